@@ -1,0 +1,63 @@
+/**
+ * Reads front to back what {@link ByteWriter} wrote. Byte strings come out as views: nothing is copied.
+ */
+
+/** Thrown when a record ends before its fields do: the bytes were not written by {@link ByteWriter}. */
+export class TruncatedBytesError extends RangeError {
+  readonly code = 'TRUNCATED_BYTES';
+
+  constructor(wanted: number, left: number) {
+    super(`${wanted} more bytes were expected, ${left} are left`);
+    this.name = 'TruncatedBytesError';
+  }
+}
+
+export class ByteReader {
+  readonly #buffer: Buffer;
+  #offset = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  /** Where the next read starts, in bytes from the beginning. */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  /** How many bytes are left. */
+  get remaining(): number {
+    return this.#buffer.byteLength - this.#offset;
+  }
+
+  u8(): number {
+    return this.#buffer.readUInt8(this.#advance(1));
+  }
+
+  u32(): number {
+    return this.#buffer.readUInt32LE(this.#advance(4));
+  }
+
+  f64(): number {
+    return this.#buffer.readDoubleLE(this.#advance(8));
+  }
+
+  /** The next bytes as a view of the input, which stays alive as long as the view does. */
+  bytes(byteCount: number): Uint8Array {
+    const start = this.#advance(byteCount);
+    return this.#buffer.subarray(start, start + byteCount);
+  }
+
+  /** The next bytes as a string of one character per byte. */
+  latin1(byteCount: number): string {
+    const start = this.#advance(byteCount);
+    return this.#buffer.toString('latin1', start, start + byteCount);
+  }
+
+  #advance(byteCount: number): number {
+    if (byteCount > this.remaining) throw new TruncatedBytesError(byteCount, this.remaining);
+    const start = this.#offset;
+    this.#offset += byteCount;
+    return start;
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * A growable byte buffer that is written front to back and handed out whole.
+ *
+ * Every format of the project (log entries, links between servers, client traffic, replies) is written with
+ * it: little-endian, fixed-width numbers, byte strings as they are. {@link ByteReader} is its counterpart.
+ */
+
+const MAX_SAFE_BYTES = 0x7fffffff;
+
+/** Bytes a writer asks for at first, and again after each {@link ByteWriter.take}. */
+export const INITIAL_CAPACITY_BYTES = 1024;
+
+export class ByteWriter {
+  #buffer: Buffer<ArrayBuffer>;
+  #length = 0;
+
+  /** @param capacityBytes room to start with; the buffer doubles whenever it is full. */
+  constructor(capacityBytes: number = INITIAL_CAPACITY_BYTES) {
+    this.#buffer = allocate(capacityBytes);
+  }
+
+  /** How many bytes were written since the last {@link take}. */
+  get length(): number {
+    return this.#length;
+  }
+
+  u8(value: number): void {
+    this.#reserve(1);
+    this.#buffer[this.#length] = value;
+    this.#length += 1;
+  }
+
+  /** Appends an unsigned 32-bit integer. Throws RangeError outside [0, 2^32). */
+  u32(value: number): void {
+    this.#reserve(4);
+    this.#length = this.#buffer.writeUInt32LE(value, this.#length);
+  }
+
+  /** Appends a number as 64-bit float: integers are exact up to 2^53. */
+  f64(value: number): void {
+    this.#reserve(8);
+    this.#length = this.#buffer.writeDoubleLE(value, this.#length);
+  }
+
+  /** Appends the bytes as they are, without their length. */
+  bytes(value: Uint8Array): void {
+    this.#reserve(value.byteLength);
+    this.#buffer.set(value, this.#length);
+    this.#length += value.byteLength;
+  }
+
+  /** Appends one byte per character; every character must be in [0, 256). Without its length. */
+  latin1(value: string): void {
+    this.#reserve(value.length);
+    this.#length += this.#buffer.write(value, this.#length, 'latin1');
+  }
+
+  /** Overwrites four bytes written earlier, for a count or a length that is known only later. */
+  patchU32(offset: number, value: number): void {
+    this.#buffer.writeUInt32LE(value, offset);
+  }
+
+  /** Overwrites eight bytes written earlier. */
+  patchF64(offset: number, value: number): void {
+    this.#buffer.writeDoubleLE(value, offset);
+  }
+
+  /**
+   * Hands out what was written and starts anew. The result is exactly as long as what was written, owns its
+   * memory alone, and so can be transferred to another thread.
+   */
+  take(): Uint8Array<ArrayBuffer> {
+    const taken = new Uint8Array(this.#length);
+    taken.set(this.#buffer.subarray(0, this.#length));
+    this.#length = 0;
+    return taken;
+  }
+
+  /** A view of what was written so far, valid until the next write. */
+  view(): Uint8Array {
+    return this.#buffer.subarray(0, this.#length);
+  }
+
+  /** Forgets what was written. */
+  clear(): void {
+    this.#length = 0;
+  }
+
+  #reserve(byteCount: number): void {
+    const needed = this.#length + byteCount;
+    if (needed <= this.#buffer.byteLength) return;
+    if (needed > MAX_SAFE_BYTES) throw new RangeError(`a buffer of ${needed} bytes is over the limit`);
+    const grown = allocate(Math.max(needed, this.#buffer.byteLength * 2));
+    grown.set(this.#buffer.subarray(0, this.#length));
+    this.#buffer = grown;
+  }
+}
+
+/** Never from Node's shared pool: a pooled buffer cannot be transferred and keeps its neighbours alive. */
+function allocate(byteCount: number): Buffer<ArrayBuffer> {
+  return Buffer.allocUnsafeSlow(byteCount);
+}

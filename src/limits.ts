@@ -1,0 +1,45 @@
+/**
+ * Everything that could grow has a limit, and here they are. Each docstring says what happens at the limit.
+ */
+
+/** Key length in bytes; a longer one is `ERR_CMD_ERR`. */
+export const MAX_KEY_BYTES = 250;
+
+/** Value length in bytes; a longer one is read, thrown away and answered `ERR_CMD_ERR`. */
+export const MAX_VALUE_BYTES = 1024 * 1024;
+
+/** Command line length in bytes, line break not counted; a longer one is skipped: `ERR_CMD_ERR`. */
+export const MAX_LINE_BYTES = 512;
+
+/**
+ * Bytes one client connection may have sent that are not yet answered. Its socket is paused until replies come.
+ * Holds at least one command of the largest size.
+ */
+export const MAX_UNANSWERED_BYTES = 4 * 1024 * 1024;
+
+/** The same for all connections together: those with the most are paused. */
+export const MAX_TOTAL_UNANSWERED_BYTES = 512 * 1024 * 1024;
+
+/** Reply bytes one client may leave unread. The server takes no further command of it until it reads. */
+export const MAX_UNREAD_REPLY_BYTES = 2 * 1024 * 1024;
+
+/** Bytes in one batch between gateway and server; a longer one is split. */
+export const MAX_TRAFFIC_BATCH_BYTES = 256 * 1024;
+
+/** Batches between gateway and server that the receiver has not taken; then the sender waits. */
+export const TRAFFIC_CAPACITY = 64;
+
+/** Batches on a link between two servers; then messages are dropped, as a network does, and Raft retries. */
+export const LINK_CAPACITY = 256;
+
+/** Bytes of commands in one log entry. What comes in beyond it goes into the next. */
+export const MAX_ENTRY_BYTES = 1024 * 1024;
+
+/** Bytes of entries proposed and not yet applied; then the server takes no more traffic. */
+export const MAX_INFLIGHT_PROPOSAL_BYTES = 32 * 1024 * 1024;
+
+/** A command waits this long for a leader to be known, then it is `ERR_INTERNAL`. */
+export const LEADER_WAIT_MS = 2_000;
+
+/** A command waits this long for a quorum, then it is `ERR_INTERNAL`. */
+export const QUORUM_WAIT_MS = 5_000;

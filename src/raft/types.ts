@@ -1,0 +1,247 @@
+/**
+ * The vocabulary of the consensus core: what it is told, what it keeps, what it asks for.
+ *
+ * Names are those of the Raft paper (Ongaro and Ousterhout, "In Search of an Understandable Consensus
+ * Algorithm", extended version) and of Ongaro's thesis ("Consensus: Bridging Theory and Practice").
+ */
+
+/** A server's number, 0 to the cluster's size less one. */
+export type ServerId = number;
+
+/** A term: 0 before the first election, then growing without end (§5.1). */
+export type Term = number;
+
+/** A position in the log. The first entry is at 1; 0 stands for "before the first". */
+export type LogIndex = number;
+
+/** Where a log ends or where two logs agree: an index and the term of the entry there. */
+export interface LogPosition {
+  readonly index: LogIndex;
+  readonly term: Term;
+}
+
+/** What a server must remember across a crash, besides its log (figure 2, "persistent state"). */
+export interface HardState {
+  readonly currentTerm: Term;
+  /** Whom this server voted for in `currentTerm`, if anyone. */
+  readonly votedFor: ServerId | undefined;
+}
+
+/**
+ * One entry of the log. Its payload is opaque to consensus. An empty payload is the no-op that a leader
+ * appends at the start of its term (§8).
+ */
+export interface Entry extends LogPosition {
+  readonly payload: Uint8Array;
+}
+
+/** What a snapshot stands for: every entry up to and including this position (§7). */
+export interface SnapshotMeta extends LogPosition {
+  readonly byteLength: number;
+}
+
+interface Envelope {
+  readonly from: ServerId;
+  readonly to: ServerId;
+  /** The sender's currentTerm; for a {@link PreVote} the term that it would campaign in. */
+  readonly term: Term;
+}
+
+/**
+ * Asks whether a vote would be granted, before the term is raised: a server that was cut off cannot disturb
+ * the others with its grown term (thesis 9.6). `from` is the candidate.
+ */
+export interface PreVote extends Envelope {
+  readonly type: 'PreVote';
+  readonly lastLogIndex: LogIndex;
+  readonly lastLogTerm: Term;
+}
+
+export interface PreVoteResponse extends Envelope {
+  readonly type: 'PreVoteResponse';
+  readonly voteGranted: boolean;
+}
+
+/** RequestVote RPC (figure 2). `candidateId` is the sender. */
+export interface RequestVote extends Envelope {
+  readonly type: 'RequestVote';
+  readonly candidateId: ServerId;
+  readonly lastLogIndex: LogIndex;
+  readonly lastLogTerm: Term;
+  /** The old leader asked for this election, so it must not be refused for that leader's sake (thesis 3.10). */
+  readonly leadershipTransfer: boolean;
+}
+
+export interface RequestVoteResponse extends Envelope {
+  readonly type: 'RequestVoteResponse';
+  readonly voteGranted: boolean;
+}
+
+/** What a leader writes on each message and gets back with its answer, unread by the follower. */
+export interface Probe {
+  /** Counts the leader's rounds of messages: an answer to round r was caused by a message sent in round r. */
+  readonly round: number;
+  /** The leader's clock when the message was made, in ms: the start of the lease that its answer grants. */
+  readonly sentAtMs: number;
+}
+
+/** AppendEntries RPC (figure 2). Without entries it is a heartbeat. */
+export interface AppendEntries extends Envelope {
+  readonly type: 'AppendEntries';
+  readonly prevLogIndex: LogIndex;
+  readonly prevLogTerm: Term;
+  readonly entries: readonly Entry[];
+  readonly leaderCommit: LogIndex;
+  readonly probe: Probe;
+}
+
+/**
+ * Answer to {@link AppendEntries}.
+ *
+ * - `accepted`: the follower's log agrees with the leader's up to `matchIndex`, and is on its disk.
+ * - `rejected`: the follower has no entry like `prevLogIndex`/`prevLogTerm` of the request, which it names in
+ *   `rejectedIndex`. The logs can only agree at or before `hint` (§5.3, the accelerated log backtracking).
+ * - `stale`: the request came from an older term; `term` tells the newer one.
+ */
+export interface AppendEntriesResponse extends Envelope {
+  readonly type: 'AppendEntriesResponse';
+  readonly probe: Probe;
+  readonly result:
+    | { readonly outcome: 'accepted'; readonly matchIndex: LogIndex }
+    | { readonly outcome: 'rejected'; readonly rejectedIndex: LogIndex; readonly hint: LogPosition }
+    | { readonly outcome: 'stale' };
+}
+
+/** InstallSnapshot RPC (§7, figure 13): one chunk of the leader's snapshot. */
+export interface InstallSnapshot extends Envelope {
+  readonly type: 'InstallSnapshot';
+  readonly snapshot: SnapshotMeta;
+  /** Where in the snapshot `data` belongs, in bytes. The chunk that reaches `snapshot.byteLength` is the last. */
+  readonly offset: number;
+  readonly data: Uint8Array;
+  readonly probe: Probe;
+}
+
+/**
+ * Answer to {@link InstallSnapshot}: the follower holds the snapshot's first `receivedBytes` bytes. Equal to
+ * the snapshot's length once the whole of it is installed and on its disk.
+ */
+export interface InstallSnapshotResponse extends Envelope {
+  readonly type: 'InstallSnapshotResponse';
+  readonly snapshot: LogPosition;
+  readonly receivedBytes: number;
+  readonly probe: Probe;
+}
+
+/** The leader asks its successor to campaign at once (thesis 3.10). */
+export interface TimeoutNow extends Envelope {
+  readonly type: 'TimeoutNow';
+}
+
+export type Message =
+  | PreVote
+  | PreVoteResponse
+  | RequestVote
+  | RequestVoteResponse
+  | AppendEntries
+  | AppendEntriesResponse
+  | InstallSnapshot
+  | InstallSnapshotResponse
+  | TimeoutNow;
+
+/** The roles of §5.1, and the one that pre-vote adds (thesis 9.6). */
+export type RoleName = 'follower' | 'precandidate' | 'candidate' | 'leader';
+
+/**
+ * Something to put on disk, in the order of `sequence`. Several may be written as one atomic batch.
+ *
+ * Once all parts of it survive a crash, say so with `raft.persisted(sequence)`; what depends on it (a vote,
+ * an acknowledgement, this server's own share in a majority) is held back by the core until then.
+ */
+export interface PersistRequest {
+  readonly sequence: number;
+  /** The new hard state, if it changed. */
+  readonly hardState: HardState | undefined;
+  /**
+   * Entries to append, consecutive. Whatever the log on disk holds at or after the first one's index goes
+   * away in the same step: it conflicts (§5.3).
+   */
+  readonly entries: readonly Entry[];
+  /** A chunk of a snapshot that the leader sends, to be kept aside until it is whole. */
+  readonly snapshotChunk: SnapshotChunk | undefined;
+}
+
+/** The next bytes of a snapshot that is being received. `offset` 0 starts it anew. */
+export interface SnapshotChunk {
+  readonly snapshot: SnapshotMeta;
+  readonly offset: number;
+  readonly data: Uint8Array;
+  /**
+   * With this chunk the snapshot is whole: install it atomically in place of the older one, and with it
+   * discard the log up to it; `keepsLog` tells whether the entries after it stay (§7) or go.
+   */
+  readonly last: boolean;
+  readonly keepsLog: boolean;
+}
+
+/** A group of reads that was confirmed: any state with everything up to `index` applied may answer them. */
+export interface ConfirmedRead {
+  readonly readId: number;
+  readonly index: LogIndex;
+}
+
+/**
+ * What the core asks its driver to do, taken with `raft.takeOutput()`.
+ *
+ * The driver sends `messages` at once (each may be lost, doubled, late), writes `persist` in order and reports
+ * it, restores `installedSnapshot` if given and then applies `committed` in order, and answers the reads.
+ */
+export interface Output {
+  readonly persist: readonly PersistRequest[];
+  readonly messages: readonly Message[];
+  /** Entries that became committed and were not handed out before, in order. */
+  readonly committed: readonly Entry[];
+  /** The state machine must be replaced by this snapshot before `committed` is applied. It is on disk. */
+  readonly installedSnapshot: SnapshotMeta | undefined;
+  readonly confirmedReads: readonly ConfirmedRead[];
+  /** Reads that can no longer be answered: this server stopped leading. */
+  readonly failedReads: readonly number[];
+}
+
+/** Limits and times of the core. All times in milliseconds of the clock that `tick` is given. */
+export interface RaftOptions {
+  readonly id: ServerId;
+  /** Every voting server's id, this one's included. */
+  readonly servers: readonly ServerId[];
+  /** T: an election timeout is drawn uniformly from [T, 2T) (§5.2). Also the lease's length. */
+  readonly electionTimeoutMs: number;
+  /** A leader sends each follower something at least this often. Well under T. */
+  readonly heartbeatMs: number;
+  /** Entries' bytes per AppendEntries; one entry always goes, whatever its size. */
+  readonly maxAppendBytes: number;
+  /** AppendEntries with entries on their way to one follower, unanswered. */
+  readonly maxInflightMessages: number;
+  /** The same in bytes of payload; one message always goes. */
+  readonly maxInflightBytes: number;
+  /** Bytes per chunk of a snapshot. */
+  readonly snapshotChunkBytes: number;
+}
+
+/** What the core cannot make by itself and must not reach for. */
+export interface RaftDependencies {
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** Bytes of the newest durable snapshot; undefined when it is no longer the one at that position. */
+  readonly readSnapshot: (position: LogPosition, offset: number, maxBytes: number) => Uint8Array | undefined;
+}
+
+/** What was found on disk at the start. */
+export interface RecoveredState {
+  readonly hardState: HardState;
+  /** The newest whole snapshot; its content was already restored to the state machine. */
+  readonly snapshot: SnapshotMeta | undefined;
+  /** Entries of the log, consecutive; they may start before the snapshot's end, and never after it. */
+  readonly entries: readonly Entry[];
+  /** The position just before `entries`: where the log starts. */
+  readonly logStart: LogPosition;
+}

@@ -1,0 +1,84 @@
+/**
+ * What the main thread and a server's thread say to each other outside the data path: how a server is started,
+ * the calls it answers, and the events it reports.
+ */
+
+import type { MessagePort } from 'node:worker_threads';
+import type { LogIndex, RoleName, ServerId, Term } from '../raft/types.js';
+
+/** Everything a server's thread needs to start. Sent as the pool's task, with the ports transferred. */
+export interface ServerStart {
+  readonly id: ServerId;
+  /** Number of servers in the cluster; their ids are 0 to `clusterSize` - 1. */
+  readonly clusterSize: number;
+  /** This server's own directory; created when missing. */
+  readonly dataDir: string;
+  /** Whether an acknowledged write was synced to the disk, or only handed to the operating system. */
+  readonly fsync: boolean;
+  readonly electionTimeoutMs: number;
+  readonly heartbeatMs: number;
+  /** Where clients of each server connect, by id: for redirects. */
+  readonly clientAddresses: readonly ClientAddress[];
+  readonly ports: ServerPorts;
+}
+
+/** Where a server's clients connect to. */
+export interface ClientAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface ServerPorts {
+  /** comlink: {@link ServerControl} is exposed here. */
+  readonly control: MessagePort;
+  /** Batches of client traffic (see gateway/frames.ts), both directions. */
+  readonly traffic: MessagePort;
+  /** {@link ServerEvent}s, from the server to the main thread. */
+  readonly events: MessagePort;
+}
+
+/** The calls a running server answers, through comlink. */
+export interface ServerControl {
+  status(): ServerStatus;
+  /** Joins this server with `peer` through the port, which replaces an earlier one. Transfer the port. */
+  connect(peer: ServerId, port: MessagePort): void;
+  /** Makes the direction from this server to `peer` lossy or slow; {@link NO_FAULT} undoes it. */
+  setLinkFault(peer: ServerId, fault: LinkFault): void;
+  /** Hands leadership to `target`; resolves once asked, not once done. Throws when this server does not lead. */
+  transferLeadership(target: ServerId): void;
+  /** Blocks the thread's event loop, as a stalled machine would. For tests and demonstrations. */
+  block(durationMs: number): void;
+  /** Stops cleanly: answers what is committed, closes the log. The thread's task resolves after it. */
+  stop(): Promise<void>;
+}
+
+/** What happens to messages in one direction of a link. */
+export interface LinkFault {
+  /** Fraction of messages lost, 0 to 1. */
+  readonly dropRate: number;
+  /** Each message is late by a time drawn uniformly from this range, in ms. */
+  readonly delayMs: readonly [min: number, max: number];
+}
+
+export const NO_FAULT: LinkFault = { dropRate: 0, delayMs: [0, 0] };
+
+export interface ServerStatus {
+  readonly id: ServerId;
+  readonly role: RoleName;
+  readonly term: Term;
+  readonly votedFor: ServerId | null;
+  /** Whom this server takes for the leader. */
+  readonly leader: ServerId | null;
+  readonly commitIndex: LogIndex;
+  readonly lastApplied: LogIndex;
+  readonly lastIndex: LogIndex;
+}
+
+/** What a server reports on its own accord. */
+export type ServerEvent =
+  /** The server recovered from its disk and takes calls and connections. Always the first event. */
+  | { readonly type: 'up'; readonly lastIndex: LogIndex; readonly term: Term }
+  /** Role, term or known leader changed. */
+  | { readonly type: 'role'; readonly role: RoleName; readonly term: Term; readonly leader: ServerId | null }
+  /** The leader's first entry of its term is committed: from now on reads and writes are answered. */
+  | { readonly type: 'serving'; readonly term: Term };

@@ -122,14 +122,13 @@ export interface InstallSnapshot extends Envelope {
   readonly probe: Probe;
 }
 
-/**
- * Answer to {@link InstallSnapshot}: the follower holds the snapshot's first `receivedBytes` bytes. Equal to
- * the snapshot's length once the whole of it is installed and on its disk.
- */
+/** Answer to {@link InstallSnapshot}: the follower has the snapshot's first `receivedBytes` bytes on its disk. */
 export interface InstallSnapshotResponse extends Envelope {
   readonly type: 'InstallSnapshotResponse';
   readonly snapshot: LogPosition;
   readonly receivedBytes: number;
+  /** Everything up to the snapshot's position is on the follower's disk, by this snapshot or by its log. */
+  readonly isInstalled: boolean;
   readonly probe: Probe;
 }
 
@@ -213,8 +212,13 @@ export interface RaftOptions {
   readonly id: ServerId;
   /** Every voting server's id, this one's included. */
   readonly servers: readonly ServerId[];
-  /** T: an election timeout is drawn uniformly from [T, 2T) (§5.2). Also the lease's length. */
+  /** T: an election timeout is drawn uniformly from [T, 2T) (§5.2). */
   readonly electionTimeoutMs: number;
+  /**
+   * For how long the answers of a majority let a leader read its own state without asking again (thesis 6.4.1):
+   * T where all servers share one clock, less where clocks may run apart, 0 to ask for each batch of reads.
+   */
+  readonly leaseMs: number;
   /** A leader sends each follower something at least this often. Well under T. */
   readonly heartbeatMs: number;
   /** Entries' bytes per AppendEntries; one entry always goes, whatever its size. */
@@ -225,6 +229,8 @@ export interface RaftOptions {
   readonly maxInflightBytes: number;
   /** Bytes per chunk of a snapshot. */
   readonly snapshotChunkBytes: number;
+  /** Chunks on their way to one follower, unanswered. */
+  readonly maxInflightChunks: number;
 }
 
 /** What the core cannot make by itself and must not reach for. */

@@ -1,0 +1,191 @@
+/**
+ * What all topics of consensus share: one server's state, its clock as last told, and what waits to be taken by
+ * the driver. The rules that change it are in the files named after their topics.
+ *
+ * Invariants: `commitIndex <= log.lastIndex`; terms, `commitIndex` and the clock never go back; `votedFor` changes
+ * only along with a rise of the term, except from nobody to somebody.
+ */
+
+import { invariant } from './invariant.js';
+import { LOG_ORIGIN, RaftLog } from './log.js';
+import { Persistence } from './persistence.js';
+import type { Role } from './roles.js';
+import type {
+  ConfirmedRead,
+  HardState,
+  LogIndex,
+  Message,
+  RaftDependencies,
+  RaftOptions,
+  RecoveredState,
+  ServerId,
+  SnapshotMeta,
+  Term,
+} from './types.js';
+
+/** After the leader's end was noticed, the first campaign starts within this time, uniformly drawn. */
+export const FIRST_SUCCESSION_DELAY_MS = 5;
+
+/**
+ * A promise to refuse votes until a time, given by answering a leader, whose lease builds on it. It ends early
+ * when the link to that leader closes: its thread is gone, and its lease with it. A server that has restarted does
+ * not know whom it promised.
+ */
+export interface VotePromise {
+  readonly to: ServerId | undefined;
+  readonly untilMs: number;
+}
+
+export class Core {
+  readonly id: ServerId;
+  readonly options: RaftOptions;
+  readonly dependencies: RaftDependencies;
+  /** Every server but this one. */
+  readonly peers: readonly ServerId[];
+  readonly log: RaftLog;
+  readonly persistence: Persistence;
+
+  nowMs: number;
+  role: Role;
+  commitIndex: LogIndex;
+  /** The newest snapshot of this server that is on disk. */
+  snapshot: SnapshotMeta | undefined;
+  /** A whole snapshot that is being written in place of the log; until it is, no entries are accepted. */
+  installing: SnapshotMeta | undefined;
+  promise: VotePromise;
+  electionDeadlineMs = 0;
+  /**
+   * How often this server campaigned since the leader's link closed, undefined while no leader is known to be
+   * dead: retries start within milliseconds and slow down from there.
+   */
+  successionAttempts: number | undefined;
+
+  /** Committed entries up to here were handed to the driver. */
+  handedIndex: LogIndex;
+  installedSnapshot: SnapshotMeta | undefined;
+  messages: Message[] = [];
+  confirmedReads: ConfirmedRead[] = [];
+  failedReads: number[] = [];
+
+  #hardState: HardState;
+
+  constructor(
+    options: RaftOptions,
+    dependencies: RaftDependencies,
+    recovered: RecoveredState,
+    nowMs: number,
+  ) {
+    this.id = options.id;
+    this.options = options;
+    this.dependencies = dependencies;
+    this.peers = options.servers.filter((id) => id !== options.id);
+    invariant(this.peers.length + 1 === options.servers.length, `server ${options.id} is not in its cluster`);
+    this.log = new RaftLog(recovered.logStart, recovered.entries);
+    this.snapshot = recovered.snapshot;
+    this.#hardState = recovered.hardState;
+    this.commitIndex = recovered.snapshot?.index ?? LOG_ORIGIN.index;
+    this.handedIndex = this.commitIndex;
+    invariant(this.commitIndex <= this.log.lastIndex, 'the log ends before the snapshot does');
+    invariant(
+      this.log.start.index <= this.commitIndex,
+      'entries between the snapshot and the log are missing',
+    );
+    this.persistence = new Persistence(recovered.hardState, this.log.lastIndex);
+    this.nowMs = nowMs;
+    this.role = { name: 'follower', leader: undefined, incoming: undefined };
+    const isNew = recovered.hardState.currentTerm === 0 && this.log.lastIndex === 0;
+    this.promise = { to: undefined, untilMs: isNew ? nowMs : nowMs + options.electionTimeoutMs };
+    this.resetElectionTimer();
+  }
+
+  get hardState(): HardState {
+    return this.#hardState;
+  }
+
+  get currentTerm(): Term {
+    return this.#hardState.currentTerm;
+  }
+
+  /** The leader of the current term as far as this server knows. */
+  get leader(): ServerId | undefined {
+    switch (this.role.name) {
+      case 'leader':
+        return this.id;
+      case 'follower':
+        return this.role.leader;
+      default:
+        return undefined;
+    }
+  }
+
+  /** Sends a message that promises nothing which is not on disk already. */
+  send(message: Message): void {
+    this.messages.push(message);
+  }
+
+  /** Sends a message once everything that happened up to now is on disk. */
+  sendWhenDurable(message: Message): void {
+    this.persistence.hold(message);
+  }
+
+  /** Enters a later term, without a vote in it. */
+  raiseTerm(term: Term): void {
+    invariant(term > this.currentTerm, `term ${this.currentTerm} cannot become ${term}`);
+    this.#hardState = { currentTerm: term, votedFor: undefined };
+  }
+
+  /** Votes in the current term. */
+  vote(candidate: ServerId): void {
+    const { votedFor } = this.#hardState;
+    invariant(votedFor === undefined || votedFor === candidate, `a second vote in term ${this.currentTerm}`);
+    this.#hardState = { currentTerm: this.currentTerm, votedFor: candidate };
+  }
+
+  /** Becomes a follower of the current term, which has at most one leader; a leader's unanswered reads fail. */
+  becomeFollower(leader: ServerId | undefined): void {
+    if (this.role.name === 'follower' && this.role.leader === leader) return;
+    invariant(
+      this.leader === undefined || leader === undefined,
+      `two leaders in term ${this.currentTerm}: ${this.leader} and ${leader}`,
+    );
+    this.#leaveRole();
+    this.role = { name: 'follower', leader, incoming: undefined };
+    this.resetElectionTimer();
+  }
+
+  /** Enters a later term as its follower. */
+  followTerm(term: Term, leader: ServerId | undefined): void {
+    this.raiseTerm(term);
+    this.#leaveRole();
+    this.role = { name: 'follower', leader, incoming: undefined };
+    this.resetElectionTimer();
+  }
+
+  /** Draws a new election timeout: uniform in [T, 2T) (§5.2), much sooner while the leader is known to be dead. */
+  resetElectionTimer(): void {
+    this.electionDeadlineMs = this.nowMs + this.#electionDelayMs();
+  }
+
+  /** Everything up to `index` is committed. */
+  commitTo(index: LogIndex): void {
+    if (index <= this.commitIndex) return;
+    invariant(index <= this.log.lastIndex, `commit of ${index}, the log ends at ${this.log.lastIndex}`);
+    this.commitIndex = index;
+  }
+
+  #electionDelayMs(): number {
+    const { electionTimeoutMs } = this.options;
+    const random = this.dependencies.random();
+    if (this.successionAttempts === undefined) return electionTimeoutMs * (1 + random);
+    if (this.successionAttempts === 0) return FIRST_SUCCESSION_DELAY_MS * random;
+    const shortest = Math.min(
+      electionTimeoutMs,
+      FIRST_SUCCESSION_DELAY_MS * 2 ** (this.successionAttempts - 1),
+    );
+    return shortest * (1 + random);
+  }
+
+  #leaveRole(): void {
+    if (this.role.name === 'leader') this.failedReads.push(...this.role.reads.takeAll());
+  }
+}

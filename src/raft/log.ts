@@ -1,0 +1,126 @@
+/**
+ * One server's log as the core sees it: the entries in memory, behind a start that compaction moves (§5.3, §7).
+ *
+ * Invariants: `start.index <= lastIndex`; entries are consecutive from `start.index + 1`; terms never decrease
+ * along the log.
+ */
+
+import { invariant } from './invariant.js';
+import type { Entry, LogIndex, LogPosition, Term } from './types.js';
+
+/** Where every log begins: before the first entry. */
+export const LOG_ORIGIN: LogPosition = { index: 0, term: 0 };
+
+export class RaftLog {
+  #start: LogPosition;
+  #entries: Entry[];
+
+  /** @param entries consecutive, the first right behind `start`. Throws InvariantError otherwise. */
+  constructor(start: LogPosition, entries: readonly Entry[]) {
+    this.#start = start;
+    this.#entries = [];
+    for (const entry of entries) this.append(entry);
+  }
+
+  /** The position just before the first entry held; what came up to it is in a snapshot. */
+  get start(): LogPosition {
+    return this.#start;
+  }
+
+  get lastIndex(): LogIndex {
+    return this.#start.index + this.#entries.length;
+  }
+
+  get lastTerm(): Term {
+    return this.#entries.at(-1)?.term ?? this.#start.term;
+  }
+
+  get last(): LogPosition {
+    return { index: this.lastIndex, term: this.lastTerm };
+  }
+
+  /** The term of the entry at `index`; undefined before the start and behind the end. */
+  termAt(index: LogIndex): Term | undefined {
+    if (index === this.#start.index) return this.#start.term;
+    return this.#entries[index - this.#start.index - 1]?.term;
+  }
+
+  /** Whether the log holds an entry like this one, or its start is at it. */
+  has(position: LogPosition): boolean {
+    return this.termAt(position.index) === position.term;
+  }
+
+  /** Whether a log that ends at `other` is at least as up-to-date as this one (§5.4.1). */
+  isUpToDate(other: LogPosition): boolean {
+    return other.term > this.lastTerm || (other.term === this.lastTerm && other.index >= this.lastIndex);
+  }
+
+  /** Entries in [from, to], clipped at the end of the log. Throws InvariantError when `from` was compacted. */
+  slice(from: LogIndex, to: LogIndex = this.lastIndex): readonly Entry[] {
+    invariant(
+      from > this.#start.index,
+      `entry ${from} is wanted, the log starts behind ${this.#start.index}`,
+    );
+    return this.#entries.slice(from - this.#start.index - 1, to - this.#start.index);
+  }
+
+  /**
+   * Entries from `from` on, as many as fit in `maxBytes` of payload, and one at least where there is one.
+   */
+  sliceBytes(from: LogIndex, maxBytes: number): readonly Entry[] {
+    const offset = from - this.#start.index - 1;
+    invariant(offset >= 0, `entry ${from} is wanted, the log starts behind ${this.#start.index}`);
+    let end = offset;
+    let byteCount = 0;
+    for (; end < this.#entries.length; end += 1) {
+      byteCount += this.#entries[end]?.payload.byteLength ?? 0;
+      if (byteCount > maxBytes && end > offset) break;
+    }
+    return this.#entries.slice(offset, end);
+  }
+
+  /** Adds an entry at the end. Throws InvariantError unless it is the next one and its term does not go back. */
+  append(entry: Entry): void {
+    invariant(entry.index === this.lastIndex + 1, `entry ${entry.index} appended behind ${this.lastIndex}`);
+    invariant(entry.term >= this.lastTerm, `term ${entry.term} appended behind term ${this.lastTerm}`);
+    this.#entries.push(entry);
+  }
+
+  /** Removes the entry at `index` and all behind it. */
+  truncateFrom(index: LogIndex): void {
+    invariant(
+      index > this.#start.index,
+      `truncation at ${index}, the log starts behind ${this.#start.index}`,
+    );
+    this.#entries.length = Math.min(this.#entries.length, index - this.#start.index - 1);
+  }
+
+  /** Forgets entries up to and including `index`, which a snapshot covers. */
+  compactTo(index: LogIndex): void {
+    if (index <= this.#start.index) return;
+    const term = this.termAt(index);
+    invariant(term !== undefined, `compaction to ${index}, the log ends at ${this.lastIndex}`);
+    this.#entries = this.#entries.slice(index - this.#start.index);
+    this.#start = { index, term };
+  }
+
+  /** Replaces the whole log by a snapshot that ends at `start`. */
+  resetTo(start: LogPosition): void {
+    this.#entries = [];
+    this.#start = start;
+  }
+
+  /**
+   * The last position at or before `position` where a log that has `position` could agree with this one: going
+   * back over entries of a later term than `position.term`, which the other cannot hold there (§5.3).
+   */
+  lastPossibleAgreement(position: LogPosition): LogPosition {
+    let index = Math.min(position.index, this.lastIndex);
+    while (index > this.#start.index) {
+      const term = this.termAt(index);
+      if (term !== undefined && term <= position.term) return { index, term };
+      index -= 1;
+    }
+    return this.#start;
+  }
+}

@@ -1,0 +1,149 @@
+/**
+ * The order between the disk and the network: what must survive a crash before which message leaves.
+ *
+ * A vote, a raised term and an acknowledged entry are promises; a server that made one and forgets it breaks
+ * elections or loses writes (figure 2, "updated on stable storage before responding to RPCs"). So a message that
+ * makes a promise is *held* here until all that was asked of the disk before it is durable. Messages that promise
+ * nothing, such as a leader's AppendEntries, do not wait: the leader writes its disk in parallel with its
+ * followers (thesis 10.2.1).
+ *
+ * Invariants: `durableIndex <= log.lastIndex`, and the disk's log agrees with the one in memory up to it.
+ */
+
+import { invariant } from './invariant.js';
+import type { RaftLog } from './log.js';
+import type { HardState, LogIndex, Message, PersistRequest, SnapshotChunk } from './types.js';
+
+interface Pending {
+  readonly sequence: number;
+  readonly hardState: HardState;
+  /** The log on disk ends here, and agrees with the log in memory, once this request is done. */
+  lastIndex: LogIndex;
+  /** The snapshot that is installed with this request, if it brings the last chunk. */
+  readonly installed: SnapshotChunk | undefined;
+  readonly held: Message[];
+}
+
+/** What became durable. */
+export interface Durable {
+  /** Messages that may leave now, in the order in which they were made. */
+  readonly released: readonly Message[];
+  /** Snapshots that are installed now, in order. */
+  readonly installed: readonly SnapshotChunk[];
+}
+
+export class Persistence {
+  #nextSequence = 1;
+  #durable: HardState;
+  #requested: HardState;
+  #durableIndex: LogIndex;
+  /** The log up to here was handed to the disk. */
+  #requestedIndex: LogIndex;
+  #chunks: SnapshotChunk[] = [];
+  /** Messages held for what is not yet handed to the disk. */
+  #held: Message[] = [];
+  #pending: Pending[] = [];
+
+  constructor(hardState: HardState, lastIndex: LogIndex) {
+    this.#durable = hardState;
+    this.#requested = hardState;
+    this.#durableIndex = lastIndex;
+    this.#requestedIndex = lastIndex;
+  }
+
+  /** The hard state on disk. */
+  get durableHardState(): HardState {
+    return this.#durable;
+  }
+
+  /** The log is on disk up to here. */
+  get durableIndex(): LogIndex {
+    return this.#durableIndex;
+  }
+
+  /** The message leaves once everything that happened up to now is durable. */
+  hold(message: Message): void {
+    this.#held.push(message);
+  }
+
+  /** The log in memory lost its entries from `index` on: what is on disk of them counts no more. */
+  truncated(index: LogIndex): void {
+    this.#requestedIndex = Math.min(this.#requestedIndex, index - 1);
+    this.#durableIndex = Math.min(this.#durableIndex, index - 1);
+    for (const pending of this.#pending) pending.lastIndex = Math.min(pending.lastIndex, index - 1);
+  }
+
+  /** A chunk of a snapshot is to be written, before any entries that follow. */
+  chunk(chunk: SnapshotChunk): void {
+    this.#chunks.push(chunk);
+  }
+
+  /** A snapshot up to `index` is on disk in place of the log before it; `keepsLog` as in SnapshotChunk. */
+  installed(index: LogIndex, { keepsLog }: { keepsLog: boolean }): void {
+    const logEnd = (end: LogIndex) => (keepsLog ? Math.max(end, index) : index);
+    this.#durableIndex = logEnd(this.#durableIndex);
+    this.#requestedIndex = logEnd(this.#requestedIndex);
+    for (const pending of this.#pending) pending.lastIndex = logEnd(pending.lastIndex);
+  }
+
+  /**
+   * What is to be written now, and the messages that wait for nothing. Called once per turn, so everything that
+   * happened in the turn becomes one write.
+   */
+  takeRequests(hardState: HardState, log: RaftLog): { persist: PersistRequest[]; free: readonly Message[] } {
+    const held = this.#held;
+    const chunks = this.#chunks;
+    this.#held = [];
+    this.#chunks = [];
+    const persist: PersistRequest[] = [];
+    for (const snapshotChunk of chunks) {
+      const installed = snapshotChunk.last ? snapshotChunk : undefined;
+      persist.push(this.#request({ hardState: undefined, entries: [], snapshotChunk }, installed));
+    }
+    const changed = sameHardState(hardState, this.#requested) ? undefined : hardState;
+    const entries = log.lastIndex > this.#requestedIndex ? log.slice(this.#requestedIndex + 1) : [];
+    if (changed !== undefined || entries.length > 0) {
+      this.#requested = hardState;
+      this.#requestedIndex = log.lastIndex;
+      persist.push(this.#request({ hardState: changed, entries, snapshotChunk: undefined }, undefined));
+    }
+    const last = this.#pending.at(-1);
+    if (last === undefined) return { persist, free: held };
+    last.held.push(...held);
+    return { persist, free: [] };
+  }
+
+  /** Everything up to the request with this sequence number survives a crash from now on. */
+  persisted(sequence: number): Durable {
+    const released: Message[] = [];
+    const installed: SnapshotChunk[] = [];
+    while (true) {
+      const pending = this.#pending[0];
+      if (pending === undefined || pending.sequence > sequence) break;
+      this.#pending.shift();
+      this.#durable = pending.hardState;
+      this.#durableIndex = Math.max(this.#durableIndex, pending.lastIndex);
+      released.push(...pending.held);
+      if (pending.installed !== undefined) installed.push(pending.installed);
+    }
+    invariant(sequence < this.#nextSequence, `persisted(${sequence}) was never asked for`);
+    return { released, installed };
+  }
+
+  #request(request: Omit<PersistRequest, 'sequence'>, installed: SnapshotChunk | undefined): PersistRequest {
+    const sequence = this.#nextSequence;
+    this.#nextSequence += 1;
+    this.#pending.push({
+      sequence,
+      hardState: this.#requested,
+      lastIndex: this.#requestedIndex,
+      installed,
+      held: [],
+    });
+    return { sequence, ...request };
+  }
+}
+
+function sameHardState(a: HardState, b: HardState): boolean {
+  return a.currentTerm === b.currentTerm && a.votedFor === b.votedFor;
+}

@@ -1,0 +1,193 @@
+/**
+ * Log replication (§5.3) and commitment (§5.4.2): the leader's side and the follower's.
+ */
+
+import type { Core } from './core.js';
+import { invariant } from './invariant.js';
+import { appendSent, type Progress } from './progress.js';
+import { reachedByMajority } from './quorum.js';
+import { admitEarlyReads, confirmReads } from './reads.js';
+import type { Leader } from './roles.js';
+import { resendLostChunks, sendChunks, startSnapshot } from './snapshot.js';
+import { continueTransfer } from './transfer.js';
+import type { AppendEntries, AppendEntriesResponse, LogIndex, Probe, ServerId } from './types.js';
+
+// The leader's side.
+
+/** Sends every follower something, with entries where there are any to send: a new round. */
+export function broadcastHeartbeat(core: Core, role: Leader): void {
+  role.round += 1;
+  role.reads.needsRound = false;
+  role.nextHeartbeatMs = core.nowMs + core.options.heartbeatMs;
+  for (const [peer, progress] of role.progress) {
+    if (progress.state.name === 'snapshot') resendLostChunks(core, progress.state);
+    if (replicateTo(core, role, peer, progress) === 0)
+      sendAppend(core, role, peer, progress, { maxBytes: 0 });
+  }
+}
+
+/** Sends every follower the entries it lacks, as far as its limits allow. */
+export function replicate(core: Core, role: Leader): void {
+  if (role.reads.needsRound) broadcastHeartbeat(core, role);
+  else for (const [peer, progress] of role.progress) replicateTo(core, role, peer, progress);
+}
+
+/** Sends one follower what it lacks; returns how many messages with entries or data left. */
+function replicateTo(core: Core, role: Leader, peer: ServerId, progress: Progress): number {
+  const { maxAppendBytes, maxInflightMessages, maxInflightBytes } = core.options;
+  const nextIndex = progress.state.name === 'snapshot' ? undefined : progress.state.nextIndex;
+  if (nextIndex !== undefined && nextIndex <= core.log.start.index) startSnapshot(core, progress);
+  const { state } = progress;
+  let sent = 0;
+  switch (state.name) {
+    case 'probe':
+      if (state.awaitsAnswer || state.nextIndex > core.log.lastIndex) return 0;
+      sendAppend(core, role, peer, progress, { maxBytes: maxAppendBytes });
+      progress.probeSent();
+      return 1;
+    case 'replicate':
+      while (
+        state.nextIndex <= core.log.lastIndex &&
+        state.inflight.length < maxInflightMessages &&
+        state.inflightBytes < maxInflightBytes
+      ) {
+        const { lastIndex, byteCount } = sendAppend(core, role, peer, progress, { maxBytes: maxAppendBytes });
+        appendSent(state, lastIndex, byteCount);
+        sent += 1;
+      }
+      return sent;
+    case 'snapshot':
+      return sendChunks(core, role, peer, progress);
+  }
+}
+
+/** Sends one AppendEntries with entries of up to `maxBytes` (0: none), and says what it held. */
+function sendAppend(
+  core: Core,
+  role: Leader,
+  to: ServerId,
+  progress: Progress,
+  { maxBytes }: { maxBytes: number },
+): { lastIndex: LogIndex; byteCount: number } {
+  const { state } = progress;
+  // A follower that waits for a snapshot has nothing to agree on yet: position 0 is in every log.
+  const prevLogIndex = state.name === 'snapshot' ? 0 : state.nextIndex - 1;
+  const prevLogTerm = prevLogIndex === 0 ? 0 : core.log.termAt(prevLogIndex);
+  invariant(prevLogTerm !== undefined, `the term of entry ${prevLogIndex} is unknown`);
+  const entries = maxBytes === 0 ? [] : core.log.sliceBytes(prevLogIndex + 1, maxBytes);
+  core.send({
+    type: 'AppendEntries',
+    from: core.id,
+    to,
+    term: core.currentTerm,
+    prevLogIndex,
+    prevLogTerm,
+    entries,
+    leaderCommit: core.commitIndex,
+    probe: probeOf(core, role),
+  });
+  const byteCount = entries.reduce((sum, entry) => sum + entry.payload.byteLength, 0);
+  return { lastIndex: prevLogIndex + entries.length, byteCount };
+}
+
+export function probeOf(core: Core, role: Leader): Probe {
+  return { round: role.round, sentAtMs: core.nowMs };
+}
+
+export function onAppendEntriesResponse(core: Core, message: AppendEntriesResponse): void {
+  const { role } = core;
+  if (role.name !== 'leader' || message.result.outcome === 'stale') return;
+  const progress = role.progress.get(message.from);
+  if (progress === undefined) return;
+  progress.heard(message.probe, core.nowMs);
+  confirmReads(core, role);
+  if (message.result.outcome === 'rejected') {
+    const { rejectedIndex, hint } = message.result;
+    progress.rejected(rejectedIndex, core.log.lastPossibleAgreement(hint).index + 1);
+  } else {
+    progress.accepted(message.result.matchIndex);
+    maybeCommit(core, role);
+    continueTransfer(core, role);
+  }
+}
+
+/** More of the leader's own log is on its disk, which may be what a majority waited for. */
+export function leaderPersisted(core: Core): void {
+  if (core.role.name === 'leader') maybeCommit(core, core.role);
+}
+
+/**
+ * Commits what a majority has on disk, the leader's own disk counted like any other. Only an entry of the current
+ * term is committed by counting, and all before it along with it (§5.4.2, figure 8).
+ */
+export function maybeCommit(core: Core, role: Leader): void {
+  const matched = [...role.progress.values()].map((progress) => progress.matchIndex);
+  const index = reachedByMajority([core.persistence.durableIndex, ...matched]);
+  if (index <= core.commitIndex || core.log.termAt(index) !== core.currentTerm) return;
+  core.commitTo(index);
+  admitEarlyReads(core, role);
+}
+
+// The follower's side. The message's term is the current one, and its sender the term's leader.
+
+export function onAppendEntries(core: Core, message: AppendEntries): void {
+  const { log } = core;
+  const { prevLogIndex, prevLogTerm } = message;
+  const isCovered = prevLogIndex <= core.commitIndex;
+  if (!isCovered && !log.has({ index: prevLogIndex, term: prevLogTerm })) {
+    const hint = log.lastPossibleAgreement({ index: prevLogIndex, term: prevLogTerm });
+    respond(core, message, { outcome: 'rejected', rejectedIndex: prevLogIndex, hint });
+    return;
+  }
+  if (core.installing !== undefined && message.entries.length > 0) return;
+  appendMissing(core, message);
+  const agreedIndex = prevLogIndex + message.entries.length;
+  core.commitTo(Math.min(message.leaderCommit, Math.max(agreedIndex, core.commitIndex)));
+  respond(core, message, { outcome: 'accepted', matchIndex: agreedIndex });
+}
+
+/** Appends the entries the log lacks, and first removes those that conflict: same index, other term (§5.3). */
+function appendMissing(core: Core, message: AppendEntries): void {
+  const { log, persistence } = core;
+  for (const entry of message.entries) {
+    if (entry.index <= core.commitIndex || log.has(entry)) continue;
+    if (entry.index <= log.lastIndex) {
+      log.truncateFrom(entry.index);
+      persistence.truncated(entry.index);
+    }
+    log.append(entry);
+  }
+}
+
+/**
+ * Answers the leader. A heartbeat is answered at once, for what is on disk; new entries are acknowledged once they
+ * are.
+ */
+function respond(core: Core, request: AppendEntries, result: AppendEntriesResponse['result']): void {
+  const response = {
+    type: 'AppendEntriesResponse',
+    from: core.id,
+    to: request.from,
+    term: core.currentTerm,
+    probe: request.probe,
+  } as const;
+  const isTermDurable = core.persistence.durableHardState.currentTerm === core.currentTerm;
+  if (result.outcome === 'accepted' && request.entries.length === 0 && isTermDurable) {
+    const matchIndex = Math.min(result.matchIndex, core.persistence.durableIndex);
+    core.send({ ...response, result: { outcome: 'accepted', matchIndex } });
+    return;
+  }
+  core.sendWhenDurable({ ...response, result });
+}
+
+/** Tells the sender of an outdated message which term it is by now. */
+export function refuseStale(core: Core, to: ServerId, probe: Probe): void {
+  core.sendWhenDurable({
+    type: 'AppendEntriesResponse',
+    from: core.id,
+    to,
+    term: core.currentTerm,
+    probe,
+    result: { outcome: 'stale' },
+  });
+}

@@ -1,0 +1,48 @@
+/**
+ * Leadership transfer (thesis 3.10): the leader takes no more proposals, waits until its successor has the whole
+ * log, and asks it to campaign at once. What does not succeed within an election timeout is given up.
+ */
+
+import type { Core } from './core.js';
+import type { Leader } from './roles.js';
+import type { ServerId } from './types.js';
+
+/** Why leadership cannot be handed over. */
+export class TransferError extends Error {
+  readonly code = 'TRANSFER_REFUSED';
+
+  constructor(reason: string) {
+    super(`leadership cannot be handed over: ${reason}`);
+    this.name = 'TransferError';
+  }
+}
+
+/** Starts to hand over to `target`. Throws {@link TransferError} when this server does not lead it. */
+export function startTransfer(core: Core, target: ServerId): void {
+  const { role } = core;
+  if (role.name !== 'leader') throw new TransferError(`server ${core.id} is not the leader`);
+  if (target === core.id) return;
+  if (!role.progress.has(target)) throw new TransferError(`there is no server ${target}`);
+  role.transfer = {
+    state: 'pending',
+    target,
+    deadlineMs: core.nowMs + core.options.electionTimeoutMs,
+    leaseForfeited: role.transfer.leaseForfeited,
+  };
+  continueTransfer(core, role);
+}
+
+/** The successor's log may be complete by now: ask it to take over. From then on no lease holds in this term. */
+export function continueTransfer(core: Core, role: Leader): void {
+  if (role.transfer.state !== 'pending') return;
+  const { target } = role.transfer;
+  if (role.progress.get(target)?.matchIndex !== core.log.lastIndex) return;
+  role.transfer = { ...role.transfer, leaseForfeited: true };
+  core.send({ type: 'TimeoutNow', from: core.id, to: target, term: core.currentTerm });
+}
+
+/** Gives up a transfer that takes too long; proposals are accepted again, the lease stays lost. */
+export function expireTransfer(core: Core, role: Leader): void {
+  if (role.transfer.state !== 'pending' || core.nowMs < role.transfer.deadlineMs) return;
+  role.transfer = { state: 'none', leaseForfeited: role.transfer.leaseForfeited };
+}

@@ -1,0 +1,135 @@
+/**
+ * A batch of commands as one log entry's payload.
+ *
+ * Layout, in the order of the bytes: the stamp (f64, ms since the epoch), the number of commands (u32), and for each
+ * command its operation (u8), its key (u8 length, bytes), and for set and cas exptime (f64, seconds), for cas the
+ * version (f64), for both the value (u32 length, bytes).
+ *
+ * The stamp is the leader's wall clock when the batch was completed. Replicas take the time from stamps alone, so all
+ * of them expire the same keys at the same point of the log.
+ */
+
+import { ByteReader } from '../bytes/byte-reader.js';
+import { ByteWriter } from '../bytes/byte-writer.js';
+import { BatchError, type Command } from './command.js';
+
+const HEADER_BYTES = 12;
+const COUNT_OFFSET = 8;
+
+const SET = 1;
+const CAS = 2;
+const DELETE = 3;
+
+/** Collects commands for one log entry. */
+export class BatchEncoder {
+  readonly #out = new ByteWriter();
+  #count = 0;
+
+  constructor() {
+    this.clear();
+  }
+
+  /** How many commands there are. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** How long the payload is so far. */
+  get byteLength(): number {
+    return this.#out.length;
+  }
+
+  /** Appends a command; its bytes are copied. */
+  add(command: Command): void {
+    this.#count += 1;
+    switch (command.type) {
+      case 'set':
+        this.#head(SET, command.key);
+        this.#out.f64(command.exptimeS);
+        this.#value(command.value);
+        return;
+      case 'cas':
+        this.#head(CAS, command.key);
+        this.#out.f64(command.exptimeS);
+        this.#out.f64(command.version);
+        this.#value(command.value);
+        return;
+      case 'delete':
+        this.#head(DELETE, command.key);
+        return;
+    }
+  }
+
+  /** The payload, stamped with a time in ms since the epoch. The encoder starts anew. */
+  finish(stampMs: number): Uint8Array<ArrayBuffer> {
+    this.#out.patchF64(0, stampMs);
+    this.#out.patchU32(COUNT_OFFSET, this.#count);
+    const payload = this.#out.take();
+    this.clear();
+    return payload;
+  }
+
+  /** Forgets what was added. */
+  clear(): void {
+    this.#count = 0;
+    this.#out.clear();
+    this.#out.f64(0);
+    this.#out.u32(0);
+  }
+
+  #head(operation: number, key: string): void {
+    this.#out.u8(operation);
+    this.#out.u8(key.length);
+    this.#out.latin1(key);
+  }
+
+  #value(value: Uint8Array): void {
+    this.#out.u32(value.byteLength);
+    this.#out.bytes(value);
+  }
+}
+
+/** What a batch does to the store, command by command. */
+export interface BatchVisitor {
+  /** Comes first. */
+  stamp(stampMs: number): void;
+  set(key: string, value: string, exptimeS: number): void;
+  cas(key: string, value: string, exptimeS: number, version: number): void;
+  delete(key: string): void;
+}
+
+/**
+ * Goes through a payload's commands in order. An empty payload is Raft's no-op and holds none. Keys and values come as
+ * strings of one character per byte. Throws {@link BatchError} or TruncatedBytesError.
+ */
+export function readBatch(payload: Uint8Array, visitor: BatchVisitor): void {
+  if (payload.byteLength === 0) return;
+  if (payload.byteLength < HEADER_BYTES) throw new BatchError(`${payload.byteLength} bytes are too few`);
+  const reader = new ByteReader(payload);
+  visitor.stamp(reader.f64());
+  for (let count = reader.u32(); count > 0; count -= 1) readCommand(reader, visitor);
+  if (reader.remaining > 0) throw new BatchError(`${reader.remaining} bytes are left over`);
+}
+
+function readCommand(reader: ByteReader, visitor: BatchVisitor): void {
+  const operation = reader.u8();
+  const key = reader.latin1(reader.u8());
+  switch (operation) {
+    case SET: {
+      const exptimeS = reader.f64();
+      visitor.set(key, reader.latin1(reader.u32()), exptimeS);
+      return;
+    }
+    case CAS: {
+      const exptimeS = reader.f64();
+      const version = reader.f64();
+      visitor.cas(key, reader.latin1(reader.u32()), exptimeS, version);
+      return;
+    }
+    case DELETE:
+      visitor.delete(key);
+      return;
+    default:
+      throw new BatchError(`there is no operation ${operation}`);
+  }
+}

@@ -1,0 +1,138 @@
+/**
+ * The replicated state machine: keys with a value, a version and perhaps a deadline.
+ *
+ * It is deterministic: the same entries in the same order make the same state. Time passes for it only by the stamps of
+ * the batches it applies; it never looks at a clock.
+ */
+
+import { type BatchVisitor, readBatch } from './batch.js';
+import type { CommandResult } from './command.js';
+import { DeadlineHeap } from './deadline-heap.js';
+
+/** What the store holds for a key. Records are never changed, only replaced. */
+export interface KeyRecord {
+  /** One character per byte: a string takes a byte per byte and a small header, a typed array ten times the header. */
+  readonly value: string;
+  /** Counts the key's writes: 1 for the first since it came into being. */
+  readonly version: number;
+  /** When the key expires, in ms since the epoch; 0 for never. */
+  readonly deadlineMs: number;
+}
+
+const MS_PER_S = 1000;
+const OUTDATED_DEADLINES_ALLOWED = 1024;
+
+export class KeyValueStore implements BatchVisitor {
+  readonly #records = new Map<string, KeyRecord>();
+  readonly #deadlines = new DeadlineHeap();
+  /** How many records have a deadline. */
+  #mortalCount = 0;
+  #clockMs = 0;
+  #report: ((result: CommandResult) => void) | undefined;
+
+  /** The latest stamp applied, in ms since the epoch: the time for this store. */
+  get clockMs(): number {
+    return this.#clockMs;
+  }
+
+  /** How many keys there are. */
+  get size(): number {
+    return this.#records.size;
+  }
+
+  /** When the next key expires, in ms since the epoch; undefined when none will. */
+  get nextDeadlineMs(): number | undefined {
+    this.#dropOutdatedDeadlines();
+    return this.#deadlines.first?.deadlineMs;
+  }
+
+  /** The key's record as of the last stamp. */
+  get(key: string): KeyRecord | undefined {
+    return this.#records.get(key);
+  }
+
+  /** Every key with its record, in no particular order. */
+  entries(): IterableIterator<[key: string, record: KeyRecord]> {
+    return this.#records.entries();
+  }
+
+  /**
+   * Applies one log entry: moves the clock to its stamp, which it never moves back, removes what has expired by then,
+   * and executes the commands. `onResult` hears of each command's result as it happens, in order; it may read the store
+   * and so sees the state between two commands. Throws BatchError or TruncatedBytesError for a corrupt payload.
+   */
+  apply(payload: Uint8Array, onResult?: (result: CommandResult) => void): void {
+    this.#report = onResult;
+    readBatch(payload, this);
+    this.#report = undefined;
+  }
+
+  /** @internal Part of {@link apply}. */
+  stamp(stampMs: number): void {
+    this.#clockMs = Math.max(this.#clockMs, stampMs);
+    while (true) {
+      const { nextDeadlineMs } = this;
+      if (nextDeadlineMs === undefined || nextDeadlineMs > this.#clockMs) return;
+      const first = this.#deadlines.first;
+      if (first !== undefined) this.#remove(first.key);
+    }
+  }
+
+  /** @internal Part of {@link apply}. */
+  set(key: string, value: string, exptimeS: number): void {
+    const version = (this.#records.get(key)?.version ?? 0) + 1;
+    this.#store(key, value, version, exptimeS);
+  }
+
+  /** @internal Part of {@link apply}. */
+  cas(key: string, value: string, exptimeS: number, version: number): void {
+    const record = this.#records.get(key);
+    if (record === undefined) this.#report?.({ type: 'not-found' });
+    else if (record.version !== version) this.#report?.({ type: 'version-mismatch' });
+    else this.#store(key, value, version + 1, exptimeS);
+  }
+
+  /** @internal Part of {@link apply}. */
+  delete(key: string): void {
+    this.#report?.(this.#remove(key) ? { type: 'deleted' } : { type: 'not-found' });
+  }
+
+  #store(key: string, value: string, version: number, exptimeS: number): void {
+    const deadlineMs = exptimeS === 0 ? 0 : this.#clockMs + exptimeS * MS_PER_S;
+    if ((this.#records.get(key)?.deadlineMs ?? 0) !== 0) this.#mortalCount -= 1;
+    this.#records.set(key, { value, version, deadlineMs });
+    if (deadlineMs !== 0) {
+      this.#mortalCount += 1;
+      this.#deadlines.push({ key, deadlineMs });
+      this.#limitOutdatedDeadlines();
+    }
+    this.#report?.({ type: 'stored', version });
+  }
+
+  /** Removes the key and says whether it was there. */
+  #remove(key: string): boolean {
+    const record = this.#records.get(key);
+    if (record === undefined) return false;
+    if (record.deadlineMs !== 0) this.#mortalCount -= 1;
+    return this.#records.delete(key);
+  }
+
+  #dropOutdatedDeadlines(): void {
+    while (true) {
+      const { first } = this.#deadlines;
+      if (first === undefined || this.#records.get(first.key)?.deadlineMs === first.deadlineMs) return;
+      this.#deadlines.removeFirst();
+    }
+  }
+
+  #limitOutdatedDeadlines(): void {
+    if (this.#deadlines.size <= 2 * this.#mortalCount + OUTDATED_DEADLINES_ALLOWED) return;
+    this.#deadlines.rebuild(this.#mortals());
+  }
+
+  *#mortals(): Generator<{ key: string; deadlineMs: number }> {
+    for (const [key, { deadlineMs }] of this.#records) {
+      if (deadlineMs !== 0) yield { key, deadlineMs };
+    }
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * What clients are told, whatever protocol they speak, and how the text protocol says it.
+ */
+
+import type { ByteWriter } from '../bytes/byte-writer.js';
+
+export type Reply =
+  /** A write took effect, and the key has this version now. */
+  | { readonly type: 'ok'; readonly version: number }
+  | { readonly type: 'deleted' }
+  /** The value, one character per byte. */
+  | { readonly type: 'value'; readonly value: string }
+  | {
+      readonly type: 'value-with-meta';
+      readonly value: string;
+      readonly version: number;
+      /** Whole seconds left, 0 for ever. */
+      readonly exptimeS: number;
+    }
+  | { readonly type: 'not-found' }
+  /** The key is not at the version that the cas named. */
+  | { readonly type: 'version-mismatch' }
+  | { readonly type: 'command-error' }
+  /** This server is not the leader; that one is. */
+  | { readonly type: 'redirect'; readonly host: string; readonly port: number }
+  /** The write may or may not have happened. */
+  | { readonly type: 'internal-error' };
+
+/** How long a key with this deadline lives on, in whole seconds: at least 1 if it has one, 0 if it has none. */
+export function secondsLeft(deadlineMs: number, nowMs: number): number {
+  return deadlineMs === 0 ? 0 : Math.max(1, Math.ceil((deadlineMs - nowMs) / 1000));
+}
+
+/** Appends the reply as the text protocol has it. */
+export function writeTextReply(out: ByteWriter, reply: Reply): void {
+  switch (reply.type) {
+    case 'ok':
+      out.latin1(`OK ${reply.version}\r\n`);
+      return;
+    case 'deleted':
+      out.latin1('DELETED\r\n');
+      return;
+    case 'value':
+      out.latin1(`VALUE ${reply.value.length}\r\n`);
+      out.latin1(reply.value);
+      out.latin1('\r\n');
+      return;
+    case 'value-with-meta':
+      out.latin1(`VALUE ${reply.version} ${reply.exptimeS} ${reply.value.length}\r\n`);
+      out.latin1(reply.value);
+      out.latin1('\r\n');
+      return;
+    case 'not-found':
+      out.latin1('ERR_NOT_FOUND\r\n');
+      return;
+    case 'version-mismatch':
+      out.latin1('ERR_VERSION\r\n');
+      return;
+    case 'command-error':
+      out.latin1('ERR_CMD_ERR\r\n');
+      return;
+    case 'redirect':
+      out.latin1(`ERR_REDIRECT ${reply.host} ${reply.port}\r\n`);
+      return;
+    case 'internal-error':
+      out.latin1('ERR_INTERNAL\r\n');
+      return;
+  }
+}

@@ -1,0 +1,182 @@
+/**
+ * The text protocol's parser: a client's bytes, cut anywhere, to requests.
+ *
+ * Where the protocol leaves a choice: spaces before the command and after the last word are ignored; numbers are
+ * decimal digits, leading zeros allowed; an empty line is an unknown command. The value of a bad command is thrown away
+ * together with the rest of its line, whatever that is: there is one error for a command, not two.
+ */
+
+import { MAX_LINE_BYTES, MAX_VALUE_BYTES } from '../limits.js';
+import { AT_COMMAND_START, type StreamCheckpoint } from './checkpoint.js';
+import type { Request } from './request.js';
+import { TextLine } from './text-line.js';
+
+const CR = 0x0d;
+const LF = 0x0a;
+
+/**
+ * A line over {@link MAX_LINE_BYTES} is an error, but one up to this long is still read to its end, to learn whether a
+ * value follows. What is longer is skipped as it comes.
+ */
+const MAX_BUFFERED_LINE_BYTES = 4 * MAX_LINE_BYTES;
+
+const MALFORMED: Request = { type: 'malformed' };
+const EMPTY = Buffer.alloc(0);
+
+/** A set or cas whose value has not come in whole. */
+interface AwaitedValue {
+  readonly byteCount: number;
+  readonly complete: (value: Uint8Array) => Request;
+}
+
+export class TextParser {
+  readonly #line = new TextLine();
+  /** Unread bytes are in [#start, #end) of the buffer. */
+  #buffer: Buffer = EMPTY;
+  #start = 0;
+  #end = 0;
+  /** The buffer is this parser's own, so bytes may be added behind #end. */
+  #ownsBuffer = false;
+  /** Bytes of the current line that hold no line break. */
+  #scanned = 0;
+  #skipBytes = 0;
+  #skipsLine = false;
+  #awaited: AwaitedValue | undefined;
+  #consumed = 0;
+  /** Bytes read of a request that is not complete: its line, while its value is awaited. */
+  #readAhead = 0;
+
+  /** @param at where in its stream the first byte to be pushed is */
+  constructor(at: StreamCheckpoint = AT_COMMAND_START) {
+    this.#skipBytes = at.skip === 'bytes' ? at.byteCount : 0;
+    this.#skipsLine = at.skip !== 'nothing';
+  }
+
+  /** How many bytes of the stream the requests returned so far took, thrown away ones included. */
+  get consumed(): number {
+    return this.#consumed;
+  }
+
+  /** Whether bytes came in that do not belong to a returned request. */
+  get hasBuffered(): boolean {
+    return this.#start < this.#end || this.#awaited !== undefined;
+  }
+
+  /** Where the stream stands behind {@link consumed} bytes. */
+  checkpoint(): StreamCheckpoint {
+    if (this.#skipBytes > 0) return { skip: 'bytes', byteCount: this.#skipBytes };
+    return this.#skipsLine ? { skip: 'line' } : AT_COMMAND_START;
+  }
+
+  /** The next bytes of the stream. They must not change until the requests in them were taken. */
+  push(bytes: Uint8Array): void {
+    const unread = this.#end - this.#start;
+    if (unread === 0) {
+      this.#buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      this.#start = 0;
+      this.#end = bytes.byteLength;
+      this.#ownsBuffer = false;
+      return;
+    }
+    if (!this.#ownsBuffer || this.#buffer.byteLength - this.#end < bytes.byteLength) {
+      const grown = Buffer.allocUnsafeSlow(2 * (unread + bytes.byteLength));
+      this.#buffer.copy(grown, 0, this.#start, this.#end);
+      this.#buffer = grown;
+      this.#start = 0;
+      this.#end = unread;
+      this.#ownsBuffer = true;
+    }
+    this.#buffer.set(bytes, this.#end);
+    this.#end += bytes.byteLength;
+  }
+
+  /**
+   * The next request; undefined until more bytes come. Its value is a view of what was pushed, good until the next push.
+   */
+  next(): Request | undefined {
+    if (!this.#skip()) return undefined;
+    if (this.#awaited !== undefined) return this.#takeValue(this.#awaited);
+    const lineBreak = this.#buffer.subarray(0, this.#end).indexOf(LF, this.#start + this.#scanned);
+    if (lineBreak === -1) return this.#awaitLine();
+    const start = this.#start;
+    const end = lineBreak > start && this.#buffer[lineBreak - 1] === CR ? lineBreak - 1 : lineBreak;
+    this.#start = lineBreak + 1;
+    this.#readAhead = this.#start - start;
+    this.#scanned = 0;
+    return this.#readLine(start, end);
+  }
+
+  /** Throws away what is to be; returns whether a request may start now. */
+  #skip(): boolean {
+    if (this.#skipBytes > 0) {
+      const byteCount = Math.min(this.#skipBytes, this.#end - this.#start);
+      this.#skipBytes -= byteCount;
+      this.#discard(byteCount);
+      if (this.#skipBytes > 0) return false;
+    }
+    if (!this.#skipsLine) return true;
+    const lineBreak = this.#buffer.subarray(0, this.#end).indexOf(LF, this.#start);
+    this.#skipsLine = lineBreak === -1;
+    this.#discard((lineBreak === -1 ? this.#end : lineBreak + 1) - this.#start);
+    return !this.#skipsLine;
+  }
+
+  #discard(byteCount: number): void {
+    this.#start += byteCount;
+    this.#consumed += byteCount;
+  }
+
+  /** There is no whole line yet. One that is too long to wait for is an error now, and its rest is thrown away. */
+  #awaitLine(): Request | undefined {
+    this.#scanned = this.#end - this.#start;
+    if (this.#scanned <= MAX_BUFFERED_LINE_BYTES) return undefined;
+    this.#discard(this.#scanned);
+    this.#scanned = 0;
+    this.#skipsLine = true;
+    return MALFORMED;
+  }
+
+  #readLine(start: number, end: number): Request | undefined {
+    const line = this.#line;
+    line.read(this.#buffer, start, end);
+    const byteCount = line.valueByteCount;
+    const isTooLong = end - start > MAX_LINE_BYTES;
+    if (byteCount === undefined) return this.#complete(isTooLong ? MALFORMED : (line.request() ?? MALFORMED));
+    const complete = isTooLong || byteCount > MAX_VALUE_BYTES ? undefined : line.requestWithValue();
+    if (complete === undefined) {
+      this.#skipBytes = byteCount;
+      this.#skipsLine = true;
+      return this.#complete(MALFORMED);
+    }
+    this.#awaited = { byteCount, complete };
+    return this.#takeValue(this.#awaited);
+  }
+
+  #takeValue({ byteCount, complete }: AwaitedValue): Request | undefined {
+    const valueEnd = this.#start + byteCount;
+    const breakEnd = this.#lineBreakEnd(valueEnd);
+    if (breakEnd === undefined) return undefined;
+    this.#awaited = undefined;
+    const value = this.#buffer.subarray(this.#start, valueEnd);
+    this.#readAhead += (breakEnd === -1 ? valueEnd : breakEnd) - this.#start;
+    this.#start = breakEnd === -1 ? valueEnd : breakEnd;
+    if (breakEnd !== -1) return this.#complete(complete(value));
+    this.#skipsLine = true;
+    return this.#complete(MALFORMED);
+  }
+
+  /** Where the line break at `offset` ends; -1 when there is none, undefined when that cannot be told yet. */
+  #lineBreakEnd(offset: number): number | undefined {
+    if (offset >= this.#end) return undefined;
+    if (this.#buffer[offset] === LF) return offset + 1;
+    if (this.#buffer[offset] !== CR) return -1;
+    if (offset + 1 >= this.#end) return undefined;
+    return this.#buffer[offset + 1] === LF ? offset + 2 : -1;
+  }
+
+  #complete(request: Request): Request {
+    this.#consumed += this.#readAhead;
+    this.#readAhead = 0;
+    return request;
+  }
+}

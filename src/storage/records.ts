@@ -1,0 +1,58 @@
+/**
+ * The format of what a server keeps in LevelDB.
+ *
+ * Keys are a letter and a big-endian index, so that LevelDB's order is the log's:
+ *
+ * | key | value |
+ * |---|---|
+ * | `e` + index (u64) | an entry: term (f64), payload |
+ * | `h` | the hard state: currentTerm (f64), votedFor + 1 or 0 (u8) |
+ */
+
+import { ByteReader } from '../bytes/byte-reader.js';
+import { ByteWriter } from '../bytes/byte-writer.js';
+import type { Entry, HardState, LogIndex } from '../raft/types.js';
+
+const ENTRY_PREFIX = 0x65;
+const TERM_BYTES = 8;
+
+export const HARD_STATE_KEY: Uint8Array = Buffer.from('h');
+/** Every entry's key is in [first, last]. */
+export const FIRST_ENTRY_KEY: Uint8Array = entryKey(0);
+export const LAST_ENTRY_KEY: Uint8Array = entryKey(Number.MAX_SAFE_INTEGER);
+
+export function entryKey(index: LogIndex): Uint8Array {
+  const key = Buffer.allocUnsafe(9);
+  key[0] = ENTRY_PREFIX;
+  key.writeBigUInt64BE(BigInt(index), 1);
+  return key;
+}
+
+export function encodeEntry(entry: Entry): Uint8Array {
+  const value = Buffer.allocUnsafe(TERM_BYTES + entry.payload.byteLength);
+  value.writeDoubleLE(entry.term, 0);
+  value.set(entry.payload, TERM_BYTES);
+  return value;
+}
+
+/** Throws TruncatedBytesError when this is no entry. */
+export function decodeEntry(key: Uint8Array, value: Uint8Array): Entry {
+  const index = Number(Buffer.from(key.buffer, key.byteOffset, key.byteLength).readBigUInt64BE(1));
+  const reader = new ByteReader(value);
+  return { index, term: reader.f64(), payload: reader.bytes(reader.remaining) };
+}
+
+export function encodeHardState({ currentTerm, votedFor }: HardState): Uint8Array {
+  const out = new ByteWriter(9);
+  out.f64(currentTerm);
+  out.u8(votedFor === undefined ? 0 : votedFor + 1);
+  return out.take();
+}
+
+/** Throws TruncatedBytesError when this is no hard state. */
+export function decodeHardState(value: Uint8Array): HardState {
+  const reader = new ByteReader(value);
+  const currentTerm = reader.f64();
+  const vote = reader.u8();
+  return { currentTerm, votedFor: vote === 0 ? undefined : vote - 1 };
+}

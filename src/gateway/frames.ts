@@ -8,34 +8,41 @@
 
 import { ByteReader } from '../bytes/byte-reader.js';
 import type { ByteWriter } from '../bytes/byte-writer.js';
+import { AT_COMMAND_START, type StreamCheckpoint } from '../protocol/checkpoint.js';
+import type { Term } from '../raft/types.js';
 
-/** Numbers sessions, unique for the life of the gateway. */
+/** Numbers the sessions of one traffic channel; not used again while the server may still speak of it. */
 export type SessionId = number;
 
-/**
- * Where a client's stream can be taken up by another server: right behind the last answered command. What is
- * left of that command's value, or the rest of its line, must be skipped first.
- */
-export type StreamCheckpoint =
-  | { readonly skip: 'nothing' }
-  | { readonly skip: 'bytes'; readonly byteCount: number }
-  | { readonly skip: 'line' };
+/** What a connection speaks: its first byte tells, for good. */
+export type ClientProtocol = 'text' | 'resp';
 
-export const AT_COMMAND_START: StreamCheckpoint = { skip: 'nothing' };
+const RESP_FIRST_BYTE = 0x2a; // '*'
+
+/** What a connection speaks that begins with these bytes; there is at least one. */
+export function protocolOf(firstBytes: Uint8Array): ClientProtocol {
+  return firstBytes[0] === RESP_FIRST_BYTE ? 'resp' : 'text';
+}
 
 /** From the gateway to a server. */
 export type ClientFrame =
-  /** A client connected. A `routed` one came through the router: it must never be told to go elsewhere. */
+  /**
+   * A client sent its first bytes, or goes on here after another server: `at` says where its stream stands. A
+   * `routed` one came through the router: it must never be told to go elsewhere.
+   */
   | {
       readonly type: 'open';
       readonly session: SessionId;
       readonly routed: boolean;
+      readonly protocol: ClientProtocol;
       readonly at: StreamCheckpoint;
     }
   /** Bytes the client sent, cut anywhere. */
   | { readonly type: 'data'; readonly session: SessionId; readonly bytes: Uint8Array }
   /** The client's socket took that many bytes of replies. */
   | { readonly type: 'drained'; readonly session: SessionId; readonly byteCount: number }
+  /** The client sent all it will. Answer what is complete, then `close`. */
+  | { readonly type: 'end'; readonly session: SessionId }
   /** The client is gone. What it sent and was proposed goes on; nothing is to be answered. */
   | { readonly type: 'close'; readonly session: SessionId };
 
@@ -53,21 +60,31 @@ export type ServerFrame =
       readonly bytes: Uint8Array;
     }
   /**
-   * Ends a routed session: this server leads no more. Of the input not yet answered, writes within the first
-   * `proposedBytes` may or may not take effect; whatever comes later was not proposed and is free to go
-   * elsewhere.
+   * Ends a routed session: this server does not lead. Of the input not yet answered, writes that end within
+   * the first `proposedBytes` may or may not take effect; whatever comes later was not proposed and is free to
+   * go elsewhere. `ledTerm` is the last term the server led, 0 when none: who believes that it leads in a
+   * later one knows better.
    */
-  | { readonly type: 'refuse'; readonly session: SessionId; readonly proposedBytes: number }
+  | {
+      readonly type: 'refuse';
+      readonly session: SessionId;
+      readonly proposedBytes: number;
+      readonly ledTerm: Term;
+    }
   /** Close the connection once what was answered is written. */
   | { readonly type: 'close'; readonly session: SessionId };
 
 const CLIENT_OPEN = 1;
 const CLIENT_DATA = 2;
 const CLIENT_DRAINED = 3;
-const CLIENT_CLOSE = 4;
-const SERVER_REPLY = 5;
-const SERVER_REFUSE = 6;
-const SERVER_CLOSE = 7;
+const CLIENT_END = 4;
+const CLIENT_CLOSE = 5;
+const SERVER_REPLY = 6;
+const SERVER_REFUSE = 7;
+const SERVER_CLOSE = 8;
+
+const ROUTED = 1;
+const RESP = 2;
 
 const SKIP_LINE = -1;
 
@@ -87,8 +104,8 @@ export function writeClientFrame(batch: ByteWriter, frame: ClientFrame): void {
     case 'open':
       batch.u8(CLIENT_OPEN);
       batch.u32(frame.session);
-      batch.u8(frame.routed ? 1 : 0);
-      writeCheckpoint(batch, frame.at);
+      batch.u8((frame.routed ? ROUTED : 0) | (frame.protocol === 'resp' ? RESP : 0));
+      batch.f64(skipOf(frame.at));
       return;
     case 'data':
       batch.u8(CLIENT_DATA);
@@ -100,6 +117,10 @@ export function writeClientFrame(batch: ByteWriter, frame: ClientFrame): void {
       batch.u8(CLIENT_DRAINED);
       batch.u32(frame.session);
       batch.u32(frame.byteCount);
+      return;
+    case 'end':
+      batch.u8(CLIENT_END);
+      batch.u32(frame.session);
       return;
     case 'close':
       batch.u8(CLIENT_CLOSE);
@@ -116,8 +137,10 @@ export function* readClientFrames(batch: Uint8Array): Generator<ClientFrame, voi
     const session = reader.u32();
     switch (kind) {
       case CLIENT_OPEN: {
-        const routed = reader.u8() === 1;
-        yield { type: 'open', session, routed, at: readCheckpoint(reader) };
+        const flags = reader.u8();
+        const routed = (flags & ROUTED) !== 0;
+        const protocol = (flags & RESP) === 0 ? 'text' : 'resp';
+        yield { type: 'open', session, routed, protocol, at: readCheckpoint(reader) };
         break;
       }
       case CLIENT_DATA:
@@ -125,6 +148,9 @@ export function* readClientFrames(batch: Uint8Array): Generator<ClientFrame, voi
         break;
       case CLIENT_DRAINED:
         yield { type: 'drained', session, byteCount: reader.u32() };
+        break;
+      case CLIENT_END:
+        yield { type: 'end', session };
         break;
       case CLIENT_CLOSE:
         yield { type: 'close', session };
@@ -138,24 +164,50 @@ export function* readClientFrames(batch: Uint8Array): Generator<ClientFrame, voi
 /** Appends the frame to a batch. */
 export function writeServerFrame(batch: ByteWriter, frame: ServerFrame): void {
   switch (frame.type) {
-    case 'reply':
-      batch.u8(SERVER_REPLY);
-      batch.u32(frame.session);
-      batch.u32(frame.answeredBytes);
-      writeCheckpoint(batch, frame.at);
-      batch.u32(frame.bytes.byteLength);
+    case 'reply': {
+      const offset = beginReply(batch, frame.session);
       batch.bytes(frame.bytes);
+      endReply(batch, offset, frame);
       return;
+    }
     case 'refuse':
       batch.u8(SERVER_REFUSE);
       batch.u32(frame.session);
       batch.u32(frame.proposedBytes);
+      batch.f64(frame.ledTerm);
       return;
     case 'close':
       batch.u8(SERVER_CLOSE);
       batch.u32(frame.session);
       return;
   }
+}
+
+/** What of a reply frame is known only at its end. */
+export interface ReplyEnd {
+  readonly answeredBytes: number;
+  readonly at: StreamCheckpoint;
+}
+
+/**
+ * Begins a reply frame whose bytes are then written straight into the batch; returns what {@link endReply} needs to
+ * complete it.
+ */
+export function beginReply(batch: ByteWriter, session: SessionId): number {
+  batch.u8(SERVER_REPLY);
+  batch.u32(session);
+  const offset = batch.length;
+  batch.u32(0);
+  batch.f64(0);
+  batch.u32(0);
+  return offset;
+}
+
+/** Completes the reply frame that was begun at `offset`: everything written since is its bytes. */
+export function endReply(batch: ByteWriter, offset: number, { answeredBytes, at }: ReplyEnd): void {
+  batch.patchU32(offset, answeredBytes);
+  batch.patchF64(offset + 4, skipOf(at));
+  batch.patchU32(offset + 12, batch.length - offset - 16);
 }
 
 /** The frames of a batch, in order; their bytes are views of it. Throws {@link FrameError}. */
@@ -172,7 +224,7 @@ export function* readServerFrames(batch: Uint8Array): Generator<ServerFrame, voi
         break;
       }
       case SERVER_REFUSE:
-        yield { type: 'refuse', session, proposedBytes: reader.u32() };
+        yield { type: 'refuse', session, proposedBytes: reader.u32(), ledTerm: reader.f64() };
         break;
       case SERVER_CLOSE:
         yield { type: 'close', session };
@@ -183,17 +235,14 @@ export function* readServerFrames(batch: Uint8Array): Generator<ServerFrame, voi
   }
 }
 
-function writeCheckpoint(batch: ByteWriter, at: StreamCheckpoint): void {
+function skipOf(at: StreamCheckpoint): number {
   switch (at.skip) {
     case 'nothing':
-      batch.f64(0);
-      return;
+      return 0;
     case 'bytes':
-      batch.f64(at.byteCount);
-      return;
+      return at.byteCount;
     case 'line':
-      batch.f64(SKIP_LINE);
-      return;
+      return SKIP_LINE;
   }
 }
 

@@ -1,0 +1,155 @@
+/**
+ * A client's TCP connection as the rest of the gateway sees it: bytes in, pausing for several reasons at once,
+ * and replies out in as few writes as possible.
+ */
+
+import type { Socket } from 'node:net';
+import { MAX_UNREAD_REPLY_BYTES } from '../limits.js';
+
+/** Who wants a socket paused. It is read again when nobody does. */
+export const PauseReason = { ownLimit: 1, totalLimit: 2, serverFull: 4, unreadReplies: 8 } as const;
+export type PauseReason = (typeof PauseReason)[keyof typeof PauseReason];
+
+/** What a connection is told about its socket. */
+export interface SocketHandlers {
+  /** Bytes came, never none. They are the socket's own memory: keep or copy them. */
+  onData(bytes: Uint8Array): void;
+  /** No more bytes will come, replies may still be written. */
+  onInputEnd(): void;
+  /** Bytes were written, or the backlog has gone: time to look at {@link ClientSocket.backlogBytes}. */
+  onWritten(): void;
+  /** The socket is closed, by whichever side. The last call. */
+  onGone(): void;
+}
+
+export class ClientSocket {
+  readonly #socket: Socket;
+  readonly #handlers: SocketHandlers;
+  readonly #unwritten: UnwrittenSockets;
+  #replies: Uint8Array[] = [];
+  #pauses = 0;
+  #inputEnded = false;
+
+  constructor(socket: Socket, handlers: SocketHandlers, unwritten: UnwrittenSockets) {
+    this.#socket = socket;
+    this.#handlers = handlers;
+    this.#unwritten = unwritten;
+    socket.on('data', (bytes: Buffer) => {
+      if (!this.#inputEnded) handlers.onData(bytes);
+    });
+    socket.on('end', () => this.#endInput());
+    socket.on('drain', () => {
+      this.resume(PauseReason.unreadReplies);
+      handlers.onWritten();
+    });
+    // A reset needs no more than the 'close' that follows it.
+    socket.on('error', () => {});
+    socket.on('close', () => handlers.onGone());
+  }
+
+  /** Bytes that were to be written and that the operating system has not yet taken. */
+  get backlogBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  /** Whether the client reads too slowly; `onWritten` is called when it caught up. */
+  get backedUp(): boolean {
+    return this.#socket.writableNeedDrain;
+  }
+
+  /** Stops reading until the reason is gone. What the socket read already is kept there, some 100 KiB at most. */
+  pause(reason: PauseReason): void {
+    if (this.#pauses === 0) this.#socket.pause();
+    this.#pauses |= reason;
+  }
+
+  resume(reason: PauseReason): void {
+    if (this.#pauses === 0) return;
+    this.#pauses &= ~reason;
+    if (this.#pauses === 0) this.#socket.resume();
+  }
+
+  /** Queues bytes; what is queued in one go (a batch from a server) is written at once at its end. */
+  write(bytes: Uint8Array): void {
+    if (this.#replies.push(bytes) === 1) this.#unwritten.add(this);
+  }
+
+  /** Hands what is queued to the operating system. */
+  flush(): void {
+    this.#writeQueued();
+    // Servers watch over this for their sessions; here it is about what no server counts.
+    if (this.backlogBytes > MAX_UNREAD_REPLY_BYTES) this.pause(PauseReason.unreadReplies);
+    this.#handlers.onWritten();
+  }
+
+  /**
+   * Acts as if the client had ended its side. What still comes is thrown away rather than left unread: closing
+   * a socket with unread bytes resets it, and the client could lose its last replies.
+   */
+  finishInput(): void {
+    this.#endInput();
+    this.#pauses = 0;
+    this.#socket.resume();
+  }
+
+  /** Writes what is queued, then closes the connection. */
+  end(): void {
+    if (this.#socket.writableEnded) return;
+    this.#inputEnded = true;
+    this.#writeQueued();
+    this.#socket.destroySoon();
+  }
+
+  /** Closes the connection at once. */
+  destroy(): void {
+    this.#inputEnded = true;
+    this.#replies = [];
+    this.#socket.destroy();
+  }
+
+  #writeQueued(): void {
+    const replies = this.#replies;
+    const first = replies[0];
+    if (first === undefined) return;
+    this.#replies = [];
+    // A reply is a view of a whole batch, which must not be kept alive for a client that does not read.
+    const inPlace = replies.length === 1 && this.#socket.writableLength === 0;
+    this.#socket.write(inPlace ? first : concatenate(replies));
+  }
+
+  #endInput(): void {
+    if (this.#inputEnded) return;
+    this.#inputEnded = true;
+    this.#handlers.onInputEnd();
+  }
+}
+
+/**
+ * The sockets with replies not yet written. They are written right after the event that brought the replies, so
+ * that a connection with many replies in a batch costs one system call.
+ */
+export class UnwrittenSockets {
+  #sockets: ClientSocket[] = [];
+  readonly #flush = () => {
+    const sockets = this.#sockets;
+    this.#sockets = [];
+    for (const socket of sockets) socket.flush();
+  };
+
+  add(socket: ClientSocket): void {
+    if (this.#sockets.push(socket) === 1) process.nextTick(this.#flush);
+  }
+}
+
+/** The bytes in memory of their own; Buffer.concat would take it from Node's shared pool. */
+function concatenate(pieces: readonly Uint8Array[]): Uint8Array {
+  let length = 0;
+  for (const piece of pieces) length += piece.byteLength;
+  const whole = new Uint8Array(length);
+  let offset = 0;
+  for (const piece of pieces) {
+    whole.set(piece, offset);
+    offset += piece.byteLength;
+  }
+  return whole;
+}

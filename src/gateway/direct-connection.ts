@@ -1,0 +1,91 @@
+/**
+ * A client's connection to the port of one server: it lives and dies with that server.
+ */
+
+import type { Socket } from 'node:net';
+import { AT_COMMAND_START, type StreamCheckpoint } from '../protocol/checkpoint.js';
+import { ClientSocket, PauseReason, type SocketHandlers } from './client-socket.js';
+import type { Connection, Connections } from './connections.js';
+import { protocolOf } from './frames.js';
+import type { RoomWaiter, ServerTraffic, Session, SessionOwner } from './server-traffic.js';
+import { UnansweredBytes } from './unanswered.js';
+
+export class DirectConnection implements Connection, SocketHandlers, SessionOwner, RoomWaiter {
+  readonly #traffic: ServerTraffic;
+  readonly #client: ClientSocket;
+  readonly #unanswered: UnansweredBytes;
+  readonly #connections: Connections<DirectConnection>;
+  /** Opened by the client's first bytes. */
+  #session: Session | undefined;
+
+  constructor(socket: Socket, traffic: ServerTraffic, connections: Connections<DirectConnection>) {
+    this.#traffic = traffic;
+    this.#client = new ClientSocket(socket, this, connections.shared.unwritten);
+    this.#unanswered = new UnansweredBytes(this.#client, connections.shared.totalUnanswered);
+    this.#connections = connections;
+    connections.add(this);
+  }
+
+  finish(): void {
+    this.#client.finishInput();
+  }
+
+  destroy(): void {
+    this.#client.destroy();
+  }
+
+  onData(bytes: Uint8Array): void {
+    this.#session ??= this.#traffic.open(this, {
+      routed: false,
+      protocol: protocolOf(bytes),
+      at: AT_COMMAND_START,
+    });
+    this.#session.send(bytes);
+    this.#unanswered.arrived(bytes.byteLength);
+    if (!this.#traffic.full) return;
+    this.#client.pause(PauseReason.serverFull);
+    this.#traffic.awaitRoom(this);
+  }
+
+  onInputEnd(): void {
+    // Only the server knows whether what is unanswered is a whole command.
+    if (this.#session === undefined) this.#client.end();
+    else this.#session.endInput();
+  }
+
+  onWritten(): void {
+    this.#session?.reportDrained(this.#client.backlogBytes);
+  }
+
+  onGone(): void {
+    this.#session?.close();
+    this.#session = undefined;
+    this.#unanswered.forget();
+    this.#connections.delete(this);
+  }
+
+  onRoom(): void {
+    this.#client.resume(PauseReason.serverFull);
+  }
+
+  onReply(answeredBytes: number, _at: StreamCheckpoint, bytes: Uint8Array): void {
+    this.#unanswered.answered(answeredBytes);
+    if (bytes.byteLength === 0) return;
+    this.#session?.received(bytes.byteLength);
+    this.#client.write(bytes);
+  }
+
+  onRefuse(): void {
+    this.onLost();
+  }
+
+  onClose(): void {
+    this.#session = undefined;
+    this.#client.end();
+  }
+
+  onLost(): void {
+    this.#session = undefined;
+    this.#client.destroy();
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * Where clients come in: a port for each server, and the router's port for all of them.
+ *
+ * It knows nothing of keys and values. It carries bytes to the server that a connection belongs to, replies
+ * back, and makes clients wait that are too fast for their server.
+ */
+
+import { LEADER_WAIT_MS, MAX_TOTAL_UNANSWERED_BYTES } from '../limits.js';
+import type { ServerId, Term } from '../raft/types.js';
+import type { ClientAddress } from '../server/control.js';
+import { UnwrittenSockets } from './client-socket.js';
+import { Router } from './router.js';
+import { ServerDoor } from './server-door.js';
+import type { ServerChannel } from './server-traffic.js';
+import { TotalUnansweredBytes } from './unanswered.js';
+
+export interface GatewayOptions {
+  readonly host: string;
+  /** The client port of each server, by its id; 0 takes any free one. */
+  readonly serverPorts: readonly number[];
+  /** The router's port, 0 for any free one; without it there is no router. */
+  readonly routerPort: number | undefined;
+  /** How long a leader that is no more may take to tell what it did with the commands in flight. */
+  readonly electionTimeoutMs: number;
+  /** How long commands on the router's port wait for a leader; `LEADER_WAIT_MS` unless told. */
+  readonly leaderWaitMs?: number;
+}
+
+export class Gateway {
+  readonly #doors: readonly ServerDoor[];
+  readonly #router: Router | undefined;
+
+  constructor(options: GatewayOptions) {
+    const { host, routerPort } = options;
+    const shared = {
+      unwritten: new UnwrittenSockets(),
+      totalUnanswered: new TotalUnansweredBytes(MAX_TOTAL_UNANSWERED_BYTES),
+    };
+    const times = {
+      leaderWaitMs: options.leaderWaitMs ?? LEADER_WAIT_MS,
+      refusalGraceMs: options.electionTimeoutMs,
+    };
+    this.#doors = options.serverPorts.map(
+      (port, id) => new ServerDoor(`clients of server ${id}`, { host, port }, shared),
+    );
+    this.#router =
+      routerPort === undefined ? undefined : new Router({ host, port: routerPort }, times, shared);
+  }
+
+  /** Where the clients of a server connect. */
+  serverAddress(id: ServerId): ClientAddress {
+    return this.#door(id).address;
+  }
+
+  /** Where any client connects; undefined without a router. */
+  get routerAddress(): ClientAddress | undefined {
+    return this.#router?.address;
+  }
+
+  /** Opens the router's port. Throws {@link ListenError}. */
+  async start(): Promise<void> {
+    await this.#router?.open();
+  }
+
+  /**
+   * A server is up: opens its port. When the channel says that the server is gone, that is as {@link detach}.
+   * Throws {@link ListenError}.
+   */
+  async attach(id: ServerId, channel: ServerChannel): Promise<void> {
+    await this.#door(id).open(channel, () => this.detach(id));
+  }
+
+  /**
+   * A server is down: closes its connections at once and refuses new ones, as a dead process would. Commands on
+   * the router's port that it did not answer are answered or go to the next leader.
+   */
+  detach(id: ServerId): void {
+    const door = this.#door(id);
+    if (door.traffic !== undefined && door.traffic === this.#router?.leader) this.#router.leaderLost();
+    door.close();
+  }
+
+  /** Tells the router who leads, undefined for nobody. An announcement of a past term is ignored. */
+  setLeader(leader: { readonly id: ServerId; readonly term: Term } | undefined): void {
+    if (leader === undefined) this.#router?.leaderLost();
+    else this.#router?.leaderElected(this.#door(leader.id).traffic, leader.term);
+  }
+
+  /**
+   * Refuses new clients, lets the commands in flight be answered for at most `drainMs`, and closes every
+   * connection. Servers must stay up until it resolves.
+   */
+  async close(drainMs: number): Promise<void> {
+    const ports = this.#router === undefined ? this.#doors : [...this.#doors, this.#router];
+    for (const port of ports) {
+      port.stopListening();
+      port.connections.finishAll();
+    }
+    const allClosed = Promise.all(ports.map((port) => port.connections.whenEmpty()));
+    const deadline = setTimeout(() => {
+      for (const port of ports) port.connections.destroyAll();
+    }, drainMs);
+    await allClosed;
+    clearTimeout(deadline);
+    for (const door of this.#doors) door.close();
+  }
+
+  #door(id: ServerId): ServerDoor {
+    const door = this.#doors[id];
+    if (door === undefined) throw new RangeError(`there is no server ${id}`);
+    return door;
+  }
+}

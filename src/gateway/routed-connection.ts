@@ -1,0 +1,275 @@
+/**
+ * A client's connection through the router: it goes to whichever server leads, and survives the leader.
+ *
+ * The bytes that are not yet answered are held here, in this order:
+ *
+ *     | forwarded to the session's server | ahead in the replay plan | arrived since |
+ *
+ * When the session is lost, the replay plan tells what becomes of the forwarded ones.
+ */
+
+import assert from 'node:assert/strict';
+import type { Socket } from 'node:net';
+import { AT_COMMAND_START, type StreamCheckpoint } from '../protocol/checkpoint.js';
+import type { Term } from '../raft/types.js';
+import { ClientSocket, type SocketHandlers } from './client-socket.js';
+import type { Connection, Connections } from './connections.js';
+import { type ClientProtocol, protocolOf } from './frames.js';
+import { HeldBytes } from './held-bytes.js';
+import { LeaderWait } from './leader-wait.js';
+import { giveUp, planReplay, ReplayPlan } from './replay.js';
+import type { RoomWaiter, ServerTraffic, Session, SessionOwner } from './server-traffic.js';
+import { UnansweredBytes } from './unanswered.js';
+
+/** Where a routed connection learns who leads. */
+export interface LeaderSource {
+  /** Traffic with the leader, if one is known and running. */
+  readonly leader: ServerTraffic | undefined;
+  /** A server says that it leads no more, and that `ledTerm` was the last term it led. */
+  onRefusal(traffic: ServerTraffic, ledTerm: Term): void;
+}
+
+export interface RouterTimes {
+  /** How long commands wait for a leader before they are answered `ERR_INTERNAL`. */
+  readonly leaderWaitMs: number;
+  /** How long a leader that is no more may take to tell what it did with the commands in flight. */
+  readonly refusalGraceMs: number;
+}
+
+export class RoutedConnection implements Connection, SocketHandlers, SessionOwner, RoomWaiter {
+  readonly #source: LeaderSource;
+  readonly #times: RouterTimes;
+  readonly #client: ClientSocket;
+  readonly #unanswered: UnansweredBytes;
+  readonly #connections: Connections<RoutedConnection>;
+  readonly #leaderWait: LeaderWait;
+  readonly #held = new HeldBytes();
+  readonly #plan = new ReplayPlan();
+  /** Where the stream stands at the first held byte. */
+  #at: StreamCheckpoint = AT_COMMAND_START;
+  /** Length of the stream so far: where the held bytes end in it. */
+  #streamLength = 0;
+  /** How many of the held bytes the session was sent; 0 without a session. */
+  #forwarded = 0;
+  #protocol: ClientProtocol | undefined;
+  #session: Session | undefined;
+  /** Runs while the session's server is not the leader and has not refused. */
+  #grace: NodeJS.Timeout | undefined;
+  #inputEnded = false;
+  #sessionKnowsEnd = false;
+
+  constructor(
+    socket: Socket,
+    source: LeaderSource,
+    times: RouterTimes,
+    connections: Connections<RoutedConnection>,
+  ) {
+    this.#source = source;
+    this.#times = times;
+    this.#client = new ClientSocket(socket, this, connections.shared.unwritten);
+    this.#unanswered = new UnansweredBytes(this.#client, connections.shared.totalUnanswered);
+    this.#connections = connections;
+    this.#leaderWait = new LeaderWait(times.leaderWaitMs, (streamOffset) => this.#giveUp(streamOffset));
+    connections.add(this);
+  }
+
+  finish(): void {
+    this.#client.finishInput();
+  }
+
+  destroy(): void {
+    this.#client.destroy();
+  }
+
+  /** Another server leads, or none does. */
+  onLeaderChange(): void {
+    const leader = this.#source.leader;
+    if (leader !== undefined) this.#leaderWait.end();
+    else if (this.#held.length > 0) this.#leaderWait.begin(this.#streamLength);
+
+    const session = this.#session;
+    if (session === undefined || session.traffic === leader) this.#endGrace();
+    else if (this.#forwarded === 0) this.#leaveSession(session);
+    else this.#grace ??= setTimeout(() => this.#abandon(session), this.#times.refusalGraceMs);
+    this.#advance();
+  }
+
+  onData(bytes: Uint8Array): void {
+    this.#protocol ??= protocolOf(bytes);
+    this.#held.append(bytes);
+    this.#streamLength += bytes.byteLength;
+    this.#unanswered.arrived(bytes.byteLength);
+    if (this.#source.leader === undefined) this.#leaderWait.begin(this.#streamLength);
+    this.#advance();
+  }
+
+  onInputEnd(): void {
+    this.#inputEnded = true;
+    this.#advance();
+  }
+
+  onWritten(): void {
+    this.#session?.reportDrained(this.#client.backlogBytes);
+    this.#advance();
+  }
+
+  onGone(): void {
+    this.#session?.close();
+    this.#forget();
+    this.#unanswered.forget();
+    this.#connections.delete(this);
+  }
+
+  onRoom(): void {
+    this.#advance();
+  }
+
+  onReply(answeredBytes: number, at: StreamCheckpoint, bytes: Uint8Array): void {
+    const session = this.#session;
+    if (session === undefined) return;
+    assert(answeredBytes <= this.#forwarded, 'a server answered more than it was sent');
+    this.#drop(answeredBytes, at);
+    this.#forwarded -= answeredBytes;
+    if (bytes.byteLength > 0) {
+      session.received(bytes.byteLength);
+      this.#client.write(bytes);
+    }
+    if (this.#forwarded === 0 && session.traffic !== this.#source.leader) this.#leaveSession(session);
+    this.#advance();
+  }
+
+  onRefuse(proposedBytes: number, ledTerm: Term): void {
+    if (this.#session !== undefined) this.#source.onRefusal(this.#session.traffic, ledTerm);
+    this.#sessionLost(proposedBytes);
+  }
+
+  onClose(): void {
+    this.#forget();
+    this.#client.end();
+  }
+
+  onLost(): void {
+    this.#sessionLost(this.#forwarded);
+  }
+
+  /** Does whatever can be done next: answers, forwards, or ends. */
+  #advance(): void {
+    this.#answerUnknown();
+    const sendable = this.#plan.front?.byteCount ?? this.#held.length;
+    if (this.#forwarded < sendable) {
+      const session = this.#sessionAtLeader();
+      if (session === undefined) return;
+      session.send(this.#held.view(this.#forwarded, sendable));
+      this.#forwarded = sendable;
+    }
+    if (this.#inputEnded) this.#endOnceAnswered();
+  }
+
+  /** Answers the writes at the front whose outcome nobody knows. */
+  #answerUnknown(): void {
+    const front = this.#plan.front;
+    if (front?.fate !== 'unknown') return;
+    this.#client.write(Buffer.from(front.reply, 'latin1'));
+    this.#drop(front.byteCount, AT_COMMAND_START);
+  }
+
+  /** The session to send more bytes to, if there is a leader that can take them now. */
+  #sessionAtLeader(): Session | undefined {
+    const leader = this.#source.leader;
+    if (leader === undefined) return undefined;
+    if (leader.full) {
+      leader.awaitRoom(this);
+      return undefined;
+    }
+    if (this.#session !== undefined) return this.#session.traffic === leader ? this.#session : undefined;
+    // The new server would not count replies of the old one that the client has still to read.
+    if (this.#client.backedUp || this.#protocol === undefined) return undefined;
+    this.#session = leader.open(this, { routed: true, protocol: this.#protocol, at: this.#at });
+    return this.#session;
+  }
+
+  #endOnceAnswered(): void {
+    if (this.#held.length === 0) {
+      this.#session?.close();
+      this.#forget();
+      this.#client.end();
+    } else if (this.#forwarded === this.#held.length && !this.#sessionKnowsEnd) {
+      // Only the server knows whether what is unanswered is a whole command.
+      this.#session?.endInput();
+      this.#sessionKnowsEnd = true;
+    }
+  }
+
+  /** The first held bytes are answered. */
+  #drop(byteCount: number, at: StreamCheckpoint): void {
+    this.#held.discard(byteCount);
+    this.#plan.advance(byteCount);
+    this.#at = at;
+    this.#unanswered.answered(byteCount);
+  }
+
+  /** Leaves a server that has answered everything and leads no more. */
+  #leaveSession(session: Session): void {
+    session.close();
+    this.#sessionLost(0);
+  }
+
+  /** Treats a silent server as dead. Its late frames are ignored. */
+  #abandon(session: Session): void {
+    session.close();
+    this.#sessionLost(this.#forwarded);
+  }
+
+  #sessionLost(proposedBytes: number): void {
+    const forwarded = this.#forwarded;
+    this.#session = undefined;
+    this.#forwarded = 0;
+    this.#sessionKnowsEnd = false;
+    this.#endGrace();
+    if (this.#protocol === 'resp') {
+      // What HELLO agreed on is gone with the session. Redis clients connect anew by themselves.
+      this.#forget();
+      this.#client.end();
+      return;
+    }
+    this.#plan.replaceFront(planReplay(this.#held.view(0, forwarded), this.#at, proposedBytes));
+    this.#advance();
+  }
+
+  /** No leader appeared in time for the commands up to the offset in the stream. */
+  #giveUp(streamOffset: number): void {
+    if (this.#session !== undefined) this.#abandon(this.#session);
+    const byteCount = streamOffset - (this.#streamLength - this.#held.length);
+    if (byteCount <= 0) return;
+    if (this.#protocol === 'resp') {
+      this.#forget();
+      this.#client.end();
+      return;
+    }
+    // Whatever the plan covers was forwarded before the leader was lost, and has waited longest: all of it is
+    // among these bytes, and its writes are answered the same way.
+    this.#plan.clear();
+    const given = giveUp(this.#held.view(0, byteCount), this.#at);
+    this.#drop(given.byteCount, given.at);
+    this.#client.write(Buffer.from(given.reply, 'latin1'));
+    if (!this.#inputEnded || this.#leaderWait.pending) return;
+    // What is left is a command that will never be complete.
+    this.#forget();
+    this.#client.end();
+  }
+
+  #endGrace(): void {
+    clearTimeout(this.#grace);
+    this.#grace = undefined;
+  }
+
+  /** Nothing more is to be forwarded or answered. */
+  #forget(): void {
+    this.#session = undefined;
+    this.#forwarded = 0;
+    this.#endGrace();
+    this.#leaderWait.end();
+    this.#plan.clear();
+    this.#drop(this.#held.length, AT_COMMAND_START);
+  }
+}

@@ -1,0 +1,252 @@
+/**
+ * Client traffic with one server, as long as its thread lives.
+ *
+ * What all sockets brought within one turn of the event loop goes out as one batch: a message between threads
+ * costs more than the bytes in it.
+ */
+
+import { ByteWriter } from '../bytes/byte-writer.js';
+import { MAX_TRAFFIC_BATCH_BYTES } from '../limits.js';
+import type { StreamCheckpoint } from '../protocol/checkpoint.js';
+import type { Term } from '../raft/types.js';
+import {
+  type ClientFrame,
+  type ClientProtocol,
+  readServerFrames,
+  type ServerFrame,
+  type SessionId,
+  writeClientFrame,
+} from './frames.js';
+
+/** The gateway's end of the channel to one server. */
+export interface ServerChannel {
+  /** Transfers the batch, unless the channel is full: then it is false and the batch remains the caller's. */
+  trySend(batch: Uint8Array<ArrayBuffer>): boolean;
+  /** The next batch from the server, if there is one. */
+  tryReceive(): Uint8Array | undefined;
+  /** Replaces the watcher. */
+  watch(watcher: ChannelWatcher): void;
+}
+
+export interface ChannelWatcher {
+  /** There is something to receive. */
+  onArrival(): void;
+  /** There is room again after `trySend` was false. */
+  onRoom(): void;
+  /** The server's thread is gone. */
+  onGone(): void;
+}
+
+/** Who a session belongs to, and is told about what the server says. */
+export interface SessionOwner {
+  onReply(answeredBytes: number, at: StreamCheckpoint, bytes: Uint8Array): void;
+  /** The session has ended: the server does not lead. */
+  onRefuse(proposedBytes: number, ledTerm: Term): void;
+  /** The session has ended: the connection is to be closed once what was answered is written. */
+  onClose(): void;
+  /** The session has ended: the server is gone. */
+  onLost(): void;
+}
+
+/** Who waits for the channel to have room. */
+export interface RoomWaiter {
+  onRoom(): void;
+}
+
+/**
+ * Reply bytes that the client's socket took are reported in such portions: little traffic costs no reports, and
+ * what is never reported stays far below `MAX_UNREAD_REPLY_BYTES`, where the server would wait for a report.
+ */
+export const DRAINED_REPORT_BYTES = 64 * 1024;
+
+/** No frame is longer than this, the bytes of a data frame not counted. */
+const MAX_HEADER_BYTES = 16;
+const MAX_DATA_BYTES = MAX_TRAFFIC_BATCH_BYTES - MAX_HEADER_BYTES;
+
+export class ServerTraffic {
+  readonly #channel: ServerChannel;
+  readonly #sessions = new Map<SessionId, SessionOwner>();
+  readonly #roomWaiters = new Set<RoomWaiter>();
+  readonly #batch = new ByteWriter(MAX_TRAFFIC_BATCH_BYTES);
+  readonly #flush = () => this.#send();
+  #lastSession: SessionId = 0;
+  /** Complete batches that did not find room in the channel, or are longer than one batch may be. */
+  #sealed: Uint8Array<ArrayBuffer>[] = [];
+  #flushIsDue = false;
+  #full = false;
+  #lost = false;
+
+  /** @param onGone is called once the server's thread is gone; {@link lose} is up to the caller. */
+  constructor(channel: ServerChannel, onGone: () => void) {
+    this.#channel = channel;
+    channel.watch({
+      onArrival: () => this.#receive(),
+      onRoom: () => this.#room(),
+      onGone: () => {
+        if (!this.#lost) onGone();
+      },
+    });
+  }
+
+  /** Whether the server falls behind: what is sent nevertheless is kept until there is room. */
+  get full(): boolean {
+    return this.#full;
+  }
+
+  /** Calls the waiter once when there is room again. */
+  awaitRoom(waiter: RoomWaiter): void {
+    this.#roomWaiters.add(waiter);
+  }
+
+  /** Starts a session for a connection. */
+  open(
+    owner: SessionOwner,
+    opening: { readonly routed: boolean; readonly protocol: ClientProtocol; readonly at: StreamCheckpoint },
+  ): Session {
+    const session = this.#nextSession();
+    this.#sessions.set(session, owner);
+    this.write({ type: 'open', session, ...opening });
+    return new Session(this, session);
+  }
+
+  /** Appends a frame to the batch of this turn. */
+  write(frame: ClientFrame): void {
+    if (this.#batch.length > MAX_DATA_BYTES) this.#seal();
+    writeClientFrame(this.#batch, frame);
+    this.#scheduleFlush();
+  }
+
+  /** Appends bytes that a client sent to the batch of this turn, or to as many as it takes. */
+  writeData(session: SessionId, bytes: Uint8Array): void {
+    if (this.#batch.length + bytes.byteLength <= MAX_DATA_BYTES) {
+      this.write({ type: 'data', session, bytes });
+      return;
+    }
+    for (let start = 0; start < bytes.byteLength; start += MAX_DATA_BYTES) {
+      this.#seal();
+      this.write({ type: 'data', session, bytes: bytes.subarray(start, start + MAX_DATA_BYTES) });
+    }
+  }
+
+  /** Ends a session without a word to the server; what the server still says about it is ignored. */
+  forget(session: SessionId): void {
+    this.#sessions.delete(session);
+  }
+
+  /**
+   * The server is gone: takes what it said last, and ends its sessions. Whoever waits for room waits for
+   * another server now.
+   */
+  lose(): void {
+    this.#receive();
+    this.#lost = true;
+    const owners = [...this.#sessions.values()];
+    this.#sessions.clear();
+    this.#roomWaiters.clear();
+    for (const owner of owners) owner.onLost();
+  }
+
+  #nextSession(): SessionId {
+    do {
+      this.#lastSession = (this.#lastSession + 1) >>> 0;
+    } while (this.#sessions.has(this.#lastSession));
+    return this.#lastSession;
+  }
+
+  #seal(): void {
+    if (this.#batch.length > 0) this.#sealed.push(this.#batch.take());
+  }
+
+  #scheduleFlush(): void {
+    if (this.#flushIsDue) return;
+    this.#flushIsDue = true;
+    setImmediate(this.#flush);
+  }
+
+  #send(): void {
+    this.#flushIsDue = false;
+    if (this.#full || this.#lost) return;
+    this.#seal();
+    let sent = 0;
+    for (const batch of this.#sealed) {
+      if (!this.#channel.trySend(batch)) break;
+      sent += 1;
+    }
+    this.#full = sent < this.#sealed.length;
+    this.#sealed = this.#full ? this.#sealed.slice(sent) : [];
+  }
+
+  #room(): void {
+    this.#full = false;
+    this.#send();
+    if (this.#full) return;
+    const waiters = [...this.#roomWaiters];
+    this.#roomWaiters.clear();
+    for (const waiter of waiters) waiter.onRoom();
+  }
+
+  #receive(): void {
+    for (let batch = this.#channel.tryReceive(); batch !== undefined; batch = this.#channel.tryReceive()) {
+      for (const frame of readServerFrames(batch)) this.#dispatch(frame);
+    }
+  }
+
+  #dispatch(frame: ServerFrame): void {
+    const owner = this.#sessions.get(frame.session);
+    // Its client left, or its connection gave up on this server, while the frame was on its way.
+    if (owner === undefined) return;
+    switch (frame.type) {
+      case 'reply':
+        owner.onReply(frame.answeredBytes, frame.at, frame.bytes);
+        return;
+      case 'refuse':
+        this.#sessions.delete(frame.session);
+        owner.onRefuse(frame.proposedBytes, frame.ledTerm);
+        return;
+      case 'close':
+        this.#sessions.delete(frame.session);
+        owner.onClose();
+        return;
+    }
+  }
+}
+
+/** One connection's stay at one server, seen from the gateway. */
+export class Session {
+  readonly traffic: ServerTraffic;
+  readonly #id: SessionId;
+  /** Reply bytes received and not yet reported as taken by the client's socket. */
+  #unreportedBytes = 0;
+
+  constructor(traffic: ServerTraffic, id: SessionId) {
+    this.traffic = traffic;
+    this.#id = id;
+  }
+
+  send(bytes: Uint8Array): void {
+    this.traffic.writeData(this.#id, bytes);
+  }
+
+  /** Tells the server that the client sends no more. */
+  endInput(): void {
+    this.traffic.write({ type: 'end', session: this.#id });
+  }
+
+  /** Ends the session: replies that are still on their way are ignored. */
+  close(): void {
+    this.traffic.write({ type: 'close', session: this.#id });
+    this.traffic.forget(this.#id);
+  }
+
+  received(replyBytes: number): void {
+    this.#unreportedBytes += replyBytes;
+  }
+
+  /** Reports what the client's socket took, once it is worth it, given what it has not yet taken. */
+  reportDrained(backlogBytes: number): void {
+    const byteCount = this.#unreportedBytes - backlogBytes;
+    if (byteCount < DRAINED_REPORT_BYTES) return;
+    this.#unreportedBytes -= byteCount;
+    this.traffic.write({ type: 'drained', session: this.#id, byteCount });
+  }
+}

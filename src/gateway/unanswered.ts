@@ -1,0 +1,88 @@
+/**
+ * Counts the bytes that clients sent and that are not yet answered, and pauses sockets at the limits.
+ */
+
+import { MAX_UNANSWERED_BYTES } from '../limits.js';
+import { type ClientSocket, PauseReason } from './client-socket.js';
+
+/** One connection's bytes: paused at the limit, read again at half of it. */
+export class UnansweredBytes {
+  readonly #socket: ClientSocket;
+  readonly #total: TotalUnansweredBytes;
+  #byteCount = 0;
+
+  constructor(socket: ClientSocket, total: TotalUnansweredBytes) {
+    this.#socket = socket;
+    this.#total = total;
+  }
+
+  arrived(byteCount: number): void {
+    this.#byteCount += byteCount;
+    if (this.#byteCount >= MAX_UNANSWERED_BYTES) this.#socket.pause(PauseReason.ownLimit);
+    this.#total.arrived(this, byteCount);
+  }
+
+  answered(byteCount: number): void {
+    this.#byteCount -= byteCount;
+    if (this.#byteCount <= MAX_UNANSWERED_BYTES / 2) this.#socket.resume(PauseReason.ownLimit);
+    this.#total.answered(this, byteCount);
+  }
+
+  /** The connection is gone, and its bytes with it. */
+  forget(): void {
+    this.#total.answered(this, this.#byteCount);
+    this.#total.leave(this);
+    this.#byteCount = 0;
+  }
+
+  pause(): void {
+    this.#socket.pause(PauseReason.totalLimit);
+  }
+
+  resume(): void {
+    this.#socket.resume(PauseReason.totalLimit);
+  }
+}
+
+/**
+ * The bytes of all connections together. At the limit, connections that send more are paused and stand in line;
+ * only the first goes on, up to its own limit. Without that, many clients with half a command each could fill
+ * the limit and none of them could ever be answered.
+ */
+export class TotalUnansweredBytes {
+  readonly #maxBytes: number;
+  readonly #line = new Set<UnansweredBytes>();
+  #byteCount = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  arrived(connection: UnansweredBytes, byteCount: number): void {
+    this.#byteCount += byteCount;
+    if (this.#byteCount < this.#maxBytes) return;
+    this.#line.add(connection);
+    if (connection !== this.#first()) connection.pause();
+  }
+
+  answered(connection: UnansweredBytes, byteCount: number): void {
+    this.#byteCount -= byteCount;
+    if (this.#line.size === 0) return;
+    if (this.#byteCount <= this.#maxBytes / 2) {
+      for (const waiting of this.#line) waiting.resume();
+      this.#line.clear();
+      return;
+    }
+    // The first in line had its turn; with more to send it queues up again.
+    if (connection === this.#first()) this.leave(connection);
+  }
+
+  /** Takes the connection out of the line; whoever is first now may go on. */
+  leave(connection: UnansweredBytes): void {
+    if (this.#line.delete(connection)) this.#first()?.resume();
+  }
+
+  #first(): UnansweredBytes | undefined {
+    return this.#line.values().next().value;
+  }
+}

@@ -1,0 +1,432 @@
+/**
+ * The clients' side of a server: takes commands from sessions, orders them, and answers each.
+ *
+ * The leader puts writes into the log, many to an entry, and answers them when the entry is applied. A read is
+ * answered at once while the leader holds its lease and its client has nothing pending; else it waits with the
+ * commands before it, or for the confirmation that this server still leads. Any other server sends the client on to
+ * the leader, or lets it wait until one is known.
+ */
+
+import { readClientFrames, type SessionId } from '../gateway/frames.js';
+import { BatchEncoder } from '../kv/batch.js';
+import type { CommandResult } from '../kv/command.js';
+import type { KeyValueStore } from '../kv/key-value-store.js';
+import { LEADER_WAIT_MS, MAX_ENTRY_BYTES, MAX_INFLIGHT_PROPOSAL_BYTES, QUORUM_WAIT_MS } from '../limits.js';
+import { type Reply, secondsLeft } from '../protocol/reply.js';
+import type { Raft } from '../raft/raft.js';
+import type { ConfirmedRead, Entry, LogIndex, Term } from '../raft/types.js';
+import type { ClientAddress } from './control.js';
+import { type PendingGroup, PendingGroups } from './pending.js';
+import type { Replies } from './replies.js';
+import { type PendingCommand, Session } from './session.js';
+
+export interface ClientsOptions {
+  readonly raft: Raft;
+  readonly store: KeyValueStore;
+  readonly replies: Replies;
+  /** Where the clients of each server connect, by server id. */
+  readonly addresses: readonly ClientAddress[];
+  /** Wall-clock time in ms since the epoch: what keys expire by. */
+  readonly wallClock: () => number;
+}
+
+export class Clients {
+  readonly #raft: Raft;
+  readonly #store: KeyValueStore;
+  readonly #replies: Replies;
+  readonly #addresses: readonly ClientAddress[];
+  readonly #wallClock: () => number;
+
+  readonly #sessions = new Map<SessionId, Session>();
+  /** Sessions that have to be looked at again in the next turn. */
+  readonly #held = new Set<Session>();
+  readonly #groups = new PendingGroups();
+  /** The next entry: writes are in the encoder, and with what is read between them in this list. */
+  readonly #encoder = new BatchEncoder();
+  #open: PendingCommand[] = [];
+  #committed: Entry[] = [];
+  #appliedIndex: LogIndex;
+  /** The term in which this server led last; 0 when it never did. */
+  #ledTerm: Term = 0;
+  #lastStampMs = 0;
+  #nowMs = 0;
+  /** Reads may be answered from the state machine as it is. */
+  #readsAreFree = false;
+
+  constructor({ raft, store, replies, addresses, wallClock }: ClientsOptions, appliedIndex: LogIndex) {
+    this.#raft = raft;
+    this.#store = store;
+    this.#replies = replies;
+    this.#addresses = addresses;
+    this.#wallClock = wallClock;
+    this.#appliedIndex = appliedIndex;
+  }
+
+  /** The state machine holds everything up to here. */
+  get appliedIndex(): LogIndex {
+    return this.#appliedIndex;
+  }
+
+  /** Whether nothing is left to answer. */
+  get isIdle(): boolean {
+    return this.#groups.first === undefined && this.#open.length === 0;
+  }
+
+  /** Whether more may come in: not while too much is in flight, or the gateway does not take the replies. */
+  get hasRoom(): boolean {
+    return (
+      this.#groups.byteLength < MAX_INFLIGHT_PROPOSAL_BYTES && !this.#openIsFull && !this.#replies.isFull
+    );
+  }
+
+  /** When {@link tick} has something to do next, in ms of the clock it is given. */
+  get deadlineMs(): number {
+    let deadlineMs = Number.POSITIVE_INFINITY;
+    const { first } = this.#groups;
+    if (first !== undefined) deadlineMs = first.sinceMs + QUORUM_WAIT_MS;
+    for (const { waitingSinceMs } of this.#held) {
+      if (waitingSinceMs !== undefined) deadlineMs = Math.min(deadlineMs, waitingSinceMs + LEADER_WAIT_MS);
+    }
+    const { nextDeadlineMs } = this.#store;
+    if (nextDeadlineMs === undefined || !this.#raft.isServing) return deadlineMs;
+    return Math.min(deadlineMs, this.#nowMs + Math.max(0, nextDeadlineMs - this.#wallClock()));
+  }
+
+  /**
+   * A batch of client traffic has arrived before `nowMs`: the clock must be read after the batch was taken, since a
+   * lease that is still good then covers every read in it.
+   */
+  receive(batch: Uint8Array, nowMs: number): void {
+    this.#startServing(nowMs);
+    for (const frame of readClientFrames(batch)) {
+      if (frame.type === 'open') {
+        this.#sessions.set(frame.session, new Session(frame.session, frame));
+        continue;
+      }
+      const session = this.#sessions.get(frame.session);
+      if (session === undefined) continue;
+      switch (frame.type) {
+        case 'data':
+          session.parser.push(frame.bytes);
+          this.#serve(session);
+          break;
+        case 'drained':
+          session.unreadBytes -= frame.byteCount;
+          this.#serve(session);
+          break;
+        case 'end':
+          session.hasEnded = true;
+          this.#serve(session);
+          break;
+        case 'close':
+          this.#drop(session);
+          break;
+      }
+    }
+  }
+
+  /** Time has passed, or the server's role has changed: serves the sessions that were held back. */
+  tick(nowMs: number): void {
+    this.#startServing(nowMs);
+    for (const command of this.#groups.commandsBefore(nowMs - QUORUM_WAIT_MS)) {
+      this.#answer(command, answerOf(command, { type: 'internal-error' }));
+    }
+    for (const session of [...this.#held]) this.#serve(session);
+    if (
+      this.#raft.isServing &&
+      this.#isClockBehind &&
+      this.#lastStampMs < (this.#store.nextDeadlineMs ?? 0)
+    ) {
+      this.#propose();
+    }
+  }
+
+  /** Proposes what came together, unless it is better to let more come: while the disk is busy. */
+  proposeOpen({ isDiskBusy }: { isDiskBusy: boolean }): void {
+    if (this.#open.length > 0 && (!isDiskBusy || this.#openIsFull)) this.#propose();
+  }
+
+  /** Entries became committed, and reads were confirmed or can no longer be. */
+  advance(committed: readonly Entry[], confirmed: readonly ConfirmedRead[]): void {
+    for (const entry of committed) this.#committed.push(entry);
+    for (const { readId, index } of confirmed) this.#groups.confirmRead(readId, index);
+    this.#drain();
+  }
+
+  /** This server does not lead any more: nothing that is pending will be answered by applying it. */
+  leadershipLost(): void {
+    const proposed = this.#groups.takeAll().flatMap((group) => group.commands);
+    const unproposed = this.#open;
+    this.#open = [];
+    this.#encoder.clear();
+    for (const command of proposed) this.#fail(command, { type: 'internal-error' });
+    for (const command of unproposed) this.#fail(command, this.#redirect() ?? { type: 'internal-error' });
+    this.#drain();
+  }
+
+  get #openIsFull(): boolean {
+    return this.#encoder.byteLength >= MAX_ENTRY_BYTES;
+  }
+
+  /** A key has outlived its deadline by the wall clock, but not yet by the log's stamps. */
+  get #isClockBehind(): boolean {
+    const { nextDeadlineMs } = this.#store;
+    return nextDeadlineMs !== undefined && nextDeadlineMs <= this.#wallClock();
+  }
+
+  #startServing(nowMs: number): void {
+    const raft = this.#raft;
+    this.#nowMs = nowMs;
+    if (raft.role === 'leader') this.#ledTerm = raft.currentTerm;
+    this.#readsAreFree =
+      raft.isServing &&
+      nowMs < raft.leaseEndMs &&
+      this.#appliedIndex >= raft.commitIndex &&
+      !this.#isClockBehind;
+  }
+
+  /** Takes what may be taken from the session's stream. */
+  #serve(session: Session): void {
+    this.#held.delete(session);
+    if (this.#raft.role === 'leader') this.#serveAsLeader(session);
+    else if (session.routed) this.#refuse(session);
+    else this.#serveElsewhere(session);
+    if (!this.#sessions.has(session.id) || session.pendingCount > 0) return;
+    if (session.parser.consumed > session.answeredOffset) {
+      this.#replies.answer(session, undefined, session.parser.consumed, session.parser.checkpoint());
+    }
+    if (!session.hasEnded || this.#held.has(session)) return;
+    this.#replies.close(session);
+    this.#drop(session);
+  }
+
+  #serveAsLeader(session: Session): void {
+    session.waitingSinceMs = undefined;
+    while (session.mayTake && this.hasRoom) {
+      const command = session.take();
+      if (command === undefined) return;
+      this.#dispatch(command);
+    }
+    this.#held.add(session);
+  }
+
+  /** Sends every command on to the leader. While none is known the commands wait, for a limited time. */
+  #serveElsewhere(session: Session): void {
+    let reply = this.#redirect();
+    if (reply === undefined && session.parser.hasBuffered) {
+      session.waitingSinceMs ??= this.#nowMs;
+      if (this.#nowMs < session.waitingSinceMs + LEADER_WAIT_MS) {
+        this.#held.add(session);
+        return;
+      }
+      reply = { type: 'internal-error' };
+    }
+    session.waitingSinceMs = undefined;
+    if (reply === undefined) return;
+    while (session.mayTake) {
+      const command = session.take();
+      if (command === undefined) return;
+      this.#answer(command, answerOf(command, reply));
+    }
+    this.#held.add(session);
+  }
+
+  #redirect(): Reply | undefined {
+    const { leader } = this.#raft;
+    const address = leader === undefined ? undefined : this.#addresses[leader];
+    return address === undefined ? undefined : { type: 'redirect', ...address };
+  }
+
+  #dispatch(command: PendingCommand): void {
+    const { request, session } = command;
+    switch (request.type) {
+      case 'set':
+      case 'cas':
+      case 'delete':
+        this.#encoder.add(request);
+        this.#open.push(command);
+        return;
+      case 'get':
+      case 'getm':
+        if (session.pendingCount === 1 && this.#readsAreFree) this.#answerFromStore(command);
+        else this.#readLater(command, request.key);
+        return;
+      case 'malformed':
+        if (session.pendingCount === 1) this.#answerFromStore(command);
+        else this.#queue(command);
+        return;
+    }
+  }
+
+  /** Puts a read behind what its client has pending, or where its confirmation is waited for. */
+  #readLater(command: PendingCommand, key: string): void {
+    const { session } = command;
+    if (session.pendingCount > 1 || this.#isClockBehind) {
+      command.reservedBytes = this.#store.get(key)?.value.length ?? 0;
+      session.unreadBytes += command.reservedBytes;
+      this.#queue(command);
+      return;
+    }
+    const { last } = this.#groups;
+    if (
+      last?.gate.kind === 'read' &&
+      last.gate.confirmedIndex === undefined &&
+      last.sinceMs === this.#nowMs
+    ) {
+      last.commands.push(command);
+      return;
+    }
+    this.#raft.read(this.#groups.addRead(command, this.#nowMs), this.#nowMs);
+  }
+
+  /** Puts the command into the last group there is, behind everything that is pending. */
+  #queue(command: PendingCommand): void {
+    const { last } = this.#groups;
+    if (this.#open.length > 0 || last === undefined) this.#open.push(command);
+    else last.commands.push(command);
+  }
+
+  /** Makes a log entry of what is open, even if that is no write at all: it moves the log's clock. */
+  #propose(): void {
+    const stampMs = Math.max(this.#lastStampMs, this.#store.clockMs, this.#wallClock());
+    if (this.#raft.role !== 'leader' || this.#raft.isTransferring) return;
+    const payload = this.#encoder.finish(stampMs);
+    const position = this.#raft.propose(payload);
+    if (position === undefined) return;
+    this.#lastStampMs = stampMs;
+    for (const { session, endOffset } of this.#open) session.proposedOffset = endOffset;
+    this.#groups.addEntry(this.#open, { index: position.index, byteLength: payload.byteLength }, this.#nowMs);
+    this.#open = [];
+  }
+
+  /** Applies and answers as far as the gates of the pending groups are open. */
+  #drain(): void {
+    let applied = 0;
+    while (true) {
+      const { first } = this.#groups;
+      if (first?.gate.kind === 'read') {
+        const { confirmedIndex } = first.gate;
+        if (confirmedIndex === undefined) break;
+        if (confirmedIndex <= this.#appliedIndex) {
+          for (const command of first.commands) this.#answerFromStore(command);
+          this.#groups.removeFirst();
+          continue;
+        }
+      }
+      const entry = this.#committed[applied];
+      if (entry === undefined) break;
+      applied += 1;
+      this.#apply(entry, first);
+    }
+    this.#committed = this.#committed.slice(applied);
+  }
+
+  #apply(entry: Entry, first: PendingGroup | undefined): void {
+    this.#appliedIndex = entry.index;
+    if (first?.gate.kind !== 'entry' || first.gate.index !== entry.index) {
+      this.#store.apply(entry.payload);
+      return;
+    }
+    const { commands } = first;
+    let next = this.#answerReads(commands, 0);
+    this.#store.apply(entry.payload, (result) => {
+      const command = commands[next];
+      if (command !== undefined) this.#answer(command, answerOf(command, replyTo(result)));
+      next = this.#answerReads(commands, next + 1);
+    });
+    this.#groups.removeFirst();
+  }
+
+  /** Answers the commands from place `from` on that write nothing; returns the place of the next write. */
+  #answerReads(commands: readonly PendingCommand[], from: number): number {
+    let next = from;
+    for (; next < commands.length; next += 1) {
+      const command = commands[next];
+      if (command === undefined || isWrite(command)) break;
+      this.#answerFromStore(command);
+    }
+    return next;
+  }
+
+  /** Answers a command that writes nothing, from the state machine as it is now. */
+  #answerFromStore(command: PendingCommand): void {
+    const { request } = command;
+    switch (request.type) {
+      case 'get':
+      case 'getm':
+        this.#answer(command, this.#lookUp(request));
+        return;
+      case 'malformed':
+        this.#answer(command, { type: 'command-error' });
+        return;
+      default:
+        throw new TypeError(`a ${request.type} cannot be answered without being applied`);
+    }
+  }
+
+  #lookUp(request: { readonly type: 'get' | 'getm'; readonly key: string }): Reply {
+    const record = this.#store.get(request.key);
+    if (record === undefined) return { type: 'not-found' };
+    if (request.type === 'get') return { type: 'value', value: record.value };
+    const exptimeS = secondsLeft(record.deadlineMs, this.#wallClock());
+    return { type: 'value-with-meta', version: record.version, exptimeS, value: record.value };
+  }
+
+  #answer(command: PendingCommand, reply: Reply | undefined): void {
+    if (command.isAnswered) return;
+    command.isAnswered = true;
+    const { session } = command;
+    session.pendingCount -= 1;
+    session.unreadBytes -= command.reservedBytes;
+    if (!this.#sessions.has(session.id)) return;
+    // Behind the last answered command, a value may have been skipped since.
+    if (session.pendingCount > 0) this.#replies.answer(session, reply, command.endOffset, command.at);
+    else this.#replies.answer(session, reply, session.parser.consumed, session.parser.checkpoint());
+    if (session.hasEnded || !session.mayTake) this.#held.add(session);
+  }
+
+  /** The command will not be answered by applying it. The router is told so once for all that a session has. */
+  #fail(command: PendingCommand, reply: Reply): void {
+    const { session } = command;
+    if (!session.routed) this.#answer(command, answerOf(command, reply));
+    else if (this.#sessions.has(session.id)) this.#refuse(session);
+  }
+
+  /** Sends a session of the router back to it, to go on elsewhere. */
+  #refuse(session: Session): void {
+    this.#replies.refuse(session, this.#ledTerm);
+    this.#drop(session);
+  }
+
+  #drop(session: Session): void {
+    this.#sessions.delete(session.id);
+    this.#held.delete(session);
+  }
+}
+
+function isWrite({ request }: PendingCommand): boolean {
+  return request.type === 'set' || request.type === 'cas' || request.type === 'delete';
+}
+
+function replyTo(result: CommandResult): Reply {
+  switch (result.type) {
+    case 'stored':
+      return { type: 'ok', version: result.version };
+    case 'deleted':
+      return { type: 'deleted' };
+    case 'not-found':
+      return { type: 'not-found' };
+    case 'version-mismatch':
+      return { type: 'version-mismatch' };
+  }
+}
+
+/**
+ * What the client is told when the command comes to `reply`: nothing for `noreply`, except that the write did not
+ * happen here; and a malformed command is one wherever it arrives.
+ */
+function answerOf({ request }: PendingCommand, reply: Reply): Reply | undefined {
+  if (request.type === 'malformed') return { type: 'command-error' };
+  const isSilent = 'noreply' in request && request.noreply && reply.type !== 'redirect';
+  return isSilent ? undefined : reply;
+}

@@ -1,0 +1,52 @@
+/**
+ * The server's disk as its event loop sees it: one write at a time, and the next one takes all that came in the
+ * meantime (group commit).
+ */
+
+import type { PersistRequest } from '../raft/types.js';
+import type { Storage } from '../storage/storage.js';
+
+export interface DiskListener {
+  /** Everything up to the request with this sequence number survives a crash. */
+  onPersisted(sequence: number): void;
+  /** The disk failed. Nothing more will be written. */
+  onDiskFailed(error: unknown): void;
+}
+
+export class Disk {
+  readonly #storage: Storage;
+  readonly #listener: DiskListener;
+  #waiting: PersistRequest[] = [];
+  #isWriting = false;
+
+  constructor(storage: Storage, listener: DiskListener) {
+    this.#storage = storage;
+    this.#listener = listener;
+  }
+
+  /** Whether a write is under way, so that whatever is added now waits for the next one. */
+  get isBusy(): boolean {
+    return this.#isWriting;
+  }
+
+  write(requests: readonly PersistRequest[]): void {
+    this.#waiting.push(...requests);
+    if (!this.#isWriting) this.#writeNext();
+  }
+
+  #writeNext(): void {
+    const requests = this.#waiting;
+    const last = requests.at(-1);
+    if (last === undefined) return;
+    this.#waiting = [];
+    this.#isWriting = true;
+    this.#storage.persist(requests).then(
+      () => {
+        this.#isWriting = false;
+        this.#listener.onPersisted(last.sequence);
+        if (!this.#isWriting) this.#writeNext();
+      },
+      (error: unknown) => this.#listener.onDiskFailed(error),
+    );
+  }
+}

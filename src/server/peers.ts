@@ -1,0 +1,92 @@
+/**
+ * The links to the other servers: one channel each, with the faults that a test or a demonstration puts on it.
+ *
+ * A link loses messages when it is full or told to, may deliver late, and closes when the other server's thread has
+ * ended. It never closes for any other reason, so *closed* means that the peer has stopped serving.
+ */
+
+import type { MessagePort } from 'node:worker_threads';
+import { type Channel, openChannel } from '../channel/index.js';
+import { LINK_CAPACITY } from '../limits.js';
+import type { Message, ServerId } from '../raft/types.js';
+import { type LinkFault, NO_FAULT } from './control.js';
+import { decodeMessages, encodeMessages } from './wire.js';
+
+/** What {@link Peers.receive} hands out, in the order in which it happened on a link. */
+export interface PeerEvents {
+  onMessage(message: Message): void;
+  /** The peer's thread has ended; everything it sent before was handed out. */
+  onLinkClosed(peer: ServerId): void;
+}
+
+export class Peers {
+  readonly #onActivity: () => void;
+  readonly #links = new Map<ServerId, Channel<Uint8Array>>();
+  readonly #faults = new Map<ServerId, LinkFault>();
+  readonly #late = new Set<NodeJS.Timeout>();
+
+  /** @param onActivity called when {@link receive} has something to hand out */
+  constructor(onActivity: () => void) {
+    this.#onActivity = onActivity;
+  }
+
+  /** Joins this server with `peer` through `port`, in place of an earlier link. */
+  connect(peer: ServerId, port: MessagePort): void {
+    this.#links.get(peer)?.close();
+    const link = openChannel<Uint8Array>(port, { capacity: LINK_CAPACITY });
+    link.receiver.watch(this.#onActivity);
+    this.#links.set(peer, link);
+  }
+
+  /** What happens from now on to messages sent to `peer`, whether it is connected or not. */
+  setFault(peer: ServerId, fault: LinkFault): void {
+    this.#faults.set(peer, fault);
+  }
+
+  /** Sends each message on its link, all for one peer as one buffer. Messages may be lost. */
+  send(messages: readonly Message[]): void {
+    if (messages.length === 0) return;
+    for (const [peer, link] of this.#links) {
+      const own = messages.filter((message) => message.to === peer);
+      if (own.length > 0) this.#sendTo(link, own, this.#faults.get(peer) ?? NO_FAULT);
+    }
+  }
+
+  /** Hands out everything that has arrived. */
+  receive(events: PeerEvents): void {
+    for (const [peer, link] of this.#links) {
+      let got = link.receiver.tryReceive();
+      for (; got?.ok === true; got = link.receiver.tryReceive()) {
+        for (const message of decodeMessages(got.value)) events.onMessage(message);
+      }
+      if (got === undefined) continue;
+      this.#links.delete(peer);
+      events.onLinkClosed(peer);
+    }
+  }
+
+  /** Closes every link, which tells the peers that this server has stopped serving. */
+  close(): void {
+    for (const timer of this.#late) clearTimeout(timer);
+    for (const link of this.#links.values()) link.close();
+    this.#links.clear();
+  }
+
+  #sendTo(link: Channel<Uint8Array>, messages: readonly Message[], fault: LinkFault): void {
+    if (Math.random() < fault.dropRate) return;
+    const bytes = encodeMessages(messages);
+    const [minMs, maxMs] = fault.delayMs;
+    if (maxMs === 0) {
+      link.sender.trySend(bytes);
+      return;
+    }
+    const timer = setTimeout(
+      () => {
+        this.#late.delete(timer);
+        if (!link.isClosed) link.sender.trySend(bytes);
+      },
+      minMs + Math.random() * (maxMs - minMs),
+    );
+    this.#late.add(timer);
+  }
+}

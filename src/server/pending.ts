@@ -1,0 +1,101 @@
+/**
+ * Commands that were taken from clients and are not answered yet, in groups that are answered in their order.
+ *
+ * A group waits at a gate: a log entry with the group's writes that has to be applied, or the confirmation that this
+ * server still led when the group's reads came in. Because groups are answered strictly in order, and a command of a
+ * client with something pending always goes into the last group, the replies of each client come in the order of its
+ * commands without any queue per client.
+ *
+ * A read may stand in a group of writes: it is answered from the state between the writes before and behind it.
+ */
+
+import type { LogIndex } from '../raft/types.js';
+import type { PendingCommand } from './session.js';
+
+export interface EntryGate {
+  readonly kind: 'entry';
+  readonly index: LogIndex;
+  readonly byteLength: number;
+}
+
+export interface ReadGate {
+  readonly kind: 'read';
+  readonly readId: number;
+  /** The state machine must have applied this much; undefined until the read is confirmed. */
+  readonly confirmedIndex: LogIndex | undefined;
+}
+
+export interface PendingGroup {
+  readonly commands: PendingCommand[];
+  readonly sinceMs: number;
+  gate: EntryGate | ReadGate;
+}
+
+export class PendingGroups {
+  #groups: PendingGroup[] = [];
+  #byteLength = 0;
+  #nextReadId = 1;
+
+  get first(): PendingGroup | undefined {
+    return this.#groups[0];
+  }
+
+  get last(): PendingGroup | undefined {
+    return this.#groups.at(-1);
+  }
+
+  /** Bytes of the entries that wait to be applied. */
+  get byteLength(): number {
+    return this.#byteLength;
+  }
+
+  /** The commands wait for this entry. */
+  addEntry(commands: PendingCommand[], gate: Omit<EntryGate, 'kind'>, nowMs: number): void {
+    this.#groups.push({ commands, sinceMs: nowMs, gate: { kind: 'entry', ...gate } });
+    this.#byteLength += gate.byteLength;
+  }
+
+  /** A new group of reads; returns the id under which it is to be confirmed. */
+  addRead(command: PendingCommand, nowMs: number): number {
+    const readId = this.#nextReadId;
+    this.#nextReadId += 1;
+    this.#groups.push({
+      commands: [command],
+      sinceMs: nowMs,
+      gate: { kind: 'read', readId, confirmedIndex: undefined },
+    });
+    return readId;
+  }
+
+  /** The reads of this group may be answered once everything up to `index` is applied. */
+  confirmRead(readId: number, index: LogIndex): void {
+    for (const group of this.#groups) {
+      if (group.gate.kind !== 'read' || group.gate.readId !== readId) continue;
+      group.gate = { kind: 'read', readId, confirmedIndex: index };
+      return;
+    }
+  }
+
+  removeFirst(): void {
+    const group = this.#groups.shift();
+    if (group?.gate.kind === 'entry') this.#byteLength -= group.gate.byteLength;
+  }
+
+  /** Removes and returns all of them. */
+  takeAll(): readonly PendingGroup[] {
+    const groups = this.#groups;
+    this.#groups = [];
+    this.#byteLength = 0;
+    return groups;
+  }
+
+  /** The commands of groups that came in before `sinceMs`. They stay in their places: their writes may still happen. */
+  commandsBefore(sinceMs: number): readonly PendingCommand[] {
+    const late: PendingCommand[] = [];
+    for (const group of this.#groups) {
+      if (group.sinceMs >= sinceMs) break;
+      late.push(...group.commands);
+    }
+    return late;
+  }
+}

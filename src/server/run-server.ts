@@ -1,0 +1,94 @@
+/**
+ * A server's thread from its start to its end: opens the disk, joins the ports, answers control calls.
+ */
+
+import * as Comlink from 'comlink';
+import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
+import { openChannel } from '../channel/index.js';
+import { TRAFFIC_CAPACITY } from '../limits.js';
+import type { RaftOptions } from '../raft/types.js';
+import { LevelStorage } from '../storage/level-storage.js';
+import type { ServerControl, ServerEvent, ServerStart } from './control.js';
+import { Server } from './server.js';
+
+/** Events that the main thread has not taken yet; more wait in this thread. */
+const EVENTS_CAPACITY = 64;
+
+/** A server that is asked to stop answers what is pending for so long. */
+const STOP_PATIENCE_MS = 1_000;
+
+/**
+ * Runs one server until it is asked to stop. Rejects when its disk fails or an invariant breaks, after it has stopped
+ * serving.
+ */
+export async function runServer(start: ServerStart): Promise<void> {
+  const events = openChannel<ServerEvent>(start.ports.events, { capacity: EVENTS_CAPACITY });
+  const report = (event: ServerEvent) => {
+    // Fails only once the main thread is gone, and this thread with it.
+    events.sender.send(event).catch(() => undefined);
+  };
+  try {
+    await serve(start, report);
+  } catch (error) {
+    // An error loses its code on the way to another thread.
+    report({ type: 'failed', ...describe(error) });
+    throw error;
+  } finally {
+    events.close();
+    start.ports.control.close();
+  }
+}
+
+async function serve(start: ServerStart, report: (event: ServerEvent) => void): Promise<void> {
+  const storage = await LevelStorage.open({ directory: start.dataDir, fsync: start.fsync });
+  const { entries, logStart, hardState } = storage.recovered;
+  await new Promise<void>((resolve, reject) => {
+    const server = new Server({
+      raft: raftOptions(start),
+      storage,
+      traffic: openChannel(start.ports.traffic, { capacity: TRAFFIC_CAPACITY }),
+      addresses: start.clientAddresses,
+      onEvent: report,
+      onFailure: reject,
+    });
+    Comlink.expose(controlOf(server, resolve), nodeEndpoint(start.ports.control));
+    report({ type: 'up', lastIndex: logStart.index + entries.length, term: hardState.currentTerm });
+  });
+}
+
+function describe(error: unknown): { code: string; message: string } {
+  if (!(error instanceof Error)) return { code: 'UNKNOWN', message: String(error) };
+  return { code: 'code' in error ? String(error.code) : error.name, message: error.message };
+}
+
+function controlOf(server: Server, stopped: () => void): ServerControl {
+  return {
+    status: () => server.status,
+    connect: (peer, port) => server.connect(peer, port),
+    setLinkFault: (peer, fault) => server.setLinkFault(peer, fault),
+    transferLeadership: (target) => server.transferLeadership(target),
+    block: (durationMs) => {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, durationMs);
+    },
+    stop: async () => {
+      await server.stop(STOP_PATIENCE_MS);
+      // The answer to this call leaves before the port closes.
+      setImmediate(stopped);
+    },
+  };
+}
+
+function raftOptions({ id, clusterSize, electionTimeoutMs, heartbeatMs }: ServerStart): RaftOptions {
+  return {
+    id,
+    servers: Array.from({ length: clusterSize }, (_, server) => server),
+    electionTimeoutMs,
+    heartbeatMs,
+    leaseMs: electionTimeoutMs,
+    maxAppendBytes: 1024 * 1024,
+    maxInflightMessages: 64,
+    maxInflightBytes: 16 * 1024 * 1024,
+    snapshotChunkBytes: 256 * 1024,
+    maxInflightChunks: 4,
+  };
+}

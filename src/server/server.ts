@@ -1,0 +1,236 @@
+/**
+ * One server: everything that happens in its thread, in turns of the event loop.
+ *
+ * Whatever arrives (messages of other servers, client traffic, the end of a disk write, a timer) only asks for a turn.
+ * A turn takes all that has arrived, feeds it to the consensus core, and does what the core asks for: write, send,
+ * apply, answer. So all requests that came in since the last turn share its work: one log entry, one disk write, one
+ * message per peer, one batch of replies.
+ *
+ * A turn runs in the event loop's check phase, after all ports were read: a server that was stalled sees what came in
+ * the meantime before it looks at its timers, and does not campaign against a leader whose heartbeats are waiting.
+ */
+
+import type { MessagePort } from 'node:worker_threads';
+import type { Channel } from '../channel/index.js';
+import { KeyValueStore } from '../kv/key-value-store.js';
+import { Raft } from '../raft/raft.js';
+import type { RaftOptions, ServerId, Term } from '../raft/types.js';
+import type { Storage } from '../storage/storage.js';
+import { Clients } from './clients.js';
+import type { ClientAddress, LinkFault, ServerEvent, ServerStatus } from './control.js';
+import { Disk } from './disk.js';
+import { Peers } from './peers.js';
+import { Replies } from './replies.js';
+
+export interface ServerOptions {
+  readonly raft: RaftOptions;
+  readonly storage: Storage;
+  /** Client traffic, see gateway/frames.ts. */
+  readonly traffic: Channel<Uint8Array>;
+  /** Where the clients of each server connect, by server id. */
+  readonly addresses: readonly ClientAddress[];
+  readonly onEvent: (event: ServerEvent) => void;
+  /** The disk failed or an invariant broke: the server has stopped and will do nothing more. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+export class Server {
+  readonly #id: ServerId;
+  readonly #raft: Raft;
+  readonly #clients: Clients;
+  readonly #replies: Replies;
+  readonly #peers: Peers;
+  readonly #disk: Disk;
+  readonly #storage: Storage;
+  readonly #traffic: Channel<Uint8Array>;
+  readonly #onEvent: (event: ServerEvent) => void;
+  readonly #onFailure: (error: unknown) => void;
+  #timer: NodeJS.Timeout | undefined;
+  #timerAtMs = Number.POSITIVE_INFINITY;
+  #isTurnDue = false;
+  #phase: 'running' | 'draining' | 'stopped' = 'running';
+  #ledTerm: Term | undefined;
+  #reported: Extract<ServerEvent, { type: 'role' }> | undefined;
+  #reportedServing: Term | undefined;
+
+  constructor({ raft, storage, traffic, addresses, onEvent, onFailure }: ServerOptions) {
+    const store = new KeyValueStore();
+    const { recovered } = storage;
+    const appliedIndex = recovered.snapshot?.index ?? 0;
+    this.#id = raft.id;
+    this.#storage = storage;
+    this.#traffic = traffic;
+    this.#onEvent = onEvent;
+    this.#onFailure = onFailure;
+    this.#raft = new Raft(
+      raft,
+      { random: Math.random, readSnapshot: () => undefined },
+      recovered,
+      performance.now(),
+    );
+    this.#replies = new Replies(traffic);
+    this.#clients = new Clients(
+      { raft: this.#raft, store, replies: this.#replies, addresses, wallClock: Date.now },
+      appliedIndex,
+    );
+    this.#peers = new Peers(() => this.#requestTurn());
+    this.#disk = new Disk(storage, {
+      onPersisted: (sequence) => {
+        this.#raft.persisted(sequence, performance.now());
+        this.#requestTurn();
+      },
+      onDiskFailed: (error) => this.#fail(error),
+    });
+    traffic.receiver.watch(() => this.#requestTurn());
+    traffic.sender.watch(() => this.#requestTurn());
+    this.#requestTurn();
+  }
+
+  get status(): ServerStatus {
+    const { role, currentTerm: term, hardState, leader, commitIndex, lastLog } = this.#raft;
+    return {
+      id: this.#id,
+      role,
+      term,
+      votedFor: hardState.votedFor ?? null,
+      leader: leader ?? null,
+      commitIndex,
+      lastApplied: this.#clients.appliedIndex,
+      lastIndex: lastLog.index,
+    };
+  }
+
+  connect(peer: ServerId, port: MessagePort): void {
+    this.#peers.connect(peer, port);
+    this.#raft.linkOpened(peer, performance.now());
+    this.#requestTurn();
+  }
+
+  setLinkFault(peer: ServerId, fault: LinkFault): void {
+    this.#peers.setFault(peer, fault);
+  }
+
+  /** Throws TransferError when this server does not lead `target`. */
+  transferLeadership(target: ServerId): void {
+    this.#raft.transferLeadership(target, performance.now());
+    this.#requestTurn();
+  }
+
+  /**
+   * Stops taking commands, answers what is pending as far as that takes no longer than `patienceMs`, and closes links
+   * and disk, in this order: a closed link tells the others that this server does not serve any more.
+   */
+  async stop(patienceMs: number): Promise<void> {
+    if (this.#phase !== 'running') return;
+    this.#phase = 'draining';
+    const deadlineMs = performance.now() + patienceMs;
+    while (!this.#clients.isIdle && performance.now() < deadlineMs && this.#isIn('draining')) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    if (!this.#isIn('draining')) return;
+    this.#halt();
+    await this.#storage.close();
+  }
+
+  #isIn(phase: 'running' | 'draining' | 'stopped'): boolean {
+    return this.#phase === phase;
+  }
+
+  #requestTurn(): void {
+    if (this.#isTurnDue || this.#phase === 'stopped') return;
+    this.#isTurnDue = true;
+    setImmediate(() => {
+      this.#isTurnDue = false;
+      if (this.#phase === 'stopped') return;
+      try {
+        this.#turn();
+      } catch (error) {
+        this.#fail(error);
+      }
+    });
+  }
+
+  #turn(): void {
+    this.#receiveFromPeers();
+    this.#raft.tick(performance.now());
+    this.#noticeRole();
+    this.#clients.tick(performance.now());
+    this.#receiveFromClients();
+    this.#clients.proposeOpen({ isDiskBusy: this.#disk.isBusy });
+    this.#doOutput();
+    this.#noticeRole();
+    this.#replies.flush();
+    this.#setTimer();
+  }
+
+  #receiveFromPeers(): void {
+    this.#peers.receive({
+      onMessage: (message) => this.#raft.step(message, performance.now()),
+      onLinkClosed: (peer) => this.#raft.linkClosed(peer, performance.now()),
+    });
+  }
+
+  #receiveFromClients(): void {
+    while (this.#phase === 'running' && this.#clients.hasRoom) {
+      const got = this.#traffic.receiver.tryReceive();
+      if (got?.ok !== true) return;
+      this.#clients.receive(got.value, performance.now());
+    }
+  }
+
+  #doOutput(): void {
+    const { persist, messages, committed, confirmedReads } = this.#raft.takeOutput();
+    this.#disk.write(persist);
+    this.#peers.send(messages);
+    this.#clients.advance(committed, confirmedReads);
+  }
+
+  /** Reports a change of role, term or leader; what was pending at a leader that is deposed fails. */
+  #noticeRole(): void {
+    const { role, currentTerm: term, leader } = this.#raft;
+    if (this.#ledTerm !== undefined && (role !== 'leader' || term !== this.#ledTerm))
+      this.#clients.leadershipLost();
+    this.#ledTerm = role === 'leader' ? term : undefined;
+    const event = { type: 'role', role, term, leader: leader ?? null } as const;
+    const last = this.#reported;
+    if (last?.role !== event.role || last.term !== event.term || last.leader !== event.leader) {
+      this.#reported = event;
+      this.#onEvent(event);
+    }
+    if (!this.#raft.isServing || this.#reportedServing === term) return;
+    this.#reportedServing = term;
+    this.#onEvent({ type: 'serving', term });
+  }
+
+  /** One timer for whatever is due first. One that comes too early does no harm, so it is left alone. */
+  #setTimer(): void {
+    const dueMs = Math.min(this.#raft.deadlineMs, this.#clients.deadlineMs);
+    if (this.#timerAtMs <= dueMs) return;
+    clearTimeout(this.#timer);
+    this.#timerAtMs = dueMs;
+    this.#timer = setTimeout(
+      () => {
+        this.#timerAtMs = Number.POSITIVE_INFINITY;
+        this.#requestTurn();
+      },
+      Math.max(0, dueMs - performance.now()),
+    );
+  }
+
+  #halt(): void {
+    this.#phase = 'stopped';
+    clearTimeout(this.#timer);
+    this.#replies.flush();
+    this.#peers.close();
+    this.#traffic.close();
+  }
+
+  #fail(error: unknown): void {
+    if (this.#phase === 'stopped') return;
+    this.#halt();
+    this.#storage.close().then(
+      () => this.#onFailure(error),
+      () => this.#onFailure(error),
+    );
+  }
+}

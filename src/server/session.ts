@@ -1,0 +1,69 @@
+/**
+ * One client connection's stay at this server: its stream of commands, how far they are answered, and how much the
+ * client has left unread.
+ */
+
+import type { SessionId } from '../gateway/frames.js';
+import { MAX_UNREAD_REPLY_BYTES } from '../limits.js';
+import type { StreamCheckpoint } from '../protocol/checkpoint.js';
+import type { Request } from '../protocol/request.js';
+import { TextParser } from '../protocol/text-parser.js';
+
+/** A command that was taken from its session's stream and waits for its answer. */
+export interface PendingCommand {
+  readonly session: Session;
+  readonly request: Request;
+  /** Where in the stream the command ends, in bytes from the session's start. */
+  readonly endOffset: number;
+  /** Where the stream stands right behind it. */
+  readonly at: StreamCheckpoint;
+  /** Bytes of its answer that were counted as unread beforehand. */
+  reservedBytes: number;
+  /** An answer was given before the outcome was known: none is given again. */
+  isAnswered: boolean;
+}
+
+export class Session {
+  readonly id: SessionId;
+  /** Came through the router: what this server cannot serve goes back to it, never to the client. */
+  readonly routed: boolean;
+  readonly parser: TextParser;
+  /** Commands taken and not answered. */
+  pendingCount = 0;
+  /** The stream is answered up to here. */
+  answeredOffset = 0;
+  /** The stream up to here is proposed: writes in it may take effect whatever happens to this server. */
+  proposedOffset = 0;
+  /** Reply bytes that the client's socket has not taken yet. */
+  unreadBytes = 0;
+  /** Since when commands wait for a leader to be known, in ms; undefined when none do. */
+  waitingSinceMs: number | undefined;
+  /** The client sends no more. */
+  hasEnded = false;
+
+  constructor(id: SessionId, { routed, at }: { routed: boolean; at: StreamCheckpoint }) {
+    this.id = id;
+    this.routed = routed;
+    this.parser = new TextParser(at);
+  }
+
+  /** Whether another command may be taken: not while the client leaves too much unread. */
+  get mayTake(): boolean {
+    return this.unreadBytes < MAX_UNREAD_REPLY_BYTES;
+  }
+
+  /** Takes the next whole command of the stream; undefined until more bytes come. */
+  take(): PendingCommand | undefined {
+    const request = this.parser.next();
+    if (request === undefined) return undefined;
+    this.pendingCount += 1;
+    return {
+      session: this,
+      request,
+      endOffset: this.parser.consumed,
+      at: this.parser.checkpoint(),
+      reservedBytes: 0,
+      isAnswered: false,
+    };
+  }
+}

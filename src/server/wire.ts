@@ -1,0 +1,245 @@
+/**
+ * How the messages between two servers travel: all that one turn of the event loop has for a peer becomes one
+ * buffer, which is transferred. Payloads come out as views of that buffer.
+ *
+ * A message is its type (u8), sender and receiver (u8 each), term (f64), and the fields of its type in the order in
+ * which they are declared.
+ */
+
+import { ByteReader } from '../bytes/byte-reader.js';
+import { ByteWriter } from '../bytes/byte-writer.js';
+import type { AppendEntriesResponse, Entry, LogPosition, Message, Probe } from '../raft/types.js';
+
+/** A type's number on the wire is its place in this list. */
+const MESSAGE_TYPES = [
+  'PreVote',
+  'PreVoteResponse',
+  'RequestVote',
+  'RequestVoteResponse',
+  'AppendEntries',
+  'AppendEntriesResponse',
+  'InstallSnapshot',
+  'InstallSnapshotResponse',
+  'TimeoutNow',
+] as const satisfies readonly Message['type'][];
+
+const OUTCOMES = { accepted: 1, rejected: 2, stale: 3 } as const;
+
+/** A buffer on a link was malformed: a bug, since both ends are ours. */
+export class WireError extends Error {
+  readonly code = 'BAD_WIRE_FORMAT';
+
+  constructor(what: string) {
+    super(`malformed message between servers: ${what}`);
+    this.name = 'WireError';
+  }
+}
+
+/** Encodes the messages into one buffer that can be transferred. */
+export function encodeMessages(messages: readonly Message[]): Uint8Array<ArrayBuffer> {
+  const out = new ByteWriter(messages.reduce((sum, message) => sum + sizeHint(message), 0));
+  for (const message of messages) writeMessage(out, message);
+  return out.take();
+}
+
+/** The messages of a buffer, in order. Throws {@link WireError} or TruncatedBytesError. */
+export function decodeMessages(bytes: Uint8Array): Message[] {
+  const reader = new ByteReader(bytes);
+  const messages: Message[] = [];
+  while (reader.remaining > 0) messages.push(readMessage(reader));
+  return messages;
+}
+
+const FIXED_FIELDS_BYTES = 96;
+const ENTRY_HEADER_BYTES = 20;
+
+function sizeHint(message: Message): number {
+  switch (message.type) {
+    case 'AppendEntries':
+      return message.entries.reduce(
+        (sum, entry) => sum + ENTRY_HEADER_BYTES + entry.payload.byteLength,
+        FIXED_FIELDS_BYTES,
+      );
+    case 'InstallSnapshot':
+      return FIXED_FIELDS_BYTES + message.data.byteLength;
+    default:
+      return FIXED_FIELDS_BYTES;
+  }
+}
+
+function writeMessage(out: ByteWriter, message: Message): void {
+  out.u8(MESSAGE_TYPES.indexOf(message.type));
+  out.u8(message.from);
+  out.u8(message.to);
+  out.f64(message.term);
+  switch (message.type) {
+    case 'PreVote':
+      writePosition(out, { index: message.lastLogIndex, term: message.lastLogTerm });
+      return;
+    case 'RequestVote':
+      out.u8(message.candidateId);
+      writePosition(out, { index: message.lastLogIndex, term: message.lastLogTerm });
+      writeBoolean(out, message.leadershipTransfer);
+      return;
+    case 'PreVoteResponse':
+    case 'RequestVoteResponse':
+      writeBoolean(out, message.voteGranted);
+      return;
+    case 'AppendEntries':
+      writePosition(out, { index: message.prevLogIndex, term: message.prevLogTerm });
+      out.u32(message.entries.length);
+      for (const entry of message.entries) writeEntry(out, entry);
+      out.f64(message.leaderCommit);
+      writeProbe(out, message.probe);
+      return;
+    case 'AppendEntriesResponse':
+      writeProbe(out, message.probe);
+      writeResult(out, message.result);
+      return;
+    case 'InstallSnapshot':
+      writePosition(out, message.snapshot);
+      out.f64(message.snapshot.byteLength);
+      out.f64(message.offset);
+      out.u32(message.data.byteLength);
+      out.bytes(message.data);
+      writeProbe(out, message.probe);
+      return;
+    case 'InstallSnapshotResponse':
+      writePosition(out, message.snapshot);
+      out.f64(message.receivedBytes);
+      writeBoolean(out, message.isInstalled);
+      writeProbe(out, message.probe);
+      return;
+    case 'TimeoutNow':
+      return;
+  }
+}
+
+function readMessage(reader: ByteReader): Message {
+  const typeNumber = reader.u8();
+  const type = MESSAGE_TYPES[typeNumber];
+  const envelope = { from: reader.u8(), to: reader.u8(), term: reader.f64() };
+  switch (type) {
+    case 'PreVote': {
+      const { index: lastLogIndex, term: lastLogTerm } = readPosition(reader);
+      return { type, ...envelope, lastLogIndex, lastLogTerm };
+    }
+    case 'RequestVote': {
+      const candidateId = reader.u8();
+      const { index: lastLogIndex, term: lastLogTerm } = readPosition(reader);
+      return {
+        type,
+        ...envelope,
+        candidateId,
+        lastLogIndex,
+        lastLogTerm,
+        leadershipTransfer: readBoolean(reader),
+      };
+    }
+    case 'PreVoteResponse':
+      return { type, ...envelope, voteGranted: readBoolean(reader) };
+    case 'RequestVoteResponse':
+      return { type, ...envelope, voteGranted: readBoolean(reader) };
+    case 'AppendEntries': {
+      const { index: prevLogIndex, term: prevLogTerm } = readPosition(reader);
+      const entries: Entry[] = [];
+      for (let count = reader.u32(); count > 0; count -= 1) entries.push(readEntry(reader));
+      const leaderCommit = reader.f64();
+      return {
+        type,
+        ...envelope,
+        prevLogIndex,
+        prevLogTerm,
+        entries,
+        leaderCommit,
+        probe: readProbe(reader),
+      };
+    }
+    case 'AppendEntriesResponse': {
+      const probe = readProbe(reader);
+      return { type, ...envelope, probe, result: readResult(reader) };
+    }
+    case 'InstallSnapshot': {
+      const snapshot = { ...readPosition(reader), byteLength: reader.f64() };
+      const offset = reader.f64();
+      const data = reader.bytes(reader.u32());
+      return { type, ...envelope, snapshot, offset, data, probe: readProbe(reader) };
+    }
+    case 'InstallSnapshotResponse': {
+      const snapshot = readPosition(reader);
+      const receivedBytes = reader.f64();
+      const isInstalled = readBoolean(reader);
+      return { type, ...envelope, snapshot, receivedBytes, isInstalled, probe: readProbe(reader) };
+    }
+    case 'TimeoutNow':
+      return { type, ...envelope };
+    default:
+      throw new WireError(`there is no message type ${typeNumber}`);
+  }
+}
+
+function writeResult(out: ByteWriter, result: AppendEntriesResponse['result']): void {
+  out.u8(OUTCOMES[result.outcome]);
+  switch (result.outcome) {
+    case 'accepted':
+      out.f64(result.matchIndex);
+      return;
+    case 'rejected':
+      out.f64(result.rejectedIndex);
+      writePosition(out, result.hint);
+      return;
+    case 'stale':
+      return;
+  }
+}
+
+function readResult(reader: ByteReader): AppendEntriesResponse['result'] {
+  const outcome = reader.u8();
+  switch (outcome) {
+    case OUTCOMES.accepted:
+      return { outcome: 'accepted', matchIndex: reader.f64() };
+    case OUTCOMES.rejected:
+      return { outcome: 'rejected', rejectedIndex: reader.f64(), hint: readPosition(reader) };
+    case OUTCOMES.stale:
+      return { outcome: 'stale' };
+    default:
+      throw new WireError(`there is no outcome ${outcome}`);
+  }
+}
+
+function writeEntry(out: ByteWriter, entry: Entry): void {
+  writePosition(out, entry);
+  out.u32(entry.payload.byteLength);
+  out.bytes(entry.payload);
+}
+
+function readEntry(reader: ByteReader): Entry {
+  const position = readPosition(reader);
+  return { ...position, payload: reader.bytes(reader.u32()) };
+}
+
+function writePosition(out: ByteWriter, position: LogPosition): void {
+  out.f64(position.index);
+  out.f64(position.term);
+}
+
+function readPosition(reader: ByteReader): LogPosition {
+  return { index: reader.f64(), term: reader.f64() };
+}
+
+function writeProbe(out: ByteWriter, probe: Probe): void {
+  out.f64(probe.round);
+  out.f64(probe.sentAtMs);
+}
+
+function readProbe(reader: ByteReader): Probe {
+  return { round: reader.f64(), sentAtMs: reader.f64() };
+}
+
+function writeBoolean(out: ByteWriter, value: boolean): void {
+  out.u8(value ? 1 : 0);
+}
+
+function readBoolean(reader: ByteReader): boolean {
+  return reader.u8() === 1;
+}

@@ -1,0 +1,99 @@
+/**
+ * The calls of the admin API.
+ */
+
+import type { Cluster } from '../cluster/cluster.js';
+import type { LinkRequest } from '../cluster/faults.js';
+import { HttpError } from './http-error.js';
+
+interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+export interface Route {
+  readonly method: 'GET' | 'POST';
+  /** Its first group, if it has one, is the server's number. */
+  readonly path: RegExp;
+  readonly handle: (cluster: Cluster, body: unknown, id: string | undefined) => Answer | Promise<Answer>;
+}
+
+const DONE: Answer = { status: 200, body: { ok: true } };
+
+export const routes: readonly Route[] = [
+  {
+    method: 'GET',
+    path: /^\/api\/status$/,
+    handle: async (cluster) => ({ status: 200, body: await cluster.status() }),
+  },
+  {
+    method: 'GET',
+    path: /^\/healthz$/,
+    handle: ({ leader }) =>
+      leader === undefined
+        ? { status: 503, body: { error: 'there is no leader with a quorum' } }
+        : { status: 200, body: { leader } },
+  },
+  onServer('kill', (cluster, id) => cluster.kill(id)),
+  onServer('restart', (cluster, id) => cluster.restart(id)),
+  onServer('lead', (cluster, id) => cluster.transferLeadership(id)),
+  onCluster('partition', (cluster, body) => cluster.partition(groupsOf(body))),
+  onCluster('links', (cluster, body) => cluster.setLink(linkOf(body))),
+  onCluster('heal', (cluster) => cluster.heal()),
+];
+
+function onServer(verb: string, act: (cluster: Cluster, id: number) => Promise<void>): Route {
+  return {
+    method: 'POST',
+    path: new RegExp(`^/api/servers/(\\d+)/${verb}$`),
+    handle: async (cluster, _, id) => {
+      await act(cluster, Number(id));
+      return DONE;
+    },
+  };
+}
+
+function onCluster(verb: string, act: (cluster: Cluster, body: unknown) => void): Route {
+  return {
+    method: 'POST',
+    path: new RegExp(`^/api/${verb}$`),
+    handle: (cluster, body) => {
+      act(cluster, body);
+      return DONE;
+    },
+  };
+}
+
+/** `{ "groups": [[0], [1, 2]] }` */
+function groupsOf(body: unknown): number[][] {
+  const groups = field(body, 'groups');
+  if (Array.isArray(groups) && groups.every(isNumbers)) return groups;
+  throw new HttpError(400, 'groups must be lists of server numbers, such as [[0],[1,2]]');
+}
+
+/** `{ "from": 0, "to": 1, "dropRate": 0.1, "delayMs": [5, 20] }` */
+function linkOf(body: unknown): LinkRequest {
+  const from = field(body, 'from');
+  const to = field(body, 'to');
+  const dropRate = field(body, 'dropRate') ?? 0;
+  const delayMs = field(body, 'delayMs') ?? [0, 0];
+  if (typeof from !== 'number' || typeof to !== 'number')
+    throw new HttpError(400, 'from and to must be server numbers');
+  if (typeof dropRate !== 'number') throw new HttpError(400, 'dropRate must be a number from 0 to 1');
+  if (!isNumbers(delayMs)) throw new HttpError(400, DELAY_FORM);
+  const [minMs, maxMs, ...more] = delayMs;
+  if (minMs === undefined || maxMs === undefined || more.length > 0) throw new HttpError(400, DELAY_FORM);
+  return { from, to, dropRate, delayMs: [minMs, maxMs] };
+}
+
+const DELAY_FORM = 'delayMs must be a range in ms, such as [5, 20]';
+
+function field(body: unknown, name: string): unknown {
+  return typeof body === 'object' && body !== null
+    ? Object.entries(body).find(([key]) => key === name)?.[1]
+    : undefined;
+}
+
+function isNumbers(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((one) => typeof one === 'number');
+}

@@ -1,0 +1,191 @@
+/**
+ * The command line: from the arguments to a running cluster, and to its end.
+ *
+ * What a program would read goes to stdout: the line that says that the cluster is ready. Logs and complaints go to
+ * stderr, a complaint being one line.
+ */
+
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { AdminServer } from '../admin/admin-server.js';
+import { Cluster } from '../cluster/cluster.js';
+import {
+  type ClusterOptions,
+  checkInteger,
+  checkPortIsFree,
+  DEFAULT_OPTIONS,
+  OptionError,
+} from '../cluster/options.js';
+import type { ClientAddress } from '../server/control.js';
+import { createLogger, LOG_LEVELS } from './logger.js';
+
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 2;
+const DEFAULT_HTTP_PORT = 9180;
+const MAX_PORT = 65_535;
+
+/** The options as commander hands them out: each has a default. */
+interface Arguments {
+  readonly servers: number;
+  readonly host: string;
+  readonly advertiseHost: string | undefined;
+  readonly port: number;
+  readonly routerPort: number;
+  readonly router: boolean;
+  readonly httpPort: number;
+  readonly http: boolean;
+  readonly dataDir: string;
+  readonly memory: boolean;
+  readonly fsync: boolean;
+  readonly electionTimeout: number;
+  readonly heartbeat: number;
+  readonly logLevel: string;
+}
+
+/** Runs the program until it is told to stop. Sets the process's exit code; never rejects. */
+export async function runCommandLine(argv: readonly string[]): Promise<void> {
+  const program = newProgram();
+  try {
+    program.parse(argv);
+    await serve(program.opts<Arguments>(), contradictionOf(program));
+  } catch (error) {
+    process.exitCode = complain(error);
+  }
+}
+
+function newProgram(): Command {
+  const { servers, host, port, routerPort, dataDir, electionTimeoutMs, heartbeatMs } = DEFAULT_OPTIONS;
+  return new Command('threadraft')
+    .description('A linearizable, durable key-value store: Raft between the threads of one process')
+    .version(readVersion())
+    .addOption(number('-n, --servers <count>', 'servers, one thread each: 1 to 9', servers))
+    .option('--host <address>', 'address to listen on', host)
+    .option('--advertise-host <name>', 'host named in redirects (default: the value of --host)')
+    .addOption(number('--port <port>', 'first client port; server i uses port + 2i', port))
+    .addOption(number('--router-port <port>', 'port for any client, no redirects', routerPort ?? 0))
+    .option('--no-router', 'no router port')
+    .addOption(number('--http-port <port>', 'port of the admin API', DEFAULT_HTTP_PORT))
+    .option('--no-http', 'no admin API')
+    .option('--data-dir <dir>', 'where servers keep their logs', dataDir)
+    .option('--memory', 'a temporary data directory, no fsync, removed at exit', false)
+    .option('--no-fsync', 'acknowledge before the disk has it')
+    .addOption(number('--election-timeout <ms>', 'T: timeouts are drawn from [T, 2T)', electionTimeoutMs))
+    .addOption(number('--heartbeat <ms>', 'at most a third of the election timeout', heartbeatMs))
+    .addOption(new Option('--log-level <level>', 'how much to log').choices(LOG_LEVELS).default('info'))
+    .allowExcessArguments(false)
+    .showSuggestionAfterError(false)
+    .configureOutput({ outputError: () => undefined })
+    .exitOverride();
+}
+
+function number(flags: string, description: string, value: number): Option {
+  return new Option(flags, description).default(value).argParser((text) => {
+    if (!/^\d+$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
+    return Number(text);
+  });
+}
+
+/** Two options of which the one makes the other pointless. */
+function contradictionOf(program: Command): OptionError | undefined {
+  const given = (name: string) => program.getOptionValueSource(name) === 'cli';
+  const { memory, router, http } = program.opts<Arguments>();
+  if (memory && given('dataDir')) return new OptionError('--data-dir', 'cannot be combined with --memory');
+  if (!router && given('routerPort'))
+    return new OptionError('--router-port', 'cannot be combined with --no-router');
+  if (!http && given('httpPort')) return new OptionError('--http-port', 'cannot be combined with --no-http');
+  return undefined;
+}
+
+async function serve(args: Arguments, contradiction: OptionError | undefined): Promise<void> {
+  if (contradiction !== undefined) throw contradiction;
+  const options = clusterOptions(args);
+  const logger = createLogger(args.logLevel);
+  const cluster = new Cluster(options, { logger });
+  const admin = args.http ? adminServer(args, cluster) : undefined;
+  const stopping = stopOnSignal(async () => {
+    await admin?.close();
+    await cluster.close();
+  });
+  try {
+    await admin?.start();
+    await cluster.start();
+  } catch (error) {
+    await admin?.close();
+    if (stopping.isStopping) return;
+    throw error;
+  }
+  const adminAddress = admin === undefined ? undefined : { host: args.host, port: args.httpPort };
+  process.stdout.write(`${readyLine(cluster, adminAddress)}\n`);
+}
+
+function clusterOptions(args: Arguments): ClusterOptions {
+  return {
+    servers: args.servers,
+    host: args.host,
+    ...(args.advertiseHost === undefined ? {} : { advertiseHost: args.advertiseHost }),
+    port: args.port,
+    routerPort: args.router ? args.routerPort : undefined,
+    dataDir: args.memory ? undefined : args.dataDir,
+    fsync: args.fsync,
+    electionTimeoutMs: args.electionTimeout,
+    heartbeatMs: args.heartbeat,
+  };
+}
+
+function adminServer({ host, httpPort: port }: Arguments, cluster: Cluster): AdminServer {
+  checkInteger('--http-port', port, 1, MAX_PORT);
+  checkPortIsFree('--http-port', port, cluster.options);
+  if (port === cluster.options.routerPort)
+    throw new OptionError('--http-port', `${port} is the router's port`);
+  return new AdminServer(cluster, { host, port });
+}
+
+/** `ready leader=0 servers=127.0.0.1:9000,127.0.0.1:9002 router=127.0.0.1:9100 http=http://127.0.0.1:9180` */
+function readyLine(cluster: Cluster, admin: ClientAddress | undefined): string {
+  const ids = Array.from({ length: cluster.options.servers }, (_, id) => id);
+  const words = [
+    'ready',
+    `leader=${cluster.leader}`,
+    `servers=${ids.map((id) => show(cluster.serverAddress(id))).join(',')}`,
+  ];
+  if (cluster.routerAddress !== undefined) words.push(`router=${show(cluster.routerAddress)}`);
+  if (admin !== undefined) words.push(`http=http://${show(admin)}`);
+  return words.join(' ');
+}
+
+function show({ host, port }: ClientAddress): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** The first SIGINT or SIGTERM stops cleanly, the second at once. */
+function stopOnSignal(stop: () => Promise<void>): { readonly isStopping: boolean } {
+  const state = { isStopping: false };
+  const onSignal = () => {
+    if (state.isStopping) process.exit(EXIT_FAILED);
+    state.isStopping = true;
+    stop().then(
+      () => process.exit(0),
+      (error: unknown) => process.exit(complain(error)),
+    );
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  return state;
+}
+
+/** Says in one line what is wrong, and returns the exit code for it. */
+function complain(error: unknown): number {
+  if (error instanceof CommanderError && error.exitCode === 0) return 0;
+  const isUsage = error instanceof CommanderError || error instanceof OptionError;
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`threadraft: ${message.replace(/^error: /, '')}\n`);
+  return isUsage ? EXIT_USAGE : EXIT_FAILED;
+}
+
+function readVersion(): string {
+  const manifest: unknown = JSON.parse(
+    readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'),
+  );
+  const hasVersion = typeof manifest === 'object' && manifest !== null && 'version' in manifest;
+  return hasVersion ? String(manifest.version) : 'unknown';
+}

@@ -1,0 +1,20 @@
+/**
+ * Where operators read what happens: one line an event on stderr, pretty on a terminal, JSON in a pipe.
+ */
+
+import { type Logger, pino } from 'pino';
+import pretty from 'pino-pretty';
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
+const STDERR = 2;
+
+/** Logs synchronously: lines are few, and the last ones before an exit are those that matter. */
+export function createLogger(level: string): Logger {
+  const options = { level, base: null };
+  if (!process.stderr.isTTY) return pino(options, pino.destination({ dest: STDERR, sync: true }));
+  return pino(
+    options,
+    pretty({ destination: STDERR, sync: true, colorize: true, translateTime: 'HH:MM:ss.l' }),
+  );
+}

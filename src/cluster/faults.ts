@@ -1,0 +1,80 @@
+/**
+ * Faults of links that were asked for: kept by the cluster, since they outlast the death of a server.
+ */
+
+import type { ServerId } from '../raft/types.js';
+import { type LinkFault, NO_FAULT } from '../server/control.js';
+import { FaultError, UnknownServerError } from './errors.js';
+
+/** One direction between two servers. */
+export interface LinkRequest {
+  readonly from: ServerId;
+  readonly to: ServerId;
+  /** Fraction of messages lost, 0 to 1; 0 unless given. */
+  readonly dropRate?: number;
+  /** Lateness in ms, drawn uniformly from the range; none unless given. */
+  readonly delayMs?: readonly [min: number, max: number];
+}
+
+const MAX_DELAY_MS = 60_000;
+const LOSES_ALL: LinkFault = { dropRate: 1, delayMs: [0, 0] };
+
+export class LinkFaults {
+  readonly #serverCount: number;
+  readonly #links = new Map<string, LinkFault>();
+  /** Servers in different groups do not hear of each other. */
+  #groupOf = new Map<ServerId, number>();
+
+  constructor(serverCount: number) {
+    this.#serverCount = serverCount;
+  }
+
+  /** What happens to messages in this direction. */
+  of(from: ServerId, to: ServerId): LinkFault {
+    if (this.#groupOf.get(from) !== this.#groupOf.get(to)) return LOSES_ALL;
+    return this.#links.get(linkName(from, to)) ?? NO_FAULT;
+  }
+
+  /**
+   * Splits the servers into groups, in place of an earlier partition. Those that are in no group are together in one
+   * more. Throws {@link FaultError} or {@link UnknownServerError}.
+   */
+  partition(groups: readonly (readonly ServerId[])[]): void {
+    const groupOf = new Map<ServerId, number>();
+    for (const [group, ids] of groups.entries()) {
+      for (const id of ids) {
+        this.#checkServer(id);
+        if (groupOf.has(id)) throw new FaultError(`server ${id} is named twice`);
+        groupOf.set(id, group);
+      }
+    }
+    this.#groupOf = groupOf;
+  }
+
+  /** Makes one direction lossy or slow. Throws {@link FaultError} or {@link UnknownServerError}. */
+  setLink({ from, to, dropRate = 0, delayMs = [0, 0] }: LinkRequest): void {
+    this.#checkServer(from);
+    this.#checkServer(to);
+    if (from === to) throw new FaultError('from and to are the same server');
+    if (!(dropRate >= 0 && dropRate <= 1)) throw new FaultError(`dropRate ${dropRate} is not from 0 to 1`);
+    const [minMs, maxMs] = delayMs;
+    if (!(minMs >= 0 && maxMs >= minMs && maxMs <= MAX_DELAY_MS)) {
+      throw new FaultError(`delayMs [${minMs}, ${maxMs}] is not a range within 0 to ${MAX_DELAY_MS}`);
+    }
+    this.#links.set(linkName(from, to), { dropRate, delayMs });
+  }
+
+  /** Undoes everything. */
+  heal(): void {
+    this.#links.clear();
+    this.#groupOf.clear();
+  }
+
+  #checkServer(id: ServerId): void {
+    if (!Number.isInteger(id) || id < 0 || id >= this.#serverCount) throw new UnknownServerError(id);
+  }
+}
+
+function linkName(from: ServerId, to: ServerId): string {
+  return `${from}>${to}`;
+}

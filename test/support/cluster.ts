@@ -1,0 +1,98 @@
+/**
+ * A cluster for one test, with clients, on ports of its own, gone without a trace afterwards.
+ */
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Cluster } from '../../src/cluster/cluster.js';
+import type { ClusterOptions } from '../../src/cluster/options.js';
+import { freePorts } from './free-ports.js';
+import { DisconnectedError, TextClient, type TextReply } from './text-client.js';
+
+export class TestCluster {
+  readonly cluster: Cluster;
+  readonly #clients: TextClient[] = [];
+
+  private constructor(cluster: Cluster) {
+    this.cluster = cluster;
+  }
+
+  /** A running cluster of three servers, in memory, unless told otherwise. */
+  static async start(options: Partial<ClusterOptions> = {}): Promise<TestCluster> {
+    const port = options.port ?? (await freePorts());
+    const routerPort = port + 20;
+    const cluster = new Cluster({ servers: 3, port, routerPort, dataDir: undefined, ...options });
+    await cluster.start();
+    return new TestCluster(cluster);
+  }
+
+  /** The serving leader; waits for one. */
+  leader(): Promise<number> {
+    return this.cluster.waitForLeader(10_000);
+  }
+
+  /** Every server but the leader. */
+  async followers(): Promise<number[]> {
+    const leader = await this.leader();
+    return this.ids.filter((id) => id !== leader);
+  }
+
+  get ids(): number[] {
+    return Array.from({ length: this.cluster.options.servers }, (_, id) => id);
+  }
+
+  /** A client of this server's own port. */
+  async client(id: number): Promise<TextClient> {
+    return this.#keep(await TextClient.connect(this.cluster.serverAddress(id).port));
+  }
+
+  /** A client of the leader's port. */
+  async leaderClient(): Promise<TextClient> {
+    return this.client(await this.leader());
+  }
+
+  /** A client of the router's port. */
+  async routerClient(): Promise<TextClient> {
+    return this.#keep(await TextClient.connect(this.cluster.options.routerPort ?? 0));
+  }
+
+  async close(): Promise<void> {
+    for (const client of this.#clients) client.close();
+    await this.cluster.close();
+  }
+
+  #keep(client: TextClient): TextClient {
+    this.#clients.push(client);
+    return client;
+  }
+}
+
+/** A directory that is removed by `remove`. */
+export async function temporaryDirectory(): Promise<{ path: string; remove: () => Promise<void> }> {
+  const path = await mkdtemp(join(tmpdir(), 'threadraft-test-'));
+  return { path, remove: () => rm(path, { recursive: true, force: true }) };
+}
+
+/** Tries until the condition holds. Rejects when it does not within the time. */
+export async function eventually(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  timeoutMs = 10_000,
+): Promise<void> {
+  const giveUpAtMs = performance.now() + timeoutMs;
+  while (!(await condition())) {
+    if (performance.now() > giveUpAtMs) throw new Error(`waited ${timeoutMs} ms in vain: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** The reply, or undefined when the connection ended first: then nobody knows what happened. */
+export async function replyOrEnd(reply: Promise<TextReply>): Promise<TextReply | undefined> {
+  try {
+    return await reply;
+  } catch (error) {
+    if (error instanceof DisconnectedError) return undefined;
+    throw error;
+  }
+}

@@ -167,7 +167,7 @@ export class Cluster {
     if (thread === undefined) return;
     this.#gateway.detach(id);
     thread.kill();
-    await thread.ended;
+    await this.#until(() => member.thread !== thread || undefined);
   }
 
   /** Starts a server again from what it had written, and resolves once it is up. */

@@ -1,98 +1,132 @@
 /**
- * `select` over channels: waits until one of several operations can go on, and does that one alone.
+ * Go's `select`: waits for several channels at once, and exactly one of the cases happens.
+ *
+ *     const next = await select([
+ *       receiveFrom(jobs, ({ value, ok }) => (ok ? run(value) : 'no more jobs')),
+ *       sendTo(heartbeats, now, () => 'beat sent'),
+ *       after(1_000, () => 'nothing for a second'),
+ *     ]);
  */
 
-import type { Receiver, Sender } from './channel.js';
+import type { Received, Receiver, Sender, Withdraw } from './channel.js';
 
-/** One operation that select may choose, made by {@link onReceive} or {@link onSend}. */
-export interface SelectCase<R> {
-  /** Does the operation and returns what came of it, or undefined when it would have to wait. */
-  readonly attempt: () => { readonly result: R } | undefined;
-  /** Calls `waiter` once when it is worth another attempt. Returns how to take that back. */
-  readonly once: (waiter: () => void) => () => void;
+/** One way to go on. Made by {@link receiveFrom}, {@link sendTo} and {@link after}. */
+export interface Case<R> {
+  /** Fires if it can without waiting, and returns its body; undefined when nothing happened. */
+  fireNow(): (() => R) | undefined;
+  /** Waits to fire, until withdrawn. */
+  wait(race: Race<R>): Withdraw;
 }
 
-/** A case that receives; `then` gets the value, or undefined and `false` once the channel has ended. */
-export function onReceive<T, R>(
-  receiver: Pick<Receiver<T>, 'tryReceive' | 'once'> | undefined,
-  then: (value: T | undefined, ok: boolean) => R,
-): SelectCase<R> | undefined {
-  if (receiver === undefined) return undefined;
-  return {
-    attempt: () => {
-      const received = receiver.tryReceive();
-      if (received === undefined) return undefined;
-      return { result: received.ok ? then(received.value, true) : then(undefined, false) };
-    },
-    once: (waiter) => receiver.once(waiter),
-  };
-}
-
-/** A case that sends `value`. Select throws ChannelClosedError when it chooses one whose channel is closed. */
-export function onSend<T, R>(
-  sender: Pick<Sender<T>, 'trySend' | 'once'> | undefined,
-  value: T,
-  then: () => R,
-): SelectCase<R> | undefined {
-  if (sender === undefined) return undefined;
-  return {
-    attempt: () => (sender.trySend(value) ? { result: then() } : undefined),
-    once: (waiter) => sender.once(waiter),
-  };
+/** What the waiting cases of one select share. Each call withdraws all of them. */
+export interface Race<R> {
+  /** A case is about to fire. A call of one of the other two follows at once. */
+  claim(): void;
+  finish(body: () => R): void;
+  fail(error: unknown): void;
 }
 
 export interface SelectOptions<R> {
-  /** What to do at once when no case can go on: select never waits then. */
+  /** Go's `default`: what to do, instead of waiting, when no case can fire at once. */
   readonly otherwise?: () => R;
-  /** Gives up after this time. Without it, select waits for as long as it takes. */
-  readonly timeout?: { readonly ms: number; readonly then: () => R };
-  /** Uniform in [0, 1): chooses among several cases that can go on. */
+  /** Chooses among several cases that can fire at once; uniform in [0, 1). `Math.random` by default. */
   readonly random?: () => number;
 }
 
+/** Receives from `receiver` and runs `body` on it, also at its end. An undefined receiver never fires. */
+export function receiveFrom<T, R>(
+  receiver: Receiver<T> | undefined,
+  body: (received: Received<T>) => R,
+): Case<R> {
+  if (receiver === undefined) return NEVER;
+  return {
+    fireNow: () => {
+      const received = receiver.tryReceive();
+      return received && (() => body(received));
+    },
+    wait: (race) => receiver.request((received) => race.finish(() => body(received))),
+  };
+}
+
 /**
- * Waits until one of the cases can go on, does it, and resolves to what its `then` returned. Of several, one is chosen
- * at random, so that none starves. The others have no effect. A case of no channel (undefined) is never chosen.
+ * Sends `value` and runs `body` once it is sent. An undefined sender never fires. One that is closed does, as in
+ * Go, and makes {@link select} reject with ChannelClosedError.
  */
-export async function select<R>(
-  cases: readonly (SelectCase<R> | undefined)[],
-  { otherwise, timeout, random = Math.random }: SelectOptions<R> = {},
-): Promise<R> {
-  const present = cases.filter((one) => one !== undefined);
-  const giveUpAtMs = performance.now() + (timeout?.ms ?? Number.POSITIVE_INFINITY);
-  while (true) {
-    const done = attemptAny(present, random);
-    if (done !== undefined) return done.result;
-    if (otherwise !== undefined) return otherwise();
-    const leftMs = giveUpAtMs - performance.now();
-    if (timeout !== undefined && leftMs <= 0) return timeout.then();
-    await changeOfAny(present, leftMs);
-  }
+export function sendTo<T, R>(sender: Sender<T> | undefined, value: T, body: () => R): Case<R> {
+  if (sender === undefined) return NEVER;
+  return {
+    fireNow: () => (sender.trySend(value) ? body : undefined),
+    wait: (race) =>
+      sender.offer({
+        take: () => {
+          // The others go first, or a select that sends and receives on one channel would meet itself.
+          race.claim();
+          return value;
+        },
+        sent: () => race.finish(body),
+        refused: (error) => race.fail(error),
+      }),
+  };
 }
 
-function attemptAny<R>(
-  cases: readonly SelectCase<R>[],
-  random: () => number,
-): { readonly result: R } | undefined {
-  const first = Math.floor(random() * cases.length);
-  for (const one of [...cases.slice(first), ...cases.slice(0, first)]) {
-    const done = one.attempt();
-    if (done !== undefined) return done;
-  }
-  return undefined;
+/** Runs `body` when nothing else has fired for `timeoutMs`: Go's `<-time.After(timeout)`, timer cleared. */
+export function after<R>(timeoutMs: number, body: () => R): Case<R> {
+  return {
+    fireNow: () => undefined,
+    wait: (race) => {
+      const timer = setTimeout(() => race.finish(body), timeoutMs);
+      return () => clearTimeout(timer);
+    },
+  };
 }
 
-/** Resolves when another attempt is worth it, or the time is up. */
-function changeOfAny(cases: readonly SelectCase<unknown>[], leftMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    const undo: (() => void)[] = [];
-    const wake = () => {
-      for (const one of undo) one();
-      resolve();
+/**
+ * Lets exactly one case fire and resolves with what its body returns. The others have no effect: nothing is
+ * taken from their receivers, nothing sent to their senders. Of several that can fire at once, each is as
+ * likely as any other; else the first that can fire does. With no case at all it waits for ever, as in Go.
+ *
+ * Rejects with what the sending of the chosen case or its body throws.
+ */
+export async function select<R>(cases: readonly Case<R>[], options: SelectOptions<R> = {}): Promise<R> {
+  for (const candidate of shuffled(cases, options.random ?? Math.random)) {
+    const body = candidate.fireNow();
+    if (body !== undefined) return body();
+  }
+  if (options.otherwise !== undefined) return options.otherwise();
+  const body = await firstToFire(cases);
+  return body();
+}
+
+const NEVER: Case<never> = {
+  fireNow: () => undefined,
+  wait: () => () => undefined,
+};
+
+function firstToFire<R>(cases: readonly Case<R>[]): Promise<() => R> {
+  return new Promise((resolve, reject) => {
+    const withdrawals: Withdraw[] = [];
+    const claim = () => {
+      for (const withdraw of withdrawals) withdraw();
     };
-    for (const one of cases) undo.push(one.once(wake));
-    if (leftMs === Number.POSITIVE_INFINITY) return;
-    const timer = setTimeout(wake, Math.max(1, leftMs));
-    undo.push(() => clearTimeout(timer));
+    const race: Race<R> = {
+      claim,
+      finish: (body) => {
+        claim();
+        resolve(body);
+      },
+      fail: (error) => {
+        claim();
+        reject(error);
+      },
+    };
+    for (const waiting of cases) withdrawals.push(waiting.wait(race));
   });
+}
+
+/** The same items in uniformly random order (Fisher and Yates). */
+function shuffled<T>(items: readonly T[], random: () => number): T[] {
+  const pool = [...items];
+  const order: T[] = [];
+  while (pool.length > 0) order.push(...pool.splice(Math.floor(random() * pool.length), 1));
+  return order;
 }

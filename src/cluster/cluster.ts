@@ -9,7 +9,6 @@ import { fileURLToPath } from 'node:url';
 import { MessageChannel } from 'node:worker_threads';
 import { type Logger, pino } from 'pino';
 import { Piscina } from 'piscina';
-import { Signal } from '../channel/signal.js';
 import { Gateway } from '../gateway/gateway.js';
 import type { ServerId, Term } from '../raft/types.js';
 import type { ClientAddress, ServerEvent, ServerStatus } from '../server/control.js';
@@ -19,6 +18,7 @@ import { LinkFaults, type LinkRequest } from './faults.js';
 import { gatewayChannel } from './gateway-channel.js';
 import { type ClusterOptions, checkOptions, DEFAULT_OPTIONS, serverPort } from './options.js';
 import { ServerThread, type ThreadEnd } from './server-thread.js';
+import { Signal } from './signal.js';
 
 const SERVER_THREAD_FILE = fileURLToPath(new URL('../../workers/server.js', import.meta.url));
 
@@ -280,7 +280,7 @@ export class Cluster {
 
   /** Takes a thread's events as they come, and its end. */
   async #follow(member: Member, thread: ServerThread): Promise<void> {
-    for await (const event of thread.events) await this.#onEvent(member, thread, event);
+    for await (const event of thread.events.receiver) await this.#onEvent(member, thread, event);
     this.#onEnd(member, await thread.ended);
   }
 

@@ -1,19 +1,23 @@
 /** A server's channel as the gateway uses it. */
 
-import type { Channel } from '../channel/index.js';
+import type { PortChannel } from '../channel/port-channel.js';
 import type { ServerChannel } from '../gateway/server-traffic.js';
 
-export function gatewayChannel(channel: Channel<Uint8Array>): ServerChannel {
+export function gatewayChannel({ sender, receiver, done }: PortChannel<Uint8Array>): ServerChannel {
+  let onRoom = () => {};
   return {
-    trySend: (batch) => !channel.isClosed && channel.sender.trySend(batch),
-    tryReceive: () => {
-      const received = channel.receiver.tryReceive();
-      return received?.ok ? received.value : undefined;
+    trySend: (batch) => {
+      if (!sender.closed && sender.trySend(batch)) return true;
+      sender.whenRoom(onRoom);
+      return false;
     },
+    tryReceive: () => receiver.tryReceive()?.value,
     watch: (watcher) => {
-      channel.receiver.watch(() => watcher.onArrival());
-      channel.sender.watch(() => watcher.onRoom());
-      channel.closed.then(() => watcher.onGone());
+      onRoom = () => {
+        if (!sender.closed) watcher.onRoom();
+      };
+      receiver.watch(() => watcher.onArrival());
+      done.then(() => watcher.onGone());
     },
   };
 }

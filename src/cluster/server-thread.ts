@@ -8,7 +8,7 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import * as Comlink from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import type { Piscina } from 'piscina';
-import { type Channel, openChannel } from '../channel/index.js';
+import { openChannel, type PortChannel } from '../channel/port-channel.js';
 import { TRAFFIC_CAPACITY } from '../limits.js';
 import type { ServerControl, ServerEvent, ServerStart } from '../server/control.js';
 import { ServerGoneError } from './errors.js';
@@ -25,9 +25,9 @@ export type ThreadEnd =
 export class ServerThread {
   readonly id: number;
   /** Client traffic with the server. */
-  readonly traffic: Channel<Uint8Array>;
+  readonly traffic: PortChannel<Uint8Array>;
   /** What the server reports. */
-  readonly events: Channel<ServerEvent>;
+  readonly events: PortChannel<never, ServerEvent>;
   /** Resolves once the thread has ended and holds nothing any more. */
   readonly ended: Promise<ThreadEnd>;
   readonly #abort = new AbortController();

@@ -6,7 +6,7 @@
  */
 
 import type { MessagePort } from 'node:worker_threads';
-import { type Channel, openChannel } from '../channel/index.js';
+import { openChannel, type PortChannel } from '../channel/port-channel.js';
 import { LINK_CAPACITY } from '../limits.js';
 import type { Message, ServerId } from '../raft/types.js';
 import { type LinkFault, NO_FAULT } from './control.js';
@@ -21,7 +21,7 @@ export interface PeerEvents {
 
 export class Peers {
   readonly #onActivity: () => void;
-  readonly #links = new Map<ServerId, Channel<Uint8Array>>();
+  readonly #links = new Map<ServerId, PortChannel<Uint8Array>>();
   readonly #faults = new Map<ServerId, LinkFault>();
   readonly #late = new Set<NodeJS.Timeout>();
 
@@ -72,18 +72,18 @@ export class Peers {
     this.#links.clear();
   }
 
-  #sendTo(link: Channel<Uint8Array>, messages: readonly Message[], fault: LinkFault): void {
+  #sendTo(link: PortChannel<Uint8Array>, messages: readonly Message[], fault: LinkFault): void {
     if (Math.random() < fault.dropRate) return;
     const bytes = encodeMessages(messages);
     const [minMs, maxMs] = fault.delayMs;
     if (maxMs === 0) {
-      link.sender.trySend(bytes);
+      if (!link.sender.closed) link.sender.trySend(bytes);
       return;
     }
     const timer = setTimeout(
       () => {
         this.#late.delete(timer);
-        if (!link.isClosed) link.sender.trySend(bytes);
+        if (!link.sender.closed) link.sender.trySend(bytes);
       },
       minMs + Math.random() * (maxMs - minMs),
     );

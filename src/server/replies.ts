@@ -3,7 +3,7 @@
  */
 
 import { ByteWriter } from '../bytes/byte-writer.js';
-import type { Channel } from '../channel/index.js';
+import type { Sender } from '../channel/channel.js';
 import { beginReply, endReply, writeServerFrame } from '../gateway/frames.js';
 import { MAX_TRAFFIC_BATCH_BYTES } from '../limits.js';
 import type { StreamCheckpoint } from '../protocol/checkpoint.js';
@@ -19,14 +19,17 @@ interface OpenFrame {
 }
 
 export class Replies {
-  readonly #traffic: Channel<Uint8Array>;
+  readonly #traffic: Sender<Uint8Array>;
+  readonly #onRoom: () => void;
   readonly #batch = new ByteWriter(MAX_TRAFFIC_BATCH_BYTES);
   #frame: OpenFrame | undefined;
   /** Batches that the channel had no room for. */
   #waiting: Uint8Array[] = [];
 
-  constructor(traffic: Channel<Uint8Array>) {
+  /** @param onRoom called when batches that found no room can go */
+  constructor(traffic: Sender<Uint8Array>, onRoom: () => void) {
     this.#traffic = traffic;
+    this.#onRoom = onRoom;
   }
 
   /** Whether the gateway is behind, so that nothing more should be taken from clients. */
@@ -66,9 +69,13 @@ export class Replies {
   /** Sends what has come together since the last time, as far as the gateway takes it. */
   flush(): void {
     this.#cut();
-    while (this.#waiting.length > 0) {
+    while (this.#waiting.length > 0 && !this.#traffic.closed) {
       const batch = this.#waiting[0];
-      if (batch === undefined || !this.#traffic.sender.trySend(batch)) return;
+      if (batch === undefined) return;
+      if (!this.#traffic.trySend(batch)) {
+        this.#traffic.whenRoom(this.#onRoom);
+        return;
+      }
       this.#waiting.shift();
     }
   }

@@ -4,7 +4,7 @@
 
 import * as Comlink from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
-import { openChannel } from '../channel/index.js';
+import { openChannel } from '../channel/port-channel.js';
 import { TRAFFIC_CAPACITY } from '../limits.js';
 import type { RaftOptions } from '../raft/types.js';
 import { LevelStorage } from '../storage/level-storage.js';

@@ -11,7 +11,7 @@
  */
 
 import type { MessagePort } from 'node:worker_threads';
-import type { Channel } from '../channel/index.js';
+import type { PortChannel } from '../channel/port-channel.js';
 import { KeyValueStore } from '../kv/key-value-store.js';
 import { Raft } from '../raft/raft.js';
 import type { RaftOptions, ServerId, Term } from '../raft/types.js';
@@ -26,7 +26,7 @@ export interface ServerOptions {
   readonly raft: RaftOptions;
   readonly storage: Storage;
   /** Client traffic, see gateway/frames.ts. */
-  readonly traffic: Channel<Uint8Array>;
+  readonly traffic: PortChannel<Uint8Array>;
   /** Where the clients of each server connect, by server id. */
   readonly addresses: readonly ClientAddress[];
   readonly onEvent: (event: ServerEvent) => void;
@@ -42,7 +42,7 @@ export class Server {
   readonly #peers: Peers;
   readonly #disk: Disk;
   readonly #storage: Storage;
-  readonly #traffic: Channel<Uint8Array>;
+  readonly #traffic: PortChannel<Uint8Array>;
   readonly #onEvent: (event: ServerEvent) => void;
   readonly #onFailure: (error: unknown) => void;
   #timer: NodeJS.Timeout | undefined;
@@ -68,7 +68,7 @@ export class Server {
       recovered,
       performance.now(),
     );
-    this.#replies = new Replies(traffic);
+    this.#replies = new Replies(traffic.sender, () => this.#requestTurn());
     this.#clients = new Clients(
       { raft: this.#raft, store, replies: this.#replies, addresses, wallClock: Date.now },
       appliedIndex,
@@ -82,7 +82,6 @@ export class Server {
       onDiskFailed: (error) => this.#fail(error),
     });
     traffic.receiver.watch(() => this.#requestTurn());
-    traffic.sender.watch(() => this.#requestTurn());
     this.#requestTurn();
   }
 

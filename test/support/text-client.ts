@@ -30,7 +30,7 @@ interface Waiting {
 export class TextClient {
   readonly #socket: Socket;
   readonly #waiting: Waiting[] = [];
-  readonly #closed: Promise<unknown>;
+  readonly #closed: Promise<void>;
   #received = '';
   #isClosed = false;
 
@@ -40,7 +40,12 @@ export class TextClient {
     socket.setEncoding('latin1');
     socket.on('data', (text: string) => this.#take(text));
     socket.on('error', () => undefined);
-    this.#closed = once(socket, 'close').then(() => this.#end());
+    this.#closed = new Promise<void>((resolve) => {
+      socket.once('close', () => {
+        this.#end();
+        resolve();
+      });
+    });
   }
 
   /** Rejects when nobody listens there. */
@@ -51,7 +56,7 @@ export class TextClient {
   }
 
   /** Resolves once the other side, or this one, has closed the connection. */
-  get closed(): Promise<unknown> {
+  get closed(): Promise<void> {
     return this.#closed;
   }
 

@@ -17,7 +17,7 @@ export const MAX_LINE_BYTES = 512;
  */
 export const MAX_UNANSWERED_BYTES = 4 * 1024 * 1024;
 
-/** The same for all connections together: those with the most are paused. */
+/** The same for all connections together: whoever sends more is paused, but for one at a time. */
 export const MAX_TOTAL_UNANSWERED_BYTES = 512 * 1024 * 1024;
 
 /** Reply bytes one client may leave unread. The server takes no further command of it until it reads. */

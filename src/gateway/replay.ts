@@ -141,14 +141,9 @@ function isSilent(request: Request): boolean {
 
 /** Where in `bytes` the skipping ends that is due at `offset`, at most at their end. */
 function endOfSkip(bytes: Uint8Array, offset: number, due: StreamCheckpoint): number {
-  switch (due.skip) {
-    case 'nothing':
-      return offset;
-    case 'bytes':
-      return Math.min(offset + due.byteCount, bytes.byteLength);
-    case 'line': {
-      const lineFeed = bytes.indexOf(LINE_FEED, offset);
-      return lineFeed === -1 ? bytes.byteLength : lineFeed + 1;
-    }
-  }
+  if (due.skip === 'nothing') return offset;
+  // A value that is thrown away goes with the rest of its line.
+  const restOfLine = due.skip === 'bytes' ? offset + due.byteCount : offset;
+  const lineFeed = bytes.indexOf(LINE_FEED, restOfLine);
+  return lineFeed === -1 ? bytes.byteLength : lineFeed + 1;
 }

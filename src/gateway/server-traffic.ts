@@ -68,9 +68,9 @@ export class ServerTraffic {
   readonly #sessions = new Map<SessionId, SessionOwner>();
   readonly #roomWaiters = new Set<RoomWaiter>();
   readonly #batch = new ByteWriter(MAX_TRAFFIC_BATCH_BYTES);
-  readonly #flush = () => this.#send();
+  readonly #onTurnEnd = () => this.#flush();
   #lastSession: SessionId = 0;
-  /** Complete batches that did not find room in the channel, or are longer than one batch may be. */
+  /** Complete batches for which there was no room in the channel. */
   #sealed: Uint8Array<ArrayBuffer>[] = [];
   #flushIsDue = false;
   #full = false;
@@ -153,20 +153,29 @@ export class ServerTraffic {
     return this.#lastSession;
   }
 
+  /**
+   * Completes the batch. It is sent at once rather than at the end of the turn, for the sake of knowing at once
+   * when the channel is full: one socket alone can bring 2 MiB in a turn.
+   */
   #seal(): void {
-    if (this.#batch.length > 0) this.#sealed.push(this.#batch.take());
+    if (this.#batch.length === 0) return;
+    this.#sealed.push(this.#batch.take());
+    if (!this.#full) this.#sendSealed();
   }
 
   #scheduleFlush(): void {
     if (this.#flushIsDue) return;
     this.#flushIsDue = true;
-    setImmediate(this.#flush);
+    setImmediate(this.#onTurnEnd);
   }
 
-  #send(): void {
+  #flush(): void {
     this.#flushIsDue = false;
-    if (this.#full || this.#lost) return;
-    this.#seal();
+    if (!this.#full) this.#seal();
+  }
+
+  #sendSealed(): void {
+    if (this.#lost) return;
     let sent = 0;
     for (const batch of this.#sealed) {
       if (!this.#channel.trySend(batch)) break;
@@ -177,8 +186,8 @@ export class ServerTraffic {
   }
 
   #room(): void {
-    this.#full = false;
-    this.#send();
+    this.#sendSealed();
+    this.#flush();
     if (this.#full) return;
     const waiters = [...this.#roomWaiters];
     this.#roomWaiters.clear();

@@ -1,0 +1,319 @@
+import { expect } from 'chai';
+import type { Gateway } from '../../src/gateway/gateway.js';
+import { MAX_UNANSWERED_BYTES, MAX_VALUE_BYTES } from '../../src/limits.js';
+import { FakeServer, TestBench, type TestClient, until } from './support.js';
+
+const SET_A = 'set a 0 1\r\nA\r\n';
+const SET_B = 'set b 0 1 noreply\r\nB\r\n';
+const GET = 'get k\r\n';
+const NOT_FOUND = 'ERR_NOT_FOUND\r\n';
+const INTERNAL = 'ERR_INTERNAL\r\n';
+
+describe('the router', () => {
+  const bench = new TestBench();
+  afterEach(() => bench.clear());
+
+  /** Two servers, the first of which leads in term 1, and a client at the router. */
+  async function cluster(times: { electionTimeoutMs?: number; leaderWaitMs?: number } = {}) {
+    const gateway = await bench.gateway({ servers: 2, ...times });
+    const servers = [new FakeServer(), new FakeServer()] as const;
+    await gateway.attach(0, servers[0]);
+    await gateway.attach(1, servers[1]);
+    gateway.setLeader({ id: 0, term: 1 });
+    const client = await bench.client(gateway.routerAddress);
+    return { gateway, old: servers[0], next: servers[1], client };
+  }
+
+  /** Lets the client send, and waits until the server has it. */
+  async function forwarded(client: TestClient, server: FakeServer, input: string) {
+    client.send(input);
+    const session = await server.session();
+    await server.expectInput(session, input);
+    return session;
+  }
+
+  /** What went through the gateway before this call has arrived wherever it goes. */
+  async function settled(gateway: Gateway, id: number, server: FakeServer) {
+    const probe = await bench.client(gateway.serverAddress(id));
+    const sessions = server.framesOf('open').length;
+    probe.send(GET);
+    const session = await server.session(sessions);
+    server.reply(session, GET.length, NOT_FOUND);
+    await probe.expectText(NOT_FOUND);
+  }
+
+  it('forwards the commands of a connection to the leader in one routed session', async () => {
+    const { old, next, client } = await cluster();
+    const session = await forwarded(client, old, SET_A);
+    old.reply(session, SET_A.length, 'OK 1\r\n');
+    await client.expectText('OK 1\r\n');
+    client.send(GET);
+    await old.expectInput(session, SET_A + GET);
+
+    expect(old.framesOf('open')).to.deep.equal([
+      { type: 'open', session, routed: true, protocol: 'text', at: { skip: 'nothing' } },
+    ]);
+    expect(next.batches).to.deep.equal([]);
+  });
+
+  it('moves an idle connection to the next leader, with its next command', async () => {
+    const { gateway, old, next, client } = await cluster();
+    const session = await forwarded(client, old, GET);
+    old.reply(session, GET.length, NOT_FOUND);
+    await client.expectText(NOT_FOUND);
+
+    gateway.setLeader({ id: 1, term: 2 });
+    await until('the old session is closed', () => old.framesOf('close').length === 1);
+    expect(next.batches).to.deep.equal([]);
+    await forwarded(client, next, SET_A);
+  });
+
+  it('holds commands until there is a leader', async () => {
+    const gateway = await bench.gateway();
+    const server = new FakeServer();
+    await gateway.attach(0, server);
+    const client = await bench.client(gateway.routerAddress);
+    client.send(SET_A + GET);
+    client.send('get part');
+    gateway.setLeader({ id: 0, term: 1 });
+    client.send('ial\r\n');
+
+    await server.expectInput(await server.session(), `${SET_A + GET}get partial\r\n`);
+    expect(client.text).to.equal('');
+  });
+
+  it('reads no more than the limit of a client that waits for a leader', async () => {
+    const gateway = await bench.gateway();
+    const server = new FakeServer();
+    await gateway.attach(0, server);
+    const client = await bench.client(gateway.routerAddress);
+    const sent = GET.repeat(4 * 1024 * 1024);
+    client.send(sent);
+    await until('the client has to wait', () => client.socket.writableLength > 0);
+
+    gateway.setLeader({ id: 0, term: 1 });
+    const session = await server.session();
+    await until('the limit', () => server.inputLength(session) >= MAX_UNANSWERED_BYTES);
+    expect(server.inputLength(session)).to.be.below(MAX_UNANSWERED_BYTES + 100_000);
+  });
+
+  it('answers whole commands ERR_INTERNAL when no leader appears in time, and goes on', async () => {
+    const gateway = await bench.gateway({ leaderWaitMs: 40 });
+    const server = new FakeServer();
+    await gateway.attach(0, server);
+    const client = await bench.client(gateway.routerAddress);
+    client.send(`${SET_A + SET_B + GET}nonsense\r\nset c 0 5\r\nin`);
+    await client.expectText(`${INTERNAL + INTERNAL}ERR_CMD_ERR\r\n`);
+
+    gateway.setLeader({ id: 0, term: 1 });
+    client.send('two\r\n');
+    const session = await server.session();
+    await server.expectInput(session, 'set c 0 5\r\nintwo\r\n');
+    server.reply(session, 'set c 0 5\r\nintwo\r\n'.length, 'OK 1\r\n');
+    await client.expectText(`${INTERNAL + INTERNAL}ERR_CMD_ERR\r\nOK 1\r\n`);
+  });
+
+  it('ends a half-closed connection when no leader appears in time', async () => {
+    const gateway = await bench.gateway({ leaderWaitMs: 40 });
+    const client = await bench.client(gateway.routerAddress);
+    client.socket.end(`${GET}get incompl`);
+    await until('the end', () => client.closed);
+    await client.expectText(INTERNAL);
+  });
+
+  it('answers unknown writes and replays the rest when the leader dies', async () => {
+    const { gateway, old, next, client } = await cluster();
+    const session = await forwarded(client, old, `${GET + SET_A + GET + SET_B}set c 0 3\r\nx`);
+    old.reply(session, GET.length, 'VALUE 1\r\nk\r\n');
+    old.die();
+    await client.expectText(`VALUE 1\r\nk\r\n${INTERNAL}`);
+
+    gateway.setLeader({ id: 1, term: 2 });
+    const replay = await next.session();
+    await next.expectInput(replay, GET);
+    next.reply(replay, GET.length, NOT_FOUND);
+    await next.expectInput(replay, `${GET}set c 0 3\r\nx`);
+    client.send('yz\r\n');
+    await next.expectInput(replay, `${GET}set c 0 3\r\nxyz\r\n`);
+    next.reply(replay, 'set c 0 3\r\nxyz\r\n'.length, 'OK 1\r\n');
+
+    await client.expectText(`VALUE 1\r\nk\r\n${INTERNAL + NOT_FOUND}OK 1\r\n`);
+  });
+
+  it('takes what a dying leader said last', async () => {
+    const { old, client } = await cluster();
+    const session = await forwarded(client, old, SET_A);
+    old.reply(session, SET_A.length, 'OK 1\r\n');
+    old.die();
+    await client.expectText('OK 1\r\n');
+  });
+
+  it('replays writes that a refusing leader did not propose', async () => {
+    const { gateway, old, next, client } = await cluster();
+    const session = await forwarded(client, old, SET_A + GET + SET_A + SET_A);
+    const proposedBytes = SET_A.length + GET.length + SET_A.length;
+    old.say({ type: 'refuse', session, proposedBytes, ledTerm: 1 });
+    await client.expectText(INTERNAL);
+
+    gateway.setLeader({ id: 1, term: 2 });
+    const replay = await next.session();
+    await next.expectInput(replay, GET);
+    next.reply(replay, GET.length, NOT_FOUND);
+    await next.expectInput(replay, GET + SET_A);
+    next.reply(replay, SET_A.length, 'OK 2\r\n');
+    await client.expectText(`${INTERNAL + NOT_FOUND + INTERNAL}OK 2\r\n`);
+  });
+
+  it('does not return to a server that refused, until that is elected again', async () => {
+    const { gateway, old, client } = await cluster();
+    const session = await forwarded(client, old, GET);
+    old.say({ type: 'refuse', session, proposedBytes: 0, ledTerm: 1 });
+    await settled(gateway, 0, old);
+    gateway.setLeader({ id: 0, term: 1 });
+    await settled(gateway, 0, old);
+    const routed = () => old.framesOf('open').filter((open) => open.routed).length;
+    expect(routed()).to.equal(1);
+
+    gateway.setLeader({ id: 0, term: 3 });
+    await until('a second routed session', () => routed() === 2);
+    expect(client.text).to.equal('');
+  });
+
+  it('believes the news of an election that overtook the refusal of an earlier term', async () => {
+    const { gateway, old, client } = await cluster();
+    const session = await forwarded(client, old, GET);
+    gateway.setLeader({ id: 0, term: 3 });
+    old.say({ type: 'refuse', session, proposedBytes: GET.length, ledTerm: 1 });
+    await old.expectInput(await old.session(1), GET);
+  });
+
+  it('ignores the news of a past term', async () => {
+    const { gateway, old, next, client } = await cluster();
+    gateway.setLeader({ id: 1, term: 3 });
+    gateway.setLeader({ id: 0, term: 2 });
+    await forwarded(client, next, GET);
+    expect(old.batches).to.deep.equal([]);
+  });
+
+  it('lets a deposed leader answer what it can, and goes on with the new one', async () => {
+    const { gateway, old, next, client } = await cluster();
+    const session = await forwarded(client, old, SET_A);
+    gateway.setLeader({ id: 1, term: 2 });
+    client.send(GET);
+    await settled(gateway, 1, next);
+    old.reply(session, SET_A.length, 'OK 1\r\n');
+
+    await client.expectText('OK 1\r\n');
+    await until('the new session', () => next.framesOf('open').some((open) => open.routed));
+    expect(old.input(session)).to.equal(SET_A);
+  });
+
+  it('gives a silent deposed leader a grace, then ignores what it says', async () => {
+    const { gateway, old, next, client } = await cluster({ electionTimeoutMs: 20 });
+    const session = await forwarded(client, old, SET_A + GET);
+    gateway.setLeader({ id: 1, term: 2 });
+    const replay = await next.session();
+    await client.expectText(INTERNAL);
+
+    old.reply(session, SET_A.length, 'OK 1\r\n');
+    old.say({ type: 'refuse', session, proposedBytes: 0, ledTerm: 1 });
+    next.reply(replay, GET.length, NOT_FOUND);
+    await client.expectText(INTERNAL + NOT_FOUND);
+    await next.expectInput(replay, GET);
+    expect(old.framesOf('close').map((close) => close.session)).to.deep.equal([session]);
+  });
+
+  it('resumes the discarding of an oversized value at the next leader', async () => {
+    const { gateway, old, next, client } = await cluster();
+    const line = `set big 0 ${2 * MAX_VALUE_BYTES}\r\n`;
+    const session = await forwarded(client, old, `${line}${'x'.repeat(1000)}`);
+    const left = 2 * MAX_VALUE_BYTES + 2 - 600;
+    old.reply(session, line.length + 600, 'ERR_CMD_ERR\r\n', { skip: 'bytes', byteCount: left });
+    await client.expectText('ERR_CMD_ERR\r\n');
+    old.die();
+    gateway.setLeader({ id: 1, term: 2 });
+
+    const replay = await next.session();
+    expect(next.framesOf('open')[0]?.at).to.deep.equal({ skip: 'bytes', byteCount: left });
+    await next.expectInput(replay, 'x'.repeat(400));
+  });
+
+  it('replays a malformed command along with what is to be skipped after it', async () => {
+    const { gateway, old, next, client } = await cluster();
+    const bad = `set k 0 1\r\nlong\r\n`;
+    await forwarded(client, old, bad + SET_A + GET);
+    old.die();
+    gateway.setLeader({ id: 1, term: 2 });
+    const replay = await next.session();
+    await next.expectInput(replay, bad);
+    next.reply(replay, bad.length, 'ERR_CMD_ERR\r\n');
+    await next.expectInput(replay, bad + GET);
+    next.reply(replay, GET.length, NOT_FOUND);
+    await client.expectText(`ERR_CMD_ERR\r\n${INTERNAL}${NOT_FOUND}`);
+  });
+
+  it('replays an oversized value to the end of its line before it goes on', async () => {
+    const { gateway, old, next, client } = await cluster();
+    const oversized = `set big 0 ${MAX_VALUE_BYTES + 1}\r\n${'x'.repeat(MAX_VALUE_BYTES + 1)} and more\r\n`;
+    await forwarded(client, old, oversized + SET_A + GET);
+    old.die();
+    gateway.setLeader({ id: 1, term: 2 });
+    const replay = await next.session();
+    await next.expectInput(replay, oversized);
+    next.reply(replay, oversized.length, 'ERR_CMD_ERR\r\n');
+    await next.expectInput(replay, oversized + GET);
+  });
+
+  it('carries a value of the largest size over a change of leader', async () => {
+    const { gateway, old, next, client } = await cluster();
+    const line = `set big 0 ${MAX_VALUE_BYTES}\r\n`;
+    const command = `${line}${'v'.repeat(MAX_VALUE_BYTES)}\r\n`;
+    const half = command.length / 2;
+    await forwarded(client, old, command.slice(0, half));
+    old.die();
+    gateway.setLeader({ id: 1, term: 2 });
+    client.send(command.slice(half));
+    const replay = await next.session();
+    await next.expectInput(replay, command);
+    next.reply(replay, command.length, 'OK 1\r\n');
+    await client.expectText('OK 1\r\n');
+  });
+
+  it('answers a half-closed connection also after a change of leader', async () => {
+    const { gateway, old, next, client } = await cluster();
+    await forwarded(client, old, GET);
+    client.socket.end();
+    await until('the end of input', () => old.framesOf('end').length === 1);
+    old.die();
+    gateway.setLeader({ id: 1, term: 2 });
+    const replay = await next.session();
+    await until('the end of input', () => next.framesOf('end').length === 1);
+    next.reply(replay, GET.length, NOT_FOUND);
+    await client.expectText(NOT_FOUND);
+    await until('the end', () => client.closed);
+  });
+
+  it('ends a RESP connection with its leader, whose HELLO is lost', async () => {
+    const { old, client } = await cluster();
+    await forwarded(client, old, '*1\r\n$4\r\nPING\r\n');
+    old.die();
+    await until('the end', () => client.closed);
+  });
+
+  it('tells the leader of a client that left', async () => {
+    const { old, client } = await cluster();
+    const session = await forwarded(client, old, SET_A);
+    client.socket.resetAndDestroy();
+    await until('close', () => old.framesOf('close').some((close) => close.session === session));
+  });
+
+  it('waits for room at a full leader', async () => {
+    const { old, client } = await cluster();
+    old.capacity = 1;
+    const session = await forwarded(client, old, GET);
+    client.send(SET_A.repeat(1000));
+    await until('the operating system has it', () => client.socket.writableLength === 0);
+    old.makeRoom(Number.POSITIVE_INFINITY);
+    await old.expectInput(session, GET + SET_A.repeat(1000));
+  });
+});

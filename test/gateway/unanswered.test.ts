@@ -1,0 +1,62 @@
+import { Socket } from 'node:net';
+import { expect } from 'chai';
+import { ClientSocket, UnwrittenSockets } from '../../src/gateway/client-socket.js';
+import { TotalUnansweredBytes, UnansweredBytes } from '../../src/gateway/unanswered.js';
+
+const MAX_BYTES = 100;
+
+describe('the unanswered bytes of all connections', () => {
+  const total = () => new TotalUnansweredBytes(MAX_BYTES);
+
+  /** A connection that counts against `all`, and its socket. */
+  function connection(all: TotalUnansweredBytes) {
+    const socket = new Socket();
+    const client = new ClientSocket(
+      socket,
+      { onData() {}, onInputEnd() {}, onWritten() {}, onGone() {} },
+      new UnwrittenSockets(),
+    );
+    return { socket, bytes: new UnansweredBytes(client, all) };
+  }
+
+  it('pause, at the limit, whoever sends more, except for the first', () => {
+    const all = total();
+    const [first, second, idle] = [connection(all), connection(all), connection(all)];
+    idle.bytes.arrived(10);
+    first.bytes.arrived(90);
+    second.bytes.arrived(1);
+    first.bytes.arrived(50);
+
+    expect(first.socket.isPaused()).to.equal(false);
+    expect(second.socket.isPaused()).to.equal(true);
+    expect(idle.socket.isPaused()).to.equal(false);
+  });
+
+  it('let the next one go on when the first was answered or has left', () => {
+    const all = total();
+    const [first, second, third, fourth] = [
+      connection(all),
+      connection(all),
+      connection(all),
+      connection(all),
+    ];
+    for (const { bytes } of [first, second, third, fourth]) bytes.arrived(MAX_BYTES);
+
+    first.bytes.answered(MAX_BYTES);
+    expect(second.socket.isPaused()).to.equal(false);
+    expect(third.socket.isPaused()).to.equal(true);
+    second.bytes.forget();
+    expect(third.socket.isPaused()).to.equal(false);
+    expect(fourth.socket.isPaused()).to.equal(true);
+  });
+
+  it('pause nobody once they are down to half of the limit', () => {
+    const all = total();
+    const waiting = [connection(all), connection(all), connection(all)];
+    for (const { bytes } of waiting) bytes.arrived(MAX_BYTES / 4);
+    for (const { bytes } of waiting) bytes.arrived(MAX_BYTES / 4);
+    for (const { bytes } of waiting.slice(1)) bytes.answered(MAX_BYTES / 2);
+
+    expect(waiting.map(({ socket }) => socket.isPaused())).to.deep.equal([false, false, false]);
+  });
+});

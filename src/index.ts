@@ -1,1 +1,21 @@
-export {};
+/**
+ * threadraft as a library: a cluster in this process.
+ */
+
+export {
+  Cluster,
+  type ClusterEnvironment,
+  type ClusterStatus,
+  type MemberStatus,
+} from './cluster/cluster.js';
+export {
+  FaultError,
+  ServerGoneError,
+  StartError,
+  UnknownServerError,
+  WrongStateError,
+} from './cluster/errors.js';
+export type { LinkRequest } from './cluster/faults.js';
+export { type ClusterOptions, DEFAULT_OPTIONS, OptionError } from './cluster/options.js';
+export { ListenError } from './gateway/listener.js';
+export { DataDirectoryError } from './storage/data-directory.js';

@@ -16,6 +16,9 @@ import type {
   TimeoutNow,
 } from './types.js';
 
+/** A vote waits for two disks, one after the other: an election in progress is not given up as quickly as a pre-vote. */
+const ATTEMPTS_BEFORE_VOTES = 3;
+
 /** The election timeout has run out: ask whether an election could be won. */
 export function startPreVote(core: Core): void {
   slowDownSuccession(core);
@@ -32,13 +35,15 @@ export function startPreVote(core: Core): void {
   }
 }
 
-/** One more try to find a successor for a dead leader: the next one waits longer. */
-function slowDownSuccession(core: Core): void {
-  if (core.successionAttempts !== undefined) core.successionAttempts += 1;
+/** One more try to find a successor for a dead leader: the next one waits longer, at least as after `atLeast` tries. */
+function slowDownSuccession(core: Core, atLeast = 0): void {
+  if (core.successionAttempts === undefined) return;
+  core.successionAttempts = Math.max(core.successionAttempts + 1, atLeast);
 }
 
 /** Raises the term, votes for itself and asks for votes, all of which leaves once that vote is on disk (§5.2). */
 function startElection(core: Core, { leadershipTransfer }: { leadershipTransfer: boolean }): void {
+  slowDownSuccession(core, ATTEMPTS_BEFORE_VOTES);
   core.raiseTerm(core.currentTerm + 1);
   core.vote(core.id);
   core.role = { name: 'candidate', votes: new Map() };
@@ -122,7 +127,7 @@ export function onRequestVote(core: Core, message: RequestVote): void {
   const isBound = isBoundToLeader(core) && !message.leadershipTransfer;
   const voteGranted = isFree && isUpToDate && !isBound;
   if (voteGranted) {
-    slowDownSuccession(core);
+    slowDownSuccession(core, ATTEMPTS_BEFORE_VOTES);
     core.vote(message.candidateId);
     core.becomeFollower(undefined);
     core.resetElectionTimer();

@@ -82,8 +82,8 @@ export class Clients {
   /** When {@link tick} has something to do next, in ms of the clock it is given. */
   get deadlineMs(): number {
     let deadlineMs = Number.POSITIVE_INFINITY;
-    const { first } = this.#groups;
-    if (first !== undefined) deadlineMs = first.sinceMs + QUORUM_WAIT_MS;
+    const { waitingSinceMs: sinceMs } = this.#groups;
+    if (sinceMs !== undefined) deadlineMs = sinceMs + QUORUM_WAIT_MS;
     for (const { waitingSinceMs } of this.#held) {
       if (waitingSinceMs !== undefined) deadlineMs = Math.min(deadlineMs, waitingSinceMs + LEADER_WAIT_MS);
     }
@@ -128,7 +128,7 @@ export class Clients {
   /** Time has passed, or the server's role has changed: serves the sessions that were held back. */
   tick(nowMs: number): void {
     this.#startServing(nowMs);
-    for (const command of this.#groups.commandsBefore(nowMs - QUORUM_WAIT_MS)) {
+    for (const command of this.#groups.expire(nowMs - QUORUM_WAIT_MS)) {
       this.#answer(command, answerOf(command, { type: 'internal-error' }));
     }
     for (const session of [...this.#held]) this.#serve(session);

@@ -28,6 +28,8 @@ export interface ReadGate {
 export interface PendingGroup {
   readonly commands: PendingCommand[];
   readonly sinceMs: number;
+  /** It waited too long, and its commands were answered without their outcome. */
+  isExpired: boolean;
   gate: EntryGate | ReadGate;
 }
 
@@ -51,7 +53,7 @@ export class PendingGroups {
 
   /** The commands wait for this entry. */
   addEntry(commands: PendingCommand[], gate: Omit<EntryGate, 'kind'>, nowMs: number): void {
-    this.#groups.push({ commands, sinceMs: nowMs, gate: { kind: 'entry', ...gate } });
+    this.#groups.push({ commands, sinceMs: nowMs, isExpired: false, gate: { kind: 'entry', ...gate } });
     this.#byteLength += gate.byteLength;
   }
 
@@ -62,6 +64,7 @@ export class PendingGroups {
     this.#groups.push({
       commands: [command],
       sinceMs: nowMs,
+      isExpired: false,
       gate: { kind: 'read', readId, confirmedIndex: undefined },
     });
     return readId;
@@ -89,13 +92,22 @@ export class PendingGroups {
     return groups;
   }
 
-  /** The commands of groups that came in before `sinceMs`. They stay in their places: their writes may still happen. */
-  commandsBefore(sinceMs: number): readonly PendingCommand[] {
-    const late: PendingCommand[] = [];
+  /** Since when the oldest group waits whose commands are still to be answered; undefined when there is none. */
+  get waitingSinceMs(): number | undefined {
+    return this.#groups.find(({ isExpired }) => !isExpired)?.sinceMs;
+  }
+
+  /**
+   * The commands of groups that have waited since `sinceMs` or longer, each group's once. They stay in their places:
+   * their writes may still happen.
+   */
+  expire(sinceMs: number): readonly PendingCommand[] {
+    const expired: PendingCommand[] = [];
     for (const group of this.#groups) {
-      if (group.sinceMs >= sinceMs) break;
-      late.push(...group.commands);
+      if (group.sinceMs > sinceMs) break;
+      if (!group.isExpired) expired.push(...group.commands);
+      group.isExpired = true;
     }
-    return late;
+    return expired;
   }
 }

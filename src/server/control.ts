@@ -81,6 +81,4 @@ export type ServerEvent =
   /** Role, term or known leader changed. */
   | { readonly type: 'role'; readonly role: RoleName; readonly term: Term; readonly leader: ServerId | null }
   /** The leader's first entry of its term is committed: from now on reads and writes are answered. */
-  | { readonly type: 'serving'; readonly term: Term }
-  /** The server has stopped for good, and its thread ends: the message says why, the code is that of the error. */
-  | { readonly type: 'failed'; readonly code: string; readonly message: string };
+  | { readonly type: 'serving'; readonly term: Term };

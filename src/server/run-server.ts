@@ -29,10 +29,6 @@ export async function runServer(start: ServerStart): Promise<void> {
   };
   try {
     await serve(start, report);
-  } catch (error) {
-    // An error loses its code on the way to another thread.
-    report({ type: 'failed', ...describe(error) });
-    throw error;
   } finally {
     events.close();
     start.ports.control.close();
@@ -54,11 +50,6 @@ async function serve(start: ServerStart, report: (event: ServerEvent) => void): 
     Comlink.expose(controlOf(server, resolve), nodeEndpoint(start.ports.control));
     report({ type: 'up', lastIndex: logStart.index + entries.length, term: hardState.currentTerm });
   });
-}
-
-function describe(error: unknown): { code: string; message: string } {
-  if (!(error instanceof Error)) return { code: 'UNKNOWN', message: String(error) };
-  return { code: 'code' in error ? String(error.code) : error.name, message: error.message };
 }
 
 function controlOf(server: Server, stopped: () => void): ServerControl {

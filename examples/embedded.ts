@@ -8,7 +8,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { Cluster } from '../src/index.js';
 
-const cluster = new Cluster({ port: 9300, routerPort: 9320, dataDir: undefined });
+const cluster = new Cluster({ memory: true, port: 0, routerPort: 0 });
 await cluster.start();
 console.log('leader:', cluster.leader);
 

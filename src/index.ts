@@ -1,6 +1,4 @@
-/**
- * threadraft as a library: a cluster in this process.
- */
+/** threadraft as a library: a cluster that runs in this process. */
 
 export {
   Cluster,
@@ -10,12 +8,15 @@ export {
 } from './cluster/cluster.js';
 export {
   FaultError,
+  NotRunningError,
   ServerGoneError,
-  StartError,
+  ServerStartError,
+  TimeoutError,
   UnknownServerError,
   WrongStateError,
 } from './cluster/errors.js';
 export type { LinkRequest } from './cluster/faults.js';
 export { type ClusterOptions, DEFAULT_OPTIONS, OptionError } from './cluster/options.js';
 export { ListenError } from './gateway/listener.js';
+export type { ClientAddress } from './server/control.js';
 export { DataDirectoryError } from './storage/data-directory.js';

@@ -3,41 +3,62 @@
  */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { type Logger, pino } from 'pino';
 import type { Cluster } from '../cluster/cluster.js';
 import { ListenError } from '../gateway/listener.js';
+import type { ClientAddress } from '../server/control.js';
 import { HttpError } from './http-error.js';
-import { routes } from './routes.js';
+import { type Route, routes } from './routes.js';
 import { checkSource } from './same-origin.js';
 
-export interface AdminOptions {
-  readonly host: string;
-  readonly port: number;
-}
+/** A longer body is refused with 413. */
+export const MAX_BODY_BYTES = 64 * 1024;
 
-const MAX_BODY_BYTES = 64 * 1024;
+export interface AdminEnvironment {
+  /** Where failures that are nobody's fault outside are logged; nowhere unless given. */
+  readonly logger?: Logger;
+}
 
 export class AdminServer {
   readonly #cluster: Cluster;
-  readonly #options: AdminOptions;
+  readonly #logger: Logger;
   readonly #server: Server;
+  /** Names by which the operator calls this machine: a `Host` that names one of them is not forged. */
+  readonly #ownNames: ReadonlySet<string>;
+  #address: ClientAddress;
 
-  constructor(cluster: Cluster, options: AdminOptions) {
+  /** @param address where to listen; port 0 takes a free one */
+  constructor(
+    cluster: Cluster,
+    address: ClientAddress,
+    { logger = pino({ level: 'silent' }) }: AdminEnvironment = {},
+  ) {
+    const { host, advertiseHost } = cluster.options;
     this.#cluster = cluster;
-    this.#options = options;
+    this.#address = address;
+    this.#logger = logger;
+    this.#ownNames = new Set([address.host, host, advertiseHost ?? host]);
     this.#server = createServer((request, response) => {
-      this.#answer(request, response).catch((error: unknown) => sendError(response, error));
+      this.#answer(request, response).catch((error: unknown) => this.#refuse(response, error));
     });
+  }
+
+  /** Where it listens, once started. */
+  get address(): ClientAddress {
+    return this.#address;
   }
 
   /** Rejects with ListenError when the port cannot be had. */
-  start(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', (error) => reject(new ListenError('admin API', this.#options, error)));
-      this.#server.listen({ ...this.#options }, resolve);
+  async start(): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', (error) => reject(new ListenError('admin API', this.#address, error)));
+      this.#server.listen({ ...this.#address }, resolve);
     });
+    const bound = this.#server.address();
+    if (bound !== null && typeof bound !== 'string') this.#address = { ...this.#address, port: bound.port };
   }
 
-  /** Refuses new requests and ends those that are open. */
+  /** Refuses new requests and cuts off those that are open. */
   close(): Promise<void> {
     return new Promise((resolve) => {
       this.#server.close(() => resolve());
@@ -46,22 +67,44 @@ export class AdminServer {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { pathname } = new URL(request.url ?? '/', 'http://admin');
-    const matching = routes.flatMap((route) => {
-      const match = route.path.exec(pathname);
-      return match === null ? [] : [{ route, match }];
-    });
-    if (matching.length === 0) throw new HttpError(404, `there is nothing at ${pathname}`);
-    const found = matching.find(({ route }) => route.method === request.method);
-    if (found === undefined) {
-      response.setHeader('Allow', matching.map(({ route }) => route.method).join(', '));
-      throw new HttpError(405, `${request.method} is not allowed here`);
-    }
-    if (found.route.method === 'POST') checkSource(request.headers);
-    const body = found.route.method === 'POST' ? await readJson(request) : undefined;
-    const { status, body: reply } = await found.route.handle(this.#cluster, body, found.match[1]);
-    send(response, status, reply);
+    const { route, id } = find(request, response);
+    const changesState = route.method === 'POST';
+    if (changesState) checkSource(request.headers, this.#ownNames);
+    const body = changesState ? await readJson(request) : undefined;
+    const reply = await route.handle(this.#cluster, { id, body });
+    send(response, reply.status, reply.body);
   }
+
+  #refuse(response: ServerResponse, error: unknown): void {
+    const { status, message } = HttpError.of(error);
+    if (status === 500) this.#logger.error({ err: error }, 'admin call failed');
+    // The client left, or there is no telling what it makes of half an answer.
+    if (response.headersSent || response.destroyed) {
+      response.destroy();
+      return;
+    }
+    // What is left of an oversized body is not worth reading.
+    if (status === 413) response.setHeader('Connection', 'close');
+    send(response, status, { error: message });
+  }
+}
+
+/** The route for a request and the server's number in its path. Throws HttpError 400, 404 or 405. */
+function find(request: IncomingMessage, response: ServerResponse): { route: Route; id: number } {
+  const { method, url = '/' } = request;
+  if (!URL.canParse(url, 'http://admin')) throw new HttpError(400, 'the path cannot be read');
+  const { pathname } = new URL(url, 'http://admin');
+  const allowed: string[] = [];
+  for (const route of routes) {
+    const match = route.path.exec(pathname);
+    if (match === null) continue;
+    if (route.method === method || (route.method === 'GET' && method === 'HEAD'))
+      return { route, id: Number(match[1]) };
+    allowed.push(...(route.method === 'GET' ? ['GET', 'HEAD'] : [route.method]));
+  }
+  if (allowed.length === 0) throw new HttpError(404, `there is nothing at ${pathname}`);
+  response.setHeader('Allow', allowed.join(', '));
+  throw new HttpError(405, `${method} is not allowed here: use ${allowed.join(' or ')}`);
 }
 
 /** The request's body as JSON; undefined when there is none. */
@@ -86,18 +129,9 @@ function send(response: ServerResponse, status: number, body: unknown): void {
   const text = `${JSON.stringify(body)}\n`;
   response.writeHead(status, {
     'Content-Type': 'application/json; charset=utf-8',
+    'Content-Length': Buffer.byteLength(text),
     'Cache-Control': 'no-store',
+    'X-Content-Type-Options': 'nosniff',
   });
   response.end(text);
-}
-
-function sendError(response: ServerResponse, error: unknown): void {
-  if (response.headersSent) {
-    response.destroy();
-    return;
-  }
-  const { status, message } = HttpError.of(error);
-  // What is left of an oversized body is not worth reading.
-  if (status === 413) response.setHeader('Connection', 'close');
-  send(response, status, { error: message });
 }

@@ -18,9 +18,10 @@ export class HttpError extends Error {
 }
 
 const STATUS_BY_CODE = new Map([
+  ['BAD_FAULT', 400],
   ['UNKNOWN_SERVER', 404],
   ['WRONG_STATE', 409],
   ['SERVER_GONE', 409],
-  ['TRANSFER_REFUSED', 409],
-  ['BAD_FAULT', 400],
+  ['TIMEOUT', 503],
+  ['NOT_RUNNING', 503],
 ]);

@@ -15,7 +15,14 @@ export interface Route {
   readonly method: 'GET' | 'POST';
   /** Its first group, if it has one, is the server's number. */
   readonly path: RegExp;
-  readonly handle: (cluster: Cluster, body: unknown, id: string | undefined) => Answer | Promise<Answer>;
+  readonly handle: (cluster: Cluster, call: Call) => Answer | Promise<Answer>;
+}
+
+interface Call {
+  /** The server that the path names; NaN when it names none. */
+  readonly id: number;
+  /** The body as JSON; undefined when there is none. */
+  readonly body: unknown;
 }
 
 const DONE: Answer = { status: 200, body: { ok: true } };
@@ -46,19 +53,19 @@ function onServer(verb: string, act: (cluster: Cluster, id: number) => Promise<v
   return {
     method: 'POST',
     path: new RegExp(`^/api/servers/(\\d+)/${verb}$`),
-    handle: async (cluster, _, id) => {
-      await act(cluster, Number(id));
+    handle: async (cluster, { id }) => {
+      await act(cluster, id);
       return DONE;
     },
   };
 }
 
-function onCluster(verb: string, act: (cluster: Cluster, body: unknown) => void): Route {
+function onCluster(verb: string, act: (cluster: Cluster, body: unknown) => Promise<void>): Route {
   return {
     method: 'POST',
     path: new RegExp(`^/api/${verb}$`),
-    handle: (cluster, body) => {
-      act(cluster, body);
+    handle: async (cluster, { body }) => {
+      await act(cluster, body);
       return DONE;
     },
   };
@@ -68,7 +75,7 @@ function onCluster(verb: string, act: (cluster: Cluster, body: unknown) => void)
 function groupsOf(body: unknown): number[][] {
   const groups = field(body, 'groups');
   if (Array.isArray(groups) && groups.every(isNumbers)) return groups;
-  throw new HttpError(400, 'groups must be lists of server numbers, such as [[0],[1,2]]');
+  throw new HttpError(400, 'groups must be lists of server numbers, such as { "groups": [[0], [1, 2]] }');
 }
 
 /** `{ "from": 0, "to": 1, "dropRate": 0.1, "delayMs": [5, 20] }` */

@@ -1,10 +1,10 @@
 /**
- * Who may change the state of the cluster: anyone who can reach the port, except a web page from elsewhere in somebody's
- * browser.
+ * Who may change the state of the cluster: anyone who can reach the port, except a web page from elsewhere in
+ * somebody's browser.
  *
  * A browser says in `Origin` which page a POST comes from. A page that points its own name at this address (DNS
- * rebinding) names itself in both `Origin` and `Host`, so a name in `Host` is only trusted if it cannot be rebound: an
- * address, or localhost.
+ * rebinding) names itself in both `Origin` and `Host`, so a name in `Host` is only trusted if nobody else can own it:
+ * an address, localhost, or a name that the operator gave.
  */
 
 import type { IncomingHttpHeaders } from 'node:http';
@@ -12,16 +12,16 @@ import { isIP } from 'node:net';
 import { HttpError } from './http-error.js';
 
 /** Throws HttpError 403 for a request that a foreign page may have made. */
-export function checkSource({ host, origin }: IncomingHttpHeaders): void {
-  if (host === undefined || !isUnforgeable(host))
-    throw new HttpError(403, `the host ${host} is not served here`);
+export function checkSource({ host, origin }: IncomingHttpHeaders, ownNames: ReadonlySet<string>): void {
+  const name = nameIn(host);
+  if (name === undefined || !(name === 'localhost' || isIP(name) !== 0 || ownNames.has(name)))
+    throw new HttpError(403, `the host ${host} is not served here: use an address, or --advertise-host`);
   if (origin !== undefined && origin !== `http://${host}`)
-    throw new HttpError(403, `the origin ${origin} is foreign`);
+    throw new HttpError(403, `the origin ${origin} is foreign: only pages from http://${host} may do this`);
 }
 
-function isUnforgeable(host: string): boolean {
-  const name = URL.canParse(`http://${host}`)
-    ? new URL(`http://${host}`).hostname.replace(/^\[|\]$/g, '')
-    : '';
-  return name === 'localhost' || isIP(name) !== 0;
+/** The host without its port, and an IPv6 address without its brackets. */
+function nameIn(host: string | undefined): string | undefined {
+  if (host === undefined || !URL.canParse(`http://${host}`)) return undefined;
+  return new URL(`http://${host}`).hostname.replace(/^\[|\]$/g, '');
 }

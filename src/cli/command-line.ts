@@ -7,28 +7,35 @@
 
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import type { Logger } from 'pino';
 import { AdminServer } from '../admin/admin-server.js';
 import { Cluster } from '../cluster/cluster.js';
-import {
-  type ClusterOptions,
-  checkInteger,
-  checkPortIsFree,
-  DEFAULT_OPTIONS,
-  OptionError,
-} from '../cluster/options.js';
+import { type ClusterOptions, checkPort, DEFAULT_OPTIONS, OptionError } from '../cluster/options.js';
 import type { ClientAddress } from '../server/control.js';
 import { createLogger, LOG_LEVELS } from './logger.js';
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 const DEFAULT_HTTP_PORT = 9180;
-const MAX_PORT = 65_535;
+
+/** A terminal's Ctrl-C reaches this program twice when npm runs it: npm passes on what the terminal sent already. */
+const SAME_SIGNAL_MS = 250;
+
+/** The names of those options that have another one in the library. */
+const FLAGS = new Map([
+  ['advertiseHost', 'advertise-host'],
+  ['routerPort', 'router-port'],
+  ['httpPort', 'http-port'],
+  ['dataDir', 'data-dir'],
+  ['electionTimeoutMs', 'election-timeout'],
+  ['heartbeatMs', 'heartbeat'],
+]);
 
 /** The options as commander hands them out: each has a default. */
 interface Arguments {
   readonly servers: number;
   readonly host: string;
-  readonly advertiseHost: string | undefined;
+  readonly advertiseHost?: string;
   readonly port: number;
   readonly routerPort: number;
   readonly router: boolean;
@@ -61,15 +68,17 @@ function newProgram(): Command {
     .addOption(number('-n, --servers <count>', 'servers, one thread each: 1 to 9', servers))
     .option('--host <address>', 'address to listen on', host)
     .option('--advertise-host <name>', 'host named in redirects (default: the value of --host)')
-    .addOption(number('--port <port>', 'first client port; server i uses port + 2i', port))
-    .addOption(number('--router-port <port>', 'port for any client, no redirects', routerPort ?? 0))
+    .addOption(number('--port <port>', 'first client port; server i uses port + 2i; 0 for free ones', port))
+    .addOption(
+      number('--router-port <port>', 'port for any client, no redirects; 0 for a free one', routerPort),
+    )
     .option('--no-router', 'no router port')
-    .addOption(number('--http-port <port>', 'port of the admin API', DEFAULT_HTTP_PORT))
+    .addOption(number('--http-port <port>', 'port of the admin API; 0 for a free one', DEFAULT_HTTP_PORT))
     .option('--no-http', 'no admin API')
-    .option('--data-dir <dir>', 'where servers keep their logs', dataDir)
+    .option('--data-dir <dir>', 'where servers keep log, votes and snapshots', dataDir)
     .option('--memory', 'a temporary data directory, no fsync, removed at exit', false)
     .option('--no-fsync', 'acknowledge before the disk has it')
-    .addOption(number('--election-timeout <ms>', 'T: timeouts are drawn from [T, 2T)', electionTimeoutMs))
+    .addOption(number('--election-timeout <ms>', 'T: a timeout is drawn from [T, 2T)', electionTimeoutMs))
     .addOption(number('--heartbeat <ms>', 'at most a third of the election timeout', heartbeatMs))
     .addOption(new Option('--log-level <level>', 'how much to log').choices(LOG_LEVELS).default('info'))
     .allowExcessArguments(false)
@@ -78,7 +87,7 @@ function newProgram(): Command {
     .exitOverride();
 }
 
-function number(flags: string, description: string, value: number): Option {
+function number(flags: string, description: string, value: number | null): Option {
   return new Option(flags, description).default(value).argParser((text) => {
     if (!/^\d+$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
     return Number(text);
@@ -89,19 +98,18 @@ function number(flags: string, description: string, value: number): Option {
 function contradictionOf(program: Command): OptionError | undefined {
   const given = (name: string) => program.getOptionValueSource(name) === 'cli';
   const { memory, router, http } = program.opts<Arguments>();
-  if (memory && given('dataDir')) return new OptionError('--data-dir', 'cannot be combined with --memory');
+  if (memory && given('dataDir')) return new OptionError('dataDir', 'cannot be combined with --memory');
   if (!router && given('routerPort'))
-    return new OptionError('--router-port', 'cannot be combined with --no-router');
-  if (!http && given('httpPort')) return new OptionError('--http-port', 'cannot be combined with --no-http');
+    return new OptionError('routerPort', 'cannot be combined with --no-router');
+  if (!http && given('httpPort')) return new OptionError('httpPort', 'cannot be combined with --no-http');
   return undefined;
 }
 
 async function serve(args: Arguments, contradiction: OptionError | undefined): Promise<void> {
   if (contradiction !== undefined) throw contradiction;
-  const options = clusterOptions(args);
   const logger = createLogger(args.logLevel);
-  const cluster = new Cluster(options, { logger });
-  const admin = args.http ? adminServer(args, cluster) : undefined;
+  const cluster = new Cluster(clusterOptions(args), { logger });
+  const admin = args.http ? adminServer(args, cluster, logger) : undefined;
   const stopping = stopOnSignal(async () => {
     await admin?.close();
     await cluster.close();
@@ -114,30 +122,29 @@ async function serve(args: Arguments, contradiction: OptionError | undefined): P
     if (stopping.isStopping) return;
     throw error;
   }
-  const adminAddress = admin === undefined ? undefined : { host: args.host, port: args.httpPort };
-  process.stdout.write(`${readyLine(cluster, adminAddress)}\n`);
+  process.stdout.write(`${readyLine(cluster, admin?.address)}\n`);
 }
 
 function clusterOptions(args: Arguments): ClusterOptions {
   return {
     servers: args.servers,
     host: args.host,
-    ...(args.advertiseHost === undefined ? {} : { advertiseHost: args.advertiseHost }),
+    advertiseHost: args.advertiseHost ?? null,
     port: args.port,
-    routerPort: args.router ? args.routerPort : undefined,
-    dataDir: args.memory ? undefined : args.dataDir,
+    routerPort: args.router ? args.routerPort : null,
+    dataDir: args.dataDir,
+    memory: args.memory,
     fsync: args.fsync,
     electionTimeoutMs: args.electionTimeout,
     heartbeatMs: args.heartbeat,
   };
 }
 
-function adminServer({ host, httpPort: port }: Arguments, cluster: Cluster): AdminServer {
-  checkInteger('--http-port', port, 1, MAX_PORT);
-  checkPortIsFree('--http-port', port, cluster.options);
-  if (port === cluster.options.routerPort)
-    throw new OptionError('--http-port', `${port} is the router's port`);
-  return new AdminServer(cluster, { host, port });
+function adminServer({ host, httpPort: port }: Arguments, cluster: Cluster, logger: Logger): AdminServer {
+  checkPort('httpPort', port, cluster.options);
+  if (port !== 0 && port === cluster.options.routerPort)
+    throw new OptionError('httpPort', `${port} is the router's port`);
+  return new AdminServer(cluster, { host, port }, { logger });
 }
 
 /** `ready leader=0 servers=127.0.0.1:9000,127.0.0.1:9002 router=127.0.0.1:9100 http=http://127.0.0.1:9180` */
@@ -159,10 +166,13 @@ function show({ host, port }: ClientAddress): string {
 
 /** The first SIGINT or SIGTERM stops cleanly, the second at once. */
 function stopOnSignal(stop: () => Promise<void>): { readonly isStopping: boolean } {
-  const state = { isStopping: false };
+  let stoppingSinceMs: number | undefined;
   const onSignal = () => {
-    if (state.isStopping) process.exit(EXIT_FAILED);
-    state.isStopping = true;
+    if (stoppingSinceMs !== undefined) {
+      if (performance.now() - stoppingSinceMs > SAME_SIGNAL_MS) process.exit(EXIT_FAILED);
+      return;
+    }
+    stoppingSinceMs = performance.now();
     stop().then(
       () => process.exit(0),
       (error: unknown) => process.exit(complain(error)),
@@ -170,16 +180,23 @@ function stopOnSignal(stop: () => Promise<void>): { readonly isStopping: boolean
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
-  return state;
+  return {
+    get isStopping() {
+      return stoppingSinceMs !== undefined;
+    },
+  };
 }
 
 /** Says in one line what is wrong, and returns the exit code for it. */
 function complain(error: unknown): number {
   if (error instanceof CommanderError && error.exitCode === 0) return 0;
-  const isUsage = error instanceof CommanderError || error instanceof OptionError;
-  const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`threadraft: ${message.replace(/^error: /, '')}\n`);
-  return isUsage ? EXIT_USAGE : EXIT_FAILED;
+  process.stderr.write(`threadraft: ${complaint(error).replaceAll('\n', ' ')}\n`);
+  return error instanceof CommanderError || error instanceof OptionError ? EXIT_USAGE : EXIT_FAILED;
+}
+
+function complaint(error: unknown): string {
+  if (error instanceof OptionError) return `--${FLAGS.get(error.option) ?? error.option}: ${error.reason}`;
+  return error instanceof Error ? error.message.replace(/^error: /, '') : String(error);
 }
 
 function readVersion(): string {

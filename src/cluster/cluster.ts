@@ -1,65 +1,50 @@
 /**
- * A cluster of servers in this process: starts them, joins them, watches them, and takes their clients in.
+ * A cluster of servers in this process: starts them, joins them, and takes their clients in.
  */
 
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MessageChannel } from 'node:worker_threads';
 import { type Logger, pino } from 'pino';
-import { Piscina } from 'piscina';
 import { Gateway } from '../gateway/gateway.js';
-import type { ServerId, Term } from '../raft/types.js';
-import type { ClientAddress, ServerEvent, ServerStatus } from '../server/control.js';
-import { DataDirectory } from '../storage/data-directory.js';
-import { ServerGoneError, StartError, UnknownServerError, WrongStateError } from './errors.js';
+import type { ServerId } from '../raft/types.js';
+import type { ClientAddress, ServerStatus } from '../server/control.js';
+import {
+  NotRunningError,
+  ServerStartError,
+  TimeoutError,
+  UnknownServerError,
+  WrongStateError,
+} from './errors.js';
 import { LinkFaults, type LinkRequest } from './faults.js';
-import { gatewayChannel } from './gateway-channel.js';
-import { type ClusterOptions, checkOptions, DEFAULT_OPTIONS, serverPort } from './options.js';
-import { ServerThread, type ThreadEnd } from './server-thread.js';
+import { freePorts } from './free-ports.js';
+import { Member } from './member.js';
+import { type ClusterOptions, checkOptions, DEFAULT_OPTIONS, serverPorts } from './options.js';
+import { ServerThread } from './server-thread.js';
 import { Signal } from './signal.js';
+import { openStorageLocation, type StorageLocation } from './storage-location.js';
+import { ThreadPool } from './thread-pool.js';
 
-const SERVER_THREAD_FILE = fileURLToPath(new URL('../../workers/server.js', import.meta.url));
+const SERVER_MODULE = fileURLToPath(new URL('../../workers/server.js', import.meta.url));
 
-/** A server that died by itself is started again after this time, twice as long for each time in a row. */
-const FIRST_RESTART_PAUSE_MS = 100;
-const LAST_RESTART_PAUSE_MS = 10_000;
-/** A server that was up for so long has recovered: the next death is a first one. */
-const RECOVERED_AFTER_MS = 30_000;
 /** At the end, clients' commands in flight are answered for so long. */
 const DRAIN_MS = 500;
 /** A transfer of leadership is given so many election timeouts. */
 const TRANSFER_TIMEOUTS = 3;
 
-/** What is known of one server. */
-interface Member {
-  readonly id: ServerId;
-  /** Its thread, while it has one. */
-  thread: ServerThread | undefined;
-  /** When it reported that it takes calls, in ms; undefined while it does not. */
-  upSinceMs: number | undefined;
-  /** Runs while the server waits to be started again. */
-  restartTimer: NodeJS.Timeout | undefined;
-  restartPauseMs: number;
-  /** What it reported last of its role, while it is up. */
-  role: Extract<ServerEvent, { type: 'role' }> | undefined;
-  /** The last term in which it served as the leader. */
-  servingTerm: Term | undefined;
-  /** Why it cannot run. */
-  failure: Extract<ServerEvent, { type: 'failed' }> | undefined;
-  /** What it said of itself when it was last asked. */
-  lastStatus: ServerStatus;
-}
-
-/** What is told of one server, whether it runs or not: of a stopped one, what was last known. */
+/**
+ * What is told of one server. Of a stopped one, which is a follower of nobody, it is what was known of it last; 0 and
+ * null before anything was.
+ */
 export interface MemberStatus extends Omit<ServerStatus, 'leader'> {
+  /** `running` while it takes calls and clients. */
   readonly state: 'running' | 'stopped';
+  /** Where its clients connect. */
   readonly host: string;
   readonly port: number;
 }
 
 export interface ClusterStatus {
+  /** The server that leads and answers clients. */
   readonly leader: ServerId | null;
   readonly servers: readonly MemberStatus[];
 }
@@ -67,60 +52,56 @@ export interface ClusterStatus {
 export interface ClusterEnvironment {
   /** Where elections, deaths and restarts are logged; nowhere unless given. */
   readonly logger?: Logger;
+  /** The module that each thread runs, in place of the server. */
+  readonly serverModule?: string;
+}
+
+/** What there is from start to close. */
+interface Running {
+  readonly location: StorageLocation;
+  readonly gateway: Gateway;
+  readonly threads: ThreadPool;
+  readonly members: readonly Member[];
 }
 
 export class Cluster {
   readonly options: ClusterOptions;
   readonly #logger: Logger;
-  readonly #members: readonly Member[];
+  readonly #serverModule: string;
   readonly #faults: LinkFaults;
-  readonly #gateway: Gateway;
-  readonly #pool: Piscina;
   readonly #changed = new Signal();
-  #storage: { readonly directory: DataDirectory; readonly isTemporary: boolean } | undefined;
-  #startFailure: unknown;
-  #phase: 'new' | 'running' | 'closed' = 'new';
+  /** The client ports by server id, once they are known. */
+  #ports: readonly number[];
+  #opening: Promise<Running> | undefined;
+  #running: Running | undefined;
+  #closing: Promise<void> | undefined;
 
   /** Throws OptionError. Nothing runs before {@link start}. */
   constructor(
     options: Partial<ClusterOptions> = {},
-    { logger = pino({ level: 'silent' }) }: ClusterEnvironment = {},
+    { logger = pino({ level: 'silent' }), serverModule = SERVER_MODULE }: ClusterEnvironment = {},
   ) {
     this.options = { ...DEFAULT_OPTIONS, ...options };
     checkOptions(this.options);
-    const { servers, host, routerPort, electionTimeoutMs } = this.options;
-    const ids = Array.from({ length: servers }, (_, id) => id);
     this.#logger = logger;
-    this.#members = ids.map(newMember);
-    this.#faults = new LinkFaults(servers);
-    this.#gateway = new Gateway({
-      host,
-      serverPorts: ids.map((id) => serverPort(this.options, id)),
-      routerPort,
-      electionTimeoutMs,
-    });
-    this.#pool = new Piscina({
-      filename: SERVER_THREAD_FILE,
-      minThreads: servers,
-      maxThreads: servers,
-      idleTimeout: Number.POSITIVE_INFINITY,
-      atomics: 'disabled',
-    });
+    this.#serverModule = serverModule;
+    this.#faults = new LinkFaults(this.options.servers);
+    this.#ports = serverPorts(this.options);
   }
 
   /**
    * Starts every server and resolves once a leader serves clients. Rejects with DataDirectoryError, ListenError or
-   * StorageError; nothing runs then.
+   * ServerStartError; nothing runs then.
    */
   async start(): Promise<void> {
-    if (this.#phase !== 'new') throw new WrongStateError('a cluster is started once');
-    this.#phase = 'running';
+    if (this.#opening !== undefined || this.#closing !== undefined)
+      throw new WrongStateError('a cluster is started once: make another');
+    this.#opening = this.#open();
     try {
-      this.#storage = await openStorage(this.options);
-      await this.#gateway.start();
-      for (const member of this.#members) this.#startServer(member);
+      this.#running = await this.#opening;
+      for (const member of this.#running.members) member.start();
       await this.#until(() => {
-        if (this.#startFailure !== undefined) throw this.#startFailure;
+        for (const member of this.#members) throwFailure(member);
         return this.leader;
       });
     } catch (error) {
@@ -129,342 +110,252 @@ export class Cluster {
     }
   }
 
-  /** The server that leads and serves clients, if there is one. */
+  /** The server that leads and answers clients, if there is one. */
   get leader(): ServerId | undefined {
-    const leader = this.#claimant;
-    return leader !== undefined && leader.servingTerm === leader.role?.term ? leader.id : undefined;
+    const claimant = this.#claimant;
+    return claimant?.isServing ? claimant.id : undefined;
   }
 
-  /** Where the clients of a server connect. Throws UnknownServerError. */
+  /** Where the clients of a server connect: with port 0 known once started. Throws UnknownServerError. */
   serverAddress(id: ServerId): ClientAddress {
-    this.#member(id);
-    return { host: this.options.host, port: serverPort(this.options, id) };
+    const port = this.#ports[id];
+    if (port === undefined) throw new UnknownServerError(id, this.options.servers);
+    return { host: this.options.host, port };
   }
 
-  /** Where any client can connect; undefined without a router. */
+  /** Where any client can connect; undefined without a router, or before it is started. */
   get routerAddress(): ClientAddress | undefined {
-    return this.#gateway.routerAddress;
+    return this.#running?.gateway.routerAddress;
   }
 
-  /** Resolves to the serving leader. Rejects with WrongStateError when there is none within the time. */
+  /** Resolves to the leader once there is one that answers clients. Rejects with TimeoutError or NotRunningError. */
   waitForLeader(timeoutMs: number): Promise<ServerId> {
-    return this.#until(() => this.leader, { timeoutMs, otherwise: `no leader within ${timeoutMs} ms` });
+    return this.#until(() => this.leader, { what: 'no server leads', timeoutMs });
   }
 
+  /** Rejects with NotRunningError. */
   async status(): Promise<ClusterStatus> {
     const servers = await Promise.all(this.#members.map((member) => this.#statusOf(member)));
     return { leader: this.leader ?? null, servers };
   }
 
-  /** Terminates a server's thread at once, as a crash would. It stays down until {@link restart}. */
+  /**
+   * Terminates a server's thread at once, as a crash would, and resolves once it has ended. The server stays down
+   * until {@link restart}. Rejects with UnknownServerError, or with WrongStateError when it is down.
+   */
   async kill(id: ServerId): Promise<void> {
-    const member = this.#member(id);
-    const { thread } = member;
-    if (thread === undefined && member.restartTimer === undefined)
-      throw new WrongStateError(`server ${id} is not running`);
-    clearTimeout(member.restartTimer);
-    member.restartTimer = undefined;
-    if (thread === undefined) return;
-    this.#gateway.detach(id);
-    thread.kill();
-    await this.#until(() => member.thread !== thread || undefined);
+    await this.#member(id).kill();
   }
 
-  /** Starts a server again from what it had written, and resolves once it is up. */
+  /**
+   * Starts a server again from what it had written, and resolves once it is up. Rejects with UnknownServerError,
+   * WrongStateError when it runs, ServerStartError when it does not come up.
+   */
   async restart(id: ServerId): Promise<void> {
     const member = this.#member(id);
-    if (member.thread !== undefined) throw new WrongStateError(`server ${id} is running`);
-    clearTimeout(member.restartTimer);
-    member.restartTimer = undefined;
-    const thread = this.#startServer(member);
+    await member.restart();
     await this.#until(() => {
-      if (member.thread !== thread)
-        throw new WrongStateError(`server ${id} did not start: ${member.failure?.message ?? 'it ended'}`);
-      return member.upSinceMs;
+      throwFailure(member);
+      if (!member.isUp && !member.isStarting) throw new ServerStartError(id, undefined);
+      return member.isUp || undefined;
     });
   }
 
-  /** Drops messages between servers of different groups; see {@link LinkFaults.partition}. */
-  partition(groups: readonly (readonly ServerId[])[]): void {
+  /**
+   * Drops messages between servers of different groups, and resolves once all servers do; see
+   * {@link LinkFaults.partition}.
+   */
+  async partition(groups: readonly (readonly ServerId[])[]): Promise<void> {
     this.#faults.partition(groups);
     this.#logger.info({ groups }, 'network partitioned');
-    this.#applyFaults();
+    await this.#applyFaults();
   }
 
-  /** Makes one direction of a link lossy or slow; see {@link LinkFaults.setLink}. */
-  setLink(link: LinkRequest): void {
+  /** Makes one direction of a link lossy or slow, and resolves once it is; see {@link LinkFaults.setLink}. */
+  async setLink(link: LinkRequest): Promise<void> {
     this.#faults.setLink(link);
     this.#logger.info({ link }, 'link disturbed');
-    this.#applyFaults();
+    await this.#applyFaults();
   }
 
-  /** Undoes partitions and link faults. */
-  heal(): void {
+  /** Undoes partitions and link faults, and resolves once they are gone. */
+  async heal(): Promise<void> {
     this.#faults.heal();
     this.#logger.info('network healed');
-    this.#applyFaults();
+    await this.#applyFaults();
   }
 
-  /** Hands leadership to a server, and resolves once it leads. Rejects with WrongStateError when it does not in time. */
+  /**
+   * Hands leadership to a server, and resolves once it leads. Rejects with UnknownServerError, WrongStateError when
+   * that cannot be, TimeoutError when it does not come to that.
+   */
   async transferLeadership(id: ServerId): Promise<void> {
     const target = this.#member(id);
-    if (target.upSinceMs === undefined) throw new WrongStateError(`server ${id} is not running`);
+    if (!target.isUp) throw new WrongStateError(`server ${id} is not running: restart it first`);
     const leader = this.#claimant;
-    if (leader?.thread === undefined) throw new WrongStateError('there is no leader to take over from');
-    if (leader === target) return;
-    await leader.thread.call((control) => control.transferLeadership(id));
+    if (leader === undefined) throw new WrongStateError('no server leads that could hand over: try again');
+    if (leader !== target) {
+      this.#logger.info({ leader: leader.id, server: id }, 'leadership is handed over');
+      await leader
+        .call((control) => control.transferLeadership(id))
+        .catch((error: unknown) => {
+          throw new WrongStateError(`server ${leader.id} does not hand over: ${messageOf(error)}`);
+        });
+    }
     const timeoutMs = this.options.electionTimeoutMs * TRANSFER_TIMEOUTS;
-    const otherwise = `server ${id} did not take over within ${timeoutMs} ms`;
-    await this.#until(() => (this.leader === id ? id : undefined), { timeoutMs, otherwise });
+    const what = `server ${id} did not take over`;
+    await this.#until(() => (this.leader === id ? id : undefined), { what, timeoutMs });
   }
 
-  /** Blocks a server's event loop for so long, as a stalled machine would. */
+  /** Blocks a server's event loop for so long, as a stalled machine would. Rejects as {@link kill} does. */
   async block(id: ServerId, durationMs: number): Promise<void> {
-    const { thread, upSinceMs } = this.#member(id);
-    if (thread === undefined || upSinceMs === undefined)
-      throw new WrongStateError(`server ${id} is not running`);
-    await thread.call((control) => control.block(durationMs));
+    await this.#member(id).call((control) => control.block(durationMs));
   }
 
-  /** Stops cleanly: refuses clients, answers what is committed, closes every server's disk. May be called twice. */
-  async close(): Promise<void> {
-    if (this.#phase === 'closed') return;
-    this.#phase = 'closed';
-    for (const member of this.#members) clearTimeout(member.restartTimer);
-    await this.#gateway.close(DRAIN_MS);
-    await Promise.all(
-      this.#members.map(({ thread, upSinceMs }) => endThread(thread, upSinceMs !== undefined)),
-    );
-    await this.#pool.destroy();
-    await this.#storage?.directory.close();
-    if (this.#storage?.isTemporary) await rm(this.#storage.directory.path, { recursive: true, force: true });
+  /**
+   * Stops cleanly: refuses clients, answers what is committed, closes every server's disk, and gives the data
+   * directory back. May be called at any time, and again.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    // What cannot be opened leaves nothing behind, and start() tells of it.
+    const running = await this.#opening?.catch(() => undefined);
+    this.#running = undefined;
     this.#changed.notify();
+    if (running === undefined) return;
+    await running.gateway.close(DRAIN_MS);
+    await Promise.all(running.members.map((member) => member.stop()));
+    await running.threads.destroy();
+    await running.location.release();
+    this.#logger.info('cluster closed');
+  }
+
+  async #open(): Promise<Running> {
+    const location = await openStorageLocation(this.options);
+    try {
+      const { servers, host, port, routerPort, electionTimeoutMs } = this.options;
+      if (port === 0) this.#ports = await freePorts(host, servers);
+      const gateway = new Gateway({
+        host,
+        serverPorts: this.#ports,
+        routerPort: routerPort ?? undefined,
+        electionTimeoutMs,
+      });
+      await gateway.start();
+      const { path, clusterId } = location.directory;
+      this.#logger.info({ servers, dataDir: path, clusterId }, 'cluster starts');
+      const threads = new ThreadPool(this.#serverModule, servers);
+      const members = this.#ports.map((_, id) => this.#newMember(id, { location, gateway, threads }));
+      return { location, gateway, threads, members };
+    } catch (error) {
+      await location.release();
+      throw error;
+    }
+  }
+
+  #newMember(id: ServerId, { location, gateway, threads }: Omit<Running, 'members'>): Member {
+    const { servers, host, advertiseHost, electionTimeoutMs, heartbeatMs } = this.options;
+    const clientAddresses = this.#ports.map((port) => ({ host: advertiseHost ?? host, port }));
+    const start = {
+      id,
+      clusterSize: servers,
+      dataDir: location.directory.serverDirectory(id),
+      fsync: location.fsync,
+      electionTimeoutMs,
+      heartbeatMs,
+      clientAddresses,
+    };
+    return new Member(id, {
+      logger: this.#logger,
+      gateway,
+      newThread: () => new ServerThread(threads, start),
+      onUp: () => this.#join(id),
+      onChange: () => this.#changed.notify(),
+    });
+  }
+
+  /** Throws NotRunningError. */
+  get #members(): readonly Member[] {
+    if (this.#running === undefined) throw new NotRunningError();
+    return this.#running.members;
+  }
+
+  #member(id: ServerId): Member {
+    const member = this.#members[id];
+    if (member === undefined) throw new UnknownServerError(id, this.options.servers);
+    return member;
   }
 
   /** The server that says it leads, in the latest term if there are several. */
   get #claimant(): Member | undefined {
     let claimant: Member | undefined;
-    for (const member of this.#members) {
-      if (member.role?.role !== 'leader') continue;
-      if (claimant?.role === undefined || member.role.term > claimant.role.term) claimant = member;
+    for (const member of this.#running?.members ?? []) {
+      if (member.leadsTerm === undefined) continue;
+      if (claimant?.leadsTerm === undefined || member.leadsTerm > claimant.leadsTerm) claimant = member;
     }
     return claimant;
   }
 
-  #member(id: ServerId): Member {
-    const member = this.#members[id];
-    if (member === undefined) throw new UnknownServerError(id);
-    return member;
-  }
-
-  #startServer(member: Member): ServerThread {
-    const { servers, host, advertiseHost = host, fsync, electionTimeoutMs, heartbeatMs } = this.options;
-    if (this.#storage === undefined) throw new WrongStateError('the cluster is not running');
-    const thread = new ServerThread(this.#pool, {
-      id: member.id,
-      clusterSize: servers,
-      dataDir: this.#storage.directory.serverDirectory(member.id),
-      fsync: fsync && !this.#storage.isTemporary,
-      electionTimeoutMs,
-      heartbeatMs,
-      clientAddresses: this.#members.map(({ id }) => ({
-        host: advertiseHost,
-        port: serverPort(this.options, id),
-      })),
-    });
-    member.thread = thread;
-    member.failure = undefined;
-    this.#follow(member, thread).catch((error: unknown) => this.#refuseToStart(member, error));
-    return thread;
-  }
-
-  /** Takes a thread's events as they come, and its end. */
-  async #follow(member: Member, thread: ServerThread): Promise<void> {
-    for await (const event of thread.events.receiver) await this.#onEvent(member, thread, event);
-    this.#onEnd(member, await thread.ended);
-  }
-
-  async #onEvent(member: Member, thread: ServerThread, event: ServerEvent): Promise<void> {
-    const { id: server } = member;
-    switch (event.type) {
-      case 'up':
-        await this.#gateway.attach(server, gatewayChannel(thread.traffic));
-        this.#logger.info({ server, term: event.term, lastIndex: event.lastIndex }, 'server is up');
-        this.#join(member);
-        break;
-      case 'role':
-        member.role = event;
-        if (event.role === 'leader') this.#gateway.setLeader({ id: server, term: event.term });
-        this.#logRole(member, event);
-        break;
-      case 'serving':
-        member.servingTerm = event.term;
-        this.#logger.info({ server, term: event.term }, 'leader serves clients');
-        break;
-      case 'failed':
-        member.failure = event;
-        break;
-    }
-    this.#changed.notify();
-  }
-
-  /** The server takes calls: joins it with every other one that does. */
-  #join(member: Member): void {
-    member.upSinceMs = performance.now();
+  /** The server takes calls: joins it with every other one that does, faults included. */
+  #join(id: ServerId): void {
+    if (this.#running === undefined) return;
+    const member = this.#member(id);
     for (const peer of this.#members) {
-      if (peer === member || peer.upSinceMs === undefined) continue;
+      if (peer === member || !peer.isUp) continue;
       const { port1, port2 } = new MessageChannel();
-      this.#tell(member, (thread) => thread.connect(peer.id, port1));
-      this.#tell(peer, (thread) => thread.connect(member.id, port2));
+      void member.tell((thread) => thread.connect(peer.id, port1));
+      void peer.tell((thread) => thread.connect(id, port2));
     }
-    this.#applyFaultsOf(member);
+    void this.#applyFaultsOf(member);
   }
 
-  #applyFaults(): void {
-    for (const member of this.#members) this.#applyFaultsOf(member);
+  async #applyFaults(): Promise<void> {
+    await Promise.all(this.#members.map((member) => this.#applyFaultsOf(member)));
   }
 
-  #applyFaultsOf(member: Member): void {
-    if (member.upSinceMs === undefined) return;
-    for (const { id: peer } of this.#members) {
-      const fault = this.#faults.of(member.id, peer);
-      this.#tell(member, (thread) => thread.call((control) => control.setLinkFault(peer, fault)));
-    }
-  }
-
-  /** Calls a server that may end before it answers: it then starts anew with whatever the call was about. */
-  #tell(member: Member, call: (thread: ServerThread) => Promise<void>): void {
-    if (member.thread === undefined) return;
-    call(member.thread).catch((error: unknown) => {
-      if (!(error instanceof ServerGoneError))
-        this.#logger.error({ server: member.id, err: error }, 'call failed');
-    });
-  }
-
-  #onEnd(member: Member, end: ThreadEnd): void {
-    const { id: server, upSinceMs, failure } = member;
-    this.#gateway.detach(server);
-    member.thread = undefined;
-    member.upSinceMs = undefined;
-    member.role = undefined;
-    member.servingTerm = undefined;
-    switch (end.how) {
-      case 'stopped':
-        this.#logger.info({ server }, 'server stopped');
-        break;
-      case 'killed':
-        this.#logger.warn({ server }, 'server killed; it stays down until it is restarted');
-        break;
-      case 'died':
-        if (failure?.code.startsWith('DISK_')) this.#refuseToStart(member, new StartError(failure));
-        else this.#restartLater(member, upSinceMs, failure?.message ?? messageOf(end.error));
-        break;
-    }
-    this.#changed.notify();
-  }
-
-  /** A server died for no reason that starting it again could not mend. */
-  #restartLater(member: Member, upSinceMs: number | undefined, reason: string): void {
-    if (this.#phase === 'closed') return;
-    const hadRecovered = upSinceMs !== undefined && performance.now() - upSinceMs > RECOVERED_AFTER_MS;
-    const pauseMs = hadRecovered ? FIRST_RESTART_PAUSE_MS : member.restartPauseMs;
-    member.restartPauseMs = Math.min(LAST_RESTART_PAUSE_MS, pauseMs * 2);
-    this.#logger.error({ server: member.id, reason, pauseMs }, 'server died; it will be restarted');
-    member.restartTimer = setTimeout(() => {
-      member.restartTimer = undefined;
-      this.#startServer(member);
-    }, pauseMs);
-  }
-
-  /** A server cannot run as things are. At the start of the cluster that ends it; later the server stays down. */
-  #refuseToStart(member: Member, error: unknown): void {
-    this.#startFailure ??= error;
-    this.#logger.error({ server: member.id, reason: messageOf(error) }, 'server cannot run; it stays down');
-    member.thread?.kill();
-    member.thread = undefined;
-    this.#changed.notify();
-  }
-
-  #logRole({ id: server }: Member, { role, term, leader }: Extract<ServerEvent, { type: 'role' }>): void {
-    if (role === 'leader') this.#logger.info({ server, term }, 'elected leader');
-    else if (role === 'candidate') this.#logger.info({ server, term }, 'campaigns');
-    else this.#logger.debug({ server, term, role, leader }, 'role changed');
+  async #applyFaultsOf(member: Member): Promise<void> {
+    const peers = this.#members.filter((peer) => peer !== member);
+    await Promise.all(
+      peers.map((peer) => {
+        const fault = this.#faults.of(member.id, peer.id);
+        return member.tell((thread) => thread.call((control) => control.setLinkFault(peer.id, fault)));
+      }),
+    );
   }
 
   async #statusOf(member: Member): Promise<MemberStatus> {
-    const { id, thread, upSinceMs } = member;
-    if (thread !== undefined && upSinceMs !== undefined) {
-      const status = thread.call((control) => control.status());
-      // A server whose event loop is blocked is running all the same.
-      const patience = new Promise<undefined>((resolve) => {
-        setTimeout(() => resolve(undefined), STATUS_PATIENCE_MS).unref();
-      });
-      member.lastStatus =
-        (await Promise.race([status.catch(() => undefined), patience])) ?? member.lastStatus;
-    }
-    const { leader: _, ...status } = member.lastStatus;
-    const state = member.upSinceMs === undefined ? 'stopped' : 'running';
-    const role = state === 'running' ? status.role : 'follower';
-    return { ...status, role, state, ...this.serverAddress(id) };
+    const { leader: _, ...status } = await member.status();
+    return { ...status, state: member.isUp ? 'running' : 'stopped', ...this.serverAddress(member.id) };
   }
 
-  /** Resolves to the first value that `look` finds; it looks again after every change. Rejects when `look` throws. */
+  /**
+   * Resolves to the first value that `look` finds; it looks again after every change. Rejects with what `look` throws,
+   * with TimeoutError, or with NotRunningError.
+   */
   async #until<T>(
     look: () => T | undefined,
-    { timeoutMs, otherwise }: { timeoutMs: number; otherwise: string } = NO_TIMEOUT,
+    { what, timeoutMs }: { readonly what: string; readonly timeoutMs: number } = NO_TIMEOUT,
   ): Promise<T> {
     const giveUpAtMs = performance.now() + timeoutMs;
     while (true) {
+      if (this.#running === undefined) throw new NotRunningError();
       const found = look();
       if (found !== undefined) return found;
       const leftMs = giveUpAtMs - performance.now();
-      if (this.#phase === 'closed') throw new WrongStateError('the cluster is closed');
-      if (leftMs <= 0) throw new WrongStateError(otherwise);
+      if (leftMs <= 0) throw new TimeoutError(what, timeoutMs);
       await this.#changed.next(leftMs);
     }
   }
 }
 
-const STATUS_PATIENCE_MS = 500;
-const NO_TIMEOUT = { timeoutMs: Number.POSITIVE_INFINITY, otherwise: '' };
+const NO_TIMEOUT = { what: '', timeoutMs: Number.POSITIVE_INFINITY };
 
-function newMember(id: ServerId): Member {
-  return {
-    id,
-    thread: undefined,
-    upSinceMs: undefined,
-    restartTimer: undefined,
-    restartPauseMs: FIRST_RESTART_PAUSE_MS,
-    role: undefined,
-    servingTerm: undefined,
-    failure: undefined,
-    lastStatus: {
-      id,
-      role: 'follower',
-      term: 0,
-      votedFor: null,
-      leader: null,
-      commitIndex: 0,
-      lastApplied: 0,
-      lastIndex: 0,
-    },
-  };
-}
-
-/** The named data directory, or a temporary one. */
-async function openStorage({
-  dataDir,
-  servers,
-}: ClusterOptions): Promise<{ directory: DataDirectory; isTemporary: boolean }> {
-  const path = dataDir ?? (await mkdtemp(join(tmpdir(), 'threadraft-')));
-  return { directory: await DataDirectory.open(path, { servers }), isTemporary: dataDir === undefined };
-}
-
-async function endThread(thread: ServerThread | undefined, isUp: boolean): Promise<void> {
-  if (thread === undefined) return;
-  // One that is still starting hears no call yet.
-  if (!isUp) thread.kill();
-  await (isUp ? thread.stop() : thread.ended);
+function throwFailure(member: Member): void {
+  if (member.failure !== undefined) throw new ServerStartError(member.id, member.failure);
 }
 
 function messageOf(error: unknown): string {

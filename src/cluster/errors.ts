@@ -1,11 +1,13 @@
+/** What can go wrong with a cluster. The codes are stable, the messages are one line. */
+
 import type { ServerId } from '../raft/types.js';
 
-/** A call to a server whose thread has ended meanwhile. */
+/** A call did not come back: the server's thread has ended meanwhile. */
 export class ServerGoneError extends Error {
   readonly code = 'SERVER_GONE';
 
   constructor(id: ServerId) {
-    super(`server ${id} is not running`);
+    super(`server ${id} ended before it answered: look at its state and try again`);
     this.name = 'ServerGoneError';
   }
 }
@@ -14,19 +16,39 @@ export class ServerGoneError extends Error {
 export class UnknownServerError extends Error {
   readonly code = 'UNKNOWN_SERVER';
 
-  constructor(id: unknown) {
-    super(`there is no server ${String(id)}`);
+  constructor(id: number, serverCount: number) {
+    super(`there is no server ${id}: they are numbered 0 to ${serverCount - 1}`);
     this.name = 'UnknownServerError';
   }
 }
 
-/** The cluster, or the server, is in no state in which that can be done. */
+/** The server, or the cluster, is in no state in which that can be done. */
 export class WrongStateError extends Error {
   readonly code = 'WRONG_STATE';
 
   constructor(reason: string) {
     super(reason);
     this.name = 'WrongStateError';
+  }
+}
+
+/** The cluster has not started, or is closed. */
+export class NotRunningError extends Error {
+  readonly code = 'NOT_RUNNING';
+
+  constructor() {
+    super('the cluster is not running');
+    this.name = 'NotRunningError';
+  }
+}
+
+/** It did not happen within the time it was given. It still may. */
+export class TimeoutError extends Error {
+  readonly code = 'TIMEOUT';
+
+  constructor(what: string, timeoutMs: number) {
+    super(`${what} within ${timeoutMs} ms`);
+    this.name = 'TimeoutError';
   }
 }
 
@@ -40,13 +62,14 @@ export class FaultError extends Error {
   }
 }
 
-/** A server cannot run: its disk refuses. The message is one line that tells what the user can do. */
-export class StartError extends Error {
-  readonly code: string;
+/** A server did not come up. `cause` is what its thread died of. */
+export class ServerStartError extends Error {
+  readonly code = 'SERVER_START_FAILED';
 
-  constructor({ code, message }: { readonly code: string; readonly message: string }) {
-    super(message);
-    this.name = 'StartError';
-    this.code = code;
+  constructor(id: ServerId, cause: unknown) {
+    super(`server ${id} did not start: ${cause instanceof Error ? cause.message : 'it was killed'}`, {
+      cause,
+    });
+    this.name = 'ServerStartError';
   }
 }

@@ -4,7 +4,7 @@
 
 import type { ServerId } from '../raft/types.js';
 import { type LinkFault, NO_FAULT } from '../server/control.js';
-import { FaultError, UnknownServerError } from './errors.js';
+import { FaultError } from './errors.js';
 
 /** One direction between two servers. */
 export interface LinkRequest {
@@ -37,25 +37,25 @@ export class LinkFaults {
 
   /**
    * Splits the servers into groups, in place of an earlier partition. Those that are in no group are together in one
-   * more. Throws {@link FaultError} or {@link UnknownServerError}.
+   * more. Throws {@link FaultError}.
    */
   partition(groups: readonly (readonly ServerId[])[]): void {
     const groupOf = new Map<ServerId, number>();
     for (const [group, ids] of groups.entries()) {
       for (const id of ids) {
         this.#checkServer(id);
-        if (groupOf.has(id)) throw new FaultError(`server ${id} is named twice`);
+        if (groupOf.has(id)) throw new FaultError(`server ${id} is in two groups, or twice in one`);
         groupOf.set(id, group);
       }
     }
     this.#groupOf = groupOf;
   }
 
-  /** Makes one direction lossy or slow. Throws {@link FaultError} or {@link UnknownServerError}. */
+  /** Makes one direction lossy or slow. Throws {@link FaultError}. */
   setLink({ from, to, dropRate = 0, delayMs = [0, 0] }: LinkRequest): void {
     this.#checkServer(from);
     this.#checkServer(to);
-    if (from === to) throw new FaultError('from and to are the same server');
+    if (from === to) throw new FaultError('from and to are the same server: a link joins two');
     if (!(dropRate >= 0 && dropRate <= 1)) throw new FaultError(`dropRate ${dropRate} is not from 0 to 1`);
     const [minMs, maxMs] = delayMs;
     if (!(minMs >= 0 && maxMs >= minMs && maxMs <= MAX_DELAY_MS)) {
@@ -71,7 +71,8 @@ export class LinkFaults {
   }
 
   #checkServer(id: ServerId): void {
-    if (!Number.isInteger(id) || id < 0 || id >= this.#serverCount) throw new UnknownServerError(id);
+    if (!Number.isInteger(id) || id < 0 || id >= this.#serverCount)
+      throw new FaultError(`there is no server ${id}`);
   }
 }
 

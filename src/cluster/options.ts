@@ -2,32 +2,41 @@
  * What a cluster can be told, and the one place where it is checked.
  */
 
+/** All of it; {@link DEFAULT_OPTIONS} stands in for what is not given. */
 export interface ClusterOptions {
   /** Servers, one worker thread each: 1 to 9. */
   readonly servers: number;
   /** The address that all ports bind to. */
   readonly host: string;
-  /** The host that redirects name; `host` unless given. */
-  readonly advertiseHost?: string;
-  /** The first client port: server i listens on `port + 2 * i`. */
+  /** The host that redirects name; null for the value of `host`. */
+  readonly advertiseHost: string | null;
+  /** The first client port: server i listens on `port + 2 * i`. With 0 every server gets some free port. */
   readonly port: number;
-  /** The router's port; undefined for no router. */
-  readonly routerPort: number | undefined;
-  /** Where servers keep their logs; undefined for a temporary directory that goes with the process, without fsync. */
-  readonly dataDir: string | undefined;
+  /** The port that takes any client, without redirects. 0 for some free port, null for none. */
+  readonly routerPort: number | null;
+  /** Where servers keep log, votes and snapshots. Of no meaning with `memory`. */
+  readonly dataDir: string;
+  /**
+   * Keep everything in a temporary directory instead, without fsync, and remove that on close: what was written
+   * survives the death of a server, and not that of the process.
+   */
+  readonly memory: boolean;
   /** Whether a write is acknowledged only once it is on the disks of a majority. */
   readonly fsync: boolean;
-  /** T: election timeouts are drawn uniformly from [T, 2T). At least 3 heartbeats. */
+  /** T: an election timeout is drawn uniformly from [T, 2T). */
   readonly electionTimeoutMs: number;
+  /** How often a leader lets its followers hear from it. At most T / 3. */
   readonly heartbeatMs: number;
 }
 
 export const DEFAULT_OPTIONS: ClusterOptions = {
   servers: 3,
   host: '127.0.0.1',
+  advertiseHost: null,
   port: 9000,
   routerPort: 9100,
   dataDir: './data',
+  memory: false,
   fsync: true,
   electionTimeoutMs: 300,
   heartbeatMs: 50,
@@ -35,55 +44,63 @@ export const DEFAULT_OPTIONS: ClusterOptions = {
 
 const MAX_SERVERS = 9;
 const MAX_PORT = 65_535;
+const MAX_TIMEOUT_MS = 3_600_000;
+/** So many heartbeats may get lost or be late before a follower takes its leader for dead. */
 const MIN_HEARTBEATS_PER_TIMEOUT = 3;
 
 /** An option is wrong. The message is one line that begins with the option's name. */
 export class OptionError extends Error {
   readonly code = 'BAD_OPTION';
-  /** As the command line calls it. */
+  /** The option, as {@link ClusterOptions} names it. */
   readonly option: string;
+  readonly reason: string;
 
   constructor(option: string, reason: string) {
     super(`${option}: ${reason}`);
     this.name = 'OptionError';
     this.option = option;
+    this.reason = reason;
   }
 }
 
-/** Where the clients of server `id` connect. */
-export function serverPort({ port }: Pick<ClusterOptions, 'port'>, id: number): number {
-  return port + 2 * id;
+/** The client ports of all servers, by id; all of them 0 when any free ports will do. */
+export function serverPorts({ port, servers }: Pick<ClusterOptions, 'port' | 'servers'>): number[] {
+  return Array.from({ length: servers }, (_, id) => (port === 0 ? 0 : port + 2 * id));
 }
 
-/** Checks values and contradictions. Throws {@link OptionError} for the first that is wrong. */
+/** Checks each value and how they go together. Throws {@link OptionError} for the first that is wrong. */
 export function checkOptions(options: ClusterOptions): void {
-  const { servers, port, routerPort, electionTimeoutMs, heartbeatMs } = options;
-  checkInteger('--servers', servers, 1, MAX_SERVERS);
-  checkInteger('--port', port, 1, MAX_PORT - 2 * (servers - 1));
-  checkInteger('--election-timeout', electionTimeoutMs, 1, 3_600_000);
-  checkInteger('--heartbeat', heartbeatMs, 1, 3_600_000);
-  if (heartbeatMs * MIN_HEARTBEATS_PER_TIMEOUT > electionTimeoutMs) {
-    const most = Math.floor(electionTimeoutMs / MIN_HEARTBEATS_PER_TIMEOUT);
-    throw new OptionError(
-      '--heartbeat',
-      `${heartbeatMs} ms is too long for --election-timeout ${electionTimeoutMs}: at most ${most}`,
-    );
-  }
-  if (routerPort === undefined) return;
-  checkInteger('--router-port', routerPort, 1, MAX_PORT);
-  checkPortIsFree('--router-port', routerPort, options);
-}
-
-/** Throws {@link OptionError} when a server's clients connect to this port. */
-export function checkPortIsFree(option: string, port: number, options: ClusterOptions): void {
-  for (let id = 0; id < options.servers; id += 1) {
-    if (serverPort(options, id) === port)
-      throw new OptionError(option, `${port} is the port of server ${id}`);
+  const { servers, host, advertiseHost, port, routerPort, dataDir, electionTimeoutMs, heartbeatMs } = options;
+  checkInteger('servers', servers, [1, MAX_SERVERS]);
+  checkName('host', host);
+  if (advertiseHost !== null) checkName('advertiseHost', advertiseHost);
+  checkName('dataDir', dataDir);
+  checkInteger('port', port, [0, MAX_PORT]);
+  const lastPort = port + 2 * (servers - 1);
+  if (lastPort > MAX_PORT)
+    throw new OptionError('port', `${port} leaves server ${servers - 1} port ${lastPort}, over ${MAX_PORT}`);
+  if (routerPort !== null) checkPort('routerPort', routerPort, options);
+  checkInteger('electionTimeoutMs', electionTimeoutMs, [MIN_HEARTBEATS_PER_TIMEOUT, MAX_TIMEOUT_MS]);
+  checkInteger('heartbeatMs', heartbeatMs, [1, MAX_TIMEOUT_MS]);
+  const longestMs = Math.floor(electionTimeoutMs / MIN_HEARTBEATS_PER_TIMEOUT);
+  if (heartbeatMs > longestMs) {
+    const reason = `${heartbeatMs} is over ${longestMs}, a third of an election timeout of ${electionTimeoutMs} ms`;
+    throw new OptionError('heartbeatMs', reason);
   }
 }
 
-/** Throws {@link OptionError} unless the value is a whole number in [min, max]. */
-export function checkInteger(option: string, value: number, min: number, max: number): void {
+/** Throws {@link OptionError} unless it is a port that no server's clients connect to. */
+export function checkPort(option: string, port: number, options: ClusterOptions): void {
+  checkInteger(option, port, [0, MAX_PORT]);
+  const id = port === 0 ? -1 : serverPorts(options).indexOf(port);
+  if (id !== -1) throw new OptionError(option, `${port} is the port of server ${id}`);
+}
+
+function checkInteger(option: string, value: number, [min, max]: readonly [number, number]): void {
   if (Number.isInteger(value) && value >= min && value <= max) return;
   throw new OptionError(option, `${value} is not a whole number from ${min} to ${max}`);
+}
+
+function checkName(option: string, value: string): void {
+  if (typeof value !== 'string' || value === '') throw new OptionError(option, 'must not be empty');
 }

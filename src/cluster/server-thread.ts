@@ -1,29 +1,34 @@
 /**
  * One server's thread as the main thread sees it, from its start to its end.
- *
- * The thread is a long-running task of the pool. Aborting the task terminates the thread at once, as a crash would.
  */
 
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import * as Comlink from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
-import type { Piscina } from 'piscina';
 import { openChannel, type PortChannel } from '../channel/port-channel.js';
 import { TRAFFIC_CAPACITY } from '../limits.js';
+import type { ServerId } from '../raft/types.js';
 import type { ServerControl, ServerEvent, ServerStart } from '../server/control.js';
 import { ServerGoneError } from './errors.js';
+import type { ThreadPool } from './thread-pool.js';
 
 /** Events of a server that the main thread has not looked at yet. */
 const EVENTS_CAPACITY = 64;
 
+/** A server that is asked to stop, and has not after this time, is terminated. */
+const STOP_PATIENCE_MS = 5_000;
+
 /** How a thread came to its end. */
 export type ThreadEnd =
+  /** It was terminated by {@link ServerThread.kill}. */
   | { readonly how: 'killed' }
+  /** It did what {@link ServerThread.stop} asked for. */
   | { readonly how: 'stopped' }
+  /** Nobody asked for it. */
   | { readonly how: 'died'; readonly error: unknown };
 
 export class ServerThread {
-  readonly id: number;
+  readonly id: ServerId;
   /** Client traffic with the server. */
   readonly traffic: PortChannel<Uint8Array>;
   /** What the server reports. */
@@ -32,11 +37,14 @@ export class ServerThread {
   readonly ended: Promise<ThreadEnd>;
   readonly #abort = new AbortController();
   readonly #controlPort: MessagePort;
-  /** Held for as long as the thread lives: comlink takes a proxy that nobody holds for one that is done with. */
+  /** Held as long as the thread lives: comlink drops the calls of a proxy that nobody holds (comlink 692). */
   readonly #control: Comlink.Remote<ServerControl>;
+  /** How to fail each call that has no answer yet. */
+  readonly #unanswered = new Set<(error: ServerGoneError) => void>();
   #isStopping = false;
+  #isGone = false;
 
-  constructor(pool: Piscina, start: Omit<ServerStart, 'ports'>) {
+  constructor(pool: ThreadPool, start: Omit<ServerStart, 'ports'>) {
     const control = new MessageChannel();
     const traffic = new MessageChannel();
     const events = new MessageChannel();
@@ -47,51 +55,73 @@ export class ServerThread {
     this.events = openChannel(events.port1, { capacity: EVENTS_CAPACITY });
     const ports = { control: control.port2, traffic: traffic.port2, events: events.port2 };
     const task: ServerStart = { ...start, ports };
-    const running = pool.run(task, { signal: this.#abort.signal, transferList: Object.values(ports) });
-    this.ended = this.#watch(running);
+    const { signal } = this.#abort;
+    this.ended = this.#watch(pool.run(task, { signal, transferList: Object.values(ports) }));
   }
 
-  /** Terminates the thread at once, as a crash would. */
+  /** Terminates the thread at once, as a crash would: see {@link ended} for when it is over. */
   kill(): void {
     this.#abort.abort();
+    this.#release();
   }
 
-  /** Asks the server to stop, and resolves once its thread has ended. */
-  async stop(): Promise<ThreadEnd> {
+  /** Asks the server to stop, and resolves once it has. Only after its event `up`. */
+  async stop(): Promise<void> {
     this.#isStopping = true;
-    await this.call((control) => control.stop()).catch(() => undefined);
-    return this.ended;
+    const deadline = setTimeout(() => this.kill(), STOP_PATIENCE_MS);
+    // A server that ends before it answers has stopped as well.
+    await this.call((control) => control.stop()).catch(() => {});
+    await this.ended;
+    clearTimeout(deadline);
   }
 
   /**
-   * Calls the server. Only after its event `up`: before, nobody listens, and the call is lost. Rejects with
-   * {@link ServerGoneError} when the thread ends first: comlink alone would leave the call unanswered for ever.
+   * Calls the server. Only after its event `up`: before, nobody listens, and the call is lost (comlink 665).
+   * Rejects with {@link ServerGoneError} when the thread ends before it answers: comlink by itself would leave
+   * the call unanswered for ever (comlink 601).
    */
-  async call<R>(call: (control: Comlink.Remote<ServerControl>) => Promise<R>): Promise<R> {
-    const gone = this.ended.then(() => {
-      throw new ServerGoneError(this.id);
+  call<R>(invoke: (control: Comlink.Remote<ServerControl>) => Promise<R>): Promise<R> {
+    return new Promise((resolve, reject) => {
+      if (this.#isGone) {
+        reject(new ServerGoneError(this.id));
+        return;
+      }
+      this.#unanswered.add(reject);
+      invoke(this.#control)
+        .then(resolve, reject)
+        .finally(() => this.#unanswered.delete(reject));
     });
-    return Promise.race([call(this.#control), gone]);
   }
 
   /** Joins the server with a peer through the port. */
-  async connect(peer: number, port: MessagePort): Promise<void> {
-    await this.call((control) => control.connect(peer, Comlink.transfer(port, [port])));
+  connect(peer: ServerId, port: MessagePort): Promise<void> {
+    return this.call((control) => control.connect(peer, Comlink.transfer(port, [port])));
   }
 
-  async #watch(running: Promise<unknown>): Promise<ThreadEnd> {
-    let end: ThreadEnd = { how: this.#isStopping ? 'stopped' : 'killed' };
-    try {
-      await running;
-      end = this.#isStopping
-        ? { how: 'stopped' }
-        : { how: 'died', error: new Error('its task came to an end') };
-    } catch (error) {
-      end = this.#abort.signal.aborted ? { how: 'killed' } : { how: 'died', error };
-    }
+  async #watch(running: Promise<void>): Promise<ThreadEnd> {
+    const end = await running.then(
+      () => this.#endOfTask(),
+      (error: unknown) => this.#endOfThread(error),
+    );
+    this.#release();
+    return end;
+  }
+
+  #endOfTask(): ThreadEnd {
+    if (this.#isStopping) return { how: 'stopped' };
+    return { how: 'died', error: new Error('it stopped without being asked to') };
+  }
+
+  #endOfThread(error: unknown): ThreadEnd {
+    return this.#abort.signal.aborted ? { how: 'killed' } : { how: 'died', error };
+  }
+
+  #release(): void {
+    this.#isGone = true;
     this.#controlPort.close();
     this.traffic.close();
     this.events.close();
-    return end;
+    for (const reject of this.#unanswered) reject(new ServerGoneError(this.id));
+    this.#unanswered.clear();
   }
 }

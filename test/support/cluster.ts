@@ -22,7 +22,13 @@ export class TestCluster {
   static async start(options: Partial<ClusterOptions> = {}): Promise<TestCluster> {
     const port = options.port ?? (await freePorts());
     const routerPort = port + 20;
-    const cluster = new Cluster({ servers: 3, port, routerPort, dataDir: undefined, ...options });
+    const cluster = new Cluster({
+      servers: 3,
+      port,
+      routerPort,
+      memory: options.dataDir === undefined,
+      ...options,
+    });
     await cluster.start();
     return new TestCluster(cluster);
   }

@@ -1,0 +1,311 @@
+/**
+ * One server as the cluster keeps it: its thread while it has one, what it said of itself last, and whether it is
+ * to be started again.
+ */
+
+import type { Remote } from 'comlink';
+import type { Logger } from 'pino';
+import type { Gateway } from '../gateway/gateway.js';
+import type { ServerId, Term } from '../raft/types.js';
+import type { ServerControl, ServerEvent, ServerStatus } from '../server/control.js';
+import { WrongStateError } from './errors.js';
+import { gatewayChannel } from './gateway-channel.js';
+import { RestartPause } from './restart-pause.js';
+import type { ServerThread, ThreadEnd } from './server-thread.js';
+
+/** A server that does not tell its status within this time is busy: then its last one is told. */
+const STATUS_PATIENCE_MS = 500;
+
+type RoleEvent = Extract<ServerEvent, { type: 'role' }>;
+type UpEvent = Extract<ServerEvent, { type: 'up' }>;
+
+interface Up {
+  readonly is: 'up';
+  readonly thread: ServerThread;
+  readonly sinceMs: number;
+  readonly role: RoleEvent | undefined;
+  /** The last term in which it served clients as the leader. */
+  readonly servingTerm: Term | undefined;
+}
+
+type MemberState =
+  /** Stays down until it is started: it was killed or stopped, or cannot run. */
+  | { readonly is: 'down' }
+  /** Its thread runs and has not said that it takes calls. */
+  | { readonly is: 'starting'; readonly thread: ServerThread }
+  | Up
+  /** Its thread was told to end and has not. Whatever it still reports is of no interest. */
+  | { readonly is: 'ending' }
+  /** It died by itself, and is started again when the timer fires. */
+  | { readonly is: 'pausing'; readonly timer: NodeJS.Timeout };
+
+export interface MemberEnvironment {
+  readonly logger: Logger;
+  readonly gateway: Gateway;
+  /** Starts a thread for this server. */
+  readonly newThread: () => ServerThread;
+  /** Called when the server takes calls and clients. */
+  readonly onUp: () => void;
+  /** Called after every change. */
+  readonly onChange: () => void;
+}
+
+export class Member {
+  readonly id: ServerId;
+  readonly #environment: MemberEnvironment;
+  readonly #logger: Logger;
+  readonly #restartPause = new RestartPause();
+  #state: MemberState = { is: 'down' };
+  /** Resolves when the current thread, or else the last one, has ended. */
+  #ended: Promise<void> = Promise.resolve();
+  #failure: unknown;
+  #lastStatus: ServerStatus;
+
+  constructor(id: ServerId, environment: MemberEnvironment) {
+    this.id = id;
+    this.#environment = environment;
+    this.#logger = environment.logger.child({ server: id });
+    this.#lastStatus = {
+      id,
+      role: 'follower',
+      term: 0,
+      votedFor: null,
+      leader: null,
+      commitIndex: 0,
+      lastApplied: 0,
+      lastIndex: 0,
+    };
+  }
+
+  /** Whether it takes calls and clients. */
+  get isUp(): boolean {
+    return this.#state.is === 'up';
+  }
+
+  get isStarting(): boolean {
+    return this.#state.is === 'starting';
+  }
+
+  /** Why it ended by itself, since it was last up; undefined if it did not. */
+  get failure(): unknown {
+    return this.#failure;
+  }
+
+  /** The term in which it says that it leads. Another server may do so in a later one. */
+  get leadsTerm(): Term | undefined {
+    const role = this.#state.is === 'up' ? this.#state.role : undefined;
+    return role?.role === 'leader' ? role.term : undefined;
+  }
+
+  /** Whether it leads and has said that it answers clients. */
+  get isServing(): boolean {
+    return (
+      this.leadsTerm !== undefined && this.#state.is === 'up' && this.#state.servingTerm === this.leadsTerm
+    );
+  }
+
+  /** Starts it. It must be down. */
+  start(): void {
+    const thread = this.#environment.newThread();
+    this.#state = { is: 'starting', thread };
+    this.#ended = this.#follow(thread);
+  }
+
+  /** Starts it again, once a thread that is about to end has ended. Rejects with WrongStateError when it runs. */
+  async restart(): Promise<void> {
+    if (this.#state.is === 'ending') await this.#ended;
+    if (this.#state.is === 'starting' || this.#state.is === 'up')
+      throw new WrongStateError(`server ${this.id} is running: kill it first`);
+    if (this.#state.is === 'pausing') clearTimeout(this.#state.timer);
+    this.#failure = undefined;
+    this.#logger.info('server is restarted');
+    this.start();
+  }
+
+  /** Terminates its thread at once and resolves when that has ended. Rejects with WrongStateError when it is down. */
+  async kill(): Promise<void> {
+    switch (this.#state.is) {
+      case 'down':
+      case 'ending':
+        throw new WrongStateError(`server ${this.id} is not running: restart it first`);
+      case 'pausing':
+        this.#giveUpRestart(this.#state.timer);
+        return;
+      case 'starting':
+      case 'up':
+        this.#end(this.#state.thread);
+        this.#environment.onChange();
+        await this.#ended;
+    }
+  }
+
+  /** Stops it cleanly if it runs, and sees to it that it stays down. */
+  async stop(): Promise<void> {
+    switch (this.#state.is) {
+      case 'pausing':
+        this.#giveUpRestart(this.#state.timer);
+        break;
+      case 'starting':
+        this.#end(this.#state.thread);
+        break;
+      case 'up': {
+        const { thread } = this.#state;
+        this.#state = { is: 'ending' };
+        await thread.stop();
+        break;
+      }
+      case 'ending':
+      case 'down':
+        break;
+    }
+    await this.#ended;
+  }
+
+  /** Calls the server. Rejects with WrongStateError when it is not up, with ServerGoneError when it ends first. */
+  async call<R>(invoke: (control: Remote<ServerControl>) => Promise<R>): Promise<R> {
+    return this.#thread().call(invoke);
+  }
+
+  /** As {@link call}, for what concerns nobody any more when the server ends first. */
+  async tell(invoke: (thread: ServerThread) => Promise<void>): Promise<void> {
+    if (this.#state.is !== 'up') return;
+    const { thread } = this.#state;
+    try {
+      await invoke(thread);
+    } catch (error) {
+      if (this.#state.is === 'up' && this.#state.thread === thread)
+        this.#logger.error({ err: error }, 'call failed');
+    }
+  }
+
+  /** What it says of itself now, or did last. */
+  async status(): Promise<ServerStatus> {
+    if (this.#state.is !== 'up') return { ...this.#lastStatus, role: 'follower', leader: null };
+    const answer = this.#state.thread.call((control) => control.status());
+    let patience: NodeJS.Timeout | undefined;
+    const timeout = new Promise<ServerStatus>((resolve) => {
+      patience = setTimeout(() => resolve(this.#lastStatus), STATUS_PATIENCE_MS);
+    });
+    this.#lastStatus = await Promise.race([answer.catch(() => this.#lastStatus), timeout]);
+    clearTimeout(patience);
+    return this.#lastStatus;
+  }
+
+  #thread(): ServerThread {
+    if (this.#state.is !== 'up') throw new WrongStateError(`server ${this.id} is not running`);
+    return this.#state.thread;
+  }
+
+  #is(state: MemberState['is']): boolean {
+    return this.#state.is === state;
+  }
+
+  /** Takes what the thread reports as it comes, and then its end. */
+  async #follow(thread: ServerThread): Promise<void> {
+    let refusal: unknown;
+    try {
+      for await (const event of thread.events.receiver) await this.#onEvent(thread, event);
+    } catch (error) {
+      refusal = error;
+      this.#end(thread);
+    }
+    const upSinceMs = this.#state.is === 'up' ? this.#state.sinceMs : undefined;
+    const end = await thread.ended;
+    this.#environment.gateway.detach(this.id);
+    if (refusal === undefined) this.#onEnd(end, upSinceMs);
+    else this.#stayDown(refusal);
+    this.#environment.onChange();
+  }
+
+  async #onEvent(thread: ServerThread, event: ServerEvent): Promise<void> {
+    if (this.#is('ending')) return;
+    switch (event.type) {
+      case 'up':
+        await this.#onUp(thread, event);
+        break;
+      case 'role':
+        this.#onRole(event);
+        break;
+      case 'serving':
+        if (this.#state.is === 'up') this.#state = { ...this.#state, servingTerm: event.term };
+        this.#logger.info({ term: event.term }, 'leader serves clients');
+        break;
+    }
+    this.#environment.onChange();
+  }
+
+  async #onUp(thread: ServerThread, { term, lastIndex }: UpEvent): Promise<void> {
+    await this.#environment.gateway.attach(this.id, gatewayChannel(thread.traffic));
+    // It may have been killed while its port was opened.
+    if (!this.#is('starting')) return;
+    this.#state = { is: 'up', thread, sinceMs: performance.now(), role: undefined, servingTerm: undefined };
+    this.#failure = undefined;
+    this.#lastStatus = { ...this.#lastStatus, term, lastIndex };
+    this.#logger.info({ term, lastIndex }, 'server is up');
+    this.#environment.onUp();
+  }
+
+  #onRole(event: RoleEvent): void {
+    if (this.#state.is !== 'up') return;
+    const { role, term, leader } = event;
+    this.#state = { ...this.#state, role: event };
+    this.#lastStatus = { ...this.#lastStatus, role, term, leader };
+    if (role === 'leader') {
+      this.#environment.gateway.setLeader({ id: this.id, term });
+      this.#logger.info({ term }, 'elected leader');
+    } else this.#logger.debug({ term, role, leader }, 'role changed');
+  }
+
+  #end(thread: ServerThread): void {
+    this.#state = { is: 'ending' };
+    this.#environment.gateway.detach(this.id);
+    thread.kill();
+  }
+
+  #onEnd(end: ThreadEnd, upSinceMs: number | undefined): void {
+    const wasAskedTo = this.#is('ending');
+    this.#state = { is: 'down' };
+    switch (end.how) {
+      case 'killed':
+        this.#logger.warn('server killed; it stays down until it is restarted');
+        return;
+      case 'stopped':
+        this.#logger.info('server stopped');
+        return;
+      case 'died':
+        if (isDiskFailure(end.error)) this.#stayDown(end.error);
+        else if (!wasAskedTo) this.#startLater(end.error, upSinceMs);
+    }
+  }
+
+  #startLater(error: unknown, upSinceMs: number | undefined): void {
+    const upForMs = upSinceMs === undefined ? 0 : performance.now() - upSinceMs;
+    const pauseMs = this.#restartPause.afterDeath(upForMs);
+    this.#failure = error;
+    this.#logger.error({ err: error, pauseMs }, 'server died; it will be restarted');
+    const timer = setTimeout(() => {
+      this.#logger.info('server is restarted');
+      this.start();
+    }, pauseMs);
+    this.#state = { is: 'pausing', timer };
+  }
+
+  #giveUpRestart(timer: NodeJS.Timeout): void {
+    clearTimeout(timer);
+    this.#state = { is: 'down' };
+    this.#logger.info('server stays down until it is restarted');
+    this.#environment.onChange();
+  }
+
+  /** Starting it again would not mend what is wrong. */
+  #stayDown(error: unknown): void {
+    this.#state = { is: 'down' };
+    this.#failure = error;
+    this.#logger.error({ err: error }, 'server cannot run; it stays down until it is restarted');
+  }
+}
+
+/** Whether it is a StorageError, as one looks that comes from another thread. */
+function isDiskFailure(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('DISK_');
+}

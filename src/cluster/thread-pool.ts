@@ -1,0 +1,68 @@
+/**
+ * The threads that servers run on: one task of a piscina pool for as long as a server lives.
+ *
+ * Aborting a task terminates its thread, and the pool brings up a fresh one. It does not wait for the old one,
+ * though: the task is over while its thread still holds files that its successor needs. Here it is over when
+ * the thread is.
+ */
+
+import type { Transferable, Worker } from 'node:worker_threads';
+import { Piscina } from 'piscina';
+
+export interface TaskOptions {
+  /** Aborting terminates the thread at once, as a crash would. */
+  readonly signal: AbortSignal;
+  readonly transferList: readonly Transferable[];
+}
+
+export class ThreadPool {
+  readonly #pool: Piscina;
+  /** The end of every thread that may run a task, or did and has not ended. */
+  readonly #exits = new Map<Worker, Promise<void>>();
+
+  /** @param filename the module whose default export is the task */
+  constructor(filename: string, threadCount: number) {
+    this.#pool = new Piscina({
+      filename,
+      minThreads: threadCount,
+      maxThreads: threadCount,
+      idleTimeout: Number.POSITIVE_INFINITY,
+      atomics: 'disabled',
+      recordTiming: false,
+    });
+    this.#pool.on('workerCreate', () => this.#watchThreads());
+    // A thread that dies without a task is nobody's loss: the next task gets another.
+    this.#pool.on('error', () => {});
+  }
+
+  /** Resolves when the task does. Rejects when it was aborted or its thread died, once that thread has ended. */
+  async run(task: unknown, { signal, transferList }: TaskOptions): Promise<void> {
+    try {
+      await this.#pool.run(task, { signal, transferList: [...transferList] });
+    } catch (error) {
+      await this.#endOfRemovedThreads();
+      throw error;
+    }
+  }
+
+  /** Terminates every thread, and resolves once they have ended. */
+  async destroy(): Promise<void> {
+    await this.#pool.destroy();
+  }
+
+  #watchThreads(): void {
+    for (const thread of this.#pool.threads) {
+      if (this.#exits.has(thread)) continue;
+      const exit = new Promise<void>((resolve) => thread.once('exit', () => resolve()));
+      this.#exits.set(
+        thread,
+        exit.then(() => void this.#exits.delete(thread)),
+      );
+    }
+  }
+
+  async #endOfRemovedThreads(): Promise<void> {
+    const kept = new Set(this.#pool.threads);
+    await Promise.all([...this.#exits].filter(([thread]) => !kept.has(thread)).map(([, exit]) => exit));
+  }
+}

@@ -1,0 +1,167 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { expect } from 'chai';
+import { freePorts } from '../../src/cluster/free-ports.js';
+import { eventually, temporaryDirectory } from '../support/cluster.js';
+import { http } from '../support/http.js';
+import { Program } from '../support/program.js';
+import { TextClient } from '../support/text-client.js';
+
+const FREE_PORTS = ['--port', '0', '--router-port', '0', '--http-port', '0'];
+const READY =
+  /^ready leader=([012]) servers=127\.0\.0\.1:(\d+),127\.0\.0\.1:(\d+),127\.0\.0\.1:(\d+) router=127\.0\.0\.1:(\d+) http=http:\/\/127\.0\.0\.1:(\d+)$/;
+
+describe('the program', () => {
+  const running: Program[] = [];
+
+  function run(...args: string[]): Program {
+    const program = new Program(...args);
+    running.push(program);
+    return program;
+  }
+
+  afterEach(async () => {
+    for (const program of running.splice(0)) {
+      program.signal('SIGKILL');
+      await program.ended;
+    }
+  });
+
+  it('says in one line that it is ready, who leads, and where to connect', async () => {
+    const program = run('-n', '3', '--memory', ...FREE_PORTS);
+    const [, leader, ...ports] = READY.exec(await program.firstLine())?.map(Number) ?? [];
+    const [, , , routerPort = 0, httpPort = 0] = ports;
+    const status = JSON.parse((await http(httpPort, 'GET /api/status')).text);
+    expect(status.leader).to.equal(leader);
+    const client = await TextClient.connect(routerPort);
+    expect(await client.set('k', 'v')).to.deep.equal({ type: 'OK', version: 1 });
+    client.close();
+    program.signal('SIGTERM');
+    const { exitCode, stdout } = await program.ended;
+    expect(exitCode).to.equal(0);
+    expect(stdout.split('\n'), 'stdout holds that line and nothing else').to.have.lengthOf(2);
+  });
+
+  it('logs to stderr, one JSON object a line', async () => {
+    const program = run('-n', '1', '--memory', ...FREE_PORTS);
+    await program.firstLine();
+    program.signal('SIGINT');
+    const { exitCode, stderr } = await program.ended;
+    expect(exitCode).to.equal(0);
+    const messages = stderr
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line).msg);
+    expect(messages).to.include.members(['cluster starts', 'elected leader', 'cluster closed']);
+  });
+
+  it('opens neither router nor admin API when told so', async () => {
+    const program = run('-n', '1', '--memory', '--port', '0', '--no-router', '--no-http');
+    expect(await program.firstLine()).to.match(/^ready leader=0 servers=127\.0\.0\.1:\d+$/);
+  });
+
+  it('keeps what was written in its data directory, which no second program may use meanwhile', async () => {
+    const directory = await temporaryDirectory();
+    const args = ['-n', '1', '--data-dir', directory.path, '--log-level', 'silent', ...FREE_PORTS];
+    try {
+      const first = run(...args);
+      const routerPort = Number(/router=127\.0\.0\.1:(\d+)/.exec(await first.firstLine())?.[1]);
+      const writer = await TextClient.connect(routerPort);
+      await writer.set('k', 'v');
+      writer.close();
+      const second = await run(...args).ended;
+      expect(second).to.deep.equal({
+        exitCode: 1,
+        stdout: '',
+        stderr: `threadraft: data directory ${directory.path}: in use by another process: stop that one or name another directory\n`,
+      });
+      first.signal('SIGTERM');
+      expect((await first.ended).exitCode).to.equal(0);
+      const third = run(...args);
+      const port = Number(/router=127\.0\.0\.1:(\d+)/.exec(await third.firstLine())?.[1]);
+      const reader = await TextClient.connect(port);
+      expect(await reader.get('k')).to.deep.equal({ type: 'VALUE', value: 'v' });
+      reader.close();
+      third.signal('SIGTERM');
+      await third.ended;
+    } finally {
+      await directory.remove();
+    }
+  });
+
+  for (const [option, args] of [
+    ['server', ['--no-router', '--no-http', '--port']],
+    ['router', ['--port', '0', '--no-http', '--router-port']],
+    ['admin API', ['--port', '0', '--no-router', '--http-port']],
+  ] as const) {
+    it(`ends with exit code 1 and one line when the port of the ${option} is in use`, async () => {
+      const [port = 0] = await freePorts('127.0.0.1', 1);
+      const holder = createServer().listen(port, '127.0.0.1');
+      await once(holder, 'listening');
+      const program = run('-n', '1', '--memory', '--log-level', 'silent', ...args, String(port));
+      const { exitCode, stdout, stderr } = await program.ended;
+      expect(stderr).to.match(/^threadraft: .*the port is in use.*\n$/);
+      expect(stderr).to.include(`127.0.0.1:${port}`);
+      expect({ exitCode, stdout }).to.deep.equal({ exitCode: 1, stdout: '' });
+      holder.close();
+    });
+  }
+
+  it('ends cleanly when it is told to while it starts', async () => {
+    const program = run('-n', '3', '--memory', ...FREE_PORTS);
+    await eventually('it has begun', () => program.stderr.includes('cluster starts'));
+    program.signal('SIGTERM');
+    const { exitCode, stderr } = await program.ended;
+    expect(exitCode).to.equal(0);
+    expect(stderr).to.include('cluster closed');
+  });
+
+  for (const [option, ...args] of [
+    ['--servers', '-n', '0'],
+    ['--servers', '-n', '10'],
+    ['--servers', '-n', 'three'],
+    ['--servers', '-n', '2.5'],
+    ['--servers', '-n'],
+    ['--port', '--port', '65535'],
+    ['--port', '--port', '-1'],
+    ['--router-port', '--router-port', '9002'],
+    ['--router-port', '--router-port', '9100', '--no-router'],
+    ['--http-port', '--http-port', '9100'],
+    ['--http-port', '--http-port', '9004'],
+    ['--http-port', '--http-port', '9180', '--no-http'],
+    ['--data-dir', '--data-dir', 'x', '--memory'],
+    ['--election-timeout', '--election-timeout', '0'],
+    ['--heartbeat', '--heartbeat', '150'],
+    ['--log-level', '--log-level', 'loud'],
+    ['--frobnicate', '--frobnicate'],
+  ] as const) {
+    it(`refuses ${args.join(' ')} in one line that names ${option}, exit code 2`, async () => {
+      const { exitCode, stdout, stderr } = await run(...args).ended;
+      expect(stderr).to.match(/^threadraft: .+\n$/);
+      expect(stderr).to.include(option);
+      expect({ exitCode, stdout }).to.deep.equal({ exitCode: 2, stdout: '' });
+    });
+  }
+
+  it('tells every option, and its version', async () => {
+    const help = await run('--help').ended;
+    expect(help).to.include({ exitCode: 0, stderr: '' });
+    for (const option of [
+      ...['--servers', '--host', '--advertise-host', '--port', '--router-port', '--no-router', '--http-port'],
+      ...[
+        '--no-http',
+        '--data-dir',
+        '--memory',
+        '--no-fsync',
+        '--election-timeout',
+        '--heartbeat',
+        '--log-level',
+      ],
+    ]) {
+      expect(help.stdout).to.include(option);
+    }
+    const version = await run('--version').ended;
+    expect(version.stdout).to.match(/^\d+\.\d+\.\d+\n$/);
+    expect(version.exitCode).to.equal(0);
+  });
+});

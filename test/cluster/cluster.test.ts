@@ -1,0 +1,220 @@
+import { once } from 'node:events';
+import { access } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { expect } from 'chai';
+import type { Cluster } from '../../src/cluster/cluster.js';
+import { freePorts } from '../../src/cluster/free-ports.js';
+import { eventually, temporaryDirectory } from '../support/cluster.js';
+import { TextClient } from '../support/text-client.js';
+import { codeOf, everyServerUp, LogRecorder, newCluster } from './support.js';
+
+const PATIENCE_MS = 10_000;
+
+describe('a running cluster', () => {
+  let cluster: Cluster;
+  let log: LogRecorder;
+
+  beforeEach(async () => {
+    log = new LogRecorder();
+    cluster = newCluster({}, { log });
+    await cluster.start();
+    await everyServerUp(cluster);
+  });
+  afterEach(() => cluster.close());
+
+  async function leaderAndFollowers(): Promise<[number, number, number]> {
+    const leader = await cluster.waitForLeader(PATIENCE_MS);
+    return [leader, (leader + 1) % 3, (leader + 2) % 3];
+  }
+
+  it('has started once a leader answers clients, and logged who', async () => {
+    const { leader } = cluster;
+    expect(leader).to.be.oneOf([0, 1, 2]);
+    expect(log.find('elected leader', leader)[0]).to.include({ server: leader });
+    expect(log.find('leader serves clients', leader)).to.have.lengthOf(1);
+    const client = await TextClient.connect(cluster.serverAddress(leader ?? 0).port);
+    expect(await client.set('k', 'v')).to.deep.equal({ type: 'OK', version: 1 });
+    client.close();
+  });
+
+  it('tells its status', async () => {
+    const { leader, servers } = await cluster.status();
+    expect(leader).to.equal(cluster.leader);
+    expect(servers.map(({ id }) => id)).to.deep.equal([0, 1, 2]);
+    const told = servers[leader ?? 0];
+    expect(told).to.have.all.keys(
+      'id state role term votedFor commitIndex lastApplied lastIndex host port'.split(' '),
+    );
+    expect(told).to.include({ state: 'running', role: 'leader', votedFor: leader, host: '127.0.0.1' });
+    expect(told?.term).to.be.greaterThan(0);
+  });
+
+  it('tells of a killed server what was known last, as of a stopped follower', async () => {
+    const [leader] = await leaderAndFollowers();
+    const before = (await cluster.status()).servers[leader];
+    await cluster.kill(leader);
+    const after = (await cluster.status()).servers[leader];
+    expect(after).to.deep.equal({ ...before, state: 'stopped', role: 'follower' });
+  });
+
+  it('elects another leader when the leader is killed, and takes it back when it is restarted', async () => {
+    const [old] = await leaderAndFollowers();
+    await cluster.kill(old);
+    expect(await cluster.waitForLeader(PATIENCE_MS)).not.to.equal(old);
+    await cluster.restart(old);
+    const { servers } = await cluster.status();
+    expect(servers.map(({ state }) => state)).to.deep.equal(['running', 'running', 'running']);
+  });
+
+  it('refuses to kill what is down, to restart what runs, and to know what is not there', async () => {
+    const [, follower] = await leaderAndFollowers();
+    expect(await codeOf(cluster.restart(follower))).to.equal('WRONG_STATE');
+    await cluster.kill(follower);
+    expect(await codeOf(cluster.kill(follower))).to.equal('WRONG_STATE');
+    expect(await codeOf(cluster.block(follower, 1))).to.equal('WRONG_STATE');
+    expect(await codeOf(cluster.transferLeadership(follower))).to.equal('WRONG_STATE');
+    for (const call of [cluster.kill(3), cluster.restart(-1), cluster.transferLeadership(0.5)])
+      expect(await codeOf(call)).to.equal('UNKNOWN_SERVER');
+    expect(() => cluster.serverAddress(3)).to.throw('there is no server 3: they are numbered 0 to 2');
+  });
+
+  it('restarts a server at once after its death, again and again', async () => {
+    const [, follower] = await leaderAndFollowers();
+    for (let round = 0; round < 5; round += 1) {
+      const killed = cluster.kill(follower);
+      await cluster.restart(follower);
+      await killed;
+    }
+    expect(log.find('server is up', follower)).to.have.lengthOf(6);
+    expect(log.find('server cannot run; it stays down until it is restarted')).to.deep.equal([]);
+  });
+
+  it('lets a server be killed while it starts', async () => {
+    const [, follower] = await leaderAndFollowers();
+    await cluster.kill(follower);
+    const restarted = codeOf(cluster.restart(follower));
+    await cluster.kill(follower);
+    expect(await restarted).to.equal('SERVER_START_FAILED');
+    await cluster.restart(follower);
+    expect(log.find('server is up', follower)).to.have.lengthOf(2);
+  });
+
+  it('fails a call whose server is killed before it answers', async () => {
+    const [, follower] = await leaderAndFollowers();
+    const blocked = codeOf(cluster.block(follower, 3_600_000));
+    await cluster.kill(follower);
+    expect(await blocked).to.equal('SERVER_GONE');
+  });
+
+  it('tells the last status of a server that is busy', async () => {
+    const [, follower] = await leaderAndFollowers();
+    const before = (await cluster.status()).servers[follower];
+    const blocked = cluster.block(follower, 3_600_000).catch(() => {});
+    const after = (await cluster.status()).servers[follower];
+    expect(after).to.include({ state: 'running', term: before?.term });
+    await cluster.kill(follower);
+    await blocked;
+  });
+
+  it('keeps a server cut off that was restarted during the partition, until it is healed', async () => {
+    const [, lonely] = await leaderAndFollowers();
+    await cluster.partition([[lonely]]);
+    await cluster.kill(lonely);
+    await cluster.restart(lonely);
+    const roleOfLonely = async () => (await cluster.status()).servers[lonely]?.role;
+    await eventually('it looks for votes', async () => (await roleOfLonely()) === 'precandidate');
+    await cluster.heal();
+    await eventually('it follows', async () => (await roleOfLonely()) === 'follower');
+  });
+
+  it('refuses faults that make no sense', async () => {
+    expect(await codeOf(cluster.partition([[7]]))).to.equal('BAD_FAULT');
+    expect(await codeOf(cluster.setLink({ from: 0, to: 1, dropRate: 2 }))).to.equal('BAD_FAULT');
+  });
+
+  it('hands leadership over, and is content when the leader is to lead', async () => {
+    const [leader, follower] = await leaderAndFollowers();
+    await cluster.transferLeadership(leader);
+    await cluster.transferLeadership(follower);
+    expect(cluster.leader).to.equal(follower);
+  });
+
+  it('says so when nobody leads in time', async () => {
+    const [leader, follower] = await leaderAndFollowers();
+    await cluster.kill(leader);
+    await cluster.kill(follower);
+    expect(await codeOf(cluster.waitForLeader(1))).to.equal('TIMEOUT');
+  });
+});
+
+describe('a cluster from start to close', () => {
+  it('removes its temporary directory', async () => {
+    const log = new LogRecorder();
+    const cluster = newCluster({ servers: 1 }, { log });
+    await cluster.start();
+    const path = String(log.find('cluster starts')[0]?.dataDir);
+    await access(path);
+    await cluster.close();
+    expect(await codeOf(access(path))).to.equal('ENOENT');
+  });
+
+  it('holds its data directory until it is closed, and finds there what was written', async () => {
+    const directory = await temporaryDirectory();
+    const options = { servers: 1, memory: false, dataDir: directory.path };
+    const first = newCluster(options);
+    const second = newCluster(options);
+    try {
+      await first.start();
+      const writer = await TextClient.connect(first.serverAddress(0).port);
+      await writer.set('k', 'v');
+      expect(await codeOf(second.start())).to.equal('DATA_DIRECTORY_REFUSED');
+      await first.close();
+      const third = newCluster(options);
+      await third.start();
+      const reader = await TextClient.connect(third.serverAddress(0).port);
+      expect(await reader.get('k')).to.deep.equal({ type: 'VALUE', value: 'v' });
+      reader.close();
+      await third.close();
+    } finally {
+      await first.close();
+      await directory.remove();
+    }
+  });
+
+  it('does not start when a port is taken, and says which', async () => {
+    const [port = 0] = await freePorts('127.0.0.1', 1);
+    const holder = createServer().listen(port, '127.0.0.1');
+    await once(holder, 'listening');
+    const router = newCluster({ routerPort: port });
+    expect(String(await router.start().catch((error: unknown) => error))).to.include(
+      `127.0.0.1:${port} (router)`,
+    );
+    const server = newCluster({ port, servers: 1 });
+    const error = await server.start().catch((reason: unknown) => reason);
+    expect(String(error)).to.include(`127.0.0.1:${port} (clients of server 0): the port is in use`);
+    holder.close();
+  });
+
+  it('is started once', async () => {
+    const cluster = newCluster({ servers: 1 });
+    await cluster.start();
+    expect(await codeOf(cluster.start())).to.equal('WRONG_STATE');
+    await cluster.close();
+    expect(await codeOf(cluster.start())).to.equal('WRONG_STATE');
+  });
+
+  it('may be closed while it starts, before that, and again', async () => {
+    const unborn = newCluster();
+    await unborn.close();
+    const cluster = newCluster();
+    const started = codeOf(cluster.start());
+    await Promise.all([cluster.close(), cluster.close()]);
+    expect(await started).to.equal('NOT_RUNNING');
+    expect(await codeOf(cluster.waitForLeader(1))).to.equal('NOT_RUNNING');
+    expect(await codeOf(cluster.kill(0))).to.equal('NOT_RUNNING');
+  });
+
+  it('takes no options that make no sense', () => {
+    expect(() => newCluster({ servers: 0 })).to.throw('servers: 0 is not a whole number from 1 to 9');
+  });
+});

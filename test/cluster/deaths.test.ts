@@ -1,0 +1,93 @@
+import { expect } from 'chai';
+import type { Cluster } from '../../src/cluster/cluster.js';
+import { eventually } from '../support/cluster.js';
+import { CRASH, DIES_BEFORE_IT_IS_UP, FAIL_DISK, STOP_UNASKED } from './fixtures/fake-server.js';
+import { codeOf, everyServerUp, FAKE_SERVER, LogRecorder, newCluster } from './support.js';
+
+describe('a server that ends by itself', () => {
+  let cluster: Cluster;
+  let log: LogRecorder;
+
+  beforeEach(async () => {
+    log = new LogRecorder();
+    cluster = newCluster({}, { log, serverModule: FAKE_SERVER });
+    await cluster.start();
+    await everyServerUp(cluster);
+  });
+  afterEach(() => cluster.close());
+
+  async function stateOf(id: number): Promise<string | undefined> {
+    return (await cluster.status()).servers[id]?.state;
+  }
+
+  /** Makes a server end, which may be before it answers. */
+  async function end(id: number, how: number): Promise<void> {
+    await cluster.block(id, how).catch(() => {});
+  }
+
+  it('is restarted when it crashed, and the log says why and when', async () => {
+    await end(1, CRASH);
+    await eventually('it is up again', () => log.find('server is up', 1).length === 2);
+    const [death] = log.find('server died; it will be restarted', 1);
+    expect(death).to.deep.include({ level: 50, server: 1, pauseMs: 100 });
+    expect(death?.err).to.deep.include({ message: 'crashed' });
+    expect(await stateOf(1)).to.equal('running');
+  });
+
+  it('is restarted after a longer pause each time', async () => {
+    for (let deaths = 1; deaths <= 3; deaths += 1) {
+      await end(1, CRASH);
+      await eventually('it is up again', () => log.find('server is up', 1).length === deaths + 1);
+    }
+    const pausesMs = log.find('server died; it will be restarted', 1).map((line) => line.pauseMs);
+    expect(pausesMs).to.deep.equal([100, 200, 400]);
+  });
+
+  it('is restarted when it stopped without being asked to', async () => {
+    await end(2, STOP_UNASKED);
+    await eventually('it is up again', () => log.find('server is up', 2).length === 2);
+  });
+
+  it('stays down when its disk failed, and can be restarted by hand', async () => {
+    await end(1, FAIL_DISK);
+    const message = 'server cannot run; it stays down until it is restarted';
+    await eventually('it is down', () => log.find(message, 1).length === 1);
+    expect(log.find(message, 1)[0]?.err).to.deep.include({
+      code: 'DISK_WRITE_FAILED',
+      message: 'the disk is full',
+    });
+    expect(await stateOf(1)).to.equal('stopped');
+    expect(await codeOf(cluster.kill(1))).to.equal('WRONG_STATE');
+    await cluster.restart(1);
+    expect(await stateOf(1)).to.equal('running');
+  });
+
+  it('stays down when it is killed while it waits to be restarted', async () => {
+    await end(1, CRASH);
+    await eventually('it waits', () => log.find('server died; it will be restarted', 1).length === 1);
+    await cluster.kill(1);
+    expect(await codeOf(cluster.kill(1)), 'it is down').to.equal('WRONG_STATE');
+    await cluster.restart(1);
+    expect(log.find('server is restarted', 1)).to.have.lengthOf(1);
+  });
+
+  it('leads no more', async () => {
+    expect(cluster.leader).to.equal(0);
+    await end(0, CRASH);
+    await eventually('nobody leads', () => cluster.leader === undefined);
+    expect(await codeOf(cluster.transferLeadership(1))).to.equal('WRONG_STATE');
+    expect(await cluster.waitForLeader(10_000)).to.equal(0);
+  });
+
+  it('ends the start of the cluster when it was never up', async () => {
+    const doomed = newCluster({ electionTimeoutMs: DIES_BEFORE_IT_IS_UP }, { serverModule: FAKE_SERVER });
+    const error = await doomed.start().catch((reason: unknown) => reason);
+    expect(String(error)).to.match(/^ServerStartError: server \d did not start: /);
+    expect(await codeOf(doomed.status())).to.equal('NOT_RUNNING');
+  });
+
+  it('tells why it does not hand over leadership', async () => {
+    const error = await cluster.transferLeadership(2).catch((reason: unknown) => reason);
+    expect(String(error)).to.equal('WrongStateError: server 0 does not hand over: server 2 is not wanted');
+  });
+});

@@ -1,0 +1,57 @@
+import { expect } from 'chai';
+import {
+  type ClusterOptions,
+  checkOptions,
+  DEFAULT_OPTIONS,
+  OptionError,
+  serverPorts,
+} from '../../src/cluster/options.js';
+
+function problemWith(options: Partial<ClusterOptions>): string | undefined {
+  try {
+    checkOptions({ ...DEFAULT_OPTIONS, ...options });
+    return undefined;
+  } catch (error) {
+    if (error instanceof OptionError) return error.message;
+    throw error;
+  }
+}
+
+describe('the options of a cluster', () => {
+  it('are fine by default, and at their limits', () => {
+    for (const options of [
+      {},
+      { servers: 1 },
+      { servers: 9 },
+      { port: 65_519, servers: 9 },
+      { port: 0, routerPort: 0 },
+      { routerPort: null },
+      { electionTimeoutMs: 150, heartbeatMs: 50 },
+    ]) {
+      expect(problemWith(options), JSON.stringify(options)).to.equal(undefined);
+    }
+  });
+
+  for (const [options, problem] of [
+    [{ servers: 0 }, 'servers: 0 is not a whole number from 1 to 9'],
+    [{ servers: 10 }, 'servers: 10 is not a whole number from 1 to 9'],
+    [{ servers: 2.5 }, 'servers: 2.5 is not a whole number from 1 to 9'],
+    [{ host: '' }, 'host: must not be empty'],
+    [{ dataDir: '' }, 'dataDir: must not be empty'],
+    [{ port: 65_536 }, 'port: 65536 is not a whole number from 0 to 65535'],
+    [{ port: 65_532 }, 'port: 65532 leaves server 2 port 65536, over 65535'],
+    [{ routerPort: 9004 }, 'routerPort: 9004 is the port of server 2'],
+    [{ routerPort: -1 }, 'routerPort: -1 is not a whole number from 0 to 65535'],
+    [{ heartbeatMs: 0 }, 'heartbeatMs: 0 is not a whole number from 1 to 3600000'],
+    [{ heartbeatMs: 101 }, 'heartbeatMs: 101 is over 100, a third of an election timeout of 300 ms'],
+    [{ electionTimeoutMs: Number.NaN }, 'electionTimeoutMs: NaN is not a whole number from 3 to 3600000'],
+  ] as const) {
+    it(`are refused with ${JSON.stringify(options)}`, () => {
+      expect(problemWith(options)).to.equal(problem);
+    });
+  }
+
+  it('number the ports of servers by twos', () => {
+    expect(serverPorts({ port: 9000, servers: 3 })).to.deep.equal([9000, 9002, 9004]);
+  });
+});

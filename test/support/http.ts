@@ -1,0 +1,29 @@
+/** One HTTP request, with whatever headers a test wants, which fetch would not send. */
+
+import { once } from 'node:events';
+import { type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
+import { text } from 'node:stream/consumers';
+
+export interface HttpReply {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly text: string;
+}
+
+export interface HttpRequest {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+/** Asks the server at this port of 127.0.0.1. `call` is method and path, as in `GET /healthz`. */
+export async function http(
+  port: number,
+  call: string,
+  { headers = {}, body }: HttpRequest = {},
+): Promise<HttpReply> {
+  const [method = 'GET', path = '/'] = call.split(' ');
+  const sent = request({ host: '127.0.0.1', port, method, path, headers, agent: false });
+  sent.end(body);
+  const [response]: [IncomingMessage] = await once(sent, 'response').then(([first]) => [first]);
+  return { status: response.statusCode ?? 0, headers: response.headers, text: await text(response) };
+}

@@ -15,6 +15,12 @@ export function createLogger(level: string): Logger {
   if (!process.stderr.isTTY) return pino(options, pino.destination({ dest: STDERR, sync: true }));
   return pino(
     options,
-    pretty({ destination: STDERR, sync: true, colorize: true, translateTime: 'HH:MM:ss.l', singleLine: true }),
+    pretty({
+      destination: STDERR,
+      sync: true,
+      colorize: true,
+      translateTime: 'HH:MM:ss.l',
+      singleLine: true,
+    }),
   );
 }

@@ -22,7 +22,7 @@ describe('the program', () => {
 
   afterEach(async () => {
     for (const program of running.splice(0)) {
-      program.signal('SIGKILL');
+      program.signal('SIGTERM');
       await program.ended;
     }
   });

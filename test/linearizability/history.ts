@@ -1,0 +1,31 @@
+/**
+ * What clients did and saw, one operation after the other.
+ */
+
+/** What an operation asked for. Values are unique across a history, so that a read tells which write it saw. */
+export type Action =
+  | { readonly op: 'set'; readonly value: string }
+  | { readonly op: 'get' }
+  | { readonly op: 'cas'; readonly value: string; readonly expected: number }
+  | { readonly op: 'delete' };
+
+/** What the client was told. */
+export type Outcome =
+  | { readonly type: 'stored'; readonly version: number }
+  | { readonly type: 'found'; readonly value: string }
+  | { readonly type: 'not-found' }
+  | { readonly type: 'version-mismatch' }
+  | { readonly type: 'deleted' }
+  /** Nothing that could be relied on: the operation may take effect at any later time, or never. */
+  | { readonly type: 'unknown' };
+
+export interface Operation {
+  readonly client: number;
+  readonly key: string;
+  readonly action: Action;
+  readonly outcome: Outcome;
+  /** When it was asked for, on a clock that all clients share. */
+  readonly call: number;
+  /** When the outcome was known; infinite if it never was. */
+  readonly return: number;
+}

@@ -1,0 +1,41 @@
+/**
+ * One key as the store promises it: what each operation may answer in a state, and what it makes of it.
+ */
+
+import type { Operation } from './history.js';
+
+/** The key's value and version; undefined while it does not exist. */
+export type KeyState = { readonly value: string; readonly version: number } | undefined;
+
+/** The state after the operation, or `illegal` when in this state its outcome would have been another one. */
+export function step(state: KeyState, { action, outcome }: Operation): KeyState | 'illegal' {
+  const isUnknown = outcome.type === 'unknown';
+  switch (action.op) {
+    case 'get':
+      if (isUnknown) return state;
+      if (outcome.type === 'found') return state?.value === outcome.value ? state : 'illegal';
+      return outcome.type === 'not-found' && state === undefined ? state : 'illegal';
+    case 'set': {
+      const version = (state?.version ?? 0) + 1;
+      if (!isUnknown && !(outcome.type === 'stored' && outcome.version === version)) return 'illegal';
+      return { value: action.value, version };
+    }
+    case 'cas': {
+      const result = casResult(state, action.expected);
+      if (!isUnknown && outcome.type !== result) return 'illegal';
+      if (result !== 'stored') return state;
+      const version = action.expected + 1;
+      return outcome.type === 'stored' && outcome.version !== version
+        ? 'illegal'
+        : { value: action.value, version };
+    }
+    case 'delete':
+      if (isUnknown) return undefined;
+      return outcome.type === (state === undefined ? 'not-found' : 'deleted') ? undefined : 'illegal';
+  }
+}
+
+function casResult(state: KeyState, expected: number): 'stored' | 'not-found' | 'version-mismatch' {
+  if (state === undefined) return 'not-found';
+  return state.version === expected ? 'stored' : 'version-mismatch';
+}

@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { freePorts } from '../../src/cluster/free-ports.js';
 import { eventually, temporaryDirectory } from '../support/cluster.js';
 import { http } from '../support/http.js';
-import { Program } from '../support/program.js';
+import { RawProgram } from '../support/raw-program.js';
 import { TextClient } from '../support/text-client.js';
 
 const FREE_PORTS = ['--port', '0', '--router-port', '0', '--http-port', '0'];
@@ -12,10 +12,10 @@ const READY =
   /^ready leader=([012]) servers=127\.0\.0\.1:(\d+),127\.0\.0\.1:(\d+),127\.0\.0\.1:(\d+) router=127\.0\.0\.1:(\d+) http=http:\/\/127\.0\.0\.1:(\d+)$/;
 
 describe('the program', () => {
-  const running: Program[] = [];
+  const running: RawProgram[] = [];
 
-  function run(...args: string[]): Program {
-    const program = new Program(...args);
+  function run(...args: string[]): RawProgram {
+    const program = new RawProgram(...args);
     running.push(program);
     return program;
   }

@@ -1,51 +1,291 @@
-/** The built program as a process of its own. */
+/**
+ * The built program as a process of its own, with what a test or a benchmark needs of it: started until it is ready,
+ * looked at, hurt through its admin API, stopped or killed, and nothing left behind.
+ */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { freePorts } from './free-ports.js';
 
-const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
-
-export interface ProgramEnd {
-  readonly exitCode: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
+export interface ProgramOptions {
+  /** Script to run; the built command line unless a test brings its own. */
+  readonly entry?: string;
+  readonly servers?: number;
+  /** First of 32 ports that are free: server i listens on `port + 2i`. Found unless given. */
+  readonly port?: number;
+  readonly storage?: ProgramStorage;
+  /** Further arguments of the command line. */
+  readonly flags?: readonly string[];
+  readonly readyTimeoutMs?: number;
 }
 
+/** A temporary directory that goes with the program, none at all, or one that the caller keeps. */
+export type ProgramStorage = 'temporary' | 'memory' | { readonly dataDir: string };
+
+/** What `GET /api/status` answers. */
+export interface ProgramStatus {
+  readonly leader: number | null;
+  readonly servers: readonly ServerState[];
+}
+
+export interface ServerState {
+  readonly id: number;
+  readonly state: 'running' | 'stopped';
+  readonly role: string;
+  readonly term: number;
+  readonly commitIndex: number;
+  readonly lastApplied: number;
+  readonly lastIndex: number;
+  readonly host: string;
+  readonly port: number;
+}
+
+/** The program did not do what it was told. The message is one line and ends with what the program itself said. */
+export class ProgramError extends Error {
+  readonly code = 'PROGRAM_FAILED';
+
+  constructor(what: string, lastWords: string) {
+    super(lastWords === '' ? what : `${what}: ${lastWords}`);
+    this.name = 'ProgramError';
+  }
+}
+
+const BUILT_PROGRAM = fileURLToPath(new URL('../../src/main.js', import.meta.url));
+const DEFAULT_SERVERS = 3;
+const ROUTER_PORT_OFFSET = 30;
+const HTTP_PORT_OFFSET = 31;
+const DEFAULT_READY_TIMEOUT_MS = 15_000;
+const STOP_TIMEOUT_MS = 10_000;
+const STATUS_TIMEOUT_MS = 15_000;
+const STATUS_PAUSE_MS = 5;
+const STDERR_TAIL_CHARS = 8 * 1024;
+
 export class Program {
+  readonly pid: number;
+  /** Each server's client port, by id. */
+  readonly serverPorts: readonly number[];
+  readonly routerPort: number;
+  readonly httpPort: number;
   readonly #child: ChildProcess;
-  /** Resolves when the process has ended and all its output was read. */
-  readonly ended: Promise<ProgramEnd>;
-  stdout = '';
-  stderr = '';
+  readonly #stderr: TailOfStream;
+  readonly #removeStorage: () => Promise<void>;
+  #wasKilled = false;
 
-  constructor(...args: string[]) {
-    const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-    child.stdout.on('data', (chunk: Buffer) => {
-      this.stdout += chunk.toString();
-    });
-    child.stderr.on('data', (chunk: Buffer) => {
-      this.stderr += chunk.toString();
-    });
-    this.#child = child;
-    this.ended = once(child, 'close').then(([exitCode]) => ({
-      exitCode,
-      stdout: this.stdout,
-      stderr: this.stderr,
-    }));
+  private constructor(layout: Layout, running: RunningChild, removeStorage: () => Promise<void>) {
+    this.serverPorts = layout.serverPorts;
+    this.routerPort = layout.routerPort;
+    this.httpPort = layout.httpPort;
+    this.pid = running.pid;
+    this.#child = running.child;
+    this.#stderr = running.stderr;
+    this.#removeStorage = removeStorage;
   }
 
-  /** The first line of stdout. Rejects when the program ends before it wrote one. */
-  async firstLine(): Promise<string> {
-    const ended = this.ended.then(({ exitCode, stderr }) => {
-      throw new Error(`ended with ${exitCode} before it was ready: ${stderr}`);
-    });
-    while (!this.stdout.includes('\n'))
-      await Promise.race([ended, once(this.#child.stdout ?? this.#child, 'data')]);
-    return this.stdout.slice(0, this.stdout.indexOf('\n'));
+  /** Resolves once a leader serves. Rejects with {@link ProgramError} when that fails or takes too long. */
+  static async start(options: ProgramOptions = {}): Promise<Program> {
+    const layout = layOut(options.port ?? (await freePorts()), options.servers ?? DEFAULT_SERVERS);
+    const { args, remove } = await prepareStorage(options.storage ?? 'temporary');
+    try {
+      const entry = options.entry ?? BUILT_PROGRAM;
+      const running = run([entry, ...layout.args, ...args, ...(options.flags ?? [])]);
+      await untilReady(running, options.readyTimeoutMs ?? DEFAULT_READY_TIMEOUT_MS);
+      return new Program(layout, running, remove);
+    } catch (error) {
+      await remove();
+      throw error;
+    }
   }
 
-  signal(name: 'SIGINT' | 'SIGTERM' | 'SIGKILL'): void {
-    this.#child.kill(name);
+  /** The end of what the program wrote to stderr. */
+  get stderrTail(): string {
+    return this.#stderr.text;
+  }
+
+  get hasExited(): boolean {
+    return hasExited(this.#child);
+  }
+
+  /** The answer to `GET /api/status`. */
+  async status(): Promise<ProgramStatus> {
+    const response = await this.#call('GET', '/api/status');
+    const status: ProgramStatus = JSON.parse(await response.text());
+    return status;
+  }
+
+  /**
+   * Asks for the status again and again until `look` finds in it what it looks for, and resolves to that.
+   *
+   * @param what names it in the error when it does not come in time
+   */
+  async waitFor<T>(
+    what: string,
+    look: (status: ProgramStatus) => T | false | null | undefined,
+    timeoutMs = STATUS_TIMEOUT_MS,
+  ): Promise<T> {
+    const deadlineMs = performance.now() + timeoutMs;
+    while (true) {
+      const status = await this.status();
+      const found = look(status);
+      if (found !== undefined && found !== null && found !== false) return found;
+      if (performance.now() > deadlineMs)
+        throw new ProgramError(`${what}: not so within ${timeoutMs} ms`, JSON.stringify(status));
+      await pause(STATUS_PAUSE_MS);
+    }
+  }
+
+  /** The id of the server that leads; waits for one. */
+  leader(): Promise<number> {
+    return this.waitFor('a leader', (status) => status.leader);
+  }
+
+  /** Terminates the server's thread as a crash would. Resolves once it is gone. */
+  async killServer(id: number): Promise<void> {
+    await this.#call('POST', `/api/servers/${id}/kill`);
+  }
+
+  async restartServer(id: number): Promise<void> {
+    await this.#call('POST', `/api/servers/${id}/restart`);
+  }
+
+  /** A request of the admin API. Rejects with {@link ProgramError} on any status that is not a success. */
+  async #call(method: 'GET' | 'POST', path: string): Promise<Response> {
+    const response = await fetch(`http://127.0.0.1:${this.httpPort}${path}`, { method });
+    if (!response.ok)
+      throw new ProgramError(`${method} ${path} answered ${response.status}`, await response.text());
+    return response;
+  }
+
+  /**
+   * Ends the program as an operator would, by SIGTERM, and waits for it. Rejects with {@link ProgramError} when it
+   * does not end cleanly or in time; gone it is in any case. Does nothing after {@link kill}.
+   */
+  async stop(): Promise<void> {
+    if (this.#wasKilled) return;
+    try {
+      await terminate(this.#child, 'SIGTERM', STOP_TIMEOUT_MS);
+    } finally {
+      await this.#removeStorage();
+    }
+    if (this.#child.exitCode !== 0)
+      throw new ProgramError(`the program ended with ${exitOf(this.#child)}`, this.#stderr.complaint);
+  }
+
+  /** Ends the program by SIGKILL, as the machine's failure would, and waits for it. */
+  async kill(): Promise<void> {
+    this.#wasKilled = true;
+    await terminate(this.#child, 'SIGKILL', STOP_TIMEOUT_MS);
+    await this.#removeStorage();
+  }
+}
+
+interface Layout {
+  readonly serverPorts: readonly number[];
+  readonly routerPort: number;
+  readonly httpPort: number;
+  readonly args: readonly string[];
+}
+
+function layOut(port: number, servers: number): Layout {
+  const routerPort = port + ROUTER_PORT_OFFSET;
+  const httpPort = port + HTTP_PORT_OFFSET;
+  return {
+    serverPorts: Array.from({ length: servers }, (_, id) => port + 2 * id),
+    routerPort,
+    httpPort,
+    args: [
+      ...['-n', `${servers}`, '--port', `${port}`],
+      ...['--router-port', `${routerPort}`, '--http-port', `${httpPort}`],
+    ],
+  };
+}
+
+async function prepareStorage(
+  storage: ProgramStorage,
+): Promise<{ readonly args: readonly string[]; readonly remove: () => Promise<void> }> {
+  if (storage === 'memory') return { args: ['--memory'], remove: async () => undefined };
+  if (storage !== 'temporary')
+    return { args: ['--data-dir', storage.dataDir], remove: async () => undefined };
+  const path = await mkdtemp(join(tmpdir(), 'threadraft-program-'));
+  return {
+    args: ['--data-dir', path],
+    remove: () => rm(path, { recursive: true, force: true, maxRetries: 3 }),
+  };
+}
+
+interface RunningChild {
+  readonly pid: number;
+  readonly child: ChildProcess;
+  readonly stdout: Readable;
+  readonly stderr: TailOfStream;
+}
+
+function run(args: readonly string[]): RunningChild {
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  if (child.pid === undefined) throw new ProgramError('the program could not be started', process.execPath);
+  return { pid: child.pid, child, stdout: child.stdout, stderr: new TailOfStream(child.stderr) };
+}
+
+/** Resolves at the line `ready ...`. Otherwise the child is gone, with what it left on stderr in the error. */
+async function untilReady({ child, stdout, stderr }: RunningChild, timeoutMs: number): Promise<void> {
+  const outcome = await new Promise<'ready' | 'ended' | 'late'>((resolve) => {
+    createInterface({ input: stdout }).on('line', (line) => {
+      if (line.startsWith('ready')) resolve('ready');
+    });
+    child.once('close', () => resolve('ended'));
+    setTimeout(resolve, timeoutMs, 'late').unref();
+  });
+  if (outcome === 'ready') return;
+  await terminate(child, 'SIGKILL', STOP_TIMEOUT_MS);
+  const what =
+    outcome === 'late'
+      ? `the program was not ready within ${timeoutMs} ms`
+      : `the program ended with ${exitOf(child)} before it was ready`;
+  throw new ProgramError(what, stderr.complaint);
+}
+
+/** Sends the signal and waits for the end; a child that takes too long is killed. */
+async function terminate(child: ChildProcess, signal: NodeJS.Signals, timeoutMs: number): Promise<void> {
+  if (hasExited(child)) return;
+  const closed = once(child, 'close');
+  const lastResort = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
+  child.kill(signal);
+  await closed;
+  clearTimeout(lastResort);
+}
+
+function hasExited(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
+}
+
+function exitOf(child: ChildProcess): string {
+  return child.exitCode === null ? `signal ${child.signalCode}` : `exit code ${child.exitCode}`;
+}
+
+/** Keeps the end of a stream's text, and keeps the stream flowing. */
+class TailOfStream {
+  #text = '';
+
+  constructor(stream: Readable) {
+    stream.setEncoding('utf8');
+    stream.on('data', (text: string) => {
+      this.#text = (this.#text + text).slice(-STDERR_TAIL_CHARS);
+    });
+  }
+
+  get text(): string {
+    return this.#text;
+  }
+
+  /** The last line that tells of an error, else the last line: Node's own come with a stack and a version. */
+  get complaint(): string {
+    const lines = this.#text.trimEnd().split('\n');
+    return (lines.findLast((line) => /error/i.test(line) && !/^\s/.test(line)) ?? lines.at(-1) ?? '').trim();
   }
 }

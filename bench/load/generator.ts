@@ -1,0 +1,21 @@
+/**
+ * The load generator's process: runs the rounds that its parent sends, one after the other, and reports on them.
+ * It ends with its parent.
+ */
+
+import { runRound } from './round.js';
+import type { GeneratorMessage, Workload } from './workload.js';
+
+process.on('message', (workload: Workload) => {
+  runRound(workload, (done) => report({ type: 'progress', done })).then(
+    (result) => report({ type: 'result', result }),
+    (error: unknown) =>
+      report({ type: 'failed', message: error instanceof Error ? error.message : String(error) }),
+  );
+});
+
+process.once('disconnect', () => process.exit());
+
+function report(message: GeneratorMessage): void {
+  process.send?.(message);
+}

@@ -94,7 +94,9 @@ export class KeyValueStore implements BatchVisitor {
 
   /** @internal Part of {@link apply}. */
   delete(key: string): void {
-    this.#report?.(this.#remove(key) ? { type: 'deleted' } : { type: 'not-found' });
+    // Not in one expression: an optional call evaluates no argument when nobody listens.
+    const existed = this.#remove(key);
+    this.#report?.({ type: existed ? 'deleted' : 'not-found' });
   }
 
   #store(key: string, value: string, version: number, exptimeS: number): void {

@@ -24,6 +24,8 @@ export function broadcastHeartbeat(core: Core, role: Leader): void {
     if (replicateTo(core, role, peer, progress) === 0)
       sendAppend(core, role, peer, progress, { maxBytes: 0 });
   }
+  // Alone, a leader is the majority that answers.
+  confirmReads(core, role);
 }
 
 /** Sends every follower the entries it lacks, as far as its limits allow. */

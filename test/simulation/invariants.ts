@@ -1,0 +1,216 @@
+/**
+ * What Raft guarantees (figure 3 of the paper) and what its proof relies on, checked from outside while servers run.
+ *
+ * Every check looks only at what changed since the last one, so it can be made after each step.
+ */
+
+import type {
+  Entry,
+  LogIndex,
+  LogPosition,
+  Message,
+  RoleName,
+  ServerId,
+  Term,
+} from '../../src/raft/types.js';
+
+/** A property was broken. */
+export class PropertyViolation extends Error {
+  readonly property: string;
+
+  constructor(property: string, what: string) {
+    super(`${property}: ${what}`);
+    this.name = 'PropertyViolation';
+    this.property = property;
+  }
+}
+
+/** What is looked at of a server that runs. */
+export interface ServerView {
+  readonly id: ServerId;
+  readonly role: RoleName;
+  readonly currentTerm: Term;
+  readonly commitIndex: LogIndex;
+  readonly lastLog: LogPosition;
+  readonly logStart: LogPosition;
+  entries(from: LogIndex, to: LogIndex): readonly Entry[];
+}
+
+/** What is looked at of a server's disk, whether the server runs or not. */
+export interface DiskView {
+  readonly hardState: { readonly currentTerm: Term; readonly votedFor: ServerId | undefined };
+  readonly lastIndex: LogIndex;
+  holds(position: LogPosition): boolean;
+}
+
+/** What was last seen of a server. */
+interface Seen {
+  term: Term;
+  role: RoleName;
+  commitIndex: LogIndex;
+  last: LogPosition;
+  /** Its log's terms by index; those of compacted entries stay as they were. */
+  readonly terms: Term[];
+}
+
+export class Invariants {
+  readonly #disks: readonly DiskView[];
+  readonly #seen = new Map<ServerId, Seen>();
+  readonly #leaderOf = new Map<Term, ServerId>();
+  /** What precedes an entry and what it holds: the same wherever an entry of that index and term exists. */
+  readonly #entries = new Map<string, string>();
+  /** Committed entries' terms by index, as first seen. */
+  readonly #committed: Term[] = [];
+  /** Applied payloads by index, as first seen. */
+  readonly #applied = new Map<LogIndex, string>();
+
+  /** @param disks the servers' disks, by server id */
+  constructor(disks: readonly DiskView[]) {
+    this.#disks = disks;
+  }
+
+  /** A server has crashed. Its term on disk is the one it must not fall behind; its log and commit index start anew. */
+  crashed(id: ServerId): void {
+    this.#seen.delete(id);
+  }
+
+  /** A server has done something: checks all that may have changed with it. Throws {@link PropertyViolation}. */
+  stepped(server: ServerView): void {
+    const seen = this.#seen.get(server.id);
+    if (seen !== undefined) this.#checkMonotonic(server, seen);
+    if (server.role === 'leader') this.#checkLeader(server, seen);
+    const terms = this.#checkLog(server, seen?.terms ?? []);
+    this.#checkCommitted(server, terms, seen?.commitIndex ?? 0);
+    this.#seen.set(server.id, {
+      term: server.currentTerm,
+      role: server.role,
+      commitIndex: server.commitIndex,
+      last: server.lastLog,
+      terms,
+    });
+  }
+
+  /** A server has applied an entry. State machine safety: nobody applies another one at that index. */
+  applied(id: ServerId, entry: Entry): void {
+    const content = `${entry.term}:${Buffer.from(entry.payload).toString('latin1')}`;
+    const first = this.#applied.get(entry.index);
+    if (first === undefined) this.#applied.set(entry.index, content);
+    else if (first !== content)
+      throw new PropertyViolation('state machine safety', `server ${id} at ${entry.index}`);
+  }
+
+  /** A message leaves: what it promises must be on its sender's disk. */
+  sent(message: Message): void {
+    const disk = this.#disks[message.from];
+    const isKept = disk === undefined || isDurable(message, disk);
+    if (!isKept)
+      throw new PropertyViolation('persisted before sent', `${message.type} of server ${message.from}`);
+  }
+
+  #checkMonotonic(server: ServerView, seen: Seen): void {
+    if (server.currentTerm < seen.term) throw new PropertyViolation('monotonic term', `server ${server.id}`);
+    if (server.commitIndex < seen.commitIndex)
+      throw new PropertyViolation('monotonic commit', `server ${server.id}`);
+  }
+
+  #checkLeader(server: ServerView, seen: Seen | undefined): void {
+    const { id, currentTerm, lastLog } = server;
+    const other = this.#leaderOf.get(currentTerm);
+    if (other !== undefined && other !== id)
+      throw new PropertyViolation(
+        'election safety',
+        `servers ${other} and ${id} lead in term ${currentTerm}`,
+      );
+    this.#leaderOf.set(currentTerm, id);
+    const wasLeader = seen?.role === 'leader' && seen.term === currentTerm;
+    if (!wasLeader) this.#checkCompleteness(server);
+    else if (lastLog.index < seen.last.index || termAt(server, seen.last.index) !== seen.last.term)
+      throw new PropertyViolation('leader append-only', `server ${id} in term ${currentTerm}`);
+  }
+
+  /** A new leader has every entry that was committed before it. By log matching, the last one stands for all. */
+  #checkCompleteness(server: ServerView): void {
+    const index = this.#committed.length - 1;
+    const term = this.#committed[index];
+    if (term === undefined || index <= server.logStart.index) return;
+    if (termAt(server, index) !== term)
+      throw new PropertyViolation(
+        'leader completeness',
+        `server ${server.id} lacks entry ${index} of term ${term}`,
+      );
+  }
+
+  /** Log matching, entry by entry: what is new must be preceded by the same, and hold the same, as anywhere else. */
+  #checkLog(server: ServerView, before: readonly Term[]): Term[] {
+    const { logStart, lastLog } = server;
+    const terms = before.slice(0, lastLog.index + 1);
+    terms[logStart.index] = logStart.term;
+    let from = lastLog.index;
+    while (from > logStart.index && terms[from] !== termAt(server, from)) from -= 1;
+    let previous = from === logStart.index ? logStart.term : terms[from];
+    for (const entry of lastLog.index > from ? server.entries(from + 1, lastLog.index) : []) {
+      const name = `${entry.index}:${entry.term}`;
+      const content = `${previous}:${Buffer.from(entry.payload).toString('latin1')}`;
+      const first = this.#entries.get(name);
+      if (first === undefined) this.#entries.set(name, content);
+      else if (first !== content)
+        throw new PropertyViolation('log matching', `server ${server.id} at ${name}`);
+      terms[entry.index] = entry.term;
+      previous = entry.term;
+    }
+    return terms;
+  }
+
+  /** What is committed is the same everywhere, and on the disks of a majority when it is committed first. */
+  #checkCommitted({ id, commitIndex, logStart }: ServerView, terms: readonly Term[], from: LogIndex): void {
+    // What a snapshot covers was checked where it was committed; of an installed one, the log knows no terms.
+    for (let index = Math.max(from, logStart.index) + 1; index <= commitIndex; index += 1) {
+      const term = terms[index];
+      if (term === undefined) continue;
+      const first = this.#committed[index];
+      if (first !== undefined && first !== term)
+        throw new PropertyViolation(
+          'committed once',
+          `server ${id} commits ${index} of term ${term}, not ${first}`,
+        );
+      if (first === undefined) this.#checkDurable(id, { index, term });
+      this.#committed[index] = term;
+    }
+  }
+
+  #checkDurable(id: ServerId, position: LogPosition): void {
+    const holders = this.#disks.filter((disk) => disk.holds(position)).length;
+    if (holders * 2 > this.#disks.length) return;
+    const what = `server ${id} commits ${position.index}, which ${holders} of ${this.#disks.length} disks have`;
+    throw new PropertyViolation('durable on a majority', what);
+  }
+}
+
+function termAt(server: ServerView, index: LogIndex): Term | undefined {
+  if (index === server.logStart.index) return server.logStart.term;
+  return server.entries(index, index)[0]?.term;
+}
+
+function isDurable(message: Message, disk: DiskView): boolean {
+  const { currentTerm, votedFor } = disk.hardState;
+  switch (message.type) {
+    case 'RequestVote':
+      return currentTerm > message.term || (currentTerm === message.term && votedFor === message.from);
+    case 'RequestVoteResponse':
+      if (!message.voteGranted) return currentTerm >= message.term;
+      return currentTerm > message.term || (currentTerm === message.term && votedFor === message.to);
+    case 'AppendEntriesResponse':
+      if (currentTerm < message.term) return false;
+      return (
+        message.result.outcome !== 'accepted' ||
+        currentTerm > message.term ||
+        message.result.matchIndex <= disk.lastIndex
+      );
+    case 'AppendEntries':
+    case 'InstallSnapshot':
+    case 'TimeoutNow':
+      return currentTerm >= message.term;
+    default:
+      return true;
+  }
+}

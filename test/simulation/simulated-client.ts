@@ -1,0 +1,141 @@
+/**
+ * A client in the simulation: asks one server after the other, one operation at a time, and records what it was told.
+ */
+
+import type { ServerId } from '../../src/raft/types.js';
+import type { Action, Operation, Outcome } from '../linearizability/history.js';
+import type { Random } from './random.js';
+import type { ClientAnswer, ClientRequest, SimulatedServer } from './simulated-server.js';
+import type { Timeline } from './timeline.js';
+
+const PATIENCE_MS = 400;
+const PAUSE_MS = 20;
+
+export class SimulatedClient {
+  readonly #id: number;
+  readonly #servers: readonly SimulatedServer[];
+  readonly #timeline: Timeline;
+  readonly #random: Random;
+  readonly #keys: readonly string[];
+  readonly #history: Operation[];
+  #target: ServerId = 0;
+  #nextValue = 1;
+  /** The version that it last saw of a key, as the basis of a cas. */
+  readonly #versions = new Map<string, number>();
+  isActive = true;
+  /** Operations that were acknowledged. */
+  acknowledged = 0;
+
+  constructor(
+    id: number,
+    servers: readonly SimulatedServer[],
+    { timeline, random }: { readonly timeline: Timeline; readonly random: Random },
+    { keys, history }: { readonly keys: readonly string[]; readonly history: Operation[] },
+  ) {
+    this.#id = id;
+    this.#servers = servers;
+    this.#timeline = timeline;
+    this.#random = random;
+    this.#keys = keys;
+    this.#history = history;
+  }
+
+  /** Begins its next operation after a pause. */
+  start(): void {
+    this.#timeline.after(this.#random.between(0, PAUSE_MS), () => {
+      if (this.isActive) this.#begin(this.#random.of(this.#keys), this.#newAction());
+    });
+  }
+
+  #newAction(): Action {
+    const dice = this.#random.next();
+    if (dice < 0.4) return { op: 'get' };
+    const value = `${this.#id}.${this.#nextValue}`;
+    this.#nextValue += 1;
+    if (dice < 0.75) return { op: 'set', value };
+    if (dice < 0.92) return { op: 'cas', value, expected: 0 };
+    return { op: 'delete' };
+  }
+
+  #begin(key: string, action: Action): void {
+    const expected = this.#versions.get(key) ?? 1;
+    this.#ask(key, action.op === 'cas' ? { ...action, expected } : action, this.#timeline.nowMs);
+  }
+
+  /** Asks the server that is thought to lead. A server that did not propose sends it elsewhere, at no risk. */
+  #ask(key: string, action: Action, call: number): void {
+    const server = this.#servers[this.#target];
+    let isOver = false;
+    const finish = (answer: ClientAnswer) => {
+      if (isOver) return;
+      isOver = true;
+      if (answer.type === 'elsewhere') this.#askElsewhere(key, action, call, answer.leader);
+      else
+        this.#record({
+          client: this.#id,
+          key,
+          action,
+          outcome: outcomeOf(answer),
+          call,
+          return: this.#timeline.nowMs,
+        });
+    };
+    this.#timeline.after(PATIENCE_MS, () => finish({ type: 'unknown' }));
+    const request = requestOf(key, action);
+    this.#timeline.after(this.#delayMs(), () => {
+      if (server === undefined || !server.isUp) finish({ type: 'elsewhere', leader: undefined });
+      else server.ask(request, (answer) => this.#timeline.after(this.#delayMs(), () => finish(answer)));
+    });
+  }
+
+  #askElsewhere(key: string, action: Action, call: number, leader: ServerId | undefined): void {
+    this.#target = leader ?? this.#random.below(this.#servers.length);
+    this.#timeline.after(this.#random.between(0, PAUSE_MS), () => {
+      if (this.isActive) this.#ask(key, action, call);
+    });
+  }
+
+  #record(operation: Operation): void {
+    const { outcome, key } = operation;
+    this.#history.push(operation);
+    if (outcome.type === 'stored') this.#versions.set(key, outcome.version);
+    if (outcome.type === 'unknown') this.#target = this.#random.below(this.#servers.length);
+    else this.acknowledged += 1;
+    this.start();
+  }
+
+  #delayMs(): number {
+    return this.#random.between(0.05, 2);
+  }
+}
+
+function requestOf(key: string, action: Action): ClientRequest {
+  switch (action.op) {
+    case 'get':
+      return { type: 'read', key };
+    case 'set':
+      return { type: 'write', command: { type: 'set', key, value: Buffer.from(action.value), exptimeS: 0 } };
+    case 'cas': {
+      const { expected: version } = action;
+      return {
+        type: 'write',
+        command: { type: 'cas', key, value: Buffer.from(action.value), exptimeS: 0, version },
+      };
+    }
+    case 'delete':
+      return { type: 'write', command: { type: 'delete', key } };
+  }
+}
+
+function outcomeOf(answer: Exclude<ClientAnswer, { type: 'elsewhere' }>): Outcome {
+  switch (answer.type) {
+    case 'written':
+      return answer.result;
+    case 'read':
+      return answer.record === undefined
+        ? { type: 'not-found' }
+        : { type: 'found', value: answer.record.value };
+    case 'unknown':
+      return { type: 'unknown' };
+  }
+}

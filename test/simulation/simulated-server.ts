@@ -1,0 +1,352 @@
+/**
+ * One server in the simulation: the real consensus core and the real state machine, driven as a server's thread drives
+ * them, with a simulated disk, clock and network.
+ */
+
+import { BatchEncoder } from '../../src/kv/batch.js';
+import type { Command, CommandResult } from '../../src/kv/command.js';
+import { type KeyRecord, KeyValueStore } from '../../src/kv/key-value-store.js';
+import { Raft } from '../../src/raft/raft.js';
+import type {
+  Entry,
+  LogIndex,
+  Message,
+  Output,
+  PersistRequest,
+  RaftOptions,
+  ServerId,
+  Term,
+} from '../../src/raft/types.js';
+import type { Invariants } from './invariants.js';
+import type { Random } from './random.js';
+import { SimulatedDisk } from './simulated-disk.js';
+import type { Timeline } from './timeline.js';
+
+/** What a client asks a server for. */
+export type ClientRequest =
+  | { readonly type: 'write'; readonly command: Command }
+  | { readonly type: 'read'; readonly key: string };
+
+export type ClientAnswer =
+  | { readonly type: 'written'; readonly result: CommandResult }
+  | { readonly type: 'read'; readonly record: KeyRecord | undefined }
+  /** Another server is to be asked; nothing was proposed. */
+  | { readonly type: 'elsewhere'; readonly leader: ServerId | undefined }
+  /** Leadership was lost: the outcome is unknown. */
+  | { readonly type: 'unknown' };
+
+export interface Surroundings {
+  readonly timeline: Timeline;
+  readonly random: Random;
+  readonly invariants: Invariants;
+  readonly send: (message: Message) => void;
+  readonly trace: (server: ServerId, what: () => string) => void;
+  /** Disk writes take a time drawn from [min, max) ms. */
+  readonly diskMs: readonly [min: number, max: number];
+  /** How many entries to apply between two snapshots; infinite for none. */
+  readonly snapshotEvery: number;
+}
+
+interface PendingWrite {
+  readonly term: Term;
+  readonly answer: (answer: ClientAnswer) => void;
+}
+
+interface PendingRead {
+  readonly key: string;
+  readonly answer: (answer: ClientAnswer) => void;
+}
+
+/** What a server has in memory while it runs. */
+interface Memory {
+  readonly raft: Raft;
+  store: KeyValueStore;
+  /** Payloads of all entries applied: the state, as a snapshot holds it. */
+  history: Uint8Array[];
+  appliedIndex: LogIndex;
+  appliedTerm: Term;
+  readonly writes: Map<LogIndex, PendingWrite>;
+  readonly reads: Map<number, PendingRead>;
+  /** Confirmed, and waiting for the state machine to catch up. */
+  ready: { readonly read: PendingRead; readonly index: LogIndex }[];
+  nextReadId: number;
+  waiting: PersistRequest[];
+  writing: readonly PersistRequest[] | undefined;
+  /** Until when its event loop stands still. */
+  stalledUntilMs: number;
+}
+
+export class SimulatedServer {
+  readonly id: ServerId;
+  readonly disk = new SimulatedDisk();
+  /** Counts its lives: what was meant for an earlier one must not reach a later one. */
+  life = 0;
+  readonly #options: RaftOptions;
+  readonly #surroundings: Surroundings;
+  /** How fast its clock runs. */
+  readonly #clockRate: number;
+  #memory: Memory | undefined;
+
+  constructor(options: RaftOptions, clockRate: number, surroundings: Surroundings) {
+    this.id = options.id;
+    this.#options = options;
+    this.#clockRate = clockRate;
+    this.#surroundings = surroundings;
+  }
+
+  get isUp(): boolean {
+    return this.#memory !== undefined;
+  }
+
+  get raft(): Raft | undefined {
+    return this.#memory?.raft;
+  }
+
+  get appliedIndex(): LogIndex {
+    return this.#memory?.appliedIndex ?? 0;
+  }
+
+  /** All its keys, in an order of their own: two servers that applied the same have the same. */
+  get state(): string {
+    return [...(this.#memory?.store.entries() ?? [])]
+      .map(([key, { value, version }]) => `${key}=${value}@${version}`)
+      .sort()
+      .join(' ');
+  }
+
+  /** Starts from what is on the disk. */
+  start(): void {
+    const { random } = this.#surroundings;
+    this.life += 1;
+    this.disk.forgetIncoming();
+    const readSnapshot = this.disk.readSnapshot.bind(this.disk);
+    const raft = new Raft(
+      this.#options,
+      { random: random.next, readSnapshot },
+      this.disk.recover(),
+      this.#clockMs,
+    );
+    this.#memory = {
+      raft,
+      store: new KeyValueStore(),
+      history: [],
+      appliedIndex: 0,
+      appliedTerm: 0,
+      writes: new Map(),
+      reads: new Map(),
+      ready: [],
+      nextReadId: 1,
+      waiting: [],
+      writing: undefined,
+      stalledUntilMs: 0,
+    };
+    this.#restoreSnapshot(this.#memory);
+    this.#surroundings.trace(this.id, () => `starts with ${raft.lastLog.index} entries`);
+    this.#setTimer();
+  }
+
+  /** Forgets everything that is not on the disk. A write under way happens or does not. */
+  crash(): void {
+    const memory = this.#memory;
+    if (memory === undefined) return;
+    if (memory.writing !== undefined && this.#surroundings.random.chance(0.5))
+      this.disk.write(memory.writing);
+    this.#memory = undefined;
+    this.#surroundings.invariants.crashed(this.id);
+    this.#surroundings.trace(this.id, () => 'crashes');
+    for (const { answer } of [...memory.writes.values(), ...memory.reads.values()])
+      answer({ type: 'unknown' });
+    for (const { read } of memory.ready) read.answer({ type: 'unknown' });
+  }
+
+  /** Its event loop stands still for a while: what arrives waits. */
+  stall(durationMs: number): void {
+    if (this.#memory === undefined) return;
+    this.#memory.stalledUntilMs = this.#surroundings.timeline.nowMs + durationMs;
+    this.#surroundings.trace(this.id, () => `stalls for ${durationMs.toFixed(0)} ms`);
+  }
+
+  /** Has this life of the server do something, as soon as its event loop runs. */
+  turn(act: (raft: Raft, nowMs: number) => void): void {
+    const { life } = this;
+    const { timeline } = this.#surroundings;
+    const memory = this.#memory;
+    if (memory === undefined) return;
+    if (timeline.nowMs < memory.stalledUntilMs) {
+      timeline.at(memory.stalledUntilMs, () => {
+        if (this.life === life) this.turn(act);
+      });
+      return;
+    }
+    act(memory.raft, this.#clockMs);
+    this.#doOutput(memory);
+  }
+
+  /** A client asks. */
+  ask(request: ClientRequest, answer: (answer: ClientAnswer) => void): void {
+    this.turn((raft, nowMs) => {
+      const memory = this.#memory;
+      if (memory === undefined) return;
+      if (raft.role !== 'leader') {
+        answer({ type: 'elsewhere', leader: raft.leader });
+        return;
+      }
+      if (request.type === 'read') {
+        const readId = memory.nextReadId;
+        memory.nextReadId += 1;
+        memory.reads.set(readId, { key: request.key, answer });
+        raft.read(readId, nowMs);
+        return;
+      }
+      const encoder = new BatchEncoder();
+      encoder.add(request.command);
+      const position = raft.propose(encoder.finish(1));
+      if (position === undefined) answer({ type: 'elsewhere', leader: undefined });
+      else memory.writes.set(position.index, { term: position.term, answer });
+    });
+  }
+
+  get #clockMs(): number {
+    return this.#surroundings.timeline.nowMs * this.#clockRate;
+  }
+
+  #setTimer(): void {
+    const { timeline } = this.#surroundings;
+    const { life } = this;
+    const dueMs = (this.raft?.deadlineMs ?? 0) / this.#clockRate;
+    timeline.at(Math.max(dueMs, timeline.nowMs + MIN_TIMER_MS), () => {
+      if (this.life !== life || this.#memory === undefined) return;
+      this.turn((raft, nowMs) => {
+        raft.tick(nowMs);
+        this.#setTimer();
+      });
+    });
+  }
+
+  /** Does what the core asks for, as a server's turn does. */
+  #doOutput(memory: Memory): void {
+    const { raft } = memory;
+    const output = raft.takeOutput();
+    this.#surroundings.invariants.stepped(this.#view(raft));
+    memory.waiting.push(...output.persist);
+    this.#writeNext(memory);
+    for (const message of output.messages) {
+      this.#surroundings.invariants.sent(message);
+      this.#surroundings.send(message);
+    }
+    if (output.installedSnapshot !== undefined) this.#restoreSnapshot(memory);
+    this.#apply(memory, output);
+    this.#answerReads(memory, output);
+    if (raft.role !== 'leader') this.#giveUp(memory);
+    this.#maybeSnapshot(memory);
+  }
+
+  #view(
+    raft: Raft,
+  ): { id: ServerId } & Pick<
+    Raft,
+    'role' | 'currentTerm' | 'commitIndex' | 'lastLog' | 'logStart' | 'entries'
+  > {
+    const { role, currentTerm, commitIndex, lastLog, logStart } = raft;
+    const entries = raft.entries.bind(raft);
+    return { id: this.id, role, currentTerm, commitIndex, lastLog, logStart, entries };
+  }
+
+  #writeNext(memory: Memory): void {
+    const { timeline, random, diskMs } = this.#surroundings;
+    const last = memory.waiting.at(-1);
+    if (memory.writing !== undefined || last === undefined) return;
+    const requests = memory.waiting;
+    memory.waiting = [];
+    memory.writing = requests;
+    const { life } = this;
+    timeline.after(random.between(...diskMs), () => {
+      if (this.life !== life || this.#memory !== memory) return;
+      this.disk.write(requests);
+      memory.writing = undefined;
+      this.turn((raft, nowMs) => {
+        raft.persisted(last.sequence, nowMs);
+        this.#writeNext(memory);
+      });
+    });
+  }
+
+  #apply(memory: Memory, { committed }: Output): void {
+    for (const entry of committed) {
+      this.#surroundings.invariants.applied(this.id, entry);
+      const write = memory.writes.get(entry.index);
+      memory.writes.delete(entry.index);
+      applyEntry(memory, entry, (result) => {
+        write?.answer(write.term === entry.term ? { type: 'written', result } : { type: 'unknown' });
+      });
+    }
+  }
+
+  #answerReads(memory: Memory, { confirmedReads, failedReads }: Output): void {
+    for (const { readId, index } of confirmedReads) {
+      const read = memory.reads.get(readId);
+      memory.reads.delete(readId);
+      if (read !== undefined) memory.ready.push({ read, index });
+    }
+    for (const readId of failedReads) {
+      memory.reads.get(readId)?.answer({ type: 'unknown' });
+      memory.reads.delete(readId);
+    }
+    const later: typeof memory.ready = [];
+    for (const one of memory.ready) {
+      if (one.index > memory.appliedIndex) later.push(one);
+      else one.read.answer({ type: 'read', record: memory.store.get(one.read.key) });
+    }
+    memory.ready = later;
+  }
+
+  /** What was proposed may still be committed by the next leader. */
+  #giveUp(memory: Memory): void {
+    for (const { answer } of memory.writes.values()) answer({ type: 'unknown' });
+    memory.writes.clear();
+  }
+
+  #maybeSnapshot(memory: Memory): void {
+    const { random, snapshotEvery } = this.#surroundings;
+    const since = memory.appliedIndex - (this.disk.snapshot?.meta.index ?? 0);
+    const isOnDisk =
+      this.disk.lastIndex >= memory.appliedIndex &&
+      memory.writing === undefined &&
+      memory.waiting.length === 0;
+    if (since < snapshotEvery || !isOnDisk) return;
+    const position = { index: memory.appliedIndex, term: memory.appliedTerm };
+    const logStart = Math.max(0, position.index - random.below(snapshotEvery));
+    const meta = this.disk.saveSnapshot(position, encodeHistory(memory.history), logStart);
+    memory.raft.compacted(meta, logStart);
+    this.#surroundings.trace(this.id, () => `takes a snapshot at ${meta.index}, log from ${logStart}`);
+  }
+
+  #restoreSnapshot(memory: Memory): void {
+    const { snapshot } = this.disk;
+    if (snapshot === undefined) return;
+    memory.store = new KeyValueStore();
+    memory.history = decodeHistory(snapshot.data);
+    for (const payload of memory.history) memory.store.apply(payload);
+    memory.appliedIndex = snapshot.meta.index;
+    memory.appliedTerm = snapshot.meta.term;
+    this.#surroundings.trace(this.id, () => `restores the snapshot at ${snapshot.meta.index}`);
+  }
+}
+
+const MIN_TIMER_MS = 0.5;
+
+function applyEntry(memory: Memory, entry: Entry, onResult: (result: CommandResult) => void): void {
+  memory.store.apply(entry.payload, onResult);
+  memory.history.push(entry.payload);
+  memory.appliedIndex = entry.index;
+  memory.appliedTerm = entry.term;
+}
+
+function encodeHistory(history: readonly Uint8Array[]): Uint8Array {
+  return Buffer.from(JSON.stringify(history.map((payload) => Buffer.from(payload).toString('base64'))));
+}
+
+function decodeHistory(data: Uint8Array): Uint8Array[] {
+  const payloads: string[] = JSON.parse(Buffer.from(data).toString());
+  return payloads.map((payload) => Buffer.from(payload, 'base64'));
+}

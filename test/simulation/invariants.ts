@@ -59,8 +59,8 @@ export class Invariants {
   readonly #leaderOf = new Map<Term, ServerId>();
   /** What precedes an entry and what it holds: the same wherever an entry of that index and term exists. */
   readonly #entries = new Map<string, string>();
-  /** Committed entries' terms by index, as first seen. */
-  readonly #committed: Term[] = [];
+  /** Committed entries' terms by index, and the terms in which they were first seen committed. */
+  readonly #committed: { readonly term: Term; readonly committedIn: Term }[] = [];
   /** Applied payloads by index, as first seen. */
   readonly #applied = new Map<LogIndex, string>();
 
@@ -128,16 +128,18 @@ export class Invariants {
       throw new PropertyViolation('leader append-only', `server ${id} in term ${currentTerm}`);
   }
 
-  /** A new leader has every entry that was committed before it. By log matching, the last one stands for all. */
+  /**
+   * A new leader has every entry that was committed in an earlier term. By log matching, the last one stands for all. (A
+   * leader that is elected late, when a later term has begun, need not have what was committed in that.)
+   */
   #checkCompleteness(server: ServerView): void {
-    const index = this.#committed.length - 1;
-    const term = this.#committed[index];
-    if (term === undefined || index <= server.logStart.index) return;
-    if (termAt(server, index) !== term)
-      throw new PropertyViolation(
-        'leader completeness',
-        `server ${server.id} lacks entry ${index} of term ${term}`,
-      );
+    let index = this.#committed.length - 1;
+    while (index > 0 && (this.#committed[index]?.committedIn ?? 0) >= server.currentTerm) index -= 1;
+    const committed = this.#committed[index];
+    if (committed === undefined || index <= server.logStart.index || termAt(server, index) === committed.term)
+      return;
+    const what = `server ${server.id} leads in term ${server.currentTerm} without entry ${index} of term ${committed.term}`;
+    throw new PropertyViolation('leader completeness', what);
   }
 
   /** Log matching, entry by entry: what is new must be preceded by the same, and hold the same, as anywhere else. */
@@ -162,19 +164,23 @@ export class Invariants {
   }
 
   /** What is committed is the same everywhere, and on the disks of a majority when it is committed first. */
-  #checkCommitted({ id, commitIndex, logStart }: ServerView, terms: readonly Term[], from: LogIndex): void {
+  #checkCommitted(
+    { id, commitIndex, currentTerm, logStart }: ServerView,
+    terms: readonly Term[],
+    from: LogIndex,
+  ): void {
     // What a snapshot covers was checked where it was committed; of an installed one, the log knows no terms.
     for (let index = Math.max(from, logStart.index) + 1; index <= commitIndex; index += 1) {
       const term = terms[index];
       if (term === undefined) continue;
       const first = this.#committed[index];
-      if (first !== undefined && first !== term)
-        throw new PropertyViolation(
-          'committed once',
-          `server ${id} commits ${index} of term ${term}, not ${first}`,
-        );
-      if (first === undefined) this.#checkDurable(id, { index, term });
-      this.#committed[index] = term;
+      if (first === undefined) {
+        this.#checkDurable(id, { index, term });
+        this.#committed[index] = { term, committedIn: currentTerm };
+      } else if (first.term !== term) {
+        const what = `server ${id} commits ${index} of term ${term}, not ${first.term}`;
+        throw new PropertyViolation('committed once', what);
+      }
     }
   }
 

@@ -1,0 +1,106 @@
+/**
+ * `npm run simulate`: many simulated runs, each from its own seed, or one of them as a transcript.
+ */
+
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { SingleBar } from 'cli-progress';
+import { Command, InvalidArgumentError } from 'commander';
+import { Piscina } from 'piscina';
+import type { SeedRange, SeedRangeResult } from './seeds.js';
+import { type SimulationResult, simulate } from './simulation.js';
+
+interface Arguments {
+  readonly seeds: number;
+  readonly from: number;
+  readonly servers: number | undefined;
+  readonly steps: number;
+  readonly replay: number | undefined;
+  readonly trace: boolean;
+}
+
+const SEEDS_PER_TASK = 20;
+const TRACE_LINES = 60;
+
+const program = new Command('simulate')
+  .description(
+    'Simulates clusters with faults, deterministically, and checks what Raft promises after each step',
+  )
+  .option('--seeds <count>', 'how many runs', whole, 1_000)
+  .option('--from <seed>', 'the first seed', whole, 1)
+  .option('--servers <n>', 'servers of each cluster, 1 to 7 (default: drawn from the seed)', whole)
+  .option('--steps <n>', 'events before the faults stop', whole, 4_000)
+  .option('--replay <seed>', 'run this seed alone', whole)
+  .option('--trace', 'show the replayed run as a transcript', false)
+  .parse();
+
+process.exitCode = await run(program.opts<Arguments>());
+
+async function run(args: Arguments): Promise<number> {
+  if (args.replay !== undefined) return replay(args, args.replay);
+  const { runs, violations } = await runAll(args);
+  const [first] = violations;
+  if (first !== undefined) explain(args, first);
+  process.stdout.write(`simulate: ${runs} runs, ${violations.length} violations\n`);
+  return violations.length === 0 ? 0 : 1;
+}
+
+function replay({ servers, steps, trace }: Arguments, seed: number): number {
+  const show = trace ? (line: string) => process.stdout.write(`${line}\n`) : undefined;
+  const result = simulate({ seed, servers, steps, trace: show });
+  const { violation } = result;
+  process.stdout.write(
+    `seed ${seed}, ${result.servers} servers, ${result.operations} operations: ${violation?.message ?? 'ok'}\n`,
+  );
+  process.stdout.write(`simulate: 1 runs, ${violation === undefined ? 0 : 1} violations\n`);
+  return violation === undefined ? 0 : 1;
+}
+
+async function runAll({
+  seeds,
+  from,
+  servers,
+  steps,
+}: Arguments): Promise<{ runs: number; violations: SimulationResult[] }> {
+  const filename = fileURLToPath(new URL('./seeds.js', import.meta.url));
+  const pool = new Piscina({ filename, maxThreads: availableParallelism() });
+  const bar = new SingleBar({ format: '{bar} {value}/{total} runs, {speed}/s', stream: process.stderr });
+  if (process.stderr.isTTY) bar.start(seeds, 0, { speed: 0 });
+  const startMs = performance.now();
+  const violations: SimulationResult[] = [];
+  let runs = 0;
+  const tasks: Promise<void>[] = [];
+  for (let offset = 0; offset < seeds; offset += SEEDS_PER_TASK) {
+    const count = Math.min(SEEDS_PER_TASK, seeds - offset);
+    const range: SeedRange = { from: from + offset, count, servers, steps };
+    tasks.push(
+      pool.run(range).then((result: SeedRangeResult) => {
+        runs += result.runs;
+        if (result.violation !== undefined) violations.push(result.violation);
+        bar.update(runs, { speed: Math.round((runs * 1000) / (performance.now() - startMs)) });
+      }),
+    );
+  }
+  await Promise.all(tasks);
+  bar.stop();
+  await pool.destroy();
+  const seconds = (performance.now() - startMs) / 1000;
+  process.stdout.write(
+    `seeds ${from} to ${from + seeds - 1}, ${(runs / seconds).toFixed(0)} runs a second\n`,
+  );
+  return { runs, violations: violations.sort((a, b) => a.seed - b.seed) };
+}
+
+/** What broke, how to see it again, and the last lines of the transcript. */
+function explain({ servers, steps }: Arguments, { seed, violation }: SimulationResult): void {
+  const lines: string[] = [];
+  simulate({ seed, servers, steps, trace: (line) => lines.push(line) });
+  process.stdout.write(`${lines.slice(-TRACE_LINES).join('\n')}\n\nseed ${seed}: ${violation?.message}\n`);
+  const more = servers === undefined ? '' : ` --servers ${servers}`;
+  process.stdout.write(`again: npm run simulate -- --replay ${seed} --steps ${steps}${more} --trace\n`);
+}
+
+function whole(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
+  return Number(text);
+}

@@ -1,0 +1,74 @@
+/**
+ * `npm run simulate:mutants`: would the simulator notice? Each mutant is the consensus core with one deliberate bug, made
+ * in a copy of the built program; the simulator runs against it until a property breaks.
+ */
+
+import { cp, readFile, rm, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Piscina } from 'piscina';
+import { MUTANTS, type Mutant } from './mutant-list.js';
+import type { SeedRangeResult } from './seeds.js';
+
+const BUILT = fileURLToPath(new URL('../..', import.meta.url));
+const COPY = join(BUILT, 'mutant');
+const MAX_SEEDS = 2_000;
+const SEEDS_PER_TASK = 5;
+const STEPS = 4_000;
+
+let caught = 0;
+for (const mutant of MUTANTS) {
+  const found = await run(mutant);
+  if (found !== undefined) caught += 1;
+  const what =
+    found === undefined ? `NOT CAUGHT in ${MAX_SEEDS} seeds` : `${found.seeds} seeds, ${found.property}`;
+  process.stdout.write(`${mutant.name.padEnd(62)} ${what}\n`);
+}
+await rm(COPY, { recursive: true, force: true });
+process.stdout.write(`mutants: ${caught} of ${MUTANTS.length} caught\n`);
+process.exitCode = caught === MUTANTS.length ? 0 : 1;
+
+/** How many seeds it took, and what broke; undefined if nothing did. */
+async function run(
+  mutant: Mutant,
+): Promise<{ readonly seeds: number; readonly property: string } | undefined> {
+  await makeCopy(mutant);
+  const pool = new Piscina({
+    filename: join(COPY, 'test/simulation/seeds.js'),
+    maxThreads: availableParallelism(),
+  });
+  try {
+    for (let from = 1; from <= MAX_SEEDS; from += SEEDS_PER_TASK * pool.maxThreads) {
+      const starts = Array.from({ length: pool.maxThreads }, (_, i) => from + i * SEEDS_PER_TASK);
+      const results: SeedRangeResult[] = await Promise.all(
+        starts.map((start) =>
+          pool.run({ from: start, count: SEEDS_PER_TASK, servers: undefined, steps: STEPS }),
+        ),
+      );
+      for (const { violation } of results) {
+        if (violation?.violation !== undefined)
+          return { seeds: violation.seed, property: violation.violation.property };
+      }
+    }
+    return undefined;
+  } finally {
+    await pool.destroy();
+  }
+}
+
+/** The built program with the mutant's bug. Throws RangeError when the text to replace is not there exactly once. */
+async function makeCopy({ name, file, search, replacement }: Mutant): Promise<void> {
+  await rm(COPY, { recursive: true, force: true });
+  for (const part of ['src', 'test/simulation', 'test/linearizability']) {
+    await cp(join(BUILT, part), join(COPY, part), { recursive: true });
+  }
+  const path = join(COPY, 'src/raft', file);
+  const code = await readFile(path, 'utf8');
+  const places = code.split(search).length - 1;
+  if (places !== 1) throw new RangeError(`mutant "${name}": ${places} places in ${file} hold ${search}`);
+  await writeFile(
+    path,
+    code.replace(search, () => replacement),
+  );
+}

@@ -7,8 +7,8 @@
 
 const MAX_SAFE_BYTES = 0x7fffffff;
 
-/** Bytes a writer asks for at first, and again after each {@link ByteWriter.take}. */
-export const INITIAL_CAPACITY_BYTES = 1024;
+/** Bytes a writer asks for at first. */
+const INITIAL_CAPACITY_BYTES = 1024;
 
 export class ByteWriter {
   #buffer: Buffer<ArrayBuffer>;

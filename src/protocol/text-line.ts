@@ -107,7 +107,7 @@ export class TextLine {
     for (let at = start; at < end; at += 1) {
       const byte = this.#buffer[at] ?? 0;
       if (byte < ZERO || byte > NINE) return undefined;
-      value = value * 10 + byte - ZERO;
+      value = value * 10 + (byte - ZERO);
       if (value > max) return undefined;
     }
     return value;

@@ -15,8 +15,8 @@ const CR = 0x0d;
 const LF = 0x0a;
 
 /**
- * A line over {@link MAX_LINE_BYTES} is an error, but one up to this long is still read to its end, to learn whether a
- * value follows. What is longer is skipped as it comes.
+ * A line over {@link MAX_LINE_BYTES} is an error, but one up to this long, a CR at its end included, is still read to
+ * learn whether a value follows. A longer one is skipped, whether it came in whole or in pieces.
  */
 const MAX_BUFFERED_LINE_BYTES = 4 * MAX_LINE_BYTES;
 
@@ -103,7 +103,9 @@ export class TextParser {
     this.#start = lineBreak + 1;
     this.#readAhead = this.#start - start;
     this.#scanned = 0;
-    return this.#readLine(start, end);
+    return lineBreak - start > MAX_BUFFERED_LINE_BYTES
+      ? this.#complete(MALFORMED)
+      : this.#readLine(start, end);
   }
 
   /** Throws away what is to be; returns whether a request may start now. */

@@ -27,13 +27,15 @@ export interface LevelStorageOptions {
   readonly directory: string;
   /** Whether a write counts only once it is on the disk, or already when the operating system has it. */
   readonly fsync: boolean;
+  /** How long to wait for another holder to give the directory back; without it, long enough for a killed thread. */
+  readonly lockPatienceMs?: number;
 }
 
 /** A batch goes to LevelDB's log first, and to a table file only when this much has come together. */
 const WRITE_BUFFER_BYTES = 32 * 1024 * 1024;
 
 /** The thread of a server that was killed may take this long to give its disk back. */
-const LOCK_PATIENCE_MS = 5_000;
+const DEFAULT_LOCK_PATIENCE_MS = 5_000;
 const LOCK_RETRY_MS = 10;
 
 export class LevelStorage implements Storage {
@@ -55,7 +57,7 @@ export class LevelStorage implements Storage {
 
   /** Opens the server's directory and reads what is in it. Rejects with {@link StorageError}. */
   static async open(options: LevelStorageOptions): Promise<LevelStorage> {
-    const level = await openLevel(options.directory);
+    const level = await openLevel(options);
     try {
       return new LevelStorage(level, options, await recover(level));
     } catch (error) {
@@ -101,7 +103,10 @@ export class LevelStorage implements Storage {
   }
 }
 
-async function openLevel(directory: string): Promise<Level> {
+async function openLevel({
+  directory,
+  lockPatienceMs = DEFAULT_LOCK_PATIENCE_MS,
+}: LevelStorageOptions): Promise<Level> {
   const level: Level = new ClassicLevel(directory, {
     keyEncoding: 'view',
     valueEncoding: 'view',
@@ -109,7 +114,7 @@ async function openLevel(directory: string): Promise<Level> {
     writeBufferSize: WRITE_BUFFER_BYTES,
     maxFileSize: WRITE_BUFFER_BYTES,
   });
-  const giveUpAtMs = performance.now() + LOCK_PATIENCE_MS;
+  const giveUpAtMs = performance.now() + lockPatienceMs;
   while (true) {
     try {
       await level.open();

@@ -1,0 +1,224 @@
+/** What every implementation of Storage has to do. */
+
+import { execFile } from 'node:child_process';
+import { on } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { Worker } from 'node:worker_threads';
+import { expect } from 'chai';
+import fc from 'fast-check';
+import type { Entry, HardState, PersistRequest } from '../../src/raft/types.js';
+import { type Storage, StorageError } from '../../src/storage/storage.js';
+import type { FullDiskReport, WriterTask } from './fixtures/protocol.js';
+import { IMPLEMENTATIONS, type ImplementationName } from './implementations.js';
+import { entries, entry, expectOneLine, persistOf, readable, rejection, useDirectory } from './support.js';
+
+const ROUNDS = 10;
+
+export function itIsAStorage(implementation: ImplementationName): void {
+  const directory = useDirectory();
+
+  async function withStorage<T>(action: (storage: Storage) => Promise<T>): Promise<T> {
+    const storage = await IMPLEMENTATIONS[implementation]({ directory: directory(), fsync: false });
+    try {
+      return await action(storage);
+    } finally {
+      await storage.close();
+    }
+  }
+
+  function persistAll(...calls: (readonly PersistRequest[])[]): Promise<void> {
+    return withStorage(async (storage) => {
+      for (const requests of calls) await storage.persist(requests);
+    });
+  }
+
+  function recover(): Promise<{ hardState: HardState; entries: readonly unknown[] }> {
+    return withStorage(async ({ recovered }) => ({
+      hardState: recovered.hardState,
+      entries: readable(recovered.entries),
+    }));
+  }
+
+  it('is empty at first', async () => {
+    const recovered = await withStorage(async (storage) => storage.recovered);
+    expect(recovered).to.deep.equal({
+      hardState: { currentTerm: 0, votedFor: undefined },
+      snapshot: undefined,
+      entries: [],
+      logStart: { index: 0, term: 0 },
+    });
+  });
+
+  it('gives back hard state and entries after it was opened again', async () => {
+    const log = [entry(1, 1), entry(2, 1, ''), entry(3, 4, '\0\xff'.repeat(100_000))];
+    await persistAll([persistOf(log, { currentTerm: 5, votedFor: 2 })]);
+    expect(await recover()).to.deep.equal({
+      hardState: { currentTerm: 5, votedFor: 2 },
+      entries: readable(log),
+    });
+  });
+
+  it('tells a vote for server 0 from no vote', async () => {
+    await persistAll([persistOf([], { currentTerm: 1, votedFor: 0 })]);
+    expect((await recover()).hardState).to.deep.equal({ currentTerm: 1, votedFor: 0 });
+    await persistAll([persistOf([], { currentTerm: 2, votedFor: undefined })]);
+    expect((await recover()).hardState).to.deep.equal({ currentTerm: 2, votedFor: undefined });
+  });
+
+  it('keeps the hard state when a request has entries alone, and the entries when it has the other', async () => {
+    await persistAll(
+      [persistOf([], { currentTerm: 3, votedFor: 1 })],
+      [persistOf(entries(1, 2, 3))],
+      [persistOf([], { currentTerm: 4, votedFor: undefined })],
+    );
+    expect(await recover()).to.deep.equal({
+      hardState: { currentTerm: 4, votedFor: undefined },
+      entries: readable(entries(1, 2, 3)),
+    });
+  });
+
+  it('keeps the entries in order across a change in the length of their indices', async () => {
+    const log = entries(1, 1100, 1);
+    await persistAll([persistOf(log.slice(0, 300))], [persistOf(log.slice(300))]);
+    expect((await recover()).entries).to.deep.equal(readable(log));
+  });
+
+  it('replaces what conflicts by a later call', async () => {
+    await persistAll([persistOf(entries(1, 5, 1))], [persistOf([entry(3, 2)])]);
+    expect((await recover()).entries).to.deep.equal(readable([...entries(1, 2, 1), entry(3, 2)]));
+  });
+
+  it('replaces what conflicts within one call', async () => {
+    const requests = [persistOf(entries(1, 5, 1)), persistOf(entries(2, 3, 2)), persistOf([entry(4, 3)])];
+    await persistAll(requests);
+    expect((await recover()).entries).to.deep.equal(
+      readable([entry(1, 1), ...entries(2, 3, 2), entry(4, 3)]),
+    );
+  });
+
+  it('replaces what conflicts with entries that were there before it was opened', async () => {
+    await persistAll([persistOf(entries(1, 5, 1))]);
+    await persistAll([persistOf([entry(1, 2)])]);
+    expect((await recover()).entries).to.deep.equal(readable([entry(1, 2)]));
+  });
+
+  it('takes the last of several hard states in one call', async () => {
+    await persistAll([
+      persistOf([], { currentTerm: 1, votedFor: 0 }),
+      persistOf([], { currentTerm: 2, votedFor: 1 }),
+    ]);
+    expect((await recover()).hardState).to.deep.equal({ currentTerm: 2, votedFor: 1 });
+  });
+
+  it('holds what an array would hold, however requests are spread over calls and openings', async () => {
+    const step = fc.record({
+      back: fc.nat({ max: 4 }),
+      count: fc.nat({ max: 6 }),
+      next: fc.constantFrom('same call', 'next call', 'reopen'),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 15 }), async (steps) => {
+        let log: Entry[] = (await withStorage(async ({ recovered }) => recovered.entries)).slice(0, 1);
+        let term = log[0]?.term ?? 0;
+        let calls: PersistRequest[][] = [[persistOf(log)]];
+        for (const { back, count, next } of steps) {
+          term += 1;
+          const from = Math.max(1, log.length + 1 - back);
+          const appended = entries(from, from + count - 1, term);
+          if (count > 0) log = [...log.slice(0, from - 1), ...appended];
+          calls.at(-1)?.push(persistOf(appended));
+          if (next === 'next call') calls.push([]);
+          if (next !== 'reopen') continue;
+          await persistAll(...calls);
+          calls = [[]];
+        }
+        await persistAll(...calls);
+        expect((await recover()).entries).to.deep.equal(readable(log));
+      }),
+      { seed: 1, numRuns: 25 },
+    );
+  });
+
+  it('does not begin a write while another one is under way', async () => {
+    await withStorage(async (storage) => {
+      const first = storage.persist([persistOf(entries(1, 1, 1))]);
+      expect(() => storage.persist([persistOf(entries(2, 2, 1))])).to.throw(TypeError);
+      await first;
+      await storage.persist([persistOf(entries(2, 2, 1))]);
+    });
+    expect((await recover()).entries).to.have.length(2);
+  });
+
+  it('completes the write under way before it closes', async () => {
+    const storage = await IMPLEMENTATIONS[implementation]({ directory: directory(), fsync: false });
+    const writing = storage.persist([persistOf(entries(1, 100, 1))]);
+    await storage.close();
+    await writing;
+    expect((await recover()).entries).to.have.length(100);
+  });
+
+  it('does not open a directory that another one holds', async () => {
+    await withStorage(async () => {
+      const opening = IMPLEMENTATIONS[implementation]({
+        directory: directory(),
+        fsync: false,
+        lockPatienceMs: 0,
+      });
+      const error = await rejection(opening);
+      expect(error).to.be.an.instanceOf(StorageError);
+      expectOneLine(error, 'DISK_LOCKED', /in use by another process: stop that one/);
+    });
+  });
+
+  it('waits for another holder to let go of the directory', async () => {
+    const options = { directory: directory(), fsync: false };
+    const holder = await IMPLEMENTATIONS[implementation](options);
+    const opening = IMPLEMENTATIONS[implementation]({ ...options, lockPatienceMs: 60_000 });
+    await holder.persist([persistOf(entries(1, 3, 1))]);
+    await holder.close();
+    const storage = await opening;
+    expect(storage.recovered.entries).to.have.length(3);
+    await storage.close();
+  });
+
+  it('keeps everything that was persisted when its thread is terminated in the midst of writing', async () => {
+    const persistedIndex = new Int32Array(new SharedArrayBuffer(4));
+    const task: WriterTask = { implementation, directory: directory(), persistedIndex };
+    for (let round = 1; round <= ROUNDS; round += 1) {
+      const goal = Atomics.load(persistedIndex, 0) + 3 * round;
+      const worker = new Worker(new URL('./fixtures/writer.js', import.meta.url), { workerData: task });
+      await untilAtLeast(goal, worker);
+      await worker.terminate();
+      const promised = Atomics.load(persistedIndex, 0);
+      const recovered = await withStorage(async (storage) => storage.recovered);
+      expect(recovered.entries.length, `entries after round ${round}`).to.be.at.least(promised);
+      expect(recovered.entries.every(({ payload }) => payload.byteLength === 2000)).to.equal(true);
+      expect(recovered.hardState).to.deep.equal({ currentTerm: 1, votedFor: 2 });
+      Atomics.store(persistedIndex, 0, recovered.entries.length);
+    }
+  });
+
+  it('writes nothing more once a write failed, and still has what it had', async function () {
+    if (process.platform === 'win32') this.skip();
+    const fixture = fileURLToPath(new URL('./fixtures/full-disk.js', import.meta.url));
+    const script = 'ulimit -f 400 && exec "$@"';
+    const command = ['-c', script, 'sh', process.execPath, fixture, implementation, directory()];
+    const { stdout } = await promisify(execFile)('sh', command);
+    const report: FullDiskReport = JSON.parse(stdout);
+    expect(report.persistedIndex, 'entries written before the disk was full').to.be.above(0);
+    expect(report.code).to.equal('DISK_WRITE_FAILED');
+    expect(report.message)
+      .to.match(/cannot be written \(.+\): check the disk/)
+      .and.not.match(/\n/);
+    expect(report.nextCode).to.equal('DISK_WRITE_FAILED');
+    expect((await recover()).entries).to.have.length.at.least(report.persistedIndex);
+  });
+}
+
+/** Waits until the thread says that it has come that far; rejects when it fails. */
+async function untilAtLeast(goal: number, worker: Worker): Promise<void> {
+  for await (const [index] of on(worker, 'message')) {
+    if (index >= goal) return;
+  }
+}

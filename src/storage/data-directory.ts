@@ -126,8 +126,12 @@ async function describe(path: string, level: ClassicLevel, servers: number): Pro
 }
 
 function parse(text: string): Description | undefined {
-  const value: unknown = JSON.parse(text);
-  return isDescription(value) ? value : undefined;
+  try {
+    const value: unknown = JSON.parse(text);
+    return isDescription(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function isDescription(value: unknown): value is Description {

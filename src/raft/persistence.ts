@@ -73,7 +73,10 @@ export class Persistence {
     for (const pending of this.#pending) pending.lastIndex = Math.min(pending.lastIndex, index - 1);
   }
 
-  /** A chunk of a snapshot is to be written, before any entries that follow. */
+  /**
+   * A chunk of a snapshot is to be written, behind the entries that came before it. None come between the last chunk
+   * and its installation, so none that it replaces can be written over it.
+   */
   chunk(chunk: SnapshotChunk): void {
     this.#chunks.push(chunk);
   }
@@ -96,16 +99,16 @@ export class Persistence {
     this.#held = [];
     this.#chunks = [];
     const persist: PersistRequest[] = [];
-    for (const snapshotChunk of chunks) {
-      const installed = snapshotChunk.last ? snapshotChunk : undefined;
-      persist.push(this.#request({ hardState: undefined, entries: [], snapshotChunk }, installed));
-    }
     const changed = sameHardState(hardState, this.#requested) ? undefined : hardState;
     const entries = log.lastIndex > this.#requestedIndex ? log.slice(this.#requestedIndex + 1) : [];
     if (changed !== undefined || entries.length > 0) {
       this.#requested = hardState;
       this.#requestedIndex = log.lastIndex;
       persist.push(this.#request({ hardState: changed, entries, snapshotChunk: undefined }, undefined));
+    }
+    for (const snapshotChunk of chunks) {
+      const installed = snapshotChunk.last ? snapshotChunk : undefined;
+      persist.push(this.#request({ hardState: undefined, entries: [], snapshotChunk }, installed));
     }
     const last = this.#pending.at(-1);
     if (last === undefined) return { persist, free: held };

@@ -90,6 +90,8 @@ export function onInstallSnapshot(core: Core, message: InstallSnapshot): void {
   }
   // The last chunk is being written; its own answer is on the way.
   if (core.installing !== undefined || core.role.name !== 'follower') return;
+  // A late chunk of a snapshot that the leader has since replaced by the one that is coming in.
+  if (snapshot.index < (core.role.incoming?.snapshot.index ?? 0)) return;
   const incoming = continued(core.role.incoming, message);
   if (offset !== incoming.receivedBytes || data.byteLength === 0) {
     respond(core, message, { receivedBytes: incoming.receivedBytes, isInstalled: false });

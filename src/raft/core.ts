@@ -166,6 +166,11 @@ export class Core {
     this.electionDeadlineMs = this.nowMs + this.#electionDelayMs();
   }
 
+  /** A snapshot is on disk, in place of the one before unless that reaches further. */
+  keepNewest(snapshot: SnapshotMeta): void {
+    if (snapshot.index > (this.snapshot?.index ?? 0)) this.snapshot = snapshot;
+  }
+
   /** Everything up to `index` is committed. */
   commitTo(index: LogIndex): void {
     if (index <= this.commitIndex) return;

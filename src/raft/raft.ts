@@ -235,7 +235,7 @@ export class Raft {
    * is not behind the snapshot.
    */
   compacted(snapshot: SnapshotMeta, logStart: LogIndex): void {
-    this.#core.snapshot = snapshot;
+    this.#core.keepNewest(snapshot);
     this.#core.log.compactTo(Math.min(logStart, snapshot.index));
   }
 

@@ -109,7 +109,7 @@ export function onInstallSnapshot(core: Core, message: InstallSnapshot): void {
 /** A whole snapshot is on disk and takes the place of the log before it. */
 export function snapshotInstalled(core: Core, { snapshot, keepsLog }: SnapshotChunk): void {
   core.installing = undefined;
-  core.snapshot = snapshot;
+  core.keepNewest(snapshot);
   if (keepsLog) core.log.compactTo(snapshot.index);
   else core.log.resetTo({ index: snapshot.index, term: snapshot.term });
   core.persistence.installed(snapshot.index, { keepsLog });

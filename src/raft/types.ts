@@ -225,7 +225,7 @@ export interface RaftOptions {
   readonly maxAppendBytes: number;
   /** AppendEntries with entries on their way to one follower, unanswered. */
   readonly maxInflightMessages: number;
-  /** The same in bytes of payload; one message always goes. */
+  /** Payload bytes on their way to one follower: once there are as many, no more messages with entries go. */
   readonly maxInflightBytes: number;
   /** Bytes per chunk of a snapshot. */
   readonly snapshotChunkBytes: number;

@@ -59,6 +59,13 @@ describe('figure 2 of the paper', () => {
       expect(textOfLog(server.disk.entries)).to.equal('2:-');
     });
 
+    it('answers not even a heartbeat before the new term is on disk', () => {
+      const server = fresh();
+      server.holdDisk();
+      expect(server.receive(appendEntries({ term: 2 }))).to.deep.equal([]);
+      expect(theOnly('AppendEntriesResponse', server.writeDisk()).term).to.equal(2);
+    });
+
     it('starts a leader with nextIndex behind its log, and matchIndex 0', () => {
       const server = withLog('1:a 1:b');
       server.pass(ELECTION_TIMEOUT_MS);

@@ -236,14 +236,6 @@ export class Group {
     for (const message of delivered) this.#arrive(message);
   }
 
-  /** Delivers what is in transit and matches to one server as one turn: it acts only once it has read all. */
-  deliverInOneTurn(filter: Filter & { readonly to: ServerId }): void {
-    const delivered = this.drop(filter);
-    this.#turn(filter.to, (raft, nowMs) => {
-      for (const message of delivered) raft.step(message, nowMs);
-    });
-  }
-
   /** Delivers everything, answers included, until nothing is in transit. */
   deliverAll(): void {
     for (let count = 0; count < MAX_DELIVERIES; count += 1) {

@@ -113,9 +113,10 @@ export class Server {
     );
   }
 
-  /** Stops at once: whatever was not written is forgotten. */
+  /** Stops at once: whatever was not written is forgotten. After that the disk is not held any more. */
   crash(): void {
     this.#raft = undefined;
+    this.#isDiskHeld = false;
     this.#unwritten = [];
     this.#reads = [];
   }
@@ -173,8 +174,13 @@ export class Server {
     return this.writeDisk();
   }
 
-  /** Takes a snapshot of all that was applied, and drops the log up to it but for the last `keeping` entries. */
+  /**
+   * Takes a snapshot of all that was applied, and drops the log up to it but for the last `keeping` entries. The disk
+   * must not be behind.
+   */
   compact({ keeping = 0 }: { keeping?: number } = {}): void {
+    if (this.#unwritten.length > 0)
+      throw new Error('a snapshot must not overtake the log on its way to the disk');
     const data = bytesOf(this.applied);
     const snapshot = { ...this.#appliedPosition, byteLength: data.byteLength };
     const logStart = snapshot.index - keeping;

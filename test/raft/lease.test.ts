@@ -210,11 +210,11 @@ describe('the leader’s lease', () => {
       // Both campaign in the same millisecond, and each votes for itself.
       group.advance(3);
       group.deliver({ type: 'PreVote' });
+      group.server(1).random = 0.1;
       group.deliver({ type: 'PreVoteResponse' });
       group.deliver({ type: 'RequestVote' });
       group.deliverAll();
       expect(group.leader).to.equal(undefined);
-      group.server(1).random = 0.1;
       group.runUntil(() => group.leader !== undefined);
       expect(group.nowMs - startMs).to.be.below(ELECTION_TIMEOUT_MS / 2);
     });

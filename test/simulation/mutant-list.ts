@@ -20,15 +20,16 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'vote for a log that is behind',
-    file: 'election.js',
-    search: 'const voteGranted = isFree && isUpToDate && !isBound;',
-    replacement: 'const voteGranted = isFree && !isBound;',
+    file: 'log.js',
+    search:
+      'return other.term > this.lastTerm || (other.term === this.lastTerm && other.index >= this.lastIndex);',
+    replacement: 'return true;',
   },
   {
     name: 'send a vote before it is on disk',
     file: 'election.js',
-    search: "core.sendWhenDurable({ type: 'RequestVoteResponse'",
-    replacement: "core.send({ type: 'RequestVoteResponse'",
+    search: "core.sendWhenDurable({\n        type: 'RequestVoteResponse'",
+    replacement: "core.send({\n        type: 'RequestVoteResponse'",
   },
   {
     name: 'do not persist a vote in a term that is known',
@@ -37,10 +38,10 @@ export const MUTANTS: readonly Mutant[] = [
     replacement: 'return a.currentTerm === b.currentTerm;',
   },
   {
-    name: 'count the own vote before it is on disk',
+    name: 'ask for votes before the own one is on disk',
     file: 'election.js',
-    search: "core.role = { name: 'candidate', votes: new Map() };",
-    replacement: "core.role = { name: 'candidate', votes: new Map([[core.id, true]]) };",
+    search: "core.sendWhenDurable({\n            type: 'RequestVote'",
+    replacement: "core.send({\n            type: 'RequestVote'",
   },
   {
     name: 'commit an entry of an earlier term by counting',

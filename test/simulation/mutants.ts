@@ -1,6 +1,6 @@
 /**
- * `npm run simulate:mutants`: would the simulator notice? Each mutant is the consensus core with one deliberate bug, made
- * in a copy of the built program; the simulator runs against it until a property breaks.
+ * `npm run simulate:mutants [-- <part of a name>]`: would the simulator notice? Each mutant is the consensus core with
+ * one deliberate bug, made in a copy of the built program; the simulator runs against it until a property breaks.
  */
 
 import { cp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -12,13 +12,15 @@ import { MUTANTS, type Mutant } from './mutant-list.js';
 import type { SeedRangeResult } from './seeds.js';
 
 const BUILT = fileURLToPath(new URL('../..', import.meta.url));
-const COPY = join(BUILT, 'mutant');
+const COPY = join(BUILT, `mutant-${process.pid}`);
 const MAX_SEEDS = 2_000;
 const SEEDS_PER_TASK = 5;
 const STEPS = 4_000;
 
+const [part = ''] = process.argv.slice(2);
+const mutants = MUTANTS.filter(({ name }) => name.includes(part));
 let caught = 0;
-for (const mutant of MUTANTS) {
+for (const mutant of mutants) {
   const found = await run(mutant);
   if (found !== undefined) caught += 1;
   const what =
@@ -26,8 +28,8 @@ for (const mutant of MUTANTS) {
   process.stdout.write(`${mutant.name.padEnd(62)} ${what}\n`);
 }
 await rm(COPY, { recursive: true, force: true });
-process.stdout.write(`mutants: ${caught} of ${MUTANTS.length} caught\n`);
-process.exitCode = caught === MUTANTS.length ? 0 : 1;
+process.stdout.write(`mutants: ${caught} of ${mutants.length} caught\n`);
+process.exitCode = caught === mutants.length ? 0 : 1;
 
 /** How many seeds it took, and what broke; undefined if nothing did. */
 async function run(

@@ -77,6 +77,8 @@ class Simulation {
   readonly #trace: SimulationOptions['trace'];
   readonly #steps: number;
   readonly #faultPauseMs: number;
+  /** Whether hardly a leader lives long enough to replicate what it has, as in figure 8. */
+  readonly #isStormy: boolean;
   /** Directions that carry nothing, as `from>to`. */
   #cuts = new Set<string>();
   #isFaulty = true;
@@ -92,7 +94,8 @@ class Simulation {
       duplicationRate: random.chance(0.3) ? 0.1 : 0,
       maxDelayMs: random.chance(0.3) ? random.between(5, 80) : random.between(1, 5),
     };
-    this.#faultPauseMs = random.between(20, 150);
+    this.#isStormy = random.chance(0.2);
+    this.#faultPauseMs = this.#isStormy ? random.between(3, 15) : random.between(20, 150);
     this.#servers = this.#newServers();
     this.#clients = Array.from({ length: 4 }, (_, id) => {
       const world = { timeline: this.#timeline, random };
@@ -120,6 +123,7 @@ class Simulation {
     // Clocks that differ by up to 10 % leave a lease of 80 %; equal ones leave all of it.
     const drift = random.chance(0.5) ? 0.1 : 0;
     const diskMs = [0.1, random.chance(0.2) ? 25 : 4] as const;
+    const maxAppendBytes = random.of([1, 100, 1_000]);
     const snapshotEvery = random.chance(0.5) ? 5 + random.below(40) : Number.POSITIVE_INFINITY;
     const invariants = new Invariants(
       ids.map((id) => ({
@@ -143,12 +147,18 @@ class Simulation {
     };
     for (const id of ids) {
       const rate = drift === 0 ? 1 : random.between(1 - drift / 2, 1 + drift / 2);
-      servers.push(new SimulatedServer(this.#raftOptions(id, ids, drift), rate, surroundings));
+      servers.push(
+        new SimulatedServer(this.#raftOptions(id, ids, { drift, maxAppendBytes }), rate, surroundings),
+      );
     }
     return servers;
   }
 
-  #raftOptions(id: ServerId, servers: readonly ServerId[], drift: number): RaftOptions {
+  #raftOptions(
+    id: ServerId,
+    servers: readonly ServerId[],
+    { drift, maxAppendBytes }: { readonly drift: number; readonly maxAppendBytes: number },
+  ): RaftOptions {
     const hasLease = this.#random.chance(0.8) || id > 0;
     return {
       id,
@@ -156,7 +166,7 @@ class Simulation {
       electionTimeoutMs: ELECTION_TIMEOUT_MS,
       leaseMs: hasLease ? ELECTION_TIMEOUT_MS * (1 - 2 * drift) : 0,
       heartbeatMs: 20,
-      maxAppendBytes: 100,
+      maxAppendBytes,
       maxInflightMessages: 3,
       maxInflightBytes: 300,
       snapshotChunkBytes: 512,
@@ -218,7 +228,8 @@ class Simulation {
     const random = this.#random;
     const server = random.of(this.#servers);
     const dice = random.next();
-    if (dice < 0.3) this.#crashOrStart(server);
+    if (this.#isStormy && random.chance(0.7)) this.#crashLeader();
+    else if (dice < 0.3) this.#crashOrStart(server);
     else if (dice < 0.4) this.#cut(() => random.chance(0.4));
     else if (dice < 0.5) this.#partition();
     else if (dice < 0.6) this.#crashLeader();
@@ -237,7 +248,7 @@ class Simulation {
     for (const server of this.#servers) {
       if (server.raft?.role !== 'leader') continue;
       this.#crash(server);
-      this.#timeline.after(this.#random.between(0, ELECTION_TIMEOUT_MS), () => {
+      this.#timeline.after(this.#random.between(0, (this.#isStormy ? 5 : 1) * ELECTION_TIMEOUT_MS), () => {
         if (!server.isUp) this.#start(server);
       });
     }

@@ -42,6 +42,11 @@ export class ByteReader {
     return this.#buffer.readDoubleLE(this.#advance(8));
   }
 
+  /** The 32-bit number that stands `distance` bytes ahead, without reading on. Throws RangeError behind the end. */
+  peekU32(distance: number): number {
+    return this.#buffer.readUInt32LE(this.#offset + distance);
+  }
+
   /** The next bytes as a view of the input, which stays alive as long as the view does. */
   bytes(byteCount: number): Uint8Array {
     const start = this.#advance(byteCount);

@@ -8,6 +8,7 @@
 import { type BatchVisitor, readBatch } from './batch.js';
 import type { CommandResult } from './command.js';
 import { DeadlineHeap } from './deadline-heap.js';
+import { ImageReader, StoreImage } from './image.js';
 
 /** What the store holds for a key. Records are never changed, only replaced. */
 export interface KeyRecord {
@@ -29,6 +30,8 @@ export class KeyValueStore implements BatchVisitor {
   #mortalCount = 0;
   #clockMs = 0;
   #report: ((result: CommandResult) => void) | undefined;
+  /** Those that are being written. */
+  readonly #images = new Set<StoreImage>();
 
   /** The latest stamp applied, in ms since the epoch: the time for this store. */
   get clockMs(): number {
@@ -54,6 +57,28 @@ export class KeyValueStore implements BatchVisitor {
   /** Every key with its record, in no particular order. */
   entries(): IterableIterator<[key: string, record: KeyRecord]> {
     return this.#records.entries();
+  }
+
+  /**
+   * The state as of now, to be written bit by bit while the store changes. Until it is at its end or closed, it keeps
+   * what is overwritten.
+   */
+  image(): StoreImage {
+    const image = new StoreImage(this.#records, this.#clockMs, () => this.#images.delete(image));
+    this.#images.add(image);
+    return image;
+  }
+
+  /** A reader of an image, and the store that it fills, which is not to be used before the image's end. */
+  static fromImage(): { readonly store: KeyValueStore; readonly reader: ImageReader } {
+    const store = new KeyValueStore();
+    const reader = new ImageReader({
+      clock: (clockMs) => {
+        store.#clockMs = clockMs;
+      },
+      record: (key, record) => store.#put(key, record),
+    });
+    return { store, reader };
   }
 
   /**
@@ -101,20 +126,26 @@ export class KeyValueStore implements BatchVisitor {
 
   #store(key: string, value: string, version: number, exptimeS: number): void {
     const deadlineMs = exptimeS === 0 ? 0 : this.#clockMs + exptimeS * MS_PER_S;
-    if ((this.#records.get(key)?.deadlineMs ?? 0) !== 0) this.#mortalCount -= 1;
-    this.#records.set(key, { value, version, deadlineMs });
-    if (deadlineMs !== 0) {
-      this.#mortalCount += 1;
-      this.#deadlines.push({ key, deadlineMs });
-      this.#limitOutdatedDeadlines();
-    }
+    this.#put(key, { value, version, deadlineMs });
     this.#report?.({ type: 'stored', version });
+  }
+
+  #put(key: string, record: KeyRecord): void {
+    const before = this.#records.get(key);
+    if (this.#images.size > 0) for (const image of this.#images) image.beforeChange(key, before);
+    if (before !== undefined && before.deadlineMs !== 0) this.#mortalCount -= 1;
+    this.#records.set(key, record);
+    if (record.deadlineMs === 0) return;
+    this.#mortalCount += 1;
+    this.#deadlines.push({ key, deadlineMs: record.deadlineMs });
+    this.#limitOutdatedDeadlines();
   }
 
   /** Removes the key and says whether it was there. */
   #remove(key: string): boolean {
     const record = this.#records.get(key);
     if (record === undefined) return false;
+    for (const image of this.#images) image.beforeChange(key, record);
     if (record.deadlineMs !== 0) this.#mortalCount -= 1;
     return this.#records.delete(key);
   }

@@ -1,26 +1,48 @@
 /**
- * A server's log and hard state in LevelDB.
+ * A server's log and hard state in LevelDB, and its snapshots in files beside it.
  *
  * LevelDB brings what a log on disk needs: batches that are atomic, checksums, and recovery that drops a batch which a
  * crash tore. One group commit is one batch, and one entry, which holds many clients' commands, is one value.
  */
 
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { LOG_ORIGIN } from '../raft/log.js';
-import type { Entry, HardState, LogIndex, PersistRequest, RecoveredState } from '../raft/types.js';
+import type {
+  Entry,
+  HardState,
+  LogIndex,
+  LogPosition,
+  PersistRequest,
+  RecoveredState,
+  SnapshotChunk,
+  SnapshotMeta,
+} from '../raft/types.js';
 import {
   decodeEntry,
   decodeHardState,
+  decodeLogStart,
+  decodeSnapshotMeta,
   encodeEntry,
   encodeHardState,
+  encodeLogStart,
+  encodeSnapshotMeta,
   entryKey,
   FIRST_ENTRY_KEY,
   HARD_STATE_KEY,
   LAST_ENTRY_KEY,
+  LOG_START_KEY,
+  SNAPSHOT_KEY,
 } from './records.js';
-import { type Storage, StorageError } from './storage.js';
+import { type PartialFile, SnapshotFiles } from './snapshot-files.js';
+import { type SnapshotSink, type Storage, StorageError } from './storage.js';
 
 type Level = ClassicLevel<Uint8Array, Uint8Array>;
+type Batch = ReturnType<Level['batch']>;
+
+const LOG_DIRECTORY = 'log';
+const SNAPSHOT_DIRECTORY = 'snapshots';
 
 export interface LevelStorageOptions {
   /** The server's own directory; created when missing. */
@@ -41,14 +63,24 @@ const LOCK_RETRY_MS = 10;
 export class LevelStorage implements Storage {
   readonly recovered: RecoveredState;
   readonly #level: Level;
+  readonly #snapshots: SnapshotFiles;
   readonly #directory: string;
   readonly #fsync: boolean;
   #lastIndex: LogIndex;
   #writing: Promise<void> | undefined;
+  /** Changes of the newest snapshot come one after the other, and so does the removal of what they make superfluous. */
+  #replacing: Promise<unknown> = Promise.resolve();
+  #clearing: Promise<void> = Promise.resolve();
   #failure: StorageError | undefined;
 
-  private constructor(level: Level, { directory, fsync }: LevelStorageOptions, recovered: RecoveredState) {
+  private constructor(
+    { directory, fsync }: LevelStorageOptions,
+    level: Level,
+    snapshots: SnapshotFiles,
+    recovered: RecoveredState,
+  ) {
     this.#level = level;
+    this.#snapshots = snapshots;
     this.#directory = directory;
     this.#fsync = fsync;
     this.recovered = recovered;
@@ -57,49 +89,155 @@ export class LevelStorage implements Storage {
 
   /** Opens the server's directory and reads what is in it. Rejects with {@link StorageError}. */
   static async open(options: LevelStorageOptions): Promise<LevelStorage> {
+    const { directory, fsync } = options;
     const level = await openLevel(options);
     try {
-      return new LevelStorage(level, options, await recover(level));
+      const recovered = await recover(level);
+      const newest = recovered.snapshot;
+      const snapshots = await SnapshotFiles.open(join(directory, SNAPSHOT_DIRECTORY), { fsync, newest });
+      return new LevelStorage(options, level, snapshots, recovered);
     } catch (error) {
       await level.close();
-      throw corrupt(options.directory, error);
+      throw corrupt(directory, error);
     }
   }
 
   persist(requests: readonly PersistRequest[]): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     if (this.#writing !== undefined) throw new TypeError('a write is under way already');
-    const batch = this.#level.batch();
-    for (const { hardState, entries } of requests) {
-      if (hardState !== undefined) batch.put(HARD_STATE_KEY, encodeHardState(hardState));
-      this.#append(batch, entries);
-    }
-    const writing = batch.write({ sync: this.#fsync }).then(
+    const hasChunks = requests.some(({ snapshotChunk }) => snapshotChunk !== undefined);
+    const writing = (hasChunks ? this.#writeWithChunks(requests) : this.#write(requests)).then(
       () => {
         this.#writing = undefined;
       },
-      (error: unknown) => {
-        this.#failure = writeFailed(this.#directory, error);
-        throw this.#failure;
-      },
+      (error: unknown) => this.#fail(error),
     );
     this.#writing = writing;
     return writing;
   }
 
+  async createSnapshot(): Promise<SnapshotSink> {
+    const file = await this.#snapshots.create().catch((error: unknown) => this.#fail(error));
+    return {
+      write: (bytes) => file.write(bytes).catch((error: unknown) => this.#fail(error)),
+      commit: (position, logStart) =>
+        this.#exclusively(() => this.#commit(file, position, logStart)).catch((error: unknown) =>
+          this.#fail(error),
+        ),
+      discard: () => file.discard(),
+    };
+  }
+
+  readSnapshot(position: LogPosition, offset: number, maxBytes: number): Uint8Array | undefined {
+    try {
+      return this.#snapshots.read(position, offset, maxBytes);
+    } catch (error) {
+      throw readFailed(this.#directory, error);
+    }
+  }
+
+  async *snapshotImage(): AsyncGenerator<Uint8Array> {
+    try {
+      yield* this.#snapshots.image();
+    } catch (error) {
+      throw corrupt(this.#directory, error);
+    }
+  }
+
   async close(): Promise<void> {
     await this.#writing?.catch(() => undefined);
+    await this.#replacing;
+    await this.#clearing;
+    await this.#snapshots.close();
     await this.#level.close();
   }
 
-  /** Entries on disk from the first new one on conflict with it, and go. */
-  #append(batch: ReturnType<Level['batch']>, entries: readonly Entry[]): void {
+  #write(requests: readonly PersistRequest[]): Promise<void> {
+    const batch = this.#level.batch();
+    for (const request of requests) this.#add(batch, request);
+    return batch.write({ sync: this.#fsync });
+  }
+
+  /** Chunks go to a file in their order; with the last one the database refers to it. */
+  async #writeWithChunks(requests: readonly PersistRequest[]): Promise<void> {
+    let batch = this.#level.batch();
+    for (const request of requests) {
+      this.#add(batch, request);
+      const { snapshotChunk } = request;
+      if (snapshotChunk === undefined) continue;
+      await this.#snapshots.receive(snapshotChunk.offset, snapshotChunk.data);
+      if (!snapshotChunk.last) continue;
+      const before = batch;
+      await this.#exclusively(() => this.#install(before, snapshotChunk));
+      batch = this.#level.batch();
+    }
+    await batch.write({ sync: this.#fsync });
+  }
+
+  #add(batch: Batch, { hardState, entries }: PersistRequest): void {
+    if (hardState !== undefined) batch.put(HARD_STATE_KEY, encodeHardState(hardState));
     const [first] = entries;
     if (first === undefined) return;
+    // Entries on disk from the first new one on conflict with it, and go.
     const newLastIndex = first.index + entries.length - 1;
-    for (let index = newLastIndex + 1; index <= this.#lastIndex; index += 1) batch.del(entryKey(index));
+    this.#deleteBetween(batch, newLastIndex + 1, this.#lastIndex);
     for (const entry of entries) batch.put(entryKey(entry.index), encodeEntry(entry));
     this.#lastIndex = newLastIndex;
+  }
+
+  /** Makes the received snapshot the newest, along with what is in the batch. */
+  async #install(batch: Batch, { snapshot, keepsLog }: SnapshotChunk): Promise<void> {
+    await this.#snapshots.publishReceived(snapshot);
+    if (!keepsLog) {
+      this.#deleteBetween(batch, snapshot.index + 1, this.#lastIndex);
+      this.#lastIndex = snapshot.index;
+    }
+    this.#lastIndex = Math.max(this.#lastIndex, snapshot.index);
+    await this.#replaceNewest(batch, snapshot, snapshot);
+  }
+
+  async #commit(
+    file: PartialFile,
+    position: LogPosition,
+    logStart: LogPosition,
+  ): Promise<SnapshotMeta | undefined> {
+    if (position.index <= (this.#snapshots.newest?.index ?? 0)) {
+      await file.discard();
+      return undefined;
+    }
+    const snapshot = { ...position, byteLength: file.byteLength };
+    await this.#snapshots.publish(file, position);
+    await this.#replaceNewest(this.#level.batch(), snapshot, logStart);
+    return snapshot;
+  }
+
+  async #replaceNewest(batch: Batch, snapshot: SnapshotMeta, logStart: LogPosition): Promise<void> {
+    batch.put(SNAPSHOT_KEY, encodeSnapshotMeta(snapshot));
+    batch.put(LOG_START_KEY, encodeLogStart(logStart));
+    await batch.write({ sync: this.#fsync });
+    await this.#snapshots.accept(snapshot);
+    // What this leaves behind at a crash goes the next time.
+    const range = { gte: FIRST_ENTRY_KEY, lte: entryKey(logStart.index) };
+    this.#clearing = this.#clearing
+      .then(() => this.#level.clear(range))
+      .catch((error: unknown) => {
+        this.#failure ??= writeFailed(this.#directory, error);
+      });
+  }
+
+  #deleteBetween(batch: Batch, from: LogIndex, to: LogIndex): void {
+    for (let index = from; index <= to; index += 1) batch.del(entryKey(index));
+  }
+
+  #exclusively<T>(action: () => Promise<T>): Promise<T> {
+    const done = this.#replacing.then(action);
+    this.#replacing = done.catch(() => undefined);
+    return done;
+  }
+
+  #fail(error: unknown): never {
+    this.#failure ??= writeFailed(this.#directory, error);
+    throw this.#failure;
   }
 }
 
@@ -107,7 +245,10 @@ async function openLevel({
   directory,
   lockPatienceMs = DEFAULT_LOCK_PATIENCE_MS,
 }: LevelStorageOptions): Promise<Level> {
-  const level: Level = new ClassicLevel(directory, {
+  await mkdir(directory, { recursive: true }).catch((error: unknown) => {
+    throw openFailed(directory, error);
+  });
+  const level: Level = new ClassicLevel(join(directory, LOG_DIRECTORY), {
     keyEncoding: 'view',
     valueEncoding: 'view',
     compression: false,
@@ -129,19 +270,27 @@ async function openLevel({
 }
 
 async function recover(level: Level): Promise<RecoveredState> {
-  const value = await level.get(HARD_STATE_KEY);
+  const [hardStateValue, snapshotValue, logStartValue] = await level.getMany([
+    HARD_STATE_KEY,
+    SNAPSHOT_KEY,
+    LOG_START_KEY,
+  ]);
   const hardState: HardState =
-    value === undefined ? { currentTerm: 0, votedFor: undefined } : decodeHardState(value);
+    hardStateValue === undefined ? { currentTerm: 0, votedFor: undefined } : decodeHardState(hardStateValue);
+  const snapshot = snapshotValue === undefined ? undefined : decodeSnapshotMeta(snapshotValue);
+  const logStart = logStartValue === undefined ? LOG_ORIGIN : decodeLogStart(logStartValue);
   const entries: Entry[] = [];
-  for await (const [key, entry] of level.iterator({ gte: FIRST_ENTRY_KEY, lte: LAST_ENTRY_KEY })) {
+  for await (const [key, entry] of level.iterator({ gt: entryKey(logStart.index), lte: LAST_ENTRY_KEY })) {
     entries.push(decodeEntry(key, entry));
   }
-  checkOrder(entries);
-  return { hardState, snapshot: undefined, entries, logStart: LOG_ORIGIN };
+  checkOrder(logStart, entries);
+  if (snapshot !== undefined && logStart.index + entries.length < snapshot.index)
+    throw new RangeError(`entry ${logStart.index + entries.length + 1} is missing`);
+  return { hardState, snapshot, entries, logStart };
 }
 
-function checkOrder(entries: readonly Entry[]): void {
-  let last = LOG_ORIGIN;
+function checkOrder(logStart: LogPosition, entries: readonly Entry[]): void {
+  let last = logStart;
   for (const entry of entries) {
     if (entry.index !== last.index + 1) throw new RangeError(`entry ${last.index + 1} is missing`);
     if (entry.term < last.term)
@@ -179,6 +328,11 @@ function openFailed(directory: string, cause: unknown): StorageError {
 function writeFailed(directory: string, cause: unknown): StorageError {
   const message = `${directory} cannot be written (${reasonOf(cause)}): check the disk, then restart the server`;
   return new StorageError('DISK_WRITE_FAILED', message, { cause });
+}
+
+function readFailed(directory: string, cause: unknown): StorageError {
+  const message = `${directory} cannot be read (${reasonOf(cause)}): check the disk, then restart the server`;
+  return new StorageError('DISK_READ_FAILED', message, { cause });
 }
 
 function corrupt(directory: string, cause: unknown): StorageError {

@@ -7,16 +7,20 @@
  * |---|---|
  * | `e` + index (u64) | an entry: term (f64), payload |
  * | `h` | the hard state: currentTerm (f64), votedFor + 1 or 0 (u8) |
+ * | `s` | the newest snapshot: index (f64), term (f64), byteLength (f64) |
+ * | `t` | the log's start: index (f64), term (f64); entries up to it are on their way out |
  */
 
 import { ByteReader } from '../bytes/byte-reader.js';
 import { ByteWriter } from '../bytes/byte-writer.js';
-import type { Entry, HardState, LogIndex } from '../raft/types.js';
+import type { Entry, HardState, LogIndex, LogPosition, SnapshotMeta } from '../raft/types.js';
 
 const ENTRY_PREFIX = 0x65;
 const TERM_BYTES = 8;
 
 export const HARD_STATE_KEY: Uint8Array = Buffer.from('h');
+export const SNAPSHOT_KEY: Uint8Array = Buffer.from('s');
+export const LOG_START_KEY: Uint8Array = Buffer.from('t');
 /** Every entry's key is in [first, last]. */
 export const FIRST_ENTRY_KEY: Uint8Array = entryKey(0);
 export const LAST_ENTRY_KEY: Uint8Array = entryKey(Number.MAX_SAFE_INTEGER);
@@ -55,4 +59,31 @@ export function decodeHardState(value: Uint8Array): HardState {
   const currentTerm = reader.f64();
   const vote = reader.u8();
   return { currentTerm, votedFor: vote === 0 ? undefined : vote - 1 };
+}
+
+export function encodeSnapshotMeta({ index, term, byteLength }: SnapshotMeta): Uint8Array {
+  const out = new ByteWriter(24);
+  out.f64(index);
+  out.f64(term);
+  out.f64(byteLength);
+  return out.take();
+}
+
+/** Throws TruncatedBytesError when this is no description of a snapshot. */
+export function decodeSnapshotMeta(value: Uint8Array): SnapshotMeta {
+  const reader = new ByteReader(value);
+  return { index: reader.f64(), term: reader.f64(), byteLength: reader.f64() };
+}
+
+export function encodeLogStart({ index, term }: LogPosition): Uint8Array {
+  const out = new ByteWriter(16);
+  out.f64(index);
+  out.f64(term);
+  return out.take();
+}
+
+/** Throws TruncatedBytesError when this is no position. */
+export function decodeLogStart(value: Uint8Array): LogPosition {
+  const reader = new ByteReader(value);
+  return { index: reader.f64(), term: reader.f64() };
 }

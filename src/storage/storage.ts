@@ -2,7 +2,7 @@
  * What a server keeps on its disk, as the server sees it.
  */
 
-import type { PersistRequest, RecoveredState } from '../raft/types.js';
+import type { LogPosition, PersistRequest, RecoveredState, SnapshotMeta } from '../raft/types.js';
 
 export interface Storage {
   /** What was on the disk when it was opened. */
@@ -15,11 +15,47 @@ export interface Storage {
    */
   persist(requests: readonly PersistRequest[]): Promise<void>;
 
+  /** Begins a snapshot of the state machine. There is one at a time. Rejects with {@link StorageError}. */
+  createSnapshot(): Promise<SnapshotSink>;
+
+  /**
+   * Up to `maxBytes` of the snapshot at `position`, from `offset` on: of the newest one or the one before it, undefined
+   * for any other. Throws {@link StorageError}.
+   */
+  readSnapshot(position: LogPosition, offset: number, maxBytes: number): Uint8Array | undefined;
+
+  /**
+   * The image of the state machine in the newest snapshot, piece by piece. Rejects with {@link StorageError} when it is
+   * damaged, perhaps only at its end.
+   */
+  snapshotImage(): AsyncIterable<Uint8Array>;
+
   /** Releases the disk once the write under way is over. */
   close(): Promise<void>;
 }
 
-export type StorageErrorCode = 'DISK_LOCKED' | 'DISK_OPEN_FAILED' | 'DISK_WRITE_FAILED' | 'DISK_CORRUPT';
+/** A snapshot that is being written. Its bytes are in the format of snapshot-format.ts. */
+export interface SnapshotSink {
+  /** Resolves when the next bytes may come. Rejects with {@link StorageError}. */
+  write(bytes: Uint8Array): Promise<void>;
+
+  /**
+   * All bytes were written: makes it the newest snapshot, of everything up to `position`, which must be on this disk,
+   * and drops the log up to `logStart`, which is not behind it. Resolves once that survives a crash; to undefined, with
+   * nothing changed, when a snapshot that reaches as far was installed meanwhile. Rejects with {@link StorageError}.
+   */
+  commit(position: LogPosition, logStart: LogPosition): Promise<SnapshotMeta | undefined>;
+
+  /** It will not be completed. */
+  discard(): Promise<void>;
+}
+
+export type StorageErrorCode =
+  | 'DISK_LOCKED'
+  | 'DISK_OPEN_FAILED'
+  | 'DISK_READ_FAILED'
+  | 'DISK_WRITE_FAILED'
+  | 'DISK_CORRUPT';
 
 /** The disk cannot be used. The message is one line that tells what the user can do. */
 export class StorageError extends Error {

@@ -28,7 +28,7 @@ describe('LevelStorage', () => {
     async function damage(
       action: (level: ClassicLevel<Uint8Array, Uint8Array>) => Promise<void>,
     ): Promise<void> {
-      const level = new ClassicLevel<Uint8Array, Uint8Array>(directory(), {
+      const level = new ClassicLevel<Uint8Array, Uint8Array>(join(directory(), 'log'), {
         keyEncoding: 'view',
         valueEncoding: 'view',
       });
@@ -72,7 +72,7 @@ describe('LevelStorage', () => {
 
     it('whose CURRENT file is garbage', async () => {
       await writeLog();
-      await writeFile(join(directory(), 'CURRENT'), 'garbage\n');
+      await writeFile(join(directory(), 'log', 'CURRENT'), 'garbage\n');
       const error = await rejection(open());
       expect(error).to.be.an.instanceOf(StorageError);
       expectOneLine(error, 'DISK_OPEN_FAILED', /cannot be opened/);

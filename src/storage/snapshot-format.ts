@@ -1,0 +1,108 @@
+/**
+ * The format of a snapshot, in a file and on its way to another server or a backup: a magic number, the store's image,
+ * and a CRC-32 of both (little-endian).
+ */
+
+import { crc32 } from 'node:zlib';
+
+const MAGIC = Buffer.from('TRSNAP01', 'latin1');
+const CRC_BYTES = 4;
+
+/** The CRC-32 of anything followed by its own CRC-32: a property of the polynomial. */
+const CRC_RESIDUE = 0x2144df1c;
+
+/** The bytes are no whole snapshot: something is missing, or was changed. */
+export class SnapshotError extends Error {
+  readonly code = 'BAD_SNAPSHOT';
+
+  constructor(reason: string) {
+    super(`this is no snapshot: ${reason}`);
+    this.name = 'SnapshotError';
+  }
+}
+
+/** Where the image comes from, slice by slice: see StoreImage. */
+export interface ImageSource {
+  next(byteCount: number): Uint8Array<ArrayBuffer> | undefined;
+  close(): void;
+}
+
+/** Makes a snapshot of an image, slice by slice. */
+export class SnapshotSource {
+  readonly #image: ImageSource;
+  #crc = 0;
+  #state: 'header' | 'image' | 'ended' = 'header';
+
+  constructor(image: ImageSource) {
+    this.#image = image;
+  }
+
+  /** About `byteCount` more bytes of the snapshot; undefined at its end. */
+  next(byteCount: number): Uint8Array<ArrayBuffer> | undefined {
+    switch (this.#state) {
+      case 'header':
+        this.#state = 'image';
+        return this.#summed(Uint8Array.from(MAGIC));
+      case 'image': {
+        const slice = this.#image.next(byteCount);
+        if (slice !== undefined) return this.#summed(slice);
+        this.#state = 'ended';
+        const trailer = Buffer.alloc(CRC_BYTES);
+        trailer.writeUInt32LE(this.#crc);
+        return Uint8Array.from(trailer);
+      }
+      case 'ended':
+        return undefined;
+    }
+  }
+
+  /** Nothing more is wanted of it. */
+  close(): void {
+    this.#state = 'ended';
+    this.#image.close();
+  }
+
+  #summed(slice: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+    this.#crc = crc32(slice, this.#crc);
+    return slice;
+  }
+}
+
+/** Checks a snapshot that comes in pieces of any size, and hands on the image in it. */
+export class SnapshotCheck {
+  readonly #onImage: (piece: Uint8Array) => void;
+  #crc = 0;
+  /** The start until it is long enough to be looked at, afterwards what may be the trailer. */
+  #kept: Uint8Array = new Uint8Array(0);
+  #isHeaderSeen = false;
+
+  constructor(onImage: (piece: Uint8Array) => void = () => undefined) {
+    this.#onImage = onImage;
+  }
+
+  /** The next piece. Throws {@link SnapshotError}. */
+  push(piece: Uint8Array): void {
+    this.#crc = crc32(piece, this.#crc);
+    const bytes = this.#kept.byteLength === 0 ? piece : Buffer.concat([this.#kept, piece]);
+    this.#kept = bytes;
+    if (!this.#isHeaderSeen) {
+      if (bytes.byteLength < MAGIC.byteLength + CRC_BYTES) return;
+      if (!MAGIC.equals(bytes.subarray(0, MAGIC.byteLength)))
+        throw new SnapshotError('it does not start like one');
+      this.#isHeaderSeen = true;
+      this.#keepTrailer(bytes.subarray(MAGIC.byteLength));
+    } else if (bytes.byteLength > CRC_BYTES) this.#keepTrailer(bytes);
+  }
+
+  /** There are no more pieces. Throws {@link SnapshotError}. */
+  end(): void {
+    if (!this.#isHeaderSeen) throw new SnapshotError('it is too short');
+    if (this.#crc !== CRC_RESIDUE) throw new SnapshotError('its checksum is wrong');
+  }
+
+  #keepTrailer(bytes: Uint8Array): void {
+    const end = bytes.byteLength - CRC_BYTES;
+    this.#kept = Uint8Array.from(bytes.subarray(end));
+    if (end > 0) this.#onImage(bytes.subarray(0, end));
+  }
+}

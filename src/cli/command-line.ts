@@ -29,6 +29,7 @@ const FLAGS = new Map([
   ['dataDir', 'data-dir'],
   ['electionTimeoutMs', 'election-timeout'],
   ['heartbeatMs', 'heartbeat'],
+  ['snapshotLogBytes', 'snapshot-log-bytes'],
 ]);
 
 /** The options as commander hands them out: each has a default. */
@@ -46,6 +47,7 @@ interface Arguments {
   readonly fsync: boolean;
   readonly electionTimeout: number;
   readonly heartbeat: number;
+  readonly snapshotLogBytes: number;
   readonly logLevel: string;
 }
 
@@ -61,7 +63,8 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
 }
 
 function newProgram(): Command {
-  const { servers, host, port, routerPort, dataDir, electionTimeoutMs, heartbeatMs } = DEFAULT_OPTIONS;
+  const { servers, host, port, routerPort, dataDir, electionTimeoutMs, heartbeatMs, snapshotLogBytes } =
+    DEFAULT_OPTIONS;
   return new Command('threadraft')
     .description('A linearizable, durable key-value store: Raft between the threads of one process')
     .version(readVersion())
@@ -80,6 +83,7 @@ function newProgram(): Command {
     .option('--no-fsync', 'acknowledge before the disk has it')
     .addOption(number('--election-timeout <ms>', 'T: a timeout is drawn from [T, 2T)', electionTimeoutMs))
     .addOption(number('--heartbeat <ms>', 'at most a third of the election timeout', heartbeatMs))
+    .addOption(number('--snapshot-log-bytes <bytes>', 'log bytes that make a snapshot due', snapshotLogBytes))
     .addOption(new Option('--log-level <level>', 'how much to log').choices(LOG_LEVELS).default('info'))
     .allowExcessArguments(false)
     .showSuggestionAfterError(false)
@@ -137,6 +141,7 @@ function clusterOptions(args: Arguments): ClusterOptions {
     fsync: args.fsync,
     electionTimeoutMs: args.electionTimeout,
     heartbeatMs: args.heartbeat,
+    snapshotLogBytes: args.snapshotLogBytes,
   };
 }
 

@@ -258,7 +258,7 @@ export class Cluster {
   }
 
   #newMember(id: ServerId, { location, gateway, threads }: Omit<Running, 'members'>): Member {
-    const { servers, host, advertiseHost, electionTimeoutMs, heartbeatMs } = this.options;
+    const { servers, host, advertiseHost, electionTimeoutMs, heartbeatMs, snapshotLogBytes } = this.options;
     const clientAddresses = this.#ports.map((port) => ({ host: advertiseHost ?? host, port }));
     const start = {
       id,
@@ -267,6 +267,7 @@ export class Cluster {
       fsync: location.fsync,
       electionTimeoutMs,
       heartbeatMs,
+      snapshotLogBytes,
       clientAddresses,
     };
     return new Member(id, {

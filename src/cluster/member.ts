@@ -17,6 +17,7 @@ import type { ServerThread, ThreadEnd } from './server-thread.js';
 const STATUS_PATIENCE_MS = 500;
 
 type RoleEvent = Extract<ServerEvent, { type: 'role' }>;
+type SnapshotEvent = Extract<ServerEvent, { type: 'snapshot' | 'installed' }>;
 type UpEvent = Extract<ServerEvent, { type: 'up' }>;
 
 interface Up {
@@ -74,6 +75,7 @@ export class Member {
       commitIndex: 0,
       lastApplied: 0,
       lastIndex: 0,
+      snapshotIndex: 0,
     };
   }
 
@@ -230,6 +232,12 @@ export class Member {
         if (this.#state.is === 'up') this.#state = { ...this.#state, servingTerm: event.term };
         this.#logger.info({ term: event.term }, 'leader serves clients');
         break;
+      case 'snapshot':
+        this.#logger.debug(factsOf(event), 'snapshot taken');
+        break;
+      case 'installed':
+        this.#logger.info(factsOf(event), 'snapshot of the leader installed');
+        break;
     }
     this.#environment.onChange();
   }
@@ -303,6 +311,10 @@ export class Member {
     this.#failure = error;
     this.#logger.error({ err: error }, 'server cannot run; it stays down until it is restarted');
   }
+}
+
+function factsOf({ index, byteLength, tookMs }: SnapshotEvent): object {
+  return { index, byteLength, tookMs: Math.round(tookMs) };
 }
 
 /** Whether it is a StorageError, as one looks that comes from another thread. */

@@ -27,6 +27,11 @@ export interface ClusterOptions {
   readonly electionTimeoutMs: number;
   /** How often a leader lets its followers hear from it. At most T / 3. */
   readonly heartbeatMs: number;
+  /**
+   * A server takes a snapshot and drops its log once it has applied so many bytes of the log, or half the size of the
+   * last snapshot, whichever is more. At least 1 KiB.
+   */
+  readonly snapshotLogBytes: number;
 }
 
 export const DEFAULT_OPTIONS: ClusterOptions = {
@@ -40,8 +45,11 @@ export const DEFAULT_OPTIONS: ClusterOptions = {
   fsync: true,
   electionTimeoutMs: 300,
   heartbeatMs: 50,
+  snapshotLogBytes: 64 * 1024 * 1024,
 };
 
+const MIN_SNAPSHOT_LOG_BYTES = 1024;
+const MAX_SNAPSHOT_LOG_BYTES = 2 ** 40;
 const MAX_SERVERS = 9;
 const MAX_PORT = 65_535;
 const MAX_TIMEOUT_MS = 3_600_000;
@@ -82,6 +90,10 @@ export function checkOptions(options: ClusterOptions): void {
   if (routerPort !== null) checkPort('routerPort', routerPort, options);
   checkInteger('electionTimeoutMs', electionTimeoutMs, [MIN_HEARTBEATS_PER_TIMEOUT, MAX_TIMEOUT_MS]);
   checkInteger('heartbeatMs', heartbeatMs, [1, MAX_TIMEOUT_MS]);
+  checkInteger('snapshotLogBytes', options.snapshotLogBytes, [
+    MIN_SNAPSHOT_LOG_BYTES,
+    MAX_SNAPSHOT_LOG_BYTES,
+  ]);
   const longestMs = Math.floor(electionTimeoutMs / MIN_HEARTBEATS_PER_TIMEOUT);
   if (heartbeatMs > longestMs) {
     const reason = `${heartbeatMs} is over ${longestMs}, a third of an election timeout of ${electionTimeoutMs} ms`;

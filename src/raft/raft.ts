@@ -19,6 +19,7 @@ import {
   respondToVote,
   startPreVote,
 } from './election.js';
+import { LOG_ORIGIN } from './log.js';
 import { reachedByMajority } from './quorum.js';
 import { addRead, isServing, leaseEndMs } from './reads.js';
 import {
@@ -88,6 +89,16 @@ export class Raft {
   /** The last entry of the log in memory. */
   get lastLog(): LogPosition {
     return this.#core.log.last;
+  }
+
+  /** Everything in the log up to here survives a crash. */
+  get durableIndex(): LogIndex {
+    return this.#core.persistence.durableIndex;
+  }
+
+  /** The newest snapshot on disk reaches this far; 0 without one. */
+  get snapshotIndex(): LogIndex {
+    return this.#core.snapshot?.index ?? LOG_ORIGIN.index;
   }
 
   /** Just before the first entry that the log still holds. */

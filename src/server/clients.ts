@@ -14,7 +14,7 @@ import type { KeyValueStore } from '../kv/key-value-store.js';
 import { LEADER_WAIT_MS, MAX_ENTRY_BYTES, MAX_INFLIGHT_PROPOSAL_BYTES, QUORUM_WAIT_MS } from '../limits.js';
 import { type Reply, secondsLeft } from '../protocol/reply.js';
 import type { Raft } from '../raft/raft.js';
-import type { ConfirmedRead, Entry, LogIndex, Term } from '../raft/types.js';
+import type { ConfirmedRead, Entry, LogPosition, Term } from '../raft/types.js';
 import type { ClientAddress } from './control.js';
 import { type PendingGroup, PendingGroups } from './pending.js';
 import type { Replies } from './replies.js';
@@ -22,7 +22,11 @@ import { type PendingCommand, Session } from './session.js';
 
 export interface ClientsOptions {
   readonly raft: Raft;
+  /** Holds everything up to `applied`. */
   readonly store: KeyValueStore;
+  readonly applied: LogPosition;
+  /** Told of each entry that was applied. */
+  readonly onApplied: (entry: Entry) => void;
   readonly replies: Replies;
   /** Where the clients of each server connect, by server id. */
   readonly addresses: readonly ClientAddress[];
@@ -32,7 +36,7 @@ export interface ClientsOptions {
 
 export class Clients {
   readonly #raft: Raft;
-  readonly #store: KeyValueStore;
+  readonly #onApplied: (entry: Entry) => void;
   readonly #replies: Replies;
   readonly #addresses: readonly ClientAddress[];
   readonly #wallClock: () => number;
@@ -45,7 +49,10 @@ export class Clients {
   readonly #encoder = new BatchEncoder();
   #open: PendingCommand[] = [];
   #committed: Entry[] = [];
-  #appliedIndex: LogIndex;
+  #store: KeyValueStore;
+  #applied: LogPosition;
+  /** The state machine is being replaced: nothing is applied until it is. */
+  #isRestoring = false;
   /** The term in which this server led last; 0 when it never did. */
   #ledTerm: Term = 0;
   #lastStampMs = 0;
@@ -53,18 +60,29 @@ export class Clients {
   /** Reads may be answered from the state machine as it is. */
   #readsAreFree = false;
 
-  constructor({ raft, store, replies, addresses, wallClock }: ClientsOptions, appliedIndex: LogIndex) {
+  constructor({ raft, store, applied, onApplied, replies, addresses, wallClock }: ClientsOptions) {
     this.#raft = raft;
     this.#store = store;
     this.#replies = replies;
     this.#addresses = addresses;
     this.#wallClock = wallClock;
-    this.#appliedIndex = appliedIndex;
+    this.#applied = applied;
+    this.#onApplied = onApplied;
   }
 
   /** The state machine holds everything up to here. */
-  get appliedIndex(): LogIndex {
-    return this.#appliedIndex;
+  get applied(): LogPosition {
+    return this.#applied;
+  }
+
+  /** The state machine. Another one after {@link restored}. */
+  get store(): KeyValueStore {
+    return this.#store;
+  }
+
+  /** Whether the state machine holds every write that was acknowledged to anyone, now and until the clock moves on. */
+  get isCurrent(): boolean {
+    return this.#readsAreFree;
   }
 
   /** Whether nothing is left to answer. */
@@ -153,6 +171,20 @@ export class Clients {
     this.#drain();
   }
 
+  /** The state machine is about to be replaced by a later state: entries wait until it is {@link restored}. */
+  restoring(): void {
+    this.#isRestoring = true;
+  }
+
+  /** The state machine was replaced by one that holds everything up to `applied`. */
+  restored(store: KeyValueStore, applied: LogPosition): void {
+    this.#store = store;
+    this.#applied = applied;
+    this.#isRestoring = false;
+    this.#committed = this.#committed.filter(({ index }) => index > applied.index);
+    this.#drain();
+  }
+
   /** This server does not lead any more: nothing that is pending will be answered by applying it. */
   leadershipLost(): void {
     const proposed = this.#groups.takeAll().flatMap((group) => group.commands);
@@ -181,7 +213,7 @@ export class Clients {
     this.#readsAreFree =
       raft.isServing &&
       nowMs < raft.leaseEndMs &&
-      this.#appliedIndex >= raft.commitIndex &&
+      this.#applied.index >= raft.commitIndex &&
       !this.#isClockBehind;
   }
 
@@ -302,12 +334,12 @@ export class Clients {
   /** Applies and answers as far as the gates of the pending groups are open. */
   #drain(): void {
     let applied = 0;
-    while (true) {
+    while (!this.#isRestoring) {
       const { first } = this.#groups;
       if (first?.gate.kind === 'read') {
         const { confirmedIndex } = first.gate;
         if (confirmedIndex === undefined) break;
-        if (confirmedIndex <= this.#appliedIndex) {
+        if (confirmedIndex <= this.#applied.index) {
           for (const command of first.commands) this.#answerFromStore(command);
           this.#groups.removeFirst();
           continue;
@@ -322,7 +354,8 @@ export class Clients {
   }
 
   #apply(entry: Entry, first: PendingGroup | undefined): void {
-    this.#appliedIndex = entry.index;
+    this.#applied = { index: entry.index, term: entry.term };
+    this.#onApplied(entry);
     if (first?.gate.kind !== 'entry' || first.gate.index !== entry.index) {
       this.#store.apply(entry.payload);
       return;

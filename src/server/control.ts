@@ -17,6 +17,8 @@ export interface ServerStart {
   readonly fsync: boolean;
   readonly electionTimeoutMs: number;
   readonly heartbeatMs: number;
+  /** So many bytes of the log make a snapshot due. */
+  readonly snapshotLogBytes: number;
   /** Where clients of each server connect, by id: for redirects. */
   readonly clientAddresses: readonly ClientAddress[];
   readonly ports: ServerPorts;
@@ -72,6 +74,8 @@ export interface ServerStatus {
   readonly commitIndex: LogIndex;
   readonly lastApplied: LogIndex;
   readonly lastIndex: LogIndex;
+  /** The newest snapshot reaches this far; 0 without one. */
+  readonly snapshotIndex: LogIndex;
 }
 
 /** What a server reports on its own accord. */
@@ -80,5 +84,19 @@ export type ServerEvent =
   | { readonly type: 'up'; readonly lastIndex: LogIndex; readonly term: Term }
   /** Role, term or known leader changed. */
   | { readonly type: 'role'; readonly role: RoleName; readonly term: Term; readonly leader: ServerId | null }
+  /** A snapshot of everything up to `index` was taken, and the log before it is going. */
+  | {
+      readonly type: 'snapshot';
+      readonly index: LogIndex;
+      readonly byteLength: number;
+      readonly tookMs: number;
+    }
+  /** The leader's snapshot was installed, and the state machine restored from it. */
+  | {
+      readonly type: 'installed';
+      readonly index: LogIndex;
+      readonly byteLength: number;
+      readonly tookMs: number;
+    }
   /** The leader's first entry of its term is committed: from now on reads and writes are answered. */
   | { readonly type: 'serving'; readonly term: Term };

@@ -5,11 +5,13 @@
 import * as Comlink from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import { openChannel } from '../channel/port-channel.js';
+import { KeyValueStore } from '../kv/key-value-store.js';
 import { TRAFFIC_CAPACITY } from '../limits.js';
 import type { RaftOptions } from '../raft/types.js';
 import { LevelStorage } from '../storage/level-storage.js';
 import type { ServerControl, ServerEvent, ServerStart } from './control.js';
 import { Server } from './server.js';
+import { restoreStore } from './snapshots.js';
 
 /** Events that the main thread has not taken yet; more wait in this thread. */
 const EVENTS_CAPACITY = 64;
@@ -37,11 +39,14 @@ export async function runServer(start: ServerStart): Promise<void> {
 
 async function serve(start: ServerStart, report: (event: ServerEvent) => void): Promise<void> {
   const storage = await LevelStorage.open({ directory: start.dataDir, fsync: start.fsync });
-  const { entries, logStart, hardState } = storage.recovered;
+  const { snapshot, entries, logStart, hardState } = storage.recovered;
+  const store = snapshot === undefined ? new KeyValueStore() : await restoreStore(storage);
   await new Promise<void>((resolve, reject) => {
     const server = new Server({
       raft: raftOptions(start),
       storage,
+      store,
+      snapshotLogBytes: start.snapshotLogBytes,
       traffic: openChannel(start.ports.traffic, { capacity: TRAFFIC_CAPACITY }),
       addresses: start.clientAddresses,
       onEvent: report,

@@ -12,19 +12,25 @@
 
 import type { MessagePort } from 'node:worker_threads';
 import type { PortChannel } from '../channel/port-channel.js';
-import { KeyValueStore } from '../kv/key-value-store.js';
+import type { KeyValueStore } from '../kv/key-value-store.js';
+import { LOG_ORIGIN } from '../raft/log.js';
 import { Raft } from '../raft/raft.js';
-import type { RaftOptions, ServerId, Term } from '../raft/types.js';
+import type { RaftOptions, ServerId, SnapshotMeta, Term } from '../raft/types.js';
 import type { Storage } from '../storage/storage.js';
 import { Clients } from './clients.js';
 import type { ClientAddress, LinkFault, ServerEvent, ServerStatus } from './control.js';
 import { Disk } from './disk.js';
 import { Peers } from './peers.js';
 import { Replies } from './replies.js';
+import { restoreStore, Snapshots } from './snapshots.js';
 
 export interface ServerOptions {
   readonly raft: RaftOptions;
   readonly storage: Storage;
+  /** What the storage's newest snapshot holds. */
+  readonly store: KeyValueStore;
+  /** So many bytes of the log make a snapshot due. */
+  readonly snapshotLogBytes: number;
   /** Client traffic, see gateway/frames.ts. */
   readonly traffic: PortChannel<Uint8Array>;
   /** Where the clients of each server connect, by server id. */
@@ -42,6 +48,7 @@ export class Server {
   readonly #peers: Peers;
   readonly #disk: Disk;
   readonly #storage: Storage;
+  readonly #snapshots: Snapshots;
   readonly #traffic: PortChannel<Uint8Array>;
   readonly #onEvent: (event: ServerEvent) => void;
   readonly #onFailure: (error: unknown) => void;
@@ -52,11 +59,20 @@ export class Server {
   #ledTerm: Term | undefined;
   #reported: Extract<ServerEvent, { type: 'role' }> | undefined;
   #reportedServing: Term | undefined;
+  /** The snapshot that the state machine is being restored from. */
+  #restoring: SnapshotMeta | undefined;
 
-  constructor({ raft, storage, traffic, addresses, onEvent, onFailure }: ServerOptions) {
-    const store = new KeyValueStore();
+  constructor({
+    raft,
+    storage,
+    store,
+    snapshotLogBytes,
+    traffic,
+    addresses,
+    onEvent,
+    onFailure,
+  }: ServerOptions) {
     const { recovered } = storage;
-    const appliedIndex = recovered.snapshot?.index ?? 0;
     this.#id = raft.id;
     this.#storage = storage;
     this.#traffic = traffic;
@@ -64,19 +80,33 @@ export class Server {
     this.#onFailure = onFailure;
     this.#raft = new Raft(
       raft,
-      { random: Math.random, readSnapshot: () => undefined },
+      { random: Math.random, readSnapshot: storage.readSnapshot.bind(storage) },
       recovered,
       performance.now(),
     );
     this.#replies = new Replies(traffic.sender, () => this.#requestTurn());
-    this.#clients = new Clients(
-      { raft: this.#raft, store, replies: this.#replies, addresses, wallClock: Date.now },
-      appliedIndex,
-    );
+    this.#snapshots = new Snapshots({
+      raft: this.#raft,
+      storage,
+      logBytes: snapshotLogBytes,
+      onTaken: ({ index, byteLength }, tookMs) =>
+        this.#onEvent({ type: 'snapshot', index, byteLength, tookMs }),
+      onFailure: (error) => this.#fail(error),
+    });
+    this.#clients = new Clients({
+      raft: this.#raft,
+      store,
+      applied: recovered.snapshot ?? LOG_ORIGIN,
+      onApplied: ({ payload }) => this.#snapshots.applied(payload.byteLength),
+      replies: this.#replies,
+      addresses,
+      wallClock: Date.now,
+    });
     this.#peers = new Peers(() => this.#requestTurn());
     this.#disk = new Disk(storage, {
       onPersisted: (sequence) => {
         this.#raft.persisted(sequence, performance.now());
+        this.#snapshots.persisted();
         this.#requestTurn();
       },
       onDiskFailed: (error) => this.#fail(error),
@@ -86,7 +116,7 @@ export class Server {
   }
 
   get status(): ServerStatus {
-    const { role, currentTerm: term, hardState, leader, commitIndex, lastLog } = this.#raft;
+    const { role, currentTerm: term, hardState, leader, commitIndex, lastLog, snapshotIndex } = this.#raft;
     return {
       id: this.#id,
       role,
@@ -94,8 +124,9 @@ export class Server {
       votedFor: hardState.votedFor ?? null,
       leader: leader ?? null,
       commitIndex,
-      lastApplied: this.#clients.appliedIndex,
+      lastApplied: this.#clients.applied.index,
       lastIndex: lastLog.index,
+      snapshotIndex,
     };
   }
 
@@ -178,10 +209,32 @@ export class Server {
   }
 
   #doOutput(): void {
-    const { persist, messages, committed, confirmedReads } = this.#raft.takeOutput();
+    const { persist, messages, installedSnapshot, committed, confirmedReads } = this.#raft.takeOutput();
     this.#disk.write(persist);
     this.#peers.send(messages);
+    if (installedSnapshot !== undefined) this.#restore(installedSnapshot);
     this.#clients.advance(committed, confirmedReads);
+    if (this.#restoring === undefined) this.#snapshots.takeIfDue(this.#clients.store, this.#clients.applied);
+  }
+
+  /** Replaces the state machine by what is in a snapshot that the leader sent, a piece at a time. */
+  #restore(snapshot: SnapshotMeta): void {
+    const startMs = performance.now();
+    this.#restoring = snapshot;
+    this.#snapshots.abort();
+    this.#clients.restoring();
+    const isWanted = () => this.#restoring === snapshot && this.#phase !== 'stopped';
+    restoreStore(this.#storage, isWanted).then(
+      (store) => {
+        if (!isWanted()) return;
+        this.#restoring = undefined;
+        this.#clients.restored(store, snapshot);
+        const { index, byteLength } = snapshot;
+        this.#onEvent({ type: 'installed', index, byteLength, tookMs: performance.now() - startMs });
+        this.#requestTurn();
+      },
+      (error: unknown) => this.#fail(error),
+    );
   }
 
   /** Reports a change of role, term or leader; what was pending at a leader that is deposed fails. */
@@ -219,6 +272,7 @@ export class Server {
   #halt(): void {
     this.#phase = 'stopped';
     clearTimeout(this.#timer);
+    this.#snapshots.abort();
     this.#replies.flush();
     this.#peers.close();
     this.#traffic.close();

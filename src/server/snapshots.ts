@@ -1,0 +1,152 @@
+/**
+ * When and how a server takes snapshots of its state machine, so that its log does not grow without end (§7).
+ *
+ * A snapshot is written in slices, with a write of the disk between two of them, while the server goes on. Behind it
+ * the log keeps a tail, so that a follower which was away for a moment needs no snapshot.
+ */
+
+import { KeyValueStore } from '../kv/key-value-store.js';
+import type { Raft } from '../raft/raft.js';
+import type { LogPosition, SnapshotMeta } from '../raft/types.js';
+import { SnapshotSource } from '../storage/snapshot-format.js';
+import type { SnapshotSink, Storage } from '../storage/storage.js';
+
+/** Takes well under a millisecond to make, which is what others have to wait. */
+const SLICE_BYTES = 64 * 1024;
+
+/** The log keeps this fraction of what makes a snapshot due. */
+const TAIL_FRACTION = 1 / 4;
+
+/** A snapshot is not written more often than the log has grown by this fraction of it: a large state changes slowly. */
+const MIN_GROWTH_FRACTION = 1 / 2;
+
+export interface SnapshotsOptions {
+  readonly raft: Raft;
+  readonly storage: Storage;
+  /** So many bytes of the log that were applied since the last snapshot make the next one due. */
+  readonly logBytes: number;
+  readonly onTaken: (snapshot: SnapshotMeta, tookMs: number) => void;
+  readonly onFailure: (error: unknown) => void;
+}
+
+export class Snapshots {
+  readonly #raft: Raft;
+  readonly #storage: Storage;
+  readonly #logBytes: number;
+  readonly #onTaken: SnapshotsOptions['onTaken'];
+  readonly #onFailure: SnapshotsOptions['onFailure'];
+  #appliedBytes = 0;
+  #lastByteLength: number;
+  #writing: { readonly source: SnapshotSource; isWanted: boolean } | undefined;
+  #onPersisted: (() => void) | undefined;
+
+  constructor({ raft, storage, logBytes, onTaken, onFailure }: SnapshotsOptions) {
+    this.#raft = raft;
+    this.#storage = storage;
+    this.#logBytes = logBytes;
+    this.#onTaken = onTaken;
+    this.#onFailure = onFailure;
+    this.#lastByteLength = storage.recovered.snapshot?.byteLength ?? 0;
+  }
+
+  /** The state machine has applied an entry of this size. */
+  applied(byteCount: number): void {
+    this.#appliedBytes += byteCount;
+  }
+
+  /** The log on disk has grown. */
+  persisted(): void {
+    this.#onPersisted?.();
+  }
+
+  /** Begins a snapshot of the store, which holds everything up to `position`, if one is due. */
+  takeIfDue(store: KeyValueStore, position: LogPosition): void {
+    const dueBytes = Math.max(this.#logBytes, this.#lastByteLength * MIN_GROWTH_FRACTION);
+    if (this.#writing !== undefined || this.#appliedBytes < dueBytes) return;
+    this.#appliedBytes = 0;
+    const writing = { source: new SnapshotSource(store.image()), isWanted: true };
+    this.#writing = writing;
+    this.#take(writing, position)
+      .catch(this.#onFailure)
+      .finally(() => {
+        writing.source.close();
+        this.#writing = undefined;
+      });
+  }
+
+  /** The one being written is not wanted any more: the server stops, or its state was replaced. */
+  abort(): void {
+    if (this.#writing !== undefined) this.#writing.isWanted = false;
+    this.#onPersisted?.();
+  }
+
+  async #take(
+    writing: { readonly source: SnapshotSource; readonly isWanted: boolean },
+    position: LogPosition,
+  ): Promise<void> {
+    const startMs = performance.now();
+    const sink = await this.#storage.createSnapshot();
+    const isComplete = await this.#write(writing, sink);
+    while (writing.isWanted && this.#raft.durableIndex < position.index) await this.#nextPersisted();
+    if (!isComplete || !writing.isWanted) {
+      await sink.discard();
+      return;
+    }
+    const logStart = this.#tailStart(position);
+    const snapshot = await sink.commit(position, logStart);
+    if (snapshot === undefined) return;
+    this.#lastByteLength = snapshot.byteLength;
+    this.#raft.compacted(snapshot, logStart.index);
+    this.#onTaken(snapshot, performance.now() - startMs);
+  }
+
+  async #write(
+    writing: { readonly source: SnapshotSource; readonly isWanted: boolean },
+    sink: SnapshotSink,
+  ): Promise<boolean> {
+    while (writing.isWanted) {
+      const slice = writing.source.next(SLICE_BYTES);
+      if (slice === undefined) return true;
+      await sink.write(slice);
+    }
+    return false;
+  }
+
+  #nextPersisted(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onPersisted = () => {
+        this.#onPersisted = undefined;
+        resolve();
+      };
+    });
+  }
+
+  /** Where the log is to start, so that it holds a tail of entries up to `position`. */
+  #tailStart(position: LogPosition): LogPosition {
+    const { logStart } = this.#raft;
+    if (position.index <= logStart.index) return logStart;
+    let room = this.#logBytes * TAIL_FRACTION;
+    const entries = this.#raft.entries(logStart.index + 1, position.index);
+    for (let at = entries.length - 1; at >= 0; at -= 1) {
+      const entry = entries[at];
+      if (entry === undefined) break;
+      room -= entry.payload.byteLength;
+      if (room < 0) return { index: entry.index, term: entry.term };
+    }
+    return logStart;
+  }
+}
+
+/** The store as it is in the newest snapshot. Rejects with StorageError when that is damaged. */
+export async function restoreStore(
+  storage: Storage,
+  isWanted: () => boolean = () => true,
+): Promise<KeyValueStore> {
+  const { store, reader } = KeyValueStore.fromImage();
+  for await (const piece of storage.snapshotImage()) {
+    if (!isWanted()) return store;
+    reader.push(piece);
+  }
+  reader.end();
+  return store;
+}

@@ -5,7 +5,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Cluster } from '../../src/cluster/cluster.js';
+import { Cluster, type ClusterEnvironment } from '../../src/cluster/cluster.js';
 import type { ClusterOptions } from '../../src/cluster/options.js';
 import { freePorts } from './free-ports.js';
 import { DisconnectedError, TextClient, type TextReply } from './text-client.js';
@@ -19,16 +19,16 @@ export class TestCluster {
   }
 
   /** A running cluster of three servers, in memory, unless told otherwise. */
-  static async start(options: Partial<ClusterOptions> = {}): Promise<TestCluster> {
+  static async start(
+    options: Partial<ClusterOptions> = {},
+    environment: ClusterEnvironment = {},
+  ): Promise<TestCluster> {
     const port = options.port ?? (await freePorts());
     const routerPort = port + 20;
-    const cluster = new Cluster({
-      servers: 3,
-      port,
-      routerPort,
-      memory: options.dataDir === undefined,
-      ...options,
-    });
+    const cluster = new Cluster(
+      { servers: 3, port, routerPort, memory: options.dataDir === undefined, ...options },
+      environment,
+    );
     await cluster.start();
     return new TestCluster(cluster);
   }

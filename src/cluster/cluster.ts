@@ -263,6 +263,7 @@ export class Cluster {
     const start = {
       id,
       clusterSize: servers,
+      clusterId: location.directory.clusterId,
       dataDir: location.directory.serverDirectory(id),
       fsync: location.fsync,
       electionTimeoutMs,

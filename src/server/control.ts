@@ -11,7 +11,8 @@ export interface ServerStart {
   readonly id: ServerId;
   /** Number of servers in the cluster; their ids are 0 to `clusterSize` - 1. */
   readonly clusterSize: number;
-  /** This server's own directory; created when missing. */
+  readonly clusterId: string;
+  /** This server's own directory. */
   readonly dataDir: string;
   /** Whether an acknowledged write was synced to the disk, or only handed to the operating system. */
   readonly fsync: boolean;

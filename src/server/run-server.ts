@@ -38,7 +38,11 @@ export async function runServer(start: ServerStart): Promise<void> {
 }
 
 async function serve(start: ServerStart, report: (event: ServerEvent) => void): Promise<void> {
-  const storage = await LevelStorage.open({ directory: start.dataDir, fsync: start.fsync });
+  const storage = await LevelStorage.open({
+    directory: start.dataDir,
+    owner: { clusterId: start.clusterId, serverId: start.id },
+    fsync: start.fsync,
+  });
   const { snapshot, entries, logStart, hardState } = storage.recovered;
   const store = snapshot === undefined ? new KeyValueStore() : await restoreStore(storage);
   await new Promise<void>((resolve, reject) => {

@@ -10,16 +10,18 @@ import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import type { ServerId } from '../raft/types.js';
+import { makeServerDirectory } from './server-directory.js';
 
 /** Raised whenever the meaning of what is in the directory changes. */
 export const FORMAT_VERSION = 1;
 
 const DESCRIPTION_KEY = 'description';
 const CLUSTER_DIRECTORY = 'cluster';
-const SERVER_DIRECTORY = /^server-\d+$/;
+const SERVER_DIRECTORY = /^server-\d+(\.rebuilt)?$/;
 
 interface Description {
   readonly formatVersion: number;
+  /** Identifies the cluster for good: made when the directory was. */
   readonly clusterId: string;
   readonly servers: number;
 }
@@ -36,13 +38,15 @@ export class DataDirectoryError extends Error {
 
 export class DataDirectory {
   readonly path: string;
-  /** Identifies the cluster for good: made when the directory was. */
   readonly clusterId: string;
+  /** How many servers the cluster has. */
+  readonly servers: number;
   readonly #level: ClassicLevel;
 
-  private constructor(path: string, clusterId: string, level: ClassicLevel) {
+  private constructor(path: string, { clusterId, servers }: Description, level: ClassicLevel) {
     this.path = path;
     this.clusterId = clusterId;
+    this.servers = servers;
     this.#level = level;
   }
 
@@ -51,19 +55,49 @@ export class DataDirectory {
    * end of the process. Rejects with {@link DataDirectoryError}.
    */
   static async open(path: string, { servers }: { readonly servers: number }): Promise<DataDirectory> {
+    await mkdir(path, { recursive: true }).catch((cause: unknown) => {
+      throw unusable(path, cause);
+    });
+    return DataDirectory.#open(path, async (level) => {
+      const found = await readDescription(path, level);
+      if (found === undefined) return describe(path, level, servers);
+      if (found.servers === servers) return found;
+      const reason = `was made for ${found.servers} servers: start with -n ${found.servers} or name another directory`;
+      throw new DataDirectoryError(path, reason);
+    });
+  }
+
+  /** The same for a cluster that is there already, whatever its size. Rejects with {@link DataDirectoryError}. */
+  static async openExisting(path: string): Promise<DataDirectory> {
+    const names = await readdir(path).catch((cause: unknown) => {
+      throw unusable(path, cause);
+    });
+    const missing = new DataDirectoryError(path, 'holds no cluster: name the directory of one');
+    if (!names.includes(CLUSTER_DIRECTORY)) throw missing;
+    return DataDirectory.#open(path, async (level) => {
+      const found = await readDescription(path, level);
+      if (found === undefined) throw missing;
+      return found;
+    });
+  }
+
+  static async #open(
+    path: string,
+    descriptionIn: (level: ClassicLevel) => Promise<Description>,
+  ): Promise<DataDirectory> {
     await refuseForeignFiles(path);
     const level = await openLevel(path);
     try {
-      return new DataDirectory(path, await describe(path, level, servers), level);
+      return new DataDirectory(path, await descriptionIn(level), level);
     } catch (error) {
       await level.close();
       throw error;
     }
   }
 
-  /** Where the server keeps its log. */
+  /** Where the server keeps log, votes and snapshots. */
   serverDirectory(id: ServerId): string {
-    return join(this.path, `server-${id}`);
+    return serverDirectory(this.path, id);
   }
 
   async close(): Promise<void> {
@@ -71,18 +105,18 @@ export class DataDirectory {
   }
 }
 
-/** Makes the directory, or checks that nothing is in it that is not ours. */
+function unusable(path: string, cause: unknown): DataDirectoryError {
+  const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+  return new DataDirectoryError(path, `cannot be used (${reason}): name a directory that can be written`, {
+    cause,
+  });
+}
+
+/** Rejects with {@link DataDirectoryError} when something is in the directory that is not ours. */
 async function refuseForeignFiles(path: string): Promise<void> {
-  let names: string[];
-  try {
-    await mkdir(path, { recursive: true });
-    names = await readdir(path);
-  } catch (cause) {
-    const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
-    throw new DataDirectoryError(path, `cannot be used (${reason}): name a directory that can be written`, {
-      cause,
-    });
-  }
+  const names = await readdir(path).catch((cause: unknown) => {
+    throw unusable(path, cause);
+  });
   const foreign = names.find((name) => name !== CLUSTER_DIRECTORY && !SERVER_DIRECTORY.test(name));
   if (foreign === undefined) return;
   throw new DataDirectoryError(path, `holds ${foreign}, which is not of a cluster: name an empty directory`);
@@ -103,26 +137,32 @@ async function openLevel(path: string): Promise<ClassicLevel> {
   }
 }
 
-/** The id of the cluster that the directory belongs to; a new directory gets one. */
-async function describe(path: string, level: ClassicLevel, servers: number): Promise<string> {
-  const text = await level.get(DESCRIPTION_KEY);
-  if (text === undefined) {
-    const description: Description = { formatVersion: FORMAT_VERSION, clusterId: randomUUID(), servers };
-    await level.put(DESCRIPTION_KEY, JSON.stringify(description), { sync: true });
-    return description.clusterId;
+/** Makes a new cluster of the directory: its servers may find theirs empty, this once. */
+async function describe(path: string, level: ClassicLevel, servers: number): Promise<Description> {
+  try {
+    for (let id = 0; id < servers; id += 1) await makeServerDirectory(serverDirectory(path, id));
+  } catch (cause) {
+    throw unusable(path, cause);
   }
+  const description: Description = { formatVersion: FORMAT_VERSION, clusterId: randomUUID(), servers };
+  await level.put(DESCRIPTION_KEY, JSON.stringify(description), { sync: true });
+  return description;
+}
+
+/** What the directory says of its cluster; undefined when it says nothing yet. */
+async function readDescription(path: string, level: ClassicLevel): Promise<Description | undefined> {
+  const text = await level.get(DESCRIPTION_KEY);
+  if (text === undefined) return undefined;
   const found = parse(text);
   if (found === undefined)
     throw new DataDirectoryError(path, 'its description is damaged: restore it from a backup');
-  if (found.formatVersion !== FORMAT_VERSION) {
-    const reason = `has format ${found.formatVersion}, this program reads format ${FORMAT_VERSION}: use the program that made it`;
-    throw new DataDirectoryError(path, reason);
-  }
-  if (found.servers !== servers) {
-    const reason = `was made for ${found.servers} servers: start with -n ${found.servers} or name another directory`;
-    throw new DataDirectoryError(path, reason);
-  }
-  return found.clusterId;
+  if (found.formatVersion === FORMAT_VERSION) return found;
+  const reason = `has format ${found.formatVersion}, this program reads format ${FORMAT_VERSION}: use the program that made it`;
+  throw new DataDirectoryError(path, reason);
+}
+
+function serverDirectory(path: string, id: ServerId): string {
+  return join(path, `server-${id}`);
 }
 
 function parse(text: string): Description | undefined {

@@ -5,7 +5,7 @@
  * crash tore. One group commit is one batch, and one entry, which holds many clients' commands, is one value.
  */
 
-import { mkdir } from 'node:fs/promises';
+import { access, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { LOG_ORIGIN } from '../raft/log.js';
@@ -23,18 +23,23 @@ import {
   decodeEntry,
   decodeHardState,
   decodeLogStart,
+  decodeOwner,
   decodeSnapshotMeta,
   encodeEntry,
   encodeHardState,
   encodeLogStart,
+  encodeOwner,
   encodeSnapshotMeta,
   entryKey,
   FIRST_ENTRY_KEY,
   HARD_STATE_KEY,
   LAST_ENTRY_KEY,
   LOG_START_KEY,
+  OWNER_KEY,
+  type Owner,
   SNAPSHOT_KEY,
 } from './records.js';
+import { beginServerDirectory, isNewServerDirectory } from './server-directory.js';
 import { type PartialFile, SnapshotFiles } from './snapshot-files.js';
 import { type SnapshotSink, type Storage, StorageError } from './storage.js';
 
@@ -45,8 +50,9 @@ const LOG_DIRECTORY = 'log';
 const SNAPSHOT_DIRECTORY = 'snapshots';
 
 export interface LevelStorageOptions {
-  /** The server's own directory; created when missing. */
+  /** The server's own directory, made by makeServerDirectory. */
   readonly directory: string;
+  readonly owner: Owner;
   /** Whether a write counts only once it is on the disk, or already when the operating system has it. */
   readonly fsync: boolean;
   /** How long to wait for another holder to give the directory back; without it, long enough for a killed thread. */
@@ -65,6 +71,7 @@ export class LevelStorage implements Storage {
   readonly #level: Level;
   readonly #snapshots: SnapshotFiles;
   readonly #directory: string;
+  readonly #owner: Owner;
   readonly #fsync: boolean;
   #lastIndex: LogIndex;
   #writing: Promise<void> | undefined;
@@ -74,7 +81,7 @@ export class LevelStorage implements Storage {
   #failure: StorageError | undefined;
 
   private constructor(
-    { directory, fsync }: LevelStorageOptions,
+    { directory, owner, fsync }: LevelStorageOptions,
     level: Level,
     snapshots: SnapshotFiles,
     recovered: RecoveredState,
@@ -82,6 +89,7 @@ export class LevelStorage implements Storage {
     this.#level = level;
     this.#snapshots = snapshots;
     this.#directory = directory;
+    this.#owner = owner;
     this.#fsync = fsync;
     this.recovered = recovered;
     this.#lastIndex = recovered.entries.at(-1)?.index ?? recovered.logStart.index;
@@ -89,16 +97,20 @@ export class LevelStorage implements Storage {
 
   /** Opens the server's directory and reads what is in it. Rejects with {@link StorageError}. */
   static async open(options: LevelStorageOptions): Promise<LevelStorage> {
-    const { directory, fsync } = options;
+    const { directory, fsync, owner } = options;
+    const isNew = await isNewServerDirectory(directory);
+    if (!isNew) await checkPresence(options);
     const level = await openLevel(options);
     try {
+      if (isNew) await takePossession(level, options);
+      else checkOwner(directory, await level.get(OWNER_KEY), owner);
       const recovered = await recover(level);
       const newest = recovered.snapshot;
       const snapshots = await SnapshotFiles.open(join(directory, SNAPSHOT_DIRECTORY), { fsync, newest });
       return new LevelStorage(options, level, snapshots, recovered);
     } catch (error) {
       await level.close();
-      throw corrupt(directory, error);
+      throw error instanceof StorageError ? error : corrupt(directory, owner, error);
     }
   }
 
@@ -140,7 +152,7 @@ export class LevelStorage implements Storage {
     try {
       yield* this.#snapshots.image();
     } catch (error) {
-      throw corrupt(this.#directory, error);
+      throw corrupt(this.#directory, this.#owner, error);
     }
   }
 
@@ -241,13 +253,40 @@ export class LevelStorage implements Storage {
   }
 }
 
+/** Rejects with {@link StorageError} when a server that ran before finds nothing. */
+async function checkPresence({ directory, owner }: LevelStorageOptions): Promise<void> {
+  const isDirectory = await stat(directory).then(
+    (found) => found.isDirectory(),
+    () => undefined,
+  );
+  if (isDirectory === false) throw openFailed(directory, new Error('not a directory'));
+  const isThere = await access(join(directory, LOG_DIRECTORY, 'CURRENT')).then(
+    () => true,
+    () => false,
+  );
+  if (!isThere) throw missing(directory, owner);
+}
+
+/** The first record: from now on an empty directory is a lost one. */
+async function takePossession(level: Level, { directory, owner }: LevelStorageOptions): Promise<void> {
+  await level.put(OWNER_KEY, encodeOwner(owner), { sync: true });
+  await beginServerDirectory(directory);
+}
+
+/** Throws {@link StorageError} when the directory is another server's. */
+function checkOwner(directory: string, value: Uint8Array | undefined, { clusterId, serverId }: Owner): void {
+  if (value === undefined) throw new RangeError('it does not say whose it is');
+  const found = decodeOwner(value);
+  if (found.clusterId === clusterId && found.serverId === serverId) return;
+  const whose = found.clusterId === clusterId ? 'this' : 'another';
+  const message = `${directory} belongs to server ${found.serverId} of ${whose} cluster: put each server's directory back in its place`;
+  throw new StorageError('DISK_FOREIGN', message);
+}
+
 async function openLevel({
   directory,
   lockPatienceMs = DEFAULT_LOCK_PATIENCE_MS,
 }: LevelStorageOptions): Promise<Level> {
-  await mkdir(directory, { recursive: true }).catch((error: unknown) => {
-    throw openFailed(directory, error);
-  });
   const level: Level = new ClassicLevel(join(directory, LOG_DIRECTORY), {
     keyEncoding: 'view',
     valueEncoding: 'view',
@@ -320,6 +359,11 @@ function locked(directory: string, cause: unknown): StorageError {
   return new StorageError('DISK_LOCKED', message, { cause });
 }
 
+function missing(directory: string, { serverId }: Owner): StorageError {
+  const message = `${directory} has lost its data: bring it back, or stop the cluster and run "threadraft rebuild ${serverId}"`;
+  return new StorageError('DISK_MISSING', message);
+}
+
 function openFailed(directory: string, cause: unknown): StorageError {
   const message = `${directory} cannot be opened (${reasonOf(cause)}): check that it is a writable directory`;
   return new StorageError('DISK_OPEN_FAILED', message, { cause });
@@ -335,7 +379,7 @@ function readFailed(directory: string, cause: unknown): StorageError {
   return new StorageError('DISK_READ_FAILED', message, { cause });
 }
 
-function corrupt(directory: string, cause: unknown): StorageError {
-  const message = `${directory} is corrupt (${reasonOf(cause)}): restore it from a backup`;
+function corrupt(directory: string, { serverId }: Owner, cause: unknown): StorageError {
+  const message = `${directory} is corrupt (${reasonOf(cause)}): bring back a copy of it, or stop the cluster and run "threadraft rebuild ${serverId}"`;
   return new StorageError('DISK_CORRUPT', message, { cause });
 }

@@ -7,18 +7,20 @@
  * |---|---|
  * | `e` + index (u64) | an entry: term (f64), payload |
  * | `h` | the hard state: currentTerm (f64), votedFor + 1 or 0 (u8) |
+ * | `o` | whose it is: serverId (u8), clusterId |
  * | `s` | the newest snapshot: index (f64), term (f64), byteLength (f64) |
  * | `t` | the log's start: index (f64), term (f64); entries up to it are on their way out |
  */
 
 import { ByteReader } from '../bytes/byte-reader.js';
 import { ByteWriter } from '../bytes/byte-writer.js';
-import type { Entry, HardState, LogIndex, LogPosition, SnapshotMeta } from '../raft/types.js';
+import type { Entry, HardState, LogIndex, LogPosition, ServerId, SnapshotMeta } from '../raft/types.js';
 
 const ENTRY_PREFIX = 0x65;
 const TERM_BYTES = 8;
 
 export const HARD_STATE_KEY: Uint8Array = Buffer.from('h');
+export const OWNER_KEY: Uint8Array = Buffer.from('o');
 export const SNAPSHOT_KEY: Uint8Array = Buffer.from('s');
 export const LOG_START_KEY: Uint8Array = Buffer.from('t');
 /** Every entry's key is in [first, last]. */
@@ -59,6 +61,25 @@ export function decodeHardState(value: Uint8Array): HardState {
   const currentTerm = reader.f64();
   const vote = reader.u8();
   return { currentTerm, votedFor: vote === 0 ? undefined : vote - 1 };
+}
+
+/** The server that a directory belongs to. */
+export interface Owner {
+  readonly clusterId: string;
+  readonly serverId: ServerId;
+}
+
+export function encodeOwner({ clusterId, serverId }: Owner): Uint8Array {
+  const out = new ByteWriter(64);
+  out.u8(serverId);
+  out.latin1(clusterId);
+  return out.take();
+}
+
+/** Throws TruncatedBytesError when this names no server. */
+export function decodeOwner(value: Uint8Array): Owner {
+  const reader = new ByteReader(value);
+  return { serverId: reader.u8(), clusterId: reader.latin1(reader.remaining) };
 }
 
 export function encodeSnapshotMeta({ index, term, byteLength }: SnapshotMeta): Uint8Array {

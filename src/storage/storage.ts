@@ -52,6 +52,8 @@ export interface SnapshotSink {
 
 export type StorageErrorCode =
   | 'DISK_LOCKED'
+  | 'DISK_MISSING'
+  | 'DISK_FOREIGN'
   | 'DISK_OPEN_FAILED'
   | 'DISK_READ_FAILED'
   | 'DISK_WRITE_FAILED'

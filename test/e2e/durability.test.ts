@@ -51,7 +51,7 @@ describe('a cluster that takes snapshots', () => {
   const logger = pino({
     hooks: {
       logMethod([facts, message]) {
-        const server = this.bindings()['server'];
+        const { server } = this.bindings();
         if (message === 'snapshot of the leader installed' && typeof facts === 'object')
           installed.push(server);
       },

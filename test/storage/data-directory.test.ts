@@ -39,7 +39,7 @@ describe('DataDirectory', () => {
     const deep = join(path(), 'a', 'b');
     const directory = await DataDirectory.open(deep, { servers: 3 });
     expect(directory.path).to.equal(deep);
-    expect(await readdir(deep)).to.deep.equal(['cluster']);
+    expect(await readdir(deep)).to.have.members(['cluster', 'server-0', 'server-1', 'server-2']);
     await directory.close();
   });
 
@@ -52,7 +52,7 @@ describe('DataDirectory', () => {
   it('gives each server a directory of its own, which is no foreign file', async () => {
     const directory = await DataDirectory.open(path(), { servers: 3 });
     expect(directory.serverDirectory(2)).to.equal(join(path(), 'server-2'));
-    await mkdir(directory.serverDirectory(2));
+    expect(await readdir(directory.serverDirectory(2))).to.deep.equal(['new']);
     await directory.close();
     await openOnce();
   });

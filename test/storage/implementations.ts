@@ -1,7 +1,12 @@
 /** The storages that pass the shared suite, by a name that can be told to another thread or process. */
 
+import { readdir } from 'node:fs/promises';
 import { LevelStorage } from '../../src/storage/level-storage.js';
+import { makeServerDirectory } from '../../src/storage/server-directory.js';
 import type { Storage } from '../../src/storage/storage.js';
+
+/** The server that the tests' directories belong to. */
+export const OWNER = { clusterId: 'a cluster', serverId: 1 };
 
 export interface OpenOptions {
   readonly directory: string;
@@ -10,7 +15,15 @@ export interface OpenOptions {
 }
 
 export const IMPLEMENTATIONS = {
-  level: (options: OpenOptions): Promise<Storage> => LevelStorage.open(options),
+  level: async (options: OpenOptions): Promise<Storage> => {
+    await makeIfEmpty(options.directory);
+    return LevelStorage.open({ ...options, owner: OWNER });
+  },
 } as const;
+
+/** Makes an empty directory a new server's. */
+export async function makeIfEmpty(directory: string): Promise<void> {
+  if ((await readdir(directory)).length === 0) await makeServerDirectory(directory);
+}
 
 export type ImplementationName = keyof typeof IMPLEMENTATIONS;

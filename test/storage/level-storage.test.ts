@@ -1,10 +1,12 @@
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { ClassicLevel } from 'classic-level';
 import { LevelStorage } from '../../src/storage/level-storage.js';
 import { encodeEntry, entryKey, HARD_STATE_KEY } from '../../src/storage/records.js';
+import { makeServerDirectory } from '../../src/storage/server-directory.js';
 import { StorageError } from '../../src/storage/storage.js';
+import { OWNER } from './implementations.js';
 import { itIsAStorage } from './storage-suite.js';
 import { entries, entry, expectOneLine, persistOf, rejection, useDirectory } from './support.js';
 
@@ -14,9 +16,11 @@ describe('LevelStorage', () => {
   describe('refuses a directory', () => {
     const directory = useDirectory();
 
-    function open(): Promise<LevelStorage> {
-      return LevelStorage.open({ directory: directory(), fsync: false, lockPatienceMs: 0 });
+    function open({ owner = OWNER, directory: path = directory() } = {}): Promise<LevelStorage> {
+      return LevelStorage.open({ directory: path, owner, fsync: false, lockPatienceMs: 0 });
     }
+
+    beforeEach(() => makeServerDirectory(directory()));
 
     async function writeLog(): Promise<void> {
       const storage = await open();
@@ -66,7 +70,11 @@ describe('LevelStorage', () => {
         const error = await rejection(open());
         expect(error).to.be.an.instanceOf(StorageError);
         expectOneLine(error, 'DISK_CORRUPT', reason);
-        expectOneLine(await rejection(open()), 'DISK_CORRUPT', /restore it from a backup/);
+        expectOneLine(
+          await rejection(open()),
+          'DISK_CORRUPT',
+          /bring back a copy of it, or stop the cluster and run "threadraft rebuild 1"/,
+        );
       });
     }
 
@@ -78,10 +86,34 @@ describe('LevelStorage', () => {
       expectOneLine(error, 'DISK_OPEN_FAILED', /cannot be opened/);
     });
 
+    it('that lost its data, for it may have voted', async () => {
+      await writeLog();
+      await rm(join(directory(), 'log'), { recursive: true });
+      const error = await rejection(open());
+      expectOneLine(error, 'DISK_MISSING', /has lost its data: .* "threadraft rebuild 1"/);
+    });
+
+    it('that is not there', async () => {
+      const error = await rejection(open({ directory: join(directory(), 'missing') }));
+      expectOneLine(error, 'DISK_MISSING', /has lost its data/);
+    });
+
+    it('of another server', async () => {
+      await writeLog();
+      const error = await rejection(open({ owner: { ...OWNER, serverId: 2 } }));
+      expectOneLine(error, 'DISK_FOREIGN', /belongs to server 1 of this cluster/);
+    });
+
+    it('of another cluster', async () => {
+      await writeLog();
+      const error = await rejection(open({ owner: { ...OWNER, clusterId: 'mine' } }));
+      expectOneLine(error, 'DISK_FOREIGN', /belongs to server 1 of another cluster/);
+    });
+
     it('that is a file', async () => {
       const file = join(directory(), 'file');
       await writeFile(file, 'x');
-      const error = await rejection(LevelStorage.open({ directory: file, fsync: false }));
+      const error = await rejection(open({ directory: file }));
       expect(error).to.be.an.instanceOf(StorageError);
       expectOneLine(error, 'DISK_OPEN_FAILED', /check that it is a writable directory/);
     });

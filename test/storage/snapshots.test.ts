@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { KeyValueStore } from '../../src/kv/key-value-store.js';
 import type { LogPosition, PersistRequest, SnapshotMeta } from '../../src/raft/types.js';
-import { LevelStorage } from '../../src/storage/level-storage.js';
 import { SnapshotCheck, SnapshotError, SnapshotSource } from '../../src/storage/snapshot-format.js';
 import type { SnapshotSink, Storage } from '../../src/storage/storage.js';
 import { payloadOf } from '../kv/support.js';
+import { IMPLEMENTATIONS } from './implementations.js';
 import { entries, expectOneLine, persistOf, readable, rejection, useDirectory } from './support.js';
 
 const CHUNK_BYTES = 50;
@@ -62,7 +62,7 @@ describe('snapshots on the disk', () => {
   let storage: Storage;
 
   async function open(): Promise<Storage> {
-    storage = await LevelStorage.open({ directory: directory(), fsync: true });
+    storage = await IMPLEMENTATIONS.level({ directory: directory(), fsync: true });
     return storage;
   }
 

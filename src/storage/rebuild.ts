@@ -1,0 +1,102 @@
+/**
+ * A server that lost its disk gets a new one, made from the disks of all the others while the cluster is stopped.
+ *
+ * An empty disk would break two promises. The server may have acknowledged an entry that is committed thanks to it: so
+ * the new disk gets the most up-to-date log of the others (§5.4.1), which holds every committed entry, by the same
+ * argument as the log of an elected leader. And it may have voted: whoever it voted for had written the term of that
+ * election to its own disk first, so no such term is later than the latest on the others' disks; in that one the new
+ * disk says that the vote is given, and the server votes in later terms only. Both need the disk of every other server.
+ */
+
+import { rename, rm } from 'node:fs/promises';
+import type { RecoveredState, ServerId, Term } from '../raft/types.js';
+import { DataDirectory, DataDirectoryError } from './data-directory.js';
+import { LevelStorage } from './level-storage.js';
+import { makeServerDirectory } from './server-directory.js';
+
+const READ_BYTES = 1024 * 1024;
+
+/** What a server was rebuilt from. */
+export interface Rebuilt {
+  readonly from: ServerId;
+  readonly lastIndex: number;
+  readonly term: Term;
+}
+
+/**
+ * Gives server `id` a new disk in place of the old one, if there is one. Rejects with DataDirectoryError or StorageError,
+ * and has changed nothing then.
+ */
+export async function rebuildServer(path: string, id: ServerId): Promise<Rebuilt> {
+  const directory = await DataDirectory.openExisting(path);
+  try {
+    return await rebuild(directory, id);
+  } finally {
+    await directory.close();
+  }
+}
+
+async function rebuild(directory: DataDirectory, id: ServerId): Promise<Rebuilt> {
+  const { path, servers } = directory;
+  if (id >= servers) throw new DataDirectoryError(path, `has servers 0 to ${servers - 1}, no server ${id}`);
+  if (servers === 1)
+    throw new DataDirectoryError(path, 'has no other server to rebuild this one from: restore a backup');
+  const target = directory.serverDirectory(id);
+  const partial = `${target}.rebuilt`;
+  const others: { readonly id: ServerId; readonly storage: LevelStorage }[] = [];
+  try {
+    for (let other = 0; other < servers; other += 1) {
+      if (other !== id) others.push({ id: other, storage: await openServer(directory, other) });
+    }
+    const source = others.reduce((best, one) =>
+      isMoreUpToDate(one.storage.recovered, best.storage.recovered) ? one : best,
+    );
+    const term = Math.max(...others.map(({ storage }) => storage.recovered.hardState.currentTerm));
+    await rm(partial, { recursive: true, force: true });
+    await copy(directory, source.storage, { id, term, to: partial });
+    await rm(target, { recursive: true, force: true });
+    await rename(partial, target);
+    return { from: source.id, lastIndex: endOf(source.storage.recovered).index, term };
+  } finally {
+    for (const { storage } of others) await storage.close();
+  }
+}
+
+function openServer(directory: DataDirectory, serverId: ServerId): Promise<LevelStorage> {
+  const { clusterId } = directory;
+  const owner = { clusterId, serverId };
+  return LevelStorage.open({ directory: directory.serverDirectory(serverId), owner, fsync: true });
+}
+
+function endOf({ entries, logStart }: RecoveredState): { readonly index: number; readonly term: Term } {
+  return entries.at(-1) ?? logStart;
+}
+
+function isMoreUpToDate(one: RecoveredState, other: RecoveredState): boolean {
+  const [a, b] = [endOf(one), endOf(other)];
+  return a.term > b.term || (a.term === b.term && a.index > b.index);
+}
+
+async function copy(
+  { clusterId }: DataDirectory,
+  source: LevelStorage,
+  { id, term, to }: { readonly id: ServerId; readonly term: Term; readonly to: string },
+): Promise<void> {
+  await makeServerDirectory(to);
+  const target = await LevelStorage.open({ directory: to, owner: { clusterId, serverId: id }, fsync: true });
+  try {
+    const { snapshot, logStart, entries } = source.recovered;
+    if (snapshot !== undefined) {
+      const sink = await target.createSnapshot();
+      for (let offset = 0; offset < snapshot.byteLength; offset += READ_BYTES) {
+        const bytes = source.readSnapshot(snapshot, offset, READ_BYTES);
+        if (bytes !== undefined) await sink.write(bytes);
+      }
+      await sink.commit({ index: snapshot.index, term: snapshot.term }, logStart);
+    }
+    const hardState = { currentTerm: term, votedFor: id };
+    await target.persist([{ sequence: 0, hardState, entries, snapshotChunk: undefined }]);
+  } finally {
+    await target.close();
+  }
+}

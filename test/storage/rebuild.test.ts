@@ -1,0 +1,122 @@
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { KeyValueStore } from '../../src/kv/key-value-store.js';
+import type { Entry, HardState, RecoveredState } from '../../src/raft/types.js';
+import { DataDirectory } from '../../src/storage/data-directory.js';
+import { LevelStorage } from '../../src/storage/level-storage.js';
+import { rebuildServer } from '../../src/storage/rebuild.js';
+import { SnapshotSource } from '../../src/storage/snapshot-format.js';
+import { entries, expectOneLine, persistOf, readable, rejection, useDirectory } from './support.js';
+
+describe('rebuilding a server from the disks of the others', () => {
+  const parent = useDirectory();
+  const path = () => join(parent(), 'data');
+
+  async function withServer<T>(id: number, action: (storage: LevelStorage) => Promise<T>): Promise<T> {
+    const directory = await DataDirectory.openExisting(path());
+    const { clusterId } = directory;
+    try {
+      const storage = await LevelStorage.open({
+        directory: directory.serverDirectory(id),
+        owner: { clusterId, serverId: id },
+        fsync: false,
+      });
+      try {
+        return await action(storage);
+      } finally {
+        await storage.close();
+      }
+    } finally {
+      await directory.close();
+    }
+  }
+
+  async function make(logs: readonly (readonly [readonly Entry[], HardState])[]): Promise<void> {
+    await (await DataDirectory.open(path(), { servers: logs.length })).close();
+    for (const [id, [log, hardState]] of logs.entries())
+      await withServer(id, (storage) => storage.persist([persistOf(log, hardState)]));
+  }
+
+  function recovered(id: number): Promise<RecoveredState> {
+    return withServer(id, async (storage) => storage.recovered);
+  }
+
+  it('takes the most up-to-date log, which is not always the longest', async () => {
+    const long = [...entries(1, 9, 1)];
+    const late = [...entries(1, 3, 1), ...entries(4, 5, 3)];
+    await make([
+      [entries(1, 2, 1), { currentTerm: 3, votedFor: 1 }],
+      [long, { currentTerm: 3, votedFor: 1 }],
+      [late, { currentTerm: 3, votedFor: 2 }],
+    ]);
+    await rm(join(path(), 'server-0'), { recursive: true });
+    expect(await rebuildServer(path(), 0)).to.deep.equal({ from: 2, lastIndex: 5, term: 3 });
+    expect(readable((await recovered(0)).entries)).to.deep.equal(readable(late));
+  });
+
+  it('votes for nobody in any term that the lost disk may have voted in', async () => {
+    await make([
+      [entries(1, 2, 1), { currentTerm: 1, votedFor: 1 }],
+      [entries(1, 2, 1), { currentTerm: 7, votedFor: 1 }],
+      [entries(1, 3, 1), { currentTerm: 4, votedFor: 2 }],
+    ]);
+    await rebuildServer(path(), 0);
+    expect((await recovered(0)).hardState).to.deep.equal({ currentTerm: 7, votedFor: 0 });
+  });
+
+  it('takes the snapshot along, and the log behind it', async () => {
+    await make([
+      [entries(1, 2, 1), { currentTerm: 1, votedFor: 1 }],
+      [entries(1, 9, 1), { currentTerm: 1, votedFor: 1 }],
+    ]);
+    const snapshot = await withServer(1, async (storage) => {
+      const sink = await storage.createSnapshot();
+      const source = new SnapshotSource(new KeyValueStore().image());
+      for (let piece = source.next(1); piece !== undefined; piece = source.next(1)) await sink.write(piece);
+      return sink.commit({ index: 7, term: 1 }, { index: 5, term: 1 });
+    });
+    await rebuildServer(path(), 0);
+    const { logStart, entries: log, snapshot: copy } = await recovered(0);
+    expect({ logStart, copy }).to.deep.equal({ logStart: { index: 5, term: 1 }, copy: snapshot });
+    expect(readable(log)).to.deep.equal(readable(entries(6, 9, 1)));
+    await withServer(0, async (storage) => {
+      const { reader } = KeyValueStore.fromImage();
+      for await (const piece of storage.snapshotImage()) reader.push(piece);
+      reader.end();
+    });
+  });
+
+  describe('is refused, and changes nothing,', () => {
+    beforeEach(() =>
+      make([
+        [entries(1, 2, 1), { currentTerm: 1, votedFor: 1 }],
+        [entries(1, 2, 1), { currentTerm: 1, votedFor: 1 }],
+        [entries(1, 2, 1), { currentTerm: 1, votedFor: 1 }],
+      ]),
+    );
+
+    it('when another server’s disk is lost, too', async () => {
+      await rm(join(path(), 'server-2'), { recursive: true });
+      expectOneLine(await rejection(rebuildServer(path(), 0)), 'DISK_MISSING', /server-2 has lost its data/);
+      expect((await recovered(0)).entries).to.have.length(2);
+      expect(await readdir(path())).to.have.members(['cluster', 'server-0', 'server-1']);
+    });
+
+    it('when there is no such server', async () => {
+      const error = await rejection(rebuildServer(path(), 3));
+      expectOneLine(error, 'DATA_DIRECTORY_REFUSED', /has servers 0 to 2, no server 3/);
+    });
+
+    it('when there is no cluster', async () => {
+      const error = await rejection(rebuildServer(parent(), 0));
+      expectOneLine(error, 'DATA_DIRECTORY_REFUSED', /holds no cluster/);
+    });
+  });
+
+  it('is refused in a cluster of one', async () => {
+    await make([[entries(1, 2, 1), { currentTerm: 1, votedFor: 0 }]]);
+    const error = await rejection(rebuildServer(path(), 0));
+    expectOneLine(error, 'DATA_DIRECTORY_REFUSED', /has no other server/);
+  });
+});

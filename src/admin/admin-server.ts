@@ -3,6 +3,7 @@
  */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { pipeline } from 'node:stream/promises';
 import { type Logger, pino } from 'pino';
 import type { Cluster } from '../cluster/cluster.js';
 import { ListenError } from '../gateway/listener.js';
@@ -72,7 +73,8 @@ export class AdminServer {
     if (changesState) checkSource(request.headers, this.#ownNames);
     const body = changesState ? await readJson(request) : undefined;
     const reply = await route.handle(this.#cluster, { id, body });
-    send(response, reply.status, reply.body);
+    if ('body' in reply) send(response, reply.status, reply.body);
+    else await sendPieces(response, reply.status, reply.pieces);
   }
 
   #refuse(response: ServerResponse, error: unknown): void {
@@ -134,4 +136,14 @@ function send(response: ServerResponse, status: number, body: unknown): void {
     'X-Content-Type-Options': 'nosniff',
   });
   response.end(text);
+}
+
+/** Rejects when the client leaves first. */
+async function sendPieces(
+  response: ServerResponse,
+  status: number,
+  pieces: AsyncIterable<Uint8Array>,
+): Promise<void> {
+  response.writeHead(status, { 'Content-Type': 'application/octet-stream', 'Cache-Control': 'no-store' });
+  await pipeline(pieces, response);
 }

@@ -6,10 +6,10 @@ import type { Cluster } from '../cluster/cluster.js';
 import type { LinkRequest } from '../cluster/faults.js';
 import { HttpError } from './http-error.js';
 
-interface Answer {
-  readonly status: number;
-  readonly body: unknown;
-}
+/** Its body is JSON, or bytes that come piece by piece. */
+export type Answer =
+  | { readonly status: number; readonly body: unknown }
+  | { readonly status: number; readonly pieces: AsyncIterable<Uint8Array> };
 
 export interface Route {
   readonly method: 'GET' | 'POST';
@@ -40,6 +40,11 @@ export const routes: readonly Route[] = [
       leader === undefined
         ? { status: 503, body: { error: 'there is no leader with a quorum' } }
         : { status: 200, body: { leader } },
+  },
+  {
+    method: 'GET',
+    path: /^\/api\/backup$/,
+    handle: async (cluster) => ({ status: 200, pieces: await cluster.backup() }),
   },
   onServer('kill', (cluster, id) => cluster.kill(id)),
   onServer('restart', (cluster, id) => cluster.restart(id)),

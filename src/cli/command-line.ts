@@ -12,11 +12,12 @@ import { AdminServer } from '../admin/admin-server.js';
 import { Cluster } from '../cluster/cluster.js';
 import { type ClusterOptions, checkPort, DEFAULT_OPTIONS, OptionError } from '../cluster/options.js';
 import type { ClientAddress } from '../server/control.js';
+import { DEFAULT_HTTP_PORT } from './defaults.js';
 import { createLogger, LOG_LEVELS } from './logger.js';
+import { addMaintenance } from './maintenance.js';
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
-const DEFAULT_HTTP_PORT = 9180;
 
 /** A terminal's Ctrl-C reaches this program twice when npm runs it: npm passes on what the terminal sent already. */
 const SAME_SIGNAL_MS = 250;
@@ -55,8 +56,7 @@ interface Arguments {
 export async function runCommandLine(argv: readonly string[]): Promise<void> {
   const program = newProgram();
   try {
-    program.parse(argv);
-    await serve(program.opts<Arguments>(), contradictionOf(program));
+    await program.parseAsync(argv);
   } catch (error) {
     process.exitCode = complain(error);
   }
@@ -65,7 +65,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
 function newProgram(): Command {
   const { servers, host, port, routerPort, dataDir, electionTimeoutMs, heartbeatMs, snapshotLogBytes } =
     DEFAULT_OPTIONS;
-  return new Command('threadraft')
+  const program = new Command('threadraft')
     .description('A linearizable, durable key-value store: Raft between the threads of one process')
     .version(readVersion())
     .addOption(number('-n, --servers <count>', 'servers, one thread each: 1 to 9', servers))
@@ -88,7 +88,11 @@ function newProgram(): Command {
     .allowExcessArguments(false)
     .showSuggestionAfterError(false)
     .configureOutput({ outputError: () => undefined })
-    .exitOverride();
+    .enablePositionalOptions()
+    .exitOverride()
+    .action(() => serve(program.opts<Arguments>(), contradictionOf(program)));
+  addMaintenance(program);
+  return program;
 }
 
 function number(flags: string, description: string, value: number | null): Option {

@@ -4,12 +4,16 @@
 
 import { fileURLToPath } from 'node:url';
 import { MessageChannel } from 'node:worker_threads';
+import * as Comlink from 'comlink';
 import { type Logger, pino } from 'pino';
+import { openChannel } from '../channel/port-channel.js';
 import { Gateway } from '../gateway/gateway.js';
+import { LEADER_WAIT_MS } from '../limits.js';
 import type { ServerId } from '../raft/types.js';
 import type { ClientAddress, ServerStatus } from '../server/control.js';
 import {
   NotRunningError,
+  ServerGoneError,
   ServerStartError,
   TimeoutError,
   UnknownServerError,
@@ -26,6 +30,8 @@ import { ThreadPool } from './thread-pool.js';
 
 const SERVER_MODULE = fileURLToPath(new URL('../../workers/server.js', import.meta.url));
 
+/** Pieces of a backup that were not taken yet. */
+const BACKUP_CAPACITY = 16;
 /** At the end, clients' commands in flight are answered for so long. */
 const DRAIN_MS = 500;
 /** A transfer of leadership is given so many election timeouts. */
@@ -205,6 +211,25 @@ export class Cluster {
     const timeoutMs = this.options.electionTimeoutMs * TRANSFER_TIMEOUTS;
     const what = `server ${id} did not take over`;
     await this.#until(() => (this.leader === id ? id : undefined), { what, timeoutMs });
+  }
+
+  /**
+   * A snapshot of all keys that holds every write acknowledged before this call, in pieces, while the cluster goes on.
+   * To be written to a file with writeBackup; what ends early is not a whole one. Rejects with TimeoutError when no
+   * server leads, with WrongStateError or ServerGoneError when the leader changes.
+   */
+  async backup(): Promise<AsyncIterable<Uint8Array>> {
+    const leader = this.#member(await this.waitForLeader(LEADER_WAIT_MS));
+    const { port1, port2 } = new MessageChannel();
+    const { receiver } = openChannel<never, Uint8Array>(port1, { capacity: BACKUP_CAPACITY });
+    try {
+      await leader.call((control) => control.backup(Comlink.transfer(port2, [port2])));
+    } catch (error) {
+      port1.close();
+      if (error instanceof ServerGoneError) throw error;
+      throw new WrongStateError(messageOf(error));
+    }
+    return receiver;
   }
 
   /** Blocks a server's event loop for so long, as a stalled machine would. Rejects as {@link kill} does. */

@@ -80,9 +80,11 @@ export class Clients {
     return this.#store;
   }
 
-  /** Whether the state machine holds every write that was acknowledged to anyone, now and until the clock moves on. */
-  get isCurrent(): boolean {
-    return this.#readsAreFree;
+  /** Whether the state machine holds, and shows, what every client was told until `nowMs`: reads may be answered from it. */
+  isCurrent(nowMs: number): boolean {
+    const raft = this.#raft;
+    const holdsAll = raft.isServing && nowMs < raft.leaseEndMs && this.#applied.index >= raft.commitIndex;
+    return holdsAll && !this.#isClockBehind;
   }
 
   /** Whether nothing is left to answer. */
@@ -210,11 +212,7 @@ export class Clients {
     const raft = this.#raft;
     this.#nowMs = nowMs;
     if (raft.role === 'leader') this.#ledTerm = raft.currentTerm;
-    this.#readsAreFree =
-      raft.isServing &&
-      nowMs < raft.leaseEndMs &&
-      this.#applied.index >= raft.commitIndex &&
-      !this.#isClockBehind;
+    this.#readsAreFree = this.isCurrent(nowMs);
   }
 
   /** Takes what may be taken from the session's stream. */

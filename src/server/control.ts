@@ -49,6 +49,11 @@ export interface ServerControl {
   setLinkFault(peer: ServerId, fault: LinkFault): void;
   /** Hands leadership to `target`; resolves once asked, not once done. Throws when this server does not lead. */
   transferLeadership(target: ServerId): void;
+  /**
+   * Sends a snapshot of the state as it is now through the port, as a channel of `Uint8Array`s, which it closes
+   * behind the last; resolves once it has begun. Rejects when this server does not lead. Transfer the port.
+   */
+  backup(port: MessagePort): Promise<void>;
   /** Blocks the thread's event loop, as a stalled machine would. For tests and demonstrations. */
   block(durationMs: number): void;
   /** Stops cleanly: answers what is committed, closes the log. The thread's task resolves after it. */

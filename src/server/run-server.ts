@@ -67,6 +67,7 @@ function controlOf(server: Server, stopped: () => void): ServerControl {
     connect: (peer, port) => server.connect(peer, port),
     setLinkFault: (peer, fault) => server.setLinkFault(peer, fault),
     transferLeadership: (target) => server.transferLeadership(target),
+    backup: (port) => server.backup(port),
     block: (durationMs) => {
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, durationMs);
     },

@@ -11,18 +11,20 @@
  */
 
 import type { MessagePort } from 'node:worker_threads';
-import type { PortChannel } from '../channel/port-channel.js';
+import { openChannel, type PortChannel } from '../channel/port-channel.js';
 import type { KeyValueStore } from '../kv/key-value-store.js';
+import { LEADER_WAIT_MS } from '../limits.js';
 import { LOG_ORIGIN } from '../raft/log.js';
 import { Raft } from '../raft/raft.js';
 import type { RaftOptions, ServerId, SnapshotMeta, Term } from '../raft/types.js';
+import { SnapshotSource } from '../storage/snapshot-format.js';
 import type { Storage } from '../storage/storage.js';
 import { Clients } from './clients.js';
 import type { ClientAddress, LinkFault, ServerEvent, ServerStatus } from './control.js';
 import { Disk } from './disk.js';
 import { Peers } from './peers.js';
 import { Replies } from './replies.js';
-import { restoreStore, Snapshots } from './snapshots.js';
+import { restoreStore, Snapshots, sendSnapshot } from './snapshots.js';
 
 export interface ServerOptions {
   readonly raft: RaftOptions;
@@ -38,6 +40,19 @@ export interface ServerOptions {
   readonly onEvent: (event: ServerEvent) => void;
   /** The disk failed or an invariant broke: the server has stopped and will do nothing more. */
   readonly onFailure: (error: unknown) => void;
+}
+
+/** Slices of a backup that wait to be taken. */
+const BACKUP_CAPACITY = 16;
+
+/** Another server leads, or none does. */
+export class NotLeadingError extends Error {
+  readonly code = 'NOT_LEADING';
+
+  constructor(id: ServerId) {
+    super(`server ${id} does not lead: try again`);
+    this.name = 'NotLeadingError';
+  }
 }
 
 export class Server {
@@ -144,6 +159,27 @@ export class Server {
   transferLeadership(target: ServerId): void {
     this.#raft.transferLeadership(target, performance.now());
     this.#requestTurn();
+  }
+
+  /**
+   * Sends a snapshot of the state as it is now through the port, which it closes behind it. Resolves once it has begun;
+   * rejects with {@link NotLeadingError}.
+   */
+  async backup(port: MessagePort): Promise<void> {
+    const channel = openChannel<Uint8Array>(port, { capacity: BACKUP_CAPACITY });
+    try {
+      const giveUpAtMs = performance.now() + LEADER_WAIT_MS;
+      while (!this.#clients.isCurrent(performance.now())) {
+        if (this.#raft.role !== 'leader' || performance.now() > giveUpAtMs)
+          throw new NotLeadingError(this.#id);
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+    } catch (error) {
+      channel.close();
+      throw error;
+    }
+    // Fails when the other end closes: then nobody wants it any more.
+    sendSnapshot(new SnapshotSource(this.#clients.store.image()), channel).catch(() => undefined);
   }
 
   /**

@@ -5,6 +5,7 @@
  * the log keeps a tail, so that a follower which was away for a moment needs no snapshot.
  */
 
+import type { PortChannel } from '../channel/port-channel.js';
 import { KeyValueStore } from '../kv/key-value-store.js';
 import type { Raft } from '../raft/raft.js';
 import type { LogPosition, SnapshotMeta } from '../raft/types.js';
@@ -149,4 +150,18 @@ export async function restoreStore(
   }
   reader.end();
   return store;
+}
+
+/** Sends all of a snapshot and closes the channel. Rejects with ChannelClosedError when the other end does not want it. */
+export async function sendSnapshot(source: SnapshotSource, channel: PortChannel<Uint8Array>): Promise<void> {
+  try {
+    for (let slice = source.next(SLICE_BYTES); slice !== undefined; slice = source.next(SLICE_BYTES)) {
+      await channel.sender.send(slice);
+      // Whatever else is due comes first.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    channel.sender.close();
+  } finally {
+    source.close();
+  }
 }

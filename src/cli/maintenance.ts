@@ -1,0 +1,72 @@
+/**
+ * The subcommands that look after a cluster's data: `backup`, `restore` and `rebuild`. Each ends with one line.
+ */
+
+import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
+import { DEFAULT_OPTIONS } from '../cluster/options.js';
+import { restoreBackup, writeBackup } from '../storage/backup.js';
+import { rebuildServer } from '../storage/rebuild.js';
+import { DEFAULT_HTTP_PORT } from './defaults.js';
+
+/** The program that should be asked does not answer, or refuses. */
+class RemoteError extends Error {}
+
+export function addMaintenance(program: Command): void {
+  const { host, dataDir, servers } = DEFAULT_OPTIONS;
+  const dataDirOption = new Option('--data-dir <dir>', "the cluster's data directory").default(dataDir);
+  program
+    .command('backup')
+    .description('write all keys of a running cluster to a file')
+    .argument('<file>')
+    .option('--host <address>', 'where its admin API listens', host)
+    .addOption(wholeNumber('--http-port <port>', 'and the port', DEFAULT_HTTP_PORT))
+    .action(async (file: string, options: { host: string; httpPort: number }) => {
+      const { keys, byteLength } = await writeBackup(file, download(options));
+      say(`backup ${file}: ${keys} keys, ${byteLength} bytes`);
+    });
+  program
+    .command('restore')
+    .description('make the data directory of a new cluster out of a backup')
+    .argument('<file>')
+    .addOption(dataDirOption)
+    .addOption(wholeNumber('-n, --servers <count>', 'servers of the new cluster', servers))
+    .action(async (file: string, options: { dataDir: string; servers: number }) => {
+      const { keys } = await restoreBackup(file, options.dataDir, options);
+      say(`restore ${file}: ${keys} keys in ${options.dataDir}; start with -n ${options.servers}`);
+    });
+  program
+    .command('rebuild')
+    .description(
+      "make a server's lost or damaged disk anew from those of all others; the cluster must be stopped",
+    )
+    .addArgument(new Argument('<id>', 'the server').argParser(toWholeNumber))
+    .addOption(dataDirOption)
+    .action(async (id: number, options: { dataDir: string }) => {
+      const { from, lastIndex, term } = await rebuildServer(options.dataDir, id);
+      say(`rebuild ${id}: from server ${from}, up to entry ${lastIndex}, term ${term}`);
+    });
+}
+
+/** Rejects with {@link RemoteError}. */
+async function* download({ host, httpPort }: { host: string; httpPort: number }): AsyncGenerator<Uint8Array> {
+  const url = `http://${host.includes(':') ? `[${host}]` : host}:${httpPort}/api/backup`;
+  const response = await fetch(url).catch(() => {
+    throw new RemoteError(`no cluster answers at ${url}: start it, or name its --host and --http-port`);
+  });
+  if (!response.ok || response.body === null)
+    throw new RemoteError(`${url} answers ${response.status}: ${(await response.text()).trim()}`);
+  yield* response.body;
+}
+
+function wholeNumber(flags: string, description: string, value: number): Option {
+  return new Option(flags, description).default(value).argParser(toWholeNumber);
+}
+
+function toWholeNumber(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
+  return Number(text);
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

@@ -154,6 +154,11 @@ export class Program {
     await this.#call('POST', `/api/servers/${id}/restart`);
   }
 
+  /** Hands leadership to the server. Resolves once it leads. */
+  async lead(id: number): Promise<void> {
+    await this.#call('POST', `/api/servers/${id}/lead`);
+  }
+
   /** A request of the admin API. Rejects with {@link ProgramError} on any status that is not a success. */
   async #call(method: 'GET' | 'POST', path: string): Promise<Response> {
     const response = await fetch(`http://127.0.0.1:${this.httpPort}${path}`, { method });

@@ -1,0 +1,157 @@
+/**
+ * `npm run crash-test`: the built program is killed by SIGKILL under load, again and again, often while it writes a
+ * snapshot, and started again on the same directory. Then every acknowledged write must be there, on every server, and
+ * every other one whole or not at all.
+ */
+
+import { access, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Command, InvalidArgumentError } from 'commander';
+import { Program } from '../support/program.js';
+import { TextClient } from '../support/text-client.js';
+import { LostWriteError } from './key-model.js';
+import { Writer } from './writer.js';
+
+const WRITERS = 12;
+const SERVERS = 3;
+const MIN_LOAD_MS = 50;
+const MAX_LOAD_MS = 1_500;
+/** Small, so that some server is often in the midst of a snapshot or of dropping its log. */
+const SNAPSHOT_LOG_BYTES = 300_000;
+/** In every other round the kill waits for a snapshot to be under way, for so long. */
+const SNAPSHOT_PATIENCE_MS = 2_000;
+
+interface Arguments {
+  readonly rounds: number;
+}
+
+const program = new Command('crash-test')
+  .description('Kills the program under load and checks that nothing acknowledged is lost')
+  .option('--rounds <n>', 'how often', whole, 10)
+  .parse();
+
+process.exitCode = await run(program.opts<Arguments>());
+
+async function run({ rounds }: Arguments): Promise<number> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'threadraft-crash-'));
+  const writers = Array.from({ length: WRITERS }, (_, i) => new Writer(`w${i}`));
+  let lost = 0;
+  let round = 0;
+  try {
+    while (round < rounds && lost === 0) {
+      round += 1;
+      const { what, found } = await runRound(dataDir, writers, { waitsForSnapshot: round % 2 === 0 });
+      lost += found.length;
+      process.stdout.write(`round ${round}: ${what}, ${acknowledgedBy(writers)} acknowledged so far\n`);
+      for (const { message } of found) process.stdout.write(`  lost: ${message}\n`);
+    }
+    if (lost === 0) lost += (await check(dataDir, writers)).length;
+  } finally {
+    if (lost === 0) await rm(dataDir, { recursive: true, force: true });
+    else process.stdout.write(`the data directory is kept: ${dataDir}\n`);
+  }
+  process.stdout.write(
+    `crash-test: ${round} rounds, ${acknowledgedBy(writers)} acknowledged, ${lost} lost\n`,
+  );
+  return lost === 0 ? 0 : 1;
+}
+
+function acknowledgedBy(writers: readonly Writer[]): number {
+  return writers.reduce((sum, writer) => sum + writer.acknowledged, 0);
+}
+
+/** Checks what the last round left, writes, and kills the program. */
+async function runRound(
+  dataDir: string,
+  writers: readonly Writer[],
+  { waitsForSnapshot }: { waitsForSnapshot: boolean },
+): Promise<{ readonly what: string; readonly found: readonly LostWriteError[] }> {
+  const started = await start(dataDir);
+  const found = await checkAll(started, writers);
+  const writing = writers.map((writer) =>
+    writer.writeUntilCut(started.routerPort).then(() => undefined, lostWrite),
+  );
+  await pause(MIN_LOAD_MS + Math.random() * (MAX_LOAD_MS - MIN_LOAD_MS));
+  const isInSnapshot = waitsForSnapshot && (await snapshotBegins(dataDir));
+  await started.kill();
+  for (const one of await Promise.all(writing)) if (one !== undefined) found.push(one);
+  return { what: isInSnapshot ? 'killed in a snapshot' : 'killed', found };
+}
+
+/** Starts the program a last time, checks, and stops it. */
+async function check(dataDir: string, writers: readonly Writer[]): Promise<readonly LostWriteError[]> {
+  const started = await start(dataDir);
+  try {
+    return await checkAll(started, writers);
+  } finally {
+    await started.stop();
+  }
+}
+
+function start(dataDir: string): Promise<Program> {
+  return Program.start({
+    servers: SERVERS,
+    storage: { dataDir },
+    flags: ['--snapshot-log-bytes', `${SNAPSHOT_LOG_BYTES}`, '--log-level', 'warn'],
+  });
+}
+
+/** Has each server lead in turn, and compares what it holds with what it may hold. */
+async function checkAll(started: Program, writers: readonly Writer[]): Promise<LostWriteError[]> {
+  const found: LostWriteError[] = [];
+  const first = await started.leader();
+  for (const id of [first, ...started.serverPorts.keys()].filter(
+    (id, place) => place === 0 || id !== first,
+  )) {
+    await lead(started, id);
+    const client = await TextClient.connect(started.serverPorts[id] ?? 0);
+    for (const writer of writers) {
+      const lost = await writer.check(client).then(() => undefined, lostWrite);
+      if (lost !== undefined) found.push(new LostWriteError(`server ${id}`, lost.message));
+    }
+    client.close();
+  }
+  return found;
+}
+
+async function lead(started: Program, id: number): Promise<void> {
+  await started.waitFor(`server ${id} has caught up`, ({ leader, servers }) => {
+    const commitIndex = servers[leader ?? -1]?.commitIndex;
+    return commitIndex !== undefined && (servers[id]?.lastApplied ?? 0) >= commitIndex;
+  });
+  if ((await started.leader()) !== id) await started.lead(id);
+}
+
+async function snapshotBegins(dataDir: string): Promise<boolean> {
+  const files = Array.from({ length: SERVERS }, (_, id) =>
+    join(dataDir, `server-${id}`, 'snapshots', 'own.partial'),
+  );
+  const giveUpAtMs = performance.now() + SNAPSHOT_PATIENCE_MS;
+  while (performance.now() < giveUpAtMs) {
+    const there = await Promise.all(
+      files.map((file) =>
+        access(file).then(
+          () => true,
+          () => false,
+        ),
+      ),
+    );
+    if (there.includes(true)) return true;
+    await pause(1);
+  }
+  return false;
+}
+
+/** The error if it is about a lost write. Throws any other. */
+function lostWrite(error: unknown): LostWriteError {
+  if (error instanceof LostWriteError) return error;
+  throw error;
+}
+
+function whole(text: string): number {
+  if (!/^\d{1,6}$/.test(text) || Number(text) === 0)
+    throw new InvalidArgumentError('It must be a whole number.');
+  return Number(text);
+}

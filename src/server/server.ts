@@ -103,6 +103,7 @@ export class Server {
     this.#snapshots = new Snapshots({
       raft: this.#raft,
       storage,
+      offset: raft.id / raft.servers.length,
       logBytes: snapshotLogBytes,
       onTaken: ({ index, byteLength }, tookMs) =>
         this.#onEvent({ type: 'snapshot', index, byteLength, tookMs }),

@@ -18,12 +18,17 @@ const SLICE_BYTES = 64 * 1024;
 /** The log keeps this fraction of what makes a snapshot due. */
 const TAIL_FRACTION = 1 / 4;
 
+/** Of what makes a snapshot due, so much is taken off at most to keep the servers apart. */
+const MAX_OFFSET_FRACTION = 1 / 2;
+
 /** A snapshot is not written more often than the log has grown by this fraction of it: a large state changes slowly. */
 const MIN_GROWTH_FRACTION = 1 / 2;
 
 export interface SnapshotsOptions {
   readonly raft: Raft;
   readonly storage: Storage;
+  /** Moves the time of the snapshots a little, so that not all servers take theirs at once: from 0 up to 1. */
+  readonly offset: number;
   /** So many bytes of the log that were applied since the last snapshot make the next one due. */
   readonly logBytes: number;
   readonly onTaken: (snapshot: SnapshotMeta, tookMs: number) => void;
@@ -34,6 +39,7 @@ export class Snapshots {
   readonly #raft: Raft;
   readonly #storage: Storage;
   readonly #logBytes: number;
+  readonly #dueFactor: number;
   readonly #onTaken: SnapshotsOptions['onTaken'];
   readonly #onFailure: SnapshotsOptions['onFailure'];
   #appliedBytes = 0;
@@ -41,10 +47,11 @@ export class Snapshots {
   #writing: { readonly source: SnapshotSource; isWanted: boolean } | undefined;
   #onPersisted: (() => void) | undefined;
 
-  constructor({ raft, storage, logBytes, onTaken, onFailure }: SnapshotsOptions) {
+  constructor({ raft, storage, offset, logBytes, onTaken, onFailure }: SnapshotsOptions) {
     this.#raft = raft;
     this.#storage = storage;
     this.#logBytes = logBytes;
+    this.#dueFactor = 1 - offset * MAX_OFFSET_FRACTION;
     this.#onTaken = onTaken;
     this.#onFailure = onFailure;
     this.#lastByteLength = storage.recovered.snapshot?.byteLength ?? 0;
@@ -63,7 +70,7 @@ export class Snapshots {
   /** Begins a snapshot of the store, which holds everything up to `position`, if one is due. */
   takeIfDue(store: KeyValueStore, position: LogPosition): void {
     const dueBytes = Math.max(this.#logBytes, this.#lastByteLength * MIN_GROWTH_FRACTION);
-    if (this.#writing !== undefined || this.#appliedBytes < dueBytes) return;
+    if (this.#writing !== undefined || this.#appliedBytes < dueBytes * this.#dueFactor) return;
     this.#appliedBytes = 0;
     const writing = { source: new SnapshotSource(store.image()), isWanted: true };
     this.#writing = writing;

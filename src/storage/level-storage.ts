@@ -19,6 +19,7 @@ import type {
   SnapshotChunk,
   SnapshotMeta,
 } from '../raft/types.js';
+import { checkLevelLogs } from './level-log-check.js';
 import {
   decodeEntry,
   decodeHardState,
@@ -99,8 +100,7 @@ export class LevelStorage implements Storage {
   static async open(options: LevelStorageOptions): Promise<LevelStorage> {
     const { directory, fsync, owner } = options;
     const isNew = await isNewServerDirectory(directory);
-    if (!isNew) await checkPresence(options);
-    const level = await openLevel(options);
+    const level = await openChecked(options, { isNew });
     try {
       if (isNew) await takePossession(level, options);
       else checkOwner(directory, await level.get(OWNER_KEY), owner);
@@ -253,18 +253,25 @@ export class LevelStorage implements Storage {
   }
 }
 
-/** Rejects with {@link StorageError} when a server that ran before finds nothing. */
-async function checkPresence({ directory, owner }: LevelStorageOptions): Promise<void> {
+/** Opens the database, after a look at what LevelDB would not mind. Rejects with {@link StorageError}. */
+async function openChecked(options: LevelStorageOptions, { isNew }: { isNew: boolean }): Promise<Level> {
+  const { directory, owner } = options;
   const isDirectory = await stat(directory).then(
     (found) => found.isDirectory(),
     () => undefined,
   );
   if (isDirectory === false) throw openFailed(directory, new Error('not a directory'));
-  const isThere = await access(join(directory, LOG_DIRECTORY, 'CURRENT')).then(
+  if (isNew) return openLevel(options);
+  const log = join(directory, LOG_DIRECTORY);
+  const isThere = await access(join(log, 'CURRENT')).then(
     () => true,
     () => false,
   );
   if (!isThere) throw missing(directory, owner);
+  await checkLevelLogs(log).catch((error: unknown) => {
+    throw corrupt(directory, owner, error);
+  });
+  return openLevel(options);
 }
 
 /** The first record: from now on an empty directory is a lost one. */

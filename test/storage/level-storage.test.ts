@@ -1,4 +1,4 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { ClassicLevel } from 'classic-level';
@@ -84,6 +84,16 @@ describe('LevelStorage', () => {
       const error = await rejection(open());
       expect(error).to.be.an.instanceOf(StorageError);
       expectOneLine(error, 'DISK_OPEN_FAILED', /cannot be opened/);
+    });
+
+    it('whose log has a damaged record', async () => {
+      await writeLog();
+      const [name = ''] = (await readdir(join(directory(), 'log'))).filter((one) => one.endsWith('.log'));
+      const file = join(directory(), 'log', name);
+      const bytes = await readFile(file);
+      bytes.writeUInt8(bytes.readUInt8(bytes.byteLength - 1) ^ 1, bytes.byteLength - 1);
+      await writeFile(file, bytes);
+      expectOneLine(await rejection(open()), 'DISK_CORRUPT', /the checksum of a record is wrong.*rebuild 1/);
     });
 
     it('that lost its data, for it may have voted', async () => {

@@ -154,6 +154,18 @@ export class Cluster {
   }
 
   /**
+   * Stops one server cleanly, and resolves once it is down: it hands leadership over if it leads, answers what is
+   * pending, and closes its disk. It stays down until {@link restart}. Rejects with UnknownServerError, or with
+   * WrongStateError when it is down.
+   */
+  async stop(id: ServerId): Promise<void> {
+    const member = this.#member(id);
+    if (!member.isUp) throw new WrongStateError(`server ${id} is not running: restart it first`);
+    if (this.#claimant === member) await this.#handOver(id);
+    await member.stop();
+  }
+
+  /**
    * Starts a server again from what it had written, and resolves once it is up. Rejects with UnknownServerError,
    * WrongStateError when it runs, ServerStartError when it does not come up.
    */
@@ -302,6 +314,17 @@ export class Cluster {
       newThread: () => new ServerThread(threads, start),
       onUp: () => this.#join(id),
       onChange: () => this.#changed.notify(),
+    });
+  }
+
+  /** Has the most advanced other server lead, if that is possible. */
+  async #handOver(id: ServerId): Promise<void> {
+    const { servers } = await this.status();
+    const others = servers.filter((one) => one.id !== id && one.state === 'running');
+    const [successor] = others.sort((a, b) => b.lastIndex - a.lastIndex);
+    if (successor === undefined) return;
+    await this.transferLeadership(successor.id).catch((error: unknown) => {
+      this.#logger.warn({ server: id, reason: messageOf(error) }, 'leadership is not handed over');
     });
   }
 

@@ -2,7 +2,7 @@
  * The calls of the admin API.
  */
 
-import type { Cluster } from '../cluster/cluster.js';
+import type { Cluster, ClusterStatus } from '../cluster/cluster.js';
 import type { LinkRequest } from '../cluster/faults.js';
 import { HttpError } from './http-error.js';
 
@@ -31,7 +31,7 @@ export const routes: readonly Route[] = [
   {
     method: 'GET',
     path: /^\/api\/status$/,
-    handle: async (cluster) => ({ status: 200, body: await cluster.status() }),
+    handle: async (cluster) => ({ status: 200, body: shown(await cluster.status()) }),
   },
   {
     method: 'GET',
@@ -53,6 +53,11 @@ export const routes: readonly Route[] = [
   onCluster('links', (cluster, body) => cluster.setLink(linkOf(body))),
   onCluster('heal', (cluster) => cluster.heal()),
 ];
+
+/** What the API promises of the status. The library tells more. */
+function shown({ leader, servers }: ClusterStatus): object {
+  return { leader, servers: servers.map(({ snapshotIndex: _, ...rest }) => rest) };
+}
 
 function onServer(verb: string, act: (cluster: Cluster, id: number) => Promise<void>): Route {
   return {

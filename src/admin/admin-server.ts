@@ -94,8 +94,7 @@ export class AdminServer {
 /** The route for a request and the server's number in its path. Throws HttpError 400, 404 or 405. */
 function find(request: IncomingMessage, response: ServerResponse): { route: Route; id: number } {
   const { method, url = '/' } = request;
-  if (!URL.canParse(url, 'http://admin')) throw new HttpError(400, 'the path cannot be read');
-  const { pathname } = new URL(url, 'http://admin');
+  const pathname = pathOf(url);
   const allowed: string[] = [];
   for (const route of routes) {
     const match = route.path.exec(pathname);
@@ -107,6 +106,14 @@ function find(request: IncomingMessage, response: ServerResponse): { route: Rout
   if (allowed.length === 0) throw new HttpError(404, `there is nothing at ${pathname}`);
   response.setHeader('Allow', allowed.join(', '));
   throw new HttpError(405, `${method} is not allowed here: use ${allowed.join(' or ')}`);
+}
+
+/** The path in a request's target, which is a path or, as proxies are asked, a whole URL. */
+function pathOf(target: string): string {
+  // Joined, not resolved: in a path that begins with two slashes a host's name would be looked for.
+  const url = target.startsWith('/') ? `http://admin${target}` : target;
+  if (!URL.canParse(url)) throw new HttpError(400, `${target} is neither a path nor a URL`);
+  return new URL(url).pathname;
 }
 
 /** The request's body as JSON; undefined when there is none. */

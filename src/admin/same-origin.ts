@@ -13,6 +13,7 @@ import { HttpError } from './http-error.js';
 
 /** Throws HttpError 403 for a request that a foreign page may have made. */
 export function checkSource({ host, origin }: IncomingHttpHeaders, ownNames: ReadonlySet<string>): void {
+  if (host === undefined) throw new HttpError(403, 'the request names no host');
   const name = nameIn(host);
   if (name === undefined || !(name === 'localhost' || isIP(name) !== 0 || ownNames.has(name)))
     throw new HttpError(403, `the host ${host} is not served here: use an address, or --advertise-host`);
@@ -21,7 +22,7 @@ export function checkSource({ host, origin }: IncomingHttpHeaders, ownNames: Rea
 }
 
 /** The host without its port, and an IPv6 address without its brackets. */
-function nameIn(host: string | undefined): string | undefined {
-  if (host === undefined || !URL.canParse(`http://${host}`)) return undefined;
+function nameIn(host: string): string | undefined {
+  if (!URL.canParse(`http://${host}`)) return undefined;
   return new URL(`http://${host}`).hostname.replace(/^\[|\]$/g, '');
 }

@@ -85,12 +85,15 @@ function newProgram(): Command {
     .addOption(number('--heartbeat <ms>', 'at most a third of the election timeout', heartbeatMs))
     .addOption(number('--snapshot-log-bytes <bytes>', 'log bytes that make a snapshot due', snapshotLogBytes))
     .addOption(new Option('--log-level <level>', 'how much to log').choices(LOG_LEVELS).default('info'))
-    .allowExcessArguments(false)
+    .allowExcessArguments()
     .showSuggestionAfterError(false)
     .configureOutput({ outputError: () => undefined })
     .enablePositionalOptions()
     .exitOverride()
-    .action(() => serve(program.opts<Arguments>(), contradictionOf(program)));
+    .action(() => {
+      checkArguments(program);
+      return serve(program.opts<Arguments>());
+    });
   addMaintenance(program);
   return program;
 }
@@ -102,19 +105,22 @@ function number(flags: string, description: string, value: number | null): Optio
   });
 }
 
-/** Two options of which the one makes the other pointless. */
-function contradictionOf(program: Command): OptionError | undefined {
+/** Throws CommanderError for what is no option at all, OptionError for two of which the one makes the other pointless. */
+function checkArguments(program: Command): void {
+  const [word] = program.args;
+  if (word !== undefined) {
+    const reason = `${word}: is no option and no command; see --help`;
+    throw new CommanderError(EXIT_USAGE, 'threadraft.unknownWord', reason);
+  }
   const given = (name: string) => program.getOptionValueSource(name) === 'cli';
   const { memory, router, http } = program.opts<Arguments>();
-  if (memory && given('dataDir')) return new OptionError('dataDir', 'cannot be combined with --memory');
+  if (memory && given('dataDir')) throw new OptionError('dataDir', 'cannot be combined with --memory');
   if (!router && given('routerPort'))
-    return new OptionError('routerPort', 'cannot be combined with --no-router');
-  if (!http && given('httpPort')) return new OptionError('httpPort', 'cannot be combined with --no-http');
-  return undefined;
+    throw new OptionError('routerPort', 'cannot be combined with --no-router');
+  if (!http && given('httpPort')) throw new OptionError('httpPort', 'cannot be combined with --no-http');
 }
 
-async function serve(args: Arguments, contradiction: OptionError | undefined): Promise<void> {
-  if (contradiction !== undefined) throw contradiction;
+async function serve(args: Arguments): Promise<void> {
   const logger = createLogger(args.logLevel);
   const cluster = new Cluster(clusterOptions(args), { logger });
   const admin = args.http ? adminServer(args, cluster, logger) : undefined;
@@ -199,7 +205,7 @@ function stopOnSignal(stop: () => Promise<void>): { readonly isStopping: boolean
 /** Says in one line what is wrong, and returns the exit code for it. */
 function complain(error: unknown): number {
   if (error instanceof CommanderError && error.exitCode === 0) return 0;
-  process.stderr.write(`threadraft: ${complaint(error).replaceAll('\n', ' ')}\n`);
+  process.stderr.write(`threadraft: ${complaint(error).replaceAll(/\s+/g, ' ')}\n`);
   return error instanceof CommanderError || error instanceof OptionError ? EXIT_USAGE : EXIT_FAILED;
 }
 

@@ -272,24 +272,25 @@ export class Cluster {
   }
 
   async #open(): Promise<Running> {
-    const location = await openStorageLocation(this.options);
+    const { servers, host, port, routerPort, electionTimeoutMs } = this.options;
+    if (port === 0) this.#ports = await freePorts(host, servers);
+    const gateway = new Gateway({
+      host,
+      serverPorts: this.#ports,
+      routerPort: routerPort ?? undefined,
+      electionTimeoutMs,
+    });
     try {
-      const { servers, host, port, routerPort, electionTimeoutMs } = this.options;
-      if (port === 0) this.#ports = await freePorts(host, servers);
-      const gateway = new Gateway({
-        host,
-        serverPorts: this.#ports,
-        routerPort: routerPort ?? undefined,
-        electionTimeoutMs,
-      });
+      // First the ports: when one is taken, nothing is left on the disk.
       await gateway.start();
+      const location = await openStorageLocation(this.options);
       const { path, clusterId } = location.directory;
       this.#logger.info({ servers, dataDir: path, clusterId }, 'cluster starts');
       const threads = new ThreadPool(this.#serverModule, servers);
       const members = this.#ports.map((_, id) => this.#newMember(id, { location, gateway, threads }));
       return { location, gateway, threads, members };
     } catch (error) {
-      await location.release();
+      await gateway.close(0);
       throw error;
     }
   }

@@ -80,9 +80,9 @@ export function serverPorts({ port, servers }: Pick<ClusterOptions, 'port' | 'se
 export function checkOptions(options: ClusterOptions): void {
   const { servers, host, advertiseHost, port, routerPort, dataDir, electionTimeoutMs, heartbeatMs } = options;
   checkInteger('servers', servers, [1, MAX_SERVERS]);
-  checkName('host', host);
-  if (advertiseHost !== null) checkName('advertiseHost', advertiseHost);
-  checkName('dataDir', dataDir);
+  checkHost('host', host);
+  if (advertiseHost !== null) checkHost('advertiseHost', advertiseHost);
+  if (dataDir === '') throw new OptionError('dataDir', 'is empty: name a directory');
   checkInteger('port', port, [0, MAX_PORT]);
   const lastPort = port + 2 * (servers - 1);
   if (lastPort > MAX_PORT)
@@ -113,6 +113,8 @@ function checkInteger(option: string, value: number, [min, max]: readonly [numbe
   throw new OptionError(option, `${value} is not a whole number from ${min} to ${max}`);
 }
 
-function checkName(option: string, value: string): void {
-  if (typeof value !== 'string' || value === '') throw new OptionError(option, 'must not be empty');
+/** An empty host would be every address of the machine, and one with a space in it would break up a redirect's line. */
+function checkHost(option: string, host: string): void {
+  if (/^[^\s\p{Cc}]+$/u.test(host)) return;
+  throw new OptionError(option, `"${host}" is neither a name nor an address`);
 }

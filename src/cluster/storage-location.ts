@@ -2,6 +2,7 @@
  * Where a cluster keeps its files: the directory it was given, or one that is made for it and goes with it.
  */
 
+import { rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,14 +19,24 @@ export interface StorageLocation {
 /** Takes the directory for this process. Rejects with DataDirectoryError. */
 export async function openStorageLocation(options: ClusterOptions): Promise<StorageLocation> {
   const { servers, dataDir, memory, fsync } = options;
-  const path = memory ? await mkdtemp(join(tmpdir(), 'threadraft-')) : dataDir;
-  const directory = await DataDirectory.open(path, { servers });
-  return {
-    directory,
-    fsync: fsync && !memory,
-    release: async () => {
-      await directory.close();
-      if (memory) await rm(path, { recursive: true, force: true });
-    },
-  };
+  if (memory) return openTemporary(servers);
+  const directory = await DataDirectory.open(dataDir, { servers });
+  return { directory, fsync, release: () => directory.close() };
 }
+
+/** A directory that goes with the process, however that exits. */
+async function openTemporary(servers: number): Promise<StorageLocation> {
+  const path = await mkdtemp(join(tmpdir(), 'threadraft-'));
+  const removeAtExit = () => rmSync(path, REMOVAL);
+  process.once('exit', removeAtExit);
+  const directory = await DataDirectory.open(path, { servers });
+  const release = async () => {
+    await directory.close();
+    await rm(path, REMOVAL);
+    process.off('exit', removeAtExit);
+  };
+  return { directory, fsync: false, release };
+}
+
+/** At an exit servers may still be writing, so that a directory fills again while it is emptied. */
+const REMOVAL = { recursive: true, force: true, maxRetries: 10, retryDelay: 10 };

@@ -57,8 +57,12 @@ export class Gateway {
     return this.#router?.address;
   }
 
-  /** Opens the router's port. Throws {@link ListenError}. */
+  /**
+   * Opens the router's port, and checks that those of the servers can be opened once they are up: that they cannot is
+   * better known before any of them has started. Throws {@link ListenError}.
+   */
   async start(): Promise<void> {
+    for (const door of this.#doors) await door.check();
     await this.#router?.open();
   }
 

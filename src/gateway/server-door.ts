@@ -31,6 +31,13 @@ export class ServerDoor {
     return this.#open?.traffic;
   }
 
+  /** Throws {@link ListenError} when the port cannot be listened on; it is as it was otherwise. */
+  async check(): Promise<void> {
+    const listener = new Listener(this.#purpose, this.#address, (socket) => socket.destroy());
+    await listener.open();
+    listener.close();
+  }
+
   /** Listens, and sends what comes to the server. Throws {@link ListenError}. */
   async open(channel: ServerChannel, onGone: () => void): Promise<void> {
     assert(this.#open === undefined, `${this.#purpose}: the port is open`);

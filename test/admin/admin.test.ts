@@ -80,7 +80,9 @@ describe('the admin API', () => {
   it('is healthy while there is a leader with a quorum, and only then', async () => {
     const id = await follower();
     expect((await ask('GET /healthz')).status).to.equal(200);
-    const others = [0, 1, 2].filter((other) => other !== id);
+    const leader = await cluster.waitForLeader(5_000);
+    // The leader last: the two that are left meanwhile could elect another one.
+    const others = [...[0, 1, 2].filter((other) => other !== id && other !== leader), leader];
     for (const other of others) await cluster.kill(other);
     expect((await ask('GET /healthz')).status).to.equal(503);
     for (const other of others) await cluster.restart(other);
@@ -161,7 +163,7 @@ describe('the admin API', () => {
       const socket = connect(admin.address.port, '127.0.0.1');
       socket.end(bytes);
       const [reply] = await once(socket, 'data');
-      expect(String(reply)).to.match(/^HTTP\/1.1 400 /);
+      expect(String(reply)).to.match(/^HTTP\/1.1 40[04] /);
     }
     const leaver = connect(admin.address.port, '127.0.0.1');
     leaver.write('POST /api/heal HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n{');

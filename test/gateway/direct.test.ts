@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { DRAINED_REPORT_BYTES } from '../../src/gateway/server-traffic.js';
 import { MAX_TRAFFIC_BATCH_BYTES, MAX_UNANSWERED_BYTES, MAX_UNREAD_REPLY_BYTES } from '../../src/limits.js';
+import { freePorts } from '../support/free-ports.js';
 import { FakeServer, TestBench, TestClient, until } from './support.js';
 
 describe("a server's port", () => {
@@ -270,17 +271,17 @@ describe("a server's port", () => {
     await client.expectText('ERR_NOT_FOUND\r\n');
   });
 
-  it('names the address that is in use', async () => {
+  it('names the address that is in use, at the start', async () => {
     const gateway = await bench.gateway();
     const taken = gateway.routerAddress?.port ?? 0;
-    const second = await bench.gateway({ serverPorts: [taken] });
-    const error = await second.attach(0, new FakeServer()).catch((reason: unknown) => reason);
+    expectListenError(await bench.gateway({ serverPorts: [taken] }).catch((reason: unknown) => reason));
+  });
 
-    expect(error).to.include({ code: 'CANNOT_LISTEN', name: 'ListenError' });
-    expect(error)
-      .to.have.property('message')
-      .that.matches(/^cannot listen on 127\.0\.0\.1:\d+ \(clients of server 0\)/);
-    expect(error).to.have.property('message').that.does.not.include('\n');
+  it('names the address that is in use, when it was taken while its server was down', async () => {
+    const port = await freePorts();
+    const gateway = await bench.gateway({ serverPorts: [port] });
+    await bench.gateway({ routerPort: port });
+    expectListenError(await gateway.attach(0, new FakeServer()).catch((reason: unknown) => reason));
   });
 
   it('answers what is in flight before the gateway closes', async () => {
@@ -313,3 +314,11 @@ describe("a server's port", () => {
     await until('the connection closed', () => client.closed);
   });
 });
+
+function expectListenError(error: unknown): void {
+  expect(error).to.include({ code: 'CANNOT_LISTEN', name: 'ListenError' });
+  expect(error)
+    .to.have.property('message')
+    .that.matches(/^cannot listen on 127\.0\.0\.1:\d+ \(clients of server 0\)/);
+  expect(error).to.have.property('message').that.does.not.include('\n');
+}

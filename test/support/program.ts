@@ -18,7 +18,7 @@ export interface ProgramOptions {
   /** Script to run; the built command line unless a test brings its own. */
   readonly entry?: string;
   readonly servers?: number;
-  /** First of 32 ports that are free: server i listens on `port + 2i`. Found unless given. */
+  /** First of 31 ports that are free: server i listens on `port + 2i`. Found unless given. */
   readonly port?: number;
   readonly storage?: ProgramStorage;
   /** Further arguments of the command line. */
@@ -59,8 +59,8 @@ export class ProgramError extends Error {
 
 const BUILT_PROGRAM = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 const DEFAULT_SERVERS = 3;
-const ROUTER_PORT_OFFSET = 30;
-const HTTP_PORT_OFFSET = 31;
+const ROUTER_PORT_OFFSET = 29;
+const HTTP_PORT_OFFSET = 30;
 const DEFAULT_READY_TIMEOUT_MS = 15_000;
 const STOP_TIMEOUT_MS = 10_000;
 const STATUS_TIMEOUT_MS = 15_000;

@@ -1,0 +1,86 @@
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:net';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { type Ports, type Program, programPorts, Workplace } from '../support/workplace.js';
+
+describe('The program, asked for what cannot be had', () => {
+  let workplace: Workplace;
+  let ports: Ports;
+
+  beforeEach(async () => {
+    workplace = await Workplace.open();
+    ports = await programPorts();
+  });
+
+  afterEach(() => workplace.close());
+
+  for (const { whose, offset } of [
+    { whose: 'a server', offset: 2 },
+    { whose: 'the last server', offset: 4 },
+    { whose: 'the router', offset: 20 },
+    { whose: 'the admin API', offset: 22 },
+  ]) {
+    it(`says in one line that the port of ${whose} is in use, and leaves nothing behind`, async () => {
+      const port = ports.port + offset;
+      const holder = await listen(port);
+      try {
+        const program = workplace.run(...ports.args);
+        await expectRefusal(program, [`127.0.0.1:${port}`, 'in use']);
+        expect(await workplace.files(), 'files in the working directory').to.deep.equal([]);
+      } finally {
+        holder.close();
+      }
+    });
+  }
+
+  it('says in one line that the machine has no such address', async () => {
+    // Reserved for documentation: no machine has it.
+    const program = workplace.run(...ports.args, '--host', '192.0.2.1');
+    await expectRefusal(program, ['192.0.2.1', 'no such address']);
+    expect(await workplace.files(), 'files in the working directory').to.deep.equal([]);
+  });
+
+  it('says in one line that another run uses the data directory, which goes on', async () => {
+    const first = workplace.run(...ports.args);
+    await first.ready();
+    const second = workplace.run(...(await programPorts()).args);
+    await expectRefusal(second, ['data directory ./data', 'in use']);
+    expect(await first.stop('SIGTERM'), 'exit code of the first').to.equal(0);
+  });
+
+  it('says in one line for how many servers the data directory was made', async () => {
+    const first = workplace.run(...ports.args, '-n', '3');
+    await first.ready();
+    await first.stop('SIGTERM');
+    await expectRefusal(workplace.run(...ports.args, '-n', '5'), ['data directory ./data', '3 servers']);
+    const again = workplace.run(...ports.args, '-n', '3');
+    await again.ready();
+  });
+
+  it('says in one line that the data directory holds the files of somebody else', async () => {
+    await writeFile(join(workplace.cwd, 'letter.txt'), 'Dear all');
+    await expectRefusal(workplace.run(...ports.args, '--data-dir', '.'), ['data directory', 'letter.txt']);
+    expect(await workplace.files()).to.deep.equal(['letter.txt']);
+  });
+
+  it('says in one line that the data directory is a file', async () => {
+    await writeFile(join(workplace.cwd, 'data'), '');
+    await expectRefusal(workplace.run(...ports.args), ['data directory ./data', 'name a directory']);
+  });
+});
+
+/** The program ends with exit code 1 and says nothing but one line. */
+async function expectRefusal(program: Program, words: readonly string[]): Promise<void> {
+  expect(await program.ended(), 'how it ended').to.deep.equal({ code: 1, signal: null });
+  expect(program.stdout, 'stdout').to.equal('');
+  expect(program.stderr, 'stderr').to.match(/^threadraft: [^\n]+\n$/);
+  for (const word of words) expect(program.stderr, 'stderr').to.contain(word);
+}
+
+async function listen(port: number): Promise<Server> {
+  const server = createServer().listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  return server;
+}

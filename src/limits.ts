@@ -11,6 +11,16 @@ export const MAX_VALUE_BYTES = 1024 * 1024;
 /** Command line length in bytes, line break not counted; a longer one is skipped: `ERR_CMD_ERR`. */
 export const MAX_LINE_BYTES = 512;
 
+/** Bytes of one Redis command; a longer one is a protocol error, as is one with more words than the next limit. */
+export const MAX_REDIS_COMMAND_BYTES = 3 * 1024 * 1024;
+export const MAX_REDIS_WORDS = 1024 * 1024;
+
+/** Bytes of the commands in one transaction; one that grows beyond is refused. */
+export const MAX_TRANSACTION_BYTES = 3 * 1024 * 1024;
+
+/** SCAN cursors that a server keeps; then the oldest is forgotten, and begins anew when it is used again. */
+export const MAX_SCAN_CURSORS = 1024;
+
 /**
  * Bytes one client connection may have sent that are not yet answered. Its socket is paused until replies come.
  * Holds at least one command of the largest size.

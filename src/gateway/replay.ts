@@ -7,7 +7,7 @@
  */
 
 import type { StreamCheckpoint } from '../protocol/checkpoint.js';
-import type { Request } from '../protocol/request.js';
+import type { TextRequest } from '../protocol/request.js';
 import { TextParser } from '../protocol/text-parser.js';
 
 export type ReplayPiece =
@@ -130,12 +130,12 @@ function addPiece(pieces: ReplayPiece[], piece: ReplayPiece): void {
   }
 }
 
-function isWrite(request: Request): boolean {
+function isWrite(request: TextRequest): boolean {
   return request.type === 'set' || request.type === 'cas' || request.type === 'delete';
 }
 
 /** Whether the client asked for no reply. */
-function isSilent(request: Request): boolean {
+function isSilent(request: TextRequest): boolean {
   return 'noreply' in request && request.noreply;
 }
 

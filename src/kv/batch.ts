@@ -3,7 +3,9 @@
  *
  * Layout, in the order of the bytes: the stamp (f64, ms since the epoch), the number of commands (u32), and for each
  * command its operation (u8), its key (u8 length, bytes), and for set and cas exptime (f64, seconds), for cas the
- * version (f64), for both the value (u32 length, bytes).
+ * version (f64), for both the value (u32 length, bytes). A Redis command is its words: how many (u32), and each (u32 length,
+ * bytes). A transaction is its watched keys: how many (u32), and for each the key (u32 length, bytes), version, deadline and
+ * hash of the value (f64 each); and its commands: how many (u32), and each one's words.
  *
  * The stamp is the leader's wall clock when the batch was completed. Replicas take the time from stamps alone, so all
  * of them expire the same keys at the same point of the log.
@@ -11,7 +13,9 @@
 
 import { ByteReader } from '../bytes/byte-reader.js';
 import { ByteWriter } from '../bytes/byte-writer.js';
-import { BatchError, type Command } from './command.js';
+import type { Words } from '../redis/command.js';
+import type { WatchedKey } from '../redis/execute.js';
+import { BatchError, type Command, type RedisTransaction } from './command.js';
 
 const HEADER_BYTES = 12;
 const COUNT_OFFSET = 8;
@@ -19,6 +23,8 @@ const COUNT_OFFSET = 8;
 const SET = 1;
 const CAS = 2;
 const DELETE = 3;
+const REDIS = 4;
+const REDIS_TRANSACTION = 5;
 
 /** Collects commands for one log entry. */
 export class BatchEncoder {
@@ -57,6 +63,14 @@ export class BatchEncoder {
       case 'delete':
         this.#head(DELETE, command.key);
         return;
+      case 'redis':
+        this.#out.u8(REDIS);
+        this.#words(command.words);
+        return;
+      case 'redis-transaction':
+        this.#out.u8(REDIS_TRANSACTION);
+        this.#transaction(command);
+        return;
     }
   }
 
@@ -75,6 +89,28 @@ export class BatchEncoder {
     this.#out.clear();
     this.#out.f64(0);
     this.#out.u32(0);
+  }
+
+  #words(words: Words): void {
+    this.#out.u32(words.length);
+    for (const word of words) this.#word(word);
+  }
+
+  #word(word: string): void {
+    this.#out.u32(word.length);
+    this.#out.latin1(word);
+  }
+
+  #transaction({ watched, commands }: RedisTransaction): void {
+    this.#out.u32(watched.length);
+    for (const { key, version, deadlineMs, valueHash } of watched) {
+      this.#word(key);
+      this.#out.f64(version);
+      this.#out.f64(deadlineMs);
+      this.#out.f64(valueHash);
+    }
+    this.#out.u32(commands.length);
+    for (const words of commands) this.#words(words);
   }
 
   #head(operation: number, key: string): void {
@@ -96,6 +132,8 @@ export interface BatchVisitor {
   set(key: string, value: string, exptimeS: number): void;
   cas(key: string, value: string, exptimeS: number, version: number): void;
   delete(key: string): void;
+  redis(words: Words): void;
+  redisTransaction(watched: readonly WatchedKey[], commands: readonly Words[]): void;
 }
 
 /**
@@ -113,6 +151,42 @@ export function readBatch(payload: Uint8Array, visitor: BatchVisitor): void {
 
 function readCommand(reader: ByteReader, visitor: BatchVisitor): void {
   const operation = reader.u8();
+  switch (operation) {
+    case REDIS:
+      visitor.redis(readWords(reader));
+      return;
+    case REDIS_TRANSACTION:
+      visitor.redisTransaction(readList(reader, readWatchedKey), readList(reader, readWords));
+      return;
+    default:
+      readKeyed(reader, visitor, operation);
+  }
+}
+
+function readList<T>(reader: ByteReader, readOne: (reader: ByteReader) => T): T[] {
+  const list: T[] = [];
+  for (let count = reader.u32(); count > 0; count -= 1) list.push(readOne(reader));
+  return list;
+}
+
+function readWords(reader: ByteReader): string[] {
+  return readList(reader, readWord);
+}
+
+function readWord(reader: ByteReader): string {
+  return reader.latin1(reader.u32());
+}
+
+function readWatchedKey(reader: ByteReader): WatchedKey {
+  return {
+    key: readWord(reader),
+    version: reader.f64(),
+    deadlineMs: reader.f64(),
+    valueHash: reader.f64(),
+  };
+}
+
+function readKeyed(reader: ByteReader, visitor: BatchVisitor, operation: number): void {
   const key = reader.latin1(reader.u8());
   switch (operation) {
     case SET: {

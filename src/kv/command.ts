@@ -2,6 +2,10 @@
  * The commands that change the store, and what comes of them (the state machine's input and output).
  */
 
+import type { Words } from '../redis/command.js';
+import type { WatchedKey } from '../redis/execute.js';
+import type { RespValue } from '../redis/value.js';
+
 /** Stores the value under the key, whatever was there. */
 export interface SetCommand {
   readonly type: 'set';
@@ -27,14 +31,37 @@ export interface DeleteCommand {
   readonly key: string;
 }
 
-export type Command = SetCommand | CasCommand | DeleteCommand;
+/** A Redis command, decided when it is applied: see redis/execute.ts. */
+export interface RedisWrite {
+  readonly type: 'redis';
+  /** Its name first; one character per byte. */
+  readonly words: Words;
+}
+
+/** Several Redis commands, all or none of them. */
+export interface RedisTransaction {
+  readonly type: 'redis-transaction';
+  readonly watched: readonly WatchedKey[];
+  readonly commands: readonly Words[];
+}
+
+export type TextCommand = SetCommand | CasCommand | DeleteCommand;
+
+export type Command = TextCommand | RedisWrite | RedisTransaction;
 
 /** What came of a command. */
-export type CommandResult =
+export type CommandResult = TextResult | RedisResult;
+
+export type TextResult =
   | { readonly type: 'stored'; readonly version: number }
   | { readonly type: 'deleted' }
   | { readonly type: 'not-found' }
   | { readonly type: 'version-mismatch' };
+
+export interface RedisResult {
+  readonly type: 'resp';
+  readonly value: RespValue;
+}
 
 /** A log entry that does not hold a batch of commands: the log is corrupt, or of another version of the program. */
 export class BatchError extends Error {

@@ -5,6 +5,9 @@
  * the batches it applies; it never looks at a clock.
  */
 
+import type { Words } from '../redis/command.js';
+import { execute, executeTransaction, type WatchedKey } from '../redis/execute.js';
+import type { Keyspace, ReadableKeyspace } from '../redis/keyspace.js';
 import { type BatchVisitor, readBatch } from './batch.js';
 import type { CommandResult } from './command.js';
 import { DeadlineHeap } from './deadline-heap.js';
@@ -32,6 +35,7 @@ export class KeyValueStore implements BatchVisitor {
   #report: ((result: CommandResult) => void) | undefined;
   /** Those that are being written. */
   readonly #images = new Set<StoreImage>();
+  readonly #keyspace = this.#newKeyspace();
 
   /** The latest stamp applied, in ms since the epoch: the time for this store. */
   get clockMs(): number {
@@ -52,6 +56,17 @@ export class KeyValueStore implements BatchVisitor {
   /** The key's record as of the last stamp. */
   get(key: string): KeyRecord | undefined {
     return this.#records.get(key);
+  }
+
+  /** The store as Redis commands that only read see it, at a time in ms since the epoch. */
+  readable(nowMs: number): ReadableKeyspace {
+    const { get, keys } = this.#keyspace;
+    return { nowMs, size: this.size, get, keys };
+  }
+
+  /** How many keys have a deadline. */
+  get mortalCount(): number {
+    return this.#mortalCount;
   }
 
   /** Every key with its record, in no particular order. */
@@ -122,6 +137,46 @@ export class KeyValueStore implements BatchVisitor {
     // Not in one expression: an optional call evaluates no argument when nobody listens.
     const existed = this.#remove(key);
     this.#report?.({ type: existed ? 'deleted' : 'not-found' });
+  }
+
+  /** @internal Part of {@link apply}. */
+  redis(words: Words): void {
+    const value = execute(this.#keyspace, words);
+    this.#report?.({ type: 'resp', value });
+  }
+
+  /** @internal Part of {@link apply}. */
+  redisTransaction(watched: readonly WatchedKey[], commands: readonly Words[]): void {
+    const value = executeTransaction(this.#keyspace, watched, commands);
+    this.#report?.({ type: 'resp', value });
+  }
+
+  #newKeyspace(): Keyspace {
+    const store = this;
+    return {
+      get nowMs() {
+        return store.#clockMs;
+      },
+      get size() {
+        return store.size;
+      },
+      get: (key) => this.#records.get(key),
+      keys: () => this.#records.keys(),
+      put: (key, value, deadlineMs) => {
+        const version = (this.#records.get(key)?.version ?? 0) + 1;
+        this.#putUnlessPast(key, { value, version, deadlineMs });
+      },
+      setDeadline: (key, deadlineMs) => {
+        const record = this.#records.get(key);
+        if (record !== undefined) this.#putUnlessPast(key, { ...record, deadlineMs });
+      },
+      remove: (key) => this.#remove(key),
+    };
+  }
+
+  #putUnlessPast(key: string, record: KeyRecord): void {
+    if (record.deadlineMs !== 0 && record.deadlineMs <= this.#clockMs) this.#remove(key);
+    else this.#put(key, record);
   }
 
   #store(key: string, value: string, version: number, exptimeS: number): void {

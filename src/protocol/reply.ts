@@ -3,6 +3,7 @@
  */
 
 import type { ByteWriter } from '../bytes/byte-writer.js';
+import type { RespValue } from '../redis/value.js';
 
 export type Reply =
   /** A write took effect, and the key has this version now. */
@@ -23,8 +24,13 @@ export type Reply =
   | { readonly type: 'command-error' }
   /** This server is not the leader; that one is. */
   | { readonly type: 'redirect'; readonly host: string; readonly port: number }
+  /** No server is known to lead. Nothing happened. */
+  | { readonly type: 'no-leader' }
   /** The write may or may not have happened. */
   | { readonly type: 'internal-error' };
+
+/** What Redis commands come to; `reply` for those that the text protocol has as well. */
+export type RespReply = Reply | { readonly type: 'resp'; readonly value: RespValue };
 
 /** How long a key with this deadline lives on, in whole seconds: at least 1 if it has one, 0 if it has none. */
 export function secondsLeft(deadlineMs: number, nowMs: number): number {
@@ -62,6 +68,7 @@ export function writeTextReply(out: ByteWriter, reply: Reply): void {
     case 'redirect':
       out.latin1(`ERR_REDIRECT ${reply.host} ${reply.port}\r\n`);
       return;
+    case 'no-leader':
     case 'internal-error':
       out.latin1('ERR_INTERNAL\r\n');
       return;

@@ -2,7 +2,10 @@
  * What clients ask for, whatever protocol they speak.
  */
 
-import type { CasCommand, DeleteCommand, SetCommand } from '../kv/command.js';
+import type { CasCommand, DeleteCommand, RedisTransaction, RedisWrite, SetCommand } from '../kv/command.js';
+import type { ReadCommand, Words } from '../redis/command.js';
+import type { RedisContext } from '../redis/context.js';
+import type { RespValue } from '../redis/value.js';
 
 /** A write may ask for silence: its success or failure is not reported. */
 interface Silenceable {
@@ -26,4 +29,47 @@ export type WriteRequest =
   | (CasCommand & Silenceable)
   | (DeleteCommand & Silenceable);
 
-export type Request = WriteRequest | GetRequest | MalformedRequest;
+/** A Redis command that goes through the log. */
+export interface RedisWriteRequest extends RedisWrite {
+  /** Its first key, whose slot a redirect names. */
+  readonly slotKey: string | undefined;
+}
+
+/** A Redis command that reads. */
+export interface RedisReadRequest {
+  readonly type: 'redis-read';
+  readonly command: ReadCommand;
+  /** Behind its name. */
+  readonly words: Words;
+}
+
+/** Remembers what keys look like, for a transaction. */
+export interface RedisWatchRequest {
+  readonly type: 'redis-watch';
+  readonly keys: Words;
+}
+
+/** A command that was put into a transaction, to be executed by a later request. */
+export interface RedisQueuedRequest {
+  readonly type: 'redis-queued';
+  readonly slotKey: string | undefined;
+}
+
+/** A Redis command that any server answers by itself. */
+export interface RedisLocalRequest {
+  readonly type: 'redis-local';
+  /** Called when its turn to be answered has come. */
+  readonly evaluate: (context: RedisContext) => RespValue;
+}
+
+export type RedisRequest =
+  | RedisWriteRequest
+  | RedisTransaction
+  | RedisReadRequest
+  | RedisWatchRequest
+  | RedisQueuedRequest
+  | RedisLocalRequest;
+
+export type TextRequest = WriteRequest | GetRequest | MalformedRequest;
+
+export type Request = TextRequest | RedisRequest;

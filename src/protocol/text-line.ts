@@ -3,7 +3,7 @@
  */
 
 import { MAX_KEY_BYTES } from '../limits.js';
-import type { Request } from './request.js';
+import type { TextRequest } from './request.js';
 
 const SPACE = 0x20;
 const DELETE = 0x7f;
@@ -52,7 +52,7 @@ export class TextLine {
   }
 
   /** The request, if it is a good one without a value. */
-  request(): Request | undefined {
+  request(): TextRequest | undefined {
     const key = this.#key();
     if (key === undefined) return undefined;
     switch (this.#command) {
@@ -69,7 +69,7 @@ export class TextLine {
   }
 
   /** What makes the request of its value, if it is a good one that has one. */
-  requestWithValue(): ((value: Uint8Array) => Request) | undefined {
+  requestWithValue(): ((value: Uint8Array) => TextRequest) | undefined {
     const key = this.#key();
     const exptimeS = this.#number(2, MAX_EXPTIME_S);
     if (key === undefined || exptimeS === undefined) return undefined;

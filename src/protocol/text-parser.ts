@@ -8,7 +8,8 @@
 
 import { MAX_LINE_BYTES, MAX_VALUE_BYTES } from '../limits.js';
 import { AT_COMMAND_START, type StreamCheckpoint } from './checkpoint.js';
-import type { Request } from './request.js';
+import { InputBuffer } from './input-buffer.js';
+import type { TextRequest } from './request.js';
 import { TextLine } from './text-line.js';
 
 const CR = 0x0d;
@@ -20,23 +21,17 @@ const LF = 0x0a;
  */
 const MAX_BUFFERED_LINE_BYTES = 4 * MAX_LINE_BYTES;
 
-const MALFORMED: Request = { type: 'malformed' };
-const EMPTY = Buffer.alloc(0);
+const MALFORMED: TextRequest = { type: 'malformed' };
 
 /** A set or cas whose value has not come in whole. */
 interface AwaitedValue {
   readonly byteCount: number;
-  readonly complete: (value: Uint8Array) => Request;
+  readonly complete: (value: Uint8Array) => TextRequest;
 }
 
 export class TextParser {
   readonly #line = new TextLine();
-  /** Unread bytes are in [#start, #end) of the buffer. */
-  #buffer: Buffer = EMPTY;
-  #start = 0;
-  #end = 0;
-  /** The buffer is this parser's own, so bytes may be added behind #end. */
-  #ownsBuffer = false;
+  readonly #input = new InputBuffer();
   /** Bytes of the current line that hold no line break. */
   #scanned = 0;
   #skipBytes = 0;
@@ -59,7 +54,7 @@ export class TextParser {
 
   /** Whether bytes came in that do not belong to a returned request. */
   get hasBuffered(): boolean {
-    return this.#start < this.#end || this.#awaited !== undefined;
+    return this.#input.start < this.#input.end || this.#awaited !== undefined;
   }
 
   /** Where the stream stands behind {@link consumed} bytes. */
@@ -70,38 +65,23 @@ export class TextParser {
 
   /** The next bytes of the stream. They must not change until the requests in them were taken. */
   push(bytes: Uint8Array): void {
-    const unread = this.#end - this.#start;
-    if (unread === 0) {
-      this.#buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-      this.#start = 0;
-      this.#end = bytes.byteLength;
-      this.#ownsBuffer = false;
-      return;
-    }
-    if (!this.#ownsBuffer || this.#buffer.byteLength - this.#end < bytes.byteLength) {
-      const grown = Buffer.allocUnsafeSlow(2 * (unread + bytes.byteLength));
-      this.#buffer.copy(grown, 0, this.#start, this.#end);
-      this.#buffer = grown;
-      this.#start = 0;
-      this.#end = unread;
-      this.#ownsBuffer = true;
-    }
-    this.#buffer.set(bytes, this.#end);
-    this.#end += bytes.byteLength;
+    this.#input.push(bytes);
   }
 
   /**
    * The next request; undefined until more bytes come. Its value is a view of what was pushed, good until the next push.
    */
-  next(): Request | undefined {
+  next(): TextRequest | undefined {
     if (!this.#skip()) return undefined;
     if (this.#awaited !== undefined) return this.#takeValue(this.#awaited);
-    const lineBreak = this.#buffer.subarray(0, this.#end).indexOf(LF, this.#start + this.#scanned);
+    const lineBreak = this.#input.bytes
+      .subarray(0, this.#input.end)
+      .indexOf(LF, this.#input.start + this.#scanned);
     if (lineBreak === -1) return this.#awaitLine();
-    const start = this.#start;
-    const end = lineBreak > start && this.#buffer[lineBreak - 1] === CR ? lineBreak - 1 : lineBreak;
-    this.#start = lineBreak + 1;
-    this.#readAhead = this.#start - start;
+    const start = this.#input.start;
+    const end = lineBreak > start && this.#input.bytes[lineBreak - 1] === CR ? lineBreak - 1 : lineBreak;
+    this.#input.start = lineBreak + 1;
+    this.#readAhead = this.#input.start - start;
     this.#scanned = 0;
     return lineBreak - start > MAX_BUFFERED_LINE_BYTES
       ? this.#complete(MALFORMED)
@@ -111,26 +91,26 @@ export class TextParser {
   /** Throws away what is to be; returns whether a request may start now. */
   #skip(): boolean {
     if (this.#skipBytes > 0) {
-      const byteCount = Math.min(this.#skipBytes, this.#end - this.#start);
+      const byteCount = Math.min(this.#skipBytes, this.#input.end - this.#input.start);
       this.#skipBytes -= byteCount;
       this.#discard(byteCount);
       if (this.#skipBytes > 0) return false;
     }
     if (!this.#skipsLine) return true;
-    const lineBreak = this.#buffer.subarray(0, this.#end).indexOf(LF, this.#start);
+    const lineBreak = this.#input.bytes.subarray(0, this.#input.end).indexOf(LF, this.#input.start);
     this.#skipsLine = lineBreak === -1;
-    this.#discard((lineBreak === -1 ? this.#end : lineBreak + 1) - this.#start);
+    this.#discard((lineBreak === -1 ? this.#input.end : lineBreak + 1) - this.#input.start);
     return !this.#skipsLine;
   }
 
   #discard(byteCount: number): void {
-    this.#start += byteCount;
+    this.#input.start += byteCount;
     this.#consumed += byteCount;
   }
 
   /** There is no whole line yet. One that is too long to wait for is an error now, and its rest is thrown away. */
-  #awaitLine(): Request | undefined {
-    this.#scanned = this.#end - this.#start;
+  #awaitLine(): TextRequest | undefined {
+    this.#scanned = this.#input.end - this.#input.start;
     if (this.#scanned <= MAX_BUFFERED_LINE_BYTES) return undefined;
     this.#discard(this.#scanned);
     this.#scanned = 0;
@@ -138,9 +118,9 @@ export class TextParser {
     return MALFORMED;
   }
 
-  #readLine(start: number, end: number): Request | undefined {
+  #readLine(start: number, end: number): TextRequest | undefined {
     const line = this.#line;
-    line.read(this.#buffer, start, end);
+    line.read(this.#input.bytes, start, end);
     const byteCount = line.valueByteCount;
     const isTooLong = end - start > MAX_LINE_BYTES;
     if (byteCount === undefined) return this.#complete(isTooLong ? MALFORMED : (line.request() ?? MALFORMED));
@@ -154,14 +134,14 @@ export class TextParser {
     return this.#takeValue(this.#awaited);
   }
 
-  #takeValue({ byteCount, complete }: AwaitedValue): Request | undefined {
-    const valueEnd = this.#start + byteCount;
+  #takeValue({ byteCount, complete }: AwaitedValue): TextRequest | undefined {
+    const valueEnd = this.#input.start + byteCount;
     const breakEnd = this.#lineBreakEnd(valueEnd);
     if (breakEnd === undefined) return undefined;
     this.#awaited = undefined;
-    const value = this.#buffer.subarray(this.#start, valueEnd);
-    this.#readAhead += (breakEnd === -1 ? valueEnd : breakEnd) - this.#start;
-    this.#start = breakEnd === -1 ? valueEnd : breakEnd;
+    const value = this.#input.bytes.subarray(this.#input.start, valueEnd);
+    this.#readAhead += (breakEnd === -1 ? valueEnd : breakEnd) - this.#input.start;
+    this.#input.start = breakEnd === -1 ? valueEnd : breakEnd;
     if (breakEnd !== -1) return this.#complete(complete(value));
     this.#skipsLine = true;
     return this.#complete(MALFORMED);
@@ -169,14 +149,14 @@ export class TextParser {
 
   /** Where the line break at `offset` ends; -1 when there is none, undefined when that cannot be told yet. */
   #lineBreakEnd(offset: number): number | undefined {
-    if (offset >= this.#end) return undefined;
-    if (this.#buffer[offset] === LF) return offset + 1;
-    if (this.#buffer[offset] !== CR) return -1;
-    if (offset + 1 >= this.#end) return undefined;
-    return this.#buffer[offset + 1] === LF ? offset + 2 : -1;
+    if (offset >= this.#input.end) return undefined;
+    if (this.#input.bytes[offset] === LF) return offset + 1;
+    if (this.#input.bytes[offset] !== CR) return -1;
+    if (offset + 1 >= this.#input.end) return undefined;
+    return this.#input.bytes[offset + 1] === LF ? offset + 2 : -1;
   }
 
-  #complete(request: Request): Request {
+  #complete(request: TextRequest): TextRequest {
     this.#consumed += this.#readAhead;
     this.#readAhead = 0;
     return request;

@@ -12,11 +12,21 @@ import { BatchEncoder } from '../kv/batch.js';
 import type { CommandResult } from '../kv/command.js';
 import type { KeyValueStore } from '../kv/key-value-store.js';
 import { LEADER_WAIT_MS, MAX_ENTRY_BYTES, MAX_INFLIGHT_PROPOSAL_BYTES, QUORUM_WAIT_MS } from '../limits.js';
-import { type Reply, secondsLeft } from '../protocol/reply.js';
+import { type Reply, type RespReply, secondsLeft } from '../protocol/reply.js';
+import type { Request } from '../protocol/request.js';
 import type { Raft } from '../raft/raft.js';
-import type { ConfirmedRead, Entry, LogPosition, Term } from '../raft/types.js';
+import type { ConfirmedRead, Entry, LogPosition, ServerId, Term } from '../raft/types.js';
+import { keysOf, type Words } from '../redis/command.js';
+import type { RedisContext } from '../redis/context.js';
+import { watch } from '../redis/execute.js';
+import type { ReadableKeyspace } from '../redis/keyspace.js';
+import { Scans } from '../redis/scans.js';
+import { commandOf } from '../redis/table.js';
+import { QUEUED } from '../redis/value.js';
 import type { ClientAddress } from './control.js';
 import { type PendingGroup, PendingGroups } from './pending.js';
+import { redirection } from './redis-connection.js';
+import type { RedisStream } from './redis-stream.js';
 import type { Replies } from './replies.js';
 import { type PendingCommand, Session } from './session.js';
 
@@ -30,6 +40,7 @@ export interface ClientsOptions {
   readonly replies: Replies;
   /** Where the clients of each server connect, by server id. */
   readonly addresses: readonly ClientAddress[];
+  readonly serverId: ServerId;
   /** Wall-clock time in ms since the epoch: what keys expire by. */
   readonly wallClock: () => number;
 }
@@ -39,9 +50,12 @@ export class Clients {
   readonly #onApplied: (entry: Entry) => void;
   readonly #replies: Replies;
   readonly #addresses: readonly ClientAddress[];
+  readonly #serverId: ServerId;
   readonly #wallClock: () => number;
 
   readonly #sessions = new Map<SessionId, Session>();
+  readonly #redisStreams = new Set<RedisStream>();
+  readonly #scans = new Scans();
   /** Sessions that have to be looked at again in the next turn. */
   readonly #held = new Set<Session>();
   readonly #groups = new PendingGroups();
@@ -60,11 +74,12 @@ export class Clients {
   /** Reads may be answered from the state machine as it is. */
   #readsAreFree = false;
 
-  constructor({ raft, store, applied, onApplied, replies, addresses, wallClock }: ClientsOptions) {
+  constructor({ raft, store, applied, onApplied, replies, addresses, serverId, wallClock }: ClientsOptions) {
     this.#raft = raft;
     this.#store = store;
     this.#replies = replies;
     this.#addresses = addresses;
+    this.#serverId = serverId;
     this.#wallClock = wallClock;
     this.#applied = applied;
     this.#onApplied = onApplied;
@@ -120,7 +135,9 @@ export class Clients {
     this.#startServing(nowMs);
     for (const frame of readClientFrames(batch)) {
       if (frame.type === 'open') {
-        this.#sessions.set(frame.session, new Session(frame.session, frame));
+        const opened = new Session(frame.session, frame);
+        this.#sessions.set(frame.session, opened);
+        if (opened.redis !== undefined) this.#redisStreams.add(opened.redis);
         continue;
       }
       const session = this.#sessions.get(frame.session);
@@ -149,7 +166,7 @@ export class Clients {
   tick(nowMs: number): void {
     this.#startServing(nowMs);
     for (const command of this.#groups.expire(nowMs - QUORUM_WAIT_MS)) {
-      this.#answer(command, answerOf(command, { type: 'internal-error' }));
+      this.#answer(command, this.#answerElsewhere(command, { type: 'internal-error' }));
     }
     for (const session of [...this.#held]) this.#serve(session);
     if (
@@ -181,6 +198,7 @@ export class Clients {
   /** The state machine was replaced by one that holds everything up to `applied`. */
   restored(store: KeyValueStore, applied: LogPosition): void {
     this.#store = store;
+    this.#scans.clear();
     this.#applied = applied;
     this.#isRestoring = false;
     this.#committed = this.#committed.filter(({ index }) => index > applied.index);
@@ -225,7 +243,7 @@ export class Clients {
     if (session.parser.consumed > session.answeredOffset) {
       this.#replies.answer(session, undefined, session.parser.consumed, session.parser.checkpoint());
     }
-    if (!session.hasEnded || this.#held.has(session)) return;
+    if (!session.isEnding || this.#held.has(session)) return;
     this.#replies.close(session);
     this.#drop(session);
   }
@@ -245,20 +263,52 @@ export class Clients {
     let reply = this.#redirect();
     if (reply === undefined && session.parser.hasBuffered) {
       session.waitingSinceMs ??= this.#nowMs;
-      if (this.#nowMs < session.waitingSinceMs + LEADER_WAIT_MS) {
+      // Redis clients wait and ask again by themselves.
+      if (session.redis === undefined && this.#nowMs < session.waitingSinceMs + LEADER_WAIT_MS) {
         this.#held.add(session);
         return;
       }
-      reply = { type: 'internal-error' };
+      reply = { type: 'no-leader' };
     }
     session.waitingSinceMs = undefined;
     if (reply === undefined) return;
     while (session.mayTake) {
       const command = session.take();
       if (command === undefined) return;
-      this.#answer(command, answerOf(command, reply));
+      this.#answer(command, this.#answerElsewhere(command, reply));
     }
     this.#held.add(session);
+  }
+
+  /** What a server that does not lead answers, given where it sends clients on to. */
+  #answerElsewhere({ session, request }: PendingCommand, reply: Reply): RespReply | undefined {
+    const { redis } = session;
+    if (redis === undefined) return answerOf(request, reply);
+    if (request.type === 'redis-local')
+      return { type: 'resp', value: request.evaluate(this.#redisContext()) };
+    if (request.type === 'redis-queued') redis.breakTransaction();
+    if (request.type === 'redis-watch') redis.watchFailed();
+    return reply.type === 'redirect'
+      ? { type: 'resp', value: redirection(slotKeyOf(request), reply) }
+      : reply;
+  }
+
+  #redisContext(): RedisContext {
+    return {
+      serverId: this.#serverId,
+      leader: this.#raft.leader,
+      addresses: this.#addresses,
+      keyCount: this.#store.size,
+      mortalCount: this.#store.mortalCount,
+      connections: this.#redisStreams,
+      connectionCount: this.#sessions.size,
+      nowMs: this.#wallClock(),
+      scan: (cursor, count) => this.#scans.next(cursor, count, () => this.#readable().keys()),
+    };
+  }
+
+  #readable(): ReadableKeyspace {
+    return this.#store.readable(Math.max(this.#wallClock(), this.#store.clockMs));
   }
 
   #redirect(): Reply | undefined {
@@ -273,6 +323,8 @@ export class Clients {
       case 'set':
       case 'cas':
       case 'delete':
+      case 'redis':
+      case 'redis-transaction':
         this.#encoder.add(request);
         this.#open.push(command);
         return;
@@ -281,6 +333,13 @@ export class Clients {
         if (session.pendingCount === 1 && this.#readsAreFree) this.#answerFromStore(command);
         else this.#readLater(command, request.key);
         return;
+      case 'redis-read':
+      case 'redis-watch':
+        if (session.pendingCount === 1 && this.#readsAreFree) this.#answerFromStore(command);
+        else this.#readLater(command, undefined);
+        return;
+      case 'redis-local':
+      case 'redis-queued':
       case 'malformed':
         if (session.pendingCount === 1) this.#answerFromStore(command);
         else this.#queue(command);
@@ -289,10 +348,10 @@ export class Clients {
   }
 
   /** Puts a read behind what its client has pending, or where its confirmation is waited for. */
-  #readLater(command: PendingCommand, key: string): void {
+  #readLater(command: PendingCommand, key: string | undefined): void {
     const { session } = command;
     if (session.pendingCount > 1 || this.#isClockBehind) {
-      command.reservedBytes = this.#store.get(key)?.value.length ?? 0;
+      command.reservedBytes = key === undefined ? 0 : (this.#store.get(key)?.value.length ?? 0);
       session.unreadBytes += command.reservedBytes;
       this.#queue(command);
       return;
@@ -362,7 +421,7 @@ export class Clients {
     let next = this.#answerReads(commands, 0);
     this.#store.apply(entry.payload, (result) => {
       const command = commands[next];
-      if (command !== undefined) this.#answer(command, answerOf(command, replyTo(result)));
+      if (command !== undefined) this.#answer(command, answerOf(command.request, replyTo(result)));
       next = this.#answerReads(commands, next + 1);
     });
     this.#groups.removeFirst();
@@ -390,6 +449,23 @@ export class Clients {
       case 'malformed':
         this.#answer(command, { type: 'command-error' });
         return;
+      case 'redis-read': {
+        const value = request.command.run(this.#readable(), request.words);
+        this.#answer(command, { type: 'resp', value });
+        return;
+      }
+      case 'redis-watch':
+        command.session.redis?.watched(request.keys.map((key) => watch(this.#readable(), key)));
+        this.#answer(command, { type: 'ok', version: 0 });
+        // What stands behind it in the stream has waited for this.
+        this.#held.add(command.session);
+        return;
+      case 'redis-local':
+        this.#answer(command, { type: 'resp', value: request.evaluate(this.#redisContext()) });
+        return;
+      case 'redis-queued':
+        this.#answer(command, { type: 'resp', value: QUEUED });
+        return;
       default:
         throw new TypeError(`a ${request.type} cannot be answered without being applied`);
     }
@@ -403,7 +479,7 @@ export class Clients {
     return { type: 'value-with-meta', version: record.version, exptimeS, value: record.value };
   }
 
-  #answer(command: PendingCommand, reply: Reply | undefined): void {
+  #answer(command: PendingCommand, reply: RespReply | undefined): void {
     if (command.isAnswered) return;
     command.isAnswered = true;
     const { session } = command;
@@ -413,13 +489,13 @@ export class Clients {
     // Behind the last answered command, a value may have been skipped since.
     if (session.pendingCount > 0) this.#replies.answer(session, reply, command.endOffset, command.at);
     else this.#replies.answer(session, reply, session.parser.consumed, session.parser.checkpoint());
-    if (session.hasEnded || !session.mayTake) this.#held.add(session);
+    if (session.isEnding || !session.mayTake) this.#held.add(session);
   }
 
   /** The command will not be answered by applying it. The router is told so once for all that a session has. */
   #fail(command: PendingCommand, reply: Reply): void {
     const { session } = command;
-    if (!session.routed) this.#answer(command, answerOf(command, reply));
+    if (!session.routed) this.#answer(command, this.#answerElsewhere(command, reply));
     else if (this.#sessions.has(session.id)) this.#refuse(session);
   }
 
@@ -431,16 +507,57 @@ export class Clients {
 
   #drop(session: Session): void {
     this.#sessions.delete(session.id);
+    if (session.redis !== undefined) this.#redisStreams.delete(session.redis);
     this.#held.delete(session);
   }
 }
 
-function isWrite({ request }: PendingCommand): boolean {
-  return request.type === 'set' || request.type === 'cas' || request.type === 'delete';
+function isWrite({ request: { type } }: PendingCommand): boolean {
+  switch (type) {
+    case 'set':
+    case 'cas':
+    case 'delete':
+    case 'redis':
+    case 'redis-transaction':
+      return true;
+    default:
+      return false;
+  }
 }
 
-function replyTo(result: CommandResult): Reply {
+/** The key whose slot a redirect names. */
+function slotKeyOf(request: Request): string | undefined {
+  switch (request.type) {
+    case 'set':
+    case 'get':
+      return request.key;
+    case 'redis':
+    case 'redis-queued':
+      return request.slotKey;
+    case 'redis-read':
+      return keysOf(request.command, request.words)[0];
+    case 'redis-watch':
+      return request.keys[0];
+    case 'redis-transaction':
+      return slotKeyOfTransaction(request.commands);
+    default:
+      return undefined;
+  }
+}
+
+function slotKeyOfTransaction(commands: readonly Words[]): string | undefined {
+  for (const [name = '', ...words] of commands) {
+    const command = commandOf(name);
+    const [key] = command === undefined ? [] : keysOf(command, words);
+    if (key !== undefined) return key;
+  }
+  return undefined;
+}
+
+function replyTo(result: CommandResult): RespReply {
   switch (result.type) {
+    case 'resp':
+      return result;
     case 'stored':
       return { type: 'ok', version: result.version };
     case 'deleted':
@@ -456,7 +573,7 @@ function replyTo(result: CommandResult): Reply {
  * What the client is told when the command comes to `reply`: nothing for `noreply`, except that the write did not
  * happen here; and a malformed command is one wherever it arrives.
  */
-function answerOf({ request }: PendingCommand, reply: Reply): Reply | undefined {
+function answerOf(request: Request, reply: RespReply): RespReply | undefined {
   if (request.type === 'malformed') return { type: 'command-error' };
   const isSilent = 'noreply' in request && request.noreply && reply.type !== 'redirect';
   return isSilent ? undefined : reply;

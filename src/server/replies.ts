@@ -7,7 +7,8 @@ import type { Sender } from '../channel/channel.js';
 import { beginReply, endReply, writeServerFrame } from '../gateway/frames.js';
 import { MAX_TRAFFIC_BATCH_BYTES } from '../limits.js';
 import type { StreamCheckpoint } from '../protocol/checkpoint.js';
-import { type Reply, writeTextReply } from '../protocol/reply.js';
+import { type RespReply, writeTextReply } from '../protocol/reply.js';
+import { writeRespReply } from '../protocol/resp-writer.js';
 import type { Term } from '../raft/types.js';
 import type { Session } from './session.js';
 
@@ -41,11 +42,12 @@ export class Replies {
    * Answers the session's stream up to `answeredOffset`, behind which it stands at `at`; without a reply the client is
    * told nothing.
    */
-  answer(session: Session, reply: Reply | undefined, answeredOffset: number, at: StreamCheckpoint): void {
+  answer(session: Session, reply: RespReply | undefined, answeredOffset: number, at: StreamCheckpoint): void {
     const frame = this.#frameOf(session);
     if (reply !== undefined) {
       const before = this.#batch.length;
-      writeTextReply(this.#batch, reply);
+      if (session.redis !== undefined) writeRespReply(this.#batch, reply, session.redis.version);
+      else if (reply.type !== 'resp') writeTextReply(this.#batch, reply);
       session.unreadBytes += this.#batch.length - before;
     }
     session.answeredOffset = answeredOffset;

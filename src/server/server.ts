@@ -116,6 +116,7 @@ export class Server {
       onApplied: ({ payload }) => this.#snapshots.applied(payload.byteLength),
       replies: this.#replies,
       addresses,
+      serverId: raft.id,
       wallClock: Date.now,
     });
     this.#peers = new Peers(() => this.#requestTurn());

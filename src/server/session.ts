@@ -3,11 +3,12 @@
  * client has left unread.
  */
 
-import type { SessionId } from '../gateway/frames.js';
+import type { ClientProtocol, SessionId } from '../gateway/frames.js';
 import { MAX_UNREAD_REPLY_BYTES } from '../limits.js';
 import type { StreamCheckpoint } from '../protocol/checkpoint.js';
 import type { Request } from '../protocol/request.js';
 import { TextParser } from '../protocol/text-parser.js';
+import { RedisStream } from './redis-stream.js';
 
 /** A command that was taken from its session's stream and waits for its answer. */
 export interface PendingCommand {
@@ -23,11 +24,24 @@ export interface PendingCommand {
   isAnswered: boolean;
 }
 
+/** A client's stream of commands, in whatever protocol. */
+export interface RequestStream {
+  /** How many bytes of the stream the requests returned so far took. */
+  readonly consumed: number;
+  /** Whether bytes came in that do not belong to a returned request. */
+  readonly hasBuffered: boolean;
+  checkpoint(): StreamCheckpoint;
+  push(bytes: Uint8Array): void;
+  next(): Request | undefined;
+}
+
 export class Session {
   readonly id: SessionId;
   /** Came through the router: what this server cannot serve goes back to it, never to the client. */
   readonly routed: boolean;
-  readonly parser: TextParser;
+  readonly parser: RequestStream;
+  /** The same, if the client speaks RESP. */
+  readonly redis: RedisStream | undefined;
   /** Commands taken and not answered. */
   pendingCount = 0;
   /** The stream is answered up to here. */
@@ -41,10 +55,19 @@ export class Session {
   /** The client sends no more. */
   hasEnded = false;
 
-  constructor(id: SessionId, { routed, at }: { routed: boolean; at: StreamCheckpoint }) {
+  constructor(
+    id: SessionId,
+    { routed, protocol, at }: { routed: boolean; protocol: ClientProtocol; at: StreamCheckpoint },
+  ) {
     this.id = id;
     this.routed = routed;
-    this.parser = new TextParser(at);
+    this.redis = protocol === 'resp' ? new RedisStream(id) : undefined;
+    this.parser = this.redis ?? new TextParser(at);
+  }
+
+  /** Nothing more is taken, and the connection closes once what was taken is answered. */
+  get isEnding(): boolean {
+    return this.hasEnded || this.redis?.isClosing === true;
   }
 
   /** Whether another command may be taken: not while the client leaves too much unread. */

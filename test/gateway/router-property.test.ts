@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { MAX_VALUE_BYTES } from '../../src/limits.js';
 import type { StreamCheckpoint } from '../../src/protocol/checkpoint.js';
-import type { Request } from '../../src/protocol/request.js';
+import type { TextRequest } from '../../src/protocol/request.js';
 import { TextParser } from '../../src/protocol/text-parser.js';
 import { FakeServer, TestBench, until } from './support.js';
 
@@ -147,7 +147,7 @@ class ModelServer {
     if (this.#pending.length === 0) this.#reply(this.#parser.consumed, '', this.#parser.checkpoint());
   }
 
-  #toPending(request: Request): Pending {
+  #toPending(request: TextRequest): Pending {
     const place = { end: this.#parser.consumed, at: this.#parser.checkpoint() };
     if (request.type === 'malformed') return { id: undefined, write: false, silent: false, ...place };
     const write = request.type !== 'get' && request.type !== 'getm';

@@ -5,6 +5,7 @@ import { ByteWriter } from '../../src/bytes/byte-writer.js';
 import { BatchEncoder, type BatchVisitor, readBatch } from '../../src/kv/batch.js';
 import { BatchError } from '../../src/kv/command.js';
 import { MAX_VALUE_BYTES } from '../../src/limits.js';
+import type { WatchedKey } from '../../src/redis/execute.js';
 import { anyCommand, bytesOf, payloadOf } from './support.js';
 
 class Recorder implements BatchVisitor {
@@ -24,6 +25,14 @@ class Recorder implements BatchVisitor {
 
   delete(key: string): void {
     this.seen.push({ type: 'delete', key });
+  }
+
+  redis(words: readonly string[]): void {
+    this.seen.push({ type: 'redis', words });
+  }
+
+  redisTransaction(watched: readonly WatchedKey[], commands: readonly (readonly string[])[]): void {
+    this.seen.push({ type: 'redis-transaction', watched, commands });
   }
 }
 

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { TruncatedBytesError } from '../../src/bytes/byte-reader.js';
-import { BatchError, type Command, type CommandResult } from '../../src/kv/command.js';
+import { BatchError, type CommandResult, type TextCommand } from '../../src/kv/command.js';
 import { DeadlineHeap } from '../../src/kv/deadline-heap.js';
 import { type KeyRecord, KeyValueStore } from '../../src/kv/key-value-store.js';
 import { anyCommand, bytesOf, payloadOf } from './support.js';
@@ -10,29 +10,29 @@ const START_MS = 1_000_000;
 
 interface Batch {
   readonly stampMs: number;
-  readonly commands: readonly Command[];
+  readonly commands: readonly TextCommand[];
 }
 
-function set(key: string, value: string, exptimeS = 0): Command {
+function set(key: string, value: string, exptimeS = 0): TextCommand {
   return { type: 'set', key, value: bytesOf(value), exptimeS };
 }
 
-function cas(key: string, version: number, value: string, exptimeS = 0): Command {
+function cas(key: string, version: number, value: string, exptimeS = 0): TextCommand {
   return { type: 'cas', key, version, value: bytesOf(value), exptimeS };
 }
 
-function del(key: string): Command {
+function del(key: string): TextCommand {
   return { type: 'delete', key };
 }
 
-function apply(store: KeyValueStore, stampMs: number, ...commands: Command[]): CommandResult[] {
+function apply(store: KeyValueStore, stampMs: number, ...commands: TextCommand[]): CommandResult[] {
   const results: CommandResult[] = [];
   store.apply(payloadOf(stampMs, commands), (result) => results.push(result));
   return results;
 }
 
 /** A store with these commands applied at START_MS. */
-function storeWith(...commands: Command[]): KeyValueStore {
+function storeWith(...commands: TextCommand[]): KeyValueStore {
   const store = new KeyValueStore();
   apply(store, START_MS, ...commands);
   return store;
@@ -64,7 +64,7 @@ class NaiveStore {
     return deadlines.length === 0 ? undefined : Math.min(...deadlines);
   }
 
-  #execute(command: Command): CommandResult {
+  #execute(command: TextCommand): CommandResult {
     const found = this.records.get(command.key);
     if (command.type === 'delete') return this.records.delete(command.key) ? DELETED : NOT_FOUND;
     if (command.type === 'cas') {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { BatchEncoder } from '../../src/kv/batch.js';
-import type { Command } from '../../src/kv/command.js';
+import type { Command, TextCommand } from '../../src/kv/command.js';
 
 /** One character per byte to bytes. */
 export function bytesOf(text: string): Uint8Array {
@@ -15,7 +15,7 @@ export function payloadOf(stampMs: number, commands: readonly Command[]): Uint8A
 }
 
 /** Commands on few keys, with low versions and short lives, so that they meet. */
-export const anyCommand: fc.Arbitrary<Command> = (() => {
+export const anyCommand: fc.Arbitrary<TextCommand> = (() => {
   const key = fc.constantFrom('a', 'b', 'c', '\xff\x80');
   const value = fc.uint8Array({ maxLength: 8 });
   const exptimeS = fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 4 }));

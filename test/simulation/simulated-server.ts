@@ -4,7 +4,7 @@
  */
 
 import { BatchEncoder } from '../../src/kv/batch.js';
-import type { Command, CommandResult } from '../../src/kv/command.js';
+import type { Command, CommandResult, TextResult } from '../../src/kv/command.js';
 import { type KeyRecord, KeyValueStore } from '../../src/kv/key-value-store.js';
 import { Raft } from '../../src/raft/raft.js';
 import type {
@@ -28,7 +28,7 @@ export type ClientRequest =
   | { readonly type: 'read'; readonly key: string };
 
 export type ClientAnswer =
-  | { readonly type: 'written'; readonly result: CommandResult }
+  | { readonly type: 'written'; readonly result: TextResult }
   | { readonly type: 'read'; readonly record: KeyRecord | undefined }
   /** Another server is to be asked; nothing was proposed. */
   | { readonly type: 'elsewhere'; readonly leader: ServerId | undefined }
@@ -277,6 +277,7 @@ export class SimulatedServer {
       const write = memory.writes.get(entry.index);
       memory.writes.delete(entry.index);
       applyEntry(memory, entry, (result) => {
+        if (result.type === 'resp') throw new TypeError('no client sends Redis commands');
         write?.answer(write.term === entry.term ? { type: 'written', result } : { type: 'unknown' });
       });
     }

@@ -1,0 +1,160 @@
+/**
+ * The parser of Redis's protocol for requests: arrays of bulk strings, cut anywhere.
+ *
+ * Limits are Redis's where a command stays within what one log entry holds. Inline commands are not understood: the
+ * first byte of a connection has told that it speaks RESP.
+ */
+
+import { MAX_REDIS_COMMAND_BYTES, MAX_REDIS_WORDS, MAX_VALUE_BYTES } from '../limits.js';
+import { InputBuffer } from './input-buffer.js';
+
+const CR = 0x0d;
+const LF = 0x0a;
+const ARRAY = 0x2a; // '*'
+const BULK = 0x24; // '$'
+const MINUS = 0x2d;
+const ZERO = 0x30;
+
+/** A length needs few digits. A line that goes on for longer is none. */
+const MAX_LENGTH_LINE_BYTES = 32;
+
+/** The stream makes no sense from here on: the message is for the client, whose connection then closes. */
+export class RespProtocolError {
+  readonly message: string;
+
+  constructor(reason: string) {
+    this.message = `ERR Protocol error: ${reason}`;
+  }
+}
+
+/** What a length line says; undefined when it has not come in whole. */
+type Length = number | 'not a number' | undefined;
+
+export class RespParser {
+  readonly #input = new InputBuffer();
+  /** Words of the command that is coming in, and how many are missing; 0 between two commands. */
+  #words: string[] = [];
+  #missing = 0;
+  /** Length of the word that is coming in; -1 while that is not known. */
+  #wordLength = -1;
+  #commandBytes = 0;
+  #consumed = 0;
+
+  /** How many bytes of the stream the commands returned so far took. */
+  get consumed(): number {
+    return this.#consumed;
+  }
+
+  /** Whether bytes came in that do not belong to a returned command. */
+  get hasBuffered(): boolean {
+    return this.#input.byteLength > 0 || this.#commandBytes > 0;
+  }
+
+  /** The next bytes of the stream. They must not change until the commands in them were taken. */
+  push(bytes: Uint8Array): void {
+    this.#input.push(bytes);
+  }
+
+  /**
+   * The next command's words, its name included, one character per byte; undefined until more bytes come. After an error
+   * there is nothing more to take. An empty command is passed over, as in Redis.
+   */
+  next(): string[] | RespProtocolError | undefined {
+    while (true) {
+      if (this.#missing === 0) {
+        const error = this.#readCount();
+        if (error !== undefined) return error;
+        if (this.#missing === 0) {
+          if (this.#commandBytes === 0) return undefined;
+          this.#endCommand();
+          continue;
+        }
+      }
+      const error = this.#readWords();
+      if (error !== undefined) return error;
+      if (this.#missing > 0) return undefined;
+      const words = this.#words;
+      this.#words = [];
+      this.#endCommand();
+      return words;
+    }
+  }
+
+  #endCommand(): void {
+    this.#consumed += this.#commandBytes;
+    this.#commandBytes = 0;
+  }
+
+  /** Reads `*<count>`, if all of it is there. */
+  #readCount(): RespProtocolError | undefined {
+    const { bytes, start } = this.#input;
+    if (this.#input.byteLength === 0) return undefined;
+    if (bytes[start] !== ARRAY) return unexpected('*', bytes[start]);
+    const count = this.#readLength();
+    if (count === undefined)
+      return this.#lineIsTooLong ? new RespProtocolError('too big mbulk count string') : undefined;
+    if (count === 'not a number' || count > MAX_REDIS_WORDS)
+      return new RespProtocolError('invalid multibulk length');
+    this.#missing = Math.max(0, count);
+    return undefined;
+  }
+
+  #readWords(): RespProtocolError | undefined {
+    const input = this.#input;
+    while (this.#missing > 0) {
+      if (this.#wordLength === -1) {
+        if (input.byteLength === 0) return undefined;
+        if (input.bytes[input.start] !== BULK) return unexpected('$', input.bytes[input.start]);
+        const length = this.#readLength();
+        if (length === undefined)
+          return this.#lineIsTooLong ? new RespProtocolError('too big bulk count string') : undefined;
+        if (length === 'not a number' || length < 0 || length > MAX_VALUE_BYTES)
+          return new RespProtocolError('invalid bulk length');
+        if (this.#commandBytes + length > MAX_REDIS_COMMAND_BYTES)
+          return new RespProtocolError(`a command of over ${MAX_REDIS_COMMAND_BYTES} bytes`);
+        this.#wordLength = length;
+      }
+      const wordEnd = input.start + this.#wordLength;
+      if (wordEnd + 2 > input.end) return undefined;
+      this.#words.push(input.bytes.toString('latin1', input.start, wordEnd));
+      this.#advance(this.#wordLength + 2);
+      this.#wordLength = -1;
+      this.#missing -= 1;
+    }
+    return undefined;
+  }
+
+  get #lineIsTooLong(): boolean {
+    return this.#input.byteLength > MAX_LENGTH_LINE_BYTES;
+  }
+
+  /** Reads a type's byte and the number behind it, with the line break. */
+  #readLength(): Length {
+    const { bytes, start, end } = this.#input;
+    let at = start + 1;
+    const isNegative = bytes[at] === MINUS;
+    if (isNegative) at += 1;
+    const digitsAt = at;
+    let value = 0;
+    for (; at < end; at += 1) {
+      const digit = (bytes[at] ?? 0) - ZERO;
+      if (digit < 0 || digit > 9) break;
+      value = value * 10 + digit;
+      if (at - digitsAt > MAX_LENGTH_LINE_BYTES) return 'not a number';
+    }
+    if (at >= end || (bytes[at] === CR && at + 1 >= end)) return undefined;
+    if (at === digitsAt || bytes[at] !== CR || bytes[at + 1] !== LF) return 'not a number';
+    this.#advance(at + 2 - start);
+    return isNegative ? -value : value;
+  }
+
+  #advance(byteCount: number): void {
+    this.#input.start += byteCount;
+    this.#commandBytes += byteCount;
+  }
+}
+
+function unexpected(wanted: string, got: number | undefined): RespProtocolError {
+  const character = String.fromCharCode(got ?? 0).replace(/[^\x20-\x7e]/, '?');
+  return new RespProtocolError(`expected '${wanted}', got '${character}'`);
+}

@@ -1,0 +1,68 @@
+/**
+ * What a Redis command comes to, before it is written as RESP.
+ */
+
+/** `+OK` and the like. */
+export class SimpleString {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+/** `-ERR ...`: the first word says of what kind it is. */
+export class ErrorReply {
+  readonly message: string;
+
+  constructor(message: string) {
+    this.message = message;
+  }
+}
+
+/** A map in RESP3, a flat list of keys and values in RESP2. */
+export class MapReply {
+  readonly entries: readonly (readonly [RespValue, RespValue])[];
+
+  constructor(entries: readonly (readonly [RespValue, RespValue])[]) {
+    this.entries = entries;
+  }
+}
+
+/** Text for a human reader: a verbatim string in RESP3. */
+export class VerbatimText {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+/** A string is a bulk string, one character per byte; null is the null of the protocol; numbers are integers. */
+export type RespValue =
+  | string
+  | number
+  | bigint
+  | null
+  | SimpleString
+  | ErrorReply
+  | MapReply
+  | VerbatimText
+  | readonly RespValue[];
+
+export const OK = new SimpleString('OK');
+export const QUEUED = new SimpleString('QUEUED');
+
+export const SYNTAX_ERROR = new ErrorReply('ERR syntax error');
+export const NOT_AN_INTEGER = new ErrorReply('ERR value is not an integer or out of range');
+export const NOT_A_FLOAT = new ErrorReply('ERR value is not a valid float');
+export const NO_SUCH_KEY = new ErrorReply('ERR no such key');
+export const TOO_LONG = new ErrorReply('ERR string exceeds maximum allowed size (proto-max-bulk-len)');
+
+export function wrongArity(command: string): ErrorReply {
+  return new ErrorReply(`ERR wrong number of arguments for '${command.toLowerCase()}' command`);
+}
+
+export function invalidExpireTime(command: string): ErrorReply {
+  return new ErrorReply(`ERR invalid expire time in '${command.toLowerCase()}' command`);
+}

@@ -1,7 +1,7 @@
 /** Deadlines as commands give them. */
 
 import type { ReadableKeyspace } from './keyspace.js';
-import { parseSafeInteger } from './numbers.js';
+import { parseInteger } from './numbers.js';
 import { type ErrorReply, invalidExpireTime, NOT_AN_INTEGER } from './value.js';
 
 /** A duration, or a time since the epoch. */
@@ -24,8 +24,9 @@ export function deadlineOf(
   amountText: string,
   { unit, command, mustBePositive }: Expiry,
 ): number | ErrorReply {
-  const amount = parseSafeInteger(amountText);
-  if (amount === undefined) return NOT_AN_INTEGER;
+  const exact = parseInteger(amountText);
+  if (exact === undefined) return NOT_AN_INTEGER;
+  const amount = Number(exact);
   if (mustBePositive && amount <= 0) return invalidExpireTime(command);
   const amountMs = unit === 's' || unit === 's-at' ? amount * 1000 : amount;
   const deadlineMs = unit === 's' || unit === 'ms' ? Math.floor(nowMs) + amountMs : amountMs;

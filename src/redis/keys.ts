@@ -69,10 +69,9 @@ const CONDITIONS = new Set(['NX', 'XX', 'GT', 'LT']);
 
 function expire(command: string, unit: ExpiryUnit): WriteCommand['run'] {
   return (keyspace, [key = '', amount = '', ...options]) => {
+    const unsupported = options.find((option) => !CONDITIONS.has(option.toUpperCase()));
+    if (unsupported !== undefined) return new ErrorReply(`ERR Unsupported option ${unsupported}`);
     const conditions = new Set(options.map((option) => option.toUpperCase()));
-    for (const condition of conditions)
-      if (!CONDITIONS.has(condition))
-        return new ErrorReply(`ERR Unsupported option ${condition.toLowerCase()}`);
     if (conditions.has('NX') && conditions.size > 1) return NX_WITH_OTHERS;
     if (conditions.has('GT') && conditions.has('LT')) return GT_AND_LT;
     const deadline = deadlineOf(keyspace, amount, { unit, command, mustBePositive: false });

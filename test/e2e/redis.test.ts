@@ -1,0 +1,335 @@
+/** Redis clients, real ones too, against a running cluster. */
+
+import { execFile, spawnSync } from 'node:child_process';
+import { promisify } from 'node:util';
+import { expect } from 'chai';
+import { Cluster as IoCluster, Redis } from 'ioredis';
+import { createClient, createCluster } from 'redis';
+import { RedisClient } from '../redis/support.js';
+import { eventually, TestCluster } from '../support/cluster.js';
+
+const OK = { simple: 'OK' };
+const KILL_FOR_MS = 20_000;
+const KILL_EVERY_MS = 1_000;
+
+const hasCli = spawnSync('redis-cli', ['--version']).status === 0;
+
+function words(line: string): string[] {
+  return line.split(' ');
+}
+
+describe('a cluster that speaks Redis', () => {
+  let cluster: TestCluster;
+  const clients: RedisClient[] = [];
+
+  before(async () => {
+    cluster = await TestCluster.start();
+  });
+
+  after(() => cluster.close());
+
+  afterEach(() => {
+    for (const client of clients.splice(0)) client.close();
+  });
+
+  async function connect(port: number): Promise<RedisClient> {
+    const client = await RedisClient.connect(port);
+    clients.push(client);
+    return client;
+  }
+
+  async function leader(): Promise<RedisClient> {
+    return connect(cluster.cluster.serverAddress(await cluster.leader()).port);
+  }
+
+  async function follower(): Promise<RedisClient> {
+    const [id = 0] = await cluster.followers();
+    return connect(cluster.cluster.serverAddress(id).port);
+  }
+
+  function router(): Promise<RedisClient> {
+    return connect(cluster.cluster.routerAddress?.port ?? 0);
+  }
+
+  it('reads what the text protocol wrote, version and deadline included, and the other way round', async () => {
+    const redis = await leader();
+    const text = await cluster.leaderClient();
+    expect(await redis.call('SET', 'both', '\0\r\n\xff')).to.deep.equal(OK);
+    expect(await redis.call('EXPIRE', 'both', '1000')).to.equal(1);
+    expect(await text.getm('both')).to.deep.include({ version: 1, value: '\0\r\n\xff', exptimeS: 1000 });
+    expect(await text.set('both', 'text', 500)).to.deep.equal({ type: 'OK', version: 2 });
+    expect(await redis.call('GET', 'both')).to.equal('text');
+    expect(await redis.call('TTL', 'both')).to.be.within(499, 500);
+    await redis.call('INCR', 'counted');
+    await redis.call('INCR', 'counted');
+    expect(await text.cas('counted', 2, '40')).to.deep.equal({ type: 'OK', version: 3 });
+    expect(await redis.call('INCR', 'counted')).to.equal(41);
+  });
+
+  it('answers a pipeline in its order, reads behind writes included', async () => {
+    const redis = await leader();
+    const replies = await redis.pipeline(
+      ...[
+        'SET p 1',
+        'GET p',
+        'INCR p',
+        'GET p',
+        'PING',
+        'MULTI',
+        'INCR p',
+        'GET p',
+        'EXEC',
+        'GET p',
+        'DEL p',
+        'GET p',
+      ].map(words),
+    );
+    const queued = { simple: 'QUEUED' };
+    expect(replies).to.deep.equal([
+      OK,
+      '1',
+      2,
+      '2',
+      { simple: 'PONG' },
+      OK,
+      queued,
+      queued,
+      [3, '3'],
+      '3',
+      1,
+      null,
+    ]);
+  });
+
+  it('lets a key expire to the millisecond', async () => {
+    const redis = await leader();
+    await redis.call('SET', 'short', 'v', 'PX', '60');
+    expect(await redis.call('GET', 'short')).to.equal('v');
+    await eventually('it is gone', async () => (await redis.call('GET', 'short')) === null, 1_000);
+    expect(await redis.call('EXISTS', 'short')).to.equal(0);
+  });
+
+  it('gives up a transaction whose watched key another client changed, and no other', async () => {
+    const [one, other] = [await leader(), await leader()];
+    await one.call('SET', 'w', '1');
+    await one.call('WATCH', 'w');
+    await other.call('SET', 'w', '2');
+    await one.pipeline(words('MULTI'), words('SET w 3'));
+    expect(await one.call('EXEC')).to.equal(null);
+    const replies = await one.pipeline(words('WATCH w'), words('MULTI'), words('SET w 4'), words('EXEC'));
+    expect(replies.at(-1)).to.deep.equal([OK]);
+    expect(await other.call('GET', 'w')).to.equal('4');
+  });
+
+  it('sends clients of a follower to the leader by MOVED, and answers there what needs no key', async () => {
+    const redis = await follower();
+    const { port } = cluster.cluster.serverAddress(await cluster.leader());
+    const moved = { error: `MOVED 12182 127.0.0.1:${port}` };
+    for (const line of ['GET foo', 'SET foo v', 'DEL foo bar', 'WATCH foo', 'SET foo v EX 5'])
+      expect(await redis.call(...words(line)), line).to.deep.equal(moved);
+    expect(await redis.call('PING')).to.deep.equal({ simple: 'PONG' });
+    const replies = await redis.pipeline(words('MULTI'), words('SET foo v'), words('EXEC'));
+    expect(replies).to.deep.equal([
+      OK,
+      moved,
+      { error: 'EXECABORT Transaction discarded because of previous errors.' },
+    ]);
+  });
+
+  it('describes the leader as the owner of all slots', async () => {
+    const redis = await follower();
+    const { port } = cluster.cluster.serverAddress(await cluster.leader());
+    const slots = await redis.call('CLUSTER', 'SLOTS');
+    expect(slots).to.have.nested.property('[0][1]', 16_383);
+    expect(slots).to.have.nested.property('[0][2][1]', port);
+    expect(await redis.call('CLUSTER', 'KEYSLOT', 'foo')).to.equal(12_182);
+    expect(await redis.call('CLUSTER', 'NODES'))
+      .to.match(/myself,slave/)
+      .and.match(/ 0-16383\n/);
+    expect(await redis.call('CLUSTER', 'INFO')).to.include('cluster_state:ok');
+    expect(await redis.call('INFO', 'replication')).to.include('role:slave');
+  });
+
+  it('speaks version 3 when it is asked to', async () => {
+    const redis = await leader();
+    const hello = await redis.call('HELLO', '3', 'SETNAME', 'me');
+    expect(hello).to.have.nested.property('map[0]').that.deep.equals(['server', 'redis']);
+    expect(await redis.call('GET', 'never written')).to.equal(null);
+    expect(await redis.call('CLIENT', 'GETNAME')).to.equal('me');
+    expect(await redis.call('HELLO', '4')).to.deep.equal({ error: 'NOPROTO unsupported protocol version' });
+    expect(await redis.call('RESET')).to.deep.equal({ simple: 'RESET' });
+    expect(await redis.call('CLIENT', 'GETNAME')).to.equal(null);
+  });
+
+  it('walks through all keys by SCAN', async () => {
+    const redis = await leader();
+    await redis.pipeline(...Array.from({ length: 50 }, (_, i) => ['SET', `scan:${i}`, 'v']));
+    const found = new Set<unknown>();
+    let cursor = '0';
+    do {
+      const reply = await redis.call('SCAN', cursor, 'MATCH', 'scan:*', 'COUNT', '7');
+      if (!Array.isArray(reply) || !Array.isArray(reply[1])) throw new TypeError('no SCAN reply');
+      cursor = String(reply[0]);
+      for (const key of reply[1]) found.add(key);
+    } while (cursor !== '0');
+    expect(found.size).to.equal(50);
+  });
+
+  it('closes a connection whose stream makes no sense, after it answered what came before', async () => {
+    const redis = await leader();
+    const pong = redis.call('PING');
+    expect(await redis.raw('HELLO?\r\n')).to.deep.equal({
+      error: "ERR Protocol error: expected '*', got 'H'",
+    });
+    expect(await pong).to.deep.equal({ simple: 'PONG' });
+    await redis.closed;
+    const leaving = await leader();
+    expect(await leaving.call('QUIT')).to.deep.equal(OK);
+    await leaving.closed;
+  });
+
+  it('takes values of any bytes up to a mebibyte', async () => {
+    const redis = await router();
+    const value = Array.from({ length: 256 }, (_, i) => String.fromCharCode(i))
+      .join('')
+      .repeat(4096);
+    expect(await redis.call('SET', 'large', value)).to.deep.equal(OK);
+    expect(await redis.call('GET', 'large')).to.equal(value);
+    expect(await redis.call('APPEND', 'large', 'x'))
+      .to.have.property('error')
+      .that.match(/^ERR string exceeds/);
+  });
+
+  it('refuses scripts and introspection by a clear error', async () => {
+    const redis = await leader();
+    for (const line of ['EVAL x 0', 'OBJECT ENCODING k', 'SUBSCRIBE c', 'LPUSH l 1'])
+      expect(await redis.call(...words(line)))
+        .to.have.property('error')
+        .that.match(/^ERR unknown command/);
+  });
+
+  describe('and redis-cli', () => {
+    before(function () {
+      if (hasCli) return;
+      process.stdout.write('skipped: redis-cli is not installed (Debian: redis-tools)\n');
+      this.skip();
+    });
+
+    async function cli(port: number, ...args: readonly string[]): Promise<string> {
+      const { stdout } = await promisify(execFile)('redis-cli', ['-p', `${port}`, ...args]);
+      return stdout.trim();
+    }
+
+    it('sets and gets, at the leader, by a follower, through the router', async () => {
+      const { port } = cluster.cluster.serverAddress(await cluster.leader());
+      const [id = 0] = await cluster.followers();
+      const routerPort = cluster.cluster.routerAddress?.port ?? 0;
+      expect(await cli(port, 'set', 'cli', 'v')).to.equal('OK');
+      expect(await cli(cluster.cluster.serverAddress(id).port, '-c', 'get', 'cli')).to.equal('v');
+      expect(await cli(routerPort, 'get', 'cli')).to.equal('v');
+      expect((await cli(routerPort, '--scan', '--pattern', 'cli')).split('\n')).to.deep.equal(['cli']);
+      expect(await cli(routerPort, 'INFO')).to.include('redis_version:');
+    });
+  });
+});
+
+describe('Redis clients while the leader is terminated again and again', () => {
+  let cluster: TestCluster;
+
+  beforeEach(async () => {
+    cluster = await TestCluster.start();
+  });
+
+  afterEach(() => cluster.close());
+
+  /** Terminates the leader every second, and has each client write and read meanwhile; tells how often each did. */
+  async function survive(...clients: readonly ((n: number) => Promise<void>)[]): Promise<number[]> {
+    const endMs = performance.now() + KILL_FOR_MS;
+    const killing = (async () => {
+      while (performance.now() < endMs) {
+        const leader = await cluster.leader();
+        await cluster.cluster.kill(leader);
+        await cluster.leader();
+        await cluster.cluster.restart(leader);
+        await new Promise((resolve) => setTimeout(resolve, KILL_EVERY_MS));
+      }
+    })();
+    const steps = clients.map(async (step) => {
+      let count = 0;
+      while (performance.now() < endMs) {
+        count += 1;
+        await step(count);
+      }
+      return count;
+    });
+    const counts = await Promise.all(steps);
+    await killing;
+    return counts;
+  }
+
+  it('go on: ioredis through the router and as a cluster client, node-redis through the router', async function () {
+    this.timeout(2 * KILL_FOR_MS);
+    const routerPort = cluster.cluster.routerAddress?.port ?? 0;
+    const routed = new Redis(routerPort, { retryStrategy: () => 20 });
+    const clustered = new IoCluster(
+      cluster.ids.map((id) => ({ ...cluster.cluster.serverAddress(id) })),
+      {
+        clusterRetryStrategy: () => 20,
+        retryDelayOnFailover: 20,
+        retryDelayOnClusterDown: 20,
+        maxRedirections: 100,
+        slotsRefreshTimeout: 500,
+      },
+    );
+    const socket = { port: routerPort, host: '127.0.0.1', reconnectStrategy: () => 20 };
+    const other = createClient({ socket });
+    for (const client of [routed, clustered, other]) client.on('error', () => undefined);
+    await other.connect();
+    try {
+      const counts = await survive(
+        async (n) => {
+          expect(await routed.set('routed', `${n}`)).to.equal('OK');
+          expect(await routed.get('routed')).to.equal(`${n}`);
+        },
+        async (n) => {
+          expect(await clustered.set('clustered', `${n}`)).to.equal('OK');
+          expect(await clustered.get('clustered')).to.equal(`${n}`);
+        },
+        async (n) => {
+          // It does not send a command again whose connection closed: that is left to its user.
+          while ((await other.set('other', `${n}`).catch(() => undefined)) !== 'OK') {}
+          expect(await other.get('other').catch(() => `${n}`)).to.equal(`${n}`);
+        },
+      );
+      for (const count of counts) expect(count).to.be.above(100);
+    } finally {
+      routed.disconnect();
+      clustered.disconnect();
+      other.destroy();
+    }
+  });
+
+  it('node-redis finds its way as a cluster client', async () => {
+    const rootNodes = cluster.ids.map((id) => {
+      const { host, port } = cluster.cluster.serverAddress(id);
+      return { socket: { host, port } };
+    });
+    const redis = createCluster({ rootNodes });
+    redis.on('error', () => undefined);
+    await redis.connect();
+    try {
+      expect(await redis.set('k', 'v')).to.equal('OK');
+      expect(await redis.get('k')).to.equal('v');
+      await cluster.cluster.kill(await cluster.leader());
+      await cluster.leader();
+      await eventually('it has found the new leader', () =>
+        redis.get('k').then(
+          (value) => value === 'v',
+          () => false,
+        ),
+      );
+    } finally {
+      redis.destroy();
+    }
+  });
+});

@@ -63,6 +63,8 @@ export class Invariants {
   readonly #committed: { readonly term: Term; readonly committedIn: Term }[] = [];
   /** Applied payloads by index, as first seen. */
   readonly #applied = new Map<LogIndex, string>();
+  /** Up to where each server that runs has applied. */
+  readonly #appliedIndex = new Map<ServerId, LogIndex>();
 
   /** @param disks the servers' disks, by server id */
   constructor(disks: readonly DiskView[]) {
@@ -72,6 +74,7 @@ export class Invariants {
   /** A server has crashed. Its term on disk is the one it must not fall behind; its log and commit index start anew. */
   crashed(id: ServerId): void {
     this.#seen.delete(id);
+    this.#appliedIndex.delete(id);
   }
 
   /** A server has done something: checks all that may have changed with it. Throws {@link PropertyViolation}. */
@@ -90,8 +93,20 @@ export class Invariants {
     });
   }
 
-  /** A server has applied an entry. State machine safety: nobody applies another one at that index. */
+  /** A server's state machine was replaced by a snapshot up to `index`, which must not take it back. */
+  restored(id: ServerId, index: LogIndex): void {
+    const before = this.#appliedIndex.get(id) ?? 0;
+    if (index < before)
+      throw new PropertyViolation('monotonic applied', `server ${id} restores ${index} after ${before}`);
+    this.#appliedIndex.set(id, index);
+  }
+
+  /** A server has applied an entry. State machine safety: the next one, and nobody applies another one there. */
   applied(id: ServerId, entry: Entry): void {
+    const before = this.#appliedIndex.get(id) ?? 0;
+    if (entry.index !== before + 1)
+      throw new PropertyViolation('monotonic applied', `server ${id} applies ${entry.index} after ${before}`);
+    this.#appliedIndex.set(id, entry.index);
     const content = `${entry.term}:${Buffer.from(entry.payload).toString('latin1')}`;
     const first = this.#applied.get(entry.index);
     if (first === undefined) this.#applied.set(entry.index, content);
@@ -169,19 +184,23 @@ export class Invariants {
     terms: readonly Term[],
     from: LogIndex,
   ): void {
-    // What a snapshot covers was checked where it was committed; of an installed one, the log knows no terms.
+    // What a snapshot covers was checked where it was committed; where the log starts, it tells its last term.
+    this.#checkSame(id, logStart);
     for (let index = Math.max(from, logStart.index) + 1; index <= commitIndex; index += 1) {
       const term = terms[index];
       if (term === undefined) continue;
-      const first = this.#committed[index];
-      if (first === undefined) {
+      if (this.#committed[index] === undefined) {
         this.#checkDurable(id, { index, term });
         this.#committed[index] = { term, committedIn: currentTerm };
-      } else if (first.term !== term) {
-        const what = `server ${id} commits ${index} of term ${term}, not ${first.term}`;
-        throw new PropertyViolation('committed once', what);
-      }
+      } else this.#checkSame(id, { index, term });
     }
+  }
+
+  #checkSame(id: ServerId, { index, term }: LogPosition): void {
+    const first = this.#committed[index];
+    if (first === undefined || first.term === term) return;
+    const what = `server ${id} commits ${index} of term ${term}, not ${first.term}`;
+    throw new PropertyViolation('committed once', what);
   }
 
   #checkDurable(id: ServerId, position: LogPosition): void {
@@ -212,6 +231,9 @@ function isDurable(message: Message, disk: DiskView): boolean {
         currentTerm > message.term ||
         message.result.matchIndex <= disk.lastIndex
       );
+    case 'InstallSnapshotResponse':
+      if (currentTerm < message.term) return false;
+      return !message.isInstalled || disk.holds(message.snapshot);
     case 'AppendEntries':
     case 'InstallSnapshot':
     case 'TimeoutNow':

@@ -3,6 +3,8 @@
  * them, with a simulated disk, clock and network.
  */
 
+import { ByteReader } from '../../src/bytes/byte-reader.js';
+import { ByteWriter } from '../../src/bytes/byte-writer.js';
 import { BatchEncoder } from '../../src/kv/batch.js';
 import type { Command, CommandResult } from '../../src/kv/command.js';
 import { type KeyRecord, KeyValueStore } from '../../src/kv/key-value-store.js';
@@ -329,6 +331,7 @@ export class SimulatedServer {
     for (const payload of memory.history) memory.store.apply(payload);
     memory.appliedIndex = snapshot.meta.index;
     memory.appliedTerm = snapshot.meta.term;
+    this.#surroundings.invariants.restored(this.id, memory.appliedIndex);
     this.#surroundings.trace(this.id, () => `restores the snapshot at ${snapshot.meta.index}`);
   }
 }
@@ -342,11 +345,19 @@ function applyEntry(memory: Memory, entry: Entry, onResult: (result: CommandResu
   memory.appliedTerm = entry.term;
 }
 
+/** Each payload behind its length. */
 function encodeHistory(history: readonly Uint8Array[]): Uint8Array {
-  return Buffer.from(JSON.stringify(history.map((payload) => Buffer.from(payload).toString('base64'))));
+  const data = new ByteWriter();
+  for (const payload of history) {
+    data.u32(payload.byteLength);
+    data.bytes(payload);
+  }
+  return data.take();
 }
 
 function decodeHistory(data: Uint8Array): Uint8Array[] {
-  const payloads: string[] = JSON.parse(Buffer.from(data).toString());
-  return payloads.map((payload) => Buffer.from(payload, 'base64'));
+  const reader = new ByteReader(data);
+  const payloads: Uint8Array[] = [];
+  while (reader.remaining > 0) payloads.push(reader.bytes(reader.u32()));
+  return payloads;
 }

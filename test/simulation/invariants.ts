@@ -33,6 +33,9 @@ export interface ServerView {
   readonly commitIndex: LogIndex;
   readonly lastLog: LogPosition;
   readonly logStart: LogPosition;
+  /** The time now, and until when it may read its own state as a leader, on a clock that all servers share. */
+  readonly nowMs: number;
+  readonly leaseEndMs: number;
   entries(from: LogIndex, to: LogIndex): readonly Entry[];
 }
 
@@ -48,6 +51,7 @@ interface Seen {
   term: Term;
   role: RoleName;
   commitIndex: LogIndex;
+  leaseEndMs: number;
   last: LogPosition;
   /** Its log's terms by index; those of compacted entries stay as they were. */
   readonly terms: Term[];
@@ -88,6 +92,7 @@ export class Invariants {
       term: server.currentTerm,
       role: server.role,
       commitIndex: server.commitIndex,
+      leaseEndMs: server.leaseEndMs,
       last: server.lastLog,
       terms,
     });
@@ -138,8 +143,10 @@ export class Invariants {
       );
     this.#leaderOf.set(currentTerm, id);
     const wasLeader = seen?.role === 'leader' && seen.term === currentTerm;
-    if (!wasLeader) this.#checkCompleteness(server);
-    else if (lastLog.index < seen.last.index || termAt(server, seen.last.index) !== seen.last.term)
+    if (!wasLeader) {
+      this.#checkCompleteness(server);
+      this.#checkLeases(server);
+    } else if (lastLog.index < seen.last.index || termAt(server, seen.last.index) !== seen.last.term)
       throw new PropertyViolation('leader append-only', `server ${id} in term ${currentTerm}`);
   }
 
@@ -155,6 +162,15 @@ export class Invariants {
       return;
     const what = `server ${server.id} leads in term ${server.currentTerm} without entry ${index} of term ${committed.term}`;
     throw new PropertyViolation('leader completeness', what);
+  }
+
+  /** While a leader's lease lasts, no other server is elected (thesis 6.4.1). */
+  #checkLeases({ id, currentTerm, nowMs }: ServerView): void {
+    for (const [other, { term, leaseEndMs }] of this.#seen) {
+      if (other === id || leaseEndMs <= nowMs) continue;
+      const what = `server ${id} leads in term ${currentTerm} while server ${other} has a lease in term ${term}`;
+      throw new PropertyViolation('lease', what);
+    }
   }
 
   /** Log matching, entry by entry: what is new must be preceded by the same, and hold the same, as anywhere else. */

@@ -6,16 +6,23 @@ import type { ServerId } from '../../src/raft/types.js';
 import type { Action, Operation, Outcome } from '../linearizability/history.js';
 import type { Random } from './random.js';
 import type { ClientAnswer, ClientRequest, SimulatedServer } from './simulated-server.js';
+import type { ClientTemper } from './temperament.js';
 import type { Timeline } from './timeline.js';
 
-const PATIENCE_MS = 400;
 const PAUSE_MS = 20;
+
+interface World {
+  readonly timeline: Timeline;
+  readonly random: Random;
+  readonly temper: ClientTemper;
+}
 
 export class SimulatedClient {
   readonly #id: number;
   readonly #servers: readonly SimulatedServer[];
   readonly #timeline: Timeline;
   readonly #random: Random;
+  readonly #temper: ClientTemper;
   readonly #keys: readonly string[];
   readonly #history: Operation[];
   #target: ServerId = 0;
@@ -29,13 +36,14 @@ export class SimulatedClient {
   constructor(
     id: number,
     servers: readonly SimulatedServer[],
-    { timeline, random }: { readonly timeline: Timeline; readonly random: Random },
+    { timeline, random, temper }: World,
     { keys, history }: { readonly keys: readonly string[]; readonly history: Operation[] },
   ) {
     this.#id = id;
     this.#servers = servers;
     this.#timeline = timeline;
     this.#random = random;
+    this.#temper = temper;
     this.#keys = keys;
     this.#history = history;
   }
@@ -48,16 +56,17 @@ export class SimulatedClient {
   }
 
   #newAction(): Action {
+    if (this.#random.chance(this.#temper.readRate)) return { op: 'get' };
     const dice = this.#random.next();
-    if (dice < 0.4) return { op: 'get' };
     const value = `${this.#id}.${this.#nextValue}`;
     this.#nextValue += 1;
-    if (dice < 0.75) return { op: 'set', value };
-    if (dice < 0.92) return { op: 'cas', value, expected: 0 };
+    if (dice < 0.6) return { op: 'set', value };
+    if (dice < 0.85) return { op: 'cas', value, expected: 0 };
     return { op: 'delete' };
   }
 
   #begin(key: string, action: Action): void {
+    if (this.#random.chance(this.#temper.wanderRate)) this.#target = this.#anyServer();
     const expected = this.#versions.get(key) ?? 1;
     this.#ask(key, action.op === 'cas' ? { ...action, expected } : action, this.#timeline.nowMs);
   }
@@ -80,7 +89,8 @@ export class SimulatedClient {
           return: this.#timeline.nowMs,
         });
     };
-    this.#timeline.after(PATIENCE_MS, () => finish({ type: 'unknown' }));
+    const patienceMs = action.op === 'get' ? this.#temper.readPatienceMs : this.#temper.writePatienceMs;
+    this.#timeline.after(patienceMs, () => finish({ type: 'unknown' }));
     const request = requestOf(key, action);
     this.#timeline.after(this.#delayMs(), () => {
       if (server === undefined || !server.isUp) finish({ type: 'elsewhere', leader: undefined });
@@ -89,7 +99,7 @@ export class SimulatedClient {
   }
 
   #askElsewhere(key: string, action: Action, call: number, leader: ServerId | undefined): void {
-    this.#target = leader ?? this.#random.below(this.#servers.length);
+    this.#target = leader ?? this.#anyServer();
     this.#timeline.after(this.#random.between(0, PAUSE_MS), () => {
       if (this.isActive) this.#ask(key, action, call);
     });
@@ -99,9 +109,13 @@ export class SimulatedClient {
     const { outcome, key } = operation;
     this.#history.push(operation);
     if (outcome.type === 'stored') this.#versions.set(key, outcome.version);
-    if (outcome.type === 'unknown') this.#target = this.#random.below(this.#servers.length);
+    if (outcome.type === 'unknown') this.#target = this.#anyServer();
     else this.acknowledged += 1;
     this.start();
+  }
+
+  #anyServer(): ServerId {
+    return this.#random.below(this.#servers.length);
   }
 
   #delayMs(): number {

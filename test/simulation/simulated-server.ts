@@ -5,7 +5,7 @@
 
 import { ByteReader } from '../../src/bytes/byte-reader.js';
 import { ByteWriter } from '../../src/bytes/byte-writer.js';
-import { BatchEncoder } from '../../src/kv/batch.js';
+import { BatchEncoder, readBatch } from '../../src/kv/batch.js';
 import type { Command, CommandResult } from '../../src/kv/command.js';
 import { type KeyRecord, KeyValueStore } from '../../src/kv/key-value-store.js';
 import { Raft } from '../../src/raft/raft.js';
@@ -16,12 +16,14 @@ import type {
   Output,
   PersistRequest,
   RaftOptions,
+  RoleName,
   ServerId,
   Term,
 } from '../../src/raft/types.js';
-import type { Invariants } from './invariants.js';
+import type { Invariants, ServerView } from './invariants.js';
 import type { Random } from './random.js';
 import { SimulatedDisk } from './simulated-disk.js';
+import type { Disk, Moment } from './temperament.js';
 import type { Timeline } from './timeline.js';
 
 /** What a client asks a server for. */
@@ -43,10 +45,16 @@ export interface Surroundings {
   readonly invariants: Invariants;
   readonly send: (message: Message) => void;
   readonly trace: (server: ServerId, what: () => string) => void;
-  /** Disk writes take a time drawn from [min, max) ms. */
-  readonly diskMs: readonly [min: number, max: number];
+  /** Whether the server crashes at such a moment; if so, it has. */
+  readonly strike: (server: ServerId, moment: Moment) => boolean;
   /** How many entries to apply between two snapshots; infinite for none. */
   readonly snapshotEvery: number;
+}
+
+export interface Machine {
+  /** How fast its clock runs. */
+  readonly rate: number;
+  readonly disk: Disk;
 }
 
 interface PendingWrite {
@@ -76,6 +84,9 @@ interface Memory {
   writing: readonly PersistRequest[] | undefined;
   /** Until when its event loop stands still. */
   stalledUntilMs: number;
+  /** What it was when it last did something. */
+  lastRole: RoleName;
+  lastCommitIndex: LogIndex;
 }
 
 export class SimulatedServer {
@@ -85,14 +96,13 @@ export class SimulatedServer {
   life = 0;
   readonly #options: RaftOptions;
   readonly #surroundings: Surroundings;
-  /** How fast its clock runs. */
-  readonly #clockRate: number;
+  readonly #machine: Machine;
   #memory: Memory | undefined;
 
-  constructor(options: RaftOptions, clockRate: number, surroundings: Surroundings) {
+  constructor(options: RaftOptions, machine: Machine, surroundings: Surroundings) {
     this.id = options.id;
     this.#options = options;
-    this.#clockRate = clockRate;
+    this.#machine = machine;
     this.#surroundings = surroundings;
   }
 
@@ -114,6 +124,15 @@ export class SimulatedServer {
       .map(([key, { value, version }]) => `${key}=${value}@${version}`)
       .sort()
       .join(' ');
+  }
+
+  /** Every value that an entry it has applied would store. */
+  writtenValues(): ReadonlySet<string> {
+    const values = new Set<string>();
+    const collect = (_key: string, value: string) => values.add(value);
+    const visitor = { stamp: () => {}, set: collect, cas: collect, delete: () => {} };
+    for (const payload of this.#memory?.history ?? []) readBatch(payload, visitor);
+    return values;
   }
 
   /** Starts from what is on the disk. */
@@ -141,6 +160,8 @@ export class SimulatedServer {
       waiting: [],
       writing: undefined,
       stalledUntilMs: 0,
+      lastRole: raft.role,
+      lastCommitIndex: raft.commitIndex,
     };
     this.#restoreSnapshot(this.#memory);
     this.#surroundings.trace(this.id, () => `starts with ${raft.lastLog.index} entries`);
@@ -171,11 +192,12 @@ export class SimulatedServer {
   /** Has this life of the server do something, as soon as its event loop runs. */
   turn(act: (raft: Raft, nowMs: number) => void): void {
     const { life } = this;
-    const { timeline } = this.#surroundings;
+    const { timeline, random } = this.#surroundings;
     const memory = this.#memory;
     if (memory === undefined) return;
     if (timeline.nowMs < memory.stalledUntilMs) {
-      timeline.at(memory.stalledUntilMs, () => {
+      // What has come in meanwhile came by ports of their own, and is taken in any order.
+      timeline.at(memory.stalledUntilMs + random.between(0, WAKING_MS), () => {
         if (this.life === life) this.turn(act);
       });
       return;
@@ -209,13 +231,13 @@ export class SimulatedServer {
   }
 
   get #clockMs(): number {
-    return this.#surroundings.timeline.nowMs * this.#clockRate;
+    return this.#surroundings.timeline.nowMs * this.#machine.rate;
   }
 
   #setTimer(): void {
     const { timeline } = this.#surroundings;
     const { life } = this;
-    const dueMs = (this.raft?.deadlineMs ?? 0) / this.#clockRate;
+    const dueMs = (this.raft?.deadlineMs ?? 0) / this.#machine.rate;
     timeline.at(Math.max(dueMs, timeline.nowMs + MIN_TIMER_MS), () => {
       if (this.life !== life || this.#memory === undefined) return;
       this.turn((raft, nowMs) => {
@@ -225,11 +247,13 @@ export class SimulatedServer {
     });
   }
 
-  /** Does what the core asks for, as a server's turn does. */
+  /** Does what the core asks for, as a server's turn does. A crash may come before all of it, or right after. */
   #doOutput(memory: Memory): void {
     const { raft } = memory;
     const output = raft.takeOutput();
     this.#surroundings.invariants.stepped(this.#view(raft));
+    const moment = momentOf(memory);
+    if (moment !== undefined && this.#surroundings.strike(this.id, moment)) return;
     memory.waiting.push(...output.persist);
     this.#writeNext(memory);
     for (const message of output.messages) {
@@ -241,28 +265,27 @@ export class SimulatedServer {
     this.#answerReads(memory, output);
     if (raft.role !== 'leader') this.#giveUp(memory);
     this.#maybeSnapshot(memory);
+    if (moment !== undefined) this.#surroundings.strike(this.id, moment);
   }
 
-  #view(
-    raft: Raft,
-  ): { id: ServerId } & Pick<
-    Raft,
-    'role' | 'currentTerm' | 'commitIndex' | 'lastLog' | 'logStart' | 'entries'
-  > {
+  #view(raft: Raft): ServerView {
     const { role, currentTerm, commitIndex, lastLog, logStart } = raft;
+    const { nowMs } = this.#surroundings.timeline;
+    const leaseEndMs = raft.leaseEndMs / this.#machine.rate;
     const entries = raft.entries.bind(raft);
-    return { id: this.id, role, currentTerm, commitIndex, lastLog, logStart, entries };
+    return { id: this.id, role, currentTerm, commitIndex, lastLog, logStart, nowMs, leaseEndMs, entries };
   }
 
   #writeNext(memory: Memory): void {
-    const { timeline, random, diskMs } = this.#surroundings;
+    const { timeline, random } = this.#surroundings;
+    const { minMs, maxMs } = this.#machine.disk;
     const last = memory.waiting.at(-1);
     if (memory.writing !== undefined || last === undefined) return;
     const requests = memory.waiting;
     memory.waiting = [];
     memory.writing = requests;
     const { life } = this;
-    timeline.after(random.between(...diskMs), () => {
+    timeline.after(random.between(minMs, maxMs), () => {
       if (this.life !== life || this.#memory !== memory) return;
       this.disk.write(requests);
       memory.writing = undefined;
@@ -317,7 +340,8 @@ export class SimulatedServer {
       memory.waiting.length === 0;
     if (since < snapshotEvery || !isOnDisk) return;
     const position = { index: memory.appliedIndex, term: memory.appliedTerm };
-    const logStart = Math.max(0, position.index - random.below(snapshotEvery));
+    const kept = random.chance(0.5) ? random.below(snapshotEvery) : 0;
+    const logStart = Math.max(0, position.index - kept);
     const meta = this.disk.saveSnapshot(position, encodeHistory(memory.history), logStart);
     memory.raft.compacted(meta, logStart);
     this.#surroundings.trace(this.id, () => `takes a snapshot at ${meta.index}, log from ${logStart}`);
@@ -337,6 +361,18 @@ export class SimulatedServer {
 }
 
 const MIN_TIMER_MS = 0.5;
+const WAKING_MS = 1;
+
+/** What a leader has just become or done. */
+function momentOf(memory: Memory): Moment | undefined {
+  const { raft, lastRole, lastCommitIndex } = memory;
+  const { role, commitIndex } = raft;
+  memory.lastRole = role;
+  memory.lastCommitIndex = commitIndex;
+  if (role !== 'leader') return undefined;
+  if (lastRole !== 'leader') return 'elected';
+  return commitIndex > lastCommitIndex ? 'committed' : undefined;
+}
 
 function applyEntry(memory: Memory, entry: Entry, onResult: (result: CommandResult) => void): void {
   memory.store.apply(entry.payload, onResult);

@@ -61,6 +61,7 @@ export class Invariants {
   readonly #disks: readonly DiskView[];
   readonly #seen = new Map<ServerId, Seen>();
   readonly #leaderOf = new Map<Term, ServerId>();
+  #lastLeaderTerm: Term = 0;
   /** What precedes an entry and what it holds: the same wherever an entry of that index and term exists. */
   readonly #entries = new Map<string, string>();
   /** Committed entries' terms by index, and the terms in which they were first seen committed. */
@@ -142,11 +143,11 @@ export class Invariants {
         `servers ${other} and ${id} lead in term ${currentTerm}`,
       );
     this.#leaderOf.set(currentTerm, id);
+    this.#lastLeaderTerm = Math.max(this.#lastLeaderTerm, currentTerm);
+    this.#checkLeases(server);
     const wasLeader = seen?.role === 'leader' && seen.term === currentTerm;
-    if (!wasLeader) {
-      this.#checkCompleteness(server);
-      this.#checkLeases(server);
-    } else if (lastLog.index < seen.last.index || termAt(server, seen.last.index) !== seen.last.term)
+    if (!wasLeader) this.#checkCompleteness(server);
+    else if (lastLog.index < seen.last.index || termAt(server, seen.last.index) !== seen.last.term)
       throw new PropertyViolation('leader append-only', `server ${id} in term ${currentTerm}`);
   }
 
@@ -164,11 +165,16 @@ export class Invariants {
     throw new PropertyViolation('leader completeness', what);
   }
 
-  /** While a leader's lease lasts, no other server is elected (thesis 6.4.1). */
-  #checkLeases({ id, currentTerm, nowMs }: ServerView): void {
-    for (const [other, { term, leaseEndMs }] of this.#seen) {
-      if (other === id || leaseEndMs <= nowMs) continue;
-      const what = `server ${id} leads in term ${currentTerm} while server ${other} has a lease in term ${term}`;
+  /** While a leader's lease lasts, nobody is elected in a later term (thesis 6.4.1). */
+  #checkLeases({ id, currentTerm, nowMs, leaseEndMs }: ServerView): void {
+    if (currentTerm < this.#lastLeaderTerm && nowMs < leaseEndMs)
+      throw new PropertyViolation(
+        'lease',
+        `server ${id} has one in term ${currentTerm} when term ${this.#lastLeaderTerm} has a leader`,
+      );
+    for (const [other, seen] of this.#seen) {
+      if (other === id || seen.term >= currentTerm || seen.leaseEndMs <= nowMs) continue;
+      const what = `server ${id} leads in term ${currentTerm} while server ${other} has one in term ${seen.term}`;
       throw new PropertyViolation('lease', what);
     }
   }

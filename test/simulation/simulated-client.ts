@@ -9,7 +9,7 @@ import type { ClientAnswer, ClientRequest, SimulatedServer } from './simulated-s
 import type { ClientTemper } from './temperament.js';
 import type { Timeline } from './timeline.js';
 
-const PAUSE_MS = 20;
+const RETRY_MS = 20;
 
 interface World {
   readonly timeline: Timeline;
@@ -50,7 +50,7 @@ export class SimulatedClient {
 
   /** Begins its next operation after a pause. */
   start(): void {
-    this.#timeline.after(this.#random.between(0, PAUSE_MS), () => {
+    this.#timeline.after(this.#random.between(0, this.#temper.maxPauseMs), () => {
       if (this.isActive) this.#begin(this.#random.of(this.#keys), this.#newAction());
     });
   }
@@ -100,7 +100,7 @@ export class SimulatedClient {
 
   #askElsewhere(key: string, action: Action, call: number, leader: ServerId | undefined): void {
     this.#target = leader ?? this.#anyServer();
-    this.#timeline.after(this.#random.between(0, PAUSE_MS), () => {
+    this.#timeline.after(this.#random.between(0, RETRY_MS), () => {
       if (this.isActive) this.#ask(key, action, call);
     });
   }

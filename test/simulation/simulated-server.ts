@@ -23,7 +23,7 @@ import type {
 import type { Invariants, ServerView } from './invariants.js';
 import type { Random } from './random.js';
 import { SimulatedDisk } from './simulated-disk.js';
-import type { Disk, Moment } from './temperament.js';
+import type { Disk, Moment, Strike } from './temperament.js';
 import type { Timeline } from './timeline.js';
 
 /** What a client asks a server for. */
@@ -45,8 +45,9 @@ export interface Surroundings {
   readonly invariants: Invariants;
   readonly send: (message: Message) => void;
   readonly trace: (server: ServerId, what: () => string) => void;
-  /** Whether the server crashes at such a moment; if so, it has. */
-  readonly strike: (server: ServerId, moment: Moment) => boolean;
+  /** A server leads or commits, and nobody knows: harm may be done. Returns how the server is to go on. */
+  readonly strike: (server: ServerId, moment: Moment) => Strike;
+  readonly crash: (server: SimulatedServer) => void;
   /** How many entries to apply between two snapshots; infinite for none. */
   readonly snapshotEvery: number;
 }
@@ -253,7 +254,11 @@ export class SimulatedServer {
     const output = raft.takeOutput();
     this.#surroundings.invariants.stepped(this.#view(raft));
     const moment = momentOf(memory);
-    if (moment !== undefined && this.#surroundings.strike(this.id, moment)) return;
+    const strike = moment === undefined ? 'spare' : this.#surroundings.strike(this.id, moment);
+    if (strike === 'crash at once') {
+      this.#surroundings.crash(this);
+      return;
+    }
     memory.waiting.push(...output.persist);
     this.#writeNext(memory);
     for (const message of output.messages) {
@@ -265,7 +270,7 @@ export class SimulatedServer {
     this.#answerReads(memory, output);
     if (raft.role !== 'leader') this.#giveUp(memory);
     this.#maybeSnapshot(memory);
-    if (moment !== undefined) this.#surroundings.strike(this.id, moment);
+    if (strike === 'crash afterwards') this.#surroundings.crash(this);
   }
 
   #view(raft: Raft): ServerView {

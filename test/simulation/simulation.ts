@@ -14,7 +14,14 @@ import { Invariants, PropertyViolation } from './invariants.js';
 import { Random } from './random.js';
 import { SimulatedClient } from './simulated-client.js';
 import { SimulatedServer } from './simulated-server.js';
-import { drawTemperament, FAULTS, type Fault, type Moment, type Temperament } from './temperament.js';
+import {
+  drawTemperament,
+  FAULTS,
+  type Fault,
+  type Moment,
+  type Strike,
+  type Temperament,
+} from './temperament.js';
 import { Timeline } from './timeline.js';
 
 export interface SimulationOptions {
@@ -40,6 +47,7 @@ const ELECTION_TIMEOUT_MS = 100;
 const PROGRESS_MS = 5_000;
 /** Raft gets on when messages are much quicker than the election timeout (§5.6): without faults they are. */
 const HEALTHY_DELAY_MS = 5;
+const STRIKES = ['crash at once', 'crash afterwards', 'isolate', 'isolate'] as const;
 /** A server that was hardly gone. */
 const BLIP_MS = 5;
 const KEYS = ['a', 'b', 'c'];
@@ -128,6 +136,7 @@ class Simulation {
       send: (message: Message) => this.#send(message),
       trace: (id: ServerId, what: () => string) => this.#note(id, what),
       strike: (id: ServerId, moment: Moment) => this.#strike(id, moment),
+      crash: (server: SimulatedServer) => this.#crashFor(server, this.#temperament.maxDownMs),
       snapshotEvery,
     };
     for (const [id, disk] of disks.entries()) {
@@ -177,20 +186,23 @@ class Simulation {
     }
   }
 
-  #startLater(server: SimulatedServer, maxDownMs: number): void {
+  /** Crashes a server and starts it again within a time. */
+  #crashFor(server: SimulatedServer, maxDownMs: number): void {
+    this.#crash(server);
     this.#timeline.after(this.#random.between(0, maxDownMs), () => {
       if (!server.isUp) this.#start(server);
     });
   }
 
-  /** Whether the leader crashes at such a moment; if so, it has. */
-  #strike(id: ServerId, moment: Moment): boolean {
-    const { momentRates, maxDownMs } = this.#temperament;
-    const server = this.#servers[id];
-    if (server === undefined || !this.#isFaulty || !this.#random.chance(momentRates[moment])) return false;
-    this.#crash(server);
-    this.#startLater(server, maxDownMs);
-    return true;
+  #strike(id: ServerId, moment: Moment): Strike {
+    const random = this.#random;
+    if (!this.#isFaulty || !random.chance(this.#temperament.momentRates[moment])) return 'spare';
+    const strike = random.of(STRIKES);
+    if (strike === 'isolate') {
+      this.#cuts = new Set();
+      this.#cutWhere((from, to) => from === id || to === id);
+    }
+    return strike;
   }
 
   #send(message: Message): void {
@@ -244,12 +256,10 @@ class Simulation {
     const random = this.#random;
     switch (fault) {
       case 'crash':
-        this.#crash(victim);
-        this.#startLater(victim, this.#temperament.maxDownMs);
+        this.#crashFor(victim, this.#temperament.maxDownMs);
         return;
       case 'blip':
-        this.#crash(victim);
-        this.#startLater(victim, BLIP_MS);
+        this.#crashFor(victim, BLIP_MS);
         return;
       case 'cut some':
         this.#cut(() => random.chance(0.4));
@@ -279,6 +289,10 @@ class Simulation {
   /** What is cut already stays so as often as not. */
   #cut(isCut: (from: ServerId, to: ServerId) => boolean): void {
     if (this.#random.chance(0.5)) this.#cuts = new Set();
+    this.#cutWhere(isCut);
+  }
+
+  #cutWhere(isCut: (from: ServerId, to: ServerId) => boolean): void {
     for (const { id: from } of this.#servers) {
       for (const { id: to } of this.#servers) {
         if (from !== to && isCut(from, to)) this.#cuts.add(`${from}>${to}`);

@@ -5,9 +5,10 @@
  * operation that was called before the first pending return, if its outcome fits the state; when stuck, take the last
  * one back; and never look twice at the same state with the same operations done.
  *
- * Operations of unknown outcome may take effect at any later time, so each would double the search. It stays small
- * because one is tried only when no other fits and only if it changes the state, and because those that nobody can tell
- * apart are taken in the order of their calls: had they taken effect in another order, nobody would have noticed.
+ * What keeps the search small: an operation that fits and changes nothing is taken at once, for it could not be in the
+ * way of any other. One of unknown outcome is tried only when no other fits. Of those that nobody can tell apart, the one
+ * called first is taken first: had they taken effect in another order, nobody would have noticed. And operations whose
+ * place in the log is known are taken in that order.
  */
 
 import type { Operation } from './history.js';
@@ -44,10 +45,20 @@ interface Event {
   /** The operation's return; undefined for a return itself, and for a call whose outcome was never known. */
   readonly matchingReturn: Event | undefined;
   readonly isReturn: boolean;
-  /** For an unknown outcome: the operation called before it that nobody can tell from this one. */
-  readonly alike: Event | undefined;
+  /** The id of an operation that has to be taken before this one. */
+  readonly turnAfter: number | undefined;
   previous: Event | undefined;
   next: Event | undefined;
+}
+
+/** What is tried first comes first: what changes nothing, then what is known to have happened, then what may have. */
+const RANKS = ['unchanging', 'known', 'unknown'] as const;
+
+interface Choice {
+  readonly event: Event;
+  readonly rank: number;
+  readonly before: KeyState;
+  readonly after: KeyState;
 }
 
 class Search {
@@ -58,7 +69,7 @@ class Search {
   readonly #read: ReadonlySet<string>;
   readonly #done: Uint32Array;
   readonly #seen = new Map<string, Uint32Array[]>();
-  readonly #taken: { readonly event: Event; readonly before: KeyState }[] = [];
+  readonly #taken: Choice[] = [];
   #returnsLeft: number;
   #longest: readonly Operation[] = [];
 
@@ -75,43 +86,34 @@ class Search {
   }
 
   run(): Violation | undefined {
-    let state: KeyState;
-    let event = this.#next(this.#head, { isKnown: true });
+    let choice = this.#next(this.#head, 0, undefined);
     while (this.#returnsLeft > 0) {
-      if (event === undefined) {
+      if (choice === undefined) {
         const last = this.#takeBack();
         if (last === undefined) return this.#violation();
-        state = last.before;
-        event = this.#next(last.event, { isKnown: isComplete(last.event.operation) });
+        choice = this.#next(last.event, last.rank, last.before);
         continue;
       }
-      const isKnown = isComplete(event.operation);
-      const after = step(state, event.operation);
-      if (after === 'illegal' || (!isKnown && after === state) || !this.#isNew(event, after)) {
-        event = this.#next(event, { isKnown });
-        continue;
-      }
-      this.#take(event, state);
-      state = after;
-      event = this.#next(this.#head, { isKnown: true });
+      this.#take(choice);
+      choice = this.#next(this.#head, 0, choice.after);
     }
     return undefined;
   }
 
-  /** The next operation behind `from` that may come first: those of a known outcome, then the others. */
-  #next(from: Event, { isKnown }: { isKnown: boolean }): Event | undefined {
+  /** The next operation behind `from` that may come first, by rank. */
+  #next(from: Event, rank: number, before: KeyState): Choice | undefined {
     for (let event = from.next; event !== undefined && !event.isReturn; event = event.next) {
-      if (isComplete(event.operation) === isKnown && !this.#isOutOfTurn(event)) return event;
+      if (event.turnAfter !== undefined && !this.#isDone(event.turnAfter)) continue;
+      const after = step(before, event.operation);
+      if (after === 'illegal' || rankOf(event, before === after) !== RANKS[rank]) continue;
+      if (this.#isNew(event, after)) return { event, rank, before, after };
     }
-    return isKnown ? this.#next(this.#head, { isKnown: false }) : undefined;
+    return rank + 1 < RANKS.length ? this.#next(this.#head, rank + 1, before) : undefined;
   }
 
-  #isOutOfTurn({ alike }: Event): boolean {
-    return alike !== undefined && !this.#isDone(alike.id);
-  }
-
-  #take(event: Event, before: KeyState): void {
-    this.#taken.push({ event, before });
+  #take(choice: Choice): void {
+    const { event } = choice;
+    this.#taken.push(choice);
     this.#flip(event.id);
     unlink(event);
     if (event.matchingReturn !== undefined) {
@@ -122,16 +124,20 @@ class Search {
       this.#longest = this.#taken.map((taken) => taken.event.operation);
   }
 
-  #takeBack(): { readonly event: Event; readonly before: KeyState } | undefined {
-    const last = this.#taken.pop();
-    if (last === undefined) return undefined;
-    if (last.event.matchingReturn !== undefined) {
-      relink(last.event.matchingReturn);
-      this.#returnsLeft += 1;
+  /** Takes back the last operation that another one could have been taken for. */
+  #takeBack(): Choice | undefined {
+    while (true) {
+      const last = this.#taken.pop();
+      if (last === undefined) return undefined;
+      const { event } = last;
+      if (event.matchingReturn !== undefined) {
+        relink(event.matchingReturn);
+        this.#returnsLeft += 1;
+      }
+      relink(event);
+      this.#flip(event.id);
+      if (RANKS[last.rank] !== 'unchanging') return last;
     }
-    relink(last.event);
-    this.#flip(last.event.id);
-    return last;
   }
 
   /** Whether the operations done, this one with them, were not yet seen to lead to this state. */
@@ -162,6 +168,12 @@ class Search {
   }
 }
 
+function rankOf({ operation }: Event, changesNothing: boolean): (typeof RANKS)[number] | undefined {
+  const happened = isComplete(operation) || operation.position !== undefined;
+  if (changesNothing) return happened ? 'unchanging' : undefined;
+  return happened ? 'known' : 'unknown';
+}
+
 function isComplete({ outcome }: Operation): boolean {
   return outcome.type !== 'unknown';
 }
@@ -169,17 +181,14 @@ function isComplete({ outcome }: Operation): boolean {
 /** All calls and known returns in the order of time; at the same time, calls come first. Returns the list's head. */
 function eventList(operations: readonly Operation[], read: ReadonlySet<string>): Event {
   const events: { readonly time: number; readonly event: Event }[] = [];
-  const lastAlike = new Map<string, Event>();
+  const turns = turnsOf(operations, read);
   for (const [id, operation] of operations.entries()) {
-    const kind = isComplete(operation) ? undefined : kindOf(operation, read);
-    const alike = kind === undefined ? undefined : lastAlike.get(kind);
-    const blank = { operation, id, alike, previous: undefined, next: undefined };
+    const turnAfter = turns.get(id);
+    const blank = { operation, id, turnAfter, previous: undefined, next: undefined };
     const matchingReturn = isComplete(operation)
       ? { ...blank, isReturn: true, matchingReturn: undefined }
       : undefined;
-    const event = { ...blank, isReturn: false, matchingReturn };
-    if (kind !== undefined) lastAlike.set(kind, event);
-    events.push({ time: operation.call, event });
+    events.push({ time: operation.call, event: { ...blank, isReturn: false, matchingReturn } });
     if (matchingReturn !== undefined) events.push({ time: operation.return, event: matchingReturn });
   }
   events.sort((a, b) => a.time - b.time || Number(a.event.isReturn) - Number(b.event.isReturn));
@@ -190,7 +199,7 @@ function eventList(operations: readonly Operation[], read: ReadonlySet<string>):
     id: -1,
     isReturn: false,
     matchingReturn: undefined,
-    alike: undefined,
+    turnAfter: undefined,
     previous: undefined,
     next: undefined,
   };
@@ -201,6 +210,29 @@ function eventList(operations: readonly Operation[], read: ReadonlySet<string>):
     last = event;
   }
   return head;
+}
+
+/** After which other one an operation comes: the one before it in the log, or the one before it of its kind. */
+function turnsOf(operations: readonly Operation[], read: ReadonlySet<string>): Map<number, number> {
+  const turns = new Map<number, number>();
+  const lastOfKind = new Map<string, number>();
+  const inLog: { readonly id: number; readonly position: number }[] = [];
+  for (const [id, operation] of operations.entries()) {
+    const { position } = operation;
+    if (position !== undefined) inLog.push({ id, position });
+    else if (!isComplete(operation)) {
+      const kind = kindOf(operation, read);
+      const last = lastOfKind.get(kind);
+      if (last !== undefined) turns.set(id, last);
+      lastOfKind.set(kind, id);
+    }
+  }
+  inLog.sort((a, b) => a.position - b.position);
+  for (const [i, { id }] of inLog.entries()) {
+    const before = inLog[i - 1];
+    if (before !== undefined) turns.set(id, before.id);
+  }
+  return turns;
 }
 
 /** What others can know of an operation's effect: two of the same kind have the same, but for when they were called. */

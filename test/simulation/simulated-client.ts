@@ -9,6 +9,7 @@ import type { ClientAnswer, ClientRequest, SimulatedServer } from './simulated-s
 import type { ClientTemper } from './temperament.js';
 import type { Timeline } from './timeline.js';
 
+const MAX_CLIENTS = 100;
 const RETRY_MS = 20;
 
 interface World {
@@ -24,9 +25,9 @@ export class SimulatedClient {
   readonly #random: Random;
   readonly #temper: ClientTemper;
   readonly #keys: readonly string[];
-  readonly #history: Operation[];
+  readonly #history: Map<number, Operation>;
   #target: ServerId = 0;
-  #nextValue = 1;
+  #count = 0;
   /** The version that it last saw of a key, as the basis of a cas. */
   readonly #versions = new Map<string, number>();
   isActive = true;
@@ -37,7 +38,7 @@ export class SimulatedClient {
     id: number,
     servers: readonly SimulatedServer[],
     { timeline, random, temper }: World,
-    { keys, history }: { readonly keys: readonly string[]; readonly history: Operation[] },
+    { keys, history }: { readonly keys: readonly string[]; readonly history: Map<number, Operation> },
   ) {
     this.#id = id;
     this.#servers = servers;
@@ -55,17 +56,22 @@ export class SimulatedClient {
     });
   }
 
+  /** Unlike that of any other operation of any client. */
+  get #stampMs(): number {
+    return this.#count * MAX_CLIENTS + this.#id;
+  }
+
   #newAction(): Action {
     if (this.#random.chance(this.#temper.readRate)) return { op: 'get' };
     const dice = this.#random.next();
-    const value = `${this.#id}.${this.#nextValue}`;
-    this.#nextValue += 1;
+    const value = `${this.#id}.${this.#count}`;
     if (dice < 0.6) return { op: 'set', value };
     if (dice < 0.85) return { op: 'cas', value, expected: 0 };
     return { op: 'delete' };
   }
 
   #begin(key: string, action: Action): void {
+    this.#count += 1;
     if (this.#random.chance(this.#temper.wanderRate)) this.#target = this.#anyServer();
     const expected = this.#versions.get(key) ?? 1;
     this.#ask(key, action.op === 'cas' ? { ...action, expected } : action, this.#timeline.nowMs);
@@ -87,11 +93,12 @@ export class SimulatedClient {
           outcome: outcomeOf(answer),
           call,
           return: this.#timeline.nowMs,
+          position: undefined,
         });
     };
     const patienceMs = action.op === 'get' ? this.#temper.readPatienceMs : this.#temper.writePatienceMs;
     this.#timeline.after(patienceMs, () => finish({ type: 'unknown' }));
-    const request = requestOf(key, action);
+    const request = requestOf(key, action, this.#stampMs);
     this.#timeline.after(this.#delayMs(), () => {
       if (server === undefined || !server.isUp) finish({ type: 'elsewhere', leader: undefined });
       else server.ask(request, (answer) => this.#timeline.after(this.#delayMs(), () => finish(answer)));
@@ -107,7 +114,7 @@ export class SimulatedClient {
 
   #record(operation: Operation): void {
     const { outcome, key } = operation;
-    this.#history.push(operation);
+    this.#history.set(this.#stampMs, operation);
     if (outcome.type === 'stored') this.#versions.set(key, outcome.version);
     if (outcome.type === 'unknown') this.#target = this.#anyServer();
     else this.acknowledged += 1;
@@ -123,21 +130,26 @@ export class SimulatedClient {
   }
 }
 
-function requestOf(key: string, action: Action): ClientRequest {
+function requestOf(key: string, action: Action, stampMs: number): ClientRequest {
   switch (action.op) {
     case 'get':
       return { type: 'read', key };
     case 'set':
-      return { type: 'write', command: { type: 'set', key, value: Buffer.from(action.value), exptimeS: 0 } };
+      return {
+        type: 'write',
+        command: { type: 'set', key, value: Buffer.from(action.value), exptimeS: 0 },
+        stampMs,
+      };
     case 'cas': {
       const { expected: version } = action;
       return {
         type: 'write',
         command: { type: 'cas', key, value: Buffer.from(action.value), exptimeS: 0, version },
+        stampMs,
       };
     }
     case 'delete':
-      return { type: 'write', command: { type: 'delete', key } };
+      return { type: 'write', command: { type: 'delete', key }, stampMs };
   }
 }
 

@@ -28,7 +28,8 @@ import type { Timeline } from './timeline.js';
 
 /** What a client asks a server for. */
 export type ClientRequest =
-  | { readonly type: 'write'; readonly command: Command }
+  /** The stamp is the write's alone: it tells in the log whose entry it is. */
+  | { readonly type: 'write'; readonly command: Command; readonly stampMs: number }
   | { readonly type: 'read'; readonly key: string };
 
 export type ClientAnswer =
@@ -127,13 +128,15 @@ export class SimulatedServer {
       .join(' ');
   }
 
-  /** Every value that an entry it has applied would store. */
-  writtenValues(): ReadonlySet<string> {
-    const values = new Set<string>();
-    const collect = (_key: string, value: string) => values.add(value);
-    const visitor = { stamp: () => {}, set: collect, cas: collect, delete: () => {} };
-    for (const payload of this.#memory?.history ?? []) readBatch(payload, visitor);
-    return values;
+  /** The stamps of all batches it has applied, with their places in the log. */
+  appliedStamps(): ReadonlyMap<number, number> {
+    const positions = new Map<number, number>();
+    const ignore = () => {};
+    for (const [position, payload] of (this.#memory?.history ?? []).entries()) {
+      const stamp = (stampMs: number) => positions.set(stampMs, position);
+      readBatch(payload, { stamp, set: ignore, cas: ignore, delete: ignore });
+    }
+    return positions;
   }
 
   /** Starts from what is on the disk. */
@@ -225,7 +228,7 @@ export class SimulatedServer {
       }
       const encoder = new BatchEncoder();
       encoder.add(request.command);
-      const position = raft.propose(encoder.finish(1));
+      const position = raft.propose(encoder.finish(request.stampMs));
       if (position === undefined) answer({ type: 'elsewhere', leader: undefined });
       else memory.writes.set(position.index, { term: position.term, answer });
     });

@@ -104,8 +104,8 @@ export function drawTemperament(
     snapshotEvery: random.chance(0.6) ? 1 + random.below(random.of([5, 20, 45])) : Number.POSITIVE_INFINITY,
     clients: {
       count: isFragile ? 2 : random.of([1, 3, 8]),
-      readRate: random.of([0.2, 0.6, 0.95]),
-      maxPauseMs: random.of([20, 20, 100]),
+      readRate: random.of([0.2, 0.6, 0.9, 1]),
+      maxPauseMs: random.of([20, 20, 100, 300]),
       wanderRate: random.of([0, 0.1, 0.4]),
       readPatienceMs: random.of([20, 60, 400]),
       writePatienceMs: random.of([60, 200, 400]),
@@ -143,7 +143,7 @@ function drawDisks(random: Random, servers: number): readonly Disk[] {
 
 /** Some faults do not occur at all, some often; what was cut always heals. */
 function drawWeights(random: Random): Record<Fault, number> {
-  const weight = () => (random.chance(0.4) ? 0 : random.next());
+  const weight = () => (random.chance(0.6) ? 0 : random.next());
   return {
     crash: weight(),
     blip: weight(),

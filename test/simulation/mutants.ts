@@ -3,15 +3,14 @@
  * one deliberate bug, made in a copy of the built program; the simulator runs against it until a property breaks.
  */
 
-import { cp, readFile, rm, writeFile } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
+import { BUILT, makeCopy } from './mutant-copy.js';
 import { MUTANTS, type Mutant } from './mutant-list.js';
 import type { SeedRangeResult } from './seeds.js';
 
-const BUILT = fileURLToPath(new URL('../..', import.meta.url));
 const COPIES = join(BUILT, `mutants-${process.pid}`);
 const MAX_SEEDS = 2_000;
 const SEEDS_PER_TASK = 5;
@@ -58,19 +57,4 @@ async function run(
   } finally {
     await pool.destroy();
   }
-}
-
-/** The built program with the mutant's bug. Throws RangeError when the text to replace is not there exactly once. */
-async function makeCopy({ name, file, search, replacement }: Mutant, copy: string): Promise<void> {
-  for (const part of ['src', 'test/simulation', 'test/linearizability']) {
-    await cp(join(BUILT, part), join(copy, part), { recursive: true });
-  }
-  const path = join(copy, 'src/raft', file);
-  const code = await readFile(path, 'utf8');
-  const places = code.split(search).length - 1;
-  if (places !== 1) throw new RangeError(`mutant "${name}": ${places} places in ${file} hold ${search}`);
-  await writeFile(
-    path,
-    code.replace(search, () => replacement),
-  );
 }

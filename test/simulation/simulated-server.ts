@@ -46,8 +46,9 @@ export interface Surroundings {
   readonly invariants: Invariants;
   readonly send: (message: Message) => void;
   readonly trace: (server: ServerId, what: () => string) => void;
-  /** A server leads or commits, and nobody knows: harm may be done. Returns how the server is to go on. */
-  readonly strike: (server: ServerId, moment: Moment) => Strike;
+  /** Whether a leader is harmed at such a moment, and how. */
+  readonly strike: (moment: Moment) => Strike | undefined;
+  readonly isolate: (server: SimulatedServer) => void;
   readonly crash: (server: SimulatedServer) => void;
   /** How many entries to apply between two snapshots; infinite for none. */
   readonly snapshotEvery: number;
@@ -86,6 +87,8 @@ interface Memory {
   writing: readonly PersistRequest[] | undefined;
   /** Until when its event loop stands still. */
   stalledUntilMs: number;
+  /** When its next tick comes. */
+  timerAtMs: number;
   /** What it was when it last did something. */
   lastRole: RoleName;
   lastCommitIndex: LogIndex;
@@ -164,12 +167,13 @@ export class SimulatedServer {
       waiting: [],
       writing: undefined,
       stalledUntilMs: 0,
+      timerAtMs: Number.POSITIVE_INFINITY,
       lastRole: raft.role,
       lastCommitIndex: raft.commitIndex,
     };
     this.#restoreSnapshot(this.#memory);
     this.#surroundings.trace(this.id, () => `starts with ${raft.lastLog.index} entries`);
-    this.#setTimer();
+    this.#setTimer(this.#memory);
   }
 
   /** Forgets everything that is not on the disk. A write under way happens or does not. */
@@ -238,16 +242,17 @@ export class SimulatedServer {
     return this.#surroundings.timeline.nowMs * this.#machine.rate;
   }
 
-  #setTimer(): void {
+  /** Has the core's clock tick when something is due, after every turn anew. A tick that comes early does no harm. */
+  #setTimer(memory: Memory): void {
     const { timeline } = this.#surroundings;
     const { life } = this;
-    const dueMs = (this.raft?.deadlineMs ?? 0) / this.#machine.rate;
-    timeline.at(Math.max(dueMs, timeline.nowMs + MIN_TIMER_MS), () => {
-      if (this.life !== life || this.#memory === undefined) return;
-      this.turn((raft, nowMs) => {
-        raft.tick(nowMs);
-        this.#setTimer();
-      });
+    const dueMs = Math.max(memory.raft.deadlineMs / this.#machine.rate, timeline.nowMs + MIN_TIMER_MS);
+    if (dueMs >= memory.timerAtMs) return;
+    memory.timerAtMs = dueMs;
+    timeline.at(dueMs, () => {
+      if (this.life !== life || memory.timerAtMs !== dueMs) return;
+      memory.timerAtMs = Number.POSITIVE_INFINITY;
+      this.turn((raft, nowMs) => raft.tick(nowMs));
     });
   }
 
@@ -256,12 +261,13 @@ export class SimulatedServer {
     const { raft } = memory;
     const output = raft.takeOutput();
     this.#surroundings.invariants.stepped(this.#view(raft));
-    const moment = momentOf(memory);
-    const strike = moment === undefined ? 'spare' : this.#surroundings.strike(this.id, moment);
+    const moment = momentOf(memory, output);
+    const strike = moment === undefined ? undefined : this.#surroundings.strike(moment);
     if (strike === 'crash at once') {
       this.#surroundings.crash(this);
       return;
     }
+    if (strike === 'isolate at once') this.#surroundings.isolate(this);
     memory.waiting.push(...output.persist);
     this.#writeNext(memory);
     for (const message of output.messages) {
@@ -273,6 +279,8 @@ export class SimulatedServer {
     this.#answerReads(memory, output);
     if (raft.role !== 'leader') this.#giveUp(memory);
     this.#maybeSnapshot(memory);
+    this.#setTimer(memory);
+    if (strike === 'isolate afterwards') this.#surroundings.isolate(this);
     if (strike === 'crash afterwards') this.#surroundings.crash(this);
   }
 
@@ -372,13 +380,14 @@ const MIN_TIMER_MS = 0.5;
 const WAKING_MS = 1;
 
 /** What a leader has just become or done. */
-function momentOf(memory: Memory): Moment | undefined {
+function momentOf(memory: Memory, { messages }: Output): Moment | undefined {
   const { raft, lastRole, lastCommitIndex } = memory;
   const { role, commitIndex } = raft;
   memory.lastRole = role;
   memory.lastCommitIndex = commitIndex;
   if (role !== 'leader') return undefined;
   if (lastRole !== 'leader') return 'elected';
+  if (messages.some(({ type }) => type === 'TimeoutNow')) return 'offered leadership';
   return commitIndex > lastCommitIndex ? 'committed' : undefined;
 }
 

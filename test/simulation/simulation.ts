@@ -47,7 +47,7 @@ const ELECTION_TIMEOUT_MS = 100;
 const PROGRESS_MS = 5_000;
 /** Raft gets on when messages are much quicker than the election timeout (§5.6): without faults they are. */
 const HEALTHY_DELAY_MS = 5;
-const STRIKES = ['crash at once', 'crash afterwards', 'isolate', 'isolate'] as const;
+const STRIKES = ['crash at once', 'crash afterwards', 'isolate at once', 'isolate afterwards'] as const;
 /** A server that was hardly gone. */
 const BLIP_MS = 5;
 const KEYS = ['a', 'b', 'c'];
@@ -136,7 +136,8 @@ class Simulation {
       invariants,
       send: (message: Message) => this.#send(message),
       trace: (id: ServerId, what: () => string) => this.#note(id, what),
-      strike: (id: ServerId, moment: Moment) => this.#strike(id, moment),
+      strike: (moment: Moment) => this.#strike(moment),
+      isolate: (server: SimulatedServer) => this.#isolate(server),
       crash: (server: SimulatedServer) => this.#crashFor(server, this.#temperament.maxDownMs),
       snapshotEvery,
     };
@@ -195,15 +196,15 @@ class Simulation {
     });
   }
 
-  #strike(id: ServerId, moment: Moment): Strike {
-    const random = this.#random;
-    if (!this.#isFaulty || !random.chance(this.#temperament.momentRates[moment])) return 'spare';
-    const strike = random.of(STRIKES);
-    if (strike === 'isolate') {
-      this.#cuts = new Set();
-      this.#cutWhere((from, to) => from === id || to === id);
-    }
-    return strike;
+  /** A leader has come to such a moment: whether it is harmed, and how. */
+  #strike(moment: Moment): Strike | undefined {
+    const isStruck = this.#isFaulty && this.#random.chance(this.#temperament.momentRates[moment]);
+    return isStruck ? this.#random.of(STRIKES) : undefined;
+  }
+
+  #isolate({ id }: SimulatedServer): void {
+    this.#cuts = new Set();
+    this.#cutWhere((from, to) => from === id || to === id);
   }
 
   #send(message: Message): void {
@@ -261,6 +262,8 @@ class Simulation {
         return;
       case 'blip':
         this.#crashFor(victim, BLIP_MS);
+        // Not all reach it again.
+        this.#cutWhere((_from, to) => to === victim.id && random.chance(0.3));
         return;
       case 'cut some':
         this.#cut(() => random.chance(0.4));

@@ -22,10 +22,10 @@ export const FAULTS = [
 export type Fault = (typeof FAULTS)[number];
 
 /** When a leader is harmed more often than by chance: what it has just become or done is known to nobody else yet. */
-export type Moment = 'elected' | 'committed';
+export type Moment = 'elected' | 'committed' | 'offered leadership';
 
-/** What happens to it then: it crashes before it does anything more or right behind that, or goes on, maybe cut off. */
-export type Strike = 'crash at once' | 'crash afterwards' | 'isolate' | 'spare';
+/** What happens to it then, before what it does next leaves it or after. */
+export type Strike = 'crash at once' | 'crash afterwards' | 'isolate at once' | 'isolate afterwards';
 
 export interface Network {
   readonly lossRate: number;
@@ -117,6 +117,7 @@ export function drawTemperament(
     momentRates: {
       elected: isFragile ? random.between(0.2, 0.9) : 0,
       committed: isFragile ? random.between(0, 0.5) : 0,
+      'offered leadership': random.chance(0.4) ? random.between(0.2, 0.9) : 0,
     },
     maxDownMs: (isFragile ? 4 : random.of([0.2, 1, 4])) * electionTimeoutMs,
   };

@@ -28,4 +28,6 @@ export interface Operation {
   readonly call: number;
   /** When the outcome was known; infinite if it never was. */
   readonly return: number;
+  /** Where it is in the log of what took effect, if anybody knows; undefined otherwise. */
+  readonly position: number | undefined;
 }

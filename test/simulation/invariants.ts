@@ -33,6 +33,9 @@ export interface ServerView {
   readonly commitIndex: LogIndex;
   readonly lastLog: LogPosition;
   readonly logStart: LogPosition;
+  /** The time now, and until when it may read its own state as a leader, on a clock that all servers share. */
+  readonly nowMs: number;
+  readonly leaseEndMs: number;
   entries(from: LogIndex, to: LogIndex): readonly Entry[];
 }
 
@@ -48,6 +51,7 @@ interface Seen {
   term: Term;
   role: RoleName;
   commitIndex: LogIndex;
+  leaseEndMs: number;
   last: LogPosition;
   /** Its log's terms by index; those of compacted entries stay as they were. */
   readonly terms: Term[];
@@ -57,12 +61,15 @@ export class Invariants {
   readonly #disks: readonly DiskView[];
   readonly #seen = new Map<ServerId, Seen>();
   readonly #leaderOf = new Map<Term, ServerId>();
+  #lastLeaderTerm: Term = 0;
   /** What precedes an entry and what it holds: the same wherever an entry of that index and term exists. */
   readonly #entries = new Map<string, string>();
   /** Committed entries' terms by index, and the terms in which they were first seen committed. */
   readonly #committed: { readonly term: Term; readonly committedIn: Term }[] = [];
   /** Applied payloads by index, as first seen. */
   readonly #applied = new Map<LogIndex, string>();
+  /** Up to where each server that runs has applied. */
+  readonly #appliedIndex = new Map<ServerId, LogIndex>();
 
   /** @param disks the servers' disks, by server id */
   constructor(disks: readonly DiskView[]) {
@@ -72,6 +79,7 @@ export class Invariants {
   /** A server has crashed. Its term on disk is the one it must not fall behind; its log and commit index start anew. */
   crashed(id: ServerId): void {
     this.#seen.delete(id);
+    this.#appliedIndex.delete(id);
   }
 
   /** A server has done something: checks all that may have changed with it. Throws {@link PropertyViolation}. */
@@ -85,13 +93,26 @@ export class Invariants {
       term: server.currentTerm,
       role: server.role,
       commitIndex: server.commitIndex,
+      leaseEndMs: server.leaseEndMs,
       last: server.lastLog,
       terms,
     });
   }
 
-  /** A server has applied an entry. State machine safety: nobody applies another one at that index. */
+  /** A server's state machine was replaced by a snapshot up to `index`, which must not take it back. */
+  restored(id: ServerId, index: LogIndex): void {
+    const before = this.#appliedIndex.get(id) ?? 0;
+    if (index < before)
+      throw new PropertyViolation('monotonic applied', `server ${id} restores ${index} after ${before}`);
+    this.#appliedIndex.set(id, index);
+  }
+
+  /** A server has applied an entry. State machine safety: the next one, and nobody applies another one there. */
   applied(id: ServerId, entry: Entry): void {
+    const before = this.#appliedIndex.get(id) ?? 0;
+    if (entry.index !== before + 1)
+      throw new PropertyViolation('monotonic applied', `server ${id} applies ${entry.index} after ${before}`);
+    this.#appliedIndex.set(id, entry.index);
     const content = `${entry.term}:${Buffer.from(entry.payload).toString('latin1')}`;
     const first = this.#applied.get(entry.index);
     if (first === undefined) this.#applied.set(entry.index, content);
@@ -122,6 +143,8 @@ export class Invariants {
         `servers ${other} and ${id} lead in term ${currentTerm}`,
       );
     this.#leaderOf.set(currentTerm, id);
+    this.#lastLeaderTerm = Math.max(this.#lastLeaderTerm, currentTerm);
+    this.#checkLeases(server);
     const wasLeader = seen?.role === 'leader' && seen.term === currentTerm;
     if (!wasLeader) this.#checkCompleteness(server);
     else if (lastLog.index < seen.last.index || termAt(server, seen.last.index) !== seen.last.term)
@@ -140,6 +163,20 @@ export class Invariants {
       return;
     const what = `server ${server.id} leads in term ${server.currentTerm} without entry ${index} of term ${committed.term}`;
     throw new PropertyViolation('leader completeness', what);
+  }
+
+  /** While a leader's lease lasts, nobody is elected in a later term (thesis 6.4.1). */
+  #checkLeases({ id, currentTerm, nowMs, leaseEndMs }: ServerView): void {
+    if (currentTerm < this.#lastLeaderTerm && nowMs < leaseEndMs)
+      throw new PropertyViolation(
+        'lease',
+        `server ${id} has one in term ${currentTerm} when term ${this.#lastLeaderTerm} has a leader`,
+      );
+    for (const [other, seen] of this.#seen) {
+      if (other === id || seen.term >= currentTerm || seen.leaseEndMs <= nowMs) continue;
+      const what = `server ${id} leads in term ${currentTerm} while server ${other} has one in term ${seen.term}`;
+      throw new PropertyViolation('lease', what);
+    }
   }
 
   /** Log matching, entry by entry: what is new must be preceded by the same, and hold the same, as anywhere else. */
@@ -169,19 +206,23 @@ export class Invariants {
     terms: readonly Term[],
     from: LogIndex,
   ): void {
-    // What a snapshot covers was checked where it was committed; of an installed one, the log knows no terms.
+    // What a snapshot covers was checked where it was committed; where the log starts, it tells its last term.
+    this.#checkSame(id, logStart);
     for (let index = Math.max(from, logStart.index) + 1; index <= commitIndex; index += 1) {
       const term = terms[index];
       if (term === undefined) continue;
-      const first = this.#committed[index];
-      if (first === undefined) {
+      if (this.#committed[index] === undefined) {
         this.#checkDurable(id, { index, term });
         this.#committed[index] = { term, committedIn: currentTerm };
-      } else if (first.term !== term) {
-        const what = `server ${id} commits ${index} of term ${term}, not ${first.term}`;
-        throw new PropertyViolation('committed once', what);
-      }
+      } else this.#checkSame(id, { index, term });
     }
+  }
+
+  #checkSame(id: ServerId, { index, term }: LogPosition): void {
+    const first = this.#committed[index];
+    if (first === undefined || first.term === term) return;
+    const what = `server ${id} commits ${index} of term ${term}, not ${first.term}`;
+    throw new PropertyViolation('committed once', what);
   }
 
   #checkDurable(id: ServerId, position: LogPosition): void {
@@ -212,6 +253,9 @@ function isDurable(message: Message, disk: DiskView): boolean {
         currentTerm > message.term ||
         message.result.matchIndex <= disk.lastIndex
       );
+    case 'InstallSnapshotResponse':
+      if (currentTerm < message.term) return false;
+      return !message.isInstalled || disk.holds(message.snapshot);
     case 'AppendEntries':
     case 'InstallSnapshot':
     case 'TimeoutNow':

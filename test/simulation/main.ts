@@ -5,7 +5,7 @@
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { SingleBar } from 'cli-progress';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { Piscina } from 'piscina';
 import type { SeedRange, SeedRangeResult } from './seeds.js';
 import { type SimulationResult, simulate } from './simulation.js';
@@ -22,27 +22,47 @@ interface Arguments {
 const SEEDS_PER_TASK = 20;
 const TRACE_LINES = 60;
 
-const program = new Command('simulate')
-  .description(
-    'Simulates clusters with faults, deterministically, and checks what Raft promises after each step',
-  )
-  .option('--seeds <count>', 'how many runs', whole, 1_000)
-  .option('--from <seed>', 'the first seed', whole, 1)
-  .option('--servers <n>', 'servers of each cluster, 1 to 7 (default: drawn from the seed)', whole)
-  .option('--steps <n>', 'events before the faults stop', whole, 4_000)
-  .option('--replay <seed>', 'run this seed alone', whole)
-  .option('--trace', 'show the replayed run as a transcript', false)
-  .parse();
+const EXIT_VIOLATION = 1;
+const EXIT_USAGE = 2;
 
-process.exitCode = await run(program.opts<Arguments>());
+process.exitCode = await main();
 
-async function run(args: Arguments): Promise<number> {
-  if (args.replay !== undefined) return replay(args, args.replay);
+/** Runs what the command line asks for; returns the exit code. */
+async function main(): Promise<number> {
+  try {
+    const args = newProgram().parse().opts<Arguments>();
+    return args.replay === undefined ? await simulateAll(args) : replay(args, args.replay);
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return 0;
+    process.stderr.write(`simulate: ${error.message.replace(/^error: /, '').replaceAll('\n', ' ')}\n`);
+    return EXIT_USAGE;
+  }
+}
+
+function newProgram(): Command {
+  return new Command('simulate')
+    .description(
+      'Simulates clusters with faults, deterministically, and checks what Raft promises after each step',
+    )
+    .option('--seeds <count>', 'how many runs', atLeast(1), 1_000)
+    .option('--from <seed>', 'the first seed', atLeast(0), 1)
+    .option('--servers <n>', 'servers of each cluster, 1 to 7 (default: drawn from the seed)', between(1, 7))
+    .option('--steps <n>', 'events before the faults stop', atLeast(1), 4_000)
+    .option('--replay <seed>', 'run this seed alone', atLeast(0))
+    .option('--trace', 'show the replayed run as a transcript', false)
+    .allowExcessArguments(false)
+    .showSuggestionAfterError(false)
+    .configureOutput({ outputError: () => undefined })
+    .exitOverride();
+}
+
+async function simulateAll(args: Arguments): Promise<number> {
   const { runs, violations } = await runAll(args);
   const [first] = violations;
   if (first !== undefined) explain(args, first);
   process.stdout.write(`simulate: ${runs} runs, ${violations.length} violations\n`);
-  return violations.length === 0 ? 0 : 1;
+  return violations.length === 0 ? 0 : EXIT_VIOLATION;
 }
 
 function replay({ servers, steps, trace }: Arguments, seed: number): number {
@@ -53,7 +73,7 @@ function replay({ servers, steps, trace }: Arguments, seed: number): number {
     `seed ${seed}, ${result.servers} servers, ${result.operations} operations: ${violation?.message ?? 'ok'}\n`,
   );
   process.stdout.write(`simulate: 1 runs, ${violation === undefined ? 0 : 1} violations\n`);
-  return violation === undefined ? 0 : 1;
+  return violation === undefined ? 0 : EXIT_VIOLATION;
 }
 
 async function runAll({
@@ -100,7 +120,15 @@ function explain({ servers, steps }: Arguments, { seed, violation }: SimulationR
   process.stdout.write(`again: npm run simulate -- --replay ${seed} --steps ${steps}${more} --trace\n`);
 }
 
-function whole(text: string): number {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
-  return Number(text);
+function atLeast(min: number): (text: string) => number {
+  return between(min, Number.MAX_SAFE_INTEGER);
+}
+
+function between(min: number, max: number): (text: string) => number {
+  const range = max === Number.MAX_SAFE_INTEGER ? `of ${min} or more` : `from ${min} to ${max}`;
+  return (text) => {
+    const number = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (number >= min && number <= max) return number;
+    throw new InvalidArgumentError(`It must be a whole number ${range}.`);
+  };
 }

@@ -156,6 +156,12 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'install a snapshot that is older than the state',
     file: 'snapshot.js',
     search: 'if (snapshot.index <= core.commitIndex) {',
-    replacement: 'if (snapshot.index <= core.log.start.index) {',
+    replacement: 'if (snapshot.index < 0) {',
+  },
+  {
+    name: 'take the chunks of a snapshot in any order',
+    file: 'snapshot.js',
+    search: 'if (offset !== incoming.receivedBytes || data.byteLength === 0) {',
+    replacement: 'if (data.byteLength === 0) {',
   },
 ];

@@ -3,16 +3,15 @@
  * one deliberate bug, made in a copy of the built program; the simulator runs against it until a property breaks.
  */
 
-import { cp, readFile, rm, writeFile } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
+import { BUILT, makeCopy } from './mutant-copy.js';
 import { MUTANTS, type Mutant } from './mutant-list.js';
 import type { SeedRangeResult } from './seeds.js';
 
-const BUILT = fileURLToPath(new URL('../..', import.meta.url));
-const COPY = join(BUILT, `mutant-${process.pid}`);
+const COPIES = join(BUILT, `mutants-${process.pid}`);
 const MAX_SEEDS = 2_000;
 const SEEDS_PER_TASK = 5;
 const STEPS = 4_000;
@@ -20,24 +19,25 @@ const STEPS = 4_000;
 const [part = ''] = process.argv.slice(2);
 const mutants = MUTANTS.filter(({ name }) => name.includes(part));
 let caught = 0;
-for (const mutant of mutants) {
-  const found = await run(mutant);
+for (const [i, mutant] of mutants.entries()) {
+  const found = await run(mutant, join(COPIES, `${i}`));
   if (found !== undefined) caught += 1;
   const what =
     found === undefined ? `NOT CAUGHT in ${MAX_SEEDS} seeds` : `${found.seeds} seeds, ${found.property}`;
   process.stdout.write(`${mutant.name.padEnd(62)} ${what}\n`);
 }
-await rm(COPY, { recursive: true, force: true });
+await rm(COPIES, { recursive: true, force: true });
 process.stdout.write(`mutants: ${caught} of ${mutants.length} caught\n`);
 process.exitCode = caught === mutants.length ? 0 : 1;
 
 /** How many seeds it took, and what broke; undefined if nothing did. */
 async function run(
   mutant: Mutant,
+  copy: string,
 ): Promise<{ readonly seeds: number; readonly property: string } | undefined> {
-  await makeCopy(mutant);
+  await makeCopy(mutant, copy);
   const pool = new Piscina({
-    filename: join(COPY, 'test/simulation/seeds.js'),
+    filename: join(copy, 'test/simulation/seeds.js'),
     maxThreads: availableParallelism(),
   });
   try {
@@ -57,20 +57,4 @@ async function run(
   } finally {
     await pool.destroy();
   }
-}
-
-/** The built program with the mutant's bug. Throws RangeError when the text to replace is not there exactly once. */
-async function makeCopy({ name, file, search, replacement }: Mutant): Promise<void> {
-  await rm(COPY, { recursive: true, force: true });
-  for (const part of ['src', 'test/simulation', 'test/linearizability']) {
-    await cp(join(BUILT, part), join(COPY, part), { recursive: true });
-  }
-  const path = join(COPY, 'src/raft', file);
-  const code = await readFile(path, 'utf8');
-  const places = code.split(search).length - 1;
-  if (places !== 1) throw new RangeError(`mutant "${name}": ${places} places in ${file} hold ${search}`);
-  await writeFile(
-    path,
-    code.replace(search, () => replacement),
-  );
 }

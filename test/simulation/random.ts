@@ -34,4 +34,14 @@ export class Random {
     if (value === undefined) throw new RangeError('there is nothing to choose from');
     return value;
   }
+
+  /** Any one of the values, each as often as its weight says. Throws RangeError when none has any. */
+  weighted<T extends string>(values: readonly T[], weights: Readonly<Record<T, number>>): T {
+    let rest = this.next() * values.reduce((sum, value) => sum + weights[value], 0);
+    for (const value of values) {
+      rest -= weights[value];
+      if (rest < 0) return value;
+    }
+    throw new RangeError('nothing has any weight');
+  }
 }

@@ -6,20 +6,28 @@ import type { ServerId } from '../../src/raft/types.js';
 import type { Action, Operation, Outcome } from '../linearizability/history.js';
 import type { Random } from './random.js';
 import type { ClientAnswer, ClientRequest, SimulatedServer } from './simulated-server.js';
+import type { ClientTemper } from './temperament.js';
 import type { Timeline } from './timeline.js';
 
-const PATIENCE_MS = 400;
-const PAUSE_MS = 20;
+const MAX_CLIENTS = 100;
+const RETRY_MS = 20;
+
+interface World {
+  readonly timeline: Timeline;
+  readonly random: Random;
+  readonly temper: ClientTemper;
+}
 
 export class SimulatedClient {
   readonly #id: number;
   readonly #servers: readonly SimulatedServer[];
   readonly #timeline: Timeline;
   readonly #random: Random;
+  readonly #temper: ClientTemper;
   readonly #keys: readonly string[];
-  readonly #history: Operation[];
+  readonly #history: Map<number, Operation>;
   #target: ServerId = 0;
-  #nextValue = 1;
+  #count = 0;
   /** The version that it last saw of a key, as the basis of a cas. */
   readonly #versions = new Map<string, number>();
   isActive = true;
@@ -29,35 +37,42 @@ export class SimulatedClient {
   constructor(
     id: number,
     servers: readonly SimulatedServer[],
-    { timeline, random }: { readonly timeline: Timeline; readonly random: Random },
-    { keys, history }: { readonly keys: readonly string[]; readonly history: Operation[] },
+    { timeline, random, temper }: World,
+    { keys, history }: { readonly keys: readonly string[]; readonly history: Map<number, Operation> },
   ) {
     this.#id = id;
     this.#servers = servers;
     this.#timeline = timeline;
     this.#random = random;
+    this.#temper = temper;
     this.#keys = keys;
     this.#history = history;
   }
 
   /** Begins its next operation after a pause. */
   start(): void {
-    this.#timeline.after(this.#random.between(0, PAUSE_MS), () => {
+    this.#timeline.after(this.#random.between(0, this.#temper.maxPauseMs), () => {
       if (this.isActive) this.#begin(this.#random.of(this.#keys), this.#newAction());
     });
   }
 
+  /** Unlike that of any other operation of any client. */
+  get #stampMs(): number {
+    return this.#count * MAX_CLIENTS + this.#id;
+  }
+
   #newAction(): Action {
+    if (this.#random.chance(this.#temper.readRate)) return { op: 'get' };
     const dice = this.#random.next();
-    if (dice < 0.4) return { op: 'get' };
-    const value = `${this.#id}.${this.#nextValue}`;
-    this.#nextValue += 1;
-    if (dice < 0.75) return { op: 'set', value };
-    if (dice < 0.92) return { op: 'cas', value, expected: 0 };
+    const value = `${this.#id}.${this.#count}`;
+    if (dice < 0.6) return { op: 'set', value };
+    if (dice < 0.85) return { op: 'cas', value, expected: 0 };
     return { op: 'delete' };
   }
 
   #begin(key: string, action: Action): void {
+    this.#count += 1;
+    if (this.#random.chance(this.#temper.wanderRate)) this.#target = this.#anyServer();
     const expected = this.#versions.get(key) ?? 1;
     this.#ask(key, action.op === 'cas' ? { ...action, expected } : action, this.#timeline.nowMs);
   }
@@ -78,10 +93,12 @@ export class SimulatedClient {
           outcome: outcomeOf(answer),
           call,
           return: this.#timeline.nowMs,
+          position: undefined,
         });
     };
-    this.#timeline.after(PATIENCE_MS, () => finish({ type: 'unknown' }));
-    const request = requestOf(key, action);
+    const patienceMs = action.op === 'get' ? this.#temper.readPatienceMs : this.#temper.writePatienceMs;
+    this.#timeline.after(patienceMs, () => finish({ type: 'unknown' }));
+    const request = requestOf(key, action, this.#stampMs);
     this.#timeline.after(this.#delayMs(), () => {
       if (server === undefined || !server.isUp) finish({ type: 'elsewhere', leader: undefined });
       else server.ask(request, (answer) => this.#timeline.after(this.#delayMs(), () => finish(answer)));
@@ -89,19 +106,23 @@ export class SimulatedClient {
   }
 
   #askElsewhere(key: string, action: Action, call: number, leader: ServerId | undefined): void {
-    this.#target = leader ?? this.#random.below(this.#servers.length);
-    this.#timeline.after(this.#random.between(0, PAUSE_MS), () => {
+    this.#target = leader ?? this.#anyServer();
+    this.#timeline.after(this.#random.between(0, RETRY_MS), () => {
       if (this.isActive) this.#ask(key, action, call);
     });
   }
 
   #record(operation: Operation): void {
     const { outcome, key } = operation;
-    this.#history.push(operation);
+    this.#history.set(this.#stampMs, operation);
     if (outcome.type === 'stored') this.#versions.set(key, outcome.version);
-    if (outcome.type === 'unknown') this.#target = this.#random.below(this.#servers.length);
+    if (outcome.type === 'unknown') this.#target = this.#anyServer();
     else this.acknowledged += 1;
     this.start();
+  }
+
+  #anyServer(): ServerId {
+    return this.#random.below(this.#servers.length);
   }
 
   #delayMs(): number {
@@ -109,21 +130,26 @@ export class SimulatedClient {
   }
 }
 
-function requestOf(key: string, action: Action): ClientRequest {
+function requestOf(key: string, action: Action, stampMs: number): ClientRequest {
   switch (action.op) {
     case 'get':
       return { type: 'read', key };
     case 'set':
-      return { type: 'write', command: { type: 'set', key, value: Buffer.from(action.value), exptimeS: 0 } };
+      return {
+        type: 'write',
+        command: { type: 'set', key, value: Buffer.from(action.value), exptimeS: 0 },
+        stampMs,
+      };
     case 'cas': {
       const { expected: version } = action;
       return {
         type: 'write',
         command: { type: 'cas', key, value: Buffer.from(action.value), exptimeS: 0, version },
+        stampMs,
       };
     }
     case 'delete':
-      return { type: 'write', command: { type: 'delete', key } };
+      return { type: 'write', command: { type: 'delete', key }, stampMs };
   }
 }
 

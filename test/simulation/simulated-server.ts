@@ -3,7 +3,9 @@
  * them, with a simulated disk, clock and network.
  */
 
-import { BatchEncoder } from '../../src/kv/batch.js';
+import { ByteReader } from '../../src/bytes/byte-reader.js';
+import { ByteWriter } from '../../src/bytes/byte-writer.js';
+import { BatchEncoder, readBatch } from '../../src/kv/batch.js';
 import type { Command, CommandResult, TextResult } from '../../src/kv/command.js';
 import { type KeyRecord, KeyValueStore } from '../../src/kv/key-value-store.js';
 import { Raft } from '../../src/raft/raft.js';
@@ -14,17 +16,20 @@ import type {
   Output,
   PersistRequest,
   RaftOptions,
+  RoleName,
   ServerId,
   Term,
 } from '../../src/raft/types.js';
-import type { Invariants } from './invariants.js';
+import type { Invariants, ServerView } from './invariants.js';
 import type { Random } from './random.js';
 import { SimulatedDisk } from './simulated-disk.js';
+import type { Disk, Moment, Strike } from './temperament.js';
 import type { Timeline } from './timeline.js';
 
 /** What a client asks a server for. */
 export type ClientRequest =
-  | { readonly type: 'write'; readonly command: Command }
+  /** The stamp is the write's alone: it tells in the log whose entry it is. */
+  | { readonly type: 'write'; readonly command: Command; readonly stampMs: number }
   | { readonly type: 'read'; readonly key: string };
 
 export type ClientAnswer =
@@ -41,10 +46,18 @@ export interface Surroundings {
   readonly invariants: Invariants;
   readonly send: (message: Message) => void;
   readonly trace: (server: ServerId, what: () => string) => void;
-  /** Disk writes take a time drawn from [min, max) ms. */
-  readonly diskMs: readonly [min: number, max: number];
+  /** Whether a leader is harmed at such a moment, and how. */
+  readonly strike: (moment: Moment) => Strike | undefined;
+  readonly isolate: (server: SimulatedServer) => void;
+  readonly crash: (server: SimulatedServer) => void;
   /** How many entries to apply between two snapshots; infinite for none. */
   readonly snapshotEvery: number;
+}
+
+export interface Machine {
+  /** How fast its clock runs. */
+  readonly rate: number;
+  readonly disk: Disk;
 }
 
 interface PendingWrite {
@@ -74,6 +87,11 @@ interface Memory {
   writing: readonly PersistRequest[] | undefined;
   /** Until when its event loop stands still. */
   stalledUntilMs: number;
+  /** When its next tick comes. */
+  timerAtMs: number;
+  /** What it was when it last did something. */
+  lastRole: RoleName;
+  lastCommitIndex: LogIndex;
 }
 
 export class SimulatedServer {
@@ -83,14 +101,13 @@ export class SimulatedServer {
   life = 0;
   readonly #options: RaftOptions;
   readonly #surroundings: Surroundings;
-  /** How fast its clock runs. */
-  readonly #clockRate: number;
+  readonly #machine: Machine;
   #memory: Memory | undefined;
 
-  constructor(options: RaftOptions, clockRate: number, surroundings: Surroundings) {
+  constructor(options: RaftOptions, machine: Machine, surroundings: Surroundings) {
     this.id = options.id;
     this.#options = options;
-    this.#clockRate = clockRate;
+    this.#machine = machine;
     this.#surroundings = surroundings;
   }
 
@@ -112,6 +129,18 @@ export class SimulatedServer {
       .map(([key, { value, version }]) => `${key}=${value}@${version}`)
       .sort()
       .join(' ');
+  }
+
+  /** The stamps of all batches it has applied, with their places in the log. */
+  appliedStamps(): ReadonlyMap<number, number> {
+    const positions = new Map<number, number>();
+    const ignore = () => {};
+    for (const [position, payload] of (this.#memory?.history ?? []).entries()) {
+      const stamp = (stampMs: number) => positions.set(stampMs, position);
+      const others = { cas: ignore, delete: ignore, redis: ignore, redisTransaction: ignore };
+      readBatch(payload, { stamp, set: ignore, ...others });
+    }
+    return positions;
   }
 
   /** Starts from what is on the disk. */
@@ -139,10 +168,13 @@ export class SimulatedServer {
       waiting: [],
       writing: undefined,
       stalledUntilMs: 0,
+      timerAtMs: Number.POSITIVE_INFINITY,
+      lastRole: raft.role,
+      lastCommitIndex: raft.commitIndex,
     };
     this.#restoreSnapshot(this.#memory);
     this.#surroundings.trace(this.id, () => `starts with ${raft.lastLog.index} entries`);
-    this.#setTimer();
+    this.#setTimer(this.#memory);
   }
 
   /** Forgets everything that is not on the disk. A write under way happens or does not. */
@@ -169,11 +201,12 @@ export class SimulatedServer {
   /** Has this life of the server do something, as soon as its event loop runs. */
   turn(act: (raft: Raft, nowMs: number) => void): void {
     const { life } = this;
-    const { timeline } = this.#surroundings;
+    const { timeline, random } = this.#surroundings;
     const memory = this.#memory;
     if (memory === undefined) return;
     if (timeline.nowMs < memory.stalledUntilMs) {
-      timeline.at(memory.stalledUntilMs, () => {
+      // What has come in meanwhile came by ports of their own, and is taken in any order.
+      timeline.at(memory.stalledUntilMs + random.between(0, WAKING_MS), () => {
         if (this.life === life) this.turn(act);
       });
       return;
@@ -200,34 +233,42 @@ export class SimulatedServer {
       }
       const encoder = new BatchEncoder();
       encoder.add(request.command);
-      const position = raft.propose(encoder.finish(1));
+      const position = raft.propose(encoder.finish(request.stampMs));
       if (position === undefined) answer({ type: 'elsewhere', leader: undefined });
       else memory.writes.set(position.index, { term: position.term, answer });
     });
   }
 
   get #clockMs(): number {
-    return this.#surroundings.timeline.nowMs * this.#clockRate;
+    return this.#surroundings.timeline.nowMs * this.#machine.rate;
   }
 
-  #setTimer(): void {
+  /** Has the core's clock tick when something is due, after every turn anew. A tick that comes early does no harm. */
+  #setTimer(memory: Memory): void {
     const { timeline } = this.#surroundings;
     const { life } = this;
-    const dueMs = (this.raft?.deadlineMs ?? 0) / this.#clockRate;
-    timeline.at(Math.max(dueMs, timeline.nowMs + MIN_TIMER_MS), () => {
-      if (this.life !== life || this.#memory === undefined) return;
-      this.turn((raft, nowMs) => {
-        raft.tick(nowMs);
-        this.#setTimer();
-      });
+    const dueMs = Math.max(memory.raft.deadlineMs / this.#machine.rate, timeline.nowMs + MIN_TIMER_MS);
+    if (dueMs >= memory.timerAtMs) return;
+    memory.timerAtMs = dueMs;
+    timeline.at(dueMs, () => {
+      if (this.life !== life || memory.timerAtMs !== dueMs) return;
+      memory.timerAtMs = Number.POSITIVE_INFINITY;
+      this.turn((raft, nowMs) => raft.tick(nowMs));
     });
   }
 
-  /** Does what the core asks for, as a server's turn does. */
+  /** Does what the core asks for, as a server's turn does. A crash may come before all of it, or right after. */
   #doOutput(memory: Memory): void {
     const { raft } = memory;
     const output = raft.takeOutput();
     this.#surroundings.invariants.stepped(this.#view(raft));
+    const moment = momentOf(memory, output);
+    const strike = moment === undefined ? undefined : this.#surroundings.strike(moment);
+    if (strike === 'crash at once') {
+      this.#surroundings.crash(this);
+      return;
+    }
+    if (strike === 'isolate at once') this.#surroundings.isolate(this);
     memory.waiting.push(...output.persist);
     this.#writeNext(memory);
     for (const message of output.messages) {
@@ -239,28 +280,29 @@ export class SimulatedServer {
     this.#answerReads(memory, output);
     if (raft.role !== 'leader') this.#giveUp(memory);
     this.#maybeSnapshot(memory);
+    this.#setTimer(memory);
+    if (strike === 'isolate afterwards') this.#surroundings.isolate(this);
+    if (strike === 'crash afterwards') this.#surroundings.crash(this);
   }
 
-  #view(
-    raft: Raft,
-  ): { id: ServerId } & Pick<
-    Raft,
-    'role' | 'currentTerm' | 'commitIndex' | 'lastLog' | 'logStart' | 'entries'
-  > {
+  #view(raft: Raft): ServerView {
     const { role, currentTerm, commitIndex, lastLog, logStart } = raft;
+    const { nowMs } = this.#surroundings.timeline;
+    const leaseEndMs = raft.leaseEndMs / this.#machine.rate;
     const entries = raft.entries.bind(raft);
-    return { id: this.id, role, currentTerm, commitIndex, lastLog, logStart, entries };
+    return { id: this.id, role, currentTerm, commitIndex, lastLog, logStart, nowMs, leaseEndMs, entries };
   }
 
   #writeNext(memory: Memory): void {
-    const { timeline, random, diskMs } = this.#surroundings;
+    const { timeline, random } = this.#surroundings;
+    const { minMs, maxMs } = this.#machine.disk;
     const last = memory.waiting.at(-1);
     if (memory.writing !== undefined || last === undefined) return;
     const requests = memory.waiting;
     memory.waiting = [];
     memory.writing = requests;
     const { life } = this;
-    timeline.after(random.between(...diskMs), () => {
+    timeline.after(random.between(minMs, maxMs), () => {
       if (this.life !== life || this.#memory !== memory) return;
       this.disk.write(requests);
       memory.writing = undefined;
@@ -316,7 +358,8 @@ export class SimulatedServer {
       memory.waiting.length === 0;
     if (since < snapshotEvery || !isOnDisk) return;
     const position = { index: memory.appliedIndex, term: memory.appliedTerm };
-    const logStart = Math.max(0, position.index - random.below(snapshotEvery));
+    const kept = random.chance(0.5) ? random.below(snapshotEvery) : 0;
+    const logStart = Math.max(0, position.index - kept);
     const meta = this.disk.saveSnapshot(position, encodeHistory(memory.history), logStart);
     memory.raft.compacted(meta, logStart);
     this.#surroundings.trace(this.id, () => `takes a snapshot at ${meta.index}, log from ${logStart}`);
@@ -330,11 +373,25 @@ export class SimulatedServer {
     for (const payload of memory.history) memory.store.apply(payload);
     memory.appliedIndex = snapshot.meta.index;
     memory.appliedTerm = snapshot.meta.term;
+    this.#surroundings.invariants.restored(this.id, memory.appliedIndex);
     this.#surroundings.trace(this.id, () => `restores the snapshot at ${snapshot.meta.index}`);
   }
 }
 
 const MIN_TIMER_MS = 0.5;
+const WAKING_MS = 1;
+
+/** What a leader has just become or done. */
+function momentOf(memory: Memory, { messages }: Output): Moment | undefined {
+  const { raft, lastRole, lastCommitIndex } = memory;
+  const { role, commitIndex } = raft;
+  memory.lastRole = role;
+  memory.lastCommitIndex = commitIndex;
+  if (role !== 'leader') return undefined;
+  if (lastRole !== 'leader') return 'elected';
+  if (messages.some(({ type }) => type === 'TimeoutNow')) return 'offered leadership';
+  return commitIndex > lastCommitIndex ? 'committed' : undefined;
+}
 
 function applyEntry(memory: Memory, entry: Entry, onResult: (result: CommandResult) => void): void {
   memory.store.apply(entry.payload, onResult);
@@ -343,11 +400,19 @@ function applyEntry(memory: Memory, entry: Entry, onResult: (result: CommandResu
   memory.appliedTerm = entry.term;
 }
 
+/** Each payload behind its length. */
 function encodeHistory(history: readonly Uint8Array[]): Uint8Array {
-  return Buffer.from(JSON.stringify(history.map((payload) => Buffer.from(payload).toString('base64'))));
+  const data = new ByteWriter();
+  for (const payload of history) {
+    data.u32(payload.byteLength);
+    data.bytes(payload);
+  }
+  return data.take();
 }
 
 function decodeHistory(data: Uint8Array): Uint8Array[] {
-  const payloads: string[] = JSON.parse(Buffer.from(data).toString());
-  return payloads.map((payload) => Buffer.from(payload, 'base64'));
+  const reader = new ByteReader(data);
+  const payloads: Uint8Array[] = [];
+  while (reader.remaining > 0) payloads.push(reader.bytes(reader.u32()));
+  return payloads;
 }

@@ -9,10 +9,19 @@
 import type { Message, RaftOptions, ServerId } from '../../src/raft/types.js';
 import { checkLinearizability } from '../linearizability/checker.js';
 import type { Operation } from '../linearizability/history.js';
+import { describe } from './describe.js';
 import { Invariants, PropertyViolation } from './invariants.js';
 import { Random } from './random.js';
 import { SimulatedClient } from './simulated-client.js';
 import { SimulatedServer } from './simulated-server.js';
+import {
+  drawTemperament,
+  FAULTS,
+  type Fault,
+  type Moment,
+  type Strike,
+  type Temperament,
+} from './temperament.js';
 import { Timeline } from './timeline.js';
 
 export interface SimulationOptions {
@@ -38,6 +47,9 @@ const ELECTION_TIMEOUT_MS = 100;
 const PROGRESS_MS = 5_000;
 /** Raft gets on when messages are much quicker than the election timeout (§5.6): without faults they are. */
 const HEALTHY_DELAY_MS = 5;
+const STRIKES = ['crash at once', 'crash afterwards', 'isolate at once', 'isolate afterwards'] as const;
+/** A server that was hardly gone. */
+const BLIP_MS = 5;
 const KEYS = ['a', 'b', 'c'];
 
 /** Runs the simulation. What goes wrong in the cluster is in the result; nothing is thrown for it. */
@@ -54,31 +66,22 @@ export function simulate(options: SimulationOptions): SimulationResult {
   return {
     seed: options.seed,
     servers: simulation.serverCount,
-    operations: simulation.history.length,
+    operations: simulation.history.size,
     violation,
   };
 }
 
-/** How bad the network of a run is. */
-interface Network {
-  readonly lossRate: number;
-  readonly duplicationRate: number;
-  readonly maxDelayMs: number;
-}
-
 class Simulation {
-  readonly history: Operation[] = [];
+  /** By the stamps of their batches. */
+  readonly history = new Map<number, Operation>();
   readonly serverCount: number;
   readonly #random: Random;
   readonly #timeline = new Timeline();
   readonly #servers: readonly SimulatedServer[];
   readonly #clients: readonly SimulatedClient[];
-  readonly #network: Network;
+  readonly #temperament: Temperament;
   readonly #trace: SimulationOptions['trace'];
   readonly #steps: number;
-  readonly #faultPauseMs: number;
-  /** Whether hardly a leader lives long enough to replicate what it has, as in figure 8. */
-  readonly #isStormy: boolean;
   /** Directions that carry nothing, as `from>to`. */
   #cuts = new Set<string>();
   #isFaulty = true;
@@ -88,17 +91,12 @@ class Simulation {
     this.#random = random;
     this.#steps = steps;
     this.#trace = trace;
-    this.serverCount = servers ?? random.of([1, 2, 3, 3, 3, 4, 5, 5, 5, 7]);
-    this.#network = {
-      lossRate: random.chance(0.6) ? random.between(0, 0.2) : 0,
-      duplicationRate: random.chance(0.3) ? 0.1 : 0,
-      maxDelayMs: random.chance(0.3) ? random.between(5, 80) : random.between(1, 5),
-    };
-    this.#isStormy = random.chance(0.2);
-    this.#faultPauseMs = this.#isStormy ? random.between(3, 15) : random.between(20, 150);
+    this.#temperament = drawTemperament(random, ELECTION_TIMEOUT_MS, servers);
+    this.serverCount = this.#temperament.servers;
     this.#servers = this.#newServers();
-    this.#clients = Array.from({ length: 4 }, (_, id) => {
-      const world = { timeline: this.#timeline, random };
+    const { clients: temper } = this.#temperament;
+    this.#clients = Array.from({ length: temper.count }, (_, id) => {
+      const world = { timeline: this.#timeline, random, temper };
       return new SimulatedClient(id, this.#servers, world, { keys: KEYS, history: this.history });
     });
   }
@@ -118,13 +116,9 @@ class Simulation {
 
   #newServers(): SimulatedServer[] {
     const random = this.#random;
+    const { servers: count, drift, disks, snapshotEvery } = this.#temperament;
     const servers: SimulatedServer[] = [];
-    const ids = Array.from({ length: this.serverCount }, (_, id) => id);
-    // Clocks that differ by up to 10 % leave a lease of 80 %; equal ones leave all of it.
-    const drift = random.chance(0.5) ? 0.1 : 0;
-    const diskMs = [0.1, random.chance(0.2) ? 25 : 4] as const;
-    const maxAppendBytes = random.of([1, 100, 1_000]);
-    const snapshotEvery = random.chance(0.5) ? 5 + random.below(40) : Number.POSITIVE_INFINITY;
+    const ids = Array.from({ length: count }, (_, id) => id);
     const invariants = new Invariants(
       ids.map((id) => ({
         get hardState() {
@@ -142,24 +136,20 @@ class Simulation {
       invariants,
       send: (message: Message) => this.#send(message),
       trace: (id: ServerId, what: () => string) => this.#note(id, what),
-      diskMs,
+      strike: (moment: Moment) => this.#strike(moment),
+      isolate: (server: SimulatedServer) => this.#isolate(server),
+      crash: (server: SimulatedServer) => this.#crashFor(server, this.#temperament.maxDownMs),
       snapshotEvery,
     };
-    for (const id of ids) {
+    for (const [id, disk] of disks.entries()) {
       const rate = drift === 0 ? 1 : random.between(1 - drift / 2, 1 + drift / 2);
-      servers.push(
-        new SimulatedServer(this.#raftOptions(id, ids, { drift, maxAppendBytes }), rate, surroundings),
-      );
+      servers.push(new SimulatedServer(this.#raftOptions(id, ids), { rate, disk }, surroundings));
     }
     return servers;
   }
 
-  #raftOptions(
-    id: ServerId,
-    servers: readonly ServerId[],
-    { drift, maxAppendBytes }: { readonly drift: number; readonly maxAppendBytes: number },
-  ): RaftOptions {
-    const hasLease = this.#random.chance(0.8) || id > 0;
+  #raftOptions(id: ServerId, servers: readonly ServerId[]): RaftOptions {
+    const { hasLease, drift, maxAppendBytes, snapshotChunkBytes } = this.#temperament;
     return {
       id,
       servers,
@@ -169,7 +159,7 @@ class Simulation {
       maxAppendBytes,
       maxInflightMessages: 3,
       maxInflightBytes: 300,
-      snapshotChunkBytes: 512,
+      snapshotChunkBytes,
       maxInflightChunks: 3,
     };
   }
@@ -190,77 +180,123 @@ class Simulation {
     server.crash();
     for (const peer of this.#servers) {
       if (peer === server || !peer.isUp) continue;
-      const peerLife = peer.life;
       this.#timeline.after(this.#random.between(0, 4), () => {
-        if (peer.life !== peerLife || server.life !== life) return;
-        peer.turn((raft, nowMs) => raft.linkClosed(server.id, nowMs));
+        peer.turn((raft, nowMs) => {
+          if (server.life === life) raft.linkClosed(server.id, nowMs);
+        });
       });
     }
   }
 
-  #send(message: Message): void {
-    const { lossRate, duplicationRate } = this.#network;
-    if (this.#cuts.has(`${message.from}>${message.to}`)) return;
-    if (this.#isFaulty && this.#random.chance(lossRate)) return;
-    this.#deliverLater(message);
-    if (this.#isFaulty && this.#random.chance(duplicationRate)) this.#deliverLater(message);
+  /** Crashes a server and starts it again within a time. */
+  #crashFor(server: SimulatedServer, maxDownMs: number): void {
+    this.#crash(server);
+    this.#timeline.after(this.#random.between(0, maxDownMs), () => {
+      if (!server.isUp) this.#start(server);
+    });
   }
 
-  #deliverLater(message: Message): void {
+  /** A leader has come to such a moment: whether it is harmed, and how. */
+  #strike(moment: Moment): Strike | undefined {
+    const isStruck = this.#isFaulty && this.#random.chance(this.#temperament.momentRates[moment]);
+    return isStruck ? this.#random.of(STRIKES) : undefined;
+  }
+
+  #isolate({ id }: SimulatedServer): void {
+    this.#cuts = new Set();
+    this.#cutWhere((from, to) => from === id || to === id);
+  }
+
+  #send(message: Message): void {
+    const { lossRate, duplicationRate, maxDuplicateDelayMs } = this.#temperament.network;
+    if (this.#cuts.has(`${message.from}>${message.to}`)) return;
+    if (this.#isFaulty && this.#random.chance(lossRate)) return;
+    this.#deliver(message, this.#delayMs(message));
+    if (this.#isFaulty && this.#random.chance(duplicationRate))
+      this.#deliver(message, this.#random.between(0.05, maxDuplicateDelayMs));
+  }
+
+  #delayMs({ from, to }: Message): number {
+    const { slow, maxDelayMs } = this.#temperament.network;
+    if (!this.#isFaulty) return this.#random.between(0.05, HEALTHY_DELAY_MS);
+    const isSlow = (slow?.server === from && slow.outbound) || (slow?.server === to && slow.inbound);
+    if (isSlow) return this.#random.between(0.2, 0.9) * ELECTION_TIMEOUT_MS;
+    return this.#random.between(0.05, maxDelayMs);
+  }
+
+  #deliver(message: Message, delayMs: number): void {
     const from = this.#servers[message.from];
     const to = this.#servers[message.to];
     if (from === undefined || to === undefined || !to.isUp) return;
     const lives = [from.life, to.life];
-    this.#timeline.after(
-      this.#random.between(0.05, this.#isFaulty ? this.#network.maxDelayMs : HEALTHY_DELAY_MS),
-      () => {
+    this.#timeline.after(delayMs, () => {
+      to.turn((raft, nowMs) => {
         // A link does not outlive either of its ends.
         if (from.life !== lives[0] || to.life !== lives[1]) return;
         this.#note(to.id, () => `<- ${describe(message)}`);
-        to.turn((raft, nowMs) => raft.step(message, nowMs));
-      },
-    );
+        raft.step(message, nowMs);
+      });
+    });
   }
 
   /** Does some harm, and again after a while. */
   #disturb(): void {
     if (!this.#isFaulty) return;
+    const { weights, burstRate, faultPauseMs } = this.#temperament;
+    do this.#harm(this.#random.weighted(FAULTS, weights), this.#victim());
+    while (this.#random.chance(burstRate));
+    this.#timeline.after(this.#random.between(0, 2 * faultPauseMs), () => this.#disturb());
+  }
+
+  #victim(): SimulatedServer {
+    const leader = this.#servers.find((server) => server.raft?.role === 'leader');
+    const isLeader = this.#random.chance(this.#temperament.leaderRate);
+    return isLeader && leader !== undefined ? leader : this.#random.of(this.#servers);
+  }
+
+  #harm(fault: Fault, victim: SimulatedServer): void {
     const random = this.#random;
-    const server = random.of(this.#servers);
-    const dice = random.next();
-    if (this.#isStormy && random.chance(0.7)) this.#crashLeader();
-    else if (dice < 0.3) this.#crashOrStart(server);
-    else if (dice < 0.4) this.#cut(() => random.chance(0.4));
-    else if (dice < 0.5) this.#partition();
-    else if (dice < 0.6) this.#crashLeader();
-    else if (dice < 0.75) this.#cuts = new Set();
-    else if (dice < 0.87) server.stall(random.between(1, 2.5 * ELECTION_TIMEOUT_MS));
-    else this.#transfer(server.id);
-    this.#timeline.after(random.between(0, 2 * this.#faultPauseMs), () => this.#disturb());
-  }
-
-  #crashOrStart(server: SimulatedServer): void {
-    if (server.isUp) this.#crash(server);
-    else this.#start(server);
-  }
-
-  #crashLeader(): void {
-    for (const server of this.#servers) {
-      if (server.raft?.role !== 'leader') continue;
-      this.#crash(server);
-      this.#timeline.after(this.#random.between(0, (this.#isStormy ? 5 : 1) * ELECTION_TIMEOUT_MS), () => {
-        if (!server.isUp) this.#start(server);
-      });
+    switch (fault) {
+      case 'crash':
+        this.#crashFor(victim, this.#temperament.maxDownMs);
+        return;
+      case 'blip':
+        this.#crashFor(victim, BLIP_MS);
+        // Not all reach it again.
+        this.#cutWhere((_from, to) => to === victim.id && random.chance(0.3));
+        return;
+      case 'cut some':
+        this.#cut(() => random.chance(0.4));
+        return;
+      case 'cut one way': {
+        const isFrom = random.chance(0.5);
+        this.#cut((from, to) => (isFrom ? from : to) === victim.id && random.chance(0.7));
+        return;
+      }
+      case 'partition': {
+        const side = this.#servers.map(() => random.chance(0.5));
+        this.#cut((from, to) => side[from] !== side[to]);
+        return;
+      }
+      case 'heal':
+        this.#cuts = new Set();
+        return;
+      case 'stall':
+        victim.stall(random.between(1, 2.5 * ELECTION_TIMEOUT_MS));
+        return;
+      case 'transfer':
+        this.#transfer(victim.id);
+        return;
     }
   }
 
-  #partition(): void {
-    const side = this.#servers.map(() => this.#random.chance(0.5));
-    this.#cut((from, to) => side[from] !== side[to]);
+  /** What is cut already stays so as often as not. */
+  #cut(isCut: (from: ServerId, to: ServerId) => boolean): void {
+    if (this.#random.chance(0.5)) this.#cuts = new Set();
+    this.#cutWhere(isCut);
   }
 
-  #cut(isCut: (from: ServerId, to: ServerId) => boolean): void {
-    this.#cuts = new Set();
+  #cutWhere(isCut: (from: ServerId, to: ServerId) => boolean): void {
     for (const { id: from } of this.#servers) {
       for (const { id: to } of this.#servers) {
         if (from !== to && isCut(from, to)) this.#cuts.add(`${from}>${to}`);
@@ -270,7 +306,6 @@ class Simulation {
 
   #transfer(target: ServerId): void {
     for (const server of this.#servers) {
-      if (server.raft?.role !== 'leader') continue;
       server.turn((raft, nowMs) => {
         if (raft.role === 'leader') raft.transferLeadership(target, nowMs);
       });
@@ -316,7 +351,12 @@ class Simulation {
   }
 
   #checkHistory(): void {
-    const [violation] = checkLinearizability(this.history);
+    // All servers hold the same log by now: what is not in it never took effect, unless a client was told that it did.
+    const positions = this.#servers[0]?.appliedStamps() ?? new Map();
+    const operations = [...this.history]
+      .map(([stamp, operation]) => ({ ...operation, position: positions.get(stamp) }))
+      .filter(({ outcome, position }) => outcome.type !== 'unknown' || position !== undefined);
+    const [violation] = checkLinearizability(operations);
     if (violation === undefined) return;
     const [stuck] = violation.stuck;
     const what = `key ${violation.key}: ${JSON.stringify(stuck)} fits nowhere behind ${violation.ordered.length} others`;
@@ -344,27 +384,5 @@ class Simulation {
           `${id} ${raft?.role} t${raft?.currentTerm} c${raft?.commitIndex} l${raft?.lastLog.index}`,
       )
       .join(', ');
-  }
-}
-
-function describe(message: Message): string {
-  const envelope = `${message.type} of ${message.from} t${message.term}`;
-  switch (message.type) {
-    case 'AppendEntries':
-      return `${envelope} behind ${message.prevLogIndex}:${message.prevLogTerm} +${message.entries.length} commit ${message.leaderCommit}`;
-    case 'AppendEntriesResponse':
-      return `${envelope} ${JSON.stringify(message.result)}`;
-    case 'PreVoteResponse':
-    case 'RequestVoteResponse':
-      return `${envelope} ${message.voteGranted ? 'granted' : 'refused'}`;
-    case 'PreVote':
-    case 'RequestVote':
-      return `${envelope} with log ${message.lastLogIndex}:${message.lastLogTerm}`;
-    case 'InstallSnapshot':
-      return `${envelope} at ${message.snapshot.index}, bytes ${message.offset}+${message.data.byteLength} of ${message.snapshot.byteLength}`;
-    case 'InstallSnapshotResponse':
-      return `${envelope} at ${message.snapshot.index}, has ${message.receivedBytes}`;
-    case 'TimeoutNow':
-      return envelope;
   }
 }

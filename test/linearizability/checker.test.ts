@@ -1,0 +1,222 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { checkLinearizability } from './checker.js';
+import type { Action, Operation, Outcome } from './history.js';
+import { type KeyState, step } from './model.js';
+
+const UNKNOWN: Outcome = { type: 'unknown' };
+const NOT_FOUND: Outcome = { type: 'not-found' };
+
+function stored(version: number): Outcome {
+  return { type: 'stored', version };
+}
+
+function found(value: string): Outcome {
+  return { type: 'found', value };
+}
+
+/** An operation on key `k` from `call` to `end`; one of unknown outcome never returns. */
+function op(call: number, end: number, action: Action, outcome: Outcome): Operation {
+  const isUnknown = outcome.type === 'unknown';
+  return {
+    client: 0,
+    key: 'k',
+    action,
+    outcome,
+    call,
+    return: isUnknown ? Number.POSITIVE_INFINITY : end,
+    position: undefined,
+  };
+}
+
+function set(call: number, end: number, value: string, outcome: Outcome): Operation {
+  return op(call, end, { op: 'set', value }, outcome);
+}
+
+function get(call: number, end: number, outcome: Outcome): Operation {
+  return op(call, end, { op: 'get' }, outcome);
+}
+
+function cas(call: number, end: number, value: string, expected: number, outcome: Outcome): Operation {
+  return op(call, end, { op: 'cas', value, expected }, outcome);
+}
+
+function del(call: number, end: number, outcome: Outcome): Operation {
+  return op(call, end, { op: 'delete' }, outcome);
+}
+
+function accepts(...history: Operation[]): void {
+  expect(checkLinearizability(history)).to.deep.equal([]);
+}
+
+function rejects(...history: Operation[]): void {
+  expect(checkLinearizability(history).map(({ key }) => key)).to.deep.equal(['k']);
+}
+
+describe('the linearizability checker', () => {
+  it('accepts no operations, and operations one after the other', () => {
+    accepts();
+    accepts(
+      set(0, 1, 'a', stored(1)),
+      get(2, 3, found('a')),
+      set(4, 5, 'b', stored(2)),
+      get(6, 7, found('b')),
+    );
+  });
+
+  it('rejects a stale read', () => {
+    rejects(set(0, 1, 'a', stored(1)), set(2, 3, 'b', stored(2)), get(4, 5, found('a')));
+  });
+
+  it('lets a read see either side of a write that overlaps it', () => {
+    const writes = [set(0, 1, 'a', stored(1)), set(2, 6, 'b', stored(2))];
+    accepts(...writes, get(3, 4, found('a')), get(7, 8, found('b')));
+    accepts(...writes, get(3, 4, found('b')));
+  });
+
+  it('rejects reads that see a write and then do not', () => {
+    rejects(
+      set(0, 1, 'a', stored(1)),
+      set(2, 9, 'b', stored(2)),
+      get(3, 4, found('b')),
+      get(5, 6, found('a')),
+    );
+  });
+
+  it('rejects a lost update', () => {
+    rejects(set(0, 1, 'a', stored(1)), set(2, 5, 'b', stored(2)), set(3, 6, 'c', stored(2)));
+    rejects(set(0, 1, 'a', stored(1)), get(2, 3, NOT_FOUND));
+  });
+
+  it('rejects a value that nobody wrote', () => {
+    rejects(get(0, 1, found('a')));
+  });
+
+  it('lets a write of unknown outcome take effect late', () => {
+    accepts(set(0, 1, 'a', UNKNOWN), get(2, 3, NOT_FOUND), get(50, 51, found('a')));
+  });
+
+  it('lets a write of unknown outcome never take effect', () => {
+    accepts(set(0, 1, 'a', UNKNOWN), get(2, 3, NOT_FOUND), set(4, 5, 'b', stored(1)), get(6, 7, found('b')));
+  });
+
+  it('lets a write of unknown outcome show in a version alone', () => {
+    accepts(set(0, 1, 'a', UNKNOWN), set(2, 3, 'b', stored(2)));
+    rejects(set(2, 3, 'b', stored(2)), set(4, 5, 'a', UNKNOWN));
+  });
+
+  it('rejects a write of unknown outcome that is undone', () => {
+    rejects(set(0, 1, 'a', UNKNOWN), get(2, 3, found('a')), get(4, 5, NOT_FOUND));
+  });
+
+  it('rejects a write of unknown outcome that takes effect twice', () => {
+    rejects(set(0, 1, 'a', UNKNOWN), get(2, 3, found('a')), set(4, 5, 'b', stored(2)), get(6, 7, found('a')));
+  });
+
+  it('knows that a cas stores at the expected version alone', () => {
+    accepts(set(0, 1, 'a', stored(1)), cas(2, 3, 'b', 1, stored(2)), get(4, 5, found('b')));
+    accepts(
+      set(0, 1, 'a', stored(1)),
+      cas(2, 3, 'b', 7, { type: 'version-mismatch' }),
+      get(4, 5, found('a')),
+    );
+    accepts(cas(0, 1, 'a', 1, NOT_FOUND));
+    rejects(set(0, 1, 'a', stored(1)), cas(2, 3, 'b', 1, { type: 'version-mismatch' }));
+    rejects(set(0, 1, 'a', stored(1)), cas(2, 5, 'b', 1, stored(2)), cas(3, 6, 'c', 1, stored(2)));
+  });
+
+  it('counts versions anew after a delete', () => {
+    const before = [set(0, 1, 'a', stored(1)), set(2, 3, 'b', stored(2)), del(4, 5, { type: 'deleted' })];
+    accepts(...before, get(6, 7, NOT_FOUND), set(8, 9, 'c', stored(1)));
+    accepts(...before, del(6, 7, NOT_FOUND));
+    rejects(...before, set(6, 7, 'c', stored(3)));
+    rejects(...before, del(6, 7, { type: 'deleted' }));
+  });
+
+  it('looks at each key alone, and names those that fail', () => {
+    const onOther = { ...get(2, 3, found('a')), key: 'other' };
+    expect(checkLinearizability([set(0, 1, 'a', stored(1)), onOther]).map(({ key }) => key)).to.deep.equal([
+      'other',
+    ]);
+  });
+
+  it('tells how far it came and what fits nowhere', () => {
+    const write = set(0, 1, 'a', stored(1));
+    const read = get(2, 3, found('b'));
+    const [violation] = checkLinearizability([write, read]);
+    expect(violation).to.deep.equal({ key: 'k', ordered: [write], stuck: [read] });
+  });
+
+  it('takes operations in the order of the log where it is known', () => {
+    const first = { ...set(0, 9, 'a', UNKNOWN), position: 2 };
+    const second = { ...set(0, 9, 'b', UNKNOWN), position: 1 };
+    accepts(first, second, get(10, 11, found('a')));
+    rejects(first, second, get(10, 11, found('a')), get(12, 13, found('b')));
+  });
+
+  it('is quick with hundreds of operations of unknown outcome', () => {
+    const unknown = Array.from({ length: 300 }, (_, i) => set(i, i + 1, `u${i}`, UNKNOWN));
+    accepts(...unknown, set(400, 401, 'a', stored(201)), get(402, 403, found('a')));
+    rejects(...unknown, set(400, 401, 'a', stored(301)), get(402, 403, found('b')));
+  });
+
+  it('agrees with a search through all orders', () => {
+    let linearizable = 0;
+    let total = 0;
+    fc.assert(
+      fc.property(fc.array(anyOperation(), { maxLength: 6 }), (operations) => {
+        const history = operations.map(uniqueValue);
+        const expected = hasOrder(history, undefined);
+        total += 1;
+        if (expected) linearizable += 1;
+        expect(checkLinearizability(history).length === 0).to.equal(expected);
+      }),
+      { numRuns: 4_000, seed: 1 },
+    );
+    expect(linearizable / total, 'share of linearizable histories').to.be.within(0.1, 0.9);
+  });
+});
+
+/** Tries every operation that nothing precedes, or for one of unknown outcome that it never took effect. */
+function hasOrder(history: readonly Operation[], state: KeyState): boolean {
+  const known = history.filter(({ outcome }) => outcome.type !== 'unknown');
+  if (known.length === 0) return true;
+  const firstReturn = Math.min(...known.map((operation) => operation.return));
+  return history.some((operation) => {
+    if (operation.call > firstReturn) return false;
+    const after = step(state, operation);
+    if (after === 'illegal') return false;
+    return hasOrder(
+      history.filter((other) => other !== operation),
+      after,
+    );
+  });
+}
+
+function uniqueValue(operation: Operation, i: number): Operation {
+  const { action } = operation;
+  return 'value' in action ? { ...operation, action: { ...action, value: `v${i}` } } : operation;
+}
+
+function anyOperation(): fc.Arbitrary<Operation> {
+  const version = fc.integer({ min: 1, max: 3 });
+  const value = fc.integer({ min: 0, max: 3 }).map((i) => `v${i}`);
+  const write = version.map(stored);
+  const absent = fc.constant(NOT_FOUND);
+  const mismatch = fc.constant<Outcome>({ type: 'version-mismatch' });
+  const deleted = fc.constant<Outcome>({ type: 'deleted' });
+  const unknown = fc.constant(UNKNOWN);
+  const steps = fc.oneof(
+    fc.tuple(fc.constant<Action>({ op: 'set', value: '' }), fc.oneof(write, write, unknown)),
+    fc.tuple(fc.constant<Action>({ op: 'get' }), fc.oneof(value.map(found), absent, unknown)),
+    fc.tuple(
+      version.map((expected): Action => ({ op: 'cas', value: '', expected })),
+      fc.oneof(write, absent, mismatch, unknown),
+    ),
+    fc.tuple(fc.constant<Action>({ op: 'delete' }), fc.oneof(deleted, absent, unknown)),
+  );
+  const times = fc.tuple(fc.integer({ min: 0, max: 20 }), fc.integer({ min: 0, max: 12 }));
+  return fc
+    .tuple(steps, times)
+    .map(([[action, outcome], [call, duration]]) => op(call, call + duration, action, outcome));
+}

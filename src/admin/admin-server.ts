@@ -9,11 +9,13 @@ import type { Cluster } from '../cluster/cluster.js';
 import { ListenError } from '../gateway/listener.js';
 import type { ClientAddress } from '../server/control.js';
 import { HttpError } from './http-error.js';
-import { type Route, routes } from './routes.js';
+import { type Route, routes, type WholeAnswer } from './routes.js';
 import { checkSource } from './same-origin.js';
 
 /** A longer body is refused with 413. */
 export const MAX_BODY_BYTES = 64 * 1024;
+
+const JSON_CONTENT_TYPE = 'application/json; charset=utf-8';
 
 export interface AdminEnvironment {
   /** Where failures that are nobody's fault outside are logged; nowhere unless given. */
@@ -73,7 +75,7 @@ export class AdminServer {
     if (changesState) checkSource(request.headers, this.#ownNames);
     const body = changesState ? await readJson(request) : undefined;
     const reply = await route.handle(this.#cluster, { id, body });
-    if ('body' in reply) send(response, reply.status, reply.body);
+    if ('body' in reply) send(response, reply);
     else await sendPieces(response, reply.status, reply.pieces);
   }
 
@@ -87,7 +89,7 @@ export class AdminServer {
     }
     // What is left of an oversized body is not worth reading.
     if (status === 413) response.setHeader('Connection', 'close');
-    send(response, status, { error: message });
+    send(response, { status, body: { error: message } });
   }
 }
 
@@ -134,10 +136,13 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
   }
 }
 
-function send(response: ServerResponse, status: number, body: unknown): void {
-  const text = `${JSON.stringify(body)}\n`;
+function send(
+  response: ServerResponse,
+  { status, body, contentType = JSON_CONTENT_TYPE }: WholeAnswer,
+): void {
+  const text = typeof body === 'string' ? body : `${JSON.stringify(body)}\n`;
   response.writeHead(status, {
-    'Content-Type': 'application/json; charset=utf-8',
+    'Content-Type': contentType,
     'Content-Length': Buffer.byteLength(text),
     'Cache-Control': 'no-store',
     'X-Content-Type-Options': 'nosniff',

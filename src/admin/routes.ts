@@ -4,12 +4,21 @@
 
 import type { Cluster, ClusterStatus } from '../cluster/cluster.js';
 import type { LinkRequest } from '../cluster/faults.js';
+import { packageVersion } from '../package-version.js';
 import { HttpError } from './http-error.js';
+import { METRICS_CONTENT_TYPE, prometheusText } from './metrics.js';
 
-/** Its body is JSON, or bytes that come piece by piece. */
-export type Answer =
-  | { readonly status: number; readonly body: unknown }
-  | { readonly status: number; readonly pieces: AsyncIterable<Uint8Array> };
+/** An answer that is there as a whole. */
+export interface WholeAnswer {
+  readonly status: number;
+  /** Text goes out as it is, everything else as JSON. */
+  readonly body: unknown;
+  /** That of JSON unless it says otherwise. */
+  readonly contentType?: string;
+}
+
+/** Whole, or bytes that come piece by piece. */
+export type Answer = WholeAnswer | { readonly status: number; readonly pieces: AsyncIterable<Uint8Array> };
 
 export interface Route {
   readonly method: 'GET' | 'POST';
@@ -45,6 +54,15 @@ export const routes: readonly Route[] = [
     method: 'GET',
     path: /^\/api\/backup$/,
     handle: async (cluster) => ({ status: 200, pieces: await cluster.backup() }),
+  },
+  {
+    method: 'GET',
+    path: /^\/metrics$/,
+    handle: async (cluster) => ({
+      status: 200,
+      body: await prometheusText(await cluster.measure(), packageVersion),
+      contentType: METRICS_CONTENT_TYPE,
+    }),
   },
   onServer('kill', (cluster, id) => cluster.kill(id)),
   onServer('restart', (cluster, id) => cluster.restart(id)),

@@ -7,10 +7,10 @@ import { MessageChannel } from 'node:worker_threads';
 import * as Comlink from 'comlink';
 import { type Logger, pino } from 'pino';
 import { openChannel } from '../channel/port-channel.js';
-import { Gateway } from '../gateway/gateway.js';
+import { Gateway, type GatewayMeasurements } from '../gateway/gateway.js';
 import { LEADER_WAIT_MS } from '../limits.js';
 import type { ServerId } from '../raft/types.js';
-import type { ClientAddress, ServerStatus } from '../server/control.js';
+import type { ClientAddress, ServerMeasurements, ServerStatus } from '../server/control.js';
 import {
   NotRunningError,
   ServerGoneError,
@@ -53,6 +53,13 @@ export interface ClusterStatus {
   /** The server that leads and answers clients. */
   readonly leader: ServerId | null;
   readonly servers: readonly MemberStatus[];
+}
+
+/** What a cluster measured since it started. */
+export interface ClusterMeasurements {
+  /** By server id; undefined for a server that is down, or too busy to tell. */
+  readonly servers: readonly (ServerMeasurements | undefined)[];
+  readonly gateway: GatewayMeasurements;
 }
 
 export interface ClusterEnvironment {
@@ -143,6 +150,13 @@ export class Cluster {
   async status(): Promise<ClusterStatus> {
     const servers = await Promise.all(this.#members.map((member) => this.#statusOf(member)));
     return { leader: this.leader ?? null, servers };
+  }
+
+  /** Reads every server's counters. Rejects with NotRunningError. */
+  async measure(): Promise<ClusterMeasurements> {
+    const { members, gateway } = this.#started;
+    const servers = await Promise.all(members.map((member) => member.measure()));
+    return { servers, gateway: gateway.measure() };
   }
 
   /**
@@ -330,9 +344,14 @@ export class Cluster {
   }
 
   /** Throws NotRunningError. */
-  get #members(): readonly Member[] {
+  get #started(): Running {
     if (this.#running === undefined) throw new NotRunningError();
-    return this.#running.members;
+    return this.#running;
+  }
+
+  /** Throws NotRunningError. */
+  get #members(): readonly Member[] {
+    return this.#started.members;
   }
 
   #member(id: ServerId): Member {

@@ -7,14 +7,14 @@ import type { Remote } from 'comlink';
 import type { Logger } from 'pino';
 import type { Gateway } from '../gateway/gateway.js';
 import type { ServerId, Term } from '../raft/types.js';
-import type { ServerControl, ServerEvent, ServerStatus } from '../server/control.js';
+import type { ServerControl, ServerEvent, ServerMeasurements, ServerStatus } from '../server/control.js';
 import { WrongStateError } from './errors.js';
 import { gatewayChannel } from './gateway-channel.js';
 import { RestartPause } from './restart-pause.js';
 import type { ServerThread, ThreadEnd } from './server-thread.js';
 
-/** A server that does not tell its status within this time is busy: then its last one is told. */
-const STATUS_PATIENCE_MS = 500;
+/** A server that does not tell how it is within this time is busy. */
+const ANSWER_PATIENCE_MS = 500;
 
 type RoleEvent = Extract<ServerEvent, { type: 'role' }>;
 type SnapshotEvent = Extract<ServerEvent, { type: 'snapshot' | 'installed' }>;
@@ -183,14 +183,27 @@ export class Member {
   /** What it says of itself now, or did last. */
   async status(): Promise<ServerStatus> {
     if (this.#state.is !== 'up') return { ...this.#lastStatus, role: 'follower', leader: null };
-    const answer = this.#state.thread.call((control) => control.status());
-    let patience: NodeJS.Timeout | undefined;
-    const timeout = new Promise<ServerStatus>((resolve) => {
-      patience = setTimeout(() => resolve(this.#lastStatus), STATUS_PATIENCE_MS);
-    });
-    this.#lastStatus = await Promise.race([answer.catch(() => this.#lastStatus), timeout]);
-    clearTimeout(patience);
+    const status = await this.#ask((control) => control.status());
+    if (status !== undefined) this.#lastStatus = status;
     return this.#lastStatus;
+  }
+
+  /** What it measured so far; undefined when it does not tell. */
+  async measure(): Promise<ServerMeasurements | undefined> {
+    return this.#ask((control) => control.measure());
+  }
+
+  /** Asks for something that can do without an answer: undefined when it is down or busy. */
+  async #ask<R>(question: (control: Remote<ServerControl>) => Promise<R>): Promise<R | undefined> {
+    if (this.#state.is !== 'up') return undefined;
+    const answer = this.#state.thread.call(question);
+    let patience: NodeJS.Timeout | undefined;
+    const timeout = new Promise<undefined>((resolve) => {
+      patience = setTimeout(() => resolve(undefined), ANSWER_PATIENCE_MS);
+    });
+    const reply = await Promise.race([answer.catch(() => undefined), timeout]);
+    clearTimeout(patience);
+    return reply;
   }
 
   #thread(): ServerThread {

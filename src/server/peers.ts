@@ -10,6 +10,7 @@ import { openChannel, type PortChannel } from '../channel/port-channel.js';
 import { LINK_CAPACITY } from '../limits.js';
 import type { Message, ServerId } from '../raft/types.js';
 import { type LinkFault, NO_FAULT } from './control.js';
+import type { ServerMetrics } from './metrics.js';
 import { decodeMessages, encodeMessages } from './wire.js';
 
 /** What {@link Peers.receive} hands out, in the order in which it happened on a link. */
@@ -21,13 +22,15 @@ export interface PeerEvents {
 
 export class Peers {
   readonly #onActivity: () => void;
+  readonly #metrics: ServerMetrics;
   readonly #links = new Map<ServerId, PortChannel<Uint8Array>>();
   readonly #faults = new Map<ServerId, LinkFault>();
   readonly #late = new Set<NodeJS.Timeout>();
 
   /** @param onActivity called when {@link receive} has something to hand out */
-  constructor(onActivity: () => void) {
+  constructor(onActivity: () => void, metrics: ServerMetrics) {
     this.#onActivity = onActivity;
+    this.#metrics = metrics;
   }
 
   /** Joins this server with `peer` through `port`, in place of an earlier link. */
@@ -52,12 +55,23 @@ export class Peers {
     }
   }
 
+  /** Batches that have arrived and were not looked at yet. */
+  get waiting(): number {
+    let waiting = 0;
+    for (const { receiver } of this.#links.values()) waiting += receiver.buffered;
+    return waiting;
+  }
+
   /** Hands out everything that has arrived. */
   receive(events: PeerEvents): void {
     for (const [peer, link] of this.#links) {
       let got = link.receiver.tryReceive();
       for (; got?.ok === true; got = link.receiver.tryReceive()) {
-        for (const message of decodeMessages(got.value)) events.onMessage(message);
+        this.#metrics.receivedBytes += got.value.byteLength;
+        for (const message of decodeMessages(got.value)) {
+          this.#metrics.messagesReceived += 1;
+          events.onMessage(message);
+        }
       }
       if (got === undefined) continue;
       this.#links.delete(peer);
@@ -73,20 +87,35 @@ export class Peers {
   }
 
   #sendTo(link: PortChannel<Uint8Array>, messages: readonly Message[], fault: LinkFault): void {
-    if (Math.random() < fault.dropRate) return;
+    if (Math.random() < fault.dropRate) {
+      this.#metrics.droppedByFault += messages.length;
+      return;
+    }
     const bytes = encodeMessages(messages);
     const [minMs, maxMs] = fault.delayMs;
     if (maxMs === 0) {
-      if (!link.sender.closed) link.sender.trySend(bytes);
+      this.#post(link, bytes, messages.length);
       return;
     }
     const timer = setTimeout(
       () => {
         this.#late.delete(timer);
-        if (!link.sender.closed) link.sender.trySend(bytes);
+        this.#post(link, bytes, messages.length);
       },
       minMs + Math.random() * (maxMs - minMs),
     );
     this.#late.add(timer);
+  }
+
+  #post(link: PortChannel<Uint8Array>, bytes: Uint8Array, messageCount: number): void {
+    if (link.sender.closed) return;
+    // A buffer that was transferred has no length any more.
+    const { byteLength } = bytes;
+    if (!link.sender.trySend(bytes)) {
+      this.#metrics.droppedFull += messageCount;
+      return;
+    }
+    this.#metrics.messagesSent += messageCount;
+    this.#metrics.sentBytes += byteLength;
   }
 }

@@ -20,11 +20,13 @@ import type { RaftOptions, ServerId, SnapshotMeta, Term } from '../raft/types.js
 import { SnapshotSource } from '../storage/snapshot-format.js';
 import type { Storage } from '../storage/storage.js';
 import { Clients } from './clients.js';
-import type { ClientAddress, LinkFault, ServerEvent, ServerStatus } from './control.js';
+import type { ClientAddress, LinkFault, ServerEvent, ServerMeasurements, ServerStatus } from './control.js';
 import { Disk } from './disk.js';
+import { ServerMetrics } from './metrics.js';
 import { Peers } from './peers.js';
 import { Replies } from './replies.js';
 import { restoreStore, Snapshots, sendSnapshot } from './snapshots.js';
+import { measureThread } from './thread-measurements.js';
 
 export interface ServerOptions {
   readonly raft: RaftOptions;
@@ -57,6 +59,7 @@ export class NotLeadingError extends Error {
 
 export class Server {
   readonly #id: ServerId;
+  readonly #metrics = new ServerMetrics();
   readonly #raft: Raft;
   readonly #clients: Clients;
   readonly #replies: Replies;
@@ -105,8 +108,10 @@ export class Server {
       storage,
       offset: raft.id / raft.servers.length,
       logBytes: snapshotLogBytes,
-      onTaken: ({ index, byteLength }, tookMs) =>
-        this.#onEvent({ type: 'snapshot', index, byteLength, tookMs }),
+      onTaken: ({ index, byteLength }, tookMs) => {
+        this.#metrics.snapshot('taken', byteLength, tookMs);
+        this.#onEvent({ type: 'snapshot', index, byteLength, tookMs });
+      },
       onFailure: (error) => this.#fail(error),
     });
     this.#clients = new Clients({
@@ -118,16 +123,21 @@ export class Server {
       addresses,
       serverId: raft.id,
       wallClock: Date.now,
+      metrics: this.#metrics,
     });
-    this.#peers = new Peers(() => this.#requestTurn());
-    this.#disk = new Disk(storage, {
-      onPersisted: (sequence) => {
-        this.#raft.persisted(sequence, performance.now());
-        this.#snapshots.persisted();
-        this.#requestTurn();
+    this.#peers = new Peers(() => this.#requestTurn(), this.#metrics);
+    this.#disk = new Disk(
+      storage,
+      {
+        onPersisted: (sequence) => {
+          this.#raft.persisted(sequence, performance.now());
+          this.#snapshots.persisted();
+          this.#requestTurn();
+        },
+        onDiskFailed: (error) => this.#fail(error),
       },
-      onDiskFailed: (error) => this.#fail(error),
-    });
+      this.#metrics,
+    );
     traffic.receiver.watch(() => this.#requestTurn());
     this.#requestTurn();
   }
@@ -144,6 +154,21 @@ export class Server {
       lastApplied: this.#clients.applied.index,
       lastIndex: lastLog.index,
       snapshotIndex,
+    };
+  }
+
+  measure(): ServerMeasurements {
+    return {
+      status: this.status,
+      metrics: this.#metrics.read(),
+      keys: this.#clients.store.size,
+      pendingCommands: this.#clients.pendingCount,
+      queues: {
+        traffic: this.#traffic.receiver.buffered,
+        peers: this.#peers.waiting,
+        replies: this.#replies.waiting,
+      },
+      thread: measureThread(),
     };
   }
 
@@ -228,6 +253,7 @@ export class Server {
     this.#doOutput();
     this.#noticeRole();
     this.#replies.flush();
+    this.#metrics.flushed(performance.now());
     this.#setTimer();
   }
 
@@ -268,7 +294,9 @@ export class Server {
         this.#restoring = undefined;
         this.#clients.restored(store, snapshot);
         const { index, byteLength } = snapshot;
-        this.#onEvent({ type: 'installed', index, byteLength, tookMs: performance.now() - startMs });
+        const tookMs = performance.now() - startMs;
+        this.#metrics.snapshot('installed', byteLength, tookMs);
+        this.#onEvent({ type: 'installed', index, byteLength, tookMs });
         this.#requestTurn();
       },
       (error: unknown) => this.#fail(error),
@@ -285,6 +313,7 @@ export class Server {
     const last = this.#reported;
     if (last?.role !== event.role || last.term !== event.term || last.leader !== event.leader) {
       this.#reported = event;
+      if (event.leader !== null && event.leader !== last?.leader) this.#metrics.leaderChanges += 1;
       this.#onEvent(event);
     }
     if (!this.#raft.isServing || this.#reportedServing === term) return;
@@ -300,6 +329,7 @@ export class Server {
     this.#timerAtMs = dueMs;
     this.#timer = setTimeout(
       () => {
+        this.#metrics.loopLag.observeMs(performance.now() - dueMs);
         this.#timerAtMs = Number.POSITIVE_INFINITY;
         this.#requestTurn();
       },

@@ -27,6 +27,7 @@ async function metricNames(): Promise<Set<string>> {
       commitIndex: 1,
       lastApplied: 1,
       lastIndex: 1,
+      snapshotIndex: 0,
     },
     metrics: new ServerMetrics().read(),
     keys: 0,
@@ -73,6 +74,7 @@ describe('the Grafana dashboard', () => {
 const UNSHOWN = new Set([
   'threadraft_build_info',
   'threadraft_raft_last_log_index',
+  'threadraft_raft_snapshot_index',
   'threadraft_raft_commit_index',
   'threadraft_raft_applied_index',
   'threadraft_raft_proposed_bytes_total',

@@ -21,6 +21,7 @@ import {
 } from './errors.js';
 import { LinkFaults, type LinkRequest } from './faults.js';
 import { freePorts } from './free-ports.js';
+import { type EventListener, Journal } from './journal.js';
 import { Member } from './member.js';
 import { type ClusterOptions, checkOptions, DEFAULT_OPTIONS, serverPorts } from './options.js';
 import { ServerThread } from './server-thread.js';
@@ -80,6 +81,7 @@ interface Running {
 export class Cluster {
   readonly options: ClusterOptions;
   readonly #logger: Logger;
+  readonly #journal: Journal;
   readonly #serverModule: string;
   readonly #faults: LinkFaults;
   readonly #changed = new Signal();
@@ -97,6 +99,7 @@ export class Cluster {
     this.options = { ...DEFAULT_OPTIONS, ...options };
     checkOptions(this.options);
     this.#logger = logger;
+    this.#journal = new Journal(logger);
     this.#serverModule = serverModule;
     this.#faults = new LinkFaults(this.options.servers);
     this.#ports = serverPorts(this.options);
@@ -152,6 +155,11 @@ export class Cluster {
     return { leader: this.leader ?? null, servers };
   }
 
+  /** Has everything told to the listener that happens to the cluster, until the returned function is called. */
+  listen(listener: EventListener): () => void {
+    return this.#journal.listen(listener);
+  }
+
   /** Reads every server's counters. Rejects with NotRunningError. */
   async measure(): Promise<ClusterMeasurements> {
     const { members, gateway } = this.#started;
@@ -199,21 +207,21 @@ export class Cluster {
    */
   async partition(groups: readonly (readonly ServerId[])[]): Promise<void> {
     this.#faults.partition(groups);
-    this.#logger.info({ groups }, 'network partitioned');
+    this.#journal.record({ type: 'partitioned', groups });
     await this.#applyFaults();
   }
 
   /** Makes one direction of a link lossy or slow, and resolves once it is; see {@link LinkFaults.setLink}. */
   async setLink(link: LinkRequest): Promise<void> {
     this.#faults.setLink(link);
-    this.#logger.info({ link }, 'link disturbed');
+    this.#journal.record({ type: 'link-disturbed', link });
     await this.#applyFaults();
   }
 
   /** Undoes partitions and link faults, and resolves once they are gone. */
   async heal(): Promise<void> {
     this.#faults.heal();
-    this.#logger.info('network healed');
+    this.#journal.record({ type: 'healed' });
     await this.#applyFaults();
   }
 
@@ -227,7 +235,7 @@ export class Cluster {
     const leader = this.#claimant;
     if (leader === undefined) throw new WrongStateError('no server leads that could hand over: try again');
     if (leader !== target) {
-      this.#logger.info({ leader: leader.id, server: id }, 'leadership is handed over');
+      this.#journal.record({ type: 'transfer', leader: leader.id, server: id });
       await leader
         .call((control) => control.transferLeadership(id))
         .catch((error: unknown) => {
@@ -260,7 +268,10 @@ export class Cluster {
 
   /** Blocks a server's event loop for so long, as a stalled machine would. Rejects as {@link kill} does. */
   async block(id: ServerId, durationMs: number): Promise<void> {
-    await this.#member(id).call((control) => control.block(durationMs));
+    const member = this.#member(id);
+    if (!member.isUp) throw new WrongStateError(`server ${id} is not running: restart it first`);
+    this.#journal.record({ type: 'paused', server: id, durationMs });
+    await member.call((control) => control.block(durationMs));
   }
 
   /**
@@ -325,6 +336,7 @@ export class Cluster {
     };
     return new Member(id, {
       logger: this.#logger,
+      journal: this.#journal,
       gateway,
       newThread: () => new ServerThread(threads, start),
       onUp: () => this.#join(id),

@@ -10,6 +10,7 @@ import type { ServerId, Term } from '../raft/types.js';
 import type { ServerControl, ServerEvent, ServerMeasurements, ServerStatus } from '../server/control.js';
 import { WrongStateError } from './errors.js';
 import { gatewayChannel } from './gateway-channel.js';
+import type { Journal } from './journal.js';
 import { RestartPause } from './restart-pause.js';
 import type { ServerThread, ThreadEnd } from './server-thread.js';
 
@@ -42,6 +43,7 @@ type MemberState =
 
 export interface MemberEnvironment {
   readonly logger: Logger;
+  readonly journal: Journal;
   readonly gateway: Gateway;
   /** Starts a thread for this server. */
   readonly newThread: () => ServerThread;
@@ -55,6 +57,7 @@ export class Member {
   readonly id: ServerId;
   readonly #environment: MemberEnvironment;
   readonly #logger: Logger;
+  readonly #journal: Journal;
   readonly #restartPause = new RestartPause();
   #state: MemberState = { is: 'down' };
   /** Resolves when the current thread, or else the last one, has ended. */
@@ -66,6 +69,7 @@ export class Member {
     this.id = id;
     this.#environment = environment;
     this.#logger = environment.logger.child({ server: id });
+    this.#journal = environment.journal;
     this.#lastStatus = {
       id,
       role: 'follower',
@@ -120,7 +124,7 @@ export class Member {
       throw new WrongStateError(`server ${this.id} is running: kill it first`);
     if (this.#state.is === 'pausing') clearTimeout(this.#state.timer);
     this.#failure = undefined;
-    this.#logger.info('server is restarted');
+    this.#journal.record({ type: 'restarted', server: this.id });
     this.start();
   }
 
@@ -243,13 +247,13 @@ export class Member {
         break;
       case 'serving':
         if (this.#state.is === 'up') this.#state = { ...this.#state, servingTerm: event.term };
-        this.#logger.info({ term: event.term }, 'leader serves clients');
+        this.#journal.record({ type: 'serving', server: this.id, term: event.term });
         break;
       case 'snapshot':
-        this.#logger.debug(factsOf(event), 'snapshot taken');
+        this.#journal.record({ ...factsOf(event), type: 'snapshot-taken', server: this.id });
         break;
       case 'installed':
-        this.#logger.info(factsOf(event), 'snapshot of the leader installed');
+        this.#journal.record({ ...factsOf(event), type: 'snapshot-installed', server: this.id });
         break;
     }
     this.#environment.onChange();
@@ -262,7 +266,7 @@ export class Member {
     this.#state = { is: 'up', thread, sinceMs: performance.now(), role: undefined, servingTerm: undefined };
     this.#failure = undefined;
     this.#lastStatus = { ...this.#lastStatus, term, lastIndex };
-    this.#logger.info({ term, lastIndex }, 'server is up');
+    this.#journal.record({ type: 'server-up', server: this.id, term, lastIndex });
     this.#environment.onUp();
   }
 
@@ -273,7 +277,7 @@ export class Member {
     this.#lastStatus = { ...this.#lastStatus, role, term, leader };
     if (role === 'leader') {
       this.#environment.gateway.setLeader({ id: this.id, term });
-      this.#logger.info({ term }, 'elected leader');
+      this.#journal.record({ type: 'elected', server: this.id, term });
     } else this.#logger.debug({ term, role, leader }, 'role changed');
   }
 
@@ -288,10 +292,10 @@ export class Member {
     this.#state = { is: 'down' };
     switch (end.how) {
       case 'killed':
-        this.#logger.warn('server killed; it stays down until it is restarted');
+        this.#journal.record({ type: 'killed', server: this.id });
         return;
       case 'stopped':
-        this.#logger.info('server stopped');
+        this.#journal.record({ type: 'stopped', server: this.id });
         return;
       case 'died':
         if (isDiskFailure(end.error)) this.#stayDown(end.error);
@@ -303,9 +307,9 @@ export class Member {
     const upForMs = upSinceMs === undefined ? 0 : performance.now() - upSinceMs;
     const pauseMs = this.#restartPause.afterDeath(upForMs);
     this.#failure = error;
-    this.#logger.error({ err: error, pauseMs }, 'server died; it will be restarted');
+    this.#journal.record({ type: 'died', server: this.id, err: error, pauseMs });
     const timer = setTimeout(() => {
-      this.#logger.info('server is restarted');
+      this.#journal.record({ type: 'restarted', server: this.id });
       this.start();
     }, pauseMs);
     this.#state = { is: 'pausing', timer };
@@ -314,7 +318,7 @@ export class Member {
   #giveUpRestart(timer: NodeJS.Timeout): void {
     clearTimeout(timer);
     this.#state = { is: 'down' };
-    this.#logger.info('server stays down until it is restarted');
+    this.#journal.record({ type: 'stays-down', server: this.id });
     this.#environment.onChange();
   }
 
@@ -322,11 +326,11 @@ export class Member {
   #stayDown(error: unknown): void {
     this.#state = { is: 'down' };
     this.#failure = error;
-    this.#logger.error({ err: error }, 'server cannot run; it stays down until it is restarted');
+    this.#journal.record({ type: 'failed', server: this.id, err: error });
   }
 }
 
-function factsOf({ index, byteLength, tookMs }: SnapshotEvent): object {
+function factsOf({ index, byteLength, tookMs }: SnapshotEvent) {
   return { index, byteLength, tookMs: Math.round(tookMs) };
 }
 

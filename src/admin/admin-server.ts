@@ -9,6 +9,7 @@ import type { Cluster } from '../cluster/cluster.js';
 import { ListenError } from '../gateway/listener.js';
 import type { ClientAddress } from '../server/control.js';
 import { HttpError } from './http-error.js';
+import { LiveFeed } from './live/feed.js';
 import { type Route, routes, type WholeAnswer } from './routes.js';
 import { checkSource } from './same-origin.js';
 
@@ -26,6 +27,7 @@ export class AdminServer {
   readonly #cluster: Cluster;
   readonly #logger: Logger;
   readonly #server: Server;
+  readonly #feed: LiveFeed;
   /** Names by which the operator calls this machine: a `Host` that names one of them is not forged. */
   readonly #ownNames: ReadonlySet<string>;
   #address: ClientAddress;
@@ -38,6 +40,7 @@ export class AdminServer {
   ) {
     const { host, advertiseHost } = cluster.options;
     this.#cluster = cluster;
+    this.#feed = new LiveFeed(cluster, () => ({ requestsPerS: 0, answeredPerS: 0 }));
     this.#address = address;
     this.#logger = logger;
     this.#ownNames = new Set([address.host, host, advertiseHost ?? host]);
@@ -63,6 +66,7 @@ export class AdminServer {
 
   /** Refuses new requests and cuts off those that are open. */
   close(): Promise<void> {
+    this.#feed.close();
     return new Promise((resolve) => {
       this.#server.close(() => resolve());
       this.#server.closeAllConnections();
@@ -74,9 +78,18 @@ export class AdminServer {
     const changesState = route.method === 'POST';
     if (changesState) checkSource(request.headers, this.#ownNames);
     const body = changesState ? await readJson(request) : undefined;
-    const reply = await route.handle(this.#cluster, { id, body });
-    if ('body' in reply) send(response, reply);
-    else await sendPieces(response, reply.status, reply.pieces);
+    const answer = await route.handle({ cluster: this.#cluster, feed: this.#feed, id, body });
+    switch (answer.kind) {
+      case 'whole':
+        send(response, answer);
+        return;
+      case 'pieces':
+        await sendPieces(response, answer.pieces);
+        return;
+      case 'live':
+        answer.open(response);
+        return;
+    }
   }
 
   #refuse(response: ServerResponse, error: unknown): void {
@@ -89,7 +102,7 @@ export class AdminServer {
     }
     // What is left of an oversized body is not worth reading.
     if (status === 413) response.setHeader('Connection', 'close');
-    send(response, { status, body: { error: message } });
+    send(response, { kind: 'whole', status, body: { error: message } });
   }
 }
 
@@ -151,11 +164,7 @@ function send(
 }
 
 /** Rejects when the client leaves first. */
-async function sendPieces(
-  response: ServerResponse,
-  status: number,
-  pieces: AsyncIterable<Uint8Array>,
-): Promise<void> {
-  response.writeHead(status, { 'Content-Type': 'application/octet-stream', 'Cache-Control': 'no-store' });
+async function sendPieces(response: ServerResponse, pieces: AsyncIterable<Uint8Array>): Promise<void> {
+  response.writeHead(200, { 'Content-Type': 'application/octet-stream', 'Cache-Control': 'no-store' });
   await pipeline(pieces, response);
 }

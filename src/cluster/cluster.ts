@@ -10,7 +10,12 @@ import { openChannel } from '../channel/port-channel.js';
 import { Gateway, type GatewayMeasurements } from '../gateway/gateway.js';
 import { LEADER_WAIT_MS } from '../limits.js';
 import type { ServerId } from '../raft/types.js';
-import type { ClientAddress, ServerMeasurements, ServerStatus } from '../server/control.js';
+import type {
+  ClientAddress,
+  ServerMeasurements,
+  ServerObservation,
+  ServerStatus,
+} from '../server/control.js';
 import {
   NotRunningError,
   ServerGoneError,
@@ -19,7 +24,7 @@ import {
   UnknownServerError,
   WrongStateError,
 } from './errors.js';
-import { LinkFaults, type LinkRequest } from './faults.js';
+import { type CurrentFaults, LinkFaults, type LinkRequest } from './faults.js';
 import { freePorts } from './free-ports.js';
 import { type EventListener, Journal } from './journal.js';
 import { Member } from './member.js';
@@ -158,6 +163,21 @@ export class Cluster {
   /** Has everything told to the listener that happens to the cluster, until the returned function is called. */
   listen(listener: EventListener): () => void {
     return this.#journal.listen(listener);
+  }
+
+  /** What is disturbed between servers. */
+  get faults(): CurrentFaults {
+    return this.#faults.current;
+  }
+
+  /** Whether a server takes calls and clients. False before the start and after the end. */
+  isUp(id: ServerId): boolean {
+    return this.#running?.members[id]?.isUp ?? false;
+  }
+
+  /** How a server looks now; undefined when it is down or too busy to tell. Rejects with UnknownServerError. */
+  async observe(id: ServerId): Promise<ServerObservation | undefined> {
+    return this.#member(id).observe();
   }
 
   /** Reads every server's counters. Rejects with NotRunningError. */

@@ -8,6 +8,7 @@
 
 import type { Level, Logger } from 'pino';
 import type { LogIndex, ServerId, Term } from '../raft/types.js';
+import type { LinkRequest } from './faults.js';
 
 interface OfServer {
   readonly server: ServerId;
@@ -34,7 +35,7 @@ export type ClusterEvent =
   | ({ readonly type: 'paused'; readonly durationMs: number } & OfServer)
   | ({ readonly type: 'transfer'; readonly leader: ServerId } & OfServer)
   | { readonly type: 'partitioned'; readonly groups: readonly (readonly ServerId[])[] }
-  | { readonly type: 'link-disturbed'; readonly link: object }
+  | { readonly type: 'link-disturbed'; readonly link: LinkRequest }
   | { readonly type: 'healed' };
 
 const LINES: Readonly<Record<ClusterEvent['type'], readonly [level: Level, message: string]>> = {

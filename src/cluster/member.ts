@@ -7,7 +7,13 @@ import type { Remote } from 'comlink';
 import type { Logger } from 'pino';
 import type { Gateway } from '../gateway/gateway.js';
 import type { ServerId, Term } from '../raft/types.js';
-import type { ServerControl, ServerEvent, ServerMeasurements, ServerStatus } from '../server/control.js';
+import type {
+  ServerControl,
+  ServerEvent,
+  ServerMeasurements,
+  ServerObservation,
+  ServerStatus,
+} from '../server/control.js';
 import { WrongStateError } from './errors.js';
 import { gatewayChannel } from './gateway-channel.js';
 import type { Journal } from './journal.js';
@@ -195,6 +201,11 @@ export class Member {
   /** What it measured so far; undefined when it does not tell. */
   async measure(): Promise<ServerMeasurements | undefined> {
     return this.#ask((control) => control.measure());
+  }
+
+  /** How it looks now; undefined when it does not tell. */
+  async observe(): Promise<ServerObservation | undefined> {
+    return this.#ask((control) => control.observe());
   }
 
   /** Asks for something that can do without an answer: undefined when it is down or busy. */

@@ -6,6 +6,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { LogIndex, RoleName, ServerId, Term } from '../raft/types.js';
 import type { MetricsReading } from './metrics.js';
+import type { LogTail, ObservedMessage } from './observation.js';
 
 /** Everything a server's thread needs to start. Sent as the pool's task, with the ports transferred. */
 export interface ServerStart {
@@ -45,6 +46,8 @@ export interface ServerPorts {
 export interface ServerControl {
   status(): ServerStatus;
   measure(): ServerMeasurements;
+  /** How it looks now. From then on it keeps a sample of its messages for the next call, for some seconds. */
+  observe(): ServerObservation;
   /** Joins this server with `peer` through the port, which replaces an earlier one. Transfer the port. */
   connect(peer: ServerId, port: MessagePort): void;
   /** Makes the direction from this server to `peer` lossy or slow; {@link NO_FAULT} undoes it. */
@@ -105,6 +108,15 @@ export interface ThreadMeasurements {
   readonly heapUsedBytes: number;
   readonly heapTotalBytes: number;
   readonly heapLimitBytes: number;
+}
+
+export interface ServerObservation extends ServerStatus {
+  /** When it campaigns unless it hears from a leader before, in ms from now; null for a leader. */
+  readonly electionInMs: number | null;
+  readonly pendingCommands: number;
+  readonly log: LogTail;
+  /** Sent since the last call. */
+  readonly messages: readonly ObservedMessage[];
 }
 
 /** What a server reports on its own accord. */

@@ -11,6 +11,7 @@ import { LINK_CAPACITY } from '../limits.js';
 import type { Message, ServerId } from '../raft/types.js';
 import { type LinkFault, NO_FAULT } from './control.js';
 import type { ServerMetrics } from './metrics.js';
+import type { MessageSampler } from './observation.js';
 import { decodeMessages, encodeMessages } from './wire.js';
 
 /** What {@link Peers.receive} hands out, in the order in which it happened on a link. */
@@ -23,14 +24,16 @@ export interface PeerEvents {
 export class Peers {
   readonly #onActivity: () => void;
   readonly #metrics: ServerMetrics;
+  readonly #sampler: MessageSampler;
   readonly #links = new Map<ServerId, PortChannel<Uint8Array>>();
   readonly #faults = new Map<ServerId, LinkFault>();
   readonly #late = new Set<NodeJS.Timeout>();
 
   /** @param onActivity called when {@link receive} has something to hand out */
-  constructor(onActivity: () => void, metrics: ServerMetrics) {
+  constructor(onActivity: () => void, metrics: ServerMetrics, sampler: MessageSampler) {
     this.#onActivity = onActivity;
     this.#metrics = metrics;
+    this.#sampler = sampler;
   }
 
   /** Joins this server with `peer` through `port`, in place of an earlier link. */
@@ -87,23 +90,23 @@ export class Peers {
   }
 
   #sendTo(link: PortChannel<Uint8Array>, messages: readonly Message[], fault: LinkFault): void {
-    if (Math.random() < fault.dropRate) {
+    const isLost = Math.random() < fault.dropRate;
+    const [minMs, maxMs] = fault.delayMs;
+    const delayMs = minMs + Math.random() * (maxMs - minMs);
+    if (this.#sampler.isActive) this.#sampler.note(messages, { isLost, delayMs });
+    if (isLost) {
       this.#metrics.droppedByFault += messages.length;
       return;
     }
     const bytes = encodeMessages(messages);
-    const [minMs, maxMs] = fault.delayMs;
     if (maxMs === 0) {
       this.#post(link, bytes, messages.length);
       return;
     }
-    const timer = setTimeout(
-      () => {
-        this.#late.delete(timer);
-        this.#post(link, bytes, messages.length);
-      },
-      minMs + Math.random() * (maxMs - minMs),
-    );
+    const timer = setTimeout(() => {
+      this.#late.delete(timer);
+      this.#post(link, bytes, messages.length);
+    }, delayMs);
     this.#late.add(timer);
   }
 

@@ -65,6 +65,7 @@ function controlOf(server: Server, stopped: () => void): ServerControl {
   return {
     status: () => server.status,
     measure: () => server.measure(),
+    observe: () => server.observe(),
     connect: (peer, port) => server.connect(peer, port),
     setLinkFault: (peer, fault) => server.setLinkFault(peer, fault),
     transferLeadership: (target) => server.transferLeadership(target),

@@ -20,9 +20,17 @@ import type { RaftOptions, ServerId, SnapshotMeta, Term } from '../raft/types.js
 import { SnapshotSource } from '../storage/snapshot-format.js';
 import type { Storage } from '../storage/storage.js';
 import { Clients } from './clients.js';
-import type { ClientAddress, LinkFault, ServerEvent, ServerMeasurements, ServerStatus } from './control.js';
+import type {
+  ClientAddress,
+  LinkFault,
+  ServerEvent,
+  ServerMeasurements,
+  ServerObservation,
+  ServerStatus,
+} from './control.js';
 import { Disk } from './disk.js';
 import { ServerMetrics } from './metrics.js';
+import { logTail, MessageSampler } from './observation.js';
 import { Peers } from './peers.js';
 import { Replies } from './replies.js';
 import { restoreStore, Snapshots, sendSnapshot } from './snapshots.js';
@@ -60,6 +68,7 @@ export class NotLeadingError extends Error {
 export class Server {
   readonly #id: ServerId;
   readonly #metrics = new ServerMetrics();
+  readonly #sampler = new MessageSampler();
   readonly #raft: Raft;
   readonly #clients: Clients;
   readonly #replies: Replies;
@@ -125,7 +134,7 @@ export class Server {
       wallClock: Date.now,
       metrics: this.#metrics,
     });
-    this.#peers = new Peers(() => this.#requestTurn(), this.#metrics);
+    this.#peers = new Peers(() => this.#requestTurn(), this.#metrics, this.#sampler);
     this.#disk = new Disk(
       storage,
       {
@@ -169,6 +178,18 @@ export class Server {
         replies: this.#replies.waiting,
       },
       thread: measureThread(),
+    };
+  }
+
+  observe(): ServerObservation {
+    const raft = this.#raft;
+    const electionInMs = raft.role === 'leader' ? null : Math.max(0, raft.deadlineMs - performance.now());
+    return {
+      ...this.status,
+      electionInMs,
+      pendingCommands: this.#clients.pendingCount,
+      log: logTail(raft),
+      messages: this.#sampler.take(),
     };
   }
 

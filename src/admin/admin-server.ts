@@ -8,13 +8,21 @@ import { type Logger, pino } from 'pino';
 import type { Cluster } from '../cluster/cluster.js';
 import { ListenError } from '../gateway/listener.js';
 import type { ClientAddress } from '../server/control.js';
+import { Assets } from './assets.js';
 import { HttpError } from './http-error.js';
 import { LiveFeed } from './live/feed.js';
+import { LoadSwitch } from './load.js';
 import { type Route, routes, type WholeAnswer } from './routes.js';
 import { checkSource } from './same-origin.js';
 
 /** A longer body is refused with 413. */
 export const MAX_BODY_BYTES = 64 * 1024;
+
+/** Monitoring may know this machine by any name, and what it is told is no secret. */
+const ANSWERED_UNDER_ANY_NAME = new Set(['/metrics', '/healthz']);
+
+/** Where the build puts the dashboard. */
+const WEB_DIRECTORY = new URL('../../web/', import.meta.url);
 
 const JSON_CONTENT_TYPE = 'application/json; charset=utf-8';
 
@@ -27,6 +35,8 @@ export class AdminServer {
   readonly #cluster: Cluster;
   readonly #logger: Logger;
   readonly #server: Server;
+  readonly #assets = new Assets(WEB_DIRECTORY);
+  readonly #load = new LoadSwitch();
   readonly #feed: LiveFeed;
   /** Names by which the operator calls this machine: a `Host` that names one of them is not forged. */
   readonly #ownNames: ReadonlySet<string>;
@@ -40,7 +50,7 @@ export class AdminServer {
   ) {
     const { host, advertiseHost } = cluster.options;
     this.#cluster = cluster;
-    this.#feed = new LiveFeed(cluster, () => ({ requestsPerS: 0, answeredPerS: 0 }));
+    this.#feed = new LiveFeed(cluster, () => this.#load.view);
     this.#address = address;
     this.#logger = logger;
     this.#ownNames = new Set([address.host, host, advertiseHost ?? host]);
@@ -65,20 +75,32 @@ export class AdminServer {
   }
 
   /** Refuses new requests and cuts off those that are open. */
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.#feed.close();
-    return new Promise((resolve) => {
+    await this.#load.close();
+    await new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
       this.#server.closeAllConnections();
     });
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { route, id } = find(request, response);
-    const changesState = route.method === 'POST';
-    if (changesState) checkSource(request.headers, this.#ownNames);
-    const body = changesState ? await readJson(request) : undefined;
-    const answer = await route.handle({ cluster: this.#cluster, feed: this.#feed, id, body });
+    const pathname = pathOf(request.url ?? '/');
+    if (!ANSWERED_UNDER_ANY_NAME.has(pathname)) checkSource(request.headers, this.#ownNames);
+    const asset = isRead(request) ? this.#assets.find(pathname, request.headers) : undefined;
+    if (asset !== undefined) {
+      response.writeHead(200, asset.headers).end(asset.bytes);
+      return;
+    }
+    const { route, id } = find(request, pathname, response);
+    const body = route.method === 'POST' ? await readJson(request) : undefined;
+    const answer = await route.handle({
+      cluster: this.#cluster,
+      feed: this.#feed,
+      load: this.#load,
+      id,
+      body,
+    });
     switch (answer.kind) {
       case 'whole':
         send(response, answer);
@@ -106,10 +128,16 @@ export class AdminServer {
   }
 }
 
-/** The route for a request and the server's number in its path. Throws HttpError 400, 404 or 405. */
-function find(request: IncomingMessage, response: ServerResponse): { route: Route; id: number } {
-  const { method, url = '/' } = request;
-  const pathname = pathOf(url);
+function isRead({ method }: IncomingMessage): boolean {
+  return method === 'GET' || method === 'HEAD';
+}
+
+/** The route for a request and the server's number in its path. Throws HttpError 404 or 405. */
+function find(
+  { method }: IncomingMessage,
+  pathname: string,
+  response: ServerResponse,
+): { route: Route; id: number } {
   const allowed: string[] = [];
   for (const route of routes) {
     const match = route.path.exec(pathname);

@@ -6,8 +6,10 @@ import type { ServerResponse } from 'node:http';
 import type { Cluster, ClusterStatus } from '../cluster/cluster.js';
 import type { LinkRequest } from '../cluster/faults.js';
 import { packageVersion } from '../package-version.js';
+import { type ConsoleCommand, runCommand } from './console.js';
 import { HttpError } from './http-error.js';
 import type { LiveFeed } from './live/feed.js';
+import { type LoadSwitch, MAX_LOAD_PER_S } from './load.js';
 import { METRICS_CONTENT_TYPE, prometheusText } from './metrics.js';
 
 /** An answer that is there as a whole. */
@@ -37,6 +39,7 @@ export interface Route {
 interface Call {
   readonly cluster: Cluster;
   readonly feed: LiveFeed;
+  readonly load: LoadSwitch;
   /** The server that the path names; NaN when it names none. */
   readonly id: number;
   /** The body as JSON; undefined when there is none. */
@@ -61,6 +64,12 @@ export const routes: readonly Route[] = [
   onPost('/api/partition', ({ cluster, body }) => cluster.partition(groupsOf(body))),
   onPost('/api/links', ({ cluster, body }) => cluster.setLink(linkOf(body))),
   onPost('/api/heal', ({ cluster }) => cluster.heal()),
+  onPost('/api/command', ({ cluster, body }) => runCommand(cluster, commandOf(body))),
+  onPost('/api/load', async ({ cluster, load, body }) => {
+    const { routerAddress } = cluster;
+    if (routerAddress === undefined) throw new HttpError(409, 'there is no router to put load on');
+    await load.set(routerAddress, loadOf(body));
+  }),
 ];
 
 /** What the API promises of the status. The library tells more. */
@@ -97,6 +106,35 @@ function durationOf(body: unknown): number {
 }
 
 const MAX_PAUSE_MS = 60_000;
+
+/** `{ "requestsPerS": 1000 }`, 0 for none */
+function loadOf(body: unknown): number {
+  const requestsPerS = field(body, 'requestsPerS');
+  const isRate = typeof requestsPerS === 'number' && requestsPerS >= 0 && requestsPerS <= MAX_LOAD_PER_S;
+  if (!isRate) throw new HttpError(400, `requestsPerS must be a number from 0 to ${MAX_LOAD_PER_S}`);
+  return requestsPerS;
+}
+
+/** `{ "command": "cas", "key": "a", "value": "b", "exptimeS": 0, "version": 1 }`, less what the command has no use for */
+function commandOf(body: unknown): ConsoleCommand {
+  const command = field(body, 'command');
+  const key = field(body, 'key');
+  if (typeof key !== 'string') throw new HttpError(400, 'key must be a string');
+  if (command === 'get' || command === 'delete') return { command, key };
+  if (command !== 'set' && command !== 'cas')
+    throw new HttpError(400, 'command must be one of get, set, cas and delete');
+  const value = field(body, 'value');
+  if (typeof value !== 'string') throw new HttpError(400, 'value must be a string');
+  const exptimeS = wholeNumber(body, 'exptimeS', 0);
+  if (command === 'set') return { command, key, value, exptimeS };
+  return { command, key, value, exptimeS, version: wholeNumber(body, 'version') };
+}
+
+function wholeNumber(body: unknown, name: string, otherwise?: number): number {
+  const value = field(body, name) ?? otherwise;
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+  throw new HttpError(400, `${name} must be a whole number, 0 or more`);
+}
 
 /** `{ "groups": [[0], [1, 2]] }` */
 function groupsOf(body: unknown): number[][] {

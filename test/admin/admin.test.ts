@@ -89,6 +89,60 @@ describe('the admin API', () => {
     await eventually('it is healthy again', async () => (await ask('GET /healthz')).status === 200);
   });
 
+  it('runs commands as a client does', async () => {
+    const run = async (command: object) => {
+      const { status, text } = await ask('POST /api/command', { body: JSON.stringify(command) });
+      return { status, ...JSON.parse(text) };
+    };
+    const value = 'grüße\r\nVALUE 1';
+    expect(await run({ command: 'set', key: 'k', value })).to.include({ status: 200, line: 'OK 1' });
+    expect(await run({ command: 'get', key: 'k' })).to.deep.equal({
+      status: 200,
+      line: 'VALUE 1 0 16',
+      value,
+    });
+    expect(await run({ command: 'cas', key: 'k', value: '', version: 7 })).to.include({
+      line: 'ERR_VERSION',
+    });
+    expect(await run({ command: 'cas', key: 'k', value: '', version: 1, exptimeS: 9 })).to.include({
+      line: 'OK 2',
+    });
+    expect(await run({ command: 'get', key: 'k' })).to.include({ value: '' });
+    expect(await run({ command: 'delete', key: 'k' })).to.include({ line: 'DELETED', value: null });
+  });
+
+  for (const body of [
+    '{"command":"get"}',
+    '{"command":"flush","key":"a"}',
+    '{"command":"get","key":"a b"}',
+    '{"command":"get","key":"a\\r\\nget"}',
+    '{"command":"get","key":""}',
+    '{"command":"set","key":"a"}',
+    '{"command":"set","key":"a","value":"b","exptimeS":-1}',
+    '{"command":"cas","key":"a","value":"b"}',
+  ]) {
+    it(`answers 400 to the command ${body}`, async () => {
+      expect((await ask('POST /api/command', { body })).status).to.equal(400);
+    });
+  }
+
+  it('puts load on the cluster, and takes it away', async () => {
+    const clientCount = async () => (await cluster.measure()).gateway.router?.openConnections ?? 0;
+    const load = (requestsPerS: number) =>
+      ask('POST /api/load', { body: JSON.stringify({ requestsPerS }) }).then(({ status }) => status);
+    expect(await load(500)).to.equal(200);
+    await eventually('keys are written', async () => ((await cluster.measure()).servers[0]?.keys ?? 0) > 0);
+    await eventually('the clients are there', async () => (await clientCount()) > 0);
+    expect(await load(0)).to.equal(200);
+    await eventually('the clients are gone', async () => (await clientCount()) === 0);
+    expect(await load(-1)).to.equal(400);
+  });
+
+  it('answers 400 to a pause without a length', async () => {
+    for (const body of ['', '{"durationMs":0}', '{"durationMs":"1"}', '{"durationMs":1e9}'])
+      expect((await ask('POST /api/servers/0/pause', { body })).status, body).to.equal(400);
+  });
+
   it('answers HEAD as GET, without the body', async () => {
     expect(await ask('HEAD /healthz')).to.include({ status: 200, text: '' });
   });
@@ -188,6 +242,15 @@ describe('the admin API', () => {
         const headers = { Host: own(), Origin: origin };
         expect((await ask('POST /api/heal', { headers })).status, origin).to.equal(403);
       }
+    });
+
+    it('refuses pages from elsewhere that only want to look', async () => {
+      for (const path of ['/', '/api/status', '/api/live', '/api/backup']) {
+        const headers = { Host: 'evil.example' };
+        expect((await ask(`GET ${path}`, { headers })).status, path).to.equal(403);
+      }
+      for (const path of ['/metrics', '/healthz'])
+        expect((await ask(`GET ${path}`, { headers: { Host: 'any.example' } })).status, path).to.equal(200);
     });
 
     it('refuses names that a foreign page may have pointed here', async () => {

@@ -211,8 +211,8 @@ describe('the admin API', () => {
   it('survives what is not HTTP, paths that are none, and clients that leave', async () => {
     for (const bytes of [
       '\0\0\0\r\n\r\n',
-      'GET // HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
-      'GET http://[ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
+      'GET // HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n',
+      'GET http://[ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n',
     ]) {
       const socket = connect(admin.address.port, '127.0.0.1');
       socket.end(bytes);

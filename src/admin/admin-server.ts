@@ -36,7 +36,7 @@ export class AdminServer {
   readonly #logger: Logger;
   readonly #server: Server;
   readonly #assets = new Assets(WEB_DIRECTORY);
-  readonly #load = new LoadSwitch();
+  readonly #load: LoadSwitch;
   readonly #feed: LiveFeed;
   /** Names by which the operator calls this machine: a `Host` that names one of them is not forged. */
   readonly #ownNames: ReadonlySet<string>;
@@ -53,6 +53,7 @@ export class AdminServer {
     this.#feed = new LiveFeed(cluster, () => this.#load.view);
     this.#address = address;
     this.#logger = logger;
+    this.#load = new LoadSwitch(logger);
     this.#ownNames = new Set([address.host, host, advertiseHost ?? host]);
     this.#server = createServer((request, response) => {
       this.#answer(request, response).catch((error: unknown) => this.#refuse(response, error));

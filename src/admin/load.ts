@@ -4,6 +4,7 @@
 
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import type { Logger } from 'pino';
 import type { ClientAddress } from '../server/control.js';
 import type { LoadView } from './live/view.js';
 
@@ -19,9 +20,14 @@ export interface LoadStart {
 }
 
 export class LoadSwitch {
+  readonly #logger: Logger;
   #thread: Worker | undefined;
   #isClosed = false;
   #view: LoadView = { requestsPerS: 0, answeredPerS: 0 };
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
 
   get view(): LoadView {
     return this.#view;
@@ -30,6 +36,7 @@ export class LoadSwitch {
   /** Puts so much load on the router at the address, in place of an earlier one; 0 for none. */
   async set(address: ClientAddress, requestsPerS: number): Promise<void> {
     await this.#stop();
+    this.#logger.info({ requestsPerS }, 'load changed');
     if (requestsPerS === 0 || this.#isClosed) return;
     this.#view = { requestsPerS, answeredPerS: 0 };
     const workerData: LoadStart = { address, requestsPerS };
@@ -38,8 +45,7 @@ export class LoadSwitch {
     thread.on('message', (answeredPerS: number) => {
       if (this.#thread === thread) this.#view = { requestsPerS, answeredPerS };
     });
-    // Load that fails is no load: the view tells.
-    thread.on('error', () => {});
+    thread.on('error', (error) => this.#logger.error({ err: error }, 'load failed'));
     thread.on('exit', () => {
       if (this.#thread === thread) this.#ended();
     });

@@ -23,6 +23,8 @@ interface OfSnapshot extends OfServer {
 export type ClusterEvent =
   | ({ readonly type: 'server-up'; readonly term: Term; readonly lastIndex: LogIndex } & OfServer)
   | ({ readonly type: 'elected'; readonly term: Term } & OfServer)
+  /** It led in this term and is alive, and leads no more. */
+  | ({ readonly type: 'stepped-down'; readonly term: Term } & OfServer)
   | ({ readonly type: 'serving'; readonly term: Term } & OfServer)
   | ({ readonly type: 'snapshot-taken' } & OfSnapshot)
   | ({ readonly type: 'snapshot-installed' } & OfSnapshot)
@@ -41,6 +43,7 @@ export type ClusterEvent =
 const LINES: Readonly<Record<ClusterEvent['type'], readonly [level: Level, message: string]>> = {
   'server-up': ['info', 'server is up'],
   elected: ['info', 'elected leader'],
+  'stepped-down': ['info', 'leader stepped down'],
   serving: ['info', 'leader serves clients'],
   'snapshot-taken': ['debug', 'snapshot taken'],
   'snapshot-installed': ['info', 'snapshot of the leader installed'],

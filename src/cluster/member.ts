@@ -284,6 +284,9 @@ export class Member {
   #onRole(event: RoleEvent): void {
     if (this.#state.is !== 'up') return;
     const { role, term, leader } = event;
+    const { leadsTerm } = this;
+    if (leadsTerm !== undefined && (role !== 'leader' || term !== leadsTerm))
+      this.#journal.record({ type: 'stepped-down', server: this.id, term: leadsTerm });
     this.#state = { ...this.#state, role: event };
     this.#lastStatus = { ...this.#lastStatus, role, term, leader };
     if (role === 'leader') {

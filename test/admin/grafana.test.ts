@@ -7,6 +7,7 @@ import { measureThread } from '../../src/server/thread-measurements.js';
 import { temporaryDirectory } from '../support/cluster.js';
 import { promtool } from '../support/promtool.js';
 
+const DOCUMENT = new URL('../../../docs/observing.md', import.meta.url);
 const DASHBOARD = new URL('../../../docs/grafana-dashboard.json', import.meta.url);
 
 async function expressions(): Promise<string[]> {
@@ -52,6 +53,15 @@ describe('the Grafana dashboard', () => {
     for (const name of await metricNames()) {
       const shown = name.replace(/_(sum|count)$/, '_bucket');
       if (name.startsWith('threadraft_') && !UNSHOWN.has(name)) expect(all).to.include(shown);
+    }
+  });
+
+  it('is not the only place that explains them', async () => {
+    const document = await readFile(DOCUMENT, 'utf8');
+    for (const name of await metricNames()) {
+      const documented = name.replace(/^threadraft_/, '').replace(/_(bucket|sum|count)$/, '');
+      if (name !== 'threadraft_build_info' && !name.startsWith('process_'))
+        expect(document).to.include(`\`${documented}\``);
     }
   });
 

@@ -4,7 +4,7 @@
  * An entry's colour is its term, its height the size of its batch. What is not committed is an outline.
  */
 
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { ServerSight, ServerView } from '../../src/admin/live/view.js';
 import { serverColour, termColour, token } from './colours.ts';
 import { count } from './format.ts';
@@ -53,7 +53,7 @@ export function LogsPanel({ state }: { readonly state: LiveState }) {
 function Strip({ server, newest }: { readonly server: ServerView; readonly newest: number }) {
   const { id, seen, state } = server;
   const canvas = useRef<HTMLCanvasElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (canvas.current !== null) drawStrip(canvas.current, seen, newest);
   });
   const missing = newest - (seen?.lastIndex ?? 0);

@@ -11,6 +11,7 @@ import type { LiveState } from './live.ts';
 const ICONS: Readonly<Record<string, readonly [icon: IconName, tone: string]>> = {
   'server-up': ['up', 'good'],
   elected: ['crown', 'accent'],
+  'stepped-down': ['transfer', 'warn'],
   'snapshot-taken': ['snapshot', 'plain'],
   'snapshot-installed': ['snapshot', 'plain'],
   killed: ['kill', 'bad'],

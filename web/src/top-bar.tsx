@@ -1,5 +1,6 @@
 /** What matters most, in one line: who leads, how much it serves, and whether this page is live. */
 
+import { useEffect, useState } from 'preact/hooks';
 import type { Act } from './actions.ts';
 import { setLoad } from './api.ts';
 import { termColour } from './colours.ts';
@@ -70,17 +71,25 @@ function Vital({ name, value }: { readonly name: string; readonly value: string 
 
 function LoadSwitch({ state, act }: { readonly state: LiveState; readonly act: Act }) {
   const current = state.frame?.load.requestsPerS ?? 0;
+  /** What was chosen and the program does not tell yet. */
+  const [wanted, setWanted] = useState<number>();
+  useEffect(() => {
+    if (wanted === current) setWanted(undefined);
+  }, [wanted, current]);
+  const choose = async (perS: number) => {
+    setWanted(perS);
+    await setLoad(perS).catch((error: unknown) => {
+      setWanted(undefined);
+      throw error;
+    });
+  };
+  const shown = wanted ?? current;
   return (
     <fieldset class="load">
       <legend>Load</legend>
       {LOADS.map(({ label, perS }) => (
-        <label key={label} class={perS === current ? 'is-on' : ''}>
-          <input
-            type="radio"
-            name="load"
-            checked={perS === current}
-            onChange={() => act(() => setLoad(perS))}
-          />
+        <label key={label} class={perS === shown ? 'is-on' : ''}>
+          <input type="radio" name="load" checked={perS === shown} onChange={() => act(() => choose(perS))} />
           {label}
         </label>
       ))}

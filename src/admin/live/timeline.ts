@@ -54,6 +54,8 @@ function describe(event: ClusterEvent): string | undefined {
       return `Server ${event.server} is up`;
     case 'elected':
       return `Server ${event.server} was elected in term ${event.term}`;
+    case 'stepped-down':
+      return `Server ${event.server} leads no more in term ${event.term}`;
     case 'serving':
       return undefined;
     case 'snapshot-taken':

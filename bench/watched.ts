@@ -2,11 +2,13 @@
  * `npm run bench:watched`: what it costs to scrape the program's metrics, and to have the dashboard open.
  *
  * The load is the same in each round: once with nobody who watches, once scraped each second, once with the dashboard's
- * stream read. What counts is the ratio within a round, since a machine's minutes differ.
+ * stream read. What counts are ratios within a round, since a machine's minutes differ: of throughput, and of the
+ * program's CPU time for a request, which suffers less from what else the machine has to do.
  */
 
 import { type IncomingMessage, request } from 'node:http';
 import { Command } from 'commander';
+import { http } from '../test/support/http.js';
 import { Program } from '../test/support/program.js';
 import { countOption, runTool } from './arguments.js';
 import { GeneratorProcess } from './load/generator-process.js';
@@ -43,7 +45,7 @@ await runTool(command, async () => {
   const { rounds, seconds, connections, depth } = command.opts<Arguments>();
   const program = await Program.start({ storage: 'temporary' });
   const generator = new GeneratorProcess();
-  const rates = watches.map((): number[] => []);
+  const measured = watches.map((): Part[] => []);
   try {
     const port = program.serverPorts[await program.leader()] ?? program.routerPort;
     const limit = { type: 'seconds', seconds } as const;
@@ -51,26 +53,48 @@ await runTool(command, async () => {
     for (let round = 0; round <= rounds; round += 1) {
       for (const [place, { watch }] of watches.entries()) {
         const stop = watch(program.httpPort);
-        const { requestsPerSecond } = await generator.run(load);
+        const cpuBeforeS = await cpuSeconds(program.httpPort);
+        const { requestsPerSecond, requests } = await generator.run(load);
+        const cpuUs = ((await cpuSeconds(program.httpPort)) - cpuBeforeS) * 1e6;
         stop();
-        if (round > 0) rates[place]?.push(requestsPerSecond);
+        if (round > 0) measured[place]?.push({ requestsPerSecond, cpuUsPerRequest: cpuUs / requests });
       }
     }
   } finally {
     await generator.close();
     await program.stop();
   }
-  const [alone = []] = rates;
-  for (const [place, { name }] of watches.entries()) {
-    const own = rates[place] ?? [];
-    const costs = own.map((rate, round) => 1 - rate / (alone[round] ?? rate));
-    const rate = Math.round(median(own)).toLocaleString('en');
-    process.stdout.write(
-      `${name.padEnd(20)} ${rate.padStart(9)} requests/s   costs ${percent(median(costs))}\n`,
-    );
-  }
+  const [alone = []] = measured;
+  for (const [place, { name }] of watches.entries())
+    process.stdout.write(`${line(name, measured[place] ?? [], alone)}\n`);
   return 0;
 });
+
+/** A part of a round. */
+interface Part {
+  readonly requestsPerSecond: number;
+  readonly cpuUsPerRequest: number;
+}
+
+function line(name: string, own: readonly Part[], alone: readonly Part[]): string {
+  const rate = Math.round(median(own.map(({ requestsPerSecond }) => requestsPerSecond))).toLocaleString('en');
+  const slower = own.map(
+    (part, round) => 1 - part.requestsPerSecond / (alone[round] ?? part).requestsPerSecond,
+  );
+  const cpuUs = median(own.map(({ cpuUsPerRequest }) => cpuUsPerRequest)).toFixed(2);
+  const dearer = own.map((part, round) => part.cpuUsPerRequest / (alone[round] ?? part).cpuUsPerRequest - 1);
+  return [
+    name.padEnd(20),
+    `${rate.padStart(9)} requests/s (${percent(median(slower))} fewer)`,
+    `${cpuUs} µs of CPU each (${percent(median(dearer))} more)`,
+  ].join('   ');
+}
+
+/** How much CPU time the program has used, as it tells itself. */
+async function cpuSeconds(port: number): Promise<number> {
+  const { text } = await http(port, 'GET /metrics');
+  return Number(/^process_cpu_seconds_total (.+)$/m.exec(text)?.[1]);
+}
 
 function scrapeAgainAndAgain(port: number): () => void {
   const timer = setInterval(() => get(port, '/metrics'), SCRAPE_MS);

@@ -3,7 +3,7 @@
 import type { ClusterMeasurements } from '../../cluster/cluster.js';
 import type { ServerMeasurements, ThreadMeasurements } from '../../server/control.js';
 import type { DurationCounts } from '../../server/histogram.js';
-import { COMMAND_RESULTS, COMMAND_TYPES, type MetricsReading } from '../../server/metrics.js';
+import { COMMAND_RESULTS, FIRST_READ, type MetricsReading } from '../../server/metrics.js';
 import { percentilesMs } from './percentiles.js';
 import type { Sample, ServerSample } from './view.js';
 
@@ -13,7 +13,6 @@ export interface Measured {
   readonly main: ThreadMeasurements;
 }
 
-const FIRST_READ = COMMAND_TYPES.indexOf('get');
 const NOT_FAILURES = new Set(['ok', 'not_found', 'version_mismatch']);
 
 /** What happened between the two. */

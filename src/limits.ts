@@ -48,6 +48,15 @@ export const MAX_ENTRY_BYTES = 1024 * 1024;
 /** Bytes of entries proposed and not yet applied; then the server takes no more traffic. */
 export const MAX_INFLIGHT_PROPOSAL_BYTES = 32 * 1024 * 1024;
 
+/** Pages that watch the cluster live; more are refused with 503. */
+export const MAX_LIVE_READERS = 32;
+
+/** Events that the live feed remembers; the oldest goes when another comes. */
+export const MAX_LIVE_EVENTS = 256;
+
+/** A page that has not taken what was sent to it for so long is cut off. Meanwhile it misses frames, not events. */
+export const LIVE_READER_PATIENCE_MS = 10_000;
+
 /** A command waits this long for a leader to be known, then it is `ERR_INTERNAL`. */
 export const LEADER_WAIT_MS = 2_000;
 

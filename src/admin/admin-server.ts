@@ -8,12 +8,23 @@ import { type Logger, pino } from 'pino';
 import type { Cluster } from '../cluster/cluster.js';
 import { ListenError } from '../gateway/listener.js';
 import type { ClientAddress } from '../server/control.js';
+import { Assets } from './assets.js';
 import { HttpError } from './http-error.js';
-import { type Route, routes } from './routes.js';
+import { LiveFeed } from './live/feed.js';
+import { LoadSwitch } from './load.js';
+import { type Route, routes, type WholeAnswer } from './routes.js';
 import { checkSource } from './same-origin.js';
 
 /** A longer body is refused with 413. */
 export const MAX_BODY_BYTES = 64 * 1024;
+
+/** Monitoring may know this machine by any name, and what it is told is no secret. */
+const ANSWERED_UNDER_ANY_NAME = new Set(['/metrics', '/healthz']);
+
+/** Where the build puts the dashboard. */
+const WEB_DIRECTORY = new URL('../../web/', import.meta.url);
+
+const JSON_CONTENT_TYPE = 'application/json; charset=utf-8';
 
 export interface AdminEnvironment {
   /** Where failures that are nobody's fault outside are logged; nowhere unless given. */
@@ -24,6 +35,9 @@ export class AdminServer {
   readonly #cluster: Cluster;
   readonly #logger: Logger;
   readonly #server: Server;
+  readonly #assets = new Assets(WEB_DIRECTORY);
+  readonly #load: LoadSwitch;
+  readonly #feed: LiveFeed;
   /** Names by which the operator calls this machine: a `Host` that names one of them is not forged. */
   readonly #ownNames: ReadonlySet<string>;
   #address: ClientAddress;
@@ -36,8 +50,10 @@ export class AdminServer {
   ) {
     const { host, advertiseHost } = cluster.options;
     this.#cluster = cluster;
+    this.#feed = new LiveFeed(cluster, () => this.#load.view);
     this.#address = address;
     this.#logger = logger;
+    this.#load = new LoadSwitch(logger);
     this.#ownNames = new Set([address.host, host, advertiseHost ?? host]);
     this.#server = createServer((request, response) => {
       this.#answer(request, response).catch((error: unknown) => this.#refuse(response, error));
@@ -60,21 +76,43 @@ export class AdminServer {
   }
 
   /** Refuses new requests and cuts off those that are open. */
-  close(): Promise<void> {
-    return new Promise((resolve) => {
+  async close(): Promise<void> {
+    this.#feed.close();
+    await this.#load.close();
+    await new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
       this.#server.closeAllConnections();
     });
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { route, id } = find(request, response);
-    const changesState = route.method === 'POST';
-    if (changesState) checkSource(request.headers, this.#ownNames);
-    const body = changesState ? await readJson(request) : undefined;
-    const reply = await route.handle(this.#cluster, { id, body });
-    if ('body' in reply) send(response, reply.status, reply.body);
-    else await sendPieces(response, reply.status, reply.pieces);
+    const pathname = pathOf(request.url ?? '/');
+    if (!ANSWERED_UNDER_ANY_NAME.has(pathname)) checkSource(request.headers, this.#ownNames);
+    const asset = isRead(request) ? this.#assets.find(pathname, request.headers) : undefined;
+    if (asset !== undefined) {
+      response.writeHead(200, asset.headers).end(asset.bytes);
+      return;
+    }
+    const { route, id } = find(request, pathname, response);
+    const body = route.method === 'POST' ? await readJson(request) : undefined;
+    const answer = await route.handle({
+      cluster: this.#cluster,
+      feed: this.#feed,
+      load: this.#load,
+      id,
+      body,
+    });
+    switch (answer.kind) {
+      case 'whole':
+        send(response, answer);
+        return;
+      case 'pieces':
+        await sendPieces(response, answer.pieces);
+        return;
+      case 'live':
+        answer.open(response);
+        return;
+    }
   }
 
   #refuse(response: ServerResponse, error: unknown): void {
@@ -87,14 +125,20 @@ export class AdminServer {
     }
     // What is left of an oversized body is not worth reading.
     if (status === 413) response.setHeader('Connection', 'close');
-    send(response, status, { error: message });
+    send(response, { kind: 'whole', status, body: { error: message } });
   }
 }
 
-/** The route for a request and the server's number in its path. Throws HttpError 400, 404 or 405. */
-function find(request: IncomingMessage, response: ServerResponse): { route: Route; id: number } {
-  const { method, url = '/' } = request;
-  const pathname = pathOf(url);
+function isRead({ method }: IncomingMessage): boolean {
+  return method === 'GET' || method === 'HEAD';
+}
+
+/** The route for a request and the server's number in its path. Throws HttpError 404 or 405. */
+function find(
+  { method }: IncomingMessage,
+  pathname: string,
+  response: ServerResponse,
+): { route: Route; id: number } {
   const allowed: string[] = [];
   for (const route of routes) {
     const match = route.path.exec(pathname);
@@ -134,10 +178,13 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
   }
 }
 
-function send(response: ServerResponse, status: number, body: unknown): void {
-  const text = `${JSON.stringify(body)}\n`;
+function send(
+  response: ServerResponse,
+  { status, body, contentType = JSON_CONTENT_TYPE }: WholeAnswer,
+): void {
+  const text = typeof body === 'string' ? body : `${JSON.stringify(body)}\n`;
   response.writeHead(status, {
-    'Content-Type': 'application/json; charset=utf-8',
+    'Content-Type': contentType,
     'Content-Length': Buffer.byteLength(text),
     'Cache-Control': 'no-store',
     'X-Content-Type-Options': 'nosniff',
@@ -146,11 +193,7 @@ function send(response: ServerResponse, status: number, body: unknown): void {
 }
 
 /** Rejects when the client leaves first. */
-async function sendPieces(
-  response: ServerResponse,
-  status: number,
-  pieces: AsyncIterable<Uint8Array>,
-): Promise<void> {
-  response.writeHead(status, { 'Content-Type': 'application/octet-stream', 'Cache-Control': 'no-store' });
+async function sendPieces(response: ServerResponse, pieces: AsyncIterable<Uint8Array>): Promise<void> {
+  response.writeHead(200, { 'Content-Type': 'application/octet-stream', 'Cache-Control': 'no-store' });
   await pipeline(pieces, response);
 }

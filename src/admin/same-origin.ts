@@ -1,5 +1,5 @@
 /**
- * Who may change the state of the cluster: anyone who can reach the port, except a web page from elsewhere in
+ * Who may look into the cluster and change its state: anyone who can reach the port, except a web page from elsewhere in
  * somebody's browser.
  *
  * A browser says in `Origin` which page a POST comes from. A page that points its own name at this address (DNS

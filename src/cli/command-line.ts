@@ -5,12 +5,12 @@
  * stderr, a complaint being one line.
  */
 
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { Logger } from 'pino';
 import { AdminServer } from '../admin/admin-server.js';
 import { Cluster } from '../cluster/cluster.js';
 import { type ClusterOptions, checkPort, DEFAULT_OPTIONS, OptionError } from '../cluster/options.js';
+import { packageVersion } from '../package-version.js';
 import type { ClientAddress } from '../server/control.js';
 import { DEFAULT_HTTP_PORT } from './defaults.js';
 import { createLogger, LOG_LEVELS } from './logger.js';
@@ -67,7 +67,7 @@ function newProgram(): Command {
     DEFAULT_OPTIONS;
   const program = new Command('threadraft')
     .description('A linearizable, durable key-value store: Raft between the threads of one process')
-    .version(readVersion())
+    .version(packageVersion)
     .addOption(number('-n, --servers <count>', 'servers, one thread each: 1 to 9', servers))
     .option('--host <address>', 'address to listen on', host)
     .option('--advertise-host <name>', 'host named in redirects (default: the value of --host)')
@@ -212,12 +212,4 @@ function complain(error: unknown): number {
 function complaint(error: unknown): string {
   if (error instanceof OptionError) return `--${FLAGS.get(error.option) ?? error.option}: ${error.reason}`;
   return error instanceof Error ? error.message.replace(/^error: /, '') : String(error);
-}
-
-function readVersion(): string {
-  const manifest: unknown = JSON.parse(
-    readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'),
-  );
-  const hasVersion = typeof manifest === 'object' && manifest !== null && 'version' in manifest;
-  return hasVersion ? String(manifest.version) : 'unknown';
 }

@@ -7,10 +7,15 @@ import { MessageChannel } from 'node:worker_threads';
 import * as Comlink from 'comlink';
 import { type Logger, pino } from 'pino';
 import { openChannel } from '../channel/port-channel.js';
-import { Gateway } from '../gateway/gateway.js';
+import { Gateway, type GatewayMeasurements } from '../gateway/gateway.js';
 import { LEADER_WAIT_MS } from '../limits.js';
 import type { ServerId } from '../raft/types.js';
-import type { ClientAddress, ServerStatus } from '../server/control.js';
+import type {
+  ClientAddress,
+  ServerMeasurements,
+  ServerObservation,
+  ServerStatus,
+} from '../server/control.js';
 import {
   NotRunningError,
   ServerGoneError,
@@ -19,8 +24,9 @@ import {
   UnknownServerError,
   WrongStateError,
 } from './errors.js';
-import { LinkFaults, type LinkRequest } from './faults.js';
+import { type CurrentFaults, LinkFaults, type LinkRequest } from './faults.js';
 import { freePorts } from './free-ports.js';
+import { type EventListener, Journal } from './journal.js';
 import { Member } from './member.js';
 import { type ClusterOptions, checkOptions, DEFAULT_OPTIONS, serverPorts } from './options.js';
 import { ServerThread } from './server-thread.js';
@@ -55,6 +61,13 @@ export interface ClusterStatus {
   readonly servers: readonly MemberStatus[];
 }
 
+/** What a cluster measured since it started. */
+export interface ClusterMeasurements {
+  /** By server id; undefined for a server that is down, or too busy to tell. */
+  readonly servers: readonly (ServerMeasurements | undefined)[];
+  readonly gateway: GatewayMeasurements;
+}
+
 export interface ClusterEnvironment {
   /** Where elections, deaths and restarts are logged; nowhere unless given. */
   readonly logger?: Logger;
@@ -73,6 +86,7 @@ interface Running {
 export class Cluster {
   readonly options: ClusterOptions;
   readonly #logger: Logger;
+  readonly #journal: Journal;
   readonly #serverModule: string;
   readonly #faults: LinkFaults;
   readonly #changed = new Signal();
@@ -90,6 +104,7 @@ export class Cluster {
     this.options = { ...DEFAULT_OPTIONS, ...options };
     checkOptions(this.options);
     this.#logger = logger;
+    this.#journal = new Journal(logger);
     this.#serverModule = serverModule;
     this.#faults = new LinkFaults(this.options.servers);
     this.#ports = serverPorts(this.options);
@@ -145,6 +160,33 @@ export class Cluster {
     return { leader: this.leader ?? null, servers };
   }
 
+  /** Has everything told to the listener that happens to the cluster, until the returned function is called. */
+  listen(listener: EventListener): () => void {
+    return this.#journal.listen(listener);
+  }
+
+  /** What is disturbed between servers. */
+  get faults(): CurrentFaults {
+    return this.#faults.current;
+  }
+
+  /** Whether a server takes calls and clients. False before the start and after the end. */
+  isUp(id: ServerId): boolean {
+    return this.#running?.members[id]?.isUp ?? false;
+  }
+
+  /** How a server looks now; undefined when it is down or too busy to tell. Rejects with UnknownServerError. */
+  async observe(id: ServerId): Promise<ServerObservation | undefined> {
+    return this.#member(id).observe();
+  }
+
+  /** Reads every server's counters. Rejects with NotRunningError. */
+  async measure(): Promise<ClusterMeasurements> {
+    const { members, gateway } = this.#started;
+    const servers = await Promise.all(members.map((member) => member.measure()));
+    return { servers, gateway: gateway.measure() };
+  }
+
   /**
    * Terminates a server's thread at once, as a crash would, and resolves once it has ended. The server stays down
    * until {@link restart}. Rejects with UnknownServerError, or with WrongStateError when it is down.
@@ -185,21 +227,21 @@ export class Cluster {
    */
   async partition(groups: readonly (readonly ServerId[])[]): Promise<void> {
     this.#faults.partition(groups);
-    this.#logger.info({ groups }, 'network partitioned');
+    this.#journal.record({ type: 'partitioned', groups });
     await this.#applyFaults();
   }
 
   /** Makes one direction of a link lossy or slow, and resolves once it is; see {@link LinkFaults.setLink}. */
   async setLink(link: LinkRequest): Promise<void> {
     this.#faults.setLink(link);
-    this.#logger.info({ link }, 'link disturbed');
+    this.#journal.record({ type: 'link-disturbed', link });
     await this.#applyFaults();
   }
 
   /** Undoes partitions and link faults, and resolves once they are gone. */
   async heal(): Promise<void> {
     this.#faults.heal();
-    this.#logger.info('network healed');
+    this.#journal.record({ type: 'healed' });
     await this.#applyFaults();
   }
 
@@ -213,7 +255,7 @@ export class Cluster {
     const leader = this.#claimant;
     if (leader === undefined) throw new WrongStateError('no server leads that could hand over: try again');
     if (leader !== target) {
-      this.#logger.info({ leader: leader.id, server: id }, 'leadership is handed over');
+      this.#journal.record({ type: 'transfer', leader: leader.id, server: id });
       await leader
         .call((control) => control.transferLeadership(id))
         .catch((error: unknown) => {
@@ -246,7 +288,10 @@ export class Cluster {
 
   /** Blocks a server's event loop for so long, as a stalled machine would. Rejects as {@link kill} does. */
   async block(id: ServerId, durationMs: number): Promise<void> {
-    await this.#member(id).call((control) => control.block(durationMs));
+    const member = this.#member(id);
+    if (!member.isUp) throw new WrongStateError(`server ${id} is not running: restart it first`);
+    this.#journal.record({ type: 'paused', server: id, durationMs });
+    await member.call((control) => control.block(durationMs));
   }
 
   /**
@@ -311,6 +356,7 @@ export class Cluster {
     };
     return new Member(id, {
       logger: this.#logger,
+      journal: this.#journal,
       gateway,
       newThread: () => new ServerThread(threads, start),
       onUp: () => this.#join(id),
@@ -330,9 +376,14 @@ export class Cluster {
   }
 
   /** Throws NotRunningError. */
-  get #members(): readonly Member[] {
+  get #started(): Running {
     if (this.#running === undefined) throw new NotRunningError();
-    return this.#running.members;
+    return this.#running;
+  }
+
+  /** Throws NotRunningError. */
+  get #members(): readonly Member[] {
+    return this.#started.members;
   }
 
   #member(id: ServerId): Member {

@@ -19,11 +19,19 @@ export interface LinkRequest {
 const MAX_DELAY_MS = 60_000;
 const LOSES_ALL: LinkFault = { dropRate: 1, delayMs: [0, 0] };
 
+/** What is disturbed in the network between servers. */
+export interface CurrentFaults {
+  /** The groups of a partition, as they were given; none without one. */
+  readonly groups: readonly (readonly ServerId[])[];
+  readonly links: readonly Required<LinkRequest>[];
+}
+
 export class LinkFaults {
   readonly #serverCount: number;
   readonly #links = new Map<string, LinkFault>();
   /** Servers in different groups do not hear of each other. */
   #groupOf = new Map<ServerId, number>();
+  #groups: readonly (readonly ServerId[])[] = [];
 
   constructor(serverCount: number) {
     this.#serverCount = serverCount;
@@ -33,6 +41,15 @@ export class LinkFaults {
   of(from: ServerId, to: ServerId): LinkFault {
     if (this.#groupOf.get(from) !== this.#groupOf.get(to)) return LOSES_ALL;
     return this.#links.get(linkName(from, to)) ?? NO_FAULT;
+  }
+
+  /** All that is disturbed now. */
+  get current(): CurrentFaults {
+    const links = [...this.#links].map(([name, fault]) => {
+      const [from, to] = name.split('>').map(Number);
+      return { from: from ?? 0, to: to ?? 0, ...fault };
+    });
+    return { groups: this.#groups, links };
   }
 
   /**
@@ -49,6 +66,7 @@ export class LinkFaults {
       }
     }
     this.#groupOf = groupOf;
+    this.#groups = groups;
   }
 
   /** Makes one direction lossy or slow. Throws {@link FaultError}. */
@@ -61,13 +79,15 @@ export class LinkFaults {
     if (!(minMs >= 0 && maxMs >= minMs && maxMs <= MAX_DELAY_MS)) {
       throw new FaultError(`delayMs [${minMs}, ${maxMs}] is not a range within 0 to ${MAX_DELAY_MS}`);
     }
-    this.#links.set(linkName(from, to), { dropRate, delayMs });
+    if (dropRate === 0 && maxMs === 0) this.#links.delete(linkName(from, to));
+    else this.#links.set(linkName(from, to), { dropRate, delayMs });
   }
 
   /** Undoes everything. */
   heal(): void {
     this.#links.clear();
     this.#groupOf.clear();
+    this.#groups = [];
   }
 
   #checkServer(id: ServerId): void {

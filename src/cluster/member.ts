@@ -7,14 +7,21 @@ import type { Remote } from 'comlink';
 import type { Logger } from 'pino';
 import type { Gateway } from '../gateway/gateway.js';
 import type { ServerId, Term } from '../raft/types.js';
-import type { ServerControl, ServerEvent, ServerStatus } from '../server/control.js';
+import type {
+  ServerControl,
+  ServerEvent,
+  ServerMeasurements,
+  ServerObservation,
+  ServerStatus,
+} from '../server/control.js';
 import { WrongStateError } from './errors.js';
 import { gatewayChannel } from './gateway-channel.js';
+import type { Journal } from './journal.js';
 import { RestartPause } from './restart-pause.js';
 import type { ServerThread, ThreadEnd } from './server-thread.js';
 
-/** A server that does not tell its status within this time is busy: then its last one is told. */
-const STATUS_PATIENCE_MS = 500;
+/** A server that does not tell how it is within this time is busy. */
+const ANSWER_PATIENCE_MS = 500;
 
 type RoleEvent = Extract<ServerEvent, { type: 'role' }>;
 type SnapshotEvent = Extract<ServerEvent, { type: 'snapshot' | 'installed' }>;
@@ -42,6 +49,7 @@ type MemberState =
 
 export interface MemberEnvironment {
   readonly logger: Logger;
+  readonly journal: Journal;
   readonly gateway: Gateway;
   /** Starts a thread for this server. */
   readonly newThread: () => ServerThread;
@@ -55,6 +63,7 @@ export class Member {
   readonly id: ServerId;
   readonly #environment: MemberEnvironment;
   readonly #logger: Logger;
+  readonly #journal: Journal;
   readonly #restartPause = new RestartPause();
   #state: MemberState = { is: 'down' };
   /** Resolves when the current thread, or else the last one, has ended. */
@@ -66,6 +75,7 @@ export class Member {
     this.id = id;
     this.#environment = environment;
     this.#logger = environment.logger.child({ server: id });
+    this.#journal = environment.journal;
     this.#lastStatus = {
       id,
       role: 'follower',
@@ -120,7 +130,7 @@ export class Member {
       throw new WrongStateError(`server ${this.id} is running: kill it first`);
     if (this.#state.is === 'pausing') clearTimeout(this.#state.timer);
     this.#failure = undefined;
-    this.#logger.info('server is restarted');
+    this.#journal.record({ type: 'restarted', server: this.id });
     this.start();
   }
 
@@ -183,14 +193,32 @@ export class Member {
   /** What it says of itself now, or did last. */
   async status(): Promise<ServerStatus> {
     if (this.#state.is !== 'up') return { ...this.#lastStatus, role: 'follower', leader: null };
-    const answer = this.#state.thread.call((control) => control.status());
-    let patience: NodeJS.Timeout | undefined;
-    const timeout = new Promise<ServerStatus>((resolve) => {
-      patience = setTimeout(() => resolve(this.#lastStatus), STATUS_PATIENCE_MS);
-    });
-    this.#lastStatus = await Promise.race([answer.catch(() => this.#lastStatus), timeout]);
-    clearTimeout(patience);
+    const status = await this.#ask((control) => control.status());
+    if (status !== undefined) this.#lastStatus = status;
     return this.#lastStatus;
+  }
+
+  /** What it measured so far; undefined when it does not tell. */
+  async measure(): Promise<ServerMeasurements | undefined> {
+    return this.#ask((control) => control.measure());
+  }
+
+  /** How it looks now; undefined when it does not tell. */
+  async observe(): Promise<ServerObservation | undefined> {
+    return this.#ask((control) => control.observe());
+  }
+
+  /** Asks for something that can do without an answer: undefined when it is down or busy. */
+  async #ask<R>(question: (control: Remote<ServerControl>) => Promise<R>): Promise<R | undefined> {
+    if (this.#state.is !== 'up') return undefined;
+    const answer = this.#state.thread.call(question);
+    let patience: NodeJS.Timeout | undefined;
+    const timeout = new Promise<undefined>((resolve) => {
+      patience = setTimeout(() => resolve(undefined), ANSWER_PATIENCE_MS);
+    });
+    const reply = await Promise.race([answer.catch(() => undefined), timeout]);
+    clearTimeout(patience);
+    return reply;
   }
 
   #thread(): ServerThread {
@@ -230,13 +258,13 @@ export class Member {
         break;
       case 'serving':
         if (this.#state.is === 'up') this.#state = { ...this.#state, servingTerm: event.term };
-        this.#logger.info({ term: event.term }, 'leader serves clients');
+        this.#journal.record({ type: 'serving', server: this.id, term: event.term });
         break;
       case 'snapshot':
-        this.#logger.debug(factsOf(event), 'snapshot taken');
+        this.#journal.record({ ...factsOf(event), type: 'snapshot-taken', server: this.id });
         break;
       case 'installed':
-        this.#logger.info(factsOf(event), 'snapshot of the leader installed');
+        this.#journal.record({ ...factsOf(event), type: 'snapshot-installed', server: this.id });
         break;
     }
     this.#environment.onChange();
@@ -249,18 +277,21 @@ export class Member {
     this.#state = { is: 'up', thread, sinceMs: performance.now(), role: undefined, servingTerm: undefined };
     this.#failure = undefined;
     this.#lastStatus = { ...this.#lastStatus, term, lastIndex };
-    this.#logger.info({ term, lastIndex }, 'server is up');
+    this.#journal.record({ type: 'server-up', server: this.id, term, lastIndex });
     this.#environment.onUp();
   }
 
   #onRole(event: RoleEvent): void {
     if (this.#state.is !== 'up') return;
     const { role, term, leader } = event;
+    const { leadsTerm } = this;
+    if (leadsTerm !== undefined && (role !== 'leader' || term !== leadsTerm))
+      this.#journal.record({ type: 'stepped-down', server: this.id, term: leadsTerm });
     this.#state = { ...this.#state, role: event };
     this.#lastStatus = { ...this.#lastStatus, role, term, leader };
     if (role === 'leader') {
       this.#environment.gateway.setLeader({ id: this.id, term });
-      this.#logger.info({ term }, 'elected leader');
+      this.#journal.record({ type: 'elected', server: this.id, term });
     } else this.#logger.debug({ term, role, leader }, 'role changed');
   }
 
@@ -275,10 +306,10 @@ export class Member {
     this.#state = { is: 'down' };
     switch (end.how) {
       case 'killed':
-        this.#logger.warn('server killed; it stays down until it is restarted');
+        this.#journal.record({ type: 'killed', server: this.id });
         return;
       case 'stopped':
-        this.#logger.info('server stopped');
+        this.#journal.record({ type: 'stopped', server: this.id });
         return;
       case 'died':
         if (isDiskFailure(end.error)) this.#stayDown(end.error);
@@ -290,9 +321,9 @@ export class Member {
     const upForMs = upSinceMs === undefined ? 0 : performance.now() - upSinceMs;
     const pauseMs = this.#restartPause.afterDeath(upForMs);
     this.#failure = error;
-    this.#logger.error({ err: error, pauseMs }, 'server died; it will be restarted');
+    this.#journal.record({ type: 'died', server: this.id, err: error, pauseMs });
     const timer = setTimeout(() => {
-      this.#logger.info('server is restarted');
+      this.#journal.record({ type: 'restarted', server: this.id });
       this.start();
     }, pauseMs);
     this.#state = { is: 'pausing', timer };
@@ -301,7 +332,7 @@ export class Member {
   #giveUpRestart(timer: NodeJS.Timeout): void {
     clearTimeout(timer);
     this.#state = { is: 'down' };
-    this.#logger.info('server stays down until it is restarted');
+    this.#journal.record({ type: 'stays-down', server: this.id });
     this.#environment.onChange();
   }
 
@@ -309,11 +340,11 @@ export class Member {
   #stayDown(error: unknown): void {
     this.#state = { is: 'down' };
     this.#failure = error;
-    this.#logger.error({ err: error }, 'server cannot run; it stays down until it is restarted');
+    this.#journal.record({ type: 'failed', server: this.id, err: error });
   }
 }
 
-function factsOf({ index, byteLength, tookMs }: SnapshotEvent): object {
+function factsOf({ index, byteLength, tookMs }: SnapshotEvent) {
   return { index, byteLength, tookMs: Math.round(tookMs) };
 }
 

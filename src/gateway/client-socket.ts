@@ -52,6 +52,16 @@ export class ClientSocket {
     return this.#socket.writableLength;
   }
 
+  /** Bytes read from the client so far. */
+  get inBytes(): number {
+    return this.#socket.bytesRead;
+  }
+
+  /** Bytes written to the client so far. */
+  get outBytes(): number {
+    return this.#socket.bytesWritten;
+  }
+
   /** Whether the client reads too slowly; `onWritten` is called when it caught up. */
   get backedUp(): boolean {
     return this.#socket.writableNeedDrain;

@@ -6,10 +6,21 @@ import type { UnwrittenSockets } from './client-socket.js';
 import type { TotalUnansweredBytes } from './unanswered.js';
 
 export interface Connection {
+  /** Bytes that came from the client, and went to it, so far. */
+  readonly inBytes: number;
+  readonly outBytes: number;
   /** Takes no more commands; closes once those in flight are answered. */
   finish(): void;
   /** Closes at once. */
   destroy(): void;
+}
+
+/** What came and went through one port. */
+export interface PortMeasurements {
+  readonly openConnections: number;
+  readonly acceptedConnections: number;
+  readonly inBytes: number;
+  readonly outBytes: number;
 }
 
 /** What all connections of a gateway have in common. */
@@ -22,6 +33,10 @@ export class Connections<C extends Connection> {
   readonly shared: SharedByConnections;
   readonly #open = new Set<C>();
   readonly #emptyWaiters: (() => void)[] = [];
+  #accepted = 0;
+  /** Of connections that are closed. */
+  #inBytes = 0;
+  #outBytes = 0;
 
   constructor(shared: SharedByConnections) {
     this.shared = shared;
@@ -29,12 +44,31 @@ export class Connections<C extends Connection> {
 
   add(connection: C): void {
     this.#open.add(connection);
+    this.#accepted += 1;
   }
 
   delete(connection: C): void {
-    this.#open.delete(connection);
+    if (!this.#open.delete(connection)) return;
+    this.#inBytes += connection.inBytes;
+    this.#outBytes += connection.outBytes;
     if (this.#open.size > 0) return;
     for (const resolve of this.#emptyWaiters.splice(0)) resolve();
+  }
+
+  /** Adds up what the sockets count by themselves. */
+  measure(): PortMeasurements {
+    let inBytes = this.#inBytes;
+    let outBytes = this.#outBytes;
+    for (const connection of this.#open) {
+      inBytes += connection.inBytes;
+      outBytes += connection.outBytes;
+    }
+    return {
+      openConnections: this.#open.size,
+      acceptedConnections: this.#accepted,
+      inBytes,
+      outBytes,
+    };
   }
 
   [Symbol.iterator](): Iterator<C> {

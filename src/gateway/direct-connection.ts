@@ -26,6 +26,14 @@ export class DirectConnection implements Connection, SocketHandlers, SessionOwne
     connections.add(this);
   }
 
+  get inBytes(): number {
+    return this.#client.inBytes;
+  }
+
+  get outBytes(): number {
+    return this.#client.outBytes;
+  }
+
   finish(): void {
     this.#client.finishInput();
   }

@@ -9,6 +9,7 @@ import { LEADER_WAIT_MS, MAX_TOTAL_UNANSWERED_BYTES } from '../limits.js';
 import type { ServerId, Term } from '../raft/types.js';
 import type { ClientAddress } from '../server/control.js';
 import { UnwrittenSockets } from './client-socket.js';
+import type { PortMeasurements } from './connections.js';
 import { Router } from './router.js';
 import { ServerDoor } from './server-door.js';
 import type { ServerChannel } from './server-traffic.js';
@@ -24,6 +25,13 @@ export interface GatewayOptions {
   readonly electionTimeoutMs: number;
   /** How long commands on the router's port wait for a leader; `LEADER_WAIT_MS` unless told. */
   readonly leaderWaitMs?: number;
+}
+
+export interface GatewayMeasurements {
+  /** Of each server's own port, by its id. */
+  readonly servers: readonly PortMeasurements[];
+  /** Of the router's port; undefined without a router. */
+  readonly router: PortMeasurements | undefined;
 }
 
 export class Gateway {
@@ -55,6 +63,13 @@ export class Gateway {
   /** Where any client connects; undefined without a router. */
   get routerAddress(): ClientAddress | undefined {
     return this.#router?.address;
+  }
+
+  measure(): GatewayMeasurements {
+    return {
+      servers: this.#doors.map((door) => door.connections.measure()),
+      router: this.#router?.connections.measure(),
+    };
   }
 
   /**

@@ -73,6 +73,14 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     connections.add(this);
   }
 
+  get inBytes(): number {
+    return this.#client.inBytes;
+  }
+
+  get outBytes(): number {
+    return this.#client.outBytes;
+  }
+
   finish(): void {
     this.#client.finishInput();
   }

@@ -24,6 +24,7 @@ import { Scans } from '../redis/scans.js';
 import { commandOf } from '../redis/table.js';
 import { QUEUED } from '../redis/value.js';
 import type { ClientAddress } from './control.js';
+import type { ServerMetrics } from './metrics.js';
 import { type PendingGroup, PendingGroups } from './pending.js';
 import { redirection } from './redis-connection.js';
 import type { RedisStream } from './redis-stream.js';
@@ -43,6 +44,7 @@ export interface ClientsOptions {
   readonly serverId: ServerId;
   /** Wall-clock time in ms since the epoch: what keys expire by. */
   readonly wallClock: () => number;
+  readonly metrics: ServerMetrics;
 }
 
 export class Clients {
@@ -52,6 +54,7 @@ export class Clients {
   readonly #addresses: readonly ClientAddress[];
   readonly #serverId: ServerId;
   readonly #wallClock: () => number;
+  readonly #metrics: ServerMetrics;
 
   readonly #sessions = new Map<SessionId, Session>();
   readonly #redisStreams = new Set<RedisStream>();
@@ -74,7 +77,17 @@ export class Clients {
   /** Reads may be answered from the state machine as it is. */
   #readsAreFree = false;
 
-  constructor({ raft, store, applied, onApplied, replies, addresses, serverId, wallClock }: ClientsOptions) {
+  constructor({
+    raft,
+    store,
+    applied,
+    onApplied,
+    replies,
+    addresses,
+    serverId,
+    wallClock,
+    metrics,
+  }: ClientsOptions) {
     this.#raft = raft;
     this.#store = store;
     this.#replies = replies;
@@ -83,6 +96,7 @@ export class Clients {
     this.#wallClock = wallClock;
     this.#applied = applied;
     this.#onApplied = onApplied;
+    this.#metrics = metrics;
   }
 
   /** The state machine holds everything up to here. */
@@ -100,6 +114,11 @@ export class Clients {
     const raft = this.#raft;
     const holdsAll = raft.isServing && nowMs < raft.leaseEndMs && this.#applied.index >= raft.commitIndex;
     return holdsAll && !this.#isClockBehind;
+  }
+
+  /** Commands that were taken and are not answered. */
+  get pendingCount(): number {
+    return this.#groups.commandCount + this.#open.length;
   }
 
   /** Whether nothing is left to answer. */
@@ -166,7 +185,7 @@ export class Clients {
   tick(nowMs: number): void {
     this.#startServing(nowMs);
     for (const command of this.#groups.expire(nowMs - QUORUM_WAIT_MS)) {
-      this.#answer(command, this.#answerElsewhere(command, { type: 'internal-error' }));
+      this.#answerAway(command, { type: 'internal-error' });
     }
     for (const session of [...this.#held]) this.#serve(session);
     if (
@@ -251,7 +270,7 @@ export class Clients {
   #serveAsLeader(session: Session): void {
     session.waitingSinceMs = undefined;
     while (session.mayTake && this.hasRoom) {
-      const command = session.take();
+      const command = session.take(this.#nowMs);
       if (command === undefined) return;
       this.#dispatch(command);
     }
@@ -273,9 +292,9 @@ export class Clients {
     session.waitingSinceMs = undefined;
     if (reply === undefined) return;
     while (session.mayTake) {
-      const command = session.take();
+      const command = session.take(this.#nowMs);
       if (command === undefined) return;
-      this.#answer(command, this.#answerElsewhere(command, reply));
+      this.#answerAway(command, reply);
     }
     this.#held.add(session);
   }
@@ -382,6 +401,8 @@ export class Clients {
     const payload = this.#encoder.finish(stampMs);
     const position = this.#raft.propose(payload);
     if (position === undefined) return;
+    this.#metrics.proposals += 1;
+    this.#metrics.proposedBytes += payload.byteLength;
     this.#lastStampMs = stampMs;
     for (const { session, endOffset } of this.#open) session.proposedOffset = endOffset;
     this.#groups.addEntry(this.#open, { index: position.index, byteLength: payload.byteLength }, this.#nowMs);
@@ -417,11 +438,12 @@ export class Clients {
       this.#store.apply(entry.payload);
       return;
     }
+    this.#metrics.appendDuration.observeMs(this.#nowMs - first.sinceMs);
     const { commands } = first;
     let next = this.#answerReads(commands, 0);
     this.#store.apply(entry.payload, (result) => {
       const command = commands[next];
-      if (command !== undefined) this.#answer(command, answerOf(command.request, replyTo(result)));
+      if (command !== undefined) this.#answerWrite(command, replyTo(result));
       next = this.#answerReads(commands, next + 1);
     });
     this.#groups.removeFirst();
@@ -444,27 +466,27 @@ export class Clients {
     switch (request.type) {
       case 'get':
       case 'getm':
-        this.#answer(command, this.#lookUp(request));
+        this.#answerRead(command, this.#lookUp(request));
         return;
       case 'malformed':
-        this.#answer(command, { type: 'command-error' });
+        this.#answerRead(command, { type: 'command-error' });
         return;
       case 'redis-read': {
         const value = request.command.run(this.#readable(), request.words);
-        this.#answer(command, { type: 'resp', value });
+        this.#answerRead(command, { type: 'resp', value });
         return;
       }
       case 'redis-watch':
         command.session.redis?.watched(request.keys.map((key) => watch(this.#readable(), key)));
-        this.#answer(command, { type: 'ok', version: 0 });
+        this.#answerRead(command, { type: 'ok', version: 0 });
         // What stands behind it in the stream has waited for this.
         this.#held.add(command.session);
         return;
       case 'redis-local':
-        this.#answer(command, { type: 'resp', value: request.evaluate(this.#redisContext()) });
+        this.#answerRead(command, { type: 'resp', value: request.evaluate(this.#redisContext()) });
         return;
       case 'redis-queued':
-        this.#answer(command, { type: 'resp', value: QUEUED });
+        this.#answerRead(command, { type: 'resp', value: QUEUED });
         return;
       default:
         throw new TypeError(`a ${request.type} cannot be answered without being applied`);
@@ -479,9 +501,24 @@ export class Clients {
     return { type: 'value-with-meta', version: record.version, exptimeS, value: record.value };
   }
 
-  #answer(command: PendingCommand, reply: RespReply | undefined): void {
+  /** The command was not executed here: `outcome` says why. */
+  #answerAway(command: PendingCommand, outcome: Reply): void {
+    this.#answer(command, this.#answerElsewhere(command, outcome), outcome);
+  }
+
+  #answerWrite(command: PendingCommand, outcome: RespReply): void {
+    this.#answer(command, answerOf(command.request, outcome), outcome);
+  }
+
+  #answerRead(command: PendingCommand, reply: RespReply): void {
+    this.#answer(command, reply, reply);
+  }
+
+  /** Without a reply the client is told nothing of the outcome. */
+  #answer(command: PendingCommand, reply: RespReply | undefined, outcome: RespReply): void {
     if (command.isAnswered) return;
     command.isAnswered = true;
+    this.#metrics.answered(command.request.type, reply ?? outcome, command.takenAtMs);
     const { session } = command;
     session.pendingCount -= 1;
     session.unreadBytes -= command.reservedBytes;
@@ -495,7 +532,7 @@ export class Clients {
   /** The command will not be answered by applying it. The router is told so once for all that a session has. */
   #fail(command: PendingCommand, reply: Reply): void {
     const { session } = command;
-    if (!session.routed) this.#answer(command, this.#answerElsewhere(command, reply));
+    if (!session.routed) this.#answerAway(command, reply);
     else if (this.#sessions.has(session.id)) this.#refuse(session);
   }
 

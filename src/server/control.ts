@@ -5,6 +5,8 @@
 
 import type { MessagePort } from 'node:worker_threads';
 import type { LogIndex, RoleName, ServerId, Term } from '../raft/types.js';
+import type { MetricsReading } from './metrics.js';
+import type { LogTail, ObservedMessage } from './observation.js';
 
 /** Everything a server's thread needs to start. Sent as the pool's task, with the ports transferred. */
 export interface ServerStart {
@@ -43,6 +45,9 @@ export interface ServerPorts {
 /** The calls a running server answers, through comlink. */
 export interface ServerControl {
   status(): ServerStatus;
+  measure(): ServerMeasurements;
+  /** How it looks now. From then on it keeps a sample of its messages for the next call, for some seconds. */
+  observe(): ServerObservation;
   /** Joins this server with `peer` through the port, which replaces an earlier one. Transfer the port. */
   connect(peer: ServerId, port: MessagePort): void;
   /** Makes the direction from this server to `peer` lossy or slow; {@link NO_FAULT} undoes it. */
@@ -82,6 +87,36 @@ export interface ServerStatus {
   readonly lastIndex: LogIndex;
   /** The newest snapshot reaches this far; 0 without one. */
   readonly snapshotIndex: LogIndex;
+}
+
+/** What a server measured: how it stands now, and what it counted since its thread began to serve. */
+export interface ServerMeasurements {
+  readonly status: ServerStatus;
+  readonly metrics: MetricsReading;
+  readonly keys: number;
+  /** Commands that were taken from clients and are not answered. */
+  readonly pendingCommands: number;
+  /** Batches that wait in each of the thread's channels. */
+  readonly queues: { readonly traffic: number; readonly peers: number; readonly replies: number };
+  readonly thread: ThreadMeasurements;
+}
+
+export interface ThreadMeasurements {
+  /** For how long the event loop had something to do, and nothing. */
+  readonly loopActiveMs: number;
+  readonly loopIdleMs: number;
+  readonly heapUsedBytes: number;
+  readonly heapTotalBytes: number;
+  readonly heapLimitBytes: number;
+}
+
+export interface ServerObservation extends ServerStatus {
+  /** When it campaigns unless it hears from a leader before, in ms from now; null for a leader. */
+  readonly electionInMs: number | null;
+  readonly pendingCommands: number;
+  readonly log: LogTail;
+  /** Sent since the last call. */
+  readonly messages: readonly ObservedMessage[];
 }
 
 /** What a server reports on its own accord. */

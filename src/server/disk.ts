@@ -5,6 +5,7 @@
 
 import type { PersistRequest } from '../raft/types.js';
 import type { Storage } from '../storage/storage.js';
+import type { ServerMetrics } from './metrics.js';
 
 export interface DiskListener {
   /** Everything up to the request with this sequence number survives a crash. */
@@ -16,12 +17,14 @@ export interface DiskListener {
 export class Disk {
   readonly #storage: Storage;
   readonly #listener: DiskListener;
+  readonly #metrics: ServerMetrics;
   #waiting: PersistRequest[] = [];
   #isWriting = false;
 
-  constructor(storage: Storage, listener: DiskListener) {
+  constructor(storage: Storage, listener: DiskListener, metrics: ServerMetrics) {
     this.#storage = storage;
     this.#listener = listener;
+    this.#metrics = metrics;
   }
 
   /** Whether a write is under way, so that whatever is added now waits for the next one. */
@@ -40,13 +43,21 @@ export class Disk {
     if (last === undefined) return;
     this.#waiting = [];
     this.#isWriting = true;
+    const sinceMs = performance.now();
     this.#storage.persist(requests).then(
       () => {
         this.#isWriting = false;
+        this.#count(requests, performance.now() - sinceMs);
         this.#listener.onPersisted(last.sequence);
         if (!this.#isWriting) this.#writeNext();
       },
       (error: unknown) => this.#listener.onDiskFailed(error),
     );
+  }
+
+  #count(requests: readonly PersistRequest[], durationMs: number): void {
+    this.#metrics.diskDuration.observeMs(durationMs);
+    this.#metrics.diskWrites += 1;
+    for (const { entries } of requests) this.#metrics.diskEntries += entries.length;
   }
 }

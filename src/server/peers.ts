@@ -10,6 +10,8 @@ import { openChannel, type PortChannel } from '../channel/port-channel.js';
 import { LINK_CAPACITY } from '../limits.js';
 import type { Message, ServerId } from '../raft/types.js';
 import { type LinkFault, NO_FAULT } from './control.js';
+import type { ServerMetrics } from './metrics.js';
+import type { MessageSampler } from './observation.js';
 import { decodeMessages, encodeMessages } from './wire.js';
 
 /** What {@link Peers.receive} hands out, in the order in which it happened on a link. */
@@ -21,13 +23,17 @@ export interface PeerEvents {
 
 export class Peers {
   readonly #onActivity: () => void;
+  readonly #metrics: ServerMetrics;
+  readonly #sampler: MessageSampler;
   readonly #links = new Map<ServerId, PortChannel<Uint8Array>>();
   readonly #faults = new Map<ServerId, LinkFault>();
   readonly #late = new Set<NodeJS.Timeout>();
 
   /** @param onActivity called when {@link receive} has something to hand out */
-  constructor(onActivity: () => void) {
+  constructor(onActivity: () => void, metrics: ServerMetrics, sampler: MessageSampler) {
     this.#onActivity = onActivity;
+    this.#metrics = metrics;
+    this.#sampler = sampler;
   }
 
   /** Joins this server with `peer` through `port`, in place of an earlier link. */
@@ -52,12 +58,23 @@ export class Peers {
     }
   }
 
+  /** Batches that have arrived and were not looked at yet. */
+  get waiting(): number {
+    let waiting = 0;
+    for (const { receiver } of this.#links.values()) waiting += receiver.buffered;
+    return waiting;
+  }
+
   /** Hands out everything that has arrived. */
   receive(events: PeerEvents): void {
     for (const [peer, link] of this.#links) {
       let got = link.receiver.tryReceive();
       for (; got?.ok === true; got = link.receiver.tryReceive()) {
-        for (const message of decodeMessages(got.value)) events.onMessage(message);
+        this.#metrics.receivedBytes += got.value.byteLength;
+        for (const message of decodeMessages(got.value)) {
+          this.#metrics.messagesReceived += 1;
+          events.onMessage(message);
+        }
       }
       if (got === undefined) continue;
       this.#links.delete(peer);
@@ -73,20 +90,35 @@ export class Peers {
   }
 
   #sendTo(link: PortChannel<Uint8Array>, messages: readonly Message[], fault: LinkFault): void {
-    if (Math.random() < fault.dropRate) return;
-    const bytes = encodeMessages(messages);
+    const isLost = Math.random() < fault.dropRate;
     const [minMs, maxMs] = fault.delayMs;
-    if (maxMs === 0) {
-      if (!link.sender.closed) link.sender.trySend(bytes);
+    const delayMs = minMs + Math.random() * (maxMs - minMs);
+    if (this.#sampler.isActive) this.#sampler.note(messages, { isLost, delayMs });
+    if (isLost) {
+      this.#metrics.droppedByFault += messages.length;
       return;
     }
-    const timer = setTimeout(
-      () => {
-        this.#late.delete(timer);
-        if (!link.sender.closed) link.sender.trySend(bytes);
-      },
-      minMs + Math.random() * (maxMs - minMs),
-    );
+    const bytes = encodeMessages(messages);
+    if (maxMs === 0) {
+      this.#post(link, bytes, messages.length);
+      return;
+    }
+    const timer = setTimeout(() => {
+      this.#late.delete(timer);
+      this.#post(link, bytes, messages.length);
+    }, delayMs);
     this.#late.add(timer);
+  }
+
+  #post(link: PortChannel<Uint8Array>, bytes: Uint8Array, messageCount: number): void {
+    if (link.sender.closed) return;
+    // A buffer that was transferred has no length any more.
+    const { byteLength } = bytes;
+    if (!link.sender.trySend(bytes)) {
+      this.#metrics.droppedFull += messageCount;
+      return;
+    }
+    this.#metrics.messagesSent += messageCount;
+    this.#metrics.sentBytes += byteLength;
   }
 }

@@ -46,6 +46,11 @@ export class PendingGroups {
     return this.#groups.at(-1);
   }
 
+  /** Commands in all groups: counted when asked for. */
+  get commandCount(): number {
+    return this.#groups.reduce((count, { commands }) => count + commands.length, 0);
+  }
+
   /** Bytes of the entries that wait to be applied. */
   get byteLength(): number {
     return this.#byteLength;

@@ -38,6 +38,11 @@ export class Replies {
     return this.#waiting.length > 0;
   }
 
+  /** Batches that wait for room. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
   /**
    * Answers the session's stream up to `answeredOffset`, behind which it stands at `at`; without a reply the client is
    * told nothing.

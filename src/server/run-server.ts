@@ -64,6 +64,8 @@ async function serve(start: ServerStart, report: (event: ServerEvent) => void): 
 function controlOf(server: Server, stopped: () => void): ServerControl {
   return {
     status: () => server.status,
+    measure: () => server.measure(),
+    observe: () => server.observe(),
     connect: (peer, port) => server.connect(peer, port),
     setLinkFault: (peer, fault) => server.setLinkFault(peer, fault),
     transferLeadership: (target) => server.transferLeadership(target),

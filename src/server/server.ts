@@ -20,11 +20,21 @@ import type { RaftOptions, ServerId, SnapshotMeta, Term } from '../raft/types.js
 import { SnapshotSource } from '../storage/snapshot-format.js';
 import type { Storage } from '../storage/storage.js';
 import { Clients } from './clients.js';
-import type { ClientAddress, LinkFault, ServerEvent, ServerStatus } from './control.js';
+import type {
+  ClientAddress,
+  LinkFault,
+  ServerEvent,
+  ServerMeasurements,
+  ServerObservation,
+  ServerStatus,
+} from './control.js';
 import { Disk } from './disk.js';
+import { ServerMetrics } from './metrics.js';
+import { logTail, MessageSampler } from './observation.js';
 import { Peers } from './peers.js';
 import { Replies } from './replies.js';
 import { restoreStore, Snapshots, sendSnapshot } from './snapshots.js';
+import { measureThread } from './thread-measurements.js';
 
 export interface ServerOptions {
   readonly raft: RaftOptions;
@@ -57,6 +67,8 @@ export class NotLeadingError extends Error {
 
 export class Server {
   readonly #id: ServerId;
+  readonly #metrics = new ServerMetrics();
+  readonly #sampler = new MessageSampler();
   readonly #raft: Raft;
   readonly #clients: Clients;
   readonly #replies: Replies;
@@ -105,8 +117,10 @@ export class Server {
       storage,
       offset: raft.id / raft.servers.length,
       logBytes: snapshotLogBytes,
-      onTaken: ({ index, byteLength }, tookMs) =>
-        this.#onEvent({ type: 'snapshot', index, byteLength, tookMs }),
+      onTaken: ({ index, byteLength }, tookMs) => {
+        this.#metrics.snapshot('taken', byteLength, tookMs);
+        this.#onEvent({ type: 'snapshot', index, byteLength, tookMs });
+      },
       onFailure: (error) => this.#fail(error),
     });
     this.#clients = new Clients({
@@ -118,16 +132,21 @@ export class Server {
       addresses,
       serverId: raft.id,
       wallClock: Date.now,
+      metrics: this.#metrics,
     });
-    this.#peers = new Peers(() => this.#requestTurn());
-    this.#disk = new Disk(storage, {
-      onPersisted: (sequence) => {
-        this.#raft.persisted(sequence, performance.now());
-        this.#snapshots.persisted();
-        this.#requestTurn();
+    this.#peers = new Peers(() => this.#requestTurn(), this.#metrics, this.#sampler);
+    this.#disk = new Disk(
+      storage,
+      {
+        onPersisted: (sequence) => {
+          this.#raft.persisted(sequence, performance.now());
+          this.#snapshots.persisted();
+          this.#requestTurn();
+        },
+        onDiskFailed: (error) => this.#fail(error),
       },
-      onDiskFailed: (error) => this.#fail(error),
-    });
+      this.#metrics,
+    );
     traffic.receiver.watch(() => this.#requestTurn());
     this.#requestTurn();
   }
@@ -144,6 +163,33 @@ export class Server {
       lastApplied: this.#clients.applied.index,
       lastIndex: lastLog.index,
       snapshotIndex,
+    };
+  }
+
+  measure(): ServerMeasurements {
+    return {
+      status: this.status,
+      metrics: this.#metrics.read(),
+      keys: this.#clients.store.size,
+      pendingCommands: this.#clients.pendingCount,
+      queues: {
+        traffic: this.#traffic.receiver.buffered,
+        peers: this.#peers.waiting,
+        replies: this.#replies.waiting,
+      },
+      thread: measureThread(),
+    };
+  }
+
+  observe(): ServerObservation {
+    const raft = this.#raft;
+    const electionInMs = raft.role === 'leader' ? null : Math.max(0, raft.deadlineMs - performance.now());
+    return {
+      ...this.status,
+      electionInMs,
+      pendingCommands: this.#clients.pendingCount,
+      log: logTail(raft),
+      messages: this.#sampler.take(),
     };
   }
 
@@ -228,6 +274,7 @@ export class Server {
     this.#doOutput();
     this.#noticeRole();
     this.#replies.flush();
+    this.#metrics.flushed(performance.now());
     this.#setTimer();
   }
 
@@ -268,7 +315,9 @@ export class Server {
         this.#restoring = undefined;
         this.#clients.restored(store, snapshot);
         const { index, byteLength } = snapshot;
-        this.#onEvent({ type: 'installed', index, byteLength, tookMs: performance.now() - startMs });
+        const tookMs = performance.now() - startMs;
+        this.#metrics.snapshot('installed', byteLength, tookMs);
+        this.#onEvent({ type: 'installed', index, byteLength, tookMs });
         this.#requestTurn();
       },
       (error: unknown) => this.#fail(error),
@@ -285,6 +334,7 @@ export class Server {
     const last = this.#reported;
     if (last?.role !== event.role || last.term !== event.term || last.leader !== event.leader) {
       this.#reported = event;
+      if (event.leader !== null && event.leader !== last?.leader) this.#metrics.leaderChanges += 1;
       this.#onEvent(event);
     }
     if (!this.#raft.isServing || this.#reportedServing === term) return;
@@ -300,6 +350,7 @@ export class Server {
     this.#timerAtMs = dueMs;
     this.#timer = setTimeout(
       () => {
+        this.#metrics.loopLag.observeMs(performance.now() - dueMs);
         this.#timerAtMs = Number.POSITIVE_INFINITY;
         this.#requestTurn();
       },

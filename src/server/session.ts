@@ -18,6 +18,8 @@ export interface PendingCommand {
   readonly endOffset: number;
   /** Where the stream stands right behind it. */
   readonly at: StreamCheckpoint;
+  /** When it was taken, in ms of the clock that the server's turns go by. */
+  readonly takenAtMs: number;
   /** Bytes of its answer that were counted as unread beforehand. */
   reservedBytes: number;
   /** An answer was given before the outcome was known: none is given again. */
@@ -76,7 +78,7 @@ export class Session {
   }
 
   /** Takes the next whole command of the stream; undefined until more bytes come. */
-  take(): PendingCommand | undefined {
+  take(nowMs: number): PendingCommand | undefined {
     const request = this.parser.next();
     if (request === undefined) return undefined;
     this.pendingCount += 1;
@@ -85,6 +87,7 @@ export class Session {
       request,
       endOffset: this.parser.consumed,
       at: this.parser.checkpoint(),
+      takenAtMs: nowMs,
       reservedBytes: 0,
       isAnswered: false,
     };

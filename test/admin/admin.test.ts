@@ -89,11 +89,65 @@ describe('the admin API', () => {
     await eventually('it is healthy again', async () => (await ask('GET /healthz')).status === 200);
   });
 
+  it('runs commands as a client does', async () => {
+    const run = async (command: object) => {
+      const { status, text } = await ask('POST /api/command', { body: JSON.stringify(command) });
+      return { status, ...JSON.parse(text) };
+    };
+    const value = 'grüße\r\nVALUE 1';
+    expect(await run({ command: 'set', key: 'k', value })).to.include({ status: 200, line: 'OK 1' });
+    expect(await run({ command: 'get', key: 'k' })).to.deep.equal({
+      status: 200,
+      line: 'VALUE 1 0 16',
+      value,
+    });
+    expect(await run({ command: 'cas', key: 'k', value: '', version: 7 })).to.include({
+      line: 'ERR_VERSION',
+    });
+    expect(await run({ command: 'cas', key: 'k', value: '', version: 1, exptimeS: 9 })).to.include({
+      line: 'OK 2',
+    });
+    expect(await run({ command: 'get', key: 'k' })).to.include({ value: '' });
+    expect(await run({ command: 'delete', key: 'k' })).to.include({ line: 'DELETED', value: null });
+  });
+
+  for (const body of [
+    '{"command":"get"}',
+    '{"command":"flush","key":"a"}',
+    '{"command":"get","key":"a b"}',
+    '{"command":"get","key":"a\\r\\nget"}',
+    '{"command":"get","key":""}',
+    '{"command":"set","key":"a"}',
+    '{"command":"set","key":"a","value":"b","exptimeS":-1}',
+    '{"command":"cas","key":"a","value":"b"}',
+  ]) {
+    it(`answers 400 to the command ${body}`, async () => {
+      expect((await ask('POST /api/command', { body })).status).to.equal(400);
+    });
+  }
+
+  it('puts load on the cluster, and takes it away', async () => {
+    const clientCount = async () => (await cluster.measure()).gateway.router?.openConnections ?? 0;
+    const load = (requestsPerS: number) =>
+      ask('POST /api/load', { body: JSON.stringify({ requestsPerS }) }).then(({ status }) => status);
+    expect(await load(500)).to.equal(200);
+    await eventually('keys are written', async () => ((await cluster.measure()).servers[0]?.keys ?? 0) > 0);
+    await eventually('the clients are there', async () => (await clientCount()) > 0);
+    expect(await load(0)).to.equal(200);
+    await eventually('the clients are gone', async () => (await clientCount()) === 0);
+    expect(await load(-1)).to.equal(400);
+  });
+
+  it('answers 400 to a pause without a length', async () => {
+    for (const body of ['', '{"durationMs":0}', '{"durationMs":"1"}', '{"durationMs":1e9}'])
+      expect((await ask('POST /api/servers/0/pause', { body })).status, body).to.equal(400);
+  });
+
   it('answers HEAD as GET, without the body', async () => {
     expect(await ask('HEAD /healthz')).to.include({ status: 200, text: '' });
   });
 
-  for (const call of ['GET /', 'GET /metrics', 'POST /api/servers/x/kill', 'POST /api/servers/0/dance']) {
+  for (const call of ['GET /nothing', 'POST /api/servers/x/kill', 'POST /api/servers/0/dance']) {
     it(`answers 404 to ${call}`, async () => {
       expect((await ask(call)).status).to.equal(404);
     });
@@ -157,8 +211,8 @@ describe('the admin API', () => {
   it('survives what is not HTTP, paths that are none, and clients that leave', async () => {
     for (const bytes of [
       '\0\0\0\r\n\r\n',
-      'GET // HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
-      'GET http://[ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
+      'GET // HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n',
+      'GET http://[ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n',
     ]) {
       const socket = connect(admin.address.port, '127.0.0.1');
       socket.end(bytes);
@@ -188,6 +242,15 @@ describe('the admin API', () => {
         const headers = { Host: own(), Origin: origin };
         expect((await ask('POST /api/heal', { headers })).status, origin).to.equal(403);
       }
+    });
+
+    it('refuses pages from elsewhere that only want to look', async () => {
+      for (const path of ['/', '/api/status', '/api/live', '/api/backup']) {
+        const headers = { Host: 'evil.example' };
+        expect((await ask(`GET ${path}`, { headers })).status, path).to.equal(403);
+      }
+      for (const path of ['/metrics', '/healthz'])
+        expect((await ask(`GET ${path}`, { headers: { Host: 'any.example' } })).status, path).to.equal(200);
     });
 
     it('refuses names that a foreign page may have pointed here', async () => {

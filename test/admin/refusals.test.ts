@@ -66,7 +66,7 @@ describe('The admin API refuses', () => {
   });
 
   for (const path of [
-    '/',
+    '/nothing',
     '/api',
     '/api/',
     '/api/statuses',

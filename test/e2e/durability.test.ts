@@ -51,9 +51,9 @@ describe('a cluster that takes snapshots', () => {
   const logger = pino({
     hooks: {
       logMethod([facts, message]) {
-        const { server } = this.bindings();
-        if (message === 'snapshot of the leader installed' && typeof facts === 'object')
-          installed.push(server);
+        if (message !== 'snapshot of the leader installed' || typeof facts !== 'object' || facts === null)
+          return;
+        if ('server' in facts) installed.push(Number(facts.server));
       },
     },
   });

@@ -11,6 +11,7 @@ function command(key: string): PendingCommand {
     request: { type: 'get', key },
     endOffset: 0,
     at: AT_COMMAND_START,
+    takenAtMs: 0,
     reservedBytes: 0,
     isAnswered: false,
   };

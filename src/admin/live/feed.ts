@@ -1,0 +1,208 @@
+/**
+ * The live feed: asks the servers how they are, several times a second while somebody watches, and tells all who do.
+ *
+ * Memory is bounded whatever a reader does. Frames and samples go only to readers that took everything before: others
+ * miss them. Events are kept once for all, and each reader has its place among them. A reader that takes nothing for
+ * long is cut off.
+ */
+
+import type { Writable } from 'node:stream';
+import type { Cluster } from '../../cluster/cluster.js';
+import { LIVE_READER_PATIENCE_MS, MAX_LIVE_READERS } from '../../limits.js';
+import { packageVersion } from '../../package-version.js';
+import type { ServerId } from '../../raft/types.js';
+import type { ServerObservation } from '../../server/control.js';
+import type { ObservedMessage } from '../../server/observation.js';
+import { measureThread } from '../../server/thread-measurements.js';
+import { HttpError } from '../http-error.js';
+import { type Measured, sampleOf } from './sampling.js';
+import { EventTimeline } from './timeline.js';
+import type { Frame, Hello, LoadView, ServerSight, ServerView } from './view.js';
+
+const FRAME_MS = 100;
+const FRAMES_PER_SAMPLE = 10;
+
+/** A server that was asked and has not answered for so long is said to be busy. */
+const BUSY_AFTER_MS = 500;
+
+/** An HTTP response, as far as the feed uses it. */
+export interface LiveResponse extends Writable {
+  writeHead(status: number, headers: Readonly<Record<string, string>>): unknown;
+}
+
+interface Reader {
+  readonly response: LiveResponse;
+  /** Events up to this number were sent. */
+  toldEvents: number;
+  /** Since when it has not taken what it was sent, in ms; undefined when it has. */
+  blockedSinceMs: number | undefined;
+}
+
+export class LiveFeed {
+  readonly #cluster: Cluster;
+  readonly #loadView: () => LoadView;
+  readonly #timeline: EventTimeline;
+  readonly #readers = new Set<Reader>();
+  readonly #run = `${process.pid}-${Math.floor(performance.timeOrigin)}`;
+  readonly #sights = new Map<ServerId, ServerSight>();
+  /** Servers that are being asked. */
+  readonly #asked = new Set<ServerId>();
+  /** Since when a server was asked and has not answered, in ms. */
+  readonly #silentSinceMs = new Map<ServerId, number>();
+  #messages: ObservedMessage[] = [];
+  #measured: Measured | undefined;
+  #isMeasuring = false;
+  #timer: NodeJS.Timeout | undefined;
+  #frames = 0;
+
+  constructor(cluster: Cluster, loadView: () => LoadView) {
+    this.#cluster = cluster;
+    this.#loadView = loadView;
+    this.#timeline = new EventTimeline(cluster);
+  }
+
+  /** How many watch. */
+  get readerCount(): number {
+    return this.#readers.size;
+  }
+
+  /** Tells everything to the response until it is closed. Throws HttpError 503 when too many watch already. */
+  open(response: LiveResponse): void {
+    if (this.#readers.size >= MAX_LIVE_READERS)
+      throw new HttpError(503, `${MAX_LIVE_READERS} pages watch already: close one`);
+    response.writeHead(200, {
+      'Content-Type': 'text/event-stream',
+      'Cache-Control': 'no-store',
+      'X-Content-Type-Options': 'nosniff',
+    });
+    const reader: Reader = { response, toldEvents: 0, blockedSinceMs: undefined };
+    response.once('close', () => this.#leave(reader));
+    this.#readers.add(reader);
+    response.write(eventText('hello', this.#hello()));
+    this.#tellEvents(reader);
+    this.#timer ??= setInterval(() => this.#tick(), FRAME_MS);
+  }
+
+  /** Forgets the events; the readers are cut off by whoever owns their connections. */
+  close(): void {
+    this.#timeline.close();
+    clearInterval(this.#timer);
+  }
+
+  #hello(): Hello {
+    const { electionTimeoutMs, heartbeatMs } = this.#cluster.options;
+    const router = this.#cluster.routerAddress;
+    return {
+      version: packageVersion,
+      run: this.#run,
+      electionTimeoutMs,
+      heartbeatMs,
+      frameMs: FRAME_MS,
+      router: router === undefined ? null : `${router.host}:${router.port}`,
+    };
+  }
+
+  #leave(reader: Reader): void {
+    this.#readers.delete(reader);
+    if (this.#readers.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    this.#measured = undefined;
+    this.#messages = [];
+    this.#sights.clear();
+    this.#silentSinceMs.clear();
+  }
+
+  #tick(): void {
+    this.#tellAll('frame', this.#frame());
+    for (const reader of this.#readers) this.#tellEvents(reader);
+    for (const id of this.#serverIds) void this.#look(id);
+    this.#frames += 1;
+    if (this.#frames % FRAMES_PER_SAMPLE === 0) void this.#sample();
+  }
+
+  get #serverIds(): ServerId[] {
+    return Array.from({ length: this.#cluster.options.servers }, (_, id) => id);
+  }
+
+  async #look(id: ServerId): Promise<void> {
+    if (this.#asked.has(id)) return;
+    if (!this.#cluster.isUp(id)) {
+      this.#silentSinceMs.delete(id);
+      return;
+    }
+    this.#asked.add(id);
+    if (!this.#silentSinceMs.has(id)) this.#silentSinceMs.set(id, performance.now());
+    const seen = await this.#cluster.observe(id).catch(() => undefined);
+    this.#asked.delete(id);
+    if (seen === undefined || this.#readers.size === 0) return;
+    this.#silentSinceMs.delete(id);
+    this.#sights.set(id, sightOf(seen));
+    this.#messages.push(...seen.messages);
+  }
+
+  async #sample(): Promise<void> {
+    if (this.#isMeasuring) return;
+    this.#isMeasuring = true;
+    const cluster = await this.#cluster.measure().catch(() => undefined);
+    this.#isMeasuring = false;
+    if (cluster === undefined || this.#readers.size === 0) return;
+    const measured = { atMs: Date.now(), cluster, main: measureThread() };
+    if (this.#measured !== undefined) this.#tellAll('sample', sampleOf(this.#measured, measured));
+    this.#measured = measured;
+  }
+
+  #frame(): Frame {
+    const messages = this.#messages;
+    this.#messages = [];
+    return {
+      atMs: Date.now(),
+      leader: this.#cluster.leader ?? null,
+      servers: this.#serverIds.map((id) => this.#view(id)),
+      messages,
+      faults: this.#cluster.faults,
+      load: this.#loadView(),
+    };
+  }
+
+  #view(id: ServerId): ServerView {
+    const { host, port } = this.#cluster.serverAddress(id);
+    const seen = this.#sights.get(id);
+    const silentSinceMs = this.#silentSinceMs.get(id) ?? Number.POSITIVE_INFINITY;
+    const running = performance.now() - silentSinceMs > BUSY_AFTER_MS ? 'busy' : 'running';
+    return { id, state: this.#cluster.isUp(id) ? running : 'stopped', address: `${host}:${port}`, seen };
+  }
+
+  #tellAll(event: string, data: Frame | ReturnType<typeof sampleOf>): void {
+    const text = eventText(event, data);
+    for (const reader of this.#readers) {
+      if (this.#isReady(reader)) reader.response.write(text);
+    }
+  }
+
+  #tellEvents(reader: Reader): void {
+    if (reader.toldEvents === this.#timeline.last || !this.#isReady(reader)) return;
+    reader.response.write(eventText('timeline', this.#timeline.since(reader.toldEvents)));
+    reader.toldEvents = this.#timeline.last;
+  }
+
+  /** Whether the reader took all that it was sent. Cuts it off when it has not for long. */
+  #isReady(reader: Reader): boolean {
+    if (!reader.response.writableNeedDrain) {
+      reader.blockedSinceMs = undefined;
+      return true;
+    }
+    const nowMs = performance.now();
+    reader.blockedSinceMs ??= nowMs;
+    if (nowMs - reader.blockedSinceMs > LIVE_READER_PATIENCE_MS) reader.response.destroy();
+    return false;
+  }
+}
+
+function sightOf({ id: _, messages: __, ...seen }: ServerObservation): ServerSight {
+  return { ...seen, atMs: Date.now() };
+}
+
+function eventText(event: string, data: object): string {
+  return `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+}

@@ -1,0 +1,104 @@
+/** What happened to the cluster lately, for those who look at it now. */
+
+import type { Cluster } from '../../cluster/cluster.js';
+import type { ClusterEvent } from '../../cluster/journal.js';
+import { MAX_LIVE_EVENTS } from '../../limits.js';
+import type { Timeline, TimelineEvent } from './view.js';
+
+export class EventTimeline {
+  readonly #stopListening: () => void;
+  /** Consecutive; the last one has the number of events there ever were. */
+  #events: TimelineEvent[] = [];
+  #last = 0;
+
+  constructor(cluster: Cluster) {
+    this.#stopListening = cluster.listen((event) => this.#add(event));
+  }
+
+  /** The number of the newest event; 0 without one. */
+  get last(): number {
+    return this.#last;
+  }
+
+  /** What came after the event of this number; all that is known if some of that is forgotten. */
+  since(number: number): Timeline {
+    const known = this.#last - this.#events.length;
+    const isWhole = number === 0 || number < known;
+    return { isWhole, events: isWhole ? this.#events : this.#events.slice(number - known) };
+  }
+
+  close(): void {
+    this.#stopListening();
+  }
+
+  #add(event: ClusterEvent): void {
+    const text = describe(event);
+    if (text === undefined) return;
+    this.#last += 1;
+    this.#events.push({
+      number: this.#last,
+      atMs: Date.now(),
+      type: event.type,
+      text,
+      server: 'server' in event ? event.server : null,
+      term: 'term' in event ? event.term : null,
+    });
+    if (this.#events.length > MAX_LIVE_EVENTS) this.#events = this.#events.slice(-MAX_LIVE_EVENTS);
+  }
+}
+
+/** The event in words; undefined for one that others tell already. */
+function describe(event: ClusterEvent): string | undefined {
+  switch (event.type) {
+    case 'server-up':
+      return `Server ${event.server} is up`;
+    case 'elected':
+      return `Server ${event.server} was elected in term ${event.term}`;
+    case 'stepped-down':
+      return `Server ${event.server} leads no more in term ${event.term}`;
+    case 'serving':
+      return undefined;
+    case 'snapshot-taken':
+      return `Server ${event.server} took a snapshot up to ${event.index}`;
+    case 'snapshot-installed':
+      return `Server ${event.server} installed the leader's snapshot up to ${event.index}`;
+    case 'killed':
+      return `Server ${event.server} was killed`;
+    case 'stopped':
+      return `Server ${event.server} stopped`;
+    case 'died':
+      return `Server ${event.server} died: ${messageOf(event.err)}`;
+    case 'failed':
+      return `Server ${event.server} cannot run: ${messageOf(event.err)}`;
+    case 'stays-down':
+      return `Server ${event.server} stays down`;
+    case 'restarted':
+      return `Server ${event.server} is restarted`;
+    case 'paused':
+      return `Server ${event.server} is paused for ${event.durationMs} ms`;
+    case 'transfer':
+      return `Server ${event.leader} hands leadership to server ${event.server}`;
+    case 'partitioned':
+      return `The network is partitioned: ${event.groups.map((group) => group.join(' ')).join(' | ')}`;
+    case 'link-disturbed':
+      return describeLink(event.link);
+    case 'healed':
+      return 'The network is whole again';
+  }
+}
+
+function describeLink({
+  from,
+  to,
+  dropRate = 0,
+  delayMs: [minMs, maxMs] = [0, 0],
+}: Extract<ClusterEvent, { type: 'link-disturbed' }>['link']): string {
+  const faults: string[] = [];
+  if (dropRate > 0) faults.push(`loses ${Math.round(dropRate * 100)} %`);
+  if (maxMs > 0) faults.push(`is late by ${minMs} to ${maxMs} ms`);
+  return `The link from ${from} to ${to} ${faults.join(' and ') || 'is sound'}`;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

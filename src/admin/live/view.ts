@@ -1,0 +1,107 @@
+/**
+ * What a page that watches the cluster is sent, as server-sent events whose data is JSON. Types only: the page is built
+ * from the same file.
+ */
+
+import type { CurrentFaults } from '../../cluster/faults.js';
+import type { RoleName, ServerId, Term } from '../../raft/types.js';
+import type { LogTail, ObservedMessage } from '../../server/observation.js';
+
+/** Event `hello`, the first: what stays as it is while the program runs. */
+export interface Hello {
+  readonly version: string;
+  /** Differs from start to start of the program. */
+  readonly run: string;
+  readonly electionTimeoutMs: number;
+  readonly heartbeatMs: number;
+  readonly frameMs: number;
+  readonly router: string | null;
+}
+
+/** Event `frame`: how the cluster looks. Several a second; a page that reads slowly misses some. */
+export interface Frame {
+  /** In ms since the epoch, as all times here. */
+  readonly atMs: number;
+  readonly leader: ServerId | null;
+  readonly servers: readonly ServerView[];
+  /** A sample of what the servers sent since the last frame. */
+  readonly messages: readonly ObservedMessage[];
+  readonly faults: CurrentFaults;
+  readonly load: LoadView;
+}
+
+export interface ServerView {
+  readonly id: ServerId;
+  /** `busy` is a running server that does not answer, such as one that is paused. */
+  readonly state: 'running' | 'busy' | 'stopped';
+  readonly address: string;
+  /** What it told last, undefined before it told anything. Of a server that is down, it is the past. */
+  readonly seen: ServerSight | undefined;
+}
+
+export interface ServerSight {
+  readonly atMs: number;
+  readonly role: RoleName;
+  readonly term: Term;
+  readonly votedFor: ServerId | null;
+  readonly leader: ServerId | null;
+  readonly commitIndex: number;
+  readonly lastApplied: number;
+  readonly lastIndex: number;
+  readonly snapshotIndex: number;
+  readonly electionInMs: number | null;
+  readonly pendingCommands: number;
+  readonly log: LogTail;
+}
+
+export interface LoadView {
+  /** What was asked for; 0 while there is no load. */
+  readonly requestsPerS: number;
+  readonly answeredPerS: number;
+}
+
+/** Event `sample`: what was measured since the last one, about once a second. */
+export interface Sample {
+  readonly atMs: number;
+  readonly readsPerS: number;
+  readonly writesPerS: number;
+  /** Commands that were answered with an error. */
+  readonly failuresPerS: number;
+  readonly readMs: Percentiles | null;
+  readonly writeMs: Percentiles | null;
+  readonly connections: number;
+  readonly mainLoop: number;
+  /** By server id; null for one that is down, busy, or just up. */
+  readonly servers: readonly (ServerSample | null)[];
+}
+
+export interface ServerSample {
+  /** Fraction of the time in which its event loop was busy. */
+  readonly loop: number;
+  readonly diskMs: Percentiles | null;
+  /** Entries between the end of the longest log and what this server has applied. */
+  readonly behind: number;
+  /** Commands and batches that wait in its thread. */
+  readonly queued: number;
+  readonly heapBytes: number;
+}
+
+export interface Percentiles {
+  readonly p50: number;
+  readonly p99: number;
+}
+
+/** Event `timeline`: what happened. With `isWhole`, in place of everything told before. */
+export interface Timeline {
+  readonly isWhole: boolean;
+  readonly events: readonly TimelineEvent[];
+}
+
+export interface TimelineEvent {
+  readonly number: number;
+  readonly atMs: number;
+  readonly type: string;
+  readonly text: string;
+  readonly server: ServerId | null;
+  readonly term: Term | null;
+}

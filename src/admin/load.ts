@@ -1,0 +1,70 @@
+/**
+ * Load on demand: a thread of its own with clients that read and write, as many requests a second as asked for.
+ */
+
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import type { Logger } from 'pino';
+import type { ClientAddress } from '../server/control.js';
+import type { LoadView } from './live/view.js';
+
+const LOAD_MODULE = fileURLToPath(new URL('../../workers/load.js', import.meta.url));
+
+/** Asked for as much as there is, it is limited by what is under way, see the thread. */
+export const MAX_LOAD_PER_S = 1_000_000;
+
+/** What the thread is started with. */
+export interface LoadStart {
+  readonly address: ClientAddress;
+  readonly requestsPerS: number;
+}
+
+export class LoadSwitch {
+  readonly #logger: Logger;
+  #thread: Worker | undefined;
+  #isClosed = false;
+  #view: LoadView = { requestsPerS: 0, answeredPerS: 0 };
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  get view(): LoadView {
+    return this.#view;
+  }
+
+  /** Puts so much load on the router at the address, in place of an earlier one; 0 for none. */
+  async set(address: ClientAddress, requestsPerS: number): Promise<void> {
+    await this.#stop();
+    this.#logger.info({ requestsPerS }, 'load changed');
+    if (requestsPerS === 0 || this.#isClosed) return;
+    this.#view = { requestsPerS, answeredPerS: 0 };
+    const workerData: LoadStart = { address, requestsPerS };
+    const thread = new Worker(LOAD_MODULE, { workerData });
+    this.#thread = thread;
+    thread.on('message', (answeredPerS: number) => {
+      if (this.#thread === thread) this.#view = { requestsPerS, answeredPerS };
+    });
+    thread.on('error', (error) => this.#logger.error({ err: error }, 'load failed'));
+    thread.on('exit', () => {
+      if (this.#thread === thread) this.#ended();
+    });
+  }
+
+  /** Ends the load for good, and resolves once the clients are gone. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#stop();
+  }
+
+  async #stop(): Promise<void> {
+    const thread = this.#thread;
+    this.#ended();
+    await thread?.terminate();
+  }
+
+  #ended(): void {
+    this.#thread = undefined;
+    this.#view = { requestsPerS: 0, answeredPerS: 0 };
+  }
+}

@@ -1,0 +1,218 @@
+/**
+ * What a server counts while it works: plain numbers, changed in place, that cost the event loop next to nothing and
+ * are read when somebody asks. They begin at 0 with each start of the thread, as Prometheus expects of a process.
+ */
+
+import type { Reply, RespReply } from '../protocol/reply.js';
+import type { Request } from '../protocol/request.js';
+import { ErrorReply } from '../redis/value.js';
+import { type DurationCounts, DurationHistogram } from './histogram.js';
+
+/** Writes first, then what writes nothing. */
+export const COMMAND_TYPES = [
+  'set',
+  'cas',
+  'delete',
+  'redis',
+  'redis-transaction',
+  'get',
+  'getm',
+  'redis-read',
+  'redis-watch',
+  'redis-local',
+  'redis-queued',
+  'malformed',
+] as const satisfies readonly Request['type'][];
+
+/** The place in {@link COMMAND_TYPES} of the first command that writes nothing. */
+export const FIRST_READ = COMMAND_TYPES.indexOf('get');
+
+/** What became of a command. */
+export const COMMAND_RESULTS = [
+  'ok',
+  'not_found',
+  'version_mismatch',
+  'command_error',
+  'redirect',
+  'no_leader',
+  'internal_error',
+] as const;
+
+type CommandResultName = (typeof COMMAND_RESULTS)[number];
+
+const RESULT_OF_REPLY: Readonly<Record<Reply['type'], CommandResultName>> = {
+  ok: 'ok',
+  deleted: 'ok',
+  value: 'ok',
+  'value-with-meta': 'ok',
+  'not-found': 'not_found',
+  'version-mismatch': 'version_mismatch',
+  'command-error': 'command_error',
+  redirect: 'redirect',
+  'no-leader': 'no_leader',
+  'internal-error': 'internal_error',
+};
+
+function resultOf(reply: RespReply): CommandResultName {
+  if (reply.type !== 'resp') return RESULT_OF_REPLY[reply.type];
+  const { value } = reply;
+  if (!(value instanceof ErrorReply)) return 'ok';
+  return value.message.startsWith('MOVED ') ? 'redirect' : 'command_error';
+}
+
+/** The counts as they travel to the main thread. */
+export interface MetricsReading {
+  /** Answered commands: a row for each of {@link COMMAND_TYPES}, a column for each of {@link COMMAND_RESULTS}. */
+  readonly commands: readonly (readonly number[])[];
+  /** From a command's arrival in the thread to its reply leaving it. */
+  readonly readDuration: DurationCounts;
+  readonly writeDuration: DurationCounts;
+  /** From a proposal to its entry being committed. */
+  readonly appendDuration: DurationCounts;
+  /** Of a write to the disk, fsync included. */
+  readonly diskDuration: DurationCounts;
+  /** By how much the server's own timer was late: the event loop's lag. */
+  readonly loopLag: DurationCounts;
+  readonly proposals: number;
+  readonly proposedBytes: number;
+  /** How often another leader was followed, or this server became one. */
+  readonly leaderChanges: number;
+  readonly diskWrites: number;
+  readonly diskEntries: number;
+  readonly messagesSent: number;
+  readonly messagesReceived: number;
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
+  /** Messages lost because the link's channel was full, and because a fault was injected. */
+  readonly droppedFull: number;
+  readonly droppedByFault: number;
+  /** Snapshots of the own state machine. */
+  readonly snapshotsTaken: SnapshotCounts;
+  /** Snapshots of a leader. */
+  readonly snapshotsInstalled: SnapshotCounts;
+}
+
+export interface SnapshotCounts {
+  readonly duration: DurationCounts;
+  /** Size of the last one; 0 when there was none yet. */
+  readonly lastBytes: number;
+}
+
+export class ServerMetrics {
+  proposals = 0;
+  proposedBytes = 0;
+  leaderChanges = 0;
+  diskWrites = 0;
+  diskEntries = 0;
+  messagesSent = 0;
+  messagesReceived = 0;
+  sentBytes = 0;
+  receivedBytes = 0;
+  droppedFull = 0;
+  droppedByFault = 0;
+  readonly appendDuration = new DurationHistogram();
+  readonly diskDuration = new DurationHistogram();
+  readonly loopLag = new DurationHistogram();
+
+  readonly #readDuration = new DurationHistogram();
+  readonly #writeDuration = new DurationHistogram();
+  readonly #commands = new Float64Array(COMMAND_TYPES.length * COMMAND_RESULTS.length);
+  readonly #snapshotsTaken = new SnapshotTally();
+  readonly #snapshotsInstalled = new SnapshotTally();
+  readonly #reads = new AnsweredRuns(this.#readDuration);
+  readonly #writes = new AnsweredRuns(this.#writeDuration);
+
+  /** A command that came in at `takenAtMs` was answered, whether or not its client is told. */
+  answered(command: Request['type'], outcome: RespReply, takenAtMs: number): void {
+    const row = COMMAND_TYPES.indexOf(command);
+    const place = row * COMMAND_RESULTS.length + COMMAND_RESULTS.indexOf(resultOf(outcome));
+    this.#commands[place] = (this.#commands[place] ?? 0) + 1;
+    if (row < FIRST_READ) this.#writes.add(takenAtMs);
+    else this.#reads.add(takenAtMs);
+  }
+
+  /** A snapshot was taken of the own state machine, or installed from a leader. */
+  snapshot(what: 'taken' | 'installed', byteLength: number, tookMs: number): void {
+    const tally = what === 'taken' ? this.#snapshotsTaken : this.#snapshotsInstalled;
+    tally.duration.observeMs(tookMs);
+    tally.lastBytes = byteLength;
+  }
+
+  /** The replies of a turn have left. */
+  flushed(nowMs: number): void {
+    this.#reads.flush(nowMs);
+    this.#writes.flush(nowMs);
+  }
+
+  read(): MetricsReading {
+    const commands = COMMAND_TYPES.map((_, row) => [
+      ...this.#commands.subarray(row * COMMAND_RESULTS.length, (row + 1) * COMMAND_RESULTS.length),
+    ]);
+    return {
+      commands,
+      readDuration: this.#readDuration.read(),
+      writeDuration: this.#writeDuration.read(),
+      appendDuration: this.appendDuration.read(),
+      diskDuration: this.diskDuration.read(),
+      loopLag: this.loopLag.read(),
+      proposals: this.proposals,
+      proposedBytes: this.proposedBytes,
+      leaderChanges: this.leaderChanges,
+      diskWrites: this.diskWrites,
+      diskEntries: this.diskEntries,
+      messagesSent: this.messagesSent,
+      messagesReceived: this.messagesReceived,
+      sentBytes: this.sentBytes,
+      receivedBytes: this.receivedBytes,
+      droppedFull: this.droppedFull,
+      droppedByFault: this.droppedByFault,
+      snapshotsTaken: this.#snapshotsTaken.read(),
+      snapshotsInstalled: this.#snapshotsInstalled.read(),
+    };
+  }
+}
+
+class SnapshotTally {
+  readonly duration = new DurationHistogram();
+  lastBytes = 0;
+
+  read(): SnapshotCounts {
+    return { duration: this.duration.read(), lastBytes: this.lastBytes };
+  }
+}
+
+const MAX_RUNS = 64;
+
+/**
+ * Commands answered in this turn, as runs of those that came in together: a clock is read once for all of them, and a
+ * histogram changed once for each run.
+ */
+class AnsweredRuns {
+  readonly #histogram: DurationHistogram;
+  readonly #takenAtMs = new Float64Array(MAX_RUNS);
+  readonly #counts = new Float64Array(MAX_RUNS);
+  #runs = 0;
+
+  constructor(histogram: DurationHistogram) {
+    this.#histogram = histogram;
+  }
+
+  add(takenAtMs: number): void {
+    const last = this.#runs - 1;
+    // A turn with more runs than there is room for counts the rest with the last one, a little wrong.
+    const joins = last >= 0 && (this.#takenAtMs[last] === takenAtMs || this.#runs === MAX_RUNS);
+    if (joins) {
+      this.#counts[last] = (this.#counts[last] ?? 0) + 1;
+      return;
+    }
+    this.#takenAtMs[this.#runs] = takenAtMs;
+    this.#counts[this.#runs] = 1;
+    this.#runs += 1;
+  }
+
+  flush(nowMs: number): void {
+    for (let run = 0; run < this.#runs; run += 1)
+      this.#histogram.observeMs(nowMs - (this.#takenAtMs[run] ?? nowMs), this.#counts[run]);
+    this.#runs = 0;
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * What a server shows to somebody who watches: how it stands, the end of its log, and a sample of the messages that it
+ * sent since it was asked last.
+ *
+ * The sample is bounded whatever the load: of each type to each peer a few messages are kept, and the last of them
+ * stands for those that follow. While nobody asks, nothing is kept.
+ */
+
+import type { Raft } from '../raft/raft.js';
+import type { LogIndex, Message, ServerId, Term } from '../raft/types.js';
+
+/** One message, or several of a kind. Times are in ms since the epoch. */
+export interface ObservedMessage {
+  readonly type: Message['type'];
+  readonly from: ServerId;
+  readonly to: ServerId;
+  readonly term: Term;
+  readonly atMs: number;
+  /** How late it will be by a fault; 0 for none. */
+  readonly delayMs: number;
+  /** A fault swallowed it. */
+  readonly isLost: boolean;
+  /** What became of a request for a vote or of entries; undefined for what is no answer. */
+  readonly isGranted: boolean | undefined;
+  /** How many messages it stands for, and what is in all of them. */
+  count: number;
+  entries: number;
+  byteLength: number;
+}
+
+/** The last entries of a log. */
+export interface LogTail {
+  /** The index before the first of them. */
+  readonly start: LogIndex;
+  /** Their terms, as runs: term and number of entries. */
+  readonly terms: readonly (readonly [term: Term, count: number])[];
+  /** The size of each one's payload. */
+  readonly byteLengths: readonly number[];
+}
+
+const SAMPLES_PER_KIND = 3;
+
+/** Who asks at least this often is shown every kind of message. */
+const ATTENTION_MS = 2_000;
+
+const LOG_TAIL_ENTRIES = 96;
+
+export class MessageSampler {
+  #kinds = new Map<string, ObservedMessage[]>();
+  #activeUntilMs = 0;
+
+  /** Whether somebody watches. */
+  get isActive(): boolean {
+    return performance.now() < this.#activeUntilMs;
+  }
+
+  /** The messages go out, or are lost, for all of which a fault had one decision. */
+  note(
+    messages: readonly Message[],
+    { isLost, delayMs }: { readonly isLost: boolean; readonly delayMs: number },
+  ): void {
+    const atMs = performance.timeOrigin + performance.now();
+    for (const message of messages) {
+      const { type, from, to, term } = message;
+      const { entries, byteLength } = contentOf(message);
+      const isGranted = grantedBy(message);
+      const kind = `${type} ${to} ${isLost} ${entries > 0}`;
+      const samples = this.#kinds.get(kind) ?? [];
+      this.#kinds.set(kind, samples);
+      const last = samples.at(-1);
+      if (last !== undefined && samples.length === SAMPLES_PER_KIND) {
+        last.count += 1;
+        last.entries += entries;
+        last.byteLength += byteLength;
+        continue;
+      }
+      samples.push({ type, from, to, term, atMs, delayMs, isLost, isGranted, count: 1, entries, byteLength });
+    }
+  }
+
+  /** The sample since the last call, oldest first, and attention for a while. */
+  take(): ObservedMessage[] {
+    this.#activeUntilMs = performance.now() + ATTENTION_MS;
+    const taken = [...this.#kinds.values()].flat();
+    this.#kinds = new Map();
+    return taken.sort((a, b) => a.atMs - b.atMs);
+  }
+}
+
+function contentOf(message: Message): { readonly entries: number; readonly byteLength: number } {
+  switch (message.type) {
+    case 'AppendEntries': {
+      const byteLength = message.entries.reduce((sum, { payload }) => sum + payload.byteLength, 0);
+      return { entries: message.entries.length, byteLength };
+    }
+    case 'InstallSnapshot':
+      return { entries: 0, byteLength: message.data.byteLength };
+    default:
+      return { entries: 0, byteLength: 0 };
+  }
+}
+
+function grantedBy(message: Message): boolean | undefined {
+  switch (message.type) {
+    case 'PreVoteResponse':
+    case 'RequestVoteResponse':
+      return message.voteGranted;
+    case 'AppendEntriesResponse':
+      return message.result.outcome === 'accepted';
+    default:
+      return undefined;
+  }
+}
+
+export function logTail(raft: Raft): LogTail {
+  const end = raft.lastLog.index;
+  const start = Math.max(raft.logStart.index, end - LOG_TAIL_ENTRIES);
+  const terms: [Term, number][] = [];
+  const byteLengths: number[] = [];
+  for (const { term, payload } of start < end ? raft.entries(start + 1, end) : []) {
+    const run = terms.at(-1);
+    if (run?.[0] === term) run[1] += 1;
+    else terms.push([term, 1]);
+    byteLengths.push(payload.byteLength);
+  }
+  return { start, terms, byteLengths };
+}

@@ -18,7 +18,7 @@ export class TestCluster {
     this.cluster = cluster;
   }
 
-  /** A running cluster of three servers, in memory, unless told otherwise. */
+  /** A running cluster of three servers, all of them up, in memory, unless told otherwise. */
   static async start(
     options: Partial<ClusterOptions> = {},
     environment: ClusterEnvironment = {},
@@ -30,6 +30,11 @@ export class TestCluster {
       environment,
     );
     await cluster.start();
+    // A majority is enough to start, but a test may turn to any server.
+    await eventually('every server is up', async () => {
+      const { servers } = await cluster.status();
+      return servers.every(({ state }) => state === 'running');
+    });
     return new TestCluster(cluster);
   }
 

@@ -1,37 +1,19 @@
 /**
- * The command line: from the arguments to a running cluster, and to its end.
- *
- * What a program would read goes to stdout: the line that says that the cluster is ready. Logs and complaints go to
- * stderr, a complaint being one line.
+ * The command line: what it may say, and what is wrong with it.
  */
 
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import type { Logger } from 'pino';
-import { AdminServer } from '../admin/admin-server.js';
-import { Cluster } from '../cluster/cluster.js';
-import { type ClusterOptions, checkPort, DEFAULT_OPTIONS, OptionError } from '../cluster/options.js';
+import {
+  type ClusterOptions,
+  checkOptions,
+  checkPort,
+  DEFAULT_OPTIONS,
+  OptionError,
+} from '../cluster/options.js';
 import { packageVersion } from '../package-version.js';
-import type { ClientAddress } from '../server/control.js';
-import { DEFAULT_HTTP_PORT } from './defaults.js';
-import { createLogger, LOG_LEVELS } from './logger.js';
+import { complain, EXIT_USAGE } from './complaint.js';
+import { DEFAULT_HTTP_PORT, LOG_LEVELS } from './defaults.js';
 import { addMaintenance } from './maintenance.js';
-
-const EXIT_FAILED = 1;
-const EXIT_USAGE = 2;
-
-/** A terminal's Ctrl-C reaches this program twice when npm runs it: npm passes on what the terminal sent already. */
-const SAME_SIGNAL_MS = 250;
-
-/** The names of those options that have another one in the library. */
-const FLAGS = new Map([
-  ['advertiseHost', 'advertise-host'],
-  ['routerPort', 'router-port'],
-  ['httpPort', 'http-port'],
-  ['dataDir', 'data-dir'],
-  ['electionTimeoutMs', 'election-timeout'],
-  ['heartbeatMs', 'heartbeat'],
-  ['snapshotLogBytes', 'snapshot-log-bytes'],
-]);
 
 /** The options as commander hands them out: each has a default. */
 interface Arguments {
@@ -90,9 +72,15 @@ function newProgram(): Command {
     .configureOutput({ outputError: () => undefined })
     .enablePositionalOptions()
     .exitOverride()
-    .action(() => {
+    .action(async () => {
       checkArguments(program);
-      return serve(program.opts<Arguments>());
+      const args = program.opts<Arguments>();
+      const options = clusterOptions(args);
+      checkOptions(options);
+      if (args.http) checkHttpPort(args.httpPort, options);
+      // Only now what takes a while to load: a mistake is answered at once.
+      const { serve } = await import('./serve.js');
+      await serve(options, { httpPort: args.http ? args.httpPort : undefined, logLevel: args.logLevel });
     });
   addMaintenance(program);
   return program;
@@ -120,25 +108,6 @@ function checkArguments(program: Command): void {
   if (!http && given('httpPort')) throw new OptionError('httpPort', 'cannot be combined with --no-http');
 }
 
-async function serve(args: Arguments): Promise<void> {
-  const logger = createLogger(args.logLevel);
-  const cluster = new Cluster(clusterOptions(args), { logger });
-  const admin = args.http ? adminServer(args, cluster, logger) : undefined;
-  const stopping = stopOnSignal(async () => {
-    await admin?.close();
-    await cluster.close();
-  });
-  try {
-    await admin?.start();
-    await cluster.start();
-  } catch (error) {
-    await admin?.close();
-    if (stopping.isStopping) return;
-    throw error;
-  }
-  process.stdout.write(`${readyLine(cluster, admin?.address)}\n`);
-}
-
 function clusterOptions(args: Arguments): ClusterOptions {
   return {
     servers: args.servers,
@@ -155,61 +124,9 @@ function clusterOptions(args: Arguments): ClusterOptions {
   };
 }
 
-function adminServer({ host, httpPort: port }: Arguments, cluster: Cluster, logger: Logger): AdminServer {
-  checkPort('httpPort', port, cluster.options);
-  if (port !== 0 && port === cluster.options.routerPort)
+/** Throws OptionError when somebody else is to listen there. */
+function checkHttpPort(port: number, options: ClusterOptions): void {
+  checkPort('httpPort', port, options);
+  if (port !== 0 && port === options.routerPort)
     throw new OptionError('httpPort', `${port} is the router's port`);
-  return new AdminServer(cluster, { host, port }, { logger });
-}
-
-/** `ready leader=0 servers=127.0.0.1:9000,127.0.0.1:9002 router=127.0.0.1:9100 http=http://127.0.0.1:9180` */
-function readyLine(cluster: Cluster, admin: ClientAddress | undefined): string {
-  const ids = Array.from({ length: cluster.options.servers }, (_, id) => id);
-  const words = [
-    'ready',
-    `leader=${cluster.leader}`,
-    `servers=${ids.map((id) => show(cluster.serverAddress(id))).join(',')}`,
-  ];
-  if (cluster.routerAddress !== undefined) words.push(`router=${show(cluster.routerAddress)}`);
-  if (admin !== undefined) words.push(`http=http://${show(admin)}`);
-  return words.join(' ');
-}
-
-function show({ host, port }: ClientAddress): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-}
-
-/** The first SIGINT or SIGTERM stops cleanly, the second at once. */
-function stopOnSignal(stop: () => Promise<void>): { readonly isStopping: boolean } {
-  let stoppingSinceMs: number | undefined;
-  const onSignal = () => {
-    if (stoppingSinceMs !== undefined) {
-      if (performance.now() - stoppingSinceMs > SAME_SIGNAL_MS) process.exit(EXIT_FAILED);
-      return;
-    }
-    stoppingSinceMs = performance.now();
-    stop().then(
-      () => process.exit(0),
-      (error: unknown) => process.exit(complain(error)),
-    );
-  };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
-  return {
-    get isStopping() {
-      return stoppingSinceMs !== undefined;
-    },
-  };
-}
-
-/** Says in one line what is wrong, and returns the exit code for it. */
-function complain(error: unknown): number {
-  if (error instanceof CommanderError && error.exitCode === 0) return 0;
-  process.stderr.write(`threadraft: ${complaint(error).replaceAll(/\s+/g, ' ')}\n`);
-  return error instanceof CommanderError || error instanceof OptionError ? EXIT_USAGE : EXIT_FAILED;
-}
-
-function complaint(error: unknown): string {
-  if (error instanceof OptionError) return `--${FLAGS.get(error.option) ?? error.option}: ${error.reason}`;
-  return error instanceof Error ? error.message.replace(/^error: /, '') : String(error);
 }

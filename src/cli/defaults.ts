@@ -2,3 +2,5 @@
 
 /** Where the admin API listens. */
 export const DEFAULT_HTTP_PORT = 9180;
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;

@@ -5,8 +5,6 @@
 import { type Logger, pino } from 'pino';
 import pretty from 'pino-pretty';
 
-export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
-
 const STDERR = 2;
 
 /** Logs synchronously: lines are few, and the last ones before an exit are those that matter. */

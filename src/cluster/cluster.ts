@@ -111,7 +111,8 @@ export class Cluster {
   }
 
   /**
-   * Starts every server and resolves once a leader serves clients. Rejects with DataDirectoryError, ListenError or
+   * Starts every server and resolves once all of them are up and one leads; clients are served as soon as a majority is
+   * up. Rejects with DataDirectoryError, ListenError or
    * ServerStartError; nothing runs then.
    */
   async start(): Promise<void> {
@@ -123,7 +124,7 @@ export class Cluster {
       for (const member of this.#running.members) member.start();
       await this.#until(() => {
         for (const member of this.#members) throwFailure(member);
-        return this.leader;
+        return this.#members.every(({ isUp }) => isUp) ? this.leader : undefined;
       });
     } catch (error) {
       await this.close();

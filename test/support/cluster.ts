@@ -30,11 +30,6 @@ export class TestCluster {
       environment,
     );
     await cluster.start();
-    // A majority is enough to start, but a test may turn to any server.
-    await eventually('every server is up', async () => {
-      const { servers } = await cluster.status();
-      return servers.every(({ state }) => state === 'running');
-    });
     return new TestCluster(cluster);
   }
 

@@ -1,0 +1,86 @@
+/**
+ * The program from the start of its cluster to its end.
+ *
+ * What a program would read goes to stdout: the line that says that the cluster is ready. Logs and complaints go to
+ * stderr, a complaint being one line.
+ */
+
+import { AdminServer } from '../admin/admin-server.js';
+import { Cluster } from '../cluster/cluster.js';
+import type { ClusterOptions } from '../cluster/options.js';
+import type { ClientAddress } from '../server/control.js';
+import { complain, EXIT_FAILED } from './complaint.js';
+import { createLogger } from './logger.js';
+
+/** A terminal's Ctrl-C reaches this program twice when npm runs it: npm passes on what the terminal sent already. */
+const SAME_SIGNAL_MS = 250;
+
+export interface ServeOptions {
+  /** Where the admin API listens; undefined for nowhere. */
+  readonly httpPort: number | undefined;
+  readonly logLevel: string;
+}
+
+/** Runs a cluster until a signal ends it. Rejects when it cannot be started. */
+export async function serve(
+  options: ClusterOptions,
+  { httpPort: port, logLevel }: ServeOptions,
+): Promise<void> {
+  const { host } = options;
+  const logger = createLogger(logLevel);
+  const cluster = new Cluster(options, { logger });
+  const admin = port === undefined ? undefined : new AdminServer(cluster, { host, port }, { logger });
+  const stopping = stopOnSignal(async () => {
+    await admin?.close();
+    await cluster.close();
+  });
+  try {
+    await admin?.start();
+    await cluster.start();
+  } catch (error) {
+    await admin?.close();
+    if (stopping.isStopping) return;
+    throw error;
+  }
+  process.stdout.write(`${readyLine(cluster, admin?.address)}\n`);
+}
+
+/** `ready leader=0 servers=127.0.0.1:9000,127.0.0.1:9002 router=127.0.0.1:9100 http=http://127.0.0.1:9180` */
+function readyLine(cluster: Cluster, admin: ClientAddress | undefined): string {
+  const ids = Array.from({ length: cluster.options.servers }, (_, id) => id);
+  const words = [
+    'ready',
+    `leader=${cluster.leader}`,
+    `servers=${ids.map((id) => show(cluster.serverAddress(id))).join(',')}`,
+  ];
+  if (cluster.routerAddress !== undefined) words.push(`router=${show(cluster.routerAddress)}`);
+  if (admin !== undefined) words.push(`http=http://${show(admin)}`);
+  return words.join(' ');
+}
+
+function show({ host, port }: ClientAddress): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** The first SIGINT or SIGTERM stops cleanly, the second at once. */
+function stopOnSignal(stop: () => Promise<void>): { readonly isStopping: boolean } {
+  let stoppingSinceMs: number | undefined;
+  const onSignal = () => {
+    if (stoppingSinceMs !== undefined) {
+      if (performance.now() - stoppingSinceMs > SAME_SIGNAL_MS) process.exit(EXIT_FAILED);
+      return;
+    }
+    stoppingSinceMs = performance.now();
+    stop().then(
+      () => process.exit(0),
+      (error: unknown) => process.exit(complain(error)),
+    );
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  return {
+    get isStopping() {
+      return stoppingSinceMs !== undefined;
+    },
+  };
+}

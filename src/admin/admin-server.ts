@@ -10,7 +10,7 @@ import { ListenError } from '../gateway/listener.js';
 import type { ClientAddress } from '../server/control.js';
 import { Assets } from './assets.js';
 import { HttpError } from './http-error.js';
-import { LiveFeed } from './live/feed.js';
+import { LIVE_HEADERS, LiveFeed } from './live/feed.js';
 import { LoadSwitch } from './load.js';
 import { type Route, routes, type WholeAnswer } from './routes.js';
 import { checkSource } from './same-origin.js';
@@ -110,7 +110,8 @@ export class AdminServer {
         await sendPieces(response, answer.pieces);
         return;
       case 'live':
-        answer.open(response);
+        if (request.method === 'HEAD') response.writeHead(200, LIVE_HEADERS).end();
+        else answer.open(response);
         return;
     }
   }

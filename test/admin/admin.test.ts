@@ -144,7 +144,8 @@ describe('the admin API', () => {
   });
 
   it('answers HEAD as GET, without the body', async () => {
-    expect(await ask('HEAD /healthz')).to.include({ status: 200, text: '' });
+    for (const path of ['/healthz', '/metrics', '/api/live'])
+      expect(await ask(`HEAD ${path}`), path).to.include({ status: 200, text: '' });
   });
 
   for (const call of ['GET /nothing', 'POST /api/servers/x/kill', 'POST /api/servers/0/dance']) {

@@ -68,8 +68,12 @@ describe('the dashboard', () => {
 
   /** Waits until the page says that the cluster's own leader leads. */
   async function leaderShown(): Promise<number> {
-    const leader = await cluster.waitForLeader(PATIENCE_MS);
-    await page.getByText(`Server ${leader} leads`).waitFor();
+    const leads = page.getByRole('status').getByText(/^Server \d leads/);
+    let leader = -1;
+    await eventually('the page shows the leader', async () => {
+      leader = cluster.leader ?? -1;
+      return (await leads.allTextContents()).some((text) => text.startsWith(`Server ${leader} leads`));
+    });
     return leader;
   }
 
@@ -90,9 +94,7 @@ describe('the dashboard', () => {
     const electionsBefore = await elections.count();
     await page.getByRole('button', { name: `Server ${leader}, leader` }).click();
     await page.getByRole('toolbar').getByRole('button', { name: 'Kill' }).click();
-    const next = page
-      .getByText(/^Server \d leads/)
-      .and(page.locator(`:not(:text("Server ${leader} leads"))`));
+    const next = page.getByRole('status').filter({ hasText: /leads/, hasNotText: `Server ${leader} leads` });
     await next.waitFor({ timeout: MAX_NEW_LEADER_MS });
     await timeline.getByText(`Server ${leader} was killed`).waitFor();
     await elections.nth(electionsBefore).waitFor();
@@ -170,7 +172,7 @@ describe('the dashboard', () => {
     const leader = await leaderShown();
     const other = (leader + 1) % 3;
     await page.getByRole('button', { name: `Hand leadership to server ${other}` }).click();
-    await page.getByText(`Server ${other} leads`).waitFor();
+    await page.getByRole('status').getByText(`Server ${other} leads`).waitFor();
     await page.getByRole('button', { name: `Pause server ${leader} for 3 seconds` }).click();
     await page.getByRole('button', { name: `Server ${leader}, silent` }).waitFor();
     await page.getByRole('button', { name: `Server ${leader}, follower` }).waitFor();

@@ -49,7 +49,7 @@ const third = await cluster.waitForLeader(PATIENCE_MS);
 const apart = [third, (third + 1) % 5];
 await cluster.partition([apart, [0, 1, 2, 3, 4].filter((id) => !apart.includes(id))]);
 await eventually('the others elect a leader', () => !apart.includes(cluster.leader ?? third));
-await light.getByText(`Server ${cluster.leader} leads`).waitFor();
+await light.getByRole('status').getByText(`Server ${cluster.leader} leads`).waitFor();
 await samples(light, 2);
 await save(light, 'light');
 

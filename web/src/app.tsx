@@ -22,6 +22,10 @@ export function App({ live }: { readonly live: LiveConnection }) {
   useEffect(() => onThemeChange(() => redraw(undefined)), []);
   const { state } = live;
   const isLost = state.connection === 'lost';
+  const leader = state.frame?.leader;
+  useEffect(() => {
+    document.title = titleOf(isLost, leader);
+  }, [isLost, leader]);
 
   return (
     <div class={isLost ? 'page is-lost' : 'page'}>
@@ -56,9 +60,16 @@ export function App({ live }: { readonly live: LiveConnection }) {
         </div>
       </main>
       <footer>
-        threadraft {state.hello?.version} · {state.hello?.router ?? 'no router'} ·{' '}
-        <a href="/metrics">metrics for Prometheus</a>
+        threadraft {state.hello?.version} · clients connect to {state.frame?.router ?? 'a server’s own port'}{' '}
+        · <a href="/metrics">metrics for Prometheus</a>
       </footer>
     </div>
   );
+}
+
+/** What a reader sees of the page that has it in a tab behind others. */
+function titleOf(isLost: boolean, leader: number | null | undefined): string {
+  if (isLost) return 'lost · threadraft';
+  if (leader === undefined) return 'threadraft';
+  return leader === null ? 'no leader · threadraft' : `server ${leader} leads · threadraft`;
 }

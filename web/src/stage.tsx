@@ -394,9 +394,11 @@ function NodeMenu({
               <Icon name="crown" /> Lead
             </button>
           )}
-          <button type="button" onClick={() => act(() => partition([[id], others]))}>
-            <Icon name="cut" /> Isolate
-          </button>
+          {others.length > 0 && (
+            <button type="button" onClick={() => act(() => partition([[id], others]))}>
+              <Icon name="cut" /> Isolate
+            </button>
+          )}
         </>
       )}
     </div>

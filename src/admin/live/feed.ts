@@ -25,6 +25,12 @@ const FRAMES_PER_SAMPLE = 10;
 /** A server that was asked and has not answered for so long is said to be busy. */
 const BUSY_AFTER_MS = 500;
 
+export const LIVE_HEADERS = {
+  'Content-Type': 'text/event-stream',
+  'Cache-Control': 'no-store',
+  'X-Content-Type-Options': 'nosniff',
+} as const;
+
 /** An HTTP response, as far as the feed uses it. */
 export interface LiveResponse extends Writable {
   writeHead(status: number, headers: Readonly<Record<string, string>>): unknown;
@@ -70,11 +76,7 @@ export class LiveFeed {
   open(response: LiveResponse): void {
     if (this.#readers.size >= MAX_LIVE_READERS)
       throw new HttpError(503, `${MAX_LIVE_READERS} pages watch already: close one`);
-    response.writeHead(200, {
-      'Content-Type': 'text/event-stream',
-      'Cache-Control': 'no-store',
-      'X-Content-Type-Options': 'nosniff',
-    });
+    response.writeHead(200, LIVE_HEADERS);
     const reader: Reader = { response, toldEvents: 0, blockedSinceMs: undefined };
     response.once('close', () => this.#leave(reader));
     this.#readers.add(reader);
@@ -91,14 +93,12 @@ export class LiveFeed {
 
   #hello(): Hello {
     const { electionTimeoutMs, heartbeatMs } = this.#cluster.options;
-    const router = this.#cluster.routerAddress;
     return {
       version: packageVersion,
       run: this.#run,
       electionTimeoutMs,
       heartbeatMs,
       frameMs: FRAME_MS,
-      router: router === undefined ? null : `${router.host}:${router.port}`,
     };
   }
 
@@ -154,10 +154,12 @@ export class LiveFeed {
 
   #frame(): Frame {
     const messages = this.#messages;
+    const router = this.#cluster.routerAddress;
     this.#messages = [];
     return {
       atMs: Date.now(),
       leader: this.#cluster.leader ?? null,
+      router: router === undefined ? null : `${router.host}:${router.port}`,
       servers: this.#serverIds.map((id) => this.#view(id)),
       messages,
       faults: this.#cluster.faults,

@@ -55,7 +55,7 @@ function describe(event: ClusterEvent): string | undefined {
     case 'elected':
       return `Server ${event.server} was elected in term ${event.term}`;
     case 'stepped-down':
-      return `Server ${event.server} leads no more in term ${event.term}`;
+      return `Server ${event.server} stepped down from term ${event.term}`;
     case 'serving':
       return undefined;
     case 'snapshot-taken':

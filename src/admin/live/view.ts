@@ -15,7 +15,6 @@ export interface Hello {
   readonly electionTimeoutMs: number;
   readonly heartbeatMs: number;
   readonly frameMs: number;
-  readonly router: string | null;
 }
 
 /** Event `frame`: how the cluster looks. Several a second; a page that reads slowly misses some. */
@@ -23,6 +22,8 @@ export interface Frame {
   /** In ms since the epoch, as all times here. */
   readonly atMs: number;
   readonly leader: ServerId | null;
+  /** Where any client can connect; null while there is no such port. */
+  readonly router: string | null;
   readonly servers: readonly ServerView[];
   /** A sample of what the servers sent since the last frame. */
   readonly messages: readonly ObservedMessage[];

@@ -61,8 +61,13 @@ export class SimulatedClient {
     return this.#count * MAX_CLIENTS + this.#id;
   }
 
+  get #readRate(): number {
+    const { readRates } = this.#temper;
+    return readRates[this.#id % readRates.length] ?? 0;
+  }
+
   #newAction(): Action {
-    if (this.#random.chance(this.#temper.readRate)) return { op: 'get' };
+    if (this.#random.chance(this.#readRate)) return { op: 'get' };
     const dice = this.#random.next();
     const value = `${this.#id}.${this.#count}`;
     if (dice < 0.6) return { op: 'set', value };

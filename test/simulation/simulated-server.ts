@@ -49,6 +49,7 @@ export interface Surroundings {
   /** Whether a leader is harmed at such a moment, and how. */
   readonly strike: (moment: Moment) => Strike | undefined;
   readonly isolate: (server: SimulatedServer) => void;
+  readonly pause: (server: SimulatedServer) => void;
   readonly crash: (server: SimulatedServer) => void;
   /** How many entries to apply between two snapshots; infinite for none. */
   readonly snapshotEvery: number;
@@ -87,6 +88,8 @@ interface Memory {
   writing: readonly PersistRequest[] | undefined;
   /** Until when its event loop stands still. */
   stalledUntilMs: number;
+  /** How soon after that it looks at each port. */
+  wakingMs: Map<string, number>;
   /** When its next tick comes. */
   timerAtMs: number;
   /** What it was when it last did something. */
@@ -168,6 +171,7 @@ export class SimulatedServer {
       waiting: [],
       writing: undefined,
       stalledUntilMs: 0,
+      wakingMs: new Map(),
       timerAtMs: Number.POSITIVE_INFINITY,
       lastRole: raft.role,
       lastCommitIndex: raft.commitIndex,
@@ -194,20 +198,25 @@ export class SimulatedServer {
   /** Its event loop stands still for a while: what arrives waits. */
   stall(durationMs: number): void {
     if (this.#memory === undefined) return;
+    this.#memory.wakingMs = new Map();
     this.#memory.stalledUntilMs = this.#surroundings.timeline.nowMs + durationMs;
     this.#surroundings.trace(this.id, () => `stalls for ${durationMs.toFixed(0)} ms`);
   }
 
-  /** Has this life of the server do something, as soon as its event loop runs. */
-  turn(act: (raft: Raft, nowMs: number) => void): void {
+  /**
+   * Has this life of the server do something, as soon as its event loop runs. What has come in by one port while it stood
+   * still stays in order; of the ports, any may be first.
+   */
+  turn(port: string, act: (raft: Raft, nowMs: number) => void): void {
     const { life } = this;
     const { timeline, random } = this.#surroundings;
     const memory = this.#memory;
     if (memory === undefined) return;
     if (timeline.nowMs < memory.stalledUntilMs) {
-      // What has come in meanwhile came by ports of their own, and is taken in any order.
-      timeline.at(memory.stalledUntilMs + random.between(0, WAKING_MS), () => {
-        if (this.life === life) this.turn(act);
+      const delayMs = memory.wakingMs.get(port) ?? random.between(0, WAKING_MS);
+      memory.wakingMs.set(port, delayMs);
+      timeline.at(memory.stalledUntilMs + delayMs, () => {
+        if (this.life === life) this.turn(port, act);
       });
       return;
     }
@@ -217,7 +226,7 @@ export class SimulatedServer {
 
   /** A client asks. */
   ask(request: ClientRequest, answer: (answer: ClientAnswer) => void): void {
-    this.turn((raft, nowMs) => {
+    this.turn('clients', (raft, nowMs) => {
       const memory = this.#memory;
       if (memory === undefined) return;
       if (raft.role !== 'leader') {
@@ -253,7 +262,7 @@ export class SimulatedServer {
     timeline.at(dueMs, () => {
       if (this.life !== life || memory.timerAtMs !== dueMs) return;
       memory.timerAtMs = Number.POSITIVE_INFINITY;
-      this.turn((raft, nowMs) => raft.tick(nowMs));
+      this.turn('timer', (raft, nowMs) => raft.tick(nowMs));
     });
   }
 
@@ -282,6 +291,7 @@ export class SimulatedServer {
     this.#maybeSnapshot(memory);
     this.#setTimer(memory);
     if (strike === 'isolate afterwards') this.#surroundings.isolate(this);
+    if (strike === 'stall afterwards') this.#surroundings.pause(this);
     if (strike === 'crash afterwards') this.#surroundings.crash(this);
   }
 
@@ -306,7 +316,7 @@ export class SimulatedServer {
       if (this.life !== life || this.#memory !== memory) return;
       this.disk.write(requests);
       memory.writing = undefined;
-      this.turn((raft, nowMs) => {
+      this.turn('disk', (raft, nowMs) => {
         raft.persisted(last.sequence, nowMs);
         this.#writeNext(memory);
       });

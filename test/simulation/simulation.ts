@@ -47,7 +47,12 @@ const ELECTION_TIMEOUT_MS = 100;
 const PROGRESS_MS = 5_000;
 /** Raft gets on when messages are much quicker than the election timeout (§5.6): without faults they are. */
 const HEALTHY_DELAY_MS = 5;
-const STRIKES = ['crash at once', 'crash afterwards', 'isolate at once', 'isolate afterwards'] as const;
+/** A leader that has offered its leadership is no longer needed: it is of interest what it still does. */
+const STRIKES: Readonly<Record<Moment, readonly Strike[]>> = {
+  elected: ['crash afterwards', 'isolate at once', 'isolate afterwards'],
+  committed: ['crash at once', 'crash afterwards', 'isolate at once', 'isolate afterwards'],
+  'offered leadership': ['isolate afterwards', 'stall afterwards', 'stall afterwards'],
+};
 /** A server that was hardly gone. */
 const BLIP_MS = 5;
 const KEYS = ['a', 'b', 'c'];
@@ -97,7 +102,10 @@ class Simulation {
     const { clients: temper } = this.#temperament;
     this.#clients = Array.from({ length: temper.count }, (_, id) => {
       const world = { timeline: this.#timeline, random, temper };
-      return new SimulatedClient(id, this.#servers, world, { keys: KEYS, history: this.history });
+      return new SimulatedClient(id, this.#servers, world, {
+        keys: KEYS.slice(0, temper.keys),
+        history: this.history,
+      });
     });
   }
 
@@ -138,6 +146,7 @@ class Simulation {
       trace: (id: ServerId, what: () => string) => this.#note(id, what),
       strike: (moment: Moment) => this.#strike(moment),
       isolate: (server: SimulatedServer) => this.#isolate(server),
+      pause: (server: SimulatedServer) => this.#stall(server),
       crash: (server: SimulatedServer) => this.#crashFor(server, this.#temperament.maxDownMs),
       snapshotEvery,
     };
@@ -149,13 +158,13 @@ class Simulation {
   }
 
   #raftOptions(id: ServerId, servers: readonly ServerId[]): RaftOptions {
-    const { hasLease, drift, maxAppendBytes, snapshotChunkBytes } = this.#temperament;
+    const { hasLease, drift, heartbeatMs, maxAppendBytes, snapshotChunkBytes } = this.#temperament;
     return {
       id,
       servers,
       electionTimeoutMs: ELECTION_TIMEOUT_MS,
       leaseMs: hasLease ? ELECTION_TIMEOUT_MS * (1 - 2 * drift) : 0,
-      heartbeatMs: 20,
+      heartbeatMs,
       maxAppendBytes,
       maxInflightMessages: 3,
       maxInflightBytes: 300,
@@ -169,8 +178,8 @@ class Simulation {
     server.start();
     for (const peer of this.#servers) {
       if (peer === server || !peer.isUp) continue;
-      peer.turn((raft, nowMs) => raft.linkOpened(server.id, nowMs));
-      server.turn((raft, nowMs) => raft.linkOpened(peer.id, nowMs));
+      peer.turn(`server ${server.id}`, (raft, nowMs) => raft.linkOpened(server.id, nowMs));
+      server.turn(`server ${peer.id}`, (raft, nowMs) => raft.linkOpened(peer.id, nowMs));
     }
   }
 
@@ -181,7 +190,7 @@ class Simulation {
     for (const peer of this.#servers) {
       if (peer === server || !peer.isUp) continue;
       this.#timeline.after(this.#random.between(0, 4), () => {
-        peer.turn((raft, nowMs) => {
+        peer.turn(`server ${server.id}`, (raft, nowMs) => {
           if (server.life === life) raft.linkClosed(server.id, nowMs);
         });
       });
@@ -199,7 +208,11 @@ class Simulation {
   /** A leader has come to such a moment: whether it is harmed, and how. */
   #strike(moment: Moment): Strike | undefined {
     const isStruck = this.#isFaulty && this.#random.chance(this.#temperament.momentRates[moment]);
-    return isStruck ? this.#random.of(STRIKES) : undefined;
+    return isStruck ? this.#random.of(STRIKES[moment]) : undefined;
+  }
+
+  #stall(server: SimulatedServer): void {
+    server.stall(this.#random.between(1, 2.5 * ELECTION_TIMEOUT_MS));
   }
 
   #isolate({ id }: SimulatedServer): void {
@@ -230,7 +243,7 @@ class Simulation {
     if (from === undefined || to === undefined || !to.isUp) return;
     const lives = [from.life, to.life];
     this.#timeline.after(delayMs, () => {
-      to.turn((raft, nowMs) => {
+      to.turn(`server ${from.id}`, (raft, nowMs) => {
         // A link does not outlive either of its ends.
         if (from.life !== lives[0] || to.life !== lives[1]) return;
         this.#note(to.id, () => `<- ${describe(message)}`);
@@ -249,9 +262,12 @@ class Simulation {
   }
 
   #victim(): SimulatedServer {
-    const leader = this.#servers.find((server) => server.raft?.role === 'leader');
     const isLeader = this.#random.chance(this.#temperament.leaderRate);
-    return isLeader && leader !== undefined ? leader : this.#random.of(this.#servers);
+    return (isLeader ? this.#leader : undefined) ?? this.#random.of(this.#servers);
+  }
+
+  get #leader(): SimulatedServer | undefined {
+    return this.#servers.find((server) => server.raft?.role === 'leader');
   }
 
   #harm(fault: Fault, victim: SimulatedServer): void {
@@ -263,7 +279,7 @@ class Simulation {
       case 'blip':
         this.#crashFor(victim, BLIP_MS);
         // Not all reach it again.
-        this.#cutWhere((_from, to) => to === victim.id && random.chance(0.3));
+        this.#cutWhere((_from, to) => to === victim.id && random.chance(0.5));
         return;
       case 'cut some':
         this.#cut(() => random.chance(0.4));
@@ -273,20 +289,45 @@ class Simulation {
         this.#cut((from, to) => (isFrom ? from : to) === victim.id && random.chance(0.7));
         return;
       }
+      case 'cut a pair': {
+        // Others still reach both: who is up is not the same for everybody.
+        const { id: other } = random.of(this.#servers);
+        this.#cut((from, to) => [from, to].includes(victim.id) && [from, to].includes(other));
+        return;
+      }
       case 'partition': {
         const side = this.#servers.map(() => random.chance(0.5));
         this.#cut((from, to) => side[from] !== side[to]);
         return;
       }
+      case 'fade':
+        this.#fade(this.#leader ?? victim);
+        return;
       case 'heal':
         this.#cuts = new Set();
         return;
       case 'stall':
-        victim.stall(random.between(1, 2.5 * ELECTION_TIMEOUT_MS));
+        this.#stall(victim);
         return;
       case 'transfer':
         this.#transfer(victim.id);
         return;
+    }
+  }
+
+  /** A server loses the others one after another, and some of them were restarting when it did. */
+  #fade(victim: SimulatedServer): void {
+    const random = this.#random;
+    let delayMs = 0;
+    for (const server of this.#servers) {
+      if (server === victim) continue;
+      const restarts = random.chance(0.5);
+      this.#timeline.after(delayMs, () => {
+        if (!this.#isFaulty) return;
+        this.#cutWhere((from, to) => [from, to].includes(victim.id) && [from, to].includes(server.id));
+        if (restarts) this.#crashFor(server, BLIP_MS);
+      });
+      delayMs += random.between(0, 2 * ELECTION_TIMEOUT_MS);
     }
   }
 
@@ -306,7 +347,7 @@ class Simulation {
 
   #transfer(target: ServerId): void {
     for (const server of this.#servers) {
-      server.turn((raft, nowMs) => {
+      server.turn('control', (raft, nowMs) => {
         if (raft.role === 'leader') raft.transferLeadership(target, nowMs);
       });
     }

@@ -13,7 +13,9 @@ export const FAULTS = [
   'blip',
   'cut some',
   'cut one way',
+  'cut a pair',
   'partition',
+  'fade',
   'heal',
   'stall',
   'transfer',
@@ -25,7 +27,12 @@ export type Fault = (typeof FAULTS)[number];
 export type Moment = 'elected' | 'committed' | 'offered leadership';
 
 /** What happens to it then, before what it does next leaves it or after. */
-export type Strike = 'crash at once' | 'crash afterwards' | 'isolate at once' | 'isolate afterwards';
+export type Strike =
+  | 'crash at once'
+  | 'crash afterwards'
+  | 'isolate at once'
+  | 'isolate afterwards'
+  | 'stall afterwards';
 
 export interface Network {
   readonly lossRate: number;
@@ -46,10 +53,12 @@ export interface Disk {
 
 export interface ClientTemper {
   readonly count: number;
+  /** How many keys they share. */
+  readonly keys: number;
   /** How long it may wait before it asks again. */
   readonly maxPauseMs: number;
-  /** The share of reads among its operations. */
-  readonly readRate: number;
+  /** The share of reads among the operations of each, in turn. */
+  readonly readRates: readonly number[];
   /** How often it asks any server rather than the one that it takes for the leader. */
   readonly wanderRate: number;
   /** How long it waits for the answer to a read; a write may take effect as long as it is unknown. */
@@ -65,6 +74,7 @@ export interface Temperament {
   /** How far clocks differ, as a share of their rate. */
   readonly drift: number;
   readonly hasLease: boolean;
+  readonly heartbeatMs: number;
   readonly maxAppendBytes: number;
   readonly snapshotChunkBytes: number;
   /** Entries between two snapshots; infinite for none. */
@@ -89,7 +99,7 @@ export function drawTemperament(
   electionTimeoutMs: number,
   given: number | undefined,
 ): Temperament {
-  const servers = given ?? random.of([1, 2, 3, 3, 3, 4, 5, 5, 5, 7]);
+  const servers = given ?? random.of([1, 2, 3, 3, 3, 3, 4, 5, 5, 7]);
   // As in figure 8, hardly a leader lives long enough to replicate what it has.
   const isFragile = random.chance(0.3);
   return {
@@ -99,14 +109,16 @@ export function drawTemperament(
     // Clocks that differ by up to 10 % leave a lease of 80 %; equal ones leave all of it.
     drift: random.chance(0.4) ? 0.1 : 0,
     hasLease: random.chance(0.8),
+    heartbeatMs: random.of([0.1, 0.2, 0.33]) * electionTimeoutMs,
     maxAppendBytes: random.of([1, 1, 100, 1_000]),
     snapshotChunkBytes: random.of([200, 512, 4_096]),
     snapshotEvery: random.chance(0.6) ? 1 + random.below(random.of([5, 20, 45])) : Number.POSITIVE_INFINITY,
     clients: {
-      count: isFragile ? 2 : random.of([1, 3, 8]),
-      readRate: random.of([0.2, 0.6, 0.9, 1]),
-      maxPauseMs: random.of([20, 20, 100, 300]),
-      wanderRate: random.of([0, 0.1, 0.4]),
+      count: isFragile ? 2 : random.of([1, 4, 8]),
+      readRates: random.of([[1], [0.2, 0.6], [0, 1], [0, 0.5, 1]]),
+      maxPauseMs: random.of([5, 20, 100, 300]),
+      keys: random.of([1, 3]),
+      wanderRate: random.of([0.05, 0.3, 0.8]),
       readPatienceMs: random.of([20, 60, 400]),
       writePatienceMs: random.of([60, 200, 400]),
     },
@@ -117,7 +129,7 @@ export function drawTemperament(
     momentRates: {
       elected: isFragile ? random.between(0.2, 0.9) : 0,
       committed: isFragile ? random.between(0, 0.5) : 0,
-      'offered leadership': random.chance(0.4) ? random.between(0.2, 0.9) : 0,
+      'offered leadership': random.between(0, 0.9),
     },
     maxDownMs: (isFragile ? 4 : random.of([0.2, 1, 4])) * electionTimeoutMs,
   };
@@ -147,10 +159,12 @@ function drawWeights(random: Random): Record<Fault, number> {
   const weight = () => (random.chance(0.6) ? 0 : random.next());
   return {
     crash: weight(),
-    blip: weight(),
+    blip: Math.max(weight(), weight()),
     'cut some': weight(),
     'cut one way': weight(),
+    'cut a pair': weight(),
     partition: weight(),
+    fade: weight(),
     heal: random.between(0.2, 1),
     stall: weight(),
     transfer: weight(),

@@ -3,10 +3,10 @@
  */
 
 import type { Socket } from 'node:net';
-import { AT_COMMAND_START, type StreamCheckpoint } from '../protocol/checkpoint.js';
+import type { StreamCheckpoint } from '../protocol/checkpoint.js';
 import { ClientSocket, PauseReason, type SocketHandlers } from './client-socket.js';
 import type { Connection, Connections } from './connections.js';
-import { protocolOf } from './frames.js';
+import { startOf } from './frames.js';
 import type { RoomWaiter, ServerTraffic, Session, SessionOwner } from './server-traffic.js';
 import { UnansweredBytes } from './unanswered.js';
 
@@ -43,11 +43,7 @@ export class DirectConnection implements Connection, SocketHandlers, SessionOwne
   }
 
   onData(bytes: Uint8Array): void {
-    this.#session ??= this.#traffic.open(this, {
-      routed: false,
-      protocol: protocolOf(bytes),
-      at: AT_COMMAND_START,
-    });
+    this.#session ??= this.#traffic.open(this, { routed: false, at: startOf(bytes) });
     this.#session.send(bytes);
     this.#unanswered.arrived(bytes.byteLength);
     if (!this.#traffic.full) return;

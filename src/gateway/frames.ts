@@ -8,33 +8,35 @@
 
 import { ByteReader } from '../bytes/byte-reader.js';
 import type { ByteWriter } from '../bytes/byte-writer.js';
-import { AT_COMMAND_START, type StreamCheckpoint } from '../protocol/checkpoint.js';
+import {
+  AT_COMMAND_START,
+  AT_RESP_START,
+  placeOf,
+  respCheckpointAt,
+  type StreamCheckpoint,
+} from '../protocol/checkpoint.js';
 import type { Term } from '../raft/types.js';
 
 /** Numbers the sessions of one traffic channel; not used again while the server may still speak of it. */
 export type SessionId = number;
 
-/** What a connection speaks: its first byte tells, for good. */
-export type ClientProtocol = 'text' | 'resp';
-
 const RESP_FIRST_BYTE = 0x2a; // '*'
 
-/** What a connection speaks that begins with these bytes; there is at least one. */
-export function protocolOf(firstBytes: Uint8Array): ClientProtocol {
-  return firstBytes[0] === RESP_FIRST_BYTE ? 'resp' : 'text';
+/** Where a stream stands at its beginning: its first byte, which there must be, tells for good what it speaks. */
+export function startOf(firstBytes: Uint8Array): StreamCheckpoint {
+  return firstBytes[0] === RESP_FIRST_BYTE ? AT_RESP_START : AT_COMMAND_START;
 }
 
 /** From the gateway to a server. */
 export type ClientFrame =
   /**
-   * A client sent its first bytes, or goes on here after another server: `at` says where its stream stands. A
+   * A client sent its first bytes, or goes on here after another server: `at` says where its stream stands, and what it speaks. A
    * `routed` one came through the router: it must never be told to go elsewhere.
    */
   | {
       readonly type: 'open';
       readonly session: SessionId;
       readonly routed: boolean;
-      readonly protocol: ClientProtocol;
       readonly at: StreamCheckpoint;
     }
   /** Bytes the client sent, cut anywhere. */
@@ -84,9 +86,10 @@ const SERVER_REFUSE = 7;
 const SERVER_CLOSE = 8;
 
 const ROUTED = 1;
-const RESP = 2;
 
 const SKIP_LINE = -1;
+/** And the numbers below, one for each checkpoint of a RESP stream. */
+const RESP_STATE = -2;
 
 /** A batch was malformed: a bug, since both ends are ours. */
 export class FrameError extends Error {
@@ -104,7 +107,7 @@ export function writeClientFrame(batch: ByteWriter, frame: ClientFrame): void {
     case 'open':
       batch.u8(CLIENT_OPEN);
       batch.u32(frame.session);
-      batch.u8((frame.routed ? ROUTED : 0) | (frame.protocol === 'resp' ? RESP : 0));
+      batch.u8(frame.routed ? ROUTED : 0);
       batch.f64(skipOf(frame.at));
       return;
     case 'data':
@@ -139,8 +142,7 @@ export function* readClientFrames(batch: Uint8Array): Generator<ClientFrame, voi
       case CLIENT_OPEN: {
         const flags = reader.u8();
         const routed = (flags & ROUTED) !== 0;
-        const protocol = (flags & RESP) === 0 ? 'text' : 'resp';
-        yield { type: 'open', session, routed, protocol, at: readCheckpoint(reader) };
+        yield { type: 'open', session, routed, at: readCheckpoint(reader) };
         break;
       }
       case CLIENT_DATA:
@@ -243,11 +245,14 @@ function skipOf(at: StreamCheckpoint): number {
       return at.byteCount;
     case 'line':
       return SKIP_LINE;
+    case 'resp':
+      return RESP_STATE - placeOf(at);
   }
 }
 
 function readCheckpoint(reader: ByteReader): StreamCheckpoint {
   const skip = reader.f64();
   if (skip === 0) return AT_COMMAND_START;
+  if (skip <= RESP_STATE) return respCheckpointAt(RESP_STATE - skip);
   return skip === SKIP_LINE ? { skip: 'line' } : { skip: 'bytes', byteCount: skip };
 }

@@ -10,14 +10,15 @@
 
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
-import { AT_COMMAND_START, type StreamCheckpoint } from '../protocol/checkpoint.js';
+import { AT_COMMAND_START, respCheckpoint, type StreamCheckpoint } from '../protocol/checkpoint.js';
 import type { Term } from '../raft/types.js';
 import { ClientSocket, type SocketHandlers } from './client-socket.js';
 import type { Connection, Connections } from './connections.js';
-import { type ClientProtocol, protocolOf } from './frames.js';
+import { startOf } from './frames.js';
 import { HeldBytes } from './held-bytes.js';
 import { LeaderWait } from './leader-wait.js';
-import { giveUp, planReplay, ReplayPlan } from './replay.js';
+import { giveUp, planReplay } from './replay.js';
+import { ReplayPlan } from './replay-plan.js';
 import type { RoomWaiter, ServerTraffic, Session, SessionOwner } from './server-traffic.js';
 import { UnansweredBytes } from './unanswered.js';
 
@@ -51,7 +52,6 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
   #streamLength = 0;
   /** How many of the held bytes the session was sent; 0 without a session. */
   #forwarded = 0;
-  #protocol: ClientProtocol | undefined;
   #session: Session | undefined;
   /** Runs while the session's server is not the leader and has not refused. */
   #grace: NodeJS.Timeout | undefined;
@@ -103,7 +103,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
   }
 
   onData(bytes: Uint8Array): void {
-    this.#protocol ??= protocolOf(bytes);
+    if (this.#streamLength === 0) this.#at = startOf(bytes);
     this.#held.append(bytes);
     this.#streamLength += bytes.byteLength;
     this.#unanswered.arrived(bytes.byteLength);
@@ -178,7 +178,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     const front = this.#plan.front;
     if (front?.fate !== 'unknown') return;
     this.#client.write(Buffer.from(front.reply, 'latin1'));
-    this.#drop(front.byteCount, AT_COMMAND_START);
+    this.#drop(front.byteCount, atVersionOf(this.#at, front.at));
   }
 
   /** The session to send more bytes to, if there is a leader that can take them now. */
@@ -191,8 +191,8 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     }
     if (this.#session !== undefined) return this.#session.traffic === leader ? this.#session : undefined;
     // The new server would not count replies of the old one that the client has still to read.
-    if (this.#client.backedUp || this.#protocol === undefined) return undefined;
-    this.#session = leader.open(this, { routed: true, protocol: this.#protocol, at: this.#at });
+    if (this.#client.backedUp) return undefined;
+    this.#session = leader.open(this, { routed: true, at: this.#at });
     return this.#session;
   }
 
@@ -234,12 +234,6 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     this.#forwarded = 0;
     this.#sessionKnowsEnd = false;
     this.#endGrace();
-    if (this.#protocol === 'resp') {
-      // What HELLO agreed on is gone with the session. Redis clients connect anew by themselves.
-      this.#forget();
-      this.#client.end();
-      return;
-    }
     this.#plan.replaceFront(planReplay(this.#held.view(0, forwarded), this.#at, proposedBytes));
     this.#advance();
   }
@@ -249,18 +243,13 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     if (this.#session !== undefined) this.#abandon(this.#session);
     const byteCount = streamOffset - (this.#streamLength - this.#held.length);
     if (byteCount <= 0) return;
-    if (this.#protocol === 'resp') {
-      this.#forget();
-      this.#client.end();
-      return;
-    }
     // Whatever the plan covers was forwarded before the leader was lost, and has waited longest: all of it is
     // among these bytes, and its writes are answered the same way.
     this.#plan.clear();
     const given = giveUp(this.#held.view(0, byteCount), this.#at);
     this.#drop(given.byteCount, given.at);
     this.#client.write(Buffer.from(given.reply, 'latin1'));
-    if (!this.#inputEnded || this.#leaderWait.pending) return;
+    if (!given.isOver && (!this.#inputEnded || this.#leaderWait.pending)) return;
     // What is left is a command that will never be complete.
     this.#forget();
     this.#client.end();
@@ -280,4 +269,10 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     this.#plan.clear();
     this.#drop(this.#held.length, AT_COMMAND_START);
   }
+}
+
+/** The checkpoint of a plan, which does not know what a HELLO before it has agreed on. */
+function atVersionOf(now: StreamCheckpoint, planned: StreamCheckpoint): StreamCheckpoint {
+  if (now.skip !== 'resp' || planned.skip !== 'resp') return planned;
+  return respCheckpoint(now.version, planned.transaction, planned.hasWatched);
 }

@@ -11,7 +11,6 @@ import type { StreamCheckpoint } from '../protocol/checkpoint.js';
 import type { Term } from '../raft/types.js';
 import {
   type ClientFrame,
-  type ClientProtocol,
   readServerFrames,
   type ServerFrame,
   type SessionId,
@@ -99,10 +98,7 @@ export class ServerTraffic {
   }
 
   /** Starts a session for a connection. */
-  open(
-    owner: SessionOwner,
-    opening: { readonly routed: boolean; readonly protocol: ClientProtocol; readonly at: StreamCheckpoint },
-  ): Session {
+  open(owner: SessionOwner, opening: { readonly routed: boolean; readonly at: StreamCheckpoint }): Session {
     const session = this.#nextSession();
     this.#sessions.set(session, owner);
     this.write({ type: 'open', session, ...opening });

@@ -55,6 +55,12 @@ export interface RedisQueuedRequest {
   readonly slotKey: string | undefined;
 }
 
+/** A Redis command that has the same reply wherever it is answered. */
+export interface RedisFixedRequest {
+  readonly type: 'redis-fixed';
+  readonly value: RespValue;
+}
+
 /** A Redis command that any server answers by itself. */
 export interface RedisLocalRequest {
   readonly type: 'redis-local';
@@ -68,6 +74,7 @@ export type RedisRequest =
   | RedisReadRequest
   | RedisWatchRequest
   | RedisQueuedRequest
+  | RedisFixedRequest
   | RedisLocalRequest;
 
 export type TextRequest = WriteRequest | GetRequest | MalformedRequest;

@@ -1,13 +1,24 @@
 /** Redis's protocol for replies, in its versions 2 and 3. */
 
 import type { ByteWriter } from '../bytes/byte-writer.js';
-import { ErrorReply, MapReply, type RespValue, SimpleString, VerbatimText } from '../redis/value.js';
+import {
+  ErrorReply,
+  MapReply,
+  NullArray,
+  type RespValue,
+  SimpleString,
+  VerbatimText,
+} from '../redis/value.js';
 import type { RespReply } from './reply.js';
 
 export type RespVersion = 2 | 3;
 
-const OUTCOME_UNKNOWN = new ErrorReply('ERR leadership was lost: the write may or may not have happened');
-const NO_LEADER = new ErrorReply('CLUSTERDOWN The cluster is down');
+/** The command was taken by a leader that was lost before it told the outcome. */
+export const OUTCOME_UNKNOWN = new ErrorReply(
+  'ERR leadership was lost: the write may or may not have happened',
+);
+/** Nothing happened. */
+export const NO_LEADER = new ErrorReply('CLUSTERDOWN The cluster is down');
 
 /** Appends the reply to a Redis command, also to one that the text protocol has as well. */
 export function writeRespReply(out: ByteWriter, reply: RespReply, version: RespVersion): void {
@@ -40,6 +51,7 @@ export function writeResp(out: ByteWriter, value: RespValue, version: RespVersio
   if (typeof value === 'string') writeBulk(out, value);
   else if (typeof value === 'number' || typeof value === 'bigint') out.latin1(`:${value}\r\n`);
   else if (value === null) out.latin1(version === 3 ? '_\r\n' : '$-1\r\n');
+  else if (value instanceof NullArray) out.latin1(version === 3 ? '_\r\n' : '*-1\r\n');
   else if (value instanceof SimpleString) out.latin1(`+${value.text}\r\n`);
   else if (value instanceof ErrorReply) out.latin1(`-${oneLine(value.message)}\r\n`);
   else if (value instanceof VerbatimText) writeVerbatim(out, value.text, version);

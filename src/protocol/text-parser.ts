@@ -7,7 +7,7 @@
  */
 
 import { MAX_LINE_BYTES, MAX_VALUE_BYTES } from '../limits.js';
-import { AT_COMMAND_START, type StreamCheckpoint } from './checkpoint.js';
+import { AT_COMMAND_START, type TextCheckpoint } from './checkpoint.js';
 import { InputBuffer } from './input-buffer.js';
 import type { TextRequest } from './request.js';
 import { TextLine } from './text-line.js';
@@ -42,7 +42,7 @@ export class TextParser {
   #readAhead = 0;
 
   /** @param at where in its stream the first byte to be pushed is */
-  constructor(at: StreamCheckpoint = AT_COMMAND_START) {
+  constructor(at: TextCheckpoint = AT_COMMAND_START) {
     this.#skipBytes = at.skip === 'bytes' ? at.byteCount : 0;
     this.#skipsLine = at.skip !== 'nothing';
   }
@@ -58,7 +58,7 @@ export class TextParser {
   }
 
   /** Where the stream stands behind {@link consumed} bytes. */
-  checkpoint(): StreamCheckpoint {
+  checkpoint(): TextCheckpoint {
     if (this.#skipBytes > 0) return { skip: 'bytes', byteCount: this.#skipBytes };
     return this.#skipsLine ? { skip: 'line' } : AT_COMMAND_START;
   }

@@ -3,7 +3,7 @@
 import { hasArity, type Words } from './command.js';
 import type { Keyspace, ReadableKeyspace } from './keyspace.js';
 import { commandOf } from './table.js';
-import { ErrorReply, type RespValue, wrongArity } from './value.js';
+import { ErrorReply, NULL_ARRAY, type RespValue, wrongArity } from './value.js';
 
 /** What a watched key looked like. */
 export interface WatchedKey {
@@ -22,13 +22,13 @@ export function execute(keyspace: Keyspace, [name = '', ...words]: Words): RespV
   return command.kind === 'connection' ? (command.run?.(words) ?? null) : command.run(keyspace, words);
 }
 
-/** Executes all, or none and returns null when a watched key has changed. */
+/** Executes all, or none and returns {@link NULL_ARRAY} when a watched key has changed. */
 export function executeTransaction(
   keyspace: Keyspace,
   watched: readonly WatchedKey[],
   commands: readonly Words[],
 ): RespValue {
-  if (!watched.every((one) => isUnchanged(keyspace, one))) return null;
+  if (!watched.every((one) => isUnchanged(keyspace, one))) return NULL_ARRAY;
   return commands.map((words) => execute(keyspace, words));
 }
 

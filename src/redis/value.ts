@@ -38,12 +38,16 @@ export class VerbatimText {
   }
 }
 
+/** The null of a list: only in RESP2 is it another than that of a string. */
+export class NullArray {}
+
 /** A string is a bulk string, one character per byte; null is the null of the protocol; numbers are integers. */
 export type RespValue =
   | string
   | number
   | bigint
   | null
+  | NullArray
   | SimpleString
   | ErrorReply
   | MapReply
@@ -52,6 +56,7 @@ export type RespValue =
 
 export const OK = new SimpleString('OK');
 export const QUEUED = new SimpleString('QUEUED');
+export const NULL_ARRAY = new NullArray();
 
 export const SYNTAX_ERROR = new ErrorReply('ERR syntax error');
 export const NOT_AN_INTEGER = new ErrorReply('ERR value is not an integer or out of range');

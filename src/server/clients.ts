@@ -61,6 +61,7 @@ export class Clients {
   readonly #scans = new Scans();
   /** Sessions that have to be looked at again in the next turn. */
   readonly #held = new Set<Session>();
+  #isDue = false;
   readonly #groups = new PendingGroups();
   /** The next entry: writes are in the encoder, and with what is read between them in this list. */
   readonly #encoder = new BatchEncoder();
@@ -133,6 +134,11 @@ export class Clients {
     );
   }
 
+  /** Whether {@link tick} has something to do at once. */
+  get isDue(): boolean {
+    return this.#isDue;
+  }
+
   /** When {@link tick} has something to do next, in ms of the clock it is given. */
   get deadlineMs(): number {
     let deadlineMs = Number.POSITIVE_INFINITY;
@@ -187,6 +193,7 @@ export class Clients {
     for (const command of this.#groups.expire(nowMs - QUORUM_WAIT_MS)) {
       this.#answerAway(command, { type: 'internal-error' });
     }
+    this.#isDue = false;
     for (const session of [...this.#held]) this.#serve(session);
     if (
       this.#raft.isServing &&
@@ -303,10 +310,10 @@ export class Clients {
   #answerElsewhere({ session, request }: PendingCommand, reply: Reply): RespReply | undefined {
     const { redis } = session;
     if (redis === undefined) return answerOf(request, reply);
+    if (request.type === 'redis-fixed') return { type: 'resp', value: request.value };
     if (request.type === 'redis-local')
       return { type: 'resp', value: request.evaluate(this.#redisContext()) };
     if (request.type === 'redis-queued') redis.breakTransaction();
-    if (request.type === 'redis-watch') redis.watchFailed();
     return reply.type === 'redirect'
       ? { type: 'resp', value: redirection(slotKeyOf(request), reply) }
       : reply;
@@ -357,6 +364,7 @@ export class Clients {
         if (session.pendingCount === 1 && this.#readsAreFree) this.#answerFromStore(command);
         else this.#readLater(command, undefined);
         return;
+      case 'redis-fixed':
       case 'redis-local':
       case 'redis-queued':
       case 'malformed':
@@ -463,6 +471,7 @@ export class Clients {
   /** Answers a command that writes nothing, from the state machine as it is now. */
   #answerFromStore(command: PendingCommand): void {
     const { request } = command;
+    if (command.isAnswered) return;
     switch (request.type) {
       case 'get':
       case 'getm':
@@ -479,8 +488,9 @@ export class Clients {
       case 'redis-watch':
         command.session.redis?.watched(request.keys.map((key) => watch(this.#readable(), key)));
         this.#answerRead(command, { type: 'ok', version: 0 });
-        // What stands behind it in the stream has waited for this.
-        this.#held.add(command.session);
+        return;
+      case 'redis-fixed':
+        this.#answerRead(command, { type: 'resp', value: request.value });
         return;
       case 'redis-local':
         this.#answerRead(command, { type: 'resp', value: request.evaluate(this.#redisContext()) });
@@ -523,6 +533,11 @@ export class Clients {
     session.pendingCount -= 1;
     session.unreadBytes -= command.reservedBytes;
     if (!this.#sessions.has(session.id)) return;
+    if (session.pendingCount === 0 && session.redis?.isHeld === true) {
+      session.redis.release();
+      this.#held.add(session);
+      this.#isDue = true;
+    }
     // Behind the last answered command, a value may have been skipped since.
     if (session.pendingCount > 0) this.#replies.answer(session, reply, command.endOffset, command.at);
     else this.#replies.answer(session, reply, session.parser.consumed, session.parser.checkpoint());

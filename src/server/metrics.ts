@@ -19,6 +19,7 @@ export const COMMAND_TYPES = [
   'getm',
   'redis-read',
   'redis-watch',
+  'redis-fixed',
   'redis-local',
   'redis-queued',
   'malformed',

@@ -3,22 +3,22 @@
  */
 
 import { MAX_KEY_BYTES, MAX_TRANSACTION_BYTES } from '../limits.js';
-import { AT_COMMAND_START, type StreamCheckpoint } from '../protocol/checkpoint.js';
+import { AT_RESP_START, type RespCheckpoint, respCheckpoint } from '../protocol/checkpoint.js';
 import type { Request } from '../protocol/request.js';
 import { RespParser, RespProtocolError } from '../protocol/resp-parser.js';
 import type { RespVersion } from '../protocol/resp-writer.js';
 import { hasArity, keysOf, type RedisCommand, type Words } from '../redis/command.js';
 import type { WatchedKey } from '../redis/execute.js';
 import { commandOf } from '../redis/table.js';
-import { ErrorReply, OK, type RespValue, wrongArity } from '../redis/value.js';
+import { ErrorReply, NULL_ARRAY, OK, type RespValue, wrongArity } from '../redis/value.js';
 import { connectionCommand } from './redis-connection.js';
 
 /** A transaction that is being put together. */
 interface Transaction {
   readonly commands: Words[];
   byteLength: number;
-  /** A command was refused, so EXEC is, too. */
-  isBroken: boolean;
+  /** What EXEC will be refused by, because a command was. */
+  refusal: ErrorReply | undefined;
 }
 
 /** Arguments shown of an unknown command, and how long each may be. */
@@ -32,6 +32,7 @@ const DISCARD_WITHOUT_MULTI = new ErrorReply('ERR DISCARD without MULTI');
 const NOT_IN_MULTI = new ErrorReply('ERR Command not allowed inside a transaction');
 const TRANSACTION_TOO_LARGE = new ErrorReply('ERR the transaction is too large');
 const EXEC_ABORTED = new ErrorReply('EXECABORT Transaction discarded because of previous errors.');
+const LEADER_CHANGED = new ErrorReply('EXECABORT Transaction discarded because of: the leader has changed');
 
 export class RedisStream {
   /** Of this connection: what HELLO and CLIENT say of it. */
@@ -43,11 +44,33 @@ export class RedisStream {
   readonly #parser = new RespParser();
   #transaction: Transaction | undefined;
   #watched: WatchedKey[] = [];
-  /** What WATCH saw has to be known before EXEC is taken. */
-  #awaitsWatch = false;
+  #hasWatched = false;
+  /** Nobody knows any more what the watched keys looked like. */
+  #hasLostWatch = false;
+  /** What comes next depends on how the last command is answered. */
+  #isHeld = false;
 
-  constructor(id: number) {
+  /**
+   * @param at where another server has left the stream. The commands of an open transaction stayed there, and so did
+   * what WATCH saw: EXEC will be refused, or come to nothing as if a watched key had changed.
+   */
+  constructor(id: number, at: RespCheckpoint = AT_RESP_START) {
     this.id = id;
+    this.version = at.version;
+    this.#hasWatched = at.hasWatched;
+    this.#hasLostWatch = at.hasWatched;
+    if (at.transaction === 'none') return;
+    const refusal = at.transaction === 'open' ? LEADER_CHANGED : EXEC_ABORTED;
+    this.#transaction = { commands: [], byteLength: 0, refusal };
+  }
+
+  /** The stream as the server sees it that has taken it up to here: EXEC will execute an open transaction. */
+  static retracing(at: RespCheckpoint): RedisStream {
+    const stream = new RedisStream(0, at);
+    stream.#hasLostWatch = false;
+    if (at.transaction === 'open' && stream.#transaction !== undefined)
+      stream.#transaction.refusal = undefined;
+    return stream;
   }
 
   get consumed(): number {
@@ -58,9 +81,11 @@ export class RedisStream {
     return this.#parser.hasBuffered;
   }
 
-  /** A stream of Redis commands is never taken over in the middle by another server. */
-  checkpoint(): StreamCheckpoint {
-    return AT_COMMAND_START;
+  checkpoint(): RespCheckpoint {
+    const transaction = this.#transaction;
+    if (transaction === undefined && !this.#hasWatched && this.version === 2) return AT_RESP_START;
+    const state = transaction === undefined ? 'none' : transaction.refusal === undefined ? 'open' : 'broken';
+    return respCheckpoint(this.version, state, this.#hasWatched);
   }
 
   push(bytes: Uint8Array): void {
@@ -69,34 +94,38 @@ export class RedisStream {
 
   /** The next request; undefined until more bytes come, or what was taken is answered. */
   next(): Request | undefined {
-    if (this.isClosing || this.#awaitsWatch) return undefined;
+    if (this.isClosing || this.#isHeld) return undefined;
     const words = this.#parser.next();
     if (words === undefined) return undefined;
     if (!(words instanceof RespProtocolError)) return this.#requestOf(words);
     this.isClosing = true;
-    return local(new ErrorReply(words.message));
+    return fixed(new ErrorReply(words.message));
+  }
+
+  /** Nothing more is taken until what was taken is answered. */
+  get isHeld(): boolean {
+    return this.#isHeld;
+  }
+
+  /** The command that held the stream up is answered. */
+  release(): void {
+    this.#isHeld = false;
   }
 
   /** The keys that WATCH named looked so. */
   watched(keys: readonly WatchedKey[]): void {
-    this.#awaitsWatch = false;
     this.#watched.push(...keys);
-  }
-
-  /** WATCH was not executed. */
-  watchFailed(): void {
-    this.#awaitsWatch = false;
   }
 
   /** A command of the transaction was sent elsewhere. */
   breakTransaction(): void {
-    if (this.#transaction !== undefined) this.#transaction.isBroken = true;
+    if (this.#transaction !== undefined) this.#transaction.refusal ??= EXEC_ABORTED;
   }
 
   /** As at the start. */
   reset(): void {
     this.#transaction = undefined;
-    this.#watched = [];
+    this.#unwatch();
     this.name = '';
     this.version = 2;
   }
@@ -120,41 +149,47 @@ export class RedisStream {
   #onConnection(command: RedisCommand, words: Words): Request {
     switch (command.name) {
       case 'multi':
-        this.#transaction = { commands: [], byteLength: 0, isBroken: false };
-        return local(OK);
+        this.#transaction = { commands: [], byteLength: 0, refusal: undefined };
+        return fixed(OK);
       case 'exec':
-        return local(EXEC_WITHOUT_MULTI);
+        return fixed(EXEC_WITHOUT_MULTI);
       case 'discard':
-        return local(DISCARD_WITHOUT_MULTI);
+        return fixed(DISCARD_WITHOUT_MULTI);
       case 'watch':
-        this.#awaitsWatch = true;
+        this.#isHeld = true;
+        this.#hasWatched = true;
         return { type: 'redis-watch', keys: words };
       case 'unwatch':
-        this.#watched = [];
-        return local(OK);
+        this.#unwatch();
+        return fixed(OK);
       case 'quit':
         this.isClosing = true;
-        return local(OK);
-      default:
-        return {
-          type: 'redis-local',
-          evaluate: (context) => connectionCommand(command.name, words, this, context),
-        };
+        return fixed(OK);
+      case 'hello':
+      case 'reset':
+        // They change how the rest of the stream is taken, once it is their turn.
+        this.#isHeld = true;
+        break;
     }
+    if (command.kind === 'connection' && command.run !== undefined) return fixed(command.run(words));
+    return {
+      type: 'redis-local',
+      evaluate: (context) => connectionCommand(command.name, words, this, context),
+    };
   }
 
   #inTransaction(transaction: Transaction, command: RedisCommand, words: Words): Request {
     switch (command.name) {
       case 'multi':
-        return local(NESTED_MULTI);
+        return fixed(NESTED_MULTI);
       case 'watch':
-        return local(WATCH_IN_MULTI);
+        return fixed(WATCH_IN_MULTI);
       case 'exec':
         return this.#execute(transaction);
       case 'discard':
         this.#transaction = undefined;
-        this.#watched = [];
-        return local(OK);
+        this.#unwatch();
+        return fixed(OK);
       case 'quit':
       case 'reset':
         this.#transaction = undefined;
@@ -167,23 +202,30 @@ export class RedisStream {
     return { type: 'redis-queued', slotKey: keysOf(command, words.slice(1))[0] };
   }
 
-  #execute({ commands, isBroken }: Transaction): Request {
+  #execute({ commands, refusal }: Transaction): Request {
     const watched = this.#watched;
+    const hasLostWatch = this.#hasLostWatch;
     this.#transaction = undefined;
-    this.#watched = [];
-    if (isBroken) return local(EXEC_ABORTED);
-    if (commands.length === 0 && watched.length === 0) return local([]);
+    this.#unwatch();
+    if (refusal !== undefined) return fixed(refusal);
+    if (hasLostWatch) return fixed(NULL_ARRAY);
     return { type: 'redis-transaction', watched, commands };
+  }
+
+  #unwatch(): void {
+    this.#watched = [];
+    this.#hasWatched = false;
+    this.#hasLostWatch = false;
   }
 
   #refuse(error: ErrorReply): Request {
     this.breakTransaction();
-    return local(error);
+    return fixed(error);
   }
 }
 
-function local(value: RespValue): Request {
-  return { type: 'redis-local', evaluate: () => value };
+function fixed(value: RespValue): Request {
+  return { type: 'redis-fixed', value };
 }
 
 /** A plain SET is what the text protocol's `set` is, and goes its way. */

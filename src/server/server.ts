@@ -275,6 +275,7 @@ export class Server {
     this.#noticeRole();
     this.#replies.flush();
     this.#metrics.flushed(performance.now());
+    if (this.#clients.isDue) this.#requestTurn();
     this.#setTimer();
   }
 

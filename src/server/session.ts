@@ -3,7 +3,7 @@
  * client has left unread.
  */
 
-import type { ClientProtocol, SessionId } from '../gateway/frames.js';
+import type { SessionId } from '../gateway/frames.js';
 import { MAX_UNREAD_REPLY_BYTES } from '../limits.js';
 import type { StreamCheckpoint } from '../protocol/checkpoint.js';
 import type { Request } from '../protocol/request.js';
@@ -43,7 +43,7 @@ export class Session {
   readonly routed: boolean;
   readonly parser: RequestStream;
   /** The same, if the client speaks RESP. */
-  readonly redis: RedisStream | undefined;
+  readonly redis: RedisStream | undefined = undefined;
   /** Commands taken and not answered. */
   pendingCount = 0;
   /** The stream is answered up to here. */
@@ -57,14 +57,13 @@ export class Session {
   /** The client sends no more. */
   hasEnded = false;
 
-  constructor(
-    id: SessionId,
-    { routed, protocol, at }: { routed: boolean; protocol: ClientProtocol; at: StreamCheckpoint },
-  ) {
+  constructor(id: SessionId, { routed, at }: { routed: boolean; at: StreamCheckpoint }) {
     this.id = id;
     this.routed = routed;
-    this.redis = protocol === 'resp' ? new RedisStream(id) : undefined;
-    this.parser = this.redis ?? new TextParser(at);
+    if (at.skip === 'resp') {
+      this.redis = new RedisStream(id, at);
+      this.parser = this.redis;
+    } else this.parser = new TextParser(at);
   }
 
   /** Nothing more is taken, and the connection closes once what was taken is answered. */

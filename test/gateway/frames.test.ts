@@ -4,14 +4,19 @@ import { ByteWriter } from '../../src/bytes/byte-writer.js';
 import {
   type ClientFrame,
   FrameError,
-  protocolOf,
   readClientFrames,
   readServerFrames,
   type ServerFrame,
+  startOf,
   writeClientFrame,
   writeServerFrame,
 } from '../../src/gateway/frames.js';
-import type { StreamCheckpoint } from '../../src/protocol/checkpoint.js';
+import {
+  AT_COMMAND_START,
+  AT_RESP_START,
+  respCheckpoint,
+  type StreamCheckpoint,
+} from '../../src/protocol/checkpoint.js';
 
 const session = fc.nat(0xffffffff);
 const byteCount = fc.nat(0xffffffff);
@@ -19,6 +24,13 @@ const bytes = fc.uint8Array({ maxLength: 50 });
 const at = fc.oneof(
   fc.constant<StreamCheckpoint>({ skip: 'nothing' }),
   fc.constant<StreamCheckpoint>({ skip: 'line' }),
+  fc
+    .tuple(
+      fc.constantFrom(2 as const, 3 as const),
+      fc.constantFrom('none' as const, 'open' as const, 'broken' as const),
+      fc.boolean(),
+    )
+    .map((state): StreamCheckpoint => respCheckpoint(...state)),
   fc
     .integer({ min: 1, max: 2 ** 52 })
     .map((count): StreamCheckpoint => ({ skip: 'bytes', byteCount: count })),
@@ -29,7 +41,6 @@ const clientFrame: fc.Arbitrary<ClientFrame> = fc.oneof(
     type: fc.constant('open' as const),
     session,
     routed: fc.boolean(),
-    protocol: fc.constantFrom('text' as const, 'resp' as const),
     at,
   }),
   fc.record({ type: fc.constant('data' as const), session, bytes }),
@@ -75,7 +86,7 @@ describe('frames of client traffic', () => {
 
 describe('the protocol of a connection', () => {
   it('is RESP when its first byte is an asterisk, text otherwise', () => {
-    expect(protocolOf(Buffer.from('*1\r\n'))).to.equal('resp');
-    expect(protocolOf(Buffer.from('get a\r\n'))).to.equal('text');
+    expect(startOf(Buffer.from('*1\r\n'))).to.equal(AT_RESP_START);
+    expect(startOf(Buffer.from('get a\r\n'))).to.equal(AT_COMMAND_START);
   });
 });

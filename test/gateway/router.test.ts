@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import type { Gateway } from '../../src/gateway/gateway.js';
 import { MAX_UNANSWERED_BYTES, MAX_VALUE_BYTES } from '../../src/limits.js';
+import { respCheckpoint } from '../../src/protocol/checkpoint.js';
 import { FakeServer, TestBench, type TestClient, until } from './support.js';
 
 const SET_A = 'set a 0 1\r\nA\r\n';
@@ -51,7 +52,7 @@ describe('the router', () => {
     await old.expectInput(session, SET_A + GET);
 
     expect(old.framesOf('open')).to.deep.equal([
-      { type: 'open', session, routed: true, protocol: 'text', at: { skip: 'nothing' } },
+      { type: 'open', session, routed: true, at: { skip: 'nothing' } },
     ]);
     expect(next.batches).to.deep.equal([]);
   });
@@ -293,11 +294,23 @@ describe('the router', () => {
     await until('the end', () => client.closed);
   });
 
-  it('ends a RESP connection with its leader, whose HELLO is lost', async () => {
-    const { old, client } = await cluster();
-    await forwarded(client, old, '*1\r\n$4\r\nPING\r\n');
+  it('goes on with a RESP connection where the last leader left it', async () => {
+    const { old, next, client, gateway } = await cluster();
+    const HELLO = '*2\r\n$5\r\nHELLO\r\n$1\r\n3\r\n';
+    const MULTI = '*1\r\n$5\r\nMULTI\r\n';
+    const SET = '*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n';
+    const EXEC = '*1\r\n$4\r\nEXEC\r\n';
+    const session = await forwarded(client, old, HELLO + SET + MULTI + SET);
+    const inTransaction = respCheckpoint(3, 'open', false);
+    old.reply(session, HELLO.length, '%0\r\n', respCheckpoint(3, 'none', false));
+    old.reply(session, (SET + MULTI + SET).length, '+OK\r\n+OK\r\n+QUEUED\r\n', inTransaction);
+    await client.expectText('%0\r\n+OK\r\n+OK\r\n+QUEUED\r\n');
     old.die();
-    await until('the end', () => client.closed);
+    client.send(EXEC);
+    gateway.setLeader({ id: 1, term: 2 });
+    await next.expectInput(await next.session(), EXEC);
+    expect(next.framesOf('open').map(({ at }) => at)).to.deep.equal([inTransaction]);
+    expect(client.closed).to.equal(false);
   });
 
   it('tells the leader of a client that left', async () => {

@@ -65,7 +65,7 @@ const NOT_FOUND: Reply = { type: 'not-found' };
 const LARGE: Reply = { type: 'value', value: 'v'.repeat(MAX_TRAFFIC_BATCH_BYTES) };
 
 function session(id: number): Session {
-  return new Session(id, { routed: true, protocol: 'text', at: AT_COMMAND_START });
+  return new Session(id, { routed: true, at: AT_COMMAND_START });
 }
 
 /** Replies that are flushed again whenever there is room. */

@@ -1,0 +1,72 @@
+/**
+ * The pieces that a stream falls into when its leader is lost, see replay.ts.
+ */
+
+import type { StreamCheckpoint } from '../protocol/checkpoint.js';
+
+export type ReplayPiece =
+  /** Bytes to send to the next leader. A next piece may only be begun once all of them are answered. */
+  | { readonly fate: 'resend'; readonly byteCount: number }
+  /** Whole writes with unknown outcome, what the client gets for them, and where the stream stands behind them. */
+  | {
+      readonly fate: 'unknown';
+      readonly byteCount: number;
+      readonly reply: string;
+      readonly at: StreamCheckpoint;
+    };
+
+/** The pieces of a replay that are still ahead; they are used up from the front. */
+export class ReplayPlan {
+  #pieces: ReplayPiece[] = [];
+  #next = 0;
+
+  /** The piece that comes next; without one, bytes flow freely. */
+  get front(): ReplayPiece | undefined {
+    return this.#pieces[this.#next];
+  }
+
+  /** Drops bytes from the front piece, of which there must be as many. */
+  advance(byteCount: number): void {
+    const front = this.front;
+    if (front === undefined) return;
+    if (byteCount < front.byteCount) {
+      this.#pieces[this.#next] = { ...front, byteCount: front.byteCount - byteCount };
+      return;
+    }
+    this.#next += 1;
+    if (this.front === undefined) this.clear();
+  }
+
+  /** Puts pieces in place of the bytes that they cover at the front. */
+  replaceFront(pieces: readonly ReplayPiece[]): void {
+    this.advance(pieces.reduce((byteCount, piece) => byteCount + piece.byteCount, 0));
+    const replaced = [...pieces];
+    for (const piece of this.#pieces.slice(this.#next)) addPiece(replaced, piece);
+    // What is to be sent again at the end flows freely: it may end within a command that new bytes complete.
+    if (replaced.at(-1)?.fate === 'resend') replaced.pop();
+    this.#pieces = replaced;
+    this.#next = 0;
+  }
+
+  clear(): void {
+    this.#pieces = [];
+    this.#next = 0;
+  }
+}
+
+/** Appends a piece, as part of the last one when they share their fate. */
+export function addPiece(pieces: ReplayPiece[], piece: ReplayPiece): void {
+  const last = pieces.at(-1);
+  if (last?.fate === 'resend' && piece.fate === 'resend') {
+    pieces[pieces.length - 1] = { fate: 'resend', byteCount: last.byteCount + piece.byteCount };
+  } else if (last?.fate === 'unknown' && piece.fate === 'unknown') {
+    pieces[pieces.length - 1] = {
+      fate: 'unknown',
+      byteCount: last.byteCount + piece.byteCount,
+      reply: last.reply + piece.reply,
+      at: piece.at,
+    };
+  } else {
+    pieces.push(piece);
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * What becomes of Redis commands when their leader is lost, or when none appears: {@link planReplay} and {@link giveUp}
+ * for streams of RESP.
+ *
+ * A transaction whose EXEC may have been proposed is answered as a whole: the next leader must not see its beginning
+ * without its end.
+ */
+
+import { ByteWriter } from '../bytes/byte-writer.js';
+import type { RespCheckpoint } from '../protocol/checkpoint.js';
+import type { Request } from '../protocol/request.js';
+import { NO_LEADER, OUTCOME_UNKNOWN, writeResp } from '../protocol/resp-writer.js';
+import { QUEUED, type RespValue } from '../redis/value.js';
+import { RedisStream } from '../server/redis-stream.js';
+import type { GivenUp } from './replay.js';
+import { addPiece, type ReplayPiece } from './replay-plan.js';
+
+/** As {@link planReplay}. */
+export function planRespReplay(sent: Uint8Array, at: RespCheckpoint, proposedBytes: number): ReplayPiece[] {
+  const pieces: ReplayPiece[] = [];
+  const stream = RedisStream.retracing(at);
+  const replies = new ByteWriter();
+  stream.push(sent);
+  let start = 0;
+  for (let request = stream.next(); request !== undefined; request = stream.next()) {
+    stream.release();
+    const end = stream.consumed;
+    const behind = stream.checkpoint();
+    if (behind.transaction !== 'none') {
+      writeResp(replies, request.type === 'redis-fixed' ? request.value : QUEUED, at.version);
+      continue;
+    }
+    if (isWrite(request) && end <= proposedBytes) {
+      writeResp(replies, OUTCOME_UNKNOWN, at.version);
+      addPiece(pieces, { fate: 'unknown', byteCount: end - start, reply: textOf(replies), at: behind });
+    } else addPiece(pieces, { fate: 'resend', byteCount: end - start });
+    replies.clear();
+    start = end;
+  }
+  if (start < sent.byteLength) addPiece(pieces, { fate: 'resend', byteCount: sent.byteLength - start });
+  return pieces;
+}
+
+/** As {@link giveUp}: what needs no leader is answered, and so a transaction is refused as a whole. */
+export function giveUpResp(waiting: Uint8Array, at: RespCheckpoint): GivenUp {
+  const stream = new RedisStream(0, at);
+  const replies = new ByteWriter();
+  stream.push(waiting);
+  for (let request = stream.next(); request !== undefined; request = stream.next()) {
+    stream.release();
+    if (request.type === 'redis-queued') stream.breakTransaction();
+    writeResp(replies, replyWithoutLeader(request), stream.version);
+  }
+  return {
+    reply: textOf(replies),
+    byteCount: stream.consumed,
+    at: stream.checkpoint(),
+    isOver: stream.isClosing,
+  };
+}
+
+function replyWithoutLeader(request: Request): RespValue {
+  return request.type === 'redis-fixed' ? request.value : NO_LEADER;
+}
+
+function isWrite({ type }: Request): boolean {
+  return type === 'set' || type === 'redis' || type === 'redis-transaction';
+}
+
+function textOf(replies: ByteWriter): string {
+  return Buffer.from(replies.view()).toString('latin1');
+}

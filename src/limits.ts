@@ -33,6 +33,18 @@ export const MAX_TOTAL_UNANSWERED_BYTES = 512 * 1024 * 1024;
 /** Reply bytes one client may leave unread. The server takes no further command of it until it reads. */
 export const MAX_UNREAD_REPLY_BYTES = 2 * 1024 * 1024;
 
+/**
+ * Bytes of the replies to what was taken from one client before the limit above was known to be reached: replies to
+ * commands that waited for writes. At this limit its connection is closed.
+ */
+export const MAX_REPLY_BACKLOG_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Bytes of the reply to one Redis command. One that only reads is refused; of a transaction, the replies beyond the
+ * limit are left out.
+ */
+export const MAX_REDIS_REPLY_BYTES = 32 * 1024 * 1024;
+
 /** Bytes in one batch between gateway and server; a longer one is split. */
 export const MAX_TRAFFIC_BATCH_BYTES = 256 * 1024;
 

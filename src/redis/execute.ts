@@ -1,9 +1,18 @@
 /** Executes commands that came through the log. */
 
+import { MAX_REDIS_REPLY_BYTES } from '../limits.js';
 import { hasArity, type Words } from './command.js';
 import type { Keyspace, ReadableKeyspace } from './keyspace.js';
 import { commandOf } from './table.js';
-import { ErrorReply, NULL_ARRAY, type RespValue, wrongArity } from './value.js';
+import {
+  ErrorReply,
+  isSmall,
+  NULL_ARRAY,
+  REPLY_TOO_LARGE,
+  type RespValue,
+  sizeOf,
+  wrongArity,
+} from './value.js';
 
 /** What a watched key looked like. */
 export interface WatchedKey {
@@ -29,7 +38,12 @@ export function executeTransaction(
   commands: readonly Words[],
 ): RespValue {
   if (!watched.every((one) => isUnchanged(keyspace, one))) return NULL_ARRAY;
-  return commands.map((words) => execute(keyspace, words));
+  let leftBytes = MAX_REDIS_REPLY_BYTES;
+  return commands.map((words) => {
+    const value = execute(keyspace, words);
+    leftBytes -= sizeOf(value);
+    return leftBytes < 0 && !isSmall(value) ? REPLY_TOO_LARGE : value;
+  });
 }
 
 /**

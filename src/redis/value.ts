@@ -2,6 +2,8 @@
  * What a Redis command comes to, before it is written as RESP.
  */
 
+import { MAX_REDIS_REPLY_BYTES } from '../limits.js';
+
 /** `+OK` and the like. */
 export class SimpleString {
   readonly text: string;
@@ -70,4 +72,28 @@ export function wrongArity(command: string): ErrorReply {
 
 export function invalidExpireTime(command: string): ErrorReply {
   return new ErrorReply(`ERR invalid expire time in '${command.toLowerCase()}' command`);
+}
+
+export const REPLY_TOO_LARGE = new ErrorReply(
+  `ERR the reply is left out: it is over ${MAX_REDIS_REPLY_BYTES} bytes`,
+);
+
+/** What everything but a string takes at most, and the least that a string takes. */
+const SMALL_BYTES = 64;
+
+/** How many bytes the reply takes, or a few more. Maps are small. */
+export function sizeOf(value: RespValue): number {
+  if (typeof value === 'string') return value.length + SMALL_BYTES;
+  if (!Array.isArray(value)) return SMALL_BYTES;
+  return value.reduce<number>((sum, element) => sum + sizeOf(element), SMALL_BYTES);
+}
+
+/** Whether no number of such replies to one transaction is too large. */
+export function isSmall(value: RespValue): boolean {
+  return sizeOf(value) <= 2 * SMALL_BYTES;
+}
+
+/** The reply, unless it is too large. */
+export function limited(value: RespValue): RespValue {
+  return sizeOf(value) > MAX_REDIS_REPLY_BYTES ? REPLY_TOO_LARGE : value;
 }

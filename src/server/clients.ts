@@ -9,9 +9,15 @@
 
 import { readClientFrames, type SessionId } from '../gateway/frames.js';
 import { BatchEncoder } from '../kv/batch.js';
-import type { CommandResult } from '../kv/command.js';
+import type { Command, CommandResult } from '../kv/command.js';
 import type { KeyValueStore } from '../kv/key-value-store.js';
-import { LEADER_WAIT_MS, MAX_ENTRY_BYTES, MAX_INFLIGHT_PROPOSAL_BYTES, QUORUM_WAIT_MS } from '../limits.js';
+import {
+  LEADER_WAIT_MS,
+  MAX_ENTRY_BYTES,
+  MAX_INFLIGHT_PROPOSAL_BYTES,
+  MAX_REPLY_BACKLOG_BYTES,
+  QUORUM_WAIT_MS,
+} from '../limits.js';
 import { type Reply, type RespReply, secondsLeft } from '../protocol/reply.js';
 import type { Request } from '../protocol/request.js';
 import type { Raft } from '../raft/raft.js';
@@ -22,7 +28,7 @@ import { watch } from '../redis/execute.js';
 import type { ReadableKeyspace } from '../redis/keyspace.js';
 import { Scans } from '../redis/scans.js';
 import { commandOf } from '../redis/table.js';
-import { QUEUED } from '../redis/value.js';
+import { limited, QUEUED } from '../redis/value.js';
 import type { ClientAddress } from './control.js';
 import type { ServerMetrics } from './metrics.js';
 import { type PendingGroup, PendingGroups } from './pending.js';
@@ -269,9 +275,7 @@ export class Clients {
     if (session.parser.consumed > session.answeredOffset) {
       this.#replies.answer(session, undefined, session.parser.consumed, session.parser.checkpoint());
     }
-    if (!session.isEnding || this.#held.has(session)) return;
-    this.#replies.close(session);
-    this.#drop(session);
+    if (session.isEnding && !this.#held.has(session)) this.#close(session);
   }
 
   #serveAsLeader(session: Session): void {
@@ -351,7 +355,7 @@ export class Clients {
       case 'delete':
       case 'redis':
       case 'redis-transaction':
-        this.#encoder.add(request);
+        this.#encode(request, session);
         this.#open.push(command);
         return;
       case 'get':
@@ -378,7 +382,7 @@ export class Clients {
   #readLater(command: PendingCommand, key: string | undefined): void {
     const { session } = command;
     if (session.pendingCount > 1 || this.#isClockBehind) {
-      command.reservedBytes = key === undefined ? 0 : (this.#store.get(key)?.value.length ?? 0);
+      command.reservedBytes = key === undefined ? 0 : this.#largestValue(key, session);
       session.unreadBytes += command.reservedBytes;
       this.#queue(command);
       return;
@@ -393,6 +397,17 @@ export class Clients {
       return;
     }
     this.#raft.read(this.#groups.addRead(command, this.#nowMs), this.#nowMs);
+  }
+
+  #encode(request: Command, session: Session): void {
+    const before = this.#encoder.byteLength;
+    this.#encoder.add(request);
+    session.largestWriteBytes = Math.max(session.largestWriteBytes, this.#encoder.byteLength - before);
+  }
+
+  /** How large the key's value may be once what the session has pending is done. */
+  #largestValue(key: string, { largestWriteBytes }: Session): number {
+    return Math.max(this.#store.get(key)?.value.length ?? 0, largestWriteBytes);
   }
 
   /** Puts the command into the last group there is, behind everything that is pending. */
@@ -481,7 +496,7 @@ export class Clients {
         this.#answerRead(command, { type: 'command-error' });
         return;
       case 'redis-read': {
-        const value = request.command.run(this.#readable(), request.words);
+        const value = limited(request.command.run(this.#readable(), request.words));
         this.#answerRead(command, { type: 'resp', value });
         return;
       }
@@ -532,6 +547,7 @@ export class Clients {
     const { session } = command;
     session.pendingCount -= 1;
     session.unreadBytes -= command.reservedBytes;
+    if (session.pendingCount === 0) session.largestWriteBytes = 0;
     if (!this.#sessions.has(session.id)) return;
     if (session.pendingCount === 0 && session.redis?.isHeld === true) {
       session.redis.release();
@@ -541,7 +557,8 @@ export class Clients {
     // Behind the last answered command, a value may have been skipped since.
     if (session.pendingCount > 0) this.#replies.answer(session, reply, command.endOffset, command.at);
     else this.#replies.answer(session, reply, session.parser.consumed, session.parser.checkpoint());
-    if (session.isEnding || !session.mayTake) this.#held.add(session);
+    if (session.unreadBytes > MAX_REPLY_BACKLOG_BYTES) this.#close(session);
+    else if (session.isEnding || !session.mayTake) this.#held.add(session);
   }
 
   /** The command will not be answered by applying it. The router is told so once for all that a session has. */
@@ -554,6 +571,12 @@ export class Clients {
   /** Sends a session of the router back to it, to go on elsewhere. */
   #refuse(session: Session): void {
     this.#replies.refuse(session, this.#ledTerm);
+    this.#drop(session);
+  }
+
+  /** Closes the connection once what was answered is written. What else it asked for is done, and not answered. */
+  #close(session: Session): void {
+    this.#replies.close(session);
     this.#drop(session);
   }
 

@@ -52,6 +52,8 @@ export class Session {
   proposedOffset = 0;
   /** Reply bytes that the client's socket has not taken yet. */
   unreadBytes = 0;
+  /** Bytes of the largest write among those that are pending. */
+  largestWriteBytes = 0;
   /** Since when commands wait for a leader to be known, in ms; undefined when none do. */
   waitingSinceMs: number | undefined;
   /** The client sends no more. */

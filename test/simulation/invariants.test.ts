@@ -130,6 +130,13 @@ describe('the invariants', () => {
     expectBroken('state machine safety', () => invariants.applied(1, b));
   });
 
+  it('break when a read is confirmed without what was committed before it came in', () => {
+    const invariants = seen(view(0, '1:a 1:b', { commitIndex: 2 }));
+    expect(invariants.committedIndex).to.equal(2);
+    expectBroken('read index', () => invariants.confirmed(1, 1, 2));
+    invariants.confirmed(1, 2, 2);
+  });
+
   it('break when a leader is elected while another one has a lease', () => {
     const holder = view(0, '1:a', { role: 'leader', leaseEndMs: 100 });
     const later = view(1, '1:a', { role: 'leader', currentTerm: 2, nowMs: 99 });

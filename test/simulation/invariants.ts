@@ -120,6 +120,18 @@ export class Invariants {
       throw new PropertyViolation('state machine safety', `server ${id} at ${entry.index}`);
   }
 
+  /** Up to where any server was seen to have committed. */
+  get committedIndex(): LogIndex {
+    return Math.max(0, this.#committed.length - 1);
+  }
+
+  /** A read that came in when `committed` was the last entry committed is confirmed at `index` (thesis 6.4). */
+  confirmed(id: ServerId, index: LogIndex, committed: LogIndex): void {
+    if (index >= committed) return;
+    const what = `server ${id} confirms a read at ${index} that came in when ${committed} was committed`;
+    throw new PropertyViolation('read index', what);
+  }
+
   /** A message leaves: what it promises must be on its sender's disk. */
   sent(message: Message): void {
     const disk = this.#disks[message.from];

@@ -68,6 +68,8 @@ interface PendingWrite {
 
 interface PendingRead {
   readonly key: string;
+  /** What was committed by anybody when it came in. */
+  readonly committedIndex: LogIndex;
   readonly answer: (answer: ClientAnswer) => void;
 }
 
@@ -236,7 +238,8 @@ export class SimulatedServer {
       if (request.type === 'read') {
         const readId = memory.nextReadId;
         memory.nextReadId += 1;
-        memory.reads.set(readId, { key: request.key, answer });
+        const { committedIndex } = this.#surroundings.invariants;
+        memory.reads.set(readId, { key: request.key, committedIndex, answer });
         raft.read(readId, nowMs);
         return;
       }
@@ -339,7 +342,9 @@ export class SimulatedServer {
     for (const { readId, index } of confirmedReads) {
       const read = memory.reads.get(readId);
       memory.reads.delete(readId);
-      if (read !== undefined) memory.ready.push({ read, index });
+      if (read === undefined) continue;
+      this.#surroundings.invariants.confirmed(this.id, index, read.committedIndex);
+      memory.ready.push({ read, index });
     }
     for (const readId of failedReads) {
       memory.reads.get(readId)?.answer({ type: 'unknown' });

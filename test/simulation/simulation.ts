@@ -310,7 +310,7 @@ class Simulation {
         this.#stall(victim);
         return;
       case 'transfer':
-        this.#transfer(victim.id);
+        this.#transfer(random.of(this.#servers).id);
         return;
     }
   }

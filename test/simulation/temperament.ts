@@ -167,6 +167,6 @@ function drawWeights(random: Random): Record<Fault, number> {
     fade: weight(),
     heal: random.between(0.2, 1),
     stall: weight(),
-    transfer: weight(),
+    transfer: Math.max(weight(), weight()),
   };
 }

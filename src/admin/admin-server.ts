@@ -55,7 +55,8 @@ export class AdminServer {
     this.#logger = logger;
     this.#load = new LoadSwitch(logger);
     this.#ownNames = new Set([address.host, host, advertiseHost ?? host]);
-    this.#server = createServer((request, response) => {
+    // A request without a host is refused by this server, in words: Node would do so without any.
+    this.#server = createServer({ requireHostHeader: false }, (request, response) => {
       this.#answer(request, response).catch((error: unknown) => this.#refuse(response, error));
     });
   }
@@ -86,6 +87,7 @@ export class AdminServer {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    checkHostIsNamed(request);
     const pathname = pathOf(request.url ?? '/');
     if (!ANSWERED_UNDER_ANY_NAME.has(pathname)) checkSource(request.headers, this.#ownNames);
     const asset = isRead(request) ? this.#assets.find(pathname, request.headers) : undefined;
@@ -151,6 +153,12 @@ function find(
   if (allowed.length === 0) throw new HttpError(404, `there is nothing at ${pathname}`);
   response.setHeader('Allow', allowed.join(', '));
   throw new HttpError(405, `${method} is not allowed here: use ${allowed.join(' or ')}`);
+}
+
+/** Throws HttpError 400 as RFC 9112 (3.2) has it. Before HTTP/1.1 a request need not name a host. */
+function checkHostIsNamed({ headers, httpVersion }: IncomingMessage): void {
+  if (headers.host === undefined && httpVersion === '1.1')
+    throw new HttpError(400, 'the request names no host');
 }
 
 /** The path in a request's target, which is a path or, as proxies are asked, a whole URL. */

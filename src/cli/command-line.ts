@@ -72,6 +72,7 @@ function newProgram(): Command {
     .configureOutput({ outputError: () => undefined })
     .enablePositionalOptions()
     .exitOverride()
+    .hook('preAction', (_, command) => checkWords(command))
     .action(async () => {
       checkArguments(program);
       const args = program.opts<Arguments>();
@@ -93,13 +94,16 @@ function number(flags: string, description: string, value: number | null): Optio
   });
 }
 
-/** Throws CommanderError for what is no option at all, OptionError for two of which the one makes the other pointless. */
+/** Throws CommanderError for the first word that the command has no use for. */
+function checkWords({ args, registeredArguments }: Command): void {
+  const word = args[registeredArguments.length];
+  if (word === undefined) return;
+  const reason = `${word}: is no option and no command; see --help`;
+  throw new CommanderError(EXIT_USAGE, 'threadraft.unknownWord', reason);
+}
+
+/** Throws OptionError for two options of which the one makes the other pointless. */
 function checkArguments(program: Command): void {
-  const [word] = program.args;
-  if (word !== undefined) {
-    const reason = `${word}: is no option and no command; see --help`;
-    throw new CommanderError(EXIT_USAGE, 'threadraft.unknownWord', reason);
-  }
   const given = (name: string) => program.getOptionValueSource(name) === 'cli';
   const { memory, router, http } = program.opts<Arguments>();
   if (memory && given('dataDir')) throw new OptionError('dataDir', 'cannot be combined with --memory');

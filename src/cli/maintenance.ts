@@ -3,7 +3,7 @@
  */
 
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
-import { DEFAULT_OPTIONS } from '../cluster/options.js';
+import { checkDataDir, checkHost, DEFAULT_OPTIONS } from '../cluster/options.js';
 import { DEFAULT_HTTP_PORT } from './defaults.js';
 
 /** The program that should be asked does not answer, or refuses. */
@@ -19,6 +19,7 @@ export function addMaintenance(program: Command): void {
     .option('--host <address>', 'where its admin API listens', host)
     .addOption(wholeNumber('--http-port <port>', 'and the port', DEFAULT_HTTP_PORT))
     .action(async (file: string, options: { host: string; httpPort: number }) => {
+      checkHost('host', options.host);
       const { writeBackup } = await import('../storage/backup.js');
       const { keys, byteLength } = await writeBackup(file, download(options));
       say(`backup ${file}: ${keys} keys, ${byteLength} bytes`);
@@ -30,6 +31,7 @@ export function addMaintenance(program: Command): void {
     .addOption(dataDirOption)
     .addOption(wholeNumber('-n, --servers <count>', 'servers of the new cluster', servers))
     .action(async (file: string, options: { dataDir: string; servers: number }) => {
+      checkDataDir(options.dataDir);
       const { restoreBackup } = await import('../storage/backup.js');
       const { keys } = await restoreBackup(file, options.dataDir, options);
       say(`restore ${file}: ${keys} keys in ${options.dataDir}; start with -n ${options.servers}`);
@@ -42,6 +44,7 @@ export function addMaintenance(program: Command): void {
     .addArgument(new Argument('<id>', 'the server').argParser(toWholeNumber))
     .addOption(dataDirOption)
     .action(async (id: number, options: { dataDir: string }) => {
+      checkDataDir(options.dataDir);
       const { rebuildServer } = await import('../storage/rebuild.js');
       const { from, lastIndex, term } = await rebuildServer(options.dataDir, id);
       say(`rebuild ${id}: from server ${from}, up to entry ${lastIndex}, term ${term}`);

@@ -62,7 +62,7 @@ function show({ host, port }: ClientAddress): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** The first SIGINT or SIGTERM stops cleanly, the second at once. */
+/** The first of these signals stops cleanly, the second at once. A terminal that is closed sends SIGHUP. */
 function stopOnSignal(stop: () => Promise<void>): { readonly isStopping: boolean } {
   let stoppingSinceMs: number | undefined;
   const onSignal = () => {
@@ -76,8 +76,7 @@ function stopOnSignal(stop: () => Promise<void>): { readonly isStopping: boolean
       (error: unknown) => process.exit(complain(error)),
     );
   };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, onSignal);
   return {
     get isStopping() {
       return stoppingSinceMs !== undefined;

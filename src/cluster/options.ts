@@ -82,7 +82,7 @@ export function checkOptions(options: ClusterOptions): void {
   checkInteger('servers', servers, [1, MAX_SERVERS]);
   checkHost('host', host);
   if (advertiseHost !== null) checkHost('advertiseHost', advertiseHost);
-  if (dataDir === '') throw new OptionError('dataDir', 'is empty: name a directory');
+  checkDataDir(dataDir);
   checkInteger('port', port, [0, MAX_PORT]);
   const lastPort = port + 2 * (servers - 1);
   if (lastPort > MAX_PORT)
@@ -113,8 +113,16 @@ function checkInteger(option: string, value: number, [min, max]: readonly [numbe
   throw new OptionError(option, `${value} is not a whole number from ${min} to ${max}`);
 }
 
-/** An empty host would be every address of the machine, and one with a space in it would break up a redirect's line. */
-function checkHost(option: string, host: string): void {
+/** Throws {@link OptionError} when it names none. */
+export function checkDataDir(dataDir: string): void {
+  if (dataDir === '') throw new OptionError('dataDir', 'is empty: name a directory');
+}
+
+/**
+ * An empty host would be every address of the machine, and one with a space in it would break up a redirect's line.
+ * Throws {@link OptionError}.
+ */
+export function checkHost(option: string, host: string): void {
   if (/^[^\s\p{Cc}]+$/u.test(host)) return;
   throw new OptionError(option, `"${host}" is neither a name nor an address`);
 }

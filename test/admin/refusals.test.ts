@@ -158,6 +158,14 @@ describe('The admin API refuses', () => {
     expect(reply).to.not.contain('undefined');
   });
 
+  for (const path of ['/api/status', '/healthz', '/metrics']) {
+    it(`a request of HTTP/1.1 for ${path} that names no host with 400, in words`, async () => {
+      const reply = await admin.send(`GET ${path} HTTP/1.1\r\nConnection: close\r\n\r\n`);
+      expect(reply).to.match(/^HTTP\/1\.1 400 /);
+      expect(reply).to.contain('{"error":"the request names no host"}');
+    });
+  }
+
   it('an oversized body with 413, and does not wait for its end', async () => {
     const length = 'Content-Length: 1000000000\r\n';
     const reply = await admin.send(

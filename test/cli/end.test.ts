@@ -109,6 +109,13 @@ describe('The end of the program', () => {
       expect(await workplace.files(), 'files in the working directory').to.deep.equal([]);
     });
 
+    it('leaves no directory behind when its terminal is closed', async () => {
+      const program = workplace.run(...ports.args, '--memory');
+      await program.ready();
+      expect(await program.stop('SIGHUP'), 'exit code').to.equal(0);
+      expect(await workplace.temporaryFiles(), 'temporary files').to.deep.equal([]);
+    });
+
     it('leaves no directory behind after a second signal either', async () => {
       const program = workplace.run(...ports.args, '--memory');
       await blockServer(await program.ready());

@@ -103,7 +103,7 @@ export class Program {
   }
 
   /** Sends the signal, and resolves to the exit code. */
-  async stop(signal: 'SIGTERM' | 'SIGINT'): Promise<number | null> {
+  async stop(signal: 'SIGTERM' | 'SIGINT' | 'SIGHUP'): Promise<number | null> {
     this.signal(signal);
     return (await this.ended()).code;
   }

@@ -242,6 +242,16 @@ describe('a cluster that speaks Redis', () => {
       .that.match(/^ERR string exceeds/);
   });
 
+  it('takes a pipeline of commands of the largest size', async () => {
+    const value = 'v'.repeat(1_000_000);
+    const commands = [3, 1, 2, 3, 1, 3].map((count) => [
+      'MSET',
+      ...Array.from({ length: count }, (_, i) => [`part ${i}`, value]).flat(),
+    ]);
+    for (const client of [await leader(), await router()])
+      expect(await client.pipeline(...commands)).to.deep.equal(commands.map(() => OK));
+  });
+
   it('refuses scripts and introspection by a clear error', async () => {
     const redis = await leader();
     for (const line of ['EVAL x 0', 'OBJECT ENCODING k', 'SUBSCRIBE c', 'LPUSH l 1'])

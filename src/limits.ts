@@ -22,10 +22,10 @@ export const MAX_TRANSACTION_BYTES = 3 * 1024 * 1024;
 export const MAX_SCAN_CURSORS = 1024;
 
 /**
- * Bytes one client connection may have sent that are not yet answered. Its socket is paused until replies come.
- * Holds at least one command of the largest size.
+ * Bytes one client connection may have sent that are not yet answered. Its socket is paused until no more than
+ * half of it is left, which holds any incomplete command: what is not complete is not answered.
  */
-export const MAX_UNANSWERED_BYTES = 4 * 1024 * 1024;
+export const MAX_UNANSWERED_BYTES = 8 * 1024 * 1024;
 
 /** The same for all connections together: whoever sends more is paused, but for one at a time. */
 export const MAX_TOTAL_UNANSWERED_BYTES = 512 * 1024 * 1024;

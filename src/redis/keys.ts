@@ -4,12 +4,21 @@ import { ALL_KEYS, ONE_KEY, type ReadCommand, TWO_KEYS, type Words, type WriteCo
 import { deadlineOf, type ExpiryUnit } from './expiry.js';
 import { matchesGlob } from './glob.js';
 import type { Keyspace, ReadableKeyspace } from './keyspace.js';
-import { ErrorReply, NO_SUCH_KEY, OK, type RespValue, SimpleString, SYNTAX_ERROR } from './value.js';
+import { parseInteger } from './numbers.js';
+import {
+  DB_OUT_OF_RANGE,
+  ErrorReply,
+  NO_SUCH_KEY,
+  NOT_AN_INTEGER,
+  OK,
+  type RespValue,
+  SimpleString,
+  SYNTAX_ERROR,
+} from './value.js';
 
 const NX_WITH_OTHERS = new ErrorReply('ERR NX and XX, GT or LT options at the same time are not compatible');
 const GT_AND_LT = new ErrorReply('ERR GT and LT options at the same time are not compatible');
 const SAME_OBJECT = new ErrorReply('ERR source and destination objects are the same');
-const DB_OUT_OF_RANGE = new ErrorReply('ERR DB index is out of range');
 
 function count(keys: Words, holds: (key: string) => boolean): number {
   return keys.reduce((sum, key) => sum + (holds(key) ? 1 : 0), 0);
@@ -48,7 +57,9 @@ function copy(keyspace: Keyspace, [from = '', to = '', ...options]: Words): Resp
     if (word === 'REPLACE') replaces = true;
     else if (word === 'DB' && options[at + 1] !== undefined) {
       at += 1;
-      if (options[at] !== '0') return DB_OUT_OF_RANGE;
+      const database = options[at] ?? '';
+      if (parseInteger(database) === undefined) return NOT_AN_INTEGER;
+      if (database !== '0') return DB_OUT_OF_RANGE;
     } else return SYNTAX_ERROR;
   }
   if (from === to) return SAME_OBJECT;

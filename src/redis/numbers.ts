@@ -3,7 +3,6 @@
 const INTEGER = /^(?:0|-?[1-9]\d{0,18})$/;
 const MIN_INTEGER = -(2n ** 63n);
 const MAX_INTEGER = 2n ** 63n - 1n;
-const FLOAT = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
 
 export function isInteger64(value: bigint): boolean {
   return value >= MIN_INTEGER && value <= MAX_INTEGER;
@@ -24,19 +23,8 @@ export function parseSafeInteger(text: string): number | undefined {
   return Number.isSafeInteger(number) ? number : undefined;
 }
 
-/** A finite number; undefined for anything else. */
-export function parseFloat64(text: string): number | undefined {
-  if (!FLOAT.test(text)) return undefined;
-  const value = Number(text);
-  return Number.isFinite(value) ? value : undefined;
-}
-
-const MAX_FRACTION_DIGITS = 17;
-
-/** The shortest digits that make this number again, never with an exponent. */
-export function formatFloat(value: number): string {
-  const text = String(value);
-  if (!text.includes('e')) return text;
-  if (Math.abs(value) >= 1) return BigInt(value).toString();
-  return value.toFixed(MAX_FRACTION_DIGITS).replace(/\.?0+$/, '');
+/** A 64-bit integer as the nearest number, for places in a string; undefined for anything else. */
+export function parseOffset(text: string): number | undefined {
+  const value = parseInteger(text);
+  return value === undefined ? undefined : Number(value);
 }

@@ -9,9 +9,10 @@ import {
   type Words,
   type WriteCommand,
 } from './command.js';
+import { addDecimals, formatDecimal, parseDecimal } from './decimal.js';
 import { deadlineOf, type ExpiryUnit } from './expiry.js';
 import type { Keyspace, ReadableKeyspace } from './keyspace.js';
-import { formatFloat, isInteger64, parseFloat64, parseInteger, parseSafeInteger } from './numbers.js';
+import { isInteger64, parseInteger, parseOffset } from './numbers.js';
 import {
   ErrorReply,
   NOT_A_FLOAT,
@@ -116,10 +117,11 @@ function getex(keyspace: Keyspace, words: Words): RespValue {
   }
   const unit = EXPIRY_UNITS.get(option.toUpperCase());
   if (unit === undefined || amount === undefined || words.length > 3) return SYNTAX_ERROR;
+  if (record === undefined) return null;
   const deadline = deadlineOf(keyspace, amount, { unit, command: 'getex', mustBePositive: true });
   if (typeof deadline !== 'number') return deadline;
-  if (record !== undefined) keyspace.setDeadline(key, deadline);
-  return record?.value ?? null;
+  keyspace.setDeadline(key, deadline);
+  return record.value;
 }
 
 function mset(keyspace: Keyspace, words: Words): RespValue {
@@ -143,7 +145,7 @@ function append(keyspace: Keyspace, [key = '', tail = '']: Words): RespValue {
 }
 
 function setrange(keyspace: Keyspace, [key = '', offsetText = '', part = '']: Words): RespValue {
-  const offset = parseSafeInteger(offsetText);
+  const offset = parseOffset(offsetText);
   if (offset === undefined) return NOT_AN_INTEGER;
   if (offset < 0) return OFFSET_OUT_OF_RANGE;
   const before = valueAt(keyspace, key) ?? '';
@@ -155,7 +157,7 @@ function setrange(keyspace: Keyspace, [key = '', offsetText = '', part = '']: Wo
 }
 
 function getrange(keyspace: ReadableKeyspace, [key = '', from = '', to = '']: Words): RespValue {
-  const [first, last] = [parseSafeInteger(from), parseSafeInteger(to)];
+  const [first, last] = [parseOffset(from), parseOffset(to)];
   if (first === undefined || last === undefined) return NOT_AN_INTEGER;
   const value = valueAt(keyspace, key) ?? '';
   if (first < 0 && last < 0 && first > last) return '';
@@ -185,12 +187,11 @@ function decrby(keyspace: Keyspace, [key = '', amount = '']: Words): RespValue {
 }
 
 function incrbyfloat(keyspace: Keyspace, [key = '', amount = '']: Words): RespValue {
-  const current = parseFloat64(valueAt(keyspace, key) ?? '0');
-  const by = parseFloat64(amount);
+  const current = parseDecimal(valueAt(keyspace, key) ?? '0');
+  const by = parseDecimal(amount);
   if (current === undefined || by === undefined) return NOT_A_FLOAT;
-  const next = current + by;
-  if (!Number.isFinite(next)) return NOT_FINITE;
-  const text = formatFloat(next);
+  if (current === 'infinite' || by === 'infinite') return NOT_FINITE;
+  const text = formatDecimal(addDecimals(current, by));
   overwrite(keyspace, key, text);
   return text;
 }

@@ -3,8 +3,9 @@
 import type { ConnectionCommand, KeyPositions, RedisCommand, Words } from './command.js';
 import { ALL_KEYS } from './command.js';
 import { KEY_COMMANDS } from './keys.js';
+import { parseInteger } from './numbers.js';
 import { STRING_COMMANDS } from './strings.js';
-import { type RespValue, SimpleString, wrongArity } from './value.js';
+import { DB_OUT_OF_RANGE, NOT_AN_INTEGER, OK, type RespValue, SimpleString, wrongArity } from './value.js';
 
 function connection(
   name: string,
@@ -20,12 +21,22 @@ function ping(words: Words): RespValue {
   return words.length > 1 ? wrongArity('ping') : (words[0] ?? PONG);
 }
 
+/** There is one database. */
+function select([database = '']: Words): RespValue {
+  if (database === '0') return OK;
+  return parseInteger(database) === undefined ? NOT_AN_INTEGER : DB_OUT_OF_RANGE;
+}
+
+function accept(): RespValue {
+  return OK;
+}
+
 const CONNECTION_COMMANDS = [
   connection('ping', -1, { run: ping }),
   connection('echo', 2, { run: ([text = '']) => text }),
   connection('hello', -1),
   connection('auth', -2),
-  connection('select', 2),
+  connection('select', 2, { run: select }),
   connection('quit', -1),
   connection('reset', 1),
   connection('command', -1),
@@ -34,16 +45,16 @@ const CONNECTION_COMMANDS = [
   connection('info', -1),
   connection('time', 1),
   connection('cluster', -2),
-  connection('readonly', 1),
-  connection('readwrite', 1),
-  connection('asking', 1),
+  connection('readonly', 1, { run: accept }),
+  connection('readwrite', 1, { run: accept }),
+  connection('asking', 1, { run: accept }),
   connection('wait', 3),
   connection('scan', -2),
   connection('multi', 1),
   connection('exec', 1),
   connection('discard', 1),
   connection('watch', -2, { keys: ALL_KEYS }),
-  connection('unwatch', 1),
+  connection('unwatch', 1, { run: accept }),
 ];
 
 export const COMMANDS: ReadonlyMap<string, RedisCommand> = new Map(

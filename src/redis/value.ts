@@ -63,6 +63,7 @@ export const NULL_ARRAY = new NullArray();
 export const SYNTAX_ERROR = new ErrorReply('ERR syntax error');
 export const NOT_AN_INTEGER = new ErrorReply('ERR value is not an integer or out of range');
 export const NOT_A_FLOAT = new ErrorReply('ERR value is not a valid float');
+export const DB_OUT_OF_RANGE = new ErrorReply('ERR DB index is out of range');
 export const NO_SUCH_KEY = new ErrorReply('ERR no such key');
 export const TOO_LONG = new ErrorReply('ERR string exceeds maximum allowed size (proto-max-bulk-len)');
 

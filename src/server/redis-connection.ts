@@ -30,10 +30,12 @@ const SERVER_START_MS = Date.now();
 const NO_PASSWORD = new ErrorReply(
   'ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?',
 );
-const DB_OUT_OF_RANGE = new ErrorReply('ERR DB index is out of range');
+const WRONG_PASSWORD = new ErrorReply('WRONGPASS invalid username-password pair or user is disabled.');
 const NO_PROTO = new ErrorReply('NOPROTO unsupported protocol version');
 const NOT_A_PROTOCOL = new ErrorReply('ERR Protocol version is not an integer or out of range');
 const BAD_NAME = new ErrorReply('ERR Client names cannot contain spaces, newlines or special characters.');
+const TIMEOUT_NOT_AN_INTEGER = new ErrorReply('ERR timeout is not an integer or out of range');
+const TIMEOUT_NEGATIVE = new ErrorReply('ERR timeout is negative');
 const INVALID_CURSOR = new ErrorReply('ERR invalid cursor');
 
 type Handler = (words: Words, stream: RedisStream, context: RedisContext) => RespValue;
@@ -69,7 +71,12 @@ function hello(words: Words, stream: RedisStream, context: RedisContext): RespVa
   let { name } = stream;
   for (let at = 0; at < options.length; at += 1) {
     const option = options[at]?.toUpperCase();
-    if (option === 'AUTH' && at + 2 < options.length) return NO_PASSWORD;
+    if (option === 'AUTH' && at + 2 < options.length) {
+      const refusal = authenticate(options[at + 1]);
+      if (refusal !== OK) return refusal;
+      at += 2;
+      continue;
+    }
     if (option !== 'SETNAME' || at + 1 >= options.length)
       return new ErrorReply(`ERR Syntax error in HELLO option '${options[at]}'`);
     at += 1;
@@ -87,6 +94,16 @@ function hello(words: Words, stream: RedisStream, context: RedisContext): RespVa
     ['role', isLeader(context) ? 'master' : 'replica'],
     ['modules', []],
   ]);
+}
+
+/** There is one user, `default`, with any password. */
+function authenticate(user: string | undefined): RespValue {
+  return user === 'default' ? OK : WRONG_PASSWORD;
+}
+
+function auth(words: Words): RespValue {
+  if (words.length > 2) return SYNTAX_ERROR;
+  return words.length === 1 ? NO_PASSWORD : authenticate(words[0]);
 }
 
 function isName(text: string): boolean {
@@ -328,8 +345,9 @@ const DEFAULT_SCAN_COUNT = 10;
 const MAX_SCAN_COUNT = 100_000;
 
 function scan([cursorText = '', ...options]: Words, _: RedisStream, context: RedisContext): RespValue {
-  const cursor = parseSafeInteger(cursorText);
-  if (cursor === undefined || cursor < 0) return INVALID_CURSOR;
+  if (!/^\d{1,20}$/.test(cursorText)) return INVALID_CURSOR;
+  // One that is no safe integer was given out by no server here, and is as good as any unknown one.
+  const cursor = Number(cursorText);
   let count = DEFAULT_SCAN_COUNT;
   let pattern: string | undefined;
   let isEmptyType = false;
@@ -365,7 +383,10 @@ function time(_words: Words, _: RedisStream, { nowMs }: RedisContext): RespValue
 
 /** Whatever was acknowledged is on a majority, this server included. */
 function wait(words: Words, _: RedisStream, { addresses }: RedisContext): RespValue {
-  if (words.some((word) => parseSafeInteger(word) === undefined)) return NOT_AN_INTEGER;
+  const [replicas, timeout] = words.map(parseSafeInteger);
+  if (replicas === undefined) return NOT_AN_INTEGER;
+  if (timeout === undefined) return TIMEOUT_NOT_AN_INTEGER;
+  if (timeout < 0) return TIMEOUT_NEGATIVE;
   return Math.floor(addresses.length / 2);
 }
 
@@ -379,11 +400,7 @@ const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['scan', scan],
   ['time', time],
   ['wait', wait],
-  ['auth', () => NO_PASSWORD],
-  [
-    'select',
-    ([db]) => (db === '0' ? OK : parseSafeInteger(db ?? '') === undefined ? NOT_AN_INTEGER : DB_OUT_OF_RANGE),
-  ],
+  ['auth', auth],
   [
     'reset',
     (_words, stream) => {

@@ -132,6 +132,37 @@ describe('a cluster that speaks Redis', () => {
     expect(await other.call('GET', 'w')).to.equal('4');
   });
 
+  it('begins anew behind RESET, where it stands in a pipeline', async () => {
+    const redis = await leader();
+    const before = await redis.pipeline(['SET', 'r', '1'], ['RESET'], ['MULTI'], ['SET', 'r', '2']);
+    expect(before).to.deep.equal([OK, { simple: 'RESET' }, OK, { simple: 'QUEUED' }]);
+    expect(await redis.call('EXEC')).to.deep.equal([OK]);
+    expect(await redis.pipeline(['MULTI'], ['RESET'], ['EXEC'])).to.deep.equal([
+      OK,
+      { simple: 'RESET' },
+      { error: 'ERR EXEC without MULTI' },
+    ]);
+  });
+
+  it('takes what stands behind WATCH and HELLO in a pipeline, behind a write, too', async () => {
+    const redis = await leader();
+    const replies = await redis.pipeline(
+      ...[
+        'SET w 1',
+        'WATCH w',
+        'MULTI',
+        'INCR w',
+        'EXEC',
+        'SET w 3',
+        'HELLO 3',
+        'GET w',
+        'CONFIG GET save',
+      ].map(words),
+    );
+    expect(replies.slice(0, 6)).to.deep.equal([OK, OK, OK, { simple: 'QUEUED' }, [2], OK]);
+    expect(replies.slice(7)).to.deep.equal(['3', { map: [['save', '']] }]);
+  });
+
   it('sends clients of a follower to the leader by MOVED, and answers there what needs no key', async () => {
     const redis = await follower();
     const { port } = cluster.cluster.serverAddress(await cluster.leader());
@@ -209,6 +240,16 @@ describe('a cluster that speaks Redis', () => {
     expect(await redis.call('APPEND', 'large', 'x'))
       .to.have.property('error')
       .that.match(/^ERR string exceeds/);
+  });
+
+  it('takes a pipeline of commands of the largest size', async () => {
+    const value = 'v'.repeat(1_000_000);
+    const commands = [3, 1, 2, 3, 1, 3].map((count) => [
+      'MSET',
+      ...Array.from({ length: count }, (_, i) => [`part ${i}`, value]).flat(),
+    ]);
+    for (const client of [await leader(), await router()])
+      expect(await client.pipeline(...commands)).to.deep.equal(commands.map(() => OK));
   });
 
   it('refuses scripts and introspection by a clear error', async () => {

@@ -1,9 +1,10 @@
 /** The small parts that Redis commands are made of. */
 
 import { expect } from 'chai';
+import { addDecimals, formatDecimal, parseDecimal } from '../../src/redis/decimal.js';
 import { matchesGlob } from '../../src/redis/glob.js';
 import { hashSlot } from '../../src/redis/hash-slot.js';
-import { formatFloat, parseFloat64, parseInteger } from '../../src/redis/numbers.js';
+import { parseInteger } from '../../src/redis/numbers.js';
 import { Scans } from '../../src/redis/scans.js';
 
 describe('Redis’s patterns', () => {
@@ -52,13 +53,33 @@ describe('Redis’s numbers', () => {
       expect(parseInteger(text), text).to.equal(undefined);
   });
 
-  it('are finite floats, written without exponents', () => {
-    expect(parseFloat64('5.0e3')).to.equal(5000);
-    for (const text of ['', ' 1', 'nan', 'inf', '1e999', '0x10', '1,5'])
-      expect(parseFloat64(text), text).to.equal(undefined);
-    expect(formatFloat(1e21)).to.equal('1000000000000000000000');
-    expect(formatFloat(1e-7)).to.equal('0.0000001');
-    expect(formatFloat(10.6)).to.equal('10.6');
+  it('are decimals that are added exactly, and written without exponents', () => {
+    const sums: readonly (readonly [a: string, b: string, sum: string])[] = [
+      ['0.1', '0.2', '0.3'],
+      ['5.0e3', '200', '5200'],
+      ['100000000000000000', '1', '100000000000000001'],
+      ['3.0', '0', '3'],
+      ['-1.5', '+.5', '-1'],
+      ['5', '-5', '0'],
+      ['-0.25', '0', '-0.25'],
+      ['1e-10', '0', '0.0000000001'],
+      ['10', '0.00000000000000001', '10.00000000000000001'],
+      ['1', '5e-18', '1.00000000000000001'],
+      ['-1', '-4e-18', '-1'],
+      ['1e21', '5.', '1000000000000000000005'],
+    ];
+    for (const [a, b, sum] of sums) {
+      const [left, right] = [parseDecimal(a), parseDecimal(b)];
+      if (typeof left !== 'object' || typeof right !== 'object')
+        throw new TypeError(`${a}, ${b}: no numbers`);
+      expect(formatDecimal(addDecimals(left, right)), `${a} + ${b}`).to.equal(sum);
+    }
+  });
+
+  it('are no decimals when they are infinite, or anything else', () => {
+    for (const text of ['inf', '-Infinity', '+INF']) expect(parseDecimal(text), text).to.equal('infinite');
+    for (const text of ['', '.', '-', ' 1', '1 ', 'nan', '0x10', '1,5', '1e', '1e5000', '1'.repeat(5121)])
+      expect(parseDecimal(text), text).to.equal(undefined);
   });
 });
 

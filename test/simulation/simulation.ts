@@ -49,8 +49,8 @@ const PROGRESS_MS = 5_000;
 const HEALTHY_DELAY_MS = 5;
 /** A leader that has offered its leadership is no longer needed: it is of interest what it still does. */
 const STRIKES: Readonly<Record<Moment, readonly Strike[]>> = {
-  elected: ['crash afterwards', 'isolate at once', 'isolate afterwards'],
-  committed: ['crash at once', 'crash afterwards', 'isolate at once', 'isolate afterwards'],
+  elected: ['crash afterwards', 'isolate at once', 'isolate at once', 'isolate afterwards'],
+  committed: ['crash at once', 'isolate at once', 'isolate at once', 'crash afterwards'],
   'offered leadership': ['isolate afterwards', 'stall afterwards', 'stall afterwards'],
 };
 /** A server that was hardly gone. */

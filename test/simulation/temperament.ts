@@ -122,7 +122,7 @@ export function drawTemperament(
       readPatienceMs: random.of([20, 60, 400]),
       writePatienceMs: random.of([60, 200, 400]),
     },
-    faultPauseMs: random.of([5, 20, 60, 150, 300]),
+    faultPauseMs: isFragile ? 300 : random.of([5, 20, 60, 150, 300]),
     burstRate: random.of([0, 0.3, 0.6]),
     leaderRate: random.of([0, 0.3, 0.7]),
     weights: drawWeights(random),

@@ -1,7 +1,4 @@
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { expect } from 'chai';
-import { freePorts } from '../../src/cluster/free-ports.js';
 import { eventually, temporaryDirectory } from '../support/cluster.js';
 import { http } from '../support/http.js';
 import { RawProgram } from '../support/raw-program.js';
@@ -89,24 +86,6 @@ describe('the program', () => {
     }
   });
 
-  for (const [option, args] of [
-    ['server', ['--no-router', '--no-http', '--port']],
-    ['router', ['--port', '0', '--no-http', '--router-port']],
-    ['admin API', ['--port', '0', '--no-router', '--http-port']],
-  ] as const) {
-    it(`ends with exit code 1 and one line when the port of the ${option} is in use`, async () => {
-      const [port = 0] = await freePorts('127.0.0.1', 1);
-      const holder = createServer().listen(port, '127.0.0.1');
-      await once(holder, 'listening');
-      const program = run('-n', '1', '--memory', '--log-level', 'silent', ...args, String(port));
-      const { exitCode, stdout, stderr } = await program.ended;
-      expect(stderr).to.match(/^threadraft: .*the port is in use.*\n$/);
-      expect(stderr).to.include(`127.0.0.1:${port}`);
-      expect({ exitCode, stdout }).to.deep.equal({ exitCode: 1, stdout: '' });
-      holder.close();
-    });
-  }
-
   it('ends cleanly when it is told to while it starts', async () => {
     const program = run('-n', '3', '--memory', ...FREE_PORTS);
     await eventually('it has begun', () => program.stderr.includes('cluster starts'));
@@ -114,54 +93,5 @@ describe('the program', () => {
     const { exitCode, stderr } = await program.ended;
     expect(exitCode).to.equal(0);
     expect(stderr).to.include('cluster closed');
-  });
-
-  for (const [option, ...args] of [
-    ['--servers', '-n', '0'],
-    ['--servers', '-n', '10'],
-    ['--servers', '-n', 'three'],
-    ['--servers', '-n', '2.5'],
-    ['--servers', '-n'],
-    ['--port', '--port', '65535'],
-    ['--port', '--port', '-1'],
-    ['--router-port', '--router-port', '9002'],
-    ['--router-port', '--router-port', '9100', '--no-router'],
-    ['--http-port', '--http-port', '9100'],
-    ['--http-port', '--http-port', '9004'],
-    ['--http-port', '--http-port', '9180', '--no-http'],
-    ['--data-dir', '--data-dir', 'x', '--memory'],
-    ['--election-timeout', '--election-timeout', '0'],
-    ['--heartbeat', '--heartbeat', '150'],
-    ['--log-level', '--log-level', 'loud'],
-    ['--frobnicate', '--frobnicate'],
-  ] as const) {
-    it(`refuses ${args.join(' ')} in one line that names ${option}, exit code 2`, async () => {
-      const { exitCode, stdout, stderr } = await run(...args).ended;
-      expect(stderr).to.match(/^threadraft: .+\n$/);
-      expect(stderr).to.include(option);
-      expect({ exitCode, stdout }).to.deep.equal({ exitCode: 2, stdout: '' });
-    });
-  }
-
-  it('tells every option, and its version', async () => {
-    const help = await run('--help').ended;
-    expect(help).to.include({ exitCode: 0, stderr: '' });
-    for (const option of [
-      ...['--servers', '--host', '--advertise-host', '--port', '--router-port', '--no-router', '--http-port'],
-      ...[
-        '--no-http',
-        '--data-dir',
-        '--memory',
-        '--no-fsync',
-        '--election-timeout',
-        '--heartbeat',
-        '--log-level',
-      ],
-    ]) {
-      expect(help.stdout).to.include(option);
-    }
-    const version = await run('--version').ended;
-    expect(version.stdout).to.match(/^\d+\.\d+\.\d+\n$/);
-    expect(version.exitCode).to.equal(0);
   });
 });

@@ -3,8 +3,8 @@ import { access } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { expect } from 'chai';
 import type { Cluster } from '../../src/cluster/cluster.js';
-import { freePorts } from '../../src/cluster/free-ports.js';
 import { eventually, temporaryDirectory } from '../support/cluster.js';
+import { freePorts } from '../support/free-ports.js';
 import { TextClient } from '../support/text-client.js';
 import { codeOf, everyServerUp, LogRecorder, newCluster } from './support.js';
 
@@ -182,7 +182,7 @@ describe('a cluster from start to close', () => {
   });
 
   it('does not start when a port is taken, and says which', async () => {
-    const [port = 0] = await freePorts('127.0.0.1', 1);
+    const port = await freePorts();
     const holder = createServer().listen(port, '127.0.0.1');
     await once(holder, 'listening');
     const router = newCluster({ routerPort: port });

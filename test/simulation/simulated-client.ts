@@ -31,6 +31,8 @@ export class SimulatedClient {
   /** The version that it last saw of a key, as the basis of a cas. */
   readonly #versions = new Map<string, number>();
   isActive = true;
+  /** Whether it waits for every answer, so that it puts no more on a server that is behind. */
+  isPatient = false;
   /** Operations that were acknowledged. */
   acknowledged = 0;
 
@@ -101,8 +103,7 @@ export class SimulatedClient {
           position: undefined,
         });
     };
-    const patienceMs = action.op === 'get' ? this.#temper.readPatienceMs : this.#temper.writePatienceMs;
-    this.#timeline.after(patienceMs, () => finish({ type: 'unknown' }));
+    this.#timeline.after(this.#patienceMs(action), () => finish({ type: 'unknown' }));
     const request = requestOf(key, action, this.#stampMs);
     this.#timeline.after(this.#delayMs(), () => {
       if (server === undefined || !server.isUp) finish({ type: 'elsewhere', leader: undefined });
@@ -124,6 +125,11 @@ export class SimulatedClient {
     if (outcome.type === 'unknown') this.#target = this.#anyServer();
     else this.acknowledged += 1;
     this.start();
+  }
+
+  #patienceMs({ op }: Action): number {
+    if (this.isPatient) return Number.POSITIVE_INFINITY;
+    return op === 'get' ? this.#temper.readPatienceMs : this.#temper.writePatienceMs;
   }
 
   #anyServer(): ServerId {

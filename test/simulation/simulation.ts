@@ -43,8 +43,11 @@ export interface SimulationResult {
 }
 
 const ELECTION_TIMEOUT_MS = 100;
-/** With faults over, every client must have an operation acknowledged within this time. */
-const PROGRESS_MS = 5_000;
+/**
+ * With faults over, every client must have operations acknowledged, and then every server have caught up, within this
+ * time: a snapshot in the smallest chunks, which overtake each other, takes a slow disk seconds.
+ */
+const PROGRESS_MS = 15_000;
 /** Raft gets on when messages are much quicker than the election timeout (§5.6): without faults they are. */
 const HEALTHY_DELAY_MS = 5;
 /** A leader that has offered its leadership is no longer needed: it is of interest what it still does. */
@@ -357,6 +360,7 @@ class Simulation {
   #heal(): void {
     this.#isFaulty = false;
     this.#cuts = new Set();
+    for (const client of this.#clients) client.isPatient = true;
     for (const server of this.#servers) if (!server.isUp) this.#start(server);
     this.#trace?.(`${this.#time()} the faults are over`);
   }

@@ -17,13 +17,16 @@ export interface TaskOptions {
 
 export class ThreadPool {
   readonly #pool: Piscina;
+  readonly #filename: string;
   /** The end of every thread that may run a task, or did and has not ended. */
   readonly #exits = new Map<Worker, Promise<void>>();
 
   /** @param filename the module whose default export is the task */
   constructor(filename: string, threadCount: number) {
+    this.#filename = filename;
+    // The pool is not told the file: a thread that takes a dead one's place would load it at once, and so compete with
+    // the election of the next leader. It does so when it gets a task.
     this.#pool = new Piscina({
-      filename,
       minThreads: threadCount,
       maxThreads: threadCount,
       idleTimeout: Number.POSITIVE_INFINITY,
@@ -38,7 +41,7 @@ export class ThreadPool {
   /** Resolves when the task does. Rejects when it was aborted or its thread died, once that thread has ended. */
   async run(task: unknown, { signal, transferList }: TaskOptions): Promise<void> {
     try {
-      await this.#pool.run(task, { signal, transferList: [...transferList] });
+      await this.#pool.run(task, { filename: this.#filename, signal, transferList: [...transferList] });
     } catch (error) {
       await this.#endOfRemovedThreads();
       throw error;

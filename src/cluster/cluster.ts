@@ -361,6 +361,7 @@ export class Cluster {
       gateway,
       newThread: () => new ServerThread(threads, start),
       onUp: () => this.#join(id),
+      onCutOff: () => this.#cutOff(id),
       onChange: () => this.#changed.notify(),
     });
   }
@@ -414,6 +415,16 @@ export class Cluster {
       void peer.tell((thread) => thread.connect(id, port2));
     }
     void this.#applyFaultsOf(member);
+  }
+
+  /**
+   * Tells the others that a server serves nobody any more. They would notice by themselves, but a thread takes tens of
+   * milliseconds to come to its end.
+   */
+  #cutOff(id: ServerId): void {
+    for (const peer of this.#running?.members ?? []) {
+      if (peer.id !== id) void peer.tell((thread) => thread.call((control) => control.disconnect(id)));
+    }
   }
 
   async #applyFaults(): Promise<void> {

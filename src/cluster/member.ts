@@ -55,6 +55,8 @@ export interface MemberEnvironment {
   readonly newThread: () => ServerThread;
   /** Called when the server takes calls and clients. */
   readonly onUp: () => void;
+  /** Called when its clients can hear nothing more of the server, whose thread is about to be terminated. */
+  readonly onCutOff: () => void;
   /** Called after every change. */
   readonly onChange: () => void;
 }
@@ -298,6 +300,7 @@ export class Member {
   #end(thread: ServerThread): void {
     this.#state = { is: 'ending' };
     this.#environment.gateway.detach(this.id);
+    this.#environment.onCutOff();
     thread.kill();
   }
 

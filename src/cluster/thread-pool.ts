@@ -24,10 +24,10 @@ export class ThreadPool {
   /** @param filename the module whose default export is the task */
   constructor(filename: string, threadCount: number) {
     this.#filename = filename;
-    // The pool is not told the file: a thread that takes a dead one's place would load it at once, and so compete with
-    // the election of the next leader. It does so when it gets a task.
+    // A thread starts when there is a task for it. One that took a dead one's place at once would compete with the
+    // election of the next leader.
     this.#pool = new Piscina({
-      minThreads: threadCount,
+      minThreads: 0,
       maxThreads: threadCount,
       idleTimeout: Number.POSITIVE_INFINITY,
       atomics: 'disabled',

@@ -23,8 +23,20 @@ import type {
   Term,
 } from './types.js';
 
-/** After the leader's end was noticed, the first campaign starts within this time, uniformly drawn. */
-export const FIRST_SUCCESSION_DELAY_MS = 5;
+/**
+ * After the leader's end was noticed, the others campaign one after the other, so that they do not split the votes:
+ * each a step later than the one before, and the first not before all have noticed. About the time that an election
+ * takes.
+ */
+const SUCCESSION_STEP_MS = 4;
+
+/** The search for a successor of a leader that is known to be dead. */
+export interface Succession {
+  /** How many servers are to campaign before this one: those between the dead leader's id and its own, in a ring. */
+  readonly rank: number;
+  /** How often this server campaigned: retries start within milliseconds and slow down from there. */
+  attempts: number;
+}
 
 /**
  * A promise to refuse votes until a time, given by answering a leader, whose lease builds on it. It ends early
@@ -54,11 +66,8 @@ export class Core {
   installing: SnapshotMeta | undefined;
   promise: VotePromise;
   electionDeadlineMs = 0;
-  /**
-   * How often this server campaigned since the leader's link closed, undefined while no leader is known to be
-   * dead: retries start within milliseconds and slow down from there.
-   */
-  successionAttempts: number | undefined;
+  /** Undefined while no leader is known to be dead. */
+  succession: Succession | undefined;
 
   /** Committed entries up to here were handed to the driver. */
   handedIndex: LogIndex;
@@ -166,6 +175,14 @@ export class Core {
     this.electionDeadlineMs = this.nowMs + this.#electionDelayMs();
   }
 
+  /** The leader's link closed: from now on campaigns are a matter of milliseconds, until there is another leader. */
+  startSuccession(deadLeader: ServerId): void {
+    const { servers } = this.options;
+    const places = servers.indexOf(this.id) - servers.indexOf(deadLeader);
+    this.succession = { rank: ((places + servers.length) % servers.length) - 1, attempts: 0 };
+    this.resetElectionTimer();
+  }
+
   /** A snapshot is on disk, in place of the one before unless that reaches further. */
   keepNewest(snapshot: SnapshotMeta): void {
     if (snapshot.index > (this.snapshot?.index ?? 0)) this.snapshot = snapshot;
@@ -181,12 +198,10 @@ export class Core {
   #electionDelayMs(): number {
     const { electionTimeoutMs } = this.options;
     const random = this.dependencies.random();
-    if (this.successionAttempts === undefined) return electionTimeoutMs * (1 + random);
-    if (this.successionAttempts === 0) return FIRST_SUCCESSION_DELAY_MS * random;
-    const shortest = Math.min(
-      electionTimeoutMs,
-      FIRST_SUCCESSION_DELAY_MS * 2 ** (this.successionAttempts - 1),
-    );
+    if (this.succession === undefined) return electionTimeoutMs * (1 + random);
+    const { rank, attempts } = this.succession;
+    if (attempts === 0) return SUCCESSION_STEP_MS * (rank + (1 + random) / 4);
+    const shortest = Math.min(electionTimeoutMs, SUCCESSION_STEP_MS * 2 ** (attempts - 1));
     return shortest * (1 + random);
   }
 

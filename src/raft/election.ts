@@ -37,8 +37,8 @@ export function startPreVote(core: Core): void {
 
 /** One more try to find a successor for a dead leader: the next one waits longer, at least as after `atLeast` tries. */
 function slowDownSuccession(core: Core, atLeast = 0): void {
-  if (core.successionAttempts === undefined) return;
-  core.successionAttempts = Math.max(core.successionAttempts + 1, atLeast);
+  if (core.succession === undefined) return;
+  core.succession.attempts = Math.max(core.succession.attempts + 1, atLeast);
 }
 
 /** Raises the term, votes for itself and asks for votes, all of which leaves once that vote is on disk (§5.2). */
@@ -79,12 +79,15 @@ export function onTimeoutNow(core: Core, message: TimeoutNow): void {
   startElection(core, { leadershipTransfer: true });
 }
 
-/** Grants a pre-vote where it would grant the vote. Promises nothing and changes nothing. */
+/**
+ * Grants a pre-vote where it would grant the vote. Promises nothing. When a dead leader's successor is wanted, and only
+ * the log of the one that asks is in the way, this server need not wait for its own turn.
+ */
 export function onPreVote(core: Core, message: PreVote): void {
-  const voteGranted =
-    message.term > core.currentTerm &&
-    core.log.isUpToDate({ index: message.lastLogIndex, term: message.lastLogTerm }) &&
-    !isBoundToLeader(core);
+  const isFree = message.term > core.currentTerm && !isBoundToLeader(core);
+  const isUpToDate = core.log.isUpToDate({ index: message.lastLogIndex, term: message.lastLogTerm });
+  const voteGranted = isFree && isUpToDate;
+  if (isFree && !isUpToDate && core.succession?.attempts === 0) core.electionDeadlineMs = core.nowMs;
   core.send({
     type: 'PreVoteResponse',
     from: core.id,
@@ -169,7 +172,7 @@ function countElection(core: Core): void {
 /** Appends a no-op, so that what earlier leaders left can be committed (§5.4.2, §8), and tells everyone. */
 function becomeLeader(core: Core): void {
   const nextIndex = core.log.lastIndex + 1;
-  core.successionAttempts = undefined;
+  core.succession = undefined;
   core.role = {
     name: 'leader',
     progress: new Map(core.peers.map((id) => [id, new Progress(nextIndex, core.nowMs)])),

@@ -237,8 +237,7 @@ export class Raft {
     core.promise = { to: undefined, untilMs: core.nowMs };
     if (core.role.name === 'leader') return;
     if (core.leader === peer) core.role = { name: 'follower', leader: undefined, incoming: undefined };
-    core.successionAttempts = 0;
-    core.resetElectionTimer();
+    core.startSuccession(peer);
   }
 
   /**
@@ -327,7 +326,7 @@ export class Raft {
   #heardFromLeader(leader: ServerId): void {
     const core = this.#core;
     core.becomeFollower(leader);
-    core.successionAttempts = undefined;
+    core.succession = undefined;
     core.promise = { to: leader, untilMs: core.nowMs + core.options.electionTimeoutMs };
     core.resetElectionTimer();
   }

@@ -50,6 +50,8 @@ export interface ServerControl {
   observe(): ServerObservation;
   /** Joins this server with `peer` through the port, which replaces an earlier one. Transfer the port. */
   connect(peer: ServerId, port: MessagePort): void;
+  /** Closes the link to `peer`, whose answers reach nobody any more: when it led, a successor is wanted at once. */
+  disconnect(peer: ServerId): void;
   /** Makes the direction from this server to `peer` lossy or slow; {@link NO_FAULT} undoes it. */
   setLinkFault(peer: ServerId, fault: LinkFault): void;
   /** Hands leadership to `target`; resolves once asked, not once done. Throws when this server does not lead. */

@@ -2,7 +2,8 @@
  * The links to the other servers: one channel each, with the faults that a test or a demonstration puts on it.
  *
  * A link loses messages when it is full or told to, may deliver late, and closes when the other server's thread has
- * ended. It never closes for any other reason, so *closed* means that the peer has stopped serving.
+ * ended, or is being ended and has lost its clients. It never closes for any other reason, so *closed* means that the
+ * peer has stopped serving.
  */
 
 import type { MessagePort } from 'node:worker_threads';
@@ -17,7 +18,7 @@ import { decodeMessages, encodeMessages } from './wire.js';
 /** What {@link Peers.receive} hands out, in the order in which it happened on a link. */
 export interface PeerEvents {
   onMessage(message: Message): void;
-  /** The peer's thread has ended; everything it sent before was handed out. */
+  /** The peer serves nobody any more; everything it sent before was handed out. */
   onLinkClosed(peer: ServerId): void;
 }
 
@@ -42,6 +43,11 @@ export class Peers {
     const link = openChannel<Uint8Array>(port, { capacity: LINK_CAPACITY });
     link.receiver.watch(this.#onActivity);
     this.#links.set(peer, link);
+  }
+
+  /** Closes the link to `peer`; {@link receive} hands out what had arrived, and then that it is closed. */
+  disconnect(peer: ServerId): void {
+    this.#links.get(peer)?.close();
   }
 
   /** What happens from now on to messages sent to `peer`, whether it is connected or not. */

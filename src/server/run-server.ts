@@ -67,6 +67,7 @@ function controlOf(server: Server, stopped: () => void): ServerControl {
     measure: () => server.measure(),
     observe: () => server.observe(),
     connect: (peer, port) => server.connect(peer, port),
+    disconnect: (peer) => server.disconnect(peer),
     setLinkFault: (peer, fault) => server.setLinkFault(peer, fault),
     transferLeadership: (target) => server.transferLeadership(target),
     backup: (port) => server.backup(port),

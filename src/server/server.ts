@@ -199,6 +199,12 @@ export class Server {
     this.#requestTurn();
   }
 
+  /** The peer serves nobody any more, whether or not its thread has ended yet. */
+  disconnect(peer: ServerId): void {
+    this.#peers.disconnect(peer);
+    this.#requestTurn();
+  }
+
   setLinkFault(peer: ServerId, fault: LinkFault): void {
     this.#peers.setFault(peer, fault);
   }

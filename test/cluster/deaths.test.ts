@@ -71,6 +71,11 @@ describe('a server that ends by itself', () => {
     expect(log.find('server is restarted', 1)).to.have.lengthOf(1);
   });
 
+  it('has the others told when it is killed, and need not be noticed by them', async () => {
+    await cluster.kill(0);
+    expect(await cluster.waitForLeader(10_000), 'the one that takes over when told').to.equal(1);
+  });
+
   it('leads no more', async () => {
     expect(cluster.leader).to.equal(0);
     await end(0, CRASH);

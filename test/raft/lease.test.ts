@@ -200,6 +200,41 @@ describe('the leader’s lease', () => {
       expect(group.nowMs - startMs).to.be.at.most(6);
     });
 
+    it('has the next server in the ring campaign first, and elects it without a split vote', () => {
+      for (const [dead, next] of [
+        [0, 1],
+        [1, 2],
+        [2, 0],
+      ] as const) {
+        const group = Group.of(COUNT);
+        group.elect(dead);
+        group.run(10 * HEARTBEAT_MS);
+        const { currentTerm } = group.raft(dead);
+        group.crash(dead);
+        for (const id of [0, 1, 2]) group.server(id).random = 0.999;
+        group.closeLinks(dead);
+        const startMs = group.nowMs;
+        group.runUntil(() => group.leader !== undefined);
+        expect(group.leader).to.equal(next);
+        expect(group.raft(next).currentTerm).to.equal(currentTerm + 1);
+        expect(group.nowMs - startMs).to.be.at.most(2);
+      }
+    });
+
+    it('has a server campaign out of turn when one asks for its vote that lacks entries', () => {
+      const group = Group.of(COUNT);
+      group.elect(0);
+      group.isolate(1);
+      group.agree(0, 'x');
+      group.crash(0);
+      group.heal();
+      group.closeLinks(0);
+      const startMs = group.nowMs;
+      group.runUntil(() => group.leader !== undefined);
+      expect(group.leader).to.equal(2);
+      expect(group.nowMs - startMs).to.be.at.most(3);
+    });
+
     it('retries shortly when the successors split the vote', () => {
       const group = Group.of(COUNT);
       group.elect(0);
@@ -207,8 +242,8 @@ describe('the leader’s lease', () => {
       for (const id of [1, 2]) group.server(id).random = 0.5;
       group.closeLinks(0);
       const startMs = group.nowMs;
-      // Both campaign in the same millisecond, and each votes for itself.
-      group.advance(3);
+      // Messages are slow: both campaign before either hears of it, and each votes for itself.
+      group.advance(6);
       group.deliver({ type: 'PreVote' });
       group.server(1).random = 0.1;
       group.deliver({ type: 'PreVoteResponse' });

@@ -2,7 +2,7 @@
  * `npm run bench:disk`: how much of the disk endless overwrites of the same keys take, and of the memory.
  */
 
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
@@ -10,6 +10,7 @@ import { DEFAULT_OPTIONS } from '../src/cluster/options.js';
 import { Program } from '../test/support/program.js';
 import { countOption, runTool } from './arguments.js';
 import { GeneratorProcess } from './load/generator-process.js';
+import { residentBytes } from './resident-bytes.js';
 
 const CONNECTIONS = 16;
 const DEPTH = 64;
@@ -89,7 +90,7 @@ function sample(pid: number, dataDir: string, peak: { disk: number; memory: numb
   diskUse(dataDir).then((bytes) => {
     peak.disk = Math.max(peak.disk, bytes);
   }, ignore);
-  memoryUse(pid).then((bytes) => {
+  residentBytes(pid).then((bytes) => {
     peak.memory = Math.max(peak.memory, bytes);
   }, ignore);
 }
@@ -105,12 +106,6 @@ async function diskUse(directory: string): Promise<number> {
     bytes += found?.size ?? 0;
   }
   return bytes;
-}
-
-/** Resident bytes, where the system tells. */
-async function memoryUse(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? 0) * 1024;
 }
 
 function mib(bytes: number): string {

@@ -57,6 +57,9 @@ export const LINK_CAPACITY = 256;
 /** Bytes of commands in one log entry. What comes in beyond it goes into the next. */
 export const MAX_ENTRY_BYTES = 1024 * 1024;
 
+/** Bytes of committed entries that are applied at once: about 10 ms of a thread. Whatever else is due comes between. */
+export const MAX_APPLIED_BYTES_PER_TURN = 1024 * 1024;
+
 /** Bytes of entries proposed and not yet applied; then the server takes no more traffic. */
 export const MAX_INFLIGHT_PROPOSAL_BYTES = 32 * 1024 * 1024;
 

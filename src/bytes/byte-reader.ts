@@ -38,8 +38,12 @@ export class ByteReader {
     return this.#buffer.readUInt32LE(this.#advance(4));
   }
 
+  /** A 64-bit float. -0 comes out as 0. */
   f64(): number {
-    return this.#buffer.readDoubleLE(this.#advance(8));
+    const value = this.#buffer.readDoubleLE(this.#advance(8));
+    // V8 keeps a number that it has read as a float in a box of its own, even a small integer. Most are just that.
+    const integer = value | 0;
+    return integer === value ? integer : value;
   }
 
   /** The 32-bit number that stands `distance` bytes ahead, without reading on. Throws RangeError behind the end. */

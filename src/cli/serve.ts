@@ -5,6 +5,7 @@
  * stderr, a complaint being one line.
  */
 
+import { setFlagsFromString } from 'node:v8';
 import { AdminServer } from '../admin/admin-server.js';
 import { Cluster } from '../cluster/cluster.js';
 import type { ClusterOptions } from '../cluster/options.js';
@@ -14,6 +15,12 @@ import { createLogger } from './logger.js';
 
 /** A terminal's Ctrl-C reaches this program twice when npm runs it: npm passes on what the terminal sent already. */
 const SAME_SIGNAL_MS = 250;
+
+/**
+ * V8 collects garbage again and again while a heap grows from a few MiB, which takes a third of the time that it takes
+ * to restore a million keys. Threads that start from now on begin to when they have so many MiB.
+ */
+const INITIAL_HEAP_FLAG = '--initial-old-space-size=256';
 
 export interface ServeOptions {
   /** Where the admin API listens; undefined for nowhere. */
@@ -27,6 +34,7 @@ export async function serve(
   { httpPort: port, logLevel }: ServeOptions,
 ): Promise<void> {
   const { host } = options;
+  setFlagsFromString(INITIAL_HEAP_FLAG);
   const logger = createLogger(logLevel);
   const cluster = new Cluster(options, { logger });
   const admin = port === undefined ? undefined : new AdminServer(cluster, { host, port }, { logger });

@@ -185,15 +185,16 @@ export class ImageReader {
   }
 
   #readRecord(reader: ByteReader): boolean {
-    if (reader.remaining < TRAILER_BYTES) return false;
+    const { remaining } = reader;
+    if (remaining < TRAILER_BYTES) return false;
     const keyLength = reader.peekU32(0);
     if (keyLength === END) {
       this.#readTrailer(reader);
       return true;
     }
     const valueLengthAt = RECORD_FIXED_BYTES - LENGTH_BYTES + keyLength;
-    if (reader.remaining < valueLengthAt + LENGTH_BYTES) return false;
-    if (reader.remaining < RECORD_FIXED_BYTES + keyLength + reader.peekU32(valueLengthAt)) return false;
+    if (remaining < valueLengthAt + LENGTH_BYTES) return false;
+    if (remaining < RECORD_FIXED_BYTES + keyLength + reader.peekU32(valueLengthAt)) return false;
     this.#count += 1;
     const key = reader.latin1(reader.u32());
     const version = reader.f64();

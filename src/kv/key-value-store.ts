@@ -91,7 +91,11 @@ export class KeyValueStore implements BatchVisitor {
       clock: (clockMs) => {
         store.#clockMs = clockMs;
       },
-      record: (key, record) => store.#put(key, record),
+      record: (key, record) => {
+        // No key is there twice with different records, so that what has no deadline need not be looked up.
+        if (record.deadlineMs === 0) store.#records.set(key, record);
+        else store.#put(key, record, store.#records.get(key));
+      },
     });
     return { store, reader };
   }
@@ -120,8 +124,7 @@ export class KeyValueStore implements BatchVisitor {
 
   /** @internal Part of {@link apply}. */
   set(key: string, value: string, exptimeS: number): void {
-    const version = (this.#records.get(key)?.version ?? 0) + 1;
-    this.#store(key, value, version, exptimeS);
+    this.#store(key, value, exptimeS, this.#records.get(key));
   }
 
   /** @internal Part of {@link apply}. */
@@ -129,7 +132,7 @@ export class KeyValueStore implements BatchVisitor {
     const record = this.#records.get(key);
     if (record === undefined) this.#report?.({ type: 'not-found' });
     else if (record.version !== version) this.#report?.({ type: 'version-mismatch' });
-    else this.#store(key, value, version + 1, exptimeS);
+    else this.#store(key, value, exptimeS, record);
   }
 
   /** @internal Part of {@link apply}. */
@@ -163,30 +166,31 @@ export class KeyValueStore implements BatchVisitor {
       get: (key) => this.#records.get(key),
       keys: () => this.#records.keys(),
       put: (key, value, deadlineMs) => {
-        const version = (this.#records.get(key)?.version ?? 0) + 1;
-        this.#putUnlessPast(key, { value, version, deadlineMs });
+        const before = this.#records.get(key);
+        this.#putUnlessPast(key, { value, version: (before?.version ?? 0) + 1, deadlineMs }, before);
       },
       setDeadline: (key, deadlineMs) => {
-        const record = this.#records.get(key);
-        if (record !== undefined) this.#putUnlessPast(key, { ...record, deadlineMs });
+        const before = this.#records.get(key);
+        if (before !== undefined) this.#putUnlessPast(key, { ...before, deadlineMs }, before);
       },
       remove: (key) => this.#remove(key),
     };
   }
 
-  #putUnlessPast(key: string, record: KeyRecord): void {
+  #putUnlessPast(key: string, record: KeyRecord, before: KeyRecord | undefined): void {
     if (record.deadlineMs !== 0 && record.deadlineMs <= this.#clockMs) this.#remove(key);
-    else this.#put(key, record);
+    else this.#put(key, record, before);
   }
 
-  #store(key: string, value: string, version: number, exptimeS: number): void {
+  #store(key: string, value: string, exptimeS: number, before: KeyRecord | undefined): void {
+    const version = (before?.version ?? 0) + 1;
     const deadlineMs = exptimeS === 0 ? 0 : this.#clockMs + exptimeS * MS_PER_S;
-    this.#put(key, { value, version, deadlineMs });
+    this.#put(key, { value, version, deadlineMs }, before);
     this.#report?.({ type: 'stored', version });
   }
 
-  #put(key: string, record: KeyRecord): void {
-    const before = this.#records.get(key);
+  /** Replaces what the key holds, which is `before`: to look it up once more is what costs most here. */
+  #put(key: string, record: KeyRecord, before: KeyRecord | undefined): void {
     if (this.#images.size > 0) for (const image of this.#images) image.beforeChange(key, before);
     if (before !== undefined && before.deadlineMs !== 0) this.#mortalCount -= 1;
     this.#records.set(key, record);

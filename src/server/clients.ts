@@ -13,6 +13,7 @@ import type { Command, CommandResult } from '../kv/command.js';
 import type { KeyValueStore } from '../kv/key-value-store.js';
 import {
   LEADER_WAIT_MS,
+  MAX_APPLIED_BYTES_PER_TURN,
   MAX_ENTRY_BYTES,
   MAX_INFLIGHT_PROPOSAL_BYTES,
   MAX_REPLY_BACKLOG_BYTES,
@@ -200,6 +201,7 @@ export class Clients {
       this.#answerAway(command, { type: 'internal-error' });
     }
     this.#isDue = false;
+    this.#drain();
     for (const session of [...this.#held]) this.#serve(session);
     if (
       this.#raft.isServing &&
@@ -432,9 +434,13 @@ export class Clients {
     this.#open = [];
   }
 
-  /** Applies and answers as far as the gates of the pending groups are open. */
+  /**
+   * Applies and answers as far as the gates of the pending groups are open, and no more than one turn has time for: a
+   * server that has much to catch up with must not miss heartbeats over it.
+   */
   #drain(): void {
     let applied = 0;
+    let room = MAX_APPLIED_BYTES_PER_TURN;
     while (!this.#isRestoring) {
       const { first } = this.#groups;
       if (first?.gate.kind === 'read') {
@@ -448,10 +454,15 @@ export class Clients {
       }
       const entry = this.#committed[applied];
       if (entry === undefined) break;
+      if (room <= 0) {
+        this.#isDue = true;
+        break;
+      }
       applied += 1;
+      room -= entry.payload.byteLength;
       this.#apply(entry, first);
     }
-    this.#committed = this.#committed.slice(applied);
+    if (applied > 0) this.#committed = this.#committed.slice(applied);
   }
 
   #apply(entry: Entry, first: PendingGroup | undefined): void {

@@ -345,6 +345,8 @@ export class Server {
       this.#onEvent(event);
     }
     if (!this.#raft.isServing || this.#reportedServing === term) return;
+    // Nobody is answered before everything is applied that the leaders before it had committed.
+    if (this.#clients.applied.index < this.#raft.commitIndex) return;
     this.#reportedServing = term;
     this.#onEvent({ type: 'serving', term });
   }

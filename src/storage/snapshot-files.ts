@@ -11,7 +11,8 @@ import { join } from 'node:path';
 import type { LogPosition, SnapshotMeta } from '../raft/types.js';
 import { SnapshotCheck, SnapshotError } from './snapshot-format.js';
 
-const OWN_NAME = 'own.partial';
+/** A snapshot of this server's own, while it is being written. */
+export const OWN_PARTIAL_NAME = 'own.partial';
 const RECEIVED_NAME = 'received.partial';
 
 const READ_BYTES = 256 * 1024;
@@ -136,7 +137,7 @@ export class SnapshotFiles {
 
   /** A file for a snapshot of this server's own. There is one at a time. */
   async create(): Promise<PartialFile> {
-    this.#own = await PartialFile.create(join(this.#directory, OWN_NAME), { fsync: this.#fsync });
+    this.#own = await PartialFile.create(join(this.#directory, OWN_PARTIAL_NAME), { fsync: this.#fsync });
     return this.#own;
   }
 

@@ -1,0 +1,77 @@
+import { MessageChannel } from 'node:worker_threads';
+import { expect } from 'chai';
+import { openChannel } from '../../src/channel/port-channel.js';
+import { BatchEncoder } from '../../src/kv/batch.js';
+import { KeyValueStore } from '../../src/kv/key-value-store.js';
+import { MAX_APPLIED_BYTES_PER_TURN, TRAFFIC_CAPACITY } from '../../src/limits.js';
+import type { ServerEvent } from '../../src/server/control.js';
+import { Server } from '../../src/server/server.js';
+import { LevelStorage } from '../../src/storage/level-storage.js';
+import { makeServerDirectory } from '../../src/storage/server-directory.js';
+import { OWNER } from '../storage/implementations.js';
+import { persistOf, useDirectory } from '../storage/support.js';
+
+const ENTRIES = 40;
+const ENTRY_BYTES = MAX_APPLIED_BYTES_PER_TURN / 4;
+
+describe('a server with much to apply', () => {
+  const directory = useDirectory();
+
+  it('applies it bit by bit, and serves clients once it has', async () => {
+    await writeLog();
+    const storage = await LevelStorage.open({ directory: directory(), owner: OWNER, fsync: false });
+    const { port1, port2 } = new MessageChannel();
+    const events: { readonly event: ServerEvent; readonly lastApplied: number }[] = [];
+    const server = new Server({
+      raft: {
+        id: 0,
+        servers: [0],
+        electionTimeoutMs: 20,
+        heartbeatMs: 5,
+        leaseMs: 20,
+        maxAppendBytes: 1024,
+        maxInflightMessages: 1,
+        maxInflightBytes: 1024,
+        snapshotChunkBytes: 1024,
+        maxInflightChunks: 1,
+      },
+      storage,
+      store: new KeyValueStore(),
+      snapshotLogBytes: Number.POSITIVE_INFINITY,
+      traffic: openChannel(port1, { capacity: TRAFFIC_CAPACITY }),
+      addresses: [],
+      onEvent: (event) => events.push({ event, lastApplied: server.status.lastApplied }),
+      onFailure: (error) => {
+        throw error;
+      },
+    });
+    const steps: number[] = [];
+    let { lastApplied } = server.status;
+    while (!events.some(({ event }) => event.type === 'serving')) {
+      await new Promise((resolve) => setImmediate(resolve));
+      const { lastApplied: now } = server.status;
+      if (now > lastApplied) steps.push(now - lastApplied);
+      lastApplied = now;
+    }
+    await server.stop(0);
+    port2.close();
+    // The entry at the end is the leader's own, and two turns may have come between two looks.
+    expect(lastApplied).to.equal(ENTRIES + 1);
+    expect(Math.max(...steps)).to.be.at.most(10);
+    const serving = events.find(({ event }) => event.type === 'serving');
+    expect(serving?.lastApplied).to.equal(ENTRIES + 1);
+  });
+
+  async function writeLog(): Promise<void> {
+    await makeServerDirectory(directory());
+    const storage = await LevelStorage.open({ directory: directory(), owner: OWNER, fsync: false });
+    const encoder = new BatchEncoder();
+    const value = new Uint8Array(ENTRY_BYTES);
+    const entries = Array.from({ length: ENTRIES }, (_, place) => {
+      encoder.add({ type: 'set', key: `key ${place}`, value, exptimeS: 0 });
+      return { index: place + 1, term: 1, payload: encoder.finish(1) };
+    });
+    await storage.persist([persistOf(entries, { currentTerm: 1, votedFor: 0 })]);
+    await storage.close();
+  }
+});

@@ -3,11 +3,14 @@
  * It ends with its parent.
  */
 
+import { RequestSequences } from './request-sequence.js';
 import { runRound } from './round.js';
 import type { GeneratorMessage, Workload } from './workload.js';
 
+const sequences = new RequestSequences();
+
 process.on('message', (workload: Workload) => {
-  runRound(workload, (done) => report({ type: 'progress', done })).then(
+  runRound(workload, (done) => report({ type: 'progress', done }), sequences).then(
     (result) => report({ type: 'result', result }),
     (error: unknown) =>
       report({ type: 'failed', message: error instanceof Error ? error.message : String(error) }),

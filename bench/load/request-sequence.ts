@@ -10,6 +10,9 @@ import type { Keyspace, Operation } from './workload.js';
 /** Of a `mixed` sequence, every so-many-th request is a set. */
 const MIXED_SET_EVERY = 10;
 
+/** More than a few would take much memory. */
+const SEQUENCES_KEPT = 2;
+
 export class RequestSequence {
   readonly #keys: number;
   readonly #valueBytes: number;
@@ -73,6 +76,22 @@ export class RequestSequence {
       this.#values.subarray(from, from + this.#valueBytes),
       Buffer.from('\r\n'),
     ]);
+  }
+}
+
+/** Keeps what was encoded for the next rounds, which mostly want the same. */
+export class RequestSequences {
+  readonly #made: { readonly of: string; readonly sequence: RequestSequence }[] = [];
+
+  /** Goes on where it was left, if it was made before. See {@link RequestSequence}. */
+  get(operation: Operation, keyspace: Keyspace, longestBurst: number): RequestSequence {
+    const of = JSON.stringify([operation, keyspace.keys, keyspace.valueBytes, longestBurst]);
+    const known = this.#made.find((made) => made.of === of);
+    if (known !== undefined) return known.sequence;
+    if (this.#made.length === SEQUENCES_KEPT) this.#made.shift();
+    const sequence = new RequestSequence(operation, keyspace, longestBurst);
+    this.#made.push({ of, sequence });
+    return sequence;
   }
 }
 

@@ -5,7 +5,7 @@
 
 import { build, type Histogram } from 'hdr-histogram-js';
 import { type Employer, LoadConnection, LoadError } from './connection.js';
-import { RequestSequence } from './request-sequence.js';
+import { type RequestSequence, RequestSequences } from './request-sequence.js';
 import type { RoundResult, Workload } from './workload.js';
 
 const REPORT_EVERY_MS = 100;
@@ -17,12 +17,14 @@ const HIGHEST_LATENCY_US = 60_000_000;
  * Rejects with {@link LoadError} or MalformedReplyError, or the socket's error when nobody listens.
  *
  * @param onProgress gets the part that is done, 0 to 1, a few times a second
+ * @param sequences has the requests of earlier rounds
  */
 export async function runRound(
   workload: Workload,
   onProgress: (done: number) => void = () => undefined,
+  sequences: RequestSequences = new RequestSequences(),
 ): Promise<RoundResult> {
-  const round = new Round(workload);
+  const round = new Round(workload, sequences);
   try {
     await round.connect();
     return await round.run(onProgress);
@@ -48,9 +50,9 @@ class Round implements Employer {
   #answered = 0;
   #idleConnections = 0;
 
-  constructor(workload: Workload) {
+  constructor(workload: Workload, sequences: RequestSequences) {
     this.#workload = workload;
-    this.#sequence = new RequestSequence(workload.operation, workload.keyspace, workload.depth);
+    this.#sequence = sequences.get(workload.operation, workload.keyspace, workload.depth);
     this.#ended = new Promise((resolve, reject) => {
       this.#finish = resolve;
       this.#fail = reject;

@@ -12,6 +12,18 @@ export class TruncatedBytesError extends RangeError {
   }
 }
 
+/** Bytes among others, without an object of their own that would cost as much as many a key. */
+export interface ByteSpan {
+  readonly bytes: Buffer;
+  readonly start: number;
+  readonly length: number;
+}
+
+/** One character per byte. */
+export function textOf({ bytes, start, length }: ByteSpan): string {
+  return bytes.toString('latin1', start, start + length);
+}
+
 export class ByteReader {
   readonly #buffer: Buffer;
   #offset = 0;
@@ -57,6 +69,11 @@ export class ByteReader {
     return this.#buffer.subarray(start, start + byteCount);
   }
 
+  /** Where the next bytes are. */
+  span(byteCount: number): ByteSpan {
+    return { bytes: this.#buffer, start: this.#advance(byteCount), length: byteCount };
+  }
+
   /** The next bytes as a string of one character per byte. */
   latin1(byteCount: number): string {
     const start = this.#advance(byteCount);
@@ -64,9 +81,10 @@ export class ByteReader {
   }
 
   #advance(byteCount: number): number {
-    if (byteCount > this.remaining) throw new TruncatedBytesError(byteCount, this.remaining);
     const start = this.#offset;
-    this.#offset += byteCount;
+    const end = start + byteCount;
+    if (end > this.#buffer.byteLength) throw new TruncatedBytesError(byteCount, this.remaining);
+    this.#offset = end;
     return start;
   }
 }

@@ -11,7 +11,7 @@
  * of them expire the same keys at the same point of the log.
  */
 
-import { ByteReader } from '../bytes/byte-reader.js';
+import { ByteReader, type ByteSpan } from '../bytes/byte-reader.js';
 import { ByteWriter } from '../bytes/byte-writer.js';
 import type { Words } from '../redis/command.js';
 import type { WatchedKey } from '../redis/execute.js';
@@ -129,16 +129,16 @@ export class BatchEncoder {
 export interface BatchVisitor {
   /** Comes first. */
   stamp(stampMs: number): void;
-  set(key: string, value: string, exptimeS: number): void;
-  cas(key: string, value: string, exptimeS: number, version: number): void;
-  delete(key: string): void;
+  set(key: ByteSpan, value: ByteSpan, exptimeS: number): void;
+  cas(key: ByteSpan, value: ByteSpan, exptimeS: number, version: number): void;
+  delete(key: ByteSpan): void;
   redis(words: Words): void;
   redisTransaction(watched: readonly WatchedKey[], commands: readonly Words[]): void;
 }
 
 /**
- * Goes through a payload's commands in order. An empty payload is Raft's no-op and holds none. Keys and values come as
- * strings of one character per byte. Throws {@link BatchError} or TruncatedBytesError.
+ * Goes through a payload's commands in order. An empty payload is Raft's no-op and holds none. Keys and values are
+ * not copied. Throws {@link BatchError} or TruncatedBytesError.
  */
 export function readBatch(payload: Uint8Array, visitor: BatchVisitor): void {
   if (payload.byteLength === 0) return;
@@ -187,17 +187,17 @@ function readWatchedKey(reader: ByteReader): WatchedKey {
 }
 
 function readKeyed(reader: ByteReader, visitor: BatchVisitor, operation: number): void {
-  const key = reader.latin1(reader.u8());
+  const key = reader.span(reader.u8());
   switch (operation) {
     case SET: {
       const exptimeS = reader.f64();
-      visitor.set(key, reader.latin1(reader.u32()), exptimeS);
+      visitor.set(key, reader.span(reader.u32()), exptimeS);
       return;
     }
     case CAS: {
       const exptimeS = reader.f64();
       const version = reader.f64();
-      visitor.cas(key, reader.latin1(reader.u32()), exptimeS, version);
+      visitor.cas(key, reader.span(reader.u32()), exptimeS, version);
       return;
     }
     case DELETE:

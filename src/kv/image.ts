@@ -1,27 +1,29 @@
 /**
  * The whole state of a store as bytes: written in slices while the store goes on serving, and read again.
  *
- * Layout, in the order of the bytes: the format (u8), the store's clock (f64, ms since the epoch), and for each key its
- * length (u32), its bytes, the version (f64), the deadline (f64, ms since the epoch, 0 for never), the value's length
- * (u32) and its bytes. At the end stands the length {@link END} in place of a key's, and the number of records (f64); a
- * key that was overwritten while the image was made may be among them twice, both times the same.
+ * Layout, in the order of the bytes: the format (u8), the store's clock (f64, ms since the epoch), and the records, each
+ * in the layout of the {@link RecordTable}. At the end stands the length {@link END} in place of a key's, and the number
+ * of records (f64).
  */
 
 import { ByteReader } from '../bytes/byte-reader.js';
 import { ByteWriter } from '../bytes/byte-writer.js';
-import type { KeyRecord } from './key-value-store.js';
+import {
+  type EncodedRecord,
+  type KeptRecord,
+  RECORD_HEADER_BYTES,
+  type RecordId,
+  type RecordTable,
+} from './record-table.js';
 
 const FORMAT = 1;
 const END = 0xffffffff;
 
 const HEADER_BYTES = 9;
 const TRAILER_BYTES = 12;
-/** Of a record, what is not key or value. */
-const RECORD_FIXED_BYTES = 24;
-const LENGTH_BYTES = 4;
 
-/** A slice looks at no more keys than this, whether they come into it or not. */
-const MAX_KEYS_PER_SLICE = 4096;
+/** A slice looks at no more ids than this, whether they are in use or not. */
+const MAX_IDS_PER_SLICE = 4096;
 
 /** The bytes are no image of a store, or not all of one. */
 export class ImageError extends Error {
@@ -36,30 +38,38 @@ export class ImageError extends Error {
 /**
  * A store's state as of one moment, while the store changes.
  *
- * Records are never changed, only replaced. So whoever changes a key says first what it held, and the image keeps that
- * for later; everything else can be read from the store itself, whenever its turn comes.
+ * It goes through the records by their ids. Whoever changes one first has the image keep what it holds, unless its turn
+ * is over; everything else is read from the store itself when its turn comes.
  */
 export class StoreImage {
-  readonly #keys: Iterator<[string, KeyRecord]>;
+  readonly #records: RecordTable;
   readonly #clockMs: number;
   readonly #onEnd: () => void;
   readonly #out = new ByteWriter();
-  /** What the keys held that have changed since; undefined for those that did not exist. */
-  readonly #before = new Map<string, KeyRecord | undefined>();
-  #earlier: Iterator<[string, KeyRecord | undefined]> | undefined;
-  #state: 'header' | 'unchanged' | 'changed' | 'ended' = 'header';
+  /** Behind the last id whose turn comes. */
+  readonly #idLimit: RecordId;
+  /** Of ids whose turn has not come: what they held, if the record has changed since; undefined if there was none. */
+  readonly #kept = new Map<RecordId, KeptRecord | undefined>();
+  #state: 'header' | 'records' | 'ended' = 'header';
+  #nextId: RecordId = 0;
   #count = 0;
 
   /** @internal Made by {@link KeyValueStore.image}. */
-  constructor(records: ReadonlyMap<string, KeyRecord>, clockMs: number, onEnd: () => void) {
-    this.#keys = records.entries();
+  constructor(records: RecordTable, clockMs: number, onEnd: () => void) {
+    this.#records = records;
+    this.#idLimit = records.idLimit;
     this.#clockMs = clockMs;
     this.#onEnd = onEnd;
   }
 
-  /** @internal The key is about to be changed for the first time or again; `record` is what it holds. */
-  beforeChange(key: string, record: KeyRecord | undefined): void {
-    if (!this.#before.has(key)) this.#before.set(key, record);
+  /** @internal A record is about to be changed or removed. */
+  beforeChange(id: RecordId): void {
+    if (this.#isToCome(id) && !this.#kept.has(id)) this.#kept.set(id, this.#records.keep(id));
+  }
+
+  /** @internal A record came into being. */
+  added(id: RecordId): void {
+    if (this.#isToCome(id) && !this.#kept.has(id)) this.#kept.set(id, undefined);
   }
 
   /** About `byteCount` more bytes of the image: not fewer than 1, and no more than that and one record. Undefined at its end. */
@@ -68,7 +78,7 @@ export class StoreImage {
     if (this.#state === 'header') {
       this.#out.u8(FORMAT);
       this.#out.f64(this.#clockMs);
-      this.#state = 'unchanged';
+      this.#state = 'records';
     }
     do {
       this.#fill(byteCount);
@@ -80,54 +90,40 @@ export class StoreImage {
   close(): void {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
-    this.#before.clear();
+    for (const kept of this.#kept.values()) if (kept !== undefined) this.#records.drop(kept);
+    this.#kept.clear();
     this.#onEnd();
   }
 
+  #isToCome(id: RecordId): boolean {
+    return id >= this.#nextId && id < this.#idLimit;
+  }
+
   #fill(byteCount: number): void {
-    for (let looked = 0; looked < MAX_KEYS_PER_SLICE && this.#out.length < byteCount; looked += 1) {
-      if (this.#state === 'unchanged') this.#nextUnchanged();
-      else if (this.#state === 'changed') this.#nextChanged();
-      else return;
+    for (let looked = 0; looked < MAX_IDS_PER_SLICE && this.#out.length < byteCount; looked += 1) {
+      if (this.#nextId === this.#idLimit) {
+        this.#out.u32(END);
+        this.#out.f64(this.#count);
+        this.close();
+        return;
+      }
+      this.#write(this.#nextId);
+      this.#nextId += 1;
     }
   }
 
-  #nextUnchanged(): void {
-    const next = this.#keys.next();
-    const [key, record] = next.done === true ? [] : next.value;
-    if (key === undefined || record === undefined || this.#isNew(key)) {
-      // A map is gone through in the order in which its keys came, so behind a new key there are only such.
-      this.#state = 'changed';
-      this.#earlier = this.#before.entries();
-      return;
+  #write(id: RecordId): void {
+    if (!this.#kept.has(id)) {
+      if (!this.#records.has(id)) return;
+      this.#records.writeTo(this.#out, id);
+    } else {
+      const kept = this.#kept.get(id);
+      this.#kept.delete(id);
+      if (kept === undefined) return;
+      this.#records.writeKept(this.#out, kept);
+      this.#records.drop(kept);
     }
-    if (!this.#before.has(key)) this.#write(key, record);
-  }
-
-  #isNew(key: string): boolean {
-    return this.#before.has(key) && this.#before.get(key) === undefined;
-  }
-
-  #nextChanged(): void {
-    const next = this.#earlier?.next();
-    if (next === undefined || next.done === true) {
-      this.#out.u32(END);
-      this.#out.f64(this.#count);
-      this.close();
-      return;
-    }
-    const [key, record] = next.value;
-    if (record !== undefined) this.#write(key, record);
-  }
-
-  #write(key: string, { value, version, deadlineMs }: KeyRecord): void {
     this.#count += 1;
-    this.#out.u32(key.length);
-    this.#out.latin1(key);
-    this.#out.f64(version);
-    this.#out.f64(deadlineMs);
-    this.#out.u32(value.length);
-    this.#out.latin1(value);
   }
 }
 
@@ -135,7 +131,8 @@ export class StoreImage {
 export interface ImageVisitor {
   /** Comes first. */
   clock(clockMs: number): void;
-  record(key: string, record: KeyRecord): void;
+  /** The bytes may change afterwards. */
+  record(record: EncodedRecord): void;
 }
 
 /** Reads an image from pieces of any size. */
@@ -149,13 +146,13 @@ export class ImageReader {
     this.#visitor = visitor;
   }
 
-  /** The next piece of the image. Throws {@link ImageError}. */
+  /** The next piece of the image, which may be overwritten afterwards. Throws {@link ImageError}. */
   push(piece: Uint8Array): void {
-    const bytes = this.#rest.byteLength === 0 ? piece : Buffer.concat([this.#rest, piece]);
-    const reader = new ByteReader(bytes);
-    while (this.#readNext(reader)) {}
-    this.#rest = bytes.subarray(reader.offset);
-    if (this.#state === 'ended' && reader.remaining > 0) throw new ImageError('bytes follow its end');
+    const bytes = Buffer.concat([this.#rest, piece]);
+    const start = this.#state === 'header' ? this.#readHeader(bytes) : 0;
+    const end = this.#state === 'records' ? this.#readRecords(bytes, start) : start;
+    this.#rest = Uint8Array.from(bytes.subarray(end));
+    if (this.#state === 'ended' && this.#rest.byteLength > 0) throw new ImageError('bytes follow its end');
   }
 
   /** There are no more pieces. Throws {@link ImageError} when there should be. */
@@ -163,49 +160,38 @@ export class ImageReader {
     if (this.#state !== 'ended') throw new ImageError('its end is missing');
   }
 
-  /** Reads the next part if all of it is there, and says whether it was. */
-  #readNext(reader: ByteReader): boolean {
-    switch (this.#state) {
-      case 'header':
-        return this.#readHeader(reader);
-      case 'records':
-        return this.#readRecord(reader);
-      case 'ended':
-        return false;
-    }
-  }
-
-  #readHeader(reader: ByteReader): boolean {
-    if (reader.remaining < HEADER_BYTES) return false;
+  /** Reads the header if all of it is there, and says where it ends. */
+  #readHeader(bytes: Buffer): number {
+    if (bytes.byteLength < HEADER_BYTES) return 0;
+    const reader = new ByteReader(bytes);
     const format = reader.u8();
     if (format !== FORMAT) throw new ImageError(`its format is ${format}, not ${FORMAT}`);
     this.#visitor.clock(reader.f64());
     this.#state = 'records';
-    return true;
+    return reader.offset;
   }
 
-  #readRecord(reader: ByteReader): boolean {
-    const { remaining } = reader;
-    if (remaining < TRAILER_BYTES) return false;
-    const keyLength = reader.peekU32(0);
-    if (keyLength === END) {
-      this.#readTrailer(reader);
-      return true;
+  /** Reads the records that are there whole, and the trailer behind the last one, and says where what it read ends. */
+  #readRecords(bytes: Buffer, from: number): number {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    for (let start = from; ; ) {
+      const left = bytes.byteLength - start;
+      if (left < TRAILER_BYTES) return start;
+      const keyLength = view.getUint32(start, true);
+      if (keyLength === END) {
+        this.#readTrailer(view.getFloat64(start + 4, true));
+        return start + TRAILER_BYTES;
+      }
+      const valueLength = view.getUint32(start + 4, true);
+      const byteCount = RECORD_HEADER_BYTES + keyLength + valueLength;
+      if (left < byteCount) return start;
+      this.#count += 1;
+      this.#visitor.record({ bytes, start, keyLength, valueLength });
+      start += byteCount;
     }
-    const valueLengthAt = RECORD_FIXED_BYTES - LENGTH_BYTES + keyLength;
-    if (remaining < valueLengthAt + LENGTH_BYTES) return false;
-    if (remaining < RECORD_FIXED_BYTES + keyLength + reader.peekU32(valueLengthAt)) return false;
-    this.#count += 1;
-    const key = reader.latin1(reader.u32());
-    const version = reader.f64();
-    const deadlineMs = reader.f64();
-    this.#visitor.record(key, { value: reader.latin1(reader.u32()), version, deadlineMs });
-    return true;
   }
 
-  #readTrailer(reader: ByteReader): void {
-    reader.u32();
-    const count = reader.f64();
+  #readTrailer(count: number): void {
     if (count !== this.#count) throw new ImageError(`it holds ${this.#count} records, its end says ${count}`);
     this.#state = 'ended';
   }

@@ -5,6 +5,7 @@
  * the batches it applies; it never looks at a clock.
  */
 
+import { textOf } from '../bytes/byte-reader.js';
 import type { Words } from '../redis/command.js';
 import { execute, executeTransaction, type WatchedKey } from '../redis/execute.js';
 import type { Keyspace, ReadableKeyspace } from '../redis/keyspace.js';
@@ -12,10 +13,18 @@ import { type BatchVisitor, readBatch } from './batch.js';
 import type { CommandResult } from './command.js';
 import { DeadlineHeap } from './deadline-heap.js';
 import { ImageReader, StoreImage } from './image.js';
+import {
+  type EncodedRecord,
+  NO_RECORD,
+  type RecordContent,
+  type RecordId,
+  RecordTable,
+  type Text,
+} from './record-table.js';
 
-/** What the store holds for a key. Records are never changed, only replaced. */
+/** What the store holds for a key. */
 export interface KeyRecord {
-  /** One character per byte: a string takes a byte per byte and a small header, a typed array ten times the header. */
+  /** One character per byte. */
   readonly value: string;
   /** Counts the key's writes: 1 for the first since it came into being. */
   readonly version: number;
@@ -27,7 +36,7 @@ const MS_PER_S = 1000;
 const OUTDATED_DEADLINES_ALLOWED = 1024;
 
 export class KeyValueStore implements BatchVisitor {
-  readonly #records = new Map<string, KeyRecord>();
+  readonly #records = new RecordTable();
   readonly #deadlines = new DeadlineHeap();
   /** How many records have a deadline. */
   #mortalCount = 0;
@@ -55,7 +64,8 @@ export class KeyValueStore implements BatchVisitor {
 
   /** The key's record as of the last stamp. */
   get(key: string): KeyRecord | undefined {
-    return this.#records.get(key);
+    const id = this.#records.find(key);
+    return id === NO_RECORD ? undefined : this.#recordOf(id);
   }
 
   /** The store as Redis commands that only read see it, at a time in ms since the epoch. */
@@ -70,8 +80,13 @@ export class KeyValueStore implements BatchVisitor {
   }
 
   /** Every key with its record, in no particular order. */
-  entries(): IterableIterator<[key: string, record: KeyRecord]> {
-    return this.#records.entries();
+  *entries(): Generator<[key: string, record: KeyRecord], void, undefined> {
+    for (const id of this.#records.ids()) yield [this.#records.key(id), this.#recordOf(id)];
+  }
+
+  /** Every key, in no particular order. Those that are there from beginning to end are met, whatever changes meanwhile. */
+  *keys(): Generator<string, void, undefined> {
+    for (const id of this.#records.ids()) yield this.#records.key(id);
   }
 
   /**
@@ -91,11 +106,7 @@ export class KeyValueStore implements BatchVisitor {
       clock: (clockMs) => {
         store.#clockMs = clockMs;
       },
-      record: (key, record) => {
-        // No key is there twice with different records, so that what has no deadline need not be looked up.
-        if (record.deadlineMs === 0) store.#records.set(key, record);
-        else store.#put(key, record, store.#records.get(key));
-      },
+      record: (record) => store.#addEncoded(record),
     });
     return { store, reader };
   }
@@ -123,20 +134,21 @@ export class KeyValueStore implements BatchVisitor {
   }
 
   /** @internal Part of {@link apply}. */
-  set(key: string, value: string, exptimeS: number): void {
-    this.#store(key, value, exptimeS, this.#records.get(key));
+  set(key: Text, value: Text, exptimeS: number): void {
+    const id = this.#records.find(key);
+    this.#store(key, value, exptimeS, id);
   }
 
   /** @internal Part of {@link apply}. */
-  cas(key: string, value: string, exptimeS: number, version: number): void {
-    const record = this.#records.get(key);
-    if (record === undefined) this.#report?.({ type: 'not-found' });
-    else if (record.version !== version) this.#report?.({ type: 'version-mismatch' });
-    else this.#store(key, value, exptimeS, record);
+  cas(key: Text, value: Text, exptimeS: number, version: number): void {
+    const id = this.#records.find(key);
+    if (id === NO_RECORD) this.#report?.({ type: 'not-found' });
+    else if (this.#records.version(id) !== version) this.#report?.({ type: 'version-mismatch' });
+    else this.#store(key, value, exptimeS, id);
   }
 
   /** @internal Part of {@link apply}. */
-  delete(key: string): void {
+  delete(key: Text): void {
     // Not in one expression: an optional call evaluates no argument when nobody listens.
     const existed = this.#remove(key);
     this.#report?.({ type: existed ? 'deleted' : 'not-found' });
@@ -163,56 +175,88 @@ export class KeyValueStore implements BatchVisitor {
       get size() {
         return store.size;
       },
-      get: (key) => this.#records.get(key),
-      keys: () => this.#records.keys(),
+      get: (key) => this.get(key),
+      keys: () => this.keys(),
       put: (key, value, deadlineMs) => {
-        const before = this.#records.get(key);
-        this.#putUnlessPast(key, { value, version: (before?.version ?? 0) + 1, deadlineMs }, before);
+        const id = this.#records.find(key);
+        this.#putUnlessPast(key, { value, version: this.#nextVersion(id), deadlineMs }, id);
       },
       setDeadline: (key, deadlineMs) => {
-        const before = this.#records.get(key);
-        if (before !== undefined) this.#putUnlessPast(key, { ...before, deadlineMs }, before);
+        const id = this.#records.find(key);
+        if (id !== NO_RECORD) this.#putUnlessPast(key, { ...this.#recordOf(id), deadlineMs }, id);
       },
       remove: (key) => this.#remove(key),
     };
   }
 
-  #putUnlessPast(key: string, record: KeyRecord, before: KeyRecord | undefined): void {
-    if (record.deadlineMs !== 0 && record.deadlineMs <= this.#clockMs) this.#remove(key);
-    else this.#put(key, record, before);
+  #recordOf(id: RecordId): KeyRecord {
+    return {
+      value: this.#records.value(id),
+      version: this.#records.version(id),
+      deadlineMs: this.#records.deadlineMs(id),
+    };
   }
 
-  #store(key: string, value: string, exptimeS: number, before: KeyRecord | undefined): void {
-    const version = (before?.version ?? 0) + 1;
+  #nextVersion(id: RecordId): number {
+    return id === NO_RECORD ? 1 : this.#records.version(id) + 1;
+  }
+
+  #putUnlessPast(key: string, record: KeyRecord, id: RecordId): void {
+    if (record.deadlineMs !== 0 && record.deadlineMs <= this.#clockMs) this.#remove(key);
+    else this.#put(key, record, id);
+  }
+
+  #store(key: Text, value: Text, exptimeS: number, id: RecordId): void {
+    const version = this.#nextVersion(id);
     const deadlineMs = exptimeS === 0 ? 0 : this.#clockMs + exptimeS * MS_PER_S;
-    this.#put(key, { value, version, deadlineMs }, before);
+    this.#put(key, { value, version, deadlineMs }, id);
     this.#report?.({ type: 'stored', version });
   }
 
-  /** Replaces what the key holds, which is `before`: to look it up once more is what costs most here. */
-  #put(key: string, record: KeyRecord, before: KeyRecord | undefined): void {
-    if (this.#images.size > 0) for (const image of this.#images) image.beforeChange(key, before);
-    if (before !== undefined && before.deadlineMs !== 0) this.#mortalCount -= 1;
-    this.#records.set(key, record);
+  /** Has the key hold the record. `id` is what the key has, or NO_RECORD. */
+  #put(key: Text, record: RecordContent, id: RecordId): void {
+    if (id === NO_RECORD) {
+      const added = this.#records.add(key, record);
+      for (const image of this.#images) image.added(added);
+    } else {
+      for (const image of this.#images) image.beforeChange(id);
+      if (this.#records.deadlineMs(id) !== 0) this.#mortalCount -= 1;
+      this.#records.replace(id, record);
+    }
     if (record.deadlineMs === 0) return;
     this.#mortalCount += 1;
-    this.#deadlines.push({ key, deadlineMs: record.deadlineMs });
+    this.#deadlines.push({ key: typeof key === 'string' ? key : textOf(key), deadlineMs: record.deadlineMs });
     this.#limitOutdatedDeadlines();
   }
 
+  /** Adds a record of an image, which holds no key twice. */
+  #addEncoded(record: EncodedRecord): void {
+    const id = this.#records.addEncoded(record);
+    const deadlineMs = this.#records.deadlineMs(id);
+    if (deadlineMs === 0) return;
+    this.#mortalCount += 1;
+    this.#deadlines.push({ key: this.#records.key(id), deadlineMs });
+  }
+
   /** Removes the key and says whether it was there. */
-  #remove(key: string): boolean {
-    const record = this.#records.get(key);
-    if (record === undefined) return false;
-    for (const image of this.#images) image.beforeChange(key, record);
-    if (record.deadlineMs !== 0) this.#mortalCount -= 1;
-    return this.#records.delete(key);
+  #remove(key: Text): boolean {
+    const id = this.#records.find(key);
+    if (id === NO_RECORD) return false;
+    for (const image of this.#images) image.beforeChange(id);
+    if (this.#records.deadlineMs(id) !== 0) this.#mortalCount -= 1;
+    this.#records.remove(id);
+    return true;
+  }
+
+  #deadlineOf(key: string): number | undefined {
+    const id = this.#records.find(key);
+    return id === NO_RECORD ? undefined : this.#records.deadlineMs(id);
   }
 
   #dropOutdatedDeadlines(): void {
     while (true) {
       const { first } = this.#deadlines;
-      if (first === undefined || this.#records.get(first.key)?.deadlineMs === first.deadlineMs) return;
+      if (first === undefined || this.#deadlineOf(first.key) === first.deadlineMs) return;
       this.#deadlines.removeFirst();
     }
   }
@@ -223,8 +267,9 @@ export class KeyValueStore implements BatchVisitor {
   }
 
   *#mortals(): Generator<{ key: string; deadlineMs: number }> {
-    for (const [key, { deadlineMs }] of this.#records) {
-      if (deadlineMs !== 0) yield { key, deadlineMs };
+    for (const id of this.#records.ids()) {
+      const deadlineMs = this.#records.deadlineMs(id);
+      if (deadlineMs !== 0) yield { key: this.#records.key(id), deadlineMs };
     }
   }
 }

@@ -1,7 +1,7 @@
 /**
  * The cursors of SCAN: each stands for a walk through the keys that goes on where it stopped.
  *
- * A walk through a map meets every key that is there from its beginning to its end, whatever comes and goes meanwhile. A
+ * A walk meets every key that is there from its beginning to its end, whatever comes and goes meanwhile. A
  * cursor that is not known here, because it is old or another server gave it out, stands for a new walk: then keys come
  * twice, which SCAN's callers have to expect anyway, and none is missed.
  */

@@ -88,6 +88,8 @@ export class Server {
   #reportedServing: Term | undefined;
   /** The snapshot that the state machine is being restored from. */
   #restoring: SnapshotMeta | undefined;
+  /** It has applied once all that was committed. Before, a snapshot would only take time away from that. */
+  #hasCaughtUp = false;
 
   constructor({
     raft,
@@ -306,7 +308,9 @@ export class Server {
     this.#peers.send(messages);
     if (installedSnapshot !== undefined) this.#restore(installedSnapshot);
     this.#clients.advance(committed, confirmedReads);
-    if (this.#restoring === undefined) this.#snapshots.takeIfDue(this.#clients.store, this.#clients.applied);
+    this.#hasCaughtUp ||= this.#clients.applied.index >= this.#raft.commitIndex;
+    if (this.#hasCaughtUp && this.#restoring === undefined)
+      this.#snapshots.takeIfDue(this.#clients.store, this.#clients.applied);
   }
 
   /** Replaces the state machine by what is in a snapshot that the leader sent, a piece at a time. */

@@ -15,7 +15,7 @@ import { SnapshotCheck, SnapshotError } from './snapshot-format.js';
 export const OWN_PARTIAL_NAME = 'own.partial';
 const RECEIVED_NAME = 'received.partial';
 
-const READ_BYTES = 256 * 1024;
+const READ_BYTES = 1024 * 1024;
 
 /** A file's data is synced this often while it is written, so that no sync has much to do and others wait for it. */
 const SYNC_EVERY_BYTES = 4 * 1024 * 1024;
@@ -217,14 +217,18 @@ export class SnapshotFiles {
   }
 }
 
-/** The image in a snapshot's file, in pieces. Rejects with {@link SnapshotError} at its end if it is damaged. */
+/**
+ * The image in a snapshot's file, in pieces, each of which is overwritten when the next one is asked for. Rejects with
+ * {@link SnapshotError} at its end if it is damaged.
+ */
 export async function* readSnapshotFile(path: string): AsyncGenerator<Uint8Array> {
   const file = await open(path, 'r');
   try {
+    const buffer = new Uint8Array(READ_BYTES);
     let pieces: Uint8Array[] = [];
     const check = new SnapshotCheck((piece) => pieces.push(piece));
     while (true) {
-      const { bytesRead, buffer } = await file.read(new Uint8Array(READ_BYTES));
+      const { bytesRead } = await file.read(buffer);
       if (bytesRead === 0) break;
       check.push(buffer.subarray(0, bytesRead));
       yield* pieces;

@@ -83,15 +83,22 @@ export class SnapshotCheck {
   /** The next piece. Throws {@link SnapshotError}. */
   push(piece: Uint8Array): void {
     this.#crc = crc32(piece, this.#crc);
-    const bytes = this.#kept.byteLength === 0 ? piece : Buffer.concat([this.#kept, piece]);
+    if (this.#isHeaderSeen && piece.byteLength >= CRC_BYTES) {
+      this.#onImage(this.#kept);
+      this.#keepTrailer(piece);
+      return;
+    }
+    const bytes = Buffer.concat([this.#kept, piece]);
     this.#kept = bytes;
-    if (!this.#isHeaderSeen) {
-      if (bytes.byteLength < MAGIC.byteLength + CRC_BYTES) return;
-      if (!MAGIC.equals(bytes.subarray(0, MAGIC.byteLength)))
-        throw new SnapshotError('it does not start like one');
-      this.#isHeaderSeen = true;
-      this.#keepTrailer(bytes.subarray(MAGIC.byteLength));
-    } else if (bytes.byteLength > CRC_BYTES) this.#keepTrailer(bytes);
+    if (this.#isHeaderSeen) {
+      if (bytes.byteLength > CRC_BYTES) this.#keepTrailer(bytes);
+      return;
+    }
+    if (bytes.byteLength < MAGIC.byteLength + CRC_BYTES) return;
+    if (!MAGIC.equals(bytes.subarray(0, MAGIC.byteLength)))
+      throw new SnapshotError('it does not start like one');
+    this.#isHeaderSeen = true;
+    this.#keepTrailer(bytes.subarray(MAGIC.byteLength));
   }
 
   /** There are no more pieces. Throws {@link SnapshotError}. */

@@ -25,8 +25,8 @@ export interface Storage {
   readSnapshot(position: LogPosition, offset: number, maxBytes: number): Uint8Array | undefined;
 
   /**
-   * The image of the state machine in the newest snapshot, piece by piece. Rejects with {@link StorageError} when it is
-   * damaged, perhaps only at its end.
+   * The image of the state machine in the newest snapshot, in pieces, each of which may be overwritten when the next one
+   * is asked for. Rejects with {@link StorageError} when it is damaged, perhaps only at its end.
    */
   snapshotImage(): AsyncIterable<Uint8Array>;
 

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { TruncatedBytesError } from '../../src/bytes/byte-reader.js';
+import { type ByteSpan, TruncatedBytesError, textOf } from '../../src/bytes/byte-reader.js';
 import { ByteWriter } from '../../src/bytes/byte-writer.js';
 import { BatchEncoder, type BatchVisitor, readBatch } from '../../src/kv/batch.js';
 import { BatchError } from '../../src/kv/command.js';
@@ -15,16 +15,16 @@ class Recorder implements BatchVisitor {
     this.seen.push(stampMs);
   }
 
-  set(key: string, value: string, exptimeS: number): void {
-    this.seen.push({ type: 'set', key, value: bytesOf(value), exptimeS });
+  set(key: ByteSpan, value: ByteSpan, exptimeS: number): void {
+    this.seen.push({ type: 'set', key: textOf(key), value: bytesOf(textOf(value)), exptimeS });
   }
 
-  cas(key: string, value: string, exptimeS: number, version: number): void {
-    this.seen.push({ type: 'cas', key, value: bytesOf(value), exptimeS, version });
+  cas(key: ByteSpan, value: ByteSpan, exptimeS: number, version: number): void {
+    this.seen.push({ type: 'cas', key: textOf(key), value: bytesOf(textOf(value)), exptimeS, version });
   }
 
-  delete(key: string): void {
-    this.seen.push({ type: 'delete', key });
+  delete(key: ByteSpan): void {
+    this.seen.push({ type: 'delete', key: textOf(key) });
   }
 
   redis(words: readonly string[]): void {

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { Random } from '../simulation/random.js';
 import { checkLinearizability } from './checker.js';
 import type { Action, Operation, Outcome } from './history.js';
 import { type KeyState, step } from './model.js';
@@ -160,6 +161,24 @@ describe('the linearizability checker', () => {
     rejects(...unknown, set(400, 401, 'a', stored(301)), get(402, 403, found('b')));
   });
 
+  it('looks at the versions that reads and writes tell, as far as they do', () => {
+    const write = set(0, 1, 'a', { type: 'stored', version: undefined });
+    accepts(write, get(2, 3, { type: 'found', value: 'a', version: 1 }), set(4, 5, 'b', stored(2)));
+    rejects(write, get(2, 3, { type: 'found', value: 'a', version: 2 }));
+    rejects(write, set(4, 5, 'b', stored(1)));
+  });
+
+  it('takes seconds for 100,000 operations of many clients on 8 keys', function () {
+    this.timeout(60_000);
+    const history = longHistory({ operations: 100_000, keys: 8, clients: 20 });
+    expect(checkLinearizability(history)).to.deep.equal([]);
+    const last = history.findLast(({ outcome }) => outcome.type === 'found');
+    if (last === undefined) throw new Error('nothing was read');
+    const isWrong = { ...last, outcome: found('nobody wrote this') };
+    const wrong = history.map((operation) => (operation === last ? isWrong : operation));
+    expect(checkLinearizability(wrong).map(({ key }) => key)).to.deep.equal([last.key]);
+  });
+
   it('agrees with a search through all orders', () => {
     let linearizable = 0;
     let total = 0;
@@ -176,6 +195,55 @@ describe('the linearizability checker', () => {
     expect(linearizable / total, 'share of linearizable histories').to.be.within(0.1, 0.9);
   });
 });
+
+/** Clients that do one operation after the other; each takes effect halfway, and of every 200th nobody is told. */
+function longHistory({
+  operations,
+  keys,
+  clients,
+}: {
+  operations: number;
+  keys: number;
+  clients: number;
+}): Operation[] {
+  const random = new Random(1);
+  const states = new Map<string, KeyState>();
+  const nextCall = Array.from({ length: clients }, (_, client) => client);
+  const planned = Array.from({ length: operations }, (_, i) => {
+    const client = i % clients;
+    const call = nextCall[client] ?? 0;
+    const end = call + 1 + random.below(clients);
+    nextCall[client] = end + 1;
+    const key = `k${random.below(keys)}`;
+    const action = random.of<Action>([
+      { op: 'set', value: `v${i}` },
+      { op: 'cas', value: `v${i}`, expected: 1 + random.below(5) },
+      { op: 'get' },
+      { op: 'delete' },
+    ]);
+    return { client, key, action, call, end, effect: call + (end - call) * random.next() };
+  });
+  planned.sort((a, b) => a.effect - b.effect);
+  return planned.map(({ client, key, action, call, end }, i) => {
+    const state = states.get(key);
+    const outcome = outcomesOf(action, state).find(
+      (one) => step(state, { ...op(call, end, action, one), key }) !== 'illegal',
+    );
+    if (outcome === undefined) throw new Error('the model allows none');
+    const told = i % 200 === 0 ? UNKNOWN : outcome;
+    const after = step(state, { ...op(call, end, action, outcome), key });
+    if (after !== 'illegal') states.set(key, after);
+    return { ...op(call, end, action, told), client, key };
+  });
+}
+
+/** What the action may come to in this state, whether it can or not. */
+function outcomesOf({ op: what }: Action, state: KeyState): Outcome[] {
+  const version = (state?.version ?? 0) + 1;
+  if (what === 'get') return [state === undefined ? NOT_FOUND : found(state.value)];
+  if (what === 'delete') return [{ type: 'deleted' }, NOT_FOUND];
+  return [stored(version), NOT_FOUND, { type: 'version-mismatch' }];
+}
 
 /** Tries every operation that nothing precedes, or for one of unknown outcome that it never took effect. */
 function hasOrder(history: readonly Operation[], state: KeyState): boolean {

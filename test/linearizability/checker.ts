@@ -2,13 +2,15 @@
  * Is there an order of all operations, true to real time, in which each would have had its outcome? (Herlihy and Wing)
  *
  * Keys are independent, so each is searched alone, by the algorithm of Wing and Gong with the memory of Lowe: take any
- * operation that was called before the first pending return, if its outcome fits the state; when stuck, take the last
- * one back; and never look twice at the same state with the same operations done.
+ * operation that was called before the first pending return, if its outcome fits the state; when stuck, go on from
+ * somewhere else; and never look twice at the same state with the same operations done.
  *
  * What keeps the search small: an operation that fits and changes nothing is taken at once, for it could not be in the
- * way of any other. One of unknown outcome is tried only when no other fits. Of those that nobody can tell apart, the one
- * called first is taken first: had they taken effect in another order, nobody would have noticed. And operations whose
- * place in the log is known are taken in that order.
+ * way of any other. A value is not overwritten before all have read it who ever did. Operations of unknown outcome are
+ * taken sparingly: the search goes on from where the fewest were taken, as compared with others that came as far, and
+ * what was stuck with some of them left is not tried with fewer. Of those that nobody can tell apart, the one called
+ * first is taken first: had they taken effect in another order, nobody would have noticed. Where a cas would do, a set is
+ * spared, which does anywhere. And operations whose place in the log is known are taken in that order.
  */
 
 import type { Operation } from './history.js';
@@ -38,229 +40,260 @@ export function checkLinearizability(history: readonly Operation[]): Violation[]
   return violations;
 }
 
-/** A call or a return in the order of time, in a list from which both of an operation can be lifted and put back. */
-interface Event {
+interface Known {
   readonly operation: Operation;
-  readonly id: number;
-  /** The operation's return; undefined for a return itself, and for a call whose outcome was never known. */
-  readonly matchingReturn: Event | undefined;
-  readonly isReturn: boolean;
-  /** The id of an operation that has to be taken before this one. */
+  /** The index of the known operation before it in the log, if that is known. */
   readonly turnAfter: number | undefined;
-  previous: Event | undefined;
-  next: Event | undefined;
 }
 
-/** What is tried first comes first: what changes nothing, then what is known to have happened, then what may have. */
-const RANKS = ['unchanging', 'known', 'unknown'] as const;
+/** Operations of unknown outcome that nobody can tell apart, in the order of their calls. */
+interface Kind {
+  readonly isUnread: boolean;
+  readonly operations: readonly Operation[];
+}
 
-interface Choice {
-  readonly event: Event;
-  readonly rank: number;
-  readonly before: KeyState;
-  readonly after: KeyState;
+/** A place in the search: an order of some of the operations, and what it led to. */
+interface Place {
+  readonly previous: Place | undefined;
+  /** The last operation in the order; undefined at the start. */
+  readonly operation: Operation | undefined;
+  readonly length: number;
+  readonly state: KeyState;
+  /** All known operations below this index are in the order, and those of `done`, which are in order, besides. */
+  readonly firstUndone: number;
+  readonly done: readonly number[];
+  /** How many of each kind of unknown outcome are in the order. */
+  readonly used: readonly number[];
+  /** How many of those are there in all. */
+  readonly guesses: number;
 }
 
 class Search {
   readonly #key: string;
-  readonly #operations: readonly Operation[];
-  readonly #head: Event;
-  /** Values that were read. */
-  readonly #read: ReadonlySet<string>;
-  readonly #done: Uint32Array;
-  readonly #seen = new Map<string, Uint32Array[]>();
-  readonly #taken: Choice[] = [];
-  #returnsLeft: number;
-  #longest: readonly Operation[] = [];
+  readonly #known: readonly Known[];
+  readonly #kinds: readonly Kind[];
+  /** By value, the indexes of the known operations that read it. */
+  readonly #readers: ReadonlyMap<string, readonly number[]>;
+  /** By the known operations done and the state they led to: what was used besides. */
+  readonly #seen = new Map<string, (readonly number[])[]>();
+  readonly #agenda = new Agenda();
+  #longest: Place;
 
   constructor(key: string, unsorted: readonly Operation[]) {
     const operations = [...unsorted].sort((a, b) => a.call - b.call);
     this.#key = key;
-    this.#operations = operations;
-    this.#done = new Uint32Array(Math.ceil(operations.length / 32));
-    this.#read = new Set(
-      operations.flatMap(({ outcome }) => (outcome.type === 'found' ? [outcome.value] : [])),
-    );
-    this.#head = eventList(operations, this.#read);
-    this.#returnsLeft = operations.filter(isComplete).length;
+    this.#known = inTurn(operations.filter(hasHappened));
+    this.#readers = readersOf(this.#known);
+    const guesses = operations.filter((operation) => !hasHappened(operation));
+    this.#kinds = kindsOf(guesses, (value) => this.#readers.has(value));
+    this.#longest = {
+      previous: undefined,
+      operation: undefined,
+      length: 0,
+      state: undefined,
+      firstUndone: 0,
+      done: [],
+      used: this.#kinds.map(() => 0),
+      guesses: 0,
+    };
   }
 
   run(): Violation | undefined {
-    let choice = this.#next(this.#head, 0, undefined);
-    while (this.#returnsLeft > 0) {
-      if (choice === undefined) {
-        const last = this.#takeBack();
-        if (last === undefined) return this.#violation();
-        choice = this.#next(last.event, last.rank, last.before);
-        continue;
+    let next: Place | undefined = this.#longest;
+    while (next !== undefined) {
+      const place = this.#settle(next);
+      if (place.length > this.#longest.length) this.#longest = place;
+      const callable = this.#callable(place);
+      if (callable.isLast) return undefined;
+      if (this.#isNew(place)) this.#branch(place, callable);
+      next = this.#agenda.take();
+    }
+    return this.#violation();
+  }
+
+  /** Takes all that changes nothing. */
+  #settle(from: Place): Place {
+    let place = from;
+    for (let length = -1; length !== place.length; ) {
+      length = place.length;
+      for (const index of this.#callable(place).indexes) {
+        const after = this.#takeKnown(place, index);
+        if (after !== undefined && after.state === place.state) place = after;
       }
-      this.#take(choice);
-      choice = this.#next(this.#head, 0, choice.after);
     }
-    return undefined;
+    return place;
   }
 
-  /** The next operation behind `from` that may come first, by rank. */
-  #next(from: Event, rank: number, before: KeyState): Choice | undefined {
-    for (let event = from.next; event !== undefined && !event.isReturn; event = event.next) {
-      if (event.turnAfter !== undefined && !this.#isDone(event.turnAfter)) continue;
-      const after = step(before, event.operation);
-      if (after === 'illegal' || rankOf(event, before === after) !== RANKS[rank]) continue;
-      if (this.#isNew(event, after)) return { event, rank, before, after };
+  /** The known operations that may come next, as nothing that is left returned before they were called. */
+  #callable({ firstUndone, done }: Place): Callable {
+    const indexes: number[] = [];
+    let until = Number.POSITIVE_INFINITY;
+    let isLast = true;
+    for (let index = firstUndone; ; index += 1) {
+      const known = this.#known[index];
+      if (known === undefined || known.operation.call > until) break;
+      if (done.includes(index)) continue;
+      indexes.push(index);
+      if (!isComplete(known.operation)) continue;
+      until = Math.min(until, known.operation.return);
+      isLast = false;
     }
-    return rank + 1 < RANKS.length ? this.#next(this.#head, rank + 1, before) : undefined;
+    return { indexes, until, isLast };
   }
 
-  #take(choice: Choice): void {
-    const { event } = choice;
-    this.#taken.push(choice);
-    this.#flip(event.id);
-    unlink(event);
-    if (event.matchingReturn !== undefined) {
-      unlink(event.matchingReturn);
-      this.#returnsLeft -= 1;
-    }
-    if (this.#taken.length > this.#longest.length)
-      this.#longest = this.#taken.map((taken) => taken.event.operation);
-  }
-
-  /** Takes back the last operation that another one could have been taken for. */
-  #takeBack(): Choice | undefined {
-    while (true) {
-      const last = this.#taken.pop();
-      if (last === undefined) return undefined;
-      const { event } = last;
-      if (event.matchingReturn !== undefined) {
-        relink(event.matchingReturn);
-        this.#returnsLeft += 1;
-      }
-      relink(event);
-      this.#flip(event.id);
-      if (RANKS[last.rank] !== 'unchanging') return last;
+  /** Notes all places that may follow by an operation that changes the state, those to go on from first last. */
+  #branch(place: Place, { indexes, until }: Callable): void {
+    const { state } = place;
+    if (state !== undefined && this.#readers.get(state.value)?.some((reader) => !isDone(place, reader)))
+      return;
+    const guesses = [...this.#kinds.keys()].flatMap((kind) => this.#takeUnknown(place, kind, until) ?? []);
+    const hasCas = guesses.some(
+      ({ isUnread, place: { operation } }) => isUnread && operation?.action.op === 'cas',
+    );
+    for (const guess of guesses)
+      if (!(hasCas && guess.isUnread && guess.place.operation?.action.op === 'set'))
+        this.#agenda.add(guess.place);
+    for (const index of indexes.toReversed()) {
+      const after = this.#takeKnown(place, index);
+      if (after !== undefined) this.#agenda.add(after);
     }
   }
 
-  /** Whether the operations done, this one with them, were not yet seen to lead to this state. */
-  #isNew(event: Event, after: KeyState): boolean {
-    this.#flip(event.id);
-    const value = after !== undefined && this.#read.has(after.value) ? after.value : '';
-    const name = `${hash(this.#done)}:${after?.version}:${value}`;
+  #takeKnown(place: Place, index: number): Place | undefined {
+    const known = this.#known[index];
+    if (known === undefined || (known.turnAfter !== undefined && !isDone(place, known.turnAfter)))
+      return undefined;
+    const { operation } = known;
+    const state = step(place.state, operation);
+    if (state === 'illegal') return undefined;
+    const done = [...place.done, index].sort((a, b) => a - b);
+    let { firstUndone } = place;
+    while (done[0] === firstUndone) {
+      done.shift();
+      firstUndone += 1;
+    }
+    return { ...place, previous: place, operation, length: place.length + 1, state, firstUndone, done };
+  }
+
+  #takeUnknown(place: Place, kind: number, until: number): { place: Place; isUnread: boolean } | undefined {
+    const used = place.used[kind] ?? 0;
+    const { isUnread, operations } = this.#kinds[kind] ?? { isUnread: false, operations: [] };
+    const operation = operations[used];
+    if (operation === undefined || operation.call > until) return undefined;
+    const state = step(place.state, operation);
+    if (state === 'illegal' || state === place.state) return undefined;
+    const after = {
+      ...place,
+      previous: place,
+      operation,
+      length: place.length + 1,
+      state,
+      used: place.used.with(kind, used + 1),
+      guesses: place.guesses + 1,
+    };
+    return { place: after, isUnread };
+  }
+
+  /** Whether the same known operations were not yet seen to lead to this state with as few others. */
+  #isNew({ firstUndone, done, state, used }: Place): boolean {
+    const value = state !== undefined && this.#readers.has(state.value) ? state.value : '';
+    const name = `${firstUndone},${done} ${state?.version} ${value}`;
     const seen = this.#seen.get(name) ?? [];
-    const isNew = !seen.some((done) => done.every((word, i) => word === this.#done[i]));
-    if (isNew) this.#seen.set(name, [...seen, this.#done.slice()]);
-    this.#flip(event.id);
-    return isNew;
-  }
-
-  #isDone(id: number): boolean {
-    return ((this.#done[id >>> 5] ?? 0) & (1 << (id & 31))) !== 0;
-  }
-
-  #flip(id: number): void {
-    this.#done[id >>> 5] = (this.#done[id >>> 5] ?? 0) ^ (1 << (id & 31));
+    if (seen.some((fewer) => fewer.every((count, kind) => count <= (used[kind] ?? 0)))) return false;
+    this.#seen.set(name, [...seen, used]);
+    return true;
   }
 
   #violation(): Violation {
-    const ordered = new Set(this.#longest);
-    const stuck = this.#operations.filter((operation) => isComplete(operation) && !ordered.has(operation));
-    stuck.sort((a, b) => a.return - b.return);
-    return { key: this.#key, ordered: this.#longest, stuck };
+    const ordered: Operation[] = [];
+    for (let place: Place | undefined = this.#longest; place !== undefined; place = place.previous)
+      if (place.operation !== undefined) ordered.push(place.operation);
+    const taken = new Set(ordered);
+    const stuck = this.#known.map(({ operation }) => operation);
+    return {
+      key: this.#key,
+      ordered: ordered.reverse(),
+      stuck: stuck
+        .filter((operation) => isComplete(operation) && !taken.has(operation))
+        .sort((a, b) => a.return - b.return),
+    };
   }
 }
 
-function rankOf({ operation }: Event, changesNothing: boolean): (typeof RANKS)[number] | undefined {
-  const happened = isComplete(operation) || operation.position !== undefined;
-  if (changesNothing) return happened ? 'unchanging' : undefined;
-  return happened ? 'known' : 'unknown';
+interface Callable {
+  /** In the order of the calls. */
+  readonly indexes: readonly number[];
+  /** When the first of all that are left returns; what was called later cannot come next. */
+  readonly until: number;
+  /** Whether nothing is left whose outcome is known. */
+  readonly isLast: boolean;
+}
+
+/** Places to go on from: those first that took the fewest guesses to come so far, and of these the latest. */
+class Agenda {
+  /** By how many guesses more were taken than were needed to come so far. */
+  readonly #places: Place[][] = [];
+  /** By how far it is: the fewest guesses that were taken to come there. */
+  readonly #fewest: number[] = [];
+
+  add(place: Place): void {
+    const { firstUndone, guesses } = place;
+    const fewest = Math.min(guesses, this.#fewest[firstUndone] ?? guesses);
+    this.#fewest[firstUndone] = fewest;
+    while (this.#places.length <= guesses - fewest) this.#places.push([]);
+    this.#places[guesses - fewest]?.push(place);
+  }
+
+  take(): Place | undefined {
+    return this.#places.find((places) => places.length > 0)?.pop();
+  }
+}
+
+function isDone({ firstUndone, done }: Place, index: number): boolean {
+  return index < firstUndone || done.includes(index);
 }
 
 function isComplete({ outcome }: Operation): boolean {
   return outcome.type !== 'unknown';
 }
 
-/** All calls and known returns in the order of time; at the same time, calls come first. Returns the list's head. */
-function eventList(operations: readonly Operation[], read: ReadonlySet<string>): Event {
-  const events: { readonly time: number; readonly event: Event }[] = [];
-  const turns = turnsOf(operations, read);
-  for (const [id, operation] of operations.entries()) {
-    const turnAfter = turns.get(id);
-    const blank = { operation, id, turnAfter, previous: undefined, next: undefined };
-    const matchingReturn = isComplete(operation)
-      ? { ...blank, isReturn: true, matchingReturn: undefined }
-      : undefined;
-    events.push({ time: operation.call, event: { ...blank, isReturn: false, matchingReturn } });
-    if (matchingReturn !== undefined) events.push({ time: operation.return, event: matchingReturn });
-  }
-  events.sort((a, b) => a.time - b.time || Number(a.event.isReturn) - Number(b.event.isReturn));
-  const [first] = operations;
-  if (first === undefined) throw new RangeError('there are no operations');
-  const head: Event = {
-    operation: first,
-    id: -1,
-    isReturn: false,
-    matchingReturn: undefined,
-    turnAfter: undefined,
-    previous: undefined,
-    next: undefined,
-  };
-  let last = head;
-  for (const { event } of events) {
-    event.previous = last;
-    last.next = event;
-    last = event;
-  }
-  return head;
+function hasHappened(operation: Operation): boolean {
+  return isComplete(operation) || operation.position !== undefined;
 }
 
-/** After which other one an operation comes: the one before it in the log, or the one before it of its kind. */
-function turnsOf(operations: readonly Operation[], read: ReadonlySet<string>): Map<number, number> {
-  const turns = new Map<number, number>();
-  const lastOfKind = new Map<string, number>();
-  const inLog: { readonly id: number; readonly position: number }[] = [];
-  for (const [id, operation] of operations.entries()) {
-    const { position } = operation;
-    if (position !== undefined) inLog.push({ id, position });
-    else if (!isComplete(operation)) {
-      const kind = kindOf(operation, read);
-      const last = lastOfKind.get(kind);
-      if (last !== undefined) turns.set(id, last);
-      lastOfKind.set(kind, id);
-    }
+/** With each operation, the one that is before it in the log. */
+function inTurn(operations: readonly Operation[]): Known[] {
+  const inLog = operations
+    .flatMap(({ position }, index) => (position === undefined ? [] : [{ position, index }]))
+    .sort((a, b) => a.position - b.position);
+  const turns = new Map(inLog.map(({ index }, i) => [index, inLog[i - 1]?.index]));
+  return operations.map((operation, index) => ({ operation, turnAfter: turns.get(index) }));
+}
+
+function readersOf(known: readonly Known[]): Map<string, number[]> {
+  const readers = new Map<string, number[]>();
+  for (const [index, { operation }] of known.entries()) {
+    const { outcome } = operation;
+    if (outcome.type !== 'found') continue;
+    const others = readers.get(outcome.value);
+    if (others === undefined) readers.set(outcome.value, [index]);
+    else others.push(index);
   }
-  inLog.sort((a, b) => a.position - b.position);
-  for (const [i, { id }] of inLog.entries()) {
-    const before = inLog[i - 1];
-    if (before !== undefined) turns.set(id, before.id);
+  return readers;
+}
+
+/** Two operations are of the same kind if others can know the same of their effects, but for when they were called. */
+function kindsOf(operations: readonly Operation[], isRead: (value: string) => boolean): Kind[] {
+  const kinds = new Map<string, { isUnread: boolean; operations: Operation[] }>();
+  for (const operation of operations) {
+    const { action } = operation;
+    if (action.op === 'get') continue;
+    const isUnread = action.op !== 'delete' && !isRead(action.value);
+    const value = action.op === 'delete' || isUnread ? '' : action.value;
+    const name = `${action.op} ${action.op === 'cas' ? action.expected : ''} ${value}`;
+    const kind = kinds.get(name);
+    if (kind === undefined) kinds.set(name, { isUnread, operations: [operation] });
+    else kind.operations.push(operation);
   }
-  return turns;
-}
-
-/** What others can know of an operation's effect: two of the same kind have the same, but for when they were called. */
-function kindOf({ action }: Operation, read: ReadonlySet<string>): string {
-  switch (action.op) {
-    case 'get':
-    case 'delete':
-      return action.op;
-    case 'set':
-      return read.has(action.value) ? `set ${action.value}` : 'set';
-    case 'cas':
-      return `cas ${action.expected} ${read.has(action.value) ? action.value : ''}`;
-  }
-}
-
-function unlink(event: Event): void {
-  if (event.previous !== undefined) event.previous.next = event.next;
-  if (event.next !== undefined) event.next.previous = event.previous;
-}
-
-/** Puts an event back between its neighbours; the last one unlinked must be the first one put back. */
-function relink(event: Event): void {
-  if (event.previous !== undefined) event.previous.next = event;
-  if (event.next !== undefined) event.next.previous = event;
-}
-
-function hash(words: Uint32Array): number {
-  let value = 0;
-  for (const word of words) value = (Math.imul(value, 31) + word) | 0;
-  return value;
+  return [...kinds.values()];
 }

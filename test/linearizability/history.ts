@@ -11,8 +11,9 @@ export type Action =
 
 /** What the client was told. */
 export type Outcome =
-  | { readonly type: 'stored'; readonly version: number }
-  | { readonly type: 'found'; readonly value: string }
+  /** `version` is undefined where the client is not told. */
+  | { readonly type: 'stored'; readonly version: number | undefined }
+  | { readonly type: 'found'; readonly value: string; readonly version?: number | undefined }
   | { readonly type: 'not-found' }
   | { readonly type: 'version-mismatch' }
   | { readonly type: 'deleted' }

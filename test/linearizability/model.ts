@@ -13,26 +13,30 @@ export function step(state: KeyState, { action, outcome }: Operation): KeyState 
   switch (action.op) {
     case 'get':
       if (isUnknown) return state;
-      if (outcome.type === 'found') return state?.value === outcome.value ? state : 'illegal';
+      if (outcome.type === 'found')
+        return state?.value === outcome.value && isOf(outcome.version, state) ? state : 'illegal';
       return outcome.type === 'not-found' && state === undefined ? state : 'illegal';
     case 'set': {
-      const version = (state?.version ?? 0) + 1;
-      if (!isUnknown && !(outcome.type === 'stored' && outcome.version === version)) return 'illegal';
-      return { value: action.value, version };
+      const after = { value: action.value, version: (state?.version ?? 0) + 1 };
+      if (isUnknown) return after;
+      return outcome.type === 'stored' && isOf(outcome.version, after) ? after : 'illegal';
     }
     case 'cas': {
       const result = casResult(state, action.expected);
       if (!isUnknown && outcome.type !== result) return 'illegal';
       if (result !== 'stored') return state;
-      const version = action.expected + 1;
-      return outcome.type === 'stored' && outcome.version !== version
-        ? 'illegal'
-        : { value: action.value, version };
+      const after = { value: action.value, version: action.expected + 1 };
+      return outcome.type === 'stored' && !isOf(outcome.version, after) ? 'illegal' : after;
     }
     case 'delete':
       if (isUnknown) return undefined;
       return outcome.type === (state === undefined ? 'not-found' : 'deleted') ? undefined : 'illegal';
   }
+}
+
+/** Whether that is the state's version, as far as one was told. */
+function isOf(version: number | undefined, state: { readonly version: number }): boolean {
+  return version === undefined || version === state.version;
 }
 
 function casResult(state: KeyState, expected: number): 'stored' | 'not-found' | 'version-mismatch' {

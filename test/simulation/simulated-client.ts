@@ -121,7 +121,7 @@ export class SimulatedClient {
   #record(operation: Operation): void {
     const { outcome, key } = operation;
     this.#history.set(this.#stampMs, operation);
-    if (outcome.type === 'stored') this.#versions.set(key, outcome.version);
+    if (outcome.type === 'stored' && outcome.version !== undefined) this.#versions.set(key, outcome.version);
     if (outcome.type === 'unknown') this.#target = this.#anyServer();
     else this.acknowledged += 1;
     this.start();

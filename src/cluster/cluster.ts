@@ -25,7 +25,6 @@ import {
   WrongStateError,
 } from './errors.js';
 import { type CurrentFaults, LinkFaults, type LinkRequest } from './faults.js';
-import { freePorts } from './free-ports.js';
 import { type EventListener, Journal } from './journal.js';
 import { Member } from './member.js';
 import { type ClusterOptions, checkOptions, DEFAULT_OPTIONS, serverPorts } from './options.js';
@@ -318,8 +317,7 @@ export class Cluster {
   }
 
   async #open(): Promise<Running> {
-    const { servers, host, port, routerPort, electionTimeoutMs } = this.options;
-    if (port === 0) this.#ports = await freePorts(host, servers);
+    const { servers, host, routerPort, electionTimeoutMs } = this.options;
     const gateway = new Gateway({
       host,
       serverPorts: this.#ports,
@@ -329,6 +327,7 @@ export class Cluster {
     try {
       // First the ports: when one is taken, nothing is left on the disk.
       await gateway.start();
+      this.#ports = this.#ports.map((_, id) => gateway.serverAddress(id).port);
       const location = await openStorageLocation(this.options);
       const { path, clusterId } = location.directory;
       this.#logger.info({ servers, dataDir: path, clusterId }, 'cluster starts');

@@ -74,10 +74,10 @@ export class Gateway {
 
   /**
    * Opens the router's port, and checks that those of the servers can be opened once they are up: that they cannot is
-   * better known before any of them has started. Throws {@link ListenError}.
+   * better known before any of them has started. The addresses are known from then on. Throws {@link ListenError}.
    */
   async start(): Promise<void> {
-    for (const door of this.#doors) await door.check();
+    for (const door of this.#doors) await door.reserve();
     await this.#router?.open();
   }
 

@@ -14,6 +14,8 @@ export class ServerDoor {
   readonly connections: Connections<DirectConnection>;
   #address: ClientAddress;
   #open: { readonly traffic: ServerTraffic; readonly listener: Listener } | undefined;
+  /** Holds a port that was found for port 0 until the server is up. */
+  #reservation: Listener | undefined;
 
   constructor(purpose: string, address: ClientAddress, shared: SharedByConnections) {
     this.#purpose = purpose;
@@ -21,7 +23,7 @@ export class ServerDoor {
     this.connections = new Connections(shared);
   }
 
-  /** Where clients connect. A port 0 is replaced by the port that was found at first, and stays that. */
+  /** Where clients connect. A port 0 is replaced by the port that {@link reserve} found, and stays that. */
   get address(): ClientAddress {
     return this.#address;
   }
@@ -31,11 +33,16 @@ export class ServerDoor {
     return this.#open?.traffic;
   }
 
-  /** Throws {@link ListenError} when the port cannot be listened on; it is as it was otherwise. */
-  async check(): Promise<void> {
+  /**
+   * Checks that the port can be listened on, and leaves it as it was; for port 0, finds one and keeps others from it until
+   * {@link open}. Throws {@link ListenError}.
+   */
+  async reserve(): Promise<void> {
     const listener = new Listener(this.#purpose, this.#address, (socket) => socket.destroy());
     await listener.open();
-    listener.close();
+    if (this.#address.port === 0) this.#reservation = listener;
+    else listener.close();
+    this.#address = listener.address;
   }
 
   /** Listens, and sends what comes to the server. Throws {@link ListenError}. */
@@ -46,9 +53,9 @@ export class ServerDoor {
       new DirectConnection(socket, traffic, this.connections);
     });
     this.#open = { traffic, listener };
+    this.#release();
     try {
       await listener.open();
-      this.#address = listener.address;
     } catch (error) {
       this.close();
       throw error;
@@ -57,16 +64,23 @@ export class ServerDoor {
 
   /** Accepts no more clients; those that are connected stay. */
   stopListening(): void {
+    this.#release();
     this.#open?.listener.close();
   }
 
   /** The server is gone: refuses clients, and closes the connections of those there are. */
   close(): void {
+    this.#release();
     const open = this.#open;
     if (open === undefined) return;
     this.#open = undefined;
     open.listener.close();
     this.connections.destroyAll();
     open.traffic.lose();
+  }
+
+  #release(): void {
+    this.#reservation?.close();
+    this.#reservation = undefined;
   }
 }

@@ -113,6 +113,7 @@ describe('a cluster that takes snapshots', () => {
     await write(client, { writes: 2_000, keys: 50 });
     await cluster.cluster.restart(follower);
     await caughtUp(cluster, follower);
+    await eventually('it was a snapshot that did so', () => installed.length > 0);
     expect(installed).to.deep.equal([follower]);
     const reader = await lead(cluster, follower);
     expect(await reader.getm('k7')).to.deep.include({ version: 40, value: `1957 ${VALUE}` });

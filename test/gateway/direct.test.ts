@@ -284,6 +284,15 @@ describe("a server's port", () => {
     expectListenError(await gateway.attach(0, new FakeServer()).catch((reason: unknown) => reason));
   });
 
+  it('that was found for port 0 is kept from others until its server is up', async () => {
+    const gateway = await bench.gateway();
+    const { port } = gateway.serverAddress(0);
+    expect(port).to.be.greaterThan(0);
+    expectListenError(await bench.gateway({ serverPorts: [port] }).catch((reason: unknown) => reason));
+    await gateway.attach(0, new FakeServer());
+    expect(gateway.serverAddress(0).port).to.equal(port);
+  });
+
   it('answers what is in flight before the gateway closes', async () => {
     const gateway = await bench.gateway();
     const server = new FakeServer();

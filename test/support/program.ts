@@ -23,6 +23,10 @@ export interface ProgramOptions {
   readonly storage?: ProgramStorage;
   /** Further arguments of the command line. */
   readonly flags?: readonly string[];
+  /** Arguments for Node, before the script. */
+  readonly nodeFlags?: readonly string[];
+  /** Environment variables besides the own ones. */
+  readonly env?: Readonly<Record<string, string>>;
   readonly readyTimeoutMs?: number;
 }
 
@@ -45,6 +49,15 @@ export interface ServerState {
   readonly lastIndex: number;
   readonly host: string;
   readonly port: number;
+}
+
+export interface LinkFault {
+  readonly from: number;
+  readonly to: number;
+  /** Share of the messages that are lost, from 0 to 1. */
+  readonly dropRate?: number;
+  /** The least and the most that a message takes. */
+  readonly delayMs?: readonly [number, number];
 }
 
 /** The program did not do what it was told. The message is one line and ends with what the program itself said. */
@@ -94,7 +107,10 @@ export class Program {
     const { args, remove } = await prepareStorage(options.storage ?? 'temporary');
     try {
       const entry = options.entry ?? BUILT_PROGRAM;
-      const running = run([entry, ...layout.args, ...args, ...(options.flags ?? [])]);
+      const running = run(
+        [...(options.nodeFlags ?? []), entry, ...layout.args, ...args, ...(options.flags ?? [])],
+        { ...process.env, ...options.env },
+      );
       await untilReady(running, options.readyTimeoutMs ?? DEFAULT_READY_TIMEOUT_MS);
       return new Program(layout, running, remove);
     } catch (error) {
@@ -159,9 +175,33 @@ export class Program {
     await this.#call('POST', `/api/servers/${id}/lead`);
   }
 
+  /** Blocks the server's thread. Resolves at its end. */
+  async pauseServer(id: number, durationMs: number): Promise<void> {
+    await this.#call('POST', `/api/servers/${id}/pause`, { durationMs });
+  }
+
+  /** Drops all messages between groups of servers. */
+  async partition(groups: readonly (readonly number[])[]): Promise<void> {
+    await this.#call('POST', '/api/partition', { groups });
+  }
+
+  /** Makes one direction between two servers lossy or slow. */
+  async setLink(link: LinkFault): Promise<void> {
+    await this.#call('POST', '/api/links', link);
+  }
+
+  /** Undoes partitions and link faults. */
+  async heal(): Promise<void> {
+    await this.#call('POST', '/api/heal');
+  }
+
   /** A request of the admin API. Rejects with {@link ProgramError} on any status that is not a success. */
-  async #call(method: 'GET' | 'POST', path: string): Promise<Response> {
-    const response = await fetch(`http://127.0.0.1:${this.httpPort}${path}`, { method });
+  async #call(method: 'GET' | 'POST', path: string, body?: unknown): Promise<Response> {
+    const content =
+      body === undefined
+        ? {}
+        : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
+    const response = await fetch(`http://127.0.0.1:${this.httpPort}${path}`, { method, ...content });
     if (!response.ok)
       throw new ProgramError(`${method} ${path} answered ${response.status}`, await response.text());
     return response;
@@ -231,8 +271,8 @@ interface RunningChild {
   readonly stderr: TailOfStream;
 }
 
-function run(args: readonly string[]): RunningChild {
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+function run(args: readonly string[], env: NodeJS.ProcessEnv): RunningChild {
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
   if (child.pid === undefined) throw new ProgramError('the program could not be started', process.execPath);
   return { pid: child.pid, child, stdout: child.stdout, stderr: new TailOfStream(child.stderr) };
 }

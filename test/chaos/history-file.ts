@@ -29,6 +29,11 @@ export interface HistoryLine {
  */
 export type LineOutcome = 'ok' | 'not-found' | 'version-mismatch' | 'failed' | 'unknown';
 
+/** A set or cas that the client was told has happened. */
+export function isAcknowledgedWrite({ op, outcome }: HistoryLine): boolean {
+  return outcome === 'ok' && (op === 'set' || op === 'cas');
+}
+
 /** The lines of a file, which may be large. Rejects with SyntaxError when one is not JSON. */
 export async function readHistory(path: string): Promise<HistoryLine[]> {
   const lines: HistoryLine[] = [];

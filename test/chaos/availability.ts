@@ -1,0 +1,51 @@
+/** Was the cluster there for its clients whenever it should have been? */
+
+import type { Interval } from './health.js';
+import { type HistoryLine, isAcknowledgedWrite } from './history-file.js';
+
+/** With a majority well and connected, writes are acknowledged at least this often. */
+export const MAX_GAP_NS = 2_000_000_000;
+
+/** The longest time without an acknowledged write within an interval; empty if there was no interval. */
+export function longestGap(
+  lines: readonly HistoryLine[],
+  intervals: readonly Interval[],
+): Interval | undefined {
+  const timesNs = lines
+    .flatMap((line) => (isAcknowledgedWrite(line) && line.return !== null ? [line.return] : []))
+    .sort((a, b) => a - b);
+  const gaps = intervals.flatMap((interval) => gapsWithin(timesNs, interval));
+  let longest: Interval | undefined;
+  for (const gap of gaps) if (longest === undefined || lengthOf(gap) > lengthOf(longest)) longest = gap;
+  return longest;
+}
+
+export function lengthOf({ fromNs, untilNs }: Interval): number {
+  return untilNs - fromNs;
+}
+
+function gapsWithin(timesNs: readonly number[], { fromNs, untilNs }: Interval): Interval[] {
+  const inside = timesNs.slice(
+    firstNotBelow(timesNs, fromNs, Number),
+    firstNotBelow(timesNs, untilNs, Number),
+  );
+  const bounds = [fromNs, ...inside, untilNs];
+  return bounds.slice(1).map((bound, place) => ({ fromNs: bounds[place] ?? fromNs, untilNs: bound }));
+}
+
+/** The index of the first whose number is not below the bound, among values in ascending order of it. */
+export function firstNotBelow<T>(
+  sorted: readonly T[],
+  bound: number,
+  numberOf: (value: T) => number,
+): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    const value = sorted[middle];
+    if (value !== undefined && numberOf(value) < bound) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

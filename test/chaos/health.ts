@@ -1,0 +1,90 @@
+/** Which servers are well, and can talk to each other well, as far as the faults go that were done to them. */
+
+export interface Interval {
+  readonly fromNs: number;
+  readonly untilNs: number;
+}
+
+type Link = readonly [from: number, to: number];
+
+export class Health {
+  readonly #majorities: readonly (readonly number[])[];
+  readonly #nowNs: () => number;
+  readonly #unwell = new Set<number>();
+  #badLinks: readonly Link[] = [];
+  #programIsUp = false;
+  /** By place of the majority: since when it is well. */
+  readonly #wellSinceNs = new Map<number, number>();
+  readonly #intervals: Interval[] = [];
+
+  /** @param nowNs a monotonic clock, in ns */
+  constructor(servers: number, nowNs: () => number) {
+    this.#majorities = smallestMajorities(servers);
+    this.#nowNs = nowNs;
+  }
+
+  /** The program serves, with all its servers. Faults of links are not undone by that. */
+  programUp(): void {
+    this.#programIsUp = true;
+    this.#unwell.clear();
+    this.#note();
+  }
+
+  programDown(): void {
+    this.#programIsUp = false;
+    this.#note();
+  }
+
+  /** To be said before it is so. */
+  unwell(...ids: readonly number[]): void {
+    for (const id of ids) this.#unwell.add(id);
+    this.#note();
+  }
+
+  /** To be said once it is so. */
+  well(...ids: readonly number[]): void {
+    for (const id of ids) this.#unwell.delete(id);
+    this.#note();
+  }
+
+  /** These links lose or delay messages, and no others do; to be said before it is so, or with none once it is. */
+  setBadLinks(links: readonly Link[]): void {
+    this.#badLinks = links;
+    this.#note();
+  }
+
+  /**
+   * Each time in which one and the same majority was well and connected, so far. They overlap, for there are several
+   * majorities.
+   */
+  intervals(): readonly Interval[] {
+    const untilNs = this.#nowNs();
+    return [...this.#intervals, ...[...this.#wellSinceNs.values()].map((fromNs) => ({ fromNs, untilNs }))];
+  }
+
+  #note(): void {
+    const nowNs = this.#nowNs();
+    for (const [place, majority] of this.#majorities.entries()) {
+      const sinceNs = this.#wellSinceNs.get(place);
+      const isWell = this.#isWell(majority);
+      if (isWell && sinceNs === undefined) this.#wellSinceNs.set(place, nowNs);
+      if (isWell || sinceNs === undefined) continue;
+      this.#wellSinceNs.delete(place);
+      this.#intervals.push({ fromNs: sinceNs, untilNs: nowNs });
+    }
+  }
+
+  #isWell(majority: readonly number[]): boolean {
+    if (!this.#programIsUp || majority.some((id) => this.#unwell.has(id))) return false;
+    return !this.#badLinks.some(([from, to]) => majority.includes(from) && majority.includes(to));
+  }
+}
+
+/** All sets of just more than half of the servers. */
+function smallestMajorities(servers: number): number[][] {
+  const size = Math.floor(servers / 2) + 1;
+  const all = Array.from({ length: 2 ** servers }, (_, bits) =>
+    Array.from({ length: servers }, (_unused, id) => id).filter((id) => (bits >> id) & 1),
+  );
+  return all.filter((set) => set.length === size);
+}

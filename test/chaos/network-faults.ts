@@ -1,0 +1,88 @@
+/** Faults of the links between servers. One at a time: each is undone by healing all links. */
+
+import type { LinkFault } from '../support/program.js';
+import { type FaultAction, type Scene, victims } from './faults.js';
+
+const MIN_LOSS = 0.05;
+const MAX_LOSS = 0.5;
+const MIN_DELAY_MS = 1;
+const MAX_DELAY_MS = 250;
+/** How often all links are bad, and not only those of one server. */
+const ALL_LINKS_CHANCE = 0.5;
+
+/** Two groups of any size that hear nothing of each other. */
+export const partition: FaultAction = async (scene) => {
+  const { site, random, begin, hold } = scene;
+  const order = await victims(scene);
+  const size = 1 + random.below(order.length - 1);
+  const groups = [order.slice(0, size), order.slice(size)].map((group) => group.toSorted((a, b) => a - b));
+  const across = linksOf(site.ids).filter(([a, b]) => groups.some((g) => g.includes(a) !== g.includes(b)));
+  site.health.setBadLinks(across);
+  begin(`partition ${groups.map((group) => group.join(' ')).join(' | ')}`);
+  await site.tell((program) => program.partition(groups));
+  await hold();
+  await heal(scene);
+};
+
+/** A server that is heard and hears nothing, or the other way round; of one other server or of all. */
+export const asymmetry: FaultAction = async (scene) => {
+  const { site, random, begin } = scene;
+  const [victim = 0, other = 0] = await victims(scene);
+  const isDeaf = random.chance(0.5);
+  const all = random.chance(0.5);
+  const links = linksOf(site.ids)
+    .filter(([from, to]) => (isDeaf ? to : from) === victim)
+    .filter(([from, to]) => all || from === other || to === other)
+    .map(([from, to]) => ({ from, to, dropRate: 1 }));
+  begin(
+    `asym ${victim} ${isDeaf ? 'does not hear' : 'is not heard by'} ${all ? 'the others' : `server ${other}`}`,
+  );
+  await disturb(scene, links);
+};
+
+export const loss: FaultAction = async (scene) => {
+  const { random, begin } = scene;
+  const dropRate = random.between(MIN_LOSS, MAX_LOSS);
+  const { links, whose } = await someLinks(scene);
+  begin(`loss of ${Math.round(dropRate * 100)} % on ${whose}`);
+  await disturb(
+    scene,
+    links.map(([from, to]) => ({ from, to, dropRate })),
+  );
+};
+
+export const delay: FaultAction = async (scene) => {
+  const { random, begin } = scene;
+  const mostMs = Math.round(random.between(MIN_DELAY_MS, MAX_DELAY_MS));
+  const { links, whose } = await someLinks(scene);
+  begin(`delay of up to ${mostMs} ms on ${whose}`);
+  await disturb(
+    scene,
+    links.map(([from, to]) => ({ from, to, delayMs: [0, mostMs] as const })),
+  );
+};
+
+async function someLinks(scene: Scene): Promise<{ links: [number, number][]; whose: string }> {
+  const { site, random } = scene;
+  const [victim = 0] = await victims(scene);
+  const links = linksOf(site.ids);
+  if (random.chance(ALL_LINKS_CHANCE)) return { links, whose: 'all links' };
+  return { links: links.filter((link) => link.includes(victim)), whose: `the links of server ${victim}` };
+}
+
+async function disturb(scene: Scene, links: readonly LinkFault[]): Promise<void> {
+  const { site, hold } = scene;
+  site.health.setBadLinks(links.map(({ from, to }) => [from, to]));
+  for (const link of links) await site.tell((program) => program.setLink(link));
+  await hold();
+  await heal(scene);
+}
+
+async function heal({ site }: Scene): Promise<void> {
+  await site.tell((program) => program.heal());
+  site.health.setBadLinks([]);
+}
+
+function linksOf(ids: readonly number[]): [number, number][] {
+  return ids.flatMap((from) => ids.filter((to) => to !== from).map((to): [number, number] => [from, to]));
+}

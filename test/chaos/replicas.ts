@@ -1,0 +1,76 @@
+/** Do all servers hold the same in the end? */
+
+import { TextClient, type TextReply } from '../support/text-client.js';
+import { nowNs } from './client.js';
+import type { HistoryLine } from './history-file.js';
+import type { Site } from './site.js';
+import { nameOf } from './values.js';
+
+export interface Replicas {
+  /** One line for each key on which servers differ. */
+  readonly differences: readonly string[];
+  /** What was read, for the history: it has to be what the writes led to. */
+  readonly reads: readonly HistoryLine[];
+}
+
+/**
+ * Has each server lead in turn, once it has applied all that is committed, and reads every key from it.
+ *
+ * @param client what the reads go by in the history
+ */
+export async function compareReplicas(
+  site: Site,
+  keys: readonly string[],
+  client: number,
+): Promise<Replicas> {
+  const reads: HistoryLine[][] = [];
+  for (const id of site.ids) reads.push(await readAll(site, id, keys, client));
+  const differences = keys.flatMap((key, place) => {
+    const seen = reads.map((lines) => stateIn(lines[place]));
+    if (new Set(seen).size <= 1) return [];
+    return [`${key}: ${seen.map((state, id) => `server ${id} has ${state}`).join(', ')}`];
+  });
+  return { differences, reads: reads.flat() };
+}
+
+async function readAll(
+  site: Site,
+  id: number,
+  keys: readonly string[],
+  client: number,
+): Promise<HistoryLine[]> {
+  const program = await site.program();
+  await program.waitFor(`server ${id} has caught up`, ({ leader, servers }) => {
+    const commitIndex = servers[leader ?? -1]?.commitIndex;
+    return commitIndex !== undefined && (servers[id]?.lastApplied ?? 0) >= commitIndex;
+  });
+  if ((await program.leader()) !== id) await program.lead(id);
+  const connection = await TextClient.connect(program.serverPorts[id] ?? 0);
+  try {
+    const lines: HistoryLine[] = [];
+    for (const key of keys) {
+      const call = nowNs();
+      const reply = await connection.getm(key);
+      lines.push(lineOf({ client, key, call }, reply));
+    }
+    return lines;
+  } finally {
+    connection.close();
+  }
+}
+
+/** Throws TypeError for a reply that a read of a server that leads does not have. */
+function lineOf(
+  { client, key, call }: Pick<HistoryLine, 'client' | 'key' | 'call'>,
+  reply: TextReply,
+): HistoryLine {
+  const line = { client, op: 'get', key, expected: null, call, return: nowNs() } as const;
+  if (reply.type === 'META')
+    return { ...line, value: nameOf(reply.value), version: reply.version, outcome: 'ok' };
+  if (reply.type === 'ERR_NOT_FOUND') return { ...line, value: null, version: null, outcome: 'not-found' };
+  throw new TypeError(`a read of ${key} was answered ${reply.type}`);
+}
+
+function stateIn(line: HistoryLine | undefined): string {
+  return line?.outcome === 'ok' ? `${line.value} in version ${line.version}` : 'nothing';
+}

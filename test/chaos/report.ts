@@ -1,0 +1,115 @@
+/** What came out of a run: everything that was checked, in words. */
+
+import { checkLinearizability } from '../linearizability/checker.js';
+import { lengthOf, longestGap, MAX_GAP_NS } from './availability.js';
+import { describeOperation, drawViolation } from './drawing.js';
+import type { Fault } from './faults.js';
+import { type FaultFigures, figuresByFault, type Spread, spreadOf } from './figures.js';
+import type { Interval } from './health.js';
+import { type HistoryLine, isAcknowledgedWrite, operationOf } from './history-file.js';
+import type { LeaderWatch } from './leaders.js';
+import { repeatedVersions } from './versions.js';
+
+/** What was done and seen. */
+export interface Run {
+  readonly lines: readonly HistoryLine[];
+  readonly faults: readonly Fault[];
+  /** When a majority was well and connected. */
+  readonly intervals: readonly Interval[];
+  readonly leaders: Pick<LeaderWatch, 'terms' | 'conflicts'>;
+  /** Between the servers' states at the end, one line each. */
+  readonly differences: readonly string[];
+}
+
+export interface Verdict {
+  /** Whether all checks passed. */
+  readonly isRight: boolean;
+  readonly report: readonly string[];
+  /** An SVG for each key whose operations have no order. */
+  readonly drawings: readonly string[];
+  readonly lastLine: string;
+}
+
+const MAX_LINES = 5;
+
+export function judge({ lines, faults, intervals, leaders, differences }: Run): Verdict {
+  const operations = lines.flatMap((line) => operationOf(line) ?? []);
+  const violations = checkLinearizability(operations);
+  const repeated = repeatedVersions(lines);
+  const gap = longestGap(lines, intervals);
+  const isAvailable = gap === undefined || lengthOf(gap) <= MAX_GAP_NS;
+  const isLinearizable = violations.length === 0;
+  const report = [
+    '',
+    ...tableOfFigures(figuresByFault(lines, faults)),
+    '',
+    ...countsOf(lines),
+    finding('servers that differ at the end', differences),
+    finding('versions with two values', repeated),
+    finding(`terms with two leaders, of ${leaders.terms} seen`, leaders.conflicts),
+    `longest time without an acknowledged write while a majority was well: ${gap === undefined ? 'none' : milliseconds(lengthOf(gap))}${isAvailable ? '' : ', which is too long'}`,
+    ...violations.map(
+      ({ key, stuck }) =>
+        `${key}: no order; these cannot be next: ${stuck
+          .slice(0, MAX_LINES)
+          .map((operation) => `client ${operation.client} ${describeOperation(operation)}`)
+          .join('; ')}`,
+    ),
+  ];
+  return {
+    isRight:
+      isLinearizable && isAvailable && differences.length + repeated.length + leaders.conflicts.length === 0,
+    report,
+    drawings: violations.map((violation) =>
+      drawViolation(
+        violation,
+        operations.filter(({ key }) => key === violation.key),
+      ),
+    ),
+    lastLine: `chaos: ${lines.length} ops, ${faults.length} faults, ${isLinearizable ? 'linearizable' : 'NOT linearizable'}`,
+  };
+}
+
+function countsOf(lines: readonly HistoryLine[]): string[] {
+  const count = (outcome: HistoryLine['outcome']) => lines.filter((line) => line.outcome === outcome).length;
+  const answered = lines.filter(({ outcome }) => outcome !== 'unknown' && outcome !== 'failed').length;
+  const latency = spreadOf(
+    lines.flatMap((line) =>
+      line.return === null || line.outcome === 'failed' ? [] : [(line.return - line.call) / 1e6],
+    ),
+  );
+  return [
+    `${answered} operations answered, ${count('failed')} turned down, ${count('unknown')} of unknown outcome; ${lines.filter(isAcknowledgedWrite).length} writes acknowledged`,
+    `latency of all that were answered: ${spread(latency)}`,
+  ];
+}
+
+function finding(what: string, found: readonly string[]): string {
+  return [`${what}: ${found.length}`, ...found.slice(0, MAX_LINES)].join('\n  ');
+}
+
+function tableOfFigures(figures: readonly FaultFigures[]): string[] {
+  const head = ['fault', 'times', 'first write after it', 'latency meanwhile'];
+  const rows = figures.map(({ kind, count, firstWriteMs, latencyMs }) => [
+    kind,
+    `${count}`,
+    spread(firstWriteMs),
+    spread(latencyMs),
+  ]);
+  const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => row[column]?.length ?? 0)));
+  return [head, ...rows].map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+function spread(values: Spread | undefined): string {
+  if (values === undefined) return 'none';
+  return `p50 ${values.p50.toFixed(1)}, p99 ${values.p99.toFixed(1)}, worst ${values.worst.toFixed(1)} ms`;
+}
+
+function milliseconds(ns: number): string {
+  return `${(ns / 1e6).toFixed(0)} ms`;
+}

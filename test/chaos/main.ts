@@ -22,7 +22,7 @@ import { LeaderWatch } from './leaders.js';
 import { Nemesis } from './nemesis.js';
 import { compareReplicas } from './replicas.js';
 import { judge, type Run } from './report.js';
-import { Site } from './site.js';
+import { BUILT_PROGRAM, Site } from './site.js';
 
 const CLIENTS_SCRIPT = fileURLToPath(new URL('./clients.js', import.meta.url));
 /** With all faults undone, clients go on for so long. */
@@ -38,6 +38,8 @@ interface Arguments {
   readonly faults: readonly FaultKind[];
   readonly seed: number;
   readonly history?: string;
+  readonly program: string;
+  readonly discard: boolean;
 }
 
 const command = new Command('chaos')
@@ -58,7 +60,11 @@ const command = new Command('chaos')
       .default(Math.floor(Math.random() * MAX_SEED), 'any one')
       .argParser((text) => whole(text, 0, MAX_SEED)),
   )
-  .addOption(new Option('--history <file>', 'keeps the history, as JSON lines'));
+  .addOption(new Option('--history <file>', 'keeps the history, as JSON lines'))
+  .addOption(
+    new Option('--program <file>', 'a script to run instead').default(BUILT_PROGRAM, 'the built program'),
+  )
+  .addOption(new Option('--discard', 'keeps nothing, also when something is wrong').default(false));
 
 await runTool(command, () => run(command.opts<Arguments>()));
 
@@ -66,10 +72,14 @@ async function run(args: Arguments): Promise<number> {
   const directory = await mkdtemp(join(tmpdir(), 'threadraft-chaos-'));
   const historyPath = args.history ?? join(directory, 'history.jsonl');
   process.stdout.write(`seed ${args.seed}; again: npm run chaos -- ${again(args)}\n`);
-  const observed = await torment(args, directory, historyPath);
+  const observed = await torment(args, directory, historyPath).catch(async (error: unknown) => {
+    if (args.discard) await rm(directory, { recursive: true, force: true });
+    else process.stdout.write(`kept: ${directory}\n`);
+    throw error;
+  });
   const verdict = judge({ ...observed, lines: await readHistory(historyPath) });
   process.stdout.write(`${verdict.report.join('\n')}\n`);
-  if (verdict.isRight) await rm(directory, { recursive: true, force: true });
+  if (verdict.isRight || args.discard) await rm(directory, { recursive: true, force: true });
   else {
     process.stdout.write(`kept: ${directory}\n`);
     for (const [place, drawing] of verdict.drawings.entries()) {
@@ -94,6 +104,7 @@ async function torment(args: Arguments, directory: string, historyPath: string):
     dataDir: join(directory, 'data'),
     diskFaultsDir,
     health,
+    entry: args.program,
   });
   const keys = Array.from({ length: args.keys }, (_, i) => `key-${i}`);
   let clients: ChildProcess | undefined;

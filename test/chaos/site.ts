@@ -8,11 +8,13 @@ import type { DiskFault } from './failing-disk.js';
 import type { Health } from './health.js';
 
 const FAILING_DISK = new URL('./failing-disk.js', import.meta.url).href;
-const BUILT_PROGRAM = fileURLToPath(new URL('../../src/main.js', import.meta.url));
+export const BUILT_PROGRAM = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 /** Small, so that some server is often in the midst of a snapshot. */
 const SNAPSHOT_LOG_BYTES = 200_000;
 
 export interface SiteOptions {
+  /** The script to run. */
+  readonly entry: string;
   readonly servers: number;
   readonly port: number;
   readonly dataDir: string;
@@ -45,9 +47,9 @@ export class Site {
   }
 
   #startProgram(): Promise<Program> {
-    const { servers, port, dataDir, diskFaultsDir } = this.#options;
+    const { entry, servers, port, dataDir, diskFaultsDir } = this.#options;
     return Program.start({
-      entry: BUILT_PROGRAM,
+      entry,
       servers,
       port,
       storage: { dataDir },

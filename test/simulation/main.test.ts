@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { BUILT, makeCopy } from './mutant-copy.js';
-import { MUTANTS } from './mutant-list.js';
+import { BUILT, makeCopy } from '../support/mutant-copy.js';
+import { MUTANTS, SIMULATOR } from './mutant-list.js';
 
 function simulate(
   program: string,
@@ -66,7 +66,7 @@ describe('the simulator’s command line', () => {
       const mutant = MUTANTS.find(({ name }) => name === 'vote for a log that is behind');
       if (mutant === undefined) throw new Error('there is no such mutant');
       copy = await mkdtemp(join(BUILT, 'mutants-test-'));
-      await makeCopy(mutant, copy);
+      await makeCopy([mutant], SIMULATOR, copy);
     });
 
     after(() => rm(copy, { recursive: true }));

@@ -2,165 +2,165 @@
  * Deliberate bugs of the consensus core, each one line: what the built code says, and what it says instead.
  */
 
-export interface Mutant {
+import type { Edit } from '../support/mutant-copy.js';
+
+export interface Mutant extends Edit {
   readonly name: string;
-  /** A file of `src/raft`, as built. */
-  readonly file: string;
-  /** Stands there exactly once. */
-  readonly search: string;
-  readonly replacement: string;
 }
+
+/** What the simulator needs of the built program. */
+export const SIMULATOR = ['src', 'test/simulation', 'test/linearizability'];
 
 export const MUTANTS: readonly Mutant[] = [
   {
     name: 'vote twice in a term',
-    file: 'election.js',
+    file: 'raft/election.js',
     search: 'const voteGranted = isFree && isUpToDate && !isBound;',
     replacement: 'const voteGranted = isUpToDate && !isBound;',
   },
   {
     name: 'vote for a log that is behind',
-    file: 'log.js',
+    file: 'raft/log.js',
     search:
       'return other.term > this.lastTerm || (other.term === this.lastTerm && other.index >= this.lastIndex);',
     replacement: 'return true;',
   },
   {
     name: 'send a vote before it is on disk',
-    file: 'election.js',
+    file: 'raft/election.js',
     search: "core.sendWhenDurable({\n        type: 'RequestVoteResponse'",
     replacement: "core.send({\n        type: 'RequestVoteResponse'",
   },
   {
     name: 'do not persist a vote in a term that is known',
-    file: 'persistence.js',
+    file: 'raft/persistence.js',
     search: 'return a.currentTerm === b.currentTerm && a.votedFor === b.votedFor;',
     replacement: 'return a.currentTerm === b.currentTerm;',
   },
   {
     name: 'ask for votes before the own one is on disk',
-    file: 'election.js',
+    file: 'raft/election.js',
     search: "core.sendWhenDurable({\n            type: 'RequestVote'",
     replacement: "core.send({\n            type: 'RequestVote'",
   },
   {
     name: 'commit an entry of an earlier term by counting',
-    file: 'replication.js',
+    file: 'raft/replication.js',
     search: 'if (index <= core.commitIndex || core.log.termAt(index) !== core.currentTerm)',
     replacement: 'if (index <= core.commitIndex)',
   },
   {
     name: 'count the own entries before they are on disk',
-    file: 'replication.js',
+    file: 'raft/replication.js',
     search: 'reachedByMajority([core.persistence.durableIndex, ...matched])',
     replacement: 'reachedByMajority([core.log.lastIndex, ...matched])',
   },
   {
     name: 'acknowledge entries before they are on disk',
-    file: 'replication.js',
+    file: 'raft/replication.js',
     search: 'core.sendWhenDurable({ ...response, result });',
     replacement: 'core.send({ ...response, result });',
   },
   {
     name: 'take half of an even number for a majority',
-    file: 'quorum.js',
+    file: 'raft/quorum.js',
     search: 'return Math.floor(count / 2) + 1;',
     replacement: 'return Math.ceil(count / 2);',
   },
   {
     name: 'skip the consistency check',
-    file: 'replication.js',
+    file: 'raft/replication.js',
     search: 'if (!isCovered && !log.has({ index: prevLogIndex, term: prevLogTerm })) {',
     replacement: 'if (!isCovered && prevLogIndex > log.lastIndex) {',
   },
   {
     name: 'truncate on a heartbeat',
-    file: 'replication.js',
+    file: 'raft/replication.js',
     search: 'appendMissing(core, message);',
     replacement:
       'const cut = Math.max(prevLogIndex + message.entries.length, core.commitIndex, log.start.index) + 1; if (cut <= log.lastIndex) { log.truncateFrom(cut); core.persistence.truncated(cut); } appendMissing(core, message);',
   },
   {
     name: 'forget that truncated entries are no longer on disk',
-    file: 'replication.js',
+    file: 'raft/replication.js',
     search: 'persistence.truncated(entry.index);',
     replacement: '',
   },
   {
     name: 'commit entries that the leader did not vouch for',
-    file: 'replication.js',
+    file: 'raft/replication.js',
     search: 'Math.min(message.leaderCommit, Math.max(agreedIndex, core.commitIndex))',
     replacement: 'Math.min(message.leaderCommit, log.lastIndex)',
   },
   {
     name: 'apply an entry twice',
-    file: 'raft.js',
+    file: 'raft/raft.js',
     search: 'core.handedIndex = core.commitIndex;',
     replacement: 'core.handedIndex = Math.max(core.handedIndex, core.commitIndex - 1);',
   },
   {
     name: 'follow a leader of the term before',
-    file: 'raft.js',
+    file: 'raft/raft.js',
     search: 'if (message.term < core.currentTerm) {',
     replacement: 'if (message.term < core.currentTerm - 1) {',
   },
   {
     name: 'read by the lease after leadership was offered',
-    file: 'reads.js',
+    file: 'raft/reads.js',
     search: 'if (leaseMs === 0 || role.transfer.leaseForfeited)',
     replacement: 'if (leaseMs === 0)',
   },
   {
     name: 'start the lease when the answer comes',
-    file: 'progress.js',
+    file: 'raft/progress.js',
     search: 'Math.max(this.answeredSentAtMs, probe.sentAtMs)',
     replacement: 'Math.max(this.answeredSentAtMs, nowMs)',
   },
   {
     name: 'vote right after a restart',
-    file: 'core.js',
+    file: 'raft/core.js',
     search: 'untilMs: isNew ? nowMs : nowMs + options.electionTimeoutMs',
     replacement: 'untilMs: nowMs',
   },
   {
     name: 'vote against a live leader',
-    file: 'raft.js',
+    file: 'raft/raft.js',
     search: 'untilMs: core.nowMs + core.options.electionTimeoutMs',
     replacement: 'untilMs: core.nowMs',
   },
   {
     name: 'take any closed link for the leader’s',
-    file: 'raft.js',
+    file: 'raft/raft.js',
     search: 'if (core.promise.to !== peer)\n            return;',
     replacement: '',
   },
   {
     name: 'read before an entry of the own term is committed',
-    file: 'reads.js',
+    file: 'raft/reads.js',
     search: 'if (!isServing(core, role)) {\n        role.reads.addEarly(readId);\n        return;\n    }',
     replacement: '',
   },
   {
     name: 'confirm a read by a round from before it came',
-    file: 'reads.js',
+    file: 'raft/reads.js',
     search: 'round: role.round + 1',
     replacement: 'round: role.round',
   },
   {
     name: 'keep a log that contradicts the snapshot',
-    file: 'snapshot.js',
+    file: 'raft/snapshot.js',
     search: 'const keepsLog = core.log.has(snapshot);',
     replacement: 'const keepsLog = core.log.lastIndex >= snapshot.index;',
   },
   {
     name: 'install a snapshot that is older than the state',
-    file: 'snapshot.js',
+    file: 'raft/snapshot.js',
     search: 'if (snapshot.index <= core.commitIndex) {',
     replacement: 'if (snapshot.index < 0) {',
   },
   {
     name: 'take the chunks of a snapshot in any order',
-    file: 'snapshot.js',
+    file: 'raft/snapshot.js',
     search: 'if (offset !== incoming.receivedBytes || data.byteLength === 0) {',
     replacement: 'if (data.byteLength === 0) {',
   },

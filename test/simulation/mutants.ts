@@ -7,8 +7,8 @@ import { rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Piscina } from 'piscina';
-import { BUILT, makeCopy } from './mutant-copy.js';
-import { MUTANTS, type Mutant } from './mutant-list.js';
+import { BUILT, makeCopy } from '../support/mutant-copy.js';
+import { MUTANTS, type Mutant, SIMULATOR } from './mutant-list.js';
 import type { SeedRangeResult } from './seeds.js';
 
 const COPIES = join(BUILT, `mutants-${process.pid}`);
@@ -35,7 +35,7 @@ async function run(
   mutant: Mutant,
   copy: string,
 ): Promise<{ readonly seeds: number; readonly property: string } | undefined> {
-  await makeCopy(mutant, copy);
+  await makeCopy([mutant], SIMULATOR, copy);
   const pool = new Piscina({
     filename: join(copy, 'test/simulation/seeds.js'),
     maxThreads: availableParallelism(),

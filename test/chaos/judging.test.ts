@@ -1,0 +1,186 @@
+import { expect } from 'chai';
+import { lengthOf, longestGap } from './availability.js';
+import type { Fault } from './faults.js';
+import { figuresByFault } from './figures.js';
+import type { Interval } from './health.js';
+import type { HistoryLine } from './history-file.js';
+import { LeaderWatch } from './leaders.js';
+import { judge, type Run } from './report.js';
+import { repeatedVersions } from './versions.js';
+
+const MS = 1_000_000;
+const S = 1_000 * MS;
+
+let clock = 0;
+
+/** An operation that began and ended after the one before, unless told otherwise. */
+function line(facts: Partial<HistoryLine>): HistoryLine {
+  clock += 10;
+  return {
+    client: 0,
+    op: 'get',
+    key: 'k',
+    value: null,
+    version: null,
+    expected: null,
+    call: clock,
+    return: clock + 5,
+    outcome: 'ok',
+    ...facts,
+  };
+}
+
+function set(value: string, facts: Partial<HistoryLine> = {}): HistoryLine {
+  return line({ op: 'set', value, ...facts });
+}
+
+function writesAt(...timesNs: readonly number[]): HistoryLine[] {
+  return timesNs.map((atNs, i) => set(`v${i}`, { call: atNs - 1, return: atNs }));
+}
+
+function runOf(facts: Partial<Run>): Run {
+  const leaders = { terms: 1, conflicts: [] };
+  return { lines: [], faults: [], intervals: [], leaders, differences: [], ...facts };
+}
+
+describe('the judgement of a chaos run', () => {
+  it('is right when nothing is wrong', () => {
+    const lines = [set('a', { version: 1 }), line({ value: 'a', version: 1 })];
+    const { isRight, lastLine, drawings } = judge(runOf({ lines }));
+    expect(lastLine).to.equal('chaos: 2 ops, 0 faults, linearizable');
+    expect(isRight).to.equal(true);
+    expect(drawings).to.deep.equal([]);
+  });
+
+  it('names and draws a stale read', () => {
+    const lines = [set('a', { client: 1 }), set('b', { client: 2 }), line({ client: 3, value: 'a' })];
+    const { isRight, report, lastLine, drawings } = judge(runOf({ lines }));
+    expect(isRight).to.equal(false);
+    expect(lastLine).to.equal('chaos: 3 ops, 0 faults, NOT linearizable');
+    expect(report.at(-1)).to.include('k: no order').and.to.include('client 3 get: a');
+    expect(drawings).to.have.length(1);
+    expect(drawings[0])
+      .to.match(/^<svg /)
+      .and.to.include('client 3')
+      .and.to.include('get: a');
+  });
+
+  it('lets a write of unknown outcome happen or not, and one that was turned down not happen', () => {
+    const unknown = set('b', { return: null, outcome: 'unknown' });
+    const failed = set('b', { outcome: 'failed' });
+    const before = set('a');
+    const seen = line({ value: 'b' });
+    const unseen = line({ value: 'a' });
+    const verdicts = [
+      [before, unknown, seen],
+      [before, unknown, unseen],
+      [before, failed, unseen],
+      [before, failed, seen],
+    ].map((lines) => judge(runOf({ lines })).isRight);
+    expect(verdicts).to.deep.equal([true, true, true, false]);
+  });
+
+  it('is not right when servers differ, a term had two leaders or nothing was acknowledged for too long', () => {
+    const intervals = [{ fromNs: 0, untilNs: 2 * S + 1 }];
+    const leaders = { terms: 2, conflicts: ['servers 0 and 1 both led in term 3'] };
+    for (const facts of [{ differences: ['k: differs'] }, { leaders }, { intervals }]) {
+      const { isRight, lastLine } = judge(runOf(facts));
+      expect(isRight).to.equal(false);
+      expect(lastLine).to.equal('chaos: 0 ops, 0 faults, linearizable');
+    }
+  });
+});
+
+describe('the longest time without an acknowledged write', () => {
+  const gapIn = (lines: readonly HistoryLine[], ...intervals: readonly Interval[]) => {
+    const gap = longestGap(lines, intervals);
+    return gap === undefined ? undefined : lengthOf(gap) / S;
+  };
+
+  it('is measured from the beginning and to the end of an interval', () => {
+    expect(gapIn(writesAt(4 * S), { fromNs: S, untilNs: 6 * S })).to.equal(3);
+    expect(gapIn(writesAt(4 * S), { fromNs: 3 * S, untilNs: 9 * S })).to.equal(5);
+    expect(gapIn([], { fromNs: 0, untilNs: S })).to.equal(1);
+  });
+
+  it('does not count when no majority was well', () => {
+    expect(gapIn(writesAt(S, 9 * S), { fromNs: 0, untilNs: S }, { fromNs: 8 * S, untilNs: 9 * S })).to.equal(
+      1,
+    );
+    expect(gapIn(writesAt(S))).to.equal(undefined);
+  });
+
+  it('is not ended by reads, nor by writes of unknown outcome', () => {
+    const read = line({ call: 2 * S, return: 2 * S });
+    const unknown = set('x', { call: 2 * S, return: null, outcome: 'unknown' });
+    expect(gapIn([read, unknown], { fromNs: 0, untilNs: 4 * S })).to.equal(4);
+  });
+});
+
+describe('repeated versions', () => {
+  it('are those that came with two values', () => {
+    const lines = [
+      set('a', { version: 1 }),
+      line({ value: 'a', version: 1 }),
+      set('b', { version: 2 }),
+      line({ value: 'c', version: 2 }),
+      set('d', { version: null }),
+    ];
+    expect(repeatedVersions(lines)).to.deep.equal(['k in version 2 was b and c']);
+  });
+
+  it('are fine for keys that are deleted', () => {
+    const lines = [set('a', { version: 1 }), line({ op: 'delete' }), set('b', { version: 1 })];
+    expect(repeatedVersions(lines)).to.deep.equal([]);
+  });
+});
+
+describe('the watch over leaders', () => {
+  const server = (id: number, role: string, term: number) => ({
+    id,
+    role,
+    term,
+    state: 'running' as const,
+    commitIndex: 0,
+    lastApplied: 0,
+    lastIndex: 0,
+    host: '',
+    port: 0,
+  });
+
+  it('sees two leaders of one term, also one after the other', () => {
+    const watch = new LeaderWatch();
+    watch.note({ leader: 0, servers: [server(0, 'leader', 1), server(1, 'follower', 1)] });
+    watch.note({ leader: 1, servers: [server(0, 'leader', 1), server(1, 'leader', 2)] });
+    expect(watch.conflicts).to.deep.equal([]);
+    watch.note({ leader: 1, servers: [server(0, 'follower', 2), server(1, 'leader', 1)] });
+    expect(watch.conflicts).to.deep.equal(['servers 0 and 1 both led in term 1']);
+    expect(watch.terms).to.equal(2);
+  });
+});
+
+describe('the figures by fault', () => {
+  it('tell how long it took until a write went through, and how long operations took meanwhile', () => {
+    const fault: Fault = { kind: 'kill', what: 'kill 0', fromNs: 100 * MS, untilNs: 200 * MS };
+    const lines = [
+      set('a', { call: 90 * MS, return: 101 * MS }),
+      set('b', { call: 110 * MS, return: 170 * MS }),
+      set('c', { call: 120 * MS, return: 150 * MS }),
+      line({ call: 130 * MS, return: 132 * MS }),
+      line({ call: 210 * MS, return: 999 * MS }),
+    ];
+    expect(figuresByFault(lines, [fault])).to.deep.equal([
+      {
+        kind: 'kill',
+        count: 1,
+        firstWriteMs: { p50: 50, p99: 50, worst: 50 },
+        latencyMs: { p50: 30, p99: 60, worst: 60 },
+      },
+    ]);
+  });
+
+  it('tell of no write where none went through', () => {
+    const fault: Fault = { kind: 'process', what: 'process is killed', fromNs: 0, untilNs: S };
+    expect(figuresByFault([], [fault])[0]).to.include({ firstWriteMs: undefined, latencyMs: undefined });
+  });
+});

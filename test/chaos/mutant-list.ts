@@ -1,0 +1,71 @@
+/** Deliberate bugs of the program that no test of the consensus core alone could notice, or that clients would suffer from. */
+
+import type { Edit } from '../support/mutant-copy.js';
+
+export interface Mutant {
+  readonly name: string;
+  readonly edits: readonly Edit[];
+}
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: 'acknowledge before the disk has it',
+    edits: [
+      {
+        file: 'storage/level-storage.js',
+        search: 'return batch.write({ sync: this.#fsync });',
+        replacement:
+          'setTimeout(() => batch.write({ sync: this.#fsync }).catch(() => undefined), 300); return Promise.resolve();',
+      },
+    ],
+  },
+  {
+    name: 'answer reads as a follower',
+    edits: [
+      {
+        file: 'server/clients.js',
+        search: 'this.#answerAway(command, reply);\n        }\n        this.#held.add(session);',
+        replacement:
+          "if (['get', 'getm', 'redis-read'].includes(command.request.type)) this.#answerFromStore(command);\n" +
+          '            else this.#answerAway(command, reply);\n        }\n        this.#held.add(session);',
+      },
+    ],
+  },
+  {
+    name: 'answer reads as a leader that is deposed',
+    edits: [
+      {
+        file: 'raft/reads.js',
+        search: 'return reachedByMajority([core.nowMs, ...sentAt]) + leaseMs;',
+        replacement: 'return Number.POSITIVE_INFINITY;',
+      },
+      {
+        file: 'raft/raft.js',
+        search: 'reachedByMajority([core.nowMs, ...lastHeard]) + core.options.electionTimeoutMs',
+        replacement: 'Number.POSITIVE_INFINITY',
+      },
+    ],
+  },
+  {
+    name: 'forget the term and the vote at a restart',
+    edits: [
+      {
+        file: 'storage/level-storage.js',
+        search: 'const hardState = hardStateValue === undefined ?',
+        replacement: 'const hardState = true ?',
+      },
+    ],
+  },
+  {
+    name: 'reply to another connection, once in a thousand times',
+    edits: [
+      {
+        file: 'gateway/server-traffic.js',
+        search: 'const owner = this.#sessions.get(frame.session);',
+        replacement:
+          "const isMixedUp = frame.type === 'reply' && Math.random() < 0.001;\n" +
+          '        const owner = this.#sessions.get(isMixedUp ? [...this.#sessions.keys()][0] : frame.session);',
+      },
+    ],
+  },
+];

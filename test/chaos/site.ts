@@ -86,8 +86,7 @@ export class Site {
   }
 
   /**
-   * Does something to the program, and again if that was killed meanwhile. Rejects as `act` does when the program is there
-   * and refuses.
+   * Does something to the program, and again if {@link restart} killed it meanwhile. Rejects as `act` does otherwise.
    */
   async tell<T>(act: (program: Program) => Promise<T>): Promise<T> {
     while (true) {
@@ -95,7 +94,7 @@ export class Site {
       try {
         return await act(program);
       } catch (error) {
-        if (program === (await this.program()) && !program.hasExited) throw error;
+        if (program === (await this.program())) throw error;
       }
     }
   }

@@ -201,7 +201,11 @@ export class Program {
       body === undefined
         ? {}
         : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
-    const response = await fetch(`http://127.0.0.1:${this.httpPort}${path}`, { method, ...content });
+    const response = await fetch(`http://127.0.0.1:${this.httpPort}${path}`, { method, ...content }).catch(
+      () => undefined,
+    );
+    if (response === undefined)
+      throw new ProgramError(`${method} ${path} was not answered`, this.#stderr.complaint);
     if (!response.ok)
       throw new ProgramError(`${method} ${path} answered ${response.status}`, await response.text());
     return response;

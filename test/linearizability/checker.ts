@@ -6,11 +6,12 @@
  * somewhere else; and never look twice at the same state with the same operations done.
  *
  * What keeps the search small: an operation that fits and changes nothing is taken at once, for it could not be in the
- * way of any other. A value is not overwritten before all have read it who ever did. Operations of unknown outcome are
- * taken sparingly: the search goes on from where the fewest were taken, as compared with others that came as far, and
- * what was stuck with some of them left is not tried with fewer. Of those that nobody can tell apart, the one called
- * first is taken first: had they taken effect in another order, nobody would have noticed. Where a cas would do, a set is
- * spared, which does anywhere. And operations whose place in the log is known are taken in that order.
+ * way of any other. A value is not overwritten before all have read it who ever did. A write of unknown outcome whose
+ * value was read has happened, before that read returned. The others are taken sparingly: the search goes on from where
+ * the fewest were taken, as compared with others that came as far, and what was stuck with some of them left is not tried
+ * with fewer. Of those that nobody can tell apart, the one called first is taken first: had they taken effect in another
+ * order, nobody would have noticed. Where a cas would do, a set is spared, which does anywhere. And operations whose place
+ * in the log is known are taken in that order.
  */
 
 import type { Operation } from './history.js';
@@ -47,10 +48,7 @@ interface Known {
 }
 
 /** Operations of unknown outcome that nobody can tell apart, in the order of their calls. */
-interface Kind {
-  readonly isUnread: boolean;
-  readonly operations: readonly Operation[];
-}
+type Kind = readonly Operation[];
 
 /** A place in the search: an order of some of the operations, and what it led to. */
 interface Place {
@@ -77,15 +75,17 @@ class Search {
   /** By the known operations done and the state they led to: what was used besides. */
   readonly #seen = new Map<string, (readonly number[])[]>();
   readonly #agenda = new Agenda();
+  /** What an operation is in the history, where more is known of it by others. */
+  readonly #originals: ReadonlyMap<Operation, Operation>;
   #longest: Place;
 
   constructor(key: string, unsorted: readonly Operation[]) {
-    const operations = [...unsorted].sort((a, b) => a.call - b.call);
     this.#key = key;
+    this.#originals = withWitnesses(unsorted);
+    const operations = [...this.#originals.keys()].sort((a, b) => a.call - b.call);
     this.#known = inTurn(operations.filter(hasHappened));
     this.#readers = readersOf(this.#known);
-    const guesses = operations.filter((operation) => !hasHappened(operation));
-    this.#kinds = kindsOf(guesses, (value) => this.#readers.has(value));
+    this.#kinds = kindsOf(operations.filter((operation) => !hasHappened(operation)));
     this.#longest = {
       previous: undefined,
       operation: undefined,
@@ -147,12 +147,9 @@ class Search {
     if (state !== undefined && this.#readers.get(state.value)?.some((reader) => !isDone(place, reader)))
       return;
     const guesses = [...this.#kinds.keys()].flatMap((kind) => this.#takeUnknown(place, kind, until) ?? []);
-    const hasCas = guesses.some(
-      ({ isUnread, place: { operation } }) => isUnread && operation?.action.op === 'cas',
-    );
+    const hasCas = guesses.some(({ operation }) => operation?.action.op === 'cas');
     for (const guess of guesses)
-      if (!(hasCas && guess.isUnread && guess.place.operation?.action.op === 'set'))
-        this.#agenda.add(guess.place);
+      if (!(hasCas && guess.operation?.action.op === 'set')) this.#agenda.add(guess);
     for (const index of indexes.toReversed()) {
       const after = this.#takeKnown(place, index);
       if (after !== undefined) this.#agenda.add(after);
@@ -175,14 +172,13 @@ class Search {
     return { ...place, previous: place, operation, length: place.length + 1, state, firstUndone, done };
   }
 
-  #takeUnknown(place: Place, kind: number, until: number): { place: Place; isUnread: boolean } | undefined {
+  #takeUnknown(place: Place, kind: number, until: number): Place | undefined {
     const used = place.used[kind] ?? 0;
-    const { isUnread, operations } = this.#kinds[kind] ?? { isUnread: false, operations: [] };
-    const operation = operations[used];
+    const operation = this.#kinds[kind]?.[used];
     if (operation === undefined || operation.call > until) return undefined;
     const state = step(place.state, operation);
     if (state === 'illegal' || state === place.state) return undefined;
-    const after = {
+    return {
       ...place,
       previous: place,
       operation,
@@ -191,7 +187,6 @@ class Search {
       used: place.used.with(kind, used + 1),
       guesses: place.guesses + 1,
     };
-    return { place: after, isUnread };
   }
 
   /** Whether the same known operations were not yet seen to lead to this state with as few others. */
@@ -210,12 +205,14 @@ class Search {
       if (place.operation !== undefined) ordered.push(place.operation);
     const taken = new Set(ordered);
     const stuck = this.#known.map(({ operation }) => operation);
+    const original = (operation: Operation) => this.#originals.get(operation) ?? operation;
     return {
       key: this.#key,
-      ordered: ordered.reverse(),
+      ordered: ordered.reverse().map(original),
       stuck: stuck
         .filter((operation) => isComplete(operation) && !taken.has(operation))
-        .sort((a, b) => a.return - b.return),
+        .sort((a, b) => a.return - b.return)
+        .map(original),
     };
   }
 }
@@ -282,18 +279,45 @@ function readersOf(known: readonly Known[]): Map<string, number[]> {
   return readers;
 }
 
+/**
+ * Each operation, as far as it is known, with what it is in the history. A write whose value was read took effect before
+ * that read returned, whatever its own client was told.
+ */
+function withWitnesses(history: readonly Operation[]): Map<Operation, Operation> {
+  const witnesses = new Map<string, { return: number; version: number | undefined }>();
+  for (const { outcome, return: end } of history) {
+    if (outcome.type !== 'found') continue;
+    const other = witnesses.get(outcome.value);
+    const version = outcome.version ?? other?.version;
+    witnesses.set(outcome.value, { return: Math.min(end, other?.return ?? end), version });
+  }
+  return new Map(
+    history.map((operation) => {
+      const { action, outcome } = operation;
+      const isWrite = action.op === 'set' || action.op === 'cas';
+      const witness = isWrite && outcome.type === 'unknown' ? witnesses.get(action.value) : undefined;
+      if (witness === undefined) return [operation, operation];
+      const end = Math.min(operation.return, witness.return);
+      const known = {
+        ...operation,
+        outcome: { type: 'stored', version: witness.version },
+        return: end,
+      } as const;
+      return [known, operation];
+    }),
+  );
+}
+
 /** Two operations are of the same kind if others can know the same of their effects, but for when they were called. */
-function kindsOf(operations: readonly Operation[], isRead: (value: string) => boolean): Kind[] {
-  const kinds = new Map<string, { isUnread: boolean; operations: Operation[] }>();
-  for (const operation of operations) {
+function kindsOf(guesses: readonly Operation[]): Kind[] {
+  const kinds = new Map<string, Operation[]>();
+  for (const operation of guesses) {
     const { action } = operation;
     if (action.op === 'get') continue;
-    const isUnread = action.op !== 'delete' && !isRead(action.value);
-    const value = action.op === 'delete' || isUnread ? '' : action.value;
-    const name = `${action.op} ${action.op === 'cas' ? action.expected : ''} ${value}`;
+    const name = action.op === 'cas' ? `cas ${action.expected}` : action.op;
     const kind = kinds.get(name);
-    if (kind === undefined) kinds.set(name, { isUnread, operations: [operation] });
-    else kind.operations.push(operation);
+    if (kind === undefined) kinds.set(name, [operation]);
+    else kind.push(operation);
   }
   return [...kinds.values()];
 }

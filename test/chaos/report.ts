@@ -49,8 +49,8 @@ export function judge({ lines, faults, intervals, leaders, differences }: Run): 
     finding(`terms with two leaders, of ${leaders.terms} seen`, leaders.conflicts),
     `longest time without an acknowledged write while a majority was well: ${gap === undefined ? 'none' : milliseconds(lengthOf(gap))}${isAvailable ? '' : ', which is too long'}`,
     ...violations.map(
-      ({ key, stuck }) =>
-        `${key}: no order; these cannot be next: ${stuck
+      ({ key, isCertain, stuck }) =>
+        `${key}: no order${isCertain ? '' : ' found in a long time'}; these cannot be next: ${stuck
           .slice(0, MAX_LINES)
           .map((operation) => `client ${operation.client} ${describeOperation(operation)}`)
           .join('; ')}`,

@@ -19,11 +19,19 @@ import { type KeyState, step } from './model.js';
 
 export interface Violation {
   readonly key: string;
+  /** Whether every order was tried; if not, the search was given up, with {@link MAX_PLACES} as the reason. */
+  readonly isCertain: boolean;
   /** The longest order that was found before the search got stuck. */
   readonly ordered: readonly Operation[];
   /** Operations that could not be placed behind it, the one that had to come next first. */
   readonly stuck: readonly Operation[];
 }
+
+/**
+ * The search for a key's order is given up after so many places for each of its operations, and some more. A history that
+ * has an order takes some six; one that has none may take more than anybody can wait for.
+ */
+export const MAX_PLACES = { perOperation: 100, besides: 1_000_000 } as const;
 
 /** One violation for each key whose operations cannot be ordered; none if the history is linearizable. */
 export function checkLinearizability(history: readonly Operation[]): Violation[] {
@@ -48,7 +56,11 @@ interface Known {
 }
 
 /** Operations of unknown outcome that nobody can tell apart, in the order of their calls. */
-type Kind = readonly Operation[];
+interface Kind {
+  readonly operations: readonly Operation[];
+  /** They take effect in this version alone, for a cas; undefined for what does in any. */
+  readonly expected: number | undefined;
+}
 
 /** A place in the search: an order of some of the operations, and what it led to. */
 interface Place {
@@ -70,10 +82,15 @@ class Search {
   readonly #key: string;
   readonly #known: readonly Known[];
   readonly #kinds: readonly Kind[];
+  /** The places of the kinds in {@link #kinds}, by the version in which they take effect; undefined for any. */
+  readonly #kindsByExpected = new Map<number | undefined, number[]>();
   /** By value, the indexes of the known operations that read it. */
   readonly #readers: ReadonlyMap<string, readonly number[]>;
   /** By the known operations done and the state they led to: what was used besides. */
   readonly #seen = new Map<string, (readonly number[])[]>();
+  /** Versions only grow, as the key is never deleted. */
+  readonly #isImmortal: boolean;
+  readonly #twins = new Agenda();
   readonly #agenda = new Agenda();
   /** What an operation is in the history, where more is known of it by others. */
   readonly #originals: ReadonlyMap<Operation, Operation>;
@@ -85,7 +102,10 @@ class Search {
     const operations = [...this.#originals.keys()].sort((a, b) => a.call - b.call);
     this.#known = inTurn(operations.filter(hasHappened));
     this.#readers = readersOf(this.#known);
+    this.#isImmortal = !operations.some(({ action }) => action.op === 'delete');
     this.#kinds = kindsOf(operations.filter((operation) => !hasHappened(operation)));
+    for (const [place, { expected }] of this.#kinds.entries())
+      this.#kindsByExpected.set(expected, [...(this.#kindsByExpected.get(expected) ?? []), place]);
     this.#longest = {
       previous: undefined,
       operation: undefined,
@@ -99,16 +119,30 @@ class Search {
   }
 
   run(): Violation | undefined {
+    const maxPlaces = MAX_PLACES.perOperation * this.#originals.size + MAX_PLACES.besides;
     let next: Place | undefined = this.#longest;
-    while (next !== undefined) {
+    for (let places = 0; next !== undefined && places < maxPlaces; places += 1) {
       const place = this.#settle(next);
       if (place.length > this.#longest.length) this.#longest = place;
       const callable = this.#callable(place);
       if (callable.isLast) return undefined;
-      if (this.#isNew(place)) this.#branch(place, callable);
+      const novelty = this.#noveltyOf(place);
+      if (novelty === 'new') this.#branch(place, callable);
+      if (novelty === 'twin') this.#twins.add(place);
       next = this.#agenda.take();
+      if (next === undefined) next = this.#untwin();
     }
-    return this.#violation();
+    return this.#violation({ isCertain: next === undefined });
+  }
+
+  /** Goes on from the latest twin, when there is nothing else to go on from. */
+  #untwin(): Place | undefined {
+    for (let twin = this.#twins.take(); twin !== undefined; twin = this.#twins.take()) {
+      this.#branch(twin, this.#callable(twin));
+      const next = this.#agenda.take();
+      if (next !== undefined) return next;
+    }
+    return undefined;
   }
 
   /** Takes all that changes nothing. */
@@ -146,7 +180,12 @@ class Search {
     const { state } = place;
     if (state !== undefined && this.#readers.get(state.value)?.some((reader) => !isDone(place, reader)))
       return;
-    const guesses = [...this.#kinds.keys()].flatMap((kind) => this.#takeUnknown(place, kind, until) ?? []);
+    const versions = state === undefined ? [undefined] : [undefined, state.version];
+    const guesses = versions.flatMap((expected) =>
+      (this.#kindsByExpected.get(expected) ?? []).flatMap(
+        (kind) => this.#takeUnknown(place, kind, until) ?? [],
+      ),
+    );
     const hasCas = guesses.some(({ operation }) => operation?.action.op === 'cas');
     for (const guess of guesses)
       if (!(hasCas && guess.operation?.action.op === 'set')) this.#agenda.add(guess);
@@ -174,7 +213,7 @@ class Search {
 
   #takeUnknown(place: Place, kind: number, until: number): Place | undefined {
     const used = place.used[kind] ?? 0;
-    const operation = this.#kinds[kind]?.[used];
+    const operation = this.#kinds[kind]?.operations[used];
     if (operation === undefined || operation.call > until) return undefined;
     const state = step(place.state, operation);
     if (state === 'illegal' || state === place.state) return undefined;
@@ -189,17 +228,33 @@ class Search {
     };
   }
 
-  /** Whether the same known operations were not yet seen to lead to this state with as few others. */
-  #isNew({ firstUndone, done, state, used }: Place): boolean {
+  /**
+   * Whether the same known operations were not yet seen to lead to this state with as few others; or were, with others that
+   * cannot be compared.
+   */
+  #noveltyOf({ firstUndone, done, state, used }: Place): 'new' | 'twin' | 'old' {
     const value = state !== undefined && this.#readers.has(state.value) ? state.value : '';
     const name = `${firstUndone},${done} ${state?.version} ${value}`;
-    const seen = this.#seen.get(name) ?? [];
-    if (seen.some((fewer) => fewer.every((count, kind) => count <= (used[kind] ?? 0)))) return false;
-    this.#seen.set(name, [...seen, used]);
-    return true;
+    const seen = this.#seen.get(name);
+    if (seen === undefined) {
+      this.#seen.set(name, [used]);
+      return 'new';
+    }
+    if (seen.some((fewer) => this.#isNoMore(fewer, used, state?.version ?? 0))) return 'old';
+    seen.push(used);
+    return 'twin';
   }
 
-  #violation(): Violation {
+  /** Whether whatever can follow with `used` taken can follow with `fewer`, from this version on. */
+  #isNoMore(fewer: readonly number[], used: readonly number[], version: number): boolean {
+    return fewer.every((count, place) => {
+      if (count <= (used[place] ?? 0)) return true;
+      const expected = this.#kinds[place]?.expected;
+      return this.#isImmortal && expected !== undefined && expected < version;
+    });
+  }
+
+  #violation({ isCertain }: Pick<Violation, 'isCertain'>): Violation {
     const ordered: Operation[] = [];
     for (let place: Place | undefined = this.#longest; place !== undefined; place = place.previous)
       if (place.operation !== undefined) ordered.push(place.operation);
@@ -208,6 +263,7 @@ class Search {
     const original = (operation: Operation) => this.#originals.get(operation) ?? operation;
     return {
       key: this.#key,
+      isCertain,
       ordered: ordered.reverse().map(original),
       stuck: stuck
         .filter((operation) => isComplete(operation) && !taken.has(operation))
@@ -310,14 +366,15 @@ function withWitnesses(history: readonly Operation[]): Map<Operation, Operation>
 
 /** Two operations are of the same kind if others can know the same of their effects, but for when they were called. */
 function kindsOf(guesses: readonly Operation[]): Kind[] {
-  const kinds = new Map<string, Operation[]>();
+  const kinds = new Map<string, { operations: Operation[]; expected: number | undefined }>();
   for (const operation of guesses) {
     const { action } = operation;
     if (action.op === 'get') continue;
-    const name = action.op === 'cas' ? `cas ${action.expected}` : action.op;
+    const expected = action.op === 'cas' ? action.expected : undefined;
+    const name = `${action.op} ${expected}`;
     const kind = kinds.get(name);
-    if (kind === undefined) kinds.set(name, [operation]);
-    else kind.push(operation);
+    if (kind === undefined) kinds.set(name, { operations: [operation], expected });
+    else kind.operations.push(operation);
   }
   return [...kinds.values()];
 }

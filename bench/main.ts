@@ -7,8 +7,10 @@ import { cpus } from 'node:os';
 import { SingleBar } from 'cli-progress';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { countOption, parseCount, runTool } from './arguments.js';
+import type { Protocol } from './load/dialect.js';
 import { OPERATIONS, type Operation, type RoundLimit } from './load/workload.js';
-import { comparisonTable, errorLines, throughputTable } from './report.js';
+import { isInstalled, PEER_PROGRAMS, PEERS, type Peer } from './peers.js';
+import { comparisonTable, errorLines, peerTable, throughputTable } from './report.js';
 import type { Durability, TargetChoice } from './target.js';
 import {
   countRounds,
@@ -34,6 +36,8 @@ interface Arguments {
   readonly router?: true;
   readonly port?: number;
   readonly ceiling?: true;
+  readonly protocol: Protocol;
+  readonly compare: readonly Peer[];
   readonly json?: string;
 }
 
@@ -41,7 +45,7 @@ interface Arguments {
 const MAX_KEYSPACE_BYTES = 256 * 1024 * 1024;
 
 const command = new Command('bench')
-  .description('Measures throughput and latency of the text protocol')
+  .description('Measures throughput and latency, also of other systems on the same machine')
   .addOption(countOption('--connections <count>', 'client connections', 50))
   .addOption(list('--depth <list>', 'requests that a connection sends at once', [1, 16], parseCount))
   .addOption(list('--operations <list>', OPERATIONS.join(', '), ['set', 'get'], parseOperation))
@@ -71,18 +75,35 @@ const command = new Command('bench')
       'port',
     ]),
   )
+  .addOption(
+    new Option('--protocol <name>', 'text, or that of Redis').choices(['text', 'resp']).default('text'),
+  )
+  .addOption(
+    list('--compare <list>', `${PEERS.join(', ')}: measure them in turns, too`, [], parsePeer).conflicts([
+      'port',
+      'ceiling',
+    ]),
+  )
   .option('--json <file>', 'write every round there, too');
 
 await runTool(command, async () => {
   const args = command.opts<Arguments>();
-  const options = throughputOptions(args);
+  const options = throughputOptions(args, await installed(args.compare));
   const series = await measureWithBar(options);
   const summaries = series.map(summarize);
   const { target } = options;
   const comparison =
-    target.type === 'program' ? comparisonTable(summaries, target.durability === 'fsync') : '';
+    target.type === 'program' && options.peers.length === 0
+      ? comparisonTable(summaries, target.durability === 'fsync')
+      : '';
   const errors = errorLines(summaries);
-  const parts = [conditions(options), throughputTable(summaries), comparison, errors.join('\n')];
+  const parts = [
+    conditions(options),
+    throughputTable(summaries),
+    peerTable(summaries),
+    comparison,
+    errors.join('\n'),
+  ];
   process.stdout.write(`${parts.filter((part) => part !== '').join('\n\n')}\n`);
   if (args.json !== undefined) await writeFile(args.json, asJson(options, series));
   return errors.length === 0 ? 0 : 1;
@@ -100,12 +121,39 @@ function parseOperation(text: string): Operation {
   return operation;
 }
 
-function throughputOptions(args: Arguments): ThroughputOptions {
-  const { connections, depth: depths, operations, rounds, keys, valueBytes } = args;
+function parsePeer(text: string): Peer {
+  const peer = PEERS.find((known) => known === text);
+  if (peer === undefined) throw new InvalidArgumentError(`It must be of ${PEERS.join(', ')}.`);
+  return peer;
+}
+
+/** Those that are there; of the others it is said that they are not. */
+async function installed(peers: readonly Peer[]): Promise<Peer[]> {
+  const found: Peer[] = [];
+  for (const peer of peers) {
+    const program = PEER_PROGRAMS[peer];
+    if (await isInstalled(program)) found.push(peer);
+    else process.stderr.write(`${program} is not on the PATH: ${peer} is not compared\n`);
+  }
+  return found;
+}
+
+function throughputOptions(args: Arguments, peers: readonly Peer[]): ThroughputOptions {
+  const { protocol, connections, depth: depths, operations, rounds, keys, valueBytes } = args;
   if (keys * valueBytes > MAX_KEYSPACE_BYTES)
     command.error(`--keys times --value-bytes is over ${MAX_KEYSPACE_BYTES}: take fewer keys`);
   const keyspace = { keys, valueBytes };
-  return { target: targetOf(args), connections, depths, operations, rounds, keyspace, limit: limitOf(args) };
+  return {
+    target: targetOf(args),
+    protocol,
+    peers,
+    connections,
+    depths,
+    operations,
+    rounds,
+    keyspace,
+    limit: limitOf(args),
+  };
 }
 
 function targetOf(args: Arguments): TargetChoice {
@@ -135,10 +183,11 @@ async function measureWithBar(options: ThroughputOptions): Promise<Series[]> {
   }
 }
 
-function conditions({ target, connections, keyspace, rounds, limit }: ThroughputOptions): string {
+function conditions({ target, protocol, connections, keyspace, rounds, limit }: ThroughputOptions): string {
   const length = limit.type === 'seconds' ? `${limit.seconds} s` : `${limit.requests} requests`;
   return [
     describe(target),
+    `${protocol} protocol`,
     `${connections} connections`,
     `${keyspace.keys} keys of ${keyspace.valueBytes} bytes`,
     `median of ${rounds} rounds of ${length}`,

@@ -6,9 +6,10 @@ import type { Operation } from './load/workload.js';
 import { REFERENCE_CONDITIONS, REFERENCES, type Reference } from './references.js';
 import type { Summary } from './throughput.js';
 
-/** The measured figures: a row for each operation and depth. */
+/** The measured figures: a row for each system's operation and depth. */
 export function throughputTable(summaries: readonly Summary[]): string {
   const head = [
+    'system',
     'operation',
     'P',
     'requests/s',
@@ -18,17 +19,38 @@ export function throughputTable(summaries: readonly Summary[]): string {
     'p99.9 µs',
     'generator CPU',
   ];
-  const rows = summaries.map(({ operation, depth, requestsPerSecond: rate, latencyUs, generatorCpu }) => [
-    operation,
-    `${depth}`,
-    whole(rate.median),
-    `${whole(rate.min)} .. ${whole(rate.max)}`,
-    whole(latencyUs.p50),
-    whole(latencyUs.p99),
-    whole(latencyUs.p999),
-    `${whole(generatorCpu * 100)} %`,
-  ]);
+  const rows = summaries.map(
+    ({ system, operation, depth, requestsPerSecond: rate, latencyUs, generatorCpu }) => [
+      system,
+      operation,
+      `${depth}`,
+      whole(rate.median),
+      `${whole(rate.min)} .. ${whole(rate.max)}`,
+      whole(latencyUs.p50),
+      whole(latencyUs.p99),
+      whole(latencyUs.p999),
+      `${whole(generatorCpu * 100)} %`,
+    ],
+  );
   return table([head, ...rows]);
+}
+
+/** What was measured in turns on this machine, as multiples of each peer. Empty when there was none. */
+export function peerTable(summaries: readonly Summary[]): string {
+  const peers = [...new Set(summaries.map(({ system }) => system))].filter((name) => name !== 'threadraft');
+  if (peers.length === 0) return '';
+  const rows = summaries
+    .filter(({ system }) => system === 'threadraft')
+    .map(({ operation, depth, requestsPerSecond: own }) => [
+      `${operation} P=${depth}`,
+      ...peers.map((peer) => {
+        const other = summaries.find(
+          (summary) => summary.system === peer && summary.operation === operation && summary.depth === depth,
+        );
+        return other === undefined ? '' : `${(own.median / other.requestsPerSecond.median).toFixed(2)}x`;
+      }),
+    ]);
+  return table([['', ...peers.map((peer) => `of ${peer}`)], ...rows]);
 }
 
 /**

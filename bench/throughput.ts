@@ -2,13 +2,19 @@
  * The throughput benchmark: every operation at every depth, round after round, and what came out of it.
  */
 
+import type { Protocol } from './load/dialect.js';
 import { GeneratorProcess } from './load/generator-process.js';
 import type { Keyspace, Latency, Operation, RoundLimit, RoundResult, Workload } from './load/workload.js';
+import { PEER_PROTOCOLS, type Peer, startPeer } from './peers.js';
 import { median } from './statistics.js';
-import { openTarget, type TargetChoice } from './target.js';
+import { type Durability, openTarget, type Target, type TargetChoice } from './target.js';
 
 export interface ThroughputOptions {
   readonly target: TargetChoice;
+  /** What the target is spoken to with. */
+  readonly protocol: Protocol;
+  /** Measured besides, in turns. The target must be the program then. */
+  readonly peers: readonly Peer[];
   readonly connections: number;
   readonly depths: readonly number[];
   readonly operations: readonly Operation[];
@@ -17,8 +23,11 @@ export interface ThroughputOptions {
   readonly rounds: number;
 }
 
-/** All that was measured of one operation at one depth. */
+export type System = 'threadraft' | Peer;
+
+/** All that was measured of one system's operation at one depth. */
 export interface Series {
+  readonly system: System;
   readonly operation: Operation;
   readonly depth: number;
   readonly rounds: readonly RoundResult[];
@@ -26,6 +35,7 @@ export interface Series {
 
 /** A series in one line of a table. */
 export interface Summary {
+  readonly system: System;
   readonly operation: Operation;
   readonly depth: number;
   readonly requestsPerSecond: { readonly median: number; readonly min: number; readonly max: number };
@@ -42,33 +52,51 @@ export type OnProgress = (done: number, label: string) => void;
 const FILL_DEPTH = 64;
 
 /** Rounds that are run, those for warming up included: what {@link OnProgress} counts up to. */
-export function countRounds({ operations, depths, rounds }: ThroughputOptions): number {
-  return operations.length * depths.length * (rounds + 1);
+export function countRounds({ operations, depths, rounds, peers }: ThroughputOptions): number {
+  return operations.length * depths.length * (rounds + 1) * (peers.length + 1);
 }
 
 /**
- * Opens the target, writes every key once, warms up, and measures. The operations and depths take turns, so that a
- * slow minute of the machine falls on all of them.
+ * Opens the target and its peers, writes every key once, warms up, and measures. The operations, depths and systems take
+ * turns, so that a slow minute of the machine falls on all of them.
  */
 export async function measureThroughput(
   options: ThroughputOptions,
   onProgress: OnProgress = () => undefined,
 ): Promise<Series[]> {
-  const target = await openTarget(options.target);
+  const contestants: Contestant[] = [];
   const generator = new GeneratorProcess();
   try {
-    await generator.run(fillOf(options, target.port));
-    return await measureRounds(options, target.port, generator, onProgress);
+    const target = await openTarget(options.target);
+    contestants.push({ system: 'threadraft', target, protocol: options.protocol });
+    for (const peer of options.peers) {
+      const started = await startPeer(peer, durabilityOf(options.target));
+      contestants.push({ system: peer, target: started, protocol: PEER_PROTOCOLS[peer] });
+    }
+    for (const contestant of contestants) await generator.run(fillOf(options, contestant));
+    return await measureRounds(options, contestants, generator, onProgress);
   } finally {
     await generator.close();
-    await target.close();
+    for (const { target } of contestants) await target.close();
   }
 }
 
-export function summarize({ operation, depth, rounds }: Series): Summary {
+/** A system that runs, and how it is spoken to. */
+interface Contestant {
+  readonly system: System;
+  readonly target: Target;
+  readonly protocol: Protocol;
+}
+
+function durabilityOf(target: TargetChoice): Durability {
+  return target.type === 'program' ? target.durability : 'fsync';
+}
+
+export function summarize({ system, operation, depth, rounds }: Series): Summary {
   const rates = rounds.map(({ requestsPerSecond }) => requestsPerSecond);
   const medianLatencyUs = (name: keyof Latency) => median(rounds.map(({ latencyUs }) => latencyUs[name]));
   return {
+    system,
     operation,
     depth,
     requestsPerSecond: { median: median(rates), min: Math.min(...rates), max: Math.max(...rates) },
@@ -80,31 +108,39 @@ export function summarize({ operation, depth, rounds }: Series): Summary {
 
 async function measureRounds(
   options: ThroughputOptions,
-  port: number,
+  contestants: readonly Contestant[],
   generator: GeneratorProcess,
   onProgress: OnProgress,
 ): Promise<Series[]> {
   const { connections, keyspace, limit } = options;
   const cases = options.operations.flatMap((operation) =>
-    options.depths.map((depth) => ({ operation, depth, rounds: [] as RoundResult[] })),
+    options.depths.flatMap((depth) =>
+      contestants.map(({ system, target: { port }, protocol }) => ({
+        series: { system, operation, depth, rounds: [] as RoundResult[] },
+        workload: { port, protocol, connections, depth, operation, keyspace, limit },
+      })),
+    ),
   );
   let done = 0;
   // Round 0 warms up: the program compiles its hot paths, and the operating system its connections.
   for (let round = 0; round <= options.rounds; round += 1)
-    for (const { operation, depth, rounds } of cases) {
-      const label = `${operation} P=${depth} ${round === 0 ? 'warm-up' : `round ${round}`}`;
-      const workload = { port, connections, depth, operation, keyspace, limit };
+    for (const { series, workload } of cases) {
+      const { system, operation, depth, rounds } = series;
+      const label = `${system} ${operation} P=${depth} ${round === 0 ? 'warm-up' : `round ${round}`}`;
       const result = await generator.run(workload, (part) => onProgress(done + part, label));
       if (round > 0) rounds.push(result);
       done += 1;
       onProgress(done, label);
     }
-  return cases;
+  return cases.map(({ series }) => series);
 }
 
-function fillOf({ connections, keyspace }: ThroughputOptions, port: number): Workload {
+function fillOf(
+  { connections, keyspace }: ThroughputOptions,
+  { target: { port }, protocol }: Contestant,
+): Workload {
   const limit: RoundLimit = { type: 'requests', requests: keyspace.keys };
-  return { port, connections, depth: FILL_DEPTH, operation: 'set', keyspace, limit };
+  return { port, protocol, connections, depth: FILL_DEPTH, operation: 'set', keyspace, limit };
 }
 
 function sumOf(counts: readonly Readonly<Record<string, number>>[]): Record<string, number> {

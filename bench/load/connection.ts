@@ -4,7 +4,7 @@
 
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { ReplyScanner } from './reply-scanner.js';
+import type { Scanner } from './reply-scanner.js';
 import type { RequestSequence } from './request-sequence.js';
 
 /** The load could not be kept up: refused, disconnected, or no reply for too long. */
@@ -35,7 +35,7 @@ export class LoadConnection {
   readonly #socket: Socket;
   readonly #sequence: RequestSequence;
   readonly #employer: Employer;
-  readonly #scanner: ReplyScanner;
+  readonly #scanner: Scanner;
   /** Requests of the current burst that are not answered. */
   #open = 0;
   #sentAtMs = 0;
@@ -43,7 +43,7 @@ export class LoadConnection {
   private constructor(port: number, sequence: RequestSequence, employer: Employer) {
     this.#sequence = sequence;
     this.#employer = employer;
-    this.#scanner = new ReplyScanner(sequence, (what) => employer.wrongReply(what));
+    this.#scanner = sequence.dialect.newScanner(sequence, (what) => employer.wrongReply(what));
     // Reading into a buffer of our own spares the allocations and the events of a readable stream.
     const buffer = Buffer.allocUnsafe(READ_BUFFER_BYTES);
     const callback = (byteCount: number) => {

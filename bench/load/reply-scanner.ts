@@ -1,14 +1,14 @@
 /**
  * Counts and checks replies as their bytes come in, cut anywhere.
  *
- * It parses the reply grammar as it is (`OK <version>`, `VALUE <numbytes>` and the value, `ERR_...`) and compares
+ * It parses the reply grammar as it is (such as `OK <version>`, `VALUE <numbytes>` and the value, `ERR_...`) and compares
  * every value with what was stored, yet builds no string and no object on the way of a right reply: what it costs is
  * taken from what is being measured.
  */
 
 import type { RequestSequence } from './request-sequence.js';
 
-/** The bytes are no reply of the text protocol, or more than was asked for. Nothing after them can be made sense of. */
+/** The bytes are no reply of the protocol, or more than was asked for. Nothing after them can be made sense of. */
 export class MalformedReplyError extends Error {
   readonly code = 'MALFORMED_REPLY';
 
@@ -24,13 +24,32 @@ const LINE_BREAK_BYTES = 2;
 const LF = 0x0a;
 const CR = 0x0d;
 const DIGIT_0 = 0x30;
-const OK_PREFIX = Buffer.from('OK ');
-const VALUE_PREFIX = Buffer.from('VALUE ');
-const ERROR_PREFIX = Buffer.from('ERR_');
 const NO_BYTES = Buffer.alloc(0);
 
-export class ReplyScanner {
+/** What the lines of replies begin with. */
+export interface ReplyGrammar {
+  /** A write was done. */
+  readonly stored: Buffer;
+  /** Whether the rest of that line is the version. */
+  readonly storedTellsVersion: boolean;
+  /** Behind it comes the length, and then the value as a line. */
+  readonly value: Buffer;
+  /** There is no such key; undefined where an error says so. */
+  readonly missing: Buffer | undefined;
+  /** An error's name begins with it. */
+  readonly error: Buffer;
+}
+
+export interface Scanner {
+  /** The replies to `count` requests from `position` on come next. Those before must be complete. */
+  expect(position: number, count: number): void;
+  /** Takes bytes and returns how many replies they completed. Keeps no view of them. Throws {@link MalformedReplyError}. */
+  scan(bytes: Buffer): number;
+}
+
+export class ReplyScanner implements Scanner {
   readonly #sequence: RequestSequence;
+  readonly #grammar: ReplyGrammar;
   readonly #onWrongReply: (what: string) => void;
   /** Position of the request whose reply comes next. */
   #position = 0;
@@ -42,18 +61,17 @@ export class ReplyScanner {
   #valueRead = -1;
   #isValueRight = true;
 
-  constructor(sequence: RequestSequence, onWrongReply: (what: string) => void) {
+  constructor(sequence: RequestSequence, grammar: ReplyGrammar, onWrongReply: (what: string) => void) {
     this.#sequence = sequence;
+    this.#grammar = grammar;
     this.#onWrongReply = onWrongReply;
   }
 
-  /** The replies to `count` requests from `position` on come next. Those before must be complete. */
   expect(position: number, count: number): void {
     this.#position = position;
     this.#expected = count;
   }
 
-  /** Takes bytes and returns how many replies they completed. Keeps no view of them. Throws {@link MalformedReplyError}. */
   scan(bytes: Buffer): number {
     const expectedBefore = this.#expected;
     let at = 0;
@@ -82,22 +100,33 @@ export class ReplyScanner {
   #takeLine(bytes: Buffer, start: number, end: number): void {
     const textEnd = end - LINE_BREAK_BYTES;
     if (this.#expected === 0 || bytes[textEnd] !== CR) throw malformed(bytes, start, end);
-    if (startsWith(bytes, start, VALUE_PREFIX)) {
-      this.#valueBytes = readNumber(bytes, start + VALUE_PREFIX.byteLength, textEnd);
+    const { value, stored, missing, error } = this.#grammar;
+    if (missing !== undefined && startsWith(bytes, start, missing)) {
+      this.#onWrongReply('missing key');
+      this.#completeReply();
+      return;
+    }
+    if (startsWith(bytes, start, value)) {
+      this.#valueBytes = readNumber(bytes, start + value.byteLength, textEnd);
       this.#valueRead = 0;
       this.#isValueRight =
         this.#sequence.expectsValue(this.#position) && this.#valueBytes === this.#sequence.valueBytes;
       return;
     }
-    if (startsWith(bytes, start, OK_PREFIX)) {
-      const version = readNumber(bytes, start + OK_PREFIX.byteLength, textEnd);
-      if (version === 0 || this.#sequence.expectsValue(this.#position)) this.#onWrongReply('wrong OK');
+    if (startsWith(bytes, start, stored)) {
+      if (!this.#isStored(bytes, start + stored.byteLength, textEnd)) this.#onWrongReply('wrong OK');
     } else {
-      if (!startsWith(bytes, start, ERROR_PREFIX)) throw malformed(bytes, start, end);
+      if (!startsWith(bytes, start, error)) throw malformed(bytes, start, end);
       const [name = ''] = bytes.toString('latin1', start, textEnd).split(' ');
       this.#onWrongReply(name);
     }
     this.#completeReply();
+  }
+
+  /** Whether a write was to be done and, where the rest of the line is a version, that is one. */
+  #isStored(bytes: Buffer, start: number, end: number): boolean {
+    const isVersionRight = !this.#grammar.storedTellsVersion || readNumber(bytes, start, end) > 0;
+    return isVersionRight && !this.#sequence.expectsValue(this.#position);
   }
 
   #scanValue(bytes: Buffer, start: number): number {

@@ -5,7 +5,8 @@
  * burst of any length is a view of it, and sending costs no copy.
  */
 
-import type { Keyspace, Operation } from './workload.js';
+import { DIALECTS, type Dialect, type Protocol } from './dialect.js';
+import type { Keyspace, Operation, Workload } from './workload.js';
 
 /** Of a `mixed` sequence, every so-many-th request is a set. */
 const MIXED_SET_EVERY = 10;
@@ -14,6 +15,7 @@ const MIXED_SET_EVERY = 10;
 const SEQUENCES_KEPT = 2;
 
 export class RequestSequence {
+  readonly dialect: Dialect;
   readonly #keys: number;
   readonly #valueBytes: number;
   readonly #requests: Buffer;
@@ -27,7 +29,13 @@ export class RequestSequence {
   #next = 0;
 
   /** @param longestBurst the largest `count` that {@link take} is called with */
-  constructor(operation: Operation, { keys, valueBytes }: Keyspace, longestBurst: number) {
+  constructor(
+    operation: Operation,
+    { keys, valueBytes }: Keyspace,
+    longestBurst: number,
+    protocol: Protocol = 'text',
+  ) {
+    this.dialect = DIALECTS[protocol];
     this.#keys = keys;
     this.#valueBytes = valueBytes;
     this.#values = Buffer.concat(Array.from({ length: keys }, (_, key) => distinctValue(key, valueBytes)));
@@ -69,13 +77,9 @@ export class RequestSequence {
   }
 
   #encode(key: number, isGet: boolean): Buffer {
-    if (isGet) return Buffer.from(`get ${keyName(key)}\r\n`);
+    if (isGet) return this.dialect.get(keyName(key));
     const from = key * this.#valueBytes;
-    return Buffer.concat([
-      Buffer.from(`set ${keyName(key)} 0 ${this.#valueBytes}\r\n`),
-      this.#values.subarray(from, from + this.#valueBytes),
-      Buffer.from('\r\n'),
-    ]);
+    return this.dialect.set(keyName(key), this.#values.subarray(from, from + this.#valueBytes));
   }
 }
 
@@ -84,12 +88,12 @@ export class RequestSequences {
   readonly #made: { readonly of: string; readonly sequence: RequestSequence }[] = [];
 
   /** Goes on where it was left, if it was made before. See {@link RequestSequence}. */
-  get(operation: Operation, keyspace: Keyspace, longestBurst: number): RequestSequence {
-    const of = JSON.stringify([operation, keyspace.keys, keyspace.valueBytes, longestBurst]);
+  get({ operation, keyspace, depth, protocol }: Workload): RequestSequence {
+    const of = JSON.stringify([operation, keyspace.keys, keyspace.valueBytes, depth, protocol]);
     const known = this.#made.find((made) => made.of === of);
     if (known !== undefined) return known.sequence;
     if (this.#made.length === SEQUENCES_KEPT) this.#made.shift();
-    const sequence = new RequestSequence(operation, keyspace, longestBurst);
+    const sequence = new RequestSequence(operation, keyspace, depth, protocol);
     this.#made.push({ of, sequence });
     return sequence;
   }

@@ -52,7 +52,7 @@ class Round implements Employer {
 
   constructor(workload: Workload, sequences: RequestSequences) {
     this.#workload = workload;
-    this.#sequence = sequences.get(workload.operation, workload.keyspace, workload.depth);
+    this.#sequence = sequences.get(workload);
     this.#ended = new Promise((resolve, reject) => {
       this.#finish = resolve;
       this.#fail = reject;

@@ -2,6 +2,8 @@
  * What the load generator is told to do, and what it reports. Both cross a process boundary as JSON.
  */
 
+import type { Protocol } from './dialect.js';
+
 export const OPERATIONS = ['set', 'get', 'mixed'] as const;
 
 /** `mixed` is 90 gets to 10 sets. */
@@ -25,6 +27,8 @@ export interface Workload {
   /** Requests that a connection sends at once; it waits for all their replies before it sends the next. */
   readonly depth: number;
   readonly operation: Operation;
+  /** The text protocol unless it says otherwise. */
+  readonly protocol?: Protocol;
   readonly keyspace: Keyspace;
   readonly limit: RoundLimit;
 }

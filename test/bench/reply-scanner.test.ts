@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { MalformedReplyError, ReplyScanner } from '../../bench/load/reply-scanner.js';
+import { MalformedReplyError, type Scanner } from '../../bench/load/reply-scanner.js';
 import { RequestSequence } from '../../bench/load/request-sequence.js';
 import type { Operation } from '../../bench/load/workload.js';
 
@@ -98,9 +98,9 @@ describe('RequestSequence', () => {
   });
 });
 
-function newScanner(sequence: RequestSequence, count = KEYS): { scanner: ReplyScanner; wrong: string[] } {
+function newScanner(sequence: RequestSequence, count = KEYS): { scanner: Scanner; wrong: string[] } {
   const wrong: string[] = [];
-  const scanner = new ReplyScanner(sequence, (what) => wrong.push(what));
+  const scanner = sequence.dialect.newScanner(sequence, (what) => wrong.push(what));
   scanner.expect(0, count);
   return { scanner, wrong };
 }

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import type { Latency, RoundResult } from '../../bench/load/workload.js';
-import { comparisonTable, errorLines, throughputTable } from '../../bench/report.js';
+import { isInstalled, PEER_PROGRAMS, PEERS } from '../../bench/peers.js';
+import { comparisonTable, errorLines, peerTable, throughputTable } from '../../bench/report.js';
 import { median, percentile } from '../../bench/statistics.js';
 import type { TargetChoice } from '../../bench/target.js';
 import { countRounds, measureThroughput, summarize, type ThroughputOptions } from '../../bench/throughput.js';
@@ -8,6 +9,8 @@ import { KEEPING_PROGRAM } from './fixtures/entries.js';
 
 const SMALL: ThroughputOptions = {
   target: { type: 'ceiling' },
+  protocol: 'text',
+  peers: [],
   connections: 2,
   depths: [1, 4],
   operations: ['set', 'get', 'mixed'],
@@ -47,16 +50,54 @@ describe('The throughput benchmark', () => {
     });
 });
 
+describe('The throughput benchmark, with other systems', function () {
+  this.timeout(60_000);
+
+  for (const peer of PEERS)
+    it(`measures ${peer} in turns`, async function () {
+      const program = PEER_PROGRAMS[peer];
+      if (!(await isInstalled(program))) {
+        process.stdout.write(`skipped: ${program} is not installed\n`);
+        this.skip();
+      }
+      const target: TargetChoice = {
+        type: 'program',
+        servers: 1,
+        durability: 'fsync',
+        door: 'leader',
+        entry: KEEPING_PROGRAM,
+      };
+      const series = await measureThroughput({
+        ...SMALL,
+        target,
+        peers: [peer],
+        rounds: 1,
+      });
+      expect(series.map(({ system }) => system).slice(0, 2)).to.deep.equal(['threadraft', peer]);
+      expect(errorLines(series.map(summarize))).to.deep.equal([]);
+    });
+});
+
 describe('The report of the throughput benchmark', () => {
   const summaries = [
-    summarize({ operation: 'set', depth: 1, rounds: [round(10_000), round(30_000), round(25_200)] }),
-    summarize({ operation: 'set', depth: 3, rounds: [round(1), round(2, { ERR_INTERNAL: 4 })] }),
+    summarize({
+      system: 'threadraft',
+      operation: 'set',
+      depth: 1,
+      rounds: [round(10_000), round(30_000), round(25_200)],
+    }),
+    summarize({
+      system: 'threadraft',
+      operation: 'set',
+      depth: 3,
+      rounds: [round(1), round(2, { ERR_INTERNAL: 4 })],
+    }),
   ];
 
   it('shows the median of the rounds and their spread', () => {
     const [, , row = ''] = throughputTable(summaries).split('\n');
     expect(row.split(/ {2,}/)).to.deep.equal([
-      ...['set', '1', '25,200', '10,000 .. 30,000', '100', '200', '300', '50 %'],
+      ...['threadraft', 'set', '1', '25,200', '10,000 .. 30,000', '100', '200', '300', '50 %'],
     ]);
   });
 
@@ -65,6 +106,16 @@ describe('The report of the throughput benchmark', () => {
     expect(table).to.match(/RedisRaft, three nodes, fsync +12,600 +2\.00x\n/);
     expect(table).to.not.include('no fsync');
     expect(table).to.not.include('P=3');
+  });
+
+  it('tells what multiple of each peer was reached', () => {
+    const redis = summarize({ system: 'redis', operation: 'set', depth: 1, rounds: [round(50_400)] });
+    expect(
+      peerTable([...summaries.slice(0, 1), redis])
+        .split('\n')
+        .slice(-1),
+    ).to.deep.equal(['set P=1     0.50x']);
+    expect(peerTable(summaries)).to.equal('');
   });
 
   it('has no comparison where nothing is known', () => {

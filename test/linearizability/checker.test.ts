@@ -97,6 +97,11 @@ describe('the linearizability checker', () => {
     accepts(set(0, 1, 'a', UNKNOWN), get(2, 3, NOT_FOUND), get(50, 51, found('a')));
   });
 
+  it('lets a write that was read take effect after its client gave up', () => {
+    const givenUp = { ...set(0, 1, 'a', UNKNOWN), return: 1 };
+    accepts(givenUp, get(2, 3, NOT_FOUND), get(4, 5, found('a')));
+  });
+
   it('lets a write of unknown outcome never take effect', () => {
     accepts(set(0, 1, 'a', UNKNOWN), get(2, 3, NOT_FOUND), set(4, 5, 'b', stored(1)), get(6, 7, found('b')));
   });

@@ -353,11 +353,10 @@ function withWitnesses(history: readonly Operation[]): Map<Operation, Operation>
       const isWrite = action.op === 'set' || action.op === 'cas';
       const witness = isWrite && outcome.type === 'unknown' ? witnesses.get(action.value) : undefined;
       if (witness === undefined) return [operation, operation];
-      const end = Math.min(operation.return, witness.return);
       const known = {
         ...operation,
         outcome: { type: 'stored', version: witness.version },
-        return: end,
+        return: witness.return,
       } as const;
       return [known, operation];
     }),

@@ -27,7 +27,7 @@ export interface Operation {
   readonly outcome: Outcome;
   /** When it was asked for, on a clock that all clients share. */
   readonly call: number;
-  /** When the outcome was known; infinite if it never was. */
+  /** When the outcome was known; means nothing if it never was, as an operation goes on after its client gave up. */
   readonly return: number;
   /** Where it is in the log of what took effect, if anybody knows; undefined otherwise. */
   readonly position: number | undefined;

@@ -6,18 +6,23 @@ import { type HistoryLine, isAcknowledgedWrite } from './history-file.js';
 /** With a majority well and connected, writes are acknowledged at least this often. */
 export const MAX_GAP_NS = 2_000_000_000;
 
-/** The longest time without an acknowledged write within an interval; empty if there was no interval. */
-export function longestGap(
-  lines: readonly HistoryLine[],
-  intervals: readonly Interval[],
-): Interval | undefined {
+/** No more than so many are told. */
+const MAX_GAPS = 20;
+
+/** The times without an acknowledged write within the intervals, those that overlap another one left out, longest first. */
+export function longestGaps(lines: readonly HistoryLine[], intervals: readonly Interval[]): Interval[] {
   const timesNs = lines
     .flatMap((line) => (isAcknowledgedWrite(line) && line.return !== null ? [line.return] : []))
     .sort((a, b) => a - b);
-  const gaps = intervals.flatMap((interval) => gapsWithin(timesNs, interval));
-  let longest: Interval | undefined;
-  for (const gap of gaps) if (longest === undefined || lengthOf(gap) > lengthOf(longest)) longest = gap;
-  return longest;
+  const gaps = intervals
+    .flatMap((interval) => gapsWithin(timesNs, interval))
+    .sort((a, b) => lengthOf(b) - lengthOf(a));
+  const apart: Interval[] = [];
+  for (const gap of gaps) {
+    if (apart.length === MAX_GAPS) break;
+    if (!apart.some((other) => gap.fromNs < other.untilNs && gap.untilNs > other.fromNs)) apart.push(gap);
+  }
+  return apart;
 }
 
 export function lengthOf({ fromNs, untilNs }: Interval): number {

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { lengthOf, longestGap } from './availability.js';
+import { lengthOf, longestGaps } from './availability.js';
 import type { Fault } from './faults.js';
 import { figuresByFault } from './figures.js';
 import type { Interval } from './health.js';
@@ -40,7 +40,7 @@ function writesAt(...timesNs: readonly number[]): HistoryLine[] {
 
 function runOf(facts: Partial<Run>): Run {
   const leaders = { terms: 1, conflicts: [] };
-  return { lines: [], faults: [], intervals: [], leaders, differences: [], ...facts };
+  return { startNs: 0, lines: [], faults: [], intervals: [], leaders, differences: [], ...facts };
 }
 
 describe('the judgement of a chaos run', () => {
@@ -93,7 +93,7 @@ describe('the judgement of a chaos run', () => {
 
 describe('the longest time without an acknowledged write', () => {
   const gapIn = (lines: readonly HistoryLine[], ...intervals: readonly Interval[]) => {
-    const gap = longestGap(lines, intervals);
+    const [gap] = longestGaps(lines, intervals);
     return gap === undefined ? undefined : lengthOf(gap) / S;
   };
 

@@ -10,10 +10,16 @@ export class LeaderWatch {
   readonly #leaders = new Map<number, number>();
   readonly #conflicts = new Set<string>();
 
-  /** Looks at what the program says of itself until the signal. */
-  async run(site: Site, over: AbortSignal): Promise<void> {
+  /**
+   * Looks at what the program says of itself until the signal.
+   *
+   * @param onStatus gets each status, too
+   */
+  async run(site: Site, onStatus: (status: ProgramStatus) => void, over: AbortSignal): Promise<void> {
     while (!over.aborted) {
-      this.note(await site.tell((program) => program.status()));
+      const status = await site.tell((program) => program.status());
+      this.note(status);
+      onStatus(status);
       await pause(POLL_MS);
     }
   }

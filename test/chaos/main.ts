@@ -5,6 +5,7 @@
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
 import { appendFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -28,6 +29,7 @@ const CLIENTS_SCRIPT = fileURLToPath(new URL('./clients.js', import.meta.url));
 /** With all faults undone, clients go on for so long. */
 const AFTERMATH_MS = 1_000;
 const MAX_SERVERS = 9;
+const START_NS = nowNs();
 const MAX_SEED = 2 ** 31;
 
 interface Arguments {
@@ -77,7 +79,7 @@ async function run(args: Arguments): Promise<number> {
     else process.stdout.write(`kept: ${directory}\n`);
     throw error;
   });
-  const verdict = judge({ ...observed, lines: await readHistory(historyPath) });
+  const verdict = judge({ ...observed, startNs: START_NS, lines: await readHistory(historyPath) });
   process.stdout.write(`${verdict.report.join('\n')}\n`);
   if (verdict.isRight || args.discard) await rm(directory, { recursive: true, force: true });
   else {
@@ -93,7 +95,11 @@ async function run(args: Arguments): Promise<number> {
 }
 
 /** Runs the program, its clients and the faults, and leaves the history in its file. */
-async function torment(args: Arguments, directory: string, historyPath: string): Promise<Omit<Run, 'lines'>> {
+async function torment(
+  args: Arguments,
+  directory: string,
+  historyPath: string,
+): Promise<Omit<Run, 'lines' | 'startNs'>> {
   const health = new Health(args.servers, nowNs);
   const diskFaultsDir = join(directory, 'disk-faults');
   await mkdir(diskFaultsDir);
@@ -115,7 +121,11 @@ async function torment(args: Arguments, directory: string, historyPath: string):
     clients = startClients({ clients: args.clients, keys, ports, seed: args.seed, historyPath });
     const nemesis = new Nemesis({ site, seed: args.seed, kinds: args.faults, onFault: tell });
     const leaders = new LeaderWatch();
-    await Promise.race([duringFaults(args.seconds, site, nemesis, leaders), earlyEnd(clients)]);
+    const statuses = createWriteStream(join(directory, 'statuses.jsonl'));
+    const watched = (over: AbortSignal) =>
+      leaders.run(site, (status) => statuses.write(`${runMs()} ${JSON.stringify(status)}\n`), over);
+    await Promise.race([duringFaults(args.seconds, nemesis, watched), earlyEnd(clients)]);
+    statuses.end();
     await pause(AFTERMATH_MS);
     const intervals = health.intervals();
     await stopClients(clients);
@@ -132,13 +142,12 @@ async function torment(args: Arguments, directory: string, historyPath: string):
 
 async function duringFaults(
   seconds: number,
-  site: Site,
   nemesis: Nemesis,
-  leaders: LeaderWatch,
+  watch: (over: AbortSignal) => Promise<void>,
 ): Promise<void> {
   const over = new AbortController();
   const end = setTimeout(() => over.abort(), seconds * 1_000);
-  const watched = leaders.run(site, over.signal);
+  const watched = watch(over.signal);
   try {
     await Promise.all([nemesis.run(over.signal), watched, once(over.signal, 'abort')]);
   } finally {
@@ -167,7 +176,12 @@ async function stopClients(clients: ChildProcess): Promise<void> {
 }
 
 function tell(what: string): void {
-  process.stdout.write(`${(process.uptime() * 1_000).toFixed(0).padStart(8)} ms  ${what}\n`);
+  process.stdout.write(`${runMs().padStart(8)} ms  ${what}\n`);
+}
+
+/** Whole ms since the run began. */
+function runMs(): string {
+  return ((nowNs() - START_NS) / 1e6).toFixed(0);
 }
 
 function again({ seconds, servers, clients, keys, faults, seed }: Arguments): string {

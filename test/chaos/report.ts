@@ -1,7 +1,7 @@
 /** What came out of a run: everything that was checked, in words. */
 
 import { checkLinearizability } from '../linearizability/checker.js';
-import { lengthOf, longestGap, MAX_GAP_NS } from './availability.js';
+import { lengthOf, longestGaps, MAX_GAP_NS } from './availability.js';
 import { describeOperation, drawViolation } from './drawing.js';
 import type { Fault } from './faults.js';
 import { type FaultFigures, figuresByFault, type Spread, spreadOf } from './figures.js';
@@ -12,6 +12,8 @@ import { repeatedVersions } from './versions.js';
 
 /** What was done and seen. */
 export interface Run {
+  /** When the run began, for times in the report. */
+  readonly startNs: number;
   readonly lines: readonly HistoryLine[];
   readonly faults: readonly Fault[];
   /** When a majority was well and connected. */
@@ -32,12 +34,12 @@ export interface Verdict {
 
 const MAX_LINES = 5;
 
-export function judge({ lines, faults, intervals, leaders, differences }: Run): Verdict {
+export function judge({ startNs, lines, faults, intervals, leaders, differences }: Run): Verdict {
   const operations = lines.flatMap((line) => operationOf(line) ?? []);
   const violations = checkLinearizability(operations);
   const repeated = repeatedVersions(lines);
-  const gap = longestGap(lines, intervals);
-  const isAvailable = gap === undefined || lengthOf(gap) <= MAX_GAP_NS;
+  const gaps = longestGaps(lines, intervals);
+  const tooLong = gaps.filter((gap) => lengthOf(gap) > MAX_GAP_NS);
   const isLinearizable = violations.length === 0;
   const report = [
     '',
@@ -47,7 +49,13 @@ export function judge({ lines, faults, intervals, leaders, differences }: Run): 
     finding('servers that differ at the end', differences),
     finding('versions with two values', repeated),
     finding(`terms with two leaders, of ${leaders.terms} seen`, leaders.conflicts),
-    `longest time without an acknowledged write while a majority was well: ${gap === undefined ? 'none' : milliseconds(lengthOf(gap))}${isAvailable ? '' : ', which is too long'}`,
+    `longest time without an acknowledged write while a majority was well: ${gaps[0] === undefined ? 'none' : milliseconds(lengthOf(gaps[0]))}`,
+    finding(
+      'of more than 2 s',
+      tooLong.map(
+        ({ fromNs, untilNs }) => `${milliseconds(fromNs - startNs)} to ${milliseconds(untilNs - startNs)}`,
+      ),
+    ),
     ...violations.map(
       ({ key, isCertain, stuck }) =>
         `${key}: no order${isCertain ? '' : ' found in a long time'}; these cannot be next: ${stuck
@@ -58,7 +66,8 @@ export function judge({ lines, faults, intervals, leaders, differences }: Run): 
   ];
   return {
     isRight:
-      isLinearizable && isAvailable && differences.length + repeated.length + leaders.conflicts.length === 0,
+      isLinearizable &&
+      [tooLong, differences, repeated, leaders.conflicts].every((findings) => findings.length === 0),
     report,
     drawings: violations.map((violation) =>
       drawViolation(

@@ -69,17 +69,23 @@ export function addRead(core: Core, readId: number): void {
     role.reads.addEarly(readId);
     return;
   }
-  if (core.nowMs < leaseEndMs(core, role)) {
-    core.confirmedReads.push({ readId, index: core.commitIndex });
-    return;
-  }
-  role.reads.add({ readId, index: core.commitIndex, round: role.round + 1 });
+  confirmAt(core, role, readId, core.commitIndex);
 }
 
-/** The commit index moved: reads that waited for the leader's first own entry go on. */
+/**
+ * The commit index moved: reads that waited for the leader's first own entry go on. That entry is as far as they have to
+ * see: whatever was committed when they came in is before it. Entries that the commit index took in along with it were
+ * proposed after them, and the driver answers in that order.
+ */
 export function admitEarlyReads(core: Core, role: Leader): void {
   if (!isServing(core, role)) return;
-  for (const readId of role.reads.takeEarly()) addRead(core, readId);
+  for (const readId of role.reads.takeEarly()) confirmAt(core, role, readId, role.termStartIndex);
+}
+
+/** Confirms a read of everything up to `index`: at once within the lease, else by a round that is still to be sent. */
+function confirmAt(core: Core, role: Leader, readId: number, index: LogIndex): void {
+  if (core.nowMs < leaseEndMs(core, role)) core.confirmedReads.push({ readId, index });
+  else role.reads.add({ readId, index, round: role.round + 1 });
 }
 
 /** Answers came in: reads whose round a majority has answered are confirmed. */

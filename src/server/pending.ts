@@ -9,6 +9,7 @@
  * A read may stand in a group of writes: it is answered from the state between the writes before and behind it.
  */
 
+import assert from 'node:assert/strict';
 import type { LogIndex } from '../raft/types.js';
 import type { PendingCommand } from './session.js';
 
@@ -75,13 +76,20 @@ export class PendingGroups {
     return readId;
   }
 
-  /** The reads of this group may be answered once everything up to `index` is applied. */
+  /**
+   * The reads of this group may be answered once everything up to `index` is applied, which is before the entries of the
+   * groups behind it: those would never be answered otherwise.
+   */
   confirmRead(readId: number, index: LogIndex): void {
-    for (const group of this.#groups) {
-      if (group.gate.kind !== 'read' || group.gate.readId !== readId) continue;
-      group.gate = { kind: 'read', readId, confirmedIndex: index };
-      return;
-    }
+    const place = this.#groups.findIndex(({ gate }) => gate.kind === 'read' && gate.readId === readId);
+    const group = this.#groups[place];
+    if (group === undefined) return;
+    group.gate = { kind: 'read', readId, confirmedIndex: index };
+    const next = this.#groups.find(({ gate }, at) => at > place && gate.kind === 'entry')?.gate;
+    assert(
+      next?.kind !== 'entry' || next.index > index,
+      `a read waits for entry ${index}, which waits for it`,
+    );
   }
 
   removeFirst(): void {

@@ -104,6 +104,17 @@ describe('reads', () => {
     expect(read).to.include({ outcome: 'confirmed', index: 2 });
   });
 
+  it('do not wait, at a new leader, for what was proposed after them', () => {
+    const group = Group.withLogs(['1:a', '1:a', '1:a'], { leaseMs: 0 });
+    group.win(0);
+    const read = group.read(0);
+    group.drop();
+    group.propose(0, 'x');
+    group.run(HEARTBEAT_MS);
+    expect(group.raft(0).commitIndex, 'all committed at once').to.equal(3);
+    expect(read).to.include({ outcome: 'confirmed', index: 2 });
+  });
+
   it('fail when the leader steps down, whatever they waited for', () => {
     const group = led(3);
     group.isolate(0);

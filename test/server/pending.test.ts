@@ -75,6 +75,13 @@ describe('PendingGroups', () => {
     expect(groups.first?.gate.kind).to.equal('entry');
   });
 
+  it('refuses a confirmation by which reads would wait for what waits for them', () => {
+    const groups = new PendingGroups();
+    const readId = groups.addRead(command('a'), 0);
+    groups.addEntry([command('b')], { index: 7, byteLength: 1 }, 0);
+    expect(() => groups.confirmRead(readId, 7)).to.throw('a read waits for entry 7');
+  });
+
   it('lets further commands join a group', () => {
     const groups = new PendingGroups();
     groups.addRead(command('a'), 0);

@@ -133,8 +133,16 @@ describe('the invariants', () => {
   it('break when a read is confirmed without what was committed before it came in', () => {
     const invariants = seen(view(0, '1:a 1:b', { commitIndex: 2 }));
     expect(invariants.committedIndex).to.equal(2);
-    expectBroken('read index', () => invariants.confirmed(1, 1, 2));
-    invariants.confirmed(1, 2, 2);
+    const read = { committedIndex: 2, lastIndex: 3 };
+    expectBroken('read index', () => invariants.confirmed(1, 1, read));
+    invariants.confirmed(1, 2, read);
+  });
+
+  it('break when a read is confirmed with what was proposed after it came in', () => {
+    const invariants = seen(view(0, '1:a 1:b', { commitIndex: 2 }));
+    const read = { committedIndex: 2, lastIndex: 3 };
+    invariants.confirmed(1, 3, read);
+    expectBroken('read index', () => invariants.confirmed(1, 4, read));
   });
 
   it('break when a leader is elected while another one has a lease', () => {

@@ -125,11 +125,21 @@ export class Invariants {
     return Math.max(0, this.#committed.length - 1);
   }
 
-  /** A read that came in when `committed` was the last entry committed is confirmed at `index` (thesis 6.4). */
-  confirmed(id: ServerId, index: LogIndex, committed: LogIndex): void {
-    if (index >= committed) return;
-    const what = `server ${id} confirms a read at ${index} that came in when ${committed} was committed`;
-    throw new PropertyViolation('read index', what);
+  /**
+   * A read is confirmed at `index` (thesis 6.4) that came in when everything up to `committedIndex` was committed and the
+   * server's log ended at `lastIndex`: it sees all of the former, and does not wait for what was proposed after it.
+   */
+  confirmed(
+    id: ServerId,
+    index: LogIndex,
+    { committedIndex, lastIndex }: { readonly committedIndex: LogIndex; readonly lastIndex: LogIndex },
+  ): void {
+    if (index >= committedIndex && index <= lastIndex) return;
+    const when = `${committedIndex} was committed and ${lastIndex} the last`;
+    throw new PropertyViolation(
+      'read index',
+      `server ${id} confirms a read at ${index} that came in when ${when}`,
+    );
   }
 
   /** A message leaves: what it promises must be on its sender's disk. */

@@ -141,6 +141,12 @@ export const MUTANTS: readonly Mutant[] = [
     replacement: '',
   },
   {
+    name: 'have a read of a new leader wait for what came after it',
+    file: 'raft/reads.js',
+    search: 'confirmAt(core, role, readId, role.termStartIndex);',
+    replacement: 'confirmAt(core, role, readId, core.commitIndex);',
+  },
+  {
     name: 'confirm a read by a round from before it came',
     file: 'raft/reads.js',
     search: 'round: role.round + 1',

@@ -70,6 +70,8 @@ interface PendingRead {
   readonly key: string;
   /** What was committed by anybody when it came in. */
   readonly committedIndex: LogIndex;
+  /** Where its server's log ended. */
+  readonly lastIndex: LogIndex;
   readonly answer: (answer: ClientAnswer) => void;
 }
 
@@ -239,7 +241,8 @@ export class SimulatedServer {
         const readId = memory.nextReadId;
         memory.nextReadId += 1;
         const { committedIndex } = this.#surroundings.invariants;
-        memory.reads.set(readId, { key: request.key, committedIndex, answer });
+        const lastIndex = memory.raft.lastLog.index;
+        memory.reads.set(readId, { key: request.key, committedIndex, lastIndex, answer });
         raft.read(readId, nowMs);
         return;
       }
@@ -343,7 +346,7 @@ export class SimulatedServer {
       const read = memory.reads.get(readId);
       memory.reads.delete(readId);
       if (read === undefined) continue;
-      this.#surroundings.invariants.confirmed(this.id, index, read.committedIndex);
+      this.#surroundings.invariants.confirmed(this.id, index, read);
       memory.ready.push({ read, index });
     }
     for (const readId of failedReads) {

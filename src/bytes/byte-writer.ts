@@ -5,6 +5,7 @@
  * it: little-endian, fixed-width numbers, byte strings as they are. {@link ByteReader} is its counterpart.
  */
 
+const MAX_U32 = 2 ** 32 - 1;
 const MAX_SAFE_BYTES = 0x7fffffff;
 
 /** Bytes a writer asks for at first. */
@@ -12,11 +13,14 @@ const INITIAL_CAPACITY_BYTES = 1024;
 
 export class ByteWriter {
   #buffer: Buffer<ArrayBuffer>;
+  /** The same memory. Its methods are a few instructions each, those of Buffer check and wrap their arguments first. */
+  #view: DataView<ArrayBuffer>;
   #length = 0;
 
   /** @param capacityBytes room to start with; the buffer doubles whenever it is full. */
   constructor(capacityBytes: number = INITIAL_CAPACITY_BYTES) {
     this.#buffer = allocate(capacityBytes);
+    this.#view = new DataView(this.#buffer.buffer);
   }
 
   /** How many bytes were written since the last {@link take}. */
@@ -33,13 +37,15 @@ export class ByteWriter {
   /** Appends an unsigned 32-bit integer. Throws RangeError outside [0, 2^32). */
   u32(value: number): void {
     this.#reserve(4);
-    this.#length = this.#buffer.writeUInt32LE(value, this.#length);
+    this.patchU32(this.#length, value);
+    this.#length += 4;
   }
 
   /** Appends a number as 64-bit float: integers are exact up to 2^53. */
   f64(value: number): void {
     this.#reserve(8);
-    this.#length = this.#buffer.writeDoubleLE(value, this.#length);
+    this.patchF64(this.#length, value);
+    this.#length += 8;
   }
 
   /** Appends the bytes as they are, without their length. */
@@ -55,14 +61,18 @@ export class ByteWriter {
     this.#length += this.#buffer.write(value, this.#length, 'latin1');
   }
 
-  /** Overwrites four bytes written earlier, for a count or a length that is known only later. */
+  /**
+   * Overwrites four bytes written earlier, for a count or a length that is known only later. Throws RangeError for a value
+   * outside [0, 2^32).
+   */
   patchU32(offset: number, value: number): void {
-    this.#buffer.writeUInt32LE(value, offset);
+    if (!(value >= 0 && value <= MAX_U32)) throw new RangeError(`${value} is no unsigned 32-bit integer`);
+    this.#view.setUint32(offset, value, true);
   }
 
   /** Overwrites eight bytes written earlier. */
   patchF64(offset: number, value: number): void {
-    this.#buffer.writeDoubleLE(value, offset);
+    this.#view.setFloat64(offset, value, true);
   }
 
   /**
@@ -70,7 +80,7 @@ export class ByteWriter {
    * memory alone, and so can be transferred to another thread.
    */
   take(): Uint8Array<ArrayBuffer> {
-    const taken = new Uint8Array(this.#length);
+    const taken = allocate(this.#length);
     taken.set(this.#buffer.subarray(0, this.#length));
     this.#length = 0;
     return taken;
@@ -93,6 +103,7 @@ export class ByteWriter {
     const grown = allocate(Math.max(needed, this.#buffer.byteLength * 2));
     grown.set(this.#buffer.subarray(0, this.#length));
     this.#buffer = grown;
+    this.#view = new DataView(grown.buffer);
   }
 }
 

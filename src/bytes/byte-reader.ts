@@ -12,27 +12,44 @@ export class TruncatedBytesError extends RangeError {
   }
 }
 
+/** The same memory twice: a Buffer's methods check and wrap their arguments at each call, a view's are a few instructions. */
+export interface Memory {
+  readonly bytes: Buffer;
+  readonly view: DataView;
+}
+
+export function memoryOf({ buffer, byteOffset, byteLength }: Uint8Array): Memory {
+  return {
+    bytes: Buffer.from(buffer, byteOffset, byteLength),
+    view: new DataView(buffer, byteOffset, byteLength),
+  };
+}
+
 /** Bytes among others, without an object of their own that would cost as much as many a key. */
 export interface ByteSpan {
-  readonly bytes: Buffer;
+  readonly memory: Memory;
   readonly start: number;
   readonly length: number;
 }
 
 /** One character per byte. */
-export function textOf({ bytes, start, length }: ByteSpan): string {
-  return bytes.toString('latin1', start, start + length);
+export function textOf({ memory, start, length }: ByteSpan): string {
+  return memory.bytes.toString('latin1', start, start + length);
 }
 
 export class ByteReader {
+  readonly #memory: Memory;
   readonly #buffer: Buffer;
-  /** The same memory. Its methods are a few instructions each, those of Buffer check and wrap their arguments first. */
   readonly #view: DataView;
+  /** A number of our own: asking a Buffer for its length is a call. */
+  readonly #end: number;
   #offset = 0;
 
   constructor(bytes: Uint8Array) {
-    this.#buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#memory = memoryOf(bytes);
+    this.#buffer = this.#memory.bytes;
+    this.#view = this.#memory.view;
+    this.#end = bytes.byteLength;
   }
 
   /** Where the next read starts, in bytes from the beginning. */
@@ -42,7 +59,7 @@ export class ByteReader {
 
   /** How many bytes are left. */
   get remaining(): number {
-    return this.#buffer.byteLength - this.#offset;
+    return this.#end - this.#offset;
   }
 
   u8(): number {
@@ -66,6 +83,10 @@ export class ByteReader {
     return this.#view.getUint32(this.#offset + distance, true);
   }
 
+  skip(byteCount: number): void {
+    this.#advance(byteCount);
+  }
+
   /** The next bytes as a view of the input, which stays alive as long as the view does. */
   bytes(byteCount: number): Uint8Array {
     const start = this.#advance(byteCount);
@@ -74,7 +95,7 @@ export class ByteReader {
 
   /** Where the next bytes are. */
   span(byteCount: number): ByteSpan {
-    return { bytes: this.#buffer, start: this.#advance(byteCount), length: byteCount };
+    return { memory: this.#memory, start: this.#advance(byteCount), length: byteCount };
   }
 
   /** The next bytes as a string of one character per byte. */
@@ -86,7 +107,7 @@ export class ByteReader {
   #advance(byteCount: number): number {
     const start = this.#offset;
     const end = start + byteCount;
-    if (end > this.#buffer.byteLength) throw new TruncatedBytesError(byteCount, this.remaining);
+    if (end > this.#end) throw new TruncatedBytesError(byteCount, this.remaining);
     this.#offset = end;
     return start;
   }

@@ -15,12 +15,15 @@ export class ByteWriter {
   #buffer: Buffer<ArrayBuffer>;
   /** The same memory. Its methods are a few instructions each, those of Buffer check and wrap their arguments first. */
   #view: DataView<ArrayBuffer>;
+  /** A number of our own: asking a Buffer for its length is a call. */
+  #capacity: number;
   #length = 0;
 
   /** @param capacityBytes room to start with; the buffer doubles whenever it is full. */
   constructor(capacityBytes: number = INITIAL_CAPACITY_BYTES) {
     this.#buffer = allocate(capacityBytes);
     this.#view = new DataView(this.#buffer.buffer);
+    this.#capacity = capacityBytes;
   }
 
   /** How many bytes were written since the last {@link take}. */
@@ -98,9 +101,10 @@ export class ByteWriter {
 
   #reserve(byteCount: number): void {
     const needed = this.#length + byteCount;
-    if (needed <= this.#buffer.byteLength) return;
+    if (needed <= this.#capacity) return;
     if (needed > MAX_SAFE_BYTES) throw new RangeError(`a buffer of ${needed} bytes is over the limit`);
-    const grown = allocate(Math.max(needed, this.#buffer.byteLength * 2));
+    this.#capacity = Math.max(needed, this.#capacity * 2);
+    const grown = allocate(this.#capacity);
     grown.set(this.#buffer.subarray(0, this.#length));
     this.#buffer = grown;
     this.#view = new DataView(grown.buffer);

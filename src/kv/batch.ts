@@ -19,6 +19,8 @@ import { BatchError, type Command, type RedisTransaction } from './command.js';
 
 const HEADER_BYTES = 12;
 const COUNT_OFFSET = 8;
+const EXPTIME_BYTES = 8;
+const VERSION_BYTES = 8;
 
 const SET = 1;
 const CAS = 2;
@@ -147,6 +149,28 @@ export function readBatch(payload: Uint8Array, visitor: BatchVisitor): void {
   visitor.stamp(reader.f64());
   for (let count = reader.u32(); count > 0; count -= 1) readCommand(reader, visitor);
   if (reader.remaining > 0) throw new BatchError(`${reader.remaining} bytes are left over`);
+}
+
+/**
+ * The keys of the sets, cas and deletes in front of a batch's first transaction, in order. Throws TruncatedBytesError or
+ * stops where the payload is no batch.
+ */
+export function visitKeys(payload: Uint8Array, visit: (key: ByteSpan) => void): void {
+  if (payload.byteLength < HEADER_BYTES) return;
+  const reader = new ByteReader(payload);
+  reader.skip(COUNT_OFFSET);
+  for (let count = reader.u32(); count > 0; count -= 1) {
+    const operation = reader.u8();
+    if (operation === REDIS) {
+      for (let words = reader.u32(); words > 0; words -= 1) reader.skip(reader.u32());
+      continue;
+    }
+    if (operation === REDIS_TRANSACTION) return;
+    visit(reader.span(reader.u8()));
+    if (operation === DELETE) continue;
+    reader.skip(operation === CAS ? EXPTIME_BYTES + VERSION_BYTES : EXPTIME_BYTES);
+    reader.skip(reader.u32());
+  }
 }
 
 function readCommand(reader: ByteReader, visitor: BatchVisitor): void {

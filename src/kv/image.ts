@@ -6,7 +6,7 @@
  * of records (f64).
  */
 
-import { ByteReader } from '../bytes/byte-reader.js';
+import { ByteReader, memoryOf } from '../bytes/byte-reader.js';
 import { ByteWriter } from '../bytes/byte-writer.js';
 import {
   type EncodedRecord,
@@ -173,7 +173,8 @@ export class ImageReader {
 
   /** Reads the records that are there whole, and the trailer behind the last one, and says where what it read ends. */
   #readRecords(bytes: Buffer, from: number): number {
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const memory = memoryOf(bytes);
+    const { view } = memory;
     for (let start = from; ; ) {
       const left = bytes.byteLength - start;
       if (left < TRAILER_BYTES) return start;
@@ -186,7 +187,7 @@ export class ImageReader {
       const byteCount = RECORD_HEADER_BYTES + keyLength + valueLength;
       if (left < byteCount) return start;
       this.#count += 1;
-      this.#visitor.record({ bytes, start, keyLength, valueLength });
+      this.#visitor.record({ memory, start, keyLength, valueLength });
       start += byteCount;
     }
   }

@@ -9,7 +9,7 @@ import { textOf } from '../bytes/byte-reader.js';
 import type { Words } from '../redis/command.js';
 import { execute, executeTransaction, type WatchedKey } from '../redis/execute.js';
 import type { Keyspace, ReadableKeyspace } from '../redis/keyspace.js';
-import { type BatchVisitor, readBatch } from './batch.js';
+import { type BatchVisitor, readBatch, visitKeys } from './batch.js';
 import type { CommandResult } from './command.js';
 import { DeadlineHeap } from './deadline-heap.js';
 import { ImageReader, StoreImage } from './image.js';
@@ -19,8 +19,8 @@ import {
   type RecordContent,
   type RecordId,
   RecordTable,
-  type Text,
 } from './record-table.js';
+import type { Text } from './text.js';
 
 /** What the store holds for a key. */
 export interface KeyRecord {
@@ -35,6 +35,11 @@ export interface KeyRecord {
 const MS_PER_S = 1000;
 const OUTDATED_DEADLINES_ALLOWED = 1024;
 
+/** So many records are in the processor's cache all the time, more or less. */
+const CACHED_KEYS = 2_000;
+/** The records of so many keys are fetched at once: those of a batch, unless it is a very large one. */
+const PREFETCHED_KEYS = 4_096;
+
 export class KeyValueStore implements BatchVisitor {
   readonly #records = new RecordTable();
   readonly #deadlines = new DeadlineHeap();
@@ -42,6 +47,7 @@ export class KeyValueStore implements BatchVisitor {
   #mortalCount = 0;
   #clockMs = 0;
   #report: ((result: CommandResult) => void) | undefined;
+  readonly #hashes = new Uint32Array(PREFETCHED_KEYS);
   /** Those that are being written. */
   readonly #images = new Set<StoreImage>();
   readonly #keyspace = this.#newKeyspace();
@@ -117,9 +123,23 @@ export class KeyValueStore implements BatchVisitor {
    * and so sees the state between two commands. Throws BatchError or TruncatedBytesError for a corrupt payload.
    */
   apply(payload: Uint8Array, onResult?: (result: CommandResult) => void): void {
+    if (this.size > CACHED_KEYS) this.#prefetch(payload);
     this.#report = onResult;
     readBatch(payload, this);
     this.#report = undefined;
+  }
+
+  /** Has the records of a batch's keys in the processor's cache by the time they are needed. */
+  #prefetch(payload: Uint8Array): void {
+    let count = 0;
+    visitKeys(payload, (key) => {
+      this.#hashes[count] = this.#records.hash(key);
+      count += 1;
+      if (count < this.#hashes.length) return;
+      this.#records.prefetch(this.#hashes, count);
+      count = 0;
+    });
+    this.#records.prefetch(this.#hashes, count);
   }
 
   /** @internal Part of {@link apply}. */

@@ -14,9 +14,10 @@
  * does not look into it.
  */
 
-import { type ByteSpan, textOf } from '../bytes/byte-reader.js';
+import { type ByteSpan, type Memory, textOf } from '../bytes/byte-reader.js';
 import type { ByteWriter } from '../bytes/byte-writer.js';
 import { type Address, Slabs, startOf } from './slabs.js';
+import { copy, equals, hashOf, type Text, write } from './text.js';
 
 /** A number from 0 on. Those of removed keys are given out again. */
 export type RecordId = number;
@@ -33,17 +34,15 @@ const DEADLINE_AT = 16;
 /** A larger value is a string of its own. */
 export const MAX_INLINE_VALUE_BYTES = 4096;
 
+/** A record is often on two lines. */
+const CACHE_LINE_BYTES = 64;
+
 const SHARDS = 64;
 const SHARD_SHIFT = 26;
 const LEAST_SHARD_SLOTS = 8;
 const LEAST_IDS = 1024;
-/** Up to here a loop over the bytes is faster than a call into the engine. */
-const SHORT_BYTES = 64;
 
-/** A key or value: a string of one character per byte, or where the bytes are. They are copied. */
-export type Text = string | ByteSpan;
-
-/** What a key holds. */
+/** What a key holds. The value is copied. */
 export interface RecordContent {
   readonly value: Text;
   readonly version: number;
@@ -60,7 +59,7 @@ interface Shard {
 
 /** A record that lies elsewhere, in the layout of the table. */
 export interface EncodedRecord {
-  readonly bytes: Buffer;
+  readonly memory: Memory;
   /** The byte at which it begins. */
   readonly start: number;
   readonly keyLength: number;
@@ -100,7 +99,7 @@ export class RecordTable {
 
   /** The key's id, or {@link NO_RECORD}. */
   find(key: Text): RecordId {
-    const hash = this.#hash(key);
+    const hash = this.hash(key);
     const { slots } = this.#shard(hash);
     const mask = slots.length - 1;
     for (let place = placeOf(hash, mask); ; place = (place + 2) & mask) {
@@ -110,26 +109,56 @@ export class RecordTable {
     }
   }
 
+  /**
+   * Reads what {@link find} and then {@link replace} will have to read for these hashes' keys, for the sake of reading it:
+   * the processor fetches from memory for many keys at once here, and for one after the other there.
+   *
+   * @param hashes of keys, by {@link hash}, the first `count` of them; they are overwritten
+   * @returns nothing of interest, but what is not used would not be read
+   */
+  prefetch(hashes: Uint32Array, count: number): number {
+    for (let i = 0; i < count; i += 1) {
+      const hash = hashes[i] ?? 0;
+      const { slots } = this.#shard(hash);
+      hashes[i] = slots[placeOf(hash, slots.length - 1) + 1] ?? 0;
+    }
+    for (let i = 0; i < count; i += 1) hashes[i] = this.#addresses[(hashes[i] ?? 0) - 1] ?? 0;
+    let sum = 0;
+    for (let i = 0; i < count; i += 1) {
+      const address = hashes[i] ?? 0;
+      if (address === 0) continue;
+      const { view, slotBytes } = this.#slabs.page(address);
+      const start = startOf(address);
+      sum += view.getUint8(start) + view.getUint8(start + Math.min(CACHE_LINE_BYTES, slotBytes - 1));
+    }
+    return sum;
+  }
+
+  /** Of a key, for {@link prefetch}. */
+  hash(key: Text): number {
+    return hashOf(key, this.#seed);
+  }
+
   /** Adds a key that is not there, and returns its id. */
   add(key: Text, content: RecordContent): RecordId {
     const address = this.#slabs.allocate(inlineBytes(key.length, content.value.length));
-    const { view, bytes } = this.#slabs.page(address);
+    const page = this.#slabs.page(address);
     const start = startOf(address);
-    view.setUint32(start, key.length, true);
-    write(key, bytes, start + RECORD_HEADER_BYTES);
-    const id = this.#insert(this.#hash(key), address);
+    page.view.setUint32(start, key.length, true);
+    write(key, page, start + RECORD_HEADER_BYTES);
+    const id = this.#insert(this.hash(key), address);
     this.#write(id, address, content);
     return id;
   }
 
   /** Adds the record, and returns its id. Its key must not be there. */
-  addEncoded({ bytes, start, keyLength, valueLength }: EncodedRecord): RecordId {
+  addEncoded({ memory, start, keyLength, valueLength }: EncodedRecord): RecordId {
     const byteCount = inlineBytes(keyLength, valueLength);
     const address = this.#slabs.allocate(byteCount);
-    copy(bytes, start, this.#slabs.page(address).bytes, startOf(address), byteCount);
-    const id = this.#insert(this.#hash(keySpan(bytes, start, keyLength)), address);
+    copy(memory, start, this.#slabs.page(address), startOf(address), byteCount);
+    const id = this.#insert(this.hash(keySpan(memory, start, keyLength)), address);
     if (isLarge(valueLength)) {
-      const value = { bytes, start: start + RECORD_HEADER_BYTES + keyLength, length: valueLength };
+      const value = { memory, start: start + RECORD_HEADER_BYTES + keyLength, length: valueLength };
       this.#large.set(id, textOf(value));
     }
     return id;
@@ -155,7 +184,7 @@ export class RecordTable {
   /** Removes a key with what it holds. */
   remove(id: RecordId): void {
     const address = this.#address(id);
-    this.#unindex(this.#hash(this.#keySpan(address)), id);
+    this.#unindex(this.hash(this.#keySpan(address)), id);
     if (isLarge(this.#valueLength(address))) this.#large.delete(id);
     this.#slabs.free(address);
     this.#addresses[id] = 0;
@@ -171,7 +200,7 @@ export class RecordTable {
     const length = this.#valueLength(address);
     if (isLarge(length)) return this.#large.get(id) ?? '';
     const start = startOf(address) + RECORD_HEADER_BYTES + this.#keyLength(address);
-    return textOf({ bytes: this.#slabs.page(address).bytes, start, length });
+    return textOf({ memory: this.#slabs.page(address), start, length });
   }
 
   version(id: RecordId): number {
@@ -216,17 +245,18 @@ export class RecordTable {
   }
 
   #write(id: RecordId, address: Address, { value, version, deadlineMs }: RecordContent): void {
-    const { view, bytes } = this.#slabs.page(address);
+    const page = this.#slabs.page(address);
+    const { view } = page;
     const start = startOf(address);
     view.setUint32(start + VALUE_LENGTH_AT, value.length, true);
     view.setFloat64(start + VERSION_AT, version, true);
     view.setFloat64(start + DEADLINE_AT, deadlineMs, true);
     if (isLarge(value.length)) this.#large.set(id, typeof value === 'string' ? value : textOf(value));
-    else write(value, bytes, start + RECORD_HEADER_BYTES + this.#keyLength(address));
+    else write(value, page, start + RECORD_HEADER_BYTES + view.getUint32(start, true));
   }
 
   #copyRecord(from: Address, to: Address, byteCount: number): void {
-    copy(this.#slabs.page(from).bytes, startOf(from), this.#slabs.page(to).bytes, startOf(to), byteCount);
+    copy(this.#slabs.page(from), startOf(from), this.#slabs.page(to), startOf(to), byteCount);
   }
 
   #insert(hash: number, address: Address): RecordId {
@@ -271,14 +301,14 @@ export class RecordTable {
   }
 
   #keySpan(address: Address): ByteSpan {
-    return keySpan(this.#slabs.page(address).bytes, startOf(address), this.#keyLength(address));
+    return keySpan(this.#slabs.page(address), startOf(address), this.#keyLength(address));
   }
 
   #isOf(id: RecordId, key: Text): boolean {
     const address = this.#address(id);
-    if (this.#keyLength(address) !== key.length) return false;
-    const { bytes } = this.#slabs.page(address);
-    return equals(key, bytes, startOf(address) + RECORD_HEADER_BYTES);
+    const page = this.#slabs.page(address);
+    const start = startOf(address);
+    return page.view.getUint32(start, true) === key.length && equals(key, page, start + RECORD_HEADER_BYTES);
   }
 
   #shard(hash: number): Shard {
@@ -306,32 +336,6 @@ export class RecordTable {
     slots[hole + 1] = 0;
     shard.count -= 1;
   }
-
-  /** FNV-1a from a seed, with the bits mixed at the end as MurmurHash 3 does. */
-  #hash(key: Text): number {
-    return mixed(typeof key === 'string' ? hashOfString(key, this.#seed) : hashOfSpan(key, this.#seed));
-  }
-}
-
-const FNV_PRIME = 0x01000193;
-
-function hashOfString(text: string, seed: number): number {
-  let hash = seed;
-  for (let i = 0; i < text.length; i += 1) hash = Math.imul(hash ^ text.charCodeAt(i), FNV_PRIME);
-  return hash;
-}
-
-function hashOfSpan({ bytes, start, length }: ByteSpan, seed: number): number {
-  let hash = seed;
-  for (let i = start; i < start + length; i += 1) hash = Math.imul(hash ^ (bytes[i] ?? 0), FNV_PRIME);
-  return hash;
-}
-
-/** A u32 each of whose bits depends on all of the hash's. */
-function mixed(hash: number): number {
-  let bits = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35);
-  return (bits ^ (bits >>> 16)) >>> 0;
 }
 
 function isLarge(valueLength: number): boolean {
@@ -369,28 +373,6 @@ function grow(shard: Shard): void {
   shard.slots = grown;
 }
 
-function keySpan(bytes: Buffer, recordStart: number, length: number): ByteSpan {
-  return { bytes, start: recordStart + RECORD_HEADER_BYTES, length };
-}
-
-/** Whether the text stands there. */
-function equals(text: Text, bytes: Buffer, start: number): boolean {
-  if (typeof text === 'string') {
-    for (let i = 0; i < text.length; i += 1) if (bytes[start + i] !== text.charCodeAt(i)) return false;
-  } else {
-    for (let i = 0; i < text.length; i += 1)
-      if (bytes[start + i] !== text.bytes[text.start + i]) return false;
-  }
-  return true;
-}
-
-function write(text: Text, bytes: Buffer, start: number): void {
-  if (typeof text !== 'string') copy(text.bytes, text.start, bytes, start, text.length);
-  else if (text.length > SHORT_BYTES) bytes.write(text, start, 'latin1');
-  else for (let i = 0; i < text.length; i += 1) bytes[start + i] = text.charCodeAt(i);
-}
-
-function copy(from: Buffer, fromStart: number, to: Buffer, toStart: number, byteCount: number): void {
-  if (byteCount > SHORT_BYTES) from.copy(to, toStart, fromStart, fromStart + byteCount);
-  else for (let i = 0; i < byteCount; i += 1) to[toStart + i] = from[fromStart + i] ?? 0;
+function keySpan(memory: Memory, recordStart: number, length: number): ByteSpan {
+  return { memory, start: recordStart + RECORD_HEADER_BYTES, length };
 }

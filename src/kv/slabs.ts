@@ -6,6 +6,8 @@
  * used is given back.
  */
 
+import { type Memory, memoryOf } from '../bytes/byte-reader.js';
+
 /** Where a slot begins: its page's number in the upper bits, the place in it in the lower ones. A u32, never 0. */
 export type Address = number;
 
@@ -19,9 +21,8 @@ export const MAX_SLOT_BYTES = PAGE_BYTES / 8;
 /** Beyond it addresses do not fit into 32 bits: 64 GiB of small slots, or 8 GiB and more of large ones. */
 const MAX_PAGES = 2 ** (32 - PAGE_SHIFT);
 
-export class Page {
+export class Page implements Memory {
   readonly bytes: Buffer;
-  /** The same memory. */
   readonly view: DataView;
   readonly number: number;
   readonly slotBytes: number;
@@ -35,9 +36,9 @@ export class Page {
   place = 0;
 
   constructor(number: number, slotBytes: number) {
-    const memory = new ArrayBuffer(slotBytes > MAX_SLOT_BYTES ? slotBytes : PAGE_BYTES);
-    this.bytes = Buffer.from(memory);
-    this.view = new DataView(memory);
+    const { bytes, view } = memoryOf(new Uint8Array(slotBytes > MAX_SLOT_BYTES ? slotBytes : PAGE_BYTES));
+    this.bytes = bytes;
+    this.view = view;
     this.number = number;
     this.slotBytes = slotBytes;
   }

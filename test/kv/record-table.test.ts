@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import type { ByteSpan } from '../../src/bytes/byte-reader.js';
+import { type ByteSpan, memoryOf } from '../../src/bytes/byte-reader.js';
 import { ByteWriter } from '../../src/bytes/byte-writer.js';
 import { MAX_INLINE_VALUE_BYTES, NO_RECORD, type RecordId, RecordTable } from '../../src/kv/record-table.js';
 
@@ -19,7 +19,7 @@ function recordOf(value: string, version = 1, deadlineMs = 0): Content {
 
 /** The text as bytes among others. */
 function spanOf(text: string): ByteSpan {
-  return { bytes: Buffer.from(`<${text}>`, 'latin1'), start: 1, length: text.length };
+  return { memory: memoryOf(Buffer.from(`<${text}>`, 'latin1')), start: 1, length: text.length };
 }
 
 /** Adds the key, or replaces what it holds. */
@@ -170,11 +170,11 @@ describe('the record table', () => {
       out.u8(1);
       table.writeTo(out, id);
       out.u8(1);
-      const bytes = Buffer.from(out.take());
+      const memory = memoryOf(out.take());
       const keyLength = `k\xff${length}`.length;
-      const added = other.addEncoded({ bytes, start: 1, keyLength, valueLength: length });
+      const added = other.addEncoded({ memory, start: 1, keyLength, valueLength: length });
       expect(other.find(`k\xff${length}`)).to.equal(added);
-      bytes.fill(0);
+      memory.bytes.fill(0);
     }
     expect(contentOf(other)).to.deep.equal(contentOf(table));
   });
@@ -191,7 +191,7 @@ describe('the record table', () => {
       const out = new ByteWriter();
       table.writeKept(out, kept);
       const copy = new RecordTable();
-      copy.addEncoded({ bytes: Buffer.from(out.take()), start: 0, keyLength: 3, valueLength: length });
+      copy.addEncoded({ memory: memoryOf(out.take()), start: 0, keyLength: 3, valueLength: length });
       expect(contentOf(copy)).to.deep.equal(new Map([['key', before]]));
       table.drop(kept);
     }

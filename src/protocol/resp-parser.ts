@@ -5,7 +5,7 @@
  * first byte of a connection has told that it speaks RESP.
  */
 
-import { MAX_REDIS_COMMAND_BYTES, MAX_REDIS_WORDS, MAX_VALUE_BYTES } from '../limits.js';
+import { MAX_KEY_BYTES, MAX_REDIS_COMMAND_BYTES, MAX_REDIS_WORDS, MAX_VALUE_BYTES } from '../limits.js';
 import { InputBuffer } from './input-buffer.js';
 
 const CR = 0x0d;
@@ -27,6 +27,21 @@ export class RespProtocolError {
   }
 }
 
+/** What clients ask for most. */
+export type PlainCommand =
+  | { readonly name: 'get'; readonly key: string }
+  /** The value is a view of what was pushed, good until the next push. */
+  | { readonly name: 'set'; readonly key: string; readonly value: Uint8Array };
+
+/** Around the number of words of a command whose name has three letters. */
+const BEFORE_NAME = Buffer.from('\r\n$3\r\n');
+const NAME_AT = 2 + BEFORE_NAME.byteLength;
+const NAME_BYTES = 3;
+const GET = 'get';
+const SET = 'set';
+const LOWER_CASE = 0x20;
+const NO_LENGTH = -1;
+
 /** What a length line says; undefined when it has not come in whole. */
 type Length = number | 'not a number' | undefined;
 
@@ -39,6 +54,8 @@ export class RespParser {
   #wordLength = -1;
   #commandBytes = 0;
   #consumed = 0;
+  /** How far {@link nextPlain} has looked. */
+  #plainAt = 0;
 
   /** How many bytes of the stream the commands returned so far took. */
   get consumed(): number {
@@ -78,6 +95,70 @@ export class RespParser {
       this.#endCommand();
       return words;
     }
+  }
+
+  /**
+   * The next command if it is a plain SET or GET, all of which is there: {@link next} makes a string of each word, which
+   * is most of its work. Undefined for everything else, mistakes too, which {@link next} then takes.
+   */
+  nextPlain(): PlainCommand | undefined {
+    const { bytes, start } = this.#input;
+    if (this.#missing > 0 || this.#commandBytes > 0 || bytes[start] !== ARRAY) return undefined;
+    const wordCount = (bytes[start + 1] ?? 0) - ZERO;
+    if (wordCount !== 2 && wordCount !== 3) return undefined;
+    for (let at = 0; at < BEFORE_NAME.length; at += 1)
+      if (bytes[start + 2 + at] !== BEFORE_NAME[at]) return undefined;
+    if (!this.#hasName(wordCount === 2 ? GET : SET)) return undefined;
+    this.#plainAt = start + NAME_AT + NAME_BYTES + 2;
+    const keyLength = this.#plainLength(MAX_KEY_BYTES);
+    if (keyLength === NO_LENGTH) return undefined;
+    const keyAt = this.#plainAt;
+    this.#plainAt += keyLength + 2;
+    if (wordCount === 2) return this.#endPlain({ name: 'get', key: this.#text(keyAt, keyLength) });
+    const valueLength = this.#plainLength(MAX_VALUE_BYTES);
+    if (valueLength === NO_LENGTH) return undefined;
+    const valueAt = this.#plainAt;
+    this.#plainAt += valueLength + 2;
+    const value = bytes.subarray(valueAt, valueAt + valueLength);
+    return this.#endPlain({ name: 'set', key: this.#text(keyAt, keyLength), value });
+  }
+
+  #endPlain(command: PlainCommand): PlainCommand {
+    this.#consumed += this.#plainAt - this.#input.start;
+    this.#input.start = this.#plainAt;
+    return command;
+  }
+
+  /** Whether the three letters are there, in whatever case. */
+  #hasName(name: string): boolean {
+    const { bytes, start } = this.#input;
+    for (let i = 0; i < NAME_BYTES; i += 1)
+      if (((bytes[start + NAME_AT + i] ?? 0) | LOWER_CASE) !== name.charCodeAt(i)) return false;
+    return bytes[start + NAME_AT + NAME_BYTES] === CR && bytes[start + NAME_AT + NAME_BYTES + 1] === LF;
+  }
+
+  /** The length at `#plainAt`, which goes behind its line, if it is no larger than `max` and that many bytes are there. */
+  #plainLength(max: number): number {
+    const { bytes, end } = this.#input;
+    let at = this.#plainAt;
+    if (at >= end || bytes[at] !== BULK) return NO_LENGTH;
+    let length = 0;
+    const digitsAt = at + 1;
+    for (at = digitsAt; at < end; at += 1) {
+      const digit = (bytes[at] ?? 0) - ZERO;
+      if (digit < 0 || digit > 9) break;
+      length = length * 10 + digit;
+      if (length > max) return NO_LENGTH;
+    }
+    const wordAt = at + 2;
+    if (at === digitsAt || wordAt + length + 2 > end || bytes[at] !== CR || bytes[at + 1] !== LF)
+      return NO_LENGTH;
+    this.#plainAt = wordAt;
+    return length;
+  }
+
+  #text(start: number, length: number): string {
+    return this.#input.bytes.toString('latin1', start, start + length);
   }
 
   #endCommand(): void {

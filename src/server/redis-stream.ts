@@ -5,7 +5,7 @@
 import { MAX_KEY_BYTES, MAX_TRANSACTION_BYTES } from '../limits.js';
 import { AT_RESP_START, type RespCheckpoint, respCheckpoint } from '../protocol/checkpoint.js';
 import type { Request } from '../protocol/request.js';
-import { RespParser, RespProtocolError } from '../protocol/resp-parser.js';
+import { type PlainCommand, RespParser, RespProtocolError } from '../protocol/resp-parser.js';
 import type { RespVersion } from '../protocol/resp-writer.js';
 import { hasArity, keysOf, type RedisCommand, type Words } from '../redis/command.js';
 import type { WatchedKey } from '../redis/execute.js';
@@ -95,6 +95,8 @@ export class RedisStream {
   /** The next request; undefined until more bytes come, or what was taken is answered. */
   next(): Request | undefined {
     if (this.isClosing || this.#isHeld) return undefined;
+    const plain = this.#transaction === undefined ? this.#parser.nextPlain() : undefined;
+    if (plain !== undefined) return requestOfPlain(plain);
     const words = this.#parser.next();
     if (words === undefined) return undefined;
     if (!(words instanceof RespProtocolError)) return this.#requestOf(words);
@@ -138,9 +140,9 @@ export class RedisStream {
     if (this.#transaction !== undefined) return this.#inTransaction(this.#transaction, command, words);
     switch (command.kind) {
       case 'write':
-        return quickSet(command, rest) ?? { type: 'redis', words, slotKey: keysOf(command, rest)[0] };
+        return plainSet(command, rest) ?? { type: 'redis', words, slotKey: keysOf(command, rest)[0] };
       case 'read':
-        return quickGet(command, rest) ?? { type: 'redis-read', command, words: rest };
+        return plainGet(command, rest) ?? { type: 'redis-read', command, words: rest };
       case 'connection':
         return this.#onConnection(command, rest);
     }
@@ -228,15 +230,22 @@ function fixed(value: RespValue): Request {
   return { type: 'redis-fixed', value };
 }
 
-/** A plain SET is what the text protocol's `set` is, and goes its way. */
-function quickSet({ name }: RedisCommand, words: Words): Request | undefined {
-  const [key = '', value = ''] = words;
-  if (name !== 'set' || words.length !== 2 || key.length > MAX_KEY_BYTES) return undefined;
-  return { type: 'set', key, value: Buffer.from(value, 'latin1'), exptimeS: 0, noreply: false };
+/** A plain SET is what the text protocol's `set` is, a plain GET its `get`, and they go that way. */
+function requestOfPlain(command: PlainCommand): Request {
+  const { key } = command;
+  if (command.name === 'get') return { type: 'get', key };
+  return { type: 'set', key, value: command.value, exptimeS: 0, noreply: false };
 }
 
-function quickGet({ name }: RedisCommand, [key = '']: Words): Request | undefined {
-  return name === 'get' ? { type: 'get', key } : undefined;
+/** One that came in pieces. */
+function plainSet({ name }: RedisCommand, words: Words): Request | undefined {
+  const [key = '', value = ''] = words;
+  if (name !== 'set' || words.length !== 2 || key.length > MAX_KEY_BYTES) return undefined;
+  return requestOfPlain({ name, key, value: Buffer.from(value, 'latin1') });
+}
+
+function plainGet({ name }: RedisCommand, [key = '']: Words): Request | undefined {
+  return name === 'get' ? requestOfPlain({ name, key }) : undefined;
 }
 
 function unknownCommand(name: string, words: Words): ErrorReply {

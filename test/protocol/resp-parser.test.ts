@@ -22,6 +22,17 @@ function parse(pieces: readonly Uint8Array[]): { taken: unknown[]; parser: RespP
   return { taken, parser };
 }
 
+/** The next command, plain ones first; its name in lower case. */
+function nextOf(parser: RespParser): string[] | undefined {
+  const plain = parser.nextPlain();
+  if (plain?.name === 'get') return [plain.name, plain.key];
+  if (plain !== undefined) return [plain.name, plain.key, Buffer.from(plain.value).toString('latin1')];
+  const words = parser.next();
+  if (words instanceof RespProtocolError) throw new TypeError(words.message);
+  const [first = '', ...rest] = words ?? [];
+  return words === undefined ? undefined : [first.toLowerCase(), ...rest];
+}
+
 function cut(bytes: Uint8Array, at: readonly number[]): Uint8Array[] {
   const places = [
     0,
@@ -47,6 +58,41 @@ describe('the parser of Redis’s protocol', () => {
       }),
       { numRuns: 500 },
     );
+  });
+
+  it('takes a plain SET or GET of which all is there without its words, and leaves everything else', () => {
+    const name = fc.constantFrom('SET', 'set', 'GET', 'gEt', 'DEL', 'SETX', 'S\r\n');
+    const some = fc.oneof(fc.tuple(name, word), fc.tuple(name, word, word), command);
+    fc.assert(
+      fc.property(fc.array(some, { maxLength: 8 }), cuts, (commands, places) => {
+        const bytes = Buffer.concat(commands.map(encode));
+        const parser = new RespParser();
+        const taken: (readonly string[])[] = [];
+        for (const piece of cut(bytes, places)) {
+          parser.push(piece);
+          for (let next = nextOf(parser); next !== undefined; next = nextOf(parser)) taken.push(next);
+        }
+        expect(taken).to.deep.equal(commands.map(([first = '', ...rest]) => [first.toLowerCase(), ...rest]));
+        expect(parser.consumed).to.equal(bytes.byteLength);
+      }),
+      { numRuns: 500 },
+    );
+    const parser = new RespParser();
+    parser.push(encode(['SET', 'k', '\r\n']));
+    expect(parser.nextPlain()).to.deep.equal({ name: 'set', key: 'k', value: Buffer.from('\r\n') });
+    for (const words of [
+      ['SET', 'k'],
+      ['GET', 'k', 'v'],
+      ['SET', 'k', 'v', 'NX'],
+      ['GET', 'k'.repeat(251)],
+    ]) {
+      parser.push(encode(words));
+      expect(parser.nextPlain(), words.join(' ')).to.equal(undefined);
+      expect(parser.next()).to.deep.equal(words);
+    }
+    parser.push(Buffer.from('*2\r\n$3\r\nGET\r\n$x\r\n'));
+    expect(parser.nextPlain()).to.equal(undefined);
+    expect(parser.next()).to.be.instanceOf(RespProtocolError);
   });
 
   it('takes them byte by byte, and knows that one is under way', () => {

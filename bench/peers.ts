@@ -67,7 +67,7 @@ export async function startPeer(peer: Peer, durability: Durability): Promise<Tar
       children.push(child);
       return child;
     });
-    return { port, close };
+    return { port: async () => port, close };
   } catch (error) {
     await close();
     throw error;

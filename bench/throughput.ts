@@ -2,9 +2,10 @@
  * The throughput benchmark: every operation at every depth, round after round, and what came out of it.
  */
 
+import { LoadError } from './load/connection.js';
 import type { Protocol } from './load/dialect.js';
 import { GeneratorProcess } from './load/generator-process.js';
-import type { Keyspace, Latency, Operation, RoundLimit, RoundResult, Workload } from './load/workload.js';
+import type { Keyspace, Latency, Operation, RoundLimit, RoundResult } from './load/workload.js';
 import { PEER_PROTOCOLS, type Peer, startPeer } from './peers.js';
 import { median } from './statistics.js';
 import { type Durability, openTarget, type Target, type TargetChoice } from './target.js';
@@ -49,6 +50,7 @@ export interface Summary {
 /** Called as the benchmark goes on; `done` counts rounds, with a fraction for the current one. */
 export type OnProgress = (done: number, label: string) => void;
 
+const FILL_ATTEMPTS = 3;
 const FILL_DEPTH = 64;
 
 /** Rounds that are run, those for warming up included: what {@link OnProgress} counts up to. */
@@ -73,7 +75,7 @@ export async function measureThroughput(
       const started = await startPeer(peer, durabilityOf(options.target));
       contestants.push({ system: peer, target: started, protocol: PEER_PROTOCOLS[peer] });
     }
-    for (const contestant of contestants) await generator.run(fillOf(options, contestant));
+    for (const contestant of contestants) await fill(options, contestant, generator);
     return await measureRounds(options, contestants, generator, onProgress);
   } finally {
     await generator.close();
@@ -115,18 +117,20 @@ async function measureRounds(
   const { connections, keyspace, limit } = options;
   const cases = options.operations.flatMap((operation) =>
     options.depths.flatMap((depth) =>
-      contestants.map(({ system, target: { port }, protocol }) => ({
+      contestants.map(({ system, target, protocol }) => ({
+        target,
         series: { system, operation, depth, rounds: [] as RoundResult[] },
-        workload: { port, protocol, connections, depth, operation, keyspace, limit },
+        load: { protocol, connections, depth, operation, keyspace, limit },
       })),
     ),
   );
   let done = 0;
   // Round 0 warms up: the program compiles its hot paths, and the operating system its connections.
   for (let round = 0; round <= options.rounds; round += 1)
-    for (const { series, workload } of cases) {
+    for (const { target, series, load } of cases) {
       const { system, operation, depth, rounds } = series;
       const label = `${system} ${operation} P=${depth} ${round === 0 ? 'warm-up' : `round ${round}`}`;
+      const workload = { port: await target.port(), ...load };
       const result = await generator.run(workload, (part) => onProgress(done + part, label));
       if (round > 0) rounds.push(result);
       done += 1;
@@ -135,12 +139,19 @@ async function measureRounds(
   return cases.map(({ series }) => series);
 }
 
-function fillOf(
+/** Writes every key; more than once if need be: a leader may lose its office meanwhile. */
+async function fill(
   { connections, keyspace }: ThroughputOptions,
-  { target: { port }, protocol }: Contestant,
-): Workload {
+  { system, target, protocol }: Contestant,
+  generator: GeneratorProcess,
+): Promise<void> {
   const limit: RoundLimit = { type: 'requests', requests: keyspace.keys };
-  return { port, protocol, connections, depth: FILL_DEPTH, operation: 'set', keyspace, limit };
+  const load = { protocol, connections, depth: FILL_DEPTH, operation: 'set', keyspace, limit } as const;
+  for (let attempt = 1; attempt <= FILL_ATTEMPTS; attempt += 1) {
+    const { errors } = await generator.run({ port: await target.port(), ...load });
+    if (Object.keys(errors).length === 0) return;
+  }
+  throw new LoadError(`${system} did not take every key in ${FILL_ATTEMPTS} attempts`);
 }
 
 function sumOf(counts: readonly Readonly<Record<string, number>>[]): Record<string, number> {

@@ -28,6 +28,9 @@ const ETCD_NODES = 3;
 /** etcd keeps what was overwritten, and takes no more writes at 2 GB unless it is told otherwise: rounds with long values get there. */
 const ETCD_QUOTA_BYTES = 8 * 1024 * 1024 * 1024;
 
+/** How many servers a peer is started as. */
+export const PEER_SERVERS: Readonly<Record<Peer, number>> = { redis: 1, etcd: ETCD_NODES };
+
 /** A peer could not be started. */
 export class PeerError extends Error {
   readonly code = 'PEER_FAILED';

@@ -13,8 +13,10 @@ export interface Target {
   close(): Promise<void>;
 }
 
+export const DURABILITIES = ['fsync', 'no-fsync', 'memory'] as const;
+
 /** How a started program keeps what it acknowledges. */
-export type Durability = 'fsync' | 'no-fsync' | 'memory';
+export type Durability = (typeof DURABILITIES)[number];
 
 export type TargetChoice = ProgramTarget | RunningTarget | { readonly type: 'ceiling' };
 

@@ -31,6 +31,7 @@ export interface Arguments {
   readonly ceiling?: true;
   readonly compare: readonly Peer[];
   readonly json?: string;
+  readonly plot?: string;
 }
 
 const MAX_CONNECTIONS = 1_000;
@@ -103,7 +104,8 @@ export const command = new Command('bench')
       [],
     ).conflicts(['port', 'ceiling']),
   )
-  .option('--json <file>', 'write every round there, too');
+  .option('--json <file>', 'write every round there, too')
+  .option('--plot <file>', 'draw it there, too, as an SVG: against what was swept, or the depth');
 
 /** Throws commander's error for what does not go together. */
 export function throughputOptions(args: Arguments, peers: readonly Peer[]): ThroughputOptions {

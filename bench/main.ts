@@ -10,6 +10,8 @@ import { countRounds, planOf, type ThroughputOptions } from './cases.js';
 import { type Arguments, command, throughputOptions } from './command-line.js';
 import { DIMENSIONS, inWords, varies, whole } from './dimensions.js';
 import { isInstalled, PEER_PROGRAMS, type Peer } from './peers.js';
+import { drawChart } from './plot/chart.js';
+import { throughputChart } from './plot/throughput-chart.js';
 import { comparisonTable, errorLines, peerTable, throughputTable } from './report.js';
 import type { TargetChoice } from './target.js';
 import { measureThroughput, type Series, summarize } from './throughput.js';
@@ -29,6 +31,8 @@ await runTool(command, async () => {
   ];
   process.stdout.write(`${parts.filter((part) => part !== '').join('\n\n')}\n`);
   if (args.json !== undefined) await writeFile(args.json, asJson(options, series));
+  if (args.plot !== undefined)
+    await writeFile(args.plot, drawChart(throughputChart(summaries, conditions(options))));
   return errors.length === 0 ? 0 : 1;
 });
 

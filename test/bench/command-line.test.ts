@@ -30,13 +30,13 @@ describe('the command line of the throughput benchmark', () => {
       expect(status).to.equal(2);
     });
 
-  it('tells of a sweep on the terminal, and in a file', async () => {
+  it('tells of a sweep on the terminal, in a file, and as a drawing', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'threadraft-bench-test-'));
     try {
-      const json = join(directory, 'rounds.json');
+      const [json, plot] = [join(directory, 'rounds.json'), join(directory, 'plot.svg')];
       const { status, stdout, stderr } = bench([
         ...['--ceiling', '--value-bytes', '16,65536,16', '--connections', '3', '--depth', '4'],
-        ...['--keys', '8', '--requests', '40', '--rounds', '1', '--json', json],
+        ...['--keys', '8', '--requests', '40', '--rounds', '1', '--json', json, '--plot', plot],
       ]);
       expect(stderr).to.equal('');
       expect(stdout.match(/^threadraft .*$/gm)).to.have.length(6);
@@ -46,6 +46,9 @@ describe('the command line of the throughput benchmark', () => {
       expect(series.map(({ valueBytes, rounds }) => [valueBytes, rounds[0]?.requests])).to.deep.equal([
         ...[16, 65_536, 16, 65_536, 16, 65_536].map((valueBytes) => [valueBytes, 40]),
       ]);
+      expect(await readFile(plot, 'utf8')).to.match(
+        /^<svg .*\n<title>Throughput and latency by length of values</,
+      );
       expect(status).to.equal(0);
     } finally {
       await rm(directory, { recursive: true });

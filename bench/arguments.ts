@@ -16,6 +16,36 @@ export function parseCount(text: string): number {
   return Number(text);
 }
 
+/** An option that takes a list, and each thing in it once. `parse` throws InvalidArgumentError for what does not belong there. */
+export function listOption<T>(
+  flags: string,
+  description: string,
+  parse: (text: string) => T,
+  byDefault?: readonly T[],
+): Option {
+  return new Option(flags, `${description}, separated by commas`)
+    .default(byDefault, byDefault?.join(',') || 'none')
+    .argParser((text) => [...new Set(text.split(',').map(parse))]);
+}
+
+/** Parses a whole number within bounds; throws commander's InvalidArgumentError for anything else. */
+export function wholeNumber(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`);
+  };
+}
+
+/** Parses one of the names; throws commander's InvalidArgumentError for any other. */
+export function oneOf<T extends string>(names: readonly T[]): (text: string) => T {
+  return (text) => {
+    const name = names.find((known) => known === text);
+    if (name === undefined) throw new InvalidArgumentError(`It must be of ${names.join(', ')}.`);
+    return name;
+  };
+}
+
 /**
  * Runs a tool: complaints go to stderr as one line each. Sets the exit code: 0, what `run` resolves to, 1 when it
  * rejects, 2 for a bad command line.

@@ -5,127 +5,36 @@
 import { writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { SingleBar } from 'cli-progress';
-import { Command, InvalidArgumentError, Option } from 'commander';
-import { countOption, parseCount, runTool } from './arguments.js';
-import type { Protocol } from './load/dialect.js';
-import { OPERATIONS, type Operation, type RoundLimit } from './load/workload.js';
-import { isInstalled, PEER_PROGRAMS, PEERS, type Peer } from './peers.js';
+import { runTool } from './arguments.js';
+import { countRounds, planOf, type ThroughputOptions } from './cases.js';
+import { type Arguments, command, throughputOptions } from './command-line.js';
+import { DIMENSIONS, inWords, varies, whole } from './dimensions.js';
+import { isInstalled, PEER_PROGRAMS, type Peer } from './peers.js';
+import { drawChart } from './plot/chart.js';
+import { throughputChart } from './plot/throughput-chart.js';
 import { comparisonTable, errorLines, peerTable, throughputTable } from './report.js';
-import type { Durability, TargetChoice } from './target.js';
-import {
-  countRounds,
-  measureThroughput,
-  type Series,
-  summarize,
-  type ThroughputOptions,
-} from './throughput.js';
-
-/** The options as commander hands them out. */
-interface Arguments {
-  readonly connections: number;
-  readonly depth: readonly number[];
-  readonly valueBytes: number;
-  readonly operations: readonly Operation[];
-  readonly keys: number;
-  readonly requests: number;
-  readonly seconds?: number;
-  readonly rounds: number;
-  readonly servers: number;
-  readonly fsync: boolean;
-  readonly memory?: true;
-  readonly router?: true;
-  readonly port?: number;
-  readonly ceiling?: true;
-  readonly protocol: Protocol;
-  readonly compare: readonly Peer[];
-  readonly json?: string;
-}
-
-/** What the load generator keeps in memory at most: all values, once as such and once in the requests. */
-const MAX_KEYSPACE_BYTES = 256 * 1024 * 1024;
-
-const command = new Command('bench')
-  .description('Measures throughput and latency, also of other systems on the same machine')
-  .addOption(countOption('--connections <count>', 'client connections', 50))
-  .addOption(list('--depth <list>', 'requests that a connection sends at once', [1, 16], parseCount))
-  .addOption(list('--operations <list>', OPERATIONS.join(', '), ['set', 'get'], parseOperation))
-  .addOption(countOption('--value-bytes <count>', 'length of a value', 64))
-  .addOption(countOption('--keys <count>', 'keys that are written and read', 10_000))
-  .addOption(countOption('--requests <count>', 'requests per round', 100_000))
-  .addOption(countOption('--seconds <count>', 'duration of a round').conflicts('requests'))
-  .addOption(countOption('--rounds <count>', 'rounds that count, after one to warm up', 5))
-  .addOption(countOption('--servers <count>', 'servers of the cluster', 3))
-  .option('--no-fsync', 'let the program acknowledge before the disk has it')
-  .addOption(new Option('--memory', 'let the program use no disk').conflicts('fsync'))
-  .option('--router', 'go through the router port, not the leader’s own')
-  .addOption(
-    countOption('--port <port>', 'measure what already runs there: a leader, or a router').conflicts([
-      'servers',
-      'fsync',
-      'memory',
-      'router',
-    ]),
-  )
-  .addOption(
-    new Option('--ceiling', 'measure the load generator against the least that can answer').conflicts([
-      'servers',
-      'fsync',
-      'memory',
-      'router',
-      'port',
-    ]),
-  )
-  .addOption(
-    new Option('--protocol <name>', 'text, or that of Redis').choices(['text', 'resp']).default('text'),
-  )
-  .addOption(
-    list('--compare <list>', `${PEERS.join(', ')}: measure them in turns, too`, [], parsePeer).conflicts([
-      'port',
-      'ceiling',
-    ]),
-  )
-  .option('--json <file>', 'write every round there, too');
+import type { TargetChoice } from './target.js';
+import { measureThroughput, type Series, summarize } from './throughput.js';
 
 await runTool(command, async () => {
   const args = command.opts<Arguments>();
   const options = throughputOptions(args, await installed(args.compare));
   const series = await measureWithBar(options);
   const summaries = series.map(summarize);
-  const { target } = options;
-  const comparison =
-    target.type === 'program' && options.peers.length === 0
-      ? comparisonTable(summaries, target.durability === 'fsync')
-      : '';
   const errors = errorLines(summaries);
   const parts = [
-    conditions(options),
+    conditions(options).join('\n'),
     throughputTable(summaries),
     peerTable(summaries),
-    comparison,
+    comparisonTable(summaries),
     errors.join('\n'),
   ];
   process.stdout.write(`${parts.filter((part) => part !== '').join('\n\n')}\n`);
   if (args.json !== undefined) await writeFile(args.json, asJson(options, series));
+  if (args.plot !== undefined)
+    await writeFile(args.plot, drawChart(throughputChart(summaries, conditions(options))));
   return errors.length === 0 ? 0 : 1;
 });
-
-function list<T>(flags: string, description: string, byDefault: T[], parse: (text: string) => T): Option {
-  return new Option(flags, `${description}, separated by commas`)
-    .default(byDefault, byDefault.join(','))
-    .argParser((text) => text.split(',').map(parse));
-}
-
-function parseOperation(text: string): Operation {
-  const operation = OPERATIONS.find((known) => known === text);
-  if (operation === undefined) throw new InvalidArgumentError(`It must be of ${OPERATIONS.join(', ')}.`);
-  return operation;
-}
-
-function parsePeer(text: string): Peer {
-  const peer = PEERS.find((known) => known === text);
-  if (peer === undefined) throw new InvalidArgumentError(`It must be of ${PEERS.join(', ')}.`);
-  return peer;
-}
 
 /** Those that are there; of the others it is said that they are not. */
 async function installed(peers: readonly Peer[]): Promise<Peer[]> {
@@ -138,67 +47,35 @@ async function installed(peers: readonly Peer[]): Promise<Peer[]> {
   return found;
 }
 
-function throughputOptions(args: Arguments, peers: readonly Peer[]): ThroughputOptions {
-  const { protocol, connections, depth: depths, operations, rounds, keys, valueBytes } = args;
-  if (keys * valueBytes > MAX_KEYSPACE_BYTES)
-    command.error(`--keys times --value-bytes is over ${MAX_KEYSPACE_BYTES}: take fewer keys`);
-  const keyspace = { keys, valueBytes };
-  return {
-    target: targetOf(args),
-    protocol,
-    peers,
-    connections,
-    depths,
-    operations,
-    rounds,
-    keyspace,
-    limit: limitOf(args),
-  };
-}
-
-function targetOf(args: Arguments): TargetChoice {
-  if (args.ceiling) return { type: 'ceiling' };
-  if (args.port !== undefined) return { type: 'running', port: args.port };
-  const door = args.router ? 'router' : 'leader';
-  return { type: 'program', servers: args.servers, durability: durabilityOf(args), door };
-}
-
-function durabilityOf({ memory, fsync }: Arguments): Durability {
-  if (memory) return 'memory';
-  return fsync ? 'fsync' : 'no-fsync';
-}
-
-function limitOf({ seconds, requests }: Arguments): RoundLimit {
-  return seconds === undefined ? { type: 'requests', requests } : { type: 'seconds', seconds };
-}
-
 /** The bar goes to stderr, and only to a terminal. */
 async function measureWithBar(options: ThroughputOptions): Promise<Series[]> {
   const bar = new SingleBar({ format: '{bar} {percentage}% {label}', clearOnComplete: true });
-  bar.start(countRounds(options), 0, { label: 'starting' });
+  bar.start(countRounds(planOf(options)), 0, { label: 'starting' });
   try {
-    return await measureThroughput(options, (done, label) => bar.update(done, { label }));
+    return await measureThroughput(options, ({ done, label }) => bar.update(done, { label }));
   } finally {
     bar.stop();
   }
 }
 
-function conditions({ target, protocol, connections, keyspace, rounds, limit }: ThroughputOptions): string {
-  const length = limit.type === 'seconds' ? `${limit.seconds} s` : `${limit.requests} requests`;
+/** What all cases have in common, and how they were measured. */
+function conditions(options: ThroughputOptions): string[] {
+  const { targets, rounds, limit } = options;
+  const own = planOf(options).cases.filter(({ system }) => system === 'threadraft');
+  const common = DIMENSIONS.filter((dimension) => !varies(dimension, own)).map((dimension) =>
+    own[0] === undefined ? '' : inWords(dimension, own[0]),
+  );
+  const length = limit.type === 'seconds' ? `${limit.seconds} s` : `${whole(limit.requests)} requests`;
   return [
-    describe(target),
-    `${protocol} protocol`,
-    `${connections} connections`,
-    `${keyspace.keys} keys of ${keyspace.valueBytes} bytes`,
-    `median of ${rounds} rounds of ${length}`,
-    `Node ${process.version}, ${cpus().length} cores`,
-  ].join(', ');
+    [...targets.slice(0, 1).map(describe), ...common].filter((words) => words !== '').join(', '),
+    `${rounds === 1 ? 'one round' : `medians and spread of ${rounds} rounds`} of ${length}, Node ${process.version}, ${cpus().length} cores`,
+  ];
 }
 
 function describe(target: TargetChoice): string {
   switch (target.type) {
     case 'program':
-      return `${target.servers} servers, ${target.durability}, ${target.door} port`;
+      return `${target.door} port`;
     case 'running':
       return `port ${target.port}`;
     case 'ceiling':

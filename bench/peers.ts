@@ -25,6 +25,11 @@ export const PEER_PROGRAMS: Readonly<Record<Peer, string>> = { redis: 'redis-ser
 const START_TIMEOUT_MS = 15_000;
 const POLL_MS = 50;
 const ETCD_NODES = 3;
+/** etcd keeps what was overwritten, and takes no more writes at 2 GB unless it is told otherwise: rounds with long values get there. */
+const ETCD_QUOTA_BYTES = 8 * 1024 * 1024 * 1024;
+
+/** How many servers a peer is started as. */
+export const PEER_SERVERS: Readonly<Record<Peer, number>> = { redis: 1, etcd: ETCD_NODES };
 
 /** A peer could not be started. */
 export class PeerError extends Error {
@@ -65,7 +70,7 @@ export async function startPeer(peer: Peer, durability: Durability): Promise<Tar
       children.push(child);
       return child;
     });
-    return { port, close };
+    return { port: async () => port, close };
   } catch (error) {
     await close();
     throw error;
@@ -101,6 +106,7 @@ async function startEtcd(directory: string, durability: Durability, run: Spawn):
       ...['--advertise-client-urls', `http://127.0.0.1:${client}`],
       ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer],
       ...['--initial-cluster', cluster, '--initial-cluster-state', 'new'],
+      ...['--quota-backend-bytes', `${ETCD_QUOTA_BYTES}`],
       ...(durability === 'fsync' ? [] : ['--unsafe-no-fsync']),
     ]),
   );

@@ -26,6 +26,9 @@ export interface ReferenceFigure {
 export const REFERENCE_CONDITIONS =
   'Other systems: 2-core machine, redis-benchmark with 50 connections and 64-byte values; measured there, not here.';
 
+/** The load of the figures. */
+export const REFERENCE_LOAD = { connections: 50, valueBytes: 64 } as const;
+
 export const REFERENCES: readonly Reference[] = [
   {
     name: 'Redis 7.0, one node, no disk',

@@ -8,13 +8,15 @@ import { fileURLToPath } from 'node:url';
 import { Program, ProgramError, type ProgramStorage } from '../test/support/program.js';
 
 export interface Target {
-  /** Where the load goes, on 127.0.0.1. */
-  readonly port: number;
+  /** Where the load goes now, on 127.0.0.1: a leader may have been replaced by another since the last time. */
+  port(): Promise<number>;
   close(): Promise<void>;
 }
 
+export const DURABILITIES = ['fsync', 'no-fsync', 'memory'] as const;
+
 /** How a started program keeps what it acknowledges. */
-export type Durability = 'fsync' | 'no-fsync' | 'memory';
+export type Durability = (typeof DURABILITIES)[number];
 
 export type TargetChoice = ProgramTarget | RunningTarget | { readonly type: 'ceiling' };
 
@@ -39,7 +41,7 @@ const BARE_SERVER = fileURLToPath(new URL('./bare-server-process.js', import.met
 export async function openTarget(choice: TargetChoice): Promise<Target> {
   switch (choice.type) {
     case 'running':
-      return { port: choice.port, close: async () => undefined };
+      return { port: async () => choice.port, close: async () => undefined };
     case 'ceiling':
       return openBareServer();
     case 'program':
@@ -49,9 +51,16 @@ export async function openTarget(choice: TargetChoice): Promise<Target> {
 
 async function startProgram({ durability, door, ...options }: ProgramTarget): Promise<Target> {
   const program = await Program.start({ ...options, ...startOptionsFor(durability) });
-  const port = door === 'router' ? program.routerPort : program.serverPorts[await program.leader()];
+  return {
+    port: async () => (door === 'router' ? program.routerPort : leaderPort(program)),
+    close: () => program.stop(),
+  };
+}
+
+async function leaderPort(program: Program): Promise<number> {
+  const port = program.serverPorts[await program.leader()];
   if (port === undefined) throw new ProgramError('the leader is none of the servers', '');
-  return { port, close: () => program.stop() };
+  return port;
 }
 
 function startOptionsFor(durability: Durability): { storage: ProgramStorage; flags: readonly string[] } {
@@ -69,7 +78,7 @@ async function openBareServer(): Promise<Target> {
   const child = fork(BARE_SERVER, { execArgv: [] });
   const [port]: unknown[] = await once(child, 'message');
   return {
-    port: Number(port),
+    port: async () => Number(port),
     close: async () => {
       const exited = once(child, 'exit');
       child.kill();

@@ -1,146 +1,156 @@
 /**
- * The throughput benchmark: every operation at every depth, round after round, and what came out of it.
+ * The throughput benchmark: every case, round after round, and what came out of it.
  */
 
-import type { Protocol } from './load/dialect.js';
+import { type Case, countRounds, type Group, planOf, type Site, type ThroughputOptions } from './cases.js';
+import { LoadError } from './load/connection.js';
 import { GeneratorProcess } from './load/generator-process.js';
-import type { Keyspace, Latency, Operation, RoundLimit, RoundResult, Workload } from './load/workload.js';
-import { PEER_PROTOCOLS, type Peer, startPeer } from './peers.js';
-import { median } from './statistics.js';
-import { type Durability, openTarget, type Target, type TargetChoice } from './target.js';
+import type { Latency, RoundLimit, RoundResult, Workload } from './load/workload.js';
+import { type Spread, spreadOf } from './statistics.js';
+import type { Target } from './target.js';
 
-export interface ThroughputOptions {
-  readonly target: TargetChoice;
-  /** What the target is spoken to with. */
-  readonly protocol: Protocol;
-  /** Measured besides, in turns. The target must be the program then. */
-  readonly peers: readonly Peer[];
-  readonly connections: number;
-  readonly depths: readonly number[];
-  readonly operations: readonly Operation[];
-  readonly keyspace: Keyspace;
-  readonly limit: RoundLimit;
-  readonly rounds: number;
-}
-
-export type System = 'threadraft' | Peer;
-
-/** All that was measured of one system's operation at one depth. */
-export interface Series {
-  readonly system: System;
-  readonly operation: Operation;
-  readonly depth: number;
+/** All that was measured of one case. */
+export interface Series extends Case {
   readonly rounds: readonly RoundResult[];
 }
 
 /** A series in one line of a table. */
-export interface Summary {
-  readonly system: System;
-  readonly operation: Operation;
-  readonly depth: number;
-  readonly requestsPerSecond: { readonly median: number; readonly min: number; readonly max: number };
-  /** Medians of the rounds' percentiles. */
-  readonly latencyUs: Pick<Latency, 'p50' | 'p99' | 'p999'>;
-  readonly generatorCpu: number;
+export interface Summary extends Case {
+  readonly requestsPerSecond: Spread;
+  /** Of the rounds' percentiles. */
+  readonly latencyUs: Readonly<Record<'p50' | 'p99' | 'p999', Spread>>;
+  readonly generatorCpu: Spread;
   /** Wrong replies of all rounds, by what they were. Empty when the figures can be trusted. */
   readonly errors: Readonly<Record<string, number>>;
 }
 
-/** Called as the benchmark goes on; `done` counts rounds, with a fraction for the current one. */
-export type OnProgress = (done: number, label: string) => void;
-
-const FILL_DEPTH = 64;
-
-/** Rounds that are run, those for warming up included: what {@link OnProgress} counts up to. */
-export function countRounds({ operations, depths, rounds, peers }: ThroughputOptions): number {
-  return operations.length * depths.length * (rounds + 1) * (peers.length + 1);
+export interface Progress {
+  /** Rounds, with a fraction for the current one. */
+  readonly done: number;
+  readonly total: number;
+  readonly label: string;
 }
 
-/**
- * Opens the target and its peers, writes every key once, warms up, and measures. The operations, depths and systems take
- * turns, so that a slow minute of the machine falls on all of them.
- */
+const FILL_ATTEMPTS = 3;
+const FILL_CONNECTIONS = 16;
+const FILL_DEPTH = 64;
+/** Of one connection at once, unless a single value is longer. */
+const FILL_BURST_BYTES = 256 * 1024;
+
+/** Starts what is needed, writes every key once, warms up, and measures, in the order that the plan says. */
 export async function measureThroughput(
   options: ThroughputOptions,
-  onProgress: OnProgress = () => undefined,
+  onProgress: (progress: Progress) => void = () => undefined,
 ): Promise<Series[]> {
-  const contestants: Contestant[] = [];
-  const generator = new GeneratorProcess();
+  const plan = planOf(options);
+  const measurement = new Measurement(options.limit, (done, label) =>
+    onProgress({ done, total: countRounds(plan), label }),
+  );
   try {
-    const target = await openTarget(options.target);
-    contestants.push({ system: 'threadraft', target, protocol: options.protocol });
-    for (const peer of options.peers) {
-      const started = await startPeer(peer, durabilityOf(options.target));
-      contestants.push({ system: peer, target: started, protocol: PEER_PROTOCOLS[peer] });
-    }
-    for (const contestant of contestants) await generator.run(fillOf(options, contestant));
-    return await measureRounds(options, contestants, generator, onProgress);
+    for (let visit = 0; visit < plan.visits; visit += 1)
+      for (const group of plan.groups) await measurement.visit(group, plan.roundsPerVisit);
   } finally {
-    await generator.close();
-    for (const { target } of contestants) await target.close();
+    await measurement.close();
   }
+  return plan.cases.map((conditions) => ({ ...conditions, rounds: measurement.roundsOf(conditions) }));
 }
 
-/** A system that runs, and how it is spoken to. */
-interface Contestant {
-  readonly system: System;
-  readonly target: Target;
-  readonly protocol: Protocol;
-}
-
-function durabilityOf(target: TargetChoice): Durability {
-  return target.type === 'program' ? target.durability : 'fsync';
-}
-
-export function summarize({ system, operation, depth, rounds }: Series): Summary {
-  const rates = rounds.map(({ requestsPerSecond }) => requestsPerSecond);
-  const medianLatencyUs = (name: keyof Latency) => median(rounds.map(({ latencyUs }) => latencyUs[name]));
+export function summarize({ rounds, ...conditions }: Series): Summary {
+  const latencyUs = (name: keyof Latency) => spreadOf(rounds.map((round) => round.latencyUs[name]));
   return {
-    system,
-    operation,
-    depth,
-    requestsPerSecond: { median: median(rates), min: Math.min(...rates), max: Math.max(...rates) },
-    latencyUs: { p50: medianLatencyUs('p50'), p99: medianLatencyUs('p99'), p999: medianLatencyUs('p999') },
-    generatorCpu: median(rounds.map(({ generatorCpu }) => generatorCpu)),
+    ...conditions,
+    requestsPerSecond: spreadOf(rounds.map(({ requestsPerSecond }) => requestsPerSecond)),
+    latencyUs: { p50: latencyUs('p50'), p99: latencyUs('p99'), p999: latencyUs('p999') },
+    generatorCpu: spreadOf(rounds.map(({ generatorCpu }) => generatorCpu)),
     errors: sumOf(rounds.map(({ errors }) => errors)),
   };
 }
 
-async function measureRounds(
-  options: ThroughputOptions,
-  contestants: readonly Contestant[],
-  generator: GeneratorProcess,
-  onProgress: OnProgress,
-): Promise<Series[]> {
-  const { connections, keyspace, limit } = options;
-  const cases = options.operations.flatMap((operation) =>
-    options.depths.flatMap((depth) =>
-      contestants.map(({ system, target: { port }, protocol }) => ({
-        series: { system, operation, depth, rounds: [] as RoundResult[] },
-        workload: { port, protocol, connections, depth, operation, keyspace, limit },
-      })),
-    ),
-  );
-  let done = 0;
-  // Round 0 warms up: the program compiles its hot paths, and the operating system its connections.
-  for (let round = 0; round <= options.rounds; round += 1)
-    for (const { series, workload } of cases) {
-      const { system, operation, depth, rounds } = series;
-      const label = `${system} ${operation} P=${depth} ${round === 0 ? 'warm-up' : `round ${round}`}`;
-      const result = await generator.run(workload, (part) => onProgress(done + part, label));
-      if (round > 0) rounds.push(result);
-      done += 1;
-      onProgress(done, label);
+class Measurement {
+  readonly #limit: RoundLimit;
+  readonly #onProgress: (done: number, label: string) => void;
+  readonly #generator = new GeneratorProcess();
+  readonly #rounds = new Map<Case, RoundResult[]>();
+  #done = 0;
+
+  constructor(limit: RoundLimit, onProgress: (done: number, label: string) => void) {
+    this.#limit = limit;
+    this.#onProgress = onProgress;
+  }
+
+  roundsOf(conditions: Case): readonly RoundResult[] {
+    return this.#rounds.get(conditions) ?? [];
+  }
+
+  async close(): Promise<void> {
+    await this.#generator.close();
+  }
+
+  async visit({ sites, cases }: Group, rounds: number): Promise<void> {
+    const targets = new Map<Site, Target>();
+    try {
+      for (const site of sites) targets.set(site, await this.#open(site));
+      // Round 0 warms up: the program compiles its hot paths, and the operating system its connections.
+      for (let round = 0; round <= rounds; round += 1)
+        for (const { site, conditions } of cases) {
+          const target = targets.get(site);
+          if (target !== undefined) await this.#measure(conditions, await target.port(), round === 0);
+        }
+    } finally {
+      await closeAll([...targets.values()]);
     }
-  return cases.map(({ series }) => series);
+  }
+
+  async #open(site: Site): Promise<Target> {
+    this.#onProgress(this.#done, `${site.system} starts`);
+    const target = await site.open();
+    try {
+      await this.#fill(site, target);
+      return target;
+    } catch (error) {
+      await target.close();
+      throw error;
+    }
+  }
+
+  /** More than once if need be: a leader may lose its office meanwhile. */
+  async #fill(site: Site, target: Target): Promise<void> {
+    const label = `${site.system}: ${site.keyspace.keys} keys are written`;
+    for (let attempt = 1; attempt <= FILL_ATTEMPTS; attempt += 1) {
+      const workload = fillOf(site, await target.port());
+      const { errors } = await this.#generator.run(workload, () => this.#onProgress(this.#done, label));
+      if (Object.keys(errors).length === 0) return;
+    }
+    throw new LoadError(`${site.system} did not take every key in ${FILL_ATTEMPTS} attempts`);
+  }
+
+  async #measure(conditions: Case, port: number, isWarmUp: boolean): Promise<void> {
+    const { system, operation, depth } = conditions;
+    const label = `${system} ${operation} P=${depth}${isWarmUp ? ' warm-up' : ''}`;
+    const result = await this.#generator.run(workloadOf(conditions, port, this.#limit), (part) =>
+      this.#onProgress(this.#done + part, label),
+    );
+    if (!isWarmUp) this.#rounds.set(conditions, [...this.roundsOf(conditions), result]);
+    this.#done += 1;
+    this.#onProgress(this.#done, label);
+  }
 }
 
-function fillOf(
-  { connections, keyspace }: ThroughputOptions,
-  { target: { port }, protocol }: Contestant,
-): Workload {
+function workloadOf({ keys, valueBytes, ...conditions }: Case, port: number, limit: RoundLimit): Workload {
+  const { protocol, operation, connections, depth } = conditions;
+  return { port, protocol, operation, connections, depth, keyspace: { keys, valueBytes }, limit };
+}
+
+function fillOf({ protocols: [protocol = 'text'], keyspace }: Site, port: number): Workload {
+  const depth = Math.min(FILL_DEPTH, Math.max(1, Math.floor(FILL_BURST_BYTES / keyspace.valueBytes)));
   const limit: RoundLimit = { type: 'requests', requests: keyspace.keys };
-  return { port, protocol, connections, depth: FILL_DEPTH, operation: 'set', keyspace, limit };
+  return { port, protocol, connections: FILL_CONNECTIONS, depth, operation: 'set', keyspace, limit };
+}
+
+/** Closes all of them, whatever becomes of the others; rejects with the first failure. */
+async function closeAll(targets: readonly Target[]): Promise<void> {
+  const closed = await Promise.allSettled(targets.map((target) => target.close()));
+  for (const outcome of closed) if (outcome.status === 'rejected') throw outcome.reason;
 }
 
 function sumOf(counts: readonly Readonly<Record<string, number>>[]): Record<string, number> {

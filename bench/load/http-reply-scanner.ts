@@ -3,6 +3,7 @@
 import { MalformedReplyError, type Scanner } from './reply-scanner.js';
 import type { RequestSequence } from './request-sequence.js';
 
+const LINE_BREAK = Buffer.from('\r\n');
 const HEAD_END = Buffer.from('\r\n\r\n');
 const MAX_HEAD_BYTES = 8 * 1024;
 
@@ -41,18 +42,15 @@ export class HttpReplyScanner implements Scanner {
     const headEnd = bytes.indexOf(HEAD_END);
     if (headEnd === -1 && bytes.byteLength < MAX_HEAD_BYTES) return 0;
     const head = bytes.toString('latin1', 0, headEnd === -1 ? MAX_HEAD_BYTES : headEnd);
-    const length = /\r\ncontent-length: (\d+)/i.exec(head)?.[1];
     const status = /^HTTP\/1\.1 (\d+)/.exec(head)?.[1];
-    if (this.#expected === 0 || length === undefined || status === undefined)
-      throw new MalformedReplyError(head);
-    const bodyStart = headEnd + HEAD_END.byteLength;
-    const end = bodyStart + Number(length);
-    if (bytes.byteLength < end) return 0;
+    if (headEnd === -1 || this.#expected === 0 || status === undefined) throw new MalformedReplyError(head);
+    const body = readBody(head, bytes, headEnd + HEAD_END.byteLength);
+    if (body === undefined) return 0;
     if (status !== '200') this.#onWrongReply(`status ${status}`);
-    else if (!this.#isRight(bytes.toString('latin1', bodyStart, end))) this.#onWrongReply('wrong value');
+    else if (!this.#isRight(body.text)) this.#onWrongReply('wrong value');
     this.#position += 1;
     this.#expected -= 1;
-    return end;
+    return body.end;
   }
 
   #isRight(body: string): boolean {
@@ -61,5 +59,38 @@ export class HttpReplyScanner implements Scanner {
     const bytes = Buffer.from(value, 'base64');
     const isWhole = bytes.byteLength === this.#sequence.valueBytes;
     return isWhole && this.#sequence.matchesValue(this.#position, 0, bytes, 0, bytes.byteLength);
+  }
+}
+
+interface Body {
+  readonly text: string;
+  /** Where the next reply begins. */
+  readonly end: number;
+}
+
+/** What comes after a head; undefined while it is incomplete. A long one comes in chunks. */
+function readBody(head: string, bytes: Buffer, start: number): Body | undefined {
+  if (/\r\ntransfer-encoding: chunked/i.test(head)) return readChunks(bytes, start);
+  const length = /\r\ncontent-length: (\d+)/i.exec(head)?.[1];
+  if (length === undefined) throw new MalformedReplyError(head);
+  const end = start + Number(length);
+  return bytes.byteLength < end ? undefined : { text: bytes.toString('latin1', start, end), end };
+}
+
+/** Each chunk begins with its length, and the last one is empty. */
+function readChunks(bytes: Buffer, start: number): Body | undefined {
+  let text = '';
+  let at = start;
+  while (true) {
+    const lineEnd = bytes.indexOf(LINE_BREAK, at);
+    if (lineEnd === -1) return undefined;
+    const line = bytes.toString('latin1', at, lineEnd);
+    if (!/^[\da-f]{1,8}$/i.test(line)) throw new MalformedReplyError(line);
+    const chunkStart = lineEnd + LINE_BREAK.byteLength;
+    const chunkEnd = chunkStart + Number.parseInt(line, 16);
+    at = chunkEnd + LINE_BREAK.byteLength;
+    if (bytes.byteLength < at) return undefined;
+    if (chunkEnd === chunkStart) return { text, end: at };
+    text += bytes.toString('latin1', chunkStart, chunkEnd);
   }
 }

@@ -67,6 +67,48 @@ describe('ReplyScanner', () => {
     });
 });
 
+describe('HttpReplyScanner', () => {
+  const sequence = new RequestSequence('get', { keys: 1, valueBytes: 5_000 }, 1, 'etcd');
+  const value = Buffer.alloc(5_000, '0|').toString('base64');
+  const HEAD = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n';
+
+  for (const [what, reply] of [
+    ['whole', `${HEAD}Content-Length: ${body(value).length}\r\n\r\n${body(value)}`],
+    ['chunked', `${HEAD}Transfer-Encoding: chunked\r\n\r\n${chunked(body(value))}`],
+  ] as const)
+    it(`finds a ${what} reply wherever the stream is cut`, () => {
+      fc.assert(
+        fc.property(fc.nat(reply.length), (cut) => {
+          const { scanner, wrong } = newScanner(sequence, 1);
+          const counts = [reply.slice(0, cut), reply.slice(cut)].map((part) =>
+            scanner.scan(Buffer.from(part)),
+          );
+          expect(counts[0]).to.equal(cut === reply.length ? 1 : 0);
+          expect(counts[1]).to.equal(cut === reply.length ? 0 : 1);
+          expect(wrong).to.deep.equal([]);
+        }),
+      );
+    });
+
+  it('reports another value, and refuses what has no length', () => {
+    const { scanner, wrong } = newScanner(sequence, 1);
+    scanner.scan(Buffer.from(`${HEAD}Transfer-Encoding: chunked\r\n\r\n${chunked(body('b3RoZXI='))}`));
+    expect(wrong).to.deep.equal(['wrong value']);
+    expect(() => newScanner(sequence, 1).scanner.scan(Buffer.from(`${HEAD}\r\n{}`))).to.throw(
+      MalformedReplyError,
+    );
+  });
+
+  function body(base64: string): string {
+    return `{"kvs":[{"key":"a","value":"${base64}"}],"count":"1"}`;
+  }
+
+  function chunked(text: string): string {
+    const parts = [text.slice(0, 2_048), text.slice(2_048)].filter((part) => part !== '');
+    return `${parts.map((part) => `${part.length.toString(16)}\r\n${part}\r\n`).join('')}0\r\n\r\n`;
+  }
+});
+
 describe('RequestSequence', () => {
   it('asks for every key once in a cycle, whatever the bursts', () => {
     const sequence = new RequestSequence('get', { keys: KEYS, valueBytes: 8 }, 7);

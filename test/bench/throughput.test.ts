@@ -1,28 +1,29 @@
 import { expect } from 'chai';
-import type { Latency, RoundResult } from '../../bench/load/workload.js';
+import type { ThroughputOptions } from '../../bench/cases.js';
 import { isInstalled, PEER_PROGRAMS, PEERS } from '../../bench/peers.js';
 import { comparisonTable, errorLines, peerTable, throughputTable } from '../../bench/report.js';
 import { median, percentile } from '../../bench/statistics.js';
-import type { TargetChoice } from '../../bench/target.js';
-import { countRounds, measureThroughput, summarize, type ThroughputOptions } from '../../bench/throughput.js';
+import type { ProgramTarget } from '../../bench/target.js';
+import { measureThroughput, type Progress, summarize } from '../../bench/throughput.js';
 import { KEEPING_PROGRAM } from './fixtures/entries.js';
+import { roundOf, seriesOf } from './fixtures/series.js';
 
 const SMALL: ThroughputOptions = {
-  target: { type: 'ceiling' },
-  protocol: 'text',
+  targets: [{ type: 'ceiling' }],
+  protocols: ['text'],
   peers: [],
-  connections: 2,
-  depths: [1, 4],
   operations: ['set', 'get', 'mixed'],
-  keyspace: { keys: 20, valueBytes: 16 },
+  connections: [2],
+  depths: [1, 4],
+  keyspaces: [{ keys: 20, valueBytes: 16 }],
   limit: { type: 'requests', requests: 40 },
   rounds: 2,
 };
 
 describe('The throughput benchmark', () => {
   it('measures every operation at every depth in every round, without the warm-up', async () => {
-    const progress: number[] = [];
-    const series = await measureThroughput(SMALL, (done) => progress.push(done));
+    const progress: Progress[] = [];
+    const series = await measureThroughput(SMALL, (one) => progress.push(one));
     expect(series.map(({ operation, depth, rounds }) => [operation, depth, rounds.length])).to.deep.equal([
       ['set', 1, 2],
       ['set', 4, 2],
@@ -32,22 +33,41 @@ describe('The throughput benchmark', () => {
       ['mixed', 4, 2],
     ]);
     expect(series.flatMap(({ rounds }) => rounds).every(({ requests }) => requests === 40)).to.equal(true);
-    expect(progress.at(-1)).to.equal(countRounds(SMALL));
+    expect(progress.at(-1)).to.include({ done: 18, total: 18 });
     expect(errorLines(series.map(summarize))).to.deep.equal([]);
   });
 
   for (const door of ['leader', 'router'] as const)
     it(`starts the program and drives its ${door} port`, async () => {
-      const target: TargetChoice = {
-        type: 'program',
-        servers: 3,
-        durability: 'no-fsync',
-        door,
-        entry: KEEPING_PROGRAM,
-      };
-      const series = await measureThroughput({ ...SMALL, target, rounds: 1 });
+      const target = programTarget({ door });
+      const series = await measureThroughput({ ...SMALL, targets: [target], rounds: 1 });
       expect(errorLines(series.map(summarize))).to.deep.equal([]);
     });
+
+  it('measures every combination of servers, durability, connections and value size', async () => {
+    const series = await measureThroughput({
+      ...SMALL,
+      targets: [programTarget({ servers: 1 }), programTarget({ servers: 3, durability: 'memory' })],
+      operations: ['mixed'],
+      connections: [1, 3],
+      depths: [2],
+      keyspaces: [16, 900].map((valueBytes) => ({ keys: 20, valueBytes })),
+    });
+    expect(series.map((one) => [one.connections, one.valueBytes, one.servers, one.durability])).to.deep.equal(
+      [
+        [1, 16, 1, 'no-fsync'],
+        [1, 16, 3, 'memory'],
+        [1, 900, 1, 'no-fsync'],
+        [1, 900, 3, 'memory'],
+        [3, 16, 1, 'no-fsync'],
+        [3, 16, 3, 'memory'],
+        [3, 900, 1, 'no-fsync'],
+        [3, 900, 3, 'memory'],
+      ],
+    );
+    expect(series.map(({ rounds }) => rounds.length)).to.deep.equal(series.map(() => 2));
+    expect(errorLines(series.map(summarize))).to.deep.equal([]);
+  });
 });
 
 describe('The throughput benchmark, with other systems', function () {
@@ -60,19 +80,8 @@ describe('The throughput benchmark, with other systems', function () {
         process.stdout.write(`skipped: ${program} is not installed\n`);
         this.skip();
       }
-      const target: TargetChoice = {
-        type: 'program',
-        servers: 1,
-        durability: 'fsync',
-        door: 'leader',
-        entry: KEEPING_PROGRAM,
-      };
-      const series = await measureThroughput({
-        ...SMALL,
-        target,
-        peers: [peer],
-        rounds: 1,
-      });
+      const target = programTarget({ durability: 'fsync' });
+      const series = await measureThroughput({ ...SMALL, targets: [target], peers: [peer], rounds: 1 });
       expect(series.map(({ system }) => system).slice(0, 2)).to.deep.equal(['threadraft', peer]);
       expect(errorLines(series.map(summarize))).to.deep.equal([]);
     });
@@ -80,19 +89,10 @@ describe('The throughput benchmark, with other systems', function () {
 
 describe('The report of the throughput benchmark', () => {
   const summaries = [
-    summarize({
-      system: 'threadraft',
-      operation: 'set',
-      depth: 1,
-      rounds: [round(10_000), round(30_000), round(25_200)],
-    }),
-    summarize({
-      system: 'threadraft',
-      operation: 'set',
-      depth: 3,
-      rounds: [round(1), round(2, { ERR_INTERNAL: 4 })],
-    }),
+    summarize(seriesOf({}, [10_000, 30_000, 25_200].map(roundOf))),
+    summarize(seriesOf({ depth: 3 }, [roundOf(1), { ...roundOf(2), errors: { ERR_INTERNAL: 4 } }])),
   ];
+  const single = summaries.slice(0, 1);
 
   it('shows the median of the rounds and their spread', () => {
     const [, , row = ''] = throughputTable(summaries).split('\n');
@@ -101,35 +101,62 @@ describe('The report of the throughput benchmark', () => {
     ]);
   });
 
+  it('has columns for what else was swept', () => {
+    const servers = [1, 3].map((count) => summarize(seriesOf({ servers: count, keys: 1_000 }, [roundOf(1)])));
+    const [head = '', , ...rows] = throughputTable(servers).split('\n');
+    expect(head).to.match(/^system +servers +operation/);
+    expect(rows.map((row) => row.split(/ {2,}/).slice(0, 3))).to.deep.equal([
+      ['threadraft', '1', 'set'],
+      ['threadraft', '3', 'set'],
+    ]);
+  });
+
   it('sets it against systems with the same guarantee, where their figures are known', () => {
-    const table = comparisonTable(summaries, true);
+    const table = comparisonTable(summaries);
     expect(table).to.match(/RedisRaft, three nodes, fsync +12,600 +2\.00x\n/);
     expect(table).to.not.include('no fsync');
     expect(table).to.not.include('P=3');
   });
 
+  for (const [what, changes] of [
+    ['where nothing is known', { depth: 3 }],
+    ['under another load', { connections: 49 }],
+    ['with other values', { valueBytes: 65 }],
+    ['for what was not started here', { servers: undefined, durability: undefined }],
+  ] as const)
+    it(`has no comparison ${what}`, () => {
+      expect(comparisonTable([summarize(seriesOf(changes, [roundOf(1)]))])).to.equal('');
+    });
+
   it('tells what multiple of each peer was reached', () => {
-    const redis = summarize({ system: 'redis', operation: 'set', depth: 1, rounds: [round(50_400)] });
+    const redis = summarize(seriesOf({ system: 'redis', servers: 1, protocol: 'resp' }, [roundOf(50_400)]));
     expect(
-      peerTable([...summaries.slice(0, 1), redis])
+      peerTable([...single, redis])
         .split('\n')
         .slice(-1),
     ).to.deep.equal(['set P=1     0.50x']);
     expect(peerTable(summaries)).to.equal('');
   });
 
-  it('has no comparison where nothing is known', () => {
-    expect(comparisonTable(summaries.slice(1), true)).to.equal('');
+  it('compares with a peer under the same load alone', () => {
+    const long = { valueBytes: 1024 };
+    const redis = { system: 'redis', protocol: 'resp' } as const;
+    const table = peerTable([
+      ...single,
+      summarize(seriesOf(long, [roundOf(300)])),
+      summarize(seriesOf({ ...long, ...redis }, [roundOf(100)])),
+    ]);
+    expect(table.split('\n').slice(-2)).to.deep.equal([
+      'set P=1, values of 64 B',
+      'set P=1, values of 1 KiB     3.00x',
+    ]);
   });
 
   it('names wrong replies of any round', () => {
-    expect(errorLines(summaries)).to.deep.equal(['FAILED set P=3: wrong replies: 4 x ERR_INTERNAL']);
+    expect(errorLines(summaries)).to.deep.equal([
+      'FAILED threadraft set P=3: wrong replies: 4 x ERR_INTERNAL',
+    ]);
   });
-
-  function round(requestsPerSecond: number, errors: Record<string, number> = {}): RoundResult {
-    const latencyUs: Latency = { p50: 100, p99: 200, p999: 300, max: 400 };
-    return { requests: 1, elapsedMs: 1, requestsPerSecond, latencyUs, generatorCpu: 0.5, errors };
-  }
 });
 
 describe('Statistics', () => {
@@ -150,3 +177,14 @@ describe('Statistics', () => {
     expect(() => percentile([], 50)).to.throw(RangeError);
   });
 });
+
+function programTarget(changes: Partial<ProgramTarget>): ProgramTarget {
+  return {
+    type: 'program',
+    servers: 1,
+    durability: 'no-fsync',
+    door: 'leader',
+    entry: KEEPING_PROGRAM,
+    ...changes,
+  };
+}

@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { countOption, runTool } from '../../bench/arguments.js';
+import { countOption, runTool, wholeNumber } from '../../bench/arguments.js';
 import { freePorts } from '../support/free-ports.js';
 import { nowNs } from './client.js';
 import type { ClientsOptions } from './clients.js';
@@ -47,9 +47,7 @@ interface Arguments {
 const command = new Command('chaos')
   .description('Does faults to a cluster under load and checks that it is linearizable')
   .addOption(countOption('--seconds <n>', 'how long', 60))
-  .addOption(
-    countOption('--servers <n>', `1 to ${MAX_SERVERS}`, 5).argParser((text) => whole(text, 1, MAX_SERVERS)),
-  )
+  .addOption(countOption('--servers <n>', `1 to ${MAX_SERVERS}`, 5).argParser(wholeNumber(1, MAX_SERVERS)))
   .addOption(countOption('--clients <n>', 'how many, each with one operation at a time', 20))
   .addOption(countOption('--keys <n>', 'how many they share', 8))
   .addOption(
@@ -60,7 +58,7 @@ const command = new Command('chaos')
   .addOption(
     new Option('--seed <n>', 'of the schedule')
       .default(Math.floor(Math.random() * MAX_SEED), 'any one')
-      .argParser((text) => whole(text, 0, MAX_SEED)),
+      .argParser(wholeNumber(0, MAX_SEED)),
   )
   .addOption(new Option('--history <file>', 'keeps the history, as JSON lines'))
   .addOption(
@@ -187,12 +185,6 @@ function runMs(): string {
 function again({ seconds, servers, clients, keys, faults, seed }: Arguments): string {
   const chosen = faults.length === FAULT_KINDS.length ? '' : ` --faults ${faults.join(',')}`;
   return `--seconds ${seconds} --servers ${servers} --clients ${clients} --keys ${keys}${chosen} --seed ${seed}`;
-}
-
-function whole(text: string, least: number, most: number): number {
-  const value = Number(text);
-  if (/^\d+$/.test(text) && value >= least && value <= most) return value;
-  throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`);
 }
 
 function faultKinds(text: string): FaultKind[] {

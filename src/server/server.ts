@@ -129,7 +129,7 @@ export class Server {
       raft: this.#raft,
       store,
       applied: recovered.snapshot ?? LOG_ORIGIN,
-      onApplied: ({ payload }) => this.#snapshots.applied(payload.byteLength),
+      onApplied: (entry) => this.#snapshots.applied(entry),
       replies: this.#replies,
       addresses,
       serverId: raft.id,

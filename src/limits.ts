@@ -27,8 +27,12 @@ export const MAX_SCAN_CURSORS = 1024;
  */
 export const MAX_UNANSWERED_BYTES = 8 * 1024 * 1024;
 
-/** The same for all connections together: whoever sends more is paused, but for one at a time. */
+/**
+ * The same for all connections together: whoever sends more is paused, but for one at a time, and for those that have
+ * no more unanswered than the next limit.
+ */
 export const MAX_TOTAL_UNANSWERED_BYTES = 512 * 1024 * 1024;
+export const MAX_MODEST_UNANSWERED_BYTES = 64 * 1024;
 
 /** Reply bytes one client may leave unread. The server takes no further command of it until it reads. */
 export const MAX_UNREAD_REPLY_BYTES = 2 * 1024 * 1024;

@@ -1,5 +1,6 @@
 /**
- * Everything that could grow has a limit, and here they are. Each docstring says what happens at the limit.
+ * Everything that could grow has a limit, and here they are. Each docstring says what happens at the limit. What they
+ * add up to in memory is in docs/architecture.md, "Bounds".
  */
 
 /** Key length in bytes; a longer one is `ERR_CMD_ERR`. */

@@ -1,5 +1,6 @@
 /**
- * Everything that could grow has a limit, and here they are. Each docstring says what happens at the limit.
+ * Everything that could grow has a limit, and here they are. Each docstring says what happens at the limit. What they
+ * add up to in memory is in docs/architecture.md, "Bounds".
  */
 
 /** Key length in bytes; a longer one is `ERR_CMD_ERR`. */
@@ -27,8 +28,12 @@ export const MAX_SCAN_CURSORS = 1024;
  */
 export const MAX_UNANSWERED_BYTES = 8 * 1024 * 1024;
 
-/** The same for all connections together: whoever sends more is paused, but for one at a time. */
+/**
+ * The same for all connections together: whoever sends more is paused, but for one at a time, and for those that have
+ * no more unanswered than the next limit.
+ */
 export const MAX_TOTAL_UNANSWERED_BYTES = 512 * 1024 * 1024;
+export const MAX_MODEST_UNANSWERED_BYTES = 64 * 1024;
 
 /** Reply bytes one client may leave unread. The server takes no further command of it until it reads. */
 export const MAX_UNREAD_REPLY_BYTES = 2 * 1024 * 1024;
@@ -60,8 +65,19 @@ export const MAX_ENTRY_BYTES = 1024 * 1024;
 /** Bytes of committed entries that are applied at once: about 10 ms of a thread. Whatever else is due comes between. */
 export const MAX_APPLIED_BYTES_PER_TURN = 1024 * 1024;
 
-/** Bytes of entries proposed and not yet applied; then the server takes no more traffic. */
-export const MAX_INFLIGHT_PROPOSAL_BYTES = 32 * 1024 * 1024;
+/** Bytes of entries proposed and not yet applied; then the server takes no more commands. */
+export const MAX_INFLIGHT_PROPOSAL_BYTES = 8 * 1024 * 1024;
+
+/** Commands that a server has taken and not answered; then it takes no more. */
+export const MAX_PENDING_COMMANDS = 64 * 1024;
+
+/** The same for one client, and in bytes of its stream: what else it has sent waits, and the others do not. */
+export const MAX_PENDING_COMMANDS_PER_CLIENT = 4 * 1024;
+export const MAX_PENDING_BYTES_PER_CLIENT = 1024 * 1024;
+
+/** Of one client's stream, so much is taken in a turn; then it is the next one's turn. */
+export const MAX_TAKEN_COMMANDS_PER_TURN = 256;
+export const MAX_TAKEN_BYTES_PER_TURN = 64 * 1024;
 
 /** Pages that watch the cluster live; more are refused with 503. */
 export const MAX_LIVE_READERS = 32;

@@ -29,7 +29,8 @@ export interface ClusterOptions {
   readonly heartbeatMs: number;
   /**
    * A server takes a snapshot and drops its log once it has applied so many bytes of the log, or half the size of the
-   * last snapshot, whichever is more. At least 1 KiB.
+   * last snapshot, whichever is more. An entry counts as 512 bytes more than it holds, which it takes in memory. At
+   * least 1 KiB.
    */
   readonly snapshotLogBytes: number;
 }

@@ -5,7 +5,7 @@
  * back, and makes clients wait that are too fast for their server.
  */
 
-import { LEADER_WAIT_MS, MAX_TOTAL_UNANSWERED_BYTES } from '../limits.js';
+import { LEADER_WAIT_MS, MAX_MODEST_UNANSWERED_BYTES, MAX_TOTAL_UNANSWERED_BYTES } from '../limits.js';
 import type { ServerId, Term } from '../raft/types.js';
 import type { ClientAddress } from '../server/control.js';
 import { UnwrittenSockets } from './client-socket.js';
@@ -42,7 +42,7 @@ export class Gateway {
     const { host, routerPort } = options;
     const shared = {
       unwritten: new UnwrittenSockets(),
-      totalUnanswered: new TotalUnansweredBytes(MAX_TOTAL_UNANSWERED_BYTES),
+      totalUnanswered: new TotalUnansweredBytes(MAX_TOTAL_UNANSWERED_BYTES, MAX_MODEST_UNANSWERED_BYTES),
     };
     const times = {
       leaderWaitMs: options.leaderWaitMs ?? LEADER_WAIT_MS,

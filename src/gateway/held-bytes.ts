@@ -5,7 +5,7 @@
 const MIN_CAPACITY_BYTES = 512;
 
 /** A buffer beyond this size is not kept for later once it is empty. */
-const MAX_IDLE_CAPACITY_BYTES = 64 * 1024;
+const MAX_IDLE_CAPACITY_BYTES = 4 * 1024;
 
 const NOTHING = Buffer.alloc(0);
 

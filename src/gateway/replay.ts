@@ -35,7 +35,10 @@ function planTextReplay(sent: Uint8Array, at: TextCheckpoint, proposedBytes: num
   const parser = new TextParser(at);
   parser.push(sent);
   let start = 0;
-  for (let request = parser.next(); request !== undefined; request = parser.next()) {
+  // What comes behind is sent again, whatever it is.
+  while (start < proposedBytes) {
+    const request = parser.next();
+    if (request === undefined) break;
     const end = parser.consumed;
     if (isWrite(request) && end <= proposedBytes) {
       addPiece(pieces, {
@@ -60,28 +63,33 @@ function planTextReplay(sent: Uint8Array, at: TextCheckpoint, proposedBytes: num
 /** Commands that are answered without a leader. */
 export interface GivenUp {
   readonly reply: string;
-  /** How many bytes are answered: all but an incomplete command at the end. */
+  /** How many bytes are answered. */
   readonly byteCount: number;
   /** Where the stream stands behind them. */
   readonly at: StreamCheckpoint;
+  /** There are no more whole commands: what is left, if anything, is an incomplete one. */
+  readonly isAll: boolean;
   /** The client gets no more: it said QUIT, or what it sent makes no sense. */
   readonly isOver: boolean;
 }
 
-/** Answers every whole command in bytes that waited too long for a leader. */
-export function giveUp(waiting: Uint8Array, at: StreamCheckpoint): GivenUp {
-  return at.skip === 'resp' ? giveUpResp(waiting, at) : giveUpText(waiting, at);
+/** Answers whole commands in bytes that waited too long for a leader, as many as there are up to `maxCommands`. */
+export function giveUp(waiting: Uint8Array, at: StreamCheckpoint, maxCommands: number): GivenUp {
+  return at.skip === 'resp' ? giveUpResp(waiting, at, maxCommands) : giveUpText(waiting, at, maxCommands);
 }
 
-function giveUpText(waiting: Uint8Array, at: TextCheckpoint): GivenUp {
+function giveUpText(waiting: Uint8Array, at: TextCheckpoint, maxCommands: number): GivenUp {
   const parser = new TextParser(at);
   parser.push(waiting);
   let reply = '';
-  for (let request = parser.next(); request !== undefined; request = parser.next()) {
+  for (let count = 0; count < maxCommands; count += 1) {
+    const request = parser.next();
+    if (request === undefined)
+      return { reply, byteCount: parser.consumed, at: parser.checkpoint(), isAll: true, isOver: false };
     if (request.type === 'malformed') reply += ERR_CMD_ERR;
     else if (!isSilent(request)) reply += ERR_INTERNAL;
   }
-  return { reply, byteCount: parser.consumed, at: parser.checkpoint(), isOver: false };
+  return { reply, byteCount: parser.consumed, at: parser.checkpoint(), isAll: false, isOver: false };
 }
 
 function isWrite(request: TextRequest): boolean {

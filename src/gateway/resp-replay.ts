@@ -22,7 +22,9 @@ export function planRespReplay(sent: Uint8Array, at: RespCheckpoint, proposedByt
   const replies = new ByteWriter();
   stream.push(sent);
   let start = 0;
-  for (let request = stream.next(); request !== undefined; request = stream.next()) {
+  while (start < proposedBytes) {
+    const request = stream.next();
+    if (request === undefined) break;
     stream.release();
     const end = stream.consumed;
     const behind = stream.checkpoint();
@@ -42,11 +44,15 @@ export function planRespReplay(sent: Uint8Array, at: RespCheckpoint, proposedByt
 }
 
 /** As {@link giveUp}: what needs no leader is answered, and so a transaction is refused as a whole. */
-export function giveUpResp(waiting: Uint8Array, at: RespCheckpoint): GivenUp {
+export function giveUpResp(waiting: Uint8Array, at: RespCheckpoint, maxCommands: number): GivenUp {
   const stream = new RedisStream(0, at);
   const replies = new ByteWriter();
   stream.push(waiting);
-  for (let request = stream.next(); request !== undefined; request = stream.next()) {
+  let isAll = false;
+  for (let count = 0; count < maxCommands && !isAll; count += 1) {
+    const request = stream.next();
+    isAll = request === undefined;
+    if (request === undefined) break;
     stream.release();
     if (request.type === 'redis-queued') stream.breakTransaction();
     writeResp(replies, replyWithoutLeader(request), stream.version);
@@ -55,6 +61,7 @@ export function giveUpResp(waiting: Uint8Array, at: RespCheckpoint): GivenUp {
     reply: textOf(replies),
     byteCount: stream.consumed,
     at: stream.checkpoint(),
+    isAll,
     isOver: stream.isClosing,
   };
 }

@@ -37,6 +37,9 @@ export interface RouterTimes {
   readonly refusalGraceMs: number;
 }
 
+/** Commands that are given up at once, about a millisecond's worth; whatever else is due comes between. */
+const GIVEN_UP_AT_ONCE = 1024;
+
 export class RoutedConnection implements Connection, SocketHandlers, SessionOwner, RoomWaiter {
   readonly #source: LeaderSource;
   readonly #times: RouterTimes;
@@ -55,6 +58,9 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
   #session: Session | undefined;
   /** Runs while the session's server is not the leader and has not refused. */
   #grace: NodeJS.Timeout | undefined;
+  /** What lies before this offset of the stream has waited too long for a leader, and is being answered. */
+  #givenUpTo: number | undefined;
+  #givingUp: NodeJS.Immediate | undefined;
   #inputEnded = false;
   #sessionKnowsEnd = false;
 
@@ -162,6 +168,11 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
 
   /** Does whatever can be done next: answers, forwards, or ends. */
   #advance(): void {
+    if (this.#givenUpTo !== undefined) {
+      // A client that does not read is not answered any further.
+      if (!this.#client.backedUp) this.#givingUp ??= setImmediate(this.#giveUpSome);
+      return;
+    }
     this.#answerUnknown();
     const sendable = this.#plan.front?.byteCount ?? this.#held.length;
     if (this.#forwarded < sendable) {
@@ -241,19 +252,31 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
   /** No leader appeared in time for the commands up to the offset in the stream. */
   #giveUp(streamOffset: number): void {
     if (this.#session !== undefined) this.#abandon(this.#session);
-    const byteCount = streamOffset - (this.#streamLength - this.#held.length);
-    if (byteCount <= 0) return;
+    if (streamOffset <= this.#streamLength - this.#held.length) return;
     // Whatever the plan covers was forwarded before the leader was lost, and has waited longest: all of it is
     // among these bytes, and its writes are answered the same way.
     this.#plan.clear();
-    const given = giveUp(this.#held.view(0, byteCount), this.#at);
+    this.#givenUpTo = streamOffset;
+    this.#advance();
+  }
+
+  readonly #giveUpSome = (): void => {
+    this.#givingUp = undefined;
+    if (this.#givenUpTo === undefined) return;
+    const byteCount = Math.max(0, this.#givenUpTo - (this.#streamLength - this.#held.length));
+    const given = giveUp(this.#held.view(0, byteCount), this.#at, GIVEN_UP_AT_ONCE);
     this.#drop(given.byteCount, given.at);
-    this.#client.write(Buffer.from(given.reply, 'latin1'));
-    if (!given.isOver && (!this.#inputEnded || this.#leaderWait.pending)) return;
+    if (given.reply !== '') this.#client.write(Buffer.from(given.reply, 'latin1'));
+    if (given.isAll) this.#givenUpTo = undefined;
     // What is left is a command that will never be complete.
+    const hasEnded = given.isAll && this.#inputEnded && !this.#leaderWait.pending;
+    if (!given.isOver && !(hasEnded && this.#source.leader === undefined)) {
+      this.#advance();
+      return;
+    }
     this.#forget();
     this.#client.end();
-  }
+  };
 
   #endGrace(): void {
     clearTimeout(this.#grace);
@@ -262,6 +285,9 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
 
   /** Nothing more is to be forwarded or answered. */
   #forget(): void {
+    clearImmediate(this.#givingUp);
+    this.#givingUp = undefined;
+    this.#givenUpTo = undefined;
     this.#session = undefined;
     this.#forwarded = 0;
     this.#endGrace();

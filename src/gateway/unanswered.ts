@@ -16,6 +16,10 @@ export class UnansweredBytes {
     this.#total = total;
   }
 
+  get byteCount(): number {
+    return this.#byteCount;
+  }
+
   arrived(byteCount: number): void {
     this.#byteCount += byteCount;
     if (this.#byteCount >= MAX_UNANSWERED_BYTES) this.#socket.pause(PauseReason.ownLimit);
@@ -47,20 +51,24 @@ export class UnansweredBytes {
 /**
  * The bytes of all connections together. At the limit, connections that send more are paused and stand in line;
  * only the first goes on, up to its own limit. Without that, many clients with half a command each could fill
- * the limit and none of them could ever be answered.
+ * the limit and none of them could ever be answered. Connections with little unanswered do not stand in line: a
+ * client that asks one thing at a time is not made to wait by those that fill the limit.
  */
 export class TotalUnansweredBytes {
   readonly #maxBytes: number;
+  readonly #modestBytes: number;
   readonly #line = new Set<UnansweredBytes>();
   #byteCount = 0;
 
-  constructor(maxBytes: number) {
+  /** @param modestBytes so much unanswered is little */
+  constructor(maxBytes: number, modestBytes: number) {
     this.#maxBytes = maxBytes;
+    this.#modestBytes = modestBytes;
   }
 
   arrived(connection: UnansweredBytes, byteCount: number): void {
     this.#byteCount += byteCount;
-    if (this.#byteCount < this.#maxBytes) return;
+    if (this.#byteCount < this.#maxBytes || connection.byteCount <= this.#modestBytes) return;
     this.#line.add(connection);
     if (connection !== this.#first()) connection.pause();
   }

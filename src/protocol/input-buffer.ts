@@ -4,6 +4,10 @@
 
 const EMPTY = Buffer.alloc(0);
 
+/** Memory of so many times what is unread may be held for it, and so many bytes besides. */
+const MAX_HELD_FACTOR = 4;
+const MAX_HELD_BESIDES_BYTES = 4 * 1024;
+
 export class InputBuffer {
   bytes: Buffer = EMPTY;
   /** Unread bytes are in [start, end) of {@link bytes}. */
@@ -26,15 +30,29 @@ export class InputBuffer {
       this.#isOwn = false;
       return;
     }
-    if (!this.#isOwn || this.bytes.byteLength - this.end < bytes.byteLength) {
-      const grown = Buffer.allocUnsafeSlow(2 * (unread + bytes.byteLength));
-      this.bytes.copy(grown, 0, this.start, this.end);
-      this.bytes = grown;
-      this.start = 0;
-      this.end = unread;
-      this.#isOwn = true;
-    }
+    if (!this.#isOwn || this.bytes.byteLength - this.end < bytes.byteLength)
+      this.#hold(Buffer.allocUnsafeSlow(2 * (unread + bytes.byteLength)), unread);
     this.bytes.set(bytes, this.end);
     this.end += bytes.byteLength;
+  }
+
+  /**
+   * Lets go of memory that is held for few bytes: a packet is a view of a batch of many clients' bytes, which would stay
+   * for as long as this one has nothing more to say. To be called when nothing can be read before more comes.
+   */
+  settle(): void {
+    const unread = this.byteLength;
+    if (unread === 0) this.#hold(EMPTY, 0);
+    else if (this.bytes.buffer.byteLength > MAX_HELD_FACTOR * unread + MAX_HELD_BESIDES_BYTES)
+      this.#hold(Buffer.allocUnsafeSlow(2 * unread), unread);
+  }
+
+  /** Moves the unread bytes to the beginning of other memory, which is this buffer's own. */
+  #hold(bytes: Buffer, unread: number): void {
+    this.bytes.copy(bytes, 0, this.start, this.end);
+    this.bytes = bytes;
+    this.start = 0;
+    this.end = unread;
+    this.#isOwn = true;
   }
 }

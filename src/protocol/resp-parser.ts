@@ -77,6 +77,12 @@ export class RespParser {
    * there is nothing more to take. An empty command is passed over, as in Redis.
    */
   next(): string[] | RespProtocolError | undefined {
+    const words = this.#next();
+    if (words === undefined) this.#input.settle();
+    return words;
+  }
+
+  #next(): string[] | RespProtocolError | undefined {
     while (true) {
       if (this.#missing === 0) {
         const error = this.#readCount();

@@ -23,8 +23,10 @@ const NUMBER_PLACES = new Map([
   ['cas', 4],
 ]);
 
+const EMPTY = Buffer.alloc(0);
+
 export class TextLine {
-  #buffer: Buffer = Buffer.alloc(0);
+  #buffer: Buffer = EMPTY;
   readonly #starts = new Uint32Array(MAX_WORDS);
   readonly #ends = new Uint32Array(MAX_WORDS);
   #wordCount = 0;
@@ -43,6 +45,11 @@ export class TextLine {
       this.#wordCount += 1;
     }
     this.#command = this.#wordCount === 0 ? '' : this.#text(0);
+  }
+
+  /** Lets go of the line's memory: nothing more is read from it. */
+  forget(): void {
+    this.#buffer = EMPTY;
   }
 
   /** How long the value is that follows the line, if one does and its length can be read, however bad the rest is. */

@@ -72,6 +72,14 @@ export class TextParser {
    * The next request; undefined until more bytes come. Its value is a view of what was pushed, good until the next push.
    */
   next(): TextRequest | undefined {
+    const request = this.#next();
+    if (request !== undefined) return request;
+    this.#input.settle();
+    this.#line.forget();
+    return undefined;
+  }
+
+  #next(): TextRequest | undefined {
     if (!this.#skip()) return undefined;
     if (this.#awaited !== undefined) return this.#takeValue(this.#awaited);
     const lineBreak = this.#input.bytes

@@ -16,7 +16,10 @@ import {
   MAX_APPLIED_BYTES_PER_TURN,
   MAX_ENTRY_BYTES,
   MAX_INFLIGHT_PROPOSAL_BYTES,
+  MAX_PENDING_COMMANDS,
   MAX_REPLY_BACKLOG_BYTES,
+  MAX_TAKEN_BYTES_PER_TURN,
+  MAX_TAKEN_COMMANDS_PER_TURN,
   QUORUM_WAIT_MS,
 } from '../limits.js';
 import { type Reply, type RespReply, secondsLeft } from '../protocol/reply.js';
@@ -66,8 +69,10 @@ export class Clients {
   readonly #sessions = new Map<SessionId, Session>();
   readonly #redisStreams = new Set<RedisStream>();
   readonly #scans = new Scans();
-  /** Sessions that have to be looked at again in the next turn. */
-  readonly #held = new Set<Session>();
+  /** Sessions whose commands wait for a leader to be known. */
+  readonly #leaderless = new Set<Session>();
+  /** Sessions of whose streams more may be taken, those first that have waited longest. */
+  readonly #backlog = new Set<Session>();
   #isDue = false;
   readonly #groups = new PendingGroups();
   /** The next entry: writes are in the encoder, and with what is read between them in this list. */
@@ -134,16 +139,19 @@ export class Clients {
     return this.#groups.first === undefined && this.#open.length === 0;
   }
 
-  /** Whether more may come in: not while too much is in flight, or the gateway does not take the replies. */
-  get hasRoom(): boolean {
+  /** Whether more may be taken: not while too much is in flight, or the gateway does not take the replies. */
+  get #hasRoom(): boolean {
     return (
-      this.#groups.byteLength < MAX_INFLIGHT_PROPOSAL_BYTES && !this.#openIsFull && !this.#replies.isFull
+      this.#groups.byteLength < MAX_INFLIGHT_PROPOSAL_BYTES &&
+      this.pendingCount < MAX_PENDING_COMMANDS &&
+      !this.#openIsFull &&
+      !this.#replies.isFull
     );
   }
 
-  /** Whether {@link tick} has something to do at once. */
+  /** Whether there is something to do at once. */
   get isDue(): boolean {
-    return this.#isDue;
+    return this.#isDue || (this.#backlog.size > 0 && this.#hasRoom);
   }
 
   /** When {@link tick} has something to do next, in ms of the clock it is given. */
@@ -151,7 +159,7 @@ export class Clients {
     let deadlineMs = Number.POSITIVE_INFINITY;
     const { waitingSinceMs: sinceMs } = this.#groups;
     if (sinceMs !== undefined) deadlineMs = sinceMs + QUORUM_WAIT_MS;
-    for (const { waitingSinceMs } of this.#held) {
+    for (const { waitingSinceMs } of this.#leaderless) {
       if (waitingSinceMs !== undefined) deadlineMs = Math.min(deadlineMs, waitingSinceMs + LEADER_WAIT_MS);
     }
     const { nextDeadlineMs } = this.#store;
@@ -177,24 +185,33 @@ export class Clients {
       switch (frame.type) {
         case 'data':
           session.parser.push(frame.bytes);
-          this.#serve(session);
           break;
         case 'drained':
           session.unreadBytes -= frame.byteCount;
-          this.#serve(session);
           break;
         case 'end':
           session.hasEnded = true;
-          this.#serve(session);
           break;
         case 'close':
           this.#drop(session);
-          break;
+          continue;
       }
+      // One with a backlog waits for its turn, and those without need not wait for that.
+      if (!this.#backlog.has(session)) this.#serve(session);
     }
   }
 
-  /** Time has passed, or the server's role has changed: serves the sessions that were held back. */
+  /** Takes a share of each stream with a backlog, as long as there is room. */
+  serveBacklog(nowMs: number): void {
+    if (this.#backlog.size === 0) return;
+    this.#startServing(nowMs);
+    for (const session of [...this.#backlog]) {
+      if (!this.#hasRoom) return;
+      this.#serve(session);
+    }
+  }
+
+  /** Time has passed, or the server's role has changed: serves the sessions that wait for a leader. */
   tick(nowMs: number): void {
     this.#startServing(nowMs);
     for (const command of this.#groups.expire(nowMs - QUORUM_WAIT_MS)) {
@@ -202,7 +219,7 @@ export class Clients {
     }
     this.#isDue = false;
     this.#drain();
-    for (const session of [...this.#held]) this.#serve(session);
+    for (const session of [...this.#leaderless]) this.#serve(session);
     if (
       this.#raft.isServing &&
       this.#isClockBehind &&
@@ -247,6 +264,7 @@ export class Clients {
     this.#encoder.clear();
     for (const command of proposed) this.#fail(command, { type: 'internal-error' });
     for (const command of unproposed) this.#fail(command, this.#redirect() ?? { type: 'internal-error' });
+    for (const session of this.#sessions.values()) if (session.isStopped) this.#backlog.add(session);
     this.#drain();
   }
 
@@ -269,7 +287,9 @@ export class Clients {
 
   /** Takes what may be taken from the session's stream. */
   #serve(session: Session): void {
-    this.#held.delete(session);
+    this.#leaderless.delete(session);
+    this.#backlog.delete(session);
+    session.isStopped = false;
     if (this.#raft.role === 'leader') this.#serveAsLeader(session);
     else if (session.routed) this.#refuse(session);
     else this.#serveElsewhere(session);
@@ -277,39 +297,53 @@ export class Clients {
     if (session.parser.consumed > session.answeredOffset) {
       this.#replies.answer(session, undefined, session.parser.consumed, session.parser.checkpoint());
     }
-    if (session.isEnding && !this.#held.has(session)) this.#close(session);
+    if (session.isEnding && !this.#isWaiting(session)) this.#close(session);
+  }
+
+  #isWaiting(session: Session): boolean {
+    return session.isStopped || this.#backlog.has(session) || this.#leaderless.has(session);
   }
 
   #serveAsLeader(session: Session): void {
     session.waitingSinceMs = undefined;
-    while (session.mayTake && this.hasRoom) {
-      const command = session.take(this.#nowMs);
-      if (command === undefined) return;
-      this.#dispatch(command);
-    }
-    this.#held.add(session);
+    this.#takeShare(session, (command) => this.#dispatch(command));
   }
 
   /** Sends every command on to the leader. While none is known the commands wait, for a limited time. */
   #serveElsewhere(session: Session): void {
-    let reply = this.#redirect();
+    const reply = this.#redirect();
     if (reply === undefined && session.parser.hasBuffered) {
       session.waitingSinceMs ??= this.#nowMs;
       // Redis clients wait and ask again by themselves.
       if (session.redis === undefined && this.#nowMs < session.waitingSinceMs + LEADER_WAIT_MS) {
-        this.#held.add(session);
+        this.#leaderless.add(session);
         return;
       }
-      reply = { type: 'no-leader' };
+      this.#takeShare(session, (command) => this.#answerAway(command, { type: 'no-leader' }));
+      // What is left of them has waited as long.
+      if (this.#backlog.has(session) || session.isStopped) return;
     }
     session.waitingSinceMs = undefined;
-    if (reply === undefined) return;
-    while (session.mayTake) {
+    if (reply !== undefined) this.#takeShare(session, (command) => this.#answerAway(command, reply));
+  }
+
+  /**
+   * Takes as many commands as the session's share of a turn is. So a client that sends more than can be done makes the
+   * others wait for its shares, not for all that it has sent.
+   */
+  #takeShare(session: Session, handle: (command: PendingCommand) => void): void {
+    const { parser } = session;
+    const endOffset = parser.consumed + MAX_TAKEN_BYTES_PER_TURN;
+    for (let commands = 0; session.mayTake; commands += 1) {
+      if (commands === MAX_TAKEN_COMMANDS_PER_TURN || parser.consumed >= endOffset || !this.#hasRoom) {
+        this.#backlog.add(session);
+        return;
+      }
       const command = session.take(this.#nowMs);
       if (command === undefined) return;
-      this.#answerAway(command, reply);
+      handle(command);
     }
-    this.#held.add(session);
+    session.isStopped = true;
   }
 
   /** What a server that does not lead answers, given where it sends clients on to. */
@@ -395,7 +429,7 @@ export class Clients {
       last.gate.confirmedIndex === undefined &&
       last.sinceMs === this.#nowMs
     ) {
-      last.commands.push(command);
+      this.#groups.join(last, command);
       return;
     }
     this.#raft.read(this.#groups.addRead(command, this.#nowMs), this.#nowMs);
@@ -416,7 +450,7 @@ export class Clients {
   #queue(command: PendingCommand): void {
     const { last } = this.#groups;
     if (this.#open.length > 0 || last === undefined) this.#open.push(command);
-    else last.commands.push(command);
+    else this.#groups.join(last, command);
   }
 
   /** Makes a log entry of what is open, even if that is no write at all: it moves the log's clock. */
@@ -562,14 +596,13 @@ export class Clients {
     if (!this.#sessions.has(session.id)) return;
     if (session.pendingCount === 0 && session.redis?.isHeld === true) {
       session.redis.release();
-      this.#held.add(session);
-      this.#isDue = true;
+      this.#backlog.add(session);
     }
     // Behind the last answered command, a value may have been skipped since.
     if (session.pendingCount > 0) this.#replies.answer(session, reply, command.endOffset, command.at);
     else this.#replies.answer(session, reply, session.parser.consumed, session.parser.checkpoint());
     if (session.unreadBytes > MAX_REPLY_BACKLOG_BYTES) this.#close(session);
-    else if (session.isEnding || !session.mayTake) this.#held.add(session);
+    else if (session.isEnding || session.isStopped) this.#backlog.add(session);
   }
 
   /** The command will not be answered by applying it. The router is told so once for all that a session has. */
@@ -594,7 +627,8 @@ export class Clients {
   #drop(session: Session): void {
     this.#sessions.delete(session.id);
     if (session.redis !== undefined) this.#redisStreams.delete(session.redis);
-    this.#held.delete(session);
+    this.#leaderless.delete(session);
+    this.#backlog.delete(session);
   }
 }
 

@@ -37,6 +37,7 @@ export interface PendingGroup {
 export class PendingGroups {
   #groups: PendingGroup[] = [];
   #byteLength = 0;
+  #commandCount = 0;
   #nextReadId = 1;
 
   get first(): PendingGroup | undefined {
@@ -47,9 +48,9 @@ export class PendingGroups {
     return this.#groups.at(-1);
   }
 
-  /** Commands in all groups: counted when asked for. */
+  /** Commands in all groups, those included that were answered without their outcome. */
   get commandCount(): number {
-    return this.#groups.reduce((count, { commands }) => count + commands.length, 0);
+    return this.#commandCount;
   }
 
   /** Bytes of the entries that wait to be applied. */
@@ -61,6 +62,7 @@ export class PendingGroups {
   addEntry(commands: PendingCommand[], gate: Omit<EntryGate, 'kind'>, nowMs: number): void {
     this.#groups.push({ commands, sinceMs: nowMs, isExpired: false, gate: { kind: 'entry', ...gate } });
     this.#byteLength += gate.byteLength;
+    this.#commandCount += commands.length;
   }
 
   /** A new group of reads; returns the id under which it is to be confirmed. */
@@ -73,7 +75,14 @@ export class PendingGroups {
       isExpired: false,
       gate: { kind: 'read', readId, confirmedIndex: undefined },
     });
+    this.#commandCount += 1;
     return readId;
+  }
+
+  /** The command waits with those of a group that there is. */
+  join(group: PendingGroup, command: PendingCommand): void {
+    group.commands.push(command);
+    this.#commandCount += 1;
   }
 
   /**
@@ -94,7 +103,9 @@ export class PendingGroups {
 
   removeFirst(): void {
     const group = this.#groups.shift();
-    if (group?.gate.kind === 'entry') this.#byteLength -= group.gate.byteLength;
+    if (group === undefined) return;
+    this.#commandCount -= group.commands.length;
+    if (group.gate.kind === 'entry') this.#byteLength -= group.gate.byteLength;
   }
 
   /** Removes and returns all of them. */
@@ -102,6 +113,7 @@ export class PendingGroups {
     const groups = this.#groups;
     this.#groups = [];
     this.#byteLength = 0;
+    this.#commandCount = 0;
     return groups;
   }
 

@@ -129,7 +129,7 @@ export class Server {
       raft: this.#raft,
       store,
       applied: recovered.snapshot ?? LOG_ORIGIN,
-      onApplied: ({ payload }) => this.#snapshots.applied(payload.byteLength),
+      onApplied: (entry) => this.#snapshots.applied(entry),
       replies: this.#replies,
       addresses,
       serverId: raft.id,
@@ -278,6 +278,7 @@ export class Server {
     this.#noticeRole();
     this.#clients.tick(performance.now());
     this.#receiveFromClients();
+    this.#clients.serveBacklog(performance.now());
     this.#clients.proposeOpen({ isDiskBusy: this.#disk.isBusy });
     this.#doOutput();
     this.#noticeRole();
@@ -295,7 +296,7 @@ export class Server {
   }
 
   #receiveFromClients(): void {
-    while (this.#phase === 'running' && this.#clients.hasRoom) {
+    while (this.#phase === 'running') {
       const got = this.#traffic.receiver.tryReceive();
       if (got?.ok !== true) return;
       this.#clients.receive(got.value, performance.now());

@@ -4,7 +4,11 @@
  */
 
 import type { SessionId } from '../gateway/frames.js';
-import { MAX_UNREAD_REPLY_BYTES } from '../limits.js';
+import {
+  MAX_PENDING_BYTES_PER_CLIENT,
+  MAX_PENDING_COMMANDS_PER_CLIENT,
+  MAX_UNREAD_REPLY_BYTES,
+} from '../limits.js';
 import type { StreamCheckpoint } from '../protocol/checkpoint.js';
 import type { Request } from '../protocol/request.js';
 import { TextParser } from '../protocol/text-parser.js';
@@ -58,6 +62,8 @@ export class Session {
   waitingSinceMs: number | undefined;
   /** The client sends no more. */
   hasEnded = false;
+  /** Nothing more was taken although there may be more: see {@link mayTake}. */
+  isStopped = false;
 
   constructor(id: SessionId, { routed, at }: { routed: boolean; at: StreamCheckpoint }) {
     this.id = id;
@@ -73,9 +79,13 @@ export class Session {
     return this.hasEnded || this.redis?.isClosing === true;
   }
 
-  /** Whether another command may be taken: not while the client leaves too much unread. */
+  /** Whether another command may be taken: not while the client leaves too much unread, or has too much pending. */
   get mayTake(): boolean {
-    return this.unreadBytes < MAX_UNREAD_REPLY_BYTES;
+    return (
+      this.unreadBytes < MAX_UNREAD_REPLY_BYTES &&
+      this.pendingCount < MAX_PENDING_COMMANDS_PER_CLIENT &&
+      this.parser.consumed - this.answeredOffset < MAX_PENDING_BYTES_PER_CLIENT
+    );
   }
 
   /** Takes the next whole command of the stream; undefined until more bytes come. */

@@ -8,12 +8,15 @@
 import type { PortChannel } from '../channel/port-channel.js';
 import { KeyValueStore } from '../kv/key-value-store.js';
 import type { Raft } from '../raft/raft.js';
-import type { LogPosition, SnapshotMeta } from '../raft/types.js';
+import type { Entry, LogPosition, SnapshotMeta } from '../raft/types.js';
 import { SnapshotSource } from '../storage/snapshot-format.js';
 import type { SnapshotSink, Storage } from '../storage/storage.js';
 
 /** Takes about a millisecond to make, which is what others have to wait. */
 const SLICE_BYTES = 256 * 1024;
+
+/** What an entry takes in memory besides its payload: the objects that hold it. */
+const ENTRY_OVERHEAD_BYTES = 512;
 
 /** The log keeps this fraction of what makes a snapshot due. */
 const TAIL_FRACTION = 1 / 4;
@@ -29,7 +32,7 @@ export interface SnapshotsOptions {
   readonly storage: Storage;
   /** Moves the time of the snapshots a little, so that not all servers take theirs at once: from 0 up to 1. */
   readonly offset: number;
-  /** So many bytes of the log that were applied since the last snapshot make the next one due. */
+  /** So many bytes that the log takes in memory, applied since the last snapshot, make the next one due. */
   readonly logBytes: number;
   readonly onTaken: (snapshot: SnapshotMeta, tookMs: number) => void;
   readonly onFailure: (error: unknown) => void;
@@ -57,9 +60,9 @@ export class Snapshots {
     this.#lastByteLength = storage.recovered.snapshot?.byteLength ?? 0;
   }
 
-  /** The state machine has applied an entry of this size. */
-  applied(byteCount: number): void {
-    this.#appliedBytes += byteCount;
+  /** The state machine has applied the entry. */
+  applied(entry: Entry): void {
+    this.#appliedBytes += bytesOf(entry);
   }
 
   /** The log on disk has grown. */
@@ -138,11 +141,15 @@ export class Snapshots {
     for (let at = entries.length - 1; at >= 0; at -= 1) {
       const entry = entries[at];
       if (entry === undefined) break;
-      room -= entry.payload.byteLength;
+      room -= bytesOf(entry);
       if (room < 0) return { index: entry.index, term: entry.term };
     }
     return logStart;
   }
+}
+
+function bytesOf({ payload }: Entry): number {
+  return payload.byteLength + ENTRY_OVERHEAD_BYTES;
 }
 
 /** The store as it is in the newest snapshot. Rejects with StorageError when that is damaged. */

@@ -93,6 +93,15 @@ describe('a cluster that takes snapshots', () => {
     }
   });
 
+  it('are due after many small writes, too, whose entries take more memory than is in them', async () => {
+    const client = await cluster.leaderClient();
+    for (let count = 0; count < 80; count += 1) await client.set('k', 'v');
+    await eventually('every server has taken one', async () => {
+      const { servers } = await cluster.cluster.status();
+      return servers.every(({ snapshotIndex }) => snapshotIndex > 0);
+    });
+  });
+
   it('keeps no more than two of them', async () => {
     await write(await cluster.leaderClient(), { writes: 2_000, keys: 50 });
     for (const id of cluster.ids) {

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { giveUp, planReplay } from '../../src/gateway/replay.js';
 import { AT_RESP_START, type RespCheckpoint, respCheckpoint } from '../../src/protocol/checkpoint.js';
 
+const MANY = 1_000;
 const UNKNOWN = '-ERR leadership was lost: the write may or may not have happened\r\n';
 const DOWN = '-CLUSTERDOWN The cluster is down\r\n';
 const OK = '+OK\r\n';
@@ -39,7 +40,7 @@ function plan(lines: readonly string[], { at = AT_RESP_START, proposed = lines.l
 }
 
 function whenGivenUp(lines: readonly string[], at: RespCheckpoint = AT_RESP_START) {
-  const { reply, byteCount, at: behind, isOver } = giveUp(encodeAll(lines), at);
+  const { reply, byteCount, at: behind, isOver } = giveUp(encodeAll(lines), at, MANY);
   return { reply, isWhole: byteCount === encodeAll(lines).byteLength, behind, isOver };
 }
 
@@ -146,12 +147,12 @@ describe('Redis commands for which no leader appears', () => {
 
   it('wait on when they are not complete', () => {
     const waiting = Buffer.from(`${encode('GET a')}*2\r\n$3\r\nGET\r\n`);
-    expect(giveUp(waiting, AT_RESP_START).byteCount).to.equal(encode('GET a').length);
+    expect(giveUp(waiting, AT_RESP_START, MANY).byteCount).to.equal(encode('GET a').length);
   });
 
   it('end the connection by QUIT, or when they make no sense', () => {
     expect(whenGivenUp(['GET a', 'QUIT'])).to.include({ reply: DOWN + OK, isOver: true });
-    const { reply, isOver } = giveUp(Buffer.from('*1\r\n?'), AT_RESP_START);
+    const { reply, isOver } = giveUp(Buffer.from('*1\r\n?'), AT_RESP_START, MANY);
     expect({ reply, isOver }).to.deep.equal({
       reply: "-ERR Protocol error: expected '$', got '?'\r\n",
       isOver: true,

@@ -114,6 +114,58 @@ describe('the router', () => {
     await client.expectText(`${INTERNAL + INTERNAL}ERR_CMD_ERR\r\nOK 1\r\n`);
   });
 
+  it('answers others in between when very many commands of one client find no leader', async () => {
+    const gateway = await bench.gateway({ leaderWaitMs: 40 });
+    const [greedy, modest] = await Promise.all([0, 1].map(() => bench.client(gateway.routerAddress)));
+    const count = Math.floor(MAX_UNANSWERED_BYTES / GET.length);
+    greedy?.send(GET.repeat(count));
+    await until('the first of very many errors', () => (greedy?.byteCount ?? 0) > 0);
+    modest?.send(GET);
+    await modest?.expectText(INTERNAL);
+    expect(greedy?.byteCount).to.be.below((count * INTERNAL.length) / 2);
+    await until('all of them', () => greedy?.byteCount === count * INTERNAL.length);
+  });
+
+  it('answers no more commands than their client reads answers when no leader appears', async () => {
+    const gateway = await bench.gateway({ leaderWaitMs: 40 });
+    const deaf = await bench.client(gateway.routerAddress);
+    deaf.socket.pause();
+    const count = MAX_UNANSWERED_BYTES / 'x\r\n'.length;
+    deaf.send('x\r\n'.repeat(count));
+    const sent = () => gateway.measure().router?.outBytes ?? 0;
+    await until('the first errors', () => sent() > 0);
+    const probe = await bench.client(gateway.routerAddress);
+    let before = 0;
+    let replies = '';
+    // As long as more is sent than what the probe gets.
+    while (sent() - before > INTERNAL.length) {
+      before = sent();
+      replies += INTERNAL;
+      probe.send(GET);
+      await probe.expectText(replies);
+    }
+    expect(before).to.be.below((count * 'ERR_CMD_ERR\r\n'.length) / 2);
+  });
+
+  it('lets what came later go to a leader that appears while it gives up what waited too long', async () => {
+    const gateway = await bench.gateway({ leaderWaitMs: 40 });
+    const server = new FakeServer();
+    await gateway.attach(0, server);
+    const client = await bench.client(gateway.routerAddress);
+    const count = 100_000;
+    client.send(GET.repeat(count));
+    await until('the first error', () => client.byteCount > 0);
+    gateway.setLeader({ id: 0, term: 1 });
+    client.socket.end(SET_A);
+    const session = await server.session();
+    await until('the write', () => server.input(session).endsWith(SET_A));
+    const forwarded = server.inputLength(session);
+    const retried = (forwarded - SET_A.length) / GET.length;
+    server.reply(session, forwarded, `${NOT_FOUND.repeat(retried)}OK 1\r\n`);
+    await client.expectText(`${INTERNAL.repeat(count - retried) + NOT_FOUND.repeat(retried)}OK 1\r\n`);
+    expect(retried).to.be.below(count);
+  });
+
   it('ends a half-closed connection when no leader appears in time', async () => {
     const gateway = await bench.gateway({ leaderWaitMs: 40 });
     const client = await bench.client(gateway.routerAddress);

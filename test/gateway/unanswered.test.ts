@@ -4,9 +4,10 @@ import { ClientSocket, UnwrittenSockets } from '../../src/gateway/client-socket.
 import { TotalUnansweredBytes, UnansweredBytes } from '../../src/gateway/unanswered.js';
 
 const MAX_BYTES = 100;
+const MODEST_BYTES = 10;
 
 describe('the unanswered bytes of all connections', () => {
-  const total = () => new TotalUnansweredBytes(MAX_BYTES);
+  const total = () => new TotalUnansweredBytes(MAX_BYTES, MODEST_BYTES);
 
   /** A connection that counts against `all`, and its socket. */
   function connection(all: TotalUnansweredBytes) {
@@ -24,12 +25,25 @@ describe('the unanswered bytes of all connections', () => {
     const [first, second, idle] = [connection(all), connection(all), connection(all)];
     idle.bytes.arrived(10);
     first.bytes.arrived(90);
-    second.bytes.arrived(1);
+    second.bytes.arrived(MODEST_BYTES + 1);
     first.bytes.arrived(50);
 
     expect(first.socket.isPaused()).to.equal(false);
     expect(second.socket.isPaused()).to.equal(true);
     expect(idle.socket.isPaused()).to.equal(false);
+  });
+
+  it('pause nobody who has little unanswered', () => {
+    const all = total();
+    const [first, second, modest] = [connection(all), connection(all), connection(all)];
+    first.bytes.arrived(MAX_BYTES);
+    second.bytes.arrived(MAX_BYTES);
+    modest.bytes.arrived(MODEST_BYTES);
+
+    expect(second.socket.isPaused()).to.equal(true);
+    expect(modest.socket.isPaused()).to.equal(false);
+    modest.bytes.arrived(1);
+    expect(modest.socket.isPaused()).to.equal(true);
   });
 
   it('let the next one go on when the first was answered or has left', () => {

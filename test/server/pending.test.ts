@@ -85,8 +85,23 @@ describe('PendingGroups', () => {
   it('lets further commands join a group', () => {
     const groups = new PendingGroups();
     groups.addRead(command('a'), 0);
-    groups.last?.commands.push(command('b'));
+    if (groups.last !== undefined) groups.join(groups.last, command('b'));
     expect(groups.first?.commands).to.have.length(2);
+  });
+
+  it('counts the commands that wait', () => {
+    const groups = new PendingGroups();
+    groups.addEntry([command('a'), command('b')], { index: 1, byteLength: 1 }, 0);
+    groups.addRead(command('c'), 0);
+    if (groups.last !== undefined) groups.join(groups.last, command('d'));
+    const counts = [groups.commandCount];
+    groups.removeFirst();
+    counts.push(groups.commandCount);
+    groups.takeAll();
+    counts.push(groups.commandCount);
+    groups.removeFirst();
+    counts.push(groups.commandCount);
+    expect(counts).to.deep.equal([4, 2, 0, 0]);
   });
 
   it('is empty once all groups were taken', () => {

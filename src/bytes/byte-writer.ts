@@ -5,6 +5,8 @@
  * it: little-endian, fixed-width numbers, byte strings as they are. {@link ByteReader} is its counterpart.
  */
 
+/** Up to here a loop over the characters is faster than a call into the engine. */
+const SHORT_CHARS = 48;
 const MAX_U32 = 2 ** 32 - 1;
 const MAX_SAFE_BYTES = 0x7fffffff;
 
@@ -61,7 +63,9 @@ export class ByteWriter {
   /** Appends one byte per character; every character must be in [0, 256). Without its length. */
   latin1(value: string): void {
     this.#reserve(value.length);
-    this.#length += this.#buffer.write(value, this.#length, 'latin1');
+    if (value.length > SHORT_CHARS) this.#buffer.write(value, this.#length, 'latin1');
+    else for (let at = 0; at < value.length; at += 1) this.#buffer[this.#length + at] = value.charCodeAt(at);
+    this.#length += value.length;
   }
 
   /**

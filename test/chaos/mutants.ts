@@ -46,7 +46,7 @@ async function hunt({ edits }: Mutant, copy: string): Promise<Caught | undefined
   // The program tells its version from there.
   await copyFile(join(BUILT, '../package.json'), join(copy, '../package.json'));
   for (let run = 1; run <= RUNS; run += 1) {
-    const { exitCode, output } = await chaos(join(copy, 'src/main.js'));
+    const { exitCode, output } = await chaos(join(copy, 'src/main.cjs'));
     if (exitCode !== 0 && exitCode !== 1)
       throw new Error(`chaos ended with exit code ${exitCode}: ${output}`);
     if (exitCode === 1) return { run, why: whatTells(output) };

@@ -8,7 +8,7 @@ import type { DiskFault } from './failing-disk.js';
 import type { Health } from './health.js';
 
 const FAILING_DISK = new URL('./failing-disk.js', import.meta.url).href;
-export const BUILT_PROGRAM = fileURLToPath(new URL('../../src/main.js', import.meta.url));
+export const BUILT_PROGRAM = fileURLToPath(new URL('../../src/main.cjs', import.meta.url));
 /** Small, so that some server is often in the midst of a snapshot. */
 const SNAPSHOT_LOG_BYTES = 200_000;
 

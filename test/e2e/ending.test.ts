@@ -12,7 +12,7 @@ import { settle, startWriters } from '../support/load.js';
 import { Program } from '../support/program.js';
 import { TextClient } from '../support/text-client.js';
 
-const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../src/main.cjs', import.meta.url));
 const SMALL_LOG = { snapshotLogBytes: 20_000 };
 
 describe('a server that is stopped', () => {

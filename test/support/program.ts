@@ -70,7 +70,7 @@ export class ProgramError extends Error {
   }
 }
 
-const BUILT_PROGRAM = fileURLToPath(new URL('../../src/main.js', import.meta.url));
+const BUILT_PROGRAM = fileURLToPath(new URL('../../src/main.cjs', import.meta.url));
 const DEFAULT_SERVERS = 3;
 const ROUTER_PORT_OFFSET = 29;
 const HTTP_PORT_OFFSET = 30;

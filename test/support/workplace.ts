@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePorts } from './free-ports.js';
 
-const MAIN_FILE = fileURLToPath(new URL('../../src/main.js', import.meta.url));
+const MAIN_FILE = fileURLToPath(new URL('../../src/main.cjs', import.meta.url));
 /** What takes longer than this does not happen. */
 const PATIENCE_MS = 20_000;
 

@@ -1,4 +1,0 @@
-#!/usr/bin/env node
-import { runCommandLine } from './cli/command-line.js';
-
-await runCommandLine(process.argv);

@@ -60,8 +60,11 @@ export interface LevelStorageOptions {
   readonly lockPatienceMs?: number;
 }
 
-/** A batch goes to LevelDB's log first, and to a table file only when this much has come together. */
-const WRITE_BUFFER_BYTES = 32 * 1024 * 1024;
+/**
+ * A batch goes to LevelDB's log first, and to a table file only when this much has come together. While such a file is
+ * synced, syncs of the log wait: 32 MiB at once held up one request in a hundred for 20 ms, and 4 MiB gain nothing more.
+ */
+const WRITE_BUFFER_BYTES = 8 * 1024 * 1024;
 
 /** The thread of a server that was killed may take this long to give its disk back. */
 const DEFAULT_LOCK_PATIENCE_MS = 5_000;

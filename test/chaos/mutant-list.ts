@@ -24,10 +24,10 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'server/clients.js',
-        search: 'this.#answerAway(command, reply);\n        }\n        this.#held.add(session);',
+        search: 'this.#takeShare(session, (command) => this.#answerAway(command, reply));',
         replacement:
-          "if (['get', 'getm', 'redis-read'].includes(command.request.type)) this.#answerFromStore(command);\n" +
-          '            else this.#answerAway(command, reply);\n        }\n        this.#held.add(session);',
+          "this.#takeShare(session, (command) => ['get', 'getm', 'redis-read'].includes(command.request.type)" +
+          ' ? this.#answerFromStore(command) : this.#answerAway(command, reply));',
       },
     ],
   },

@@ -165,6 +165,12 @@ export const MUTANTS: readonly Mutant[] = [
     replacement: 'if (snapshot.index < 0) {',
   },
   {
+    name: 'compact past what is applied',
+    file: 'raft/raft.js',
+    search: 'log.compactTo(Math.min(logStart, snapshot.index));',
+    replacement: 'log.compactTo(this.#core.log.lastIndex);',
+  },
+  {
     name: 'take the chunks of a snapshot in any order',
     file: 'raft/snapshot.js',
     search: 'if (offset !== incoming.receivedBytes || data.byteLength === 0) {',

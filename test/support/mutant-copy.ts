@@ -27,14 +27,15 @@ export async function makeCopy(
 ): Promise<void> {
   for (const directory of directories)
     await cp(join(BUILT, directory), join(copy, directory), { recursive: true });
-  for (const { file, search, replacement } of edits) {
-    const path = join(copy, 'src', file);
-    const code = await readFile(path, 'utf8');
-    const places = code.split(search).length - 1;
-    if (places !== 1) throw new RangeError(`${places} places in ${file} hold ${search}`);
-    await writeFile(
-      path,
-      code.replace(search, () => replacement),
-    );
+  for (const edit of edits) {
+    const path = join(copy, 'src', edit.file);
+    await writeFile(path, withEdit(await readFile(path, 'utf8'), edit));
   }
+}
+
+/** The code with the edit done. Throws RangeError when the text to replace is not there exactly once. */
+export function withEdit(code: string, { file, search, replacement }: Edit): string {
+  const places = code.split(search).length - 1;
+  if (places !== 1) throw new RangeError(`${places} places in ${file} hold ${search}`);
+  return code.replace(search, () => replacement);
 }

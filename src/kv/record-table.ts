@@ -122,7 +122,10 @@ export class RecordTable {
       const { slots } = this.#shard(hash);
       hashes[i] = slots[placeOf(hash, slots.length - 1) + 1] ?? 0;
     }
-    for (let i = 0; i < count; i += 1) hashes[i] = this.#addresses[(hashes[i] ?? 0) - 1] ?? 0;
+    for (let i = 0; i < count; i += 1) {
+      const entry = hashes[i] ?? 0;
+      if (entry !== 0) hashes[i] = this.#addresses[entry - 1] ?? 0;
+    }
     let sum = 0;
     for (let i = 0; i < count; i += 1) {
       const address = hashes[i] ?? 0;

@@ -2,8 +2,8 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { type ByteSpan, TruncatedBytesError, textOf } from '../../src/bytes/byte-reader.js';
 import { ByteWriter } from '../../src/bytes/byte-writer.js';
-import { BatchEncoder, type BatchVisitor, readBatch } from '../../src/kv/batch.js';
-import { BatchError } from '../../src/kv/command.js';
+import { BatchEncoder, type BatchVisitor, readBatch, visitKeys } from '../../src/kv/batch.js';
+import { BatchError, type Command } from '../../src/kv/command.js';
 import { MAX_VALUE_BYTES } from '../../src/limits.js';
 import type { WatchedKey } from '../../src/redis/execute.js';
 import { anyCommand, bytesOf, payloadOf } from './support.js';
@@ -47,6 +47,23 @@ describe('a batch of commands', () => {
     fc.assert(
       fc.property(fc.maxSafeNat(), fc.array(anyCommand), (stampMs, commands) => {
         expect(visitsOf(payloadOf(stampMs, commands))).to.deep.equal([stampMs, ...commands]);
+      }),
+      { seed: 1 },
+    );
+  });
+
+  it('tells the keys of sets, cas and deletes alone, up to the first transaction', () => {
+    const redis = fc.constantFrom<Command>(
+      { type: 'redis', words: ['mset', 'a', '1', 'b', ''] },
+      { type: 'redis-transaction', watched: [], commands: [['incr', 'a']] },
+    );
+    fc.assert(
+      fc.property(fc.array(fc.oneof(anyCommand, redis), { maxLength: 20 }), (commands) => {
+        const keys: string[] = [];
+        visitKeys(payloadOf(1, commands), (key) => keys.push(textOf(key)));
+        const end = commands.findIndex(({ type }) => type === 'redis-transaction');
+        const before = end === -1 ? commands : commands.slice(0, end);
+        expect(keys).to.deep.equal(before.flatMap((command) => ('key' in command ? [command.key] : [])));
       }),
       { seed: 1 },
     );

@@ -179,6 +179,18 @@ describe('the record table', () => {
     expect(contentOf(other)).to.deep.equal(contentOf(table));
   });
 
+  it('is not changed by what is fetched for keys, whether they are there or not', () => {
+    const table = new RecordTable();
+    for (const length of VALUE_LENGTHS) table.add(`k${length}`, recordOf('v'.repeat(length)));
+    const before = contentOf(table);
+    const keys = [...before.keys(), 'absent', ''];
+    table.prefetch(
+      Uint32Array.from(keys, (key) => table.hash(key)),
+      keys.length,
+    );
+    expect(contentOf(table)).to.deep.equal(before);
+  });
+
   it('keeps a record as it was, whatever becomes of the key', () => {
     for (const length of VALUE_LENGTHS) {
       const table = new RecordTable();

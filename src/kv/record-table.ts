@@ -17,7 +17,7 @@
 import { type ByteSpan, type Memory, textOf } from '../bytes/byte-reader.js';
 import type { ByteWriter } from '../bytes/byte-writer.js';
 import { type Address, Slabs, startOf } from './slabs.js';
-import { copy, equals, hashOf, type Text, write } from './text.js';
+import { copy, equals, type HashSecret, hashOf, type Text, write } from './text.js';
 
 /** A number from 0 on. Those of removed keys are given out again. */
 export type RecordId = number;
@@ -76,7 +76,7 @@ export class RecordTable {
   readonly #slabs = new Slabs();
   readonly #shards = Array.from({ length: SHARDS }, (): Shard => ({ slots: newSlots(), count: 0 }));
   /** Makes the places of keys hard to foresee. */
-  readonly #seed = Math.floor(Math.random() * 2 ** 32);
+  readonly #secret = newSecret();
   /** By id; 0 for one that is not in use. */
   #addresses = new Uint32Array(LEAST_IDS);
   readonly #large = new Map<RecordId, string>();
@@ -139,7 +139,7 @@ export class RecordTable {
 
   /** Of a key, for {@link prefetch}. */
   hash(key: Text): number {
-    return hashOf(key, this.#seed);
+    return hashOf(key, this.#secret);
   }
 
   /** Adds a key that is not there, and returns its id. */
@@ -339,6 +339,11 @@ export class RecordTable {
     slots[hole + 1] = 0;
     shard.count -= 1;
   }
+}
+
+function newSecret(): HashSecret {
+  const anyWord = () => Math.floor(Math.random() * 2 ** 32) | 0;
+  return { k0: anyWord(), k1: anyWord() };
 }
 
 function isLarge(valueLength: number): boolean {

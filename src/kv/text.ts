@@ -13,16 +13,44 @@ export type Text = string | ByteSpan;
 /** Up to here a loop over the bytes is faster than a call into the engine. */
 const SHORT_BYTES = 256;
 const WORD_BYTES = 4;
+const FINAL_ROUNDS = 3;
 
-/** MurmurHash 3 (Austin Appleby's, 32 bits for x86), without the length: a u32 each of whose bits depends on all bytes. */
-export function hashOf(text: Text, seed: number): number {
+/** What a table's hashes depend on, so that nobody can choose keys which meet in the same place: two u32. */
+export interface HashSecret {
+  readonly k0: number;
+  readonly k1: number;
+}
+
+/**
+ * HalfSipHash (Aumasson and Bernstein) with one round for each word and three at the end: a u32 each of whose bits depends
+ * on all bytes and on the secret. A cheaper hash has keys that collide whatever its seed is.
+ */
+export function hashOf(text: Text, { k0, k1 }: HashSecret): number {
   const { length } = text;
-  const wordsEnd = length & -WORD_BYTES;
-  let hash = seed;
-  for (let at = 0; at < wordsEnd; at += WORD_BYTES) hash = withWord(hash, wordAt(text, at));
-  let tail = 0;
-  for (let at = length - 1; at >= wordsEnd; at -= 1) tail = (tail << 8) | byteAt(text, at);
-  return mixed(wordsEnd === length ? hash : hash ^ scrambled(tail));
+  const words = length >>> 2;
+  let tail = length << 24;
+  for (let at = words * WORD_BYTES; at < length; at += 1) tail |= byteAt(text, at) << (8 * (at & 3));
+  let v0 = k0;
+  let v1 = k1;
+  let v2 = 0x6c796765 ^ k0;
+  let v3 = 0x74656462 ^ k1;
+  for (let round = 0; round <= words + FINAL_ROUNDS; round += 1) {
+    const word = round < words ? wordAt(text, round * WORD_BYTES) : round === words ? tail : 0;
+    if (round === words + 1) v2 ^= 0xff;
+    v3 ^= word;
+    v0 = (v0 + v1) | 0;
+    v1 = rotated(v1, 5) ^ v0;
+    v0 = rotated(v0, 16);
+    v2 = (v2 + v3) | 0;
+    v3 = rotated(v3, 8) ^ v2;
+    v0 = (v0 + v3) | 0;
+    v3 = rotated(v3, 7) ^ v0;
+    v2 = (v2 + v1) | 0;
+    v1 = rotated(v1, 13) ^ v2;
+    v2 = rotated(v2, 16);
+    v0 ^= word;
+  }
+  return (v1 ^ v3) >>> 0;
 }
 
 /** Whether the text stands there. */
@@ -69,20 +97,6 @@ function wordAt(text: Text, at: number): number {
   );
 }
 
-function withWord(hash: number, word: number): number {
-  return (Math.imul(rotated(hash ^ scrambled(word), 13), 5) + 0xe6546b64) | 0;
-}
-
-function scrambled(word: number): number {
-  return Math.imul(rotated(Math.imul(word, 0xcc9e2d51), 15), 0x1b873593);
-}
-
 function rotated(word: number, bits: number): number {
   return (word << bits) | (word >>> (32 - bits));
-}
-
-function mixed(hash: number): number {
-  let bits = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35);
-  return (bits ^ (bits >>> 16)) >>> 0;
 }

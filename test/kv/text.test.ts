@@ -11,6 +11,7 @@ const text = fc
   .chain((length) => fc.uint8Array({ minLength: length, maxLength: length }))
   .map((bytes) => Buffer.from(bytes).toString('latin1'));
 const offset = fc.nat(9);
+const SECRET = { k0: 1, k1: 2 };
 
 /** The text as bytes that begin `at` bytes behind others. */
 function spanOf(content: string, at: number): Text {
@@ -21,20 +22,26 @@ function spanOf(content: string, at: number): Text {
 describe('a text of the record table', () => {
   it('has the same hash as a string and as bytes, wherever they begin', () => {
     fc.assert(
-      fc.property(text, offset, fc.integer(), (content, at, seed) => {
-        const hash = hashOf(content, seed);
-        expect(hashOf(spanOf(content, at), seed)).to.equal(hash);
+      fc.property(text, offset, fc.integer(), fc.integer(), (content, at, k0, k1) => {
+        const hash = hashOf(content, { k0, k1 });
+        expect(hashOf(spanOf(content, at), { k0, k1 })).to.equal(hash);
         expect(hash).to.be.within(0, 2 ** 32 - 1);
       }),
     );
   });
 
-  it('has a hash that differs, and spreads, for texts that differ little, and by the seed', () => {
+  it('has a hash that differs, and spreads, for texts that differ little, and by the secret', () => {
     const keys = Array.from({ length: 20_000 }, (_, i) => `key:${i}`);
-    expect(new Set(keys.map((key) => hashOf(key, 1))).size, 'of 20,000 keys').to.be.at.least(19_990);
-    const places = new Set(keys.slice(0, 256).map((key) => hashOf(key, 1) & 255));
+    expect(new Set(keys.map((key) => hashOf(key, SECRET))).size, 'of 20,000 keys').to.be.at.least(19_990);
+    const places = new Set(keys.slice(0, 256).map((key) => hashOf(key, SECRET) & 255));
     expect(places.size, 'places of 256 keys among as many').to.be.within(130, 195);
-    expect(hashOf('key', 1)).not.to.equal(hashOf('key', 2));
+    for (const other of [
+      { ...SECRET, k0: 7 },
+      { ...SECRET, k1: 7 },
+    ])
+      expect(hashOf('key', other)).not.to.equal(hashOf('key', SECRET));
+    for (const longer of ['\0', 'key\0', 'key:\0\0\0\0'])
+      expect(hashOf(longer, SECRET)).not.to.equal(hashOf(longer.slice(0, -1), SECRET));
   });
 
   it('is as long and has the same bytes where it stands, and nowhere else', () => {

@@ -154,7 +154,7 @@ export class RespParser {
       const digit = (bytes[at] ?? 0) - ZERO;
       if (digit < 0 || digit > 9) break;
       length = length * 10 + digit;
-      if (length > max) return NO_LENGTH;
+      if (length > max || at - digitsAt > MAX_LENGTH_LINE_BYTES) return NO_LENGTH;
     }
     const wordAt = at + 2;
     if (at === digitsAt || wordAt + length + 2 > end || bytes[at] !== CR || bytes[at + 1] !== LF)

@@ -90,9 +90,12 @@ describe('the parser of Redis’s protocol', () => {
       expect(parser.nextPlain(), words.join(' ')).to.equal(undefined);
       expect(parser.next()).to.deep.equal(words);
     }
-    parser.push(Buffer.from('*2\r\n$3\r\nGET\r\n$x\r\n'));
-    expect(parser.nextPlain()).to.equal(undefined);
-    expect(parser.next()).to.be.instanceOf(RespProtocolError);
+    for (const length of ['x', `${'0'.repeat(40)}1`]) {
+      const broken = new RespParser();
+      broken.push(Buffer.from(`*2\r\n$3\r\nGET\r\n$${length}\r\nk\r\n`));
+      expect(broken.nextPlain()).to.equal(undefined);
+      expect(broken.next()).to.be.instanceOf(RespProtocolError);
+    }
   });
 
   it('takes them byte by byte, and knows that one is under way', () => {

@@ -81,8 +81,10 @@ export class TotalUnansweredBytes {
       this.#line.clear();
       return;
     }
-    // The first in line had its turn; with more to send it queues up again.
-    if (connection === this.#first()) this.leave(connection);
+    // The first in line had its turn; with more to send it queues up again. One that has little left need not stand there.
+    const isModest = connection.byteCount <= this.#modestBytes;
+    if (isModest && this.#line.has(connection)) connection.resume();
+    if (isModest || connection === this.#first()) this.leave(connection);
   }
 
   /** Takes the connection out of the line; whoever is first now may go on. */

@@ -74,6 +74,8 @@ export class Clients {
   /** Sessions of whose streams more may be taken, those first that have waited longest. */
   readonly #backlog = new Set<Session>();
   #isDue = false;
+  /** Nothing more is taken. */
+  #hasStopped = false;
   readonly #groups = new PendingGroups();
   /** The next entry: writes are in the encoder, and with what is read between them in this list. */
   readonly #encoder = new BatchEncoder();
@@ -142,6 +144,7 @@ export class Clients {
   /** Whether more may be taken: not while too much is in flight, or the gateway does not take the replies. */
   get #hasRoom(): boolean {
     return (
+      !this.#hasStopped &&
       this.#groups.byteLength < MAX_INFLIGHT_PROPOSAL_BYTES &&
       this.pendingCount < MAX_PENDING_COMMANDS &&
       !this.#openIsFull &&
@@ -199,6 +202,11 @@ export class Clients {
       // One with a backlog waits for its turn, and those without need not wait for that.
       if (!this.#backlog.has(session)) this.#serve(session);
     }
+  }
+
+  /** Takes no more commands. Those that were taken are answered. */
+  stop(): void {
+    this.#hasStopped = true;
   }
 
   /** Takes a share of each stream with a backlog, as long as there is room. */
@@ -420,7 +428,9 @@ export class Clients {
     if (session.pendingCount > 1 || this.#isClockBehind) {
       command.reservedBytes = key === undefined ? 0 : this.#largestValue(key, session);
       session.unreadBytes += command.reservedBytes;
-      this.#queue(command);
+      // Only a new entry brings a later stamp.
+      if (this.#isClockBehind) this.#open.push(command);
+      else this.#queue(command);
       return;
     }
     const { last } = this.#groups;
@@ -446,11 +456,15 @@ export class Clients {
     return Math.max(this.#store.get(key)?.value.length ?? 0, largestWriteBytes);
   }
 
-  /** Puts the command into the last group there is, behind everything that is pending. */
+  /**
+   * Puts the command behind everything that is pending: into the last group there is, unless that waits for nothing any
+   * more but its turn to be applied. A read that came in after a majority was last heard of would join it unproven.
+   */
   #queue(command: PendingCommand): void {
     const { last } = this.#groups;
-    if (this.#open.length > 0 || last === undefined) this.#open.push(command);
-    else this.#groups.join(last, command);
+    const mayJoin = this.#open.length === 0 && this.#groups.lastIsUnproven(this.#raft.commitIndex);
+    if (last !== undefined && mayJoin) this.#groups.join(last, command);
+    else this.#open.push(command);
   }
 
   /** Makes a log entry of what is open, even if that is no write at all: it moves the log's clock. */
@@ -573,6 +587,7 @@ export class Clients {
 
   /** The command was not executed here: `outcome` says why. */
   #answerAway(command: PendingCommand, outcome: Reply): void {
+    if (command.request.type === 'redis-watch') command.session.redis?.loseWatch();
     this.#answer(command, this.#answerElsewhere(command, outcome), outcome);
   }
 

@@ -101,6 +101,16 @@ export class PendingGroups {
     );
   }
 
+  /**
+   * Whether the last group still waits for the proof that this server leads, given what is committed: only then may a
+   * command join it that must not be answered without one.
+   */
+  lastIsUnproven(commitIndex: LogIndex): boolean {
+    const gate = this.last?.gate;
+    if (gate === undefined) return false;
+    return gate.kind === 'entry' ? gate.index > commitIndex : gate.confirmedIndex === undefined;
+  }
+
   removeFirst(): void {
     const group = this.#groups.shift();
     if (group === undefined) return;

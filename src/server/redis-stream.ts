@@ -119,6 +119,11 @@ export class RedisStream {
     this.#watched.push(...keys);
   }
 
+  /** WATCH was not executed: EXEC comes to nothing, as if a watched key had changed. */
+  loseWatch(): void {
+    this.#hasLostWatch = true;
+  }
+
   /** A command of the transaction was sent elsewhere. */
   breakTransaction(): void {
     if (this.#transaction !== undefined) this.#transaction.refusal ??= EXEC_ABORTED;

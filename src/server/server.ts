@@ -245,6 +245,7 @@ export class Server {
   async stop(patienceMs: number): Promise<void> {
     if (this.#phase !== 'running') return;
     this.#phase = 'draining';
+    this.#clients.stop();
     const deadlineMs = performance.now() + patienceMs;
     while (!this.#clients.isIdle && performance.now() < deadlineMs && this.#isIn('draining')) {
       await new Promise((resolve) => setTimeout(resolve, 1));

@@ -82,6 +82,18 @@ describe('PendingGroups', () => {
     expect(() => groups.confirmRead(readId, 7)).to.throw('a read waits for entry 7');
   });
 
+  it('knows whether the last group still waits for a proof of leadership', () => {
+    const groups = new PendingGroups();
+    expect(groups.lastIsUnproven(0), 'without a group').to.equal(false);
+    groups.addEntry([command('a')], { index: 5, byteLength: 1 }, 0);
+    expect(groups.lastIsUnproven(4), 'an entry that is not committed').to.equal(true);
+    expect(groups.lastIsUnproven(5), 'an entry that waits to be applied').to.equal(false);
+    const readId = groups.addRead(command('b'), 0);
+    expect(groups.lastIsUnproven(5), 'reads that are not confirmed').to.equal(true);
+    groups.confirmRead(readId, 5);
+    expect(groups.lastIsUnproven(5), 'reads that wait for entries to be applied').to.equal(false);
+  });
+
   it('lets further commands join a group', () => {
     const groups = new PendingGroups();
     groups.addRead(command('a'), 0);

@@ -107,10 +107,11 @@ export class ByteWriter {
     const needed = this.#length + byteCount;
     if (needed <= this.#capacity) return;
     if (needed > MAX_SAFE_BYTES) throw new RangeError(`a buffer of ${needed} bytes is over the limit`);
-    this.#capacity = Math.max(needed, this.#capacity * 2);
-    const grown = allocate(this.#capacity);
+    const capacity = Math.max(needed, this.#capacity * 2);
+    const grown = allocate(capacity);
     grown.set(this.#buffer.subarray(0, this.#length));
     this.#buffer = grown;
+    this.#capacity = capacity;
     this.#view = new DataView(grown.buffer);
   }
 }

@@ -362,6 +362,7 @@ export class Clients {
     if (request.type === 'redis-local')
       return { type: 'resp', value: request.evaluate(this.#redisContext()) };
     if (request.type === 'redis-queued') redis.breakTransaction();
+    if (request.type === 'redis-watch') redis.loseWatch();
     return reply.type === 'redirect'
       ? { type: 'resp', value: redirection(slotKeyOf(request), reply) }
       : reply;
@@ -587,7 +588,6 @@ export class Clients {
 
   /** The command was not executed here: `outcome` says why. */
   #answerAway(command: PendingCommand, outcome: Reply): void {
-    if (command.request.type === 'redis-watch') command.session.redis?.loseWatch();
     this.#answer(command, this.#answerElsewhere(command, outcome), outcome);
   }
 

@@ -3,8 +3,8 @@
  *
  * A group waits at a gate: a log entry with the group's writes that has to be applied, or the confirmation that this
  * server still led when the group's reads came in. Because groups are answered strictly in order, and a command of a
- * client with something pending always goes into the last group, the replies of each client come in the order of its
- * commands without any queue per client.
+ * client with something pending always goes into the last group or one behind it, the replies of each client come in the
+ * order of its commands without any queue per client.
  *
  * A read may stand in a group of writes: it is answered from the state between the writes before and behind it.
  */

@@ -21,8 +21,8 @@ export interface FailoverOptions {
 export interface FailoverRound {
   readonly killed: number;
   /**
-   * Until the router acknowledged a write sent after the request. One that it acknowledged before the kill was
-   * confirmed does not count: it may have been the old leader's last.
+   * Until the router acknowledged a write that was sent after the old leader's connections had ended. One from before may
+   * have been the old leader's last.
    */
   readonly routerMs: number;
   /** Until any other server acknowledged a write on its own port; a client of each tries all the time. */
@@ -119,17 +119,24 @@ class FailoverBench {
   async #failOver(): Promise<FailoverRound> {
     const killed = await this.#program.leader();
     const survivors = this.#serverProbes.filter((_, id) => id !== killed);
-    let isKilled = false;
-    const sentAtMs = performance.now();
-    const kill = this.#program.killServer(killed).then(() => {
-      isKilled = true;
+    let endedAtMs = Number.POSITIVE_INFINITY;
+    void (await this.#witness(killed)).closed.then(() => {
+      endedAtMs = performance.now();
     });
+    const requestedAtMs = performance.now();
     const [routedAtMs, directAtMs] = await Promise.all([
-      firstAcknowledgement([this.#routerProbe], () => isKilled),
+      firstAcknowledgement([this.#routerProbe], (sentAtMs) => sentAtMs > endedAtMs),
       firstAcknowledgement(survivors, () => true),
-      kill,
+      this.#program.killServer(killed),
     ]);
-    return { killed, routerMs: routedAtMs - sentAtMs, directMs: directAtMs - sentAtMs };
+    return { killed, routerMs: routedAtMs - requestedAtMs, directMs: directAtMs - requestedAtMs };
+  }
+
+  /** A connection that does nothing but end when the server does. */
+  async #witness(id: number): Promise<TextClient> {
+    const port = this.#program.serverPorts[id];
+    if (port === undefined) throw new RangeError(`there is no server ${id}`);
+    return TextClient.connect(port);
   }
 
   /** Starts the server again and waits until it has what the cluster had committed by then. */
@@ -149,12 +156,15 @@ class FailoverBench {
   }
 }
 
-/** When any of the writers had a write acknowledged while `counts`, on performance.now(). */
-async function firstAcknowledgement(writers: readonly Writer[], counts: () => boolean): Promise<number> {
+/** When any of the writers had a write acknowledged that `counts`, on performance.now(). */
+async function firstAcknowledgement(
+  writers: readonly Writer[],
+  counts: (sentAtMs: number) => boolean,
+): Promise<number> {
   const over = new AbortController();
   let atMs = Number.POSITIVE_INFINITY;
-  const onAcknowledged = () => {
-    if (!counts()) return;
+  const onAcknowledged = (sentAtMs: number) => {
+    if (!counts(sentAtMs)) return;
     atMs = Math.min(atMs, performance.now());
     over.abort();
   };

@@ -30,18 +30,19 @@ export class Writer {
    * Writes the next number, and the next, until the signal is aborted. An interrupted write still runs to its end.
    *
    * @param pauseMs between a reply and the next write
-   * @param onAcknowledged called after each write that the cluster acknowledged
+   * @param onAcknowledged called after each write that the cluster acknowledged, with when it was sent (performance.now())
    */
   async keepWriting(
     signal: AbortSignal,
     pauseMs: number,
-    onAcknowledged: () => void = () => undefined,
+    onAcknowledged: (sentAtMs: number) => void = () => undefined,
   ): Promise<void> {
     while (!signal.aborted) {
+      const sentAtMs = performance.now();
       const reply = await this.#send();
       if (reply?.type === 'OK') {
         this.#ledger.acknowledge(this.#key, reply.version, this.#number);
-        onAcknowledged();
+        onAcknowledged(sentAtMs);
       }
       if (!signal.aborted) await pause(pauseMs);
     }

@@ -277,12 +277,17 @@ export class Server {
     this.#receiveFromPeers();
     this.#raft.tick(performance.now());
     this.#noticeRole();
+    // What a follower owes the others has nothing to do with its own clients, and does not wait for them.
+    const isFollowing = this.#raft.role !== 'leader';
+    if (isFollowing) this.#doOutput();
     this.#clients.tick(performance.now());
     this.#receiveFromClients();
     this.#clients.serveBacklog(performance.now());
-    this.#clients.proposeOpen({ isDiskBusy: this.#disk.isBusy });
-    this.#doOutput();
-    this.#noticeRole();
+    if (!isFollowing) {
+      this.#clients.proposeOpen({ isDiskBusy: this.#disk.isBusy });
+      this.#doOutput();
+      this.#noticeRole();
+    }
     this.#replies.flush();
     this.#metrics.flushed(performance.now());
     if (this.#clients.isDue) this.#requestTurn();

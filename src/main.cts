@@ -12,4 +12,13 @@ const POOL_SIZE_VARIABLE = 'UV_THREADPOOL_SIZE';
 
 process.env[POOL_SIZE_VARIABLE] ??= `${POOL_THREADS}`;
 
+/**
+ * What a server does when a leader ends, it does for the first time, or for the first time in days. V8 would compile each
+ * function on its way at that moment, and forget it again: half the time of a failover. So it compiles all while it starts.
+ */
+const V8_FLAGS = ['--no-lazy', '--always-sparkplug', '--no-flush-bytecode'];
+
+const v8 = process.getBuiltinModule('node:v8');
+for (const flag of V8_FLAGS) v8.setFlagsFromString(flag);
+
 void import('./cli/command-line.js').then(({ runCommandLine }) => runCommandLine(process.argv));

@@ -24,9 +24,8 @@ import type {
 } from './types.js';
 
 /**
- * After the leader's end was noticed, the others campaign one after the other, so that they do not split the votes:
- * each a step later than the one before, and the first not before all have noticed. About the time that an election
- * takes.
+ * After the leader's end was noticed, the others campaign one after the other, so that they do not split the votes: the
+ * first at once, and each a step later than the one before. About the time that an election takes.
  */
 const SUCCESSION_STEP_MS = 4;
 
@@ -34,6 +33,8 @@ const SUCCESSION_STEP_MS = 4;
 export interface Succession {
   /** How many servers are to campaign before this one: those between the dead leader's id and its own, in a ring. */
   readonly rank: number;
+  /** The current term when the end was noticed. */
+  readonly term: Term;
   /** How often this server campaigned: retries start within milliseconds and slow down from there. */
   attempts: number;
 }
@@ -176,11 +177,18 @@ export class Core {
   }
 
   /** The leader's link closed: from now on campaigns are a matter of milliseconds, until there is another leader. */
-  startSuccession(deadLeader: ServerId): void {
+  startSuccession(deadLeader: ServerId, { attempts }: Pick<Succession, 'attempts'>): void {
     const { servers } = this.options;
     const places = servers.indexOf(this.id) - servers.indexOf(deadLeader);
-    this.succession = { rank: ((places + servers.length) % servers.length) - 1, attempts: 0 };
+    const rank = ((places + servers.length) % servers.length) - 1;
+    this.succession = { rank, term: this.currentTerm, attempts };
     this.resetElectionTimer();
+  }
+
+  /** Whether this server is the first to campaign after the leader of the current term has ended, and has not yet. */
+  get isFirstHeir(): boolean {
+    const { succession, currentTerm } = this;
+    return succession?.rank === 0 && succession.attempts === 0 && succession.term === currentTerm;
   }
 
   /** A snapshot is on disk, in place of the one before unless that reaches further. */
@@ -200,7 +208,7 @@ export class Core {
     const random = this.dependencies.random();
     if (this.succession === undefined) return electionTimeoutMs * (1 + random);
     const { rank, attempts } = this.succession;
-    if (attempts === 0) return SUCCESSION_STEP_MS * (rank + (1 + random) / 4);
+    if (attempts === 0) return rank === 0 ? 0 : SUCCESSION_STEP_MS * (rank + (1 + random) / 4);
     const shortest = Math.min(electionTimeoutMs, SUCCESSION_STEP_MS * 2 ** (attempts - 1));
     return shortest * (1 + random);
   }

@@ -6,7 +6,8 @@ import type { Core } from './core.js';
 import { Progress } from './progress.js';
 import { countVotes } from './quorum.js';
 import { ReadQueue } from './reads.js';
-import { broadcastHeartbeat, leaderPersisted } from './replication.js';
+import { leaderPersisted } from './replication.js';
+import type { Candidate } from './roles.js';
 import type {
   PreVote,
   PreVoteResponse,
@@ -16,17 +17,35 @@ import type {
   TimeoutNow,
 } from './types.js';
 
-/** A vote waits for two disks, one after the other: an election in progress is not given up as quickly as a pre-vote. */
+/** A vote waits for a disk: an election in progress is not given up as quickly as a pre-vote. */
 const ATTEMPTS_BEFORE_VOTES = 3;
 
-/** The election timeout has run out: ask whether an election could be won. */
-export function startPreVote(core: Core): void {
+/**
+ * The leader, or who was it last, has ended. The first heir of the current term's leader needs no pre-vote: that leader's
+ * lease is over whether or not the others have noticed, and they have no other leader to lose. Where the term is a later
+ * one, somebody campaigns already.
+ */
+export function startSuccession(core: Core, deadLeader: ServerId): void {
+  const wasLeading = core.leader === deadLeader;
+  if (wasLeading) core.role = { name: 'follower', leader: undefined, incoming: undefined };
+  core.startSuccession(deadLeader, { attempts: wasLeading ? 0 : ATTEMPTS_BEFORE_VOTES });
+}
+
+/** The election timeout has run out. */
+export function campaign(core: Core): void {
+  const isHeir = core.isFirstHeir;
   slowDownSuccession(core);
+  if (isHeir) startElection(core, { leaseIsOver: true });
+  else startPreVote(core);
+}
+
+/** Asks whether an election could be won. */
+function startPreVote(core: Core): void {
   const votes = new Map([[core.id, true]]);
   core.role = { name: 'precandidate', votes };
   core.resetElectionTimer();
   if (countVotes(votes, core.options.servers.length) === 'won') {
-    startElection(core, { leadershipTransfer: false });
+    startElection(core, { leaseIsOver: false });
     return;
   }
   const { index: lastLogIndex, term: lastLogTerm } = core.log.last;
@@ -41,16 +60,21 @@ function slowDownSuccession(core: Core, atLeast = 0): void {
   core.succession.attempts = Math.max(core.succession.attempts + 1, atLeast);
 }
 
-/** Raises the term, votes for itself and asks for votes, all of which leaves once that vote is on disk (§5.2). */
-function startElection(core: Core, { leadershipTransfer }: { leadershipTransfer: boolean }): void {
+/**
+ * Raises the term, votes for itself and asks for votes (§5.2). Its own vote counts once it is on disk; the others are asked
+ * meanwhile. Only the log that they are told of must be there already: a candidate that crashes, forgets this campaign and
+ * begins another in the same term gets the same votes, and must not have lost what it got them for.
+ */
+function startElection(core: Core, { leaseIsOver }: { leaseIsOver: boolean }): void {
   slowDownSuccession(core, ATTEMPTS_BEFORE_VOTES);
   core.raiseTerm(core.currentTerm + 1);
   core.vote(core.id);
-  core.role = { name: 'candidate', votes: new Map() };
+  core.role = { name: 'candidate', votes: new Map(), inSync: new Set() };
   core.resetElectionTimer();
+  const isLogDurable = core.persistence.durableIndex === core.log.lastIndex;
   const { index: lastLogIndex, term: lastLogTerm } = core.log.last;
   for (const to of core.peers) {
-    core.sendWhenDurable({
+    const request: RequestVote = {
       type: 'RequestVote',
       from: core.id,
       to,
@@ -58,8 +82,10 @@ function startElection(core: Core, { leadershipTransfer }: { leadershipTransfer:
       candidateId: core.id,
       lastLogIndex,
       lastLogTerm,
-      leadershipTransfer,
-    });
+      leaseIsOver,
+    };
+    if (isLogDurable) core.send(request);
+    else core.sendWhenDurable(request);
   }
 }
 
@@ -76,18 +102,20 @@ export function candidatePersisted(core: Core): void {
 /** The leader asks this server to take over (thesis 3.10): no pre-vote, no waiting. */
 export function onTimeoutNow(core: Core, message: TimeoutNow): void {
   if (core.role.name !== 'follower' || core.role.leader !== message.from) return;
-  startElection(core, { leadershipTransfer: true });
+  startElection(core, { leaseIsOver: true });
 }
 
-/**
- * Grants a pre-vote where it would grant the vote. Promises nothing. When a dead leader's successor is wanted, and only
- * the log of the one that asks is in the way, this server need not wait for its own turn.
- */
+/** A dead leader's successor is wanted, and only the log of the one that asks is in the way: no waiting for one's turn. */
+function campaignOutOfTurn(core: Core): void {
+  if (core.succession?.attempts === 0) core.electionDeadlineMs = core.nowMs;
+}
+
+/** Grants a pre-vote where it would grant the vote. Promises nothing. */
 export function onPreVote(core: Core, message: PreVote): void {
   const isFree = message.term > core.currentTerm && !isBoundToLeader(core);
   const isUpToDate = core.log.isUpToDate({ index: message.lastLogIndex, term: message.lastLogTerm });
   const voteGranted = isFree && isUpToDate;
-  if (isFree && !isUpToDate && core.succession?.attempts === 0) core.electionDeadlineMs = core.nowMs;
+  if (isFree && !isUpToDate) campaignOutOfTurn(core);
   core.send({
     type: 'PreVoteResponse',
     from: core.id,
@@ -104,7 +132,7 @@ export function onPreVoteResponse(core: Core, message: PreVoteResponse): void {
   role.votes.set(message.from, message.voteGranted);
   switch (countVotes(role.votes, core.options.servers.length)) {
     case 'won':
-      startElection(core, { leadershipTransfer: false });
+      startElection(core, { leaseIsOver: false });
       return;
     case 'lost':
       core.becomeFollower(undefined);
@@ -127,39 +155,47 @@ export function onRequestVote(core: Core, message: RequestVote): void {
   const { votedFor } = core.hardState;
   const isFree = votedFor === undefined || votedFor === message.candidateId;
   const isUpToDate = core.log.isUpToDate({ index: message.lastLogIndex, term: message.lastLogTerm });
-  const isBound = isBoundToLeader(core) && !message.leadershipTransfer;
+  const isBound = isBoundToLeader(core) && !message.leaseIsOver;
   const voteGranted = isFree && isUpToDate && !isBound;
   if (voteGranted) {
     slowDownSuccession(core, ATTEMPTS_BEFORE_VOTES);
     core.vote(message.candidateId);
     core.becomeFollower(undefined);
     core.resetElectionTimer();
-  }
+  } else if (isFree && !isUpToDate) campaignOutOfTurn(core);
   respondToVote(core, message.from, voteGranted);
 }
 
 export function respondToVote(core: Core, to: ServerId, voteGranted: boolean): void {
+  const { index: lastLogIndex, term: lastLogTerm } = core.log.last;
   core.sendWhenDurable({
     type: 'RequestVoteResponse',
     from: core.id,
     to,
     term: core.currentTerm,
     voteGranted,
+    lastLogIndex,
+    lastLogTerm,
   });
 }
 
 export function onRequestVoteResponse(core: Core, message: RequestVoteResponse): void {
   const { role } = core;
   if (role.name !== 'candidate') return;
-  role.votes.set(message.from, message.voteGranted);
+  const { from, voteGranted, lastLogIndex, lastLogTerm } = message;
+  const { last } = core.log;
+  role.votes.set(from, voteGranted);
+  if (voteGranted && lastLogIndex === last.index && lastLogTerm === last.term) role.inSync.add(from);
   countElection(core);
 }
 
 function countElection(core: Core): void {
-  if (core.role.name !== 'candidate') return;
-  switch (countVotes(core.role.votes, core.options.servers.length)) {
+  const { role } = core;
+  if (role.name !== 'candidate') return;
+  switch (countVotes(role.votes, core.options.servers.length)) {
     case 'won':
-      becomeLeader(core);
+      // Without its own vote on disk it could lead the same term twice, the second time with a shorter log.
+      if (role.votes.has(core.id)) becomeLeader(core, role);
       return;
     case 'lost':
       core.becomeFollower(undefined);
@@ -169,13 +205,19 @@ function countElection(core: Core): void {
   }
 }
 
-/** Appends a no-op, so that what earlier leaders left can be committed (§5.4.2, §8), and tells everyone. */
-function becomeLeader(core: Core): void {
+/**
+ * Appends a no-op, so that what earlier leaders left can be committed (§5.4.2, §8). It leaves at the end of the turn, along
+ * with what clients were waiting to have proposed. To those whose vote said that their logs agree with its own, it need not
+ * probe for where they do.
+ */
+function becomeLeader(core: Core, { inSync }: Candidate): void {
   const nextIndex = core.log.lastIndex + 1;
+  const progress = new Map(core.peers.map((id) => [id, new Progress(nextIndex, core.nowMs)]));
+  for (const id of inSync) progress.get(id)?.accepted(core.log.lastIndex);
   core.succession = undefined;
   core.role = {
     name: 'leader',
-    progress: new Map(core.peers.map((id) => [id, new Progress(nextIndex, core.nowMs)])),
+    progress,
     termStartIndex: nextIndex,
     nextHeartbeatMs: core.nowMs + core.options.heartbeatMs,
     round: 0,
@@ -183,7 +225,6 @@ function becomeLeader(core: Core): void {
     transfer: { state: 'none', leaseForfeited: false },
   };
   core.log.append({ index: nextIndex, term: core.currentTerm, payload: NO_OP });
-  broadcastHeartbeat(core, core.role);
   leaderPersisted(core);
 }
 

@@ -9,6 +9,7 @@
 
 import { Core } from './core.js';
 import {
+  campaign,
   candidatePersisted,
   isBoundToLeader,
   onPreVote,
@@ -17,7 +18,7 @@ import {
   onRequestVoteResponse,
   onTimeoutNow,
   respondToVote,
-  startPreVote,
+  startSuccession,
 } from './election.js';
 import { LOG_ORIGIN } from './log.js';
 import { reachedByMajority } from './quorum.js';
@@ -141,7 +142,7 @@ export class Raft {
     this.#advanceClock(nowMs);
     const { role } = core;
     if (role.name === 'leader') this.#tickLeader(role);
-    else if (core.nowMs >= core.electionDeadlineMs && core.installing === undefined) startPreVote(core);
+    else if (core.nowMs >= core.electionDeadlineMs && core.installing === undefined) campaign(core);
   }
 
   /** A message arrived. Late, repeated and outdated ones do no harm. */
@@ -235,9 +236,7 @@ export class Raft {
     const core = this.#core;
     if (core.promise.to !== peer) return;
     core.promise = { to: undefined, untilMs: core.nowMs };
-    if (core.role.name === 'leader') return;
-    if (core.leader === peer) core.role = { name: 'follower', leader: undefined, incoming: undefined };
-    core.startSuccession(peer);
+    if (core.role.name !== 'leader') startSuccession(core, peer);
   }
 
   /**
@@ -296,7 +295,7 @@ export class Raft {
         if (!message.voteGranted) core.followTerm(message.term, undefined);
         return message.voteGranted;
       case 'RequestVote':
-        if (!message.leadershipTransfer && isBoundToLeader(core)) return false;
+        if (!message.leaseIsOver && isBoundToLeader(core)) return false;
         core.followTerm(message.term, undefined);
         return true;
       default:

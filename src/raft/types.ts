@@ -68,13 +68,19 @@ export interface RequestVote extends Envelope {
   readonly candidateId: ServerId;
   readonly lastLogIndex: LogIndex;
   readonly lastLogTerm: Term;
-  /** The old leader asked for this election, so it must not be refused for that leader's sake (thesis 3.10). */
-  readonly leadershipTransfer: boolean;
+  /**
+   * The leader of the term before has no lease any more, and never will in that term: it asked for this election
+   * (thesis 3.10), or has ended. So the vote must not be refused for its sake.
+   */
+  readonly leaseIsOver: boolean;
 }
 
 export interface RequestVoteResponse extends Envelope {
   readonly type: 'RequestVoteResponse';
   readonly voteGranted: boolean;
+  /** Where the voter's log ends, on its disk. */
+  readonly lastLogIndex: LogIndex;
+  readonly lastLogTerm: Term;
 }
 
 /** What a leader writes on each message and gets back with its answer, unread by the follower. */

@@ -79,11 +79,14 @@ function writeMessage(out: ByteWriter, message: Message): void {
     case 'RequestVote':
       out.u8(message.candidateId);
       writePosition(out, { index: message.lastLogIndex, term: message.lastLogTerm });
-      writeBoolean(out, message.leadershipTransfer);
+      writeBoolean(out, message.leaseIsOver);
       return;
     case 'PreVoteResponse':
+      writeBoolean(out, message.voteGranted);
+      return;
     case 'RequestVoteResponse':
       writeBoolean(out, message.voteGranted);
+      writePosition(out, { index: message.lastLogIndex, term: message.lastLogTerm });
       return;
     case 'AppendEntries':
       writePosition(out, { index: message.prevLogIndex, term: message.prevLogTerm });
@@ -133,13 +136,16 @@ function readMessage(reader: ByteReader): Message {
         candidateId,
         lastLogIndex,
         lastLogTerm,
-        leadershipTransfer: readBoolean(reader),
+        leaseIsOver: readBoolean(reader),
       };
     }
     case 'PreVoteResponse':
       return { type, ...envelope, voteGranted: readBoolean(reader) };
-    case 'RequestVoteResponse':
-      return { type, ...envelope, voteGranted: readBoolean(reader) };
+    case 'RequestVoteResponse': {
+      const voteGranted = readBoolean(reader);
+      const { index: lastLogIndex, term: lastLogTerm } = readPosition(reader);
+      return { type, ...envelope, voteGranted, lastLogIndex, lastLogTerm };
+    }
     case 'AppendEntries': {
       const { index: prevLogIndex, term: prevLogTerm } = readPosition(reader);
       const entries: Entry[] = [];

@@ -238,6 +238,35 @@ describe('the thesis, section by section', () => {
   });
 
   describe('10.2.1 the leader writes its disk in parallel', () => {
+    it('asks for votes while its own is being written, and leads only once it is', () => {
+      const group = Group.of(3);
+      group.holdDisk(0);
+      group.advance(ELECTION_TIMEOUT_MS / 4);
+      group.deliver({ type: 'PreVote' });
+      group.deliver({ type: 'PreVoteResponse' });
+      group.deliverAll();
+      expect(group.raft(0), 'two of three votes, but not its own').to.include({
+        role: 'candidate',
+        currentTerm: 1,
+      });
+      group.writeDisk(0);
+      expect(group.raft(0).role).to.equal('leader');
+    });
+
+    it('asks for no vote with a log that is not on its disk', () => {
+      const group = Group.of(3);
+      group.elect(0);
+      group.holdDisk(1);
+      group.propose(0, 'x');
+      group.deliver({ to: 1 });
+      group.crash(0);
+      group.closeLinks(0);
+      group.tick(1);
+      expect(group.inTransit({ type: 'RequestVote' })).to.deep.equal([]);
+      group.writeDisk(1);
+      expect(group.inTransit({ type: 'RequestVote' })).to.have.length(2);
+    });
+
     it('sends entries before they are on its own disk', () => {
       const group = Group.of(3);
       group.elect(0);

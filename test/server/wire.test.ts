@@ -31,12 +31,14 @@ const ARBITRARIES: { [Type in Message['type']]: fc.Arbitrary<Extract<Message, { 
     candidateId: server,
     lastLogIndex: index,
     lastLogTerm: term,
-    leadershipTransfer: fc.boolean(),
+    leaseIsOver: fc.boolean(),
   }),
   RequestVoteResponse: fc.record({
     type: fc.constant('RequestVoteResponse'),
     ...envelope,
     voteGranted: fc.boolean(),
+    lastLogIndex: index,
+    lastLogTerm: term,
   }),
   AppendEntries: fc.record({
     type: fc.constant('AppendEntries'),

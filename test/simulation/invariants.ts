@@ -9,6 +9,8 @@ import type {
   LogIndex,
   LogPosition,
   Message,
+  RequestVote,
+  RequestVoteResponse,
   RoleName,
   ServerId,
   Term,
@@ -260,14 +262,21 @@ function termAt(server: ServerView, index: LogIndex): Term | undefined {
   return server.entries(index, index)[0]?.term;
 }
 
+function holdsLastLog(
+  disk: DiskView,
+  { lastLogIndex: index, lastLogTerm: term }: RequestVote | RequestVoteResponse,
+) {
+  return index === 0 || disk.holds({ index, term });
+}
+
 function isDurable(message: Message, disk: DiskView): boolean {
   const { currentTerm, votedFor } = disk.hardState;
   switch (message.type) {
     case 'RequestVote':
-      return currentTerm > message.term || (currentTerm === message.term && votedFor === message.from);
+      return currentTerm > message.term || holdsLastLog(disk, message);
     case 'RequestVoteResponse':
-      if (!message.voteGranted) return currentTerm >= message.term;
-      return currentTerm > message.term || (currentTerm === message.term && votedFor === message.to);
+      if (!message.voteGranted || currentTerm !== message.term) return currentTerm >= message.term;
+      return votedFor === message.to && holdsLastLog(disk, message);
     case 'AppendEntriesResponse':
       if (currentTerm < message.term) return false;
       return (

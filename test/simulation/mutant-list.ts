@@ -38,10 +38,16 @@ export const MUTANTS: readonly Mutant[] = [
     replacement: 'return a.currentTerm === b.currentTerm;',
   },
   {
-    name: 'ask for votes before the own one is on disk',
+    name: 'ask for votes with a log that is not on disk',
     file: 'raft/election.js',
-    search: "core.sendWhenDurable({\n            type: 'RequestVote'",
-    replacement: "core.send({\n            type: 'RequestVote'",
+    search: 'if (isLogDurable)',
+    replacement: 'if (core !== undefined)',
+  },
+  {
+    name: 'lead before the own vote is on disk',
+    file: 'raft/election.js',
+    search: 'if (role.votes.has(core.id))',
+    replacement: '',
   },
   {
     name: 'commit an entry of an earlier term by counting',

@@ -112,12 +112,14 @@ export function appendEntriesResponse(
 /** From a candidate with an empty log unless its last entry is given. */
 export function requestVote(fields: Partial<RequestVote>): RequestVote {
   const candidateId = fields.from ?? ENVELOPE.from;
-  const request = { candidateId, lastLogIndex: 0, lastLogTerm: 0, leadershipTransfer: false };
+  const request = { candidateId, lastLogIndex: 0, lastLogTerm: 0, leaseIsOver: false };
   return { type: 'RequestVote', ...ENVELOPE, ...request, ...fields };
 }
 
+/** From a voter with an empty log unless its last entry is given. */
 export function requestVoteResponse(fields: Partial<RequestVoteResponse>): RequestVoteResponse {
-  return { type: 'RequestVoteResponse', ...ENVELOPE, voteGranted: true, ...fields };
+  const response = { voteGranted: true, lastLogIndex: 0, lastLogTerm: 0 };
+  return { type: 'RequestVoteResponse', ...ENVELOPE, ...response, ...fields };
 }
 
 export function preVote(fields: Partial<PreVote>): PreVote {

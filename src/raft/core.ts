@@ -66,7 +66,7 @@ export class Core {
   /** A whole snapshot that is being written in place of the log; until it is, no entries are accepted. */
   installing: SnapshotMeta | undefined;
   promise: VotePromise;
-  electionDeadlineMs = 0;
+  electionDeadlineMs: number;
   /** Undefined while no leader is known to be dead. */
   succession: Succession | undefined;
 
@@ -105,7 +105,7 @@ export class Core {
     this.role = { name: 'follower', leader: undefined, incoming: undefined };
     const isNew = recovered.hardState.currentTerm === 0 && this.log.lastIndex === 0;
     this.promise = { to: undefined, untilMs: isNew ? nowMs : nowMs + options.electionTimeoutMs };
-    this.resetElectionTimer();
+    this.electionDeadlineMs = nowMs + (isNew ? this.#firstElectionDelayMs() : this.#electionDelayMs());
   }
 
   get hardState(): HardState {
@@ -201,6 +201,11 @@ export class Core {
     if (index <= this.commitIndex) return;
     invariant(index <= this.log.lastIndex, `commit of ${index}, the log ends at ${this.log.lastIndex}`);
     this.commitIndex = index;
+  }
+
+  /** There has been no leader that a campaign could disturb: uniform in [T/4, T). */
+  #firstElectionDelayMs(): number {
+    return (this.options.electionTimeoutMs * (1 + 3 * this.dependencies.random())) / 4;
   }
 
   #electionDelayMs(): number {

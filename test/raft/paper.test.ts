@@ -70,15 +70,19 @@ describe('the Raft paper, section by section', () => {
       expect(group.raft(0).currentTerm).to.equal(2);
     });
 
-    it('draws each election timeout anew, from T to twice T', () => {
-      const group = Group.of(1);
-      const server = group.server(0);
-      const timeouts = [0, 0.5, 0.999].map((random) => {
-        server.random = random;
+    const timeoutsOf = (group: Group) =>
+      [0, 0.5, 0.999].map((random) => {
+        group.server(0).random = random;
         group.restart(0);
-        return server.raft.deadlineMs - group.nowMs;
+        return group.raft(0).deadlineMs - group.nowMs;
       });
-      expect(timeouts).to.deep.equal([100, 150, 199.9]);
+
+    it('draws each election timeout anew, from T to twice T', () => {
+      expect(timeoutsOf(Group.withLogs(['1:a', '1:a']))).to.deep.equal([100, 150, 199.9]);
+    });
+
+    it('draws the first of a server that never heard of a leader from a quarter of T to T', () => {
+      expect(timeoutsOf(Group.of(2))).to.deep.equal([25, 62.5, 99.925]);
     });
   });
 

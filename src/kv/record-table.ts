@@ -16,7 +16,7 @@
 
 import { type ByteSpan, type Memory, textOf } from '../bytes/byte-reader.js';
 import type { ByteWriter } from '../bytes/byte-writer.js';
-import { type Address, Slabs, startOf } from './slabs.js';
+import { type Address, missing, Slabs, startOf } from './slabs.js';
 import { copy, equals, type HashSecret, hashOf, type Text, write } from './text.js';
 
 /** A number from 0 on. Those of removed keys are given out again. */
@@ -286,7 +286,7 @@ export class RecordTable {
 
   #address(id: RecordId): Address {
     const address = this.#addresses[id] ?? 0;
-    if (address === 0) throw new RangeError(`there is no record ${id}`);
+    if (address === 0) throw missing('record', id);
     return address;
   }
 
@@ -316,7 +316,7 @@ export class RecordTable {
 
   #shard(hash: number): Shard {
     const shard = this.#shards[hash >>> SHARD_SHIFT];
-    if (shard === undefined) throw new RangeError(`there is no shard for ${hash}`);
+    if (shard === undefined) throw missing('shard for', hash);
     return shard;
   }
 

@@ -104,7 +104,7 @@ export class Slabs {
 
   page(address: Address): Page {
     const page = this.#pages[address >>> PAGE_SHIFT];
-    if (page === undefined) throw new RangeError(`there is no page at ${address}`);
+    if (page === undefined) throw missing('page at', address);
     return page;
   }
 
@@ -119,7 +119,7 @@ export class Slabs {
 
   #listOf(slotBytes: number): Page[] {
     const list = this.#withRoom[slotBytes >>> UNIT_SHIFT];
-    if (list === undefined) throw new RangeError(`there are no slots of ${slotBytes} bytes`);
+    if (list === undefined) throw missing('slot size of', slotBytes);
     return list;
   }
 
@@ -135,6 +135,14 @@ export class Slabs {
     this.#pages[page.number] = undefined;
     this.#freeNumbers.push(page.number);
   }
+}
+
+/**
+ * What is thrown where a number leads nowhere. The message is put together here since the compiler, where it has several such
+ * places in one function, would turn the number into text on the way that all calls take.
+ */
+export function missing(what: string, number: number): RangeError {
+  return new RangeError(`there is no ${what} ${number}`);
 }
 
 function enter(withRoom: Page[], page: Page): void {

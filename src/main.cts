@@ -16,9 +16,12 @@ process.env[POOL_SIZE_VARIABLE] ??= `${POOL_THREADS}`;
  * What a server does when a leader ends, it does for the first time, or for the first time in days. V8 would compile each
  * function on its way at that moment, and forget it again: half the time of a failover. So it compiles all while it starts.
  */
-const V8_FLAGS = ['--no-lazy', '--always-sparkplug', '--no-flush-bytecode'];
+const COMPILER_FLAGS = ['--no-lazy', '--always-sparkplug', '--no-flush-bytecode'];
+
+/** MiB. With the 16 that V8 takes by itself, collecting them holds up one write in a hundred for three times as long. */
+const NURSERY_FLAGS = ['--max-semi-space-size=4'];
 
 const v8 = process.getBuiltinModule('node:v8');
-for (const flag of V8_FLAGS) v8.setFlagsFromString(flag);
+for (const flag of [...COMPILER_FLAGS, ...NURSERY_FLAGS]) v8.setFlagsFromString(flag);
 
 void import('./cli/command-line.js').then(({ runCommandLine }) => runCommandLine(process.argv));

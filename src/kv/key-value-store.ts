@@ -37,8 +37,7 @@ const OUTDATED_DEADLINES_ALLOWED = 1024;
 
 /** So many records are in the processor's cache all the time, more or less. */
 const CACHED_KEYS = 2_000;
-/** The records of so many keys are fetched at once: those of a batch, unless it is a very large one. */
-const PREFETCHED_KEYS = 4_096;
+const LEAST_HASHES = 1_024;
 
 export class KeyValueStore implements BatchVisitor {
   readonly #records = new RecordTable();
@@ -47,7 +46,10 @@ export class KeyValueStore implements BatchVisitor {
   #mortalCount = 0;
   #clockMs = 0;
   #report: ((result: CommandResult) => void) | undefined;
-  readonly #hashes = new Uint32Array(PREFETCHED_KEYS);
+  /** Those of the batch being applied that {@link visitKeys} visits, as far as they were hashed before; see #nextHash. */
+  #hashes = new Uint32Array(LEAST_HASHES);
+  #hashCount = 0;
+  #hashesUsed = 0;
   /** Those that are being written. */
   readonly #images = new Set<StoreImage>();
   readonly #keyspace = this.#newKeyspace();
@@ -123,6 +125,8 @@ export class KeyValueStore implements BatchVisitor {
    * and so sees the state between two commands. Throws BatchError or TruncatedBytesError for a corrupt payload.
    */
   apply(payload: Uint8Array, onResult?: (result: CommandResult) => void): void {
+    this.#hashCount = 0;
+    this.#hashesUsed = 0;
     if (this.size > CACHED_KEYS) this.#prefetch(payload);
     this.#report = onResult;
     readBatch(payload, this);
@@ -131,15 +135,19 @@ export class KeyValueStore implements BatchVisitor {
 
   /** Has the records of a batch's keys in the processor's cache by the time they are needed. */
   #prefetch(payload: Uint8Array): void {
-    let count = 0;
     visitKeys(payload, (key) => {
-      this.#hashes[count] = this.#records.hash(key);
-      count += 1;
-      if (count < this.#hashes.length) return;
-      this.#records.prefetch(this.#hashes, count);
-      count = 0;
+      if (this.#hashCount === this.#hashes.length) this.#hashes = doubled(this.#hashes);
+      this.#hashes[this.#hashCount] = this.#records.hash(key);
+      this.#hashCount += 1;
     });
-    this.#records.prefetch(this.#hashes, count);
+    this.#records.prefetch(this.#hashes, this.#hashCount);
+  }
+
+  /** The hash of the key of the next set, cas or delete of the batch, which is this key. */
+  #nextHash(key: Text): number {
+    if (this.#hashesUsed === this.#hashCount) return this.#records.hash(key);
+    this.#hashesUsed += 1;
+    return this.#hashes[this.#hashesUsed - 1] ?? 0;
   }
 
   /** @internal Part of {@link apply}. */
@@ -155,22 +163,23 @@ export class KeyValueStore implements BatchVisitor {
 
   /** @internal Part of {@link apply}. */
   set(key: Text, value: Text, exptimeS: number): void {
-    const id = this.#records.find(key);
-    this.#store(key, value, exptimeS, id);
+    const hash = this.#nextHash(key);
+    this.#store(key, value, exptimeS, this.#records.find(key, hash), hash);
   }
 
   /** @internal Part of {@link apply}. */
   cas(key: Text, value: Text, exptimeS: number, version: number): void {
-    const id = this.#records.find(key);
+    const hash = this.#nextHash(key);
+    const id = this.#records.find(key, hash);
     if (id === NO_RECORD) this.#report?.({ type: 'not-found' });
     else if (this.#records.version(id) !== version) this.#report?.({ type: 'version-mismatch' });
-    else this.#store(key, value, exptimeS, id);
+    else this.#store(key, value, exptimeS, id, hash);
   }
 
   /** @internal Part of {@link apply}. */
   delete(key: Text): void {
     // Not in one expression: an optional call evaluates no argument when nobody listens.
-    const existed = this.#remove(key);
+    const existed = this.#remove(key, this.#nextHash(key));
     this.#report?.({ type: existed ? 'deleted' : 'not-found' });
   }
 
@@ -226,17 +235,17 @@ export class KeyValueStore implements BatchVisitor {
     else this.#put(key, record, id);
   }
 
-  #store(key: Text, value: Text, exptimeS: number, id: RecordId): void {
+  #store(key: Text, value: Text, exptimeS: number, id: RecordId, hash: number): void {
     const version = this.#nextVersion(id);
     const deadlineMs = exptimeS === 0 ? 0 : this.#clockMs + exptimeS * MS_PER_S;
-    this.#put(key, { value, version, deadlineMs }, id);
+    this.#put(key, { value, version, deadlineMs }, id, hash);
     this.#report?.({ type: 'stored', version });
   }
 
   /** Has the key hold the record. `id` is what the key has, or NO_RECORD. */
-  #put(key: Text, record: RecordContent, id: RecordId): void {
+  #put(key: Text, record: RecordContent, id: RecordId, hash?: number): void {
     if (id === NO_RECORD) {
-      const added = this.#records.add(key, record);
+      const added = this.#records.add(key, record, hash);
       for (const image of this.#images) image.added(added);
     } else {
       for (const image of this.#images) image.beforeChange(id);
@@ -259,12 +268,12 @@ export class KeyValueStore implements BatchVisitor {
   }
 
   /** Removes the key and says whether it was there. */
-  #remove(key: Text): boolean {
-    const id = this.#records.find(key);
+  #remove(key: Text, hash = this.#records.hash(key)): boolean {
+    const id = this.#records.find(key, hash);
     if (id === NO_RECORD) return false;
     for (const image of this.#images) image.beforeChange(id);
     if (this.#records.deadlineMs(id) !== 0) this.#mortalCount -= 1;
-    this.#records.remove(id);
+    this.#records.remove(id, hash);
     return true;
   }
 
@@ -292,4 +301,10 @@ export class KeyValueStore implements BatchVisitor {
       if (deadlineMs !== 0) yield { key: this.#records.key(id), deadlineMs };
     }
   }
+}
+
+function doubled(hashes: Uint32Array): Uint32Array<ArrayBuffer> {
+  const grown = new Uint32Array(2 * hashes.length);
+  grown.set(hashes);
+  return grown;
 }

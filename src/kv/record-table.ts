@@ -82,6 +82,8 @@ export class RecordTable {
   readonly #large = new Map<RecordId, string>();
   #idLimit = 0;
   readonly #freeIds: RecordId[] = [];
+  /** Where {@link prefetch} has got to with each key. */
+  #fetching = new Uint32Array(0);
 
   /** How many keys there are. */
   get size(): number {
@@ -97,9 +99,13 @@ export class RecordTable {
     return id < this.#idLimit && this.#addresses[id] !== 0;
   }
 
+  /** Of a key, for {@link prefetch}; {@link find}, {@link add} and {@link remove} save the work when they are given it. */
+  hash(key: Text): number {
+    return hashOf(key, this.#secret);
+  }
+
   /** The key's id, or {@link NO_RECORD}. */
-  find(key: Text): RecordId {
-    const hash = this.hash(key);
+  find(key: Text, hash = this.hash(key)): RecordId {
     const { slots } = this.#shard(hash);
     const mask = slots.length - 1;
     for (let place = placeOf(hash, mask); ; place = (place + 2) & mask) {
@@ -113,22 +119,24 @@ export class RecordTable {
    * Reads what {@link find} and then {@link replace} will have to read for these hashes' keys, for the sake of reading it:
    * the processor fetches from memory for many keys at once here, and for one after the other there.
    *
-   * @param hashes of keys, by {@link hash}, the first `count` of them; they are overwritten
+   * @param hashes of keys, the first `count` of them
    * @returns nothing of interest, but what is not used would not be read
    */
   prefetch(hashes: Uint32Array, count: number): number {
+    if (this.#fetching.length < count) this.#fetching = new Uint32Array(hashes.length);
+    const fetching = this.#fetching;
     for (let i = 0; i < count; i += 1) {
       const hash = hashes[i] ?? 0;
       const { slots } = this.#shard(hash);
-      hashes[i] = slots[placeOf(hash, slots.length - 1) + 1] ?? 0;
+      fetching[i] = slots[placeOf(hash, slots.length - 1) + 1] ?? 0;
     }
     for (let i = 0; i < count; i += 1) {
-      const entry = hashes[i] ?? 0;
-      if (entry !== 0) hashes[i] = this.#addresses[entry - 1] ?? 0;
+      const entry = fetching[i] ?? 0;
+      if (entry !== 0) fetching[i] = this.#addresses[entry - 1] ?? 0;
     }
     let sum = 0;
     for (let i = 0; i < count; i += 1) {
-      const address = hashes[i] ?? 0;
+      const address = fetching[i] ?? 0;
       if (address === 0) continue;
       const { view, slotBytes } = this.#slabs.page(address);
       const start = startOf(address);
@@ -137,19 +145,14 @@ export class RecordTable {
     return sum;
   }
 
-  /** Of a key, for {@link prefetch}. */
-  hash(key: Text): number {
-    return hashOf(key, this.#secret);
-  }
-
   /** Adds a key that is not there, and returns its id. */
-  add(key: Text, content: RecordContent): RecordId {
+  add(key: Text, content: RecordContent, hash = this.hash(key)): RecordId {
     const address = this.#slabs.allocate(inlineBytes(key.length, content.value.length));
     const page = this.#slabs.page(address);
     const start = startOf(address);
     page.view.setUint32(start, key.length, true);
     write(key, page, start + RECORD_HEADER_BYTES);
-    const id = this.#insert(this.hash(key), address);
+    const id = this.#insert(hash, address);
     this.#write(id, address, content);
     return id;
   }
@@ -185,9 +188,9 @@ export class RecordTable {
   }
 
   /** Removes a key with what it holds. */
-  remove(id: RecordId): void {
+  remove(id: RecordId, hash = this.hash(this.#keySpan(this.#address(id)))): void {
     const address = this.#address(id);
-    this.#unindex(this.hash(this.#keySpan(address)), id);
+    this.#unindex(hash, id);
     if (isLarge(this.#valueLength(address))) this.#large.delete(id);
     this.#slabs.free(address);
     this.#addresses[id] = 0;

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { TruncatedBytesError } from '../../src/bytes/byte-reader.js';
-import { BatchError, type CommandResult, type TextCommand } from '../../src/kv/command.js';
+import { BatchError, type Command, type CommandResult, type TextCommand } from '../../src/kv/command.js';
 import { DeadlineHeap } from '../../src/kv/deadline-heap.js';
 import { type KeyRecord, KeyValueStore } from '../../src/kv/key-value-store.js';
 import { anyCommand, bytesOf, payloadOf } from './support.js';
@@ -255,6 +255,44 @@ describe('KeyValueStore', () => {
         }
       }),
       { seed: 1, numRuns: 200 },
+    );
+  });
+
+  it('does the same among so many keys that those of a batch are fetched ahead', () => {
+    const others = Array.from({ length: 2_500 }, (_, i) => set(`other ${i}`, `${i}`));
+    const redis = fc.constantFrom<Command>(
+      { type: 'redis', words: ['mset', 'a', '1', 'b', '2'] },
+      { type: 'redis', words: ['del', 'a', 'c'] },
+      {
+        type: 'redis-transaction',
+        watched: [],
+        commands: [
+          ['set', 'a', 'x'],
+          ['del', 'b'],
+        ],
+      },
+    );
+    const commands = fc.array(fc.oneof({ arbitrary: anyCommand, weight: 4 }, redis), { maxLength: 20 });
+    fc.assert(
+      fc.property(fc.array(commands, { maxLength: 10 }), (each) => {
+        const few = new KeyValueStore();
+        // In a second round there are enough of them, and more in one batch than room is made for at first.
+        const many = storeWith(...others, ...others);
+        apply(many, START_MS, ...others);
+        apply(few, START_MS);
+        for (const [i, batch] of each.entries()) {
+          const results: CommandResult[][] = [[], []];
+          const payload = payloadOf(START_MS + 1_000 * i, batch);
+          few.apply(payload, (result) => results[0]?.push(result));
+          many.apply(payload, (result) => results[1]?.push(result));
+          expect(results[1]).to.deep.equal(results[0]);
+        }
+        const kept = [...many.entries()].filter(([key]) => !key.startsWith('other '));
+        expect(new Map(kept)).to.deep.equal(new Map(few.entries()));
+        for (const [i] of others.entries())
+          expect(many.get(`other ${i}`)).to.include({ value: `${i}`, version: 3 });
+      }),
+      { seed: 1, numRuns: 30 },
     );
   });
 

@@ -21,8 +21,8 @@ export interface FailoverOptions {
 export interface FailoverRound {
   readonly killed: number;
   /**
-   * Until the router acknowledged a write that was sent after the old leader's connections had ended. One from before may
-   * have been the old leader's last.
+   * Until the router acknowledged a write that was sent after the old leader's connections were seen to end. One from before
+   * may have been the old leader's last, or was held back for the next: it is not known which, so this may be a write late.
    */
   readonly routerMs: number;
   /** Until any other server acknowledged a write on its own port; a client of each tries all the time. */

@@ -23,7 +23,7 @@ export interface ClusterOptions {
   readonly memory: boolean;
   /** Whether a write is acknowledged only once it is on the disks of a majority. */
   readonly fsync: boolean;
-  /** T: an election timeout is drawn uniformly from [T, 2T). */
+  /** T: an election timeout is drawn uniformly from [T, 2T); the first of a new server from [T / 4, T). */
   readonly electionTimeoutMs: number;
   /** How often a leader lets its followers hear from it. At most T / 3. */
   readonly heartbeatMs: number;

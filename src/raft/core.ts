@@ -33,8 +33,8 @@ const SUCCESSION_STEP_MS = 4;
 export interface Succession {
   /** How many servers are to campaign before this one: those between the dead leader's id and its own, in a ring. */
   readonly rank: number;
-  /** The current term when the end was noticed. */
-  readonly term: Term;
+  /** The term that the dead leader led, if it was the current one when the end was noticed. */
+  readonly endedTerm: Term | undefined;
   /** How often this server campaigned: retries start within milliseconds and slow down from there. */
   attempts: number;
 }
@@ -177,18 +177,18 @@ export class Core {
   }
 
   /** The leader's link closed: from now on campaigns are a matter of milliseconds, until there is another leader. */
-  startSuccession(deadLeader: ServerId, { attempts }: Pick<Succession, 'attempts'>): void {
+  startSuccession(deadLeader: ServerId, begun: Pick<Succession, 'endedTerm' | 'attempts'>): void {
     const { servers } = this.options;
     const places = servers.indexOf(this.id) - servers.indexOf(deadLeader);
     const rank = ((places + servers.length) % servers.length) - 1;
-    this.succession = { rank, term: this.currentTerm, attempts };
+    this.succession = { rank, ...begun };
     this.resetElectionTimer();
   }
 
   /** Whether this server is the first to campaign after the leader of the current term has ended, and has not yet. */
   get isFirstHeir(): boolean {
     const { succession, currentTerm } = this;
-    return succession?.rank === 0 && succession.attempts === 0 && succession.term === currentTerm;
+    return succession?.rank === 0 && succession.attempts === 0 && succession.endedTerm === currentTerm;
   }
 
   /** A snapshot is on disk, in place of the one before unless that reaches further. */

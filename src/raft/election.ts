@@ -22,13 +22,15 @@ const ATTEMPTS_BEFORE_VOTES = 3;
 
 /**
  * The leader, or who was it last, has ended. The first heir of the current term's leader needs no pre-vote: that leader's
- * lease is over whether or not the others have noticed, and they have no other leader to lose. Where the term is a later
- * one, somebody campaigns already.
+ * lease is over whether or not the others have noticed, and they have no other leader to lose. Who has already voted for
+ * somebody else lets that one finish.
  */
 export function startSuccession(core: Core, deadLeader: ServerId): void {
-  const wasLeading = core.leader === deadLeader;
-  if (wasLeading) core.role = { name: 'follower', leader: undefined, incoming: undefined };
-  core.startSuccession(deadLeader, { attempts: wasLeading ? 0 : ATTEMPTS_BEFORE_VOTES });
+  const { votedFor } = core.hardState;
+  const endedTerm = core.leader === deadLeader ? core.currentTerm : undefined;
+  if (endedTerm !== undefined) core.role = { name: 'follower', leader: undefined, incoming: undefined };
+  const isElecting = endedTerm === undefined && votedFor !== undefined && votedFor !== deadLeader;
+  core.startSuccession(deadLeader, { endedTerm, attempts: isElecting ? ATTEMPTS_BEFORE_VOTES : 0 });
 }
 
 /** The election timeout has run out. */

@@ -1,11 +1,11 @@
 /**
  * The order between the disk and the network: what must survive a crash before which message leaves.
  *
- * A vote, a raised term and an acknowledged entry are promises; a server that made one and forgets it breaks
- * elections or loses writes (figure 2, "updated on stable storage before responding to RPCs"). So a message that
- * makes a promise is *held* here until all that was asked of the disk before it is durable. Messages that promise
- * nothing, such as a leader's AppendEntries, do not wait: the leader writes its disk in parallel with its
- * followers (thesis 10.2.1).
+ * A vote for another, the answer that one's term is later, and an acknowledged entry are promises; a server that made one
+ * and forgets it breaks elections or loses writes (figure 2, "updated on stable storage before responding to RPCs"). So a
+ * message that makes a promise is *held* here until all that was asked of the disk before it is durable. Messages that
+ * promise nothing do not wait: a leader writes its disk in parallel with its followers (thesis 10.2.1), and a candidate
+ * its vote for itself in parallel with theirs.
  *
  * Invariants: `durableIndex <= log.lastIndex`, and the disk's log agrees with the one in memory up to it.
  */

@@ -218,7 +218,7 @@ export interface RaftOptions {
   readonly id: ServerId;
   /** Every voting server's id, this one's included. */
   readonly servers: readonly ServerId[];
-  /** T: an election timeout is drawn uniformly from [T, 2T) (§5.2). */
+  /** T: an election timeout is drawn uniformly from [T, 2T) (§5.2); the first of a new server from [T / 4, T). */
   readonly electionTimeoutMs: number;
   /**
    * For how long the answers of a majority let a leader read its own state without asking again (thesis 6.4.1):

@@ -1,9 +1,9 @@
 /**
  * The links to the other servers: one channel each, with the faults that a test or a demonstration puts on it.
  *
- * A link loses messages when it is full or told to, may deliver late, and closes when the other server's thread has
- * ended, or is being ended and has lost its clients. It never closes for any other reason, so *closed* means that the
- * peer has stopped serving.
+ * A link loses messages when it is full or told to, may deliver late, and closes when the other server has stopped or its
+ * thread has ended. One to a thread that is being ended, and has lost its clients, is given up before: that thread must not
+ * see its own links close, or it would take the others for dead. So *closed* means that the peer has stopped serving.
  */
 
 import type { MessagePort } from 'node:worker_threads';
@@ -27,6 +27,8 @@ export class Peers {
   readonly #metrics: ServerMetrics;
   readonly #sampler: MessageSampler;
   readonly #links = new Map<ServerId, PortChannel<Uint8Array>>();
+  /** Whose links are to be given up. */
+  readonly #ending = new Set<ServerId>();
   readonly #faults = new Map<ServerId, LinkFault>();
   readonly #late = new Set<NodeJS.Timeout>();
 
@@ -40,14 +42,15 @@ export class Peers {
   /** Joins this server with `peer` through `port`, in place of an earlier link. */
   connect(peer: ServerId, port: MessagePort): void {
     this.#links.get(peer)?.close();
+    this.#ending.delete(peer);
     const link = openChannel<Uint8Array>(port, { capacity: LINK_CAPACITY });
     link.receiver.watch(this.#onActivity);
     this.#links.set(peer, link);
   }
 
-  /** Closes the link to `peer`; {@link receive} hands out what had arrived, and then that it is closed. */
+  /** Gives up the link to `peer`; {@link receive} hands out what had arrived, and then that it is closed. */
   disconnect(peer: ServerId): void {
-    this.#links.get(peer)?.close();
+    if (this.#links.has(peer)) this.#ending.add(peer);
   }
 
   /** What happens from now on to messages sent to `peer`, whether it is connected or not. */
@@ -82,7 +85,7 @@ export class Peers {
           events.onMessage(message);
         }
       }
-      if (got === undefined) continue;
+      if (got === undefined && !this.#ending.delete(peer)) continue;
       this.#links.delete(peer);
       events.onLinkClosed(peer);
     }

@@ -277,13 +277,13 @@ export class Server {
     this.#receiveFromPeers();
     this.#raft.tick(performance.now());
     this.#noticeRole();
-    // What a follower owes the others has nothing to do with its own clients, and does not wait for them.
-    const isFollowing = this.#raft.role !== 'leader';
-    if (isFollowing) this.#doOutput();
+    // What a server that does not lead owes the others has nothing to do with its own clients, and does not wait for them.
+    const isLeading = this.#raft.role === 'leader';
+    if (!isLeading) this.#doOutput();
     this.#clients.tick(performance.now());
     this.#receiveFromClients();
     this.#clients.serveBacklog(performance.now());
-    if (!isFollowing) {
+    if (isLeading) {
       this.#clients.proposeOpen({ isDiskBusy: this.#disk.isBusy });
       this.#doOutput();
       this.#noticeRole();

@@ -3,9 +3,10 @@
  *
  * An empty disk would break two promises. The server may have acknowledged an entry that is committed thanks to it: so
  * the new disk gets the most up-to-date log of the others (§5.4.1), which holds every committed entry, by the same
- * argument as the log of an elected leader. And it may have voted: whoever it voted for had written the term of that
- * election to its own disk first, so no such term is later than the latest on the others' disks; in that one the new
- * disk says that the vote is given, and the server votes in later terms only. Both need the disk of every other server.
+ * argument as the log of an elected leader. And it may have voted: nobody leads a term before its own vote in it is on its
+ * own disk, so no term later than the latest on the others' disks has had a leader, and whoever asked for votes in one has
+ * forgotten what it got; in the latest the new disk says that the vote is given, and the server votes in later terms only.
+ * Both need the disk of every other server.
  */
 
 import { rename, rm } from 'node:fs/promises';

@@ -260,7 +260,9 @@ describe('the leader’s lease', () => {
       group.crash(0);
       group.isolate(1);
       group.closeLinks(0);
+      group.tick(1);
       group.heal();
+      expect(group.raft(1).role, 'asked nobody in vain').to.equal('candidate');
       const startMs = group.nowMs;
       group.runUntil(() => group.leader !== undefined);
       expect(group.nowMs - startMs).to.be.below(ELECTION_TIMEOUT_MS / 2);
@@ -271,8 +273,11 @@ describe('the leader’s lease', () => {
       group.elect(0);
       group.crash(0);
       group.server(1).turn((raft, nowMs) => raft.linkClosed(0, nowMs));
-      expect(wouldVote(group.server(2), 1, 2), 'server 2 still keeps its promise').to.equal(false);
+      group.tick(1);
+      expect(group.inTransit({ type: 'RequestVote', to: 2 })).to.have.length(1);
+      expect(wouldVote(group.server(2), 1, 2), 'without that claim').to.equal(false);
       group.deliver({ type: 'RequestVote' });
+      expect(group.raft(2).hardState).to.deep.equal({ currentTerm: 2, votedFor: 1 });
       group.server(2).turn((raft, nowMs) => raft.linkClosed(0, nowMs));
       group.advance(6);
       group.deliverAll();

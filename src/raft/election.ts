@@ -3,6 +3,7 @@
  */
 
 import type { Core } from './core.js';
+import { LOG_ORIGIN } from './log.js';
 import { Progress } from './progress.js';
 import { countVotes } from './quorum.js';
 import { ReadQueue } from './reads.js';
@@ -103,7 +104,8 @@ export function candidatePersisted(core: Core): void {
 
 /** The leader asks this server to take over (thesis 3.10): no pre-vote, no waiting. */
 export function onTimeoutNow(core: Core, message: TimeoutNow): void {
-  if (core.role.name !== 'follower' || core.role.leader !== message.from) return;
+  if (core.role.name !== 'follower' || core.role.leader !== message.from || core.installing !== undefined)
+    return;
   startElection(core, { leaseIsOver: true });
 }
 
@@ -169,7 +171,9 @@ export function onRequestVote(core: Core, message: RequestVote): void {
 }
 
 export function respondToVote(core: Core, to: ServerId, voteGranted: boolean): void {
-  const { index: lastLogIndex, term: lastLogTerm } = core.log.last;
+  // By the time this leaves, a snapshot that is being installed may have taken the place of the log.
+  const { index: lastLogIndex, term: lastLogTerm } =
+    core.installing === undefined ? core.log.last : LOG_ORIGIN;
   core.sendWhenDurable({
     type: 'RequestVoteResponse',
     from: core.id,

@@ -78,7 +78,7 @@ export interface RequestVote extends Envelope {
 export interface RequestVoteResponse extends Envelope {
   readonly type: 'RequestVoteResponse';
   readonly voteGranted: boolean;
-  /** Where the voter's log ends, on its disk. */
+  /** Where the voter's log ends, on its disk; 0 where a snapshot is taking its place. */
   readonly lastLogIndex: LogIndex;
   readonly lastLogTerm: Term;
 }

@@ -14,7 +14,7 @@ describe('the admin API', () => {
   let admin: AdminServer;
 
   before(async () => {
-    cluster = newCluster({ advertiseHost: 'raft.example' });
+    cluster = await newCluster({ advertiseHost: 'raft.example' });
     admin = new AdminServer(cluster, { host: '127.0.0.1', port: 0 });
     await admin.start();
     await cluster.start();
@@ -265,7 +265,7 @@ describe('the admin API', () => {
 
 describe('the admin API of a cluster that does not run', () => {
   it('answers 503', async () => {
-    const admin = new AdminServer(newCluster(), { host: '127.0.0.1', port: 0 });
+    const admin = new AdminServer(await newCluster(), { host: '127.0.0.1', port: 0 });
     await admin.start();
     for (const call of ['GET /api/status', 'GET /healthz', 'POST /api/servers/0/kill'])
       expect((await http(admin.address.port, call)).status, call).to.equal(503);
@@ -273,9 +273,9 @@ describe('the admin API of a cluster that does not run', () => {
   });
 
   it('does not start on a port that is taken', async () => {
-    const admin = new AdminServer(newCluster(), { host: '127.0.0.1', port: 0 });
+    const admin = new AdminServer(await newCluster(), { host: '127.0.0.1', port: 0 });
     await admin.start();
-    const error = await new AdminServer(newCluster(), admin.address)
+    const error = await new AdminServer(await newCluster(), admin.address)
       .start()
       .catch((reason: unknown) => reason);
     expect(String(error)).to.include(`127.0.0.1:${admin.address.port} (admin API): the port is in use`);

@@ -4,7 +4,7 @@ import { FAKE_SERVER, newCluster } from '../cluster/support.js';
 
 describe('An error of the cluster, told by the admin API', () => {
   it('is 409 when the server that was asked to hand over refuses, as one does that stepped down meanwhile', async () => {
-    const cluster = newCluster({}, { serverModule: FAKE_SERVER });
+    const cluster = await newCluster({}, { serverModule: FAKE_SERVER });
     try {
       await cluster.start();
       const error = await cluster.transferLeadership(2).catch((reason: unknown) => reason);

@@ -21,7 +21,7 @@ describe('GET /api/live', () => {
   let stream: EventStream<LiveData>;
 
   before(async () => {
-    cluster = newCluster();
+    cluster = await newCluster();
     admin = new AdminServer(cluster, { host: '127.0.0.1', port: 0 });
     await admin.start();
     await cluster.start();
@@ -163,7 +163,7 @@ describe('the live feed', () => {
   }
 
   before(async () => {
-    cluster = newCluster({ servers: 1 });
+    cluster = await newCluster({ servers: 1 });
     await cluster.start();
   });
   beforeEach(() => {

@@ -14,7 +14,7 @@ describe('GET /metrics', () => {
   let admin: AdminServer;
 
   before(async () => {
-    cluster = newCluster();
+    cluster = await newCluster();
     admin = new AdminServer(cluster, { host: '127.0.0.1', port: 0 });
     await admin.start();
     await cluster.start();

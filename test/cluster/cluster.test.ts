@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { access } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { expect } from 'chai';
-import type { Cluster } from '../../src/cluster/cluster.js';
+import { Cluster } from '../../src/cluster/cluster.js';
 import { eventually, temporaryDirectory } from '../support/cluster.js';
 import { freePorts } from '../support/free-ports.js';
 import { TextClient } from '../support/text-client.js';
@@ -16,7 +16,7 @@ describe('a running cluster', () => {
 
   beforeEach(async () => {
     log = new LogRecorder();
-    cluster = newCluster({}, { log });
+    cluster = await newCluster({}, { log });
     await cluster.start();
     await everyServerUp(cluster);
   });
@@ -150,7 +150,7 @@ describe('a running cluster', () => {
 describe('a cluster from start to close', () => {
   it('removes its temporary directory', async () => {
     const log = new LogRecorder();
-    const cluster = newCluster({ servers: 1 }, { log });
+    const cluster = await newCluster({ servers: 1 }, { log });
     await cluster.start();
     const path = String(log.find('cluster starts')[0]?.dataDir);
     await access(path);
@@ -161,15 +161,15 @@ describe('a cluster from start to close', () => {
   it('holds its data directory until it is closed, and finds there what was written', async () => {
     const directory = await temporaryDirectory();
     const options = { servers: 1, memory: false, dataDir: directory.path };
-    const first = newCluster(options);
-    const second = newCluster(options);
+    const first = await newCluster(options);
+    const second = await newCluster(options);
     try {
       await first.start();
       const writer = await TextClient.connect(first.serverAddress(0).port);
       await writer.set('k', 'v');
       expect(await codeOf(second.start())).to.equal('DATA_DIRECTORY_REFUSED');
       await first.close();
-      const third = newCluster(options);
+      const third = await newCluster(options);
       await third.start();
       const reader = await TextClient.connect(third.serverAddress(0).port);
       expect(await reader.get('k')).to.deep.equal({ type: 'VALUE', value: 'v' });
@@ -185,18 +185,18 @@ describe('a cluster from start to close', () => {
     const port = await freePorts();
     const holder = createServer().listen(port, '127.0.0.1');
     await once(holder, 'listening');
-    const router = newCluster({ routerPort: port });
+    const router = await newCluster({ routerPort: port });
     expect(String(await router.start().catch((error: unknown) => error))).to.include(
       `127.0.0.1:${port} (router)`,
     );
-    const server = newCluster({ port, servers: 1 });
+    const server = await newCluster({ port, servers: 1 });
     const error = await server.start().catch((reason: unknown) => reason);
     expect(String(error)).to.include(`127.0.0.1:${port} (clients of server 0): the port is in use`);
     holder.close();
   });
 
   it('is started once', async () => {
-    const cluster = newCluster({ servers: 1 });
+    const cluster = await newCluster({ servers: 1 });
     await cluster.start();
     expect(await codeOf(cluster.start())).to.equal('WRONG_STATE');
     await cluster.close();
@@ -204,9 +204,9 @@ describe('a cluster from start to close', () => {
   });
 
   it('may be closed while it starts, before that, and again', async () => {
-    const unborn = newCluster();
+    const unborn = await newCluster();
     await unborn.close();
-    const cluster = newCluster();
+    const cluster = await newCluster();
     const started = codeOf(cluster.start());
     await Promise.all([cluster.close(), cluster.close()]);
     expect(await started).to.equal('NOT_RUNNING');
@@ -215,6 +215,6 @@ describe('a cluster from start to close', () => {
   });
 
   it('takes no options that make no sense', () => {
-    expect(() => newCluster({ servers: 0 })).to.throw('servers: 0 is not a whole number from 1 to 9');
+    expect(() => new Cluster({ servers: 0 })).to.throw('servers: 0 is not a whole number from 1 to 9');
   });
 });

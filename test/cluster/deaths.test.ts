@@ -10,7 +10,7 @@ describe('a server that ends by itself', () => {
 
   beforeEach(async () => {
     log = new LogRecorder();
-    cluster = newCluster({}, { log, serverModule: FAKE_SERVER });
+    cluster = await newCluster({}, { log, serverModule: FAKE_SERVER });
     await cluster.start();
     await everyServerUp(cluster);
   });
@@ -85,7 +85,10 @@ describe('a server that ends by itself', () => {
   });
 
   it('ends the start of the cluster when it was never up', async () => {
-    const doomed = newCluster({ electionTimeoutMs: DIES_BEFORE_IT_IS_UP }, { serverModule: FAKE_SERVER });
+    const doomed = await newCluster(
+      { electionTimeoutMs: DIES_BEFORE_IT_IS_UP },
+      { serverModule: FAKE_SERVER },
+    );
     const error = await doomed.start().catch((reason: unknown) => reason);
     expect(String(error)).to.match(/^ServerStartError: server \d did not start: /);
     expect(await codeOf(doomed.status())).to.equal('NOT_RUNNING');

@@ -6,10 +6,9 @@ import { type Logger, pino } from 'pino';
 import { Cluster } from '../../src/cluster/cluster.js';
 import type { ClusterOptions } from '../../src/cluster/options.js';
 import { eventually } from '../support/cluster.js';
+import { freePorts } from '../support/free-ports.js';
 
 export const FAKE_SERVER = fileURLToPath(new URL('fixtures/fake-server.js', import.meta.url));
-
-const IN_MEMORY: Partial<ClusterOptions> = { servers: 3, port: 0, routerPort: 0, memory: true };
 
 /** One log line, parsed, with the fields that tests look at. */
 export interface LogLine {
@@ -43,13 +42,17 @@ export class LogRecorder {
   }
 }
 
-/** A cluster in memory that has not started, on ports of its own. */
-export function newCluster(
+/** A cluster in memory that has not started, on ports of its own, which nobody else is given while its servers are down. */
+export async function newCluster(
   options: Partial<ClusterOptions> = {},
   environment: { readonly log?: LogRecorder; readonly serverModule?: string } = {},
-): Cluster {
+): Promise<Cluster> {
   const { log = new LogRecorder(), ...rest } = environment;
-  return new Cluster({ ...IN_MEMORY, ...options }, { logger: log.logger, ...rest });
+  const port = await freePorts();
+  return new Cluster(
+    { servers: 3, port, routerPort: port + 20, memory: true, ...options },
+    { logger: log.logger, ...rest },
+  );
 }
 
 /** The code of the error that the promise rejects with; undefined when it resolves. */

@@ -33,7 +33,7 @@ describe('the dashboard', () => {
   before(async function () {
     browser = await launchBrowser();
     if (browser === undefined) this.skip();
-    cluster = newCluster();
+    cluster = await newCluster();
     admin = new AdminServer(cluster, { host: '127.0.0.1', port: 0 });
     await admin.start();
     await cluster.start();

@@ -65,10 +65,10 @@ export async function codeOf(promise: Promise<unknown>): Promise<unknown> {
   }
 }
 
-/** Resolves once every server is up: a cluster has started when there is a leader, which takes but a majority. */
+/** Resolves once every server is up and knows of the leader: there is one as soon as a majority does. */
 export async function everyServerUp(cluster: Cluster): Promise<void> {
-  await eventually('every server is up', async () => {
+  await eventually('every server is up, and all are in one term', async () => {
     const { servers } = await cluster.status();
-    return servers.every(({ state }) => state === 'running');
+    return servers.every(({ state, term }) => state === 'running' && term === servers[0]?.term);
   });
 }

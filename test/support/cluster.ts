@@ -18,7 +18,7 @@ export class TestCluster {
     this.cluster = cluster;
   }
 
-  /** A running cluster of three servers, all of them up, in memory, unless told otherwise. */
+  /** A running cluster of three servers, which all know of their leader, in memory, unless told otherwise. */
   static async start(
     options: Partial<ClusterOptions> = {},
     environment: ClusterEnvironment = {},
@@ -30,6 +30,10 @@ export class TestCluster {
       environment,
     );
     await cluster.start();
+    await eventually('all are in one term', async () => {
+      const { servers } = await cluster.status();
+      return servers.every(({ term }) => term === servers[0]?.term);
+    });
     return new TestCluster(cluster);
   }
 

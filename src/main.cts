@@ -19,8 +19,8 @@ process.env[POOL_SIZE_VARIABLE] ??= `${POOL_THREADS}`;
 const COMPILER_FLAGS = ['--no-lazy', '--always-sparkplug', '--no-flush-bytecode'];
 
 /**
- * MiB. Collecting the 16 that V8 takes by itself holds up one write in a hundred for half as long again. Who starts the
- * program may say otherwise.
+ * MiB. Collecting the 16 that V8 takes by itself holds up one write in a hundred for a third longer. Who starts the program
+ * may say otherwise.
  */
 const NURSERY_FLAG = '--max-semi-space-size';
 const NURSERY_MIB = 4;

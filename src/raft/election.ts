@@ -34,7 +34,7 @@ export function startSuccession(core: Core, deadLeader: ServerId): void {
   core.startSuccession(deadLeader, { endedTerm, attempts: isElecting ? ATTEMPTS_BEFORE_VOTES : 0 });
 }
 
-/** The election timeout has run out. */
+/** The election timer has run out. Everybody but a dead leader's first heir asks first whether an election could be won. */
 export function campaign(core: Core): void {
   const isHeir = core.isFirstHeir;
   slowDownSuccession(core);

@@ -123,6 +123,7 @@ function request(): string {
 let answeredBefore = 0;
 let reportedMs = performance.now();
 
+/** The first report, of nothing, says that the thread has loaded. */
 function report(): void {
   const nowMs = performance.now();
   const answered = clients.reduce((sum, client) => sum + client.answered, 0);
@@ -131,5 +132,6 @@ function report(): void {
   reportedMs = nowMs;
 }
 
+report();
 setInterval(tick, TICK_MS);
 setInterval(report, REPORT_MS);

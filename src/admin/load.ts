@@ -22,6 +22,8 @@ export interface LoadStart {
 export class LoadSwitch {
   readonly #logger: Logger;
   #thread: Worker | undefined;
+  /** Resolves once the thread has loaded its modules: Node 20 may abort the process when it is terminated before. */
+  #loaded: Promise<void> = Promise.resolve();
   #isClosed = false;
   #view: LoadView = { requestsPerS: 0, answeredPerS: 0 };
 
@@ -42,6 +44,10 @@ export class LoadSwitch {
     const workerData: LoadStart = { address, requestsPerS };
     const thread = new Worker(LOAD_MODULE, { workerData });
     this.#thread = thread;
+    this.#loaded = new Promise((resolve) => {
+      thread.once('message', () => resolve());
+      thread.once('exit', () => resolve());
+    });
     thread.on('message', (answeredPerS: number) => {
       if (this.#thread === thread) this.#view = { requestsPerS, answeredPerS };
     });
@@ -60,6 +66,7 @@ export class LoadSwitch {
   async #stop(): Promise<void> {
     const thread = this.#thread;
     this.#ended();
+    await this.#loaded;
     await thread?.terminate();
   }
 

@@ -9,7 +9,6 @@ import type { Gateway } from '../gateway/gateway.js';
 import type { ServerId, Term } from '../raft/types.js';
 import type {
   ServerControl,
-  ServerEvent,
   ServerMeasurements,
   ServerObservation,
   ServerStatus,
@@ -18,14 +17,14 @@ import { WrongStateError } from './errors.js';
 import { gatewayChannel } from './gateway-channel.js';
 import type { Journal } from './journal.js';
 import { RestartPause } from './restart-pause.js';
-import type { ServerThread, ThreadEnd } from './server-thread.js';
+import type { ServerReport, ServerThread, ThreadEnd } from './server-thread.js';
 
 /** A server that does not tell how it is within this time is busy. */
 const ANSWER_PATIENCE_MS = 500;
 
-type RoleEvent = Extract<ServerEvent, { type: 'role' }>;
-type SnapshotEvent = Extract<ServerEvent, { type: 'snapshot' | 'installed' }>;
-type UpEvent = Extract<ServerEvent, { type: 'up' }>;
+type RoleEvent = Extract<ServerReport, { type: 'role' }>;
+type SnapshotEvent = Extract<ServerReport, { type: 'snapshot' | 'installed' }>;
+type UpEvent = Extract<ServerReport, { type: 'up' }>;
 
 interface Up {
   readonly is: 'up';
@@ -236,7 +235,7 @@ export class Member {
   async #follow(thread: ServerThread): Promise<void> {
     let refusal: unknown;
     try {
-      for await (const event of thread.events.receiver) await this.#onEvent(thread, event);
+      for await (const event of thread.reports()) await this.#onEvent(thread, event);
     } catch (error) {
       refusal = error;
       this.#end(thread);
@@ -249,7 +248,7 @@ export class Member {
     this.#environment.onChange();
   }
 
-  async #onEvent(thread: ServerThread, event: ServerEvent): Promise<void> {
+  async #onEvent(thread: ServerThread, event: ServerReport): Promise<void> {
     if (this.#is('ending')) return;
     switch (event.type) {
       case 'up':

@@ -27,14 +27,16 @@ export type ThreadEnd =
   /** Nobody asked for it. */
   | { readonly how: 'died'; readonly error: unknown };
 
+/** What a server reports of itself, once it runs. */
+export type ServerReport = Exclude<ServerEvent, { type: 'loaded' }>;
+
 export class ServerThread {
   readonly id: ServerId;
   /** Client traffic with the server. */
   readonly traffic: PortChannel<Uint8Array>;
-  /** What the server reports. */
-  readonly events: PortChannel<never, ServerEvent>;
   /** Resolves once the thread has ended and holds nothing any more. */
   readonly ended: Promise<ThreadEnd>;
+  readonly #events: PortChannel<never, ServerEvent>;
   readonly #abort = new AbortController();
   readonly #controlPort: MessagePort;
   /** Held as long as the thread lives: comlink drops the calls of a proxy that nobody holds (comlink 692). */
@@ -42,6 +44,8 @@ export class ServerThread {
   /** How to fail each call that has no answer yet. */
   readonly #unanswered = new Set<(error: ServerGoneError) => void>();
   #isStopping = false;
+  #isLoaded = false;
+  #isKilled = false;
   #isGone = false;
 
   constructor(pool: ThreadPool, start: Omit<ServerStart, 'ports'>) {
@@ -52,17 +56,29 @@ export class ServerThread {
     this.#controlPort = control.port1;
     this.#control = Comlink.wrap<ServerControl>(nodeEndpoint(control.port1));
     this.traffic = openChannel(traffic.port1, { capacity: TRAFFIC_CAPACITY });
-    this.events = openChannel(events.port1, { capacity: EVENTS_CAPACITY });
+    this.#events = openChannel(events.port1, { capacity: EVENTS_CAPACITY });
     const ports = { control: control.port2, traffic: traffic.port2, events: events.port2 };
     const task: ServerStart = { ...start, ports };
     const { signal } = this.#abort;
     this.ended = this.#watch(pool.run(task, { signal, transferList: Object.values(ports) }));
   }
 
-  /** Terminates the thread at once, as a crash would: see {@link ended} for when it is over. */
+  /** What the server reports, until it ends; what it reports after {@link kill} is of no interest. */
+  async *reports(): AsyncGenerator<ServerReport> {
+    for await (const event of this.#events.receiver) {
+      if (event.type === 'loaded') this.#onLoaded();
+      else yield event;
+    }
+  }
+
+  /**
+   * Terminates the thread, as a crash would: see {@link ended} for when it is over. At once, unless it still loads its
+   * modules: Node 20 aborts the whole process when a thread ends in the middle of that (v8::Module::IsGraphAsync), so
+   * it ends some milliseconds later, with nothing done.
+   */
   kill(): void {
-    this.#abort.abort();
-    this.#release();
+    this.#isKilled = true;
+    if (this.#isLoaded) this.#terminate();
   }
 
   /** Asks the server to stop, and resolves once it has. Only after its event `up`. */
@@ -98,6 +114,16 @@ export class ServerThread {
     return this.call((control) => control.connect(peer, Comlink.transfer(port, [port])));
   }
 
+  #onLoaded(): void {
+    this.#isLoaded = true;
+    if (this.#isKilled) this.#terminate();
+  }
+
+  #terminate(): void {
+    this.#abort.abort();
+    this.#release();
+  }
+
   async #watch(running: Promise<void>): Promise<ThreadEnd> {
     const end = await running.then(
       () => this.#endOfTask(),
@@ -113,14 +139,14 @@ export class ServerThread {
   }
 
   #endOfThread(error: unknown): ThreadEnd {
-    return this.#abort.signal.aborted ? { how: 'killed' } : { how: 'died', error };
+    return this.#isKilled ? { how: 'killed' } : { how: 'died', error };
   }
 
   #release(): void {
     this.#isGone = true;
     this.#controlPort.close();
     this.traffic.close();
-    this.events.close();
+    this.#events.close();
     for (const reject of this.#unanswered) reject(new ServerGoneError(this.id));
     this.#unanswered.clear();
   }

@@ -123,7 +123,9 @@ export interface ServerObservation extends ServerStatus {
 
 /** What a server reports on its own accord. */
 export type ServerEvent =
-  /** The server recovered from its disk and takes calls and connections. Always the first event. */
+  /** The thread has all its modules, and may be terminated. Always the first event. */
+  | { readonly type: 'loaded' }
+  /** The server recovered from its disk and takes calls and connections. Always the second. */
   | { readonly type: 'up'; readonly lastIndex: LogIndex; readonly term: Term }
   /** Role, term or known leader changed. */
   | { readonly type: 'role'; readonly role: RoleName; readonly term: Term; readonly leader: ServerId | null }

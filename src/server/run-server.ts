@@ -29,6 +29,7 @@ export async function runServer(start: ServerStart): Promise<void> {
     // Fails only once the main thread is gone, and this thread with it.
     events.sender.send(event).catch(() => undefined);
   };
+  report({ type: 'loaded' });
   try {
     await serve(start, report);
   } finally {

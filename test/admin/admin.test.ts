@@ -3,8 +3,8 @@ import { connect } from 'node:net';
 import { expect } from 'chai';
 import { AdminServer, MAX_BODY_BYTES } from '../../src/admin/admin-server.js';
 import type { Cluster } from '../../src/cluster/cluster.js';
-import { everyServerUp, newCluster } from '../cluster/support.js';
-import { eventually } from '../support/cluster.js';
+import { newCluster } from '../cluster/support.js';
+import { eventually, everyServerUp } from '../support/cluster.js';
 import { type HttpReply, type HttpRequest, http } from '../support/http.js';
 
 const PATIENCE_MS = 10_000;

@@ -5,8 +5,8 @@ import { LiveFeed } from '../../src/admin/live/feed.js';
 import type { Frame, Hello, Sample, ServerView, Timeline } from '../../src/admin/live/view.js';
 import type { Cluster } from '../../src/cluster/cluster.js';
 import { MAX_LIVE_EVENTS, MAX_LIVE_READERS } from '../../src/limits.js';
-import { everyServerUp, newCluster } from '../cluster/support.js';
-import { eventually } from '../support/cluster.js';
+import { newCluster } from '../cluster/support.js';
+import { eventually, everyServerUp } from '../support/cluster.js';
 import { EventStream } from '../support/event-stream.js';
 import { http } from '../support/http.js';
 

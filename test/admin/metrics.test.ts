@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { AdminServer } from '../../src/admin/admin-server.js';
 import type { Cluster } from '../../src/cluster/cluster.js';
-import { everyServerUp, newCluster } from '../cluster/support.js';
-import { eventually } from '../support/cluster.js';
+import { newCluster } from '../cluster/support.js';
+import { eventually, everyServerUp } from '../support/cluster.js';
 import { http } from '../support/http.js';
 import { promtool } from '../support/promtool.js';
 import { TextClient } from '../support/text-client.js';

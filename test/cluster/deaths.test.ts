@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import type { Cluster } from '../../src/cluster/cluster.js';
-import { eventually } from '../support/cluster.js';
+import { eventually, everyServerUp } from '../support/cluster.js';
 import { CRASH, DIES_BEFORE_IT_IS_UP, FAIL_DISK, STOP_UNASKED } from './fixtures/fake-server.js';
-import { codeOf, everyServerUp, FAKE_SERVER, LogRecorder, newCluster } from './support.js';
+import { codeOf, FAKE_SERVER, LogRecorder, newCluster } from './support.js';
 
 describe('a server that ends by itself', () => {
   let cluster: Cluster;

@@ -5,7 +5,6 @@ import { fileURLToPath } from 'node:url';
 import { type Logger, pino } from 'pino';
 import { Cluster } from '../../src/cluster/cluster.js';
 import type { ClusterOptions } from '../../src/cluster/options.js';
-import { eventually } from '../support/cluster.js';
 import { freePorts } from '../support/free-ports.js';
 
 export const FAKE_SERVER = fileURLToPath(new URL('fixtures/fake-server.js', import.meta.url));
@@ -63,12 +62,4 @@ export async function codeOf(promise: Promise<unknown>): Promise<unknown> {
   } catch (error) {
     return error instanceof Error && 'code' in error ? error.code : error;
   }
-}
-
-/** Resolves once every server is up and knows of the leader: there is one as soon as a majority does. */
-export async function everyServerUp(cluster: Cluster): Promise<void> {
-  await eventually('every server is up, and all are in one term', async () => {
-    const { servers } = await cluster.status();
-    return servers.every(({ state, term }) => state === 'running' && term === servers[0]?.term);
-  });
 }

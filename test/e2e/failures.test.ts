@@ -95,7 +95,7 @@ describe('a cluster with failing servers', () => {
     for (const answer of answers) expect(answer?.type).to.be.oneOf(['ERR_INTERNAL', 'ERR_REDIRECT']);
     cluster.cluster.heal();
     await allCaughtUp(cluster);
-    expect(await newClient.get('k')).to.deep.equal({ type: 'VALUE', value: 'new' });
+    expect(await (await cluster.leaderClient()).get('k')).to.deep.equal({ type: 'VALUE', value: 'new' });
     expect((await oldClient.get('k')).type).to.equal('ERR_REDIRECT');
   });
 

@@ -30,10 +30,7 @@ export class TestCluster {
       environment,
     );
     await cluster.start();
-    await eventually('all are in one term', async () => {
-      const { servers } = await cluster.status();
-      return servers.every(({ term }) => term === servers[0]?.term);
-    });
+    await everyServerUp(cluster);
     return new TestCluster(cluster);
   }
 
@@ -82,6 +79,14 @@ export class TestCluster {
 export async function temporaryDirectory(): Promise<{ path: string; remove: () => Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), 'threadraft-test-'));
   return { path, remove: () => rm(path, { recursive: true, force: true }) };
+}
+
+/** Resolves once every server is up and knows of the leader: there is one as soon as a majority does. */
+export async function everyServerUp(cluster: Cluster): Promise<void> {
+  await eventually('every server is up, and all are in one term', async () => {
+    const { servers } = await cluster.status();
+    return servers.every(({ state, term }) => state === 'running' && term === servers[0]?.term);
+  });
 }
 
 /** Tries until the condition holds. Rejects when it does not within the time. */

@@ -4,8 +4,8 @@ import { expect } from 'chai';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { AdminServer } from '../../src/admin/admin-server.js';
 import type { Cluster } from '../../src/cluster/cluster.js';
-import { everyServerUp, newCluster } from '../cluster/support.js';
-import { eventually } from '../support/cluster.js';
+import { newCluster } from '../cluster/support.js';
+import { eventually, everyServerUp } from '../support/cluster.js';
 import { TextClient } from '../support/text-client.js';
 import { launchBrowser } from './browser.js';
 

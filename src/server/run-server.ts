@@ -8,7 +8,7 @@ import { openChannel } from '../channel/port-channel.js';
 import { KeyValueStore } from '../kv/key-value-store.js';
 import { TRAFFIC_CAPACITY } from '../limits.js';
 import type { RaftOptions } from '../raft/types.js';
-import { LevelStorage } from '../storage/level-storage.js';
+import { DiskStorage } from '../storage/disk-storage.js';
 import type { ServerControl, ServerEvent, ServerStart } from './control.js';
 import { Server } from './server.js';
 import { restoreStore } from './snapshots.js';
@@ -39,7 +39,7 @@ export async function runServer(start: ServerStart): Promise<void> {
 }
 
 async function serve(start: ServerStart, report: (event: ServerEvent) => void): Promise<void> {
-  const storage = await LevelStorage.open({
+  const storage = await DiskStorage.open({
     directory: start.dataDir,
     owner: { clusterId: start.clusterId, serverId: start.id },
     fsync: start.fsync,

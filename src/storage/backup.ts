@@ -8,7 +8,7 @@ import { readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ImageReader } from '../kv/image.js';
 import { DataDirectory, DataDirectoryError } from './data-directory.js';
-import { LevelStorage } from './level-storage.js';
+import { DiskStorage } from './disk-storage.js';
 import { PartialFile, readSnapshotFile, syncDirectory } from './snapshot-files.js';
 import { SnapshotCheck } from './snapshot-format.js';
 
@@ -118,7 +118,7 @@ async function makeCluster(path: string, dataDir: string, servers: number): Prom
 
 async function fillServer(path: string, directory: DataDirectory, serverId: number): Promise<void> {
   const owner = { clusterId: directory.clusterId, serverId };
-  const storage = await LevelStorage.open({
+  const storage = await DiskStorage.open({
     directory: directory.serverDirectory(serverId),
     owner,
     fsync: true,

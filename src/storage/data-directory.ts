@@ -13,7 +13,7 @@ import type { ServerId } from '../raft/types.js';
 import { makeServerDirectory } from './server-directory.js';
 
 /** Raised whenever the meaning of what is in the directory changes. */
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 2;
 
 const DESCRIPTION_KEY = 'description';
 const CLUSTER_DIRECTORY = 'cluster';

@@ -21,18 +21,18 @@ const CRC_POLYNOMIAL = 0x82f63b78;
 const CRC_MASK_DELTA = 0xa282ead8;
 
 /** A record is damaged that was complete once. */
-export class DamagedLogError extends Error {
-  readonly code = 'DAMAGED_LOG';
+export class DamagedLevelError extends Error {
+  readonly code = 'DAMAGED_LEVEL';
 
   constructor(file: string, offset: number, reason: string) {
     super(`${file} is damaged at byte ${offset}: ${reason}`);
-    this.name = 'DamagedLogError';
+    this.name = 'DamagedLevelError';
   }
 }
 
 /**
  * Checks every write-ahead log in a LevelDB directory, which a thread that is about to end may still write. Rejects with
- * {@link DamagedLogError}.
+ * {@link DamagedLevelError}.
  */
 export async function checkLevelLogs(directory: string): Promise<void> {
   for (const name of await readdir(directory)) {
@@ -57,7 +57,7 @@ async function checkLog(path: string, name: string): Promise<void> {
   }
 }
 
-/** Only the last block of a file is short. Throws {@link DamagedLogError}. */
+/** Only the last block of a file is short. Throws {@link DamagedLevelError}. */
 function checkBlock(block: Buffer, name: string, blockOffset: number): void {
   let at = 0;
   while (block.byteLength - at >= HEADER_BYTES) {
@@ -68,10 +68,10 @@ function checkBlock(block: Buffer, name: string, blockOffset: number): void {
     const end = at + HEADER_BYTES + length;
     if (end > block.byteLength) {
       if (block.byteLength < BLOCK_BYTES) return;
-      throw new DamagedLogError(name, blockOffset + at, 'a record is longer than its block');
+      throw new DamagedLevelError(name, blockOffset + at, 'a record is longer than its block');
     }
     if (type > LAST_TYPE || block.readUInt32LE(at) !== masked(crc32c(block.subarray(at + 6, end))))
-      throw new DamagedLogError(name, blockOffset + at, 'the checksum of a record is wrong');
+      throw new DamagedLevelError(name, blockOffset + at, 'the checksum of a record is wrong');
     at = end;
   }
 }

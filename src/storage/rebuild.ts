@@ -12,7 +12,7 @@
 import { rename, rm } from 'node:fs/promises';
 import type { RecoveredState, ServerId, Term } from '../raft/types.js';
 import { DataDirectory, DataDirectoryError } from './data-directory.js';
-import { LevelStorage } from './level-storage.js';
+import { DiskStorage } from './disk-storage.js';
 import { makeServerDirectory } from './server-directory.js';
 
 const READ_BYTES = 1024 * 1024;
@@ -44,7 +44,7 @@ async function rebuild(directory: DataDirectory, id: ServerId): Promise<Rebuilt>
     throw new DataDirectoryError(path, 'has no other server to rebuild this one from: restore a backup');
   const target = directory.serverDirectory(id);
   const partial = `${target}.rebuilt`;
-  const others: { readonly id: ServerId; readonly storage: LevelStorage }[] = [];
+  const others: { readonly id: ServerId; readonly storage: DiskStorage }[] = [];
   try {
     for (let other = 0; other < servers; other += 1) {
       if (other !== id) others.push({ id: other, storage: await openServer(directory, other) });
@@ -63,10 +63,10 @@ async function rebuild(directory: DataDirectory, id: ServerId): Promise<Rebuilt>
   }
 }
 
-function openServer(directory: DataDirectory, serverId: ServerId): Promise<LevelStorage> {
+function openServer(directory: DataDirectory, serverId: ServerId): Promise<DiskStorage> {
   const { clusterId } = directory;
   const owner = { clusterId, serverId };
-  return LevelStorage.open({ directory: directory.serverDirectory(serverId), owner, fsync: true });
+  return DiskStorage.open({ directory: directory.serverDirectory(serverId), owner, fsync: true });
 }
 
 function endOf({ entries, logStart }: RecoveredState): { readonly index: number; readonly term: Term } {
@@ -80,11 +80,11 @@ function isMoreUpToDate(one: RecoveredState, other: RecoveredState): boolean {
 
 async function copy(
   { clusterId }: DataDirectory,
-  source: LevelStorage,
+  source: DiskStorage,
   { id, term, to }: { readonly id: ServerId; readonly term: Term; readonly to: string },
 ): Promise<void> {
   await makeServerDirectory(to);
-  const target = await LevelStorage.open({ directory: to, owner: { clusterId, serverId: id }, fsync: true });
+  const target = await DiskStorage.open({ directory: to, owner: { clusterId, serverId: id }, fsync: true });
   try {
     const { snapshot, logStart, entries } = source.recovered;
     if (snapshot !== undefined) {

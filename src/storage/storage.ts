@@ -9,8 +9,8 @@ export interface Storage {
   readonly recovered: RecoveredState;
 
   /**
-   * Writes the requests, in order and atomically: after a crash all of them are there, or none. Resolves once they
-   * survive one. There may be only one call at a time. Rejects with {@link StorageError} when the disk fails; nothing
+   * Writes the requests, in order: after a crash all of them are there, or none, or the hard state and the first of a lot
+   * of entries. Resolves once they survive one. There may be only one call at a time. Rejects with {@link StorageError} when the disk fails; nothing
    * more can be written then.
    */
   persist(requests: readonly PersistRequest[]): Promise<void>;

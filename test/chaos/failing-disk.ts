@@ -1,10 +1,12 @@
 /**
- * Loaded into the program before anything else (`node --import`): lets a server's writes to its database fail, or its
- * thread die around one, when a file says so. The file has the name of the server's directory, holds a {@link DiskFault},
- * and is in the directory that the environment variable `CHAOS_DISK_FAULTS` names.
+ * Loaded into the program before anything else (`node --import`): lets a server's writes to its log and its database fail,
+ * or its thread die around one, when a file says so. The file has the name of the server's directory, holds a
+ * {@link DiskFault}, and is in the directory that the environment variable `CHAOS_DISK_FAULTS` names.
  */
 
-import { readFileSync, rmSync } from 'node:fs';
+import fs, { readFileSync, rmSync } from 'node:fs';
+import promises from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 
@@ -16,20 +18,61 @@ interface ChainedBatch {
 }
 
 const { CHAOS_DISK_FAULTS: directory } = process.env;
-if (directory !== undefined) hurtWrites(directory);
+if (directory !== undefined) {
+  hurtDatabase(directory);
+  hurtLog(directory);
+}
 
-function hurtWrites(faults: string): void {
-  const original = ClassicLevel.prototype.batch;
+function hurtDatabase(faults: string): void {
+  const { batch, put } = ClassicLevel.prototype;
+  const fileOf = ({ location }: ClassicLevel) => join(faults, basename(dirname(location)));
   Object.defineProperty(ClassicLevel.prototype, 'batch', {
-    value: function batch(this: ClassicLevel, ...args: unknown[]): ChainedBatch {
-      const chained: ChainedBatch = Reflect.apply(original, this, args);
+    value: function hurtBatch(this: ClassicLevel, ...args: unknown[]): ChainedBatch {
+      const chained: ChainedBatch = Reflect.apply(batch, this, args);
       if (args.length > 0) return chained;
       const write = chained.write.bind(chained);
-      const file = join(faults, basename(dirname(this.location)));
-      chained.write = (options) => hurt(file, () => write(options));
+      chained.write = (options) => hurt(fileOf(this), () => write(options));
       return chained;
     },
   });
+  Object.defineProperty(ClassicLevel.prototype, 'put', {
+    value: function hurtPut(this: ClassicLevel, ...args: unknown[]): Promise<void> {
+      return hurt(fileOf(this), () => Reflect.apply(put, this, args));
+    },
+  });
+}
+
+/** The log is written by descriptor: where that leads is noted when it is opened. */
+function hurtLog(faults: string): void {
+  const { open } = promises;
+  const { write } = fs;
+  const serverOf = new Map<number, string>();
+  promises.open = async (path, ...rest) => {
+    const file = await open(path, ...rest);
+    serverOf.set(file.fd, basename(dirname(dirname(String(path)))));
+    return file;
+  };
+  Object.defineProperty(fs, 'write', {
+    value: (fd: number, ...args: unknown[]) => {
+      const done = args.pop();
+      if (typeof done !== 'function') throw new TypeError('a callback is expected');
+      let result: unknown[] = [];
+      const writing = () =>
+        new Promise<void>((resolve, reject) => {
+          const onWritten = (error: Error | null, ...rest: unknown[]) => {
+            result = rest;
+            if (error === null) resolve();
+            else reject(error);
+          };
+          Reflect.apply(write, fs, [fd, ...args, onWritten]);
+        });
+      hurt(join(faults, serverOf.get(fd) ?? ''), writing).then(
+        () => done(null, ...result),
+        (error: unknown) => done(error),
+      );
+    },
+  });
+  syncBuiltinESMExports();
 }
 
 async function hurt(file: string, write: () => Promise<void>): Promise<void> {

@@ -12,10 +12,11 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'acknowledge before the disk has it',
     edits: [
       {
-        file: 'storage/level-storage.js',
-        search: 'return batch.write({ sync: this.#fsync });',
+        file: 'storage/segment-log.js',
+        search: 'await writeWhole(segment.file, frame, segment.end);',
         replacement:
-          'setTimeout(() => batch.write({ sync: this.#fsync }).catch(() => undefined), 300); return Promise.resolve();',
+          'const [late, end] = [Buffer.from(frame), segment.end];\n' +
+          '        setTimeout(() => writeWhole(segment.file, late, end).catch(() => undefined), 300);',
       },
     ],
   },
@@ -50,9 +51,9 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'forget the term and the vote at a restart',
     edits: [
       {
-        file: 'storage/level-storage.js',
-        search: 'const hardState = hardStateValue === undefined ?',
-        replacement: 'const hardState = true ?',
+        file: 'storage/log-recovery.js',
+        search: 'this.hardState = frame.hardState;',
+        replacement: '',
       },
     ],
   },

@@ -96,7 +96,8 @@ describe('the program', () => {
     if (process.platform === 'win32') this.skip();
     const port = await freePorts();
     const args = ['-n', '3', '--port', `${port}`, '--router-port', `${port + 20}`, '--no-http'];
-    const limited = ['-c', 'ulimit -f 2000 && exec "$@"', 'sh', process.execPath, MAIN, ...args];
+    // Room for the first segment of the log, not for another.
+    const limited = ['-c', 'ulimit -f 4000 && exec "$@"', 'sh', process.execPath, MAIN, ...args];
     const child = spawn('sh', [...limited, '--data-dir', directory.path], {
       stdio: ['ignore', 'pipe', 'ignore'],
     });

@@ -6,7 +6,7 @@ import { KeyValueStore } from '../../src/kv/key-value-store.js';
 import { MAX_APPLIED_BYTES_PER_TURN, TRAFFIC_CAPACITY } from '../../src/limits.js';
 import type { ServerEvent } from '../../src/server/control.js';
 import { Server } from '../../src/server/server.js';
-import { LevelStorage } from '../../src/storage/level-storage.js';
+import { DiskStorage } from '../../src/storage/disk-storage.js';
 import { makeServerDirectory } from '../../src/storage/server-directory.js';
 import { OWNER } from '../storage/implementations.js';
 import { persistOf, useDirectory } from '../storage/support.js';
@@ -19,7 +19,7 @@ describe('a server with much to apply', () => {
 
   it('applies it bit by bit, and serves clients once it has', async () => {
     await writeLog();
-    const storage = await LevelStorage.open({ directory: directory(), owner: OWNER, fsync: false });
+    const storage = await DiskStorage.open({ directory: directory(), owner: OWNER, fsync: false });
     const { port1, port2 } = new MessageChannel();
     const events: { readonly event: ServerEvent; readonly lastApplied: number }[] = [];
     const server = new Server({
@@ -64,7 +64,7 @@ describe('a server with much to apply', () => {
 
   async function writeLog(): Promise<void> {
     await makeServerDirectory(directory());
-    const storage = await LevelStorage.open({ directory: directory(), owner: OWNER, fsync: false });
+    const storage = await DiskStorage.open({ directory: directory(), owner: OWNER, fsync: false });
     const encoder = new BatchEncoder();
     const value = new Uint8Array(ENTRY_BYTES);
     const entries = Array.from({ length: ENTRIES }, (_, place) => {

@@ -1,7 +1,7 @@
 /** The storages that pass the shared suite, by a name that can be told to another thread or process. */
 
 import { readdir } from 'node:fs/promises';
-import { LevelStorage } from '../../src/storage/level-storage.js';
+import { DiskStorage } from '../../src/storage/disk-storage.js';
 import { makeServerDirectory } from '../../src/storage/server-directory.js';
 import type { Storage } from '../../src/storage/storage.js';
 
@@ -14,10 +14,13 @@ export interface OpenOptions {
   readonly lockPatienceMs?: number;
 }
 
+/** Few entries fill a segment, so that each test has several. */
+const SEGMENT_BYTES = 8 * 1024;
+
 export const IMPLEMENTATIONS = {
-  level: async (options: OpenOptions): Promise<Storage> => {
+  disk: async (options: OpenOptions): Promise<Storage> => {
     await makeIfEmpty(options.directory);
-    return LevelStorage.open({ ...options, owner: OWNER });
+    return DiskStorage.open({ ...options, owner: OWNER, segmentBytes: SEGMENT_BYTES });
   },
 } as const;
 

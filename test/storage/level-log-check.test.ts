@@ -2,7 +2,7 @@ import { readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { ClassicLevel } from 'classic-level';
-import { checkLevelLogs, DamagedLogError } from '../../src/storage/level-log-check.js';
+import { checkLevelLogs, DamagedLevelError } from '../../src/storage/level-log-check.js';
 import { rejection, useDirectory } from './support.js';
 
 const RECORDS = 30;
@@ -52,7 +52,7 @@ describe('the check of LevelDB’s log', () => {
       damaged.writeUInt8(damaged.readUInt8(at) ^ 0x40, at);
       await writeFile(path, damaged);
       const error = await rejection(checkLevelLogs(directory()));
-      expect(error, `byte ${at}`).to.be.an.instanceOf(DamagedLogError);
+      expect(error, `byte ${at}`).to.be.an.instanceOf(DamagedLevelError);
     }
   });
 
@@ -60,7 +60,7 @@ describe('the check of LevelDB’s log', () => {
     const damaged = Buffer.from(whole);
     damaged.writeUInt8(damaged.readUInt8(whole.byteLength - 5) ^ 1, whole.byteLength - 5);
     await writeFile(path, damaged);
-    expect(await rejection(checkLevelLogs(directory()))).to.be.an.instanceOf(DamagedLogError);
+    expect(await rejection(checkLevelLogs(directory()))).to.be.an.instanceOf(DamagedLevelError);
     expect(await countReadable()).to.be.below(RECORDS);
   });
 });

@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { KeyValueStore } from '../../src/kv/key-value-store.js';
 import type { Entry, HardState, RecoveredState } from '../../src/raft/types.js';
 import { DataDirectory } from '../../src/storage/data-directory.js';
-import { LevelStorage } from '../../src/storage/level-storage.js';
+import { DiskStorage } from '../../src/storage/disk-storage.js';
 import { rebuildServer } from '../../src/storage/rebuild.js';
 import { SnapshotSource } from '../../src/storage/snapshot-format.js';
 import { entries, expectOneLine, persistOf, readable, rejection, useDirectory } from './support.js';
@@ -13,11 +13,11 @@ describe('rebuilding a server from the disks of the others', () => {
   const parent = useDirectory();
   const path = () => join(parent(), 'data');
 
-  async function withServer<T>(id: number, action: (storage: LevelStorage) => Promise<T>): Promise<T> {
+  async function withServer<T>(id: number, action: (storage: DiskStorage) => Promise<T>): Promise<T> {
     const directory = await DataDirectory.openExisting(path());
     const { clusterId } = directory;
     try {
-      const storage = await LevelStorage.open({
+      const storage = await DiskStorage.open({
         directory: directory.serverDirectory(id),
         owner: { clusterId, serverId: id },
         fsync: false,

@@ -62,7 +62,7 @@ describe('snapshots on the disk', () => {
   let storage: Storage;
 
   async function open(): Promise<Storage> {
-    storage = await IMPLEMENTATIONS.level({ directory: directory(), fsync: true });
+    storage = await IMPLEMENTATIONS.disk({ directory: directory(), fsync: true });
     return storage;
   }
 

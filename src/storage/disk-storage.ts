@@ -1,8 +1,6 @@
 /**
- * A server's log and hard state in LevelDB, and its snapshots in files beside it.
- *
- * LevelDB brings what a log on disk needs: batches that are atomic, checksums, and recovery that drops a batch which a
- * crash tore. One group commit is one batch, and one entry, which holds many clients' commands, is one value.
+ * What a server keeps: its log and hard state in segments, its snapshots in files, and in LevelDB which of those files
+ * count and whose they are.
  */
 
 import { access, stat } from 'node:fs/promises';
@@ -11,8 +9,6 @@ import { ClassicLevel } from 'classic-level';
 import { LOG_ORIGIN } from '../raft/log.js';
 import type {
   Entry,
-  HardState,
-  LogIndex,
   LogPosition,
   PersistRequest,
   RecoveredState,
@@ -21,36 +17,33 @@ import type {
 } from '../raft/types.js';
 import { checkLevelLogs } from './level-log-check.js';
 import {
-  decodeEntry,
-  decodeHardState,
   decodeLogStart,
+  decodeNewestSegment,
   decodeOwner,
   decodeSnapshotMeta,
-  encodeEntry,
-  encodeHardState,
   encodeLogStart,
+  encodeNewestSegment,
   encodeOwner,
   encodeSnapshotMeta,
-  entryKey,
-  FIRST_ENTRY_KEY,
-  HARD_STATE_KEY,
-  LAST_ENTRY_KEY,
   LOG_START_KEY,
+  type LogStart,
+  NEWEST_SEGMENT_KEY,
   OWNER_KEY,
   type Owner,
   SNAPSHOT_KEY,
 } from './records.js';
+import { SegmentLog } from './segment-log.js';
 import { beginServerDirectory, isNewServerDirectory } from './server-directory.js';
 import { type PartialFile, SnapshotFiles } from './snapshot-files.js';
 import { type SnapshotSink, type Storage, StorageError } from './storage.js';
 
 type Level = ClassicLevel<Uint8Array, Uint8Array>;
-type Batch = ReturnType<Level['batch']>;
 
+const STATE_DIRECTORY = 'state';
 const LOG_DIRECTORY = 'log';
 const SNAPSHOT_DIRECTORY = 'snapshots';
 
-export interface LevelStorageOptions {
+export interface DiskStorageOptions {
   /** The server's own directory, made by makeServerDirectory. */
   readonly directory: string;
   readonly owner: Owner;
@@ -58,26 +51,24 @@ export interface LevelStorageOptions {
   readonly fsync: boolean;
   /** How long to wait for another holder to give the directory back; without it, long enough for a killed thread. */
   readonly lockPatienceMs?: number;
+  /** Length of the log's segments, a multiple of 512. */
+  readonly segmentBytes?: number;
 }
 
-/**
- * A batch goes to LevelDB's log first, and to a table file only when this much has come together. While such a file is
- * synced, syncs of the log wait: 32 MiB at once held up one request in a hundred for 20 ms, and 4 MiB gain nothing more.
- */
-const WRITE_BUFFER_BYTES = 8 * 1024 * 1024;
+const FIRST_SEGMENT = 1;
 
 /** The thread of a server that was killed may take this long to give its disk back. */
 const DEFAULT_LOCK_PATIENCE_MS = 5_000;
 const LOCK_RETRY_MS = 10;
 
-export class LevelStorage implements Storage {
+export class DiskStorage implements Storage {
   readonly recovered: RecoveredState;
   readonly #level: Level;
+  readonly #log: SegmentLog;
   readonly #snapshots: SnapshotFiles;
   readonly #directory: string;
   readonly #owner: Owner;
   readonly #fsync: boolean;
-  #lastIndex: LogIndex;
   #writing: Promise<void> | undefined;
   /** Changes of the newest snapshot come one after the other, and so does the removal of what they make superfluous. */
   #replacing: Promise<unknown> = Promise.resolve();
@@ -85,35 +76,44 @@ export class LevelStorage implements Storage {
   #failure: StorageError | undefined;
 
   private constructor(
-    { directory, owner, fsync }: LevelStorageOptions,
-    level: Level,
-    snapshots: SnapshotFiles,
+    { directory, owner, fsync }: DiskStorageOptions,
+    { level, log, snapshots }: { level: Level; log: SegmentLog; snapshots: SnapshotFiles },
     recovered: RecoveredState,
   ) {
     this.#level = level;
+    this.#log = log;
     this.#snapshots = snapshots;
     this.#directory = directory;
     this.#owner = owner;
     this.#fsync = fsync;
     this.recovered = recovered;
-    this.#lastIndex = recovered.entries.at(-1)?.index ?? recovered.logStart.index;
   }
 
   /** Opens the server's directory and reads what is in it. Rejects with {@link StorageError}. */
-  static async open(options: LevelStorageOptions): Promise<LevelStorage> {
+  static async open(options: DiskStorageOptions): Promise<DiskStorage> {
     const { directory, fsync, owner } = options;
     const isNew = await isNewServerDirectory(directory);
     const level = await openChecked(options, { isNew });
     try {
       if (isNew) await takePossession(level, options);
       else checkOwner(directory, await level.get(OWNER_KEY), owner);
-      const recovered = await recover(level);
-      const newest = recovered.snapshot;
-      const snapshots = await SnapshotFiles.open(join(directory, SNAPSHOT_DIRECTORY), { fsync, newest });
-      return new LevelStorage(options, level, snapshots, recovered);
+      const { logStart, newestSegment, snapshot } = await readState(level);
+      const snapshotDirectory = join(directory, SNAPSHOT_DIRECTORY);
+      const snapshots = await SnapshotFiles.open(snapshotDirectory, { fsync, newest: snapshot });
+      const { log, recovered } = await SegmentLog.open({
+        ...options,
+        directory: join(directory, LOG_DIRECTORY),
+        range: { first: logStart.firstSegment, newest: newestSegment },
+        logStart,
+        reaches: snapshot?.index ?? 0,
+        onNewest: (number) => level.put(NEWEST_SEGMENT_KEY, encodeNewestSegment(number), { sync: fsync }),
+      });
+      const state = { ...recovered, snapshot, logStart: positionOf(logStart) };
+      return new DiskStorage(options, { level, log, snapshots }, state);
     } catch (error) {
       await level.close();
-      throw error instanceof StorageError ? error : corrupt(directory, owner, error);
+      if (error instanceof StorageError) throw error;
+      throw isSystemError(error) ? openFailed(directory, error) : corrupt(directory, owner, error);
     }
   }
 
@@ -164,51 +164,37 @@ export class LevelStorage implements Storage {
     await this.#replacing;
     await this.#clearing;
     await this.#snapshots.close();
+    await this.#log.close();
     await this.#level.close();
   }
 
-  #write(requests: readonly PersistRequest[]): Promise<void> {
-    const batch = this.#level.batch();
-    for (const request of requests) this.#add(batch, request);
-    return batch.write({ sync: this.#fsync });
+  async #write(requests: readonly PersistRequest[]): Promise<void> {
+    const hardState = requests.findLast((request) => request.hardState !== undefined)?.hardState;
+    const entries = entriesOf(requests);
+    if (hardState !== undefined || entries.length > 0) await this.#log.append({ hardState, entries });
   }
 
   /** Chunks go to a file in their order; with the last one the database refers to it. */
   async #writeWithChunks(requests: readonly PersistRequest[]): Promise<void> {
-    let batch = this.#level.batch();
+    let before: PersistRequest[] = [];
     for (const request of requests) {
-      this.#add(batch, request);
+      before.push(request);
       const { snapshotChunk } = request;
       if (snapshotChunk === undefined) continue;
       await this.#snapshots.receive(snapshotChunk.offset, snapshotChunk.data);
       if (!snapshotChunk.last) continue;
-      const before = batch;
-      await this.#exclusively(() => this.#install(before, snapshotChunk));
-      batch = this.#level.batch();
+      await this.#write(before);
+      before = [];
+      await this.#exclusively(() => this.#install(snapshotChunk));
     }
-    await batch.write({ sync: this.#fsync });
+    await this.#write(before);
   }
 
-  #add(batch: Batch, { hardState, entries }: PersistRequest): void {
-    if (hardState !== undefined) batch.put(HARD_STATE_KEY, encodeHardState(hardState));
-    const [first] = entries;
-    if (first === undefined) return;
-    // Entries on disk from the first new one on conflict with it, and go.
-    const newLastIndex = first.index + entries.length - 1;
-    this.#deleteBetween(batch, newLastIndex + 1, this.#lastIndex);
-    for (const entry of entries) batch.put(entryKey(entry.index), encodeEntry(entry));
-    this.#lastIndex = newLastIndex;
-  }
-
-  /** Makes the received snapshot the newest, along with what is in the batch. */
-  async #install(batch: Batch, { snapshot, keepsLog }: SnapshotChunk): Promise<void> {
+  /** Makes the received snapshot the newest. */
+  async #install({ snapshot, keepsLog }: SnapshotChunk): Promise<void> {
     await this.#snapshots.publishReceived(snapshot);
-    if (!keepsLog) {
-      this.#deleteBetween(batch, snapshot.index + 1, this.#lastIndex);
-      this.#lastIndex = snapshot.index;
-    }
-    this.#lastIndex = Math.max(this.#lastIndex, snapshot.index);
-    await this.#replaceNewest(batch, snapshot, snapshot);
+    const firstSegment = keepsLog ? this.#log.firstBehind(snapshot.index) : await this.#log.begin();
+    await this.#replaceNewest(snapshot, { ...positionOf(snapshot), firstSegment });
   }
 
   async #commit(
@@ -222,26 +208,22 @@ export class LevelStorage implements Storage {
     }
     const snapshot = { ...position, byteLength: file.byteLength };
     await this.#snapshots.publish(file, position);
-    await this.#replaceNewest(this.#level.batch(), snapshot, logStart);
+    await this.#replaceNewest(snapshot, { ...logStart, firstSegment: this.#log.firstBehind(logStart.index) });
     return snapshot;
   }
 
-  async #replaceNewest(batch: Batch, snapshot: SnapshotMeta, logStart: LogPosition): Promise<void> {
+  async #replaceNewest(snapshot: SnapshotMeta, logStart: LogStart): Promise<void> {
+    const batch = this.#level.batch();
     batch.put(SNAPSHOT_KEY, encodeSnapshotMeta(snapshot));
     batch.put(LOG_START_KEY, encodeLogStart(logStart));
     await batch.write({ sync: this.#fsync });
     await this.#snapshots.accept(snapshot);
     // What this leaves behind at a crash goes the next time.
-    const range = { gte: FIRST_ENTRY_KEY, lte: entryKey(logStart.index) };
     this.#clearing = this.#clearing
-      .then(() => this.#level.clear(range))
+      .then(() => this.#log.dropBefore(logStart.firstSegment))
       .catch((error: unknown) => {
         this.#failure ??= writeFailed(this.#directory, error);
       });
-  }
-
-  #deleteBetween(batch: Batch, from: LogIndex, to: LogIndex): void {
-    for (let index = from; index <= to; index += 1) batch.del(entryKey(index));
   }
 
   #exclusively<T>(action: () => Promise<T>): Promise<T> {
@@ -257,7 +239,7 @@ export class LevelStorage implements Storage {
 }
 
 /** Opens the database, after a look at what LevelDB would not mind. Rejects with {@link StorageError}. */
-async function openChecked(options: LevelStorageOptions, { isNew }: { isNew: boolean }): Promise<Level> {
+async function openChecked(options: DiskStorageOptions, { isNew }: { isNew: boolean }): Promise<Level> {
   const { directory, owner } = options;
   const isDirectory = await stat(directory).then(
     (found) => found.isDirectory(),
@@ -265,20 +247,20 @@ async function openChecked(options: LevelStorageOptions, { isNew }: { isNew: boo
   );
   if (isDirectory === false) throw openFailed(directory, new Error('not a directory'));
   if (isNew) return openLevel(options);
-  const log = join(directory, LOG_DIRECTORY);
-  const isThere = await access(join(log, 'CURRENT')).then(
+  const state = join(directory, STATE_DIRECTORY);
+  const isThere = await access(join(state, 'CURRENT')).then(
     () => true,
     () => false,
   );
   if (!isThere) throw missing(directory, owner);
-  await checkLevelLogs(log).catch((error: unknown) => {
+  await checkLevelLogs(state).catch((error: unknown) => {
     throw corrupt(directory, owner, error);
   });
   return openLevel(options);
 }
 
 /** The first record: from now on an empty directory is a lost one. */
-async function takePossession(level: Level, { directory, owner }: LevelStorageOptions): Promise<void> {
+async function takePossession(level: Level, { directory, owner }: DiskStorageOptions): Promise<void> {
   await level.put(OWNER_KEY, encodeOwner(owner), { sync: true });
   await beginServerDirectory(directory);
 }
@@ -296,13 +278,10 @@ function checkOwner(directory: string, value: Uint8Array | undefined, { clusterI
 async function openLevel({
   directory,
   lockPatienceMs = DEFAULT_LOCK_PATIENCE_MS,
-}: LevelStorageOptions): Promise<Level> {
-  const level: Level = new ClassicLevel(join(directory, LOG_DIRECTORY), {
+}: DiskStorageOptions): Promise<Level> {
+  const level: Level = new ClassicLevel(join(directory, STATE_DIRECTORY), {
     keyEncoding: 'view',
     valueEncoding: 'view',
-    compression: false,
-    writeBufferSize: WRITE_BUFFER_BYTES,
-    maxFileSize: WRITE_BUFFER_BYTES,
   });
   const giveUpAtMs = performance.now() + lockPatienceMs;
   while (true) {
@@ -318,34 +297,38 @@ async function openLevel({
   }
 }
 
-async function recover(level: Level): Promise<RecoveredState> {
-  const [hardStateValue, snapshotValue, logStartValue] = await level.getMany([
-    HARD_STATE_KEY,
-    SNAPSHOT_KEY,
-    LOG_START_KEY,
-  ]);
-  const hardState: HardState =
-    hardStateValue === undefined ? { currentTerm: 0, votedFor: undefined } : decodeHardState(hardStateValue);
-  const snapshot = snapshotValue === undefined ? undefined : decodeSnapshotMeta(snapshotValue);
-  const logStart = logStartValue === undefined ? LOG_ORIGIN : decodeLogStart(logStartValue);
-  const entries: Entry[] = [];
-  for await (const [key, entry] of level.iterator({ gt: entryKey(logStart.index), lte: LAST_ENTRY_KEY })) {
-    entries.push(decodeEntry(key, entry));
-  }
-  checkOrder(logStart, entries);
-  if (snapshot !== undefined && logStart.index + entries.length < snapshot.index)
-    throw new RangeError(`entry ${logStart.index + entries.length + 1} is missing`);
-  return { hardState, snapshot, entries, logStart };
+interface State {
+  readonly snapshot: SnapshotMeta | undefined;
+  readonly logStart: LogStart;
+  /** The one before the first when there is none. */
+  readonly newestSegment: number;
 }
 
-function checkOrder(logStart: LogPosition, entries: readonly Entry[]): void {
-  let last = logStart;
-  for (const entry of entries) {
-    if (entry.index !== last.index + 1) throw new RangeError(`entry ${last.index + 1} is missing`);
-    if (entry.term < last.term)
-      throw new RangeError(`entry ${entry.index} is of an earlier term than the one before`);
-    last = entry;
-  }
+async function readState(level: Level): Promise<State> {
+  const [snapshotValue, logStartValue, newestValue] = await level.getMany([
+    SNAPSHOT_KEY,
+    LOG_START_KEY,
+    NEWEST_SEGMENT_KEY,
+  ]);
+  const snapshot = snapshotValue === undefined ? undefined : decodeSnapshotMeta(snapshotValue);
+  const logStart =
+    logStartValue === undefined
+      ? { ...LOG_ORIGIN, firstSegment: FIRST_SEGMENT }
+      : decodeLogStart(logStartValue);
+  const newestSegment =
+    newestValue === undefined ? logStart.firstSegment - 1 : decodeNewestSegment(newestValue);
+  return { snapshot, logStart, newestSegment };
+}
+
+function entriesOf(requests: readonly PersistRequest[]): readonly Entry[] {
+  const [only, ...others] = requests;
+  return only === undefined || others.length === 0
+    ? (only?.entries ?? [])
+    : requests.flatMap(({ entries }) => entries);
+}
+
+function positionOf({ index, term }: LogPosition): LogPosition {
+  return { index, term };
 }
 
 interface CodedError {
@@ -356,6 +339,11 @@ interface CodedError {
 /** LevelDB's own error, which abstract-level wraps. */
 function causeOf(error: unknown): CodedError | undefined {
   return error instanceof Error && error.cause instanceof Error ? error.cause : undefined;
+}
+
+/** The operating system refused something: what is on the disk may be well. */
+function isSystemError(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error;
 }
 
 function reasonOf(error: unknown): string {

@@ -54,7 +54,7 @@ export interface MemberEnvironment {
   readonly newThread: () => ServerThread;
   /** Called when the server takes calls and clients. */
   readonly onUp: () => void;
-  /** Called when its clients can hear nothing more of the server, whose thread is about to be terminated. */
+  /** Called when its clients will hear nothing more of the server, whose thread is about to be terminated. */
   readonly onCutOff: () => void;
   /** Called after every change. */
   readonly onChange: () => void;
@@ -298,8 +298,9 @@ export class Member {
 
   #end(thread: ServerThread): void {
     this.#state = { is: 'ending' };
-    this.#environment.gateway.detach(this.id);
+    // The successor first. Nothing that the server still says reaches a client: that comes through this thread.
     this.#environment.onCutOff();
+    this.#environment.gateway.detach(this.id);
     thread.kill();
   }
 

@@ -5,8 +5,13 @@
  * it: little-endian, fixed-width numbers, byte strings as they are. {@link ByteReader} is its counterpart.
  */
 
+import type { Text } from './text.js';
+
 /** Up to here a loop over the characters is faster than a call into the engine. */
 const SHORT_CHARS = 48;
+const SHORT_BYTES = 256;
+const WORD_BYTES = 4;
+const ZERO = 0x30;
 const MAX_U32 = 2 ** 32 - 1;
 const MAX_SAFE_BYTES = 0x7fffffff;
 
@@ -66,6 +71,31 @@ export class ByteWriter {
     if (value.length > SHORT_CHARS) this.#buffer.write(value, this.#length, 'latin1');
     else for (let at = 0; at < value.length; at += 1) this.#buffer[this.#length + at] = value.charCodeAt(at);
     this.#length += value.length;
+  }
+
+  /** Appends the text as {@link latin1} does, or from where it lies. Without its length. */
+  text(value: Text): void {
+    if (typeof value === 'string') {
+      this.latin1(value);
+      return;
+    }
+    const { memory, start, length } = value;
+    this.#reserve(length);
+    if (length > SHORT_BYTES) memory.bytes.copy(this.#buffer, this.#length, start, start + length);
+    else {
+      const wordsEnd = length & -WORD_BYTES;
+      for (let at = 0; at < wordsEnd; at += WORD_BYTES)
+        this.#view.setInt32(this.#length + at, memory.view.getInt32(start + at));
+      for (let at = wordsEnd; at < length; at += 1)
+        this.#buffer[this.#length + at] = memory.bytes[start + at] ?? 0;
+    }
+    this.#length += length;
+  }
+
+  /** Appends the decimal digits of an integer from 0 on. */
+  decimal(value: number): void {
+    if (value > 9) this.decimal(Math.trunc(value / 10));
+    this.u8(ZERO + (value % 10));
   }
 
   /**

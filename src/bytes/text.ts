@@ -5,7 +5,7 @@
  * Buffer's, costs more than a short text does.
  */
 
-import type { ByteSpan, Memory } from '../bytes/byte-reader.js';
+import type { ByteSpan, Memory } from './byte-reader.js';
 
 /** A string of one character per byte, or where the bytes are. */
 export type Text = string | ByteSpan;

@@ -5,7 +5,8 @@
  * the batches it applies; it never looks at a clock.
  */
 
-import { textOf } from '../bytes/byte-reader.js';
+import { type ByteSpan, textOf } from '../bytes/byte-reader.js';
+import type { Text } from '../bytes/text.js';
 import type { Words } from '../redis/command.js';
 import { execute, executeTransaction, type WatchedKey } from '../redis/execute.js';
 import type { Keyspace, ReadableKeyspace } from '../redis/keyspace.js';
@@ -20,7 +21,6 @@ import {
   type RecordId,
   RecordTable,
 } from './record-table.js';
-import type { Text } from './text.js';
 
 /** What the store holds for a key. */
 export interface KeyRecord {
@@ -53,6 +53,11 @@ export class KeyValueStore implements BatchVisitor {
   /** Those that are being written. */
   readonly #images = new Set<StoreImage>();
   readonly #keyspace = this.#newKeyspace();
+  readonly #noteHash = (key: ByteSpan) => {
+    if (this.#hashCount === this.#hashes.length) this.#hashes = doubled(this.#hashes);
+    this.#hashes[this.#hashCount] = this.#records.hash(key);
+    this.#hashCount += 1;
+  };
 
   /** The latest stamp applied, in ms since the epoch: the time for this store. */
   get clockMs(): number {
@@ -74,6 +79,24 @@ export class KeyValueStore implements BatchVisitor {
   get(key: string): KeyRecord | undefined {
     const id = this.#records.find(key);
     return id === NO_RECORD ? undefined : this.#recordOf(id);
+  }
+
+  /** The key's value as of the last stamp, where it lies: good until something is applied. Undefined without one. */
+  value(key: string): Text | undefined {
+    const id = this.#records.find(key);
+    return id === NO_RECORD ? undefined : this.#records.text(id);
+  }
+
+  /**
+   * Has the records of keys that are about to be read in the processor's cache by then. It pays for a few at once.
+   *
+   * @param visitKeys calls back with each key
+   */
+  prefetch(visitKeys: (visit: (key: ByteSpan) => void) => void): void {
+    if (this.size <= CACHED_KEYS) return;
+    this.#hashCount = 0;
+    visitKeys(this.#noteHash);
+    this.#records.prefetch(this.#hashes, this.#hashCount);
   }
 
   /** The store as Redis commands that only read see it, at a time in ms since the epoch. */
@@ -127,20 +150,10 @@ export class KeyValueStore implements BatchVisitor {
   apply(payload: Uint8Array, onResult?: (result: CommandResult) => void): void {
     this.#hashCount = 0;
     this.#hashesUsed = 0;
-    if (this.size > CACHED_KEYS) this.#prefetch(payload);
+    this.prefetch((visit) => visitKeys(payload, visit));
     this.#report = onResult;
     readBatch(payload, this);
     this.#report = undefined;
-  }
-
-  /** Has the records of a batch's keys in the processor's cache by the time they are needed. */
-  #prefetch(payload: Uint8Array): void {
-    visitKeys(payload, (key) => {
-      if (this.#hashCount === this.#hashes.length) this.#hashes = doubled(this.#hashes);
-      this.#hashes[this.#hashCount] = this.#records.hash(key);
-      this.#hashCount += 1;
-    });
-    this.#records.prefetch(this.#hashes, this.#hashCount);
   }
 
   /** The hash of the key of the next set, cas or delete of the batch, which is this key. */

@@ -16,8 +16,8 @@
 
 import { type ByteSpan, type Memory, textOf } from '../bytes/byte-reader.js';
 import type { ByteWriter } from '../bytes/byte-writer.js';
+import { copy, equals, type HashSecret, hashOf, type Text, write } from '../bytes/text.js';
 import { type Address, missing, Slabs, startOf } from './slabs.js';
-import { copy, equals, type HashSecret, hashOf, type Text, write } from './text.js';
 
 /** A number from 0 on. Those of removed keys are given out again. */
 export type RecordId = number;
@@ -202,11 +202,17 @@ export class RecordTable {
   }
 
   value(id: RecordId): string {
+    const text = this.text(id);
+    return typeof text === 'string' ? text : textOf(text);
+  }
+
+  /** The value where it lies. */
+  text(id: RecordId): Text {
     const address = this.#address(id);
     const length = this.#valueLength(address);
     if (isLarge(length)) return this.#large.get(id) ?? '';
     const start = startOf(address) + RECORD_HEADER_BYTES + this.#keyLength(address);
-    return textOf({ memory: this.#slabs.page(address), start, length });
+    return { memory: this.#slabs.page(address), start, length };
   }
 
   version(id: RecordId): number {

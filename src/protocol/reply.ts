@@ -3,14 +3,15 @@
  */
 
 import type { ByteWriter } from '../bytes/byte-writer.js';
+import type { Text } from '../bytes/text.js';
 import type { RespValue } from '../redis/value.js';
 
 export type Reply =
   /** A write took effect, and the key has this version now. */
   | { readonly type: 'ok'; readonly version: number }
   | { readonly type: 'deleted' }
-  /** The value, one character per byte. */
-  | { readonly type: 'value'; readonly value: string }
+  /** The value as a string, or where it lies as long as nothing is applied. */
+  | { readonly type: 'value'; readonly value: Text }
   | {
       readonly type: 'value-with-meta';
       readonly value: string;
@@ -47,8 +48,10 @@ export function writeTextReply(out: ByteWriter, reply: Reply): void {
       out.latin1('DELETED\r\n');
       return;
     case 'value':
-      out.latin1(`VALUE ${reply.value.length}\r\n`);
-      out.latin1(reply.value);
+      out.latin1('VALUE ');
+      out.decimal(reply.value.length);
+      out.latin1('\r\n');
+      out.text(reply.value);
       out.latin1('\r\n');
       return;
     case 'value-with-meta':

@@ -5,6 +5,7 @@
  * first byte of a connection has told that it speaks RESP.
  */
 
+import { type ByteSpan, memoryOf } from '../bytes/byte-reader.js';
 import { MAX_KEY_BYTES, MAX_REDIS_COMMAND_BYTES, MAX_REDIS_WORDS, MAX_VALUE_BYTES } from '../limits.js';
 import { InputBuffer } from './input-buffer.js';
 
@@ -54,8 +55,12 @@ export class RespParser {
   #wordLength = -1;
   #commandBytes = 0;
   #consumed = 0;
-  /** How far {@link nextPlain} has looked. */
-  #plainAt = 0;
+  /** What {@link #findPlain} found: where the command ends, and its words; without a value, a length of NO_LENGTH. */
+  #plainEnd = 0;
+  #keyAt = 0;
+  #keyLength = 0;
+  #valueAt = 0;
+  #valueLength = NO_LENGTH;
 
   /** How many bytes of the stream the commands returned so far took. */
   get consumed(): number {
@@ -108,45 +113,69 @@ export class RespParser {
    * is most of its work. Undefined for everything else, mistakes too, which {@link next} then takes.
    */
   nextPlain(): PlainCommand | undefined {
+    if (this.#isWithinCommand || !this.#findPlain(this.#input.start)) return undefined;
     const { bytes, start } = this.#input;
-    if (this.#missing > 0 || this.#commandBytes > 0 || bytes[start] !== ARRAY) return undefined;
-    const wordCount = (bytes[start + 1] ?? 0) - ZERO;
-    if (wordCount !== 2 && wordCount !== 3) return undefined;
-    for (let at = 0; at < BEFORE_NAME.length; at += 1)
-      if (bytes[start + 2 + at] !== BEFORE_NAME[at]) return undefined;
-    if (!this.#hasName(wordCount === 2 ? GET : SET)) return undefined;
-    this.#plainAt = start + NAME_AT + NAME_BYTES + 2;
-    const keyLength = this.#plainLength(MAX_KEY_BYTES);
-    if (keyLength === NO_LENGTH) return undefined;
-    const keyAt = this.#plainAt;
-    this.#plainAt += keyLength + 2;
-    if (wordCount === 2) return this.#endPlain({ name: 'get', key: this.#text(keyAt, keyLength) });
-    const valueLength = this.#plainLength(MAX_VALUE_BYTES);
-    if (valueLength === NO_LENGTH) return undefined;
-    const valueAt = this.#plainAt;
-    this.#plainAt += valueLength + 2;
-    const value = bytes.subarray(valueAt, valueAt + valueLength);
-    return this.#endPlain({ name: 'set', key: this.#text(keyAt, keyLength), value });
+    const key = bytes.toString('latin1', this.#keyAt, this.#keyAt + this.#keyLength);
+    this.#consumed += this.#plainEnd - start;
+    this.#input.start = this.#plainEnd;
+    if (this.#valueLength === NO_LENGTH) return { name: 'get', key };
+    return { name: 'set', key, value: bytes.subarray(this.#valueAt, this.#valueAt + this.#valueLength) };
   }
 
-  #endPlain(command: PlainCommand): PlainCommand {
-    this.#consumed += this.#plainAt - this.#input.start;
-    this.#input.start = this.#plainAt;
-    return command;
+  /**
+   * The keys of the GETs that {@link nextPlain} will return next, up to the first other command and to `max` of them: so
+   * that somebody can prepare for all of them at once.
+   */
+  visitGets(max: number, visit: (key: ByteSpan) => void): void {
+    if (this.#isWithinCommand) return;
+    const memory = memoryOf(this.#input.bytes);
+    let at = this.#input.start;
+    for (let count = 0; count < max; count += 1) {
+      if (!this.#findPlain(at) || this.#valueLength !== NO_LENGTH) return;
+      visit({ memory, start: this.#keyAt, length: this.#keyLength });
+      at = this.#plainEnd;
+    }
+  }
+
+  get #isWithinCommand(): boolean {
+    return this.#missing > 0 || this.#commandBytes > 0;
+  }
+
+  /** Looks for a plain command at this place, and notes where its words are. */
+  #findPlain(start: number): boolean {
+    const { bytes } = this.#input;
+    if (bytes[start] !== ARRAY) return false;
+    const wordCount = (bytes[start + 1] ?? 0) - ZERO;
+    if (wordCount !== 2 && wordCount !== 3) return false;
+    for (let at = 0; at < BEFORE_NAME.length; at += 1)
+      if (bytes[start + 2 + at] !== BEFORE_NAME[at]) return false;
+    if (!this.#hasName(start, wordCount === 2 ? GET : SET)) return false;
+    this.#plainEnd = start + NAME_AT + NAME_BYTES + 2;
+    this.#keyLength = this.#plainLength(MAX_KEY_BYTES);
+    if (this.#keyLength === NO_LENGTH) return false;
+    this.#keyAt = this.#plainEnd;
+    this.#plainEnd += this.#keyLength + 2;
+    this.#valueLength = NO_LENGTH;
+    if (wordCount === 2) return true;
+    this.#valueLength = this.#plainLength(MAX_VALUE_BYTES);
+    if (this.#valueLength === NO_LENGTH) return false;
+    this.#valueAt = this.#plainEnd;
+    this.#plainEnd += this.#valueLength + 2;
+    return true;
   }
 
   /** Whether the three letters are there, in whatever case. */
-  #hasName(name: string): boolean {
-    const { bytes, start } = this.#input;
+  #hasName(start: number, name: string): boolean {
+    const { bytes } = this.#input;
     for (let i = 0; i < NAME_BYTES; i += 1)
       if (((bytes[start + NAME_AT + i] ?? 0) | LOWER_CASE) !== name.charCodeAt(i)) return false;
     return bytes[start + NAME_AT + NAME_BYTES] === CR && bytes[start + NAME_AT + NAME_BYTES + 1] === LF;
   }
 
-  /** The length at `#plainAt`, which goes behind its line, if it is no larger than `max` and that many bytes are there. */
+  /** The length at `#plainEnd`, which goes behind its line, if it is no larger than `max` and that many bytes are there. */
   #plainLength(max: number): number {
     const { bytes, end } = this.#input;
-    let at = this.#plainAt;
+    let at = this.#plainEnd;
     if (at >= end || bytes[at] !== BULK) return NO_LENGTH;
     let length = 0;
     const digitsAt = at + 1;
@@ -159,12 +188,8 @@ export class RespParser {
     const wordAt = at + 2;
     if (at === digitsAt || wordAt + length + 2 > end || bytes[at] !== CR || bytes[at + 1] !== LF)
       return NO_LENGTH;
-    this.#plainAt = wordAt;
+    this.#plainEnd = wordAt;
     return length;
-  }
-
-  #text(start: number, length: number): string {
-    return this.#input.bytes.toString('latin1', start, start + length);
   }
 
   #endCommand(): void {

@@ -1,6 +1,7 @@
 /** Redis's protocol for replies, in its versions 2 and 3. */
 
 import type { ByteWriter } from '../bytes/byte-writer.js';
+import type { Text } from '../bytes/text.js';
 import {
   ErrorReply,
   MapReply,
@@ -62,9 +63,11 @@ export function writeResp(out: ByteWriter, value: RespValue, version: RespVersio
   }
 }
 
-function writeBulk(out: ByteWriter, value: string): void {
-  out.latin1(`$${value.length}\r\n`);
-  out.latin1(value);
+function writeBulk(out: ByteWriter, value: Text): void {
+  out.latin1('$');
+  out.decimal(value.length);
+  out.latin1('\r\n');
+  out.text(value);
   out.latin1('\r\n');
 }
 

@@ -2,6 +2,7 @@
  * A client's stream of Redis commands as this server takes it: what of the protocol is a matter of the connection alone.
  */
 
+import type { ByteSpan } from '../bytes/byte-reader.js';
 import { MAX_KEY_BYTES, MAX_TRANSACTION_BYTES } from '../limits.js';
 import { AT_RESP_START, type RespCheckpoint, respCheckpoint } from '../protocol/checkpoint.js';
 import type { Request } from '../protocol/request.js';
@@ -102,6 +103,12 @@ export class RedisStream {
     if (!(words instanceof RespProtocolError)) return this.#requestOf(words);
     this.isClosing = true;
     return fixed(new ErrorReply(words.message));
+  }
+
+  /** The keys that the next requests read, as far as they are plain GETs, and `max` of them at most. */
+  visitGets(max: number, visit: (key: ByteSpan) => void): void {
+    if (!this.isClosing && !this.#isHeld && this.#transaction === undefined)
+      this.#parser.visitGets(max, visit);
   }
 
   /** Nothing more is taken until what was taken is answered. */

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { ByteReader, TruncatedBytesError } from '../../src/bytes/byte-reader.js';
+import { ByteReader, memoryOf, TruncatedBytesError, textOf } from '../../src/bytes/byte-reader.js';
 import { ByteWriter } from '../../src/bytes/byte-writer.js';
 
 type Field =
@@ -145,6 +145,27 @@ describe('ByteWriter', () => {
     expect(out.length).to.equal(0);
     out.latin1('here');
     expect(Buffer.from(out.view()).toString()).to.equal('here');
+  });
+
+  it('writes texts from where they lie as it does strings', () => {
+    const bytes = Uint8Array.from({ length: 700 }, (_, at) => (at * 31) & 0xff);
+    const memory = memoryOf(bytes);
+    for (const length of [0, 1, 3, 4, 5, 48, 49, 64, 255, 256, 257, 600]) {
+      const out = new ByteWriter(1);
+      out.u8(1);
+      out.text({ memory, start: 7, length });
+      out.text(textOf({ memory, start: 9, length }));
+      const expected = [1, ...bytes.subarray(7, 7 + length), ...bytes.subarray(9, 9 + length)];
+      expect([...out.take()], `${length} bytes`).to.deep.equal(expected);
+    }
+  });
+
+  it('writes integers in decimal digits', () => {
+    for (const value of [0, 7, 9, 10, 99, 100, 1048576, 2 ** 32, Number.MAX_SAFE_INTEGER]) {
+      const out = new ByteWriter(1);
+      out.decimal(value);
+      expect(Buffer.from(out.take()).toString()).to.equal(String(value));
+    }
   });
 
   it('patches numbers in place without moving its end', () => {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { memoryOf } from '../../src/bytes/byte-reader.js';
-import { copy, equals, hashOf, type Text, write } from '../../src/kv/text.js';
+import { copy, equals, hashOf, type Text, write } from '../../src/bytes/text.js';
 
 /** Lengths around those of words, and around where a loop gives way to a call into the engine. */
 const LENGTHS = [0, 1, 3, 4, 5, 8, 63, 255, 256, 257, 1_000] as const;

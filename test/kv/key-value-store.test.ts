@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { TruncatedBytesError } from '../../src/bytes/byte-reader.js';
+import { type ByteSpan, memoryOf, TruncatedBytesError, textOf } from '../../src/bytes/byte-reader.js';
 import { BatchError, type Command, type CommandResult, type TextCommand } from '../../src/kv/command.js';
 import { DeadlineHeap } from '../../src/kv/deadline-heap.js';
 import { type KeyRecord, KeyValueStore } from '../../src/kv/key-value-store.js';
@@ -36,6 +36,13 @@ function storeWith(...commands: TextCommand[]): KeyValueStore {
   const store = new KeyValueStore();
   apply(store, START_MS, ...commands);
   return store;
+}
+
+/** Calls back with each of the keys, as they lie somewhere. */
+function visitorOf(keys: readonly string[]): (visit: (key: ByteSpan) => void) => void {
+  return (visit) => {
+    for (const key of keys) visit({ memory: memoryOf(bytesOf(key)), start: 0, length: key.length });
+  };
 }
 
 function stored(version: number): CommandResult {
@@ -333,6 +340,32 @@ describe('KeyValueStore', () => {
     store.apply(new Uint8Array(), () => expect.fail('there is no command to report'));
     expect(store.clockMs).to.equal(START_MS);
     expect(store.get('k')?.value).to.equal('a');
+  });
+
+  it('tells a value where it lies, be it short or long', () => {
+    for (const length of [0, 1, 64, 4096, 4097, 100_000]) {
+      const value = 'v'.repeat(length);
+      const found = storeWith(set('k', value)).value('k');
+      expect(typeof found === 'object' ? textOf(found) : found, `${length} bytes`).to.equal(value);
+    }
+    expect(new KeyValueStore().value('k')).to.equal(undefined);
+  });
+
+  it('is the same after records were fetched ahead, in what it does next, too', () => {
+    const keys = Array.from({ length: 5_000 }, (_, n) => `key ${n}`);
+    const store = storeWith(...keys.map((key) => set(key, key)));
+    store.prefetch(visitorOf([...keys, 'absent']));
+    expect(store.get('key 7')).to.deep.equal({ value: 'key 7', version: 1, deadlineMs: 0 });
+    expect(apply(store, START_MS, set('key 9', 'b'), cas('key 8', 1, 'c'), del('key 0'))).to.deep.equal([
+      stored(2),
+      stored(2),
+      DELETED,
+    ]);
+    expect([store.size, store.get('key 0'), store.get('key 4999')?.version]).to.deep.equal([
+      4_999,
+      undefined,
+      1,
+    ]);
   });
 
   it('keeps values of any bytes, one character per byte', () => {

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { textOf } from '../../src/bytes/byte-reader.js';
 import { MAX_REDIS_COMMAND_BYTES, MAX_VALUE_BYTES } from '../../src/limits.js';
 import { RespParser, RespProtocolError } from '../../src/protocol/resp-parser.js';
 
@@ -70,7 +71,11 @@ describe('the parser of Redis’s protocol', () => {
         const taken: (readonly string[])[] = [];
         for (const piece of cut(bytes, places)) {
           parser.push(piece);
+          const ahead: string[][] = [];
+          parser.visitGets(3, (key) => ahead.push(['get', textOf(key)]));
+          const from = taken.length;
           for (let next = nextOf(parser); next !== undefined; next = nextOf(parser)) taken.push(next);
+          expect(taken.slice(from, from + ahead.length), 'what visitGets told of').to.deep.equal(ahead);
         }
         expect(taken).to.deep.equal(commands.map(([first = '', ...rest]) => [first.toLowerCase(), ...rest]));
         expect(parser.consumed).to.equal(bytes.byteLength);
@@ -96,6 +101,29 @@ describe('the parser of Redis’s protocol', () => {
       expect(broken.nextPlain()).to.equal(undefined);
       expect(broken.next()).to.be.instanceOf(RespProtocolError);
     }
+  });
+
+  it('tells of the GETs that are next, up to another command, and takes none of them', () => {
+    const parser = new RespParser();
+    const keysAhead = (max: number) => {
+      const keys: string[] = [];
+      parser.visitGets(max, (key) => keys.push(textOf(key)));
+      return keys;
+    };
+    expect(keysAhead(9)).to.deep.equal([]);
+    const commands = [['GET', 'a'], ['get', ''], ['SET', 'b', 'c'], ['GET', 'd'], ['GET', 'e'], ['INFO']];
+    parser.push(Buffer.concat([...commands.map(encode), Buffer.from('*2\r\n$3\r\nGET\r\n$1\r\n')]));
+    expect(keysAhead(9)).to.deep.equal(['a', '']);
+    expect(keysAhead(1)).to.deep.equal(['a']);
+    expect(parser.consumed).to.equal(0);
+    for (let taken = 0; taken < 3; taken += 1) parser.next();
+    expect(keysAhead(9)).to.deep.equal(['d', 'e']);
+    for (let taken = 3; taken < 6; taken += 1) parser.next();
+    expect(keysAhead(9), 'not all of it is there').to.deep.equal([]);
+    expect(parser.next()).to.equal(undefined);
+    parser.push(Buffer.from('f\r\n'));
+    expect(keysAhead(9), 'its beginning was taken').to.deep.equal([]);
+    expect(parser.next()).to.deep.equal(['GET', 'f']);
   });
 
   it('takes them byte by byte, and knows that one is under way', () => {

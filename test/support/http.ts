@@ -1,7 +1,7 @@
 /** One HTTP request, with whatever headers a test wants, which fetch would not send. */
 
 import { once } from 'node:events';
-import { type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
+import { type Agent, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
 import { text } from 'node:stream/consumers';
 
 export interface HttpReply {
@@ -13,16 +13,18 @@ export interface HttpReply {
 export interface HttpRequest {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** Keeps the connection for the next request; without it, each has its own. */
+  readonly agent?: Agent;
 }
 
 /** Asks the server at this port of 127.0.0.1. `call` is method and path, as in `GET /healthz`. */
 export async function http(
   port: number,
   call: string,
-  { headers = {}, body }: HttpRequest = {},
+  { headers = {}, body, agent }: HttpRequest = {},
 ): Promise<HttpReply> {
   const [method = 'GET', path = '/'] = call.split(' ');
-  const sent = request({ host: '127.0.0.1', port, method, path, headers, agent: false });
+  const sent = request({ host: '127.0.0.1', port, method, path, headers, agent: agent ?? false });
   sent.end(body);
   const [response]: [IncomingMessage] = await once(sent, 'response').then(([first]) => [first]);
   return { status: response.statusCode ?? 0, headers: response.headers, text: await text(response) };

@@ -6,6 +6,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { Agent } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -13,6 +14,7 @@ import type { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { freePorts } from './free-ports.js';
+import { http } from './http.js';
 
 export interface ProgramOptions {
   /** Script to run; the built command line unless a test brings its own. */
@@ -88,6 +90,7 @@ export class Program {
   readonly httpPort: number;
   readonly #child: ChildProcess;
   readonly #stderr: TailOfStream;
+  readonly #agent = new Agent({ keepAlive: true });
   readonly #removeStorage: () => Promise<void>;
   #wasKilled = false;
 
@@ -130,8 +133,7 @@ export class Program {
 
   /** The answer to `GET /api/status`. */
   async status(): Promise<ProgramStatus> {
-    const response = await this.#call('GET', '/api/status');
-    const status: ProgramStatus = JSON.parse(await response.text());
+    const status: ProgramStatus = JSON.parse(await this.#call('GET', '/api/status'));
     return status;
   }
 
@@ -196,19 +198,18 @@ export class Program {
   }
 
   /** A request of the admin API. Rejects with {@link ProgramError} on any status that is not a success. */
-  async #call(method: 'GET' | 'POST', path: string, body?: unknown): Promise<Response> {
+  async #call(method: 'GET' | 'POST', path: string, body?: unknown): Promise<string> {
     const content =
       body === undefined
         ? {}
         : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
-    const response = await fetch(`http://127.0.0.1:${this.httpPort}${path}`, { method, ...content }).catch(
+    const reply = await http(this.httpPort, `${method} ${path}`, { ...content, agent: this.#agent }).catch(
       () => undefined,
     );
-    if (response === undefined)
+    if (reply === undefined)
       throw new ProgramError(`${method} ${path} was not answered`, this.#stderr.complaint);
-    if (!response.ok)
-      throw new ProgramError(`${method} ${path} answered ${response.status}`, await response.text());
-    return response;
+    if (reply.status >= 300) throw new ProgramError(`${method} ${path} answered ${reply.status}`, reply.text);
+    return reply.text;
   }
 
   /**
@@ -217,6 +218,7 @@ export class Program {
    */
   async stop(): Promise<void> {
     if (this.#wasKilled) return;
+    this.#agent.destroy();
     try {
       await terminate(this.#child, 'SIGTERM', STOP_TIMEOUT_MS);
     } finally {
@@ -229,6 +231,7 @@ export class Program {
   /** Ends the program by SIGKILL, as the machine's failure would, and waits for it. */
   async kill(): Promise<void> {
     this.#wasKilled = true;
+    this.#agent.destroy();
     await terminate(this.#child, 'SIGKILL', STOP_TIMEOUT_MS);
     await this.#removeStorage();
   }

@@ -15,13 +15,14 @@ export interface DiskListener {
 }
 
 export class Disk {
-  readonly #storage: Storage;
+  readonly #storage: Pick<Storage, 'persist'>;
   readonly #listener: DiskListener;
   readonly #metrics: ServerMetrics;
   #waiting: PersistRequest[] = [];
   #isWriting = false;
+  #isStopped = false;
 
-  constructor(storage: Storage, listener: DiskListener, metrics: ServerMetrics) {
+  constructor(storage: Pick<Storage, 'persist'>, listener: DiskListener, metrics: ServerMetrics) {
     this.#storage = storage;
     this.#listener = listener;
     this.#metrics = metrics;
@@ -37,7 +38,13 @@ export class Disk {
     if (!this.#isWriting) this.#writeNext();
   }
 
+  /** Writes nothing more but what is under way. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
   #writeNext(): void {
+    if (this.#isStopped) return;
     const requests = this.#waiting;
     const last = requests.at(-1);
     if (last === undefined) return;

@@ -381,6 +381,7 @@ export class Server {
   #halt(): void {
     this.#phase = 'stopped';
     clearTimeout(this.#timer);
+    this.#disk.stop();
     this.#snapshots.abort();
     this.#replies.flush();
     this.#peers.close();

@@ -5,6 +5,7 @@
 
 import { access, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { ClassicLevel } from 'classic-level';
 import { LOG_ORIGIN } from '../raft/log.js';
 import type {
@@ -32,7 +33,7 @@ import {
   type Owner,
   SNAPSHOT_KEY,
 } from './records.js';
-import { SegmentLog } from './segment-log.js';
+import { type NewestSegment, SegmentLog } from './segment-log.js';
 import { beginServerDirectory, isNewServerDirectory } from './server-directory.js';
 import { type PartialFile, SnapshotFiles } from './snapshot-files.js';
 import { type SnapshotSink, type Storage, StorageError } from './storage.js';
@@ -55,7 +56,7 @@ export interface DiskStorageOptions {
   readonly segmentBytes?: number;
 }
 
-const FIRST_SEGMENT = 1;
+const FIRST_SEGMENT = { number: 1, sequence: 1 };
 
 /** The thread of a server that was killed may take this long to give its disk back. */
 const DEFAULT_LOCK_PATIENCE_MS = 5_000;
@@ -69,7 +70,9 @@ export class DiskStorage implements Storage {
   readonly #directory: string;
   readonly #owner: Owner;
   readonly #fsync: boolean;
+  #logStart: LogPosition;
   #writing: Promise<void> | undefined;
+  #isClosed = false;
   /** Changes of the newest snapshot come one after the other, and so does the removal of what they make superfluous. */
   #replacing: Promise<unknown> = Promise.resolve();
   #clearing: Promise<void> = Promise.resolve();
@@ -87,6 +90,7 @@ export class DiskStorage implements Storage {
     this.#owner = owner;
     this.#fsync = fsync;
     this.recovered = recovered;
+    this.#logStart = recovered.logStart;
   }
 
   /** Opens the server's directory and reads what is in it. Rejects with {@link StorageError}. */
@@ -103,10 +107,11 @@ export class DiskStorage implements Storage {
       const { log, recovered } = await SegmentLog.open({
         ...options,
         directory: join(directory, LOG_DIRECTORY),
-        range: { first: logStart.firstSegment, newest: newestSegment },
+        logNumber: crc32(`${owner.clusterId} ${owner.serverId}`),
+        range: { first: logStart.first, newest: newestSegment },
         logStart,
         reaches: snapshot?.index ?? 0,
-        onNewest: (number) => level.put(NEWEST_SEGMENT_KEY, encodeNewestSegment(number), { sync: fsync }),
+        onNewest: (newest) => level.put(NEWEST_SEGMENT_KEY, encodeNewestSegment(newest), { sync: fsync }),
       });
       const state = { ...recovered, snapshot, logStart: positionOf(logStart) };
       return new DiskStorage(options, { level, log, snapshots }, state);
@@ -119,6 +124,7 @@ export class DiskStorage implements Storage {
 
   persist(requests: readonly PersistRequest[]): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    if (this.#isClosed) throw new TypeError('nothing is written once it is closed');
     if (this.#writing !== undefined) throw new TypeError('a write is under way already');
     const hasChunks = requests.some(({ snapshotChunk }) => snapshotChunk !== undefined);
     const writing = (hasChunks ? this.#writeWithChunks(requests) : this.#write(requests)).then(
@@ -160,6 +166,7 @@ export class DiskStorage implements Storage {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     await this.#writing?.catch(() => undefined);
     await this.#replacing;
     await this.#clearing;
@@ -193,8 +200,8 @@ export class DiskStorage implements Storage {
   /** Makes the received snapshot the newest. */
   async #install({ snapshot, keepsLog }: SnapshotChunk): Promise<void> {
     await this.#snapshots.publishReceived(snapshot);
-    const firstSegment = keepsLog ? this.#log.firstBehind(snapshot.index) : await this.#log.begin();
-    await this.#replaceNewest(snapshot, { ...positionOf(snapshot), firstSegment });
+    const first = keepsLog ? this.#log.firstBehind(snapshot.index) : await this.#log.begin();
+    await this.#replaceNewest(snapshot, { ...positionOf(snapshot), first });
   }
 
   async #commit(
@@ -208,7 +215,9 @@ export class DiskStorage implements Storage {
     }
     const snapshot = { ...position, byteLength: file.byteLength };
     await this.#snapshots.publish(file, position);
-    await this.#replaceNewest(snapshot, { ...logStart, firstSegment: this.#log.firstBehind(logStart.index) });
+    // A snapshot that was installed meanwhile may have moved the start further.
+    const start = logStart.index > this.#logStart.index ? positionOf(logStart) : this.#logStart;
+    await this.#replaceNewest(snapshot, { ...start, first: this.#log.firstBehind(start.index) });
     return snapshot;
   }
 
@@ -217,10 +226,11 @@ export class DiskStorage implements Storage {
     batch.put(SNAPSHOT_KEY, encodeSnapshotMeta(snapshot));
     batch.put(LOG_START_KEY, encodeLogStart(logStart));
     await batch.write({ sync: this.#fsync });
+    this.#logStart = positionOf(logStart);
     await this.#snapshots.accept(snapshot);
     // What this leaves behind at a crash goes the next time.
     this.#clearing = this.#clearing
-      .then(() => this.#log.dropBefore(logStart.firstSegment))
+      .then(() => this.#log.dropBefore(logStart.first))
       .catch((error: unknown) => {
         this.#failure ??= writeFailed(this.#directory, error);
       });
@@ -300,8 +310,7 @@ async function openLevel({
 interface State {
   readonly snapshot: SnapshotMeta | undefined;
   readonly logStart: LogStart;
-  /** The one before the first when there is none. */
-  readonly newestSegment: number;
+  readonly newestSegment: NewestSegment | undefined;
 }
 
 async function readState(level: Level): Promise<State> {
@@ -312,11 +321,8 @@ async function readState(level: Level): Promise<State> {
   ]);
   const snapshot = snapshotValue === undefined ? undefined : decodeSnapshotMeta(snapshotValue);
   const logStart =
-    logStartValue === undefined
-      ? { ...LOG_ORIGIN, firstSegment: FIRST_SEGMENT }
-      : decodeLogStart(logStartValue);
-  const newestSegment =
-    newestValue === undefined ? logStart.firstSegment - 1 : decodeNewestSegment(newestValue);
+    logStartValue === undefined ? { ...LOG_ORIGIN, first: FIRST_SEGMENT } : decodeLogStart(logStartValue);
+  const newestSegment = newestValue === undefined ? undefined : decodeNewestSegment(newestValue);
   return { snapshot, logStart, newestSegment };
 }
 
@@ -343,7 +349,9 @@ function causeOf(error: unknown): CodedError | undefined {
 
 /** The operating system refused something: what is on the disk may be well. */
 function isSystemError(error: unknown): boolean {
-  return error instanceof Error && 'syscall' in error;
+  return (
+    error instanceof Error && ('syscall' in error || ('code' in error && error.code === 'LEVEL_IO_ERROR'))
+  );
 }
 
 function reasonOf(error: unknown): string {

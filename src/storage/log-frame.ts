@@ -9,13 +9,17 @@
  * | sequence | f64: 1 more than that of the frame before, be it in this segment or an earlier one |
  * | currentTerm | f64: as of the last frame, it counts |
  * | votedFor | u32: the server's id + 1, or 0 |
- * | header crc | u32: CRC-32 of the above |
+ * | zero sectors | u32: how many of the frame's sectors hold nothing but zeros |
+ * | segment length | u32: bytes of the segment |
+ * | header crc | u32: CRC-32 of the above, which begins with a number of the log's own |
  * | entries | each index (f64), term (f64), length of the payload (u32), payload |
  * | | zeros up to the next multiple of {@link SECTOR_BYTES} |
  *
- * A segment is full of zeros at first, and disks write whole sectors. So no write touches what an earlier one left, and a
- * sector of a frame that a crash kept from the disk is zeros: that is how a frame that was never whole, of which nobody
- * was told, differs from one that was damaged later.
+ * A segment is full of zeros at first, and disks write whole sectors. So a sector of a frame that a crash kept from the
+ * disk is zeros: a frame that was never whole, of which nobody was told, has more such sectors than its header says, or
+ * its header is zeros. That is how it differs from one that was damaged later.
+ *
+ * Clients choose what is in payloads. The log's own number keeps them from being taken for frames.
  */
 
 import { crc32 } from 'node:zlib';
@@ -29,8 +33,10 @@ const LENGTH_OFFSET = 4;
 const SEQUENCE_OFFSET = 8;
 const TERM_OFFSET = 16;
 const VOTE_OFFSET = 24;
-const HEADER_CRC_OFFSET = 28;
-const HEADER_BYTES = 32;
+const ZERO_SECTORS_OFFSET = 28;
+const SEGMENT_BYTES_OFFSET = 32;
+const HEADER_CRC_OFFSET = 36;
+const HEADER_BYTES = 40;
 const ENTRY_HEADER_BYTES = 20;
 
 export interface FrameContent {
@@ -38,6 +44,13 @@ export interface FrameContent {
   /** As it is when the entries are there. */
   readonly hardState: HardState;
   readonly entries: readonly Entry[];
+}
+
+/** Where a frame is. */
+export interface FramePlace {
+  /** The log's own number, a u32. */
+  readonly logNumber: number;
+  readonly segmentBytes: number;
 }
 
 /** How many bytes of a segment a frame with these entries takes. */
@@ -48,7 +61,11 @@ export function frameBytes(entries: readonly Entry[]): number {
 }
 
 /** Writes a frame to the start of the memory, which has {@link frameBytes} or more. */
-export function writeFrame(out: Buffer, { sequence, hardState, entries }: FrameContent): void {
+export function writeFrame(
+  out: Buffer,
+  { sequence, hardState, entries }: FrameContent,
+  { logNumber, segmentBytes }: FramePlace,
+): void {
   const view = new DataView(out.buffer, out.byteOffset, out.byteLength);
   let at = HEADER_BYTES;
   for (const { index, term, payload } of entries) {
@@ -63,21 +80,25 @@ export function writeFrame(out: Buffer, { sequence, hardState, entries }: FrameC
   view.setFloat64(TERM_OFFSET, hardState.currentTerm, true);
   view.setUint32(VOTE_OFFSET, hardState.votedFor === undefined ? 0 : hardState.votedFor + 1, true);
   view.setUint32(0, crc32(out.subarray(HEADER_BYTES, at)), true);
-  view.setUint32(HEADER_CRC_OFFSET, crc32(out.subarray(0, HEADER_CRC_OFFSET)), true);
-  out.fill(0, at, roundedUp(at));
+  const end = roundedUp(at);
+  out.fill(0, at, end);
+  view.setUint32(ZERO_SECTORS_OFFSET, zeroSectorsIn(out, SECTOR_BYTES, end), true);
+  view.setUint32(SEGMENT_BYTES_OFFSET, segmentBytes, true);
+  view.setUint32(HEADER_CRC_OFFSET, crc32(out.subarray(0, HEADER_CRC_OFFSET), logNumber), true);
 }
 
 /** The payloads are in memory of their own. */
 export interface Frame extends FrameContent {
+  readonly segmentBytes: number;
   /** Where the next frame starts. */
   readonly end: number;
 }
 
 /** The frame at this place; undefined when there is none, or not all of it. */
-export function readFrame(segment: Buffer, at: number): Frame | undefined {
-  const header = readHeader(segment, at);
+export function readFrame(segment: Buffer, at: number, logNumber: number): Frame | undefined {
+  const header = readHeader(segment, at, logNumber);
   if (header === undefined) return undefined;
-  const { length, end, ...fields } = header;
+  const { sequence, hardState, segmentBytes, length, end } = header;
   const body = segment.subarray(at + HEADER_BYTES, at + HEADER_BYTES + length);
   if (segment.readUInt32LE(at) !== crc32(body)) return undefined;
   const reader = new ByteReader(body);
@@ -85,23 +106,30 @@ export function readFrame(segment: Buffer, at: number): Frame | undefined {
   while (reader.remaining > 0) {
     const index = reader.f64();
     const term = reader.f64();
-    entries.push({ index, term, payload: Uint8Array.from(reader.bytes(reader.u32())) });
+    entries.push({ index, term, payload: new Uint8Array(reader.bytes(reader.u32())) });
   }
-  return { ...fields, entries, end };
+  return { sequence, hardState, segmentBytes, entries, end };
 }
 
 /** Behind what is at this place and is no frame: the next place at which one can start. */
-export function nextAfter(segment: Buffer, at: number): number {
-  return readHeader(segment, at)?.end ?? at + SECTOR_BYTES;
+export function nextAfter(segment: Buffer, at: number, logNumber: number): number {
+  return readHeader(segment, at, logNumber)?.end ?? at + SECTOR_BYTES;
 }
 
 /** Whether what is at this place, and is no frame, can be one of which a crash kept some sectors from the disk. */
-export function isTornFrame(segment: Buffer, at: number): boolean {
-  const end = nextAfter(segment, at);
-  for (let sector = at; sector < end; sector += SECTOR_BYTES) {
-    if (isZero(segment.subarray(sector, sector + SECTOR_BYTES))) return true;
+export function isTornFrame(segment: Buffer, at: number, logNumber: number): boolean {
+  const header = readHeader(segment, at, logNumber);
+  if (header === undefined) return isZero(segment.subarray(at, at + SECTOR_BYTES));
+  return zeroSectorsIn(segment, at, header.end) > header.zeroSectors;
+}
+
+/** How many sectors between these places hold nothing but zeros. */
+function zeroSectorsIn(bytes: Buffer, start: number, end: number): number {
+  let count = 0;
+  for (let at = start; at < end; at += SECTOR_BYTES) {
+    if (bytes[at] === 0 && isZero(bytes.subarray(at, at + SECTOR_BYTES))) count += 1;
   }
-  return false;
+  return count;
 }
 
 /** Whether the memory holds nothing but zeros. */
@@ -110,15 +138,15 @@ export function isZero(bytes: Buffer): boolean {
   return bytes.byteLength === 0 || (bytes[0] === 0 && bytes.subarray(1).equals(bytes.subarray(0, -1)));
 }
 
-interface Header extends Omit<FrameContent, 'entries'> {
+interface Header extends Omit<Frame, 'entries'> {
   readonly length: number;
-  readonly end: number;
+  readonly zeroSectors: number;
 }
 
 /** Undefined unless it is as it was written. */
-function readHeader(segment: Buffer, at: number): Header | undefined {
+function readHeader(segment: Buffer, at: number, logNumber: number): Header | undefined {
   if (at + HEADER_BYTES > segment.byteLength) return undefined;
-  const crc = crc32(segment.subarray(at, at + HEADER_CRC_OFFSET));
+  const crc = crc32(segment.subarray(at, at + HEADER_CRC_OFFSET), logNumber);
   if (segment.readUInt32LE(at + HEADER_CRC_OFFSET) !== crc) return undefined;
   const length = segment.readUInt32LE(at + LENGTH_OFFSET);
   const end = at + roundedUp(HEADER_BYTES + length);
@@ -128,7 +156,14 @@ function readHeader(segment: Buffer, at: number): Header | undefined {
     currentTerm: segment.readDoubleLE(at + TERM_OFFSET),
     votedFor: vote === 0 ? undefined : vote - 1,
   };
-  return { sequence: segment.readDoubleLE(at + SEQUENCE_OFFSET), hardState, length, end };
+  return {
+    sequence: segment.readDoubleLE(at + SEQUENCE_OFFSET),
+    hardState,
+    segmentBytes: segment.readUInt32LE(at + SEGMENT_BYTES_OFFSET),
+    length,
+    zeroSectors: segment.readUInt32LE(at + ZERO_SECTORS_OFFSET),
+    end,
+  };
 }
 
 export function roundedUp(byteLength: number): number {

@@ -2,7 +2,8 @@
  * Reads the log back from its segments, and tells a write that a crash cut off from damage to one that was complete.
  *
  * There is one write at a time, and nobody hears of it before it is on the disk. So only the last frame may be torn: one
- * that is followed by another was complete once.
+ * that is followed by another was complete once. And each segment but the newest has a frame, since the first one in it is
+ * written before the next segment is made.
  */
 
 import type { Entry, HardState, LogIndex, LogPosition } from '../raft/types.js';
@@ -18,11 +19,14 @@ export class DamagedLogError extends Error {
   }
 }
 
-/** Where in a segment the frames end, and what else the log knows of it. */
+/** Where in a segment the frames are, and what else the log knows of it. */
 export interface RecoveredSegment {
   readonly number: number;
   readonly byteLength: number;
-  /** Behind the last frame. */
+  /** Of its first frame; undefined when there is none. */
+  readonly firstSequence: number | undefined;
+  /** Where its last frame starts, and ends; both 0 when there is none. */
+  readonly lastFrame: number;
   readonly end: number;
   /** Whether a write was cut off there, which left something behind. */
   readonly isTorn: boolean;
@@ -30,25 +34,42 @@ export interface RecoveredSegment {
   lastIndex: LogIndex;
 }
 
+export interface LogRecoveryOptions {
+  readonly logNumber: number;
+  /** Entries up to it are of no interest. */
+  readonly logStart: LogPosition;
+  /** Of the first frame that counts. */
+  readonly firstSequence: number;
+}
+
 export class LogRecovery {
   hardState: HardState = { currentTerm: 0, votedFor: undefined };
   readonly segments: RecoveredSegment[] = [];
-  /** Those behind the log's start. */
-  readonly entries: Entry[] = [];
+  readonly #logNumber: number;
   readonly #logStart: LogPosition;
-  #sequence: number | undefined;
+  /**
+   * Those behind the log's start. There are holes where the first segment goes on behind entries of one before it that was
+   * dropped: in a whole log later entries replaced these, and what follows them.
+   */
+  readonly #entries: (Entry | undefined)[] = [];
+  /** Of the last frame. */
+  #sequence: number;
   #lastIndex: LogIndex;
-  /** Says what is wrong unless nothing follows. */
+  /** What is wrong unless the segment before was the newest. */
+  #empty: string | undefined;
+  /** What is wrong unless no write follows. */
   #torn: string | undefined;
 
-  constructor(logStart: LogPosition) {
+  constructor({ logNumber, logStart, firstSequence }: LogRecoveryOptions) {
+    this.#logNumber = logNumber;
     this.#logStart = logStart;
     this.#lastIndex = logStart.index;
+    this.#sequence = firstSequence - 1;
   }
 
-  /** Of the last frame; 0 when there is none. */
+  /** Of the last frame; 1 less than the first one will have when there is none. */
   get sequence(): number {
-    return this.#sequence ?? 0;
+    return this.#sequence;
   }
 
   /** Of the last entry, or else the log's start. */
@@ -58,58 +79,79 @@ export class LogRecovery {
 
   /** The next segment, in their order. Throws {@link DamagedLogError}. */
   push(number: number, name: string, bytes: Buffer): void {
-    const segment = { number, byteLength: bytes.byteLength, lastIndex: 0 };
-    let at = 0;
-    for (let frame = readFrame(bytes, at); frame !== undefined; frame = readFrame(bytes, at)) {
-      const expected = (this.#sequence ?? frame.sequence - 1) + 1;
+    if (this.#empty !== undefined) throw new DamagedLogError(this.#empty);
+    const { byteLength } = bytes;
+    const segment = { number, byteLength, lastIndex: 0 };
+    const firstSequence = this.#sequence + 1;
+    let lastFrame = 0;
+    let end = 0;
+    for (let frame = this.#frameAt(bytes, end); frame !== undefined; frame = this.#frameAt(bytes, end)) {
       if (this.#torn !== undefined) throw new DamagedLogError(this.#torn);
-      if (frame.sequence !== expected)
-        throw new DamagedLogError(`${name} is damaged at byte ${at}: frame ${expected} is missing`);
+      if (frame.sequence !== this.#sequence + 1)
+        throw new DamagedLogError(`${name} is damaged at byte ${end}: a write before it is missing`);
+      if (frame.segmentBytes !== byteLength)
+        throw new DamagedLogError(`${name} has ${byteLength} bytes, not ${frame.segmentBytes}`);
       this.#sequence = frame.sequence;
       this.hardState = frame.hardState;
       for (const entry of frame.entries) this.#append(entry, segment);
-      at = frame.end;
+      lastFrame = end;
+      end = frame.end;
     }
-    const isTorn = !isZero(bytes.subarray(at));
-    if (isTorn) {
-      if (this.#hasFrameBehind(bytes, at)) throw new DamagedLogError(`${name} is damaged at byte ${at}`);
-      if (!isTornFrame(bytes, at))
-        throw new DamagedLogError(`${name} is damaged at byte ${at}: a checksum is wrong`);
-      this.#torn ??= `${name} is damaged at byte ${at}, and the log goes on behind it`;
-    }
-    this.segments.push({ ...segment, end: at, isTorn });
+    const isTorn = !isZero(bytes.subarray(end));
+    if (isTorn && this.#hasFrameBehind(bytes, end))
+      throw new DamagedLogError(`${name} is damaged at byte ${end}`);
+    if (isTorn && !isTornFrame(bytes, end, this.#logNumber))
+      throw new DamagedLogError(`${name} is damaged at byte ${end}: a checksum is wrong`);
+    if (isTorn) this.#torn = `${name} is damaged at byte ${end}, and the log goes on behind it`;
+    if (end === 0) this.#empty = `${name} is empty, and the log goes on behind it`;
+    this.segments.push({
+      ...segment,
+      firstSequence: end === 0 ? undefined : firstSequence,
+      lastFrame,
+      end,
+      isTorn,
+    });
   }
 
-  /** There are no more. Throws {@link DamagedLogError}, also when the log does not reach as far as it did. */
-  end(reaches: LogIndex): void {
-    if (this.#lastIndex < reaches) throw new DamagedLogError(`entry ${this.#lastIndex + 1} is missing`);
-    // Not earlier: entries that were replaced later may be of an earlier term than the log's start.
-    let { term } = this.#logStart;
-    for (const entry of this.entries) {
+  /** There are no more: the entries behind the log's start. Throws {@link DamagedLogError} when some are missing. */
+  end({ reaches }: { readonly reaches: LogIndex }): readonly Entry[] {
+    const entries: Entry[] = [];
+    let { index, term } = this.#logStart;
+    for (const entry of this.#entries) {
+      index += 1;
+      if (entry === undefined) throw new DamagedLogError(`entry ${index} is missing`);
       if (entry.term < term)
-        throw new DamagedLogError(`entry ${entry.index} is of an earlier term than the one before`);
+        throw new DamagedLogError(`entry ${index} is of an earlier term than the one before`);
       term = entry.term;
+      entries.push(entry);
     }
+    if (index < reaches) throw new DamagedLogError(`entry ${index + 1} is missing`);
+    return entries;
   }
 
+  #frameAt(bytes: Buffer, at: number) {
+    return readFrame(bytes, at, this.#logNumber);
+  }
+
+  /** In place of those from the same index on. */
   #append(entry: Entry, segment: { lastIndex: LogIndex }): void {
     const { index } = entry;
-    if (index > this.#lastIndex + 1) throw new DamagedLogError(`entry ${this.#lastIndex + 1} is missing`);
-    // It conflicts with entries from its own index on, which go.
     for (const earlier of this.segments) earlier.lastIndex = Math.min(earlier.lastIndex, index - 1);
     this.#lastIndex = index;
     segment.lastIndex = index;
-    const kept = Math.max(0, index - this.#logStart.index - 1);
-    if (kept < this.entries.length) this.entries.length = kept;
-    if (index <= this.#logStart.index) return;
-    this.entries.push(entry);
+    const place = index - this.#logStart.index - 1;
+    this.#entries.length = Math.min(this.#entries.length, Math.max(0, place));
+    if (place < 0) return;
+    while (this.#entries.length < place) this.#entries.push(undefined);
+    this.#entries.push(entry);
   }
 
   /** Whether there is a frame that was written later than what is at this place. */
   #hasFrameBehind(bytes: Buffer, at: number): boolean {
-    for (let sector = nextAfter(bytes, at); sector < bytes.byteLength; sector += SECTOR_BYTES) {
-      const frame = readFrame(bytes, sector);
-      if (frame !== undefined && frame.sequence > this.sequence) return true;
+    const from = nextAfter(bytes, at, this.#logNumber);
+    for (let sector = from; sector < bytes.byteLength; sector += SECTOR_BYTES) {
+      const frame = this.#frameAt(bytes, sector);
+      if (frame !== undefined && frame.sequence > this.#sequence) return true;
     }
     return false;
   }

@@ -3,15 +3,16 @@
  *
  * | key | value |
  * |---|---|
- * | `n` | the newest segment of the log: its number (f64) |
+ * | `n` | the newest segment of the log: its number (f64), its length in bytes (f64) |
  * | `o` | whose it is: serverId (u8), clusterId |
  * | `s` | the newest snapshot: index (f64), term (f64), byteLength (f64) |
- * | `t` | the log's start: index (f64), term (f64), and the first segment that counts: its number (f64) |
+ * | `t` | the log's start: index (f64), term (f64), and the first segment that counts: its number (f64), the sequence number of its first frame (f64) |
  */
 
 import { ByteReader } from '../bytes/byte-reader.js';
 import { ByteWriter } from '../bytes/byte-writer.js';
 import type { LogPosition, ServerId, SnapshotMeta } from '../raft/types.js';
+import type { FirstSegment, NewestSegment } from './segment-log.js';
 
 export const OWNER_KEY: Uint8Array = Buffer.from('o');
 export const SNAPSHOT_KEY: Uint8Array = Buffer.from('s');
@@ -53,30 +54,34 @@ export function decodeSnapshotMeta(value: Uint8Array): SnapshotMeta {
 
 /** Where the log begins: behind this position, in this segment. Entries up to it are on their way out. */
 export interface LogStart extends LogPosition {
-  readonly firstSegment: number;
+  readonly first: FirstSegment;
 }
 
-export function encodeLogStart({ index, term, firstSegment }: LogStart): Uint8Array {
-  const out = new ByteWriter(24);
+export function encodeLogStart({ index, term, first }: LogStart): Uint8Array {
+  const out = new ByteWriter(32);
   out.f64(index);
   out.f64(term);
-  out.f64(firstSegment);
+  out.f64(first.number);
+  out.f64(first.sequence);
   return out.take();
 }
 
 /** Throws TruncatedBytesError when this is no start of a log. */
 export function decodeLogStart(value: Uint8Array): LogStart {
   const reader = new ByteReader(value);
-  return { index: reader.f64(), term: reader.f64(), firstSegment: reader.f64() };
+  const [index, term] = [reader.f64(), reader.f64()];
+  return { index, term, first: { number: reader.f64(), sequence: reader.f64() } };
 }
 
-export function encodeNewestSegment(number: number): Uint8Array {
-  const out = new ByteWriter(8);
+export function encodeNewestSegment({ number, byteLength }: NewestSegment): Uint8Array {
+  const out = new ByteWriter(16);
   out.f64(number);
+  out.f64(byteLength);
   return out.take();
 }
 
-/** Throws TruncatedBytesError when this is no number. */
-export function decodeNewestSegment(value: Uint8Array): number {
-  return new ByteReader(value).f64();
+/** Throws TruncatedBytesError when this is no segment. */
+export function decodeNewestSegment(value: Uint8Array): NewestSegment {
+  const reader = new ByteReader(value);
+  return { number: reader.f64(), byteLength: reader.f64() };
 }

@@ -10,11 +10,11 @@
 
 import { constants, write } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Entry, HardState, LogIndex, LogPosition } from '../raft/types.js';
-import { frameBytes, roundedUp, writeFrame } from './log-frame.js';
+import { frameBytes, isZero, roundedUp, writeFrame } from './log-frame.js';
 import { DamagedLogError, LogRecovery, type RecoveredSegment } from './log-recovery.js';
-import { PartialFile } from './snapshot-files.js';
+import { PartialFile, syncDirectory } from './snapshot-files.js';
 
 /** A new log is short, so that one that never gets long costs little. */
 const FIRST_SEGMENT_BYTES = 1024 * 1024;
@@ -28,11 +28,30 @@ const FRAME_MEMORY_BYTES = 256 * 1024;
 
 const ZEROS = Buffer.alloc(1024 * 1024);
 
-/** The segments that count, by their numbers: those before `first` are on their way out, behind `newest` is none. */
+const SEGMENT_NAME = /^\d{8,}\.segment$/;
+const PARTIAL_NAME = /^\d{8,}\.segment\.partial$/;
+
+/** Writes and syncs in one call. Elsewhere the flag is missing, or leaves the bytes in the disk's own cache. */
+const SYNCING_FLAG = process.platform === 'linux' ? constants.O_DSYNC : undefined;
+
+/** Where the log begins. */
+export interface FirstSegment {
+  readonly number: number;
+  /** Of its first frame. */
+  readonly sequence: number;
+}
+
+/** The segment that was made last. */
+export interface NewestSegment {
+  readonly number: number;
+  readonly byteLength: number;
+}
+
+/** The segments that count: those before the first are on their way out, behind the newest is none. */
 export interface SegmentRange {
-  readonly first: number;
-  /** `first` - 1 when there is none yet. */
-  readonly newest: number;
+  readonly first: FirstSegment;
+  /** Undefined when there is none yet. */
+  readonly newest: NewestSegment | undefined;
 }
 
 export interface SegmentLogOptions {
@@ -40,13 +59,15 @@ export interface SegmentLogOptions {
   readonly directory: string;
   /** Whether a write counts only once it is on the disk, or already when the operating system has it. */
   readonly fsync: boolean;
+  /** Of no other log: see log-frame.ts. */
+  readonly logNumber: number;
   readonly range: SegmentRange;
   /** Entries up to it are of no interest. */
   readonly logStart: LogPosition;
   /** Entries up to it were there. */
   readonly reaches: LogIndex;
   /** Writes down that this is the newest segment. Nothing is in it before that is done. */
-  readonly onNewest: (number: number) => Promise<void>;
+  readonly onNewest: (newest: NewestSegment) => Promise<void>;
   /** Length of segments, a multiple of SECTOR_BYTES, 4 or more; one that begins with a long entry is longer. */
   readonly segmentBytes?: number;
 }
@@ -68,26 +89,26 @@ export interface LogWrite {
 
 interface Segment {
   readonly number: number;
+  /** Of its first frame; of the next one there is, while it is empty. */
+  readonly firstSequence: number;
   /** The last entry in it that no later one replaced; 0 when there is none. */
   lastIndex: LogIndex;
 }
 
 /** A segment that can be written to. */
-interface OpenSegment extends Segment {
+interface OpenSegment extends NewestSegment {
   readonly file: FileHandle;
-  readonly byteLength: number;
   /** Where the next frame goes. */
   end: number;
 }
 
 export class SegmentLog {
+  readonly #options: SegmentLogOptions;
   readonly #files: SegmentFiles;
-  readonly #onNewest: (number: number) => Promise<void>;
   readonly #segmentBytes: number;
   readonly #memory = Buffer.allocUnsafeSlow(FRAME_MEMORY_BYTES);
-  /** Those that are not written to any more, in their order. */
-  #full: Segment[];
-  /** Something is in it: that tells the hard state when all before it are dropped. */
+  /** Those with a frame, in their order. The last is the current one: it tells the hard state when the others go. */
+  #segments: Segment[];
   #current: OpenSegment;
   /** The one behind it, which is made once the current one is half full. */
   #next: Promise<OpenSegment> | undefined;
@@ -96,14 +117,16 @@ export class SegmentLog {
   #hardState: HardState;
 
   private constructor(
-    { onNewest, segmentBytes = DEFAULT_SEGMENT_BYTES }: SegmentLogOptions,
+    options: SegmentLogOptions,
     files: SegmentFiles,
-    { full, current, recovery }: { full: Segment[]; current: OpenSegment; recovery: LogRecovery },
+    { recovery, current }: { readonly recovery: LogRecovery; readonly current: OpenSegment },
   ) {
+    this.#options = options;
     this.#files = files;
-    this.#onNewest = onNewest;
-    this.#segmentBytes = segmentBytes;
-    this.#full = full;
+    this.#segmentBytes = options.segmentBytes ?? DEFAULT_SEGMENT_BYTES;
+    this.#segments = recovery.segments.flatMap(({ number, firstSequence, lastIndex }) =>
+      firstSequence === undefined ? [] : [{ number, firstSequence, lastIndex }],
+    );
     this.#current = current;
     this.#lastIndex = recovery.lastIndex;
     this.#sequence = recovery.sequence;
@@ -117,23 +140,32 @@ export class SegmentLog {
   static async open(
     options: SegmentLogOptions,
   ): Promise<{ readonly log: SegmentLog; readonly recovered: RecoveredLog }> {
-    const { range, onNewest, segmentBytes = DEFAULT_SEGMENT_BYTES } = options;
+    const { range, logNumber, logStart, segmentBytes = DEFAULT_SEGMENT_BYTES } = options;
     const files = await SegmentFiles.in(options);
-    const recovery = new LogRecovery(options.logStart);
-    for (let number = range.first; number <= range.newest; number += 1)
-      recovery.push(number, nameOf(number), await files.read(number));
-    recovery.end(options.reaches);
-    const { segments, entries, hardState } = recovery;
-    for (const segment of segments) await files.settle(segment);
-    let current = segments.at(-1);
-    if (current === undefined) {
-      current = await files.make(range.newest + 1, Math.min(segmentBytes, FIRST_SEGMENT_BYTES));
-      await onNewest(current.number);
+    const recovery = new LogRecovery({ logNumber, logStart, firstSequence: range.first.sequence });
+    for (const number of numbersOf(range)) recovery.push(number, nameOf(number), await files.read(number));
+    const { byteLength } = recovery.segments.at(-1) ?? {};
+    if (byteLength !== range.newest?.byteLength)
+      throw new DamagedLogError(
+        `${nameOf(range.newest?.number ?? 0)} has ${byteLength} bytes, not ${range.newest?.byteLength}`,
+      );
+    const entries = recovery.end(options);
+    for (const segment of recovery.segments) await files.settle(segment);
+    let current: OpenSegment;
+    if (range.newest === undefined) {
+      const newest = { number: range.first.number, byteLength: Math.min(segmentBytes, FIRST_SEGMENT_BYTES) };
+      await files.make(newest);
+      await options.onNewest(newest);
+      current = await files.open(newest);
+    } else current = await files.open(range.newest, recovery.segments.at(-1)?.end);
+    const log = new SegmentLog(options, files, { recovery, current });
+    try {
+      if (current.end === 0) await log.#writeFrame(current, []);
+    } catch (error) {
+      await log.close();
+      throw error;
     }
-    const opened = { full: segments.slice(0, -1), current: await files.open(current), recovery };
-    const log = new SegmentLog(options, files, opened);
-    if (opened.current.end === 0) await log.append({ hardState, entries: [] });
-    return { log, recovered: { hardState, entries } };
+    return { log, recovered: { hardState: recovery.hardState, entries } };
   }
 
   /**
@@ -144,8 +176,11 @@ export class SegmentLog {
     this.#hardState = hardState;
     const byteLength = frameBytes(entries);
     if (byteLength <= MAX_FRAME_BYTES || entries.length === 1) {
-      const hasRoom = this.#current.end + byteLength <= this.#current.byteLength;
-      await this.#write(hasRoom ? this.#current : await this.#nextSegment(byteLength), entries, byteLength);
+      const { end, byteLength: room } = this.#current;
+      await this.#writeFrame(
+        end + byteLength <= room ? this.#current : await this.#nextSegment(byteLength),
+        entries,
+      );
       return;
     }
     const half = entries.length >>> 1;
@@ -153,22 +188,24 @@ export class SegmentLog {
     await this.append({ hardState, entries: entries.slice(half) });
   }
 
-  /** The first segment with an entry behind this index, or else the one that the next entry goes to. */
-  firstBehind(index: LogIndex): number {
-    return (this.#full.find(({ lastIndex }) => lastIndex > index) ?? this.#current).number;
+  /** The first segment that counts for a log that begins behind this index. */
+  firstBehind(index: LogIndex): FirstSegment {
+    const first = this.#segments.find(({ lastIndex }) => lastIndex > index) ?? this.#segments.at(-1);
+    if (first === undefined) throw new TypeError('a log has a segment from the time when it is opened');
+    return { number: first.number, sequence: first.firstSequence };
   }
 
-  /** Begins a segment, for a log that has nothing to do with what is there, and resolves to its number. */
-  async begin(): Promise<number> {
-    const byteLength = frameBytes([]);
-    await this.#write(await this.#nextSegment(byteLength), [], byteLength);
-    return this.#current.number;
+  /** Begins a segment, for a log that has nothing to do with what is there: from now on it may be the first that counts. */
+  async begin(): Promise<FirstSegment> {
+    const next = await this.#nextSegment(frameBytes([]));
+    await this.#writeFrame(next, []);
+    return { number: next.number, sequence: this.#sequence };
   }
 
   /** Removes all segments before this one. That they do not count any more is written down. */
-  async dropBefore(first: number): Promise<void> {
-    const dropped = this.#full.filter(({ number }) => number < first);
-    this.#full = this.#full.filter(({ number }) => number >= first);
+  async dropBefore({ number: first }: FirstSegment): Promise<void> {
+    const dropped = this.#segments.filter(({ number }) => number < first);
+    this.#segments = this.#segments.filter(({ number }) => number >= first);
     for (const { number } of dropped) await this.#files.remove(number);
   }
 
@@ -179,56 +216,65 @@ export class SegmentLog {
     await this.#current.file.close();
   }
 
-  async #write(segment: OpenSegment, entries: readonly Entry[], byteLength: number): Promise<void> {
+  async #writeFrame(segment: OpenSegment, entries: readonly Entry[]): Promise<void> {
+    const byteLength = frameBytes(entries);
     const frame =
       byteLength <= FRAME_MEMORY_BYTES
         ? this.#memory.subarray(0, byteLength)
         : Buffer.allocUnsafeSlow(byteLength);
-    this.#sequence += 1;
-    writeFrame(frame, { sequence: this.#sequence, hardState: this.#hardState, entries });
-    await writeWhole(segment.file, frame, segment.end);
+    const sequence = this.#sequence + 1;
+    const content = { sequence, hardState: this.#hardState, entries };
+    writeFrame(frame, content, {
+      logNumber: this.#options.logNumber,
+      segmentBytes: segment.byteLength,
+    });
+    await this.#files.write(segment.file, frame, segment.end);
+    this.#sequence = sequence;
+    if (segment.end === 0) await this.#enter(segment);
     segment.end += byteLength;
-    if (segment !== this.#current) await this.#leaveFor(segment);
-    for (const { index } of entries) this.#noteEntry(index);
+    this.#noteEntries(entries);
     if (this.#next !== undefined || 2 * segment.end < segment.byteLength) return;
-    this.#next = this.#make(segment.number + 1, this.#segmentBytes);
+    this.#next = this.#make(this.#segmentBytes);
     // Whoever needs it tries again.
     this.#next.catch(() => undefined);
   }
 
-  #noteEntry(index: LogIndex): void {
-    if (index <= this.#lastIndex) {
-      for (const segment of this.#full) segment.lastIndex = Math.min(segment.lastIndex, index - 1);
+  /** Something is in it now: it is the current one. */
+  async #enter(segment: OpenSegment): Promise<void> {
+    this.#segments.push({ number: segment.number, firstSequence: this.#sequence, lastIndex: 0 });
+    const before = this.#current;
+    this.#current = segment;
+    if (before !== segment) await before.file.close();
+  }
+
+  #noteEntries(entries: readonly Entry[]): void {
+    for (const { index } of entries) {
+      if (index <= this.#lastIndex) {
+        for (const segment of this.#segments) segment.lastIndex = Math.min(segment.lastIndex, index - 1);
+      }
+      this.#lastIndex = index;
     }
-    this.#lastIndex = index;
-    this.#current.lastIndex = index;
+    const current = this.#segments.at(-1);
+    if (current !== undefined && entries.length > 0) current.lastIndex = this.#lastIndex;
   }
 
   /** The segment behind the current one, with so much room. */
   async #nextSegment(byteLength: number): Promise<OpenSegment> {
-    const make = () =>
-      this.#make(this.#current.number + 1, Math.max(this.#segmentBytes, roundedUp(byteLength)));
-    let next = await (this.#next?.catch(make) ?? make());
+    const make = () => this.#make(Math.max(this.#segmentBytes, roundedUp(byteLength)));
+    const next = await (this.#next?.catch(make) ?? make());
     this.#next = undefined;
-    if (next.byteLength < byteLength) {
-      // Segments without room stay all but empty.
-      await this.#write(next, [], frameBytes([]));
-      next = await make();
-    }
-    return next;
+    if (next.byteLength >= byteLength) return next;
+    // Segments without enough room stay all but empty.
+    await this.#writeFrame(next, []);
+    return make();
   }
 
-  async #leaveFor(segment: OpenSegment): Promise<void> {
-    const { file, number, lastIndex } = this.#current;
-    this.#full.push({ number, lastIndex });
-    this.#current = segment;
-    await file.close();
-  }
-
-  async #make(number: number, byteLength: number): Promise<OpenSegment> {
-    const made = await this.#files.make(number, byteLength);
-    await this.#onNewest(number);
-    return this.#files.open(made);
+  /** Makes the segment behind the current one. */
+  async #make(byteLength: number): Promise<OpenSegment> {
+    const newest = { number: this.#current.number + 1, byteLength };
+    await this.#files.make(newest);
+    await this.#options.onNewest(newest);
+    return this.#files.open(newest);
   }
 }
 
@@ -242,31 +288,50 @@ class SegmentFiles {
     this.#fsync = fsync;
   }
 
-  /** Removes whatever does not count. */
+  /** Removes what does not count. Rejects with {@link DamagedLogError} when something is where nothing can be. */
   static async in({ directory, fsync, range }: SegmentLogOptions): Promise<SegmentFiles> {
     await mkdir(directory, { recursive: true });
-    const counting = new Set<string>();
-    for (let number = range.first; number <= range.newest; number += 1) counting.add(nameOf(number));
+    const files = new SegmentFiles(directory, fsync);
     for (const name of await readdir(directory)) {
-      if (!counting.has(name)) await rm(join(directory, name));
+      const path = join(directory, name);
+      const number = SEGMENT_NAME.test(name) ? Number.parseInt(name, 10) : undefined;
+      if (PARTIAL_NAME.test(name)) await rm(path, { force: true });
+      else if (number === undefined) continue;
+      else if (number < range.first.number) await rm(path, { force: true });
+      else if (number > (range.newest?.number ?? 0)) {
+        // A crash came before it was written down that there is one.
+        if (!isZero(await readFile(path))) throw new DamagedLogError(`${name} holds what is not known of`);
+        await rm(path, { force: true });
+      }
     }
-    return new SegmentFiles(directory, fsync);
+    if (fsync) {
+      await syncDirectory(dirname(directory));
+      await syncDirectory(directory);
+    }
+    return files;
   }
 
   /** Rejects with {@link DamagedLogError} when it is not there. */
   async read(number: number): Promise<Buffer> {
-    const path = this.#pathOf(number);
-    return readFile(path).catch((cause: unknown) => {
+    return readFile(this.#pathOf(number)).catch((cause: unknown) => {
       const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
       throw isMissing ? new DamagedLogError(`${nameOf(number)} is missing`) : cause;
     });
   }
 
-  /** Has what was read of a segment survive a crash, and nothing left of a write that was cut off. */
-  async settle({ number, byteLength, end, isTorn }: RecoveredSegment): Promise<void> {
+  /**
+   * Has what was read of a segment survive a crash, and nothing left of a write that was cut off. The last write is done
+   * once more: it may have failed, and be there all the same as far as the operating system knows.
+   */
+  async settle({ number, byteLength, lastFrame, end, isTorn }: RecoveredSegment): Promise<void> {
     if (!isTorn && !this.#fsync) return;
     const file = await open(this.#pathOf(number), 'r+');
     try {
+      if (end > 0) {
+        const frame = Buffer.allocUnsafe(end - lastFrame);
+        await file.read(frame, 0, frame.byteLength, lastFrame);
+        await writeWhole(file, frame, lastFrame);
+      }
       for (let at = end; isTorn && at < byteLength; at += ZEROS.byteLength)
         await writeWhole(file, ZEROS.subarray(0, byteLength - at), at);
       if (this.#fsync) await file.datasync();
@@ -275,8 +340,8 @@ class SegmentFiles {
     }
   }
 
-  /** A new one of this length. Replaces one that does not count yet. */
-  async make(number: number, byteLength: number): Promise<RecoveredSegment> {
+  /** A new one. Replaces one that does not count yet. */
+  async make({ number, byteLength }: NewestSegment): Promise<void> {
     const path = this.#pathOf(number);
     const partial = await PartialFile.create(`${path}.partial`, { fsync: this.#fsync });
     try {
@@ -287,12 +352,17 @@ class SegmentFiles {
       await partial.discard();
       throw error;
     }
-    return { number, byteLength, end: 0, isTorn: false, lastIndex: 0 };
   }
 
-  async open({ number, byteLength, end, lastIndex }: RecoveredSegment): Promise<OpenSegment> {
-    const flags = this.#fsync ? constants.O_RDWR | constants.O_DSYNC : constants.O_RDWR;
-    return { number, byteLength, end, lastIndex, file: await open(this.#pathOf(number), flags) };
+  async open({ number, byteLength }: NewestSegment, end = 0): Promise<OpenSegment> {
+    const flags = constants.O_RDWR | (this.#fsync ? (SYNCING_FLAG ?? 0) : 0);
+    return { number, byteLength, end, file: await open(this.#pathOf(number), flags) };
+  }
+
+  /** Resolves once the bytes are where they survive a crash. */
+  async write(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
+    await writeWhole(file, bytes, position);
+    if (this.#fsync && SYNCING_FLAG === undefined) await file.datasync();
   }
 
   async remove(number: number): Promise<void> {
@@ -306,6 +376,11 @@ class SegmentFiles {
 
 function nameOf(number: number): string {
   return `${String(number).padStart(8, '0')}.segment`;
+}
+
+function numbersOf({ first, newest }: SegmentRange): readonly number[] {
+  if (newest === undefined) return [];
+  return Array.from({ length: newest.number - first.number + 1 }, (_, i) => first.number + i);
 }
 
 /** With a callback: the promise of FileHandle.write costs several times as much. */

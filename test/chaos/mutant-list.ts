@@ -13,10 +13,10 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'storage/segment-log.js',
-        search: 'await writeWhole(segment.file, frame, segment.end);',
+        search: 'await this.#files.write(segment.file, frame, segment.end);',
         replacement:
           'const [late, end] = [Buffer.from(frame), segment.end];\n' +
-          '        setTimeout(() => writeWhole(segment.file, late, end).catch(() => undefined), 300);',
+          '        setTimeout(() => this.#files.write(segment.file, late, end).catch(() => undefined), 300);',
       },
     ],
   },

@@ -1,5 +1,6 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { expect } from 'chai';
 import type { Entry } from '../../src/raft/types.js';
 import { DiskStorage } from '../../src/storage/disk-storage.js';
@@ -12,6 +13,7 @@ import { entries, expectOneLine, persistOf, rejection, useDirectory } from './su
 
 const SEGMENT_BYTES = 1024 * 1024;
 const HARD_STATE = { currentTerm: 2, votedFor: 0 };
+const PLACE = { logNumber: crc32(`${OWNER.clusterId} ${OWNER.serverId}`), segmentBytes: SEGMENT_BYTES };
 
 describe('DiskStorage', () => {
   itIsAStorage('disk');
@@ -36,7 +38,8 @@ describe('DiskStorage', () => {
       const segment = Buffer.alloc(SEGMENT_BYTES);
       let at = 0;
       for (const [sequence, frame] of frames.entries()) {
-        writeFrame(segment.subarray(at), { sequence, hardState: HARD_STATE, entries: frame });
+        const content = { sequence: sequence + 1, hardState: HARD_STATE, entries: frame };
+        writeFrame(segment.subarray(at), content, PLACE);
         at += frameBytes(frame);
       }
       await writeFile(join(directory(), 'log', '00000001.segment'), segment);

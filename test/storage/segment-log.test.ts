@@ -1,17 +1,27 @@
-import { mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
+import fs from 'node:fs';
+import { mkdir, readdir, readFile, readlink, rm, rmdir, writeFile } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { LOG_ORIGIN } from '../../src/raft/log.js';
 import type { Entry, HardState, LogIndex, LogPosition } from '../../src/raft/types.js';
-import { frameBytes, SECTOR_BYTES } from '../../src/storage/log-frame.js';
+import { frameBytes, SECTOR_BYTES, writeFrame } from '../../src/storage/log-frame.js';
 import { DamagedLogError } from '../../src/storage/log-recovery.js';
-import { SegmentLog } from '../../src/storage/segment-log.js';
+import {
+  type FirstSegment,
+  type NewestSegment,
+  SegmentLog,
+  type SegmentLogOptions,
+} from '../../src/storage/segment-log.js';
 import { entries, entry, readable, rejection, useDirectory } from './support.js';
 
 const SEGMENT_BYTES = 8 * SECTOR_BYTES;
-const HEADER_BYTES = 32;
+const HEADER_BYTES = 40;
+const LOG_NUMBER = 12345;
 const ENTRY_HEADER_BYTES = 20;
+
+type Options = Partial<Pick<SegmentLogOptions, 'reaches' | 'segmentBytes' | 'fsync' | 'onNewest'>>;
 
 function append(log: SegmentLog, appended: readonly Entry[], hardState?: HardState): Promise<void> {
   return log.append({ hardState, entries: appended });
@@ -19,9 +29,21 @@ function append(log: SegmentLog, appended: readonly Entry[], hardState?: HardSta
 
 /** What tells the log which segments count. */
 interface Written {
-  first: number;
-  newest: number;
+  first: FirstSegment;
+  newest: NewestSegment | undefined;
   logStart: LogPosition;
+}
+
+const NEW: Written = { first: { number: 1, sequence: 1 }, newest: undefined, logStart: LOG_ORIGIN };
+
+/** Whether this process has the file open with O_DSYNC. */
+async function isOpenForSyncedWrites(path: string): Promise<boolean> {
+  for (const fd of await readdir('/proc/self/fd')) {
+    if ((await readlink(`/proc/self/fd/${fd}`).catch(() => '')) !== path) continue;
+    const [, flags = ''] = /flags:\s+(\d+)/.exec(await readFile(`/proc/self/fdinfo/${fd}`, 'latin1')) ?? [];
+    return (Number.parseInt(flags, 8) & fs.constants.O_DSYNC) !== 0;
+  }
+  throw new Error(`${path} is not open`);
 }
 
 describe('the log in segments', () => {
@@ -29,22 +51,25 @@ describe('the log in segments', () => {
   let written: Written;
 
   beforeEach(() => {
-    written = { first: 1, newest: 0, logStart: LOG_ORIGIN };
+    written = { ...NEW };
   });
+
+  async function noteNewest(newest: NewestSegment): Promise<void> {
+    written.newest = newest;
+  }
 
   async function withLog<T>(
     action: (log: SegmentLog, entries: readonly Entry[], hardState: HardState) => T | Promise<T>,
-    { reaches = 0, segmentBytes = SEGMENT_BYTES } = {},
+    { reaches = 0, segmentBytes = SEGMENT_BYTES, fsync = false, onNewest = noteNewest }: Options = {},
   ): Promise<T> {
     const { log, recovered } = await SegmentLog.open({
       directory: directory(),
-      fsync: false,
+      fsync,
+      logNumber: LOG_NUMBER,
       range: written,
       logStart: written.logStart,
       reaches,
-      onNewest: async (number) => {
-        written.newest = number;
-      },
+      onNewest,
       segmentBytes,
     });
     try {
@@ -96,7 +121,7 @@ describe('the log in segments', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
         await rm(directory(), { recursive: true });
-        written = { first: 1, newest: 0, logStart: LOG_ORIGIN };
+        written = { ...NEW };
         let log: Entry[] = [];
         let hardState: HardState = { currentTerm: 0, votedFor: undefined };
         let remaining = [...steps];
@@ -126,19 +151,19 @@ describe('the log in segments', () => {
         }
         expect(await recover()).to.deep.equal(readable(log));
       }),
-      { seed: 1, numRuns: 50 },
+      { seed: 2, numRuns: 150 },
     );
   });
 
   it('knows the hard state when all segments but an empty one were dropped, or it begins anew', async () => {
     const hardState = { currentTerm: 7, votedFor: 0 };
     await withLog((log) => append(log, [entryOf(1, 6)], hardState));
-    expect(written.newest, 'empty so far').to.equal(2);
+    expect(written.newest?.number, 'empty so far').to.equal(2);
     await withLog((log, _, found) => {
       expect(found).to.deep.equal(hardState);
       return moveStart(log, { index: 1, term: 1 });
     });
-    expect(written.first).to.equal(2);
+    expect(written.first.number).to.equal(2);
     await withLog(async (log, _, found) => {
       expect(found).to.deep.equal(hardState);
       written.first = await log.begin();
@@ -147,31 +172,37 @@ describe('the log in segments', () => {
     expect(await withLog((_log, _entries, found) => found)).to.deep.equal(hardState);
   });
 
-  it('does without a write of which a crash kept any sectors from the disk, and goes on', async () => {
-    const sectors = 5;
-    await appendAll([entryOf(1, 2)], [entryOf(2, sectors)]);
-    const whole = await readFile(pathOf(1));
-    for (let mask = 0; mask < 2 ** sectors - 1; mask += 1) {
-      const torn = Buffer.from(whole);
-      for (let sector = 0; sector < sectors; sector += 1) {
-        const at = (1 + 2 + sector) * SECTOR_BYTES;
-        if ((mask & (1 << sector)) === 0) torn.fill(0, at, at + SECTOR_BYTES);
+  for (const filling of ['text', 'zeros'] as const)
+    it(`does without a write of ${filling} of which a crash kept any sectors from the disk, and goes on`, async () => {
+      const sectors = 5;
+      const last = entryOf(2, sectors);
+      if (filling === 'zeros') last.payload.fill(0, 0, 2_000);
+      await appendAll([entryOf(1, 2)], [last]);
+      const whole = await readFile(pathOf(1));
+      for (let mask = 0; mask < 2 ** sectors - 1; mask += 1) {
+        const torn = Buffer.from(whole);
+        for (let sector = 0; sector < sectors; sector += 1) {
+          const at = (1 + 2 + sector) * SECTOR_BYTES;
+          if ((mask & (1 << sector)) === 0) torn.fill(0, at, at + SECTOR_BYTES);
+        }
+        await writeFile(pathOf(1), torn);
+        await writeFile(pathOf(2), Buffer.alloc(SEGMENT_BYTES));
+        written.newest = { number: 2, byteLength: SEGMENT_BYTES };
+        const log = [entryOf(1, 2), entry(2, 7)];
+        if (torn.equals(whole)) continue;
+        await withLog(async (segments, recovered) => {
+          expect(readable(recovered), `sectors ${mask.toString(2)}`).to.deep.equal(readable(log.slice(0, 1)));
+          await append(segments, log.slice(1));
+        });
+        expect(await recover()).to.deep.equal(readable(log));
       }
-      await writeFile(pathOf(1), torn);
-      await writeFile(pathOf(2), Buffer.alloc(SEGMENT_BYTES));
-      written.newest = 2;
-      const log = [entryOf(1, 2), entry(2, 7)];
-      await withLog(async (segments, recovered) => {
-        expect(readable(recovered), `sectors ${mask.toString(2)}`).to.deep.equal(readable(log.slice(0, 1)));
-        await append(segments, log.slice(1));
-      });
-      expect(await recover()).to.deep.equal(readable(log));
-    }
-  });
+    });
 
   it('is refused when a bit of it was changed, be it in the last write', async () => {
-    const frames = [[], [entry(1, 1)], [entryOf(2, 2)], [entry(3, 1), entry(4, 1)]];
-    const room = { segmentBytes: 1024 * SECTOR_BYTES };
+    const zeros = entryOf(5, 4);
+    zeros.payload.fill(0);
+    const frames = [[], [entry(1, 1)], [entryOf(2, 2)], [entry(3, 1), entry(4, 1)], [zeros]];
+    const room = { segmentBytes: 64 * SECTOR_BYTES };
     await withLog(async (log) => {
       for (const frame of frames.slice(1)) await append(log, frame);
     }, room);
@@ -209,7 +240,7 @@ describe('the log in segments', () => {
   it('is refused without one of its segments, or short of where it reached', async () => {
     const log = Array.from({ length: 12 }, (_, at) => entryOf(at + 1, 3));
     await appendAll(...log.map((one) => [one]));
-    expect(written.newest, 'the last one is empty').to.equal(7);
+    expect(written.newest?.number, 'the last one is empty').to.equal(7);
     for (let number = 1; number <= 7; number += 1) {
       const bytes = await readFile(pathOf(number));
       await rm(pathOf(number));
@@ -218,6 +249,110 @@ describe('the log in segments', () => {
     }
     expect(String(await rejection(withLog(() => {}, { reaches: 13 })))).to.include('entry 13 is missing');
     expect(await recover()).to.have.length(12);
+  });
+
+  it('is refused when a segment was cut, be it where a write begins, or emptied', async () => {
+    await appendAll([entryOf(1, 2)], [entryOf(2, 2)], [entryOf(3, 5)], [entryOf(4, 6)]);
+    expect(written.newest?.number).to.equal(4);
+    for (let number = 1; number <= 4; number += 1) {
+      const bytes = await readFile(pathOf(number));
+      for (const sectors of [0, 1, 3, 7]) {
+        await writeFile(pathOf(number), bytes.subarray(0, sectors * SECTOR_BYTES));
+        const error = await rejection(recover());
+        expect(error, `segment ${number} of ${sectors} sectors`).to.be.an.instanceOf(DamagedLogError);
+      }
+      await writeFile(pathOf(number), Buffer.alloc(bytes.byteLength));
+      if (number < 4) expect(await rejection(recover())).to.be.an.instanceOf(DamagedLogError);
+      await writeFile(pathOf(number), bytes);
+    }
+    expect(await recover()).to.have.length(4);
+  });
+
+  it('is refused when there is more of it than is known of, and keeps that', async () => {
+    await appendAll([entryOf(1, 6)], [entryOf(2, 6)]);
+    written.newest = { number: 1, byteLength: SEGMENT_BYTES };
+    expect(String(await rejection(recover()))).to.match(/00000002\.segment holds what is not known of/);
+    expect(await readdir(directory())).to.include('00000002.segment');
+  });
+
+  it('is refused when it is another’s', async () => {
+    await appendAll([entryOf(1, 2)]);
+    const file = await readFile(pathOf(1));
+    const place = { logNumber: LOG_NUMBER + 1, segmentBytes: SEGMENT_BYTES };
+    const content = { sequence: 1, hardState: { currentTerm: 1, votedFor: undefined }, entries: [] };
+    writeFrame(file, content, place);
+    await writeFile(pathOf(1), file);
+    expect(await rejection(recover())).to.be.an.instanceOf(DamagedLogError);
+  });
+
+  it('writes nothing to a segment before it is written down that there is one', async () => {
+    const isEmpty = async ({ number }: NewestSegment) =>
+      (await readFile(pathOf(number))).every((byte) => byte === 0);
+    const found: boolean[] = [];
+    const onNewest = async (newest: NewestSegment) => {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      found.push(await isEmpty(newest));
+      await noteNewest(newest);
+    };
+    await withLog(
+      async (log) => {
+        for (let index = 1; index <= 4; index += 1) await append(log, [entryOf(index, 5)]);
+      },
+      { onNewest },
+    );
+    expect(found).to.deep.equal([true, true, true, true, true]);
+    const refusing = () => Promise.reject(new Error('not now'));
+    await withLog(
+      async (log) => {
+        await append(log, [entryOf(5, 5)]);
+        expect(String(await rejection(append(log, [entryOf(6, 5)])))).to.include('not now');
+      },
+      { onNewest: refusing },
+    );
+    expect(await recover()).to.have.length(5);
+  });
+
+  it('removes the segments that do not count any more', async () => {
+    await withLog(async (log) => {
+      for (let index = 1; index <= 4; index += 1) await append(log, [entryOf(index, 6)]);
+      await moveStart(log, { index: 3, term: 1 });
+      expect(await readdir(directory())).to.deep.equal(['00000004.segment', '00000005.segment']);
+    });
+  });
+
+  it('syncs with each write', async function () {
+    if (process.platform !== 'linux') this.skip();
+    for (const fsync of [true, false]) {
+      written = { ...NEW };
+      await rm(directory(), { recursive: true });
+      await withLog(
+        async (log) => {
+          await append(log, [entryOf(1, 2)]);
+          expect(await isOpenForSyncedWrites(pathOf(1))).to.equal(fsync);
+        },
+        { fsync },
+      );
+    }
+  });
+
+  it('does the last write once more when it is opened: it may have failed and be there all the same', async () => {
+    await withLog((log) => append(log, [entryOf(1, 2)]));
+    const places: unknown[] = [];
+    const original = fs.write;
+    Object.defineProperty(fs, 'write', {
+      value: (fd: number, bytes: Buffer, ...rest: readonly unknown[]) => {
+        places.push(rest[2], bytes.byteLength);
+        Reflect.apply(original, fs, [fd, bytes, ...rest]);
+      },
+    });
+    syncBuiltinESMExports();
+    try {
+      await withLog(() => {}, { fsync: true });
+    } finally {
+      Object.defineProperty(fs, 'write', { value: original });
+      syncBuiltinESMExports();
+    }
+    expect(places).to.deep.equal([SECTOR_BYTES, 2 * SECTOR_BYTES]);
   });
 
   it('removes a segment that nothing refers to: a crash came before it was written down', async () => {
@@ -238,16 +373,16 @@ describe('the log in segments', () => {
     const log = entries(1, 7, 1).map(({ index, term }) => entry(index, term, 'x'.repeat(1024 * 1024)));
     await appendAll(log);
     expect(await recover()).to.deep.equal(readable(log));
-    expect(written.newest).to.be.above(4);
+    expect(written.newest?.number).to.be.above(4);
   });
 
   it('makes the next segment when one is half full', async () => {
     await withLog(async (log) => {
       await append(log, [entryOf(1, 2)]);
-      expect(written.newest).to.equal(1);
+      expect(written.newest?.number).to.equal(1);
       await append(log, [entryOf(2, 1)]);
     });
-    expect(written.newest).to.equal(2);
+    expect(written.newest?.number).to.equal(2);
     expect(await readdir(directory())).to.deep.equal(['00000001.segment', '00000002.segment']);
   });
 
@@ -257,7 +392,7 @@ describe('the log in segments', () => {
       await mkdir(obstacle);
       await append(log, [entryOf(1, 6)]);
       await new Promise((resolve) => setTimeout(resolve, 50));
-      expect(written.newest).to.equal(1);
+      expect(written.newest?.number).to.equal(1);
       await rmdir(obstacle);
       const another = `${pathOf(3)}.partial`;
       await mkdir(another);
@@ -277,6 +412,6 @@ describe('the log in segments', () => {
       await append(log, entries(6, 7, 2));
     });
     expect(await recover()).to.deep.equal(readable(entries(6, 7, 2)));
-    expect(await readdir(directory())).to.deep.equal([`0000000${written.first}.segment`]);
+    expect(await readdir(directory())).to.deep.equal([`0000000${written.first.number}.segment`]);
   });
 });

@@ -116,6 +116,16 @@ describe('snapshots on the disk', () => {
     expect(await keysIn(storage)).to.deep.equal(['new']);
   });
 
+  it('leave the log’s start where a snapshot from elsewhere has moved it', async () => {
+    await storage.persist([persistOf(entries(1, 30, 1))]);
+    const own = await written(storage, snapshotOf('own'));
+    await storage.persist(chunksOf(snapshotOf('theirs'), { index: 20, term: 1 }, { keepsLog: true }));
+    await own.commit({ index: 25, term: 1 }, { index: 3, term: 1 });
+    const { recovered } = await reopen();
+    expect(recovered.logStart).to.deep.equal({ index: 20, term: 1 });
+    expect(readable(recovered.entries)).to.deep.equal(readable(entries(21, 30, 1)));
+  });
+
   it('can be read from anywhere, and so can the one before the newest', async () => {
     const [first, second, third] = [snapshotOf('first'), snapshotOf('second'), snapshotOf('third')];
     await storage.persist([persistOf(entries(1, 9, 1))]);

@@ -158,6 +158,13 @@ export function itIsAStorage(implementation: ImplementationName): void {
     expect((await recover()).entries).to.have.length(100);
   });
 
+  it('writes nothing once it is closed', async () => {
+    const storage = await IMPLEMENTATIONS[implementation]({ directory: directory(), fsync: false });
+    await storage.close();
+    expect(() => storage.persist([persistOf(entries(1, 1, 1))])).to.throw(TypeError);
+    expect((await recover()).entries).to.deep.equal([]);
+  });
+
   it('does not open a directory that another one holds', async () => {
     await withStorage(async () => {
       const opening = IMPLEMENTATIONS[implementation]({

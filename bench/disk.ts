@@ -20,8 +20,8 @@ const MIB = 1024 * 1024;
 
 /** docs/durability.md: a server's disk holds at most so many times the log that makes a snapshot due, */
 const BOUND_LOGS = 3;
-/** but as much as LevelDB lets come together before it tidies up, */
-const LEAST_BOUND_BYTES = 192 * 1024 * 1024;
+/** but a few segments of the log in any case, */
+const LEAST_BOUND_BYTES = 48 * 1024 * 1024;
 /** and so many snapshots. */
 const BOUND_SNAPSHOTS = 3;
 /** Of a snapshot, beside key and value. */

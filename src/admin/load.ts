@@ -25,6 +25,8 @@ export class LoadSwitch {
   /** Resolves once the thread has loaded its modules: Node 20 may abort the process when it is terminated before. */
   #loaded: Promise<void> = Promise.resolve();
   #isClosed = false;
+  /** Changes come one after the other. */
+  #changing: Promise<void> = Promise.resolve();
   #view: LoadView = { requestsPerS: 0, answeredPerS: 0 };
 
   constructor(logger: Logger) {
@@ -36,7 +38,12 @@ export class LoadSwitch {
   }
 
   /** Puts so much load on the router at the address, in place of an earlier one; 0 for none. */
-  async set(address: ClientAddress, requestsPerS: number): Promise<void> {
+  set(address: ClientAddress, requestsPerS: number): Promise<void> {
+    this.#changing = this.#changing.then(() => this.#set(address, requestsPerS));
+    return this.#changing;
+  }
+
+  async #set(address: ClientAddress, requestsPerS: number): Promise<void> {
     await this.#stop();
     this.#logger.info({ requestsPerS }, 'load changed');
     if (requestsPerS === 0 || this.#isClosed) return;
@@ -60,6 +67,7 @@ export class LoadSwitch {
   /** Ends the load for good, and resolves once the clients are gone. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    await this.#changing;
     await this.#stop();
   }
 

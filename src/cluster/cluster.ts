@@ -70,7 +70,7 @@ export interface ClusterMeasurements {
 export interface ClusterEnvironment {
   /** Where elections, deaths and restarts are logged; nowhere unless given. */
   readonly logger?: Logger;
-  /** The module that each thread runs, in place of the server. */
+  /** The module that each thread runs, in place of the server. It reports the events of server/control.ts, `loaded` first. */
   readonly serverModule?: string;
 }
 
@@ -188,7 +188,7 @@ export class Cluster {
   }
 
   /**
-   * Terminates a server's thread at once, as a crash would, and resolves once it has ended. The server stays down
+   * Terminates a server's thread, as a crash would, and resolves once it has ended. The server stays down
    * until {@link restart}. Rejects with UnknownServerError, or with WrongStateError when it is down.
    */
   async kill(id: ServerId): Promise<void> {

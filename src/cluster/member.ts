@@ -135,7 +135,7 @@ export class Member {
     this.start();
   }
 
-  /** Terminates its thread at once and resolves when that has ended. Rejects with WrongStateError when it is down. */
+  /** Terminates its thread and resolves when that has ended. Rejects with WrongStateError when it is down. */
   async kill(): Promise<void> {
     switch (this.#state.is) {
       case 'down':

@@ -18,6 +18,9 @@ const EVENTS_CAPACITY = 64;
 /** A server that is asked to stop, and has not after this time, is terminated. */
 const STOP_PATIENCE_MS = 5_000;
 
+/** A thread loads its modules in a tenth of that. One that has not by then will not. */
+const LOAD_PATIENCE_MS = 5_000;
+
 /** How a thread came to its end. */
 export type ThreadEnd =
   /** It was terminated by {@link ServerThread.kill}. */
@@ -47,6 +50,7 @@ export class ServerThread {
   #isLoaded = false;
   #isKilled = false;
   #isGone = false;
+  #loadTimer: NodeJS.Timeout | undefined;
 
   constructor(pool: ThreadPool, start: Omit<ServerStart, 'ports'>) {
     const control = new MessageChannel();
@@ -74,11 +78,12 @@ export class ServerThread {
   /**
    * Terminates the thread, as a crash would: see {@link ended} for when it is over. At once, unless it still loads its
    * modules: Node 20 aborts the whole process when a thread ends in the middle of that (v8::Module::IsGraphAsync), so
-   * it ends some milliseconds later, with nothing done.
+   * it ends as soon as it has them.
    */
   kill(): void {
     this.#isKilled = true;
     if (this.#isLoaded) this.#terminate();
+    else this.#loadTimer ??= setTimeout(() => this.#terminate(), LOAD_PATIENCE_MS);
   }
 
   /** Asks the server to stop, and resolves once it has. Only after its event `up`. */
@@ -144,6 +149,7 @@ export class ServerThread {
 
   #release(): void {
     this.#isGone = true;
+    clearTimeout(this.#loadTimer);
     this.#controlPort.close();
     this.traffic.close();
     this.#events.close();

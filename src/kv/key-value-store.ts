@@ -46,7 +46,7 @@ export class KeyValueStore implements BatchVisitor {
   #mortalCount = 0;
   #clockMs = 0;
   #report: ((result: CommandResult) => void) | undefined;
-  /** Those of the batch being applied that {@link visitKeys} visits, as far as they were hashed before; see #nextHash. */
+  /** Of the keys that {@link prefetch} was told of last; while a batch is applied, of its keys: see #nextHash. */
   #hashes = new Uint32Array(LEAST_HASHES);
   #hashCount = 0;
   #hashesUsed = 0;

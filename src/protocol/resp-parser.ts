@@ -38,6 +38,8 @@ export type PlainCommand =
 const BEFORE_NAME = Buffer.from('\r\n$3\r\n');
 const NAME_AT = 2 + BEFORE_NAME.byteLength;
 const NAME_BYTES = 3;
+/** Two with short keys. */
+const TWO_GETS_BYTES = 48;
 const GET = 'get';
 const SET = 'set';
 const LOWER_CASE = 0x20;
@@ -124,10 +126,10 @@ export class RespParser {
 
   /**
    * The keys of the GETs that {@link nextPlain} will return next, up to the first other command and to `max` of them: so
-   * that somebody can prepare for all of them at once.
+   * that somebody can prepare for all of them at once. None where there is hardly more than one.
    */
   visitGets(max: number, visit: (key: ByteSpan) => void): void {
-    if (this.#isWithinCommand) return;
+    if (this.#isWithinCommand || this.#input.byteLength < TWO_GETS_BYTES) return;
     const memory = memoryOf(this.#input.bytes);
     let at = this.#input.start;
     for (let count = 0; count < max; count += 1) {

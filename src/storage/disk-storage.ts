@@ -101,7 +101,7 @@ export class DiskStorage implements Storage {
     try {
       if (isNew) await takePossession(level, options);
       else checkOwner(directory, await level.get(OWNER_KEY), owner);
-      const { logStart, newestSegment, snapshot } = await readState(level);
+      const { logStart, isBegun, newestSegment, snapshot } = await readState(level);
       const snapshotDirectory = join(directory, SNAPSHOT_DIRECTORY);
       const snapshots = await SnapshotFiles.open(snapshotDirectory, { fsync, newest: snapshot });
       const { log, recovered } = await SegmentLog.open({
@@ -109,10 +109,12 @@ export class DiskStorage implements Storage {
         directory: join(directory, LOG_DIRECTORY),
         logNumber: crc32(`${owner.clusterId} ${owner.serverId}`),
         range: { first: logStart.first, newest: newestSegment },
+        isBegun,
         logStart,
         reaches: snapshot?.index ?? 0,
         onNewest: (newest) => level.put(NEWEST_SEGMENT_KEY, encodeNewestSegment(newest), { sync: fsync }),
       });
+      if (!isBegun) await level.put(LOG_START_KEY, encodeLogStart(logStart), { sync: fsync });
       const state = { ...recovered, snapshot, logStart: positionOf(logStart) };
       return new DiskStorage(options, { level, log, snapshots }, state);
     } catch (error) {
@@ -310,6 +312,8 @@ async function openLevel({
 interface State {
   readonly snapshot: SnapshotMeta | undefined;
   readonly logStart: LogStart;
+  /** Whether the log's start is written down: it is from the end of the first opening on. */
+  readonly isBegun: boolean;
   readonly newestSegment: NewestSegment | undefined;
 }
 
@@ -323,7 +327,7 @@ async function readState(level: Level): Promise<State> {
   const logStart =
     logStartValue === undefined ? { ...LOG_ORIGIN, first: FIRST_SEGMENT } : decodeLogStart(logStartValue);
   const newestSegment = newestValue === undefined ? undefined : decodeNewestSegment(newestValue);
-  return { snapshot, logStart, newestSegment };
+  return { snapshot, logStart, isBegun: logStartValue !== undefined, newestSegment };
 }
 
 function entriesOf(requests: readonly PersistRequest[]): readonly Entry[] {

@@ -17,7 +17,7 @@
  *
  * A segment is full of zeros at first, and disks write whole sectors. So a sector of a frame that a crash kept from the
  * disk is zeros: a frame that was never whole, of which nobody was told, has more such sectors than its header says, or
- * its header is zeros. That is how it differs from one that was damaged later.
+ * its header is zeros. That is how it differs from one that was damaged later, unless by zeros.
  *
  * Clients choose what is in payloads. The log's own number keeps them from being taken for frames.
  */
@@ -138,13 +138,13 @@ export function isZero(bytes: Buffer): boolean {
   return bytes.byteLength === 0 || (bytes[0] === 0 && bytes.subarray(1).equals(bytes.subarray(0, -1)));
 }
 
-interface Header extends Omit<Frame, 'entries'> {
+export interface Header extends Omit<Frame, 'entries'> {
   readonly length: number;
   readonly zeroSectors: number;
 }
 
-/** Undefined unless it is as it was written. */
-function readHeader(segment: Buffer, at: number, logNumber: number): Header | undefined {
+/** The header at this place; undefined unless it is as it was written. */
+export function readHeader(segment: Buffer, at: number, logNumber: number): Header | undefined {
   if (at + HEADER_BYTES > segment.byteLength) return undefined;
   const crc = crc32(segment.subarray(at, at + HEADER_CRC_OFFSET), logNumber);
   if (segment.readUInt32LE(at + HEADER_CRC_OFFSET) !== crc) return undefined;

@@ -2,12 +2,12 @@
  * Reads the log back from its segments, and tells a write that a crash cut off from damage to one that was complete.
  *
  * There is one write at a time, and nobody hears of it before it is on the disk. So only the last frame may be torn: one
- * that is followed by another was complete once. And each segment but the newest has a frame, since the first one in it is
+ * that is followed by another, be it torn, was complete once. And each segment but the newest has a frame, since the first one in it is
  * written before the next segment is made.
  */
 
 import type { Entry, HardState, LogIndex, LogPosition } from '../raft/types.js';
-import { isTornFrame, isZero, nextAfter, readFrame, SECTOR_BYTES } from './log-frame.js';
+import { isTornFrame, isZero, nextAfter, readFrame, readHeader, SECTOR_BYTES } from './log-frame.js';
 
 /** Something is missing that was there once, or was changed. The message is one line. */
 export class DamagedLogError extends Error {
@@ -98,6 +98,7 @@ export class LogRecovery {
       end = frame.end;
     }
     const isTorn = !isZero(bytes.subarray(end));
+    if (isTorn && this.#torn !== undefined) throw new DamagedLogError(this.#torn);
     if (isTorn && this.#hasFrameBehind(bytes, end))
       throw new DamagedLogError(`${name} is damaged at byte ${end}`);
     if (isTorn && !isTornFrame(bytes, end, this.#logNumber))
@@ -146,12 +147,12 @@ export class LogRecovery {
     this.#entries.push(entry);
   }
 
-  /** Whether there is a frame that was written later than what is at this place. */
+  /** Whether a frame, which need not be whole, was written later than what is at this place. */
   #hasFrameBehind(bytes: Buffer, at: number): boolean {
     const from = nextAfter(bytes, at, this.#logNumber);
     for (let sector = from; sector < bytes.byteLength; sector += SECTOR_BYTES) {
-      const frame = this.#frameAt(bytes, sector);
-      if (frame !== undefined && frame.sequence > this.#sequence) return true;
+      const header = readHeader(bytes, sector, this.#logNumber);
+      if (header !== undefined && header.sequence > this.#sequence) return true;
     }
     return false;
   }

@@ -49,6 +49,7 @@ export interface NewestSegment {
 
 /** The segments that count: those before the first are on their way out, behind the newest is none. */
 export interface SegmentRange {
+  /** Something is in it once it is written down that it is the first. */
   readonly first: FirstSegment;
   /** Undefined when there is none yet. */
   readonly newest: NewestSegment | undefined;
@@ -62,6 +63,8 @@ export interface SegmentLogOptions {
   /** Of no other log: see log-frame.ts. */
   readonly logNumber: number;
   readonly range: SegmentRange;
+  /** Whether it is written down which segment is the first. */
+  readonly isBegun: boolean;
   /** Entries up to it are of no interest. */
   readonly logStart: LogPosition;
   /** Entries up to it were there. */
@@ -89,7 +92,7 @@ export interface LogWrite {
 
 interface Segment {
   readonly number: number;
-  /** Of its first frame; of the next one there is, while it is empty. */
+  /** Of its first frame. */
   readonly firstSequence: number;
   /** The last entry in it that no later one replaced; 0 when there is none. */
   lastIndex: LogIndex;
@@ -149,6 +152,9 @@ export class SegmentLog {
       throw new DamagedLogError(
         `${nameOf(range.newest?.number ?? 0)} has ${byteLength} bytes, not ${range.newest?.byteLength}`,
       );
+    const [firstSegment] = recovery.segments;
+    if (options.isBegun && firstSegment?.firstSequence === undefined)
+      throw new DamagedLogError(`${nameOf(range.first.number)} is empty`);
     const entries = recovery.end(options);
     for (const segment of recovery.segments) await files.settle(segment);
     let current: OpenSegment;
@@ -228,7 +234,12 @@ export class SegmentLog {
       logNumber: this.#options.logNumber,
       segmentBytes: segment.byteLength,
     });
-    await this.#files.write(segment.file, frame, segment.end);
+    try {
+      await this.#files.write(segment.file, frame, segment.end);
+    } catch (error) {
+      if (segment !== this.#current) await segment.file.close();
+      throw error;
+    }
     this.#sequence = sequence;
     if (segment.end === 0) await this.#enter(segment);
     segment.end += byteLength;
@@ -328,8 +339,9 @@ class SegmentFiles {
     const file = await open(this.#pathOf(number), 'r+');
     try {
       if (end > 0) {
-        const frame = Buffer.allocUnsafe(end - lastFrame);
-        await file.read(frame, 0, frame.byteLength, lastFrame);
+        const frame = Buffer.alloc(end - lastFrame);
+        const { bytesRead } = await file.read(frame, 0, frame.byteLength, lastFrame);
+        if (bytesRead < frame.byteLength) throw new Error(`only ${bytesRead} bytes of a write were read`);
         await writeWhole(file, frame, lastFrame);
       }
       for (let at = end; isTorn && at < byteLength; at += ZEROS.byteLength)

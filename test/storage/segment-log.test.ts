@@ -32,9 +32,15 @@ interface Written {
   first: FirstSegment;
   newest: NewestSegment | undefined;
   logStart: LogPosition;
+  isBegun: boolean;
 }
 
-const NEW: Written = { first: { number: 1, sequence: 1 }, newest: undefined, logStart: LOG_ORIGIN };
+const NEW: Written = {
+  first: { number: 1, sequence: 1 },
+  newest: undefined,
+  logStart: LOG_ORIGIN,
+  isBegun: false,
+};
 
 /** Whether this process has the file open with O_DSYNC. */
 async function isOpenForSyncedWrites(path: string): Promise<boolean> {
@@ -67,11 +73,13 @@ describe('the log in segments', () => {
       fsync,
       logNumber: LOG_NUMBER,
       range: written,
+      isBegun: written.isBegun,
       logStart: written.logStart,
       reaches,
       onNewest,
       segmentBytes,
     });
+    written.isBegun = true;
     try {
       return await action(log, recovered.entries, recovered.hardState);
     } finally {
@@ -266,6 +274,30 @@ describe('the log in segments', () => {
       await writeFile(pathOf(number), bytes);
     }
     expect(await recover()).to.have.length(4);
+  });
+
+  it('is refused when its first segment was emptied, be it the only one', async () => {
+    await appendAll([entryOf(1, 2)]);
+    await writeFile(pathOf(1), Buffer.alloc(SEGMENT_BYTES));
+    expect(String(await rejection(recover()))).to.include('00000001.segment is empty');
+    written.isBegun = false;
+    expect(await recover(), 'a crash came before it was begun').to.deep.equal([]);
+  });
+
+  it('is refused when a whole write lost a sector and the one behind it was cut off, here or in the next segment', async () => {
+    await appendAll([entryOf(1, 2)], [entryOf(2, 3)], [entryOf(3, 2)]);
+    const whole = await readFile(pathOf(1));
+    const torn = Buffer.from(whole);
+    for (const sector of [4, 7]) torn.fill(0, sector * SECTOR_BYTES, (sector + 1) * SECTOR_BYTES);
+    await writeFile(pathOf(1), torn);
+    expect(String(await rejection(recover())), 'here').to.match(/is damaged at byte 1536/);
+    await writeFile(pathOf(1), whole);
+    await appendAll([entryOf(4, 3)]);
+    const first = Buffer.from(whole).fill(0, 7 * SECTOR_BYTES);
+    const second = (await readFile(pathOf(2))).fill(0, SECTOR_BYTES, 2 * SECTOR_BYTES);
+    await writeFile(pathOf(1), first);
+    await writeFile(pathOf(2), second);
+    expect(String(await rejection(recover())), 'in the next').to.match(/and the log goes on behind it/);
   });
 
   it('is refused when there is more of it than is known of, and keeps that', async () => {

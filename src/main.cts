@@ -19,11 +19,11 @@ process.env[POOL_SIZE_VARIABLE] ??= `${POOL_THREADS}`;
 const COMPILER_FLAGS = ['--no-lazy', '--always-sparkplug', '--no-flush-bytecode'];
 
 /**
- * MiB. Collecting the 16 that V8 takes by itself holds up one write in a hundred for a third longer, and a killed leader's
- * thread has to give them all back while the others elect the next. Who starts the program may say otherwise.
+ * MiB. Collecting the 16 that V8 takes by itself holds up one write in a hundred for a third longer. Who starts the program
+ * may say otherwise.
  */
 const NURSERY_FLAG = '--max-semi-space-size';
-const NURSERY_MIB = 2;
+const NURSERY_MIB = 4;
 const OPTIONS_VARIABLE = 'NODE_OPTIONS';
 
 const nodeOptions = [...process.execArgv, process.env[OPTIONS_VARIABLE] ?? ''];

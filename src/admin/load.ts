@@ -39,8 +39,9 @@ export class LoadSwitch {
 
   /** Puts so much load on the router at the address, in place of an earlier one; 0 for none. */
   set(address: ClientAddress, requestsPerS: number): Promise<void> {
-    this.#changing = this.#changing.then(() => this.#set(address, requestsPerS));
-    return this.#changing;
+    const done = this.#changing.then(() => this.#set(address, requestsPerS));
+    this.#changing = done.catch(() => undefined);
+    return done;
   }
 
   async #set(address: ClientAddress, requestsPerS: number): Promise<void> {

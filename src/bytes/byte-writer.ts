@@ -73,7 +73,10 @@ export class ByteWriter {
     this.#length += value.length;
   }
 
-  /** Appends the text as {@link latin1} does, or from where it lies. Without its length. */
+  /**
+   * Appends the text as {@link latin1} does, or from where it lies. Without its length. Not by `copy` of text.ts: used for
+   * a second pair of memories, V8 compiles that into calls, and applying takes longer.
+   */
   text(value: Text): void {
     if (typeof value === 'string') {
       this.latin1(value);

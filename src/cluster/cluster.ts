@@ -70,7 +70,7 @@ export interface ClusterMeasurements {
 export interface ClusterEnvironment {
   /** Where elections, deaths and restarts are logged; nowhere unless given. */
   readonly logger?: Logger;
-  /** The module that each thread runs, in place of the server. It reports the events of server/control.ts, `loaded` first. */
+  /** The module that each thread runs, in place of the server. It reports what server/control.ts says, `loaded` first. */
   readonly serverModule?: string;
 }
 

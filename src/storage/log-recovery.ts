@@ -2,8 +2,8 @@
  * Reads the log back from its segments, and tells a write that a crash cut off from damage to one that was complete.
  *
  * There is one write at a time, and nobody hears of it before it is on the disk. So only the last frame may be torn: one
- * that is followed by another, be it torn, was complete once. And each segment but the newest has a frame, since the first one in it is
- * written before the next segment is made.
+ * that is followed by another, be it torn, was complete once. And each segment but the newest has a frame, since the first
+ * one in it is written before the next segment is made.
  */
 
 import type { Entry, HardState, LogIndex, LogPosition } from '../raft/types.js';

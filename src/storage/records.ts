@@ -6,7 +6,7 @@
  * | `n` | the newest segment of the log: its number (f64), its length in bytes (f64) |
  * | `o` | whose it is: serverId (u8), clusterId |
  * | `s` | the newest snapshot: index (f64), term (f64), byteLength (f64) |
- * | `t` | the log's start: index (f64), term (f64), and the first segment that counts: its number (f64), the sequence number of its first frame (f64) |
+ * | `t` | the log's start: index (f64), term (f64), the first segment's number (f64), its first frame's sequence (f64) |
  */
 
 import { ByteReader } from '../bytes/byte-reader.js';

@@ -358,7 +358,7 @@ export class Cluster {
       logger: this.#logger,
       journal: this.#journal,
       gateway,
-      newThread: () => new ServerThread(threads, start),
+      newThread: (lives) => new ServerThread(threads, { ...start, leasesAreOver: lives === 0 }),
       onUp: () => this.#join(id),
       onCutOff: () => this.#cutOff(id),
       onChange: () => this.#changed.notify(),

@@ -50,8 +50,8 @@ export interface MemberEnvironment {
   readonly logger: Logger;
   readonly journal: Journal;
   readonly gateway: Gateway;
-  /** Starts a thread for this server. */
-  readonly newThread: () => ServerThread;
+  /** Starts a thread for this server, which has had so many. */
+  readonly newThread: (lives: number) => ServerThread;
   /** Called when the server takes calls and clients. */
   readonly onUp: () => void;
   /** Called when its clients will hear nothing more of the server, whose thread is about to be terminated. */
@@ -69,6 +69,7 @@ export class Member {
   #state: MemberState = { is: 'down' };
   /** Resolves when the current thread, or else the last one, has ended. */
   #ended: Promise<void> = Promise.resolve();
+  #lives = 0;
   #failure: unknown;
   #lastStatus: ServerStatus;
 
@@ -119,7 +120,8 @@ export class Member {
 
   /** Starts it. It must be down. */
   start(): void {
-    const thread = this.#environment.newThread();
+    const thread = this.#environment.newThread(this.#lives);
+    this.#lives += 1;
     this.#state = { is: 'starting', thread };
     this.#ended = this.#follow(thread);
   }

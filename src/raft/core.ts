@@ -104,8 +104,10 @@ export class Core {
     this.nowMs = nowMs;
     this.role = { name: 'follower', leader: undefined, incoming: undefined };
     const isNew = recovered.hardState.currentTerm === 0 && this.log.lastIndex === 0;
-    this.promise = { to: undefined, untilMs: isNew ? nowMs : nowMs + options.electionTimeoutMs };
-    this.electionDeadlineMs = nowMs + (isNew ? this.#firstElectionDelayMs() : this.#electionDelayMs());
+    const isBound = !isNew && options.leasesAreOver !== true;
+    this.promise = { to: undefined, untilMs: isBound ? nowMs + options.electionTimeoutMs : nowMs };
+    this.electionDeadlineMs = nowMs + (isBound ? this.#electionDelayMs() : this.#firstElectionDelayMs());
+    if (this.peers.length === 0) this.electionDeadlineMs = nowMs;
   }
 
   get hardState(): HardState {
@@ -203,7 +205,7 @@ export class Core {
     this.commitIndex = index;
   }
 
-  /** There has been no leader that a campaign could disturb: uniform in [T/4, T). */
+  /** There is no leader that a campaign could disturb: uniform in [T/4, T). */
   #firstElectionDelayMs(): number {
     return (this.options.electionTimeoutMs * (1 + 3 * this.dependencies.random())) / 4;
   }

@@ -218,13 +218,21 @@ export interface RaftOptions {
   readonly id: ServerId;
   /** Every voting server's id, this one's included. */
   readonly servers: readonly ServerId[];
-  /** T: an election timeout is drawn uniformly from [T, 2T) (§5.2); the first of a new server from [T / 4, T). */
+  /**
+   * T: an election timeout is drawn uniformly from [T, 2T) (§5.2); the first of a server that no leader can know of from
+   * [T / 4, T), that of a server alone is 0.
+   */
   readonly electionTimeoutMs: number;
   /**
    * For how long the answers of a majority let a leader read its own state without asking again (thesis 6.4.1):
    * T where all servers share one clock, less where clocks may run apart, 0 to ask for each batch of reads.
    */
   readonly leaseMs: number;
+  /**
+   * All that could have led before this server went down have gone down with it: no lease is left that it granted. It
+   * waits for the end of one unless it is told so, or is new.
+   */
+  readonly leasesAreOver?: boolean;
   /** A leader sends each follower something at least this often. Well under T. */
   readonly heartbeatMs: number;
   /** Entries' bytes per AppendEntries; one entry always goes, whatever its size. */

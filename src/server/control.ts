@@ -22,6 +22,8 @@ export interface ServerStart {
   readonly heartbeatMs: number;
   /** So many bytes of the log make a snapshot due. */
   readonly snapshotLogBytes: number;
+  /** No server has run in this process since this one ran last, and no other process uses the data directory. */
+  readonly leasesAreOver: boolean;
   /** Where clients of each server connect, by id: for redirects. */
   readonly clientAddresses: readonly ClientAddress[];
   readonly ports: ServerPorts;

@@ -83,13 +83,15 @@ function controlOf(server: Server, stopped: () => void): ServerControl {
   };
 }
 
-function raftOptions({ id, clusterSize, electionTimeoutMs, heartbeatMs }: ServerStart): RaftOptions {
+function raftOptions(start: ServerStart): RaftOptions {
+  const { id, clusterSize, electionTimeoutMs, heartbeatMs, leasesAreOver } = start;
   return {
     id,
     servers: Array.from({ length: clusterSize }, (_, server) => server),
     electionTimeoutMs,
     heartbeatMs,
     leaseMs: electionTimeoutMs,
+    leasesAreOver,
     maxAppendBytes: 1024 * 1024,
     maxInflightMessages: 64,
     maxInflightBytes: 16 * 1024 * 1024,

@@ -1,7 +1,14 @@
 import { expect } from 'chai';
 import type { Cluster } from '../../src/cluster/cluster.js';
 import { eventually, everyServerUp } from '../support/cluster.js';
-import { CRASH, DIES_BEFORE_IT_IS_UP, FAIL_DISK, STOP_UNASKED } from './fixtures/fake-server.js';
+import {
+  CRASH,
+  DIES_BEFORE_IT_IS_UP,
+  FAIL_DISK,
+  FIRST_LIFE,
+  LATER_LIFE,
+  STOP_UNASKED,
+} from './fixtures/fake-server.js';
 import { codeOf, FAKE_SERVER, LogRecorder, newCluster } from './support.js';
 
 describe('a server that ends by itself', () => {
@@ -32,6 +39,15 @@ describe('a server that ends by itself', () => {
     expect(death).to.deep.include({ level: 50, server: 1, pauseMs: 100 });
     expect(death?.err).to.deep.include({ message: 'crashed' });
     expect(await stateOf(1)).to.equal('running');
+  });
+
+  it('is told at its restart that others may hold a lease from it, which at the first start they cannot', async () => {
+    await cluster.kill(1);
+    await cluster.restart(1);
+    await end(1, CRASH);
+    await eventually('it is up again', () => log.find('server is up', 1).length === 3);
+    const told = log.find('server is up', 1).map((line) => line.lastIndex);
+    expect(told).to.deep.equal([FIRST_LIFE, LATER_LIFE, LATER_LIFE]);
   });
 
   it('is restarted after a longer pause each time', async () => {

@@ -17,6 +17,7 @@ export interface LogLine {
   readonly pauseMs?: number;
   readonly dataDir?: string;
   readonly err?: { readonly message: string; readonly code?: string };
+  readonly lastIndex?: number;
 }
 
 export class LogRecorder {

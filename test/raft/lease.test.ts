@@ -98,6 +98,24 @@ describe('the leader’s lease', () => {
     expect(wouldVote(new Server(0, COUNT), 1, 1)).to.equal(true);
   });
 
+  it('a server that went down with all others votes at once, and campaigns sooner', () => {
+    const options = { leasesAreOver: true };
+    const restarted = () => new Server(0, COUNT, { disk: Disk.holding(entries('1:a')), options });
+    expect(wouldVote(restarted(), 1, 2)).to.equal(true);
+    const server = restarted();
+    server.pass(ELECTION_TIMEOUT_MS - 1);
+    expect(server.raft.role).to.equal('precandidate');
+  });
+
+  it('a server alone leads at once, and again after a restart', () => {
+    const group = Group.of(1);
+    group.run(1);
+    expect(group.leader).to.equal(0);
+    group.restart(0);
+    group.run(1);
+    expect(group.leader).to.equal(0);
+  });
+
   it('after TimeoutNow was sent, it is gone for the rest of the term', () => {
     const group = Group.of(COUNT);
     group.elect(0);

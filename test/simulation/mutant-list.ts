@@ -125,7 +125,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'vote right after a restart',
     file: 'raft/core.js',
-    search: 'untilMs: isNew ? nowMs : nowMs + options.electionTimeoutMs',
+    search: 'untilMs: isBound ? nowMs + options.electionTimeoutMs : nowMs',
     replacement: 'untilMs: nowMs',
   },
   {

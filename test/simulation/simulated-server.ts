@@ -106,6 +106,8 @@ export class SimulatedServer {
   readonly disk = new SimulatedDisk();
   /** Counts its lives: what was meant for an earlier one must not reach a later one. */
   life = 0;
+  /** All others went down when it did, and the next start is to say so. */
+  leasesAreOver = false;
   readonly #options: RaftOptions;
   readonly #surroundings: Surroundings;
   readonly #machine: Machine;
@@ -156,8 +158,10 @@ export class SimulatedServer {
     this.life += 1;
     this.disk.forgetIncoming();
     const readSnapshot = this.disk.readSnapshot.bind(this.disk);
+    const { leasesAreOver } = this;
+    this.leasesAreOver = false;
     const raft = new Raft(
-      this.#options,
+      { ...this.#options, leasesAreOver },
       { random: random.next, readSnapshot },
       this.disk.recover(),
       this.#clockMs,

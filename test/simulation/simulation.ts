@@ -279,6 +279,12 @@ class Simulation {
       case 'crash':
         this.#crashFor(victim, this.#temperament.maxDownMs);
         return;
+      case 'outage':
+        for (const server of this.#servers) {
+          this.#crashFor(server, this.#temperament.maxDownMs);
+          server.leasesAreOver = true;
+        }
+        return;
       case 'blip':
         this.#crashFor(victim, BLIP_MS);
         // Not all reach it again.

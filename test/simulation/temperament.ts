@@ -10,6 +10,7 @@ import type { Random } from './random.js';
 /** Everything that can be done to a cluster while it runs. */
 export const FAULTS = [
   'crash',
+  'outage',
   'blip',
   'cut some',
   'cut one way',
@@ -159,6 +160,7 @@ function drawWeights(random: Random): Record<Fault, number> {
   const weight = () => (random.chance(0.6) ? 0 : random.next());
   return {
     crash: weight(),
+    outage: random.chance(0.8) ? 0 : 0.5 * random.next(),
     blip: Math.max(weight(), weight()),
     'cut some': weight(),
     'cut one way': weight(),

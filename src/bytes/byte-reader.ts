@@ -32,6 +32,10 @@ export interface ByteSpan {
   readonly length: number;
 }
 
+export function spanOf(bytes: Uint8Array): ByteSpan {
+  return { memory: memoryOf(bytes), start: 0, length: bytes.byteLength };
+}
+
 /** One character per byte. */
 export function textOf({ memory, start, length }: ByteSpan): string {
   return memory.bytes.toString('latin1', start, start + length);

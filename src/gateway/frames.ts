@@ -6,7 +6,7 @@
  * never be taken for one of the new.
  */
 
-import { ByteReader } from '../bytes/byte-reader.js';
+import { ByteReader, type ByteSpan } from '../bytes/byte-reader.js';
 import type { ByteWriter } from '../bytes/byte-writer.js';
 import {
   AT_COMMAND_START,
@@ -28,7 +28,7 @@ export function startOf(firstBytes: Uint8Array): StreamCheckpoint {
 }
 
 /** From the gateway to a server. */
-export type ClientFrame =
+export type ClientFrame<Bytes = Uint8Array> =
   /**
    * A client sent its first bytes, or goes on here after another server: `at` says where its stream stands, and what it speaks. A
    * `routed` one came through the router: it must never be told to go elsewhere.
@@ -40,7 +40,7 @@ export type ClientFrame =
       readonly at: StreamCheckpoint;
     }
   /** Bytes the client sent, cut anywhere. */
-  | { readonly type: 'data'; readonly session: SessionId; readonly bytes: Uint8Array }
+  | { readonly type: 'data'; readonly session: SessionId; readonly bytes: Bytes }
   /** The client's socket took that many bytes of replies. */
   | { readonly type: 'drained'; readonly session: SessionId; readonly byteCount: number }
   /** The client sent all it will. Answer what is complete, then `close`. */
@@ -132,8 +132,8 @@ export function writeClientFrame(batch: ByteWriter, frame: ClientFrame): void {
   }
 }
 
-/** The frames of a batch, in order; their bytes are views of it. Throws {@link FrameError}. */
-export function* readClientFrames(batch: Uint8Array): Generator<ClientFrame, void, undefined> {
+/** The frames of a batch, in order; their bytes are where they lie in it. Throws {@link FrameError}. */
+export function* readClientFrames(batch: Uint8Array): Generator<ClientFrame<ByteSpan>, void, undefined> {
   const reader = new ByteReader(batch);
   while (reader.remaining > 0) {
     const kind = reader.u8();
@@ -146,7 +146,7 @@ export function* readClientFrames(batch: Uint8Array): Generator<ClientFrame, voi
         break;
       }
       case CLIENT_DATA:
-        yield { type: 'data', session, bytes: reader.bytes(reader.u32()) };
+        yield { type: 'data', session, bytes: reader.span(reader.u32()) };
         break;
       case CLIENT_DRAINED:
         yield { type: 'drained', session, byteCount: reader.u32() };

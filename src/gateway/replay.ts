@@ -6,6 +6,7 @@
  * commands, so the stream falls into pieces of the two kinds, one after the other.
  */
 
+import { spanOf } from '../bytes/byte-reader.js';
 import { AT_COMMAND_START, type StreamCheckpoint, type TextCheckpoint } from '../protocol/checkpoint.js';
 import type { TextRequest } from '../protocol/request.js';
 import { TextParser } from '../protocol/text-parser.js';
@@ -33,7 +34,7 @@ export function planReplay(sent: Uint8Array, at: StreamCheckpoint, proposedBytes
 function planTextReplay(sent: Uint8Array, at: TextCheckpoint, proposedBytes: number): ReplayPiece[] {
   const pieces: ReplayPiece[] = [];
   const parser = new TextParser(at);
-  parser.push(sent);
+  parser.push(spanOf(sent));
   let start = 0;
   // What comes behind is sent again, whatever it is.
   while (start < proposedBytes) {
@@ -80,7 +81,7 @@ export function giveUp(waiting: Uint8Array, at: StreamCheckpoint, maxCommands: n
 
 function giveUpText(waiting: Uint8Array, at: TextCheckpoint, maxCommands: number): GivenUp {
   const parser = new TextParser(at);
-  parser.push(waiting);
+  parser.push(spanOf(waiting));
   let reply = '';
   for (let count = 0; count < maxCommands; count += 1) {
     const request = parser.next();

@@ -6,6 +6,7 @@
  * without its end.
  */
 
+import { spanOf } from '../bytes/byte-reader.js';
 import { ByteWriter } from '../bytes/byte-writer.js';
 import type { RespCheckpoint } from '../protocol/checkpoint.js';
 import type { Request } from '../protocol/request.js';
@@ -20,7 +21,7 @@ export function planRespReplay(sent: Uint8Array, at: RespCheckpoint, proposedByt
   const pieces: ReplayPiece[] = [];
   const stream = RedisStream.retracing(at);
   const replies = new ByteWriter();
-  stream.push(sent);
+  stream.push(spanOf(sent));
   let start = 0;
   while (start < proposedBytes) {
     const request = stream.next();
@@ -47,7 +48,7 @@ export function planRespReplay(sent: Uint8Array, at: RespCheckpoint, proposedByt
 export function giveUpResp(waiting: Uint8Array, at: RespCheckpoint, maxCommands: number): GivenUp {
   const stream = new RedisStream(0, at);
   const replies = new ByteWriter();
-  stream.push(waiting);
+  stream.push(spanOf(waiting));
   let isAll = false;
   for (let count = 0; count < maxCommands && !isAll; count += 1) {
     const request = stream.next();

@@ -46,18 +46,14 @@ export class KeyValueStore implements BatchVisitor {
   #mortalCount = 0;
   #clockMs = 0;
   #report: ((result: CommandResult) => void) | undefined;
-  /** Of the keys that {@link prefetch} was told of last; while a batch is applied, of its keys: see #nextHash. */
-  #hashes = new Uint32Array(LEAST_HASHES);
-  #hashCount = 0;
+  /** While a batch is applied, of its keys: see #nextHash. */
+  readonly #batchHashes = new HashList();
   #hashesUsed = 0;
+  readonly #readHashes = new HashList();
   /** Those that are being written. */
   readonly #images = new Set<StoreImage>();
   readonly #keyspace = this.#newKeyspace();
-  readonly #noteHash = (key: ByteSpan) => {
-    if (this.#hashCount === this.#hashes.length) this.#hashes = doubled(this.#hashes);
-    this.#hashes[this.#hashCount] = this.#records.hash(key);
-    this.#hashCount += 1;
-  };
+  readonly #addBatchHash = (key: ByteSpan) => this.#batchHashes.add(this.#records.hash(key));
 
   /** The latest stamp applied, in ms since the epoch: the time for this store. */
   get clockMs(): number {
@@ -87,16 +83,16 @@ export class KeyValueStore implements BatchVisitor {
     return id === NO_RECORD ? undefined : this.#records.text(id);
   }
 
-  /**
-   * Has the records of keys that are about to be read in the processor's cache by then. It pays for a few at once.
-   *
-   * @param visitKeys calls back with each key
-   */
-  prefetch(visitKeys: (visit: (key: ByteSpan) => void) => void): void {
-    if (this.size <= CACHED_KEYS) return;
-    this.#hashCount = 0;
-    visitKeys(this.#noteHash);
-    this.#records.prefetch(this.#hashes, this.#hashCount);
+  /** What {@link value} is for each of the keys. Memory is waited for less often than key by key. */
+  values(keys: readonly ByteSpan[]): readonly (Text | undefined)[] {
+    const hashes = this.#readHashes;
+    hashes.clear();
+    for (const key of keys) hashes.add(this.#records.hash(key));
+    this.#prefetch(hashes);
+    return keys.map((key, place) => {
+      const id = this.#records.find(key, hashes.at(place));
+      return id === NO_RECORD ? undefined : this.#records.text(id);
+    });
   }
 
   /** The store as Redis commands that only read see it, at a time in ms since the epoch. */
@@ -148,9 +144,12 @@ export class KeyValueStore implements BatchVisitor {
    * and so sees the state between two commands. Throws BatchError or TruncatedBytesError for a corrupt payload.
    */
   apply(payload: Uint8Array, onResult?: (result: CommandResult) => void): void {
-    this.#hashCount = 0;
+    this.#batchHashes.clear();
     this.#hashesUsed = 0;
-    this.prefetch((visit) => visitKeys(payload, visit));
+    if (!this.#isCached) {
+      visitKeys(payload, this.#addBatchHash);
+      this.#prefetch(this.#batchHashes);
+    }
     this.#report = onResult;
     readBatch(payload, this);
     this.#report = undefined;
@@ -158,9 +157,19 @@ export class KeyValueStore implements BatchVisitor {
 
   /** The hash of the key of the next set, cas or delete of the batch, which is this key. */
   #nextHash(key: Text): number {
-    if (this.#hashesUsed === this.#hashCount) return this.#records.hash(key);
+    if (this.#hashesUsed === this.#batchHashes.count) return this.#records.hash(key);
     this.#hashesUsed += 1;
-    return this.#hashes[this.#hashesUsed - 1] ?? 0;
+    return this.#batchHashes.at(this.#hashesUsed - 1);
+  }
+
+  /** Whether the processor is likely to have the records at hand. */
+  get #isCached(): boolean {
+    return this.size <= CACHED_KEYS;
+  }
+
+  /** Has the records of the keys with these hashes at hand. */
+  #prefetch({ hashes, count }: HashList): void {
+    if (count > 1 && !this.#isCached) this.#records.prefetch(hashes, count);
   }
 
   /** @internal Part of {@link apply}. */
@@ -316,8 +325,26 @@ export class KeyValueStore implements BatchVisitor {
   }
 }
 
-function doubled(hashes: Uint32Array): Uint32Array<ArrayBuffer> {
-  const grown = new Uint32Array(2 * hashes.length);
-  grown.set(hashes);
-  return grown;
+/** A list without an object for each number. */
+class HashList {
+  hashes = new Uint32Array(LEAST_HASHES);
+  count = 0;
+
+  add(hash: number): void {
+    if (this.count === this.hashes.length) {
+      const grown = new Uint32Array(2 * this.count);
+      grown.set(this.hashes);
+      this.hashes = grown;
+    }
+    this.hashes[this.count] = hash;
+    this.count += 1;
+  }
+
+  at(place: number): number {
+    return this.hashes[place] ?? 0;
+  }
+
+  clear(): void {
+    this.count = 0;
+  }
 }

@@ -5,7 +5,7 @@
  * first byte of a connection has told that it speaks RESP.
  */
 
-import { type ByteSpan, memoryOf } from '../bytes/byte-reader.js';
+import type { ByteSpan } from '../bytes/byte-reader.js';
 import { MAX_KEY_BYTES, MAX_REDIS_COMMAND_BYTES, MAX_REDIS_WORDS, MAX_VALUE_BYTES } from '../limits.js';
 import { InputBuffer } from './input-buffer.js';
 
@@ -38,8 +38,6 @@ export type PlainCommand =
 const BEFORE_NAME = Buffer.from('\r\n$3\r\n');
 const NAME_AT = 2 + BEFORE_NAME.byteLength;
 const NAME_BYTES = 3;
-/** Two with short keys. */
-const TWO_GETS_BYTES = 48;
 const GET = 'get';
 const SET = 'set';
 const LOWER_CASE = 0x20;
@@ -75,7 +73,7 @@ export class RespParser {
   }
 
   /** The next bytes of the stream. They must not change until the commands in them were taken. */
-  push(bytes: Uint8Array): void {
+  push(bytes: ByteSpan): void {
     this.#input.push(bytes);
   }
 
@@ -125,18 +123,25 @@ export class RespParser {
   }
 
   /**
-   * The keys of the GETs that {@link nextPlain} will return next, up to the first other command and to `max` of them: so
-   * that somebody can prepare for all of them at once. None where there is hardly more than one.
+   * The keys of the GETs that {@link nextPlain} would return next, where they lie until the next push: up to the first other
+   * command, and to `max` of them. For whoever can answer them all at once; {@link takeGet} takes them.
    */
-  visitGets(max: number, visit: (key: ByteSpan) => void): void {
-    if (this.#isWithinCommand || this.#input.byteLength < TWO_GETS_BYTES) return;
-    const memory = memoryOf(this.#input.bytes);
-    let at = this.#input.start;
-    for (let count = 0; count < max; count += 1) {
-      if (!this.#findPlain(at) || this.#valueLength !== NO_LENGTH) return;
-      visit({ memory, start: this.#keyAt, length: this.#keyLength });
-      at = this.#plainEnd;
+  upcomingGets(max: number): readonly ByteSpan[] {
+    const keys: ByteSpan[] = [];
+    if (this.#isWithinCommand) return keys;
+    const { memory, start } = this.#input;
+    for (let at = start; keys.length < max && this.#findPlain(at); at = this.#plainEnd) {
+      if (this.#valueLength !== NO_LENGTH) break;
+      keys.push({ memory, start: this.#keyAt, length: this.#keyLength });
     }
+    return keys;
+  }
+
+  /** Takes the next of the upcoming GETs, which has this key. */
+  takeGet({ start, length }: ByteSpan): void {
+    const end = start + length + 2;
+    this.#consumed += end - this.#input.start;
+    this.#input.start = end;
   }
 
   get #isWithinCommand(): boolean {

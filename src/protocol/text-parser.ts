@@ -6,6 +6,7 @@
  * together with the rest of its line, whatever that is: there is one error for a command, not two.
  */
 
+import type { ByteSpan } from '../bytes/byte-reader.js';
 import { MAX_LINE_BYTES, MAX_VALUE_BYTES } from '../limits.js';
 import { AT_COMMAND_START, type TextCheckpoint } from './checkpoint.js';
 import { InputBuffer } from './input-buffer.js';
@@ -64,7 +65,7 @@ export class TextParser {
   }
 
   /** The next bytes of the stream. They must not change until the requests in them were taken. */
-  push(bytes: Uint8Array): void {
+  push(bytes: ByteSpan): void {
     this.#input.push(bytes);
   }
 

@@ -7,6 +7,7 @@
  * the leader, or lets it wait until one is known.
  */
 
+import type { Text } from '../bytes/text.js';
 import { readClientFrames, type SessionId } from '../gateway/frames.js';
 import { BatchEncoder } from '../kv/batch.js';
 import type { Command, CommandResult } from '../kv/command.js';
@@ -41,8 +42,15 @@ import type { RedisStream } from './redis-stream.js';
 import type { Replies } from './replies.js';
 import { type PendingCommand, Session } from './session.js';
 
-/** A client's next so many reads are prepared for at once. */
-const PREFETCHED_READS = 64;
+/** A client's next so many gets are answered at once. */
+const MAX_GETS_AT_ONCE = 64;
+
+/** What is left of what a session may take in a turn. */
+interface Share {
+  commands: number;
+  /** Where in its stream it ends. */
+  readonly endOffset: number;
+}
 
 export interface ClientsOptions {
   readonly raft: Raft;
@@ -317,10 +325,31 @@ export class Clients {
 
   #serveAsLeader(session: Session): void {
     session.waitingSinceMs = undefined;
-    const { redis } = session;
-    if (redis !== undefined && this.#readsAreFree)
-      this.#store.prefetch((visit) => redis.visitGets(PREFETCHED_READS, visit));
-    this.#takeShare(session, (command) => this.#dispatch(command));
+    const share = newShare(session);
+    if (session.redis !== undefined) this.#answerGets(session, session.redis, share);
+    this.#takeShare(session, (command) => this.#dispatch(command), share);
+  }
+
+  /** Answers the plain GETs that come next in a Redis client's stream, many at once, while none of them has to wait. */
+  #answerGets(session: Session, redis: RedisStream, share: Share): void {
+    if (!this.#readsAreFree || session.pendingCount > 0) return;
+    while (this.#mayTake(session, share)) {
+      const keys = redis.upcomingGets(MAX_GETS_AT_ONCE);
+      if (keys.length === 0) return;
+      const values = this.#store.values(keys);
+      let found = 0;
+      let taken = 0;
+      for (const key of keys) {
+        if (!this.#mayTake(session, share)) break;
+        redis.takeGet(key);
+        const reply = valueReply(values[taken]);
+        if (reply.type === 'value') found += 1;
+        this.#replies.answer(session, reply, redis.consumed, redis.checkpoint());
+        taken += 1;
+        share.commands -= 1;
+      }
+      this.#metrics.answeredGets(found, taken - found, this.#nowMs);
+    }
   }
 
   /** Sends every command on to the leader. While none is known the commands wait, for a limited time. */
@@ -345,19 +374,23 @@ export class Clients {
    * Takes as many commands as the session's share of a turn is. So a client that sends more than can be done makes the
    * others wait for its shares, not for all that it has sent.
    */
-  #takeShare(session: Session, handle: (command: PendingCommand) => void): void {
-    const { parser } = session;
-    const endOffset = parser.consumed + MAX_TAKEN_BYTES_PER_TURN;
-    for (let commands = 0; session.mayTake; commands += 1) {
-      if (commands === MAX_TAKEN_COMMANDS_PER_TURN || parser.consumed >= endOffset || !this.#hasRoom) {
-        this.#backlog.add(session);
-        return;
-      }
+  #takeShare(
+    session: Session,
+    handle: (command: PendingCommand) => void,
+    share: Share = newShare(session),
+  ): void {
+    while (this.#mayTake(session, share)) {
       const command = session.take(this.#nowMs);
       if (command === undefined) return;
+      share.commands -= 1;
       handle(command);
     }
-    session.isStopped = true;
+    if (session.mayTake) this.#backlog.add(session);
+    else session.isStopped = true;
+  }
+
+  #mayTake(session: Session, { commands, endOffset }: Share): boolean {
+    return session.mayTake && commands > 0 && session.parser.consumed < endOffset && this.#hasRoom;
   }
 
   /** What a server that does not lead answers, given where it sends clients on to. */
@@ -585,10 +618,7 @@ export class Clients {
   }
 
   #lookUp(request: { readonly type: 'get' | 'getm'; readonly key: string }): Reply {
-    if (request.type === 'get') {
-      const value = this.#store.value(request.key);
-      return value === undefined ? { type: 'not-found' } : { type: 'value', value };
-    }
+    if (request.type === 'get') return valueReply(this.#store.value(request.key));
     const record = this.#store.get(request.key);
     if (record === undefined) return { type: 'not-found' };
     const exptimeS = secondsLeft(record.deadlineMs, this.#wallClock());
@@ -656,6 +686,10 @@ export class Clients {
   }
 }
 
+function newShare({ parser }: Session): Share {
+  return { commands: MAX_TAKEN_COMMANDS_PER_TURN, endOffset: parser.consumed + MAX_TAKEN_BYTES_PER_TURN };
+}
+
 function isWrite({ request: { type } }: PendingCommand): boolean {
   switch (type) {
     case 'set':
@@ -696,6 +730,10 @@ function slotKeyOfTransaction(commands: readonly Words[]): string | undefined {
     if (key !== undefined) return key;
   }
   return undefined;
+}
+
+function valueReply(value: Text | undefined): Reply {
+  return value === undefined ? { type: 'not-found' } : { type: 'value', value };
 }
 
 function replyTo(result: CommandResult): RespReply {

@@ -27,6 +27,7 @@ export const COMMAND_TYPES = [
 
 /** The place in {@link COMMAND_TYPES} of the first command that writes nothing. */
 export const FIRST_READ = COMMAND_TYPES.indexOf('get');
+const GET_ROW = FIRST_READ;
 
 /** What became of a command. */
 export const COMMAND_RESULTS = [
@@ -125,11 +126,20 @@ export class ServerMetrics {
 
   /** A command that came in at `takenAtMs` was answered, whether or not its client is told. */
   answered(command: Request['type'], outcome: RespReply, takenAtMs: number): void {
-    const row = COMMAND_TYPES.indexOf(command);
-    const place = row * COMMAND_RESULTS.length + COMMAND_RESULTS.indexOf(resultOf(outcome));
-    this.#commands[place] = (this.#commands[place] ?? 0) + 1;
-    if (row < FIRST_READ) this.#writes.add(takenAtMs);
-    else this.#reads.add(takenAtMs);
+    this.#count(COMMAND_TYPES.indexOf(command), resultOf(outcome), takenAtMs, 1);
+  }
+
+  /** So many gets that came in at `takenAtMs` were answered with a value, and so many without. */
+  answeredGets(found: number, absent: number, takenAtMs: number): void {
+    if (found > 0) this.#count(GET_ROW, 'ok', takenAtMs, found);
+    if (absent > 0) this.#count(GET_ROW, 'not_found', takenAtMs, absent);
+  }
+
+  #count(row: number, result: CommandResultName, takenAtMs: number, count: number): void {
+    const place = row * COMMAND_RESULTS.length + COMMAND_RESULTS.indexOf(result);
+    this.#commands[place] = (this.#commands[place] ?? 0) + count;
+    if (row < FIRST_READ) this.#writes.add(takenAtMs, count);
+    else this.#reads.add(takenAtMs, count);
   }
 
   /** A snapshot was taken of the own state machine, or installed from a leader. */
@@ -198,16 +208,16 @@ class AnsweredRuns {
     this.#histogram = histogram;
   }
 
-  add(takenAtMs: number): void {
+  add(takenAtMs: number, count: number): void {
     const last = this.#runs - 1;
     // A turn with more runs than there is room for counts the rest with the last one, a little wrong.
     const joins = last >= 0 && (this.#takenAtMs[last] === takenAtMs || this.#runs === MAX_RUNS);
     if (joins) {
-      this.#counts[last] = (this.#counts[last] ?? 0) + 1;
+      this.#counts[last] = (this.#counts[last] ?? 0) + count;
       return;
     }
     this.#takenAtMs[this.#runs] = takenAtMs;
-    this.#counts[this.#runs] = 1;
+    this.#counts[this.#runs] = count;
     this.#runs += 1;
   }
 

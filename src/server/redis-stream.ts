@@ -89,7 +89,7 @@ export class RedisStream {
     return respCheckpoint(this.version, state, this.#hasWatched);
   }
 
-  push(bytes: Uint8Array): void {
+  push(bytes: ByteSpan): void {
     this.#parser.push(bytes);
   }
 
@@ -105,10 +105,15 @@ export class RedisStream {
     return fixed(new ErrorReply(words.message));
   }
 
-  /** The keys that the next requests read, as far as they are plain GETs, and `max` of them at most. */
-  visitGets(max: number, visit: (key: ByteSpan) => void): void {
-    if (!this.isClosing && !this.#isHeld && this.#transaction === undefined)
-      this.#parser.visitGets(max, visit);
+  /** The keys of the next requests, as far as they are plain GETs, and `max` of them at most. Good until the next push. */
+  upcomingGets(max: number): readonly ByteSpan[] {
+    if (this.isClosing || this.#isHeld || this.#transaction !== undefined) return [];
+    return this.#parser.upcomingGets(max);
+  }
+
+  /** Takes the next of the upcoming GETs, which has this key, in place of {@link next}. */
+  takeGet(key: ByteSpan): void {
+    this.#parser.takeGet(key);
   }
 
   /** Nothing more is taken until what was taken is answered. */

@@ -3,6 +3,7 @@
  * client has left unread.
  */
 
+import type { ByteSpan } from '../bytes/byte-reader.js';
 import type { SessionId } from '../gateway/frames.js';
 import {
   MAX_PENDING_BYTES_PER_CLIENT,
@@ -37,7 +38,7 @@ export interface RequestStream {
   /** Whether bytes came in that do not belong to a returned request. */
   readonly hasBuffered: boolean;
   checkpoint(): StreamCheckpoint;
-  push(bytes: Uint8Array): void;
+  push(bytes: ByteSpan): void;
   next(): Request | undefined;
 }
 

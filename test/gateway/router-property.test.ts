@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { spanOf } from '../../src/bytes/byte-reader.js';
 import { MAX_VALUE_BYTES } from '../../src/limits.js';
 import type { StreamCheckpoint } from '../../src/protocol/checkpoint.js';
 import type { TextRequest } from '../../src/protocol/request.js';
@@ -130,7 +131,7 @@ class ModelServer {
         this.#pending = [];
         this.#answered = 0;
       } else if (frame.type === 'data' && frame.session === this.#session) {
-        this.#parser.push(frame.bytes);
+        this.#parser.push(spanOf(frame.bytes));
         this.#parse();
       }
     }

@@ -5,6 +5,7 @@
 
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ByteSpan } from '../../src/bytes/byte-reader.js';
 import { ByteWriter } from '../../src/bytes/byte-writer.js';
 import {
   type ClientFrame,
@@ -93,6 +94,13 @@ export class TestClient {
   }
 }
 
+/** The frame as it was written. */
+export function withBytes(frame: ClientFrame<ByteSpan>): ClientFrame {
+  if (frame.type !== 'data') return frame;
+  const { memory, start, length } = frame.bytes;
+  return { ...frame, bytes: memory.bytes.subarray(start, start + length) };
+}
+
 /** A server that does what the test tells it. It speaks frames, in batches, over a channel that can be full. */
 export class FakeServer implements ServerChannel {
   /** What came from the gateway, batch by batch, in plain frames. */
@@ -106,7 +114,7 @@ export class FakeServer implements ServerChannel {
     if (this.batches.length >= this.capacity) return false;
     // What is transferred is gone for the sender.
     const received = structuredClone(batch, { transfer: [batch.buffer] });
-    this.batches.push([...readClientFrames(received)]);
+    this.batches.push(Array.from(readClientFrames(received), withBytes));
     this.onBatch();
     return true;
   }

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { type ByteSpan, memoryOf, TruncatedBytesError, textOf } from '../../src/bytes/byte-reader.js';
+import { spanOf, TruncatedBytesError, textOf } from '../../src/bytes/byte-reader.js';
 import { BatchError, type Command, type CommandResult, type TextCommand } from '../../src/kv/command.js';
 import { DeadlineHeap } from '../../src/kv/deadline-heap.js';
 import { type KeyRecord, KeyValueStore } from '../../src/kv/key-value-store.js';
@@ -36,13 +36,6 @@ function storeWith(...commands: TextCommand[]): KeyValueStore {
   const store = new KeyValueStore();
   apply(store, START_MS, ...commands);
   return store;
-}
-
-/** Calls back with each of the keys, as they lie somewhere. */
-function visitorOf(keys: readonly string[]): (visit: (key: ByteSpan) => void) => void {
-  return (visit) => {
-    for (const key of keys) visit({ memory: memoryOf(bytesOf(key)), start: 0, length: key.length });
-  };
 }
 
 function stored(version: number): CommandResult {
@@ -351,10 +344,12 @@ describe('KeyValueStore', () => {
     expect(new KeyValueStore().value('k')).to.equal(undefined);
   });
 
-  it('is the same after records were fetched ahead, in what it does next, too', () => {
+  it('tells many values at once, and is the same in what it does next', () => {
     const keys = Array.from({ length: 5_000 }, (_, n) => `key ${n}`);
     const store = storeWith(...keys.map((key) => set(key, key)));
-    store.prefetch(visitorOf([...keys, 'absent']));
+    const spans = [...keys, 'absent', 'key 3'].map((key) => spanOf(bytesOf(key)));
+    const values = store.values(spans).map((value) => (typeof value === 'object' ? textOf(value) : value));
+    expect(values).to.deep.equal([...keys, undefined, 'key 3']);
     expect(store.get('key 7')).to.deep.equal({ value: 'key 7', version: 1, deadlineMs: 0 });
     expect(apply(store, START_MS, set('key 9', 'b'), cas('key 8', 1, 'c'), del('key 0'))).to.deep.equal([
       stored(2),

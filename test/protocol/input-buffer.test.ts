@@ -1,6 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect } from 'chai';
+import { type ByteSpan, spanOf } from '../../src/bytes/byte-reader.js';
 import { InputBuffer } from '../../src/protocol/input-buffer.js';
 import { RespParser } from '../../src/protocol/resp-parser.js';
 import { TextParser } from '../../src/protocol/text-parser.js';
@@ -8,11 +9,11 @@ import { TextParser } from '../../src/protocol/text-parser.js';
 const BATCH_BYTES = 256 * 1024;
 
 /** One client's bytes in the midst of a batch of many clients'. */
-function packet(text: string): Buffer {
+function packet(text: string): ByteSpan {
   const batch = new ArrayBuffer(BATCH_BYTES);
-  const bytes = Buffer.from(batch, BATCH_BYTES / 2, text.length);
-  bytes.write(text, 'latin1');
-  return bytes;
+  const start = BATCH_BYTES / 2;
+  Buffer.from(batch).write(text, start, 'latin1');
+  return { ...spanOf(new Uint8Array(batch)), start, length: text.length };
 }
 
 function unreadOf({ bytes, start, end }: InputBuffer): string {
@@ -76,7 +77,7 @@ function pushPacket(parser: TextParser | RespParser, text: string): ArrayBufferL
   const bytes = packet(text);
   parser.push(bytes);
   while (parser.next() !== undefined);
-  return bytes.buffer;
+  return bytes.memory.bytes.buffer;
 }
 
 async function collectGarbage(): Promise<void> {

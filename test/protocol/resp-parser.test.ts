@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { textOf } from '../../src/bytes/byte-reader.js';
 import { MAX_REDIS_COMMAND_BYTES, MAX_VALUE_BYTES } from '../../src/limits.js';
 import { RespParser, RespProtocolError } from '../../src/protocol/resp-parser.js';
+import { inPlace } from './in-place.js';
 
 function encode(words: readonly string[]): Buffer {
   const parts = words.map((word) => `$${word.length}\r\n${word}\r\n`);
@@ -14,7 +15,7 @@ function parse(pieces: readonly Uint8Array[]): { taken: unknown[]; parser: RespP
   const parser = new RespParser();
   const taken: unknown[] = [];
   for (const piece of pieces) {
-    parser.push(piece);
+    parser.push(inPlace(piece));
     for (let next = parser.next(); next !== undefined; next = parser.next()) {
       if (next instanceof RespProtocolError) return { taken: [...taken, next.message], parser };
       taken.push(next);
@@ -40,7 +41,7 @@ function cut(bytes: Uint8Array, at: readonly number[]): Uint8Array[] {
     ...at.map((place) => place % (bytes.byteLength + 1)).sort((a, b) => a - b),
     bytes.byteLength,
   ];
-  return places.slice(1).map((end, i) => Uint8Array.from(bytes.subarray(places[i], end)));
+  return places.slice(1).map((end, i) => bytes.subarray(places[i], end));
 }
 
 const word = fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes).toString('latin1'));
@@ -65,17 +66,23 @@ describe('the parser of Redis’s protocol', () => {
     const name = fc.constantFrom('SET', 'set', 'GET', 'gEt', 'DEL', 'SETX', 'S\r\n');
     const some = fc.oneof(fc.tuple(name, word), fc.tuple(name, word, word), command);
     fc.assert(
-      fc.property(fc.array(some, { maxLength: 8 }), cuts, (commands, places) => {
+      fc.property(fc.array(some, { maxLength: 8 }), cuts, fc.boolean(), (commands, places, takesGets) => {
         const bytes = Buffer.concat(commands.map(encode));
         const parser = new RespParser();
         const taken: (readonly string[])[] = [];
         for (const piece of cut(bytes, places)) {
-          parser.push(piece);
-          const ahead: string[][] = [];
-          parser.visitGets(3, (key) => ahead.push(['get', textOf(key)]));
-          const from = taken.length;
+          parser.push(inPlace(piece));
+          const ahead = parser.upcomingGets(3);
+          if (takesGets) {
+            for (const get of ahead) {
+              taken.push(['get', textOf(get)]);
+              parser.takeGet(get);
+            }
+          }
+          const words = ahead.map((get) => ['get', textOf(get)]);
+          const from = taken.length - (takesGets ? ahead.length : 0);
           for (let next = nextOf(parser); next !== undefined; next = nextOf(parser)) taken.push(next);
-          expect(taken.slice(from, from + ahead.length), 'what visitGets told of').to.deep.equal(ahead);
+          expect(taken.slice(from, from + ahead.length), 'the upcoming GETs').to.deep.equal(words);
         }
         expect(taken).to.deep.equal(commands.map(([first = '', ...rest]) => [first.toLowerCase(), ...rest]));
         expect(parser.consumed).to.equal(bytes.byteLength);
@@ -83,7 +90,7 @@ describe('the parser of Redis’s protocol', () => {
       { numRuns: 500 },
     );
     const parser = new RespParser();
-    parser.push(encode(['SET', 'k', '\r\n']));
+    parser.push(inPlace(encode(['SET', 'k', '\r\n'])));
     expect(parser.nextPlain()).to.deep.equal({ name: 'set', key: 'k', value: Buffer.from('\r\n') });
     for (const words of [
       ['SET', 'k'],
@@ -91,13 +98,13 @@ describe('the parser of Redis’s protocol', () => {
       ['SET', 'k', 'v', 'NX'],
       ['GET', 'k'.repeat(251)],
     ]) {
-      parser.push(encode(words));
+      parser.push(inPlace(encode(words)));
       expect(parser.nextPlain(), words.join(' ')).to.equal(undefined);
       expect(parser.next()).to.deep.equal(words);
     }
     for (const length of ['x', `${'0'.repeat(40)}1`]) {
       const broken = new RespParser();
-      broken.push(Buffer.from(`*2\r\n$3\r\nGET\r\n$${length}\r\nk\r\n`));
+      broken.push(inPlace(Buffer.from(`*2\r\n$3\r\nGET\r\n$${length}\r\nk\r\n`)));
       expect(broken.nextPlain()).to.equal(undefined);
       expect(broken.next()).to.be.instanceOf(RespProtocolError);
     }
@@ -105,14 +112,11 @@ describe('the parser of Redis’s protocol', () => {
 
   it('tells of the GETs that are next, up to another command, and takes none of them', () => {
     const parser = new RespParser();
-    const keysAhead = (max: number) => {
-      const keys: string[] = [];
-      parser.visitGets(max, (key) => keys.push(textOf(key)));
-      return keys;
-    };
+    const keysAhead = (max: number) => parser.upcomingGets(max).map(textOf);
     expect(keysAhead(9)).to.deep.equal([]);
     const commands = [['GET', 'a'], ['get', ''], ['SET', 'b', 'c'], ['GET', 'd'], ['GET', 'e'], ['INFO']];
-    parser.push(Buffer.concat([...commands.map(encode), Buffer.from('*2\r\n$3\r\nGET\r\n$1\r\n')]));
+    const bytes = Buffer.concat([...commands.map(encode), Buffer.from('*2\r\n$3\r\nGET\r\n$1\r\n')]);
+    parser.push(inPlace(bytes));
     expect(keysAhead(9)).to.deep.equal(['a', '']);
     expect(keysAhead(1)).to.deep.equal(['a']);
     expect(parser.consumed).to.equal(0);
@@ -121,7 +125,7 @@ describe('the parser of Redis’s protocol', () => {
     for (let taken = 3; taken < 6; taken += 1) parser.next();
     expect(keysAhead(9), 'not all of it is there').to.deep.equal([]);
     expect(parser.next()).to.equal(undefined);
-    parser.push(Buffer.from('f\r\n'));
+    parser.push(inPlace(Buffer.from('f\r\n')));
     expect(keysAhead(9), 'its beginning was taken').to.deep.equal([]);
     expect(parser.next()).to.deep.equal(['GET', 'f']);
   });
@@ -130,7 +134,7 @@ describe('the parser of Redis’s protocol', () => {
     const bytes = encode(['SET', 'k\r\n', '\0\xff']);
     const parser = new RespParser();
     for (const [i, byte] of bytes.entries()) {
-      parser.push(Uint8Array.of(byte));
+      parser.push(inPlace(Uint8Array.of(byte)));
       const next = parser.next();
       if (i < bytes.byteLength - 1) expect(next).to.equal(undefined);
       else expect(next).to.deep.equal(['SET', 'k\r\n', '\0\xff']);

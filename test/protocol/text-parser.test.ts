@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { MAX_KEY_BYTES, MAX_LINE_BYTES, MAX_VALUE_BYTES } from '../../src/limits.js';
 import { TextParser } from '../../src/protocol/text-parser.js';
+import { inPlace } from './in-place.js';
 
 const MALFORMED = { type: 'malformed' };
 
@@ -18,7 +19,7 @@ function take(parser: TextParser): unknown[] {
 function feed(parser: TextParser, chunks: Iterable<Uint8Array>): unknown[] {
   const requests: unknown[] = [];
   for (const chunk of chunks) {
-    parser.push(chunk);
+    parser.push(inPlace(chunk));
     requests.push(...take(parser));
   }
   return requests;
@@ -202,7 +203,7 @@ describe('TextParser', () => {
 
     it('tells so as soon as it can be known', () => {
       const parser = new TextParser();
-      parser.push(bytesOf('set k 0 2\r\nabc'));
+      parser.push(inPlace(bytesOf('set k 0 2\r\nabc')));
       expect(take(parser)).to.deep.equal([MALFORMED]);
       expect(parser.checkpoint()).to.deep.equal({ skip: 'line' });
     });
@@ -294,7 +295,7 @@ describe('TextParser', () => {
   it('counts as consumed what the returned requests took, thrown away bytes included', () => {
     const parser = new TextParser();
     const good = 'set k 0 5\r\nhello\r\n';
-    parser.push(bytesOf(`${good}set k x 3\r\nab`));
+    parser.push(inPlace(bytesOf(`${good}set k x 3\r\nab`)));
     expect(parser.next()).to.include({ type: 'set' });
     expect(parser.consumed).to.equal(good.length);
     expect(parser.next()).to.deep.equal(MALFORMED);
@@ -326,7 +327,7 @@ describe('TextParser', () => {
         const parser = new TextParser();
         let pushed = 0;
         for (const chunk of chunks) {
-          parser.push(chunk);
+          parser.push(inPlace(chunk));
           pushed += chunk.byteLength;
           take(parser);
           expect(parser.consumed).to.be.within(pushed - limit, pushed);
@@ -340,7 +341,7 @@ describe('TextParser', () => {
     const parser = new TextParser();
     let requestCount = 0;
     for (let pushed = 100; pushed <= 100_000; pushed += 100) {
-      parser.push(Buffer.alloc(100, 'x'));
+      parser.push(inPlace(Buffer.alloc(100, 'x')));
       requestCount += take(parser).length;
       expect(parser.consumed).to.be.at.least(pushed - 2048);
     }
@@ -385,12 +386,12 @@ function expectSameAcross(bytes: Uint8Array, cuts: readonly number[], whole: rea
   let parser = new TextParser();
   let start = 0;
   for (const at of cuts) {
-    parser.push(bytes.subarray(start, Math.max(start, at)));
+    parser.push(inPlace(bytes.subarray(start, Math.max(start, at))));
     requests.push(...take(parser));
     start += parser.consumed;
     parser = new TextParser(parser.checkpoint());
   }
-  parser.push(bytes.subarray(start));
+  parser.push(inPlace(bytes.subarray(start)));
   requests.push(...take(parser));
   expect(requests, `cut at ${cuts.join(', ')}`).to.deep.equal(whole);
 }

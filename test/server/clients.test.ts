@@ -1,10 +1,14 @@
 import { expect } from 'chai';
 import { ByteWriter } from '../../src/bytes/byte-writer.js';
 import { makeChannel } from '../../src/channel/local-channel.js';
-import { type ClientFrame, readServerFrames, writeClientFrame } from '../../src/gateway/frames.js';
+import { type ClientFrame, readServerFrames, startOf, writeClientFrame } from '../../src/gateway/frames.js';
 import { KeyValueStore } from '../../src/kv/key-value-store.js';
-import { MAX_APPLIED_BYTES_PER_TURN } from '../../src/limits.js';
-import { AT_COMMAND_START } from '../../src/protocol/checkpoint.js';
+import {
+  MAX_APPLIED_BYTES_PER_TURN,
+  MAX_TAKEN_BYTES_PER_TURN,
+  MAX_TAKEN_COMMANDS_PER_TURN,
+  MAX_UNREAD_REPLY_BYTES,
+} from '../../src/limits.js';
 import { LOG_ORIGIN } from '../../src/raft/log.js';
 import { Raft } from '../../src/raft/raft.js';
 import type { AppendEntries, Message } from '../../src/raft/types.js';
@@ -70,20 +74,37 @@ class Leader {
 
   /** Client `session` sends this. */
   send(session: number, text: string): void {
-    const batch = new ByteWriter(1024);
-    for (const frame of this.#framesOf(session, text)) writeClientFrame(batch, frame);
-    this.#clients.receive(batch.take(), this.nowMs);
+    this.sendAll([session, text]);
   }
 
-  *#framesOf(session: number, text: string): Generator<ClientFrame> {
-    if (!this.#opened.has(session)) yield { type: 'open', session, routed: false, at: AT_COMMAND_START };
+  /** Clients send this, in one batch. */
+  sendAll(...sent: readonly (readonly [session: number, text: string])[]): void {
+    this.#receive(sent.flatMap(([session, text]) => this.#framesOf(session, text)));
+  }
+
+  /** Client `session` has read so many bytes of replies. */
+  read(session: number, byteCount: number): void {
+    this.#receive([{ type: 'drained', session, byteCount }]);
+  }
+
+  #framesOf(session: number, text: string): ClientFrame[] {
+    const bytes = Buffer.from(text, 'latin1');
+    const data: ClientFrame = { type: 'data', session, bytes };
+    if (this.#opened.has(session)) return [data];
     this.#opened.add(session);
-    yield { type: 'data', session, bytes: Buffer.from(text, 'latin1') };
+    return [{ type: 'open', session, routed: false, at: startOf(bytes) }, data];
+  }
+
+  #receive(frames: readonly ClientFrame[]): void {
+    const batch = new ByteWriter(1024);
+    for (const frame of frames) writeClientFrame(batch, frame);
+    this.#clients.receive(batch.take(), this.nowMs);
   }
 
   /** What a turn of the server does. Returns what clients were told in it. */
   turn(): string {
     this.#clients.tick(this.nowMs);
+    this.#clients.serveBacklog(this.nowMs);
     this.#clients.proposeOpen({ isDiskBusy: false });
     while (true) {
       const { persist, messages, committed, confirmedReads } = this.#raft.takeOutput();
@@ -124,6 +145,15 @@ function set(key: string, value: string): string {
   return `set ${key} 0 ${value.length}\r\n${value}\r\n`;
 }
 
+/** Redis commands, their words set apart by spaces. */
+function resp(...commands: readonly string[]): string {
+  const encoded = commands.map((command) => {
+    const words = command.split(' ');
+    return `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`;
+  });
+  return encoded.join('');
+}
+
 describe('the clients of a leader', () => {
   it('are answered reads from the lease at once, and writes once these are on two disks', () => {
     const leader = new Leader();
@@ -147,5 +177,79 @@ describe('the clients of a leader', () => {
     expect(leader.turn(), 'the lease is over').to.equal('OK 1\r\n');
     expect(leader.turn()).to.equal('');
     expect(leader.acknowledge()).to.equal('VALUE 1\r\nx\r\n');
+  });
+
+  it('are answered plain GETs of Redis at once or behind what they wait for, always in order', () => {
+    const leader = new Leader();
+    leader.send(1, resp('GET k', 'SET k x', 'GET k', 'GET absent', 'PING'));
+    expect(leader.turn(), 'before the SET').to.equal('$-1\r\n');
+    leader.send(1, resp('GET k'));
+    expect(leader.turn(), 'behind the SET').to.equal('');
+    expect(leader.acknowledge()).to.equal('+OK\r\n$1\r\nx\r\n$-1\r\n+PONG\r\n$1\r\nx\r\n');
+    leader.send(1, resp('GET k', 'get absent', 'PING', 'GET k', 'MULTI', 'GET k', 'EXEC'));
+    expect(leader.turn()).to.equal('$1\r\nx\r\n$-1\r\n+PONG\r\n$1\r\nx\r\n+OK\r\n+QUEUED\r\n');
+    leader.acknowledge();
+    leader.nowMs += 2 * TIMEOUT_MS;
+    leader.send(1, resp('GET k', 'GET k'));
+    expect(leader.turn(), 'the lease is over').to.equal('');
+    expect(leader.acknowledge()).to.equal('$1\r\nx\r\n$1\r\nx\r\n');
+  });
+
+  it('are answered a GET that comes in pieces, whoever’s bytes lie behind them', () => {
+    const leader = new Leader();
+    leader.send(1, resp('SET k1 x', 'SET k y'));
+    leader.turn();
+    leader.acknowledge();
+    leader.sendAll([2, resp('GET k', 'GET k1').slice(0, -3)], [3, resp('GET k')]);
+    expect(leader.turn()).to.equal('$1\r\ny\r\n'.repeat(2));
+    leader.sendAll([3, resp('GET k')], [2, '1\r\n'], [3, resp('GET k')]);
+    expect(leader.turn()).to.equal('$1\r\ny\r\n$1\r\nx\r\n$1\r\ny\r\n');
+  });
+
+  it('are answered no GET behind a QUIT or an error, and queued those of a transaction', () => {
+    const leader = new Leader();
+    leader.send(1, resp('QUIT', 'GET k'));
+    expect(leader.turn() + leader.turn()).to.equal('+OK\r\n');
+    leader.send(2, `${resp('GET k')}*1\r\n+\r\n${resp('GET k')}`);
+    expect(leader.turn() + leader.turn()).to.equal("$-1\r\n-ERR Protocol error: expected '$', got '+'\r\n");
+    leader.send(3, resp('MULTI'));
+    expect(leader.turn()).to.equal('+OK\r\n');
+    leader.send(3, resp('GET k', 'GET k'));
+    expect(leader.turn()).to.equal('+QUEUED\r\n'.repeat(2));
+  });
+
+  it('are answered more GETs than one turn’s share is in several turns', () => {
+    const cases = [
+      { key: 'k', share: MAX_TAKEN_COMMANDS_PER_TURN },
+      {
+        key: 'k'.repeat(250),
+        share: Math.ceil(MAX_TAKEN_BYTES_PER_TURN / resp(`GET ${'k'.repeat(250)}`).length),
+      },
+    ];
+    for (const { key, share } of cases) {
+      const leader = new Leader();
+      leader.send(1, resp(...Array.from({ length: 3 * share + 1 }, () => `GET ${key}`)));
+      const told = [leader.turn(), leader.turn(), leader.turn()];
+      // The first turn answers what it receives, and what has a backlog.
+      expect(told.map((text) => text.length / '$-1\r\n'.length)).to.deep.equal([2 * share, share, 1]);
+    }
+  });
+
+  it('are answered no more GETs than they read', () => {
+    const leader = new Leader();
+    const value = 'v'.repeat(MAX_UNREAD_REPLY_BYTES / 2);
+    leader.send(1, resp(`SET k ${value}`));
+    leader.turn();
+    leader.acknowledge();
+    leader.send(1, resp('GET k', 'GET k', 'GET k', 'GET k'));
+    const toldUntilQuiet = () => {
+      let told = '';
+      for (let more = leader.turn(); more !== ''; more = leader.turn()) told += more;
+      return told;
+    };
+    const told = toldUntilQuiet();
+    expect(told.split('$').length - 1).to.equal(2);
+    leader.read(1, told.length);
+    expect(toldUntilQuiet()).to.equal(told);
   });
 });

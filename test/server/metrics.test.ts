@@ -37,12 +37,16 @@ describe('ServerMetrics', () => {
     metrics.answered('cas', { type: 'version-mismatch' }, 0);
     metrics.answered('cas', { type: 'version-mismatch' }, 0);
     metrics.answered('getm', { type: 'value-with-meta', value: '', version: 1, exptimeS: 0 }, 0);
-    const { commands } = metrics.read();
-    const count = (type: 'cas' | 'getm', result: 'ok' | 'version_mismatch') =>
+    metrics.answeredGets(3, 2, 0);
+    metrics.flushed(0);
+    const { commands, readDuration } = metrics.read();
+    const count = (type: 'cas' | 'get' | 'getm', result: 'ok' | 'not_found' | 'version_mismatch') =>
       commands[COMMAND_TYPES.indexOf(type)]?.[COMMAND_RESULTS.indexOf(result)];
     expect(count('cas', 'version_mismatch')).to.equal(2);
     expect(count('getm', 'ok')).to.equal(1);
-    expect(commands.flat().reduce((sum, one) => sum + one)).to.equal(3);
+    expect([count('get', 'ok'), count('get', 'not_found')]).to.deep.equal([3, 2]);
+    expect(commands.flat().reduce((sum, one) => sum + one)).to.equal(8);
+    expect(readDuration.counts.reduce((sum, one) => sum + one)).to.equal(6);
   });
 
   it('counts errors of Redis commands as such, and redirects as redirects', () => {

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { type ByteSpan, spanOf } from '../../src/bytes/byte-reader.js';
 import { NULL_ARRAY } from '../../src/redis/value.js';
 import { RedisStream } from '../../src/server/redis-stream.js';
 
@@ -6,12 +7,14 @@ function encode(...words: readonly string[]): Buffer {
   return Buffer.from(`*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`);
 }
 
+function bytesOf(...commands: readonly Buffer[]): ByteSpan {
+  return spanOf(Buffer.concat(commands));
+}
+
 describe('a Redis client’s stream', () => {
   function watching(): RedisStream {
     const stream = new RedisStream(1);
-    stream.push(
-      Buffer.concat([encode('WATCH', 'k'), encode('MULTI'), encode('SET', 'k', 'v'), encode('EXEC')]),
-    );
+    stream.push(bytesOf(encode('WATCH', 'k'), encode('MULTI'), encode('SET', 'k', 'v'), encode('EXEC')));
     expect(stream.next()).to.deep.equal({ type: 'redis-watch', keys: ['k'] });
     return stream;
   }
@@ -38,7 +41,7 @@ describe('a Redis client’s stream', () => {
     const stream = watching();
     stream.loseWatch();
     expect(exec(stream)).to.deep.equal({ type: 'redis-fixed', value: NULL_ARRAY });
-    stream.push(Buffer.concat([encode('MULTI'), encode('SET', 'k', 'v'), encode('EXEC')]));
+    stream.push(bytesOf(encode('MULTI'), encode('SET', 'k', 'v'), encode('EXEC')));
     expect(exec(stream), 'the next transaction').to.deep.include({ type: 'redis-transaction', watched: [] });
   });
 });

@@ -9,6 +9,7 @@ import { type Logger, pino } from 'pino';
 import { openChannel } from '../channel/port-channel.js';
 import { Gateway, type GatewayMeasurements } from '../gateway/gateway.js';
 import { LEADER_WAIT_MS } from '../limits.js';
+import { rankOf } from '../raft/succession.js';
 import type { ServerId } from '../raft/types.js';
 import type {
   ClientAddress,
@@ -417,13 +418,18 @@ export class Cluster {
   }
 
   /**
-   * Tells the others that a server serves nobody any more. They would notice by themselves, but a thread takes tens of
-   * milliseconds to come to its end.
+   * Tells the others that a server serves nobody any more, and the router who succeeds it if it leads. They would notice by
+   * themselves, but a thread takes tens of milliseconds to come to its end.
    */
   #cutOff(id: ServerId): void {
-    for (const peer of this.#running?.members ?? []) {
+    if (this.#running === undefined) return;
+    const { members, gateway } = this.#running;
+    const ids = members.map((member) => member.id);
+    for (const peer of members) {
       if (peer.id !== id) void peer.tell((thread) => thread.call((control) => control.disconnect(id)));
     }
+    const heir = members.find((member) => rankOf(member.id, id, ids) === 0);
+    if (this.#claimant?.id === id && heir?.isUp === true) gateway.presumeLeader(heir.id);
   }
 
   async #applyFaults(): Promise<void> {

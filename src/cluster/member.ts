@@ -54,7 +54,7 @@ export interface MemberEnvironment {
   readonly newThread: (lives: number) => ServerThread;
   /** Called when the server takes calls and clients. */
   readonly onUp: () => void;
-  /** Called when its clients will hear nothing more of the server, whose thread is about to be terminated. */
+  /** Called when its clients are about to be cut off from the server, and its thread to be terminated. */
   readonly onCutOff: () => void;
   /** Called after every change. */
   readonly onChange: () => void;
@@ -299,9 +299,9 @@ export class Member {
   }
 
   #end(thread: ServerThread): void {
-    this.#state = { is: 'ending' };
     // The successor first. Nothing that the server still says reaches a client: that comes through this thread.
     this.#environment.onCutOff();
+    this.#state = { is: 'ending' };
     this.#environment.gateway.detach(this.id);
     thread.kill();
   }

@@ -105,6 +105,11 @@ export class Gateway {
     else this.#router?.leaderElected(this.#door(leader.id).traffic, leader.term);
   }
 
+  /** Tells the router which server the leader, which is about to end, is likely to be succeeded by. */
+  presumeLeader(id: ServerId): void {
+    this.#router?.leaderPresumed(this.#door(id).traffic);
+  }
+
   /**
    * Refuses new clients, lets the commands in flight be answered for at most `drainMs`, and closes every
    * connection. Servers must stay up until it resolves.

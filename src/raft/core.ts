@@ -10,6 +10,7 @@ import { invariant } from './invariant.js';
 import { LOG_ORIGIN, RaftLog } from './log.js';
 import { Persistence } from './persistence.js';
 import type { Role } from './roles.js';
+import { rankOf } from './succession.js';
 import type {
   ConfirmedRead,
   HardState,
@@ -180,10 +181,7 @@ export class Core {
 
   /** The leader's link closed: from now on campaigns are a matter of milliseconds, until there is another leader. */
   startSuccession(deadLeader: ServerId, begun: Pick<Succession, 'endedTerm' | 'attempts'>): void {
-    const { servers } = this.options;
-    const places = servers.indexOf(this.id) - servers.indexOf(deadLeader);
-    const rank = ((places + servers.length) % servers.length) - 1;
-    this.succession = { rank, ...begun };
+    this.succession = { rank: rankOf(this.id, deadLeader, this.options.servers), ...begun };
     this.resetElectionTimer();
   }
 
@@ -191,6 +189,13 @@ export class Core {
   get isFirstHeir(): boolean {
     const { succession, currentTerm } = this;
     return succession?.rank === 0 && succession.attempts === 0 && succession.endedTerm === currentTerm;
+  }
+
+  /** Whether this server is the first to campaign after the leader of a term has ended, and has not failed yet. */
+  get isTakingOver(): boolean {
+    if (this.role.name !== 'candidate') return this.isFirstHeir && this.installing === undefined;
+    const { succession, currentTerm } = this;
+    return succession?.rank === 0 && succession.endedTerm === currentTerm - 1;
   }
 
   /** A snapshot is on disk, in place of the one before unless that reaches further. */

@@ -240,6 +240,101 @@ describe('the router', () => {
     await old.expectInput(await old.session(1), GET);
   });
 
+  it('sends what a leader that ends has not answered to its presumed successor, which may answer once elected', async () => {
+    const { gateway, old, next, client } = await cluster();
+    await forwarded(client, old, GET);
+    gateway.presumeLeader(1);
+    gateway.detach(0);
+    const session = await next.session();
+    await next.expectInput(session, GET);
+    client.send(SET_A);
+    await next.expectInput(session, GET + SET_A);
+    gateway.setLeader({ id: 1, term: 2 });
+    next.reply(session, GET.length + SET_A.length, `${NOT_FOUND}OK 1\r\n`);
+    await client.expectText(`${NOT_FOUND}OK 1\r\n`);
+    expect(next.framesOf('open')).to.have.length(1);
+  });
+
+  it('waits for an election when the presumed successor refuses', async () => {
+    const { gateway, old, next, client } = await cluster();
+    await forwarded(client, old, GET);
+    gateway.presumeLeader(1);
+    gateway.detach(0);
+    const session = await next.session();
+    await next.expectInput(session, GET);
+    next.say({ type: 'refuse', session, proposedBytes: 0, ledTerm: 0 });
+    const third = new FakeServer();
+    await gateway.attach(0, third);
+    await settled(gateway, 0, third);
+    gateway.setLeader({ id: 0, term: 2 });
+    const moved = await third.session(1);
+    await third.expectInput(moved, GET);
+    expect(next.framesOf('open'), 'it was asked once').to.have.length(1);
+  });
+
+  it('stays with a presumed successor that was elected, whatever it said before', async () => {
+    const { gateway, old, next, client } = await cluster();
+    await forwarded(client, old, GET);
+    gateway.presumeLeader(1);
+    gateway.detach(0);
+    const session = await next.session();
+    await next.expectInput(session, GET);
+    gateway.setLeader({ id: 1, term: 2 });
+    next.say({ type: 'refuse', session, proposedBytes: 0, ledTerm: 0 });
+    await next.expectInput(await next.session(1), GET);
+  });
+
+  it('gives up a presumed successor that ends: nobody knows what it did', async () => {
+    const { gateway, next, client } = await cluster({ leaderWaitMs: 40 });
+    gateway.presumeLeader(1);
+    gateway.detach(0);
+    await forwarded(client, next, SET_A + GET);
+    gateway.detach(1);
+    await client.expectText(INTERNAL + INTERNAL);
+  });
+
+  it('waits for a presumed successor that says nothing no longer than for any leader', async () => {
+    const { gateway, next, client } = await cluster({ leaderWaitMs: 40, electionTimeoutMs: 60_000 });
+    gateway.presumeLeader(1);
+    gateway.detach(0);
+    const session = await forwarded(client, next, GET);
+    await client.expectText(INTERNAL);
+    expect(next.framesOf('close')).to.deep.equal([{ type: 'close', session }]);
+  });
+
+  it('goes to another server that is elected in place of the presumed one', async () => {
+    const { gateway, next, client } = await cluster({ electionTimeoutMs: 1 });
+    gateway.presumeLeader(1);
+    gateway.detach(0);
+    const session = await forwarded(client, next, GET + SET_A);
+    const third = new FakeServer();
+    await gateway.attach(0, third);
+    gateway.setLeader({ id: 0, term: 3 });
+    await third.expectInput(await third.session(), GET);
+    await client.expectText('');
+    third.reply(await third.session(), GET.length, NOT_FOUND);
+    // What it was sent it may have proposed, and has not said.
+    await client.expectText(NOT_FOUND + INTERNAL);
+    next.reply(session, GET.length + SET_A.length, `${NOT_FOUND}OK 1\r\n`);
+    await settled(gateway, 1, next);
+    expect(client.text).to.equal(NOT_FOUND + INTERNAL);
+  });
+
+  it('believes no late news of an election after the refusal of who won it', async () => {
+    const { gateway, next, client } = await cluster();
+    gateway.presumeLeader(1);
+    gateway.detach(0);
+    const session = await forwarded(client, next, GET);
+    next.say({ type: 'refuse', session, proposedBytes: 0, ledTerm: 2 });
+    await settled(gateway, 1, next);
+    gateway.setLeader({ id: 1, term: 2 });
+    const third = new FakeServer();
+    await gateway.attach(0, third);
+    gateway.setLeader({ id: 0, term: 3 });
+    await third.expectInput(await third.session(), GET);
+    expect(next.framesOf('open').filter(({ routed }) => routed)).to.have.length(1);
+  });
+
   it('ignores the news of a past term', async () => {
     const { gateway, old, next, client } = await cluster();
     gateway.setLeader({ id: 1, term: 3 });

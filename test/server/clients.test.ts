@@ -18,6 +18,7 @@ import { Replies } from '../../src/server/replies.js';
 import { Disk } from '../raft/support/disk.js';
 import {
   allOf,
+  appendEntries,
   appendEntriesResponse,
   preVoteResponse,
   requestVoteResponse,
@@ -25,10 +26,10 @@ import {
 
 const TIMEOUT_MS = 100;
 
-/** The clients' side of a leader of three, one turn at a time. Its disk is instant; server 1 answers when told to. */
-class Leader {
+/** The clients' side of server 0 of three, one turn at a time. Its disk is instant; server 1 answers when told to. */
+class ServerSide {
   nowMs = 0;
-  readonly #raft = new Raft(
+  readonly raft = new Raft(
     {
       id: 0,
       servers: [0, 1, 2],
@@ -48,7 +49,7 @@ class Leader {
   readonly #traffic = makeChannel<Uint8Array>(100);
   readonly #replies = new Replies(this.#traffic.sender, () => undefined);
   readonly #clients = new Clients({
-    raft: this.#raft,
+    raft: this.raft,
     store: new KeyValueStore(),
     applied: LOG_ORIGIN,
     onApplied: () => undefined,
@@ -61,17 +62,6 @@ class Leader {
   readonly #opened = new Set<number>();
   #unanswered: AppendEntries[] = [];
 
-  constructor() {
-    this.nowMs = TIMEOUT_MS;
-    this.#raft.tick(this.nowMs);
-    this.turn();
-    this.#hear(preVoteResponse({ from: 1, term: 1 }));
-    this.turn();
-    this.#hear(requestVoteResponse({ from: 1, term: 1 }));
-    this.turn();
-    this.acknowledge();
-  }
-
   /** Client `session` sends this. */
   send(session: number, text: string): void {
     this.sendAll([session, text]);
@@ -82,17 +72,22 @@ class Leader {
     this.#receive(sent.flatMap(([session, text]) => this.#framesOf(session, text)));
   }
 
+  /** The router sends this for client `session`. */
+  route(session: number, text: string): void {
+    this.#receive(this.#framesOf(session, text, { routed: true }));
+  }
+
   /** Client `session` has read so many bytes of replies. */
   read(session: number, byteCount: number): void {
     this.#receive([{ type: 'drained', session, byteCount }]);
   }
 
-  #framesOf(session: number, text: string): ClientFrame[] {
+  #framesOf(session: number, text: string, { routed } = { routed: false }): ClientFrame[] {
     const bytes = Buffer.from(text, 'latin1');
     const data: ClientFrame = { type: 'data', session, bytes };
     if (this.#opened.has(session)) return [data];
     this.#opened.add(session);
-    return [{ type: 'open', session, routed: false, at: startOf(bytes) }, data];
+    return [{ type: 'open', session, routed, at: startOf(bytes) }, data];
   }
 
   #receive(frames: readonly ClientFrame[]): void {
@@ -101,17 +96,17 @@ class Leader {
     this.#clients.receive(batch.take(), this.nowMs);
   }
 
-  /** What a turn of the server does. Returns what clients were told in it. */
+  /** What a turn of the server does. Returns what clients were told in it, and which were sent back to the router. */
   turn(): string {
     this.#clients.tick(this.nowMs);
     this.#clients.serveBacklog(this.nowMs);
     this.#clients.proposeOpen({ isDiskBusy: false });
     while (true) {
-      const { persist, messages, committed, confirmedReads } = this.#raft.takeOutput();
+      const { persist, messages, committed, confirmedReads } = this.raft.takeOutput();
       this.#unanswered.push(...allOf('AppendEntries', messages).filter(({ to }) => to === 1));
       this.#clients.advance(committed, confirmedReads);
       if (persist.length === 0) break;
-      for (const { sequence } of persist) this.#raft.persisted(sequence, this.nowMs);
+      for (const { sequence } of persist) this.raft.persisted(sequence, this.nowMs);
     }
     this.#replies.flush();
     return this.#told();
@@ -121,9 +116,7 @@ class Leader {
   acknowledge(): string {
     for (const { term, prevLogIndex, entries, probe } of this.#unanswered.splice(0)) {
       const matchIndex = prevLogIndex + entries.length;
-      this.#hear(
-        appendEntriesResponse({ from: 1, term, probe, result: { outcome: 'accepted', matchIndex } }),
-      );
+      this.hear(appendEntriesResponse({ from: 1, term, probe, result: { outcome: 'accepted', matchIndex } }));
     }
     return this.turn();
   }
@@ -132,12 +125,43 @@ class Leader {
     let text = '';
     for (let got = this.#traffic.receiver.tryReceive(); got?.ok; got = this.#traffic.receiver.tryReceive())
       for (const frame of readServerFrames(got.value))
-        if (frame.type === 'reply') text += Buffer.from(frame.bytes).toString('latin1');
+        text += frame.type === 'reply' ? Buffer.from(frame.bytes).toString('latin1') : `<${frame.type}>`;
     return text;
   }
 
-  #hear(message: Message): void {
-    this.#raft.step({ ...message, to: 0 }, this.nowMs);
+  /** Server 0 gets this message. */
+  hear(message: Message): void {
+    this.raft.step({ ...message, to: 0 }, this.nowMs);
+  }
+}
+
+class Leader extends ServerSide {
+  constructor() {
+    super();
+    this.nowMs = TIMEOUT_MS;
+    this.raft.tick(this.nowMs);
+    this.turn();
+    this.hear(preVoteResponse({ from: 1, term: 1 }));
+    this.turn();
+    this.hear(requestVoteResponse({ from: 1, term: 1 }));
+    this.turn();
+    this.acknowledge();
+  }
+}
+
+/** A follower of server 2. */
+class Follower extends ServerSide {
+  constructor() {
+    super();
+    this.hear(appendEntries({ from: 2, term: 1 }));
+    this.turn();
+  }
+
+  /** Its leader has ended: it is the first to campaign, and does. */
+  succeed(): string {
+    this.raft.linkClosed(2, this.nowMs);
+    this.raft.tick(this.nowMs);
+    return this.turn();
   }
 }
 
@@ -209,9 +233,11 @@ describe('the clients of a leader', () => {
   it('are answered no GET behind a QUIT or an error, and queued those of a transaction', () => {
     const leader = new Leader();
     leader.send(1, resp('QUIT', 'GET k'));
-    expect(leader.turn() + leader.turn()).to.equal('+OK\r\n');
+    expect(leader.turn() + leader.turn()).to.equal('+OK\r\n<close>');
     leader.send(2, `${resp('GET k')}*1\r\n+\r\n${resp('GET k')}`);
-    expect(leader.turn() + leader.turn()).to.equal("$-1\r\n-ERR Protocol error: expected '$', got '+'\r\n");
+    expect(leader.turn() + leader.turn()).to.equal(
+      "$-1\r\n-ERR Protocol error: expected '$', got '+'\r\n<close>",
+    );
     leader.send(3, resp('MULTI'));
     expect(leader.turn()).to.equal('+OK\r\n');
     leader.send(3, resp('GET k', 'GET k'));
@@ -251,5 +277,45 @@ describe('the clients of a leader', () => {
     expect(told.split('$').length - 1).to.equal(2);
     leader.read(1, told.length);
     expect(toldUntilQuiet()).to.equal(told);
+  });
+});
+
+describe('the router’s clients at a server that does not lead', () => {
+  it('are sent back', () => {
+    const follower = new Follower();
+    follower.route(1, set('k', 'x'));
+    expect(follower.turn()).to.equal('<refuse>');
+  });
+
+  it('have their writes in its first entry when it is about to succeed its leader', () => {
+    const heir = new Follower();
+    heir.raft.linkClosed(2, heir.nowMs);
+    heir.route(1, set('k', 'x'));
+    expect(heir.succeed()).to.equal('');
+    heir.route(1, 'get k\r\n');
+    expect(heir.turn(), 'nobody has voted for it').to.equal('');
+    heir.hear(requestVoteResponse({ from: 1, term: 2 }));
+    expect(heir.turn()).to.equal('');
+    const { index } = heir.raft.lastLog;
+    expect(heir.acknowledge()).to.equal('OK 1\r\nVALUE 1\r\nx\r\n');
+    expect(heir.raft.lastLog.index).to.equal(index);
+  });
+
+  it('are sent back once it has failed to, or another leads', () => {
+    for (const fail of [
+      (heir: Follower) => {
+        heir.nowMs += 2 * TIMEOUT_MS;
+        heir.raft.tick(heir.nowMs);
+      },
+      (heir: Follower) => heir.hear(appendEntries({ from: 1, term: 3 })),
+      (heir: Follower) => heir.hear(requestVoteResponse({ from: 1, term: 3, voteGranted: false })),
+    ]) {
+      const heir = new Follower();
+      heir.succeed();
+      heir.route(1, set('k', 'x'));
+      expect(heir.turn()).to.equal('');
+      fail(heir);
+      expect(heir.turn()).to.equal('<refuse>');
+    }
   });
 });

@@ -7,6 +7,7 @@ import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import { openChannel } from '../channel/port-channel.js';
 import { KeyValueStore } from '../kv/key-value-store.js';
 import { TRAFFIC_CAPACITY } from '../limits.js';
+import { osThreadId } from '../os-thread.js';
 import type { RaftOptions } from '../raft/types.js';
 import { DiskStorage } from '../storage/disk-storage.js';
 import type { ServerControl, ServerEvent, ServerStart } from './control.js';
@@ -29,7 +30,7 @@ export async function runServer(start: ServerStart): Promise<void> {
     // Fails only once the main thread is gone, and this thread with it.
     events.sender.send(event).catch(() => undefined);
   };
-  report({ type: 'loaded' });
+  report({ type: 'loaded', threadId: osThreadId() });
   try {
     await serve(start, report);
   } finally {

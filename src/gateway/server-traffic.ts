@@ -2,7 +2,8 @@
  * Client traffic with one server, as long as its thread lives.
  *
  * What all sockets brought within one turn of the event loop goes out as one batch: a message between threads
- * costs more than the bytes in it.
+ * costs more than the bytes in it. So a small batch also waits for a few more turns, which do not wait for anything, as
+ * long as each of them brings more: where many clients send one command at a time, few have done so in the same turn.
  */
 
 import { ByteWriter } from '../bytes/byte-writer.js';
@@ -62,16 +63,24 @@ export const DRAINED_REPORT_BYTES = 64 * 1024;
 const MAX_HEADER_BYTES = 16;
 const MAX_DATA_BYTES = MAX_TRAFFIC_BATCH_BYTES - MAX_HEADER_BYTES;
 
+/** A batch of so many bytes is worth a message. */
+const SMALL_BATCH_BYTES = 4 * 1024;
+/** Turns that a batch waits for more, microseconds each. */
+const MAX_EXTRA_TURNS = 4;
+
 export class ServerTraffic {
   readonly #channel: ServerChannel;
   readonly #sessions = new Map<SessionId, SessionOwner>();
   readonly #roomWaiters = new Set<RoomWaiter>();
   readonly #batch = new ByteWriter(MAX_TRAFFIC_BATCH_BYTES);
-  readonly #onTurnEnd = () => this.#flush();
+  readonly #onTurnEnd = () => this.#endTurn();
   #lastSession: SessionId = 0;
   /** Complete batches for which there was no room in the channel. */
   #sealed: Uint8Array<ArrayBuffer>[] = [];
   #flushIsDue = false;
+  /** This turn has added to the batch. */
+  #hasGrown = false;
+  #extraTurns = 0;
   #full = false;
   #lost = false;
 
@@ -109,6 +118,7 @@ export class ServerTraffic {
   write(frame: ClientFrame): void {
     if (this.#batch.length > MAX_DATA_BYTES) this.#seal();
     writeClientFrame(this.#batch, frame);
+    this.#hasGrown = true;
     this.#scheduleFlush();
   }
 
@@ -163,6 +173,18 @@ export class ServerTraffic {
     if (this.#flushIsDue) return;
     this.#flushIsDue = true;
     setImmediate(this.#onTurnEnd);
+  }
+
+  #endTurn(): void {
+    const isSmall = this.#batch.length < SMALL_BATCH_BYTES;
+    if (this.#hasGrown && isSmall && this.#extraTurns < MAX_EXTRA_TURNS) {
+      this.#hasGrown = false;
+      this.#extraTurns += 1;
+      setImmediate(this.#onTurnEnd);
+      return;
+    }
+    this.#extraTurns = 0;
+    this.#flush();
   }
 
   #flush(): void {

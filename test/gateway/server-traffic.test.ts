@@ -1,0 +1,37 @@
+import { expect } from 'chai';
+import { ServerTraffic, type SessionOwner } from '../../src/gateway/server-traffic.js';
+import { AT_COMMAND_START } from '../../src/protocol/checkpoint.js';
+import { FakeServer } from './support.js';
+
+const NOBODY: SessionOwner = { onReply() {}, onRefuse() {}, onClose() {}, onLost() {} };
+
+const turn = () => new Promise(setImmediate);
+
+describe('the traffic with a server', () => {
+  /** Lets the client send in each of so many turns. Returns the lengths of what the server got, batch by batch. */
+  async function batchesOf(turns: number, bytes: Uint8Array): Promise<readonly number[]> {
+    const server = new FakeServer();
+    const traffic = new ServerTraffic(server, () => {});
+    const session = traffic.open(NOBODY, { routed: false, at: AT_COMMAND_START });
+    for (let n = 0; n < turns; n += 1) {
+      session.send(bytes);
+      await turn();
+    }
+    for (let n = 0; n < 10; n += 1) await turn();
+    return server.batches.map((frames) => frames.filter(({ type }) => type === 'data').length);
+  }
+
+  it('goes in one batch though it came in several turns', async () => {
+    expect(await batchesOf(3, Buffer.from('get k\r\n'))).to.deep.equal([3]);
+  });
+
+  it('waits for no more than a few turns however long they bring more', async () => {
+    const batches = await batchesOf(100, Buffer.from('get k\r\n'));
+    expect(Math.max(...batches)).to.be.within(2, 6);
+    expect(batches.reduce((sum, count) => sum + count)).to.equal(100);
+  });
+
+  it('does not wait when there is much of it', async () => {
+    expect(await batchesOf(3, Buffer.alloc(8 * 1024, 'x'))).to.deep.equal([1, 1, 1]);
+  });
+});

@@ -32,6 +32,7 @@ export interface ByteSpan {
   readonly length: number;
 }
 
+/** All of the bytes, where they lie. */
 export function spanOf(bytes: Uint8Array): ByteSpan {
   return { memory: memoryOf(bytes), start: 0, length: bytes.byteLength };
 }

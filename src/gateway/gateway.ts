@@ -25,7 +25,12 @@ export interface GatewayOptions {
   readonly electionTimeoutMs: number;
   /** How long commands on the router's port wait for a leader; `LEADER_WAIT_MS` unless told. */
   readonly leaderWaitMs?: number;
+  /** How long a presumed leader may take to be elected; {@link PRESUMPTION_MS} unless told. */
+  readonly presumptionMs?: number;
 }
+
+/** A first heir that is well has won or lost its election by then, and said so. */
+const PRESUMPTION_MS = 50;
 
 export interface GatewayMeasurements {
   /** Of each server's own port, by its id. */
@@ -47,6 +52,7 @@ export class Gateway {
     const times = {
       leaderWaitMs: options.leaderWaitMs ?? LEADER_WAIT_MS,
       refusalGraceMs: options.electionTimeoutMs,
+      presumptionMs: options.presumptionMs ?? PRESUMPTION_MS,
     };
     this.#doors = options.serverPorts.map(
       (port, id) => new ServerDoor(`clients of server ${id}`, { host, port }, shared),

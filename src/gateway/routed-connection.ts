@@ -35,6 +35,8 @@ export interface RouterTimes {
   readonly leaderWaitMs: number;
   /** How long a leader that is no more may take to tell what it did with the commands in flight. */
   readonly refusalGraceMs: number;
+  /** How long a presumed leader may take to be elected, or to refuse. */
+  readonly presumptionMs: number;
 }
 
 /** Commands that are given up at once, about a millisecond's worth; whatever else is due comes between. */

@@ -9,12 +9,10 @@ import { Listener } from './listener.js';
 import { type LeaderSource, RoutedConnection, type RouterTimes } from './routed-connection.js';
 import type { ServerTraffic } from './server-traffic.js';
 
-/** A first heir that is well has won or lost its election by then, and said so. */
-const PRESUMPTION_MS = 50;
-
 export class Router implements LeaderSource {
   readonly connections: Connections<RoutedConnection>;
   readonly #listener: Listener;
+  readonly #presumptionMs: number;
   /** The lowest term whose leader is not yet known to be a thing of the past. */
   #term: Term = 0;
   #leader: ServerTraffic | undefined;
@@ -23,6 +21,7 @@ export class Router implements LeaderSource {
 
   constructor(address: ClientAddress, times: RouterTimes, shared: SharedByConnections) {
     this.connections = new Connections(shared);
+    this.#presumptionMs = times.presumptionMs;
     this.#listener = new Listener('router', address, (socket) => {
       new RoutedConnection(socket, this, times, this.connections);
     });
@@ -58,7 +57,8 @@ export class Router implements LeaderSource {
    */
   leaderPresumed(traffic: ServerTraffic | undefined): void {
     this.#change(traffic);
-    if (traffic !== undefined) this.#presumption = setTimeout(() => this.leaderLost(), PRESUMPTION_MS);
+    if (traffic === undefined) return;
+    this.#presumption = setTimeout(() => this.leaderLost(), this.#presumptionMs);
   }
 
   /** Nobody leads. */
@@ -67,7 +67,7 @@ export class Router implements LeaderSource {
   }
 
   onRefusal(traffic: ServerTraffic, ledTerm: Term): void {
-    if (traffic !== this.#leader) return;
+    if (this.#leader !== undefined && traffic !== this.#leader) return;
     // Its refusal can be overtaken by the news that it was elected again.
     if (ledTerm >= this.#term) this.#term = ledTerm + 1;
     else if (this.#presumption === undefined) return;

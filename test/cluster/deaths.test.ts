@@ -99,8 +99,8 @@ describe('a server that ends by itself', () => {
     await asked.start();
     const client = await TestClient.connect(asked.routerAddress);
     let told = '';
-    const expectAnswerOf = async (server: number) => {
-      client.send('get k\r\n');
+    const expectAnswerOf = async (server: number, sent = 'get k\r\n') => {
+      client.send(sent);
       told += `SERVER ${server}\r\n`;
       await client.expectText(told);
     };
@@ -109,8 +109,9 @@ describe('a server that ends by itself', () => {
       await asked.kill(1);
       await expectAnswerOf(0);
       await asked.restart(1);
+      await expectAnswerOf(0, 'get k\r\nget k');
       await asked.kill(0);
-      await expectAnswerOf(1);
+      await expectAnswerOf(1, '\r\n');
       expect(asked.leader).to.equal(1);
     } finally {
       client.socket.destroy();

@@ -5,6 +5,7 @@
 
 import type { Socket } from 'node:net';
 import { MAX_UNREAD_REPLY_BYTES } from '../limits.js';
+import { withSharedReads } from './read-memory.js';
 
 /** Who wants a socket paused. It is read again when nobody does. */
 export const PauseReason = { ownLimit: 1, totalLimit: 2, serverFull: 4, unreadReplies: 8 } as const;
@@ -12,7 +13,7 @@ export type PauseReason = (typeof PauseReason)[keyof typeof PauseReason];
 
 /** What a connection is told about its socket. */
 export interface SocketHandlers {
-  /** Bytes came, never none. They are the socket's own memory: keep or copy them. */
+  /** Bytes came, never none. The next to come overwrite them: copy what is to be kept. */
   onData(bytes: Uint8Array): void;
   /** No more bytes will come, replies may still be written. */
   onInputEnd(): void;
@@ -30,13 +31,14 @@ export class ClientSocket {
   #pauses = 0;
   #inputEnded = false;
 
-  constructor(socket: Socket, handlers: SocketHandlers, unwritten: UnwrittenSockets) {
+  /** Takes the connection over: the socket that was accepted is of no use to others from then on. */
+  constructor(accepted: Socket, handlers: SocketHandlers, unwritten: UnwrittenSockets) {
+    const socket = withSharedReads(accepted, (bytes) => {
+      if (!this.#inputEnded) handlers.onData(bytes);
+    });
     this.#socket = socket;
     this.#handlers = handlers;
     this.#unwritten = unwritten;
-    socket.on('data', (bytes: Buffer) => {
-      if (!this.#inputEnded) handlers.onData(bytes);
-    });
     socket.on('end', () => this.#endInput());
     socket.on('drain', () => {
       this.resume(PauseReason.unreadReplies);
@@ -67,16 +69,21 @@ export class ClientSocket {
     return this.#socket.writableNeedDrain;
   }
 
-  /** Stops reading until the reason is gone. What the socket read already is kept there, some 100 KiB at most. */
+  /** Whether somebody wants it not to be read. */
+  get isPaused(): boolean {
+    return this.#pauses !== 0;
+  }
+
+  /** Stops reading until the reason is gone: what the client sends stays with the operating system. */
   pause(reason: PauseReason): void {
-    if (this.#pauses === 0) this.#socket.pause();
+    if (!this.isPaused) this.#socket.pause();
     this.#pauses |= reason;
   }
 
   resume(reason: PauseReason): void {
-    if (this.#pauses === 0) return;
+    if (!this.isPaused) return;
     this.#pauses &= ~reason;
-    if (this.#pauses === 0) this.#socket.resume();
+    if (!this.isPaused) this.#socket.resume();
   }
 
   /** Queues bytes; what is queued in one go (a batch from a server) is written at once at its end. */

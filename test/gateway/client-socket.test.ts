@@ -6,12 +6,13 @@ import { until } from './support.js';
 
 describe('a client socket', () => {
   const opened: Socket[] = [];
+  const clients: ClientSocket[] = [];
   afterEach(() => {
-    for (const socket of opened.splice(0)) socket.destroy();
+    for (const end of [...opened.splice(0), ...clients.splice(0)]) end.destroy();
   });
 
   /** Both ends of a connection, the accepted one wrapped. */
-  async function pair() {
+  async function pair(onData: (bytes: Uint8Array) => void = () => {}) {
     const server = createServer({ allowHalfOpen: true });
     const accepted = new Promise<Socket>((resolve) => server.once('connection', resolve));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -20,23 +21,65 @@ describe('a client socket', () => {
     const peer = connect(bound.port, bound.address);
     const socket = await accepted;
     server.close();
-    opened.push(peer, socket);
-    const handlers = { onData() {}, onInputEnd() {}, onWritten() {}, onGone() {} };
-    return { peer, socket, client: new ClientSocket(socket, handlers, new UnwrittenSockets()) };
+    const handlers = { onData, onInputEnd() {}, onWritten() {}, onGone() {} };
+    const client = new ClientSocket(socket, handlers, new UnwrittenSockets());
+    opened.push(peer);
+    clients.push(client);
+    return { peer, client };
   }
 
   it('is read again only when nobody wants it paused', async () => {
-    const { socket, client } = await pair();
+    let byteCount = 0;
+    const { peer, client } = await pair((bytes) => {
+      byteCount += bytes.byteLength;
+    });
     client.pause(PauseReason.ownLimit);
     client.pause(PauseReason.serverFull);
     client.resume(PauseReason.ownLimit);
-    expect(socket.isPaused()).to.equal(true);
+    expect(client.isPaused).to.equal(true);
+    await new Promise<void>((resolve) => peer.write('set a', () => resolve()));
+    const other = await pair((bytes) => other.client.write(Buffer.from(bytes)));
+    const answered = new Promise((resolve) => other.peer.once('data', resolve));
+    other.peer.write('later');
+    await answered;
+    expect(byteCount).to.equal(0);
+
     client.resume(PauseReason.serverFull);
-    expect(socket.isPaused()).to.equal(false);
+    expect(client.isPaused).to.equal(false);
+    await until('it is read', () => byteCount === 5);
+  });
+
+  it('hands out nothing more once it is paused, however much has come', async () => {
+    let byteCount = 0;
+    let readWhilePaused = 0;
+    const { peer, client } = await pair((bytes) => {
+      byteCount += bytes.byteLength;
+      if (client.isPaused) readWhilePaused += bytes.byteLength;
+      client.pause(PauseReason.ownLimit);
+      setImmediate(() => client.resume(PauseReason.ownLimit));
+    });
+    const sent = 4 * 1024 * 1024;
+    peer.write(Buffer.alloc(sent));
+    await until('all is read', () => byteCount === sent);
+    expect(readWhilePaused).to.equal(0);
+  });
+
+  it('hands out bytes as they were sent, while others send theirs', async () => {
+    const length = 300_000;
+    const read = await Promise.all(
+      [1, 2, 3].map(async (value) => {
+        const copies: Buffer[] = [];
+        const { peer } = await pair((bytes) => copies.push(Buffer.from(bytes)));
+        peer.write(Buffer.alloc(length, value));
+        await until('all is read', () => Buffer.concat(copies).byteLength === length);
+        return Buffer.concat(copies).every((byte) => byte === value);
+      }),
+    );
+    expect(read).to.deep.equal([true, true, true]);
   });
 
   it('is not read while its client leaves too many replies unread', async () => {
-    const { peer, socket, client } = await pair();
+    const { peer, client } = await pair();
     peer.pause();
     // The operating system takes some of it, which differs from one to the next.
     await until('a backlog', () => {
@@ -44,11 +87,11 @@ describe('a client socket', () => {
       client.flush();
       return client.backlogBytes > MAX_UNREAD_REPLY_BYTES;
     });
-    expect(socket.isPaused()).to.equal(true);
+    expect(client.isPaused).to.equal(true);
 
     peer.resume();
     await until('the client has read all', () => client.backlogBytes === 0);
-    await until('reading goes on', () => !socket.isPaused());
+    await until('reading goes on', () => !client.isPaused);
   });
 
   it('writes what is queued before it ends', async () => {

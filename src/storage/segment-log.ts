@@ -8,10 +8,10 @@
  * Which segments count is written down elsewhere: see {@link SegmentRange}.
  */
 
-import { constants, write } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Entry, HardState, LogIndex, LogPosition } from '../raft/types.js';
+import { LogFile, PageMemory, writeWhole } from './log-file.js';
 import { frameBytes, isZero, roundedUp, writeFrame } from './log-frame.js';
 import { DamagedLogError, LogRecovery, type RecoveredSegment } from './log-recovery.js';
 import { PartialFile, syncDirectory } from './snapshot-files.js';
@@ -23,16 +23,10 @@ const DEFAULT_SEGMENT_BYTES = 8 * 1024 * 1024;
 /** More is written as several frames, unless it is one entry. */
 const MAX_FRAME_BYTES = 2 * 1024 * 1024;
 
-/** Memory that is kept for frames; larger ones get some of their own. */
-const FRAME_MEMORY_BYTES = 256 * 1024;
-
 const ZEROS = Buffer.alloc(1024 * 1024);
 
 const SEGMENT_NAME = /^\d{8,}\.segment$/;
 const PARTIAL_NAME = /^\d{8,}\.segment\.partial$/;
-
-/** Writes and syncs in one call. Elsewhere the flag is missing, or leaves the bytes in the disk's own cache. */
-const SYNCING_FLAG = process.platform === 'linux' ? constants.O_DSYNC : undefined;
 
 /** Where the log begins. */
 export interface FirstSegment {
@@ -100,7 +94,7 @@ interface Segment {
 
 /** A segment that can be written to. */
 interface OpenSegment extends NewestSegment {
-  readonly file: FileHandle;
+  readonly file: LogFile;
   /** Where the next frame goes. */
   end: number;
 }
@@ -109,7 +103,7 @@ export class SegmentLog {
   readonly #options: SegmentLogOptions;
   readonly #files: SegmentFiles;
   readonly #segmentBytes: number;
-  readonly #memory = Buffer.allocUnsafeSlow(FRAME_MEMORY_BYTES);
+  readonly #memory = new PageMemory();
   /** Those with a frame, in their order. The last is the current one: it tells the hard state when the others go. */
   #segments: Segment[];
   #current: OpenSegment;
@@ -224,10 +218,7 @@ export class SegmentLog {
 
   async #writeFrame(segment: OpenSegment, entries: readonly Entry[]): Promise<void> {
     const byteLength = frameBytes(entries);
-    const frame =
-      byteLength <= FRAME_MEMORY_BYTES
-        ? this.#memory.subarray(0, byteLength)
-        : Buffer.allocUnsafeSlow(byteLength);
+    const frame = this.#memory.take(byteLength);
     const sequence = this.#sequence + 1;
     const content = { sequence, hardState: this.#hardState, entries };
     writeFrame(frame, content, {
@@ -235,7 +226,7 @@ export class SegmentLog {
       segmentBytes: segment.byteLength,
     });
     try {
-      await this.#files.write(segment.file, frame, segment.end);
+      await segment.file.write(frame, segment.end);
     } catch (error) {
       if (segment !== this.#current) await segment.file.close();
       throw error;
@@ -367,14 +358,8 @@ class SegmentFiles {
   }
 
   async open({ number, byteLength }: NewestSegment, end = 0): Promise<OpenSegment> {
-    const flags = constants.O_RDWR | (this.#fsync ? (SYNCING_FLAG ?? 0) : 0);
-    return { number, byteLength, end, file: await open(this.#pathOf(number), flags) };
-  }
-
-  /** Resolves once the bytes are where they survive a crash. */
-  async write(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
-    await writeWhole(file, bytes, position);
-    if (this.#fsync && SYNCING_FLAG === undefined) await file.datasync();
+    const file = await LogFile.open(this.#pathOf(number), { fsync: this.#fsync });
+    return { number, byteLength, end, file };
   }
 
   async remove(number: number): Promise<void> {
@@ -393,15 +378,4 @@ function nameOf(number: number): string {
 function numbersOf({ first, newest }: SegmentRange): readonly number[] {
   if (newest === undefined) return [];
   return Array.from({ length: newest.number - first.number + 1 }, (_, i) => first.number + i);
-}
-
-/** With a callback: the promise of FileHandle.write costs several times as much. */
-function writeWhole(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    write(file.fd, bytes, 0, bytes.byteLength, position, (error, byteCount) => {
-      if (error !== null) reject(error);
-      else if (byteCount === bytes.byteLength) resolve();
-      else reject(new Error(`only ${byteCount} of ${bytes.byteLength} bytes were written`));
-    });
-  });
 }

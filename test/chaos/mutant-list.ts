@@ -13,10 +13,10 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'storage/segment-log.js',
-        search: 'await this.#files.write(segment.file, frame, segment.end);',
+        search: 'await segment.file.write(frame, segment.end);',
         replacement:
           'const [late, end] = [Buffer.from(frame), segment.end];\n' +
-          '        setTimeout(() => this.#files.write(segment.file, late, end).catch(() => undefined), 300);',
+          '        setTimeout(() => segment.file.write(late, end).catch(() => undefined), 300);',
       },
     ],
   },

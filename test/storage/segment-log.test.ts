@@ -1,5 +1,5 @@
 import fs from 'node:fs';
-import { mkdir, readdir, readFile, readlink, rm, rmdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -14,7 +14,7 @@ import {
   SegmentLog,
   type SegmentLogOptions,
 } from '../../src/storage/segment-log.js';
-import { entries, entry, readable, rejection, useDirectory } from './support.js';
+import { entries, entry, openFlags, readable, rejection, useDirectory } from './support.js';
 
 const SEGMENT_BYTES = 8 * SECTOR_BYTES;
 const HEADER_BYTES = 40;
@@ -41,16 +41,6 @@ const NEW: Written = {
   logStart: LOG_ORIGIN,
   isBegun: false,
 };
-
-/** Whether this process has the file open with O_DSYNC. */
-async function isOpenForSyncedWrites(path: string): Promise<boolean> {
-  for (const fd of await readdir('/proc/self/fd')) {
-    if ((await readlink(`/proc/self/fd/${fd}`).catch(() => '')) !== path) continue;
-    const [, flags = ''] = /flags:\s+(\d+)/.exec(await readFile(`/proc/self/fdinfo/${fd}`, 'latin1')) ?? [];
-    return (Number.parseInt(flags, 8) & fs.constants.O_DSYNC) !== 0;
-  }
-  throw new Error(`${path} is not open`);
-}
 
 describe('the log in segments', () => {
   const directory = useDirectory();
@@ -361,7 +351,7 @@ describe('the log in segments', () => {
       await withLog(
         async (log) => {
           await append(log, [entryOf(1, 2)]);
-          expect(await isOpenForSyncedWrites(pathOf(1))).to.equal(fsync);
+          expect(((await openFlags(pathOf(1))) & fs.constants.O_DSYNC) !== 0).to.equal(fsync);
         },
         { fsync },
       );

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -41,6 +41,16 @@ export async function rejection(promise: Promise<unknown>): Promise<unknown> {
     return error;
   }
   return expect.fail(`it should have been rejected, and resolved to ${String(value)}`);
+}
+
+/** The flags that this process has the file open with, on Linux. */
+export async function openFlags(path: string): Promise<number> {
+  for (const fd of await readdir('/proc/self/fd')) {
+    if ((await readlink(`/proc/self/fd/${fd}`).catch(() => '')) !== path) continue;
+    const [, flags = ''] = /flags:\s+(\d+)/.exec(await readFile(`/proc/self/fdinfo/${fd}`, 'latin1')) ?? [];
+    return Number.parseInt(flags, 8);
+  }
+  throw new Error(`${path} is not open`);
 }
 
 /** An error with this code whose message is one line that the pattern matches. */

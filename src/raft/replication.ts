@@ -166,30 +166,26 @@ function appendMissing(core: Core, message: AppendEntries): void {
  * are.
  */
 function respond(core: Core, request: AppendEntries, result: AppendEntriesResponse['result']): void {
-  const response = {
-    type: 'AppendEntriesResponse',
-    from: core.id,
-    to: request.from,
-    term: core.currentTerm,
-    probe: request.probe,
-  } as const;
+  const { from: leader, probe } = request;
   const isTermDurable = core.persistence.durableHardState.currentTerm === core.currentTerm;
   if (result.outcome === 'accepted' && request.entries.length === 0 && isTermDurable) {
     const matchIndex = Math.min(result.matchIndex, core.persistence.durableIndex);
-    core.send({ ...response, result: { outcome: 'accepted', matchIndex } });
+    core.send(responseOf(core, leader, probe, { outcome: 'accepted', matchIndex }));
     return;
   }
-  core.sendWhenDurable({ ...response, result });
+  core.sendWhenDurable(responseOf(core, leader, probe, result));
 }
 
 /** Tells the sender of an outdated message which term it is by now. */
 export function refuseStale(core: Core, to: ServerId, probe: Probe): void {
-  core.sendWhenDurable({
-    type: 'AppendEntriesResponse',
-    from: core.id,
-    to,
-    term: core.currentTerm,
-    probe,
-    result: { outcome: 'stale' },
-  });
+  core.sendWhenDurable(responseOf(core, to, probe, { outcome: 'stale' }));
+}
+
+function responseOf(
+  core: Core,
+  to: ServerId,
+  probe: Probe,
+  result: AppendEntriesResponse['result'],
+): AppendEntriesResponse {
+  return { type: 'AppendEntriesResponse', from: core.id, to, term: core.currentTerm, probe, result };
 }

@@ -121,18 +121,23 @@ function writeMessage(out: ByteWriter, message: Message): void {
 function readMessage(reader: ByteReader): Message {
   const typeNumber = reader.u8();
   const type = MESSAGE_TYPES[typeNumber];
-  const envelope = { from: reader.u8(), to: reader.u8(), term: reader.f64() };
+  // Written out in each message: gathered in an object and spread, they would go through the runtime, not compiled code.
+  const from = reader.u8();
+  const to = reader.u8();
+  const term = reader.f64();
   switch (type) {
     case 'PreVote': {
       const { index: lastLogIndex, term: lastLogTerm } = readPosition(reader);
-      return { type, ...envelope, lastLogIndex, lastLogTerm };
+      return { type, from, to, term, lastLogIndex, lastLogTerm };
     }
     case 'RequestVote': {
       const candidateId = reader.u8();
       const { index: lastLogIndex, term: lastLogTerm } = readPosition(reader);
       return {
         type,
-        ...envelope,
+        from,
+        to,
+        term,
         candidateId,
         lastLogIndex,
         lastLogTerm,
@@ -140,11 +145,11 @@ function readMessage(reader: ByteReader): Message {
       };
     }
     case 'PreVoteResponse':
-      return { type, ...envelope, voteGranted: readBoolean(reader) };
+      return { type, from, to, term, voteGranted: readBoolean(reader) };
     case 'RequestVoteResponse': {
       const voteGranted = readBoolean(reader);
       const { index: lastLogIndex, term: lastLogTerm } = readPosition(reader);
-      return { type, ...envelope, voteGranted, lastLogIndex, lastLogTerm };
+      return { type, from, to, term, voteGranted, lastLogIndex, lastLogTerm };
     }
     case 'AppendEntries': {
       const { index: prevLogIndex, term: prevLogTerm } = readPosition(reader);
@@ -153,7 +158,9 @@ function readMessage(reader: ByteReader): Message {
       const leaderCommit = reader.f64();
       return {
         type,
-        ...envelope,
+        from,
+        to,
+        term,
         prevLogIndex,
         prevLogTerm,
         entries,
@@ -163,22 +170,22 @@ function readMessage(reader: ByteReader): Message {
     }
     case 'AppendEntriesResponse': {
       const probe = readProbe(reader);
-      return { type, ...envelope, probe, result: readResult(reader) };
+      return { type, from, to, term, probe, result: readResult(reader) };
     }
     case 'InstallSnapshot': {
       const snapshot = { ...readPosition(reader), byteLength: reader.f64() };
       const offset = reader.f64();
       const data = reader.bytes(reader.u32());
-      return { type, ...envelope, snapshot, offset, data, probe: readProbe(reader) };
+      return { type, from, to, term, snapshot, offset, data, probe: readProbe(reader) };
     }
     case 'InstallSnapshotResponse': {
       const snapshot = readPosition(reader);
       const receivedBytes = reader.f64();
       const isInstalled = readBoolean(reader);
-      return { type, ...envelope, snapshot, receivedBytes, isInstalled, probe: readProbe(reader) };
+      return { type, from, to, term, snapshot, receivedBytes, isInstalled, probe: readProbe(reader) };
     }
     case 'TimeoutNow':
-      return { type, ...envelope };
+      return { type, from, to, term };
     default:
       throw new WireError(`there is no message type ${typeNumber}`);
   }
@@ -220,8 +227,8 @@ function writeEntry(out: ByteWriter, entry: Entry): void {
 }
 
 function readEntry(reader: ByteReader): Entry {
-  const position = readPosition(reader);
-  return { ...position, payload: reader.bytes(reader.u32()) };
+  const { index, term } = readPosition(reader);
+  return { index, term, payload: reader.bytes(reader.u32()) };
 }
 
 function writePosition(out: ByteWriter, position: LogPosition): void {

@@ -64,8 +64,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'acknowledge entries before they are on disk',
     file: 'raft/replication.js',
-    search: 'core.sendWhenDurable({ ...response, result });',
-    replacement: 'core.send({ ...response, result });',
+    search: 'core.sendWhenDurable(responseOf(core, leader, probe, result));',
+    replacement: 'core.send(responseOf(core, leader, probe, result));',
   },
   {
     name: 'take half of an even number for a majority',

@@ -39,8 +39,8 @@ const command = new Command('bench:keys')
   .description('Measures memory, the start after a crash and latency under snapshots with many keys')
   .addOption(countOption('--keys <count>', 'how many', 1_000_000))
   .addOption(countOption('--crashes <count>', 'starts after a crash that are measured', 5))
-  .addOption(countOption('--rounds <count>', 'rounds of sets, half of them to be under snapshots', 40))
-  .addOption(countOption('--seconds <count>', 'duration of a round', 2))
+  .addOption(countOption('--rounds <count>', 'rounds of sets, some of them under snapshots', 80))
+  .addOption(countOption('--seconds <count>', 'duration of a round', 1))
   .addOption(countOption('--connections <count>', 'client connections, with a set at a time each', 50));
 
 await runTool(command, async () => {

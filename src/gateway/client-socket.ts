@@ -74,7 +74,7 @@ export class ClientSocket {
     return this.#pauses !== 0;
   }
 
-  /** Stops reading until the reason is gone: what the client sends stays with the operating system. */
+  /** Stops reading until the reason is gone: what the client sends, be it its end, stays with the operating system. */
   pause(reason: PauseReason): void {
     if (!this.isPaused) this.#socket.pause();
     this.#pauses |= reason;

@@ -3,9 +3,11 @@
  *
  * A socket by itself asks for 64 KiB before each read and gives most of it back after: for a client that sends one
  * command at a time, that is more work than the read. Node can do without for sockets that connect (`onread`), but not for
- * those that a server accepts. So the connection is moved to a socket of our own, as Node's modules do it among themselves.
+ * those that a server accepts. So the connection is moved to a socket of our own, in the way that Node's own server uses and
+ * does not document. The server that accepted it goes on counting it as open.
  */
 
+import assert from 'node:assert/strict';
 import { type OnReadOpts, Socket } from 'node:net';
 
 declare module 'node:net' {
@@ -27,8 +29,8 @@ const READ_BYTES = 64 * 1024;
 const MEMORY = Buffer.allocUnsafeSlow(READ_BYTES);
 
 /**
- * A socket with the connection of the accepted one, which is of no use any more. It emits no 'data': `onBytes` gets what
- * comes, never nothing, in memory that the next read overwrites.
+ * A socket with the connection of one that was accepted in this turn, which is of no use any more. It emits no 'data':
+ * `onBytes` gets what comes, never nothing, in memory that the next read overwrites.
  */
 export function withSharedReads(accepted: Socket, onBytes: (bytes: Uint8Array) => void): Socket {
   const { _handle: handle, allowHalfOpen } = accepted;
@@ -37,5 +39,7 @@ export function withSharedReads(accepted: Socket, onBytes: (bytes: Uint8Array) =
     onBytes(MEMORY.subarray(0, byteCount));
     return true;
   };
-  return new Socket({ handle, allowHalfOpen, onread: { buffer: MEMORY, callback } });
+  const socket = new Socket({ handle, allowHalfOpen, onread: { buffer: MEMORY, callback } });
+  assert(handle === null || socket._handle === handle, 'this version of Node moves no connection');
+  return socket;
 }

@@ -1,20 +1,26 @@
 /**
  * A file of the log, and the memory that is written to it.
  *
- * On Linux a write is synced by itself (O_DSYNC) and goes from our memory to the disk (O_DIRECT) instead of through the
- * page cache, which takes half the CPU time and three quarters of the time. The disk wants whole sectors for that, from
- * memory that begins where a page does.
+ * On Linux a write is synced by itself (O_DSYNC). Where the file system is known to sync direct writes (O_DIRECT), it also
+ * goes from our memory to the disk, past the page cache: that takes three quarters of the time, and half the CPU time. The
+ * disk wants whole sectors for it, from memory that begins where a sector could.
  */
 
 import { constants, write } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, statfs } from 'node:fs/promises';
 
 /** Writes and syncs in one call. Elsewhere the flag is missing, or leaves the bytes in the disk's own cache. */
 const SYNCING_FLAG = process.platform === 'linux' ? constants.O_DSYNC : 0;
 const DIRECT_FLAG = process.platform === 'linux' ? constants.O_DIRECT : 0;
 
-/** What a file system says that has no direct writes, or a disk with larger sectors. */
-const NOT_DIRECT_CODES = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP']);
+/**
+ * The types, as statfs(2) tells them, of ext4 and XFS. Others may take the two flags together, and sync nothing (some
+ * network file systems), or go through the page cache all the same and take longer (btrfs).
+ */
+const DIRECT_FILE_SYSTEMS = new Set([0xef53, 0x58465342]);
+
+/** What such a file system says where the disk has larger sectors than ours, or the memory begins elsewhere. */
+const REFUSAL_CODE = 'EINVAL';
 
 export interface LogFileOptions {
   /** Whether a write counts only once it is on the disk, or already when the operating system has it. */
@@ -36,15 +42,15 @@ export class LogFile {
 
   /** Opens a file that is there. */
   static async open(path: string, options: LogFileOptions): Promise<LogFile> {
-    if (options.fsync && DIRECT_FLAG !== 0) {
+    if (!options.fsync) return new LogFile(path, options, await open(path, constants.O_RDWR), false);
+    if (DIRECT_FLAG !== 0 && DIRECT_FILE_SYSTEMS.has((await statfs(path)).type)) {
       try {
         return new LogFile(path, options, await openSyncing(path, DIRECT_FLAG), true);
       } catch (error) {
-        if (!refusesDirectWrites(error)) throw error;
+        if (!isRefusal(error)) throw error;
       }
     }
-    const file = options.fsync ? await openSyncing(path) : await open(path, constants.O_RDWR);
-    return new LogFile(path, options, file, false);
+    return new LogFile(path, options, await openSyncing(path), false);
   }
 
   /** Resolves once the bytes are where they survive a crash; they are not changed meanwhile. One call at a time. */
@@ -52,7 +58,7 @@ export class LogFile {
     try {
       await writeWhole(this.#file, bytes, position);
     } catch (error) {
-      if (!this.#isDirect || !refusesDirectWrites(error)) throw error;
+      if (!this.#isDirect || !isRefusal(error)) throw error;
       await this.#goThroughPageCache();
       await writeWhole(this.#file, bytes, position);
     }
@@ -76,8 +82,8 @@ function openSyncing(path: string, moreFlags = 0): Promise<FileHandle> {
   return open(path, constants.O_RDWR | SYNCING_FLAG | moreFlags);
 }
 
-function refusesDirectWrites(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && NOT_DIRECT_CODES.has(String(error.code));
+function isRefusal(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === REFUSAL_CODE;
 }
 
 /** With a callback: the promise of FileHandle.write costs several times as much. */
@@ -93,7 +99,7 @@ export function writeWhole(file: FileHandle, bytes: Buffer, position: number): P
 
 const INITIAL_BYTES = 256 * 1024;
 
-/** Memory that begins where a page does, and grows to the most that was asked for. */
+/** Memory that begins where a page does. It grows with what is asked for, and stays. */
 export class PageMemory {
   #bytes = allocateAtPage(INITIAL_BYTES);
 
@@ -108,13 +114,14 @@ export class PageMemory {
 /** Of WebAssembly; a multiple of the pages that processors have. */
 const PAGE_BYTES = 64 * 1024;
 
-/** Node lets nobody choose where a Buffer is; the memory of WebAssembly always begins at a page. */
+/**
+ * Node lets nobody choose where a Buffer is; the memory of WebAssembly always begins at a page. It reserves gigabytes of
+ * address space, and Node may have been told to do without: then it is any memory, and goes through the page cache.
+ */
 function allocateAtPage(byteLength: number): Buffer {
   try {
     return Buffer.from(new WebAssembly.Memory({ initial: Math.ceil(byteLength / PAGE_BYTES) }).buffer);
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    // It reserves gigabytes of address space, which somebody has limited. What is written from here goes another way.
+  } catch {
     return Buffer.allocUnsafeSlow(byteLength);
   }
 }

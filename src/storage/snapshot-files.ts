@@ -17,7 +17,7 @@ const RECEIVED_NAME = 'received.partial';
 
 const READ_BYTES = 1024 * 1024;
 
-/** A file's data is synced this often while it is written, so that no sync has much to do and others wait for it. */
+/** A file's data is synced this often while it is written: others wait while a sync has much to do. */
 const SYNC_EVERY_BYTES = 1024 * 1024;
 
 /** A file that is written front to back and then gets its name. */

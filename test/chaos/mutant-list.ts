@@ -16,7 +16,8 @@ export const MUTANTS: readonly Mutant[] = [
         search: 'await segment.file.write(frame, segment.end);',
         replacement:
           'const [late, end] = [Buffer.from(frame), segment.end];\n' +
-          '        setTimeout(() => segment.file.write(late, end).catch(() => undefined), 300);',
+          '        const writeLate = () => segment.file.write(late, end).catch(() => undefined);\n' +
+          '        setTimeout(() => (this.late = (this.late ?? Promise.resolve()).then(writeLate)), 300);',
       },
     ],
   },

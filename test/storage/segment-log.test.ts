@@ -351,7 +351,8 @@ describe('the log in segments', () => {
       await withLog(
         async (log) => {
           await append(log, [entryOf(1, 2)]);
-          expect(((await openFlags(pathOf(1))) & fs.constants.O_DSYNC) !== 0).to.equal(fsync);
+          const [flags = 0] = await openFlags(pathOf(1));
+          expect((flags & fs.constants.O_DSYNC) !== 0).to.equal(fsync);
         },
         { fsync },
       );

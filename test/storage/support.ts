@@ -43,14 +43,15 @@ export async function rejection(promise: Promise<unknown>): Promise<unknown> {
   return expect.fail(`it should have been rejected, and resolved to ${String(value)}`);
 }
 
-/** The flags that this process has the file open with, on Linux. */
-export async function openFlags(path: string): Promise<number> {
+/** The flags of each descriptor by which this process has the file open, on Linux. */
+export async function openFlags(path: string): Promise<readonly number[]> {
+  const found: number[] = [];
   for (const fd of await readdir('/proc/self/fd')) {
     if ((await readlink(`/proc/self/fd/${fd}`).catch(() => '')) !== path) continue;
     const [, flags = ''] = /flags:\s+(\d+)/.exec(await readFile(`/proc/self/fdinfo/${fd}`, 'latin1')) ?? [];
-    return Number.parseInt(flags, 8);
+    found.push(Number.parseInt(flags, 8));
   }
-  throw new Error(`${path} is not open`);
+  return found;
 }
 
 /** An error with this code whose message is one line that the pattern matches. */

@@ -79,6 +79,9 @@ export const MAX_PENDING_BYTES_PER_CLIENT = 1024 * 1024;
 export const MAX_TAKEN_COMMANDS_PER_TURN = 256;
 export const MAX_TAKEN_BYTES_PER_TURN = 64 * 1024;
 
+/** So many streams with more than that get another share in a turn, about a millisecond's worth; the others stand in line. */
+export const MAX_BACKLOG_SHARES_PER_TURN = 4;
+
 /** Pages that watch the cluster live; more are refused with 503. */
 export const MAX_LIVE_READERS = 32;
 

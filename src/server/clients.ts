@@ -15,6 +15,7 @@ import type { KeyValueStore } from '../kv/key-value-store.js';
 import {
   LEADER_WAIT_MS,
   MAX_APPLIED_BYTES_PER_TURN,
+  MAX_BACKLOG_SHARES_PER_TURN,
   MAX_ENTRY_BYTES,
   MAX_INFLIGHT_PROPOSAL_BYTES,
   MAX_PENDING_COMMANDS,
@@ -220,13 +221,16 @@ export class Clients {
     this.#hasStopped = true;
   }
 
-  /** Takes a share of each stream with a backlog, as long as there is room. */
+  /** Takes a share of the streams that have stood in line for longest, as long as there is room. */
   serveBacklog(nowMs: number): void {
     if (this.#backlog.size === 0) return;
     this.#startServing(nowMs);
+    let shares = MAX_BACKLOG_SHARES_PER_TURN;
     for (const session of [...this.#backlog]) {
-      if (!this.#hasRoom) return;
+      if (shares === 0 || !this.#hasRoom) return;
+      const before = session.parser.consumed;
       this.#serve(session);
+      if (session.parser.consumed > before) shares -= 1;
     }
   }
 

@@ -261,6 +261,29 @@ describe('the clients of a leader', () => {
     }
   });
 
+  it('stand in line for more than a share each, a few of them in a turn, whatever one of them has', () => {
+    const leader = new Leader();
+    const gets = (shares: number) => 'get k\r\n'.repeat(shares * MAX_TAKEN_COMMANDS_PER_TURN);
+    const others = [2, 3, 4, 5, 6, 7, 8, 9, 10];
+    const redisGets = resp(...Array.from({ length: 2 * MAX_TAKEN_COMMANDS_PER_TURN }, () => 'GET k'));
+    leader.sendAll([1, gets(6)], ...others.map((session) => [session, redisGets] as const));
+    const shares = Array.from({ length: 6 }, () => {
+      const told = leader.turn();
+      return ['ERR_NOT_FOUND', '$-1'].map(
+        (reply) => (told.split(reply).length - 1) / MAX_TAKEN_COMMANDS_PER_TURN,
+      );
+    });
+    // The first turn answers what it receives, a share of each.
+    expect(shares).to.deep.equal([
+      [1 + 1, 9 + 3],
+      [0, 4],
+      [1, 2],
+      [1, 0],
+      [1, 0],
+      [1, 0],
+    ]);
+  });
+
   it('are answered no more GETs than they read', () => {
     const leader = new Leader();
     const value = 'v'.repeat(MAX_UNREAD_REPLY_BYTES / 2);

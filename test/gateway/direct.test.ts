@@ -47,10 +47,12 @@ describe("a server's port", () => {
 
     // Written in one turn of this very event loop, they are read in one turn as well.
     const before = server.batches.length;
-    for (const client of clients) client.send('get second\r\n');
+    for (const [i, client] of clients.entries()) client.send(`get ${i}\r\n`);
     await until('all data', () => server.framesOf('data').length === 2 * clients.length);
 
     expect(server.batches.length - before).to.be.at.most(2);
+    const inputs = server.framesOf('open').map(({ session }) => server.input(session));
+    expect(inputs).to.have.members(clients.map((_, i) => `get first\r\nget ${i}\r\n`));
   });
 
   it('cuts a long turn into batches of bounded length', async () => {

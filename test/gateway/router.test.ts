@@ -95,6 +95,19 @@ describe('the router', () => {
     expect(client.text).to.equal('');
   });
 
+  it('holds the commands of each client, whatever came from others meanwhile', async () => {
+    const gateway = await bench.gateway();
+    const server = new FakeServer();
+    await gateway.attach(0, server);
+    const inputs = ['get a\r\n', 'get b\r\n', 'get c\r\n'];
+    for (const input of inputs) (await bench.client(gateway.routerAddress)).send(input);
+    await until('all of it came', () => gateway.measure().router?.inBytes === inputs.join('').length);
+    gateway.setLeader({ id: 0, term: 1 });
+
+    await until('the leader has it', () => server.framesOf('data').length === inputs.length);
+    expect(server.framesOf('data').map(({ session }) => server.input(session))).to.have.members(inputs);
+  });
+
   it('reads no more than the limit of a client that waits for a leader', async () => {
     const gateway = await bench.gateway();
     const server = new FakeServer();

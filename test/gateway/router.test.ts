@@ -99,13 +99,20 @@ describe('the router', () => {
     const gateway = await bench.gateway();
     const server = new FakeServer();
     await gateway.attach(0, server);
-    const inputs = ['get a\r\n', 'get b\r\n', 'get c\r\n'];
-    for (const input of inputs) (await bench.client(gateway.routerAddress)).send(input);
-    await until('all of it came', () => gateway.measure().router?.inBytes === inputs.join('').length);
+    const clients = await Promise.all(Array.from({ length: 20 }, () => bench.client(gateway.routerAddress)));
+    const came = (byteCount: number) =>
+      until(`${byteCount} bytes`, () => gateway.measure().router?.inBytes === byteCount);
+    for (const client of clients) client.send('get ');
+    await came(20 * 'get '.length);
+    // Written in one turn of this very event loop, they are read in one turn as well.
+    for (const [i, client] of clients.entries()) client.send(`${100 + i}\r\n`);
+    await came(20 * 'get 100\r\n'.length);
     gateway.setLeader({ id: 0, term: 1 });
 
-    await until('the leader has it', () => server.framesOf('data').length === inputs.length);
-    expect(server.framesOf('data').map(({ session }) => server.input(session))).to.have.members(inputs);
+    await until('the leader has it', () => server.framesOf('data').length === 20);
+    expect(server.framesOf('data').map(({ session }) => server.input(session))).to.have.members(
+      clients.map((_, i) => `get ${100 + i}\r\n`),
+    );
   });
 
   it('reads no more than the limit of a client that waits for a leader', async () => {

@@ -9,7 +9,7 @@ import { type Logger, pino } from 'pino';
 import { openChannel } from '../channel/port-channel.js';
 import { Gateway, type GatewayMeasurements } from '../gateway/gateway.js';
 import { LEADER_WAIT_MS } from '../limits.js';
-import { rankOf } from '../raft/succession.js';
+import { firstHeirOf } from '../raft/succession.js';
 import type { ServerId } from '../raft/types.js';
 import type {
   ClientAddress,
@@ -428,7 +428,8 @@ export class Cluster {
     for (const peer of members) {
       if (peer.id !== id) void peer.tell((thread) => thread.call((control) => control.disconnect(id)));
     }
-    const heir = members.find((member) => rankOf(member.id, id, ids) === 0);
+    const heirId = firstHeirOf(id, ids);
+    const heir = members.find((member) => member.id === heirId);
     if (this.#claimant?.id === id && heir?.isUp === true) gateway.presumeLeader(heir.id);
   }
 

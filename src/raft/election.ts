@@ -9,6 +9,7 @@ import { countVotes } from './quorum.js';
 import { ReadQueue } from './reads.js';
 import { leaderPersisted } from './replication.js';
 import type { Candidate } from './roles.js';
+import { firstHeirOf } from './succession.js';
 import type {
   PreVote,
   PreVoteResponse,
@@ -22,16 +23,49 @@ import type {
 const ATTEMPTS_BEFORE_VOTES = 3;
 
 /**
- * The leader, or who was it last, has ended. The first heir of the current term's leader needs no pre-vote: that leader's
- * lease is over whether or not the others have noticed, and they have no other leader to lose. Who has already voted for
- * somebody else lets that one finish.
+ * The leader, or who was it last, has ended, and the promise to it with it. The first heir of the current term's leader
+ * needs no pre-vote: that leader's lease is over whether or not the others have noticed, and they have no other leader to
+ * lose. The others vote for it before it asks. Who has already voted for somebody else lets that one finish.
  */
 export function startSuccession(core: Core, deadLeader: ServerId): void {
   const { votedFor } = core.hardState;
+  core.promise = { to: undefined, untilMs: core.nowMs };
   const endedTerm = core.leader === deadLeader ? core.currentTerm : undefined;
   if (endedTerm !== undefined) core.role = { name: 'follower', leader: undefined, incoming: undefined };
   const isElecting = endedTerm === undefined && votedFor !== undefined && votedFor !== deadLeader;
   core.startSuccession(deadLeader, { endedTerm, attempts: isElecting ? ATTEMPTS_BEFORE_VOTES : 0 });
+  if (endedTerm !== undefined) offerVote(core, firstHeirOf(deadLeader, core.options.servers));
+}
+
+/**
+ * Votes for a dead leader's first heir in the next term before it asks, so that the disk is not waited for after that. What
+ * the heir's log holds is not known here: it is the heir that counts the vote only if that is up to date.
+ */
+function offerVote(core: Core, heir: ServerId | undefined): void {
+  if (heir === undefined || heir === core.id || core.installing !== undefined) return;
+  core.raiseTerm(core.currentTerm + 1);
+  voteFor(core, heir);
+  respondToVote(core, heir, true);
+}
+
+/** Lets the candidate win in peace: an election in progress is not given up soon. */
+function voteFor(core: Core, candidate: ServerId): void {
+  slowDownSuccession(core, ATTEMPTS_BEFORE_VOTES);
+  core.vote(candidate);
+  core.becomeFollower(undefined);
+  core.resetElectionTimer();
+}
+
+/** A vote for the next term, which this server has not begun: its leader has ended, and the voter has noticed first. */
+export function onOfferedVote(core: Core, message: RequestVoteResponse): void {
+  const { role, currentTerm } = core;
+  const isOffered = message.voteGranted && message.term === currentTerm + 1;
+  if (!isOffered || role.name !== 'follower' || role.leader === undefined || core.installing !== undefined) {
+    core.followTerm(message.term, undefined);
+    return;
+  }
+  startSuccession(core, role.leader);
+  campaign(core);
 }
 
 /** The election timer has run out. Everybody but a dead leader's first heir asks first whether an election could be won. */
@@ -109,9 +143,14 @@ export function onTimeoutNow(core: Core, message: TimeoutNow): void {
   startElection(core, { leaseIsOver: true });
 }
 
-/** A dead leader's successor is wanted, and only the log of the one that asks is in the way: no waiting for one's turn. */
-function campaignOutOfTurn(core: Core): void {
-  if (core.succession?.attempts === 0) core.electionDeadlineMs = core.nowMs;
+/**
+ * A dead leader's successor is wanted, and only the log of the one that asks is in the way: no waiting for one's turn, nor
+ * for an election that this server's vote was offered to in vain.
+ */
+function campaignOutOfTurn(core: Core, { isOffered }: { isOffered: boolean }): void {
+  const { succession } = core;
+  if (succession?.attempts === 0 || (succession !== undefined && isOffered))
+    core.electionDeadlineMs = core.nowMs;
 }
 
 /** Grants a pre-vote where it would grant the vote. Promises nothing. */
@@ -119,7 +158,7 @@ export function onPreVote(core: Core, message: PreVote): void {
   const isFree = message.term > core.currentTerm && !isBoundToLeader(core);
   const isUpToDate = core.log.isUpToDate({ index: message.lastLogIndex, term: message.lastLogTerm });
   const voteGranted = isFree && isUpToDate;
-  if (isFree && !isUpToDate) campaignOutOfTurn(core);
+  if (isFree && !isUpToDate) campaignOutOfTurn(core, { isOffered: false });
   core.send({
     type: 'PreVoteResponse',
     from: core.id,
@@ -161,12 +200,8 @@ export function onRequestVote(core: Core, message: RequestVote): void {
   const isUpToDate = core.log.isUpToDate({ index: message.lastLogIndex, term: message.lastLogTerm });
   const isBound = isBoundToLeader(core) && !message.leaseIsOver;
   const voteGranted = isFree && isUpToDate && !isBound;
-  if (voteGranted) {
-    slowDownSuccession(core, ATTEMPTS_BEFORE_VOTES);
-    core.vote(message.candidateId);
-    core.becomeFollower(undefined);
-    core.resetElectionTimer();
-  } else if (isFree && !isUpToDate) campaignOutOfTurn(core);
+  if (voteGranted) voteFor(core, message.candidateId);
+  else if (isFree && !isUpToDate) campaignOutOfTurn(core, { isOffered: votedFor !== undefined });
   respondToVote(core, message.from, voteGranted);
 }
 
@@ -188,8 +223,11 @@ export function respondToVote(core: Core, to: ServerId, voteGranted: boolean): v
 export function onRequestVoteResponse(core: Core, message: RequestVoteResponse): void {
   const { role } = core;
   if (role.name !== 'candidate') return;
-  const { from, voteGranted, lastLogIndex, lastLogTerm } = message;
+  const { from, lastLogIndex, lastLogTerm } = message;
   const { last } = core.log;
+  // Of an offered vote the voter could not say whether this log is as up to date as its own (§5.4.1).
+  const voteGranted =
+    message.voteGranted && core.log.isAsUpToDateAs({ index: lastLogIndex, term: lastLogTerm });
   role.votes.set(from, voteGranted);
   if (voteGranted && lastLogIndex === last.index && lastLogTerm === last.term) role.inSync.add(from);
   countElection(core);
@@ -220,7 +258,6 @@ function becomeLeader(core: Core, { inSync }: Candidate): void {
   const nextIndex = core.log.lastIndex + 1;
   const progress = new Map(core.peers.map((id) => [id, new Progress(nextIndex, core.nowMs)]));
   for (const id of inSync) progress.get(id)?.accepted(core.log.lastIndex);
-  core.succession = undefined;
   core.role = {
     name: 'leader',
     progress,

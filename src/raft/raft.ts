@@ -12,6 +12,7 @@ import {
   campaign,
   candidatePersisted,
   isBoundToLeader,
+  onOfferedVote,
   onPreVote,
   onPreVoteResponse,
   onRequestVote,
@@ -240,8 +241,8 @@ export class Raft {
     this.#advanceClock(nowMs);
     const core = this.#core;
     if (core.promise.to !== peer) return;
-    core.promise = { to: undefined, untilMs: core.nowMs };
-    if (core.role.name !== 'leader') startSuccession(core, peer);
+    if (core.role.name === 'leader') core.promise = { to: undefined, untilMs: core.nowMs };
+    else startSuccession(core, peer);
   }
 
   /**
@@ -302,6 +303,9 @@ export class Raft {
       case 'RequestVote':
         if (!message.leaseIsOver && isBoundToLeader(core)) return false;
         core.followTerm(message.term, undefined);
+        return true;
+      case 'RequestVoteResponse':
+        onOfferedVote(core, message);
         return true;
       default:
         core.followTerm(message.term, undefined);

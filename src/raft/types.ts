@@ -75,6 +75,7 @@ export interface RequestVote extends Envelope {
   readonly leaseIsOver: boolean;
 }
 
+/** Answer to {@link RequestVote}; or a vote that nobody asked for yet, from one that has noticed first that the leader ended. */
 export interface RequestVoteResponse extends Envelope {
   readonly type: 'RequestVoteResponse';
   readonly voteGranted: boolean;

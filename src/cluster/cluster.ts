@@ -411,8 +411,8 @@ export class Cluster {
     for (const peer of this.#members) {
       if (peer === member || !peer.isUp) continue;
       const { port1, port2 } = new MessageChannel();
-      void member.tell((thread) => thread.connect(peer.id, port1));
-      void peer.tell((thread) => thread.connect(id, port2));
+      member.tell({ type: 'joined', peer: peer.id, port: port1 });
+      peer.tell({ type: 'joined', peer: id, port: port2 });
     }
     void this.#applyFaultsOf(member);
   }
@@ -425,9 +425,7 @@ export class Cluster {
     if (this.#running === undefined) return;
     const { members, gateway } = this.#running;
     const ids = members.map((member) => member.id);
-    for (const peer of members) {
-      if (peer.id !== id) void peer.tell((thread) => thread.call((control) => control.disconnect(id)));
-    }
+    for (const peer of members) if (peer.id !== id) peer.tell({ type: 'ended', peer: id });
     const heirId = firstHeirOf(id, ids);
     const heir = members.find((member) => member.id === heirId);
     if (this.#claimant?.id === id && heir?.isUp === true) gateway.presumeLeader(heir.id);
@@ -442,7 +440,7 @@ export class Cluster {
     await Promise.all(
       peers.map((peer) => {
         const fault = this.#faults.of(member.id, peer.id);
-        return member.tell((thread) => thread.call((control) => control.setLinkFault(peer.id, fault)));
+        return member.instruct((control) => control.setLinkFault(peer.id, fault));
       }),
     );
   }

@@ -8,6 +8,7 @@ import type { Logger } from 'pino';
 import type { Gateway } from '../gateway/gateway.js';
 import type { ServerId, Term } from '../raft/types.js';
 import type {
+  PeerNews,
   ServerControl,
   ServerMeasurements,
   ServerObservation,
@@ -181,12 +182,17 @@ export class Member {
     return this.#thread().call(invoke);
   }
 
+  /** Tells it of another server, if it is up. */
+  tell(news: PeerNews): void {
+    if (this.#state.is === 'up') this.#state.thread.tell(news);
+  }
+
   /** As {@link call}, for what concerns nobody any more when the server ends first. */
-  async tell(invoke: (thread: ServerThread) => Promise<void>): Promise<void> {
+  async instruct(order: (control: Remote<ServerControl>) => Promise<void>): Promise<void> {
     if (this.#state.is !== 'up') return;
     const { thread } = this.#state;
     try {
-      await invoke(thread);
+      await thread.call(order);
     } catch (error) {
       if (this.#state.is === 'up' && this.#state.thread === thread)
         this.#logger.error({ err: error }, 'call failed');

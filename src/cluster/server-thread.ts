@@ -9,7 +9,7 @@ import { openChannel, type PortChannel } from '../channel/port-channel.js';
 import { TRAFFIC_CAPACITY } from '../limits.js';
 import { lowerPriority } from '../os-thread.js';
 import type { ServerId } from '../raft/types.js';
-import type { ServerControl, ServerEvent, ServerStart } from '../server/control.js';
+import type { PeerNews, ServerControl, ServerEvent, ServerStart } from '../server/control.js';
 import { ServerGoneError } from './errors.js';
 import type { ThreadPool } from './thread-pool.js';
 
@@ -40,7 +40,7 @@ export class ServerThread {
   readonly traffic: PortChannel<Uint8Array>;
   /** Resolves once the thread has ended and holds nothing any more. */
   readonly ended: Promise<ThreadEnd>;
-  readonly #events: PortChannel<never, ServerEvent>;
+  readonly #events: PortChannel<PeerNews, ServerEvent>;
   readonly #abort = new AbortController();
   readonly #controlPort: MessagePort;
   /** Held as long as the thread lives: comlink drops the calls of a proxy that nobody holds (comlink 692). */
@@ -63,7 +63,10 @@ export class ServerThread {
     this.#controlPort = control.port1;
     this.#control = Comlink.wrap<ServerControl>(nodeEndpoint(control.port1));
     this.traffic = openChannel(traffic.port1, { capacity: TRAFFIC_CAPACITY });
-    this.#events = openChannel(events.port1, { capacity: EVENTS_CAPACITY });
+    this.#events = openChannel(events.port1, {
+      capacity: EVENTS_CAPACITY,
+      transfer: (news) => (news.type === 'joined' ? [news.port] : []),
+    });
     const ports = { control: control.port2, traffic: traffic.port2, events: events.port2 };
     const task: ServerStart = { ...start, ports };
     const { signal } = this.#abort;
@@ -117,9 +120,10 @@ export class ServerThread {
     });
   }
 
-  /** Joins the server with a peer through the port. */
-  connect(peer: ServerId, port: MessagePort): Promise<void> {
-    return this.call((control) => control.connect(peer, Comlink.transfer(port, [port])));
+  /** Tells the server of another one. Only after its event `up`. */
+  tell(news: PeerNews): void {
+    // Fails only once the thread is gone.
+    this.#events.sender.send(news).catch(() => undefined);
   }
 
   #onLoaded(threadId: number | undefined): void {

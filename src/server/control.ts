@@ -40,7 +40,7 @@ export interface ServerPorts {
   readonly control: MessagePort;
   /** Batches of client traffic (see gateway/frames.ts), both directions. */
   readonly traffic: MessagePort;
-  /** {@link ServerEvent}s, from the server to the main thread. */
+  /** {@link ServerEvent}s from the server to the main thread, {@link PeerNews} the other way. */
   readonly events: MessagePort;
 }
 
@@ -50,10 +50,6 @@ export interface ServerControl {
   measure(): ServerMeasurements;
   /** How it looks now. From then on it keeps a sample of its messages for the next call, for some seconds. */
   observe(): ServerObservation;
-  /** Joins this server with `peer` through the port, which replaces an earlier one. Transfer the port. */
-  connect(peer: ServerId, port: MessagePort): void;
-  /** Closes the link to `peer`, whose answers reach nobody any more: when it led, a successor is wanted at once. */
-  disconnect(peer: ServerId): void;
   /** Makes the direction from this server to `peer` lossy or slow; {@link NO_FAULT} undoes it. */
   setLinkFault(peer: ServerId, fault: LinkFault): void;
   /** Hands leadership to `target`; resolves once asked, not once done. Throws when this server does not lead. */
@@ -122,6 +118,13 @@ export interface ServerObservation extends ServerStatus {
   /** Sent since the last call. */
   readonly messages: readonly ObservedMessage[];
 }
+
+/** What a server is told of the others, in the order in which it happened. No call through comlink is as fast. */
+export type PeerNews =
+  /** `peer` runs: the port joins this server with it, in place of an earlier one. */
+  | { readonly type: 'joined'; readonly peer: ServerId; readonly port: MessagePort }
+  /** Nothing that `peer` answers reaches anybody any more: when it led, a successor is wanted at once. */
+  | { readonly type: 'ended'; readonly peer: ServerId };
 
 /** What a server reports on its own accord. */
 export type ServerEvent =

@@ -4,17 +4,18 @@
 
 import * as Comlink from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
+import type { Receiver } from '../channel/channel.js';
 import { openChannel } from '../channel/port-channel.js';
 import { KeyValueStore } from '../kv/key-value-store.js';
 import { TRAFFIC_CAPACITY } from '../limits.js';
 import { osThreadId } from '../os-thread.js';
 import type { RaftOptions } from '../raft/types.js';
 import { DiskStorage } from '../storage/disk-storage.js';
-import type { ServerControl, ServerEvent, ServerStart } from './control.js';
+import type { PeerNews, ServerControl, ServerEvent, ServerStart } from './control.js';
 import { Server } from './server.js';
 import { restoreStore } from './snapshots.js';
 
-/** Events that the main thread has not taken yet; more wait in this thread. */
+/** Events that the main thread has not taken yet, and news that this one has not; more wait where they come from. */
 const EVENTS_CAPACITY = 64;
 
 /** A server that is asked to stop answers what is pending for so long. */
@@ -25,21 +26,25 @@ const STOP_PATIENCE_MS = 1_000;
  * serving.
  */
 export async function runServer(start: ServerStart): Promise<void> {
-  const events = openChannel<ServerEvent>(start.ports.events, { capacity: EVENTS_CAPACITY });
+  const events = openChannel<ServerEvent, PeerNews>(start.ports.events, { capacity: EVENTS_CAPACITY });
   const report = (event: ServerEvent) => {
     // Fails only once the main thread is gone, and this thread with it.
     events.sender.send(event).catch(() => undefined);
   };
   report({ type: 'loaded', threadId: osThreadId() });
   try {
-    await serve(start, report);
+    await serve(start, report, events.receiver);
   } finally {
     events.close();
     start.ports.control.close();
   }
 }
 
-async function serve(start: ServerStart, report: (event: ServerEvent) => void): Promise<void> {
+async function serve(
+  start: ServerStart,
+  report: (event: ServerEvent) => void,
+  peerNews: Receiver<PeerNews>,
+): Promise<void> {
   const storage = await DiskStorage.open({
     directory: start.dataDir,
     owner: { clusterId: start.clusterId, serverId: start.id },
@@ -58,9 +63,17 @@ async function serve(start: ServerStart, report: (event: ServerEvent) => void): 
       onEvent: report,
       onFailure: reject,
     });
+    followPeers(server, peerNews).catch(reject);
     Comlink.expose(controlOf(server, resolve), nodeEndpoint(start.ports.control));
     report({ type: 'up', lastIndex: logStart.index + entries.length, term: hardState.currentTerm });
   });
+}
+
+async function followPeers(server: Server, peerNews: Receiver<PeerNews>): Promise<void> {
+  for await (const news of peerNews) {
+    if (news.type === 'joined') server.connect(news.peer, news.port);
+    else server.disconnect(news.peer);
+  }
 }
 
 function controlOf(server: Server, stopped: () => void): ServerControl {
@@ -68,8 +81,6 @@ function controlOf(server: Server, stopped: () => void): ServerControl {
     status: () => server.status,
     measure: () => server.measure(),
     observe: () => server.observe(),
-    connect: (peer, port) => server.connect(peer, port),
-    disconnect: (peer) => server.disconnect(peer),
     setLinkFault: (peer, fault) => server.setLinkFault(peer, fault),
     transferLeadership: (target) => server.transferLeadership(target),
     backup: (port) => server.backup(port),

@@ -30,19 +30,18 @@ export class Writer {
    * Writes the next number, and the next, until the signal is aborted. An interrupted write still runs to its end.
    *
    * @param pauseMs between a reply and the next write
-   * @param onAcknowledged called after each write that the cluster acknowledged, with when it was sent (performance.now())
+   * @param onAcknowledged called after each write that the cluster acknowledged
    */
   async keepWriting(
     signal: AbortSignal,
     pauseMs: number,
-    onAcknowledged: (sentAtMs: number) => void = () => undefined,
+    onAcknowledged: () => void = () => undefined,
   ): Promise<void> {
     while (!signal.aborted) {
-      const sentAtMs = performance.now();
       const reply = await this.#send();
       if (reply?.type === 'OK') {
         this.#ledger.acknowledge(this.#key, reply.version, this.#number);
-        onAcknowledged(sentAtMs);
+        onAcknowledged();
       }
       if (!signal.aborted) await pause(pauseMs);
     }

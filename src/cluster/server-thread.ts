@@ -123,7 +123,9 @@ export class ServerThread {
   /** Tells the server of another one. Only after its event `up`. */
   tell(news: PeerNews): void {
     // Fails only once the thread is gone.
-    this.#events.sender.send(news).catch(() => undefined);
+    this.#events.sender.send(news).catch(() => {
+      if (news.type === 'joined') news.port.close();
+    });
   }
 
   #onLoaded(threadId: number | undefined): void {

@@ -42,10 +42,10 @@ export function startSuccession(core: Core, deadLeader: ServerId): void {
  * the heir's log holds is not known here: it is the heir that counts the vote only if that is up to date.
  */
 function offerVote(core: Core, heir: ServerId | undefined): void {
-  if (heir === undefined || heir === core.id || core.installing !== undefined) return;
+  if (heir === undefined || heir === core.id || core.ended.has(heir) || core.installing !== undefined) return;
   core.raiseTerm(core.currentTerm + 1);
   voteFor(core, heir);
-  respondToVote(core, heir, true);
+  respondToVote(core, heir, { voteGranted: true, isOffered: true });
 }
 
 /** Lets the candidate win in peace: an election in progress is not given up soon. */
@@ -56,16 +56,18 @@ function voteFor(core: Core, candidate: ServerId): void {
   core.resetElectionTimer();
 }
 
-/** A vote for the next term, which this server has not begun: its leader has ended, and the voter has noticed first. */
+/**
+ * A vote that is offered for a later term than the current one. If it is the next, this server is the first heir of the current
+ * term's leader, which has ended whether or not that has been noticed here. An answer to an earlier campaign is no such news:
+ * it may be late, and there may be a leader again.
+ */
 export function onOfferedVote(core: Core, message: RequestVoteResponse): void {
   const { role, currentTerm } = core;
-  const isOffered = message.voteGranted && message.term === currentTerm + 1;
-  if (!isOffered || role.name !== 'follower' || role.leader === undefined || core.installing !== undefined) {
-    core.followTerm(message.term, undefined);
-    return;
+  if (message.term === currentTerm + 1 && core.installing === undefined) {
+    if (role.name === 'follower' && role.leader !== undefined) startSuccession(core, role.leader);
+    if (core.isFirstHeir) campaign(core);
   }
-  startSuccession(core, role.leader);
-  campaign(core);
+  if (message.term > core.currentTerm) core.followTerm(message.term, undefined);
 }
 
 /** The election timer has run out. Everybody but a dead leader's first heir asks first whether an election could be won. */
@@ -202,10 +204,14 @@ export function onRequestVote(core: Core, message: RequestVote): void {
   const voteGranted = isFree && isUpToDate && !isBound;
   if (voteGranted) voteFor(core, message.candidateId);
   else if (isFree && !isUpToDate) campaignOutOfTurn(core, { isOffered: votedFor !== undefined });
-  respondToVote(core, message.from, voteGranted);
+  respondToVote(core, message.from, { voteGranted });
 }
 
-export function respondToVote(core: Core, to: ServerId, voteGranted: boolean): void {
+export function respondToVote(
+  core: Core,
+  to: ServerId,
+  { voteGranted, isOffered = false }: { voteGranted: boolean; isOffered?: boolean },
+): void {
   // By the time this leaves, a snapshot that is being installed may have taken the place of the log.
   const { index: lastLogIndex, term: lastLogTerm } =
     core.installing === undefined ? core.log.last : LOG_ORIGIN;
@@ -215,6 +221,7 @@ export function respondToVote(core: Core, to: ServerId, voteGranted: boolean): v
     to,
     term: core.currentTerm,
     voteGranted,
+    isOffered,
     lastLogIndex,
     lastLogTerm,
   });

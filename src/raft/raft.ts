@@ -227,7 +227,8 @@ export class Raft {
   /** The link to `peer` is new: nothing that was sent before arrives any more. */
   linkOpened(peer: ServerId, nowMs: number): void {
     this.#advanceClock(nowMs);
-    const { role, log } = this.#core;
+    const { role, log, ended } = this.#core;
+    ended.delete(peer);
     if (role.name !== 'leader') return;
     role.progress.get(peer)?.restart(log.lastIndex + 1);
     role.nextHeartbeatMs = this.#core.nowMs;
@@ -240,6 +241,7 @@ export class Raft {
   linkClosed(peer: ServerId, nowMs: number): void {
     this.#advanceClock(nowMs);
     const core = this.#core;
+    core.ended.add(peer);
     if (core.promise.to !== peer) return;
     if (core.role.name === 'leader') core.promise = { to: undefined, untilMs: core.nowMs };
     else startSuccession(core, peer);
@@ -305,7 +307,8 @@ export class Raft {
         core.followTerm(message.term, undefined);
         return true;
       case 'RequestVoteResponse':
-        onOfferedVote(core, message);
+        if (message.isOffered) onOfferedVote(core, message);
+        else core.followTerm(message.term, undefined);
         return true;
       default:
         core.followTerm(message.term, undefined);
@@ -319,7 +322,7 @@ export class Raft {
         onPreVote(this.#core, message);
         return;
       case 'RequestVote':
-        respondToVote(this.#core, message.from, false);
+        respondToVote(this.#core, message.from, { voteGranted: false });
         return;
       case 'AppendEntries':
       case 'InstallSnapshot':

@@ -15,7 +15,7 @@ import type { PeerNews, ServerControl, ServerEvent, ServerStart } from './contro
 import { Server } from './server.js';
 import { restoreStore } from './snapshots.js';
 
-/** Events that the main thread has not taken yet, and news that this one has not; more wait where they come from. */
+/** News of other servers that have arrived and are not taken yet; more wait in the main thread. */
 const EVENTS_CAPACITY = 64;
 
 /** A server that is asked to stop answers what is pending for so long. */
@@ -63,7 +63,7 @@ async function serve(
       onEvent: report,
       onFailure: reject,
     });
-    followPeers(server, peerNews).catch(reject);
+    void followPeers(server, peerNews);
     Comlink.expose(controlOf(server, resolve), nodeEndpoint(start.ports.control));
     report({ type: 'up', lastIndex: logStart.index + entries.length, term: hardState.currentTerm });
   });

@@ -86,6 +86,7 @@ function writeMessage(out: ByteWriter, message: Message): void {
       return;
     case 'RequestVoteResponse':
       writeBoolean(out, message.voteGranted);
+      writeBoolean(out, message.isOffered);
       writePosition(out, { index: message.lastLogIndex, term: message.lastLogTerm });
       return;
     case 'AppendEntries':
@@ -148,8 +149,9 @@ function readMessage(reader: ByteReader): Message {
       return { type, from, to, term, voteGranted: readBoolean(reader) };
     case 'RequestVoteResponse': {
       const voteGranted = readBoolean(reader);
+      const isOffered = readBoolean(reader);
       const { index: lastLogIndex, term: lastLogTerm } = readPosition(reader);
-      return { type, from, to, term, voteGranted, lastLogIndex, lastLogTerm };
+      return { type, from, to, term, voteGranted, isOffered, lastLogIndex, lastLogTerm };
     }
     case 'AppendEntries': {
       const { index: prevLogIndex, term: prevLogTerm } = readPosition(reader);

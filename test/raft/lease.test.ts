@@ -268,7 +268,7 @@ describe('the leader’s lease', () => {
       expect(takingOver()).to.deep.equal([1]);
       // Messages are slow: the second would have its turn before it hears of the first.
       group.advance(6);
-      group.deliver({ type: 'PreVote' });
+      expect(group.inTransit({ type: 'PreVote' })).to.deep.equal([]);
       group.deliverAll();
       expect(group.leader).to.equal(1);
       expect(group.raft(2).currentTerm).to.equal(2);

@@ -111,7 +111,34 @@ describe('votes that are offered', () => {
     expect(group.leader).to.equal(1);
   });
 
-  it('do not keep the voter waiting for long when the heir is dead, too', () => {
+  it('are not made to an heir that has ended, too, so that nobody waits for it', () => {
+    const group = Group.of(5);
+    group.elect(0);
+    group.crash(1);
+    group.closeLinks(1);
+    group.crash(0);
+    const sent = group.sentDuring(() => group.closeLinks(0));
+    expect(sent).to.deep.equal([]);
+    const startMs = group.nowMs;
+    group.runUntil(() => group.leader !== undefined);
+    expect(group.leader).to.equal(2);
+    expect(group.nowMs - startMs).to.be.at.most(6);
+  });
+
+  it('are made to an heir that has come back', () => {
+    const group = Group.of(COUNT);
+    group.elect(0);
+    group.crash(1);
+    group.closeLinks(1);
+    group.server(1).start();
+    group.openLinks(1);
+    group.run(2 * HEARTBEAT_MS);
+    group.crash(0);
+    const sent = group.sentDuring(() => group.closeLinks(0));
+    expect(allOf('RequestVoteResponse', sent)).to.have.length(1);
+  });
+
+  it('do not keep the voters waiting for long when the heir does not answer', () => {
     const group = Group.of(5);
     group.elect(0);
     group.crash(0);
@@ -132,29 +159,44 @@ describe('votes that are offered', () => {
 
   it('have one that follows no leader, or is further behind, just enter the term', () => {
     const server = new Server(0, COUNT);
-    server.receive(requestVoteResponse({ term: 1 }));
+    server.receive(requestVoteResponse({ term: 1, isOffered: true }));
     expect(server.raft).to.include({ role: 'follower', currentTerm: 1 });
-    const follower = Group.of(COUNT);
-    follower.elect(0);
-    follower.server(1).receive(requestVoteResponse({ from: 2, to: 1, term: 3 }));
-    expect(follower.raft(1)).to.include({ role: 'follower', currentTerm: 3 });
-    expect(follower.raft(1).hardState.votedFor).to.equal(undefined);
+    const group = headless();
+    const late = requestVoteResponse({ from: 2, to: 1, term: 3, isOffered: true });
+    expect(group.server(1).receive(late)).to.deep.equal([]);
+    expect(group.raft(1)).to.include({ role: 'follower', currentTerm: 3 });
+    expect(group.raft(1).hardState.votedFor).to.equal(undefined);
   });
 
   it('are no reason to campaign for one that installs a snapshot', () => {
     const server = new Server(0, COUNT);
     server.holdDisk();
-    server.receive(
-      installSnapshot({ from: 2, snapshot: { index: 5, term: 1, byteLength: 1 }, data: bytesOf('a') }),
-    );
-    server.receive(requestVoteResponse({ term: 2 }));
+    const snapshot = { index: 5, term: 1, byteLength: 1 };
+    server.receive(installSnapshot({ from: 2, snapshot, data: bytesOf('a') }));
+    server.receive(requestVoteResponse({ term: 2, isOffered: true }));
     expect(server.raft).to.include({ role: 'follower', currentTerm: 2 });
   });
 
-  it('do not have a refusal of a later term start an election', () => {
+  it('do not come in the way of an heir that has noticed in the same turn', () => {
     const group = headless();
-    group.server(1).receive(requestVoteResponse({ from: 2, to: 1, term: 2, voteGranted: false }));
+    const [offer] = group.server(2).turn((raft, nowMs) => raft.linkClosed(0, nowMs));
+    if (offer === undefined) throw new Error('no vote was offered');
+    group.server(1).turn((raft, nowMs) => {
+      raft.linkClosed(0, nowMs);
+      raft.step(offer, nowMs);
+      raft.tick(nowMs);
+    });
+    expect(group.raft(1)).to.include({ role: 'leader', currentTerm: 2 });
+  });
+
+  it('are told from a late answer to an earlier campaign, which says nothing of the leader', () => {
+    const group = Group.of(COUNT);
+    group.elect(0);
+    group.server(1).receive(requestVoteResponse({ from: 2, to: 1, term: 2 }));
     expect(group.raft(1)).to.include({ role: 'follower', currentTerm: 2 });
+    const request = requestVote({ from: 2, to: 1, term: 3, lastLogIndex: 9, lastLogTerm: 1 });
+    const answers = allOf('RequestVoteResponse', group.server(1).receive(request));
+    expect(answers, 'while the leader may have a lease').to.deep.equal([]);
   });
 
   describe('to a leader that is deposed', () => {

@@ -38,6 +38,7 @@ describe('MessageSampler', () => {
       to: 2,
       term: 4,
       voteGranted: true,
+      isOffered: false,
       lastLogIndex: 0,
       lastLogTerm: 0,
     };

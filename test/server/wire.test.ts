@@ -37,6 +37,7 @@ const ARBITRARIES: { [Type in Message['type']]: fc.Arbitrary<Extract<Message, { 
     type: fc.constant('RequestVoteResponse'),
     ...envelope,
     voteGranted: fc.boolean(),
+    isOffered: fc.boolean(),
     lastLogIndex: index,
     lastLogTerm: term,
   }),

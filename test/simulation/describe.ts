@@ -10,8 +10,9 @@ export function describe(message: Message): string {
     case 'AppendEntriesResponse':
       return `${envelope} ${JSON.stringify(message.result)}`;
     case 'PreVoteResponse':
-    case 'RequestVoteResponse':
       return `${envelope} ${message.voteGranted ? 'granted' : 'refused'}`;
+    case 'RequestVoteResponse':
+      return `${envelope} ${message.isOffered ? 'offered' : message.voteGranted ? 'granted' : 'refused'}`;
     case 'PreVote':
     case 'RequestVote':
       return `${envelope} with log ${message.lastLogIndex}:${message.lastLogTerm}`;

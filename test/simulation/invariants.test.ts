@@ -159,7 +159,7 @@ describe('the invariants', () => {
 
   describe('break when a message leaves before the disk has what it promises:', () => {
     const envelope = { from: 0, to: 1, term: 2 };
-    const ends = { lastLogIndex: 1, lastLogTerm: 1 };
+    const ends = { lastLogIndex: 1, lastLogTerm: 1, isOffered: false };
     const probe = { round: 1, sentAtMs: 0 };
     const snapshot = { index: 2, term: 1 };
     const messages: readonly { name: string; message: Message; enough: DiskView; tooLittle: DiskView }[] = [

@@ -118,7 +118,7 @@ export function requestVote(fields: Partial<RequestVote>): RequestVote {
 
 /** From a voter with an empty log unless its last entry is given. */
 export function requestVoteResponse(fields: Partial<RequestVoteResponse>): RequestVoteResponse {
-  const response = { voteGranted: true, lastLogIndex: 0, lastLogTerm: 0 };
+  const response = { voteGranted: true, isOffered: false, lastLogIndex: 0, lastLogTerm: 0 };
   return { type: 'RequestVoteResponse', ...ENVELOPE, ...response, ...fields };
 }
 

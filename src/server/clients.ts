@@ -27,7 +27,7 @@ import {
 import { type Reply, type RespReply, secondsLeft } from '../protocol/reply.js';
 import type { Request } from '../protocol/request.js';
 import type { Raft } from '../raft/raft.js';
-import type { ConfirmedRead, Entry, LogPosition, ServerId, Term } from '../raft/types.js';
+import type { ConfirmedRead, Entry, LogIndex, LogPosition, ServerId, Term } from '../raft/types.js';
 import { keysOf, type Words } from '../redis/command.js';
 import type { RedisContext } from '../redis/context.js';
 import { watch } from '../redis/execute.js';
@@ -36,6 +36,7 @@ import { Scans } from '../redis/scans.js';
 import { commandOf } from '../redis/table.js';
 import { limited, QUEUED } from '../redis/value.js';
 import type { ClientAddress } from './control.js';
+import { Gathering } from './gathering.js';
 import type { ServerMetrics } from './metrics.js';
 import { type PendingGroup, PendingGroups } from './pending.js';
 import { redirection } from './redis-connection.js';
@@ -45,6 +46,9 @@ import { type PendingCommand, Session } from './session.js';
 
 /** A client's next so many gets are answered at once. */
 const MAX_GETS_AT_ONCE = 64;
+
+/** An entry of so many bytes is worth its cost. */
+const MAX_GATHERED_BYTES = 8 * 1024;
 
 /** What is left of what a session may take in a turn. */
 interface Share {
@@ -92,6 +96,9 @@ export class Clients {
   /** The next entry: writes are in the encoder, and with what is read between them in this list. */
   readonly #encoder = new BatchEncoder();
   #open: PendingCommand[] = [];
+  readonly #gathering = new Gathering();
+  /** The last entry that this server proposed; 0 when there is none. */
+  #proposedIndex: LogIndex = 0;
   #committed: Entry[] = [];
   #store: KeyValueStore;
   #applied: LogPosition;
@@ -174,6 +181,7 @@ export class Clients {
     let deadlineMs = Number.POSITIVE_INFINITY;
     const { waitingSinceMs: sinceMs } = this.#groups;
     if (sinceMs !== undefined) deadlineMs = sinceMs + QUORUM_WAIT_MS;
+    deadlineMs = Math.min(deadlineMs, this.#gathering.deadlineMs ?? deadlineMs);
     for (const { waitingSinceMs } of this.#leaderless) {
       if (waitingSinceMs !== undefined) deadlineMs = Math.min(deadlineMs, waitingSinceMs + LEADER_WAIT_MS);
     }
@@ -199,6 +207,7 @@ export class Clients {
       if (session === undefined) continue;
       switch (frame.type) {
         case 'data':
+          this.#gathering.isBack(session);
           session.parser.push(frame.bytes);
           break;
         case 'drained':
@@ -253,9 +262,11 @@ export class Clients {
     }
   }
 
-  /** Proposes what came together, unless it is better to let more come: while the disk is busy. */
+  /** Proposes what came together, unless it is better to let more come: while the disk is busy, or others are on their way. */
   proposeOpen({ isDiskBusy }: { isDiskBusy: boolean }): void {
-    if (this.#open.length > 0 && (!isDiskBusy || this.#openIsFull)) this.#propose();
+    if (this.#open.length === 0) return;
+    if (!this.#openIsFull && (isDiskBusy || this.#isGathering)) return;
+    this.#propose();
   }
 
   /** Entries became committed, and reads were confirmed or can no longer be. */
@@ -286,10 +297,22 @@ export class Clients {
     const unproposed = this.#open;
     this.#open = [];
     this.#encoder.clear();
+    this.#gathering.cancel();
+    this.#proposedIndex = 0;
     for (const command of proposed) this.#fail(command, { type: 'internal-error' });
     for (const command of unproposed) this.#fail(command, this.#redirect() ?? { type: 'internal-error' });
     for (const session of this.#sessions.values()) if (session.isStopped) this.#backlog.add(session);
     this.#drain();
+  }
+
+  get #isGathering(): boolean {
+    const isSmall = this.#encoder.byteLength < MAX_GATHERED_BYTES;
+    return isSmall && this.#gathering.shouldWait(this.#nowMs, { isInFlight: this.#isEntryInFlight });
+  }
+
+  /** Whether the last entry that this server proposed is still to be answered. */
+  get #isEntryInFlight(): boolean {
+    return this.#applied.index < this.#proposedIndex;
   }
 
   get #openIsFull(): boolean {
@@ -523,6 +546,8 @@ export class Clients {
     this.#metrics.proposals += 1;
     this.#metrics.proposedBytes += payload.byteLength;
     this.#lastStampMs = stampMs;
+    this.#gathering.proposed(this.#open.length, this.#nowMs);
+    this.#proposedIndex = position.index;
     for (const { session, endOffset } of this.#open) session.proposedOffset = endOffset;
     this.#groups.addEntry(this.#open, { index: position.index, byteLength: payload.byteLength }, this.#nowMs);
     this.#open = [];
@@ -567,11 +592,15 @@ export class Clients {
       return;
     }
     this.#metrics.appendDuration.observeMs(this.#nowMs - first.sinceMs);
+    if (entry.index === this.#proposedIndex) this.#gathering.applied(this.#nowMs);
     const { commands } = first;
     let next = this.#answerReads(commands, 0);
     this.#store.apply(entry.payload, (result) => {
       const command = commands[next];
-      if (command !== undefined) this.#answerWrite(command, replyTo(result));
+      if (command !== undefined) {
+        this.#answerWrite(command, replyTo(result));
+        this.#gathering.answered(command.session);
+      }
       next = this.#answerReads(commands, next + 1);
     });
     this.#groups.removeFirst();
@@ -685,6 +714,7 @@ export class Clients {
   }
 
   #drop(session: Session): void {
+    this.#gathering.isBack(session);
     this.#sessions.delete(session.id);
     if (session.redis !== undefined) this.#redisStreams.delete(session.redis);
     this.#leaderless.delete(session);

@@ -13,6 +13,7 @@ import {
 import type { StreamCheckpoint } from '../protocol/checkpoint.js';
 import type { Request } from '../protocol/request.js';
 import { TextParser } from '../protocol/text-parser.js';
+import type { Companion } from './gathering.js';
 import { RedisStream } from './redis-stream.js';
 
 /** A command that was taken from its session's stream and waits for its answer. */
@@ -42,7 +43,7 @@ export interface RequestStream {
   next(): Request | undefined;
 }
 
-export class Session {
+export class Session implements Companion {
   readonly id: SessionId;
   /** Came through the router: what this server cannot serve goes back to it, never to the client. */
   readonly routed: boolean;
@@ -65,6 +66,7 @@ export class Session {
   hasEnded = false;
   /** Nothing more was taken although there may be more: see {@link mayTake}. */
   isStopped = false;
+  answeredInRound = 0;
 
   constructor(id: SessionId, { routed, at }: { routed: boolean; at: StreamCheckpoint }) {
     this.id = id;

@@ -1,0 +1,170 @@
+import { expect } from 'chai';
+import { type Companion, Gathering } from '../../src/server/gathering.js';
+
+describe('Gathering', () => {
+  const COUNT = 10;
+  const ENTRY_MS = 0.4;
+
+  let gathering: Gathering;
+  let clients: Companion[];
+  let nowMs: number;
+
+  beforeEach(() => {
+    gathering = new Gathering();
+    clients = Array.from({ length: COUNT }, () => ({ answeredInRound: 0 }));
+    nowMs = 100;
+  });
+
+  function propose(count = COUNT): void {
+    gathering.proposed(count, nowMs);
+  }
+
+  function answerAll(): void {
+    nowMs += ENTRY_MS;
+    gathering.applied(nowMs);
+    for (const client of clients) gathering.answered(client);
+  }
+
+  function shouldWait(isInFlight = false): boolean {
+    return gathering.shouldWait(nowMs, { isInFlight });
+  }
+
+  /** An entry whose clients do not come back within the time that is left for that. */
+  function waitInVain(): void {
+    propose();
+    answerAll();
+    expect(shouldWait()).to.equal(true);
+    nowMs += 2;
+    expect(shouldWait()).to.equal(false);
+  }
+
+  /** How many entries go at once before one is waited with again. */
+  function pause(): number {
+    for (let entries = 0; ; entries += 1) {
+      propose();
+      answerAll();
+      if (shouldWait()) return entries;
+    }
+  }
+
+  it('does not wait at first', () => {
+    expect(shouldWait()).to.equal(false);
+    expect(gathering.deadlineMs).to.equal(undefined);
+  });
+
+  it('waits until every client of the last entry is back', () => {
+    propose();
+    answerAll();
+    for (const client of clients) {
+      expect(shouldWait()).to.equal(true);
+      gathering.isBack(client);
+      gathering.isBack(client);
+    }
+    expect(shouldWait()).to.equal(false);
+  });
+
+  it('counts a client with several writes once', () => {
+    propose();
+    answerAll();
+    answerAll();
+    for (const client of clients) gathering.isBack(client);
+    expect(shouldWait()).to.equal(false);
+  });
+
+  it('waits for the answers to the last entry', () => {
+    propose();
+    answerAll();
+    for (const client of clients) gathering.isBack(client);
+    propose();
+    expect(shouldWait(true)).to.equal(true);
+  });
+
+  it('waits for nobody of an entry before the last', () => {
+    propose();
+    answerAll();
+    propose();
+    expect(shouldWait()).to.equal(false);
+    for (const client of clients) gathering.isBack(client);
+    answerAll();
+    expect(shouldWait()).to.equal(true);
+  });
+
+  it('does not wait for a few', () => {
+    propose(7);
+    answerAll();
+    expect(shouldWait()).to.equal(false);
+    propose(8);
+    answerAll();
+    expect(shouldWait()).to.equal(true);
+  });
+
+  it('waits no longer than two entries take', () => {
+    propose();
+    answerAll();
+    expect(shouldWait()).to.equal(true);
+    expect(gathering.deadlineMs).to.be.closeTo(nowMs + 2 * ENTRY_MS, 1e-6);
+    nowMs += 2 * ENTRY_MS - 0.01;
+    expect(shouldWait()).to.equal(true);
+    nowMs += 0.02;
+    expect(shouldWait()).to.equal(false);
+    expect(gathering.deadlineMs, 'nothing to wake up for').to.equal(undefined);
+  });
+
+  it('waits no longer than a millisecond, however long entries take', () => {
+    propose();
+    nowMs += 50;
+    answerAll();
+    expect(shouldWait()).to.equal(true);
+    expect(gathering.deadlineMs).to.be.closeTo(nowMs + 1, 1e-6);
+  });
+
+  it('tries again ever more rarely where clients do not come back', () => {
+    const pauses: number[] = [];
+    for (let i = 0; i < 12; i += 1) {
+      waitInVain();
+      pauses.push(pause());
+      for (const client of clients) gathering.isBack(client);
+      gathering.cancel();
+    }
+    expect(pauses.slice(0, 4)).to.deep.equal([8, 16, 32, 64]);
+    expect(pauses.slice(-2)).to.deep.equal([4096, 4096]);
+  });
+
+  it('takes up again at once where they do', () => {
+    waitInVain();
+    expect(pause()).to.equal(8);
+    for (const client of clients) gathering.isBack(client);
+    waitInVain();
+    expect(pause()).to.equal(8);
+  });
+
+  it('is content with most of them', () => {
+    propose();
+    answerAll();
+    shouldWait();
+    for (const client of clients.slice(2)) gathering.isBack(client);
+    nowMs += 2;
+    expect(shouldWait()).to.equal(false);
+    expect(pause()).to.equal(0);
+  });
+
+  it('has waited in vain when the last entry is not even answered', () => {
+    propose();
+    answerAll();
+    for (const client of clients) gathering.isBack(client);
+    propose();
+    expect(shouldWait(true)).to.equal(true);
+    nowMs += 2;
+    expect(shouldWait(true)).to.equal(false);
+    expect(pause()).to.equal(8);
+  });
+
+  it('waits for nobody any more once it is cancelled', () => {
+    propose();
+    answerAll();
+    shouldWait();
+    gathering.cancel();
+    expect(gathering.deadlineMs).to.equal(undefined);
+    expect(shouldWait()).to.equal(false);
+  });
+});

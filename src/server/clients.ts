@@ -207,7 +207,7 @@ export class Clients {
       if (session === undefined) continue;
       switch (frame.type) {
         case 'data':
-          this.#gathering.isBack(session);
+          this.#gathering.cameBack(session);
           session.parser.push(frame.bytes);
           break;
         case 'drained':
@@ -714,7 +714,7 @@ export class Clients {
   }
 
   #drop(session: Session): void {
-    this.#gathering.isBack(session);
+    this.#gathering.cameBack(session);
     this.#sessions.delete(session.id);
     if (session.redis !== undefined) this.#redisStreams.delete(session.redis);
     this.#leaderless.delete(session);

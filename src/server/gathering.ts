@@ -51,7 +51,7 @@ export class Gathering {
   }
 
   /** The client sends something, or is gone. */
-  isBack(client: Companion): void {
+  cameBack(client: Companion): void {
     if (client.answeredInRound !== this.#round) return;
     client.answeredInRound = 0;
     this.#missing -= 1;

@@ -57,8 +57,8 @@ describe('Gathering', () => {
     answerAll();
     for (const client of clients) {
       expect(shouldWait()).to.equal(true);
-      gathering.isBack(client);
-      gathering.isBack(client);
+      gathering.cameBack(client);
+      gathering.cameBack(client);
     }
     expect(shouldWait()).to.equal(false);
   });
@@ -67,14 +67,14 @@ describe('Gathering', () => {
     propose();
     answerAll();
     answerAll();
-    for (const client of clients) gathering.isBack(client);
+    for (const client of clients) gathering.cameBack(client);
     expect(shouldWait()).to.equal(false);
   });
 
   it('waits for the answers to the last entry', () => {
     propose();
     answerAll();
-    for (const client of clients) gathering.isBack(client);
+    for (const client of clients) gathering.cameBack(client);
     propose();
     expect(shouldWait(true)).to.equal(true);
   });
@@ -84,7 +84,7 @@ describe('Gathering', () => {
     answerAll();
     propose();
     expect(shouldWait()).to.equal(false);
-    for (const client of clients) gathering.isBack(client);
+    for (const client of clients) gathering.cameBack(client);
     answerAll();
     expect(shouldWait()).to.equal(true);
   });
@@ -123,7 +123,7 @@ describe('Gathering', () => {
     for (let i = 0; i < 12; i += 1) {
       waitInVain();
       pauses.push(pause());
-      for (const client of clients) gathering.isBack(client);
+      for (const client of clients) gathering.cameBack(client);
       gathering.cancel();
     }
     expect(pauses.slice(0, 4)).to.deep.equal([8, 16, 32, 64]);
@@ -133,7 +133,7 @@ describe('Gathering', () => {
   it('takes up again at once where they do', () => {
     waitInVain();
     expect(pause()).to.equal(8);
-    for (const client of clients) gathering.isBack(client);
+    for (const client of clients) gathering.cameBack(client);
     waitInVain();
     expect(pause()).to.equal(8);
   });
@@ -142,7 +142,7 @@ describe('Gathering', () => {
     propose();
     answerAll();
     shouldWait();
-    for (const client of clients.slice(2)) gathering.isBack(client);
+    for (const client of clients.slice(2)) gathering.cameBack(client);
     nowMs += 2;
     expect(shouldWait()).to.equal(false);
     expect(pause()).to.equal(0);
@@ -151,7 +151,7 @@ describe('Gathering', () => {
   it('has waited in vain when the last entry is not even answered', () => {
     propose();
     answerAll();
-    for (const client of clients) gathering.isBack(client);
+    for (const client of clients) gathering.cameBack(client);
     propose();
     expect(shouldWait(true)).to.equal(true);
     nowMs += 2;

@@ -18,5 +18,5 @@ export {
 export type { LinkRequest } from './cluster/faults.js';
 export { type ClusterOptions, DEFAULT_OPTIONS, OptionError } from './cluster/options.js';
 export { ListenError } from './gateway/listener.js';
-export type { ClientAddress } from './server/control.js';
 export { DataDirectoryError } from './storage/data-directory.js';
+export type { ClientAddress } from './wire/control.js';

@@ -12,9 +12,9 @@ export const MAX_VALUE_BYTES = 1024 * 1024;
 /** Command line length in bytes, line break not counted; a longer one is skipped: `ERR_CMD_ERR`. */
 export const MAX_LINE_BYTES = 512;
 
-/** Bytes of one Redis command; a longer one is a protocol error, as is one with more words than the next limit. */
+/** Bytes of one Redis command; a longer one is a protocol error, as is one with more arguments than the next limit. */
 export const MAX_REDIS_COMMAND_BYTES = 3 * 1024 * 1024;
-export const MAX_REDIS_WORDS = 1024 * 1024;
+export const MAX_REDIS_ARGS = 1024 * 1024;
 
 /** Bytes of the commands in one transaction; one that grows beyond is refused. */
 export const MAX_TRANSACTION_BYTES = 3 * 1024 * 1024;

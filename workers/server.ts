@@ -1,7 +1,7 @@
 /** A server's thread. The pool runs it as one task that lasts as long as the server does. */
 
-import type { ServerStart } from '../src/server/control.js';
 import { runServer } from '../src/server/run-server.js';
+import type { ServerStart } from '../src/wire/control.js';
 
 /**
  * A server that fails takes its thread with it: an error that nobody catches ends the thread, whatever is left

@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { type Logger, pino } from 'pino';
 import type { Cluster } from '../cluster/cluster.js';
 import { ListenError } from '../gateway/listener.js';
-import type { ClientAddress } from '../server/control.js';
+import type { ClientAddress } from '../wire/control.js';
 import { Assets } from './assets.js';
 import { HttpError } from './http-error.js';
 import { LIVE_HEADERS, LiveFeed } from './live/feed.js';

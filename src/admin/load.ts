@@ -5,7 +5,7 @@
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { Logger } from 'pino';
-import type { ClientAddress } from '../server/control.js';
+import type { ClientAddress } from '../wire/control.js';
 import type { LoadView } from './live/view.js';
 
 const LOAD_MODULE = fileURLToPath(new URL('../../workers/load.js', import.meta.url));

@@ -5,12 +5,12 @@
 import type { ServerResponse } from 'node:http';
 import type { Cluster, ClusterStatus } from '../cluster/cluster.js';
 import type { LinkRequest } from '../cluster/faults.js';
-import { packageVersion } from '../package-version.js';
 import { type ConsoleCommand, runCommand } from './console.js';
 import { HttpError } from './http-error.js';
 import type { LiveFeed } from './live/feed.js';
 import { type LoadSwitch, MAX_LOAD_PER_S } from './load.js';
 import { METRICS_CONTENT_TYPE, prometheusText } from './metrics.js';
+import { packageVersion } from './package-version.js';
 
 /** An answer that is there as a whole. */
 export interface WholeAnswer {

@@ -5,7 +5,7 @@
  * it: little-endian, fixed-width numbers, byte strings as they are. {@link ByteReader} is its counterpart.
  */
 
-import type { Text } from './text.js';
+import type { ByteString } from './byte-string.js';
 
 /** Up to here a loop over the characters is faster than a call into the engine. */
 const SHORT_CHARS = 48;
@@ -77,7 +77,7 @@ export class ByteWriter {
    * Appends the text as {@link latin1} does, or from where it lies. Without its length. Not by `copy` of text.ts: used for
    * a second pair of memories, V8 compiles that into calls, and applying takes longer.
    */
-  text(value: Text): void {
+  text(value: ByteString): void {
     if (typeof value === 'string') {
       this.latin1(value);
       return;

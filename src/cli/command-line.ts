@@ -3,6 +3,7 @@
  */
 
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { packageVersion } from '../admin/package-version.js';
 import {
   type ClusterOptions,
   checkOptions,
@@ -10,7 +11,6 @@ import {
   DEFAULT_OPTIONS,
   OptionError,
 } from '../cluster/options.js';
-import { packageVersion } from '../package-version.js';
 import { complain, EXIT_USAGE } from './complaint.js';
 import { DEFAULT_HTTP_PORT, LOG_LEVELS } from './defaults.js';
 import { addMaintenance } from './maintenance.js';

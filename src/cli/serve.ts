@@ -9,7 +9,7 @@ import { setFlagsFromString } from 'node:v8';
 import { AdminServer } from '../admin/admin-server.js';
 import { Cluster } from '../cluster/cluster.js';
 import type { ClusterOptions } from '../cluster/options.js';
-import type { ClientAddress } from '../server/control.js';
+import type { ClientAddress } from '../wire/control.js';
 import { complain, EXIT_FAILED } from './complaint.js';
 import { createLogger } from './logger.js';
 

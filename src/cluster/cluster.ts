@@ -11,12 +11,7 @@ import { Gateway, type GatewayMeasurements } from '../gateway/gateway.js';
 import { LEADER_WAIT_MS } from '../limits.js';
 import { firstHeirOf } from '../raft/succession.js';
 import type { ServerId } from '../raft/types.js';
-import type {
-  ClientAddress,
-  ServerMeasurements,
-  ServerObservation,
-  ServerStatus,
-} from '../server/control.js';
+import type { ClientAddress, ServerMeasurements, ServerObservation, ServerStatus } from '../wire/control.js';
 import {
   NotRunningError,
   ServerGoneError,
@@ -25,8 +20,8 @@ import {
   UnknownServerError,
   WrongStateError,
 } from './errors.js';
+import { type EventListener, EventLog } from './event-log.js';
 import { type CurrentFaults, LinkFaults, type LinkRequest } from './faults.js';
-import { type EventListener, Journal } from './journal.js';
 import { Member } from './member.js';
 import { type ClusterOptions, checkOptions, DEFAULT_OPTIONS, serverPorts } from './options.js';
 import { ServerThread } from './server-thread.js';
@@ -86,7 +81,7 @@ interface Running {
 export class Cluster {
   readonly options: ClusterOptions;
   readonly #logger: Logger;
-  readonly #journal: Journal;
+  readonly #eventLog: EventLog;
   readonly #serverModule: string;
   readonly #faults: LinkFaults;
   readonly #changed = new Signal();
@@ -104,7 +99,7 @@ export class Cluster {
     this.options = { ...DEFAULT_OPTIONS, ...options };
     checkOptions(this.options);
     this.#logger = logger;
-    this.#journal = new Journal(logger);
+    this.#eventLog = new EventLog(logger);
     this.#serverModule = serverModule;
     this.#faults = new LinkFaults(this.options.servers);
     this.#ports = serverPorts(this.options);
@@ -163,7 +158,7 @@ export class Cluster {
 
   /** Has everything told to the listener that happens to the cluster, until the returned function is called. */
   listen(listener: EventListener): () => void {
-    return this.#journal.listen(listener);
+    return this.#eventLog.listen(listener);
   }
 
   /** What is disturbed between servers. */
@@ -228,21 +223,21 @@ export class Cluster {
    */
   async partition(groups: readonly (readonly ServerId[])[]): Promise<void> {
     this.#faults.partition(groups);
-    this.#journal.record({ type: 'partitioned', groups });
+    this.#eventLog.record({ type: 'partitioned', groups });
     await this.#applyFaults();
   }
 
   /** Makes one direction of a link lossy or slow, and resolves once it is; see {@link LinkFaults.setLink}. */
   async setLink(link: LinkRequest): Promise<void> {
     this.#faults.setLink(link);
-    this.#journal.record({ type: 'link-disturbed', link });
+    this.#eventLog.record({ type: 'link-disturbed', link });
     await this.#applyFaults();
   }
 
   /** Undoes partitions and link faults, and resolves once they are gone. */
   async heal(): Promise<void> {
     this.#faults.heal();
-    this.#journal.record({ type: 'healed' });
+    this.#eventLog.record({ type: 'healed' });
     await this.#applyFaults();
   }
 
@@ -256,7 +251,7 @@ export class Cluster {
     const leader = this.#claimant;
     if (leader === undefined) throw new WrongStateError('no server leads that could hand over: try again');
     if (leader !== target) {
-      this.#journal.record({ type: 'transfer', leader: leader.id, server: id });
+      this.#eventLog.record({ type: 'transfer', leader: leader.id, server: id });
       await leader
         .call((control) => control.transferLeadership(id))
         .catch((error: unknown) => {
@@ -291,7 +286,7 @@ export class Cluster {
   async block(id: ServerId, durationMs: number): Promise<void> {
     const member = this.#member(id);
     if (!member.isUp) throw new WrongStateError(`server ${id} is not running: restart it first`);
-    this.#journal.record({ type: 'paused', server: id, durationMs });
+    this.#eventLog.record({ type: 'paused', server: id, durationMs });
     await member.call((control) => control.block(durationMs));
   }
 
@@ -357,7 +352,7 @@ export class Cluster {
     };
     return new Member(id, {
       logger: this.#logger,
-      journal: this.#journal,
+      eventLog: this.#eventLog,
       gateway,
       newThread: (lives) => new ServerThread(threads, { ...start, leasesAreOver: lives === 0 }),
       onUp: () => this.#join(id),

@@ -3,7 +3,7 @@
  */
 
 import type { ServerId } from '../raft/types.js';
-import { type LinkFault, NO_FAULT } from '../server/control.js';
+import { type LinkFault, NO_FAULT } from '../wire/control.js';
 import { FaultError } from './errors.js';
 
 /** One direction between two servers. */

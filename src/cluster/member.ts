@@ -13,10 +13,10 @@ import type {
   ServerMeasurements,
   ServerObservation,
   ServerStatus,
-} from '../server/control.js';
+} from '../wire/control.js';
 import { WrongStateError } from './errors.js';
+import type { EventLog } from './event-log.js';
 import { gatewayChannel } from './gateway-channel.js';
-import type { Journal } from './journal.js';
 import { RestartPause } from './restart-pause.js';
 import type { ServerReport, ServerThread, ThreadEnd } from './server-thread.js';
 
@@ -49,7 +49,7 @@ type MemberState =
 
 export interface MemberEnvironment {
   readonly logger: Logger;
-  readonly journal: Journal;
+  readonly eventLog: EventLog;
   readonly gateway: Gateway;
   /** Starts a thread for this server, which has had so many. */
   readonly newThread: (lives: number) => ServerThread;
@@ -65,7 +65,7 @@ export class Member {
   readonly id: ServerId;
   readonly #environment: MemberEnvironment;
   readonly #logger: Logger;
-  readonly #journal: Journal;
+  readonly #eventLog: EventLog;
   readonly #restartPause = new RestartPause();
   #state: MemberState = { is: 'down' };
   /** Resolves when the current thread, or else the last one, has ended. */
@@ -78,7 +78,7 @@ export class Member {
     this.id = id;
     this.#environment = environment;
     this.#logger = environment.logger.child({ server: id });
-    this.#journal = environment.journal;
+    this.#eventLog = environment.eventLog;
     this.#lastStatus = {
       id,
       role: 'follower',
@@ -134,7 +134,7 @@ export class Member {
       throw new WrongStateError(`server ${this.id} is running: kill it first`);
     if (this.#state.is === 'pausing') clearTimeout(this.#state.timer);
     this.#failure = undefined;
-    this.#journal.record({ type: 'restarted', server: this.id });
+    this.#eventLog.record({ type: 'restarted', server: this.id });
     this.start();
   }
 
@@ -267,13 +267,13 @@ export class Member {
         break;
       case 'serving':
         if (this.#state.is === 'up') this.#state = { ...this.#state, servingTerm: event.term };
-        this.#journal.record({ type: 'serving', server: this.id, term: event.term });
+        this.#eventLog.record({ type: 'serving', server: this.id, term: event.term });
         break;
       case 'snapshot':
-        this.#journal.record({ ...factsOf(event), type: 'snapshot-taken', server: this.id });
+        this.#eventLog.record({ ...factsOf(event), type: 'snapshot-taken', server: this.id });
         break;
       case 'installed':
-        this.#journal.record({ ...factsOf(event), type: 'snapshot-installed', server: this.id });
+        this.#eventLog.record({ ...factsOf(event), type: 'snapshot-installed', server: this.id });
         break;
     }
     this.#environment.onChange();
@@ -286,7 +286,7 @@ export class Member {
     this.#state = { is: 'up', thread, sinceMs: performance.now(), role: undefined, servingTerm: undefined };
     this.#failure = undefined;
     this.#lastStatus = { ...this.#lastStatus, term, lastIndex };
-    this.#journal.record({ type: 'server-up', server: this.id, term, lastIndex });
+    this.#eventLog.record({ type: 'server-up', server: this.id, term, lastIndex });
     this.#environment.onUp();
   }
 
@@ -295,12 +295,12 @@ export class Member {
     const { role, term, leader } = event;
     const { leadsTerm } = this;
     if (leadsTerm !== undefined && (role !== 'leader' || term !== leadsTerm))
-      this.#journal.record({ type: 'stepped-down', server: this.id, term: leadsTerm });
+      this.#eventLog.record({ type: 'stepped-down', server: this.id, term: leadsTerm });
     this.#state = { ...this.#state, role: event };
     this.#lastStatus = { ...this.#lastStatus, role, term, leader };
     if (role === 'leader') {
       this.#environment.gateway.setLeader({ id: this.id, term });
-      this.#journal.record({ type: 'elected', server: this.id, term });
+      this.#eventLog.record({ type: 'elected', server: this.id, term });
     } else this.#logger.debug({ term, role, leader }, 'role changed');
   }
 
@@ -317,10 +317,10 @@ export class Member {
     this.#state = { is: 'down' };
     switch (end.how) {
       case 'killed':
-        this.#journal.record({ type: 'killed', server: this.id });
+        this.#eventLog.record({ type: 'killed', server: this.id });
         return;
       case 'stopped':
-        this.#journal.record({ type: 'stopped', server: this.id });
+        this.#eventLog.record({ type: 'stopped', server: this.id });
         return;
       case 'died':
         if (isDiskFailure(end.error)) this.#stayDown(end.error);
@@ -332,9 +332,9 @@ export class Member {
     const upForMs = upSinceMs === undefined ? 0 : performance.now() - upSinceMs;
     const pauseMs = this.#restartPause.afterDeath(upForMs);
     this.#failure = error;
-    this.#journal.record({ type: 'died', server: this.id, err: error, pauseMs });
+    this.#eventLog.record({ type: 'died', server: this.id, err: error, pauseMs });
     const timer = setTimeout(() => {
-      this.#journal.record({ type: 'restarted', server: this.id });
+      this.#eventLog.record({ type: 'restarted', server: this.id });
       this.start();
     }, pauseMs);
     this.#state = { is: 'pausing', timer };
@@ -343,7 +343,7 @@ export class Member {
   #giveUpRestart(timer: NodeJS.Timeout): void {
     clearTimeout(timer);
     this.#state = { is: 'down' };
-    this.#journal.record({ type: 'stays-down', server: this.id });
+    this.#eventLog.record({ type: 'stays-down', server: this.id });
     this.#environment.onChange();
   }
 
@@ -351,7 +351,7 @@ export class Member {
   #stayDown(error: unknown): void {
     this.#state = { is: 'down' };
     this.#failure = error;
-    this.#journal.record({ type: 'failed', server: this.id, err: error });
+    this.#eventLog.record({ type: 'failed', server: this.id, err: error });
   }
 }
 

@@ -9,7 +9,7 @@ import { openChannel, type PortChannel } from '../channel/port-channel.js';
 import { TRAFFIC_CAPACITY } from '../limits.js';
 import { lowerPriority } from '../os-thread.js';
 import type { ServerId } from '../raft/types.js';
-import type { PeerNews, ServerControl, ServerEvent, ServerStart } from '../server/control.js';
+import type { PeerNews, ServerControl, ServerEvent, ServerStart } from '../wire/control.js';
 import { ServerGoneError } from './errors.js';
 import type { ThreadPool } from './thread-pool.js';
 

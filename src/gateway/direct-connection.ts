@@ -4,9 +4,9 @@
 
 import type { Socket } from 'node:net';
 import type { StreamCheckpoint } from '../protocol/checkpoint.js';
+import { startOf } from '../wire/client-frames.js';
 import { ClientSocket, PauseReason, type SocketHandlers } from './client-socket.js';
 import type { Connection, Connections } from './connections.js';
-import { startOf } from './frames.js';
 import type { RoomWaiter, ServerTraffic, Session, SessionOwner } from './server-traffic.js';
 import { UnansweredBytes } from './unanswered.js';
 

@@ -7,7 +7,7 @@
 
 import { LEADER_WAIT_MS, MAX_MODEST_UNANSWERED_BYTES, MAX_TOTAL_UNANSWERED_BYTES } from '../limits.js';
 import type { ServerId, Term } from '../raft/types.js';
-import type { ClientAddress } from '../server/control.js';
+import type { ClientAddress } from '../wire/control.js';
 import { UnwrittenSockets } from './client-socket.js';
 import type { PortMeasurements } from './connections.js';
 import { Router } from './router.js';

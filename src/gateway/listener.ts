@@ -3,7 +3,7 @@
  */
 
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import type { ClientAddress } from '../server/control.js';
+import type { ClientAddress } from '../wire/control.js';
 
 /** A port cannot be listened on. The message is one line that names the address and what to do. */
 export class ListenError extends Error {

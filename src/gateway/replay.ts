@@ -9,7 +9,7 @@
 import { spanOf } from '../bytes/byte-reader.js';
 import { AT_COMMAND_START, type StreamCheckpoint, type TextCheckpoint } from '../protocol/checkpoint.js';
 import type { TextRequest } from '../protocol/request.js';
-import { TextParser } from '../protocol/text-parser.js';
+import { TextParser } from '../protocol/text/parser.js';
 import { addPiece, type ReplayPiece } from './replay-plan.js';
 import { giveUpResp, planRespReplay } from './resp-replay.js';
 

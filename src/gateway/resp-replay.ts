@@ -10,9 +10,9 @@ import { spanOf } from '../bytes/byte-reader.js';
 import { ByteWriter } from '../bytes/byte-writer.js';
 import type { RespCheckpoint } from '../protocol/checkpoint.js';
 import type { Request } from '../protocol/request.js';
-import { NO_LEADER, OUTCOME_UNKNOWN, writeResp } from '../protocol/resp-writer.js';
-import { QUEUED, type RespValue } from '../redis/value.js';
-import { RedisStream } from '../server/redis-stream.js';
+import { QUEUED, type RespValue } from '../protocol/resp/value.js';
+import { NO_LEADER, OUTCOME_UNKNOWN, writeResp } from '../protocol/resp/writer.js';
+import { RedisStream } from '../server/clients/redis-stream.js';
 import type { GivenUp } from './replay.js';
 import { addPiece, type ReplayPiece } from './replay-plan.js';
 

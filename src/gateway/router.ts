@@ -3,7 +3,7 @@
  */
 
 import type { Term } from '../raft/types.js';
-import type { ClientAddress } from '../server/control.js';
+import type { ClientAddress } from '../wire/control.js';
 import { Connections, type SharedByConnections } from './connections.js';
 import { Listener } from './listener.js';
 import { type LeaderSource, RoutedConnection, type RouterTimes } from './routed-connection.js';

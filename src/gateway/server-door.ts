@@ -3,7 +3,7 @@
  */
 
 import assert from 'node:assert/strict';
-import type { ClientAddress } from '../server/control.js';
+import type { ClientAddress } from '../wire/control.js';
 import { Connections, type SharedByConnections } from './connections.js';
 import { DirectConnection } from './direct-connection.js';
 import { Listener } from './listener.js';

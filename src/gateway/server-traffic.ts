@@ -16,7 +16,7 @@ import {
   type ServerFrame,
   type SessionId,
   writeClientFrame,
-} from './frames.js';
+} from '../wire/client-frames.js';
 
 /** The gateway's end of the channel to one server. */
 export interface ServerChannel {

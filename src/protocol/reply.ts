@@ -2,16 +2,16 @@
  * What clients are told, whatever protocol they speak, and how the text protocol says it.
  */
 
+import type { ByteString } from '../bytes/byte-string.js';
 import type { ByteWriter } from '../bytes/byte-writer.js';
-import type { Text } from '../bytes/text.js';
-import type { RespValue } from '../redis/value.js';
+import type { RespValue } from './resp/value.js';
 
 export type Reply =
   /** A write took effect, and the key has this version now. */
   | { readonly type: 'ok'; readonly version: number }
   | { readonly type: 'deleted' }
   /** The value as a string, or where it lies as long as nothing is applied. */
-  | { readonly type: 'value'; readonly value: Text }
+  | { readonly type: 'value'; readonly value: ByteString }
   | {
       readonly type: 'value-with-meta';
       readonly value: string;

@@ -2,10 +2,10 @@
  * What clients ask for, whatever protocol they speak.
  */
 
-import type { CasCommand, DeleteCommand, RedisTransaction, RedisWrite, SetCommand } from '../kv/command.js';
-import type { ReadCommand, Words } from '../redis/command.js';
-import type { RedisContext } from '../redis/context.js';
-import type { RespValue } from '../redis/value.js';
+import type { Args, ReadCommand } from '../state-machine/redis/command.js';
+import type { RedisContext } from '../state-machine/redis/context.js';
+import type { CasCommand, DeleteCommand, RedisTransaction, RedisWrite, SetCommand } from './command.js';
+import type { RespValue } from './resp/value.js';
 
 /** A write may ask for silence: its success or failure is not reported. */
 interface Silenceable {
@@ -40,13 +40,13 @@ export interface RedisReadRequest {
   readonly type: 'redis-read';
   readonly command: ReadCommand;
   /** Behind its name. */
-  readonly words: Words;
+  readonly args: Args;
 }
 
 /** Remembers what keys look like, for a transaction. */
 export interface RedisWatchRequest {
   readonly type: 'redis-watch';
-  readonly keys: Words;
+  readonly keys: Args;
 }
 
 /** A command that was put into a transaction, to be executed by a later request. */

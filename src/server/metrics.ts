@@ -5,7 +5,7 @@
 
 import type { Reply, RespReply } from '../protocol/reply.js';
 import type { Request } from '../protocol/request.js';
-import { ErrorReply } from '../redis/value.js';
+import { ErrorReply } from '../protocol/resp/value.js';
 import { type DurationCounts, DurationHistogram } from './histogram.js';
 
 /** Writes first, then what writes nothing. */

@@ -10,10 +10,10 @@ import type { MessagePort } from 'node:worker_threads';
 import { openChannel, type PortChannel } from '../channel/port-channel.js';
 import { LINK_CAPACITY } from '../limits.js';
 import type { Message, ServerId } from '../raft/types.js';
-import { type LinkFault, NO_FAULT } from './control.js';
+import { type LinkFault, NO_FAULT } from '../wire/control.js';
+import { decodeMessages, encodeMessages } from '../wire/peer-messages.js';
 import type { ServerMetrics } from './metrics.js';
 import type { MessageSampler } from './observation.js';
-import { decodeMessages, encodeMessages } from './wire.js';
 
 /** What {@link Peers.receive} hands out, in the order in which it happened on a link. */
 export interface PeerEvents {

@@ -6,12 +6,12 @@ import * as Comlink from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import type { Receiver } from '../channel/channel.js';
 import { openChannel } from '../channel/port-channel.js';
-import { KeyValueStore } from '../kv/key-value-store.js';
 import { TRAFFIC_CAPACITY } from '../limits.js';
 import { osThreadId } from '../os-thread.js';
 import type { RaftOptions } from '../raft/types.js';
+import { KeyValueStore } from '../state-machine/key-value-store.js';
 import { DiskStorage } from '../storage/disk-storage.js';
-import type { PeerNews, ServerControl, ServerEvent, ServerStart } from './control.js';
+import type { PeerNews, ServerControl, ServerEvent, ServerStart } from '../wire/control.js';
 import { Server } from './server.js';
 import { restoreStore } from './snapshots.js';
 

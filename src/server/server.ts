@@ -12,14 +12,13 @@
 
 import type { MessagePort } from 'node:worker_threads';
 import { openChannel, type PortChannel } from '../channel/port-channel.js';
-import type { KeyValueStore } from '../kv/key-value-store.js';
 import { LEADER_WAIT_MS } from '../limits.js';
 import { LOG_ORIGIN } from '../raft/log.js';
 import { Raft } from '../raft/raft.js';
 import type { RaftOptions, ServerId, SnapshotMeta, Term } from '../raft/types.js';
+import type { KeyValueStore } from '../state-machine/key-value-store.js';
 import { SnapshotSource } from '../storage/snapshot-format.js';
 import type { Storage } from '../storage/storage.js';
-import { Clients } from './clients.js';
 import type {
   ClientAddress,
   LinkFault,
@@ -27,12 +26,13 @@ import type {
   ServerMeasurements,
   ServerObservation,
   ServerStatus,
-} from './control.js';
+} from '../wire/control.js';
+import { Clients } from './clients/clients.js';
+import { Replies } from './clients/replies.js';
 import { Disk } from './disk.js';
 import { ServerMetrics } from './metrics.js';
 import { logTail, MessageSampler } from './observation.js';
 import { Peers } from './peers.js';
-import { Replies } from './replies.js';
 import { restoreStore, Snapshots, sendSnapshot } from './snapshots.js';
 import { measureThread } from './thread-measurements.js';
 

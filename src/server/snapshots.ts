@@ -6,9 +6,9 @@
  */
 
 import type { PortChannel } from '../channel/port-channel.js';
-import { KeyValueStore } from '../kv/key-value-store.js';
 import type { Raft } from '../raft/raft.js';
 import type { Entry, LogPosition, SnapshotMeta } from '../raft/types.js';
+import { KeyValueStore } from '../state-machine/key-value-store.js';
 import { SnapshotSource } from '../storage/snapshot-format.js';
 import type { SnapshotSink, Storage } from '../storage/storage.js';
 

@@ -2,7 +2,7 @@
 
 import { performance } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
-import type { ThreadMeasurements } from './control.js';
+import type { ThreadMeasurements } from '../wire/control.js';
 
 export function measureThread(): ThreadMeasurements {
   const { active, idle } = performance.eventLoopUtilization();

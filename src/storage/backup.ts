@@ -6,7 +6,7 @@
 import { createReadStream } from 'node:fs';
 import { readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { ImageReader } from '../kv/image.js';
+import { ImageReader } from '../state-machine/image.js';
 import { DataDirectory, DataDirectoryError } from './data-directory.js';
 import { DiskStorage } from './disk-storage.js';
 import { PartialFile, readSnapshotFile, syncDirectory } from './snapshot-files.js';

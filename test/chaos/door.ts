@@ -1,6 +1,6 @@
 /** A client's connection to the program, in either protocol. */
 
-import { type Raw, RedisClient } from '../redis/support.js';
+import { type Raw, RedisClient } from '../state-machine/redis/support.js';
 import { TextClient, type TextReply } from '../support/text-client.js';
 import type { LineOutcome } from './history-file.js';
 import { bytesOf, nameOf } from './values.js';

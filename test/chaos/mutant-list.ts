@@ -25,7 +25,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'answer reads as a follower',
     edits: [
       {
-        file: 'server/clients.js',
+        file: 'server/clients/clients.js',
         search: 'this.#takeShare(session, (command) => this.#answerAway(command, reply));',
         replacement:
           "this.#takeShare(session, (command) => ['get', 'getm', 'redis-read'].includes(command.request.type)" +

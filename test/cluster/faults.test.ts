@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { FaultError } from '../../src/cluster/errors.js';
 import { LinkFaults } from '../../src/cluster/faults.js';
-import { NO_FAULT } from '../../src/server/control.js';
+import { NO_FAULT } from '../../src/wire/control.js';
 
 /** The links of three servers that lose every message, as `from>to`. */
 function cutLinks(faults: LinkFaults): string[] {

@@ -12,8 +12,8 @@ const QUEUED = '+QUEUED\r\n';
 const IN_TRANSACTION = respCheckpoint(2, 'open', false);
 
 function encode(line: string): string {
-  const words = line.split(' ');
-  return `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`;
+  const args = line.split(' ');
+  return `*${args.length}\r\n${args.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`;
 }
 
 function encodeAll(lines: readonly string[]): Buffer {

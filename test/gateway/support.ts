@@ -7,17 +7,17 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ByteSpan } from '../../src/bytes/byte-reader.js';
 import { ByteWriter } from '../../src/bytes/byte-writer.js';
+import { Gateway, type GatewayOptions } from '../../src/gateway/gateway.js';
+import type { ChannelWatcher, ServerChannel } from '../../src/gateway/server-traffic.js';
+import { AT_COMMAND_START, type StreamCheckpoint } from '../../src/protocol/checkpoint.js';
 import {
   type ClientFrame,
   readClientFrames,
   type ServerFrame,
   type SessionId,
   writeServerFrame,
-} from '../../src/gateway/frames.js';
-import { Gateway, type GatewayOptions } from '../../src/gateway/gateway.js';
-import type { ChannelWatcher, ServerChannel } from '../../src/gateway/server-traffic.js';
-import { AT_COMMAND_START, type StreamCheckpoint } from '../../src/protocol/checkpoint.js';
-import type { ClientAddress } from '../../src/server/control.js';
+} from '../../src/wire/client-frames.js';
+import type { ClientAddress } from '../../src/wire/control.js';
 
 const PATIENCE_MS = 10_000;
 

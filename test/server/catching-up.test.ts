@@ -1,13 +1,13 @@
 import { MessageChannel } from 'node:worker_threads';
 import { expect } from 'chai';
 import { openChannel } from '../../src/channel/port-channel.js';
-import { BatchEncoder } from '../../src/kv/batch.js';
-import { KeyValueStore } from '../../src/kv/key-value-store.js';
 import { MAX_APPLIED_BYTES_PER_TURN, TRAFFIC_CAPACITY } from '../../src/limits.js';
-import type { ServerEvent } from '../../src/server/control.js';
 import { Server } from '../../src/server/server.js';
+import { BatchEncoder } from '../../src/state-machine/batch.js';
+import { KeyValueStore } from '../../src/state-machine/key-value-store.js';
 import { DiskStorage } from '../../src/storage/disk-storage.js';
 import { makeServerDirectory } from '../../src/storage/server-directory.js';
+import type { ServerEvent } from '../../src/wire/control.js';
 import { OWNER } from '../storage/implementations.js';
 import { persistOf, useDirectory } from '../storage/support.js';
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { ErrorReply, type RespValue } from '../../src/redis/value.js';
+import { ErrorReply, type RespValue } from '../../src/protocol/resp/value.js';
 import { DURATION_BOUNDS_S, DurationHistogram } from '../../src/server/histogram.js';
 import { COMMAND_RESULTS, COMMAND_TYPES, ServerMetrics } from '../../src/server/metrics.js';
 

@@ -5,9 +5,7 @@
 
 import { ByteReader } from '../../src/bytes/byte-reader.js';
 import { ByteWriter } from '../../src/bytes/byte-writer.js';
-import { BatchEncoder, readBatch } from '../../src/kv/batch.js';
-import type { Command, CommandResult, TextResult } from '../../src/kv/command.js';
-import { type KeyRecord, KeyValueStore } from '../../src/kv/key-value-store.js';
+import type { Command, CommandResult, TextResult } from '../../src/protocol/command.js';
 import { Raft } from '../../src/raft/raft.js';
 import type {
   Entry,
@@ -20,6 +18,8 @@ import type {
   ServerId,
   Term,
 } from '../../src/raft/types.js';
+import { BatchEncoder, readBatch } from '../../src/state-machine/batch.js';
+import { type KeyRecord, KeyValueStore } from '../../src/state-machine/key-value-store.js';
 import type { Invariants, ServerView } from './invariants.js';
 import type { Random } from './random.js';
 import { SimulatedDisk } from './simulated-disk.js';

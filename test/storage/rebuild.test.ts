@@ -1,8 +1,8 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { KeyValueStore } from '../../src/kv/key-value-store.js';
 import type { Entry, HardState, RecoveredState } from '../../src/raft/types.js';
+import { KeyValueStore } from '../../src/state-machine/key-value-store.js';
 import { DataDirectory } from '../../src/storage/data-directory.js';
 import { DiskStorage } from '../../src/storage/disk-storage.js';
 import { rebuildServer } from '../../src/storage/rebuild.js';

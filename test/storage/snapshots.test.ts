@@ -1,11 +1,11 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { KeyValueStore } from '../../src/kv/key-value-store.js';
 import type { LogPosition, PersistRequest, SnapshotMeta } from '../../src/raft/types.js';
+import { KeyValueStore } from '../../src/state-machine/key-value-store.js';
 import { SnapshotCheck, SnapshotError, SnapshotSource } from '../../src/storage/snapshot-format.js';
 import type { SnapshotSink, Storage } from '../../src/storage/storage.js';
-import { payloadOf } from '../kv/support.js';
+import { payloadOf } from '../state-machine/support.js';
 import { IMPLEMENTATIONS } from './implementations.js';
 import { entries, expectOneLine, persistOf, readable, rejection, useDirectory } from './support.js';
 

@@ -9,12 +9,12 @@
 import type { Writable } from 'node:stream';
 import type { Cluster } from '../../cluster/cluster.js';
 import { LIVE_READER_PATIENCE_MS, MAX_LIVE_READERS } from '../../limits.js';
-import { packageVersion } from '../../package-version.js';
 import type { ServerId } from '../../raft/types.js';
-import type { ServerObservation } from '../../server/control.js';
 import type { ObservedMessage } from '../../server/observation.js';
 import { measureThread } from '../../server/thread-measurements.js';
+import type { ServerObservation } from '../../wire/control.js';
 import { HttpError } from '../http-error.js';
+import { packageVersion } from '../package-version.js';
 import { type Measured, sampleOf } from './sampling.js';
 import { EventTimeline } from './timeline.js';
 import type { Frame, Hello, LoadView, ServerSight, ServerView } from './view.js';

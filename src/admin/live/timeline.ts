@@ -1,7 +1,7 @@
 /** What happened to the cluster lately, for those who look at it now. */
 
 import type { Cluster } from '../../cluster/cluster.js';
-import type { ClusterEvent } from '../../cluster/journal.js';
+import type { ClusterEvent } from '../../cluster/event-log.js';
 import { MAX_LIVE_EVENTS } from '../../limits.js';
 import type { Timeline, TimelineEvent } from './view.js';
 

@@ -1,0 +1,87 @@
+/**
+ * What happens to a cluster, as its operators hear of it: each event is one line in the log, and goes to whoever
+ * listens.
+ *
+ * The names of the fields are the same in every line: `server`, `leader`, `term`, `index`, `byteLength`, durations in
+ * `...Ms`, and `err` for what went wrong.
+ */
+
+import type { Level, Logger } from 'pino';
+import type { LogIndex, ServerId, Term } from '../raft/types.js';
+import type { LinkRequest } from './faults.js';
+
+interface OfServer {
+  readonly server: ServerId;
+}
+
+interface OfSnapshot extends OfServer {
+  readonly index: LogIndex;
+  readonly byteLength: number;
+  readonly tookMs: number;
+}
+
+export type ClusterEvent =
+  | ({ readonly type: 'server-up'; readonly term: Term; readonly lastIndex: LogIndex } & OfServer)
+  | ({ readonly type: 'elected'; readonly term: Term } & OfServer)
+  /** It led in this term and is alive, and leads no more. */
+  | ({ readonly type: 'stepped-down'; readonly term: Term } & OfServer)
+  | ({ readonly type: 'serving'; readonly term: Term } & OfServer)
+  | ({ readonly type: 'snapshot-taken' } & OfSnapshot)
+  | ({ readonly type: 'snapshot-installed' } & OfSnapshot)
+  | ({ readonly type: 'killed' } & OfServer)
+  | ({ readonly type: 'stopped' } & OfServer)
+  | ({ readonly type: 'died'; readonly err: unknown; readonly pauseMs: number } & OfServer)
+  | ({ readonly type: 'failed'; readonly err: unknown } & OfServer)
+  | ({ readonly type: 'stays-down' } & OfServer)
+  | ({ readonly type: 'restarted' } & OfServer)
+  | ({ readonly type: 'paused'; readonly durationMs: number } & OfServer)
+  | ({ readonly type: 'transfer'; readonly leader: ServerId } & OfServer)
+  | { readonly type: 'partitioned'; readonly groups: readonly (readonly ServerId[])[] }
+  | { readonly type: 'link-disturbed'; readonly link: LinkRequest }
+  | { readonly type: 'healed' };
+
+const LINES: Readonly<Record<ClusterEvent['type'], readonly [level: Level, message: string]>> = {
+  'server-up': ['info', 'server is up'],
+  elected: ['info', 'elected leader'],
+  'stepped-down': ['info', 'leader stepped down'],
+  serving: ['info', 'leader serves clients'],
+  'snapshot-taken': ['debug', 'snapshot taken'],
+  'snapshot-installed': ['info', 'snapshot of the leader installed'],
+  killed: ['warn', 'server killed; it stays down until it is restarted'],
+  stopped: ['info', 'server stopped'],
+  died: ['error', 'server died; it will be restarted'],
+  failed: ['error', 'server cannot run; it stays down until it is restarted'],
+  'stays-down': ['info', 'server stays down until it is restarted'],
+  restarted: ['info', 'server is restarted'],
+  paused: ['warn', 'server is paused'],
+  transfer: ['info', 'leadership is handed over'],
+  partitioned: ['info', 'network partitioned'],
+  'link-disturbed': ['info', 'link disturbed'],
+  healed: ['info', 'network healed'],
+};
+
+export type EventListener = (event: ClusterEvent) => void;
+
+export class EventLog {
+  readonly #logger: Logger;
+  readonly #listeners = new Set<EventListener>();
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  record(event: ClusterEvent): void {
+    const { type, ...facts } = event;
+    const [level, message] = LINES[type];
+    this.#logger[level](facts, message);
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  /** Has every event told to the listener, until the returned function is called. */
+  listen(listener: EventListener): () => void {
+    this.#listeners.add(listener);
+    return () => {
+      this.#listeners.delete(listener);
+    };
+  }
+}

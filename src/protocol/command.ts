@@ -1,0 +1,74 @@
+/**
+ * The commands that change the store, and what comes of them (the state machine's input and output).
+ */
+
+import type { Args } from '../state-machine/redis/command.js';
+import type { WatchedKey } from '../state-machine/redis/execute.js';
+import type { RespValue } from './resp/value.js';
+
+/** Stores the value under the key, whatever was there. */
+export interface SetCommand {
+  readonly type: 'set';
+  /** One character per byte. */
+  readonly key: string;
+  readonly value: Uint8Array;
+  /**
+   * For how long from the batch's stamp on the key lives, in whole seconds; 0 for ever. A duration, not a deadline: the
+   * stamp is set when the batch is complete, and the state machine alone turns the two into a deadline.
+   */
+  readonly exptimeS: number;
+}
+
+/** Stores the value if the key is at this version. */
+export interface CasCommand extends Omit<SetCommand, 'type'> {
+  readonly type: 'cas';
+  /** The version the key must be at. One that is not a safe integer never matches. */
+  readonly version: number;
+}
+
+export interface DeleteCommand {
+  readonly type: 'delete';
+  readonly key: string;
+}
+
+/** A Redis command, decided when it is applied: see redis/execute.ts. */
+export interface RedisWrite {
+  readonly type: 'redis';
+  /** Its name first; one character per byte. */
+  readonly args: Args;
+}
+
+/** Several Redis commands, all or none of them. */
+export interface RedisTransaction {
+  readonly type: 'redis-transaction';
+  readonly watched: readonly WatchedKey[];
+  readonly commands: readonly Args[];
+}
+
+export type TextCommand = SetCommand | CasCommand | DeleteCommand;
+
+export type Command = TextCommand | RedisWrite | RedisTransaction;
+
+/** What came of a command. */
+export type CommandResult = TextResult | RedisResult;
+
+export type TextResult =
+  | { readonly type: 'stored'; readonly version: number }
+  | { readonly type: 'deleted' }
+  | { readonly type: 'not-found' }
+  | { readonly type: 'version-mismatch' };
+
+export interface RedisResult {
+  readonly type: 'resp';
+  readonly value: RespValue;
+}
+
+/** A log entry that does not hold a batch of commands: the log is corrupt, or of another version of the program. */
+export class BatchError extends Error {
+  readonly code = 'BAD_BATCH';
+
+  constructor(reason: string) {
+    super(`a log entry is not a batch of commands: ${reason}`);
+    this.name = 'BatchError';
+  }
+}

@@ -1,0 +1,279 @@
+/**
+ * The parser of Redis's protocol for requests: arrays of bulk strings, cut anywhere.
+ *
+ * Limits are Redis's where a command stays within what one log entry holds. Inline commands are not understood: the
+ * first byte of a connection has told that it speaks RESP.
+ */
+
+import type { ByteSpan } from '../../bytes/byte-reader.js';
+import { MAX_KEY_BYTES, MAX_REDIS_ARGS, MAX_REDIS_COMMAND_BYTES, MAX_VALUE_BYTES } from '../../limits.js';
+import { InputBuffer } from '../input-buffer.js';
+
+const CR = 0x0d;
+const LF = 0x0a;
+const ARRAY = 0x2a; // '*'
+const BULK = 0x24; // '$'
+const MINUS = 0x2d;
+const ZERO = 0x30;
+
+/** A length needs few digits. A line that goes on for longer is none. */
+const MAX_LENGTH_LINE_BYTES = 32;
+
+/** The stream makes no sense from here on: the message is for the client, whose connection then closes. */
+export class RespProtocolError {
+  readonly message: string;
+
+  constructor(reason: string) {
+    this.message = `ERR Protocol error: ${reason}`;
+  }
+}
+
+/** What clients ask for most. */
+export type PlainCommand =
+  | { readonly name: 'get'; readonly key: string }
+  /** The value is a view of what was pushed, good until the next push. */
+  | { readonly name: 'set'; readonly key: string; readonly value: Uint8Array };
+
+/** Around the number of arguments of a command whose name has three letters. */
+const BEFORE_NAME = Buffer.from('\r\n$3\r\n');
+const NAME_AT = 2 + BEFORE_NAME.byteLength;
+const NAME_BYTES = 3;
+const GET = 'get';
+const SET = 'set';
+const LOWER_CASE = 0x20;
+const NO_LENGTH = -1;
+
+/** What a length line says; undefined when it has not come in whole. */
+type Length = number | 'not a number' | undefined;
+
+export class RespParser {
+  readonly #input = new InputBuffer();
+  /** Arguments of the command that is coming in, and how many are missing; 0 between two commands. */
+  #args: string[] = [];
+  #missing = 0;
+  /** Length of the word that is coming in; -1 while that is not known. */
+  #wordLength = -1;
+  #commandBytes = 0;
+  #consumed = 0;
+  /** What {@link #findPlain} found: where the command ends, and its arguments; without a value, a length of NO_LENGTH. */
+  #plainEnd = 0;
+  #keyAt = 0;
+  #keyLength = 0;
+  #valueAt = 0;
+  #valueLength = NO_LENGTH;
+
+  /** How many bytes of the stream the commands returned so far took. */
+  get consumed(): number {
+    return this.#consumed;
+  }
+
+  /** Whether bytes came in that do not belong to a returned command. */
+  get hasBuffered(): boolean {
+    return this.#input.byteLength > 0 || this.#commandBytes > 0;
+  }
+
+  /** The next bytes of the stream. They must not change until the commands in them were taken. */
+  push(bytes: ByteSpan): void {
+    this.#input.push(bytes);
+  }
+
+  /**
+   * The next command's arguments, its name included, one character per byte; undefined until more bytes come. After an error
+   * there is nothing more to take. An empty command is passed over, as in Redis.
+   */
+  next(): string[] | RespProtocolError | undefined {
+    const args = this.#next();
+    if (args === undefined) this.#input.settle();
+    return args;
+  }
+
+  #next(): string[] | RespProtocolError | undefined {
+    while (true) {
+      if (this.#missing === 0) {
+        const error = this.#readCount();
+        if (error !== undefined) return error;
+        if (this.#missing === 0) {
+          if (this.#commandBytes === 0) return undefined;
+          this.#endCommand();
+          continue;
+        }
+      }
+      const error = this.#readWords();
+      if (error !== undefined) return error;
+      if (this.#missing > 0) return undefined;
+      const args = this.#args;
+      this.#args = [];
+      this.#endCommand();
+      return args;
+    }
+  }
+
+  /**
+   * The next command if it is a plain SET or GET, all of which is there: {@link next} makes a string of each word, which
+   * is most of its work. Undefined for everything else, mistakes too, which {@link next} then takes.
+   */
+  nextPlain(): PlainCommand | undefined {
+    if (this.#isWithinCommand || !this.#findPlain(this.#input.start)) return undefined;
+    const { bytes, start } = this.#input;
+    const key = bytes.toString('latin1', this.#keyAt, this.#keyAt + this.#keyLength);
+    this.#consumed += this.#plainEnd - start;
+    this.#input.start = this.#plainEnd;
+    if (this.#valueLength === NO_LENGTH) return { name: 'get', key };
+    return { name: 'set', key, value: bytes.subarray(this.#valueAt, this.#valueAt + this.#valueLength) };
+  }
+
+  /**
+   * The keys of the GETs that {@link nextPlain} would return next, where they lie until the next push: up to the first other
+   * command, and to `max` of them. For whoever can answer them all at once; {@link takeGet} takes them.
+   */
+  upcomingGets(max: number): readonly ByteSpan[] {
+    const keys: ByteSpan[] = [];
+    if (this.#isWithinCommand) return keys;
+    const { memory, start } = this.#input;
+    for (let at = start; keys.length < max && this.#findPlain(at); at = this.#plainEnd) {
+      if (this.#valueLength !== NO_LENGTH) break;
+      keys.push({ memory, start: this.#keyAt, length: this.#keyLength });
+    }
+    return keys;
+  }
+
+  /** Takes the next of the upcoming GETs, which has this key. */
+  takeGet({ start, length }: ByteSpan): void {
+    const end = start + length + 2;
+    this.#consumed += end - this.#input.start;
+    this.#input.start = end;
+  }
+
+  get #isWithinCommand(): boolean {
+    return this.#missing > 0 || this.#commandBytes > 0;
+  }
+
+  /** Looks for a plain command at this place, and notes where its arguments are. */
+  #findPlain(start: number): boolean {
+    const { bytes } = this.#input;
+    if (bytes[start] !== ARRAY) return false;
+    const wordCount = (bytes[start + 1] ?? 0) - ZERO;
+    if (wordCount !== 2 && wordCount !== 3) return false;
+    for (let at = 0; at < BEFORE_NAME.length; at += 1)
+      if (bytes[start + 2 + at] !== BEFORE_NAME[at]) return false;
+    if (!this.#hasName(start, wordCount === 2 ? GET : SET)) return false;
+    this.#plainEnd = start + NAME_AT + NAME_BYTES + 2;
+    this.#keyLength = this.#plainLength(MAX_KEY_BYTES);
+    if (this.#keyLength === NO_LENGTH) return false;
+    this.#keyAt = this.#plainEnd;
+    this.#plainEnd += this.#keyLength + 2;
+    this.#valueLength = NO_LENGTH;
+    if (wordCount === 2) return true;
+    this.#valueLength = this.#plainLength(MAX_VALUE_BYTES);
+    if (this.#valueLength === NO_LENGTH) return false;
+    this.#valueAt = this.#plainEnd;
+    this.#plainEnd += this.#valueLength + 2;
+    return true;
+  }
+
+  /** Whether the three letters are there, in whatever case. */
+  #hasName(start: number, name: string): boolean {
+    const { bytes } = this.#input;
+    for (let i = 0; i < NAME_BYTES; i += 1)
+      if (((bytes[start + NAME_AT + i] ?? 0) | LOWER_CASE) !== name.charCodeAt(i)) return false;
+    return bytes[start + NAME_AT + NAME_BYTES] === CR && bytes[start + NAME_AT + NAME_BYTES + 1] === LF;
+  }
+
+  /** The length at `#plainEnd`, which goes behind its line, if it is no larger than `max` and that many bytes are there. */
+  #plainLength(max: number): number {
+    const { bytes, end } = this.#input;
+    let at = this.#plainEnd;
+    if (at >= end || bytes[at] !== BULK) return NO_LENGTH;
+    let length = 0;
+    const digitsAt = at + 1;
+    for (at = digitsAt; at < end; at += 1) {
+      const digit = (bytes[at] ?? 0) - ZERO;
+      if (digit < 0 || digit > 9) break;
+      length = length * 10 + digit;
+      if (length > max || at - digitsAt > MAX_LENGTH_LINE_BYTES) return NO_LENGTH;
+    }
+    const wordAt = at + 2;
+    if (at === digitsAt || wordAt + length + 2 > end || bytes[at] !== CR || bytes[at + 1] !== LF)
+      return NO_LENGTH;
+    this.#plainEnd = wordAt;
+    return length;
+  }
+
+  #endCommand(): void {
+    this.#consumed += this.#commandBytes;
+    this.#commandBytes = 0;
+  }
+
+  /** Reads `*<count>`, if all of it is there. */
+  #readCount(): RespProtocolError | undefined {
+    const { bytes, start } = this.#input;
+    if (this.#input.byteLength === 0) return undefined;
+    if (bytes[start] !== ARRAY) return unexpected('*', bytes[start]);
+    const count = this.#readLength();
+    if (count === undefined)
+      return this.#lineIsTooLong ? new RespProtocolError('too big mbulk count string') : undefined;
+    if (count === 'not a number' || count > MAX_REDIS_ARGS)
+      return new RespProtocolError('invalid multibulk length');
+    this.#missing = Math.max(0, count);
+    return undefined;
+  }
+
+  #readWords(): RespProtocolError | undefined {
+    const input = this.#input;
+    while (this.#missing > 0) {
+      if (this.#wordLength === -1) {
+        if (input.byteLength === 0) return undefined;
+        if (input.bytes[input.start] !== BULK) return unexpected('$', input.bytes[input.start]);
+        const length = this.#readLength();
+        if (length === undefined)
+          return this.#lineIsTooLong ? new RespProtocolError('too big bulk count string') : undefined;
+        if (length === 'not a number' || length < 0 || length > MAX_VALUE_BYTES)
+          return new RespProtocolError('invalid bulk length');
+        if (this.#commandBytes + length > MAX_REDIS_COMMAND_BYTES)
+          return new RespProtocolError(`a command of over ${MAX_REDIS_COMMAND_BYTES} bytes`);
+        this.#wordLength = length;
+      }
+      const wordEnd = input.start + this.#wordLength;
+      if (wordEnd + 2 > input.end) return undefined;
+      this.#args.push(input.bytes.toString('latin1', input.start, wordEnd));
+      this.#advance(this.#wordLength + 2);
+      this.#wordLength = -1;
+      this.#missing -= 1;
+    }
+    return undefined;
+  }
+
+  get #lineIsTooLong(): boolean {
+    return this.#input.byteLength > MAX_LENGTH_LINE_BYTES;
+  }
+
+  /** Reads a type's byte and the number behind it, with the line break. */
+  #readLength(): Length {
+    const { bytes, start, end } = this.#input;
+    let at = start + 1;
+    const isNegative = bytes[at] === MINUS;
+    if (isNegative) at += 1;
+    const digitsAt = at;
+    let value = 0;
+    for (; at < end; at += 1) {
+      const digit = (bytes[at] ?? 0) - ZERO;
+      if (digit < 0 || digit > 9) break;
+      value = value * 10 + digit;
+      if (at - digitsAt > MAX_LENGTH_LINE_BYTES) return 'not a number';
+    }
+    if (at >= end || (bytes[at] === CR && at + 1 >= end)) return undefined;
+    if (at === digitsAt || bytes[at] !== CR || bytes[at + 1] !== LF) return 'not a number';
+    this.#advance(at + 2 - start);
+    return isNegative ? -value : value;
+  }
+
+  #advance(byteCount: number): void {
+    this.#input.start += byteCount;
+    this.#commandBytes += byteCount;
+  }
+}
+
+function unexpected(wanted: string, got: number | undefined): RespProtocolError {
+  const character = String.fromCharCode(got ?? 0).replace(/[^\x20-\x7e]/, '?');
+  return new RespProtocolError(`expected '${wanted}', got '${character}'`);
+}

@@ -1,0 +1,139 @@
+/**
+ * One command line of the text protocol, taken apart into words.
+ */
+
+import { MAX_KEY_BYTES } from '../../limits.js';
+import type { TextRequest } from '../request.js';
+
+const SPACE = 0x20;
+const DELETE = 0x7f;
+const ZERO = 0x30;
+const NINE = 0x39;
+
+/** The longest command, cas with noreply, has six; one more shows that there are too many. */
+const MAX_WORDS = 7;
+
+/** Seconds: far beyond any sensible deadline, and still exact when turned into ms and added to a time. */
+const MAX_EXPTIME_S = 1e12;
+const MAX_UINT64 = 2n ** 64n - 1n;
+const UINT64_DIGITS = 20;
+
+const NUMBER_PLACES = new Map([
+  ['set', 3],
+  ['cas', 4],
+]);
+
+const EMPTY = Buffer.alloc(0);
+
+export class TextLine {
+  #buffer: Buffer = EMPTY;
+  readonly #starts = new Uint32Array(MAX_WORDS);
+  readonly #ends = new Uint32Array(MAX_WORDS);
+  #wordCount = 0;
+  #command = '';
+
+  /** Takes the line in [start, end) of the buffer apart; it is read from there until the next call. */
+  read(buffer: Buffer, start: number, end: number): void {
+    this.#buffer = buffer;
+    this.#wordCount = 0;
+    for (let at = start; at < end && this.#wordCount < MAX_WORDS; ) {
+      while (at < end && buffer[at] === SPACE) at += 1;
+      if (at === end) break;
+      this.#starts[this.#wordCount] = at;
+      while (at < end && buffer[at] !== SPACE) at += 1;
+      this.#ends[this.#wordCount] = at;
+      this.#wordCount += 1;
+    }
+    this.#command = this.#wordCount === 0 ? '' : this.#text(0);
+  }
+
+  /** Lets go of the line's memory: nothing more is read from it. */
+  forget(): void {
+    this.#buffer = EMPTY;
+  }
+
+  /** How long the value is that follows the line, if one does and its length can be read, however bad the rest is. */
+  get valueByteCount(): number | undefined {
+    const place = NUMBER_PLACES.get(this.#command);
+    return place === undefined ? undefined : this.#number(place, Number.MAX_SAFE_INTEGER);
+  }
+
+  /** The request, if it is a good one without a value. */
+  request(): TextRequest | undefined {
+    const key = this.#key();
+    if (key === undefined) return undefined;
+    switch (this.#command) {
+      case 'get':
+      case 'getm':
+        return this.#wordCount === 2 ? { type: this.#command, key } : undefined;
+      case 'delete': {
+        const noreply = this.#noreply(2);
+        return noreply === undefined ? undefined : { type: 'delete', key, noreply };
+      }
+      default:
+        return undefined;
+    }
+  }
+
+  /** What makes the request of its value, if it is a good one that has one. */
+  requestWithValue(): ((value: Uint8Array) => TextRequest) | undefined {
+    const key = this.#key();
+    const exptimeS = this.#number(2, MAX_EXPTIME_S);
+    if (key === undefined || exptimeS === undefined) return undefined;
+    if (this.#command === 'set') {
+      const noreply = this.#noreply(4);
+      return noreply === undefined ? undefined : (value) => ({ type: 'set', key, exptimeS, value, noreply });
+    }
+    const version = this.#version(3);
+    const noreply = this.#noreply(5);
+    if (version === undefined || noreply === undefined) return undefined;
+    return (value) => ({ type: 'cas', key, exptimeS, version, value, noreply });
+  }
+
+  #key(): string | undefined {
+    if (this.#wordCount < 2) return undefined;
+    const [start, end] = this.#bounds(1);
+    if (end - start > MAX_KEY_BYTES) return undefined;
+    for (let at = start; at < end; at += 1) {
+      const byte = this.#buffer[at] ?? 0;
+      if (byte < SPACE || byte === DELETE) return undefined;
+    }
+    return this.#text(1);
+  }
+
+  /** Whether the word at this place, which must be the last there can be, asks for silence. */
+  #noreply(place: number): boolean | undefined {
+    if (this.#wordCount === place) return false;
+    return this.#wordCount === place + 1 && this.#text(place) === 'noreply' ? true : undefined;
+  }
+
+  #number(place: number, max: number): number | undefined {
+    if (place >= this.#wordCount) return undefined;
+    const [start, end] = this.#bounds(place);
+    let value = 0;
+    for (let at = start; at < end; at += 1) {
+      const byte = this.#buffer[at] ?? 0;
+      if (byte < ZERO || byte > NINE) return undefined;
+      value = value * 10 + (byte - ZERO);
+      if (value > max) return undefined;
+    }
+    return value;
+  }
+
+  /** A 64-bit version. One over 2^53 comes out inexact, and larger than any version there can be. */
+  #version(place: number): number | undefined {
+    const version = this.#number(place, Number.POSITIVE_INFINITY);
+    if (version === undefined) return undefined;
+    const digits = this.#text(place).replace(/^0+/, '');
+    return digits.length < UINT64_DIGITS || BigInt(digits) <= MAX_UINT64 ? version : undefined;
+  }
+
+  #text(place: number): string {
+    const [start, end] = this.#bounds(place);
+    return this.#buffer.toString('latin1', start, end);
+  }
+
+  #bounds(place: number): readonly [start: number, end: number] {
+    return [this.#starts[place] ?? 0, this.#ends[place] ?? 0];
+  }
+}

@@ -1,0 +1,173 @@
+/**
+ * The text protocol's parser: a client's bytes, cut anywhere, to requests.
+ *
+ * Where the protocol leaves a choice: spaces before the command and after the last word are ignored; numbers are
+ * decimal digits, leading zeros allowed; an empty line is an unknown command. The value of a bad command is thrown away
+ * together with the rest of its line, whatever that is: there is one error for a command, not two.
+ */
+
+import type { ByteSpan } from '../../bytes/byte-reader.js';
+import { MAX_LINE_BYTES, MAX_VALUE_BYTES } from '../../limits.js';
+import { AT_COMMAND_START, type TextCheckpoint } from '../checkpoint.js';
+import { InputBuffer } from '../input-buffer.js';
+import type { TextRequest } from '../request.js';
+import { TextLine } from './line.js';
+
+const CR = 0x0d;
+const LF = 0x0a;
+
+/**
+ * A line over {@link MAX_LINE_BYTES} is an error, but one up to this long, a CR at its end included, is still read to
+ * learn whether a value follows. A longer one is skipped, whether it came in whole or in pieces.
+ */
+const MAX_BUFFERED_LINE_BYTES = 4 * MAX_LINE_BYTES;
+
+const MALFORMED: TextRequest = { type: 'malformed' };
+
+/** A set or cas whose value has not come in whole. */
+interface AwaitedValue {
+  readonly byteCount: number;
+  readonly complete: (value: Uint8Array) => TextRequest;
+}
+
+export class TextParser {
+  readonly #line = new TextLine();
+  readonly #input = new InputBuffer();
+  /** Bytes of the current line that hold no line break. */
+  #scanned = 0;
+  #skipBytes = 0;
+  #skipsLine = false;
+  #awaited: AwaitedValue | undefined;
+  #consumed = 0;
+  /** Bytes read of a request that is not complete: its line, while its value is awaited. */
+  #readAhead = 0;
+
+  /** @param at where in its stream the first byte to be pushed is */
+  constructor(at: TextCheckpoint = AT_COMMAND_START) {
+    this.#skipBytes = at.skip === 'bytes' ? at.byteCount : 0;
+    this.#skipsLine = at.skip !== 'nothing';
+  }
+
+  /** How many bytes of the stream the requests returned so far took, thrown away ones included. */
+  get consumed(): number {
+    return this.#consumed;
+  }
+
+  /** Whether bytes came in that do not belong to a returned request. */
+  get hasBuffered(): boolean {
+    return this.#input.start < this.#input.end || this.#awaited !== undefined;
+  }
+
+  /** Where the stream stands behind {@link consumed} bytes. */
+  checkpoint(): TextCheckpoint {
+    if (this.#skipBytes > 0) return { skip: 'bytes', byteCount: this.#skipBytes };
+    return this.#skipsLine ? { skip: 'line' } : AT_COMMAND_START;
+  }
+
+  /** The next bytes of the stream. They must not change until the requests in them were taken. */
+  push(bytes: ByteSpan): void {
+    this.#input.push(bytes);
+  }
+
+  /**
+   * The next request; undefined until more bytes come. Its value is a view of what was pushed, good until the next push.
+   */
+  next(): TextRequest | undefined {
+    const request = this.#next();
+    if (request !== undefined) return request;
+    this.#input.settle();
+    this.#line.forget();
+    return undefined;
+  }
+
+  #next(): TextRequest | undefined {
+    if (!this.#skip()) return undefined;
+    if (this.#awaited !== undefined) return this.#takeValue(this.#awaited);
+    const lineBreak = this.#input.bytes
+      .subarray(0, this.#input.end)
+      .indexOf(LF, this.#input.start + this.#scanned);
+    if (lineBreak === -1) return this.#awaitLine();
+    const start = this.#input.start;
+    const end = lineBreak > start && this.#input.bytes[lineBreak - 1] === CR ? lineBreak - 1 : lineBreak;
+    this.#input.start = lineBreak + 1;
+    this.#readAhead = this.#input.start - start;
+    this.#scanned = 0;
+    return lineBreak - start > MAX_BUFFERED_LINE_BYTES
+      ? this.#complete(MALFORMED)
+      : this.#readLine(start, end);
+  }
+
+  /** Throws away what is to be; returns whether a request may start now. */
+  #skip(): boolean {
+    if (this.#skipBytes > 0) {
+      const byteCount = Math.min(this.#skipBytes, this.#input.end - this.#input.start);
+      this.#skipBytes -= byteCount;
+      this.#discard(byteCount);
+      if (this.#skipBytes > 0) return false;
+    }
+    if (!this.#skipsLine) return true;
+    const lineBreak = this.#input.bytes.subarray(0, this.#input.end).indexOf(LF, this.#input.start);
+    this.#skipsLine = lineBreak === -1;
+    this.#discard((lineBreak === -1 ? this.#input.end : lineBreak + 1) - this.#input.start);
+    return !this.#skipsLine;
+  }
+
+  #discard(byteCount: number): void {
+    this.#input.start += byteCount;
+    this.#consumed += byteCount;
+  }
+
+  /** There is no whole line yet. One that is too long to wait for is an error now, and its rest is thrown away. */
+  #awaitLine(): TextRequest | undefined {
+    this.#scanned = this.#input.end - this.#input.start;
+    if (this.#scanned <= MAX_BUFFERED_LINE_BYTES) return undefined;
+    this.#discard(this.#scanned);
+    this.#scanned = 0;
+    this.#skipsLine = true;
+    return MALFORMED;
+  }
+
+  #readLine(start: number, end: number): TextRequest | undefined {
+    const line = this.#line;
+    line.read(this.#input.bytes, start, end);
+    const byteCount = line.valueByteCount;
+    const isTooLong = end - start > MAX_LINE_BYTES;
+    if (byteCount === undefined) return this.#complete(isTooLong ? MALFORMED : (line.request() ?? MALFORMED));
+    const complete = isTooLong || byteCount > MAX_VALUE_BYTES ? undefined : line.requestWithValue();
+    if (complete === undefined) {
+      this.#skipBytes = byteCount;
+      this.#skipsLine = true;
+      return this.#complete(MALFORMED);
+    }
+    this.#awaited = { byteCount, complete };
+    return this.#takeValue(this.#awaited);
+  }
+
+  #takeValue({ byteCount, complete }: AwaitedValue): TextRequest | undefined {
+    const valueEnd = this.#input.start + byteCount;
+    const breakEnd = this.#lineBreakEnd(valueEnd);
+    if (breakEnd === undefined) return undefined;
+    this.#awaited = undefined;
+    const value = this.#input.bytes.subarray(this.#input.start, valueEnd);
+    this.#readAhead += (breakEnd === -1 ? valueEnd : breakEnd) - this.#input.start;
+    this.#input.start = breakEnd === -1 ? valueEnd : breakEnd;
+    if (breakEnd !== -1) return this.#complete(complete(value));
+    this.#skipsLine = true;
+    return this.#complete(MALFORMED);
+  }
+
+  /** Where the line break at `offset` ends; -1 when there is none, undefined when that cannot be told yet. */
+  #lineBreakEnd(offset: number): number | undefined {
+    if (offset >= this.#input.end) return undefined;
+    if (this.#input.bytes[offset] === LF) return offset + 1;
+    if (this.#input.bytes[offset] !== CR) return -1;
+    if (offset + 1 >= this.#input.end) return undefined;
+    return this.#input.bytes[offset + 1] === LF ? offset + 2 : -1;
+  }
+
+  #complete(request: TextRequest): TextRequest {
+    this.#consumed += this.#readAhead;
+    this.#readAhead = 0;
+    return request;
+  }
+}

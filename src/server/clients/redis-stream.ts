@@ -1,0 +1,273 @@
+/**
+ * A client's stream of Redis commands as this server takes it: what of the protocol is a matter of the connection alone.
+ */
+
+import type { ByteSpan } from '../../bytes/byte-reader.js';
+import { MAX_KEY_BYTES, MAX_TRANSACTION_BYTES } from '../../limits.js';
+import { AT_RESP_START, type RespCheckpoint, respCheckpoint } from '../../protocol/checkpoint.js';
+import type { Request } from '../../protocol/request.js';
+import { type PlainCommand, RespParser, RespProtocolError } from '../../protocol/resp/parser.js';
+import { ErrorReply, NULL_ARRAY, OK, type RespValue, wrongArity } from '../../protocol/resp/value.js';
+import type { RespVersion } from '../../protocol/resp/writer.js';
+import { type Args, hasArity, keysOf, type RedisCommand } from '../../state-machine/redis/command.js';
+import type { WatchedKey } from '../../state-machine/redis/execute.js';
+import { commandOf } from '../../state-machine/redis/table.js';
+import { connectionCommand } from './redis-connection.js';
+
+/** A transaction that is being put together. */
+interface Transaction {
+  readonly commands: Args[];
+  byteLength: number;
+  /** What EXEC will be refused by, because a command was. */
+  refusal: ErrorReply | undefined;
+}
+
+/** Arguments shown of an unknown command, and how long each may be. */
+const SHOWN_ARGUMENTS = 20;
+const SHOWN_CHARS = 128;
+
+const NESTED_MULTI = new ErrorReply('ERR MULTI calls can not be nested');
+const WATCH_IN_MULTI = new ErrorReply('ERR WATCH inside MULTI is not allowed');
+const EXEC_WITHOUT_MULTI = new ErrorReply('ERR EXEC without MULTI');
+const DISCARD_WITHOUT_MULTI = new ErrorReply('ERR DISCARD without MULTI');
+const NOT_IN_MULTI = new ErrorReply('ERR Command not allowed inside a transaction');
+const TRANSACTION_TOO_LARGE = new ErrorReply('ERR the transaction is too large');
+const EXEC_ABORTED = new ErrorReply('EXECABORT Transaction discarded because of previous errors.');
+const LEADER_CHANGED = new ErrorReply('EXECABORT Transaction discarded because of: the leader has changed');
+
+export class RedisStream {
+  /** Of this connection: what HELLO and CLIENT say of it. */
+  readonly id: number;
+  name = '';
+  version: RespVersion = 2;
+  /** The connection closes once everything is answered, and nothing more is taken. */
+  isClosing = false;
+  readonly #parser = new RespParser();
+  #transaction: Transaction | undefined;
+  #watched: WatchedKey[] = [];
+  #hasWatched = false;
+  /** Nobody knows any more what the watched keys looked like. */
+  #hasLostWatch = false;
+  /** What comes next depends on how the last command is answered. */
+  #isHeld = false;
+
+  /**
+   * @param at where another server has left the stream. The commands of an open transaction stayed there, and so did
+   * what WATCH saw: EXEC will be refused, or come to nothing as if a watched key had changed.
+   */
+  constructor(id: number, at: RespCheckpoint = AT_RESP_START) {
+    this.id = id;
+    this.version = at.version;
+    this.#hasWatched = at.hasWatched;
+    this.#hasLostWatch = at.hasWatched;
+    if (at.transaction === 'none') return;
+    const refusal = at.transaction === 'open' ? LEADER_CHANGED : EXEC_ABORTED;
+    this.#transaction = { commands: [], byteLength: 0, refusal };
+  }
+
+  /** The stream as the server sees it that has taken it up to here: EXEC will execute an open transaction. */
+  static retracing(at: RespCheckpoint): RedisStream {
+    const stream = new RedisStream(0, at);
+    stream.#hasLostWatch = false;
+    if (at.transaction === 'open' && stream.#transaction !== undefined)
+      stream.#transaction.refusal = undefined;
+    return stream;
+  }
+
+  get consumed(): number {
+    return this.#parser.consumed;
+  }
+
+  get hasBuffered(): boolean {
+    return this.#parser.hasBuffered;
+  }
+
+  checkpoint(): RespCheckpoint {
+    const transaction = this.#transaction;
+    if (transaction === undefined && !this.#hasWatched && this.version === 2) return AT_RESP_START;
+    const state = transaction === undefined ? 'none' : transaction.refusal === undefined ? 'open' : 'broken';
+    return respCheckpoint(this.version, state, this.#hasWatched);
+  }
+
+  push(bytes: ByteSpan): void {
+    this.#parser.push(bytes);
+  }
+
+  /** The next request; undefined until more bytes come, or what was taken is answered. */
+  next(): Request | undefined {
+    if (this.isClosing || this.#isHeld) return undefined;
+    const plain = this.#transaction === undefined ? this.#parser.nextPlain() : undefined;
+    if (plain !== undefined) return requestOfPlain(plain);
+    const args = this.#parser.next();
+    if (args === undefined) return undefined;
+    if (!(args instanceof RespProtocolError)) return this.#requestOf(args);
+    this.isClosing = true;
+    return fixed(new ErrorReply(args.message));
+  }
+
+  /** The keys of the next requests, as far as they are plain GETs, and `max` of them at most. Good until the next push. */
+  upcomingGets(max: number): readonly ByteSpan[] {
+    if (this.isClosing || this.#isHeld || this.#transaction !== undefined) return [];
+    return this.#parser.upcomingGets(max);
+  }
+
+  /** Takes the next of the upcoming GETs, which has this key, in place of {@link next}. */
+  takeGet(key: ByteSpan): void {
+    this.#parser.takeGet(key);
+  }
+
+  /** Nothing more is taken until what was taken is answered. */
+  get isHeld(): boolean {
+    return this.#isHeld;
+  }
+
+  /** The command that held the stream up is answered. */
+  release(): void {
+    this.#isHeld = false;
+  }
+
+  /** The keys that WATCH named looked so. */
+  watched(keys: readonly WatchedKey[]): void {
+    this.#watched.push(...keys);
+  }
+
+  /** WATCH was not executed: EXEC comes to nothing, as if a watched key had changed. */
+  loseWatch(): void {
+    this.#hasLostWatch = true;
+  }
+
+  /** A command of the transaction was sent elsewhere. */
+  breakTransaction(): void {
+    if (this.#transaction !== undefined) this.#transaction.refusal ??= EXEC_ABORTED;
+  }
+
+  /** As at the start. */
+  reset(): void {
+    this.#transaction = undefined;
+    this.#unwatch();
+    this.name = '';
+    this.version = 2;
+  }
+
+  #requestOf(args: Args): Request {
+    const [name = '', ...rest] = args;
+    const command = commandOf(name);
+    if (command === undefined) return this.#refuse(unknownCommand(name, rest));
+    if (!hasArity(command, rest)) return this.#refuse(wrongArity(command.name));
+    if (this.#transaction !== undefined) return this.#inTransaction(this.#transaction, command, args);
+    switch (command.kind) {
+      case 'write':
+        return plainSet(command, rest) ?? { type: 'redis', args, slotKey: keysOf(command, rest)[0] };
+      case 'read':
+        return plainGet(command, rest) ?? { type: 'redis-read', command, args: rest };
+      case 'connection':
+        return this.#onConnection(command, rest);
+    }
+  }
+
+  #onConnection(command: RedisCommand, args: Args): Request {
+    switch (command.name) {
+      case 'multi':
+        this.#transaction = { commands: [], byteLength: 0, refusal: undefined };
+        return fixed(OK);
+      case 'exec':
+        return fixed(EXEC_WITHOUT_MULTI);
+      case 'discard':
+        return fixed(DISCARD_WITHOUT_MULTI);
+      case 'watch':
+        this.#isHeld = true;
+        this.#hasWatched = true;
+        return { type: 'redis-watch', keys: args };
+      case 'unwatch':
+        this.#unwatch();
+        return fixed(OK);
+      case 'quit':
+        this.isClosing = true;
+        return fixed(OK);
+      case 'hello':
+      case 'reset':
+        // They change how the rest of the stream is taken, once it is their turn.
+        this.#isHeld = true;
+        break;
+    }
+    if (command.kind === 'connection' && command.run !== undefined) return fixed(command.run(args));
+    return {
+      type: 'redis-local',
+      evaluate: (context) => connectionCommand(command.name, args, this, context),
+    };
+  }
+
+  #inTransaction(transaction: Transaction, command: RedisCommand, args: Args): Request {
+    switch (command.name) {
+      case 'multi':
+        return fixed(NESTED_MULTI);
+      case 'watch':
+        return fixed(WATCH_IN_MULTI);
+      case 'exec':
+        return this.#execute(transaction);
+      case 'discard':
+        this.#transaction = undefined;
+        this.#unwatch();
+        return fixed(OK);
+      case 'quit':
+      case 'reset':
+        this.#transaction = undefined;
+        return this.#onConnection(command, args.slice(1));
+    }
+    if (command.kind === 'connection' && command.run === undefined) return this.#refuse(NOT_IN_MULTI);
+    transaction.byteLength += args.reduce((sum, word) => sum + word.length, 0);
+    if (transaction.byteLength > MAX_TRANSACTION_BYTES) return this.#refuse(TRANSACTION_TOO_LARGE);
+    transaction.commands.push(args);
+    return { type: 'redis-queued', slotKey: keysOf(command, args.slice(1))[0] };
+  }
+
+  #execute({ commands, refusal }: Transaction): Request {
+    const watched = this.#watched;
+    const hasLostWatch = this.#hasLostWatch;
+    this.#transaction = undefined;
+    this.#unwatch();
+    if (refusal !== undefined) return fixed(refusal);
+    if (hasLostWatch) return fixed(NULL_ARRAY);
+    return { type: 'redis-transaction', watched, commands };
+  }
+
+  #unwatch(): void {
+    this.#watched = [];
+    this.#hasWatched = false;
+    this.#hasLostWatch = false;
+  }
+
+  #refuse(error: ErrorReply): Request {
+    this.breakTransaction();
+    return fixed(error);
+  }
+}
+
+function fixed(value: RespValue): Request {
+  return { type: 'redis-fixed', value };
+}
+
+/** A plain SET is what the text protocol's `set` is, a plain GET its `get`, and they go that way. */
+function requestOfPlain(command: PlainCommand): Request {
+  const { key } = command;
+  if (command.name === 'get') return { type: 'get', key };
+  return { type: 'set', key, value: command.value, exptimeS: 0, noreply: false };
+}
+
+/** One that came in pieces. */
+function plainSet({ name }: RedisCommand, args: Args): Request | undefined {
+  const [key = '', value = ''] = args;
+  if (name !== 'set' || args.length !== 2 || key.length > MAX_KEY_BYTES) return undefined;
+  return requestOfPlain({ name, key, value: Buffer.from(value, 'latin1') });
+}
+
+function plainGet({ name }: RedisCommand, [key = '']: Args): Request | undefined {
+  return name === 'get' ? requestOfPlain({ name, key }) : undefined;
+}
+
+function unknownCommand(name: string, args: Args): ErrorReply {
+  const shown = args.slice(0, SHOWN_ARGUMENTS).map((word) => `'${word.slice(0, SHOWN_CHARS)}' `);
+  return new ErrorReply(
+    `ERR unknown command '${name.slice(0, SHOWN_CHARS)}', with args beginning with: ${shown.join('')}`,
+  );
+}

@@ -1,0 +1,116 @@
+/**
+ * The replies of one turn of the event loop, on their way to the gateway: what one session gets in a row is one frame.
+ */
+
+import { ByteWriter } from '../../bytes/byte-writer.js';
+import type { Sender } from '../../channel/channel.js';
+import { MAX_TRAFFIC_BATCH_BYTES } from '../../limits.js';
+import type { StreamCheckpoint } from '../../protocol/checkpoint.js';
+import { type RespReply, writeTextReply } from '../../protocol/reply.js';
+import { writeRespReply } from '../../protocol/resp/writer.js';
+import type { Term } from '../../raft/types.js';
+import { beginReply, endReply, writeServerFrame } from '../../wire/client-frames.js';
+import type { Session } from './session.js';
+
+interface OpenFrame {
+  readonly session: Session;
+  readonly offset: number;
+  readonly answeredFrom: number;
+  at: StreamCheckpoint;
+}
+
+export class Replies {
+  readonly #traffic: Sender<Uint8Array>;
+  readonly #onRoom: () => void;
+  readonly #batch = new ByteWriter(MAX_TRAFFIC_BATCH_BYTES);
+  #frame: OpenFrame | undefined;
+  /** Batches that the channel had no room for. */
+  #waiting: Uint8Array[] = [];
+
+  /** @param onRoom called when batches that found no room can go */
+  constructor(traffic: Sender<Uint8Array>, onRoom: () => void) {
+    this.#traffic = traffic;
+    this.#onRoom = onRoom;
+  }
+
+  /** Whether the gateway is behind, so that nothing more should be taken from clients. */
+  get isFull(): boolean {
+    return this.#waiting.length > 0;
+  }
+
+  /** Batches that wait for room. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /**
+   * Answers the session's stream up to `answeredOffset`, behind which it stands at `at`; without a reply the client is
+   * told nothing.
+   */
+  answer(session: Session, reply: RespReply | undefined, answeredOffset: number, at: StreamCheckpoint): void {
+    const frame = this.#frameOf(session);
+    if (reply !== undefined) {
+      const before = this.#batch.length;
+      if (session.redis !== undefined) writeRespReply(this.#batch, reply, session.redis.version);
+      else if (reply.type !== 'resp') writeTextReply(this.#batch, reply);
+      session.unreadBytes += this.#batch.length - before;
+    }
+    session.answeredOffset = answeredOffset;
+    frame.at = at;
+    if (this.#batch.length >= MAX_TRAFFIC_BATCH_BYTES) this.#cut();
+  }
+
+  /** Sends a routed session back to the router: this server does not lead. */
+  refuse(session: Session, ledTerm: Term): void {
+    this.#endFrame();
+    const proposedBytes = Math.max(0, session.proposedOffset - session.answeredOffset);
+    writeServerFrame(this.#batch, { type: 'refuse', session: session.id, proposedBytes, ledTerm });
+  }
+
+  /** Has the connection closed once its replies are written. */
+  close(session: Session): void {
+    this.#endFrame();
+    writeServerFrame(this.#batch, { type: 'close', session: session.id });
+  }
+
+  /** Sends what has come together since the last time, as far as the gateway takes it. */
+  flush(): void {
+    this.#cut();
+    while (this.#waiting.length > 0 && !this.#traffic.closed) {
+      const batch = this.#waiting[0];
+      if (batch === undefined) return;
+      if (!this.#traffic.trySend(batch)) {
+        this.#traffic.whenRoom(this.#onRoom);
+        return;
+      }
+      this.#waiting.shift();
+    }
+  }
+
+  #frameOf(session: Session): OpenFrame {
+    if (this.#frame?.session === session) return this.#frame;
+    this.#endFrame();
+    const { answeredOffset: answeredFrom } = session;
+    const frame = {
+      session,
+      offset: beginReply(this.#batch, session.id),
+      answeredFrom,
+      at: session.parser.checkpoint(),
+    };
+    this.#frame = frame;
+    return frame;
+  }
+
+  #endFrame(): void {
+    const frame = this.#frame;
+    if (frame === undefined) return;
+    this.#frame = undefined;
+    const answeredBytes = frame.session.answeredOffset - frame.answeredFrom;
+    endReply(this.#batch, frame.offset, { answeredBytes, at: frame.at });
+  }
+
+  #cut(): void {
+    this.#endFrame();
+    if (this.#batch.length > 0) this.#waiting.push(this.#batch.take());
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * One client connection's stay at this server: its stream of commands, how far they are answered, and how much the
+ * client has left unread.
+ */
+
+import type { ByteSpan } from '../../bytes/byte-reader.js';
+import {
+  MAX_PENDING_BYTES_PER_CLIENT,
+  MAX_PENDING_COMMANDS_PER_CLIENT,
+  MAX_UNREAD_REPLY_BYTES,
+} from '../../limits.js';
+import type { StreamCheckpoint } from '../../protocol/checkpoint.js';
+import type { Request } from '../../protocol/request.js';
+import { TextParser } from '../../protocol/text/parser.js';
+import type { SessionId } from '../../wire/client-frames.js';
+import type { Companion } from './group-commit-delay.js';
+import { RedisStream } from './redis-stream.js';
+
+/** A command that was taken from its session's stream and waits for its answer. */
+export interface PendingCommand {
+  readonly session: Session;
+  readonly request: Request;
+  /** Where in the stream the command ends, in bytes from the session's start. */
+  readonly endOffset: number;
+  /** Where the stream stands right behind it. */
+  readonly at: StreamCheckpoint;
+  /** When it was taken, in ms of the clock that the server's turns go by. */
+  readonly takenAtMs: number;
+  /** Bytes of its answer that were counted as unread beforehand. */
+  reservedBytes: number;
+  /** An answer was given before the outcome was known: none is given again. */
+  isAnswered: boolean;
+}
+
+/** A client's stream of commands, in whatever protocol. */
+export interface RequestStream {
+  /** How many bytes of the stream the requests returned so far took. */
+  readonly consumed: number;
+  /** Whether bytes came in that do not belong to a returned request. */
+  readonly hasBuffered: boolean;
+  checkpoint(): StreamCheckpoint;
+  push(bytes: ByteSpan): void;
+  next(): Request | undefined;
+}
+
+export class Session implements Companion {
+  readonly id: SessionId;
+  /** Came through the router: what this server cannot serve goes back to it, never to the client. */
+  readonly routed: boolean;
+  readonly parser: RequestStream;
+  /** The same, if the client speaks RESP. */
+  readonly redis: RedisStream | undefined = undefined;
+  /** Commands taken and not answered. */
+  pendingCount = 0;
+  /** The stream is answered up to here. */
+  answeredOffset = 0;
+  /** The stream up to here is proposed: writes in it may take effect whatever happens to this server. */
+  proposedOffset = 0;
+  /** Reply bytes that the client's socket has not taken yet. */
+  unreadBytes = 0;
+  /** Bytes of the largest write among those that are pending. */
+  largestWriteBytes = 0;
+  /** Since when commands wait for a leader to be known, in ms; undefined when none do. */
+  waitingSinceMs: number | undefined;
+  /** The client sends no more. */
+  hasEnded = false;
+  /** Nothing more was taken although there may be more: see {@link mayTake}. */
+  isStopped = false;
+  answeredInRound = 0;
+
+  constructor(id: SessionId, { routed, at }: { routed: boolean; at: StreamCheckpoint }) {
+    this.id = id;
+    this.routed = routed;
+    if (at.skip === 'resp') {
+      this.redis = new RedisStream(id, at);
+      this.parser = this.redis;
+    } else this.parser = new TextParser(at);
+  }
+
+  /** Nothing more is taken, and the connection closes once what was taken is answered. */
+  get isEnding(): boolean {
+    return this.hasEnded || this.redis?.isClosing === true;
+  }
+
+  /** Whether another command may be taken: not while the client leaves too much unread, or has too much pending. */
+  get mayTake(): boolean {
+    return (
+      this.unreadBytes < MAX_UNREAD_REPLY_BYTES &&
+      this.pendingCount < MAX_PENDING_COMMANDS_PER_CLIENT &&
+      this.parser.consumed - this.answeredOffset < MAX_PENDING_BYTES_PER_CLIENT
+    );
+  }
+
+  /** Takes the next whole command of the stream; undefined until more bytes come. */
+  take(nowMs: number): PendingCommand | undefined {
+    const request = this.parser.next();
+    if (request === undefined) return undefined;
+    this.pendingCount += 1;
+    return {
+      session: this,
+      request,
+      endOffset: this.parser.consumed,
+      at: this.parser.checkpoint(),
+      takenAtMs: nowMs,
+      reservedBytes: 0,
+      isAnswered: false,
+    };
+  }
+}

@@ -1,0 +1,30 @@
+/** What Redis commands that are not about keys can tell of the server that answers them. */
+
+export interface RedisContext {
+  readonly serverId: number;
+  readonly leader: number | undefined;
+  /** Where the clients of each server connect, by server id. */
+  readonly addresses: readonly { readonly host: string; readonly port: number }[];
+  readonly keyCount: number;
+  /** How many keys have a deadline. */
+  readonly volatileCount: number;
+  /** Those that speak RESP. */
+  readonly connections: Iterable<RedisConnection>;
+  readonly connectionCount: number;
+  /** The time in ms since the epoch. */
+  readonly nowMs: number;
+  /** Up to `count` keys from a SCAN cursor on, and the next cursor: 0 at the end. */
+  readonly scan: (cursor: number, count: number) => ScanPart;
+}
+
+export interface ScanPart {
+  readonly cursor: number;
+  readonly keys: readonly string[];
+}
+
+/** A connection as CLIENT tells of it. */
+export interface RedisConnection {
+  readonly id: number;
+  readonly name: string;
+  readonly version: 2 | 3;
+}

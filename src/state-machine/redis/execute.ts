@@ -1,0 +1,73 @@
+/** Executes commands that came through the log. */
+
+import { MAX_REDIS_REPLY_BYTES } from '../../limits.js';
+import {
+  ErrorReply,
+  isSmall,
+  NULL_ARRAY,
+  REPLY_TOO_LARGE,
+  type RespValue,
+  sizeOf,
+  wrongArity,
+} from '../../protocol/resp/value.js';
+import { type Args, hasArity } from './command.js';
+import type { Keyspace, ReadableKeyspace } from './keyspace.js';
+import { commandOf } from './table.js';
+
+/** What a watched key looked like. */
+export interface WatchedKey {
+  readonly key: string;
+  /** 0 when it did not exist. */
+  readonly version: number;
+  readonly deadlineMs: number;
+  readonly valueHash: number;
+}
+
+/** @param args the command's name first */
+export function execute(keyspace: Keyspace, [name = '', ...args]: Args): RespValue {
+  const command = commandOf(name);
+  if (command === undefined) return new ErrorReply(`ERR unknown command '${name}'`);
+  if (!hasArity(command, args)) return wrongArity(name);
+  return command.kind === 'connection' ? (command.run?.(args) ?? null) : command.run(keyspace, args);
+}
+
+/** Executes all, or none and returns {@link NULL_ARRAY} when a watched key has changed. */
+export function executeTransaction(
+  keyspace: Keyspace,
+  watched: readonly WatchedKey[],
+  commands: readonly Args[],
+): RespValue {
+  if (!watched.every((one) => isUnchanged(keyspace, one))) return NULL_ARRAY;
+  let leftBytes = MAX_REDIS_REPLY_BYTES;
+  return commands.map((args) => {
+    const value = execute(keyspace, args);
+    leftBytes -= sizeOf(value);
+    return leftBytes < 0 && !isSmall(value) ? REPLY_TOO_LARGE : value;
+  });
+}
+
+/**
+ * What {@link executeTransaction} compares. A key that was deleted and came back with the same version, deadline and
+ * value counts as unchanged, and one whose value differs but has the same 32-bit hash, too.
+ */
+export function watch({ get }: Pick<ReadableKeyspace, 'get'>, key: string): WatchedKey {
+  const record = get(key);
+  if (record === undefined) return { key, version: 0, deadlineMs: 0, valueHash: 0 };
+  const { version, deadlineMs, value } = record;
+  return { key, version, deadlineMs, valueHash: fnv1a(value) };
+}
+
+function isUnchanged(keyspace: Keyspace, { key, version, deadlineMs, valueHash }: WatchedKey): boolean {
+  const now = watch(keyspace, key);
+  return now.version === version && now.deadlineMs === deadlineMs && now.valueHash === valueHash;
+}
+
+const FNV_OFFSET = 0x811c9dc5;
+const FNV_PRIME = 0x01000193;
+
+/** FNV-1a of one byte per character. */
+function fnv1a(text: string): number {
+  let hash = FNV_OFFSET;
+  for (let i = 0; i < text.length; i += 1) hash = Math.imul(hash ^ text.charCodeAt(i), FNV_PRIME);
+  return hash >>> 0;
+}

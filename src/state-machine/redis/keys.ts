@@ -1,0 +1,206 @@
+/** Commands on keys, whatever is in them. */
+
+import {
+  DB_OUT_OF_RANGE,
+  ErrorReply,
+  NO_SUCH_KEY,
+  NOT_AN_INTEGER,
+  OK,
+  type RespValue,
+  SimpleString,
+  SYNTAX_ERROR,
+} from '../../protocol/resp/value.js';
+import { ALL_KEYS, type Args, ONE_KEY, type ReadCommand, TWO_KEYS, type WriteCommand } from './command.js';
+import { deadlineOf, type ExpiryUnit } from './expiry.js';
+import { matchesGlob } from './glob.js';
+import type { Keyspace, ReadableKeyspace } from './keyspace.js';
+import { parseInteger } from './numbers.js';
+
+const NX_WITH_OTHERS = new ErrorReply('ERR NX and XX, GT or LT options at the same time are not compatible');
+const GT_AND_LT = new ErrorReply('ERR GT and LT options at the same time are not compatible');
+const SAME_OBJECT = new ErrorReply('ERR source and destination objects are the same');
+
+function count(keys: Args, holds: (key: string) => boolean): number {
+  return keys.reduce((sum, key) => sum + (holds(key) ? 1 : 0), 0);
+}
+
+function remove(keyspace: Keyspace, keys: Args): RespValue {
+  return count(keys, (key) => keyspace.remove(key));
+}
+
+/** Moves or copies value and deadline; the version of what they come to counts on. */
+function transfer(keyspace: Keyspace, from: string, to: string): void {
+  const record = keyspace.get(from);
+  if (record !== undefined) keyspace.put(to, record.value, record.deadlineMs);
+}
+
+function rename(keyspace: Keyspace, [from = '', to = '']: Args): RespValue {
+  if (keyspace.get(from) === undefined) return NO_SUCH_KEY;
+  if (from === to) return OK;
+  transfer(keyspace, from, to);
+  keyspace.remove(from);
+  return OK;
+}
+
+function renamenx(keyspace: Keyspace, args: Args): RespValue {
+  const [from = '', to = ''] = args;
+  if (keyspace.get(from) === undefined) return NO_SUCH_KEY;
+  if (keyspace.get(to) !== undefined) return 0;
+  rename(keyspace, args);
+  return 1;
+}
+
+function copy(keyspace: Keyspace, [from = '', to = '', ...options]: Args): RespValue {
+  let replaces = false;
+  for (let at = 0; at < options.length; at += 1) {
+    const word = options[at]?.toUpperCase();
+    if (word === 'REPLACE') replaces = true;
+    else if (word === 'DB' && options[at + 1] !== undefined) {
+      at += 1;
+      const database = options[at] ?? '';
+      if (parseInteger(database) === undefined) return NOT_AN_INTEGER;
+      if (database !== '0') return DB_OUT_OF_RANGE;
+    } else return SYNTAX_ERROR;
+  }
+  if (from === to) return SAME_OBJECT;
+  if (keyspace.get(from) === undefined || (!replaces && keyspace.get(to) !== undefined)) return 0;
+  transfer(keyspace, from, to);
+  return 1;
+}
+
+/** Whether EXPIRE's condition lets the new deadline take the place of the old one; no deadline is later than any. */
+function isAllowed(conditions: ReadonlySet<string>, oldMs: number, newMs: number): boolean {
+  if (conditions.has('NX') && oldMs !== 0) return false;
+  if (conditions.has('XX') && oldMs === 0) return false;
+  if (conditions.has('GT') && (oldMs === 0 || newMs <= oldMs)) return false;
+  return !(conditions.has('LT') && oldMs !== 0 && newMs >= oldMs);
+}
+
+const CONDITIONS = new Set(['NX', 'XX', 'GT', 'LT']);
+
+function expire(command: string, unit: ExpiryUnit): WriteCommand['run'] {
+  return (keyspace, [key = '', amount = '', ...options]) => {
+    const unsupported = options.find((option) => !CONDITIONS.has(option.toUpperCase()));
+    if (unsupported !== undefined) return new ErrorReply(`ERR Unsupported option ${unsupported}`);
+    const conditions = new Set(options.map((option) => option.toUpperCase()));
+    if (conditions.has('NX') && conditions.size > 1) return NX_WITH_OTHERS;
+    if (conditions.has('GT') && conditions.has('LT')) return GT_AND_LT;
+    const deadline = deadlineOf(keyspace, amount, { unit, command, mustBePositive: false });
+    if (typeof deadline !== 'number') return deadline;
+    const record = keyspace.get(key);
+    if (record === undefined || !isAllowed(conditions, record.deadlineMs, deadline)) return 0;
+    keyspace.setDeadline(key, deadline);
+    return 1;
+  };
+}
+
+function persist(keyspace: Keyspace, [key = '']: Args): RespValue {
+  const record = keyspace.get(key);
+  if (record === undefined || record.deadlineMs === 0) return 0;
+  keyspace.setDeadline(key, 0);
+  return 1;
+}
+
+const NO_KEY = -2;
+const NO_DEADLINE = -1;
+
+/** TTL and its like: what they make of a deadline. */
+function tell(show: (deadlineMs: number, nowMs: number) => number): ReadCommand['run'] {
+  return (keyspace, [key = '']) => {
+    const record = keyspace.get(key);
+    if (record === undefined) return NO_KEY;
+    return record.deadlineMs === 0 ? NO_DEADLINE : show(record.deadlineMs, keyspace.nowMs);
+  };
+}
+
+function leftMs(deadlineMs: number, nowMs: number): number {
+  return Math.max(0, deadlineMs - Math.floor(nowMs));
+}
+
+function flush(keyspace: Keyspace, [mode, ...more]: Args): RespValue {
+  if (more.length > 0 || (mode !== undefined && !/^(?:a?sync)$/i.test(mode))) return SYNTAX_ERROR;
+  for (const key of [...keyspace.keys()]) keyspace.remove(key);
+  return OK;
+}
+
+function keys(keyspace: ReadableKeyspace, [pattern = '']: Args): RespValue {
+  const found: string[] = [];
+  for (const key of keyspace.keys()) if (matchesGlob(pattern, key)) found.push(key);
+  return found;
+}
+
+function randomKey(keyspace: ReadableKeyspace): RespValue {
+  if (keyspace.size === 0) return null;
+  let left = Math.floor(Math.random() * Math.min(keyspace.size, RANDOM_KEY_REACH));
+  for (const key of keyspace.keys()) {
+    if (left === 0) return key;
+    left -= 1;
+  }
+  return null;
+}
+
+/** RANDOMKEY draws from the first so many keys, so that it stays quick. */
+const RANDOM_KEY_REACH = 10_000;
+
+function write(
+  name: string,
+  arity: number,
+  run: WriteCommand['run'],
+  positions: WriteCommand['keys'] = ONE_KEY,
+): WriteCommand {
+  return { kind: 'write', name, arity, keys: positions, run };
+}
+
+function read(
+  name: string,
+  arity: number,
+  run: ReadCommand['run'],
+  positions: ReadCommand['keys'] = ONE_KEY,
+): ReadCommand {
+  return { kind: 'read', name, arity, keys: positions, run };
+}
+
+function exists(keyspace: ReadableKeyspace, names: Args): RespValue {
+  return count(names, (key) => keyspace.get(key) !== undefined);
+}
+
+export const KEY_COMMANDS = [
+  write('del', -2, remove, ALL_KEYS),
+  write('unlink', -2, remove, ALL_KEYS),
+  write('rename', 3, rename, TWO_KEYS),
+  write('renamenx', 3, renamenx, TWO_KEYS),
+  write('copy', -3, copy, TWO_KEYS),
+  write('expire', -3, expire('expire', 's')),
+  write('pexpire', -3, expire('pexpire', 'ms')),
+  write('expireat', -3, expire('expireat', 's-at')),
+  write('pexpireat', -3, expire('pexpireat', 'ms-at')),
+  write('persist', 2, persist),
+  { kind: 'write', name: 'flushall', arity: -1, keys: undefined, run: flush },
+  { kind: 'write', name: 'flushdb', arity: -1, keys: undefined, run: flush },
+  read('exists', -2, exists, ALL_KEYS),
+  read('touch', -2, exists, ALL_KEYS),
+  read(
+    'type',
+    2,
+    (keyspace, [key = '']) => new SimpleString(keyspace.get(key) === undefined ? 'none' : 'string'),
+  ),
+  read(
+    'ttl',
+    2,
+    tell((deadlineMs, nowMs) => Math.floor((leftMs(deadlineMs, nowMs) + 500) / 1000)),
+  ),
+  read('pttl', 2, tell(leftMs)),
+  read(
+    'expiretime',
+    2,
+    tell((deadlineMs) => Math.floor((deadlineMs + 500) / 1000)),
+  ),
+  read(
+    'pexpiretime',
+    2,
+    tell((deadlineMs) => deadlineMs),
+  ),
+  { kind: 'read', name: 'dbsize', arity: 1, keys: undefined, run: ({ size }) => size },
+  { kind: 'read', name: 'keys', arity: 2, keys: undefined, run: keys },
+  { kind: 'read', name: 'randomkey', arity: 1, keys: undefined, run: randomKey },
+] satisfies (ReadCommand | WriteCommand)[];

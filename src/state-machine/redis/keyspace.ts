@@ -1,0 +1,22 @@
+/** What Redis commands see of the store. */
+
+import type { KeyRecord } from '../key-value-store.js';
+
+export interface ReadableKeyspace {
+  /** The time for this command, in ms since the epoch. */
+  readonly nowMs: number;
+  /** How many keys there are. */
+  readonly size: number;
+  get(key: string): KeyRecord | undefined;
+  keys(): IterableIterator<string>;
+}
+
+/** Only while a log entry is applied: the same commands in the same order make the same state on every server. */
+export interface Keyspace extends ReadableKeyspace {
+  /** Stores the value with the key's next version. A deadline of 0 stands for none; one that has passed removes the key. */
+  put(key: string, value: string, deadlineMs: number): void;
+  /** Gives the key, which must exist, another deadline, and leaves its version. */
+  setDeadline(key: string, deadlineMs: number): void;
+  /** Removes the key and says whether it was there. */
+  remove(key: string): boolean;
+}

@@ -1,0 +1,152 @@
+/**
+ * What the main thread and a server's thread say to each other outside the data path: how a server is started,
+ * the calls it answers, and the events it reports.
+ */
+
+import type { MessagePort } from 'node:worker_threads';
+import type { LogIndex, RoleName, ServerId, Term } from '../raft/types.js';
+import type { MetricsReading } from '../server/metrics.js';
+import type { LogTail, ObservedMessage } from '../server/observation.js';
+
+/** Everything a server's thread needs to start. Sent as the pool's task, with the ports transferred. */
+export interface ServerStart {
+  readonly id: ServerId;
+  /** Number of servers in the cluster; their ids are 0 to `clusterSize` - 1. */
+  readonly clusterSize: number;
+  readonly clusterId: string;
+  /** This server's own directory. */
+  readonly dataDir: string;
+  /** Whether an acknowledged write was synced to the disk, or only handed to the operating system. */
+  readonly fsync: boolean;
+  readonly electionTimeoutMs: number;
+  readonly heartbeatMs: number;
+  /** So many bytes of the log make a snapshot due. */
+  readonly snapshotLogBytes: number;
+  /** No server has run in this process since this one ran last, and no other process uses the data directory. */
+  readonly leasesAreOver: boolean;
+  /** Where clients of each server connect, by id: for redirects. */
+  readonly clientAddresses: readonly ClientAddress[];
+  readonly ports: ServerPorts;
+}
+
+/** Where a server's clients connect to. */
+export interface ClientAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface ServerPorts {
+  /** comlink: {@link ServerControl} is exposed here. */
+  readonly control: MessagePort;
+  /** Batches of client traffic (see gateway/frames.ts), both directions. */
+  readonly traffic: MessagePort;
+  /** {@link ServerEvent}s from the server to the main thread, {@link PeerNews} the other way. */
+  readonly events: MessagePort;
+}
+
+/** The calls a running server answers, through comlink. */
+export interface ServerControl {
+  status(): ServerStatus;
+  measure(): ServerMeasurements;
+  /** How it looks now. From then on it keeps a sample of its messages for the next call, for some seconds. */
+  observe(): ServerObservation;
+  /** Makes the direction from this server to `peer` lossy or slow; {@link NO_FAULT} undoes it. */
+  setLinkFault(peer: ServerId, fault: LinkFault): void;
+  /** Hands leadership to `target`; resolves once asked, not once done. Throws when this server does not lead. */
+  transferLeadership(target: ServerId): void;
+  /**
+   * Sends a snapshot of the state as it is now through the port, as a channel of `Uint8Array`s, which it closes
+   * behind the last; resolves once it has begun. Rejects when this server does not lead. Transfer the port.
+   */
+  backup(port: MessagePort): Promise<void>;
+  /** Blocks the thread's event loop, as a stalled machine would. For tests and demonstrations. */
+  block(durationMs: number): void;
+  /** Stops cleanly: answers what is committed, closes the log. The thread's task resolves after it. */
+  stop(): Promise<void>;
+}
+
+/** What happens to messages in one direction of a link. */
+export interface LinkFault {
+  /** Fraction of messages lost, 0 to 1. */
+  readonly dropRate: number;
+  /** Each message is late by a time drawn uniformly from this range, in ms. */
+  readonly delayMs: readonly [min: number, max: number];
+}
+
+export const NO_FAULT: LinkFault = { dropRate: 0, delayMs: [0, 0] };
+
+export interface ServerStatus {
+  readonly id: ServerId;
+  readonly role: RoleName;
+  readonly term: Term;
+  readonly votedFor: ServerId | null;
+  /** Whom this server takes for the leader. */
+  readonly leader: ServerId | null;
+  readonly commitIndex: LogIndex;
+  readonly lastApplied: LogIndex;
+  readonly lastIndex: LogIndex;
+  /** The newest snapshot reaches this far; 0 without one. */
+  readonly snapshotIndex: LogIndex;
+}
+
+/** What a server measured: how it stands now, and what it counted since its thread began to serve. */
+export interface ServerMeasurements {
+  readonly status: ServerStatus;
+  readonly metrics: MetricsReading;
+  readonly keys: number;
+  /** Commands that were taken from clients and are not answered. */
+  readonly pendingCommands: number;
+  /** Batches that wait in each of the thread's channels. */
+  readonly queues: { readonly traffic: number; readonly peers: number; readonly replies: number };
+  readonly thread: ThreadMeasurements;
+}
+
+export interface ThreadMeasurements {
+  /** For how long the event loop had something to do, and nothing. */
+  readonly loopActiveMs: number;
+  readonly loopIdleMs: number;
+  readonly heapUsedBytes: number;
+  readonly heapTotalBytes: number;
+  readonly heapLimitBytes: number;
+}
+
+export interface ServerObservation extends ServerStatus {
+  /** When it campaigns unless it hears from a leader before, in ms from now; null for a leader. */
+  readonly electionInMs: number | null;
+  readonly pendingCommands: number;
+  readonly log: LogTail;
+  /** Sent since the last call. */
+  readonly messages: readonly ObservedMessage[];
+}
+
+/** What a server is told of the others, in the order in which it happened. No call through comlink is as fast. */
+export type PeerNews =
+  /** `peer` runs: the port joins this server with it, in place of an earlier one. */
+  | { readonly type: 'joined'; readonly peer: ServerId; readonly port: MessagePort }
+  /** Nothing that `peer` answers reaches anybody any more: when it led, a successor is wanted at once. */
+  | { readonly type: 'ended'; readonly peer: ServerId };
+
+/** What a server reports on its own accord. */
+export type ServerEvent =
+  /** The thread has all its modules, and may be terminated. Always the first event. `threadId` is the operating system's. */
+  | { readonly type: 'loaded'; readonly threadId: number | undefined }
+  /** The server recovered from its disk and takes calls and connections. Always the second. */
+  | { readonly type: 'up'; readonly lastIndex: LogIndex; readonly term: Term }
+  /** Role, term or known leader changed. */
+  | { readonly type: 'role'; readonly role: RoleName; readonly term: Term; readonly leader: ServerId | null }
+  /** A snapshot of everything up to `index` was taken, and the log before it is going. */
+  | {
+      readonly type: 'snapshot';
+      readonly index: LogIndex;
+      readonly byteLength: number;
+      readonly tookMs: number;
+    }
+  /** The leader's snapshot was installed, and the state machine restored from it. */
+  | {
+      readonly type: 'installed';
+      readonly index: LogIndex;
+      readonly byteLength: number;
+      readonly tookMs: number;
+    }
+  /** The leader's first entry of its term is committed: from now on reads and writes are answered. */
+  | { readonly type: 'serving'; readonly term: Term };

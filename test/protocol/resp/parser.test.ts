@@ -1,0 +1,189 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { textOf } from '../../../src/bytes/byte-reader.js';
+import { MAX_REDIS_COMMAND_BYTES, MAX_VALUE_BYTES } from '../../../src/limits.js';
+import { RespParser, RespProtocolError } from '../../../src/protocol/resp/parser.js';
+import { inPlace } from '../in-place.js';
+
+function encode(args: readonly string[]): Buffer {
+  const parts = args.map((word) => `$${word.length}\r\n${word}\r\n`);
+  return Buffer.from(`*${args.length}\r\n${parts.join('')}`, 'latin1');
+}
+
+/** Everything that the parser makes of these pieces: commands, and the error's message at the end if there is one. */
+function parse(pieces: readonly Uint8Array[]): { taken: unknown[]; parser: RespParser } {
+  const parser = new RespParser();
+  const taken: unknown[] = [];
+  for (const piece of pieces) {
+    parser.push(inPlace(piece));
+    for (let next = parser.next(); next !== undefined; next = parser.next()) {
+      if (next instanceof RespProtocolError) return { taken: [...taken, next.message], parser };
+      taken.push(next);
+    }
+  }
+  return { taken, parser };
+}
+
+/** The next command, plain ones first; its name in lower case. */
+function nextOf(parser: RespParser): string[] | undefined {
+  const plain = parser.nextPlain();
+  if (plain?.name === 'get') return [plain.name, plain.key];
+  if (plain !== undefined) return [plain.name, plain.key, Buffer.from(plain.value).toString('latin1')];
+  const args = parser.next();
+  if (args instanceof RespProtocolError) throw new TypeError(args.message);
+  const [first = '', ...rest] = args ?? [];
+  return args === undefined ? undefined : [first.toLowerCase(), ...rest];
+}
+
+function cut(bytes: Uint8Array, at: readonly number[]): Uint8Array[] {
+  const places = [
+    0,
+    ...at.map((place) => place % (bytes.byteLength + 1)).sort((a, b) => a - b),
+    bytes.byteLength,
+  ];
+  return places.slice(1).map((end, i) => bytes.subarray(places[i], end));
+}
+
+const word = fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes).toString('latin1'));
+const command = fc.array(word, { minLength: 1, maxLength: 6 });
+const cuts = fc.array(fc.nat(10_000), { maxLength: 20 });
+
+describe('the parser of Redis’s protocol', () => {
+  it('takes the same commands from a stream however it is cut', () => {
+    fc.assert(
+      fc.property(fc.array(command, { maxLength: 8 }), cuts, (commands, places) => {
+        const bytes = Buffer.concat(commands.map(encode));
+        const { taken, parser } = parse(cut(bytes, places));
+        expect(taken).to.deep.equal(commands);
+        expect(parser.consumed).to.equal(bytes.byteLength);
+        expect(parser.hasBuffered).to.equal(false);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('takes a plain SET or GET of which all is there without its args, and leaves everything else', () => {
+    const name = fc.constantFrom('SET', 'set', 'GET', 'gEt', 'DEL', 'SETX', 'S\r\n');
+    const some = fc.oneof(fc.tuple(name, word), fc.tuple(name, word, word), command);
+    fc.assert(
+      fc.property(fc.array(some, { maxLength: 8 }), cuts, fc.boolean(), (commands, places, takesGets) => {
+        const bytes = Buffer.concat(commands.map(encode));
+        const parser = new RespParser();
+        const taken: (readonly string[])[] = [];
+        for (const piece of cut(bytes, places)) {
+          parser.push(inPlace(piece));
+          const ahead = parser.upcomingGets(3);
+          if (takesGets) {
+            for (const get of ahead) {
+              taken.push(['get', textOf(get)]);
+              parser.takeGet(get);
+            }
+          }
+          const args = ahead.map((get) => ['get', textOf(get)]);
+          const from = taken.length - (takesGets ? ahead.length : 0);
+          for (let next = nextOf(parser); next !== undefined; next = nextOf(parser)) taken.push(next);
+          expect(taken.slice(from, from + ahead.length), 'the upcoming GETs').to.deep.equal(args);
+        }
+        expect(taken).to.deep.equal(commands.map(([first = '', ...rest]) => [first.toLowerCase(), ...rest]));
+        expect(parser.consumed).to.equal(bytes.byteLength);
+      }),
+      { numRuns: 500 },
+    );
+    const parser = new RespParser();
+    parser.push(inPlace(encode(['SET', 'k', '\r\n'])));
+    expect(parser.nextPlain()).to.deep.equal({ name: 'set', key: 'k', value: Buffer.from('\r\n') });
+    for (const args of [
+      ['SET', 'k'],
+      ['GET', 'k', 'v'],
+      ['SET', 'k', 'v', 'NX'],
+      ['GET', 'k'.repeat(251)],
+    ]) {
+      parser.push(inPlace(encode(args)));
+      expect(parser.nextPlain(), args.join(' ')).to.equal(undefined);
+      expect(parser.next()).to.deep.equal(args);
+    }
+    for (const length of ['x', `${'0'.repeat(40)}1`]) {
+      const broken = new RespParser();
+      broken.push(inPlace(Buffer.from(`*2\r\n$3\r\nGET\r\n$${length}\r\nk\r\n`)));
+      expect(broken.nextPlain()).to.equal(undefined);
+      expect(broken.next()).to.be.instanceOf(RespProtocolError);
+    }
+  });
+
+  it('tells of the GETs that are next, up to another command, and takes none of them', () => {
+    const parser = new RespParser();
+    const keysAhead = (max: number) => parser.upcomingGets(max).map(textOf);
+    expect(keysAhead(9)).to.deep.equal([]);
+    const commands = [['GET', 'a'], ['get', ''], ['SET', 'b', 'c'], ['GET', 'd'], ['GET', 'e'], ['INFO']];
+    const bytes = Buffer.concat([...commands.map(encode), Buffer.from('*2\r\n$3\r\nGET\r\n$1\r\n')]);
+    parser.push(inPlace(bytes));
+    expect(keysAhead(9)).to.deep.equal(['a', '']);
+    expect(keysAhead(1)).to.deep.equal(['a']);
+    expect(parser.consumed).to.equal(0);
+    for (let taken = 0; taken < 3; taken += 1) parser.next();
+    expect(keysAhead(9)).to.deep.equal(['d', 'e']);
+    for (let taken = 3; taken < 6; taken += 1) parser.next();
+    expect(keysAhead(9), 'not all of it is there').to.deep.equal([]);
+    expect(parser.next()).to.equal(undefined);
+    parser.push(inPlace(Buffer.from('f\r\n')));
+    expect(keysAhead(9), 'its beginning was taken').to.deep.equal([]);
+    expect(parser.next()).to.deep.equal(['GET', 'f']);
+  });
+
+  it('takes them byte by byte, and knows that one is under way', () => {
+    const bytes = encode(['SET', 'k\r\n', '\0\xff']);
+    const parser = new RespParser();
+    for (const [i, byte] of bytes.entries()) {
+      parser.push(inPlace(Uint8Array.of(byte)));
+      const next = parser.next();
+      if (i < bytes.byteLength - 1) expect(next).to.equal(undefined);
+      else expect(next).to.deep.equal(['SET', 'k\r\n', '\0\xff']);
+      expect(parser.hasBuffered).to.equal(i < bytes.byteLength - 1);
+    }
+  });
+
+  it('comes to the same end on garbage however it is cut, and keeps no more than a command of it', () => {
+    const garbage = fc.oneof(
+      fc.uint8Array({ maxLength: 200 }),
+      fc
+        .string({ unit: fc.constantFrom('*', '$', '-', '1', '9', '\r', '\n', 'a'), maxLength: 60 })
+        .map((text) => Buffer.from(text)),
+    );
+    fc.assert(
+      fc.property(fc.array(command, { maxLength: 2 }), garbage, cuts, (commands, rest, places) => {
+        const bytes = Buffer.concat([...commands.map(encode), rest]);
+        const whole = parse([bytes]);
+        expect(parse(cut(bytes, places)).taken).to.deep.equal(whole.taken);
+        expect(whole.parser.consumed).to.be.at.most(bytes.byteLength);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it('passes over empty commands', () => {
+    expect(parse([Buffer.from('*0\r\n*-1\r\n'), encode(['PING'])]).taken).to.deep.equal([['PING']]);
+  });
+
+  const refused: readonly (readonly [string, string])[] = [
+    ['PING\r\n', "ERR Protocol error: expected '*', got 'P'"],
+    ['*1\r\n+PING\r\n', "ERR Protocol error: expected '$', got '+'"],
+    ['*x\r\n', 'ERR Protocol error: invalid multibulk length'],
+    ['*1048577\r\n', 'ERR Protocol error: invalid multibulk length'],
+    [`*${'1'.repeat(40)}`, 'ERR Protocol error: invalid multibulk length'],
+    ['*1\r\n$-1\r\n', 'ERR Protocol error: invalid bulk length'],
+    ['*1\r\n$x\r\n', 'ERR Protocol error: invalid bulk length'],
+    [`*1\r\n$${MAX_VALUE_BYTES + 1}\r\n`, 'ERR Protocol error: invalid bulk length'],
+  ];
+  for (const [bytes, message] of refused) {
+    it(`refuses ${JSON.stringify(bytes)}`, () => {
+      expect(parse([encode(['PING']), Buffer.from(bytes)]).taken).to.deep.equal([['PING'], message]);
+    });
+  }
+
+  it('takes a value of the largest size, and no command beyond what it may have together', () => {
+    const value = 'v'.repeat(MAX_VALUE_BYTES);
+    expect(parse([encode(['SET', 'k', value])]).taken).to.deep.equal([['SET', 'k', value]]);
+    const { taken } = parse([encode(['MSET', 'a', value, 'b', value, 'c', value])]);
+    expect(taken).to.deep.equal([`ERR Protocol error: a command of over ${MAX_REDIS_COMMAND_BYTES} bytes`]);
+  });
+});

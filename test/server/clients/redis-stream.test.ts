@@ -1,0 +1,47 @@
+import { expect } from 'chai';
+import { type ByteSpan, spanOf } from '../../../src/bytes/byte-reader.js';
+import { NULL_ARRAY } from '../../../src/protocol/resp/value.js';
+import { RedisStream } from '../../../src/server/clients/redis-stream.js';
+
+function encode(...args: readonly string[]): Buffer {
+  return Buffer.from(`*${args.length}\r\n${args.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`);
+}
+
+function bytesOf(...commands: readonly Buffer[]): ByteSpan {
+  return spanOf(Buffer.concat(commands));
+}
+
+describe('a Redis client’s stream', () => {
+  function watching(): RedisStream {
+    const stream = new RedisStream(1);
+    stream.push(bytesOf(encode('WATCH', 'k'), encode('MULTI'), encode('SET', 'k', 'v'), encode('EXEC')));
+    expect(stream.next()).to.deep.equal({ type: 'redis-watch', keys: ['k'] });
+    return stream;
+  }
+
+  function exec(stream: RedisStream): unknown {
+    stream.release();
+    stream.next();
+    stream.next();
+    return stream.next();
+  }
+
+  it('executes a transaction on what its watched keys looked like', () => {
+    const stream = watching();
+    const watched = { key: 'k', version: 1, deadlineMs: 0, valueHash: 7 };
+    stream.watched([watched]);
+    expect(exec(stream)).to.deep.equal({
+      type: 'redis-transaction',
+      watched: [watched],
+      commands: [['SET', 'k', 'v']],
+    });
+  });
+
+  it('comes to nothing when WATCH was never executed, as if a key had changed', () => {
+    const stream = watching();
+    stream.loseWatch();
+    expect(exec(stream)).to.deep.equal({ type: 'redis-fixed', value: NULL_ARRAY });
+    stream.push(bytesOf(encode('MULTI'), encode('SET', 'k', 'v'), encode('EXEC')));
+    expect(exec(stream), 'the next transaction').to.deep.include({ type: 'redis-transaction', watched: [] });
+  });
+});

@@ -1,0 +1,157 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { type ByteSpan, TruncatedBytesError, textOf } from '../../src/bytes/byte-reader.js';
+import { ByteWriter } from '../../src/bytes/byte-writer.js';
+import { MAX_VALUE_BYTES } from '../../src/limits.js';
+import { BatchError, type Command } from '../../src/protocol/command.js';
+import { BatchEncoder, type BatchVisitor, readBatch, visitKeys } from '../../src/state-machine/batch.js';
+import type { WatchedKey } from '../../src/state-machine/redis/execute.js';
+import { anyCommand, bytesOf, payloadOf } from './support.js';
+
+class Recorder implements BatchVisitor {
+  readonly seen: unknown[] = [];
+
+  stamp(stampMs: number): void {
+    this.seen.push(stampMs);
+  }
+
+  set(key: ByteSpan, value: ByteSpan, exptimeS: number): void {
+    this.seen.push({ type: 'set', key: textOf(key), value: bytesOf(textOf(value)), exptimeS });
+  }
+
+  cas(key: ByteSpan, value: ByteSpan, exptimeS: number, version: number): void {
+    this.seen.push({ type: 'cas', key: textOf(key), value: bytesOf(textOf(value)), exptimeS, version });
+  }
+
+  delete(key: ByteSpan): void {
+    this.seen.push({ type: 'delete', key: textOf(key) });
+  }
+
+  redis(args: readonly string[]): void {
+    this.seen.push({ type: 'redis', args });
+  }
+
+  redisTransaction(watched: readonly WatchedKey[], commands: readonly (readonly string[])[]): void {
+    this.seen.push({ type: 'redis-transaction', watched, commands });
+  }
+}
+
+function visitsOf(payload: Uint8Array): unknown[] {
+  const recorder = new Recorder();
+  readBatch(payload, recorder);
+  return recorder.seen;
+}
+
+describe('a batch of commands', () => {
+  it('is read as it was encoded', () => {
+    fc.assert(
+      fc.property(fc.maxSafeNat(), fc.array(anyCommand), (stampMs, commands) => {
+        expect(visitsOf(payloadOf(stampMs, commands))).to.deep.equal([stampMs, ...commands]);
+      }),
+      { seed: 1 },
+    );
+  });
+
+  it('tells the keys of sets, cas and deletes alone, up to the first transaction', () => {
+    const redis = fc.constantFrom<Command>(
+      { type: 'redis', args: ['mset', 'a', '1', 'b', ''] },
+      { type: 'redis-transaction', watched: [], commands: [['incr', 'a']] },
+    );
+    fc.assert(
+      fc.property(fc.array(fc.oneof(anyCommand, redis), { maxLength: 20 }), (commands) => {
+        const keys: string[] = [];
+        visitKeys(payloadOf(1, commands), (key) => keys.push(textOf(key)));
+        const end = commands.findIndex(({ type }) => type === 'redis-transaction');
+        const before = end === -1 ? commands : commands.slice(0, end);
+        expect(keys).to.deep.equal(before.flatMap((command) => ('key' in command ? [command.key] : [])));
+      }),
+      { seed: 1 },
+    );
+  });
+
+  it('holds keys of 250 bytes and values of the largest size, whatever their bytes', () => {
+    const key = Buffer.alloc(250, 0xff).toString('latin1');
+    const value = Uint8Array.from({ length: MAX_VALUE_BYTES }, (_, index) => index);
+    const [, command] = visitsOf(payloadOf(1, [{ type: 'set', key, value, exptimeS: 0 }]));
+    expect(command).to.deep.equal({ type: 'set', key, value, exptimeS: 0 });
+  });
+
+  it('may hold no command and only move the time', () => {
+    expect(visitsOf(payloadOf(42, []))).to.deep.equal([42]);
+  });
+
+  it('is not there in an empty payload', () => {
+    expect(visitsOf(new Uint8Array())).to.deep.equal([]);
+  });
+
+  it('is refused wherever it was cut short', () => {
+    fc.assert(
+      fc.property(fc.array(anyCommand, { minLength: 1, maxLength: 5 }), fc.nat(), (commands, cut) => {
+        const payload = payloadOf(1, commands);
+        const byteCount = 1 + (cut % (payload.byteLength - 1));
+        const error = byteCount < 12 ? BatchError : TruncatedBytesError;
+        expect(() => visitsOf(payload.subarray(0, byteCount)), `${byteCount} bytes`).to.throw(error);
+      }),
+      { seed: 1 },
+    );
+  });
+
+  it('is refused when bytes follow it', () => {
+    const payload = Uint8Array.of(...payloadOf(1, [{ type: 'delete', key: 'k' }]), 0);
+    expect(() => visitsOf(payload)).to.throw(BatchError, '1 bytes are left over');
+  });
+
+  it('is refused when it names an operation that there is not', () => {
+    const out = new ByteWriter();
+    out.f64(1);
+    out.u32(1);
+    out.u8(9);
+    out.u8(0);
+    expect(() => visitsOf(out.take())).to.throw(BatchError, 'there is no operation 9');
+  });
+
+  it('is refused with one of the two errors, or read to its end, when it is garbage', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 100 }), (garbage) => {
+        try {
+          visitsOf(garbage);
+        } catch (error) {
+          expect(error).to.satisfy(
+            (e: unknown) => e instanceof BatchError || e instanceof TruncatedBytesError,
+          );
+        }
+      }),
+      { seed: 1 },
+    );
+  });
+});
+
+describe('BatchEncoder', () => {
+  it('counts its commands and knows the length of its payload', () => {
+    const encoder = new BatchEncoder();
+    encoder.add({ type: 'delete', key: 'k' });
+    encoder.add({ type: 'set', key: 'k', value: bytesOf('v'), exptimeS: 0 });
+    expect(encoder.count).to.equal(2);
+    expect(encoder.byteLength).to.equal(encoder.finish(1).byteLength);
+  });
+
+  it('starts anew when a payload is finished and when it is cleared', () => {
+    const encoder = new BatchEncoder();
+    encoder.add({ type: 'delete', key: 'first' });
+    encoder.finish(1);
+    encoder.add({ type: 'delete', key: 'cleared' });
+    encoder.clear();
+    expect(encoder.count).to.equal(0);
+    encoder.add({ type: 'delete', key: 'second' });
+    expect(visitsOf(encoder.finish(2))).to.deep.equal([2, { type: 'delete', key: 'second' }]);
+  });
+
+  it('copies the bytes of a value', () => {
+    const encoder = new BatchEncoder();
+    const value = bytesOf('ab');
+    encoder.add({ type: 'set', key: 'k', value, exptimeS: 0 });
+    value.fill(0);
+    const [, command] = visitsOf(encoder.finish(1));
+    expect(command).to.deep.equal({ type: 'set', key: 'k', value: bytesOf('ab'), exptimeS: 0 });
+  });
+});

@@ -1,0 +1,168 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import type { Command } from '../../src/protocol/command.js';
+import { ImageError, type StoreImage } from '../../src/state-machine/image.js';
+import { type KeyRecord, KeyValueStore } from '../../src/state-machine/key-value-store.js';
+import { bytesOf, payloadOf } from './support.js';
+
+const SLICE_BYTES = 64;
+
+function apply(store: KeyValueStore, commands: readonly Command[], stampMs = 1): void {
+  store.apply(payloadOf(stampMs, commands));
+}
+
+function set(key: string, value: string, exptimeS = 0): Command {
+  return { type: 'set', key, value: bytesOf(value), exptimeS };
+}
+
+function filled(keys: readonly string[]): KeyValueStore {
+  const store = new KeyValueStore();
+  apply(
+    store,
+    keys.map((key) => set(key, `value of ${key}`)),
+  );
+  return store;
+}
+
+function contentOf(store: KeyValueStore): Record<string, KeyRecord> {
+  return Object.fromEntries([...store.entries()].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function piecesOf(image: StoreImage): Uint8Array[] {
+  const pieces: Uint8Array[] = [];
+  for (let piece = image.next(SLICE_BYTES); piece !== undefined; piece = image.next(SLICE_BYTES))
+    pieces.push(piece);
+  return pieces;
+}
+
+function restored(pieces: readonly Uint8Array[]): KeyValueStore {
+  const { store, reader } = KeyValueStore.fromImage();
+  for (const piece of pieces) reader.push(piece);
+  reader.end();
+  return store;
+}
+
+function copyOf(store: KeyValueStore): KeyValueStore {
+  return restored(piecesOf(store.image()));
+}
+
+describe('the image of a store', () => {
+  it('holds keys, values, versions, deadlines and the clock', () => {
+    const store = filled(['a', 'b']);
+    apply(store, [set('b', 'second'), set('c\x00\xff', '\r\n\x00\xff', 7)], 5_000);
+    const copy = copyOf(store);
+    expect(contentOf(copy)).to.deep.equal(contentOf(store));
+    expect(copy.clockMs).to.equal(5_000);
+    expect(copy.nextDeadlineMs).to.equal(12_000);
+  });
+
+  it('is that of an empty store, too', () => {
+    expect(copyOf(new KeyValueStore()).size).to.equal(0);
+  });
+
+  it('leaves a store that goes on as the original does', () => {
+    const store = filled(['a', 'b']);
+    apply(store, [set('a', 'x', 3)], 1_000);
+    const copy = copyOf(store);
+    for (const one of [store, copy]) apply(one, [set('b', 'y')], 4_000);
+    expect(contentOf(copy)).to.deep.equal(contentOf(store));
+    expect(copy.get('a')).to.equal(undefined);
+    expect(copy.get('b')?.version).to.equal(2);
+  });
+
+  it('comes in slices of the size that was asked for', () => {
+    const store = filled(Array.from({ length: 1_000 }, (_, i) => `key${i}`));
+    const longestRecord = 64;
+    for (const piece of piecesOf(store.image()))
+      expect(piece.byteLength).to.be.within(1, SLICE_BYTES + longestRecord);
+  });
+
+  it('is read from pieces cut anywhere', () => {
+    const store = filled(['a', 'bb', 'ccc']);
+    const bytes = Buffer.concat(piecesOf(store.image()));
+    fc.assert(
+      fc.property(fc.array(fc.nat(bytes.length)), (cuts) => {
+        const at = [0, ...cuts.sort((a, b) => a - b), bytes.length];
+        const pieces = at.slice(1).map((end, i) => bytes.subarray(at[i], end));
+        expect(contentOf(restored(pieces))).to.deep.equal(contentOf(store));
+      }),
+    );
+  });
+
+  it('shows the moment it was begun at, whatever changes while it is written', () => {
+    const key = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f');
+    const change = fc.oneof(
+      fc.record({ type: fc.constant('set' as const), key, exptimeS: fc.constantFrom(0, 1) }),
+      fc.record({ type: fc.constant('delete' as const), key }),
+    );
+    fc.assert(
+      fc.property(
+        fc.array(change, { maxLength: 20 }),
+        fc.array(fc.oneof(change, fc.constant('slice' as const)), { maxLength: 60 }),
+        (before, during) => {
+          const store = new KeyValueStore();
+          let count = 0;
+          const execute = (command: (typeof before)[number]) => {
+            count += 1;
+            if (command.type === 'delete') apply(store, [command], count * 100);
+            else apply(store, [set(command.key, `value ${count}`, command.exptimeS)], count * 100);
+          };
+          for (const command of before) execute(command);
+          const expected = contentOf(store);
+          const image = store.image();
+          const pieces: Uint8Array[] = [];
+          for (const step of during) {
+            if (step !== 'slice') execute(step);
+            else pieces.push(image.next(1) ?? new Uint8Array(0));
+          }
+          pieces.push(...piecesOf(image));
+          expect(contentOf(restored(pieces))).to.deep.equal(expected);
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  it('does not stop several at once from being written', () => {
+    const store = filled(['a', 'b']);
+    const first = store.image();
+    apply(store, [{ type: 'delete', key: 'a' }]);
+    const second = store.image();
+    apply(store, [set('b', 'new')]);
+    expect([...restored(piecesOf(first)).entries()]).to.have.length(2);
+    expect([...restored(piecesOf(second)).entries()].map(([key]) => key)).to.deep.equal(['b']);
+  });
+
+  it('gives nothing more once it is closed', () => {
+    const image = filled(['a', 'b']).image();
+    image.next(1);
+    image.close();
+    expect(image.next(1)).to.equal(undefined);
+  });
+
+  describe('is refused', () => {
+    const bytes = Buffer.concat(piecesOf(filled(['a', 'b']).image()));
+
+    it('when its end is missing', () => {
+      for (let length = 0; length < bytes.length; length += 1)
+        expect(() => restored([bytes.subarray(0, length)])).to.throw(ImageError, 'its end is missing');
+    });
+
+    it('when something follows its end', () => {
+      expect(() => restored([bytes, Buffer.from('x')])).to.throw(ImageError, 'bytes follow its end');
+    });
+
+    it('when it is of another format', () => {
+      const other = Buffer.from(bytes);
+      other[0] = 9;
+      expect(() => restored([other])).to.throw(ImageError, 'its format is 9, not 1');
+    });
+
+    it('when a record is missing', () => {
+      const recordBytes = 24 + 1 + 'value of a'.length;
+      const headerBytes = 9;
+      const cut = [bytes.subarray(0, headerBytes), bytes.subarray(headerBytes + recordBytes)];
+      expect(() => restored(cut)).to.throw(ImageError, 'it holds 1 records, its end says 2');
+    });
+  });
+});

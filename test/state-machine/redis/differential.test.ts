@@ -1,0 +1,317 @@
+/** The same commands, put to this store and to a real Redis: the same replies. */
+
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { eventually, TestCluster } from '../../support/cluster.js';
+import { freePorts } from '../../support/free-ports.js';
+import { type Raw, RedisClient } from './support.js';
+
+const hasRedis = spawnSync('redis-server', ['--version']).status === 0;
+
+const FIXED: readonly string[] = [
+  'SET k v',
+  'GET k',
+  'GET missing',
+  'SET k v2 NX',
+  'SET k v3 XX GET',
+  'SET k v4 NX GET',
+  'SET n v5 NX GET',
+  'SET k v EX 0',
+  'SET k v EX -1',
+  'SET k v EX abc',
+  'SET k v EX 10 PX 10',
+  'SET k v KEEPTTL EX 10',
+  'SET k v NX XX',
+  'SET k v BOGUS',
+  'SET k v EX',
+  'SET k',
+  'SET k v PXAT 1',
+  'EXISTS k',
+  'SET k v EXAT 9999999999',
+  'EXPIRETIME k',
+  'PEXPIRETIME k',
+  'SET k w KEEPTTL',
+  'EXPIRETIME k',
+  'PERSIST k',
+  'PERSIST k',
+  'EXPIRETIME k',
+  'TTL k',
+  'TTL missing',
+  'PTTL missing',
+  'SETNX k v',
+  'SETNX new v',
+  'SETEX k 0 v',
+  'SETEX k abc v',
+  'PSETEX k -5 v',
+  'SETEX k 100 v',
+  'GETSET k w',
+  'TTL k',
+  'GETSET missing2 w',
+  'GETDEL missing2',
+  'GETDEL missing2',
+  'GETEX k EX 100',
+  'GETEX k PERSIST',
+  'GETEX k PERSIST EX',
+  'GETEX k EX',
+  'GETEX missing EX 5',
+  'GETEX k EX 0',
+  'GETEX missing EX 0',
+  'GETEX missing EX abc',
+  'MSET a 1 b 2 c',
+  'MSET a 1 b 2',
+  'MGET a b missing',
+  'MSETNX a 9 z 9',
+  'EXISTS z',
+  'MSETNX y 1 z 2',
+  'APPEND a 23',
+  'APPEND fresh xyz',
+  'STRLEN a',
+  'STRLEN missing',
+  'GETRANGE a 0 1',
+  'GETRANGE a -2 -1',
+  'GETRANGE a 5 1',
+  'GETRANGE a -1 -5',
+  'GETRANGE a 0 100',
+  'GETRANGE missing 0 -1',
+  'GETRANGE a x 1',
+  'GETRANGE a -9223372036854775808 9223372036854775807',
+  'GETRANGE a 0 9223372036854775808',
+  'SETRANGE a 9223372036854775807 x',
+  'SETRANGE a 1 Z',
+  'SETRANGE a 6 end',
+  'SETRANGE missing3 0 -1',
+  'SETRANGE a -1 x',
+  'SETRANGE a 536870912 x',
+  'INCR a',
+  'SET num 10',
+  'INCR num',
+  'DECR num',
+  'INCRBY num 100',
+  'DECRBY num 50',
+  'DECRBY num -9223372036854775808',
+  'INCRBY num abc',
+  'INCRBY num 1.5',
+  'SET num 9223372036854775807',
+  'INCR num',
+  'SET num 01',
+  'INCR num',
+  'SET f 10.50',
+  'INCRBYFLOAT f 0.25',
+  'INCRBYFLOAT f -5',
+  'INCRBYFLOAT f 5.0e3',
+  'INCRBYFLOAT f abc',
+  'INCRBYFLOAT a 1',
+  'SET f 0.1',
+  'INCRBYFLOAT f 0.2',
+  'SET f 1e17',
+  'INCRBYFLOAT f 1',
+  'INCRBYFLOAT f inf',
+  'INCRBYFLOAT f nan',
+  'SET f inf',
+  'INCRBYFLOAT f 1',
+  'DEL a b missing',
+  'UNLINK fresh missing',
+  'EXISTS y z y',
+  'TOUCH y z missing',
+  'TYPE y',
+  'TYPE missing',
+  'RENAME missing x',
+  'RENAME y y2',
+  'GET y2',
+  'RENAME y2 y2',
+  'RENAMENX y2 z',
+  'RENAMENX y2 y3',
+  'COPY y3 y4',
+  'COPY y3 y4',
+  'COPY y3 y4 REPLACE',
+  'COPY missing y4',
+  'COPY y3 y3',
+  'COPY y3 y5 BOGUS',
+  'EXPIRE y3 100 NX',
+  'EXPIRE y3 200 NX',
+  'EXPIRE y3 50 GT',
+  'EXPIRE y3 50 LT',
+  'EXPIRE y3 500 XX',
+  'EXPIRE y4 100 GT',
+  'EXPIRE y4 100 XX',
+  'EXPIRE y4 100 LT',
+  'EXPIRE y3 100 NX XX',
+  'EXPIRE y3 100 GT LT',
+  'EXPIRE y3 100 BOGUS',
+  'EXPIRE missing 100',
+  'EXPIRE y3 abc',
+  'EXPIRE y3 9223372036854775807',
+  'TTL y3',
+  'EXPIREAT y3 9999999999',
+  'EXPIRETIME y3',
+  'PEXPIREAT y3 9999999999000',
+  'PEXPIRETIME y3',
+  'EXPIRE y3 -1',
+  'EXISTS y3',
+  'GET',
+  'GET a b',
+  'FOO bar baz',
+  'PING',
+  'PING hello',
+  'PING a b',
+  'ECHO hi',
+  'MULTI',
+  'SET t 1',
+  'INCR t',
+  'GET t',
+  'EXEC',
+  'EXEC',
+  'DISCARD',
+  'MULTI',
+  'MULTI',
+  'WATCH t',
+  'DISCARD',
+  'MULTI',
+  'FOO',
+  'SET t 5',
+  'EXEC',
+  'GET t',
+  'MULTI',
+  'INCR z',
+  'SET z notanumber',
+  'INCR z',
+  'EXEC',
+  'WATCH t',
+  'MULTI',
+  'SET t 7',
+  'EXEC',
+  'WATCH t',
+  'SET t 8',
+  'MULTI',
+  'SET t 9',
+  'EXEC',
+  'GET t',
+  'WATCH t',
+  'UNWATCH',
+  'SET t 10',
+  'MULTI',
+  'GET t',
+  'EXEC',
+  'MULTI',
+  'EXEC',
+  'MULTI',
+  'UNWATCH',
+  'SELECT 0',
+  'SELECT abc',
+  'EXEC',
+  'SELECT 0',
+  'AUTH x',
+  'AUTH default x',
+  'AUTH other x',
+  'AUTH a b c',
+  'WAIT abc 0',
+  'WAIT 0 abc',
+  'WAIT 0 -1',
+  'COPY y3 y4 DB abc',
+  'CLIENT GETNAME',
+  'CLIENT SETNAME me',
+  'CLIENT GETNAME',
+  'CLUSTER KEYSLOT foo{bar}x',
+  'KEYS y*',
+  'DBSIZE',
+  'FLUSHALL',
+  'DBSIZE',
+  'RANDOMKEY',
+  'SCAN 0',
+  'SCAN abc',
+  'SCAN 0 COUNT 0',
+  'SCAN 0 COUNT',
+  'SCAN 18446744073709551615',
+  'FLUSHDB BOGUS',
+];
+
+function show(reply: Raw): string {
+  return JSON.stringify(reply, (_, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value));
+}
+
+describe('Redis commands', () => {
+  let cluster: TestCluster;
+  let redis: ChildProcess;
+  let ours: RedisClient;
+  let theirs: RedisClient;
+
+  before(async function () {
+    if (!hasRedis) {
+      process.stdout.write('skipped: redis-server is not installed (Debian: redis-server)\n');
+      this.skip();
+    }
+    const port = await freePorts();
+    const flags = ['--port', `${port}`, '--save', '', '--appendonly', 'no', '--cluster-enabled', 'no'];
+    redis = spawn('redis-server', flags, { stdio: 'ignore', cwd: '/tmp' });
+    cluster = await TestCluster.start({ servers: 1 });
+    ours = await RedisClient.connect(cluster.cluster.serverAddress(0).port);
+    await eventually('redis-server listens', () =>
+      RedisClient.connect(port).then(
+        (client) => {
+          theirs = client;
+          return true;
+        },
+        () => false,
+      ),
+    );
+  });
+
+  after(async () => {
+    if (redis === undefined) return;
+    ours.close();
+    theirs.close();
+    const ended = once(redis, 'close');
+    redis.kill();
+    await ended;
+    await cluster.close();
+  });
+
+  async function expectSame(commands: readonly (readonly string[])[]): Promise<void> {
+    const differences: string[] = [];
+    for (const args of commands) {
+      const [mine, real] = await Promise.all([ours.call(...args), theirs.call(...args)]);
+      const [shown, expected] = [show(mine), show(real)];
+      if (shown !== expected) differences.push(`${args.join(' ')}: ${shown}, in Redis ${expected}`);
+    }
+    expect(differences).to.deep.equal([]);
+  }
+
+  it('come to what they come to in Redis', async () => {
+    await expectSame([['FLUSHALL']]);
+    await expectSame(FIXED.filter((line) => !line.startsWith('CLUSTER')).map((line) => line.split(' ')));
+  });
+
+  it('do so in any order, with any values', async () => {
+    const key = fc.constantFrom('a', 'b', 'c');
+    const value = fc.oneof(
+      fc.constantFrom('', '0', '-1', '7', 'x', '3.5', '9223372036854775800', 'long value'),
+      fc.uint8Array({ maxLength: 8 }).map((bytes) => Buffer.from(bytes).toString('latin1')),
+    );
+    const small = fc.integer({ min: -12, max: 12 }).map(String);
+    const one = (name: string) => key.map((k) => [name, k]);
+    const command = fc.oneof(
+      fc.tuple(fc.constantFrom('SET', 'SETNX', 'APPEND', 'GETSET', 'INCRBY', 'DECRBY'), key, value),
+      fc.tuple(fc.constant('SET'), key, value, fc.constantFrom('NX', 'XX', 'GET', 'KEEPTTL')),
+      fc.tuple(fc.constant('GETRANGE'), key, small, small),
+      fc.tuple(fc.constant('SETRANGE'), key, fc.integer({ min: 0, max: 12 }).map(String), value),
+      fc.tuple(fc.constantFrom('RENAME', 'RENAMENX', 'COPY', 'MSET', 'MSETNX'), key, key),
+      fc.tuple(
+        fc.constantFrom('EXPIREAT'),
+        key,
+        fc.constantFrom('9999999999', '1', '9999999990'),
+        fc.constantFrom('NX', 'XX', 'GT', 'LT'),
+      ),
+      ...['GET', 'STRLEN', 'INCR', 'DECR', 'DEL', 'EXISTS', 'GETDEL', 'PERSIST', 'EXPIRETIME', 'TYPE'].map(
+        one,
+      ),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(command, { maxLength: 30 }), (commands) =>
+        expectSame([['FLUSHALL'], ...commands]),
+      ),
+      { numRuns: 60 },
+    );
+  });
+});

@@ -1,0 +1,53 @@
+import { expect } from 'chai';
+import { MAX_REDIS_REPLY_BYTES, MAX_VALUE_BYTES } from '../../../src/limits.js';
+import { ErrorReply, limited, type RespValue } from '../../../src/protocol/resp/value.js';
+import { KeyValueStore } from '../../../src/state-machine/key-value-store.js';
+import { payloadOf } from '../support.js';
+
+const STAMP_MS = 1_000_000;
+/** How many of the largest values are more than a reply may hold. */
+const TOO_MANY = MAX_REDIS_REPLY_BYTES / MAX_VALUE_BYTES;
+
+/** What a transaction of these commands comes to. */
+function exec(store: KeyValueStore, commands: readonly (readonly string[])[]): readonly RespValue[] {
+  const results: RespValue[] = [];
+  const payload = payloadOf(STAMP_MS, [{ type: 'redis-transaction', watched: [], commands }]);
+  store.apply(payload, (result) => {
+    if (result.type === 'resp') results.push(result.value);
+  });
+  const [value] = results;
+  if (!Array.isArray(value)) throw new TypeError('the transaction was not executed');
+  return value;
+}
+
+describe('a transaction', () => {
+  it('leaves out the replies that would make its own too large, and does all that was asked', () => {
+    const store = new KeyValueStore();
+    const large = 'v'.repeat(MAX_VALUE_BYTES);
+    const replies = exec(store, [
+      ['SET', 'large', large],
+      ...Array.from({ length: TOO_MANY }, () => ['GET', 'large']),
+      ['INCR', 'n'],
+      ['GETSET', 'large', 'small'],
+      ['GET', 'large'],
+    ]);
+    const values = replies.filter((reply) => reply === large);
+    expect(values).to.have.length(TOO_MANY - 1);
+    expect(replies.at(-4)).to.be.instanceOf(ErrorReply);
+    expect(replies.at(-3)).to.equal(1n);
+    expect(replies.at(-2)).to.be.instanceOf(ErrorReply);
+    expect(replies.at(-1)).to.equal('small');
+  });
+});
+
+describe('a reply', () => {
+  it('is an error when it would be too large', () => {
+    const large = 'v'.repeat(MAX_VALUE_BYTES);
+    const fits = Array.from({ length: TOO_MANY - 1 }, () => large);
+    expect(limited(fits)).to.equal(fits);
+    expect(limited([...fits, large]))
+      .to.be.instanceOf(ErrorReply)
+      .with.property('message')
+      .that.match(/^ERR the reply is left out/);
+  });
+});

@@ -1,0 +1,117 @@
+/** The small parts that Redis commands are made of. */
+
+import { expect } from 'chai';
+import { hashSlot } from '../../../src/protocol/resp/hash-slot.js';
+import { addDecimals, formatDecimal, parseDecimal } from '../../../src/state-machine/redis/decimal.js';
+import { matchesGlob } from '../../../src/state-machine/redis/glob.js';
+import { parseInteger } from '../../../src/state-machine/redis/numbers.js';
+import { Scans } from '../../../src/state-machine/redis/scans.js';
+
+describe('Redis’s patterns', () => {
+  const cases: readonly (readonly [pattern: string, matching: string[], others: string[]])[] = [
+    ['*', ['', 'a', 'abc'], []],
+    ['h?llo', ['hello', 'hallo'], ['hllo', 'heello']],
+    ['h*llo', ['hllo', 'heeello'], ['hell']],
+    ['h[ae]llo', ['hello', 'hallo'], ['hillo']],
+    ['h[^e]llo', ['hallo', 'hbllo'], ['hello']],
+    ['h[a-c]llo', ['hallo', 'hcllo'], ['hdllo']],
+    ['h[c-a]llo', ['hbllo'], ['hdllo']],
+    ['h\\*llo', ['h*llo'], ['hello']],
+    ['[\\]]', [']'], ['\\']],
+    ['a*b*c', ['abc', 'aXbYc', 'abcbc'], ['abcb']],
+    ['[ab', ['a', 'b'], ['[ab']],
+    ['*a*a*a*a*b', ['aaaab'], ['a'.repeat(200)]],
+    ['', [''], ['a']],
+  ];
+  for (const [pattern, matching, others] of cases) {
+    it(`"${pattern}" match what they should`, () => {
+      for (const text of matching) expect(matchesGlob(pattern, text), text).to.equal(true);
+      for (const text of others) expect(matchesGlob(pattern, text), text).to.equal(false);
+    });
+  }
+});
+
+describe('the slot of a key', () => {
+  it('is that of Redis Cluster', () => {
+    expect(hashSlot('123456789')).to.equal(0x31c3);
+    expect(hashSlot('foo')).to.equal(12_182);
+    expect(hashSlot('')).to.equal(0);
+  });
+
+  it('is that of its hash tag', () => {
+    expect(hashSlot('{user1000}.following')).to.equal(hashSlot('user1000'));
+    expect(hashSlot('foo{}{bar}')).to.not.equal(hashSlot('bar'));
+    expect(hashSlot('foo{{bar}}zap')).to.equal(hashSlot('{bar'));
+  });
+});
+
+describe('Redis’s numbers', () => {
+  it('are 64-bit integers in their only spelling', () => {
+    expect(parseInteger('9223372036854775807')).to.equal(9223372036854775807n);
+    expect(parseInteger('-9223372036854775808')).to.equal(-9223372036854775808n);
+    for (const text of ['', '-', '-0', '01', '+1', ' 1', '1 ', '1.0', '9223372036854775808', '1e3'])
+      expect(parseInteger(text), text).to.equal(undefined);
+  });
+
+  it('are decimals that are added exactly, and written without exponents', () => {
+    const sums: readonly (readonly [a: string, b: string, sum: string])[] = [
+      ['0.1', '0.2', '0.3'],
+      ['5.0e3', '200', '5200'],
+      ['100000000000000000', '1', '100000000000000001'],
+      ['3.0', '0', '3'],
+      ['-1.5', '+.5', '-1'],
+      ['5', '-5', '0'],
+      ['-0.25', '0', '-0.25'],
+      ['1e-10', '0', '0.0000000001'],
+      ['10', '0.00000000000000001', '10.00000000000000001'],
+      ['1', '5e-18', '1.00000000000000001'],
+      ['-1', '-4e-18', '-1'],
+      ['1e21', '5.', '1000000000000000000005'],
+    ];
+    for (const [a, b, sum] of sums) {
+      const [left, right] = [parseDecimal(a), parseDecimal(b)];
+      if (typeof left !== 'object' || typeof right !== 'object')
+        throw new TypeError(`${a}, ${b}: no numbers`);
+      expect(formatDecimal(addDecimals(left, right)), `${a} + ${b}`).to.equal(sum);
+    }
+  });
+
+  it('are no decimals when they are infinite, or anything else', () => {
+    for (const text of ['inf', '-Infinity', '+INF']) expect(parseDecimal(text), text).to.equal('infinite');
+    for (const text of ['', '.', '-', ' 1', '1 ', 'nan', '0x10', '1,5', '1e', '1e5000', '1'.repeat(5121)])
+      expect(parseDecimal(text), text).to.equal(undefined);
+  });
+});
+
+describe('SCAN’s walks', () => {
+  function walk(keys: Map<string, number>, count: number, between: (round: number) => void): string[] {
+    const scans = new Scans();
+    const found: string[] = [];
+    let cursor = 0;
+    let round = 0;
+    do {
+      const part = scans.next(cursor, count, () => keys.keys());
+      found.push(...part.keys);
+      cursor = part.cursor;
+      between(round);
+      round += 1;
+    } while (cursor !== 0);
+    return found;
+  }
+
+  it('meet every key that is there all the time, whatever else comes and goes', () => {
+    const keys = new Map(Array.from({ length: 100 }, (_, i) => [`stays${i}`, i]));
+    for (let i = 0; i < 50; i += 1) keys.set(`goes${i}`, i);
+    const found = walk(keys, 7, (round) => {
+      keys.delete(`goes${round}`);
+      if (round < 30) keys.set(`comes${round}`, round);
+    });
+    for (let i = 0; i < 100; i += 1) expect(found).to.include(`stays${i}`);
+  });
+
+  it('begin anew at a cursor that is not known', () => {
+    const scans = new Scans();
+    const part = scans.next(4711, 10, () => ['a', 'b'].values());
+    expect(part).to.deep.equal({ cursor: 0, keys: ['a', 'b'] });
+  });
+});

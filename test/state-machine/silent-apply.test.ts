@@ -1,0 +1,21 @@
+/** What a follower does with an entry: the same as the leader, though nobody asks what came of it. */
+
+import { expect } from 'chai';
+import { BatchEncoder } from '../../src/state-machine/batch.js';
+import { KeyValueStore } from '../../src/state-machine/key-value-store.js';
+
+describe('a store that nobody listens to', () => {
+  it('changes as one does that reports its results', () => {
+    const encoder = new BatchEncoder();
+    encoder.add({ type: 'set', key: 'gone', value: Buffer.from('v'), exptimeS: 0 });
+    encoder.add({ type: 'set', key: 'kept', value: Buffer.from('v'), exptimeS: 0 });
+    encoder.add({ type: 'cas', key: 'kept', value: Buffer.from('w'), exptimeS: 0, version: 1 });
+    encoder.add({ type: 'delete', key: 'gone' });
+    const payload = encoder.finish(1);
+    const [heard, silent] = [new KeyValueStore(), new KeyValueStore()];
+    heard.apply(payload, () => {});
+    silent.apply(payload);
+    expect([...silent.entries()]).to.deep.equal([...heard.entries()]);
+    expect(silent.get('gone')).to.equal(undefined);
+  });
+});

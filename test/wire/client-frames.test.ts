@@ -1,0 +1,95 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { ByteWriter } from '../../src/bytes/byte-writer.js';
+import {
+  AT_COMMAND_START,
+  AT_RESP_START,
+  respCheckpoint,
+  type StreamCheckpoint,
+} from '../../src/protocol/checkpoint.js';
+import {
+  type ClientFrame,
+  FrameError,
+  readClientFrames,
+  readServerFrames,
+  type ServerFrame,
+  startOf,
+  writeClientFrame,
+  writeServerFrame,
+} from '../../src/wire/client-frames.js';
+import { withBytes } from '../gateway/support.js';
+
+const session = fc.nat(0xffffffff);
+const byteCount = fc.nat(0xffffffff);
+const bytes = fc.uint8Array({ maxLength: 50 });
+const at = fc.oneof(
+  fc.constant<StreamCheckpoint>({ skip: 'nothing' }),
+  fc.constant<StreamCheckpoint>({ skip: 'line' }),
+  fc
+    .tuple(
+      fc.constantFrom(2 as const, 3 as const),
+      fc.constantFrom('none' as const, 'open' as const, 'broken' as const),
+      fc.boolean(),
+    )
+    .map((state): StreamCheckpoint => respCheckpoint(...state)),
+  fc
+    .integer({ min: 1, max: 2 ** 52 })
+    .map((count): StreamCheckpoint => ({ skip: 'bytes', byteCount: count })),
+);
+
+const clientFrame: fc.Arbitrary<ClientFrame> = fc.oneof(
+  fc.record({
+    type: fc.constant('open' as const),
+    session,
+    routed: fc.boolean(),
+    at,
+  }),
+  fc.record({ type: fc.constant('data' as const), session, bytes }),
+  fc.record({ type: fc.constant('drained' as const), session, byteCount }),
+  fc.record({ type: fc.constant('end' as const), session }),
+  fc.record({ type: fc.constant('close' as const), session }),
+);
+
+const serverFrame: fc.Arbitrary<ServerFrame> = fc.oneof(
+  fc.record({ type: fc.constant('reply' as const), session, answeredBytes: byteCount, at, bytes }),
+  fc.record({
+    type: fc.constant('refuse' as const),
+    session,
+    proposedBytes: byteCount,
+    ledTerm: fc.nat(Number.MAX_SAFE_INTEGER),
+  }),
+  fc.record({ type: fc.constant('close' as const), session }),
+);
+
+/** The frame with its bytes as a list, which compares by content whatever kind of view they are. */
+const plain = (frame: ClientFrame | ServerFrame) =>
+  'bytes' in frame ? { ...frame, bytes: [...frame.bytes] } : frame;
+
+describe('frames of client traffic', () => {
+  it('are read as they were written, in order', () => {
+    fc.assert(
+      fc.property(fc.array(clientFrame), fc.array(serverFrame), (toServer, toGateway) => {
+        const batch = new ByteWriter();
+        for (const frame of toServer) writeClientFrame(batch, frame);
+        expect(Array.from(readClientFrames(batch.take()), withBytes).map(plain)).to.deep.equal(
+          toServer.map(plain),
+        );
+        for (const frame of toGateway) writeServerFrame(batch, frame);
+        expect([...readServerFrames(batch.take())].map(plain)).to.deep.equal(toGateway.map(plain));
+      }),
+    );
+  });
+
+  it('of an unknown type are refused', () => {
+    const batch = Uint8Array.of(99, 0, 0, 0, 0);
+    expect(() => [...readClientFrames(batch)]).to.throw(FrameError);
+    expect(() => [...readServerFrames(batch)]).to.throw(FrameError);
+  });
+});
+
+describe('the protocol of a connection', () => {
+  it('is RESP when its first byte is an asterisk, text otherwise', () => {
+    expect(startOf(Buffer.from('*1\r\n'))).to.equal(AT_RESP_START);
+    expect(startOf(Buffer.from('get a\r\n'))).to.equal(AT_COMMAND_START);
+  });
+});

@@ -3,7 +3,7 @@
  * anything else.
  */
 
-import type { MessagePort } from 'node:worker_threads';
+import type { Port } from './port.js';
 
 export type Frame<T> =
   /** A value, and the credits granted along with it, often 0. */
@@ -20,7 +20,7 @@ export type Frame<T> =
  * a larger buffer is copied and the copy is moved, so that its neighbours neither travel nor vanish; one over
  * shared memory stays shared; everything else is cloned.
  */
-export function postValue<T>(port: MessagePort, value: T, credits: number): void {
+export function postValue<T>(port: Port, value: T, credits: number): void {
   if (!(value instanceof Uint8Array) || !(value.buffer instanceof ArrayBuffer)) {
     port.postMessage([value, credits]);
     return;

@@ -8,10 +8,11 @@
  * in the buffer never add up to more than the capacity, and a sender never waits while there is room.
  */
 
-import type { MessagePort, Transferable } from 'node:worker_threads';
+import type { Transferable } from 'node:worker_threads';
 import type { Receiver, Sender } from './channel.js';
 import { requireCapacity } from './errors.js';
 import { type Frame, postValue } from './frames.js';
+import type { Port } from './port.js';
 import { ReceiveQueue } from './receive-queue.js';
 import { SendQueue } from './send-queue.js';
 
@@ -50,7 +51,7 @@ export interface PortChannel<Out, In = Out> {
  * receiver meet, which two threads cannot.
  */
 export function openChannel<Out, In = Out>(
-  port: MessagePort,
+  port: Port,
   options: PortChannelOptions<Out>,
 ): PortChannel<Out, In> {
   requireCapacity(options.capacity, 1);
@@ -62,7 +63,7 @@ class PortEnd<Out, In> implements PortChannel<Out, In> {
   readonly receiver: ReceiveQueue<In>;
   readonly done: Promise<void>;
 
-  readonly #port: MessagePort;
+  readonly #port: Port;
   readonly #transfer: PortChannelOptions<Out>['transfer'];
   readonly #grantSize: number;
   /** Values that may be sent. */
@@ -74,7 +75,7 @@ class PortEnd<Out, In> implements PortChannel<Out, In> {
   /** Whether the other end's sender is starved. */
   #peerStarved = false;
 
-  constructor(port: MessagePort, options: PortChannelOptions<Out>) {
+  constructor(port: Port, options: PortChannelOptions<Out>) {
     this.#port = port;
     this.#transfer = options.transfer;
     this.#grantSize = Math.ceil(options.capacity / 2);
@@ -186,6 +187,6 @@ class PortEnd<Out, In> implements PortChannel<Out, In> {
  * Whether the port was closed before anyone listened for its `close` event, which then never comes: its other
  * end died on the way here. A port with a listener for messages keeps the thread alive unless it is closed.
  */
-function isClosed(port: MessagePort): boolean {
-  return 'hasRef' in port && typeof port.hasRef === 'function' && port.hasRef() === false;
+function isClosed(port: Port): boolean {
+  return port.hasRef?.() === false;
 }

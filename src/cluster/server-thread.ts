@@ -7,7 +7,6 @@ import * as Comlink from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import { openChannel, type PortChannel } from '../channel/port-channel.js';
 import { TRAFFIC_CAPACITY } from '../limits.js';
-import { lowerPriority } from '../os-thread.js';
 import type { ServerId } from '../raft/types.js';
 import type { PeerNews, ServerControl, ServerEvent, ServerStart } from '../wire/control.js';
 import { ServerGoneError } from './errors.js';
@@ -49,8 +48,6 @@ export class ServerThread {
   readonly #unanswered = new Set<(error: ServerGoneError) => void>();
   #isStopping = false;
   #isLoaded = false;
-  /** As the operating system counts threads. */
-  #threadId: number | undefined;
   #isKilled = false;
   #isGone = false;
   #loadTimer: NodeJS.Timeout | undefined;
@@ -76,7 +73,7 @@ export class ServerThread {
   /** What the server reports, until it ends; what it reports after {@link kill} is of no interest. */
   async *reports(): AsyncGenerator<ServerReport> {
     for await (const event of this.#events.receiver) {
-      if (event.type === 'loaded') this.#onLoaded(event.threadId);
+      if (event.type === 'loaded') this.#onLoaded();
       else yield event;
     }
   }
@@ -128,15 +125,12 @@ export class ServerThread {
     });
   }
 
-  #onLoaded(threadId: number | undefined): void {
+  #onLoaded(): void {
     this.#isLoaded = true;
-    this.#threadId = threadId;
     if (this.#isKilled) this.#terminate();
   }
 
   #terminate(): void {
-    // To give its memory back takes it milliseconds of a core, which the others need to elect a leader.
-    if (this.#threadId !== undefined) lowerPriority(this.#threadId);
     this.#abort.abort();
     this.#release();
   }

@@ -7,7 +7,6 @@ import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import type { Receiver } from '../channel/channel.js';
 import { openChannel } from '../channel/port-channel.js';
 import { TRAFFIC_CAPACITY } from '../limits.js';
-import { osThreadId } from '../os-thread.js';
 import type { RaftOptions } from '../raft/types.js';
 import { KeyValueStore } from '../state-machine/key-value-store.js';
 import { DiskStorage } from '../storage/disk-storage.js';
@@ -31,7 +30,7 @@ export async function runServer(start: ServerStart): Promise<void> {
     // Fails only once the main thread is gone, and this thread with it.
     events.sender.send(event).catch(() => undefined);
   };
-  report({ type: 'loaded', threadId: osThreadId() });
+  report({ type: 'loaded' });
   try {
     await serve(start, report, events.receiver);
   } finally {

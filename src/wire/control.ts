@@ -128,8 +128,8 @@ export type PeerNews =
 
 /** What a server reports on its own accord. */
 export type ServerEvent =
-  /** The thread has all its modules, and may be terminated. Always the first event. `threadId` is the operating system's. */
-  | { readonly type: 'loaded'; readonly threadId: number | undefined }
+  /** The thread has all its modules, and may be terminated. Always the first event. */
+  | { readonly type: 'loaded' }
   /** The server recovered from its disk and takes calls and connections. Always the second. */
   | { readonly type: 'up'; readonly lastIndex: LogIndex; readonly term: Term }
   /** Role, term or known leader changed. */

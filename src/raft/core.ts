@@ -26,8 +26,7 @@ import type {
 
 /**
  * After the leader's end was noticed, the others campaign one after the other, so that they do not split the votes: the
- * first at once, and each a step later than the one before, unless it has offered the first its vote and lets that one try.
- * About the time that an election takes.
+ * first at once, and each a step later than the one before. About the time that an election takes.
  */
 const SUCCESSION_STEP_MS = 4;
 
@@ -69,8 +68,6 @@ export class Core {
   installing: SnapshotMeta | undefined;
   promise: VotePromise;
   electionDeadlineMs: number;
-  /** Servers that have stopped serving, as far as this one has noticed. */
-  readonly ended = new Set<ServerId>();
   /** Undefined while no leader is known to be dead. */
   succession: Succession | undefined;
 

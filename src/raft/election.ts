@@ -3,13 +3,10 @@
  */
 
 import type { Core } from './core.js';
-import { LOG_ORIGIN } from './log.js';
 import { Progress } from './progress.js';
 import { countVotes } from './quorum.js';
 import { ReadQueue } from './reads.js';
 import { leaderPersisted } from './replication.js';
-import type { Candidate } from './roles.js';
-import { firstHeirOf } from './succession.js';
 import type {
   PreVote,
   PreVoteResponse,
@@ -23,51 +20,16 @@ import type {
 const ATTEMPTS_BEFORE_VOTES = 3;
 
 /**
- * The leader, or who was it last, has ended, and the promise to it with it. The first heir of the current term's leader
- * needs no pre-vote: that leader's lease is over whether or not the others have noticed, and they have no other leader to
- * lose. The others vote for it before it asks. Who has already voted for somebody else lets that one finish.
+ * The leader, or who was it last, has ended. The first heir of the current term's leader needs no pre-vote: that leader's
+ * lease is over whether or not the others have noticed, and they have no other leader to lose. Who has already voted for
+ * somebody else lets that one finish.
  */
 export function startSuccession(core: Core, deadLeader: ServerId): void {
   const { votedFor } = core.hardState;
-  core.promise = { to: undefined, untilMs: core.nowMs };
   const endedTerm = core.leader === deadLeader ? core.currentTerm : undefined;
   if (endedTerm !== undefined) core.role = { name: 'follower', leader: undefined, incoming: undefined };
   const isElecting = endedTerm === undefined && votedFor !== undefined && votedFor !== deadLeader;
   core.startSuccession(deadLeader, { endedTerm, attempts: isElecting ? ATTEMPTS_BEFORE_VOTES : 0 });
-  if (endedTerm !== undefined) offerVote(core, firstHeirOf(deadLeader, core.options.servers));
-}
-
-/**
- * Votes for a dead leader's first heir in the next term before it asks, so that the disk is not waited for after that. What
- * the heir's log holds is not known here: it is the heir that counts the vote only if that is up to date.
- */
-function offerVote(core: Core, heir: ServerId | undefined): void {
-  if (heir === undefined || heir === core.id || core.ended.has(heir) || core.installing !== undefined) return;
-  core.raiseTerm(core.currentTerm + 1);
-  voteFor(core, heir);
-  respondToVote(core, heir, { voteGranted: true, isOffered: true });
-}
-
-/** Lets the candidate win in peace: an election in progress is not given up soon. */
-function voteFor(core: Core, candidate: ServerId): void {
-  slowDownSuccession(core, ATTEMPTS_BEFORE_VOTES);
-  core.vote(candidate);
-  core.becomeFollower(undefined);
-  core.resetElectionTimer();
-}
-
-/**
- * A vote that is offered for a later term than the current one. If it is the next, this server is the first heir of the current
- * term's leader, which has ended whether or not that has been noticed here. An answer to an earlier campaign is no such news:
- * it may be late, and there may be a leader again.
- */
-export function onOfferedVote(core: Core, message: RequestVoteResponse): void {
-  const { role, currentTerm } = core;
-  if (message.term === currentTerm + 1 && core.installing === undefined) {
-    if (role.name === 'follower' && role.leader !== undefined) startSuccession(core, role.leader);
-    if (core.isFirstHeir) campaign(core);
-  }
-  if (message.term > core.currentTerm) core.followTerm(message.term, undefined);
 }
 
 /** The election timer has run out. Everybody but a dead leader's first heir asks first whether an election could be won. */
@@ -108,7 +70,7 @@ function startElection(core: Core, { leaseIsOver }: { leaseIsOver: boolean }): v
   slowDownSuccession(core, ATTEMPTS_BEFORE_VOTES);
   core.raiseTerm(core.currentTerm + 1);
   core.vote(core.id);
-  core.role = { name: 'candidate', votes: new Map(), inSync: new Set() };
+  core.role = { name: 'candidate', votes: new Map() };
   core.resetElectionTimer();
   const isLogDurable = core.persistence.durableIndex === core.log.lastIndex;
   const { index: lastLogIndex, term: lastLogTerm } = core.log.last;
@@ -145,14 +107,9 @@ export function onTimeoutNow(core: Core, message: TimeoutNow): void {
   startElection(core, { leaseIsOver: true });
 }
 
-/**
- * A dead leader's successor is wanted, and only the log of the one that asks is in the way: no waiting for one's turn, nor
- * for an election that this server's vote was offered to in vain.
- */
-function campaignOutOfTurn(core: Core, { isOffered }: { isOffered: boolean }): void {
-  const { succession } = core;
-  if (succession?.attempts === 0 || (succession !== undefined && isOffered))
-    core.electionDeadlineMs = core.nowMs;
+/** A dead leader's successor is wanted, and only the log of the one that asks is in the way: no waiting for one's turn. */
+function campaignOutOfTurn(core: Core): void {
+  if (core.succession?.attempts === 0) core.electionDeadlineMs = core.nowMs;
 }
 
 /** Grants a pre-vote where it would grant the vote. Promises nothing. */
@@ -160,7 +117,7 @@ export function onPreVote(core: Core, message: PreVote): void {
   const isFree = message.term > core.currentTerm && !isBoundToLeader(core);
   const isUpToDate = core.log.isUpToDate({ index: message.lastLogIndex, term: message.lastLogTerm });
   const voteGranted = isFree && isUpToDate;
-  if (isFree && !isUpToDate) campaignOutOfTurn(core, { isOffered: false });
+  if (isFree && !isUpToDate) campaignOutOfTurn(core);
   core.send({
     type: 'PreVoteResponse',
     from: core.id,
@@ -202,41 +159,33 @@ export function onRequestVote(core: Core, message: RequestVote): void {
   const isUpToDate = core.log.isUpToDate({ index: message.lastLogIndex, term: message.lastLogTerm });
   const isBound = isBoundToLeader(core) && !message.leaseIsOver;
   const voteGranted = isFree && isUpToDate && !isBound;
-  if (voteGranted) voteFor(core, message.candidateId);
-  else if (isFree && !isUpToDate) campaignOutOfTurn(core, { isOffered: votedFor !== undefined });
+  if (voteGranted) {
+    slowDownSuccession(core, ATTEMPTS_BEFORE_VOTES);
+    core.vote(message.candidateId);
+    core.becomeFollower(undefined);
+    core.resetElectionTimer();
+  } else if (isFree && !isUpToDate) campaignOutOfTurn(core);
   respondToVote(core, message.from, { voteGranted });
 }
 
 export function respondToVote(
   core: Core,
   to: ServerId,
-  { voteGranted, isOffered = false }: { voteGranted: boolean; isOffered?: boolean },
+  { voteGranted }: Pick<RequestVoteResponse, 'voteGranted'>,
 ): void {
-  // By the time this leaves, a snapshot that is being installed may have taken the place of the log.
-  const { index: lastLogIndex, term: lastLogTerm } =
-    core.installing === undefined ? core.log.last : LOG_ORIGIN;
   core.sendWhenDurable({
     type: 'RequestVoteResponse',
     from: core.id,
     to,
     term: core.currentTerm,
     voteGranted,
-    isOffered,
-    lastLogIndex,
-    lastLogTerm,
   });
 }
 
 export function onRequestVoteResponse(core: Core, message: RequestVoteResponse): void {
   const { role } = core;
   if (role.name !== 'candidate') return;
-  const { from, lastLogIndex, lastLogTerm } = message;
-  const { last } = core.log;
-  // Of an offered vote the voter could not say whether this log is as up to date as its own (§5.4.1).
-  const voteGranted =
-    message.voteGranted && core.log.isAsUpToDateAs({ index: lastLogIndex, term: lastLogTerm });
-  role.votes.set(from, voteGranted);
-  if (voteGranted && lastLogIndex === last.index && lastLogTerm === last.term) role.inSync.add(from);
+  role.votes.set(message.from, message.voteGranted);
   countElection(core);
 }
 
@@ -246,7 +195,7 @@ function countElection(core: Core): void {
   switch (countVotes(role.votes, core.options.servers.length)) {
     case 'won':
       // Without its own vote on disk it could lead the same term twice, the second time with a shorter log.
-      if (role.votes.has(core.id)) becomeLeader(core, role);
+      if (role.votes.has(core.id)) becomeLeader(core);
       return;
     case 'lost':
       core.becomeFollower(undefined);
@@ -258,16 +207,14 @@ function countElection(core: Core): void {
 
 /**
  * Appends a no-op, so that what earlier leaders left can be committed (§5.4.2, §8). It leaves at the end of the turn, along
- * with what clients were waiting to have proposed. To those whose vote said that their logs agree with its own, it need not
- * probe for where they do.
+ * with what clients were waiting to have proposed.
  */
-function becomeLeader(core: Core, { inSync }: Candidate): void {
+function becomeLeader(core: Core): void {
   const nextIndex = core.log.lastIndex + 1;
-  const progress = new Map(core.peers.map((id) => [id, new Progress(nextIndex, core.nowMs)]));
-  for (const id of inSync) progress.get(id)?.accepted(core.log.lastIndex);
+  core.succession = undefined;
   core.role = {
     name: 'leader',
-    progress,
+    progress: new Map(core.peers.map((id) => [id, new Progress(nextIndex, core.nowMs)])),
     termStartIndex: nextIndex,
     nextHeartbeatMs: core.nowMs + core.options.heartbeatMs,
     round: 0,

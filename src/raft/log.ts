@@ -55,11 +55,6 @@ export class RaftLog {
     return other.term > this.lastTerm || (other.term === this.lastTerm && other.index >= this.lastIndex);
   }
 
-  /** Whether this log is at least as up-to-date as one that ends at `other` (§5.4.1). */
-  isAsUpToDateAs(other: LogPosition): boolean {
-    return this.lastTerm > other.term || (this.lastTerm === other.term && this.lastIndex >= other.index);
-  }
-
   /** Entries in [from, to], clipped at the end of the log. Throws InvariantError when `from` was compacted. */
   slice(from: LogIndex, to: LogIndex = this.lastIndex): readonly Entry[] {
     invariant(

@@ -12,7 +12,6 @@ import {
   campaign,
   candidatePersisted,
   isBoundToLeader,
-  onOfferedVote,
   onPreVote,
   onPreVoteResponse,
   onRequestVote,
@@ -227,8 +226,7 @@ export class Raft {
   /** The link to `peer` is new: nothing that was sent before arrives any more. */
   linkOpened(peer: ServerId, nowMs: number): void {
     this.#advanceClock(nowMs);
-    const { role, log, ended } = this.#core;
-    ended.delete(peer);
+    const { role, log } = this.#core;
     if (role.name !== 'leader') return;
     role.progress.get(peer)?.restart(log.lastIndex + 1);
     role.nextHeartbeatMs = this.#core.nowMs;
@@ -241,10 +239,9 @@ export class Raft {
   linkClosed(peer: ServerId, nowMs: number): void {
     this.#advanceClock(nowMs);
     const core = this.#core;
-    core.ended.add(peer);
     if (core.promise.to !== peer) return;
-    if (core.role.name === 'leader') core.promise = { to: undefined, untilMs: core.nowMs };
-    else startSuccession(core, peer);
+    core.promise = { to: undefined, untilMs: core.nowMs };
+    if (core.role.name !== 'leader') startSuccession(core, peer);
   }
 
   /**
@@ -305,10 +302,6 @@ export class Raft {
       case 'RequestVote':
         if (!message.leaseIsOver && isBoundToLeader(core)) return false;
         core.followTerm(message.term, undefined);
-        return true;
-      case 'RequestVoteResponse':
-        if (message.isOffered) onOfferedVote(core, message);
-        else core.followTerm(message.term, undefined);
         return true;
       default:
         core.followTerm(message.term, undefined);

@@ -127,8 +127,6 @@ export function maybeCommit(core: Core, role: Leader): void {
   const index = reachedByMajority([core.persistence.durableIndex, ...matched]);
   if (index <= core.commitIndex || core.log.termAt(index) !== core.currentTerm) return;
   core.commitTo(index);
-  // One that is deposed before is still wanted a successor for.
-  core.succession = undefined;
   admitEarlyReads(core, role);
 }
 

@@ -29,8 +29,6 @@ export interface Candidate {
   readonly name: 'candidate';
   /** Its own vote is in here only once it is on disk. */
   readonly votes: Map<ServerId, boolean>;
-  /** Those that voted for it with a log that ends as its own does. */
-  readonly inSync: Set<ServerId>;
 }
 
 export interface Leader {

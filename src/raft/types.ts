@@ -75,15 +75,9 @@ export interface RequestVote extends Envelope {
   readonly leaseIsOver: boolean;
 }
 
-/** Answer to {@link RequestVote}, or a vote that comes without one. */
 export interface RequestVoteResponse extends Envelope {
   readonly type: 'RequestVoteResponse';
   readonly voteGranted: boolean;
-  /** Nobody asked for the vote: the leader of the term before has ended, and this is for its first heir. */
-  readonly isOffered: boolean;
-  /** Where the voter's log ends, on its disk; 0 where a snapshot is taking its place. */
-  readonly lastLogIndex: LogIndex;
-  readonly lastLogTerm: Term;
 }
 
 /** What a leader writes on each message and gets back with its answer, unread by the follower. */

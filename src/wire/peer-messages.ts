@@ -82,12 +82,8 @@ function writeMessage(out: ByteWriter, message: Message): void {
       writeBoolean(out, message.leaseIsOver);
       return;
     case 'PreVoteResponse':
-      writeBoolean(out, message.voteGranted);
-      return;
     case 'RequestVoteResponse':
       writeBoolean(out, message.voteGranted);
-      writeBoolean(out, message.isOffered);
-      writePosition(out, { index: message.lastLogIndex, term: message.lastLogTerm });
       return;
     case 'AppendEntries':
       writePosition(out, { index: message.prevLogIndex, term: message.prevLogTerm });
@@ -146,13 +142,8 @@ function readMessage(reader: ByteReader): Message {
       };
     }
     case 'PreVoteResponse':
+    case 'RequestVoteResponse':
       return { type, from, to, term, voteGranted: readBoolean(reader) };
-    case 'RequestVoteResponse': {
-      const voteGranted = readBoolean(reader);
-      const isOffered = readBoolean(reader);
-      const { index: lastLogIndex, term: lastLogTerm } = readPosition(reader);
-      return { type, from, to, term, voteGranted, isOffered, lastLogIndex, lastLogTerm };
-    }
     case 'AppendEntries': {
       const { index: prevLogIndex, term: prevLogTerm } = readPosition(reader);
       const entries: Entry[] = [];

@@ -35,14 +35,6 @@ describe('flow control', () => {
     expect(toFollower(group, 1)).to.have.length(10);
   });
 
-  it('need not wait for an answer of one that voted for it with the same log', () => {
-    const group = Group.withLogs(['1:a', '1:a', '']);
-    group.win(0);
-    proposeMany(group, 10);
-    expect(toFollower(group, 1), 'in sync').to.have.length(11);
-    expect(toFollower(group, 2), 'behind').to.have.length(1);
-  });
-
   it('never has more messages with entries on their way to a follower than the limit', () => {
     const group = led({ maxInflightMessages: 3 });
     proposeMany(group, 10);

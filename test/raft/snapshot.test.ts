@@ -11,7 +11,6 @@ import {
   bytesOf,
   entries,
   installSnapshot,
-  requestVote,
   textOfLog,
   theOnly,
 } from './support/messages.js';
@@ -280,19 +279,6 @@ describe('snapshots', () => {
       server.freeDisk();
       server.receive(early);
       expect(server.log).to.equal('1:c');
-    });
-
-    it('have a vote say nothing of the log that they are taking the place of', () => {
-      const server = withLog('1:x 1:y 1:z');
-      server.pass(2 * ELECTION_TIMEOUT_MS);
-      server.receive(appendEntries({ term: 2 }));
-      server.holdDisk();
-      server.receive(installSnapshot({ term: 2, snapshot: { ...snapshot, term: 2 }, data: bytesOf('a b') }));
-      server.turn((raft, nowMs) => raft.linkClosed(1, nowMs));
-      server.receive(requestVote({ from: 2, term: 3, lastLogIndex: 4, lastLogTerm: 2 }));
-      const vote = theOnly('RequestVoteResponse', server.writeDisk());
-      expect(vote).to.include({ voteGranted: true, lastLogIndex: 0, lastLogTerm: 0 });
-      expect(server.disk.entries).to.deep.equal([]);
     });
 
     it('are gone after a crash in the middle, and the log is as it was', () => {

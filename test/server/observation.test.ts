@@ -38,9 +38,6 @@ describe('MessageSampler', () => {
       to: 2,
       term: 4,
       voteGranted: true,
-      isOffered: false,
-      lastLogIndex: 0,
-      lastLogTerm: 0,
     };
     sampler.note([append(1, 10, 20), vote], { isLost: true, delayMs: 5 });
     const [sent, answered, ...more] = sampler.take();

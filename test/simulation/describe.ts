@@ -10,9 +10,8 @@ export function describe(message: Message): string {
     case 'AppendEntriesResponse':
       return `${envelope} ${JSON.stringify(message.result)}`;
     case 'PreVoteResponse':
-      return `${envelope} ${message.voteGranted ? 'granted' : 'refused'}`;
     case 'RequestVoteResponse':
-      return `${envelope} ${message.isOffered ? 'offered' : message.voteGranted ? 'granted' : 'refused'}`;
+      return `${envelope} ${message.voteGranted ? 'granted' : 'refused'}`;
     case 'PreVote':
     case 'RequestVote':
       return `${envelope} with log ${message.lastLogIndex}:${message.lastLogTerm}`;

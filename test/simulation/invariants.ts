@@ -10,7 +10,6 @@ import type {
   LogPosition,
   Message,
   RequestVote,
-  RequestVoteResponse,
   RoleName,
   ServerId,
   Term,
@@ -262,10 +261,7 @@ function termAt(server: ServerView, index: LogIndex): Term | undefined {
   return server.entries(index, index)[0]?.term;
 }
 
-function holdsLastLog(
-  disk: DiskView,
-  { lastLogIndex: index, lastLogTerm: term }: RequestVote | RequestVoteResponse,
-) {
+function holdsLastLog(disk: DiskView, { lastLogIndex: index, lastLogTerm: term }: RequestVote): boolean {
   return index === 0 || disk.holds({ index, term });
 }
 
@@ -276,7 +272,7 @@ function isDurable(message: Message, disk: DiskView): boolean {
       return currentTerm > message.term || holdsLastLog(disk, message);
     case 'RequestVoteResponse':
       if (!message.voteGranted || currentTerm !== message.term) return currentTerm >= message.term;
-      return votedFor === message.to && holdsLastLog(disk, message);
+      return votedFor === message.to;
     case 'AppendEntriesResponse':
       if (currentTerm < message.term) return false;
       return (

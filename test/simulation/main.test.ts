@@ -63,9 +63,7 @@ describe('the simulator’s command line', () => {
     let copy = '';
 
     before(async () => {
-      const mutant = MUTANTS.find(
-        ({ name }) => name === 'count a vote that was offered to a log that is behind',
-      );
+      const mutant = MUTANTS.find(({ name }) => name === 'vote for a log that is behind');
       if (mutant === undefined) throw new Error('there is no such mutant');
       copy = await mkdtemp(join(BUILT, 'mutants-test-'));
       await makeCopy([mutant], SIMULATOR, copy);

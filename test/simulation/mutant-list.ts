@@ -26,12 +26,6 @@ export const MUTANTS: readonly Mutant[] = [
     replacement: 'return true;',
   },
   {
-    name: 'count a vote that was offered to a log that is behind',
-    file: 'raft/election.js',
-    search: 'message.voteGranted && core.log.isAsUpToDateAs({ index: lastLogIndex, term: lastLogTerm })',
-    replacement: 'message.voteGranted',
-  },
-  {
     name: 'send a vote before it is on disk',
     file: 'raft/election.js',
     search: "core.sendWhenDurable({\n        type: 'RequestVoteResponse'",

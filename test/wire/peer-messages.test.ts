@@ -37,9 +37,6 @@ const ARBITRARIES: { [Type in Message['type']]: fc.Arbitrary<Extract<Message, { 
     type: fc.constant('RequestVoteResponse'),
     ...envelope,
     voteGranted: fc.boolean(),
-    isOffered: fc.boolean(),
-    lastLogIndex: index,
-    lastLogTerm: term,
   }),
   AppendEntries: fc.record({
     type: fc.constant('AppendEntries'),

@@ -116,10 +116,8 @@ export function requestVote(fields: Partial<RequestVote>): RequestVote {
   return { type: 'RequestVote', ...ENVELOPE, ...request, ...fields };
 }
 
-/** From a voter with an empty log unless its last entry is given. */
 export function requestVoteResponse(fields: Partial<RequestVoteResponse>): RequestVoteResponse {
-  const response = { voteGranted: true, isOffered: false, lastLogIndex: 0, lastLogTerm: 0 };
-  return { type: 'RequestVoteResponse', ...ENVELOPE, ...response, ...fields };
+  return { type: 'RequestVoteResponse', ...ENVELOPE, voteGranted: true, ...fields };
 }
 
 export function preVote(fields: Partial<PreVote>): PreVote {

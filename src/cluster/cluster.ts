@@ -9,7 +9,6 @@ import { type Logger, pino } from 'pino';
 import { openChannel } from '../channel/port-channel.js';
 import { Gateway, type GatewayMeasurements } from '../gateway/gateway.js';
 import { LEADER_WAIT_MS } from '../limits.js';
-import { firstHeirOf } from '../raft/succession.js';
 import type { ServerId } from '../raft/types.js';
 import type { ClientAddress, ServerMeasurements, ServerObservation, ServerStatus } from '../wire/control.js';
 import {
@@ -413,17 +412,12 @@ export class Cluster {
   }
 
   /**
-   * Tells the others that a server serves nobody any more, and the router who succeeds it if it leads. They would notice by
-   * themselves, but a thread takes tens of milliseconds to come to its end.
+   * Tells the others that a server serves nobody any more. They would notice by themselves, but a thread takes tens of
+   * milliseconds to come to its end.
    */
   #cutOff(id: ServerId): void {
-    if (this.#running === undefined) return;
-    const { members, gateway } = this.#running;
-    const ids = members.map((member) => member.id);
-    for (const peer of members) if (peer.id !== id) peer.tell({ type: 'ended', peer: id });
-    const heirId = firstHeirOf(id, ids);
-    const heir = members.find((member) => member.id === heirId);
-    if (this.#claimant?.id === id && heir?.isUp === true) gateway.presumeLeader(heir.id);
+    for (const peer of this.#running?.members ?? [])
+      if (peer.id !== id) peer.tell({ type: 'ended', peer: id });
   }
 
   async #applyFaults(): Promise<void> {

@@ -305,9 +305,9 @@ export class Member {
   }
 
   #end(thread: ServerThread): void {
+    this.#state = { is: 'ending' };
     // The successor first. Nothing that the server still says reaches a client: that comes through this thread.
     this.#environment.onCutOff();
-    this.#state = { is: 'ending' };
     this.#environment.gateway.detach(this.id);
     thread.kill();
   }

@@ -25,12 +25,7 @@ export interface GatewayOptions {
   readonly electionTimeoutMs: number;
   /** How long commands on the router's port wait for a leader; `LEADER_WAIT_MS` unless told. */
   readonly leaderWaitMs?: number;
-  /** How long a presumed leader may take to be elected; {@link PRESUMPTION_MS} unless told. */
-  readonly presumptionMs?: number;
 }
-
-/** A first heir that is well has won or lost its election by then, and said so. */
-const PRESUMPTION_MS = 50;
 
 export interface GatewayMeasurements {
   /** Of each server's own port, by its id. */
@@ -52,7 +47,6 @@ export class Gateway {
     const times = {
       leaderWaitMs: options.leaderWaitMs ?? LEADER_WAIT_MS,
       refusalGraceMs: options.electionTimeoutMs,
-      presumptionMs: options.presumptionMs ?? PRESUMPTION_MS,
     };
     this.#doors = options.serverPorts.map(
       (port, id) => new ServerDoor(`clients of server ${id}`, { host, port }, shared),
@@ -109,11 +103,6 @@ export class Gateway {
   setLeader(leader: { readonly id: ServerId; readonly term: Term } | undefined): void {
     if (leader === undefined) this.#router?.leaderLost();
     else this.#router?.leaderElected(this.#door(leader.id).traffic, leader.term);
-  }
-
-  /** Tells the router which server the leader, which is about to end, is likely to be succeeded by. */
-  presumeLeader(id: ServerId): void {
-    this.#router?.leaderPresumed(this.#door(id).traffic);
   }
 
   /**

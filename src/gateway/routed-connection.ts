@@ -24,7 +24,7 @@ import { UnansweredBytes } from './unanswered.js';
 
 /** Where a routed connection learns who leads. */
 export interface LeaderSource {
-  /** Traffic with the leader, if one is known or presumed, and running. */
+  /** Traffic with the leader, if one is known and running. */
   readonly leader: ServerTraffic | undefined;
   /** A server says that it leads no more, and that `ledTerm` was the last term it led. */
   onRefusal(traffic: ServerTraffic, ledTerm: Term): void;
@@ -35,8 +35,6 @@ export interface RouterTimes {
   readonly leaderWaitMs: number;
   /** How long a leader that is no more may take to tell what it did with the commands in flight. */
   readonly refusalGraceMs: number;
-  /** How long a presumed leader may take to be elected, or to refuse. */
-  readonly presumptionMs: number;
 }
 
 /** Commands that are given up at once, about a millisecond's worth; whatever else is due comes between. */
@@ -256,7 +254,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     if (this.#session !== undefined) this.#abandon(this.#session);
     if (streamOffset <= this.#streamLength - this.#held.length) return;
     // Whatever the plan covers was forwarded before the leader was lost, and has waited longest: all of it is
-    // among these bytes, and its writes are answered the same way. So nothing may be forwarded while the wait runs.
+    // among these bytes, and its writes are answered the same way.
     this.#plan.clear();
     this.#givenUpTo = streamOffset;
     this.#advance();

@@ -191,13 +191,6 @@ export class Core {
     return succession?.rank === 0 && succession.attempts === 0 && succession.endedTerm === currentTerm;
   }
 
-  /** Whether this server is the first to campaign after the leader of a term has ended, and has not failed yet. */
-  get isTakingOver(): boolean {
-    if (this.role.name !== 'candidate') return this.isFirstHeir && this.installing === undefined;
-    const { succession, currentTerm } = this;
-    return succession?.rank === 0 && succession.endedTerm === currentTerm - 1;
-  }
-
   /** A snapshot is on disk, in place of the one before unless that reaches further. */
   keepNewest(snapshot: SnapshotMeta): void {
     if (snapshot.index > (this.snapshot?.index ?? 0)) this.snapshot = snapshot;

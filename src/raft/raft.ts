@@ -113,11 +113,6 @@ export class Raft {
     return role.name === 'leader' && isServing(this.#core, role);
   }
 
-  /** Whether this server is likely to lead within moments: its leader has ended, and it is the first that campaigns. */
-  get isTakingOver(): boolean {
-    return this.#core.isTakingOver;
-  }
-
   /** Whether proposals are refused for now because leadership is being handed over. */
   get isTransferring(): boolean {
     const { role } = this.#core;

@@ -9,8 +9,3 @@ export function rankOf(server: ServerId, deadLeader: ServerId, servers: readonly
   const places = servers.indexOf(server) - servers.indexOf(deadLeader);
   return ((places + servers.length) % servers.length) - 1;
 }
-
-/** Who campaigns first when that leader has ended. */
-export function firstHeirOf(deadLeader: ServerId, servers: readonly ServerId[]): ServerId | undefined {
-  return servers.find((server) => rankOf(server, deadLeader, servers) === 0);
-}

@@ -1,6 +1,5 @@
 import { expect } from 'chai';
 import type { Cluster } from '../../src/cluster/cluster.js';
-import { TestClient } from '../gateway/support.js';
 import { eventually, everyServerUp } from '../support/cluster.js';
 import {
   CRASH,
@@ -8,7 +7,6 @@ import {
   FAIL_DISK,
   FIRST_LIFE,
   LATER_LIFE,
-  LEADS_WHEN_ASKED,
   STOP_UNASKED,
 } from './fixtures/fake-server.js';
 import { codeOf, FAKE_SERVER, LogRecorder, newCluster } from './support.js';
@@ -92,31 +90,6 @@ describe('a server that ends by itself', () => {
   it('has the others told when it is killed, and need not be noticed by them', async () => {
     await cluster.kill(0);
     expect(await cluster.waitForLeader(10_000), 'the one that takes over when told').to.equal(1);
-  });
-
-  it('has the router send its clients to the first heir of a killed leader before that leads', async () => {
-    const asked = await newCluster({ electionTimeoutMs: LEADS_WHEN_ASKED }, { serverModule: FAKE_SERVER });
-    await asked.start();
-    const client = await TestClient.connect(asked.routerAddress);
-    let told = '';
-    const expectAnswerOf = async (server: number, sent = 'get k\r\n') => {
-      client.send(sent);
-      told += `SERVER ${server}\r\n`;
-      await client.expectText(told);
-    };
-    try {
-      await expectAnswerOf(0);
-      await asked.kill(1);
-      await expectAnswerOf(0);
-      await asked.restart(1);
-      await expectAnswerOf(0, 'get k\r\nget k');
-      await asked.kill(0);
-      await expectAnswerOf(1, '\r\n');
-      expect(asked.leader).to.equal(1);
-    } finally {
-      client.socket.destroy();
-      await asked.close();
-    }
   });
 
   it('leads no more', async () => {

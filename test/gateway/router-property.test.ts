@@ -171,7 +171,6 @@ type Step =
   | { readonly type: 'refuse'; readonly proposedCount: number }
   | { readonly type: 'die' }
   | { readonly type: 'depose silently' }
-  | { readonly type: 'presume' }
   | { readonly type: 'elect' };
 
 const commands = fc.array(
@@ -202,7 +201,7 @@ const steps = fc.array(
     fc.record({ type: fc.constant('send' as const), byteCount: fc.integer({ min: 1, max: 150 }) }),
     fc.record({ type: fc.constant('answer' as const), count: fc.integer({ min: 1, max: 5 }) }),
     fc.record({ type: fc.constant('refuse' as const), proposedCount: fc.integer({ min: 0, max: 6 }) }),
-    fc.record({ type: fc.constantFrom('die', 'depose silently', 'presume', 'elect' as const) }),
+    fc.record({ type: fc.constantFrom('die', 'depose silently', 'elect' as const) }),
   ),
   { maxLength: 25 },
 );
@@ -257,9 +256,6 @@ describe('a connection through the router', () => {
           server.channel.die();
           server = new ModelServer(ledger);
           await gateway.attach(0, server.channel);
-          break;
-        case 'presume':
-          gateway.presumeLeader(0);
           break;
         case 'elect':
           term += 1;

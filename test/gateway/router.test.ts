@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { Gateway, GatewayOptions } from '../../src/gateway/gateway.js';
+import type { Gateway } from '../../src/gateway/gateway.js';
 import { MAX_UNANSWERED_BYTES, MAX_VALUE_BYTES } from '../../src/limits.js';
 import { respCheckpoint } from '../../src/protocol/checkpoint.js';
 import { FakeServer, TestBench, type TestClient, until } from './support.js';
@@ -15,7 +15,7 @@ describe('the router', () => {
   afterEach(() => bench.clear());
 
   /** Two servers, the first of which leads in term 1, and a client at the router. */
-  async function cluster(times: Partial<GatewayOptions> = {}) {
+  async function cluster(times: { electionTimeoutMs?: number; leaderWaitMs?: number } = {}) {
     const gateway = await bench.gateway({ servers: 2, ...times });
     const servers = [new FakeServer(), new FakeServer()] as const;
     await gateway.attach(0, servers[0]);
@@ -31,18 +31,6 @@ describe('the router', () => {
     const session = await server.session();
     await server.expectInput(session, input);
     return session;
-  }
-
-  /** The leader is killed before it answers a GET, which goes to its presumed successor. */
-  async function presumed(times: Partial<GatewayOptions> = {}) {
-    const servers = await cluster({ presumptionMs: 60_000, ...times });
-    const { gateway, old, next, client } = servers;
-    await forwarded(client, old, GET);
-    gateway.presumeLeader(1);
-    gateway.detach(0);
-    const session = await next.session();
-    await next.expectInput(session, GET);
-    return { ...servers, session };
   }
 
   /** What went through the gateway before this call has arrived wherever it goes. */
@@ -271,78 +259,6 @@ describe('the router', () => {
     old.say({ type: 'refuse', session, proposedBytes: GET.length, ledTerm: 1 });
     await old.expectInput(await old.session(1), GET);
   });
-
-  it('sends what a leader that ends has not answered to its presumed successor, which may answer once elected', async () => {
-    const { gateway, next, client, session } = await presumed();
-    client.send(SET_A);
-    await next.expectInput(session, GET + SET_A);
-    gateway.setLeader({ id: 1, term: 2 });
-    next.reply(session, GET.length + SET_A.length, `${NOT_FOUND}OK 1\r\n`);
-    await client.expectText(`${NOT_FOUND}OK 1\r\n`);
-    expect(next.framesOf('open')).to.have.length(1);
-  });
-
-  it('waits for an election when the presumed successor refuses', async () => {
-    const { gateway, next, session } = await presumed();
-    next.say({ type: 'refuse', session, proposedBytes: 0, ledTerm: 0 });
-    const third = new FakeServer();
-    await gateway.attach(0, third);
-    await settled(gateway, 0, third);
-    gateway.setLeader({ id: 0, term: 2 });
-    await third.expectInput(await third.session(1), GET);
-    expect(next.framesOf('open'), 'it was asked once').to.have.length(1);
-  });
-
-  it('stays with a presumed successor that was elected, whatever it said before', async () => {
-    const { gateway, next, session } = await presumed();
-    gateway.setLeader({ id: 1, term: 2 });
-    next.say({ type: 'refuse', session, proposedBytes: 0, ledTerm: 0 });
-    await next.expectInput(await next.session(1), GET);
-  });
-
-  it('gives up a presumed successor that ends: nobody knows what it did', async () => {
-    const { gateway, next, client, session } = await presumed({ leaderWaitMs: 40 });
-    client.send(SET_A);
-    await next.expectInput(session, GET + SET_A);
-    gateway.detach(1);
-    await client.expectText(INTERNAL + INTERNAL);
-  });
-
-  it('waits for a presumed successor that says nothing no longer than for any leader', async () => {
-    const { next, client, session } = await presumed({ presumptionMs: 1, leaderWaitMs: 40 });
-    await client.expectText(INTERNAL);
-    expect(next.framesOf('close')).to.deep.equal([{ type: 'close', session }]);
-  });
-
-  it('goes to another server that is elected in place of the presumed one', async () => {
-    const { gateway, next, client, session } = await presumed({ electionTimeoutMs: 1 });
-    client.send(SET_A);
-    await next.expectInput(session, GET + SET_A);
-    const third = new FakeServer();
-    await gateway.attach(0, third);
-    gateway.setLeader({ id: 0, term: 3 });
-    await third.expectInput(await third.session(), GET);
-    third.reply(await third.session(), GET.length, NOT_FOUND);
-    // What it was sent it may have proposed, and has not said.
-    await client.expectText(NOT_FOUND + INTERNAL);
-    next.reply(session, GET.length + SET_A.length, `${NOT_FOUND}OK 1\r\n`);
-    await settled(gateway, 1, next);
-    expect(client.text).to.equal(NOT_FOUND + INTERNAL);
-  });
-
-  for (const presumptionMs of [60_000, 1]) {
-    it(`believes no late news of an election after the refusal of who won it, presumed for ${presumptionMs} ms`, async () => {
-      const { gateway, next, session } = await presumed({ presumptionMs });
-      next.say({ type: 'refuse', session, proposedBytes: 0, ledTerm: 2 });
-      await settled(gateway, 1, next);
-      gateway.setLeader({ id: 1, term: 2 });
-      const third = new FakeServer();
-      await gateway.attach(0, third);
-      gateway.setLeader({ id: 0, term: 3 });
-      await third.expectInput(await third.session(), GET);
-      expect(next.framesOf('open').filter(({ routed }) => routed)).to.have.length(1);
-    });
-  }
 
   it('ignores the news of a past term', async () => {
     const { gateway, old, next, client } = await cluster();

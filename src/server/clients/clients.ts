@@ -4,7 +4,7 @@
  * The leader puts writes into the log, many to an entry, and answers them when the entry is applied. A read is
  * answered at once while the leader holds its lease and its client has nothing pending; else it waits with the
  * commands before it, or for the confirmation that this server still leads. Any other server sends the client on to
- * the leader, or lets it wait until one is known; those of the router it sends back, unless it is about to lead itself.
+ * the leader, or lets it wait until one is known; those of the router it sends back.
  */
 
 import type { ByteString } from '../../bytes/byte-string.js';
@@ -85,7 +85,7 @@ export class Clients {
   readonly #sessions = new Map<SessionId, Session>();
   readonly #redisStreams = new Set<RedisStream>();
   readonly #scans = new Scans();
-  /** Sessions whose commands wait for a leader to be known, or for this server to be it. */
+  /** Sessions whose commands wait for a leader to be known. */
   readonly #leaderless = new Set<Session>();
   /** Sessions of whose streams more may be taken, those first that have waited longest. */
   readonly #backlog = new Set<Session>();
@@ -251,8 +251,7 @@ export class Clients {
     }
     this.#isDue = false;
     this.#drain();
-    const { isTakingOver } = this.#raft;
-    for (const session of [...this.#leaderless]) if (!(isTakingOver && session.routed)) this.#serve(session);
+    for (const session of [...this.#leaderless]) this.#serve(session);
     if (
       this.#raft.isServing &&
       this.#isClockBehind &&
@@ -338,7 +337,6 @@ export class Clients {
     this.#backlog.delete(session);
     session.isStopped = false;
     if (this.#raft.role === 'leader') this.#serveAsLeader(session);
-    else if (session.routed && this.#raft.isTakingOver) this.#leaderless.add(session);
     else if (session.routed) this.#refuse(session);
     else this.#serveElsewhere(session);
     if (!this.#sessions.has(session.id) || session.pendingCount > 0) return;

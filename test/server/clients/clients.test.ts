@@ -166,13 +166,6 @@ class Follower extends ServerSide {
     this.hear(appendEntries({ from: 2, term: 1 }));
     this.turn();
   }
-
-  /** Its leader has ended: it is the first to campaign, and does. */
-  succeed(): string {
-    this.raft.linkClosed(2, this.nowMs);
-    this.raft.tick(this.nowMs);
-    return this.turn();
-  }
 }
 
 function set(key: string, value: string): string {
@@ -365,37 +358,5 @@ describe('the router’s clients at a server that does not lead', () => {
     const follower = new Follower();
     follower.route(1, set('k', 'x'));
     expect(follower.turn()).to.equal('<refuse>');
-  });
-
-  it('have their writes in its first entry when it is about to succeed its leader', () => {
-    const heir = new Follower();
-    heir.raft.linkClosed(2, heir.nowMs);
-    heir.route(1, set('k', 'x'));
-    expect(heir.succeed()).to.equal('');
-    heir.route(1, 'get k\r\n');
-    expect(heir.turn(), 'nobody has voted for it').to.equal('');
-    heir.hear(requestVoteResponse({ from: 1, term: 2 }));
-    expect(heir.turn()).to.equal('');
-    const { index } = heir.raft.lastLog;
-    expect(heir.acknowledge()).to.equal('OK 1\r\nVALUE 1\r\nx\r\n');
-    expect(heir.raft.lastLog.index).to.equal(index);
-  });
-
-  it('are sent back once it has failed to, or another leads', () => {
-    for (const fail of [
-      (heir: Follower) => {
-        heir.nowMs += 2 * TIMEOUT_MS;
-        heir.raft.tick(heir.nowMs);
-      },
-      (heir: Follower) => heir.hear(appendEntries({ from: 1, term: 3 })),
-      (heir: Follower) => heir.hear(requestVoteResponse({ from: 1, term: 3, voteGranted: false })),
-    ]) {
-      const heir = new Follower();
-      heir.succeed();
-      heir.route(1, set('k', 'x'));
-      expect(heir.turn()).to.equal('');
-      fail(heir);
-      expect(heir.turn()).to.equal('<refuse>');
-    }
   });
 });

@@ -7,7 +7,9 @@ import { MessageChannel } from 'node:worker_threads';
 import * as Comlink from 'comlink';
 import { type Logger, pino } from 'pino';
 import { openChannel } from '../channel/port-channel.js';
+import { NODE_ENVIRONMENT } from '../environment.js';
 import { Gateway, type GatewayMeasurements } from '../gateway/gateway.js';
+import { NodeNetwork } from '../gateway/node-network.js';
 import { LEADER_WAIT_MS } from '../limits.js';
 import type { ServerId } from '../raft/types.js';
 import type { ClientAddress, ServerMeasurements, ServerObservation, ServerStatus } from '../wire/control.js';
@@ -313,12 +315,8 @@ export class Cluster {
 
   async #open(): Promise<Running> {
     const { servers, host, routerPort, electionTimeoutMs } = this.options;
-    const gateway = new Gateway({
-      host,
-      serverPorts: this.#ports,
-      routerPort: routerPort ?? undefined,
-      electionTimeoutMs,
-    });
+    const ports = { host, serverPorts: this.#ports, routerPort: routerPort ?? undefined, electionTimeoutMs };
+    const gateway = new Gateway(ports, { environment: NODE_ENVIRONMENT, network: new NodeNetwork() });
     try {
       // First the ports: when one is taken, nothing is left on the disk.
       await gateway.start();

@@ -3,9 +3,9 @@
  * and replies out in as few writes as possible.
  */
 
-import type { Socket } from 'node:net';
+import type { Environment } from '../environment.js';
 import { MAX_UNREAD_REPLY_BYTES } from '../limits.js';
-import { withSharedReads } from './read-memory.js';
+import type { NetworkSocket } from './network.js';
 
 /** Who wants a socket paused. It is read again when nobody does. */
 export const PauseReason = { ownLimit: 1, totalLimit: 2, serverFull: 4, unreadReplies: 8 } as const;
@@ -24,34 +24,34 @@ export interface SocketHandlers {
 }
 
 export class ClientSocket {
-  readonly #socket: Socket;
+  readonly #socket: NetworkSocket;
   readonly #handlers: SocketHandlers;
   readonly #unwritten: UnwrittenSockets;
   #replies: Uint8Array[] = [];
   #pauses = 0;
   #inputEnded = false;
 
-  /** Takes the connection over: the socket that was accepted is of no use to others from then on. */
-  constructor(accepted: Socket, handlers: SocketHandlers, unwritten: UnwrittenSockets) {
-    const socket = withSharedReads(accepted, (bytes) => {
-      if (!this.#inputEnded) handlers.onData(bytes);
-    });
-    this.#socket = socket;
+  /** Starts a socket that was just accepted. */
+  constructor(accepted: NetworkSocket, handlers: SocketHandlers, unwritten: UnwrittenSockets) {
+    this.#socket = accepted;
     this.#handlers = handlers;
     this.#unwritten = unwritten;
-    socket.on('end', () => this.#endInput());
-    socket.on('drain', () => {
-      this.resume(PauseReason.unreadReplies);
-      handlers.onWritten();
+    accepted.start({
+      onData: (bytes) => {
+        if (!this.#inputEnded) handlers.onData(bytes);
+      },
+      onInputEnd: () => this.#endInput(),
+      onDrained: () => {
+        this.resume(PauseReason.unreadReplies);
+        handlers.onWritten();
+      },
+      onGone: () => handlers.onGone(),
     });
-    // A reset needs no more than the 'close' that follows it.
-    socket.on('error', () => {});
-    socket.on('close', () => handlers.onGone());
   }
 
   /** Bytes that were to be written and that the operating system has not yet taken. */
   get backlogBytes(): number {
-    return this.#socket.writableLength;
+    return this.#socket.unwrittenBytes;
   }
 
   /** Bytes read from the client so far. */
@@ -66,7 +66,7 @@ export class ClientSocket {
 
   /** Whether the client reads too slowly; `onWritten` is called when it caught up. */
   get backedUp(): boolean {
-    return this.#socket.writableNeedDrain;
+    return this.#socket.isBackedUp;
   }
 
   /** Whether somebody wants it not to be read. */
@@ -111,10 +111,9 @@ export class ClientSocket {
 
   /** Writes what is queued, then closes the connection. */
   end(): void {
-    if (this.#socket.writableEnded) return;
     this.#inputEnded = true;
     this.#writeQueued();
-    this.#socket.destroySoon();
+    this.#socket.end();
   }
 
   /** Closes the connection at once. */
@@ -130,7 +129,7 @@ export class ClientSocket {
     if (first === undefined) return;
     this.#replies = [];
     // A reply is a view of a whole batch, which must not be kept alive for a client that does not read.
-    const inPlace = replies.length === 1 && this.#socket.writableLength === 0;
+    const inPlace = replies.length === 1 && this.#socket.unwrittenBytes === 0;
     this.#socket.write(inPlace ? first : concatenate(replies));
   }
 
@@ -146,6 +145,7 @@ export class ClientSocket {
  * that a connection with many replies in a batch costs one system call.
  */
 export class UnwrittenSockets {
+  readonly #environment: Environment;
   #sockets: ClientSocket[] = [];
   readonly #flush = () => {
     const sockets = this.#sockets;
@@ -153,8 +153,12 @@ export class UnwrittenSockets {
     for (const socket of sockets) socket.flush();
   };
 
+  constructor(environment: Environment) {
+    this.#environment = environment;
+  }
+
   add(socket: ClientSocket): void {
-    if (this.#sockets.push(socket) === 1) process.nextTick(this.#flush);
+    if (this.#sockets.push(socket) === 1) this.#environment.afterCallback(this.#flush);
   }
 }
 

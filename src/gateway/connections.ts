@@ -2,6 +2,7 @@
  * The connections that came in through one port.
  */
 
+import type { Environment } from '../environment.js';
 import type { UnwrittenSockets } from './client-socket.js';
 import type { TotalUnansweredBytes } from './unanswered.js';
 
@@ -25,6 +26,7 @@ export interface PortMeasurements {
 
 /** What all connections of a gateway have in common. */
 export interface SharedByConnections {
+  readonly environment: Environment;
   readonly unwritten: UnwrittenSockets;
   readonly totalUnanswered: TotalUnansweredBytes;
 }

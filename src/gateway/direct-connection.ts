@@ -2,11 +2,11 @@
  * A client's connection to the port of one server: it lives and dies with that server.
  */
 
-import type { Socket } from 'node:net';
 import type { StreamCheckpoint } from '../protocol/checkpoint.js';
 import { startOf } from '../wire/client-frames.js';
 import { ClientSocket, PauseReason, type SocketHandlers } from './client-socket.js';
 import type { Connection, Connections } from './connections.js';
+import type { NetworkSocket } from './network.js';
 import type { RoomWaiter, ServerTraffic, Session, SessionOwner } from './server-traffic.js';
 import { UnansweredBytes } from './unanswered.js';
 
@@ -18,7 +18,7 @@ export class DirectConnection implements Connection, SocketHandlers, SessionOwne
   /** Opened by the client's first bytes. */
   #session: Session | undefined;
 
-  constructor(socket: Socket, traffic: ServerTraffic, connections: Connections<DirectConnection>) {
+  constructor(socket: NetworkSocket, traffic: ServerTraffic, connections: Connections<DirectConnection>) {
     this.#traffic = traffic;
     this.#client = new ClientSocket(socket, this, connections.shared.unwritten);
     this.#unanswered = new UnansweredBytes(this.#client, connections.shared.totalUnanswered);

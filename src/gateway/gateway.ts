@@ -5,11 +5,13 @@
  * back, and makes clients wait that are too fast for their server.
  */
 
+import type { Environment } from '../environment.js';
 import { LEADER_WAIT_MS, MAX_MODEST_UNANSWERED_BYTES, MAX_TOTAL_UNANSWERED_BYTES } from '../limits.js';
 import type { ServerId, Term } from '../raft/types.js';
 import type { ClientAddress } from '../wire/control.js';
 import { UnwrittenSockets } from './client-socket.js';
 import type { PortMeasurements } from './connections.js';
+import type { Network } from './network.js';
 import { Router } from './router.js';
 import { ServerDoor } from './server-door.js';
 import type { ServerChannel } from './server-traffic.js';
@@ -34,14 +36,23 @@ export interface GatewayMeasurements {
   readonly router: PortMeasurements | undefined;
 }
 
+/** What a gateway is handed of the world around it. */
+export interface GatewayWorld {
+  readonly environment: Environment;
+  readonly network: Network;
+}
+
 export class Gateway {
+  readonly #environment: Environment;
   readonly #doors: readonly ServerDoor[];
   readonly #router: Router | undefined;
 
-  constructor(options: GatewayOptions) {
+  constructor(options: GatewayOptions, { environment, network }: GatewayWorld) {
+    this.#environment = environment;
     const { host, routerPort } = options;
     const shared = {
-      unwritten: new UnwrittenSockets(),
+      environment,
+      unwritten: new UnwrittenSockets(environment),
       totalUnanswered: new TotalUnansweredBytes(MAX_TOTAL_UNANSWERED_BYTES, MAX_MODEST_UNANSWERED_BYTES),
     };
     const times = {
@@ -49,10 +60,10 @@ export class Gateway {
       refusalGraceMs: options.electionTimeoutMs,
     };
     this.#doors = options.serverPorts.map(
-      (port, id) => new ServerDoor(`clients of server ${id}`, { host, port }, shared),
+      (port, id) => new ServerDoor(network, `clients of server ${id}`, { host, port }, shared),
     );
     this.#router =
-      routerPort === undefined ? undefined : new Router({ host, port: routerPort }, times, shared);
+      routerPort === undefined ? undefined : new Router(network, { host, port: routerPort }, times, shared);
   }
 
   /** Where the clients of a server connect. */
@@ -116,11 +127,11 @@ export class Gateway {
       port.connections.finishAll();
     }
     const allClosed = Promise.all(ports.map((port) => port.connections.whenEmpty()));
-    const deadline = setTimeout(() => {
+    const deadline = this.#environment.startTimer(() => {
       for (const port of ports) port.connections.destroyAll();
     }, drainMs);
     await allClosed;
-    clearTimeout(deadline);
+    deadline.cancel();
     for (const door of this.#doors) door.close();
   }
 

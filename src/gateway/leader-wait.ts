@@ -2,6 +2,8 @@
  * How long the bytes of one connection have been waiting for a leader.
  */
 
+import type { Environment, Timer } from '../environment.js';
+
 /** Deadlines are rounded up to this fraction of the wait, so that there are never many of them. */
 const DEADLINES_PER_WAIT = 16;
 
@@ -12,13 +14,15 @@ interface Deadline {
 }
 
 export class LeaderWait {
+  readonly #environment: Environment;
   readonly #waitMs: number;
   readonly #onOver: (streamOffset: number) => void;
   #deadlines: Deadline[] = [];
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
 
   /** @param onOver is told up to which offset of the stream the wait is over. */
-  constructor(waitMs: number, onOver: (streamOffset: number) => void) {
+  constructor(environment: Environment, waitMs: number, onOver: (streamOffset: number) => void) {
+    this.#environment = environment;
     this.#waitMs = waitMs;
     this.#onOver = onOver;
   }
@@ -33,7 +37,7 @@ export class LeaderWait {
     const last = this.#deadlines.at(-1);
     if (last !== undefined && last.streamOffset >= streamOffset) return;
     const grainMs = this.#waitMs / DEADLINES_PER_WAIT;
-    const atMs = Math.ceil((performance.now() + this.#waitMs) / grainMs) * grainMs;
+    const atMs = Math.ceil((this.#environment.nowMs() + this.#waitMs) / grainMs) * grainMs;
     if (last?.atMs === atMs) this.#deadlines.pop();
     this.#deadlines.push({ atMs, streamOffset });
     this.#timer ??= this.#startTimer(atMs);
@@ -41,17 +45,18 @@ export class LeaderWait {
 
   /** There is a leader: nothing waits. */
   end(): void {
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     this.#timer = undefined;
     this.#deadlines = [];
   }
 
-  #startTimer(atMs: number): NodeJS.Timeout {
-    return setTimeout(() => this.#expire(), Math.max(0, atMs - performance.now()));
+  #startTimer(atMs: number): Timer {
+    const delayMs = Math.max(0, atMs - this.#environment.nowMs());
+    return this.#environment.startTimer(() => this.#expire(), delayMs);
   }
 
   #expire(): void {
-    const now = performance.now();
+    const now = this.#environment.nowMs();
     let over = 0;
     while (this.#deadlines[0] !== undefined && this.#deadlines[0].atMs <= now) {
       over = this.#deadlines[0].streamOffset;

@@ -2,33 +2,41 @@
  * One listening TCP port.
  */
 
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import type { ClientAddress } from '../wire/control.js';
+import type { Network, NetworkListener, NetworkSocket } from './network.js';
 
 /** A port cannot be listened on. The message is one line that names the address and what to do. */
 export class ListenError extends Error {
   readonly code = 'CANNOT_LISTEN';
 
-  constructor(purpose: string, address: ClientAddress, cause: NodeJS.ErrnoException) {
+  constructor(purpose: string, address: ClientAddress, cause: unknown) {
     super(`cannot listen on ${address.host}:${address.port} (${purpose}): ${advice(cause)}`, { cause });
     this.name = 'ListenError';
   }
 }
 
 export class Listener {
+  readonly #network: Network;
   readonly #purpose: string;
-  readonly #server: Server;
+  readonly #accept: (socket: NetworkSocket) => void;
   #address: ClientAddress;
-  #closed = false;
+  #listener: NetworkListener | undefined;
+  #isClosed = false;
 
   /**
    * @param purpose what the port is for, as an error message names it.
-   * @param accept takes over each accepted socket.
+   * @param accept starts each accepted socket, or destroys it.
    */
-  constructor(purpose: string, address: ClientAddress, accept: (socket: Socket) => void) {
+  constructor(
+    network: Network,
+    purpose: string,
+    address: ClientAddress,
+    accept: (socket: NetworkSocket) => void,
+  ) {
+    this.#network = network;
     this.#purpose = purpose;
     this.#address = address;
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, accept);
+    this.#accept = accept;
   }
 
   /** Where it listens: once open, with the port that was chosen for port 0. */
@@ -37,35 +45,24 @@ export class Listener {
   }
 
   /** Resolves once clients can connect. Throws {@link ListenError}. */
-  open(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', (cause) => reject(new ListenError(this.#purpose, this.#address, cause)));
-      this.#server.listen({ ...this.#address, backlog: 1024 }, () => {
-        this.#server.removeAllListeners('error');
-        // Failing to accept one connection, as when out of descriptors, leaves the others as they are.
-        this.#server.on('error', () => {});
-        const bound = this.#server.address();
-        if (isAddressInfo(bound)) this.#address = { host: this.#address.host, port: bound.port };
-        // A listener that is closed while it opens would open all the same.
-        if (this.#closed) this.#server.close();
-        resolve();
-      });
+  async open(): Promise<void> {
+    const listener = await this.#network.listen(this.#address, this.#accept).catch((cause: unknown) => {
+      throw new ListenError(this.#purpose, this.#address, cause);
     });
+    this.#listener = listener;
+    this.#address = listener.address;
+    if (this.#isClosed) listener.close();
   }
 
-  /** From now on clients are refused. Connections that were accepted are not touched. */
+  /** From now on clients are refused, also when it is still being opened. Connections that were accepted are not touched. */
   close(): void {
-    this.#closed = true;
-    this.#server.close();
+    this.#isClosed = true;
+    this.#listener?.close();
   }
 }
 
-function isAddressInfo(address: AddressInfo | string | null): address is AddressInfo {
-  return address !== null && typeof address !== 'string';
-}
-
-function advice(cause: NodeJS.ErrnoException): string {
-  switch (cause.code) {
+function advice(cause: unknown): string {
+  switch (codeOf(cause)) {
     case 'EADDRINUSE':
       return 'the port is in use; stop what holds it or choose another port';
     case 'EACCES':
@@ -74,6 +71,10 @@ function advice(cause: NodeJS.ErrnoException): string {
     case 'ENOTFOUND':
       return 'this machine has no such address; choose another host';
     default:
-      return cause.message;
+      return cause instanceof Error ? cause.message : String(cause);
   }
+}
+
+function codeOf(cause: unknown): unknown {
+  return cause instanceof Error && 'code' in cause ? cause.code : undefined;
 }

@@ -9,7 +9,7 @@
  */
 
 import assert from 'node:assert/strict';
-import type { Socket } from 'node:net';
+import type { Environment, Timer } from '../environment.js';
 import { AT_COMMAND_START, respCheckpoint, type StreamCheckpoint } from '../protocol/checkpoint.js';
 import type { Term } from '../raft/types.js';
 import { startOf } from '../wire/client-frames.js';
@@ -17,6 +17,7 @@ import { ClientSocket, type SocketHandlers } from './client-socket.js';
 import type { Connection, Connections } from './connections.js';
 import { HeldBytes } from './held-bytes.js';
 import { LeaderWait } from './leader-wait.js';
+import type { NetworkSocket } from './network.js';
 import { giveUp, planReplay } from './replay.js';
 import { ReplayPlan } from './replay-plan.js';
 import type { RoomWaiter, ServerTraffic, Session, SessionOwner } from './server-traffic.js';
@@ -41,6 +42,7 @@ export interface RouterTimes {
 const GIVEN_UP_AT_ONCE = 1024;
 
 export class RoutedConnection implements Connection, SocketHandlers, SessionOwner, RoomWaiter {
+  readonly #environment: Environment;
   readonly #source: LeaderSource;
   readonly #times: RouterTimes;
   readonly #client: ClientSocket;
@@ -57,25 +59,29 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
   #forwarded = 0;
   #session: Session | undefined;
   /** Runs while the session's server is not the leader and has not refused. */
-  #grace: NodeJS.Timeout | undefined;
+  #grace: Timer | undefined;
   /** What lies before this offset of the stream has waited too long for a leader, and is being answered. */
   #givenUpTo: number | undefined;
-  #givingUp: NodeJS.Immediate | undefined;
+  /** More of it is answered at the end of the turn. */
+  #isGivingUp = false;
   #inputEnded = false;
   #sessionKnowsEnd = false;
 
   constructor(
-    socket: Socket,
+    socket: NetworkSocket,
     source: LeaderSource,
     times: RouterTimes,
     connections: Connections<RoutedConnection>,
   ) {
+    this.#environment = connections.shared.environment;
     this.#source = source;
     this.#times = times;
     this.#client = new ClientSocket(socket, this, connections.shared.unwritten);
     this.#unanswered = new UnansweredBytes(this.#client, connections.shared.totalUnanswered);
     this.#connections = connections;
-    this.#leaderWait = new LeaderWait(times.leaderWaitMs, (streamOffset) => this.#giveUp(streamOffset));
+    this.#leaderWait = new LeaderWait(this.#environment, times.leaderWaitMs, (streamOffset) =>
+      this.#giveUp(streamOffset),
+    );
     connections.add(this);
   }
 
@@ -104,7 +110,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     const session = this.#session;
     if (session === undefined || session.traffic === leader) this.#endGrace();
     else if (this.#forwarded === 0) this.#leaveSession(session);
-    else this.#grace ??= setTimeout(() => this.#abandon(session), this.#times.refusalGraceMs);
+    else this.#grace ??= this.#startGrace(session);
     this.#advance();
   }
 
@@ -170,7 +176,9 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
   #advance(): void {
     if (this.#givenUpTo !== undefined) {
       // A client that does not read is not answered any further.
-      if (!this.#client.backedUp) this.#givingUp ??= setImmediate(this.#giveUpSome);
+      if (this.#client.backedUp || this.#isGivingUp) return;
+      this.#isGivingUp = true;
+      this.#environment.atEndOfTurn(this.#giveUpSome);
       return;
     }
     this.#answerUnknown();
@@ -261,7 +269,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
   }
 
   readonly #giveUpSome = (): void => {
-    this.#givingUp = undefined;
+    this.#isGivingUp = false;
     if (this.#givenUpTo === undefined) return;
     const byteCount = Math.max(0, this.#givenUpTo - (this.#streamLength - this.#held.length));
     const given = giveUp(this.#held.view(0, byteCount), this.#at, GIVEN_UP_AT_ONCE);
@@ -278,15 +286,17 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     this.#client.end();
   };
 
+  #startGrace(session: Session): Timer {
+    return this.#environment.startTimer(() => this.#abandon(session), this.#times.refusalGraceMs);
+  }
+
   #endGrace(): void {
-    clearTimeout(this.#grace);
+    this.#grace?.cancel();
     this.#grace = undefined;
   }
 
   /** Nothing more is to be forwarded or answered. */
   #forget(): void {
-    clearImmediate(this.#givingUp);
-    this.#givingUp = undefined;
     this.#givenUpTo = undefined;
     this.#session = undefined;
     this.#forwarded = 0;

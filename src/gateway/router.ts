@@ -6,6 +6,7 @@ import type { Term } from '../raft/types.js';
 import type { ClientAddress } from '../wire/control.js';
 import { Connections, type SharedByConnections } from './connections.js';
 import { Listener } from './listener.js';
+import type { Network } from './network.js';
 import { type LeaderSource, RoutedConnection, type RouterTimes } from './routed-connection.js';
 import type { ServerTraffic } from './server-traffic.js';
 
@@ -16,9 +17,9 @@ export class Router implements LeaderSource {
   #term: Term = 0;
   #leader: ServerTraffic | undefined;
 
-  constructor(address: ClientAddress, times: RouterTimes, shared: SharedByConnections) {
+  constructor(network: Network, address: ClientAddress, times: RouterTimes, shared: SharedByConnections) {
     this.connections = new Connections(shared);
-    this.#listener = new Listener('router', address, (socket) => {
+    this.#listener = new Listener(network, 'router', address, (socket) => {
       new RoutedConnection(socket, this, times, this.connections);
     });
   }

@@ -7,9 +7,11 @@ import type { ClientAddress } from '../wire/control.js';
 import { Connections, type SharedByConnections } from './connections.js';
 import { DirectConnection } from './direct-connection.js';
 import { Listener } from './listener.js';
+import type { Network } from './network.js';
 import { type ServerChannel, ServerTraffic } from './server-traffic.js';
 
 export class ServerDoor {
+  readonly #network: Network;
   readonly #purpose: string;
   readonly connections: Connections<DirectConnection>;
   #address: ClientAddress;
@@ -17,7 +19,8 @@ export class ServerDoor {
   /** Holds a port that was found for port 0 until the server is up. */
   #reservation: Listener | undefined;
 
-  constructor(purpose: string, address: ClientAddress, shared: SharedByConnections) {
+  constructor(network: Network, purpose: string, address: ClientAddress, shared: SharedByConnections) {
+    this.#network = network;
     this.#purpose = purpose;
     this.#address = address;
     this.connections = new Connections(shared);
@@ -38,7 +41,7 @@ export class ServerDoor {
    * {@link open}. Throws {@link ListenError}.
    */
   async reserve(): Promise<void> {
-    const listener = new Listener(this.#purpose, this.#address, (socket) => socket.destroy());
+    const listener = new Listener(this.#network, this.#purpose, this.#address, (socket) => socket.destroy());
     await listener.open();
     if (this.#address.port === 0) this.#reservation = listener;
     else listener.close();
@@ -48,8 +51,8 @@ export class ServerDoor {
   /** Listens, and sends what comes to the server. Throws {@link ListenError}. */
   async open(channel: ServerChannel, onGone: () => void): Promise<void> {
     assert(this.#open === undefined, `${this.#purpose}: the port is open`);
-    const traffic = new ServerTraffic(channel, onGone);
-    const listener = new Listener(this.#purpose, this.#address, (socket) => {
+    const traffic = new ServerTraffic(channel, onGone, this.connections.shared.environment);
+    const listener = new Listener(this.#network, this.#purpose, this.#address, (socket) => {
       new DirectConnection(socket, traffic, this.connections);
     });
     this.#open = { traffic, listener };

@@ -7,6 +7,7 @@
  */
 
 import { ByteWriter } from '../bytes/byte-writer.js';
+import type { Environment } from '../environment.js';
 import { MAX_TRAFFIC_BATCH_BYTES } from '../limits.js';
 import type { StreamCheckpoint } from '../protocol/checkpoint.js';
 import type { Term } from '../raft/types.js';
@@ -70,6 +71,7 @@ const MAX_EXTRA_TURNS = 4;
 
 export class ServerTraffic {
   readonly #channel: ServerChannel;
+  readonly #environment: Environment;
   readonly #sessions = new Map<SessionId, SessionOwner>();
   readonly #roomWaiters = new Set<RoomWaiter>();
   readonly #batch = new ByteWriter(MAX_TRAFFIC_BATCH_BYTES);
@@ -85,8 +87,9 @@ export class ServerTraffic {
   #lost = false;
 
   /** @param onGone is called once the server's thread is gone; {@link lose} is up to the caller. */
-  constructor(channel: ServerChannel, onGone: () => void) {
+  constructor(channel: ServerChannel, onGone: () => void, environment: Environment) {
     this.#channel = channel;
+    this.#environment = environment;
     channel.watch({
       onArrival: () => this.#receive(),
       onRoom: () => this.#room(),
@@ -172,7 +175,7 @@ export class ServerTraffic {
   #scheduleFlush(): void {
     if (this.#flushIsDue) return;
     this.#flushIsDue = true;
-    setImmediate(this.#onTurnEnd);
+    this.#environment.atEndOfTurn(this.#onTurnEnd);
   }
 
   #endTurn(): void {
@@ -180,7 +183,7 @@ export class ServerTraffic {
     if (this.#hasGrown && isSmall && this.#extraTurns < MAX_EXTRA_TURNS) {
       this.#hasGrown = false;
       this.#extraTurns += 1;
-      setImmediate(this.#onTurnEnd);
+      this.#environment.atEndOfTurn(this.#onTurnEnd);
       return;
     }
     this.#extraTurns = 0;

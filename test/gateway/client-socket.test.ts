@@ -1,6 +1,8 @@
-import { connect, createServer, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { expect } from 'chai';
+import { NODE_ENVIRONMENT } from '../../src/environment.js';
 import { ClientSocket, PauseReason, UnwrittenSockets } from '../../src/gateway/client-socket.js';
+import { NodeNetwork } from '../../src/gateway/node-network.js';
 import { MAX_UNREAD_REPLY_BYTES } from '../../src/limits.js';
 import { until } from './support.js';
 
@@ -13,16 +15,14 @@ describe('a client socket', () => {
 
   /** Both ends of a connection, the accepted one wrapped. */
   async function pair(onData: (bytes: Uint8Array) => void = () => {}) {
-    const server = createServer({ allowHalfOpen: true });
-    const accepted = new Promise<Socket>((resolve) => server.once('connection', resolve));
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const bound = server.address();
-    if (bound === null || typeof bound === 'string') throw new Error('a TCP address was expected');
-    const peer = connect(bound.port, bound.address);
-    const socket = await accepted;
-    server.close();
     const handlers = { onData, onInputEnd() {}, onWritten() {}, onGone() {} };
-    const client = new ClientSocket(socket, handlers, new UnwrittenSockets());
+    let accepted: ClientSocket | undefined;
+    const listener = await new NodeNetwork().listen({ host: '127.0.0.1', port: 0 }, (socket) => {
+      accepted = new ClientSocket(socket, handlers, new UnwrittenSockets(NODE_ENVIRONMENT));
+    });
+    const peer = connect(listener.address);
+    const client = await until('a client', () => accepted);
+    listener.close();
     opened.push(peer);
     clients.push(client);
     return { peer, client };

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { NODE_ENVIRONMENT } from '../../src/environment.js';
 import { ServerTraffic, type SessionOwner } from '../../src/gateway/server-traffic.js';
 import { AT_COMMAND_START } from '../../src/protocol/checkpoint.js';
 import { FakeServer } from './support.js';
@@ -11,7 +12,7 @@ describe('the traffic with a server', () => {
   /** Lets the client send in each of so many turns. Returns the lengths of what the server got, batch by batch. */
   async function batchesOf(turns: number, bytes: Uint8Array): Promise<readonly number[]> {
     const server = new FakeServer();
-    const traffic = new ServerTraffic(server, () => {});
+    const traffic = new ServerTraffic(server, () => {}, NODE_ENVIRONMENT);
     const session = traffic.open(NOBODY, { routed: false, at: AT_COMMAND_START });
     for (let n = 0; n < turns; n += 1) {
       session.send(bytes);

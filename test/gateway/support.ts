@@ -7,7 +7,9 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ByteSpan } from '../../src/bytes/byte-reader.js';
 import { ByteWriter } from '../../src/bytes/byte-writer.js';
+import { NODE_ENVIRONMENT } from '../../src/environment.js';
 import { Gateway, type GatewayOptions } from '../../src/gateway/gateway.js';
+import { NodeNetwork } from '../../src/gateway/node-network.js';
 import type { ChannelWatcher, ServerChannel } from '../../src/gateway/server-traffic.js';
 import { AT_COMMAND_START, type StreamCheckpoint } from '../../src/protocol/checkpoint.js';
 import {
@@ -207,13 +209,16 @@ export class TestBench {
   /** A gateway with that many servers' ports and a router, all on free ports. */
   async gateway(options: Partial<GatewayOptions> & { servers?: number } = {}): Promise<Gateway> {
     const { servers = 1, ...rest } = options;
-    const gateway = new Gateway({
-      host: '127.0.0.1',
-      serverPorts: Array.from({ length: servers }, () => 0),
-      routerPort: 0,
-      electionTimeoutMs: 60_000,
-      ...rest,
-    });
+    const gateway = new Gateway(
+      {
+        host: '127.0.0.1',
+        serverPorts: Array.from({ length: servers }, () => 0),
+        routerPort: 0,
+        electionTimeoutMs: 60_000,
+        ...rest,
+      },
+      { environment: NODE_ENVIRONMENT, network: new NodeNetwork() },
+    );
     this.#gateways.push(gateway);
     await gateway.start();
     return gateway;

@@ -1,10 +1,25 @@
-import { Socket } from 'node:net';
 import { expect } from 'chai';
+import { NODE_ENVIRONMENT } from '../../src/environment.js';
 import { ClientSocket, UnwrittenSockets } from '../../src/gateway/client-socket.js';
+import type { NetworkSocket } from '../../src/gateway/network.js';
 import { TotalUnansweredBytes, UnansweredBytes } from '../../src/gateway/unanswered.js';
 
 const MAX_BYTES = 100;
 const MODEST_BYTES = 10;
+
+/** A socket that nothing happens to. */
+const IDLE_SOCKET: NetworkSocket = {
+  bytesRead: 0,
+  bytesWritten: 0,
+  unwrittenBytes: 0,
+  isBackedUp: false,
+  start() {},
+  pause() {},
+  resume() {},
+  write() {},
+  end() {},
+  destroy() {},
+};
 
 describe('the unanswered bytes of all connections', () => {
   const total = () => new TotalUnansweredBytes(MAX_BYTES, MODEST_BYTES);
@@ -12,9 +27,9 @@ describe('the unanswered bytes of all connections', () => {
   /** A connection that counts against `all`, and its socket. */
   function connection(all: TotalUnansweredBytes) {
     const client = new ClientSocket(
-      new Socket(),
+      IDLE_SOCKET,
       { onData() {}, onInputEnd() {}, onWritten() {}, onGone() {} },
-      new UnwrittenSockets(),
+      new UnwrittenSockets(NODE_ENVIRONMENT),
     );
     return { client, bytes: new UnansweredBytes(client, all) };
   }

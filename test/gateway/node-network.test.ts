@@ -1,0 +1,53 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { NodeNetwork } from '../../src/gateway/node-network.js';
+import { describeNetwork, type NetworkUnderTest, type Peer } from './network-suite.js';
+import { TestClient, until } from './support.js';
+
+/** Longer than anything takes on a loopback connection. What was to be seen by then and is not makes no test fail. */
+const SETTLED_MS = 20;
+
+function onLoopback(network: NodeNetwork): NetworkUnderTest {
+  const clients: TestClient[] = [];
+  return {
+    network,
+    connect: async (address) => {
+      const client = await TestClient.connect(address);
+      clients.push(client);
+      return peerOf(client);
+    },
+    until: async (description, condition) => {
+      await until(description, condition);
+    },
+    settle: () => sleep(SETTLED_MS),
+    clear: async () => {
+      for (const { socket } of clients) socket.destroy();
+    },
+  };
+}
+
+function peerOf(client: TestClient): Peer {
+  const { socket } = client;
+  return {
+    get received() {
+      return Buffer.from(client.text, 'latin1');
+    },
+    get hasEnded() {
+      return client.closed;
+    },
+    send: (bytes) => client.send(bytes),
+    end: () => {
+      socket.end();
+    },
+    reset: () => {
+      socket.resetAndDestroy();
+    },
+    stopReading: () => {
+      socket.pause();
+    },
+    readOn: () => {
+      socket.resume();
+    },
+  };
+}
+
+describeNetwork('Node', () => onLoopback(new NodeNetwork()));

@@ -56,6 +56,17 @@ export const MAX_TRAFFIC_BATCH_BYTES = 256 * 1024;
 /** Batches between gateway and server that the receiver has not taken; then the sender waits. */
 export const TRAFFIC_CAPACITY = 64;
 
+/** Bytes of the entries in one AppendEntries; what does not fit goes into the next. A larger entry goes alone. */
+export const MAX_APPEND_BYTES = 1024 * 1024;
+
+/** AppendEntries, and bytes of their entries, sent to a follower that it has not answered; then the leader waits. */
+export const MAX_INFLIGHT_APPENDS = 64;
+export const MAX_INFLIGHT_APPEND_BYTES = 16 * 1024 * 1024;
+
+/** Bytes of a snapshot in one InstallSnapshot, and how many of these a follower may leave unanswered. */
+export const SNAPSHOT_CHUNK_BYTES = 256 * 1024;
+export const MAX_INFLIGHT_SNAPSHOT_CHUNKS = 4;
+
 /** Batches on a link between two servers; then messages are dropped, as a network does, and Raft retries. */
 export const LINK_CAPACITY = 256;
 

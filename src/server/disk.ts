@@ -3,29 +3,37 @@
  * meantime (group commit).
  */
 
+import type { Environment } from '../environment.js';
 import type { PersistRequest } from '../raft/types.js';
 import type { Storage } from '../storage/storage.js';
 import type { ServerMetrics } from './metrics.js';
 
-export interface DiskListener {
+export interface DiskOptions {
+  readonly environment: Environment;
+  readonly storage: Pick<Storage, 'persist'>;
+  readonly metrics: ServerMetrics;
   /** Everything up to the request with this sequence number survives a crash. */
-  onPersisted(sequence: number): void;
+  readonly onPersisted: (sequence: number) => void;
   /** The disk failed. Nothing more will be written. */
-  onDiskFailed(error: unknown): void;
+  readonly onFailed: (error: unknown) => void;
 }
 
 export class Disk {
+  readonly #environment: Environment;
   readonly #storage: Pick<Storage, 'persist'>;
-  readonly #listener: DiskListener;
   readonly #metrics: ServerMetrics;
+  readonly #onPersisted: DiskOptions['onPersisted'];
+  readonly #onFailed: DiskOptions['onFailed'];
   #waiting: PersistRequest[] = [];
   #isWriting = false;
   #isStopped = false;
 
-  constructor(storage: Pick<Storage, 'persist'>, listener: DiskListener, metrics: ServerMetrics) {
+  constructor({ environment, storage, metrics, onPersisted, onFailed }: DiskOptions) {
+    this.#environment = environment;
     this.#storage = storage;
-    this.#listener = listener;
     this.#metrics = metrics;
+    this.#onPersisted = onPersisted;
+    this.#onFailed = onFailed;
   }
 
   /** Whether a write is under way, so that whatever is added now waits for the next one. */
@@ -50,15 +58,15 @@ export class Disk {
     if (last === undefined) return;
     this.#waiting = [];
     this.#isWriting = true;
-    const sinceMs = performance.now();
+    const sinceMs = this.#environment.nowMs();
     this.#storage.persist(requests).then(
       () => {
         this.#isWriting = false;
-        this.#count(requests, performance.now() - sinceMs);
-        this.#listener.onPersisted(last.sequence);
+        this.#count(requests, this.#environment.nowMs() - sinceMs);
+        this.#onPersisted(last.sequence);
         if (!this.#isWriting) this.#writeNext();
       },
-      (error: unknown) => this.#listener.onDiskFailed(error),
+      (error: unknown) => this.#onFailed(error),
     );
   }
 

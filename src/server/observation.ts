@@ -6,10 +6,11 @@
  * stands for those that follow. While nobody asks, nothing is kept.
  */
 
+import type { Environment } from '../environment.js';
 import type { Raft } from '../raft/raft.js';
 import type { LogIndex, Message, ServerId, Term } from '../raft/types.js';
 
-/** One message, or several of a kind. Times are in ms since the epoch. */
+/** One message, or several of a kind. Times are in ms of the monotonic clock that all threads share. */
 export interface ObservedMessage {
   readonly type: Message['type'];
   readonly from: ServerId;
@@ -46,12 +47,17 @@ const ATTENTION_MS = 2_000;
 const LOG_TAIL_ENTRIES = 96;
 
 export class MessageSampler {
+  readonly #environment: Environment;
   #kinds = new Map<string, ObservedMessage[]>();
   #activeUntilMs = 0;
 
+  constructor(environment: Environment) {
+    this.#environment = environment;
+  }
+
   /** Whether somebody watches. */
   get isActive(): boolean {
-    return performance.now() < this.#activeUntilMs;
+    return this.#environment.nowMs() < this.#activeUntilMs;
   }
 
   /** The messages go out, or are lost, for all of which a fault had one decision. */
@@ -59,7 +65,7 @@ export class MessageSampler {
     messages: readonly Message[],
     { isLost, delayMs }: { readonly isLost: boolean; readonly delayMs: number },
   ): void {
-    const atMs = performance.timeOrigin + performance.now();
+    const atMs = this.#environment.nowMs();
     for (const message of messages) {
       const { type, from, to, term } = message;
       const { entries, byteLength } = contentOf(message);
@@ -80,7 +86,7 @@ export class MessageSampler {
 
   /** The sample since the last call, oldest first, and attention for a while. */
   take(): ObservedMessage[] {
-    this.#activeUntilMs = performance.now() + ATTENTION_MS;
+    this.#activeUntilMs = this.#environment.nowMs() + ATTENTION_MS;
     const taken = [...this.#kinds.values()].flat();
     this.#kinds = new Map();
     return taken.sort((a, b) => a.atMs - b.atMs);

@@ -6,8 +6,9 @@
  * see its own links close, or it would take the others for dead. So *closed* means that the peer has stopped serving.
  */
 
-import type { MessagePort } from 'node:worker_threads';
+import type { Port } from '../channel/port.js';
 import { openChannel, type PortChannel } from '../channel/port-channel.js';
+import type { Environment, Timer } from '../environment.js';
 import { LINK_CAPACITY } from '../limits.js';
 import type { Message, ServerId } from '../raft/types.js';
 import { type LinkFault, NO_FAULT } from '../wire/control.js';
@@ -22,7 +23,16 @@ export interface PeerEvents {
   onLinkClosed(peer: ServerId): void;
 }
 
+export interface PeersOptions {
+  readonly environment: Environment;
+  readonly metrics: ServerMetrics;
+  readonly sampler: MessageSampler;
+  /** Called when {@link Peers.receive} has something to hand out. */
+  readonly onActivity: () => void;
+}
+
 export class Peers {
+  readonly #environment: Environment;
   readonly #onActivity: () => void;
   readonly #metrics: ServerMetrics;
   readonly #sampler: MessageSampler;
@@ -30,17 +40,17 @@ export class Peers {
   /** Whose links are to be given up. */
   readonly #ending = new Set<ServerId>();
   readonly #faults = new Map<ServerId, LinkFault>();
-  readonly #late = new Set<NodeJS.Timeout>();
+  readonly #late = new Set<Timer>();
 
-  /** @param onActivity called when {@link receive} has something to hand out */
-  constructor(onActivity: () => void, metrics: ServerMetrics, sampler: MessageSampler) {
+  constructor({ environment, metrics, sampler, onActivity }: PeersOptions) {
+    this.#environment = environment;
     this.#onActivity = onActivity;
     this.#metrics = metrics;
     this.#sampler = sampler;
   }
 
   /** Joins this server with `peer` through `port`, in place of an earlier link. */
-  connect(peer: ServerId, port: MessagePort): void {
+  connect(peer: ServerId, port: Port): void {
     this.#links.get(peer)?.close();
     this.#ending.delete(peer);
     const link = openChannel<Uint8Array>(port, { capacity: LINK_CAPACITY });
@@ -93,15 +103,15 @@ export class Peers {
 
   /** Closes every link, which tells the peers that this server has stopped serving. */
   close(): void {
-    for (const timer of this.#late) clearTimeout(timer);
+    for (const timer of this.#late) timer.cancel();
     for (const link of this.#links.values()) link.close();
     this.#links.clear();
   }
 
   #sendTo(link: PortChannel<Uint8Array>, messages: readonly Message[], fault: LinkFault): void {
-    const isLost = Math.random() < fault.dropRate;
+    const isLost = this.#environment.random() < fault.dropRate;
     const [minMs, maxMs] = fault.delayMs;
-    const delayMs = minMs + Math.random() * (maxMs - minMs);
+    const delayMs = minMs + this.#environment.random() * (maxMs - minMs);
     if (this.#sampler.isActive) this.#sampler.note(messages, { isLost, delayMs });
     if (isLost) {
       this.#metrics.droppedByFault += messages.length;
@@ -112,7 +122,7 @@ export class Peers {
       this.#post(link, bytes, messages.length);
       return;
     }
-    const timer = setTimeout(() => {
+    const timer = this.#environment.startTimer(() => {
       this.#late.delete(timer);
       this.#post(link, bytes, messages.length);
     }, delayMs);

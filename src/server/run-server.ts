@@ -1,23 +1,23 @@
 /**
- * A server's thread from its start to its end: opens the disk, joins the ports, answers control calls.
+ * A server's thread from its start to its end: opens the disk and the ports, and answers control calls.
  */
 
 import * as Comlink from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import type { Receiver } from '../channel/channel.js';
 import { openChannel } from '../channel/port-channel.js';
+import { NODE_ENVIRONMENT } from '../environment.js';
 import { TRAFFIC_CAPACITY } from '../limits.js';
-import type { RaftOptions } from '../raft/types.js';
-import { KeyValueStore } from '../state-machine/key-value-store.js';
 import { DiskStorage } from '../storage/disk-storage.js';
 import type { PeerNews, ServerControl, ServerEvent, ServerStart } from '../wire/control.js';
-import { Server } from './server.js';
-import { restoreStore } from './snapshots.js';
+import { openServer, raftOptionsOf } from './open-server.js';
+import type { Server } from './server.js';
+import { measureThread } from './thread-measurements.js';
 
 /** News of other servers that have arrived and are not taken yet; more wait in the main thread. */
 const EVENTS_CAPACITY = 64;
 
-/** A server that is asked to stop answers what is pending for so long. */
+/** A server that is asked to stop answers what is pending for at most this long. */
 const STOP_PATIENCE_MS = 1_000;
 
 /**
@@ -49,36 +49,27 @@ async function serve(
     owner: { clusterId: start.clusterId, serverId: start.id },
     fsync: start.fsync,
   });
-  const { snapshot, entries, logStart, hardState } = storage.recovered;
-  const store = snapshot === undefined ? new KeyValueStore() : await restoreStore(storage);
   await new Promise<void>((resolve, reject) => {
-    const server = new Server({
-      raft: raftOptions(start),
+    openServer({
+      environment: NODE_ENVIRONMENT,
+      raft: raftOptionsOf(start),
       storage,
-      store,
       snapshotLogBytes: start.snapshotLogBytes,
       traffic: openChannel(start.ports.traffic, { capacity: TRAFFIC_CAPACITY }),
       addresses: start.clientAddresses,
+      peerNews,
       onEvent: report,
       onFailure: reject,
-    });
-    void followPeers(server, peerNews);
-    Comlink.expose(controlOf(server, resolve), nodeEndpoint(start.ports.control));
-    report({ type: 'up', lastIndex: logStart.index + entries.length, term: hardState.currentTerm });
+    }).then((server) => {
+      Comlink.expose(controlOf(server, resolve), nodeEndpoint(start.ports.control));
+    }, reject);
   });
-}
-
-async function followPeers(server: Server, peerNews: Receiver<PeerNews>): Promise<void> {
-  for await (const news of peerNews) {
-    if (news.type === 'joined') server.connect(news.peer, news.port);
-    else server.disconnect(news.peer);
-  }
 }
 
 function controlOf(server: Server, stopped: () => void): ServerControl {
   return {
     status: () => server.status,
-    measure: () => server.measure(),
+    measure: () => ({ ...server.measure(), thread: measureThread() }),
     observe: () => server.observe(),
     setLinkFault: (peer, fault) => server.setLinkFault(peer, fault),
     transferLeadership: (target) => server.transferLeadership(target),
@@ -89,24 +80,7 @@ function controlOf(server: Server, stopped: () => void): ServerControl {
     stop: async () => {
       await server.stop(STOP_PATIENCE_MS);
       // The answer to this call leaves before the port closes.
-      setImmediate(stopped);
+      NODE_ENVIRONMENT.atEndOfTurn(stopped);
     },
-  };
-}
-
-function raftOptions(start: ServerStart): RaftOptions {
-  const { id, clusterSize, electionTimeoutMs, heartbeatMs, leasesAreOver } = start;
-  return {
-    id,
-    servers: Array.from({ length: clusterSize }, (_, server) => server),
-    electionTimeoutMs,
-    heartbeatMs,
-    leaseMs: electionTimeoutMs,
-    leasesAreOver,
-    maxAppendBytes: 1024 * 1024,
-    maxInflightMessages: 64,
-    maxInflightBytes: 16 * 1024 * 1024,
-    snapshotChunkBytes: 256 * 1024,
-    maxInflightChunks: 4,
   };
 }

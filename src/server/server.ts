@@ -10,8 +10,9 @@
  * the meantime before it looks at its timers, and does not campaign against a leader whose heartbeats are waiting.
  */
 
-import type { MessagePort } from 'node:worker_threads';
+import type { Port } from '../channel/port.js';
 import { openChannel, type PortChannel } from '../channel/port-channel.js';
+import { type Environment, sleep, type Timer } from '../environment.js';
 import { LEADER_WAIT_MS } from '../limits.js';
 import { LOG_ORIGIN } from '../raft/log.js';
 import { Raft } from '../raft/raft.js';
@@ -34,9 +35,9 @@ import { ServerMetrics } from './metrics.js';
 import { logTail, MessageSampler } from './observation.js';
 import { Peers } from './peers.js';
 import { restoreStore, Snapshots, sendSnapshot } from './snapshots.js';
-import { measureThread } from './thread-measurements.js';
 
 export interface ServerOptions {
+  readonly environment: Environment;
   readonly raft: RaftOptions;
   readonly storage: Storage;
   /** What the storage's newest snapshot holds. */
@@ -67,8 +68,9 @@ export class NotLeadingError extends Error {
 
 export class Server {
   readonly #id: ServerId;
+  readonly #environment: Environment;
   readonly #metrics = new ServerMetrics();
-  readonly #sampler = new MessageSampler();
+  readonly #sampler: MessageSampler;
   readonly #raft: Raft;
   readonly #clients: Clients;
   readonly #replies: Replies;
@@ -79,7 +81,7 @@ export class Server {
   readonly #traffic: PortChannel<Uint8Array>;
   readonly #onEvent: (event: ServerEvent) => void;
   readonly #onFailure: (error: unknown) => void;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
   #timerAtMs = Number.POSITIVE_INFINITY;
   #isTurnDue = false;
   #phase: 'running' | 'draining' | 'stopped' = 'running';
@@ -92,6 +94,7 @@ export class Server {
   #hasCaughtUp = false;
 
   constructor({
+    environment,
     raft,
     storage,
     store,
@@ -102,6 +105,7 @@ export class Server {
     onFailure,
   }: ServerOptions) {
     const { recovered } = storage;
+    this.#environment = environment;
     this.#id = raft.id;
     this.#storage = storage;
     this.#traffic = traffic;
@@ -109,12 +113,13 @@ export class Server {
     this.#onFailure = onFailure;
     this.#raft = new Raft(
       raft,
-      { random: Math.random, readSnapshot: storage.readSnapshot.bind(storage) },
+      { random: () => environment.random(), readSnapshot: storage.readSnapshot.bind(storage) },
       recovered,
-      performance.now(),
+      environment.nowMs(),
     );
     this.#replies = new Replies(traffic.sender, () => this.#requestTurn());
     this.#snapshots = new Snapshots({
+      environment,
       raft: this.#raft,
       storage,
       offset: raft.id / raft.servers.length,
@@ -126,6 +131,7 @@ export class Server {
       onFailure: (error) => this.#fail(error),
     });
     this.#clients = new Clients({
+      environment,
       raft: this.#raft,
       store,
       applied: recovered.snapshot ?? LOG_ORIGIN,
@@ -133,22 +139,26 @@ export class Server {
       replies: this.#replies,
       addresses,
       serverId: raft.id,
-      wallClock: Date.now,
       metrics: this.#metrics,
     });
-    this.#peers = new Peers(() => this.#requestTurn(), this.#metrics, this.#sampler);
-    this.#disk = new Disk(
+    this.#sampler = new MessageSampler(environment);
+    this.#peers = new Peers({
+      environment,
+      metrics: this.#metrics,
+      sampler: this.#sampler,
+      onActivity: () => this.#requestTurn(),
+    });
+    this.#disk = new Disk({
+      environment,
       storage,
-      {
-        onPersisted: (sequence) => {
-          this.#raft.persisted(sequence, performance.now());
-          this.#snapshots.persisted();
-          this.#requestTurn();
-        },
-        onDiskFailed: (error) => this.#fail(error),
+      metrics: this.#metrics,
+      onPersisted: (sequence) => {
+        this.#raft.persisted(sequence, environment.nowMs());
+        this.#snapshots.persisted();
+        this.#requestTurn();
       },
-      this.#metrics,
-    );
+      onFailed: (error) => this.#fail(error),
+    });
     traffic.receiver.watch(() => this.#requestTurn());
     this.#requestTurn();
   }
@@ -168,7 +178,7 @@ export class Server {
     };
   }
 
-  measure(): ServerMeasurements {
+  measure(): Omit<ServerMeasurements, 'thread'> {
     return {
       status: this.status,
       metrics: this.#metrics.read(),
@@ -179,13 +189,13 @@ export class Server {
         peers: this.#peers.waiting,
         replies: this.#replies.waiting,
       },
-      thread: measureThread(),
     };
   }
 
   observe(): ServerObservation {
     const raft = this.#raft;
-    const electionInMs = raft.role === 'leader' ? null : Math.max(0, raft.deadlineMs - performance.now());
+    const electionInMs =
+      raft.role === 'leader' ? null : Math.max(0, raft.deadlineMs - this.#environment.nowMs());
     return {
       ...this.status,
       electionInMs,
@@ -195,9 +205,9 @@ export class Server {
     };
   }
 
-  connect(peer: ServerId, port: MessagePort): void {
+  connect(peer: ServerId, port: Port): void {
     this.#peers.connect(peer, port);
-    this.#raft.linkOpened(peer, performance.now());
+    this.#raft.linkOpened(peer, this.#environment.nowMs());
     this.#requestTurn();
   }
 
@@ -213,7 +223,7 @@ export class Server {
 
   /** Throws TransferError when this server does not lead `target`. */
   transferLeadership(target: ServerId): void {
-    this.#raft.transferLeadership(target, performance.now());
+    this.#raft.transferLeadership(target, this.#environment.nowMs());
     this.#requestTurn();
   }
 
@@ -221,21 +231,23 @@ export class Server {
    * Sends a snapshot of the state as it is now through the port, which it closes behind it. Resolves once it has begun;
    * rejects with {@link NotLeadingError}.
    */
-  async backup(port: MessagePort): Promise<void> {
+  async backup(port: Port): Promise<void> {
     const channel = openChannel<Uint8Array>(port, { capacity: BACKUP_CAPACITY });
     try {
-      const giveUpAtMs = performance.now() + LEADER_WAIT_MS;
-      while (!this.#clients.isCurrent(performance.now())) {
-        if (this.#raft.role !== 'leader' || performance.now() > giveUpAtMs)
+      const giveUpAtMs = this.#environment.nowMs() + LEADER_WAIT_MS;
+      while (!this.#clients.isCurrent(this.#environment.nowMs())) {
+        if (this.#raft.role !== 'leader' || this.#environment.nowMs() > giveUpAtMs)
           throw new NotLeadingError(this.#id);
-        await new Promise((resolve) => setTimeout(resolve, 1));
+        await sleep(this.#environment, 1);
       }
     } catch (error) {
       channel.close();
       throw error;
     }
     // Fails when the other end closes: then nobody wants it any more.
-    sendSnapshot(new SnapshotSource(this.#clients.store.image()), channel).catch(() => undefined);
+    sendSnapshot(new SnapshotSource(this.#clients.store.image()), channel, this.#environment).catch(
+      () => undefined,
+    );
   }
 
   /**
@@ -246,9 +258,9 @@ export class Server {
     if (this.#phase !== 'running') return;
     this.#phase = 'draining';
     this.#clients.stop();
-    const deadlineMs = performance.now() + patienceMs;
-    while (!this.#clients.isIdle && performance.now() < deadlineMs && this.#isIn('draining')) {
-      await new Promise((resolve) => setTimeout(resolve, 1));
+    const deadlineMs = this.#environment.nowMs() + patienceMs;
+    while (!this.#clients.isIdle && this.#environment.nowMs() < deadlineMs && this.#isIn('draining')) {
+      await sleep(this.#environment, 1);
     }
     if (!this.#isIn('draining')) return;
     this.#halt();
@@ -262,7 +274,7 @@ export class Server {
   #requestTurn(): void {
     if (this.#isTurnDue || this.#phase === 'stopped') return;
     this.#isTurnDue = true;
-    setImmediate(() => {
+    this.#environment.atEndOfTurn(() => {
       this.#isTurnDue = false;
       if (this.#phase === 'stopped') return;
       try {
@@ -275,29 +287,29 @@ export class Server {
 
   #turn(): void {
     this.#receiveFromPeers();
-    this.#raft.tick(performance.now());
+    this.#raft.tick(this.#environment.nowMs());
     this.#noticeRole();
     // What a server that does not lead owes the others has nothing to do with its own clients, and does not wait for them.
     const isLeading = this.#raft.role === 'leader';
     if (!isLeading) this.#doOutput();
-    this.#clients.tick(performance.now());
+    this.#clients.tick(this.#environment.nowMs());
     this.#receiveFromClients();
-    this.#clients.serveBacklog(performance.now());
+    this.#clients.serveBacklog(this.#environment.nowMs());
     if (isLeading) {
       this.#clients.proposeOpen({ isDiskBusy: this.#disk.isBusy });
       this.#doOutput();
       this.#noticeRole();
     }
     this.#replies.flush();
-    this.#metrics.flushed(performance.now());
+    this.#metrics.flushed(this.#environment.nowMs());
     if (this.#clients.isDue) this.#requestTurn();
     this.#setTimer();
   }
 
   #receiveFromPeers(): void {
     this.#peers.receive({
-      onMessage: (message) => this.#raft.step(message, performance.now()),
-      onLinkClosed: (peer) => this.#raft.linkClosed(peer, performance.now()),
+      onMessage: (message) => this.#raft.step(message, this.#environment.nowMs()),
+      onLinkClosed: (peer) => this.#raft.linkClosed(peer, this.#environment.nowMs()),
     });
   }
 
@@ -305,7 +317,7 @@ export class Server {
     while (this.#phase === 'running') {
       const got = this.#traffic.receiver.tryReceive();
       if (got?.ok !== true) return;
-      this.#clients.receive(got.value, performance.now());
+      this.#clients.receive(got.value, this.#environment.nowMs());
     }
   }
 
@@ -322,7 +334,7 @@ export class Server {
 
   /** Replaces the state machine by what is in a snapshot that the leader sent, a piece at a time. */
   #restore(snapshot: SnapshotMeta): void {
-    const startMs = performance.now();
+    const startMs = this.#environment.nowMs();
     this.#restoring = snapshot;
     this.#snapshots.abort();
     this.#clients.restoring();
@@ -333,7 +345,7 @@ export class Server {
         this.#restoring = undefined;
         this.#clients.restored(store, snapshot);
         const { index, byteLength } = snapshot;
-        const tookMs = performance.now() - startMs;
+        const tookMs = this.#environment.nowMs() - startMs;
         this.#metrics.snapshot('installed', byteLength, tookMs);
         this.#onEvent({ type: 'installed', index, byteLength, tookMs });
         this.#requestTurn();
@@ -366,21 +378,21 @@ export class Server {
   #setTimer(): void {
     const dueMs = Math.min(this.#raft.deadlineMs, this.#clients.deadlineMs);
     if (this.#timerAtMs <= dueMs) return;
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     this.#timerAtMs = dueMs;
-    this.#timer = setTimeout(
+    this.#timer = this.#environment.startTimer(
       () => {
-        this.#metrics.loopLag.observeMs(performance.now() - dueMs);
+        this.#metrics.loopLag.observeMs(this.#environment.nowMs() - dueMs);
         this.#timerAtMs = Number.POSITIVE_INFINITY;
         this.#requestTurn();
       },
-      Math.max(0, dueMs - performance.now()),
+      Math.max(0, dueMs - this.#environment.nowMs()),
     );
   }
 
   #halt(): void {
     this.#phase = 'stopped';
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     this.#disk.stop();
     this.#snapshots.abort();
     this.#replies.flush();

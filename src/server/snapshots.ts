@@ -6,6 +6,7 @@
  */
 
 import type { PortChannel } from '../channel/port-channel.js';
+import { type Environment, endOfTurn } from '../environment.js';
 import type { Raft } from '../raft/raft.js';
 import type { Entry, LogPosition, SnapshotMeta } from '../raft/types.js';
 import { KeyValueStore } from '../state-machine/key-value-store.js';
@@ -28,6 +29,7 @@ const MAX_OFFSET_FRACTION = 1 / 2;
 const MIN_GROWTH_FRACTION = 1 / 2;
 
 export interface SnapshotsOptions {
+  readonly environment: Environment;
   readonly raft: Raft;
   readonly storage: Storage;
   /** Moves the time of the snapshots a little, so that not all servers take theirs at once: from 0 up to 1. */
@@ -39,6 +41,7 @@ export interface SnapshotsOptions {
 }
 
 export class Snapshots {
+  readonly #environment: Environment;
   readonly #raft: Raft;
   readonly #storage: Storage;
   readonly #logBytes: number;
@@ -50,7 +53,8 @@ export class Snapshots {
   #writing: { readonly source: SnapshotSource; isWanted: boolean } | undefined;
   #onPersisted: (() => void) | undefined;
 
-  constructor({ raft, storage, offset, logBytes, onTaken, onFailure }: SnapshotsOptions) {
+  constructor({ environment, raft, storage, offset, logBytes, onTaken, onFailure }: SnapshotsOptions) {
+    this.#environment = environment;
     this.#raft = raft;
     this.#storage = storage;
     this.#logBytes = logBytes;
@@ -95,7 +99,7 @@ export class Snapshots {
     writing: { readonly source: SnapshotSource; readonly isWanted: boolean },
     position: LogPosition,
   ): Promise<void> {
-    const startMs = performance.now();
+    const startMs = this.#environment.nowMs();
     const sink = await this.#storage.createSnapshot();
     const isComplete = await this.#write(writing, sink);
     while (writing.isWanted && this.#raft.durableIndex < position.index) await this.#nextPersisted();
@@ -108,7 +112,7 @@ export class Snapshots {
     if (snapshot === undefined) return;
     this.#lastByteLength = snapshot.byteLength;
     this.#raft.compacted(snapshot, logStart.index);
-    this.#onTaken(snapshot, performance.now() - startMs);
+    this.#onTaken(snapshot, this.#environment.nowMs() - startMs);
   }
 
   async #write(
@@ -167,12 +171,16 @@ export async function restoreStore(
 }
 
 /** Sends all of a snapshot and closes the channel. Rejects with ChannelClosedError when the other end does not want it. */
-export async function sendSnapshot(source: SnapshotSource, channel: PortChannel<Uint8Array>): Promise<void> {
+export async function sendSnapshot(
+  source: SnapshotSource,
+  channel: PortChannel<Uint8Array>,
+  environment: Environment,
+): Promise<void> {
   try {
     for (let slice = source.next(SLICE_BYTES); slice !== undefined; slice = source.next(SLICE_BYTES)) {
       await channel.sender.send(slice);
       // Whatever else is due comes first.
-      await new Promise((resolve) => setImmediate(resolve));
+      await endOfTurn(environment);
     }
     channel.sender.close();
   } finally {

@@ -4,6 +4,7 @@
  */
 
 import type { MessagePort } from 'node:worker_threads';
+import type { Port } from '../channel/port.js';
 import type { LogIndex, RoleName, ServerId, Term } from '../raft/types.js';
 import type { MetricsReading } from '../server/metrics.js';
 import type { LogTail, ObservedMessage } from '../server/observation.js';
@@ -120,9 +121,9 @@ export interface ServerObservation extends ServerStatus {
 }
 
 /** What a server is told of the others, in the order in which it happened. No call through comlink is as fast. */
-export type PeerNews =
+export type PeerNews<P extends Port = MessagePort> =
   /** `peer` runs: the port joins this server with it, in place of an earlier one. */
-  | { readonly type: 'joined'; readonly peer: ServerId; readonly port: MessagePort }
+  | { readonly type: 'joined'; readonly peer: ServerId; readonly port: P }
   /** Nothing that `peer` answers reaches anybody any more: when it led, a successor is wanted at once. */
   | { readonly type: 'ended'; readonly peer: ServerId };
 

@@ -1,6 +1,7 @@
 import { MessageChannel } from 'node:worker_threads';
 import { expect } from 'chai';
 import { openChannel } from '../../src/channel/port-channel.js';
+import { NODE_ENVIRONMENT } from '../../src/environment.js';
 import { MAX_APPLIED_BYTES_PER_TURN, TRAFFIC_CAPACITY } from '../../src/limits.js';
 import { Server } from '../../src/server/server.js';
 import { BatchEncoder } from '../../src/state-machine/batch.js';
@@ -23,6 +24,7 @@ describe('a server with much to apply', () => {
     const { port1, port2 } = new MessageChannel();
     const events: { readonly event: ServerEvent; readonly lastApplied: number }[] = [];
     const server = new Server({
+      environment: NODE_ENVIRONMENT,
       raft: {
         id: 0,
         servers: [0],

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { NODE_ENVIRONMENT } from '../../src/environment.js';
 import type { PersistRequest } from '../../src/raft/types.js';
 import { Disk } from '../../src/server/disk.js';
 import { ServerMetrics } from '../../src/server/metrics.js';
@@ -25,11 +26,13 @@ describe('a server’s disk', () => {
         });
       },
     };
-    const listener = {
-      onPersisted: (sequence: number) => told.push(sequence),
-      onDiskFailed: (error: unknown) => told.push(error),
-    };
-    disk = new Disk(storage, listener, new ServerMetrics());
+    disk = new Disk({
+      environment: NODE_ENVIRONMENT,
+      storage,
+      metrics: new ServerMetrics(),
+      onPersisted: (sequence) => told.push(sequence),
+      onFailed: (error) => told.push(error),
+    });
   });
 
   async function finishWrite(): Promise<void> {

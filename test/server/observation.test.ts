@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { NODE_ENVIRONMENT } from '../../src/environment.js';
 import type { AppendEntries, Message, RequestVoteResponse } from '../../src/raft/types.js';
 import { MessageSampler } from '../../src/server/observation.js';
 
@@ -24,14 +25,17 @@ function append(to: number, ...payloadBytes: readonly number[]): AppendEntries {
 
 describe('MessageSampler', () => {
   it('is active only for a while after somebody asked', () => {
-    const sampler = new MessageSampler();
+    let nowMs = 0;
+    const sampler = new MessageSampler({ ...NODE_ENVIRONMENT, nowMs: () => nowMs });
     expect(sampler.isActive).to.equal(false);
     sampler.take();
     expect(sampler.isActive).to.equal(true);
+    nowMs += 60_000;
+    expect(sampler.isActive).to.equal(false);
   });
 
   it('shows what was sent since it was asked last', () => {
-    const sampler = new MessageSampler();
+    const sampler = new MessageSampler(NODE_ENVIRONMENT);
     const vote: RequestVoteResponse = {
       type: 'RequestVoteResponse',
       from: 0,
@@ -49,7 +53,7 @@ describe('MessageSampler', () => {
   });
 
   it('keeps a few messages of a kind, the last of which stands for all that follow', () => {
-    const sampler = new MessageSampler();
+    const sampler = new MessageSampler(NODE_ENVIRONMENT);
     const burst = Array.from({ length: 1000 }, (): Message => append(1, 100));
     sampler.note(burst, ARRIVES);
     const sample = sampler.take();
@@ -60,7 +64,7 @@ describe('MessageSampler', () => {
   });
 
   it('lets no kind of message hide another, nor what is lost what arrives', () => {
-    const sampler = new MessageSampler();
+    const sampler = new MessageSampler(NODE_ENVIRONMENT);
     sampler.note(
       Array.from({ length: 100 }, () => append(1, 100)),
       ARRIVES,

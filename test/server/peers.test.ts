@@ -1,6 +1,7 @@
 import { setImmediate as turnOfEvents } from 'node:timers/promises';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { expect } from 'chai';
+import { NODE_ENVIRONMENT } from '../../src/environment.js';
 import type { Message } from '../../src/raft/types.js';
 import { ServerMetrics } from '../../src/server/metrics.js';
 import { MessageSampler } from '../../src/server/observation.js';
@@ -17,7 +18,13 @@ describe('the links between servers', () => {
   /** Servers 0 and 1, joined. */
   async function joined(): Promise<[Peers, Peers]> {
     const [zero, one] = [0, 1].map(
-      () => new Peers(() => undefined, new ServerMetrics(), new MessageSampler()),
+      () =>
+        new Peers({
+          environment: NODE_ENVIRONMENT,
+          metrics: new ServerMetrics(),
+          sampler: new MessageSampler(NODE_ENVIRONMENT),
+          onActivity: () => undefined,
+        }),
     );
     if (zero === undefined || one === undefined) throw new Error('there are two');
     await join(zero, one);

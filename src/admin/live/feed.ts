@@ -138,7 +138,8 @@ export class LiveFeed {
     if (seen === undefined || this.#readers.size === 0) return;
     this.#silentSinceMs.delete(id);
     this.#sights.set(id, sightOf(seen));
-    this.#messages.push(...seen.messages);
+    for (const message of seen.messages)
+      this.#messages.push({ ...message, atMs: performance.timeOrigin + message.atMs });
   }
 
   async #sample(): Promise<void> {

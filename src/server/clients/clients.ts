@@ -8,6 +8,7 @@
  */
 
 import type { ByteString } from '../../bytes/byte-string.js';
+import type { Environment } from '../../environment.js';
 import {
   LEADER_WAIT_MS,
   MAX_APPLIED_BYTES_PER_TURN,
@@ -58,6 +59,7 @@ interface Share {
 }
 
 export interface ClientsOptions {
+  readonly environment: Environment;
   readonly raft: Raft;
   /** Holds everything up to `applied`. */
   readonly store: KeyValueStore;
@@ -68,18 +70,17 @@ export interface ClientsOptions {
   /** Where the clients of each server connect, by server id. */
   readonly addresses: readonly ClientAddress[];
   readonly serverId: ServerId;
-  /** Wall-clock time in ms since the epoch: what keys expire by. */
-  readonly wallClock: () => number;
   readonly metrics: ServerMetrics;
 }
 
 export class Clients {
+  readonly #environment: Environment;
   readonly #raft: Raft;
   readonly #onApplied: (entry: Entry) => void;
   readonly #replies: Replies;
   readonly #addresses: readonly ClientAddress[];
   readonly #serverId: ServerId;
-  readonly #wallClock: () => number;
+  readonly #startedAtMs: number;
   readonly #metrics: ServerMetrics;
 
   readonly #sessions = new Map<SessionId, Session>();
@@ -112,6 +113,7 @@ export class Clients {
   #readsAreFree = false;
 
   constructor({
+    environment,
     raft,
     store,
     applied,
@@ -119,7 +121,6 @@ export class Clients {
     replies,
     addresses,
     serverId,
-    wallClock,
     metrics,
   }: ClientsOptions) {
     this.#raft = raft;
@@ -127,7 +128,8 @@ export class Clients {
     this.#replies = replies;
     this.#addresses = addresses;
     this.#serverId = serverId;
-    this.#wallClock = wallClock;
+    this.#environment = environment;
+    this.#startedAtMs = environment.wallClockMs();
     this.#applied = applied;
     this.#onApplied = onApplied;
     this.#metrics = metrics;
@@ -187,7 +189,7 @@ export class Clients {
     }
     const { nextDeadlineMs } = this.#store;
     if (nextDeadlineMs === undefined || !this.#raft.isServing) return deadlineMs;
-    return Math.min(deadlineMs, this.#nowMs + Math.max(0, nextDeadlineMs - this.#wallClock()));
+    return Math.min(deadlineMs, this.#nowMs + Math.max(0, nextDeadlineMs - this.#environment.wallClockMs()));
   }
 
   /**
@@ -321,7 +323,7 @@ export class Clients {
   /** A key has outlived its deadline by the wall clock, but not yet by the log's stamps. */
   get #isClockBehind(): boolean {
     const { nextDeadlineMs } = this.#store;
-    return nextDeadlineMs !== undefined && nextDeadlineMs <= this.#wallClock();
+    return nextDeadlineMs !== undefined && nextDeadlineMs <= this.#environment.wallClockMs();
   }
 
   #startServing(nowMs: number): void {
@@ -443,13 +445,14 @@ export class Clients {
       volatileCount: this.#store.volatileCount,
       connections: this.#redisStreams,
       connectionCount: this.#sessions.size,
-      nowMs: this.#wallClock(),
+      nowMs: this.#environment.wallClockMs(),
+      startedAtMs: this.#startedAtMs,
       scan: (cursor, count) => this.#scans.next(cursor, count, () => this.#readable().keys()),
     };
   }
 
   #readable(): ReadableKeyspace {
-    return this.#store.readable(Math.max(this.#wallClock(), this.#store.clockMs));
+    return this.#store.readable(Math.max(this.#environment.wallClockMs(), this.#store.clockMs));
   }
 
   #redirect(): Reply | undefined {
@@ -536,7 +539,7 @@ export class Clients {
 
   /** Makes a log entry of what is open, even if that is no write at all: it moves the log's clock. */
   #propose(): void {
-    const stampMs = Math.max(this.#lastStampMs, this.#store.clockMs, this.#wallClock());
+    const stampMs = Math.max(this.#lastStampMs, this.#store.clockMs, this.#environment.wallClockMs());
     if (this.#raft.role !== 'leader' || this.#raft.isTransferring) return;
     const payload = this.#encoder.finish(stampMs);
     const position = this.#raft.propose(payload);
@@ -654,7 +657,7 @@ export class Clients {
     if (request.type === 'get') return valueReply(this.#store.value(request.key));
     const record = this.#store.get(request.key);
     if (record === undefined) return { type: 'not-found' };
-    const exptimeS = secondsLeft(record.deadlineMs, this.#wallClock());
+    const exptimeS = secondsLeft(record.deadlineMs, this.#environment.wallClockMs());
     return { type: 'value-with-meta', version: record.version, exptimeS, value: record.value };
   }
 

@@ -25,7 +25,6 @@ import type { RedisStream } from './redis-stream.js';
 
 /** The Redis whose commands these are, for clients that ask. */
 const REDIS_VERSION = '7.2.0';
-const SERVER_START_MS = Date.now();
 
 const NO_PASSWORD = new ErrorReply(
   'ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?',
@@ -217,11 +216,11 @@ function info(args: Args, _: RedisStream, context: RedisContext): RespValue {
 const SECTIONS: readonly (readonly [name: string, lines: (context: RedisContext) => string[]])[] = [
   [
     'Server',
-    ({ nowMs }) => [
+    ({ nowMs, startedAtMs }) => [
       `redis_version:${REDIS_VERSION}`,
       'redis_mode:cluster',
       `process_id:${process.pid}`,
-      `uptime_in_seconds:${Math.floor((nowMs - SERVER_START_MS) / 1000)}`,
+      `uptime_in_seconds:${Math.floor((nowMs - startedAtMs) / 1000)}`,
     ],
   ],
   ['Clients', ({ connectionCount }) => [`connected_clients:${connectionCount}`]],

@@ -13,6 +13,8 @@ export interface RedisContext {
   readonly connectionCount: number;
   /** The time in ms since the epoch. */
   readonly nowMs: number;
+  /** When the server began to serve, in ms since the epoch. */
+  readonly startedAtMs: number;
   /** Up to `count` keys from a SCAN cursor on, and the next cursor: 0 at the end. */
   readonly scan: (cursor: number, count: number) => ScanPart;
 }

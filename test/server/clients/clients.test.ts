@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { ByteWriter } from '../../../src/bytes/byte-writer.js';
 import { makeChannel } from '../../../src/channel/local-channel.js';
+import { NODE_ENVIRONMENT } from '../../../src/environment.js';
 import {
   MAX_APPLIED_BYTES_PER_TURN,
   MAX_TAKEN_BYTES_PER_TURN,
@@ -54,6 +55,7 @@ class ServerSide {
   readonly #traffic = makeChannel<Uint8Array>(100);
   readonly #replies = new Replies(this.#traffic.sender, () => undefined);
   readonly #clients = new Clients({
+    environment: { ...NODE_ENVIRONMENT, wallClockMs: () => this.nowMs },
     raft: this.raft,
     store: new KeyValueStore(),
     applied: LOG_ORIGIN,
@@ -61,7 +63,6 @@ class ServerSide {
     replies: this.#replies,
     addresses: [],
     serverId: 0,
-    wallClock: () => this.nowMs,
     metrics: new ServerMetrics(),
   });
   readonly #opened = new Set<number>();

@@ -1,0 +1,80 @@
+/**
+ * One server from its disk on: restores the state machine, begins to serve, and follows what becomes of the others. It
+ * needs no thread of its own, so the simulator opens its servers in the same way as run-server.ts does.
+ */
+
+import type { Receiver } from '../channel/channel.js';
+import type { Port } from '../channel/port.js';
+import {
+  MAX_APPEND_BYTES,
+  MAX_INFLIGHT_APPEND_BYTES,
+  MAX_INFLIGHT_APPENDS,
+  MAX_INFLIGHT_SNAPSHOT_CHUNKS,
+  SNAPSHOT_CHUNK_BYTES,
+} from '../limits.js';
+import type { RaftOptions } from '../raft/types.js';
+import { KeyValueStore } from '../state-machine/key-value-store.js';
+import type { PeerNews, ServerStart } from '../wire/control.js';
+import { Server, type ServerOptions } from './server.js';
+import { restoreStore } from './snapshots.js';
+
+export interface OpenServerOptions extends Omit<ServerOptions, 'store'> {
+  /** What becomes of the other servers. Ends with the server's thread. */
+  readonly peerNews: Receiver<PeerNews<Port>>;
+}
+
+/**
+ * Resolves to the server once it serves and has reported `up`. The storage, which has just been opened, is the server's
+ * from now on: it is closed by {@link Server.stop}, when the server fails, and when this rejects, with StorageError.
+ */
+export async function openServer({ peerNews, ...options }: OpenServerOptions): Promise<Server> {
+  const { storage, onEvent } = options;
+  const server = new Server({ ...options, store: await storeOf(storage) });
+  void followPeers(server, peerNews);
+  const { entries, logStart, hardState } = storage.recovered;
+  onEvent({ type: 'up', lastIndex: logStart.index + entries.length, term: hardState.currentTerm });
+  return server;
+}
+
+/** How the consensus core of a server runs outside of tests. */
+export function raftOptionsOf({
+  id,
+  clusterSize,
+  electionTimeoutMs,
+  heartbeatMs,
+  leasesAreOver,
+}: Pick<
+  ServerStart,
+  'id' | 'clusterSize' | 'electionTimeoutMs' | 'heartbeatMs' | 'leasesAreOver'
+>): RaftOptions {
+  return {
+    id,
+    servers: Array.from({ length: clusterSize }, (_, server) => server),
+    electionTimeoutMs,
+    heartbeatMs,
+    leaseMs: electionTimeoutMs,
+    leasesAreOver,
+    maxAppendBytes: MAX_APPEND_BYTES,
+    maxInflightMessages: MAX_INFLIGHT_APPENDS,
+    maxInflightBytes: MAX_INFLIGHT_APPEND_BYTES,
+    snapshotChunkBytes: SNAPSHOT_CHUNK_BYTES,
+    maxInflightChunks: MAX_INFLIGHT_SNAPSHOT_CHUNKS,
+  };
+}
+
+async function storeOf(storage: ServerOptions['storage']): Promise<KeyValueStore> {
+  if (storage.recovered.snapshot === undefined) return new KeyValueStore();
+  try {
+    return await restoreStore(storage);
+  } catch (error) {
+    await storage.close();
+    throw error;
+  }
+}
+
+async function followPeers(server: Server, peerNews: OpenServerOptions['peerNews']): Promise<void> {
+  for await (const news of peerNews) {
+    if (news.type === 'joined') server.connect(news.peer, news.port);
+    else server.disconnect(news.peer);
+  }
+}

@@ -3,9 +3,9 @@ import { connect } from 'node:net';
 import { expect } from 'chai';
 import { AdminServer, MAX_BODY_BYTES } from '../../src/admin/admin-server.js';
 import type { Cluster } from '../../src/cluster/cluster.js';
-import { newCluster } from '../cluster/support.js';
+import { type HttpReply, type HttpRequest, http } from '../../tools/support/http.js';
 import { eventually, everyServerUp } from '../support/cluster.js';
-import { type HttpReply, type HttpRequest, http } from '../support/http.js';
+import { newCluster } from '../support/new-cluster.js';
 
 const PATIENCE_MS = 10_000;
 

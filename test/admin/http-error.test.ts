@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { HttpError } from '../../src/admin/http-error.js';
-import { FAKE_SERVER, newCluster } from '../cluster/support.js';
+import { FAKE_SERVER, newCluster } from '../support/new-cluster.js';
 
 describe('An error of the cluster, told by the admin API', () => {
   it('is 409 when the server that was asked to hand over refuses, as one does that stepped down meanwhile', async () => {

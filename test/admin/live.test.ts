@@ -5,10 +5,10 @@ import { LiveFeed } from '../../src/admin/live/feed.js';
 import type { Frame, Hello, Sample, ServerView, Timeline } from '../../src/admin/live/view.js';
 import type { Cluster } from '../../src/cluster/cluster.js';
 import { MAX_LIVE_EVENTS, MAX_LIVE_READERS } from '../../src/limits.js';
-import { newCluster } from '../cluster/support.js';
+import { http } from '../../tools/support/http.js';
 import { eventually, everyServerUp } from '../support/cluster.js';
 import { EventStream } from '../support/event-stream.js';
-import { http } from '../support/http.js';
+import { newCluster } from '../support/new-cluster.js';
 
 const PATIENCE_MS = 10_000;
 const NO_LOAD = () => ({ requestsPerS: 0, answeredPerS: 0 });

@@ -1,11 +1,11 @@
 import { expect } from 'chai';
 import { AdminServer } from '../../src/admin/admin-server.js';
 import type { Cluster } from '../../src/cluster/cluster.js';
-import { newCluster } from '../cluster/support.js';
+import { http } from '../../tools/support/http.js';
+import { TextClient } from '../../tools/support/text-client.js';
 import { eventually, everyServerUp } from '../support/cluster.js';
-import { http } from '../support/http.js';
+import { newCluster } from '../support/new-cluster.js';
 import { promtool } from '../support/promtool.js';
-import { TextClient } from '../support/text-client.js';
 
 const PATIENCE_MS = 10_000;
 

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { countRounds, planOf, type ThroughputOptions } from '../../bench/cases.js';
-import type { ProgramTarget } from '../../bench/target.js';
+import { countRounds, planOf, type ThroughputOptions } from '../../tools/bench/cases.js';
+import type { ProgramTarget } from '../../tools/bench/target.js';
 
 const OPTIONS: ThroughputOptions = {
   targets: [program(3)],

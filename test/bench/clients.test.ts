@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { expect } from 'chai';
-import { BareServer, type BareStore } from '../../bench/bare-server.js';
-import { NoLeaderError, RedirectingClient } from '../support/redirecting-client.js';
-import { DisconnectedError, TextClient } from '../support/text-client.js';
+import { BareServer, type BareStore } from '../../tools/bench/bare-server.js';
+import { NoLeaderError, RedirectingClient } from '../../tools/support/redirecting-client.js';
+import { DisconnectedError, TextClient } from '../../tools/support/text-client.js';
 
 describe('TextClient', () => {
   let server: BareServer;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 
-const MAIN = fileURLToPath(new URL('../../bench/main.js', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../tools/bench/main.js', import.meta.url));
 
 describe('the command line of the throughput benchmark', () => {
   for (const [args, complaint] of [

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { Ledger } from '../../bench/failover/ledger.js';
-import { measureFailover } from '../../bench/failover/measure.js';
-import { ProgramError } from '../support/program.js';
+import { Ledger } from '../../tools/bench/failover/ledger.js';
+import { measureFailover } from '../../tools/bench/failover/measure.js';
+import { ProgramError } from '../../tools/support/program.js';
 import { FAILING_PROGRAM, FORGETTING_PROGRAM, KEEPING_PROGRAM } from './fixtures/entries.js';
 
 const SMALL = { rounds: 2, servers: 3, clients: 4 };

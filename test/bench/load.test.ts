@@ -1,9 +1,9 @@
 import { expect } from 'chai';
-import { BareServer, type BareStore } from '../../bench/bare-server.js';
-import { LoadError } from '../../bench/load/connection.js';
-import { GeneratorProcess } from '../../bench/load/generator-process.js';
-import { runRound } from '../../bench/load/round.js';
-import type { RoundLimit, Workload } from '../../bench/load/workload.js';
+import { BareServer, type BareStore } from '../../tools/bench/bare-server.js';
+import { LoadError } from '../../tools/bench/load/connection.js';
+import { GeneratorProcess } from '../../tools/bench/load/generator-process.js';
+import { runRound } from '../../tools/bench/load/round.js';
+import type { RoundLimit, Workload } from '../../tools/bench/load/workload.js';
 
 describe('A round of load', () => {
   const store: BareStore = new Map();

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { drawChart } from '../../bench/plot/chart.js';
-import { exactScale, roundScale } from '../../bench/plot/scale.js';
-import { throughputChart } from '../../bench/plot/throughput-chart.js';
-import { type Summary, summarize } from '../../bench/throughput.js';
+import { drawChart } from '../../tools/bench/plot/chart.js';
+import { exactScale, roundScale } from '../../tools/bench/plot/scale.js';
+import { throughputChart } from '../../tools/bench/plot/throughput-chart.js';
+import { type Summary, summarize } from '../../tools/bench/throughput.js';
 import { roundOf, seriesOf } from './fixtures/series.js';
 
 describe('The scale of what is measured', () => {

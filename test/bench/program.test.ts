@@ -3,8 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { Program, ProgramError } from '../support/program.js';
-import { TextClient } from '../support/text-client.js';
+import { Program, ProgramError } from '../../tools/support/program.js';
+import { TextClient } from '../../tools/support/text-client.js';
 import { FAILING_PROGRAM, KEEPING_PROGRAM, SILENT_PROGRAM } from './fixtures/entries.js';
 
 describe('Program', () => {

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { MalformedReplyError, type Scanner } from '../../bench/load/reply-scanner.js';
-import { RequestSequence } from '../../bench/load/request-sequence.js';
-import type { Operation } from '../../bench/load/workload.js';
+import { MalformedReplyError, type Scanner } from '../../tools/bench/load/reply-scanner.js';
+import { RequestSequence } from '../../tools/bench/load/request-sequence.js';
+import type { Operation } from '../../tools/bench/load/workload.js';
 
 const KEYS = 20;
 

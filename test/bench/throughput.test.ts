@@ -1,10 +1,10 @@
 import { expect } from 'chai';
-import type { ThroughputOptions } from '../../bench/cases.js';
-import { isInstalled, PEER_PROGRAMS, PEERS } from '../../bench/peers.js';
-import { comparisonTable, errorLines, peerTable, throughputTable } from '../../bench/report.js';
-import { median, percentile } from '../../bench/statistics.js';
-import type { ProgramTarget } from '../../bench/target.js';
-import { measureThroughput, type Progress, summarize } from '../../bench/throughput.js';
+import type { ThroughputOptions } from '../../tools/bench/cases.js';
+import { isInstalled, PEER_PROGRAMS, PEERS } from '../../tools/bench/peers.js';
+import { comparisonTable, errorLines, peerTable, throughputTable } from '../../tools/bench/report.js';
+import type { ProgramTarget } from '../../tools/bench/target.js';
+import { measureThroughput, type Progress, summarize } from '../../tools/bench/throughput.js';
+import { median, percentile } from '../../tools/support/statistics.js';
 import { KEEPING_PROGRAM } from './fixtures/entries.js';
 import { roundOf, seriesOf } from './fixtures/series.js';
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { Health } from './health.js';
+import { Health } from '../../tools/chaos/health.js';
 
 describe('the health of a cluster under faults', () => {
   let nowNs: number;

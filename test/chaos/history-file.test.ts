@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { type HistoryLine, operationOf, readHistory } from '../../tools/chaos/history-file.js';
+import { bytesOf, nameOf, valueName } from '../../tools/chaos/values.js';
 import { temporaryDirectory } from '../support/cluster.js';
-import { type HistoryLine, operationOf, readHistory } from './history-file.js';
-import { bytesOf, nameOf, valueName } from './values.js';
 
 const LINE: HistoryLine = {
   client: 3,

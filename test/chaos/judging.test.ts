@@ -1,12 +1,12 @@
 import { expect } from 'chai';
-import { lengthOf, longestGaps } from './availability.js';
-import type { Fault } from './faults.js';
-import { figuresByFault } from './figures.js';
-import type { Interval } from './health.js';
-import type { HistoryLine } from './history-file.js';
-import { LeaderWatch } from './leaders.js';
-import { judge, type Run } from './report.js';
-import { repeatedVersions } from './versions.js';
+import { lengthOf, longestGaps } from '../../tools/chaos/availability.js';
+import type { Fault } from '../../tools/chaos/faults.js';
+import { figuresByFault } from '../../tools/chaos/figures.js';
+import type { Interval } from '../../tools/chaos/health.js';
+import type { HistoryLine } from '../../tools/chaos/history-file.js';
+import { LeaderWatch } from '../../tools/chaos/leaders.js';
+import { judge, type Run } from '../../tools/chaos/report.js';
+import { repeatedVersions } from '../../tools/chaos/versions.js';
 
 const MS = 1_000_000;
 const S = 1_000 * MS;

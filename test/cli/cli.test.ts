@@ -1,8 +1,8 @@
 import { expect } from 'chai';
+import { http } from '../../tools/support/http.js';
+import { TextClient } from '../../tools/support/text-client.js';
 import { eventually, temporaryDirectory } from '../support/cluster.js';
-import { http } from '../support/http.js';
 import { RawProgram } from '../support/raw-program.js';
-import { TextClient } from '../support/text-client.js';
 
 const FREE_PORTS = ['--port', '0', '--router-port', '0', '--http-port', '0'];
 const READY =

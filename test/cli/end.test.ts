@@ -1,8 +1,8 @@
 import { expect } from 'chai';
+import { isOpen } from '../../tools/support/free-ports.js';
+import { TextClient } from '../../tools/support/text-client.js';
 import { eventually } from '../support/cluster.js';
-import { isOpen } from '../support/free-ports.js';
 import { Writer } from '../support/load.js';
-import { TextClient } from '../support/text-client.js';
 import {
   type Ports,
   type Program,

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { isOpen } from '../support/free-ports.js';
-import { TextClient } from '../support/text-client.js';
+import { isOpen } from '../../tools/support/free-ports.js';
+import { TextClient } from '../../tools/support/text-client.js';
 import { linesOf, type Ports, programPorts, Workplace } from '../support/workplace.js';
 
 describe('The program, when it is ready', () => {

@@ -3,10 +3,10 @@ import { access } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { expect } from 'chai';
 import { Cluster } from '../../src/cluster/cluster.js';
+import { freePorts } from '../../tools/support/free-ports.js';
+import { TextClient } from '../../tools/support/text-client.js';
 import { eventually, everyServerUp, temporaryDirectory } from '../support/cluster.js';
-import { freePorts } from '../support/free-ports.js';
-import { TextClient } from '../support/text-client.js';
-import { codeOf, LogRecorder, newCluster } from './support.js';
+import { codeOf, LogRecorder, newCluster } from '../support/new-cluster.js';
 
 const PATIENCE_MS = 10_000;
 

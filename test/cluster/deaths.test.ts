@@ -8,8 +8,8 @@ import {
   FIRST_LIFE,
   LATER_LIFE,
   STOP_UNASKED,
-} from './fixtures/fake-server.js';
-import { codeOf, FAKE_SERVER, LogRecorder, newCluster } from './support.js';
+} from '../support/fixtures/fake-server.js';
+import { codeOf, FAKE_SERVER, LogRecorder, newCluster } from '../support/new-cluster.js';
 
 describe('a server that ends by itself', () => {
   let cluster: Cluster;

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { expect } from 'chai';
 import { type ClusterEvent, EventLog } from '../../src/cluster/event-log.js';
-import { LogRecorder } from './support.js';
+import { LogRecorder } from '../support/new-cluster.js';
 
 const DOCUMENT = new URL('../../../docs/observing.md', import.meta.url);
 

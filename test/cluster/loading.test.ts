@@ -2,8 +2,8 @@ import { fileURLToPath } from 'node:url';
 import { BroadcastChannel } from 'node:worker_threads';
 import { expect } from 'chai';
 import { eventually } from '../support/cluster.js';
+import { newCluster } from '../support/new-cluster.js';
 import { LOAD_CHANNEL, LOADED, LOADING } from './fixtures/load-channel.js';
-import { newCluster } from './support.js';
 
 const SLOW_MODULE = fileURLToPath(new URL('fixtures/slow-module.js', import.meta.url));
 

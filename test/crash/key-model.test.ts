@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { KeyModel, LostWriteError } from './key-model.js';
+import { KeyModel, LostWriteError } from '../../tools/crash/key-model.js';
 
 const UNKNOWN = { type: 'unknown' } as const;
 

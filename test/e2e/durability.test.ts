@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { pino } from 'pino';
 import type { MemberStatus } from '../../src/cluster/cluster.js';
+import type { TextClient } from '../../tools/support/text-client.js';
 import { eventually, TestCluster, temporaryDirectory } from '../support/cluster.js';
-import type { TextClient } from '../support/text-client.js';
 
 const SMALL_LOG = { snapshotLogBytes: 20_000 };
 const VALUE = 'v'.repeat(100);

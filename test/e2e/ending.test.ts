@@ -6,11 +6,11 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { eventually, replyOrEnd, TestCluster, temporaryDirectory } from '../support/cluster.js';
-import { freePorts } from '../support/free-ports.js';
+import { freePorts } from '../../tools/support/free-ports.js';
+import { Program } from '../../tools/support/program.js';
+import { replyOrEnd, TextClient } from '../../tools/support/text-client.js';
+import { eventually, TestCluster, temporaryDirectory } from '../support/cluster.js';
 import { settle, startWriters } from '../support/load.js';
-import { Program } from '../support/program.js';
-import { TextClient } from '../support/text-client.js';
 
 const MAIN = fileURLToPath(new URL('../../src/main.cjs', import.meta.url));
 const SMALL_LOG = { snapshotLogBytes: 20_000 };

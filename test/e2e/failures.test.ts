@@ -1,9 +1,9 @@
 /** What clients see while servers die, come back, stall and lose sight of each other. */
 
 import { expect } from 'chai';
-import { eventually, replyOrEnd, TestCluster, temporaryDirectory } from '../support/cluster.js';
+import { replyOrEnd, type TextClient } from '../../tools/support/text-client.js';
+import { eventually, TestCluster, temporaryDirectory } from '../support/cluster.js';
 import { settle, startWriters, type Writer } from '../support/load.js';
-import type { TextClient } from '../support/text-client.js';
 
 describe('a cluster with failing servers', () => {
   let cluster: TestCluster;

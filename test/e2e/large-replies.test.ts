@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { expect } from 'chai';
 import { MAX_VALUE_BYTES } from '../../src/limits.js';
-import { encodeCommand, RedisClient } from '../state-machine/redis/support.js';
+import { encodeCommand, RedisClient } from '../../tools/support/redis-client.js';
 import { TestCluster } from '../support/cluster.js';
 
 const LARGE = 'v'.repeat(MAX_VALUE_BYTES);

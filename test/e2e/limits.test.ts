@@ -2,14 +2,14 @@
 
 import { connect, type Socket } from 'node:net';
 import { expect } from 'chai';
-import { residentBytes } from '../../bench/resident-bytes.js';
 import { LEADER_WAIT_MS, MAX_UNANSWERED_BYTES, MAX_UNREAD_REPLY_BYTES } from '../../src/limits.js';
+import { http } from '../../tools/support/http.js';
+import { memoryBoundBytes } from '../../tools/support/memory-bound.js';
+import { Program } from '../../tools/support/program.js';
+import { residentBytes } from '../../tools/support/resident-bytes.js';
+import { RudeClients } from '../../tools/support/rude-clients.js';
+import { TextClient } from '../../tools/support/text-client.js';
 import { eventually } from '../support/cluster.js';
-import { http } from '../support/http.js';
-import { memoryBoundBytes } from '../support/memory-bound.js';
-import { Program } from '../support/program.js';
-import { RudeClients } from '../support/rude-clients.js';
-import { TextClient } from '../support/text-client.js';
 
 const SERVERS = 3;
 const SNAPSHOT_LOG_BYTES = 4 * 1024 * 1024;

@@ -1,8 +1,8 @@
 /** The text protocol over real sockets, threads and disks. */
 
 import { expect } from 'chai';
+import type { TextClient } from '../../tools/support/text-client.js';
 import { eventually, TestCluster } from '../support/cluster.js';
-import type { TextClient } from '../support/text-client.js';
 
 describe('the text protocol of a running cluster', () => {
   let cluster: TestCluster;

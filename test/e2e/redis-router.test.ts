@@ -1,7 +1,7 @@
 /** A Redis client's connection at the router outlives any number of leaders. */
 
 import { expect } from 'chai';
-import { type Raw, RedisClient } from '../state-machine/redis/support.js';
+import { type Raw, RedisClient } from '../../tools/support/redis-client.js';
 import { eventually, TestCluster } from '../support/cluster.js';
 
 const UNKNOWN = { error: 'ERR leadership was lost: the write may or may not have happened' };

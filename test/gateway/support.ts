@@ -5,7 +5,6 @@
 
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ByteSpan } from '../../src/bytes/byte-reader.js';
 import { ByteWriter } from '../../src/bytes/byte-writer.js';
 import { NODE_ENVIRONMENT } from '../../src/environment.js';
 import { Gateway, type GatewayOptions } from '../../src/gateway/gateway.js';
@@ -20,6 +19,7 @@ import {
   writeServerFrame,
 } from '../../src/wire/client-frames.js';
 import type { ClientAddress } from '../../src/wire/control.js';
+import { withBytes } from '../support/client-frames.js';
 
 const PATIENCE_MS = 10_000;
 
@@ -94,13 +94,6 @@ export class TestClient {
       throw new Error(`expected ${JSON.stringify(expected)}, read ${JSON.stringify(this.text)}`);
     }
   }
-}
-
-/** The frame as it was written. */
-export function withBytes(frame: ClientFrame<ByteSpan>): ClientFrame {
-  if (frame.type !== 'data') return frame;
-  const { memory, start, length } = frame.bytes;
-  return { ...frame, bytes: memory.bytes.subarray(start, start + length) };
 }
 
 /** A server that does what the test tells it. It speaks frames, in batches, over a channel that can be full. */

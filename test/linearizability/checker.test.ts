@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { Random } from '../simulation/random.js';
-import { checkLinearizability } from './checker.js';
-import type { Action, Operation, Outcome } from './history.js';
-import { type KeyState, step } from './model.js';
+import { checkLinearizability } from '../../tools/linearizability/checker.js';
+import type { Action, Operation, Outcome } from '../../tools/linearizability/history.js';
+import { type KeyState, step } from '../../tools/linearizability/model.js';
+import { Random } from '../../tools/support/random.js';
 
 const UNKNOWN: Outcome = { type: 'unknown' };
 const NOT_FOUND: Outcome = { type: 'not-found' };

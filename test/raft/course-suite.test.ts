@@ -4,8 +4,8 @@
  */
 
 import { expect } from 'chai';
-import { Group } from './support/group.js';
-import { ELECTION_TIMEOUT_MS, HEARTBEAT_MS, type ServerOptions } from './support/server.js';
+import { Group } from '../support/raft/group.js';
+import { ELECTION_TIMEOUT_MS, HEARTBEAT_MS, type ServerOptions } from '../support/raft/server.js';
 
 describe('the course suite', () => {
   function led(count: number, options?: ServerOptions): Group {

@@ -4,7 +4,7 @@
  */
 
 import { expect } from 'chai';
-import { Disk } from './support/disk.js';
+import { Disk } from '../support/raft/disk.js';
 import {
   allOf,
   appendEntries,
@@ -15,8 +15,8 @@ import {
   requestVoteResponse,
   textOfLog,
   theOnly,
-} from './support/messages.js';
-import { ELECTION_TIMEOUT_MS, HEARTBEAT_MS, Server } from './support/server.js';
+} from '../support/raft/messages.js';
+import { ELECTION_TIMEOUT_MS, HEARTBEAT_MS, Server } from '../support/raft/server.js';
 
 describe('figure 2 of the paper', () => {
   const fresh = () => new Server(0, 3);

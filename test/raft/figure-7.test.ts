@@ -4,7 +4,7 @@
  */
 
 import { expect } from 'chai';
-import { Group } from './support/group.js';
+import { Group } from '../support/raft/group.js';
 
 const LEADER = '1 1 1 4 4 5 5 6 6 6';
 

@@ -4,8 +4,8 @@
  */
 
 import { expect } from 'chai';
-import { Group } from './support/group.js';
-import { HEARTBEAT_MS } from './support/server.js';
+import { Group } from '../support/raft/group.js';
+import { HEARTBEAT_MS } from '../support/raft/server.js';
 
 describe('figure 8 of the paper', () => {
   /** Up to (c): S1 leads term 4 and knows that its entry of term 2 is on three of five servers. */

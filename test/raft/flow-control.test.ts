@@ -5,9 +5,9 @@
 
 import { expect } from 'chai';
 import type { AppendEntries } from '../../src/raft/types.js';
-import { Group } from './support/group.js';
-import { allOf, textOfLog } from './support/messages.js';
-import { HEARTBEAT_MS, type ServerOptions } from './support/server.js';
+import { Group } from '../support/raft/group.js';
+import { allOf, textOfLog } from '../support/raft/messages.js';
+import { HEARTBEAT_MS, type ServerOptions } from '../support/raft/server.js';
 
 describe('flow control', () => {
   function led(options: ServerOptions): Group {

@@ -4,10 +4,16 @@
  */
 
 import { expect } from 'chai';
-import { Disk } from './support/disk.js';
-import { Group } from './support/group.js';
-import { allOf, appendEntries, appendEntriesResponse, entries, requestVote } from './support/messages.js';
-import { ELECTION_TIMEOUT_MS, HEARTBEAT_MS, Server } from './support/server.js';
+import { Disk } from '../support/raft/disk.js';
+import { Group } from '../support/raft/group.js';
+import {
+  allOf,
+  appendEntries,
+  appendEntriesResponse,
+  entries,
+  requestVote,
+} from '../support/raft/messages.js';
+import { ELECTION_TIMEOUT_MS, HEARTBEAT_MS, Server } from '../support/raft/server.js';
 
 describe('the leader’s lease', () => {
   const COUNT = 3;

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { InvariantError } from '../../src/raft/invariant.js';
 import { LOG_ORIGIN, RaftLog } from '../../src/raft/log.js';
-import { entries, textOfLog } from './support/messages.js';
+import { entries, textOfLog } from '../support/raft/messages.js';
 
 describe('log: the entries in memory', () => {
   const logOf = (text: string) => new RaftLog(LOG_ORIGIN, entries(text));

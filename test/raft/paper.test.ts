@@ -4,9 +4,9 @@
  */
 
 import { expect } from 'chai';
-import { Group } from './support/group.js';
-import { allOf } from './support/messages.js';
-import { ELECTION_TIMEOUT_MS, HEARTBEAT_MS } from './support/server.js';
+import { Group } from '../support/raft/group.js';
+import { allOf } from '../support/raft/messages.js';
+import { ELECTION_TIMEOUT_MS, HEARTBEAT_MS } from '../support/raft/server.js';
 
 describe('the Raft paper, section by section', () => {
   describe('5.1 basics', () => {

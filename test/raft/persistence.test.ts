@@ -3,7 +3,7 @@ import { InvariantError } from '../../src/raft/invariant.js';
 import { LOG_ORIGIN, RaftLog } from '../../src/raft/log.js';
 import { Persistence } from '../../src/raft/persistence.js';
 import type { HardState, SnapshotChunk } from '../../src/raft/types.js';
-import { entries, requestVoteResponse, textOfLog } from './support/messages.js';
+import { entries, requestVoteResponse, textOfLog } from '../support/raft/messages.js';
 
 describe('persistence: what is on disk before what leaves', () => {
   const FRESH: HardState = { currentTerm: 1, votedFor: undefined };

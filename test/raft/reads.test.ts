@@ -3,9 +3,9 @@
  */
 
 import { expect } from 'chai';
-import { Group } from './support/group.js';
-import { allOf } from './support/messages.js';
-import { ELECTION_TIMEOUT_MS, HEARTBEAT_MS } from './support/server.js';
+import { Group } from '../support/raft/group.js';
+import { allOf } from '../support/raft/messages.js';
+import { ELECTION_TIMEOUT_MS, HEARTBEAT_MS } from '../support/raft/server.js';
 
 describe('reads', () => {
   function led(count: number): Group {

@@ -3,8 +3,8 @@
  */
 
 import { expect } from 'chai';
-import { Disk } from './support/disk.js';
-import { Group } from './support/group.js';
+import { Disk } from '../support/raft/disk.js';
+import { Group } from '../support/raft/group.js';
 import {
   allOf,
   appendEntries,
@@ -13,8 +13,8 @@ import {
   installSnapshot,
   textOfLog,
   theOnly,
-} from './support/messages.js';
-import { ELECTION_TIMEOUT_MS, HEARTBEAT_MS, Server, type ServerOptions } from './support/server.js';
+} from '../support/raft/messages.js';
+import { ELECTION_TIMEOUT_MS, HEARTBEAT_MS, Server, type ServerOptions } from '../support/raft/server.js';
 
 /** 19 bytes, thus 5 chunks of 4, of which 3 may be on their way. */
 const WORDS = ['aaaa', 'bbbb', 'cccc', 'dddd'];

@@ -5,10 +5,10 @@
 
 import { expect } from 'chai';
 import { TransferError } from '../../src/raft/transfer.js';
-import { Disk } from './support/disk.js';
-import { Group } from './support/group.js';
-import { entries, preVote, requestVote, theOnly } from './support/messages.js';
-import { ELECTION_TIMEOUT_MS, HEARTBEAT_MS, Server } from './support/server.js';
+import { Disk } from '../support/raft/disk.js';
+import { Group } from '../support/raft/group.js';
+import { entries, preVote, requestVote, theOnly } from '../support/raft/messages.js';
+import { ELECTION_TIMEOUT_MS, HEARTBEAT_MS, Server } from '../support/raft/server.js';
 
 const MINUTE_MS = 60_000;
 

@@ -9,8 +9,7 @@ import { KeyValueStore } from '../../src/state-machine/key-value-store.js';
 import { DiskStorage } from '../../src/storage/disk-storage.js';
 import { makeServerDirectory } from '../../src/storage/server-directory.js';
 import type { ServerEvent } from '../../src/wire/control.js';
-import { OWNER } from '../storage/implementations.js';
-import { persistOf, useDirectory } from '../storage/support.js';
+import { OWNER, persistOf, useDirectory } from '../support/storage.js';
 
 const ENTRIES = 40;
 const ENTRY_BYTES = MAX_APPLIED_BYTES_PER_TURN / 4;

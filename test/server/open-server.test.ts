@@ -9,8 +9,7 @@ import type { Server } from '../../src/server/server.js';
 import { DiskStorage } from '../../src/storage/disk-storage.js';
 import { makeServerDirectory } from '../../src/storage/server-directory.js';
 import type { PeerNews, ServerEvent } from '../../src/wire/control.js';
-import { OWNER } from '../storage/implementations.js';
-import { useDirectory } from '../storage/support.js';
+import { OWNER, useDirectory } from '../support/storage.js';
 
 describe('servers opened in one thread', () => {
   const directory = useDirectory();

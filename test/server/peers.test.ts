@@ -6,7 +6,7 @@ import type { Message } from '../../src/raft/types.js';
 import { ServerMetrics } from '../../src/server/metrics.js';
 import { MessageSampler } from '../../src/server/observation.js';
 import { Peers } from '../../src/server/peers.js';
-import { requestVote } from '../raft/support/messages.js';
+import { requestVote } from '../support/raft/messages.js';
 
 describe('the links between servers', () => {
   const ports: MessagePort[] = [];

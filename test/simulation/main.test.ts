@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { BUILT, makeCopy } from '../support/mutant-copy.js';
+import { BUILT, makeCopy } from '../../tools/support/mutant-copy.js';
 import { MUTANTS, SIMULATOR } from './mutant-list.js';
 
 function simulate(

@@ -2,14 +2,14 @@
  * Deliberate bugs of the consensus core, each one line: what the built code says, and what it says instead.
  */
 
-import type { Edit } from '../support/mutant-copy.js';
+import type { Edit } from '../../tools/support/mutant-copy.js';
 
 export interface Mutant extends Edit {
   readonly name: string;
 }
 
 /** What the simulator needs of the built program. */
-export const SIMULATOR = ['src', 'test/simulation', 'test/linearizability'];
+export const SIMULATOR = ['src', 'test/simulation', 'tools/linearizability', 'tools/support'];
 
 export const MUTANTS: readonly Mutant[] = [
   {

@@ -7,7 +7,7 @@ import { rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Piscina } from 'piscina';
-import { BUILT, makeCopy } from '../support/mutant-copy.js';
+import { BUILT, makeCopy } from '../../tools/support/mutant-copy.js';
 import { MUTANTS, type Mutant, SIMULATOR } from './mutant-list.js';
 import type { SeedRangeResult } from './seeds.js';
 

@@ -3,8 +3,8 @@
  */
 
 import type { ServerId } from '../../src/raft/types.js';
-import type { Action, Operation, Outcome } from '../linearizability/history.js';
-import type { Random } from './random.js';
+import type { Action, Operation, Outcome } from '../../tools/linearizability/history.js';
+import type { Random } from '../../tools/support/random.js';
 import type { ClientAnswer, ClientRequest, SimulatedServer } from './simulated-server.js';
 import type { ClientTemper } from './temperament.js';
 import type { Timeline } from './timeline.js';

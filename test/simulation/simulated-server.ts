@@ -20,8 +20,8 @@ import type {
 } from '../../src/raft/types.js';
 import { BatchEncoder, readBatch } from '../../src/state-machine/batch.js';
 import { type KeyRecord, KeyValueStore } from '../../src/state-machine/key-value-store.js';
+import type { Random } from '../../tools/support/random.js';
 import type { Invariants, ServerView } from './invariants.js';
-import type { Random } from './random.js';
 import { SimulatedDisk } from './simulated-disk.js';
 import type { Disk, Moment, Strike } from './temperament.js';
 import type { Timeline } from './timeline.js';

@@ -7,11 +7,11 @@
  */
 
 import type { Message, RaftOptions, ServerId } from '../../src/raft/types.js';
-import { checkLinearizability } from '../linearizability/checker.js';
-import type { Operation } from '../linearizability/history.js';
+import { checkLinearizability } from '../../tools/linearizability/checker.js';
+import type { Operation } from '../../tools/linearizability/history.js';
+import { Random } from '../../tools/support/random.js';
 import { describe } from './describe.js';
 import { Invariants, PropertyViolation } from './invariants.js';
-import { Random } from './random.js';
 import { SimulatedClient } from './simulated-client.js';
 import { SimulatedServer } from './simulated-server.js';
 import {

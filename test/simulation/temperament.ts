@@ -5,7 +5,7 @@
  */
 
 import type { ServerId } from '../../src/raft/types.js';
-import type { Random } from './random.js';
+import type { Random } from '../../tools/support/random.js';
 
 /** Everything that can be done to a cluster while it runs. */
 export const FAULTS = [

@@ -6,7 +6,7 @@ import { MAX_VALUE_BYTES } from '../../src/limits.js';
 import { BatchError, type Command } from '../../src/protocol/command.js';
 import { BatchEncoder, type BatchVisitor, readBatch, visitKeys } from '../../src/state-machine/batch.js';
 import type { WatchedKey } from '../../src/state-machine/redis/execute.js';
-import { anyCommand, bytesOf, payloadOf } from './support.js';
+import { anyCommand, bytesOf, payloadOf } from '../support/commands.js';
 
 class Recorder implements BatchVisitor {
   readonly seen: unknown[] = [];

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import type { Command } from '../../src/protocol/command.js';
 import { ImageError, type StoreImage } from '../../src/state-machine/image.js';
 import { type KeyRecord, KeyValueStore } from '../../src/state-machine/key-value-store.js';
-import { bytesOf, payloadOf } from './support.js';
+import { bytesOf, payloadOf } from '../support/commands.js';
 
 const SLICE_BYTES = 64;
 

@@ -9,7 +9,7 @@ import {
 } from '../../src/protocol/command.js';
 import { DeadlineHeap } from '../../src/state-machine/deadline-heap.js';
 import { type KeyRecord, KeyValueStore } from '../../src/state-machine/key-value-store.js';
-import { anyCommand, bytesOf, payloadOf } from './support.js';
+import { anyCommand, bytesOf, payloadOf } from '../support/commands.js';
 
 const START_MS = 1_000_000;
 

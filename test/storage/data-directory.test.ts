@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { ClassicLevel } from 'classic-level';
 import { DataDirectory, DataDirectoryError, FORMAT_VERSION } from '../../src/storage/data-directory.js';
-import { expectOneLine, rejection, useDirectory } from './support.js';
+import { expectOneLine, rejection, useDirectory } from '../support/storage.js';
 
 const HOLDER = fileURLToPath(new URL('./fixtures/directory-holder.js', import.meta.url));
 

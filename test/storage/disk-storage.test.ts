@@ -7,9 +7,8 @@ import { DiskStorage } from '../../src/storage/disk-storage.js';
 import { frameBytes, writeFrame } from '../../src/storage/log-frame.js';
 import { makeServerDirectory } from '../../src/storage/server-directory.js';
 import { StorageError } from '../../src/storage/storage.js';
-import { OWNER } from './implementations.js';
+import { entries, expectOneLine, OWNER, persistOf, rejection, useDirectory } from '../support/storage.js';
 import { itIsAStorage } from './storage-suite.js';
-import { entries, expectOneLine, persistOf, rejection, useDirectory } from './support.js';
 
 const SEGMENT_BYTES = 1024 * 1024;
 const HARD_STATE = { currentTerm: 2, votedFor: 0 };

@@ -4,9 +4,7 @@ import { readdir } from 'node:fs/promises';
 import { DiskStorage } from '../../src/storage/disk-storage.js';
 import { makeServerDirectory } from '../../src/storage/server-directory.js';
 import type { Storage } from '../../src/storage/storage.js';
-
-/** The server that the tests' directories belong to. */
-export const OWNER = { clusterId: 'a cluster', serverId: 1 };
+import { OWNER } from '../support/storage.js';
 
 export interface OpenOptions {
   readonly directory: string;

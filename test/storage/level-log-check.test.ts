@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { ClassicLevel } from 'classic-level';
 import { checkLevelLogs, DamagedLevelError } from '../../src/storage/level-log-check.js';
-import { rejection, useDirectory } from './support.js';
+import { rejection, useDirectory } from '../support/storage.js';
 
 const RECORDS = 30;
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { LogFile, PageMemory } from '../../src/storage/log-file.js';
 import { SECTOR_BYTES } from '../../src/storage/log-frame.js';
-import { openFlags, rejection, useDirectory } from './support.js';
+import { openFlags, rejection, useDirectory } from '../support/storage.js';
 
 const { O_DIRECT, O_DSYNC, O_RDWR } = fs.constants;
 const FILE_BYTES = 16 * SECTOR_BYTES;

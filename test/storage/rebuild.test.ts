@@ -7,7 +7,7 @@ import { DataDirectory } from '../../src/storage/data-directory.js';
 import { DiskStorage } from '../../src/storage/disk-storage.js';
 import { rebuildServer } from '../../src/storage/rebuild.js';
 import { SnapshotSource } from '../../src/storage/snapshot-format.js';
-import { entries, expectOneLine, persistOf, readable, rejection, useDirectory } from './support.js';
+import { entries, expectOneLine, persistOf, readable, rejection, useDirectory } from '../support/storage.js';
 
 describe('rebuilding a server from the disks of the others', () => {
   const parent = useDirectory();

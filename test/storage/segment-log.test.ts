@@ -14,7 +14,7 @@ import {
   SegmentLog,
   type SegmentLogOptions,
 } from '../../src/storage/segment-log.js';
-import { entries, entry, openFlags, readable, rejection, useDirectory } from './support.js';
+import { entries, entry, openFlags, readable, rejection, useDirectory } from '../support/storage.js';
 
 const SEGMENT_BYTES = 8 * SECTOR_BYTES;
 const HEADER_BYTES = 40;

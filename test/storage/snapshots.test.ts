@@ -5,9 +5,9 @@ import type { LogPosition, PersistRequest, SnapshotMeta } from '../../src/raft/t
 import { KeyValueStore } from '../../src/state-machine/key-value-store.js';
 import { SnapshotCheck, SnapshotError, SnapshotSource } from '../../src/storage/snapshot-format.js';
 import type { SnapshotSink, Storage } from '../../src/storage/storage.js';
-import { payloadOf } from '../state-machine/support.js';
+import { payloadOf } from '../support/commands.js';
+import { entries, expectOneLine, persistOf, readable, rejection, useDirectory } from '../support/storage.js';
 import { IMPLEMENTATIONS } from './implementations.js';
-import { entries, expectOneLine, persistOf, readable, rejection, useDirectory } from './support.js';
 
 const CHUNK_BYTES = 50;
 

@@ -9,9 +9,17 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import type { Entry, HardState, PersistRequest } from '../../src/raft/types.js';
 import { type Storage, StorageError } from '../../src/storage/storage.js';
+import {
+  entries,
+  entry,
+  expectOneLine,
+  persistOf,
+  readable,
+  rejection,
+  useDirectory,
+} from '../support/storage.js';
 import type { FullDiskReport, WriterTask } from './fixtures/protocol.js';
 import { IMPLEMENTATIONS, type ImplementationName } from './implementations.js';
-import { entries, entry, expectOneLine, persistOf, readable, rejection, useDirectory } from './support.js';
 
 const ROUNDS = 10;
 

@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Cluster, type ClusterEnvironment } from '../../src/cluster/cluster.js';
 import type { ClusterOptions } from '../../src/cluster/options.js';
-import { freePorts } from './free-ports.js';
-import { DisconnectedError, TextClient, type TextReply } from './text-client.js';
+import { freePorts } from '../../tools/support/free-ports.js';
+import { TextClient } from '../../tools/support/text-client.js';
 
 export class TestCluster {
   readonly cluster: Cluster;
@@ -99,15 +99,5 @@ export async function eventually(
   while (!(await condition())) {
     if (performance.now() > giveUpAtMs) throw new Error(`waited ${timeoutMs} ms in vain: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
-/** The reply, or undefined when the connection ended first: then nobody knows what happened. */
-export async function replyOrEnd(reply: Promise<TextReply>): Promise<TextReply | undefined> {
-  try {
-    return await reply;
-  } catch (error) {
-    if (error instanceof DisconnectedError) return undefined;
-    throw error;
   }
 }

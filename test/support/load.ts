@@ -6,9 +6,8 @@
  * have kept as well.
  */
 
+import { replyOrEnd, type TextClient, type TextReply } from '../../tools/support/text-client.js';
 import type { TestCluster } from './cluster.js';
-import { replyOrEnd } from './cluster.js';
-import type { TextClient, TextReply } from './text-client.js';
 
 export class Writer {
   readonly key: string;

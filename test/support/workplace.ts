@@ -8,7 +8,7 @@ import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { freePorts } from './free-ports.js';
+import { freePorts } from '../../tools/support/free-ports.js';
 
 const MAIN_FILE = fileURLToPath(new URL('../../src/main.cjs', import.meta.url));
 /** What takes longer than this does not happen. */

@@ -4,9 +4,9 @@ import { expect } from 'chai';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { AdminServer } from '../../src/admin/admin-server.js';
 import type { Cluster } from '../../src/cluster/cluster.js';
-import { newCluster } from '../cluster/support.js';
+import { TextClient } from '../../tools/support/text-client.js';
 import { eventually, everyServerUp } from '../support/cluster.js';
-import { TextClient } from '../support/text-client.js';
+import { newCluster } from '../support/new-cluster.js';
 import { launchBrowser } from './browser.js';
 
 const PATIENCE_MS = 10_000;

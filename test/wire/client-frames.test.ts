@@ -17,7 +17,7 @@ import {
   writeClientFrame,
   writeServerFrame,
 } from '../../src/wire/client-frames.js';
-import { withBytes } from '../gateway/support.js';
+import { withBytes } from '../support/client-frames.js';
 
 const session = fc.nat(0xffffffff);
 const byteCount = fc.nat(0xffffffff);

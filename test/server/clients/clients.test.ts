@@ -21,14 +21,14 @@ import {
   startOf,
   writeClientFrame,
 } from '../../../src/wire/client-frames.js';
-import { Disk } from '../../raft/support/disk.js';
+import { Disk } from '../../support/raft/disk.js';
 import {
   allOf,
   appendEntries,
   appendEntriesResponse,
   preVoteResponse,
   requestVoteResponse,
-} from '../../raft/support/messages.js';
+} from '../../support/raft/messages.js';
 
 const TIMEOUT_MS = 100;
 

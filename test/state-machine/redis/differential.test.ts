@@ -4,9 +4,9 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { freePorts } from '../../../tools/support/free-ports.js';
+import { type Raw, RedisClient } from '../../../tools/support/redis-client.js';
 import { eventually, TestCluster } from '../../support/cluster.js';
-import { freePorts } from '../../support/free-ports.js';
-import { type Raw, RedisClient } from './support.js';
 
 const hasRedis = spawnSync('redis-server', ['--version']).status === 0;
 

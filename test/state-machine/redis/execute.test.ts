@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { MAX_REDIS_REPLY_BYTES, MAX_VALUE_BYTES } from '../../../src/limits.js';
 import { ErrorReply, limited, type RespValue } from '../../../src/protocol/resp/value.js';
 import { KeyValueStore } from '../../../src/state-machine/key-value-store.js';
-import { payloadOf } from '../support.js';
+import { payloadOf } from '../../support/commands.js';
 
 const STAMP_MS = 1_000_000;
 /** How many of the largest values are more than a reply may hold. */

@@ -1,0 +1,133 @@
+/** A client that does one operation after the other, at any door that is open, and notes what came of each. */
+
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Random } from '../support/random.js';
+import { type Answer, type Door, openRedisDoor, openTextDoor, type Request, UNKNOWN } from './door.js';
+import type { HistoryLine } from './history-file.js';
+import { valueName } from './values.js';
+
+export interface ClientOptions {
+  readonly client: number;
+  readonly random: Random;
+  /** Of the servers and of the router. */
+  readonly ports: readonly number[];
+  /** Names of at least one; every second one is never deleted, so that its versions only grow. */
+  readonly keys: readonly string[];
+  readonly note: (line: HistoryLine) => void;
+}
+
+const OPS = ['get', 'set', 'cas', 'delete'] as const;
+const WEIGHTS = { get: 40, set: 30, cas: 20, delete: 10 };
+
+const PATIENCE_MS = 500;
+const REFUSED_PAUSE_MS = 20;
+const REDIRECT_PAUSE_MS = 3;
+/** Mostly a client is in a hurry, so that there is always something under way. */
+const REST_CHANCE = 0.25;
+const MAX_REST_MS = 120;
+/** Now and then it goes to another door, and so to a server that does not lead. */
+const MOVE_CHANCE = 0.01;
+
+export class ChaosClient {
+  readonly #client: number;
+  readonly #random: Random;
+  readonly #ports: readonly number[];
+  readonly #keys: readonly string[];
+  readonly #note: (line: HistoryLine) => void;
+  readonly #versions = new Map<string, number>();
+  #door: Door | undefined;
+  #nextPort: number | undefined;
+  #count = 0;
+
+  constructor({ client, random, ports, keys, note }: ClientOptions) {
+    this.#client = client;
+    this.#random = random;
+    this.#ports = ports;
+    this.#keys = keys;
+    this.#note = note;
+  }
+
+  /** Goes on until told to stop, and to the end of the operation that is under way. */
+  async run(isOver: () => boolean): Promise<void> {
+    while (!isOver()) {
+      const door = await this.#openDoor();
+      if (door === undefined) await pause(REFUSED_PAUSE_MS);
+      else await this.#ask(door);
+      if (this.#random.chance(REST_CHANCE)) await pause(this.#random.between(0, MAX_REST_MS));
+    }
+    this.#leave();
+  }
+
+  async #openDoor(): Promise<Door | undefined> {
+    if (this.#random.chance(MOVE_CHANCE)) this.#leave();
+    if (this.#door !== undefined) return this.#door;
+    const port = this.#nextPort ?? this.#random.of(this.#ports);
+    this.#nextPort = undefined;
+    const open = this.#random.chance(0.5) ? openTextDoor : openRedisDoor;
+    this.#door = await open(port).catch(() => undefined);
+    return this.#door;
+  }
+
+  #leave(): void {
+    this.#door?.close();
+    this.#door = undefined;
+  }
+
+  async #ask(door: Door): Promise<void> {
+    const request = this.#nextRequest(door);
+    const call = nowNs();
+    const answer = await inTime(door, request);
+    this.#note({
+      client: this.#client,
+      ...request,
+      value: request.value ?? answer.value,
+      version: answer.version,
+      call,
+      return: answer.outcome === 'unknown' ? null : nowNs(),
+      outcome: answer.outcome,
+    });
+    if (answer.version !== null) this.#versions.set(request.key, answer.version);
+    if (answer.outcome === 'unknown') this.#leave();
+    if (answer.outcome !== 'failed') return;
+    this.#leave();
+    this.#nextPort = answer.leaderPort;
+    await pause(REDIRECT_PAUSE_MS);
+  }
+
+  #nextRequest({ knowsVersions }: Door): Request {
+    const place = this.#random.below(this.#keys.length);
+    const key = this.#keys[place] ?? '';
+    const op = this.#random.weighted(OPS, {
+      ...WEIGHTS,
+      cas: knowsVersions ? WEIGHTS.cas : 0,
+      delete: place % 2 === 0 ? WEIGHTS.delete : 0,
+    });
+    const isWrite = op === 'set' || op === 'cas';
+    if (isWrite) this.#count += 1;
+    return {
+      op,
+      key,
+      value: isWrite ? valueName(this.#client, this.#count) : null,
+      expected: op === 'cas' ? (this.#versions.get(key) ?? 1) : null,
+    };
+  }
+}
+
+/** An answer that does not come in time, or before the end of the connection, is unknown. */
+async function inTime(door: Door, request: Request): Promise<Answer> {
+  const late = new AbortController();
+  try {
+    return await Promise.race([
+      door.ask(request),
+      door.closed.then(() => UNKNOWN),
+      pause(PATIENCE_MS, UNKNOWN, { signal: late.signal }),
+    ]);
+  } finally {
+    late.abort();
+  }
+}
+
+/** On the machine's monotonic clock, which all processes share. */
+export function nowNs(): number {
+  return Number(process.hrtime.bigint());
+}

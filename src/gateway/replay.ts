@@ -8,7 +8,7 @@
 
 import { spanOf } from '../bytes/byte-reader.js';
 import { AT_COMMAND_START, type StreamCheckpoint, type TextCheckpoint } from '../protocol/checkpoint.js';
-import type { TextRequest } from '../protocol/request.js';
+import { isWrite, type TextRequest } from '../protocol/request.js';
 import { TextParser } from '../protocol/text/parser.js';
 import { addPiece, type ReplayPiece } from './replay-plan.js';
 import { giveUpResp, planRespReplay } from './resp-replay.js';
@@ -91,10 +91,6 @@ function giveUpText(waiting: Uint8Array, at: TextCheckpoint, maxCommands: number
     else if (!isSilent(request)) reply += ERR_INTERNAL;
   }
   return { reply, byteCount: parser.consumed, at: parser.checkpoint(), isAll: false, isOver: false };
-}
-
-function isWrite(request: TextRequest): boolean {
-  return request.type === 'set' || request.type === 'cas' || request.type === 'delete';
 }
 
 /** Whether the client asked for no reply. */

@@ -9,10 +9,10 @@
 import { spanOf } from '../bytes/byte-reader.js';
 import { ByteWriter } from '../bytes/byte-writer.js';
 import type { RespCheckpoint } from '../protocol/checkpoint.js';
-import type { Request } from '../protocol/request.js';
+import { isWrite, type Request } from '../protocol/request.js';
+import { RedisStream } from '../protocol/resp/redis-stream.js';
 import { QUEUED, type RespValue } from '../protocol/resp/value.js';
 import { NO_LEADER, OUTCOME_UNKNOWN, writeResp } from '../protocol/resp/writer.js';
-import { RedisStream } from '../server/clients/redis-stream.js';
 import type { GivenUp } from './replay.js';
 import { addPiece, type ReplayPiece } from './replay-plan.js';
 
@@ -69,10 +69,6 @@ export function giveUpResp(waiting: Uint8Array, at: RespCheckpoint, maxCommands:
 
 function replyWithoutLeader(request: Request): RespValue {
   return request.type === 'redis-fixed' ? request.value : NO_LEADER;
-}
-
-function isWrite({ type }: Request): boolean {
-  return type === 'set' || type === 'redis' || type === 'redis-transaction';
 }
 
 function textOf(replies: ByteWriter): string {

@@ -2,9 +2,19 @@
  * The commands that change the store, and what comes of them (the state machine's input and output).
  */
 
-import type { Args } from '../state-machine/redis/command.js';
-import type { WatchedKey } from '../state-machine/redis/execute.js';
 import type { RespValue } from './resp/value.js';
+
+/** Arguments of a Redis command, one character per byte. */
+export type Args = readonly string[];
+
+/** What a key looked like when a client began to watch it. */
+export interface WatchedKey {
+  readonly key: string;
+  /** 0 when it did not exist. */
+  readonly version: number;
+  readonly deadlineMs: number;
+  readonly valueHash: number;
+}
 
 /** Stores the value under the key, whatever was there. */
 export interface SetCommand {
@@ -31,7 +41,7 @@ export interface DeleteCommand {
   readonly key: string;
 }
 
-/** A Redis command, decided when it is applied: see redis/execute.ts. */
+/** A Redis command, decided when it is applied: see execute.ts of the state machine. */
 export interface RedisWrite {
   readonly type: 'redis';
   /** Its name first; one character per byte. */

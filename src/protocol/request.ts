@@ -2,9 +2,8 @@
  * What clients ask for, whatever protocol they speak.
  */
 
-import type { Args, ReadCommand } from '../state-machine/redis/command.js';
-import type { RedisContext } from '../state-machine/redis/context.js';
-import type { CasCommand, DeleteCommand, RedisTransaction, RedisWrite, SetCommand } from './command.js';
+import type { Args, CasCommand, DeleteCommand, RedisTransaction, RedisWrite, SetCommand } from './command.js';
+import type { RedisCommand } from './resp/commands.js';
 import type { RespValue } from './resp/value.js';
 
 /** A write may ask for silence: its success or failure is not reported. */
@@ -38,8 +37,8 @@ export interface RedisWriteRequest extends RedisWrite {
 /** A Redis command that reads. */
 export interface RedisReadRequest {
   readonly type: 'redis-read';
-  readonly command: ReadCommand;
-  /** Behind its name. */
+  readonly command: RedisCommand;
+  /** Those after its name. */
   readonly args: Args;
 }
 
@@ -61,11 +60,12 @@ export interface RedisFixedRequest {
   readonly value: RespValue;
 }
 
-/** A Redis command that any server answers by itself. */
+/** A Redis command about the connection or the server, which answers it when its turn has come. */
 export interface RedisLocalRequest {
   readonly type: 'redis-local';
-  /** Called when its turn to be answered has come. */
-  readonly evaluate: (context: RedisContext) => RespValue;
+  readonly name: string;
+  /** Those after its name. */
+  readonly args: Args;
 }
 
 export type RedisRequest =
@@ -80,3 +80,17 @@ export type RedisRequest =
 export type TextRequest = WriteRequest | GetRequest | MalformedRequest;
 
 export type Request = TextRequest | RedisRequest;
+
+/** Whether the request goes through the log: what it does may come to pass although its client is not told. */
+export function isWrite({ type }: Request): boolean {
+  switch (type) {
+    case 'set':
+    case 'cas':
+    case 'delete':
+    case 'redis':
+    case 'redis-transaction':
+      return true;
+    default:
+      return false;
+  }
+}

@@ -13,9 +13,13 @@
 
 import { ByteReader, type ByteSpan } from '../bytes/byte-reader.js';
 import { ByteWriter } from '../bytes/byte-writer.js';
-import { BatchError, type Command, type RedisTransaction } from '../protocol/command.js';
-import type { Args } from './redis/command.js';
-import type { WatchedKey } from './redis/execute.js';
+import {
+  type Args,
+  BatchError,
+  type Command,
+  type RedisTransaction,
+  type WatchedKey,
+} from '../protocol/command.js';
 
 const HEADER_BYTES = 12;
 const COUNT_OFFSET = 8;

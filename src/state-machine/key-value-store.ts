@@ -7,10 +7,11 @@
 
 import { type ByteSpan, textOf } from '../bytes/byte-reader.js';
 import type { ByteString } from '../bytes/byte-string.js';
-import type { CommandResult } from '../protocol/command.js';
+import type { Args, CommandResult, WatchedKey } from '../protocol/command.js';
 import { type BatchVisitor, readBatch, visitKeys } from './batch.js';
 import { DeadlineHeap } from './deadline-heap.js';
 import { ImageReader, StoreImage } from './image.js';
+import type { KeyRecord } from './key-record.js';
 import {
   type EncodedRecord,
   NO_RECORD,
@@ -18,19 +19,8 @@ import {
   type RecordId,
   RecordTable,
 } from './record-table.js';
-import type { Args } from './redis/command.js';
-import { execute, executeTransaction, type WatchedKey } from './redis/execute.js';
+import { execute, executeTransaction } from './redis/execute.js';
 import type { Keyspace, ReadableKeyspace } from './redis/keyspace.js';
-
-/** What the store holds for a key. */
-export interface KeyRecord {
-  /** One character per byte. */
-  readonly value: string;
-  /** Counts the key's writes: 1 for the first since it came into being. */
-  readonly version: number;
-  /** When the key expires, in ms since the epoch; 0 for never. */
-  readonly deadlineMs: number;
-}
 
 const MS_PER_S = 1000;
 const OUTDATED_DEADLINES_ALLOWED = 1024;

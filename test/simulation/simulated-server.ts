@@ -19,7 +19,8 @@ import type {
   Term,
 } from '../../src/raft/types.js';
 import { BatchEncoder, readBatch } from '../../src/state-machine/batch.js';
-import { type KeyRecord, KeyValueStore } from '../../src/state-machine/key-value-store.js';
+import type { KeyRecord } from '../../src/state-machine/key-record.js';
+import { KeyValueStore } from '../../src/state-machine/key-value-store.js';
 import type { Random } from '../../tools/support/random.js';
 import type { Invariants, ServerView } from './invariants.js';
 import { SimulatedDisk } from './simulated-disk.js';

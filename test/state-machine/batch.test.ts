@@ -3,9 +3,8 @@ import fc from 'fast-check';
 import { type ByteSpan, TruncatedBytesError, textOf } from '../../src/bytes/byte-reader.js';
 import { ByteWriter } from '../../src/bytes/byte-writer.js';
 import { MAX_VALUE_BYTES } from '../../src/limits.js';
-import { BatchError, type Command } from '../../src/protocol/command.js';
+import { BatchError, type Command, type WatchedKey } from '../../src/protocol/command.js';
 import { BatchEncoder, type BatchVisitor, readBatch, visitKeys } from '../../src/state-machine/batch.js';
-import type { WatchedKey } from '../../src/state-machine/redis/execute.js';
 import { anyCommand, bytesOf, payloadOf } from '../support/commands.js';
 
 class Recorder implements BatchVisitor {

@@ -2,7 +2,8 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import type { Command } from '../../src/protocol/command.js';
 import { ImageError, type StoreImage } from '../../src/state-machine/image.js';
-import { type KeyRecord, KeyValueStore } from '../../src/state-machine/key-value-store.js';
+import type { KeyRecord } from '../../src/state-machine/key-record.js';
+import { KeyValueStore } from '../../src/state-machine/key-value-store.js';
 import { bytesOf, payloadOf } from '../support/commands.js';
 
 const SLICE_BYTES = 64;

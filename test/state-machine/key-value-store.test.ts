@@ -8,7 +8,8 @@ import {
   type TextCommand,
 } from '../../src/protocol/command.js';
 import { DeadlineHeap } from '../../src/state-machine/deadline-heap.js';
-import { type KeyRecord, KeyValueStore } from '../../src/state-machine/key-value-store.js';
+import type { KeyRecord } from '../../src/state-machine/key-record.js';
+import { KeyValueStore } from '../../src/state-machine/key-value-store.js';
 import { anyCommand, bytesOf, payloadOf } from '../support/commands.js';
 
 const START_MS = 1_000_000;

@@ -1,5 +1,7 @@
 /**
  * The slot of a key, as Redis Cluster has it: CRC-16 (XMODEM) of the key, or of its hash tag, modulo 16384.
+ *
+ * Not the package cluster-key-slot: it reads a string as UTF-8, and takes `a` for the hash tag of `{}a}`, which has none.
  */
 
 export const SLOT_COUNT = 16_384;

@@ -21,27 +21,27 @@ import {
   MAX_TAKEN_COMMANDS_PER_TURN,
   QUORUM_WAIT_MS,
 } from '../../limits.js';
-import type { Command, CommandResult } from '../../protocol/command.js';
+import type { Args, Command, CommandResult } from '../../protocol/command.js';
 import { type Reply, type RespReply, secondsLeft } from '../../protocol/reply.js';
-import type { Request } from '../../protocol/request.js';
-import { limited, QUEUED } from '../../protocol/resp/value.js';
+import { isWrite, type RedisLocalRequest, type Request } from '../../protocol/request.js';
+import { commandOf, keysOf } from '../../protocol/resp/commands.js';
+import type { RedisStream } from '../../protocol/resp/redis-stream.js';
+import { QUEUED } from '../../protocol/resp/value.js';
 import type { Raft } from '../../raft/raft.js';
 import type { ConfirmedRead, Entry, LogIndex, LogPosition, ServerId, Term } from '../../raft/types.js';
 import { BatchEncoder } from '../../state-machine/batch.js';
 import type { KeyValueStore } from '../../state-machine/key-value-store.js';
-import { type Args, keysOf } from '../../state-machine/redis/command.js';
-import type { RedisContext } from '../../state-machine/redis/context.js';
-import { watch } from '../../state-machine/redis/execute.js';
+import { executeRead, watch } from '../../state-machine/redis/execute.js';
 import type { ReadableKeyspace } from '../../state-machine/redis/keyspace.js';
 import { Scans } from '../../state-machine/redis/scans.js';
-import { commandOf } from '../../state-machine/redis/table.js';
 import { readClientFrames, type SessionId } from '../../wire/client-frames.js';
 import type { ClientAddress } from '../../wire/control.js';
 import type { ServerMetrics } from '../metrics.js';
+import type { RedisContext } from '../redis/context.js';
+import { executeLocal } from '../redis/local-commands.js';
+import { redirection } from '../redis/redirection.js';
 import { GroupCommitDelay } from './group-commit-delay.js';
 import { type PendingGroup, PendingGroups } from './pending.js';
-import { redirection } from './redis-connection.js';
-import type { RedisStream } from './redis-stream.js';
 import type { Replies } from './replies.js';
 import { type PendingCommand, Session } from './session.js';
 
@@ -427,13 +427,17 @@ export class Clients {
     const { redis } = session;
     if (redis === undefined) return answerOf(request, reply);
     if (request.type === 'redis-fixed') return { type: 'resp', value: request.value };
-    if (request.type === 'redis-local')
-      return { type: 'resp', value: request.evaluate(this.#redisContext()) };
+    if (request.type === 'redis-local') return this.#executeLocal(request, redis);
     if (request.type === 'redis-queued') redis.breakTransaction();
     if (request.type === 'redis-watch') redis.loseWatch();
     return reply.type === 'redirect'
       ? { type: 'resp', value: redirection(slotKeyOf(request), reply) }
       : reply;
+  }
+
+  #executeLocal(request: RedisLocalRequest, stream: RedisStream | undefined): RespReply {
+    if (stream === undefined) throw new TypeError(`${request.name} came from a client that speaks no RESP`);
+    return { type: 'resp', value: executeLocal(request, stream, this.#redisContext()) };
   }
 
   #redisContext(): RedisContext {
@@ -612,7 +616,7 @@ export class Clients {
     let next = from;
     for (; next < commands.length; next += 1) {
       const command = commands[next];
-      if (command === undefined || isWrite(command)) break;
+      if (command === undefined || isWrite(command.request)) break;
       this.#answerFromStore(command);
     }
     return next;
@@ -631,7 +635,7 @@ export class Clients {
         this.#answerRead(command, { type: 'command-error' });
         return;
       case 'redis-read': {
-        const value = limited(request.command.run(this.#readable(), request.args));
+        const value = executeRead(this.#readable(), request);
         this.#answerRead(command, { type: 'resp', value });
         return;
       }
@@ -643,7 +647,7 @@ export class Clients {
         this.#answerRead(command, { type: 'resp', value: request.value });
         return;
       case 'redis-local':
-        this.#answerRead(command, { type: 'resp', value: request.evaluate(this.#redisContext()) });
+        this.#answerRead(command, this.#executeLocal(request, command.session.redis));
         return;
       case 'redis-queued':
         this.#answerRead(command, { type: 'resp', value: QUEUED });
@@ -725,19 +729,6 @@ export class Clients {
 
 function newShare({ parser }: Session): Share {
   return { commands: MAX_TAKEN_COMMANDS_PER_TURN, endOffset: parser.consumed + MAX_TAKEN_BYTES_PER_TURN };
-}
-
-function isWrite({ request: { type } }: PendingCommand): boolean {
-  switch (type) {
-    case 'set':
-    case 'cas':
-    case 'delete':
-    case 'redis':
-    case 'redis-transaction':
-      return true;
-    default:
-      return false;
-  }
 }
 
 /** The key whose slot a redirect names. */

@@ -11,10 +11,10 @@ import {
 } from '../../limits.js';
 import type { StreamCheckpoint } from '../../protocol/checkpoint.js';
 import type { Request } from '../../protocol/request.js';
+import { RedisStream } from '../../protocol/resp/redis-stream.js';
 import { TextParser } from '../../protocol/text/parser.js';
 import type { SessionId } from '../../wire/client-frames.js';
 import type { Companion } from './group-commit-delay.js';
-import { RedisStream } from './redis-stream.js';
 
 /** A command that was taken from its session's stream and waits for its answer. */
 export interface PendingCommand {

@@ -1,34 +1,41 @@
-/** Executes commands that came through the log. */
+/** Executes Redis commands, those that came through the log and those that only read. */
 
 import { MAX_REDIS_REPLY_BYTES } from '../../limits.js';
+import type { Args, WatchedKey } from '../../protocol/command.js';
+import type { RedisReadRequest } from '../../protocol/request.js';
+import { commandOf, hasArity } from '../../protocol/resp/commands.js';
+import { fixedReply } from '../../protocol/resp/fixed-replies.js';
 import {
-  ErrorReply,
   isSmall,
+  limited,
   NULL_ARRAY,
   REPLY_TOO_LARGE,
   type RespValue,
   sizeOf,
+  unknownCommand,
   wrongArity,
 } from '../../protocol/resp/value.js';
-import { type Args, hasArity } from './command.js';
+import { READS, WRITES } from './implementations.js';
 import type { Keyspace, ReadableKeyspace } from './keyspace.js';
-import { commandOf } from './table.js';
 
-/** What a watched key looked like. */
-export interface WatchedKey {
-  readonly key: string;
-  /** 0 when it did not exist. */
-  readonly version: number;
-  readonly deadlineMs: number;
-  readonly valueHash: number;
-}
-
-/** @param args the command's name first */
+/**
+ * Executes a command of an entry that is applied.
+ *
+ * @param args the command's name first
+ */
 export function execute(keyspace: Keyspace, [name = '', ...args]: Args): RespValue {
   const command = commandOf(name);
-  if (command === undefined) return new ErrorReply(`ERR unknown command '${name}'`);
+  if (command === undefined) return unknownCommand(name, args);
   if (!hasArity(command, args)) return wrongArity(name);
-  return command.kind === 'connection' ? (command.run?.(args) ?? null) : command.run(keyspace, args);
+  if (command.kind === 'fixed') return fixedReply(command.name, args);
+  const run = WRITES.get(command.name) ?? READS.get(command.name);
+  return run === undefined ? unknownCommand(name, args) : run(keyspace, args);
+}
+
+/** The reply to a command that only reads, or an error in place of one that is too large. */
+export function executeRead(keyspace: ReadableKeyspace, { command, args }: RedisReadRequest): RespValue {
+  const run = READS.get(command.name);
+  return run === undefined ? unknownCommand(command.name, args) : limited(run(keyspace, args));
 }
 
 /** Executes all, or none and returns {@link NULL_ARRAY} when a watched key has changed. */

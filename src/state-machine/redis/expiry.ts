@@ -1,8 +1,8 @@
 /** Deadlines as commands give them. */
 
+import { parseInteger } from '../../protocol/resp/numbers.js';
 import { type ErrorReply, invalidExpireTime, NOT_AN_INTEGER } from '../../protocol/resp/value.js';
 import type { ReadableKeyspace } from './keyspace.js';
-import { parseInteger } from './numbers.js';
 
 /** A duration, or a time since the epoch. */
 export type ExpiryUnit = 's' | 'ms' | 's-at' | 'ms-at';

@@ -1,5 +1,7 @@
 /** Commands on keys, whatever is in them. */
 
+import type { Args } from '../../protocol/command.js';
+import { parseInteger } from '../../protocol/resp/numbers.js';
 import {
   DB_OUT_OF_RANGE,
   ErrorReply,
@@ -10,11 +12,9 @@ import {
   SimpleString,
   SYNTAX_ERROR,
 } from '../../protocol/resp/value.js';
-import { ALL_KEYS, type Args, ONE_KEY, type ReadCommand, TWO_KEYS, type WriteCommand } from './command.js';
 import { deadlineOf, type ExpiryUnit } from './expiry.js';
 import { matchesGlob } from './glob.js';
-import type { Keyspace, ReadableKeyspace } from './keyspace.js';
-import { parseInteger } from './numbers.js';
+import type { Keyspace, Read, ReadableKeyspace, Write } from './keyspace.js';
 
 const NX_WITH_OTHERS = new ErrorReply('ERR NX and XX, GT or LT options at the same time are not compatible');
 const GT_AND_LT = new ErrorReply('ERR GT and LT options at the same time are not compatible');
@@ -78,7 +78,7 @@ function isAllowed(conditions: ReadonlySet<string>, oldMs: number, newMs: number
 
 const CONDITIONS = new Set(['NX', 'XX', 'GT', 'LT']);
 
-function expire(command: string, unit: ExpiryUnit): WriteCommand['run'] {
+function expire(command: string, unit: ExpiryUnit): Write {
   return (keyspace, [key = '', amount = '', ...options]) => {
     const unsupported = options.find((option) => !CONDITIONS.has(option.toUpperCase()));
     if (unsupported !== undefined) return new ErrorReply(`ERR Unsupported option ${unsupported}`);
@@ -105,7 +105,7 @@ const NO_KEY = -2;
 const NO_DEADLINE = -1;
 
 /** TTL and its like: what they make of a deadline. */
-function tell(show: (deadlineMs: number, nowMs: number) => number): ReadCommand['run'] {
+function tell(show: (deadlineMs: number, nowMs: number) => number): Read {
   return (keyspace, [key = '']) => {
     const record = keyspace.get(key);
     if (record === undefined) return NO_KEY;
@@ -142,65 +142,38 @@ function randomKey(keyspace: ReadableKeyspace): RespValue {
 /** RANDOMKEY draws from the first so many keys, so that it stays quick. */
 const RANDOM_KEY_REACH = 10_000;
 
-function write(
-  name: string,
-  arity: number,
-  run: WriteCommand['run'],
-  positions: WriteCommand['keys'] = ONE_KEY,
-): WriteCommand {
-  return { kind: 'write', name, arity, keys: positions, run };
-}
-
-function read(
-  name: string,
-  arity: number,
-  run: ReadCommand['run'],
-  positions: ReadCommand['keys'] = ONE_KEY,
-): ReadCommand {
-  return { kind: 'read', name, arity, keys: positions, run };
-}
-
 function exists(keyspace: ReadableKeyspace, names: Args): RespValue {
   return count(names, (key) => keyspace.get(key) !== undefined);
 }
 
-export const KEY_COMMANDS = [
-  write('del', -2, remove, ALL_KEYS),
-  write('unlink', -2, remove, ALL_KEYS),
-  write('rename', 3, rename, TWO_KEYS),
-  write('renamenx', 3, renamenx, TWO_KEYS),
-  write('copy', -3, copy, TWO_KEYS),
-  write('expire', -3, expire('expire', 's')),
-  write('pexpire', -3, expire('pexpire', 'ms')),
-  write('expireat', -3, expire('expireat', 's-at')),
-  write('pexpireat', -3, expire('pexpireat', 'ms-at')),
-  write('persist', 2, persist),
-  { kind: 'write', name: 'flushall', arity: -1, keys: undefined, run: flush },
-  { kind: 'write', name: 'flushdb', arity: -1, keys: undefined, run: flush },
-  read('exists', -2, exists, ALL_KEYS),
-  read('touch', -2, exists, ALL_KEYS),
-  read(
-    'type',
-    2,
-    (keyspace, [key = '']) => new SimpleString(keyspace.get(key) === undefined ? 'none' : 'string'),
-  ),
-  read(
-    'ttl',
-    2,
-    tell((deadlineMs, nowMs) => Math.floor((leftMs(deadlineMs, nowMs) + 500) / 1000)),
-  ),
-  read('pttl', 2, tell(leftMs)),
-  read(
-    'expiretime',
-    2,
-    tell((deadlineMs) => Math.floor((deadlineMs + 500) / 1000)),
-  ),
-  read(
-    'pexpiretime',
-    2,
-    tell((deadlineMs) => deadlineMs),
-  ),
-  { kind: 'read', name: 'dbsize', arity: 1, keys: undefined, run: ({ size }) => size },
-  { kind: 'read', name: 'keys', arity: 2, keys: undefined, run: keys },
-  { kind: 'read', name: 'randomkey', arity: 1, keys: undefined, run: randomKey },
-] satisfies (ReadCommand | WriteCommand)[];
+function type(keyspace: ReadableKeyspace, [key = '']: Args): RespValue {
+  return new SimpleString(keyspace.get(key) === undefined ? 'none' : 'string');
+}
+
+export const KEY_WRITES: Readonly<Record<string, Write>> = {
+  del: remove,
+  unlink: remove,
+  rename,
+  renamenx,
+  copy,
+  expire: expire('expire', 's'),
+  pexpire: expire('pexpire', 'ms'),
+  expireat: expire('expireat', 's-at'),
+  pexpireat: expire('pexpireat', 'ms-at'),
+  persist,
+  flushall: flush,
+  flushdb: flush,
+};
+
+export const KEY_READS: Readonly<Record<string, Read>> = {
+  exists,
+  touch: exists,
+  type,
+  ttl: tell((deadlineMs, nowMs) => Math.floor((leftMs(deadlineMs, nowMs) + 500) / 1000)),
+  pttl: tell(leftMs),
+  expiretime: tell((deadlineMs) => Math.floor((deadlineMs + 500) / 1000)),
+  pexpiretime: tell((deadlineMs) => deadlineMs),
+  dbsize: ({ size }) => size,
+  keys,
+  randomkey: randomKey,
+};

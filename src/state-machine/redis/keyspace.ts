@@ -1,6 +1,8 @@
-/** What Redis commands see of the store. */
+/** What Redis commands see of the store, and how they do their work on it. */
 
-import type { KeyRecord } from '../key-value-store.js';
+import type { Args } from '../../protocol/command.js';
+import type { RespValue } from '../../protocol/resp/value.js';
+import type { KeyRecord } from '../key-record.js';
 
 export interface ReadableKeyspace {
   /** The time for this command, in ms since the epoch. */
@@ -20,3 +22,9 @@ export interface Keyspace extends ReadableKeyspace {
   /** Removes the key and says whether it was there. */
   remove(key: string): boolean;
 }
+
+/** What a command that reads does with the arguments after its name, and what it replies. */
+export type Read = (keyspace: ReadableKeyspace, args: Args) => RespValue;
+
+/** The same for a command that changes the store, or may. */
+export type Write = (keyspace: Keyspace, args: Args) => RespValue;

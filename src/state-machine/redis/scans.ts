@@ -7,7 +7,11 @@
  */
 
 import { MAX_SCAN_CURSORS } from '../../limits.js';
-import type { ScanPart } from './context.js';
+export interface ScanPart {
+  /** 0 at the end. */
+  readonly cursor: number;
+  readonly keys: readonly string[];
+}
 
 export class Scans {
   readonly #walks = new Map<number, Iterator<string>>();

@@ -1,6 +1,8 @@
 /** Commands on values. */
 
 import { MAX_VALUE_BYTES } from '../../limits.js';
+import type { Args } from '../../protocol/command.js';
+import { isInteger64, parseInteger, parseOffset } from '../../protocol/resp/numbers.js';
 import {
   ErrorReply,
   NOT_A_FLOAT,
@@ -11,18 +13,9 @@ import {
   TOO_LONG,
   wrongArity,
 } from '../../protocol/resp/value.js';
-import {
-  ALL_KEYS,
-  type Args,
-  KEYS_AND_VALUES,
-  ONE_KEY,
-  type ReadCommand,
-  type WriteCommand,
-} from './command.js';
 import { addDecimals, formatDecimal, parseDecimal } from './decimal.js';
 import { deadlineOf, type ExpiryUnit } from './expiry.js';
-import type { Keyspace, ReadableKeyspace } from './keyspace.js';
-import { isInteger64, parseInteger, parseOffset } from './numbers.js';
+import type { Keyspace, Read, ReadableKeyspace, Write } from './keyspace.js';
 
 const DECREMENT_OVERFLOW = new ErrorReply('ERR decrement would overflow');
 const OVERFLOW = new ErrorReply('ERR increment or decrement would overflow');
@@ -97,7 +90,7 @@ function set(keyspace: Keyspace, args: Args): RespValue {
 }
 
 /** SETEX and PSETEX. */
-function setExpiring(command: string, unit: ExpiryUnit): WriteCommand['run'] {
+function setExpiring(command: string, unit: ExpiryUnit): Write {
   return (keyspace, [key = '', amount = '', value = '']) => {
     const deadline = deadlineOf(keyspace, amount, { unit, command, mustBePositive: true });
     if (typeof deadline !== 'number') return deadline;
@@ -196,55 +189,46 @@ function incrbyfloat(keyspace: Keyspace, [key = '', amount = '']: Args): RespVal
   return text;
 }
 
-function write(
-  name: string,
-  arity: number,
-  run: WriteCommand['run'],
-  keys: WriteCommand['keys'] = ONE_KEY,
-): WriteCommand {
-  return { kind: 'write', name, arity, keys, run };
+function setnx(keyspace: Keyspace, [key = '', value = '']: Args): RespValue {
+  if (keyspace.get(key) !== undefined) return 0;
+  keyspace.put(key, value, 0);
+  return 1;
 }
 
-function read(
-  name: string,
-  arity: number,
-  run: ReadCommand['run'],
-  keys: ReadCommand['keys'] = ONE_KEY,
-): ReadCommand {
-  return { kind: 'read', name, arity, keys, run };
+function getset(keyspace: Keyspace, [key = '', value = '']: Args): RespValue {
+  const before = valueAt(keyspace, key);
+  keyspace.put(key, value, 0);
+  return before;
 }
 
-export const STRING_COMMANDS = [
-  read('get', 2, (keyspace, [key = '']) => valueAt(keyspace, key)),
-  read('mget', -2, (keyspace, keys) => keys.map((key) => valueAt(keyspace, key)), ALL_KEYS),
-  read('strlen', 2, (keyspace, [key = '']) => valueAt(keyspace, key)?.length ?? 0),
-  read('getrange', 4, getrange),
-  write('set', -3, set),
-  write('setnx', 3, (keyspace, [key = '', value = '']) => {
-    if (keyspace.get(key) !== undefined) return 0;
-    keyspace.put(key, value, 0);
-    return 1;
-  }),
-  write('setex', 4, setExpiring('setex', 's')),
-  write('psetex', 4, setExpiring('psetex', 'ms')),
-  write('getset', 3, (keyspace, [key = '', value = '']) => {
-    const before = valueAt(keyspace, key);
-    keyspace.put(key, value, 0);
-    return before;
-  }),
-  write('getdel', 2, (keyspace, [key = '']) => {
-    const before = valueAt(keyspace, key);
-    keyspace.remove(key);
-    return before;
-  }),
-  write('getex', -2, getex),
-  write('mset', -3, mset, KEYS_AND_VALUES),
-  write('msetnx', -3, msetnx, KEYS_AND_VALUES),
-  write('append', 3, append),
-  write('setrange', 4, setrange),
-  write('incr', 2, (keyspace, [key = '']) => increase(keyspace, key, 1n)),
-  write('decr', 2, (keyspace, [key = '']) => increase(keyspace, key, -1n)),
-  write('incrby', 3, incrby),
-  write('decrby', 3, decrby),
-  write('incrbyfloat', 3, incrbyfloat),
-];
+function getdel(keyspace: Keyspace, [key = '']: Args): RespValue {
+  const before = valueAt(keyspace, key);
+  keyspace.remove(key);
+  return before;
+}
+
+export const STRING_WRITES: Readonly<Record<string, Write>> = {
+  set,
+  setnx,
+  setex: setExpiring('setex', 's'),
+  psetex: setExpiring('psetex', 'ms'),
+  getset,
+  getdel,
+  getex,
+  mset,
+  msetnx,
+  append,
+  setrange,
+  incr: (keyspace, [key = '']) => increase(keyspace, key, 1n),
+  decr: (keyspace, [key = '']) => increase(keyspace, key, -1n),
+  incrby,
+  decrby,
+  incrbyfloat,
+};
+
+export const STRING_READS: Readonly<Record<string, Read>> = {
+  get: (keyspace, [key = '']) => valueAt(keyspace, key),
+  mget: (keyspace, keys) => keys.map((key) => valueAt(keyspace, key)),
+  strlen: (keyspace, [key = '']) => valueAt(keyspace, key)?.length ?? 0,
+  getrange,
+};

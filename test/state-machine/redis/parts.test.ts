@@ -1,10 +1,8 @@
 /** The small parts that Redis commands are made of. */
 
 import { expect } from 'chai';
-import { hashSlot } from '../../../src/protocol/resp/hash-slot.js';
 import { addDecimals, formatDecimal, parseDecimal } from '../../../src/state-machine/redis/decimal.js';
 import { matchesGlob } from '../../../src/state-machine/redis/glob.js';
-import { parseInteger } from '../../../src/state-machine/redis/numbers.js';
 import { Scans } from '../../../src/state-machine/redis/scans.js';
 
 describe('Redis’s patterns', () => {
@@ -31,28 +29,7 @@ describe('Redis’s patterns', () => {
   }
 });
 
-describe('the slot of a key', () => {
-  it('is that of Redis Cluster', () => {
-    expect(hashSlot('123456789')).to.equal(0x31c3);
-    expect(hashSlot('foo')).to.equal(12_182);
-    expect(hashSlot('')).to.equal(0);
-  });
-
-  it('is that of its hash tag', () => {
-    expect(hashSlot('{user1000}.following')).to.equal(hashSlot('user1000'));
-    expect(hashSlot('foo{}{bar}')).to.not.equal(hashSlot('bar'));
-    expect(hashSlot('foo{{bar}}zap')).to.equal(hashSlot('{bar'));
-  });
-});
-
-describe('Redis’s numbers', () => {
-  it('are 64-bit integers in their only spelling', () => {
-    expect(parseInteger('9223372036854775807')).to.equal(9223372036854775807n);
-    expect(parseInteger('-9223372036854775808')).to.equal(-9223372036854775808n);
-    for (const text of ['', '-', '-0', '01', '+1', ' 1', '1 ', '1.0', '9223372036854775808', '1e3'])
-      expect(parseInteger(text), text).to.equal(undefined);
-  });
-
+describe('the numbers of INCRBYFLOAT', () => {
   it('are decimals that are added exactly, and written without exponents', () => {
     const sums: readonly (readonly [a: string, b: string, sum: string])[] = [
       ['0.1', '0.2', '0.3'],

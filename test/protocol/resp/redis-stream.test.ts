@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { type ByteSpan, spanOf } from '../../../src/bytes/byte-reader.js';
+import { RedisStream } from '../../../src/protocol/resp/redis-stream.js';
 import { NULL_ARRAY } from '../../../src/protocol/resp/value.js';
-import { RedisStream } from '../../../src/server/clients/redis-stream.js';
 
 function encode(...args: readonly string[]): Buffer {
   return Buffer.from(`*${args.length}\r\n${args.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`);

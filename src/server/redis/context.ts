@@ -1,4 +1,9 @@
-/** What Redis commands that are not about keys can tell of the server that answers them. */
+/** What the Redis commands of this folder can tell of the server that answers them. */
+
+import type { ScanPart } from '../../state-machine/redis/scans.js';
+
+/** The Redis whose commands these are, for clients that ask. */
+export const REDIS_VERSION = '7.2.0';
 
 export interface RedisContext {
   readonly serverId: number;
@@ -19,9 +24,8 @@ export interface RedisContext {
   readonly scan: (cursor: number, count: number) => ScanPart;
 }
 
-export interface ScanPart {
-  readonly cursor: number;
-  readonly keys: readonly string[];
+export function isLeader({ leader, serverId }: RedisContext): boolean {
+  return leader === serverId;
 }
 
 /** A connection as CLIENT tells of it. */

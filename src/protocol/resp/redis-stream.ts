@@ -1,18 +1,18 @@
 /**
- * A client's stream of Redis commands as this server takes it: what of the protocol is a matter of the connection alone.
+ * A client's stream of Redis commands, one request after the other, and what the commands before have made of the
+ * connection: its protocol version, the transaction that is being put together, the keys that are watched.
  */
 
 import type { ByteSpan } from '../../bytes/byte-reader.js';
 import { MAX_KEY_BYTES, MAX_TRANSACTION_BYTES } from '../../limits.js';
-import { AT_RESP_START, type RespCheckpoint, respCheckpoint } from '../../protocol/checkpoint.js';
-import type { Request } from '../../protocol/request.js';
-import { type PlainCommand, RespParser, RespProtocolError } from '../../protocol/resp/parser.js';
-import { ErrorReply, NULL_ARRAY, OK, type RespValue, wrongArity } from '../../protocol/resp/value.js';
-import type { RespVersion } from '../../protocol/resp/writer.js';
-import { type Args, hasArity, keysOf, type RedisCommand } from '../../state-machine/redis/command.js';
-import type { WatchedKey } from '../../state-machine/redis/execute.js';
-import { commandOf } from '../../state-machine/redis/table.js';
-import { connectionCommand } from './redis-connection.js';
+import { AT_RESP_START, type RespCheckpoint, respCheckpoint } from '../checkpoint.js';
+import type { Args, WatchedKey } from '../command.js';
+import type { Request } from '../request.js';
+import { commandOf, hasArity, keysOf, type RedisCommand } from './commands.js';
+import { fixedReply } from './fixed-replies.js';
+import { type PlainCommand, RespParser, RespProtocolError } from './parser.js';
+import { ErrorReply, NULL_ARRAY, OK, type RespValue, unknownCommand, wrongArity } from './value.js';
+import type { RespVersion } from './writer.js';
 
 /** A transaction that is being put together. */
 interface Transaction {
@@ -21,10 +21,6 @@ interface Transaction {
   /** What EXEC will be refused by, because a command was. */
   refusal: ErrorReply | undefined;
 }
-
-/** Arguments shown of an unknown command, and how long each may be. */
-const SHOWN_ARGUMENTS = 20;
-const SHOWN_CHARS = 128;
 
 const NESTED_MULTI = new ErrorReply('ERR MULTI calls can not be nested');
 const WATCH_IN_MULTI = new ErrorReply('ERR WATCH inside MULTI is not allowed');
@@ -160,6 +156,7 @@ export class RedisStream {
         return plainSet(command, rest) ?? { type: 'redis', args, slotKey: keysOf(command, rest)[0] };
       case 'read':
         return plainGet(command, rest) ?? { type: 'redis-read', command, args: rest };
+      case 'fixed':
       case 'connection':
         return this.#onConnection(command, rest);
     }
@@ -190,11 +187,8 @@ export class RedisStream {
         this.#isHeld = true;
         break;
     }
-    if (command.kind === 'connection' && command.run !== undefined) return fixed(command.run(args));
-    return {
-      type: 'redis-local',
-      evaluate: (context) => connectionCommand(command.name, args, this, context),
-    };
+    if (command.kind === 'fixed') return fixed(fixedReply(command.name, args));
+    return { type: 'redis-local', name: command.name, args };
   }
 
   #inTransaction(transaction: Transaction, command: RedisCommand, args: Args): Request {
@@ -214,7 +208,7 @@ export class RedisStream {
         this.#transaction = undefined;
         return this.#onConnection(command, args.slice(1));
     }
-    if (command.kind === 'connection' && command.run === undefined) return this.#refuse(NOT_IN_MULTI);
+    if (command.kind === 'connection') return this.#refuse(NOT_IN_MULTI);
     transaction.byteLength += args.reduce((sum, word) => sum + word.length, 0);
     if (transaction.byteLength > MAX_TRANSACTION_BYTES) return this.#refuse(TRANSACTION_TOO_LARGE);
     transaction.commands.push(args);
@@ -263,11 +257,4 @@ function plainSet({ name }: RedisCommand, args: Args): Request | undefined {
 
 function plainGet({ name }: RedisCommand, [key = '']: Args): Request | undefined {
   return name === 'get' ? requestOfPlain({ name, key }) : undefined;
-}
-
-function unknownCommand(name: string, args: Args): ErrorReply {
-  const shown = args.slice(0, SHOWN_ARGUMENTS).map((word) => `'${word.slice(0, SHOWN_CHARS)}' `);
-  return new ErrorReply(
-    `ERR unknown command '${name.slice(0, SHOWN_CHARS)}', with args beginning with: ${shown.join('')}`,
-  );
 }

@@ -1,0 +1,134 @@
+/** The Redis commands there are: what must be known of a command before anybody executes it. */
+
+import type { Args } from '../command.js';
+
+export type CommandKind =
+  /** Changes the store, or may: it goes through the log, and is decided when it is applied. */
+  | 'write'
+  /** Reads the store as it is after everything that was acknowledged before. */
+  | 'read'
+  /** Its reply depends on its arguments alone: see fixed-replies.ts. */
+  | 'fixed'
+  /** Concerns the connection, or the server that is asked. */
+  | 'connection';
+
+/** Where the keys are among the arguments: each `step` places, from `first` to `last` (negative: counted from the end). */
+export interface KeyPositions {
+  readonly first: number;
+  readonly last: number;
+  readonly step: number;
+}
+
+export interface RedisCommand {
+  /** In lower case. */
+  readonly name: string;
+  readonly kind: CommandKind;
+  /** The number of arguments, the name included; if negative, the least number of them. */
+  readonly arity: number;
+  /** Undefined for commands without keys. */
+  readonly keys: KeyPositions | undefined;
+}
+
+const ONE_KEY: KeyPositions = { first: 0, last: 0, step: 1 };
+const TWO_KEYS: KeyPositions = { first: 0, last: 1, step: 1 };
+const ALL_KEYS: KeyPositions = { first: 0, last: -1, step: 1 };
+const KEYS_AND_VALUES: KeyPositions = { first: 0, last: -1, step: 2 };
+
+type Row = readonly [name: string, kind: CommandKind, arity: number, keys?: KeyPositions];
+
+const ROWS: readonly Row[] = [
+  // Connection, server and cluster.
+  ['ping', 'fixed', -1],
+  ['echo', 'fixed', 2],
+  ['hello', 'connection', -1],
+  ['auth', 'connection', -2],
+  ['select', 'fixed', 2],
+  ['quit', 'connection', -1],
+  ['reset', 'connection', 1],
+  ['command', 'connection', -1],
+  ['client', 'connection', -2],
+  ['config', 'connection', -2],
+  ['info', 'connection', -1],
+  ['time', 'connection', 1],
+  ['cluster', 'connection', -2],
+  ['readonly', 'fixed', 1],
+  ['readwrite', 'fixed', 1],
+  ['asking', 'fixed', 1],
+  ['wait', 'connection', 3],
+  ['scan', 'connection', -2],
+  ['multi', 'connection', 1],
+  ['exec', 'connection', 1],
+  ['discard', 'connection', 1],
+  ['watch', 'connection', -2, ALL_KEYS],
+  ['unwatch', 'fixed', 1],
+  // Values.
+  ['get', 'read', 2, ONE_KEY],
+  ['mget', 'read', -2, ALL_KEYS],
+  ['strlen', 'read', 2, ONE_KEY],
+  ['getrange', 'read', 4, ONE_KEY],
+  ['set', 'write', -3, ONE_KEY],
+  ['setnx', 'write', 3, ONE_KEY],
+  ['setex', 'write', 4, ONE_KEY],
+  ['psetex', 'write', 4, ONE_KEY],
+  ['getset', 'write', 3, ONE_KEY],
+  ['getdel', 'write', 2, ONE_KEY],
+  ['getex', 'write', -2, ONE_KEY],
+  ['mset', 'write', -3, KEYS_AND_VALUES],
+  ['msetnx', 'write', -3, KEYS_AND_VALUES],
+  ['append', 'write', 3, ONE_KEY],
+  ['setrange', 'write', 4, ONE_KEY],
+  ['incr', 'write', 2, ONE_KEY],
+  ['decr', 'write', 2, ONE_KEY],
+  ['incrby', 'write', 3, ONE_KEY],
+  ['decrby', 'write', 3, ONE_KEY],
+  ['incrbyfloat', 'write', 3, ONE_KEY],
+  // Keys, whatever is in them.
+  ['del', 'write', -2, ALL_KEYS],
+  ['unlink', 'write', -2, ALL_KEYS],
+  ['rename', 'write', 3, TWO_KEYS],
+  ['renamenx', 'write', 3, TWO_KEYS],
+  ['copy', 'write', -3, TWO_KEYS],
+  ['expire', 'write', -3, ONE_KEY],
+  ['pexpire', 'write', -3, ONE_KEY],
+  ['expireat', 'write', -3, ONE_KEY],
+  ['pexpireat', 'write', -3, ONE_KEY],
+  ['persist', 'write', 2, ONE_KEY],
+  ['flushall', 'write', -1],
+  ['flushdb', 'write', -1],
+  ['exists', 'read', -2, ALL_KEYS],
+  ['touch', 'read', -2, ALL_KEYS],
+  ['type', 'read', 2, ONE_KEY],
+  ['ttl', 'read', 2, ONE_KEY],
+  ['pttl', 'read', 2, ONE_KEY],
+  ['expiretime', 'read', 2, ONE_KEY],
+  ['pexpiretime', 'read', 2, ONE_KEY],
+  ['dbsize', 'read', 1],
+  ['keys', 'read', 2],
+  ['randomkey', 'read', 1],
+];
+
+/** By name, in lower case. */
+export const COMMANDS: ReadonlyMap<string, RedisCommand> = new Map(
+  ROWS.map(([name, kind, arity, keys]) => [name, { name, kind, arity, keys }]),
+);
+
+/** The command of that name, in upper or lower case. */
+export function commandOf(name: string): RedisCommand | undefined {
+  return COMMANDS.get(name) ?? COMMANDS.get(name.toLowerCase());
+}
+
+/** The keys that these arguments, those after the command's name, name. */
+export function keysOf({ keys }: RedisCommand, args: Args): string[] {
+  if (keys === undefined) return [];
+  const last = keys.last < 0 ? args.length + keys.last : keys.last;
+  const found: string[] = [];
+  for (let at = keys.first; at <= Math.min(last, args.length - 1); at += keys.step)
+    found.push(args[at] ?? '');
+  return found;
+}
+
+/** Whether there are as many arguments after the name as there must be. */
+export function hasArity({ arity }: RedisCommand, args: Args): boolean {
+  const count = args.length + 1;
+  return arity < 0 ? count >= -arity : count === arity;
+}

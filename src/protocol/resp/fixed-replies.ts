@@ -1,0 +1,32 @@
+/** The Redis commands whose reply depends on their arguments alone: any server gives it, also within a transaction. */
+
+import type { Args } from '../command.js';
+import { parseInteger } from './numbers.js';
+import { DB_OUT_OF_RANGE, NOT_AN_INTEGER, OK, type RespValue, SimpleString, wrongArity } from './value.js';
+
+const PONG = new SimpleString('PONG');
+
+/** The reply to a command of the kind `fixed`. */
+export function fixedReply(name: string, args: Args): RespValue {
+  switch (name) {
+    case 'ping':
+      return args.length > 1 ? wrongArity('ping') : (args[0] ?? PONG);
+    case 'echo':
+      return args[0] ?? '';
+    case 'select':
+      return select(args);
+    case 'readonly':
+    case 'readwrite':
+    case 'asking':
+    case 'unwatch':
+      return OK;
+    default:
+      throw new TypeError(`the reply to ${name} is not fixed`);
+  }
+}
+
+/** There is one database. */
+function select([database = '']: Args): RespValue {
+  if (database === '0') return OK;
+  return parseInteger(database) === undefined ? NOT_AN_INTEGER : DB_OUT_OF_RANGE;
+}

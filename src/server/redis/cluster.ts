@@ -1,0 +1,91 @@
+/** CLUSTER: one shard with every slot, whose master is the leader. */
+
+import { createHash } from 'node:crypto';
+import type { Args } from '../../protocol/command.js';
+import { hashSlot, SLOT_COUNT } from '../../protocol/resp/hash-slot.js';
+import type { RedisStream } from '../../protocol/resp/redis-stream.js';
+import {
+  MapReply,
+  type RespValue,
+  unknownSubcommand,
+  VerbatimText,
+  wrongArity,
+} from '../../protocol/resp/value.js';
+import type { RedisContext } from './context.js';
+import { countKeysInSlot } from './scan.js';
+
+export function cluster([subcommand = '', ...args]: Args, _: RedisStream, context: RedisContext): RespValue {
+  const { leader, addresses, serverId } = context;
+  const replicas = addresses.map((_address, id) => id).filter((id) => id !== leader);
+  switch (subcommand.toUpperCase()) {
+    case 'SLOTS':
+      if (leader === undefined) return [];
+      return [[0, SLOT_COUNT - 1, node(leader, context), ...replicas.map((id) => node(id, context))]];
+    case 'SHARDS':
+      return [describeShard(context)];
+    case 'NODES':
+      return new VerbatimText(addresses.map((_address, id) => `${describeNode(id, context)}\n`).join(''));
+    case 'INFO':
+      return new VerbatimText(describeCluster(context));
+    case 'MYID':
+      return nodeId(serverId);
+    case 'KEYSLOT':
+      return args[0] === undefined ? wrongArity('cluster|keyslot') : hashSlot(args[0]);
+    case 'COUNTKEYSINSLOT':
+      return countKeysInSlot(args, context);
+    default:
+      return unknownSubcommand('CLUSTER', subcommand);
+  }
+}
+
+/** 40 hexadecimal digits, as Redis Cluster has them. */
+function nodeId(serverId: number): string {
+  return createHash('sha1').update(`threadraft server ${serverId}`).digest('hex');
+}
+
+/** Client port and cluster bus port are one here: there is no bus. */
+function node(id: number, { addresses }: RedisContext): RespValue[] {
+  const address = addresses[id];
+  return [address?.host ?? '', address?.port ?? 0, nodeId(id), new MapReply([])];
+}
+
+function describeShard({ leader, addresses }: RedisContext): RespValue {
+  const nodes = addresses.map(
+    ({ host, port }, id) =>
+      new MapReply([
+        ['id', nodeId(id)],
+        ['port', port],
+        ['ip', host],
+        ['endpoint', host],
+        ['role', id === leader ? 'master' : 'replica'],
+        ['replication-offset', 0],
+        ['health', 'online'],
+      ]),
+  );
+  return new MapReply([
+    ['slots', leader === undefined ? [] : [0, SLOT_COUNT - 1]],
+    ['nodes', nodes],
+  ]);
+}
+
+function describeNode(id: number, { leader, addresses, serverId }: RedisContext): string {
+  const { host, port } = addresses[id] ?? { host: '', port: 0 };
+  const flags = `${id === serverId ? 'myself,' : ''}${id === leader ? 'master' : 'slave'}`;
+  const master = id === leader || leader === undefined ? '-' : nodeId(leader);
+  const slots = id === leader ? ` 0-${SLOT_COUNT - 1}` : '';
+  return `${nodeId(id)} ${host}:${port}@${port} ${flags} ${master} 0 0 0 connected${slots}`;
+}
+
+function describeCluster({ leader, addresses }: RedisContext): string {
+  const slots = leader === undefined ? 0 : SLOT_COUNT;
+  const lines = [
+    `cluster_state:${leader === undefined ? 'fail' : 'ok'}`,
+    `cluster_slots_assigned:${slots}`,
+    `cluster_slots_ok:${slots}`,
+    'cluster_slots_pfail:0',
+    'cluster_slots_fail:0',
+    `cluster_known_nodes:${addresses.length}`,
+    'cluster_size:1',
+  ];
+  return lines.map((line) => `${line}\r\n`).join('');
+}

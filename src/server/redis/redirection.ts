@@ -1,0 +1,12 @@
+/** Where a Redis client is sent that asks a server which does not lead. */
+
+import { hashSlot } from '../../protocol/resp/hash-slot.js';
+import { ErrorReply } from '../../protocol/resp/value.js';
+import { NO_LEADER } from '../../protocol/resp/writer.js';
+import type { ClientAddress } from '../../wire/control.js';
+
+/** The error that sends a client to the leader, or tells that there is none. */
+export function redirection(key: string | undefined, address: ClientAddress | undefined): ErrorReply {
+  if (address === undefined) return NO_LEADER;
+  return new ErrorReply(`MOVED ${hashSlot(key ?? '')} ${address.host}:${address.port}`);
+}

@@ -1,0 +1,65 @@
+/** The commands that walk through all keys of this server: SCAN, and CLUSTER COUNTKEYSINSLOT. */
+
+import type { Args } from '../../protocol/command.js';
+import { hashSlot, SLOT_COUNT } from '../../protocol/resp/hash-slot.js';
+import { parseSafeInteger } from '../../protocol/resp/numbers.js';
+import type { RedisStream } from '../../protocol/resp/redis-stream.js';
+import { ErrorReply, NOT_AN_INTEGER, type RespValue, SYNTAX_ERROR } from '../../protocol/resp/value.js';
+import { matchesGlob } from '../../state-machine/redis/glob.js';
+import type { RedisContext } from './context.js';
+
+const INVALID_CURSOR = new ErrorReply('ERR invalid cursor');
+const INVALID_SLOT = new ErrorReply('ERR Invalid slot');
+
+const DEFAULT_SCAN_COUNT = 10;
+const MAX_SCAN_COUNT = 100_000;
+
+export function scan([cursorText = '', ...options]: Args, _: RedisStream, context: RedisContext): RespValue {
+  if (!/^\d{1,20}$/.test(cursorText)) return INVALID_CURSOR;
+  // One that is no safe integer was given out by no server here, and is as good as any unknown one.
+  const cursor = Number(cursorText);
+  let count = DEFAULT_SCAN_COUNT;
+  let pattern: string | undefined;
+  let isEmptyType = false;
+  for (let at = 0; at < options.length; at += 2) {
+    const value = options[at + 1];
+    if (value === undefined) return SYNTAX_ERROR;
+    switch (options[at]?.toUpperCase()) {
+      case 'COUNT': {
+        const asked = parseSafeInteger(value);
+        if (asked === undefined) return NOT_AN_INTEGER;
+        if (asked < 1) return SYNTAX_ERROR;
+        count = Math.min(asked, MAX_SCAN_COUNT);
+        break;
+      }
+      case 'MATCH':
+        pattern = value;
+        break;
+      case 'TYPE':
+        isEmptyType = value.toLowerCase() !== 'string';
+        break;
+      default:
+        return SYNTAX_ERROR;
+    }
+  }
+  const part = context.scan(cursor, count);
+  const isWanted = (key: string) => !isEmptyType && (pattern === undefined || matchesGlob(pattern, key));
+  return [`${part.cursor}`, part.keys.filter(isWanted)];
+}
+
+/** Keys that are looked at in one go. */
+const SCAN_SLICE = 10_000;
+
+export function countKeysInSlot([text = '']: Args, { scan }: RedisContext): RespValue {
+  const slot = parseSafeInteger(text);
+  if (slot === undefined) return NOT_AN_INTEGER;
+  if (slot < 0 || slot >= SLOT_COUNT) return INVALID_SLOT;
+  let count = 0;
+  let cursor = 0;
+  do {
+    const part = scan(cursor, SCAN_SLICE);
+    count += part.keys.filter((key) => hashSlot(key) === slot).length;
+    cursor = part.cursor;
+  } while (cursor !== 0);
+  return count;
+}

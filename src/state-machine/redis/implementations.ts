@@ -1,0 +1,11 @@
+/** What each Redis command that reads or writes does, by its name in the table of the protocol. */
+
+import { KEY_READS, KEY_WRITES } from './keys.js';
+import type { Read, Write } from './keyspace.js';
+import { STRING_READS, STRING_WRITES } from './strings.js';
+
+export const READS: ReadonlyMap<string, Read> = new Map(Object.entries({ ...STRING_READS, ...KEY_READS }));
+
+export const WRITES: ReadonlyMap<string, Write> = new Map(
+  Object.entries({ ...STRING_WRITES, ...KEY_WRITES }),
+);

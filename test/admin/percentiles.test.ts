@@ -1,7 +1,6 @@
 import { expect } from 'chai';
 import { percentilesMs } from '../../src/admin/live/percentiles.js';
-import { DurationHistogram } from '../../src/server/histogram.js';
-import { DURATION_BOUNDS_S } from '../../src/wire/measurements.js';
+import { DURATION_BOUNDS_S, DurationHistogram } from '../../src/server/histogram.js';
 
 function counts(...durationsMs: readonly number[]) {
   const histogram = new DurationHistogram();

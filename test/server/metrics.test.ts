@@ -1,8 +1,7 @@
 import { expect } from 'chai';
 import { ErrorReply, type RespValue } from '../../src/protocol/resp/value.js';
-import { DurationHistogram } from '../../src/server/histogram.js';
-import { ServerMetrics } from '../../src/server/metrics.js';
-import { COMMAND_RESULTS, COMMAND_TYPES, DURATION_BOUNDS_S } from '../../src/wire/measurements.js';
+import { DURATION_BOUNDS_S, DurationHistogram } from '../../src/server/histogram.js';
+import { COMMAND_RESULTS, COMMAND_TYPES, ServerMetrics } from '../../src/server/metrics.js';
 
 const OK = { type: 'ok', version: 1 } as const;
 const VALUE = { type: 'value', value: 'x' } as const;

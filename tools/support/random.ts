@@ -1,9 +1,18 @@
 /** Repeatable randomness: the same seed, the same numbers (mulberry32, by Tommy Ettinger). */
 export class Random {
+  readonly #seed: number;
   #state: number;
 
   constructor(seed: number) {
-    this.#state = seed >>> 0;
+    this.#seed = seed >>> 0;
+    this.#state = this.#seed;
+  }
+
+  /** Another sequence, which depends on the seed and the name alone: what is drawn here does not change it. */
+  split(name: string): Random {
+    let hash = this.#seed ^ 0x811c9dc5;
+    for (let i = 0; i < name.length; i += 1) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
+    return new Random(hash);
   }
 
   /** Uniform in [0, 1). */
@@ -26,6 +35,14 @@ export class Random {
   /** A whole number, uniform in [0, count). */
   below(count: number): number {
     return Math.floor(this.next() * count);
+  }
+
+  /** The same values in uniformly random order (Fisher and Yates). */
+  shuffled<T>(values: readonly T[]): T[] {
+    const rest = [...values];
+    const order: T[] = [];
+    while (rest.length > 0) order.push(...rest.splice(this.below(rest.length), 1));
+    return order;
   }
 
   /** Any one of the values. Throws RangeError for none. */

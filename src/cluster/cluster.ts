@@ -9,10 +9,11 @@ import { type Logger, pino } from 'pino';
 import { openChannel } from '../channel/port-channel.js';
 import { NODE_ENVIRONMENT } from '../environment.js';
 import { Gateway, type GatewayMeasurements } from '../gateway/gateway.js';
-import { NodeNetwork } from '../gateway/node-network.js';
+import type { Network } from '../gateway/network.js';
 import { LEADER_WAIT_MS } from '../limits.js';
 import type { ServerId } from '../raft/types.js';
 import type { ClientAddress, ServerMeasurements, ServerObservation, ServerStatus } from '../wire/control.js';
+import { clientNetwork } from './client-network.js';
 import {
   NotRunningError,
   ServerGoneError,
@@ -69,6 +70,8 @@ export interface ClusterEnvironment {
   readonly logger?: Logger;
   /** The module that each thread runs, in place of the server. It reports what server/control.ts says, `loaded` first. */
   readonly serverModule?: string;
+  /** Where clients come from, in place of the operating system's network. */
+  readonly network?: Network;
 }
 
 /** What there is from start to close. */
@@ -84,6 +87,7 @@ export class Cluster {
   readonly #logger: Logger;
   readonly #eventLog: EventLog;
   readonly #serverModule: string;
+  readonly #network: Network | undefined;
   readonly #faults: LinkFaults;
   readonly #changed = new Signal();
   /** The client ports by server id, once they are known. */
@@ -95,13 +99,14 @@ export class Cluster {
   /** Throws OptionError. Nothing runs before {@link start}. */
   constructor(
     options: Partial<ClusterOptions> = {},
-    { logger = pino({ level: 'silent' }), serverModule = SERVER_MODULE }: ClusterEnvironment = {},
+    { logger = pino({ level: 'silent' }), serverModule = SERVER_MODULE, network }: ClusterEnvironment = {},
   ) {
     this.options = { ...DEFAULT_OPTIONS, ...options };
     checkOptions(this.options);
     this.#logger = logger;
     this.#eventLog = new EventLog(logger);
     this.#serverModule = serverModule;
+    this.#network = network;
     this.#faults = new LinkFaults(this.options.servers);
     this.#ports = serverPorts(this.options);
   }
@@ -316,7 +321,10 @@ export class Cluster {
   async #open(): Promise<Running> {
     const { servers, host, routerPort, electionTimeoutMs } = this.options;
     const ports = { host, serverPorts: this.#ports, routerPort: routerPort ?? undefined, electionTimeoutMs };
-    const gateway = new Gateway(ports, { environment: NODE_ENVIRONMENT, network: new NodeNetwork() });
+    const gateway = new Gateway(ports, {
+      environment: NODE_ENVIRONMENT,
+      network: this.#network ?? clientNetwork(this.#logger),
+    });
     try {
       // First the ports: when one is taken, nothing is left on the disk.
       await gateway.start();

@@ -1,6 +1,6 @@
 /**
  * The network as the gateway uses it: ports that clients connect to, and a socket for each client. The one for real
- * clients is node-network.ts; the simulator has another. test/gateway/network-suite.ts checks what is promised here.
+ * clients is node/node-network.ts; the simulator has another. test/gateway/network-suite.ts checks what is promised here.
  *
  * Every callback is an event of its own: no implementation calls one from within a method that the gateway calls, and
  * two callbacks never overlap. A callback may call any method of any socket or listener.

@@ -6,15 +6,16 @@ import { expect } from 'chai';
 import { MAX_VALUE_BYTES } from '../../src/limits.js';
 import { encodeCommand, RedisClient } from '../../tools/support/redis-client.js';
 import { TestCluster } from '../support/cluster.js';
+import { describeOnEachNetwork } from '../support/networks.js';
 
 const LARGE = 'v'.repeat(MAX_VALUE_BYTES);
 
-describe('a server that is asked for a lot', () => {
+describeOnEachNetwork('a server that is asked for a lot', (environment) => {
   let cluster: TestCluster;
   let port: number;
 
   before(async () => {
-    cluster = await TestCluster.start();
+    cluster = await TestCluster.start({}, environment());
     ({ port } = cluster.cluster.serverAddress(await cluster.leader()));
   });
 

@@ -3,13 +3,14 @@
 import { expect } from 'chai';
 import type { TextClient } from '../../tools/support/text-client.js';
 import { eventually, TestCluster } from '../support/cluster.js';
+import { describeOnEachNetwork } from '../support/networks.js';
 
-describe('the text protocol of a running cluster', () => {
+describeOnEachNetwork('the text protocol of a running cluster', (environment) => {
   let cluster: TestCluster;
   let client: TextClient;
 
   before(async () => {
-    cluster = await TestCluster.start();
+    cluster = await TestCluster.start({}, environment());
   });
 
   after(() => cluster.close());

@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { expect } from 'chai';
 import { NODE_ENVIRONMENT } from '../../src/environment.js';
 import { ClientSocket, PauseReason, UnwrittenSockets } from '../../src/gateway/client-socket.js';
-import { NodeNetwork } from '../../src/gateway/node-network.js';
+import { NodeNetwork } from '../../src/gateway/node/node-network.js';
 import { MAX_UNREAD_REPLY_BYTES } from '../../src/limits.js';
 import { until } from './support.js';
 

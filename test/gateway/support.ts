@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ByteWriter } from '../../src/bytes/byte-writer.js';
 import { NODE_ENVIRONMENT } from '../../src/environment.js';
 import { Gateway, type GatewayOptions } from '../../src/gateway/gateway.js';
-import { NodeNetwork } from '../../src/gateway/node-network.js';
+import { NodeNetwork } from '../../src/gateway/node/node-network.js';
 import type { ChannelWatcher, ServerChannel } from '../../src/gateway/server-traffic.js';
 import { AT_COMMAND_START, type StreamCheckpoint } from '../../src/protocol/checkpoint.js';
 import {

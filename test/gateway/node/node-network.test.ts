@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { NodeNetwork } from '../../src/gateway/node-network.js';
-import { describeNetwork, type NetworkUnderTest, type Peer } from './network-suite.js';
-import { TestClient, until } from './support.js';
+import { NodeNetwork } from '../../../src/gateway/node/node-network.js';
+import { slowNetwork } from '../../support/networks.js';
+import { describeNetwork, type NetworkUnderTest, type Peer } from '../network-suite.js';
+import { TestClient, until } from '../support.js';
 
 /** Longer than anything takes on a loopback connection. What was to be seen by then and is not makes no test fail. */
 const SETTLED_MS = 20;
@@ -11,6 +12,7 @@ function onLoopback(network: NodeNetwork): NetworkUnderTest {
   return {
     network,
     connect: async (address) => {
+      await network.whySlow;
       const client = await TestClient.connect(address);
       clients.push(client);
       return peerOf(client);
@@ -51,3 +53,5 @@ function peerOf(client: TestClient): Peer {
 }
 
 describeNetwork('Node', () => onLoopback(new NodeNetwork()));
+
+describeNetwork('Node, read in the documented way', () => onLoopback(slowNetwork()));

@@ -1,21 +1,36 @@
 /**
  * The operating system's network, by Node's sockets. What clients send is read into memory that all sockets share, if
- * this version of Node lets it: see read-memory.ts.
+ * this version of Node lets it: see shared-reads.ts.
  */
 
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import type { ClientAddress } from '../wire/control.js';
-import type { Network, NetworkListener, NetworkSocket, SocketEvents } from './network.js';
-import { withSharedReads } from './read-memory.js';
+import type { ClientAddress } from '../../wire/control.js';
+import type { Network, NetworkListener, NetworkSocket, SocketEvents } from '../network.js';
+import { probeSharedReads, type ReadFrom, withOwnReads, withSharedReads } from './shared-reads.js';
 
 /** Clients that may wait to be accepted. */
 const BACKLOG = 1024;
 
 export class NodeNetwork implements Network {
+  /**
+   * Why each socket is read in the documented way, which is slower; undefined if none has to be. Known some milliseconds
+   * after the start; those few sockets that are accepted before are read in the documented way, too.
+   */
+  readonly whySlow: Promise<string | undefined>;
+  #readFrom: ReadFrom = withOwnReads;
+
+  /** @param probe tells why memory cannot be shared; undefined if it can. */
+  constructor(probe: () => Promise<string | undefined> = probeOnce) {
+    this.whySlow = probe();
+    this.whySlow.then((reason) => {
+      if (reason === undefined) this.#readFrom = withSharedReads;
+    });
+  }
+
   listen(address: ClientAddress, accept: (socket: NetworkSocket) => void): Promise<NetworkListener> {
     return new Promise((resolve, reject) => {
       const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
-        accept(new NodeSocket(socket)),
+        accept(new NodeSocket(socket, this.#readFrom)),
       );
       server.once('error', reject);
       server.listen({ ...address, backlog: BACKLOG }, () => {
@@ -30,11 +45,21 @@ export class NodeNetwork implements Network {
   }
 }
 
+let verdict: Promise<string | undefined> | undefined;
+
+/** As {@link probeSharedReads}, which has the same to say as long as the process runs. */
+function probeOnce(): Promise<string | undefined> {
+  verdict ??= probeSharedReads();
+  return verdict;
+}
+
 class NodeSocket implements NetworkSocket {
   #socket: Socket;
+  readonly #readFrom: ReadFrom;
 
-  constructor(accepted: Socket) {
+  constructor(accepted: Socket, readFrom: ReadFrom) {
     this.#socket = accepted;
+    this.#readFrom = readFrom;
   }
 
   get bytesRead(): number {
@@ -54,7 +79,7 @@ class NodeSocket implements NetworkSocket {
   }
 
   start(events: SocketEvents): void {
-    const socket = withSharedReads(this.#socket, (bytes) => events.onData(bytes));
+    const socket = this.#readFrom(this.#socket, (bytes) => events.onData(bytes));
     this.#socket = socket;
     socket.on('end', () => events.onInputEnd());
     socket.on('drain', () => events.onDrained());

@@ -15,7 +15,7 @@ const SHORT_BYTES = 256;
 const WORD_BYTES = 4;
 const FINAL_ROUNDS = 3;
 
-/** What a table's hashes depend on, so that nobody can choose keys which meet in the same place: two u32. */
+/** What a table's hashes depend on, so that no client can choose keys that meet in the same place: two 32-bit integers. */
 export interface HashSecret {
   readonly k0: number;
   readonly k1: number;

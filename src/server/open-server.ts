@@ -3,6 +3,7 @@
  * needs no thread of its own, so the simulator opens its servers in the same way as run-server.ts does.
  */
 
+import type { HashSecret } from '../bytes/byte-string.js';
 import type { Receiver } from '../channel/channel.js';
 import type { Port } from '../channel/port.js';
 import {
@@ -21,15 +22,17 @@ import { restoreStore } from './snapshots.js';
 export interface OpenServerOptions extends Omit<ServerOptions, 'store'> {
   /** What becomes of the other servers. Ends with the server's thread. */
   readonly peerNews: Receiver<PeerNews<Port>>;
+  /** What the places of keys in memory depend on. */
+  readonly hashSecret: HashSecret;
 }
 
 /**
  * Resolves to the server once it serves and has reported `up`. The storage, which has just been opened, is the server's
  * from now on: it is closed by {@link Server.stop}, when the server fails, and when this rejects, with StorageError.
  */
-export async function openServer({ peerNews, ...options }: OpenServerOptions): Promise<Server> {
+export async function openServer({ peerNews, hashSecret, ...options }: OpenServerOptions): Promise<Server> {
   const { storage, onEvent } = options;
-  const server = new Server({ ...options, store: await storeOf(storage) });
+  const server = new Server({ ...options, store: await storeOf(storage, hashSecret) });
   void followPeers(server, peerNews);
   const { entries, logStart, hardState } = storage.recovered;
   onEvent({ type: 'up', lastIndex: logStart.index + entries.length, term: hardState.currentTerm });
@@ -62,10 +65,10 @@ export function raftOptionsOf({
   };
 }
 
-async function storeOf(storage: ServerOptions['storage']): Promise<KeyValueStore> {
-  if (storage.recovered.snapshot === undefined) return new KeyValueStore();
+async function storeOf(storage: ServerOptions['storage'], hashSecret: HashSecret): Promise<KeyValueStore> {
+  if (storage.recovered.snapshot === undefined) return new KeyValueStore(hashSecret);
   try {
-    return await restoreStore(storage);
+    return await restoreStore(storage, hashSecret);
   } catch (error) {
     await storage.close();
     throw error;

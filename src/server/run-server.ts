@@ -2,8 +2,10 @@
  * A server's thread from its start to its end: opens the disk and the ports, and answers control calls.
  */
 
+import { createHash } from 'node:crypto';
 import * as Comlink from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
+import type { HashSecret } from '../bytes/byte-string.js';
 import type { Receiver } from '../channel/channel.js';
 import { openChannel } from '../channel/port-channel.js';
 import { NODE_ENVIRONMENT } from '../environment.js';
@@ -58,12 +60,19 @@ async function serve(
       traffic: openChannel(start.ports.traffic, { capacity: TRAFFIC_CAPACITY }),
       addresses: start.clientAddresses,
       peerNews,
+      hashSecret: hashSecretOf(start.clusterId),
       onEvent: report,
       onFailure: reject,
     }).then((server) => {
       Comlink.expose(controlOf(server, resolve), nodeEndpoint(start.ports.control));
     }, reject);
   });
+}
+
+/** The same for all servers of a cluster, and known to none of its clients: they never see the cluster's id. */
+function hashSecretOf(clusterId: string): HashSecret {
+  const digest = createHash('sha256').update(clusterId).digest();
+  return { k0: digest.readInt32LE(0), k1: digest.readInt32LE(4) };
 }
 
 function controlOf(server: Server, stopped: () => void): ServerControl {

@@ -339,7 +339,7 @@ export class Server {
     this.#snapshots.abort();
     this.#clients.restoring();
     const isWanted = () => this.#restoring === snapshot && this.#phase !== 'stopped';
-    restoreStore(this.#storage, isWanted).then(
+    restoreStore(this.#storage, this.#clients.store.hashSecret, isWanted).then(
       (store) => {
         if (!isWanted()) return;
         this.#restoring = undefined;

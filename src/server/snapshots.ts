@@ -5,6 +5,7 @@
  * the log keeps a tail, so that a follower which was away for a moment needs no snapshot.
  */
 
+import type { HashSecret } from '../bytes/byte-string.js';
 import type { PortChannel } from '../channel/port-channel.js';
 import { type Environment, endOfTurn } from '../environment.js';
 import type { Raft } from '../raft/raft.js';
@@ -159,9 +160,10 @@ function bytesOf({ payload }: Entry): number {
 /** The store as it is in the newest snapshot. Rejects with StorageError when that is damaged. */
 export async function restoreStore(
   storage: Storage,
+  hashSecret: HashSecret,
   isWanted: () => boolean = () => true,
 ): Promise<KeyValueStore> {
-  const { store, reader } = KeyValueStore.fromImage();
+  const { store, reader } = KeyValueStore.fromImage(hashSecret);
   for await (const piece of storage.snapshotImage()) {
     if (!isWanted()) return store;
     reader.push(piece);

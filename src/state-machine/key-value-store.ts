@@ -6,7 +6,7 @@
  */
 
 import { type ByteSpan, textOf } from '../bytes/byte-reader.js';
-import type { ByteString } from '../bytes/byte-string.js';
+import type { ByteString, HashSecret } from '../bytes/byte-string.js';
 import type { Args, CommandResult, WatchedKey } from '../protocol/command.js';
 import { type BatchVisitor, readBatch, visitKeys } from './batch.js';
 import { DeadlineHeap } from './deadline-heap.js';
@@ -30,7 +30,9 @@ const CACHED_KEYS = 2_000;
 const LEAST_HASHES = 1_024;
 
 export class KeyValueStore implements BatchVisitor {
-  readonly #records = new RecordTable();
+  /** What the places of keys in memory depend on. Those who know it could choose keys that are slow to find. */
+  readonly hashSecret: HashSecret;
+  readonly #records: RecordTable;
   readonly #deadlines = new DeadlineHeap();
   /** How many records have a deadline. */
   #volatileCount = 0;
@@ -44,6 +46,14 @@ export class KeyValueStore implements BatchVisitor {
   readonly #images = new Set<StoreImage>();
   readonly #keyspace = this.#newKeyspace();
   readonly #addBatchHash = (key: ByteSpan) => this.#batchHashes.add(this.#records.hash(key));
+  /** Never 0. */
+  #randomState: number;
+
+  constructor(hashSecret: HashSecret) {
+    this.hashSecret = hashSecret;
+    this.#records = new RecordTable(hashSecret);
+    this.#randomState = hashSecret.k0 | 1;
+  }
 
   /** The latest stamp applied, in ms since the epoch: the time for this store. */
   get clockMs(): number {
@@ -87,8 +97,8 @@ export class KeyValueStore implements BatchVisitor {
 
   /** The store as Redis commands that only read see it, at a time in ms since the epoch. */
   readable(nowMs: number): ReadableKeyspace {
-    const { get, keys } = this.#keyspace;
-    return { nowMs, size: this.size, get, keys };
+    const { get, keys, random } = this.#keyspace;
+    return { nowMs, size: this.size, get, keys, random };
   }
 
   /** How many keys have a deadline. */
@@ -117,8 +127,8 @@ export class KeyValueStore implements BatchVisitor {
   }
 
   /** A reader of an image, and the store that it fills, which is not to be used before the image's end. */
-  static fromImage(): { readonly store: KeyValueStore; readonly reader: ImageReader } {
-    const store = new KeyValueStore();
+  static fromImage(hashSecret: HashSecret): { readonly store: KeyValueStore; readonly reader: ImageReader } {
+    const store = new KeyValueStore(hashSecret);
     const reader = new ImageReader({
       clock: (clockMs) => {
         store.#clockMs = clockMs;
@@ -218,6 +228,7 @@ export class KeyValueStore implements BatchVisitor {
       },
       get: (key) => this.get(key),
       keys: () => this.keys(),
+      random: () => this.#random(),
       put: (key, value, deadlineMs) => {
         const id = this.#records.find(key);
         this.#putUnlessPast(key, { value, version: this.#nextVersion(id), deadlineMs }, id);
@@ -228,6 +239,16 @@ export class KeyValueStore implements BatchVisitor {
       },
       remove: (key) => this.#remove(key),
     };
+  }
+
+  /** Xorshift (Marsaglia, 2003), with a period of 2^32 - 1. */
+  #random(): number {
+    let state = this.#randomState;
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    this.#randomState = state;
+    return (state >>> 0) / 2 ** 32;
   }
 
   #recordOf(id: RecordId): KeyRecord {

@@ -75,8 +75,7 @@ export interface KeptRecord {
 export class RecordTable {
   readonly #slabs = new Slabs();
   readonly #shards = Array.from({ length: SHARDS }, (): Shard => ({ slots: newSlots(), count: 0 }));
-  /** Makes the places of keys hard to foresee. */
-  readonly #secret = newSecret();
+  readonly #secret: HashSecret;
   /** By id; 0 for one that is not in use. */
   #addresses = new Uint32Array(LEAST_IDS);
   readonly #large = new Map<RecordId, string>();
@@ -84,6 +83,11 @@ export class RecordTable {
   readonly #freeIds: RecordId[] = [];
   /** Where {@link prefetch} has got to with each key. */
   #fetching = new Uint32Array(0);
+
+  /** @param secret makes the places of keys hard to foresee */
+  constructor(secret: HashSecret) {
+    this.#secret = secret;
+  }
 
   /** How many keys there are. */
   get size(): number {
@@ -348,11 +352,6 @@ export class RecordTable {
     slots[hole + 1] = 0;
     shard.count -= 1;
   }
-}
-
-function newSecret(): HashSecret {
-  const anyWord = () => Math.floor(Math.random() * 2 ** 32) | 0;
-  return { k0: anyWord(), k1: anyWord() };
 }
 
 function isLarge(valueLength: number): boolean {

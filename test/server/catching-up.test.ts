@@ -9,6 +9,7 @@ import { KeyValueStore } from '../../src/state-machine/key-value-store.js';
 import { DiskStorage } from '../../src/storage/disk-storage.js';
 import { makeServerDirectory } from '../../src/storage/server-directory.js';
 import type { ServerEvent } from '../../src/wire/control.js';
+import { HASH_SECRET } from '../support/hash-secret.js';
 import { OWNER, persistOf, useDirectory } from '../support/storage.js';
 
 const ENTRIES = 40;
@@ -37,7 +38,7 @@ describe('a server with much to apply', () => {
         maxInflightChunks: 1,
       },
       storage,
-      store: new KeyValueStore(),
+      store: new KeyValueStore(HASH_SECRET),
       snapshotLogBytes: Number.POSITIVE_INFINITY,
       traffic: openChannel(port1, { capacity: TRAFFIC_CAPACITY }),
       addresses: [],

@@ -9,6 +9,7 @@ import type { Server } from '../../src/server/server.js';
 import { DiskStorage } from '../../src/storage/disk-storage.js';
 import { makeServerDirectory } from '../../src/storage/server-directory.js';
 import type { PeerNews, ServerEvent } from '../../src/wire/control.js';
+import { HASH_SECRET } from '../support/hash-secret.js';
 import { OWNER, useDirectory } from '../support/storage.js';
 
 describe('servers opened in one thread', () => {
@@ -41,6 +42,7 @@ describe('servers opened in one thread', () => {
           leasesAreOver: true,
         }),
         storage,
+        hashSecret: HASH_SECRET,
         snapshotLogBytes: Number.POSITIVE_INFINITY,
         traffic: openChannel(near, { capacity: TRAFFIC_CAPACITY }),
         addresses: [],

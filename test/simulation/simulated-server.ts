@@ -22,6 +22,7 @@ import { BatchEncoder, readBatch } from '../../src/state-machine/batch.js';
 import type { KeyRecord } from '../../src/state-machine/key-record.js';
 import { KeyValueStore } from '../../src/state-machine/key-value-store.js';
 import type { Random } from '../../tools/support/random.js';
+import { HASH_SECRET } from '../support/hash-secret.js';
 import type { Invariants, ServerView } from './invariants.js';
 import { SimulatedDisk } from './simulated-disk.js';
 import type { Disk, Moment, Strike } from './temperament.js';
@@ -169,7 +170,7 @@ export class SimulatedServer {
     );
     this.#memory = {
       raft,
-      store: new KeyValueStore(),
+      store: new KeyValueStore(HASH_SECRET),
       history: [],
       appliedIndex: 0,
       appliedTerm: 0,
@@ -391,7 +392,7 @@ export class SimulatedServer {
   #restoreSnapshot(memory: Memory): void {
     const { snapshot } = this.disk;
     if (snapshot === undefined) return;
-    memory.store = new KeyValueStore();
+    memory.store = new KeyValueStore(HASH_SECRET);
     memory.history = decodeHistory(snapshot.data);
     for (const payload of memory.history) memory.store.apply(payload);
     memory.appliedIndex = snapshot.meta.index;

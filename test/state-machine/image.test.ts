@@ -5,6 +5,7 @@ import { ImageError, type StoreImage } from '../../src/state-machine/image.js';
 import type { KeyRecord } from '../../src/state-machine/key-record.js';
 import { KeyValueStore } from '../../src/state-machine/key-value-store.js';
 import { bytesOf, payloadOf } from '../support/commands.js';
+import { HASH_SECRET } from '../support/hash-secret.js';
 
 const SLICE_BYTES = 64;
 
@@ -17,7 +18,7 @@ function set(key: string, value: string, exptimeS = 0): Command {
 }
 
 function filled(keys: readonly string[]): KeyValueStore {
-  const store = new KeyValueStore();
+  const store = new KeyValueStore(HASH_SECRET);
   apply(
     store,
     keys.map((key) => set(key, `value of ${key}`)),
@@ -37,7 +38,7 @@ function piecesOf(image: StoreImage): Uint8Array[] {
 }
 
 function restored(pieces: readonly Uint8Array[]): KeyValueStore {
-  const { store, reader } = KeyValueStore.fromImage();
+  const { store, reader } = KeyValueStore.fromImage(HASH_SECRET);
   for (const piece of pieces) reader.push(piece);
   reader.end();
   return store;
@@ -58,7 +59,7 @@ describe('the image of a store', () => {
   });
 
   it('is that of an empty store, too', () => {
-    expect(copyOf(new KeyValueStore()).size).to.equal(0);
+    expect(copyOf(new KeyValueStore(HASH_SECRET)).size).to.equal(0);
   });
 
   it('leaves a store that goes on as the original does', () => {
@@ -101,7 +102,7 @@ describe('the image of a store', () => {
         fc.array(change, { maxLength: 20 }),
         fc.array(fc.oneof(change, fc.constant('slice' as const)), { maxLength: 60 }),
         (before, during) => {
-          const store = new KeyValueStore();
+          const store = new KeyValueStore(HASH_SECRET);
           let count = 0;
           const execute = (command: (typeof before)[number]) => {
             count += 1;

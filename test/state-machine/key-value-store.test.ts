@@ -11,6 +11,7 @@ import { DeadlineHeap } from '../../src/state-machine/deadline-heap.js';
 import type { KeyRecord } from '../../src/state-machine/key-record.js';
 import { KeyValueStore } from '../../src/state-machine/key-value-store.js';
 import { anyCommand, bytesOf, payloadOf } from '../support/commands.js';
+import { HASH_SECRET } from '../support/hash-secret.js';
 
 const START_MS = 1_000_000;
 
@@ -39,7 +40,7 @@ function apply(store: KeyValueStore, stampMs: number, ...commands: TextCommand[]
 
 /** A store with these commands applied at START_MS. */
 function storeWith(...commands: TextCommand[]): KeyValueStore {
-  const store = new KeyValueStore();
+  const store = new KeyValueStore(HASH_SECRET);
   apply(store, START_MS, ...commands);
   return store;
 }
@@ -103,7 +104,7 @@ describe('KeyValueStore', () => {
   describe('versions', () => {
     it('count the sets of a key from 1', () => {
       expect(
-        apply(new KeyValueStore(), START_MS, set('k', 'a'), set('k', 'b'), set('other', 'c')),
+        apply(new KeyValueStore(HASH_SECRET), START_MS, set('k', 'a'), set('k', 'b'), set('other', 'c')),
       ).to.deep.equal([stored(1), stored(2), stored(1)]);
     });
 
@@ -139,7 +140,7 @@ describe('KeyValueStore', () => {
     });
 
     it('does not find a key that never was, even at version 0', () => {
-      expect(apply(new KeyValueStore(), START_MS, cas('k', 0, 'a'))).to.deep.equal([NOT_FOUND]);
+      expect(apply(new KeyValueStore(HASH_SECRET), START_MS, cas('k', 0, 'a'))).to.deep.equal([NOT_FOUND]);
     });
 
     it('does not find a key that was deleted', () => {
@@ -250,7 +251,7 @@ describe('KeyValueStore', () => {
   it('does what a naive store does, while the time moves', () => {
     fc.assert(
       fc.property(batches, (each) => {
-        const store = new KeyValueStore();
+        const store = new KeyValueStore(HASH_SECRET);
         const model = new NaiveStore();
         for (const batch of each) {
           expect(apply(store, batch.stampMs, ...batch.commands)).to.deep.equal(model.apply(batch));
@@ -281,7 +282,7 @@ describe('KeyValueStore', () => {
     const commands = fc.array(fc.oneof({ arbitrary: anyCommand, weight: 4 }, redis), { maxLength: 20 });
     fc.assert(
       fc.property(fc.array(commands, { maxLength: 10 }), (each) => {
-        const few = new KeyValueStore();
+        const few = new KeyValueStore(HASH_SECRET);
         // In a second round there are enough of them, and more in one batch than room is made for at first.
         const many = storeWith(...others, ...others);
         apply(many, START_MS, ...others);
@@ -305,8 +306,8 @@ describe('KeyValueStore', () => {
   it('comes to the same state from the same entries, whoever listens or looks in between', () => {
     fc.assert(
       fc.property(batches, (each) => {
-        const watched = new KeyValueStore();
-        const silent = new KeyValueStore();
+        const watched = new KeyValueStore(HASH_SECRET);
+        const silent = new KeyValueStore(HASH_SECRET);
         for (const { stampMs, commands } of each) {
           const payload = payloadOf(stampMs, commands);
           watched.apply(payload, () => [watched.nextDeadlineMs, watched.get('a')]);
@@ -320,7 +321,7 @@ describe('KeyValueStore', () => {
   });
 
   it('tells each result while the state is the one between two commands', () => {
-    const store = new KeyValueStore();
+    const store = new KeyValueStore(HASH_SECRET);
     const seen: unknown[] = [];
     store.apply(
       payloadOf(START_MS, [set('k', 'a'), cas('k', 1, 'b'), cas('k', 1, 'c'), del('k')]),
@@ -347,7 +348,7 @@ describe('KeyValueStore', () => {
       const found = storeWith(set('k', value)).value('k');
       expect(typeof found === 'object' ? textOf(found) : found, `${length} bytes`).to.equal(value);
     }
-    expect(new KeyValueStore().value('k')).to.equal(undefined);
+    expect(new KeyValueStore(HASH_SECRET).value('k')).to.equal(undefined);
   });
 
   it('tells many values at once, and is the same in what it does next', () => {
@@ -376,13 +377,13 @@ describe('KeyValueStore', () => {
 
   it('throws for a corrupt payload', () => {
     const payload = payloadOf(START_MS, [set('k', 'a')]);
-    const store = new KeyValueStore();
+    const store = new KeyValueStore(HASH_SECRET);
     expect(() => store.apply(payload.subarray(0, 5))).to.throw(BatchError);
     expect(() => store.apply(payload.subarray(0, payload.byteLength - 1))).to.throw(TruncatedBytesError);
   });
 
   it('does not report to an earlier listener what a later entry did, also after a corrupt one', () => {
-    const store = new KeyValueStore();
+    const store = new KeyValueStore(HASH_SECRET);
     const results: CommandResult[] = [];
     const corrupt = payloadOf(START_MS, [set('k', 'a'), set('k', 'b')]);
     const listen = (result: CommandResult) => results.push(result);
@@ -395,7 +396,7 @@ describe('KeyValueStore', () => {
 
   it('does not pile up outdated deadlines, however often keys are overwritten or deleted', () => {
     const longest = longestHeapDuring(() => {
-      const store = new KeyValueStore();
+      const store = new KeyValueStore(HASH_SECRET);
       for (let round = 0; round < 1000; round += 1) {
         apply(store, START_MS, ...Array.from({ length: 10 }, (_, n) => set(`k${n}`, 'a', 100_000)));
         apply(store, START_MS, set('deleted', 'a', 100_000), del('deleted'));
@@ -408,7 +409,7 @@ describe('KeyValueStore', () => {
   });
 
   it('still expires every key at its time after outdated deadlines were thrown away', () => {
-    const store = new KeyValueStore();
+    const store = new KeyValueStore(HASH_SECRET);
     const keys = Array.from({ length: 50 }, (_, n) => `k${n}`);
     for (let round = 0; round < 100; round += 1) {
       apply(store, START_MS, ...keys.map((key, n) => set(key, 'a', 1 + ((n + round) % 50))));

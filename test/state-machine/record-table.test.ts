@@ -8,6 +8,7 @@ import {
   type RecordId,
   RecordTable,
 } from '../../src/state-machine/record-table.js';
+import { HASH_SECRET } from '../support/hash-secret.js';
 
 const INLINE = MAX_INLINE_VALUE_BYTES;
 const VALUE_LENGTHS = [0, 1, 63, 64, 65, 200, INLINE, INLINE + 1, 70_000] as const;
@@ -62,7 +63,7 @@ describe('the record table', () => {
     const step = fc.oneof(fc.record({ key, record }), fc.record({ key, record: fc.constant(undefined) }));
     fc.assert(
       fc.property(fc.array(step, { maxLength: 300, size: 'max' }), (steps) => {
-        const table = new RecordTable();
+        const table = new RecordTable(HASH_SECRET);
         const model = new Map<string, Content>();
         for (const next of steps) {
           const id = table.find(next.key);
@@ -84,7 +85,7 @@ describe('the record table', () => {
   it('takes keys and values as strings or as bytes among others', () => {
     for (const length of VALUE_LENGTHS) {
       const key = `\xffkey ${length}`;
-      const table = new RecordTable();
+      const table = new RecordTable(HASH_SECRET);
       const id = table.add(spanOf(key), { ...recordOf(''), value: spanOf('\xfe'.repeat(length)) });
       expect(table.find(key)).to.equal(id);
       expect(table.find(spanOf(key))).to.equal(id);
@@ -98,7 +99,7 @@ describe('the record table', () => {
 
   it('finds every key among very many, also once half of them are gone', () => {
     const count = 50_000;
-    const table = new RecordTable();
+    const table = new RecordTable(HASH_SECRET);
     for (let i = 0; i < count; i += 1) table.add(`key ${i}`, recordOf(`${i}`));
     for (let i = 0; i < count; i += 2) table.remove(table.find(`key ${i}`));
     for (let i = 0; i < count; i += 1) {
@@ -110,7 +111,7 @@ describe('the record table', () => {
   });
 
   it('leaves a key its id while what it holds changes and others come and go', () => {
-    const table = new RecordTable();
+    const table = new RecordTable(HASH_SECRET);
     const id = table.add('key', recordOf('a'));
     for (const length of VALUE_LENGTHS) {
       table.add(`other ${length}`, recordOf('b'));
@@ -123,7 +124,7 @@ describe('the record table', () => {
   });
 
   it('gives the ids of removed keys to new ones', () => {
-    const table = new RecordTable();
+    const table = new RecordTable(HASH_SECRET);
     for (let i = 0; i < 5_000; i += 1) {
       const id = table.add(`key ${i}`, recordOf('a'));
       expect(table.has(id)).to.equal(true);
@@ -134,7 +135,7 @@ describe('the record table', () => {
   });
 
   it('refuses to tell of a record that is not there', () => {
-    const table = new RecordTable();
+    const table = new RecordTable(HASH_SECRET);
     const id = table.add('key', recordOf('a'));
     table.remove(id);
     for (const act of [
@@ -150,7 +151,7 @@ describe('the record table', () => {
   });
 
   it('meets, going through, what is there from beginning to end, once', () => {
-    const table = new RecordTable();
+    const table = new RecordTable(HASH_SECRET);
     for (let i = 0; i < 3_000; i += 1) table.add(`stays ${i}`, recordOf('a'));
     const met: string[] = [];
     let count = 0;
@@ -167,8 +168,8 @@ describe('the record table', () => {
   });
 
   it('holds a record that another table wrote', () => {
-    const table = new RecordTable();
-    const other = new RecordTable();
+    const table = new RecordTable(HASH_SECRET);
+    const other = new RecordTable(HASH_SECRET);
     for (const length of VALUE_LENGTHS) {
       const id = table.add(`k\xff${length}`, recordOf('\x00'.repeat(length), 2 ** 50, 12_345.5));
       const out = new ByteWriter();
@@ -185,7 +186,7 @@ describe('the record table', () => {
   });
 
   it('is not changed by what is fetched for keys, whether they are there or not', () => {
-    const table = new RecordTable();
+    const table = new RecordTable(HASH_SECRET);
     for (const length of VALUE_LENGTHS) table.add(`k${length}`, recordOf('v'.repeat(length)));
     const before = contentOf(table);
     const keys = [...before.keys(), 'absent', ''];
@@ -198,7 +199,7 @@ describe('the record table', () => {
 
   it('keeps a record as it was, whatever becomes of the key', () => {
     for (const length of VALUE_LENGTHS) {
-      const table = new RecordTable();
+      const table = new RecordTable(HASH_SECRET);
       const before = recordOf('b'.repeat(length), 7, 12_345);
       const id = table.add('key', before);
       const kept = table.keep(id);
@@ -207,7 +208,7 @@ describe('the record table', () => {
       table.add('other', recordOf('o'.repeat(length), 9));
       const out = new ByteWriter();
       table.writeKept(out, kept);
-      const copy = new RecordTable();
+      const copy = new RecordTable(HASH_SECRET);
       copy.addEncoded({ memory: memoryOf(out.take()), start: 0, keyLength: 3, valueLength: length });
       expect(contentOf(copy)).to.deep.equal(new Map([['key', before]]));
       table.drop(kept);

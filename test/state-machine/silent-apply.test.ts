@@ -3,6 +3,7 @@
 import { expect } from 'chai';
 import { BatchEncoder } from '../../src/state-machine/batch.js';
 import { KeyValueStore } from '../../src/state-machine/key-value-store.js';
+import { HASH_SECRET } from '../support/hash-secret.js';
 
 describe('a store that nobody listens to', () => {
   it('changes as one does that reports its results', () => {
@@ -12,7 +13,7 @@ describe('a store that nobody listens to', () => {
     encoder.add({ type: 'cas', key: 'kept', value: Buffer.from('w'), exptimeS: 0, version: 1 });
     encoder.add({ type: 'delete', key: 'gone' });
     const payload = encoder.finish(1);
-    const [heard, silent] = [new KeyValueStore(), new KeyValueStore()];
+    const [heard, silent] = [new KeyValueStore(HASH_SECRET), new KeyValueStore(HASH_SECRET)];
     heard.apply(payload, () => {});
     silent.apply(payload);
     expect([...silent.entries()]).to.deep.equal([...heard.entries()]);

@@ -7,6 +7,7 @@ import { DataDirectory } from '../../src/storage/data-directory.js';
 import { DiskStorage } from '../../src/storage/disk-storage.js';
 import { rebuildServer } from '../../src/storage/rebuild.js';
 import { SnapshotSource } from '../../src/storage/snapshot-format.js';
+import { HASH_SECRET } from '../support/hash-secret.js';
 import { entries, expectOneLine, persistOf, readable, rejection, useDirectory } from '../support/storage.js';
 
 describe('rebuilding a server from the disks of the others', () => {
@@ -72,7 +73,7 @@ describe('rebuilding a server from the disks of the others', () => {
     ]);
     const snapshot = await withServer(1, async (storage) => {
       const sink = await storage.createSnapshot();
-      const source = new SnapshotSource(new KeyValueStore().image());
+      const source = new SnapshotSource(new KeyValueStore(HASH_SECRET).image());
       for (let piece = source.next(1); piece !== undefined; piece = source.next(1)) await sink.write(piece);
       return sink.commit({ index: 7, term: 1 }, { index: 5, term: 1 });
     });
@@ -81,7 +82,7 @@ describe('rebuilding a server from the disks of the others', () => {
     expect({ logStart, copy }).to.deep.equal({ logStart: { index: 5, term: 1 }, copy: snapshot });
     expect(readable(log)).to.deep.equal(readable(entries(6, 9, 1)));
     await withServer(0, async (storage) => {
-      const { reader } = KeyValueStore.fromImage();
+      const { reader } = KeyValueStore.fromImage(HASH_SECRET);
       for await (const piece of storage.snapshotImage()) reader.push(piece);
       reader.end();
     });

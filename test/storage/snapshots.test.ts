@@ -6,6 +6,7 @@ import { KeyValueStore } from '../../src/state-machine/key-value-store.js';
 import { SnapshotCheck, SnapshotError, SnapshotSource } from '../../src/storage/snapshot-format.js';
 import type { SnapshotSink, Storage } from '../../src/storage/storage.js';
 import { payloadOf } from '../support/commands.js';
+import { HASH_SECRET } from '../support/hash-secret.js';
 import { entries, expectOneLine, persistOf, readable, rejection, useDirectory } from '../support/storage.js';
 import { IMPLEMENTATIONS } from './implementations.js';
 
@@ -13,7 +14,7 @@ const CHUNK_BYTES = 50;
 
 /** A snapshot with this key and no other. */
 function snapshotOf(key: string): Uint8Array {
-  const store = new KeyValueStore();
+  const store = new KeyValueStore(HASH_SECRET);
   store.apply(payloadOf(1, [{ type: 'set', key, value: new Uint8Array(500), exptimeS: 0 }]));
   const source = new SnapshotSource(store.image());
   const pieces: Uint8Array[] = [];
@@ -22,7 +23,7 @@ function snapshotOf(key: string): Uint8Array {
 }
 
 async function keysIn(storage: Storage): Promise<string[]> {
-  const { store, reader } = KeyValueStore.fromImage();
+  const { store, reader } = KeyValueStore.fromImage(HASH_SECRET);
   for await (const piece of storage.snapshotImage()) reader.push(piece);
   reader.end();
   return [...store.entries()].map(([key]) => key);

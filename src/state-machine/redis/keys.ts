@@ -131,7 +131,7 @@ function keys(keyspace: ReadableKeyspace, [pattern = '']: Args): RespValue {
 
 function randomKey(keyspace: ReadableKeyspace): RespValue {
   if (keyspace.size === 0) return null;
-  let left = Math.floor(Math.random() * Math.min(keyspace.size, RANDOM_KEY_REACH));
+  let left = Math.floor(keyspace.random() * Math.min(keyspace.size, RANDOM_KEY_REACH));
   for (const key of keyspace.keys()) {
     if (left === 0) return key;
     left -= 1;

@@ -11,6 +11,8 @@ export interface ReadableKeyspace {
   readonly size: number;
   get(key: string): KeyRecord | undefined;
   keys(): IterableIterator<string>;
+  /** Uniform in [0, 1), and not the same on each server: replies may depend on it, but not what is stored. */
+  random(): number;
 }
 
 /** Only while a log entry is applied: the same commands in the same order make the same state on every server. */

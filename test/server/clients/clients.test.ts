@@ -21,6 +21,7 @@ import {
   startOf,
   writeClientFrame,
 } from '../../../src/wire/client-frames.js';
+import { HASH_SECRET } from '../../support/hash-secret.js';
 import { Disk } from '../../support/raft/disk.js';
 import {
   allOf,
@@ -57,7 +58,7 @@ class ServerSide {
   readonly #clients = new Clients({
     environment: { ...NODE_ENVIRONMENT, wallClockMs: () => this.nowMs },
     raft: this.raft,
-    store: new KeyValueStore(),
+    store: new KeyValueStore(HASH_SECRET),
     applied: LOG_ORIGIN,
     onApplied: () => undefined,
     replies: this.#replies,

@@ -3,6 +3,7 @@ import { MAX_REDIS_REPLY_BYTES, MAX_VALUE_BYTES } from '../../../src/limits.js';
 import { ErrorReply, limited, type RespValue } from '../../../src/protocol/resp/value.js';
 import { KeyValueStore } from '../../../src/state-machine/key-value-store.js';
 import { payloadOf } from '../../support/commands.js';
+import { HASH_SECRET } from '../../support/hash-secret.js';
 
 const STAMP_MS = 1_000_000;
 /** How many of the largest values are more than a reply may hold. */
@@ -22,7 +23,7 @@ function exec(store: KeyValueStore, commands: readonly (readonly string[])[]): r
 
 describe('a transaction', () => {
   it('leaves out the replies that would make its own too large, and does all that was asked', () => {
-    const store = new KeyValueStore();
+    const store = new KeyValueStore(HASH_SECRET);
     const large = 'v'.repeat(MAX_VALUE_BYTES);
     const replies = exec(store, [
       ['SET', 'large', large],
@@ -49,5 +50,21 @@ describe('a reply', () => {
       .to.be.instanceOf(ErrorReply)
       .with.property('message')
       .that.match(/^ERR the reply is left out/);
+  });
+});
+
+describe('RANDOMKEY', () => {
+  function drawn(draws: number): readonly RespValue[] {
+    const store = new KeyValueStore(HASH_SECRET);
+    const sets = ['a', 'b', 'c'].map((key) => ['SET', key, 'v']);
+    return exec(store, [...sets, ...Array.from({ length: draws }, () => ['RANDOMKEY'])]).slice(sets.length);
+  }
+
+  it('finds every key in the end', () => {
+    expect(new Set(drawn(100))).to.deep.equal(new Set(['a', 'b', 'c']));
+  });
+
+  it('draws the same keys in each run of the same cluster', () => {
+    expect(drawn(100)).to.deep.equal(drawn(100));
   });
 });

@@ -6,7 +6,7 @@
  */
 
 import { Counter, Gauge, Histogram, type MetricConfiguration, Registry } from 'prom-client';
-import type { ClusterMeasurements } from '../cluster/cluster.js';
+import type { ClusterMeasurements } from '../cluster/status.js';
 import type { PortMeasurements } from '../gateway/connections.js';
 import type { RoleName, ServerId } from '../raft/types.js';
 import { DURATION_BOUNDS_S, type DurationCounts } from '../server/histogram.js';

@@ -3,8 +3,9 @@
  */
 
 import type { ServerResponse } from 'node:http';
-import type { Cluster, ClusterStatus } from '../cluster/cluster.js';
+import type { Cluster } from '../cluster/cluster.js';
 import type { LinkRequest } from '../cluster/faults.js';
+import type { ClusterStatus } from '../cluster/status.js';
 import { type ConsoleCommand, runCommand } from './console.js';
 import { HttpError } from './http-error.js';
 import type { LiveFeed } from './live/feed.js';

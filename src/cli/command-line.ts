@@ -1,8 +1,9 @@
 /**
- * The command line: what it may say, and what is wrong with it.
+ * The command line: its options, and what is wrong with them.
  */
 
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { closestMatch } from 'leven';
 import { packageVersion } from '../admin/package-version.js';
 import {
   type ClusterOptions,
@@ -15,7 +16,7 @@ import { complain, EXIT_USAGE } from './complaint.js';
 import { DEFAULT_HTTP_PORT, LOG_LEVELS } from './defaults.js';
 import { addMaintenance } from './maintenance.js';
 
-/** The options as commander hands them out: each has a default. */
+/** The options as commander returns them: each has a default. */
 interface Arguments {
   readonly servers: number;
   readonly host: string;
@@ -34,6 +35,9 @@ interface Arguments {
   readonly logLevel: string;
 }
 
+/** A command that differs in more letters from what was typed is not suggested. */
+const MAX_TYPOS = 2;
+
 /** Runs the program until it is told to stop. Sets the process's exit code; never rejects. */
 export async function runCommandLine(argv: readonly string[]): Promise<void> {
   const program = newProgram();
@@ -50,7 +54,9 @@ function newProgram(): Command {
   const program = new Command('threadraft')
     .description('A linearizable, durable key-value store: Raft between the threads of one process')
     .version(packageVersion)
-    .addOption(number('-n, --servers <count>', 'servers, one thread each: 1 to 9', servers))
+    .addOption(
+      number('-n, --servers <count>', 'servers, one thread each: 1 to 9, best an odd number', servers),
+    )
     .option('--host <address>', 'address to listen on', host)
     .option('--advertise-host <name>', 'host named in redirects (default: the value of --host)')
     .addOption(number('--port <port>', 'first client port; server i uses port + 2i; 0 for free ones', port))
@@ -68,18 +74,17 @@ function newProgram(): Command {
     .addOption(number('--snapshot-log-bytes <bytes>', 'log bytes that make a snapshot due', snapshotLogBytes))
     .addOption(new Option('--log-level <level>', 'how much to log').choices(LOG_LEVELS).default('info'))
     .allowExcessArguments()
-    .showSuggestionAfterError(false)
     .configureOutput({ outputError: () => undefined })
     .enablePositionalOptions()
     .exitOverride()
-    .hook('preAction', (_, command) => checkWords(command))
+    .hook('preAction', (_, command) => checkExcess(command))
     .action(async () => {
       checkArguments(program);
       const args = program.opts<Arguments>();
       const options = clusterOptions(args);
       checkOptions(options);
       if (args.http) checkHttpPort(args.httpPort, options);
-      // Only now what takes a while to load: a mistake is answered at once.
+      // What takes long to load is loaded last, so that a mistake is answered at once.
       const { serve } = await import('./serve.js');
       await serve(options, { httpPort: args.http ? args.httpPort : undefined, logLevel: args.logLevel });
     });
@@ -94,15 +99,18 @@ function number(flags: string, description: string, value: number | null): Optio
   });
 }
 
-/** Throws CommanderError for the first word that the command has no use for. */
-function checkWords({ args, registeredArguments }: Command): void {
-  const word = args[registeredArguments.length];
-  if (word === undefined) return;
-  const reason = `${word}: is no option and no command; see --help`;
-  throw new CommanderError(EXIT_USAGE, 'threadraft.unknownWord', reason);
+/** Throws CommanderError for the first argument that the command does not take. */
+function checkExcess({ args, registeredArguments, commands }: Command): void {
+  const excess = args[registeredArguments.length];
+  if (excess === undefined) return;
+  const names = commands.map((command) => command.name());
+  const similar = closestMatch(excess, names, { maxDistance: MAX_TYPOS });
+  const hint = similar === undefined ? '' : `. Did you mean ${similar}?`;
+  const reason = `${excess}: is no option and no command; see --help${hint}`;
+  throw new CommanderError(EXIT_USAGE, 'threadraft.excessArgument', reason);
 }
 
-/** Throws OptionError for two options of which the one makes the other pointless. */
+/** Throws OptionError for two options that exclude each other. */
 function checkArguments(program: Command): void {
   const given = (name: string) => program.getOptionValueSource(name) === 'cli';
   const { memory, router, http } = program.opts<Arguments>();
@@ -128,7 +136,7 @@ function clusterOptions(args: Arguments): ClusterOptions {
   };
 }
 
-/** Throws OptionError when somebody else is to listen there. */
+/** Throws OptionError when a server or the router is to listen there. */
 function checkHttpPort(port: number, options: ClusterOptions): void {
   checkPort('httpPort', port, options);
   if (port !== 0 && port === options.routerPort)

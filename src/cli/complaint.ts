@@ -6,7 +6,7 @@ import { OptionError } from '../cluster/options.js';
 export const EXIT_FAILED = 1;
 export const EXIT_USAGE = 2;
 
-/** The names of those options that have another one in the library. */
+/** The command line's names of those options that the library names otherwise. */
 const FLAGS = new Map([
   ['advertiseHost', 'advertise-host'],
   ['routerPort', 'router-port'],

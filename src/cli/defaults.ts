@@ -1,4 +1,4 @@
-/** Of the command line, beyond what the library has. */
+/** Defaults of the command line that the library does not have. */
 
 /** Where the admin API listens. */
 export const DEFAULT_HTTP_PORT = 9180;

@@ -1,12 +1,12 @@
 /**
- * The subcommands that look after a cluster's data: `backup`, `restore` and `rebuild`. Each ends with one line.
+ * The subcommands for a cluster's data: `backup`, `restore` and `rebuild`. Each ends with one line of output.
  */
 
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
 import { checkDataDir, checkHost, DEFAULT_OPTIONS } from '../cluster/options.js';
 import { DEFAULT_HTTP_PORT } from './defaults.js';
 
-/** The program that should be asked does not answer, or refuses. */
+/** The running program does not answer, or refuses. */
 class RemoteError extends Error {}
 
 export function addMaintenance(program: Command): void {

@@ -1,8 +1,7 @@
 /**
  * The program from the start of its cluster to its end.
  *
- * What a program would read goes to stdout: the line that says that the cluster is ready. Logs and complaints go to
- * stderr, a complaint being one line.
+ * Stdout is for programs to read: it gets one line when the cluster is ready. Stderr gets the log, and an error as one line.
  */
 
 import { setFlagsFromString } from 'node:v8';
@@ -13,12 +12,12 @@ import type { ClientAddress } from '../wire/control.js';
 import { complain, EXIT_FAILED } from './complaint.js';
 import { createLogger } from './logger.js';
 
-/** A terminal's Ctrl-C reaches this program twice when npm runs it: npm passes on what the terminal sent already. */
+/** Ctrl-C reaches this program twice when npm runs it: from the terminal, and from npm. */
 const SAME_SIGNAL_MS = 250;
 
 /**
- * V8 collects garbage again and again while a heap grows from a few MiB, which takes a third of the time that it takes
- * to restore a million keys. Threads that start from now on begin to when they have so many MiB.
+ * V8 collects garbage again and again while a heap grows from a few MiB, which is a third of the time that a server needs
+ * to restore a million keys. Threads that start after this was set begin to collect at 256 MiB.
  */
 const INITIAL_HEAP_FLAG = '--initial-old-space-size=256';
 
@@ -33,9 +32,11 @@ export async function serve(
   options: ClusterOptions,
   { httpPort: port, logLevel }: ServeOptions,
 ): Promise<void> {
-  const { host } = options;
+  const { host, servers } = options;
   setFlagsFromString(INITIAL_HEAP_FLAG);
   const logger = createLogger(logLevel);
+  if (servers % 2 === 0)
+    logger.info({ servers }, 'an even number of servers tolerates no more failures than one server fewer');
   const cluster = new Cluster(options, { logger });
   const admin = port === undefined ? undefined : new AdminServer(cluster, { host, port }, { logger });
   const stopping = stopOnSignal(async () => {
@@ -70,7 +71,7 @@ function show({ host, port }: ClientAddress): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** The first of these signals stops cleanly, the second at once. A terminal that is closed sends SIGHUP. */
+/** The first of these signals stops the program cleanly, the second at once. A terminal that is closed sends SIGHUP. */
 function stopOnSignal(stop: () => Promise<void>): { readonly isStopping: boolean } {
   let stoppingSinceMs: number | undefined;
   const onSignal = () => {

@@ -1,8 +1,8 @@
-/** What can go wrong with a cluster. The codes are stable, the messages are one line. */
+/** The errors of a cluster. Their codes are stable, their messages are one line. */
 
 import type { ServerId } from '../raft/types.js';
 
-/** A call did not come back: the server's thread has ended meanwhile. */
+/** A call was not answered, since the server's thread ended first. */
 export class ServerGoneError extends Error {
   readonly code = 'SERVER_GONE';
 
@@ -22,7 +22,7 @@ export class UnknownServerError extends Error {
   }
 }
 
-/** The server, or the cluster, is in no state in which that can be done. */
+/** The state of the server or of the cluster does not allow that. */
 export class WrongStateError extends Error {
   readonly code = 'WRONG_STATE';
 
@@ -42,7 +42,7 @@ export class NotRunningError extends Error {
   }
 }
 
-/** It did not happen within the time it was given. It still may. */
+/** It did not happen in time. It may still happen. */
 export class TimeoutError extends Error {
   readonly code = 'TIMEOUT';
 
@@ -62,7 +62,7 @@ export class FaultError extends Error {
   }
 }
 
-/** A server did not come up. `cause` is what its thread died of. */
+/** A server did not come up. `cause` is the error that its thread ended with. */
 export class ServerStartError extends Error {
   readonly code = 'SERVER_START_FAILED';
 
@@ -72,4 +72,8 @@ export class ServerStartError extends Error {
     });
     this.name = 'ServerStartError';
   }
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

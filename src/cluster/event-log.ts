@@ -1,6 +1,5 @@
 /**
- * What happens to a cluster, as its operators hear of it: each event is one line in the log, and goes to whoever
- * listens.
+ * What happens to a cluster, for its operators: each event is one line in the log and is told to the listeners.
  *
  * The names of the fields are the same in every line: `server`, `leader`, `term`, `index`, `byteLength`, durations in
  * `...Ms`, and `err` for what went wrong.
@@ -23,7 +22,7 @@ interface OfSnapshot extends OfServer {
 export type ClusterEvent =
   | ({ readonly type: 'server-up'; readonly term: Term; readonly lastIndex: LogIndex } & OfServer)
   | ({ readonly type: 'elected'; readonly term: Term } & OfServer)
-  /** It led in this term and is alive, and leads no more. */
+  /** It led in this term, and is alive, but no longer leads. */
   | ({ readonly type: 'stepped-down'; readonly term: Term } & OfServer)
   | ({ readonly type: 'serving'; readonly term: Term } & OfServer)
   | ({ readonly type: 'snapshot-taken' } & OfSnapshot)
@@ -77,7 +76,7 @@ export class EventLog {
     for (const listener of this.#listeners) listener(event);
   }
 
-  /** Has every event told to the listener, until the returned function is called. */
+  /** Calls the listener for each event, until the returned function is called. */
   listen(listener: EventListener): () => void {
     this.#listeners.add(listener);
     return () => {

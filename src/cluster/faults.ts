@@ -1,5 +1,5 @@
 /**
- * Faults of links that were asked for: kept by the cluster, since they outlast the death of a server.
+ * The faults of links that were asked for. The cluster keeps them, since they outlast the death of a server.
  */
 
 import type { ServerId } from '../raft/types.js';
@@ -12,16 +12,16 @@ export interface LinkRequest {
   readonly to: ServerId;
   /** Fraction of messages lost, 0 to 1; 0 unless given. */
   readonly dropRate?: number;
-  /** Lateness in ms, drawn uniformly from the range; none unless given. */
+  /** How late each message is, in ms, drawn uniformly from the range; not late unless given. */
   readonly delayMs?: readonly [min: number, max: number];
 }
 
 const MAX_DELAY_MS = 60_000;
 const LOSES_ALL: LinkFault = { dropRate: 1, delayMs: [0, 0] };
 
-/** What is disturbed in the network between servers. */
+/** The faults of the network between servers. */
 export interface CurrentFaults {
-  /** The groups of a partition, as they were given; none without one. */
+  /** The groups of a partition as they were given; empty without a partition. */
   readonly groups: readonly (readonly ServerId[])[];
   readonly links: readonly Required<LinkRequest>[];
 }
@@ -29,7 +29,7 @@ export interface CurrentFaults {
 export class LinkFaults {
   readonly #serverCount: number;
   readonly #links = new Map<string, LinkFault>();
-  /** Servers in different groups do not hear of each other. */
+  /** Messages between servers of different groups are lost. */
   #groupOf = new Map<ServerId, number>();
   #groups: readonly (readonly ServerId[])[] = [];
 
@@ -43,7 +43,7 @@ export class LinkFaults {
     return this.#links.get(linkName(from, to)) ?? NO_FAULT;
   }
 
-  /** All that is disturbed now. */
+  /** All faults that are in force. */
   get current(): CurrentFaults {
     const links = [...this.#links].map(([name, fault]) => {
       const [from, to] = name.split('>').map(Number);
@@ -53,8 +53,8 @@ export class LinkFaults {
   }
 
   /**
-   * Splits the servers into groups, in place of an earlier partition. Those that are in no group are together in one
-   * more. Throws {@link FaultError}.
+   * Splits the servers into groups, in place of an earlier partition. Servers in no group are together in one more.
+   * Throws {@link FaultError}.
    */
   partition(groups: readonly (readonly ServerId[])[]): void {
     const groupOf = new Map<ServerId, number>();

@@ -1,6 +1,5 @@
 /**
- * One server as the cluster keeps it: its thread while it has one, what it said of itself last, and whether it is
- * to be started again.
+ * One server as the cluster keeps it: its thread while it has one, what it last reported, and whether to start it again.
  */
 
 import type { Remote } from 'comlink';
@@ -20,7 +19,7 @@ import { gatewayChannel } from './gateway-channel.js';
 import { RestartPause } from './restart-pause.js';
 import type { ServerReport, ServerThread, ThreadEnd } from './server-thread.js';
 
-/** A server that does not tell how it is within this time is busy. */
+/** A server that does not answer a question within this time is busy. */
 const ANSWER_PATIENCE_MS = 500;
 
 type RoleEvent = Extract<ServerReport, { type: 'role' }>;
@@ -37,25 +36,25 @@ interface Up {
 }
 
 type MemberState =
-  /** Stays down until it is started: it was killed or stopped, or cannot run. */
+  /** Stays down until somebody starts it: it was killed or stopped, or cannot run. */
   | { readonly is: 'down' }
-  /** Its thread runs and has not said that it takes calls. */
+  /** Its thread runs and does not take calls yet. */
   | { readonly is: 'starting'; readonly thread: ServerThread }
   | Up
-  /** Its thread was told to end and has not. Whatever it still reports is of no interest. */
+  /** Its thread was told to end and has not ended yet. What it still reports is ignored. */
   | { readonly is: 'ending' }
-  /** It died by itself, and is started again when the timer fires. */
+  /** It died by itself. The timer starts it again. */
   | { readonly is: 'pausing'; readonly timer: NodeJS.Timeout };
 
 export interface MemberEnvironment {
   readonly logger: Logger;
   readonly eventLog: EventLog;
   readonly gateway: Gateway;
-  /** Starts a thread for this server, which has had so many. */
+  /** Starts a thread for this server, which has had `lives` threads before. */
   readonly newThread: (lives: number) => ServerThread;
   /** Called when the server takes calls and clients. */
   readonly onUp: () => void;
-  /** Called when its clients are about to be cut off from the server, and its thread to be terminated. */
+  /** Called before its clients are cut off and its thread is terminated. */
   readonly onCutOff: () => void;
   /** Called after every change. */
   readonly onChange: () => void;
@@ -101,7 +100,7 @@ export class Member {
     return this.#state.is === 'starting';
   }
 
-  /** Why it ended by itself, since it was last up; undefined if it did not. */
+  /** Why it ended by itself since it was last up; undefined if it did not. */
   get failure(): unknown {
     return this.#failure;
   }
@@ -127,7 +126,7 @@ export class Member {
     this.#ended = this.#follow(thread);
   }
 
-  /** Starts it again, once a thread that is about to end has ended. Rejects with WrongStateError when it runs. */
+  /** Starts it again, after a thread that is ending has ended. Rejects with WrongStateError when it runs. */
   async restart(): Promise<void> {
     if (this.#state.is === 'ending') await this.#ended;
     if (this.#state.is === 'starting' || this.#state.is === 'up')
@@ -155,7 +154,7 @@ export class Member {
     }
   }
 
-  /** Stops it cleanly if it runs, and sees to it that it stays down. */
+  /** Stops it cleanly if it runs, and keeps it down. */
   async stop(): Promise<void> {
     switch (this.#state.is) {
       case 'pausing':
@@ -187,7 +186,7 @@ export class Member {
     if (this.#state.is === 'up') this.#state.thread.tell(news);
   }
 
-  /** As {@link call}, for what concerns nobody any more when the server ends first. */
+  /** As {@link call}, for an order that is void when the server is down or ends first. */
   async instruct(order: (control: Remote<ServerControl>) => Promise<void>): Promise<void> {
     if (this.#state.is !== 'up') return;
     const { thread } = this.#state;
@@ -199,7 +198,7 @@ export class Member {
     }
   }
 
-  /** What it says of itself now, or did last. */
+  /** Its status now, or the last one known. */
   async status(): Promise<ServerStatus> {
     if (this.#state.is !== 'up') return { ...this.#lastStatus, role: 'follower', leader: null };
     const status = await this.#ask((control) => control.status());
@@ -207,17 +206,17 @@ export class Member {
     return this.#lastStatus;
   }
 
-  /** What it measured so far; undefined when it does not tell. */
+  /** What it has measured; undefined when it is down or too busy to answer. */
   async measure(): Promise<ServerMeasurements | undefined> {
     return this.#ask((control) => control.measure());
   }
 
-  /** How it looks now; undefined when it does not tell. */
+  /** How it looks now; undefined when it is down or too busy to answer. */
   async observe(): Promise<ServerObservation | undefined> {
     return this.#ask((control) => control.observe());
   }
 
-  /** Asks for something that can do without an answer: undefined when it is down or busy. */
+  /** Undefined when it is down, or does not answer in time. */
   async #ask<R>(question: (control: Remote<ServerControl>) => Promise<R>): Promise<R | undefined> {
     if (this.#state.is !== 'up') return undefined;
     const answer = this.#state.thread.call(question);
@@ -239,7 +238,7 @@ export class Member {
     return this.#state.is === state;
   }
 
-  /** Takes what the thread reports as it comes, and then its end. */
+  /** Handles the thread's reports, and then its end. */
   async #follow(thread: ServerThread): Promise<void> {
     let refusal: unknown;
     try {
@@ -306,7 +305,8 @@ export class Member {
 
   #end(thread: ServerThread): void {
     this.#state = { is: 'ending' };
-    // The successor first. Nothing that the server still says reaches a client: that comes through this thread.
+    // First the other servers hear of it, so that they elect a successor. Nothing that this server still says reaches a
+    // client: replies come through this thread.
     this.#environment.onCutOff();
     this.#environment.gateway.detach(this.id);
     thread.kill();
@@ -347,7 +347,7 @@ export class Member {
     this.#environment.onChange();
   }
 
-  /** Starting it again would not mend what is wrong. */
+  /** Another start would fail in the same way. */
   #stayDown(error: unknown): void {
     this.#state = { is: 'down' };
     this.#failure = error;
@@ -359,7 +359,7 @@ function factsOf({ index, byteLength, tookMs }: SnapshotEvent) {
   return { index, byteLength, tookMs: Math.round(tookMs) };
 }
 
-/** Whether it is a StorageError, as one looks that comes from another thread. */
+/** Whether it is a StorageError. Coming from another thread, it has lost its class. */
 function isDiskFailure(error: unknown): boolean {
   return error instanceof Error && 'code' in error && String(error.code).startsWith('DISK_');
 }

@@ -1,8 +1,10 @@
 /**
- * What a cluster can be told, and the one place where it is checked.
+ * The options of a cluster, and the one place where they are checked.
  */
 
-/** All of it; {@link DEFAULT_OPTIONS} stands in for what is not given. */
+import { closestMatch } from 'leven';
+
+/** {@link DEFAULT_OPTIONS} stands in for an option that is not given. */
 export interface ClusterOptions {
   /** Servers, one worker thread each: 1 to 9. */
   readonly servers: number;
@@ -12,24 +14,24 @@ export interface ClusterOptions {
   readonly advertiseHost: string | null;
   /** The first client port: server i listens on `port + 2 * i`. With 0 every server gets some free port. */
   readonly port: number;
-  /** The port that takes any client, without redirects. 0 for some free port, null for none. */
+  /** The router's port, which takes any client without redirects. 0 for some free port, null for no router. */
   readonly routerPort: number | null;
-  /** Where servers keep log, votes and snapshots. Of no meaning with `memory`. */
+  /** Where servers keep log, votes and snapshots. Without effect if `memory` is true. */
   readonly dataDir: string;
   /**
-   * Keep everything in a temporary directory instead, without fsync, and remove that on close: what was written
-   * survives the death of a server, and not that of the process.
+   * Keep everything in a temporary directory instead, without fsync, and remove it on close. Writes survive the death of
+   * a server, but not that of the process.
    */
   readonly memory: boolean;
   /** Whether a write is acknowledged only once it is on the disks of a majority. */
   readonly fsync: boolean;
   /** T: an election timeout is drawn uniformly from [T, 2T); the first of a new server from [T / 4, T). */
   readonly electionTimeoutMs: number;
-  /** How often a leader lets its followers hear from it. At most T / 3. */
+  /** The time between two heartbeats of a leader. At most T / 3. */
   readonly heartbeatMs: number;
   /**
-   * A server takes a snapshot and drops its log once it has applied so many bytes of the log, or half the size of the
-   * last snapshot, whichever is more. An entry counts as 512 bytes more than it holds, which it takes in memory. At
+   * A server takes a snapshot and drops its log once it has applied this many bytes of the log, or half the size of the
+   * last snapshot, whichever is more. An entry counts as 512 bytes more than its payload, which it takes in memory. At
    * least 1 KiB.
    */
   readonly snapshotLogBytes: number;
@@ -54,7 +56,7 @@ const MAX_SNAPSHOT_LOG_BYTES = 2 ** 40;
 const MAX_SERVERS = 9;
 const MAX_PORT = 65_535;
 const MAX_TIMEOUT_MS = 3_600_000;
-/** So many heartbeats may get lost or be late before a follower takes its leader for dead. */
+/** How many heartbeats may be lost or late before a follower takes its leader for dead. */
 const MIN_HEARTBEATS_PER_TIMEOUT = 3;
 
 /** An option is wrong. The message is one line that begins with the option's name. */
@@ -77,6 +79,25 @@ export function serverPorts({ port, servers }: Pick<ClusterOptions, 'port' | 'se
   return Array.from({ length: servers }, (_, id) => (port === 0 ? 0 : port + 2 * id));
 }
 
+/** The options with defaults for those that are not given. Throws {@link OptionError} for the first that is wrong. */
+export function completeOptions(given: Partial<ClusterOptions>): ClusterOptions {
+  checkNames(given);
+  const options = { ...DEFAULT_OPTIONS, ...given };
+  checkOptions(options);
+  return options;
+}
+
+/** Throws {@link OptionError} for an option that does not exist, such as a misspelt one. */
+function checkNames(given: object): void {
+  const names = Object.keys(DEFAULT_OPTIONS);
+  for (const name of Object.keys(given)) {
+    if (names.includes(name)) continue;
+    const similar = closestMatch(name, names, { maxDistance: Math.ceil(name.length / 3) });
+    const hint = similar === undefined ? `there are ${names.join(', ')}` : `did you mean ${similar}?`;
+    throw new OptionError(name, `is no option: ${hint}`);
+  }
+}
+
 /** Checks each value and how they go together. Throws {@link OptionError} for the first that is wrong. */
 export function checkOptions(options: ClusterOptions): void {
   const { servers, host, advertiseHost, port, routerPort, dataDir, electionTimeoutMs, heartbeatMs } = options;
@@ -84,6 +105,8 @@ export function checkOptions(options: ClusterOptions): void {
   checkHost('host', host);
   if (advertiseHost !== null) checkHost('advertiseHost', advertiseHost);
   checkDataDir(dataDir);
+  checkBoolean('memory', options.memory);
+  checkBoolean('fsync', options.fsync);
   checkInteger('port', port, [0, MAX_PORT]);
   const lastPort = port + 2 * (servers - 1);
   if (lastPort > MAX_PORT)
@@ -114,7 +137,13 @@ function checkInteger(option: string, value: number, [min, max]: readonly [numbe
   throw new OptionError(option, `${value} is not a whole number from ${min} to ${max}`);
 }
 
-/** Throws {@link OptionError} when it names none. */
+/** Of a caller without types: the string "false" would be taken for true. */
+function checkBoolean(option: string, value: unknown): void {
+  if (typeof value !== 'boolean')
+    throw new OptionError(option, `${JSON.stringify(value)} is neither true nor false`);
+}
+
+/** Throws {@link OptionError} when it is empty. */
 export function checkDataDir(dataDir: string): void {
   if (dataDir === '') throw new OptionError('dataDir', 'is empty: name a directory');
 }

@@ -1,12 +1,12 @@
 /**
- * How long to wait before a server that died by itself is started again: longer each time in a row, since what
- * killed it may well be still there.
+ * How long to wait before a server that died by itself is started again: longer after each death in a row, since the
+ * cause may still be there.
  */
 
 export const FIRST_PAUSE_MS = 100;
 export const LONGEST_PAUSE_MS = 10_000;
 
-/** A server that was up for so long has recovered: its next death is a first one. */
+/** A server that was up for this long has recovered: its next death counts as the first. */
 export const RECOVERED_AFTER_MS = 30_000;
 
 export class RestartPause {

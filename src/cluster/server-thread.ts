@@ -1,5 +1,5 @@
 /**
- * One server's thread as the main thread sees it, from its start to its end.
+ * One server's thread as the main thread sees it, from start to end.
  */
 
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
@@ -12,13 +12,13 @@ import type { PeerNews, ServerControl, ServerEvent, ServerStart } from '../wire/
 import { ServerGoneError } from './errors.js';
 import type { ThreadPool } from './thread-pool.js';
 
-/** Events of a server that the main thread has not looked at yet. */
+/** Events of a server that the main thread has not handled yet. */
 const EVENTS_CAPACITY = 64;
 
-/** A server that is asked to stop, and has not after this time, is terminated. */
+/** A server that has not stopped this long after it was asked to is terminated. */
 const STOP_PATIENCE_MS = 5_000;
 
-/** A thread loads its modules in a tenth of that. One that has not by then will not. */
+/** A thread loads its modules in a tenth of this time. One that has not by then will not. */
 const LOAD_PATIENCE_MS = 5_000;
 
 /** How a thread came to its end. */
@@ -27,24 +27,24 @@ export type ThreadEnd =
   | { readonly how: 'killed' }
   /** It did what {@link ServerThread.stop} asked for. */
   | { readonly how: 'stopped' }
-  /** Nobody asked for it. */
+  /** It ended by itself. */
   | { readonly how: 'died'; readonly error: unknown };
 
-/** What a server reports of itself, once it runs. */
+/** What a server reports once its thread has loaded. */
 export type ServerReport = Exclude<ServerEvent, { type: 'loaded' }>;
 
 export class ServerThread {
   readonly id: ServerId;
   /** Client traffic with the server. */
   readonly traffic: PortChannel<Uint8Array>;
-  /** Resolves once the thread has ended and holds nothing any more. */
+  /** Resolves once the thread has ended and has released its files. */
   readonly ended: Promise<ThreadEnd>;
   readonly #events: PortChannel<PeerNews, ServerEvent>;
   readonly #abort = new AbortController();
   readonly #controlPort: MessagePort;
   /** Held as long as the thread lives: comlink drops the calls of a proxy that nobody holds (comlink 692). */
   readonly #control: Comlink.Remote<ServerControl>;
-  /** How to fail each call that has no answer yet. */
+  /** The rejections of the calls that have no answer yet. */
   readonly #unanswered = new Set<(error: ServerGoneError) => void>();
   #isStopping = false;
   #isLoaded = false;
@@ -70,7 +70,7 @@ export class ServerThread {
     this.ended = this.#watch(pool.run(task, { signal, transferList: Object.values(ports) }));
   }
 
-  /** What the server reports, until it ends; what it reports after {@link kill} is of no interest. */
+  /** What the server reports, until it ends. Reports after {@link kill} mean nothing. */
   async *reports(): AsyncGenerator<ServerReport> {
     for await (const event of this.#events.receiver) {
       if (event.type === 'loaded') this.#onLoaded();
@@ -79,9 +79,9 @@ export class ServerThread {
   }
 
   /**
-   * Terminates the thread, as a crash would: see {@link ended} for when it is over. At once, unless it still loads its
-   * modules: Node 20 aborts the whole process when a thread ends in the middle of that (v8::Module::IsGraphAsync), so
-   * it ends as soon as it has them.
+   * Terminates the thread, as a crash would; {@link ended} tells when it is over. A thread that still loads its modules
+   * is terminated as soon as it has them: Node 20 aborts the whole process when a thread ends while it loads modules
+   * (v8::Module::IsGraphAsync).
    */
   kill(): void {
     this.#isKilled = true;
@@ -89,7 +89,7 @@ export class ServerThread {
     else this.#loadTimer ??= setTimeout(() => this.#terminate(), LOAD_PATIENCE_MS);
   }
 
-  /** Asks the server to stop, and resolves once it has. Only after its event `up`. */
+  /** Asks the server to stop, and resolves once it has. To be called only after its event `up`. */
   async stop(): Promise<void> {
     this.#isStopping = true;
     const deadline = setTimeout(() => this.kill(), STOP_PATIENCE_MS);
@@ -100,9 +100,9 @@ export class ServerThread {
   }
 
   /**
-   * Calls the server. Only after its event `up`: before, nobody listens, and the call is lost (comlink 665).
-   * Rejects with {@link ServerGoneError} when the thread ends before it answers: comlink by itself would leave
-   * the call unanswered for ever (comlink 601).
+   * Calls the server. To be called only after its event `up`: before, nobody listens, and the call is lost
+   * (comlink 665). Rejects with {@link ServerGoneError} when the thread ends before it answers: comlink itself would
+   * leave the call unanswered for ever (comlink 601).
    */
   call<R>(invoke: (control: Comlink.Remote<ServerControl>) => Promise<R>): Promise<R> {
     return new Promise((resolve, reject) => {
@@ -117,7 +117,7 @@ export class ServerThread {
     });
   }
 
-  /** Tells the server of another one. Only after its event `up`. */
+  /** Tells the server of another one. To be called only after its event `up`. */
   tell(news: PeerNews): void {
     // Fails only once the thread is gone.
     this.#events.sender.send(news).catch(() => {

@@ -1,4 +1,4 @@
-/** Tells whoever waits that something may have changed; they look again for themselves. */
+/** Wakes up those who wait for a change. They then check for themselves what has changed. */
 export class Signal {
   readonly #waiters = new Set<() => void>();
 

@@ -1,5 +1,5 @@
 /**
- * Where a cluster keeps its files: the directory it was given, or one that is made for it and goes with it.
+ * Where a cluster keeps its files: the directory that it was given, or a temporary one that is removed at its end.
  */
 
 import { rmSync } from 'node:fs';
@@ -12,11 +12,11 @@ import type { ClusterOptions } from './options.js';
 export interface StorageLocation {
   readonly directory: DataDirectory;
   readonly fsync: boolean;
-  /** Lets another process have the directory, or removes it if it was temporary. */
+  /** Unlocks the directory for other processes, or removes it if it is temporary. */
   readonly release: () => Promise<void>;
 }
 
-/** Takes the directory for this process. Rejects with DataDirectoryError. */
+/** Locks the directory for this process. Rejects with DataDirectoryError. */
 export async function openStorageLocation(options: ClusterOptions): Promise<StorageLocation> {
   const { servers, dataDir, memory, fsync } = options;
   if (memory) return openTemporary(servers);
@@ -24,7 +24,7 @@ export async function openStorageLocation(options: ClusterOptions): Promise<Stor
   return { directory, fsync, release: () => directory.close() };
 }
 
-/** A directory that goes with the process, however that exits. */
+/** A directory that is removed when the process exits, except by a signal that cannot be caught. */
 async function openTemporary(servers: number): Promise<StorageLocation> {
   const path = await mkdtemp(join(tmpdir(), 'threadraft-'));
   const removeAtExit = () => rmSync(path, REMOVAL);
@@ -38,5 +38,5 @@ async function openTemporary(servers: number): Promise<StorageLocation> {
   return { directory, fsync: false, release };
 }
 
-/** At an exit servers may still be writing, so that a directory fills again while it is emptied. */
+/** At an exit servers may still be writing, so that a directory gets new files while it is emptied. */
 const REMOVAL = { recursive: true, force: true, maxRetries: 10, retryDelay: 10 };

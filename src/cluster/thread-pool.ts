@@ -1,9 +1,8 @@
 /**
  * The threads that servers run on: one task of a piscina pool for as long as a server lives.
  *
- * Aborting a task terminates its thread, and the pool brings up a fresh one. It does not wait for the old one,
- * though: the task is over while its thread still holds files that its successor needs. Here it is over when
- * the thread is.
+ * Aborting a task terminates its thread. The pool calls the task over at once, while the thread may still hold files
+ * that the next one needs. Here a task is over when its thread has ended.
  */
 
 import type { Transferable, Worker } from 'node:worker_threads';
@@ -18,13 +17,13 @@ export interface TaskOptions {
 export class ThreadPool {
   readonly #pool: Piscina;
   readonly #filename: string;
-  /** The end of every thread that may run a task, or did and has not ended. */
+  /** Resolves at the end of each thread that has not ended. */
   readonly #exits = new Map<Worker, Promise<void>>();
 
   /** @param filename the module whose default export is the task */
   constructor(filename: string, threadCount: number) {
     this.#filename = filename;
-    // A thread starts when there is a task for it. One that took a dead one's place at once would compete with the
+    // A thread starts when there is a task for it. If it replaced a dead thread at once, its start would compete with the
     // election of the next leader.
     this.#pool = new Piscina({
       minThreads: 0,
@@ -34,7 +33,7 @@ export class ThreadPool {
       recordTiming: false,
     });
     this.#pool.on('workerCreate', () => this.#watchThreads());
-    // A thread that dies without a task is nobody's loss: the next task gets another.
+    // A thread that dies without a task loses nothing: the next task gets another.
     this.#pool.on('error', () => {});
   }
 

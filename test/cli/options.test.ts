@@ -4,9 +4,11 @@ import { Workplace } from '../support/workplace.js';
 /** Arguments that are refused, and the words that the complaint must have in it. */
 const REFUSED: readonly { readonly args: readonly string[]; readonly naming: readonly string[] }[] = [
   { args: ['--bogus'], naming: ['--bogus'] },
-  { args: ['--server', '3'], naming: ['--server'] },
+  { args: ['--server', '3'], naming: ['--server', 'Did you mean --servers?'] },
+  { args: ['backup', 'file', '--hots', '::1'], naming: ['--hots', 'Did you mean --host?'] },
   { args: ['-x'], naming: ['-x'] },
   { args: ['serve'], naming: ['serve'] },
+  { args: ['bakcup', 'file'], naming: ['bakcup', 'Did you mean backup?'] },
   { args: ['--two\nlines'], naming: ['--two'] },
   { args: ['backup', 'file', 'other'], naming: ['other'] },
   { args: ['restore', 'file', 'other'], naming: ['other'] },

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import {
   type ClusterOptions,
   checkOptions,
+  completeOptions,
   DEFAULT_OPTIONS,
   OptionError,
   serverPorts,
@@ -50,6 +51,28 @@ describe('the options of a cluster', () => {
       expect(problemWith(options)).to.equal(problem);
     });
   }
+
+  for (const [misspelt, problem] of [
+    ['server', 'server: is no option: did you mean servers?'],
+    ['electionTimeout', 'electionTimeout: is no option: did you mean electionTimeoutMs?'],
+    ['datadir', 'datadir: is no option: did you mean dataDir?'],
+    ['replicationFactor', /^replicationFactor: is no option: there are servers, host, .*snapshotLogBytes$/],
+  ] as const) {
+    it(`are refused with an option named ${misspelt}`, () => {
+      expect(() => completeOptions({ [misspelt]: 3 })).to.throw(OptionError, problem);
+    });
+  }
+
+  it('take the defaults for what is not given', () => {
+    expect(completeOptions({ servers: 5 })).to.deep.equal({ ...DEFAULT_OPTIONS, servers: 5 });
+  });
+
+  it('take no text for true or false', () => {
+    expect(() => completeOptions(JSON.parse('{"fsync":"false"}'))).to.throw(
+      OptionError,
+      'fsync: "false" is neither true nor false',
+    );
+  });
 
   it('number the ports of servers by twos', () => {
     expect(serverPorts({ port: 9000, servers: 3 })).to.deep.equal([9000, 9002, 9004]);

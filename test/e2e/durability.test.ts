@@ -4,7 +4,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { pino } from 'pino';
-import type { MemberStatus } from '../../src/cluster/cluster.js';
+import type { MemberStatus } from '../../src/cluster/status.js';
 import type { TextClient } from '../../tools/support/text-client.js';
 import { eventually, TestCluster, temporaryDirectory } from '../support/cluster.js';
 

@@ -1,6 +1,6 @@
 /** From what the threads have counted since they started to what happened within the last second. */
 
-import type { ClusterMeasurements } from '../../cluster/cluster.js';
+import type { ClusterMeasurements } from '../../cluster/status.js';
 import type { DurationCounts } from '../../server/histogram.js';
 import { COMMAND_RESULTS, FIRST_READ, type MetricsReading } from '../../server/metrics.js';
 import type { ServerMeasurements, ThreadMeasurements } from '../../wire/control.js';

@@ -1,0 +1,169 @@
+/**
+ * A cluster between its start and its end: opens its ports, its directory and its threads, joins the servers with each
+ * other, and closes everything in the opposite order.
+ */
+
+import { MessageChannel } from 'node:worker_threads';
+import type { Logger } from 'pino';
+import { NODE_ENVIRONMENT } from '../environment.js';
+import { Gateway } from '../gateway/gateway.js';
+import type { Network } from '../gateway/network.js';
+import type { ServerId } from '../raft/types.js';
+import { UnknownServerError } from './errors.js';
+import type { EventLog } from './event-log.js';
+import type { LinkFaults } from './faults.js';
+import { Member } from './member.js';
+import { type ClusterOptions, serverPorts } from './options.js';
+import { ServerThread } from './server-thread.js';
+import { openStorageLocation, type StorageLocation } from './storage-location.js';
+import { ThreadPool } from './thread-pool.js';
+
+/** While a cluster closes, commands in flight are answered for this long. */
+const DRAIN_MS = 500;
+
+export interface RunningClusterEnvironment {
+  readonly logger: Logger;
+  readonly eventLog: EventLog;
+  readonly faults: LinkFaults;
+  /** The module that each thread runs. */
+  readonly serverModule: string;
+  /** Where clients come from. */
+  readonly network: Network;
+  /** Called after every change of a server. */
+  readonly onChange: () => void;
+}
+
+export class RunningCluster {
+  readonly gateway: Gateway;
+  /** By server id. */
+  readonly members: readonly Member[];
+  /** The client ports by server id. */
+  readonly ports: readonly number[];
+  readonly #environment: RunningClusterEnvironment;
+  readonly #location: StorageLocation;
+  readonly #threads: ThreadPool;
+
+  private constructor(
+    options: ClusterOptions,
+    { gateway, location }: { readonly gateway: Gateway; readonly location: StorageLocation },
+    environment: RunningClusterEnvironment,
+  ) {
+    const { servers, host, advertiseHost, electionTimeoutMs, heartbeatMs, snapshotLogBytes } = options;
+    const { serverModule, logger, eventLog, onChange } = environment;
+    const { directory, fsync } = location;
+    const ports = Array.from({ length: servers }, (_, id) => gateway.serverAddress(id).port);
+    const threads = new ThreadPool(serverModule, servers);
+    const common = {
+      clusterSize: servers,
+      clusterId: directory.clusterId,
+      fsync,
+      electionTimeoutMs,
+      heartbeatMs,
+      snapshotLogBytes,
+      clientAddresses: ports.map((port) => ({ host: advertiseHost ?? host, port })),
+    };
+    this.gateway = gateway;
+    this.ports = ports;
+    this.#environment = environment;
+    this.#location = location;
+    this.#threads = threads;
+    this.members = ports.map((_, id) => {
+      const start = { ...common, id, dataDir: directory.serverDirectory(id) };
+      return new Member(id, {
+        logger,
+        eventLog,
+        gateway,
+        newThread: (lives) => new ServerThread(threads, { ...start, leasesAreOver: lives === 0 }),
+        onUp: () => this.#join(id),
+        onCutOff: () => this.#tellOfEnd(id),
+        onChange,
+      });
+    });
+  }
+
+  /** Takes the ports and the directory. No server runs yet. Rejects with DataDirectoryError or ListenError. */
+  static async open(
+    options: ClusterOptions,
+    environment: RunningClusterEnvironment,
+  ): Promise<RunningCluster> {
+    const { servers, host, routerPort, electionTimeoutMs } = options;
+    const ports = {
+      host,
+      serverPorts: serverPorts(options),
+      routerPort: routerPort ?? undefined,
+      electionTimeoutMs,
+    };
+    const gateway = new Gateway(ports, { environment: NODE_ENVIRONMENT, network: environment.network });
+    try {
+      // The ports come first: when one is taken, nothing is left on the disk.
+      await gateway.start();
+      const location = await openStorageLocation(options);
+      const { path, clusterId } = location.directory;
+      environment.logger.info({ servers, dataDir: path, clusterId }, 'cluster starts');
+      return new RunningCluster(options, { gateway, location }, environment);
+    } catch (error) {
+      await gateway.close(0);
+      throw error;
+    }
+  }
+
+  /** Throws UnknownServerError. */
+  member(id: ServerId): Member {
+    const member = this.members[id];
+    if (member === undefined) throw new UnknownServerError(id, this.members.length);
+    return member;
+  }
+
+  /** The server that says it leads, in the latest term if there are several. */
+  get claimant(): Member | undefined {
+    let claimant: Member | undefined;
+    for (const member of this.members) {
+      if (member.leadsTerm === undefined) continue;
+      if (claimant?.leadsTerm === undefined || member.leadsTerm > claimant.leadsTerm) claimant = member;
+    }
+    return claimant;
+  }
+
+  /** Has every server disturb its links as was asked for, and resolves once all that are up do. */
+  async applyFaults(): Promise<void> {
+    await Promise.all(this.members.map((member) => this.#applyFaultsOf(member)));
+  }
+
+  /** Answers what is in flight, stops every server, and gives the directory back. */
+  async close(): Promise<void> {
+    await this.gateway.close(DRAIN_MS);
+    await Promise.all(this.members.map((member) => member.stop()));
+    await this.#threads.destroy();
+    await this.#location.release();
+  }
+
+  /** The server takes calls: joins it with every other one that does, faults included. */
+  #join(id: ServerId): void {
+    const member = this.member(id);
+    for (const peer of this.members) {
+      if (peer === member || !peer.isUp) continue;
+      const { port1, port2 } = new MessageChannel();
+      member.tell({ type: 'joined', peer: peer.id, port: port1 });
+      peer.tell({ type: 'joined', peer: id, port: port2 });
+    }
+    void this.#applyFaultsOf(member);
+  }
+
+  /**
+   * Tells the others that a server serves nobody any more. They would notice by themselves, but a thread takes tens of
+   * milliseconds to end.
+   */
+  #tellOfEnd(id: ServerId): void {
+    for (const peer of this.members) if (peer.id !== id) peer.tell({ type: 'ended', peer: id });
+  }
+
+  async #applyFaultsOf(member: Member): Promise<void> {
+    const peers = this.members.filter((peer) => peer !== member);
+    await Promise.all(
+      peers.map((peer) => {
+        const fault = this.#environment.faults.of(member.id, peer.id);
+        return member.instruct((control) => control.setLinkFault(peer.id, fault));
+      }),
+    );
+  }
+}

@@ -66,6 +66,10 @@ export class Raft {
     this.#core = new Core(options, dependencies, recovered, nowMs);
   }
 
+  get id(): ServerId {
+    return this.#core.id;
+  }
+
   get role(): RoleName {
     return this.#core.role.name;
   }

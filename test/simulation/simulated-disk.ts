@@ -33,10 +33,6 @@ export class SimulatedDisk {
   #older: StoredSnapshot | undefined;
   #incoming: Uint8Array[] = [];
 
-  get hardState(): HardState {
-    return this.#hardState;
-  }
-
   get lastIndex(): LogIndex {
     return this.#logStart.index + this.#entries.length;
   }
@@ -53,12 +49,6 @@ export class SimulatedDisk {
       entries: [...this.#entries],
       logStart: this.#logStart,
     };
-  }
-
-  /** Whether an entry like this is on this disk, by itself or within a snapshot. */
-  holds({ index, term }: LogPosition): boolean {
-    if (index <= (this.#snapshot?.meta.index ?? 0)) return true;
-    return this.#termAt(index) === term;
   }
 
   /** Writes the requests, all at once. Throws RangeError for a write that would leave a gap. */

@@ -6,6 +6,7 @@
 import { ByteReader } from '../../src/bytes/byte-reader.js';
 import { ByteWriter } from '../../src/bytes/byte-writer.js';
 import type { Command, CommandResult, TextResult } from '../../src/protocol/command.js';
+import { type Invariants, viewOf } from '../../src/raft/invariants.js';
 import { Raft } from '../../src/raft/raft.js';
 import type {
   Entry,
@@ -23,7 +24,6 @@ import type { KeyRecord } from '../../src/state-machine/key-record.js';
 import { KeyValueStore } from '../../src/state-machine/key-value-store.js';
 import type { Random } from '../../tools/support/random.js';
 import { HASH_SECRET } from '../support/hash-secret.js';
-import type { Invariants, ServerView } from './invariants.js';
 import { SimulatedDisk } from './simulated-disk.js';
 import type { Disk, Moment, Strike } from './temperament.js';
 import type { Timeline } from './timeline.js';
@@ -162,10 +162,12 @@ export class SimulatedServer {
     const readSnapshot = this.disk.readSnapshot.bind(this.disk);
     const { leasesAreOver } = this;
     this.leasesAreOver = false;
+    const recovered = this.disk.recover();
+    this.#surroundings.invariants.recovered(this.id, recovered);
     const raft = new Raft(
       { ...this.#options, leasesAreOver },
       { random: random.next, readSnapshot },
-      this.disk.recover(),
+      recovered,
       this.#clockMs,
     );
     this.#memory = {
@@ -282,7 +284,9 @@ export class SimulatedServer {
   #doOutput(memory: Memory): void {
     const { raft } = memory;
     const output = raft.takeOutput();
-    this.#surroundings.invariants.stepped(this.#view(raft));
+    const { nowMs } = this.#surroundings.timeline;
+    const leaseEndMs = raft.leaseEndMs / this.#machine.rate;
+    this.#surroundings.invariants.stepped(viewOf(raft, { nowMs, leaseEndMs }));
     const moment = momentOf(memory, output);
     const strike = moment === undefined ? undefined : this.#surroundings.strike(moment);
     if (strike === 'crash at once') {
@@ -305,14 +309,6 @@ export class SimulatedServer {
     if (strike === 'isolate afterwards') this.#surroundings.isolate(this);
     if (strike === 'stall afterwards') this.#surroundings.pause(this);
     if (strike === 'crash afterwards') this.#surroundings.crash(this);
-  }
-
-  #view(raft: Raft): ServerView {
-    const { role, currentTerm, commitIndex, lastLog, logStart } = raft;
-    const { nowMs } = this.#surroundings.timeline;
-    const leaseEndMs = raft.leaseEndMs / this.#machine.rate;
-    const entries = raft.entries.bind(raft);
-    return { id: this.id, role, currentTerm, commitIndex, lastLog, logStart, nowMs, leaseEndMs, entries };
   }
 
   #writeNext(memory: Memory): void {

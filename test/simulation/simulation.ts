@@ -6,12 +6,13 @@
  * what the clients saw must be linearizable.
  */
 
+import { Invariants } from '../../src/raft/invariants.js';
+import { PropertyViolation } from '../../src/raft/property-violation.js';
 import type { Message, RaftOptions, ServerId } from '../../src/raft/types.js';
 import { checkLinearizability } from '../../tools/linearizability/checker.js';
 import type { Operation } from '../../tools/linearizability/history.js';
 import { Random } from '../../tools/support/random.js';
 import { describe } from './describe.js';
-import { Invariants, PropertyViolation } from './invariants.js';
 import { SimulatedClient } from './simulated-client.js';
 import { SimulatedServer } from './simulated-server.js';
 import {
@@ -130,17 +131,7 @@ class Simulation {
     const { servers: count, drift, disks, snapshotEvery } = this.#temperament;
     const servers: SimulatedServer[] = [];
     const ids = Array.from({ length: count }, (_, id) => id);
-    const invariants = new Invariants(
-      ids.map((id) => ({
-        get hardState() {
-          return servers[id]?.disk.hardState ?? { currentTerm: 0, votedFor: undefined };
-        },
-        get lastIndex() {
-          return servers[id]?.disk.lastIndex ?? 0;
-        },
-        holds: (position) => servers[id]?.disk.holds(position) ?? false,
-      })),
-    );
+    const invariants = new Invariants({ serverCount: count });
     const surroundings = {
       timeline: this.#timeline,
       random,

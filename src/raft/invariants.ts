@@ -1,0 +1,324 @@
+/**
+ * What Raft guarantees (figure 3 of the paper) and what its proof relies on, checked from outside while servers run.
+ *
+ * Each check compares what is seen of a server now with what was seen of it before, and of the others. It looks only at
+ * what changed in between, so it can be made after each step.
+ */
+
+import { LogTerms } from './log-terms.js';
+import { PersistedBeforeSent } from './persisted-before-sent.js';
+import { PropertyViolation } from './property-violation.js';
+import { majorityOf } from './quorum.js';
+import type { Raft } from './raft.js';
+import type {
+  Entry,
+  LogIndex,
+  LogPosition,
+  Message,
+  RecoveredState,
+  RoleName,
+  ServerId,
+  Term,
+} from './types.js';
+
+/** What a server's status tells. */
+export interface StatusView {
+  readonly id: ServerId;
+  readonly role: RoleName;
+  readonly currentTerm: Term;
+  readonly commitIndex: LogIndex;
+}
+
+/** What is looked at of a server after each step. */
+export interface ServerView extends StatusView {
+  readonly votedFor: ServerId | undefined;
+  readonly lastLog: LogPosition;
+  readonly logStart: LogPosition;
+  /** The time now, and until when it may read its own state as a leader, on a clock that all servers share. */
+  readonly nowMs: number;
+  readonly leaseEndMs: number;
+  entries(from: LogIndex, to: LogIndex): readonly Entry[];
+}
+
+/** Both in ms of a clock that all servers share: `leaseEndMs` is `raft.leaseEndMs` where they share the core's. */
+export type SharedTimes = Pick<ServerView, 'nowMs' | 'leaseEndMs'>;
+
+/** A view of a server that runs, for {@link Invariants.stepped}. */
+export function viewOf(raft: Raft, { nowMs, leaseEndMs }: SharedTimes): ServerView {
+  const { id, role, currentTerm, commitIndex, lastLog, logStart } = raft;
+  return {
+    id,
+    role,
+    currentTerm,
+    commitIndex,
+    votedFor: raft.hardState.votedFor,
+    lastLog,
+    logStart,
+    nowMs,
+    leaseEndMs,
+    entries: (from, to) => raft.entries(from, to),
+  };
+}
+
+/** What was last seen of a server since it started. */
+interface Seen {
+  readonly view: StatusView & Pick<ServerView, 'votedFor' | 'lastLog' | 'leaseEndMs'>;
+  /** Its log's terms; those of compacted entries stay as they were. */
+  readonly log: LogTerms;
+}
+
+/** What an entry of some index and term is, wherever it exists. */
+interface KnownEntry {
+  readonly term: Term;
+  readonly previousTerm: Term | undefined;
+  readonly payloadHash: number;
+}
+
+export class Invariants {
+  readonly #serverCount: number;
+  readonly #statuses = new Map<ServerId, StatusView>();
+  readonly #seen = new Map<ServerId, Seen>();
+  readonly #leaderOf = new Map<Term, ServerId>();
+  #lastLeaderTerm: Term = 0;
+  /** The log of each term's leader, as far as it was seen. */
+  readonly #leaderLogs = new Map<Term, LogTerms>();
+  readonly #persisted = new PersistedBeforeSent(this.#leaderLogs);
+  readonly #entries = new Map<LogIndex, KnownEntry[]>();
+  /** Committed entries' terms by index, and the terms in which they were first seen committed. */
+  readonly #committed: { readonly term: Term; readonly committedIn: Term }[] = [];
+  /** Applied entries by index, as first seen. */
+  readonly #applied = new Map<LogIndex, Pick<KnownEntry, 'term' | 'payloadHash'>>();
+  /** Up to where each server that runs has applied. */
+  readonly #appliedIndex = new Map<ServerId, LogIndex>();
+
+  constructor({ serverCount }: { readonly serverCount: number }) {
+    this.#serverCount = serverCount;
+  }
+
+  /** A server has crashed: its log, commit index and state machine start anew, its promises to others stay. */
+  crashed(id: ServerId): void {
+    this.#statuses.delete(id);
+    this.#seen.delete(id);
+    this.#appliedIndex.delete(id);
+  }
+
+  /**
+   * A server starts again with what was found on its disk: that honours all that it told others. Throws
+   * {@link PropertyViolation}.
+   */
+  recovered(id: ServerId, state: RecoveredState): void {
+    this.#persisted.recovered(id, state);
+  }
+
+  /** A message leaves. It may rely only on what its sender will still find on its disk after a crash. */
+  sent(message: Message): void {
+    this.#persisted.sent(message);
+  }
+
+  /** A server's status, seen at any time while it runs: for servers that are watched from afar. */
+  observed(status: StatusView): void {
+    const before = this.#statuses.get(status.id);
+    this.#statuses.set(status.id, status);
+    if (before !== undefined && status.currentTerm < before.currentTerm)
+      throw new PropertyViolation('monotonic term', `server ${status.id}`);
+    if (before !== undefined && status.commitIndex < before.commitIndex)
+      throw new PropertyViolation('monotonic commit', `server ${status.id}`);
+    if (status.role === 'leader') this.#checkElection(status);
+  }
+
+  /** A server has done something: checks all that may have changed with it. Throws {@link PropertyViolation}. */
+  stepped(server: ServerView): void {
+    this.observed(server);
+    const seen = this.#seen.get(server.id);
+    if (seen !== undefined) checkVote(server, seen);
+    if (server.role === 'leader') this.#checkLeader(server, seen);
+    const log = this.#checkLog(server, seen?.log);
+    if (server.role === 'leader') this.#noteLeaderLog(server, log);
+    this.#checkCommitted(server, log, seen?.view.commitIndex ?? 0);
+    this.#seen.set(server.id, { view: server, log });
+  }
+
+  /** A server's state machine was replaced by a snapshot up to `index`, which must not take it back. */
+  restored(id: ServerId, index: LogIndex): void {
+    const before = this.#appliedIndex.get(id) ?? 0;
+    if (index < before)
+      throw new PropertyViolation('monotonic applied', `server ${id} restores ${index} after ${before}`);
+    this.#appliedIndex.set(id, index);
+  }
+
+  /** A server has applied an entry. State machine safety: the next one, and nobody applies another one there. */
+  applied(id: ServerId, { index, term, payload }: Entry): void {
+    const before = this.#appliedIndex.get(id) ?? 0;
+    if (index !== before + 1)
+      throw new PropertyViolation('monotonic applied', `server ${id} applies ${index} after ${before}`);
+    this.#appliedIndex.set(id, index);
+    const payloadHash = hashOf(payload);
+    const first = this.#applied.get(index);
+    if (first === undefined) this.#applied.set(index, { term, payloadHash });
+    else if (first.term !== term || first.payloadHash !== payloadHash)
+      throw new PropertyViolation('state machine safety', `server ${id} at ${index}`);
+  }
+
+  /** Up to where any server was seen to have committed. */
+  get committedIndex(): LogIndex {
+    return Math.max(0, this.#committed.length - 1);
+  }
+
+  /**
+   * A read is confirmed at `index` (thesis 6.4) that came in when everything up to `committedIndex` was committed and the
+   * server's log ended at `lastIndex`: it sees all of the former, and does not wait for what was proposed after it.
+   */
+  confirmed(
+    id: ServerId,
+    index: LogIndex,
+    { committedIndex, lastIndex }: { readonly committedIndex: LogIndex; readonly lastIndex: LogIndex },
+  ): void {
+    if (index >= committedIndex && index <= lastIndex) return;
+    const when = `${committedIndex} was committed and ${lastIndex} the last`;
+    const what = `server ${id} confirms a read at ${index} that came in when ${when}`;
+    throw new PropertyViolation('read index', what);
+  }
+
+  /** Election safety: at most one leader a term. */
+  #checkElection({ id, currentTerm }: StatusView): void {
+    const other = this.#leaderOf.get(currentTerm);
+    if (other !== undefined && other !== id) {
+      const what = `servers ${other} and ${id} lead in term ${currentTerm}`;
+      throw new PropertyViolation('election safety', what);
+    }
+    this.#leaderOf.set(currentTerm, id);
+    this.#lastLeaderTerm = Math.max(this.#lastLeaderTerm, currentTerm);
+  }
+
+  #checkLeader(server: ServerView, seen: Seen | undefined): void {
+    const { id, currentTerm, lastLog } = server;
+    this.#checkLeases(server);
+    if (seen?.view.role !== 'leader' || seen.view.currentTerm !== currentTerm) {
+      this.#checkCompleteness(server);
+      return;
+    }
+    const { index, term } = seen.view.lastLog;
+    if (lastLog.index < index || termAt(server, index) !== term)
+      throw new PropertyViolation('leader append-only', `server ${id} in term ${currentTerm}`);
+  }
+
+  /**
+   * A new leader has every entry that was committed in an earlier term. By log matching, the last one stands for all. (A
+   * leader that is elected late, when a later term has begun, need not have what was committed in that.)
+   */
+  #checkCompleteness(server: ServerView): void {
+    let index = this.#committed.length - 1;
+    while (index > 0 && (this.#committed[index]?.committedIn ?? 0) >= server.currentTerm) index -= 1;
+    const committed = this.#committed[index];
+    if (committed === undefined || index <= server.logStart.index) return;
+    if (termAt(server, index) === committed.term) return;
+    const what = `server ${server.id} leads in term ${server.currentTerm} without entry ${index} of term ${committed.term}`;
+    throw new PropertyViolation('leader completeness', what);
+  }
+
+  /** While a leader's lease lasts, nobody is elected in a later term (thesis 6.4.1). */
+  #checkLeases({ id, currentTerm, nowMs, leaseEndMs }: ServerView): void {
+    if (currentTerm < this.#lastLeaderTerm && nowMs < leaseEndMs) {
+      const what = `server ${id} has one in term ${currentTerm} when term ${this.#lastLeaderTerm} has a leader`;
+      throw new PropertyViolation('lease', what);
+    }
+    for (const { view } of this.#seen.values()) {
+      if (view.id === id || view.currentTerm >= currentTerm || view.leaseEndMs <= nowMs) continue;
+      const what = `server ${id} leads in term ${currentTerm} while server ${view.id} has one in term ${view.currentTerm}`;
+      throw new PropertyViolation('lease', what);
+    }
+  }
+
+  /** Log matching, entry by entry: what is new must be preceded by the same, and hold the same, as anywhere else. */
+  #checkLog(server: ServerView, before: LogTerms | undefined): LogTerms {
+    const { logStart, lastLog } = server;
+    // A snapshot took the place of the whole log, or the server has started.
+    const isNew = before === undefined || before.termAt(logStart.index) !== logStart.term;
+    const log = isNew ? new LogTerms(logStart) : before;
+    let from = Math.min(log.lastIndex, lastLog.index);
+    while (from > logStart.index && log.termAt(from) !== termAt(server, from)) from -= 1;
+    log.truncateTo(from);
+    if (from === lastLog.index) return log;
+    for (const entry of server.entries(from + 1, lastLog.index)) {
+      this.#checkSameEntry(server.id, entry, log.termAt(entry.index - 1));
+      log.extend(entry.index, entry.term);
+    }
+    return log;
+  }
+
+  #checkSameEntry(id: ServerId, { index, term, payload }: Entry, previousTerm: Term | undefined): void {
+    const payloadHash = hashOf(payload);
+    let known = this.#entries.get(index);
+    if (known === undefined) {
+      known = [];
+      this.#entries.set(index, known);
+    }
+    const first = known.find((other) => other.term === term);
+    if (first === undefined) known.push({ term, previousTerm, payloadHash });
+    else if (first.previousTerm !== previousTerm || first.payloadHash !== payloadHash)
+      throw new PropertyViolation('log matching', `server ${id} at ${index} of term ${term}`);
+  }
+
+  #noteLeaderLog({ currentTerm }: ServerView, log: LogTerms): void {
+    const known = this.#leaderLogs.get(currentTerm);
+    if (known === undefined) this.#leaderLogs.set(currentTerm, log.copy());
+    else known.extend(log.lastIndex, currentTerm);
+  }
+
+  /** What is committed is the same everywhere, and acknowledged by a majority when a leader commits it. */
+  #checkCommitted(
+    { id, role, commitIndex, currentTerm, logStart }: ServerView,
+    log: LogTerms,
+    from: LogIndex,
+  ) {
+    // What a snapshot covers was checked where it was committed; where the log starts, it tells its last term.
+    this.#checkSame(id, logStart);
+    const isFirst = commitIndex > this.committedIndex;
+    for (let index = Math.max(from, logStart.index) + 1; index <= commitIndex; index += 1) {
+      const term = log.termAt(index);
+      if (term === undefined) continue;
+      if (this.#committed[index] === undefined) this.#committed[index] = { term, committedIn: currentTerm };
+      else this.#checkSame(id, { index, term });
+    }
+    const term = log.termAt(commitIndex);
+    if (isFirst && role === 'leader' && term !== undefined)
+      this.#checkMajority(id, currentTerm, { index: commitIndex, term });
+  }
+
+  #checkSame(id: ServerId, { index, term }: LogPosition): void {
+    const first = this.#committed[index];
+    if (first === undefined || first.term === term) return;
+    const what = `server ${id} commits ${index} of term ${term}, not ${first.term}`;
+    throw new PropertyViolation('committed once', what);
+  }
+
+  /** The leader of `leaderTerm` commits this (§5.3, §5.4.2). Where its own disk is needed for it, it must be there, too. */
+  #checkMajority(leader: ServerId, leaderTerm: Term, position: LogPosition): void {
+    const others = this.#persisted.acknowledgements(leaderTerm, position.index);
+    const majority = majorityOf(this.#serverCount);
+    if (others + 1 === majority) this.#persisted.countedItself(leader, leaderTerm, position);
+    if (others + 1 >= majority) return;
+    const what = `server ${leader} commits ${position.index}, which ${others} others acknowledged`;
+    throw new PropertyViolation('acknowledged by a majority', what);
+  }
+}
+
+/** Within a term, a vote stays what it is (§5.2). */
+function checkVote({ id, currentTerm, votedFor }: ServerView, { view }: Seen): void {
+  if (currentTerm !== view.currentTerm || view.votedFor === undefined || votedFor === view.votedFor) return;
+  const what = `server ${id} votes for ${votedFor} after ${view.votedFor} in term ${currentTerm}`;
+  throw new PropertyViolation('one vote a term', what);
+}
+
+function termAt(server: ServerView, index: LogIndex): Term | undefined {
+  if (index === server.logStart.index) return server.logStart.term;
+  if (index === server.lastLog.index) return server.lastLog.term;
+  return server.entries(index, index)[0]?.term;
+}
+
+/** FNV-1a. */
+function hashOf(bytes: Uint8Array): number {
+  let hash = 0x811c9dc5;
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
+  return hash;
+}

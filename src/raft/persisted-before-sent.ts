@@ -1,0 +1,162 @@
+/**
+ * What a server has told others it may never forget (figure 2, "updated on stable storage before responding to RPCs").
+ *
+ * No disk is looked at: what each message relies on is noted when it is sent, and compared with what is found after a
+ * crash. A vote, a term and an acknowledged entry are still there then, unless a later leader replaced the entry or a
+ * snapshot covers it.
+ */
+
+import type { LogTerms } from './log-terms.js';
+import { PropertyViolation } from './property-violation.js';
+import type { LogIndex, LogPosition, Message, RecoveredState, ServerId, Term } from './types.js';
+
+/** The log has this position, as long as no leader of a term later than `term` replaces it. */
+interface KeptEntry extends LogPosition {
+  readonly leaderTerm: Term;
+  /** The leader's log that it is part of, if it was acknowledged to a leader. */
+  readonly log: LogTerms | undefined;
+}
+
+/** What one server has told the others. */
+interface Told {
+  term: Term;
+  /** The latest vote, and for whom. */
+  vote: { readonly term: Term; readonly candidate: ServerId } | undefined;
+  /** Those that a later one implies are left out. */
+  entries: KeptEntry[];
+  /** Up to where it acknowledged the log of each term's leader. */
+  readonly acknowledged: Map<Term, LogIndex>;
+}
+
+export class PersistedBeforeSent {
+  readonly #leaderLogs: ReadonlyMap<Term, LogTerms>;
+  readonly #told = new Map<ServerId, Told>();
+
+  /** @param leaderLogs the log of each term's leader, as far as it was seen */
+  constructor(leaderLogs: ReadonlyMap<Term, LogTerms>) {
+    this.#leaderLogs = leaderLogs;
+  }
+
+  /** Notes what a message relies on that leaves a server. */
+  sent(message: Message): void {
+    const { from, to, term } = message;
+    switch (message.type) {
+      case 'PreVote':
+      case 'PreVoteResponse':
+        return;
+      case 'RequestVote':
+        // The term and the own vote are written meanwhile. The log's end has to be there: see startElection.
+        this.#keep(from, {
+          index: message.lastLogIndex,
+          term: message.lastLogTerm,
+          leaderTerm: term - 1,
+          log: undefined,
+        });
+        return;
+      case 'RequestVoteResponse':
+        if (message.voteGranted) this.#voted(from, term, to);
+        else this.#reached(from, term);
+        return;
+      case 'AppendEntries':
+      case 'InstallSnapshot':
+      case 'TimeoutNow':
+        this.#voted(from, term, from);
+        return;
+      case 'AppendEntriesResponse':
+        this.#reached(from, term);
+        if (message.result.outcome === 'accepted') this.#acknowledged(from, term, message.result.matchIndex);
+        return;
+      case 'InstallSnapshotResponse':
+        this.#reached(from, term);
+        if (message.isInstalled) this.#acknowledged(from, term, message.snapshot.index);
+        return;
+    }
+  }
+
+  /** How many servers have acknowledged the log of this term's leader up to `index`, the leader not counted. */
+  acknowledgements(term: Term, index: LogIndex): number {
+    let count = 0;
+    for (const { acknowledged } of this.#told.values()) {
+      if ((acknowledged.get(term) ?? 0) >= index) count += 1;
+    }
+    return count;
+  }
+
+  /** A leader has committed an entry for which its own disk was needed: it keeps it like one that was acknowledged. */
+  countedItself(leader: ServerId, leaderTerm: Term, position: LogPosition): void {
+    const { index, term } = position;
+    this.#keep(leader, { index, term, leaderTerm, log: this.#leaderLogs.get(leaderTerm) });
+  }
+
+  /** A server starts again with what was found on its disk. Throws PropertyViolation when that is too little. */
+  recovered(id: ServerId, { hardState, snapshot, entries, logStart }: RecoveredState): void {
+    const told = this.#told.get(id);
+    if (told === undefined) return;
+    const { currentTerm, votedFor } = hardState;
+    if (currentTerm < told.term) throw forgotten(id, `term ${told.term}, and is in term ${currentTerm}`);
+    if (told.vote?.term === currentTerm && told.vote.candidate !== votedFor)
+      throw forgotten(id, `its vote for server ${told.vote.candidate} in term ${currentTerm}`);
+    const covered = Math.max(logStart.index, snapshot?.index ?? 0);
+    const last = entries.at(-1) ?? logStart;
+    for (const entry of told.entries) {
+      if (entry.index <= covered) continue;
+      if (entries[entry.index - logStart.index - 1]?.term === entry.term) continue;
+      if (this.#isReplaced(entry, last, currentTerm)) continue;
+      throw forgotten(id, `entry ${entry.index} of term ${entry.term}, and its log ends at ${last.index}`);
+    }
+  }
+
+  /**
+   * Whether a later leader, whose log has no such entry, has made the log end where it does. What conflicts is removed in
+   * the same step in which something else is appended (§5.3), so it ends where the log that had the entry goes on otherwise.
+   */
+  #isReplaced({ index, term, leaderTerm, log }: KeptEntry, last: LogPosition, currentTerm: Term): boolean {
+    if (log?.termAt(last.index) === last.term) return false;
+    for (const [laterTerm, later] of this.#leaderLogs) {
+      if (laterTerm <= leaderTerm || laterTerm > currentTerm) continue;
+      if (later.termAt(last.index) === last.term && later.termAt(index) !== term) return true;
+    }
+    return false;
+  }
+
+  #toldBy(id: ServerId): Told {
+    let told = this.#told.get(id);
+    if (told === undefined) {
+      told = { term: 0, vote: undefined, entries: [], acknowledged: new Map() };
+      this.#told.set(id, told);
+    }
+    return told;
+  }
+
+  #reached(id: ServerId, term: Term): void {
+    const told = this.#toldBy(id);
+    if (term > told.term) told.term = term;
+  }
+
+  #voted(id: ServerId, term: Term, candidate: ServerId): void {
+    this.#reached(id, term);
+    const told = this.#toldBy(id);
+    if (told.vote === undefined || told.vote.term < term) told.vote = { term, candidate };
+  }
+
+  #acknowledged(id: ServerId, leaderTerm: Term, index: LogIndex): void {
+    const { acknowledged } = this.#toldBy(id);
+    if ((acknowledged.get(leaderTerm) ?? -1) >= index) return;
+    acknowledged.set(leaderTerm, index);
+    const log = this.#leaderLogs.get(leaderTerm);
+    const term = log?.termAt(index);
+    if (term !== undefined) this.#keep(id, { index, term, leaderTerm, log });
+  }
+
+  #keep(id: ServerId, entry: KeptEntry): void {
+    const told = this.#toldBy(id);
+    const isImplied = (a: KeptEntry, b: KeptEntry) => a.leaderTerm <= b.leaderTerm && a.index <= b.index;
+    if (entry.index === 0 || told.entries.some((other) => isImplied(entry, other))) return;
+    told.entries = told.entries.filter((other) => !isImplied(other, entry));
+    told.entries.push(entry);
+  }
+}
+
+function forgotten(id: ServerId, what: string): PropertyViolation {
+  return new PropertyViolation('persisted before sent', `server ${id} has forgotten ${what}`);
+}

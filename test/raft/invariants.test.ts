@@ -1,0 +1,272 @@
+import { expect } from 'chai';
+import { Invariants, type ServerView } from '../../src/raft/invariants.js';
+import { PropertyViolation } from '../../src/raft/property-violation.js';
+import type { HardState, Message, RecoveredState } from '../../src/raft/types.js';
+import {
+  appendEntries,
+  appendEntriesResponse,
+  entries,
+  requestVote,
+  requestVoteResponse,
+} from '../support/raft/messages.js';
+
+/** A server as it looks with this log. */
+function view(id: number, log: string, rest: Partial<ServerView> = {}): ServerView {
+  const all = entries(log);
+  const last = all.at(-1) ?? { index: 0, term: 0 };
+  return {
+    id,
+    role: 'follower',
+    currentTerm: last.term,
+    commitIndex: 0,
+    lastLog: { index: last.index, term: last.term },
+    logStart: { index: 0, term: 0 },
+    nowMs: 0,
+    leaseEndMs: Number.NEGATIVE_INFINITY,
+    votedFor: undefined,
+    entries: (from, to) => all.slice(from - 1, to),
+    ...rest,
+  };
+}
+
+function onDisk(log: string, hardState: HardState, start = { index: 0, term: 0 }): RecoveredState {
+  const snapshot = start.index === 0 ? undefined : { ...start, byteLength: 1 };
+  return { hardState, snapshot, entries: entries(log, { after: start.index }), logStart: start };
+}
+
+describe('the invariants', () => {
+  /** Looks at servers one after the other, of three. */
+  function seen(...views: ServerView[]): Invariants {
+    const invariants = new Invariants({ serverCount: 3 });
+    for (const server of views) invariants.stepped(server);
+    return invariants;
+  }
+
+  function expectBroken(property: string, act: () => void): void {
+    expect(act).to.throw(PropertyViolation).with.property('property', property);
+  }
+
+  it('hold for servers that agree', () => {
+    const invariants = seen(view(0, '1:a', { role: 'leader' }), view(1, '1:a 1:b'));
+    invariants.sent(accepted(1, 1, 2));
+    for (const server of [
+      view(0, '1:a 1:b', { role: 'leader', commitIndex: 2 }),
+      view(1, '1:a 1:b', { commitIndex: 2 }),
+      view(2, '1:a 1:b 2:c', { role: 'leader', currentTerm: 2, commitIndex: 2 }),
+    ])
+      invariants.stepped(server);
+    for (const entry of entries('1:a 1:b')) invariants.applied(0, entry);
+    invariants.restored(1, 1);
+    invariants.applied(1, { index: 2, term: 1, payload: Buffer.from('b') });
+  });
+
+  it('break with two leaders in a term', () => {
+    expectBroken('election safety', () =>
+      seen(view(0, '1:a', { role: 'leader' }), view(1, '1:a', { role: 'leader' })),
+    );
+  });
+
+  it('break when a leader removes or replaces entries of its log', () => {
+    const before = view(0, '1:a 1:b', { role: 'leader' });
+    expectBroken('leader append-only', () => seen(before, view(0, '1:a', { role: 'leader' })));
+    const other = view(0, '1:a 2:b', { role: 'leader', currentTerm: 1 });
+    expectBroken('leader append-only', () => seen(before, other));
+  });
+
+  it('break when an entry is another one elsewhere, or follows another one', () => {
+    expectBroken('log matching', () => seen(view(0, '1:a'), view(1, '1:b')));
+    expectBroken('log matching', () => seen(view(0, '1:a 3:c'), view(1, '2:b 3:c')));
+  });
+
+  it('break when a leader is elected without what was committed before its term', () => {
+    const committed = view(0, '1:a 1:b', { commitIndex: 2 });
+    const without = view(1, '1:a 2:c', { role: 'leader' });
+    expectBroken('leader completeness', () => seen(committed, without));
+  });
+
+  it('let a leader be elected late, when a later term has committed more', () => {
+    seen(view(0, '1:a 3:b', { commitIndex: 2 }), view(1, '1:a', { role: 'leader', currentTerm: 2 }));
+  });
+
+  it('break when one server commits another entry than the first did, or compacted another one', () => {
+    const first = view(0, '1:a', { commitIndex: 1 });
+    expectBroken('committed once', () => seen(first, view(1, '2:b', { commitIndex: 1 })));
+    expectBroken('committed once', () => seen(first, view(1, '2:b', { logStart: { index: 1, term: 2 } })));
+  });
+
+  it('break when a leader commits what no majority has acknowledged', () => {
+    const invariants = new Invariants({ serverCount: 5 });
+    const leader = view(0, '1:a', { role: 'leader', commitIndex: 1 });
+    invariants.stepped({ ...leader, commitIndex: 0 });
+    invariants.sent(accepted(1, 1, 1));
+    expectBroken('acknowledged by a majority', () => invariants.stepped(leader));
+    const another = new Invariants({ serverCount: 5 });
+    another.stepped({ ...leader, commitIndex: 0 });
+    for (const id of [1, 2]) another.sent(accepted(id, 1, 1));
+    another.stepped(leader);
+  });
+
+  it('break when a server votes for another one in the same term', () => {
+    const before = view(0, '', { currentTerm: 3, votedFor: 1 });
+    expectBroken('one vote a term', () => seen(before, { ...before, votedFor: 2 }));
+    seen(before, { ...before, currentTerm: 4, votedFor: 2 });
+  });
+
+  it('hold for a status that is seen now and then, and break when a term has two leaders in it', () => {
+    const status = { id: 0, role: 'leader', currentTerm: 3, commitIndex: 1 } as const;
+    const invariants = seen();
+    invariants.observed(status);
+    expectBroken('election safety', () => invariants.observed({ ...status, id: 1 }));
+    expectBroken('monotonic term', () => invariants.observed({ ...status, currentTerm: 2 }));
+  });
+
+  it('break when a term or a commit index goes back, unless the server crashed', () => {
+    const before = view(0, '1:a', { currentTerm: 3, commitIndex: 1 });
+    expectBroken('monotonic term', () => seen(before, view(0, '1:a', { currentTerm: 2, commitIndex: 1 })));
+    expectBroken('monotonic commit', () => seen(before, view(0, '1:a', { currentTerm: 3 })));
+    const invariants = seen(before);
+    invariants.crashed(0);
+    invariants.stepped(view(0, '1:a', { currentTerm: 3 }));
+  });
+
+  it('break when a server applies an entry twice, skips one, or is set back by a snapshot', () => {
+    const [a, b] = entries('1:a 1:b');
+    if (a === undefined || b === undefined) throw new Error('two entries were asked for');
+    const invariants = seen();
+    expectBroken('monotonic applied', () => invariants.applied(0, b));
+    invariants.applied(0, a);
+    expectBroken('monotonic applied', () => invariants.applied(0, a));
+    expectBroken('monotonic applied', () => invariants.restored(0, 0));
+  });
+
+  it('break when two servers apply different entries at an index', () => {
+    const [a, b] = [...entries('1:a'), ...entries('1:b')];
+    if (a === undefined || b === undefined) throw new Error('two entries were asked for');
+    const invariants = seen();
+    invariants.applied(0, a);
+    expectBroken('state machine safety', () => invariants.applied(1, b));
+  });
+
+  it('break when a read is confirmed without what was committed before it came in', () => {
+    const invariants = seen(view(0, '1:a 1:b', { commitIndex: 2 }));
+    expect(invariants.committedIndex).to.equal(2);
+    const read = { committedIndex: 2, lastIndex: 3 };
+    expectBroken('read index', () => invariants.confirmed(1, 1, read));
+    invariants.confirmed(1, 2, read);
+  });
+
+  it('break when a read is confirmed with what was proposed after it came in', () => {
+    const invariants = seen(view(0, '1:a 1:b', { commitIndex: 2 }));
+    const read = { committedIndex: 2, lastIndex: 3 };
+    invariants.confirmed(1, 3, read);
+    expectBroken('read index', () => invariants.confirmed(1, 4, read));
+  });
+
+  it('break when a leader is elected while another one has a lease', () => {
+    const holder = view(0, '1:a', { role: 'leader', leaseEndMs: 100 });
+    const later = view(1, '1:a', { role: 'leader', currentTerm: 2, nowMs: 99 });
+    expectBroken('lease', () => seen(holder, later));
+    seen(holder, { ...later, nowMs: 100 });
+  });
+
+  it('break when a lease is taken after a later leader was elected', () => {
+    const later = view(1, '1:a', { role: 'leader', currentTerm: 2 });
+    expectBroken('lease', () => seen(later, view(0, '1:a', { role: 'leader', leaseEndMs: 100 })));
+  });
+
+  describe('break when a server that restarts has forgotten', () => {
+    const inTerm2 = { currentTerm: 2, votedFor: undefined };
+    const told: readonly {
+      name: string;
+      message: Message;
+      enough: RecoveredState;
+      tooLittle: RecoveredState;
+    }[] = [
+      {
+        name: 'its vote',
+        message: requestVoteResponse({ from: 0, to: 1, term: 2 }),
+        enough: onDisk('', { currentTerm: 2, votedFor: 1 }),
+        tooLittle: onDisk('', inTerm2),
+      },
+      {
+        name: 'the term in which it refused its vote',
+        message: requestVoteResponse({ from: 0, to: 1, term: 2, voteGranted: false }),
+        enough: onDisk('', inTerm2),
+        tooLittle: onDisk('', { currentTerm: 1, votedFor: undefined }),
+      },
+      {
+        name: 'the end of the log that it asked for votes with',
+        message: requestVote({ from: 0, to: 1, term: 2, lastLogIndex: 1, lastLogTerm: 1 }),
+        enough: onDisk('1:a', { currentTerm: 1, votedFor: undefined }),
+        tooLittle: onDisk('', inTerm2),
+      },
+      {
+        name: 'an entry that it acknowledged',
+        message: accepted(0, 2, 2),
+        enough: onDisk('1:a 2:b', inTerm2),
+        tooLittle: onDisk('1:a', inTerm2),
+      },
+      {
+        name: 'the term of a message that it refused',
+        message: appendEntriesResponse({ from: 0, to: 1, term: 2, result: { outcome: 'stale' } }),
+        enough: onDisk('', inTerm2),
+        tooLittle: onDisk('', { currentTerm: 1, votedFor: undefined }),
+      },
+      {
+        name: 'a snapshot that it installed',
+        message: {
+          type: 'InstallSnapshotResponse',
+          from: 0,
+          to: 1,
+          term: 2,
+          snapshot: { index: 2, term: 2 },
+          receivedBytes: 9,
+          isInstalled: true,
+          probe: { round: 1, sentAtMs: 0 },
+        },
+        enough: onDisk('', inTerm2, { index: 2, term: 2 }),
+        tooLittle: onDisk('1:a', inTerm2),
+      },
+      {
+        name: 'that it led',
+        message: appendEntries({ from: 0, to: 1, term: 2 }),
+        enough: onDisk('', { currentTerm: 2, votedFor: 0 }),
+        tooLittle: onDisk('', inTerm2),
+      },
+    ];
+
+    for (const { name, message, enough, tooLittle } of told) {
+      it(name, () => {
+        const invariants = seen(view(1, '1:a 2:b', { role: 'leader' }));
+        invariants.sent(message);
+        invariants.crashed(0);
+        invariants.recovered(0, enough);
+        expectBroken('persisted before sent', () => invariants.recovered(0, tooLittle));
+      });
+    }
+
+    it('what it acknowledged to a leader, unless a later one replaced it', () => {
+      const invariants = seen(view(1, '1:a 2:b', { role: 'leader' }));
+      invariants.sent(accepted(0, 2, 2));
+      const replaced = onDisk('1:a 3:c', { currentTerm: 3, votedFor: undefined });
+      expectBroken('persisted before sent', () => invariants.recovered(0, replaced));
+      invariants.stepped(view(2, '1:a 3:c 3:d', { role: 'leader' }));
+      invariants.recovered(0, replaced);
+      expectBroken('persisted before sent', () => invariants.recovered(0, onDisk('', replaced.hardState)));
+    });
+
+    it('what it committed with the help of its own disk', () => {
+      const leader = view(0, '1:a', { role: 'leader' });
+      const invariants = seen(leader);
+      invariants.sent(accepted(1, 1, 1));
+      invariants.stepped({ ...leader, commitIndex: 1 });
+      const hardState = { currentTerm: 1, votedFor: 0 };
+      invariants.recovered(0, onDisk('1:a', hardState));
+      expectBroken('persisted before sent', () => invariants.recovered(0, onDisk('', hardState)));
+    });
+  });
+});
+
+function accepted(from: number, term: number, matchIndex: number): Message {
+  return appendEntriesResponse({ from, to: 1, term, result: { outcome: 'accepted', matchIndex } });
+}

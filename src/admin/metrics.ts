@@ -9,10 +9,14 @@ import { Counter, Gauge, Histogram, type MetricConfiguration, Registry } from 'p
 import type { ClusterMeasurements } from '../cluster/status.js';
 import type { PortMeasurements } from '../gateway/connections.js';
 import type { RoleName, ServerId } from '../raft/types.js';
-import { DURATION_BOUNDS_S, type DurationCounts } from '../server/histogram.js';
-import { COMMAND_RESULTS, COMMAND_TYPES } from '../server/metrics.js';
 import { measureThread } from '../server/thread-measurements.js';
 import type { ServerMeasurements, ThreadMeasurements } from '../wire/control.js';
+import {
+  COMMAND_RESULTS,
+  COMMAND_TYPES,
+  DURATION_BOUNDS_S,
+  type DurationCounts,
+} from '../wire/measurements.js';
 
 export const METRICS_CONTENT_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
 

@@ -6,41 +6,17 @@
 import type { Reply, RespReply } from '../protocol/reply.js';
 import type { Request } from '../protocol/request.js';
 import { ErrorReply } from '../protocol/resp/value.js';
-import { type DurationCounts, DurationHistogram } from './histogram.js';
+import {
+  COMMAND_RESULTS,
+  COMMAND_TYPES,
+  type CommandResultName,
+  FIRST_READ,
+  type MetricsReading,
+  type SnapshotCounts,
+} from '../wire/measurements.js';
+import { DurationHistogram } from './histogram.js';
 
-/** Writes first, then what writes nothing. */
-export const COMMAND_TYPES = [
-  'set',
-  'cas',
-  'delete',
-  'redis',
-  'redis-transaction',
-  'get',
-  'getm',
-  'redis-read',
-  'redis-watch',
-  'redis-fixed',
-  'redis-local',
-  'redis-queued',
-  'malformed',
-] as const satisfies readonly Request['type'][];
-
-/** The place in {@link COMMAND_TYPES} of the first command that writes nothing. */
-export const FIRST_READ = COMMAND_TYPES.indexOf('get');
 const GET_ROW = FIRST_READ;
-
-/** What became of a command. */
-export const COMMAND_RESULTS = [
-  'ok',
-  'not_found',
-  'version_mismatch',
-  'command_error',
-  'redirect',
-  'no_leader',
-  'internal_error',
-] as const;
-
-type CommandResultName = (typeof COMMAND_RESULTS)[number];
 
 const RESULT_OF_REPLY: Readonly<Record<Reply['type'], CommandResultName>> = {
   ok: 'ok',
@@ -60,44 +36,6 @@ function resultOf(reply: RespReply): CommandResultName {
   const { value } = reply;
   if (!(value instanceof ErrorReply)) return 'ok';
   return value.message.startsWith('MOVED ') ? 'redirect' : 'command_error';
-}
-
-/** The counts as they travel to the main thread. */
-export interface MetricsReading {
-  /** Answered commands: a row for each of {@link COMMAND_TYPES}, a column for each of {@link COMMAND_RESULTS}. */
-  readonly commands: readonly (readonly number[])[];
-  /** From a command's arrival in the thread to its reply leaving it. */
-  readonly readDuration: DurationCounts;
-  readonly writeDuration: DurationCounts;
-  /** From a proposal to its entry being committed. */
-  readonly appendDuration: DurationCounts;
-  /** Of a write to the disk, fsync included. */
-  readonly diskDuration: DurationCounts;
-  /** By how much the server's own timer was late: the event loop's lag. */
-  readonly loopLag: DurationCounts;
-  readonly proposals: number;
-  readonly proposedBytes: number;
-  /** How often another leader was followed, or this server became one. */
-  readonly leaderChanges: number;
-  readonly diskWrites: number;
-  readonly diskEntries: number;
-  readonly messagesSent: number;
-  readonly messagesReceived: number;
-  readonly sentBytes: number;
-  readonly receivedBytes: number;
-  /** Messages lost because the link's channel was full, and because a fault was injected. */
-  readonly droppedFull: number;
-  readonly droppedByFault: number;
-  /** Snapshots of the own state machine. */
-  readonly snapshotsTaken: SnapshotCounts;
-  /** Snapshots of a leader. */
-  readonly snapshotsInstalled: SnapshotCounts;
-}
-
-export interface SnapshotCounts {
-  readonly duration: DurationCounts;
-  /** Size of the last one; 0 when there was none yet. */
-  readonly lastBytes: number;
 }
 
 export class ServerMetrics {

@@ -6,8 +6,8 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Port } from '../channel/port.js';
 import type { LogIndex, RoleName, ServerId, Term } from '../raft/types.js';
-import type { MetricsReading } from '../server/metrics.js';
-import type { LogTail, ObservedMessage } from '../server/observation.js';
+import type { MetricsReading } from './measurements.js';
+import type { LogTail, ObservedMessage } from './observations.js';
 
 /** Everything a server's thread needs to start. Sent as the pool's task, with the ports transferred. */
 export interface ServerStart {

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { percentilesMs } from '../../src/admin/live/percentiles.js';
-import { DURATION_BOUNDS_S, DurationHistogram } from '../../src/server/histogram.js';
+import { DurationHistogram } from '../../src/server/histogram.js';
+import { DURATION_BOUNDS_S } from '../../src/wire/measurements.js';
 
 function counts(...durationsMs: readonly number[]) {
   const histogram = new DurationHistogram();

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { ErrorReply, type RespValue } from '../../src/protocol/resp/value.js';
-import { DURATION_BOUNDS_S, DurationHistogram } from '../../src/server/histogram.js';
-import { COMMAND_RESULTS, COMMAND_TYPES, ServerMetrics } from '../../src/server/metrics.js';
+import { DurationHistogram } from '../../src/server/histogram.js';
+import { ServerMetrics } from '../../src/server/metrics.js';
+import { COMMAND_RESULTS, COMMAND_TYPES, DURATION_BOUNDS_S } from '../../src/wire/measurements.js';
 
 const OK = { type: 'ok', version: 1 } as const;
 const VALUE = { type: 'value', value: 'x' } as const;

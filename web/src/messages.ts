@@ -5,7 +5,7 @@
  * bounded, since no more than a sample is sent to this page.
  */
 
-import type { ObservedMessage } from '../../src/server/observation.js';
+import type { ObservedMessage } from '../../src/wire/observations.js';
 import { termColour, token } from './colours.ts';
 import { between, lane, STAGE_HEIGHT, STAGE_WIDTH } from './geometry.ts';
 

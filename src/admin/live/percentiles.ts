@@ -1,6 +1,6 @@
 /** Percentiles of durations, from the difference between two readings of a histogram. */
 
-import { DURATION_BOUNDS_S, type DurationCounts } from '../../server/histogram.js';
+import { DURATION_BOUNDS_S, type DurationCounts } from '../../wire/measurements.js';
 import type { Percentiles } from './view.js';
 
 const MS_PER_S = 1000;

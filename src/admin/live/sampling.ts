@@ -1,9 +1,13 @@
 /** From what the threads have counted since they started to what happened within the last second. */
 
 import type { ClusterMeasurements } from '../../cluster/status.js';
-import type { DurationCounts } from '../../server/histogram.js';
-import { COMMAND_RESULTS, FIRST_READ, type MetricsReading } from '../../server/metrics.js';
 import type { ServerMeasurements, ThreadMeasurements } from '../../wire/control.js';
+import {
+  COMMAND_RESULTS,
+  type DurationCounts,
+  FIRST_READ,
+  type MetricsReading,
+} from '../../wire/measurements.js';
 import { percentilesMs } from './percentiles.js';
 import type { Sample, ServerSample } from './view.js';
 

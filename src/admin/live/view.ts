@@ -5,7 +5,7 @@
 
 import type { CurrentFaults } from '../../cluster/faults.js';
 import type { RoleName, ServerId, Term } from '../../raft/types.js';
-import type { LogTail, ObservedMessage } from '../../server/observation.js';
+import type { LogTail, ObservedMessage } from '../../wire/observations.js';
 
 /** Event `hello`, the first: what stays as it is while the program runs. */
 export interface Hello {

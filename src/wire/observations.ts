@@ -1,0 +1,34 @@
+/**
+ * What a server shows of itself to somebody who watches: a sample of its messages, and the end of its log.
+ */
+
+import type { LogIndex, Message, ServerId, Term } from '../raft/types.js';
+
+/** One message, or several of a kind. Times are in ms of the monotonic clock that all threads share. */
+export interface ObservedMessage {
+  readonly type: Message['type'];
+  readonly from: ServerId;
+  readonly to: ServerId;
+  readonly term: Term;
+  readonly atMs: number;
+  /** How late it will be by a fault; 0 for none. */
+  readonly delayMs: number;
+  /** A fault swallowed it. */
+  readonly isLost: boolean;
+  /** What became of a request for a vote or of entries; undefined for what is no answer. */
+  readonly isGranted: boolean | undefined;
+  /** How many messages it stands for, and what is in all of them. */
+  count: number;
+  entries: number;
+  byteLength: number;
+}
+
+/** The last entries of a log. */
+export interface LogTail {
+  /** The index before the first of them. */
+  readonly start: LogIndex;
+  /** Their terms, as runs: term and number of entries. */
+  readonly terms: readonly (readonly [term: Term, count: number])[];
+  /** The size of each one's payload. */
+  readonly byteLengths: readonly number[];
+}

@@ -15,6 +15,19 @@ export type ReplayPiece =
       readonly at: StreamCheckpoint;
     };
 
+/** Commands that are answered without a leader. */
+export interface GivenUp {
+  readonly reply: string;
+  /** How many bytes are answered. */
+  readonly byteCount: number;
+  /** Where the stream stands behind them. */
+  readonly at: StreamCheckpoint;
+  /** There are no more whole commands: what is left, if anything, is an incomplete one. */
+  readonly isAll: boolean;
+  /** The client gets no more: it said QUIT, or what it sent makes no sense. */
+  readonly isOver: boolean;
+}
+
 /** The pieces of a replay that are still ahead; they are used up from the front. */
 export class ReplayPlan {
   #pieces: ReplayPiece[] = [];

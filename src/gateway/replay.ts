@@ -8,13 +8,12 @@
 
 import { spanOf } from '../bytes/byte-reader.js';
 import { AT_COMMAND_START, type StreamCheckpoint, type TextCheckpoint } from '../protocol/checkpoint.js';
+import { ERR_CMD_ERR, ERR_INTERNAL } from '../protocol/reply.js';
 import { isWrite, type TextRequest } from '../protocol/request.js';
 import { TextParser } from '../protocol/text/parser.js';
-import { addPiece, type ReplayPiece } from './replay-plan.js';
+import { addPiece, type GivenUp, type ReplayPiece } from './replay-plan.js';
 import { giveUpResp, planRespReplay } from './resp-replay.js';
 
-const ERR_INTERNAL = 'ERR_INTERNAL\r\n';
-const ERR_CMD_ERR = 'ERR_CMD_ERR\r\n';
 const LINE_FEED = 0x0a;
 
 /**
@@ -59,19 +58,6 @@ function planTextReplay(sent: Uint8Array, at: TextCheckpoint, proposedBytes: num
   }
   if (start < sent.byteLength) addPiece(pieces, { fate: 'resend', byteCount: sent.byteLength - start });
   return pieces;
-}
-
-/** Commands that are answered without a leader. */
-export interface GivenUp {
-  readonly reply: string;
-  /** How many bytes are answered. */
-  readonly byteCount: number;
-  /** Where the stream stands behind them. */
-  readonly at: StreamCheckpoint;
-  /** There are no more whole commands: what is left, if anything, is an incomplete one. */
-  readonly isAll: boolean;
-  /** The client gets no more: it said QUIT, or what it sent makes no sense. */
-  readonly isOver: boolean;
 }
 
 /** Answers whole commands in bytes that waited too long for a leader, as many as there are up to `maxCommands`. */

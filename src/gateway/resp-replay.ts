@@ -13,8 +13,7 @@ import { isWrite, type Request } from '../protocol/request.js';
 import { RedisStream } from '../protocol/resp/redis-stream.js';
 import { QUEUED, type RespValue } from '../protocol/resp/value.js';
 import { NO_LEADER, OUTCOME_UNKNOWN, writeResp } from '../protocol/resp/writer.js';
-import type { GivenUp } from './replay.js';
-import { addPiece, type ReplayPiece } from './replay-plan.js';
+import { addPiece, type GivenUp, type ReplayPiece } from './replay-plan.js';
 
 /** As {@link planReplay}. */
 export function planRespReplay(sent: Uint8Array, at: RespCheckpoint, proposedBytes: number): ReplayPiece[] {

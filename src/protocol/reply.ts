@@ -6,6 +6,10 @@ import type { ByteString } from '../bytes/byte-string.js';
 import type { ByteWriter } from '../bytes/byte-writer.js';
 import type { RespValue } from './resp/value.js';
 
+/** What the text protocol says to `command-error`, and to `internal-error`. */
+export const ERR_CMD_ERR = 'ERR_CMD_ERR\r\n';
+export const ERR_INTERNAL = 'ERR_INTERNAL\r\n';
+
 export type Reply =
   /** A write took effect, and the key has this version now. */
   | { readonly type: 'ok'; readonly version: number }
@@ -66,14 +70,14 @@ export function writeTextReply(out: ByteWriter, reply: Reply): void {
       out.latin1('ERR_VERSION\r\n');
       return;
     case 'command-error':
-      out.latin1('ERR_CMD_ERR\r\n');
+      out.latin1(ERR_CMD_ERR);
       return;
     case 'redirect':
       out.latin1(`ERR_REDIRECT ${reply.host} ${reply.port}\r\n`);
       return;
     case 'no-leader':
     case 'internal-error':
-      out.latin1('ERR_INTERNAL\r\n');
+      out.latin1(ERR_INTERNAL);
       return;
   }
 }

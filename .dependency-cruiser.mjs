@@ -1,0 +1,98 @@
+/**
+ * Which file may import which, types included: `npm run check:imports`. docs/architecture.md says why the rooms lie in
+ * this order.
+ */
+
+/** Lower rooms first. A room may import those on lines above its own, and of its own line only itself. */
+const ROOMS = [
+  ['bytes', 'limits', 'environment'],
+  ['channel'],
+  ['raft'],
+  ['protocol'],
+  ['state-machine'],
+  ['wire'],
+  ['storage'],
+  ['server', 'gateway'],
+  ['cluster'],
+  ['admin'],
+  ['cli'],
+];
+
+/** From here on code may use whatever Node has. */
+const FIRST_FREE_ROOM = ROOMS.findIndex((line) => line.includes('cluster'));
+
+/** What Node has that is the same in each run. */
+const DETERMINISTIC_MODULES = '^(node:)?(assert|assert/strict|path|util|zlib)$';
+
+/** The files below cluster/ that touch the world, each for the rooms that are handed what it has. */
+const WORLDLY_FILES = [
+  // Types of what a port takes.
+  'src/channel/',
+  'src/wire/control.ts',
+  // Hashes, which are the same in each run.
+  'src/server/redis/cluster.ts',
+  'src/server/run-server.ts',
+  'src/server/thread-measurements.ts',
+  'src/gateway/node/',
+  'src/storage/',
+];
+
+/** A pattern for the files of these rooms; a room may be a single file. */
+function filesOf(rooms) {
+  return `^src/(${rooms.join('|')})(/|[.]ts$)`;
+}
+
+const upwardImports = ROOMS.flatMap((line, place) =>
+  line.map((room) => ({
+    name: `${room}-imports-what-is-higher`,
+    comment: `${room}/ may import lower rooms alone.`,
+    severity: 'error',
+    from: { path: filesOf([room]) },
+    to: { path: filesOf(ROOMS.slice(place).flat()), pathNot: filesOf([room]) },
+  })),
+);
+
+export default {
+  forbidden: [
+    {
+      name: 'no-circle',
+      comment: 'Files that import each other cannot be read one after the other. Types count.',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    ...upwardImports,
+    {
+      name: 'rooms-import-the-house',
+      comment: 'What puts the rooms together, and what is about them, may import them, but not the reverse.',
+      severity: 'error',
+      from: { path: filesOf(ROOMS.flat()) },
+      to: { path: '^(src/index[.]ts|src/main[.]cts|test|tools|web|workers|examples)(/|$)' },
+    },
+    {
+      name: 'touches-the-world',
+      comment:
+        'What is below cluster/ is handed its world: clocks, files, sockets, ports. See environment.ts.',
+      severity: 'error',
+      from: {
+        path: filesOf(ROOMS.slice(0, FIRST_FREE_ROOM).flat()),
+        pathNot: `^(${WORLDLY_FILES.join('|')})`,
+      },
+      to: { dependencyTypes: ['core'], pathNot: DETERMINISTIC_MODULES },
+    },
+    {
+      name: 'not-found',
+      comment: 'What is imported must be there.',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+  ],
+  options: {
+    // TypeScript 7 has no API that dependency-cruiser could use. swc does not tell imports of types from others.
+    parser: 'swc',
+    tsPreCompilationDeps: true,
+    doNotFollow: { path: 'node_modules' },
+    enhancedResolveOptions: { extensions: ['.ts', '.cts', '.js'] },
+  },
+};

@@ -11,6 +11,7 @@ import { openChannel } from '../channel/port-channel.js';
 import { NODE_ENVIRONMENT } from '../environment.js';
 import { TRAFFIC_CAPACITY } from '../limits.js';
 import { DiskStorage } from '../storage/disk-storage.js';
+import { NODE_FILES } from '../storage/node-files.js';
 import type { PeerNews, ServerControl, ServerEvent, ServerStart } from '../wire/control.js';
 import { openServer, raftOptionsOf } from './open-server.js';
 import type { Server } from './server.js';
@@ -47,6 +48,7 @@ async function serve(
   peerNews: Receiver<PeerNews>,
 ): Promise<void> {
   const storage = await DiskStorage.open({
+    files: NODE_FILES,
     directory: start.dataDir,
     owner: { clusterId: start.clusterId, serverId: start.id },
     fsync: start.fsync,

@@ -9,7 +9,9 @@ import { dirname } from 'node:path';
 import { ImageReader } from '../state-machine/image.js';
 import { DataDirectory, DataDirectoryError } from './data-directory.js';
 import { DiskStorage } from './disk-storage.js';
-import { PartialFile, readSnapshotFile, syncDirectory } from './snapshot-files.js';
+import { NODE_FILES } from './node-files.js';
+import { PartialFile } from './partial-file.js';
+import { readSnapshotFile } from './snapshot-files.js';
 import { SnapshotCheck } from './snapshot-format.js';
 
 const READ_BYTES = 1024 * 1024;
@@ -38,7 +40,7 @@ export async function writeBackup(path: string, pieces: AsyncIterable<Uint8Array
   try {
     const counter = new KeyCounter();
     const check = new SnapshotCheck((piece) => counter.reader.push(piece));
-    const file = await PartialFile.create(`${path}.partial`, { fsync: true });
+    const file = await PartialFile.create(NODE_FILES, `${path}.partial`, { fsync: true });
     try {
       for await (const piece of pieces) {
         check.push(piece);
@@ -74,7 +76,7 @@ export async function restoreBackup(
     await makeCluster(path, partial, servers);
     await rmdir(dataDir).catch(() => undefined);
     await rename(partial, dataDir);
-    await syncDirectory(dirname(dataDir));
+    await NODE_FILES.syncDirectory(dirname(dataDir));
   } catch (error) {
     await rm(partial, { recursive: true, force: true });
     throw error;
@@ -87,7 +89,7 @@ async function checkBackup(path: string): Promise<BackupFacts> {
   try {
     const counter = new KeyCounter();
     let byteLength = 0;
-    for await (const piece of readSnapshotFile(path)) {
+    for await (const piece of readSnapshotFile(NODE_FILES, path)) {
       counter.reader.push(piece);
       byteLength += piece.byteLength;
     }
@@ -119,6 +121,7 @@ async function makeCluster(path: string, dataDir: string, servers: number): Prom
 async function fillServer(path: string, directory: DataDirectory, serverId: number): Promise<void> {
   const owner = { clusterId: directory.clusterId, serverId };
   const storage = await DiskStorage.open({
+    files: NODE_FILES,
     directory: directory.serverDirectory(serverId),
     owner,
     fsync: true,

@@ -16,7 +16,9 @@ import type {
   SnapshotChunk,
   SnapshotMeta,
 } from '../raft/types.js';
+import type { Files } from './files.js';
 import { checkLevelLogs } from './level-log-check.js';
+import type { PartialFile } from './partial-file.js';
 import {
   decodeLogStart,
   decodeNewestSegment,
@@ -33,9 +35,10 @@ import {
   type Owner,
   SNAPSHOT_KEY,
 } from './records.js';
-import { type NewestSegment, SegmentLog } from './segment-log.js';
+import type { NewestSegment } from './segment-files.js';
+import { SegmentLog } from './segment-log.js';
 import { beginServerDirectory, isNewServerDirectory } from './server-directory.js';
-import { type PartialFile, SnapshotFiles } from './snapshot-files.js';
+import { SnapshotFiles } from './snapshot-files.js';
 import { type SnapshotSink, type Storage, StorageError } from './storage.js';
 
 type Level = ClassicLevel<Uint8Array, Uint8Array>;
@@ -45,6 +48,7 @@ const LOG_DIRECTORY = 'log';
 const SNAPSHOT_DIRECTORY = 'snapshots';
 
 export interface DiskStorageOptions {
+  readonly files: Files;
   /** The server's own directory, made by makeServerDirectory. */
   readonly directory: string;
   readonly owner: Owner;
@@ -95,7 +99,7 @@ export class DiskStorage implements Storage {
 
   /** Opens the server's directory and reads what is in it. Rejects with {@link StorageError}. */
   static async open(options: DiskStorageOptions): Promise<DiskStorage> {
-    const { directory, fsync, owner } = options;
+    const { files, directory, fsync, owner } = options;
     const isNew = await isNewServerDirectory(directory);
     const level = await openChecked(options, { isNew });
     try {
@@ -103,7 +107,7 @@ export class DiskStorage implements Storage {
       else checkOwner(directory, await level.get(OWNER_KEY), owner);
       const { logStart, isBegun, newestSegment, snapshot } = await readState(level);
       const snapshotDirectory = join(directory, SNAPSHOT_DIRECTORY);
-      const snapshots = await SnapshotFiles.open(snapshotDirectory, { fsync, newest: snapshot });
+      const snapshots = await SnapshotFiles.open(snapshotDirectory, { files, fsync, newest: snapshot });
       const { log, recovered } = await SegmentLog.open({
         ...options,
         directory: join(directory, LOG_DIRECTORY),

@@ -13,6 +13,7 @@ import { rename, rm } from 'node:fs/promises';
 import type { RecoveredState, ServerId, Term } from '../raft/types.js';
 import { DataDirectory, DataDirectoryError } from './data-directory.js';
 import { DiskStorage } from './disk-storage.js';
+import { NODE_FILES } from './node-files.js';
 import { makeServerDirectory } from './server-directory.js';
 
 const READ_BYTES = 1024 * 1024;
@@ -66,7 +67,12 @@ async function rebuild(directory: DataDirectory, id: ServerId): Promise<Rebuilt>
 function openServer(directory: DataDirectory, serverId: ServerId): Promise<DiskStorage> {
   const { clusterId } = directory;
   const owner = { clusterId, serverId };
-  return DiskStorage.open({ directory: directory.serverDirectory(serverId), owner, fsync: true });
+  return DiskStorage.open({
+    files: NODE_FILES,
+    directory: directory.serverDirectory(serverId),
+    owner,
+    fsync: true,
+  });
 }
 
 function endOf({ entries, logStart }: RecoveredState): { readonly index: number; readonly term: Term } {
@@ -84,7 +90,12 @@ async function copy(
   { id, term, to }: { readonly id: ServerId; readonly term: Term; readonly to: string },
 ): Promise<void> {
   await makeServerDirectory(to);
-  const target = await DiskStorage.open({ directory: to, owner: { clusterId, serverId: id }, fsync: true });
+  const target = await DiskStorage.open({
+    files: NODE_FILES,
+    directory: to,
+    owner: { clusterId, serverId: id },
+    fsync: true,
+  });
   try {
     const { snapshot, logStart, entries } = source.recovered;
     if (snapshot !== undefined) {

@@ -12,7 +12,7 @@
 import { ByteReader } from '../bytes/byte-reader.js';
 import { ByteWriter } from '../bytes/byte-writer.js';
 import type { LogPosition, ServerId, SnapshotMeta } from '../raft/types.js';
-import type { FirstSegment, NewestSegment } from './segment-log.js';
+import type { FirstSegment, NewestSegment } from './segment-files.js';
 
 export const OWNER_KEY: Uint8Array = Buffer.from('o');
 export const SNAPSHOT_KEY: Uint8Array = Buffer.from('s');

@@ -8,13 +8,18 @@
  * Which segments count is written down elsewhere: see {@link SegmentRange}.
  */
 
-import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import type { Entry, HardState, LogIndex, LogPosition } from '../raft/types.js';
-import { LogFile, PageMemory, writeWhole } from './log-file.js';
-import { frameBytes, isZero, roundedUp, writeFrame } from './log-frame.js';
-import { DamagedLogError, LogRecovery, type RecoveredSegment } from './log-recovery.js';
-import { PartialFile, syncDirectory } from './snapshot-files.js';
+import type { Files, LogMemory } from './files.js';
+import { frameBytes, roundedUp, writeFrame } from './log-frame.js';
+import { DamagedLogError, LogRecovery } from './log-recovery.js';
+import {
+  type FirstSegment,
+  type NewestSegment,
+  nameOf,
+  type OpenSegment,
+  SegmentFiles,
+  type SegmentRange,
+} from './segment-files.js';
 
 /** A new log is short, so that one that never gets long costs little. */
 const FIRST_SEGMENT_BYTES = 1024 * 1024;
@@ -23,33 +28,8 @@ const DEFAULT_SEGMENT_BYTES = 8 * 1024 * 1024;
 /** More is written as several frames, unless it is one entry. */
 const MAX_FRAME_BYTES = 2 * 1024 * 1024;
 
-const ZEROS = Buffer.alloc(1024 * 1024);
-
-const SEGMENT_NAME = /^\d{8,}\.segment$/;
-const PARTIAL_NAME = /^\d{8,}\.segment\.partial$/;
-
-/** Where the log begins. */
-export interface FirstSegment {
-  readonly number: number;
-  /** Of its first frame. */
-  readonly sequence: number;
-}
-
-/** The segment that was made last. */
-export interface NewestSegment {
-  readonly number: number;
-  readonly byteLength: number;
-}
-
-/** The segments that count: those before the first are on their way out, behind the newest is none. */
-export interface SegmentRange {
-  /** Something is in it once it is written down that it is the first. */
-  readonly first: FirstSegment;
-  /** Undefined when there is none yet. */
-  readonly newest: NewestSegment | undefined;
-}
-
 export interface SegmentLogOptions {
+  readonly files: Files;
   /** Made when missing. Nothing else is in it. */
   readonly directory: string;
   /** Whether a write counts only once it is on the disk, or already when the operating system has it. */
@@ -92,18 +72,11 @@ interface Segment {
   lastIndex: LogIndex;
 }
 
-/** A segment that can be written to. */
-interface OpenSegment extends NewestSegment {
-  readonly file: LogFile;
-  /** Where the next frame goes. */
-  end: number;
-}
-
 export class SegmentLog {
   readonly #options: SegmentLogOptions;
   readonly #files: SegmentFiles;
   readonly #segmentBytes: number;
-  readonly #memory = new PageMemory();
+  readonly #memory: LogMemory;
   /** Those with a frame, in their order. The last is the current one: it tells the hard state when the others go. */
   #segments: Segment[];
   #current: OpenSegment;
@@ -120,6 +93,7 @@ export class SegmentLog {
   ) {
     this.#options = options;
     this.#files = files;
+    this.#memory = options.files.logMemory();
     this.#segmentBytes = options.segmentBytes ?? DEFAULT_SEGMENT_BYTES;
     this.#segments = recovery.segments.flatMap(({ number, firstSequence, lastIndex }) =>
       firstSequence === undefined ? [] : [{ number, firstSequence, lastIndex }],
@@ -278,101 +252,6 @@ export class SegmentLog {
     await this.#options.onNewest(newest);
     return this.#files.open(newest);
   }
-}
-
-/** The files of the segments in their directory. */
-class SegmentFiles {
-  readonly #directory: string;
-  readonly #fsync: boolean;
-
-  private constructor(directory: string, fsync: boolean) {
-    this.#directory = directory;
-    this.#fsync = fsync;
-  }
-
-  /** Removes what does not count. Rejects with {@link DamagedLogError} when something is where nothing can be. */
-  static async in({ directory, fsync, range }: SegmentLogOptions): Promise<SegmentFiles> {
-    await mkdir(directory, { recursive: true });
-    const files = new SegmentFiles(directory, fsync);
-    for (const name of await readdir(directory)) {
-      const path = join(directory, name);
-      const number = SEGMENT_NAME.test(name) ? Number.parseInt(name, 10) : undefined;
-      if (PARTIAL_NAME.test(name)) await rm(path, { force: true });
-      else if (number === undefined) continue;
-      else if (number < range.first.number) await rm(path, { force: true });
-      else if (number > (range.newest?.number ?? 0)) {
-        // A crash came before it was written down that there is one.
-        if (!isZero(await readFile(path))) throw new DamagedLogError(`${name} holds what is not known of`);
-        await rm(path, { force: true });
-      }
-    }
-    if (fsync) {
-      await syncDirectory(dirname(directory));
-      await syncDirectory(directory);
-    }
-    return files;
-  }
-
-  /** Rejects with {@link DamagedLogError} when it is not there. */
-  async read(number: number): Promise<Buffer> {
-    return readFile(this.#pathOf(number)).catch((cause: unknown) => {
-      const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
-      throw isMissing ? new DamagedLogError(`${nameOf(number)} is missing`) : cause;
-    });
-  }
-
-  /**
-   * Has what was read of a segment survive a crash, and nothing left of a write that was cut off. The last write is done
-   * once more: it may have failed, and be there all the same as far as the operating system knows.
-   */
-  async settle({ number, byteLength, lastFrame, end, isTorn }: RecoveredSegment): Promise<void> {
-    if (!isTorn && !this.#fsync) return;
-    const file = await open(this.#pathOf(number), 'r+');
-    try {
-      if (end > 0) {
-        const frame = Buffer.alloc(end - lastFrame);
-        const { bytesRead } = await file.read(frame, 0, frame.byteLength, lastFrame);
-        if (bytesRead < frame.byteLength) throw new Error(`only ${bytesRead} bytes of a write were read`);
-        await writeWhole(file, frame, lastFrame);
-      }
-      for (let at = end; isTorn && at < byteLength; at += ZEROS.byteLength)
-        await writeWhole(file, ZEROS.subarray(0, byteLength - at), at);
-      if (this.#fsync) await file.datasync();
-    } finally {
-      await file.close();
-    }
-  }
-
-  /** A new one. Replaces one that does not count yet. */
-  async make({ number, byteLength }: NewestSegment): Promise<void> {
-    const path = this.#pathOf(number);
-    const partial = await PartialFile.create(`${path}.partial`, { fsync: this.#fsync });
-    try {
-      for (let at = 0; at < byteLength; at += ZEROS.byteLength)
-        await partial.write(ZEROS.subarray(0, byteLength - at));
-      await partial.publish(path);
-    } catch (error) {
-      await partial.discard();
-      throw error;
-    }
-  }
-
-  async open({ number, byteLength }: NewestSegment, end = 0): Promise<OpenSegment> {
-    const file = await LogFile.open(this.#pathOf(number), { fsync: this.#fsync });
-    return { number, byteLength, end, file };
-  }
-
-  async remove(number: number): Promise<void> {
-    await rm(this.#pathOf(number), { force: true });
-  }
-
-  #pathOf(number: number): string {
-    return join(this.#directory, nameOf(number));
-  }
-}
-
-function nameOf(number: number): string {
-  return `${String(number).padStart(8, '0')}.segment`;
 }
 
 function numbersOf({ first, newest }: SegmentRange): readonly number[] {

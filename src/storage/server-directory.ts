@@ -8,7 +8,7 @@
 
 import { access, mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { syncDirectory } from './snapshot-files.js';
+import { NODE_FILES } from './node-files.js';
 
 const NEW_MARK = 'new';
 
@@ -17,7 +17,7 @@ export async function makeServerDirectory(path: string): Promise<void> {
   await mkdir(path, { recursive: true });
   const mark = await open(join(path, NEW_MARK), 'w');
   await mark.close();
-  await syncDirectory(path);
+  await NODE_FILES.syncDirectory(path);
 }
 
 /** Whether the server that the directory was made for has not begun to use it. */
@@ -31,5 +31,5 @@ export async function isNewServerDirectory(path: string): Promise<boolean> {
 /** From now on, the server's first record is to be found there. */
 export async function beginServerDirectory(path: string): Promise<void> {
   await rm(join(path, NEW_MARK));
-  await syncDirectory(path);
+  await NODE_FILES.syncDirectory(path);
 }

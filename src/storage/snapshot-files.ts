@@ -5,10 +5,10 @@
  * before anything refers to it, and what nothing refers to is removed at the next start.
  */
 
-import { closeSync, openSync, readSync } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LogPosition, SnapshotMeta } from '../raft/types.js';
+import { type BlockingFile, type Files, systemCodeOf } from './files.js';
+import { PartialFile, type PartialFileOptions } from './partial-file.js';
 import { SnapshotCheck, SnapshotError } from './snapshot-format.js';
 
 /** A snapshot of this server's own, while it is being written. */
@@ -17,89 +17,21 @@ const RECEIVED_NAME = 'received.partial';
 
 const READ_BYTES = 1024 * 1024;
 
-/** A file's data is synced this often while it is written: others wait while a sync has much to do. */
-const SYNC_EVERY_BYTES = 1024 * 1024;
-
-/** A file that is written front to back and then gets its name. */
-export class PartialFile {
-  readonly #path: string;
-  readonly #file: FileHandle;
-  readonly #fsync: boolean;
-  #byteLength = 0;
-  #unsyncedBytes = 0;
-  #isOpen = true;
-
-  private constructor(path: string, file: FileHandle, fsync: boolean) {
-    this.#path = path;
-    this.#file = file;
-    this.#fsync = fsync;
-  }
-
-  /** Makes an empty file, in place of one that was there. */
-  static async create(path: string, { fsync }: { readonly fsync: boolean }): Promise<PartialFile> {
-    return new PartialFile(path, await open(path, 'w'), fsync);
-  }
-
-  get byteLength(): number {
-    return this.#byteLength;
-  }
-
-  async write(bytes: Uint8Array): Promise<void> {
-    let offset = 0;
-    while (offset < bytes.byteLength) {
-      const { bytesWritten } = await this.#file.write(bytes, offset);
-      offset += bytesWritten;
-    }
-    this.#byteLength += bytes.byteLength;
-    this.#unsyncedBytes += bytes.byteLength;
-    if (this.#unsyncedBytes >= SYNC_EVERY_BYTES) await this.sync();
-  }
-
-  /** Everything written survives a crash once this resolves; unless the server does without that. */
-  async sync(): Promise<void> {
-    this.#unsyncedBytes = 0;
-    if (this.#fsync) await this.#file.datasync();
-  }
-
-  /** The file is complete: from now on, also after a crash, it is `path`, and what was there before is gone. */
-  async publish(path: string): Promise<void> {
-    if (this.#fsync) await this.#file.sync();
-    await this.close();
-    await rename(this.#path, path);
-    if (this.#fsync) await syncDirectory(join(path, '..'));
-  }
-
-  async discard(): Promise<void> {
-    await this.close();
-    await rm(this.#path, { force: true });
-  }
-
-  /** Nothing more will be written. */
-  async close(): Promise<void> {
-    if (!this.#isOpen) return;
-    this.#isOpen = false;
-    await this.#file.close();
-  }
-}
-
-/** A new name in a directory survives a crash once the directory is synced. */
-export async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
-}
-
 interface KeptSnapshot {
   readonly meta: SnapshotMeta;
   readonly path: string;
   /** Opened when it is first read from. */
-  descriptor: number | undefined;
+  file: BlockingFile | undefined;
+}
+
+export interface SnapshotFilesOptions extends PartialFileOptions {
+  readonly files: Files;
+  /** The one that counts; all other files are removed. */
+  readonly newest: SnapshotMeta | undefined;
 }
 
 export class SnapshotFiles {
+  readonly #files: Files;
   readonly #directory: string;
   readonly #fsync: boolean;
   #newest: KeptSnapshot | undefined;
@@ -108,27 +40,23 @@ export class SnapshotFiles {
   #own: PartialFile | undefined;
   #received: { readonly file: PartialFile; readonly check: SnapshotCheck } | undefined;
 
-  private constructor(directory: string, fsync: boolean, newest: SnapshotMeta | undefined) {
+  private constructor(directory: string, { files, fsync, newest }: SnapshotFilesOptions) {
+    this.#files = files;
     this.#directory = directory;
     this.#fsync = fsync;
     this.#newest = newest === undefined ? undefined : this.#keep(newest);
   }
 
-  /**
-   * @param newest the one that counts; all other files are removed
-   * Rejects with {@link SnapshotError} when its file is not there or has another length.
-   */
-  static async open(
-    directory: string,
-    { fsync, newest }: { readonly fsync: boolean; readonly newest: SnapshotMeta | undefined },
-  ): Promise<SnapshotFiles> {
-    await mkdir(directory, { recursive: true });
+  /** Rejects with {@link SnapshotError} when the file of the newest is not there or has another length. */
+  static async open(directory: string, options: SnapshotFilesOptions): Promise<SnapshotFiles> {
+    const { files, newest } = options;
+    await files.makeDirectory(directory);
     const name = newest === undefined ? undefined : nameOf(newest);
-    for (const other of await readdir(directory)) {
-      if (other !== name) await rm(join(directory, other));
+    for (const other of await files.list(directory)) {
+      if (other !== name) await files.remove(join(directory, other));
     }
-    if (newest !== undefined) await checkLength(join(directory, nameOf(newest)), newest.byteLength);
-    return new SnapshotFiles(directory, fsync, newest);
+    if (newest !== undefined) await checkLength(files, join(directory, nameOf(newest)), newest.byteLength);
+    return new SnapshotFiles(directory, options);
   }
 
   get newest(): SnapshotMeta | undefined {
@@ -137,7 +65,7 @@ export class SnapshotFiles {
 
   /** A file for a snapshot of this server's own. There is one at a time. */
   async create(): Promise<PartialFile> {
-    this.#own = await PartialFile.create(join(this.#directory, OWN_PARTIAL_NAME), { fsync: this.#fsync });
+    this.#own = await this.#createPartial(OWN_PARTIAL_NAME);
     return this.#own;
   }
 
@@ -152,8 +80,8 @@ export class SnapshotFiles {
     this.#previous = this.#newest;
     this.#newest = this.#keep(meta);
     if (outdated === undefined) return;
-    if (outdated.descriptor !== undefined) closeSync(outdated.descriptor);
-    await rm(outdated.path, { force: true });
+    outdated.file?.close();
+    await this.#files.remove(outdated.path);
   }
 
   /**
@@ -163,7 +91,7 @@ export class SnapshotFiles {
   async receive(offset: number, data: Uint8Array): Promise<void> {
     if (offset === 0) {
       await this.#received?.file.discard();
-      const file = await PartialFile.create(join(this.#directory, RECEIVED_NAME), { fsync: this.#fsync });
+      const file = await this.#createPartial(RECEIVED_NAME);
       this.#received = { file, check: new SnapshotCheck() };
     }
     if (this.#received?.file.byteLength !== offset)
@@ -188,11 +116,11 @@ export class SnapshotFiles {
       (one) => one?.meta.index === position.index && one.meta.term === position.term,
     );
     if (kept === undefined) return undefined;
-    kept.descriptor ??= openSync(kept.path, 'r');
+    kept.file ??= this.#files.openBlocking(kept.path);
     const bytes = new Uint8Array(Math.max(0, Math.min(maxBytes, kept.meta.byteLength - offset)));
     let got = 0;
     while (got < bytes.byteLength) {
-      const count = readSync(kept.descriptor, bytes, got, bytes.byteLength - got, offset + got);
+      const count = kept.file.read(bytes.subarray(got), offset + got);
       if (count === 0) throw new SnapshotError(`${kept.path} ends at ${offset + got}`);
       got += count;
     }
@@ -202,18 +130,21 @@ export class SnapshotFiles {
   /** The image in the newest snapshot, in pieces. Rejects with {@link SnapshotError} when it is damaged. */
   image(): AsyncIterable<Uint8Array> {
     if (this.#newest === undefined) throw new TypeError('there is no snapshot');
-    return readSnapshotFile(this.#newest.path);
+    return readSnapshotFile(this.#files, this.#newest.path);
   }
 
   async close(): Promise<void> {
     await this.#own?.close();
     await this.#received?.file.close();
-    for (const kept of [this.#newest, this.#previous])
-      if (kept?.descriptor !== undefined) closeSync(kept.descriptor);
+    for (const kept of [this.#newest, this.#previous]) kept?.file?.close();
+  }
+
+  #createPartial(name: string): Promise<PartialFile> {
+    return PartialFile.create(this.#files, join(this.#directory, name), { fsync: this.#fsync });
   }
 
   #keep(meta: SnapshotMeta): KeptSnapshot {
-    return { meta, path: join(this.#directory, nameOf(meta)), descriptor: undefined };
+    return { meta, path: join(this.#directory, nameOf(meta)), file: undefined };
   }
 }
 
@@ -221,16 +152,17 @@ export class SnapshotFiles {
  * The image in a snapshot's file, in pieces, each of which is overwritten when the next one is asked for. Rejects with
  * {@link SnapshotError} at its end if it is damaged.
  */
-export async function* readSnapshotFile(path: string): AsyncGenerator<Uint8Array> {
-  const file = await open(path, 'r');
+export async function* readSnapshotFile(files: Files, path: string): AsyncGenerator<Uint8Array> {
+  const file = await files.open(path, 'read');
   try {
     const buffer = new Uint8Array(READ_BYTES);
     let pieces: Uint8Array[] = [];
     const check = new SnapshotCheck((piece) => pieces.push(piece));
-    while (true) {
-      const { bytesRead } = await file.read(buffer);
-      if (bytesRead === 0) break;
-      check.push(buffer.subarray(0, bytesRead));
+    for (let position = 0; ; ) {
+      const count = await file.read(buffer, position);
+      if (count === 0) break;
+      position += count;
+      check.push(buffer.subarray(0, count));
       yield* pieces;
       pieces = [];
     }
@@ -244,9 +176,9 @@ function nameOf({ index, term }: LogPosition): string {
   return `${index}-${term}.snapshot`;
 }
 
-async function checkLength(path: string, byteLength: number): Promise<void> {
-  const found = await stat(path).catch(() => undefined);
-  if (found === undefined) throw new SnapshotError(`${path} is missing`);
-  if (found.size !== byteLength)
-    throw new SnapshotError(`${path} has ${found.size} bytes, not ${byteLength}`);
+async function checkLength(files: Files, path: string, byteLength: number): Promise<void> {
+  const size = await files.size(path).catch((cause: unknown) => {
+    throw systemCodeOf(cause) === 'ENOENT' ? new SnapshotError(`${path} is missing`) : cause;
+  });
+  if (size !== byteLength) throw new SnapshotError(`${path} has ${size} bytes, not ${byteLength}`);
 }

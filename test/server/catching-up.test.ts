@@ -7,6 +7,7 @@ import { Server } from '../../src/server/server.js';
 import { BatchEncoder } from '../../src/state-machine/batch.js';
 import { KeyValueStore } from '../../src/state-machine/key-value-store.js';
 import { DiskStorage } from '../../src/storage/disk-storage.js';
+import { NODE_FILES } from '../../src/storage/node-files.js';
 import { makeServerDirectory } from '../../src/storage/server-directory.js';
 import type { ServerEvent } from '../../src/wire/control.js';
 import { HASH_SECRET } from '../support/hash-secret.js';
@@ -20,7 +21,12 @@ describe('a server with much to apply', () => {
 
   it('applies it bit by bit, and serves clients once it has', async () => {
     await writeLog();
-    const storage = await DiskStorage.open({ directory: directory(), owner: OWNER, fsync: false });
+    const storage = await DiskStorage.open({
+      directory: directory(),
+      owner: OWNER,
+      files: NODE_FILES,
+      fsync: false,
+    });
     const { port1, port2 } = new MessageChannel();
     const events: { readonly event: ServerEvent; readonly lastApplied: number }[] = [];
     const server = new Server({
@@ -66,7 +72,12 @@ describe('a server with much to apply', () => {
 
   async function writeLog(): Promise<void> {
     await makeServerDirectory(directory());
-    const storage = await DiskStorage.open({ directory: directory(), owner: OWNER, fsync: false });
+    const storage = await DiskStorage.open({
+      directory: directory(),
+      owner: OWNER,
+      files: NODE_FILES,
+      fsync: false,
+    });
     const encoder = new BatchEncoder();
     const value = new Uint8Array(ENTRY_BYTES);
     const entries = Array.from({ length: ENTRIES }, (_, place) => {

@@ -7,6 +7,7 @@ import { TRAFFIC_CAPACITY } from '../../src/limits.js';
 import { openServer, raftOptionsOf } from '../../src/server/open-server.js';
 import type { Server } from '../../src/server/server.js';
 import { DiskStorage } from '../../src/storage/disk-storage.js';
+import { NODE_FILES } from '../../src/storage/node-files.js';
 import { makeServerDirectory } from '../../src/storage/server-directory.js';
 import type { PeerNews, ServerEvent } from '../../src/wire/control.js';
 import { HASH_SECRET } from '../support/hash-secret.js';
@@ -27,7 +28,12 @@ describe('servers opened in one thread', () => {
     const serverDirectory = `${directory()}/${id}`;
     await makeServerDirectory(serverDirectory);
     const owner = { ...OWNER, serverId: id };
-    const storage = await DiskStorage.open({ directory: serverDirectory, owner, fsync: false });
+    const storage = await DiskStorage.open({
+      directory: serverDirectory,
+      owner,
+      files: NODE_FILES,
+      fsync: false,
+    });
     const [near, far] = portPair();
     const peerNews = makeChannel<PeerNews>(2);
     const events: ServerEvent[] = [];

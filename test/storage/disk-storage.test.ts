@@ -5,6 +5,7 @@ import { expect } from 'chai';
 import type { Entry } from '../../src/raft/types.js';
 import { DiskStorage } from '../../src/storage/disk-storage.js';
 import { frameBytes, writeFrame } from '../../src/storage/log-frame.js';
+import { NODE_FILES } from '../../src/storage/node-files.js';
 import { makeServerDirectory } from '../../src/storage/server-directory.js';
 import { StorageError } from '../../src/storage/storage.js';
 import { entries, expectOneLine, OWNER, persistOf, rejection, useDirectory } from '../support/storage.js';
@@ -21,7 +22,7 @@ describe('DiskStorage', () => {
     const directory = useDirectory();
 
     function open({ owner = OWNER, directory: path = directory() } = {}): Promise<DiskStorage> {
-      return DiskStorage.open({ directory: path, owner, fsync: false, lockPatienceMs: 0 });
+      return DiskStorage.open({ files: NODE_FILES, directory: path, owner, fsync: false, lockPatienceMs: 0 });
     }
 
     beforeEach(() => makeServerDirectory(directory()));

@@ -2,6 +2,7 @@
 
 import { readdir } from 'node:fs/promises';
 import { DiskStorage } from '../../src/storage/disk-storage.js';
+import { NODE_FILES } from '../../src/storage/node-files.js';
 import { makeServerDirectory } from '../../src/storage/server-directory.js';
 import type { Storage } from '../../src/storage/storage.js';
 import { OWNER } from '../support/storage.js';
@@ -18,7 +19,7 @@ const SEGMENT_BYTES = 8 * 1024;
 export const IMPLEMENTATIONS = {
   disk: async (options: OpenOptions): Promise<Storage> => {
     await makeIfEmpty(options.directory);
-    return DiskStorage.open({ ...options, owner: OWNER, segmentBytes: SEGMENT_BYTES });
+    return DiskStorage.open({ ...options, files: NODE_FILES, owner: OWNER, segmentBytes: SEGMENT_BYTES });
   },
 } as const;
 

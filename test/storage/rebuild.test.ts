@@ -5,6 +5,7 @@ import type { Entry, HardState, RecoveredState } from '../../src/raft/types.js';
 import { KeyValueStore } from '../../src/state-machine/key-value-store.js';
 import { DataDirectory } from '../../src/storage/data-directory.js';
 import { DiskStorage } from '../../src/storage/disk-storage.js';
+import { NODE_FILES } from '../../src/storage/node-files.js';
 import { rebuildServer } from '../../src/storage/rebuild.js';
 import { SnapshotSource } from '../../src/storage/snapshot-format.js';
 import { HASH_SECRET } from '../support/hash-secret.js';
@@ -19,6 +20,7 @@ describe('rebuilding a server from the disks of the others', () => {
     const { clusterId } = directory;
     try {
       const storage = await DiskStorage.open({
+        files: NODE_FILES,
         directory: directory.serverDirectory(id),
         owner: { clusterId, serverId: id },
         fsync: false,

@@ -1,19 +1,16 @@
 import fs from 'node:fs';
 import { mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
-import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { LOG_ORIGIN } from '../../src/raft/log.js';
 import type { Entry, HardState, LogIndex, LogPosition } from '../../src/raft/types.js';
+import type { Files } from '../../src/storage/files.js';
 import { frameBytes, SECTOR_BYTES, writeFrame } from '../../src/storage/log-frame.js';
 import { DamagedLogError } from '../../src/storage/log-recovery.js';
-import {
-  type FirstSegment,
-  type NewestSegment,
-  SegmentLog,
-  type SegmentLogOptions,
-} from '../../src/storage/segment-log.js';
+import { NODE_FILES } from '../../src/storage/node-files.js';
+import type { FirstSegment, NewestSegment } from '../../src/storage/segment-files.js';
+import { SegmentLog, type SegmentLogOptions } from '../../src/storage/segment-log.js';
 import { entries, entry, openFlags, readable, rejection, useDirectory } from '../support/storage.js';
 
 const SEGMENT_BYTES = 8 * SECTOR_BYTES;
@@ -21,7 +18,7 @@ const HEADER_BYTES = 40;
 const LOG_NUMBER = 12345;
 const ENTRY_HEADER_BYTES = 20;
 
-type Options = Partial<Pick<SegmentLogOptions, 'reaches' | 'segmentBytes' | 'fsync' | 'onNewest'>>;
+type Options = Partial<Pick<SegmentLogOptions, 'files' | 'reaches' | 'segmentBytes' | 'fsync' | 'onNewest'>>;
 
 function append(log: SegmentLog, appended: readonly Entry[], hardState?: HardState): Promise<void> {
   return log.append({ hardState, entries: appended });
@@ -56,9 +53,16 @@ describe('the log in segments', () => {
 
   async function withLog<T>(
     action: (log: SegmentLog, entries: readonly Entry[], hardState: HardState) => T | Promise<T>,
-    { reaches = 0, segmentBytes = SEGMENT_BYTES, fsync = false, onNewest = noteNewest }: Options = {},
+    {
+      reaches = 0,
+      segmentBytes = SEGMENT_BYTES,
+      files = NODE_FILES,
+      fsync = false,
+      onNewest = noteNewest,
+    }: Options = {},
   ): Promise<T> {
     const { log, recovered } = await SegmentLog.open({
+      files,
       directory: directory(),
       fsync,
       logNumber: LOG_NUMBER,
@@ -361,21 +365,19 @@ describe('the log in segments', () => {
 
   it('does the last write once more when it is opened: it may have failed and be there all the same', async () => {
     await withLog((log) => append(log, [entryOf(1, 2)]));
-    const places: unknown[] = [];
-    const original = fs.write;
-    Object.defineProperty(fs, 'write', {
-      value: (fd: number, bytes: Buffer, ...rest: readonly unknown[]) => {
-        places.push(rest[2], bytes.byteLength);
-        Reflect.apply(original, fs, [fd, bytes, ...rest]);
+    const places: number[] = [];
+    const files: Files = {
+      ...NODE_FILES,
+      open: async (path, access) => {
+        const file = await NODE_FILES.open(path, access);
+        const write = (bytes: Uint8Array, position: number) => {
+          places.push(position, bytes.byteLength);
+          return file.write(bytes, position);
+        };
+        return { ...file, write };
       },
-    });
-    syncBuiltinESMExports();
-    try {
-      await withLog(() => {}, { fsync: true });
-    } finally {
-      Object.defineProperty(fs, 'write', { value: original });
-      syncBuiltinESMExports();
-    }
+    };
+    await withLog(() => {}, { files, fsync: true });
     expect(places).to.deep.equal([SECTOR_BYTES, 2 * SECTOR_BYTES]);
   });
 

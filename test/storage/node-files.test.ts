@@ -3,8 +3,10 @@ import { open, readFile, statfs, writeFile } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { LogFile, PageMemory } from '../../src/storage/log-file.js';
+import type { LogFile } from '../../src/storage/files.js';
 import { SECTOR_BYTES } from '../../src/storage/log-frame.js';
+import { NODE_FILES } from '../../src/storage/node-files.js';
+import { PageMemory } from '../../src/storage/page-memory.js';
 import { openFlags, rejection, useDirectory } from '../support/storage.js';
 
 const { O_DIRECT, O_DSYNC, O_RDWR } = fs.constants;
@@ -20,7 +22,7 @@ describe('a file of the log', () => {
   beforeEach(() => writeFile(path(), Buffer.alloc(FILE_BYTES)));
 
   async function withFile(fsync: boolean, action: (file: LogFile) => Promise<void>): Promise<void> {
-    const file = await LogFile.open(path(), { fsync });
+    const file = await NODE_FILES.openLog(path(), { fsync });
     try {
       await action(file);
     } finally {

@@ -1,0 +1,150 @@
+/** The files of a log's segments, in a directory of their own. */
+
+import { dirname, join } from 'node:path';
+import { type Files, type LogFile, systemCodeOf, writeWhole } from './files.js';
+import { isZero } from './log-frame.js';
+import { DamagedLogError, type RecoveredSegment } from './log-recovery.js';
+import { PartialFile } from './partial-file.js';
+
+const ZEROS = Buffer.alloc(1024 * 1024);
+
+const SEGMENT_NAME = /^\d{8,}\.segment$/;
+const PARTIAL_NAME = /^\d{8,}\.segment\.partial$/;
+
+/** Where the log begins. */
+export interface FirstSegment {
+  readonly number: number;
+  /** Of its first frame. */
+  readonly sequence: number;
+}
+
+/** The segment that was made last. */
+export interface NewestSegment {
+  readonly number: number;
+  readonly byteLength: number;
+}
+
+/** The segments that count: those before the first are on their way out, behind the newest is none. */
+export interface SegmentRange {
+  /** Something is in it once it is written down that it is the first. */
+  readonly first: FirstSegment;
+  /** Undefined when there is none yet. */
+  readonly newest: NewestSegment | undefined;
+}
+
+/** A segment that can be written to. */
+export interface OpenSegment extends NewestSegment {
+  readonly file: LogFile;
+  /** Where the next frame goes. */
+  end: number;
+}
+
+export interface SegmentFilesOptions {
+  readonly files: Files;
+  /** Made when missing. Nothing else is in it. */
+  readonly directory: string;
+  readonly fsync: boolean;
+  readonly range: SegmentRange;
+}
+
+export class SegmentFiles {
+  readonly #files: Files;
+  readonly #directory: string;
+  readonly #fsync: boolean;
+  readonly #range: SegmentRange;
+
+  private constructor({ files, directory, fsync, range }: SegmentFilesOptions) {
+    this.#files = files;
+    this.#directory = directory;
+    this.#fsync = fsync;
+    this.#range = range;
+  }
+
+  /** Removes what does not count. Rejects with {@link DamagedLogError} when something is where nothing can be. */
+  static async in(options: SegmentFilesOptions): Promise<SegmentFiles> {
+    const { files, directory, fsync } = options;
+    await files.makeDirectory(directory);
+    const segments = new SegmentFiles(options);
+    for (const name of await files.list(directory)) await segments.#removeUnlessItCounts(name);
+    if (fsync) {
+      await files.syncDirectory(dirname(directory));
+      await files.syncDirectory(directory);
+    }
+    return segments;
+  }
+
+  /** Rejects with {@link DamagedLogError} when it is not there. */
+  async read(number: number): Promise<Buffer> {
+    return this.#files.read(this.#pathOf(number)).catch((cause: unknown) => {
+      throw systemCodeOf(cause) === 'ENOENT' ? new DamagedLogError(`${nameOf(number)} is missing`) : cause;
+    });
+  }
+
+  /**
+   * Has what was read of a segment survive a crash, and nothing left of a write that was cut off. The last write is done
+   * once more: it may have failed, and be there all the same as far as the operating system knows.
+   */
+  async settle({ number, byteLength, lastFrame, end, isTorn }: RecoveredSegment): Promise<void> {
+    if (!isTorn && !this.#fsync) return;
+    const file = await this.#files.open(this.#pathOf(number), 'read and write');
+    try {
+      if (end > 0) {
+        const frame = Buffer.alloc(end - lastFrame);
+        const count = await file.read(frame, lastFrame);
+        if (count < frame.byteLength) throw new Error(`only ${count} bytes of a write were read`);
+        await writeWhole(file, frame, lastFrame);
+      }
+      for (let at = end; isTorn && at < byteLength; at += ZEROS.byteLength)
+        await writeWhole(file, ZEROS.subarray(0, byteLength - at), at);
+      if (this.#fsync) await file.datasync();
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** A new one. Replaces one that does not count yet. */
+  async make({ number, byteLength }: NewestSegment): Promise<void> {
+    const path = this.#pathOf(number);
+    const partial = await PartialFile.create(this.#files, `${path}.partial`, { fsync: this.#fsync });
+    try {
+      for (let at = 0; at < byteLength; at += ZEROS.byteLength)
+        await partial.write(ZEROS.subarray(0, byteLength - at));
+      await partial.publish(path);
+    } catch (error) {
+      await partial.discard();
+      throw error;
+    }
+  }
+
+  async open({ number, byteLength }: NewestSegment, end = 0): Promise<OpenSegment> {
+    const file = await this.#files.openLog(this.#pathOf(number), { fsync: this.#fsync });
+    return { number, byteLength, end, file };
+  }
+
+  async remove(number: number): Promise<void> {
+    await this.#files.remove(this.#pathOf(number));
+  }
+
+  async #removeUnlessItCounts(name: string): Promise<void> {
+    const { first, newest } = this.#range;
+    const path = join(this.#directory, name);
+    const number = SEGMENT_NAME.test(name) ? Number.parseInt(name, 10) : undefined;
+    if (PARTIAL_NAME.test(name)) await this.#files.remove(path);
+    else if (number === undefined) return;
+    else if (number < first.number) await this.#files.remove(path);
+    else if (number > (newest?.number ?? 0)) {
+      // A crash came before it was written down that there is one.
+      if (!isZero(await this.#files.read(path)))
+        throw new DamagedLogError(`${name} holds what is not known of`);
+      await this.#files.remove(path);
+    }
+  }
+
+  #pathOf(number: number): string {
+    return join(this.#directory, nameOf(number));
+  }
+}
+
+export function nameOf(number: number): string {
+  return `${String(number).padStart(8, '0')}.segment`;
+}

@@ -1,0 +1,105 @@
+/**
+ * A disk that fails as disks do, on virtual time and from one seed: slow, stalled, full, with errors, torn writes, and with
+ * three kinds of ends.
+ *
+ * - {@link SimulatedDisk.losePower}: the machine ends. What was not synced is kept or forgotten, sector by sector.
+ * - {@link SimulatedThread.end}, of the thread or all of a process: The operating system keeps what was written; of each call under
+ *   way it does all, a first part, or nothing.
+ * - An error: see {@link DiskFaults}.
+ */
+
+import type { Random } from '../../../tools/support/random.js';
+import { DirectoryNode, type FileNode } from './disk-image.js';
+import { SimulatedFiles } from './files.js';
+import type { SimulatedThread } from './thread.js';
+import type { World } from './world.js';
+
+export interface DiskFaults {
+  /** How long a call takes, in ms: uniform between these. */
+  readonly minLatencyMs: number;
+  readonly maxLatencyMs: number;
+  /** Chances that a call fails with EIO. What it should have written is in any state, whatever later calls say. */
+  readonly readErrors: number;
+  readonly writeErrors: number;
+  readonly syncErrors: number;
+  /** Chance that a write takes only a first part of the bytes, without an error. */
+  readonly shortWrites: number;
+  /** Whatever needs more room is refused (ENOSPC). */
+  readonly isFull: boolean;
+  /** Whatever needs a descriptor is refused (EMFILE). */
+  readonly isOutOfDescriptors: boolean;
+}
+
+export const HEALTHY_DISK: DiskFaults = {
+  minLatencyMs: 0.05,
+  maxLatencyMs: 0.5,
+  readErrors: 0,
+  writeErrors: 0,
+  syncErrors: 0,
+  shortWrites: 0,
+  isFull: false,
+  isOutOfDescriptors: false,
+};
+
+/** A call that is under way: what the disk makes of it, unless its caller ends first. */
+export interface DiskCall {
+  complete(): void;
+}
+
+export class SimulatedDisk {
+  faults: DiskFaults = HEALTHY_DISK;
+  readonly root = new DirectoryNode();
+  /** Files that somebody has locked. */
+  readonly locked = new Set<FileNode>();
+  readonly random: Random;
+  readonly #world: World;
+  readonly #files = new Map<SimulatedFiles, SimulatedThread>();
+  #stalled: DiskCall[] | undefined;
+
+  constructor(world: World, random: Random) {
+    this.#world = world;
+    this.random = random;
+  }
+
+  /** The files as a thread sees them, until it ends. */
+  filesOf(thread: SimulatedThread): SimulatedFiles {
+    const files = new SimulatedFiles(this, thread);
+    this.#files.set(files, thread);
+    thread.onEnd(() => {
+      files.end();
+      this.#files.delete(files);
+    });
+    return files;
+  }
+
+  /** From now on no call completes. */
+  stall(): void {
+    this.#stalled ??= [];
+  }
+
+  /** Calls complete again, first those that had to wait, in their order. */
+  resume(): void {
+    const calls = this.#stalled ?? [];
+    this.#stalled = undefined;
+    for (const call of calls) call.complete();
+  }
+
+  /** The machine ends, and with it every thread that has files open. */
+  losePower(): void {
+    for (const [files, thread] of this.#files) {
+      files.endTorn();
+      thread.end();
+    }
+    this.root.losePower(this.random);
+  }
+
+  /** Has the call complete when it is time. */
+  begin(call: DiskCall): void {
+    const { minLatencyMs, maxLatencyMs } = this.faults;
+    const onTime = () => {
+      if (this.#stalled === undefined) call.complete();
+      else this.#stalled.push(call);
+    };
+    this.#world.timeline.after(this.random.between(minLatencyMs, maxLatencyMs), onTime);
+  }
+}

@@ -73,6 +73,9 @@ export const LINK_CAPACITY = 256;
 /** Bytes of commands in one log entry. What comes in beyond it goes into the next. */
 export const MAX_ENTRY_BYTES = 1024 * 1024;
 
+/** An entry of this many bytes is worth its cost: it is not delayed for more to come. */
+export const MAX_DELAYED_ENTRY_BYTES = 8 * 1024;
+
 /** Bytes of committed entries that are applied at once: about 10 ms of a thread. Whatever else is due comes between. */
 export const MAX_APPLIED_BYTES_PER_TURN = 1024 * 1024;
 
@@ -86,12 +89,21 @@ export const MAX_PENDING_COMMANDS = 64 * 1024;
 export const MAX_PENDING_COMMANDS_PER_CLIENT = 4 * 1024;
 export const MAX_PENDING_BYTES_PER_CLIENT = 1024 * 1024;
 
-/** Of one client's stream, so much is taken in a turn; then it is the next one's turn. */
+/** The quantum: this much of one client's stream is taken in a turn; then it is the next one's turn. */
 export const MAX_TAKEN_COMMANDS_PER_TURN = 256;
 export const MAX_TAKEN_BYTES_PER_TURN = 64 * 1024;
 
-/** So many streams with more than that get another share in a turn, about a millisecond's worth; the others stand in line. */
-export const MAX_BACKLOG_SHARES_PER_TURN = 4;
+/** Streams with more than that which get another quantum in a turn, about a millisecond's worth; the others queue. */
+export const MAX_QUEUED_QUANTA_PER_TURN = 4;
+
+/** Plain GETs of one stream that are looked up at once. */
+export const MAX_GETS_AT_ONCE = 64;
+
+/** Bytes of a snapshot that are made at once: about a millisecond, for which all else in the thread has to wait. */
+export const SNAPSHOT_SLICE_BYTES = 256 * 1024;
+
+/** Slices of a backup that wait to be taken. */
+export const BACKUP_CAPACITY = 16;
 
 /** Pages that watch the cluster live; more are refused with 503. */
 export const MAX_LIVE_READERS = 32;

@@ -16,8 +16,8 @@ import {
 import type { RaftOptions } from '../raft/types.js';
 import { KeyValueStore } from '../state-machine/key-value-store.js';
 import type { PeerNews, ServerStart } from '../wire/control.js';
+import { restoreStore } from './restore-store.js';
 import { Server, type ServerOptions } from './server.js';
-import { restoreStore } from './snapshots.js';
 
 export interface OpenServerOptions extends Omit<ServerOptions, 'store'> {
   /** What becomes of the other servers. Ends with the server's thread. */

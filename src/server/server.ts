@@ -11,14 +11,12 @@
  */
 
 import type { Port } from '../channel/port.js';
-import { openChannel, type PortChannel } from '../channel/port-channel.js';
+import type { PortChannel } from '../channel/port-channel.js';
 import { type Environment, sleep, type Timer } from '../environment.js';
-import { LEADER_WAIT_MS } from '../limits.js';
 import { LOG_ORIGIN } from '../raft/log.js';
 import { Raft } from '../raft/raft.js';
-import type { RaftOptions, ServerId, SnapshotMeta, Term } from '../raft/types.js';
+import type { RaftOptions, ServerId, SnapshotMeta } from '../raft/types.js';
 import type { KeyValueStore } from '../state-machine/key-value-store.js';
-import { SnapshotSource } from '../storage/snapshot-format.js';
 import type { Storage } from '../storage/storage.js';
 import type {
   ClientAddress,
@@ -28,13 +26,17 @@ import type {
   ServerObservation,
   ServerStatus,
 } from '../wire/control.js';
+import { AppliedState } from './applied-state.js';
+import { Applier } from './applying.js';
+import { sendBackup } from './backup.js';
 import { Clients } from './clients/clients.js';
 import { Replies } from './clients/replies.js';
 import { Disk } from './disk.js';
 import { ServerMetrics } from './metrics.js';
 import { logTail, MessageSampler } from './observation.js';
 import { Peers } from './peers.js';
-import { restoreStore, Snapshots, sendSnapshot } from './snapshots.js';
+import { RoleReports } from './role-reports.js';
+import { Snapshots } from './snapshots.js';
 
 export interface ServerOptions {
   readonly environment: Environment;
@@ -42,7 +44,7 @@ export interface ServerOptions {
   readonly storage: Storage;
   /** What the storage's newest snapshot holds. */
   readonly store: KeyValueStore;
-  /** So many bytes of the log make a snapshot due. */
+  /** Bytes of the log that make a snapshot due. */
   readonly snapshotLogBytes: number;
   /** Client traffic, see gateway/frames.ts. */
   readonly traffic: PortChannel<Uint8Array>;
@@ -53,31 +55,21 @@ export interface ServerOptions {
   readonly onFailure: (error: unknown) => void;
 }
 
-/** Slices of a backup that wait to be taken. */
-const BACKUP_CAPACITY = 16;
-
-/** Another server leads, or none does. */
-export class NotLeadingError extends Error {
-  readonly code = 'NOT_LEADING';
-
-  constructor(id: ServerId) {
-    super(`server ${id} does not lead: try again`);
-    this.name = 'NotLeadingError';
-  }
-}
-
 export class Server {
   readonly #id: ServerId;
   readonly #environment: Environment;
   readonly #metrics = new ServerMetrics();
   readonly #sampler: MessageSampler;
   readonly #raft: Raft;
+  readonly #state: AppliedState;
   readonly #clients: Clients;
   readonly #replies: Replies;
+  readonly #applier: Applier;
   readonly #peers: Peers;
   readonly #disk: Disk;
   readonly #storage: Storage;
   readonly #snapshots: Snapshots;
+  readonly #roleReports: RoleReports;
   readonly #traffic: PortChannel<Uint8Array>;
   readonly #onEvent: (event: ServerEvent) => void;
   readonly #onFailure: (error: unknown) => void;
@@ -85,11 +77,6 @@ export class Server {
   #timerAtMs = Number.POSITIVE_INFINITY;
   #isTurnDue = false;
   #phase: 'running' | 'draining' | 'stopped' = 'running';
-  #ledTerm: Term | undefined;
-  #reported: Extract<ServerEvent, { type: 'role' }> | undefined;
-  #reportedServing: Term | undefined;
-  /** The snapshot that the state machine is being restored from. */
-  #restoring: SnapshotMeta | undefined;
   /** It has applied once all that was committed. Before, a snapshot would only take time away from that. */
   #hasCaughtUp = false;
 
@@ -117,6 +104,7 @@ export class Server {
       recovered,
       environment.nowMs(),
     );
+    this.#state = new AppliedState(store, recovered.snapshot ?? LOG_ORIGIN);
     this.#replies = new Replies(traffic.sender, () => this.#requestTurn());
     this.#snapshots = new Snapshots({
       environment,
@@ -133,13 +121,24 @@ export class Server {
     this.#clients = new Clients({
       environment,
       raft: this.#raft,
-      store,
-      applied: recovered.snapshot ?? LOG_ORIGIN,
-      onApplied: (entry) => this.#snapshots.applied(entry),
+      state: this.#state,
       replies: this.#replies,
       addresses,
       serverId: raft.id,
       metrics: this.#metrics,
+    });
+    const { groups, proposals, answers } = this.#clients;
+    this.#applier = new Applier({
+      environment,
+      storage,
+      state: this.#state,
+      groups,
+      proposals,
+      answers,
+      metrics: this.#metrics,
+      onApplied: (entry) => this.#snapshots.applied(entry),
+      onInstalled: (snapshot, tookMs) => this.#installed(snapshot, tookMs),
+      onFailure: (error) => this.#fail(error),
     });
     this.#sampler = new MessageSampler(environment);
     this.#peers = new Peers({
@@ -159,6 +158,12 @@ export class Server {
       },
       onFailed: (error) => this.#fail(error),
     });
+    this.#roleReports = new RoleReports({
+      raft: this.#raft,
+      state: this.#state,
+      metrics: this.#metrics,
+      onEvent,
+    });
     traffic.receiver.watch(() => this.#requestTurn());
     this.#requestTurn();
   }
@@ -172,7 +177,7 @@ export class Server {
       votedFor: hardState.votedFor ?? null,
       leader: leader ?? null,
       commitIndex,
-      lastApplied: this.#clients.applied.index,
+      lastApplied: this.#state.position.index,
       lastIndex: lastLog.index,
       snapshotIndex,
     };
@@ -182,7 +187,7 @@ export class Server {
     return {
       status: this.status,
       metrics: this.#metrics.read(),
-      keys: this.#clients.store.size,
+      keys: this.#state.store.size,
       pendingCommands: this.#clients.pendingCount,
       queues: {
         traffic: this.#traffic.receiver.buffered,
@@ -228,26 +233,17 @@ export class Server {
   }
 
   /**
-   * Sends a snapshot of the state as it is now through the port, which it closes behind it. Resolves once it has begun;
-   * rejects with {@link NotLeadingError}.
+   * Sends a snapshot of the state as it is now through the port, and then closes the port. Resolves once it has begun;
+   * rejects with NotLeadingError.
    */
-  async backup(port: Port): Promise<void> {
-    const channel = openChannel<Uint8Array>(port, { capacity: BACKUP_CAPACITY });
-    try {
-      const giveUpAtMs = this.#environment.nowMs() + LEADER_WAIT_MS;
-      while (!this.#clients.isCurrent(this.#environment.nowMs())) {
-        if (this.#raft.role !== 'leader' || this.#environment.nowMs() > giveUpAtMs)
-          throw new NotLeadingError(this.#id);
-        await sleep(this.#environment, 1);
-      }
-    } catch (error) {
-      channel.close();
-      throw error;
-    }
-    // Fails when the other end closes: then nobody wants it any more.
-    sendSnapshot(new SnapshotSource(this.#clients.store.image()), channel, this.#environment).catch(
-      () => undefined,
-    );
+  backup(port: Port): Promise<void> {
+    return sendBackup(port, {
+      environment: this.#environment,
+      serverId: this.#id,
+      raft: this.#raft,
+      clients: this.#clients,
+      state: this.#state,
+    });
   }
 
   /**
@@ -259,7 +255,11 @@ export class Server {
     this.#phase = 'draining';
     this.#clients.stop();
     const deadlineMs = this.#environment.nowMs() + patienceMs;
-    while (!this.#clients.isIdle && this.#environment.nowMs() < deadlineMs && this.#isIn('draining')) {
+    while (
+      this.#clients.pendingCount > 0 &&
+      this.#environment.nowMs() < deadlineMs &&
+      this.#isIn('draining')
+    ) {
       await sleep(this.#environment, 1);
     }
     if (!this.#isIn('draining')) return;
@@ -286,34 +286,34 @@ export class Server {
   }
 
   #turn(): void {
-    this.#receiveFromPeers();
+    this.#hearPeers();
     this.#raft.tick(this.#environment.nowMs());
-    this.#noticeRole();
+    this.#reportRole();
     // What a server that does not lead owes the others has nothing to do with its own clients, and does not wait for them.
     const isLeading = this.#raft.role === 'leader';
     if (!isLeading) this.#doOutput();
-    this.#clients.tick(this.#environment.nowMs());
-    this.#receiveFromClients();
-    this.#clients.serveBacklog(this.#environment.nowMs());
-    if (isLeading) {
-      this.#clients.proposeOpen({ isDiskBusy: this.#disk.isBusy });
-      this.#doOutput();
-      this.#noticeRole();
-    }
+    this.#hearClients();
+    this.#clients.serve(this.#environment.nowMs(), { isDiskBusy: this.#disk.isBusy });
+    if (isLeading) this.#doOutput();
     this.#replies.flush();
     this.#metrics.flushed(this.#environment.nowMs());
-    if (this.#clients.isDue) this.#requestTurn();
+    if (this.#clients.isDue || this.#applier.isDue) this.#requestTurn();
     this.#setTimer();
   }
 
-  #receiveFromPeers(): void {
+  #hearPeers(): void {
     this.#peers.receive({
       onMessage: (message) => this.#raft.step(message, this.#environment.nowMs()),
       onLinkClosed: (peer) => this.#raft.linkClosed(peer, this.#environment.nowMs()),
     });
   }
 
-  #receiveFromClients(): void {
+  /** Reports a change of role, term or leader; what was pending at a leader that is deposed fails. */
+  #reportRole(): void {
+    if (this.#roleReports.reportRole().hasLostLeadership) this.#clients.leadershipLost();
+  }
+
+  #hearClients(): void {
     while (this.#phase === 'running') {
       const got = this.#traffic.receiver.tryReceive();
       if (got?.ok !== true) return;
@@ -321,57 +321,29 @@ export class Server {
     }
   }
 
+  /** Does what the core asks for: writes, sends, applies and answers. */
   #doOutput(): void {
     const { persist, messages, installedSnapshot, committed, confirmedReads } = this.#raft.takeOutput();
     this.#disk.write(persist);
     this.#peers.send(messages);
-    if (installedSnapshot !== undefined) this.#restore(installedSnapshot);
-    this.#clients.advance(committed, confirmedReads);
-    this.#hasCaughtUp ||= this.#clients.applied.index >= this.#raft.commitIndex;
-    if (this.#hasCaughtUp && this.#restoring === undefined)
-      this.#snapshots.takeIfDue(this.#clients.store, this.#clients.applied);
+    if (installedSnapshot !== undefined) this.#install(installedSnapshot);
+    this.#applier.advance(committed, confirmedReads, this.#environment.nowMs());
+    this.#roleReports.reportServing();
+    this.#hasCaughtUp ||= this.#state.position.index >= this.#raft.commitIndex;
+    if (this.#hasCaughtUp && !this.#applier.isInstalling)
+      this.#snapshots.takeIfDue(this.#state.store, this.#state.position);
   }
 
-  /** Replaces the state machine by what is in a snapshot that the leader sent, a piece at a time. */
-  #restore(snapshot: SnapshotMeta): void {
-    const startMs = this.#environment.nowMs();
-    this.#restoring = snapshot;
+  /** Replaces the state machine by what is in a snapshot that the leader sent. */
+  #install(snapshot: SnapshotMeta): void {
     this.#snapshots.abort();
-    this.#clients.restoring();
-    const isWanted = () => this.#restoring === snapshot && this.#phase !== 'stopped';
-    restoreStore(this.#storage, this.#clients.store.hashSecret, isWanted).then(
-      (store) => {
-        if (!isWanted()) return;
-        this.#restoring = undefined;
-        this.#clients.restored(store, snapshot);
-        const { index, byteLength } = snapshot;
-        const tookMs = this.#environment.nowMs() - startMs;
-        this.#metrics.snapshot('installed', byteLength, tookMs);
-        this.#onEvent({ type: 'installed', index, byteLength, tookMs });
-        this.#requestTurn();
-      },
-      (error: unknown) => this.#fail(error),
-    );
+    this.#applier.install(snapshot);
   }
 
-  /** Reports a change of role, term or leader; what was pending at a leader that is deposed fails. */
-  #noticeRole(): void {
-    const { role, currentTerm: term, leader } = this.#raft;
-    if (this.#ledTerm !== undefined && (role !== 'leader' || term !== this.#ledTerm))
-      this.#clients.leadershipLost();
-    this.#ledTerm = role === 'leader' ? term : undefined;
-    const event = { type: 'role', role, term, leader: leader ?? null } as const;
-    const last = this.#reported;
-    if (last?.role !== event.role || last.term !== event.term || last.leader !== event.leader) {
-      this.#reported = event;
-      if (event.leader !== null && event.leader !== last?.leader) this.#metrics.leaderChanges += 1;
-      this.#onEvent(event);
-    }
-    if (!this.#raft.isServing || this.#reportedServing === term) return;
-    // Nobody is answered before everything is applied that the leaders before it had committed.
-    if (this.#clients.applied.index < this.#raft.commitIndex) return;
-    this.#reportedServing = term;
-    this.#onEvent({ type: 'serving', term });
+  #installed({ index, byteLength }: SnapshotMeta, tookMs: number): void {
+    this.#metrics.snapshot('installed', byteLength, tookMs);
+    this.#onEvent({ type: 'installed', index, byteLength, tookMs });
+    this.#requestTurn();
   }
 
   /** One timer for whatever is due first. One that comes too early does no harm, so it is left alone. */
@@ -394,6 +366,7 @@ export class Server {
     this.#phase = 'stopped';
     this.#timer?.cancel();
     this.#disk.stop();
+    this.#applier.stop();
     this.#snapshots.abort();
     this.#replies.flush();
     this.#peers.close();

@@ -1,21 +1,17 @@
 /**
  * When and how a server takes snapshots of its state machine, so that its log does not grow without end (§7).
  *
- * A snapshot is written in slices, with a write of the disk between two of them, while the server goes on. Behind it
- * the log keeps a tail, so that a follower which was away for a moment needs no snapshot.
+ * A snapshot is written in slices, with a write of the disk between two of them, while the server goes on. The log
+ * keeps a tail before it, so that a follower which was away for a moment needs no snapshot.
  */
 
-import type { HashSecret } from '../bytes/byte-string.js';
-import type { PortChannel } from '../channel/port-channel.js';
-import { type Environment, endOfTurn } from '../environment.js';
+import type { Environment } from '../environment.js';
+import { SNAPSHOT_SLICE_BYTES } from '../limits.js';
 import type { Raft } from '../raft/raft.js';
 import type { Entry, LogPosition, SnapshotMeta } from '../raft/types.js';
-import { KeyValueStore } from '../state-machine/key-value-store.js';
+import type { KeyValueStore } from '../state-machine/key-value-store.js';
 import { SnapshotSource } from '../storage/snapshot-format.js';
 import type { SnapshotSink, Storage } from '../storage/storage.js';
-
-/** Takes about a millisecond to make, which is what others have to wait. */
-const SLICE_BYTES = 256 * 1024;
 
 /** What an entry takes in memory besides its payload: the objects that hold it. */
 const ENTRY_OVERHEAD_BYTES = 512;
@@ -23,7 +19,7 @@ const ENTRY_OVERHEAD_BYTES = 512;
 /** The log keeps this fraction of what makes a snapshot due. */
 const TAIL_FRACTION = 1 / 4;
 
-/** Of what makes a snapshot due, so much is taken off at most to keep the servers apart. */
+/** At most this fraction is taken off what makes a snapshot due, so that not all servers take theirs at once. */
 const MAX_OFFSET_FRACTION = 1 / 2;
 
 /** A snapshot is not written more often than the log has grown by this fraction of it: a large state changes slowly. */
@@ -121,7 +117,7 @@ export class Snapshots {
     sink: SnapshotSink,
   ): Promise<boolean> {
     while (writing.isWanted) {
-      const slice = writing.source.next(SLICE_BYTES);
+      const slice = writing.source.next(SNAPSHOT_SLICE_BYTES);
       if (slice === undefined) return true;
       await sink.write(slice);
     }
@@ -155,37 +151,4 @@ export class Snapshots {
 
 function bytesOf({ payload }: Entry): number {
   return payload.byteLength + ENTRY_OVERHEAD_BYTES;
-}
-
-/** The store as it is in the newest snapshot. Rejects with StorageError when that is damaged. */
-export async function restoreStore(
-  storage: Storage,
-  hashSecret: HashSecret,
-  isWanted: () => boolean = () => true,
-): Promise<KeyValueStore> {
-  const { store, reader } = KeyValueStore.fromImage(hashSecret);
-  for await (const piece of storage.snapshotImage()) {
-    if (!isWanted()) return store;
-    reader.push(piece);
-  }
-  reader.end();
-  return store;
-}
-
-/** Sends all of a snapshot and closes the channel. Rejects with ChannelClosedError when the other end does not want it. */
-export async function sendSnapshot(
-  source: SnapshotSource,
-  channel: PortChannel<Uint8Array>,
-  environment: Environment,
-): Promise<void> {
-  try {
-    for (let slice = source.next(SLICE_BYTES); slice !== undefined; slice = source.next(SLICE_BYTES)) {
-      await channel.sender.send(slice);
-      // Whatever else is due comes first.
-      await endOfTurn(environment);
-    }
-    channel.sender.close();
-  } finally {
-    source.close();
-  }
 }

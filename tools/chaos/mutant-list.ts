@@ -26,10 +26,10 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'server/clients/clients.js',
-        search: 'this.#takeShare(session, (command) => this.#answerAway(command, reply));',
+        search: '(command) => this.answers.unexecuted(command, outcome)',
         replacement:
-          "this.#takeShare(session, (command) => ['get', 'getm', 'redis-read'].includes(command.request.type)" +
-          ' ? this.#answerFromStore(command) : this.#answerAway(command, reply));',
+          "(command) => outcome.type === 'redirect' && ['get', 'getm', 'redis-read'].includes(command.request.type)" +
+          ' ? this.answers.fromState(command) : this.answers.unexecuted(command, outcome)',
       },
     ],
   },

@@ -33,7 +33,7 @@ export class Replies {
     this.#onRoom = onRoom;
   }
 
-  /** Whether the gateway is behind, so that nothing more should be taken from clients. */
+  /** Whether the gateway lags, so that nothing more should be taken from clients. */
   get isFull(): boolean {
     return this.#waiting.length > 0;
   }
@@ -44,7 +44,7 @@ export class Replies {
   }
 
   /**
-   * Answers the session's stream up to `answeredOffset`, behind which it stands at `at`; without a reply the client is
+   * Answers the session's stream up to `answeredOffset`, after which it stands at `at`; without a reply the client is
    * told nothing.
    */
   answer(session: Session, reply: RespReply | undefined, answeredOffset: number, at: StreamCheckpoint): void {

@@ -14,7 +14,7 @@ import type { Request } from '../../protocol/request.js';
 import { RedisStream } from '../../protocol/resp/redis-stream.js';
 import { TextParser } from '../../protocol/text/parser.js';
 import type { SessionId } from '../../wire/client-frames.js';
-import type { Companion } from './group-commit-delay.js';
+import type { ReturningClient } from './group-commit-delay.js';
 
 /** A command that was taken from its session's stream and waits for its answer. */
 export interface PendingCommand {
@@ -22,7 +22,7 @@ export interface PendingCommand {
   readonly request: Request;
   /** Where in the stream the command ends, in bytes from the session's start. */
   readonly endOffset: number;
-  /** Where the stream stands right behind it. */
+  /** Where the stream stands right after it. */
   readonly at: StreamCheckpoint;
   /** When it was taken, in ms of the clock that the server's turns go by. */
   readonly takenAtMs: number;
@@ -43,7 +43,7 @@ export interface RequestStream {
   next(): Request | undefined;
 }
 
-export class Session implements Companion {
+export class Session implements ReturningClient {
   readonly id: SessionId;
   /** Came through the router: what this server cannot serve goes back to it, never to the client. */
   readonly routed: boolean;
@@ -61,12 +61,14 @@ export class Session implements Companion {
   /** Bytes of the largest write among those that are pending. */
   largestWriteBytes = 0;
   /** Since when commands wait for a leader to be known, in ms; undefined when none do. */
-  waitingSinceMs: number | undefined;
+  leaderlessSinceMs: number | undefined;
   /** The client sends no more. */
   hasEnded = false;
   /** Nothing more was taken although there may be more: see {@link mayTake}. */
   isStopped = false;
-  answeredInRound = 0;
+  expectedInRound = 0;
+  /** It is served no more: whatever of it is pending is not answered. */
+  isGone = false;
 
   constructor(id: SessionId, { routed, at }: { routed: boolean; at: StreamCheckpoint }) {
     this.id = id;

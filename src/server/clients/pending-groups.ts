@@ -3,10 +3,10 @@
  *
  * A group waits at a gate: a log entry with the group's writes that has to be applied, or the confirmation that this
  * server still led when the group's reads came in. Because groups are answered strictly in order, and a command of a
- * client with something pending always goes into the last group or one behind it, the replies of each client come in the
+ * client with something pending always goes into the last group or a later one, the replies of each client come in the
  * order of its commands without any queue per client.
  *
- * A read may stand in a group of writes: it is answered from the state between the writes before and behind it.
+ * A read may stand in a group of writes: it is answered from the state between the write before and the one after it.
  */
 
 import assert from 'node:assert/strict';
@@ -86,8 +86,8 @@ export class PendingGroups {
   }
 
   /**
-   * The reads of this group may be answered once everything up to `index` is applied, which is before the entries of the
-   * groups behind it: those would never be answered otherwise.
+   * The reads of this group may be answered once everything up to `index` is applied, which is before the entries of
+   * later groups: those would never be answered otherwise.
    */
   confirmRead(readId: number, index: LogIndex): void {
     const place = this.#groups.findIndex(({ gate }) => gate.kind === 'read' && gate.readId === readId);

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { AT_COMMAND_START } from '../../../src/protocol/checkpoint.js';
-import { PendingGroups } from '../../../src/server/clients/pending.js';
+import { PendingGroups } from '../../../src/server/clients/pending-groups.js';
 import { type PendingCommand, Session } from '../../../src/server/clients/session.js';
 
 const session = new Session(1, { routed: false, at: AT_COMMAND_START });

@@ -1,0 +1,52 @@
+/** The replicated state, as far as this server has applied the log. */
+
+import type { CommandResult } from '../protocol/command.js';
+import type { Entry, LogPosition } from '../raft/types.js';
+import type { KeyValueStore } from '../state-machine/key-value-store.js';
+import type { ReadableKeyspace } from '../state-machine/redis/keyspace.js';
+
+export class AppliedState {
+  #store: KeyValueStore;
+  #position: LogPosition;
+
+  /** @param store holds everything up to `position` */
+  constructor(store: KeyValueStore, position: LogPosition) {
+    this.#store = store;
+    this.#position = position;
+  }
+
+  /** Holds everything up to {@link position}. Another one after {@link replace}. */
+  get store(): KeyValueStore {
+    return this.#store;
+  }
+
+  get position(): LogPosition {
+    return this.#position;
+  }
+
+  /** Applies the entry after {@link position}; tells the result of each of its commands as soon as that is applied. */
+  apply({ index, term, payload }: Entry, onResult?: (result: CommandResult) => void): void {
+    this.#position = { index, term };
+    this.#store.apply(payload, onResult);
+  }
+
+  /** Goes on with a store that holds everything up to a later `position`. */
+  replace(store: KeyValueStore, position: LogPosition): void {
+    this.#store = store;
+    this.#position = position;
+  }
+
+  /**
+   * Whether a key has outlived its deadline by this wall clock, but not yet by the stamps of the log: it is still in the
+   * store, and no reader may see it until a later stamp is applied.
+   */
+  hasOutlivedKey(wallClockMs: number): boolean {
+    const { nextDeadlineMs } = this.#store;
+    return nextDeadlineMs !== undefined && nextDeadlineMs <= wallClockMs;
+  }
+
+  /** What Redis commands see at this time by the wall clock, which may lag behind the stamps of the log. */
+  readable(wallClockMs: number): ReadableKeyspace {
+    return this.#store.readable(Math.max(wallClockMs, this.#store.clockMs));
+  }
+}

@@ -1,0 +1,219 @@
+/**
+ * What each command is told, and what its answer changes for its session: a session's answers come in the order of its
+ * commands, since whoever calls this keeps that order.
+ */
+
+import type { ByteString } from '../../bytes/byte-string.js';
+import type { Environment } from '../../environment.js';
+import { MAX_REPLY_BACKLOG_BYTES } from '../../limits.js';
+import type { CommandResult } from '../../protocol/command.js';
+import { type Reply, type RespReply, secondsLeft } from '../../protocol/reply.js';
+import type { RedisLocalRequest, Request } from '../../protocol/request.js';
+import type { RedisStream } from '../../protocol/resp/redis-stream.js';
+import { QUEUED } from '../../protocol/resp/value.js';
+import type { Raft } from '../../raft/raft.js';
+import type { ServerId } from '../../raft/types.js';
+import { executeRead, watch } from '../../state-machine/redis/execute.js';
+import type { ReadableKeyspace } from '../../state-machine/redis/keyspace.js';
+import { Scans } from '../../state-machine/redis/scans.js';
+import type { ClientAddress } from '../../wire/control.js';
+import type { AppliedState } from '../applied-state.js';
+import type { ServerMetrics } from '../metrics.js';
+import type { RedisContext } from '../redis/context.js';
+import { executeLocal } from '../redis/local-commands.js';
+import { redirection } from '../redis/redirection.js';
+import type { FairQueue } from './fair-queue.js';
+import type { Replies } from './replies.js';
+import type { PendingCommand } from './session.js';
+import type { Sessions } from './sessions.js';
+import { slotKeyOf } from './slot-key.js';
+
+export interface AnswersOptions {
+  readonly environment: Environment;
+  readonly raft: Raft;
+  readonly state: AppliedState;
+  readonly sessions: Sessions;
+  readonly queue: FairQueue;
+  readonly replies: Replies;
+  readonly metrics: ServerMetrics;
+  readonly serverId: ServerId;
+  /** Where the clients of each server connect, by server id. */
+  readonly addresses: readonly ClientAddress[];
+}
+
+export class Answers {
+  readonly #environment: Environment;
+  readonly #raft: Raft;
+  readonly #state: AppliedState;
+  readonly #sessions: Sessions;
+  readonly #queue: FairQueue;
+  readonly #replies: Replies;
+  readonly #metrics: ServerMetrics;
+  readonly #serverId: ServerId;
+  readonly #addresses: readonly ClientAddress[];
+  readonly #startedAtMs: number;
+  readonly #scans = new Scans();
+
+  constructor(options: AnswersOptions) {
+    this.#environment = options.environment;
+    this.#raft = options.raft;
+    this.#state = options.state;
+    this.#sessions = options.sessions;
+    this.#queue = options.queue;
+    this.#replies = options.replies;
+    this.#metrics = options.metrics;
+    this.#serverId = options.serverId;
+    this.#addresses = options.addresses;
+    this.#startedAtMs = options.environment.wallClockMs();
+  }
+
+  /** Answers a write that was applied. */
+  write(command: PendingCommand, result: CommandResult): void {
+    const reply = replyOf(result);
+    this.#answer(command, toldOf(command.request, reply), reply);
+  }
+
+  /** Answers a command that writes nothing, from the state as it is now. */
+  fromState(command: PendingCommand): void {
+    const { request, session } = command;
+    if (command.isAnswered) return;
+    switch (request.type) {
+      case 'get':
+        this.#answerRead(command, valueReply(this.#state.store.value(request.key)));
+        return;
+      case 'getm':
+        this.#answerRead(command, this.#valueWithMeta(request.key));
+        return;
+      case 'malformed':
+        this.#answerRead(command, { type: 'command-error' });
+        return;
+      case 'redis-read':
+        this.#answerRead(command, { type: 'resp', value: executeRead(this.#readable(), request) });
+        return;
+      case 'redis-watch':
+        session.redis?.watched(request.keys.map((key) => watch(this.#readable(), key)));
+        this.#answerRead(command, { type: 'ok', version: 0 });
+        return;
+      case 'redis-fixed':
+        this.#answerRead(command, { type: 'resp', value: request.value });
+        return;
+      case 'redis-local':
+        this.#answerRead(command, this.#executeLocal(request, session.redis));
+        return;
+      case 'redis-queued':
+        this.#answerRead(command, { type: 'resp', value: QUEUED });
+        return;
+      default:
+        throw new TypeError(`a ${request.type} cannot be answered without being applied`);
+    }
+  }
+
+  /** Answers a command that is not executed here: `outcome` says why. */
+  unexecuted(command: PendingCommand, outcome: Reply): void {
+    this.#answer(command, this.#toldElsewhere(command, outcome), outcome);
+  }
+
+  /** The keys are others now. */
+  stateReplaced(): void {
+    this.#scans.clear();
+  }
+
+  /** Without a reply the client is told nothing of the outcome. */
+  #answer(command: PendingCommand, reply: RespReply | undefined, outcome: RespReply): void {
+    if (command.isAnswered) return;
+    command.isAnswered = true;
+    this.#metrics.answered(command.request.type, reply ?? outcome, command.takenAtMs);
+    const { session } = command;
+    session.pendingCount -= 1;
+    session.unreadBytes -= command.reservedBytes;
+    if (session.pendingCount === 0) session.largestWriteBytes = 0;
+    if (session.isGone) return;
+    if (session.pendingCount === 0 && session.redis?.isHeld === true) {
+      session.redis.release();
+      this.#queue.add(session);
+    }
+    // After the last command that is pending, a value may have been skipped.
+    if (session.pendingCount > 0) this.#replies.answer(session, reply, command.endOffset, command.at);
+    else this.#replies.answer(session, reply, session.parser.consumed, session.parser.checkpoint());
+    if (session.unreadBytes > MAX_REPLY_BACKLOG_BYTES) this.#sessions.close(session);
+    else if (session.isEnding || session.isStopped) this.#queue.add(session);
+  }
+
+  #answerRead(command: PendingCommand, reply: RespReply): void {
+    this.#answer(command, reply, reply);
+  }
+
+  #valueWithMeta(key: string): Reply {
+    const record = this.#state.store.get(key);
+    if (record === undefined) return { type: 'not-found' };
+    const exptimeS = secondsLeft(record.deadlineMs, this.#environment.wallClockMs());
+    return { type: 'value-with-meta', version: record.version, exptimeS, value: record.value };
+  }
+
+  #readable(): ReadableKeyspace {
+    return this.#state.readable(this.#environment.wallClockMs());
+  }
+
+  /** What a client is told whose command is not executed here. */
+  #toldElsewhere({ session, request }: PendingCommand, outcome: Reply): RespReply | undefined {
+    const { redis } = session;
+    if (redis === undefined) return toldOf(request, outcome);
+    if (request.type === 'redis-fixed') return { type: 'resp', value: request.value };
+    if (request.type === 'redis-local') return this.#executeLocal(request, redis);
+    if (request.type === 'redis-queued') redis.breakTransaction();
+    if (request.type === 'redis-watch') redis.loseWatch();
+    return outcome.type === 'redirect'
+      ? { type: 'resp', value: redirection(slotKeyOf(request), outcome) }
+      : outcome;
+  }
+
+  #executeLocal(request: RedisLocalRequest, stream: RedisStream | undefined): RespReply {
+    if (stream === undefined) throw new TypeError(`${request.name} came from a client that speaks no RESP`);
+    return { type: 'resp', value: executeLocal(request, stream, this.#redisContext()) };
+  }
+
+  #redisContext(): RedisContext {
+    const { store } = this.#state;
+    return {
+      serverId: this.#serverId,
+      leader: this.#raft.leader,
+      addresses: this.#addresses,
+      keyCount: store.size,
+      volatileCount: store.volatileCount,
+      connections: this.#sessions.redisStreams,
+      connectionCount: this.#sessions.count,
+      nowMs: this.#environment.wallClockMs(),
+      startedAtMs: this.#startedAtMs,
+      scan: (cursor, count) => this.#scans.next(cursor, count, () => this.#readable().keys()),
+    };
+  }
+}
+
+export function valueReply(value: ByteString | undefined): Reply {
+  return value === undefined ? { type: 'not-found' } : { type: 'value', value };
+}
+
+function replyOf(result: CommandResult): RespReply {
+  switch (result.type) {
+    case 'resp':
+      return result;
+    case 'stored':
+      return { type: 'ok', version: result.version };
+    case 'deleted':
+      return { type: 'deleted' };
+    case 'not-found':
+      return { type: 'not-found' };
+    case 'version-mismatch':
+      return { type: 'version-mismatch' };
+  }
+}
+
+/**
+ * What the client is told when its request comes to `reply`: nothing for `noreply`, except that the write did not
+ * happen here; and a malformed command is one wherever it arrives.
+ */
+function toldOf(request: Request, reply: RespReply): RespReply | undefined {
+  if (request.type === 'malformed') return { type: 'command-error' };
+  const isSilent = 'noreply' in request && request.noreply && reply.type !== 'redirect';
+  return isSilent ? undefined : reply;
+}

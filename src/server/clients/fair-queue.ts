@@ -1,0 +1,85 @@
+/**
+ * How much of a client's stream is taken at once, so that nobody waits for all that another one has sent.
+ *
+ * A session is served when something of it comes in: one quantum. If it has more than that it queues, and in each turn
+ * those that have queued longest get another quantum. A session without more than a quantum never queues.
+ */
+
+import {
+  MAX_QUEUED_QUANTA_PER_TURN,
+  MAX_TAKEN_BYTES_PER_TURN,
+  MAX_TAKEN_COMMANDS_PER_TURN,
+} from '../../limits.js';
+import type { InFlight } from './in-flight.js';
+import type { PendingCommand, Session } from './session.js';
+
+/** What a session may still take of its stream before it is the next one's turn. */
+export class Quantum {
+  commands = MAX_TAKEN_COMMANDS_PER_TURN;
+  /** No command is taken that begins here in the stream, or later. */
+  readonly endOffset: number;
+
+  constructor({ parser }: Session) {
+    this.endOffset = parser.consumed + MAX_TAKEN_BYTES_PER_TURN;
+  }
+}
+
+export class FairQueue {
+  readonly #inFlight: InFlight;
+  /** Those first that have queued longest. */
+  readonly #sessions = new Set<Session>();
+
+  constructor(inFlight: InFlight) {
+    this.#inFlight = inFlight;
+  }
+
+  /** Whether a session can be served at once. */
+  get isDue(): boolean {
+    return this.#sessions.size > 0 && this.#inFlight.hasRoom;
+  }
+
+  has(session: Session): boolean {
+    return this.#sessions.has(session);
+  }
+
+  /** Queues the session after all others, unless it queues already. */
+  add(session: Session): void {
+    this.#sessions.add(session);
+  }
+
+  remove(session: Session): void {
+    this.#sessions.delete(session);
+  }
+
+  /** Whether the session may take another command. */
+  mayTake(session: Session, { commands, endOffset }: Quantum): boolean {
+    return session.mayTake && commands > 0 && session.parser.consumed < endOffset && this.#inFlight.hasRoom;
+  }
+
+  /**
+   * Hands out the commands that have come in, as far as the quantum goes. If there may be more the session queues, or is
+   * stopped until it is answered or read from.
+   */
+  take(session: Session, quantum: Quantum, nowMs: number, handle: (command: PendingCommand) => void): void {
+    while (this.mayTake(session, quantum)) {
+      const command = session.take(nowMs);
+      if (command === undefined) return;
+      quantum.commands -= 1;
+      handle(command);
+    }
+    if (session.mayTake) this.#sessions.add(session);
+    else session.isStopped = true;
+  }
+
+  /** Serves those that have queued longest, a few of them and while there is room. `serve` takes them out of the queue. */
+  serve(serve: (session: Session) => void): void {
+    if (this.#sessions.size === 0) return;
+    let quanta = MAX_QUEUED_QUANTA_PER_TURN;
+    for (const session of [...this.#sessions]) {
+      if (quanta === 0 || !this.#inFlight.hasRoom) return;
+      const before = session.parser.consumed;
+      serve(session);
+      if (session.parser.consumed > before) quanta -= 1;
+    }
+  }
+}

@@ -1,0 +1,40 @@
+/** All that was taken from clients and is not answered, and whether there is room for more. */
+
+import { MAX_INFLIGHT_PROPOSAL_BYTES, MAX_PENDING_COMMANDS } from '../../limits.js';
+import type { PendingGroups } from './pending-groups.js';
+import type { Proposals } from './proposals.js';
+import type { Replies } from './replies.js';
+
+export class InFlight {
+  readonly #groups: PendingGroups;
+  readonly #proposals: Proposals;
+  readonly #replies: Replies;
+  #isClosed = false;
+
+  constructor(groups: PendingGroups, proposals: Proposals, replies: Replies) {
+    this.#groups = groups;
+    this.#proposals = proposals;
+    this.#replies = replies;
+  }
+
+  /** Commands that were taken and are not answered. */
+  get commandCount(): number {
+    return this.#groups.commandCount + this.#proposals.commandCount;
+  }
+
+  /** Whether another command may be taken: not while too much is in flight, or the gateway does not take the replies. */
+  get hasRoom(): boolean {
+    return (
+      !this.#isClosed &&
+      this.#groups.byteLength < MAX_INFLIGHT_PROPOSAL_BYTES &&
+      this.commandCount < MAX_PENDING_COMMANDS &&
+      !this.#proposals.isFull &&
+      !this.#replies.isFull
+    );
+  }
+
+  /** Nothing more is taken: there is no room any more. */
+  close(): void {
+    this.#isClosed = true;
+  }
+}

@@ -1,0 +1,151 @@
+/**
+ * The open entry: the writes that go into the log together, and when they do.
+ *
+ * While the disk is busy more writes join it, and a small one may be delayed for clients that are about to come back: see
+ * {@link GroupCommitDelay}. What is read between two writes of an entry waits in its place among them.
+ */
+
+import type { Environment } from '../../environment.js';
+import { MAX_DELAYED_ENTRY_BYTES, MAX_ENTRY_BYTES } from '../../limits.js';
+import type { Command } from '../../protocol/command.js';
+import type { Raft } from '../../raft/raft.js';
+import type { LogIndex } from '../../raft/types.js';
+import { BatchEncoder } from '../../state-machine/batch.js';
+import type { AppliedState } from '../applied-state.js';
+import type { ServerMetrics } from '../metrics.js';
+import { GroupCommitDelay } from './group-commit-delay.js';
+import type { PendingGroups } from './pending-groups.js';
+import type { PendingCommand, Session } from './session.js';
+
+export interface ProposalsOptions {
+  readonly environment: Environment;
+  readonly raft: Raft;
+  readonly state: AppliedState;
+  /** Where an entry's commands wait once it is proposed. */
+  readonly groups: PendingGroups;
+  readonly metrics: ServerMetrics;
+}
+
+export class Proposals {
+  readonly #environment: Environment;
+  readonly #raft: Raft;
+  readonly #state: AppliedState;
+  readonly #groups: PendingGroups;
+  readonly #metrics: ServerMetrics;
+  readonly #delay = new GroupCommitDelay();
+  /** The open entry: its writes are in the encoder, and in this list with what is read between them. */
+  readonly #encoder = new BatchEncoder();
+  #open: PendingCommand[] = [];
+  /** The entry that was proposed last and is not answered; 0 when there is none. */
+  #inFlightIndex: LogIndex = 0;
+  #lastStampMs = 0;
+
+  constructor({ environment, raft, state, groups, metrics }: ProposalsOptions) {
+    this.#environment = environment;
+    this.#raft = raft;
+    this.#state = state;
+    this.#groups = groups;
+    this.#metrics = metrics;
+  }
+
+  /** Commands in the open entry, and between its writes. */
+  get commandCount(): number {
+    return this.#open.length;
+  }
+
+  /** Whether the open entry takes no more writes. */
+  get isFull(): boolean {
+    return this.#encoder.byteLength >= MAX_ENTRY_BYTES;
+  }
+
+  /** When {@link propose} has something to do next although nothing happens before; infinity when it has not. */
+  deadlineMs(nowMs: number): number {
+    const deadlineMs = this.#delay.deadlineMs(nowMs) ?? Number.POSITIVE_INFINITY;
+    const { nextDeadlineMs } = this.#state.store;
+    if (nextDeadlineMs === undefined || !this.#raft.isServing) return deadlineMs;
+    return Math.min(deadlineMs, nowMs + Math.max(0, nextDeadlineMs - this.#environment.wallClockMs()));
+  }
+
+  /** The command, which is this write, is in the open entry. */
+  addWrite(command: PendingCommand, write: Command): void {
+    const before = this.#encoder.byteLength;
+    this.#encoder.add(write);
+    const { session } = command;
+    session.largestWriteBytes = Math.max(session.largestWriteBytes, this.#encoder.byteLength - before);
+    this.#open.push(command);
+  }
+
+  /** The command, which writes nothing, is answered between applying the write before and the one after it. */
+  addRead(command: PendingCommand): void {
+    this.#open.push(command);
+  }
+
+  /** Proposes the open entry, unless it is better to let more come: while the disk is busy, or others are about to. */
+  propose(nowMs: number, { isDiskBusy }: { readonly isDiskBusy: boolean }): void {
+    if (this.#raft.role !== 'leader' || this.#raft.isTransferring) return;
+    if (!this.#mustMoveClock) {
+      if (this.#open.length === 0) return;
+      if (!this.isFull && (isDiskBusy || this.#isDelayed(nowMs))) return;
+    }
+    this.#proposeNow(nowMs);
+  }
+
+  /** The entry at this index is about to be answered. */
+  applied(index: LogIndex, nowMs: number): void {
+    if (index !== this.#inFlightIndex) return;
+    this.#inFlightIndex = 0;
+    this.#delay.applied(nowMs);
+  }
+
+  /** A write of the session was answered. */
+  answered(session: Session): void {
+    this.#delay.answered(session);
+  }
+
+  /** The session sends something, or is gone. */
+  cameBack(session: Session): void {
+    this.#delay.cameBack(session);
+  }
+
+  /** This server leads no more. Returns the commands of the open entry, none of which was proposed. */
+  abandon(): readonly PendingCommand[] {
+    const unproposed = this.#open;
+    this.#open = [];
+    this.#encoder.clear();
+    this.#delay.cancel();
+    this.#inFlightIndex = 0;
+    return unproposed;
+  }
+
+  /** A key has outlived its deadline, and no entry under way brings the stamp that removes it. */
+  get #mustMoveClock(): boolean {
+    const { nextDeadlineMs } = this.#state.store;
+    return (
+      nextDeadlineMs !== undefined &&
+      this.#lastStampMs < nextDeadlineMs &&
+      this.#raft.isServing &&
+      this.#state.hasOutlivedKey(this.#environment.wallClockMs())
+    );
+  }
+
+  #isDelayed(nowMs: number): boolean {
+    if (this.#encoder.byteLength >= MAX_DELAYED_ENTRY_BYTES) return false;
+    return this.#delay.delay(nowMs, { isInFlight: this.#inFlightIndex > 0 });
+  }
+
+  /** Makes a log entry of what is open, even if that is no write at all: it moves the log's clock. */
+  #proposeNow(nowMs: number): void {
+    const stampMs = Math.max(this.#lastStampMs, this.#state.store.clockMs, this.#environment.wallClockMs());
+    const payload = this.#encoder.finish(stampMs);
+    const position = this.#raft.propose(payload);
+    if (position === undefined) return;
+    this.#metrics.proposals += 1;
+    this.#metrics.proposedBytes += payload.byteLength;
+    this.#lastStampMs = stampMs;
+    this.#delay.proposed(this.#open.length, nowMs);
+    this.#inFlightIndex = position.index;
+    for (const { session, endOffset } of this.#open) session.proposedOffset = endOffset;
+    this.#groups.addEntry(this.#open, { index: position.index, byteLength: payload.byteLength }, nowMs);
+    this.#open = [];
+  }
+}

@@ -1,0 +1,79 @@
+/** The client connections that this server serves, from their first frame to their last. */
+
+import type { RedisStream } from '../../protocol/resp/redis-stream.js';
+import type { Term } from '../../raft/types.js';
+import type { ClientFrame, SessionId } from '../../wire/client-frames.js';
+import type { FairQueue } from './fair-queue.js';
+import type { LeaderWait } from './leader-wait.js';
+import type { Proposals } from './proposals.js';
+import type { Replies } from './replies.js';
+import { Session } from './session.js';
+
+export interface SessionsOptions {
+  readonly replies: Replies;
+  readonly proposals: Proposals;
+  readonly queue: FairQueue;
+  readonly leaderWait: LeaderWait;
+}
+
+export class Sessions {
+  readonly #replies: Replies;
+  readonly #proposals: Proposals;
+  readonly #queue: FairQueue;
+  readonly #leaderWait: LeaderWait;
+  readonly #byId = new Map<SessionId, Session>();
+  readonly #redisStreams = new Set<RedisStream>();
+
+  constructor({ replies, proposals, queue, leaderWait }: SessionsOptions) {
+    this.#replies = replies;
+    this.#proposals = proposals;
+    this.#queue = queue;
+    this.#leaderWait = leaderWait;
+  }
+
+  get count(): number {
+    return this.#byId.size;
+  }
+
+  /** Of those that speak RESP. */
+  get redisStreams(): Iterable<RedisStream> {
+    return this.#redisStreams;
+  }
+
+  get(id: SessionId): Session | undefined {
+    return this.#byId.get(id);
+  }
+
+  open(frame: Extract<ClientFrame, { type: 'open' }>): void {
+    const session = new Session(frame.session, frame);
+    this.#byId.set(session.id, session);
+    if (session.redis !== undefined) this.#redisStreams.add(session.redis);
+  }
+
+  /** Those that are stopped queue: what stopped them may be gone. */
+  queueStopped(): void {
+    for (const session of this.#byId.values()) if (session.isStopped) this.#queue.add(session);
+  }
+
+  /** Sends a session of the router back to it, to go on elsewhere. This server has last led in `ledTerm`. */
+  refuse(session: Session, ledTerm: Term): void {
+    this.#replies.refuse(session, ledTerm);
+    this.drop(session);
+  }
+
+  /** Closes the connection once what was answered is written. What else it asked for is done, and not answered. */
+  close(session: Session): void {
+    this.#replies.close(session);
+    this.drop(session);
+  }
+
+  /** The connection is not here any more. */
+  drop(session: Session): void {
+    session.isGone = true;
+    this.#byId.delete(session.id);
+    if (session.redis !== undefined) this.#redisStreams.delete(session.redis);
+    this.#proposals.cameBack(session);
+    this.#queue.remove(session);
+    this.#leaderWait.remove(session);
+  }
+}

@@ -1,0 +1,34 @@
+/** The key of a request whose slot a redirect of Redis Cluster names. */
+
+import type { Args } from '../../protocol/command.js';
+import type { Request } from '../../protocol/request.js';
+import { commandOf, keysOf } from '../../protocol/resp/commands.js';
+
+/** Undefined for a request without keys. */
+export function slotKeyOf(request: Request): string | undefined {
+  switch (request.type) {
+    case 'set':
+    case 'get':
+      return request.key;
+    case 'redis':
+    case 'redis-queued':
+      return request.slotKey;
+    case 'redis-read':
+      return keysOf(request.command, request.args)[0];
+    case 'redis-watch':
+      return request.keys[0];
+    case 'redis-transaction':
+      return firstKeyOf(request.commands);
+    default:
+      return undefined;
+  }
+}
+
+function firstKeyOf(commands: readonly Args[]): string | undefined {
+  for (const [name = '', ...args] of commands) {
+    const command = commandOf(name);
+    const [key] = command === undefined ? [] : keysOf(command, args);
+    if (key !== undefined) return key;
+  }
+  return undefined;
+}

@@ -1,0 +1,23 @@
+/** Restores the state machine from a snapshot on disk. */
+
+import type { HashSecret } from '../bytes/byte-string.js';
+import { KeyValueStore } from '../state-machine/key-value-store.js';
+import type { Storage } from '../storage/storage.js';
+
+/**
+ * The store as it is in the newest snapshot, or a part of it once that is not wanted any more. Rejects with StorageError
+ * when the snapshot is damaged.
+ */
+export async function restoreStore(
+  storage: Pick<Storage, 'snapshotImage'>,
+  hashSecret: HashSecret,
+  isWanted: () => boolean = () => true,
+): Promise<KeyValueStore> {
+  const { store, reader } = KeyValueStore.fromImage(hashSecret);
+  for await (const piece of storage.snapshotImage()) {
+    if (!isWanted()) return store;
+    reader.push(piece);
+  }
+  reader.end();
+  return store;
+}

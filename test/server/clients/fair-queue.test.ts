@@ -1,0 +1,67 @@
+import { expect } from 'chai';
+import {
+  MAX_TAKEN_BYTES_PER_TURN,
+  MAX_TAKEN_COMMANDS_PER_TURN,
+  MAX_UNREAD_REPLY_BYTES,
+} from '../../../src/limits.js';
+import { Leader, resp } from './support/server-side.js';
+
+describe('clients that send more than one turn can do', () => {
+  it('are answered more GETs than one turn’s quantum is in several turns', () => {
+    const cases = [
+      { key: 'k', quantum: MAX_TAKEN_COMMANDS_PER_TURN },
+      {
+        key: 'k'.repeat(250),
+        quantum: Math.ceil(MAX_TAKEN_BYTES_PER_TURN / resp(`GET ${'k'.repeat(250)}`).length),
+      },
+    ];
+    for (const { key, quantum } of cases) {
+      const leader = new Leader();
+      leader.send(1, resp(...Array.from({ length: 3 * quantum + 1 }, () => `GET ${key}`)));
+      const told = [leader.turn(), leader.turn(), leader.turn()];
+      // The first turn answers what it receives, and what has a backlog.
+      expect(told.map((text) => text.length / '$-1\r\n'.length)).to.deep.equal([2 * quantum, quantum, 1]);
+    }
+  });
+
+  it('queue for more than a quantum each, a few of them in a turn, whatever one of them has', () => {
+    const leader = new Leader();
+    const gets = (quantums: number) => 'get k\r\n'.repeat(quantums * MAX_TAKEN_COMMANDS_PER_TURN);
+    const others = [2, 3, 4, 5, 6, 7, 8, 9, 10];
+    const redisGets = resp(...Array.from({ length: 2 * MAX_TAKEN_COMMANDS_PER_TURN }, () => 'GET k'));
+    leader.sendAll([1, gets(6)], ...others.map((session) => [session, redisGets] as const));
+    const quantums = Array.from({ length: 6 }, () => {
+      const told = leader.turn();
+      return ['ERR_NOT_FOUND', '$-1'].map(
+        (reply) => (told.split(reply).length - 1) / MAX_TAKEN_COMMANDS_PER_TURN,
+      );
+    });
+    // The first turn answers what it receives, a quantum of each.
+    expect(quantums).to.deep.equal([
+      [1 + 1, 9 + 3],
+      [0, 4],
+      [1, 2],
+      [1, 0],
+      [1, 0],
+      [1, 0],
+    ]);
+  });
+
+  it('are answered no more GETs than they read', () => {
+    const leader = new Leader();
+    const value = 'v'.repeat(MAX_UNREAD_REPLY_BYTES / 2);
+    leader.send(1, resp(`SET k ${value}`));
+    leader.turn();
+    leader.acknowledge();
+    leader.send(1, resp('GET k', 'GET k', 'GET k', 'GET k'));
+    const toldUntilQuiet = () => {
+      let told = '';
+      for (let more = leader.turn(); more !== ''; more = leader.turn()) told += more;
+      return told;
+    };
+    const told = toldUntilQuiet();
+    expect(told.split('$').length - 1).to.equal(2);
+    leader.read(1, told.length);
+    expect(toldUntilQuiet()).to.equal(told);
+  });
+});

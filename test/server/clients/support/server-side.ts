@@ -1,0 +1,197 @@
+import { ByteWriter } from '../../../../src/bytes/byte-writer.js';
+import { makeChannel } from '../../../../src/channel/local-channel.js';
+import { NODE_ENVIRONMENT } from '../../../../src/environment.js';
+import { MAX_APPLIED_BYTES_PER_TURN } from '../../../../src/limits.js';
+import { LOG_ORIGIN } from '../../../../src/raft/log.js';
+import { Raft } from '../../../../src/raft/raft.js';
+import type { AppendEntries, Message } from '../../../../src/raft/types.js';
+import { AppliedState } from '../../../../src/server/applied-state.js';
+import { Applier } from '../../../../src/server/applying.js';
+import { Clients } from '../../../../src/server/clients/clients.js';
+import { Replies } from '../../../../src/server/clients/replies.js';
+import { ServerMetrics } from '../../../../src/server/metrics.js';
+import { KeyValueStore } from '../../../../src/state-machine/key-value-store.js';
+import {
+  type ClientFrame,
+  readServerFrames,
+  startOf,
+  writeClientFrame,
+} from '../../../../src/wire/client-frames.js';
+import { HASH_SECRET } from '../../../support/hash-secret.js';
+import { Disk } from '../../../support/raft/disk.js';
+import {
+  allOf,
+  appendEntries,
+  appendEntriesResponse,
+  preVoteResponse,
+  requestVoteResponse,
+} from '../../../support/raft/messages.js';
+
+export const TIMEOUT_MS = 100;
+
+/** The clients' side of server 0 of three, one turn at a time. Its disk is instant; server 1 answers when told to. */
+export class ServerSide {
+  nowMs = 0;
+  readonly raft = new Raft(
+    {
+      id: 0,
+      servers: [0, 1, 2],
+      electionTimeoutMs: TIMEOUT_MS,
+      leaseMs: TIMEOUT_MS,
+      heartbeatMs: TIMEOUT_MS / 5,
+      maxAppendBytes: MAX_APPLIED_BYTES_PER_TURN,
+      maxInflightMessages: 100,
+      maxInflightBytes: 100 * MAX_APPLIED_BYTES_PER_TURN,
+      snapshotChunkBytes: 1024,
+      maxInflightChunks: 1,
+    },
+    { random: () => 0, readSnapshot: () => undefined },
+    new Disk().recover(),
+    0,
+  );
+  readonly #traffic = makeChannel<Uint8Array>(100);
+  readonly #replies = new Replies(this.#traffic.sender, () => undefined);
+  readonly #environment = { ...NODE_ENVIRONMENT, nowMs: () => this.nowMs, wallClockMs: () => this.nowMs };
+  readonly #state = new AppliedState(new KeyValueStore(HASH_SECRET), LOG_ORIGIN);
+  readonly #metrics = new ServerMetrics();
+  readonly #clients = new Clients({
+    environment: this.#environment,
+    raft: this.raft,
+    state: this.#state,
+    replies: this.#replies,
+    addresses: [],
+    serverId: 0,
+    metrics: this.#metrics,
+  });
+  readonly #applier = new Applier({
+    environment: this.#environment,
+    storage: {
+      snapshotImage: () => {
+        throw new Error('no snapshot is installed');
+      },
+    },
+    state: this.#state,
+    groups: this.#clients.groups,
+    proposals: this.#clients.proposals,
+    answers: this.#clients.answers,
+    metrics: this.#metrics,
+    onApplied: () => undefined,
+    onInstalled: () => undefined,
+    onFailure: (error) => {
+      throw error;
+    },
+  });
+  readonly #opened = new Set<number>();
+  #unanswered: AppendEntries[] = [];
+
+  /** When a turn is due, though nothing happens before. */
+  get deadlineMs(): number {
+    return this.#clients.deadlineMs;
+  }
+
+  /** Client `session` sends this. */
+  send(session: number, text: string): void {
+    this.sendAll([session, text]);
+  }
+
+  /** Clients send this, in one batch. */
+  sendAll(...sent: readonly (readonly [session: number, text: string])[]): void {
+    this.#receive(sent.flatMap(([session, text]) => this.#framesOf(session, text)));
+  }
+
+  /** The router sends this for client `session`. */
+  route(session: number, text: string): void {
+    this.#receive(this.#framesOf(session, text, { routed: true }));
+  }
+
+  /** Client `session` has read `byteCount` bytes of replies. */
+  read(session: number, byteCount: number): void {
+    this.#receive([{ type: 'drained', session, byteCount }]);
+  }
+
+  #framesOf(session: number, text: string, { routed } = { routed: false }): ClientFrame[] {
+    const bytes = Buffer.from(text, 'latin1');
+    const data: ClientFrame = { type: 'data', session, bytes };
+    if (this.#opened.has(session)) return [data];
+    this.#opened.add(session);
+    return [{ type: 'open', session, routed, at: startOf(bytes) }, data];
+  }
+
+  #receive(frames: readonly ClientFrame[]): void {
+    const batch = new ByteWriter(1024);
+    for (const frame of frames) writeClientFrame(batch, frame);
+    this.#clients.receive(batch.take(), this.nowMs);
+  }
+
+  /** What a turn of the server does. Returns what clients were told in it, and which were sent back to the router. */
+  turn(): string {
+    this.#clients.serve(this.nowMs, { isDiskBusy: false });
+    while (true) {
+      const { persist, messages, committed, confirmedReads } = this.raft.takeOutput();
+      this.#unanswered.push(...allOf('AppendEntries', messages).filter(({ to }) => to === 1));
+      this.#applier.advance(committed, confirmedReads, this.nowMs);
+      if (persist.length === 0) break;
+      for (const { sequence } of persist) this.raft.persisted(sequence, this.nowMs);
+    }
+    this.#replies.flush();
+    return this.#told();
+  }
+
+  /** Server 1 answers all that it was sent, and the leader takes a turn. Returns what clients were told in it. */
+  acknowledge(): string {
+    for (const { term, prevLogIndex, entries, probe } of this.#unanswered.splice(0)) {
+      const matchIndex = prevLogIndex + entries.length;
+      this.hear(appendEntriesResponse({ from: 1, term, probe, result: { outcome: 'accepted', matchIndex } }));
+    }
+    return this.turn();
+  }
+
+  #told(): string {
+    let text = '';
+    for (let got = this.#traffic.receiver.tryReceive(); got?.ok; got = this.#traffic.receiver.tryReceive())
+      for (const frame of readServerFrames(got.value))
+        text += frame.type === 'reply' ? Buffer.from(frame.bytes).toString('latin1') : `<${frame.type}>`;
+    return text;
+  }
+
+  /** Server 0 gets this message. */
+  hear(message: Message): void {
+    this.raft.step({ ...message, to: 0 }, this.nowMs);
+  }
+}
+
+export class Leader extends ServerSide {
+  constructor() {
+    super();
+    this.nowMs = TIMEOUT_MS;
+    this.raft.tick(this.nowMs);
+    this.turn();
+    this.hear(preVoteResponse({ from: 1, term: 1 }));
+    this.turn();
+    this.hear(requestVoteResponse({ from: 1, term: 1 }));
+    this.turn();
+    this.acknowledge();
+  }
+}
+
+/** A follower of server 2. */
+export class Follower extends ServerSide {
+  constructor() {
+    super();
+    this.hear(appendEntries({ from: 2, term: 1 }));
+    this.turn();
+  }
+}
+
+export function set(key: string, value: string): string {
+  return `set ${key} 0 ${value.length}\r\n${value}\r\n`;
+}
+
+/** Redis commands, their args set apart by spaces. */
+export function resp(...commands: readonly string[]): string {
+  const encoded = commands.map((command) => {
+    const args = command.split(' ');
+    return `*${args.length}\r\n${args.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`;
+  });
+  return encoded.join('');
+}

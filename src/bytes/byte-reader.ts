@@ -12,7 +12,10 @@ export class TruncatedBytesError extends RangeError {
   }
 }
 
-/** The same memory twice: a Buffer's methods check and wrap their arguments at each call, a view's are a few instructions. */
+/**
+ * The same memory as a Buffer and as a view: a Buffer's methods check and wrap their arguments at each call, those of a view
+ * are a few instructions.
+ */
 export interface Memory {
   readonly bytes: Buffer;
   readonly view: DataView;
@@ -25,14 +28,14 @@ export function memoryOf({ buffer, byteOffset, byteLength }: Uint8Array): Memory
   };
 }
 
-/** Bytes among others, without an object of their own that would cost as much as many a key. */
+/** Bytes that lie among others. A view of them would be an object that costs more than most keys. */
 export interface ByteSpan {
   readonly memory: Memory;
   readonly start: number;
   readonly length: number;
 }
 
-/** All of the bytes, where they lie. */
+/** All of the bytes, not copied. */
 export function spanOf(bytes: Uint8Array): ByteSpan {
   return { memory: memoryOf(bytes), start: 0, length: bytes.byteLength };
 }
@@ -46,7 +49,7 @@ export class ByteReader {
   readonly #memory: Memory;
   readonly #buffer: Buffer;
   readonly #view: DataView;
-  /** A number of our own: asking a Buffer for its length is a call. */
+  /** Kept as a number: asking a Buffer for its length is a call. */
   readonly #end: number;
   #offset = 0;
 
@@ -83,11 +86,6 @@ export class ByteReader {
     return integer === value ? integer : value;
   }
 
-  /** The 32-bit number that stands `distance` bytes ahead, without reading on. Throws RangeError behind the end. */
-  peekU32(distance: number): number {
-    return this.#view.getUint32(this.#offset + distance, true);
-  }
-
   skip(byteCount: number): void {
     this.#advance(byteCount);
   }
@@ -98,7 +96,7 @@ export class ByteReader {
     return this.#buffer.subarray(start, start + byteCount);
   }
 
-  /** Where the next bytes are. */
+  /** Where the next bytes lie, without copying them. */
   span(byteCount: number): ByteSpan {
     return { memory: this.#memory, start: this.#advance(byteCount), length: byteCount };
   }

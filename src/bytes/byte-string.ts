@@ -1,8 +1,8 @@
 /**
  * Keys and values as the record table takes them: hashed, compared and copied four bytes at a time.
  *
- * These loops are most of what it costs to apply a command. Calling into the engine, as for a comparison or copy of
- * Buffer's, costs more than a short text does.
+ * These loops are most of the cost of applying a command. For a short text, a call into the engine, such as a Buffer's
+ * comparison or copy, costs more than the loop.
  */
 
 import type { ByteSpan, Memory } from './byte-reader.js';

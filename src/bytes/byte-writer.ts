@@ -20,9 +20,9 @@ const INITIAL_CAPACITY_BYTES = 1024;
 
 export class ByteWriter {
   #buffer: Buffer<ArrayBuffer>;
-  /** The same memory. Its methods are a few instructions each, those of Buffer check and wrap their arguments first. */
+  /** The same memory. The methods of a view are a few instructions each, those of a Buffer check their arguments first. */
   #view: DataView<ArrayBuffer>;
-  /** A number of our own: asking a Buffer for its length is a call. */
+  /** Kept as a number: asking a Buffer for its length is a call. */
   #capacity: number;
   #length = 0;
 
@@ -74,8 +74,9 @@ export class ByteWriter {
   }
 
   /**
-   * Appends the text as {@link latin1} does, or from where it lies. Without its length. Not by `copy` of text.ts: used for
-   * a second pair of memories, V8 compiles that into calls, and applying takes longer.
+   * Appends a string as {@link latin1} does, or bytes from where they lie. Without its length. It does not use `copy` of
+   * byte-string.ts: V8 would compile `copy` into calls once it is used for a second pair of memories, and applying would
+   * take longer.
    */
   text(value: ByteString): void {
     if (typeof value === 'string') {

@@ -1,14 +1,14 @@
 /**
- * Where a client's stream stands behind its last complete request: what another parser has to know to go on there.
+ * Where a client's stream stands after its last complete request: what another parser must know to go on there.
  */
 export type StreamCheckpoint = TextCheckpoint | RespCheckpoint;
 
 export type TextCheckpoint =
   /** The next request starts here. */
   | { readonly skip: 'nothing' }
-  /** Here is the value of a bad command: so many bytes, and then the rest of a line, are to be thrown away. */
+  /** The value of a bad command starts here: `byteCount` bytes, and then the rest of a line, are skipped. */
   | { readonly skip: 'bytes'; readonly byteCount: number }
-  /** Here is the rest of a bad line, to be thrown away along with its line break. */
+  /** The rest of a bad line starts here. It is skipped together with its line break. */
   | { readonly skip: 'line' };
 
 /** Between two Redis commands: what the ones before have made of the connection. */
@@ -16,7 +16,7 @@ export interface RespCheckpoint {
   readonly skip: 'resp';
   /** What HELLO agreed on. */
   readonly version: 2 | 3;
-  /** Behind MULTI and before EXEC. A `broken` transaction will be refused: one of its commands was. */
+  /** `open` after MULTI and before EXEC; `broken` if EXEC will be refused, because one of the commands was. */
   readonly transaction: 'none' | 'open' | 'broken';
   /** WATCH has named keys for the next EXEC. */
   readonly hasWatched: boolean;

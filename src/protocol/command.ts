@@ -16,15 +16,15 @@ export interface WatchedKey {
   readonly valueHash: number;
 }
 
-/** Stores the value under the key, whatever was there. */
+/** Stores the value under the key, whether or not the key was there. */
 export interface SetCommand {
   readonly type: 'set';
   /** One character per byte. */
   readonly key: string;
   readonly value: Uint8Array;
   /**
-   * For how long from the batch's stamp on the key lives, in whole seconds; 0 for ever. A duration, not a deadline: the
-   * stamp is set when the batch is complete, and the state machine alone turns the two into a deadline.
+   * How long the key lives, in whole seconds from the batch's stamp on; 0 for ever. It is no deadline: the stamp is set
+   * when the batch is complete, and the state machine makes a deadline of the two.
    */
   readonly exptimeS: number;
 }
@@ -32,7 +32,7 @@ export interface SetCommand {
 /** Stores the value if the key is at this version. */
 export interface CasCommand extends Omit<SetCommand, 'type'> {
   readonly type: 'cas';
-  /** The version the key must be at. One that is not a safe integer never matches. */
+  /** The version the key must be at. A number that is not a safe integer never matches. */
   readonly version: number;
 }
 

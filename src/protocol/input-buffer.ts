@@ -6,7 +6,7 @@ import { type ByteSpan, type Memory, memoryOf } from '../bytes/byte-reader.js';
 
 const EMPTY = memoryOf(new Uint8Array(0));
 
-/** Memory of so many times what is unread may be held for it, and so many bytes besides. */
+/** For unread bytes, at most this multiple of their length and this number of bytes are held. */
 const MAX_HELD_FACTOR = 4;
 const MAX_HELD_BESIDES_BYTES = 4 * 1024;
 
@@ -15,7 +15,7 @@ export class InputBuffer {
   /** Unread bytes are in [start, end) of {@link memory}. */
   start = 0;
   end = 0;
-  /** The memory is this buffer's own, so more may be added behind the end. */
+  /** The memory is this buffer's own, so more may be added after the end. */
   #isOwn = false;
 
   get bytes(): Buffer {
@@ -26,7 +26,7 @@ export class InputBuffer {
     return this.end - this.start;
   }
 
-  /** Adds bytes behind the unread ones. They must not change until they were read. */
+  /** Adds bytes after the unread ones. They must not change until they are read. */
   push({ memory, start, length }: ByteSpan): void {
     const unread = this.byteLength;
     if (unread === 0) {
@@ -43,8 +43,8 @@ export class InputBuffer {
   }
 
   /**
-   * Lets go of memory that is held for few bytes: a packet lies in a batch of many clients' bytes, which would stay
-   * for as long as this one has nothing more to say. To be called when nothing can be read before more comes.
+   * Lets go of memory that is held for few bytes: a packet lies in a batch of many clients' bytes, all of which would stay
+   * until this client sends more. To be called when nothing can be read before more comes.
    */
   settle(): void {
     const unread = this.byteLength;

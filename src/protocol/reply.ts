@@ -1,5 +1,5 @@
 /**
- * What clients are told, whatever protocol they speak, and how the text protocol says it.
+ * What clients are told in either protocol, and how the text protocol says it.
  */
 
 import type { ByteString } from '../bytes/byte-string.js';
@@ -14,7 +14,7 @@ export type Reply =
   /** A write took effect, and the key has this version now. */
   | { readonly type: 'ok'; readonly version: number }
   | { readonly type: 'deleted' }
-  /** The value as a string, or where it lies as long as nothing is applied. */
+  /** The value as a string, or where it lies: good until something is applied. */
   | { readonly type: 'value'; readonly value: ByteString }
   | {
       readonly type: 'value-with-meta';
@@ -34,7 +34,7 @@ export type Reply =
   /** The write may or may not have happened. */
   | { readonly type: 'internal-error' };
 
-/** What Redis commands come to; `reply` for those that the text protocol has as well. */
+/** What Redis clients are told. Commands that the text protocol has, too, have its replies. */
 export type RespReply = Reply | { readonly type: 'resp'; readonly value: RespValue };
 
 /** How long a key with this deadline lives on, in whole seconds: at least 1 if it has one, 0 if it has none. */

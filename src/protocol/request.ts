@@ -1,5 +1,5 @@
 /**
- * What clients ask for, whatever protocol they speak.
+ * What clients ask for, in either protocol.
  */
 
 import type { Args, CasCommand, DeleteCommand, RedisTransaction, RedisWrite, SetCommand } from './command.js';
@@ -81,7 +81,7 @@ export type TextRequest = WriteRequest | GetRequest | MalformedRequest;
 
 export type Request = TextRequest | RedisRequest;
 
-/** Whether the request goes through the log: what it does may come to pass although its client is not told. */
+/** Whether the request goes through the log: it may take effect although its client is never told. */
 export function isWrite({ type }: Request): boolean {
   switch (type) {
     case 'set':

@@ -41,11 +41,6 @@ export class BatchEncoder {
     this.clear();
   }
 
-  /** How many commands there are. */
-  get count(): number {
-    return this.#count;
-  }
-
   /** How long the payload is so far. */
   get byteLength(): number {
     return this.#out.length;
@@ -99,18 +94,18 @@ export class BatchEncoder {
 
   #args(args: Args): void {
     this.#out.u32(args.length);
-    for (const word of args) this.#word(word);
+    for (const arg of args) this.#string(arg);
   }
 
-  #word(word: string): void {
-    this.#out.u32(word.length);
-    this.#out.latin1(word);
+  #string(text: string): void {
+    this.#out.u32(text.length);
+    this.#out.latin1(text);
   }
 
   #transaction({ watched, commands }: RedisTransaction): void {
     this.#out.u32(watched.length);
     for (const { key, version, deadlineMs, valueHash } of watched) {
-      this.#word(key);
+      this.#string(key);
       this.#out.f64(version);
       this.#out.f64(deadlineMs);
       this.#out.f64(valueHash);
@@ -156,8 +151,8 @@ export function readBatch(payload: Uint8Array, visitor: BatchVisitor): void {
 }
 
 /**
- * The keys of the sets, cas and deletes in front of a batch's first transaction, in order. Throws TruncatedBytesError or
- * stops where the payload is no batch.
+ * The keys of the sets, cas and deletes before a batch's first transaction, in order. Where the payload is no batch, it
+ * stops or throws TruncatedBytesError.
  */
 export function visitKeys(payload: Uint8Array, visit: (key: ByteSpan) => void): void {
   if (payload.byteLength < HEADER_BYTES) return;
@@ -181,10 +176,10 @@ function readCommand(reader: ByteReader, visitor: BatchVisitor): void {
   const operation = reader.u8();
   switch (operation) {
     case REDIS:
-      visitor.redis(readWords(reader));
+      visitor.redis(readArgs(reader));
       return;
     case REDIS_TRANSACTION:
-      visitor.redisTransaction(readList(reader, readWatchedKey), readList(reader, readWords));
+      visitor.redisTransaction(readList(reader, readWatchedKey), readList(reader, readArgs));
       return;
     default:
       readKeyed(reader, visitor, operation);
@@ -197,17 +192,17 @@ function readList<T>(reader: ByteReader, readOne: (reader: ByteReader) => T): T[
   return list;
 }
 
-function readWords(reader: ByteReader): string[] {
-  return readList(reader, readWord);
+function readArgs(reader: ByteReader): string[] {
+  return readList(reader, readString);
 }
 
-function readWord(reader: ByteReader): string {
+function readString(reader: ByteReader): string {
   return reader.latin1(reader.u32());
 }
 
 function readWatchedKey(reader: ByteReader): WatchedKey {
   return {
-    key: readWord(reader),
+    key: readString(reader),
     version: reader.f64(),
     deadlineMs: reader.f64(),
     valueHash: reader.f64(),

@@ -1,9 +1,9 @@
 /**
  * Which keys expire next: a binary heap of deadlines, earliest first.
  *
- * An overwritten or deleted key leaves its old deadline behind, which the store recognises as outdated when it comes
- * up. So that endless overwrites of one key do not pile up outdated deadlines, the store rebuilds the heap when they
- * outnumber the others.
+ * When a key is overwritten or deleted, its old deadline stays in the heap; the store sees that it is outdated when it
+ * comes up. The store rebuilds the heap when outdated deadlines outnumber the others, so that endless overwrites of one key
+ * do not pile them up.
  */
 
 export interface Deadline {

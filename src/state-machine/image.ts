@@ -38,15 +38,15 @@ export class ImageError extends Error {
 /**
  * A store's state as of one moment, while the store changes.
  *
- * It goes through the records by their ids. Whoever changes one first has the image keep what it holds, unless its turn
- * is over; everything else is read from the store itself when its turn comes.
+ * It goes through the records by their ids. Before a record is changed whose turn has not come, the image keeps a copy of
+ * it. All others are read from the store itself when their turn comes.
  */
 export class StoreImage {
   readonly #records: RecordTable;
   readonly #clockMs: number;
   readonly #onEnd: () => void;
   readonly #out = new ByteWriter();
-  /** Behind the last id whose turn comes. */
+  /** All ids whose turn comes are below it. */
   readonly #idLimit: RecordId;
   /** Of ids whose turn has not come: what they held, if the record has changed since; undefined if there was none. */
   readonly #kept = new Map<RecordId, KeptRecord | undefined>();
@@ -72,7 +72,7 @@ export class StoreImage {
     if (this.#isToCome(id) && !this.#kept.has(id)) this.#kept.set(id, undefined);
   }
 
-  /** About `byteCount` more bytes of the image: not fewer than 1, and no more than that and one record. Undefined at its end. */
+  /** About `byteCount` more bytes of the image: at least 1, and at most one record more than that. Undefined at its end. */
   next(byteCount: number): Uint8Array<ArrayBuffer> | undefined {
     if (this.#state === 'ended') return undefined;
     if (this.#state === 'header') {
@@ -171,7 +171,7 @@ export class ImageReader {
     return reader.offset;
   }
 
-  /** Reads the records that are there whole, and the trailer behind the last one, and says where what it read ends. */
+  /** Reads the records that are there as a whole, and the trailer after the last. Returns where it has stopped. */
   #readRecords(bytes: Buffer, from: number): number {
     const memory = memoryOf(bytes);
     const { view } = memory;

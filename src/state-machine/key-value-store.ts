@@ -25,7 +25,7 @@ import type { Keyspace, ReadableKeyspace } from './redis/keyspace.js';
 const MS_PER_S = 1000;
 const OUTDATED_DEADLINES_ALLOWED = 1024;
 
-/** So many records are in the processor's cache all the time, more or less. */
+/** About as many records as the processor's cache holds all the time. */
 const CACHED_KEYS = 2_000;
 const LEAST_HASHES = 1_024;
 
@@ -42,7 +42,7 @@ export class KeyValueStore implements BatchVisitor {
   readonly #batchHashes = new HashList();
   #hashesUsed = 0;
   readonly #readHashes = new HashList();
-  /** Those that are being written. */
+  /** The images that are being written. */
   readonly #images = new Set<StoreImage>();
   readonly #keyspace = this.#newKeyspace();
   readonly #addBatchHash = (key: ByteSpan) => this.#batchHashes.add(this.#records.hash(key));
@@ -83,7 +83,7 @@ export class KeyValueStore implements BatchVisitor {
     return id === NO_RECORD ? undefined : this.#records.text(id);
   }
 
-  /** What {@link value} is for each of the keys. Memory is waited for less often than key by key. */
+  /** {@link value} for each of the keys. The processor waits for memory less often than key by key. */
   values(keys: readonly ByteSpan[]): readonly (ByteString | undefined)[] {
     const hashes = this.#readHashes;
     hashes.clear();
@@ -111,14 +111,14 @@ export class KeyValueStore implements BatchVisitor {
     for (const id of this.#records.ids()) yield [this.#records.key(id), this.#recordOf(id)];
   }
 
-  /** Every key, in no particular order. Those that are there from beginning to end are met, whatever changes meanwhile. */
+  /** Every key, in no particular order. Keys may change meanwhile: those that are there all the time are met. */
   *keys(): Generator<string, void, undefined> {
     for (const id of this.#records.ids()) yield this.#records.key(id);
   }
 
   /**
-   * The state as of now, to be written bit by bit while the store changes. Until it is at its end or closed, it keeps
-   * what is overwritten.
+   * The state as of now, to be written in slices while the store changes. It keeps what is overwritten, until it is at its
+   * end or closed.
    */
   image(): StoreImage {
     const image = new StoreImage(this.#records, this.#clockMs, () => this.#images.delete(image));

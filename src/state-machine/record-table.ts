@@ -1,9 +1,9 @@
 /**
  * The keys and what they hold: a hash table whose records lie in slabs.
  *
- * A Map of objects would do, but for its size: with a million keys it takes the garbage collector a tenth of a second and
- * more to look through it, in which a server answers nobody, and inserting them at the start takes seconds. Here nothing
- * is on the heap but the pages.
+ * A Map of objects would do for few keys. With a million, the garbage collector takes a tenth of a second and more to look
+ * through it, in which a server answers nobody, and inserting them at the start takes seconds. Here only the pages are on
+ * the heap.
  *
  * Each record has an id, which stays with its key until the key is removed, so that the keys can be gone through while
  * they change. The index is in shards that grow one by one, so that no growth takes long.
@@ -52,7 +52,7 @@ export interface RecordContent {
 
 /** Part of the index. */
 interface Shard {
-  /** Pairs of a key's hash and its id plus 1, at or behind the place that the hash tells (linear probing); 0 for no id. */
+  /** Pairs of a key's hash and its id plus 1, at the place that the hash tells or after it (linear probing); 0 for no id. */
   slots: Uint32Array;
   count: number;
 }
@@ -76,12 +76,12 @@ export class RecordTable {
   readonly #slabs = new Slabs();
   readonly #shards = Array.from({ length: SHARDS }, (): Shard => ({ slots: newSlots(), count: 0 }));
   readonly #secret: HashSecret;
-  /** By id; 0 for one that is not in use. */
+  /** By id; 0 for an id that is not in use. */
   #addresses = new Uint32Array(LEAST_IDS);
   readonly #large = new Map<RecordId, string>();
   #idLimit = 0;
   readonly #freeIds: RecordId[] = [];
-  /** Where {@link prefetch} has got to with each key. */
+  /** For each key, how far {@link prefetch} has followed it: its entry in the index, then its address. */
   #fetching = new Uint32Array(0);
 
   /** @param secret makes the places of keys hard to foresee */
@@ -103,7 +103,7 @@ export class RecordTable {
     return id < this.#idLimit && this.#addresses[id] !== 0;
   }
 
-  /** Of a key, for {@link prefetch}; {@link find}, {@link add} and {@link remove} save the work when they are given it. */
+  /** The hash of a key. Given it, {@link find}, {@link add} and {@link remove} need not compute it. */
   hash(key: ByteString): number {
     return hashOf(key, this.#secret);
   }
@@ -120,11 +120,11 @@ export class RecordTable {
   }
 
   /**
-   * Reads what {@link find} and then {@link replace} will have to read for these hashes' keys, for the sake of reading it:
-   * the processor fetches from memory for many keys at once here, and for one after the other there.
+   * Reads what {@link find} and then {@link replace} will read for the keys with these hashes. Here the processor fetches
+   * from memory for many keys at once, there for one after the other.
    *
    * @param hashes of keys, the first `count` of them
-   * @returns nothing of interest, but what is not used would not be read
+   * @returns a sum of what was read, without which the compiler would leave out the reads
    */
   prefetch(hashes: Uint32Array, count: number): number {
     if (this.#fetching.length < count) this.#fetching = new Uint32Array(hashes.length);
@@ -234,7 +234,7 @@ export class RecordTable {
     this.writeKept(out, { address: this.#address(id), large: this.#large.get(id) });
   }
 
-  /** Keeps the key's record as it is, whatever becomes of the key, until {@link drop}. */
+  /** Keeps a copy of the key's record until {@link drop}, also if the key is changed or removed. */
   keep(id: RecordId): KeptRecord {
     const from = this.#address(id);
     const byteCount = this.#inlineBytes(from);
@@ -255,7 +255,7 @@ export class RecordTable {
     this.#slabs.free(address);
   }
 
-  /** Goes through the ids in use. Meets those that are in use from beginning to end, whatever changes meanwhile. */
+  /** Goes through the ids in use. Ids may come and go meanwhile: those that are in use all the time are met. */
   *ids(): Generator<RecordId, void, undefined> {
     for (let id = 0; id < this.#idLimit; id += 1) if (this.has(id)) yield id;
   }
@@ -333,7 +333,7 @@ export class RecordTable {
     return shard;
   }
 
-  /** Takes the id out, and moves those behind it up that its place kept from their own. */
+  /** Takes the id out of the index, and moves up those after it that were not at their own place because of it. */
   #unindex(hash: number, id: RecordId): void {
     const shard = this.#shard(hash);
     const { slots } = shard;

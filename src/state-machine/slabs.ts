@@ -28,9 +28,9 @@ export class Page implements Memory {
   readonly slotBytes: number;
   /** Slots that are in use. */
   used = 0;
-  /** Slots behind this byte were never used. */
+  /** Slots from this byte on were never used. */
   cutTo = 0;
-  /** The byte at which the slot begins that was freed last, whose first four bytes tell of the one before; -1 for none. */
+  /** The first byte of the slot that was freed last, in which stands that of the one freed before; -1 for none. */
   freeSlot = NO_SLOT;
   /** Where it stands among the pages with room. */
   place = 0;
@@ -57,7 +57,7 @@ export class Slabs {
   /** By slot size, in the smallest steps: the pages with room. */
   readonly #withRoom: Page[][] = Array.from({ length: (MAX_SLOT_BYTES >>> UNIT_SHIFT) + 1 }, () => []);
 
-  /** A slot of at least so many bytes, whose content is arbitrary. Throws RangeError when there is no memory left. */
+  /** A slot of at least `byteCount` bytes, whose content is arbitrary. Throws RangeError when there is no memory left. */
   allocate(byteCount: number): Address {
     const slotBytes = slotBytesFor(byteCount);
     if (slotBytes > MAX_SLOT_BYTES) {
@@ -97,7 +97,7 @@ export class Slabs {
     this.#release(page);
   }
 
-  /** Whether so many bytes have room where the slot is, and would not be given a smaller one. */
+  /** Whether `byteCount` bytes fit into the slot, and would not be given a smaller one. */
   fits(address: Address, byteCount: number): boolean {
     return this.page(address).slotBytes === slotBytesFor(byteCount);
   }
@@ -138,8 +138,8 @@ export class Slabs {
 }
 
 /**
- * What is thrown where a number leads nowhere. The message is put together here since the compiler, where it has several such
- * places in one function, would turn the number into text on the way that all calls take.
+ * The error for a number that leads nowhere. The message is put together here: in a function with several such places, the
+ * compiler would turn the number into text even where nothing is thrown.
  */
 export function missing(what: string, number: number): RangeError {
   return new RangeError(`there is no ${what} ${number}`);
@@ -167,7 +167,7 @@ function addressOf(page: Page, start: number): Address {
   return ((page.number << PAGE_SHIFT) | (start >>> UNIT_SHIFT)) >>> 0;
 }
 
-/** The size of the slot for so many bytes: four sizes from one power of two to the next, multiples of 16. */
+/** The size of the slot for `byteCount` bytes: four sizes from one power of two to the next, multiples of 16. */
 function slotBytesFor(byteCount: number): number {
   const shift = Math.max(UNIT_SHIFT, 29 - Math.clz32(byteCount - 1));
   return (((byteCount - 1) >>> shift) + 1) << shift;

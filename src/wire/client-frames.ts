@@ -52,7 +52,7 @@ export type ClientFrame<Bytes = Uint8Array> =
 export type ServerFrame =
   /**
    * `bytes` answer the session's next `answeredBytes` bytes of input (either may be 0). `at` says where the
-   * stream stands behind them.
+   * stream stands after them.
    */
   | {
       readonly type: 'reply';

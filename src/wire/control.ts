@@ -21,7 +21,7 @@ export interface ServerStart {
   readonly fsync: boolean;
   readonly electionTimeoutMs: number;
   readonly heartbeatMs: number;
-  /** So many bytes of the log make a snapshot due. */
+  /** When the log has grown by this many bytes, a snapshot is due. */
   readonly snapshotLogBytes: number;
   /** No server has run in this process since this one ran last, and no other process uses the data directory. */
   readonly leasesAreOver: boolean;
@@ -39,7 +39,7 @@ export interface ClientAddress {
 export interface ServerPorts {
   /** comlink: {@link ServerControl} is exposed here. */
   readonly control: MessagePort;
-  /** Batches of client traffic (see gateway/frames.ts), both directions. */
+  /** Batches of client traffic (see client-frames.ts), both directions. */
   readonly traffic: MessagePort;
   /** {@link ServerEvent}s from the server to the main thread, {@link PeerNews} the other way. */
   readonly events: MessagePort;
@@ -57,7 +57,7 @@ export interface ServerControl {
   transferLeadership(target: ServerId): void;
   /**
    * Sends a snapshot of the state as it is now through the port, as a channel of `Uint8Array`s, which it closes
-   * behind the last; resolves once it has begun. Rejects when this server does not lead. Transfer the port.
+   * after the last; resolves once it has begun. Rejects when this server does not lead. Transfer the port.
    */
   backup(port: MessagePort): Promise<void>;
   /** Blocks the thread's event loop, as a stalled machine would. For tests and demonstrations. */

@@ -82,7 +82,7 @@ const ROWS: readonly Row[] = [
   ['incrby', 'write', 3, ONE_KEY],
   ['decrby', 'write', 3, ONE_KEY],
   ['incrbyfloat', 'write', 3, ONE_KEY],
-  // Keys, whatever is in them.
+  // Keys, apart from their values.
   ['del', 'write', -2, ALL_KEYS],
   ['unlink', 'write', -2, ALL_KEYS],
   ['rename', 'write', 3, TWO_KEYS],

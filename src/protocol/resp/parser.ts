@@ -16,7 +16,7 @@ const BULK = 0x24; // '$'
 const MINUS = 0x2d;
 const ZERO = 0x30;
 
-/** A length needs few digits. A line that goes on for longer is none. */
+/** A length needs few digits. A longer line is no length. */
 const MAX_LENGTH_LINE_BYTES = 32;
 
 /** The stream makes no sense from here on: the message is for the client, whose connection then closes. */
@@ -43,7 +43,7 @@ const SET = 'set';
 const LOWER_CASE = 0x20;
 const NO_LENGTH = -1;
 
-/** What a length line says; undefined when it has not come in whole. */
+/** What a length line says; undefined until all of it is there. */
 type Length = number | 'not a number' | undefined;
 
 export class RespParser {
@@ -51,8 +51,8 @@ export class RespParser {
   /** Arguments of the command that is coming in, and how many are missing; 0 between two commands. */
   #args: string[] = [];
   #missing = 0;
-  /** Length of the word that is coming in; -1 while that is not known. */
-  #wordLength = -1;
+  /** Length of the argument that is coming in; -1 while that is not known. */
+  #argLength = -1;
   #commandBytes = 0;
   #consumed = 0;
   /** What {@link #findPlain} found: where the command ends, and its arguments; without a value, a length of NO_LENGTH. */
@@ -98,7 +98,7 @@ export class RespParser {
           continue;
         }
       }
-      const error = this.#readWords();
+      const error = this.#readArgs();
       if (error !== undefined) return error;
       if (this.#missing > 0) return undefined;
       const args = this.#args;
@@ -109,8 +109,8 @@ export class RespParser {
   }
 
   /**
-   * The next command if it is a plain SET or GET, all of which is there: {@link next} makes a string of each word, which
-   * is most of its work. Undefined for everything else, mistakes too, which {@link next} then takes.
+   * The next command if it is a plain SET or GET that is there as a whole: {@link next} makes a string of each argument,
+   * which is most of its work. Undefined for everything else, mistakes too, which {@link next} then takes.
    */
   nextPlain(): PlainCommand | undefined {
     if (this.#isWithinCommand || !this.#findPlain(this.#input.start)) return undefined;
@@ -124,7 +124,7 @@ export class RespParser {
 
   /**
    * The keys of the GETs that {@link nextPlain} would return next, where they lie until the next push: up to the first other
-   * command, and to `max` of them. For whoever can answer them all at once; {@link takeGet} takes them.
+   * command, and to `max` of them. They can be answered all at once; {@link takeGet} takes them.
    */
   upcomingGets(max: number): readonly ByteSpan[] {
     const keys: ByteSpan[] = [];
@@ -152,18 +152,18 @@ export class RespParser {
   #findPlain(start: number): boolean {
     const { bytes } = this.#input;
     if (bytes[start] !== ARRAY) return false;
-    const wordCount = (bytes[start + 1] ?? 0) - ZERO;
-    if (wordCount !== 2 && wordCount !== 3) return false;
+    const argCount = (bytes[start + 1] ?? 0) - ZERO;
+    if (argCount !== 2 && argCount !== 3) return false;
     for (let at = 0; at < BEFORE_NAME.length; at += 1)
       if (bytes[start + 2 + at] !== BEFORE_NAME[at]) return false;
-    if (!this.#hasName(start, wordCount === 2 ? GET : SET)) return false;
+    if (!this.#hasName(start, argCount === 2 ? GET : SET)) return false;
     this.#plainEnd = start + NAME_AT + NAME_BYTES + 2;
     this.#keyLength = this.#plainLength(MAX_KEY_BYTES);
     if (this.#keyLength === NO_LENGTH) return false;
     this.#keyAt = this.#plainEnd;
     this.#plainEnd += this.#keyLength + 2;
     this.#valueLength = NO_LENGTH;
-    if (wordCount === 2) return true;
+    if (argCount === 2) return true;
     this.#valueLength = this.#plainLength(MAX_VALUE_BYTES);
     if (this.#valueLength === NO_LENGTH) return false;
     this.#valueAt = this.#plainEnd;
@@ -171,7 +171,7 @@ export class RespParser {
     return true;
   }
 
-  /** Whether the three letters are there, in whatever case. */
+  /** Whether the three letters are there, in upper or lower case. */
   #hasName(start: number, name: string): boolean {
     const { bytes } = this.#input;
     for (let i = 0; i < NAME_BYTES; i += 1)
@@ -179,7 +179,10 @@ export class RespParser {
     return bytes[start + NAME_AT + NAME_BYTES] === CR && bytes[start + NAME_AT + NAME_BYTES + 1] === LF;
   }
 
-  /** The length at `#plainEnd`, which goes behind its line, if it is no larger than `max` and that many bytes are there. */
+  /**
+   * The length that stands at `#plainEnd`, if it is `max` at most and as many bytes are there. Moves `#plainEnd` to where
+   * those bytes start.
+   */
   #plainLength(max: number): number {
     const { bytes, end } = this.#input;
     let at = this.#plainEnd;
@@ -192,10 +195,10 @@ export class RespParser {
       length = length * 10 + digit;
       if (length > max || at - digitsAt > MAX_LENGTH_LINE_BYTES) return NO_LENGTH;
     }
-    const wordAt = at + 2;
-    if (at === digitsAt || wordAt + length + 2 > end || bytes[at] !== CR || bytes[at + 1] !== LF)
+    const bytesAt = at + 2;
+    if (at === digitsAt || bytesAt + length + 2 > end || bytes[at] !== CR || bytes[at + 1] !== LF)
       return NO_LENGTH;
-    this.#plainEnd = wordAt;
+    this.#plainEnd = bytesAt;
     return length;
   }
 
@@ -218,10 +221,10 @@ export class RespParser {
     return undefined;
   }
 
-  #readWords(): RespProtocolError | undefined {
+  #readArgs(): RespProtocolError | undefined {
     const input = this.#input;
     while (this.#missing > 0) {
-      if (this.#wordLength === -1) {
+      if (this.#argLength === -1) {
         if (input.byteLength === 0) return undefined;
         if (input.bytes[input.start] !== BULK) return unexpected('$', input.bytes[input.start]);
         const length = this.#readLength();
@@ -231,13 +234,13 @@ export class RespParser {
           return new RespProtocolError('invalid bulk length');
         if (this.#commandBytes + length > MAX_REDIS_COMMAND_BYTES)
           return new RespProtocolError(`a command of over ${MAX_REDIS_COMMAND_BYTES} bytes`);
-        this.#wordLength = length;
+        this.#argLength = length;
       }
-      const wordEnd = input.start + this.#wordLength;
-      if (wordEnd + 2 > input.end) return undefined;
-      this.#args.push(input.bytes.toString('latin1', input.start, wordEnd));
-      this.#advance(this.#wordLength + 2);
-      this.#wordLength = -1;
+      const argEnd = input.start + this.#argLength;
+      if (argEnd + 2 > input.end) return undefined;
+      this.#args.push(input.bytes.toString('latin1', input.start, argEnd));
+      this.#advance(this.#argLength + 2);
+      this.#argLength = -1;
       this.#missing -= 1;
     }
     return undefined;
@@ -247,7 +250,7 @@ export class RespParser {
     return this.#input.byteLength > MAX_LENGTH_LINE_BYTES;
   }
 
-  /** Reads a type's byte and the number behind it, with the line break. */
+  /** Reads a type's byte, the number after it, and the line break. */
   #readLength(): Length {
     const { bytes, start, end } = this.#input;
     let at = start + 1;

@@ -18,7 +18,7 @@ import type { RespVersion } from './writer.js';
 interface Transaction {
   readonly commands: Args[];
   byteLength: number;
-  /** What EXEC will be refused by, because a command was. */
+  /** The error that EXEC will be answered, because a command was refused. */
   refusal: ErrorReply | undefined;
 }
 
@@ -42,14 +42,14 @@ export class RedisStream {
   #transaction: Transaction | undefined;
   #watched: WatchedKey[] = [];
   #hasWatched = false;
-  /** Nobody knows any more what the watched keys looked like. */
+  /** What the watched keys looked like is lost. */
   #hasLostWatch = false;
-  /** What comes next depends on how the last command is answered. */
+  /** How the rest is taken depends on the answer to the last command. */
   #isHeld = false;
 
   /**
-   * @param at where another server has left the stream. The commands of an open transaction stayed there, and so did
-   * what WATCH saw: EXEC will be refused, or come to nothing as if a watched key had changed.
+   * @param at where another server has left the stream. The commands of an open transaction, and what WATCH saw, stayed
+   * there: EXEC will be refused, or do nothing as if a watched key had changed.
    */
   constructor(id: number, at: RespCheckpoint = AT_RESP_START) {
     this.id = id;
@@ -61,7 +61,7 @@ export class RedisStream {
     this.#transaction = { commands: [], byteLength: 0, refusal };
   }
 
-  /** The stream as the server sees it that has taken it up to here: EXEC will execute an open transaction. */
+  /** The stream as the server that has taken it up to here sees it: EXEC will execute an open transaction. */
   static retracing(at: RespCheckpoint): RedisStream {
     const stream = new RedisStream(0, at);
     stream.#hasLostWatch = false;
@@ -117,17 +117,17 @@ export class RedisStream {
     return this.#isHeld;
   }
 
-  /** The command that held the stream up is answered. */
+  /** The command that everything waited for is answered. */
   release(): void {
     this.#isHeld = false;
   }
 
-  /** The keys that WATCH named looked so. */
+  /** What the keys that WATCH named looked like. */
   watched(keys: readonly WatchedKey[]): void {
     this.#watched.push(...keys);
   }
 
-  /** WATCH was not executed: EXEC comes to nothing, as if a watched key had changed. */
+  /** WATCH was not executed: EXEC will do nothing, as if a watched key had changed. */
   loseWatch(): void {
     this.#hasLostWatch = true;
   }
@@ -209,7 +209,7 @@ export class RedisStream {
         return this.#onConnection(command, args.slice(1));
     }
     if (command.kind === 'connection') return this.#refuse(NOT_IN_MULTI);
-    transaction.byteLength += args.reduce((sum, word) => sum + word.length, 0);
+    transaction.byteLength += args.reduce((sum, arg) => sum + arg.length, 0);
     if (transaction.byteLength > MAX_TRANSACTION_BYTES) return this.#refuse(TRANSACTION_TOO_LARGE);
     transaction.commands.push(args);
     return { type: 'redis-queued', slotKey: keysOf(command, args.slice(1))[0] };
@@ -248,7 +248,7 @@ function requestOfPlain(command: PlainCommand): Request {
   return { type: 'set', key, value: command.value, exptimeS: 0, noreply: false };
 }
 
-/** One that came in pieces. */
+/** A plain SET that came in pieces. */
 function plainSet({ name }: RedisCommand, args: Args): Request | undefined {
   const [key = '', value = ''] = args;
   if (name !== 'set' || args.length !== 2 || key.length > MAX_KEY_BYTES) return undefined;

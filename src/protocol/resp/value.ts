@@ -13,7 +13,7 @@ export class SimpleString {
   }
 }
 
-/** `-ERR ...`: the first word says of what kind it is. */
+/** `-ERR ...`: the first word is the kind of the error. */
 export class ErrorReply {
   readonly message: string;
 
@@ -40,7 +40,7 @@ export class VerbatimText {
   }
 }
 
-/** The null of a list: only in RESP2 is it another than that of a string. */
+/** The null of a list. RESP2 writes it in another way than the null of a string. */
 export class NullArray {}
 
 /** A string is a bulk string, one character per byte; null is the null of the protocol; numbers are integers. */
@@ -94,7 +94,7 @@ export const REPLY_TOO_LARGE = new ErrorReply(
   `ERR the reply is left out: it is over ${MAX_REDIS_REPLY_BYTES} bytes`,
 );
 
-/** What everything but a string takes at most, and the least that a string takes. */
+/** The most that anything but a string takes, and the least that a string takes. */
 const SMALL_BYTES = 64;
 
 /** How many bytes the reply takes, or a few more. Maps are small. */

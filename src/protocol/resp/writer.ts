@@ -14,7 +14,7 @@ export const OUTCOME_UNKNOWN = new ErrorReply(
 /** Nothing happened. */
 export const NO_LEADER = new ErrorReply('CLUSTERDOWN The cluster is down');
 
-/** Appends the reply to a Redis command, also to one that the text protocol has as well. */
+/** Appends the reply to a Redis command. */
 export function writeRespReply(out: ByteWriter, reply: RespReply, version: RespVersion): void {
   switch (reply.type) {
     case 'resp':

@@ -10,7 +10,7 @@ const DELETE = 0x7f;
 const ZERO = 0x30;
 const NINE = 0x39;
 
-/** The longest command, cas with noreply, has six; one more shows that there are too many. */
+/** The longest command, cas with noreply, has six words. A seventh shows that there are too many. */
 const MAX_WORDS = 7;
 
 /** Seconds: far beyond any sensible deadline, and still exact when turned into ms and added to a time. */
@@ -32,7 +32,7 @@ export class TextLine {
   #wordCount = 0;
   #command = '';
 
-  /** Takes the line in [start, end) of the buffer apart; it is read from there until the next call. */
+  /** Takes the line in [start, end) of the buffer apart. The bytes must not change until the next call. */
   read(buffer: Buffer, start: number, end: number): void {
     this.#buffer = buffer;
     this.#wordCount = 0;
@@ -47,12 +47,12 @@ export class TextLine {
     this.#command = this.#wordCount === 0 ? '' : this.#text(0);
   }
 
-  /** Lets go of the line's memory: nothing more is read from it. */
+  /** Lets go of the line's memory. Nothing more is read from it. */
   forget(): void {
     this.#buffer = EMPTY;
   }
 
-  /** How long the value is that follows the line, if one does and its length can be read, however bad the rest is. */
+  /** The length of the value that follows, even if the rest of the line is bad; undefined without a readable length. */
   get valueByteCount(): number | undefined {
     const place = NUMBER_PLACES.get(this.#command);
     return place === undefined ? undefined : this.#number(place, Number.MAX_SAFE_INTEGER);
@@ -75,7 +75,7 @@ export class TextLine {
     }
   }
 
-  /** What makes the request of its value, if it is a good one that has one. */
+  /** Makes the request once its value is known; undefined for a bad request, or one without a value. */
   requestWithValue(): ((value: Uint8Array) => TextRequest) | undefined {
     const key = this.#key();
     const exptimeS = this.#number(2, MAX_EXPTIME_S);
@@ -101,7 +101,7 @@ export class TextLine {
     return this.#text(1);
   }
 
-  /** Whether the word at this place, which must be the last there can be, asks for silence. */
+  /** Whether the word at this place is `noreply`; undefined if it is another word, or not the last. */
   #noreply(place: number): boolean | undefined {
     if (this.#wordCount === place) return false;
     return this.#wordCount === place + 1 && this.#text(place) === 'noreply' ? true : undefined;

@@ -2,8 +2,8 @@
  * The text protocol's parser: a client's bytes, cut anywhere, to requests.
  *
  * Where the protocol leaves a choice: spaces before the command and after the last word are ignored; numbers are
- * decimal digits, leading zeros allowed; an empty line is an unknown command. The value of a bad command is thrown away
- * together with the rest of its line, whatever that is: there is one error for a command, not two.
+ * decimal digits, leading zeros allowed; an empty line is an unknown command. The value of a bad command is skipped
+ * together with the rest of its line: there is one error for a command, not two.
  */
 
 import type { ByteSpan } from '../../bytes/byte-reader.js';
@@ -58,7 +58,7 @@ export class TextParser {
     return this.#input.start < this.#input.end || this.#awaited !== undefined;
   }
 
-  /** Where the stream stands behind {@link consumed} bytes. */
+  /** Where the stream stands after {@link consumed} bytes. */
   checkpoint(): TextCheckpoint {
     if (this.#skipBytes > 0) return { skip: 'bytes', byteCount: this.#skipBytes };
     return this.#skipsLine ? { skip: 'line' } : AT_COMMAND_START;
@@ -97,7 +97,7 @@ export class TextParser {
       : this.#readLine(start, end);
   }
 
-  /** Throws away what is to be; returns whether a request may start now. */
+  /** Skips the rest of a bad command. Returns whether all of it is skipped, so that a request may start now. */
   #skip(): boolean {
     if (this.#skipBytes > 0) {
       const byteCount = Math.min(this.#skipBytes, this.#input.end - this.#input.start);
@@ -117,7 +117,7 @@ export class TextParser {
     this.#consumed += byteCount;
   }
 
-  /** There is no whole line yet. One that is too long to wait for is an error now, and its rest is thrown away. */
+  /** There is no whole line yet. A line that is already too long is an error now, and its rest is skipped. */
   #awaitLine(): TextRequest | undefined {
     this.#scanned = this.#input.end - this.#input.start;
     if (this.#scanned <= MAX_BUFFERED_LINE_BYTES) return undefined;

@@ -1,7 +1,7 @@
 /**
  * Decimal numbers, added exactly: 0.1 and 0.2 make 0.3, the same on every server.
  *
- * Redis adds 80-bit floats and writes them with 17 digits behind the point; what that gets right comes out the same here.
+ * Redis adds 80-bit floats and writes them with 17 digits after the point. Where Redis gets a sum right, it is the same here.
  */
 
 /** `digits` divided by ten to the power of `scale`, which is not negative. */
@@ -40,7 +40,7 @@ export function addDecimals(a: Decimal, b: Decimal): Decimal {
   return { digits: a.digits * tenTo(scale - a.scale) + b.digits * tenTo(scale - b.scale), scale };
 }
 
-/** With as many digits behind the point as there must be, 17 at most, and never an exponent. */
+/** With as many digits after the point as needed, 17 at most, and never with an exponent. */
 export function formatDecimal(decimal: Decimal): string {
   const { digits, scale } = rounded(decimal);
   const sign = digits < 0n ? '-' : '';

@@ -1,4 +1,4 @@
-/** Executes Redis commands, those that came through the log and those that only read. */
+/** Executes Redis commands: those of an entry that is applied, and those that only read. */
 
 import { MAX_REDIS_REPLY_BYTES } from '../../limits.js';
 import type { Args, WatchedKey } from '../../protocol/command.js';
@@ -32,7 +32,7 @@ export function execute(keyspace: Keyspace, [name = '', ...args]: Args): RespVal
   return run === undefined ? unknownCommand(name, args) : run(keyspace, args);
 }
 
-/** The reply to a command that only reads, or an error in place of one that is too large. */
+/** The reply to a command that only reads, or an error if the reply is too large. */
 export function executeRead(keyspace: ReadableKeyspace, { command, args }: RedisReadRequest): RespValue {
   const run = READS.get(command.name);
   return run === undefined ? unknownCommand(command.name, args) : limited(run(keyspace, args));
@@ -54,8 +54,8 @@ export function executeTransaction(
 }
 
 /**
- * What {@link executeTransaction} compares. A key that was deleted and came back with the same version, deadline and
- * value counts as unchanged, and one whose value differs but has the same 32-bit hash, too.
+ * What {@link executeTransaction} compares. A key counts as unchanged if it was deleted and came back with the same version,
+ * deadline and value, or if only its value has changed and both values have the same 32-bit hash.
  */
 export function watch({ get }: Pick<ReadableKeyspace, 'get'>, key: string): WatchedKey {
   const record = get(key);

@@ -1,4 +1,4 @@
-/** Commands on keys, whatever is in them. */
+/** Commands on keys, apart from their values. */
 
 import type { Args } from '../../protocol/command.js';
 import { parseInteger } from '../../protocol/resp/numbers.js';
@@ -28,7 +28,7 @@ function remove(keyspace: Keyspace, keys: Args): RespValue {
   return count(keys, (key) => keyspace.remove(key));
 }
 
-/** Moves or copies value and deadline; the version of what they come to counts on. */
+/** Copies value and deadline. The version of `to` counts on. */
 function transfer(keyspace: Keyspace, from: string, to: string): void {
   const record = keyspace.get(from);
   if (record !== undefined) keyspace.put(to, record.value, record.deadlineMs);
@@ -53,9 +53,9 @@ function renamenx(keyspace: Keyspace, args: Args): RespValue {
 function copy(keyspace: Keyspace, [from = '', to = '', ...options]: Args): RespValue {
   let replaces = false;
   for (let at = 0; at < options.length; at += 1) {
-    const word = options[at]?.toUpperCase();
-    if (word === 'REPLACE') replaces = true;
-    else if (word === 'DB' && options[at + 1] !== undefined) {
+    const option = options[at]?.toUpperCase();
+    if (option === 'REPLACE') replaces = true;
+    else if (option === 'DB' && options[at + 1] !== undefined) {
       at += 1;
       const database = options[at] ?? '';
       if (parseInteger(database) === undefined) return NOT_AN_INTEGER;
@@ -104,7 +104,7 @@ function persist(keyspace: Keyspace, [key = '']: Args): RespValue {
 const NO_KEY = -2;
 const NO_DEADLINE = -1;
 
-/** TTL and its like: what they make of a deadline. */
+/** TTL and the like, which differ in what they show of a deadline. */
 function tell(show: (deadlineMs: number, nowMs: number) => number): Read {
   return (keyspace, [key = '']) => {
     const record = keyspace.get(key);
@@ -139,7 +139,7 @@ function randomKey(keyspace: ReadableKeyspace): RespValue {
   return null;
 }
 
-/** RANDOMKEY draws from the first so many keys, so that it stays quick. */
+/** RANDOMKEY draws from this number of keys at most, so that it stays quick. */
 const RANDOM_KEY_REACH = 10_000;
 
 function exists(keyspace: ReadableKeyspace, names: Args): RespValue {

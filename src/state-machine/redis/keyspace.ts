@@ -17,7 +17,7 @@ export interface ReadableKeyspace {
 
 /** Only while a log entry is applied: the same commands in the same order make the same state on every server. */
 export interface Keyspace extends ReadableKeyspace {
-  /** Stores the value with the key's next version. A deadline of 0 stands for none; one that has passed removes the key. */
+  /** Stores the value with the key's next version. A deadline of 0 stands for none; a past one removes the key. */
   put(key: string, value: string, deadlineMs: number): void;
   /** Gives the key, which must exist, another deadline, and leaves its version. */
   setDeadline(key: string, deadlineMs: number): void;

@@ -1,9 +1,9 @@
 /**
  * The cursors of SCAN: each stands for a walk through the keys that goes on where it stopped.
  *
- * A walk meets every key that is there from its beginning to its end, whatever comes and goes meanwhile. A
- * cursor that is not known here, because it is old or another server gave it out, stands for a new walk: then keys come
- * twice, which SCAN's callers have to expect anyway, and none is missed.
+ * A walk meets every key that is there from its beginning to its end; others may come and go meanwhile. An unknown
+ * cursor, which is old or which another server gave out, begins a new walk: keys may come twice, which callers of SCAN
+ * have to expect anyway, and none is missed.
  */
 
 import { MAX_SCAN_CURSORS } from '../../limits.js';

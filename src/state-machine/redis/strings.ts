@@ -54,13 +54,13 @@ function parseSetOptions(args: Args): SetOptions | undefined {
     returnsOld: false,
   };
   for (let at = 2; at < args.length; at += 1) {
-    const word = args[at]?.toUpperCase() ?? '';
-    const unit = EXPIRY_UNITS.get(word);
-    if (word === 'NX' || word === 'XX') {
-      if (options.condition !== undefined && options.condition !== word) return undefined;
-      options.condition = word;
-    } else if (word === 'GET') options.returnsOld = true;
-    else if (word === 'KEEPTTL' && options.expiry === undefined) options.keepsTtl = true;
+    const option = args[at]?.toUpperCase() ?? '';
+    const unit = EXPIRY_UNITS.get(option);
+    if (option === 'NX' || option === 'XX') {
+      if (options.condition !== undefined && options.condition !== option) return undefined;
+      options.condition = option;
+    } else if (option === 'GET') options.returnsOld = true;
+    else if (option === 'KEEPTTL' && options.expiry === undefined) options.keepsTtl = true;
     else if (unit !== undefined && options.expiry === undefined && !options.keepsTtl) {
       at += 1;
       const amount = args[at];

@@ -24,17 +24,19 @@ const FIRST_FREE_ROOM = ROOMS.findIndex((line) => line.includes('cluster'));
 /** What Node has that is the same in each run. */
 const DETERMINISTIC_MODULES = '^(node:)?(assert|assert/strict|path|util|zlib)$';
 
-/** The files below cluster/ that touch the world, each for the rooms that are handed what it has. */
+/** The files below cluster/ that touch the world, so that the others need not. */
 const WORLDLY_FILES = [
   // Types of what a port takes.
-  'src/channel/',
-  'src/wire/control.ts',
+  'src/channel/port(-channel)?[.]ts',
+  'src/wire/control[.]ts',
   // Hashes, which are the same in each run.
-  'src/server/redis/cluster.ts',
-  'src/server/run-server.ts',
-  'src/server/thread-measurements.ts',
+  'src/server/redis/cluster[.]ts',
+  // A server in a thread of its own.
+  'src/server/(run-server|thread-measurements)[.]ts',
   'src/gateway/node/',
-  'src/storage/',
+  'src/storage/node-files[.]ts',
+  // What is done before a server opens its storage, or without one.
+  'src/storage/(server-directory|disk-storage|level-log-check|data-directory|rebuild|backup)[.]ts',
 ];
 
 /** A pattern for the files of these rooms; a room may be a single file. */

@@ -4,7 +4,7 @@
  */
 
 import { readdirSync, readFileSync } from 'node:fs';
-import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders } from 'node:http';
 import { extname } from 'node:path';
 import { gzipSync } from 'node:zlib';
 
@@ -31,15 +31,15 @@ const FOREVER = 'public, max-age=31536000, immutable';
 
 interface Asset {
   readonly contentType: string;
-  readonly bytes: Buffer;
-  readonly gzipped: Buffer;
+  readonly bytes: Buffer<ArrayBuffer>;
+  readonly gzipped: Buffer<ArrayBuffer>;
   /** Its name changes with its content. */
   readonly isHashed: boolean;
 }
 
 export interface AssetReply {
-  readonly headers: OutgoingHttpHeaders;
-  readonly bytes: Buffer;
+  readonly headers: Record<string, string>;
+  readonly bytes: Buffer<ArrayBuffer>;
 }
 
 export class Assets {
@@ -68,7 +68,7 @@ export class Assets {
       bytes,
       headers: {
         'Content-Type': asset.contentType,
-        'Content-Length': bytes.byteLength,
+        'Content-Length': String(bytes.byteLength),
         ...(takesGzip ? { 'Content-Encoding': 'gzip' } : {}),
         Vary: 'Accept-Encoding',
         'Cache-Control': asset.isHashed ? FOREVER : 'no-cache',

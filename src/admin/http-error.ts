@@ -1,14 +1,17 @@
-/** What went wrong with a request, as a status code and one line. */
-export class HttpError extends Error {
-  readonly status: number;
+/** What goes wrong with a request: a status code and one line, sent as `{ "error": "..." }`. */
 
-  constructor(status: number, message: string) {
+export type HttpErrorStatus = 400 | 403 | 404 | 405 | 409 | 413 | 500 | 503;
+
+export class HttpError extends Error {
+  readonly status: HttpErrorStatus;
+
+  constructor(status: HttpErrorStatus, message: string) {
     super(message);
     this.name = 'HttpError';
     this.status = status;
   }
 
-  /** The fitting status for any error that a call can end with. */
+  /** The status that fits an error of a call: 500 for one that was not foreseen. */
   static of(error: unknown): HttpError {
     if (error instanceof HttpError) return error;
     const message = error instanceof Error ? error.message : String(error);
@@ -17,7 +20,7 @@ export class HttpError extends Error {
   }
 }
 
-const STATUS_BY_CODE = new Map([
+const STATUS_BY_CODE = new Map<string, HttpErrorStatus>([
   ['BAD_FAULT', 400],
   ['UNKNOWN_SERVER', 404],
   ['WRONG_STATE', 409],
@@ -25,3 +28,15 @@ const STATUS_BY_CODE = new Map([
   ['TIMEOUT', 503],
   ['NOT_RUNNING', 503],
 ]);
+
+/** The headers of every answer in JSON. */
+export const JSON_HEADERS: Readonly<Record<string, string>> = {
+  'Content-Type': 'application/json; charset=utf-8',
+  'Cache-Control': 'no-store',
+  'X-Content-Type-Options': 'nosniff',
+};
+
+/** One line. */
+export function jsonText(body: unknown): string {
+  return `${JSON.stringify(body)}\n`;
+}

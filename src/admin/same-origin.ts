@@ -2,17 +2,33 @@
  * Who may look into the cluster and change its state: anyone who can reach the port, except a web page from elsewhere in
  * somebody's browser.
  *
- * A browser says in `Origin` which page a POST comes from. A page that points its own name at this address (DNS
- * rebinding) names itself in both `Origin` and `Host`, so a name in `Host` is only trusted if nobody else can own it:
+ * A browser tells in `Origin` which page a POST comes from. A page that points its own name at this address (DNS
+ * rebinding) names itself in both `Origin` and `Host`. So a name in `Host` is trusted only if nobody else can own it:
  * an address, localhost, or a name that the operator gave.
  */
 
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import { HttpError } from './http-error.js';
 
-/** Throws HttpError 403 for a request that a foreign page may have made. */
-export function checkSource({ host, origin }: IncomingHttpHeaders, ownNames: ReadonlySet<string>): void {
+/** Monitoring may know this machine by any name, and what these tell is no secret. */
+const ANSWERED_UNDER_ANY_NAME = new Set(['/metrics', '/healthz']);
+
+/**
+ * Throws HttpError 403 for a request that a foreign page may have made, and 400 for one of HTTP/1.1 that names no host
+ * (RFC 9112, 3.2).
+ */
+export function checkSource(
+  {
+    headers: { host, origin },
+    httpVersion,
+    url = '',
+  }: Pick<IncomingMessage, 'headers' | 'httpVersion' | 'url'>,
+  ownNames: ReadonlySet<string>,
+): void {
+  if (host === undefined && httpVersion === '1.1') throw new HttpError(400, 'the request names no host');
+  const [path = ''] = url.split('?', 1);
+  if (ANSWERED_UNDER_ANY_NAME.has(path)) return;
   if (host === undefined) throw new HttpError(403, 'the request names no host');
   const name = nameIn(host);
   if (name === undefined || !(name === 'localhost' || isIP(name) !== 0 || ownNames.has(name)))

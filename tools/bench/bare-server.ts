@@ -23,18 +23,20 @@ export interface BareServerOptions {
   readonly store: BareStore;
   /** The port that commands are redirected to, or undefined to answer them here. */
   readonly redirectTo?: () => number | undefined;
+  /** How long commands wait for their replies: for tests of what measures them. */
+  readonly answerAfterMs?: number;
 }
 
 export class BareServer {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
 
-  private constructor({ store, redirectTo = () => undefined }: BareServerOptions) {
+  private constructor({ store, redirectTo = () => undefined, answerAfterMs = 0 }: BareServerOptions) {
     this.#server = createServer({ noDelay: true }, (socket) => {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
       socket.on('error', () => undefined);
-      answer(socket, store, redirectTo);
+      answer(socket, store, redirectTo, answerAfterMs);
     });
   }
 
@@ -60,7 +62,12 @@ export class BareServer {
   }
 }
 
-function answer(socket: Socket, store: BareStore, redirectTo: () => number | undefined): void {
+function answer(
+  socket: Socket,
+  store: BareStore,
+  redirectTo: () => number | undefined,
+  answerAfterMs: number,
+): void {
   let unread = '';
   socket.setEncoding('latin1');
   socket.on('data', (text: string) => {
@@ -75,7 +82,9 @@ function answer(socket: Socket, store: BareStore, redirectTo: () => number | und
       replies += port === undefined ? carryOut(store, command) : `ERR_REDIRECT 127.0.0.1 ${port}\r\n`;
     }
     unread = input.slice(at);
-    if (replies !== '') socket.write(replies, 'latin1');
+    if (replies === '') return;
+    if (answerAfterMs === 0) socket.write(replies, 'latin1');
+    else setTimeout(() => socket.write(replies, 'latin1'), answerAfterMs);
   });
 }
 

@@ -6,6 +6,7 @@ import type { Case } from './cases.js';
 import { DIMENSIONS, type Dimension, inWords, varies, whole } from './dimensions.js';
 import { OPERATIONS, type Operation } from './load/workload.js';
 import { REFERENCE_CONDITIONS, REFERENCE_LOAD, REFERENCES, type Reference } from './references.js';
+import { table } from './table.js';
 import type { Summary } from './throughput.js';
 
 /** The columns that a table has only where its rows differ in them. */
@@ -145,20 +146,4 @@ function figureOf(
 ): number | undefined {
   return reference.figures.find((figure) => figure.operation === operation && figure.depth === depth)
     ?.requestsPerSecond;
-}
-
-/** The first column left-aligned, the others right-aligned; the first row is the head. */
-function table(rows: readonly (readonly string[])[]): string {
-  const [head = []] = rows;
-  const widths = head.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  const lines = rows.map((row) =>
-    row
-      .map((cell, column) =>
-        column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0),
-      )
-      .join('  ')
-      .trimEnd(),
-  );
-  const rule = widths.map((width) => '-'.repeat(width)).join('  ');
-  return [lines[0], rule, ...lines.slice(1)].join('\n');
 }

@@ -88,18 +88,29 @@ export class Program {
   readonly serverPorts: readonly number[];
   readonly routerPort: number;
   readonly httpPort: number;
+  /** How long it took from the start of the process to the `ready` line. */
+  readonly readyAfterMs: number;
+  /** Resolves at the end of the process, whatever ended it. */
+  readonly exited: Promise<void>;
   readonly #child: ChildProcess;
   readonly #stderr: TailOfStream;
   readonly #agent = new Agent({ keepAlive: true });
   readonly #removeStorage: () => Promise<void>;
   #wasKilled = false;
 
-  private constructor(layout: Layout, running: RunningChild, removeStorage: () => Promise<void>) {
+  private constructor(
+    layout: Layout,
+    running: RunningChild,
+    readyAfterMs: number,
+    removeStorage: () => Promise<void>,
+  ) {
     this.serverPorts = layout.serverPorts;
     this.routerPort = layout.routerPort;
     this.httpPort = layout.httpPort;
+    this.readyAfterMs = readyAfterMs;
     this.pid = running.pid;
     this.#child = running.child;
+    this.exited = new Promise((resolve) => running.child.once('close', () => resolve()));
     this.#stderr = running.stderr;
     this.#removeStorage = removeStorage;
   }
@@ -110,12 +121,13 @@ export class Program {
     const { args, remove } = await prepareStorage(options.storage ?? 'temporary');
     try {
       const entry = options.entry ?? BUILT_PROGRAM;
+      const startedAtMs = performance.now();
       const running = run(
         [...(options.nodeFlags ?? []), entry, ...layout.args, ...args, ...(options.flags ?? [])],
         { ...process.env, ...options.env },
       );
       await untilReady(running, options.readyTimeoutMs ?? DEFAULT_READY_TIMEOUT_MS);
-      return new Program(layout, running, remove);
+      return new Program(layout, running, performance.now() - startedAtMs, remove);
     } catch (error) {
       await remove();
       throw error;

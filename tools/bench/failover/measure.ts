@@ -2,7 +2,7 @@
  * The failover benchmark: kills the leader's thread, again and again, and takes the time until clients can write.
  */
 
-import { Program, type ProgramStatus } from '../../support/program.js';
+import { Program, ProgramError, type ProgramStatus } from '../../support/program.js';
 import { RedirectingClient } from '../../support/redirecting-client.js';
 import { TextClient } from '../../support/text-client.js';
 import { Ledger } from './ledger.js';
@@ -48,18 +48,34 @@ export async function measureFailover(
   onRound: (round: FailoverRound, number: number) => void = () => undefined,
 ): Promise<FailoverResult> {
   const program = await Program.start(options);
-  const bench = new FailoverBench(program, clients);
   try {
-    return await bench.run(rounds, onRound);
+    return await failOverAgainAndAgain(program, { clients, rounds }, onRound);
+  } finally {
+    await program.stop();
+  }
+}
+
+/** The same with a program that runs. Rejects with ProgramError when it ends or does not recover in good time. */
+export async function failOverAgainAndAgain(
+  program: Program,
+  { clients, rounds }: Pick<FailoverOptions, 'clients' | 'rounds'>,
+  onRound: (round: FailoverRound, number: number) => void = () => undefined,
+): Promise<FailoverResult> {
+  const bench = new FailoverBench(program, clients);
+  const end = program.exited.then(() => {
+    throw new ProgramError('the program ended during failovers', program.stderrTail);
+  });
+  try {
+    return await Promise.race([bench.run(rounds, onRound), end]);
   } finally {
     bench.close();
-    await program.stop();
   }
 }
 
 class FailoverBench {
   readonly #program: Program;
   readonly #ledger = new Ledger();
+  readonly #over = new AbortController();
   readonly #load: readonly Writer[];
   readonly #routerProbe: Writer;
   /** By server id. */
@@ -85,9 +101,9 @@ class FailoverBench {
     rounds: number,
     onRound: (round: FailoverRound, number: number) => void,
   ): Promise<FailoverResult> {
-    const over = new AbortController();
-    const load = Promise.all(this.#load.map((writer) => writer.keepWriting(over.signal, LOAD_PAUSE_MS)));
-    const measured = this.#measure(rounds, onRound).finally(() => over.abort());
+    const { signal } = this.#over;
+    const load = Promise.all(this.#load.map((writer) => writer.keepWriting(signal, LOAD_PAUSE_MS)));
+    const measured = this.#measure(rounds, onRound).finally(() => this.#over.abort());
     const [results] = await Promise.all([measured, load]);
     await this.#readBack();
     return {
@@ -99,6 +115,7 @@ class FailoverBench {
   }
 
   close(): void {
+    this.#over.abort();
     for (const writer of [...this.#load, this.#routerProbe, ...this.#serverProbes]) writer.close();
   }
 
@@ -122,8 +139,8 @@ class FailoverBench {
     const { closed: ended } = await this.#witness(killed);
     const requestedAtMs = performance.now();
     const [routedAtMs, directAtMs] = await Promise.all([
-      ended.then(() => firstAcknowledgement([this.#routerProbe])),
-      firstAcknowledgement(survivors),
+      ended.then(() => this.#firstAcknowledgement([this.#routerProbe])),
+      this.#firstAcknowledgement(survivors),
       this.#program.killServer(killed),
     ]);
     return { killed, routerMs: routedAtMs - requestedAtMs, directMs: directAtMs - requestedAtMs };
@@ -134,6 +151,19 @@ class FailoverBench {
     const port = this.#program.serverPorts[id];
     if (port === undefined) throw new RangeError(`there is no server ${id}`);
     return TextClient.connect(port);
+  }
+
+  /** When any of the writers had a write acknowledged, on performance.now(); never if all is over first. */
+  async #firstAcknowledgement(writers: readonly Writer[]): Promise<number> {
+    const acknowledged = new AbortController();
+    const signal = AbortSignal.any([acknowledged.signal, this.#over.signal]);
+    let atMs = Number.POSITIVE_INFINITY;
+    const onAcknowledged = () => {
+      atMs = Math.min(atMs, performance.now());
+      acknowledged.abort();
+    };
+    await Promise.all(writers.map((writer) => writer.keepWriting(signal, PROBE_PAUSE_MS, onAcknowledged)));
+    return atMs;
   }
 
   /** Starts the server again and waits until it has what the cluster had committed by then. */
@@ -151,18 +181,6 @@ class FailoverBench {
     for (const key of this.#ledger.keys) this.#ledger.check(key, await client.getm(key));
     client.close();
   }
-}
-
-/** When any of the writers had a write acknowledged, on performance.now(). */
-async function firstAcknowledgement(writers: readonly Writer[]): Promise<number> {
-  const over = new AbortController();
-  let atMs = Number.POSITIVE_INFINITY;
-  const onAcknowledged = () => {
-    atMs = Math.min(atMs, performance.now());
-    over.abort();
-  };
-  await Promise.all(writers.map((writer) => writer.keepWriting(over.signal, PROBE_PAUSE_MS, onAcknowledged)));
-  return atMs;
 }
 
 function hasApplied({ servers }: ProgramStatus, id: number, index: number): boolean {

@@ -83,6 +83,20 @@ export default {
       to: { dependencyTypes: ['core'], pathNot: DETERMINISTIC_MODULES },
     },
     {
+      name: 'tools-import-tests',
+      comment: 'What tools and tests share is in tools/support/.',
+      severity: 'error',
+      from: { path: '^tools/' },
+      to: { path: '^test/' },
+    },
+    {
+      name: 'tests-import-each-other',
+      comment: 'What tests share is in test/support/, or a suite that each implementation of an interface passes.',
+      severity: 'error',
+      from: { path: '^test/([^/]+)/' },
+      to: { path: '^test/', pathNot: '^test/(support|$1)/|-suite[.]ts$' },
+    },
+    {
       name: 'not-found',
       comment: 'What is imported must be there.',
       severity: 'error',
@@ -95,6 +109,10 @@ export default {
     parser: 'swc',
     tsPreCompilationDeps: true,
     doNotFollow: { path: 'node_modules' },
-    enhancedResolveOptions: { extensions: ['.ts', '.cts', '.js'] },
+    enhancedResolveOptions: {
+      extensions: ['.ts', '.cts', '.js'],
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default'],
+    },
   },
 };

@@ -91,7 +91,8 @@ export default {
     },
     {
       name: 'tests-import-each-other',
-      comment: 'What tests share is in test/support/, or a suite that each implementation of an interface passes.',
+      comment:
+        'What tests share is in test/support/, or a suite that each implementation of an interface passes.',
       severity: 'error',
       from: { path: '^test/([^/]+)/' },
       to: { path: '^test/', pathNot: '^test/(support|$1)/|-suite[.]ts$' },

@@ -15,6 +15,7 @@ import {
   type SnapshotCounts,
 } from '../wire/measurements.js';
 import { DurationHistogram } from './histogram.js';
+import { isRedirection } from './redis/redirection.js';
 
 const GET_ROW = FIRST_READ;
 
@@ -35,7 +36,7 @@ function resultOf(reply: RespReply): CommandResultName {
   if (reply.type !== 'resp') return RESULT_OF_REPLY[reply.type];
   const { value } = reply;
   if (!(value instanceof ErrorReply)) return 'ok';
-  return value.message.startsWith('MOVED ') ? 'redirect' : 'command_error';
+  return isRedirection(value) ? 'redirect' : 'command_error';
 }
 
 export class ServerMetrics {

@@ -5,8 +5,15 @@ import { ErrorReply } from '../../protocol/resp/value.js';
 import { NO_LEADER } from '../../protocol/resp/writer.js';
 import type { ClientAddress } from '../../wire/control.js';
 
+const MOVED = 'MOVED ';
+
 /** The error that sends a client to the leader, or tells that there is none. */
 export function redirection(key: string | undefined, address: ClientAddress | undefined): ErrorReply {
   if (address === undefined) return NO_LEADER;
-  return new ErrorReply(`MOVED ${hashSlot(key ?? '')} ${address.host}:${address.port}`);
+  return new ErrorReply(`${MOVED}${hashSlot(key ?? '')} ${address.host}:${address.port}`);
+}
+
+/** Whether the error sends a client to another server. */
+export function isRedirection({ message }: ErrorReply): boolean {
+  return message.startsWith(MOVED);
 }

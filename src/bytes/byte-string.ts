@@ -23,7 +23,7 @@ export interface HashSecret {
 
 /**
  * HalfSipHash (Aumasson and Bernstein) with one round for each word and three at the end: a u32 each of whose bits depends
- * on all bytes and on the secret. A cheaper hash has keys that collide whatever its seed is.
+ * on all bytes and on the secret. Cheaper hashes have keys that collide for every seed.
  */
 export function hashOf(text: ByteString, { k0, k1 }: HashSecret): number {
   const { length } = text;
@@ -53,7 +53,7 @@ export function hashOf(text: ByteString, { k0, k1 }: HashSecret): number {
   return (v1 ^ v3) >>> 0;
 }
 
-/** Whether the text stands there. */
+/** Whether the bytes from `start` on are those of the text. */
 export function equals(text: ByteString, { bytes, view }: Memory, start: number): boolean {
   const { length } = text;
   const wordsEnd = length & -WORD_BYTES;
@@ -63,14 +63,14 @@ export function equals(text: ByteString, { bytes, view }: Memory, start: number)
   return true;
 }
 
-/** Copies the text to there. */
+/** Copies the text to `start`. */
 export function write(text: ByteString, to: Memory, start: number): void {
   if (typeof text !== 'string') copy(text.memory, text.start, to, start, text.length);
   else if (text.length > SHORT_BYTES) to.bytes.write(text, start, 'latin1');
   else for (let at = 0; at < text.length; at += 1) to.bytes[start + at] = text.charCodeAt(at);
 }
 
-/** Between two places that do not overlap. */
+/** Copies bytes between two places that do not overlap. */
 export function copy(from: Memory, fromStart: number, to: Memory, toStart: number, byteCount: number): void {
   if (byteCount > SHORT_BYTES) {
     from.bytes.copy(to.bytes, toStart, fromStart, fromStart + byteCount);

@@ -1,11 +1,15 @@
 /**
  * A batch of commands as one log entry's payload.
  *
- * Layout, in the order of the bytes: the stamp (f64, ms since the epoch), the number of commands (u32), and for each
- * command its operation (u8), its key (u8 length, bytes), and for set and cas exptime (f64, seconds), for cas the
- * version (f64), for both the value (u32 length, bytes). A Redis command is its arguments: how many (u32), and each (u32 length,
- * bytes). A transaction is its watched keys: how many (u32), and for each the key (u32 length, bytes), version, deadline and
- * hash of the value (f64 each); and its commands: how many (u32), and each one's arguments.
+ * Layout, in the order of the bytes: the stamp (f64, ms since the epoch), the number of commands (u32), and the commands.
+ * A command is its operation (u8) and:
+ *
+ * - set: key (u8 length, bytes), exptime (f64, seconds), value (u32 length, bytes);
+ * - cas: key, exptime, version (f64), value;
+ * - delete: key;
+ * - a Redis command: the number of its arguments (u32), and each (u32 length, bytes);
+ * - a transaction: the number of watched keys (u32), and for each the key (u32 length, bytes), version, deadline and hash of
+ *   the value (f64 each); the number of commands (u32), and each one's arguments.
  *
  * The stamp is the leader's wall clock when the batch was completed. Replicas take the time from stamps alone, so all
  * of them expire the same keys at the same point of the log.
@@ -41,7 +45,7 @@ export class BatchEncoder {
     this.clear();
   }
 
-  /** How long the payload is so far. */
+  /** Length of the payload so far. */
   get byteLength(): number {
     return this.#out.length;
   }

@@ -36,7 +36,7 @@ export class DeadlineHeap {
     this.#siftDown(0);
   }
 
-  /** Keeps these deadlines alone. */
+  /** Replaces all deadlines by these. */
   rebuild(deadlines: Iterable<Deadline>): void {
     this.#heap = [...deadlines].sort((a, b) => a.deadlineMs - b.deadlineMs);
   }

@@ -2,8 +2,8 @@
  * The whole state of a store as bytes: written in slices while the store goes on serving, and read again.
  *
  * Layout, in the order of the bytes: the format (u8), the store's clock (f64, ms since the epoch), and the records, each
- * in the layout of the {@link RecordTable}. At the end stands the length {@link END} in place of a key's, and the number
- * of records (f64).
+ * in the layout of the {@link RecordTable}. At the end stand {@link END} in place of a key's length, and the
+ * number of records (f64).
  */
 
 import { ByteReader, memoryOf } from '../bytes/byte-reader.js';
@@ -48,7 +48,7 @@ export class StoreImage {
   readonly #out = new ByteWriter();
   /** All ids whose turn comes are below it. */
   readonly #idLimit: RecordId;
-  /** Of ids whose turn has not come: what they held, if the record has changed since; undefined if there was none. */
+  /** For ids whose turn has not come, and whose record has changed: the record before; undefined if there was none. */
   readonly #kept = new Map<RecordId, KeptRecord | undefined>();
   #state: 'header' | 'records' | 'ended' = 'header';
   #nextId: RecordId = 0;
@@ -127,7 +127,7 @@ export class StoreImage {
   }
 }
 
-/** Takes what an image holds. */
+/** Is told what an image holds. */
 export interface ImageVisitor {
   /** Comes first. */
   clock(clockMs: number): void;

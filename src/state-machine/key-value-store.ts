@@ -30,7 +30,7 @@ const CACHED_KEYS = 2_000;
 const LEAST_HASHES = 1_024;
 
 export class KeyValueStore implements BatchVisitor {
-  /** What the places of keys in memory depend on. Those who know it could choose keys that are slow to find. */
+  /** What the places of keys in memory depend on. A client that knew it could choose keys that are slow to find. */
   readonly hashSecret: HashSecret;
   readonly #records: RecordTable;
   readonly #deadlines = new DeadlineHeap();
@@ -38,7 +38,7 @@ export class KeyValueStore implements BatchVisitor {
   #volatileCount = 0;
   #clockMs = 0;
   #report: ((result: CommandResult) => void) | undefined;
-  /** While a batch is applied, of its keys: see #nextHash. */
+  /** The hashes of the keys of the batch that is applied: see #nextHash. */
   readonly #batchHashes = new HashList();
   #hashesUsed = 0;
   readonly #readHashes = new HashList();
@@ -162,12 +162,12 @@ export class KeyValueStore implements BatchVisitor {
     return this.#batchHashes.at(this.#hashesUsed - 1);
   }
 
-  /** Whether the processor is likely to have the records at hand. */
+  /** Whether the processor is likely to have the records in its cache. */
   get #isCached(): boolean {
     return this.size <= CACHED_KEYS;
   }
 
-  /** Has the records of the keys with these hashes at hand. */
+  /** Has the processor fetch the records of the keys with these hashes. */
   #prefetch({ hashes, count }: HashList): void {
     if (count > 1 && !this.#isCached) this.#records.prefetch(hashes, count);
   }
@@ -200,7 +200,7 @@ export class KeyValueStore implements BatchVisitor {
 
   /** @internal Part of {@link apply}. */
   delete(key: ByteString): void {
-    // Not in one expression: an optional call evaluates no argument when nobody listens.
+    // Before the call: an optional call does not evaluate its arguments when nobody listens.
     const existed = this.#remove(key, this.#nextHash(key));
     this.#report?.({ type: existed ? 'deleted' : 'not-found' });
   }
@@ -275,7 +275,7 @@ export class KeyValueStore implements BatchVisitor {
     this.#report?.({ type: 'stored', version });
   }
 
-  /** Has the key hold the record. `id` is what the key has, or NO_RECORD. */
+  /** Stores the record under the key. `id` is that of the key, or NO_RECORD. */
   #put(key: ByteString, record: RecordContent, id: RecordId, hash?: number): void {
     if (id === NO_RECORD) {
       const added = this.#records.add(key, record, hash);

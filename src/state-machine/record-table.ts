@@ -25,7 +25,7 @@ export type RecordId = number;
 /** Stands for the id of a key that is not there. */
 export const NO_RECORD = -1;
 
-/** Of a record, what comes before its key. */
+/** Length of what comes before a record's key. */
 export const RECORD_HEADER_BYTES = 24;
 const VALUE_LENGTH_AT = 4;
 const VERSION_AT = 8;
@@ -34,7 +34,7 @@ const DEADLINE_AT = 16;
 /** A larger value is a string of its own. */
 export const MAX_INLINE_VALUE_BYTES = 4096;
 
-/** A record is often on two lines. */
+/** A record often lies on two cache lines. */
 const CACHE_LINE_BYTES = 64;
 
 const SHARDS = 64;
@@ -66,7 +66,7 @@ export interface EncodedRecord {
   readonly valueLength: number;
 }
 
-/** A record as it was. */
+/** A copy of a record. */
 export interface KeptRecord {
   readonly address: Address;
   readonly large: string | undefined;
@@ -366,7 +366,7 @@ function newSlots(length = LEAST_SHARD_SLOTS): Uint32Array {
   return new Uint32Array(length);
 }
 
-/** Of a hash in slots whose length is `mask` plus 1. */
+/** The place of a hash in slots whose length is `mask` plus 1. */
 function placeOf(hash: number, mask: number): number {
   return (hash << 1) & mask;
 }

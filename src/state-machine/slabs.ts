@@ -1,9 +1,9 @@
 /**
  * Memory for many small byte strings, outside the heap that the garbage collector looks through.
  *
- * It is taken in pages, each cut into slots of one size. Sizes grow in steps of a seventh to a quarter, so that less
- * than a fifth of a large slot is left over. What is too large for that has a page of its own. A page of which no slot is
- * used is given back.
+ * It is taken in pages, each cut into slots of one size. Sizes grow in steps of a seventh to a quarter, so that less than a
+ * fifth of a large slot is wasted. A string that is too large for any slot has a page of its own. A page without used slots
+ * is given back.
  */
 
 import { type Memory, memoryOf } from '../bytes/byte-reader.js';
@@ -32,7 +32,7 @@ export class Page implements Memory {
   cutTo = 0;
   /** The first byte of the slot that was freed last, in which stands that of the one freed before; -1 for none. */
   freeSlot = NO_SLOT;
-  /** Where it stands among the pages with room. */
+  /** Its place in the list of pages with room. */
   place = 0;
 
   constructor(number: number, slotBytes: number) {
@@ -54,7 +54,7 @@ export class Slabs {
   /** The first number is left out, so that no address is 0. */
   readonly #pages: (Page | undefined)[] = [undefined];
   readonly #freeNumbers: number[] = [];
-  /** By slot size, in the smallest steps: the pages with room. */
+  /** The pages with room, by slot size in units of 16 bytes. */
   readonly #withRoom: Page[][] = Array.from({ length: (MAX_SLOT_BYTES >>> UNIT_SHIFT) + 1 }, () => []);
 
   /** A slot of at least `byteCount` bytes, whose content is arbitrary. Throws RangeError when there is no memory left. */
@@ -91,7 +91,7 @@ export class Slabs {
     page.view.setInt32(start, page.freeSlot);
     page.freeSlot = start;
     if (wasFull) enter(withRoom, page);
-    // One is kept, so that a slot that is taken and freed again and again does not cost a page each time.
+    // One empty page is kept, so that taking and freeing one slot again and again does not cost a page each time.
     if (page.used > 0 || withRoom.length === 1) return;
     leave(withRoom, page);
     this.#release(page);

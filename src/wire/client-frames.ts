@@ -17,12 +17,12 @@ import {
 } from '../protocol/checkpoint.js';
 import type { Term } from '../raft/types.js';
 
-/** Numbers the sessions of one traffic channel; not used again while the server may still speak of it. */
+/** The number of a session in its traffic channel. It is not used again while the server may still name it. */
 export type SessionId = number;
 
 const RESP_FIRST_BYTE = 0x2a; // '*'
 
-/** Where a stream stands at its beginning: its first byte, which there must be, tells for good what it speaks. */
+/** Where a stream stands at its beginning. Its first byte, which must be there, tells which protocol it speaks. */
 export function startOf(firstBytes: Uint8Array): StreamCheckpoint {
   return firstBytes[0] === RESP_FIRST_BYTE ? AT_RESP_START : AT_COMMAND_START;
 }
@@ -30,8 +30,8 @@ export function startOf(firstBytes: Uint8Array): StreamCheckpoint {
 /** From the gateway to a server. */
 export type ClientFrame<Bytes = Uint8Array> =
   /**
-   * A client sent its first bytes, or goes on here after another server: `at` says where its stream stands, and what it speaks. A
-   * `routed` one came through the router: it must never be told to go elsewhere.
+   * A client sent its first bytes, or goes on here after another server: `at` says where its stream stands, and which
+   * protocol it speaks. A `routed` client came through the router: it must never be told to go elsewhere.
    */
   | {
       readonly type: 'open';
@@ -62,10 +62,9 @@ export type ServerFrame =
       readonly bytes: Uint8Array;
     }
   /**
-   * Ends a routed session: this server does not lead. Of the input not yet answered, writes that end within
-   * the first `proposedBytes` may or may not take effect; whatever comes later was not proposed and is free to
-   * go elsewhere. `ledTerm` is the last term the server led, 0 when none: who believes that it leads in a
-   * later one knows better.
+   * Ends a routed session: this server does not lead. Of the input that is not answered, writes that end within the first
+   * `proposedBytes` may or may not take effect; what comes later was not proposed and may be sent to another server.
+   * `ledTerm` is the last term that this server led, 0 for none: news that it leads in a later term came after.
    */
   | {
       readonly type: 'refuse';

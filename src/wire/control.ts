@@ -120,11 +120,11 @@ export interface ServerObservation extends ServerStatus {
   readonly messages: readonly ObservedMessage[];
 }
 
-/** What a server is told of the others, in the order in which it happened. No call through comlink is as fast. */
+/** What a server is told of the others, in the order in which it happened: faster than by calls through comlink. */
 export type PeerNews<P extends Port = MessagePort> =
   /** `peer` runs: the port joins this server with it, in place of an earlier one. */
   | { readonly type: 'joined'; readonly peer: ServerId; readonly port: P }
-  /** Nothing that `peer` answers reaches anybody any more: when it led, a successor is wanted at once. */
+  /** `peer` has stopped serving, and its answers reach nobody any more. If it led, a successor must campaign at once. */
   | { readonly type: 'ended'; readonly peer: ServerId };
 
 /** What a server reports on its own accord. */

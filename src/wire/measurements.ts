@@ -37,14 +37,14 @@ export const COMMAND_RESULTS = [
 
 export type CommandResultName = (typeof COMMAND_RESULTS)[number];
 
-/** The upper bounds of the buckets, in seconds; a last bucket takes what is longer than all of them. */
+/** The upper bounds of the buckets, in seconds. One more bucket holds what is longer. */
 export const DURATION_BOUNDS_S: readonly number[] = [
   0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5,
 ];
 
 /** A histogram as it travels between threads. */
 export interface DurationCounts {
-  /** How many durations fell into each bucket, and not into the one before: one more than there are bounds. */
+  /** The durations in each bucket, without those in the buckets before: one number more than there are bounds. */
   readonly counts: readonly number[];
   readonly sumS: number;
 }

@@ -11,11 +11,11 @@ export interface ObservedMessage {
   readonly to: ServerId;
   readonly term: Term;
   readonly atMs: number;
-  /** How late it will be by a fault; 0 for none. */
+  /** How late an injected fault makes it; 0 without a fault. */
   readonly delayMs: number;
-  /** A fault swallowed it. */
+  /** An injected fault has lost it. */
   readonly isLost: boolean;
-  /** What became of a request for a vote or of entries; undefined for what is no answer. */
+  /** Whether the answer grants a vote or accepts entries; undefined for a message that is no such answer. */
   readonly isGranted: boolean | undefined;
   /** How many messages it stands for, and what is in all of them. */
   count: number;

@@ -118,7 +118,7 @@ function writeMessage(out: ByteWriter, message: Message): void {
 function readMessage(reader: ByteReader): Message {
   const typeNumber = reader.u8();
   const type = MESSAGE_TYPES[typeNumber];
-  // Written out in each message: gathered in an object and spread, they would go through the runtime, not compiled code.
+  // Written out in each message: V8 spreads an object in its runtime, not in compiled code.
   const from = reader.u8();
   const to = reader.u8();
   const term = reader.f64();

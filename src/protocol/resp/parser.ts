@@ -19,7 +19,7 @@ const ZERO = 0x30;
 /** A length needs few digits. A longer line is no length. */
 const MAX_LENGTH_LINE_BYTES = 32;
 
-/** The stream makes no sense from here on: the message is for the client, whose connection then closes. */
+/** The stream makes no sense from here on. The message is for the client, whose connection then closes. */
 export class RespProtocolError {
   readonly message: string;
 
@@ -34,7 +34,7 @@ export type PlainCommand =
   /** The value is a view of what was pushed, good until the next push. */
   | { readonly name: 'set'; readonly key: string; readonly value: Uint8Array };
 
-/** Around the number of arguments of a command whose name has three letters. */
+/** What stands between the number of arguments and a name of three letters. */
 const BEFORE_NAME = Buffer.from('\r\n$3\r\n');
 const NAME_AT = 2 + BEFORE_NAME.byteLength;
 const NAME_BYTES = 3;
@@ -48,7 +48,7 @@ type Length = number | 'not a number' | undefined;
 
 export class RespParser {
   readonly #input = new InputBuffer();
-  /** Arguments of the command that is coming in, and how many are missing; 0 between two commands. */
+  /** Of the command that is coming in: its arguments so far, and how many are missing; 0 between two commands. */
   #args: string[] = [];
   #missing = 0;
   /** Length of the argument that is coming in; -1 while that is not known. */
@@ -110,7 +110,7 @@ export class RespParser {
 
   /**
    * The next command if it is a plain SET or GET that is there as a whole: {@link next} makes a string of each argument,
-   * which is most of its work. Undefined for everything else, mistakes too, which {@link next} then takes.
+   * which is most of its work. Undefined for everything else, mistakes included: {@link next} takes those.
    */
   nextPlain(): PlainCommand | undefined {
     if (this.#isWithinCommand || !this.#findPlain(this.#input.start)) return undefined;

@@ -32,7 +32,7 @@ const EXEC_ABORTED = new ErrorReply('EXECABORT Transaction discarded because of 
 const LEADER_CHANGED = new ErrorReply('EXECABORT Transaction discarded because of: the leader has changed');
 
 export class RedisStream {
-  /** Of this connection: what HELLO and CLIENT say of it. */
+  /** What HELLO and CLIENT tell of the connection. */
   readonly id: number;
   name = '';
   version: RespVersion = 2;
@@ -241,7 +241,7 @@ function fixed(value: RespValue): Request {
   return { type: 'redis-fixed', value };
 }
 
-/** A plain SET is what the text protocol's `set` is, a plain GET its `get`, and they go that way. */
+/** A plain SET or GET does what the text protocol's `set` and `get` do, so it becomes the same request. */
 function requestOfPlain(command: PlainCommand): Request {
   const { key } = command;
   if (command.name === 'get') return { type: 'get', key };

@@ -1,5 +1,5 @@
 /**
- * What a Redis command comes to, before it is written as RESP.
+ * Replies to Redis commands, before they are written as RESP, and the errors among them.
  */
 
 import { MAX_REDIS_REPLY_BYTES } from '../../limits.js';
@@ -104,7 +104,7 @@ export function sizeOf(value: RespValue): number {
   return value.reduce<number>((sum, element) => sum + sizeOf(element), SMALL_BYTES);
 }
 
-/** Whether no number of such replies to one transaction is too large. */
+/** Whether the reply is so small that a transaction of such replies is never too large. */
 export function isSmall(value: RespValue): boolean {
   return sizeOf(value) <= 2 * SMALL_BYTES;
 }

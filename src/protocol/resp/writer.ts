@@ -7,11 +7,11 @@ import { ErrorReply, MapReply, NullArray, type RespValue, SimpleString, Verbatim
 
 export type RespVersion = 2 | 3;
 
-/** The command was taken by a leader that was lost before it told the outcome. */
+/** The leader that took the command was lost before it told the outcome. */
 export const OUTCOME_UNKNOWN = new ErrorReply(
   'ERR leadership was lost: the write may or may not have happened',
 );
-/** Nothing happened. */
+/** No leader took the command: nothing happened. */
 export const NO_LEADER = new ErrorReply('CLUSTERDOWN The cluster is down');
 
 /** Appends the reply to a Redis command. */
@@ -77,7 +77,7 @@ function writeMap(out: ByteWriter, { entries }: MapReply, version: RespVersion):
   }
 }
 
-/** What a client typed may stand in an error. */
+/** An error may quote what a client has typed. */
 function oneLine(message: string): string {
   return message.replaceAll(/[\r\n]/g, ' ');
 }

@@ -13,7 +13,7 @@ const NINE = 0x39;
 /** The longest command, cas with noreply, has six words. A seventh shows that there are too many. */
 const MAX_WORDS = 7;
 
-/** Seconds: far beyond any sensible deadline, and still exact when turned into ms and added to a time. */
+/** Far beyond any sensible deadline, and still exact when turned into ms and added to a time. */
 const MAX_EXPTIME_S = 1e12;
 const MAX_UINT64 = 2n ** 64n - 1n;
 const UINT64_DIGITS = 20;
@@ -120,7 +120,7 @@ export class TextLine {
     return value;
   }
 
-  /** A 64-bit version. One over 2^53 comes out inexact, and larger than any version there can be. */
+  /** A 64-bit version. A number over 2^53 comes out inexact, but larger than any version that a key can have. */
   #version(place: number): number | undefined {
     const version = this.#number(place, Number.POSITIVE_INFINITY);
     if (version === undefined) return undefined;

@@ -48,7 +48,7 @@ export class TextParser {
     this.#skipsLine = at.skip !== 'nothing';
   }
 
-  /** How many bytes of the stream the requests returned so far took, thrown away ones included. */
+  /** How many bytes of the stream the requests returned so far took, skipped bytes included. */
   get consumed(): number {
     return this.#consumed;
   }

@@ -13,8 +13,9 @@ export interface RedisContext {
   readonly keyCount: number;
   /** How many keys have a deadline. */
   readonly volatileCount: number;
-  /** Those that speak RESP. */
+  /** The connections that speak RESP. */
   readonly connections: Iterable<RedisConnection>;
+  /** All connections. */
   readonly connectionCount: number;
   /** The time in ms since the epoch. */
   readonly nowMs: number;

@@ -20,7 +20,7 @@ export const LOCAL_COMMANDS: ReadonlyMap<string, LocalCommand> = new Map<string,
   Object.entries({ auth, client, cluster, command, config, hello, info, reset, scan, time, wait }),
 );
 
-/** Executes the command, of which the stream is told what it has agreed to. */
+/** Executes the command. HELLO, CLIENT SETNAME and RESET change the stream. */
 export function executeLocal(
   { name, args }: RedisLocalRequest,
   stream: RedisStream,

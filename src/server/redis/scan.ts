@@ -16,7 +16,7 @@ const MAX_SCAN_COUNT = 100_000;
 
 export function scan([cursorText = '', ...options]: Args, _: RedisStream, context: RedisContext): RespValue {
   if (!/^\d{1,20}$/.test(cursorText)) return INVALID_CURSOR;
-  // One that is no safe integer was given out by no server here, and is as good as any unknown one.
+  // A number that is no safe integer is no cursor of ours: it begins a new walk, as any unknown one does.
   const cursor = Number(cursorText);
   let count = DEFAULT_SCAN_COUNT;
   let pattern: string | undefined;

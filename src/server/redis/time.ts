@@ -1,4 +1,4 @@
-/** TIME and WAIT. */
+/** TIME, and WAIT for replicas. */
 
 import type { Args } from '../../protocol/command.js';
 import { parseSafeInteger } from '../../protocol/resp/numbers.js';
@@ -13,7 +13,7 @@ export function time(_args: Args, _: RedisStream, { nowMs }: RedisContext): Resp
   return [`${Math.floor(nowMs / 1000)}`, `${Math.floor(nowMs % 1000) * 1000}`];
 }
 
-/** Whatever was acknowledged is on a majority, this server included. */
+/** WAIT need not wait: what was acknowledged is on a majority, this server included. */
 export function wait(args: Args, _: RedisStream, { addresses }: RedisContext): RespValue {
   const [replicas, timeout] = args.map(parseSafeInteger);
   if (replicas === undefined) return NOT_AN_INTEGER;

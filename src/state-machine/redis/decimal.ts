@@ -15,7 +15,7 @@ const INFINITE = /^[+-]?inf(?:inity)?$/i;
 
 /** Longer texts are no numbers, as in Redis. */
 const MAX_CHARS = 5 * 1024;
-/** What an 80-bit float can hold. */
+/** The largest exponent of an 80-bit float. */
 const MAX_EXPONENT = 4932;
 const MAX_FRACTION_DIGITS = 17;
 
@@ -50,7 +50,7 @@ export function formatDecimal(decimal: Decimal): string {
   return `${sign}${text.slice(0, point)}${fraction === '' ? '' : `.${fraction}`}`;
 }
 
-/** Half away from zero. */
+/** Rounded to 17 digits after the point, halves away from zero. */
 function rounded({ digits, scale }: Decimal): Decimal {
   if (scale <= MAX_FRACTION_DIGITS) return { digits, scale };
   const unit = tenTo(scale - MAX_FRACTION_DIGITS);

@@ -82,6 +82,9 @@ export const MAX_APPLIED_BYTES_PER_TURN = 1024 * 1024;
 /** Bytes of entries proposed and not yet applied; then the server takes no more commands. */
 export const MAX_INFLIGHT_PROPOSAL_BYTES = 8 * 1024 * 1024;
 
+/** Bytes of a leader's entries that are not committed; then consensus takes no more, and the commands wait. */
+export const MAX_UNCOMMITTED_BYTES = 2 * MAX_INFLIGHT_PROPOSAL_BYTES;
+
 /** Commands that a server has taken and not answered; then it takes no more. */
 export const MAX_PENDING_COMMANDS = 64 * 1024;
 

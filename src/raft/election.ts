@@ -1,86 +1,39 @@
 /**
- * Leader election (§5.2, §5.4.1), with pre-vote (thesis 9.6) and the refusal to depose a live leader (thesis 4.2.3).
+ * Leader election: RequestVote and the counting of votes (§5.2), for candidates whose logs are up-to-date (§5.4.1).
  */
 
 import type { Core } from './core.js';
-import { Progress } from './progress.js';
 import { countVotes } from './quorum.js';
-import { ReadQueue } from './reads.js';
-import { leaderPersisted } from './replication.js';
-import type {
-  PreVote,
-  PreVoteResponse,
-  RequestVote,
-  RequestVoteResponse,
-  ServerId,
-  TimeoutNow,
-} from './types.js';
-
-/** A vote waits for a disk: an election in progress is not given up as quickly as a pre-vote. */
-const ATTEMPTS_BEFORE_VOTES = 3;
-
-/**
- * The leader, or who was it last, has ended. The first heir of the current term's leader needs no pre-vote: that leader's
- * lease is over whether or not the others have noticed, and they have no other leader to lose. Who has already voted for
- * somebody else lets that one finish.
- */
-export function startSuccession(core: Core, deadLeader: ServerId): void {
-  const { votedFor } = core.hardState;
-  const endedTerm = core.leader === deadLeader ? core.currentTerm : undefined;
-  if (endedTerm !== undefined) core.role = { name: 'follower', leader: undefined, incoming: undefined };
-  const isElecting = endedTerm === undefined && votedFor !== undefined && votedFor !== deadLeader;
-  core.startSuccession(deadLeader, { endedTerm, attempts: isElecting ? ATTEMPTS_BEFORE_VOTES : 0 });
-}
-
-/** The election timer has run out. Everybody but a dead leader's first heir asks first whether an election could be won. */
-export function campaign(core: Core): void {
-  const isHeir = core.isFirstHeir;
-  slowDownSuccession(core);
-  if (isHeir) startElection(core, { leaseIsOver: true });
-  else startPreVote(core);
-}
-
-/** Asks whether an election could be won. */
-function startPreVote(core: Core): void {
-  const votes = new Map([[core.id, true]]);
-  core.role = { name: 'precandidate', votes };
-  core.resetElectionTimer();
-  if (countVotes(votes, core.options.servers.length) === 'won') {
-    startElection(core, { leaseIsOver: false });
-    return;
-  }
-  const { index: lastLogIndex, term: lastLogTerm } = core.log.last;
-  for (const to of core.peers) {
-    core.send({ type: 'PreVote', from: core.id, to, term: core.currentTerm + 1, lastLogIndex, lastLogTerm });
-  }
-}
-
-/** One more try to find a successor for a dead leader: the next one waits longer, at least as after `atLeast` tries. */
-function slowDownSuccession(core: Core, atLeast = 0): void {
-  if (core.succession === undefined) return;
-  core.succession.attempts = Math.max(core.succession.attempts + 1, atLeast);
-}
+import { campaignOutOfTurn, electionBegun } from './succession.js';
+import type { CampaignCause, ElectionPhase, VoteRefusal } from './trace.js';
+import { becomeCandidate, becomeFollower, becomeLeader } from './transitions.js';
+import type { PreVote, RequestVote, RequestVoteResponse, TimeoutNow } from './types.js';
+import { holdsVoteLease } from './vote-lease.js';
 
 /**
  * Raises the term, votes for itself and asks for votes (§5.2). Its own vote counts once it is on disk; the others are asked
  * meanwhile. Only the log that they are told of must be there already: a candidate that crashes, forgets this campaign and
  * begins another in the same term gets the same votes, and must not have lost what it got them for.
+ *
+ * @param leaseIsOver see {@link RequestVote}
  */
-function startElection(core: Core, { leaseIsOver }: { leaseIsOver: boolean }): void {
-  slowDownSuccession(core, ATTEMPTS_BEFORE_VOTES);
-  core.raiseTerm(core.currentTerm + 1);
-  core.vote(core.id);
-  core.role = { name: 'candidate', votes: new Map() };
-  core.resetElectionTimer();
+export function startElection(
+  core: Core,
+  { leaseIsOver, cause }: { readonly leaseIsOver: boolean; readonly cause: CampaignCause },
+): void {
+  electionBegun(core);
+  becomeCandidate(core);
+  const { id: from, currentTerm: term } = core;
+  const ownLog = core.log.last;
+  core.dependencies.trace?.({ type: 'election begun', phase: 'vote', term, ownLog, cause });
   const isLogDurable = core.persistence.durableIndex === core.log.lastIndex;
-  const { index: lastLogIndex, term: lastLogTerm } = core.log.last;
+  const { index: lastLogIndex, term: lastLogTerm } = ownLog;
   for (const to of core.peers) {
     const request: RequestVote = {
       type: 'RequestVote',
-      from: core.id,
+      from,
       to,
-      term: core.currentTerm,
-      candidateId: core.id,
+      term,
       lastLogIndex,
       lastLogTerm,
       leaseIsOver,
@@ -90,95 +43,83 @@ function startElection(core: Core, { leaseIsOver }: { leaseIsOver: boolean }): v
   }
 }
 
-/** The disk has caught up: a candidate's vote for itself counts from now on. */
-export function candidatePersisted(core: Core): void {
-  const { role, id, currentTerm } = core;
-  if (role.name !== 'candidate') return;
-  const { durableHardState } = core.persistence;
-  if (durableHardState.currentTerm !== currentTerm || durableHardState.votedFor !== id) return;
-  role.votes.set(id, true);
-  countElection(core);
-}
-
-/** The leader asks this server to take over (thesis 3.10): no pre-vote, no waiting. */
+/** The leader asks this server to take over (TimeoutNow, thesis 3.10): no pre-vote, no waiting. */
 export function onTimeoutNow(core: Core, message: TimeoutNow): void {
   if (core.role.name !== 'follower' || core.role.leader !== message.from || core.installing !== undefined)
     return;
-  startElection(core, { leaseIsOver: true });
-}
-
-/** A dead leader's successor is wanted, and only the log of the one that asks is in the way: no waiting for one's turn. */
-function campaignOutOfTurn(core: Core): void {
-  if (core.succession?.attempts === 0) core.electionDeadlineMs = core.nowMs;
-}
-
-/** Grants a pre-vote where it would grant the vote. Promises nothing. */
-export function onPreVote(core: Core, message: PreVote): void {
-  const isFree = message.term > core.currentTerm && !isBoundToLeader(core);
-  const isUpToDate = core.log.isUpToDate({ index: message.lastLogIndex, term: message.lastLogTerm });
-  const voteGranted = isFree && isUpToDate;
-  if (isFree && !isUpToDate) campaignOutOfTurn(core);
-  core.send({
-    type: 'PreVoteResponse',
-    from: core.id,
-    to: message.from,
-    term: voteGranted ? message.term : core.currentTerm,
-    voteGranted,
-  });
-}
-
-export function onPreVoteResponse(core: Core, message: PreVoteResponse): void {
-  const { role } = core;
-  if (role.name !== 'precandidate') return;
-  if (message.voteGranted && message.term !== core.currentTerm + 1) return;
-  role.votes.set(message.from, message.voteGranted);
-  switch (countVotes(role.votes, core.options.servers.length)) {
-    case 'won':
-      startElection(core, { leaseIsOver: false });
-      return;
-    case 'lost':
-      core.becomeFollower(undefined);
-      return;
-    case 'pending':
-      return;
-  }
+  startElection(core, { leaseIsOver: true, cause: 'asked to take over' });
 }
 
 /**
- * Whether a vote for another server must be refused because a leader relies on this one: it heard from a leader
- * within the last election timeout, or it restarted so recently that it may have.
+ * Whether a request for a vote in a later term is disregarded because a leader is alive (thesis 4.2.3): it is not answered,
+ * and its term is not entered.
  */
-export function isBoundToLeader(core: Core): boolean {
-  return core.role.name === 'leader' || core.nowMs < core.promise.untilMs;
+export function isDisregarded(core: Core, message: RequestVote): boolean {
+  return message.term > core.currentTerm && !message.leaseIsOver && holdsVoteLease(core);
 }
 
 /** The message's term is the current one. At most one vote a term, and only for an up-to-date log (§5.2, §5.4.1). */
 export function onRequestVote(core: Core, message: RequestVote): void {
-  const { votedFor } = core.hardState;
-  const isFree = votedFor === undefined || votedFor === message.candidateId;
-  const isUpToDate = core.log.isUpToDate({ index: message.lastLogIndex, term: message.lastLogTerm });
-  const isBound = isBoundToLeader(core) && !message.leaseIsOver;
-  const voteGranted = isFree && isUpToDate && !isBound;
-  if (voteGranted) {
-    slowDownSuccession(core, ATTEMPTS_BEFORE_VOTES);
-    core.vote(message.candidateId);
-    core.becomeFollower(undefined);
+  const refusal = refusalOf(core, message);
+  if (refusal === undefined) {
+    electionBegun(core);
+    core.vote(message.from);
+    becomeFollower(core, undefined, { type: 'voted for', candidate: message.from });
     core.resetElectionTimer();
-  } else if (isFree && !isUpToDate) campaignOutOfTurn(core);
-  respondToVote(core, message.from, { voteGranted });
+  } else if (refusal.reason === 'log behind') campaignOutOfTurn(core);
+  respondToVote(core, message, refusal);
 }
 
-export function respondToVote(
-  core: Core,
-  to: ServerId,
-  { voteGranted }: Pick<RequestVoteResponse, 'voteGranted'>,
-): void {
+/** Answers once it is on disk: a vote, and the term in which it was refused, must not be forgotten (figure 2). */
+export function respondToVote(core: Core, message: RequestVote, refusal: VoteRefusal | undefined): void {
+  traceVote(core, 'vote', message, refusal);
   core.sendWhenDurable({
     type: 'RequestVoteResponse',
     from: core.id,
-    to,
+    to: message.from,
     term: core.currentTerm,
-    voteGranted,
+    voteGranted: refusal === undefined,
+  });
+}
+
+function refusalOf(core: Core, message: RequestVote): VoteRefusal | undefined {
+  const { votedFor } = core.hardState;
+  if (votedFor !== undefined && votedFor !== message.from) return { reason: 'already voted', votedFor };
+  if (!message.leaseIsOver && holdsVoteLease(core)) return voteLeaseRefusal(core);
+  return logRefusal(core, message);
+}
+
+/** Only a candidate whose log is at least as up-to-date can have everything that is committed (§5.4.1). */
+export function logRefusal(
+  core: Core,
+  { lastLogIndex, lastLogTerm }: RequestVote | PreVote,
+): VoteRefusal | undefined {
+  const isUpToDate = core.log.isUpToDate({ index: lastLogIndex, term: lastLogTerm });
+  return isUpToDate ? undefined : { reason: 'log behind' };
+}
+
+/** A leader is alive, or may be, see vote-lease.ts. */
+export function voteLeaseRefusal({ id, role, voteLease, nowMs }: Core): VoteRefusal {
+  const leader = role.name === 'leader' ? id : voteLease.leader;
+  return { reason: 'vote lease', leader, remainingMs: Math.max(0, voteLease.untilMs - nowMs) };
+}
+
+/** Tells who listens how another server's wish for a vote was answered. */
+export function traceVote(
+  core: Core,
+  phase: ElectionPhase,
+  message: RequestVote | PreVote,
+  refusal: VoteRefusal | undefined,
+): void {
+  core.dependencies.trace?.({
+    type: 'vote asked for',
+    phase,
+    candidate: message.from,
+    term: message.term,
+    currentTerm: core.currentTerm,
+    candidateLog: { index: message.lastLogIndex, term: message.lastLogTerm },
+    ownLog: core.log.last,
+    refusal,
   });
 }
 
@@ -186,43 +127,45 @@ export function onRequestVoteResponse(core: Core, message: RequestVoteResponse):
   const { role } = core;
   if (role.name !== 'candidate') return;
   role.votes.set(message.from, message.voteGranted);
-  countElection(core);
+  endElectionIfDecided(core);
 }
 
-function countElection(core: Core): void {
-  const { role } = core;
+/** The disk has caught up: a candidate's vote for itself counts from now on. */
+export function candidatePersisted(core: Core): void {
+  const { role, id, currentTerm } = core;
+  if (role.name !== 'candidate') return;
+  const { durableHardState } = core.persistence;
+  if (durableHardState.currentTerm !== currentTerm || durableHardState.votedFor !== id) return;
+  role.votes.set(id, true);
+  endElectionIfDecided(core);
+}
+
+function endElectionIfDecided(core: Core): void {
+  const { role, currentTerm: term } = core;
   if (role.name !== 'candidate') return;
   switch (countVotes(role.votes, core.options.servers.length)) {
     case 'won':
       // Without its own vote on disk it could lead the same term twice, the second time with a shorter log.
-      if (role.votes.has(core.id)) becomeLeader(core);
+      if (!role.votes.has(core.id)) return;
+      core.dependencies.trace?.({ type: 'election won', term, votes: voters(role.votes, { granted: true }) });
+      becomeLeader(core);
       return;
     case 'lost':
-      core.becomeFollower(undefined);
+      traceLost(core, 'vote', role.votes);
+      becomeFollower(core, undefined, { type: 'election lost' });
       return;
     case 'pending':
       return;
   }
 }
 
-/**
- * Appends a no-op, so that what earlier leaders left can be committed (§5.4.2, §8). It leaves at the end of the turn, along
- * with what clients were waiting to have proposed.
- */
-function becomeLeader(core: Core): void {
-  const nextIndex = core.log.lastIndex + 1;
-  core.succession = undefined;
-  core.role = {
-    name: 'leader',
-    progress: new Map(core.peers.map((id) => [id, new Progress(nextIndex, core.nowMs)])),
-    termStartIndex: nextIndex,
-    nextHeartbeatMs: core.nowMs + core.options.heartbeatMs,
-    round: 0,
-    reads: new ReadQueue(),
-    transfer: { state: 'none', leaseForfeited: false },
-  };
-  core.log.append({ index: nextIndex, term: core.currentTerm, payload: NO_OP });
-  leaderPersisted(core);
+/** Tells who listens that this server has lost an election, or has learned that it would. */
+export function traceLost(core: Core, phase: ElectionPhase, votes: ReadonlyMap<number, boolean>): void {
+  const term = phase === 'vote' ? core.currentTerm : core.currentTerm + 1;
+  const { trace } = core.dependencies;
+  trace?.({ type: 'election lost', phase, term, refusedBy: voters(votes, { granted: false }) });
 }
 
-const NO_OP = new Uint8Array(0);
+function voters(votes: ReadonlyMap<number, boolean>, { granted }: { readonly granted: boolean }): number[] {
+  return [...votes].filter(([, vote]) => vote === granted).map(([id]) => id);
+}

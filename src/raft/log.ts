@@ -1,5 +1,5 @@
 /**
- * One server's log as the core sees it: the entries in memory, behind a start that compaction moves (§5.3, §7).
+ * One server's log as the core sees it: the entries in memory, after a start that compaction moves (§5.3, §7).
  *
  * Invariants: `start.index <= lastIndex`; entries are consecutive from `start.index + 1`; terms never decrease
  * along the log.
@@ -15,7 +15,7 @@ export class RaftLog {
   #start: LogPosition;
   #entries: Entry[];
 
-  /** @param entries consecutive, the first right behind `start`. Throws InvariantError otherwise. */
+  /** @param entries consecutive, the first right after `start`. Throws InvariantError otherwise. */
   constructor(start: LogPosition, entries: readonly Entry[]) {
     this.#start = start;
     this.#entries = [];
@@ -39,7 +39,7 @@ export class RaftLog {
     return { index: this.lastIndex, term: this.lastTerm };
   }
 
-  /** The term of the entry at `index`; undefined before the start and behind the end. */
+  /** The term of the entry at `index`; undefined before the start and after the end. */
   termAt(index: LogIndex): Term | undefined {
     if (index === this.#start.index) return this.#start.term;
     return this.#entries[index - this.#start.index - 1]?.term;
@@ -57,10 +57,7 @@ export class RaftLog {
 
   /** Entries in [from, to], clipped at the end of the log. Throws InvariantError when `from` was compacted. */
   slice(from: LogIndex, to: LogIndex = this.lastIndex): readonly Entry[] {
-    invariant(
-      from > this.#start.index,
-      `entry ${from} is wanted, the log starts behind ${this.#start.index}`,
-    );
+    invariant(from > this.#start.index, `entry ${from} is wanted, the log starts after ${this.#start.index}`);
     return this.#entries.slice(from - this.#start.index - 1, to - this.#start.index);
   }
 
@@ -69,7 +66,7 @@ export class RaftLog {
    */
   sliceBytes(from: LogIndex, maxBytes: number): readonly Entry[] {
     const offset = from - this.#start.index - 1;
-    invariant(offset >= 0, `entry ${from} is wanted, the log starts behind ${this.#start.index}`);
+    invariant(offset >= 0, `entry ${from} is wanted, the log starts after ${this.#start.index}`);
     let end = offset;
     let byteCount = 0;
     for (; end < this.#entries.length; end += 1) {
@@ -79,23 +76,28 @@ export class RaftLog {
     return this.#entries.slice(offset, end);
   }
 
+  /** Payload bytes of the entries in [from, to], as far as they are held. */
+  payloadBytes(from: LogIndex, to: LogIndex): number {
+    let byteCount = 0;
+    for (let index = from; index <= to; index += 1)
+      byteCount += this.#entries[index - this.#start.index - 1]?.payload.byteLength ?? 0;
+    return byteCount;
+  }
+
   /** Adds an entry at the end. Throws InvariantError unless it is the next one and its term does not go back. */
   append(entry: Entry): void {
-    invariant(entry.index === this.lastIndex + 1, `entry ${entry.index} appended behind ${this.lastIndex}`);
-    invariant(entry.term >= this.lastTerm, `term ${entry.term} appended behind term ${this.lastTerm}`);
+    invariant(entry.index === this.lastIndex + 1, `entry ${entry.index} appended after ${this.lastIndex}`);
+    invariant(entry.term >= this.lastTerm, `term ${entry.term} appended after term ${this.lastTerm}`);
     this.#entries.push(entry);
   }
 
-  /** Removes the entry at `index` and all behind it. */
+  /** Truncation on conflict (§5.3): removes the entry at `index` and all after it. */
   truncateFrom(index: LogIndex): void {
-    invariant(
-      index > this.#start.index,
-      `truncation at ${index}, the log starts behind ${this.#start.index}`,
-    );
+    invariant(index > this.#start.index, `truncation at ${index}, the log starts after ${this.#start.index}`);
     this.#entries.length = Math.min(this.#entries.length, index - this.#start.index - 1);
   }
 
-  /** Forgets entries up to and including `index`, which a snapshot covers. */
+  /** Compaction (§7): forgets entries up to and including `index`, which a snapshot covers. */
   compactTo(index: LogIndex): void {
     if (index <= this.#start.index) return;
     const term = this.termAt(index);

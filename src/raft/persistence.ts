@@ -1,10 +1,10 @@
 /**
  * The order between the disk and the network: what must survive a crash before which message leaves.
  *
- * A vote for another, the answer that one's term is later, and an acknowledged entry are promises; a server that made one
- * and forgets it breaks elections or loses writes (figure 2, "updated on stable storage before responding to RPCs"). So a
- * message that makes a promise is *held* here until all that was asked of the disk before it is durable. Messages that
- * promise nothing do not wait: a leader writes its disk in parallel with its followers (thesis 10.2.1), and a candidate
+ * Others rely on a vote for one of them, on the answer that one's term is later, and on an acknowledged entry; a server that
+ * forgets what it told them breaks elections or loses writes (figure 2, "updated on stable storage before responding to
+ * RPCs"). So a message that others rely on is *held* here until all that was asked of the disk before it is durable. Other
+ * messages do not wait: a leader writes its disk in parallel with its followers (thesis 10.2.1), and a candidate
  * its vote for itself in parallel with theirs.
  *
  * Invariants: `durableIndex <= log.lastIndex`, and the disk's log agrees with the one in memory up to it.
@@ -74,7 +74,7 @@ export class Persistence {
   }
 
   /**
-   * A chunk of a snapshot is to be written, behind the entries that came before it. None come between the last chunk
+   * A chunk of a snapshot is to be written, after the entries that came before it. None come between the last chunk
    * and its installation, so none that it replaces can be written over it.
    */
   chunk(chunk: SnapshotChunk): void {

@@ -1,39 +1,42 @@
 /**
  * The consensus core of one server: a state machine that is told what happened and says what to do.
  *
- * It does no I/O and has no timers, clock or randomness of its own. Inputs are {@link Raft.tick}, {@link Raft.step},
- * {@link Raft.propose}, {@link Raft.read}, {@link Raft.transferLeadership}, {@link Raft.persisted} and what happened
- * to links and snapshots; after any number of them {@link Raft.takeOutput} returns what the driver has to do. The
- * driver passes the time, in ms of a clock that never goes back, with every input that depends on it.
+ * It does no I/O and has no timers, clock or randomness of its own. Its driver works in turns: it passes in whatever has
+ * happened ({@link Raft.tick}, {@link Raft.step}, {@link Raft.propose}, {@link Raft.read}, {@link Raft.transferLeadership},
+ * {@link Raft.persisted}, links, snapshots), then calls {@link Raft.sendDue} once, so that each follower gets one message for
+ * all of it, and does what {@link Raft.takeOutput} returns. The time comes in with every input that depends on it, in ms of
+ * a clock that never goes back.
  */
 
+import { stepDownWithoutQuorum } from './check-quorum.js';
+import { leaderPersisted } from './commit.js';
 import { Core } from './core.js';
 import {
-  campaign,
   candidatePersisted,
-  isBoundToLeader,
-  onPreVote,
-  onPreVoteResponse,
+  isDisregarded,
   onRequestVote,
   onRequestVoteResponse,
   onTimeoutNow,
-  respondToVote,
-  startSuccession,
+  traceVote,
+  voteLeaseRefusal,
 } from './election.js';
+import { leaseEndMs } from './lease.js';
 import { LOG_ORIGIN } from './log.js';
-import { reachedByMajority } from './quorum.js';
-import { addRead, isServing, leaseEndMs } from './reads.js';
+import { type RaftDependencies, type RaftOptions, validateOptions } from './options.js';
+import { campaign, onPreVote, onPreVoteResponse } from './pre-vote.js';
+import { addRead, isServing } from './reads.js';
 import {
   broadcastHeartbeat,
-  leaderPersisted,
   onAppendEntries,
   onAppendEntriesResponse,
-  refuseStale,
-  replicate,
+  sendDueAppends,
 } from './replication.js';
 import type { Leader } from './roles.js';
 import { onInstallSnapshot, onInstallSnapshotResponse, snapshotInstalled } from './snapshot.js';
+import { startSuccession } from './succession.js';
+import { enterLaterTerm, refuseEarlierTerm } from './terms.js';
 import { expireTransfer, startTransfer } from './transfer.js';
+import { becomeFollower } from './transitions.js';
 import type {
   Entry,
   HardState,
@@ -41,21 +44,23 @@ import type {
   LogPosition,
   Message,
   Output,
-  RaftDependencies,
-  RaftOptions,
   RecoveredState,
   RoleName,
   ServerId,
   SnapshotMeta,
   Term,
 } from './types.js';
+import { endVoteLease, renewVoteLease } from './vote-lease.js';
+
+/** Why a server takes no proposal: another one may, or this one later. */
+export type ProposalRefusal = 'not leading' | 'handing over' | 'too much uncommitted';
 
 export class Raft {
   readonly #core: Core;
 
   /**
-   * Starts as a follower (§5.2). A server that has been in a cluster before refuses its vote for one election
-   * timeout: it may have promised a leader's lease just before it went down.
+   * Starts as a follower (§5.2). A server that has been in a cluster before refuses its vote for one election timeout: a
+   * leader may rely on it, see vote-lease.ts. Throws RaftOptionsError.
    */
   constructor(
     options: RaftOptions,
@@ -63,6 +68,7 @@ export class Raft {
     recovered: RecoveredState,
     nowMs: number,
   ) {
+    validateOptions(options);
     this.#core = new Core(options, dependencies, recovered, nowMs);
   }
 
@@ -117,10 +123,12 @@ export class Raft {
     return role.name === 'leader' && isServing(this.#core, role);
   }
 
-  /** Whether proposals are refused for now because leadership is being handed over. */
-  get isTransferring(): boolean {
-    const { role } = this.#core;
-    return role.name === 'leader' && role.transfer.state === 'pending';
+  /** Why a proposal would be refused now; undefined when it would be accepted. */
+  get proposalRefusal(): ProposalRefusal | undefined {
+    const { role, options } = this.#core;
+    if (role.name !== 'leader') return 'not leading';
+    if (role.transfer.state === 'pending') return 'handing over';
+    return role.uncommittedBytes >= options.maxUncommittedBytes ? 'too much uncommitted' : undefined;
   }
 
   /** Until when this leader answers reads without asking, in ms; in the past when it does not. */
@@ -152,47 +160,24 @@ export class Raft {
   /** A message arrived. Late, repeated and outdated ones do no harm. */
   step(message: Message, nowMs: number): void {
     this.#advanceClock(nowMs);
-    if (!this.#checkTerm(message)) return;
-    switch (message.type) {
-      case 'PreVote':
-        onPreVote(this.#core, message);
-        return;
-      case 'PreVoteResponse':
-        onPreVoteResponse(this.#core, message);
-        return;
-      case 'RequestVote':
-        onRequestVote(this.#core, message);
-        return;
-      case 'RequestVoteResponse':
-        onRequestVoteResponse(this.#core, message);
-        return;
-      case 'AppendEntries':
-        this.#heardFromLeader(message.from);
-        onAppendEntries(this.#core, message);
-        return;
-      case 'AppendEntriesResponse':
-        onAppendEntriesResponse(this.#core, message);
-        return;
-      case 'InstallSnapshot':
-        this.#heardFromLeader(message.from);
-        onInstallSnapshot(this.#core, message);
-        return;
-      case 'InstallSnapshotResponse':
-        onInstallSnapshotResponse(this.#core, message);
-        return;
-      case 'TimeoutNow':
-        onTimeoutNow(this.#core, message);
-        return;
+    const core = this.#core;
+    if (message.type === 'RequestVote' && isDisregarded(core, message)) {
+      traceVote(core, 'vote', message, voteLeaseRefusal(core));
+      return;
     }
+    enterLaterTerm(core, message);
+    if (message.term >= core.currentTerm || message.type === 'PreVote') this.#process(message);
+    else refuseEarlierTerm(core, message);
   }
 
   /**
-   * Appends an entry with this payload, which must not be empty, to the leader's log. Returns where, or undefined
-   * when this server does not lead or is handing over: then nothing happened and the payload may go elsewhere.
+   * Appends an entry with this payload, which must not be empty, to the leader's log. Returns where, or undefined when
+   * {@link proposalRefusal} tells a reason: then nothing happened and the payload may go elsewhere.
    */
   propose(payload: Uint8Array): LogPosition | undefined {
     const { role, log, currentTerm } = this.#core;
-    if (role.name !== 'leader' || role.transfer.state === 'pending') return undefined;
+    if (role.name !== 'leader' || this.proposalRefusal !== undefined) return undefined;
+    role.uncommittedBytes += payload.byteLength;
     log.append({ index: log.lastIndex + 1, term: currentTerm, payload });
     return log.last;
   }
@@ -238,24 +223,32 @@ export class Raft {
   linkClosed(peer: ServerId, nowMs: number): void {
     this.#advanceClock(nowMs);
     const core = this.#core;
-    if (core.promise.to !== peer) return;
-    core.promise = { to: undefined, untilMs: core.nowMs };
+    if (core.voteLease.leader !== peer) return;
+    endVoteLease(core);
     if (core.role.name !== 'leader') startSuccession(core, peer);
   }
 
   /**
-   * The driver's state machine is safe on disk up to `snapshot`, and the log on disk starts behind `logStart`, which
-   * is not behind the snapshot.
+   * The driver's state machine is safe on disk up to `snapshot`, and the log on disk starts after `logStart`, which
+   * is not after the snapshot.
    */
   compacted(snapshot: SnapshotMeta, logStart: LogIndex): void {
     this.#core.keepNewest(snapshot);
     this.#core.log.compactTo(Math.min(logStart, snapshot.index));
   }
 
+  /**
+   * Has a leader send its followers what they lack, as far as limits allow, and a round of heartbeats if reads wait for one.
+   * To be called once a turn, after all that has happened was passed in.
+   */
+  sendDue(): void {
+    const core = this.#core;
+    if (core.role.name === 'leader') sendDueAppends(core, core.role);
+  }
+
   /** What the driver has to do now. Each thing is handed out once. */
   takeOutput(): Output {
     const core = this.#core;
-    if (core.role.name === 'leader') replicate(core, core.role);
     const { persist, free } = core.persistence.takeRequests(core.hardState, core.log);
     const messages = [...core.messages, ...free];
     const { confirmedReads, failedReads, installedSnapshot } = core;
@@ -269,68 +262,54 @@ export class Raft {
     return { persist, messages, committed, installedSnapshot, confirmedReads, failedReads };
   }
 
-  #tickLeader(role: Leader): void {
-    const core = this.#core;
-    const lastHeard = [...role.progress.values()].map((progress) => progress.lastHeardMs);
-    if (core.nowMs >= reachedByMajority([core.nowMs, ...lastHeard]) + core.options.electionTimeoutMs) {
-      // Check-quorum (thesis 6.2): a leader that hears from no majority must not keep its clients waiting.
-      core.becomeFollower(undefined);
-      return;
-    }
-    expireTransfer(core, role);
-    if (core.nowMs >= role.nextHeartbeatMs) broadcastHeartbeat(core, role);
-  }
-
-  /**
-   * Compares the message's term with the current one (figure 2, "rules for all servers"): a later one is entered, a
-   * message of an earlier one is refused. Returns whether the message is to be processed.
-   */
-  #checkTerm(message: Message): boolean {
-    const core = this.#core;
-    if (message.term < core.currentTerm) {
-      this.#refuseOldTerm(message);
-      return false;
-    }
-    if (message.term === core.currentTerm) return true;
-    switch (message.type) {
-      case 'PreVote':
-        return true;
-      case 'PreVoteResponse':
-        if (!message.voteGranted) core.followTerm(message.term, undefined);
-        return message.voteGranted;
-      case 'RequestVote':
-        if (!message.leaseIsOver && isBoundToLeader(core)) return false;
-        core.followTerm(message.term, undefined);
-        return true;
-      default:
-        core.followTerm(message.term, undefined);
-        return true;
-    }
-  }
-
-  #refuseOldTerm(message: Message): void {
+  #process(message: Message): void {
     switch (message.type) {
       case 'PreVote':
         onPreVote(this.#core, message);
         return;
+      case 'PreVoteResponse':
+        onPreVoteResponse(this.#core, message);
+        return;
       case 'RequestVote':
-        respondToVote(this.#core, message.from, { voteGranted: false });
+        onRequestVote(this.#core, message);
+        return;
+      case 'RequestVoteResponse':
+        onRequestVoteResponse(this.#core, message);
         return;
       case 'AppendEntries':
-      case 'InstallSnapshot':
-        refuseStale(this.#core, message.from, message.probe);
+        this.#heardFromLeader(message.from);
+        onAppendEntries(this.#core, message);
         return;
-      default:
+      case 'AppendEntriesResponse':
+        onAppendEntriesResponse(this.#core, message);
+        return;
+      case 'InstallSnapshot':
+        this.#heardFromLeader(message.from);
+        onInstallSnapshot(this.#core, message);
+        return;
+      case 'InstallSnapshotResponse':
+        onInstallSnapshotResponse(this.#core, message);
+        return;
+      case 'TimeoutNow':
+        onTimeoutNow(this.#core, message);
         return;
     }
+  }
+
+  #tickLeader(role: Leader): void {
+    const core = this.#core;
+    stepDownWithoutQuorum(core, role);
+    if (core.role !== role) return;
+    expireTransfer(core, role);
+    if (core.nowMs >= role.nextHeartbeatMs) broadcastHeartbeat(core, role);
   }
 
   /** The current term's leader is alive: it is followed, and no other gets this server's vote for a while. */
   #heardFromLeader(leader: ServerId): void {
     const core = this.#core;
-    core.becomeFollower(leader);
+    becomeFollower(core, leader, { type: 'leader heard', leader });
     core.succession = undefined;
-    core.promise = { to: leader, untilMs: core.nowMs + core.options.electionTimeoutMs };
+    renewVoteLease(core, leader);
     core.resetElectionTimer();
   }
 

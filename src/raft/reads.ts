@@ -9,54 +9,10 @@
  */
 
 import type { Core } from './core.js';
+import { leaseEndMs } from './lease.js';
 import { reachedByMajority } from './quorum.js';
 import type { Leader } from './roles.js';
-import type { LogIndex } from './types.js';
-
-interface WaitingRead {
-  readonly readId: number;
-  readonly index: LogIndex;
-  /** An answer to this round, or a later one, from a majority confirms the read. */
-  readonly round: number;
-}
-
-export class ReadQueue {
-  /** Came in before the leader's first own entry was committed. */
-  #early: number[] = [];
-  /** Wait for a round of heartbeats; rounds do not decrease along the queue. */
-  #waiting: WaitingRead[] = [];
-  /** A read waits for a round that was not sent yet. */
-  needsRound = false;
-
-  addEarly(readId: number): void {
-    this.#early.push(readId);
-  }
-
-  takeEarly(): readonly number[] {
-    const early = this.#early;
-    this.#early = [];
-    return early;
-  }
-
-  add(read: WaitingRead): void {
-    this.#waiting.push(read);
-    this.needsRound = true;
-  }
-
-  /** Removes and returns the reads which are confirmed once a majority answered `round`. */
-  takeConfirmed(round: number): readonly WaitingRead[] {
-    const end = this.#waiting.findIndex((read) => read.round > round);
-    return this.#waiting.splice(0, end === -1 ? this.#waiting.length : end);
-  }
-
-  /** Removes and returns every read's id. */
-  takeAll(): readonly number[] {
-    const all = [...this.takeEarly(), ...this.#waiting.map((read) => read.readId)];
-    this.#waiting = [];
-    this.needsRound = false;
-    return all;
-  }
-}
+import type { LogIndex, Probe } from './types.js';
 
 /** A group of reads came in. It is answered for in `confirmedReads` or `failedReads`, maybe at once. */
 export function addRead(core: Core, readId: number): void {
@@ -101,14 +57,7 @@ export function isServing(core: Core, role: Leader): boolean {
   return core.commitIndex >= role.termStartIndex;
 }
 
-/**
- * Until when no other leader can be elected, in ms of this leader's clock: a majority has promised, for an election
- * timeout from when it got a message that was sent no earlier than this minus `leaseMs`, to refuse its votes
- * (thesis 6.4.1). In the past once the lease was forfeited by a transfer of leadership.
- */
-export function leaseEndMs(core: Core, role: Leader): number {
-  const { leaseMs } = core.options;
-  if (leaseMs === 0 || role.transfer.leaseForfeited) return Number.NEGATIVE_INFINITY;
-  const sentAt = [...role.progress.values()].map((progress) => progress.answeredSentAtMs);
-  return reachedByMajority([core.nowMs, ...sentAt]) + leaseMs;
+/** Marks a message as one of the current round: an answer brings it back. */
+export function probeOf(core: Core, role: Leader): Probe {
+  return { round: role.round, sentAtMs: core.nowMs };
 }

@@ -1,12 +1,13 @@
 /**
- * Log replication (§5.3) and commitment (§5.4.2): the leader's side and the follower's.
+ * Log replication with AppendEntries (§5.3): the leader's side, which pipelines entries within limits (thesis 10.2.1), and the
+ * follower's, with the consistency check. What is committed is in commit.ts.
  */
 
+import { commitWhatMajorityHas } from './commit.js';
 import type { Core } from './core.js';
 import { invariant } from './invariant.js';
 import { appendSent, type Progress } from './progress.js';
-import { reachedByMajority } from './quorum.js';
-import { admitEarlyReads, confirmReads } from './reads.js';
+import { confirmReads, probeOf } from './reads.js';
 import type { Leader } from './roles.js';
 import { resendLostChunks, sendChunks, startSnapshot } from './snapshot.js';
 import { continueTransfer } from './transfer.js';
@@ -28,8 +29,11 @@ export function broadcastHeartbeat(core: Core, role: Leader): void {
   confirmReads(core, role);
 }
 
-/** Sends every follower the entries it lacks, as far as its limits allow. */
-export function replicate(core: Core, role: Leader): void {
+/**
+ * Sends every follower the entries it lacks, as far as its limits allow; a new round of heartbeats, too, if reads wait for
+ * one. Once a turn, so each follower gets one message for all that the turn has brought.
+ */
+export function sendDueAppends(core: Core, role: Leader): void {
   if (role.reads.needsRound) broadcastHeartbeat(core, role);
   else for (const [peer, progress] of role.progress) replicateTo(core, role, peer, progress);
 }
@@ -92,10 +96,6 @@ function sendAppend(
   return { lastIndex: prevLogIndex + entries.length, byteCount };
 }
 
-export function probeOf(core: Core, role: Leader): Probe {
-  return { round: role.round, sentAtMs: core.nowMs };
-}
-
 export function onAppendEntriesResponse(core: Core, message: AppendEntriesResponse): void {
   const { role } = core;
   if (role.name !== 'leader' || message.result.outcome === 'stale') return;
@@ -108,30 +108,14 @@ export function onAppendEntriesResponse(core: Core, message: AppendEntriesRespon
     progress.rejected(rejectedIndex, core.log.lastPossibleAgreement(hint).index + 1);
   } else {
     progress.accepted(message.result.matchIndex);
-    maybeCommit(core, role);
+    commitWhatMajorityHas(core, role);
     continueTransfer(core, role);
   }
 }
 
-/** More of the leader's own log is on its disk, which may be what a majority waited for. */
-export function leaderPersisted(core: Core): void {
-  if (core.role.name === 'leader') maybeCommit(core, core.role);
-}
-
-/**
- * Commits what a majority has on disk, the leader's own disk counted like any other. Only an entry of the current
- * term is committed by counting, and all before it along with it (§5.4.2, figure 8).
- */
-export function maybeCommit(core: Core, role: Leader): void {
-  const matched = [...role.progress.values()].map((progress) => progress.matchIndex);
-  const index = reachedByMajority([core.persistence.durableIndex, ...matched]);
-  if (index <= core.commitIndex || core.log.termAt(index) !== core.currentTerm) return;
-  core.commitTo(index);
-  admitEarlyReads(core, role);
-}
-
 // The follower's side. The message's term is the current one, and its sender the term's leader.
 
+/** The consistency check: the log must have the entry just before the new ones (§5.3, log matching). */
 export function onAppendEntries(core: Core, message: AppendEntries): void {
   const { log } = core;
   const { prevLogIndex, prevLogTerm } = message;
@@ -148,7 +132,7 @@ export function onAppendEntries(core: Core, message: AppendEntries): void {
   respond(core, message, { outcome: 'accepted', matchIndex: agreedIndex });
 }
 
-/** Appends the entries the log lacks, and first removes those that conflict: same index, other term (§5.3). */
+/** Appends the entries the log lacks; before that, truncates it at a conflict: same index, other term (§5.3). */
 function appendMissing(core: Core, message: AppendEntries): void {
   const { log, persistence } = core;
   for (const entry of message.entries) {

@@ -3,7 +3,7 @@
  */
 
 import type { Progress } from './progress.js';
-import type { ReadQueue } from './reads.js';
+import type { ReadQueue } from './read-queue.js';
 import type { LogIndex, ServerId, SnapshotMeta } from './types.js';
 
 export interface Follower {
@@ -42,19 +42,21 @@ export interface Leader {
   round: number;
   readonly reads: ReadQueue;
   transfer: Transfer;
+  /** Payload bytes of its own entries that are not committed. */
+  uncommittedBytes: number;
 }
 
 /**
- * Leadership transfer (thesis 3.10). `forfeited` is for the rest of the term: a successor that was once asked to
- * take over may do so at any later time, with votes that do not respect the lease.
+ * Leadership transfer (thesis 3.10). `successor` was asked to take over, and may do so at any later time of this term, with
+ * votes that disregard the lease: so it stays when the transfer is given up.
  */
 export type Transfer =
-  | { readonly state: 'none'; readonly leaseForfeited: boolean }
+  | { readonly state: 'none'; readonly successor: ServerId | undefined }
   | {
       readonly state: 'pending';
       readonly target: ServerId;
       readonly deadlineMs: number;
-      readonly leaseForfeited: boolean;
+      readonly successor: ServerId | undefined;
     };
 
 export type Role = Follower | PreCandidate | Candidate | Leader;

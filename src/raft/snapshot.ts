@@ -4,11 +4,11 @@
  * with how much that is, so the transfer goes on from there.
  */
 
+import { commitWhatMajorityHas } from './commit.js';
 import type { Core } from './core.js';
 import { invariant } from './invariant.js';
 import type { Progress, SendingSnapshot } from './progress.js';
-import { confirmReads } from './reads.js';
-import { maybeCommit, probeOf } from './replication.js';
+import { confirmReads, probeOf } from './reads.js';
 import type { IncomingSnapshot, Leader } from './roles.js';
 import type {
   InstallSnapshot,
@@ -68,7 +68,7 @@ export function onInstallSnapshotResponse(core: Core, message: InstallSnapshotRe
   confirmReads(core, role);
   if (message.isInstalled) {
     progress.accepted(message.snapshot.index);
-    maybeCommit(core, role);
+    commitWhatMajorityHas(core, role);
     return;
   }
   const { state } = progress;

@@ -1,11 +1,54 @@
 /**
- * In which order servers campaign when their leader has ended: around the ring of their ids, beginning behind its own.
+ * The successor of a leader that has ended: its link closed, so it serves nobody any more and its lease is over.
+ *
+ * The others campaign in the order of their ids, around the ring that begins after the ended leader's. The first one needs
+ * no pre-vote: there is no leader that it could disturb. Timers for all this are in election-timeout.ts.
  */
 
+import type { Core } from './core.js';
+import { becomeFollower } from './transitions.js';
 import type { ServerId } from './types.js';
 
-/** The server's place in that order, from 0 on: 0 is the first heir's. */
-export function rankOf(server: ServerId, deadLeader: ServerId, servers: readonly ServerId[]): number {
-  const places = servers.indexOf(server) - servers.indexOf(deadLeader);
+/** A vote waits for a disk: an election in progress is given more time than a pre-vote. */
+const ATTEMPTS_BEFORE_VOTES = 3;
+
+/** A server's place in the order of campaigns, from 0 on. */
+export function rankOf(server: ServerId, endedLeader: ServerId, servers: readonly ServerId[]): number {
+  const places = servers.indexOf(server) - servers.indexOf(endedLeader);
   return ((places + servers.length) % servers.length) - 1;
+}
+
+/**
+ * A leader has ended, of this term or an earlier one. A server that has voted for another one since then lets that one
+ * finish.
+ */
+export function startSuccession(core: Core, endedLeader: ServerId): void {
+  const { votedFor } = core.hardState;
+  const endedTerm = core.leader === endedLeader ? core.currentTerm : undefined;
+  if (endedTerm !== undefined) becomeFollower(core, undefined, { type: 'leader ended', leader: endedLeader });
+  const isElecting = endedTerm === undefined && votedFor !== undefined && votedFor !== endedLeader;
+  const rank = rankOf(core.id, endedLeader, core.options.servers);
+  core.succession = { rank, endedTerm, attempts: isElecting ? ATTEMPTS_BEFORE_VOTES : 0 };
+  core.resetElectionTimer();
+}
+
+/** Whether this server is the first to campaign after the leader of the current term has ended, and has not yet. */
+export function isFirstSuccessor({ succession, currentTerm }: Core): boolean {
+  return succession?.rank === 0 && succession.attempts === 0 && succession.endedTerm === currentTerm;
+}
+
+/** This server asks others whether an election could be won: its next attempt comes later. */
+export function preVoteBegun({ succession }: Core): void {
+  if (succession !== undefined) succession.attempts += 1;
+}
+
+/** An election has begun, this server's or one that it votes in: its next attempt leaves that the time it needs. */
+export function electionBegun({ succession }: Core): void {
+  if (succession === undefined) return;
+  succession.attempts = Math.max(succession.attempts + 1, ATTEMPTS_BEFORE_VOTES);
+}
+
+/** A successor is wanted, and a candidate is refused for nothing but its log: this server does not wait for its turn. */
+export function campaignOutOfTurn(core: Core): void {
+  if (core.succession?.attempts === 0) core.electionDeadlineMs = core.nowMs;
 }

@@ -1,6 +1,6 @@
 /**
- * Leadership transfer (thesis 3.10): the leader takes no more proposals, waits until its successor has the whole
- * log, and asks it to campaign at once. What does not succeed within an election timeout is given up.
+ * Leadership transfer (thesis 3.10): the leader takes no more proposals, waits until its successor has the whole log, and
+ * asks it to campaign at once (TimeoutNow). What does not succeed within an election timeout is given up.
  */
 
 import type { Core } from './core.js';
@@ -17,32 +17,34 @@ export class TransferError extends Error {
   }
 }
 
-/** Starts to hand over to `target`. Throws {@link TransferError} when this server does not lead it. */
+/**
+ * Starts to hand over to `target`. When a transfer is under way, its deadline stays: requests that are repeated do not keep
+ * the leader from taking proposals. Throws {@link TransferError} when this server does not lead `target`.
+ */
 export function startTransfer(core: Core, target: ServerId): void {
   const { role } = core;
   if (role.name !== 'leader') throw new TransferError(`server ${core.id} is not the leader`);
   if (target === core.id) return;
   if (!role.progress.has(target)) throw new TransferError(`there is no server ${target}`);
-  role.transfer = {
-    state: 'pending',
-    target,
-    deadlineMs: core.nowMs + core.options.electionTimeoutMs,
-    leaseForfeited: role.transfer.leaseForfeited,
-  };
+  const deadlineMs =
+    role.transfer.state === 'pending'
+      ? role.transfer.deadlineMs
+      : core.nowMs + core.options.electionTimeoutMs;
+  role.transfer = { state: 'pending', target, deadlineMs, successor: role.transfer.successor };
   continueTransfer(core, role);
 }
 
-/** The successor's log may be complete by now: ask it to take over. From then on no lease holds in this term. */
+/** The target's log may be complete by now: ask it to take over. From then on no lease holds in this term. */
 export function continueTransfer(core: Core, role: Leader): void {
   if (role.transfer.state !== 'pending') return;
   const { target } = role.transfer;
   if (role.progress.get(target)?.matchIndex !== core.log.lastIndex) return;
-  role.transfer = { ...role.transfer, leaseForfeited: true };
+  role.transfer = { ...role.transfer, successor: target };
   core.send({ type: 'TimeoutNow', from: core.id, to: target, term: core.currentTerm });
 }
 
 /** Gives up a transfer that takes too long; proposals are accepted again, the lease stays lost. */
 export function expireTransfer(core: Core, role: Leader): void {
   if (role.transfer.state !== 'pending' || core.nowMs < role.transfer.deadlineMs) return;
-  role.transfer = { state: 'none', leaseForfeited: role.transfer.leaseForfeited };
+  role.transfer = { state: 'none', successor: role.transfer.successor };
 }

@@ -62,15 +62,14 @@ export interface PreVoteResponse extends Envelope {
   readonly voteGranted: boolean;
 }
 
-/** RequestVote RPC (figure 2). `candidateId` is the sender. */
+/** RequestVote RPC (figure 2). `from` is the candidate. */
 export interface RequestVote extends Envelope {
   readonly type: 'RequestVote';
-  readonly candidateId: ServerId;
   readonly lastLogIndex: LogIndex;
   readonly lastLogTerm: Term;
   /**
    * The leader of the term before has no lease any more, and never will in that term: it asked for this election
-   * (thesis 3.10), or has ended. So the vote must not be refused for its sake.
+   * (thesis 3.10), or has ended. So no vote lease is a reason to refuse the vote.
    */
   readonly leaseIsOver: boolean;
 }
@@ -208,48 +207,6 @@ export interface Output {
   readonly confirmedReads: readonly ConfirmedRead[];
   /** Reads that can no longer be answered: this server stopped leading. */
   readonly failedReads: readonly number[];
-}
-
-/** Limits and times of the core. All times in milliseconds of the clock that `tick` is given. */
-export interface RaftOptions {
-  readonly id: ServerId;
-  /** Every voting server's id, this one's included. */
-  readonly servers: readonly ServerId[];
-  /**
-   * T: an election timeout is drawn uniformly from [T, 2T) (§5.2); the first of a server that no leader can know of from
-   * [T / 4, T), that of a server alone is 0.
-   */
-  readonly electionTimeoutMs: number;
-  /**
-   * For how long the answers of a majority let a leader read its own state without asking again (thesis 6.4.1):
-   * T where all servers share one clock, less where clocks may run apart, 0 to ask for each batch of reads.
-   */
-  readonly leaseMs: number;
-  /**
-   * All that could have led before this server went down have gone down with it: no lease is left that it granted. It
-   * waits for the end of one unless it is told so, or is new.
-   */
-  readonly leasesAreOver?: boolean;
-  /** A leader sends each follower something at least this often. Well under T. */
-  readonly heartbeatMs: number;
-  /** Entries' bytes per AppendEntries; one entry always goes, whatever its size. */
-  readonly maxAppendBytes: number;
-  /** AppendEntries with entries on their way to one follower, unanswered. */
-  readonly maxInflightMessages: number;
-  /** Payload bytes on their way to one follower: once there are as many, no more messages with entries go. */
-  readonly maxInflightBytes: number;
-  /** Bytes per chunk of a snapshot. */
-  readonly snapshotChunkBytes: number;
-  /** Chunks on their way to one follower, unanswered. */
-  readonly maxInflightChunks: number;
-}
-
-/** What the core cannot make by itself and must not reach for. */
-export interface RaftDependencies {
-  /** Uniform in [0, 1). */
-  readonly random: () => number;
-  /** Bytes of the newest durable snapshot; undefined when it is no longer the one at that position. */
-  readonly readSnapshot: (position: LogPosition, offset: number, maxBytes: number) => Uint8Array | undefined;
 }
 
 /** What was found on disk at the start. */

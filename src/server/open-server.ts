@@ -11,9 +11,11 @@ import {
   MAX_INFLIGHT_APPEND_BYTES,
   MAX_INFLIGHT_APPENDS,
   MAX_INFLIGHT_SNAPSHOT_CHUNKS,
+  MAX_UNCOMMITTED_BYTES,
   SNAPSHOT_CHUNK_BYTES,
 } from '../limits.js';
-import type { RaftOptions } from '../raft/types.js';
+import type { RaftOptions } from '../raft/options.js';
+
 import { KeyValueStore } from '../state-machine/key-value-store.js';
 import type { PeerNews, ServerStart } from '../wire/control.js';
 import { restoreStore } from './restore-store.js';
@@ -62,6 +64,7 @@ export function raftOptionsOf({
     maxInflightBytes: MAX_INFLIGHT_APPEND_BYTES,
     snapshotChunkBytes: SNAPSHOT_CHUNK_BYTES,
     maxInflightChunks: MAX_INFLIGHT_SNAPSHOT_CHUNKS,
+    maxUncommittedBytes: MAX_UNCOMMITTED_BYTES,
   };
 }
 

@@ -14,8 +14,9 @@ import type { Port } from '../channel/port.js';
 import type { PortChannel } from '../channel/port-channel.js';
 import { type Environment, sleep, type Timer } from '../environment.js';
 import { LOG_ORIGIN } from '../raft/log.js';
+import type { RaftOptions } from '../raft/options.js';
 import { Raft } from '../raft/raft.js';
-import type { RaftOptions, ServerId, SnapshotMeta } from '../raft/types.js';
+import type { ServerId, SnapshotMeta } from '../raft/types.js';
 import type { KeyValueStore } from '../state-machine/key-value-store.js';
 import type { Storage } from '../storage/storage.js';
 import type {
@@ -321,8 +322,9 @@ export class Server {
     }
   }
 
-  /** Does what the core asks for: writes, sends, applies and answers. */
+  /** Has the core send what is due, and does what it asks for: writes, sends, applies and answers. */
   #doOutput(): void {
+    this.#raft.sendDue();
     const { persist, messages, installedSnapshot, committed, confirmedReads } = this.#raft.takeOutput();
     this.#disk.write(persist);
     this.#peers.send(messages);

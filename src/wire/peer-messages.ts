@@ -77,7 +77,6 @@ function writeMessage(out: ByteWriter, message: Message): void {
       writePosition(out, { index: message.lastLogIndex, term: message.lastLogTerm });
       return;
     case 'RequestVote':
-      out.u8(message.candidateId);
       writePosition(out, { index: message.lastLogIndex, term: message.lastLogTerm });
       writeBoolean(out, message.leaseIsOver);
       return;
@@ -128,14 +127,12 @@ function readMessage(reader: ByteReader): Message {
       return { type, from, to, term, lastLogIndex, lastLogTerm };
     }
     case 'RequestVote': {
-      const candidateId = reader.u8();
       const { index: lastLogIndex, term: lastLogTerm } = readPosition(reader);
       return {
         type,
         from,
         to,
         term,
-        candidateId,
         lastLogIndex,
         lastLogTerm,
         leaseIsOver: readBoolean(reader),

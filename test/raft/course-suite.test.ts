@@ -140,7 +140,7 @@ describe('the course suite', () => {
 
     it('quick back-up over incorrect logs: few messages, however many entries are wrong', () => {
       const WRONG = 50;
-      const group = led(5, { maxAppendBytes: 100_000 });
+      const group = led(5, { maxAppendBytes: 100_000, maxInflightBytes: 100_000 });
       group.agree(0, 'a');
       // A leader with one follower takes many entries that it cannot commit, ...
       group.partition([0, 1]);

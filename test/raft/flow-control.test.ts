@@ -43,7 +43,7 @@ describe('flow control', () => {
   });
 
   it('sends no more while as many bytes as the limit are on their way', () => {
-    const group = led({ maxInflightBytes: 20 });
+    const group = led({ maxInflightBytes: 20, maxAppendBytes: 20 });
     proposeMany(group, 10, '0123456789');
     expect(bytesTo(group, 1)).to.equal(20);
   });

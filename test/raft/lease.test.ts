@@ -138,7 +138,7 @@ describe('the leader’s lease', () => {
     group.drop({ type: 'TimeoutNow' });
     group.crash(2);
     group.run(10 * ELECTION_TIMEOUT_MS);
-    expect(group.raft(0)).to.include({ role: 'leader', isTransferring: false });
+    expect(group.raft(0)).to.include({ role: 'leader', proposalRefusal: undefined });
     expect(group.raft(0).leaseEndMs).to.equal(Number.NEGATIVE_INFINITY);
     group.transfer(0, 0);
     expect(group.raft(0).leaseEndMs).to.equal(Number.NEGATIVE_INFINITY);

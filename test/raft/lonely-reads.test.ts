@@ -1,8 +1,9 @@
 /** A cluster of one server is its own majority. */
 
 import { expect } from 'chai';
+import type { RaftOptions } from '../../src/raft/options.js';
 import { Raft } from '../../src/raft/raft.js';
-import type { RaftOptions, RecoveredState } from '../../src/raft/types.js';
+import type { RecoveredState } from '../../src/raft/types.js';
 
 const OPTIONS: RaftOptions = {
   id: 0,
@@ -15,6 +16,7 @@ const OPTIONS: RaftOptions = {
   maxInflightBytes: 4000,
   snapshotChunkBytes: 1000,
   maxInflightChunks: 4,
+  maxUncommittedBytes: 10_000,
 };
 
 const EMPTY: RecoveredState = {
@@ -34,6 +36,7 @@ describe('a server alone', () => {
     }
     expect(raft.isServing).to.equal(true);
     raft.read(7, 100);
+    raft.sendDue();
     expect(raft.takeOutput().confirmedReads).to.deep.equal([{ readId: 7, index: 1 }]);
   });
 });

@@ -56,7 +56,7 @@ describe('the thesis, section by section', () => {
       group.isolate(2);
       group.agree(0, 'x');
       group.transfer(0, 2);
-      expect(group.raft(0).isTransferring).to.equal(true);
+      expect(group.raft(0).proposalRefusal).to.equal('handing over');
       expect(group.propose(0, 'y')).to.equal(undefined);
     });
 
@@ -66,7 +66,7 @@ describe('the thesis, section by section', () => {
       group.crash(2);
       group.transfer(0, 2);
       group.run(ELECTION_TIMEOUT_MS + HEARTBEAT_MS);
-      expect(group.raft(0).isTransferring).to.equal(false);
+      expect(group.raft(0).proposalRefusal).to.equal(undefined);
       expect(group.leader).to.equal(0);
       expect(group.propose(0, 'x')).to.deep.equal({ index: 2, term: 1 });
     });
@@ -84,7 +84,7 @@ describe('the thesis, section by section', () => {
       const group = Group.of(3);
       group.elect(0);
       group.transfer(0, 0);
-      expect(group.raft(0).isTransferring).to.equal(false);
+      expect(group.raft(0).proposalRefusal).to.equal(undefined);
     });
 
     it('is refused by a server that does not lead, and for one that is not there', () => {

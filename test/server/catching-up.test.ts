@@ -42,6 +42,7 @@ describe('a server with much to apply', () => {
         maxInflightBytes: 1024,
         snapshotChunkBytes: 1024,
         maxInflightChunks: 1,
+        maxUncommittedBytes: 100_000_000,
       },
       storage,
       store: new KeyValueStore(HASH_SECRET),

@@ -15,8 +15,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'vote twice in a term',
     file: 'raft/election.js',
-    search: 'const voteGranted = isFree && isUpToDate && !isBound;',
-    replacement: 'const voteGranted = isUpToDate && !isBound;',
+    search: 'if (votedFor !== undefined && votedFor !== message.from)',
+    replacement: 'if (message === undefined)',
   },
   {
     name: 'vote for a log that is behind',
@@ -46,18 +46,18 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'lead before the own vote is on disk',
     file: 'raft/election.js',
-    search: 'if (role.votes.has(core.id))',
+    search: 'if (!role.votes.has(core.id))\n                return;',
     replacement: '',
   },
   {
     name: 'commit an entry of an earlier term by counting',
-    file: 'raft/replication.js',
+    file: 'raft/commit.js',
     search: 'if (index <= core.commitIndex || core.log.termAt(index) !== core.currentTerm)',
     replacement: 'if (index <= core.commitIndex)',
   },
   {
     name: 'count the own entries before they are on disk',
-    file: 'raft/replication.js',
+    file: 'raft/commit.js',
     search: 'reachedByMajority([core.persistence.durableIndex, ...matched])',
     replacement: 'reachedByMajority([core.log.lastIndex, ...matched])',
   },
@@ -107,13 +107,13 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'follow a leader of the term before',
     file: 'raft/raft.js',
-    search: 'if (message.term < core.currentTerm) {',
-    replacement: 'if (message.term < core.currentTerm - 1) {',
+    search: 'if (message.term >= core.currentTerm ||',
+    replacement: 'if (message.term >= core.currentTerm - 1 ||',
   },
   {
     name: 'read by the lease after leadership was offered',
-    file: 'raft/reads.js',
-    search: 'if (leaseMs === 0 || role.transfer.leaseForfeited)',
+    file: 'raft/lease.js',
+    search: 'if (leaseMs === 0 || role.transfer.successor !== undefined)',
     replacement: 'if (leaseMs === 0)',
   },
   {
@@ -125,19 +125,19 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'vote right after a restart',
     file: 'raft/core.js',
-    search: 'untilMs: isBound ? nowMs + options.electionTimeoutMs : nowMs',
+    search: 'untilMs: mayHaveVoteLease ? nowMs + options.electionTimeoutMs : nowMs',
     replacement: 'untilMs: nowMs',
   },
   {
     name: 'vote against a live leader',
-    file: 'raft/raft.js',
+    file: 'raft/vote-lease.js',
     search: 'untilMs: core.nowMs + core.options.electionTimeoutMs',
     replacement: 'untilMs: core.nowMs',
   },
   {
     name: 'take any closed link for the leader’s',
     file: 'raft/raft.js',
-    search: 'if (core.promise.to !== peer)\n            return;',
+    search: 'if (core.voteLease.leader !== peer)\n            return;',
     replacement: '',
   },
   {

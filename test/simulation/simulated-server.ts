@@ -7,6 +7,7 @@ import { ByteReader } from '../../src/bytes/byte-reader.js';
 import { ByteWriter } from '../../src/bytes/byte-writer.js';
 import type { Command, CommandResult, TextResult } from '../../src/protocol/command.js';
 import { type Invariants, viewOf } from '../../src/raft/invariants.js';
+import type { RaftOptions } from '../../src/raft/options.js';
 import { Raft } from '../../src/raft/raft.js';
 import type {
   Entry,
@@ -14,7 +15,6 @@ import type {
   Message,
   Output,
   PersistRequest,
-  RaftOptions,
   RoleName,
   ServerId,
   Term,
@@ -283,6 +283,7 @@ export class SimulatedServer {
   /** Does what the core asks for, as a server's turn does. A crash may come before all of it, or right after. */
   #doOutput(memory: Memory): void {
     const { raft } = memory;
+    raft.sendDue();
     const output = raft.takeOutput();
     const { nowMs } = this.#surroundings.timeline;
     const leaseEndMs = raft.leaseEndMs / this.#machine.rate;

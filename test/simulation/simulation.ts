@@ -7,8 +7,9 @@
  */
 
 import { Invariants } from '../../src/raft/invariants.js';
+import type { RaftOptions } from '../../src/raft/options.js';
 import { PropertyViolation } from '../../src/raft/property-violation.js';
-import type { Message, RaftOptions, ServerId } from '../../src/raft/types.js';
+import type { Message, ServerId } from '../../src/raft/types.js';
 import { checkLinearizability } from '../../tools/linearizability/checker.js';
 import type { Operation } from '../../tools/linearizability/history.js';
 import { Random } from '../../tools/support/random.js';
@@ -161,9 +162,10 @@ class Simulation {
       heartbeatMs,
       maxAppendBytes,
       maxInflightMessages: 3,
-      maxInflightBytes: 300,
+      maxInflightBytes: Math.max(300, maxAppendBytes),
       snapshotChunkBytes,
       maxInflightChunks: 3,
+      maxUncommittedBytes: 1_000,
     };
   }
 

@@ -28,7 +28,6 @@ const ARBITRARIES: { [Type in Message['type']]: fc.Arbitrary<Extract<Message, { 
   RequestVote: fc.record({
     type: fc.constant('RequestVote'),
     ...envelope,
-    candidateId: server,
     lastLogIndex: index,
     lastLogTerm: term,
     leaseIsOver: fc.boolean(),

@@ -37,14 +37,14 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'answer reads as a leader that is deposed',
     edits: [
       {
-        file: 'raft/reads.js',
+        file: 'raft/lease.js',
         search: 'return reachedByMajority([core.nowMs, ...sentAt]) + leaseMs;',
         replacement: 'return Number.POSITIVE_INFINITY;',
       },
       {
-        file: 'raft/raft.js',
-        search: 'reachedByMajority([core.nowMs, ...lastHeard]) + core.options.electionTimeoutMs',
-        replacement: 'Number.POSITIVE_INFINITY',
+        file: 'raft/check-quorum.js',
+        search: 'if (silentMs >= core.options.electionTimeoutMs)',
+        replacement: 'if (silentMs < 0)',
       },
     ],
   },

@@ -82,7 +82,7 @@ export class Proposals {
 
   /** Proposes the open entry, unless it is better to let more come: while the disk is busy, or others are about to. */
   propose(nowMs: number, { isDiskBusy }: { readonly isDiskBusy: boolean }): void {
-    if (this.#raft.role !== 'leader' || this.#raft.isTransferring) return;
+    if (this.#raft.proposalRefusal !== undefined) return;
     if (!this.#mustMoveClock) {
       if (this.#open.length === 0) return;
       if (!this.isFull && (isDiskBusy || this.#isDelayed(nowMs))) return;

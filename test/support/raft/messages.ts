@@ -111,8 +111,7 @@ export function appendEntriesResponse(
 
 /** From a candidate with an empty log unless its last entry is given. */
 export function requestVote(fields: Partial<RequestVote>): RequestVote {
-  const candidateId = fields.from ?? ENVELOPE.from;
-  const request = { candidateId, lastLogIndex: 0, lastLogTerm: 0, leaseIsOver: false };
+  const request = { lastLogIndex: 0, lastLogTerm: 0, leaseIsOver: false };
   return { type: 'RequestVote', ...ENVELOPE, ...request, ...fields };
 }
 

@@ -3,6 +3,7 @@
  * what a driver does, one turn at a time; its clock and its randomness are chosen by the script.
  */
 
+import type { RaftOptions } from '../../../src/raft/options.js';
 import { Raft } from '../../../src/raft/raft.js';
 import type {
   LogIndex,
@@ -10,7 +11,6 @@ import type {
   Message,
   Output,
   PersistRequest,
-  RaftOptions,
   ServerId,
 } from '../../../src/raft/types.js';
 import { Disk } from './disk.js';
@@ -44,6 +44,7 @@ const DEFAULTS = {
   maxInflightBytes: 10_000,
   snapshotChunkBytes: 4,
   maxInflightChunks: 3,
+  maxUncommittedBytes: 10_000,
 } satisfies ServerOptions;
 
 export class Server {
@@ -126,6 +127,7 @@ export class Server {
     event(this.raft, this.#clock.nowMs);
     const sent: Message[] = [];
     do {
+      this.raft.sendDue();
       const output = this.raft.takeOutput();
       sent.push(...output.messages);
       this.#apply(output);

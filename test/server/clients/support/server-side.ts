@@ -44,6 +44,7 @@ export class ServerSide {
       maxInflightBytes: 100 * MAX_APPLIED_BYTES_PER_TURN,
       snapshotChunkBytes: 1024,
       maxInflightChunks: 1,
+      maxUncommittedBytes: 100_000_000,
     },
     { random: () => 0, readSnapshot: () => undefined },
     new Disk().recover(),
@@ -127,6 +128,7 @@ export class ServerSide {
   turn(): string {
     this.#clients.serve(this.nowMs, { isDiskBusy: false });
     while (true) {
+      this.raft.sendDue();
       const { persist, messages, committed, confirmedReads } = this.raft.takeOutput();
       this.#unanswered.push(...allOf('AppendEntries', messages).filter(({ to }) => to === 1));
       this.#applier.advance(committed, confirmedReads, this.nowMs);

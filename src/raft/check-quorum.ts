@@ -1,0 +1,21 @@
+/**
+ * Check-quorum (thesis 6.2): a leader that hears from no majority must not keep its clients waiting.
+ */
+
+import type { Core } from './core.js';
+import { reachedByMajority } from './quorum.js';
+import type { Leader } from './roles.js';
+import { becomeFollower } from './transitions.js';
+
+/** Since when this leader has heard nothing from a majority, in ms of its clock; now while it hears from one. */
+export function majorityHeardMs(core: Core, role: Leader): number {
+  const lastHeard = [...role.progress.values()].map((progress) => progress.lastHeardMs);
+  return reachedByMajority([core.nowMs, ...lastHeard]);
+}
+
+/** The leader steps down when no majority was heard for an election timeout. */
+export function stepDownWithoutQuorum(core: Core, role: Leader): void {
+  const silentMs = core.nowMs - majorityHeardMs(core, role);
+  if (silentMs >= core.options.electionTimeoutMs)
+    becomeFollower(core, undefined, { type: 'no answers from a majority', silentMs });
+}

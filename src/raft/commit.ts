@@ -1,0 +1,27 @@
+/**
+ * When the leader's entries are committed (§5.3, §5.4.2).
+ */
+
+import type { Core } from './core.js';
+import { reachedByMajority } from './quorum.js';
+import { admitEarlyReads } from './reads.js';
+import type { Leader } from './roles.js';
+
+/**
+ * Commits what a majority has on disk, the leader's own disk counted like any other (thesis 10.2.1). Only an entry of the
+ * current term is committed by counting, and all before it along with it (§5.4.2, figure 8).
+ */
+export function commitWhatMajorityHas(core: Core, role: Leader): void {
+  const matched = [...role.progress.values()].map((progress) => progress.matchIndex);
+  const index = reachedByMajority([core.persistence.durableIndex, ...matched]);
+  if (index <= core.commitIndex || core.log.termAt(index) !== core.currentTerm) return;
+  const firstOwnIndex = Math.max(core.commitIndex + 1, role.termStartIndex);
+  role.uncommittedBytes -= core.log.payloadBytes(firstOwnIndex, index);
+  core.commitTo(index);
+  admitEarlyReads(core, role);
+}
+
+/** More of the leader's own log is on its disk, which may be what a majority waited for. */
+export function leaderPersisted(core: Core): void {
+  if (core.role.name === 'leader') commitWhatMajorityHas(core, core.role);
+}

@@ -1,0 +1,21 @@
+/**
+ * The leader's lease: until when it may read its own state without asking anybody (thesis 6.4.1).
+ *
+ * The answers of a majority grant it, from the moment when the answered messages were *sent*: those servers hold a vote lease
+ * (see vote-lease.ts) that began later, so nobody can be elected before this one ends.
+ */
+
+import type { Core } from './core.js';
+import { reachedByMajority } from './quorum.js';
+import type { Leader } from './roles.js';
+
+/**
+ * Until when no other leader can be elected, in ms of this leader's clock. In the past once leadership was offered to another
+ * server in this term: that may campaign at any later time, and its votes disregard the lease (etcd 12704).
+ */
+export function leaseEndMs(core: Core, role: Leader): number {
+  const { leaseMs } = core.options;
+  if (leaseMs === 0 || role.transfer.successor !== undefined) return Number.NEGATIVE_INFINITY;
+  const sentAt = [...role.progress.values()].map((progress) => progress.answeredSentAtMs);
+  return reachedByMajority([core.nowMs, ...sentAt]) + leaseMs;
+}

@@ -1,0 +1,138 @@
+/**
+ * What a core is made with: its options, checked before anything relies on them, and what it must not reach for itself.
+ */
+
+import type { TraceEvent } from './trace.js';
+import type { LogPosition, ServerId } from './types.js';
+
+/** Limits and times of the core. All times in milliseconds of the clock that `tick` is given. */
+export interface RaftOptions {
+  readonly id: ServerId;
+  /** Every voting server's id, this one's included. */
+  readonly servers: readonly ServerId[];
+  /**
+   * T: an election timeout is drawn uniformly from [T, 2T) (§5.2). The first one of a server that no leader can know of is
+   * from [T/4, T), that of a server alone is 0.
+   */
+  readonly electionTimeoutMs: number;
+  /**
+   * For how long the answers of a majority let a leader read its own state without asking again (thesis 6.4.1):
+   * T where all servers share one clock, less where clocks may run apart, 0 to ask for each batch of reads.
+   */
+  readonly leaseMs: number;
+  /**
+   * All that could have led before this server went down have gone down with it: no leader relies on its vote lease. Unless
+   * it is told so, or is new, it grants no vote for one election timeout.
+   */
+  readonly leasesAreOver?: boolean;
+  /** A leader sends each follower something at least this often: at most T/2. */
+  readonly heartbeatMs: number;
+  /** Entries' bytes per AppendEntries; one entry always goes, whatever its size. */
+  readonly maxAppendBytes: number;
+  /** AppendEntries with entries on their way to one follower, unanswered. */
+  readonly maxInflightMessages: number;
+  /** Payload bytes on their way to one follower: from this on, no more messages with entries go. At least maxAppendBytes. */
+  readonly maxInflightBytes: number;
+  /** Bytes per chunk of a snapshot. */
+  readonly snapshotChunkBytes: number;
+  /** Chunks on their way to one follower, unanswered. */
+  readonly maxInflightChunks: number;
+  /**
+   * Payload bytes of a leader's own entries that are not committed: from this on it accepts no proposal until some are. The
+   * no-op that begins its term counts as none, and one proposal is always accepted, whatever its size.
+   */
+  readonly maxUncommittedBytes: number;
+}
+
+/** What the core cannot make by itself and must not reach for. */
+export interface RaftDependencies {
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** Bytes of the newest durable snapshot; undefined when it is no longer the one at that position. */
+  readonly readSnapshot: (position: LogPosition, offset: number, maxBytes: number) => Uint8Array | undefined;
+  /** Listens to what happens in elections. It must not call the core. */
+  readonly trace?: ((event: TraceEvent) => void) | undefined;
+}
+
+/** An option is wrong. */
+export class RaftOptionsError extends Error {
+  readonly code = 'INVALID_RAFT_OPTIONS';
+  readonly option: keyof RaftOptions;
+
+  constructor(option: keyof RaftOptions, reason: string) {
+    super(`option ${option} ${reason}`);
+    this.name = 'RaftOptionsError';
+    this.option = option;
+  }
+}
+
+/** Messages name servers by one byte. */
+const MAX_SERVER_ID = 255;
+
+/** With one heartbeat lost, the next is still in time. */
+const MIN_HEARTBEATS_PER_TIMEOUT = 2;
+
+/** Throws {@link RaftOptionsError} for the first option that is wrong by itself or beside another one. */
+export function validateOptions(options: RaftOptions): void {
+  validateServers(options);
+  validateTimes(options);
+  validateLimits(options);
+}
+
+function validateServers({ id, servers }: RaftOptions): void {
+  for (const server of servers)
+    check(
+      'servers',
+      isWhole(server, 0) && server <= MAX_SERVER_ID,
+      `names ${server}: 0 to ${MAX_SERVER_ID} is meant`,
+    );
+  check('servers', new Set(servers).size === servers.length, `names a server twice: ${servers.join(', ')}`);
+  check('id', servers.includes(id), `is ${id}, and the servers are ${servers.join(', ')}`);
+}
+
+function validateTimes({ electionTimeoutMs, heartbeatMs, leaseMs }: RaftOptions): void {
+  check(
+    'electionTimeoutMs',
+    electionTimeoutMs > 0 && Number.isFinite(electionTimeoutMs),
+    `is ${electionTimeoutMs}: a positive number of ms is meant`,
+  );
+  const longestMs = electionTimeoutMs / MIN_HEARTBEATS_PER_TIMEOUT;
+  check(
+    'heartbeatMs',
+    heartbeatMs > 0 && heartbeatMs <= longestMs,
+    `is ${heartbeatMs}: above 0 and at most ${longestMs}, half the election timeout, is meant`,
+  );
+  // The servers that a lease relies on refuse their votes for one election timeout (thesis 6.4.1).
+  check(
+    'leaseMs',
+    leaseMs >= 0 && leaseMs <= electionTimeoutMs,
+    `is ${leaseMs}: 0 to ${electionTimeoutMs}, the election timeout, is meant`,
+  );
+}
+
+function validateLimits(options: RaftOptions): void {
+  const limits = [
+    'maxAppendBytes',
+    'maxInflightMessages',
+    'maxInflightBytes',
+    'snapshotChunkBytes',
+    'maxInflightChunks',
+    'maxUncommittedBytes',
+  ] as const;
+  for (const limit of limits)
+    check(limit, isWhole(options[limit], 1), `is ${options[limit]}: a whole number above 0 is meant`);
+  const { maxAppendBytes, maxInflightBytes } = options;
+  check(
+    'maxInflightBytes',
+    maxInflightBytes >= maxAppendBytes,
+    `is ${maxInflightBytes}: one message has to fit, and maxAppendBytes is ${maxAppendBytes}`,
+  );
+}
+
+function isWhole(value: number, min: number): boolean {
+  return Number.isSafeInteger(value) && value >= min;
+}
+
+function check(option: keyof RaftOptions, isRight: boolean, reason: string): void {
+  if (!isRight) throw new RaftOptionsError(option, reason);
+}

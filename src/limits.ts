@@ -16,15 +16,26 @@ export const MAX_LINE_BYTES = 512;
 export const MAX_REDIS_COMMAND_BYTES = 3 * 1024 * 1024;
 export const MAX_REDIS_ARGS = 1024 * 1024;
 
-/** Bytes of the commands in one transaction; one that grows beyond is refused. */
+/**
+ * Bytes of the commands in one transaction, each argument counted with what it takes besides in memory and in the log; a
+ * transaction that grows beyond is refused.
+ */
 export const MAX_TRANSACTION_BYTES = 3 * 1024 * 1024;
+export const ARG_OVERHEAD_BYTES = 16;
+
+/** Bytes of the keys that one connection watches, each with what it takes besides; WATCH of more is refused. */
+export const MAX_WATCHED_BYTES = 1024 * 1024;
+export const WATCHED_KEY_OVERHEAD_BYTES = 64;
+
+/** Length of the name that a client gives its connection; a longer one is refused. */
+export const MAX_CLIENT_NAME_BYTES = 250;
 
 /** SCAN cursors that a server keeps; then the oldest is forgotten, and begins anew when it is used again. */
 export const MAX_SCAN_CURSORS = 1024;
 
 /**
- * Bytes one client connection may have sent that are not yet answered. Its socket is paused until no more than
- * half of it is left, which holds any incomplete command: what is not complete is not answered.
+ * Bytes one client connection may have sent that are not yet answered. At the limit its socket is paused until no more
+ * than half of them is left.
  */
 export const MAX_UNANSWERED_BYTES = 8 * 1024 * 1024;
 
@@ -73,6 +84,10 @@ export const LINK_CAPACITY = 256;
 /** Bytes of commands in one log entry. What comes in beyond it goes into the next. */
 export const MAX_ENTRY_BYTES = 1024 * 1024;
 
+/** Bytes of an entry that was nearly full when the longest command came in. */
+const MAX_LONGEST_ENTRY_BYTES =
+  MAX_ENTRY_BYTES + Math.max(MAX_REDIS_COMMAND_BYTES, MAX_TRANSACTION_BYTES + MAX_WATCHED_BYTES);
+
 /** An entry of this many bytes is worth its cost: it is not delayed for more to come. */
 export const MAX_DELAYED_ENTRY_BYTES = 8 * 1024;
 
@@ -108,13 +123,26 @@ export const SNAPSHOT_SLICE_BYTES = 256 * 1024;
 /** Slices of a backup that wait to be taken. */
 export const BACKUP_CAPACITY = 16;
 
+/** What a server and the main thread tell each other that was not taken yet; more waits at the sender. */
+export const EVENTS_CAPACITY = 64;
+
+/** A server that is asked to stop answers what is pending for at most this long. */
+export const MAX_STOP_ANSWERING_MS = 1_000;
+
+/** A server that has not stopped this long after it was asked to is terminated. */
+export const STOP_PATIENCE_MS = 5_000;
+
+/** The end of a server's log that a watcher is shown, and messages of a kind that stand for all of them. */
+export const MAX_OBSERVED_ENTRIES = 96;
+export const MAX_OBSERVED_MESSAGES_PER_KIND = 3;
+
 /** Pages that watch the cluster live; more are refused with 503. */
 export const MAX_LIVE_READERS = 32;
 
 /** Events that the live feed remembers; the oldest goes when another comes. */
 export const MAX_LIVE_EVENTS = 256;
 
-/** A page that has not taken what was sent to it for so long is cut off. Meanwhile it misses frames, not events. */
+/** A page that has not taken for this long what was sent to it is cut off. Meanwhile it misses frames, not events. */
 export const LIVE_READER_PATIENCE_MS = 10_000;
 
 /** A command waits this long for a leader to be known, then it is `ERR_INTERNAL`. */
@@ -122,3 +150,66 @@ export const LEADER_WAIT_MS = 2_000;
 
 /** A command waits this long for a quorum, then it is `ERR_INTERNAL`. */
 export const QUORUM_WAIT_MS = 5_000;
+
+/** What must hold between the limits, whatever their values are. Checked whenever the program starts. */
+const RELATIONS: readonly (readonly [holds: boolean, why: string])[] = [
+  [2 * MAX_KEY_BYTES <= MAX_LINE_BYTES, 'a line has room for a key and all that stands beside it'],
+  [
+    MAX_KEY_BYTES + MAX_VALUE_BYTES < MAX_REDIS_COMMAND_BYTES,
+    'the largest value can be set under the longest key',
+  ],
+  [
+    MAX_LINE_BYTES + MAX_VALUE_BYTES < MAX_UNANSWERED_BYTES / 2 &&
+      MAX_REDIS_COMMAND_BYTES < MAX_UNANSWERED_BYTES / 2,
+    'a socket that is paused goes on although an incomplete command is left, which nobody can answer',
+  ],
+  [MAX_UNANSWERED_BYTES <= MAX_TOTAL_UNANSWERED_BYTES, 'the limit of all connections lets one go to its own'],
+  [
+    MAX_MODEST_UNANSWERED_BYTES < MAX_UNANSWERED_BYTES,
+    'those who are not made to wait are far from the limit',
+  ],
+  [
+    MAX_VALUE_BYTES < MAX_REDIS_REPLY_BYTES && MAX_VALUE_BYTES < MAX_UNREAD_REPLY_BYTES,
+    'the largest value can be read',
+  ],
+  [
+    MAX_UNREAD_REPLY_BYTES + MAX_REDIS_REPLY_BYTES <= MAX_REPLY_BACKLOG_BYTES,
+    'a client that has one command at a time in flight is never closed',
+  ],
+  [
+    MAX_TAKEN_COMMANDS_PER_TURN <= MAX_PENDING_COMMANDS_PER_CLIENT &&
+      MAX_TAKEN_BYTES_PER_TURN <= MAX_PENDING_BYTES_PER_CLIENT,
+    'a client with nothing pending can take its whole quantum',
+  ],
+  [
+    MAX_PENDING_COMMANDS_PER_CLIENT < MAX_PENDING_COMMANDS &&
+      MAX_PENDING_BYTES_PER_CLIENT < MAX_INFLIGHT_PROPOSAL_BYTES,
+    'a client with all that it may have pending leaves room for others',
+  ],
+  [
+    MAX_PENDING_BYTES_PER_CLIENT < MAX_UNANSWERED_BYTES,
+    'more of a stream has come in when some of it is answered',
+  ],
+  [MAX_DELAYED_ENTRY_BYTES < MAX_ENTRY_BYTES, 'a full entry is not delayed'],
+  [
+    MAX_LONGEST_ENTRY_BYTES <= MAX_INFLIGHT_PROPOSAL_BYTES &&
+      MAX_LONGEST_ENTRY_BYTES <= MAX_INFLIGHT_APPEND_BYTES,
+    'the longest entry may be in flight',
+  ],
+  [MAX_ENTRY_BYTES <= MAX_APPEND_BYTES, 'a full entry fits a message'],
+  [
+    MAX_INFLIGHT_PROPOSAL_BYTES <= MAX_INFLIGHT_APPEND_BYTES,
+    'a leader that takes commands has room to send them to a follower that keeps up',
+  ],
+  [
+    MAX_INFLIGHT_APPENDS + MAX_INFLIGHT_SNAPSHOT_CHUNKS < LINK_CAPACITY,
+    'what Raft sends ahead leaves room on the link for heartbeats and votes',
+  ],
+  [SNAPSHOT_CHUNK_BYTES <= MAX_APPEND_BYTES, 'a snapshot does not hold up a link for longer than entries do'],
+  [
+    MAX_STOP_ANSWERING_MS < STOP_PATIENCE_MS,
+    'a server that stops has time to answer before it is terminated',
+  ],
+];
+
+for (const [holds, why] of RELATIONS) if (!holds) throw new Error(`limits.ts does not hold: ${why}`);

@@ -3,11 +3,9 @@
 import { MessageChannel } from 'node:worker_threads';
 import * as Comlink from 'comlink';
 import { openChannel } from '../channel/port-channel.js';
+import { BACKUP_CAPACITY } from '../limits.js';
 import { messageOf, ServerGoneError, WrongStateError } from './errors.js';
 import type { Member } from './member.js';
-
-/** Pieces that the leader sends ahead of the reader. */
-const CAPACITY = 16;
 
 /**
  * Resolves once the leader has begun. The pieces end early when the leader's thread does: writeBackup notices. Rejects
@@ -15,7 +13,7 @@ const CAPACITY = 16;
  */
 export async function backupOf(leader: Member): Promise<AsyncIterable<Uint8Array>> {
   const { port1, port2 } = new MessageChannel();
-  const { receiver } = openChannel<never, Uint8Array>(port1, { capacity: CAPACITY });
+  const { receiver } = openChannel<never, Uint8Array>(port1, { capacity: BACKUP_CAPACITY });
   try {
     await leader.call((control) => control.backup(Comlink.transfer(port2, [port2])));
   } catch (error) {

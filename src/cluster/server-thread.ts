@@ -6,17 +6,11 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import * as Comlink from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import { openChannel, type PortChannel } from '../channel/port-channel.js';
-import { TRAFFIC_CAPACITY } from '../limits.js';
+import { EVENTS_CAPACITY, STOP_PATIENCE_MS, TRAFFIC_CAPACITY } from '../limits.js';
 import type { ServerId } from '../raft/types.js';
 import type { PeerNews, ServerControl, ServerEvent, ServerStart } from '../wire/control.js';
 import { ServerGoneError } from './errors.js';
 import type { ThreadPool } from './thread-pool.js';
-
-/** Events of a server that the main thread has not handled yet. */
-const EVENTS_CAPACITY = 64;
-
-/** A server that has not stopped this long after it was asked to is terminated. */
-const STOP_PATIENCE_MS = 5_000;
 
 /** A thread loads its modules in a tenth of this time. One that has not by then will not. */
 const LOAD_PATIENCE_MS = 5_000;

@@ -7,16 +7,13 @@
  */
 
 import type { Environment } from '../environment.js';
+import { MAX_OBSERVED_ENTRIES, MAX_OBSERVED_MESSAGES_PER_KIND } from '../limits.js';
 import type { Raft } from '../raft/raft.js';
 import type { Message, Term } from '../raft/types.js';
 import type { LogTail, ObservedMessage } from '../wire/observations.js';
 
-const SAMPLES_PER_KIND = 3;
-
 /** Who asks at least this often is shown every kind of message. */
 const ATTENTION_MS = 2_000;
-
-const LOG_TAIL_ENTRIES = 96;
 
 export class MessageSampler {
   readonly #environment: Environment;
@@ -46,7 +43,7 @@ export class MessageSampler {
       const samples = this.#kinds.get(kind) ?? [];
       this.#kinds.set(kind, samples);
       const last = samples.at(-1);
-      if (last !== undefined && samples.length === SAMPLES_PER_KIND) {
+      if (last !== undefined && samples.length === MAX_OBSERVED_MESSAGES_PER_KIND) {
         last.count += 1;
         last.entries += entries;
         last.byteLength += byteLength;
@@ -92,7 +89,7 @@ function grantedBy(message: Message): boolean | undefined {
 
 export function logTail(raft: Raft): LogTail {
   const end = raft.lastLog.index;
-  const start = Math.max(raft.logStart.index, end - LOG_TAIL_ENTRIES);
+  const start = Math.max(raft.logStart.index, end - MAX_OBSERVED_ENTRIES);
   const terms: [Term, number][] = [];
   const byteLengths: number[] = [];
   for (const { term, payload } of start < end ? raft.entries(start + 1, end) : []) {

@@ -9,19 +9,13 @@ import type { HashSecret } from '../bytes/byte-string.js';
 import type { Receiver } from '../channel/channel.js';
 import { openChannel } from '../channel/port-channel.js';
 import { NODE_ENVIRONMENT } from '../environment.js';
-import { TRAFFIC_CAPACITY } from '../limits.js';
+import { EVENTS_CAPACITY, MAX_STOP_ANSWERING_MS, TRAFFIC_CAPACITY } from '../limits.js';
 import { DiskStorage } from '../storage/disk-storage.js';
 import { NODE_FILES } from '../storage/node-files.js';
 import type { PeerNews, ServerControl, ServerEvent, ServerStart } from '../wire/control.js';
 import { openServer, raftOptionsOf } from './open-server.js';
 import type { Server } from './server.js';
 import { measureThread } from './thread-measurements.js';
-
-/** News of other servers that have arrived and are not taken yet; more wait in the main thread. */
-const EVENTS_CAPACITY = 64;
-
-/** A server that is asked to stop answers what is pending for at most this long. */
-const STOP_PATIENCE_MS = 1_000;
 
 /**
  * Runs one server until it is asked to stop. Rejects when its disk fails or an invariant breaks, after it has stopped
@@ -89,7 +83,7 @@ function controlOf(server: Server, stopped: () => void): ServerControl {
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, durationMs);
     },
     stop: async () => {
-      await server.stop(STOP_PATIENCE_MS);
+      await server.stop(MAX_STOP_ANSWERING_MS);
       // The answer to this call leaves before the port closes.
       NODE_ENVIRONMENT.atEndOfTurn(stopped);
     },

@@ -4,7 +4,13 @@
  */
 
 import type { ByteSpan } from '../../bytes/byte-reader.js';
-import { MAX_KEY_BYTES, MAX_TRANSACTION_BYTES } from '../../limits.js';
+import {
+  ARG_OVERHEAD_BYTES,
+  MAX_KEY_BYTES,
+  MAX_TRANSACTION_BYTES,
+  MAX_WATCHED_BYTES,
+  WATCHED_KEY_OVERHEAD_BYTES,
+} from '../../limits.js';
 import { AT_RESP_START, type RespCheckpoint, respCheckpoint } from '../checkpoint.js';
 import type { Args, WatchedKey } from '../command.js';
 import type { Request } from '../request.js';
@@ -28,6 +34,7 @@ const EXEC_WITHOUT_MULTI = new ErrorReply('ERR EXEC without MULTI');
 const DISCARD_WITHOUT_MULTI = new ErrorReply('ERR DISCARD without MULTI');
 const NOT_IN_MULTI = new ErrorReply('ERR Command not allowed inside a transaction');
 const TRANSACTION_TOO_LARGE = new ErrorReply('ERR the transaction is too large');
+const TOO_MUCH_WATCHED = new ErrorReply('ERR too many keys are watched');
 const EXEC_ABORTED = new ErrorReply('EXECABORT Transaction discarded because of previous errors.');
 const LEADER_CHANGED = new ErrorReply('EXECABORT Transaction discarded because of: the leader has changed');
 
@@ -41,6 +48,7 @@ export class RedisStream {
   readonly #parser = new RespParser();
   #transaction: Transaction | undefined;
   #watched: WatchedKey[] = [];
+  #watchedBytes = 0;
   #hasWatched = false;
   /** What the watched keys looked like is lost. */
   #hasLostWatch = false;
@@ -172,9 +180,7 @@ export class RedisStream {
       case 'discard':
         return fixed(DISCARD_WITHOUT_MULTI);
       case 'watch':
-        this.#isHeld = true;
-        this.#hasWatched = true;
-        return { type: 'redis-watch', keys: args };
+        return this.#watch(args);
       case 'unwatch':
         this.#unwatch();
         return fixed(OK);
@@ -209,7 +215,7 @@ export class RedisStream {
         return this.#onConnection(command, args.slice(1));
     }
     if (command.kind === 'connection') return this.#refuse(NOT_IN_MULTI);
-    transaction.byteLength += args.reduce((sum, arg) => sum + arg.length, 0);
+    transaction.byteLength += byteLengthOf(args, ARG_OVERHEAD_BYTES);
     if (transaction.byteLength > MAX_TRANSACTION_BYTES) return this.#refuse(TRANSACTION_TOO_LARGE);
     transaction.commands.push(args);
     return { type: 'redis-queued', slotKey: keysOf(command, args.slice(1))[0] };
@@ -225,8 +231,18 @@ export class RedisStream {
     return { type: 'redis-transaction', watched, commands };
   }
 
+  #watch(keys: Args): Request {
+    const byteLength = this.#watchedBytes + byteLengthOf(keys, WATCHED_KEY_OVERHEAD_BYTES);
+    if (byteLength > MAX_WATCHED_BYTES) return fixed(TOO_MUCH_WATCHED);
+    this.#watchedBytes = byteLength;
+    this.#isHeld = true;
+    this.#hasWatched = true;
+    return { type: 'redis-watch', keys };
+  }
+
   #unwatch(): void {
     this.#watched = [];
+    this.#watchedBytes = 0;
     this.#hasWatched = false;
     this.#hasLostWatch = false;
   }
@@ -235,6 +251,10 @@ export class RedisStream {
     this.breakTransaction();
     return fixed(error);
   }
+}
+
+function byteLengthOf(args: Args, overheadBytes: number): number {
+  return args.reduce((sum, arg) => sum + arg.length + overheadBytes, 0);
 }
 
 function fixed(value: RespValue): Request {

@@ -1,5 +1,6 @@
 /** CLIENT: what a connection is told of itself and of the others. */
 
+import { MAX_CLIENT_NAME_BYTES } from '../../limits.js';
 import type { Args } from '../../protocol/command.js';
 import type { RedisStream } from '../../protocol/resp/redis-stream.js';
 import {
@@ -13,13 +14,14 @@ import {
 } from '../../protocol/resp/value.js';
 import type { RedisConnection, RedisContext } from './context.js';
 
-export const BAD_NAME = new ErrorReply(
-  'ERR Client names cannot contain spaces, newlines or special characters.',
-);
+const BAD_NAME = new ErrorReply('ERR Client names cannot contain spaces, newlines or special characters.');
 
-/** Whether a connection may have this name. */
-export function isName(text: string): boolean {
-  return /^[\x21-\x7e]*$/.test(text);
+const LONG_NAME = new ErrorReply(`ERR Client names cannot be longer than ${MAX_CLIENT_NAME_BYTES} bytes`);
+
+/** Why a connection may not have this name; undefined if it may. */
+export function refusalOfName(name: string): ErrorReply | undefined {
+  if (name.length > MAX_CLIENT_NAME_BYTES) return LONG_NAME;
+  return /^[\x21-\x7e]*$/.test(name) ? undefined : BAD_NAME;
 }
 
 export function client(
@@ -35,7 +37,8 @@ export function client(
     case 'SETNAME': {
       const [name] = args;
       if (name === undefined) return wrongArity('client|setname');
-      if (!isName(name)) return BAD_NAME;
+      const refusal = refusalOfName(name);
+      if (refusal !== undefined) return refusal;
       stream.name = name;
       return OK;
     }

@@ -11,7 +11,7 @@ import {
   SimpleString,
   SYNTAX_ERROR,
 } from '../../protocol/resp/value.js';
-import { BAD_NAME, isName } from './client.js';
+import { refusalOfName } from './client.js';
 import { isLeader, REDIS_VERSION, type RedisContext } from './context.js';
 
 const NO_PASSWORD = new ErrorReply(
@@ -44,7 +44,8 @@ export function hello(args: Args, stream: RedisStream, context: RedisContext): R
       return new ErrorReply(`ERR Syntax error in HELLO option '${options[at]}'`);
     at += 1;
     name = options[at] ?? '';
-    if (!isName(name)) return BAD_NAME;
+    const refusal = refusalOfName(name);
+    if (refusal !== undefined) return refusal;
   }
   stream.version = version;
   stream.name = name;

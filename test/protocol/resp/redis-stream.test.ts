@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { type ByteSpan, spanOf } from '../../../src/bytes/byte-reader.js';
+import { MAX_TRANSACTION_BYTES } from '../../../src/limits.js';
 import { RedisStream } from '../../../src/protocol/resp/redis-stream.js';
-import { NULL_ARRAY } from '../../../src/protocol/resp/value.js';
+import { ErrorReply, NULL_ARRAY } from '../../../src/protocol/resp/value.js';
 
 function encode(...args: readonly string[]): Buffer {
   return Buffer.from(`*${args.length}\r\n${args.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`);
@@ -43,5 +44,34 @@ describe('a Redis client’s stream', () => {
     expect(exec(stream)).to.deep.equal({ type: 'redis-fixed', value: NULL_ARRAY });
     stream.push(bytesOf(encode('MULTI'), encode('SET', 'k', 'v'), encode('EXEC')));
     expect(exec(stream), 'the next transaction').to.deep.include({ type: 'redis-transaction', watched: [] });
+  });
+
+  it('refuses a transaction of many small commands as one of few large ones', () => {
+    const stream = new RedisStream(1);
+    const commands = Array.from({ length: Math.floor(MAX_TRANSACTION_BYTES / 36) }, () => encode('GET', 'k'));
+    stream.push(bytesOf(encode('MULTI'), ...commands, encode('GET', 'k'), encode('EXEC')));
+    for (let count = 0; count <= commands.length; count += 1) stream.next();
+    expect(stream.next()).to.deep.equal({
+      type: 'redis-fixed',
+      value: new ErrorReply('ERR the transaction is too large'),
+    });
+    expect(stream.next()).to.deep.include({ type: 'redis-fixed' });
+  });
+
+  it('watches no more keys than there may be, however many commands name them', () => {
+    const stream = new RedisStream(1);
+    const keys = Array.from({ length: 1024 }, (_, place) => `k${place}`);
+    let accepted = 0;
+    while (accepted < 32 * 1024) {
+      stream.push(bytesOf(encode('WATCH', ...keys)));
+      if (stream.next()?.type !== 'redis-watch') break;
+      stream.watched(keys.map((key) => ({ key, version: 1, deadlineMs: 0, valueHash: 7 })));
+      stream.release();
+      accepted += keys.length;
+    }
+    expect(accepted).to.be.within(8 * 1024, 16 * 1024);
+    stream.push(bytesOf(encode('UNWATCH'), encode('WATCH', ...keys)));
+    stream.next();
+    expect(stream.next(), 'others may be watched instead').to.deep.include({ type: 'redis-watch' });
   });
 });

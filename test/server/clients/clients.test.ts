@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { Follower, set } from './support/server-side.js';
+import { Follower, set } from '../../support/server/server-side.js';
 
 describe('the router’s clients at a server that does not lead', () => {
   it('are sent back', () => {

@@ -4,7 +4,7 @@ import {
   MAX_TAKEN_COMMANDS_PER_TURN,
   MAX_UNREAD_REPLY_BYTES,
 } from '../../../src/limits.js';
-import { Leader, resp } from './support/server-side.js';
+import { Leader, resp } from '../../support/server/server-side.js';
 
 describe('clients that send more than one turn can do', () => {
   it('are answered more GETs than one turn’s quantum is in several turns', () => {

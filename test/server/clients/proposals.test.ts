@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { Leader, set } from './support/server-side.js';
+import { Leader, set } from '../../support/server/server-side.js';
 
 describe('a small entry', () => {
   const SESSIONS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];

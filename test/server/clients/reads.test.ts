@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { MAX_APPLIED_BYTES_PER_TURN } from '../../../src/limits.js';
-import { Leader, resp, set, TIMEOUT_MS } from './support/server-side.js';
+import { Leader, resp, set, TIMEOUT_MS } from '../../support/server/server-side.js';
 
 describe('the clients of a leader', () => {
   it('are answered reads from the lease at once, and writes once these are on two disks', () => {

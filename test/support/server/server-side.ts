@@ -1,31 +1,31 @@
-import { ByteWriter } from '../../../../src/bytes/byte-writer.js';
-import { makeChannel } from '../../../../src/channel/local-channel.js';
-import { NODE_ENVIRONMENT } from '../../../../src/environment.js';
-import { MAX_APPLIED_BYTES_PER_TURN } from '../../../../src/limits.js';
-import { LOG_ORIGIN } from '../../../../src/raft/log.js';
-import { Raft } from '../../../../src/raft/raft.js';
-import type { AppendEntries, Message } from '../../../../src/raft/types.js';
-import { AppliedState } from '../../../../src/server/applied-state.js';
-import { Applier } from '../../../../src/server/applying.js';
-import { Clients } from '../../../../src/server/clients/clients.js';
-import { Replies } from '../../../../src/server/clients/replies.js';
-import { ServerMetrics } from '../../../../src/server/metrics.js';
-import { KeyValueStore } from '../../../../src/state-machine/key-value-store.js';
+import { ByteWriter } from '../../../src/bytes/byte-writer.js';
+import { makeChannel } from '../../../src/channel/local-channel.js';
+import { NODE_ENVIRONMENT } from '../../../src/environment.js';
+import { MAX_APPLIED_BYTES_PER_TURN } from '../../../src/limits.js';
+import { LOG_ORIGIN } from '../../../src/raft/log.js';
+import { Raft } from '../../../src/raft/raft.js';
+import type { AppendEntries, Message } from '../../../src/raft/types.js';
+import { AppliedState } from '../../../src/server/applied-state.js';
+import { Applier } from '../../../src/server/applying.js';
+import { Clients } from '../../../src/server/clients/clients.js';
+import { Replies } from '../../../src/server/clients/replies.js';
+import { ServerMetrics } from '../../../src/server/metrics.js';
+import { KeyValueStore } from '../../../src/state-machine/key-value-store.js';
 import {
   type ClientFrame,
   readServerFrames,
   startOf,
   writeClientFrame,
-} from '../../../../src/wire/client-frames.js';
-import { HASH_SECRET } from '../../../support/hash-secret.js';
-import { Disk } from '../../../support/raft/disk.js';
+} from '../../../src/wire/client-frames.js';
+import { HASH_SECRET } from '../hash-secret.js';
+import { Disk } from '../raft/disk.js';
 import {
   allOf,
   appendEntries,
   appendEntriesResponse,
   preVoteResponse,
   requestVoteResponse,
-} from '../../../support/raft/messages.js';
+} from '../raft/messages.js';
 
 export const TIMEOUT_MS = 100;
 

@@ -8,6 +8,7 @@
  *     ]);
  */
 
+import { NODE_ENVIRONMENT } from '../environment.js';
 import type { Received, Receiver, Sender, Withdraw } from './channel.js';
 
 /** One way to go on. Made by {@link receiveFrom}, {@link sendTo} and {@link after}. */
@@ -29,7 +30,7 @@ export interface Race<R> {
 export interface SelectOptions<R> {
   /** Go's `default`: what to do, instead of waiting, when no case can fire at once. */
   readonly otherwise?: () => R;
-  /** Chooses among several cases that can fire at once; uniform in [0, 1). `Math.random` by default. */
+  /** Chooses among several cases that can fire at once; uniform in [0, 1). `Math.random` unless given. */
   readonly random?: () => number;
 }
 
@@ -69,13 +70,20 @@ export function sendTo<T, R>(sender: Sender<T> | undefined, value: T, body: () =
   };
 }
 
-/** Runs `body` when nothing else has fired for `timeoutMs`: Go's `<-time.After(timeout)`, timer cleared. */
-export function after<R>(timeoutMs: number, body: () => R): Case<R> {
+/** Calls back once after `delayMs` ms, unless cancelled before. */
+export type StartTimer = (callback: () => void, delayMs: number) => { cancel(): void };
+
+/** Runs `body` when nothing else has fired for `timeoutMs`: Go's `<-time.After(timeout)`, with the timer stopped. */
+export function after<R>(
+  timeoutMs: number,
+  body: () => R,
+  startTimer: StartTimer = NODE_ENVIRONMENT.startTimer,
+): Case<R> {
   return {
     fireNow: () => undefined,
     wait: (race) => {
-      const timer = setTimeout(() => race.finish(body), timeoutMs);
-      return () => clearTimeout(timer);
+      const timer = startTimer(() => race.finish(body), timeoutMs);
+      return () => timer.cancel();
     },
   };
 }
@@ -88,7 +96,7 @@ export function after<R>(timeoutMs: number, body: () => R): Case<R> {
  * Rejects with what the sending of the chosen case or its body throws.
  */
 export async function select<R>(cases: readonly Case<R>[], options: SelectOptions<R> = {}): Promise<R> {
-  for (const candidate of shuffled(cases, options.random ?? Math.random)) {
+  for (const candidate of shuffled(cases, options.random ?? NODE_ENVIRONMENT.random)) {
     const body = candidate.fireNow();
     if (body !== undefined) return body();
   }

@@ -10,9 +10,31 @@ export {
   UnknownServerError,
   WrongStateError,
 } from './cluster/errors.js';
-export type { LinkRequest } from './cluster/faults.js';
+export type { ClusterEvent, EventListener } from './cluster/event-log.js';
+export type { CurrentFaults, LinkRequest } from './cluster/faults.js';
 export { type ClusterOptions, DEFAULT_OPTIONS, OptionError } from './cluster/options.js';
 export type { ClusterMeasurements, ClusterStatus, MemberStatus } from './cluster/status.js';
+export type { PortMeasurements } from './gateway/connections.js';
+export type { GatewayMeasurements } from './gateway/gateway.js';
 export { ListenError } from './gateway/listener.js';
+export type { LogIndex, RoleName, ServerId, Term } from './raft/types.js';
+export { BackupError, type BackupFacts, restoreBackup, writeBackup } from './storage/backup.js';
 export { DataDirectoryError } from './storage/data-directory.js';
-export type { ClientAddress } from './wire/control.js';
+export type { StorageError, StorageErrorCode } from './storage/storage.js';
+export { setV8Flags } from './v8-flags.js';
+export type {
+  ClientAddress,
+  ServerMeasurements,
+  ServerObservation,
+  ServerStatus,
+  ThreadMeasurements,
+} from './wire/control.js';
+export {
+  COMMAND_RESULTS,
+  COMMAND_TYPES,
+  DURATION_BOUNDS_S,
+  type DurationCounts,
+  type MetricsReading,
+  type SnapshotCounts,
+} from './wire/measurements.js';
+export type { LogTail, ObservedMessage } from './wire/observations.js';

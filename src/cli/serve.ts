@@ -4,7 +4,6 @@
  * Stdout is for programs to read: it gets one line when the cluster is ready. Stderr gets the log, and an error as one line.
  */
 
-import { setFlagsFromString } from 'node:v8';
 import { AdminServer } from '../admin/admin-server.js';
 import { Cluster } from '../cluster/cluster.js';
 import type { ClusterOptions } from '../cluster/options.js';
@@ -14,12 +13,6 @@ import { createLogger } from './logger.js';
 
 /** Ctrl-C reaches this program twice when npm runs it: from the terminal, and from npm. */
 const SAME_SIGNAL_MS = 250;
-
-/**
- * V8 collects garbage again and again while a heap grows from a few MiB, which is a third of the time that a server needs
- * to restore a million keys. Threads that start after this was set begin to collect at 256 MiB.
- */
-const INITIAL_HEAP_FLAG = '--initial-old-space-size=256';
 
 export interface ServeOptions {
   /** Where the admin API listens; undefined for nowhere. */
@@ -33,7 +26,6 @@ export async function serve(
   { httpPort: port, logLevel }: ServeOptions,
 ): Promise<void> {
   const { host, servers } = options;
-  setFlagsFromString(INITIAL_HEAP_FLAG);
   const logger = createLogger(logLevel);
   if (servers % 2 === 0)
     logger.info({ servers }, 'an even number of servers tolerates no more failures than one server fewer');

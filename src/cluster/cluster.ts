@@ -34,9 +34,15 @@ const TRANSFER_TIMEOUTS = 3;
 export interface ClusterEnvironment {
   /** Where elections, deaths and restarts are logged; nowhere unless given. */
   readonly logger?: Logger;
-  /** The module that each thread runs in place of the server, for tests: see `ServerEvent` for what it must report. */
+  /**
+   * The module that each thread runs in place of the server, for tests: see `ServerEvent` for what it must report.
+   * @internal
+   */
   readonly serverModule?: string;
-  /** Where clients come from, in place of the operating system's network. */
+  /**
+   * Where clients come from, in place of the operating system's network.
+   * @internal
+   */
   readonly network?: Network;
 }
 
@@ -55,10 +61,8 @@ export class Cluster {
   #closing: Promise<void> | undefined;
 
   /** Throws OptionError. Nothing runs before {@link start}. */
-  constructor(
-    options: Partial<ClusterOptions> = {},
-    { logger = pino({ level: 'silent' }), serverModule = SERVER_MODULE, network }: ClusterEnvironment = {},
-  ) {
+  constructor(options: Partial<ClusterOptions> = {}, environment: ClusterEnvironment = {}) {
+    const { logger = pino({ level: 'silent' }), serverModule = SERVER_MODULE, network } = environment;
     this.options = completeOptions(options);
     this.#logger = logger;
     this.#eventLog = new EventLog(logger);

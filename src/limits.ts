@@ -30,6 +30,9 @@ export const WATCHED_KEY_OVERHEAD_BYTES = 64;
 /** Length of the name that a client gives its connection; a longer one is refused. */
 export const MAX_CLIENT_NAME_BYTES = 250;
 
+/** Bytes of what of a connection outlives its server: the name, and a few bytes for each of the other parts. */
+export const MAX_CHECKPOINT_BYTES = 1024;
+
 /** SCAN cursors that a server keeps; then the oldest is forgotten, and begins anew when it is used again. */
 export const MAX_SCAN_CURSORS = 1024;
 
@@ -163,6 +166,8 @@ const RELATIONS: readonly (readonly [holds: boolean, why: string])[] = [
       MAX_REDIS_COMMAND_BYTES < MAX_UNANSWERED_BYTES / 2,
     'a socket that is paused goes on although an incomplete command is left, which nobody can answer',
   ],
+  [MAX_CLIENT_NAME_BYTES + 64 <= MAX_CHECKPOINT_BYTES, 'a checkpoint has room for the longest name'],
+  [2 * MAX_CHECKPOINT_BYTES < MAX_TRAFFIC_BATCH_BYTES, 'a batch has room for a checkpoint and for data'],
   [MAX_UNANSWERED_BYTES <= MAX_TOTAL_UNANSWERED_BYTES, 'the limit of all connections lets one go to its own'],
   [
     MAX_MODEST_UNANSWERED_BYTES < MAX_UNANSWERED_BYTES,

@@ -3,6 +3,7 @@
  */
 
 import type { Environment } from '../environment.js';
+import type { ConnectionId } from '../wire/client-frames.js';
 import type { UnwrittenSockets } from './client-socket.js';
 import type { TotalUnansweredBytes } from './unanswered.js';
 
@@ -27,8 +28,18 @@ export interface PortMeasurements {
 /** What all connections of a gateway have in common. */
 export interface SharedByConnections {
   readonly environment: Environment;
+  readonly ids: ConnectionIds;
   readonly unwritten: UnwrittenSockets;
   readonly totalUnanswered: TotalUnansweredBytes;
+}
+
+export class ConnectionIds {
+  #last: ConnectionId = 0;
+
+  next(): ConnectionId {
+    this.#last += 1;
+    return this.#last;
+  }
 }
 
 export class Connections<C extends Connection> {

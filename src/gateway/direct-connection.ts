@@ -3,11 +3,11 @@
  */
 
 import type { StreamCheckpoint } from '../protocol/checkpoint.js';
-import { startOf } from '../wire/client-frames.js';
+import { type ConnectionId, startOf } from '../wire/client-frames.js';
 import { ClientSocket, PauseReason, type SocketHandlers } from './client-socket.js';
 import type { Connection, Connections } from './connections.js';
 import type { NetworkSocket } from './network.js';
-import type { RoomWaiter, ServerTraffic, Session, SessionOwner } from './server-traffic.js';
+import type { RoomWaiter, ServerTraffic, SessionHandle, SessionOwner } from './server-traffic.js';
 import { UnansweredBytes } from './unanswered.js';
 
 export class DirectConnection implements Connection, SocketHandlers, SessionOwner, RoomWaiter {
@@ -15,14 +15,16 @@ export class DirectConnection implements Connection, SocketHandlers, SessionOwne
   readonly #client: ClientSocket;
   readonly #unanswered: UnansweredBytes;
   readonly #connections: Connections<DirectConnection>;
+  readonly #id: ConnectionId;
   /** Opened by the client's first bytes. */
-  #session: Session | undefined;
+  #session: SessionHandle | undefined;
 
   constructor(socket: NetworkSocket, traffic: ServerTraffic, connections: Connections<DirectConnection>) {
     this.#traffic = traffic;
     this.#client = new ClientSocket(socket, this, connections.shared.unwritten);
     this.#unanswered = new UnansweredBytes(this.#client, connections.shared.totalUnanswered);
     this.#connections = connections;
+    this.#id = connections.shared.ids.next();
     connections.add(this);
   }
 
@@ -43,7 +45,7 @@ export class DirectConnection implements Connection, SocketHandlers, SessionOwne
   }
 
   onData(bytes: Uint8Array): void {
-    this.#session ??= this.#traffic.open(this, { routed: false, at: startOf(bytes) });
+    this.#session ??= this.#traffic.open(this, { connection: this.#id, routed: false, at: startOf(bytes) });
     this.#session.send(bytes);
     this.#unanswered.arrived(bytes.byteLength);
     if (!this.#traffic.full) return;

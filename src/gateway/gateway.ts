@@ -10,7 +10,7 @@ import { LEADER_WAIT_MS, MAX_MODEST_UNANSWERED_BYTES, MAX_TOTAL_UNANSWERED_BYTES
 import type { ServerId, Term } from '../raft/types.js';
 import type { ClientAddress } from '../wire/control.js';
 import { UnwrittenSockets } from './client-socket.js';
-import type { PortMeasurements } from './connections.js';
+import { ConnectionIds, type PortMeasurements } from './connections.js';
 import type { Network } from './network.js';
 import { Router } from './router.js';
 import { ServerDoor } from './server-door.js';
@@ -52,6 +52,7 @@ export class Gateway {
     const { host, routerPort } = options;
     const shared = {
       environment,
+      ids: new ConnectionIds(),
       unwritten: new UnwrittenSockets(environment),
       totalUnanswered: new TotalUnansweredBytes(MAX_TOTAL_UNANSWERED_BYTES, MAX_MODEST_UNANSWERED_BYTES),
     };

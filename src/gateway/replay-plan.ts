@@ -2,17 +2,18 @@
  * The pieces that a stream falls into when its leader is lost, see replay.ts.
  */
 
-import type { StreamCheckpoint } from '../protocol/checkpoint.js';
+import { AT_COMMAND_START, respCheckpoint, type StreamCheckpoint } from '../protocol/checkpoint.js';
 
 export type ReplayPiece =
   /** Bytes to send to the next leader. A next piece may only be begun once all of them are answered. */
   | { readonly fate: 'resend'; readonly byteCount: number }
-  /** Whole writes with unknown outcome, what the client gets for them, and where the stream stands behind them. */
+  /** Whole writes with unknown outcome, and what the client gets for them. */
   | {
       readonly fate: 'unknown';
       readonly byteCount: number;
       readonly reply: string;
-      readonly at: StreamCheckpoint;
+      /** The last transaction in it has been executed, or not: it and what it watched are over. */
+      readonly endsTransaction: boolean;
     };
 
 /** Commands that are answered without a leader. */
@@ -20,12 +21,19 @@ export interface GivenUp {
   readonly reply: string;
   /** How many bytes are answered. */
   readonly byteCount: number;
-  /** Where the stream stands behind them. */
+  /** Where the stream stands after them. */
   readonly at: StreamCheckpoint;
   /** There are no more whole commands: what is left, if anything, is an incomplete one. */
   readonly isAll: boolean;
   /** The client gets no more: it said QUIT, or what it sent makes no sense. */
   readonly isOver: boolean;
+}
+
+/** Where the stream stands after writes with unknown outcome, given where it stood before. */
+export function afterUnknown(at: StreamCheckpoint, endsTransaction: boolean): StreamCheckpoint {
+  if (at.skip !== 'resp') return AT_COMMAND_START;
+  const isSame = !endsTransaction || (at.transaction === 'none' && !at.hasWatched);
+  return isSame ? at : respCheckpoint({ ...at, transaction: 'none', hasWatched: false });
 }
 
 /** The pieces of a replay that are still ahead; they are used up from the front. */
@@ -77,7 +85,7 @@ export function addPiece(pieces: ReplayPiece[], piece: ReplayPiece): void {
       fate: 'unknown',
       byteCount: last.byteCount + piece.byteCount,
       reply: last.reply + piece.reply,
-      at: piece.at,
+      endsTransaction: last.endsTransaction || piece.endsTransaction,
     };
   } else {
     pieces.push(piece);

@@ -1,6 +1,5 @@
 /**
- * What becomes of Redis commands when their leader is lost, or when none appears: {@link planReplay} and {@link giveUp}
- * for streams of RESP.
+ * What becomes of Redis commands when their leader is lost, or when none appears: see replay.ts.
  *
  * A transaction whose EXEC may have been proposed is answered as a whole: the next leader must not see its beginning
  * without its end.
@@ -15,7 +14,7 @@ import { QUEUED, type RespValue } from '../protocol/resp/value.js';
 import { NO_LEADER, OUTCOME_UNKNOWN, writeResp } from '../protocol/resp/writer.js';
 import { addPiece, type GivenUp, type ReplayPiece } from './replay-plan.js';
 
-/** As {@link planReplay}. */
+/** As planReplay in replay.ts. */
 export function planRespReplay(sent: Uint8Array, at: RespCheckpoint, proposedBytes: number): ReplayPiece[] {
   const pieces: ReplayPiece[] = [];
   const stream = RedisStream.retracing(at);
@@ -27,14 +26,14 @@ export function planRespReplay(sent: Uint8Array, at: RespCheckpoint, proposedByt
     if (request === undefined) break;
     stream.release();
     const end = stream.consumed;
-    const behind = stream.checkpoint();
-    if (behind.transaction !== 'none') {
+    if (stream.checkpoint().transaction !== 'none') {
       writeResp(replies, request.type === 'redis-fixed' ? request.value : QUEUED, at.version);
       continue;
     }
     if (isWrite(request) && end <= proposedBytes) {
       writeResp(replies, OUTCOME_UNKNOWN, at.version);
-      addPiece(pieces, { fate: 'unknown', byteCount: end - start, reply: textOf(replies), at: behind });
+      const endsTransaction = request.type === 'redis-transaction';
+      addPiece(pieces, { fate: 'unknown', byteCount: end - start, reply: textOf(replies), endsTransaction });
     } else addPiece(pieces, { fate: 'resend', byteCount: end - start });
     replies.clear();
     start = end;
@@ -43,7 +42,7 @@ export function planRespReplay(sent: Uint8Array, at: RespCheckpoint, proposedByt
   return pieces;
 }
 
-/** As {@link giveUp}: what needs no leader is answered, and so a transaction is refused as a whole. */
+/** As giveUp in replay.ts: what needs no leader is answered, and so a transaction is refused as a whole. */
 export function giveUpResp(waiting: Uint8Array, at: RespCheckpoint, maxCommands: number): GivenUp {
   const stream = new RedisStream(0, at);
   const replies = new ByteWriter();

@@ -10,17 +10,17 @@
 
 import assert from 'node:assert/strict';
 import type { Environment, Timer } from '../environment.js';
-import { AT_COMMAND_START, respCheckpoint, type StreamCheckpoint } from '../protocol/checkpoint.js';
+import { AT_COMMAND_START, type StreamCheckpoint } from '../protocol/checkpoint.js';
 import type { Term } from '../raft/types.js';
-import { startOf } from '../wire/client-frames.js';
+import { type ConnectionId, startOf } from '../wire/client-frames.js';
 import { ClientSocket, type SocketHandlers } from './client-socket.js';
 import type { Connection, Connections } from './connections.js';
 import { HeldBytes } from './held-bytes.js';
 import { LeaderWait } from './leader-wait.js';
 import type { NetworkSocket } from './network.js';
 import { giveUp, planReplay } from './replay.js';
-import { ReplayPlan } from './replay-plan.js';
-import type { RoomWaiter, ServerTraffic, Session, SessionOwner } from './server-traffic.js';
+import { afterUnknown, ReplayPlan } from './replay-plan.js';
+import type { RoomWaiter, ServerTraffic, SessionHandle, SessionOwner } from './server-traffic.js';
 import { UnansweredBytes } from './unanswered.js';
 
 /** Where a routed connection learns who leads. */
@@ -48,6 +48,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
   readonly #client: ClientSocket;
   readonly #unanswered: UnansweredBytes;
   readonly #connections: Connections<RoutedConnection>;
+  readonly #id: ConnectionId;
   readonly #leaderWait: LeaderWait;
   readonly #held = new HeldBytes();
   readonly #plan = new ReplayPlan();
@@ -57,7 +58,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
   #streamLength = 0;
   /** How many of the held bytes the session was sent; 0 without a session. */
   #forwarded = 0;
-  #session: Session | undefined;
+  #session: SessionHandle | undefined;
   /** Runs while the session's server is not the leader and has not refused. */
   #grace: Timer | undefined;
   /** What lies before this offset of the stream has waited too long for a leader, and is being answered. */
@@ -79,6 +80,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     this.#client = new ClientSocket(socket, this, connections.shared.unwritten);
     this.#unanswered = new UnansweredBytes(this.#client, connections.shared.totalUnanswered);
     this.#connections = connections;
+    this.#id = connections.shared.ids.next();
     this.#leaderWait = new LeaderWait(this.#environment, times.leaderWaitMs, (streamOffset) =>
       this.#giveUp(streamOffset),
     );
@@ -99,6 +101,11 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
 
   destroy(): void {
     this.#client.destroy();
+  }
+
+  /** How much of the stream is answered: where the held bytes begin in it. */
+  get #answeredLength(): number {
+    return this.#streamLength - this.#held.length;
   }
 
   /** Another server leads, or none does. */
@@ -197,11 +204,11 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     const front = this.#plan.front;
     if (front?.fate !== 'unknown') return;
     this.#client.write(Buffer.from(front.reply, 'latin1'));
-    this.#drop(front.byteCount, atVersionOf(this.#at, front.at));
+    this.#drop(front.byteCount, afterUnknown(this.#at, front.endsTransaction));
   }
 
   /** The session to send more bytes to, if there is a leader that can take them now. */
-  #sessionAtLeader(): Session | undefined {
+  #sessionAtLeader(): SessionHandle | undefined {
     const leader = this.#source.leader;
     if (leader === undefined) return undefined;
     if (leader.full) {
@@ -211,7 +218,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     if (this.#session !== undefined) return this.#session.traffic === leader ? this.#session : undefined;
     // The new server would not count replies of the old one that the client has still to read.
     if (this.#client.backedUp) return undefined;
-    this.#session = leader.open(this, { routed: true, at: this.#at });
+    this.#session = leader.open(this, { connection: this.#id, routed: true, at: this.#at });
     return this.#session;
   }
 
@@ -236,31 +243,35 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
   }
 
   /** Leaves a server that has answered everything and leads no more. */
-  #leaveSession(session: Session): void {
+  #leaveSession(session: SessionHandle): void {
     session.close();
     this.#sessionLost(0);
   }
 
   /** Treats a silent server as dead. Its late frames are ignored. */
-  #abandon(session: Session): void {
+  #abandon(session: SessionHandle): void {
     session.close();
     this.#sessionLost(this.#forwarded);
   }
 
   #sessionLost(proposedBytes: number): void {
     const forwarded = this.#forwarded;
+    this.#endSession();
+    this.#plan.replaceFront(planReplay(this.#held.view(0, forwarded), this.#at, proposedBytes));
+    this.#advance();
+  }
+
+  #endSession(): void {
     this.#session = undefined;
     this.#forwarded = 0;
     this.#sessionKnowsEnd = false;
     this.#endGrace();
-    this.#plan.replaceFront(planReplay(this.#held.view(0, forwarded), this.#at, proposedBytes));
-    this.#advance();
   }
 
   /** No leader appeared in time for the commands up to the offset in the stream. */
   #giveUp(streamOffset: number): void {
     if (this.#session !== undefined) this.#abandon(this.#session);
-    if (streamOffset <= this.#streamLength - this.#held.length) return;
+    if (streamOffset <= this.#answeredLength) return;
     // Whatever the plan covers was forwarded before the leader was lost, and has waited longest: all of it is
     // among these bytes, and its writes are answered the same way.
     this.#plan.clear();
@@ -271,13 +282,14 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
   readonly #giveUpSome = (): void => {
     this.#isGivingUp = false;
     if (this.#givenUpTo === undefined) return;
-    const byteCount = Math.max(0, this.#givenUpTo - (this.#streamLength - this.#held.length));
+    const byteCount = Math.max(0, this.#givenUpTo - this.#answeredLength);
     const given = giveUp(this.#held.view(0, byteCount), this.#at, GIVEN_UP_AT_ONCE);
     this.#drop(given.byteCount, given.at);
     if (given.reply !== '') this.#client.write(Buffer.from(given.reply, 'latin1'));
-    if (given.isAll) this.#givenUpTo = undefined;
+    const { isAll } = given;
+    if (isAll) this.#givenUpTo = undefined;
     // What is left is a command that will never be complete.
-    const hasEnded = given.isAll && this.#inputEnded && !this.#leaderWait.pending;
+    const hasEnded = isAll && this.#inputEnded && !this.#leaderWait.pending;
     if (!given.isOver && !(hasEnded && this.#source.leader === undefined)) {
       this.#advance();
       return;
@@ -286,7 +298,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     this.#client.end();
   };
 
-  #startGrace(session: Session): Timer {
+  #startGrace(session: SessionHandle): Timer {
     return this.#environment.startTimer(() => this.#abandon(session), this.#times.refusalGraceMs);
   }
 
@@ -305,10 +317,4 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     this.#plan.clear();
     this.#drop(this.#held.length, AT_COMMAND_START);
   }
-}
-
-/** The checkpoint of a plan, which does not know what a HELLO before it has agreed on. */
-function atVersionOf(now: StreamCheckpoint, planned: StreamCheckpoint): StreamCheckpoint {
-  if (now.skip !== 'resp' || planned.skip !== 'resp') return planned;
-  return respCheckpoint(now.version, planned.transaction, planned.hasWatched);
 }

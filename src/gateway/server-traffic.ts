@@ -8,7 +8,7 @@
 
 import { ByteWriter } from '../bytes/byte-writer.js';
 import type { Environment } from '../environment.js';
-import { MAX_TRAFFIC_BATCH_BYTES } from '../limits.js';
+import { MAX_CHECKPOINT_BYTES, MAX_TRAFFIC_BATCH_BYTES } from '../limits.js';
 import type { StreamCheckpoint } from '../protocol/checkpoint.js';
 import type { Term } from '../raft/types.js';
 import {
@@ -16,6 +16,7 @@ import {
   readServerFrames,
   type ServerFrame,
   type SessionId,
+  type SessionOpening,
   writeClientFrame,
 } from '../wire/client-frames.js';
 
@@ -61,7 +62,7 @@ export interface RoomWaiter {
 export const DRAINED_REPORT_BYTES = 64 * 1024;
 
 /** No frame is longer than this, the bytes of a data frame not counted. */
-const MAX_HEADER_BYTES = 16;
+const MAX_HEADER_BYTES = MAX_CHECKPOINT_BYTES + 32;
 const MAX_DATA_BYTES = MAX_TRAFFIC_BATCH_BYTES - MAX_HEADER_BYTES;
 
 /** A batch of so many bytes is worth a message. */
@@ -72,7 +73,7 @@ const MAX_EXTRA_TURNS = 4;
 export class ServerTraffic {
   readonly #channel: ServerChannel;
   readonly #environment: Environment;
-  readonly #sessions = new Map<SessionId, SessionOwner>();
+  readonly #sessions = new Map<SessionId, SessionHandle>();
   readonly #roomWaiters = new Set<RoomWaiter>();
   readonly #batch = new ByteWriter(MAX_TRAFFIC_BATCH_BYTES);
   readonly #onTurnEnd = () => this.#endTurn();
@@ -110,11 +111,12 @@ export class ServerTraffic {
   }
 
   /** Starts a session for a connection. */
-  open(owner: SessionOwner, opening: { readonly routed: boolean; readonly at: StreamCheckpoint }): Session {
+  open(owner: SessionOwner, opening: SessionOpening): SessionHandle {
     const session = this.#nextSession();
-    this.#sessions.set(session, owner);
+    const handle = new SessionHandle(this, session, owner, opening.at);
+    this.#sessions.set(session, handle);
     this.write({ type: 'open', session, ...opening });
-    return new Session(this, session);
+    return handle;
   }
 
   /** Appends a frame to the batch of this turn. */
@@ -149,10 +151,10 @@ export class ServerTraffic {
   lose(): void {
     this.#receive();
     this.#lost = true;
-    const owners = [...this.#sessions.values()];
+    const sessions = [...this.#sessions.values()];
     this.#sessions.clear();
     this.#roomWaiters.clear();
-    for (const owner of owners) owner.onLost();
+    for (const { owner } of sessions) owner.onLost();
   }
 
   #nextSession(): SessionId {
@@ -222,12 +224,14 @@ export class ServerTraffic {
   }
 
   #dispatch(frame: ServerFrame): void {
-    const owner = this.#sessions.get(frame.session);
+    const session = this.#sessions.get(frame.session);
     // Its client left, or its connection gave up on this server, while the frame was on its way.
-    if (owner === undefined) return;
+    if (session === undefined) return;
+    const { owner } = session;
     switch (frame.type) {
       case 'reply':
-        owner.onReply(frame.answeredBytes, frame.at, frame.bytes);
+        if (frame.at !== undefined) session.at = frame.at;
+        owner.onReply(frame.answeredBytes, session.at, frame.bytes);
         return;
       case 'refuse':
         this.#sessions.delete(frame.session);
@@ -241,15 +245,20 @@ export class ServerTraffic {
   }
 }
 
-/** One connection's stay at one server, seen from the gateway. */
-export class Session {
+/** The gateway's end of a session: one connection's stay at one server. */
+export class SessionHandle {
   readonly traffic: ServerTraffic;
+  readonly owner: SessionOwner;
+  /** Where the server said last that the stream stands. */
+  at: StreamCheckpoint;
   readonly #id: SessionId;
   /** Reply bytes received and not yet reported as taken by the client's socket. */
   #unreportedBytes = 0;
 
-  constructor(traffic: ServerTraffic, id: SessionId) {
+  constructor(traffic: ServerTraffic, id: SessionId, owner: SessionOwner, at: StreamCheckpoint) {
     this.traffic = traffic;
+    this.owner = owner;
+    this.at = at;
     this.#id = id;
   }
 

@@ -1,6 +1,14 @@
 /**
- * Where a client's stream stands after its last complete request: what another parser must know to go on there.
+ * What of a client's connection outlives the server that it is at: where its stream stands after its last complete request,
+ * and what the requests before have made of the connection. Another server goes on from there.
+ *
+ * To add a part: a field with a value that means nothing special, a {@link Field} of its own, and a line in each of
+ * {@link writeRecord} and {@link readRecord}. What is nothing special is not written.
  */
+
+import type { ByteReader } from '../bytes/byte-reader.js';
+import type { ByteWriter } from '../bytes/byte-writer.js';
+
 export type StreamCheckpoint = TextCheckpoint | RespCheckpoint;
 
 export type TextCheckpoint =
@@ -12,49 +20,155 @@ export type TextCheckpoint =
   | { readonly skip: 'line' };
 
 /** Between two Redis commands: what the ones before have made of the connection. */
-export interface RespCheckpoint {
+export interface RespCheckpoint extends RespState {
   readonly skip: 'resp';
-  /** What HELLO agreed on. */
+}
+
+export interface RespState {
+  /** What HELLO agreed on; 2 at the start. */
   readonly version: 2 | 3;
   /** `open` after MULTI and before EXEC; `broken` if EXEC will be refused, because one of the commands was. */
   readonly transaction: 'none' | 'open' | 'broken';
   /** WATCH has named keys for the next EXEC. */
   readonly hasWatched: boolean;
+  /** What CLIENT SETNAME said, one character per byte; empty at the start. */
+  readonly name: string;
 }
 
 export const AT_COMMAND_START: TextCheckpoint = { skip: 'nothing' };
 
-const VERSIONS = [2, 3] as const;
+export const AT_RESP_START: RespCheckpoint = {
+  skip: 'resp',
+  version: 2,
+  transaction: 'none',
+  hasWatched: false,
+  name: '',
+};
+
+const AT_RESP3_START: RespCheckpoint = { ...AT_RESP_START, version: 3 };
+
+/** The checkpoint with this state, as at the start where nothing else is said. It is a shared object if that is all. */
+export function respCheckpoint(state: Partial<RespState>): RespCheckpoint {
+  const at: RespCheckpoint = { ...AT_RESP_START, ...state };
+  const isPlain = at.transaction === 'none' && !at.hasWatched && at.name === '';
+  if (!isPlain) return at;
+  return at.version === 2 ? AT_RESP_START : AT_RESP3_START;
+}
+
+/** The first byte of an encoded checkpoint: a plain one, or the version of the record that follows. */
+const Encoding = { unchanged: 0, textStart: 1, resp2Start: 2, resp3Start: 3, record1: 0x81 } as const;
+
+/** What follows in a record, until `end`. */
+const Field = {
+  end: 0,
+  skipBytes: 1,
+  skipLine: 2,
+  respVersion: 3,
+  transaction: 4,
+  watched: 5,
+  name: 6,
+} as const;
+
 const TRANSACTIONS = ['none', 'open', 'broken'] as const;
-const WATCHING = [false, true] as const;
 
-/** All there are, in an order in which a number stands for each. */
-const RESP_CHECKPOINTS: readonly RespCheckpoint[] = VERSIONS.flatMap((version) =>
-  TRANSACTIONS.flatMap((transaction) =>
-    WATCHING.map((hasWatched) => ({ skip: 'resp', version, transaction, hasWatched }) as const),
-  ),
-);
+/** The bytes are no checkpoint that this version of the program writes. */
+export class CheckpointError extends Error {
+  readonly code = 'BAD_CHECKPOINT';
 
-export const AT_RESP_START = respCheckpoint(2, 'none', false);
-
-/** One of few objects, so that asking costs nothing. */
-export function respCheckpoint(
-  version: RespCheckpoint['version'],
-  transaction: RespCheckpoint['transaction'],
-  hasWatched: boolean,
-): RespCheckpoint {
-  const place = (VERSIONS.indexOf(version) * TRANSACTIONS.length + TRANSACTIONS.indexOf(transaction)) * 2;
-  return respCheckpointAt(place + (hasWatched ? 1 : 0));
+  constructor(what: string, found: number) {
+    super(`a connection's checkpoint has an unknown ${what}, ${found}`);
+    this.name = 'CheckpointError';
+  }
 }
 
-/** A number from 0 on for each there is. */
-export function placeOf({ version, transaction, hasWatched }: RespCheckpoint): number {
-  return RESP_CHECKPOINTS.indexOf(respCheckpoint(version, transaction, hasWatched));
+/** Appends the checkpoint; undefined stands for one that the reader has. A plain one takes a byte. */
+export function writeCheckpoint(batch: ByteWriter, at: StreamCheckpoint | undefined): void {
+  if (at === undefined) batch.u8(Encoding.unchanged);
+  else if (at.skip === 'nothing') batch.u8(Encoding.textStart);
+  else if (at === AT_RESP_START) batch.u8(Encoding.resp2Start);
+  else if (at === AT_RESP3_START) batch.u8(Encoding.resp3Start);
+  else writeRecord(batch, at);
 }
 
-/** The checkpoint that {@link placeOf} gave this number. Throws RangeError when there is none. */
-export function respCheckpointAt(place: number): RespCheckpoint {
-  const at = RESP_CHECKPOINTS[place];
-  if (at === undefined) throw new RangeError(`there is no RESP checkpoint ${place}`);
-  return at;
+/** What {@link writeCheckpoint} wrote. Throws {@link CheckpointError}. */
+export function readCheckpoint(reader: ByteReader): StreamCheckpoint | undefined {
+  const encoding = reader.u8();
+  switch (encoding) {
+    case Encoding.unchanged:
+      return undefined;
+    case Encoding.textStart:
+      return AT_COMMAND_START;
+    case Encoding.resp2Start:
+      return AT_RESP_START;
+    case Encoding.resp3Start:
+      return AT_RESP3_START;
+    case Encoding.record1:
+      return readRecord(reader);
+    default:
+      throw new CheckpointError('encoding', encoding);
+  }
+}
+
+function writeRecord(batch: ByteWriter, at: StreamCheckpoint): void {
+  batch.u8(Encoding.record1);
+  switch (at.skip) {
+    case 'nothing':
+      break;
+    case 'bytes':
+      batch.u8(Field.skipBytes);
+      batch.f64(at.byteCount);
+      break;
+    case 'line':
+      batch.u8(Field.skipLine);
+      break;
+    case 'resp':
+      writeRespFields(batch, at);
+      break;
+  }
+  batch.u8(Field.end);
+}
+
+function writeRespFields(batch: ByteWriter, { version, transaction, hasWatched, name }: RespState): void {
+  batch.u8(Field.respVersion);
+  batch.u8(version);
+  if (transaction !== 'none') {
+    batch.u8(Field.transaction);
+    batch.u8(TRANSACTIONS.indexOf(transaction));
+  }
+  if (hasWatched) batch.u8(Field.watched);
+  if (name !== '') {
+    batch.u8(Field.name);
+    batch.u32(name.length);
+    batch.latin1(name);
+  }
+}
+
+function readRecord(reader: ByteReader): StreamCheckpoint {
+  let text: TextCheckpoint = AT_COMMAND_START;
+  let resp: Partial<RespState> | undefined;
+  for (let field = reader.u8(); field !== Field.end; field = reader.u8()) {
+    switch (field) {
+      case Field.skipBytes:
+        text = { skip: 'bytes', byteCount: reader.f64() };
+        break;
+      case Field.skipLine:
+        text = { skip: 'line' };
+        break;
+      case Field.respVersion:
+        resp = { ...resp, version: reader.u8() === 2 ? 2 : 3 };
+        break;
+      case Field.transaction:
+        resp = { ...resp, transaction: TRANSACTIONS[reader.u8()] ?? 'broken' };
+        break;
+      case Field.watched:
+        resp = { ...resp, hasWatched: true };
+        break;
+      case Field.name:
+        resp = { ...resp, name: reader.latin1(reader.u32()) };
+        break;
+      default:
+        throw new CheckpointError('field', field);
+    }
+  }
+  return resp === undefined ? text : respCheckpoint(resp);
 }

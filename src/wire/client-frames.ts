@@ -11,14 +11,17 @@ import type { ByteWriter } from '../bytes/byte-writer.js';
 import {
   AT_COMMAND_START,
   AT_RESP_START,
-  placeOf,
-  respCheckpointAt,
+  readCheckpoint,
   type StreamCheckpoint,
+  writeCheckpoint,
 } from '../protocol/checkpoint.js';
 import type { Term } from '../raft/types.js';
 
 /** The number of a session in its traffic channel. It is not used again while the server may still name it. */
 export type SessionId = number;
+
+/** The number of a connection in its gateway, from 1 on. It is the same at each server, and never used again. */
+export type ConnectionId = number;
 
 const RESP_FIRST_BYTE = 0x2a; // '*'
 
@@ -27,18 +30,21 @@ export function startOf(firstBytes: Uint8Array): StreamCheckpoint {
   return firstBytes[0] === RESP_FIRST_BYTE ? AT_RESP_START : AT_COMMAND_START;
 }
 
+/** What a server is told of a connection that comes to it. */
+export interface SessionOpening {
+  readonly connection: ConnectionId;
+  /** It came through the router: it must never be told to go elsewhere. */
+  readonly routed: boolean;
+  /** Where its stream stands, and what it speaks. */
+  readonly at: StreamCheckpoint;
+}
+
 /** From the gateway to a server. */
 export type ClientFrame<Bytes = Uint8Array> =
   /**
-   * A client sent its first bytes, or goes on here after another server: `at` says where its stream stands, and which
-   * protocol it speaks. A `routed` client came through the router: it must never be told to go elsewhere.
+   * A client sent its first bytes, or goes on here after another server.
    */
-  | {
-      readonly type: 'open';
-      readonly session: SessionId;
-      readonly routed: boolean;
-      readonly at: StreamCheckpoint;
-    }
+  | ({ readonly type: 'open'; readonly session: SessionId } & SessionOpening)
   /** Bytes the client sent, cut anywhere. */
   | { readonly type: 'data'; readonly session: SessionId; readonly bytes: Bytes }
   /** The client's socket took that many bytes of replies. */
@@ -52,13 +58,13 @@ export type ClientFrame<Bytes = Uint8Array> =
 export type ServerFrame =
   /**
    * `bytes` answer the session's next `answeredBytes` bytes of input (either may be 0). `at` says where the
-   * stream stands after them.
+   * stream stands after them; undefined if what it says is the same as in the session's frame before, or its `open`.
    */
   | {
       readonly type: 'reply';
       readonly session: SessionId;
       readonly answeredBytes: number;
-      readonly at: StreamCheckpoint;
+      readonly at: StreamCheckpoint | undefined;
       readonly bytes: Uint8Array;
     }
   /**
@@ -86,10 +92,6 @@ const SERVER_CLOSE = 8;
 
 const ROUTED = 1;
 
-const SKIP_LINE = -1;
-/** And the numbers below, one for each checkpoint of a RESP stream. */
-const RESP_STATE = -2;
-
 /** A batch was malformed: a bug, since both ends are ours. */
 export class FrameError extends Error {
   readonly code = 'BAD_FRAME';
@@ -106,8 +108,9 @@ export function writeClientFrame(batch: ByteWriter, frame: ClientFrame): void {
     case 'open':
       batch.u8(CLIENT_OPEN);
       batch.u32(frame.session);
+      batch.f64(frame.connection);
       batch.u8(frame.routed ? ROUTED : 0);
-      batch.f64(skipOf(frame.at));
+      writeCheckpoint(batch, frame.at);
       return;
     case 'data':
       batch.u8(CLIENT_DATA);
@@ -139,9 +142,11 @@ export function* readClientFrames(batch: Uint8Array): Generator<ClientFrame<Byte
     const session = reader.u32();
     switch (kind) {
       case CLIENT_OPEN: {
-        const flags = reader.u8();
-        const routed = (flags & ROUTED) !== 0;
-        yield { type: 'open', session, routed, at: readCheckpoint(reader) };
+        const connection = reader.f64();
+        const routed = (reader.u8() & ROUTED) !== 0;
+        const at = readCheckpoint(reader);
+        if (at === undefined) throw new FrameError(kind);
+        yield { type: 'open', session, connection, routed, at };
         break;
       }
       case CLIENT_DATA:
@@ -187,7 +192,7 @@ export function writeServerFrame(batch: ByteWriter, frame: ServerFrame): void {
 /** What of a reply frame is known only at its end. */
 export interface ReplyEnd {
   readonly answeredBytes: number;
-  readonly at: StreamCheckpoint;
+  readonly at: StreamCheckpoint | undefined;
 }
 
 /**
@@ -199,7 +204,6 @@ export function beginReply(batch: ByteWriter, session: SessionId): number {
   batch.u32(session);
   const offset = batch.length;
   batch.u32(0);
-  batch.f64(0);
   batch.u32(0);
   return offset;
 }
@@ -207,8 +211,8 @@ export function beginReply(batch: ByteWriter, session: SessionId): number {
 /** Completes the reply frame that was begun at `offset`: everything written since is its bytes. */
 export function endReply(batch: ByteWriter, offset: number, { answeredBytes, at }: ReplyEnd): void {
   batch.patchU32(offset, answeredBytes);
-  batch.patchF64(offset + 4, skipOf(at));
-  batch.patchU32(offset + 12, batch.length - offset - 16);
+  batch.patchU32(offset + 4, batch.length - offset - 8);
+  writeCheckpoint(batch, at);
 }
 
 /** The frames of a batch, in order; their bytes are views of it. Throws {@link FrameError}. */
@@ -220,8 +224,8 @@ export function* readServerFrames(batch: Uint8Array): Generator<ServerFrame, voi
     switch (kind) {
       case SERVER_REPLY: {
         const answeredBytes = reader.u32();
-        const at = readCheckpoint(reader);
-        yield { type: 'reply', session, answeredBytes, at, bytes: reader.bytes(reader.u32()) };
+        const bytes = reader.bytes(reader.u32());
+        yield { type: 'reply', session, answeredBytes, at: readCheckpoint(reader), bytes };
         break;
       }
       case SERVER_REFUSE:
@@ -234,24 +238,4 @@ export function* readServerFrames(batch: Uint8Array): Generator<ServerFrame, voi
         throw new FrameError(kind);
     }
   }
-}
-
-function skipOf(at: StreamCheckpoint): number {
-  switch (at.skip) {
-    case 'nothing':
-      return 0;
-    case 'bytes':
-      return at.byteCount;
-    case 'line':
-      return SKIP_LINE;
-    case 'resp':
-      return RESP_STATE - placeOf(at);
-  }
-}
-
-function readCheckpoint(reader: ByteReader): StreamCheckpoint {
-  const skip = reader.f64();
-  if (skip === 0) return AT_COMMAND_START;
-  if (skip <= RESP_STATE) return respCheckpointAt(RESP_STATE - skip);
-  return skip === SKIP_LINE ? { skip: 'line' } : { skip: 'bytes', byteCount: skip };
 }

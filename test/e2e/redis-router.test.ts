@@ -67,6 +67,15 @@ describe('a Redis connection at the router', () => {
     expect(await client.call('CONFIG', 'GET', 'timeout')).to.deep.equal({ map: [['timeout', '0']] });
   });
 
+  it('keeps the id it has and the name it gave itself', async () => {
+    const id = await client.call('CLIENT', 'ID');
+    expect(await client.pipeline(['SET', 'a', '1'], ['CLIENT', 'SETNAME', 'worker'])).to.deep.equal([OK, OK]);
+    for (let n = 0; n < 2; n += 1) {
+      await replaceLeader();
+      expect(await client.pipeline(['CLIENT', 'GETNAME'], ['CLIENT', 'ID'])).to.deep.equal(['worker', id]);
+    }
+  });
+
   it('gives up a transaction that two leaders would have shared', async () => {
     expect(await client.pipeline(['MULTI'], ['SET', 'a', '1'])).to.deep.equal([OK, QUEUED]);
     await replaceLeader();

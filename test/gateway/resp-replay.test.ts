@@ -9,7 +9,7 @@ const DOWN = '-CLUSTERDOWN The cluster is down\r\n';
 const OK = '+OK\r\n';
 const QUEUED = '+QUEUED\r\n';
 
-const IN_TRANSACTION = respCheckpoint(2, 'open', false);
+const IN_TRANSACTION = respCheckpoint({ transaction: 'open' });
 
 function encode(line: string): string {
   const args = line.split(' ');
@@ -83,7 +83,9 @@ describe('Redis commands whose leader is lost', () => {
     expect(plan(refused)).to.deep.equal([{ resend: refused }]);
     const discarded = ['MULTI', 'SET a 1', 'DISCARD'];
     expect(plan(discarded)).to.deep.equal([{ resend: discarded }]);
-    expect(plan(['EXEC'], { at: respCheckpoint(2, 'broken', false) })).to.deep.equal([{ resend: ['EXEC'] }]);
+    expect(plan(['EXEC'], { at: respCheckpoint({ transaction: 'broken' }) })).to.deep.equal([
+      { resend: ['EXEC'] },
+    ]);
   });
 
   it('have an unknown outcome behind a WATCH, too', () => {
@@ -91,7 +93,7 @@ describe('Redis commands whose leader is lost', () => {
       { resend: ['WATCH a'] },
       { unknown: ['MULTI', 'SET a 2', 'EXEC'], reply: OK + QUEUED + UNKNOWN },
     ]);
-    expect(plan(['MULTI', 'EXEC'], { at: respCheckpoint(2, 'none', true) })).to.deep.equal([
+    expect(plan(['MULTI', 'EXEC'], { at: respCheckpoint({ hasWatched: true }) })).to.deep.equal([
       { unknown: ['MULTI', 'EXEC'], reply: OK + UNKNOWN },
     ]);
   });
@@ -137,7 +139,7 @@ describe('Redis commands for which no leader appears', () => {
   it('make a transaction that will be refused', () => {
     expect(whenGivenUp(['MULTI', 'SET a 1'])).to.deep.include({
       reply: OK + DOWN,
-      behind: respCheckpoint(2, 'broken', false),
+      behind: respCheckpoint({ transaction: 'broken' }),
     });
     expect(whenGivenUp(['MULTI', 'SET a 1', 'EXEC', 'GET a']).reply).to.equal(
       `${OK}${DOWN}-EXECABORT Transaction discarded because of previous errors.\r\n${DOWN}`,

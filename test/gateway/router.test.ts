@@ -52,7 +52,7 @@ describe('the router', () => {
     await old.expectInput(session, SET_A + GET);
 
     expect(old.framesOf('open')).to.deep.equal([
-      { type: 'open', session, routed: true, at: { skip: 'nothing' } },
+      { type: 'open', session, connection: 1, routed: true, at: { skip: 'nothing' } },
     ]);
     expect(next.batches).to.deep.equal([]);
   });
@@ -373,8 +373,8 @@ describe('the router', () => {
     const SET = '*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n';
     const EXEC = '*1\r\n$4\r\nEXEC\r\n';
     const session = await forwarded(client, old, HELLO + SET + MULTI + SET);
-    const inTransaction = respCheckpoint(3, 'open', false);
-    old.reply(session, HELLO.length, '%0\r\n', respCheckpoint(3, 'none', false));
+    const inTransaction = respCheckpoint({ version: 3, transaction: 'open' });
+    old.reply(session, HELLO.length, '%0\r\n', respCheckpoint({ version: 3 }));
     old.reply(session, (SET + MULTI + SET).length, '+OK\r\n+OK\r\n+QUEUED\r\n', inTransaction);
     await client.expectText('%0\r\n+OK\r\n+OK\r\n+QUEUED\r\n');
     old.die();

@@ -13,7 +13,7 @@ describe('the traffic with a server', () => {
   async function batchesOf(turns: number, bytes: Uint8Array): Promise<readonly number[]> {
     const server = new FakeServer();
     const traffic = new ServerTraffic(server, () => {}, NODE_ENVIRONMENT);
-    const session = traffic.open(NOBODY, { routed: false, at: AT_COMMAND_START });
+    const session = traffic.open(NOBODY, { connection: 1, routed: false, at: AT_COMMAND_START });
     for (let n = 0; n < turns; n += 1) {
       session.send(bytes);
       await turn();

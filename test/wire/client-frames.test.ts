@@ -26,12 +26,13 @@ const at = fc.oneof(
   fc.constant<StreamCheckpoint>({ skip: 'nothing' }),
   fc.constant<StreamCheckpoint>({ skip: 'line' }),
   fc
-    .tuple(
-      fc.constantFrom(2 as const, 3 as const),
-      fc.constantFrom('none' as const, 'open' as const, 'broken' as const),
-      fc.boolean(),
-    )
-    .map((state): StreamCheckpoint => respCheckpoint(...state)),
+    .record({
+      version: fc.constantFrom(2 as const, 3 as const),
+      transaction: fc.constantFrom('none' as const, 'open' as const, 'broken' as const),
+      hasWatched: fc.boolean(),
+      name: fc.constantFrom('', 'worker-1'),
+    })
+    .map((state): StreamCheckpoint => respCheckpoint(state)),
   fc
     .integer({ min: 1, max: 2 ** 52 })
     .map((count): StreamCheckpoint => ({ skip: 'bytes', byteCount: count })),
@@ -41,6 +42,7 @@ const clientFrame: fc.Arbitrary<ClientFrame> = fc.oneof(
   fc.record({
     type: fc.constant('open' as const),
     session,
+    connection: fc.nat(Number.MAX_SAFE_INTEGER),
     routed: fc.boolean(),
     at,
   }),
@@ -51,7 +53,13 @@ const clientFrame: fc.Arbitrary<ClientFrame> = fc.oneof(
 );
 
 const serverFrame: fc.Arbitrary<ServerFrame> = fc.oneof(
-  fc.record({ type: fc.constant('reply' as const), session, answeredBytes: byteCount, at, bytes }),
+  fc.record({
+    type: fc.constant('reply' as const),
+    session,
+    answeredBytes: byteCount,
+    at: fc.option(at, { nil: undefined }),
+    bytes,
+  }),
   fc.record({
     type: fc.constant('refuse' as const),
     session,

@@ -41,8 +41,8 @@ const LEADER_CHANGED = new ErrorReply('EXECABORT Transaction discarded because o
 export class RedisStream {
   /** What HELLO and CLIENT tell of the connection. */
   readonly id: number;
-  name = '';
-  version: RespVersion = 2;
+  name: string;
+  version: RespVersion;
   /** The connection closes once everything is answered, and nothing more is taken. */
   isClosing = false;
   readonly #parser = new RespParser();
@@ -54,6 +54,8 @@ export class RedisStream {
   #hasLostWatch = false;
   /** How the rest is taken depends on the answer to the last command. */
   #isHeld = false;
+  /** The last one that was asked for: the next is mostly the same. */
+  #checkpoint: RespCheckpoint;
 
   /**
    * @param at where another server has left the stream. The commands of an open transaction, and what WATCH saw, stayed
@@ -61,7 +63,9 @@ export class RedisStream {
    */
   constructor(id: number, at: RespCheckpoint = AT_RESP_START) {
     this.id = id;
+    this.name = at.name;
     this.version = at.version;
+    this.#checkpoint = at;
     this.#hasWatched = at.hasWatched;
     this.#hasLostWatch = at.hasWatched;
     if (at.transaction === 'none') return;
@@ -87,10 +91,17 @@ export class RedisStream {
   }
 
   checkpoint(): RespCheckpoint {
-    const transaction = this.#transaction;
-    if (transaction === undefined && !this.#hasWatched && this.version === 2) return AT_RESP_START;
-    const state = transaction === undefined ? 'none' : transaction.refusal === undefined ? 'open' : 'broken';
-    return respCheckpoint(this.version, state, this.#hasWatched);
+    const { name, version } = this;
+    const hasWatched = this.#hasWatched;
+    const transaction = this.#transactionState;
+    const last = this.#checkpoint;
+    const isSame =
+      last.version === version &&
+      last.transaction === transaction &&
+      last.hasWatched === hasWatched &&
+      last.name === name;
+    if (!isSame) this.#checkpoint = respCheckpoint({ version, transaction, hasWatched, name });
+    return this.#checkpoint;
   }
 
   push(bytes: ByteSpan): void {
@@ -153,6 +164,11 @@ export class RedisStream {
     this.version = 2;
   }
 
+  get #transactionState(): RespCheckpoint['transaction'] {
+    if (this.#transaction === undefined) return 'none';
+    return this.#transaction.refusal === undefined ? 'open' : 'broken';
+  }
+
   #requestOf(args: Args): Request {
     const [name = '', ...rest] = args;
     const command = commandOf(name);
@@ -191,6 +207,10 @@ export class RedisStream {
       case 'reset':
         // They change how the rest of the stream is taken, once it is their turn.
         this.#isHeld = true;
+        break;
+      case 'client':
+        // So that the checkpoint of a command that comes later holds the name.
+        this.#isHeld = args[0]?.toUpperCase() === 'SETNAME';
         break;
     }
     if (command.kind === 'fixed') return fixed(fixedReply(command.name, args));

@@ -105,8 +105,10 @@ export class Replies {
     const frame = this.#frame;
     if (frame === undefined) return;
     this.#frame = undefined;
-    const answeredBytes = frame.session.answeredOffset - frame.answeredFrom;
-    endReply(this.#batch, frame.offset, { answeredBytes, at: frame.at });
+    const { session, at } = frame;
+    const answeredBytes = session.answeredOffset - frame.answeredFrom;
+    endReply(this.#batch, frame.offset, { answeredBytes, at: at === session.toldAt ? undefined : at });
+    session.toldAt = at;
   }
 
   #cut(): void {

@@ -13,7 +13,7 @@ import type { StreamCheckpoint } from '../../protocol/checkpoint.js';
 import type { Request } from '../../protocol/request.js';
 import { RedisStream } from '../../protocol/resp/redis-stream.js';
 import { TextParser } from '../../protocol/text/parser.js';
-import type { SessionId } from '../../wire/client-frames.js';
+import type { SessionId, SessionOpening } from '../../wire/client-frames.js';
 import type { ReturningClient } from './group-commit-delay.js';
 
 /** A command that was taken from its session's stream and waits for its answer. */
@@ -62,6 +62,8 @@ export class Session implements ReturningClient {
   largestWriteBytes = 0;
   /** Since when commands wait for a leader to be known, in ms; undefined when none do. */
   leaderlessSinceMs: number | undefined;
+  /** What the gateway was told last of where the stream stands. */
+  toldAt: StreamCheckpoint;
   /** The client sends no more. */
   hasEnded = false;
   /** Nothing more was taken although there may be more: see {@link mayTake}. */
@@ -70,11 +72,12 @@ export class Session implements ReturningClient {
   /** It is served no more: whatever of it is pending is not answered. */
   isGone = false;
 
-  constructor(id: SessionId, { routed, at }: { routed: boolean; at: StreamCheckpoint }) {
+  constructor(id: SessionId, { connection, routed, at }: SessionOpening) {
     this.id = id;
     this.routed = routed;
+    this.toldAt = at;
     if (at.skip === 'resp') {
-      this.redis = new RedisStream(id, at);
+      this.redis = new RedisStream(connection, at);
       this.parser = this.redis;
     } else this.parser = new TextParser(at);
   }

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { type ByteSpan, spanOf } from '../../../src/bytes/byte-reader.js';
 import { MAX_TRANSACTION_BYTES } from '../../../src/limits.js';
+import { respCheckpoint } from '../../../src/protocol/checkpoint.js';
 import { RedisStream } from '../../../src/protocol/resp/redis-stream.js';
 import { ErrorReply, NULL_ARRAY } from '../../../src/protocol/resp/value.js';
 
@@ -73,5 +74,29 @@ describe('a Redis client’s stream', () => {
     stream.push(bytesOf(encode('UNWATCH'), encode('WATCH', ...keys)));
     stream.next();
     expect(stream.next(), 'others may be watched instead').to.deep.include({ type: 'redis-watch' });
+  });
+
+  it('takes nothing after a name until the name is given, so that checkpoints after it hold it', () => {
+    const stream = new RedisStream(1);
+    stream.push(bytesOf(encode('CLIENT', 'SETNAME', 'worker'), encode('SET', 'k', 'v')));
+    expect(stream.next()).to.include({ type: 'redis-local', name: 'client' });
+    expect(stream.next()).to.equal(undefined);
+    stream.name = 'worker';
+    stream.release();
+    expect(stream.next()).to.include({ type: 'set', key: 'k' });
+    expect(stream.checkpoint()).to.deep.equal(respCheckpoint({ name: 'worker' }));
+    expect(new RedisStream(1, stream.checkpoint()).name).to.equal('worker');
+  });
+
+  it('has the same checkpoint again as long as nothing changes', () => {
+    const stream = new RedisStream(1, respCheckpoint({ version: 3, name: 'worker' }));
+    const at = stream.checkpoint();
+    stream.push(bytesOf(encode('SET', 'k', 'v'), encode('MULTI'), encode('DISCARD')));
+    stream.next();
+    expect(stream.checkpoint()).to.equal(at);
+    stream.next();
+    expect(stream.checkpoint()).to.deep.equal({ ...at, transaction: 'open' });
+    stream.next();
+    expect(stream.checkpoint()).to.deep.equal(at);
   });
 });

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { Sender, Withdraw } from '../../../src/channel/channel.js';
 import { MAX_TRAFFIC_BATCH_BYTES } from '../../../src/limits.js';
-import { AT_COMMAND_START } from '../../../src/protocol/checkpoint.js';
+import { AT_COMMAND_START, respCheckpoint } from '../../../src/protocol/checkpoint.js';
 import type { Reply } from '../../../src/protocol/reply.js';
 import { Replies } from '../../../src/server/clients/replies.js';
 import { Session } from '../../../src/server/clients/session.js';
@@ -65,7 +65,7 @@ const NOT_FOUND: Reply = { type: 'not-found' };
 const LARGE: Reply = { type: 'value', value: 'v'.repeat(MAX_TRAFFIC_BATCH_BYTES) };
 
 function session(id: number): Session {
-  return new Session(id, { routed: true, at: AT_COMMAND_START });
+  return new Session(id, { connection: id, routed: true, at: AT_COMMAND_START });
 }
 
 /** Replies that are flushed again whenever there is room. */
@@ -74,7 +74,7 @@ function repliesTo(sender: FakeSender): Replies {
   return replies;
 }
 
-function frame(id: number, answeredBytes: number, bytes: string, at: unknown = AT_COMMAND_START): unknown {
+function frame(id: number, answeredBytes: number, bytes: string, at?: unknown): unknown {
   return { type: 'reply', session: id, answeredBytes, at, bytes };
 }
 
@@ -111,6 +111,24 @@ describe('Replies', () => {
     expect(sender.frames).to.deep.equal([
       [frame(1, 10, 'DELETED\r\n'), frame(2, 7, 'DELETED\r\n'), frame(1, 15, 'ERR_NOT_FOUND\r\n')],
     ]);
+  });
+
+  it('says where the stream stands only when that has changed', () => {
+    const sender = new FakeSender();
+    const replies = repliesTo(sender);
+    const [one, two] = [session(1), session(2)];
+    const named = respCheckpoint({ name: 'worker' });
+    for (const [offset, at] of [
+      [1, named],
+      [2, named],
+      [3, AT_COMMAND_START],
+    ] as const) {
+      replies.answer(one, DELETED, offset, at);
+      replies.answer(two, DELETED, offset, AT_COMMAND_START);
+    }
+    replies.flush();
+    const told = sender.frames.flat().map((each) => Object(each).at);
+    expect(told).to.deep.equal([named, undefined, undefined, undefined, AT_COMMAND_START, undefined]);
   });
 
   it('tells of answered bytes also when the client is told nothing', () => {

@@ -115,7 +115,7 @@ export class ServerSide {
     const data: ClientFrame = { type: 'data', session, bytes };
     if (this.#opened.has(session)) return [data];
     this.#opened.add(session);
-    return [{ type: 'open', session, routed, at: startOf(bytes) }, data];
+    return [{ type: 'open', session, connection: session, routed, at: startOf(bytes) }, data];
   }
 
   #receive(frames: readonly ClientFrame[]): void {

@@ -1,0 +1,72 @@
+/**
+ * What becomes of commands of the text protocol when their leader is lost, or when none appears: see replay.ts.
+ */
+
+import { spanOf } from '../bytes/byte-reader.js';
+import type { TextCheckpoint } from '../protocol/checkpoint.js';
+import { ERR_CMD_ERR, ERR_INTERNAL } from '../protocol/reply.js';
+import { isWrite, type TextRequest } from '../protocol/request.js';
+import { TextParser } from '../protocol/text/parser.js';
+import { addPiece, type GivenUp, type ReplayPiece } from './replay-plan.js';
+
+const LINE_FEED = 0x0a;
+
+/** As planReplay in replay.ts. */
+export function planTextReplay(sent: Uint8Array, at: TextCheckpoint, proposedBytes: number): ReplayPiece[] {
+  const pieces: ReplayPiece[] = [];
+  const parser = new TextParser(at);
+  parser.push(spanOf(sent));
+  let start = 0;
+  // What comes after is sent again, whatever it is.
+  while (start < proposedBytes) {
+    const request = parser.next();
+    if (request === undefined) break;
+    const end = parser.consumed;
+    if (isWrite(request) && end <= proposedBytes) {
+      addPiece(pieces, {
+        fate: 'unknown',
+        byteCount: end - start,
+        reply: isSilent(request) ? '' : ERR_INTERNAL,
+        endsTransaction: false,
+      });
+      start = end;
+    } else {
+      // A malformed command goes along with what is to be skipped after it: the next piece must find the
+      // server's parser at the start of a command.
+      const next = endOfSkip(sent, end, parser.checkpoint());
+      addPiece(pieces, { fate: 'resend', byteCount: next - start });
+      start = next;
+    }
+  }
+  if (start < sent.byteLength) addPiece(pieces, { fate: 'resend', byteCount: sent.byteLength - start });
+  return pieces;
+}
+
+/** As giveUp in replay.ts. */
+export function giveUpText(waiting: Uint8Array, at: TextCheckpoint, maxCommands: number): GivenUp {
+  const parser = new TextParser(at);
+  parser.push(spanOf(waiting));
+  let reply = '';
+  for (let count = 0; count < maxCommands; count += 1) {
+    const request = parser.next();
+    if (request === undefined)
+      return { reply, byteCount: parser.consumed, at: parser.checkpoint(), isAll: true, isOver: false };
+    if (request.type === 'malformed') reply += ERR_CMD_ERR;
+    else if (!isSilent(request)) reply += ERR_INTERNAL;
+  }
+  return { reply, byteCount: parser.consumed, at: parser.checkpoint(), isAll: false, isOver: false };
+}
+
+/** Whether the client asked for no reply. */
+function isSilent(request: TextRequest): boolean {
+  return 'noreply' in request && request.noreply;
+}
+
+/** Where in `bytes` the skipping ends that is due at `offset`, at most at their end. */
+function endOfSkip(bytes: Uint8Array, offset: number, due: TextCheckpoint): number {
+  if (due.skip === 'nothing') return offset;
+  // A value that is thrown away goes with the rest of its line.
+  const restOfLine = due.skip === 'bytes' ? offset + due.byteCount : offset;
+  const lineFeed = bytes.indexOf(LINE_FEED, restOfLine);
+  return lineFeed === -1 ? bytes.byteLength : lineFeed + 1;
+}

@@ -1,0 +1,90 @@
+import { expect } from 'chai';
+import type { GatewayOptions } from '../../src/gateway/gateway.js';
+import { AT_RESP_START, respCheckpoint } from '../../src/protocol/checkpoint.js';
+import { encodeCommand } from '../../tools/support/redis-client.js';
+import { FakeServer, TestBench, type TestClient } from './support.js';
+
+const UNKNOWN = '-ERR leadership was lost: the write may or may not have happened\r\n';
+const OK = '+OK\r\n';
+
+/** Commands as a client sends them, their words apart by spaces. */
+const commands = (...lines: readonly string[]) =>
+  lines.map((line) => encodeCommand(line.split(' '))).join('');
+
+describe('a Redis connection through the router', () => {
+  const bench = new TestBench();
+  afterEach(() => bench.clear());
+
+  /** Two servers, the first of which leads in term 1, and a client at the router. */
+  async function cluster(times: Partial<GatewayOptions> = {}) {
+    const gateway = await bench.gateway({ servers: 2, ...times });
+    const servers = [new FakeServer(), new FakeServer()] as const;
+    await gateway.attach(0, servers[0]);
+    await gateway.attach(1, servers[1]);
+    gateway.setLeader({ id: 0, term: 1 });
+    const client = await bench.client(gateway.routerAddress);
+    return { gateway, old: servers[0], next: servers[1], client };
+  }
+
+  /** Lets the client send, and waits until the server has it. */
+  async function forwarded(client: TestClient, server: FakeServer, input: string) {
+    client.send(input);
+    const session = await server.session();
+    await server.expectInput(session, input);
+    return session;
+  }
+
+  it('stays in its session when a write of unknown outcome changes nothing about it', async () => {
+    const { gateway, old, next, client } = await cluster();
+    await forwarded(client, old, commands('WATCH a', 'SET b 1', 'GET a'));
+    old.die();
+    gateway.setLeader({ id: 1, term: 2 });
+    const replay = await next.session();
+    await next.expectInput(replay, commands('WATCH a'));
+    next.reply(replay, commands('WATCH a').length, OK, respCheckpoint({ hasWatched: true }));
+    await next.expectInput(replay, commands('WATCH a', 'GET a'));
+    await client.expectText(OK + UNKNOWN);
+  });
+
+  it('is what RESET made of it, whatever it was before', async () => {
+    const { gateway, old, next, client } = await cluster();
+    const watched = respCheckpoint({ version: 3, hasWatched: true, name: 'worker' });
+    const session = await forwarded(client, old, commands('WATCH a'));
+    old.reply(session, commands('WATCH a').length, OK, watched);
+    await client.expectText(OK);
+    client.send(commands('RESET', 'SET a 1'));
+    await old.expectInput(session, commands('WATCH a', 'RESET', 'SET a 1'));
+    old.die();
+    gateway.setLeader({ id: 1, term: 2 });
+    const reset = await next.session();
+    expect(next.framesOf('open')[0]?.at).to.deep.equal(watched);
+    await next.expectInput(reset, commands('RESET'));
+    next.reply(reset, commands('RESET').length, '+RESET\r\n', AT_RESP_START);
+    await client.expectText(`${OK}+RESET\r\n${UNKNOWN}`);
+
+    next.die();
+    const third = new FakeServer();
+    await gateway.attach(0, third);
+    gateway.setLeader({ id: 0, term: 3 });
+    client.send(commands('GET a'));
+    await third.expectInput(await third.session(), commands('GET a'));
+    expect(third.framesOf('open')[0]?.at).to.deep.equal(AT_RESP_START);
+  });
+
+  it('keeps its id and its name at each leader', async () => {
+    const { gateway, old, next, client } = await cluster();
+    const named = respCheckpoint({ name: 'worker' });
+    const session = await forwarded(client, old, commands('CLIENT SETNAME worker', 'GET a'));
+    old.reply(session, commands('CLIENT SETNAME worker').length, OK, named);
+    // Nothing has changed since.
+    const { length } = commands('GET a');
+    old.say({ type: 'reply', session, answeredBytes: length, at: undefined, bytes: Buffer.from('$-1\r\n') });
+    await client.expectText(`${OK}$-1\r\n`);
+    old.die();
+    gateway.setLeader({ id: 1, term: 2 });
+    client.send(commands('GET b'));
+    await next.session();
+    const [before] = old.framesOf('open');
+    expect(next.framesOf('open')).to.deep.equal([{ ...before, session: await next.session(), at: named }]);
+  });
+});

@@ -205,6 +205,10 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     if (front?.fate !== 'unknown') return;
     this.#client.write(Buffer.from(front.reply, 'latin1'));
     this.#drop(front.byteCount, afterUnknown(this.#at, front.endsTransaction));
+    // The session's server would go on as if they had never been.
+    if (this.#session === undefined || this.#session.at === this.#at) return;
+    this.#session.close();
+    this.#endSession();
   }
 
   /** The session to send more bytes to, if there is a leader that can take them now. */
@@ -271,22 +275,21 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
   /** No leader appeared in time for the commands up to the offset in the stream. */
   #giveUp(streamOffset: number): void {
     if (this.#session !== undefined) this.#abandon(this.#session);
-    if (streamOffset <= this.#answeredLength) return;
-    // Whatever the plan covers was forwarded before the leader was lost, and has waited longest: all of it is
-    // among these bytes, and its writes are answered the same way.
-    this.#plan.clear();
-    this.#givenUpTo = streamOffset;
+    if (streamOffset > this.#answeredLength) this.#givenUpTo = streamOffset;
     this.#advance();
   }
 
   readonly #giveUpSome = (): void => {
     this.#isGivingUp = false;
     if (this.#givenUpTo === undefined) return;
-    const byteCount = Math.max(0, this.#givenUpTo - this.#answeredLength);
+    // A Redis client repeats what it is told was not done: not a write that may have been.
+    this.#answerUnknown();
+    const waiting = Math.max(0, this.#givenUpTo - this.#answeredLength);
+    const byteCount = Math.min(waiting, this.#plan.front?.byteCount ?? waiting);
     const given = giveUp(this.#held.view(0, byteCount), this.#at, GIVEN_UP_AT_ONCE);
     this.#drop(given.byteCount, given.at);
     if (given.reply !== '') this.#client.write(Buffer.from(given.reply, 'latin1'));
-    const { isAll } = given;
+    const isAll = given.isAll && byteCount === waiting;
     if (isAll) this.#givenUpTo = undefined;
     // What is left is a command that will never be complete.
     const hasEnded = isAll && this.#inputEnded && !this.#leaderWait.pending;

@@ -5,7 +5,9 @@ import { encodeCommand } from '../../tools/support/redis-client.js';
 import { FakeServer, TestBench, type TestClient } from './support.js';
 
 const UNKNOWN = '-ERR leadership was lost: the write may or may not have happened\r\n';
+const DOWN = '-CLUSTERDOWN The cluster is down\r\n';
 const OK = '+OK\r\n';
+const QUEUED = '+QUEUED\r\n';
 
 /** Commands as a client sends them, their words apart by spaces. */
 const commands = (...lines: readonly string[]) =>
@@ -33,6 +35,42 @@ describe('a Redis connection through the router', () => {
     await server.expectInput(session, input);
     return session;
   }
+
+  it('is told that a write is unknown, not that the cluster is down, however long there is no leader', async () => {
+    const { old, client } = await cluster({ leaderWaitMs: 40 });
+    await forwarded(client, old, commands('GET a', 'SET a 1', 'GET b'));
+    old.die();
+    await client.expectText(DOWN + UNKNOWN + DOWN);
+  });
+
+  it('goes on with what came later once all that waited is given up', async () => {
+    const { gateway, old, next, client } = await cluster({ leaderWaitMs: 40 });
+    await forwarded(client, old, commands('GET a', 'SET a 1', 'GET b', 'SET b 2'));
+    old.die();
+    await client.expectText(DOWN + UNKNOWN + DOWN + UNKNOWN);
+    client.send(commands('GET c'));
+    gateway.setLeader({ id: 1, term: 2 });
+    await next.expectInput(await next.session(), commands('GET c'));
+  });
+
+  it('watches nothing any more after a transaction of unknown outcome', async () => {
+    const { gateway, old, next, client } = await cluster();
+    const transaction = ['MULTI', 'SET a 2', 'EXEC'];
+    const unproposed = ['MULTI', 'SET b 1', 'EXEC'];
+    const session = await forwarded(client, old, commands('WATCH a', ...transaction, ...unproposed));
+    const proposedBytes = commands('WATCH a', ...transaction).length;
+    old.say({ type: 'refuse', session, proposedBytes, ledTerm: 1 });
+    gateway.setLeader({ id: 1, term: 2 });
+    const watching = await next.session();
+    await next.expectInput(watching, commands('WATCH a'));
+    next.reply(watching, commands('WATCH a').length, OK, respCheckpoint({ hasWatched: true }));
+
+    const replay = await next.session(1);
+    await next.expectInput(replay, commands(...unproposed));
+    expect(next.framesOf('open')[1]?.at).to.deep.equal(AT_RESP_START);
+    expect(next.framesOf('close')).to.deep.equal([{ type: 'close', session: watching }]);
+    await client.expectText(OK + OK + QUEUED + UNKNOWN);
+  });
 
   it('stays in its session when a write of unknown outcome changes nothing about it', async () => {
     const { gateway, old, next, client } = await cluster();

@@ -166,4 +166,41 @@ describe('flow control', () => {
     group.run(2 * HEARTBEAT_MS);
     for (const id of [1, 2]) expect(group.log(id)).to.equal(group.log(0));
   });
+
+  describe('of proposals', () => {
+    it('takes none while as many bytes as the limit are not committed', () => {
+      const group = led({ maxUncommittedBytes: 10 });
+      group.isolate(0);
+      expect(group.propose(0, '0123456789')).to.not.equal(undefined);
+      expect(group.raft(0).proposalRefusal).to.equal('too much uncommitted');
+      expect(group.propose(0, 'x')).to.equal(undefined);
+      expect(group.log(0)).to.equal('1:- 1:0123456789');
+      group.heal();
+      group.run(HEARTBEAT_MS);
+      expect(group.raft(0).proposalRefusal, 'all is committed').to.equal(undefined);
+      expect(group.propose(0, 'x')).to.deep.equal({ index: 3, term: 1 });
+    });
+
+    it('takes one of any size when all is committed', () => {
+      const group = led({ maxUncommittedBytes: 1 });
+      group.agree(0, 'many bytes', 'and many more');
+      expect(group.applied(2)).to.equal('many bytes');
+      group.agree(0, 'and many more');
+      expect(group.applied(2)).to.equal('many bytes and many more');
+    });
+
+    it('counts neither what earlier leaders left nor the no-op', () => {
+      const group = Group.withLogs(['1:aaaa 1:bbbb', '', ''], { maxUncommittedBytes: 4 });
+      group.win(0);
+      expect(group.raft(0).commitIndex).to.equal(0);
+      expect(group.propose(0, 'cc')).to.not.equal(undefined);
+      expect(group.propose(0, 'dd')).to.not.equal(undefined);
+      expect(group.propose(0, 'ee')).to.equal(undefined);
+      group.deliverAll();
+      expect(group.raft(0).commitIndex).to.equal(5);
+      expect(group.propose(0, 'ee')).to.not.equal(undefined);
+      expect(group.propose(0, 'ff')).to.not.equal(undefined);
+      expect(group.raft(0).proposalRefusal).to.equal('too much uncommitted');
+    });
+  });
 });

@@ -3,6 +3,7 @@
  */
 
 import { expect } from 'chai';
+import type { Raft } from '../../src/raft/raft.js';
 import { Group } from '../support/raft/group.js';
 import { allOf } from '../support/raft/messages.js';
 import { ELECTION_TIMEOUT_MS, HEARTBEAT_MS } from '../support/raft/server.js';
@@ -141,6 +142,45 @@ describe('reads', () => {
     group.propose(0, 'too late');
     group.deliverAll();
     expect(read.outcome).to.equal('failed');
+  });
+
+  it('are told apart by the round they wait for, even under one number (etcd 20418)', () => {
+    const group = led(3);
+    const confirmed: number[] = [];
+    const turn = (act: (raft: Raft, nowMs: number) => void) => {
+      const { raft } = group.server(0);
+      act(raft, group.nowMs);
+      raft.sendDue();
+      const output = raft.takeOutput();
+      confirmed.push(...output.confirmedReads.map(({ readId }) => readId));
+      group.inject(...output.messages);
+    };
+    turn((raft, nowMs) => raft.read(7, nowMs));
+    group.deliver({ to: 1 });
+    const [late] = group.drop({ from: 1 });
+    group.drop();
+    if (late === undefined) throw new Error('server 1 did not answer');
+    turn((raft, nowMs) => raft.read(7, nowMs));
+    turn((raft, nowMs) => raft.step(late, nowMs));
+    expect(confirmed, 'the late answer is to the first').to.deep.equal([7]);
+    group.deliver({ to: 1 });
+    for (const answer of group.drop({ from: 1 })) turn((raft, nowMs) => raft.step(answer, nowMs));
+    expect(confirmed).to.deep.equal([7, 7]);
+  });
+
+  it('that a deposed leader could not confirm do not stop those that come when it leads again (etcd 9566)', () => {
+    const group = led(3);
+    group.isolate(0);
+    group.cut(1, 2);
+    const lost = group.read(0);
+    group.run(ELECTION_TIMEOUT_MS + HEARTBEAT_MS);
+    expect(lost.outcome).to.equal('failed');
+    group.heal();
+    group.elect(0);
+    const read = group.read(0);
+    group.deliverAll();
+    expect(read.outcome).to.equal('confirmed');
+    expect(lost.outcome).to.equal('failed');
   });
 
   it('fail at a follower at once', () => {

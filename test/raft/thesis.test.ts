@@ -71,6 +71,19 @@ describe('the thesis, section by section', () => {
       expect(group.propose(0, 'x')).to.deep.equal({ index: 2, term: 1 });
     });
 
+    it('is given up in time although it is asked for again and again', () => {
+      const group = Group.of(3);
+      group.elect(0);
+      group.crash(2);
+      group.transfer(0, 2);
+      for (let passedMs = 0; passedMs < ELECTION_TIMEOUT_MS; passedMs += HEARTBEAT_MS) {
+        group.run(HEARTBEAT_MS);
+        if (group.raft(0).proposalRefusal !== undefined) group.transfer(0, 2);
+      }
+      group.run(HEARTBEAT_MS);
+      expect(group.raft(0).proposalRefusal).to.equal(undefined);
+    });
+
     it('asks again when the request is lost', () => {
       const group = Group.of(3);
       group.elect(0);

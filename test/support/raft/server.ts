@@ -5,6 +5,7 @@
 
 import type { RaftOptions } from '../../../src/raft/options.js';
 import { Raft } from '../../../src/raft/raft.js';
+import type { TraceEvent } from '../../../src/raft/trace.js';
 import type {
   LogIndex,
   LogPosition,
@@ -50,6 +51,8 @@ const DEFAULTS = {
 export class Server {
   readonly id: ServerId;
   readonly disk: Disk;
+  /** What the core told of its elections, oldest first. */
+  readonly traces: TraceEvent[] = [];
   readonly #options: RaftOptions;
   readonly #clock: Clock;
   /** What the core gets for each random number. Its election timeouts are T times one more than this. */
@@ -108,6 +111,7 @@ export class Server {
       {
         random: () => this.random,
         readSnapshot: (position, offset, maxBytes) => this.disk.readSnapshot(position, offset, maxBytes),
+        trace: (event) => this.traces.push(event),
       },
       recovered,
       this.#clock.nowMs,
@@ -194,7 +198,7 @@ export class Server {
     if (installedSnapshot !== undefined) this.#restore(installedSnapshot);
     for (const { index, term, payload } of committed) {
       if (index !== this.#appliedPosition.index + 1)
-        throw new Error(`entry ${index} applied behind entry ${this.#appliedPosition.index}`);
+        throw new Error(`entry ${index} applied after entry ${this.#appliedPosition.index}`);
       if (payload.byteLength > 0) this.#applied.push(textOf(payload));
       this.#appliedPosition = { index, term };
     }

@@ -10,7 +10,7 @@ import {
   type LogMemory,
   ShortWriteError,
 } from '../../../src/storage/files.js';
-import type { SimulatedDisk } from './disk.js';
+import type { CallsOfFiles } from './disk-calls.js';
 import { DirectoryNode, FileNode, type Node, SECTOR_BYTES } from './disk-image.js';
 import type { SimulatedThread } from './thread.js';
 
@@ -59,13 +59,13 @@ const READING: ReadonlySet<Syscall> = new Set(['open', 'read', 'stat', 'scandir'
 const SYNCING: ReadonlySet<Syscall> = new Set(['fdatasync', 'fsync']);
 
 export class SimulatedFiles implements Files {
-  readonly #disk: SimulatedDisk;
+  readonly #disk: CallsOfFiles;
   readonly #thread: SimulatedThread;
   readonly #pending = new Set<PendingCall>();
   readonly #locks = new Set<FileNode>();
   #isEnded = false;
 
-  constructor(disk: SimulatedDisk, thread: SimulatedThread) {
+  constructor(disk: CallsOfFiles, thread: SimulatedThread) {
     this.#disk = disk;
     this.#thread = thread;
   }

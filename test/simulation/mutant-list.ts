@@ -9,7 +9,7 @@ export interface Mutant extends Edit {
 }
 
 /** What the simulator needs of the built program. */
-export const SIMULATOR = ['src', 'test/simulation', 'tools/linearizability', 'tools/support'];
+export const SIMULATOR = ['src', 'test/simulation', 'test/support', 'tools/linearizability', 'tools/support'];
 
 export const MUTANTS: readonly Mutant[] = [
   {

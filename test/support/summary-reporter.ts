@@ -1,12 +1,12 @@
 /**
- * mocha's usual report, and behind it one line that counts: `12 passed, 0 failed, 1 skipped`.
+ * A dot for each test, failures in full, and after them one line that counts: `12 passed, 0 failed, 1 skipped`.
  */
 
 import mocha from 'mocha';
 
-const { Base, Spec } = mocha.reporters;
+const { Base, Dot } = mocha.reporters;
 
-export default class SummaryReporter extends Spec {
+export default class SummaryReporter extends Dot {
   override epilogue(): void {
     super.epilogue();
     const { passes, failures, pending } = this.stats;

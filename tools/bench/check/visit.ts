@@ -29,7 +29,7 @@ const SETTLING_MS = 500;
 /** Of a row's requests, those that come before and do not count. */
 const WARM_UP_PART = 0.3;
 /** A leader may be followed by another during a round: what it answers then is no measure. */
-const ATTEMPTS = 3;
+const ATTEMPTS = 5;
 const MIB = 1024 * 1024;
 
 /**
@@ -97,11 +97,13 @@ class Visit {
   }
 
   async #round(generator: GeneratorProcess, load: RowLoad): Promise<RoundResult> {
+    let wrong: readonly string[] = [];
     for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
       const result = await generator.run(this.#workload(load, await this.#leaderPort()));
-      if (Object.keys(result.errors).length === 0) return result;
+      wrong = Object.entries(result.errors).map(([what, count]) => `${count} x ${what}`);
+      if (wrong.length === 0) return result;
     }
-    throw new LoadError(`${load.row}: wrong replies in ${ATTEMPTS} rounds`);
+    throw new LoadError(`wrong replies to ${load.operation}s in ${ATTEMPTS} rounds: ${wrong.join(', ')}`);
   }
 
   #workload({ operation, depth, requests }: RowLoad, port: number): Workload {

@@ -26,6 +26,7 @@ export class DirectConnection implements Connection, SocketHandlers, SessionOwne
     this.#connections = connections;
     this.#id = connections.shared.ids.next();
     connections.add(this);
+    this.#pauseWhileFull();
   }
 
   get inBytes(): number {
@@ -48,9 +49,7 @@ export class DirectConnection implements Connection, SocketHandlers, SessionOwne
     this.#session ??= this.#traffic.open(this, { connection: this.#id, routed: false, at: startOf(bytes) });
     this.#session.send(bytes);
     this.#unanswered.arrived(bytes.byteLength);
-    if (!this.#traffic.full) return;
-    this.#client.pause(PauseReason.serverFull);
-    this.#traffic.awaitRoom(this);
+    this.#pauseWhileFull();
   }
 
   onInputEnd(): void {
@@ -66,6 +65,7 @@ export class DirectConnection implements Connection, SocketHandlers, SessionOwne
   onGone(): void {
     this.#session?.close();
     this.#session = undefined;
+    this.#traffic.leaveRoomQueue(this);
     this.#unanswered.forget();
     this.#connections.delete(this);
   }
@@ -93,5 +93,12 @@ export class DirectConnection implements Connection, SocketHandlers, SessionOwne
   onLost(): void {
     this.#session = undefined;
     this.#client.destroy();
+  }
+
+  /** What is sent to a full server is kept here, even when its client has gone. */
+  #pauseWhileFull(): void {
+    if (!this.#traffic.full) return;
+    this.#client.pause(PauseReason.serverFull);
+    this.#traffic.awaitRoom(this);
   }
 }

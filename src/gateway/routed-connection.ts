@@ -59,6 +59,8 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
   /** How many of the held bytes the session was sent; 0 without a session. */
   #forwarded = 0;
   #session: SessionHandle | undefined;
+  /** Where it waits for room. */
+  #fullLeader: ServerTraffic | undefined;
   /** Runs while the session's server is not the leader and has not refused. */
   #grace: Timer | undefined;
   /** What lies before this offset of the stream has waited too long for a leader, and is being answered. */
@@ -148,6 +150,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
   }
 
   onRoom(): void {
+    this.#fullLeader = undefined;
     this.#advance();
   }
 
@@ -216,7 +219,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     const leader = this.#source.leader;
     if (leader === undefined) return undefined;
     if (leader.full) {
-      leader.awaitRoom(this);
+      this.#awaitRoomAt(leader);
       return undefined;
     }
     if (this.#session !== undefined) return this.#session.traffic === leader ? this.#session : undefined;
@@ -224,6 +227,12 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     if (this.#client.backedUp) return undefined;
     this.#session = leader.open(this, { connection: this.#id, routed: true, at: this.#at });
     return this.#session;
+  }
+
+  #awaitRoomAt(leader: ServerTraffic | undefined): void {
+    if (leader !== this.#fullLeader) this.#fullLeader?.leaveRoomQueue(this);
+    this.#fullLeader = leader;
+    leader?.awaitRoom(this);
   }
 
   #endOnceAnswered(): void {
@@ -317,6 +326,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     this.#forwarded = 0;
     this.#endGrace();
     this.#leaderWait.end();
+    this.#awaitRoomAt(undefined);
     this.#plan.clear();
     this.#drop(this.#held.length, AT_COMMAND_START);
   }

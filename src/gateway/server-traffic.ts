@@ -110,6 +110,11 @@ export class ServerTraffic {
     this.#roomWaiters.add(waiter);
   }
 
+  /** The waiter is not called: it is gone, or waits for another server. */
+  leaveRoomQueue(waiter: RoomWaiter): void {
+    this.#roomWaiters.delete(waiter);
+  }
+
   /** Starts a session for a connection. */
   open(owner: SessionOwner, opening: SessionOpening): SessionHandle {
     const session = this.#nextSession();

@@ -145,6 +145,28 @@ describe("a server's port", () => {
     await server.expectInput(session, sent);
   });
 
+  it('reads nothing of those that come while the channel is full', async () => {
+    const gateway = await bench.gateway();
+    const server = new FakeServer();
+    server.capacity = 0;
+    await gateway.attach(0, server);
+    const inBytes = () => gateway.measure().servers[0]?.inBytes;
+    const first = await bench.client(gateway.serverAddress(0));
+    first.send('get a\r\n');
+    await until('the channel is full', () => inBytes() === 7);
+    const late = await bench.client(gateway.serverAddress(0));
+    late.send('get late\r\n');
+    // A client of the router, sent and answered later, has been heard of by then.
+    const probe = await bench.client(gateway.routerAddress);
+    probe.send('get b\r\n');
+    await until('the probe', () => gateway.measure().router?.inBytes === 7);
+    for (let turns = 0; turns < 10; turns += 1) await new Promise(setImmediate);
+    expect(inBytes()).to.equal(7);
+
+    server.makeRoom(Number.POSITIVE_INFINITY);
+    await server.expectInput(await server.session(1), 'get late\r\n');
+  });
+
   it('reports reply bytes that the client took, such that a server is never left waiting', async () => {
     const gateway = await bench.gateway();
     const server = new FakeServer();

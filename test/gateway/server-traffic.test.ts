@@ -22,6 +22,24 @@ describe('the traffic with a server', () => {
     return server.batches.map((frames) => frames.filter(({ type }) => type === 'data').length);
   }
 
+  it('calls those that wait for room once there is, but for those that are gone', async () => {
+    const server = new FakeServer();
+    server.capacity = 0;
+    const traffic = new ServerTraffic(server, () => {}, NODE_ENVIRONMENT);
+    traffic.open(NOBODY, { connection: 1, routed: false, at: AT_COMMAND_START });
+    while (!traffic.full) await turn();
+    const called: string[] = [];
+    const [waiting, gone] = ['waiting', 'gone'].map((name) => ({ onRoom: () => called.push(name) }));
+    if (waiting === undefined || gone === undefined) throw new Error('there are two');
+    traffic.awaitRoom(waiting);
+    traffic.awaitRoom(gone);
+    traffic.awaitRoom(waiting);
+    traffic.leaveRoomQueue(gone);
+    server.makeRoom(1);
+    server.makeRoom(1);
+    expect(called).to.deep.equal(['waiting']);
+  });
+
   it('goes in one batch though it came in several turns', async () => {
     expect(await batchesOf(3, Buffer.from('get k\r\n'))).to.deep.equal([3]);
   });

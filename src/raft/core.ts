@@ -126,7 +126,7 @@ export class Core {
     }
   }
 
-  /** Sends a message that promises nothing which is not on disk already. */
+  /** Sends a message that relies on nothing which is not on disk already. */
   send(message: Message): void {
     this.messages.push(message);
   }

@@ -95,7 +95,7 @@ export class Invariants {
     this.#serverCount = serverCount;
   }
 
-  /** A server has crashed: its log, commit index and state machine start anew, its promises to others stay. */
+  /** A server has crashed: its log, commit index and state machine start anew; what it told others stays. */
   crashed(id: ServerId): void {
     this.#statuses.delete(id);
     this.#seen.delete(id);

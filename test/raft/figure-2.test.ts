@@ -66,7 +66,7 @@ describe('figure 2 of the paper', () => {
       expect(theOnly('AppendEntriesResponse', server.writeDisk()).term).to.equal(2);
     });
 
-    it('starts a leader with nextIndex behind its log, and matchIndex 0', () => {
+    it('starts a leader with nextIndex after its log, and matchIndex 0', () => {
       const server = withLog('1:a 1:b');
       server.pass(ELECTION_TIMEOUT_MS);
       server.receive(preVoteResponse({ term: 2 }));

@@ -91,7 +91,7 @@ describe('the leader’s lease', () => {
     expect(server.raft.role).to.equal('follower');
   });
 
-  it('restarted follower may have promised its lease just before it went down', () => {
+  it('restarted follower may have given a vote lease just before it went down', () => {
     const group = Group.of(COUNT);
     group.elect(0);
     group.restart(1);
@@ -100,7 +100,7 @@ describe('the leader’s lease', () => {
     expect(group.read(0).outcome).to.equal('confirmed');
   });
 
-  it('a fresh server, which cannot have promised anything, votes at once', () => {
+  it('a fresh server, which has heard no leader yet, votes at once', () => {
     expect(wouldVote(new Server(0, COUNT), 1, 1)).to.equal(true);
   });
 
@@ -149,7 +149,7 @@ describe('the leader’s lease', () => {
     expect(read.outcome).to.equal('confirmed');
   });
 
-  it('lasts while a transfer waits for a successor that lags behind', () => {
+  it('lasts while a transfer waits for a successor that lags', () => {
     const group = Group.of(COUNT);
     group.elect(0);
     group.isolate(2);
@@ -179,7 +179,7 @@ describe('the leader’s lease', () => {
     expect(read).to.include({ outcome: 'confirmed', index: 2 });
   });
 
-  it('a promise to a leader survives the learning of a higher term by other means', () => {
+  it('a vote lease survives the learning of a higher term by other means', () => {
     const server = new Server(0, COUNT);
     server.receive(appendEntries({ from: 1, term: 1 }));
     server.receive(appendEntriesResponse({ from: 2, term: 5, result: { outcome: 'stale' } }));
@@ -213,7 +213,7 @@ describe('the leader’s lease', () => {
   });
 
   describe('when a link closes', () => {
-    it('linkClosed of the leader ends the promise and lets a successor be elected within milliseconds', () => {
+    it('linkClosed of the leader ends the vote lease and lets a successor be elected within milliseconds', () => {
       const group = Group.of(COUNT);
       group.elect(0);
       group.run(10 * HEARTBEAT_MS);
@@ -337,7 +337,7 @@ describe('the leader’s lease', () => {
       expect(group.raft(1).currentTerm, 'raised by its first campaign alone').to.equal(2);
     });
 
-    it('linkClosed of another server does not end the promise', () => {
+    it('linkClosed of another server does not end the vote lease', () => {
       const group = Group.of(COUNT);
       group.elect(0);
       group.isolate(0);
@@ -348,7 +348,7 @@ describe('the leader’s lease', () => {
       expect(group.raft(1)).to.include({ role: 'follower', leader: 0 });
     });
 
-    it('linkClosed of the leader before does not end the promise to the present one', () => {
+    it('linkClosed of the leader before does not end the vote lease of the present one', () => {
       const group = Group.of(COUNT);
       group.elect(0);
       group.elect(1);

@@ -64,7 +64,7 @@ describe('log: the entries in memory', () => {
     expect(() => compacted().sliceBytes(4, 1)).to.throw(InvariantError);
   });
 
-  it('removes an entry and all behind it, but none that is compacted', () => {
+  it('removes an entry and all after it, but none that is compacted', () => {
     const log = compacted();
     log.truncateFrom(6);
     expect(log.last).to.deep.equal({ index: 5, term: 2 });

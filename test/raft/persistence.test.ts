@@ -160,7 +160,7 @@ describe('persistence: what is on disk before what leaves', () => {
       expect(persistence.persisted(2).installed).to.deep.equal([chunks[1]]);
     });
 
-    it('are written behind the entries of the same turn', () => {
+    it('are written after the entries of the same turn', () => {
       const { log, persistence } = onDisk('');
       persistence.chunk(chunk({}));
       append(log, '1:a');

@@ -158,7 +158,7 @@ describe('progress: what a leader knows of a follower', () => {
   });
 
   describe('snapshot', () => {
-    it('→ replicate behind it, once it is installed', () => {
+    it('→ replicate after it, once it is installed', () => {
       const progress = sendingSnapshot();
       progress.accepted(20);
       expect(progress.state).to.include({ name: 'replicate', nextIndex: 21 });

@@ -65,7 +65,7 @@ describe('snapshots', () => {
       expect(offsets(group), 'that was the last').to.deep.equal([12, 16]);
     });
 
-    it('are followed by the entries behind them', () => {
+    it('are followed by the entries after them', () => {
       const group = sending();
       group.propose(0, 'e');
       group.propose(0, 'f');
@@ -292,7 +292,7 @@ describe('snapshots', () => {
       expect(answer).to.include({ isInstalled: false, receivedBytes: 0 });
     });
 
-    it('are written behind the entries that came before them in the same turn', () => {
+    it('are written after the entries that came before them in the same turn', () => {
       const server = withLog('1:a');
       server.holdDisk();
       server.turn((raft, nowMs) => {

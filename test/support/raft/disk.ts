@@ -59,7 +59,7 @@ export class Disk {
     this.#entries = [...this.#entries.filter((entry) => entry.index < first.index), ...entries];
   }
 
-  /** Keeps a snapshot, and the log only from behind `logStart`. */
+  /** Keeps a snapshot, and the log only from after `logStart`. */
   saveSnapshot(snapshot: SnapshotMeta, data: Uint8Array, logStart: LogIndex): void {
     this.#snapshot = snapshot;
     this.#snapshotData = Uint8Array.from(data);
@@ -85,7 +85,7 @@ export class Disk {
   #writeChunk({ snapshot, offset, data, last, keepsLog }: SnapshotChunk): void {
     if (offset === 0) this.#incoming = [];
     const received = this.#incoming.reduce((sum, chunk) => sum + chunk.byteLength, 0);
-    if (offset !== received) throw new Error(`a chunk for byte ${offset} written behind byte ${received}`);
+    if (offset !== received) throw new Error(`a chunk for byte ${offset} written after byte ${received}`);
     this.#incoming.push(data);
     if (!last) return;
     this.#snapshot = snapshot;

@@ -253,7 +253,7 @@ export class Group {
     return dropped;
   }
 
-  /** Puts messages into transit, behind the others: such as were dropped, or sent by nobody. */
+  /** Puts messages into transit, after the others: such as were dropped, or sent by nobody. */
   inject(...messages: readonly Message[]): void {
     this.#inTransit.push(...messages);
   }

@@ -27,7 +27,7 @@ export function textOf(bytes: Uint8Array): string {
   return new TextDecoder().decode(bytes);
 }
 
-/** Entries written as `term:payload`, the first of them right behind `after`. */
+/** Entries written as `term:payload`, the first of them right after `after`. */
 export function entries(text: string, { after = 0 }: { after?: LogIndex } = {}): readonly Entry[] {
   return words(text).map((word, position) => {
     const [term, payload = ''] = word.split(':');

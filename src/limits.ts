@@ -67,6 +67,31 @@ export const MAX_REDIS_REPLY_BYTES = 32 * 1024 * 1024;
 /** Bytes in one batch between gateway and server; a longer one is split. */
 export const MAX_TRAFFIC_BATCH_BYTES = 256 * 1024;
 
+/**
+ * A batch to a server of this many bytes is worth a message. A smaller one waits for more, but for no more than this many
+ * turns of the event loop, microseconds each.
+ */
+export const SMALL_TRAFFIC_BATCH_BYTES = 4 * 1024;
+export const MAX_TRAFFIC_BATCH_TURNS = 4;
+
+/**
+ * Reply bytes that a client's socket took are reported to the server in portions of this many: little traffic costs no
+ * reports.
+ */
+export const DRAINED_REPORT_BYTES = 64 * 1024;
+
+/** With this many bytes unwritten any client's socket is backed up, and tells once they are written. */
+export const MAX_UNWRITTEN_BYTES = 64 * 1024;
+
+/** Commands of one client that are given up at once for want of a leader, about a millisecond's worth. */
+export const MAX_GIVEN_UP_COMMANDS_PER_TURN = 1024;
+
+/** Clients that may wait at a port until they are accepted; the operating system turns more away. */
+export const ACCEPT_BACKLOG = 1024;
+
+/** Bytes of memory that a routed connection keeps once nothing of its stream is unanswered. */
+export const MAX_IDLE_HELD_BYTES = 4 * 1024;
+
 /** Batches between gateway and server that the receiver has not taken; then the sender waits. */
 export const TRAFFIC_CAPACITY = 64;
 
@@ -195,6 +220,11 @@ const RELATIONS: readonly (readonly [holds: boolean, why: string])[] = [
     MAX_PENDING_BYTES_PER_CLIENT < MAX_UNANSWERED_BYTES,
     'more of a stream has come in when some of it is answered',
   ],
+  [
+    DRAINED_REPORT_BYTES + MAX_UNWRITTEN_BYTES < MAX_UNREAD_REPLY_BYTES,
+    'a server that waits for a client to read is told, although the last bytes are not reported',
+  ],
+  [SMALL_TRAFFIC_BATCH_BYTES < MAX_TRAFFIC_BATCH_BYTES, 'a full batch does not wait for more'],
   [MAX_DELAYED_ENTRY_BYTES < MAX_ENTRY_BYTES, 'a full entry is not delayed'],
   [
     MAX_LONGEST_ENTRY_BYTES <= MAX_INFLIGHT_PROPOSAL_BYTES &&

@@ -2,10 +2,9 @@
  * The part of a client's stream that is not yet answered: appended at the end, dropped from the front.
  */
 
-const MIN_CAPACITY_BYTES = 512;
+import { MAX_IDLE_HELD_BYTES } from '../limits.js';
 
-/** A buffer beyond this size is not kept for later once it is empty. */
-const MAX_IDLE_CAPACITY_BYTES = 4 * 1024;
+const MIN_CAPACITY_BYTES = 512;
 
 const NOTHING = Buffer.alloc(0);
 
@@ -26,13 +25,13 @@ export class HeldBytes {
     this.#end += bytes.byteLength;
   }
 
-  /** Drops that many bytes from the front. */
+  /** Drops bytes from the front. */
   discard(byteCount: number): void {
     this.#start += byteCount;
     if (this.#start < this.#end) return;
     this.#start = 0;
     this.#end = 0;
-    if (this.#buffer.byteLength > MAX_IDLE_CAPACITY_BYTES) this.#buffer = NOTHING;
+    if (this.#buffer.byteLength > MAX_IDLE_HELD_BYTES) this.#buffer = NOTHING;
   }
 
   /** The bytes between two offsets from the front, valid until the next {@link append}. */

@@ -55,7 +55,7 @@ export interface NetworkSocket {
   readonly unwrittenBytes: number;
   /**
    * Enough is unwritten that more should wait for {@link SocketEvents.onDrained}, which follows in any case unless the
-   * connection is closed first. True after each write that leaves {@link MAX_UNWRITTEN_BYTES} or more unwritten; an
+   * connection is closed first. True after each write that leaves `MAX_UNWRITTEN_BYTES` (limits.ts) or more; an
    * implementation may be backed up with less.
    */
   readonly isBackedUp: boolean;
@@ -76,6 +76,3 @@ export interface NetworkSocket {
   /** Closes the connection at once; what is not written is lost. No effect when called again. */
   destroy(): void;
 }
-
-/** With so much unwritten every socket is backed up. */
-export const MAX_UNWRITTEN_BYTES = 64 * 1024;

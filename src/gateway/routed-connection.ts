@@ -10,6 +10,7 @@
 
 import assert from 'node:assert/strict';
 import type { Environment, Timer } from '../environment.js';
+import { MAX_GIVEN_UP_COMMANDS_PER_TURN } from '../limits.js';
 import { AT_COMMAND_START, type StreamCheckpoint } from '../protocol/checkpoint.js';
 import type { Term } from '../raft/types.js';
 import { type ConnectionId, startOf } from '../wire/client-frames.js';
@@ -37,9 +38,6 @@ export interface RouterTimes {
   /** How long a leader that is no more may take to tell what it did with the commands in flight. */
   readonly refusalGraceMs: number;
 }
-
-/** Commands that are given up at once, about a millisecond's worth; whatever else is due comes between. */
-const GIVEN_UP_AT_ONCE = 1024;
 
 export class RoutedConnection implements Connection, SocketHandlers, SessionOwner, RoomWaiter {
   readonly #environment: Environment;
@@ -295,7 +293,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     this.#answerUnknown();
     const waiting = Math.max(0, this.#givenUpTo - this.#answeredLength);
     const byteCount = Math.min(waiting, this.#plan.front?.byteCount ?? waiting);
-    const given = giveUp(this.#held.view(0, byteCount), this.#at, GIVEN_UP_AT_ONCE);
+    const given = giveUp(this.#held.view(0, byteCount), this.#at, MAX_GIVEN_UP_COMMANDS_PER_TURN);
     this.#drop(given.byteCount, given.at);
     if (given.reply !== '') this.#client.write(Buffer.from(given.reply, 'latin1'));
     const isAll = given.isAll && byteCount === waiting;

@@ -8,7 +8,13 @@
 
 import { ByteWriter } from '../bytes/byte-writer.js';
 import type { Environment } from '../environment.js';
-import { MAX_CHECKPOINT_BYTES, MAX_TRAFFIC_BATCH_BYTES } from '../limits.js';
+import {
+  DRAINED_REPORT_BYTES,
+  MAX_CHECKPOINT_BYTES,
+  MAX_TRAFFIC_BATCH_BYTES,
+  MAX_TRAFFIC_BATCH_TURNS,
+  SMALL_TRAFFIC_BATCH_BYTES,
+} from '../limits.js';
 import type { StreamCheckpoint } from '../protocol/checkpoint.js';
 import type { Term } from '../raft/types.js';
 import {
@@ -55,20 +61,9 @@ export interface RoomWaiter {
   onRoom(): void;
 }
 
-/**
- * Reply bytes that the client's socket took are reported in such portions: little traffic costs no reports, and
- * what is never reported stays far below `MAX_UNREAD_REPLY_BYTES`, where the server would wait for a report.
- */
-export const DRAINED_REPORT_BYTES = 64 * 1024;
-
 /** No frame is longer than this, the bytes of a data frame not counted. */
 const MAX_HEADER_BYTES = MAX_CHECKPOINT_BYTES + 32;
 const MAX_DATA_BYTES = MAX_TRAFFIC_BATCH_BYTES - MAX_HEADER_BYTES;
-
-/** A batch of so many bytes is worth a message. */
-const SMALL_BATCH_BYTES = 4 * 1024;
-/** Turns that a batch waits for more, microseconds each. */
-const MAX_EXTRA_TURNS = 4;
 
 export class ServerTraffic {
   readonly #channel: ServerChannel;
@@ -100,7 +95,7 @@ export class ServerTraffic {
     });
   }
 
-  /** Whether the server falls behind: what is sent nevertheless is kept until there is room. */
+  /** Whether the server does not keep up: what is sent nevertheless is kept until there is room. */
   get full(): boolean {
     return this.#full;
   }
@@ -186,8 +181,8 @@ export class ServerTraffic {
   }
 
   #endTurn(): void {
-    const isSmall = this.#batch.length < SMALL_BATCH_BYTES;
-    if (this.#hasGrown && isSmall && this.#extraTurns < MAX_EXTRA_TURNS) {
+    const isSmall = this.#batch.length < SMALL_TRAFFIC_BATCH_BYTES;
+    if (this.#hasGrown && isSmall && this.#extraTurns < MAX_TRAFFIC_BATCH_TURNS) {
       this.#hasGrown = false;
       this.#extraTurns += 1;
       this.#environment.atEndOfTurn(this.#onTurnEnd);

@@ -60,7 +60,7 @@ export class TotalUnansweredBytes {
   readonly #line = new Set<UnansweredBytes>();
   #byteCount = 0;
 
-  /** @param modestBytes so much unanswered is little */
+  /** @param modestBytes up to here, what is unanswered counts as little */
   constructor(maxBytes: number, modestBytes: number) {
     this.#maxBytes = maxBytes;
     this.#modestBytes = modestBytes;

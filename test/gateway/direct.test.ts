@@ -1,6 +1,10 @@
 import { expect } from 'chai';
-import { DRAINED_REPORT_BYTES } from '../../src/gateway/server-traffic.js';
-import { MAX_TRAFFIC_BATCH_BYTES, MAX_UNANSWERED_BYTES, MAX_UNREAD_REPLY_BYTES } from '../../src/limits.js';
+import {
+  DRAINED_REPORT_BYTES,
+  MAX_TRAFFIC_BATCH_BYTES,
+  MAX_UNANSWERED_BYTES,
+  MAX_UNREAD_REPLY_BYTES,
+} from '../../src/limits.js';
 import { freePorts } from '../../tools/support/free-ports.js';
 import { FakeServer, TestBench, TestClient, until } from './support.js';
 

@@ -3,12 +3,8 @@
  */
 
 import { expect } from 'chai';
-import {
-  MAX_UNWRITTEN_BYTES,
-  type Network,
-  type NetworkListener,
-  type NetworkSocket,
-} from '../../src/gateway/network.js';
+import type { Network, NetworkListener, NetworkSocket } from '../../src/gateway/network.js';
+import { MAX_UNWRITTEN_BYTES } from '../../src/limits.js';
 import type { ClientAddress } from '../../src/wire/control.js';
 
 /** The other end of a connection. */
@@ -139,7 +135,7 @@ export function describeNetwork(name: string, make: () => NetworkUnderTest): voi
       return { client, peer };
     }
 
-    /** Leaves so much unwritten that the socket is backed up. */
+    /** Writes until the socket is backed up; returns how much. */
     async function backUp(client: Recorded, peer: Peer): Promise<number> {
       peer.stopReading();
       let written = 0;

@@ -39,9 +39,9 @@ function plan(lines: readonly string[], { at = AT_RESP_START, proposed = lines.l
   });
 }
 
-function whenGivenUp(lines: readonly string[], at: RespCheckpoint = AT_RESP_START) {
-  const { reply, byteCount, at: behind, isOver } = giveUp(encodeAll(lines), at, MANY);
-  return { reply, isWhole: byteCount === encodeAll(lines).byteLength, behind, isOver };
+function whenGivenUp(lines: readonly string[], start: RespCheckpoint = AT_RESP_START) {
+  const { reply, byteCount, at, isOver } = giveUp(encodeAll(lines), start, MANY);
+  return { reply, isWhole: byteCount === encodeAll(lines).byteLength, at, isOver };
 }
 
 describe('Redis commands whose leader is lost', () => {
@@ -88,7 +88,7 @@ describe('Redis commands whose leader is lost', () => {
     ]);
   });
 
-  it('have an unknown outcome behind a WATCH, too', () => {
+  it('have an unknown outcome after a WATCH, too', () => {
     expect(plan(['WATCH a', 'MULTI', 'SET a 2', 'EXEC'])).to.deep.equal([
       { resend: ['WATCH a'] },
       { unknown: ['MULTI', 'SET a 2', 'EXEC'], reply: OK + QUEUED + UNKNOWN },
@@ -131,7 +131,7 @@ describe('Redis commands for which no leader appears', () => {
     expect(whenGivenUp(['SET a 1', 'PING', 'GET a', 'FOO'])).to.deep.equal({
       reply: `${DOWN}+PONG\r\n${DOWN}-ERR unknown command 'FOO', with args beginning with: \r\n`,
       isWhole: true,
-      behind: AT_RESP_START,
+      at: AT_RESP_START,
       isOver: false,
     });
   });
@@ -139,7 +139,7 @@ describe('Redis commands for which no leader appears', () => {
   it('make a transaction that will be refused', () => {
     expect(whenGivenUp(['MULTI', 'SET a 1'])).to.deep.include({
       reply: OK + DOWN,
-      behind: respCheckpoint({ transaction: 'broken' }),
+      at: respCheckpoint({ transaction: 'broken' }),
     });
     expect(whenGivenUp(['MULTI', 'SET a 1', 'EXEC', 'GET a']).reply).to.equal(
       `${OK}${DOWN}-EXECABORT Transaction discarded because of previous errors.\r\n${DOWN}`,

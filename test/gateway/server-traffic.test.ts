@@ -9,7 +9,7 @@ const NOBODY: SessionOwner = { onReply() {}, onRefuse() {}, onClose() {}, onLost
 const turn = () => new Promise(setImmediate);
 
 describe('the traffic with a server', () => {
-  /** Lets the client send in each of so many turns. Returns the lengths of what the server got, batch by batch. */
+  /** Lets the client send in each of `turns` turns. Returns the lengths of what the server got, batch by batch. */
   async function batchesOf(turns: number, bytes: Uint8Array): Promise<readonly number[]> {
     const server = new FakeServer();
     const traffic = new ServerTraffic(server, () => {}, NODE_ENVIRONMENT);

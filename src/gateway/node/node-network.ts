@@ -4,12 +4,10 @@
  */
 
 import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { ACCEPT_BACKLOG } from '../../limits.js';
 import type { ClientAddress } from '../../wire/control.js';
 import type { Network, NetworkListener, NetworkSocket, SocketEvents } from '../network.js';
 import { probeSharedReads, type ReadFrom, withOwnReads, withSharedReads } from './shared-reads.js';
-
-/** Clients that may wait to be accepted. */
-const BACKLOG = 1024;
 
 export class NodeNetwork implements Network {
   /**
@@ -33,7 +31,7 @@ export class NodeNetwork implements Network {
         accept(new NodeSocket(socket, this.#readFrom)),
       );
       server.once('error', reject);
-      server.listen({ ...address, backlog: BACKLOG }, () => {
+      server.listen({ ...address, backlog: ACCEPT_BACKLOG }, () => {
         server.removeAllListeners('error');
         // Failing to accept one connection, as when out of descriptors, leaves the others as they are.
         server.on('error', () => {});

@@ -6,7 +6,8 @@
  * unread is reset: the client then may lose the last replies, as with TCP.
  */
 
-import { MAX_UNWRITTEN_BYTES, type NetworkSocket, type SocketEvents } from '../../../src/gateway/network.js';
+import type { NetworkSocket, SocketEvents } from '../../../src/gateway/network.js';
+import { MAX_UNWRITTEN_BYTES } from '../../../src/limits.js';
 import type { Random } from '../../../tools/support/random.js';
 import type { SimulatedThread } from './thread.js';
 import type { World } from './world.js';

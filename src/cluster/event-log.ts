@@ -23,7 +23,11 @@ export type ClusterEvent =
   | ({ readonly type: 'server-up'; readonly term: Term; readonly lastIndex: LogIndex } & OfServer)
   | ({ readonly type: 'elected'; readonly term: Term } & OfServer)
   /** It led in this term, and is alive, but no longer leads. */
-  | ({ readonly type: 'stepped-down'; readonly term: Term } & OfServer)
+  | ({
+      readonly type: 'stepped-down';
+      readonly term: Term;
+      readonly reason: string | undefined;
+    } & OfServer)
   | ({ readonly type: 'serving'; readonly term: Term } & OfServer)
   | ({ readonly type: 'snapshot-taken' } & OfSnapshot)
   | ({ readonly type: 'snapshot-installed' } & OfSnapshot)

@@ -5,6 +5,7 @@
 import type { Remote } from 'comlink';
 import type { Logger } from 'pino';
 import type { Gateway } from '../gateway/gateway.js';
+import type { TraceEvent } from '../raft/trace.js';
 import type { ServerId, Term } from '../raft/types.js';
 import type {
   PeerNews,
@@ -13,6 +14,7 @@ import type {
   ServerObservation,
   ServerStatus,
 } from '../wire/control.js';
+import { electionLineOf, stepDownText } from './election-log.js';
 import { WrongStateError } from './errors.js';
 import type { EventLog } from './event-log.js';
 import { gatewayChannel } from './gateway-channel.js';
@@ -72,6 +74,8 @@ export class Member {
   #lives = 0;
   #failure: unknown;
   #lastStatus: ServerStatus;
+  /** Why it gave up its last role. */
+  #stepDownReason: string | undefined;
 
   constructor(id: ServerId, environment: MemberEnvironment) {
     this.id = id;
@@ -261,6 +265,9 @@ export class Member {
       case 'up':
         await this.#onUp(thread, event);
         break;
+      case 'election':
+        this.#onElection(event.trace);
+        return;
       case 'role':
         this.#onRole(event);
         break;
@@ -289,12 +296,23 @@ export class Member {
     this.#environment.onUp();
   }
 
+  #onElection(trace: TraceEvent): void {
+    const { facts, message } = electionLineOf(trace);
+    this.#logger.debug(facts, message);
+    if (trace.type === 'stepped down') this.#stepDownReason = stepDownText(trace.reason);
+  }
+
   #onRole(event: RoleEvent): void {
     if (this.#state.is !== 'up') return;
     const { role, term, leader } = event;
     const { leadsTerm } = this;
     if (leadsTerm !== undefined && (role !== 'leader' || term !== leadsTerm))
-      this.#eventLog.record({ type: 'stepped-down', server: this.id, term: leadsTerm });
+      this.#eventLog.record({
+        type: 'stepped-down',
+        server: this.id,
+        term: leadsTerm,
+        reason: this.#stepDownReason,
+      });
     this.#state = { ...this.#state, role: event };
     this.#lastStatus = { ...this.#lastStatus, role, term, leader };
     if (role === 'leader') {

@@ -101,7 +101,11 @@ export class Server {
     this.#onFailure = onFailure;
     this.#raft = new Raft(
       raft,
-      { random: () => environment.random(), readSnapshot: storage.readSnapshot.bind(storage) },
+      {
+        random: () => environment.random(),
+        readSnapshot: storage.readSnapshot.bind(storage),
+        trace: (trace) => onEvent({ type: 'election', trace }),
+      },
       recovered,
       environment.nowMs(),
     );

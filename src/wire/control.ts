@@ -5,6 +5,7 @@
 
 import type { MessagePort } from 'node:worker_threads';
 import type { Port } from '../channel/port.js';
+import type { TraceEvent } from '../raft/trace.js';
 import type { LogIndex, RoleName, ServerId, Term } from '../raft/types.js';
 import type { MetricsReading } from './measurements.js';
 import type { LogTail, ObservedMessage } from './observations.js';
@@ -135,6 +136,8 @@ export type ServerEvent =
   | { readonly type: 'up'; readonly lastIndex: LogIndex; readonly term: Term }
   /** Role, term or known leader changed. */
   | { readonly type: 'role'; readonly role: RoleName; readonly term: Term; readonly leader: ServerId | null }
+  /** Something happened in an election. When a role changes by that, it is told before the change. */
+  | { readonly type: 'election'; readonly trace: TraceEvent }
   /** A snapshot of everything up to `index` was taken, and the log before it is going. */
   | {
       readonly type: 'snapshot';

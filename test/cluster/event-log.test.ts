@@ -9,7 +9,7 @@ const DOCUMENT = new URL('../../../docs/observing.md', import.meta.url);
 const EVENTS: readonly ClusterEvent[] = [
   { type: 'server-up', server: 0, term: 1, lastIndex: 2 },
   { type: 'elected', server: 0, term: 1 },
-  { type: 'stepped-down', server: 0, term: 1 },
+  { type: 'stepped-down', server: 0, term: 1, reason: 'server 1 is in term 2' },
   { type: 'serving', server: 0, term: 1 },
   { type: 'snapshot-taken', server: 0, index: 1, byteLength: 2, tookMs: 3 },
   { type: 'snapshot-installed', server: 0, index: 1, byteLength: 2, tookMs: 3 },

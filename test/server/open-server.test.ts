@@ -80,5 +80,15 @@ describe('servers opened in one thread', () => {
     const isServing = () => [zero, one].some(({ events }) => events.some(({ type }) => type === 'serving'));
     while (!isServing()) await new Promise((resolve) => setTimeout(resolve, 1));
     expect(servers.map(({ status }) => status.role)).to.have.members(['leader', 'follower']);
+    const granted = [zero, one].flatMap(({ events }) =>
+      events.flatMap((event) =>
+        event.type === 'election' && event.trace.type === 'vote asked for' && event.trace.phase === 'vote'
+          ? [event.trace]
+          : [],
+      ),
+    );
+    const noLog = { index: 0, term: 0 };
+    expect(granted[0], 'the vote is told').to.include({ refusal: undefined });
+    expect(granted[0]).to.deep.include({ candidateLog: noLog, ownLog: noLog });
   });
 });

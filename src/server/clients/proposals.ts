@@ -62,7 +62,8 @@ export class Proposals {
   deadlineMs(nowMs: number): number {
     const deadlineMs = this.#delay.deadlineMs(nowMs) ?? Number.POSITIVE_INFINITY;
     const { nextDeadlineMs } = this.#state.store;
-    if (nextDeadlineMs === undefined || !this.#raft.isServing) return deadlineMs;
+    if (nextDeadlineMs === undefined || !this.#raft.isServing || this.#hasStampFor(nextDeadlineMs))
+      return deadlineMs;
     return Math.min(deadlineMs, nowMs + Math.max(0, nextDeadlineMs - this.#environment.wallClockMs()));
   }
 
@@ -114,6 +115,8 @@ export class Proposals {
     this.#encoder.clear();
     this.#delay.cancel();
     this.#inFlightIndex = 0;
+    // The entries that have these stamps may be lost.
+    this.#lastStampMs = 0;
     return unproposed;
   }
 
@@ -122,10 +125,15 @@ export class Proposals {
     const { nextDeadlineMs } = this.#state.store;
     return (
       nextDeadlineMs !== undefined &&
-      this.#lastStampMs < nextDeadlineMs &&
+      !this.#hasStampFor(nextDeadlineMs) &&
       this.#raft.isServing &&
       this.#state.hasOutlivedKey(this.#environment.wallClockMs())
     );
+  }
+
+  /** Whether an entry was proposed whose stamp removes keys with this deadline. */
+  #hasStampFor(deadlineMs: number): boolean {
+    return this.#lastStampMs >= deadlineMs;
   }
 
   #isDelayed(nowMs: number): boolean {

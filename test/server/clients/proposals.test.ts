@@ -47,3 +47,38 @@ describe('a small entry', () => {
     expect(leader.raft.lastLog.index).to.equal(index + 1);
   });
 });
+
+describe('a key that has outlived its deadline', () => {
+  it('has one entry proposed that removes it, which nothing but its commit is waited for', () => {
+    const leader = new Leader();
+    leader.send(1, 'set k 1 1\r\nx\r\n');
+    leader.turn();
+    leader.acknowledge();
+    leader.nowMs += 1000;
+    const { index } = leader.raft.lastLog;
+    leader.turn();
+    expect(leader.raft.lastLog.index).to.equal(index + 1);
+    leader.nowMs += 1;
+    leader.turn();
+    expect(leader.raft.lastLog.index).to.equal(index + 1);
+    expect(leader.deadlineMs, 'there is nothing to do at once').to.be.above(leader.nowMs);
+    leader.send(1, 'get k\r\n');
+    expect(leader.turn(), 'it may not be shown').to.equal('');
+    expect(leader.acknowledge() + leader.acknowledge()).to.equal('ERR_NOT_FOUND\r\n');
+  });
+
+  it('has another entry proposed when the first one was lost with the leadership', () => {
+    const leader = new Leader();
+    leader.send(1, 'set k 1 1\r\nx\r\n');
+    leader.turn();
+    leader.acknowledge();
+    const { lastLog } = leader.raft;
+    leader.nowMs += 1000;
+    leader.turn();
+    leader.loseTo2(lastLog);
+    leader.lead();
+    leader.turn();
+    const firstEntries = 2;
+    expect(leader.raft.lastLog.index).to.equal(lastLog.index + firstEntries + 1);
+  });
+});

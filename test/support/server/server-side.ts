@@ -4,7 +4,7 @@ import { NODE_ENVIRONMENT } from '../../../src/environment.js';
 import { MAX_APPLIED_BYTES_PER_TURN } from '../../../src/limits.js';
 import { LOG_ORIGIN } from '../../../src/raft/log.js';
 import { Raft } from '../../../src/raft/raft.js';
-import type { AppendEntries, Message } from '../../../src/raft/types.js';
+import type { AppendEntries, LogPosition, Message } from '../../../src/raft/types.js';
 import { AppliedState } from '../../../src/server/applied-state.js';
 import { Applier } from '../../../src/server/applying.js';
 import { Clients } from '../../../src/server/clients/clients.js';
@@ -156,6 +156,29 @@ export class ServerSide {
     return text;
   }
 
+  /** Server 0 wins the next election, by server 1's vote, and its first entry is committed. */
+  lead(): void {
+    const term = this.raft.currentTerm + 1;
+    this.nowMs += 2 * TIMEOUT_MS;
+    this.raft.tick(this.nowMs);
+    this.turn();
+    this.hear(preVoteResponse({ from: 1, term }));
+    this.turn();
+    this.hear(requestVoteResponse({ from: 1, term }));
+    this.turn();
+    this.acknowledge();
+  }
+
+  /** Server 2 wins the next election, with a log that ends at `index` before its first entry. */
+  loseTo2({ index, term }: LogPosition): void {
+    const laterTerm = this.raft.currentTerm + 1;
+    const entry = { index: index + 1, term: laterTerm, payload: new Uint8Array() };
+    const place = { prevLogIndex: index, prevLogTerm: term, leaderCommit: index + 1 };
+    this.hear(appendEntries({ from: 2, term: laterTerm, ...place, entries: [entry] }));
+    this.#clients.leadershipLost();
+    this.turn();
+  }
+
   /** Server 0 gets this message. */
   hear(message: Message): void {
     this.raft.step({ ...message, to: 0 }, this.nowMs);
@@ -165,14 +188,7 @@ export class ServerSide {
 export class Leader extends ServerSide {
   constructor() {
     super();
-    this.nowMs = TIMEOUT_MS;
-    this.raft.tick(this.nowMs);
-    this.turn();
-    this.hear(preVoteResponse({ from: 1, term: 1 }));
-    this.turn();
-    this.hear(requestVoteResponse({ from: 1, term: 1 }));
-    this.turn();
-    this.acknowledge();
+    this.lead();
   }
 }
 

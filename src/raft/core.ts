@@ -6,13 +6,13 @@
  * only along with a rise of the term, except from nobody to somebody.
  */
 
+import { invariant } from './assert.js';
 import {
   electionDelayMs,
   firstElectionDelayMs,
   type Succession,
   successionDelayMs,
 } from './election-timeout.js';
-import { invariant } from './invariant.js';
 import { LOG_ORIGIN, RaftLog } from './log.js';
 import type { RaftDependencies, RaftOptions } from './options.js';
 import { Persistence } from './persistence.js';

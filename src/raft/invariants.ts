@@ -62,7 +62,7 @@ export function viewOf(raft: Raft, { nowMs, leaseEndMs }: SharedTimes): ServerVi
 
 /** What was last seen of a server since it started. */
 interface Seen {
-  readonly view: StatusView & Pick<ServerView, 'votedFor' | 'lastLog' | 'leaseEndMs'>;
+  readonly view: StatusView & Pick<ServerView, 'votedFor' | 'lastLog' | 'logStart' | 'leaseEndMs'>;
   /** Its log's terms; those of compacted entries stay as they were. */
   readonly log: LogTerms;
 }
@@ -123,18 +123,19 @@ export class Invariants {
       throw new PropertyViolation('monotonic term', `server ${status.id}`);
     if (before !== undefined && status.commitIndex < before.commitIndex)
       throw new PropertyViolation('monotonic commit', `server ${status.id}`);
-    if (status.role === 'leader') this.#checkElection(status);
+    if (status.role === 'leader') this.#noteLeader(status);
   }
 
   /** A server has done something: checks all that may have changed with it. Throws {@link PropertyViolation}. */
   stepped(server: ServerView): void {
     this.observed(server);
     const seen = this.#seen.get(server.id);
-    if (seen !== undefined) checkVote(server, seen);
+    checkBounds(server);
+    if (seen !== undefined) checkDelta(server, seen);
     if (server.role === 'leader') this.#checkLeader(server, seen);
-    const log = this.#checkLog(server, seen?.log);
+    const log = this.#followLog(server, seen?.log);
     if (server.role === 'leader') this.#noteLeaderLog(server, log);
-    this.#checkCommitted(server, log, seen?.view.commitIndex ?? 0);
+    this.#noteCommitted(server, log, seen?.view.commitIndex ?? 0);
     this.#seen.set(server.id, { view: server, log });
   }
 
@@ -152,6 +153,7 @@ export class Invariants {
     if (index !== before + 1)
       throw new PropertyViolation('monotonic applied', `server ${id} applies ${index} after ${before}`);
     this.#appliedIndex.set(id, index);
+    this.#checkSame(id, { index, term });
     const payloadHash = hashOf(payload);
     const first = this.#applied.get(index);
     if (first === undefined) this.#applied.set(index, { term, payloadHash });
@@ -180,7 +182,7 @@ export class Invariants {
   }
 
   /** Election safety: at most one leader a term. */
-  #checkElection({ id, currentTerm }: StatusView): void {
+  #noteLeader({ id, currentTerm }: StatusView): void {
     const other = this.#leaderOf.get(currentTerm);
     if (other !== undefined && other !== id) {
       const what = `servers ${other} and ${id} lead in term ${currentTerm}`;
@@ -230,7 +232,7 @@ export class Invariants {
   }
 
   /** Log matching, entry by entry: what is new must be preceded by the same, and hold the same, as anywhere else. */
-  #checkLog(server: ServerView, before: LogTerms | undefined): LogTerms {
+  #followLog(server: ServerView, before: LogTerms | undefined): LogTerms {
     const { logStart, lastLog } = server;
     // A snapshot took the place of the whole log, or the server has started.
     const isNew = before === undefined || before.termAt(logStart.index) !== logStart.term;
@@ -240,13 +242,13 @@ export class Invariants {
     log.truncateTo(from);
     if (from === lastLog.index) return log;
     for (const entry of server.entries(from + 1, lastLog.index)) {
-      this.#checkSameEntry(server.id, entry, log.termAt(entry.index - 1));
+      this.#noteEntry(server.id, entry, log.termAt(entry.index - 1));
       log.extend(entry.index, entry.term);
     }
     return log;
   }
 
-  #checkSameEntry(id: ServerId, { index, term, payload }: Entry, previousTerm: Term | undefined): void {
+  #noteEntry(id: ServerId, { index, term, payload }: Entry, previousTerm: Term | undefined): void {
     const payloadHash = hashOf(payload);
     let known = this.#entries.get(index);
     if (known === undefined) {
@@ -266,7 +268,7 @@ export class Invariants {
   }
 
   /** What is committed is the same everywhere, and acknowledged by a majority when a leader commits it. */
-  #checkCommitted(
+  #noteCommitted(
     { id, role, commitIndex, currentTerm, logStart }: ServerView,
     log: LogTerms,
     from: LogIndex,
@@ -282,7 +284,7 @@ export class Invariants {
     }
     const term = log.termAt(commitIndex);
     if (isFirst && role === 'leader' && term !== undefined)
-      this.#checkMajority(id, currentTerm, { index: commitIndex, term });
+      this.#noteMajority(id, currentTerm, { index: commitIndex, term });
   }
 
   #checkSame(id: ServerId, { index, term }: LogPosition): void {
@@ -293,7 +295,7 @@ export class Invariants {
   }
 
   /** The leader of `leaderTerm` commits this (§5.3, §5.4.2). Where its own disk is needed for it, it must be there, too. */
-  #checkMajority(leader: ServerId, leaderTerm: Term, position: LogPosition): void {
+  #noteMajority(leader: ServerId, leaderTerm: Term, position: LogPosition): void {
     const others = this.#persisted.acknowledgements(leaderTerm, position.index);
     const majority = majorityOf(this.#serverCount);
     if (others + 1 === majority) this.#persisted.countedItself(leader, leaderTerm, position);
@@ -303,8 +305,17 @@ export class Invariants {
   }
 }
 
-/** Within a term, a vote stays what it is (§5.2). */
-function checkVote({ id, currentTerm, votedFor }: ServerView, { view }: Seen): void {
+/** Only what is committed is compacted (§7), and only what is in the log is committed. */
+function checkBounds({ id, logStart, commitIndex, lastLog }: ServerView): void {
+  if (logStart.index <= commitIndex && commitIndex <= lastLog.index) return;
+  const what = `server ${id} has a log from ${logStart.index} to ${lastLog.index}, committed to ${commitIndex}`;
+  throw new PropertyViolation('commit within the log', what);
+}
+
+/** The log's start does not go back. Within a term, a vote stays what it is (§5.2). */
+function checkDelta({ id, currentTerm, votedFor, logStart }: ServerView, { view }: Seen): void {
+  if (logStart.index < view.logStart.index)
+    throw new PropertyViolation('monotonic log start', `server ${id} at ${logStart.index}`);
   if (currentTerm !== view.currentTerm || view.votedFor === undefined || votedFor === view.votedFor) return;
   const what = `server ${id} votes for ${votedFor} after ${view.votedFor} in term ${currentTerm}`;
   throw new PropertyViolation('one vote a term', what);

@@ -5,7 +5,7 @@
  * along the log.
  */
 
-import { invariant } from './invariant.js';
+import { invariant } from './assert.js';
 import type { Entry, LogIndex, LogPosition, Term } from './types.js';
 
 /** Where every log begins: before the first entry. */

@@ -10,7 +10,7 @@
  * Invariants: `durableIndex <= log.lastIndex`, and the disk's log agrees with the one in memory up to it.
  */
 
-import { invariant } from './invariant.js';
+import { invariant } from './assert.js';
 import type { RaftLog } from './log.js';
 import type { HardState, LogIndex, Message, PersistRequest, SnapshotChunk } from './types.js';
 

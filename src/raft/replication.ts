@@ -3,9 +3,9 @@
  * follower's, with the consistency check. What is committed is in commit.ts.
  */
 
+import { invariant } from './assert.js';
 import { commitWhatMajorityHas } from './commit.js';
 import type { Core } from './core.js';
-import { invariant } from './invariant.js';
 import { appendSent, type Progress } from './progress.js';
 import { confirmReads, probeOf } from './reads.js';
 import type { Leader } from './roles.js';

@@ -4,9 +4,9 @@
  * with how much that is, so the transfer goes on from there.
  */
 
+import { invariant } from './assert.js';
 import { commitWhatMajorityHas } from './commit.js';
 import type { Core } from './core.js';
-import { invariant } from './invariant.js';
 import type { Progress, SendingSnapshot } from './progress.js';
 import { confirmReads, probeOf } from './reads.js';
 import type { IncomingSnapshot, Leader } from './roles.js';

@@ -3,8 +3,8 @@
  * change asserts that it is a legal one.
  */
 
+import { invariant } from './assert.js';
 import type { Core } from './core.js';
-import { invariant } from './invariant.js';
 import { Progress } from './progress.js';
 import { ReadQueue } from './read-queue.js';
 import type { PreCandidate } from './roles.js';
@@ -34,7 +34,8 @@ export function becomeFollower(core: Core, leader: ServerId | undefined, reason:
     core.leader === undefined || leader === undefined,
     `two leaders in term ${core.currentTerm}: ${core.leader} and ${leader}`,
   );
-  follow(core, leader, reason);
+  traceStepDown(core, reason);
+  enterFollower(core, leader);
 }
 
 /** Enters a later term as a follower that knows no leader of it (§5.1). */
@@ -87,11 +88,6 @@ export function becomeLeader(core: Core): void {
     uncommittedBytes: 0,
   });
   core.log.append({ index: termStartIndex, term: core.currentTerm, payload: NO_OP });
-}
-
-function follow(core: Core, leader: ServerId | undefined, reason: StepDownReason): void {
-  traceStepDown(core, reason);
-  enterFollower(core, leader);
 }
 
 function enterFollower(core: Core, leader: ServerId | undefined): void {

@@ -88,10 +88,24 @@ describe('the invariants', () => {
     seen(view(0, '1:a 3:b', { commitIndex: 2 }), view(1, '1:a', { role: 'leader', currentTerm: 2 }));
   });
 
+  it('break when more is committed than the log has, or the log starts after what is committed', () => {
+    expectBroken('commit within the log', () => seen(view(0, '1:a', { commitIndex: 2 })));
+    const logStart = { index: 1, term: 1 };
+    expectBroken('commit within the log', () => seen(view(0, '1:a 1:b', { logStart })));
+  });
+
+  it('break when the start of a log goes back', () => {
+    const logStart = { index: 1, term: 1 };
+    const compacted = view(0, '1:a 1:b', { commitIndex: 2, logStart });
+    expectBroken('monotonic log start', () => seen(compacted, view(0, '1:a 1:b', { commitIndex: 2 })));
+  });
+
   it('break when one server commits another entry than the first did, or compacted another one', () => {
     const first = view(0, '1:a', { commitIndex: 1 });
     expectBroken('committed once', () => seen(first, view(1, '2:b', { commitIndex: 1 })));
-    expectBroken('committed once', () => seen(first, view(1, '2:b', { logStart: { index: 1, term: 2 } })));
+    expectBroken('committed once', () =>
+      seen(first, view(1, '2:b', { commitIndex: 1, logStart: { index: 1, term: 2 } })),
+    );
   });
 
   it('break when a leader commits what no majority has acknowledged', () => {

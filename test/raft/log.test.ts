@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { InvariantError } from '../../src/raft/invariant.js';
+import { InvariantError } from '../../src/raft/assert.js';
 import { LOG_ORIGIN, RaftLog } from '../../src/raft/log.js';
 import { entries, textOfLog } from '../support/raft/messages.js';
 

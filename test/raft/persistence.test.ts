@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { InvariantError } from '../../src/raft/invariant.js';
+import { InvariantError } from '../../src/raft/assert.js';
 import { LOG_ORIGIN, RaftLog } from '../../src/raft/log.js';
 import { Persistence } from '../../src/raft/persistence.js';
 import type { HardState, SnapshotChunk } from '../../src/raft/types.js';

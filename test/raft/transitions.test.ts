@@ -1,8 +1,8 @@
 /** Figure 4 of the paper: which roles follow which. */
 
 import { expect } from 'chai';
+import { InvariantError } from '../../src/raft/assert.js';
 import { Core } from '../../src/raft/core.js';
-import { InvariantError } from '../../src/raft/invariant.js';
 import {
   becomeCandidate,
   becomeFollower,

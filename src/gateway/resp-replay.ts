@@ -9,9 +9,10 @@ import { spanOf } from '../bytes/byte-reader.js';
 import { ByteWriter } from '../bytes/byte-writer.js';
 import type { RespCheckpoint } from '../protocol/checkpoint.js';
 import { isWrite, type Request } from '../protocol/request.js';
+import { NO_LEADER, OUTCOME_UNKNOWN } from '../protocol/resp/errors.js';
 import { RedisStream } from '../protocol/resp/redis-stream.js';
 import { QUEUED, type RespValue } from '../protocol/resp/value.js';
-import { NO_LEADER, OUTCOME_UNKNOWN, writeResp } from '../protocol/resp/writer.js';
+import { writeResp } from '../protocol/resp/writer.js';
 import { addPiece, type GivenUp, type ReplayPiece } from './replay-plan.js';
 
 /** As planReplay in replay.ts. */

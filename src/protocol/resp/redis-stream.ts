@@ -15,9 +15,10 @@ import { AT_RESP_START, type RespCheckpoint, respCheckpoint } from '../checkpoin
 import type { Args, WatchedKey } from '../command.js';
 import type { Request } from '../request.js';
 import { commandOf, hasArity, keysOf, type RedisCommand } from './commands.js';
+import { unknownCommand, wrongArity } from './errors.js';
 import { fixedReply } from './fixed-replies.js';
 import { type PlainCommand, RespParser, RespProtocolError } from './parser.js';
-import { ErrorReply, NULL_ARRAY, OK, type RespValue, unknownCommand, wrongArity } from './value.js';
+import { ErrorReply, NULL_ARRAY, OK, type RespValue } from './value.js';
 import type { RespVersion } from './writer.js';
 
 /** A transaction that is being put together. */

@@ -3,16 +3,10 @@
 import type { ByteString } from '../../bytes/byte-string.js';
 import type { ByteWriter } from '../../bytes/byte-writer.js';
 import type { RespReply } from '../reply.js';
+import { NO_LEADER, OUTCOME_UNKNOWN } from './errors.js';
 import { ErrorReply, MapReply, NullArray, type RespValue, SimpleString, VerbatimText } from './value.js';
 
 export type RespVersion = 2 | 3;
-
-/** The leader that took the command was lost before it told the outcome. */
-export const OUTCOME_UNKNOWN = new ErrorReply(
-  'ERR leadership was lost: the write may or may not have happened',
-);
-/** No leader took the command: nothing happened. */
-export const NO_LEADER = new ErrorReply('CLUSTERDOWN The cluster is down');
 
 /** Appends the reply to a Redis command. */
 export function writeRespReply(out: ByteWriter, reply: RespReply, version: RespVersion): void {

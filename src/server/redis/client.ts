@@ -2,16 +2,9 @@
 
 import { MAX_CLIENT_NAME_BYTES } from '../../limits.js';
 import type { Args } from '../../protocol/command.js';
+import { SYNTAX_ERROR, unknownSubcommand, wrongArity } from '../../protocol/resp/errors.js';
 import type { RedisStream } from '../../protocol/resp/redis-stream.js';
-import {
-  ErrorReply,
-  OK,
-  type RespValue,
-  SYNTAX_ERROR,
-  unknownSubcommand,
-  VerbatimText,
-  wrongArity,
-} from '../../protocol/resp/value.js';
+import { ErrorReply, OK, type RespValue, VerbatimText } from '../../protocol/resp/value.js';
 import type { RedisConnection, RedisContext } from './context.js';
 
 const BAD_NAME = new ErrorReply('ERR Client names cannot contain spaces, newlines or special characters.');

@@ -2,15 +2,10 @@
 
 import { createHash } from 'node:crypto';
 import type { Args } from '../../protocol/command.js';
+import { unknownSubcommand, wrongArity } from '../../protocol/resp/errors.js';
 import { hashSlot, SLOT_COUNT } from '../../protocol/resp/hash-slot.js';
 import type { RedisStream } from '../../protocol/resp/redis-stream.js';
-import {
-  MapReply,
-  type RespValue,
-  unknownSubcommand,
-  VerbatimText,
-  wrongArity,
-} from '../../protocol/resp/value.js';
+import { MapReply, type RespValue, VerbatimText } from '../../protocol/resp/value.js';
 import type { RedisContext } from './context.js';
 import { countKeysInSlot } from './scan.js';
 

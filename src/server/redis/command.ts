@@ -2,7 +2,8 @@
 
 import type { Args } from '../../protocol/command.js';
 import { COMMANDS, type RedisCommand } from '../../protocol/resp/commands.js';
-import { MapReply, type RespValue, SimpleString, unknownSubcommand } from '../../protocol/resp/value.js';
+import { unknownSubcommand } from '../../protocol/resp/errors.js';
+import { MapReply, type RespValue, SimpleString } from '../../protocol/resp/value.js';
 
 export function command([subcommand, ...names]: Args): RespValue {
   if (subcommand === undefined) return [...COMMANDS.values()].map(describeCommand);

@@ -1,7 +1,8 @@
 /** CONFIG GET: what clients ask for, with what is true here. */
 
 import type { Args } from '../../protocol/command.js';
-import { MapReply, type RespValue, unknownSubcommand, wrongArity } from '../../protocol/resp/value.js';
+import { unknownSubcommand, wrongArity } from '../../protocol/resp/errors.js';
+import { MapReply, type RespValue } from '../../protocol/resp/value.js';
 import { matchesGlob } from '../../state-machine/redis/glob.js';
 
 const CONFIG: readonly (readonly [string, string])[] = [

@@ -1,16 +1,10 @@
 /** HELLO, AUTH and RESET: what a client and the server agree on. */
 
 import type { Args } from '../../protocol/command.js';
+import { SYNTAX_ERROR } from '../../protocol/resp/errors.js';
 import { parseSafeInteger } from '../../protocol/resp/numbers.js';
 import type { RedisStream } from '../../protocol/resp/redis-stream.js';
-import {
-  ErrorReply,
-  MapReply,
-  OK,
-  type RespValue,
-  SimpleString,
-  SYNTAX_ERROR,
-} from '../../protocol/resp/value.js';
+import { ErrorReply, MapReply, OK, type RespValue, SimpleString } from '../../protocol/resp/value.js';
 import { refusalOfName } from './client.js';
 import { isLeader, REDIS_VERSION, type RedisContext } from './context.js';
 

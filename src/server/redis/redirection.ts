@@ -1,8 +1,8 @@
 /** Where a Redis client is sent that asks a server which does not lead. */
 
+import { NO_LEADER } from '../../protocol/resp/errors.js';
 import { hashSlot } from '../../protocol/resp/hash-slot.js';
 import { ErrorReply } from '../../protocol/resp/value.js';
-import { NO_LEADER } from '../../protocol/resp/writer.js';
 import type { ClientAddress } from '../../wire/control.js';
 
 const MOVED = 'MOVED ';

@@ -1,10 +1,11 @@
 /** The commands that walk through all keys of this server: SCAN, and CLUSTER COUNTKEYSINSLOT. */
 
 import type { Args } from '../../protocol/command.js';
+import { NOT_AN_INTEGER, SYNTAX_ERROR } from '../../protocol/resp/errors.js';
 import { hashSlot, SLOT_COUNT } from '../../protocol/resp/hash-slot.js';
 import { parseSafeInteger } from '../../protocol/resp/numbers.js';
 import type { RedisStream } from '../../protocol/resp/redis-stream.js';
-import { ErrorReply, NOT_AN_INTEGER, type RespValue, SYNTAX_ERROR } from '../../protocol/resp/value.js';
+import { ErrorReply, type RespValue } from '../../protocol/resp/value.js';
 import { matchesGlob } from '../../state-machine/redis/glob.js';
 import type { RedisContext } from './context.js';
 

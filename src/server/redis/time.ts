@@ -1,9 +1,10 @@
 /** TIME, and WAIT for replicas. */
 
 import type { Args } from '../../protocol/command.js';
+import { NOT_AN_INTEGER } from '../../protocol/resp/errors.js';
 import { parseSafeInteger } from '../../protocol/resp/numbers.js';
 import type { RedisStream } from '../../protocol/resp/redis-stream.js';
-import { ErrorReply, NOT_AN_INTEGER, type RespValue } from '../../protocol/resp/value.js';
+import { ErrorReply, type RespValue } from '../../protocol/resp/value.js';
 import type { RedisContext } from './context.js';
 
 const TIMEOUT_NOT_AN_INTEGER = new ErrorReply('ERR timeout is not an integer or out of range');

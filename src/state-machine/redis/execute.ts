@@ -4,17 +4,10 @@ import { MAX_REDIS_REPLY_BYTES } from '../../limits.js';
 import type { Args, WatchedKey } from '../../protocol/command.js';
 import type { RedisReadRequest } from '../../protocol/request.js';
 import { commandOf, hasArity } from '../../protocol/resp/commands.js';
+import { unknownCommand, wrongArity } from '../../protocol/resp/errors.js';
 import { fixedReply } from '../../protocol/resp/fixed-replies.js';
-import {
-  isSmall,
-  limited,
-  NULL_ARRAY,
-  REPLY_TOO_LARGE,
-  type RespValue,
-  sizeOf,
-  unknownCommand,
-  wrongArity,
-} from '../../protocol/resp/value.js';
+import { isSmall, limited, REPLY_TOO_LARGE, sizeOf } from '../../protocol/resp/reply-size.js';
+import { NULL_ARRAY, type RespValue } from '../../protocol/resp/value.js';
 import { READS, WRITES } from './implementations.js';
 import type { Keyspace, ReadableKeyspace } from './keyspace.js';
 

@@ -1,7 +1,8 @@
 /** Deadlines as commands give them. */
 
+import { invalidExpireTime, NOT_AN_INTEGER } from '../../protocol/resp/errors.js';
 import { parseInteger } from '../../protocol/resp/numbers.js';
-import { type ErrorReply, invalidExpireTime, NOT_AN_INTEGER } from '../../protocol/resp/value.js';
+import type { ErrorReply } from '../../protocol/resp/value.js';
 import type { ReadableKeyspace } from './keyspace.js';
 
 /** A duration, or a time since the epoch. */

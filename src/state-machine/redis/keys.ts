@@ -1,17 +1,9 @@
 /** Commands on keys, apart from their values. */
 
 import type { Args } from '../../protocol/command.js';
+import { DB_OUT_OF_RANGE, NO_SUCH_KEY, NOT_AN_INTEGER, SYNTAX_ERROR } from '../../protocol/resp/errors.js';
 import { parseInteger } from '../../protocol/resp/numbers.js';
-import {
-  DB_OUT_OF_RANGE,
-  ErrorReply,
-  NO_SUCH_KEY,
-  NOT_AN_INTEGER,
-  OK,
-  type RespValue,
-  SimpleString,
-  SYNTAX_ERROR,
-} from '../../protocol/resp/value.js';
+import { ErrorReply, OK, type RespValue, SimpleString } from '../../protocol/resp/value.js';
 import { deadlineOf, type ExpiryUnit } from './expiry.js';
 import { matchesGlob } from './glob.js';
 import type { Keyspace, Read, ReadableKeyspace, Write } from './keyspace.js';

@@ -2,17 +2,15 @@
 
 import { MAX_VALUE_BYTES } from '../../limits.js';
 import type { Args } from '../../protocol/command.js';
-import { isInteger64, parseInteger, parseOffset } from '../../protocol/resp/numbers.js';
 import {
-  ErrorReply,
   NOT_A_FLOAT,
   NOT_AN_INTEGER,
-  OK,
-  type RespValue,
   SYNTAX_ERROR,
   TOO_LONG,
   wrongArity,
-} from '../../protocol/resp/value.js';
+} from '../../protocol/resp/errors.js';
+import { isInteger64, parseInteger, parseOffset } from '../../protocol/resp/numbers.js';
+import { ErrorReply, OK, type RespValue } from '../../protocol/resp/value.js';
 import { addDecimals, formatDecimal, parseDecimal } from './decimal.js';
 import { deadlineOf, type ExpiryUnit } from './expiry.js';
 import type { Keyspace, Read, ReadableKeyspace, Write } from './keyspace.js';

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { MAX_REDIS_REPLY_BYTES, MAX_VALUE_BYTES } from '../../../src/limits.js';
-import { ErrorReply, limited, type RespValue } from '../../../src/protocol/resp/value.js';
+import { limited } from '../../../src/protocol/resp/reply-size.js';
+import { ErrorReply, type RespValue } from '../../../src/protocol/resp/value.js';
 import { KeyValueStore } from '../../../src/state-machine/key-value-store.js';
 import { payloadOf } from '../../support/commands.js';
 import { HASH_SECRET } from '../../support/hash-secret.js';

@@ -1,0 +1,40 @@
+/** The errors that Redis clients are told by more than one room or command. */
+
+import { ErrorReply } from './value.js';
+
+/** The leader that took the command was lost before it told the outcome. */
+export const OUTCOME_UNKNOWN = new ErrorReply(
+  'ERR leadership was lost: the write may or may not have happened',
+);
+/** No leader took the command: nothing happened. */
+export const NO_LEADER = new ErrorReply('CLUSTERDOWN The cluster is down');
+
+export const SYNTAX_ERROR = new ErrorReply('ERR syntax error');
+export const NOT_AN_INTEGER = new ErrorReply('ERR value is not an integer or out of range');
+export const NOT_A_FLOAT = new ErrorReply('ERR value is not a valid float');
+export const DB_OUT_OF_RANGE = new ErrorReply('ERR DB index is out of range');
+export const NO_SUCH_KEY = new ErrorReply('ERR no such key');
+export const TOO_LONG = new ErrorReply('ERR string exceeds maximum allowed size (proto-max-bulk-len)');
+
+/** Arguments shown of an unknown command, and how long each may be. */
+const SHOWN_ARGUMENTS = 20;
+const SHOWN_CHARS = 128;
+
+export function unknownCommand(name: string, args: readonly string[]): ErrorReply {
+  const shown = args.slice(0, SHOWN_ARGUMENTS).map((arg) => `'${arg.slice(0, SHOWN_CHARS)}' `);
+  return new ErrorReply(
+    `ERR unknown command '${name.slice(0, SHOWN_CHARS)}', with args beginning with: ${shown.join('')}`,
+  );
+}
+
+export function unknownSubcommand(command: string, subcommand: string): ErrorReply {
+  return new ErrorReply(`ERR unknown subcommand '${subcommand}'. Try ${command} HELP.`);
+}
+
+export function wrongArity(command: string): ErrorReply {
+  return new ErrorReply(`ERR wrong number of arguments for '${command.toLowerCase()}' command`);
+}
+
+export function invalidExpireTime(command: string): ErrorReply {
+  return new ErrorReply(`ERR invalid expire time in '${command.toLowerCase()}' command`);
+}

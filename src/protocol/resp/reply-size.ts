@@ -1,0 +1,28 @@
+/** How large the reply to a Redis command may be. */
+
+import { MAX_REDIS_REPLY_BYTES } from '../../limits.js';
+import { ErrorReply, type RespValue } from './value.js';
+
+export const REPLY_TOO_LARGE = new ErrorReply(
+  `ERR the reply is left out: it is over ${MAX_REDIS_REPLY_BYTES} bytes`,
+);
+
+/** The most that anything but a string takes, and the least that a string takes. */
+const SMALL_BYTES = 64;
+
+/** How many bytes the reply takes, or a few more. Maps are small. */
+export function sizeOf(value: RespValue): number {
+  if (typeof value === 'string') return value.length + SMALL_BYTES;
+  if (!Array.isArray(value)) return SMALL_BYTES;
+  return value.reduce<number>((sum, element) => sum + sizeOf(element), SMALL_BYTES);
+}
+
+/** Whether the reply is so small that a transaction of such replies is never too large. */
+export function isSmall(value: RespValue): boolean {
+  return sizeOf(value) <= 2 * SMALL_BYTES;
+}
+
+/** The reply, unless it is too large. */
+export function limited(value: RespValue): RespValue {
+  return sizeOf(value) > MAX_REDIS_REPLY_BYTES ? REPLY_TOO_LARGE : value;
+}

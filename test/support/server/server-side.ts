@@ -4,7 +4,7 @@ import { NODE_ENVIRONMENT } from '../../../src/environment.js';
 import { MAX_APPLIED_BYTES_PER_TURN } from '../../../src/limits.js';
 import { LOG_ORIGIN } from '../../../src/raft/log.js';
 import { Raft } from '../../../src/raft/raft.js';
-import type { AppendEntries, LogPosition, Message } from '../../../src/raft/types.js';
+import type { AppendEntries, LogIndex, LogPosition, Message } from '../../../src/raft/types.js';
 import { AppliedState } from '../../../src/server/applied-state.js';
 import { Applier } from '../../../src/server/applying.js';
 import { Clients } from '../../../src/server/clients/clients.js';
@@ -83,6 +83,7 @@ export class ServerSide {
     },
   });
   readonly #opened = new Set<number>();
+  readonly #toldTo = new Map<number, string>();
   #unanswered: AppendEntries[] = [];
 
   /** When a turn is due, though nothing happens before. */
@@ -148,16 +149,37 @@ export class ServerSide {
     return this.turn();
   }
 
-  #told(): string {
-    let text = '';
-    for (let got = this.#traffic.receiver.tryReceive(); got?.ok; got = this.#traffic.receiver.tryReceive())
-      for (const frame of readServerFrames(got.value))
-        text += frame.type === 'reply' ? Buffer.from(frame.bytes).toString('latin1') : `<${frame.type}>`;
-    return text;
+  /** What client `session` was told so far. */
+  toldTo(session: number): string {
+    return this.#toldTo.get(session) ?? '';
   }
 
-  /** Server 0 wins the next election, by server 1's vote, and its first entry is committed. */
+  /** Server 1 answers the last it was sent, and has the log up to here; the leader takes a turn. */
+  acknowledgeUpTo(matchIndex: LogIndex): string {
+    for (const { term, probe } of this.#unanswered.slice(-1))
+      this.hear(appendEntriesResponse({ from: 1, term, probe, result: { outcome: 'accepted', matchIndex } }));
+    return this.turn();
+  }
+
+  #told(): string {
+    let told = '';
+    for (let got = this.#traffic.receiver.tryReceive(); got?.ok; got = this.#traffic.receiver.tryReceive())
+      for (const frame of readServerFrames(got.value)) {
+        const text = frame.type === 'reply' ? Buffer.from(frame.bytes).toString('latin1') : `<${frame.type}>`;
+        this.#toldTo.set(frame.session, this.toldTo(frame.session) + text);
+        told += text;
+      }
+    return told;
+  }
+
+  /** Server 0 wins the next election, and its first entry is committed. */
   lead(): void {
+    this.winElection();
+    this.acknowledge();
+  }
+
+  /** Server 0 wins the next election, by server 1's vote. */
+  winElection(): void {
     const term = this.raft.currentTerm + 1;
     this.nowMs += 2 * TIMEOUT_MS;
     this.raft.tick(this.nowMs);
@@ -166,7 +188,6 @@ export class ServerSide {
     this.turn();
     this.hear(requestVoteResponse({ from: 1, term }));
     this.turn();
-    this.acknowledge();
   }
 
   /** Server 2 wins the next election, with a log that ends at `index` before its first entry. */

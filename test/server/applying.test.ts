@@ -1,0 +1,79 @@
+import { expect } from 'chai';
+import { MAX_APPLIED_BYTES_PER_TURN } from '../../src/limits.js';
+import { Leader, resp, ServerSide, set, TIMEOUT_MS } from '../support/server/server-side.js';
+
+describe('a leader that applies', () => {
+  it('answers each client its own commands, in their order, whoever shares the entry', () => {
+    const leader = new Leader();
+    leader.sendAll(
+      [1, `${set('a', '1')}get a\r\n${set('a', '2')}get a\r\n`],
+      [2, resp('SET b 1', 'INCR b', 'GET a', 'INCR b')],
+      [3, `delete a\r\nget b\r\n`],
+    );
+    expect(leader.turn()).to.equal('');
+    const { index } = leader.raft.lastLog;
+    leader.acknowledge();
+    expect(leader.raft.commitIndex, 'one entry').to.equal(index);
+    expect(leader.toldTo(1)).to.equal('OK 1\r\nVALUE 1\r\n1\r\nOK 2\r\nVALUE 1\r\n2\r\n');
+    expect(leader.toldTo(2)).to.equal('+OK\r\n:2\r\n$1\r\n2\r\n:3\r\n');
+    expect(leader.toldTo(3)).to.equal('DELETED\r\nVALUE 1\r\n3\r\n');
+  });
+
+  it('answers no group before the entry of the one before it, though its reads are confirmed', () => {
+    const leader = new Leader();
+    leader.nowMs += 2 * TIMEOUT_MS;
+    leader.send(1, set('k', 'x'));
+    leader.turn();
+    leader.send(2, 'get k\r\n');
+    expect(leader.turn(), 'the lease is over').to.equal('');
+    expect(
+      leader.acknowledgeUpTo(leader.raft.commitIndex),
+      'it leads, but the write is on one disk',
+    ).to.equal('');
+    leader.acknowledge();
+    expect([leader.toldTo(1), leader.toldTo(2)]).to.deep.equal(['OK 1\r\n', 'VALUE 1\r\nx\r\n']);
+  });
+
+  it('answers no group when an entry before its own is applied', () => {
+    const leader = new ServerSide();
+    leader.winElection();
+    leader.send(1, set('k', 'x'));
+    leader.turn();
+    const { index } = leader.raft.lastLog;
+    expect(leader.acknowledgeUpTo(index - 1)).to.equal('');
+    expect(leader.raft.commitIndex).to.equal(index - 1);
+    expect(leader.acknowledgeUpTo(index)).to.equal('OK 1\r\n');
+  });
+
+  it('answers no read from a state that lags what is committed', () => {
+    const leader = new Leader();
+    leader.send(2, set('large', 'y'.repeat(MAX_APPLIED_BYTES_PER_TURN)));
+    leader.turn();
+    leader.send(1, set('k', 'x'));
+    leader.turn();
+    leader.acknowledge();
+    expect(leader.toldTo(1), 'its write is committed and waits to be applied').to.equal('');
+    leader.send(3, 'get k\r\n');
+    leader.send(4, resp('GET k'));
+    leader.turn();
+    expect(leader.toldTo(1)).to.equal('OK 1\r\n');
+    expect(leader.toldTo(3)).to.equal('VALUE 1\r\nx\r\n');
+    expect(leader.toldTo(4)).to.equal('$1\r\nx\r\n');
+  });
+
+  it('tells those whose writes were lost with the leadership that their outcome is unknown', () => {
+    const leader = new Leader();
+    const { lastLog } = leader.raft;
+    leader.send(1, `${set('k', 'x')}get k\r\n`);
+    leader.route(2, set('k', 'y'));
+    leader.turn();
+    leader.loseTo2(lastLog);
+    expect(leader.toldTo(1)).to.equal('ERR_INTERNAL\r\nERR_INTERNAL\r\n');
+    expect(leader.toldTo(2)).to.equal('<refuse>');
+    leader.lead();
+    leader.send(3, 'get k\r\n');
+    leader.turn();
+    expect(leader.toldTo(3)).to.equal('ERR_NOT_FOUND\r\n');
+    expect(leader.toldTo(1), 'it is told once').to.equal('ERR_INTERNAL\r\nERR_INTERNAL\r\n');
+  });
+});

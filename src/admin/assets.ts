@@ -1,6 +1,6 @@
 /**
- * The dashboard's files: read once, since they are few and small, and served from memory, compressed for those who take
- * that.
+ * The dashboard's files. They are few and small, so they are read once and served from memory, compressed for browsers that
+ * accept it.
  */
 
 import { readdirSync, readFileSync } from 'node:fs';
@@ -58,7 +58,7 @@ export class Assets {
     }
   }
 
-  /** What to answer to a GET of this path; undefined when there is no such file. */
+  /** The answer to a GET of this path; undefined when there is no such file. */
   find(pathname: string, { 'accept-encoding': accepted = '' }: IncomingHttpHeaders): AssetReply | undefined {
     const asset = this.#assets.get(pathname);
     if (asset === undefined) return undefined;

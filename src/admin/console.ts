@@ -25,7 +25,7 @@ export interface ConsoleReply {
   readonly value: string | null;
 }
 
-/** A reply takes no longer than the longest that a server lets a command wait, and the way there and back. */
+/** More than a server ever lets a command wait. */
 const REPLY_PATIENCE_MS = 10_000;
 
 /** Rejects with HttpError 503 when the cluster cannot be reached or does not answer. */

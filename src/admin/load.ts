@@ -1,5 +1,5 @@
 /**
- * Load on demand: a thread of its own with clients that read and write, as many requests a second as asked for.
+ * Load on demand: a thread with clients that read and write at the rate that was asked for.
  */
 
 import { fileURLToPath } from 'node:url';
@@ -10,7 +10,7 @@ import type { LoadView } from './live/view.js';
 
 const LOAD_MODULE = fileURLToPath(new URL('../../workers/load.js', import.meta.url));
 
-/** Asked for as much as there is, it is limited by what is under way, see the thread. */
+/** More cannot be asked for. What is reached is less: the thread limits how many requests are unanswered. */
 export const MAX_LOAD_PER_S = 1_000_000;
 
 /** What the thread is started with. */
@@ -22,10 +22,10 @@ export interface LoadStart {
 export class LoadSwitch {
   readonly #logger: Logger;
   #thread: Worker | undefined;
-  /** Resolves once the thread has loaded its modules: Node 20 may abort the process when it is terminated before. */
+  /** Resolves once the thread has loaded its modules. Node 20 may abort the process if it is terminated before. */
   #loaded: Promise<void> = Promise.resolve();
   #isClosed = false;
-  /** Changes come one after the other. */
+  /** Resolves after the last change that was asked for: changes come one after the other. */
   #changing: Promise<void> = Promise.resolve();
   #view: LoadView = { requestsPerS: 0, answeredPerS: 0 };
 
@@ -37,7 +37,7 @@ export class LoadSwitch {
     return this.#view;
   }
 
-  /** Puts so much load on the router at the address, in place of an earlier one; 0 for none. */
+  /** Puts load on the router at the address, in place of an earlier load; 0 ends it. */
   set(address: ClientAddress, requestsPerS: number): Promise<void> {
     const done = this.#changing.then(() => this.#set(address, requestsPerS));
     this.#changing = done.catch(() => undefined);

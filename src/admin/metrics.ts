@@ -1,8 +1,8 @@
 /**
  * What `GET /metrics` answers: the cluster's measurements in the text format of Prometheus.
  *
- * Each scrape fills a registry of its own from what the threads counted, so nothing is counted twice and a server that
- * is down has no values. Counters of a server begin at 0 when it is restarted, which Prometheus takes care of.
+ * Each scrape fills a registry of its own from what the threads have counted, so nothing is counted twice, and a server
+ * that is down has no values. A server's counters begin at 0 again when it is restarted, as Prometheus expects.
  */
 
 import { Counter, Gauge, Histogram, type MetricConfiguration, Registry } from 'prom-client';
@@ -288,7 +288,7 @@ function labelsOf({ labels }: { readonly labels: Labels }): Labels {
   return labels;
 }
 
-/** A histogram whose buckets were counted elsewhere: prom-client's own can only count by itself. */
+/** A histogram whose buckets were counted elsewhere: prom-client's own takes single values only. */
 class CountedDurations extends Histogram {
   readonly #title: { readonly name: string; readonly help: string };
   readonly #values: { metricName: string; labels: Labels; value: number }[] = [];

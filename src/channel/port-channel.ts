@@ -1,11 +1,11 @@
 /**
  * A channel in each direction over one MessagePort.
  *
- * postMessage never waits and never refuses, so a receiver that falls behind would have everything pile up in
- * its port. Here the sender needs one credit per value. The receiver grants as many as its capacity when it
- * opens, and again what it has received since: with a value that goes the other way, or once they make up half
- * of the capacity, or as soon as the sender says that it is starved. So credits, values in the port and values
- * in the buffer never add up to more than the capacity, and a sender never waits while there is room.
+ * postMessage never waits and never refuses, so everything would pile up in the port of a receiver that is slower. Here
+ * the sender needs one credit per value. The receiver grants as many as its capacity when it opens, and again what it has
+ * received since: with a value that goes the other way, or once they make up half of the capacity, or as soon as the
+ * sender says that it is starved. So credits, values in the port and values in the buffer never add up to more than the
+ * capacity, and a sender never waits while there is room.
  */
 
 import type { Transferable } from 'node:worker_threads';

@@ -150,7 +150,7 @@ export class RunningCluster {
   }
 
   /**
-   * Tells the others that a server serves nobody any more. They would notice by themselves, but a thread takes tens of
+   * Tells the others that a server no longer serves anybody. They would notice by themselves, but a thread takes tens of
    * milliseconds to end.
    */
   #tellOfEnd(id: ServerId): void {

@@ -1,9 +1,8 @@
 /**
- * The live feed: asks the servers how they are, several times a second while somebody watches, and tells all who do.
+ * The live feed: while pages watch, it asks the servers for their state several times a second, and sends it to all pages.
  *
- * Memory is bounded whatever a reader does. Frames and samples go only to readers that took everything before: others
- * miss them. Events are kept once for all, and each reader has its place among them. A reader that takes nothing for
- * long is cut off.
+ * Memory is bounded whatever a reader does. A reader that has not taken all it was sent misses frames and samples. Events
+ * are kept once for all readers, and each reader has its place among them. A reader that takes nothing for long is cut off.
  */
 
 import type { Writable } from 'node:stream';
@@ -22,7 +21,7 @@ import type { Frame, Hello, LoadView, ServerSight, ServerView } from './view.js'
 const FRAME_MS = 100;
 const FRAMES_PER_SAMPLE = 10;
 
-/** A server that was asked and has not answered for so long is said to be busy. */
+/** A server that has not answered a question for this long is shown as busy. */
 const BUSY_AFTER_MS = 500;
 
 export const LIVE_HEADERS = {
@@ -40,7 +39,7 @@ interface Reader {
   readonly response: LiveResponse;
   /** Events up to this number were sent. */
   toldEvents: number;
-  /** Since when it has not taken what it was sent, in ms; undefined when it has. */
+  /** Since when something waits for it to be taken, in ms; undefined when nothing does. */
   blockedSinceMs: number | undefined;
 }
 
@@ -51,9 +50,9 @@ export class LiveFeed {
   readonly #readers = new Set<Reader>();
   readonly #run = `${process.pid}-${Math.floor(performance.timeOrigin)}`;
   readonly #sights = new Map<ServerId, ServerSight>();
-  /** Servers that are being asked. */
+  /** Servers that were asked and have not answered. */
   readonly #asked = new Set<ServerId>();
-  /** Since when a server was asked and has not answered, in ms. */
+  /** Since when a server has not answered, in ms. */
   readonly #silentSinceMs = new Map<ServerId, number>();
   #messages: ObservedMessage[] = [];
   #measured: Measured | undefined;
@@ -72,7 +71,7 @@ export class LiveFeed {
     return this.#readers.size;
   }
 
-  /** Tells everything to the response until it is closed. Throws HttpError 503 when too many watch already. */
+  /** Sends everything to the response until that is closed. Throws HttpError 503 when too many watch already. */
   open(response: LiveResponse): void {
     if (this.#readers.size >= MAX_LIVE_READERS)
       throw new HttpError(503, `${MAX_LIVE_READERS} pages watch already: close one`);
@@ -85,7 +84,7 @@ export class LiveFeed {
     this.#timer ??= setInterval(() => this.#tick(), FRAME_MS);
   }
 
-  /** Forgets the events; the readers are cut off by whoever owns their connections. */
+  /** Stops listening for events. The readers' connections are closed by their owner. */
   close(): void {
     this.#timeline.close();
     clearInterval(this.#timer);
@@ -189,7 +188,7 @@ export class LiveFeed {
     reader.toldEvents = this.#timeline.last;
   }
 
-  /** Whether the reader took all that it was sent. Cuts it off when it has not for long. */
+  /** Whether the reader has taken all that it was sent. Cuts it off if something has waited for too long. */
   #isReady(reader: Reader): boolean {
     if (!reader.response.writableNeedDrain) {
       reader.blockedSinceMs = undefined;

@@ -5,7 +5,7 @@ import type { Percentiles } from './view.js';
 
 const MS_PER_S = 1000;
 
-/** Of what was counted between the two readings; null when that is nothing. */
+/** Percentiles of what was counted between the two readings; null when that is nothing. */
 export function percentilesMs(before: DurationCounts | undefined, after: DurationCounts): Percentiles | null {
   const counts = after.counts.map((count, bucket) => count - (before?.counts[bucket] ?? 0));
   const total = counts.reduce((sum, count) => sum + count, 0);
@@ -13,7 +13,7 @@ export function percentilesMs(before: DurationCounts | undefined, after: Duratio
   return { p50: quantileMs(counts, total * 0.5), p99: quantileMs(counts, total * 0.99) };
 }
 
-/** Where the duration of this rank is, supposing that durations are spread evenly within a bucket. */
+/** The duration of this rank, if durations are spread evenly within a bucket. */
 function quantileMs(counts: readonly number[], rank: number): number {
   let below = 0;
   for (const [bucket, count] of counts.entries()) {

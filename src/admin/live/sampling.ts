@@ -1,4 +1,4 @@
-/** From what the threads have counted since they started to what happened within the last second. */
+/** What happened within the last second, from two readings of what the threads have counted since their starts. */
 
 import type { ClusterMeasurements } from '../../cluster/status.js';
 import type { ServerMeasurements, ThreadMeasurements } from '../../wire/control.js';
@@ -84,7 +84,7 @@ function utilisation(before: ThreadMeasurements, after: ThreadMeasurements): num
   return active + idle <= 0 ? 0 : active / (active + idle);
 }
 
-/** The earlier reading, unless the server was started anew in between: then it counts from 0. */
+/** The earlier reading; undefined if the server was started again in between and counts from 0. */
 function sameRun(
   before: ServerMeasurements | undefined,
   after: ServerMeasurements | undefined,

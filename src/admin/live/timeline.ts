@@ -1,4 +1,4 @@
-/** What happened to the cluster lately, for those who look at it now. */
+/** The last events of the cluster, for pages that open later. */
 
 import type { Cluster } from '../../cluster/cluster.js';
 import type { ClusterEvent } from '../../cluster/event-log.js';
@@ -7,7 +7,7 @@ import type { Timeline, TimelineEvent } from './view.js';
 
 export class EventTimeline {
   readonly #stopListening: () => void;
-  /** Consecutive; the last one has the number of events there ever were. */
+  /** Numbered without gaps. The number of the last one is how many there ever were. */
   #events: TimelineEvent[] = [];
   #last = 0;
 
@@ -20,7 +20,7 @@ export class EventTimeline {
     return this.#last;
   }
 
-  /** What came after the event of this number; all that is known if some of that is forgotten. */
+  /** The events after that of this number; all known ones if some of those are forgotten. */
   since(number: number): Timeline {
     const known = this.#last - this.#events.length;
     const isWhole = number === 0 || number < known;
@@ -47,7 +47,7 @@ export class EventTimeline {
   }
 }
 
-/** The event in words; undefined for one that others tell already. */
+/** The event in words; undefined for one that another event tells as well. */
 function describe(event: ClusterEvent): string | undefined {
   switch (event.type) {
     case 'server-up':

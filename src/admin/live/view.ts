@@ -1,5 +1,5 @@
 /**
- * What a page that watches the cluster is sent, as server-sent events whose data is JSON. Types only: the page is built
+ * What is sent to a page that watches the cluster: server-sent events whose data is JSON. Types only: the page is built
  * from the same file.
  */
 
@@ -10,7 +10,7 @@ import type { LogTail, ObservedMessage } from '../../wire/observations.js';
 /** Event `hello`, the first: what stays as it is while the program runs. */
 export interface Hello {
   readonly version: string;
-  /** Differs from start to start of the program. */
+  /** Another one after each start of the program. */
   readonly run: string;
   readonly electionTimeoutMs: number;
   readonly heartbeatMs: number;
@@ -36,7 +36,7 @@ export interface ServerView {
   /** `busy` is a running server that does not answer, such as one that is paused. */
   readonly state: 'running' | 'busy' | 'stopped';
   readonly address: string;
-  /** What it told last, undefined before it told anything. Of a server that is down, it is the past. */
+  /** Its last answer; undefined before the first. Of a server that is down, it is what was. */
   readonly seen: ServerSight | undefined;
 }
 

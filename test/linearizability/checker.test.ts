@@ -16,6 +16,14 @@ function found(value: string): Outcome {
   return { type: 'found', value };
 }
 
+function swapped(before: string | undefined): Outcome {
+  return { type: 'swapped', before };
+}
+
+function counted(count: number): Outcome {
+  return { type: 'counted', count };
+}
+
 /** An operation on key `k` from `call` to `end`; one of unknown outcome never returns. */
 function op(call: number, end: number, action: Action, outcome: Outcome): Operation {
   const isUnknown = outcome.type === 'unknown';
@@ -184,6 +192,15 @@ describe('the linearizability checker', () => {
     expect(checkLinearizability(wrong).map(({ key }) => key)).to.deep.equal([last.key]);
   });
 
+  it('counts increments, and finds one that was done twice or lost', () => {
+    const increment = (call: number, end: number, outcome: Outcome) =>
+      op(call, end, { op: 'increment' }, outcome);
+    accepts(increment(1, 2, counted(1)), increment(3, 4, UNKNOWN), increment(5, 6, counted(3)));
+    accepts(increment(1, 2, counted(1)), increment(3, 4, UNKNOWN), increment(5, 6, counted(2)));
+    rejects(increment(1, 2, counted(1)), increment(3, 4, UNKNOWN), increment(5, 6, counted(4)));
+    rejects(increment(1, 2, counted(1)), increment(3, 4, counted(1)));
+  });
+
   it('agrees with a search through all orders', () => {
     let linearizable = 0;
     let total = 0;
@@ -274,6 +291,8 @@ function uniqueValue(operation: Operation, i: number): Operation {
 function anyOperation(): fc.Arbitrary<Operation> {
   const version = fc.integer({ min: 1, max: 3 });
   const value = fc.integer({ min: 0, max: 3 }).map((i) => `v${i}`);
+  const before = fc.option(value, { nil: undefined });
+  const length = fc.integer({ min: 1, max: 3 }).map((count) => 2 * count);
   const write = version.map(stored);
   const absent = fc.constant(NOT_FOUND);
   const mismatch = fc.constant<Outcome>({ type: 'version-mismatch' });
@@ -287,6 +306,12 @@ function anyOperation(): fc.Arbitrary<Operation> {
       fc.oneof(write, absent, mismatch, unknown),
     ),
     fc.tuple(fc.constant<Action>({ op: 'delete' }), fc.oneof(deleted, absent, unknown)),
+    fc.tuple(fc.constant<Action>({ op: 'swap', value: '' }), fc.oneof(before.map(swapped), unknown)),
+    fc.tuple(
+      before.map((expected): Action => ({ op: 'exchange', value: '', expected })),
+      fc.oneof(fc.constant(stored(1)), unknown),
+    ),
+    fc.tuple(fc.constant<Action>({ op: 'append', value: '' }), fc.oneof(length.map(counted), unknown)),
   );
   const times = fc.tuple(fc.integer({ min: 0, max: 20 }), fc.integer({ min: 0, max: 12 }));
   return fc

@@ -161,6 +161,8 @@ function requestOf(key: string, action: Action, stampMs: number): ClientRequest 
     }
     case 'delete':
       return { type: 'write', command: { type: 'delete', key }, stampMs };
+    default:
+      throw new TypeError(`no client asks for ${action.op}`);
   }
 }
 

@@ -71,6 +71,10 @@ function outcomeInWords(outcome: Operation['outcome']): string {
       return outcome.version === undefined ? outcome.value : `${outcome.value} in version ${outcome.version}`;
     case 'stored':
       return outcome.version === undefined ? 'ok' : `version ${outcome.version}`;
+    case 'swapped':
+      return outcome.before === undefined ? 'not there before' : `${outcome.before} before`;
+    case 'counted':
+      return `${outcome.count}`;
     case 'not-found':
     case 'version-mismatch':
     case 'deleted':

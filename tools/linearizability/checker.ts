@@ -14,7 +14,7 @@
  * in the log is known are taken in that order.
  */
 
-import type { Operation } from './history.js';
+import type { Action, Operation } from './history.js';
 import { type KeyState, step } from './model.js';
 
 export interface Violation {
@@ -88,6 +88,8 @@ class Search {
   readonly #readers: ReadonlyMap<string, readonly number[]>;
   /** By the known operations done and the state they led to: what was used besides. */
   readonly #seen = new Map<string, (readonly number[])[]>();
+  /** What an operation does depends on the value, not on the version alone. */
+  readonly #dependsOnValue: boolean;
   /** Versions only grow, as the key is never deleted. */
   readonly #isImmortal: boolean;
   readonly #twins = new Agenda();
@@ -102,6 +104,7 @@ class Search {
     const operations = [...this.#originals.keys()].sort((a, b) => a.call - b.call);
     this.#known = inTurn(operations.filter(hasHappened));
     this.#readers = readersOf(this.#known);
+    this.#dependsOnValue = operations.some(({ action }) => USES_VALUE.has(action.op));
     this.#isImmortal = !operations.some(({ action }) => action.op === 'delete');
     this.#kinds = kindsOf(operations.filter((operation) => !hasHappened(operation)));
     for (const [place, { expected }] of this.#kinds.entries())
@@ -233,7 +236,8 @@ class Search {
    * cannot be compared.
    */
   #noveltyOf({ firstUndone, done, state, used }: Place): 'new' | 'twin' | 'old' {
-    const value = state !== undefined && this.#readers.has(state.value) ? state.value : '';
+    const isValueNeeded = state !== undefined && (this.#dependsOnValue || this.#readers.has(state.value));
+    const value = isValueNeeded ? state.value : '';
     const name = `${firstUndone},${done} ${state?.version} ${value}`;
     const seen = this.#seen.get(name);
     if (seen === undefined) {
@@ -272,6 +276,10 @@ class Search {
     };
   }
 }
+
+const USES_VALUE: ReadonlySet<Action['op']> = new Set(['swap', 'exchange', 'increment', 'append']);
+/** An action with a value that nobody else writes, which is then the key's. */
+const WRITES_VALUE: ReadonlySet<Action['op']> = new Set(['set', 'cas', 'swap', 'exchange']);
 
 interface Callable {
   /** In the order of the calls. */
@@ -341,17 +349,19 @@ function readersOf(known: readonly Known[]): Map<string, number[]> {
  */
 function withWitnesses(history: readonly Operation[]): Map<Operation, Operation> {
   const witnesses = new Map<string, { return: number; version: number | undefined }>();
-  for (const { outcome, return: end } of history) {
-    if (outcome.type !== 'found') continue;
-    const other = witnesses.get(outcome.value);
-    const version = outcome.version ?? other?.version;
-    witnesses.set(outcome.value, { return: Math.min(end, other?.return ?? end), version });
+  for (const operation of history) {
+    const seen = seenBy(operation);
+    if (seen === undefined) continue;
+    const { return: end } = operation;
+    const other = witnesses.get(seen.value);
+    const version = seen.version ?? other?.version;
+    witnesses.set(seen.value, { return: Math.min(end, other?.return ?? end), version });
   }
   return new Map(
     history.map((operation) => {
       const { action, outcome } = operation;
-      const isWrite = action.op === 'set' || action.op === 'cas';
-      const witness = isWrite && outcome.type === 'unknown' ? witnesses.get(action.value) : undefined;
+      const value = 'value' in action && WRITES_VALUE.has(action.op) ? action.value : undefined;
+      const witness = value !== undefined && outcome.type === 'unknown' ? witnesses.get(value) : undefined;
       if (witness === undefined) return [operation, operation];
       const known = {
         ...operation,
@@ -363,14 +373,34 @@ function withWitnesses(history: readonly Operation[]): Map<Operation, Operation>
   );
 }
 
+/** The value that the operation is known to have met. */
+function seenBy({ action, outcome }: Operation): Seen | undefined {
+  if (outcome.type === 'found') return outcome;
+  if (outcome.type === 'swapped') return outcome.before === undefined ? undefined : { value: outcome.before };
+  if (action.op !== 'exchange' || outcome.type !== 'stored') return undefined;
+  return action.expected === undefined ? undefined : { value: action.expected };
+}
+
+interface Seen {
+  readonly value: string;
+  readonly version?: number | undefined;
+}
+
 /** Two operations are of the same kind if others can know the same of their effects, but for when they were called. */
 function kindsOf(guesses: readonly Operation[]): Kind[] {
   const kinds = new Map<string, { operations: Operation[]; expected: number | undefined }>();
+  const wanted = new Set(
+    guesses.map(({ action }) => (action.op === 'exchange' ? action.expected : undefined)),
+  );
   for (const operation of guesses) {
     const { action } = operation;
     if (action.op === 'get') continue;
     const expected = action.op === 'cas' ? action.expected : undefined;
-    const name = `${action.op} ${expected}`;
+    // What was appended shows in all later values, and an exchange may depend on this very value.
+    const isTold = 'value' in action && (action.op === 'append' || wanted.has(action.value));
+    const value = isTold ? action.value : '';
+    const before = action.op === 'exchange' ? action.expected : '';
+    const name = `${action.op} ${expected} ${before} ${value}`;
     const kind = kinds.get(name);
     if (kind === undefined) kinds.set(name, { operations: [operation], expected });
     else kind.operations.push(operation);

@@ -7,7 +7,14 @@ export type Action =
   | { readonly op: 'set'; readonly value: string }
   | { readonly op: 'get' }
   | { readonly op: 'cas'; readonly value: string; readonly expected: number }
-  | { readonly op: 'delete' };
+  | { readonly op: 'delete' }
+  /** Reads the value and replaces it, in one step. */
+  | { readonly op: 'swap'; readonly value: string }
+  /** Replaces the value if it is still `expected`, undefined for no such key; one that was refused is no operation. */
+  | { readonly op: 'exchange'; readonly value: string; readonly expected: string | undefined }
+  /** Adds 1 to a decimal number, from 0 if there is no such key. */
+  | { readonly op: 'increment' }
+  | { readonly op: 'append'; readonly value: string };
 
 /** What the client was told. */
 export type Outcome =
@@ -17,6 +24,10 @@ export type Outcome =
   | { readonly type: 'not-found' }
   | { readonly type: 'version-mismatch' }
   | { readonly type: 'deleted' }
+  /** What a swap replaced; undefined for no such key. */
+  | { readonly type: 'swapped'; readonly before: string | undefined }
+  /** The number after an increment, or how long the value is after an append. */
+  | { readonly type: 'counted'; readonly count: number }
   /** Nothing that could be relied on: the operation may take effect at any later time, or never. */
   | { readonly type: 'unknown' };
 

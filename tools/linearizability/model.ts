@@ -31,6 +31,23 @@ export function step(state: KeyState, { action, outcome }: Operation): KeyState 
     case 'delete':
       if (isUnknown) return undefined;
       return outcome.type === (state === undefined ? 'not-found' : 'deleted') ? undefined : 'illegal';
+    case 'swap':
+      if (outcome.type === 'swapped' && outcome.before !== state?.value) return 'illegal';
+      return { value: action.value, version: (state?.version ?? 0) + 1 };
+    case 'exchange':
+      if (state?.value === action.expected)
+        return { value: action.value, version: (state?.version ?? 0) + 1 };
+      return isUnknown ? state : 'illegal';
+    case 'increment': {
+      const count = Number(state?.value ?? 0) + 1;
+      if (outcome.type === 'counted' && outcome.count !== count) return 'illegal';
+      return { value: `${count}`, version: (state?.version ?? 0) + 1 };
+    }
+    case 'append': {
+      const value = (state?.value ?? '') + action.value;
+      if (outcome.type === 'counted' && outcome.count !== value.length) return 'illegal';
+      return { value, version: (state?.version ?? 0) + 1 };
+    }
   }
 }
 

@@ -201,6 +201,24 @@ describe('the linearizability checker', () => {
     rejects(increment(1, 2, counted(1)), increment(3, 4, counted(1)));
   });
 
+  it('keeps the order of what one connection was told', () => {
+    const read = { ...get(1, 9, found('a')), stream: 1 };
+    const write = { ...set(1, 9, 'b', stored(2)), stream: 1 };
+    const before = set(0, 1, 'a', stored(1));
+    accepts(before, read, write);
+    rejects(before, { ...write }, { ...read });
+    accepts(before, { ...write, stream: 2 }, read);
+    accepts(before, { ...write, outcome: UNKNOWN, return: Number.POSITIVE_INFINITY }, read);
+  });
+
+  it('tells at once that a long pipeline is in order', () => {
+    const history: Operation[] = [];
+    for (let stream = 1; stream <= 4; stream += 1)
+      for (let i = 0; i < 64; i += 1)
+        history.push({ ...set(1, 100, `${stream}.${i}`, { type: 'stored', version: undefined }), stream });
+    accepts(...history);
+  });
+
   it('agrees with a search through all orders', () => {
     let linearizable = 0;
     let total = 0;

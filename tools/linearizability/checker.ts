@@ -51,8 +51,8 @@ export function checkLinearizability(history: readonly Operation[]): Violation[]
 
 interface Known {
   readonly operation: Operation;
-  /** The index of the known operation before it in the log, if that is known. */
-  readonly turnAfter: number | undefined;
+  /** The known operations before it in the log, and on its connection, as far as there are any. */
+  readonly turnAfter: readonly number[];
 }
 
 /** Operations of unknown outcome that nobody can tell apart, in the order of their calls. */
@@ -102,7 +102,7 @@ class Search {
     this.#key = key;
     this.#originals = withWitnesses(unsorted);
     const operations = [...this.#originals.keys()].sort((a, b) => a.call - b.call);
-    this.#known = inTurn(operations.filter(hasHappened));
+    this.#known = inTurn(operations.filter(hasHappened), this.#originals);
     this.#readers = readersOf(this.#known);
     this.#dependsOnValue = operations.some(({ action }) => USES_VALUE.has(action.op));
     this.#isImmortal = !operations.some(({ action }) => action.op === 'delete');
@@ -200,8 +200,7 @@ class Search {
 
   #takeKnown(place: Place, index: number): Place | undefined {
     const known = this.#known[index];
-    if (known === undefined || (known.turnAfter !== undefined && !isDone(place, known.turnAfter)))
-      return undefined;
+    if (known?.turnAfter.every((earlier) => isDone(place, earlier)) !== true) return undefined;
     const { operation } = known;
     const state = step(place.state, operation);
     if (state === 'illegal') return undefined;
@@ -322,13 +321,22 @@ function hasHappened(operation: Operation): boolean {
   return isComplete(operation) || operation.position !== undefined;
 }
 
-/** With each operation, the one that is before it in the log. */
-function inTurn(operations: readonly Operation[]): Known[] {
+/** With each operation, those that must come before it. */
+function inTurn(operations: readonly Operation[], originals: ReadonlyMap<Operation, Operation>): Known[] {
   const inLog = operations
     .flatMap(({ position }, index) => (position === undefined ? [] : [{ position, index }]))
     .sort((a, b) => a.position - b.position);
   const turns = new Map(inLog.map(({ index }, i) => [index, inLog[i - 1]?.index]));
-  return operations.map((operation, index) => ({ operation, turnAfter: turns.get(index) }));
+  const lastOfStream = new Map<number, number>();
+  return operations.map((operation, index) => {
+    const before = [turns.get(index)];
+    // One whose own client was told nothing may have taken effect after those that it was told of.
+    if (operation.stream !== undefined && originals.get(operation)?.outcome.type !== 'unknown') {
+      before.push(lastOfStream.get(operation.stream));
+      lastOfStream.set(operation.stream, index);
+    }
+    return { operation, turnAfter: before.filter((earlier) => earlier !== undefined) };
+  });
 }
 
 function readersOf(known: readonly Known[]): Map<string, number[]> {

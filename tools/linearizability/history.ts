@@ -40,6 +40,11 @@ export interface Operation {
   readonly call: number;
   /** When the outcome was known; means nothing if it never was, as an operation goes on after its client gave up. */
   readonly return: number;
+  /**
+   * The connection that it was asked for on, if commands on it are answered in their order: what has outcomes then took
+   * effect in the order of the history. Undefined where nothing is known of that.
+   */
+  readonly stream?: number;
   /** Where it is in the log of what took effect, if anybody knows; undefined otherwise. */
   readonly position: number | undefined;
 }

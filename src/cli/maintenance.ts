@@ -4,6 +4,8 @@
 
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
 import { checkDataDir, checkHost, DEFAULT_OPTIONS } from '../cluster/options.js';
+import { NODE_ENVIRONMENT } from '../environment.js';
+import type { DataDirectoryOptions } from '../storage/data-directory.js';
 import { DEFAULT_HTTP_PORT } from './defaults.js';
 
 /** The running program does not answer, or refuses. */
@@ -21,7 +23,7 @@ export function addMaintenance(program: Command): void {
     .action(async (file: string, options: { host: string; httpPort: number }) => {
       checkHost('host', options.host);
       const { writeBackup } = await import('../storage/backup.js');
-      const { keys, byteLength } = await writeBackup(file, download(options));
+      const { keys, byteLength } = await writeBackup(file, download(options), await realWorld());
       say(`backup ${file}: ${keys} keys, ${byteLength} bytes`);
     });
   program
@@ -33,7 +35,10 @@ export function addMaintenance(program: Command): void {
     .action(async (file: string, options: { dataDir: string; servers: number }) => {
       checkDataDir(options.dataDir);
       const { restoreBackup } = await import('../storage/backup.js');
-      const { keys } = await restoreBackup(file, options.dataDir, options);
+      const { keys } = await restoreBackup(file, options.dataDir, {
+        servers: options.servers,
+        ...(await realWorld()),
+      });
       say(`restore ${file}: ${keys} keys in ${options.dataDir}; start with -n ${options.servers}`);
     });
   program
@@ -46,9 +51,15 @@ export function addMaintenance(program: Command): void {
     .action(async (id: number, options: { dataDir: string }) => {
       checkDataDir(options.dataDir);
       const { rebuildServer } = await import('../storage/rebuild.js');
-      const { from, lastIndex, term } = await rebuildServer(options.dataDir, id);
+      const { from, lastIndex, term } = await rebuildServer(options.dataDir, id, await realWorld());
       say(`rebuild ${id}: from server ${from}, up to entry ${lastIndex}, term ${term}`);
     });
+}
+
+/** What storage works with, loaded only by a subcommand that needs it. */
+async function realWorld(): Promise<DataDirectoryOptions> {
+  const { NODE_FILES } = await import('../storage/node-files.js');
+  return { files: NODE_FILES, environment: NODE_ENVIRONMENT };
 }
 
 /** Rejects with {@link RemoteError}. */

@@ -6,8 +6,12 @@ import { rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { NODE_ENVIRONMENT } from '../environment.js';
 import { DataDirectory } from '../storage/data-directory.js';
+import { NODE_FILES } from '../storage/node-files.js';
 import type { ClusterOptions } from './options.js';
+
+const WORLD = { files: NODE_FILES, environment: NODE_ENVIRONMENT };
 
 export interface StorageLocation {
   readonly directory: DataDirectory;
@@ -20,7 +24,7 @@ export interface StorageLocation {
 export async function openStorageLocation(options: ClusterOptions): Promise<StorageLocation> {
   const { servers, dataDir, memory, fsync } = options;
   if (memory) return openTemporary(servers);
-  const directory = await DataDirectory.open(dataDir, { servers });
+  const directory = await DataDirectory.open(dataDir, { ...WORLD, servers });
   return { directory, fsync, release: () => directory.close() };
 }
 
@@ -29,7 +33,7 @@ async function openTemporary(servers: number): Promise<StorageLocation> {
   const path = await mkdtemp(join(tmpdir(), 'threadraft-'));
   const removeAtExit = () => rmSync(path, REMOVAL);
   process.once('exit', removeAtExit);
-  const directory = await DataDirectory.open(path, { servers });
+  const directory = await DataDirectory.open(path, { ...WORLD, servers });
   const release = async () => {
     await directory.close();
     await rm(path, REMOVAL);

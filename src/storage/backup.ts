@@ -3,18 +3,16 @@
  * as if everything in it had been the first entry of their logs.
  */
 
-import { createReadStream } from 'node:fs';
-import { readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ImageReader } from '../state-machine/image.js';
-import { DataDirectory, DataDirectoryError } from './data-directory.js';
+import { DataDirectory, DataDirectoryError, type DataDirectoryOptions } from './data-directory.js';
 import { DiskStorage } from './disk-storage.js';
-import { NODE_FILES } from './node-files.js';
+import type { Files } from './files.js';
 import { PartialFile } from './partial-file.js';
-import { readSnapshotFile } from './snapshot-files.js';
+import { filePieces, readSnapshotFile } from './snapshot-files.js';
 import { SnapshotCheck } from './snapshot-format.js';
+import { messageOf, systemCodeOf } from './system-errors.js';
 
-const READ_BYTES = 1024 * 1024;
 const FIRST_ENTRY = { index: 1, term: 1 };
 
 export interface BackupFacts {
@@ -36,11 +34,15 @@ export class BackupError extends Error {
  * Writes a snapshot that comes in pieces to a file, which is there once all of it is whole and safe. Rejects with
  * {@link BackupError}; then the file is as it was.
  */
-export async function writeBackup(path: string, pieces: AsyncIterable<Uint8Array>): Promise<BackupFacts> {
+export async function writeBackup(
+  path: string,
+  pieces: AsyncIterable<Uint8Array>,
+  { files }: { readonly files: Files },
+): Promise<BackupFacts> {
   try {
     const counter = new KeyCounter();
     const check = new SnapshotCheck((piece) => counter.reader.push(piece));
-    const file = await PartialFile.create(NODE_FILES, `${path}.partial`, { fsync: true });
+    const file = await PartialFile.create(files, `${path}.partial`, { fsync: true });
     try {
       for await (const piece of pieces) {
         check.push(piece);
@@ -60,36 +62,41 @@ export async function writeBackup(path: string, pieces: AsyncIterable<Uint8Array
 }
 
 /**
- * Makes a data directory for a new cluster of so many servers that holds what the backup does. Rejects with
+ * Makes a data directory for a new cluster of this many servers that holds what the backup does. Rejects with
  * {@link BackupError} or DataDirectoryError; then there is no new directory.
  */
 export async function restoreBackup(
   path: string,
   dataDir: string,
-  { servers }: { readonly servers: number },
+  options: RestoreOptions,
 ): Promise<BackupFacts> {
-  const facts = await checkBackup(path);
-  await refuseUsed(dataDir);
+  const { files } = options;
+  const facts = await checkBackup(path, files);
+  await refuseUsed(dataDir, files);
   const partial = `${dataDir}.restored`;
-  await rm(partial, { recursive: true, force: true });
+  await files.removeTree(partial);
   try {
-    await makeCluster(path, partial, servers);
-    await rmdir(dataDir).catch(() => undefined);
-    await rename(partial, dataDir);
-    await NODE_FILES.syncDirectory(dirname(dataDir));
+    await makeCluster(path, partial, options);
+    await files.rename(partial, dataDir);
+    await files.syncDirectory(dirname(dataDir));
   } catch (error) {
-    await rm(partial, { recursive: true, force: true });
+    await files.removeTree(partial);
     throw error;
   }
   return facts;
 }
 
+interface RestoreOptions extends DataDirectoryOptions {
+  /** Of the new cluster. */
+  readonly servers: number;
+}
+
 /** Reads all of it. */
-async function checkBackup(path: string): Promise<BackupFacts> {
+async function checkBackup(path: string, files: Files): Promise<BackupFacts> {
   try {
     const counter = new KeyCounter();
     let byteLength = 0;
-    for await (const piece of readSnapshotFile(NODE_FILES, path)) {
+    for await (const piece of readSnapshotFile(files, path)) {
       counter.reader.push(piece);
       byteLength += piece.byteLength;
     }
@@ -101,27 +108,32 @@ async function checkBackup(path: string): Promise<BackupFacts> {
 }
 
 /** Rejects with DataDirectoryError unless there is nothing at the path, or an empty directory. */
-async function refuseUsed(dataDir: string): Promise<void> {
-  const names = await readdir(dataDir).catch((cause: unknown) => {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return [];
+async function refuseUsed(dataDir: string, files: Files): Promise<void> {
+  const names = await files.list(dataDir).catch((cause: unknown) => {
+    if (systemCodeOf(cause) === 'ENOENT') return [];
     throw new DataDirectoryError(dataDir, `cannot be used (${messageOf(cause)})`, { cause });
   });
   if (names.length > 0) throw new DataDirectoryError(dataDir, 'is not empty: name a new directory');
 }
 
-async function makeCluster(path: string, dataDir: string, servers: number): Promise<void> {
-  const directory = await DataDirectory.open(dataDir, { servers });
+async function makeCluster(path: string, dataDir: string, options: RestoreOptions): Promise<void> {
+  const directory = await DataDirectory.open(dataDir, options);
   try {
-    for (let id = 0; id < servers; id += 1) await fillServer(path, directory, id);
+    for (let id = 0; id < options.servers; id += 1) await fillServer(path, directory, id, options.files);
   } finally {
     await directory.close();
   }
 }
 
-async function fillServer(path: string, directory: DataDirectory, serverId: number): Promise<void> {
+async function fillServer(
+  path: string,
+  directory: DataDirectory,
+  serverId: number,
+  files: Files,
+): Promise<void> {
   const owner = { clusterId: directory.clusterId, serverId };
   const storage = await DiskStorage.open({
-    files: NODE_FILES,
+    files,
     directory: directory.serverDirectory(serverId),
     owner,
     fsync: true,
@@ -130,7 +142,7 @@ async function fillServer(path: string, directory: DataDirectory, serverId: numb
     const hardState = { currentTerm: FIRST_ENTRY.term, votedFor: undefined };
     await storage.persist([{ sequence: 0, hardState, entries: [], snapshotChunk: undefined }]);
     const sink = await storage.createSnapshot();
-    for await (const piece of createReadStream(path, { highWaterMark: READ_BYTES })) await sink.write(piece);
+    for await (const piece of filePieces(files, path)) await sink.write(piece);
     await sink.commit(FIRST_ENTRY, FIRST_ENTRY);
   } finally {
     await storage.close();
@@ -146,8 +158,4 @@ class KeyCounter {
       this.keys += 1;
     },
   });
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

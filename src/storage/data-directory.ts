@@ -1,29 +1,46 @@
 /**
  * The data directory of a cluster: whom it belongs to, and what it was made for.
  *
- * `cluster/` in it is a small LevelDB with the cluster's description. LevelDB locks it for as long as the process that
- * opened it lives, however that ends, so one directory never serves two processes. `server-<id>/` is one server's own.
+ * `manifest` in it describes the cluster. `lock` is locked for as long as the process that opened the directory lives, however
+ * that ends, so one directory never serves two processes. `server-<id>/` is one server's own: it has no lock, since the
+ * process that has this one starts a server's thread only once the one before has ended.
  */
 
-import { randomUUID } from 'node:crypto';
-import { mkdir, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { ClassicLevel } from 'classic-level';
+import { dirname, join, resolve } from 'node:path';
+import type { Environment } from '../environment.js';
 import type { ServerId } from '../raft/types.js';
-import { makeServerDirectory } from './server-directory.js';
+import type { FileLock, Files } from './files.js';
+import {
+  DamagedManifestError,
+  MANIFEST_NAME,
+  type ManifestFields,
+  OtherFormatError,
+  PARTIAL_MANIFEST_NAME,
+  readManifest,
+  writeManifest,
+} from './manifest.js';
+import { makeServerDirectory, ServerManifest } from './server-manifest.js';
+import { adviceFor, messageOf, systemCodeOf } from './system-errors.js';
 
-/** Raised whenever the meaning of what is in the directory changes. */
-export const FORMAT_VERSION = 2;
+const LOCK_NAME = 'lock';
+const SERVER_DIRECTORY = /^server-\d+$/;
+/** Left by a rebuild that was cut off. */
+const REBUILT_DIRECTORY = /^server-\d+\.rebuilt$/;
+/** Where format 2 had what the manifest holds. */
+const LEVELDB_DIRECTORY = 'cluster';
 
-const DESCRIPTION_KEY = 'description';
-const CLUSTER_DIRECTORY = 'cluster';
-const SERVER_DIRECTORY = /^server-\d+(\.rebuilt)?$/;
+const CLUSTER_ID_WORDS = 4;
 
 interface Description {
-  readonly formatVersion: number;
   /** Identifies the cluster for good: made when the directory was. */
   readonly clusterId: string;
   readonly servers: number;
+}
+
+export interface DataDirectoryOptions {
+  readonly files: Files;
+  /** For the id of a new cluster. */
+  readonly environment: Pick<Environment, 'random'>;
 }
 
 /** The directory cannot serve this cluster. The message is one line that tells what the user can do. */
@@ -41,56 +58,75 @@ export class DataDirectory {
   readonly clusterId: string;
   /** How many servers the cluster has. */
   readonly servers: number;
-  readonly #level: ClassicLevel;
+  readonly #lock: FileLock;
 
-  private constructor(path: string, { clusterId, servers }: Description, level: ClassicLevel) {
+  private constructor(path: string, { clusterId, servers }: Description, lock: FileLock) {
     this.path = path;
     this.clusterId = clusterId;
     this.servers = servers;
-    this.#level = level;
+    this.#lock = lock;
   }
 
   /**
-   * Opens the directory, made when missing, for a cluster of so many servers, and holds it until {@link close} or the
+   * Opens the directory, made when missing, for a cluster of this many servers, and holds it until {@link close} or the
    * end of the process. Rejects with {@link DataDirectoryError}.
    */
-  static async open(path: string, { servers }: { readonly servers: number }): Promise<DataDirectory> {
-    await mkdir(path, { recursive: true }).catch((cause: unknown) => {
-      throw unusable(path, cause);
-    });
-    return DataDirectory.#open(path, async (level) => {
-      const found = await readDescription(path, level);
-      if (found === undefined) return describe(path, level, servers);
-      if (found.servers === servers) return found;
-      const reason = `was made for ${found.servers} servers: start with -n ${found.servers} or name another directory`;
-      throw new DataDirectoryError(path, reason);
+  static open(
+    path: string,
+    { servers, ...options }: DataDirectoryOptions & { readonly servers: number },
+  ): Promise<DataDirectory> {
+    return explained(path, async () => {
+      const topmostMade = await options.files.makeDirectory(path);
+      return DataDirectory.#open(path, options, async () => {
+        const found = await readDescription(path, options);
+        if (found === undefined) {
+          await syncNamesAbove(path, topmostMade, options);
+          return describe(path, servers, options);
+        }
+        if (found.servers === servers) return found;
+        const reason = `was made for ${found.servers} servers: start with -n ${found.servers} or name another directory`;
+        throw new DataDirectoryError(path, reason);
+      });
     });
   }
 
   /** The same for a cluster that is there already, whatever its size. Rejects with {@link DataDirectoryError}. */
-  static async openExisting(path: string): Promise<DataDirectory> {
-    const names = await readdir(path).catch((cause: unknown) => {
-      throw unusable(path, cause);
-    });
-    const missing = new DataDirectoryError(path, 'holds no cluster: name the directory of one');
-    if (!names.includes(CLUSTER_DIRECTORY)) throw missing;
-    return DataDirectory.#open(path, async (level) => {
-      const found = await readDescription(path, level);
-      if (found === undefined) throw missing;
-      return found;
+  static openExisting(path: string, options: DataDirectoryOptions): Promise<DataDirectory> {
+    return explained(path, async () => {
+      const names = await options.files.list(path);
+      if (!names.some((name) => name === MANIFEST_NAME || isOfServer(name) || name === LEVELDB_DIRECTORY))
+        throw new DataDirectoryError(path, 'holds no cluster: name the directory of one');
+      return DataDirectory.#open(path, options, async () => {
+        const found = await readDescription(path, options);
+        if (found === undefined) throw lostManifest(path);
+        return found;
+      });
     });
   }
 
   static async #open(
     path: string,
-    descriptionIn: (level: ClassicLevel) => Promise<Description>,
+    { files }: DataDirectoryOptions,
+    descriptionOf: () => Promise<Description>,
   ): Promise<DataDirectory> {
-    await refuseForeignFiles(path);
-    const level = await openLevel(path);
+    const names = await files.list(path);
+    if (names.includes(LEVELDB_DIRECTORY)) throw new OtherFormatError(2);
+    const foreign = names.find((name) => !isOurs(name));
+    if (foreign !== undefined)
+      throw new DataDirectoryError(
+        path,
+        `holds ${foreign}, which is not of a cluster: name an empty directory`,
+      );
+    const lock = await files.lock(join(path, LOCK_NAME));
+    if (lock === undefined)
+      throw new DataDirectoryError(
+        path,
+        'in use by another process: stop that one or name another directory',
+      );
     try {
-      return new DataDirectory(path, await descriptionIn(level), level);
+      return new DataDirectory(path, await descriptionOf(), lock);
     } catch (error) {
-      await level.close();
+      await lock.release();
       throw error;
     }
   }
@@ -101,82 +137,107 @@ export class DataDirectory {
   }
 
   async close(): Promise<void> {
-    await this.#level.close();
+    await this.#lock.release();
   }
 }
 
-function unusable(path: string, cause: unknown): DataDirectoryError {
-  const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
-  return new DataDirectoryError(path, `cannot be used (${reason}): name a directory that can be written`, {
-    cause,
-  });
-}
-
-/** Rejects with {@link DataDirectoryError} when something is in the directory that is not ours. */
-async function refuseForeignFiles(path: string): Promise<void> {
-  const names = await readdir(path).catch((cause: unknown) => {
-    throw unusable(path, cause);
-  });
-  const foreign = names.find((name) => name !== CLUSTER_DIRECTORY && !SERVER_DIRECTORY.test(name));
-  if (foreign === undefined) return;
-  throw new DataDirectoryError(path, `holds ${foreign}, which is not of a cluster: name an empty directory`);
-}
-
-async function openLevel(path: string): Promise<ClassicLevel> {
-  const level = new ClassicLevel(join(path, CLUSTER_DIRECTORY));
+/** What the action resolves to. Rejects with {@link DataDirectoryError}, whatever it rejects with. */
+async function explained<T>(path: string, action: () => Promise<T>): Promise<T> {
   try {
-    await level.open();
-    return level;
-  } catch (cause) {
-    const inner = cause instanceof Error ? cause.cause : undefined;
-    const isLocked = inner instanceof Error && 'code' in inner && inner.code === 'LEVEL_LOCKED';
-    const reason = isLocked
-      ? 'in use by another process: stop that one or name another directory'
-      : `cannot be opened (${inner instanceof Error ? inner.message : String(cause)})`;
-    throw new DataDirectoryError(path, reason, { cause });
+    return await action();
+  } catch (error) {
+    if (error instanceof DataDirectoryError) throw error;
+    throw new DataDirectoryError(path, reasonFor(error), { cause: error });
   }
 }
 
-/** Makes a new cluster of the directory: its servers may find theirs empty, this once. */
-async function describe(path: string, level: ClassicLevel, servers: number): Promise<Description> {
-  try {
-    for (let id = 0; id < servers; id += 1) await makeServerDirectory(serverDirectory(path, id));
-  } catch (cause) {
-    throw unusable(path, cause);
+function reasonFor(error: unknown): string {
+  if (error instanceof OtherFormatError) return error.message;
+  if (error instanceof DamagedManifestError)
+    return `${error.message}: bring back a copy of it, or restore a backup to a new directory with "threadraft restore"`;
+  return `cannot be used (${systemCodeOf(error) ?? messageOf(error)}): ${adviceFor(error)}, or name another directory`;
+}
+
+function lostManifest(path: string): DataDirectoryError {
+  const reason = `has lost its ${MANIFEST_NAME}: bring it back, or restore a backup to a new directory with "threadraft restore"`;
+  return new DataDirectoryError(path, reason);
+}
+
+function isOurs(name: string): boolean {
+  return [MANIFEST_NAME, PARTIAL_MANIFEST_NAME, LOCK_NAME].includes(name) || isOfServer(name);
+}
+
+function isOfServer(name: string): boolean {
+  return SERVER_DIRECTORY.test(name) || REBUILT_DIRECTORY.test(name);
+}
+
+/** Has the directory's name survive, and those of the directories above it that were made with it. */
+async function syncNamesAbove(
+  path: string,
+  topmostMade: string | undefined,
+  { files }: DataDirectoryOptions,
+): Promise<void> {
+  const last = dirname(topmostMade ?? resolve(path));
+  let above = dirname(resolve(path));
+  while (above !== last) {
+    await files.syncDirectory(above);
+    above = dirname(above);
   }
-  const description: Description = { formatVersion: FORMAT_VERSION, clusterId: randomUUID(), servers };
-  await level.put(DESCRIPTION_KEY, JSON.stringify(description), { sync: true });
+  await files.syncDirectory(last);
+}
+
+/**
+ * Makes a new cluster of the directory. Its manifest comes last: without it, nobody has used the directories of the servers,
+ * or it was lost.
+ */
+async function describe(
+  path: string,
+  servers: number,
+  { files, environment }: DataDirectoryOptions,
+): Promise<Description> {
+  for (const name of await files.list(path)) {
+    if (SERVER_DIRECTORY.test(name) && (await isUsed(files, join(path, name)))) throw lostManifest(path);
+  }
+  const description: Description = { clusterId: newClusterId(environment), servers };
+  for (let serverId = 0; serverId < servers; serverId += 1) {
+    const { clusterId } = description;
+    await makeServerDirectory(files, serverDirectory(path, serverId), { clusterId, serverId });
+  }
+  await files.syncDirectory(path);
+  await writeManifest(files, path, description, { fsync: true });
   return description;
 }
 
+/** Whether a server may have begun to use its directory. */
+async function isUsed(files: Files, directory: string): Promise<boolean> {
+  const manifest = await ServerManifest.open(files, directory);
+  if (manifest !== undefined) return manifest.state.isBegun;
+  return (await files.list(directory)).some((name) => name !== PARTIAL_MANIFEST_NAME);
+}
+
 /** What the directory says of its cluster; undefined when it says nothing yet. */
-async function readDescription(path: string, level: ClassicLevel): Promise<Description | undefined> {
-  const text = await level.get(DESCRIPTION_KEY);
-  if (text === undefined) return undefined;
-  const found = parse(text);
-  if (found === undefined)
-    throw new DataDirectoryError(path, 'its description is damaged: restore it from a backup');
-  if (found.formatVersion === FORMAT_VERSION) return found;
-  const reason = `has format ${found.formatVersion}, this program reads format ${FORMAT_VERSION}: use the program that made it`;
-  throw new DataDirectoryError(path, reason);
+async function readDescription(
+  path: string,
+  { files }: DataDirectoryOptions,
+): Promise<Description | undefined> {
+  const description = await readManifest(files, path, (fields: ManifestFields) => ({
+    clusterId: fields.string('clusterId'),
+    servers: fields.number('servers'),
+  }));
+  // It may have been written just before the process ended, and be forgotten yet.
+  if (description !== undefined) await files.syncDirectory(path);
+  return description;
+}
+
+/** 128 random bits. */
+function newClusterId({ random }: Pick<Environment, 'random'>): string {
+  return Array.from({ length: CLUSTER_ID_WORDS }, () =>
+    Math.floor(random() * 2 ** 32)
+      .toString(16)
+      .padStart(8, '0'),
+  ).join('');
 }
 
 function serverDirectory(path: string, id: ServerId): string {
   return join(path, `server-${id}`);
-}
-
-function parse(text: string): Description | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isDescription(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function isDescription(value: unknown): value is Description {
-  if (typeof value !== 'object' || value === null) return false;
-  if (!('formatVersion' in value && 'clusterId' in value && 'servers' in value)) return false;
-  const { formatVersion, clusterId, servers } = value;
-  return typeof formatVersion === 'number' && typeof clusterId === 'string' && typeof servers === 'number';
 }

@@ -1,13 +1,10 @@
 /**
- * What a server keeps: its log and hard state in segments, its snapshots in files, and in LevelDB which of those files
+ * What a server keeps: its log and hard state in segments, its snapshots in files, and in a manifest which of those files
  * count and whose they are.
  */
 
-import { access, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { ClassicLevel } from 'classic-level';
-import { LOG_ORIGIN } from '../raft/log.js';
 import type {
   Entry,
   LogPosition,
@@ -17,58 +14,42 @@ import type {
   SnapshotMeta,
 } from '../raft/types.js';
 import type { Files } from './files.js';
-import { checkLevelLogs } from './level-log-check.js';
+import { OtherFormatError } from './manifest.js';
 import type { PartialFile } from './partial-file.js';
-import {
-  decodeLogStart,
-  decodeNewestSegment,
-  decodeOwner,
-  decodeSnapshotMeta,
-  encodeLogStart,
-  encodeNewestSegment,
-  encodeOwner,
-  encodeSnapshotMeta,
-  LOG_START_KEY,
-  type LogStart,
-  NEWEST_SEGMENT_KEY,
-  OWNER_KEY,
-  type Owner,
-  SNAPSHOT_KEY,
-} from './records.js';
-import type { NewestSegment } from './segment-files.js';
 import { SegmentLog } from './segment-log.js';
-import { beginServerDirectory, isNewServerDirectory } from './server-directory.js';
+import { type LogStart, type Owner, ServerManifest } from './server-manifest.js';
 import { SnapshotFiles } from './snapshot-files.js';
 import { type SnapshotSink, type Storage, StorageError } from './storage.js';
+import {
+  corrupt,
+  foreign,
+  missing,
+  openFailed,
+  otherFormat,
+  readFailed,
+  writeFailed,
+} from './storage-errors.js';
+import { systemCodeOf } from './system-errors.js';
 
-type Level = ClassicLevel<Uint8Array, Uint8Array>;
-
-const STATE_DIRECTORY = 'state';
 const LOG_DIRECTORY = 'log';
 const SNAPSHOT_DIRECTORY = 'snapshots';
+/** Where format 2 had what the manifest holds. */
+const LEVELDB_DIRECTORY = 'state';
 
 export interface DiskStorageOptions {
   readonly files: Files;
-  /** The server's own directory, made by makeServerDirectory. */
+  /** The server's own directory, made by makeServerDirectory. Nobody else has it open. */
   readonly directory: string;
   readonly owner: Owner;
   /** Whether a write counts only once it is on the disk, or already when the operating system has it. */
   readonly fsync: boolean;
-  /** How long to wait for another holder to give the directory back; without it, long enough for a killed thread. */
-  readonly lockPatienceMs?: number;
   /** Length of the log's segments, a multiple of 512. */
   readonly segmentBytes?: number;
 }
 
-const FIRST_SEGMENT = { number: 1, sequence: 1 };
-
-/** The thread of a server that was killed may take this long to give its disk back. */
-const DEFAULT_LOCK_PATIENCE_MS = 5_000;
-const LOCK_RETRY_MS = 10;
-
 export class DiskStorage implements Storage {
   readonly recovered: RecoveredState;
-  readonly #level: Level;
+  readonly #manifest: ServerManifest;
   readonly #log: SegmentLog;
   readonly #snapshots: SnapshotFiles;
   readonly #directory: string;
@@ -84,10 +65,10 @@ export class DiskStorage implements Storage {
 
   private constructor(
     { directory, owner, fsync }: DiskStorageOptions,
-    { level, log, snapshots }: { level: Level; log: SegmentLog; snapshots: SnapshotFiles },
+    { manifest, log, snapshots }: { manifest: ServerManifest; log: SegmentLog; snapshots: SnapshotFiles },
     recovered: RecoveredState,
   ) {
-    this.#level = level;
+    this.#manifest = manifest;
     this.#log = log;
     this.#snapshots = snapshots;
     this.#directory = directory;
@@ -99,33 +80,44 @@ export class DiskStorage implements Storage {
 
   /** Opens the server's directory and reads what is in it. Rejects with {@link StorageError}. */
   static async open(options: DiskStorageOptions): Promise<DiskStorage> {
-    const { files, directory, fsync, owner } = options;
-    const isNew = await isNewServerDirectory(directory);
-    const level = await openChecked(options, { isNew });
     try {
-      if (isNew) await takePossession(level, options);
-      else checkOwner(directory, await level.get(OWNER_KEY), owner);
-      const { logStart, isBegun, newestSegment, snapshot } = await readState(level);
-      const snapshotDirectory = join(directory, SNAPSHOT_DIRECTORY);
-      const snapshots = await SnapshotFiles.open(snapshotDirectory, { files, fsync, newest: snapshot });
-      const { log, recovered } = await SegmentLog.open({
-        ...options,
-        directory: join(directory, LOG_DIRECTORY),
-        logNumber: crc32(`${owner.clusterId} ${owner.serverId}`),
-        range: { first: logStart.first, newest: newestSegment },
-        isBegun,
-        logStart,
-        reaches: snapshot?.index ?? 0,
-        onNewest: (newest) => level.put(NEWEST_SEGMENT_KEY, encodeNewestSegment(newest), { sync: fsync }),
-      });
-      if (!isBegun) await level.put(LOG_START_KEY, encodeLogStart(logStart), { sync: fsync });
-      const state = { ...recovered, snapshot, logStart: positionOf(logStart) };
-      return new DiskStorage(options, { level, log, snapshots }, state);
+      return await DiskStorage.#open(options);
     } catch (error) {
-      await level.close();
-      if (error instanceof StorageError) throw error;
-      throw isSystemError(error) ? openFailed(directory, error) : corrupt(directory, owner, error);
+      throw refusalOf(options, error);
     }
+  }
+
+  static async #open(options: DiskStorageOptions): Promise<DiskStorage> {
+    const { files, directory, fsync, owner } = options;
+    const manifest = await openManifest(options);
+    const { isBegun, logStart, newestSegment, snapshot } = manifest.state;
+    const logDirectory = join(directory, LOG_DIRECTORY);
+    const snapshotDirectory = join(directory, SNAPSHOT_DIRECTORY);
+    await files.makeDirectory(logDirectory);
+    await files.makeDirectory(snapshotDirectory);
+    // The manifest may have been replaced just before the process ended, and be forgotten yet: what is removed below would
+    // be missing then.
+    if (fsync) await files.syncDirectory(directory);
+    const snapshots = await SnapshotFiles.open(snapshotDirectory, { files, fsync, newest: snapshot });
+    const { log, recovered } = await SegmentLog.open({
+      ...options,
+      directory: logDirectory,
+      logNumber: crc32(`${owner.clusterId} ${owner.serverId}`),
+      range: { first: logStart.first, newest: newestSegment },
+      isBegun,
+      logStart,
+      reaches: snapshot?.index ?? 0,
+      onNewest: (newest) => manifest.update({ newestSegment: newest }, { fsync }),
+    });
+    try {
+      // Survives whatever `fsync` says: a server that forgets that it has begun would break its promises.
+      if (!isBegun) await manifest.update({ isBegun: true }, { fsync: true });
+    } catch (error) {
+      await log.close();
+      throw error;
+    }
+    const state = { ...recovered, snapshot, logStart: positionOf(logStart) };
+    return new DiskStorage(options, { manifest, log, snapshots }, state);
   }
 
   persist(requests: readonly PersistRequest[]): Promise<void> {
@@ -178,7 +170,6 @@ export class DiskStorage implements Storage {
     await this.#clearing;
     await this.#snapshots.close();
     await this.#log.close();
-    await this.#level.close();
   }
 
   async #write(requests: readonly PersistRequest[]): Promise<void> {
@@ -187,7 +178,7 @@ export class DiskStorage implements Storage {
     if (hardState !== undefined || entries.length > 0) await this.#log.append({ hardState, entries });
   }
 
-  /** Chunks go to a file in their order; with the last one the database refers to it. */
+  /** Chunks go to a file in their order; with the last one the manifest refers to it. */
   async #writeWithChunks(requests: readonly PersistRequest[]): Promise<void> {
     let before: PersistRequest[] = [];
     for (const request of requests) {
@@ -228,10 +219,7 @@ export class DiskStorage implements Storage {
   }
 
   async #replaceNewest(snapshot: SnapshotMeta, logStart: LogStart): Promise<void> {
-    const batch = this.#level.batch();
-    batch.put(SNAPSHOT_KEY, encodeSnapshotMeta(snapshot));
-    batch.put(LOG_START_KEY, encodeLogStart(logStart));
-    await batch.write({ sync: this.#fsync });
+    await this.#manifest.update({ snapshot, logStart }, { fsync: this.#fsync });
     this.#logStart = positionOf(logStart);
     await this.#snapshots.accept(snapshot);
     // What this leaves behind at a crash goes the next time.
@@ -254,86 +242,6 @@ export class DiskStorage implements Storage {
   }
 }
 
-/** Opens the database, after a look at what LevelDB would not mind. Rejects with {@link StorageError}. */
-async function openChecked(options: DiskStorageOptions, { isNew }: { isNew: boolean }): Promise<Level> {
-  const { directory, owner } = options;
-  const isDirectory = await stat(directory).then(
-    (found) => found.isDirectory(),
-    () => undefined,
-  );
-  if (isDirectory === false) throw openFailed(directory, new Error('not a directory'));
-  if (isNew) return openLevel(options);
-  const state = join(directory, STATE_DIRECTORY);
-  const isThere = await access(join(state, 'CURRENT')).then(
-    () => true,
-    () => false,
-  );
-  if (!isThere) throw missing(directory, owner);
-  await checkLevelLogs(state).catch((error: unknown) => {
-    throw corrupt(directory, owner, error);
-  });
-  return openLevel(options);
-}
-
-/** The first record: from now on an empty directory is a lost one. */
-async function takePossession(level: Level, { directory, owner }: DiskStorageOptions): Promise<void> {
-  await level.put(OWNER_KEY, encodeOwner(owner), { sync: true });
-  await beginServerDirectory(directory);
-}
-
-/** Throws {@link StorageError} when the directory is another server's. */
-function checkOwner(directory: string, value: Uint8Array | undefined, { clusterId, serverId }: Owner): void {
-  if (value === undefined) throw new RangeError('it does not say whose it is');
-  const found = decodeOwner(value);
-  if (found.clusterId === clusterId && found.serverId === serverId) return;
-  const whose = found.clusterId === clusterId ? 'this' : 'another';
-  const message = `${directory} belongs to server ${found.serverId} of ${whose} cluster: put each server's directory back in its place`;
-  throw new StorageError('DISK_FOREIGN', message);
-}
-
-async function openLevel({
-  directory,
-  lockPatienceMs = DEFAULT_LOCK_PATIENCE_MS,
-}: DiskStorageOptions): Promise<Level> {
-  const level: Level = new ClassicLevel(join(directory, STATE_DIRECTORY), {
-    keyEncoding: 'view',
-    valueEncoding: 'view',
-  });
-  const giveUpAtMs = performance.now() + lockPatienceMs;
-  while (true) {
-    try {
-      await level.open();
-      return level;
-    } catch (error) {
-      const isLocked = causeOf(error)?.code === 'LEVEL_LOCKED';
-      if (!isLocked) throw openFailed(directory, error);
-      if (performance.now() > giveUpAtMs) throw locked(directory, error);
-      await new Promise((resolve) => setTimeout(resolve, LOCK_RETRY_MS));
-    }
-  }
-}
-
-interface State {
-  readonly snapshot: SnapshotMeta | undefined;
-  readonly logStart: LogStart;
-  /** Whether the log's start is written down: it is from the end of the first opening on. */
-  readonly isBegun: boolean;
-  readonly newestSegment: NewestSegment | undefined;
-}
-
-async function readState(level: Level): Promise<State> {
-  const [snapshotValue, logStartValue, newestValue] = await level.getMany([
-    SNAPSHOT_KEY,
-    LOG_START_KEY,
-    NEWEST_SEGMENT_KEY,
-  ]);
-  const snapshot = snapshotValue === undefined ? undefined : decodeSnapshotMeta(snapshotValue);
-  const logStart =
-    logStartValue === undefined ? { ...LOG_ORIGIN, first: FIRST_SEGMENT } : decodeLogStart(logStartValue);
-  const newestSegment = newestValue === undefined ? undefined : decodeNewestSegment(newestValue);
-  return { snapshot, logStart, isBegun: logStartValue !== undefined, newestSegment };
-}
-
 function entriesOf(requests: readonly PersistRequest[]): readonly Entry[] {
   const [only, ...others] = requests;
   return only === undefined || others.length === 0
@@ -345,55 +253,22 @@ function positionOf({ index, term }: LogPosition): LogPosition {
   return { index, term };
 }
 
-interface CodedError {
-  readonly code?: unknown;
-  readonly message?: unknown;
+/** Rejects with {@link StorageError} unless the directory is this server's, and for this version of the program. */
+async function openManifest({ files, directory, owner }: DiskStorageOptions): Promise<ServerManifest> {
+  const manifest = await ServerManifest.open(files, directory);
+  if (manifest === undefined) {
+    const names = await files.list(directory).catch((): readonly string[] => []);
+    throw names.includes(LEVELDB_DIRECTORY) ? new OtherFormatError(2) : missing(directory, owner);
+  }
+  const { clusterId, serverId } = manifest.owner;
+  if (clusterId !== owner.clusterId || serverId !== owner.serverId)
+    throw foreign(directory, { found: manifest.owner, owner });
+  return manifest;
 }
 
-/** LevelDB's own error, which abstract-level wraps. */
-function causeOf(error: unknown): CodedError | undefined {
-  return error instanceof Error && error.cause instanceof Error ? error.cause : undefined;
-}
-
-/** The operating system refused something: what is on the disk may be well. */
-function isSystemError(error: unknown): boolean {
-  return (
-    error instanceof Error && ('syscall' in error || ('code' in error && error.code === 'LEVEL_IO_ERROR'))
-  );
-}
-
-function reasonOf(error: unknown): string {
-  const cause = causeOf(error);
-  if (typeof cause?.message === 'string') return cause.message;
-  return error instanceof Error ? error.message : String(error);
-}
-
-function locked(directory: string, cause: unknown): StorageError {
-  const message = `${directory} is in use by another process: stop that one, or choose another data directory`;
-  return new StorageError('DISK_LOCKED', message, { cause });
-}
-
-function missing(directory: string, { serverId }: Owner): StorageError {
-  const message = `${directory} has lost its data: bring it back, or stop the cluster and run "threadraft rebuild ${serverId}"`;
-  return new StorageError('DISK_MISSING', message);
-}
-
-function openFailed(directory: string, cause: unknown): StorageError {
-  const message = `${directory} cannot be opened (${reasonOf(cause)}): check that it is a writable directory`;
-  return new StorageError('DISK_OPEN_FAILED', message, { cause });
-}
-
-function writeFailed(directory: string, cause: unknown): StorageError {
-  const message = `${directory} cannot be written (${reasonOf(cause)}): check the disk, then restart the server`;
-  return new StorageError('DISK_WRITE_FAILED', message, { cause });
-}
-
-function readFailed(directory: string, cause: unknown): StorageError {
-  const message = `${directory} cannot be read (${reasonOf(cause)}): check the disk, then restart the server`;
-  return new StorageError('DISK_READ_FAILED', message, { cause });
-}
-
-function corrupt(directory: string, { serverId }: Owner, cause: unknown): StorageError {
-  const message = `${directory} is corrupt (${reasonOf(cause)}): bring back a copy of it, or stop the cluster and run "threadraft rebuild ${serverId}"`;
-  return new StorageError('DISK_CORRUPT', message, { cause });
+/** The error that tells the user what is wrong with a directory that could not be opened. */
+function refusalOf({ directory, owner }: DiskStorageOptions, error: unknown): StorageError {
+  if (error instanceof StorageError) return error;
+  if (error instanceof OtherFormatError) return otherFormat(directory, error);
+  return systemCodeOf(error) === undefined ? corrupt(directory, owner, error) : openFailed(directory, error);
 }

@@ -139,9 +139,3 @@ export class ShortWriteError extends Error {
     this.name = 'ShortWriteError';
   }
 }
-
-/** The operating system's code for what went wrong; undefined for an error that is not its own. */
-export function systemCodeOf(error: unknown): string | undefined {
-  if (!(error instanceof Error && 'syscall' in error && 'code' in error)) return undefined;
-  return typeof error.code === 'string' ? error.code : undefined;
-}

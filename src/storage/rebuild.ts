@@ -9,12 +9,11 @@
  * Both need the disk of every other server.
  */
 
-import { rename, rm } from 'node:fs/promises';
 import type { RecoveredState, ServerId, Term } from '../raft/types.js';
-import { DataDirectory, DataDirectoryError } from './data-directory.js';
+import { DataDirectory, DataDirectoryError, type DataDirectoryOptions } from './data-directory.js';
 import { DiskStorage } from './disk-storage.js';
-import { NODE_FILES } from './node-files.js';
-import { makeServerDirectory } from './server-directory.js';
+import type { Files } from './files.js';
+import { makeServerDirectory, type Owner } from './server-manifest.js';
 
 const READ_BYTES = 1024 * 1024;
 
@@ -29,16 +28,20 @@ export interface Rebuilt {
  * Gives server `id` a new disk in place of the old one, if there is one. Rejects with DataDirectoryError or StorageError,
  * and has changed nothing then.
  */
-export async function rebuildServer(path: string, id: ServerId): Promise<Rebuilt> {
-  const directory = await DataDirectory.openExisting(path);
+export async function rebuildServer(
+  path: string,
+  id: ServerId,
+  options: DataDirectoryOptions,
+): Promise<Rebuilt> {
+  const directory = await DataDirectory.openExisting(path, options);
   try {
-    return await rebuild(directory, id);
+    return await rebuild(directory, id, options.files);
   } finally {
     await directory.close();
   }
 }
 
-async function rebuild(directory: DataDirectory, id: ServerId): Promise<Rebuilt> {
+async function rebuild(directory: DataDirectory, id: ServerId, files: Files): Promise<Rebuilt> {
   const { path, servers } = directory;
   if (id >= servers) throw new DataDirectoryError(path, `has servers 0 to ${servers - 1}, no server ${id}`);
   if (servers === 1)
@@ -48,27 +51,34 @@ async function rebuild(directory: DataDirectory, id: ServerId): Promise<Rebuilt>
   const others: { readonly id: ServerId; readonly storage: DiskStorage }[] = [];
   try {
     for (let other = 0; other < servers; other += 1) {
-      if (other !== id) others.push({ id: other, storage: await openServer(directory, other) });
+      if (other !== id) others.push({ id: other, storage: await openServer(directory, other, files) });
     }
     const source = others.reduce((best, one) =>
       isMoreUpToDate(one.storage.recovered, best.storage.recovered) ? one : best,
     );
     const term = Math.max(...others.map(({ storage }) => storage.recovered.hardState.currentTerm));
-    await rm(partial, { recursive: true, force: true });
-    await copy(directory, source.storage, { id, term, to: partial });
-    await rm(target, { recursive: true, force: true });
-    await rename(partial, target);
+    await files.removeTree(partial);
+    await copy(source.storage, {
+      owner: { clusterId: directory.clusterId, serverId: id },
+      term,
+      to: partial,
+      files,
+    });
+    await files.removeTree(target);
+    await files.rename(partial, target);
+    // Before the server votes and acknowledges on the new disk: the old one must not come back.
+    await files.syncDirectory(path);
     return { from: source.id, lastIndex: endOf(source.storage.recovered).index, term };
   } finally {
     for (const { storage } of others) await storage.close();
   }
 }
 
-function openServer(directory: DataDirectory, serverId: ServerId): Promise<DiskStorage> {
+function openServer(directory: DataDirectory, serverId: ServerId, files: Files): Promise<DiskStorage> {
   const { clusterId } = directory;
   const owner = { clusterId, serverId };
   return DiskStorage.open({
-    files: NODE_FILES,
+    files,
     directory: directory.serverDirectory(serverId),
     owner,
     fsync: true,
@@ -84,18 +94,16 @@ function isMoreUpToDate(one: RecoveredState, other: RecoveredState): boolean {
   return a.term > b.term || (a.term === b.term && a.index > b.index);
 }
 
-async function copy(
-  { clusterId }: DataDirectory,
-  source: DiskStorage,
-  { id, term, to }: { readonly id: ServerId; readonly term: Term; readonly to: string },
-): Promise<void> {
-  await makeServerDirectory(to);
-  const target = await DiskStorage.open({
-    files: NODE_FILES,
-    directory: to,
-    owner: { clusterId, serverId: id },
-    fsync: true,
-  });
+interface CopyOptions {
+  readonly owner: Owner;
+  readonly term: Term;
+  readonly to: string;
+  readonly files: Files;
+}
+
+async function copy(source: DiskStorage, { owner, term, to, files }: CopyOptions): Promise<void> {
+  await makeServerDirectory(files, to, owner);
+  const target = await DiskStorage.open({ files, directory: to, owner, fsync: true });
   try {
     const { snapshot, logStart, entries } = source.recovered;
     if (snapshot !== undefined) {
@@ -106,7 +114,7 @@ async function copy(
       }
       await sink.commit({ index: snapshot.index, term: snapshot.term }, logStart);
     }
-    const hardState = { currentTerm: term, votedFor: id };
+    const hardState = { currentTerm: term, votedFor: owner.serverId };
     await target.persist([{ sequence: 0, hardState, entries, snapshotChunk: undefined }]);
   } finally {
     await target.close();

@@ -1,10 +1,11 @@
 /** The files of a log's segments, in a directory of their own. */
 
-import { dirname, join } from 'node:path';
-import { type Files, type LogFile, systemCodeOf, writeWhole } from './files.js';
+import { join } from 'node:path';
+import { type Files, type LogFile, writeWhole } from './files.js';
 import { isZero } from './log-frame.js';
 import { DamagedLogError, type RecoveredSegment } from './log-recovery.js';
 import { PartialFile } from './partial-file.js';
+import { systemCodeOf } from './system-errors.js';
 
 const ZEROS = Buffer.alloc(1024 * 1024);
 
@@ -41,7 +42,7 @@ export interface OpenSegment extends NewestSegment {
 
 export interface SegmentFilesOptions {
   readonly files: Files;
-  /** Made when missing. Nothing else is in it. */
+  /** Nothing else is in it. */
   readonly directory: string;
   readonly fsync: boolean;
   readonly range: SegmentRange;
@@ -62,14 +63,9 @@ export class SegmentFiles {
 
   /** Removes what does not count. Rejects with {@link DamagedLogError} when something is where nothing can be. */
   static async in(options: SegmentFilesOptions): Promise<SegmentFiles> {
-    const { files, directory, fsync } = options;
-    await files.makeDirectory(directory);
+    const { files, directory } = options;
     const segments = new SegmentFiles(options);
     for (const name of await files.list(directory)) await segments.#removeUnlessItCounts(name);
-    if (fsync) {
-      await files.syncDirectory(dirname(directory));
-      await files.syncDirectory(directory);
-    }
     return segments;
   }
 

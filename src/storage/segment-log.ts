@@ -30,7 +30,7 @@ const MAX_FRAME_BYTES = 2 * 1024 * 1024;
 
 export interface SegmentLogOptions {
   readonly files: Files;
-  /** Made when missing. Nothing else is in it. */
+  /** Nothing else is in it. */
   readonly directory: string;
   /** Whether a write counts only once it is on the disk, or already when the operating system has it. */
   readonly fsync: boolean;

@@ -1,15 +1,16 @@
 /**
  * The snapshots of one server, a file each: the newest, the one before it, and those that are being written.
  *
- * Which one counts is written in the log's database, never told from the files; so a file is complete and on the disk
+ * Which one counts is written in the manifest, never told from the files; so a file is complete and on the disk
  * before anything refers to it, and what nothing refers to is removed at the next start.
  */
 
 import { join } from 'node:path';
 import type { LogPosition, SnapshotMeta } from '../raft/types.js';
-import { type BlockingFile, type Files, systemCodeOf } from './files.js';
+import type { BlockingFile, Files } from './files.js';
 import { PartialFile, type PartialFileOptions } from './partial-file.js';
 import { SnapshotCheck, SnapshotError } from './snapshot-format.js';
+import { systemCodeOf } from './system-errors.js';
 
 /** A snapshot of this server's own, while it is being written. */
 export const OWN_PARTIAL_NAME = 'own.partial';
@@ -50,7 +51,6 @@ export class SnapshotFiles {
   /** Rejects with {@link SnapshotError} when the file of the newest is not there or has another length. */
   static async open(directory: string, options: SnapshotFilesOptions): Promise<SnapshotFiles> {
     const { files, newest } = options;
-    await files.makeDirectory(directory);
     const name = newest === undefined ? undefined : nameOf(newest);
     for (const other of await files.list(directory)) {
       if (other !== name) await files.remove(join(directory, other));
@@ -153,20 +153,27 @@ export class SnapshotFiles {
  * {@link SnapshotError} at its end if it is damaged.
  */
 export async function* readSnapshotFile(files: Files, path: string): AsyncGenerator<Uint8Array> {
+  let pieces: Uint8Array[] = [];
+  const check = new SnapshotCheck((piece) => pieces.push(piece));
+  for await (const bytes of filePieces(files, path)) {
+    check.push(bytes);
+    yield* pieces;
+    pieces = [];
+  }
+  check.end();
+}
+
+/** All of a file, in pieces, each of which is overwritten when the next one is asked for. */
+export async function* filePieces(files: Files, path: string): AsyncGenerator<Uint8Array> {
   const file = await files.open(path, 'read');
   try {
     const buffer = new Uint8Array(READ_BYTES);
-    let pieces: Uint8Array[] = [];
-    const check = new SnapshotCheck((piece) => pieces.push(piece));
     for (let position = 0; ; ) {
       const count = await file.read(buffer, position);
       if (count === 0) break;
       position += count;
-      check.push(buffer.subarray(0, count));
-      yield* pieces;
-      pieces = [];
+      yield buffer.subarray(0, count);
     }
-    check.end();
   } finally {
     await file.close();
   }

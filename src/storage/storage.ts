@@ -51,9 +51,9 @@ export interface SnapshotSink {
 }
 
 export type StorageErrorCode =
-  | 'DISK_LOCKED'
   | 'DISK_MISSING'
   | 'DISK_FOREIGN'
+  | 'DISK_FORMAT'
   | 'DISK_OPEN_FAILED'
   | 'DISK_READ_FAILED'
   | 'DISK_WRITE_FAILED'

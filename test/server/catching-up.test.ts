@@ -8,7 +8,7 @@ import { BatchEncoder } from '../../src/state-machine/batch.js';
 import { KeyValueStore } from '../../src/state-machine/key-value-store.js';
 import { DiskStorage } from '../../src/storage/disk-storage.js';
 import { NODE_FILES } from '../../src/storage/node-files.js';
-import { makeServerDirectory } from '../../src/storage/server-directory.js';
+import { makeServerDirectory } from '../../src/storage/server-manifest.js';
 import type { ServerEvent } from '../../src/wire/control.js';
 import { HASH_SECRET } from '../support/hash-secret.js';
 import { OWNER, persistOf, useDirectory } from '../support/storage.js';
@@ -72,7 +72,7 @@ describe('a server with much to apply', () => {
   });
 
   async function writeLog(): Promise<void> {
-    await makeServerDirectory(directory());
+    await makeServerDirectory(NODE_FILES, directory(), OWNER);
     const storage = await DiskStorage.open({
       directory: directory(),
       owner: OWNER,

@@ -8,7 +8,7 @@ import { openServer, raftOptionsOf } from '../../src/server/open-server.js';
 import type { Server } from '../../src/server/server.js';
 import { DiskStorage } from '../../src/storage/disk-storage.js';
 import { NODE_FILES } from '../../src/storage/node-files.js';
-import { makeServerDirectory } from '../../src/storage/server-directory.js';
+import { makeServerDirectory } from '../../src/storage/server-manifest.js';
 import type { PeerNews, ServerEvent } from '../../src/wire/control.js';
 import { HASH_SECRET } from '../support/hash-secret.js';
 import { OWNER, useDirectory } from '../support/storage.js';
@@ -26,8 +26,8 @@ describe('servers opened in one thread', () => {
   /** Opens server `id` of two, and returns what it reports and how it is told of the other one. */
   async function opened(id: number): Promise<{ events: ServerEvent[]; tell: (news: PeerNews) => void }> {
     const serverDirectory = `${directory()}/${id}`;
-    await makeServerDirectory(serverDirectory);
     const owner = { ...OWNER, serverId: id };
+    await makeServerDirectory(NODE_FILES, serverDirectory, owner);
     const storage = await DiskStorage.open({
       directory: serverDirectory,
       owner,

@@ -1,14 +1,22 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { crc32 } from 'node:zlib';
 import { expect } from 'chai';
-import { ClassicLevel } from 'classic-level';
-import { DataDirectory, DataDirectoryError, FORMAT_VERSION } from '../../src/storage/data-directory.js';
+import { NODE_ENVIRONMENT } from '../../src/environment.js';
+import { DataDirectory, DataDirectoryError } from '../../src/storage/data-directory.js';
+import { DiskStorage } from '../../src/storage/disk-storage.js';
+import { FORMAT_VERSION } from '../../src/storage/manifest.js';
+import { NODE_FILES } from '../../src/storage/node-files.js';
 import { expectOneLine, rejection, useDirectory } from '../support/storage.js';
+import { SimulatedSite } from './simulated-site.js';
 
 const HOLDER = fileURLToPath(new URL('./fixtures/directory-holder.js', import.meta.url));
+
+const SEEDS = 60;
+const WORLD = { files: NODE_FILES, environment: NODE_ENVIRONMENT };
 
 describe('DataDirectory', () => {
   const parent = useDirectory();
@@ -16,43 +24,36 @@ describe('DataDirectory', () => {
 
   /** Opens the directory, closes it, and tells the cluster's id. */
   async function openOnce(servers = 3): Promise<string> {
-    const directory = await DataDirectory.open(path(), { servers });
+    const directory = await DataDirectory.open(path(), { ...WORLD, servers });
     await directory.close();
     return directory.clusterId;
   }
 
   async function expectRefusal(reason: RegExp, servers = 3): Promise<void> {
-    const error = await rejection(DataDirectory.open(path(), { servers }));
+    const error = await rejection(DataDirectory.open(path(), { ...WORLD, servers }));
     expect(error).to.be.an.instanceOf(DataDirectoryError);
     expectOneLine(error, 'DATA_DIRECTORY_REFUSED', reason);
     expect(error).to.have.property('message').that.includes(`data directory ${path()}: `);
   }
 
-  /** Replaces the cluster's description. */
-  async function describeAs(text: string): Promise<void> {
-    const level = new ClassicLevel(join(path(), 'cluster'));
-    await level.put('description', text);
-    await level.close();
-  }
-
   it('is made when missing, together with the directories above it', async () => {
     const deep = join(path(), 'a', 'b');
-    const directory = await DataDirectory.open(deep, { servers: 3 });
+    const directory = await DataDirectory.open(deep, { ...WORLD, servers: 3 });
     expect(directory.path).to.equal(deep);
-    expect(await readdir(deep)).to.have.members(['cluster', 'server-0', 'server-1', 'server-2']);
+    expect(await readdir(deep)).to.have.members(['lock', 'manifest', 'server-0', 'server-1', 'server-2']);
     await directory.close();
   });
 
   it('keeps the id of its cluster', async () => {
     const clusterId = await openOnce();
-    expect(clusterId).to.match(/^[0-9a-f-]{36}$/);
+    expect(clusterId).to.match(/^[0-9a-f]{32}$/);
     expect(await openOnce()).to.equal(clusterId);
   });
 
   it('gives each server a directory of its own, which is no foreign file', async () => {
-    const directory = await DataDirectory.open(path(), { servers: 3 });
+    const directory = await DataDirectory.open(path(), { ...WORLD, servers: 3 });
     expect(directory.serverDirectory(2)).to.equal(join(path(), 'server-2'));
-    expect(await readdir(directory.serverDirectory(2))).to.deep.equal(['new']);
+    expect(await readdir(directory.serverDirectory(2))).to.deep.equal(['manifest']);
     await directory.close();
     await openOnce();
   });
@@ -63,29 +64,56 @@ describe('DataDirectory', () => {
     await openOnce(3);
   });
 
-  it('refuses another format', async () => {
+  it('refuses another format, and says how its data gets into this one', async () => {
     await openOnce();
-    const formatVersion = FORMAT_VERSION + 1;
-    await describeAs(JSON.stringify({ formatVersion, clusterId: 'x', servers: 3 }));
+    const json = '{}';
+    const checksum = crc32(`${FORMAT_VERSION + 1}\n${json}`)
+      .toString(16)
+      .padStart(8, '0');
+    await writeFile(join(path(), 'manifest'), `threadraft ${FORMAT_VERSION + 1} ${checksum}\n${json}`);
     await expectRefusal(
-      new RegExp(`has format ${formatVersion}, this program reads format ${FORMAT_VERSION}`),
+      /has format 4, and this version of threadraft reads format 3: start it with the version/,
     );
   });
 
-  for (const text of [
-    '{}',
-    'null',
-    '{"formatVersion":"1","clusterId":"x","servers":3}',
-    '{"formatVersion":',
-    '',
-  ]) {
-    it(`refuses the damaged description ${JSON.stringify(text)}`, async () => {
-      await openOnce();
-      await describeAs(text);
-      await expectRefusal(/its description is damaged: restore it from a backup/);
-      await expectRefusal(/its description is damaged/);
+  it('refuses format 2, which had LevelDB for a manifest, and leaves it as it was', async () => {
+    await mkdir(join(path(), 'cluster'), { recursive: true });
+    await mkdir(join(path(), 'server-0'));
+    await expectRefusal(
+      /has format 2, .*run "threadraft backup" with that version, and "threadraft restore"/,
+    );
+    expect(await readdir(path())).to.deep.equal(['cluster', 'server-0']);
+  });
+
+  it('refuses a manifest of which a byte has changed', async () => {
+    await openOnce();
+    const whole = await readFile(join(path(), 'manifest'));
+    for (let at = 0; at < whole.byteLength; at += 1) {
+      const damaged = Buffer.from(whole);
+      damaged.writeUInt8(damaged.readUInt8(at) ^ 1, at);
+      await writeFile(join(path(), 'manifest'), damaged);
+      await expectRefusal(
+        /manifest is damaged: .*bring back a copy of it, or restore a backup to a new directory with "threadraft restore"/,
+      );
+    }
+  });
+
+  it('is not taken for a new one when its manifest is lost and a server has used it', async () => {
+    const directory = await DataDirectory.open(path(), { ...WORLD, servers: 3 });
+    const owner = { clusterId: directory.clusterId, serverId: 1 };
+    const storage = await DiskStorage.open({
+      files: NODE_FILES,
+      directory: directory.serverDirectory(1),
+      owner,
+      fsync: false,
     });
-  }
+    await storage.close();
+    await directory.close();
+    await rm(join(path(), 'manifest'));
+    await expectRefusal(/has lost its manifest: bring it back, or restore a backup to a new directory/);
+    await rm(join(path(), 'server-1', 'manifest'));
+    await expectRefusal(/has lost its manifest/);
+  });
 
   it('refuses a directory with foreign files, and leaves it as it was', async () => {
     await mkdir(path());
@@ -96,37 +124,66 @@ describe('DataDirectory', () => {
 
   it('refuses a path that is not a directory', async () => {
     await writeFile(path(), 'a file');
-    await expectRefusal(/cannot be used \(EEXIST\): name a directory/);
+    await expectRefusal(
+      /cannot be used \(EEXIST\): a file is where a directory belongs.*, or name another directory/,
+    );
   });
 
   it('refuses a path behind a file', async () => {
     await writeFile(path(), 'a file');
-    const error = await rejection(DataDirectory.open(join(path(), 'deeper'), { servers: 3 }));
+    const error = await rejection(DataDirectory.open(join(path(), 'deeper'), { ...WORLD, servers: 3 }));
     expect(error).to.be.an.instanceOf(DataDirectoryError);
     expectOneLine(error, 'DATA_DIRECTORY_REFUSED', /cannot be used \(ENOTDIR\)/);
   });
 
-  it('refuses a cluster whose LevelDB is damaged', async () => {
-    await openOnce();
-    await writeFile(join(path(), 'cluster', 'CURRENT'), 'garbage\n');
-    await expectRefusal(/cannot be opened \(.+\)/);
-  });
-
   it('is held by one at a time within a process', async () => {
-    const directory = await DataDirectory.open(path(), { servers: 3 });
+    const directory = await DataDirectory.open(path(), { ...WORLD, servers: 3 });
     await expectRefusal(/in use by another process: stop that one or name another directory/);
     await directory.close();
     await openOnce();
   });
 
-  it('is refused while another process holds it, and free once that one was killed', async () => {
+  it('is refused while another process holds it, be that stopped, and free once that one was killed', async () => {
     const holder = await startHolder(path());
     try {
+      await expectRefusal(/in use by another process/);
+      holder.kill('SIGSTOP');
       await expectRefusal(/in use by another process/);
     } finally {
       await kill(holder);
     }
     await openOnce();
+  });
+
+  it('is, after the end of the machine or the process at any moment, not there yet or as it was opened', async () => {
+    const found = new Set<string>();
+    for (let seed = 1; seed <= SEEDS; seed += 1) {
+      const site = await SimulatedSite.make(seed);
+      const world = () => ({ files: site.files, environment: NODE_ENVIRONMENT, servers: 2 });
+      const deep = '/a/b/data';
+      let clusterId: string | undefined;
+      const opening = DataDirectory.open(deep, world()).then((directory) => {
+        clusterId = directory.clusterId;
+      });
+      await site.untilOrEvents(opening, seed);
+      if (seed % 2 === 0) site.losePower();
+      else site.endThread();
+      const directory = await site.until(DataDirectory.open(deep, world()));
+      if (clusterId !== undefined) expect(directory.clusterId, `seed ${seed}`).to.equal(clusterId);
+      found.add(clusterId === undefined ? 'made anew' : 'kept');
+      for (const serverId of [0, 1]) {
+        const storage = await site.until(
+          DiskStorage.open({
+            files: site.files,
+            directory: directory.serverDirectory(serverId),
+            owner: { clusterId: directory.clusterId, serverId },
+            fsync: true,
+          }),
+        );
+        await site.until(storage.close());
+      }
+    }
+    expect([...found]).to.have.members(['made anew', 'kept']);
   });
 });
 

@@ -1,31 +1,90 @@
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { on } from 'node:events';
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { Worker } from 'node:worker_threads';
 import { crc32 } from 'node:zlib';
 import { expect } from 'chai';
-import type { Entry } from '../../src/raft/types.js';
+import type { Entry, RecoveredState } from '../../src/raft/types.js';
 import { DiskStorage } from '../../src/storage/disk-storage.js';
 import { frameBytes, writeFrame } from '../../src/storage/log-frame.js';
+import { FORMAT_VERSION } from '../../src/storage/manifest.js';
 import { NODE_FILES } from '../../src/storage/node-files.js';
-import { makeServerDirectory } from '../../src/storage/server-directory.js';
+import { makeServerDirectory } from '../../src/storage/server-manifest.js';
 import { StorageError } from '../../src/storage/storage.js';
 import { entries, expectOneLine, OWNER, persistOf, rejection, useDirectory } from '../support/storage.js';
+import type { FullDiskReport, WriterTask } from './fixtures/protocol.js';
+import { openStorage } from './opening.js';
+import { DIRECTORY, useSimulatedSite } from './simulated-site.js';
 import { itIsAStorage } from './storage-suite.js';
 
+const ROUNDS = 10;
 const SEGMENT_BYTES = 1024 * 1024;
 const HARD_STATE = { currentTerm: 2, votedFor: 0 };
 const PLACE = { logNumber: crc32(`${OWNER.clusterId} ${OWNER.serverId}`), segmentBytes: SEGMENT_BYTES };
 
 describe('DiskStorage', () => {
-  itIsAStorage('disk');
+  describe('on the real disk', () => {
+    const directory = useDirectory();
+
+    async function recover(): Promise<RecoveredState> {
+      const storage = await openStorage(directory(), { fsync: false });
+      await storage.close();
+      return storage.recovered;
+    }
+
+    itIsAStorage(() => openStorage(directory(), { fsync: false }));
+
+    it('keeps everything that was persisted when its thread is terminated in the midst of writing', async () => {
+      const persistedIndex = new Int32Array(new SharedArrayBuffer(4));
+      const task: WriterTask = { directory: directory(), persistedIndex };
+      for (let round = 1; round <= ROUNDS; round += 1) {
+        const goal = Atomics.load(persistedIndex, 0) + 3 * round;
+        const worker = new Worker(new URL('./fixtures/writer.js', import.meta.url), { workerData: task });
+        await untilAtLeast(goal, worker);
+        await worker.terminate();
+        const promised = Atomics.load(persistedIndex, 0);
+        const recovered = await recover();
+        expect(recovered.entries.length, `entries after round ${round}`).to.be.at.least(promised);
+        expect(recovered.entries.every(({ payload }) => payload.byteLength === 2000)).to.equal(true);
+        expect(recovered.hardState).to.deep.equal({ currentTerm: 1, votedFor: 2 });
+        Atomics.store(persistedIndex, 0, recovered.entries.length);
+      }
+    });
+
+    it('writes nothing more once a write failed, and still has what it had', async function () {
+      if (process.platform === 'win32') this.skip();
+      const fixture = fileURLToPath(new URL('./fixtures/full-disk.js', import.meta.url));
+      const script = 'ulimit -f 400 && exec "$@"';
+      const command = ['-c', script, 'sh', process.execPath, fixture, directory()];
+      const { stdout } = await promisify(execFile)('sh', command);
+      const report: FullDiskReport = JSON.parse(stdout);
+      expect(report.persistedIndex, 'entries written before the disk was full').to.be.above(0);
+      expect(report.code).to.equal('DISK_WRITE_FAILED');
+      expect(report.message)
+        .to.match(/cannot be written \(.+\): check the disk/)
+        .and.not.match(/\n/);
+      expect(report.nextCode).to.equal('DISK_WRITE_FAILED');
+      expect((await recover()).entries).to.have.length.at.least(report.persistedIndex);
+    });
+  });
+
+  describe('on a simulated disk', () => {
+    const site = useSimulatedSite();
+
+    itIsAStorage(() => openStorage(DIRECTORY, { fsync: true, files: site().files }));
+  });
 
   describe('refuses a directory', () => {
     const directory = useDirectory();
 
     function open({ owner = OWNER, directory: path = directory() } = {}): Promise<DiskStorage> {
-      return DiskStorage.open({ files: NODE_FILES, directory: path, owner, fsync: false, lockPatienceMs: 0 });
+      return DiskStorage.open({ files: NODE_FILES, directory: path, owner, fsync: false });
     }
 
-    beforeEach(() => makeServerDirectory(directory()));
+    beforeEach(() => makeServerDirectory(NODE_FILES, directory(), OWNER));
 
     async function writeLog(): Promise<void> {
       const storage = await open();
@@ -76,26 +135,85 @@ describe('DiskStorage', () => {
       await writeLog();
       await rm(join(directory(), 'log'), { recursive: true });
       await writeFile(join(directory(), 'log'), '');
-      expectOneLine(await rejection(open()), 'DISK_OPEN_FAILED', /cannot be opened \(ENOTDIR|EEXIST/);
+      expectOneLine(
+        await rejection(open()),
+        'DISK_OPEN_FAILED',
+        /cannot be opened \((ENOTDIR|EEXIST).*a file is where a directory belongs/,
+      );
     });
 
-    it('whose CURRENT file is garbage', async () => {
+    it('whose manifest has a bit changed, wherever that is', async () => {
       await writeLog();
-      await writeFile(join(directory(), 'state', 'CURRENT'), 'garbage\n');
+      const file = join(directory(), 'manifest');
+      const whole = await readFile(file);
+      for (let at = 0; at < whole.byteLength; at += 1) {
+        const damaged = Buffer.from(whole);
+        damaged.writeUInt8(damaged.readUInt8(at) ^ 1, at);
+        await writeFile(file, damaged);
+        expectOneLine(
+          await rejection(open()),
+          'DISK_CORRUPT',
+          /manifest is damaged: .*bring back a copy of it, or stop the cluster and run "threadraft rebuild 1"/,
+        );
+      }
+    });
+
+    it('whose manifest was cut', async () => {
+      await writeLog();
+      const file = join(directory(), 'manifest');
+      const whole = await readFile(file);
+      for (let end = 0; end < whole.byteLength; end += 1) {
+        await writeFile(file, whole.subarray(0, end));
+        expectOneLine(await rejection(open()), 'DISK_CORRUPT', /manifest is damaged: .*rebuild 1/);
+      }
+    });
+
+    it('of another format, and says how its data gets into this one', async () => {
+      await writeLog();
+      const json = '{"what": "is to come"}';
+      const checksum = crc32(`${FORMAT_VERSION + 1}\n${json}`)
+        .toString(16)
+        .padStart(8, '0');
+      await writeFile(join(directory(), 'manifest'), `threadraft ${FORMAT_VERSION + 1} ${checksum}\n${json}`);
+      expectOneLine(
+        await rejection(open()),
+        'DISK_FORMAT',
+        /has format 4, and this version of threadraft reads format 3: start it with the version that made it/,
+      );
+    });
+
+    it('of format 2, which had LevelDB for a manifest', async () => {
+      await writeLog();
+      await rm(join(directory(), 'manifest'));
+      await mkdir(join(directory(), 'state'));
+      expectOneLine(await rejection(open()), 'DISK_FORMAT', /has format 2, .*"threadraft restore" with this/);
+    });
+
+    it('that may not be read', async function () {
+      if (process.getuid?.() === 0) this.skip();
+      await writeLog();
+      await chmod(directory(), 0);
       const error = await rejection(open());
-      expect(error).to.be.an.instanceOf(StorageError);
-      expectOneLine(error, 'DISK_OPEN_FAILED', /cannot be opened/);
+      await chmod(directory(), 0o700);
+      expectOneLine(error, 'DISK_OPEN_FAILED', /\(EACCES.*\): permission is missing: let the user/);
     });
 
-    it('whose database has a damaged record', async () => {
-      await writeLog();
-      const [name = ''] = (await readdir(join(directory(), 'state'))).filter((one) => one.endsWith('.log'));
-      const file = join(directory(), 'state', name);
-      const bytes = await readFile(file);
-      bytes.writeUInt8(bytes.readUInt8(bytes.byteLength - 1) ^ 1, bytes.byteLength - 1);
-      await writeFile(file, bytes);
-      expectOneLine(await rejection(open()), 'DISK_CORRUPT', /the checksum of a record is wrong.*rebuild 1/);
-    });
+    for (const [code, advice] of [
+      ['EROFS', /the file system is read-only: make it writable/],
+      ['EACCES', /permission is missing: let the user who runs this read and write it/],
+      ['ENOSPC', /the disk is full: make room on it/],
+      ['EMFILE', /too many files are open: raise the limit/],
+      ['EIO', /check the disk/],
+    ] as const)
+      it(`that the operating system refuses with ${code}, and says what to do about that`, async () => {
+        const refuse = () =>
+          Promise.reject(Object.assign(new Error(`${code}: no`), { code, syscall: 'mkdir' }));
+        const files = { ...NODE_FILES, makeDirectory: refuse };
+        const error = await rejection(
+          DiskStorage.open({ files, directory: directory(), owner: OWNER, fsync: true }),
+        );
+        expectOneLine(error, 'DISK_OPEN_FAILED', advice);
+      });
 
     it('whose log has a damaged entry, be it the last', async () => {
       await writeLog();
@@ -112,7 +230,7 @@ describe('DiskStorage', () => {
 
     it('that lost its data, for it may have voted', async () => {
       await writeLog();
-      await rm(join(directory(), 'state'), { recursive: true });
+      await rm(join(directory(), 'manifest'));
       const error = await rejection(open());
       expectOneLine(error, 'DISK_MISSING', /has lost its data: .* "threadraft rebuild 1"/);
     });
@@ -139,7 +257,14 @@ describe('DiskStorage', () => {
       await writeFile(file, 'x');
       const error = await rejection(open({ directory: file }));
       expect(error).to.be.an.instanceOf(StorageError);
-      expectOneLine(error, 'DISK_OPEN_FAILED', /check that it is a writable directory/);
+      expectOneLine(error, 'DISK_OPEN_FAILED', /a file is where a directory belongs/);
     });
   });
 });
+
+/** Waits until the thread says that it has come that far; rejects when it fails. */
+async function untilAtLeast(goal: number, worker: Worker): Promise<void> {
+  for await (const [index] of on(worker, 'message')) {
+    if (index >= goal) return;
+  }
+}

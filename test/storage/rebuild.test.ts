@@ -1,6 +1,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { NODE_ENVIRONMENT } from '../../src/environment.js';
 import type { Entry, HardState, RecoveredState } from '../../src/raft/types.js';
 import { KeyValueStore } from '../../src/state-machine/key-value-store.js';
 import { DataDirectory } from '../../src/storage/data-directory.js';
@@ -10,13 +11,17 @@ import { rebuildServer } from '../../src/storage/rebuild.js';
 import { SnapshotSource } from '../../src/storage/snapshot-format.js';
 import { HASH_SECRET } from '../support/hash-secret.js';
 import { entries, expectOneLine, persistOf, readable, rejection, useDirectory } from '../support/storage.js';
+import { SimulatedSite } from './simulated-site.js';
+
+const SEEDS = 20;
+const WORLD = { files: NODE_FILES, environment: NODE_ENVIRONMENT };
 
 describe('rebuilding a server from the disks of the others', () => {
   const parent = useDirectory();
   const path = () => join(parent(), 'data');
 
   async function withServer<T>(id: number, action: (storage: DiskStorage) => Promise<T>): Promise<T> {
-    const directory = await DataDirectory.openExisting(path());
+    const directory = await DataDirectory.openExisting(path(), WORLD);
     const { clusterId } = directory;
     try {
       const storage = await DiskStorage.open({
@@ -36,7 +41,7 @@ describe('rebuilding a server from the disks of the others', () => {
   }
 
   async function make(logs: readonly (readonly [readonly Entry[], HardState])[]): Promise<void> {
-    await (await DataDirectory.open(path(), { servers: logs.length })).close();
+    await (await DataDirectory.open(path(), { ...WORLD, servers: logs.length })).close();
     for (const [id, [log, hardState]] of logs.entries())
       await withServer(id, (storage) => storage.persist([persistOf(log, hardState)]));
   }
@@ -54,7 +59,7 @@ describe('rebuilding a server from the disks of the others', () => {
       [late, { currentTerm: 3, votedFor: 2 }],
     ]);
     await rm(join(path(), 'server-0'), { recursive: true });
-    expect(await rebuildServer(path(), 0)).to.deep.equal({ from: 2, lastIndex: 5, term: 3 });
+    expect(await rebuildServer(path(), 0, WORLD)).to.deep.equal({ from: 2, lastIndex: 5, term: 3 });
     expect(readable((await recovered(0)).entries)).to.deep.equal(readable(late));
   });
 
@@ -64,7 +69,7 @@ describe('rebuilding a server from the disks of the others', () => {
       [entries(1, 2, 1), { currentTerm: 7, votedFor: 1 }],
       [entries(1, 3, 1), { currentTerm: 4, votedFor: 2 }],
     ]);
-    await rebuildServer(path(), 0);
+    await rebuildServer(path(), 0, WORLD);
     expect((await recovered(0)).hardState).to.deep.equal({ currentTerm: 7, votedFor: 0 });
   });
 
@@ -79,7 +84,7 @@ describe('rebuilding a server from the disks of the others', () => {
       for (let piece = source.next(1); piece !== undefined; piece = source.next(1)) await sink.write(piece);
       return sink.commit({ index: 7, term: 1 }, { index: 5, term: 1 });
     });
-    await rebuildServer(path(), 0);
+    await rebuildServer(path(), 0, WORLD);
     const { logStart, entries: log, snapshot: copy } = await recovered(0);
     expect({ logStart, copy }).to.deep.equal({ logStart: { index: 5, term: 1 }, copy: snapshot });
     expect(readable(log)).to.deep.equal(readable(entries(6, 9, 1)));
@@ -101,25 +106,59 @@ describe('rebuilding a server from the disks of the others', () => {
 
     it('when another server’s disk is lost, too', async () => {
       await rm(join(path(), 'server-2'), { recursive: true });
-      expectOneLine(await rejection(rebuildServer(path(), 0)), 'DISK_MISSING', /server-2 has lost its data/);
+      expectOneLine(
+        await rejection(rebuildServer(path(), 0, WORLD)),
+        'DISK_MISSING',
+        /server-2 has lost its data/,
+      );
       expect((await recovered(0)).entries).to.have.length(2);
-      expect(await readdir(path())).to.have.members(['cluster', 'server-0', 'server-1']);
+      expect(await readdir(path())).to.have.members(['lock', 'manifest', 'server-0', 'server-1']);
     });
 
     it('when there is no such server', async () => {
-      const error = await rejection(rebuildServer(path(), 3));
+      const error = await rejection(rebuildServer(path(), 3, WORLD));
       expectOneLine(error, 'DATA_DIRECTORY_REFUSED', /has servers 0 to 2, no server 3/);
     });
 
     it('when there is no cluster', async () => {
-      const error = await rejection(rebuildServer(parent(), 0));
+      const error = await rejection(rebuildServer(parent(), 0, WORLD));
       expectOneLine(error, 'DATA_DIRECTORY_REFUSED', /holds no cluster/);
     });
   });
 
   it('is refused in a cluster of one', async () => {
     await make([[entries(1, 2, 1), { currentTerm: 1, votedFor: 0 }]]);
-    const error = await rejection(rebuildServer(path(), 0));
+    const error = await rejection(rebuildServer(path(), 0, WORLD));
     expectOneLine(error, 'DATA_DIRECTORY_REFUSED', /has no other server/);
+  });
+
+  it('keeps what the new disk acknowledged, and never brings back the old one, when the machine ends', async () => {
+    for (let seed = 1; seed <= SEEDS; seed += 1) {
+      const site = await SimulatedSite.make(seed);
+      const world = () => ({ files: site.files, environment: NODE_ENVIRONMENT });
+      const opened = async (directory: DataDirectory, serverId: number) =>
+        site.until(
+          DiskStorage.open({
+            files: site.files,
+            directory: directory.serverDirectory(serverId),
+            owner: { clusterId: directory.clusterId, serverId },
+            fsync: true,
+          }),
+        );
+      const directory = await site.until(DataDirectory.open('/data', { ...world(), servers: 2 }));
+      for (const serverId of [0, 1]) {
+        const storage = await opened(directory, serverId);
+        await site.until(storage.persist([persistOf(entries(1, 3, 1), { currentTerm: 1, votedFor: 0 })]));
+        await site.until(storage.close());
+      }
+      await site.until(directory.close());
+      await site.until(rebuildServer('/data', 0, world()));
+      const rebuilt = await opened(directory, 0);
+      await site.until(rebuilt.persist([persistOf([], { currentTerm: 9, votedFor: 1 })]));
+      site.losePower();
+      const { recovered } = await opened(directory, 0);
+      expect(recovered.hardState, `seed ${seed}`).to.deep.equal({ currentTerm: 9, votedFor: 1 });
+      expect(recovered.entries).to.have.length(3);
+    }
   });
 });

@@ -123,6 +123,7 @@ describe('the log in segments', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
         await rm(directory(), { recursive: true });
+        await mkdir(directory());
         written = { ...NEW };
         let log: Entry[] = [];
         let hardState: HardState = { currentTerm: 0, votedFor: undefined };
@@ -352,6 +353,7 @@ describe('the log in segments', () => {
     for (const fsync of [true, false]) {
       written = { ...NEW };
       await rm(directory(), { recursive: true });
+      await mkdir(directory());
       await withLog(
         async (log) => {
           await append(log, [entryOf(1, 2)]);

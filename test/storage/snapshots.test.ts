@@ -8,7 +8,7 @@ import type { SnapshotSink, Storage } from '../../src/storage/storage.js';
 import { payloadOf } from '../support/commands.js';
 import { HASH_SECRET } from '../support/hash-secret.js';
 import { entries, expectOneLine, persistOf, readable, rejection, useDirectory } from '../support/storage.js';
-import { IMPLEMENTATIONS } from './implementations.js';
+import { openStorage } from './opening.js';
 
 const CHUNK_BYTES = 50;
 
@@ -63,7 +63,7 @@ describe('snapshots on the disk', () => {
   let storage: Storage;
 
   async function open(): Promise<Storage> {
-    storage = await IMPLEMENTATIONS.disk({ directory: directory(), fsync: true });
+    storage = await openStorage(directory(), { fsync: true });
     return storage;
   }
 

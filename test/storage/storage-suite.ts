@@ -1,33 +1,15 @@
 /** What every implementation of Storage has to do. */
 
-import { execFile } from 'node:child_process';
-import { on } from 'node:events';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
-import { Worker } from 'node:worker_threads';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { Entry, HardState, PersistRequest } from '../../src/raft/types.js';
-import { type Storage, StorageError } from '../../src/storage/storage.js';
-import {
-  entries,
-  entry,
-  expectOneLine,
-  persistOf,
-  readable,
-  rejection,
-  useDirectory,
-} from '../support/storage.js';
-import type { FullDiskReport, WriterTask } from './fixtures/protocol.js';
-import { IMPLEMENTATIONS, type ImplementationName } from './implementations.js';
+import type { Storage } from '../../src/storage/storage.js';
+import { entries, entry, persistOf, readable } from '../support/storage.js';
 
-const ROUNDS = 10;
-
-export function itIsAStorage(implementation: ImplementationName): void {
-  const directory = useDirectory();
-
+/** @param open opens the storage under test, that of the test which runs */
+export function itIsAStorage(open: () => Promise<Storage>): void {
   async function withStorage<T>(action: (storage: Storage) => Promise<T>): Promise<T> {
-    const storage = await IMPLEMENTATIONS[implementation]({ directory: directory(), fsync: false });
+    const storage = await open();
     try {
       return await action(storage);
     } finally {
@@ -159,7 +141,7 @@ export function itIsAStorage(implementation: ImplementationName): void {
   });
 
   it('completes the write under way before it closes', async () => {
-    const storage = await IMPLEMENTATIONS[implementation]({ directory: directory(), fsync: false });
+    const storage = await open();
     const writing = storage.persist([persistOf(entries(1, 100, 1))]);
     await storage.close();
     await writing;
@@ -167,73 +149,9 @@ export function itIsAStorage(implementation: ImplementationName): void {
   });
 
   it('writes nothing once it is closed', async () => {
-    const storage = await IMPLEMENTATIONS[implementation]({ directory: directory(), fsync: false });
+    const storage = await open();
     await storage.close();
     expect(() => storage.persist([persistOf(entries(1, 1, 1))])).to.throw(TypeError);
     expect((await recover()).entries).to.deep.equal([]);
   });
-
-  it('does not open a directory that another one holds', async () => {
-    await withStorage(async () => {
-      const opening = IMPLEMENTATIONS[implementation]({
-        directory: directory(),
-        fsync: false,
-        lockPatienceMs: 0,
-      });
-      const error = await rejection(opening);
-      expect(error).to.be.an.instanceOf(StorageError);
-      expectOneLine(error, 'DISK_LOCKED', /in use by another process: stop that one/);
-    });
-  });
-
-  it('waits for another holder to let go of the directory', async () => {
-    const options = { directory: directory(), fsync: false };
-    const holder = await IMPLEMENTATIONS[implementation](options);
-    const opening = IMPLEMENTATIONS[implementation]({ ...options, lockPatienceMs: 60_000 });
-    await holder.persist([persistOf(entries(1, 3, 1))]);
-    await holder.close();
-    const storage = await opening;
-    expect(storage.recovered.entries).to.have.length(3);
-    await storage.close();
-  });
-
-  it('keeps everything that was persisted when its thread is terminated in the midst of writing', async () => {
-    const persistedIndex = new Int32Array(new SharedArrayBuffer(4));
-    const task: WriterTask = { implementation, directory: directory(), persistedIndex };
-    for (let round = 1; round <= ROUNDS; round += 1) {
-      const goal = Atomics.load(persistedIndex, 0) + 3 * round;
-      const worker = new Worker(new URL('./fixtures/writer.js', import.meta.url), { workerData: task });
-      await untilAtLeast(goal, worker);
-      await worker.terminate();
-      const promised = Atomics.load(persistedIndex, 0);
-      const recovered = await withStorage(async (storage) => storage.recovered);
-      expect(recovered.entries.length, `entries after round ${round}`).to.be.at.least(promised);
-      expect(recovered.entries.every(({ payload }) => payload.byteLength === 2000)).to.equal(true);
-      expect(recovered.hardState).to.deep.equal({ currentTerm: 1, votedFor: 2 });
-      Atomics.store(persistedIndex, 0, recovered.entries.length);
-    }
-  });
-
-  it('writes nothing more once a write failed, and still has what it had', async function () {
-    if (process.platform === 'win32') this.skip();
-    const fixture = fileURLToPath(new URL('./fixtures/full-disk.js', import.meta.url));
-    const script = 'ulimit -f 400 && exec "$@"';
-    const command = ['-c', script, 'sh', process.execPath, fixture, implementation, directory()];
-    const { stdout } = await promisify(execFile)('sh', command);
-    const report: FullDiskReport = JSON.parse(stdout);
-    expect(report.persistedIndex, 'entries written before the disk was full').to.be.above(0);
-    expect(report.code).to.equal('DISK_WRITE_FAILED');
-    expect(report.message)
-      .to.match(/cannot be written \(.+\): check the disk/)
-      .and.not.match(/\n/);
-    expect(report.nextCode).to.equal('DISK_WRITE_FAILED');
-    expect((await recover()).entries).to.have.length.at.least(report.persistedIndex);
-  });
-}
-
-/** Waits until the thread says that it has come that far; rejects when it fails. */
-async function untilAtLeast(goal: number, worker: Worker): Promise<void> {
-  for await (const [index] of on(worker, 'message')) {
-    if (index >= goal) return;
-  }
 }

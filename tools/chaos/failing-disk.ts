@@ -1,5 +1,5 @@
 /**
- * Loaded into the program before anything else (`node --import`): lets a server's writes to its log and its database fail,
+ * Loaded into the program before anything else (`node --import`): lets a server's writes to its log and its manifest fail,
  * or its thread die around one, when a file says so. The file has the name of the server's directory, holds a
  * {@link DiskFault}, and is in the directory that the environment variable `CHAOS_DISK_FAULTS` names.
  */
@@ -8,38 +8,24 @@ import fs, { readFileSync, rmSync } from 'node:fs';
 import promises from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { basename, dirname, join } from 'node:path';
-import { ClassicLevel } from 'classic-level';
 
 /** Writes fail until the file is gone; a thread dies once, before or after a write. */
 export type DiskFault = 'fail' | 'die before' | 'die after';
 
-interface ChainedBatch {
-  write: (options?: object) => Promise<void>;
-}
-
 const { CHAOS_DISK_FAULTS: directory } = process.env;
 if (directory !== undefined) {
-  hurtDatabase(directory);
+  hurtManifest(directory);
   hurtLog(directory);
 }
 
-function hurtDatabase(faults: string): void {
-  const { batch, put } = ClassicLevel.prototype;
-  const fileOf = ({ location }: ClassicLevel) => join(faults, basename(dirname(location)));
-  Object.defineProperty(ClassicLevel.prototype, 'batch', {
-    value: function hurtBatch(this: ClassicLevel, ...args: unknown[]): ChainedBatch {
-      const chained: ChainedBatch = Reflect.apply(batch, this, args);
-      if (args.length > 0) return chained;
-      const write = chained.write.bind(chained);
-      chained.write = (options) => hurt(fileOf(this), () => write(options));
-      return chained;
-    },
-  });
-  Object.defineProperty(ClassicLevel.prototype, 'put', {
-    value: function hurtPut(this: ClassicLevel, ...args: unknown[]): Promise<void> {
-      return hurt(fileOf(this), () => Reflect.apply(put, this, args));
-    },
-  });
+/** A manifest is replaced by a rename. */
+function hurtManifest(faults: string): void {
+  const { rename } = promises;
+  promises.rename = (from, to) => {
+    const replace = () => rename(from, to);
+    if (basename(String(to)) !== 'manifest') return replace();
+    return hurt(join(faults, basename(dirname(String(to)))), replace);
+  };
 }
 
 /** The log is written by descriptor: where that leads is noted when it is opened. */

@@ -1,0 +1,44 @@
+/** What the user is told when a server's disk cannot be used, in one line each. */
+
+import type { OtherFormatError } from './manifest.js';
+import type { Owner } from './server-manifest.js';
+import { StorageError } from './storage.js';
+import { adviceFor, messageOf } from './system-errors.js';
+
+export function missing(directory: string, { serverId }: Owner): StorageError {
+  const message = `${directory} has lost its data: bring it back, or stop the cluster and run "threadraft rebuild ${serverId}"`;
+  return new StorageError('DISK_MISSING', message);
+}
+
+export function foreign(
+  directory: string,
+  { found, owner }: { readonly found: Owner; readonly owner: Owner },
+): StorageError {
+  const whose = found.clusterId === owner.clusterId ? 'this' : 'another';
+  const message = `${directory} belongs to server ${found.serverId} of ${whose} cluster: put each server's directory back in its place`;
+  return new StorageError('DISK_FOREIGN', message);
+}
+
+export function otherFormat(directory: string, cause: OtherFormatError): StorageError {
+  return new StorageError('DISK_FORMAT', `${directory} ${cause.message}`, { cause });
+}
+
+export function corrupt(directory: string, { serverId }: Owner, cause: unknown): StorageError {
+  const message = `${directory} is corrupt (${messageOf(cause)}): bring back a copy of it, or stop the cluster and run "threadraft rebuild ${serverId}"`;
+  return new StorageError('DISK_CORRUPT', message, { cause });
+}
+
+export function openFailed(directory: string, cause: unknown): StorageError {
+  const message = `${directory} cannot be opened (${messageOf(cause)}): ${adviceFor(cause)}`;
+  return new StorageError('DISK_OPEN_FAILED', message, { cause });
+}
+
+export function readFailed(directory: string, cause: unknown): StorageError {
+  const message = `${directory} cannot be read (${messageOf(cause)}): ${adviceFor(cause)}, then restart the server`;
+  return new StorageError('DISK_READ_FAILED', message, { cause });
+}
+
+export function writeFailed(directory: string, cause: unknown): StorageError {
+  const message = `${directory} cannot be written (${messageOf(cause)}): ${adviceFor(cause)}, then restart the server`;
+  return new StorageError('DISK_WRITE_FAILED', message, { cause });
+}

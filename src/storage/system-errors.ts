@@ -1,0 +1,34 @@
+/** What the operating system says when it refuses something, and what the user can do about it. */
+
+/** The code for what went wrong (ENOENT, EIO ...); undefined for an error that is not the operating system's. */
+export function systemCodeOf(error: unknown): string | undefined {
+  if (!(error instanceof Error && 'syscall' in error && 'code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** An action for the user. */
+export function adviceFor(error: unknown): string {
+  return ADVICE.get(systemCodeOf(error) ?? '') ?? 'check the disk';
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+const FULL = 'the disk is full: make room on it';
+const FORBIDDEN = 'permission is missing: let the user who runs this read and write it';
+const TOO_MANY_FILES = 'too many files are open: raise the limit, see "ulimit -n"';
+const WRONG_KIND = 'a file is where a directory belongs, or the reverse: put back what belongs there';
+
+const ADVICE: ReadonlyMap<string, string> = new Map([
+  ['EROFS', 'the file system is read-only: make it writable'],
+  ['EACCES', FORBIDDEN],
+  ['EPERM', FORBIDDEN],
+  ['ENOSPC', FULL],
+  ['EDQUOT', FULL],
+  ['EMFILE', TOO_MANY_FILES],
+  ['ENFILE', TOO_MANY_FILES],
+  ['ENOTDIR', WRONG_KIND],
+  ['EISDIR', WRONG_KIND],
+  ['EEXIST', WRONG_KIND],
+]);

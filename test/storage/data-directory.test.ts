@@ -11,11 +11,9 @@ import { DiskStorage } from '../../src/storage/disk-storage.js';
 import { FORMAT_VERSION } from '../../src/storage/manifest.js';
 import { NODE_FILES } from '../../src/storage/node-files.js';
 import { expectOneLine, rejection, useDirectory } from '../support/storage.js';
-import { SimulatedSite } from './simulated-site.js';
 
 const HOLDER = fileURLToPath(new URL('./fixtures/directory-holder.js', import.meta.url));
 
-const SEEDS = 60;
 const WORLD = { files: NODE_FILES, environment: NODE_ENVIRONMENT };
 
 describe('DataDirectory', () => {
@@ -153,37 +151,6 @@ describe('DataDirectory', () => {
       await kill(holder);
     }
     await openOnce();
-  });
-
-  it('is, after the end of the machine or the process at any moment, not there yet or as it was opened', async () => {
-    const found = new Set<string>();
-    for (let seed = 1; seed <= SEEDS; seed += 1) {
-      const site = await SimulatedSite.make(seed);
-      const world = () => ({ files: site.files, environment: NODE_ENVIRONMENT, servers: 2 });
-      const deep = '/a/b/data';
-      let clusterId: string | undefined;
-      const opening = DataDirectory.open(deep, world()).then((directory) => {
-        clusterId = directory.clusterId;
-      });
-      await site.untilOrEvents(opening, seed);
-      if (seed % 2 === 0) site.losePower();
-      else site.endThread();
-      const directory = await site.until(DataDirectory.open(deep, world()));
-      if (clusterId !== undefined) expect(directory.clusterId, `seed ${seed}`).to.equal(clusterId);
-      found.add(clusterId === undefined ? 'made anew' : 'kept');
-      for (const serverId of [0, 1]) {
-        const storage = await site.until(
-          DiskStorage.open({
-            files: site.files,
-            directory: directory.serverDirectory(serverId),
-            owner: { clusterId: directory.clusterId, serverId },
-            fsync: true,
-          }),
-        );
-        await site.until(storage.close());
-      }
-    }
-    expect([...found]).to.have.members(['made anew', 'kept']);
   });
 });
 

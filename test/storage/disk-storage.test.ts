@@ -14,10 +14,9 @@ import { FORMAT_VERSION } from '../../src/storage/manifest.js';
 import { NODE_FILES } from '../../src/storage/node-files.js';
 import { makeServerDirectory } from '../../src/storage/server-manifest.js';
 import { StorageError } from '../../src/storage/storage.js';
+import { openStorage } from '../support/open-storage.js';
 import { entries, expectOneLine, OWNER, persistOf, rejection, useDirectory } from '../support/storage.js';
 import type { FullDiskReport, WriterTask } from './fixtures/protocol.js';
-import { openStorage } from './opening.js';
-import { DIRECTORY, useSimulatedSite } from './simulated-site.js';
 import { itIsAStorage } from './storage-suite.js';
 
 const ROUNDS = 10;
@@ -69,12 +68,6 @@ describe('DiskStorage', () => {
       expect(report.nextCode).to.equal('DISK_WRITE_FAILED');
       expect((await recover()).entries).to.have.length.at.least(report.persistedIndex);
     });
-  });
-
-  describe('on a simulated disk', () => {
-    const site = useSimulatedSite();
-
-    itIsAStorage(() => openStorage(DIRECTORY, { fsync: true, files: site().files }));
   });
 
   describe('refuses a directory', () => {

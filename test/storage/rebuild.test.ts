@@ -11,9 +11,7 @@ import { rebuildServer } from '../../src/storage/rebuild.js';
 import { SnapshotSource } from '../../src/storage/snapshot-format.js';
 import { HASH_SECRET } from '../support/hash-secret.js';
 import { entries, expectOneLine, persistOf, readable, rejection, useDirectory } from '../support/storage.js';
-import { SimulatedSite } from './simulated-site.js';
 
-const SEEDS = 20;
 const WORLD = { files: NODE_FILES, environment: NODE_ENVIRONMENT };
 
 describe('rebuilding a server from the disks of the others', () => {
@@ -130,35 +128,5 @@ describe('rebuilding a server from the disks of the others', () => {
     await make([[entries(1, 2, 1), { currentTerm: 1, votedFor: 0 }]]);
     const error = await rejection(rebuildServer(path(), 0, WORLD));
     expectOneLine(error, 'DATA_DIRECTORY_REFUSED', /has no other server/);
-  });
-
-  it('keeps what the new disk acknowledged, and never brings back the old one, when the machine ends', async () => {
-    for (let seed = 1; seed <= SEEDS; seed += 1) {
-      const site = await SimulatedSite.make(seed);
-      const world = () => ({ files: site.files, environment: NODE_ENVIRONMENT });
-      const opened = async (directory: DataDirectory, serverId: number) =>
-        site.until(
-          DiskStorage.open({
-            files: site.files,
-            directory: directory.serverDirectory(serverId),
-            owner: { clusterId: directory.clusterId, serverId },
-            fsync: true,
-          }),
-        );
-      const directory = await site.until(DataDirectory.open('/data', { ...world(), servers: 2 }));
-      for (const serverId of [0, 1]) {
-        const storage = await opened(directory, serverId);
-        await site.until(storage.persist([persistOf(entries(1, 3, 1), { currentTerm: 1, votedFor: 0 })]));
-        await site.until(storage.close());
-      }
-      await site.until(directory.close());
-      await site.until(rebuildServer('/data', 0, world()));
-      const rebuilt = await opened(directory, 0);
-      await site.until(rebuilt.persist([persistOf([], { currentTerm: 9, votedFor: 1 })]));
-      site.losePower();
-      const { recovered } = await opened(directory, 0);
-      expect(recovered.hardState, `seed ${seed}`).to.deep.equal({ currentTerm: 9, votedFor: 1 });
-      expect(recovered.entries).to.have.length(3);
-    }
   });
 });

@@ -7,8 +7,8 @@ import { SnapshotCheck, SnapshotError, SnapshotSource } from '../../src/storage/
 import type { SnapshotSink, Storage } from '../../src/storage/storage.js';
 import { payloadOf } from '../support/commands.js';
 import { HASH_SECRET } from '../support/hash-secret.js';
+import { openStorage } from '../support/open-storage.js';
 import { entries, expectOneLine, persistOf, readable, rejection, useDirectory } from '../support/storage.js';
-import { openStorage } from './opening.js';
 
 const CHUNK_BYTES = 50;
 

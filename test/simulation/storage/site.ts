@@ -1,10 +1,10 @@
 /** A simulated disk with a directory for one server, on time that passes by itself. */
 
-import { Random } from '../../tools/support/random.js';
-import { SimulatedDisk } from '../simulation/world/disk.js';
-import type { SimulatedFiles } from '../simulation/world/files.js';
-import { SimulatedThread } from '../simulation/world/thread.js';
-import { World } from '../simulation/world/world.js';
+import { Random } from '../../../tools/support/random.js';
+import { SimulatedDisk } from '../world/disk.js';
+import type { SimulatedFiles } from '../world/files.js';
+import { SimulatedThread } from '../world/thread.js';
+import { World } from '../world/world.js';
 
 export const DIRECTORY = '/server';
 

@@ -4,7 +4,7 @@ import { DiskStorage } from '../../src/storage/disk-storage.js';
 import type { Files } from '../../src/storage/files.js';
 import { NODE_FILES } from '../../src/storage/node-files.js';
 import { makeServerDirectory } from '../../src/storage/server-manifest.js';
-import { OWNER } from '../support/storage.js';
+import { OWNER } from './storage.js';
 
 /** Few entries fill a segment, so that each test has several. */
 const SEGMENT_BYTES = 8 * 1024;

@@ -1,0 +1,72 @@
+import { expect } from 'chai';
+import { NODE_ENVIRONMENT } from '../../../src/environment.js';
+import { DataDirectory } from '../../../src/storage/data-directory.js';
+import { DiskStorage } from '../../../src/storage/disk-storage.js';
+import { rebuildServer } from '../../../src/storage/rebuild.js';
+import { entries, persistOf } from '../../support/storage.js';
+import { SimulatedSite } from './site.js';
+
+const SEEDS = 60;
+
+describe('a data directory on a simulated disk', () => {
+  it('is, after the end of the machine or the process at any moment, not there yet or as it was opened', async () => {
+    const found = new Set<string>();
+    for (let seed = 1; seed <= SEEDS; seed += 1) {
+      const site = await SimulatedSite.make(seed);
+      const world = () => ({ files: site.files, environment: NODE_ENVIRONMENT, servers: 2 });
+      const deep = '/a/b/data';
+      let clusterId: string | undefined;
+      const opening = DataDirectory.open(deep, world()).then((directory) => {
+        clusterId = directory.clusterId;
+      });
+      await site.untilOrEvents(opening, seed);
+      if (seed % 2 === 0) site.losePower();
+      else site.endThread();
+      const directory = await site.until(DataDirectory.open(deep, world()));
+      if (clusterId !== undefined) expect(directory.clusterId, `seed ${seed}`).to.equal(clusterId);
+      found.add(clusterId === undefined ? 'made anew' : 'kept');
+      for (const serverId of [0, 1]) {
+        const storage = await site.until(
+          DiskStorage.open({
+            files: site.files,
+            directory: directory.serverDirectory(serverId),
+            owner: { clusterId: directory.clusterId, serverId },
+            fsync: true,
+          }),
+        );
+        await site.until(storage.close());
+      }
+    }
+    expect([...found]).to.have.members(['made anew', 'kept']);
+  });
+
+  it('keeps what the new disk acknowledged, and never brings back the old one, when the machine ends', async () => {
+    for (let seed = 1; seed <= SEEDS; seed += 1) {
+      const site = await SimulatedSite.make(seed);
+      const world = () => ({ files: site.files, environment: NODE_ENVIRONMENT });
+      const opened = async (directory: DataDirectory, serverId: number) =>
+        site.until(
+          DiskStorage.open({
+            files: site.files,
+            directory: directory.serverDirectory(serverId),
+            owner: { clusterId: directory.clusterId, serverId },
+            fsync: true,
+          }),
+        );
+      const directory = await site.until(DataDirectory.open('/data', { ...world(), servers: 2 }));
+      for (const serverId of [0, 1]) {
+        const storage = await opened(directory, serverId);
+        await site.until(storage.persist([persistOf(entries(1, 3, 1), { currentTerm: 1, votedFor: 0 })]));
+        await site.until(storage.close());
+      }
+      await site.until(directory.close());
+      await site.until(rebuildServer('/data', 0, world()));
+      const rebuilt = await opened(directory, 0);
+      await site.until(rebuilt.persist([persistOf([], { currentTerm: 9, votedFor: 1 })]));
+      site.losePower();
+      const { recovered } = await opened(directory, 0);
+      expect(recovered.hardState, `seed ${seed}`).to.deep.equal({ currentTerm: 9, votedFor: 1 });
+      expect(recovered.entries).to.have.length(3);
+    }
+  });
+});

@@ -173,6 +173,16 @@ export class Server {
     this.#requestTurn();
   }
 
+  /** The consensus core, for those who check its invariants from outside. */
+  get raft(): Raft {
+    return this.#raft;
+  }
+
+  /** The replicated state, and up to where it was applied, as above. */
+  get applied(): AppliedState {
+    return this.#state;
+  }
+
   get status(): ServerStatus {
     const { role, currentTerm: term, hardState, leader, commitIndex, lastLog, snapshotIndex } = this.#raft;
     return {

@@ -8,6 +8,7 @@ import { SingleBar } from 'cli-progress';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { Piscina } from 'piscina';
 import type { SeedRange, SeedRangeResult } from './seeds.js';
+import { type ShrunkRun, shrink } from './shrink.js';
 import { type SimulationResult, simulate } from './simulation.js';
 
 interface Arguments {
@@ -16,11 +17,14 @@ interface Arguments {
   readonly servers: number | undefined;
   readonly steps: number;
   readonly replay: number | undefined;
+  readonly without: readonly string[];
   readonly trace: boolean;
 }
 
-const SEEDS_PER_TASK = 20;
+const SEEDS_PER_TASK = 10;
 const TRACE_LINES = 60;
+/** A failing run is made smaller for up to this time. */
+const SHRINK_PATIENCE_MS = 60_000;
 
 const EXIT_VIOLATION = 1;
 const EXIT_USAGE = 2;
@@ -31,7 +35,7 @@ process.exitCode = await main();
 async function main(): Promise<number> {
   try {
     const args = newProgram().parse().opts<Arguments>();
-    return args.replay === undefined ? await simulateAll(args) : replay(args, args.replay);
+    return await (args.replay === undefined ? simulateAll(args) : replay(args, args.replay));
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return 0;
@@ -42,14 +46,18 @@ async function main(): Promise<number> {
 
 function newProgram(): Command {
   return new Command('simulate')
-    .description(
-      'Simulates clusters with faults, deterministically, and checks what Raft promises after each step',
-    )
+    .description('Simulates whole clusters with faults, deterministically, and checks what they promise')
     .option('--seeds <count>', 'how many runs', atLeast(1), 1_000)
     .option('--from <seed>', 'the first seed', atLeast(0), 1)
     .option('--servers <n>', 'servers of each cluster, 1 to 7 (default: drawn from the seed)', between(1, 7))
     .option('--steps <n>', 'events before the faults stop', atLeast(1), 4_000)
-    .option('--replay <seed>', 'run this seed alone', atLeast(0))
+    .option('--replay <seed>', 'run this seed alone, and show its hash', atLeast(0))
+    .option(
+      '--without <names>',
+      'leave out faults (f1), strikes (s1) and clients (c0) of the replayed run',
+      names,
+      [],
+    )
     .option('--trace', 'show the replayed run as a transcript', false)
     .allowExcessArguments(false)
     .showSuggestionAfterError(false)
@@ -60,17 +68,17 @@ function newProgram(): Command {
 async function simulateAll(args: Arguments): Promise<number> {
   const { runs, violations } = await runAll(args);
   const [first] = violations;
-  if (first !== undefined) explain(args, first);
+  if (first !== undefined) await explain(args, first);
   process.stdout.write(`simulate: ${runs} runs, ${violations.length} violations\n`);
   return violations.length === 0 ? 0 : EXIT_VIOLATION;
 }
 
-function replay({ servers, steps, trace }: Arguments, seed: number): number {
+async function replay({ servers, steps, without, trace }: Arguments, seed: number): Promise<number> {
   const show = trace ? (line: string) => process.stdout.write(`${line}\n`) : undefined;
-  const result = simulate({ seed, servers, steps, trace: show });
+  const result = await simulate({ seed, servers, steps, without, trace: show });
   const { violation } = result;
   process.stdout.write(
-    `seed ${seed}, ${result.servers} servers, ${result.operations} operations: ${violation?.message ?? 'ok'}\n`,
+    `seed ${seed}, ${result.servers} servers, ${result.operations} operations, ${result.steps} events, hash ${result.hash}: ${violation?.message ?? 'ok'}\n`,
   );
   process.stdout.write(`simulate: 1 runs, ${violation === undefined ? 0 : 1} violations\n`);
   return violation === undefined ? 0 : EXIT_VIOLATION;
@@ -89,6 +97,7 @@ async function runAll({
   const startMs = performance.now();
   const violations: SimulationResult[] = [];
   let runs = 0;
+  let events = 0;
   const tasks: Promise<void>[] = [];
   for (let offset = 0; offset < seeds; offset += SEEDS_PER_TASK) {
     const count = Math.min(SEEDS_PER_TASK, seeds - offset);
@@ -96,6 +105,7 @@ async function runAll({
     tasks.push(
       pool.run(range).then((result: SeedRangeResult) => {
         runs += result.runs;
+        events += result.steps;
         if (result.violation !== undefined) violations.push(result.violation);
         bar.update(runs, { speed: Math.round((runs * 1000) / (performance.now() - startMs)) });
       }),
@@ -106,18 +116,34 @@ async function runAll({
   await pool.destroy();
   const seconds = (performance.now() - startMs) / 1000;
   process.stdout.write(
-    `seeds ${from} to ${from + seeds - 1}, ${(runs / seconds).toFixed(0)} runs a second\n`,
+    `seeds ${from} to ${from + seeds - 1}, ${(runs / seconds).toFixed(1)} runs a second, ${(events / seconds).toFixed(0)} events\n`,
   );
   return { runs, violations: violations.sort((a, b) => a.seed - b.seed) };
 }
 
-/** What broke, how to see it again, and the last lines of the transcript. */
-function explain({ servers, steps }: Arguments, { seed, violation }: SimulationResult): void {
+/** What broke, how to see it again, and the last lines of the transcript, all of a run that was made smaller. */
+async function explain({ servers, steps }: Arguments, broken: SimulationResult): Promise<void> {
+  const { seed } = broken;
+  const { run, result } = await shrink({ seed, servers, steps, without: [] }, broken, SHRINK_PATIENCE_MS);
   const lines: string[] = [];
-  simulate({ seed, servers, steps, trace: (line) => lines.push(line) });
-  process.stdout.write(`${lines.slice(-TRACE_LINES).join('\n')}\n\nseed ${seed}: ${violation?.message}\n`);
-  const more = servers === undefined ? '' : ` --servers ${servers}`;
-  process.stdout.write(`again: npm run simulate -- --replay ${seed} --steps ${steps}${more} --trace\n`);
+  await simulate({ ...run, trace: (line) => lines.push(line) });
+  process.stdout.write(
+    `${lines.slice(-TRACE_LINES).join('\n')}\n\nseed ${seed}: ${result.violation?.message}\n`,
+  );
+  process.stdout.write(`again: npm run simulate -- ${argumentsOf(run)} --trace\n`);
+}
+
+function argumentsOf({ seed, servers, steps, without }: ShrunkRun): string {
+  const args = [`--replay ${seed} --steps ${steps}`];
+  if (servers !== undefined) args.push(`--servers ${servers}`);
+  if (without.length > 0) args.push(`--without ${without.join(',')}`);
+  return args.join(' ');
+}
+
+function names(text: string): string[] {
+  const parts = text.split(',');
+  if (parts.every((part) => /^[fsc]\d+$/.test(part))) return parts;
+  throw new InvalidArgumentError('It must be names like f1,s2,c0.');
 }
 
 function atLeast(min: number): (text: string) => number {

@@ -12,16 +12,20 @@ export interface SeedRange {
 export interface SeedRangeResult {
   readonly runs: number;
   readonly operations: number;
+  /** Events of all runs. */
+  readonly steps: number;
   /** The first run of the range that broke a property. The range ends with it. */
   readonly violation: SimulationResult | undefined;
 }
 
-export default function runSeeds({ from, count, servers, steps }: SeedRange): SeedRangeResult {
-  let operations = 0;
-  for (let run = 0; run < count; run += 1) {
-    const result = simulate({ seed: from + run, servers, steps, trace: undefined });
-    operations += result.operations;
-    if (result.violation !== undefined) return { runs: run + 1, operations, violation: result };
+export default async function runSeeds({ from, count, servers, steps }: SeedRange): Promise<SeedRangeResult> {
+  const sum = { runs: 0, operations: 0, steps: 0 };
+  for (let seed = from; seed < from + count; seed += 1) {
+    const result = await simulate({ seed, servers, steps, without: [], trace: undefined });
+    sum.runs += 1;
+    sum.operations += result.operations;
+    sum.steps += result.steps;
+    if (result.violation !== undefined) return { ...sum, violation: result };
   }
-  return { runs: count, operations, violation: undefined };
+  return { ...sum, violation: undefined };
 }

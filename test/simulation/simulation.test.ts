@@ -1,46 +1,57 @@
 import { expect } from 'chai';
-import { simulate } from './simulation.js';
+import { type SimulationResult, simulate } from './simulation.js';
 
-const SEEDS_EACH = 5;
 /** Fewer than the simulator takes by itself: enough for some elections and faults. */
-const STEPS = 2_000;
+const STEPS = 1_500;
+
+function run(seed: number, servers?: number): Promise<SimulationResult> {
+  return simulate({ seed, servers, steps: STEPS, without: [], trace: undefined });
+}
+
+async function transcript(seed: number): Promise<string> {
+  const lines: string[] = [];
+  await simulate({ seed, servers: undefined, steps: STEPS, without: [], trace: (line) => lines.push(line) });
+  return lines.join('\n');
+}
 
 describe('a simulated run', () => {
-  for (const servers of [1, 2, 3, 4, 5, 6, 7]) {
-    it(`of ${servers} servers breaks no property`, () => {
-      for (let seed = 1; seed <= SEEDS_EACH; seed += 1) {
-        const result = simulate({ seed, servers, steps: STEPS, trace: undefined });
+  for (const servers of [1, 2, 3, 5, 7]) {
+    it(`of ${servers} servers breaks no property`, async () => {
+      for (const seed of [1, 2]) {
+        const result = await run(seed, servers);
         expect(result.violation?.message, `seed ${seed}`).to.equal(undefined);
         expect(result.servers).to.equal(servers);
         expect(result.operations, 'operations of clients').to.be.greaterThan(0);
+        expect(result.steps).to.be.at.least(STEPS);
       }
     });
   }
 
-  it('is the same again from the same seed, byte for byte', () => {
-    for (const seed of [1, 2, 3, 4]) expect(transcript(seed)).to.equal(transcript(seed));
+  it('is the same again from the same seed, to the last event', async () => {
+    for (const seed of [1, 2, 3, 4]) {
+      const [first, second] = [await run(seed), await run(seed)];
+      expect(second.hash).to.equal(first.hash);
+      expect(second.operations).to.equal(first.operations);
+    }
   });
 
-  it('is another one from another seed', () => {
-    expect(transcript(1)).not.to.equal(transcript(2));
+  it('shows the same transcript again', async () => {
+    expect(await transcript(1)).to.equal(await transcript(1));
   });
 
-  it('draws the number of servers from the seed', () => {
-    const sizes = new Set<number>();
-    for (let seed = 1; seed <= 30; seed += 1)
-      sizes.add(simulate({ seed, servers: undefined, steps: 1, trace: undefined }).servers);
-    expect([...sizes].sort()).to.deep.equal([1, 2, 3, 4, 5, 7]);
+  it('is another one from another seed', async () => {
+    expect((await run(1)).hash).not.to.equal((await run(2)).hash);
   });
 
-  it('goes through elections, crashes, snapshots and transfers', () => {
-    const all = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10].map(transcript).join('\n');
-    for (const what of ['RequestVote of', 'crashes', 'stalls', 'InstallSnapshot of', 'TimeoutNow of'])
-      expect(all.includes(what), what).to.equal(true);
+  it('is the same up to the first fault that is left out', async () => {
+    const options = { seed: 3, servers: 3, steps: STEPS };
+    const lines: string[][] = [[], []];
+    const all = await simulate({ ...options, without: [], trace: (line) => lines[0]?.push(line) });
+    const [fault = ''] = all.faults;
+    const less = await simulate({ ...options, without: [fault], trace: (line) => lines[1]?.push(line) });
+    expect(less.faults).not.to.include(fault);
+    const [first = [], second = []] = lines;
+    const parting = first.findIndex((line, at) => line !== second[at]);
+    expect(first[parting]).to.match(/fault \d+|strike|elected|committed|offered/);
   });
-
-  function transcript(seed: number): string {
-    const lines: string[] = [];
-    simulate({ seed, servers: undefined, steps: STEPS, trace: (line) => lines.push(line) });
-    return lines.join('\n');
-  }
 });

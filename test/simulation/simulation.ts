@@ -1,30 +1,32 @@
 /**
- * One simulated run of a cluster, from a seed: servers, clients, and everything that can go wrong between them.
+ * One simulated run of a cluster, from a seed: the real program, its clients, and everything that can go wrong.
  *
  * The same seed and options make the same run, to the last message. After each step the invariants are checked. At the
- * end the faults stop: then the cluster has to get on within a bounded time, the servers must come to hold the same, and
- * what the clients saw must be linearizable.
+ * end the faults stop: then every client has to get on within a bounded time, nothing may be left unanswered, the servers
+ * must come to hold the same, and what the clients saw must be linearizable.
  */
 
 import { Invariants } from '../../src/raft/invariants.js';
-import type { RaftOptions } from '../../src/raft/options.js';
 import { PropertyViolation } from '../../src/raft/property-violation.js';
-import type { Message, ServerId } from '../../src/raft/types.js';
-import { checkLinearizability } from '../../tools/linearizability/checker.js';
-import type { Operation } from '../../tools/linearizability/history.js';
+import type { ServerId } from '../../src/raft/types.js';
+import { DiskStorage } from '../../src/storage/disk-storage.js';
+import { makeServerDirectory, type Owner } from '../../src/storage/server-manifest.js';
+import { type Storage, StorageError } from '../../src/storage/storage.js';
 import { Random } from '../../tools/support/random.js';
-import { describe } from './describe.js';
-import { SimulatedClient } from './simulated-client.js';
-import { SimulatedServer } from './simulated-server.js';
-import {
-  drawTemperament,
-  FAULTS,
-  type Fault,
-  type Moment,
-  type Strike,
-  type Temperament,
-} from './temperament.js';
-import { Timeline } from './timeline.js';
+import { checkHistory } from './checks/history.js';
+import { checkQueues } from './checks/queues.js';
+import { checkReplicas } from './checks/replicas.js';
+import { SimulatedClient } from './client/client.js';
+import { History } from './client/history.js';
+import { drawClientTemper } from './client/temper.js';
+import { ROUTER_PORT, SimulatedCluster } from './cluster/cluster.js';
+import { Links } from './cluster/links.js';
+import { Nemesis } from './nemesis.js';
+import { drawTemperament, ELECTION_TIMEOUT_MS, type Temperament } from './temperament.js';
+import { SimulatedDisk } from './world/disk.js';
+import { SimulatedNetwork } from './world/network.js';
+import { SimulatedThread } from './world/thread.js';
+import { World } from './world/world.js';
 
 export interface SimulationOptions {
   readonly seed: number;
@@ -32,401 +34,329 @@ export interface SimulationOptions {
   readonly servers: number | undefined;
   /** How many events to go through before the faults stop. */
   readonly steps: number;
+  /** Faults (`f3`), strikes (`s1`) and clients (`c2`) that are left out. */
+  readonly without: readonly string[];
   /** Takes each line of the transcript. */
   readonly trace: ((line: string) => void) | undefined;
+}
+
+export interface Violation {
+  readonly property: string;
+  readonly message: string;
 }
 
 export interface SimulationResult {
   readonly seed: number;
   readonly servers: number;
+  readonly clients: number;
   readonly operations: number;
+  /** Events in all, and the virtual time that they took. */
+  readonly steps: number;
+  readonly virtualMs: number;
+  /** Two runs with the same are the same. */
+  readonly hash: string;
+  /** Names of the faults that struck. */
+  readonly faults: readonly string[];
   /** The property that was broken, and how; undefined if none was. */
-  readonly violation: { readonly property: string; readonly message: string } | undefined;
+  readonly violation: Violation | undefined;
 }
 
-const ELECTION_TIMEOUT_MS = 100;
 /**
  * With faults over, every client must have operations acknowledged, and then every server have caught up, within this
- * time: a snapshot in the smallest chunks, which overtake each other, takes a slow disk seconds.
+ * time: a snapshot in the smallest chunks takes a slow disk seconds.
  */
-const PROGRESS_MS = 15_000;
-/** Raft gets on when messages are much quicker than the election timeout (§5.6): without faults they are. */
-const HEALTHY_DELAY_MS = 5;
-/** A leader that has offered its leadership is no longer needed: it is of interest what it still does. */
-const STRIKES: Readonly<Record<Moment, readonly Strike[]>> = {
-  elected: ['crash afterwards', 'isolate at once', 'isolate at once', 'isolate afterwards'],
-  committed: ['crash at once', 'isolate at once', 'isolate at once', 'crash afterwards'],
-  'offered leadership': ['isolate afterwards', 'stall afterwards', 'stall afterwards'],
-};
-/** A server that was hardly gone. */
-const BLIP_MS = 5;
+const PROGRESS_MS = 20_000;
+/** Nothing happens any more after this time without clients. */
+const QUIET_MS = 5 * ELECTION_TIMEOUT_MS;
+/** Queues are measured each time after so many events. */
+const MEASURE_EVERY = 256;
 const KEYS = ['a', 'b', 'c'];
+const CLUSTER_ID = 'simulated';
+const DIRECTORY = '/server';
 
 /** Runs the simulation. What goes wrong in the cluster is in the result; nothing is thrown for it. */
-export function simulate(options: SimulationOptions): SimulationResult {
+export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
   const simulation = new Simulation(options);
-  let violation: SimulationResult['violation'];
+  const onRejection = (error: unknown) => simulation.violated(error);
+  process.on('unhandledRejection', onRejection);
   try {
-    simulation.run();
+    await simulation.run();
   } catch (error) {
-    if (!(error instanceof Error)) throw error;
-    const property = error instanceof PropertyViolation ? error.property : error.name;
-    violation = { property, message: error.message };
+    simulation.violated(error);
+  } finally {
+    process.off('unhandledRejection', onRejection);
   }
-  return {
-    seed: options.seed,
-    servers: simulation.serverCount,
-    operations: simulation.history.size,
-    violation,
-  };
+  return simulation.result;
 }
 
 class Simulation {
-  /** By the stamps of their batches. */
-  readonly history = new Map<number, Operation>();
-  readonly serverCount: number;
+  readonly #options: SimulationOptions;
   readonly #random: Random;
-  readonly #timeline = new Timeline();
-  readonly #servers: readonly SimulatedServer[];
-  readonly #clients: readonly SimulatedClient[];
+  readonly #world = new World();
+  readonly #history = new History();
   readonly #temperament: Temperament;
-  readonly #trace: SimulationOptions['trace'];
-  readonly #steps: number;
-  /** Directions that carry nothing, as `from>to`. */
-  #cuts = new Set<string>();
-  #isFaulty = true;
+  readonly #network: SimulatedNetwork;
+  readonly #links: Links;
+  readonly #disks: readonly SimulatedDisk[];
+  readonly #cluster: SimulatedCluster;
+  readonly #nemesis: Nemesis;
+  readonly #clients: readonly SimulatedClient[];
+  #violation: unknown;
+  #hash = 0;
+  readonly #trace = (what: () => string) => {
+    this.#options.trace?.(`${this.#world.nowMs.toFixed(3).padStart(10)} ${what()}`);
+  };
 
-  constructor({ seed, servers, steps, trace }: SimulationOptions) {
-    const random = new Random(seed);
+  constructor(options: SimulationOptions) {
+    this.#options = options;
+    const random = new Random(options.seed);
+    const world = this.#world;
     this.#random = random;
-    this.#steps = steps;
-    this.#trace = trace;
-    this.#temperament = drawTemperament(random, ELECTION_TIMEOUT_MS, servers);
-    this.serverCount = this.#temperament.servers;
-    this.#servers = this.#newServers();
-    const { clients: temper } = this.#temperament;
-    this.#clients = Array.from({ length: temper.count }, (_, id) => {
-      const world = { timeline: this.#timeline, random, temper };
-      return new SimulatedClient(id, this.#servers, world, {
-        keys: KEYS.slice(0, temper.keys),
-        history: this.history,
-      });
+    this.#temperament = drawTemperament(random.split('temperament'), options.servers);
+    const { network, servers } = this.#temperament;
+    this.#network = new SimulatedNetwork({
+      world,
+      random: random.split('network'),
+      maxDelayMs: network.maxSocketDelayMs,
+      sendBufferBytes: network.sendBufferBytes,
     });
+    this.#links = new Links({ ...network, random: random.split('links'), trace: this.#trace });
+    this.#disks = Array.from({ length: servers }, (_, id) => this.#newDisk(id));
+    this.#cluster = this.#newCluster();
+    this.#nemesis = new Nemesis({
+      world,
+      random: random.split('nemesis'),
+      temperament: this.#temperament,
+      cluster: this.#cluster,
+      links: this.#links,
+      disks: this.#disks,
+      without: new Set(options.without),
+      trace: this.#trace,
+    });
+    this.#clients = this.#newClients();
   }
 
-  run(): void {
-    for (const server of this.#servers) this.#start(server);
-    for (const client of this.#clients) client.start();
-    this.#timeline.after(ELECTION_TIMEOUT_MS, () => this.#disturb());
-    for (let step = 0; step < this.#steps; step += 1) {
-      if (!this.#timeline.step(Number.POSITIVE_INFINITY)) break;
-    }
-    this.#heal();
-    this.#checkProgress();
-    this.#checkAgreement();
-    this.#checkHistory();
-  }
-
-  #newServers(): SimulatedServer[] {
-    const random = this.#random;
-    const { servers: count, drift, disks, snapshotEvery } = this.#temperament;
-    const servers: SimulatedServer[] = [];
-    const ids = Array.from({ length: count }, (_, id) => id);
-    const invariants = new Invariants({ serverCount: count });
-    const surroundings = {
-      timeline: this.#timeline,
-      random,
-      invariants,
-      send: (message: Message) => this.#send(message),
-      trace: (id: ServerId, what: () => string) => this.#note(id, what),
-      strike: (moment: Moment) => this.#strike(moment),
-      isolate: (server: SimulatedServer) => this.#isolate(server),
-      pause: (server: SimulatedServer) => this.#stall(server),
-      crash: (server: SimulatedServer) => this.#crashFor(server, this.#temperament.maxDownMs),
-      snapshotEvery,
-    };
-    for (const [id, disk] of disks.entries()) {
-      const rate = drift === 0 ? 1 : random.between(1 - drift / 2, 1 + drift / 2);
-      servers.push(new SimulatedServer(this.#raftOptions(id, ids), { rate, disk }, surroundings));
-    }
-    return servers;
-  }
-
-  #raftOptions(id: ServerId, servers: readonly ServerId[]): RaftOptions {
-    const { hasLease, drift, heartbeatMs, maxAppendBytes, snapshotChunkBytes } = this.#temperament;
+  get result(): SimulationResult {
+    const { timeline, nowMs } = this.#world;
     return {
-      id,
-      servers,
-      electionTimeoutMs: ELECTION_TIMEOUT_MS,
-      leaseMs: hasLease ? ELECTION_TIMEOUT_MS * (1 - 2 * drift) : 0,
-      heartbeatMs,
-      maxAppendBytes,
-      maxInflightMessages: 3,
-      maxInflightBytes: Math.max(300, maxAppendBytes),
-      snapshotChunkBytes,
-      maxInflightChunks: 3,
-      maxUncommittedBytes: 1_000,
+      seed: this.#options.seed,
+      servers: this.#temperament.servers,
+      clients: this.#temperament.clients,
+      operations: this.#history.size,
+      steps: timeline.steps,
+      virtualMs: nowMs,
+      hash: (this.#hash >>> 0).toString(16).padStart(8, '0'),
+      faults: this.#nemesis.struck,
+      violation: this.#violation === undefined ? undefined : asViolation(this.#violation),
     };
   }
 
-  /** Starts a server and joins it with all that are up. */
-  #start(server: SimulatedServer): void {
-    server.start();
-    for (const peer of this.#servers) {
-      if (peer === server || !peer.isUp) continue;
-      peer.turn(`server ${server.id}`, (raft, nowMs) => raft.linkOpened(server.id, nowMs));
-      server.turn(`server ${peer.id}`, (raft, nowMs) => raft.linkOpened(peer.id, nowMs));
+  /** Only the first violation counts: what follows may be a consequence. */
+  violated(error: unknown): void {
+    this.#violation ??= error;
+  }
+
+  async run(): Promise<void> {
+    await this.#prepareDisks();
+    this.#cluster.startProcess();
+    for (const client of this.#clients) client.start();
+    this.#nemesis.start();
+    const { timeline } = this.#world;
+    await this.#until(() => timeline.steps >= this.#options.steps);
+    await this.#checkProgress();
+    await this.#checkNothingIsLeft();
+    checkHistory(this.#history.operations);
+  }
+
+  /** Makes the servers' directories, as the main thread does for a new cluster. */
+  async #prepareDisks(): Promise<void> {
+    const thread = this.#newThread('preparing');
+    let prepared = 0;
+    for (const [serverId, disk] of this.#disks.entries()) {
+      const files = disk.filesOf(thread);
+      makeServerDirectory(files, DIRECTORY, ownerOf(serverId))
+        .then(() => files.syncDirectory('/'))
+        .then(
+          () => {
+            prepared += 1;
+          },
+          (error: unknown) => this.violated(error),
+        );
     }
+    await this.#until(() => prepared === this.#disks.length);
+    thread.end();
   }
 
-  /** Crashes a server; the others notice after a moment that their links to it have closed. */
-  #crash(server: SimulatedServer): void {
-    const { life } = server;
-    server.crash();
-    for (const peer of this.#servers) {
-      if (peer === server || !peer.isUp) continue;
-      this.#timeline.after(this.#random.between(0, 4), () => {
-        peer.turn(`server ${server.id}`, (raft, nowMs) => {
-          if (server.life === life) raft.linkClosed(server.id, nowMs);
-        });
-      });
-    }
-  }
-
-  /** Crashes a server and starts it again within a time. */
-  #crashFor(server: SimulatedServer, maxDownMs: number): void {
-    this.#crash(server);
-    this.#timeline.after(this.#random.between(0, maxDownMs), () => {
-      if (!server.isUp) this.#start(server);
-    });
-  }
-
-  /** A leader has come to such a moment: whether it is harmed, and how. */
-  #strike(moment: Moment): Strike | undefined {
-    const isStruck = this.#isFaulty && this.#random.chance(this.#temperament.momentRates[moment]);
-    return isStruck ? this.#random.of(STRIKES[moment]) : undefined;
-  }
-
-  #stall(server: SimulatedServer): void {
-    server.stall(this.#random.between(1, 2.5 * ELECTION_TIMEOUT_MS));
-  }
-
-  #isolate({ id }: SimulatedServer): void {
-    this.#cuts = new Set();
-    this.#cutWhere((from, to) => from === id || to === id);
-  }
-
-  #send(message: Message): void {
-    const { lossRate, duplicationRate, maxDuplicateDelayMs } = this.#temperament.network;
-    if (this.#cuts.has(`${message.from}>${message.to}`)) return;
-    if (this.#isFaulty && this.#random.chance(lossRate)) return;
-    this.#deliver(message, this.#delayMs(message));
-    if (this.#isFaulty && this.#random.chance(duplicationRate))
-      this.#deliver(message, this.#random.between(0.05, maxDuplicateDelayMs));
-  }
-
-  #delayMs({ from, to }: Message): number {
-    const { slow, maxDelayMs } = this.#temperament.network;
-    if (!this.#isFaulty) return this.#random.between(0.05, HEALTHY_DELAY_MS);
-    const isSlow = (slow?.server === from && slow.outbound) || (slow?.server === to && slow.inbound);
-    if (isSlow) return this.#random.between(0.2, 0.9) * ELECTION_TIMEOUT_MS;
-    return this.#random.between(0.05, maxDelayMs);
-  }
-
-  #deliver(message: Message, delayMs: number): void {
-    const from = this.#servers[message.from];
-    const to = this.#servers[message.to];
-    if (from === undefined || to === undefined || !to.isUp) return;
-    const lives = [from.life, to.life];
-    this.#timeline.after(delayMs, () => {
-      to.turn(`server ${from.id}`, (raft, nowMs) => {
-        // A link does not outlive either of its ends.
-        if (from.life !== lives[0] || to.life !== lives[1]) return;
-        this.#note(to.id, () => `<- ${describe(message)}`);
-        raft.step(message, nowMs);
-      });
-    });
-  }
-
-  /** Does some harm, and again after a while. */
-  #disturb(): void {
-    if (!this.#isFaulty) return;
-    const { weights, burstRate, faultPauseMs } = this.#temperament;
-    do this.#harm(this.#random.weighted(FAULTS, weights), this.#victim());
-    while (this.#random.chance(burstRate));
-    this.#timeline.after(this.#random.between(0, 2 * faultPauseMs), () => this.#disturb());
-  }
-
-  #victim(): SimulatedServer {
-    const isLeader = this.#random.chance(this.#temperament.leaderRate);
-    return (isLeader ? this.#leader : undefined) ?? this.#random.of(this.#servers);
-  }
-
-  get #leader(): SimulatedServer | undefined {
-    return this.#servers.find((server) => server.raft?.role === 'leader');
-  }
-
-  #harm(fault: Fault, victim: SimulatedServer): void {
-    const random = this.#random;
-    switch (fault) {
-      case 'crash':
-        this.#crashFor(victim, this.#temperament.maxDownMs);
-        return;
-      case 'outage':
-        for (const server of this.#servers) {
-          this.#crashFor(server, this.#temperament.maxDownMs);
-          server.leasesAreOver = true;
-        }
-        return;
-      case 'blip':
-        this.#crashFor(victim, BLIP_MS);
-        // Not all reach it again.
-        this.#cutWhere((_from, to) => to === victim.id && random.chance(0.5));
-        return;
-      case 'cut some':
-        this.#cut(() => random.chance(0.4));
-        return;
-      case 'cut one way': {
-        const isFrom = random.chance(0.5);
-        this.#cut((from, to) => (isFrom ? from : to) === victim.id && random.chance(0.7));
-        return;
-      }
-      case 'cut a pair': {
-        // Others still reach both: who is up is not the same for everybody.
-        const { id: other } = random.of(this.#servers);
-        this.#cut((from, to) => [from, to].includes(victim.id) && [from, to].includes(other));
-        return;
-      }
-      case 'partition': {
-        const side = this.#servers.map(() => random.chance(0.5));
-        this.#cut((from, to) => side[from] !== side[to]);
-        return;
-      }
-      case 'fade':
-        this.#fade(this.#leader ?? victim);
-        return;
-      case 'heal':
-        this.#cuts = new Set();
-        return;
-      case 'stall':
-        this.#stall(victim);
-        return;
-      case 'transfer':
-        this.#transfer(random.of(this.#servers).id);
-        return;
-    }
-  }
-
-  /** A server loses the others one after another, and some of them were restarting when it did. */
-  #fade(victim: SimulatedServer): void {
-    const random = this.#random;
-    let delayMs = 0;
-    for (const server of this.#servers) {
-      if (server === victim) continue;
-      const restarts = random.chance(0.5);
-      this.#timeline.after(delayMs, () => {
-        if (!this.#isFaulty) return;
-        this.#cutWhere((from, to) => [from, to].includes(victim.id) && [from, to].includes(server.id));
-        if (restarts) this.#crashFor(server, BLIP_MS);
-      });
-      delayMs += random.between(0, 2 * ELECTION_TIMEOUT_MS);
-    }
-  }
-
-  /** What is cut already stays so as often as not. */
-  #cut(isCut: (from: ServerId, to: ServerId) => boolean): void {
-    if (this.#random.chance(0.5)) this.#cuts = new Set();
-    this.#cutWhere(isCut);
-  }
-
-  #cutWhere(isCut: (from: ServerId, to: ServerId) => boolean): void {
-    for (const { id: from } of this.#servers) {
-      for (const { id: to } of this.#servers) {
-        if (from !== to && isCut(from, to)) this.#cuts.add(`${from}>${to}`);
-      }
-    }
-  }
-
-  #transfer(target: ServerId): void {
-    for (const server of this.#servers) {
-      server.turn('control', (raft, nowMs) => {
-        if (raft.role === 'leader') raft.transferLeadership(target, nowMs);
-      });
-    }
-  }
-
-  /** From now on nothing goes wrong any more. */
-  #heal(): void {
-    this.#isFaulty = false;
-    this.#cuts = new Set();
-    for (const client of this.#clients) client.isPatient = true;
-    for (const server of this.#servers) if (!server.isUp) this.#start(server);
-    this.#trace?.(`${this.#time()} the faults are over`);
-  }
-
-  #checkProgress(): void {
+  /** With no more faults, every client gets on. */
+  async #checkProgress(): Promise<void> {
+    this.#nemesis.end();
+    for (const client of this.#clients) client.becomePatient();
     const goals = this.#clients.map(({ acknowledged }) => acknowledged + 2);
-    const endMs = this.#timeline.nowMs + PROGRESS_MS;
     const isDone = () => this.#clients.every(({ acknowledged }, i) => acknowledged >= (goals[i] ?? 0));
-    while (!isDone()) {
-      if (this.#timeline.step(endMs)) continue;
-      throw new PropertyViolation('progress', `a client got nowhere in ${PROGRESS_MS} ms: ${this.#roles()}`);
-    }
+    if (await this.#until(isDone, PROGRESS_MS)) return;
+    throw new PropertyViolation(
+      'progress',
+      `a client got nowhere in ${PROGRESS_MS} ms: ${this.#cluster.describe()}`,
+    );
   }
 
-  /** With no more clients, all servers come to hold the same. */
-  #checkAgreement(): void {
+  /** With no more clients, everything is answered, and all servers come to hold the same. */
+  async #checkNothingIsLeft(): Promise<void> {
     for (const client of this.#clients) client.isActive = false;
-    const endMs = this.#timeline.nowMs + PROGRESS_MS;
-    const [first] = this.#servers;
-    const isSame = () => this.#servers.every((server) => server.appliedIndex === first?.appliedIndex);
-    const quietMs = this.#timeline.nowMs + 5 * ELECTION_TIMEOUT_MS;
-    while (this.#timeline.nowMs < quietMs || !isSame()) {
-      if (this.#timeline.step(endMs)) continue;
+    const isAnswered = () => this.#clients.every(({ unanswered }) => unanswered === 0);
+    if (!(await this.#until(isAnswered, PROGRESS_MS))) {
+      const { unanswered, id } = this.#clients.find((client) => client.unanswered > 0) ?? {
+        unanswered: 0,
+        id: 0,
+      };
       throw new PropertyViolation(
-        'agreement',
-        `a server stays behind for ${PROGRESS_MS} ms: ${this.#roles()}`,
+        'answers',
+        `client ${id} waits for ${unanswered} replies: ${this.#cluster.describe()}`,
       );
     }
-    for (const { id, state } of this.#servers) {
-      if (state !== first?.state)
-        throw new PropertyViolation('agreement', `server ${id} holds ${state}, not ${first?.state}`);
-    }
+    const quietAtMs = this.#world.nowMs + QUIET_MS;
+    const isQuiet = () => this.#world.nowMs >= quietAtMs && this.#cluster.hasSettled;
+    if (!(await this.#until(isQuiet, PROGRESS_MS)))
+      throw new PropertyViolation(
+        'agreement',
+        `a server lags for ${PROGRESS_MS} ms: ${this.#cluster.describe()}`,
+      );
+    checkReplicas(this.#cluster.servers);
+    checkQueues(this.#cluster.servers, this.#temperament.servers, 'at rest');
   }
 
-  #checkHistory(): void {
-    // All servers hold the same log by now: what is not in it never took effect, unless a client was told that it did.
-    const positions = this.#servers[0]?.appliedStamps() ?? new Map();
-    const operations = [...this.history]
-      .map(([stamp, operation]) => ({ ...operation, position: positions.get(stamp) }))
-      .filter(({ outcome, position }) => outcome.type !== 'unknown' || position !== undefined);
-    const [violation] = checkLinearizability(operations);
-    if (violation === undefined) return;
-    const [stuck] = violation.stuck;
-    const what = `key ${violation.key}: ${JSON.stringify(stuck)} fits nowhere behind ${violation.ordered.length} others`;
-    throw new PropertyViolation('linearizability', what);
+  /** Lets events happen until the condition holds, with all checks after each; false if it does not within `withinMs`. */
+  async #until(isOver: () => boolean, withinMs = Number.POSITIVE_INFINITY): Promise<boolean> {
+    const { timeline } = this.#world;
+    return this.#world.run(() => {
+      this.#checkStep();
+      return isOver();
+    }, timeline.nowMs + withinMs);
   }
 
-  #note(id: ServerId, what: () => string): void {
-    if (this.#trace === undefined) return;
-    const { raft } = this.#servers[id] ?? {};
-    const state =
-      raft === undefined
-        ? 'down'
-        : `${raft.role} t${raft.currentTerm} c${raft.commitIndex} l${raft.lastLog.index}`;
-    this.#trace(`${this.#time()} server ${id} (${state}) ${what()}`);
+  #checkStep(): void {
+    if (this.#violation !== undefined) throw this.#violation;
+    this.#cluster.check();
+    const { steps, nowMs } = this.#world.timeline;
+    this.#hash = mix(this.#hash, nowMs);
+    if (steps % MEASURE_EVERY === 0) checkQueues(this.#cluster.servers, this.#temperament.servers, 'at any time');
   }
 
-  #time(): string {
-    return this.#timeline.nowMs.toFixed(2).padStart(10);
+  #newThread(name: string): SimulatedThread {
+    return new SimulatedThread({
+      name,
+      world: this.#world,
+      random: this.#random.split(name),
+      onError: (error) => this.violated(error),
+    });
   }
 
-  #roles(): string {
-    return this.#servers
-      .map(
-        ({ id, raft }) =>
-          `${id} ${raft?.role} t${raft?.currentTerm} c${raft?.commitIndex} l${raft?.lastLog.index}`,
-      )
-      .join(', ');
+  #newDisk(id: ServerId): SimulatedDisk {
+    const disk = new SimulatedDisk(this.#world, this.#random.split(`disk ${id}`));
+    const maxLatencyMs = this.#temperament.disk.maxLatencyMs[id] ?? disk.faults.maxLatencyMs;
+    disk.faults = { ...disk.faults, maxLatencyMs };
+    return disk;
   }
+
+  #newCluster(): SimulatedCluster {
+    const { servers, raft, snapshotLogBytes, trafficCapacity, network } = this.#temperament;
+    return new SimulatedCluster({
+      world: this.#world,
+      random: this.#random.split('cluster'),
+      network: this.#network,
+      links: this.#links,
+      invariants: new Invariants({ serverCount: servers }),
+      ports: {
+        world: this.#world,
+        random: this.#random.split('ports'),
+        maxDelayMs: network.maxPortDelayMs,
+        detaches: network.detaches,
+      },
+      serverCount: servers,
+      raft,
+      snapshotLogBytes,
+      trafficCapacity,
+      openStorage: (id, thread) => this.#openStorage(id, thread),
+      onProcessEnd: (how) => {
+        if (how === 'power lost') for (const disk of this.#disks) disk.losePower();
+      },
+      onDown: (member) => this.#nemesis.startAgain(member),
+      isFailureExpected: (error) => this.#isFailureExpected(error),
+      onViolation: (error) => this.violated(error),
+      strike: (moment) => this.#nemesis.strike(moment),
+      isolate: (member) => this.#nemesis.isolate(member),
+      trace: this.#trace,
+    });
+  }
+
+  async #openStorage(serverId: ServerId, thread: SimulatedThread): Promise<Storage> {
+    const { segmentBytes, disk } = this.#temperament;
+    const simulated = this.#disks[serverId];
+    if (simulated === undefined) throw new RangeError(`server ${serverId} has no disk`);
+    return DiskStorage.open({
+      files: simulated.filesOf(thread),
+      directory: DIRECTORY,
+      owner: ownerOf(serverId),
+      fsync: disk.fsync,
+      segmentBytes,
+    });
+  }
+
+  /** A disk that fails may say so; what it kept is never damaged. */
+  #isFailureExpected(error: unknown): boolean {
+    const { weights } = this.#temperament.harm;
+    return (
+      (weights['disk errors'] > 0 || weights['full disk'] > 0) &&
+      error instanceof StorageError &&
+      error.code !== 'DISK_CORRUPT' &&
+      error.code !== 'DISK_MISSING'
+    );
+  }
+
+  #newClients(): SimulatedClient[] {
+    const { clients, keys } = this.#temperament;
+    const ids = Array.from({ length: clients }, (_, id) => id).filter(
+      (id) => !this.#options.without.includes(`c${id}`),
+    );
+    return ids.map((id) => {
+      const random = this.#random.split(`client ${id}`);
+      return new SimulatedClient({
+        id,
+        world: this.#world,
+        network: this.#network,
+        random,
+        temper: drawClientTemper(random),
+        keys: KEYS.slice(0, keys),
+        history: this.#history,
+        serverPorts: this.#cluster.serverPorts,
+        routerPort: ROUTER_PORT,
+        onViolation: (error) => this.violated(error),
+        trace: this.#trace,
+      });
+    });
+  }
+}
+
+function ownerOf(serverId: ServerId): Owner {
+  return { clusterId: CLUSTER_ID, serverId };
+}
+
+function asViolation(error: unknown): Violation {
+  if (!(error instanceof Error)) return { property: 'error', message: String(error) };
+  if (error instanceof PropertyViolation) return { property: error.property, message: error.message };
+  return { property: error.name, message: error.stack ?? error.message };
+}
+
+const FLOAT = new Float64Array(1);
+const HALVES = new Int32Array(FLOAT.buffer);
+
+/** The hash of what was hashed so far and of one number more. */
+function mix(hash: number, value: number): number {
+  FLOAT[0] = value;
+  let mixed = hash;
+  for (const half of HALVES) {
+    mixed = Math.imul(mixed ^ half, 0x5bd1e995);
+    mixed ^= mixed >>> 15;
+  }
+  return mixed;
 }

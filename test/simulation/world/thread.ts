@@ -34,6 +34,8 @@ export interface ThreadOptions {
 export class SimulatedThread {
   readonly name: string;
   readonly environment: Environment;
+  /** Callbacks so far. */
+  calls = 0;
   readonly #world: World;
   readonly #random: Random;
   readonly #onError: ThreadOptions['onError'];
@@ -141,6 +143,7 @@ export class SimulatedThread {
 
   #call(callback: () => void): void {
     if (this.#hasEnded) return;
+    this.calls += 1;
     try {
       callback();
     } catch (error) {

@@ -1,0 +1,32 @@
+/** Whether queues keep to their limits. */
+
+import { LINK_CAPACITY, MAX_PENDING_COMMANDS, TRAFFIC_CAPACITY } from '../../../src/limits.js';
+import { PropertyViolation } from '../../../src/raft/property-violation.js';
+import type { Server } from '../../../src/server/server.js';
+
+/**
+ * Throws PropertyViolation when a queue is longer than it may be; `at rest` all of them are empty.
+ *
+ * @param serverCount of the cluster: what a server that is down now has sent may still wait
+ */
+export function checkQueues(
+  servers: readonly Server[],
+  serverCount: number,
+  when: 'at any time' | 'at rest',
+): void {
+  const others = serverCount - 1;
+  for (const server of servers) {
+    const { pendingCommands, queues } = server.measure();
+    const limits = { traffic: TRAFFIC_CAPACITY, peers: LINK_CAPACITY * others, replies: TRAFFIC_CAPACITY };
+    check('pending commands', pendingCommands, when === 'at rest' ? 0 : MAX_PENDING_COMMANDS);
+    check('traffic', queues.traffic, when === 'at rest' ? 0 : limits.traffic);
+    check('replies', queues.replies, when === 'at rest' ? 0 : limits.replies);
+    // Heartbeats never end.
+    check('peers', queues.peers, limits.peers);
+  }
+}
+
+function check(queue: string, length: number, limit: number): void {
+  if (length > limit)
+    throw new PropertyViolation('bounded queues', `${queue}: ${length}, where ${limit} is the limit`);
+}

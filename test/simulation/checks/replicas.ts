@@ -1,0 +1,25 @@
+/** Whether servers that applied the same hold the same. */
+
+import { PropertyViolation } from '../../../src/raft/property-violation.js';
+import type { Server } from '../../../src/server/server.js';
+
+/** Throws PropertyViolation unless all servers are at the same place of the log, with the same records. */
+export function checkReplicas(servers: readonly Server[]): void {
+  const [first, ...others] = servers;
+  if (first === undefined) return;
+  const expected = contentOf(first);
+  for (const server of others) {
+    const content = contentOf(server);
+    if (content === expected) continue;
+    const what = `server ${server.raft.id} holds ${content}, and server ${first.raft.id} ${expected}`;
+    throw new PropertyViolation('agreement', what);
+  }
+}
+
+/** All records with versions and deadlines, in the order of their keys. */
+function contentOf({ applied }: Server): string {
+  const records = [...applied.store.entries()].map(
+    ([key, { value, version, deadlineMs }]) => `${key}=${value}@${version}/${deadlineMs}`,
+  );
+  return `${applied.position.index}: ${records.sort().join(' ')}`;
+}

@@ -1,0 +1,351 @@
+/**
+ * A client of the simulated cluster: connects, pipelines commands, and takes the replies as they come, each for the
+ * command that it must belong to. When its connection is gone, it makes another.
+ */
+
+import { PropertyViolation } from '../../../src/raft/property-violation.js';
+import type { Random } from '../../../tools/support/random.js';
+import type { SimulatedNetwork } from '../world/network.js';
+import type { ClientEnd } from '../world/socket.js';
+import type { World } from '../world/world.js';
+import type { Command, Verdict } from './command.js';
+import { CommandDrawing } from './draw.js';
+import type { Attempt, History } from './history.js';
+import { type Reply, type ReplyReader, RespReplyReader, TextReplyReader } from './replies.js';
+import { respGet, respGuarded, respWatch } from './resp-commands.js';
+import type { ClientTemper } from './temper.js';
+
+export interface ClientOptions {
+  readonly id: number;
+  readonly world: World;
+  readonly network: SimulatedNetwork;
+  readonly random: Random;
+  readonly temper: ClientTemper;
+  readonly keys: readonly string[];
+  readonly history: History;
+  /** The servers' ports by their ids, and the router's. */
+  readonly serverPorts: readonly number[];
+  readonly routerPort: number;
+  readonly onViolation: (error: unknown) => void;
+  readonly trace: (what: () => string) => void;
+}
+
+/** A command that was sent. */
+interface Pending {
+  readonly command: Command;
+  readonly attempt: Attempt | undefined;
+  readonly sentAtMs: number;
+  readonly onVerdict: ((verdict: Verdict) => void) | undefined;
+}
+
+/** One connection, and what was sent on it. */
+interface Connection {
+  /** In the history. */
+  readonly stream: number;
+  readonly reader: ReplyReader;
+  readonly pending: Pending[];
+  end: ClientEnd | undefined;
+  /** It sends no more: it ended its side, or goes elsewhere once it has all replies. */
+  isLeaving: boolean;
+  hasHalfClosed: boolean;
+  /** It sent commands that are not answered. */
+  hasSilent: boolean;
+  /** A watched key is read, and a transaction to follow. */
+  isWatching: boolean;
+  /** MULTI was sent, and what follows it waits for the reply. */
+  isInTransaction: boolean;
+}
+
+const HOST = 'simulated';
+const MAX_RECONNECT_PAUSE_MS = 60;
+const MAX_READING_PAUSE_MS = 200;
+
+export class SimulatedClient {
+  readonly #options: ClientOptions;
+  readonly #drawing: CommandDrawing;
+  #connection: Connection | undefined;
+  #target: number;
+  #isSendDue = false;
+  /** Commands that came to what they should. */
+  acknowledged = 0;
+  /** Sends commands. */
+  isActive = true;
+  #isPatient = false;
+
+  constructor(options: ClientOptions) {
+    this.#options = options;
+    this.#drawing = new CommandDrawing({ ...options, client: options.id });
+    this.#target = this.#anyPort();
+  }
+
+  /** Commands without a reply that must come. */
+  get unanswered(): number {
+    return this.#connection?.pending.filter(({ command }) => !command.isSilent).length ?? 0;
+  }
+
+  start(): void {
+    this.#connect();
+  }
+
+  get id(): number {
+    return this.#options.id;
+  }
+
+  /** From now on it waits for replies as long as it takes, and neither vanishes nor is slow. */
+  becomePatient(): void {
+    this.#isPatient = true;
+    this.#connection?.end?.resumeReading();
+  }
+
+  #anyPort(): number {
+    const { temper, random, serverPorts, routerPort } = this.#options;
+    return temper.door === 'router' ? routerPort : random.of(serverPorts);
+  }
+
+  #connect(): void {
+    const { network, temper, history } = this.#options;
+    const connection: Connection = {
+      stream: history.newStream(),
+      reader: temper.protocol === 'text' ? new TextReplyReader() : new RespReplyReader(),
+      pending: [],
+      end: undefined,
+      isLeaving: false,
+      hasHalfClosed: false,
+      hasSilent: false,
+      isWatching: false,
+      isInTransaction: false,
+    };
+    this.#connection = connection;
+    network.connect(
+      { host: HOST, port: this.#target },
+      {
+        onConnected: (end) => {
+          connection.end = end;
+          this.#sendSoon();
+        },
+        onData: (bytes) => this.#takeGuarded(connection, bytes),
+        onEnd: () => this.#lose(connection, 'ended'),
+        onReset: () => this.#lose(connection, 'reset'),
+      },
+    );
+  }
+
+  /** Its connection is gone: what was not answered has an unknown outcome. */
+  #lose(connection: Connection, how: string): void {
+    if (connection !== this.#connection) return;
+    const { history, world, random } = this.#options;
+    this.#note(() => `${how} with ${connection.pending.length} unanswered`);
+    for (const { attempt } of connection.pending)
+      if (attempt !== undefined) history.settle(attempt, { type: 'unknown' }, world.nowMs);
+    this.#connection = undefined;
+    if (!connection.isLeaving || connection.hasHalfClosed) this.#target = this.#anyPort();
+    world.timeline.after(random.between(0, MAX_RECONNECT_PAUSE_MS), () => this.#connect());
+  }
+
+  #leave(connection: Connection, how: string): void {
+    connection.end?.destroy();
+    this.#lose(connection, how);
+  }
+
+  #sendSoon(): void {
+    if (this.#isSendDue) return;
+    this.#isSendDue = true;
+    const { world, random, temper } = this.#options;
+    const pauseMs = random.chance(0.5) ? 0 : random.between(0, temper.maxPauseMs);
+    world.timeline.after(pauseMs, () => {
+      this.#isSendDue = false;
+      this.#send();
+    });
+  }
+
+  /** Sends as much as it may, or does something else with its connection. */
+  #send(): void {
+    const connection = this.#connection;
+    if (connection?.end === undefined || connection.isLeaving || !this.isActive) return;
+    const { random, temper } = this.#options;
+    if (!this.#isPatient) {
+      if (random.chance(temper.vanishRate)) {
+        this.#leave(connection, 'vanishes');
+        return;
+      }
+      if (random.chance(temper.halfCloseRate)) {
+        this.#note(() => 'ends its side');
+        connection.isLeaving = true;
+        connection.hasHalfClosed = true;
+        connection.end.end();
+        return;
+      }
+      if (random.chance(temper.stopReadingRate)) this.#stopReading(connection.end);
+    }
+    const bytes: Uint8Array[] = [];
+    while (!connection.isInTransaction && connection.pending.length < temper.depth) {
+      for (const pending of this.#nextCommands(connection)) {
+        connection.pending.push(pending);
+        connection.hasSilent ||= pending.command.isSilent;
+        bytes.push(pending.command.bytes);
+      }
+    }
+    if (bytes.length > 0) connection.end.write(Buffer.concat(bytes));
+    // What is never answered makes no room by itself.
+    if (connection.pending.every(({ command }) => command.isSilent)) connection.pending.splice(0);
+    if (!connection.isInTransaction && connection.pending.length < temper.depth) this.#sendSoon();
+  }
+
+  #nextCommands(connection: Connection): Pending[] {
+    const { temper, random } = this.#options;
+    const mayWatch = temper.protocol === 'resp' && !connection.isWatching;
+    if (mayWatch && random.chance(temper.transactionRate / 2)) return this.#watch(connection);
+    const commands = this.#drawing.next();
+    // Another transaction would end the watch.
+    if (connection.isWatching && commands.length > 1) return [];
+    const [first, ...rest] = commands;
+    if (first !== undefined && rest.length > 0) return [this.#openTransaction(connection, first, rest)];
+    return commands.map((command) => this.#begin(connection, command));
+  }
+
+  #begin({ stream }: Connection, command: Command, onVerdict?: (verdict: Verdict) => void): Pending {
+    const { history, id, world } = this.#options;
+    const attempt = history.begin(id, stream, command, world.nowMs);
+    const pending = { command, attempt, sentAtMs: world.nowMs, onVerdict };
+    this.#watchPatience(pending);
+    return pending;
+  }
+
+  /**
+   * Sends MULTI, and the rest once that was taken, with nothing in between: what follows a MULTI that was refused would be
+   * executed by itself.
+   */
+  #openTransaction(connection: Connection, multi: Command, rest: readonly Command[]): Pending {
+    connection.isInTransaction = true;
+    return this.#begin(connection, multi, (verdict) => {
+      connection.isInTransaction = false;
+      if (verdict.type !== 'fine' || connection.isLeaving) return;
+      for (const command of rest) connection.pending.push(this.#begin(connection, command));
+      connection.end?.write(Buffer.concat(rest.map(({ bytes }) => bytes)));
+    });
+  }
+
+  /** Watches a key, reads it, and replaces what it has read in a transaction. */
+  #watch(connection: Connection): Pending[] {
+    const key = this.#drawing.anyKey();
+    connection.isWatching = true;
+    let isWatched = false;
+    return [
+      this.#begin(connection, respWatch(key), (verdict) => {
+        isWatched = verdict.type === 'fine';
+      }),
+      this.#begin(connection, respGet(key), (verdict) => {
+        connection.isWatching = false;
+        if (verdict.type !== 'outcome' || !isWatched || connection.isLeaving) return;
+        const { outcome } = verdict;
+        if (outcome.type === 'unknown') return;
+        const expected = outcome.type === 'found' ? outcome.value : undefined;
+        const [first, ...rest] = respGuarded(key, expected, this.#drawing.newValue(key));
+        if (first === undefined) return;
+        const pending = this.#openTransaction(connection, first, rest);
+        connection.pending.push(pending);
+        connection.end?.write(first.bytes);
+      }),
+    ];
+  }
+
+  #watchPatience(pending: Pending): void {
+    const { world, temper } = this.#options;
+    world.timeline.after(temper.patienceMs, () => {
+      const connection = this.#connection;
+      if (this.#isPatient || connection === undefined || pending.command.isSilent) return;
+      if (connection.pending.includes(pending)) this.#leave(connection, 'is out of patience');
+    });
+  }
+
+  #stopReading(end: ClientEnd): void {
+    const { world, random } = this.#options;
+    end.pauseReading();
+    world.timeline.after(random.between(0, MAX_READING_PAUSE_MS), () => end.resumeReading());
+  }
+
+  #takeGuarded(connection: Connection, bytes: Uint8Array): void {
+    try {
+      this.#take(connection, bytes);
+    } catch (error) {
+      this.#options.onViolation(error);
+    }
+  }
+
+  #take(connection: Connection, bytes: Uint8Array): void {
+    if (connection !== this.#connection) return;
+    connection.reader.push(bytes);
+    for (let reply = connection.reader.next(); reply !== undefined; reply = connection.reader.next()) {
+      this.#settle(connection, reply);
+      if (connection !== this.#connection) return;
+    }
+    if (connection.isLeaving && !connection.hasHalfClosed && connection.pending.length === 0)
+      this.#leave(connection, 'goes elsewhere');
+    else if (connection.pending.length < this.#options.temper.depth) this.#sendSoon();
+  }
+
+  /** A reply is for the first command that waits for one. */
+  #settle(connection: Connection, reply: Reply): void {
+    const { history, world } = this.#options;
+    const { pending } = connection;
+    const place = pending.findIndex(({ command }) => !command.isSilent);
+    const one = pending[place] ?? pending[0];
+    if (one === undefined && connection.hasSilent && this.#isRedirect(reply)) {
+      this.#leave(connection, 'goes elsewhere');
+      return;
+    }
+    const verdict = one?.command.judge(reply) ?? { type: 'wrong' };
+    if (one === undefined || verdict.type === 'wrong') throw this.#strange(reply, one);
+    this.#note(() => `<- ${describeReply(reply)}`);
+    if (verdict.type === 'elsewhere') {
+      if (!this.#options.serverPorts.includes(verdict.port)) throw this.#strange(reply, one);
+      if (this.#options.temper.door === 'router') throw this.#strange(reply, one);
+      connection.isLeaving = true;
+      this.#target = verdict.port;
+      // A silent write is answered then, too: whose reply this is cannot be told.
+      if (connection.hasSilent) {
+        this.#leave(connection, 'goes elsewhere');
+        return;
+      }
+    }
+    for (const silent of pending.splice(0, Math.max(0, place))) this.#forget(silent);
+    pending.shift();
+    if (one.attempt !== undefined) {
+      if (verdict.type === 'outcome') history.settle(one.attempt, verdict.outcome, world.nowMs);
+      else history.withdraw(one.attempt);
+    }
+    if (verdict.type === 'outcome' && verdict.outcome.type !== 'unknown') {
+      this.acknowledged += 1;
+      const { outcome } = verdict;
+      if (outcome.type === 'stored' && outcome.version !== undefined && one.command.operation !== undefined)
+        this.#drawing.noteVersion(one.command.operation.key, outcome.version);
+    }
+    one.onVerdict?.(verdict);
+  }
+
+  /** A write that is not answered is, by a server that does not lead. */
+  #isRedirect(reply: Reply): boolean {
+    const { temper } = this.#options;
+    return temper.door === 'servers' && reply.type === 'error' && reply.text.startsWith('ERR_REDIRECT ');
+  }
+
+  #forget({ attempt }: Pending): void {
+    if (attempt !== undefined) this.#options.history.settle(attempt, { type: 'unknown' }, 0);
+  }
+
+  #strange(reply: Reply, one: Pending | undefined): PropertyViolation {
+    const asked =
+      one === undefined ? 'nothing' : Buffer.from(one.command.bytes.subarray(0, 60)).toString('latin1');
+    const what = `client ${this.#options.id} is told ${describeReply(reply)}, and had asked ${JSON.stringify(asked)}`;
+    return new PropertyViolation('replies', what);
+  }
+
+  #note(what: () => string): void {
+    this.#options.trace(() => `client ${this.#options.id} ${what()}`);
+  }
+}
+
+function describeReply(reply: Reply): string {
+  const text = JSON.stringify(reply);
+  return text.length <= 120 ? text : `${text.slice(0, 120)}...`;
+}

@@ -1,0 +1,110 @@
+/** Draws what a client sends next. */
+
+import type { Random } from '../../../tools/support/random.js';
+import { type Command, newValue } from './command.js';
+import {
+  MALFORMED_COMMANDS,
+  respAppend,
+  respDelete,
+  respDiscarded,
+  respGet,
+  respIncrement,
+  respMalformed,
+  respPing,
+  respSet,
+  respSwap,
+  respTransaction,
+} from './resp-commands.js';
+import type { ClientTemper } from './temper.js';
+import { MALFORMED_LINES, textCas, textDelete, textGet, textMalformed, textSet } from './text-commands.js';
+
+/** Keys that are only counted up, and keys that are only appended to or deleted. */
+const COUNTER = 'counter';
+const LOG = 'log';
+
+export interface DrawingOptions {
+  readonly client: number;
+  readonly random: Random;
+  readonly temper: ClientTemper;
+  readonly keys: readonly string[];
+}
+
+export class CommandDrawing {
+  readonly #options: DrawingOptions;
+  /** Numbers the values. */
+  #writes = 0;
+  /** The last version of each key that it was told. */
+  readonly #versions = new Map<string, number>();
+
+  constructor(options: DrawingOptions) {
+    this.#options = options;
+  }
+
+  noteVersion(key: string, version: number): void {
+    this.#versions.set(key, version);
+  }
+
+  anyKey(): string {
+    return this.#options.random.of(this.#options.keys);
+  }
+
+  newValue(key: string): string {
+    const { client, random, temper } = this.#options;
+    this.#writes += 1;
+    const byteLength = random.chance(temper.largeRate) ? random.below(temper.largeBytes) : 0;
+    return newValue(key, `${client}.${this.#writes}`, byteLength);
+  }
+
+  /** One command, or several that belong together. */
+  next(): readonly Command[] {
+    return this.#options.temper.protocol === 'text' ? [this.#text()] : this.#resp();
+  }
+
+  #text(): Command {
+    const { random, temper } = this.#options;
+    const key = this.anyKey();
+    if (random.chance(temper.malformedRate)) return textMalformed(random.of(MALFORMED_LINES));
+    if (random.chance(temper.readRate)) return textGet(key, random.of(['get', 'getm']));
+    const isSilent = random.chance(temper.silentRate);
+    const value = this.newValue(key);
+    switch (random.below(4)) {
+      case 0:
+        return textCas({ key, value, isSilent }, this.#versions.get(key) ?? 1);
+      case 1:
+        return random.chance(0.3) ? textDelete(key) : textSet({ key, value });
+      default:
+        return textSet({ key, value, isSilent });
+    }
+  }
+
+  #resp(): readonly Command[] {
+    const { random, temper } = this.#options;
+    const key = this.anyKey();
+    if (random.chance(temper.malformedRate)) return [respMalformed(random.of(MALFORMED_COMMANDS))];
+    if (random.chance(temper.readRate))
+      return [respGet(random.chance(0.2) ? random.of([COUNTER, LOG]) : key)];
+    if (random.chance(temper.transactionRate))
+      return random.chance(0.2)
+        ? respDiscarded(key, this.newValue(key))
+        : respTransaction(key, this.newValue(key));
+    switch (random.below(8)) {
+      case 0:
+        return [respDelete(random.of([key, LOG]))];
+      case 1:
+        return [respSwap(key, this.newValue(key))];
+      case 2:
+        return [respIncrement(COUNTER)];
+      case 3:
+        return [respAppend(LOG, this.#logLine())];
+      case 4:
+        return [respPing(`${this.#options.client}.${random.below(1000)}`)];
+      default:
+        return [respSet(key, this.newValue(key))];
+    }
+  }
+
+  #logLine(): string {
+    this.#writes += 1;
+    return newValue(LOG, `${this.#options.client}.${this.#writes}`, 0);
+  }
+}

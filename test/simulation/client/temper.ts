@@ -1,0 +1,48 @@
+/** What kind of client it is, drawn so that clients differ. */
+
+import type { Random } from '../../../tools/support/random.js';
+
+export interface ClientTemper {
+  readonly protocol: 'text' | 'resp';
+  /** Whether it comes through the router or to the servers' own ports. */
+  readonly door: 'router' | 'servers';
+  /** Commands that it sends before it has the replies to those before. */
+  readonly depth: number;
+  /** How long it may wait before it sends more. */
+  readonly maxPauseMs: number;
+  /** How long it waits for a reply before it goes away. */
+  readonly patienceMs: number;
+  /** The share of reads among its commands. */
+  readonly readRate: number;
+  /** How often a value is large. */
+  readonly largeRate: number;
+  readonly largeBytes: number;
+  /** How often it sends a write that is not answered, a malformed command, a transaction. */
+  readonly silentRate: number;
+  readonly malformedRate: number;
+  readonly transactionRate: number;
+  /** How often it ends its side, goes away, or stops reading for a while, when it could send. */
+  readonly halfCloseRate: number;
+  readonly vanishRate: number;
+  readonly stopReadingRate: number;
+}
+
+export function drawClientTemper(random: Random): ClientTemper {
+  const rarely = (rate: number) => (random.chance(0.7) ? 0 : random.between(0, rate));
+  return {
+    protocol: random.of(['text', 'resp']),
+    door: random.of(['router', 'router', 'servers']),
+    depth: random.of([1, 1, 4, 16]),
+    maxPauseMs: random.of([2, 20, 100, 300]),
+    patienceMs: random.of([60, 400, 10_000]),
+    readRate: random.of([0, 0.3, 0.6, 0.95]),
+    largeRate: rarely(0.03),
+    largeBytes: random.of([2_000, 20_000, 70_000]),
+    silentRate: rarely(0.1),
+    malformedRate: rarely(0.1),
+    transactionRate: random.of([0, 0.1, 0.4]),
+    halfCloseRate: rarely(0.05),
+    vanishRate: rarely(0.05),
+    stopReadingRate: rarely(0.1),
+  };
+}

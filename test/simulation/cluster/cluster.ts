@@ -1,0 +1,308 @@
+/**
+ * A cluster in one simulated process: the gateway in the main thread and the servers in theirs, joined as src/cluster
+ * joins them. What can happen to it is a method; when it happens is up to others.
+ */
+
+import { openChannel } from '../../../src/channel/port-channel.js';
+import { Gateway } from '../../../src/gateway/gateway.js';
+import { type Invariants, viewOf } from '../../../src/raft/invariants.js';
+import type { RaftOptions } from '../../../src/raft/options.js';
+import type { LogIndex, RoleName, ServerId } from '../../../src/raft/types.js';
+import { NotLeadingError } from '../../../src/server/backup.js';
+import type { Server } from '../../../src/server/server.js';
+import type { Storage } from '../../../src/storage/storage.js';
+import type { ClientAddress, LinkFault } from '../../../src/wire/control.js';
+import type { Random } from '../../../tools/support/random.js';
+import type { Moment, Strike } from '../faults.js';
+import type { SimulatedNetwork } from '../world/network.js';
+import { connectThreads, type PortOptions } from '../world/port.js';
+import { SimulatedThread } from '../world/thread.js';
+import type { World } from '../world/world.js';
+import type { Links } from './links.js';
+import { type ProcessView, SimulatedMember } from './member.js';
+
+export interface ClusterOptions {
+  readonly world: World;
+  readonly random: Random;
+  readonly network: SimulatedNetwork;
+  readonly links: Links;
+  readonly invariants: Invariants;
+  readonly ports: PortOptions;
+  readonly serverCount: number;
+  /** Of all servers, but for what is each one's own. */
+  readonly raft: Omit<RaftOptions, 'id' | 'servers' | 'leasesAreOver'>;
+  readonly snapshotLogBytes: number;
+  readonly trafficCapacity: number;
+  readonly openStorage: (id: ServerId, thread: SimulatedThread) => Promise<Storage>;
+  /** Has the disks forget what they have of calls under way, and of what was not synced if the machine ends. */
+  readonly onProcessEnd: (how: 'killed' | 'power lost') => void;
+  /** A server is down, by whatever way, and the process goes on. */
+  readonly onDown: (member: SimulatedMember) => void;
+  /** Whether a server may fail like this. Else it is a violation. */
+  readonly isFailureExpected: (error: unknown) => boolean;
+  readonly onViolation: (error: unknown) => void;
+  /** Whether a leader is harmed at such a moment, and how. */
+  readonly strike: (moment: Moment) => Strike | undefined;
+  readonly isolate: (member: SimulatedMember) => void;
+  readonly trace: (what: () => string) => void;
+}
+
+const MAX_STALL_MS = 250;
+/** Pieces of a backup that were not taken yet. */
+const BACKUP_CAPACITY = 16;
+const HOST = 'simulated';
+const FIRST_SERVER_PORT = 9000;
+export const ROUTER_PORT = 9100;
+
+export class SimulatedCluster {
+  readonly members: readonly SimulatedMember[];
+  readonly serverPorts: readonly number[];
+  readonly #options: ClusterOptions;
+  #process: ProcessView | undefined;
+  /** How many callbacks each server's thread had made when it was last checked. */
+  readonly #checked = new Map<SimulatedThread, number>();
+
+  /** What a server was when it was last checked. */
+  readonly #lastSeen = new WeakMap<Server, { readonly role: RoleName; readonly commitIndex: LogIndex }>();
+
+  constructor(options: ClusterOptions) {
+    this.#options = options;
+    const ids = Array.from({ length: options.serverCount }, (_, id) => id);
+    this.serverPorts = ids.map((id) => FIRST_SERVER_PORT + 2 * id);
+    const addresses = this.serverPorts.map((port) => ({ host: HOST, port }));
+    this.members = ids.map((id) => this.#newMember(id, ids, addresses));
+  }
+
+  get isRunning(): boolean {
+    return this.#process !== undefined;
+  }
+
+  /** The main thread, while the process runs. */
+  get main(): SimulatedThread | undefined {
+    return this.#process?.main;
+  }
+
+  /** The server that leads in the latest term. */
+  get leader(): SimulatedMember | undefined {
+    let leader: SimulatedMember | undefined;
+    for (const member of this.members) {
+      const { raft } = member.server ?? {};
+      if (raft?.role !== 'leader') continue;
+      if (leader === undefined || raft.currentTerm > (leader.server?.raft.currentTerm ?? 0)) leader = member;
+    }
+    return leader;
+  }
+
+  /** Those that run. */
+  get servers(): readonly Server[] {
+    return this.members.flatMap(({ server }) => server ?? []);
+  }
+
+  /** Whether all servers run and have applied the same. */
+  get hasSettled(): boolean {
+    const [first] = this.servers;
+    return this.members.every(
+      ({ server }) => server !== undefined && server.applied.position.index === first?.applied.position.index,
+    );
+  }
+
+  /** One line about all servers. */
+  describe(): string {
+    const describe = ({ id, state, server }: SimulatedMember) => {
+      if (server === undefined) return `${id} ${state}`;
+      const { role, currentTerm, commitIndex, lastLog } = server.raft;
+      const { index } = server.applied.position;
+      return `${id} ${state} ${role} t${currentTerm} a${index} c${commitIndex} l${lastLog.index}`;
+    };
+    return this.members.map(describe).join(', ');
+  }
+
+  /** Starts the process: the gateway, then all servers. */
+  startProcess(): void {
+    const { world, random, network, raft, trace, onViolation } = this.#options;
+    trace(() => 'process starts');
+    const main = new SimulatedThread({
+      name: 'main',
+      world,
+      random: random.split(`main ${world.nowMs}`),
+      onError: onViolation,
+    });
+    const gateway = new Gateway(
+      {
+        host: HOST,
+        serverPorts: this.serverPorts,
+        routerPort: ROUTER_PORT,
+        electionTimeoutMs: raft.electionTimeoutMs,
+      },
+      { environment: main.environment, network: network.of(main) },
+    );
+    const process = { main, gateway };
+    this.#process = process;
+    gateway.start().then(() => {
+      for (const member of this.members) this.start(member);
+    }, onViolation);
+  }
+
+  /** Ends all threads at once. */
+  endProcess(how: 'killed' | 'power lost'): void {
+    if (this.#process === undefined) return;
+    this.#options.trace(() => `process is ${how}`);
+    this.#process.main.end();
+    this.#process = undefined;
+    for (const member of this.members) member.dieWithProcess();
+    this.#checked.clear();
+    this.#options.onProcessEnd(how);
+  }
+
+  start(member: SimulatedMember): void {
+    if (this.#process !== undefined && member.state === 'down') member.start(this.#process);
+  }
+
+  /** Has the leader send a backup to the main thread, which reads it to its end or to that of the leader. */
+  backup(): void {
+    const { leader } = this;
+    const thread = leader?.thread;
+    if (this.#process === undefined || thread === undefined) return;
+    const [here, there] = connectThreads([this.#process.main, thread], this.#options.ports);
+    const { receiver } = openChannel<never, Uint8Array>(here, { capacity: BACKUP_CAPACITY });
+    leader?.control((server) => {
+      server.backup(there).catch((error: unknown) => {
+        if (!(error instanceof NotLeadingError)) this.#options.onViolation(error);
+      });
+    });
+    void (async () => {
+      let byteLength = 0;
+      for await (const piece of receiver) byteLength += piece.byteLength;
+      this.#options.trace(() => `a backup of ${byteLength} bytes`);
+    })();
+  }
+
+  setLinkFault(from: SimulatedMember, to: ServerId, fault: LinkFault): void {
+    from.control((server) => server.setLinkFault(to, fault));
+  }
+
+  transferLeadership(to: ServerId): void {
+    this.leader?.control((server) => {
+      try {
+        server.transferLeadership(to);
+      } catch (error) {
+        if (!(error instanceof Error && error.name === 'TransferError')) throw error;
+      }
+    });
+  }
+
+  /**
+   * Checks the invariants of those servers that have done something since, and harms leaders that have come to a moment of
+   * interest. Throws PropertyViolation.
+   */
+  check(): void {
+    const { invariants, links } = this.#options;
+    const strikes: (() => void)[] = [];
+    for (const member of this.members) {
+      const { thread } = member;
+      if (thread === undefined || thread.hasEnded || this.#checked.get(thread) === thread.calls) continue;
+      this.#checked.set(thread, thread.calls);
+      this.#checkMember(member);
+      const moment = this.#momentOf(member);
+      const strike = moment && this.#options.strike(moment);
+      if (strike === undefined) continue;
+      this.#options.trace(() => `server ${member.id} ${moment}: ${strike}`);
+      if (strike === 'crash at once') links.recall(member.id);
+      if (strike === 'isolate at once') links.lose(member.id);
+      strikes.push(() => this.#do(strike, member));
+    }
+    for (const message of links.takeSent()) invariants.sent(message);
+    for (const strike of strikes) strike();
+  }
+
+  #do(strike: Strike, member: SimulatedMember): void {
+    switch (strike) {
+      case 'crash at once':
+      case 'crash afterwards':
+        member.crash();
+        return;
+      case 'isolate at once':
+      case 'isolate afterwards':
+        this.#options.isolate(member);
+        return;
+      case 'stall afterwards':
+        member.thread?.stall(this.#options.random.between(1, MAX_STALL_MS));
+        return;
+    }
+  }
+
+  /** What a leader has just become or done. */
+  #momentOf({ server, id }: SimulatedMember): Moment | undefined {
+    if (server === undefined) return undefined;
+    const { role, commitIndex } = server.raft;
+    const last = this.#lastSeen.get(server);
+    this.#lastSeen.set(server, { role, commitIndex });
+    if (role !== 'leader') return undefined;
+    if (last?.role !== 'leader') return 'elected';
+    if (this.#options.links.hasSent(id, 'TimeoutNow')) return 'offered leadership';
+    return commitIndex > last.commitIndex ? 'committed' : undefined;
+  }
+
+  #checkMember({ server, isCutOff }: SimulatedMember): void {
+    if (server === undefined) return;
+    const { raft } = server;
+    const leaseEndMs = isCutOff ? Number.NEGATIVE_INFINITY : raft.leaseEndMs;
+    this.#options.invariants.stepped(viewOf(raft, { nowMs: this.#options.world.nowMs, leaseEndMs }));
+  }
+
+  #newMember(
+    id: ServerId,
+    servers: readonly ServerId[],
+    addresses: readonly ClientAddress[],
+  ): SimulatedMember {
+    const { world, random, ports, links, raft, invariants, trace } = this.#options;
+    const { snapshotLogBytes, trafficCapacity } = this.#options;
+    return new SimulatedMember({
+      id,
+      world,
+      random: random.split(`server ${id}`),
+      ports,
+      raft: { ...raft, id, servers },
+      snapshotLogBytes,
+      trafficCapacity,
+      replyFilter: links.replyFilter(id),
+      addresses,
+      openStorage: (thread) => this.#options.openStorage(id, thread),
+      onRecovered: (server, state) => this.#guarded(() => invariants.recovered(server, state)),
+      onUp: (member) => this.#join(member),
+      onCutOff: (member) => {
+        this.#guarded(() => this.#checkMember(member));
+        for (const peer of this.members) if (peer !== member) peer.tell({ type: 'ended', peer: id });
+      },
+      onThreadEnd: () => invariants.crashed(id),
+      onDown: (member) => this.#options.onDown(member),
+      onFailure: (_, error) => {
+        trace(() => `server ${id} fails: ${error}`);
+        if (!this.#options.isFailureExpected(error)) this.#options.onViolation(error);
+      },
+      trace: (what) => trace(() => `server ${id} ${what()}`),
+    });
+  }
+
+  /** The server takes calls: joins it with every other one that does. */
+  #join(member: SimulatedMember): void {
+    const { ports, links } = this.#options;
+    for (const peer of this.members) {
+      if (peer === member || !peer.isUp || peer.thread === undefined || member.thread === undefined) continue;
+      const [here, there] = connectThreads([member.thread, peer.thread], ports);
+      here.filter = links.filter(member.id, peer.id);
+      there.filter = links.filter(peer.id, member.id);
+      member.tell({ type: 'joined', peer: peer.id, port: here });
+      peer.tell({ type: 'joined', peer: member.id, port: there });
+    }
+  }
+
+  #guarded(check: () => void): void {
+    try {
+      check();
+    } catch (error) {
+      this.#options.onViolation(error);
+      throw error;
+    }
+  }
+}

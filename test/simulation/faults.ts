@@ -1,0 +1,56 @@
+/** Everything that can be done to a cluster while it runs. */
+
+export const FAULTS = [
+  /** A server's thread is terminated, by the operator's way or by itself, and started again later. */
+  'kill',
+  'crash',
+  /** A server that was hardly gone, and that not all reach again. */
+  'blip',
+  'stop',
+  /** The whole process ends, and what the operating system had is kept; or the machine, and what was not synced is lost. */
+  'process end',
+  'power loss',
+  /** Directions of links carry nothing until they heal. */
+  'cut some',
+  'cut one way',
+  'cut a pair',
+  'partition',
+  /** The leader loses the others one after another, and some of them were restarting when it did. */
+  'fade',
+  'heal',
+  /** The product's own link faults: loss, and delay that reorders. */
+  'disturb link',
+  /** A thread's event loop stands still: a server's, or the main thread's with the gateway. */
+  'stall',
+  'stall gateway',
+  'transfer',
+  /** The wall clock is set, forward or back. */
+  'set clock',
+  'slow disk',
+  'stalled disk',
+  'disk errors',
+  'full disk',
+  /** Not faults, but calls that come now and then. */
+  'backup',
+  'measure',
+] as const;
+
+export type Fault = (typeof FAULTS)[number];
+
+/** When a leader is harmed more often than by chance: what it has just become or done is known to nobody else yet. */
+export type Moment = 'elected' | 'committed' | 'offered leadership';
+
+/** What happens to it then, before what it has just done leaves it or after. */
+export type Strike =
+  | 'crash at once'
+  | 'crash afterwards'
+  | 'isolate at once'
+  | 'isolate afterwards'
+  | 'stall afterwards';
+
+/** A leader that has offered its leadership is no longer needed: it is of interest what it still does. */
+export const STRIKES: Readonly<Record<Moment, readonly Strike[]>> = {
+  elected: ['crash afterwards', 'isolate at once', 'isolate at once', 'isolate afterwards'],
+  committed: ['crash at once', 'isolate at once', 'isolate at once', 'crash afterwards'],
+  'offered leadership': ['isolate afterwards', 'stall afterwards', 'stall afterwards'],
+};

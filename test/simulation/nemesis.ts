@@ -1,0 +1,281 @@
+/**
+ * Does harm to a cluster, as its temperament has it. Each fault has a number and draws from a sequence of its own, so that
+ * a run without it is the same up to there.
+ */
+
+import type { ServerId } from '../../src/raft/types.js';
+import { NO_FAULT } from '../../src/wire/control.js';
+import type { Random } from '../../tools/support/random.js';
+import type { SimulatedCluster } from './cluster/cluster.js';
+import type { Links } from './cluster/links.js';
+import type { SimulatedMember } from './cluster/member.js';
+import { FAULTS, type Fault, type Moment, STRIKES, type Strike } from './faults.js';
+import { ELECTION_TIMEOUT_MS, type Temperament } from './temperament.js';
+import type { SimulatedDisk } from './world/disk.js';
+import { HEALTHY_DISK } from './world/disk-calls.js';
+import type { World } from './world/world.js';
+
+export interface NemesisOptions {
+  readonly world: World;
+  readonly random: Random;
+  readonly temperament: Temperament;
+  readonly cluster: SimulatedCluster;
+  readonly links: Links;
+  /** By server id. */
+  readonly disks: readonly SimulatedDisk[];
+  /** Faults that are left out, by their names. */
+  readonly without: ReadonlySet<string>;
+  readonly trace: (what: () => string) => void;
+}
+
+/** A server that was hardly gone. */
+const BLIP_MS = 5;
+const MAX_STALL_MS = 2.5 * ELECTION_TIMEOUT_MS;
+/** Faults of a disk last up to this long. */
+const MAX_DISK_FAULT_MS = 5 * ELECTION_TIMEOUT_MS;
+const MAX_CLOCK_STEP_MS = 10_000;
+
+export class Nemesis {
+  readonly #options: NemesisOptions;
+  /** Names of the faults that struck, in their order. */
+  readonly struck: string[] = [];
+  #faults = 0;
+  #strikes = 0;
+  #isOver = false;
+
+  constructor(options: NemesisOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#options.world.timeline.after(ELECTION_TIMEOUT_MS, () => this.#disturb());
+  }
+
+  /** A leader has come to such a moment: whether it is harmed, and how. */
+  strike(moment: Moment): Strike | undefined {
+    if (this.#isOver) return undefined;
+    this.#strikes += 1;
+    const random = this.#options.random.split(`strike ${this.#strikes}`);
+    const isStruck = random.chance(this.#options.temperament.harm.momentRates[moment]);
+    if (!isStruck || !this.#counts(`s${this.#strikes}`)) return undefined;
+    return random.of(STRIKES[moment]);
+  }
+
+  isolate({ id }: SimulatedMember): void {
+    this.#options.links.heal();
+    this.#cutWhere((from, to) => from === id || to === id);
+  }
+
+  /** A server is down: starts it again, sooner or later. */
+  startAgain(member: SimulatedMember): void {
+    const { world, random, temperament, cluster } = this.#options;
+    const downMs = this.#isOver ? 0 : random.between(0, temperament.harm.maxDownMs);
+    world.timeline.after(downMs, () => cluster.start(member));
+  }
+
+  /** From now on nothing goes wrong any more. */
+  end(): void {
+    const { cluster, links, disks, trace } = this.#options;
+    trace(() => 'the faults are over');
+    this.#isOver = true;
+    links.heal();
+    links.isHealthy = true;
+    for (const disk of disks) {
+      disk.faults = HEALTHY_DISK;
+      disk.resume();
+    }
+    for (const member of cluster.members) this.#undisturb(member);
+    if (!cluster.isRunning) cluster.startProcess();
+    for (const member of cluster.members) cluster.start(member);
+  }
+
+  #disturb(): void {
+    if (this.#isOver) return;
+    const { world, temperament, random } = this.#options;
+    const { weights, burstRate, pauseMs } = temperament.harm;
+    let own: Random;
+    do {
+      this.#faults += 1;
+      own = random.split(`fault ${this.#faults}`);
+      const fault = own.weighted(FAULTS, weights);
+      if (this.#counts(`f${this.#faults}`)) this.#harm(fault, own);
+    } while (own.chance(burstRate));
+    world.timeline.after(own.between(0, 2 * pauseMs), () => this.#disturb());
+  }
+
+  /** Whether the fault of this name is not left out. */
+  #counts(name: string): boolean {
+    if (this.#options.without.has(name)) return false;
+    this.struck.push(name);
+    return true;
+  }
+
+  #harm(fault: Fault, random: Random): void {
+    const { cluster, links, world, trace } = this.#options;
+    const { members } = cluster;
+    const isLeader = random.chance(this.#options.temperament.harm.leaderRate);
+    const victim = (isLeader ? cluster.leader : undefined) ?? random.of(members);
+    trace(() => `fault ${this.#faults}: ${fault}, server ${victim.id}`);
+    switch (fault) {
+      case 'kill':
+        victim.kill();
+        return;
+      case 'crash':
+        victim.crash();
+        return;
+      case 'blip':
+        victim.crash();
+        world.timeline.after(random.between(0, BLIP_MS), () => cluster.start(victim));
+        this.#cutWhere((_from, to) => to === victim.id && random.chance(0.5));
+        return;
+      case 'stop':
+        victim.stop();
+        return;
+      case 'process end':
+      case 'power loss':
+        this.#endProcess(fault, random);
+        return;
+      case 'cut some':
+        this.#cut(random, () => random.chance(0.4));
+        return;
+      case 'cut one way': {
+        const isFrom = random.chance(0.5);
+        this.#cut(random, (from, to) => (isFrom ? from : to) === victim.id && random.chance(0.7));
+        return;
+      }
+      case 'cut a pair': {
+        // Others still reach both: who is up is not the same for everybody.
+        const { id: other } = random.of(members);
+        this.#cut(random, (from, to) => [from, to].includes(victim.id) && [from, to].includes(other));
+        return;
+      }
+      case 'partition': {
+        const side = members.map(() => random.chance(0.5));
+        this.#cut(random, (from, to) => side[from] !== side[to]);
+        return;
+      }
+      case 'fade':
+        this.#fade(cluster.leader ?? victim, random);
+        return;
+      case 'heal':
+        links.heal();
+        for (const member of members) this.#undisturb(member);
+        return;
+      case 'disturb link': {
+        const dropRate = random.of([0, 0, 0.1, 0.5]);
+        const maxMs = random.of([0, 2, 20, 150]);
+        cluster.setLinkFault(victim, random.of(members).id, { dropRate, delayMs: [0, maxMs] });
+        return;
+      }
+      case 'stall':
+        victim.thread?.stall(random.between(1, MAX_STALL_MS));
+        return;
+      case 'stall gateway':
+        cluster.main?.stall(random.between(1, MAX_STALL_MS));
+        return;
+      case 'transfer':
+        cluster.transferLeadership(random.of(members).id);
+        return;
+      case 'set clock':
+        world.moveWallClock(random.between(-MAX_CLOCK_STEP_MS, MAX_CLOCK_STEP_MS));
+        return;
+      case 'slow disk':
+      case 'stalled disk':
+      case 'disk errors':
+      case 'full disk':
+        this.#harmDisk(fault, victim, random);
+        return;
+      case 'backup':
+        cluster.backup();
+        return;
+      case 'measure':
+        victim.control((server) => {
+          server.measure();
+          server.observe();
+        });
+        return;
+    }
+  }
+
+  #endProcess(fault: 'process end' | 'power loss', random: Random): void {
+    const { cluster, world, temperament } = this.#options;
+    // Without fsync nothing is promised for the end of the machine.
+    cluster.endProcess(fault === 'power loss' && temperament.disk.fsync ? 'power lost' : 'killed');
+    world.timeline.after(random.between(0, temperament.harm.maxDownMs), () => {
+      if (!cluster.isRunning) cluster.startProcess();
+    });
+  }
+
+  #harmDisk(fault: Fault, { id }: SimulatedMember, random: Random): void {
+    const { disks, world } = this.#options;
+    const disk = disks[id];
+    if (disk === undefined) return;
+    const healthy = disk.faults;
+    if (fault === 'stalled disk') disk.stall();
+    if (fault === 'slow disk') disk.faults = { ...healthy, maxLatencyMs: ELECTION_TIMEOUT_MS };
+    if (fault === 'full disk') disk.faults = { ...healthy, isFull: true };
+    if (fault === 'disk errors') {
+      const rate = random.of([0.01, 0.1, 0.5]);
+      disk.faults = {
+        ...healthy,
+        readErrors: random.of([0, rate]),
+        writeErrors: random.of([0, rate]),
+        syncErrors: random.of([0, rate]),
+        shortWrites: random.of([0, rate]),
+      };
+    }
+    world.timeline.after(random.between(1, MAX_DISK_FAULT_MS), () => {
+      if (this.#isOver) return;
+      disk.faults = { ...disk.faults, ...HEALTHY_RATES, maxLatencyMs: this.#maxLatencyMs(id) };
+      disk.resume();
+    });
+  }
+
+  #maxLatencyMs(id: ServerId): number {
+    return this.#options.temperament.disk.maxLatencyMs[id] ?? HEALTHY_DISK.maxLatencyMs;
+  }
+
+  /** A server loses the others one after another, and some of them were restarting when it did. */
+  #fade(victim: SimulatedMember, random: Random): void {
+    const { world, cluster } = this.#options;
+    let delayMs = 0;
+    for (const member of cluster.members) {
+      if (member === victim) continue;
+      const restarts = random.chance(0.5);
+      world.timeline.after(delayMs, () => {
+        if (this.#isOver) return;
+        this.#cutWhere((from, to) => [from, to].includes(victim.id) && [from, to].includes(member.id));
+        if (!restarts) return;
+        member.crash();
+        world.timeline.after(BLIP_MS, () => cluster.start(member));
+      });
+      delayMs += random.between(0, 2 * ELECTION_TIMEOUT_MS);
+    }
+  }
+
+  /** What is cut already stays so as often as not. */
+  #cut(random: Random, isCut: (from: ServerId, to: ServerId) => boolean): void {
+    if (random.chance(0.5)) this.#options.links.heal();
+    this.#cutWhere(isCut);
+  }
+
+  #cutWhere(isCut: (from: ServerId, to: ServerId) => boolean): void {
+    const { cluster, links } = this.#options;
+    for (const { id: from } of cluster.members) {
+      for (const { id: to } of cluster.members) if (from !== to && isCut(from, to)) links.cut(from, to);
+    }
+  }
+
+  #undisturb(member: SimulatedMember): void {
+    const { cluster } = this.#options;
+    for (const { id } of cluster.members) if (id !== member.id) cluster.setLinkFault(member, id, NO_FAULT);
+  }
+}
+
+const HEALTHY_RATES = {
+  readErrors: 0,
+  writeErrors: 0,
+  syncErrors: 0,
+  shortWrites: 0,
+  isFull: false,
+} as const;

@@ -13,6 +13,7 @@ export interface WatchedKey {
   /** 0 when it did not exist. */
   readonly version: number;
   readonly deadlineMs: number;
+  /** Of a key that did not exist: a number that changes when it is removed. */
   readonly valueHash: number;
 }
 

@@ -1,7 +1,8 @@
 /**
  * The whole state of a store as bytes: written in slices while the store goes on serving, and read again.
  *
- * Layout, in the order of the bytes: the format (u8), the store's clock (f64, ms since the epoch), and the records, each
+ * Layout, in the order of the bytes: the format (u8), the store's clock (f64, ms since the epoch), the counts of
+ * {@link Removals} (missing in format 1, which is read, too), and the records, each
  * in the layout of the {@link RecordTable}. At the end stand {@link END} in place of a key's length, and the
  * number of records (f64).
  */
@@ -15,8 +16,11 @@ import {
   type RecordId,
   type RecordTable,
 } from './record-table.js';
+import { REMOVALS_BYTES, type Removals } from './removals.js';
 
-const FORMAT = 1;
+const FORMAT = 2;
+/** Without counts of removals. */
+const FIRST_FORMAT = 1;
 const END = 0xffffffff;
 
 const HEADER_BYTES = 9;
@@ -44,6 +48,7 @@ export class ImageError extends Error {
 export class StoreImage {
   readonly #records: RecordTable;
   readonly #clockMs: number;
+  readonly #removals: Removals;
   readonly #onEnd: () => void;
   readonly #out = new ByteWriter();
   /** All ids whose turn comes are below it. */
@@ -55,10 +60,15 @@ export class StoreImage {
   #count = 0;
 
   /** @internal Made by {@link KeyValueStore.image}. */
-  constructor(records: RecordTable, clockMs: number, onEnd: () => void) {
+  constructor(
+    records: RecordTable,
+    { clockMs, removals }: { readonly clockMs: number; readonly removals: Removals },
+    onEnd: () => void,
+  ) {
     this.#records = records;
     this.#idLimit = records.idLimit;
     this.#clockMs = clockMs;
+    this.#removals = removals.copy();
     this.#onEnd = onEnd;
   }
 
@@ -72,12 +82,16 @@ export class StoreImage {
     if (this.#isToCome(id) && !this.#kept.has(id)) this.#kept.set(id, undefined);
   }
 
-  /** About `byteCount` more bytes of the image: at least 1, and at most one record more than that. Undefined at its end. */
+  /**
+   * About `byteCount` more bytes of the image: at least 1, and at most one record more than that, and the header the first
+   * time. Undefined at its end.
+   */
   next(byteCount: number): Uint8Array<ArrayBuffer> | undefined {
     if (this.#state === 'ended') return undefined;
     if (this.#state === 'header') {
       this.#out.u8(FORMAT);
       this.#out.f64(this.#clockMs);
+      this.#removals.writeTo(this.#out);
       this.#state = 'records';
     }
     do {
@@ -131,6 +145,8 @@ export class StoreImage {
 export interface ImageVisitor {
   /** Comes first. */
   clock(clockMs: number): void;
+  /** Comes next, unless the image has none. The reader is at the counts of {@link Removals}, and reads them or not. */
+  removals(reader: ByteReader): void;
   /** The bytes may change afterwards. */
   record(record: EncodedRecord): void;
 }
@@ -162,13 +178,17 @@ export class ImageReader {
 
   /** Reads the header if all of it is there, and says where it ends. */
   #readHeader(bytes: Buffer): number {
-    if (bytes.byteLength < HEADER_BYTES) return 0;
+    if (bytes.byteLength === 0) return 0;
+    const byteCount = bytes[0] === FIRST_FORMAT ? HEADER_BYTES : HEADER_BYTES + REMOVALS_BYTES;
+    if (bytes.byteLength < byteCount) return 0;
     const reader = new ByteReader(bytes);
     const format = reader.u8();
-    if (format !== FORMAT) throw new ImageError(`its format is ${format}, not ${FORMAT}`);
+    if (format !== FORMAT && format !== FIRST_FORMAT)
+      throw new ImageError(`its format is ${format}, and this program reads formats up to ${FORMAT}`);
     this.#visitor.clock(reader.f64());
+    if (format !== FIRST_FORMAT) this.#visitor.removals(reader);
     this.#state = 'records';
-    return reader.offset;
+    return byteCount;
   }
 
   /** Reads the records that are there as a whole, and the trailer after the last. Returns where it has stopped. */

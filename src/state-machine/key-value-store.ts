@@ -21,6 +21,7 @@ import {
 } from './record-table.js';
 import { execute, executeTransaction } from './redis/execute.js';
 import type { Keyspace, ReadableKeyspace } from './redis/keyspace.js';
+import { Removals } from './removals.js';
 
 const MS_PER_S = 1000;
 const OUTDATED_DEADLINES_ALLOWED = 1024;
@@ -36,6 +37,7 @@ export class KeyValueStore implements BatchVisitor {
   readonly #deadlines = new DeadlineHeap();
   /** How many records have a deadline. */
   #volatileCount = 0;
+  readonly #removals = new Removals();
   #clockMs = 0;
   #report: ((result: CommandResult) => void) | undefined;
   /** The hashes of the keys of the batch that is applied: see #nextHash. */
@@ -97,8 +99,8 @@ export class KeyValueStore implements BatchVisitor {
 
   /** The store as Redis commands that only read see it, at a time in ms since the epoch. */
   readable(nowMs: number): ReadableKeyspace {
-    const { get, keys, random } = this.#keyspace;
-    return { nowMs, size: this.size, get, keys, random };
+    const { get, keys, removalsOf, random } = this.#keyspace;
+    return { nowMs, size: this.size, get, keys, removalsOf, random };
   }
 
   /** How many keys have a deadline. */
@@ -121,7 +123,9 @@ export class KeyValueStore implements BatchVisitor {
    * end or closed.
    */
   image(): StoreImage {
-    const image = new StoreImage(this.#records, this.#clockMs, () => this.#images.delete(image));
+    const image = new StoreImage(this.#records, { clockMs: this.#clockMs, removals: this.#removals }, () =>
+      this.#images.delete(image),
+    );
     this.#images.add(image);
     return image;
   }
@@ -133,6 +137,7 @@ export class KeyValueStore implements BatchVisitor {
       clock: (clockMs) => {
         store.#clockMs = clockMs;
       },
+      removals: (counts) => store.#removals.readFrom(counts),
       record: (record) => store.#addEncoded(record),
     });
     return { store, reader };
@@ -228,6 +233,7 @@ export class KeyValueStore implements BatchVisitor {
       },
       get: (key) => this.get(key),
       keys: () => this.keys(),
+      removalsOf: (key) => this.#removals.of(this.#records.hash(key)),
       random: () => this.#random(),
       put: (key, value, deadlineMs) => {
         const id = this.#records.find(key);
@@ -307,6 +313,7 @@ export class KeyValueStore implements BatchVisitor {
     for (const image of this.#images) image.beforeChange(id);
     if (this.#records.deadlineMs(id) !== 0) this.#volatileCount -= 1;
     this.#records.remove(id, hash);
+    this.#removals.add(hash);
     return true;
   }
 

@@ -154,6 +154,7 @@ class KeyCounter {
   keys = 0;
   readonly reader = new ImageReader({
     clock: () => undefined,
+    removals: () => undefined,
     record: () => {
       this.keys += 1;
     },

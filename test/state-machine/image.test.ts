@@ -4,6 +4,7 @@ import type { Command } from '../../src/protocol/command.js';
 import { ImageError, type StoreImage } from '../../src/state-machine/image.js';
 import type { KeyRecord } from '../../src/state-machine/key-record.js';
 import { KeyValueStore } from '../../src/state-machine/key-value-store.js';
+import { REMOVALS_BYTES } from '../../src/state-machine/removals.js';
 import { bytesOf, payloadOf } from '../support/commands.js';
 import { HASH_SECRET } from '../support/hash-secret.js';
 
@@ -75,8 +76,10 @@ describe('the image of a store', () => {
   it('comes in slices of the size that was asked for', () => {
     const store = filled(Array.from({ length: 1_000 }, (_, i) => `key${i}`));
     const longestRecord = 64;
-    for (const piece of piecesOf(store.image()))
-      expect(piece.byteLength).to.be.within(1, SLICE_BYTES + longestRecord);
+    // The first has the header as well.
+    const [, ...pieces] = piecesOf(store.image());
+    expect(pieces).not.to.have.length(0);
+    for (const piece of pieces) expect(piece.byteLength).to.be.within(1, SLICE_BYTES + longestRecord);
   });
 
   it('is read from pieces cut anywhere', () => {
@@ -142,6 +145,22 @@ describe('the image of a store', () => {
     expect(image.next(1)).to.equal(undefined);
   });
 
+  it('tells of a key that came and went', () => {
+    const store = filled(['a']);
+    const before = store.readable(1).removalsOf('a');
+    apply(store, [{ type: 'delete', key: 'a' }]);
+    expect(store.readable(1).removalsOf('a')).not.to.equal(before);
+    expect(copyOf(store).readable(1).removalsOf('a')).to.equal(store.readable(1).removalsOf('a'));
+  });
+
+  it('is read in its first format, which has no counts of removals', () => {
+    const store = filled(['a', 'b']);
+    const bytes = Buffer.concat(piecesOf(store.image()));
+    const first = Buffer.concat([bytes.subarray(0, 9), bytes.subarray(9 + REMOVALS_BYTES)]);
+    first[0] = 1;
+    expect(contentOf(restored([first]))).to.deep.equal(contentOf(store));
+  });
+
   describe('is refused', () => {
     const bytes = Buffer.concat(piecesOf(filled(['a', 'b']).image()));
 
@@ -157,12 +176,15 @@ describe('the image of a store', () => {
     it('when it is of another format', () => {
       const other = Buffer.from(bytes);
       other[0] = 9;
-      expect(() => restored([other])).to.throw(ImageError, 'its format is 9, not 1');
+      expect(() => restored([other])).to.throw(
+        ImageError,
+        'its format is 9, and this program reads formats up to 2',
+      );
     });
 
     it('when a record is missing', () => {
       const recordBytes = 24 + 1 + 'value of a'.length;
-      const headerBytes = 9;
+      const headerBytes = 9 + REMOVALS_BYTES;
       const cut = [bytes.subarray(0, headerBytes), bytes.subarray(headerBytes + recordBytes)];
       expect(() => restored(cut)).to.throw(ImageError, 'it holds 1 records, its end says 2');
     });

@@ -48,11 +48,12 @@ export function executeTransaction(
 
 /**
  * What {@link executeTransaction} compares. A key counts as unchanged if it was deleted and came back with the same version,
- * deadline and value, or if only its value has changed and both values have the same 32-bit hash.
+ * deadline and value, or if only its value has changed and both values have the same 32-bit hash. One that was absent has
+ * changed if it came and went since.
  */
-export function watch({ get }: Pick<ReadableKeyspace, 'get'>, key: string): WatchedKey {
-  const record = get(key);
-  if (record === undefined) return { key, version: 0, deadlineMs: 0, valueHash: 0 };
+export function watch(keyspace: Pick<ReadableKeyspace, 'get' | 'removalsOf'>, key: string): WatchedKey {
+  const record = keyspace.get(key);
+  if (record === undefined) return { key, version: 0, deadlineMs: 0, valueHash: keyspace.removalsOf(key) };
   const { version, deadlineMs, value } = record;
   return { key, version, deadlineMs, valueHash: fnv1a(value) };
 }

@@ -11,6 +11,8 @@ export interface ReadableKeyspace {
   readonly size: number;
   get(key: string): KeyRecord | undefined;
   keys(): IterableIterator<string>;
+  /** Changes whenever the key is removed, and now and then when another one is. */
+  removalsOf(key: string): number;
   /** Uniform in [0, 1), and not the same on each server: replies may depend on it, but not what is stored. */
   random(): number;
 }

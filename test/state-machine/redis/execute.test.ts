@@ -3,6 +3,7 @@ import { MAX_REDIS_REPLY_BYTES, MAX_VALUE_BYTES } from '../../../src/limits.js';
 import { limited } from '../../../src/protocol/resp/reply-size.js';
 import { ErrorReply, type RespValue } from '../../../src/protocol/resp/value.js';
 import { KeyValueStore } from '../../../src/state-machine/key-value-store.js';
+import { watch } from '../../../src/state-machine/redis/execute.js';
 import { payloadOf } from '../../support/commands.js';
 import { HASH_SECRET } from '../../support/hash-secret.js';
 
@@ -39,6 +40,53 @@ describe('a transaction', () => {
     expect(replies.at(-3)).to.equal(1n);
     expect(replies.at(-2)).to.be.instanceOf(ErrorReply);
     expect(replies.at(-1)).to.equal('small');
+  });
+});
+
+describe('a transaction with a watched key', () => {
+  const KEY = 'watched';
+
+  /** Whether the transaction is executed, given what happens after the key was watched. */
+  function isExecuted(
+    before: readonly (readonly string[])[],
+    after: readonly (readonly string[])[],
+  ): boolean {
+    const store = new KeyValueStore(HASH_SECRET);
+    const redis = (args: readonly string[]) => ({ type: 'redis', args }) as const;
+    store.apply(payloadOf(STAMP_MS, before.map(redis)));
+    const watched = [watch(store.readable(STAMP_MS), KEY)];
+    store.apply(payloadOf(STAMP_MS, after.map(redis)));
+    let value: RespValue = null;
+    store.apply(
+      payloadOf(STAMP_MS, [{ type: 'redis-transaction', watched, commands: [['SET', KEY, 'new']] }]),
+      (result) => {
+        if (result.type === 'resp') value = result.value;
+      },
+    );
+    return Array.isArray(value);
+  }
+
+  it('is executed while the key is as it was', () => {
+    expect(isExecuted([['SET', KEY, 'a']], [['SET', 'other', 'b']])).to.equal(true);
+    expect(isExecuted([], [['SET', 'other', 'b']])).to.equal(true);
+  });
+
+  it('is not once the key has changed', () => {
+    expect(isExecuted([['SET', KEY, 'a']], [['SET', KEY, 'b']])).to.equal(false);
+    expect(isExecuted([['SET', KEY, 'a']], [['DEL', KEY]])).to.equal(false);
+    expect(isExecuted([], [['SET', KEY, 'a']])).to.equal(false);
+  });
+
+  it('is not once a key that was absent came and went', () => {
+    expect(
+      isExecuted(
+        [],
+        [
+          ['SET', KEY, 'a'],
+          ['DEL', KEY],
+        ],
+      ),
+    ).to.equal(false);
   });
 });
 

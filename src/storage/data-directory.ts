@@ -177,7 +177,7 @@ async function syncNamesAbove(
   topmostMade: string | undefined,
   { files }: DataDirectoryOptions,
 ): Promise<void> {
-  const last = dirname(topmostMade ?? resolve(path));
+  const last = dirname(resolve(topmostMade ?? path));
   let above = dirname(resolve(path));
   while (above !== last) {
     await files.syncDirectory(above);

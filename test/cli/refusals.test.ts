@@ -67,7 +67,7 @@ describe('The program, asked for what cannot be had', () => {
 
   it('says in one line that the data directory is a file', async () => {
     await writeFile(join(workplace.cwd, 'data'), '');
-    await expectRefusal(workplace.run(...ports.args), ['data directory ./data', 'name a directory']);
+    await expectRefusal(workplace.run(...ports.args), ['data directory ./data', 'name another directory']);
   });
 });
 

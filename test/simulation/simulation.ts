@@ -239,7 +239,8 @@ class Simulation {
     this.#cluster.check();
     const { steps, nowMs } = this.#world.timeline;
     this.#hash = mix(this.#hash, nowMs);
-    if (steps % MEASURE_EVERY === 0) checkQueues(this.#cluster.servers, this.#temperament.servers, 'at any time');
+    if (steps % MEASURE_EVERY === 0)
+      checkQueues(this.#cluster.servers, this.#temperament.servers, 'at any time');
   }
 
   #newThread(name: string): SimulatedThread {

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative as nameRelative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { crc32 } from 'node:zlib';
 import { expect } from 'chai';
@@ -40,6 +40,13 @@ describe('DataDirectory', () => {
     expect(directory.path).to.equal(deep);
     expect(await readdir(deep)).to.have.members(['lock', 'manifest', 'server-0', 'server-1', 'server-2']);
     await directory.close();
+  });
+
+  it('is made when it is named by a relative path', async () => {
+    const relative = `./${nameRelative(process.cwd(), join(path(), 'a', 'b'))}`;
+    const directory = await DataDirectory.open(relative, { ...WORLD, servers: 3 });
+    await directory.close();
+    expect(await readdir(join(path(), 'a', 'b'))).to.include('manifest');
   });
 
   it('keeps the id of its cluster', async () => {

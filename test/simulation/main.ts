@@ -98,6 +98,7 @@ async function runAll({
   const violations: SimulationResult[] = [];
   let runs = 0;
   let events = 0;
+  let unjudged = 0;
   const tasks: Promise<void>[] = [];
   for (let offset = 0; offset < seeds; offset += SEEDS_PER_TASK) {
     const count = Math.min(SEEDS_PER_TASK, seeds - offset);
@@ -106,6 +107,7 @@ async function runAll({
       pool.run(range).then((result: SeedRangeResult) => {
         runs += result.runs;
         events += result.steps;
+        unjudged += result.unjudged;
         if (result.violation !== undefined) violations.push(result.violation);
         bar.update(runs, { speed: Math.round((runs * 1000) / (performance.now() - startMs)) });
       }),
@@ -118,6 +120,7 @@ async function runAll({
   process.stdout.write(
     `seeds ${from} to ${from + seeds - 1}, ${(runs / seconds).toFixed(1)} runs a second, ${(events / seconds).toFixed(0)} events\n`,
   );
+  if (unjudged > 0) process.stdout.write(`${unjudged} histories were too much work to judge\n`);
   return { runs, violations: violations.sort((a, b) => a.seed - b.seed) };
 }
 

@@ -13,7 +13,7 @@ import { DiskStorage } from '../../src/storage/disk-storage.js';
 import { makeServerDirectory, type Owner } from '../../src/storage/server-manifest.js';
 import { type Storage, StorageError } from '../../src/storage/storage.js';
 import { Random } from '../../tools/support/random.js';
-import { checkHistory } from './checks/history.js';
+import { isJudged } from './checks/history.js';
 import { checkQueues } from './checks/queues.js';
 import { checkReplicas } from './checks/replicas.js';
 import { SimulatedClient } from './client/client.js';
@@ -57,6 +57,8 @@ export interface SimulationResult {
   readonly hash: string;
   /** Names of the faults that struck. */
   readonly faults: readonly string[];
+  /** False if it was too much work to tell whether what the clients saw is linearizable. */
+  readonly isJudged: boolean;
   /** The property that was broken, and how; undefined if none was. */
   readonly violation: Violation | undefined;
 }
@@ -102,6 +104,7 @@ class Simulation {
   readonly #nemesis: Nemesis;
   readonly #clients: readonly SimulatedClient[];
   #violation: unknown;
+  #isJudged = true;
   #hash = 0;
   readonly #trace = (what: () => string) => {
     this.#options.trace?.(`${this.#world.nowMs.toFixed(3).padStart(10)} ${what()}`);
@@ -147,6 +150,7 @@ class Simulation {
       virtualMs: nowMs,
       hash: (this.#hash >>> 0).toString(16).padStart(8, '0'),
       faults: this.#nemesis.struck,
+      isJudged: this.#isJudged,
       violation: this.#violation === undefined ? undefined : asViolation(this.#violation),
     };
   }
@@ -165,7 +169,7 @@ class Simulation {
     await this.#until(() => timeline.steps >= this.#options.steps);
     await this.#checkProgress();
     await this.#checkNothingIsLeft();
-    checkHistory(this.#history.operations);
+    this.#isJudged = isJudged(this.#history.operations);
   }
 
   /** Makes the servers' directories, as the main thread does for a new cluster. */

@@ -31,10 +31,20 @@ export interface Violation {
  * The search for a key's order is given up after so many places for each of its operations, and some more. A history that
  * has an order takes some six; one that has none may take more than anybody can wait for.
  */
-export const MAX_PLACES = { perOperation: 100, besides: 1_000_000 } as const;
+export const MAX_PLACES: { readonly perOperation: number; readonly besides: number } = {
+  perOperation: 100,
+  besides: 1_000_000,
+};
 
-/** One violation for each key whose operations cannot be ordered; none if the history is linearizable. */
-export function checkLinearizability(history: readonly Operation[]): Violation[] {
+/**
+ * One violation for each key whose operations cannot be ordered; none if the history is linearizable.
+ *
+ * @param maxPlaces when the search for a key's order is given up; see {@link MAX_PLACES}
+ */
+export function checkLinearizability(
+  history: readonly Operation[],
+  maxPlaces: typeof MAX_PLACES = MAX_PLACES,
+): Violation[] {
   const byKey = new Map<string, Operation[]>();
   for (const operation of history) {
     const operations = byKey.get(operation.key);
@@ -43,7 +53,7 @@ export function checkLinearizability(history: readonly Operation[]): Violation[]
   }
   const violations: Violation[] = [];
   for (const [key, operations] of byKey) {
-    const violation = new Search(key, operations).run();
+    const violation = new Search(key, operations).run(maxPlaces);
     if (violation !== undefined) violations.push(violation);
   }
   return violations;
@@ -121,8 +131,8 @@ class Search {
     };
   }
 
-  run(): Violation | undefined {
-    const maxPlaces = MAX_PLACES.perOperation * this.#originals.size + MAX_PLACES.besides;
+  run({ perOperation, besides }: typeof MAX_PLACES): Violation | undefined {
+    const maxPlaces = perOperation * this.#originals.size + besides;
     let next: Place | undefined = this.#longest;
     for (let places = 0; next !== undefined && places < maxPlaces; places += 1) {
       const place = this.#settle(next);

@@ -4,12 +4,16 @@ import { PropertyViolation } from '../../../src/raft/property-violation.js';
 import { checkLinearizability } from '../../../tools/linearizability/checker.js';
 import type { Operation } from '../../../tools/linearizability/history.js';
 
-/** Throws PropertyViolation unless it is linearizable. */
-export function checkHistory(operations: readonly Operation[]): void {
-  const [violation] = checkLinearizability(operations);
-  if (violation === undefined) return;
+/** A few seconds and 100 MB. A history that needs more is left unjudged, and the run says so. */
+const MAX_PLACES = { perOperation: 100, besides: 20_000 };
+
+/** Whether the history could be judged. Throws PropertyViolation if it is not linearizable. */
+export function isJudged(operations: readonly Operation[]): boolean {
+  const violations = checkLinearizability(operations, MAX_PLACES);
+  const violation = violations.find(({ isCertain }) => isCertain);
+  if (violation === undefined) return violations.length === 0;
   const [stuck] = violation.stuck;
   const last = violation.ordered.at(-1);
   const what = `key ${violation.key}: ${JSON.stringify(stuck)} fits nowhere after ${violation.ordered.length} others, the last of which is ${JSON.stringify(last)}`;
-  throw new PropertyViolation(violation.isCertain ? 'linearizability' : 'search given up', what);
+  throw new PropertyViolation('linearizability', what);
 }

@@ -183,6 +183,11 @@ export class Server {
     return this.#state;
   }
 
+  /** Whether it has stopped, or failed: it answers nobody and takes part in nothing any more. */
+  get hasStopped(): boolean {
+    return this.#phase === 'stopped';
+  }
+
   get status(): ServerStatus {
     const { role, currentTerm: term, hardState, leader, commitIndex, lastLog, snapshotIndex } = this.#raft;
     return {

@@ -246,7 +246,7 @@ export class SimulatedCluster {
   #checkMember({ server, isCutOff }: SimulatedMember): void {
     if (server === undefined) return;
     const { raft } = server;
-    const leaseEndMs = isCutOff ? Number.NEGATIVE_INFINITY : raft.leaseEndMs;
+    const leaseEndMs = isCutOff || server.hasStopped ? Number.NEGATIVE_INFINITY : raft.leaseEndMs;
     this.#options.invariants.stepped(viewOf(raft, { nowMs: this.#options.world.nowMs, leaseEndMs }));
   }
 

@@ -50,7 +50,11 @@ export class SimulatedNetwork {
       const { thread, accept } = open;
       const socket = new SimulatedSocket(events, { ...this.#options, thread });
       thread.onEnd(() => socket.reset());
-      thread.deliver(open, () => accept(socket));
+      thread.deliver(open, () => {
+        // Who was not accepted when the port closes never is.
+        if (this.#ports.get(port) === open) accept(socket);
+        else socket.reset();
+      });
       events.onConnected(socket.client);
     });
   }

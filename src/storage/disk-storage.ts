@@ -159,6 +159,7 @@ export class DiskStorage implements Storage {
     try {
       yield* this.#snapshots.image();
     } catch (error) {
+      if (systemCodeOf(error) !== undefined) throw readFailed(this.#directory, error);
       throw corrupt(this.#directory, this.#owner, error);
     }
   }

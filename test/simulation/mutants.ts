@@ -12,7 +12,7 @@ import { MUTANTS, type Mutant, SIMULATOR } from './mutant-list.js';
 import type { SeedRangeResult } from './seeds.js';
 
 const COPIES = join(BUILT, `mutants-${process.pid}`);
-const MAX_SEEDS = 2_000;
+const MAX_SEEDS = 400;
 const SEEDS_PER_TASK = 5;
 const STEPS = 4_000;
 

@@ -1,5 +1,6 @@
 /** threadraft as a library: a cluster that runs in this process. */
 
+export { restoreBackup, writeBackup } from './cluster/backup-files.js';
 export { Cluster, type ClusterEnvironment } from './cluster/cluster.js';
 export {
   FaultError,
@@ -18,7 +19,7 @@ export type { PortMeasurements } from './gateway/connections.js';
 export type { GatewayMeasurements } from './gateway/gateway.js';
 export { ListenError } from './gateway/listener.js';
 export type { LogIndex, RoleName, ServerId, Term } from './raft/types.js';
-export { BackupError, type BackupFacts, restoreBackup, writeBackup } from './storage/backup.js';
+export { BackupError, type BackupFacts } from './storage/backup.js';
 export { DataDirectoryError } from './storage/data-directory.js';
 export type { StorageError, StorageErrorCode } from './storage/storage.js';
 export { setV8Flags } from './v8-flags.js';

@@ -6,6 +6,8 @@ import type { Edit } from '../../tools/support/mutant-copy.js';
 
 export interface Mutant extends Edit {
   readonly name: string;
+  /** It is not found within 60 seeds, so that a sample leaves it out. */
+  readonly isRare?: true;
 }
 
 /** What the simulator needs of the built program. */
@@ -27,30 +29,35 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'send a vote before it is on disk',
+    isRare: true,
     file: 'raft/election.js',
     search: "core.sendWhenDurable({\n        type: 'RequestVoteResponse'",
     replacement: "core.send({\n        type: 'RequestVoteResponse'",
   },
   {
     name: 'do not persist a vote in a term that is known',
+    isRare: true,
     file: 'raft/persistence.js',
     search: 'return a.currentTerm === b.currentTerm && a.votedFor === b.votedFor;',
     replacement: 'return a.currentTerm === b.currentTerm;',
   },
   {
     name: 'ask for votes with a log that is not on disk',
+    isRare: true,
     file: 'raft/election.js',
     search: 'if (isLogDurable)',
     replacement: 'if (core !== undefined)',
   },
   {
     name: 'lead before the own vote is on disk',
+    isRare: true,
     file: 'raft/election.js',
     search: 'if (!role.votes.has(core.id))\n                return;',
     replacement: '',
   },
   {
     name: 'commit an entry of an earlier term by counting',
+    isRare: true,
     file: 'raft/commit.js',
     search: 'if (index <= core.commitIndex || core.log.termAt(index) !== core.currentTerm)',
     replacement: 'if (index <= core.commitIndex)',
@@ -63,6 +70,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'acknowledge entries before they are on disk',
+    isRare: true,
     file: 'raft/replication.js',
     search: 'core.sendWhenDurable(responseOf(core, leader, probe, result));',
     replacement: 'core.send(responseOf(core, leader, probe, result));',
@@ -124,18 +132,21 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'vote right after a restart',
+    isRare: true,
     file: 'raft/core.js',
     search: 'untilMs: mayHaveVoteLease ? nowMs + options.electionTimeoutMs : nowMs',
     replacement: 'untilMs: nowMs',
   },
   {
     name: 'vote against a live leader',
+    isRare: true,
     file: 'raft/vote-lease.js',
     search: 'untilMs: core.nowMs + core.options.electionTimeoutMs',
     replacement: 'untilMs: core.nowMs',
   },
   {
     name: 'take any closed link for the leader’s',
+    isRare: true,
     file: 'raft/raft.js',
     search: 'if (core.voteLease.leader !== peer)\n            return;',
     replacement: '',
@@ -154,18 +165,21 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'confirm a read by a round from before it came',
+    isRare: true,
     file: 'raft/reads.js',
     search: 'round: role.round + 1',
     replacement: 'round: role.round',
   },
   {
     name: 'keep a log that contradicts the snapshot',
+    isRare: true,
     file: 'raft/snapshot.js',
     search: 'const keepsLog = core.log.has(snapshot);',
     replacement: 'const keepsLog = core.log.lastIndex >= snapshot.index;',
   },
   {
     name: 'install a snapshot that is older than the state',
+    isRare: true,
     file: 'raft/snapshot.js',
     search: 'if (snapshot.index <= core.commitIndex) {',
     replacement: 'if (snapshot.index < 0) {',

@@ -63,10 +63,10 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'gateway/server-traffic.js',
-        search: 'const owner = this.#sessions.get(frame.session);',
+        search: 'const session = this.#sessions.get(frame.session);',
         replacement:
           "const isMixedUp = frame.type === 'reply' && Math.random() < 0.001;\n" +
-          '        const owner = this.#sessions.get(isMixedUp ? [...this.#sessions.keys()][0] : frame.session);',
+          '        const session = this.#sessions.get(isMixedUp ? [...this.#sessions.keys()][0] : frame.session);',
       },
     ],
   },

@@ -1,0 +1,29 @@
+/** Backups in files of this machine: what the storage room does, with the real disk. */
+
+import { NODE_ENVIRONMENT } from '../environment.js';
+import * as backups from '../storage/backup.js';
+import { NODE_FILES } from '../storage/node-files.js';
+
+/**
+ * Writes a backup that comes in pieces, as Cluster.backup gives it, to a file, which is there once all of it is whole and safe.
+ * Rejects with BackupError; then the file is as it was.
+ */
+export function writeBackup(path: string, pieces: AsyncIterable<Uint8Array>): Promise<backups.BackupFacts> {
+  return backups.writeBackup(path, pieces, { files: NODE_FILES });
+}
+
+/**
+ * Makes a data directory for a new cluster of this many servers that holds what the backup does. Rejects with BackupError or
+ * DataDirectoryError; then there is no new directory.
+ */
+export function restoreBackup(
+  path: string,
+  dataDir: string,
+  { servers }: { readonly servers: number },
+): Promise<backups.BackupFacts> {
+  return backups.restoreBackup(path, dataDir, {
+    servers,
+    files: NODE_FILES,
+    environment: NODE_ENVIRONMENT,
+  });
+}

@@ -48,7 +48,7 @@ async function hunt({ edits }: Mutant, copy: string): Promise<Caught | undefined
   for (let run = 1; run <= RUNS; run += 1) {
     const { exitCode, output } = await chaos(join(copy, 'src/main.cjs'));
     // Without a fault the program may not even have started.
-    const hasRun = /^ +\d+ ms \S/m.test(output);
+    const hasRun = /^ +\d+ ms +\S/m.test(output);
     if (!hasRun || (exitCode !== 0 && exitCode !== 1))
       throw new Error(`chaos ended with exit code ${exitCode}: ${output}`);
     if (exitCode === 1) return { run, why: whatTells(output) };

@@ -5,7 +5,6 @@
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
 import { checkDataDir, checkHost, DEFAULT_OPTIONS } from '../cluster/options.js';
 import { NODE_ENVIRONMENT } from '../environment.js';
-import type { DataDirectoryOptions } from '../storage/data-directory.js';
 import { DEFAULT_HTTP_PORT } from './defaults.js';
 
 /** The running program does not answer, or refuses. */
@@ -22,8 +21,8 @@ export function addMaintenance(program: Command): void {
     .addOption(wholeNumber('--http-port <port>', 'and the port', DEFAULT_HTTP_PORT))
     .action(async (file: string, options: { host: string; httpPort: number }) => {
       checkHost('host', options.host);
-      const { writeBackup } = await import('../storage/backup.js');
-      const { keys, byteLength } = await writeBackup(file, download(options), await realWorld());
+      const { writeBackup } = await import('../cluster/backup-files.js');
+      const { keys, byteLength } = await writeBackup(file, download(options));
       say(`backup ${file}: ${keys} keys, ${byteLength} bytes`);
     });
   program
@@ -34,11 +33,8 @@ export function addMaintenance(program: Command): void {
     .addOption(wholeNumber('-n, --servers <count>', 'servers of the new cluster', servers))
     .action(async (file: string, options: { dataDir: string; servers: number }) => {
       checkDataDir(options.dataDir);
-      const { restoreBackup } = await import('../storage/backup.js');
-      const { keys } = await restoreBackup(file, options.dataDir, {
-        servers: options.servers,
-        ...(await realWorld()),
-      });
+      const { restoreBackup } = await import('../cluster/backup-files.js');
+      const { keys } = await restoreBackup(file, options.dataDir, { servers: options.servers });
       say(`restore ${file}: ${keys} keys in ${options.dataDir}; start with -n ${options.servers}`);
     });
   program
@@ -51,15 +47,13 @@ export function addMaintenance(program: Command): void {
     .action(async (id: number, options: { dataDir: string }) => {
       checkDataDir(options.dataDir);
       const { rebuildServer } = await import('../storage/rebuild.js');
-      const { from, lastIndex, term } = await rebuildServer(options.dataDir, id, await realWorld());
+      const { NODE_FILES } = await import('../storage/node-files.js');
+      const { from, lastIndex, term } = await rebuildServer(options.dataDir, id, {
+        files: NODE_FILES,
+        environment: NODE_ENVIRONMENT,
+      });
       say(`rebuild ${id}: from server ${from}, up to entry ${lastIndex}, term ${term}`);
     });
-}
-
-/** What storage works with, loaded only by a subcommand that needs it. */
-async function realWorld(): Promise<DataDirectoryOptions> {
-  const { NODE_FILES } = await import('../storage/node-files.js');
-  return { files: NODE_FILES, environment: NODE_ENVIRONMENT };
 }
 
 /** Rejects with {@link RemoteError}. */

@@ -178,13 +178,16 @@ export class ImageReader {
 
   /** Reads the header if all of it is there, and says where it ends. */
   #readHeader(bytes: Buffer): number {
-    if (bytes.byteLength === 0) return 0;
-    const byteCount = bytes[0] === FIRST_FORMAT ? HEADER_BYTES : HEADER_BYTES + REMOVALS_BYTES;
+    const [format] = bytes;
+    if (format === undefined) return 0;
+    if (format !== FORMAT && format !== FIRST_FORMAT)
+      throw new ImageError(
+        `its format is ${format}, and this program reads formats up to ${FORMAT}: use the version that made it`,
+      );
+    const byteCount = format === FIRST_FORMAT ? HEADER_BYTES : HEADER_BYTES + REMOVALS_BYTES;
     if (bytes.byteLength < byteCount) return 0;
     const reader = new ByteReader(bytes);
-    const format = reader.u8();
-    if (format !== FORMAT && format !== FIRST_FORMAT)
-      throw new ImageError(`its format is ${format}, and this program reads formats up to ${FORMAT}`);
+    reader.skip(1);
     this.#visitor.clock(reader.f64());
     if (format !== FIRST_FORMAT) this.#visitor.removals(reader);
     this.#state = 'records';

@@ -198,7 +198,7 @@ export class DiskStorage implements Storage {
   /** Makes the received snapshot the newest. */
   async #install({ snapshot, keepsLog }: SnapshotChunk): Promise<void> {
     await this.#snapshots.publishReceived(snapshot);
-    const first = keepsLog ? this.#log.firstBehind(snapshot.index) : await this.#log.begin();
+    const first = keepsLog ? this.#log.firstAfter(snapshot.index) : await this.#log.begin();
     await this.#replaceNewest(snapshot, { ...positionOf(snapshot), first });
   }
 
@@ -215,7 +215,7 @@ export class DiskStorage implements Storage {
     await this.#snapshots.publish(file, position);
     // A snapshot that was installed meanwhile may have moved the start further.
     const start = logStart.index > this.#logStart.index ? positionOf(logStart) : this.#logStart;
-    await this.#replaceNewest(snapshot, { ...start, first: this.#log.firstBehind(start.index) });
+    await this.#replaceNewest(snapshot, { ...start, first: this.#log.firstAfter(start.index) });
     return snapshot;
   }
 

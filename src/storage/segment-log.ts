@@ -162,8 +162,8 @@ export class SegmentLog {
     await this.append({ hardState, entries: entries.slice(half) });
   }
 
-  /** The first segment that counts for a log that begins behind this index. */
-  firstBehind(index: LogIndex): FirstSegment {
+  /** The first segment that counts for a log that begins after this index. */
+  firstAfter(index: LogIndex): FirstSegment {
     const first = this.#segments.find(({ lastIndex }) => lastIndex > index) ?? this.#segments.at(-1);
     if (first === undefined) throw new TypeError('a log has a segment from the time when it is opened');
     return { number: first.number, sequence: first.firstSequence };

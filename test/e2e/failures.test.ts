@@ -83,7 +83,7 @@ describe('a cluster with failing servers', () => {
     const old = await cluster.leader();
     const oldClient = await cluster.client(old);
     await oldClient.set('k', 'old');
-    cluster.cluster.partition([[old]]);
+    await cluster.cluster.partition([[old]]);
     const others = cluster.ids.filter((id) => id !== old);
     await eventually('the others elect a leader', async () => others.includes(await cluster.leader()));
     const newClient = await cluster.leaderClient();
@@ -93,7 +93,7 @@ describe('a cluster with failing servers', () => {
       replyOrEnd(oldClient.set('k', 'lost')),
     ]);
     for (const answer of answers) expect(answer?.type).to.be.oneOf(['ERR_INTERNAL', 'ERR_REDIRECT']);
-    cluster.cluster.heal();
+    await cluster.cluster.heal();
     await allCaughtUp(cluster);
     expect(await (await cluster.leaderClient()).get('k')).to.deep.equal({ type: 'VALUE', value: 'new' });
     expect((await oldClient.get('k')).type).to.equal('ERR_REDIRECT');
@@ -151,14 +151,14 @@ describe('a cluster with failing servers', () => {
     const [lonely = 0] = await cluster.followers();
     await allCaughtUp(cluster);
     const before = await cluster.cluster.status();
-    cluster.cluster.partition([[lonely]]);
+    await cluster.cluster.partition([[lonely]]);
     await eventually('it campaigns in vain', async () => {
       const { servers } = await cluster.cluster.status();
       return servers[lonely]?.role === 'precandidate';
     });
     const client = await cluster.leaderClient();
     for (let i = 0; i < 200; i += 1) await client.set('k', `${i}`);
-    cluster.cluster.heal();
+    await cluster.cluster.heal();
     await allCaughtUp(cluster);
     const after = await cluster.cluster.status();
     expect(after.leader).to.equal(before.leader);
@@ -169,12 +169,12 @@ describe('a cluster with failing servers', () => {
     cluster = await TestCluster.start();
     for (const from of cluster.ids) {
       for (const to of cluster.ids) {
-        if (from !== to) cluster.cluster.setLink({ from, to, dropRate: 0.1, delayMs: [0, 10] });
+        if (from !== to) await cluster.cluster.setLink({ from, to, dropRate: 0.1, delayMs: [0, 10] });
       }
     }
     const writers = startWriters(cluster, 4);
     await progress(writers, 20);
-    cluster.cluster.heal();
+    await cluster.cluster.heal();
     expect(await settle(cluster, writers)).to.deep.equal([]);
     await allCaughtUp(cluster);
   });

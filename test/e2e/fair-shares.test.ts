@@ -67,7 +67,7 @@ describe('a client that asks for far more than can be done at once', () => {
     const { port } = cluster.cluster.serverAddress(leader);
     const pending = async () => (await cluster.cluster.measure()).servers[leader]?.pendingCommands ?? 0;
     const peaks: number[] = [];
-    cluster.cluster.partition([[leader]]);
+    await cluster.cluster.partition([[leader]]);
     ask(port, 'delete a noreply\r\n'.repeat(2 * MAX_PENDING_COMMANDS_PER_CLIENT));
     await eventually('one has its share', async () => (await pending()) >= MAX_PENDING_COMMANDS_PER_CLIENT);
     peaks.push(await pending());
@@ -77,7 +77,7 @@ describe('a client that asks for far more than can be done at once', () => {
     await eventually('all have theirs', async () => (await pending()) >= MAX_PENDING_COMMANDS);
     peaks.push(await pending());
     expect(peaks).to.deep.equal([MAX_PENDING_COMMANDS_PER_CLIENT, MAX_PENDING_COMMANDS]);
-    cluster.cluster.heal();
+    await cluster.cluster.heal();
     await eventually('everything is answered', async () => (await pending()) === 0);
     expect(await modest.get('k')).to.deep.equal({ type: 'VALUE', value: 'v' });
   });

@@ -1,8 +1,7 @@
 import { expect } from 'chai';
-import type { GatewayOptions } from '../../src/gateway/gateway.js';
 import { AT_RESP_START, respCheckpoint } from '../../src/protocol/checkpoint.js';
 import { encodeCommand } from '../../tools/support/redis-client.js';
-import { FakeServer, TestBench, type TestClient } from './support.js';
+import { FakeServer, forwarded, TestBench } from './support.js';
 
 const UNKNOWN = '-ERR leadership was lost: the write may or may not have happened\r\n';
 const DOWN = '-CLUSTERDOWN The cluster is down\r\n';
@@ -17,34 +16,15 @@ describe('a Redis connection through the router', () => {
   const bench = new TestBench();
   afterEach(() => bench.clear());
 
-  /** Two servers, the first of which leads in term 1, and a client at the router. */
-  async function cluster(times: Partial<GatewayOptions> = {}) {
-    const gateway = await bench.gateway({ servers: 2, ...times });
-    const servers = [new FakeServer(), new FakeServer()] as const;
-    await gateway.attach(0, servers[0]);
-    await gateway.attach(1, servers[1]);
-    gateway.setLeader({ id: 0, term: 1 });
-    const client = await bench.client(gateway.routerAddress);
-    return { gateway, old: servers[0], next: servers[1], client };
-  }
-
-  /** Lets the client send, and waits until the server has it. */
-  async function forwarded(client: TestClient, server: FakeServer, input: string) {
-    client.send(input);
-    const session = await server.session();
-    await server.expectInput(session, input);
-    return session;
-  }
-
   it('is told that a write is unknown, not that the cluster is down, however long there is no leader', async () => {
-    const { old, client } = await cluster({ leaderWaitMs: 40 });
+    const { old, client } = await bench.cluster({ leaderWaitMs: 40 });
     await forwarded(client, old, commands('GET a', 'SET a 1', 'GET b'));
     old.die();
     await client.expectText(DOWN + UNKNOWN + DOWN);
   });
 
   it('goes on with what came later once all that waited is given up', async () => {
-    const { gateway, old, next, client } = await cluster({ leaderWaitMs: 40 });
+    const { gateway, old, next, client } = await bench.cluster({ leaderWaitMs: 40 });
     await forwarded(client, old, commands('GET a', 'SET a 1', 'GET b', 'SET b 2'));
     old.die();
     await client.expectText(DOWN + UNKNOWN + DOWN + UNKNOWN);
@@ -54,7 +34,7 @@ describe('a Redis connection through the router', () => {
   });
 
   it('watches nothing any more after a transaction of unknown outcome', async () => {
-    const { gateway, old, next, client } = await cluster();
+    const { gateway, old, next, client } = await bench.cluster();
     const transaction = ['MULTI', 'SET a 2', 'EXEC'];
     const unproposed = ['MULTI', 'SET b 1', 'EXEC'];
     const session = await forwarded(client, old, commands('WATCH a', ...transaction, ...unproposed));
@@ -73,7 +53,7 @@ describe('a Redis connection through the router', () => {
   });
 
   it('stays in its session when a write of unknown outcome changes nothing about it', async () => {
-    const { gateway, old, next, client } = await cluster();
+    const { gateway, old, next, client } = await bench.cluster();
     await forwarded(client, old, commands('WATCH a', 'SET b 1', 'GET a'));
     old.die();
     gateway.setLeader({ id: 1, term: 2 });
@@ -85,7 +65,7 @@ describe('a Redis connection through the router', () => {
   });
 
   it('is what RESET made of it, whatever it was before', async () => {
-    const { gateway, old, next, client } = await cluster();
+    const { gateway, old, next, client } = await bench.cluster();
     const watched = respCheckpoint({ version: 3, hasWatched: true, name: 'worker' });
     const session = await forwarded(client, old, commands('WATCH a'));
     old.reply(session, commands('WATCH a').length, OK, watched);
@@ -110,7 +90,7 @@ describe('a Redis connection through the router', () => {
   });
 
   it('keeps its id and its name at each leader', async () => {
-    const { gateway, old, next, client } = await cluster();
+    const { gateway, old, next, client } = await bench.cluster();
     const named = respCheckpoint({ name: 'worker' });
     const session = await forwarded(client, old, commands('CLIENT SETNAME worker', 'GET a'));
     old.reply(session, commands('CLIENT SETNAME worker').length, OK, named);

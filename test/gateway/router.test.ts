@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { Gateway } from '../../src/gateway/gateway.js';
 import { MAX_UNANSWERED_BYTES, MAX_VALUE_BYTES } from '../../src/limits.js';
 import { respCheckpoint } from '../../src/protocol/checkpoint.js';
-import { FakeServer, TestBench, type TestClient, until } from './support.js';
+import { FakeServer, forwarded, TestBench, until } from './support.js';
 
 const SET_A = 'set a 0 1\r\nA\r\n';
 const SET_B = 'set b 0 1 noreply\r\nB\r\n';
@@ -13,25 +13,6 @@ const INTERNAL = 'ERR_INTERNAL\r\n';
 describe('the router', () => {
   const bench = new TestBench();
   afterEach(() => bench.clear());
-
-  /** Two servers, the first of which leads in term 1, and a client at the router. */
-  async function cluster(times: { electionTimeoutMs?: number; leaderWaitMs?: number } = {}) {
-    const gateway = await bench.gateway({ servers: 2, ...times });
-    const servers = [new FakeServer(), new FakeServer()] as const;
-    await gateway.attach(0, servers[0]);
-    await gateway.attach(1, servers[1]);
-    gateway.setLeader({ id: 0, term: 1 });
-    const client = await bench.client(gateway.routerAddress);
-    return { gateway, old: servers[0], next: servers[1], client };
-  }
-
-  /** Lets the client send, and waits until the server has it. */
-  async function forwarded(client: TestClient, server: FakeServer, input: string) {
-    client.send(input);
-    const session = await server.session();
-    await server.expectInput(session, input);
-    return session;
-  }
 
   /** What went through the gateway before this call has arrived wherever it goes. */
   async function settled(gateway: Gateway, id: number, server: FakeServer) {
@@ -44,7 +25,7 @@ describe('the router', () => {
   }
 
   it('forwards the commands of a connection to the leader in one routed session', async () => {
-    const { old, next, client } = await cluster();
+    const { old, next, client } = await bench.cluster();
     const session = await forwarded(client, old, SET_A);
     old.reply(session, SET_A.length, 'OK 1\r\n');
     await client.expectText('OK 1\r\n');
@@ -58,7 +39,7 @@ describe('the router', () => {
   });
 
   it('moves an idle connection to the next leader, with its next command', async () => {
-    const { gateway, old, next, client } = await cluster();
+    const { gateway, old, next, client } = await bench.cluster();
     const session = await forwarded(client, old, GET);
     old.reply(session, GET.length, NOT_FOUND);
     await client.expectText(NOT_FOUND);
@@ -195,7 +176,7 @@ describe('the router', () => {
   });
 
   it('answers unknown writes and replays the rest when the leader dies', async () => {
-    const { gateway, old, next, client } = await cluster();
+    const { gateway, old, next, client } = await bench.cluster();
     const session = await forwarded(client, old, `${GET + SET_A + GET + SET_B}set c 0 3\r\nx`);
     old.reply(session, GET.length, 'VALUE 1\r\nk\r\n');
     old.die();
@@ -214,7 +195,7 @@ describe('the router', () => {
   });
 
   it('takes what a dying leader said last', async () => {
-    const { old, client } = await cluster();
+    const { old, client } = await bench.cluster();
     const session = await forwarded(client, old, SET_A);
     old.reply(session, SET_A.length, 'OK 1\r\n');
     old.die();
@@ -222,7 +203,7 @@ describe('the router', () => {
   });
 
   it('replays writes that a refusing leader did not propose', async () => {
-    const { gateway, old, next, client } = await cluster();
+    const { gateway, old, next, client } = await bench.cluster();
     const session = await forwarded(client, old, SET_A + GET + SET_A + SET_A);
     const proposedBytes = SET_A.length + GET.length + SET_A.length;
     old.say({ type: 'refuse', session, proposedBytes, ledTerm: 1 });
@@ -238,7 +219,7 @@ describe('the router', () => {
   });
 
   it('does not return to a server that refused, until that is elected again', async () => {
-    const { gateway, old, client } = await cluster();
+    const { gateway, old, client } = await bench.cluster();
     const session = await forwarded(client, old, GET);
     old.say({ type: 'refuse', session, proposedBytes: 0, ledTerm: 1 });
     await settled(gateway, 0, old);
@@ -253,7 +234,7 @@ describe('the router', () => {
   });
 
   it('believes the news of an election that overtook the refusal of an earlier term', async () => {
-    const { gateway, old, client } = await cluster();
+    const { gateway, old, client } = await bench.cluster();
     const session = await forwarded(client, old, GET);
     gateway.setLeader({ id: 0, term: 3 });
     old.say({ type: 'refuse', session, proposedBytes: GET.length, ledTerm: 1 });
@@ -261,7 +242,7 @@ describe('the router', () => {
   });
 
   it('ignores the news of a past term', async () => {
-    const { gateway, old, next, client } = await cluster();
+    const { gateway, old, next, client } = await bench.cluster();
     gateway.setLeader({ id: 1, term: 3 });
     gateway.setLeader({ id: 0, term: 2 });
     await forwarded(client, next, GET);
@@ -269,7 +250,7 @@ describe('the router', () => {
   });
 
   it('lets a deposed leader answer what it can, and goes on with the new one', async () => {
-    const { gateway, old, next, client } = await cluster();
+    const { gateway, old, next, client } = await bench.cluster();
     const session = await forwarded(client, old, SET_A);
     gateway.setLeader({ id: 1, term: 2 });
     client.send(GET);
@@ -282,7 +263,7 @@ describe('the router', () => {
   });
 
   it('gives a silent deposed leader a grace, then ignores what it says', async () => {
-    const { gateway, old, next, client } = await cluster({ electionTimeoutMs: 20 });
+    const { gateway, old, next, client } = await bench.cluster({ electionTimeoutMs: 20 });
     const session = await forwarded(client, old, SET_A + GET);
     gateway.setLeader({ id: 1, term: 2 });
     const replay = await next.session();
@@ -297,7 +278,7 @@ describe('the router', () => {
   });
 
   it('resumes the discarding of an oversized value at the next leader', async () => {
-    const { gateway, old, next, client } = await cluster();
+    const { gateway, old, next, client } = await bench.cluster();
     const line = `set big 0 ${2 * MAX_VALUE_BYTES}\r\n`;
     const session = await forwarded(client, old, `${line}${'x'.repeat(1000)}`);
     const left = 2 * MAX_VALUE_BYTES + 2 - 600;
@@ -312,7 +293,7 @@ describe('the router', () => {
   });
 
   it('replays a malformed command along with what is to be skipped after it', async () => {
-    const { gateway, old, next, client } = await cluster();
+    const { gateway, old, next, client } = await bench.cluster();
     const bad = `set k 0 1\r\nlong\r\n`;
     await forwarded(client, old, bad + SET_A + GET);
     old.die();
@@ -326,7 +307,7 @@ describe('the router', () => {
   });
 
   it('replays an oversized value to the end of its line before it goes on', async () => {
-    const { gateway, old, next, client } = await cluster();
+    const { gateway, old, next, client } = await bench.cluster();
     const oversized = `set big 0 ${MAX_VALUE_BYTES + 1}\r\n${'x'.repeat(MAX_VALUE_BYTES + 1)} and more\r\n`;
     await forwarded(client, old, oversized + SET_A + GET);
     old.die();
@@ -338,7 +319,7 @@ describe('the router', () => {
   });
 
   it('carries a value of the largest size over a change of leader', async () => {
-    const { gateway, old, next, client } = await cluster();
+    const { gateway, old, next, client } = await bench.cluster();
     const line = `set big 0 ${MAX_VALUE_BYTES}\r\n`;
     const command = `${line}${'v'.repeat(MAX_VALUE_BYTES)}\r\n`;
     const half = command.length / 2;
@@ -353,7 +334,7 @@ describe('the router', () => {
   });
 
   it('answers a half-closed connection also after a change of leader', async () => {
-    const { gateway, old, next, client } = await cluster();
+    const { gateway, old, next, client } = await bench.cluster();
     await forwarded(client, old, GET);
     client.socket.end();
     await until('the end of input', () => old.framesOf('end').length === 1);
@@ -367,7 +348,7 @@ describe('the router', () => {
   });
 
   it('goes on with a RESP connection where the last leader left it', async () => {
-    const { old, next, client, gateway } = await cluster();
+    const { old, next, client, gateway } = await bench.cluster();
     const HELLO = '*2\r\n$5\r\nHELLO\r\n$1\r\n3\r\n';
     const MULTI = '*1\r\n$5\r\nMULTI\r\n';
     const SET = '*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n';
@@ -386,14 +367,14 @@ describe('the router', () => {
   });
 
   it('tells the leader of a client that left', async () => {
-    const { old, client } = await cluster();
+    const { old, client } = await bench.cluster();
     const session = await forwarded(client, old, SET_A);
     client.socket.resetAndDestroy();
     await until('close', () => old.framesOf('close').some((close) => close.session === session));
   });
 
   it('waits for room at a full leader', async () => {
-    const { old, client } = await cluster();
+    const { old, client } = await bench.cluster();
     old.capacity = 1;
     const session = await forwarded(client, old, GET);
     client.send(SET_A.repeat(1000));

@@ -194,6 +194,14 @@ export class FakeServer implements ServerChannel {
   }
 }
 
+/** Lets the client send, and resolves to its session once the server has all of it. */
+export async function forwarded(client: TestClient, server: FakeServer, input: string): Promise<SessionId> {
+  client.send(input);
+  const session = await server.session();
+  await server.expectInput(session, input);
+  return session;
+}
+
 /** Gateways and clients of one test, which are gone after it. */
 export class TestBench {
   #gateways: Gateway[] = [];
@@ -215,6 +223,21 @@ export class TestBench {
     this.#gateways.push(gateway);
     await gateway.start();
     return gateway;
+  }
+
+  /** Two servers, the first of which leads in term 1, and a client at the router. */
+  async cluster(times: Partial<Pick<GatewayOptions, 'electionTimeoutMs' | 'leaderWaitMs'>> = {}): Promise<{
+    readonly gateway: Gateway;
+    readonly old: FakeServer;
+    readonly next: FakeServer;
+    readonly client: TestClient;
+  }> {
+    const gateway = await this.gateway({ servers: 2, ...times });
+    const [old, next] = [new FakeServer(), new FakeServer()];
+    await gateway.attach(0, old);
+    await gateway.attach(1, next);
+    gateway.setLeader({ id: 0, term: 1 });
+    return { gateway, old, next, client: await this.client(gateway.routerAddress) };
   }
 
   async client(address: ClientAddress | undefined): Promise<TestClient> {

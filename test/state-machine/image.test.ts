@@ -176,10 +176,11 @@ describe('the image of a store', () => {
     it('when it is of another format', () => {
       const other = Buffer.from(bytes);
       other[0] = 9;
-      expect(() => restored([other])).to.throw(
-        ImageError,
-        'its format is 9, and this program reads formats up to 2',
-      );
+      for (const length of [1, other.byteLength])
+        expect(() => restored([other.subarray(0, length)])).to.throw(
+          ImageError,
+          'its format is 9, and this program reads formats up to 2',
+        );
     });
 
     it('when a record is missing', () => {

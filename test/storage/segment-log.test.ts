@@ -93,7 +93,7 @@ describe('the log in segments', () => {
 
   async function moveStart(log: SegmentLog, logStart: LogPosition): Promise<void> {
     written.logStart = logStart;
-    written.first = log.firstBehind(logStart.index);
+    written.first = log.firstAfter(logStart.index);
     await log.dropBefore(written.first);
   }
 
@@ -416,18 +416,33 @@ describe('the log in segments', () => {
 
   it('tries again to make a segment when it is needed', async () => {
     const obstacle = `${pathOf(2)}.partial`;
-    await withLog(async (log) => {
-      await mkdir(obstacle);
-      await append(log, [entryOf(1, 6)]);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-      expect(written.newest?.number).to.equal(1);
-      await rmdir(obstacle);
-      const another = `${pathOf(3)}.partial`;
-      await mkdir(another);
-      await append(log, [entryOf(2, 6)]);
-      expect(await rejection(append(log, [entryOf(3, 6)]))).to.have.property('code', 'EISDIR');
-      await rmdir(another);
+    let onRefused = () => {};
+    const refused = new Promise<void>((resolve) => {
+      onRefused = resolve;
     });
+    const files: Files = {
+      ...NODE_FILES,
+      // Whoever waits for the file hears of it before we do.
+      create: (path) =>
+        NODE_FILES.create(path).finally(() => {
+          if (path === obstacle) setImmediate(onRefused);
+        }),
+    };
+    await withLog(
+      async (log) => {
+        await mkdir(obstacle);
+        await append(log, [entryOf(1, 6)]);
+        await refused;
+        expect(written.newest?.number).to.equal(1);
+        await rmdir(obstacle);
+        const another = `${pathOf(3)}.partial`;
+        await mkdir(another);
+        await append(log, [entryOf(2, 6)]);
+        expect(await rejection(append(log, [entryOf(3, 6)]))).to.have.property('code', 'EISDIR');
+        await rmdir(another);
+      },
+      { files },
+    );
     expect(await recover()).to.deep.equal(readable([entryOf(1, 6), entryOf(2, 6)]));
   });
 

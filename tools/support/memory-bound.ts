@@ -15,8 +15,7 @@ const MIB = 1024 * 1024;
 /** The program with nothing to do, and with its code compiled. */
 const BASE_BYTES = 192 * MIB;
 
-/** LevelDB's two write buffers, and what is on its way to one follower. */
-const LEVEL_DB_BYTES = 64 * MIB;
+/** What is on its way to one follower. */
 const LINK_BYTES = 16 * MIB;
 
 /** A buffer that grows is up to twice as long as what is in it; the router has one for each client, and a server another. */
@@ -46,7 +45,7 @@ export function memoryBoundBytes({
   storeBytes = 0,
 }: Load): number {
   const logBytes = 2 * snapshotLogBytes + MAX_INFLIGHT_PROPOSAL_BYTES;
-  const perServer = logBytes + LEVEL_DB_BYTES + LINK_BYTES * (servers - 1) + storeBytes;
+  const perServer = logBytes + LINK_BYTES * (servers - 1) + storeBytes;
   const unanswered = Math.min(greedyClients * MAX_UNANSWERED_BYTES, MAX_TOTAL_UNANSWERED_BYTES);
   const clients = COPIES * unanswered + greedyClients * MAX_UNREAD_REPLY_BYTES;
   return BASE_BYTES + GARBAGE_FACTOR * (servers * perServer + clients) + idleClients * IDLE_CONNECTION_BYTES;

@@ -4,8 +4,6 @@ import type { Edit } from '../support/mutant-copy.js';
 
 export interface Mutant {
   readonly name: string;
-  /** It may need more than a run of a minute, so that a sample leaves it out. */
-  readonly isRare?: true;
   readonly edits: readonly Edit[];
 }
 
@@ -25,7 +23,6 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'answer reads as a follower',
-    isRare: true,
     edits: [
       {
         file: 'server/clients/clients.js',
@@ -38,7 +35,6 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'answer reads as a leader that is deposed',
-    isRare: true,
     edits: [
       {
         file: 'raft/lease.js',
@@ -54,7 +50,6 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'forget the term and the vote at a restart',
-    isRare: true,
     edits: [
       {
         file: 'storage/log-recovery.js',

@@ -12,6 +12,9 @@ export const MAX_VALUE_BYTES = 1024 * 1024;
 /** Command line length in bytes, line break not counted; a longer one is skipped: `ERR_CMD_ERR`. */
 export const MAX_LINE_BYTES = 512;
 
+/** Bytes of an inline Redis command, its line break not counted; a longer one is a protocol error. */
+export const MAX_INLINE_BYTES = 64 * 1024;
+
 /** Bytes of one Redis command; a longer one is a protocol error, as is one with more arguments than the next limit. */
 export const MAX_REDIS_COMMAND_BYTES = 3 * 1024 * 1024;
 export const MAX_REDIS_ARGS = 1024 * 1024;

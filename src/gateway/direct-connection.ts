@@ -3,9 +3,11 @@
  */
 
 import type { StreamCheckpoint } from '../protocol/checkpoint.js';
-import { type ConnectionId, startOf } from '../wire/client-frames.js';
+import { startOf } from '../protocol/first-line.js';
+import type { ConnectionId } from '../wire/client-frames.js';
 import { ClientSocket, PauseReason, type SocketHandlers } from './client-socket.js';
 import type { Connection, Connections } from './connections.js';
+import { HeldBytes } from './held-bytes.js';
 import type { NetworkSocket } from './network.js';
 import type { RoomWaiter, ServerTraffic, SessionHandle, SessionOwner } from './server-traffic.js';
 import { UnansweredBytes } from './unanswered.js';
@@ -16,8 +18,10 @@ export class DirectConnection implements Connection, SocketHandlers, SessionOwne
   readonly #unanswered: UnansweredBytes;
   readonly #connections: Connections<DirectConnection>;
   readonly #id: ConnectionId;
-  /** Opened by the client's first bytes. */
+  /** Opened once the client's first line tells what it speaks. */
   #session: SessionHandle | undefined;
+  /** What has come of the first line, while it does not tell that. */
+  #firstLine: HeldBytes | undefined;
 
   constructor(socket: NetworkSocket, traffic: ServerTraffic, connections: Connections<DirectConnection>) {
     this.#traffic = traffic;
@@ -46,14 +50,33 @@ export class DirectConnection implements Connection, SocketHandlers, SessionOwne
   }
 
   onData(bytes: Uint8Array): void {
-    this.#session ??= this.#traffic.open(this, { connection: this.#id, routed: false, at: startOf(bytes) });
-    this.#session.send(bytes);
     this.#unanswered.arrived(bytes.byteLength);
+    if (this.#session === undefined) this.#begin(bytes);
+    else this.#session.send(bytes);
     this.#pauseWhileFull();
   }
 
+  #begin(bytes: Uint8Array): void {
+    this.#firstLine?.append(bytes);
+    const first = this.#firstLine?.view(0, this.#firstLine.length) ?? bytes;
+    const at = startOf(first);
+    if (at === 'http') {
+      this.#client.destroy();
+      return;
+    }
+    if (at === undefined) {
+      if (this.#firstLine !== undefined) return;
+      this.#firstLine = new HeldBytes();
+      this.#firstLine.append(bytes);
+      return;
+    }
+    this.#session = this.#traffic.open(this, { connection: this.#id, routed: false, at });
+    this.#session.send(first);
+    this.#firstLine = undefined;
+  }
+
   onInputEnd(): void {
-    // Only the server knows whether what is unanswered is a whole command.
+    // Only the server knows whether what is unanswered is a whole command; half a first line is none.
     if (this.#session === undefined) this.#client.end();
     else this.#session.endInput();
   }

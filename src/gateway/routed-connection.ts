@@ -12,8 +12,9 @@ import assert from 'node:assert/strict';
 import type { Environment, Timer } from '../environment.js';
 import { MAX_GIVEN_UP_COMMANDS_PER_TURN } from '../limits.js';
 import { AT_COMMAND_START, type StreamCheckpoint } from '../protocol/checkpoint.js';
+import { startOf } from '../protocol/first-line.js';
 import type { Term } from '../raft/types.js';
-import { type ConnectionId, startOf } from '../wire/client-frames.js';
+import type { ConnectionId } from '../wire/client-frames.js';
 import { ClientSocket, type SocketHandlers } from './client-socket.js';
 import type { Connection, Connections } from './connections.js';
 import { HeldBytes } from './held-bytes.js';
@@ -52,6 +53,8 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
   readonly #plan = new ReplayPlan();
   /** Where the stream stands at the first held byte. */
   #at: StreamCheckpoint = AT_COMMAND_START;
+  /** The first line has told which protocol the client speaks. Before, nothing is forwarded. */
+  #isDecided = false;
   /** Length of the stream so far: where the held bytes end in it. */
   #streamLength = 0;
   /** How many of the held bytes the session was sent; 0 without a session. */
@@ -112,7 +115,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
   onLeaderChange(): void {
     const leader = this.#source.leader;
     if (leader !== undefined) this.#leaderWait.end();
-    else if (this.#held.length > 0) this.#leaderWait.begin(this.#streamLength);
+    else if (this.#held.length > 0 && this.#isDecided) this.#leaderWait.begin(this.#streamLength);
 
     const session = this.#session;
     if (session === undefined || session.traffic === leader) this.#endGrace();
@@ -122,17 +125,29 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
   }
 
   onData(bytes: Uint8Array): void {
-    if (this.#streamLength === 0) this.#at = startOf(bytes);
     this.#held.append(bytes);
     this.#streamLength += bytes.byteLength;
     this.#unanswered.arrived(bytes.byteLength);
+    if (!this.#isDecided && !this.#decide()) return;
     if (this.#source.leader === undefined) this.#leaderWait.begin(this.#streamLength);
     this.#advance();
   }
 
+  /** Whether what the client speaks is known now. HTTP is not spoken here. */
+  #decide(): boolean {
+    const at = startOf(this.#held.view(0, this.#held.length));
+    if (at === 'http') this.#client.destroy();
+    if (at === undefined || at === 'http') return false;
+    this.#at = at;
+    this.#isDecided = true;
+    return true;
+  }
+
   onInputEnd(): void {
     this.#inputEnded = true;
-    this.#advance();
+    // Half a first line is no command.
+    if (this.#isDecided || this.#held.length === 0) this.#advance();
+    else this.#client.end();
   }
 
   onWritten(): void {
@@ -182,6 +197,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
 
   /** Does whatever can be done next: answers, forwards, or ends. */
   #advance(): void {
+    if (!this.#isDecided && this.#held.length > 0) return;
     if (this.#givenUpTo !== undefined) {
       // A client that does not read is not answered any further.
       if (this.#client.backedUp || this.#isGivingUp) return;

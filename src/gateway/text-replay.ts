@@ -50,7 +50,13 @@ export function giveUpText(waiting: Uint8Array, at: TextCheckpoint, maxCommands:
   for (let count = 0; count < maxCommands; count += 1) {
     const request = parser.next();
     if (request === undefined)
-      return { reply, byteCount: parser.consumed, at: parser.checkpoint(), isAll: true, isOver: false };
+      return {
+        reply,
+        byteCount: parser.consumed,
+        at: parser.checkpoint(),
+        isAll: true,
+        isOver: parser.isClosing,
+      };
     if (request.type === 'malformed') reply += ERR_CMD_ERR;
     else if (!isSilent(request)) reply += ERR_INTERNAL;
   }

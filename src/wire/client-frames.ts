@@ -8,13 +8,7 @@
 
 import { ByteReader, type ByteSpan } from '../bytes/byte-reader.js';
 import type { ByteWriter } from '../bytes/byte-writer.js';
-import {
-  AT_COMMAND_START,
-  AT_RESP_START,
-  readCheckpoint,
-  type StreamCheckpoint,
-  writeCheckpoint,
-} from '../protocol/checkpoint.js';
+import { readCheckpoint, type StreamCheckpoint, writeCheckpoint } from '../protocol/checkpoint.js';
 import type { Term } from '../raft/types.js';
 
 /** The number of a session in its traffic channel. It is not used again while the server may still name it. */
@@ -22,13 +16,6 @@ export type SessionId = number;
 
 /** The number of a connection in its gateway, from 1 on. It is the same at each server, and never used again. */
 export type ConnectionId = number;
-
-const RESP_FIRST_BYTE = 0x2a; // '*'
-
-/** Where a stream stands at its beginning. Its first byte, which must be there, tells which protocol it speaks. */
-export function startOf(firstBytes: Uint8Array): StreamCheckpoint {
-  return firstBytes[0] === RESP_FIRST_BYTE ? AT_RESP_START : AT_COMMAND_START;
-}
 
 /** What a server is told of a connection that comes to it. */
 export interface SessionOpening {

@@ -97,17 +97,42 @@ describe("a server's port", () => {
     expect(chunks).to.have.length(1);
   });
 
-  it('forwards a command that comes in single bytes', async () => {
+  it('forwards a command that comes in single bytes, once its first line is there', async () => {
     const gateway = await bench.gateway();
     const server = new FakeServer();
     await gateway.attach(0, server);
     const client = await bench.client(gateway.serverAddress(0));
-    let sent = '';
-    for (const byte of 'set a 0 1\r\nx\r\n') {
+    for (const byte of 'set a 0 1\r') client.send(byte);
+    await until('the bytes', () => gateway.measure().servers[0]?.inBytes === 10);
+    expect(server.framesOf('open')).to.deep.equal([]);
+    let sent = 'set a 0 1\r';
+    for (const byte of '\nx\r\n') {
       client.send(byte);
       sent += byte;
       await server.expectInput(await server.session(), sent);
     }
+  });
+
+  it('closes a connection that begins with HTTP, and forwards nothing of it', async () => {
+    const gateway = await bench.gateway();
+    const server = new FakeServer();
+    await gateway.attach(0, server);
+    const client = await bench.client(gateway.serverAddress(0));
+    client.send('POST / HTTP/1.1\r\nHost: a\r\n\r\nset a 0 1\r\nx\r\n');
+    await until('its end', () => client.closed);
+    expect(client.text).to.equal('');
+    expect(server.framesOf('open')).to.deep.equal([]);
+  });
+
+  it('closes a connection that ends within its first line', async () => {
+    const gateway = await bench.gateway();
+    const server = new FakeServer();
+    await gateway.attach(0, server);
+    const client = await bench.client(gateway.serverAddress(0));
+    client.send('get a');
+    client.socket.end();
+    await until('its end', () => client.closed);
+    expect(server.framesOf('open')).to.deep.equal([]);
   });
 
   it('reads no more of a client with too much unanswered, until half of it is answered', async () => {

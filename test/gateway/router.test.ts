@@ -38,6 +38,32 @@ describe('the router', () => {
     expect(next.batches).to.deep.equal([]);
   });
 
+  it('forwards nothing of a connection that begins with HTTP, and closes it', async () => {
+    const { old, client } = await bench.cluster();
+    for (const piece of ['PO', 'ST / HTT', 'P/1.1\r\n\r\nset a 0 1\r\nA\r\n']) client.send(piece);
+    await until('its end', () => client.closed);
+    expect(client.text).to.equal('');
+    expect(old.framesOf('open')).to.deep.equal([]);
+  });
+
+  it('does not forward half a first line, whoever leads meanwhile, nor keep it waiting for a leader', async () => {
+    const { gateway, old, next, client } = await bench.cluster({ leaderWaitMs: 1 });
+    client.send('PIN');
+    await settled(gateway, 0, old);
+    gateway.setLeader(undefined);
+    await settled(gateway, 0, old);
+    gateway.setLeader({ id: 1, term: 2 });
+    client.send('G\r\n');
+    await next.expectInput(await next.session(), 'PING\r\n');
+    expect(next.framesOf('open').map(({ at }) => at.skip)).to.deep.equal(['resp']);
+    expect(client.text).to.equal('');
+
+    const another = await bench.client(gateway.routerAddress);
+    another.send('PIN');
+    another.socket.end();
+    await until('its end', () => another.closed);
+  });
+
   it('moves an idle connection to the next leader, with its next command', async () => {
     const { gateway, old, next, client } = await bench.cluster();
     const session = await forwarded(client, old, GET);

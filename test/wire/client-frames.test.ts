@@ -1,19 +1,13 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { ByteWriter } from '../../src/bytes/byte-writer.js';
-import {
-  AT_COMMAND_START,
-  AT_RESP_START,
-  respCheckpoint,
-  type StreamCheckpoint,
-} from '../../src/protocol/checkpoint.js';
+import { respCheckpoint, type StreamCheckpoint } from '../../src/protocol/checkpoint.js';
 import {
   type ClientFrame,
   FrameError,
   readClientFrames,
   readServerFrames,
   type ServerFrame,
-  startOf,
   writeClientFrame,
   writeServerFrame,
 } from '../../src/wire/client-frames.js';
@@ -92,12 +86,5 @@ describe('frames of client traffic', () => {
     const batch = Uint8Array.of(99, 0, 0, 0, 0);
     expect(() => [...readClientFrames(batch)]).to.throw(FrameError);
     expect(() => [...readServerFrames(batch)]).to.throw(FrameError);
-  });
-});
-
-describe('the protocol of a connection', () => {
-  it('is RESP when its first byte is an asterisk, text otherwise', () => {
-    expect(startOf(Buffer.from('*1\r\n'))).to.equal(AT_RESP_START);
-    expect(startOf(Buffer.from('get a\r\n'))).to.equal(AT_COMMAND_START);
   });
 });

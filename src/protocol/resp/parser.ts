@@ -1,13 +1,21 @@
 /**
- * The parser of Redis's protocol for requests: arrays of bulk strings, cut anywhere.
+ * The parser of Redis's protocol for requests, cut anywhere: arrays of bulk strings, and inline commands, which are lines
+ * of words. Empty lines and empty arrays are passed over, as in Redis.
  *
- * Limits are Redis's where a command stays within what one log entry holds. Inline commands are not understood: the
- * first byte of a connection has told that it speaks RESP.
+ * Limits are Redis's where a command stays within what one log entry holds.
  */
 
 import type { ByteSpan } from '../../bytes/byte-reader.js';
-import { MAX_KEY_BYTES, MAX_REDIS_ARGS, MAX_REDIS_COMMAND_BYTES, MAX_VALUE_BYTES } from '../../limits.js';
+import {
+  MAX_INLINE_BYTES,
+  MAX_KEY_BYTES,
+  MAX_REDIS_ARGS,
+  MAX_REDIS_COMMAND_BYTES,
+  MAX_VALUE_BYTES,
+} from '../../limits.js';
+import { beginsHttp, isHttpLine } from '../http-line.js';
 import { InputBuffer } from '../input-buffer.js';
+import { splitInline } from './inline.js';
 
 const CR = 0x0d;
 const LF = 0x0a;
@@ -18,6 +26,9 @@ const ZERO = 0x30;
 
 /** A length needs few digits. A longer line is no length. */
 const MAX_LENGTH_LINE_BYTES = 32;
+
+/** A line of HTTP has come, which nobody answers. The connection is to be closed. */
+export const HTTP = Symbol('HTTP');
 
 /** The stream makes no sense from here on. The message is for the client, whose connection then closes. */
 export class RespProtocolError {
@@ -54,6 +65,8 @@ export class RespParser {
   /** Length of the argument that is coming in; -1 while that is not known. */
   #argLength = -1;
   #commandBytes = 0;
+  /** Bytes of the inline command that is coming in that hold no line break. */
+  #scanned = 0;
   #consumed = 0;
   /** What {@link #findPlain} found: where the command ends, and its arguments; without a value, a length of NO_LENGTH. */
   #plainEnd = 0;
@@ -79,20 +92,21 @@ export class RespParser {
 
   /**
    * The next command's arguments, its name included, one character per byte; undefined until more bytes come. After an error
-   * there is nothing more to take. An empty command is passed over, as in Redis.
+   * or {@link HTTP} there is nothing more to take.
    */
-  next(): string[] | RespProtocolError | undefined {
+  next(): string[] | RespProtocolError | typeof HTTP | undefined {
     const args = this.#next();
     if (args === undefined) this.#input.settle();
     return args;
   }
 
-  #next(): string[] | RespProtocolError | undefined {
+  #next(): string[] | RespProtocolError | typeof HTTP | undefined {
     while (true) {
       if (this.#missing === 0) {
-        const error = this.#readCount();
+        const isInline = this.#input.byteLength > 0 && this.#input.bytes[this.#input.start] !== ARRAY;
+        const error = isInline ? this.#readInline() : this.#readCount();
         if (error !== undefined) return error;
-        if (this.#missing === 0) {
+        if (this.#missing === 0 && this.#args.length === 0) {
           if (this.#commandBytes === 0) return undefined;
           this.#endCommand();
           continue;
@@ -106,6 +120,24 @@ export class RespParser {
       this.#endCommand();
       return args;
     }
+  }
+
+  /** Reads a line of words, if all of it is there. */
+  #readInline(): RespProtocolError | typeof HTTP | undefined {
+    const { bytes, start, end } = this.#input;
+    const lineBreak = bytes.subarray(0, end).indexOf(LF, start + this.#scanned);
+    const lineEnd = lineBreak === -1 ? end : lineBreak;
+    const textEnd = lineEnd > start && bytes[lineEnd - 1] === CR ? lineEnd - 1 : lineEnd;
+    if (textEnd - start > MAX_INLINE_BYTES)
+      return beginsHttp(bytes, start) ? HTTP : new RespProtocolError('too big inline request');
+    this.#scanned = lineBreak === -1 ? end - start : 0;
+    if (lineBreak === -1) return undefined;
+    if (isHttpLine(bytes, start, textEnd)) return HTTP;
+    const args = splitInline(bytes.toString('latin1', start, textEnd));
+    if (args === undefined) return new RespProtocolError('unbalanced quotes in request');
+    this.#args = args;
+    this.#advance(lineBreak + 1 - start);
+    return undefined;
   }
 
   /**
@@ -209,9 +241,7 @@ export class RespParser {
 
   /** Reads `*<count>`, if all of it is there. */
   #readCount(): RespProtocolError | undefined {
-    const { bytes, start } = this.#input;
     if (this.#input.byteLength === 0) return undefined;
-    if (bytes[start] !== ARRAY) return unexpected('*', bytes[start]);
     const count = this.#readLength();
     if (count === undefined)
       return this.#lineIsTooLong ? new RespProtocolError('too big mbulk count string') : undefined;

@@ -17,7 +17,7 @@ import type { Request } from '../request.js';
 import { commandOf, hasArity, keysOf, type RedisCommand } from './commands.js';
 import { unknownCommand, wrongArity } from './errors.js';
 import { fixedReply } from './fixed-replies.js';
-import { type PlainCommand, RespParser, RespProtocolError } from './parser.js';
+import { HTTP, type PlainCommand, RespParser } from './parser.js';
 import { ErrorReply, NULL_ARRAY, OK, type RespValue } from './value.js';
 import type { RespVersion } from './writer.js';
 
@@ -116,8 +116,9 @@ export class RedisStream {
     if (plain !== undefined) return requestOfPlain(plain);
     const args = this.#parser.next();
     if (args === undefined) return undefined;
-    if (!(args instanceof RespProtocolError)) return this.#requestOf(args);
+    if (Array.isArray(args)) return this.#requestOf(args);
     this.isClosing = true;
+    if (args === HTTP) return undefined;
     return fixed(new ErrorReply(args.message));
   }
 

@@ -9,6 +9,7 @@
 import type { ByteSpan } from '../../bytes/byte-reader.js';
 import { MAX_LINE_BYTES, MAX_VALUE_BYTES } from '../../limits.js';
 import { AT_COMMAND_START, type TextCheckpoint } from '../checkpoint.js';
+import { beginsHttp, isHttpLine } from '../http-line.js';
 import { InputBuffer } from '../input-buffer.js';
 import type { TextRequest } from '../request.js';
 import { TextLine } from './line.js';
@@ -31,6 +32,8 @@ interface AwaitedValue {
 }
 
 export class TextParser {
+  /** A line of HTTP has come: the connection closes once everything before it is answered, and nothing more is taken. */
+  isClosing = false;
   readonly #line = new TextLine();
   readonly #input = new InputBuffer();
   /** Bytes of the current line that hold no line break. */
@@ -81,7 +84,7 @@ export class TextParser {
   }
 
   #next(): TextRequest | undefined {
-    if (!this.#skip()) return undefined;
+    if (this.isClosing || !this.#skip()) return undefined;
     if (this.#awaited !== undefined) return this.#takeValue(this.#awaited);
     const lineBreak = this.#input.bytes
       .subarray(0, this.#input.end)
@@ -89,6 +92,10 @@ export class TextParser {
     if (lineBreak === -1) return this.#awaitLine();
     const start = this.#input.start;
     const end = lineBreak > start && this.#input.bytes[lineBreak - 1] === CR ? lineBreak - 1 : lineBreak;
+    if (isHttpLine(this.#input.bytes, start, end)) {
+      this.isClosing = true;
+      return undefined;
+    }
     this.#input.start = lineBreak + 1;
     this.#readAhead = this.#input.start - start;
     this.#scanned = 0;
@@ -121,6 +128,8 @@ export class TextParser {
   #awaitLine(): TextRequest | undefined {
     this.#scanned = this.#input.end - this.#input.start;
     if (this.#scanned <= MAX_BUFFERED_LINE_BYTES) return undefined;
+    this.isClosing = beginsHttp(this.#input.bytes, this.#input.start);
+    if (this.isClosing) return undefined;
     this.#discard(this.#scanned);
     this.#scanned = 0;
     this.#skipsLine = true;

@@ -38,6 +38,8 @@ export interface RequestStream {
   readonly consumed: number;
   /** Whether bytes came in that do not belong to a returned request. */
   readonly hasBuffered: boolean;
+  /** The connection closes once everything is answered that was returned, and nothing more is returned. */
+  readonly isClosing: boolean;
   checkpoint(): StreamCheckpoint;
   push(bytes: ByteSpan): void;
   next(): Request | undefined;
@@ -84,7 +86,7 @@ export class Session implements ReturningClient {
 
   /** Nothing more is taken, and the connection closes once what was taken is answered. */
   get isEnding(): boolean {
-    return this.hasEnded || this.redis?.isClosing === true;
+    return this.hasEnded || this.parser.isClosing;
   }
 
   /** Whether another command may be taken: not while the client leaves too much unread, or has too much pending. */

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { textOf } from '../../../src/bytes/byte-reader.js';
-import { MAX_REDIS_COMMAND_BYTES, MAX_VALUE_BYTES } from '../../../src/limits.js';
-import { RespParser, RespProtocolError } from '../../../src/protocol/resp/parser.js';
+import { MAX_INLINE_BYTES, MAX_REDIS_COMMAND_BYTES, MAX_VALUE_BYTES } from '../../../src/limits.js';
+import { HTTP, RespParser, RespProtocolError } from '../../../src/protocol/resp/parser.js';
 import { inPlace } from '../in-place.js';
 
 function encode(args: readonly string[]): Buffer {
@@ -18,6 +18,7 @@ function parse(pieces: readonly Uint8Array[]): { taken: unknown[]; parser: RespP
     parser.push(inPlace(piece));
     for (let next = parser.next(); next !== undefined; next = parser.next()) {
       if (next instanceof RespProtocolError) return { taken: [...taken, next.message], parser };
+      if (next === HTTP) return { taken: [...taken, next], parser };
       taken.push(next);
     }
   }
@@ -30,9 +31,10 @@ function nextOf(parser: RespParser): string[] | undefined {
   if (plain?.name === 'get') return [plain.name, plain.key];
   if (plain !== undefined) return [plain.name, plain.key, Buffer.from(plain.value).toString('latin1')];
   const args = parser.next();
-  if (args instanceof RespProtocolError) throw new TypeError(args.message);
-  const [first = '', ...rest] = args ?? [];
-  return args === undefined ? undefined : [first.toLowerCase(), ...rest];
+  if (args === undefined) return undefined;
+  if (!Array.isArray(args)) throw new TypeError('the stream makes no sense');
+  const [first = '', ...rest] = args;
+  return [first.toLowerCase(), ...rest];
 }
 
 function cut(bytes: Uint8Array, at: readonly number[]): Uint8Array[] {
@@ -160,12 +162,51 @@ describe('the parser of Redis’s protocol', () => {
     );
   });
 
-  it('passes over empty commands', () => {
-    expect(parse([Buffer.from('*0\r\n*-1\r\n'), encode(['PING'])]).taken).to.deep.equal([['PING']]);
+  it('passes over empty commands and blank lines, as a bulk load of redis-cli ends with', () => {
+    const empty = Buffer.from('*0\r\n*-1\r\n\r\n \r\n\n');
+    expect(parse([empty, encode(['PING']), empty, encode(['GET', 'a'])]).taken).to.deep.equal([
+      ['PING'],
+      ['GET', 'a'],
+    ]);
+  });
+
+  it('takes inline commands between others, however they are cut', () => {
+    const bytes = Buffer.concat([
+      Buffer.from('PING\r\n  set  "a b" \'c\'\n'),
+      encode(['GET', 'a b']),
+      Buffer.from('get x\r\n'),
+    ]);
+    const taken = [['PING'], ['set', 'a b', 'c'], ['GET', 'a b'], ['get', 'x']];
+    fc.assert(
+      fc.property(cuts, (places) => {
+        const { taken: got, parser } = parse(cut(bytes, places));
+        expect(got).to.deep.equal(taken);
+        expect(parser.consumed).to.equal(bytes.byteLength);
+      }),
+    );
+  });
+
+  it('measures the length of the inline command, not of all that has come', () => {
+    const longest = `PING ${'x'.repeat(MAX_INLINE_BYTES - 5)}`;
+    const { taken } = parse([Buffer.from(`${longest}\r\n`.repeat(3))]);
+    expect(taken).to.have.length(3);
+    const tooLong = 'ERR Protocol error: too big inline request';
+    expect(parse([Buffer.from(`${longest}xx`)]).taken).to.deep.equal([tooLong]);
+    expect(parse([Buffer.from(`PING\n${longest}xx\n`)]).taken).to.deep.equal([['PING'], tooLong]);
+  });
+
+  it('stops at a line of HTTP, however it is cut', () => {
+    for (const line of ['GET / HTTP/1.1', 'POST /x', 'Host: a', 'host:a', 'PING HTTP/1.0'])
+      for (const end of ['\r\n', '\n']) {
+        const bytes = Buffer.from(`PING\r\n${line}${end}PING\r\n`);
+        expect(parse([bytes]).taken, line).to.deep.equal([['PING'], HTTP]);
+        expect(parse(cut(bytes, [1, 8, 12])).taken, line).to.deep.equal([['PING'], HTTP]);
+      }
   });
 
   const refused: readonly (readonly [string, string])[] = [
-    ['PING\r\n', "ERR Protocol error: expected '*', got 'P'"],
+    ['SET k "v\r\n', 'ERR Protocol error: unbalanced quotes in request'],
+    ['SET k "v"x\r\n', 'ERR Protocol error: unbalanced quotes in request'],
     ['*1\r\n+PING\r\n', "ERR Protocol error: expected '$', got '+'"],
     ['*x\r\n', 'ERR Protocol error: invalid multibulk length'],
     ['*1048577\r\n', 'ERR Protocol error: invalid multibulk length'],

@@ -378,6 +378,21 @@ describe('TextParser', () => {
     });
     expect(allocated).to.equal(0);
   });
+
+  it('stops at a line of HTTP outside a value, however it is cut', () => {
+    const value = 'POST / HTTP/1.1';
+    const good = `set a 0 ${value.length}\r\n${value}\r\n`;
+    const lines = ['GET / HTTP/1.1', 'POST /x', ' Host: a', 'get HTTP/1.0 ', `POST /${'x'.repeat(3_000)}`];
+    for (const line of lines) {
+      const bytes = bytesOf(`${good}${line}\r\nset b 0 1\r\nx\r\n`);
+      for (const byteCount of [1, 7, bytes.byteLength]) {
+        const parser = new TextParser();
+        expect(feed(parser, chunksOf(bytes, byteCount)), line).to.deep.equal([set('a', value)]);
+        expect(parser.isClosing).to.equal(true);
+        expect(parser.consumed).to.equal(good.length);
+      }
+    }
+  });
 });
 
 /** Each cut ends one parser's stay; the next one starts from its checkpoint. */

@@ -2,6 +2,7 @@ import { ByteWriter } from '../../../src/bytes/byte-writer.js';
 import { makeChannel } from '../../../src/channel/local-channel.js';
 import { NODE_ENVIRONMENT } from '../../../src/environment.js';
 import { MAX_APPLIED_BYTES_PER_TURN } from '../../../src/limits.js';
+import { AT_COMMAND_START, AT_RESP_START } from '../../../src/protocol/checkpoint.js';
 import { LOG_ORIGIN } from '../../../src/raft/log.js';
 import { Raft } from '../../../src/raft/raft.js';
 import type { AppendEntries, LogIndex, LogPosition, Message } from '../../../src/raft/types.js';
@@ -11,12 +12,7 @@ import { Clients } from '../../../src/server/clients/clients.js';
 import { Replies } from '../../../src/server/clients/replies.js';
 import { ServerMetrics } from '../../../src/server/metrics.js';
 import { KeyValueStore } from '../../../src/state-machine/key-value-store.js';
-import {
-  type ClientFrame,
-  readServerFrames,
-  startOf,
-  writeClientFrame,
-} from '../../../src/wire/client-frames.js';
+import { type ClientFrame, readServerFrames, writeClientFrame } from '../../../src/wire/client-frames.js';
 import { HASH_SECRET } from '../hash-secret.js';
 import { Disk } from '../raft/disk.js';
 import {
@@ -116,7 +112,8 @@ export class ServerSide {
     const data: ClientFrame = { type: 'data', session, bytes };
     if (this.#opened.has(session)) return [data];
     this.#opened.add(session);
-    return [{ type: 'open', session, connection: session, routed, at: startOf(bytes) }, data];
+    const at = text.startsWith('*') ? AT_RESP_START : AT_COMMAND_START;
+    return [{ type: 'open', session, connection: session, routed, at }, data];
   }
 
   #receive(frames: readonly ClientFrame[]): void {

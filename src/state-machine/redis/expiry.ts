@@ -1,7 +1,7 @@
 /** Deadlines as commands give them. */
 
 import { invalidExpireTime, NOT_AN_INTEGER } from '../../protocol/resp/errors.js';
-import { parseInteger } from '../../protocol/resp/numbers.js';
+import { isInteger64, parseInteger } from '../../protocol/resp/numbers.js';
 import type { ErrorReply } from '../../protocol/resp/value.js';
 import type { ReadableKeyspace } from './keyspace.js';
 
@@ -9,7 +9,12 @@ import type { ReadableKeyspace } from './keyspace.js';
 export type ExpiryUnit = 's' | 'ms' | 's-at' | 'ms-at';
 
 /** Later ones are refused: a deadline stays a whole number of ms that a double holds. */
-const MAX_DEADLINE_MS = Number.MAX_SAFE_INTEGER;
+const MAX_DEADLINE_MS = BigInt(Number.MAX_SAFE_INTEGER);
+
+const MS_PER_S = 1000n;
+
+/** Stands for every time before the epoch, and for the epoch: a key without a deadline says 0. */
+const PAST = -1;
 
 interface Expiry {
   readonly unit: ExpiryUnit;
@@ -25,13 +30,12 @@ export function deadlineOf(
   amountText: string,
   { unit, command, mustBePositive }: Expiry,
 ): number | ErrorReply {
-  const exact = parseInteger(amountText);
-  if (exact === undefined) return NOT_AN_INTEGER;
-  const amount = Number(exact);
-  if (mustBePositive && amount <= 0) return invalidExpireTime(command);
-  const amountMs = unit === 's' || unit === 's-at' ? amount * 1000 : amount;
-  const deadlineMs = unit === 's' || unit === 'ms' ? Math.floor(nowMs) + amountMs : amountMs;
-  if (Math.abs(deadlineMs) > MAX_DEADLINE_MS) return invalidExpireTime(command);
-  // A key without a deadline says 0; any time that has passed will do as well.
-  return deadlineMs === 0 ? -1 : deadlineMs;
+  const amount = parseInteger(amountText);
+  if (amount === undefined) return NOT_AN_INTEGER;
+  if (mustBePositive && amount <= 0n) return invalidExpireTime(command);
+  const amountMs = unit === 's' || unit === 's-at' ? amount * MS_PER_S : amount;
+  if (!isInteger64(amountMs)) return invalidExpireTime(command);
+  const deadlineMs = unit === 's' || unit === 'ms' ? BigInt(Math.floor(nowMs)) + amountMs : amountMs;
+  if (deadlineMs > MAX_DEADLINE_MS) return invalidExpireTime(command);
+  return deadlineMs <= 0n ? PAST : Number(deadlineMs);
 }

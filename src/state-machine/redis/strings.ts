@@ -11,9 +11,9 @@ import {
 } from '../../protocol/resp/errors.js';
 import { isInteger64, parseInteger, parseOffset } from '../../protocol/resp/numbers.js';
 import { ErrorReply, OK, type RespValue } from '../../protocol/resp/value.js';
-import { addDecimals, formatDecimal, parseDecimal } from './decimal.js';
 import { deadlineOf, type ExpiryUnit } from './expiry.js';
 import type { Keyspace, Read, ReadableKeyspace, Write } from './keyspace.js';
+import { addLongDoubles, formatLongDouble, parseLongDouble } from './long-double.js';
 
 const DECREMENT_OVERFLOW = new ErrorReply('ERR decrement would overflow');
 const OVERFLOW = new ErrorReply('ERR increment or decrement would overflow');
@@ -178,11 +178,13 @@ function decrby(keyspace: Keyspace, [key = '', amount = '']: Args): RespValue {
 }
 
 function incrbyfloat(keyspace: Keyspace, [key = '', amount = '']: Args): RespValue {
-  const current = parseDecimal(valueAt(keyspace, key) ?? '0');
-  const by = parseDecimal(amount);
+  const current = parseLongDouble(valueAt(keyspace, key) ?? '0');
+  const by = parseLongDouble(amount);
   if (current === undefined || by === undefined) return NOT_A_FLOAT;
   if (current === 'infinite' || by === 'infinite') return NOT_FINITE;
-  const text = formatDecimal(addDecimals(current, by));
+  const sum = addLongDoubles(current, by);
+  if (sum === 'infinite') return NOT_FINITE;
+  const text = formatLongDouble(sum);
   overwrite(keyspace, key, text);
   return text;
 }

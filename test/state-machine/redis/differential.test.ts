@@ -111,6 +111,19 @@ const FIXED: readonly string[] = [
   'INCRBYFLOAT f nan',
   'SET f inf',
   'INCRBYFLOAT f 1',
+  'SET f 0',
+  'INCRBYFLOAT f 0.024390243902439025',
+  'INCRBYFLOAT f -0.024390243902439025',
+  'INCRBYFLOAT f 0x1.8p3',
+  'INCRBYFLOAT f 0x',
+  'INCRBYFLOAT f 1e4932',
+  'INCRBYFLOAT f 1e4932',
+  'INCRBYFLOAT f 1.1e4932',
+  'SET f 1',
+  'INCRBYFLOAT f 1.19e4932',
+  'INCRBYFLOAT f 1e-4951',
+  'INCRBYFLOAT f 1e-4952',
+  'INCRBYFLOAT f 3.6e-4951',
   'DEL a b missing',
   'UNLINK fresh missing',
   'EXISTS y z y',
@@ -143,6 +156,22 @@ const FIXED: readonly string[] = [
   'EXPIRE missing 100',
   'EXPIRE y3 abc',
   'EXPIRE y3 9223372036854775807',
+  'EXPIRE y3 -9223372036854775807',
+  'EXPIRE y3 9223372036854775',
+  'PEXPIRE y3 9223372036854775807',
+  'SET old 1',
+  'EXPIRE old -99999999999999',
+  'EXISTS old',
+  'SET old 1',
+  'PEXPIREAT old -9223372036854770000',
+  'EXISTS old',
+  'SET old 1',
+  'PEXPIRE old -9223372036854775808 LT',
+  'EXPIREAT old -9223372036854776',
+  'EXPIREAT old 0',
+  'SET old 1 EXAT -5',
+  'SET old 1 PX 9223372036854775807',
+  'GETEX old EXAT 9223372036854776',
   'TTL y3',
   'EXPIREAT y3 9999999999',
   'EXPIRETIME y3',
@@ -290,11 +319,17 @@ describe('Redis commands', () => {
       fc.uint8Array({ maxLength: 8 }).map((bytes) => Buffer.from(bytes).toString('latin1')),
     );
     const small = fc.integer({ min: -12, max: 12 }).map(String);
+    const float = fc.oneof(
+      fc.double({ noNaN: true, noDefaultInfinity: true }).map(String),
+      fc.float({ noNaN: true, noDefaultInfinity: true }).map((number) => number.toFixed(17)),
+      fc.tuple(fc.bigInt({ min: -(10n ** 25n), max: 10n ** 25n }), fc.nat(24)).map(([n, e]) => `${n}e-${e}`),
+    );
     const one = (name: string) => key.map((k) => [name, k]);
     const command = fc.oneof(
       fc.tuple(fc.constantFrom('SET', 'SETNX', 'APPEND', 'GETSET', 'INCRBY', 'DECRBY'), key, value),
       fc.tuple(fc.constant('SET'), key, value, fc.constantFrom('NX', 'XX', 'GET', 'KEEPTTL')),
       fc.tuple(fc.constant('GETRANGE'), key, small, small),
+      fc.tuple(fc.constant('INCRBYFLOAT'), key, float),
       fc.tuple(fc.constant('SETRANGE'), key, fc.integer({ min: 0, max: 12 }).map(String), value),
       fc.tuple(fc.constantFrom('RENAME', 'RENAMENX', 'COPY', 'MSET', 'MSETNX'), key, key),
       fc.tuple(
@@ -311,7 +346,7 @@ describe('Redis commands', () => {
       fc.asyncProperty(fc.array(command, { maxLength: 30 }), (commands) =>
         expectSame([['FLUSHALL'], ...commands]),
       ),
-      { numRuns: 60 },
+      { numRuns: 100 },
     );
   });
 });

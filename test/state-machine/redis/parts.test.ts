@@ -1,8 +1,12 @@
 /** The small parts that Redis commands are made of. */
 
 import { expect } from 'chai';
-import { addDecimals, formatDecimal, parseDecimal } from '../../../src/state-machine/redis/decimal.js';
 import { matchesGlob } from '../../../src/state-machine/redis/glob.js';
+import {
+  addLongDoubles,
+  formatLongDouble,
+  parseLongDouble,
+} from '../../../src/state-machine/redis/long-double.js';
 import { Scans } from '../../../src/state-machine/redis/scans.js';
 
 describe('Redis’s patterns', () => {
@@ -30,33 +34,56 @@ describe('Redis’s patterns', () => {
 });
 
 describe('the numbers of INCRBYFLOAT', () => {
-  it('are decimals that are added exactly, and written without exponents', () => {
+  it('are rounded as floats of 80 bits are, and written without exponents', () => {
     const sums: readonly (readonly [a: string, b: string, sum: string])[] = [
       ['0.1', '0.2', '0.3'],
+      ['0', '0.024390243902439025', '0.02439024390243902'],
+      ['0.02439024390243902', '-0.024390243902439025', '0'],
       ['5.0e3', '200', '5200'],
       ['100000000000000000', '1', '100000000000000001'],
+      ['18446744073709551615', '1', '18446744073709551616'],
+      ['18446744073709551615', '2', '18446744073709551616'],
+      ['18446744073709551616', '3', '18446744073709551620'],
       ['3.0', '0', '3'],
       ['-1.5', '+.5', '-1'],
       ['5', '-5', '0'],
       ['-0.25', '0', '-0.25'],
       ['1e-10', '0', '0.0000000001'],
-      ['10', '0.00000000000000001', '10.00000000000000001'],
-      ['1', '5e-18', '1.00000000000000001'],
-      ['-1', '-4e-18', '-1'],
-      ['1e21', '5.', '1000000000000000000005'],
+      ['1', '4e-18', '1'],
+      ['1e21', '5.', '1000000000000000000000'],
+      ['0x1.8p3', '0xa', '22'],
+      ['1e-4940', '1', '1'],
     ];
     for (const [a, b, sum] of sums) {
-      const [left, right] = [parseDecimal(a), parseDecimal(b)];
+      const [left, right] = [parseLongDouble(a), parseLongDouble(b)];
       if (typeof left !== 'object' || typeof right !== 'object')
         throw new TypeError(`${a}, ${b}: no numbers`);
-      expect(formatDecimal(addDecimals(left, right)), `${a} + ${b}`).to.equal(sum);
+      const added = addLongDoubles(left, right);
+      expect(added === 'infinite' ? added : formatLongDouble(added), `${a} + ${b}`).to.equal(sum);
     }
+    const largest = parseLongDouble('1.1897e4932');
+    expect(typeof largest === 'object' && addLongDoubles(largest, largest)).to.equal('infinite');
   });
 
-  it('are no decimals when they are infinite, or anything else', () => {
-    for (const text of ['inf', '-Infinity', '+INF']) expect(parseDecimal(text), text).to.equal('infinite');
-    for (const text of ['', '.', '-', ' 1', '1 ', 'nan', '0x10', '1,5', '1e', '1e5000', '1'.repeat(5121)])
-      expect(parseDecimal(text), text).to.equal(undefined);
+  it('are no floats when they are infinite, or anything else', () => {
+    for (const text of ['inf', '-Infinity', '+INF']) expect(parseLongDouble(text), text).to.equal('infinite');
+    for (const text of [
+      '',
+      '.',
+      '-',
+      ' 1',
+      '1 ',
+      'nan',
+      '0x',
+      '0x1p',
+      '1,5',
+      '1e',
+      '1e5000',
+      '1e-5000',
+      '1.19e4932',
+      '1'.repeat(5120),
+    ])
+      expect(parseLongDouble(text), text).to.equal(undefined);
   });
 });
 

@@ -36,6 +36,19 @@ export const MAX_CLIENT_NAME_BYTES = 250;
 /** Bytes of what of a connection outlives its server: the name, and a few bytes for each of the other parts. */
 export const MAX_CHECKPOINT_BYTES = 1024;
 
+/**
+ * Commands that go through all keys and work at a time; more wait, and after as many as the next limit says they are
+ * refused. For each that works, the store keeps the keys that have changed since it began.
+ */
+export const MAX_WALKS = 4;
+export const MAX_WAITING_WALKS = 64;
+
+/** Units of work (see state-machine/work.ts) of all of them in a turn: about 2 ms. */
+export const WALK_WORK_PER_TURN = 2_000_000;
+
+/** Units of work of one of them: about a minute. One that takes longer, which only patterns can do, is refused. */
+export const MAX_WALK_WORK = 60_000_000_000;
+
 /** SCAN cursors that a server keeps; then the oldest is forgotten, and begins anew when it is used again. */
 export const MAX_SCAN_CURSORS = 1024;
 

@@ -42,6 +42,15 @@ export interface RedisReadRequest {
   readonly args: Args;
 }
 
+/** A Redis command that goes through all keys. */
+export interface RedisWalkRequest {
+  readonly type: 'redis-walk';
+  /** In the state machine's table of walks. */
+  readonly name: string;
+  /** Those after its name. */
+  readonly args: Args;
+}
+
 /** Remembers what keys look like, for a transaction. */
 export interface RedisWatchRequest {
   readonly type: 'redis-watch';
@@ -72,6 +81,7 @@ export type RedisRequest =
   | RedisWriteRequest
   | RedisTransaction
   | RedisReadRequest
+  | RedisWalkRequest
   | RedisWatchRequest
   | RedisQueuedRequest
   | RedisFixedRequest

@@ -9,6 +9,7 @@
 
 import { ByteReader, memoryOf } from '../bytes/byte-reader.js';
 import { ByteWriter } from '../bytes/byte-writer.js';
+import type { ImageObserver } from './key-image.js';
 import {
   type EncodedRecord,
   type KeptRecord,
@@ -45,7 +46,7 @@ export class ImageError extends Error {
  * It goes through the records by their ids. Before a record is changed whose turn has not come, the image keeps a copy of
  * it. All others are read from the store itself when their turn comes.
  */
-export class StoreImage {
+export class StoreImage implements ImageObserver {
   readonly #records: RecordTable;
   readonly #clockMs: number;
   readonly #removals: Removals;

@@ -11,6 +11,7 @@ import type { Args, CommandResult, WatchedKey } from '../protocol/command.js';
 import { type BatchVisitor, readBatch, visitKeys } from './batch.js';
 import { DeadlineHeap } from './deadline-heap.js';
 import { ImageReader, StoreImage } from './image.js';
+import { type ImageObserver, KeyImage, type KeyWalk } from './key-image.js';
 import type { KeyRecord } from './key-record.js';
 import {
   type EncodedRecord,
@@ -44,8 +45,11 @@ export class KeyValueStore implements BatchVisitor {
   readonly #batchHashes = new HashList();
   #hashesUsed = 0;
   readonly #readHashes = new HashList();
-  /** The images that are being written. */
-  readonly #images = new Set<StoreImage>();
+  /** The images that are being written or gone through. */
+  readonly #images = new Set<ImageObserver>();
+  readonly #forgetImage = (image: ImageObserver) => {
+    this.#images.delete(image);
+  };
   readonly #keyspace = this.#newKeyspace();
   readonly #addBatchHash = (key: ByteSpan) => this.#batchHashes.add(this.#records.hash(key));
   /** Never 0. */
@@ -99,8 +103,8 @@ export class KeyValueStore implements BatchVisitor {
 
   /** The store as Redis commands that only read see it, at a time in ms since the epoch. */
   readable(nowMs: number): ReadableKeyspace {
-    const { get, keys, removalsOf, random } = this.#keyspace;
-    return { nowMs, size: this.size, get, keys, removalsOf, random };
+    const { get, keys, walk, removalsOf, random } = this.#keyspace;
+    return { nowMs, size: this.size, get, keys, walk, removalsOf, random };
   }
 
   /** How many keys have a deadline. */
@@ -126,6 +130,13 @@ export class KeyValueStore implements BatchVisitor {
     const image = new StoreImage(this.#records, { clockMs: this.#clockMs, removals: this.#removals }, () =>
       this.#images.delete(image),
     );
+    this.#images.add(image);
+    return image;
+  }
+
+  /** The keys as of now, to be gone through while the store changes. It is to be closed. */
+  walk(): KeyWalk {
+    const image = new KeyImage(this.#records, this.#forgetImage);
     this.#images.add(image);
     return image;
   }
@@ -233,6 +244,7 @@ export class KeyValueStore implements BatchVisitor {
       },
       get: (key) => this.get(key),
       keys: () => this.keys(),
+      walk: () => this.walk(),
       removalsOf: (key) => this.#removals.of(this.#records.hash(key)),
       random: () => this.#random(),
       put: (key, value, deadlineMs) => {

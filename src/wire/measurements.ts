@@ -14,6 +14,7 @@ export const COMMAND_TYPES = [
   'get',
   'getm',
   'redis-read',
+  'redis-walk',
   'redis-watch',
   'redis-fixed',
   'redis-local',

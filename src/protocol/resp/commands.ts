@@ -7,6 +7,8 @@ export type CommandKind =
   | 'write'
   /** Reads the store as it is after everything that was acknowledged before. */
   | 'read'
+  /** The same, but it goes through all keys, which takes long: nothing more of its stream is taken until it is answered. */
+  | 'walk'
   /** Its reply depends on its arguments alone: see fixed-replies.ts. */
   | 'fixed'
   /** Concerns the connection, or the server that is asked. */
@@ -103,7 +105,7 @@ const ROWS: readonly Row[] = [
   ['expiretime', 'read', 2, ONE_KEY],
   ['pexpiretime', 'read', 2, ONE_KEY],
   ['dbsize', 'read', 1],
-  ['keys', 'read', 2],
+  ['keys', 'walk', 2],
   ['randomkey', 'read', 1],
 ];
 

@@ -39,6 +39,12 @@ const TOO_MUCH_WATCHED = new ErrorReply('ERR too many keys are watched');
 const EXEC_ABORTED = new ErrorReply('EXECABORT Transaction discarded because of previous errors.');
 const LEADER_CHANGED = new ErrorReply('EXECABORT Transaction discarded because of: the leader has changed');
 
+/** Subcommands of CLUSTER that go through all keys. */
+const CLUSTER_WALKS: ReadonlyMap<string, { readonly name: string; readonly argCount: number }> = new Map([
+  ['COUNTKEYSINSLOT', { name: 'countkeysinslot', argCount: 1 }],
+  ['GETKEYSINSLOT', { name: 'getkeysinslot', argCount: 2 }],
+]);
+
 export class RedisStream {
   /** What HELLO and CLIENT tell of the connection. */
   readonly id: number;
@@ -182,6 +188,8 @@ export class RedisStream {
         return plainSet(command, rest) ?? { type: 'redis', args, slotKey: keysOf(command, rest)[0] };
       case 'read':
         return plainGet(command, rest) ?? { type: 'redis-read', command, args: rest };
+      case 'walk':
+        return this.#walk(command.name, rest);
       case 'fixed':
       case 'connection':
         return this.#onConnection(command, rest);
@@ -214,6 +222,14 @@ export class RedisStream {
         // So that the checkpoint of a command that comes later holds the name.
         this.#isHeld = args[0]?.toUpperCase() === 'SETNAME';
         break;
+      case 'cluster': {
+        const [subcommand = '', ...rest] = args;
+        const walk = CLUSTER_WALKS.get(subcommand.toUpperCase());
+        if (walk === undefined) break;
+        return rest.length === walk.argCount
+          ? this.#walk(walk.name, rest)
+          : fixed(wrongArity(`cluster|${walk.name}`));
+      }
     }
     if (command.kind === 'fixed') return fixed(fixedReply(command.name, args));
     return { type: 'redis-local', name: command.name, args };
@@ -260,6 +276,11 @@ export class RedisStream {
     this.#isHeld = true;
     this.#hasWatched = true;
     return { type: 'redis-watch', keys };
+  }
+
+  #walk(name: string, args: Args): Request {
+    this.#isHeld = true;
+    return { type: 'redis-walk', name, args };
   }
 
   #unwatch(): void {

@@ -10,7 +10,7 @@ import type { CommandResult } from '../../protocol/command.js';
 import { type Reply, type RespReply, secondsLeft } from '../../protocol/reply.js';
 import type { RedisLocalRequest, Request } from '../../protocol/request.js';
 import type { RedisStream } from '../../protocol/resp/redis-stream.js';
-import { QUEUED } from '../../protocol/resp/value.js';
+import { QUEUED, type RespValue } from '../../protocol/resp/value.js';
 import type { Raft } from '../../raft/raft.js';
 import type { ServerId } from '../../raft/types.js';
 import { executeRead, watch } from '../../state-machine/redis/execute.js';
@@ -27,6 +27,7 @@ import type { Replies } from './replies.js';
 import type { PendingCommand } from './session.js';
 import type { Sessions } from './sessions.js';
 import { slotKeyOf } from './slot-key.js';
+import type { Walks } from './walks.js';
 
 export interface AnswersOptions {
   readonly environment: Environment;
@@ -34,6 +35,7 @@ export interface AnswersOptions {
   readonly state: AppliedState;
   readonly sessions: Sessions;
   readonly queue: FairQueue;
+  readonly walks: Walks;
   readonly replies: Replies;
   readonly metrics: ServerMetrics;
   readonly serverId: ServerId;
@@ -47,6 +49,7 @@ export class Answers {
   readonly #state: AppliedState;
   readonly #sessions: Sessions;
   readonly #queue: FairQueue;
+  readonly #walks: Walks;
   readonly #replies: Replies;
   readonly #metrics: ServerMetrics;
   readonly #serverId: ServerId;
@@ -60,6 +63,7 @@ export class Answers {
     this.#state = options.state;
     this.#sessions = options.sessions;
     this.#queue = options.queue;
+    this.#walks = options.walks;
     this.#replies = options.replies;
     this.#metrics = options.metrics;
     this.#serverId = options.serverId;
@@ -90,6 +94,9 @@ export class Answers {
       case 'redis-read':
         this.#answerRead(command, { type: 'resp', value: executeRead(this.#readable(), request) });
         return;
+      case 'redis-walk':
+        this.#walks.begin(command, request);
+        return;
       case 'redis-watch':
         session.redis?.watched(request.keys.map((key) => watch(this.#readable(), key)));
         this.#answerRead(command, { type: 'ok', version: 0 });
@@ -106,6 +113,11 @@ export class Answers {
       default:
         throw new TypeError(`a ${request.type} cannot be answered without being applied`);
     }
+  }
+
+  /** Answers a command that writes nothing and was executed. */
+  read(command: PendingCommand, value: RespValue): void {
+    this.#answerRead(command, { type: 'resp', value });
   }
 
   /** Answers a command that is not executed here: `outcome` says why. */

@@ -26,6 +26,7 @@ import { Reads } from './reads.js';
 import type { Replies } from './replies.js';
 import type { PendingCommand, Session } from './session.js';
 import { Sessions } from './sessions.js';
+import { Walks } from './walks.js';
 
 export interface ClientsOptions {
   readonly environment: Environment;
@@ -49,6 +50,7 @@ export class Clients {
   readonly proposals: Proposals;
   readonly answers: Answers;
   readonly #reads: Reads;
+  readonly #walks: Walks;
   readonly #inFlight: InFlight;
   readonly #queue: FairQueue;
   readonly #leaderWait = new LeaderWait();
@@ -66,6 +68,11 @@ export class Clients {
     this.#metrics = metrics;
     this.proposals = new Proposals({ environment, raft, state, groups, metrics });
     this.#reads = new Reads({ environment, raft, state, groups, proposals: this.proposals });
+    this.#walks = new Walks({
+      state,
+      answer: (command, value) => this.answers.read(command, value),
+      retake: (command) => this.#dispatch(command),
+    });
     this.#inFlight = new InFlight(groups, this.proposals, replies);
     this.#queue = new FairQueue(this.#inFlight);
     this.#sessions = new Sessions({
@@ -80,6 +87,7 @@ export class Clients {
       state,
       sessions: this.#sessions,
       queue: this.#queue,
+      walks: this.#walks,
       replies,
       metrics,
       serverId,
@@ -89,12 +97,12 @@ export class Clients {
 
   /** Commands that were taken and are not answered. */
   get pendingCount(): number {
-    return this.#inFlight.commandCount;
+    return this.#inFlight.commandCount + this.#walks.count;
   }
 
   /** Whether {@link serve} has something to do at once. */
   get isDue(): boolean {
-    return this.#queue.isDue;
+    return this.#queue.isDue || this.#walks.isDue;
   }
 
   /** When {@link serve} has something to do next, in ms of the clock it is given. */
@@ -149,6 +157,7 @@ export class Clients {
       this.answers.unexecuted(command, { type: 'internal-error' });
     for (const session of this.#leaderWait.sessions) this.#serve(session);
     this.#queue.serve((session) => this.#serve(session));
+    this.#walks.work();
     this.proposals.propose(nowMs, { isDiskBusy });
   }
 
@@ -156,6 +165,7 @@ export class Clients {
   leadershipLost(): void {
     const proposed = this.groups.takeAll().flatMap((group) => group.commands);
     const unproposed = this.proposals.abandon();
+    for (const command of this.#walks.takeAll()) this.#fail(command, { type: 'internal-error' });
     for (const command of proposed) this.#fail(command, { type: 'internal-error' });
     for (const command of unproposed) this.#fail(command, this.#redirect() ?? { type: 'internal-error' });
     this.#sessions.queueStopped();
@@ -236,6 +246,11 @@ export class Clients {
       case 'getm':
         if (session.pendingCount === 1 && this.#reads.areFree) this.answers.fromState(command);
         else this.#reads.wait(command, request.key, this.#nowMs);
+        return;
+      case 'redis-walk':
+        if (!this.#walks.admit(command)) return;
+        if (session.pendingCount === 1 && this.#reads.areFree) this.answers.fromState(command);
+        else this.#reads.wait(command, undefined, this.#nowMs);
         return;
       case 'redis-read':
       case 'redis-watch':

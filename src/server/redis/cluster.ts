@@ -7,7 +7,6 @@ import { hashSlot, SLOT_COUNT } from '../../protocol/resp/hash-slot.js';
 import type { RedisStream } from '../../protocol/resp/redis-stream.js';
 import { MapReply, type RespValue, VerbatimText } from '../../protocol/resp/value.js';
 import type { RedisContext } from './context.js';
-import { countKeysInSlot } from './scan.js';
 
 export function cluster([subcommand = '', ...args]: Args, _: RedisStream, context: RedisContext): RespValue {
   const { leader, addresses, serverId } = context;
@@ -26,8 +25,6 @@ export function cluster([subcommand = '', ...args]: Args, _: RedisStream, contex
       return nodeId(serverId);
     case 'KEYSLOT':
       return args[0] === undefined ? wrongArity('cluster|keyslot') : hashSlot(args[0]);
-    case 'COUNTKEYSINSLOT':
-      return countKeysInSlot(args, context);
     default:
       return unknownSubcommand('CLUSTER', subcommand);
   }

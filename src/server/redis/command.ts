@@ -28,7 +28,8 @@ export function command([subcommand, ...names]: Args): RespValue {
 
 function describeCommand(command: RedisCommand): RespValue {
   const { name, arity, keys, kind } = command;
-  const flags = kind === 'write' ? ['write'] : kind === 'read' ? ['readonly'] : ['loading', 'stale'];
+  const flags =
+    kind === 'write' ? ['write'] : kind === 'read' || kind === 'walk' ? ['readonly'] : ['loading', 'stale'];
   const positions =
     keys === undefined ? [0, 0, 0] : [keys.first + 1, keys.last < 0 ? keys.last : keys.last + 1, keys.step];
   return [name, arity, flags.map((flag) => new SimpleString(flag)), ...positions, [], [], [], []];

@@ -1,8 +1,7 @@
-/** The commands that walk through all keys of this server: SCAN, and CLUSTER COUNTKEYSINSLOT. */
+/** SCAN: a walk through all keys of this server, a part at a time. */
 
 import type { Args } from '../../protocol/command.js';
 import { NOT_AN_INTEGER, SYNTAX_ERROR } from '../../protocol/resp/errors.js';
-import { hashSlot, SLOT_COUNT } from '../../protocol/resp/hash-slot.js';
 import { parseSafeInteger } from '../../protocol/resp/numbers.js';
 import type { RedisStream } from '../../protocol/resp/redis-stream.js';
 import { ErrorReply, type RespValue } from '../../protocol/resp/value.js';
@@ -10,7 +9,6 @@ import { matchesGlob } from '../../state-machine/redis/glob.js';
 import type { RedisContext } from './context.js';
 
 const INVALID_CURSOR = new ErrorReply('ERR invalid cursor');
-const INVALID_SLOT = new ErrorReply('ERR Invalid slot');
 
 const DEFAULT_SCAN_COUNT = 10;
 const MAX_SCAN_COUNT = 100_000;
@@ -46,21 +44,4 @@ export function scan([cursorText = '', ...options]: Args, _: RedisStream, contex
   const part = context.scan(cursor, count);
   const isWanted = (key: string) => !isEmptyType && (pattern === undefined || matchesGlob(pattern, key));
   return [`${part.cursor}`, part.keys.filter(isWanted)];
-}
-
-/** Keys that are looked at in one go. */
-const SCAN_SLICE = 10_000;
-
-export function countKeysInSlot([text = '']: Args, { scan }: RedisContext): RespValue {
-  const slot = parseSafeInteger(text);
-  if (slot === undefined) return NOT_AN_INTEGER;
-  if (slot < 0 || slot >= SLOT_COUNT) return INVALID_SLOT;
-  let count = 0;
-  let cursor = 0;
-  do {
-    const part = scan(cursor, SCAN_SLICE);
-    count += part.keys.filter((key) => hashSlot(key) === slot).length;
-    cursor = part.cursor;
-  } while (cursor !== 0);
-  return count;
 }

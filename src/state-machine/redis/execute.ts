@@ -2,14 +2,17 @@
 
 import { MAX_REDIS_REPLY_BYTES } from '../../limits.js';
 import type { Args, WatchedKey } from '../../protocol/command.js';
-import type { RedisReadRequest } from '../../protocol/request.js';
+import type { RedisReadRequest, RedisWalkRequest } from '../../protocol/request.js';
 import { commandOf, hasArity } from '../../protocol/resp/commands.js';
 import { unknownCommand, wrongArity } from '../../protocol/resp/errors.js';
 import { fixedReply } from '../../protocol/resp/fixed-replies.js';
 import { isSmall, limited, REPLY_TOO_LARGE, sizeOf } from '../../protocol/resp/reply-size.js';
 import { NULL_ARRAY, type RespValue } from '../../protocol/resp/value.js';
+import type { KeyWalk } from '../key-image.js';
+import { goOn, type Steps, Work } from '../work.js';
 import { READS, WRITES } from './implementations.js';
 import type { Keyspace, ReadableKeyspace } from './keyspace.js';
+import { WALKS } from './walks.js';
 
 /**
  * Executes a command of an entry that is applied.
@@ -21,14 +24,33 @@ export function execute(keyspace: Keyspace, [name = '', ...args]: Args): RespVal
   if (command === undefined) return unknownCommand(name, args);
   if (!hasArity(command, args)) return wrongArity(name);
   if (command.kind === 'fixed') return fixedReply(command.name, args);
+  if (command.kind === 'walk') return walkAtOnce(keyspace, command.name, args);
   const run = WRITES.get(command.name) ?? READS.get(command.name);
   return run === undefined ? unknownCommand(name, args) : run(keyspace, args);
+}
+
+/** The reply to a command that goes through these keys, in steps. */
+export function executeWalk(
+  keys: KeyWalk,
+  { name, args }: Pick<RedisWalkRequest, 'name' | 'args'>,
+  work: Work,
+): Steps<RespValue> {
+  const run = WALKS.get(name);
+  if (run === undefined) throw new TypeError(`${name} does not go through all keys`);
+  return run(keys, args, work);
 }
 
 /** The reply to a command that only reads, or an error if the reply is too large. */
 export function executeRead(keyspace: ReadableKeyspace, { command, args }: RedisReadRequest): RespValue {
   const run = READS.get(command.name);
   return run === undefined ? unknownCommand(command.name, args) : limited(run(keyspace, args));
+}
+
+function walkAtOnce(keyspace: Keyspace, name: string, args: Args): RespValue {
+  const walk = keyspace.walk();
+  const done = goOn(executeWalk(walk, { name, args }, new Work()));
+  walk.close();
+  return done?.result ?? null;
 }
 
 /** Executes all, or none and returns {@link NULL_ARRAY} when a watched key has changed. */

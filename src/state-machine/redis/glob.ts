@@ -1,65 +1,133 @@
 /**
  * Redis's patterns: `*`, `?`, `[a-c]`, `[^x]`, and a backslash before what is meant as it is.
+ *
+ * Matching takes the length of the pattern times that of the text at worst, which for long ones is seconds: it can stop
+ * anywhere and go on later.
  */
 
-/** Whether the whole text matches. Linear in the text for each `*` of the pattern. */
+import { MATCH_WORK, Work } from '../work.js';
+
+const STAR = 0x2a;
+const QUESTION_MARK = 0x3f;
+const OPENING = 0x5b;
+const CLOSING = 0x5d;
+const BACKSLASH = 0x5c;
+const CARET = 0x5e;
+const DASH = 0x2d;
+
+/** No place in the pattern. */
+const NOWHERE = -1;
+
+/** Steps between two looks at what is left to work. */
+const STEPS_AT_ONCE = 256;
+
+/** Whether the whole text matches. For short patterns and texts: it does not stop. */
 export function matchesGlob(pattern: string, text: string): boolean {
-  let p = 0;
-  let t = 0;
-  /** Where the last star stands, and how much of the text it takes at present. */
-  let starAt = -1;
-  let starTakes = 0;
-  while (t < text.length) {
-    if (pattern[p] === '*') {
-      starAt = p;
-      starTakes = t;
-      p += 1;
-      continue;
-    }
-    const end = p < pattern.length ? matchOne(pattern, p, text[t] ?? '') : undefined;
-    if (end !== undefined) {
-      p = end;
-      t += 1;
-    } else if (starAt === -1) return false;
-    else {
-      starTakes += 1;
-      t = starTakes;
-      p = starAt + 1;
-    }
-  }
-  while (pattern[p] === '*') p += 1;
-  return p >= pattern.length;
+  const match = new GlobMatch(pattern);
+  match.begin(text);
+  return match.goOn(new Work()) === true;
 }
 
-/** Where the pattern goes on if its part at `at` matches the character; undefined if it does not. */
-function matchOne(pattern: string, at: number, character: string): number | undefined {
-  switch (pattern[at]) {
-    case '?':
-      return at + 1;
-    case '[':
-      return matchClass(pattern, at + 1, character);
-    case '\\':
-      if (at + 1 < pattern.length) return pattern[at + 1] === character ? at + 2 : undefined;
-      return character === '\\' ? at + 1 : undefined;
-    default:
-      return pattern[at] === character ? at + 1 : undefined;
-  }
-}
+/** Compares one text after the other with a pattern. */
+export class GlobMatch {
+  readonly #pattern: string;
+  #text = '';
+  /** Where it is in the pattern, and in the text. */
+  #p = 0;
+  #t = 0;
+  /** Where the last star stands, and up to where it takes the text at present. */
+  #starAt = NOWHERE;
+  #starTakes = 0;
+  /** Steps until the next look at what is left to work. */
+  #stepsLeft = 0;
 
-/** A class that is not closed ends with the pattern. */
-function matchClass(pattern: string, from: number, character: string): number | undefined {
-  let at = from;
-  const isNegated = pattern[at] === '^';
-  if (isNegated) at += 1;
-  let isIn = false;
-  while (at < pattern.length && pattern[at] !== ']') {
-    if (pattern[at] === '\\' && at + 1 < pattern.length) at += 1;
-    const first = pattern[at] ?? '';
-    const isRange = pattern[at + 1] === '-' && at + 2 < pattern.length && pattern[at + 2] !== ']';
-    const last = isRange ? (pattern[at + 2] ?? '') : first;
-    const [low, high] = first <= last ? [first, last] : [last, first];
-    if (character >= low && character <= high) isIn = true;
-    at += isRange ? 3 : 1;
+  constructor(pattern: string) {
+    this.#pattern = pattern;
   }
-  return isIn === isNegated ? undefined : Math.min(at + 1, pattern.length);
+
+  /** This text is compared next. */
+  begin(text: string): void {
+    this.#text = text;
+    this.#p = 0;
+    this.#t = 0;
+    this.#starAt = NOWHERE;
+  }
+
+  /** Whether the whole text matches; undefined when the work was spent before that is known. */
+  goOn(work: Work): boolean | undefined {
+    while (true) {
+      this.#stepsLeft = STEPS_AT_ONCE;
+      const result = this.#compare();
+      work.units += MATCH_WORK * (STEPS_AT_ONCE - this.#stepsLeft);
+      if (result !== undefined || work.isSpent) return result;
+    }
+  }
+
+  #compare(): boolean | undefined {
+    const pattern = this.#pattern;
+    const text = this.#text;
+    for (; this.#t < text.length; this.#stepsLeft -= 1) {
+      if (this.#stepsLeft <= 0) return undefined;
+      if (pattern.charCodeAt(this.#p) === STAR) {
+        this.#starAt = this.#p;
+        this.#starTakes = this.#t;
+        this.#p += 1;
+        if (this.#p === pattern.length) return true;
+        continue;
+      }
+      const end = this.#p < pattern.length ? this.#matchOne(this.#p, text.charCodeAt(this.#t)) : NOWHERE;
+      if (end !== NOWHERE) {
+        this.#p = end;
+        this.#t += 1;
+      } else if (this.#starAt === NOWHERE) return false;
+      else {
+        // All stars before the last one may stay as they are: it can take whatever they could.
+        this.#starTakes += 1;
+        this.#t = this.#starTakes;
+        this.#p = this.#starAt + 1;
+      }
+    }
+    let rest = this.#p;
+    while (pattern.charCodeAt(rest) === STAR) rest += 1;
+    this.#stepsLeft -= rest - this.#p;
+    return rest >= pattern.length;
+  }
+
+  /** Where the pattern goes on if its part at `at` matches the character; {@link NOWHERE} if it does not. */
+  #matchOne(at: number, character: number): number {
+    const pattern = this.#pattern;
+    const code = pattern.charCodeAt(at);
+    switch (code) {
+      case QUESTION_MARK:
+        return at + 1;
+      case OPENING:
+        return this.#matchClass(at + 1, character);
+      case BACKSLASH:
+        if (at + 1 < pattern.length) return pattern.charCodeAt(at + 1) === character ? at + 2 : NOWHERE;
+        return character === BACKSLASH ? at + 1 : NOWHERE;
+      default:
+        return code === character ? at + 1 : NOWHERE;
+    }
+  }
+
+  /** A class that is not closed ends with the pattern. */
+  #matchClass(from: number, character: number): number {
+    const pattern = this.#pattern;
+    const isNegated = pattern.charCodeAt(from) === CARET;
+    let at = isNegated ? from + 1 : from;
+    let isIn = false;
+    while (at < pattern.length && pattern.charCodeAt(at) !== CLOSING) {
+      if (pattern.charCodeAt(at) === BACKSLASH && at + 1 < pattern.length) at += 1;
+      const first = pattern.charCodeAt(at);
+      const isRange =
+        pattern.charCodeAt(at + 1) === DASH &&
+        at + 2 < pattern.length &&
+        pattern.charCodeAt(at + 2) !== CLOSING;
+      const last = isRange ? pattern.charCodeAt(at + 2) : first;
+      if (character >= Math.min(first, last) && character <= Math.max(first, last)) isIn = true;
+      at += isRange ? 3 : 1;
+    }
+    this.#stepsLeft -= at - from;
+    return isIn === isNegated ? NOWHERE : Math.min(at + 1, pattern.length);
+  }
 }

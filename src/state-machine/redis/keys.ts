@@ -5,7 +5,6 @@ import { DB_OUT_OF_RANGE, NO_SUCH_KEY, NOT_AN_INTEGER, SYNTAX_ERROR } from '../.
 import { parseInteger } from '../../protocol/resp/numbers.js';
 import { ErrorReply, OK, type RespValue, SimpleString } from '../../protocol/resp/value.js';
 import { deadlineOf, type ExpiryUnit } from './expiry.js';
-import { matchesGlob } from './glob.js';
 import type { Keyspace, Read, ReadableKeyspace, Write } from './keyspace.js';
 
 const NX_WITH_OTHERS = new ErrorReply('ERR NX and XX, GT or LT options at the same time are not compatible');
@@ -115,12 +114,6 @@ function flush(keyspace: Keyspace, [mode, ...more]: Args): RespValue {
   return OK;
 }
 
-function keys(keyspace: ReadableKeyspace, [pattern = '']: Args): RespValue {
-  const found: string[] = [];
-  for (const key of keyspace.keys()) if (matchesGlob(pattern, key)) found.push(key);
-  return found;
-}
-
 function randomKey(keyspace: ReadableKeyspace): RespValue {
   if (keyspace.size === 0) return null;
   let left = Math.floor(keyspace.random() * Math.min(keyspace.size, RANDOM_KEY_REACH));
@@ -166,6 +159,5 @@ export const KEY_READS: Readonly<Record<string, Read>> = {
   expiretime: tell((deadlineMs) => Math.floor((deadlineMs + 500) / 1000)),
   pexpiretime: tell((deadlineMs) => deadlineMs),
   dbsize: ({ size }) => size,
-  keys,
   randomkey: randomKey,
 };

@@ -2,6 +2,7 @@
 
 import type { Args } from '../../protocol/command.js';
 import type { RespValue } from '../../protocol/resp/value.js';
+import type { KeyWalk } from '../key-image.js';
 import type { KeyRecord } from '../key-record.js';
 
 export interface ReadableKeyspace {
@@ -11,6 +12,8 @@ export interface ReadableKeyspace {
   readonly size: number;
   get(key: string): KeyRecord | undefined;
   keys(): IterableIterator<string>;
+  /** The keys as they are now, to be gone through while they change. */
+  walk(): KeyWalk;
   /** Changes whenever the key is removed, and now and then when another one is. */
   removalsOf(key: string): number;
   /** Uniform in [0, 1), and not the same on each server: replies may depend on it, but not what is stored. */

@@ -1,13 +1,14 @@
 /** The small parts that Redis commands are made of. */
 
 import { expect } from 'chai';
-import { matchesGlob } from '../../../src/state-machine/redis/glob.js';
+import { GlobMatch, matchesGlob } from '../../../src/state-machine/redis/glob.js';
 import {
   addLongDoubles,
   formatLongDouble,
   parseLongDouble,
 } from '../../../src/state-machine/redis/long-double.js';
 import { Scans } from '../../../src/state-machine/redis/scans.js';
+import { Work } from '../../../src/state-machine/work.js';
 
 describe('Redis’s patterns', () => {
   const cases: readonly (readonly [pattern: string, matching: string[], others: string[]])[] = [
@@ -31,6 +32,37 @@ describe('Redis’s patterns', () => {
       for (const text of others) expect(matchesGlob(pattern, text), text).to.equal(false);
     });
   }
+});
+
+describe('matching a long pattern', () => {
+  const LONGEST_STEP_UNITS = 20_000;
+
+  function unitsOf(pattern: string, text: string): { readonly slices: number; readonly result: boolean } {
+    const match = new GlobMatch(pattern);
+    const work = new Work();
+    match.begin(text);
+    for (let slices = 1; ; slices += 1) {
+      const before = work.units;
+      work.allow(1_000_000);
+      const result = match.goOn(work);
+      expect(work.units - before).to.be.below(1_000_000 + LONGEST_STEP_UNITS);
+      if (result !== undefined) return { slices, result };
+    }
+  }
+
+  it('stops when the work is spent, and goes on where it was', () => {
+    const { slices, result } = unitsOf(`*${'a'.repeat(300)}b`, 'a'.repeat(20_000));
+    expect(result).to.equal(false);
+    expect(slices).to.be.above(20);
+    expect(unitsOf(`*${'a'.repeat(300)}b`, `${'a'.repeat(20_000)}b`).result).to.equal(true);
+  });
+
+  it('counts the stars that match nothing, and the characters of a class', () => {
+    expect(unitsOf(`a${'*'.repeat(1000)}b`, 'a').result).to.equal(false);
+    const { slices, result } = unitsOf(`*[${'b'.repeat(1000)}]`, 'a'.repeat(1000));
+    expect(result).to.equal(false);
+    expect(slices).to.be.above(4);
+  });
 });
 
 describe('the numbers of INCRBYFLOAT', () => {

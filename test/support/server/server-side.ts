@@ -107,6 +107,11 @@ export class ServerSide {
     this.#receive([{ type: 'drained', session, byteCount }]);
   }
 
+  /** Client `session` is gone. */
+  leave(session: number): void {
+    this.#receive([{ type: 'close', session }]);
+  }
+
   #framesOf(session: number, text: string, { routed } = { routed: false }): ClientFrame[] {
     const bytes = Buffer.from(text, 'latin1');
     const data: ClientFrame = { type: 'data', session, bytes };

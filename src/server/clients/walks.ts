@@ -1,0 +1,134 @@
+/**
+ * The commands that go through all keys, and take long: they work in slices between turns, each on the keys as they were
+ * when its turn had come.
+ *
+ * A few of them work at a time, since the store keeps for each what it has yet to look at. The others wait, and then come
+ * the way of a read again.
+ */
+
+import { MAX_WAITING_WALKS, MAX_WALK_WORK, MAX_WALKS, WALK_WORK_PER_TURN } from '../../limits.js';
+import type { RedisWalkRequest } from '../../protocol/request.js';
+import { ErrorReply, type RespValue } from '../../protocol/resp/value.js';
+import type { KeyWalk } from '../../state-machine/key-image.js';
+import { executeWalk } from '../../state-machine/redis/execute.js';
+import { goOn, type Steps, Work } from '../../state-machine/work.js';
+import type { AppliedState } from '../applied-state.js';
+import type { PendingCommand } from './session.js';
+
+const TOO_MANY = new ErrorReply(
+  `TRYAGAIN ${MAX_WALKS} commands that go through all keys are at work, and ${MAX_WAITING_WALKS} wait`,
+);
+const TOO_LONG = new ErrorReply('ERR going through all keys in this way takes too long');
+
+interface RunningWalk {
+  readonly keys: KeyWalk;
+  readonly steps: Steps<RespValue>;
+  readonly work: Work;
+}
+
+export interface WalksOptions {
+  readonly state: AppliedState;
+  readonly answer: (command: PendingCommand, value: RespValue) => void;
+  /** The command has waited, and may be taken again. */
+  readonly retake: (command: PendingCommand) => void;
+}
+
+export class Walks {
+  readonly #state: AppliedState;
+  readonly #answer: WalksOptions['answer'];
+  readonly #retake: WalksOptions['retake'];
+  /** Those that work, and those that will once the state is known to be current: MAX_WALKS at most. */
+  readonly #admitted = new Map<PendingCommand, RunningWalk | undefined>();
+  #waiting: PendingCommand[] = [];
+  /** Units of work in the last turn. */
+  #turnUnits = 0;
+
+  constructor({ state, answer, retake }: WalksOptions) {
+    this.#state = state;
+    this.#answer = answer;
+    this.#retake = retake;
+  }
+
+  /** How many work, or wait for that. */
+  get count(): number {
+    let count = this.#waiting.length;
+    for (const running of this.#admitted.values()) if (running !== undefined) count += 1;
+    return count;
+  }
+
+  /** Whether {@link work} has something to do at once. */
+  get isDue(): boolean {
+    if (this.#waiting.length > 0 && this.#admitted.size < MAX_WALKS) return true;
+    for (const running of this.#admitted.values()) if (running !== undefined) return true;
+    return false;
+  }
+
+  /** Whether the command may go on the way of a read; it waits otherwise, or is refused. */
+  admit(command: PendingCommand): boolean {
+    if (this.#admitted.has(command)) return true;
+    if (this.#admitted.size < MAX_WALKS) {
+      this.#admitted.set(command, undefined);
+      return true;
+    }
+    if (this.#waiting.length < MAX_WAITING_WALKS) this.#waiting.push(command);
+    else this.#answer(command, TOO_MANY);
+    return false;
+  }
+
+  /** An admitted command may be answered from the state as it is now, and so begins. */
+  begin(command: PendingCommand, request: RedisWalkRequest): void {
+    const work = new Work();
+    const keys = this.#state.store.walk();
+    this.#admitted.set(command, { keys, steps: executeWalk(keys, request, work), work });
+  }
+
+  /** A slice of each that works, all of them together {@link WALK_WORK_PER_TURN}. Returns the units of work that it took. */
+  work(): number {
+    this.#turnUnits = 0;
+    this.#forgetDone();
+    const sliceUnits = WALK_WORK_PER_TURN / Math.max(1, this.#admitted.size);
+    for (const [command, running] of this.#admitted)
+      if (running !== undefined) this.#slice(command, running, sliceUnits);
+    while (this.#waiting.length > 0 && this.#admitted.size < MAX_WALKS) {
+      const command = this.#waiting.shift();
+      if (command === undefined || isDone(command)) continue;
+      this.#admitted.set(command, undefined);
+      this.#retake(command);
+    }
+    return this.#turnUnits;
+  }
+
+  /** Gives up all of them; returns those that are to be told. */
+  takeAll(): readonly PendingCommand[] {
+    const commands = [...this.#admitted.keys(), ...this.#waiting];
+    for (const running of this.#admitted.values()) running?.keys.close();
+    this.#admitted.clear();
+    this.#waiting = [];
+    return commands.filter((command) => !command.isAnswered);
+  }
+
+  #slice(command: PendingCommand, { keys, steps, work }: RunningWalk, units: number): void {
+    const before = work.units;
+    work.allow(units);
+    const done = goOn(steps);
+    this.#turnUnits += work.units - before;
+    if (done === undefined && work.units < MAX_WALK_WORK) return;
+    keys.close();
+    this.#admitted.delete(command);
+    this.#answer(command, done === undefined ? TOO_LONG : done.result);
+  }
+
+  /** Those whose client is gone, and those that were answered without their outcome. */
+  #forgetDone(): void {
+    for (const [command, running] of this.#admitted) {
+      if (!isDone(command)) continue;
+      running?.keys.close();
+      this.#admitted.delete(command);
+    }
+    if (this.#waiting.some(isDone)) this.#waiting = this.#waiting.filter((command) => !isDone(command));
+  }
+}
+
+function isDone({ isAnswered, session }: PendingCommand): boolean {
+  return isAnswered || session.isGone;
+}

@@ -1,0 +1,75 @@
+/**
+ * The keys of a store as of one moment, gone through in slices while the store changes.
+ *
+ * It goes through the records by their ids, and remembers the keys of those that have changed before their turn came.
+ */
+
+import type { RecordId, RecordTable } from './record-table.js';
+
+/** Is told how the records change that an image of the store has yet to look at. */
+export interface ImageObserver {
+  /** A record is about to be changed or removed. */
+  beforeChange(id: RecordId): void;
+  /** A record came into being. */
+  added(id: RecordId): void;
+}
+
+/** A way through the keys, place by place. */
+export interface KeyWalk {
+  readonly isAtEnd: boolean;
+  /** The key at the next place; undefined if there is none. */
+  next(): string | undefined;
+  /** Nothing more is asked for. */
+  close(): void;
+}
+
+export class KeyImage implements KeyWalk, ImageObserver {
+  readonly #records: RecordTable;
+  readonly #onEnd: (image: KeyImage) => void;
+  /** All ids whose turn comes are below it. */
+  readonly #idLimit: RecordId;
+  /** For ids whose turn has not come, and whose record has changed: the key before; undefined if there was none. */
+  readonly #kept = new Map<RecordId, string | undefined>();
+  #nextId: RecordId = 0;
+
+  /** @internal Made by {@link KeyValueStore.walk}. */
+  constructor(records: RecordTable, onEnd: (image: KeyImage) => void) {
+    this.#records = records;
+    this.#onEnd = onEnd;
+    this.#idLimit = records.idLimit;
+  }
+
+  /** @internal */
+  beforeChange(id: RecordId): void {
+    if (this.#isToCome(id) && !this.#kept.has(id)) this.#kept.set(id, this.#records.key(id));
+  }
+
+  /** @internal */
+  added(id: RecordId): void {
+    if (this.#isToCome(id) && !this.#kept.has(id)) this.#kept.set(id, undefined);
+  }
+
+  get isAtEnd(): boolean {
+    return this.#nextId >= this.#idLimit;
+  }
+
+  next(): string | undefined {
+    const id = this.#nextId;
+    if (id >= this.#idLimit) return undefined;
+    this.#nextId += 1;
+    if (!this.#kept.has(id)) return this.#records.has(id) ? this.#records.key(id) : undefined;
+    const key = this.#kept.get(id);
+    this.#kept.delete(id);
+    return key;
+  }
+
+  close(): void {
+    this.#nextId = this.#idLimit;
+    this.#kept.clear();
+    this.#onEnd(this);
+  }
+
+  #isToCome(id: RecordId): boolean {
+    return id >= this.#nextId && id < this.#idLimit;
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * How much work was done, counted as it is done, so that it can stop when a turn of the event loop has had enough.
+ *
+ * A unit is about a nanosecond of a slow core, and never much more. What a command costs depends on the command and on the
+ * replicated state alone, so all servers count the same for the same entry.
+ */
+
+/** A command, besides what its keys and bytes cost. */
+export const COMMAND_WORK = 1_000;
+
+/** Finding, adding or removing a key, besides its bytes. */
+export const KEY_WORK = 400;
+
+/** Looking at a place where there may be a key, and there is none. */
+export const PLACE_WORK = 10;
+
+/** A step in comparing a key with a pattern. */
+export const MATCH_WORK = 5;
+
+/** A byte that goes through a checksum. A byte that is copied is one unit. */
+export const CHECKSUM_BYTE_WORK = 4;
+
+export class Work {
+  /** All that was done so far. */
+  units = 0;
+  #end = Number.POSITIVE_INFINITY;
+
+  /** Allows this many units more until it is spent. */
+  allow(units: number): void {
+    this.#end = this.units + units;
+  }
+
+  /** Whether what was allowed is done: whoever works is to stop as soon as it can go on later. */
+  get isSpent(): boolean {
+    return this.units >= this.#end;
+  }
+}
+
+/** Work that stops whenever {@link Work} is spent, and goes on with the next call; at its end comes the result. */
+export type Steps<Result> = Generator<undefined, Result, undefined>;
+
+/** Goes on until the work is spent. Undefined while there is more to do. */
+export function goOn<Result>(steps: Steps<Result>): { readonly result: Result } | undefined {
+  const step = steps.next();
+  return step.done === true ? { result: step.value } : undefined;
+}

@@ -43,6 +43,7 @@ export async function serve(
     if (stopping.isStopping) return;
     throw error;
   }
+  process.stdout.on('error', () => logger.warn('nobody reads the line that tells the addresses'));
   process.stdout.write(`${readyLine(cluster, admin?.address)}\n`);
 }
 

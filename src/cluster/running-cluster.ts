@@ -60,7 +60,7 @@ export class RunningCluster {
       electionTimeoutMs,
       heartbeatMs,
       snapshotLogBytes,
-      clientAddresses: ports.map((port) => ({ host: advertiseHost ?? host, port })),
+      clientAddresses: ports.map((port) => ({ host: advertiseHost ?? advertised(host), port })),
     };
     this.gateway = gateway;
     this.ports = ports;
@@ -166,4 +166,14 @@ export class RunningCluster {
       }),
     );
   }
+}
+
+/** What clients are told that are sent to another server: '' stands for the address by which they have reached this one. */
+function advertised(host: string): string {
+  return isEveryAddress(host) ? '' : host;
+}
+
+/** Whether it is 0.0.0.0 or ::, however it is spelled: it is no address that a client could connect to. */
+function isEveryAddress(host: string): boolean {
+  return /^[0.:]+$/.test(host);
 }

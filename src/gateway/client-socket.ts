@@ -5,6 +5,7 @@
 
 import type { Environment } from '../environment.js';
 import { MAX_UNREAD_REPLY_BYTES } from '../limits.js';
+import type { ClientAddress } from '../wire/control.js';
 import type { NetworkSocket } from './network.js';
 
 /** Who wants a socket paused. It is read again when nobody does. */
@@ -52,6 +53,14 @@ export class ClientSocket {
   /** Bytes that were to be written and that the operating system has not yet taken. */
   get backlogBytes(): number {
     return this.#socket.unwrittenBytes;
+  }
+
+  get from(): ClientAddress {
+    return this.#socket.from;
+  }
+
+  get reached(): ClientAddress {
+    return this.#socket.reached;
   }
 
   /** Bytes read from the client so far. */

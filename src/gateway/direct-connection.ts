@@ -70,7 +70,8 @@ export class DirectConnection implements Connection, SocketHandlers, SessionOwne
       this.#firstLine.append(bytes);
       return;
     }
-    this.#session = this.#traffic.open(this, { connection: this.#id, routed: false, at });
+    const { from, reached } = this.#client;
+    this.#session = this.#traffic.open(this, { connection: this.#id, routed: false, from, reached, at });
     this.#session.send(first);
     this.#firstLine = undefined;
   }

@@ -47,6 +47,9 @@ export interface SocketEvents {
 
 /** One client's connection. It is read from when it is started, unless it is paused. */
 export interface NetworkSocket {
+  /** Where the client connects from, and the address of ours that it connected to. */
+  readonly from: ClientAddress;
+  readonly reached: ClientAddress;
   /** Bytes that were handed out. */
   readonly bytesRead: number;
   /** Bytes that were handed to {@link write}. */

@@ -239,7 +239,8 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     if (this.#session !== undefined) return this.#session.traffic === leader ? this.#session : undefined;
     // The new server would not count replies of the old one that the client has still to read.
     if (this.#client.backedUp) return undefined;
-    this.#session = leader.open(this, { connection: this.#id, routed: true, at: this.#at });
+    const { from, reached } = this.#client;
+    this.#session = leader.open(this, { connection: this.#id, routed: true, from, reached, at: this.#at });
     return this.#session;
   }
 

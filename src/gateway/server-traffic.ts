@@ -19,6 +19,7 @@ import type { StreamCheckpoint } from '../protocol/checkpoint.js';
 import type { Term } from '../raft/types.js';
 import {
   type ClientFrame,
+  MAX_ADDRESS_BYTES,
   readServerFrames,
   type ServerFrame,
   type SessionId,
@@ -62,7 +63,7 @@ export interface RoomWaiter {
 }
 
 /** No frame is longer than this, the bytes of a data frame not counted. */
-const MAX_HEADER_BYTES = MAX_CHECKPOINT_BYTES + 32;
+const MAX_HEADER_BYTES = MAX_CHECKPOINT_BYTES + 2 * MAX_ADDRESS_BYTES + 32;
 const MAX_DATA_BYTES = MAX_TRAFFIC_BATCH_BYTES - MAX_HEADER_BYTES;
 
 export class ServerTraffic {

@@ -57,8 +57,8 @@ export function giveUpText(waiting: Uint8Array, at: TextCheckpoint, maxCommands:
         isAll: true,
         isOver: parser.isClosing,
       };
-    if (request.type === 'malformed') reply += ERR_CMD_ERR;
-    else if (!isSilent(request)) reply += ERR_INTERNAL;
+    if (isSilent(request)) continue;
+    reply += request.type === 'malformed' ? ERR_CMD_ERR : ERR_INTERNAL;
   }
   return { reply, byteCount: parser.consumed, at: parser.checkpoint(), isAll: false, isOver: false };
 }

@@ -21,6 +21,8 @@ export interface GetRequest {
 /** Not a command, or a bad one: it is answered by an error, and the connection goes on. */
 export interface MalformedRequest {
   readonly type: 'malformed';
+  /** It would be a good command without the limits on sizes, and asks for silence. */
+  readonly noreply: boolean;
 }
 
 export type WriteRequest =

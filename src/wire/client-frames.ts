@@ -10,6 +10,7 @@ import { ByteReader, type ByteSpan } from '../bytes/byte-reader.js';
 import type { ByteWriter } from '../bytes/byte-writer.js';
 import { readCheckpoint, type StreamCheckpoint, writeCheckpoint } from '../protocol/checkpoint.js';
 import type { Term } from '../raft/types.js';
+import type { ClientAddress } from './control.js';
 
 /** The number of a session in its traffic channel. It is not used again while the server may still name it. */
 export type SessionId = number;
@@ -22,6 +23,9 @@ export interface SessionOpening {
   readonly connection: ConnectionId;
   /** It came through the router: it must never be told to go elsewhere. */
   readonly routed: boolean;
+  /** The client's own address, and the one by which it reached us. */
+  readonly from: ClientAddress;
+  readonly reached: ClientAddress;
   /** Where its stream stands, and what it speaks. */
   readonly at: StreamCheckpoint;
 }
@@ -97,6 +101,8 @@ export function writeClientFrame(batch: ByteWriter, frame: ClientFrame): void {
       batch.u32(frame.session);
       batch.f64(frame.connection);
       batch.u8(frame.routed ? ROUTED : 0);
+      writeAddress(batch, frame.from);
+      writeAddress(batch, frame.reached);
       writeCheckpoint(batch, frame.at);
       return;
     case 'data':
@@ -131,9 +137,11 @@ export function* readClientFrames(batch: Uint8Array): Generator<ClientFrame<Byte
       case CLIENT_OPEN: {
         const connection = reader.f64();
         const routed = (reader.u8() & ROUTED) !== 0;
+        const from = readAddress(reader);
+        const reached = readAddress(reader);
         const at = readCheckpoint(reader);
         if (at === undefined) throw new FrameError(kind);
-        yield { type: 'open', session, connection, routed, at };
+        yield { type: 'open', session, connection, routed, from, reached, at };
         break;
       }
       case CLIENT_DATA:
@@ -152,6 +160,23 @@ export function* readClientFrames(batch: Uint8Array): Generator<ClientFrame<Byte
         throw new FrameError(kind);
     }
   }
+}
+
+/** A host is an address of the operating system's: with a zone, its longest has fewer bytes. */
+const MAX_HOST_BYTES = 64;
+
+/** Bytes of an address in a frame, at most. */
+export const MAX_ADDRESS_BYTES = 1 + MAX_HOST_BYTES + 4;
+
+function writeAddress(batch: ByteWriter, { host, port }: ClientAddress): void {
+  const written = host.slice(0, MAX_HOST_BYTES);
+  batch.u8(written.length);
+  batch.latin1(written);
+  batch.u32(port);
+}
+
+function readAddress(reader: ByteReader): ClientAddress {
+  return { host: reader.latin1(reader.u8()), port: reader.u32() };
 }
 
 /** Appends the frame to a batch. */

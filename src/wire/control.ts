@@ -31,7 +31,7 @@ export interface ServerStart {
   readonly ports: ServerPorts;
 }
 
-/** Where a server's clients connect to. */
+/** Where a server's clients connect to. A host '' stands for the address by which a client has reached the server it asks. */
 export interface ClientAddress {
   readonly host: string;
   readonly port: number;

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { isOpen } from '../../tools/support/free-ports.js';
+import { RedisClient } from '../../tools/support/redis-client.js';
 import { TextClient } from '../../tools/support/text-client.js';
 import { linesOf, type Ports, programPorts, Workplace } from '../support/workplace.js';
 
@@ -74,6 +75,41 @@ describe('The program, when it is ready', () => {
     client.close();
     const port = ports.port + 2 * leader;
     expect(reply).to.deep.equal({ type: 'ERR_REDIRECT', host: 'localhost', port });
+  });
+
+  it('names the address by which the client has come if it listens on every one', async () => {
+    const { leader } = await workplace.run(...ports.args, '--memory', '--host', '0.0.0.0').ready();
+    const port = ports.port + 2 * leader;
+    for (const host of ['127.0.0.1', '127.0.0.2']) {
+      const follower = ports.port + 2 * ((leader + 1) % 3);
+      const client = await TextClient.connect(follower, host);
+      expect(await client.get('k')).to.deep.equal({ type: 'ERR_REDIRECT', host, port });
+      client.close();
+      const redis = await RedisClient.connect(follower, host);
+      const replies = await redis.pipeline(['GET', 'k'], ['CLUSTER', 'SLOTS'], ['CLUSTER', 'NODES']);
+      redis.close();
+      expect(replies[0]).to.deep.equal({ error: `MOVED 7629 ${host}:${port}` });
+      expect(JSON.stringify(replies)).to.contain(`["${host}",${port}`).and.not.contain('0.0.0.0');
+    }
+  });
+
+  it('names the advertised host if it listens on every address', async () => {
+    const args = ['--memory', '--host', '::', '--advertise-host', 'kv.example.org'];
+    const { leader } = await workplace.run(...ports.args, ...args).ready();
+    const client = await TextClient.connect(ports.port + 2 * ((leader + 1) % 3));
+    const reply = await client.get('k');
+    client.close();
+    expect(reply).to.deep.include({ type: 'ERR_REDIRECT', host: 'kv.example.org' });
+  });
+
+  it('serves on although nobody reads what it prints', async () => {
+    const program = workplace.run(...ports.args, '--memory');
+    program.closeStdout();
+    await program.logged('nobody reads');
+    const client = await TextClient.connect(ports.router);
+    expect(await client.set('k', 'v')).to.deep.equal({ type: 'OK', version: 1 });
+    client.close();
+    expect(await program.stop('SIGTERM')).to.equal(0);
   });
 
   it('logs one JSON object a line to stderr when that is a pipe', async () => {

@@ -1,6 +1,7 @@
 /** The text protocol over real sockets, threads and disks. */
 
 import { expect } from 'chai';
+import { MAX_VALUE_BYTES } from '../../src/limits.js';
 import type { TextClient } from '../../tools/support/text-client.js';
 import { eventually, TestCluster } from '../support/cluster.js';
 import { describeOnEachNetwork } from '../support/networks.js';
@@ -122,6 +123,12 @@ describeOnEachNetwork('the text protocol of a running cluster', (environment) =>
       { type: 'ERR_CMD_ERR' },
       { type: 'META', version: 1, exptimeS: 0, value: '1' },
     ]);
+  });
+
+  it('is silent for noreply about what is over a limit, and well-formed but for that', async () => {
+    const value = 'v'.repeat(MAX_VALUE_BYTES + 1);
+    const text = `set k 0 ${value.length} noreply\r\n${value}\r\ndelete ${'k'.repeat(251)} noreply\r\nget none\r\n`;
+    expect(await client.replies(text, 1)).to.deep.equal([{ type: 'ERR_NOT_FOUND' }]);
   });
 
   it('lets keys expire, and counts their versions anew', async () => {

@@ -151,7 +151,8 @@ class ModelServer {
 
   #toPending(request: TextRequest): Pending {
     const place = { end: this.#parser.consumed, at: this.#parser.checkpoint() };
-    if (request.type === 'malformed') return { id: undefined, write: false, silent: false, ...place };
+    if (request.type === 'malformed')
+      return { id: undefined, write: false, silent: request.noreply, ...place };
     const write = request.type !== 'get' && request.type !== 'getm';
     const silent = 'noreply' in request && request.noreply;
     return { id: Number(request.key), write, silent, ...place };

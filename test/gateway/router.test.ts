@@ -25,7 +25,7 @@ describe('the router', () => {
   }
 
   it('forwards the commands of a connection to the leader in one routed session', async () => {
-    const { old, next, client } = await bench.cluster();
+    const { gateway, old, next, client } = await bench.cluster();
     const session = await forwarded(client, old, SET_A);
     old.reply(session, SET_A.length, 'OK 1\r\n');
     await client.expectText('OK 1\r\n');
@@ -33,7 +33,15 @@ describe('the router', () => {
     await old.expectInput(session, SET_A + GET);
 
     expect(old.framesOf('open')).to.deep.equal([
-      { type: 'open', session, connection: 1, routed: true, at: { skip: 'nothing' } },
+      {
+        type: 'open',
+        session,
+        connection: 1,
+        routed: true,
+        from: { host: '127.0.0.1', port: client.socket.localPort },
+        reached: gateway.routerAddress,
+        at: { skip: 'nothing' },
+      },
     ]);
     expect(next.batches).to.deep.equal([]);
   });

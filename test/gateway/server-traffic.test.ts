@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { NODE_ENVIRONMENT } from '../../src/environment.js';
 import { ServerTraffic, type SessionOwner } from '../../src/gateway/server-traffic.js';
-import { AT_COMMAND_START } from '../../src/protocol/checkpoint.js';
+import { opening } from '../support/client-frames.js';
 import { FakeServer } from './support.js';
 
 const NOBODY: SessionOwner = { onReply() {}, onRefuse() {}, onClose() {}, onLost() {} };
@@ -13,7 +13,7 @@ describe('the traffic with a server', () => {
   async function batchesOf(turns: number, bytes: Uint8Array): Promise<readonly number[]> {
     const server = new FakeServer();
     const traffic = new ServerTraffic(server, () => {}, NODE_ENVIRONMENT);
-    const session = traffic.open(NOBODY, { connection: 1, routed: false, at: AT_COMMAND_START });
+    const session = traffic.open(NOBODY, opening(1));
     for (let n = 0; n < turns; n += 1) {
       session.send(bytes);
       await turn();
@@ -26,7 +26,7 @@ describe('the traffic with a server', () => {
     const server = new FakeServer();
     server.capacity = 0;
     const traffic = new ServerTraffic(server, () => {}, NODE_ENVIRONMENT);
-    traffic.open(NOBODY, { connection: 1, routed: false, at: AT_COMMAND_START });
+    traffic.open(NOBODY, opening(1));
     while (!traffic.full) await turn();
     const called: string[] = [];
     const [waiting, gone] = ['waiting', 'gone'].map((name) => ({ onRoom: () => called.push(name) }));

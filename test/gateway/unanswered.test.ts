@@ -9,6 +9,8 @@ const MODEST_BYTES = 10;
 
 /** A socket that nothing happens to. */
 const IDLE_SOCKET: NetworkSocket = {
+  from: { host: '', port: 0 },
+  reached: { host: '', port: 0 },
   bytesRead: 0,
   bytesWritten: 0,
   unwrittenBytes: 0,

@@ -87,6 +87,11 @@ export class Program {
     return parseReady(line);
   }
 
+  /** Goes away as the reader of what it prints. */
+  closeStdout(): void {
+    this.#child.stdout?.destroy();
+  }
+
   /** Resolves once the text was written to stderr. */
   async logged(text: string): Promise<void> {
     await this.#until(`"${text}" on stderr`, () => this.#stderr.includes(text));

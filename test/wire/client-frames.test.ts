@@ -16,6 +16,7 @@ import { withBytes } from '../support/client-frames.js';
 const session = fc.nat(0xffffffff);
 const byteCount = fc.nat(0xffffffff);
 const bytes = fc.uint8Array({ maxLength: 50 });
+const address = fc.record({ host: fc.constantFrom('127.0.0.1', '::1', ''), port: fc.nat(65_535) });
 const at = fc.oneof(
   fc.constant<StreamCheckpoint>({ skip: 'nothing' }),
   fc.constant<StreamCheckpoint>({ skip: 'line' }),
@@ -38,6 +39,8 @@ const clientFrame: fc.Arbitrary<ClientFrame> = fc.oneof(
     session,
     connection: fc.nat(Number.MAX_SAFE_INTEGER),
     routed: fc.boolean(),
+    from: address,
+    reached: address,
     at,
   }),
   fc.record({ type: fc.constant('data' as const), session, bytes }),

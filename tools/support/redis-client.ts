@@ -29,8 +29,8 @@ export class RedisClient {
     this.closed = new Promise((resolve) => socket.once('close', resolve));
   }
 
-  static async connect(port: number): Promise<RedisClient> {
-    const socket = connect(port, '127.0.0.1');
+  static async connect(port: number, host = '127.0.0.1'): Promise<RedisClient> {
+    const socket = connect(port, host);
     await once(socket, 'connect');
     return new RedisClient(socket);
   }

@@ -60,6 +60,16 @@ class NodeSocket implements NetworkSocket {
     this.#readFrom = readFrom;
   }
 
+  get from(): ClientAddress {
+    const { remoteAddress = '', remotePort = 0 } = this.#socket;
+    return { host: plain(remoteAddress), port: remotePort };
+  }
+
+  get reached(): ClientAddress {
+    const { localAddress = '', localPort = 0 } = this.#socket;
+    return { host: plain(localAddress), port: localPort };
+  }
+
   get bytesRead(): number {
     return this.#socket.bytesRead;
   }
@@ -105,6 +115,11 @@ class NodeSocket implements NetworkSocket {
   destroy(): void {
     this.#socket.destroy();
   }
+}
+
+/** An address of IPv4 without what stands before it on a socket that takes both. */
+function plain(host: string): string {
+  return host.replace(/^::ffff:(?=\d+\.)/, '');
 }
 
 function isAddressInfo(address: AddressInfo | string | null): address is AddressInfo {

@@ -75,6 +75,23 @@ export class TextLine {
     }
   }
 
+  /** Whether it asks for silence, and would be a good command without the limits on sizes. */
+  get isTooLargeInSilence(): boolean {
+    if (this.#key(Number.POSITIVE_INFINITY) === undefined) return false;
+    switch (this.#command) {
+      case 'set':
+        return this.#number(2, MAX_EXPTIME_S) !== undefined && this.#noreply(4) === true;
+      case 'cas': {
+        const areNumbers = this.#number(2, MAX_EXPTIME_S) !== undefined && this.#version(3) !== undefined;
+        return areNumbers && this.#noreply(5) === true;
+      }
+      case 'delete':
+        return this.#noreply(2) === true;
+      default:
+        return false;
+    }
+  }
+
   /** Makes the request once its value is known; undefined for a bad request, or one without a value. */
   requestWithValue(): ((value: Uint8Array) => TextRequest) | undefined {
     const key = this.#key();
@@ -90,10 +107,10 @@ export class TextLine {
     return (value) => ({ type: 'cas', key, exptimeS, version, value, noreply });
   }
 
-  #key(): string | undefined {
+  #key(maxBytes = MAX_KEY_BYTES): string | undefined {
     if (this.#wordCount < 2) return undefined;
     const [start, end] = this.#bounds(1);
-    if (end - start > MAX_KEY_BYTES) return undefined;
+    if (end - start > maxBytes) return undefined;
     for (let at = start; at < end; at += 1) {
       const byte = this.#buffer[at] ?? 0;
       if (byte < SPACE || byte === DELETE) return undefined;

@@ -23,7 +23,8 @@ const LF = 0x0a;
  */
 const MAX_BUFFERED_LINE_BYTES = 4 * MAX_LINE_BYTES;
 
-const MALFORMED: TextRequest = { type: 'malformed' };
+const MALFORMED: TextRequest = { type: 'malformed', noreply: false };
+const TOO_LARGE_IN_SILENCE: TextRequest = { type: 'malformed', noreply: true };
 
 /** A set or cas whose value has not come in whole. */
 interface AwaitedValue {
@@ -141,15 +142,20 @@ export class TextParser {
     line.read(this.#input.bytes, start, end);
     const byteCount = line.valueByteCount;
     const isTooLong = end - start > MAX_LINE_BYTES;
-    if (byteCount === undefined) return this.#complete(isTooLong ? MALFORMED : (line.request() ?? MALFORMED));
+    if (byteCount === undefined)
+      return this.#complete((isTooLong ? undefined : line.request()) ?? this.#malformed());
     const complete = isTooLong || byteCount > MAX_VALUE_BYTES ? undefined : line.requestWithValue();
     if (complete === undefined) {
       this.#skipBytes = byteCount;
       this.#skipsLine = true;
-      return this.#complete(MALFORMED);
+      return this.#complete(this.#malformed());
     }
     this.#awaited = { byteCount, complete };
     return this.#takeValue(this.#awaited);
+  }
+
+  #malformed(): TextRequest {
+    return this.#line.isTooLargeInSilence ? TOO_LARGE_IN_SILENCE : MALFORMED;
   }
 
   #takeValue({ byteCount, complete }: AwaitedValue): TextRequest | undefined {

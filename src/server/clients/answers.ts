@@ -9,7 +9,6 @@ import { MAX_REPLY_BACKLOG_BYTES } from '../../limits.js';
 import type { CommandResult } from '../../protocol/command.js';
 import { type Reply, type RespReply, secondsLeft } from '../../protocol/reply.js';
 import type { RedisLocalRequest, Request } from '../../protocol/request.js';
-import type { RedisStream } from '../../protocol/resp/redis-stream.js';
 import { QUEUED, type RespValue } from '../../protocol/resp/value.js';
 import type { Raft } from '../../raft/raft.js';
 import type { ServerId } from '../../raft/types.js';
@@ -24,7 +23,7 @@ import { executeLocal } from '../redis/local-commands.js';
 import { redirection } from '../redis/redirection.js';
 import type { FairQueue } from './fair-queue.js';
 import type { Replies } from './replies.js';
-import type { PendingCommand } from './session.js';
+import type { PendingCommand, Session } from './session.js';
 import type { Sessions } from './sessions.js';
 import { slotKeyOf } from './slot-key.js';
 import type { Walks } from './walks.js';
@@ -42,6 +41,8 @@ export interface AnswersOptions {
   /** Where the clients of each server connect, by server id. */
   readonly addresses: readonly ClientAddress[];
 }
+
+const COMMAND_ERROR: Reply = { type: 'command-error' };
 
 export class Answers {
   readonly #environment: Environment;
@@ -89,7 +90,7 @@ export class Answers {
         this.#answerRead(command, this.#valueWithMeta(request.key));
         return;
       case 'malformed':
-        this.#answerRead(command, { type: 'command-error' });
+        this.#answer(command, toldOf(request, COMMAND_ERROR), COMMAND_ERROR);
         return;
       case 'redis-read':
         this.#answerRead(command, { type: 'resp', value: executeRead(this.#readable(), request) });
@@ -105,7 +106,7 @@ export class Answers {
         this.#answerRead(command, { type: 'resp', value: request.value });
         return;
       case 'redis-local':
-        this.#answerRead(command, this.#executeLocal(request, session.redis));
+        this.#answerRead(command, this.#executeLocal(request, session));
         return;
       case 'redis-queued':
         this.#answerRead(command, { type: 'resp', value: QUEUED });
@@ -171,7 +172,7 @@ export class Answers {
     const { redis } = session;
     if (redis === undefined) return toldOf(request, outcome);
     if (request.type === 'redis-fixed') return { type: 'resp', value: request.value };
-    if (request.type === 'redis-local') return this.#executeLocal(request, redis);
+    if (request.type === 'redis-local') return this.#executeLocal(request, session);
     if (request.type === 'redis-queued') redis.breakTransaction();
     if (request.type === 'redis-watch') redis.loseWatch();
     return outcome.type === 'redirect'
@@ -179,17 +180,18 @@ export class Answers {
       : outcome;
   }
 
-  #executeLocal(request: RedisLocalRequest, stream: RedisStream | undefined): RespReply {
-    if (stream === undefined) throw new TypeError(`${request.name} came from a client that speaks no RESP`);
-    return { type: 'resp', value: executeLocal(request, stream, this.#redisContext()) };
+  #executeLocal(request: RedisLocalRequest, session: Session): RespReply {
+    const { redis } = session;
+    if (redis === undefined) throw new TypeError(`${request.name} came from a client that speaks no RESP`);
+    return { type: 'resp', value: executeLocal(request, redis, this.#redisContext(session)) };
   }
 
-  #redisContext(): RedisContext {
+  #redisContext(session: Session): RedisContext {
     const { store } = this.#state;
     return {
       serverId: this.#serverId,
       leader: this.#raft.leader,
-      addresses: this.#addresses,
+      addresses: this.#addresses.map((address) => session.seen(address)),
       keyCount: store.size,
       volatileCount: store.volatileCount,
       connections: this.#sessions.redisStreams,
@@ -225,7 +227,7 @@ function replyOf(result: CommandResult): RespReply {
  * happen here; and a malformed command is one wherever it arrives.
  */
 function toldOf(request: Request, reply: RespReply): RespReply | undefined {
-  if (request.type === 'malformed') return { type: 'command-error' };
+  if (request.type === 'malformed') return request.noreply ? undefined : COMMAND_ERROR;
   const isSilent = 'noreply' in request && request.noreply && reply.type !== 'redirect';
   return isSilent ? undefined : reply;
 }

@@ -167,7 +167,8 @@ export class Clients {
     const unproposed = this.proposals.abandon();
     for (const command of this.#walks.takeAll()) this.#fail(command, { type: 'internal-error' });
     for (const command of proposed) this.#fail(command, { type: 'internal-error' });
-    for (const command of unproposed) this.#fail(command, this.#redirect() ?? { type: 'internal-error' });
+    for (const command of unproposed)
+      this.#fail(command, this.#redirect(command.session) ?? { type: 'internal-error' });
     this.#sessions.queueStopped();
   }
 
@@ -269,7 +270,7 @@ export class Clients {
 
   /** Sends every command on to the leader. While none is known the commands wait, for a limited time. */
   #serveElsewhere(session: Session): void {
-    const redirect = this.#redirect();
+    const redirect = this.#redirect(session);
     if (redirect === undefined && session.parser.hasBuffered) {
       // Redis clients wait and ask again by themselves.
       if (session.redis === undefined && this.#leaderWait.add(session, this.#nowMs)) return;
@@ -286,11 +287,11 @@ export class Clients {
     this.#queue.take(session, quantum, this.#nowMs, (command) => this.answers.unexecuted(command, outcome));
   }
 
-  /** Where the leader's clients connect; undefined while none is known. */
-  #redirect(): Reply | undefined {
+  /** Where this client finds the leader; undefined while none is known. */
+  #redirect(session: Session): Reply | undefined {
     const { leader } = this.#raft;
     const address = leader === undefined ? undefined : this.#addresses[leader];
-    return address === undefined ? undefined : { type: 'redirect', ...address };
+    return address === undefined ? undefined : { type: 'redirect', ...session.seen(address) };
   }
 
   /** The command will not be answered by applying it. The router is told so once for all that a session has. */

@@ -14,6 +14,7 @@ import type { Request } from '../../protocol/request.js';
 import { RedisStream } from '../../protocol/resp/redis-stream.js';
 import { TextParser } from '../../protocol/text/parser.js';
 import type { SessionId, SessionOpening } from '../../wire/client-frames.js';
+import type { ClientAddress } from '../../wire/control.js';
 import type { ReturningClient } from './group-commit-delay.js';
 
 /** A command that was taken from its session's stream and waits for its answer. */
@@ -49,6 +50,9 @@ export class Session implements ReturningClient {
   readonly id: SessionId;
   /** Came through the router: what this server cannot serve goes back to it, never to the client. */
   readonly routed: boolean;
+  /** The client's own address, and the one by which it reached us. */
+  readonly from: ClientAddress;
+  readonly reached: ClientAddress;
   readonly parser: RequestStream;
   /** The same, if the client speaks RESP. */
   readonly redis: RedisStream | undefined = undefined;
@@ -74,9 +78,11 @@ export class Session implements ReturningClient {
   /** It is served no more: whatever of it is pending is not answered. */
   isGone = false;
 
-  constructor(id: SessionId, { connection, routed, at }: SessionOpening) {
+  constructor(id: SessionId, { connection, routed, from, reached, at }: SessionOpening) {
     this.id = id;
     this.routed = routed;
+    this.from = from;
+    this.reached = reached;
     this.toldAt = at;
     if (at.skip === 'resp') {
       this.redis = new RedisStream(connection, at);
@@ -96,6 +102,11 @@ export class Session implements ReturningClient {
       this.pendingCount < MAX_PENDING_COMMANDS_PER_CLIENT &&
       this.parser.consumed - this.answeredOffset < MAX_PENDING_BYTES_PER_CLIENT
     );
+  }
+
+  /** Where this client finds a server with that address. */
+  seen({ host, port }: ClientAddress): ClientAddress {
+    return { host: host === '' ? this.reached.host : host, port };
   }
 
   /** Takes the next whole command of the stream; undefined until more bytes come. */

@@ -4,7 +4,8 @@ import { MAX_KEY_BYTES, MAX_LINE_BYTES, MAX_VALUE_BYTES } from '../../../src/lim
 import { TextParser } from '../../../src/protocol/text/parser.js';
 import { inPlace } from '../in-place.js';
 
-const MALFORMED = { type: 'malformed' };
+const MALFORMED = { type: 'malformed', noreply: false };
+const SILENT = { type: 'malformed', noreply: true };
 
 /** Takes what requests there are, with their values as text, so that they are good for ever. */
 function take(parser: TextParser): unknown[] {
@@ -190,7 +191,7 @@ describe('TextParser', () => {
     it('a value over the limit', () => {
       const value = 'get a\n'.repeat(MAX_VALUE_BYTES / 4);
       expect(parseBad(`set k 0 ${value.length}\r\n${value}\r\n`)).to.deep.equal([MALFORMED]);
-      expect(parseBad(`cas k 0 1 ${value.length} noreply\r\n${value}\r\n`)).to.deep.equal([MALFORMED]);
+      expect(parseBad(`cas k 0 1 ${value.length} noreply\r\n${value}\r\n`)).to.deep.equal([SILENT]);
     });
   });
 
@@ -377,6 +378,27 @@ describe('TextParser', () => {
       for (let turn = 0; turn < 10; turn += 1) feed(parser, [chunk]);
     });
     expect(allocated).to.equal(0);
+  });
+
+  it('tells of a command over a limit whether it asks for silence', () => {
+    const key = 'k'.repeat(MAX_KEY_BYTES + 1);
+    const size = MAX_VALUE_BYTES + 1;
+    const value = 'v'.repeat(size);
+    const spaces = ' '.repeat(MAX_LINE_BYTES);
+    expect(parse(`set k 0 ${size} noreply\r\n${value}\r\nget a\r\n`)).to.deep.equal([SILENT, get('a')]);
+    expect(parse(`cas k 0 1 ${size} noreply\r\n${value}\r\nget a\r\n`)).to.deep.equal([SILENT, get('a')]);
+    expect(parse(`set ${key} 0 1 noreply\r\nx\r\nget a\r\n`)).to.deep.equal([SILENT, get('a')]);
+    expect(parse(`delete ${key} noreply\r\n`)).to.deep.equal([SILENT]);
+    expect(parse(`delete${spaces}k noreply\r\n`)).to.deep.equal([SILENT]);
+    for (const line of [
+      `set k 0 ${size}\r\n${value}\r\n`,
+      `set k 0 ${size} noreply more\r\n${value}\r\n`,
+      `set k x ${size} noreply\r\n${value}\r\n`,
+      `cas k 0 x ${size} noreply\r\n${value}\r\n`,
+      `get ${key} noreply\r\n`,
+      `bogus${spaces}k noreply\r\n`,
+    ])
+      expect(parse(line), line.slice(0, 80)).to.deep.equal([MALFORMED]);
   });
 
   it('stops at a line of HTTP outside a value, however it is cut', () => {

@@ -2,8 +2,9 @@ import { expect } from 'chai';
 import { AT_COMMAND_START } from '../../../src/protocol/checkpoint.js';
 import { PendingGroups } from '../../../src/server/clients/pending-groups.js';
 import { type PendingCommand, Session } from '../../../src/server/clients/session.js';
+import { opening } from '../../support/client-frames.js';
 
-const session = new Session(1, { connection: 1, routed: false, at: AT_COMMAND_START });
+const session = new Session(1, opening(1));
 
 function command(key: string): PendingCommand {
   return {

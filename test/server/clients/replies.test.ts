@@ -6,6 +6,7 @@ import type { Reply } from '../../../src/protocol/reply.js';
 import { Replies } from '../../../src/server/clients/replies.js';
 import { Session } from '../../../src/server/clients/session.js';
 import { readServerFrames } from '../../../src/wire/client-frames.js';
+import { opening } from '../../support/client-frames.js';
 
 /** Takes as many batches as it has room for. */
 class FakeSender implements Sender<Uint8Array> {
@@ -65,7 +66,7 @@ const NOT_FOUND: Reply = { type: 'not-found' };
 const LARGE: Reply = { type: 'value', value: 'v'.repeat(MAX_TRAFFIC_BATCH_BYTES) };
 
 function session(id: number): Session {
-  return new Session(id, { connection: id, routed: true, at: AT_COMMAND_START });
+  return new Session(id, opening(id, { routed: true }));
 }
 
 /** Replies that are flushed again whenever there is room. */

@@ -23,6 +23,7 @@ interface OpenPort {
 
 /** Free ports are given from here on. */
 const FIRST_FREE_PORT = 40_000;
+const CLIENT_HOST = '127.0.0.1';
 
 export class SimulatedNetwork {
   readonly #options: NetworkOptions;
@@ -39,8 +40,9 @@ export class SimulatedNetwork {
   }
 
   /** Connects a client, unless nobody listens: then it is told of a reset. */
-  connect({ port }: ClientAddress, events: ClientEvents): void {
+  connect(address: ClientAddress, events: ClientEvents): void {
     const { world, random, maxDelayMs } = this.#options;
+    const { port } = address;
     world.timeline.after(random.between(0, maxDelayMs), () => {
       const open = this.#ports.get(port);
       if (open === undefined) {
@@ -48,7 +50,8 @@ export class SimulatedNetwork {
         return;
       }
       const { thread, accept } = open;
-      const socket = new SimulatedSocket(events, { ...this.#options, thread });
+      const from = { host: CLIENT_HOST, port: this.#nextFreePort++ };
+      const socket = new SimulatedSocket(events, { ...this.#options, thread, from, reached: address });
       thread.onEnd(() => socket.reset());
       thread.deliver(open, () => {
         // Who was not accepted when the port closes never is.

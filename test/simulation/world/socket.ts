@@ -8,6 +8,7 @@
 
 import type { NetworkSocket, SocketEvents } from '../../../src/gateway/network.js';
 import { MAX_UNWRITTEN_BYTES } from '../../../src/limits.js';
+import type { ClientAddress } from '../../../src/wire/control.js';
 import type { Random } from '../../../tools/support/random.js';
 import type { SimulatedThread } from './thread.js';
 import type { World } from './world.js';
@@ -25,6 +26,9 @@ export interface ClientEvents {
 export interface SocketOptions {
   readonly world: World;
   readonly random: Random;
+  /** The client's address, and the gateway's. */
+  readonly from: ClientAddress;
+  readonly reached: ClientAddress;
   /** The gateway's. */
   readonly thread: SimulatedThread;
   readonly maxDelayMs: number;
@@ -67,6 +71,8 @@ export class SimulatedSocket implements NetworkSocket {
   #isPaused = false;
   #isReadDue = false;
   #state: 'open' | 'ending' | 'closed' = 'open';
+  readonly from: ClientAddress;
+  readonly reached: ClientAddress;
   bytesRead = 0;
   bytesWritten = 0;
   unwrittenBytes = 0;
@@ -74,6 +80,8 @@ export class SimulatedSocket implements NetworkSocket {
 
   constructor(clientEvents: ClientEvents, options: SocketOptions) {
     this.#options = options;
+    this.from = options.from;
+    this.reached = options.reached;
     this.#toClient = new Way(options);
     this.client = new ClientEnd(this, clientEvents, options);
   }

@@ -118,7 +118,9 @@ export class ServerSide {
     if (this.#opened.has(session)) return [data];
     this.#opened.add(session);
     const at = text.startsWith('*') ? AT_RESP_START : AT_COMMAND_START;
-    return [{ type: 'open', session, connection: session, routed, at }, data];
+    const from = { host: '127.0.0.1', port: session };
+    const reached = { host: '127.0.0.1', port: 1 };
+    return [{ type: 'open', session, connection: session, routed, from, reached, at }, data];
   }
 
   #receive(frames: readonly ClientFrame[]): void {

@@ -1,0 +1,54 @@
+/** The alerts that docs/observing.md recommends fire when they should. */
+
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { temporaryDirectory } from '../support/cluster.js';
+import { promtool } from '../support/promtool.js';
+
+const DOCUMENT = new URL('../../../docs/observing.md', import.meta.url);
+
+async function noLeaderRule(): Promise<string> {
+  const document = await readFile(DOCUMENT, 'utf8');
+  const rule = /no leader \(`([^`]+)`/.exec(document)?.[1];
+  if (rule === undefined) throw new Error('docs/observing.md has no alert for "no leader"');
+  return rule;
+}
+
+interface Series {
+  readonly series: string;
+  readonly values: string;
+}
+
+function roleOf(server: number, isLeader: string): Series {
+  return { series: `threadraft_raft_role{server="${server}",role="leader"}`, values: isLeader };
+}
+
+describe('the alert that there is no leader', () => {
+  const cases: readonly (readonly [when: string, fires: boolean, series: readonly Series[]])[] = [
+    ['is silent while a server leads', false, [roleOf(0, '1 1 1'), roleOf(1, '0 0 0')]],
+    ['fires while none leads', true, [roleOf(0, '1 0 0'), roleOf(1, '0 0 0')]],
+    [
+      'fires while all servers are down, so that none has a role',
+      true,
+      [roleOf(0, '1 stale'), roleOf(1, '0 stale')],
+    ],
+    ['fires while the program is down', true, []],
+  ];
+  for (const [when, fires, series] of cases) {
+    it(when, async function () {
+      const directory = await temporaryDirectory();
+      const rules = join(directory.path, 'rules.json');
+      const test = join(directory.path, 'test.json');
+      const alert = { alert: 'NoLeader', expr: await noLeaderRule() };
+      await writeFile(rules, JSON.stringify({ groups: [{ name: 'alerts', rules: [alert] }] }));
+      const expected = { eval_time: '2m', alertname: 'NoLeader', exp_alerts: fires ? [{}] : [] };
+      const tests = [{ interval: '1m', input_series: series, alert_rule_test: [expected] }];
+      await writeFile(test, JSON.stringify({ rule_files: [rules], evaluation_interval: '1m', tests }));
+      const complaint = promtool(['test', 'rules', test]);
+      await directory.remove();
+      if (complaint === undefined) this.skip();
+      expect(complaint).to.equal('');
+    });
+  }
+});

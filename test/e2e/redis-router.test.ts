@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { type Raw, RedisClient } from '../../tools/support/redis-client.js';
 import { eventually, TestCluster } from '../support/cluster.js';
 
-const UNKNOWN = { error: 'ERR leadership was lost: the write may or may not have happened' };
+const UNKNOWN = { error: 'UNKNOWN leadership was lost: the write may or may not have happened' };
 const QUEUED = { simple: 'QUEUED' };
 const OK = { simple: 'OK' };
 const LEADERS = 6;

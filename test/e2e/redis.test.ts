@@ -9,7 +9,7 @@ import { RedisClient } from '../../tools/support/redis-client.js';
 import { eventually, TestCluster } from '../support/cluster.js';
 
 const OK = { simple: 'OK' };
-const OUTCOME_UNKNOWN = 'ERR leadership was lost: the write may or may not have happened';
+const OUTCOME_UNKNOWN = 'UNKNOWN leadership was lost: the write may or may not have happened';
 const KILL_FOR_MS = 20_000;
 const KILL_EVERY_MS = 1_000;
 const PATIENT_MS = 2_000;

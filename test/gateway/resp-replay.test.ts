@@ -4,7 +4,7 @@ import { giveUp, planReplay } from '../../src/gateway/replay.js';
 import { AT_RESP_START, type RespCheckpoint, respCheckpoint } from '../../src/protocol/checkpoint.js';
 
 const MANY = 1_000;
-const UNKNOWN = '-ERR leadership was lost: the write may or may not have happened\r\n';
+const UNKNOWN = '-UNKNOWN leadership was lost: the write may or may not have happened\r\n';
 const DOWN = '-CLUSTERDOWN The cluster is down\r\n';
 const OK = '+OK\r\n';
 const QUEUED = '+QUEUED\r\n';

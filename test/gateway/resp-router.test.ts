@@ -3,7 +3,7 @@ import { AT_RESP_START, respCheckpoint } from '../../src/protocol/checkpoint.js'
 import { encodeCommand } from '../../tools/support/redis-client.js';
 import { FakeServer, forwarded, TestBench } from './support.js';
 
-const UNKNOWN = '-ERR leadership was lost: the write may or may not have happened\r\n';
+const UNKNOWN = '-UNKNOWN leadership was lost: the write may or may not have happened\r\n';
 const DOWN = '-CLUSTERDOWN The cluster is down\r\n';
 const OK = '+OK\r\n';
 const QUEUED = '+QUEUED\r\n';

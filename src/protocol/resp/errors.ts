@@ -2,9 +2,12 @@
 
 import { ErrorReply } from './value.js';
 
-/** The leader that took the command was lost before it told the outcome. */
+/**
+ * The leader that took the command was lost before it told the outcome. The code is one that no client library knows, so that
+ * none repeats the command by itself: see docs/redis.md.
+ */
 export const OUTCOME_UNKNOWN = new ErrorReply(
-  'ERR leadership was lost: the write may or may not have happened',
+  'UNKNOWN leadership was lost: the write may or may not have happened',
 );
 /** No leader took the command: nothing happened. */
 export const NO_LEADER = new ErrorReply('CLUSTERDOWN The cluster is down');

@@ -8,7 +8,7 @@ import type { Environment } from '../../environment.js';
 import { MAX_REPLY_BACKLOG_BYTES } from '../../limits.js';
 import type { CommandResult } from '../../protocol/command.js';
 import { type Reply, type RespReply, secondsLeft } from '../../protocol/reply.js';
-import type { RedisLocalRequest, Request } from '../../protocol/request.js';
+import { isWrite, type RedisLocalRequest, type Request } from '../../protocol/request.js';
 import { QUEUED, type RespValue } from '../../protocol/resp/value.js';
 import type { Raft } from '../../raft/raft.js';
 import type { ServerId } from '../../raft/types.js';
@@ -173,6 +173,7 @@ export class Answers {
     if (redis === undefined) return toldOf(request, outcome);
     if (request.type === 'redis-fixed') return { type: 'resp', value: request.value };
     if (request.type === 'redis-local') return this.#executeLocal(request, session);
+    if (outcome.type === 'internal-error' && !isWrite(request)) return { type: 'no-leader' };
     if (request.type === 'redis-queued') redis.breakTransaction();
     if (request.type === 'redis-watch') redis.loseWatch();
     return outcome.type === 'redirect'

@@ -100,7 +100,7 @@ describe('a command that goes through all keys', () => {
     leader.route(3, resp('KEYS nomatch'));
     leader.turn();
     leader.loseTo2(leader.raft.lastLog);
-    expect(leader.toldTo(2)).to.match(/^-ERR leadership was lost/);
+    expect(leader.toldTo(2)).to.match(/^-UNKNOWN leadership was lost/);
     expect(leader.toldTo(3)).to.equal('<refuse>');
   });
 

@@ -22,6 +22,8 @@ interface Pending {
   /** The snapshot that is installed with this request, if it brings the last chunk. */
   readonly installed: SnapshotChunk | undefined;
   readonly held: Message[];
+  /** When the disk was asked for it. */
+  readonly sinceMs: number;
 }
 
 /** What became durable. */
@@ -43,6 +45,7 @@ export class Persistence {
   /** Messages held for what is not yet handed to the disk. */
   #held: Message[] = [];
   #pending: Pending[] = [];
+  #lastDoneMs = Number.NEGATIVE_INFINITY;
 
   constructor(hardState: HardState, lastIndex: LogIndex) {
     this.#durable = hardState;
@@ -59,6 +62,12 @@ export class Persistence {
   /** The log is on disk up to here. */
   get durableIndex(): LogIndex {
     return this.#durableIndex;
+  }
+
+  /** Since when the disk owes an answer and has given none, in ms of the core's clock; undefined while it owes none. */
+  get silentSinceMs(): number | undefined {
+    const [first] = this.#pending;
+    return first === undefined ? undefined : Math.max(first.sinceMs, this.#lastDoneMs);
   }
 
   /** The message leaves once everything that happened up to now is durable. */
@@ -93,7 +102,11 @@ export class Persistence {
    * What is to be written now, and the messages that wait for nothing. Called once per turn, so everything that
    * happened in the turn becomes one write.
    */
-  takeRequests(hardState: HardState, log: RaftLog): { persist: PersistRequest[]; free: readonly Message[] } {
+  takeRequests(
+    hardState: HardState,
+    log: RaftLog,
+    nowMs: number,
+  ): { persist: PersistRequest[]; free: readonly Message[] } {
     const held = this.#held;
     const chunks = this.#chunks;
     this.#held = [];
@@ -104,11 +117,13 @@ export class Persistence {
     if (changed !== undefined || entries.length > 0) {
       this.#requested = hardState;
       this.#requestedIndex = log.lastIndex;
-      persist.push(this.#request({ hardState: changed, entries, snapshotChunk: undefined }, undefined));
+      const request = { hardState: changed, entries, snapshotChunk: undefined };
+      persist.push(this.#request(request, undefined, nowMs));
     }
     for (const snapshotChunk of chunks) {
       const installed = snapshotChunk.last ? snapshotChunk : undefined;
-      persist.push(this.#request({ hardState: undefined, entries: [], snapshotChunk }, installed));
+      const request = { hardState: undefined, entries: [], snapshotChunk };
+      persist.push(this.#request(request, installed, nowMs));
     }
     const last = this.#pending.at(-1);
     if (last === undefined) return { persist, free: held };
@@ -117,7 +132,8 @@ export class Persistence {
   }
 
   /** Everything up to the request with this sequence number survives a crash from now on. */
-  persisted(sequence: number): Durable {
+  persisted(sequence: number, nowMs: number): Durable {
+    this.#lastDoneMs = nowMs;
     const released: Message[] = [];
     const installed: SnapshotChunk[] = [];
     while (true) {
@@ -133,7 +149,11 @@ export class Persistence {
     return { released, installed };
   }
 
-  #request(request: Omit<PersistRequest, 'sequence'>, installed: SnapshotChunk | undefined): PersistRequest {
+  #request(
+    request: Omit<PersistRequest, 'sequence'>,
+    installed: SnapshotChunk | undefined,
+    sinceMs: number,
+  ): PersistRequest {
     const sequence = this.#nextSequence;
     this.#nextSequence += 1;
     this.#pending.push({
@@ -142,6 +162,7 @@ export class Persistence {
       lastIndex: this.#requestedIndex,
       installed,
       held: [],
+      sinceMs,
     });
     return { sequence, ...request };
   }

@@ -23,6 +23,7 @@ import {
 import { leaseEndMs } from './lease.js';
 import { LOG_ORIGIN } from './log.js';
 import { type RaftDependencies, type RaftOptions, validateOptions } from './options.js';
+import { handOver, isOwnDiskSilent, refrain } from './own-disk.js';
 import { campaign, onPreVote, onPreVoteResponse } from './pre-vote.js';
 import { addRead, isServing } from './reads.js';
 import {
@@ -154,7 +155,10 @@ export class Raft {
     this.#advanceClock(nowMs);
     const { role } = core;
     if (role.name === 'leader') this.#tickLeader(role);
-    else if (core.nowMs >= core.electionDeadlineMs && core.installing === undefined) campaign(core);
+    else if (core.nowMs >= core.electionDeadlineMs && core.installing === undefined) {
+      if (isOwnDiskSilent(core)) refrain(core);
+      else campaign(core);
+    }
   }
 
   /** A message arrived. Late, repeated and outdated ones do no harm. */
@@ -200,7 +204,7 @@ export class Raft {
   /** The persist requests up to this sequence number survive a crash from now on. */
   persisted(sequence: number, nowMs: number): void {
     this.#advanceClock(nowMs);
-    const { released, installed } = this.#core.persistence.persisted(sequence);
+    const { released, installed } = this.#core.persistence.persisted(sequence, this.#core.nowMs);
     this.#core.messages.push(...released);
     for (const chunk of installed) snapshotInstalled(this.#core, chunk);
     candidatePersisted(this.#core);
@@ -249,7 +253,7 @@ export class Raft {
   /** What the driver has to do now. Each thing is handed out once. */
   takeOutput(): Output {
     const core = this.#core;
-    const { persist, free } = core.persistence.takeRequests(core.hardState, core.log);
+    const { persist, free } = core.persistence.takeRequests(core.hardState, core.log, core.nowMs);
     const messages = [...core.messages, ...free];
     const { confirmedReads, failedReads, installedSnapshot } = core;
     const committed =
@@ -301,6 +305,7 @@ export class Raft {
     stepDownWithoutQuorum(core, role);
     if (core.role !== role) return;
     expireTransfer(core, role);
+    if (isOwnDiskSilent(core)) handOver(core, role);
     if (core.nowMs >= role.nextHeartbeatMs) broadcastHeartbeat(core, role);
   }
 

@@ -6,6 +6,7 @@
 import { invariant } from './assert.js';
 import { commitWhatMajorityHas } from './commit.js';
 import type { Core } from './core.js';
+import { isOwnDiskSilent } from './own-disk.js';
 import { appendSent, type Progress } from './progress.js';
 import { confirmReads, probeOf } from './reads.js';
 import type { Leader } from './roles.js';
@@ -147,7 +148,7 @@ function appendMissing(core: Core, message: AppendEntries): void {
 
 /**
  * Answers the leader. A heartbeat is answered at once, for what is on disk; new entries are acknowledged once they
- * are.
+ * are. While the disk is silent, answers do not pile up before it: the next heartbeat asks again.
  */
 function respond(core: Core, request: AppendEntries, result: AppendEntriesResponse['result']): void {
   const { from: leader, probe } = request;
@@ -157,6 +158,7 @@ function respond(core: Core, request: AppendEntries, result: AppendEntriesRespon
     core.send(responseOf(core, leader, probe, { outcome: 'accepted', matchIndex }));
     return;
   }
+  if (request.entries.length === 0 && isOwnDiskSilent(core)) return;
   core.sendWhenDurable(responseOf(core, leader, probe, result));
 }
 

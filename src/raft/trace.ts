@@ -88,4 +88,6 @@ export type StepDownReason =
   | { readonly type: 'leader heard'; readonly leader: ServerId }
   | { readonly type: 'voted for'; readonly candidate: ServerId }
   | { readonly type: 'election lost' }
+  /** It cannot win: its own vote must be on its disk, which has not answered for this long. */
+  | { readonly type: 'own disk silent'; readonly silentMs: number }
   | { readonly type: 'leader ended'; readonly leader: ServerId };

@@ -27,25 +27,25 @@ describe('persistence: what is on disk before what leaves', () => {
 
   it('asks for nothing when nothing changed', () => {
     const { log, persistence } = onDisk('1:a');
-    expect(persistence.takeRequests(FRESH, log)).to.deep.equal({ persist: [], free: [] });
+    expect(persistence.takeRequests(FRESH, log, 0)).to.deep.equal({ persist: [], free: [] });
   });
 
   it('asks for everything of a turn at once, and only once', () => {
     const { log, persistence } = onDisk('1:a');
     append(log, '1:b 1:c');
-    const { persist } = persistence.takeRequests(VOTED, log);
+    const { persist } = persistence.takeRequests(VOTED, log, 0);
     expect(persist).to.have.length(1);
     expect(persist[0]).to.include({ sequence: 1, hardState: VOTED });
     expect(textOfLog(persist[0]?.entries ?? [])).to.equal('1:b 1:c');
-    expect(persistence.takeRequests(VOTED, log).persist).to.deep.equal([]);
+    expect(persistence.takeRequests(VOTED, log, 0).persist).to.deep.equal([]);
   });
 
   it('counts as durable what was reported, not what was asked for', () => {
     const { log, persistence } = onDisk('1:a');
     append(log, '1:b');
-    persistence.takeRequests(VOTED, log);
+    persistence.takeRequests(VOTED, log, 0);
     expect(persistence).to.include({ durableIndex: 1, durableHardState: FRESH });
-    persistence.persisted(1);
+    persistence.persisted(1, 0);
     expect(persistence).to.include({ durableIndex: 2, durableHardState: VOTED });
   });
 
@@ -53,24 +53,24 @@ describe('persistence: what is on disk before what leaves', () => {
     it('lets them go at once when all is on disk', () => {
       const { log, persistence } = onDisk('1:a');
       persistence.hold(messageTo(1));
-      expect(persistence.takeRequests(FRESH, log).free).to.deep.equal([messageTo(1)]);
+      expect(persistence.takeRequests(FRESH, log, 0).free).to.deep.equal([messageTo(1)]);
     });
 
     it('keeps them until what happened before them is on disk', () => {
       const { log, persistence } = onDisk('1:a');
       append(log, '1:b');
       persistence.hold(messageTo(1));
-      expect(persistence.takeRequests(FRESH, log).free).to.deep.equal([]);
-      expect(persistence.persisted(1).released).to.deep.equal([messageTo(1)]);
+      expect(persistence.takeRequests(FRESH, log, 0).free).to.deep.equal([]);
+      expect(persistence.persisted(1, 0).released).to.deep.equal([messageTo(1)]);
     });
 
     it('keeps them for a write of an earlier turn, too', () => {
       const { log, persistence } = onDisk('1:a');
       append(log, '1:b');
-      persistence.takeRequests(FRESH, log);
+      persistence.takeRequests(FRESH, log, 0);
       persistence.hold(messageTo(1));
-      expect(persistence.takeRequests(FRESH, log).free).to.deep.equal([]);
-      expect(persistence.persisted(1).released).to.deep.equal([messageTo(1)]);
+      expect(persistence.takeRequests(FRESH, log, 0).free).to.deep.equal([]);
+      expect(persistence.persisted(1, 0).released).to.deep.equal([messageTo(1)]);
     });
 
     it('lets go of each with its own write, when several are in flight', () => {
@@ -78,11 +78,11 @@ describe('persistence: what is on disk before what leaves', () => {
       for (const to of [1, 2, 3]) {
         append(log, '1:x');
         persistence.hold(messageTo(to));
-        persistence.takeRequests(FRESH, log);
+        persistence.takeRequests(FRESH, log, 0);
       }
-      expect(persistence.persisted(1).released).to.deep.equal([messageTo(1)]);
+      expect(persistence.persisted(1, 0).released).to.deep.equal([messageTo(1)]);
       expect(persistence.durableIndex).to.equal(1);
-      expect(persistence.persisted(3).released).to.deep.equal([messageTo(2), messageTo(3)]);
+      expect(persistence.persisted(3, 0).released).to.deep.equal([messageTo(2), messageTo(3)]);
       expect(persistence.durableIndex).to.equal(3);
     });
 
@@ -90,13 +90,13 @@ describe('persistence: what is on disk before what leaves', () => {
       const { log, persistence } = onDisk('');
       append(log, '1:x');
       persistence.hold(messageTo(1));
-      persistence.takeRequests(FRESH, log);
-      persistence.persisted(1);
-      expect(persistence.persisted(1).released).to.deep.equal([]);
+      persistence.takeRequests(FRESH, log, 0);
+      persistence.persisted(1, 0);
+      expect(persistence.persisted(1, 0).released).to.deep.equal([]);
     });
 
     it('refuses a report of what was never asked for', () => {
-      expect(() => onDisk('').persistence.persisted(1)).to.throw(InvariantError);
+      expect(() => onDisk('').persistence.persisted(1, 0)).to.throw(InvariantError);
     });
   });
 
@@ -112,37 +112,37 @@ describe('persistence: what is on disk before what leaves', () => {
       const { log, persistence } = onDisk('1:a 1:b 1:c');
       replace(log, persistence, 2, '2:x');
       expect(persistence.durableIndex).to.equal(1);
-      const { persist } = persistence.takeRequests(FRESH, log);
+      const { persist } = persistence.takeRequests(FRESH, log, 0);
       expect(textOfLog(persist[0]?.entries ?? [])).to.equal('2:x');
-      persistence.persisted(1);
+      persistence.persisted(1, 0);
       expect(persistence.durableIndex).to.equal(2);
     });
 
     it('while a write is in flight: that write counts up to the conflict only', () => {
       const { log, persistence } = onDisk('1:a');
       append(log, '1:b 1:c 1:d');
-      persistence.takeRequests(FRESH, log);
+      persistence.takeRequests(FRESH, log, 0);
       replace(log, persistence, 3, '2:x 2:y 2:z');
-      persistence.takeRequests(FRESH, log);
+      persistence.takeRequests(FRESH, log, 0);
 
-      persistence.persisted(1);
+      persistence.persisted(1, 0);
       expect(persistence.durableIndex, 'entry 2 is, entry 3 on disk is the wrong one').to.equal(2);
-      persistence.persisted(2);
+      persistence.persisted(2, 0);
       expect(persistence.durableIndex).to.equal(5);
     });
 
     it('twice while writes are in flight', () => {
       const { log, persistence } = onDisk('');
       append(log, '1:a 1:b 1:c');
-      persistence.takeRequests(FRESH, log);
+      persistence.takeRequests(FRESH, log, 0);
       replace(log, persistence, 2, '2:b 2:c 2:d');
-      persistence.takeRequests(FRESH, log);
+      persistence.takeRequests(FRESH, log, 0);
       replace(log, persistence, 3, '3:c');
-      const { persist } = persistence.takeRequests(FRESH, log);
+      const { persist } = persistence.takeRequests(FRESH, log, 0);
       expect(textOfLog(persist[0]?.entries ?? [])).to.equal('3:c');
 
       const durable = [1, 2, 3].map((sequence) => {
-        persistence.persisted(sequence);
+        persistence.persisted(sequence, 0);
         return persistence.durableIndex;
       });
       expect(durable).to.deep.equal([1, 2, 3]);
@@ -154,17 +154,17 @@ describe('persistence: what is on disk before what leaves', () => {
       const { log, persistence } = onDisk('');
       const chunks = [chunk({ last: false }), chunk({ offset: 4 })];
       for (const each of chunks) persistence.chunk(each);
-      const { persist } = persistence.takeRequests(FRESH, log);
+      const { persist } = persistence.takeRequests(FRESH, log, 0);
       expect(persist.map(({ snapshotChunk }) => snapshotChunk)).to.deep.equal(chunks);
-      expect(persistence.persisted(1).installed).to.deep.equal([]);
-      expect(persistence.persisted(2).installed).to.deep.equal([chunks[1]]);
+      expect(persistence.persisted(1, 0).installed).to.deep.equal([]);
+      expect(persistence.persisted(2, 0).installed).to.deep.equal([chunks[1]]);
     });
 
     it('are written after the entries of the same turn', () => {
       const { log, persistence } = onDisk('');
       persistence.chunk(chunk({}));
       append(log, '1:a');
-      const { persist } = persistence.takeRequests(VOTED, log);
+      const { persist } = persistence.takeRequests(VOTED, log, 0);
       expect(persist.map(({ entries: written }) => textOfLog(written))).to.deep.equal(['1:a', '']);
     });
 
@@ -173,9 +173,9 @@ describe('persistence: what is on disk before what leaves', () => {
       persistence.chunk(chunk({}));
       append(log, '1:a');
       persistence.hold(messageTo(1));
-      persistence.takeRequests(FRESH, log);
-      expect(persistence.persisted(1).released).to.deep.equal([]);
-      expect(persistence.persisted(2).released).to.deep.equal([messageTo(1)]);
+      persistence.takeRequests(FRESH, log, 0);
+      expect(persistence.persisted(1, 0).released).to.deep.equal([]);
+      expect(persistence.persisted(2, 0).released).to.deep.equal([messageTo(1)]);
     });
 
     it('that replace the log are all that is durable', () => {
@@ -184,7 +184,7 @@ describe('persistence: what is on disk before what leaves', () => {
       persistence.installed(2, { keepsLog: false });
       expect(persistence.durableIndex).to.equal(2);
       append(log, '2:d');
-      const { persist } = persistence.takeRequests(FRESH, log);
+      const { persist } = persistence.takeRequests(FRESH, log, 0);
       expect(textOfLog(persist[0]?.entries ?? [])).to.equal('2:d');
     });
 
@@ -198,11 +198,11 @@ describe('persistence: what is on disk before what leaves', () => {
     it('that reach further than the log on disk move its end', () => {
       const { log, persistence } = onDisk('1:a');
       append(log, '1:b 1:c');
-      persistence.takeRequests(FRESH, log);
+      persistence.takeRequests(FRESH, log, 0);
       log.compactTo(2);
       persistence.installed(2, { keepsLog: true });
       expect(persistence.durableIndex).to.equal(2);
-      persistence.persisted(1);
+      persistence.persisted(1, 0);
       expect(persistence.durableIndex).to.equal(3);
     });
   });

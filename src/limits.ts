@@ -49,6 +49,15 @@ export const WALK_WORK_PER_TURN = 2_000_000;
 /** Units of work of one of them: about a minute. One that takes longer, which only patterns can do, is refused. */
 export const MAX_WALK_WORK = 60_000_000_000;
 
+/**
+ * Units of work of one transaction: 0.1 to 0.2 s. One that turns out to be more is taken back and refused, the same on every
+ * server.
+ */
+export const MAX_TRANSACTION_WORK = 200_000_000;
+
+/** Expired keys that one entry removes: about 3 ms. Later entries remove the others, which nobody sees meanwhile. */
+export const MAX_EXPIRED_PER_ENTRY = 2_000;
+
 /** SCAN cursors that a server keeps; then the oldest is forgotten, and begins anew when it is used again. */
 export const MAX_SCAN_CURSORS = 1024;
 
@@ -135,8 +144,11 @@ const MAX_LONGEST_ENTRY_BYTES =
 /** An entry of this many bytes is worth its cost: it is not delayed for more to come. */
 export const MAX_DELAYED_ENTRY_BYTES = 8 * 1024;
 
-/** Bytes of committed entries that are applied at once: about 10 ms of a thread. Whatever else is due comes between. */
-export const MAX_APPLIED_BYTES_PER_TURN = 1024 * 1024;
+/**
+ * Units of work (see state-machine/work.ts) on committed entries in a turn: about 5 ms of a thread. What is left of an entry is
+ * applied in the next turn, and whatever else is due comes between.
+ */
+export const APPLY_WORK_PER_TURN = 5_000_000;
 
 /** Bytes of entries proposed and not yet applied; then the server takes no more commands. */
 export const MAX_INFLIGHT_PROPOSAL_BYTES = 8 * 1024 * 1024;

@@ -4,6 +4,7 @@ import type { CommandResult } from '../protocol/command.js';
 import type { Entry, LogPosition } from '../raft/types.js';
 import type { KeyValueStore } from '../state-machine/key-value-store.js';
 import type { ReadableKeyspace } from '../state-machine/redis/keyspace.js';
+import type { Work } from '../state-machine/work.js';
 
 export class AppliedState {
   #store: KeyValueStore;
@@ -24,10 +25,19 @@ export class AppliedState {
     return this.#position;
   }
 
-  /** Applies the entry after {@link position}; tells the result of each of its commands as soon as that is applied. */
-  apply({ index, term, payload }: Entry, onResult?: (result: CommandResult) => void): void {
+  /** Begins to apply the entry after {@link position}; tells the result of each of its commands as soon as that is applied. */
+  begin({ payload }: Entry, onResult?: (result: CommandResult) => void): void {
+    this.#store.begin(payload, onResult);
+  }
+
+  /**
+   * Goes on with the entry that was begun, until the work is spent or the store is told to pause. Returns whether the entry
+   * is applied as a whole; {@link position} stays before it until then.
+   */
+  goOn({ index, term }: Entry, work: Work): boolean {
+    if (!this.#store.goOn(work)) return false;
     this.#position = { index, term };
-    this.#store.apply(payload, onResult);
+    return true;
   }
 
   /** Goes on with a store that holds everything up to a later `position`. */

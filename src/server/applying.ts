@@ -6,10 +6,13 @@
  */
 
 import type { Environment } from '../environment.js';
-import { MAX_APPLIED_BYTES_PER_TURN } from '../limits.js';
+import { APPLY_WORK_PER_TURN } from '../limits.js';
+import type { CommandResult } from '../protocol/command.js';
 import { isWrite } from '../protocol/request.js';
+import type { RespValue } from '../protocol/resp/value.js';
 import type { ConfirmedRead, Entry, SnapshotMeta } from '../raft/types.js';
 import type { KeyValueStore } from '../state-machine/key-value-store.js';
+import { COMMAND_WORK, goOn, type Steps, Work } from '../state-machine/work.js';
 import type { Storage } from '../storage/storage.js';
 import type { AppliedState } from './applied-state.js';
 import type { Answers } from './clients/answers.js';
@@ -46,8 +49,18 @@ export class Applier {
   readonly #onApplied: ApplierOptions['onApplied'];
   readonly #onInstalled: ApplierOptions['onInstalled'];
   readonly #onFailure: ApplierOptions['onFailure'];
+  /** Counts what is applied and answered. */
+  readonly #work = new Work();
   /** Committed and not applied. */
   #committed: Entry[] = [];
+  /** The entry that is applied, and is not at its end. */
+  #entry: Entry | undefined;
+  /** The group that is answered: it waits for that entry, or for none. */
+  #group: PendingGroup | undefined;
+  /** How many commands of it are answered. */
+  #answered = 0;
+  /** A read that takes several turns. */
+  #steps: Steps<RespValue> | undefined;
   /** The snapshot that the state is being replaced by. */
   #installing: SnapshotMeta | undefined;
   #isDue = false;
@@ -70,14 +83,20 @@ export class Applier {
     return this.#isDue;
   }
 
-  /** Whether the state is being replaced by a snapshot. */
-  get isInstalling(): boolean {
-    return this.#installing !== undefined;
+  /** Whether the state is as of an entry: not within one, and not being replaced by a snapshot. */
+  get isAtEntry(): boolean {
+    return this.#installing === undefined && this.#entry === undefined;
+  }
+
+  /** Units of work so far. */
+  get workUnits(): number {
+    return this.#work.totalUnits;
   }
 
   /**
    * Entries became committed and reads were confirmed: applies and answers as far as the gates of the pending groups are
-   * open, and no more than one turn has time for. A server that has much to catch up with must not miss heartbeats.
+   * open, and no more than one turn has time for. A server that has much to apply must not miss heartbeats: it stops within
+   * an entry, too, and then nobody sees the state before that is applied as a whole.
    */
   advance(committed: readonly Entry[], confirmed: readonly ConfirmedRead[], nowMs: number): void {
     for (const entry of committed) this.#committed.push(entry);
@@ -106,6 +125,8 @@ export class Applier {
 
   #installed(store: KeyValueStore, snapshot: SnapshotMeta, startMs: number): void {
     this.#installing = undefined;
+    this.#entry = undefined;
+    this.#enter(undefined);
     this.#state.replace(store, snapshot);
     this.#answers.stateReplaced();
     this.#committed = this.#committed.filter(({ index }) => index > snapshot.index);
@@ -114,60 +135,118 @@ export class Applier {
 
   #applyWhatIsDue(nowMs: number): void {
     let applied = 0;
-    let room = MAX_APPLIED_BYTES_PER_TURN;
+    this.#work.allow(APPLY_WORK_PER_TURN);
     while (true) {
       const { first } = this.#groups;
-      if (first?.gate.kind === 'read') {
+      if (this.#entry === undefined && first?.gate.kind === 'read') {
         const { confirmedIndex } = first.gate;
         if (confirmedIndex === undefined) break;
         if (confirmedIndex <= this.#state.position.index) {
-          for (const command of first.commands) this.#answers.fromState(command);
-          this.#groups.removeFirst();
+          this.#enter(first);
+          if (!this.#answerReads(first.commands)) break;
+          this.#leave(first);
           continue;
         }
       }
-      const entry = this.#committed[applied];
+      const entry = this.#entry ?? this.#committed[applied];
       if (entry === undefined) break;
-      if (room <= 0) {
+      if (this.#work.isSpent) {
         this.#isDue = true;
         break;
       }
-      applied += 1;
-      room -= entry.payload.byteLength;
-      this.#apply(entry, first, nowMs);
+      if (this.#entry === undefined) {
+        applied += 1;
+        this.#begin(entry, first, nowMs);
+      }
+      if (!this.#goOn(entry)) break;
     }
     if (applied > 0) this.#committed = this.#committed.slice(applied);
   }
 
-  #apply(entry: Entry, first: PendingGroup | undefined, nowMs: number): void {
+  #begin(entry: Entry, first: PendingGroup | undefined, nowMs: number): void {
     this.#onApplied(entry);
+    this.#entry = entry;
     if (first?.gate.kind !== 'entry' || first.gate.index !== entry.index) {
-      this.#state.apply(entry);
+      this.#enter(undefined);
+      this.#state.begin(entry);
       return;
     }
+    this.#enter(first);
     this.#metrics.appendDuration.observeMs(nowMs - first.sinceMs);
     this.#proposals.applied(entry.index, nowMs);
-    const { commands } = first;
-    let next = this.#answerReads(commands, 0);
-    this.#state.apply(entry, (result) => {
-      const command = commands[next];
-      if (command !== undefined) {
-        this.#answers.write(command, result);
-        this.#proposals.answered(command.session);
-      }
-      next = this.#answerReads(commands, next + 1);
-    });
-    this.#groups.removeFirst();
+    this.#state.begin(entry, this.#onResult);
   }
 
-  /** Answers the commands from place `from` on that write nothing; returns the place of the next write. */
-  #answerReads(commands: readonly PendingCommand[], from: number): number {
-    let next = from;
-    for (; next < commands.length; next += 1) {
-      const command = commands[next];
-      if (command === undefined || isWrite(command.request)) break;
-      this.#answers.fromState(command);
+  /** Goes on with the entry. Returns whether it is applied as a whole, and its group is answered. */
+  #goOn(entry: Entry): boolean {
+    const group = this.#group;
+    do {
+      if (group !== undefined && !this.#answerReads(group.commands)) return false;
+      if (this.#state.goOn(entry, this.#work)) {
+        this.#entry = undefined;
+        if (group !== undefined) this.#leave(group);
+        return true;
+      }
+    } while (!this.#work.isSpent);
+    this.#isDue = true;
+    return false;
+  }
+
+  /** A write of the group that is applied has this result. */
+  readonly #onResult = (result: CommandResult): void => {
+    const commands = this.#group?.commands ?? [];
+    const command = commands[this.#answered];
+    this.#answered += 1;
+    if (command !== undefined) {
+      this.#answers.write(command, result);
+      this.#proposals.answered(command.session);
     }
-    return next;
+    const next = commands[this.#answered];
+    // What is read before the next write is read now, or in a later turn, but before the store goes on.
+    if (next !== undefined && !isWrite(next.request)) this.#state.store.pause();
+  };
+
+  /** Answers the commands of the group that come before its next write. Returns whether all of them are answered. */
+  #answerReads(commands: readonly PendingCommand[]): boolean {
+    for (; this.#answered < commands.length; this.#answered += 1) {
+      const command = commands[this.#answered];
+      if (command === undefined || isWrite(command.request)) return true;
+      if (this.#work.isSpent || !this.#answerRead(command)) {
+        this.#isDue = true;
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** Answers the command, or a part of it that takes long. Returns whether it is answered. */
+  #answerRead(command: PendingCommand): boolean {
+    const { session } = command;
+    this.#steps ??= this.#answers.beginLong(command);
+    if (this.#steps === undefined) {
+      const before = session.unreadBytes;
+      this.#answers.fromState(command);
+      this.#work.units += COMMAND_WORK + Math.max(0, session.unreadBytes - before);
+      return true;
+    }
+    this.#state.store.workFor(this.#work);
+    const done = goOn(this.#steps);
+    if (done === undefined) return false;
+    this.#steps = undefined;
+    this.#answers.read(command, done.result);
+    return true;
+  }
+
+  #enter(group: PendingGroup | undefined): void {
+    if (this.#group === group) return;
+    this.#group = group;
+    this.#answered = 0;
+    this.#steps = undefined;
+  }
+
+  /** The group is answered. It may have been taken away meanwhile, with the leadership. */
+  #leave(group: PendingGroup): void {
+    if (this.#groups.first === group) this.#groups.removeFirst();
+    this.#enter(undefined);
   }
 }

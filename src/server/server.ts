@@ -351,7 +351,7 @@ export class Server {
     this.#applier.advance(committed, confirmedReads, this.#environment.nowMs());
     this.#roleReports.reportServing();
     this.#hasCaughtUp ||= this.#state.position.index >= this.#raft.commitIndex;
-    if (this.#hasCaughtUp && !this.#applier.isInstalling)
+    if (this.#hasCaughtUp && this.#applier.isAtEntry)
       this.#snapshots.takeIfDue(this.#state.store, this.#state.position);
   }
 

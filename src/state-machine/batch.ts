@@ -132,26 +132,134 @@ export class BatchEncoder {
 
 /** What a batch does to the store, command by command. */
 export interface BatchVisitor {
-  /** Comes first. */
-  stamp(stampMs: number): void;
   set(key: ByteSpan, value: ByteSpan, exptimeS: number): void;
   cas(key: ByteSpan, value: ByteSpan, exptimeS: number, version: number): void;
   delete(key: ByteSpan): void;
   redis(args: Args): void;
-  redisTransaction(watched: readonly WatchedKey[], commands: readonly Args[]): void;
+  /** The commands are read when they are executed: before the next command of the batch. */
+  redisTransaction(watched: readonly WatchedKey[], commands: TransactionCommands): void;
+}
+
+/** The commands of a transaction, one after the other. */
+export interface TransactionCommands {
+  /** Those that {@link next} has not returned. */
+  readonly left: number;
+  /** Reads on; the next command's arguments, or undefined when a command is so long that it is to be called again. */
+  next(): Args | undefined;
 }
 
 /**
- * Goes through a payload's commands in order. An empty payload is Raft's no-op and holds none. Keys and values are
- * not copied. Throws {@link BatchError} or TruncatedBytesError.
+ * Goes through a payload's commands in order, in steps. An empty payload is Raft's no-op and holds none. Keys and values
+ * are not copied. Its methods throw {@link BatchError} or TruncatedBytesError.
  */
-export function readBatch(payload: Uint8Array, visitor: BatchVisitor): void {
-  if (payload.byteLength === 0) return;
-  if (payload.byteLength < HEADER_BYTES) throw new BatchError(`${payload.byteLength} bytes are too few`);
-  const reader = new ByteReader(payload);
-  visitor.stamp(reader.f64());
-  for (let count = reader.u32(); count > 0; count -= 1) readCommand(reader, visitor);
-  if (reader.remaining > 0) throw new BatchError(`${reader.remaining} bytes are left over`);
+export class BatchReader {
+  readonly #reader: ByteReader;
+  readonly #args: ArgsReader;
+  readonly #transaction: TransactionReader;
+  /** Commands that {@link next} has not come to. */
+  #left = 0;
+  /** When the batch was completed, in ms since the epoch; undefined for a no-op. */
+  readonly stampMs: number | undefined;
+
+  constructor(payload: Uint8Array) {
+    this.#reader = new ByteReader(payload);
+    this.#args = new ArgsReader(this.#reader);
+    this.#transaction = new TransactionReader(this.#reader, this.#args);
+    if (payload.byteLength === 0) return;
+    if (payload.byteLength < HEADER_BYTES) throw new BatchError(`${payload.byteLength} bytes are too few`);
+    this.stampMs = this.#reader.f64();
+    this.#left = this.#reader.u32();
+  }
+
+  /** Where it is in the payload. */
+  get offset(): number {
+    return this.#reader.offset;
+  }
+
+  get isAtEnd(): boolean {
+    if (this.#left > 0 || this.#args.isWithin || this.#transaction.left > 0) return false;
+    if (this.#reader.remaining > 0) throw new BatchError(`${this.#reader.remaining} bytes are left over`);
+    return true;
+  }
+
+  /** Hands the next command to the visitor, or reads a part of one that is so long that this takes several calls. */
+  next(visitor: BatchVisitor): void {
+    if (this.#args.isWithin) {
+      this.#readArgs(visitor);
+      return;
+    }
+    this.#left -= 1;
+    const operation = this.#reader.u8();
+    switch (operation) {
+      case REDIS:
+        this.#readArgs(visitor);
+        return;
+      case REDIS_TRANSACTION: {
+        const watched = readList(this.#reader, readWatchedKey);
+        this.#transaction.begin();
+        visitor.redisTransaction(watched, this.#transaction);
+        return;
+      }
+      default:
+        readKeyed(this.#reader, visitor, operation);
+    }
+  }
+
+  #readArgs(visitor: BatchVisitor): void {
+    const args = this.#args.next();
+    if (args !== undefined) visitor.redis(args);
+  }
+}
+
+/** Arguments that are read at once. */
+const ARGS_AT_ONCE = 1024;
+
+/** Reads the arguments of one command after the other, of a long one in several calls. */
+class ArgsReader {
+  readonly #reader: ByteReader;
+  #args: string[] = [];
+  #missing = 0;
+
+  constructor(reader: ByteReader) {
+    this.#reader = reader;
+  }
+
+  get isWithin(): boolean {
+    return this.#missing > 0;
+  }
+
+  /** The arguments of the next command; undefined when it is to be called again for them. */
+  next(): Args | undefined {
+    if (this.#missing === 0) this.#missing = this.#reader.u32();
+    const count = Math.min(this.#missing, ARGS_AT_ONCE);
+    for (let i = 0; i < count; i += 1) this.#args.push(readString(this.#reader));
+    this.#missing -= count;
+    if (this.#missing > 0) return undefined;
+    const args = this.#args;
+    this.#args = [];
+    return args;
+  }
+}
+
+class TransactionReader implements TransactionCommands {
+  readonly #reader: ByteReader;
+  readonly #args: ArgsReader;
+  left = 0;
+
+  constructor(reader: ByteReader, args: ArgsReader) {
+    this.#reader = reader;
+    this.#args = args;
+  }
+
+  begin(): void {
+    this.left = this.#reader.u32();
+  }
+
+  next(): Args | undefined {
+    const args = this.#args.next();
+    if (args !== undefined) this.left -= 1;
+    return args;
+  }
 }
 
 /**
@@ -176,28 +284,10 @@ export function visitKeys(payload: Uint8Array, visit: (key: ByteSpan) => void): 
   }
 }
 
-function readCommand(reader: ByteReader, visitor: BatchVisitor): void {
-  const operation = reader.u8();
-  switch (operation) {
-    case REDIS:
-      visitor.redis(readArgs(reader));
-      return;
-    case REDIS_TRANSACTION:
-      visitor.redisTransaction(readList(reader, readWatchedKey), readList(reader, readArgs));
-      return;
-    default:
-      readKeyed(reader, visitor, operation);
-  }
-}
-
 function readList<T>(reader: ByteReader, readOne: (reader: ByteReader) => T): T[] {
   const list: T[] = [];
   for (let count = reader.u32(); count > 0; count -= 1) list.push(readOne(reader));
   return list;
-}
-
-function readArgs(reader: ByteReader): string[] {
-  return readList(reader, readString);
 }
 
 function readString(reader: ByteReader): string {

@@ -23,9 +23,17 @@ export interface KeyWalk {
   close(): void;
 }
 
+export interface KeyImageOptions {
+  readonly records: RecordTable;
+  /** Keys with a deadline up to it have expired, and are left out; in ms since the epoch. */
+  readonly clockMs: number;
+  readonly onEnd: () => void;
+}
+
 export class KeyImage implements KeyWalk, ImageObserver {
   readonly #records: RecordTable;
-  readonly #onEnd: (image: KeyImage) => void;
+  readonly #clockMs: number;
+  readonly #onEnd: () => void;
   /** All ids whose turn comes are below it. */
   readonly #idLimit: RecordId;
   /** For ids whose turn has not come, and whose record has changed: the key before; undefined if there was none. */
@@ -33,15 +41,16 @@ export class KeyImage implements KeyWalk, ImageObserver {
   #nextId: RecordId = 0;
 
   /** @internal Made by {@link KeyValueStore.walk}. */
-  constructor(records: RecordTable, onEnd: (image: KeyImage) => void) {
+  constructor({ records, clockMs, onEnd }: KeyImageOptions) {
     this.#records = records;
+    this.#clockMs = clockMs;
     this.#onEnd = onEnd;
     this.#idLimit = records.idLimit;
   }
 
   /** @internal */
   beforeChange(id: RecordId): void {
-    if (this.#isToCome(id) && !this.#kept.has(id)) this.#kept.set(id, this.#records.key(id));
+    if (this.#isToCome(id) && !this.#kept.has(id)) this.#kept.set(id, this.#keyAt(id));
   }
 
   /** @internal */
@@ -57,7 +66,7 @@ export class KeyImage implements KeyWalk, ImageObserver {
     const id = this.#nextId;
     if (id >= this.#idLimit) return undefined;
     this.#nextId += 1;
-    if (!this.#kept.has(id)) return this.#records.has(id) ? this.#records.key(id) : undefined;
+    if (!this.#kept.has(id)) return this.#records.has(id) ? this.#keyAt(id) : undefined;
     const key = this.#kept.get(id);
     this.#kept.delete(id);
     return key;
@@ -66,7 +75,12 @@ export class KeyImage implements KeyWalk, ImageObserver {
   close(): void {
     this.#nextId = this.#idLimit;
     this.#kept.clear();
-    this.#onEnd(this);
+    this.#onEnd();
+  }
+
+  #keyAt(id: RecordId): string | undefined {
+    const deadlineMs = this.#records.deadlineMs(id);
+    return deadlineMs !== 0 && deadlineMs <= this.#clockMs ? undefined : this.#records.key(id);
   }
 
   #isToCome(id: RecordId): boolean {

@@ -10,13 +10,16 @@
  *
  * A record lies in memory as it stands in an image of the store. Its layout, in the order of the bytes: the key's length
  * (u32), the value's length (u32), version (f64), deadline (f64, ms since the epoch, 0 for never), all little-endian, the
- * key's bytes, the value's bytes. Only a large value is a string on the heap: to get it costs no copy, and the collector
- * does not look into it.
+ * key's bytes, the value's bytes. Only a large value lies elsewhere, see {@link LargeValues}.
  */
 
 import { type ByteSpan, type Memory, textOf } from '../bytes/byte-reader.js';
 import { type ByteString, copy, equals, type HashSecret, hashOf, write } from '../bytes/byte-string.js';
 import type { ByteWriter } from '../bytes/byte-writer.js';
+import type { KeyOrder } from './deadline-heap.js';
+import { insertEntry, newShard, placeOf, removeEntry, type Shard } from './index-shard.js';
+import { LargeValues } from './large-values.js';
+import type { EncodedRecord, KeptRecord, OverwrittenPart, RecordContent } from './record.js';
 import { type Address, missing, Slabs, startOf } from './slabs.js';
 
 /** A number from 0 on. Those of removed keys are given out again. */
@@ -31,7 +34,7 @@ const VALUE_LENGTH_AT = 4;
 const VERSION_AT = 8;
 const DEADLINE_AT = 16;
 
-/** A larger value is a string of its own. */
+/** A larger value does not lie with its record. */
 export const MAX_INLINE_VALUE_BYTES = 4096;
 
 /** A record often lies on two cache lines. */
@@ -39,48 +42,18 @@ const CACHE_LINE_BYTES = 64;
 
 const SHARDS = 64;
 const SHARD_SHIFT = 26;
-const LEAST_SHARD_SLOTS = 8;
 const LEAST_IDS = 1024;
 
-/** What a key holds. The value is copied. */
-export interface RecordContent {
-  readonly value: ByteString;
-  readonly version: number;
-  /** In ms since the epoch; 0 for never. */
-  readonly deadlineMs: number;
-}
-
-/** Part of the index. */
-interface Shard {
-  /** Pairs of a key's hash and its id plus 1, at the place that the hash tells or after it (linear probing); 0 for no id. */
-  slots: Uint32Array;
-  count: number;
-}
-
-/** A record that lies elsewhere, in the layout of the table. */
-export interface EncodedRecord {
-  readonly memory: Memory;
-  /** The byte at which it begins. */
-  readonly start: number;
-  readonly keyLength: number;
-  readonly valueLength: number;
-}
-
-/** A copy of a record. */
-export interface KeptRecord {
-  readonly address: Address;
-  readonly large: string | undefined;
-}
-
-export class RecordTable {
+export class RecordTable implements KeyOrder {
   readonly #slabs = new Slabs();
-  readonly #shards = Array.from({ length: SHARDS }, (): Shard => ({ slots: newSlots(), count: 0 }));
+  readonly #shards = Array.from({ length: SHARDS }, newShard);
   readonly #secret: HashSecret;
   /** By id; 0 for an id that is not in use. */
   #addresses = new Uint32Array(LEAST_IDS);
-  readonly #large = new Map<RecordId, string>();
+  readonly #large = new LargeValues();
   #idLimit = 0;
   readonly #freeIds: RecordId[] = [];
+  #movedEntries = 0;
   /** For each key, how far {@link prefetch} has followed it: its entry in the index, then its address. */
   #fetching = new Uint32Array(0);
 
@@ -106,6 +79,11 @@ export class RecordTable {
   /** The hash of a key. Given it, {@link find}, {@link add} and {@link remove} need not compute it. */
   hash(key: ByteString): number {
     return hashOf(key, this.#secret);
+  }
+
+  /** The hash of the key of this record. */
+  hashOf(id: RecordId): number {
+    return this.hash(this.#keySpan(this.#address(id)));
   }
 
   /** The key's id, or {@link NO_RECORD}. */
@@ -169,7 +147,7 @@ export class RecordTable {
     const id = this.#insert(this.hash(keySpan(memory, start, keyLength)), address);
     if (isLarge(valueLength)) {
       const value = { memory, start: start + RECORD_HEADER_BYTES + keyLength, length: valueLength };
-      this.#large.set(id, textOf(value));
+      this.#large.set(id, value);
     }
     return id;
   }
@@ -192,9 +170,9 @@ export class RecordTable {
   }
 
   /** Removes a key with what it holds. */
-  remove(id: RecordId, hash = this.hash(this.#keySpan(this.#address(id)))): void {
+  remove(id: RecordId, hash = this.hashOf(id)): void {
     const address = this.#address(id);
-    this.#unindex(hash, id);
+    removeEntry(this.#shard(hash), hash, id + 1);
     if (isLarge(this.#valueLength(address))) this.#large.delete(id);
     this.#slabs.free(address);
     this.#addresses[id] = 0;
@@ -214,7 +192,7 @@ export class RecordTable {
   text(id: RecordId): ByteString {
     const address = this.#address(id);
     const length = this.#valueLength(address);
-    if (isLarge(length)) return this.#large.get(id) ?? '';
+    if (isLarge(length)) return this.#large.text(id);
     const start = startOf(address) + RECORD_HEADER_BYTES + this.#keyLength(address);
     return { memory: this.#slabs.page(address), start, length };
   }
@@ -229,9 +207,88 @@ export class RecordTable {
     return this.#slabs.page(address).view.getFloat64(startOf(address) + DEADLINE_AT, true);
   }
 
+  /** Gives the key another deadline, in ms since the epoch; 0 for none. */
+  setDeadline(id: RecordId, deadlineMs: number): void {
+    const address = this.#address(id);
+    this.#slabs.page(address).view.setFloat64(startOf(address) + DEADLINE_AT, deadlineMs, true);
+  }
+
+  /** How long the value is. */
+  valueLength(id: RecordId): number {
+    return this.#valueLength(this.#address(id));
+  }
+
+  /** Whether {@link writePart} can write into the value. */
+  isLarge(id: RecordId): boolean {
+    return isLarge(this.#valueLength(this.#address(id)));
+  }
+
+  /** Writes a part of a large value, and the key's next version. Returns how many bytes were moved besides. */
+  writePart(id: RecordId, offset: number, part: string, version: number): number {
+    const address = this.#address(id);
+    const { view } = this.#slabs.page(address);
+    const start = startOf(address);
+    const length = Math.max(view.getUint32(start + VALUE_LENGTH_AT, true), offset + part.length);
+    view.setUint32(start + VALUE_LENGTH_AT, length, true);
+    view.setFloat64(start + VERSION_AT, version, true);
+    return this.#large.write(id, offset, part);
+  }
+
+  /** Takes back {@link writePart}, which has written over this part of a value of this length. */
+  restorePart(id: RecordId, { offset, part, length, version }: OverwrittenPart): void {
+    this.writePart(id, offset, part, version);
+    const address = this.#address(id);
+    this.#slabs.page(address).view.setUint32(startOf(address) + VALUE_LENGTH_AT, length, true);
+    this.#large.truncate(id, length);
+  }
+
+  /** The value's bytes from `start` up to `end`, as far as there are any. */
+  slice(id: RecordId, start: number, end: number): string {
+    const text = this.text(id);
+    if (typeof text === 'string') return text.slice(start, end);
+    const last = Math.min(end, text.length);
+    return start >= last ? '' : textOf({ ...text, start: text.start + start, length: last - start });
+  }
+
+  /** What a record that was kept holds. */
+  keptContent({ address, large }: KeptRecord): RecordContent {
+    const page = this.#slabs.page(address);
+    const start = startOf(address);
+    const valueAt = start + RECORD_HEADER_BYTES + this.#keyLength(address);
+    const inline = { memory: page, start: valueAt, length: this.#valueLength(address) };
+    return {
+      value: large ?? textOf(inline),
+      version: page.view.getFloat64(start + VERSION_AT, true),
+      deadlineMs: page.view.getFloat64(start + DEADLINE_AT, true),
+    };
+  }
+
+  /** Whether the one key comes before the other in the order of their bytes. */
+  isKeyBefore(id: RecordId, other: RecordId): boolean {
+    const [key, otherKey] = [this.#keySpan(this.#address(id)), this.#keySpan(this.#address(other))];
+    return (
+      key.memory.bytes.compare(
+        otherKey.memory.bytes,
+        otherKey.start,
+        otherKey.start + otherKey.length,
+        key.start,
+        key.start + key.length,
+      ) < 0
+    );
+  }
+
+  /** Entries of the index that were moved to make room, since the last time that this was asked. */
+  takeMovedEntries(): number {
+    const moved = this.#movedEntries;
+    this.#movedEntries = 0;
+    return moved;
+  }
+
   /** Appends the key's record. */
   writeTo(out: ByteWriter, id: RecordId): void {
-    this.writeKept(out, { address: this.#address(id), large: this.#large.get(id) });
+    const address = this.#address(id);
+    const large = isLarge(this.#valueLength(address)) ? this.#large.text(id) : undefined;
+    this.writeKept(out, { address, large });
   }
 
   /** Keeps a copy of the key's record until {@link drop}, also if the key is changed or removed. */
@@ -240,14 +297,14 @@ export class RecordTable {
     const byteCount = this.#inlineBytes(from);
     const address = this.#slabs.allocate(byteCount);
     this.#copyRecord(from, address, byteCount);
-    return { address, large: this.#large.get(id) };
+    return { address, large: this.#large.keep(id) };
   }
 
   /** Appends a record that was kept. */
   writeKept(out: ByteWriter, { address, large }: KeptRecord): void {
     const start = startOf(address);
     out.bytes(this.#slabs.page(address).bytes.subarray(start, start + this.#inlineBytes(address)));
-    if (large !== undefined) out.latin1(large);
+    if (large !== undefined) out.text(large);
   }
 
   /** A record that was kept is not needed any more. */
@@ -267,7 +324,7 @@ export class RecordTable {
     view.setUint32(start + VALUE_LENGTH_AT, value.length, true);
     view.setFloat64(start + VERSION_AT, version, true);
     view.setFloat64(start + DEADLINE_AT, deadlineMs, true);
-    if (isLarge(value.length)) this.#large.set(id, typeof value === 'string' ? value : textOf(value));
+    if (isLarge(value.length)) this.#large.set(id, value);
     else write(value, page, start + RECORD_HEADER_BYTES + view.getUint32(start, true));
   }
 
@@ -279,9 +336,7 @@ export class RecordTable {
     const id = this.#newId();
     this.#addresses[id] = address;
     const shard = this.#shard(hash);
-    if (shard.count * 4 >= shard.slots.length) grow(shard);
-    insert(shard.slots, hash, id + 1);
-    shard.count += 1;
+    this.#movedEntries += insertEntry(shard, hash, id + 1);
     return id;
   }
 
@@ -332,26 +387,6 @@ export class RecordTable {
     if (shard === undefined) throw missing('shard for', hash);
     return shard;
   }
-
-  /** Takes the id out of the index, and moves up those after it that were not at their own place because of it. */
-  #unindex(hash: number, id: RecordId): void {
-    const shard = this.#shard(hash);
-    const { slots } = shard;
-    const mask = slots.length - 1;
-    let hole = placeOf(hash, mask);
-    while (slots[hole + 1] !== id + 1) hole = (hole + 2) & mask;
-    for (let place = (hole + 2) & mask; ; place = (place + 2) & mask) {
-      const entry = slots[place + 1] ?? 0;
-      if (entry === 0) break;
-      const otherHash = slots[place] ?? 0;
-      if (((place - placeOf(otherHash, mask)) & mask) < ((place - hole) & mask)) continue;
-      slots[hole] = otherHash;
-      slots[hole + 1] = entry;
-      hole = place;
-    }
-    slots[hole + 1] = 0;
-    shard.count -= 1;
-  }
 }
 
 function isLarge(valueLength: number): boolean {
@@ -360,33 +395,6 @@ function isLarge(valueLength: number): boolean {
 
 function inlineBytes(keyLength: number, valueLength: number): number {
   return RECORD_HEADER_BYTES + keyLength + (isLarge(valueLength) ? 0 : valueLength);
-}
-
-function newSlots(length = LEAST_SHARD_SLOTS): Uint32Array {
-  return new Uint32Array(length);
-}
-
-/** The place of a hash in slots whose length is `mask` plus 1. */
-function placeOf(hash: number, mask: number): number {
-  return (hash << 1) & mask;
-}
-
-function insert(slots: Uint32Array, hash: number, entry: number): void {
-  const mask = slots.length - 1;
-  let place = placeOf(hash, mask);
-  while (slots[place + 1] !== 0) place = (place + 2) & mask;
-  slots[place] = hash;
-  slots[place + 1] = entry;
-}
-
-function grow(shard: Shard): void {
-  const { slots } = shard;
-  const grown = newSlots(slots.length * 2);
-  for (let place = 0; place < slots.length; place += 2) {
-    const entry = slots[place + 1] ?? 0;
-    if (entry !== 0) insert(grown, slots[place] ?? 0, entry);
-  }
-  shard.slots = grown;
 }
 
 function keySpan(memory: Memory, recordStart: number, length: number): ByteSpan {

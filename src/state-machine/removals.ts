@@ -24,6 +24,11 @@ export class Removals {
     this.#counts[group] = (this.#counts[group] ?? 0) + 1;
   }
 
+  /** All keys were removed. */
+  addToAll(): void {
+    for (let group = 0; group < GROUPS; group += 1) this.add(group);
+  }
+
   /** Removals so far of keys in the group of this hash. */
   of(hash: number): number {
     return this.#counts[hash & (GROUPS - 1)] ?? 0;

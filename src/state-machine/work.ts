@@ -5,11 +5,14 @@
  * replicated state alone, so all servers count the same for the same entry.
  */
 
-/** A command, besides what its keys and bytes cost. */
-export const COMMAND_WORK = 1_000;
+/** A Redis command, besides what its keys and bytes cost. */
+export const COMMAND_WORK = 500;
 
 /** Finding, adding or removing a key, besides its bytes. */
-export const KEY_WORK = 400;
+export const KEY_WORK = 300;
+
+/** Removing the key that has expired first. */
+export const EXPIRY_WORK = 1_500;
 
 /** Looking at a place where there may be a key, and there is none. */
 export const PLACE_WORK = 10;
@@ -21,18 +24,28 @@ export const MATCH_WORK = 5;
 export const CHECKSUM_BYTE_WORK = 4;
 
 export class Work {
-  /** All that was done so far. */
+  /** All that was done so far, without what servers may differ in. */
   units = 0;
+  #hiddenUnits = 0;
   #end = Number.POSITIVE_INFINITY;
+
+  /** Counts work that depends on how this server's memory lies. */
+  addHidden(units: number): void {
+    this.#hiddenUnits += units;
+  }
+
+  get totalUnits(): number {
+    return this.units + this.#hiddenUnits;
+  }
 
   /** Allows this many units more until it is spent. */
   allow(units: number): void {
-    this.#end = this.units + units;
+    this.#end = this.totalUnits + units;
   }
 
   /** Whether what was allowed is done: whoever works is to stop as soon as it can go on later. */
   get isSpent(): boolean {
-    return this.units >= this.#end;
+    return this.totalUnits >= this.#end;
   }
 }
 

@@ -1,6 +1,5 @@
 import { expect } from 'chai';
-import { MAX_APPLIED_BYTES_PER_TURN } from '../../src/limits.js';
-import { Leader, resp, ServerSide, set, TIMEOUT_MS } from '../support/server/server-side.js';
+import { Leader, MUCH_WORK, resp, ServerSide, set, TIMEOUT_MS } from '../support/server/server-side.js';
 
 describe('a leader that applies', () => {
   it('answers each client its own commands, in their order, whoever shares the entry', () => {
@@ -47,7 +46,7 @@ describe('a leader that applies', () => {
 
   it('answers no read from a state that lags what is committed', () => {
     const leader = new Leader();
-    leader.send(2, set('large', 'y'.repeat(MAX_APPLIED_BYTES_PER_TURN)));
+    leader.send(2, MUCH_WORK);
     leader.turn();
     leader.send(1, set('k', 'x'));
     leader.turn();

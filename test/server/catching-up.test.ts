@@ -2,7 +2,7 @@ import { MessageChannel } from 'node:worker_threads';
 import { expect } from 'chai';
 import { openChannel } from '../../src/channel/port-channel.js';
 import { NODE_ENVIRONMENT } from '../../src/environment.js';
-import { MAX_APPLIED_BYTES_PER_TURN, TRAFFIC_CAPACITY } from '../../src/limits.js';
+import { APPLY_WORK_PER_TURN, TRAFFIC_CAPACITY } from '../../src/limits.js';
 import { Server } from '../../src/server/server.js';
 import { BatchEncoder } from '../../src/state-machine/batch.js';
 import { KeyValueStore } from '../../src/state-machine/key-value-store.js';
@@ -14,7 +14,7 @@ import { HASH_SECRET } from '../support/hash-secret.js';
 import { OWNER, persistOf, useDirectory } from '../support/storage.js';
 
 const ENTRIES = 40;
-const ENTRY_BYTES = MAX_APPLIED_BYTES_PER_TURN / 4;
+const ENTRY_BYTES = APPLY_WORK_PER_TURN / 4;
 
 describe('a server with much to apply', () => {
   const directory = useDirectory();

@@ -4,15 +4,17 @@ import { type ByteSpan, TruncatedBytesError, textOf } from '../../src/bytes/byte
 import { ByteWriter } from '../../src/bytes/byte-writer.js';
 import { MAX_VALUE_BYTES } from '../../src/limits.js';
 import { BatchError, type Command, type WatchedKey } from '../../src/protocol/command.js';
-import { BatchEncoder, type BatchVisitor, readBatch, visitKeys } from '../../src/state-machine/batch.js';
+import {
+  BatchEncoder,
+  BatchReader,
+  type BatchVisitor,
+  type TransactionCommands,
+  visitKeys,
+} from '../../src/state-machine/batch.js';
 import { anyCommand, bytesOf, payloadOf } from '../support/commands.js';
 
 class Recorder implements BatchVisitor {
   readonly seen: unknown[] = [];
-
-  stamp(stampMs: number): void {
-    this.seen.push(stampMs);
-  }
 
   set(key: ByteSpan, value: ByteSpan, exptimeS: number): void {
     this.seen.push({ type: 'set', key: textOf(key), value: bytesOf(textOf(value)), exptimeS });
@@ -30,14 +32,21 @@ class Recorder implements BatchVisitor {
     this.seen.push({ type: 'redis', args });
   }
 
-  redisTransaction(watched: readonly WatchedKey[], commands: readonly (readonly string[])[]): void {
+  redisTransaction(watched: readonly WatchedKey[], transaction: TransactionCommands): void {
+    const commands: (readonly string[])[] = [];
+    while (transaction.left > 0) {
+      const args = transaction.next();
+      if (args !== undefined) commands.push(args);
+    }
     this.seen.push({ type: 'redis-transaction', watched, commands });
   }
 }
 
 function visitsOf(payload: Uint8Array): unknown[] {
   const recorder = new Recorder();
-  readBatch(payload, recorder);
+  const batch = new BatchReader(payload);
+  if (batch.stampMs !== undefined) recorder.seen.push(batch.stampMs);
+  while (!batch.isAtEnd) batch.next(recorder);
   return recorder.seen;
 }
 

@@ -12,9 +12,11 @@ import { isWrite, type RedisLocalRequest, type Request } from '../../protocol/re
 import { QUEUED, type RespValue } from '../../protocol/resp/value.js';
 import type { Raft } from '../../raft/raft.js';
 import type { ServerId } from '../../raft/types.js';
-import { executeRead, watch } from '../../state-machine/redis/execute.js';
+import { beginLongRead, executeRead } from '../../state-machine/redis/execute.js';
 import type { ReadableKeyspace } from '../../state-machine/redis/keyspace.js';
 import { Scans } from '../../state-machine/redis/scans.js';
+import { watch } from '../../state-machine/redis/transaction.js';
+import type { Steps } from '../../state-machine/work.js';
 import type { ClientAddress } from '../../wire/control.js';
 import type { AppliedState } from '../applied-state.js';
 import type { ServerMetrics } from '../metrics.js';
@@ -119,6 +121,13 @@ export class Answers {
   /** Answers a command that writes nothing and was executed. */
   read(command: PendingCommand, value: RespValue): void {
     this.#answerRead(command, { type: 'resp', value });
+  }
+
+  /** The steps of a read that takes long; undefined for all others, which {@link fromState} answers. */
+  beginLong({ request, isAnswered }: PendingCommand): Steps<RespValue> | undefined {
+    return request.type === 'redis-read' && !isAnswered
+      ? beginLongRead(this.#readable(), request)
+      : undefined;
   }
 
   /** Answers a command that is not executed here: `outcome` says why. */

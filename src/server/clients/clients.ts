@@ -9,9 +9,11 @@
 import type { Environment } from '../../environment.js';
 import { MAX_GETS_AT_ONCE, QUORUM_WAIT_MS } from '../../limits.js';
 import type { Reply } from '../../protocol/reply.js';
+import type { RedisReadRequest, RedisWatchRequest } from '../../protocol/request.js';
 import type { RedisStream } from '../../protocol/resp/redis-stream.js';
 import type { Raft } from '../../raft/raft.js';
 import type { ServerId, Term } from '../../raft/types.js';
+import { isLongRead } from '../../state-machine/redis/execute.js';
 import { readClientFrames } from '../../wire/client-frames.js';
 import type { ClientAddress } from '../../wire/control.js';
 import type { AppliedState } from '../applied-state.js';
@@ -255,7 +257,8 @@ export class Clients {
         return;
       case 'redis-read':
       case 'redis-watch':
-        if (session.pendingCount === 1 && this.#reads.areFree) this.answers.fromState(command);
+        if (session.pendingCount === 1 && this.#reads.areFree && !isLong(request))
+          this.answers.fromState(command);
         else this.#reads.wait(command, undefined, this.#nowMs);
         return;
       case 'redis-fixed':
@@ -300,4 +303,9 @@ export class Clients {
     if (!session.routed) this.answers.unexecuted(command, outcome);
     else if (!session.isGone) this.#sessions.refuse(session, this.#ledTerm);
   }
+}
+
+/** Whether the request is to be answered in steps, while nothing is applied. */
+function isLong(request: RedisReadRequest | RedisWatchRequest): boolean {
+  return request.type === 'redis-read' && isLongRead(request.args);
 }

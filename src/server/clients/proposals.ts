@@ -62,6 +62,7 @@ export class Proposals {
   deadlineMs(nowMs: number): number {
     const deadlineMs = this.#delay.deadlineMs(nowMs) ?? Number.POSITIVE_INFINITY;
     const { nextDeadlineMs } = this.#state.store;
+    if (this.#mustRemoveMore) return nowMs;
     if (nextDeadlineMs === undefined || !this.#raft.isServing || this.#hasStampFor(nextDeadlineMs))
       return deadlineMs;
     return Math.min(deadlineMs, nowMs + Math.max(0, nextDeadlineMs - this.#environment.wallClockMs()));
@@ -120,14 +121,25 @@ export class Proposals {
     return unproposed;
   }
 
-  /** A key has outlived its deadline, and no entry under way brings the stamp that removes it. */
+  /** Keys have outlived their deadlines, and no entry under way brings the stamp that removes them, or room for more of them. */
   get #mustMoveClock(): boolean {
     const { nextDeadlineMs } = this.#state.store;
+    if (this.#mustRemoveMore) return true;
     return (
       nextDeadlineMs !== undefined &&
       !this.#hasStampFor(nextDeadlineMs) &&
       this.#raft.isServing &&
       this.#state.hasOutlivedKey(this.#environment.wallClockMs())
+    );
+  }
+
+  /** An entry removes a limited number of expired keys: the next one has to follow. */
+  get #mustRemoveMore(): boolean {
+    return (
+      this.#state.store.hasExpired &&
+      this.#inFlightIndex === 0 &&
+      this.#raft.isServing &&
+      this.#raft.proposalRefusal === undefined
     );
   }
 

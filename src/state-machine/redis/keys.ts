@@ -26,7 +26,7 @@ function transfer(keyspace: Keyspace, from: string, to: string): void {
 }
 
 function rename(keyspace: Keyspace, [from = '', to = '']: Args): RespValue {
-  if (keyspace.get(from) === undefined) return NO_SUCH_KEY;
+  if (keyspace.find(from) === undefined) return NO_SUCH_KEY;
   if (from === to) return OK;
   transfer(keyspace, from, to);
   keyspace.remove(from);
@@ -35,8 +35,8 @@ function rename(keyspace: Keyspace, [from = '', to = '']: Args): RespValue {
 
 function renamenx(keyspace: Keyspace, args: Args): RespValue {
   const [from = '', to = ''] = args;
-  if (keyspace.get(from) === undefined) return NO_SUCH_KEY;
-  if (keyspace.get(to) !== undefined) return 0;
+  if (keyspace.find(from) === undefined) return NO_SUCH_KEY;
+  if (keyspace.find(to) !== undefined) return 0;
   rename(keyspace, args);
   return 1;
 }
@@ -54,7 +54,7 @@ function copy(keyspace: Keyspace, [from = '', to = '', ...options]: Args): RespV
     } else return SYNTAX_ERROR;
   }
   if (from === to) return SAME_OBJECT;
-  if (keyspace.get(from) === undefined || (!replaces && keyspace.get(to) !== undefined)) return 0;
+  if (keyspace.find(from) === undefined || (!replaces && keyspace.find(to) !== undefined)) return 0;
   transfer(keyspace, from, to);
   return 1;
 }
@@ -78,7 +78,7 @@ function expire(command: string, unit: ExpiryUnit): Write {
     if (conditions.has('GT') && conditions.has('LT')) return GT_AND_LT;
     const deadline = deadlineOf(keyspace, amount, { unit, command, mustBePositive: false });
     if (typeof deadline !== 'number') return deadline;
-    const record = keyspace.get(key);
+    const record = keyspace.find(key);
     if (record === undefined || !isAllowed(conditions, record.deadlineMs, deadline)) return 0;
     keyspace.setDeadline(key, deadline);
     return 1;
@@ -86,7 +86,7 @@ function expire(command: string, unit: ExpiryUnit): Write {
 }
 
 function persist(keyspace: Keyspace, [key = '']: Args): RespValue {
-  const record = keyspace.get(key);
+  const record = keyspace.find(key);
   if (record === undefined || record.deadlineMs === 0) return 0;
   keyspace.setDeadline(key, 0);
   return 1;
@@ -98,7 +98,7 @@ const NO_DEADLINE = -1;
 /** TTL and the like, which differ in what they show of a deadline. */
 function tell(show: (deadlineMs: number, nowMs: number) => number): Read {
   return (keyspace, [key = '']) => {
-    const record = keyspace.get(key);
+    const record = keyspace.find(key);
     if (record === undefined) return NO_KEY;
     return record.deadlineMs === 0 ? NO_DEADLINE : show(record.deadlineMs, keyspace.nowMs);
   };
@@ -110,7 +110,7 @@ function leftMs(deadlineMs: number, nowMs: number): number {
 
 function flush(keyspace: Keyspace, [mode, ...more]: Args): RespValue {
   if (more.length > 0 || (mode !== undefined && !/^(?:a?sync)$/i.test(mode))) return SYNTAX_ERROR;
-  for (const key of [...keyspace.keys()]) keyspace.remove(key);
+  keyspace.clear();
   return OK;
 }
 
@@ -128,11 +128,11 @@ function randomKey(keyspace: ReadableKeyspace): RespValue {
 const RANDOM_KEY_REACH = 10_000;
 
 function exists(keyspace: ReadableKeyspace, names: Args): RespValue {
-  return count(names, (key) => keyspace.get(key) !== undefined);
+  return count(names, (key) => keyspace.find(key) !== undefined);
 }
 
 function type(keyspace: ReadableKeyspace, [key = '']: Args): RespValue {
-  return new SimpleString(keyspace.get(key) === undefined ? 'none' : 'string');
+  return new SimpleString(keyspace.find(key) === undefined ? 'none' : 'string');
 }
 
 export const KEY_WRITES: Readonly<Record<string, Write>> = {

@@ -4,13 +4,29 @@ import type { Args } from '../../protocol/command.js';
 import type { RespValue } from '../../protocol/resp/value.js';
 import type { KeyWalk } from '../key-image.js';
 import type { KeyRecord } from '../key-record.js';
+import type { Work } from '../work.js';
+
+/** What is known of a key without its value. */
+export interface KeyMeta {
+  readonly version: number;
+  /** In ms since the epoch; 0 for never. */
+  readonly deadlineMs: number;
+  /** Of the value, in bytes. */
+  readonly length: number;
+}
 
 export interface ReadableKeyspace {
   /** The time for this command, in ms since the epoch. */
   readonly nowMs: number;
   /** How many keys there are. */
   readonly size: number;
+  /** Counts what is done. */
+  readonly work: Work;
+  /** With the value, which takes as long as that is: {@link find} and {@link slice} do not. */
   get(key: string): KeyRecord | undefined;
+  find(key: string): KeyMeta | undefined;
+  /** The value's bytes from `start` up to `end`, as far as there are any. */
+  slice(key: string, start: number, end: number): string;
   keys(): IterableIterator<string>;
   /** The keys as they are now, to be gone through while they change. */
   walk(): KeyWalk;
@@ -26,8 +42,21 @@ export interface Keyspace extends ReadableKeyspace {
   put(key: string, value: string, deadlineMs: number): void;
   /** Gives the key, which must exist, another deadline, and leaves its version. */
   setDeadline(key: string, deadlineMs: number): void;
+  /**
+   * Writes a part of the value with the key's next version; what is missing before it is filled with zeros. Returns the
+   * length of the value then.
+   */
+  writePart(key: string, offset: number, part: string): number;
   /** Removes the key and says whether it was there. */
   remove(key: string): boolean;
+  /** Removes all keys. */
+  clear(): void;
+  /** What is changed from now on can be taken back. */
+  beginChanges(): void;
+  /** What was changed since then is to stay. Says whether that is done; to be called again otherwise. */
+  keepChanges(): boolean;
+  /** Takes back what was changed since then. Says whether all of it was; to be called again otherwise. */
+  takeBack(): boolean;
 }
 
 /** What a command that reads does with the arguments after its name, and what it replies. */

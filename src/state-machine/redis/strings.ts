@@ -22,11 +22,15 @@ const OFFSET_OUT_OF_RANGE = new ErrorReply('ERR offset is out of range');
 
 /** A key that is overwritten in place keeps its deadline. */
 function overwrite(keyspace: Keyspace, key: string, value: string): void {
-  keyspace.put(key, value, keyspace.get(key)?.deadlineMs ?? 0);
+  keyspace.put(key, value, keyspace.find(key)?.deadlineMs ?? 0);
 }
 
 function valueAt(keyspace: ReadableKeyspace, key: string): string | null {
   return keyspace.get(key)?.value ?? null;
+}
+
+function lengthAt(keyspace: ReadableKeyspace, key: string): number {
+  return keyspace.find(key)?.length ?? 0;
 }
 
 const EXPIRY_UNITS: ReadonlyMap<string, ExpiryUnit> = new Map([
@@ -80,10 +84,11 @@ function set(keyspace: Keyspace, args: Args): RespValue {
     if (typeof deadline !== 'number') return deadline;
     deadlineMs = deadline;
   }
-  const before = keyspace.get(key);
+  const before = keyspace.find(key);
+  const old = options.returnsOld ? valueAt(keyspace, key) : null;
   const isMet = options.condition === undefined || (options.condition === 'XX') === (before !== undefined);
   if (isMet) keyspace.put(key, value, options.keepsTtl ? (before?.deadlineMs ?? 0) : deadlineMs);
-  if (options.returnsOld) return before?.value ?? null;
+  if (options.returnsOld) return old;
   return isMet ? OK : null;
 }
 
@@ -123,38 +128,32 @@ function mset(keyspace: Keyspace, args: Args): RespValue {
 
 function msetnx(keyspace: Keyspace, args: Args): RespValue {
   if (args.length % 2 !== 0) return wrongArity('msetnx');
-  for (let at = 0; at < args.length; at += 2) if (keyspace.get(args[at] ?? '') !== undefined) return 0;
+  for (let at = 0; at < args.length; at += 2) if (keyspace.find(args[at] ?? '') !== undefined) return 0;
   mset(keyspace, args);
   return 1;
 }
 
 function append(keyspace: Keyspace, [key = '', tail = '']: Args): RespValue {
-  const value = (valueAt(keyspace, key) ?? '') + tail;
-  if (value.length > MAX_VALUE_BYTES) return TOO_LONG;
-  overwrite(keyspace, key, value);
-  return value.length;
+  const length = lengthAt(keyspace, key);
+  return length + tail.length > MAX_VALUE_BYTES ? TOO_LONG : keyspace.writePart(key, length, tail);
 }
 
 function setrange(keyspace: Keyspace, [key = '', offsetText = '', part = '']: Args): RespValue {
   const offset = parseOffset(offsetText);
   if (offset === undefined) return NOT_AN_INTEGER;
   if (offset < 0) return OFFSET_OUT_OF_RANGE;
-  const before = valueAt(keyspace, key) ?? '';
-  if (part === '') return before.length;
-  if (offset + part.length > MAX_VALUE_BYTES) return TOO_LONG;
-  const value = before.padEnd(offset, '\0').slice(0, offset) + part + before.slice(offset + part.length);
-  overwrite(keyspace, key, value);
-  return value.length;
+  if (part === '') return lengthAt(keyspace, key);
+  return offset + part.length > MAX_VALUE_BYTES ? TOO_LONG : keyspace.writePart(key, offset, part);
 }
 
 function getrange(keyspace: ReadableKeyspace, [key = '', from = '', to = '']: Args): RespValue {
   const [first, last] = [parseOffset(from), parseOffset(to)];
   if (first === undefined || last === undefined) return NOT_AN_INTEGER;
-  const value = valueAt(keyspace, key) ?? '';
+  const length = lengthAt(keyspace, key);
   if (first < 0 && last < 0 && first > last) return '';
-  const start = Math.max(0, first < 0 ? value.length + first : first);
-  const end = Math.max(0, last < 0 ? value.length + last : last);
-  return start > end ? '' : value.slice(start, end + 1);
+  const start = Math.max(0, first < 0 ? length + first : first);
+  const end = Math.max(0, last < 0 ? length + last : last);
+  return start > end ? '' : keyspace.slice(key, start, end + 1);
 }
 
 function increase(keyspace: Keyspace, key: string, by: bigint): RespValue {
@@ -190,7 +189,7 @@ function incrbyfloat(keyspace: Keyspace, [key = '', amount = '']: Args): RespVal
 }
 
 function setnx(keyspace: Keyspace, [key = '', value = '']: Args): RespValue {
-  if (keyspace.get(key) !== undefined) return 0;
+  if (keyspace.find(key) !== undefined) return 0;
   keyspace.put(key, value, 0);
   return 1;
 }
@@ -229,6 +228,6 @@ export const STRING_WRITES: Readonly<Record<string, Write>> = {
 export const STRING_READS: Readonly<Record<string, Read>> = {
   get: (keyspace, [key = '']) => valueAt(keyspace, key),
   mget: (keyspace, keys) => keys.map((key) => valueAt(keyspace, key)),
-  strlen: (keyspace, [key = '']) => valueAt(keyspace, key)?.length ?? 0,
+  strlen: (keyspace, [key = '']) => lengthAt(keyspace, key),
   getrange,
 };

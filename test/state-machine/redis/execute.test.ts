@@ -3,7 +3,7 @@ import { MAX_REDIS_REPLY_BYTES, MAX_VALUE_BYTES } from '../../../src/limits.js';
 import { limited } from '../../../src/protocol/resp/reply-size.js';
 import { ErrorReply, type RespValue } from '../../../src/protocol/resp/value.js';
 import { KeyValueStore } from '../../../src/state-machine/key-value-store.js';
-import { watch } from '../../../src/state-machine/redis/execute.js';
+import { watch } from '../../../src/state-machine/redis/transaction.js';
 import { payloadOf } from '../../support/commands.js';
 import { HASH_SECRET } from '../../support/hash-secret.js';
 

@@ -1,7 +1,7 @@
 import { ByteWriter } from '../../../src/bytes/byte-writer.js';
 import { makeChannel } from '../../../src/channel/local-channel.js';
 import { NODE_ENVIRONMENT } from '../../../src/environment.js';
-import { MAX_APPLIED_BYTES_PER_TURN } from '../../../src/limits.js';
+import { APPLY_WORK_PER_TURN } from '../../../src/limits.js';
 import { AT_COMMAND_START, AT_RESP_START } from '../../../src/protocol/checkpoint.js';
 import { LOG_ORIGIN } from '../../../src/raft/log.js';
 import { Raft } from '../../../src/raft/raft.js';
@@ -25,6 +25,12 @@ import {
 
 export const TIMEOUT_MS = 100;
 
+/** Commands that are more work than a turn has room for. They are no more than a client may have pending at once. */
+export const MUCH_WORK = resp(
+  `SET n ${'1'.repeat(100_000)}`,
+  ...Array.from({ length: Math.ceil((0.6 * APPLY_WORK_PER_TURN) / 100_000) }, (_, i) => `COPY n n${i}`),
+);
+
 /** The clients' side of server 0 of three, one turn at a time. Its disk is instant; server 1 answers when told to. */
 export class ServerSide {
   nowMs = 0;
@@ -35,9 +41,9 @@ export class ServerSide {
       electionTimeoutMs: TIMEOUT_MS,
       leaseMs: TIMEOUT_MS,
       heartbeatMs: TIMEOUT_MS / 5,
-      maxAppendBytes: MAX_APPLIED_BYTES_PER_TURN,
+      maxAppendBytes: 2 * APPLY_WORK_PER_TURN,
       maxInflightMessages: 100,
-      maxInflightBytes: 100 * MAX_APPLIED_BYTES_PER_TURN,
+      maxInflightBytes: 100 * APPLY_WORK_PER_TURN,
       snapshotChunkBytes: 1024,
       maxInflightChunks: 1,
       maxUncommittedBytes: 100_000_000,

@@ -1,0 +1,163 @@
+/**
+ * Applies one log entry at a time to what a store holds, in slices: between two commands, and within those that take long,
+ * it can stop and go on in a later turn.
+ */
+
+import type { ByteSpan } from '../bytes/byte-reader.js';
+import type { ByteString } from '../bytes/byte-string.js';
+import { MAX_EXPIRED_PER_ENTRY } from '../limits.js';
+import type { Args, CommandResult, WatchedKey } from '../protocol/command.js';
+import type { RespValue } from '../protocol/resp/value.js';
+import { BatchReader, type BatchVisitor, type TransactionCommands, visitKeys } from './batch.js';
+import type { Contents } from './contents.js';
+import { HashList } from './hash-list.js';
+import { NO_RECORD, type RecordId } from './record-table.js';
+import { beginLong, execute } from './redis/execute.js';
+import { executeTransaction } from './redis/transaction.js';
+import type { StoreKeyspace } from './store-keyspace.js';
+import { EXPIRY_WORK, goOn, KEY_WORK, type Steps, type Work } from './work.js';
+
+const MS_PER_S = 1000;
+
+export class EntryApplication implements BatchVisitor {
+  readonly #contents: Contents;
+  readonly #keyspace: StoreKeyspace;
+  /** The hashes of the keys of the batch that is applied: see #nextHash. */
+  readonly #hashes = new HashList();
+  readonly #addHash = (key: ByteSpan) => this.#hashes.add(this.#contents.records.hash(key));
+  #hashesUsed = 0;
+  #batch: BatchReader | undefined;
+  /** Keys that this entry may still remove because they have expired. */
+  #expiriesLeft = 0;
+  /** A command that is not at its end. */
+  #steps: Steps<RespValue> | undefined;
+  #report: ((result: CommandResult) => void) | undefined;
+  #isPaused = false;
+
+  constructor(contents: Contents, keyspace: StoreKeyspace) {
+    this.#contents = contents;
+    this.#keyspace = keyspace;
+  }
+
+  /** Whether an entry was begun and is not at its end: what is stored is no state that a client may see. */
+  get isWithin(): boolean {
+    return this.#batch !== undefined;
+  }
+
+  /** Begins with an entry's payload, see {@link KeyValueStore.begin}. */
+  begin(payload: Uint8Array, onResult: ((result: CommandResult) => void) | undefined): void {
+    const batch = new BatchReader(payload);
+    this.#hashes.clear();
+    this.#hashesUsed = 0;
+    if (!this.#contents.isCached) {
+      visitKeys(payload, this.#addHash);
+      if (this.#hashes.count > 1) this.#contents.records.prefetch(this.#hashes.hashes, this.#hashes.count);
+    }
+    this.#batch = batch;
+    this.#steps = undefined;
+    this.#report = onResult;
+    this.#expiriesLeft = 0;
+    if (batch.stampMs === undefined) return;
+    this.#contents.setClock(batch.stampMs);
+    this.#expiriesLeft = MAX_EXPIRED_PER_ENTRY;
+  }
+
+  /** Goes on until the work is spent, somebody pauses it, or the entry is at its end. Returns whether it is. */
+  goOn(work: Work): boolean {
+    const batch = this.#batch;
+    if (batch === undefined) return true;
+    this.#keyspace.work = work;
+    this.#isPaused = false;
+    if (!this.#removeExpired(work)) return false;
+    while (true) {
+      if (this.#steps !== undefined) this.#goOnWith(this.#steps);
+      else if (batch.isAtEnd) {
+        this.#batch = undefined;
+        this.#report = undefined;
+        return true;
+      } else {
+        const { offset } = batch;
+        batch.next(this);
+        work.units += batch.offset - offset;
+      }
+      this.#contents.countHidden(work);
+      if (this.#isPaused || work.isSpent) return false;
+    }
+  }
+
+  /** Has {@link goOn} return once the result of the last command was reported. */
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  /** @internal Part of {@link goOn}. */
+  set(key: ByteString, value: ByteString, exptimeS: number): void {
+    const hash = this.#nextHash(key);
+    this.#store(key, value, exptimeS, this.#contents.findToStore(key, hash), hash);
+  }
+
+  /** @internal Part of {@link goOn}. */
+  cas(key: ByteString, value: ByteString, exptimeS: number, version: number): void {
+    const hash = this.#nextHash(key);
+    const id = this.#contents.findToStore(key, hash);
+    if (id === NO_RECORD) this.#report?.({ type: 'not-found' });
+    else if (this.#contents.records.version(id) !== version) this.#report?.({ type: 'version-mismatch' });
+    else this.#store(key, value, exptimeS, id, hash);
+  }
+
+  /** @internal Part of {@link goOn}. */
+  delete(key: ByteString): void {
+    // Before the call: an optional call does not evaluate its arguments when nobody listens.
+    const existed = this.#contents.remove(key, this.#nextHash(key));
+    this.#report?.({ type: existed ? 'deleted' : 'not-found' });
+  }
+
+  /** @internal Part of {@link goOn}. */
+  redis(args: Args): void {
+    const steps = beginLong(this.#keyspace, args);
+    if (steps !== undefined) this.#steps = steps;
+    else {
+      const value = execute(this.#keyspace, args);
+      this.#report?.({ type: 'resp', value });
+    }
+  }
+
+  /** @internal Part of {@link goOn}. */
+  redisTransaction(watched: readonly WatchedKey[], commands: TransactionCommands): void {
+    this.#steps = executeTransaction(this.#keyspace, watched, commands);
+  }
+
+  /** The hash of the key of the next set, cas or delete of the batch, which is this key. */
+  #nextHash(key: ByteString): number {
+    this.#keyspace.work.units += KEY_WORK;
+    if (this.#hashesUsed === this.#hashes.count) return this.#contents.records.hash(key);
+    this.#hashesUsed += 1;
+    return this.#hashes.at(this.#hashesUsed - 1);
+  }
+
+  #store(key: ByteString, value: ByteString, exptimeS: number, id: RecordId, hash: number): void {
+    const version = this.#contents.nextVersion(id);
+    const deadlineMs = exptimeS === 0 ? 0 : this.#contents.clockMs + exptimeS * MS_PER_S;
+    this.#contents.put(key, { value, version, deadlineMs }, id, hash);
+    this.#report?.({ type: 'stored', version });
+  }
+
+  /** Whether all that this entry may remove was removed. */
+  #removeExpired(work: Work): boolean {
+    while (this.#expiriesLeft > 0 && this.#contents.hasExpired) {
+      if (work.isSpent) return false;
+      this.#contents.removeExpired();
+      this.#expiriesLeft -= 1;
+      work.units += EXPIRY_WORK;
+    }
+    this.#expiriesLeft = 0;
+    return true;
+  }
+
+  #goOnWith(steps: Steps<RespValue>): void {
+    const done = goOn(steps);
+    if (done === undefined) return;
+    this.#steps = undefined;
+    this.#report?.({ type: 'resp', value: done.result });
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * A part of the index of a {@link RecordTable}: an open hash table with linear probing.
+ */
+
+const LEAST_SLOTS = 8;
+
+export interface Shard {
+  /** Pairs of a key's hash and its entry, at the place that the hash tells or after it; 0 for no entry. */
+  slots: Uint32Array;
+  count: number;
+}
+
+export function newShard(): Shard {
+  return { slots: new Uint32Array(LEAST_SLOTS), count: 0 };
+}
+
+/** The place of a hash in slots whose length is `mask` plus 1. */
+export function placeOf(hash: number, mask: number): number {
+  return (hash << 1) & mask;
+}
+
+/** Adds an entry, which is not 0. Returns how many others were moved to make room. */
+export function insertEntry(shard: Shard, hash: number, entry: number): number {
+  let moved = 0;
+  if (shard.count * 4 >= shard.slots.length) {
+    moved = shard.count;
+    grow(shard);
+  }
+  insert(shard.slots, hash, entry);
+  shard.count += 1;
+  return moved;
+}
+
+/** Takes the entry out, and moves up those after it that were not at their own place because of it. */
+export function removeEntry(shard: Shard, hash: number, entry: number): void {
+  const { slots } = shard;
+  const mask = slots.length - 1;
+  let hole = placeOf(hash, mask);
+  while (slots[hole + 1] !== entry) hole = (hole + 2) & mask;
+  for (let place = (hole + 2) & mask; ; place = (place + 2) & mask) {
+    const other = slots[place + 1] ?? 0;
+    if (other === 0) break;
+    const otherHash = slots[place] ?? 0;
+    if (((place - placeOf(otherHash, mask)) & mask) < ((place - hole) & mask)) continue;
+    slots[hole] = otherHash;
+    slots[hole + 1] = other;
+    hole = place;
+  }
+  slots[hole + 1] = 0;
+  shard.count -= 1;
+}
+
+function insert(slots: Uint32Array, hash: number, entry: number): void {
+  const mask = slots.length - 1;
+  let place = placeOf(hash, mask);
+  while (slots[place + 1] !== 0) place = (place + 2) & mask;
+  slots[place] = hash;
+  slots[place + 1] = entry;
+}
+
+function grow(shard: Shard): void {
+  const { slots } = shard;
+  const grown = new Uint32Array(slots.length * 2);
+  for (let place = 0; place < slots.length; place += 2) {
+    const entry = slots[place + 1] ?? 0;
+    if (entry !== 0) insert(grown, slots[place] ?? 0, entry);
+  }
+  shard.slots = grown;
+}

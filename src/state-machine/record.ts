@@ -1,0 +1,36 @@
+/** What a record table is given, and what it gives. */
+
+import type { Memory } from '../bytes/byte-reader.js';
+import type { ByteString } from '../bytes/byte-string.js';
+import type { Address } from './slabs.js';
+
+/** What a key holds. The value is copied. */
+export interface RecordContent {
+  readonly value: ByteString;
+  readonly version: number;
+  /** In ms since the epoch; 0 for never. */
+  readonly deadlineMs: number;
+}
+
+/** A record that lies elsewhere, in the layout of the table. */
+export interface EncodedRecord {
+  readonly memory: Memory;
+  /** The byte at which it begins. */
+  readonly start: number;
+  readonly keyLength: number;
+  readonly valueLength: number;
+}
+
+/** A copy of a record. */
+export interface KeptRecord {
+  readonly address: Address;
+  readonly large: ByteString | undefined;
+}
+
+/** A part of a large value as it was, and what the value's record said then. */
+export interface OverwrittenPart {
+  readonly offset: number;
+  readonly part: string;
+  readonly length: number;
+  readonly version: number;
+}

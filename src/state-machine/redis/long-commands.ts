@@ -1,0 +1,76 @@
+/** Commands that take many keys, in steps. With few keys they are executed at once, elsewhere. */
+
+import { MAX_REDIS_REPLY_BYTES } from '../../limits.js';
+import type { Args } from '../../protocol/command.js';
+import { wrongArity } from '../../protocol/resp/errors.js';
+import { REPLY_TOO_LARGE, sizeOf } from '../../protocol/resp/reply-size.js';
+import { OK, type RespValue } from '../../protocol/resp/value.js';
+import type { Steps } from '../work.js';
+import type { Keyspace, ReadableKeyspace } from './keyspace.js';
+
+/** More arguments are executed in steps. */
+export const MAX_ARGS_AT_ONCE = 256;
+
+type LongRead = (keyspace: ReadableKeyspace, args: Args) => Steps<RespValue>;
+type LongWrite = (keyspace: Keyspace, args: Args) => Steps<RespValue>;
+
+function* count<Seen extends ReadableKeyspace>(
+  keyspace: Seen,
+  keys: Args,
+  holds: (keyspace: Seen, key: string) => boolean,
+): Steps<RespValue> {
+  let found = 0;
+  for (const key of keys) {
+    if (holds(keyspace, key)) found += 1;
+    if (keyspace.work.isSpent) yield;
+  }
+  return found;
+}
+
+function exists(keyspace: ReadableKeyspace, keys: Args): Steps<RespValue> {
+  return count(keyspace, keys, (seen, key) => seen.find(key) !== undefined);
+}
+
+function remove(keyspace: Keyspace, keys: Args): Steps<RespValue> {
+  return count(keyspace, keys, (seen, key) => seen.remove(key));
+}
+
+function* mget(keyspace: ReadableKeyspace, keys: Args): Steps<RespValue> {
+  const values: RespValue[] = [];
+  let leftBytes = MAX_REDIS_REPLY_BYTES;
+  for (const key of keys) {
+    const value = keyspace.get(key)?.value ?? null;
+    values.push(value);
+    leftBytes -= sizeOf(value);
+    if (leftBytes < 0) return REPLY_TOO_LARGE;
+    if (keyspace.work.isSpent) yield;
+  }
+  return values;
+}
+
+function* mset(keyspace: Keyspace, args: Args): Steps<RespValue> {
+  if (args.length % 2 !== 0) return wrongArity('mset');
+  for (let at = 0; at < args.length; at += 2) {
+    keyspace.put(args[at] ?? '', args[at + 1] ?? '', 0);
+    if (keyspace.work.isSpent) yield;
+  }
+  return OK;
+}
+
+function* msetnx(keyspace: Keyspace, args: Args): Steps<RespValue> {
+  if (args.length % 2 !== 0) return wrongArity('msetnx');
+  for (let at = 0; at < args.length; at += 2) {
+    if (keyspace.find(args[at] ?? '') !== undefined) return 0;
+    if (keyspace.work.isSpent) yield;
+  }
+  yield* mset(keyspace, args);
+  return 1;
+}
+
+export const LONG_READS: ReadonlyMap<string, LongRead> = new Map<string, LongRead>(
+  Object.entries({ exists, touch: exists, mget }),
+);
+
+export const LONG_WRITES: ReadonlyMap<string, LongWrite> = new Map<string, LongWrite>(
+  Object.entries({ del: remove, unlink: remove, mset, msetnx }),
+);

@@ -1,0 +1,196 @@
+/** A store as the Redis commands of an entry see it, and what their work on it costs. */
+
+import type { Contents } from './contents.js';
+import type { KeyWalk } from './key-image.js';
+import type { KeyRecord } from './key-record.js';
+import { NO_RECORD, type RecordId } from './record-table.js';
+import type { KeyMeta, Keyspace, ReadableKeyspace } from './redis/keyspace.js';
+import { KEY_WORK, Work } from './work.js';
+
+export class StoreKeyspace implements Keyspace {
+  readonly #contents: Contents;
+  readonly #walk: () => KeyWalk;
+  /** Counts what is done. */
+  work = new Work();
+  /** Never 0. */
+  #randomState: number;
+
+  constructor(contents: Contents, walk: () => KeyWalk, seed: number) {
+    this.#contents = contents;
+    this.#walk = walk;
+    this.#randomState = seed | 1;
+  }
+
+  get nowMs(): number {
+    return this.#contents.clockMs;
+  }
+
+  get size(): number {
+    return this.#contents.records.size;
+  }
+
+  get(key: string): KeyRecord | undefined {
+    const id = this.#find(key);
+    if (id === NO_RECORD) return undefined;
+    this.work.units += this.#contents.records.valueLength(id);
+    return this.#contents.recordOf(id);
+  }
+
+  find(key: string): KeyMeta | undefined {
+    const id = this.#find(key);
+    if (id === NO_RECORD) return undefined;
+    const { records } = this.#contents;
+    return {
+      version: records.version(id),
+      deadlineMs: records.deadlineMs(id),
+      length: records.valueLength(id),
+    };
+  }
+
+  slice(key: string, start: number, end: number): string {
+    const id = this.#find(key);
+    if (id === NO_RECORD) return '';
+    const part = this.#contents.records.slice(id, start, end);
+    this.work.units += part.length;
+    return part;
+  }
+
+  *keys(): IterableIterator<string> {
+    const { records } = this.#contents;
+    for (const id of records.ids()) if (!this.#contents.isExpired(id)) yield records.key(id);
+  }
+
+  walk(): KeyWalk {
+    return this.#walk();
+  }
+
+  removalsOf(key: string): number {
+    return this.#contents.removals.of(this.#contents.records.hash(key));
+  }
+
+  /** Xorshift (Marsaglia, 2003), with a period of 2^32 - 1. */
+  random(): number {
+    let state = this.#randomState;
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    this.#randomState = state;
+    return (state >>> 0) / 2 ** 32;
+  }
+
+  put(key: string, value: string, deadlineMs: number): void {
+    const contents = this.#contents;
+    const id = this.#findToStore(key);
+    this.work.units += value.length + this.#keptBytes(id);
+    if (deadlineMs !== 0 && deadlineMs <= contents.clockMs) contents.remove(key);
+    else contents.put(key, { value, version: contents.nextVersion(id), deadlineMs }, id);
+  }
+
+  setDeadline(key: string, deadlineMs: number): void {
+    const contents = this.#contents;
+    const id = this.#findToStore(key);
+    if (id === NO_RECORD) return;
+    if (deadlineMs !== 0 && deadlineMs <= contents.clockMs) contents.remove(key);
+    else contents.setDeadline(id, deadlineMs);
+  }
+
+  writePart(key: string, offset: number, part: string): number {
+    const contents = this.#contents;
+    const id = this.#findToStore(key);
+    const length = id === NO_RECORD ? 0 : contents.records.valueLength(id);
+    this.work.units += 2 * part.length + Math.max(0, offset - length);
+    if (id !== NO_RECORD && contents.records.isLarge(id)) contents.writePart(id, offset, part, this.work);
+    else {
+      const before = id === NO_RECORD ? '' : contents.records.value(id);
+      const value = before.padEnd(offset, '\0').slice(0, offset) + part + before.slice(offset + part.length);
+      const deadlineMs = id === NO_RECORD ? 0 : contents.records.deadlineMs(id);
+      contents.put(key, { value, version: contents.nextVersion(id), deadlineMs }, id);
+    }
+    return Math.max(length, offset + part.length);
+  }
+
+  remove(key: string): boolean {
+    const id = this.#findToStore(key);
+    this.work.units += this.#keptBytes(id);
+    return id !== NO_RECORD && this.#contents.remove(key);
+  }
+
+  clear(): void {
+    this.#contents.clear();
+  }
+
+  beginChanges(): void {
+    this.#contents.beginChanges();
+  }
+
+  keepChanges(): boolean {
+    return this.#contents.keepChanges(this.work);
+  }
+
+  takeBack(): boolean {
+    return this.#contents.takeBack(this.work);
+  }
+
+  #find(key: string): RecordId {
+    this.work.units += KEY_WORK + key.length;
+    return this.#contents.find(key);
+  }
+
+  #findToStore(key: string): RecordId {
+    this.work.units += KEY_WORK + key.length;
+    return this.#contents.findToStore(key);
+  }
+
+  /** What a transaction keeps of the record, to be able to take back that it is stored anew or removed. */
+  #keptBytes(id: RecordId): number {
+    if (id === NO_RECORD || this.#contents.records.isLarge(id)) return 0;
+    return this.#contents.records.valueLength(id);
+  }
+}
+
+/** The same for commands that only read, at a time of their own. */
+export class ReadView implements ReadableKeyspace {
+  readonly #keyspace: StoreKeyspace;
+  readonly nowMs: number;
+
+  constructor(keyspace: StoreKeyspace, nowMs: number) {
+    this.#keyspace = keyspace;
+    this.nowMs = nowMs;
+  }
+
+  get size(): number {
+    return this.#keyspace.size;
+  }
+
+  get work(): Work {
+    return this.#keyspace.work;
+  }
+
+  get(key: string): KeyRecord | undefined {
+    return this.#keyspace.get(key);
+  }
+
+  find(key: string): KeyMeta | undefined {
+    return this.#keyspace.find(key);
+  }
+
+  slice(key: string, start: number, end: number): string {
+    return this.#keyspace.slice(key, start, end);
+  }
+
+  keys(): IterableIterator<string> {
+    return this.#keyspace.keys();
+  }
+
+  walk(): KeyWalk {
+    return this.#keyspace.walk();
+  }
+
+  removalsOf(key: string): number {
+    return this.#keyspace.removalsOf(key);
+  }
+
+  random(): number {
+    return this.#keyspace.random();
+  }
+}

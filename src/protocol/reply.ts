@@ -31,6 +31,8 @@ export type Reply =
   | { readonly type: 'redirect'; readonly host: string; readonly port: number }
   /** No server is known to lead. Nothing happened. */
   | { readonly type: 'no-leader' }
+  /** The disks of a majority take no writes, so this one was not taken. */
+  | { readonly type: 'unwritable' }
   /** The write may or may not have happened. */
   | { readonly type: 'internal-error' };
 
@@ -76,6 +78,7 @@ export function writeTextReply(out: ByteWriter, reply: Reply): void {
       out.latin1(`ERR_REDIRECT ${reply.host} ${reply.port}\r\n`);
       return;
     case 'no-leader':
+    case 'unwritable':
     case 'internal-error':
       out.latin1(ERR_INTERNAL);
       return;

@@ -29,6 +29,7 @@ const RESULT_OF_REPLY: Readonly<Record<Reply['type'], CommandResultName>> = {
   'command-error': 'command_error',
   redirect: 'redirect',
   'no-leader': 'no_leader',
+  unwritable: 'unwritable',
   'internal-error': 'internal_error',
 };
 

@@ -33,6 +33,7 @@ export const COMMAND_RESULTS = [
   'command_error',
   'redirect',
   'no_leader',
+  'unwritable',
   'internal_error',
 ] as const;
 

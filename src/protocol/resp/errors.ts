@@ -9,6 +9,10 @@ import { ErrorReply } from './value.js';
 export const OUTCOME_UNKNOWN = new ErrorReply(
   'UNKNOWN leadership was lost: the write may or may not have happened',
 );
+/** As Redis has it when it cannot write to its disk: nothing happened. */
+export const UNWRITABLE = new ErrorReply(
+  'MISCONF The disks of a majority of the servers take no writes: nothing was written. The log says why.',
+);
 /** No leader took the command: nothing happened. */
 export const NO_LEADER = new ErrorReply('CLUSTERDOWN The cluster is down');
 

@@ -182,7 +182,8 @@ export class Answers {
     if (redis === undefined) return toldOf(request, outcome);
     if (request.type === 'redis-fixed') return { type: 'resp', value: request.value };
     if (request.type === 'redis-local') return this.#executeLocal(request, session);
-    if (outcome.type === 'internal-error' && !isWrite(request)) return { type: 'no-leader' };
+    const isForWrites = outcome.type === 'internal-error' || outcome.type === 'unwritable';
+    if (isForWrites && !isWrite(request)) return { type: 'no-leader' };
     if (request.type === 'redis-queued') redis.breakTransaction();
     if (request.type === 'redis-watch') redis.loseWatch();
     return outcome.type === 'redirect'

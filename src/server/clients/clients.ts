@@ -60,6 +60,8 @@ export class Clients {
   /** The term in which this server led last; 0 when it never did. */
   #ledTerm: Term = 0;
   #nowMs = 0;
+  /** Writes waited in vain to be proposed, and others would. */
+  #cannotPropose = false;
 
   constructor({ environment, raft, state, replies, addresses, serverId, metrics }: ClientsOptions) {
     const { groups } = this;
@@ -109,9 +111,13 @@ export class Clients {
 
   /** When {@link serve} has something to do next, in ms of the clock it is given. */
   get deadlineMs(): number {
-    const { waitingSinceMs } = this.groups;
-    const quorumDeadlineMs = (waitingSinceMs ?? Number.POSITIVE_INFINITY) + QUORUM_WAIT_MS;
-    return Math.min(quorumDeadlineMs, this.#leaderWait.deadlineMs, this.proposals.deadlineMs(this.#nowMs));
+    const { groups, proposals } = this;
+    const waitingSinceMs = Math.min(
+      groups.waitingSinceMs ?? Number.POSITIVE_INFINITY,
+      proposals.waitingSinceMs ?? Number.POSITIVE_INFINITY,
+    );
+    const quorumDeadlineMs = waitingSinceMs + QUORUM_WAIT_MS;
+    return Math.min(quorumDeadlineMs, this.#leaderWait.deadlineMs, proposals.deadlineMs(this.#nowMs));
   }
 
   /** Whether a read that came in by `nowMs` may be answered from the state as it is. */
@@ -155,8 +161,7 @@ export class Clients {
   /** Serves those who wait for a leader or for their turn, and proposes what has come together. */
   serve(nowMs: number, { isDiskBusy }: { readonly isDiskBusy: boolean }): void {
     this.#prepare(nowMs);
-    for (const command of this.groups.expire(nowMs - QUORUM_WAIT_MS))
-      this.answers.unexecuted(command, { type: 'internal-error' });
+    this.#expire(nowMs - QUORUM_WAIT_MS, { isDiskBusy });
     for (const session of this.#leaderWait.sessions) this.#serve(session);
     this.#queue.serve((session) => this.#serve(session));
     this.#walks.work();
@@ -165,6 +170,7 @@ export class Clients {
 
   /** This server does not lead any more: nothing that is pending will be answered by applying it. */
   leadershipLost(): void {
+    this.#cannotPropose = false;
     const proposed = this.groups.takeAll().flatMap((group) => group.commands);
     const unproposed = this.proposals.abandon();
     for (const command of this.#walks.takeAll()) this.#fail(command, { type: 'internal-error' });
@@ -184,6 +190,22 @@ export class Clients {
     this.#nowMs = nowMs;
     if (raft.role === 'leader') this.#ledTerm = raft.currentTerm;
     this.#reads.prepare(nowMs);
+  }
+
+  /**
+   * Answers what was taken at `takenAtMs` or earlier. What was proposed may still happen. The open entry, of which nothing
+   * will, is given up as a whole: what would keep it from being proposed keeps later writes, too.
+   */
+  #expire(takenAtMs: number, { isDiskBusy }: { readonly isDiskBusy: boolean }): void {
+    const { groups, proposals } = this;
+    const isOpenOverdue = (proposals.waitingSinceMs ?? Number.POSITIVE_INFINITY) <= takenAtMs;
+    // A client may have commands in the open entry after some that are not due: those are answered first.
+    for (const command of groups.expire(isOpenOverdue ? this.#nowMs : takenAtMs))
+      this.answers.unexecuted(command, { type: 'internal-error' });
+    this.#cannotPropose &&= isDiskBusy || this.#raft.proposalRefusal !== undefined;
+    if (!isOpenOverdue) return;
+    this.#cannotPropose = true;
+    for (const command of proposals.withdraw()) this.answers.unexecuted(command, { type: 'unwritable' });
   }
 
   /** Takes what may be taken from the session's stream. */
@@ -243,7 +265,9 @@ export class Clients {
       case 'delete':
       case 'redis':
       case 'redis-transaction':
-        this.proposals.addWrite(command, request);
+        if ((this.#cannotPropose || this.groups.hasOverdue) && session.pendingCount === 1)
+          this.answers.unexecuted(command, { type: 'unwritable' });
+        else this.proposals.addWrite(command, request);
         return;
       case 'get':
       case 'getm':

@@ -24,12 +24,11 @@ export class InFlight {
 
   /** Whether another command may be taken: not while too much is in flight, or the gateway does not take the replies. */
   get hasRoom(): boolean {
+    if (this.#isClosed || this.#replies.isFull) return false;
     return (
-      !this.#isClosed &&
       this.#groups.byteLength < MAX_INFLIGHT_PROPOSAL_BYTES &&
       this.commandCount < MAX_PENDING_COMMANDS &&
-      !this.#proposals.isFull &&
-      !this.#replies.isFull
+      !this.#proposals.isFull
     );
   }
 

@@ -29,8 +29,10 @@ export interface ReadGate {
 export interface PendingGroup {
   readonly commands: PendingCommand[];
   readonly sinceMs: number;
-  /** It waited too long, and its commands were answered without their outcome. */
-  isExpired: boolean;
+  /** The first of its commands, which waited too long and were answered without their outcome. */
+  overdueCount: number;
+  /** Bytes of its entry; none once all of its commands were overdue. */
+  countedBytes: number;
   gate: EntryGate | ReadGate;
 }
 
@@ -38,6 +40,8 @@ export class PendingGroups {
   #groups: PendingGroup[] = [];
   #byteLength = 0;
   #commandCount = 0;
+  /** Groups with an entry, some of whose commands are overdue. */
+  #overdueEntries = 0;
   #nextReadId = 1;
 
   get first(): PendingGroup | undefined {
@@ -48,19 +52,25 @@ export class PendingGroups {
     return this.#groups.at(-1);
   }
 
-  /** Commands in all groups, those included that were answered without their outcome. */
+  /** Commands in all groups that are to be answered. */
   get commandCount(): number {
     return this.#commandCount;
   }
 
-  /** Bytes of the entries that wait to be applied. */
+  /** Bytes of the entries that wait to be applied, but for those whose commands are all overdue. */
   get byteLength(): number {
     return this.#byteLength;
   }
 
   /** The commands wait for this entry. */
   addEntry(commands: PendingCommand[], gate: Omit<EntryGate, 'kind'>, nowMs: number): void {
-    this.#groups.push({ commands, sinceMs: nowMs, isExpired: false, gate: { kind: 'entry', ...gate } });
+    this.#groups.push({
+      commands,
+      sinceMs: nowMs,
+      overdueCount: 0,
+      countedBytes: gate.byteLength,
+      gate: { kind: 'entry', ...gate },
+    });
     this.#byteLength += gate.byteLength;
     this.#commandCount += commands.length;
   }
@@ -72,7 +82,8 @@ export class PendingGroups {
     this.#groups.push({
       commands: [command],
       sinceMs: nowMs,
-      isExpired: false,
+      overdueCount: 0,
+      countedBytes: 0,
       gate: { kind: 'read', readId, confirmedIndex: undefined },
     });
     this.#commandCount += 1;
@@ -114,8 +125,9 @@ export class PendingGroups {
   removeFirst(): void {
     const group = this.#groups.shift();
     if (group === undefined) return;
-    this.#commandCount -= group.commands.length;
-    if (group.gate.kind === 'entry') this.#byteLength -= group.gate.byteLength;
+    this.#commandCount -= group.commands.length - group.overdueCount;
+    this.#byteLength -= group.countedBytes;
+    if (group.overdueCount > 0 && group.gate.kind === 'entry') this.#overdueEntries -= 1;
   }
 
   /** Removes and returns all of them. */
@@ -124,25 +136,46 @@ export class PendingGroups {
     this.#groups = [];
     this.#byteLength = 0;
     this.#commandCount = 0;
+    this.#overdueEntries = 0;
     return groups;
   }
 
-  /** Since when the oldest group waits whose commands are still to be answered; undefined when there is none. */
+  /** When the oldest command was taken that is to be answered, in ms; undefined when there is none. */
   get waitingSinceMs(): number | undefined {
-    return this.#groups.find(({ isExpired }) => !isExpired)?.sinceMs;
+    let oldestMs: number | undefined;
+    for (const { commands, overdueCount } of this.#groups) {
+      const takenAtMs = commands[overdueCount]?.takenAtMs;
+      if (takenAtMs !== undefined && (oldestMs === undefined || takenAtMs < oldestMs)) oldestMs = takenAtMs;
+    }
+    return oldestMs;
+  }
+
+  /** Whether commands wait for their entry that were answered without its outcome. */
+  get hasOverdue(): boolean {
+    return this.#overdueEntries > 0;
   }
 
   /**
-   * The commands of groups that have waited since `sinceMs` or longer, each group's once. They stay in their places:
-   * their writes may still happen.
+   * The commands that were taken at `takenAtMs` or earlier, each once: they are overdue. They stay in their places, for their
+   * writes may still happen, and count no more.
    */
-  expire(sinceMs: number): readonly PendingCommand[] {
-    const expired: PendingCommand[] = [];
+  expire(takenAtMs: number): readonly PendingCommand[] {
+    const overdue: PendingCommand[] = [];
     for (const group of this.#groups) {
-      if (group.sinceMs > sinceMs) break;
-      if (!group.isExpired) expired.push(...group.commands);
-      group.isExpired = true;
+      const { commands, overdueCount } = group;
+      let next = commands[overdueCount];
+      if (next === undefined || next.takenAtMs > takenAtMs) continue;
+      if (overdueCount === 0 && group.gate.kind === 'entry') this.#overdueEntries += 1;
+      while (next !== undefined && next.takenAtMs <= takenAtMs) {
+        overdue.push(next);
+        group.overdueCount += 1;
+        next = commands[group.overdueCount];
+      }
+      this.#commandCount -= group.overdueCount - overdueCount;
+      if (next !== undefined) continue;
+      this.#byteLength -= group.countedBytes;
+      group.countedBytes = 0;
     }
-    return expired;
+    return overdue;
   }
 }

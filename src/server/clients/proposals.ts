@@ -53,6 +53,11 @@ export class Proposals {
     return this.#open.length;
   }
 
+  /** When the oldest command was taken that is in the open entry, in ms; undefined when it is empty. */
+  get waitingSinceMs(): number | undefined {
+    return this.#open[0]?.takenAtMs;
+  }
+
   /** Whether the open entry takes no more writes. */
   get isFull(): boolean {
     return this.#encoder.byteLength >= MAX_ENTRY_BYTES;
@@ -109,16 +114,21 @@ export class Proposals {
     this.#delay.cameBack(session);
   }
 
-  /** This server leads no more. Returns the commands of the open entry, none of which was proposed. */
-  abandon(): readonly PendingCommand[] {
+  /** Gives the open entry up, and returns its commands, none of which was proposed. */
+  withdraw(): readonly PendingCommand[] {
     const unproposed = this.#open;
     this.#open = [];
     this.#encoder.clear();
     this.#delay.cancel();
+    return unproposed;
+  }
+
+  /** This server leads no more. Returns the commands of the open entry, none of which was proposed. */
+  abandon(): readonly PendingCommand[] {
     this.#inFlightIndex = 0;
     // The entries that have these stamps may be lost.
     this.#lastStampMs = 0;
-    return unproposed;
+    return this.withdraw();
   }
 
   /** Keys have outlived their deadlines, and no entry under way brings the stamp that removes them, or room for more of them. */

@@ -6,13 +6,13 @@ import { opening } from '../../support/client-frames.js';
 
 const session = new Session(1, opening(1));
 
-function command(key: string): PendingCommand {
+function command(key: string, takenAtMs = 0): PendingCommand {
   return {
     session,
     request: { type: 'get', key },
     endOffset: 0,
     at: AT_COMMAND_START,
-    takenAtMs: 0,
+    takenAtMs,
     reservedBytes: 0,
     isAnswered: false,
   };
@@ -125,16 +125,44 @@ describe('PendingGroups', () => {
     expect([groups.first, groups.byteLength]).to.deep.equal([undefined, 0]);
   });
 
-  it('names the commands that have waited too long once, and leaves them in their places', () => {
+  it('names each command that has waited too long once, and leaves it in its place', () => {
     const groups = new PendingGroups();
-    const commands = ['a', 'b', 'c', 'd'].map(command);
-    groups.addEntry(commands.slice(0, 2), { index: 1, byteLength: 1 }, 100);
-    for (const [place, each] of commands.slice(2).entries()) groups.addRead(each, 200 + place);
-    expect(groups.expire(99)).to.deep.equal([]);
+    const [a, b, c, d] = [command('a', 90), command('b', 100), command('c', 200), command('d', 201)];
+    groups.addEntry([a, b], { index: 1, byteLength: 1 }, 100);
+    groups.addRead(c, 200);
+    groups.addRead(d, 201);
+    expect(groups.expire(89)).to.deep.equal([]);
+    expect(groups.waitingSinceMs).to.equal(90);
+    expect(groups.expire(99)).to.deep.equal([a]);
     expect(groups.waitingSinceMs).to.equal(100);
-    expect(groups.expire(100)).to.deep.equal(commands.slice(0, 2));
+    expect(groups.expire(100)).to.deep.equal([b]);
     expect(groups.waitingSinceMs).to.equal(200);
-    expect(groups.expire(200)).to.deep.equal(commands.slice(2, 3));
+    expect(groups.expire(200)).to.deep.equal([c]);
     expect(groups.first?.commands).to.have.length(2);
+  });
+
+  it('has a command wait no longer that joins one whose others waited too long', () => {
+    const groups = new PendingGroups();
+    groups.addEntry([command('a', 0)], { index: 1, byteLength: 10 }, 0);
+    groups.expire(0);
+    const late = command('b', 50);
+    if (groups.last !== undefined) groups.join(groups.last, late);
+    expect(groups.waitingSinceMs).to.equal(50);
+    expect(groups.expire(50)).to.deep.equal([late]);
+  });
+
+  it('counts what is overdue no more, neither before nor after it is removed', () => {
+    const groups = new PendingGroups();
+    groups.addEntry([command('a', 0), command('b', 5)], { index: 1, byteLength: 10 }, 0);
+    const counted = () => ({ commands: groups.commandCount, bytes: groups.byteLength });
+    groups.expire(0);
+    expect(counted()).to.deep.equal({ commands: 1, bytes: 10 });
+    expect(groups.hasOverdue).to.equal(true);
+    groups.expire(5);
+    expect(counted()).to.deep.equal({ commands: 0, bytes: 0 });
+    if (groups.last !== undefined) groups.join(groups.last, command('c', 9));
+    groups.removeFirst();
+    expect(counted()).to.deep.equal({ commands: 0, bytes: 0 });
+    expect(groups.hasOverdue).to.equal(false);
   });
 });

@@ -34,6 +34,8 @@ export const MUCH_WORK = resp(
 /** The clients' side of server 0 of three, one turn at a time. Its disk is instant; server 1 answers when told to. */
 export class ServerSide {
   nowMs = 0;
+  /** A write of its disk is under way, however long. */
+  isDiskBusy = false;
   readonly raft = new Raft(
     {
       id: 0,
@@ -137,7 +139,7 @@ export class ServerSide {
 
   /** What a turn of the server does. Returns what clients were told in it, and which were sent back to the router. */
   turn(): string {
-    this.#clients.serve(this.nowMs, { isDiskBusy: false });
+    this.#clients.serve(this.nowMs, { isDiskBusy: this.isDiskBusy });
     while (true) {
       this.raft.sendDue();
       const { persist, messages, committed, confirmedReads } = this.raft.takeOutput();

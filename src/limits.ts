@@ -30,10 +30,10 @@ export const ARG_OVERHEAD_BYTES = 16;
 export const MAX_WATCHED_BYTES = 1024 * 1024;
 export const WATCHED_KEY_OVERHEAD_BYTES = 64;
 
-/** Length of the name that a client gives its connection; a longer one is refused. */
+/** Length of the name that a client gives its connection, and of its library's name and version; longer ones are refused. */
 export const MAX_CLIENT_NAME_BYTES = 250;
 
-/** Bytes of what of a connection outlives its server: the name, and a few bytes for each of the other parts. */
+/** Bytes of what of a connection outlives its server: the names, and a few bytes for each of the other parts. */
 export const MAX_CHECKPOINT_BYTES = 1024;
 
 /**
@@ -88,6 +88,13 @@ export const MAX_REPLY_BACKLOG_BYTES = 64 * 1024 * 1024;
  * limit are left out.
  */
 export const MAX_REDIS_REPLY_BYTES = 32 * 1024 * 1024;
+
+/** What clients ask all servers at a time, such as CLIENT LIST; more wait. What a server does not answer in time is left out. */
+export const MAX_OPEN_QUESTIONS = 4;
+export const QUESTION_PATIENCE_MS = 1_000;
+
+/** Connections that a server looks at in a turn to answer such a question: about 2 ms. */
+export const MAX_LISTED_CONNECTIONS_PER_TURN = 1_000;
 
 /** Bytes in one batch between gateway and server; a longer one is split. */
 export const MAX_TRAFFIC_BATCH_BYTES = 256 * 1024;
@@ -219,7 +226,7 @@ const RELATIONS: readonly (readonly [holds: boolean, why: string])[] = [
       MAX_REDIS_COMMAND_BYTES < MAX_UNANSWERED_BYTES / 2,
     'a socket that is paused goes on although an incomplete command is left, which nobody can answer',
   ],
-  [MAX_CLIENT_NAME_BYTES + 64 <= MAX_CHECKPOINT_BYTES, 'a checkpoint has room for the longest name'],
+  [3 * MAX_CLIENT_NAME_BYTES + 64 <= MAX_CHECKPOINT_BYTES, 'a checkpoint has room for the longest names'],
   [2 * MAX_CHECKPOINT_BYTES < MAX_TRAFFIC_BATCH_BYTES, 'a batch has room for a checkpoint and for data'],
   [MAX_UNANSWERED_BYTES <= MAX_TOTAL_UNANSWERED_BYTES, 'the limit of all connections lets one go to its own'],
   [

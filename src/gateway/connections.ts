@@ -5,16 +5,15 @@
 import type { Environment } from '../environment.js';
 import type { ConnectionId } from '../wire/client-frames.js';
 import type { UnwrittenSockets } from './client-socket.js';
+import type { Questions, StrayConnection } from './questions.js';
 import type { TotalUnansweredBytes } from './unanswered.js';
 
-export interface Connection {
+export interface Connection extends StrayConnection {
   /** Bytes that came from the client, and went to it, so far. */
   readonly inBytes: number;
   readonly outBytes: number;
   /** Takes no more commands; closes once those in flight are answered. */
   finish(): void;
-  /** Closes at once. */
-  destroy(): void;
 }
 
 /** What came and went through one port. */
@@ -31,6 +30,7 @@ export interface SharedByConnections {
   readonly ids: ConnectionIds;
   readonly unwritten: UnwrittenSockets;
   readonly totalUnanswered: TotalUnansweredBytes;
+  readonly questions: Questions;
 }
 
 export class ConnectionIds {

@@ -4,12 +4,14 @@
 
 import type { StreamCheckpoint } from '../protocol/checkpoint.js';
 import { startOf } from '../protocol/first-line.js';
+import type { ClientFacts } from '../protocol/resp/client-facts.js';
 import type { ConnectionId } from '../wire/client-frames.js';
 import { ClientSocket, PauseReason, type SocketHandlers } from './client-socket.js';
 import type { Connection, Connections } from './connections.js';
 import { HeldBytes } from './held-bytes.js';
 import type { NetworkSocket } from './network.js';
 import type { RoomWaiter, ServerTraffic, SessionHandle, SessionOwner } from './server-traffic.js';
+import { StrayFacts } from './stray-facts.js';
 import { UnansweredBytes } from './unanswered.js';
 
 export class DirectConnection implements Connection, SocketHandlers, SessionOwner, RoomWaiter {
@@ -18,6 +20,7 @@ export class DirectConnection implements Connection, SocketHandlers, SessionOwne
   readonly #unanswered: UnansweredBytes;
   readonly #connections: Connections<DirectConnection>;
   readonly #id: ConnectionId;
+  readonly #stray: StrayFacts;
   /** Opened once the client's first line tells what it speaks. */
   #session: SessionHandle | undefined;
   /** What has come of the first line, while it does not tell that. */
@@ -29,8 +32,13 @@ export class DirectConnection implements Connection, SocketHandlers, SessionOwne
     this.#unanswered = new UnansweredBytes(this.#client, connections.shared.totalUnanswered);
     this.#connections = connections;
     this.#id = connections.shared.ids.next();
+    this.#stray = new StrayFacts(this.#id, this.#client, connections.shared.environment);
     connections.add(this);
     this.#pauseWhileFull();
+  }
+
+  get facts(): ClientFacts | undefined {
+    return this.#session === undefined ? this.#stray.facts() : undefined;
   }
 
   get inBytes(): number {
@@ -70,8 +78,7 @@ export class DirectConnection implements Connection, SocketHandlers, SessionOwne
       this.#firstLine.append(bytes);
       return;
     }
-    const { from, reached } = this.#client;
-    this.#session = this.#traffic.open(this, { connection: this.#id, routed: false, from, reached, at });
+    this.#session = this.#traffic.open(this, { ...this.#stray.opening(), routed: false, at });
     this.#session.send(first);
     this.#firstLine = undefined;
   }

@@ -12,6 +12,7 @@ import type { ClientAddress } from '../wire/control.js';
 import { UnwrittenSockets } from './client-socket.js';
 import { ConnectionIds, type PortMeasurements } from './connections.js';
 import type { Network } from './network.js';
+import { Questions, type StrayConnection } from './questions.js';
 import { Router } from './router.js';
 import { ServerDoor } from './server-door.js';
 import type { ServerChannel } from './server-traffic.js';
@@ -55,6 +56,7 @@ export class Gateway {
       ids: new ConnectionIds(),
       unwritten: new UnwrittenSockets(environment),
       totalUnanswered: new TotalUnansweredBytes(MAX_TOTAL_UNANSWERED_BYTES, MAX_MODEST_UNANSWERED_BYTES),
+      questions: new Questions(environment, () => this.#allConnections()),
     };
     const times = {
       leaderWaitMs: options.leaderWaitMs ?? LEADER_WAIT_MS,
@@ -134,6 +136,11 @@ export class Gateway {
     await allClosed;
     deadline.cancel();
     for (const door of this.#doors) door.close();
+  }
+
+  *#allConnections(): Generator<StrayConnection> {
+    for (const door of this.#doors) yield* door.connections;
+    if (this.#router !== undefined) yield* this.#router.connections;
   }
 
   #door(id: ServerId): ServerDoor {

@@ -27,12 +27,14 @@ export function planRespReplay(sent: Uint8Array, at: RespCheckpoint, proposedByt
     if (request === undefined) break;
     stream.release();
     const end = stream.consumed;
+    const { isSilenced } = stream;
     if (stream.checkpoint().transaction !== 'none') {
-      writeResp(replies, request.type === 'redis-fixed' ? request.value : QUEUED, at.version);
+      const reply = request.type === 'redis-fixed' ? request.value : QUEUED;
+      if (!isSilenced) writeResp(replies, reply, at.version);
       continue;
     }
     if (isWrite(request) && end <= proposedBytes) {
-      writeResp(replies, OUTCOME_UNKNOWN, at.version);
+      if (!isSilenced) writeResp(replies, OUTCOME_UNKNOWN, at.version);
       const endsTransaction = request.type === 'redis-transaction';
       addPiece(pieces, { fate: 'unknown', byteCount: end - start, reply: textOf(replies), endsTransaction });
     } else addPiece(pieces, { fate: 'resend', byteCount: end - start });
@@ -55,7 +57,7 @@ export function giveUpResp(waiting: Uint8Array, at: RespCheckpoint, maxCommands:
     if (request === undefined) break;
     stream.release();
     if (request.type === 'redis-queued') stream.breakTransaction();
-    writeResp(replies, replyWithoutLeader(request), stream.version);
+    if (!stream.isSilenced) writeResp(replies, replyWithoutLeader(request), stream.version);
   }
   return {
     reply: textOf(replies),

@@ -13,8 +13,8 @@ import type { Environment, Timer } from '../environment.js';
 import { MAX_GIVEN_UP_COMMANDS_PER_TURN } from '../limits.js';
 import { AT_COMMAND_START, type StreamCheckpoint } from '../protocol/checkpoint.js';
 import { startOf } from '../protocol/first-line.js';
+import type { ClientFacts } from '../protocol/resp/client-facts.js';
 import type { Term } from '../raft/types.js';
-import type { ConnectionId } from '../wire/client-frames.js';
 import { ClientSocket, type SocketHandlers } from './client-socket.js';
 import type { Connection, Connections } from './connections.js';
 import { HeldBytes } from './held-bytes.js';
@@ -23,6 +23,7 @@ import type { NetworkSocket } from './network.js';
 import { giveUp, planReplay } from './replay.js';
 import { afterUnknown, ReplayPlan } from './replay-plan.js';
 import type { RoomWaiter, ServerTraffic, SessionHandle, SessionOwner } from './server-traffic.js';
+import { StrayFacts } from './stray-facts.js';
 import { UnansweredBytes } from './unanswered.js';
 
 /** Where a routed connection learns who leads. */
@@ -47,7 +48,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
   readonly #client: ClientSocket;
   readonly #unanswered: UnansweredBytes;
   readonly #connections: Connections<RoutedConnection>;
-  readonly #id: ConnectionId;
+  readonly #stray: StrayFacts;
   readonly #leaderWait: LeaderWait;
   readonly #held = new HeldBytes();
   readonly #plan = new ReplayPlan();
@@ -83,11 +84,15 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     this.#client = new ClientSocket(socket, this, connections.shared.unwritten);
     this.#unanswered = new UnansweredBytes(this.#client, connections.shared.totalUnanswered);
     this.#connections = connections;
-    this.#id = connections.shared.ids.next();
+    this.#stray = new StrayFacts(connections.shared.ids.next(), this.#client, this.#environment);
     this.#leaderWait = new LeaderWait(this.#environment, times.leaderWaitMs, (streamOffset) =>
       this.#giveUp(streamOffset),
     );
     connections.add(this);
+  }
+
+  get facts(): ClientFacts | undefined {
+    return this.#session === undefined ? this.#stray.facts(this.#at) : undefined;
   }
 
   get inBytes(): number {
@@ -239,8 +244,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     if (this.#session !== undefined) return this.#session.traffic === leader ? this.#session : undefined;
     // The new server would not count replies of the old one that the client has still to read.
     if (this.#client.backedUp) return undefined;
-    const { from, reached } = this.#client;
-    this.#session = leader.open(this, { connection: this.#id, routed: true, from, reached, at: this.#at });
+    this.#session = leader.open(this, { ...this.#stray.opening(), routed: true, at: this.#at });
     return this.#session;
   }
 

@@ -26,6 +26,7 @@ import {
   type SessionOpening,
   writeClientFrame,
 } from '../wire/client-frames.js';
+import type { Questions } from './questions.js';
 
 /** The gateway's end of the channel to one server. */
 export interface ServerChannel {
@@ -62,13 +63,20 @@ export interface RoomWaiter {
   onRoom(): void;
 }
 
+/** What traffic with a server needs of its surroundings. */
+export interface TrafficEnvironment {
+  readonly environment: Environment;
+  readonly questions: Questions;
+}
+
 /** No frame is longer than this, the bytes of a data frame not counted. */
-const MAX_HEADER_BYTES = MAX_CHECKPOINT_BYTES + 2 * MAX_ADDRESS_BYTES + 32;
+const MAX_HEADER_BYTES = MAX_CHECKPOINT_BYTES + 2 * MAX_ADDRESS_BYTES + 40;
 const MAX_DATA_BYTES = MAX_TRAFFIC_BATCH_BYTES - MAX_HEADER_BYTES;
 
 export class ServerTraffic {
   readonly #channel: ServerChannel;
   readonly #environment: Environment;
+  readonly #questions: Questions;
   readonly #sessions = new Map<SessionId, SessionHandle>();
   readonly #roomWaiters = new Set<RoomWaiter>();
   readonly #batch = new ByteWriter(MAX_TRAFFIC_BATCH_BYTES);
@@ -84,9 +92,11 @@ export class ServerTraffic {
   #lost = false;
 
   /** @param onGone is called once the server's thread is gone; {@link lose} is up to the caller. */
-  constructor(channel: ServerChannel, onGone: () => void, environment: Environment) {
+  constructor(channel: ServerChannel, onGone: () => void, { environment, questions }: TrafficEnvironment) {
     this.#channel = channel;
     this.#environment = environment;
+    this.#questions = questions;
+    questions.join(this);
     channel.watch({
       onArrival: () => this.#receive(),
       onRoom: () => this.#room(),
@@ -152,6 +162,7 @@ export class ServerTraffic {
   lose(): void {
     this.#receive();
     this.#lost = true;
+    this.#questions.leave(this);
     const sessions = [...this.#sessions.values()];
     this.#sessions.clear();
     this.#roomWaiters.clear();
@@ -225,11 +236,18 @@ export class ServerTraffic {
   }
 
   #dispatch(frame: ServerFrame): void {
+    if (frame.type === 'told') {
+      this.#questions.told(this, frame.question, frame.answer);
+      return;
+    }
     const session = this.#sessions.get(frame.session);
     // Its client left, or its connection gave up on this server, while the frame was on its way.
     if (session === undefined) return;
     const { owner } = session;
     switch (frame.type) {
+      case 'ask':
+        this.#questions.ask({ ...frame, asker: this });
+        return;
       case 'reply':
         if (frame.at !== undefined) session.at = frame.at;
         owner.onReply(frame.answeredBytes, session.at, frame.bytes);

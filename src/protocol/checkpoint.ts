@@ -33,6 +33,11 @@ export interface RespState {
   readonly hasWatched: boolean;
   /** What CLIENT SETNAME said, one character per byte; empty at the start. */
   readonly name: string;
+  /** What CLIENT SETINFO said of the client's library, as above. */
+  readonly libName: string;
+  readonly libVersion: string;
+  /** What CLIENT REPLY said; `skip` if the next command is not answered. */
+  readonly replies: 'on' | 'off' | 'skip';
 }
 
 export const AT_COMMAND_START: TextCheckpoint = { skip: 'nothing' };
@@ -43,6 +48,9 @@ export const AT_RESP_START: RespCheckpoint = {
   transaction: 'none',
   hasWatched: false,
   name: '',
+  libName: '',
+  libVersion: '',
+  replies: 'on',
 };
 
 const AT_RESP3_START: RespCheckpoint = { ...AT_RESP_START, version: 3 };
@@ -50,7 +58,13 @@ const AT_RESP3_START: RespCheckpoint = { ...AT_RESP_START, version: 3 };
 /** The checkpoint with this state, as at the start where nothing else is said. It is a shared object if that is all. */
 export function respCheckpoint(state: Partial<RespState>): RespCheckpoint {
   const at: RespCheckpoint = { ...AT_RESP_START, ...state };
-  const isPlain = at.transaction === 'none' && !at.hasWatched && at.name === '';
+  const isPlain =
+    at.transaction === 'none' &&
+    !at.hasWatched &&
+    at.name === '' &&
+    at.libName === '' &&
+    at.libVersion === '' &&
+    at.replies === 'on';
   if (!isPlain) return at;
   return at.version === 2 ? AT_RESP_START : AT_RESP3_START;
 }
@@ -67,9 +81,13 @@ const Field = {
   transaction: 4,
   watched: 5,
   name: 6,
+  libName: 7,
+  libVersion: 8,
+  replies: 9,
 } as const;
 
 const TRANSACTIONS = ['none', 'open', 'broken'] as const;
+const REPLIES = ['on', 'off', 'skip'] as const;
 
 /** The bytes are no checkpoint that this version of the program writes. */
 export class CheckpointError extends Error {
@@ -128,7 +146,8 @@ function writeRecord(batch: ByteWriter, at: StreamCheckpoint): void {
   batch.u8(Field.end);
 }
 
-function writeRespFields(batch: ByteWriter, { version, transaction, hasWatched, name }: RespState): void {
+function writeRespFields(batch: ByteWriter, at: RespState): void {
+  const { version, transaction, hasWatched, replies } = at;
   batch.u8(Field.respVersion);
   batch.u8(version);
   if (transaction !== 'none') {
@@ -136,11 +155,20 @@ function writeRespFields(batch: ByteWriter, { version, transaction, hasWatched, 
     batch.u8(TRANSACTIONS.indexOf(transaction));
   }
   if (hasWatched) batch.u8(Field.watched);
-  if (name !== '') {
-    batch.u8(Field.name);
-    batch.u32(name.length);
-    batch.latin1(name);
+  writeText(batch, Field.name, at.name);
+  writeText(batch, Field.libName, at.libName);
+  writeText(batch, Field.libVersion, at.libVersion);
+  if (replies !== 'on') {
+    batch.u8(Field.replies);
+    batch.u8(REPLIES.indexOf(replies));
   }
+}
+
+function writeText(batch: ByteWriter, field: number, text: string): void {
+  if (text === '') return;
+  batch.u8(field);
+  batch.u32(text.length);
+  batch.latin1(text);
 }
 
 function readRecord(reader: ByteReader): StreamCheckpoint {
@@ -165,6 +193,15 @@ function readRecord(reader: ByteReader): StreamCheckpoint {
         break;
       case Field.name:
         resp = { ...resp, name: reader.latin1(reader.u32()) };
+        break;
+      case Field.libName:
+        resp = { ...resp, libName: reader.latin1(reader.u32()) };
+        break;
+      case Field.libVersion:
+        resp = { ...resp, libVersion: reader.latin1(reader.u32()) };
+        break;
+      case Field.replies:
+        resp = { ...resp, replies: REPLIES[reader.u8()] ?? 'on' };
         break;
       default:
         throw new CheckpointError('field', field);

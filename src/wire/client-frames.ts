@@ -9,6 +9,7 @@
 import { ByteReader, type ByteSpan } from '../bytes/byte-reader.js';
 import type { ByteWriter } from '../bytes/byte-writer.js';
 import { readCheckpoint, type StreamCheckpoint, writeCheckpoint } from '../protocol/checkpoint.js';
+import type { Args } from '../protocol/command.js';
 import type { Term } from '../raft/types.js';
 import type { ClientAddress } from './control.js';
 
@@ -26,6 +27,8 @@ export interface SessionOpening {
   /** The client's own address, and the one by which it reached us. */
   readonly from: ClientAddress;
   readonly reached: ClientAddress;
+  /** How long ago it was accepted. */
+  readonly ageMs: number;
   /** Where its stream stands, and what it speaks. */
   readonly at: StreamCheckpoint;
 }
@@ -43,7 +46,20 @@ export type ClientFrame<Bytes = Uint8Array> =
   /** The client sent all it will. Answer what is complete, then `close`. */
   | { readonly type: 'end'; readonly session: SessionId }
   /** The client is gone. What it sent and was proposed goes on; nothing is to be answered. */
-  | { readonly type: 'close'; readonly session: SessionId };
+  | { readonly type: 'close'; readonly session: SessionId }
+  /** A client of some server asks all servers: the args of its CLIENT command. To be answered by `told`. */
+  | {
+      readonly type: 'asked';
+      readonly question: QuestionId;
+      /** Its connection. */
+      readonly connection: ConnectionId;
+      readonly args: Args;
+    }
+  /** What all servers, and the gateway, have to say to what the session's client asked. */
+  | { readonly type: 'answer'; readonly session: SessionId; readonly answers: readonly string[] };
+
+/** The number of a question in its gateway. */
+export type QuestionId = number;
 
 /** From a server to the gateway. */
 export type ServerFrame =
@@ -70,7 +86,16 @@ export type ServerFrame =
       readonly ledTerm: Term;
     }
   /** Close the connection once what was answered is written. */
-  | { readonly type: 'close'; readonly session: SessionId };
+  | { readonly type: 'close'; readonly session: SessionId }
+  /** The session's client asks all servers: the args of its CLIENT command. To be answered by `answer`. */
+  | {
+      readonly type: 'ask';
+      readonly session: SessionId;
+      readonly connection: ConnectionId;
+      readonly args: Args;
+    }
+  /** What this server has to say to a question. */
+  | { readonly type: 'told'; readonly question: QuestionId; readonly answer: string };
 
 const CLIENT_OPEN = 1;
 const CLIENT_DATA = 2;
@@ -80,6 +105,10 @@ const CLIENT_CLOSE = 5;
 const SERVER_REPLY = 6;
 const SERVER_REFUSE = 7;
 const SERVER_CLOSE = 8;
+const CLIENT_ASKED = 9;
+const CLIENT_ANSWER = 10;
+const SERVER_ASK = 11;
+const SERVER_TOLD = 12;
 
 const ROUTED = 1;
 
@@ -103,6 +132,7 @@ export function writeClientFrame(batch: ByteWriter, frame: ClientFrame): void {
       batch.u8(frame.routed ? ROUTED : 0);
       writeAddress(batch, frame.from);
       writeAddress(batch, frame.reached);
+      batch.f64(frame.ageMs);
       writeCheckpoint(batch, frame.at);
       return;
     case 'data':
@@ -124,6 +154,17 @@ export function writeClientFrame(batch: ByteWriter, frame: ClientFrame): void {
       batch.u8(CLIENT_CLOSE);
       batch.u32(frame.session);
       return;
+    case 'asked':
+      batch.u8(CLIENT_ASKED);
+      batch.u32(frame.question);
+      batch.f64(frame.connection);
+      writeTexts(batch, frame.args);
+      return;
+    case 'answer':
+      batch.u8(CLIENT_ANSWER);
+      batch.u32(frame.session);
+      writeTexts(batch, frame.answers);
+      return;
   }
 }
 
@@ -139,9 +180,10 @@ export function* readClientFrames(batch: Uint8Array): Generator<ClientFrame<Byte
         const routed = (reader.u8() & ROUTED) !== 0;
         const from = readAddress(reader);
         const reached = readAddress(reader);
+        const ageMs = reader.f64();
         const at = readCheckpoint(reader);
         if (at === undefined) throw new FrameError(kind);
-        yield { type: 'open', session, connection, routed, from, reached, at };
+        yield { type: 'open', session, connection, routed, from, reached, ageMs, at };
         break;
       }
       case CLIENT_DATA:
@@ -155,6 +197,12 @@ export function* readClientFrames(batch: Uint8Array): Generator<ClientFrame<Byte
         break;
       case CLIENT_CLOSE:
         yield { type: 'close', session };
+        break;
+      case CLIENT_ASKED:
+        yield { type: 'asked', question: session, connection: reader.f64(), args: readTexts(reader) };
+        break;
+      case CLIENT_ANSWER:
+        yield { type: 'answer', session, answers: readTexts(reader) };
         break;
       default:
         throw new FrameError(kind);
@@ -179,6 +227,21 @@ function readAddress(reader: ByteReader): ClientAddress {
   return { host: reader.latin1(reader.u8()), port: reader.u32() };
 }
 
+/** Texts of one character per byte. */
+function writeTexts(batch: ByteWriter, texts: readonly string[]): void {
+  batch.u32(texts.length);
+  for (const text of texts) {
+    batch.u32(text.length);
+    batch.latin1(text);
+  }
+}
+
+function readTexts(reader: ByteReader): string[] {
+  const texts: string[] = [];
+  for (let count = reader.u32(); count > 0; count -= 1) texts.push(reader.latin1(reader.u32()));
+  return texts;
+}
+
 /** Appends the frame to a batch. */
 export function writeServerFrame(batch: ByteWriter, frame: ServerFrame): void {
   switch (frame.type) {
@@ -197,6 +260,17 @@ export function writeServerFrame(batch: ByteWriter, frame: ServerFrame): void {
     case 'close':
       batch.u8(SERVER_CLOSE);
       batch.u32(frame.session);
+      return;
+    case 'ask':
+      batch.u8(SERVER_ASK);
+      batch.u32(frame.session);
+      batch.f64(frame.connection);
+      writeTexts(batch, frame.args);
+      return;
+    case 'told':
+      batch.u8(SERVER_TOLD);
+      batch.u32(frame.question);
+      writeTexts(batch, [frame.answer]);
       return;
   }
 }
@@ -245,6 +319,12 @@ export function* readServerFrames(batch: Uint8Array): Generator<ServerFrame, voi
         break;
       case SERVER_CLOSE:
         yield { type: 'close', session };
+        break;
+      case SERVER_ASK:
+        yield { type: 'ask', session, connection: reader.f64(), args: readTexts(reader) };
+        break;
+      case SERVER_TOLD:
+        yield { type: 'told', question: session, answer: readTexts(reader)[0] ?? '' };
         break;
       default:
         throw new FrameError(kind);

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { NODE_ENVIRONMENT } from '../../src/environment.js';
+import { Questions } from '../../src/gateway/questions.js';
 import { ServerTraffic, type SessionOwner } from '../../src/gateway/server-traffic.js';
 import { opening } from '../support/client-frames.js';
 import { FakeServer } from './support.js';
@@ -8,11 +9,16 @@ const NOBODY: SessionOwner = { onReply() {}, onRefuse() {}, onClose() {}, onLost
 
 const turn = () => new Promise(setImmediate);
 
+const SURROUNDINGS = {
+  environment: NODE_ENVIRONMENT,
+  questions: new Questions(NODE_ENVIRONMENT, () => []),
+};
+
 describe('the traffic with a server', () => {
   /** Lets the client send in each of `turns` turns. Returns the lengths of what the server got, batch by batch. */
   async function batchesOf(turns: number, bytes: Uint8Array): Promise<readonly number[]> {
     const server = new FakeServer();
-    const traffic = new ServerTraffic(server, () => {}, NODE_ENVIRONMENT);
+    const traffic = new ServerTraffic(server, () => {}, SURROUNDINGS);
     const session = traffic.open(NOBODY, opening(1));
     for (let n = 0; n < turns; n += 1) {
       session.send(bytes);
@@ -25,7 +31,7 @@ describe('the traffic with a server', () => {
   it('calls those that wait for room once there is, but for those that are gone', async () => {
     const server = new FakeServer();
     server.capacity = 0;
-    const traffic = new ServerTraffic(server, () => {}, NODE_ENVIRONMENT);
+    const traffic = new ServerTraffic(server, () => {}, SURROUNDINGS);
     traffic.open(NOBODY, opening(1));
     while (!traffic.full) await turn();
     const called: string[] = [];

@@ -14,5 +14,12 @@ export function withBytes(frame: ClientFrame<ByteSpan>): ClientFrame {
 /** A connection that has sent nothing yet. */
 export function opening(connection: number, { routed } = { routed: false }): SessionOpening {
   const from = { host: '127.0.0.1', port: connection };
-  return { connection, routed, from, reached: { host: '127.0.0.1', port: 1 }, at: AT_COMMAND_START };
+  return {
+    connection,
+    routed,
+    from,
+    reached: { host: '127.0.0.1', port: 1 },
+    ageMs: 0,
+    at: AT_COMMAND_START,
+  };
 }

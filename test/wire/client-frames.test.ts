@@ -17,6 +17,7 @@ const session = fc.nat(0xffffffff);
 const byteCount = fc.nat(0xffffffff);
 const bytes = fc.uint8Array({ maxLength: 50 });
 const address = fc.record({ host: fc.constantFrom('127.0.0.1', '::1', ''), port: fc.nat(65_535) });
+const texts = fc.array(fc.constantFrom('', 'KILL', '\xff\n'), { maxLength: 3 });
 const at = fc.oneof(
   fc.constant<StreamCheckpoint>({ skip: 'nothing' }),
   fc.constant<StreamCheckpoint>({ skip: 'line' }),
@@ -26,6 +27,9 @@ const at = fc.oneof(
       transaction: fc.constantFrom('none' as const, 'open' as const, 'broken' as const),
       hasWatched: fc.boolean(),
       name: fc.constantFrom('', 'worker-1'),
+      libName: fc.constantFrom('', 'ioredis'),
+      libVersion: fc.constantFrom('', '5.0.0'),
+      replies: fc.constantFrom('on' as const, 'off' as const, 'skip' as const),
     })
     .map((state): StreamCheckpoint => respCheckpoint(state)),
   fc
@@ -41,12 +45,15 @@ const clientFrame: fc.Arbitrary<ClientFrame> = fc.oneof(
     routed: fc.boolean(),
     from: address,
     reached: address,
+    ageMs: fc.nat(),
     at,
   }),
   fc.record({ type: fc.constant('data' as const), session, bytes }),
   fc.record({ type: fc.constant('drained' as const), session, byteCount }),
   fc.record({ type: fc.constant('end' as const), session }),
   fc.record({ type: fc.constant('close' as const), session }),
+  fc.record({ type: fc.constant('asked' as const), question: session, connection: fc.nat(), args: texts }),
+  fc.record({ type: fc.constant('answer' as const), session, answers: texts }),
 );
 
 const serverFrame: fc.Arbitrary<ServerFrame> = fc.oneof(
@@ -64,6 +71,8 @@ const serverFrame: fc.Arbitrary<ServerFrame> = fc.oneof(
     ledTerm: fc.nat(Number.MAX_SAFE_INTEGER),
   }),
   fc.record({ type: fc.constant('close' as const), session }),
+  fc.record({ type: fc.constant('ask' as const), session, connection: fc.nat(), args: texts }),
+  fc.record({ type: fc.constant('told' as const), question: session, answer: fc.constantFrom('', 'id=1\n') }),
 );
 
 /** The frame with its bytes as a list, which compares by content whatever kind of view they are. */

@@ -29,7 +29,11 @@ export interface RedisCommand {
   readonly arity: number;
   /** Undefined for commands without keys. */
   readonly keys: KeyPositions | undefined;
+  /** Its first argument names what it does. */
+  readonly hasSubcommands: boolean;
 }
+
+const WITH_SUBCOMMANDS = new Set('client cluster command config latency memory object slowlog'.split(' '));
 
 const ONE_KEY: KeyPositions = { first: 0, last: 0, step: 1 };
 const TWO_KEYS: KeyPositions = { first: 0, last: 1, step: 1 };
@@ -111,7 +115,10 @@ const ROWS: readonly Row[] = [
 
 /** By name, in lower case. */
 export const COMMANDS: ReadonlyMap<string, RedisCommand> = new Map(
-  ROWS.map(([name, kind, arity, keys]) => [name, { name, kind, arity, keys }]),
+  ROWS.map(([name, kind, arity, keys]) => [
+    name,
+    { name, kind, arity, keys, hasSubcommands: WITH_SUBCOMMANDS.has(name) },
+  ]),
 );
 
 /** The command of that name, in upper or lower case. */

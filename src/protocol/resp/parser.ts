@@ -80,6 +80,11 @@ export class RespParser {
     return this.#consumed;
   }
 
+  /** Bytes that came in after the returned commands. */
+  get bufferedBytes(): number {
+    return this.#input.byteLength + this.#commandBytes;
+  }
+
   /** Whether bytes came in that do not belong to a returned command. */
   get hasBuffered(): boolean {
     return this.#input.byteLength > 0 || this.#commandBytes > 0;

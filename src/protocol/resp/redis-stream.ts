@@ -6,7 +6,6 @@
 import type { ByteSpan } from '../../bytes/byte-reader.js';
 import {
   ARG_OVERHEAD_BYTES,
-  MAX_KEY_BYTES,
   MAX_TRANSACTION_BYTES,
   MAX_WATCHED_BYTES,
   WATCHED_KEY_OVERHEAD_BYTES,
@@ -17,8 +16,9 @@ import type { Request } from '../request.js';
 import { commandOf, hasArity, keysOf, type RedisCommand } from './commands.js';
 import { unknownCommand, wrongArity } from './errors.js';
 import { fixedReply } from './fixed-replies.js';
-import { HTTP, type PlainCommand, RespParser } from './parser.js';
-import { ErrorReply, NULL_ARRAY, OK, type RespValue } from './value.js';
+import { HTTP, RespParser } from './parser.js';
+import { fixed, plainGet, plainSet, requestOfPlain } from './requests.js';
+import { ErrorReply, NULL_ARRAY, OK } from './value.js';
 import type { RespVersion } from './writer.js';
 
 /** A transaction that is being put together. */
@@ -49,9 +49,15 @@ export class RedisStream {
   /** What HELLO and CLIENT tell of the connection. */
   readonly id: number;
   name: string;
+  libName: string;
+  libVersion: string;
   version: RespVersion;
+  /** The name of the command that was taken last, in lower case; with its subcommand, if it has any. */
+  lastCommand = '';
   /** The connection closes once everything is answered, and nothing more is taken. */
   isClosing = false;
+  /** The request that was taken last is not answered: CLIENT REPLY has said so. */
+  isSilenced = false;
   readonly #parser = new RespParser();
   #transaction: Transaction | undefined;
   #watched: WatchedKey[] = [];
@@ -61,6 +67,8 @@ export class RedisStream {
   #hasLostWatch = false;
   /** How the rest is taken depends on the answer to the last command. */
   #isHeld = false;
+  /** What CLIENT REPLY said, for the next command. */
+  #replies: RespCheckpoint['replies'];
   /** The last one that was asked for: the next is mostly the same. */
   #checkpoint: RespCheckpoint;
 
@@ -71,6 +79,9 @@ export class RedisStream {
   constructor(id: number, at: RespCheckpoint = AT_RESP_START) {
     this.id = id;
     this.name = at.name;
+    this.libName = at.libName;
+    this.libVersion = at.libVersion;
+    this.#replies = at.replies;
     this.version = at.version;
     this.#checkpoint = at;
     this.#hasWatched = at.hasWatched;
@@ -98,7 +109,8 @@ export class RedisStream {
   }
 
   checkpoint(): RespCheckpoint {
-    const { name, version } = this;
+    const { name, libName, libVersion, version } = this;
+    const replies = this.#replies;
     const hasWatched = this.#hasWatched;
     const transaction = this.#transactionState;
     const last = this.#checkpoint;
@@ -106,8 +118,20 @@ export class RedisStream {
       last.version === version &&
       last.transaction === transaction &&
       last.hasWatched === hasWatched &&
-      last.name === name;
-    if (!isSame) this.#checkpoint = respCheckpoint({ version, transaction, hasWatched, name });
+      last.name === name &&
+      last.libName === libName &&
+      last.libVersion === libVersion &&
+      last.replies === replies;
+    if (!isSame)
+      this.#checkpoint = respCheckpoint({
+        version,
+        transaction,
+        hasWatched,
+        name,
+        libName,
+        libVersion,
+        replies,
+      });
     return this.#checkpoint;
   }
 
@@ -118,8 +142,29 @@ export class RedisStream {
   /** The next request; undefined until more bytes come, or what was taken is answered. */
   next(): Request | undefined {
     if (this.isClosing || this.#isHeld) return undefined;
+    const replies = this.#replies;
+    const request = this.#next();
+    if (replies === 'on' && this.#replies === 'on') this.isSilenced = false;
+    else if (request !== undefined) this.#silence(request, replies);
+    return request;
+  }
+
+  /** Tells whether the request is answered, given what CLIENT REPLY had said before it. */
+  #silence(request: Request, replies: RespCheckpoint['replies']): void {
+    if (request === REPLIES_ON || request === REPLIES_OFF) {
+      this.isSilenced = request === REPLIES_OFF;
+      return;
+    }
+    this.isSilenced = replies !== 'on';
+    if (replies === 'skip') this.#replies = 'on';
+  }
+
+  #next(): Request | undefined {
     const plain = this.#transaction === undefined ? this.#parser.nextPlain() : undefined;
-    if (plain !== undefined) return requestOfPlain(plain);
+    if (plain !== undefined) {
+      this.lastCommand = plain.name;
+      return requestOfPlain(plain);
+    }
     const args = this.#parser.next();
     if (args === undefined) return undefined;
     if (Array.isArray(args)) return this.#requestOf(args);
@@ -130,13 +175,25 @@ export class RedisStream {
 
   /** The keys of the next requests, as far as they are plain GETs, and `max` of them at most. Good until the next push. */
   upcomingGets(max: number): readonly ByteSpan[] {
-    if (this.isClosing || this.#isHeld || this.#transaction !== undefined) return [];
+    if (this.isClosing || this.#isHeld || this.#transaction !== undefined || this.#replies !== 'on')
+      return [];
     return this.#parser.upcomingGets(max);
   }
 
   /** Takes the next of the upcoming GETs, which has this key, in place of {@link next}. */
   takeGet(key: ByteSpan): void {
+    this.lastCommand = 'get';
     this.#parser.takeGet(key);
+  }
+
+  /** How many commands wait for EXEC; undefined without MULTI. */
+  get queuedCount(): number | undefined {
+    return this.#transaction?.commands.length;
+  }
+
+  /** Bytes that came in and were not taken. */
+  get bufferedBytes(): number {
+    return this.#parser.bufferedBytes;
   }
 
   /** Nothing more is taken until what was taken is answered. */
@@ -170,6 +227,7 @@ export class RedisStream {
     this.#unwatch();
     this.name = '';
     this.version = 2;
+    this.#replies = 'on';
   }
 
   get #transactionState(): RespCheckpoint['transaction'] {
@@ -182,6 +240,7 @@ export class RedisStream {
     const command = commandOf(name);
     if (command === undefined) return this.#refuse(unknownCommand(name, rest));
     if (!hasArity(command, rest)) return this.#refuse(wrongArity(command.name));
+    this.lastCommand = fullName(command, rest);
     if (this.#transaction !== undefined) return this.#inTransaction(this.#transaction, command, args);
     switch (command.kind) {
       case 'write':
@@ -218,10 +277,13 @@ export class RedisStream {
         // They change how the rest of the stream is taken, once it is their turn.
         this.#isHeld = true;
         break;
-      case 'client':
-        // So that the checkpoint of a command that comes later holds the name.
-        this.#isHeld = args[0]?.toUpperCase() === 'SETNAME';
+      case 'client': {
+        const reply = this.#onReply(args);
+        if (reply !== undefined) return reply;
+        // So that the checkpoint of a command that comes later holds what is set; and some wait for other servers.
+        this.#isHeld = true;
         break;
+      }
       case 'cluster': {
         const [subcommand = '', ...rest] = args;
         const walk = CLUSTER_WALKS.get(subcommand.toUpperCase());
@@ -233,6 +295,24 @@ export class RedisStream {
     }
     if (command.kind === 'fixed') return fixed(fixedReply(command.name, args));
     return { type: 'redis-local', name: command.name, args };
+  }
+
+  /** Undefined if it is not CLIENT REPLY. */
+  #onReply([subcommand = '', mode = '', ...more]: Args): Request | undefined {
+    if (subcommand.toUpperCase() !== 'REPLY' || more.length > 0) return undefined;
+    switch (mode.toUpperCase()) {
+      case 'ON':
+        this.#replies = 'on';
+        return REPLIES_ON;
+      case 'OFF':
+        this.#replies = 'off';
+        return REPLIES_OFF;
+      case 'SKIP':
+        if (this.#replies === 'on') this.#replies = 'skip';
+        return REPLIES_OFF;
+      default:
+        return undefined;
+    }
   }
 
   #inTransaction(transaction: Transaction, command: RedisCommand, args: Args): Request {
@@ -296,28 +376,14 @@ export class RedisStream {
   }
 }
 
+/** The reply to CLIENT REPLY ON, and the one that the others do not get. */
+const REPLIES_ON = fixed(OK);
+const REPLIES_OFF = fixed(OK);
+
+function fullName({ name, hasSubcommands }: RedisCommand, [subcommand = '']: Args): string {
+  return hasSubcommands ? `${name}|${subcommand.toLowerCase()}` : name;
+}
+
 function byteLengthOf(args: Args, overheadBytes: number): number {
   return args.reduce((sum, arg) => sum + arg.length + overheadBytes, 0);
-}
-
-function fixed(value: RespValue): Request {
-  return { type: 'redis-fixed', value };
-}
-
-/** A plain SET or GET does what the text protocol's `set` and `get` do, so it becomes the same request. */
-function requestOfPlain(command: PlainCommand): Request {
-  const { key } = command;
-  if (command.name === 'get') return { type: 'get', key };
-  return { type: 'set', key, value: command.value, exptimeS: 0, noreply: false };
-}
-
-/** A plain SET that came in pieces. */
-function plainSet({ name }: RedisCommand, args: Args): Request | undefined {
-  const [key = '', value = ''] = args;
-  if (name !== 'set' || args.length !== 2 || key.length > MAX_KEY_BYTES) return undefined;
-  return requestOfPlain({ name, key, value: Buffer.from(value, 'latin1') });
-}
-
-function plainGet({ name }: RedisCommand, [key = '']: Args): Request | undefined {
-  return name === 'get' ? requestOfPlain({ name, key }) : undefined;
 }

@@ -20,10 +20,12 @@ import type { Steps } from '../../state-machine/work.js';
 import type { ClientAddress } from '../../wire/control.js';
 import type { AppliedState } from '../applied-state.js';
 import type { ServerMetrics } from '../metrics.js';
+import { ClusterQuestion } from '../redis/cluster-question.js';
 import type { RedisContext } from '../redis/context.js';
 import { executeLocal } from '../redis/local-commands.js';
 import { redirection } from '../redis/redirection.js';
 import type { FairQueue } from './fair-queue.js';
+import type { Questions } from './questions.js';
 import type { Replies } from './replies.js';
 import type { PendingCommand, Session } from './session.js';
 import type { Sessions } from './sessions.js';
@@ -37,6 +39,7 @@ export interface AnswersOptions {
   readonly sessions: Sessions;
   readonly queue: FairQueue;
   readonly walks: Walks;
+  readonly questions: Questions;
   readonly replies: Replies;
   readonly metrics: ServerMetrics;
   readonly serverId: ServerId;
@@ -53,6 +56,7 @@ export class Answers {
   readonly #sessions: Sessions;
   readonly #queue: FairQueue;
   readonly #walks: Walks;
+  readonly #questions: Questions;
   readonly #replies: Replies;
   readonly #metrics: ServerMetrics;
   readonly #serverId: ServerId;
@@ -67,6 +71,7 @@ export class Answers {
     this.#sessions = options.sessions;
     this.#queue = options.queue;
     this.#walks = options.walks;
+    this.#questions = options.questions;
     this.#replies = options.replies;
     this.#metrics = options.metrics;
     this.#serverId = options.serverId;
@@ -108,7 +113,7 @@ export class Answers {
         this.#answerRead(command, { type: 'resp', value: request.value });
         return;
       case 'redis-local':
-        this.#answerRead(command, this.#executeLocal(request, session));
+        this.#executeLocal(command, request);
         return;
       case 'redis-queued':
         this.#answerRead(command, { type: 'resp', value: QUEUED });
@@ -132,7 +137,8 @@ export class Answers {
 
   /** Answers a command that is not executed here: `outcome` says why. */
   unexecuted(command: PendingCommand, outcome: Reply): void {
-    this.#answer(command, this.#toldElsewhere(command, outcome), outcome);
+    if (command.request.type === 'redis-local') this.#executeLocal(command, command.request);
+    else this.#answer(command, this.#toldElsewhere(command, outcome), outcome);
   }
 
   /** The keys are others now. */
@@ -141,10 +147,11 @@ export class Answers {
   }
 
   /** Without a reply the client is told nothing of the outcome. */
-  #answer(command: PendingCommand, reply: RespReply | undefined, outcome: RespReply): void {
+  #answer(command: PendingCommand, told: RespReply | undefined, outcome: RespReply): void {
     if (command.isAnswered) return;
     command.isAnswered = true;
-    this.#metrics.answered(command.request.type, reply ?? outcome, command.takenAtMs);
+    this.#metrics.answered(command.request.type, told ?? outcome, command.takenAtMs);
+    const reply = command.isSilenced ? undefined : told;
     const { session } = command;
     session.pendingCount -= 1;
     session.unreadBytes -= command.reservedBytes;
@@ -181,7 +188,6 @@ export class Answers {
     const { redis } = session;
     if (redis === undefined) return toldOf(request, outcome);
     if (request.type === 'redis-fixed') return { type: 'resp', value: request.value };
-    if (request.type === 'redis-local') return this.#executeLocal(request, session);
     const isForWrites = outcome.type === 'internal-error' || outcome.type === 'unwritable';
     if (isForWrites && !isWrite(request)) return { type: 'no-leader' };
     if (request.type === 'redis-queued') redis.breakTransaction();
@@ -191,10 +197,16 @@ export class Answers {
       : outcome;
   }
 
-  #executeLocal(request: RedisLocalRequest, session: Session): RespReply {
-    const { redis } = session;
-    if (redis === undefined) throw new TypeError(`${request.name} came from a client that speaks no RESP`);
-    return { type: 'resp', value: executeLocal(request, redis, this.#redisContext(session)) };
+  #executeLocal(command: PendingCommand, request: RedisLocalRequest): void {
+    const { session } = command;
+    if (session.redis === undefined)
+      throw new TypeError(`${request.name} came from a client that speaks no RESP`);
+    if (command.isAnswered || command.isAsked) return;
+    const value = executeLocal(request, session.redis, this.#redisContext(session));
+    if (value instanceof ClusterQuestion) {
+      command.isAsked = true;
+      this.#questions.ask(command, value);
+    } else this.#answerRead(command, { type: 'resp', value });
   }
 
   #redisContext(session: Session): RedisContext {
@@ -205,7 +217,7 @@ export class Answers {
       addresses: this.#addresses.map((address) => session.seen(address)),
       keyCount: store.size,
       volatileCount: store.volatileCount,
-      connections: this.#sessions.redisStreams,
+      self: () => session.facts(this.#environment.nowMs()),
       connectionCount: this.#sessions.count,
       nowMs: this.#environment.wallClockMs(),
       startedAtMs: this.#startedAtMs,

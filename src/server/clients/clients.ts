@@ -22,8 +22,10 @@ import { Answers, valueReply } from './answers.js';
 import { FairQueue, Quantum } from './fair-queue.js';
 import { InFlight } from './in-flight.js';
 import { LeaderWait } from './leader-wait.js';
+import { Pause } from './pause.js';
 import { PendingGroups } from './pending-groups.js';
 import { Proposals } from './proposals.js';
+import { Questions } from './questions.js';
 import { Reads } from './reads.js';
 import type { Replies } from './replies.js';
 import type { PendingCommand, Session } from './session.js';
@@ -52,6 +54,8 @@ export class Clients {
   readonly proposals: Proposals;
   readonly answers: Answers;
   readonly #reads: Reads;
+  readonly #pause = new Pause();
+  readonly #questions: Questions;
   readonly #walks: Walks;
   readonly #inFlight: InFlight;
   readonly #queue: FairQueue;
@@ -84,6 +88,16 @@ export class Clients {
       proposals: this.proposals,
       queue: this.#queue,
       leaderWait: this.#leaderWait,
+      onDrop: (session) => {
+        this.#pause.forget(session);
+        this.#questions.forget(session);
+      },
+    });
+    this.#questions = new Questions({
+      replies,
+      sessions: this.#sessions,
+      pause: this.#pause,
+      answer: (command, value) => this.answers.read(command, value),
     });
     this.answers = new Answers({
       environment,
@@ -92,6 +106,7 @@ export class Clients {
       sessions: this.#sessions,
       queue: this.#queue,
       walks: this.#walks,
+      questions: this.#questions,
       replies,
       metrics,
       serverId,
@@ -106,7 +121,7 @@ export class Clients {
 
   /** Whether {@link serve} has something to do at once. */
   get isDue(): boolean {
-    return this.#queue.isDue || this.#walks.isDue;
+    return this.#queue.isDue || this.#walks.isDue || this.#questions.isDue;
   }
 
   /** When {@link serve} has something to do next, in ms of the clock it is given. */
@@ -117,7 +132,12 @@ export class Clients {
       proposals.waitingSinceMs ?? Number.POSITIVE_INFINITY,
     );
     const quorumDeadlineMs = waitingSinceMs + QUORUM_WAIT_MS;
-    return Math.min(quorumDeadlineMs, this.#leaderWait.deadlineMs, proposals.deadlineMs(this.#nowMs));
+    return Math.min(
+      quorumDeadlineMs,
+      this.#leaderWait.deadlineMs,
+      this.#pause.deadlineMs,
+      proposals.deadlineMs(this.#nowMs),
+    );
   }
 
   /** Whether a read that came in by `nowMs` may be answered from the state as it is. */
@@ -133,7 +153,11 @@ export class Clients {
     this.#prepare(nowMs);
     for (const frame of readClientFrames(batch)) {
       if (frame.type === 'open') {
-        this.#sessions.open(frame);
+        this.#sessions.open(frame, nowMs);
+        continue;
+      }
+      if (frame.type === 'asked') {
+        this.#questions.asked(frame, nowMs);
         continue;
       }
       const session = this.#sessions.get(frame.session);
@@ -148,6 +172,9 @@ export class Clients {
           break;
         case 'end':
           session.hasEnded = true;
+          break;
+        case 'answer':
+          this.#questions.answered(session, frame.answers);
           break;
         case 'close':
           this.#sessions.drop(session);
@@ -164,7 +191,9 @@ export class Clients {
     this.#expire(nowMs - QUORUM_WAIT_MS, { isDiskBusy });
     for (const session of this.#leaderWait.sessions) this.#serve(session);
     this.#queue.serve((session) => this.#serve(session));
+    if (this.#pause.isOn) this.#endPause(nowMs);
     this.#walks.work();
+    this.#questions.work(nowMs);
     this.proposals.propose(nowMs, { isDiskBusy });
   }
 
@@ -175,7 +204,7 @@ export class Clients {
     const unproposed = this.proposals.abandon();
     for (const command of this.#walks.takeAll()) this.#fail(command, { type: 'internal-error' });
     for (const command of proposed) this.#fail(command, { type: 'internal-error' });
-    for (const command of unproposed)
+    for (const command of [...unproposed, ...this.#pause.takeAll()])
       this.#fail(command, this.#redirect(command.session) ?? { type: 'internal-error' });
     this.#sessions.queueStopped();
   }
@@ -236,10 +265,11 @@ export class Clients {
 
   /** Answers the plain GETs that come next in a Redis client's stream, many at once, while none of them has to wait. */
   #answerGets(session: Session, redis: RedisStream, quantum: Quantum): void {
-    if (!this.#reads.areFree || session.pendingCount > 0) return;
+    if (!this.#reads.areFree || session.pendingCount > 0 || this.#pause.holdsReads) return;
     while (this.#queue.mayTake(session, quantum)) {
       const keys = redis.upcomingGets(MAX_GETS_AT_ONCE);
       if (keys.length === 0) return;
+      session.takenAtMs = this.#nowMs;
       const values = this.#state.store.values(keys);
       let found = 0;
       let taken = 0;
@@ -256,8 +286,17 @@ export class Clients {
     }
   }
 
+  /** What has waited for the end of a pause goes on, if that has come. */
+  #endPause(nowMs: number): void {
+    for (const command of this.#pause.takeOver(nowMs)) {
+      this.#dispatch(command);
+      this.#queue.add(command.session);
+    }
+  }
+
   /** Sends a command of a session that the leader serves to where it is answered. */
   #dispatch(command: PendingCommand): void {
+    if (this.#pause.isOn && this.#pause.hold(command)) return;
     const { request, session } = command;
     switch (request.type) {
       case 'set':

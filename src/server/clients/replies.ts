@@ -6,10 +6,11 @@ import { ByteWriter } from '../../bytes/byte-writer.js';
 import type { Sender } from '../../channel/channel.js';
 import { MAX_TRAFFIC_BATCH_BYTES } from '../../limits.js';
 import type { StreamCheckpoint } from '../../protocol/checkpoint.js';
+import type { Args } from '../../protocol/command.js';
 import { type RespReply, writeTextReply } from '../../protocol/reply.js';
 import { writeRespReply } from '../../protocol/resp/writer.js';
 import type { Term } from '../../raft/types.js';
-import { beginReply, endReply, writeServerFrame } from '../../wire/client-frames.js';
+import { beginReply, endReply, type QuestionId, writeServerFrame } from '../../wire/client-frames.js';
 import type { Session } from './session.js';
 
 interface OpenFrame {
@@ -71,6 +72,19 @@ export class Replies {
   close(session: Session): void {
     this.#endFrame();
     writeServerFrame(this.#batch, { type: 'close', session: session.id });
+  }
+
+  /** Has all servers asked, for the session's client. */
+  ask(session: Session, args: Args): void {
+    this.#endFrame();
+    const { connection } = session;
+    writeServerFrame(this.#batch, { type: 'ask', session: session.id, connection, args });
+  }
+
+  /** Tells what this server has to say to a question. */
+  tell(question: QuestionId, answer: string): void {
+    this.#endFrame();
+    writeServerFrame(this.#batch, { type: 'told', question, answer });
   }
 
   /** Sends what has come together since the last time, as far as the gateway takes it. */

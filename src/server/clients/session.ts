@@ -11,9 +11,10 @@ import {
 } from '../../limits.js';
 import type { StreamCheckpoint } from '../../protocol/checkpoint.js';
 import type { Request } from '../../protocol/request.js';
+import { type ClientFacts, endpoint } from '../../protocol/resp/client-facts.js';
 import { RedisStream } from '../../protocol/resp/redis-stream.js';
 import { TextParser } from '../../protocol/text/parser.js';
-import type { SessionId, SessionOpening } from '../../wire/client-frames.js';
+import type { ConnectionId, SessionId, SessionOpening } from '../../wire/client-frames.js';
 import type { ClientAddress } from '../../wire/control.js';
 import type { ReturningClient } from './group-commit-delay.js';
 
@@ -29,8 +30,12 @@ export interface PendingCommand {
   readonly takenAtMs: number;
   /** Bytes of its answer that were counted as unread beforehand. */
   reservedBytes: number;
+  /** The client wants no answer: CLIENT REPLY has said so. */
+  readonly isSilenced: boolean;
   /** An answer was given before the outcome was known: none is given again. */
   isAnswered: boolean;
+  /** All servers were asked about it. */
+  isAsked: boolean;
 }
 
 /** A client's stream of commands, in whatever protocol. */
@@ -48,6 +53,7 @@ export interface RequestStream {
 
 export class Session implements ReturningClient {
   readonly id: SessionId;
+  readonly connection: ConnectionId;
   /** Came through the router: what this server cannot serve goes back to it, never to the client. */
   readonly routed: boolean;
   /** The client's own address, and the one by which it reached us. */
@@ -56,6 +62,9 @@ export class Session implements ReturningClient {
   readonly parser: RequestStream;
   /** The same, if the client speaks RESP. */
   readonly redis: RedisStream | undefined = undefined;
+  /** When its connection was accepted, and when a command of it was taken last, in ms of the clock that turns go by. */
+  readonly acceptedAtMs: number;
+  takenAtMs: number;
   /** Commands taken and not answered. */
   pendingCount = 0;
   /** The stream is answered up to here. */
@@ -75,11 +84,17 @@ export class Session implements ReturningClient {
   /** Nothing more was taken although there may be more: see {@link mayTake}. */
   isStopped = false;
   expectedInRound = 0;
+  /** A command of it waits for the end of a pause. */
+  isPaused = false;
   /** It is served no more: whatever of it is pending is not answered. */
   isGone = false;
 
-  constructor(id: SessionId, { connection, routed, from, reached, at }: SessionOpening) {
+  constructor(id: SessionId, opening: SessionOpening, nowMs: number) {
+    const { connection, routed, from, reached, ageMs, at } = opening;
     this.id = id;
+    this.connection = connection;
+    this.acceptedAtMs = nowMs - ageMs;
+    this.takenAtMs = nowMs;
     this.routed = routed;
     this.from = from;
     this.reached = reached;
@@ -98,10 +113,32 @@ export class Session implements ReturningClient {
   /** Whether another command may be taken: not while the client leaves too much unread, or has too much pending. */
   get mayTake(): boolean {
     return (
+      !this.isPaused &&
       this.unreadBytes < MAX_UNREAD_REPLY_BYTES &&
       this.pendingCount < MAX_PENDING_COMMANDS_PER_CLIENT &&
       this.parser.consumed - this.answeredOffset < MAX_PENDING_BYTES_PER_CLIENT
     );
+  }
+
+  /** What other clients are told of its connection. */
+  facts(nowMs: number): ClientFacts {
+    const { redis } = this;
+    return {
+      id: this.connection,
+      from: endpoint(this.from),
+      reached: endpoint(this.reached),
+      name: redis?.name ?? '',
+      ageS: Math.floor((nowMs - this.acceptedAtMs) / 1000),
+      idleS: Math.floor((nowMs - this.takenAtMs) / 1000),
+      queuedCount: redis?.queuedCount,
+      isMonitor: false,
+      bufferedBytes: redis?.bufferedBytes ?? 0,
+      unreadBytes: this.unreadBytes,
+      lastCommand: redis?.lastCommand ?? '',
+      version: redis?.version ?? 0,
+      libName: redis?.libName ?? '',
+      libVersion: redis?.libVersion ?? '',
+    };
   }
 
   /** Where this client finds a server with that address. */
@@ -114,6 +151,7 @@ export class Session implements ReturningClient {
     const request = this.parser.next();
     if (request === undefined) return undefined;
     this.pendingCount += 1;
+    this.takenAtMs = nowMs;
     return {
       session: this,
       request,
@@ -121,7 +159,9 @@ export class Session implements ReturningClient {
       at: this.parser.checkpoint(),
       takenAtMs: nowMs,
       reservedBytes: 0,
+      isSilenced: this.redis?.isSilenced === true,
       isAnswered: false,
+      isAsked: false,
     };
   }
 }

@@ -1,6 +1,5 @@
 /** The client connections that this server serves, from their first frame to their last. */
 
-import type { RedisStream } from '../../protocol/resp/redis-stream.js';
 import type { Term } from '../../raft/types.js';
 import type { ClientFrame, SessionId } from '../../wire/client-frames.js';
 import type { FairQueue } from './fair-queue.js';
@@ -14,6 +13,8 @@ export interface SessionsOptions {
   readonly proposals: Proposals;
   readonly queue: FairQueue;
   readonly leaderWait: LeaderWait;
+  /** Told of each that is not here any more. */
+  readonly onDrop: (session: Session) => void;
 }
 
 export class Sessions {
@@ -21,33 +22,32 @@ export class Sessions {
   readonly #proposals: Proposals;
   readonly #queue: FairQueue;
   readonly #leaderWait: LeaderWait;
+  readonly #onDrop: SessionsOptions['onDrop'];
   readonly #byId = new Map<SessionId, Session>();
-  readonly #redisStreams = new Set<RedisStream>();
 
-  constructor({ replies, proposals, queue, leaderWait }: SessionsOptions) {
+  constructor({ replies, proposals, queue, leaderWait, onDrop }: SessionsOptions) {
     this.#replies = replies;
     this.#proposals = proposals;
     this.#queue = queue;
     this.#leaderWait = leaderWait;
+    this.#onDrop = onDrop;
   }
 
   get count(): number {
     return this.#byId.size;
   }
 
-  /** Of those that speak RESP. */
-  get redisStreams(): Iterable<RedisStream> {
-    return this.#redisStreams;
-  }
-
   get(id: SessionId): Session | undefined {
     return this.#byId.get(id);
   }
 
-  open(frame: Extract<ClientFrame, { type: 'open' }>): void {
-    const session = new Session(frame.session, frame);
+  [Symbol.iterator](): Iterator<Session> {
+    return this.#byId.values();
+  }
+
+  open(frame: Extract<ClientFrame, { type: 'open' }>, nowMs: number): void {
+    const session = new Session(frame.session, frame, nowMs);
     this.#byId.set(session.id, session);
-    if (session.redis !== undefined) this.#redisStreams.add(session.redis);
   }
 
   /** Those that are stopped queue: what stopped them may be gone. */
@@ -71,7 +71,7 @@ export class Sessions {
   drop(session: Session): void {
     session.isGone = true;
     this.#byId.delete(session.id);
-    if (session.redis !== undefined) this.#redisStreams.delete(session.redis);
+    this.#onDrop(session);
     this.#proposals.cameBack(session);
     this.#queue.remove(session);
     this.#leaderWait.remove(session);

@@ -1,5 +1,6 @@
 /** What the Redis commands of this folder can tell of the server that answers them. */
 
+import type { ClientFacts } from '../../protocol/resp/client-facts.js';
 import type { ScanPart } from '../../state-machine/redis/scans.js';
 
 /** The Redis whose commands these are, for clients that ask. */
@@ -13,9 +14,9 @@ export interface RedisContext {
   readonly keyCount: number;
   /** How many keys have a deadline. */
   readonly volatileCount: number;
-  /** The connections that speak RESP. */
-  readonly connections: Iterable<RedisConnection>;
-  /** All connections. */
+  /** The connection that the command came in on. */
+  readonly self: () => ClientFacts;
+  /** Connections to this server. */
   readonly connectionCount: number;
   /** The time in ms since the epoch. */
   readonly nowMs: number;
@@ -27,11 +28,4 @@ export interface RedisContext {
 
 export function isLeader({ leader, serverId }: RedisContext): boolean {
   return leader === serverId;
-}
-
-/** A connection as CLIENT tells of it. */
-export interface RedisConnection {
-  readonly id: number;
-  readonly name: string;
-  readonly version: 2 | 3;
 }

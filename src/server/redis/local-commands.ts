@@ -1,20 +1,19 @@
 /** The Redis commands about the connection, the server or the cluster, by name. */
 
-import type { Args } from '../../protocol/command.js';
 import type { RedisLocalRequest } from '../../protocol/request.js';
 import type { RedisStream } from '../../protocol/resp/redis-stream.js';
 import type { RespValue } from '../../protocol/resp/value.js';
 import { client } from './client.js';
 import { cluster } from './cluster.js';
+import type { ClusterQuestion } from './cluster-question.js';
 import { command } from './command.js';
 import { config } from './config.js';
+import type { LocalCommand } from './container.js';
 import type { RedisContext } from './context.js';
 import { auth, hello, reset } from './hello.js';
 import { info } from './info.js';
 import { scan } from './scan.js';
 import { time, wait } from './time.js';
-
-type LocalCommand = (args: Args, stream: RedisStream, context: RedisContext) => RespValue;
 
 export const LOCAL_COMMANDS: ReadonlyMap<string, LocalCommand> = new Map<string, LocalCommand>(
   Object.entries({ auth, client, cluster, command, config, hello, info, reset, scan, time, wait }),
@@ -25,7 +24,7 @@ export function executeLocal(
   { name, args }: RedisLocalRequest,
   stream: RedisStream,
   context: RedisContext,
-): RespValue {
+): RespValue | ClusterQuestion {
   const run = LOCAL_COMMANDS.get(name);
   if (run === undefined) throw new TypeError(`no server executes ${name} by itself`);
   return run(args, stream, context);

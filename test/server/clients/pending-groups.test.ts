@@ -4,7 +4,7 @@ import { PendingGroups } from '../../../src/server/clients/pending-groups.js';
 import { type PendingCommand, Session } from '../../../src/server/clients/session.js';
 import { opening } from '../../support/client-frames.js';
 
-const session = new Session(1, opening(1));
+const session = new Session(1, opening(1), 0);
 
 function command(key: string, takenAtMs = 0): PendingCommand {
   return {
@@ -14,7 +14,9 @@ function command(key: string, takenAtMs = 0): PendingCommand {
     at: AT_COMMAND_START,
     takenAtMs,
     reservedBytes: 0,
+    isSilenced: false,
     isAnswered: false,
+    isAsked: false,
   };
 }
 

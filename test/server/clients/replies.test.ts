@@ -66,7 +66,7 @@ const NOT_FOUND: Reply = { type: 'not-found' };
 const LARGE: Reply = { type: 'value', value: 'v'.repeat(MAX_TRAFFIC_BATCH_BYTES) };
 
 function session(id: number): Session {
-  return new Session(id, opening(id, { routed: true }));
+  return new Session(id, opening(id, { routed: true }), 0);
 }
 
 /** Replies that are flushed again whenever there is room. */

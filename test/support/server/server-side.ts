@@ -128,7 +128,7 @@ export class ServerSide {
     const at = text.startsWith('*') ? AT_RESP_START : AT_COMMAND_START;
     const from = { host: '127.0.0.1', port: session };
     const reached = { host: '127.0.0.1', port: 1 };
-    return [{ type: 'open', session, connection: session, routed, from, reached, at }, data];
+    return [{ type: 'open', session, connection: session, routed, from, reached, ageMs: 0, at }, data];
   }
 
   #receive(frames: readonly ClientFrame[]): void {
@@ -177,6 +177,7 @@ export class ServerSide {
     let told = '';
     for (let got = this.#traffic.receiver.tryReceive(); got?.ok; got = this.#traffic.receiver.tryReceive())
       for (const frame of readServerFrames(got.value)) {
+        if (frame.type === 'told') continue;
         const text = frame.type === 'reply' ? Buffer.from(frame.bytes).toString('latin1') : `<${frame.type}>`;
         this.#toldTo.set(frame.session, this.toldTo(frame.session) + text);
         told += text;

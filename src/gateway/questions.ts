@@ -1,0 +1,139 @@
+/**
+ * What one client asks all servers: CLIENT LIST, KILL, PAUSE and UNPAUSE. The gateway passes the question on to each server,
+ * adds what it knows of connections that no server has at the moment, and brings all answers back.
+ */
+
+import type { Environment, Timer } from '../environment.js';
+import { MAX_OPEN_QUESTIONS, QUESTION_PATIENCE_MS } from '../limits.js';
+import type { Args } from '../protocol/command.js';
+import { type ClientFacts, clientLine } from '../protocol/resp/client-facts.js';
+import { killFilter, listFilter } from '../protocol/resp/client-filter.js';
+import { ErrorReply } from '../protocol/resp/value.js';
+import type { ConnectionId, QuestionId, SessionId } from '../wire/client-frames.js';
+import type { ServerTraffic } from './server-traffic.js';
+
+/** A connection that no server has at the moment, if that is so. */
+export interface StrayConnection {
+  /** Undefined while a server has it, and tells of it. */
+  readonly facts: ClientFacts | undefined;
+  destroy(): void;
+}
+
+interface Asked {
+  readonly asker: ServerTraffic;
+  readonly session: SessionId;
+  readonly connection: ConnectionId;
+  readonly args: Args;
+}
+
+interface OpenQuestion extends Asked {
+  /** Servers that have yet to answer. */
+  readonly awaited: Set<ServerTraffic>;
+  readonly answers: string[];
+  readonly timer: Timer;
+}
+
+export class Questions {
+  readonly #environment: Environment;
+  readonly #strays: () => Iterable<StrayConnection>;
+  readonly #servers = new Set<ServerTraffic>();
+  readonly #open = new Map<QuestionId, OpenQuestion>();
+  #waiting: Asked[] = [];
+  #lastId: QuestionId = 0;
+  /** What servers are told that come up later. */
+  #pause: { readonly untilMs: number; readonly mode: string } | undefined;
+
+  constructor(environment: Environment, strays: () => Iterable<StrayConnection>) {
+    this.#environment = environment;
+    this.#strays = strays;
+  }
+
+  /** A server is up. */
+  join(server: ServerTraffic): void {
+    this.#servers.add(server);
+    if (this.#pause === undefined) return;
+    const leftMs = Math.ceil(this.#pause.untilMs - this.#environment.nowMs());
+    const args = ['PAUSE', `${leftMs}`, this.#pause.mode];
+    if (leftMs > 0) server.write({ type: 'asked', question: this.#nextId(), connection: 0, args });
+  }
+
+  /** A server is gone: it answers nothing, and nobody there waits for an answer. */
+  leave(server: ServerTraffic): void {
+    this.#servers.delete(server);
+    this.#waiting = this.#waiting.filter(({ asker }) => asker !== server);
+    for (const [id, question] of this.#open) {
+      question.awaited.delete(server);
+      if (question.awaited.size === 0) this.#conclude(id, question);
+    }
+  }
+
+  ask(asked: Asked): void {
+    if (this.#open.size >= MAX_OPEN_QUESTIONS) this.#waiting.push(asked);
+    else this.#begin(asked);
+  }
+
+  /** A server has answered. */
+  told(server: ServerTraffic, id: QuestionId, answer: string): void {
+    const question = this.#open.get(id);
+    if (question === undefined || !question.awaited.delete(server)) return;
+    question.answers.push(answer);
+    if (question.awaited.size === 0) this.#conclude(id, question);
+  }
+
+  #begin(asked: Asked): void {
+    const { connection, args } = asked;
+    const id = this.#nextId();
+    const timer = this.#environment.startTimer(() => this.#giveUp(id), QUESTION_PATIENCE_MS);
+    this.#remember(args);
+    const answers = [this.#ownAnswer(asked)];
+    this.#open.set(id, { ...asked, awaited: new Set(this.#servers), answers, timer });
+    for (const server of this.#servers) server.write({ type: 'asked', question: id, connection, args });
+  }
+
+  #nextId(): QuestionId {
+    this.#lastId = (this.#lastId + 1) >>> 0;
+    return this.#lastId;
+  }
+
+  /** What a server has to say that does not answer in time is left out. */
+  #giveUp(id: QuestionId): void {
+    const question = this.#open.get(id);
+    if (question !== undefined) this.#conclude(id, question);
+  }
+
+  #conclude(id: QuestionId, { asker, session, answers, timer }: OpenQuestion): void {
+    timer.cancel();
+    this.#open.delete(id);
+    if (this.#servers.has(asker)) asker.write({ type: 'answer', session, answers });
+    const next = this.#waiting.shift();
+    if (next !== undefined) this.#begin(next);
+  }
+
+  #remember([subcommand, duration, mode = 'ALL']: Args): void {
+    if (subcommand === 'UNPAUSE') this.#pause = undefined;
+    if (subcommand !== 'PAUSE') return;
+    const nowMs = this.#environment.nowMs();
+    const isOn = this.#pause !== undefined && this.#pause.untilMs > nowMs;
+    const untilMs = Math.max(isOn ? (this.#pause?.untilMs ?? 0) : 0, nowMs + Number(duration));
+    this.#pause = { untilMs, mode: isOn && this.#pause?.mode === 'ALL' ? 'ALL' : mode.toUpperCase() };
+  }
+
+  /** What there is to say of connections that no server has. */
+  #ownAnswer({ args: [subcommand, ...args], connection }: Asked): string {
+    if (subcommand !== 'LIST' && subcommand !== 'KILL') return '';
+    const filter = subcommand === 'LIST' ? listFilter(args) : killFilter(args, connection);
+    if (filter instanceof ErrorReply) return '';
+    let lines = '';
+    let killed = 0;
+    for (const stray of this.#strays()) {
+      const { facts } = stray;
+      if (facts === undefined || !filter(facts)) continue;
+      if (subcommand === 'LIST') lines += clientLine(facts);
+      else {
+        killed += 1;
+        stray.destroy();
+      }
+    }
+    return subcommand === 'LIST' ? lines : `${killed}`;
+  }
+}

@@ -1,0 +1,54 @@
+/** What the gateway knows of a connection by itself: all there is to tell of it while no server has it. */
+
+import type { Environment } from '../environment.js';
+import type { StreamCheckpoint } from '../protocol/checkpoint.js';
+import { type ClientFacts, endpoint } from '../protocol/resp/client-facts.js';
+import type { ConnectionId, SessionOpening } from '../wire/client-frames.js';
+import type { ClientSocket } from './client-socket.js';
+
+export class StrayFacts {
+  readonly #connection: ConnectionId;
+  readonly #client: ClientSocket;
+  readonly #environment: Environment;
+  readonly #acceptedAtMs: number;
+
+  constructor(connection: ConnectionId, client: ClientSocket, environment: Environment) {
+    this.#connection = connection;
+    this.#client = client;
+    this.#environment = environment;
+    this.#acceptedAtMs = environment.nowMs();
+  }
+
+  /** What a server is told of it. */
+  opening(): Pick<SessionOpening, 'connection' | 'from' | 'reached' | 'ageMs'> {
+    const { from, reached } = this.#client;
+    return { connection: this.#connection, from, reached, ageMs: this.#ageMs };
+  }
+
+  /** What clients are told of it. How long it has been idle is not known: as long as it is there at most. */
+  facts(at?: StreamCheckpoint): ClientFacts {
+    const { from, reached, backlogBytes } = this.#client;
+    const resp = at?.skip === 'resp' ? at : undefined;
+    const ageS = Math.floor(this.#ageMs / 1000);
+    return {
+      id: this.#connection,
+      from: endpoint(from),
+      reached: endpoint(reached),
+      name: resp?.name ?? '',
+      ageS,
+      idleS: ageS,
+      queuedCount: undefined,
+      isMonitor: false,
+      bufferedBytes: 0,
+      unreadBytes: backlogBytes,
+      lastCommand: '',
+      version: resp?.version ?? 0,
+      libName: resp?.libName ?? '',
+      libVersion: resp?.libVersion ?? '',
+    };
+  }
+
+  get #ageMs(): number {
+    return this.#environment.nowMs() - this.#acceptedAtMs;
+  }
+}

@@ -1,0 +1,90 @@
+/** Which connections CLIENT LIST and CLIENT KILL mean. */
+
+import type { Args } from '../command.js';
+import type { ClientFacts } from './client-facts.js';
+import { SYNTAX_ERROR } from './errors.js';
+import { parseSafeInteger } from './numbers.js';
+import { ErrorReply } from './value.js';
+
+export type ClientFilter = (facts: ClientFacts) => boolean;
+
+const INVALID_ID = new ErrorReply('ERR Invalid client ID');
+const ID_NOT_POSITIVE = new ErrorReply('ERR client-id should be greater than 0');
+
+/** All connections are normal ones here. */
+const TYPES = new Map([
+  ['normal', true],
+  ['master', false],
+  ['slave', false],
+  ['replica', false],
+  ['pubsub', false],
+]);
+
+/** @param args those after LIST */
+export function listFilter([option, ...values]: Args): ClientFilter | ErrorReply {
+  if (option === undefined) return () => true;
+  const [first] = values;
+  if (first === undefined) return SYNTAX_ERROR;
+  switch (option.toUpperCase()) {
+    case 'TYPE':
+      return values.length === 1 ? typeFilter(first) : SYNTAX_ERROR;
+    case 'ID': {
+      const ids = values.map(parseSafeInteger);
+      if (ids.includes(undefined)) return INVALID_ID;
+      const wanted = new Set(ids);
+      return ({ id }) => wanted.has(id);
+    }
+    default:
+      return SYNTAX_ERROR;
+  }
+}
+
+/**
+ * @param args those after KILL
+ * @param own the connection that asks
+ */
+export function killFilter(args: Args, own: number): ClientFilter | ErrorReply {
+  const [address] = args;
+  if (args.length === 1) return ({ from }) => from === address;
+  const filters: ClientFilter[] = [];
+  let skipsOwn = true;
+  for (let at = 0; at < args.length; at += 2) {
+    const value = args[at + 1];
+    if (value === undefined) return SYNTAX_ERROR;
+    const option = args[at]?.toUpperCase();
+    if (option === 'SKIPME') {
+      if (!/^(?:yes|no)$/i.test(value)) return SYNTAX_ERROR;
+      skipsOwn = value.toLowerCase() === 'yes';
+      continue;
+    }
+    const filter = filterOf(option, value);
+    if (filter instanceof ErrorReply) return filter;
+    filters.push(filter);
+  }
+  return (facts) => !(skipsOwn && facts.id === own) && filters.every((filter) => filter(facts));
+}
+
+function filterOf(option: string | undefined, value: string): ClientFilter | ErrorReply {
+  switch (option) {
+    case 'ID': {
+      const wanted = parseSafeInteger(value);
+      if (wanted === undefined || wanted < 1) return ID_NOT_POSITIVE;
+      return ({ id }) => id === wanted;
+    }
+    case 'ADDR':
+      return ({ from }) => from === value;
+    case 'LADDR':
+      return ({ reached }) => reached === value;
+    case 'TYPE':
+      return typeFilter(value);
+    case 'USER':
+      return value === 'default' ? () => true : new ErrorReply(`ERR No such user '${value}'`);
+    default:
+      return SYNTAX_ERROR;
+  }
+}
+
+function typeFilter(name: string): ClientFilter | ErrorReply {
+  const isNormal = TYPES.get(name.toLowerCase());
+  return isNormal === undefined ? new ErrorReply(`ERR Unknown client type '${name}'`) : () => isNormal;
+}

@@ -1,0 +1,32 @@
+/** The requests of commands that need no state of the connection. */
+
+import { MAX_KEY_BYTES } from '../../limits.js';
+import type { Args } from '../command.js';
+import type { Request } from '../request.js';
+import type { RedisCommand } from './commands.js';
+import type { PlainCommand } from './parser.js';
+import type { RespValue } from './value.js';
+
+/** A request whose reply is known. */
+export function fixed(value: RespValue): Request {
+  return { type: 'redis-fixed', value };
+}
+
+/** A plain SET or GET does what the text protocol's `set` and `get` do, so it becomes the same request. */
+export function requestOfPlain(command: PlainCommand): Request {
+  const { key } = command;
+  if (command.name === 'get') return { type: 'get', key };
+  return { type: 'set', key, value: command.value, exptimeS: 0, noreply: false };
+}
+
+/** A plain SET that came in pieces; undefined if it is another command. */
+export function plainSet({ name }: RedisCommand, args: Args): Request | undefined {
+  const [key = '', value = ''] = args;
+  if (name !== 'set' || args.length !== 2 || key.length > MAX_KEY_BYTES) return undefined;
+  return requestOfPlain({ name, key, value: Buffer.from(value, 'latin1') });
+}
+
+/** The same for GET. */
+export function plainGet({ name }: RedisCommand, [key = '']: Args): Request | undefined {
+  return name === 'get' ? requestOfPlain({ name, key }) : undefined;
+}

@@ -1,0 +1,77 @@
+/** CLIENT PAUSE: commands that are taken and wait until the pause is over, one for each connection at most. */
+
+import { isWrite, type Request } from '../../protocol/request.js';
+import type { PendingCommand, Session } from './session.js';
+
+export class Pause {
+  readonly #held = new Map<Session, PendingCommand>();
+  #untilMs = 0;
+  #holdsAll = false;
+
+  /** Whether there is one, or there was and its end is to be told by {@link takeOver}. */
+  get isOn(): boolean {
+    return this.#untilMs > 0;
+  }
+
+  /** When it is over; infinity without one. */
+  get deadlineMs(): number {
+    return this.isOn ? this.#untilMs : Number.POSITIVE_INFINITY;
+  }
+
+  /** While one goes on it can be made longer, and more of it, but not less. */
+  begin(untilMs: number, { holdsAll }: { readonly holdsAll: boolean }): void {
+    this.#holdsAll ||= holdsAll;
+    this.#untilMs = Math.max(this.#untilMs, untilMs);
+  }
+
+  end(): void {
+    this.#untilMs = Math.min(this.#untilMs, 1);
+  }
+
+  /** Whether nothing may be taken in another way than command by command. */
+  get holdsReads(): boolean {
+    return this.isOn && this.#holdsAll;
+  }
+
+  /** Has the command wait, if it has to. Its connection takes no more until then. */
+  hold(command: PendingCommand): boolean {
+    const { request, session } = command;
+    const mustWait = this.#holdsAll ? !endsPause(request) : isWrite(request);
+    if (!mustWait) return false;
+    this.#held.set(session, command);
+    session.isPaused = true;
+    return true;
+  }
+
+  /** The connection is gone, or goes on elsewhere. Returns the command that waited. */
+  forget(session: Session): PendingCommand | undefined {
+    const command = this.#held.get(session);
+    this.#held.delete(session);
+    session.isPaused = false;
+    return command;
+  }
+
+  /** Returns what has waited once the pause is over, in the order in which it came. */
+  takeOver(nowMs: number): readonly PendingCommand[] {
+    if (!this.isOn || nowMs < this.#untilMs) return [];
+    this.#untilMs = 0;
+    this.#holdsAll = false;
+    return this.takeAll();
+  }
+
+  /** Returns what waits, which does not any more. */
+  takeAll(): readonly PendingCommand[] {
+    const commands = [...this.#held.values()];
+    this.#held.clear();
+    for (const { session } of commands) session.isPaused = false;
+    return commands;
+  }
+}
+
+function endsPause(request: Request): boolean {
+  return (
+    request.type === 'redis-local' &&
+    request.name === 'client' &&
+    request.args[0]?.toUpperCase() === 'UNPAUSE'
+  );
+}

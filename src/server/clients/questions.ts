@@ -1,0 +1,132 @@
+/** What clients ask all servers, CLIENT LIST and the like: this server's part of the answer, and what is made of all parts. */
+
+import { MAX_LISTED_CONNECTIONS_PER_TURN } from '../../limits.js';
+import type { Args } from '../../protocol/command.js';
+import { clientLine } from '../../protocol/resp/client-facts.js';
+import { type ClientFilter, killFilter, listFilter } from '../../protocol/resp/client-filter.js';
+import { ErrorReply, type RespValue } from '../../protocol/resp/value.js';
+import type { ClientFrame, ConnectionId, QuestionId } from '../../wire/client-frames.js';
+import type { ClusterQuestion } from '../redis/cluster-question.js';
+import type { Pause } from './pause.js';
+import type { Replies } from './replies.js';
+import type { PendingCommand, Session } from './session.js';
+import type { Sessions } from './sessions.js';
+
+interface OpenAnswer {
+  readonly question: QuestionId;
+  readonly filter: ClientFilter;
+  readonly isKill: boolean;
+  /** Whose client has asked. */
+  readonly asker: ConnectionId;
+  readonly sessions: readonly Session[];
+  /** How many of them were looked at. */
+  looked: number;
+  lines: string[];
+  killed: number;
+}
+
+export interface QuestionsOptions {
+  readonly replies: Replies;
+  readonly sessions: Sessions;
+  readonly pause: Pause;
+  readonly answer: (command: PendingCommand, value: RespValue) => void;
+}
+
+export class Questions {
+  readonly #options: QuestionsOptions;
+  /** What the clients of this server have asked, by their sessions. */
+  readonly #asked = new Map<
+    Session,
+    { readonly command: PendingCommand; readonly question: ClusterQuestion }
+  >();
+  #answers: OpenAnswer[] = [];
+
+  constructor(options: QuestionsOptions) {
+    this.#options = options;
+  }
+
+  /** Whether {@link work} has something to do at once. */
+  get isDue(): boolean {
+    return this.#answers.length > 0;
+  }
+
+  /** Asks all servers for a client of this one, whose command is answered once they have told. */
+  ask(command: PendingCommand, question: ClusterQuestion): void {
+    const { session } = command;
+    this.#asked.set(session, { command, question });
+    this.#options.replies.ask(session, question.args);
+  }
+
+  /** All have told. */
+  answered(session: Session, answers: readonly string[]): void {
+    const asked = this.#asked.get(session);
+    if (asked === undefined) return;
+    this.#asked.delete(session);
+    this.#options.answer(asked.command, asked.question.conclude(answers));
+  }
+
+  /** The connection is not here any more. */
+  forget(session: Session): void {
+    this.#asked.delete(session);
+  }
+
+  /** A client of some server asks. */
+  asked({ question, connection, args }: Extract<ClientFrame, { type: 'asked' }>, nowMs: number): void {
+    const [subcommand = '', ...rest] = args;
+    if (subcommand === 'PAUSE' || subcommand === 'UNPAUSE') {
+      this.#changePause(subcommand, rest, nowMs);
+      this.#options.replies.tell(question, '');
+      return;
+    }
+    const isKill = subcommand === 'KILL';
+    const filter = isKill ? killFilter(rest, connection) : listFilter(rest);
+    if (filter instanceof ErrorReply) {
+      this.#options.replies.tell(question, '');
+      return;
+    }
+    const sessions = [...this.#options.sessions];
+    this.#answers.push({
+      question,
+      filter,
+      isKill,
+      asker: connection,
+      sessions,
+      looked: 0,
+      lines: [],
+      killed: 0,
+    });
+  }
+
+  /** Looks at some of the connections that are asked about. */
+  work(nowMs: number): void {
+    const [answer] = this.#answers;
+    if (answer === undefined) return;
+    const end = Math.min(answer.sessions.length, answer.looked + MAX_LISTED_CONNECTIONS_PER_TURN);
+    for (; answer.looked < end; answer.looked += 1) {
+      const session = answer.sessions[answer.looked];
+      if (session !== undefined && !session.isGone) this.#look(answer, session, nowMs);
+    }
+    if (end < answer.sessions.length) return;
+    this.#answers.shift();
+    this.#options.replies.tell(answer.question, answer.isKill ? `${answer.killed}` : answer.lines.join(''));
+  }
+
+  #look(answer: OpenAnswer, session: Session, nowMs: number): void {
+    const facts = session.facts(nowMs);
+    if (!answer.filter(facts)) return;
+    if (!answer.isKill) {
+      answer.lines.push(clientLine(facts));
+      return;
+    }
+    answer.killed += 1;
+    // Who closes its own connection is answered first.
+    if (session.connection === answer.asker && session.redis !== undefined) session.redis.isClosing = true;
+    else this.#options.sessions.close(session);
+  }
+
+  #changePause(subcommand: string, [durationText = '0', mode]: Args, nowMs: number): void {
+    const { pause } = this.#options;
+    if (subcommand === 'UNPAUSE') pause.end();
+    else pause.begin(nowMs + Number(durationText), { holdsAll: mode === 'ALL' });
+  }
+}

@@ -6,7 +6,7 @@
 /** Key length in bytes; a longer one is `ERR_CMD_ERR`. */
 export const MAX_KEY_BYTES = 250;
 
-/** Value length in bytes; a longer one is read, thrown away and answered `ERR_CMD_ERR`. */
+/** Value length in bytes; a longer one is read, thrown away and answered by an error. */
 export const MAX_VALUE_BYTES = 1024 * 1024;
 
 /** Command line length in bytes, line break not counted; a longer one is skipped: `ERR_CMD_ERR`. */
@@ -15,7 +15,7 @@ export const MAX_LINE_BYTES = 512;
 /** Bytes of an inline Redis command, its line break not counted; a longer one is a protocol error. */
 export const MAX_INLINE_BYTES = 64 * 1024;
 
-/** Bytes of one Redis command; a longer one is a protocol error, as is one with more arguments than the next limit. */
+/** Bytes of one Redis command; a longer one is refused, and dropped as it comes. One with more arguments is a protocol error. */
 export const MAX_REDIS_COMMAND_BYTES = 3 * 1024 * 1024;
 export const MAX_REDIS_ARGS = 1024 * 1024;
 

@@ -2,7 +2,12 @@
  * The pieces that a stream falls into when its leader is lost, see replay.ts.
  */
 
-import { AT_COMMAND_START, respCheckpoint, type StreamCheckpoint } from '../protocol/checkpoint.js';
+import {
+  AT_COMMAND_START,
+  NOTHING_DROPPED,
+  respCheckpoint,
+  type StreamCheckpoint,
+} from '../protocol/checkpoint.js';
 
 export type ReplayPiece =
   /** Bytes to send to the next leader. A next piece may only be begun once all of them are answered. */
@@ -32,8 +37,10 @@ export interface GivenUp {
 /** Where the stream stands after writes with unknown outcome, given where it stood before. */
 export function afterUnknown(at: StreamCheckpoint, endsTransaction: boolean): StreamCheckpoint {
   if (at.skip !== 'resp') return AT_COMMAND_START;
-  const isSame = !endsTransaction || (at.transaction === 'none' && !at.hasWatched);
-  return isSame ? at : respCheckpoint({ ...at, transaction: 'none', hasWatched: false });
+  const isOver = endsTransaction && (at.transaction !== 'none' || at.hasWatched);
+  const ended = isOver ? respCheckpoint({ ...at, transaction: 'none', hasWatched: false }) : at;
+  // What a refused command has left was before the writes.
+  return ended.dropped === NOTHING_DROPPED ? ended : respCheckpoint({ ...ended, dropped: NOTHING_DROPPED });
 }
 
 /** The pieces of a replay that are still ahead; they are used up from the front. */

@@ -38,7 +38,16 @@ export interface RespState {
   readonly libVersion: string;
   /** What CLIENT REPLY said; `skip` if the next command is not answered. */
   readonly replies: 'on' | 'off' | 'skip';
+  /** What is left of a command that was refused for its size: bytes of an argument, and arguments after that. */
+  readonly dropped: DroppedRest;
 }
+
+export interface DroppedRest {
+  readonly bytes: number;
+  readonly args: number;
+}
+
+export const NOTHING_DROPPED: DroppedRest = { bytes: 0, args: 0 };
 
 export const AT_COMMAND_START: TextCheckpoint = { skip: 'nothing' };
 
@@ -51,6 +60,7 @@ export const AT_RESP_START: RespCheckpoint = {
   libName: '',
   libVersion: '',
   replies: 'on',
+  dropped: NOTHING_DROPPED,
 };
 
 const AT_RESP3_START: RespCheckpoint = { ...AT_RESP_START, version: 3 };
@@ -64,7 +74,8 @@ export function respCheckpoint(state: Partial<RespState>): RespCheckpoint {
     at.name === '' &&
     at.libName === '' &&
     at.libVersion === '' &&
-    at.replies === 'on';
+    at.replies === 'on' &&
+    at.dropped === NOTHING_DROPPED;
   if (!isPlain) return at;
   return at.version === 2 ? AT_RESP_START : AT_RESP3_START;
 }
@@ -84,6 +95,7 @@ const Field = {
   libName: 7,
   libVersion: 8,
   replies: 9,
+  dropped: 10,
 } as const;
 
 const TRANSACTIONS = ['none', 'open', 'broken'] as const;
@@ -147,7 +159,7 @@ function writeRecord(batch: ByteWriter, at: StreamCheckpoint): void {
 }
 
 function writeRespFields(batch: ByteWriter, at: RespState): void {
-  const { version, transaction, hasWatched, replies } = at;
+  const { version, transaction, hasWatched, replies, dropped } = at;
   batch.u8(Field.respVersion);
   batch.u8(version);
   if (transaction !== 'none') {
@@ -161,6 +173,11 @@ function writeRespFields(batch: ByteWriter, at: RespState): void {
   if (replies !== 'on') {
     batch.u8(Field.replies);
     batch.u8(REPLIES.indexOf(replies));
+  }
+  if (dropped !== NOTHING_DROPPED) {
+    batch.u8(Field.dropped);
+    batch.f64(dropped.bytes);
+    batch.u32(dropped.args);
   }
 }
 
@@ -202,6 +219,9 @@ function readRecord(reader: ByteReader): StreamCheckpoint {
         break;
       case Field.replies:
         resp = { ...resp, replies: REPLIES[reader.u8()] ?? 'on' };
+        break;
+      case Field.dropped:
+        resp = { ...resp, dropped: { bytes: reader.f64(), args: reader.u32() } };
         break;
       default:
         throw new CheckpointError('field', field);

@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { Cluster as IoCluster, Redis } from 'ioredis';
 import { createClient, createCluster } from 'redis';
+import { MAX_VALUE_BYTES } from '../../src/limits.js';
 import { RedisClient } from '../../tools/support/redis-client.js';
 import { eventually, TestCluster } from '../support/cluster.js';
 
@@ -230,6 +231,31 @@ describe('a cluster that speaks Redis', () => {
     const leaving = await leader();
     expect(await leaving.call('QUIT')).to.deep.equal(OK);
     await leaving.closed;
+  });
+
+  it('refuses a value over the limit, reads it to its end, and goes on', async () => {
+    for (const redis of [await router(), await leader(), await follower()]) {
+      const value = 'v'.repeat(3 * MAX_VALUE_BYTES);
+      expect(await redis.call('SET', 'large', value)).to.deep.equal({
+        error: `ERR a value of over ${MAX_VALUE_BYTES} bytes`,
+      });
+      const replies = await redis.pipeline(['MULTI'], ['SET', 'large', value], ['EXEC'], ['PING']);
+      expect(replies).to.deep.equal([
+        OK,
+        { error: `ERR a value of over ${MAX_VALUE_BYTES} bytes` },
+        { error: 'EXECABORT Transaction discarded because of previous errors.' },
+        { simple: 'PONG' },
+      ]);
+      const commands = ['APPEND', 'SET', 'SETRANGE'].map((name) => [
+        name,
+        'large',
+        '0',
+        `${value}${value}${value}`,
+      ]);
+      for (const reply of await redis.pipeline(...commands))
+        expect(reply).to.deep.equal({ error: `ERR a value of over ${MAX_VALUE_BYTES} bytes` });
+      expect(await redis.call('PING')).to.deep.equal({ simple: 'PONG' });
+    }
   });
 
   it('takes values of any bytes up to a mebibyte', async () => {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { ByteWriter } from '../../src/bytes/byte-writer.js';
-import { respCheckpoint, type StreamCheckpoint } from '../../src/protocol/checkpoint.js';
+import { NOTHING_DROPPED, respCheckpoint, type StreamCheckpoint } from '../../src/protocol/checkpoint.js';
 import {
   type ClientFrame,
   FrameError,
@@ -30,6 +30,7 @@ const at = fc.oneof(
       libName: fc.constantFrom('', 'ioredis'),
       libVersion: fc.constantFrom('', '5.0.0'),
       replies: fc.constantFrom('on' as const, 'off' as const, 'skip' as const),
+      dropped: fc.constantFrom(NOTHING_DROPPED, { bytes: 2 ** 29, args: 3 }),
     })
     .map((state): StreamCheckpoint => respCheckpoint(state)),
   fc

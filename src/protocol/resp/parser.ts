@@ -13,6 +13,7 @@ import {
   MAX_REDIS_COMMAND_BYTES,
   MAX_VALUE_BYTES,
 } from '../../limits.js';
+import { type DroppedRest, NOTHING_DROPPED } from '../checkpoint.js';
 import { beginsHttp, isHttpLine } from '../http-line.js';
 import { InputBuffer } from '../input-buffer.js';
 import { splitInline } from './inline.js';
@@ -23,6 +24,9 @@ const ARRAY = 0x2a; // '*'
 const BULK = 0x24; // '$'
 const MINUS = 0x2d;
 const ZERO = 0x30;
+
+/** A longer argument is a protocol error, as in Redis. */
+const MAX_DROPPED_ARG_BYTES = 512 * 1024 * 1024;
 
 /** A length needs few digits. A longer line is no length. */
 const MAX_LENGTH_LINE_BYTES = 32;
@@ -38,6 +42,18 @@ export class RespProtocolError {
     this.message = `ERR Protocol error: ${reason}`;
   }
 }
+
+/** A command is too large. The message is for the client; what is left of the command is dropped as it comes. */
+export class RespRefusal {
+  readonly message: string;
+
+  constructor(message: string) {
+    this.message = message;
+  }
+}
+
+const VALUE_TOO_LARGE = new RespRefusal(`ERR a value of over ${MAX_VALUE_BYTES} bytes`);
+const COMMAND_TOO_LARGE = new RespRefusal(`ERR a command of over ${MAX_REDIS_COMMAND_BYTES} bytes`);
 
 /** What clients ask for most. */
 export type PlainCommand =
@@ -59,6 +75,9 @@ type Length = number | 'not a number' | undefined;
 
 export class RespParser {
   readonly #input = new InputBuffer();
+  /** What is left of a refused command: bytes of an argument, and arguments after it. */
+  #droppedBytes: number;
+  #droppedArgs: number;
   /** Of the command that is coming in: its arguments so far, and how many are missing; 0 between two commands. */
   #args: string[] = [];
   #missing = 0;
@@ -74,6 +93,18 @@ export class RespParser {
   #keyLength = 0;
   #valueAt = 0;
   #valueLength = NO_LENGTH;
+
+  /** @param dropped what is left of a command that was refused before the first byte to be pushed */
+  constructor(dropped = NOTHING_DROPPED) {
+    this.#droppedBytes = dropped.bytes;
+    this.#droppedArgs = dropped.args;
+  }
+
+  /** What is left of the command that was refused last. */
+  get dropped(): DroppedRest {
+    const [bytes, args] = [this.#droppedBytes, this.#droppedArgs];
+    return bytes === 0 && args === 0 ? NOTHING_DROPPED : { bytes, args };
+  }
 
   /** How many bytes of the stream the commands returned so far took. */
   get consumed(): number {
@@ -99,13 +130,18 @@ export class RespParser {
    * The next command's arguments, its name included, one character per byte; undefined until more bytes come. After an error
    * or {@link HTTP} there is nothing more to take.
    */
-  next(): string[] | RespProtocolError | typeof HTTP | undefined {
+  next(): string[] | RespRefusal | RespProtocolError | typeof HTTP | undefined {
     const args = this.#next();
     if (args === undefined) this.#input.settle();
     return args;
   }
 
-  #next(): string[] | RespProtocolError | typeof HTTP | undefined {
+  #next(): string[] | RespRefusal | RespProtocolError | typeof HTTP | undefined {
+    if (this.#isDropping) {
+      const error = this.#drop();
+      if (error !== undefined) return error;
+      if (this.#isDropping) return undefined;
+    }
     while (true) {
       if (this.#missing === 0) {
         const isInline = this.#input.byteLength > 0 && this.#input.bytes[this.#input.start] !== ARRAY;
@@ -181,8 +217,39 @@ export class RespParser {
     this.#input.start = end;
   }
 
+  get #isDropping(): boolean {
+    return this.#droppedBytes > 0 || this.#droppedArgs > 0;
+  }
+
+  /** Drops what has come of the rest of a refused command. */
+  #drop(): RespProtocolError | undefined {
+    while (this.#isDropping) {
+      const byteCount = Math.min(this.#droppedBytes, this.#input.byteLength);
+      this.#droppedBytes -= byteCount;
+      this.#advance(byteCount);
+      this.#endCommand();
+      if (this.#droppedBytes > 0) return undefined;
+      if (this.#droppedArgs === 0) return undefined;
+      const length = this.#readArgLength();
+      if (length === undefined || length instanceof RespProtocolError) return length;
+      this.#droppedArgs -= 1;
+      this.#droppedBytes = length + 2;
+    }
+    return undefined;
+  }
+
+  /** Refuses the command of which an argument of that length comes next. */
+  #refuse(refusal: RespRefusal, argLength: number): RespRefusal {
+    this.#droppedBytes = argLength + 2;
+    this.#droppedArgs = this.#missing - 1;
+    this.#missing = 0;
+    this.#args = [];
+    this.#endCommand();
+    return refusal;
+  }
+
   get #isWithinCommand(): boolean {
-    return this.#missing > 0 || this.#commandBytes > 0;
+    return this.#missing > 0 || this.#commandBytes > 0 || this.#isDropping;
   }
 
   /** Looks for a plain command at this place, and notes where its arguments are. */
@@ -256,19 +323,15 @@ export class RespParser {
     return undefined;
   }
 
-  #readArgs(): RespProtocolError | undefined {
+  #readArgs(): RespRefusal | RespProtocolError | undefined {
     const input = this.#input;
     while (this.#missing > 0) {
       if (this.#argLength === -1) {
-        if (input.byteLength === 0) return undefined;
-        if (input.bytes[input.start] !== BULK) return unexpected('$', input.bytes[input.start]);
-        const length = this.#readLength();
-        if (length === undefined)
-          return this.#lineIsTooLong ? new RespProtocolError('too big bulk count string') : undefined;
-        if (length === 'not a number' || length < 0 || length > MAX_VALUE_BYTES)
-          return new RespProtocolError('invalid bulk length');
+        const length = this.#readArgLength();
+        if (length === undefined || length instanceof RespProtocolError) return length;
+        if (length > MAX_VALUE_BYTES) return this.#refuse(VALUE_TOO_LARGE, length);
         if (this.#commandBytes + length > MAX_REDIS_COMMAND_BYTES)
-          return new RespProtocolError(`a command of over ${MAX_REDIS_COMMAND_BYTES} bytes`);
+          return this.#refuse(COMMAND_TOO_LARGE, length);
         this.#argLength = length;
       }
       const argEnd = input.start + this.#argLength;
@@ -279,6 +342,19 @@ export class RespParser {
       this.#missing -= 1;
     }
     return undefined;
+  }
+
+  /** Reads `$<length>`, if all of it is there. */
+  #readArgLength(): number | RespProtocolError | undefined {
+    const { bytes, start, byteLength } = this.#input;
+    if (byteLength === 0) return undefined;
+    if (bytes[start] !== BULK) return unexpected('$', bytes[start]);
+    const length = this.#readLength();
+    if (length === undefined)
+      return this.#lineIsTooLong ? new RespProtocolError('too big bulk count string') : undefined;
+    if (length === 'not a number' || length < 0 || length > MAX_DROPPED_ARG_BYTES)
+      return new RespProtocolError('invalid bulk length');
+    return length;
   }
 
   get #lineIsTooLong(): boolean {

@@ -16,7 +16,7 @@ import type { Request } from '../request.js';
 import { commandOf, hasArity, keysOf, type RedisCommand } from './commands.js';
 import { unknownCommand, wrongArity } from './errors.js';
 import { fixedReply } from './fixed-replies.js';
-import { HTTP, RespParser } from './parser.js';
+import { HTTP, RespParser, RespRefusal } from './parser.js';
 import { fixed, plainGet, plainSet, requestOfPlain } from './requests.js';
 import { ErrorReply, NULL_ARRAY, OK } from './value.js';
 import type { RespVersion } from './writer.js';
@@ -58,7 +58,7 @@ export class RedisStream {
   isClosing = false;
   /** The request that was taken last is not answered: CLIENT REPLY has said so. */
   isSilenced = false;
-  readonly #parser = new RespParser();
+  readonly #parser: RespParser;
   #transaction: Transaction | undefined;
   #watched: WatchedKey[] = [];
   #watchedBytes = 0;
@@ -82,6 +82,7 @@ export class RedisStream {
     this.libName = at.libName;
     this.libVersion = at.libVersion;
     this.#replies = at.replies;
+    this.#parser = new RespParser(at.dropped);
     this.version = at.version;
     this.#checkpoint = at;
     this.#hasWatched = at.hasWatched;
@@ -111,6 +112,7 @@ export class RedisStream {
   checkpoint(): RespCheckpoint {
     const { name, libName, libVersion, version } = this;
     const replies = this.#replies;
+    const { dropped } = this.#parser;
     const hasWatched = this.#hasWatched;
     const transaction = this.#transactionState;
     const last = this.#checkpoint;
@@ -121,7 +123,8 @@ export class RedisStream {
       last.name === name &&
       last.libName === libName &&
       last.libVersion === libVersion &&
-      last.replies === replies;
+      last.replies === replies &&
+      last.dropped === dropped;
     if (!isSame)
       this.#checkpoint = respCheckpoint({
         version,
@@ -131,6 +134,7 @@ export class RedisStream {
         libName,
         libVersion,
         replies,
+        dropped,
       });
     return this.#checkpoint;
   }
@@ -168,6 +172,7 @@ export class RedisStream {
     const args = this.#parser.next();
     if (args === undefined) return undefined;
     if (Array.isArray(args)) return this.#requestOf(args);
+    if (args instanceof RespRefusal) return this.#refuse(new ErrorReply(args.message));
     this.isClosing = true;
     if (args === HTTP) return undefined;
     return fixed(new ErrorReply(args.message));

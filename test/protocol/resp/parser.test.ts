@@ -2,7 +2,8 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { textOf } from '../../../src/bytes/byte-reader.js';
 import { MAX_INLINE_BYTES, MAX_REDIS_COMMAND_BYTES, MAX_VALUE_BYTES } from '../../../src/limits.js';
-import { HTTP, RespParser, RespProtocolError } from '../../../src/protocol/resp/parser.js';
+import { NOTHING_DROPPED } from '../../../src/protocol/checkpoint.js';
+import { HTTP, RespParser, RespProtocolError, RespRefusal } from '../../../src/protocol/resp/parser.js';
 import { inPlace } from '../in-place.js';
 
 function encode(args: readonly string[]): Buffer {
@@ -18,6 +19,10 @@ function parse(pieces: readonly Uint8Array[]): { taken: unknown[]; parser: RespP
     parser.push(inPlace(piece));
     for (let next = parser.next(); next !== undefined; next = parser.next()) {
       if (next instanceof RespProtocolError) return { taken: [...taken, next.message], parser };
+      if (next instanceof RespRefusal) {
+        taken.push(next.message);
+        continue;
+      }
       if (next === HTTP) return { taken: [...taken, next], parser };
       taken.push(next);
     }
@@ -213,7 +218,7 @@ describe('the parser of Redis’s protocol', () => {
     [`*${'1'.repeat(40)}`, 'ERR Protocol error: invalid multibulk length'],
     ['*1\r\n$-1\r\n', 'ERR Protocol error: invalid bulk length'],
     ['*1\r\n$x\r\n', 'ERR Protocol error: invalid bulk length'],
-    [`*1\r\n$${MAX_VALUE_BYTES + 1}\r\n`, 'ERR Protocol error: invalid bulk length'],
+    [`*1\r\n$${512 * 1024 * 1024 + 1}\r\n`, 'ERR Protocol error: invalid bulk length'],
   ];
   for (const [bytes, message] of refused) {
     it(`refuses ${JSON.stringify(bytes)}`, () => {
@@ -224,7 +229,37 @@ describe('the parser of Redis’s protocol', () => {
   it('takes a value of the largest size, and no command beyond what it may have together', () => {
     const value = 'v'.repeat(MAX_VALUE_BYTES);
     expect(parse([encode(['SET', 'k', value])]).taken).to.deep.equal([['SET', 'k', value]]);
-    const { taken } = parse([encode(['MSET', 'a', value, 'b', value, 'c', value])]);
-    expect(taken).to.deep.equal([`ERR Protocol error: a command of over ${MAX_REDIS_COMMAND_BYTES} bytes`]);
+    const { taken } = parse([encode(['MSET', 'a', value, 'b', value, 'c', value]), encode(['PING'])]);
+    expect(taken).to.deep.equal([`ERR a command of over ${MAX_REDIS_COMMAND_BYTES} bytes`, ['PING']]);
+  });
+
+  it('refuses a value over the limit at once, and drops the rest of its command, however it is cut', () => {
+    const value = 'v'.repeat(MAX_VALUE_BYTES + 1);
+    const bytes = Buffer.concat([encode(['MSET', 'a', value, 'b', value, 'c', '']), encode(['PING'])]);
+    const refusal = `ERR a value of over ${MAX_VALUE_BYTES} bytes`;
+    expect(parse([bytes.subarray(0, 50)]).taken).to.deep.equal([refusal]);
+    fc.assert(
+      fc.property(fc.array(fc.nat(bytes.byteLength), { maxLength: 9 }), (places) => {
+        const { taken, parser } = parse(cut(bytes, places));
+        expect(taken).to.deep.equal([refusal, ['PING']]);
+        expect(parser.consumed).to.equal(bytes.byteLength);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it('keeps nothing of what it drops, and goes on dropping elsewhere', () => {
+    const bytes = encode(['SET', 'k', 'v'.repeat(MAX_VALUE_BYTES + 1), 'EX', '5']);
+    const parser = new RespParser();
+    parser.push(inPlace(bytes.subarray(0, 1_000)));
+    expect(parser.next()).to.be.instanceOf(RespRefusal);
+    expect(parser.next()).to.equal(undefined);
+    expect(parser.consumed).to.equal(1_000);
+    expect(parser.hasBuffered).to.equal(false);
+    const next = new RespParser(parser.dropped);
+    next.push(inPlace(bytes.subarray(1_000)));
+    expect(next.next()).to.equal(undefined);
+    expect(next.consumed).to.equal(bytes.byteLength - 1_000);
+    expect(next.dropped).to.equal(NOTHING_DROPPED);
   });
 });

@@ -7,6 +7,7 @@ import {
   AT_COMMAND_START,
   AT_RESP_START,
   CheckpointError,
+  NOTHING_DROPPED,
   readCheckpoint,
   respCheckpoint,
   type StreamCheckpoint,
@@ -25,6 +26,13 @@ describe('a checkpoint', () => {
     transaction: fc.constantFrom('none' as const, 'open' as const, 'broken' as const),
     hasWatched: fc.boolean(),
     name: fc.string({ unit: 'binary-ascii', maxLength: 20 }),
+    libName: fc.string({ unit: 'binary-ascii', maxLength: 20 }),
+    libVersion: fc.string({ unit: 'binary-ascii', maxLength: 20 }),
+    replies: fc.constantFrom('on' as const, 'off' as const, 'skip' as const),
+    dropped: fc.oneof(
+      fc.constant(NOTHING_DROPPED),
+      fc.record({ bytes: fc.integer({ min: 1, max: 2 ** 30 }), args: fc.nat(2 ** 20) }),
+    ),
   });
   const any = fc.oneof(
     fc.constant<StreamCheckpoint>({ skip: 'nothing' }),

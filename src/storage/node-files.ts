@@ -4,10 +4,14 @@
  * On Linux a write to the log is synced by itself (O_DSYNC). Where the file system is known to sync direct writes (O_DIRECT),
  * it also goes from our memory to the disk, past the page cache: that takes three quarters of the time, and half the CPU time.
  * The disk wants whole sectors for it, from memory that begins where a sector could.
+ *
+ * All calls are those with a callback. A server's thread may be terminated at any moment, and Node 20 aborts the whole process
+ * when that is the one in which a call of node:fs/promises begins or ends (`Assertion failed: (req_wrap_async) != nullptr`). A
+ * descriptor that such a thread had open is closed with it.
  */
 
-import { closeSync, constants, openSync, readSync, write } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat, statfs } from 'node:fs/promises';
+import * as fs from 'node:fs';
+import { promisify } from 'node:util';
 import {
   type DataFile,
   type FileLock,
@@ -18,14 +22,28 @@ import {
 } from './files.js';
 import { PageMemory } from './page-memory.js';
 
+const open = promisify(fs.open);
+const close = promisify(fs.close);
+const read = promisify(fs.read);
+const writeSome = promisify(fs.write);
+const sync = promisify(fs.fsync);
+const datasync = promisify(fs.fdatasync);
+const readFile = promisify(fs.readFile);
+const stat = promisify(fs.stat);
+const statfs = promisify(fs.statfs);
+const readdir = promisify(fs.readdir);
+const makeDirectory = promisify(fs.mkdir);
+const remove = promisify(fs.rm);
+const rename = promisify(fs.rename);
+
 export const NODE_FILES: Files = {
   create: async (path) => dataFileOf(await open(path, 'w')),
   open: async (path, access) => dataFileOf(await open(path, access === 'read' ? 'r' : 'r+')),
   openBlocking: (path) => {
-    const descriptor = openSync(path, 'r');
+    const descriptor = fs.openSync(path, 'r');
     return {
-      read: (bytes, position) => readSync(descriptor, bytes, 0, bytes.byteLength, position),
-      close: () => closeSync(descriptor),
+      read: (bytes, position) => fs.readSync(descriptor, bytes, 0, bytes.byteLength, position),
+      close: () => fs.closeSync(descriptor),
     };
   },
   openLog: (path, options) => NodeLogFile.open(path, options),
@@ -33,30 +51,73 @@ export const NODE_FILES: Files = {
   read: (path) => readFile(path),
   size: async (path) => (await stat(path)).size,
   list: async (directory) => (await readdir(directory)).sort(),
-  makeDirectory: (path) => mkdir(path, { recursive: true }),
-  remove: (path) => rm(path, { force: true }),
-  removeTree: (path) => rm(path, { recursive: true, force: true }),
+  makeDirectory: (path) => makeDirectory(path, { recursive: true }),
+  remove: (path) => remove(path, { force: true }),
+  removeTree: (path) => remove(path, { recursive: true, force: true }),
   rename,
   syncDirectory,
   lock,
 };
 
-function dataFileOf(file: FileHandle): DataFile {
+/** Of no file: every call with it fails with EBADF. */
+const CLOSED = 2 ** 31 - 1;
+
+/** An open file's number, which may be another file's once it is closed: until then, and no longer, calls are given it. */
+class Descriptor {
+  #number: number;
+  #calls = 0;
+  #onIdle: (() => void) | undefined;
+
+  constructor(number: number) {
+    this.#number = number;
+  }
+
+  get number(): number {
+    return this.#number;
+  }
+
+  async use<T>(call: (number: number) => Promise<T>): Promise<T> {
+    this.#calls += 1;
+    try {
+      return await call(this.#number);
+    } finally {
+      this.#calls -= 1;
+      if (this.#calls === 0) this.#onIdle?.();
+    }
+  }
+
+  /** Closes it once no call uses it any more. Nothing happens when it is closed already. */
+  async close(): Promise<void> {
+    const number = this.#number;
+    this.#number = CLOSED;
+    if (number === CLOSED) return;
+    if (this.#calls > 0)
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+    await close(number);
+  }
+}
+
+function dataFileOf(number: number): DataFile {
+  const file = new Descriptor(number);
   return {
-    write: async (bytes, position) => (await file.write(bytes, 0, bytes.byteLength, position)).bytesWritten,
-    read: async (bytes, position) => (await file.read(bytes, 0, bytes.byteLength, position)).bytesRead,
-    datasync: () => file.datasync(),
-    sync: () => file.sync(),
+    write: async (bytes, position) =>
+      (await file.use((fd) => writeSome(fd, bytes, 0, bytes.byteLength, position))).bytesWritten,
+    read: async (bytes, position) =>
+      (await file.use((fd) => read(fd, bytes, 0, bytes.byteLength, position))).bytesRead,
+    datasync: () => file.use(datasync),
+    sync: () => file.use(sync),
     close: () => file.close(),
   };
 }
 
 async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
+  const descriptor = await open(path, 'r');
   try {
-    await directory.sync();
+    await sync(descriptor);
   } finally {
-    await directory.close();
+    await close(descriptor);
   }
 }
 
@@ -66,9 +127,9 @@ async function syncDirectory(path: string): Promise<void> {
  */
 async function lock(path: string): Promise<FileLock | undefined> {
   const { tryLock } = await import('fs-native-extensions');
-  const file = await open(path, 'a');
+  const file = new Descriptor(await open(path, 'a'));
   try {
-    if (tryLock(file.fd)) return { release: () => file.close() };
+    if (tryLock(file.number)) return { release: () => file.close() };
   } catch (error) {
     await file.close();
     throw error;
@@ -78,8 +139,8 @@ async function lock(path: string): Promise<FileLock | undefined> {
 }
 
 /** Writes and syncs in one call. Elsewhere the flag is missing, or leaves the bytes in the disk's own cache. */
-const SYNCING_FLAG = process.platform === 'linux' ? constants.O_DSYNC : 0;
-const DIRECT_FLAG = process.platform === 'linux' ? constants.O_DIRECT : 0;
+const SYNCING_FLAG = process.platform === 'linux' ? fs.constants.O_DSYNC : 0;
+const DIRECT_FLAG = process.platform === 'linux' ? fs.constants.O_DIRECT : 0;
 
 /**
  * The types, as statfs(2) tells them, of ext4 and XFS. Others may take the two flags together, and sync nothing (some
@@ -93,18 +154,18 @@ const REFUSAL_CODE = 'EINVAL';
 class NodeLogFile implements LogFile {
   readonly #path: string;
   readonly #fsync: boolean;
-  #file: FileHandle;
+  #descriptor: Descriptor;
   #isDirect: boolean;
 
-  private constructor(path: string, { fsync }: LogFileOptions, file: FileHandle, isDirect: boolean) {
+  private constructor(path: string, { fsync }: LogFileOptions, descriptor: number, isDirect: boolean) {
     this.#path = path;
     this.#fsync = fsync;
-    this.#file = file;
+    this.#descriptor = new Descriptor(descriptor);
     this.#isDirect = isDirect;
   }
 
   static async open(path: string, options: LogFileOptions): Promise<NodeLogFile> {
-    if (!options.fsync) return new NodeLogFile(path, options, await open(path, constants.O_RDWR), false);
+    if (!options.fsync) return new NodeLogFile(path, options, await open(path, fs.constants.O_RDWR), false);
     if (DIRECT_FLAG !== 0 && DIRECT_FILE_SYSTEMS.has((await statfs(path)).type)) {
       try {
         return new NodeLogFile(path, options, await openSyncing(path, DIRECT_FLAG), true);
@@ -117,40 +178,40 @@ class NodeLogFile implements LogFile {
 
   async write(bytes: Buffer, position: number): Promise<void> {
     try {
-      await writeAtOnce(this.#file, bytes, position);
+      await writeAtOnce(this.#descriptor.number, bytes, position);
     } catch (error) {
       if (!this.#isDirect || !isRefusal(error)) throw error;
       await this.#goThroughPageCache();
-      await writeAtOnce(this.#file, bytes, position);
+      await writeAtOnce(this.#descriptor.number, bytes, position);
     }
-    if (this.#fsync && SYNCING_FLAG === 0) await this.#file.datasync();
+    if (this.#fsync && SYNCING_FLAG === 0) await datasync(this.#descriptor.number);
   }
 
   async close(): Promise<void> {
-    await this.#file.close();
+    await this.#descriptor.close();
   }
 
   async #goThroughPageCache(): Promise<void> {
-    const file = await openSyncing(this.#path);
-    const before = this.#file;
-    this.#file = file;
+    const descriptor = new Descriptor(await openSyncing(this.#path));
+    const before = this.#descriptor;
+    this.#descriptor = descriptor;
     this.#isDirect = false;
     await before.close();
   }
 }
 
-function openSyncing(path: string, moreFlags = 0): Promise<FileHandle> {
-  return open(path, constants.O_RDWR | SYNCING_FLAG | moreFlags);
+function openSyncing(path: string, moreFlags = 0): Promise<number> {
+  return open(path, fs.constants.O_RDWR | SYNCING_FLAG | moreFlags);
 }
 
 function isRefusal(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === REFUSAL_CODE;
 }
 
-/** With a callback: the promise of FileHandle.write costs several times as much. */
-function writeAtOnce(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
+/** Of its own, since `writeSome` makes an object for each result. */
+function writeAtOnce(descriptor: number, bytes: Buffer, position: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    write(file.fd, bytes, 0, bytes.byteLength, position, (error, byteCount) => {
+    fs.write(descriptor, bytes, 0, bytes.byteLength, position, (error, byteCount) => {
       if (error !== null) reject(error);
       else if (byteCount === bytes.byteLength) resolve();
       else reject(new ShortWriteError(byteCount, bytes.byteLength));

@@ -179,14 +179,15 @@ export class Cluster {
 
   /**
    * Starts a server again from what it had written, and resolves once it is up. Rejects with UnknownServerError,
-   * WrongStateError when it runs, ServerStartError when it does not come up.
+   * WrongStateError when it runs or is killed meanwhile, ServerStartError when it does not come up.
    */
   async restart(id: ServerId): Promise<void> {
     const member = this.#member(id);
     await member.restart();
     await this.#until(() => {
       throwFailure(member);
-      if (!member.isUp && !member.isStarting) throw new ServerStartError(id, undefined);
+      if (!member.isUp && !member.isStarting)
+        throw new WrongStateError(`server ${id} was killed while it started: restart it again`);
       return member.isUp || undefined;
     });
   }

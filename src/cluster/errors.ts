@@ -67,9 +67,7 @@ export class ServerStartError extends Error {
   readonly code = 'SERVER_START_FAILED';
 
   constructor(id: ServerId, cause: unknown) {
-    super(`server ${id} did not start: ${cause instanceof Error ? cause.message : 'it was killed'}`, {
-      cause,
-    });
+    super(`server ${id} did not start: ${messageOf(cause)}`, { cause });
     this.name = 'ServerStartError';
   }
 }

@@ -89,12 +89,12 @@ describe('a running cluster', () => {
     expect(log.find('server cannot run; it stays down until it is restarted')).to.deep.equal([]);
   });
 
-  it('lets a server be killed while it starts', async () => {
+  it('lets a server be killed while it starts, and refuses that start', async () => {
     const [, follower] = await leaderAndFollowers();
     await cluster.kill(follower);
     const restarted = codeOf(cluster.restart(follower));
     await cluster.kill(follower);
-    expect(await restarted).to.equal('SERVER_START_FAILED');
+    expect(await restarted).to.equal('WRONG_STATE');
     await cluster.restart(follower);
     expect(log.find('server is up', follower)).to.have.lengthOf(2);
   });

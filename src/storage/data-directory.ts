@@ -201,7 +201,10 @@ async function describe(
   const description: Description = { clusterId: newClusterId(environment), servers };
   for (let serverId = 0; serverId < servers; serverId += 1) {
     const { clusterId } = description;
-    await makeServerDirectory(files, serverDirectory(path, serverId), { clusterId, serverId });
+    const directory = serverDirectory(path, serverId);
+    // One that is there may be forgotten yet: a sync of its name that failed is not made good by another one.
+    await files.removeTree(directory);
+    await makeServerDirectory(files, directory, { clusterId, serverId });
   }
   await files.syncDirectory(path);
   await writeManifest(files, path, description, { fsync: true });
@@ -224,8 +227,8 @@ async function readDescription(
     clusterId: fields.string('clusterId'),
     servers: fields.number('servers'),
   }));
-  // It may have been written just before the process ended, and be forgotten yet.
-  if (description !== undefined) await files.syncDirectory(path);
+  // It may be forgotten yet: the process may have ended before the sync, or the sync have failed.
+  if (description !== undefined) await writeManifest(files, path, description, { fsync: true });
   return description;
 }
 

@@ -90,14 +90,19 @@ export class DiskStorage implements Storage {
   static async #open(options: DiskStorageOptions): Promise<DiskStorage> {
     const { files, directory, fsync, owner } = options;
     const manifest = await openManifest(options);
-    const { isBegun, logStart, newestSegment, snapshot } = manifest.state;
     const logDirectory = join(directory, LOG_DIRECTORY);
     const snapshotDirectory = join(directory, SNAPSHOT_DIRECTORY);
+    if (!manifest.state.isBegun) {
+      // Nothing in them counts yet. They are made anew, since a sync of their names may have failed.
+      await files.removeTree(logDirectory);
+      await files.removeTree(snapshotDirectory);
+    }
     await files.makeDirectory(logDirectory);
     await files.makeDirectory(snapshotDirectory);
-    // The manifest may have been replaced just before the process ended, and be forgotten yet: what is removed below would
-    // be missing then.
-    if (fsync) await files.syncDirectory(directory);
+    // What was read may be forgotten yet: the process may have ended before the sync, or the sync have failed, and then
+    // another one does not bring it back. What is removed and written below relies on it.
+    await manifest.update(manifest.state.isBegun ? {} : { newestSegment: undefined }, { fsync });
+    const { isBegun, logStart, newestSegment, logTail, snapshot } = manifest.state;
     const snapshots = await SnapshotFiles.open(snapshotDirectory, { files, fsync, newest: snapshot });
     const { log, recovered } = await SegmentLog.open({
       ...options,
@@ -107,6 +112,8 @@ export class DiskStorage implements Storage {
       isBegun,
       logStart,
       reaches: snapshot?.index ?? 0,
+      tail: logTail,
+      onTail: (tail) => manifest.update({ logTail: tail }, { fsync }),
       onNewest: (newest) => manifest.update({ newestSegment: newest }, { fsync }),
     });
     try {

@@ -33,6 +33,13 @@ export interface SegmentRange {
   readonly newest: NewestSegment | undefined;
 }
 
+/**
+ * What is after the log's last frame, up to the end of the newest segment. It is `torn` from the time when a write that was cut
+ * off is found until zeros are there in its place and survive the end of the machine: a sync of these zeros may fail, and
+ * then they are read, and not on the disk.
+ */
+export type LogTail = 'zeros' | 'torn';
+
 /** A segment that can be written to. */
 export interface OpenSegment extends NewestSegment {
   readonly file: LogFile;
@@ -77,11 +84,11 @@ export class SegmentFiles {
   }
 
   /**
-   * Has what was read of a segment survive a crash, and nothing left of a write that was cut off. The last write is done
-   * once more: it may have failed, and be there all the same as far as the operating system knows.
+   * Has what was read of a segment survive a crash, and zeros be after it if the tail is torn. The last write is done once
+   * more: it may have failed, and be there all the same as far as the operating system knows.
    */
-  async settle({ number, byteLength, lastFrame, end, isTorn }: RecoveredSegment): Promise<void> {
-    if (!isTorn && !this.#fsync) return;
+  async settle({ number, byteLength, lastFrame, end }: RecoveredSegment, tail: LogTail): Promise<void> {
+    if (tail === 'zeros' && !this.#fsync) return;
     const file = await this.#files.open(this.#pathOf(number), 'read and write');
     try {
       if (end > 0) {
@@ -90,7 +97,7 @@ export class SegmentFiles {
         if (count < frame.byteLength) throw new Error(`only ${count} bytes of a write were read`);
         await writeWhole(file, frame, lastFrame);
       }
-      for (let at = end; isTorn && at < byteLength; at += ZEROS.byteLength)
+      for (let at = end; tail === 'torn' && at < byteLength; at += ZEROS.byteLength)
         await writeWhole(file, ZEROS.subarray(0, byteLength - at), at);
       if (this.#fsync) await file.datasync();
     } finally {

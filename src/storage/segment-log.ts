@@ -11,9 +11,10 @@
 import type { Entry, HardState, LogIndex, LogPosition } from '../raft/types.js';
 import type { Files, LogMemory } from './files.js';
 import { frameBytes, roundedUp, writeFrame } from './log-frame.js';
-import { DamagedLogError, LogRecovery } from './log-recovery.js';
+import { DamagedLogError, LogRecovery, type RecoveredSegment } from './log-recovery.js';
 import {
   type FirstSegment,
+  type LogTail,
   type NewestSegment,
   nameOf,
   type OpenSegment,
@@ -43,6 +44,10 @@ export interface SegmentLogOptions {
   readonly logStart: LogPosition;
   /** Entries up to it were there. */
   readonly reaches: LogIndex;
+  /** What is written down of it. */
+  readonly tail: LogTail;
+  /** Writes that down. */
+  readonly onTail: (tail: LogTail) => Promise<void>;
   /** Writes down that this is the newest segment. Nothing is in it before that is done. */
   readonly onNewest: (newest: NewestSegment) => Promise<void>;
   /** Length of segments, a multiple of SECTOR_BYTES, 4 or more; one that begins with a long entry is longer. */
@@ -82,6 +87,8 @@ export class SegmentLog {
   #current: OpenSegment;
   /** The one behind it, which is made once the current one is half full. */
   #next: Promise<OpenSegment> | undefined;
+  /** The last one whose file, and its name, survive a crash. */
+  #newestMade: NewestSegment | undefined;
   #lastIndex: LogIndex;
   #sequence: number;
   #hardState: HardState;
@@ -124,7 +131,7 @@ export class SegmentLog {
     if (options.isBegun && firstSegment?.firstSequence === undefined)
       throw new DamagedLogError(`${nameOf(range.first.number)} is empty`);
     const entries = recovery.end(options);
-    for (const segment of recovery.segments) await files.settle(segment);
+    await settle(recovery.segments, files, options);
     let current: OpenSegment;
     if (range.newest === undefined) {
       const newest = { number: range.first.number, byteLength: Math.min(segmentBytes, FIRST_SEGMENT_BYTES) };
@@ -245,13 +252,32 @@ export class SegmentLog {
     return make();
   }
 
-  /** Makes the segment behind the current one. */
+  /** Makes the segment after the current one, or goes on with one whose file was made: that may be written down already. */
   async #make(byteLength: number): Promise<OpenSegment> {
-    const newest = { number: this.#current.number + 1, byteLength };
-    await this.#files.make(newest);
+    const number = this.#current.number + 1;
+    let newest = this.#newestMade;
+    if (newest?.number !== number) {
+      newest = { number, byteLength };
+      await this.#files.make(newest);
+      this.#newestMade = newest;
+    }
     await this.#options.onNewest(newest);
     return this.#files.open(newest);
   }
+}
+
+/** Has all that was read survive the end of the machine, and nothing after it. */
+async function settle(
+  segments: readonly RecoveredSegment[],
+  files: SegmentFiles,
+  { tail, onTail }: SegmentLogOptions,
+): Promise<void> {
+  const isTorn = tail === 'torn' || segments.some((segment) => segment.isTorn);
+  if (isTorn && tail !== 'torn') await onTail('torn');
+  const last = segments.findLastIndex(({ end }) => end > 0);
+  for (const [i, segment] of segments.entries())
+    await files.settle(segment, isTorn && i >= last ? 'torn' : 'zeros');
+  if (isTorn) await onTail('zeros');
 }
 
 function numbersOf({ first, newest }: SegmentRange): readonly number[] {

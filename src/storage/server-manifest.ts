@@ -10,7 +10,7 @@ import { LOG_ORIGIN } from '../raft/log.js';
 import type { LogPosition, ServerId, SnapshotMeta } from '../raft/types.js';
 import type { Files } from './files.js';
 import { type ManifestFields, readManifest, writeManifest } from './manifest.js';
-import type { FirstSegment, NewestSegment } from './segment-files.js';
+import type { FirstSegment, LogTail, NewestSegment } from './segment-files.js';
 
 /** The server that a directory belongs to. */
 export interface Owner {
@@ -29,6 +29,7 @@ export interface ServerState {
   readonly logStart: LogStart;
   /** The segment of the log that was made last; undefined when there is none yet. */
   readonly newestSegment: NewestSegment | undefined;
+  readonly logTail: LogTail;
   /** The newest snapshot; undefined when there is none yet. */
   readonly snapshot: SnapshotMeta | undefined;
 }
@@ -37,6 +38,7 @@ const NEW_SERVER: ServerState = {
   isBegun: false,
   logStart: { ...LOG_ORIGIN, first: { number: 1, sequence: 1 } },
   newestSegment: undefined,
+  logTail: 'zeros',
   snapshot: undefined,
 };
 
@@ -101,6 +103,7 @@ function contentOf(fields: ManifestFields): Content {
         first: { number: first.number('number'), sequence: first.number('sequence') },
       },
       newestSegment: fields.has('newestSegment') ? segmentOf(fields.fields('newestSegment')) : undefined,
+      logTail: fields.has('logTail') && fields.string('logTail') === 'torn' ? 'torn' : 'zeros',
       snapshot: fields.has('snapshot') ? snapshotOf(fields.fields('snapshot')) : undefined,
     },
   };

@@ -70,6 +70,8 @@ describe('the log in segments', () => {
       isBegun: written.isBegun,
       logStart: written.logStart,
       reaches,
+      tail: 'zeros',
+      onTail: async () => {},
       onNewest,
       segmentBytes,
     });

@@ -4,6 +4,7 @@ import { DataDirectory } from '../../../src/storage/data-directory.js';
 import { DiskStorage } from '../../../src/storage/disk-storage.js';
 import { rebuildServer } from '../../../src/storage/rebuild.js';
 import { entries, persistOf } from '../../support/storage.js';
+import { HEALTHY_DISK } from '../world/disk-calls.js';
 import { SimulatedSite } from './site.js';
 
 const SEEDS = 60;
@@ -40,6 +41,36 @@ describe('a data directory on a simulated disk', () => {
     expect([...found]).to.have.members(['made anew', 'kept']);
   });
 
+  it('is there when the machine ends, although syncs failed before it was opened', async () => {
+    for (let seed = 1; seed <= SEEDS; seed += 1) {
+      const site = await SimulatedSite.make(seed);
+      const world = () => ({ files: site.files, environment: NODE_ENVIRONMENT, servers: 2 });
+      await site.until(site.files.makeDirectory('/data'));
+      await site.until(site.files.syncDirectory('/'));
+      site.disk.faults = { ...HEALTHY_DISK, syncErrors: 0.3 };
+      for (let trial = 0; trial < 4; trial += 1) {
+        const found = await site.until(DataDirectory.open('/data', world()).catch(expectRefused));
+        await site.until(found?.close() ?? Promise.resolve());
+      }
+      site.disk.faults = HEALTHY_DISK;
+      const { clusterId } = await site.until(DataDirectory.open('/data', world()));
+      site.losePower();
+      const directory = await site.until(DataDirectory.open('/data', world()));
+      expect(directory.clusterId, `seed ${seed}`).to.equal(clusterId);
+      for (const serverId of [0, 1]) {
+        const storage = await site.until(
+          DiskStorage.open({
+            files: site.files,
+            directory: directory.serverDirectory(serverId),
+            owner: { clusterId, serverId },
+            fsync: true,
+          }),
+        );
+        await site.until(storage.close());
+      }
+    }
+  });
+
   it('keeps what the new disk acknowledged, and never brings back the old one, when the machine ends', async () => {
     for (let seed = 1; seed <= SEEDS; seed += 1) {
       const site = await SimulatedSite.make(seed);
@@ -70,3 +101,7 @@ describe('a data directory on a simulated disk', () => {
     }
   });
 });
+
+function expectRefused(error: unknown): undefined {
+  expect(error).to.have.property('code', 'DATA_DIRECTORY_REFUSED');
+}

@@ -37,6 +37,8 @@ const WITH_SUBCOMMANDS = new Set('client cluster command config latency memory o
 
 const ONE_KEY: KeyPositions = { first: 0, last: 0, step: 1 };
 const TWO_KEYS: KeyPositions = { first: 0, last: 1, step: 1 };
+const SECOND_KEY: KeyPositions = { first: 1, last: 1, step: 1 };
+const ALL_BUT_FIRST: KeyPositions = { first: 1, last: -1, step: 1 };
 const ALL_KEYS: KeyPositions = { first: 0, last: -1, step: 1 };
 const KEYS_AND_VALUES: KeyPositions = { first: 0, last: -1, step: 2 };
 
@@ -88,6 +90,15 @@ const ROWS: readonly Row[] = [
   ['incrby', 'write', 3, ONE_KEY],
   ['decrby', 'write', 3, ONE_KEY],
   ['incrbyfloat', 'write', 3, ONE_KEY],
+  ['substr', 'read', 4, ONE_KEY],
+  ['lcs', 'read', -3, TWO_KEYS],
+  ['setbit', 'write', 4, ONE_KEY],
+  ['getbit', 'read', 3, ONE_KEY],
+  ['bitcount', 'read', -2, ONE_KEY],
+  ['bitpos', 'read', -3, ONE_KEY],
+  ['bitop', 'write', -4, ALL_BUT_FIRST],
+  ['bitfield', 'write', -2, ONE_KEY],
+  ['bitfield_ro', 'read', -2, ONE_KEY],
   // Keys, apart from their values.
   ['del', 'write', -2, ALL_KEYS],
   ['unlink', 'write', -2, ALL_KEYS],
@@ -102,6 +113,10 @@ const ROWS: readonly Row[] = [
   ['flushall', 'write', -1],
   ['flushdb', 'write', -1],
   ['exists', 'read', -2, ALL_KEYS],
+  ['dump', 'read', 2, ONE_KEY],
+  ['restore', 'write', -4, ONE_KEY],
+  ['object', 'read', -2, SECOND_KEY],
+  ['memory', 'read', -2, SECOND_KEY],
   ['touch', 'read', -2, ALL_KEYS],
   ['type', 'read', 2, ONE_KEY],
   ['ttl', 'read', 2, ONE_KEY],

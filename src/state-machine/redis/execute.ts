@@ -11,7 +11,7 @@ import type { KeyWalk } from '../key-image.js';
 import { COMMAND_WORK, type Steps, type Work } from '../work.js';
 import { READS, WRITES } from './implementations.js';
 import type { Keyspace, ReadableKeyspace } from './keyspace.js';
-import { LONG_READS, LONG_WRITES, MAX_ARGS_AT_ONCE } from './long-commands.js';
+import { LONG_READS, LONG_WRITES, MAX_ARGS_AT_ONCE, STEPPED_WRITES } from './long-commands.js';
 import { WALKS } from './walks.js';
 
 /**
@@ -55,7 +55,10 @@ export function beginLong(keyspace: Keyspace, args: Args): Steps<RespValue> | un
     if (run !== undefined) return run(keyspace, args.slice(1));
   }
   const command = commandOf(name);
-  return command?.kind === 'walk' && hasArity(command, args.slice(1))
+  if (command === undefined || !hasArity(command, args.slice(1))) return undefined;
+  const run = STEPPED_WRITES.get(command.name);
+  if (run !== undefined) return run(keyspace, args.slice(1));
+  return command.kind === 'walk'
     ? walkSteps(keyspace, { name: command.name, args: args.slice(1) })
     : undefined;
 }

@@ -1,4 +1,4 @@
-/** Commands that take many keys, in steps. With few keys they are executed at once, elsewhere. */
+/** Commands that are executed in steps: those of many keys, which with few keys are executed at once, elsewhere; and some others. */
 
 import { MAX_REDIS_REPLY_BYTES } from '../../limits.js';
 import type { Args } from '../../protocol/command.js';
@@ -6,6 +6,8 @@ import { wrongArity } from '../../protocol/resp/errors.js';
 import { REPLY_TOO_LARGE, sizeOf } from '../../protocol/resp/reply-size.js';
 import { OK, type RespValue } from '../../protocol/resp/value.js';
 import type { Steps } from '../work.js';
+import { bitfield, bitfieldReadOnly } from './bitfield.js';
+import { bitop } from './bitop.js';
 import type { Keyspace, ReadableKeyspace } from './keyspace.js';
 
 /** More arguments are executed in steps. */
@@ -67,8 +69,13 @@ function* msetnx(keyspace: Keyspace, args: Args): Steps<RespValue> {
   return 1;
 }
 
+/** Commands that are executed in steps whatever their arguments. */
+export const STEPPED_WRITES: ReadonlyMap<string, LongWrite> = new Map<string, LongWrite>(
+  Object.entries({ bitop, bitfield }),
+);
+
 export const LONG_READS: ReadonlyMap<string, LongRead> = new Map<string, LongRead>(
-  Object.entries({ exists, touch: exists, mget }),
+  Object.entries({ exists, touch: exists, mget, bitfield_ro: bitfieldReadOnly }),
 );
 
 export const LONG_WRITES: ReadonlyMap<string, LongWrite> = new Map<string, LongWrite>(

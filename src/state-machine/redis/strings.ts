@@ -176,14 +176,25 @@ function decrby(keyspace: Keyspace, [key = '', amount = '']: Args): RespValue {
   return isInteger64(-by) ? increase(keyspace, key, -by) : DECREMENT_OVERFLOW;
 }
 
+/** What adding floats costs, for each character of them, and for each power of two that they are away from one: see work.ts. */
+const FLOAT_WORK = 10_000;
+const FLOAT_CHAR_WORK = 60;
+const FLOAT_EXPONENT_WORK = 20;
+
 function incrbyfloat(keyspace: Keyspace, [key = '', amount = '']: Args): RespValue {
-  const current = parseLongDouble(valueAt(keyspace, key) ?? '0');
+  const before = valueAt(keyspace, key) ?? '0';
+  const current = parseLongDouble(before);
   const by = parseLongDouble(amount);
   if (current === undefined || by === undefined) return NOT_A_FLOAT;
   if (current === 'infinite' || by === 'infinite') return NOT_FINITE;
   const sum = addLongDoubles(current, by);
   if (sum === 'infinite') return NOT_FINITE;
   const text = formatLongDouble(sum);
+  const chars = before.length + amount.length + text.length;
+  keyspace.work.units +=
+    FLOAT_WORK +
+    FLOAT_CHAR_WORK * chars +
+    FLOAT_EXPONENT_WORK * (Math.abs(current.exponent) + Math.abs(by.exponent));
   overwrite(keyspace, key, text);
   return text;
 }
@@ -230,4 +241,5 @@ export const STRING_READS: Readonly<Record<string, Read>> = {
   mget: (keyspace, keys) => keys.map((key) => valueAt(keyspace, key)),
   strlen: (keyspace, [key = '']) => lengthAt(keyspace, key),
   getrange,
+  substr: getrange,
 };

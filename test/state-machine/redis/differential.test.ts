@@ -124,6 +124,152 @@ const FIXED: readonly string[] = [
   'INCRBYFLOAT f 1e-4951',
   'INCRBYFLOAT f 1e-4952',
   'INCRBYFLOAT f 3.6e-4951',
+  'SET bits abc',
+  'GETBIT bits 0',
+  'GETBIT bits 1',
+  'GETBIT bits 1000',
+  'GETBIT bits -1',
+  'GETBIT bits abc',
+  'GETBIT bits 4294967296',
+  'GETBIT missing 3',
+  'SETBIT bits 7 1',
+  'SETBIT bits 7 1',
+  'SETBIT bits 100 1',
+  'GET bits',
+  'SETBIT bits 7 2',
+  'SETBIT bits 7 x',
+  'SETBIT bits -1 1',
+  'SETBIT bits 4294967296 1',
+  'SETBIT newbits 9 1',
+  'GET newbits',
+  'BITCOUNT bits',
+  'BITCOUNT missing',
+  'BITCOUNT missing 1',
+  'BITCOUNT bits 0 0',
+  'BITCOUNT bits 0',
+  'BITCOUNT bits 1 1',
+  'BITCOUNT bits -2 -1',
+  'BITCOUNT bits -1 -2',
+  'BITCOUNT bits 5 30 BIT',
+  'BITCOUNT bits 5 -3 bit',
+  'BITCOUNT bits 5 5 BYTE',
+  'BITCOUNT bits 0 0 BOGUS',
+  'BITCOUNT bits 0 x',
+  'BITCOUNT bits 0 0 BIT x',
+  'BITPOS bits 1',
+  'BITPOS bits 0',
+  'BITPOS bits 2',
+  'BITPOS bits x',
+  'BITPOS missing 0',
+  'BITPOS missing 1',
+  'BITPOS missing 1 5',
+  'BITPOS bits 1 2',
+  'BITPOS bits 1 2 -1',
+  'BITPOS bits 1 5 30 BIT',
+  'BITPOS bits 0 5 8 BIT',
+  'BITPOS bits 1 0 0 BOGUS',
+  'BITPOS bits 1 x',
+  'BITPOS bits 1 20 10',
+  'BITPOS bits 1 0 -1 BIT x',
+  'SETRANGE ones 0 \xff\xff',
+  'BITPOS ones 0',
+  'BITPOS ones 0 0 -1',
+  'BITPOS ones 0 1',
+  'BITPOS ones 0 0 15 BIT',
+  'BITOP AND dest bits newbits',
+  'GET dest',
+  'BITOP OR dest bits newbits missing',
+  'GET dest',
+  'BITOP XOR dest bits newbits',
+  'GET dest',
+  'BITOP NOT dest bits',
+  'GET dest',
+  'BITOP NOT dest bits newbits',
+  'BITOP BOGUS dest bits',
+  'BITOP AND dest missing missing2x',
+  'EXISTS dest',
+  'BITOP AND dest',
+  'BITFIELD bf SET u8 0 255 GET u8 0 INCRBY u8 0 10',
+  'BITFIELD bf OVERFLOW SAT INCRBY i5 100 1 GET u4 0',
+  'BITFIELD bf OVERFLOW FAIL INCRBY u2 102 5',
+  'BITFIELD bf OVERFLOW SAT INCRBY u2 102 5 OVERFLOW WRAP INCRBY u2 102 1',
+  'BITFIELD bf SET i64 3 -9223372036854775808 GET i64 3 GET u63 3 OVERFLOW SAT INCRBY i64 3 -1',
+  'BITFIELD bf GET u64 0',
+  'BITFIELD bf GET i65 0',
+  'BITFIELD bf GET x8 0',
+  'BITFIELD bf GET u0 0',
+  'BITFIELD bf GET u8 -1',
+  'BITFIELD bf GET u8 #2',
+  'BITFIELD bf SET u8 #x 1',
+  'BITFIELD bf SET u8 0 x',
+  'BITFIELD bf OVERFLOW BOGUS',
+  'BITFIELD bf BOGUS',
+  'BITFIELD bf GET u8',
+  'BITFIELD bf',
+  'BITFIELD missingbf GET u8 0',
+  'EXISTS missingbf',
+  'BITFIELD failing OVERFLOW FAIL SET u2 30 9',
+  'STRLEN failing',
+  'BITFIELD_RO bf GET u8 0 GET i3 5',
+  'BITFIELD_RO bf SET u8 0 1',
+  'BITFIELD_RO missing GET u8 0',
+  'SUBSTR bits 0 1',
+  'SUBSTR bits -2 -1',
+  'SET lcsa ohmytext',
+  'SET lcsb mynewtext',
+  'LCS lcsa lcsb',
+  'LCS lcsa lcsb LEN',
+  'LCS lcsa lcsb IDX',
+  'LCS lcsa lcsb IDX MINMATCHLEN 4',
+  'LCS lcsa lcsb IDX MINMATCHLEN 4 WITHMATCHLEN',
+  'LCS lcsa lcsb IDX WITHMATCHLEN',
+  'LCS lcsa lcsb LEN IDX',
+  'LCS lcsa lcsb MINMATCHLEN x',
+  'LCS lcsa lcsb IDX MINMATCHLEN',
+  'LCS lcsa lcsb BOGUS',
+  'LCS lcsa missing',
+  'LCS lcsa missing LEN',
+  'LCS lcsa missing IDX',
+  'LCS missing missing',
+  'OBJECT ENCODING lcsa',
+  'OBJECT ENCODING missing',
+  'SET enc 12345',
+  'OBJECT ENCODING enc',
+  'SET enc 012',
+  'OBJECT ENCODING enc',
+  'SET enc 9223372036854775807',
+  'OBJECT ENCODING enc',
+  'SET enc 9223372036854775808',
+  'OBJECT ENCODING enc',
+  'SET enc aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa',
+  'OBJECT ENCODING enc',
+  'SET enc aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa',
+  'OBJECT ENCODING enc',
+  'OBJECT REFCOUNT enc',
+  'OBJECT REFCOUNT missing',
+  'OBJECT IDLETIME enc',
+  'OBJECT FREQ enc',
+  'OBJECT FREQ missing',
+  'OBJECT ENCODING',
+  'OBJECT ENCODING a b',
+  'OBJECT BOGUS a',
+  'MEMORY USAGE missing',
+  'MEMORY USAGE enc SAMPLES',
+  'MEMORY USAGE enc SAMPLES -1',
+  'MEMORY USAGE enc SAMPLES x',
+  'MEMORY USAGE enc BOGUS 1',
+  'MEMORY PURGE',
+  'MEMORY BOGUS',
+  'DUMP missing',
+  'RESTORE enc 0 bogus',
+  'RESTORE restored x bogus',
+  'RESTORE restored -1 bogus',
+  'RESTORE restored 0 bogus',
+  'RESTORE restored 0 bogus BOGUS',
+  'RESTORE restored 0 bogus IDLETIME -1',
+  'RESTORE restored 0 bogus FREQ 256',
+  'RESTORE restored 0 bogus IDLETIME 1 FREQ 1',
+  'RESTORE restored 0',
   'DEL a b missing',
   'UNLINK fresh missing',
   'EXISTS y z y',
@@ -297,6 +443,12 @@ const FIXED: readonly string[] = [
   'FLUSHDB BOGUS',
 ];
 
+function unescaped(arg: string): string {
+  return arg.replaceAll(/\\x([0-9a-f]{2})/g, (_, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  );
+}
+
 function show(reply: Raw): string {
   return JSON.stringify(reply, (_, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value));
 }
@@ -350,7 +502,64 @@ describe('Redis commands', () => {
 
   it('come to what they come to in Redis', async () => {
     await expectSame([['FLUSHALL']]);
-    await expectSame(FIXED.filter((line) => !line.startsWith('CLUSTER')).map((line) => line.split(' ')));
+    await expectSame(
+      FIXED.filter((line) => !line.startsWith('CLUSTER')).map((line) => line.split(' ').map(unescaped)),
+    );
+  });
+
+  it('dump what Redis restores, and restore what it dumps', async () => {
+    const values = [
+      '',
+      '0',
+      '-1',
+      '127',
+      '128',
+      '-129',
+      '32768',
+      '2147483647',
+      '2147483648',
+      '007',
+      '\0\xff\r\n',
+      'abc'.repeat(30),
+    ];
+    for (const length of [63, 64, 16_383, 16_384, 100_000])
+      values.push(Array.from({ length }, (_, i) => String.fromCharCode((i * i + length) % 256)).join(''));
+    for (const [place, value] of values.entries()) {
+      await Promise.all([ours.call('SET', 'v', value), theirs.call('SET', 'v', value)]);
+      const [mine, real] = await Promise.all([ours.call('DUMP', 'v'), theirs.call('DUMP', 'v')]);
+      const restored = await Promise.all([
+        ours.call('RESTORE', `r${place}`, '0', String(real)),
+        theirs.call('RESTORE', `r${place}`, '0', String(mine)),
+      ]);
+      expect(restored, `value ${place}`).to.deep.equal([{ simple: 'OK' }, { simple: 'OK' }]);
+      expect(await ours.call('GET', `r${place}`)).to.equal(value);
+      expect(await theirs.call('GET', `r${place}`)).to.equal(value);
+    }
+    const dumped = String(await theirs.call('DUMP', 'v'));
+    for (let at = 0; at < dumped.length; at += 997) {
+      const damaged = `${dumped.slice(0, at)}${String.fromCharCode(dumped.charCodeAt(at) ^ 1)}${dumped.slice(at + 1)}`;
+      expect(await ours.call('RESTORE', 'damaged', '0', damaged)).to.deep.equal({
+        error: 'ERR DUMP payload version or checksum are wrong',
+      });
+    }
+    await theirs.call('RPUSH', 'list', 'a');
+    const list = String(await theirs.call('DUMP', 'list'));
+    expect(await ours.call('RESTORE', 'l', '0', list)).to.deep.equal({ error: 'ERR Bad data format' });
+    for (const args of [
+      ['100000'],
+      ['100000', 'REPLACE'],
+      ['9999999999000', 'REPLACE', 'ABSTTL'],
+      ['1', 'REPLACE', 'ABSTTL'],
+    ]) {
+      const [ttl = '', ...options] = args;
+      const [first, second] = await Promise.all([
+        ours.call('RESTORE', 'timed', ttl, dumped, ...options),
+        theirs.call('RESTORE', 'timed', ttl, dumped, ...options),
+      ]);
+      expect(first, args.join(' ')).to.deep.equal(second);
+      expect(await ours.call('EXISTS', 'timed')).to.equal(await theirs.call('EXISTS', 'timed'));
+    }
+    expect(await ours.call('FLUSHALL')).to.deep.equal(await theirs.call('FLUSHALL'));
   });
 
   it('do so in any order, with any values', async () => {
@@ -365,12 +574,36 @@ describe('Redis commands', () => {
       fc.float({ noNaN: true, noDefaultInfinity: true }).map((number) => number.toFixed(17)),
       fc.tuple(fc.bigInt({ min: -(10n ** 25n), max: 10n ** 25n }), fc.nat(24)).map(([n, e]) => `${n}e-${e}`),
     );
+    const bitOffset = fc.nat(70).map(String);
+    const unit = fc.constantFrom('BIT', 'BYTE');
+    const fieldType = fc
+      .tuple(fc.constantFrom('i', 'u'), fc.integer({ min: 1, max: 63 }))
+      .map(([sign, bits]) => `${sign}${bits}`);
+    const amount = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map(String);
     const one = (name: string) => key.map((k) => [name, k]);
     const command = fc.oneof(
       fc.tuple(fc.constantFrom('SET', 'SETNX', 'APPEND', 'GETSET', 'INCRBY', 'DECRBY'), key, value),
       fc.tuple(fc.constant('SET'), key, value, fc.constantFrom('NX', 'XX', 'GET', 'KEEPTTL')),
       fc.tuple(fc.constant('GETRANGE'), key, small, small),
       fc.tuple(fc.constant('INCRBYFLOAT'), key, float),
+      fc.tuple(fc.constant('SETBIT'), key, bitOffset, fc.constantFrom('0', '1')),
+      fc.tuple(fc.constantFrom('GETBIT', 'BITPOS'), key, fc.constantFrom('0', '1')),
+      fc.tuple(fc.constant('BITCOUNT'), key, small, small, unit),
+      fc.tuple(fc.constant('BITPOS'), key, fc.constantFrom('0', '1'), small, small, unit),
+      fc.tuple(fc.constant('BITOP'), fc.constantFrom('AND', 'OR', 'XOR'), key, key, key),
+      fc.tuple(fc.constant('BITOP'), fc.constant('NOT'), key, key),
+      fc.tuple(fc.constant('BITFIELD'), key, fc.constant('GET'), fieldType, bitOffset),
+      fc
+        .tuple(
+          key,
+          fc.constantFrom('WRAP', 'SAT', 'FAIL'),
+          fc.constantFrom('SET', 'INCRBY'),
+          fieldType,
+          bitOffset,
+          amount,
+        )
+        .map(([k, overflow, ...rest]) => ['BITFIELD', k, 'OVERFLOW', overflow, ...rest]),
+      fc.tuple(fc.constant('LCS'), key, key, fc.constantFrom('LEN', 'IDX')),
       fc.tuple(fc.constant('SETRANGE'), key, fc.integer({ min: 0, max: 12 }).map(String), value),
       fc.tuple(fc.constantFrom('RENAME', 'RENAMENX', 'COPY', 'MSET', 'MSETNX'), key, key),
       fc.tuple(

@@ -1,0 +1,68 @@
+/** BITOP: bitwise AND, OR, XOR and NOT of whole values, in steps. */
+
+import type { Args } from '../../protocol/command.js';
+import { SYNTAX_ERROR } from '../../protocol/resp/errors.js';
+import { ErrorReply, type RespValue } from '../../protocol/resp/value.js';
+import type { Steps } from '../work.js';
+import type { Keyspace } from './keyspace.js';
+
+const NOT_TAKES_ONE = new ErrorReply('ERR BITOP NOT must be called with a single source key.');
+
+type Operation = 'AND' | 'OR' | 'XOR' | 'NOT';
+
+const OPERATIONS = new Map<string, Operation>([
+  ['AND', 'AND'],
+  ['OR', 'OR'],
+  ['XOR', 'XOR'],
+  ['NOT', 'NOT'],
+]);
+
+/** Bytes that are combined at once: about 0.1 ms. */
+const STEP_BYTES = 32 * 1024;
+const BYTE_WORK = 3;
+
+export function* bitop(keyspace: Keyspace, [name = '', target = '', ...sources]: Args): Steps<RespValue> {
+  const operation = OPERATIONS.get(name.toUpperCase());
+  if (operation === undefined) return SYNTAX_ERROR;
+  if (operation === 'NOT' && sources.length !== 1) return NOT_TAKES_ONE;
+  let longest = 0;
+  for (const key of sources) {
+    longest = Math.max(longest, keyspace.find(key)?.length ?? 0);
+    if (keyspace.work.isSpent) yield;
+  }
+  const result = Buffer.alloc(longest);
+  for (const [place, key] of sources.entries()) {
+    for (let from = 0; from < longest; from += STEP_BYTES) {
+      const part = keyspace.slice(key, from, from + STEP_BYTES);
+      const end = Math.min(longest, from + STEP_BYTES);
+      combine(result.subarray(from, end), part, place === 0 && operation !== 'NOT' ? 'OR' : operation);
+      keyspace.work.units += BYTE_WORK * (end - from);
+      if (keyspace.work.isSpent) yield;
+    }
+  }
+  if (longest === 0) keyspace.remove(target);
+  else keyspace.put(target, result.toString('latin1'), 0);
+  return longest;
+}
+
+/** Combines the bytes with those of the part; what it lacks is zeros. */
+function combine(bytes: Uint8Array, part: string, operation: Operation): void {
+  for (let at = 0; at < bytes.length; at += 1) {
+    const own = bytes[at] ?? 0;
+    const other = at < part.length ? part.charCodeAt(at) : 0;
+    bytes[at] = combined(own, other, operation);
+  }
+}
+
+function combined(own: number, other: number, operation: Operation): number {
+  switch (operation) {
+    case 'AND':
+      return own & other;
+    case 'OR':
+      return own | other;
+    case 'XOR':
+      return own ^ other;
+    case 'NOT':
+      return ~other & 0xff;
+  }
+}

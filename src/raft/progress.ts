@@ -4,7 +4,7 @@
  * Log replication to a follower is in one of three states, and each has just the fields that mean something in it:
  *
  * - `probe`: the leader looks for the last entry that both logs share, one message at a time;
- * - `replicate`: the sync point is known, entries are pipelined, within limits;
+ * - `replicate`: the sync point is known, or a new leader's guess, and entries are pipelined, within limits;
  * - `snapshot`: the follower needs entries the leader no longer has, and is sent a snapshot in chunks.
  */
 
@@ -57,11 +57,14 @@ export class Progress {
   lastHeardMs: number;
 
   /**
-   * @param nextIndex where to begin to probe
+   * A new leader takes it that the follower has its whole log, as those that voted for it mostly do, and pipelines at once: what
+   * clients have to write need not wait for the first answer. A follower that lacks something rejects, and is probed.
+   *
+   * @param nextIndex the first entry of the leader's term
    * @param nowMs counts as the first sign of life, so that a new leader gives everybody a full timeout
    */
   constructor(nextIndex: LogIndex, nowMs: number) {
-    this.state = { name: 'probe', nextIndex, awaitsAnswer: false };
+    this.state = { name: 'replicate', nextIndex, inflight: [], inflightBytes: 0 };
     this.lastHeardMs = nowMs;
   }
 

@@ -131,6 +131,13 @@ describe('flow control', () => {
     expect(group.commitIndex(0)).to.equal(6);
   });
 
+  it('pipelines from the first turn of a term on, before any follower has answered', () => {
+    const group = Group.of(3);
+    group.win(0);
+    proposeMany(group, 3);
+    expect(toFollower(group, 1).flatMap(({ entries }) => entries)).to.have.length(4);
+  });
+
   it('probes with one message at a time', () => {
     const group = led({ maxAppendBytes: 1 });
     group.isolate(2);

@@ -5,7 +5,11 @@ describe('progress: what a leader knows of a follower', () => {
   const NOW_MS = 1000;
   const snapshot = { index: 20, term: 1, byteLength: 100 };
 
-  const probing = (nextIndex: number) => new Progress(nextIndex, NOW_MS);
+  function probing(nextIndex: number): Progress {
+    const progress = new Progress(nextIndex, NOW_MS);
+    progress.probe(nextIndex);
+    return progress;
+  }
 
   /** In sync up to `matchIndex`, with messages in flight that end at these entries, of 10 bytes each. */
   function replicating(matchIndex: number, ...inflight: readonly number[]): Progress {
@@ -23,9 +27,14 @@ describe('progress: what a leader knows of a follower', () => {
     return progress;
   }
 
-  it('starts with a probe, and with the benefit of a full timeout', () => {
-    const progress = probing(11);
-    expect(progress.state).to.deep.equal({ name: 'probe', nextIndex: 11, awaitsAnswer: false });
+  it('starts with the guess that the logs agree, and with the benefit of a full timeout', () => {
+    const progress = new Progress(11, NOW_MS);
+    expect(progress.state).to.deep.equal({
+      name: 'replicate',
+      nextIndex: 11,
+      inflight: [],
+      inflightBytes: 0,
+    });
     expect(progress).to.include({ matchIndex: 0, answeredRound: 0, lastHeardMs: NOW_MS });
     expect(progress.answeredSentAtMs, 'which grants no lease').to.equal(Number.NEGATIVE_INFINITY);
   });
@@ -189,6 +198,12 @@ describe('progress: what a leader knows of a follower', () => {
       progress.sendSnapshot({ ...snapshot, index: 30 }, NOW_MS + 5);
       expect(progress.state).to.deep.include({ receivedBytes: 0, sentBytes: 0, lastGrowthMs: NOW_MS + 5 });
     });
+  });
+
+  it('→ probe where agreement is possible, when a new leader’s guess is wrong', () => {
+    const progress = new Progress(11, NOW_MS);
+    progress.rejected(10, 4);
+    expect(progress.state).to.deep.equal({ name: 'probe', nextIndex: 4, awaitsAnswer: false });
   });
 
   it('any state → probe from the end, when the link is new', () => {

@@ -6,6 +6,7 @@
 /** Lower rooms first. A room may import those on lines above its own, and of its own line only itself. */
 const ROOMS = [
   ['bytes', 'limits', 'environment'],
+  ['log-time'],
   ['channel'],
   ['raft'],
   ['protocol'],

@@ -5,9 +5,10 @@
 
 import { MessageChannel } from 'node:worker_threads';
 import type { Logger } from 'pino';
-import { NODE_ENVIRONMENT } from '../environment.js';
+import { NODE_ENVIRONMENT, type Timer } from '../environment.js';
 import { Gateway } from '../gateway/gateway.js';
 import type { Network } from '../gateway/network.js';
+import { beginLogTime, keepLogTime } from '../log-time.js';
 import type { ServerId } from '../raft/types.js';
 import { UnknownServerError } from './errors.js';
 import type { EventLog } from './event-log.js';
@@ -42,6 +43,7 @@ export class RunningCluster {
   readonly #environment: RunningClusterEnvironment;
   readonly #location: StorageLocation;
   readonly #threads: ThreadPool;
+  readonly #logTimeKeeper: Timer;
 
   private constructor(
     options: ClusterOptions,
@@ -53,6 +55,8 @@ export class RunningCluster {
     const { directory, fsync } = location;
     const ports = Array.from({ length: servers }, (_, id) => gateway.serverAddress(id).port);
     const threads = new ThreadPool(serverModule, servers);
+    const logTime = beginLogTime(NODE_ENVIRONMENT);
+    this.#logTimeKeeper = keepLogTime(NODE_ENVIRONMENT, logTime);
     const common = {
       clusterSize: servers,
       clusterId: directory.clusterId,
@@ -60,6 +64,7 @@ export class RunningCluster {
       electionTimeoutMs,
       heartbeatMs,
       snapshotLogBytes,
+      logTime,
       clientAddresses: ports.map((port) => ({ host: advertiseHost ?? advertised(host), port })),
     };
     this.gateway = gateway;
@@ -134,6 +139,7 @@ export class RunningCluster {
     await this.gateway.close(DRAIN_MS);
     await Promise.all(this.members.map((member) => member.stop()));
     await this.#threads.destroy();
+    this.#logTimeKeeper.cancel();
     await this.#location.release();
   }
 

@@ -47,16 +47,16 @@ export class AppliedState {
   }
 
   /**
-   * Whether a key has outlived its deadline by this wall clock, but not yet by the stamps of the log: it is still in the
+   * Whether a key has outlived its deadline by this log time, but not yet by the stamps of the log: it is still in the
    * store, and no reader may see it until a later stamp is applied.
    */
-  hasOutlivedKey(wallClockMs: number): boolean {
+  hasOutlivedKey(logTimeMs: number): boolean {
     const { nextDeadlineMs } = this.#store;
-    return nextDeadlineMs !== undefined && nextDeadlineMs <= wallClockMs;
+    return nextDeadlineMs !== undefined && nextDeadlineMs <= logTimeMs;
   }
 
-  /** What Redis commands see at this time by the wall clock, which may lag behind the stamps of the log. */
-  readable(wallClockMs: number): ReadableKeyspace {
-    return this.#store.readable(Math.max(wallClockMs, this.#store.clockMs));
+  /** What Redis commands see at this log time, which other threads may have moved past. */
+  readable(logTimeMs: number): ReadableKeyspace {
+    return this.#store.readable(Math.max(logTimeMs, this.#store.clockMs));
   }
 }

@@ -7,6 +7,7 @@
 
 import type { Environment } from '../environment.js';
 import { APPLY_WORK_PER_TURN } from '../limits.js';
+import type { LogTime } from '../log-time.js';
 import type { CommandResult } from '../protocol/command.js';
 import { isWrite } from '../protocol/request.js';
 import type { RespValue } from '../protocol/resp/value.js';
@@ -24,6 +25,7 @@ import { restoreStore } from './restore-store.js';
 
 export interface ApplierOptions {
   readonly environment: Environment;
+  readonly logTime: LogTime;
   readonly storage: Pick<Storage, 'snapshotImage'>;
   readonly state: AppliedState;
   readonly groups: PendingGroups;
@@ -40,6 +42,7 @@ export interface ApplierOptions {
 
 export class Applier {
   readonly #environment: Environment;
+  readonly #logTime: LogTime;
   readonly #storage: Pick<Storage, 'snapshotImage'>;
   readonly #state: AppliedState;
   readonly #groups: PendingGroups;
@@ -67,6 +70,7 @@ export class Applier {
 
   constructor(options: ApplierOptions) {
     this.#environment = options.environment;
+    this.#logTime = options.logTime;
     this.#storage = options.storage;
     this.#state = options.state;
     this.#groups = options.groups;
@@ -76,6 +80,7 @@ export class Applier {
     this.#onApplied = options.onApplied;
     this.#onInstalled = options.onInstalled;
     this.#onFailure = options.onFailure;
+    this.#moveLogTime();
   }
 
   /** Whether entries were left for the next turn. */
@@ -103,6 +108,7 @@ export class Applier {
     for (const { readId, index } of confirmed) this.#groups.confirmRead(readId, index);
     this.#isDue = false;
     if (this.#installing === undefined) this.#applyWhatIsDue(nowMs);
+    this.#moveLogTime();
   }
 
   /** Replaces the state by the one in this snapshot of the leader, which the storage holds as its newest. */
@@ -128,9 +134,15 @@ export class Applier {
     this.#entry = undefined;
     this.#enter(undefined);
     this.#state.replace(store, snapshot);
+    this.#moveLogTime();
     this.#answers.stateReplaced();
     this.#committed = this.#committed.filter(({ index }) => index > snapshot.index);
     this.#onInstalled(snapshot, this.#environment.nowMs() - startMs);
+  }
+
+  /** The stamps of the log may come from a time when the wall clock was ahead: log time goes on from there. */
+  #moveLogTime(): void {
+    this.#logTime.advanceTo(this.#state.store.clockMs);
   }
 
   #applyWhatIsDue(nowMs: number): void {

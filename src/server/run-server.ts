@@ -10,6 +10,7 @@ import type { Receiver } from '../channel/channel.js';
 import { openChannel } from '../channel/port-channel.js';
 import { NODE_ENVIRONMENT } from '../environment.js';
 import { EVENTS_CAPACITY, MAX_STOP_ANSWERING_MS, TRAFFIC_CAPACITY } from '../limits.js';
+import { LogTime } from '../log-time.js';
 import { DiskStorage } from '../storage/disk-storage.js';
 import { NODE_FILES } from '../storage/node-files.js';
 import type { PeerNews, ServerControl, ServerEvent, ServerStart } from '../wire/control.js';
@@ -50,6 +51,7 @@ async function serve(
   await new Promise<void>((resolve, reject) => {
     openServer({
       environment: NODE_ENVIRONMENT,
+      logTime: new LogTime(NODE_ENVIRONMENT, start.logTime),
       raft: raftOptionsOf(start),
       storage,
       snapshotLogBytes: start.snapshotLogBytes,

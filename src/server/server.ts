@@ -13,6 +13,7 @@
 import type { Port } from '../channel/port.js';
 import type { PortChannel } from '../channel/port-channel.js';
 import { type Environment, sleep, type Timer } from '../environment.js';
+import type { LogTime } from '../log-time.js';
 import { LOG_ORIGIN } from '../raft/log.js';
 import type { RaftOptions } from '../raft/options.js';
 import { Raft } from '../raft/raft.js';
@@ -41,6 +42,7 @@ import { Snapshots } from './snapshots.js';
 
 export interface ServerOptions {
   readonly environment: Environment;
+  readonly logTime: LogTime;
   readonly raft: RaftOptions;
   readonly storage: Storage;
   /** What the storage's newest snapshot holds. */
@@ -83,6 +85,7 @@ export class Server {
 
   constructor({
     environment,
+    logTime,
     raft,
     storage,
     store,
@@ -125,6 +128,7 @@ export class Server {
     });
     this.#clients = new Clients({
       environment,
+      logTime,
       raft: this.#raft,
       state: this.#state,
       replies: this.#replies,
@@ -135,6 +139,7 @@ export class Server {
     const { groups, proposals, answers } = this.#clients;
     this.#applier = new Applier({
       environment,
+      logTime,
       storage,
       state: this.#state,
       groups,

@@ -26,6 +26,8 @@ export interface ServerStart {
   readonly snapshotLogBytes: number;
   /** No server has run in this process since this one ran last, and no other process uses the data directory. */
   readonly leasesAreOver: boolean;
+  /** What all servers of the process have in common of log-time.ts. */
+  readonly logTime: SharedArrayBuffer;
   /** Where clients of each server connect, by id: for redirects. */
   readonly clientAddresses: readonly ClientAddress[];
   readonly ports: ServerPorts;

@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import { openChannel } from '../../src/channel/port-channel.js';
 import { NODE_ENVIRONMENT } from '../../src/environment.js';
 import { APPLY_WORK_PER_TURN, TRAFFIC_CAPACITY } from '../../src/limits.js';
+import { beginLogTime, LogTime } from '../../src/log-time.js';
 import { Server } from '../../src/server/server.js';
 import { BatchEncoder } from '../../src/state-machine/batch.js';
 import { KeyValueStore } from '../../src/state-machine/key-value-store.js';
@@ -31,6 +32,7 @@ describe('a server with much to apply', () => {
     const events: { readonly event: ServerEvent; readonly lastApplied: number }[] = [];
     const server = new Server({
       environment: NODE_ENVIRONMENT,
+      logTime: new LogTime(NODE_ENVIRONMENT, beginLogTime(NODE_ENVIRONMENT)),
       raft: {
         id: 0,
         servers: [0],

@@ -4,6 +4,7 @@ import { makeChannel } from '../../src/channel/local-channel.js';
 import { openChannel } from '../../src/channel/port-channel.js';
 import { NODE_ENVIRONMENT } from '../../src/environment.js';
 import { TRAFFIC_CAPACITY } from '../../src/limits.js';
+import { beginLogTime, LogTime } from '../../src/log-time.js';
 import { openServer, raftOptionsOf } from '../../src/server/open-server.js';
 import type { Server } from '../../src/server/server.js';
 import { DiskStorage } from '../../src/storage/disk-storage.js';
@@ -40,6 +41,7 @@ describe('servers opened in one thread', () => {
     servers.push(
       await openServer({
         environment: NODE_ENVIRONMENT,
+        logTime: new LogTime(NODE_ENVIRONMENT, beginLogTime(NODE_ENVIRONMENT)),
         raft: raftOptionsOf({
           id,
           clusterSize: 2,

@@ -6,6 +6,7 @@
 import type { ByteString } from '../../bytes/byte-string.js';
 import type { Environment } from '../../environment.js';
 import { MAX_REPLY_BACKLOG_BYTES } from '../../limits.js';
+import type { LogTime } from '../../log-time.js';
 import type { CommandResult } from '../../protocol/command.js';
 import { type Reply, type RespReply, secondsLeft } from '../../protocol/reply.js';
 import { isWrite, type RedisLocalRequest, type Request } from '../../protocol/request.js';
@@ -33,7 +34,8 @@ import { slotKeyOf } from './slot-key.js';
 import type { Walks } from './walks.js';
 
 export interface AnswersOptions {
-  readonly environment: Environment;
+  readonly environment: Pick<Environment, 'nowMs'>;
+  readonly logTime: LogTime;
   readonly raft: Raft;
   readonly state: AppliedState;
   readonly sessions: Sessions;
@@ -50,7 +52,8 @@ export interface AnswersOptions {
 const COMMAND_ERROR: Reply = { type: 'command-error' };
 
 export class Answers {
-  readonly #environment: Environment;
+  readonly #environment: Pick<Environment, 'nowMs'>;
+  readonly #logTime: LogTime;
   readonly #raft: Raft;
   readonly #state: AppliedState;
   readonly #sessions: Sessions;
@@ -66,6 +69,7 @@ export class Answers {
 
   constructor(options: AnswersOptions) {
     this.#environment = options.environment;
+    this.#logTime = options.logTime;
     this.#raft = options.raft;
     this.#state = options.state;
     this.#sessions = options.sessions;
@@ -76,7 +80,7 @@ export class Answers {
     this.#metrics = options.metrics;
     this.#serverId = options.serverId;
     this.#addresses = options.addresses;
-    this.#startedAtMs = options.environment.wallClockMs();
+    this.#startedAtMs = options.logTime.nowMs();
   }
 
   /** Answers a write that was applied. */
@@ -175,12 +179,12 @@ export class Answers {
   #valueWithMeta(key: string): Reply {
     const record = this.#state.store.get(key);
     if (record === undefined) return { type: 'not-found' };
-    const exptimeS = secondsLeft(record.deadlineMs, this.#environment.wallClockMs());
+    const exptimeS = secondsLeft(record.deadlineMs, this.#logTime.nowMs());
     return { type: 'value-with-meta', version: record.version, exptimeS, value: record.value };
   }
 
   #readable(): ReadableKeyspace {
-    return this.#state.readable(this.#environment.wallClockMs());
+    return this.#state.readable(this.#logTime.nowMs());
   }
 
   /** What a client is told whose command is not executed here. */
@@ -219,7 +223,7 @@ export class Answers {
       volatileCount: store.volatileCount,
       self: () => session.facts(this.#environment.nowMs()),
       connectionCount: this.#sessions.count,
-      nowMs: this.#environment.wallClockMs(),
+      nowMs: this.#logTime.nowMs(),
       startedAtMs: this.#startedAtMs,
       scan: (cursor, count) => this.#scans.next(cursor, count, () => this.#readable().keys()),
     };

@@ -8,6 +8,7 @@
 
 import type { Environment } from '../../environment.js';
 import { MAX_GETS_AT_ONCE, QUORUM_WAIT_MS } from '../../limits.js';
+import type { LogTime } from '../../log-time.js';
 import type { Reply } from '../../protocol/reply.js';
 import type { RedisReadRequest, RedisWatchRequest } from '../../protocol/request.js';
 import type { RedisStream } from '../../protocol/resp/redis-stream.js';
@@ -33,7 +34,8 @@ import { Sessions } from './sessions.js';
 import { Walks } from './walks.js';
 
 export interface ClientsOptions {
-  readonly environment: Environment;
+  readonly environment: Pick<Environment, 'nowMs'>;
+  readonly logTime: LogTime;
   readonly raft: Raft;
   readonly state: AppliedState;
   readonly replies: Replies;
@@ -67,15 +69,15 @@ export class Clients {
   /** Writes waited in vain to be proposed, and others would. */
   #cannotPropose = false;
 
-  constructor({ environment, raft, state, replies, addresses, serverId, metrics }: ClientsOptions) {
+  constructor({ environment, logTime, raft, state, replies, addresses, serverId, metrics }: ClientsOptions) {
     const { groups } = this;
     this.#raft = raft;
     this.#state = state;
     this.#replies = replies;
     this.#addresses = addresses;
     this.#metrics = metrics;
-    this.proposals = new Proposals({ environment, raft, state, groups, metrics });
-    this.#reads = new Reads({ environment, raft, state, groups, proposals: this.proposals });
+    this.proposals = new Proposals({ logTime, raft, state, groups, metrics });
+    this.#reads = new Reads({ logTime, raft, state, groups, proposals: this.proposals });
     this.#walks = new Walks({
       state,
       answer: (command, value) => this.answers.read(command, value),
@@ -101,6 +103,7 @@ export class Clients {
     });
     this.answers = new Answers({
       environment,
+      logTime,
       raft,
       state,
       sessions: this.#sessions,

@@ -5,8 +5,8 @@
  * {@link GroupCommitDelay}. What is read between two writes of an entry waits in its place among them.
  */
 
-import type { Environment } from '../../environment.js';
 import { MAX_DELAYED_ENTRY_BYTES, MAX_ENTRY_BYTES } from '../../limits.js';
+import type { LogTime } from '../../log-time.js';
 import type { Command } from '../../protocol/command.js';
 import type { Raft } from '../../raft/raft.js';
 import type { LogIndex } from '../../raft/types.js';
@@ -18,7 +18,7 @@ import type { PendingGroups } from './pending-groups.js';
 import type { PendingCommand, Session } from './session.js';
 
 export interface ProposalsOptions {
-  readonly environment: Environment;
+  readonly logTime: LogTime;
   readonly raft: Raft;
   readonly state: AppliedState;
   /** Where an entry's commands wait once it is proposed. */
@@ -27,7 +27,7 @@ export interface ProposalsOptions {
 }
 
 export class Proposals {
-  readonly #environment: Environment;
+  readonly #logTime: LogTime;
   readonly #raft: Raft;
   readonly #state: AppliedState;
   readonly #groups: PendingGroups;
@@ -40,8 +40,8 @@ export class Proposals {
   #inFlightIndex: LogIndex = 0;
   #lastStampMs = 0;
 
-  constructor({ environment, raft, state, groups, metrics }: ProposalsOptions) {
-    this.#environment = environment;
+  constructor({ logTime, raft, state, groups, metrics }: ProposalsOptions) {
+    this.#logTime = logTime;
     this.#raft = raft;
     this.#state = state;
     this.#groups = groups;
@@ -70,7 +70,7 @@ export class Proposals {
     if (this.#mustRemoveMore) return nowMs;
     if (nextDeadlineMs === undefined || !this.#raft.isServing || this.#hasStampFor(nextDeadlineMs))
       return deadlineMs;
-    return Math.min(deadlineMs, nowMs + Math.max(0, nextDeadlineMs - this.#environment.wallClockMs()));
+    return Math.min(deadlineMs, nowMs + Math.max(0, nextDeadlineMs - this.#logTime.nowMs()));
   }
 
   /** The command, which is this write, is in the open entry. */
@@ -139,7 +139,7 @@ export class Proposals {
       nextDeadlineMs !== undefined &&
       !this.#hasStampFor(nextDeadlineMs) &&
       this.#raft.isServing &&
-      this.#state.hasOutlivedKey(this.#environment.wallClockMs())
+      this.#state.hasOutlivedKey(this.#logTime.nowMs())
     );
   }
 
@@ -165,7 +165,7 @@ export class Proposals {
 
   /** Makes a log entry of what is open, even if that is no write at all: it moves the log's clock. */
   #proposeNow(nowMs: number): void {
-    const stampMs = Math.max(this.#lastStampMs, this.#state.store.clockMs, this.#environment.wallClockMs());
+    const stampMs = Math.max(this.#lastStampMs, this.#state.store.clockMs, this.#logTime.nowMs());
     const payload = this.#encoder.finish(stampMs);
     const position = this.#raft.propose(payload);
     if (position === undefined) return;

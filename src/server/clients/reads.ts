@@ -5,7 +5,7 @@
  * commands before it, or for the confirmation that this server led when the read came in.
  */
 
-import type { Environment } from '../../environment.js';
+import type { LogTime } from '../../log-time.js';
 import type { Raft } from '../../raft/raft.js';
 import type { AppliedState } from '../applied-state.js';
 import type { PendingGroups } from './pending-groups.js';
@@ -13,7 +13,7 @@ import type { Proposals } from './proposals.js';
 import type { PendingCommand, Session } from './session.js';
 
 export interface ReadsOptions {
-  readonly environment: Environment;
+  readonly logTime: LogTime;
   readonly raft: Raft;
   readonly state: AppliedState;
   readonly groups: PendingGroups;
@@ -21,15 +21,15 @@ export interface ReadsOptions {
 }
 
 export class Reads {
-  readonly #environment: Environment;
+  readonly #logTime: LogTime;
   readonly #raft: Raft;
   readonly #state: AppliedState;
   readonly #groups: PendingGroups;
   readonly #proposals: Proposals;
   #areFree = false;
 
-  constructor({ environment, raft, state, groups, proposals }: ReadsOptions) {
-    this.#environment = environment;
+  constructor({ logTime, raft, state, groups, proposals }: ReadsOptions) {
+    this.#logTime = logTime;
     this.#raft = raft;
     this.#state = state;
     this.#groups = groups;
@@ -86,7 +86,7 @@ export class Reads {
   }
 
   get #isOutlived(): boolean {
-    return this.#state.hasOutlivedKey(this.#environment.wallClockMs());
+    return this.#state.hasOutlivedKey(this.#logTime.nowMs());
   }
 
   /** How large the key's value may be once what the session has pending is done. */

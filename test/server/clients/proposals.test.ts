@@ -49,6 +49,19 @@ describe('a small entry', () => {
 });
 
 describe('a key that has outlived its deadline', () => {
+  it('goes when its time is over, though the wall clock was set back', () => {
+    const leader = new Leader();
+    leader.send(1, 'set k 5 1\r\nx\r\n');
+    leader.turn();
+    leader.acknowledge();
+    leader.wallClockAheadMs -= 3_600_000;
+    leader.nowMs += 5000;
+    leader.turn();
+    leader.acknowledge();
+    leader.send(1, 'get k\r\n');
+    expect(leader.turn() + leader.acknowledge() + leader.acknowledge()).to.equal('ERR_NOT_FOUND\r\n');
+  });
+
   it('has one entry proposed that removes it, which nothing but its commit is waited for', () => {
     const leader = new Leader();
     leader.send(1, 'set k 1 1\r\nx\r\n');

@@ -5,6 +5,7 @@
 
 import { openChannel } from '../../../src/channel/port-channel.js';
 import { Gateway } from '../../../src/gateway/gateway.js';
+import { beginLogTime, keepLogTime } from '../../../src/log-time.js';
 import { type Invariants, viewOf } from '../../../src/raft/invariants.js';
 import type { RaftOptions } from '../../../src/raft/options.js';
 import type { LogIndex, RoleName, ServerId } from '../../../src/raft/types.js';
@@ -136,7 +137,9 @@ export class SimulatedCluster {
       },
       { environment: main.environment, network: network.of(main) },
     );
-    const process = { main, gateway };
+    const logTime = beginLogTime(main.environment);
+    keepLogTime(main.environment, logTime);
+    const process = { main, gateway, logTime };
     this.#process = process;
     gateway.start().then(() => {
       for (const member of this.members) this.start(member);

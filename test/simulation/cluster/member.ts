@@ -6,6 +6,7 @@ import type { Port } from '../../../src/channel/port.js';
 import { openChannel, type PortChannel } from '../../../src/channel/port-channel.js';
 import { gatewayChannel } from '../../../src/cluster/gateway-channel.js';
 import type { Gateway } from '../../../src/gateway/gateway.js';
+import { LogTime } from '../../../src/log-time.js';
 import type { RaftOptions } from '../../../src/raft/options.js';
 import type { RecoveredState, ServerId } from '../../../src/raft/types.js';
 import { openServer } from '../../../src/server/open-server.js';
@@ -21,6 +22,8 @@ import type { World } from '../world/world.js';
 export interface ProcessView {
   readonly main: SimulatedThread;
   readonly gateway: Gateway;
+  /** See src/log-time.ts. */
+  readonly logTime: SharedArrayBuffer;
 }
 
 export interface MemberOptions {
@@ -218,6 +221,7 @@ export class SimulatedMember {
       onRecovered(id, storage.recovered);
       life.server = await openServer({
         environment: life.thread.environment,
+        logTime: new LogTime(life.thread.environment, life.process.logTime),
         raft: { ...raft, leasesAreOver },
         storage,
         snapshotLogBytes,

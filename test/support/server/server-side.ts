@@ -2,6 +2,7 @@ import { ByteWriter } from '../../../src/bytes/byte-writer.js';
 import { makeChannel } from '../../../src/channel/local-channel.js';
 import { NODE_ENVIRONMENT } from '../../../src/environment.js';
 import { APPLY_WORK_PER_TURN } from '../../../src/limits.js';
+import { beginLogTime, LogTime } from '../../../src/log-time.js';
 import { AT_COMMAND_START, AT_RESP_START } from '../../../src/protocol/checkpoint.js';
 import { LOG_ORIGIN } from '../../../src/raft/log.js';
 import { Raft } from '../../../src/raft/raft.js';
@@ -36,6 +37,8 @@ export class ServerSide {
   nowMs = 0;
   /** A write of its disk is under way, however long. */
   isDiskBusy = false;
+  /** Of the monotonic clock. */
+  wallClockAheadMs = 0;
   readonly raft = new Raft(
     {
       id: 0,
@@ -56,11 +59,17 @@ export class ServerSide {
   );
   readonly #traffic = makeChannel<Uint8Array>(100);
   readonly #replies = new Replies(this.#traffic.sender, () => undefined);
-  readonly #environment = { ...NODE_ENVIRONMENT, nowMs: () => this.nowMs, wallClockMs: () => this.nowMs };
+  readonly #environment = {
+    ...NODE_ENVIRONMENT,
+    nowMs: () => this.nowMs,
+    wallClockMs: () => this.nowMs + this.wallClockAheadMs,
+  };
+  readonly #logTime = new LogTime(this.#environment, beginLogTime(this.#environment));
   readonly #state = new AppliedState(new KeyValueStore(HASH_SECRET), LOG_ORIGIN);
   readonly #metrics = new ServerMetrics();
   readonly #clients = new Clients({
     environment: this.#environment,
+    logTime: this.#logTime,
     raft: this.raft,
     state: this.#state,
     replies: this.#replies,
@@ -70,6 +79,7 @@ export class ServerSide {
   });
   readonly #applier = new Applier({
     environment: this.#environment,
+    logTime: this.#logTime,
     storage: {
       snapshotImage: () => {
         throw new Error('no snapshot is installed');

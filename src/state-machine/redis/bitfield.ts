@@ -161,7 +161,9 @@ function write(
 ): RespValue {
   const around = surroundings(keyspace, key, field);
   const before = interpreted(around.value >> around.after, field);
-  const next = fitted(type === 'SET' ? amount : before + amount, field, overflow);
+  // As in Redis, a negative number is beyond the highest for an unsigned field.
+  const wanted = field.isSigned ? amount : BigInt.asUintN(64, amount);
+  const next = fitted(type === 'SET' ? wanted : before + amount, field, overflow);
   if (next === undefined) return null;
   const mask = ((1n << BigInt(field.bits)) - 1n) << around.after;
   const value = (around.value & ~mask) | ((next << around.after) & mask);

@@ -92,6 +92,11 @@ export const MAX_REDIS_REPLY_BYTES = 32 * 1024 * 1024;
 /** Lengths of two values multiplied, of which LCS finds the longest common subsequence: about 10 ms. Of more it is refused. */
 export const MAX_LCS_CELLS = 4 * 1024 * 1024;
 
+/** Entries that SLOWLOG keeps at most, and of each the arguments and how much of each; the oldest goes when another comes. */
+export const MAX_SLOW_LOG_ENTRIES = 1024;
+export const MAX_SLOW_LOG_ARGS = 32;
+export const MAX_SLOW_LOG_ARG_CHARS = 128;
+
 /** What clients ask all servers at a time, such as CLIENT LIST; more wait. What a server does not answer in time is left out. */
 export const MAX_OPEN_QUESTIONS = 4;
 export const QUESTION_PATIENCE_MS = 1_000;

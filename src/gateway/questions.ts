@@ -40,7 +40,8 @@ export class Questions {
   readonly #open = new Map<QuestionId, OpenQuestion>();
   #waiting: Asked[] = [];
   #lastId: QuestionId = 0;
-  /** What servers are told that come up later. */
+  /** What servers are told that come up later: what CONFIG SET and CLIENT PAUSE said. */
+  readonly #settings = new Map<string, string>();
   #pause: { readonly untilMs: number; readonly mode: string } | undefined;
 
   constructor(environment: Environment, strays: () => Iterable<StrayConnection>) {
@@ -51,6 +52,14 @@ export class Questions {
   /** A server is up. */
   join(server: ServerTraffic): void {
     this.#servers.add(server);
+    const settings = [...this.#settings].flat();
+    if (settings.length > 0)
+      server.write({
+        type: 'asked',
+        question: this.#nextId(),
+        connection: 0,
+        args: ['CONFIG', 'SET', ...settings],
+      });
     if (this.#pause === undefined) return;
     const leftMs = Math.ceil(this.#pause.untilMs - this.#environment.nowMs());
     const args = ['PAUSE', `${leftMs}`, this.#pause.mode];
@@ -109,13 +118,20 @@ export class Questions {
     if (next !== undefined) this.#begin(next);
   }
 
-  #remember([subcommand, duration, mode = 'ALL']: Args): void {
+  #remember([subcommand, duration, mode = 'ALL', ...more]: Args): void {
+    const settings = [mode, ...more];
     if (subcommand === 'UNPAUSE') this.#pause = undefined;
+    if (subcommand === 'CONFIG' && duration === 'SET') this.#rememberSettings(settings);
     if (subcommand !== 'PAUSE') return;
     const nowMs = this.#environment.nowMs();
     const isOn = this.#pause !== undefined && this.#pause.untilMs > nowMs;
     const untilMs = Math.max(isOn ? (this.#pause?.untilMs ?? 0) : 0, nowMs + Number(duration));
     this.#pause = { untilMs, mode: isOn && this.#pause?.mode === 'ALL' ? 'ALL' : mode.toUpperCase() };
+  }
+
+  #rememberSettings(pairs: Args): void {
+    for (let at = 0; at < pairs.length; at += 2)
+      this.#settings.set(pairs[at]?.toLowerCase() ?? '', pairs[at + 1] ?? '');
   }
 
   /** What there is to say of connections that no server has. */

@@ -75,6 +75,27 @@ export class ServerMetrics {
     if (absent > 0) this.#count(GET_ROW, 'not_found', takenAtMs, absent);
   }
 
+  /** How many commands were answered, how many of them by errors, and how many GETs found a key or none. */
+  get commandCounts(): {
+    readonly all: number;
+    readonly errors: number;
+    readonly hits: number;
+    readonly misses: number;
+  } {
+    const columns = COMMAND_RESULTS.length;
+    let all = 0;
+    let good = 0;
+    for (let place = 0; place < this.#commands.length; place += 1) {
+      const count = this.#commands[place] ?? 0;
+      all += count;
+      const result = COMMAND_RESULTS[place % columns];
+      if (result === 'ok' || result === 'not_found') good += count;
+    }
+    const hits = this.#commands[GET_ROW * columns + COMMAND_RESULTS.indexOf('ok')] ?? 0;
+    const misses = this.#commands[GET_ROW * columns + COMMAND_RESULTS.indexOf('not_found')] ?? 0;
+    return { all, errors: all - good, hits, misses };
+  }
+
   #count(row: number, result: CommandResultName, takenAtMs: number, count: number): void {
     const place = row * COMMAND_RESULTS.length + COMMAND_RESULTS.indexOf(result);
     this.#commands[place] = (this.#commands[place] ?? 0) + count;

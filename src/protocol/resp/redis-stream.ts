@@ -282,6 +282,10 @@ export class RedisStream {
         // They change how the rest of the stream is taken, once it is their turn.
         this.#isHeld = true;
         break;
+      case 'config':
+        // Other servers are asked, and what comes next waits for its turn.
+        this.#isHeld = true;
+        break;
       case 'client': {
         const reply = this.#onReply(args);
         if (reply !== undefined) return reply;

@@ -7,9 +7,15 @@ import type { ByteString } from '../../bytes/byte-string.js';
 import type { Environment } from '../../environment.js';
 import { MAX_REPLY_BACKLOG_BYTES } from '../../limits.js';
 import type { LogTime } from '../../log-time.js';
-import type { CommandResult } from '../../protocol/command.js';
+import type { Args, CommandResult } from '../../protocol/command.js';
 import { type Reply, type RespReply, secondsLeft } from '../../protocol/reply.js';
-import { isWrite, type RedisLocalRequest, type Request } from '../../protocol/request.js';
+import {
+  isWrite,
+  type RedisLocalRequest,
+  type RedisReadRequest,
+  type Request,
+} from '../../protocol/request.js';
+import { endpoint } from '../../protocol/resp/client-facts.js';
 import { QUEUED, type RespValue } from '../../protocol/resp/value.js';
 import type { Raft } from '../../raft/raft.js';
 import type { ServerId } from '../../raft/types.js';
@@ -25,6 +31,9 @@ import { ClusterQuestion } from '../redis/cluster-question.js';
 import type { RedisContext } from '../redis/context.js';
 import { executeLocal } from '../redis/local-commands.js';
 import { redirection } from '../redis/redirection.js';
+import { changeSettings } from '../redis/settings.js';
+import { SlowLog } from '../redis/slow-log.js';
+import { Stats, type StatsReading } from '../redis/stats.js';
 import type { FairQueue } from './fair-queue.js';
 import type { Questions } from './questions.js';
 import type { Replies } from './replies.js';
@@ -49,6 +58,11 @@ export interface AnswersOptions {
   readonly addresses: readonly ClientAddress[];
 }
 
+interface NamedCommand {
+  readonly name: string;
+  readonly args: Args;
+}
+
 const COMMAND_ERROR: Reply = { type: 'command-error' };
 
 export class Answers {
@@ -66,6 +80,8 @@ export class Answers {
   readonly #addresses: readonly ClientAddress[];
   readonly #startedAtMs: number;
   readonly #scans = new Scans();
+  readonly #slowLog = new SlowLog();
+  readonly #stats = new Stats(() => this.#readStats());
 
   constructor(options: AnswersOptions) {
     this.#environment = options.environment;
@@ -104,7 +120,7 @@ export class Answers {
         this.#answer(command, toldOf(request, COMMAND_ERROR), COMMAND_ERROR);
         return;
       case 'redis-read':
-        this.#answerRead(command, { type: 'resp', value: executeRead(this.#readable(), request) });
+        this.#executeRead(command, request);
         return;
       case 'redis-walk':
         this.#walks.begin(command, request);
@@ -183,6 +199,19 @@ export class Answers {
     return { type: 'value-with-meta', version: record.version, exptimeS, value: record.value };
   }
 
+  #readStats(): StatsReading {
+    const { all, errors, hits, misses } = this.#metrics.commandCounts;
+    return {
+      connections: this.#sessions.openedCount,
+      commands: all,
+      errors,
+      hits,
+      misses,
+      inputBytes: this.#sessions.receivedBytes,
+      outputBytes: this.#replies.writtenBytes,
+    };
+  }
+
   #readable(): ReadableKeyspace {
     return this.#state.readable(this.#logTime.nowMs());
   }
@@ -201,12 +230,37 @@ export class Answers {
       : outcome;
   }
 
+  /** As all servers are told by CONFIG: SET with names and values, or RESETSTAT. */
+  configure([subcommand, ...pairs]: Args): void {
+    if (subcommand === 'SET') changeSettings(this.#slowLog, pairs);
+    else this.#stats.reset();
+  }
+
+  #executeRead(command: PendingCommand, request: RedisReadRequest): void {
+    const startMs = this.#environment.nowMs();
+    const value = executeRead(this.#readable(), request);
+    this.#noteSlow(command, { name: request.command.name, args: request.args }, startMs);
+    this.#answerRead(command, { type: 'resp', value });
+  }
+
+  /** Notes the command if it took long. */
+  #noteSlow({ session }: PendingCommand, { name, args }: NamedCommand, startMs: number): void {
+    const tookUs = (this.#environment.nowMs() - startMs) * 1000;
+    if (!this.#slowLog.isSlow(tookUs)) return;
+    const from = endpoint(session.from);
+    const clientName = session.redis?.name ?? '';
+    const atMs = this.#logTime.nowMs();
+    this.#slowLog.add({ args: [name, ...args], tookUs, atMs, from, clientName });
+  }
+
   #executeLocal(command: PendingCommand, request: RedisLocalRequest): void {
     const { session } = command;
     if (session.redis === undefined)
       throw new TypeError(`${request.name} came from a client that speaks no RESP`);
     if (command.isAnswered || command.isAsked) return;
+    const startMs = this.#environment.nowMs();
     const value = executeLocal(request, session.redis, this.#redisContext(session));
+    this.#noteSlow(command, request, startMs);
     if (value instanceof ClusterQuestion) {
       command.isAsked = true;
       this.#questions.ask(command, value);
@@ -221,6 +275,9 @@ export class Answers {
       addresses: this.#addresses.map((address) => session.seen(address)),
       keyCount: store.size,
       volatileCount: store.volatileCount,
+      slowLog: this.#slowLog,
+      stats: this.#stats.read(),
+      appliedIndex: this.#state.position.index,
       self: () => session.facts(this.#environment.nowMs()),
       connectionCount: this.#sessions.count,
       nowMs: this.#logTime.nowMs(),

@@ -99,6 +99,7 @@ export class Clients {
       replies,
       sessions: this.#sessions,
       pause: this.#pause,
+      configure: (args) => this.answers.configure(args),
       answer: (command, value) => this.answers.read(command, value),
     });
     this.answers = new Answers({
@@ -168,6 +169,7 @@ export class Clients {
       switch (frame.type) {
         case 'data':
           this.proposals.cameBack(session);
+          this.#sessions.receivedBytes += frame.bytes.length;
           session.parser.push(frame.bytes);
           break;
         case 'drained':

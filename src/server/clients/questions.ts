@@ -29,6 +29,8 @@ export interface QuestionsOptions {
   readonly replies: Replies;
   readonly sessions: Sessions;
   readonly pause: Pause;
+  /** Changes settings, or begins counts anew. */
+  readonly configure: (args: Args) => void;
   readonly answer: (command: PendingCommand, value: RespValue) => void;
 }
 
@@ -75,6 +77,11 @@ export class Questions {
     const [subcommand = '', ...rest] = args;
     if (subcommand === 'PAUSE' || subcommand === 'UNPAUSE') {
       this.#changePause(subcommand, rest, nowMs);
+      this.#options.replies.tell(question, '');
+      return;
+    }
+    if (subcommand === 'CONFIG') {
+      this.#options.configure(rest);
       this.#options.replies.tell(question, '');
       return;
     }

@@ -21,6 +21,8 @@ interface OpenFrame {
 }
 
 export class Replies {
+  /** Bytes of replies so far. */
+  writtenBytes = 0;
   readonly #traffic: Sender<Uint8Array>;
   readonly #onRoom: () => void;
   readonly #batch = new ByteWriter(MAX_TRAFFIC_BATCH_BYTES);
@@ -54,7 +56,9 @@ export class Replies {
       const before = this.#batch.length;
       if (session.redis !== undefined) writeRespReply(this.#batch, reply, session.redis.version);
       else if (reply.type !== 'resp') writeTextReply(this.#batch, reply);
-      session.unreadBytes += this.#batch.length - before;
+      const byteCount = this.#batch.length - before;
+      session.unreadBytes += byteCount;
+      this.writtenBytes += byteCount;
     }
     session.answeredOffset = answeredOffset;
     frame.at = at;

@@ -23,6 +23,9 @@ export class Sessions {
   readonly #queue: FairQueue;
   readonly #leaderWait: LeaderWait;
   readonly #onDrop: SessionsOptions['onDrop'];
+  /** Opened so far, and bytes that came for them. */
+  openedCount = 0;
+  receivedBytes = 0;
   readonly #byId = new Map<SessionId, Session>();
 
   constructor({ replies, proposals, queue, leaderWait, onDrop }: SessionsOptions) {
@@ -47,6 +50,7 @@ export class Sessions {
 
   open(frame: Extract<ClientFrame, { type: 'open' }>, nowMs: number): void {
     const session = new Session(frame.session, frame, nowMs);
+    this.openedCount += 1;
     this.#byId.set(session.id, session);
   }
 

@@ -5,7 +5,7 @@ import type { Args } from '../../protocol/command.js';
 import { unknownSubcommand, wrongArity } from '../../protocol/resp/errors.js';
 import { hashSlot, SLOT_COUNT } from '../../protocol/resp/hash-slot.js';
 import type { RedisStream } from '../../protocol/resp/redis-stream.js';
-import { MapReply, type RespValue, VerbatimText } from '../../protocol/resp/value.js';
+import { MapReply, type RespValue, SimpleString, VerbatimText } from '../../protocol/resp/value.js';
 import type { RedisContext } from './context.js';
 
 export function cluster([subcommand = '', ...args]: Args, _: RedisStream, context: RedisContext): RespValue {
@@ -23,16 +23,58 @@ export function cluster([subcommand = '', ...args]: Args, _: RedisStream, contex
       return new VerbatimText(describeCluster(context));
     case 'MYID':
       return nodeId(serverId);
+    case 'MYSHARDID':
+      return SHARD_ID;
+    case 'LINKS':
+      return addresses
+        .map((_address, id) => id)
+        .filter((id) => id !== serverId)
+        .flatMap((id) => LINK_DIRECTIONS.map((direction) => describeLink(id, direction)));
     case 'KEYSLOT':
       return args[0] === undefined ? wrongArity('cluster|keyslot') : hashSlot(args[0]);
+    case 'HELP':
+      return HELP.map((line) => new SimpleString(line));
     default:
       return unknownSubcommand('CLUSTER', subcommand);
   }
 }
 
+const HELP = [
+  'CLUSTER <subcommand> [<arg> [value] [opt] ...]. Subcommands are:',
+  'COUNTKEYSINSLOT <slot>',
+  'GETKEYSINSLOT <slot> <count>',
+  'INFO',
+  'KEYSLOT <key>',
+  'LINKS',
+  'MYID',
+  'MYSHARDID',
+  'NODES',
+  'SHARDS',
+  'SLOTS',
+  'HELP',
+  '    Print this help.',
+];
+
 /** 40 hexadecimal digits, as Redis Cluster has them. */
 function nodeId(serverId: number): string {
   return createHash('sha1').update(`threadraft server ${serverId}`).digest('hex');
+}
+
+/** There is one shard. */
+const SHARD_ID = createHash('sha1').update('threadraft shard').digest('hex');
+
+/** A pair of servers is joined by a channel in either direction, as long as both run. */
+const LINK_DIRECTIONS = ['to', 'from'];
+
+function describeLink(id: number, direction: string): RespValue {
+  return new MapReply([
+    ['direction', direction],
+    ['node', nodeId(id)],
+    ['create-time', 0],
+    ['events', direction === 'to' ? 'w' : 'r'],
+    ['send-buffer-allocated', 0],
+    ['send-buffer-used', 0],
+  ]);
 }
 
 /** Client port and cluster bus port are one here: there is no bus. */

@@ -1,30 +1,103 @@
 /** COMMAND: what the table of commands says. */
 
 import type { Args } from '../../protocol/command.js';
-import { COMMANDS, type RedisCommand } from '../../protocol/resp/commands.js';
-import { unknownSubcommand } from '../../protocol/resp/errors.js';
-import { MapReply, type RespValue, SimpleString } from '../../protocol/resp/value.js';
+import { COMMANDS, commandOf, hasArity, keysOf, type RedisCommand } from '../../protocol/resp/commands.js';
+import { SYNTAX_ERROR } from '../../protocol/resp/errors.js';
+import type { RedisStream } from '../../protocol/resp/redis-stream.js';
+import { ErrorReply, MapReply, type RespValue, SimpleString } from '../../protocol/resp/value.js';
+import { matchesGlob } from '../../state-machine/redis/glob.js';
+import { container, type LocalCommand, type Subcommand } from './container.js';
+import type { RedisContext } from './context.js';
 
-export function command([subcommand, ...names]: Args): RespValue {
-  if (subcommand === undefined) return [...COMMANDS.values()].map(describeCommand);
-  switch (subcommand.toUpperCase()) {
-    case 'COUNT':
-      return COMMANDS.size;
-    case 'DOCS':
-      return new MapReply(
-        [...COMMANDS.keys()]
-          .filter((name) => names.length === 0 || names.some((one) => one.toLowerCase() === name))
-          .map((name) => [name, new MapReply([['group', 'generic']])]),
-      );
-    case 'INFO':
-      return (names.length === 0 ? [...COMMANDS.keys()] : names).map((name) => {
-        const found = COMMANDS.get(name.toLowerCase());
-        return found === undefined ? null : describeCommand(found);
-      });
+const NO_SUCH_COMMAND = new ErrorReply('ERR Invalid command specified');
+const BAD_ARITY = new ErrorReply('ERR Invalid number of arguments specified for command');
+const NO_KEYS = new ErrorReply('ERR The command has no key arguments');
+
+export function command(args: Args, stream: RedisStream, context: RedisContext): ReturnType<LocalCommand> {
+  return args.length === 0 ? [...COMMANDS.values()].map(describeCommand) : subcommand(args, stream, context);
+}
+
+function getKeys([name = '', ...args]: Args): RespValue {
+  const found = commandOf(name);
+  if (found === undefined) return NO_SUCH_COMMAND;
+  if (found.keys === undefined) return NO_KEYS;
+  return hasArity(found, args) ? keysOf(found, args) : BAD_ARITY;
+}
+
+function list([filter, kind, wanted = '', ...more]: Args): RespValue {
+  const names = [...COMMANDS.keys()];
+  if (filter === undefined) return names;
+  if (filter.toUpperCase() !== 'FILTERBY' || kind === undefined || wanted === '' || more.length > 0)
+    return SYNTAX_ERROR;
+  switch (kind.toUpperCase()) {
+    case 'PATTERN':
+      return names.filter((name) => matchesGlob(wanted.toLowerCase(), name));
+    case 'MODULE':
+      return [];
+    case 'ACLCAT':
+      return [...COMMANDS.values()].filter((one) => isIn(one, wanted.toLowerCase())).map(({ name }) => name);
     default:
-      return unknownSubcommand('COMMAND', subcommand);
+      return SYNTAX_ERROR;
   }
 }
+
+/** Of the categories of ACLs, those that follow from the table. */
+function isIn({ kind, keys }: RedisCommand, category: string): boolean {
+  switch (category) {
+    case 'write':
+      return kind === 'write';
+    case 'read':
+      return kind === 'read' || kind === 'walk';
+    case 'connection':
+      return keys === undefined && (kind === 'connection' || kind === 'fixed');
+    default:
+      return false;
+  }
+}
+
+function documentation(names: Args): RespValue {
+  return new MapReply(
+    [...COMMANDS.keys()]
+      .filter((name) => names.length === 0 || names.some((one) => one.toLowerCase() === name))
+      .map((name) => [name, new MapReply([['group', 'generic']])]),
+  );
+}
+
+function information(names: Args): RespValue {
+  return (names.length === 0 ? [...COMMANDS.keys()] : names).map((name) => {
+    const found = COMMANDS.get(name.toLowerCase());
+    return found === undefined ? null : describeCommand(found);
+  });
+}
+
+const SUBCOMMANDS = new Map<string, Subcommand>([
+  ['count', { arity: 2, help: ['COUNT', 'Return the number of commands.'], run: () => COMMANDS.size }],
+  [
+    'docs',
+    { arity: -2, help: ['DOCS [<name> ...]', 'Return names without documentation.'], run: documentation },
+  ],
+  [
+    'getkeys',
+    { arity: -4, help: ['GETKEYS <command> ...', 'Return the keys that the command names.'], run: getKeys },
+  ],
+  [
+    'info',
+    { arity: -2, help: ['INFO [<name> ...]', 'Return arity, flags and key positions.'], run: information },
+  ],
+  [
+    'list',
+    {
+      arity: -2,
+      help: [
+        'LIST [FILTERBY (PATTERN <pattern>|ACLCAT <category>|MODULE <name>)]',
+        'Return the names of commands.',
+      ],
+      run: list,
+    },
+  ],
+]);
+
+const subcommand: LocalCommand = container('command', SUBCOMMANDS);
 
 function describeCommand(command: RedisCommand): RespValue {
   const { name, arity, keys, kind } = command;

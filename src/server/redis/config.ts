@@ -1,25 +1,55 @@
-/** CONFIG GET: what clients ask for, with what is true here. */
+/** CONFIG: what clients ask for, with what is true here. */
 
 import type { Args } from '../../protocol/command.js';
-import { unknownSubcommand, wrongArity } from '../../protocol/resp/errors.js';
-import { MapReply, type RespValue } from '../../protocol/resp/value.js';
+import { SYNTAX_ERROR } from '../../protocol/resp/errors.js';
+import type { RedisStream } from '../../protocol/resp/redis-stream.js';
+import { ErrorReply, MapReply, OK, type RespValue } from '../../protocol/resp/value.js';
 import { matchesGlob } from '../../state-machine/redis/glob.js';
+import { ClusterQuestion } from './cluster-question.js';
+import { container, type LocalCommand, type Subcommand } from './container.js';
+import type { RedisContext } from './context.js';
+import { refusalOfSettings, settings } from './settings.js';
 
-const CONFIG: readonly (readonly [string, string])[] = [
-  ['appendfsync', 'always'],
-  ['appendonly', 'yes'],
-  ['databases', '1'],
-  ['maxmemory', '0'],
-  ['maxmemory-policy', 'noeviction'],
-  ['proto-max-bulk-len', '1048576'],
-  ['save', ''],
-  ['timeout', '0'],
-];
+const NO_FILE = new ErrorReply('ERR The server is running without a config file');
 
-export function config([subcommand = '', ...patterns]: Args): RespValue {
-  if (subcommand.toUpperCase() !== 'GET') return unknownSubcommand('CONFIG', subcommand);
-  if (patterns.length === 0) return wrongArity('config|get');
+function get(patterns: Args, _: RedisStream, { slowLog }: RedisContext): RespValue {
   return new MapReply(
-    CONFIG.filter(([name]) => patterns.some((pattern) => matchesGlob(pattern.toLowerCase(), name))),
+    settings(slowLog).filter(([name]) =>
+      patterns.some((pattern) => matchesGlob(pattern.toLowerCase(), name)),
+    ),
   );
 }
+
+function set(pairs: Args): RespValue | ClusterQuestion {
+  if (pairs.length % 2 !== 0) return SYNTAX_ERROR;
+  return refusalOfSettings(pairs) ?? new ClusterQuestion(['CONFIG', 'SET', ...pairs], () => OK);
+}
+
+const SUBCOMMANDS = new Map<string, Subcommand>([
+  [
+    'get',
+    { arity: -3, help: ['GET <pattern> [<pattern> ...]', 'Return settings and their values.'], run: get },
+  ],
+  [
+    'resetstat',
+    {
+      arity: 2,
+      help: ['RESETSTAT', 'Have the counts in INFO begin at 0, at all servers.'],
+      run: () => new ClusterQuestion(['CONFIG', 'RESETSTAT'], () => OK),
+    },
+  ],
+  ['rewrite', { arity: 2, help: ['REWRITE', 'An error: there is no file.'], run: () => NO_FILE }],
+  [
+    'set',
+    {
+      arity: -4,
+      help: [
+        'SET <name> <value> [<name> <value> ...]',
+        'Change slowlog-log-slower-than or slowlog-max-len, at all servers.',
+      ],
+      run: set,
+    },
+  ],
+]);
+
+export const config: LocalCommand = container('config', SUBCOMMANDS);

@@ -2,6 +2,8 @@
 
 import type { ClientFacts } from '../../protocol/resp/client-facts.js';
 import type { ScanPart } from '../../state-machine/redis/scans.js';
+import type { SlowLog } from './slow-log.js';
+import type { StatsReading } from './stats.js';
 
 /** The Redis whose commands these are, for clients that ask. */
 export const REDIS_VERSION = '7.2.0';
@@ -16,6 +18,10 @@ export interface RedisContext {
   readonly volatileCount: number;
   /** The connection that the command came in on. */
   readonly self: () => ClientFacts;
+  readonly slowLog: SlowLog;
+  readonly stats: StatsReading;
+  /** How far the log is applied. */
+  readonly appliedIndex: number;
   /** Connections to this server. */
   readonly connectionCount: number;
   /** The time in ms since the epoch. */

@@ -12,11 +12,30 @@ import type { LocalCommand } from './container.js';
 import type { RedisContext } from './context.js';
 import { auth, hello, reset } from './hello.js';
 import { info } from './info.js';
+import { latency } from './latency.js';
+import { lastsave, role } from './role.js';
 import { scan } from './scan.js';
+import { slowlog } from './slow-log.js';
 import { time, wait } from './time.js';
 
 export const LOCAL_COMMANDS: ReadonlyMap<string, LocalCommand> = new Map<string, LocalCommand>(
-  Object.entries({ auth, client, cluster, command, config, hello, info, reset, scan, time, wait }),
+  Object.entries({
+    auth,
+    client,
+    cluster,
+    command,
+    config,
+    hello,
+    info,
+    lastsave,
+    latency,
+    reset,
+    role,
+    scan,
+    slowlog,
+    time,
+    wait,
+  }),
 );
 
 /** Executes the command. HELLO, CLIENT SETNAME and RESET change the stream. */

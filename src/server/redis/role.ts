@@ -1,0 +1,24 @@
+/** ROLE and LASTSAVE. */
+
+import type { Args } from '../../protocol/command.js';
+import type { RedisStream } from '../../protocol/resp/redis-stream.js';
+import type { RespValue } from '../../protocol/resp/value.js';
+import { isLeader, type RedisContext } from './context.js';
+
+/** What offsets count is the log's index, which all servers share. */
+export function role(_args: Args, _: RedisStream, context: RedisContext): RespValue {
+  const { leader, addresses, serverId, appliedIndex } = context;
+  if (!isLeader(context)) {
+    const { host, port } = addresses[leader ?? -1] ?? { host: '', port: 0 };
+    return ['slave', host, port, leader === undefined ? 'connect' : 'connected', appliedIndex];
+  }
+  const replicas = addresses
+    .filter((_address, id) => id !== serverId)
+    .map(({ host, port }): RespValue => [host, `${port}`, `${appliedIndex}`]);
+  return ['master', appliedIndex, replicas];
+}
+
+/** Whatever was acknowledged is saved: now. */
+export function lastsave(_args: Args, _: RedisStream, { nowMs }: RedisContext): RespValue {
+  return Math.floor(nowMs / 1000);
+}

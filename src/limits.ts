@@ -1,13 +1,21 @@
 /**
  * Everything that could grow has a limit, and here they are. Each docstring says what happens at the limit. What they
  * add up to in memory is in docs/architecture.md, "Bounds".
+ *
+ * The largest value is an option. What has to be larger than it is derived from it: see {@link setMaxValueBytes}.
  */
+
+const MIB = 1024 * 1024;
 
 /** Key length in bytes; a longer one is `ERR_CMD_ERR`. */
 export const MAX_KEY_BYTES = 250;
 
-/** Value length in bytes; a longer one is read, thrown away and answered by an error. */
-export const MAX_VALUE_BYTES = 1024 * 1024;
+/** The largest value unless told otherwise, and the largest that can be told. */
+export const DEFAULT_MAX_VALUE_BYTES = MIB;
+export const LARGEST_MAX_VALUE_BYTES = 16 * MIB;
+
+/** Value length in bytes; a longer one is read, thrown away and answered by an error. Derived limits follow it. */
+export let MAX_VALUE_BYTES = DEFAULT_MAX_VALUE_BYTES;
 
 /** Command line length in bytes, line break not counted; a longer one is skipped: `ERR_CMD_ERR`. */
 export const MAX_LINE_BYTES = 512;
@@ -16,14 +24,14 @@ export const MAX_LINE_BYTES = 512;
 export const MAX_INLINE_BYTES = 64 * 1024;
 
 /** Bytes of one Redis command; a longer one is refused, and dropped as it comes. One with more arguments is a protocol error. */
-export const MAX_REDIS_COMMAND_BYTES = 3 * 1024 * 1024;
+export let MAX_REDIS_COMMAND_BYTES = MAX_VALUE_BYTES + 2 * MIB;
 export const MAX_REDIS_ARGS = 1024 * 1024;
 
 /**
  * Bytes of the commands in one transaction, each argument counted with what it takes besides in memory and in the log; a
  * transaction that grows beyond is refused.
  */
-export const MAX_TRANSACTION_BYTES = 3 * 1024 * 1024;
+export let MAX_TRANSACTION_BYTES = MAX_VALUE_BYTES + 2 * MIB;
 export const ARG_OVERHEAD_BYTES = 16;
 
 /** Bytes of the keys that one connection watches, each with what it takes besides; WATCH of more is refused. */
@@ -65,7 +73,7 @@ export const MAX_SCAN_CURSORS = 1024;
  * Bytes one client connection may have sent that are not yet answered. At the limit its socket is paused until no more
  * than half of them is left.
  */
-export const MAX_UNANSWERED_BYTES = 8 * 1024 * 1024;
+export let MAX_UNANSWERED_BYTES = 2 * MAX_REDIS_COMMAND_BYTES + 2 * MIB;
 
 /**
  * The same for all connections together: whoever sends more is paused, but for one at a time, and for those that have
@@ -75,7 +83,7 @@ export const MAX_TOTAL_UNANSWERED_BYTES = 512 * 1024 * 1024;
 export const MAX_MODEST_UNANSWERED_BYTES = 64 * 1024;
 
 /** Reply bytes one client may leave unread. The server takes no further command of it until it reads. */
-export const MAX_UNREAD_REPLY_BYTES = 2 * 1024 * 1024;
+export let MAX_UNREAD_REPLY_BYTES = MAX_VALUE_BYTES + MIB;
 
 /**
  * Bytes of the replies to what was taken from one client before the limit above was known to be reached: replies to
@@ -140,7 +148,7 @@ export const MAX_APPEND_BYTES = 1024 * 1024;
 
 /** AppendEntries, and bytes of their entries, sent to a follower that it has not answered; then the leader waits. */
 export const MAX_INFLIGHT_APPENDS = 64;
-export const MAX_INFLIGHT_APPEND_BYTES = 16 * 1024 * 1024;
+export let MAX_INFLIGHT_APPEND_BYTES = 2 * (MAX_VALUE_BYTES + 7 * MIB);
 
 /** Bytes of a snapshot in one InstallSnapshot, and how many of these a follower may leave unanswered. */
 export const SNAPSHOT_CHUNK_BYTES = 256 * 1024;
@@ -153,8 +161,9 @@ export const LINK_CAPACITY = 256;
 export const MAX_ENTRY_BYTES = 1024 * 1024;
 
 /** Bytes of an entry that was nearly full when the longest command came in. */
-const MAX_LONGEST_ENTRY_BYTES =
-  MAX_ENTRY_BYTES + Math.max(MAX_REDIS_COMMAND_BYTES, MAX_TRANSACTION_BYTES + MAX_WATCHED_BYTES);
+function maxLongestEntryBytes(): number {
+  return MAX_ENTRY_BYTES + Math.max(MAX_REDIS_COMMAND_BYTES, MAX_TRANSACTION_BYTES + MAX_WATCHED_BYTES);
+}
 
 /** An entry of this many bytes is worth its cost: it is not delayed for more to come. */
 export const MAX_DELAYED_ENTRY_BYTES = 8 * 1024;
@@ -166,10 +175,10 @@ export const MAX_DELAYED_ENTRY_BYTES = 8 * 1024;
 export const APPLY_WORK_PER_TURN = 5_000_000;
 
 /** Bytes of entries proposed and not yet applied; then the server takes no more commands. */
-export const MAX_INFLIGHT_PROPOSAL_BYTES = 8 * 1024 * 1024;
+export let MAX_INFLIGHT_PROPOSAL_BYTES = MAX_VALUE_BYTES + 7 * MIB;
 
 /** Bytes of a leader's entries that are not committed; then consensus takes no more, and the commands wait. */
-export const MAX_UNCOMMITTED_BYTES = 2 * MAX_INFLIGHT_PROPOSAL_BYTES;
+export let MAX_UNCOMMITTED_BYTES = 2 * MAX_INFLIGHT_PROPOSAL_BYTES;
 
 /** Commands that a server has taken and not answered; then it takes no more. */
 export const MAX_PENDING_COMMANDS = 64 * 1024;
@@ -222,8 +231,30 @@ export const LEADER_WAIT_MS = 2_000;
 /** A command waits this long for a quorum, then it is `ERR_INTERNAL`. */
 export const QUORUM_WAIT_MS = 5_000;
 
-/** What must hold between the limits, whatever their values are. Checked whenever the program starts. */
-const RELATIONS: readonly (readonly [holds: boolean, why: string])[] = [
+/**
+ * Sets the largest value for this thread, and what is derived from it, before anything else of the program runs there. Throws
+ * RangeError beyond {@link LARGEST_MAX_VALUE_BYTES}.
+ */
+export function setMaxValueBytes(bytes: number): void {
+  if (!(bytes >= 1 && bytes <= LARGEST_MAX_VALUE_BYTES)) throw new RangeError(`values of ${bytes} bytes`);
+  const value = Math.max(bytes, DEFAULT_MAX_VALUE_BYTES);
+  MAX_VALUE_BYTES = bytes;
+  MAX_REDIS_COMMAND_BYTES = value + 2 * MIB;
+  MAX_TRANSACTION_BYTES = value + 2 * MIB;
+  MAX_UNANSWERED_BYTES = 2 * MAX_REDIS_COMMAND_BYTES + 2 * MIB;
+  MAX_UNREAD_REPLY_BYTES = value + MIB;
+  MAX_INFLIGHT_PROPOSAL_BYTES = value + 7 * MIB;
+  MAX_INFLIGHT_APPEND_BYTES = 2 * MAX_INFLIGHT_PROPOSAL_BYTES;
+  MAX_UNCOMMITTED_BYTES = 2 * MAX_INFLIGHT_PROPOSAL_BYTES;
+  checkRelations();
+}
+
+/** Throws if something does not hold between the limits that must, whatever their values are. */
+function checkRelations(): void {
+  for (const [holds, why] of relations()) if (!holds) throw new Error(`limits.ts does not hold: ${why}`);
+}
+
+const relations = (): readonly (readonly [holds: boolean, why: string])[] => [
   [2 * MAX_KEY_BYTES <= MAX_LINE_BYTES, 'a line has room for a key and all that stands beside it'],
   [
     MAX_KEY_BYTES + MAX_VALUE_BYTES < MAX_REDIS_COMMAND_BYTES,
@@ -270,8 +301,8 @@ const RELATIONS: readonly (readonly [holds: boolean, why: string])[] = [
   [SMALL_TRAFFIC_BATCH_BYTES < MAX_TRAFFIC_BATCH_BYTES, 'a full batch does not wait for more'],
   [MAX_DELAYED_ENTRY_BYTES < MAX_ENTRY_BYTES, 'a full entry is not delayed'],
   [
-    MAX_LONGEST_ENTRY_BYTES <= MAX_INFLIGHT_PROPOSAL_BYTES &&
-      MAX_LONGEST_ENTRY_BYTES <= MAX_INFLIGHT_APPEND_BYTES,
+    maxLongestEntryBytes() <= MAX_INFLIGHT_PROPOSAL_BYTES &&
+      maxLongestEntryBytes() <= MAX_INFLIGHT_APPEND_BYTES,
     'the longest entry may be in flight',
   ],
   [MAX_ENTRY_BYTES <= MAX_APPEND_BYTES, 'a full entry fits a message'],
@@ -290,4 +321,4 @@ const RELATIONS: readonly (readonly [holds: boolean, why: string])[] = [
   ],
 ];
 
-for (const [holds, why] of RELATIONS) if (!holds) throw new Error(`limits.ts does not hold: ${why}`);
+checkRelations();

@@ -32,6 +32,7 @@ interface Arguments {
   readonly electionTimeout: number;
   readonly heartbeat: number;
   readonly snapshotLogBytes: number;
+  readonly maxValueBytes: number;
   readonly logLevel: string;
 }
 
@@ -49,8 +50,17 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
 }
 
 function newProgram(): Command {
-  const { servers, host, port, routerPort, dataDir, electionTimeoutMs, heartbeatMs, snapshotLogBytes } =
-    DEFAULT_OPTIONS;
+  const {
+    servers,
+    host,
+    port,
+    routerPort,
+    dataDir,
+    electionTimeoutMs,
+    heartbeatMs,
+    snapshotLogBytes,
+    maxValueBytes,
+  } = DEFAULT_OPTIONS;
   const program = new Command('threadraft')
     .description('A linearizable, durable key-value store: Raft between the threads of one process')
     .version(packageVersion)
@@ -72,6 +82,7 @@ function newProgram(): Command {
     .addOption(number('--election-timeout <ms>', 'T: a timeout is drawn from [T, 2T)', electionTimeoutMs))
     .addOption(number('--heartbeat <ms>', 'at most a third of the election timeout', heartbeatMs))
     .addOption(number('--snapshot-log-bytes <bytes>', 'log bytes that make a snapshot due', snapshotLogBytes))
+    .addOption(number('--max-value-bytes <bytes>', 'the largest value, up to 16 MiB', maxValueBytes))
     .addOption(new Option('--log-level <level>', 'how much to log').choices(LOG_LEVELS).default('info'))
     .allowExcessArguments()
     .configureOutput({ outputError: () => undefined })
@@ -133,6 +144,7 @@ function clusterOptions(args: Arguments): ClusterOptions {
     electionTimeoutMs: args.electionTimeout,
     heartbeatMs: args.heartbeat,
     snapshotLogBytes: args.snapshotLogBytes,
+    maxValueBytes: args.maxValueBytes,
   };
 }
 

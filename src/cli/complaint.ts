@@ -15,6 +15,7 @@ const FLAGS = new Map([
   ['electionTimeoutMs', 'election-timeout'],
   ['heartbeatMs', 'heartbeat'],
   ['snapshotLogBytes', 'snapshot-log-bytes'],
+  ['maxValueBytes', 'max-value-bytes'],
 ]);
 
 /** Says in one line what is wrong, and returns the exit code for it. */

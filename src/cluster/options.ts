@@ -3,6 +3,7 @@
  */
 
 import { closestMatch } from 'leven';
+import { DEFAULT_MAX_VALUE_BYTES, LARGEST_MAX_VALUE_BYTES } from '../limits.js';
 
 /** {@link DEFAULT_OPTIONS} stands in for an option that is not given. */
 export interface ClusterOptions {
@@ -35,6 +36,8 @@ export interface ClusterOptions {
    * least 1 KiB.
    */
   readonly snapshotLogBytes: number;
+  /** The length of the largest value, up to 16 MiB. Larger ones than 1 MiB cost longer turns, and memory: see docs/architecture.md. */
+  readonly maxValueBytes: number;
 }
 
 export const DEFAULT_OPTIONS: ClusterOptions = {
@@ -49,6 +52,7 @@ export const DEFAULT_OPTIONS: ClusterOptions = {
   electionTimeoutMs: 300,
   heartbeatMs: 50,
   snapshotLogBytes: 64 * 1024 * 1024,
+  maxValueBytes: DEFAULT_MAX_VALUE_BYTES,
 };
 
 const MIN_SNAPSHOT_LOG_BYTES = 1024;
@@ -118,6 +122,7 @@ export function checkOptions(options: ClusterOptions): void {
     MIN_SNAPSHOT_LOG_BYTES,
     MAX_SNAPSHOT_LOG_BYTES,
   ]);
+  checkInteger('maxValueBytes', options.maxValueBytes, [1, LARGEST_MAX_VALUE_BYTES]);
   const longestMs = Math.floor(electionTimeoutMs / MIN_HEARTBEATS_PER_TIMEOUT);
   if (heartbeatMs > longestMs) {
     const reason = `${heartbeatMs} is over ${longestMs}, a third of an election timeout of ${electionTimeoutMs} ms`;

@@ -8,6 +8,7 @@ import type { Logger } from 'pino';
 import { NODE_ENVIRONMENT, type Timer } from '../environment.js';
 import { Gateway } from '../gateway/gateway.js';
 import type { Network } from '../gateway/network.js';
+import { MAX_VALUE_BYTES, setMaxValueBytes } from '../limits.js';
 import { beginLogTime, keepLogTime } from '../log-time.js';
 import type { ServerId } from '../raft/types.js';
 import { UnknownServerError } from './errors.js';
@@ -50,7 +51,8 @@ export class RunningCluster {
     { gateway, location }: { readonly gateway: Gateway; readonly location: StorageLocation },
     environment: RunningClusterEnvironment,
   ) {
-    const { servers, host, advertiseHost, electionTimeoutMs, heartbeatMs, snapshotLogBytes } = options;
+    const { servers, host, advertiseHost, electionTimeoutMs, heartbeatMs, snapshotLogBytes, maxValueBytes } =
+      options;
     const { serverModule, logger, eventLog, onChange } = environment;
     const { directory, fsync } = location;
     const ports = Array.from({ length: servers }, (_, id) => gateway.serverAddress(id).port);
@@ -64,6 +66,7 @@ export class RunningCluster {
       electionTimeoutMs,
       heartbeatMs,
       snapshotLogBytes,
+      maxValueBytes,
       logTime,
       clientAddresses: ports.map((port) => ({ host: advertiseHost ?? advertised(host), port })),
     };
@@ -92,6 +95,8 @@ export class RunningCluster {
     environment: RunningClusterEnvironment,
   ): Promise<RunningCluster> {
     const { servers, host, routerPort, electionTimeoutMs } = options;
+    // All clusters of this process share the thread of their gateways: the largest value of any of them counts.
+    setMaxValueBytes(Math.max(MAX_VALUE_BYTES, options.maxValueBytes));
     const ports = {
       host,
       serverPorts: serverPorts(options),

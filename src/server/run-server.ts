@@ -9,7 +9,7 @@ import type { HashSecret } from '../bytes/byte-string.js';
 import type { Receiver } from '../channel/channel.js';
 import { openChannel } from '../channel/port-channel.js';
 import { NODE_ENVIRONMENT } from '../environment.js';
-import { EVENTS_CAPACITY, MAX_STOP_ANSWERING_MS, TRAFFIC_CAPACITY } from '../limits.js';
+import { EVENTS_CAPACITY, MAX_STOP_ANSWERING_MS, setMaxValueBytes, TRAFFIC_CAPACITY } from '../limits.js';
 import { LogTime } from '../log-time.js';
 import { DiskStorage } from '../storage/disk-storage.js';
 import { NODE_FILES } from '../storage/node-files.js';
@@ -42,6 +42,7 @@ async function serve(
   report: (event: ServerEvent) => void,
   peerNews: Receiver<PeerNews>,
 ): Promise<void> {
+  setMaxValueBytes(start.maxValueBytes);
   const storage = await DiskStorage.open({
     files: NODE_FILES,
     directory: start.dataDir,

@@ -7,6 +7,7 @@
  * - set: key (u8 length, bytes), exptime (f64, seconds), value (u32 length, bytes);
  * - cas: key, exptime, version (f64), value;
  * - delete: key;
+ * - the largest value that commands after it may make (u32), unless that is the usual one: once, before the others;
  * - a Redis command: the number of its arguments (u32), and each (u32 length, bytes);
  * - a transaction: the number of watched keys (u32), and for each the key (u32 length, bytes), version, deadline and hash of
  *   the value (f64 each); the number of commands (u32), and each one's arguments.
@@ -17,6 +18,7 @@
 
 import { ByteReader, type ByteSpan } from '../bytes/byte-reader.js';
 import { ByteWriter } from '../bytes/byte-writer.js';
+import { DEFAULT_MAX_VALUE_BYTES, MAX_VALUE_BYTES } from '../limits.js';
 import {
   type Args,
   BatchError,
@@ -35,6 +37,9 @@ const CAS = 2;
 const DELETE = 3;
 const REDIS = 4;
 const REDIS_TRANSACTION = 5;
+const VALUE_LIMIT = 6;
+
+const VALUE_LIMIT_BYTES = 4;
 
 /** Collects commands for one log entry. */
 export class BatchEncoder {
@@ -94,6 +99,10 @@ export class BatchEncoder {
     this.#out.clear();
     this.#out.f64(0);
     this.#out.u32(0);
+    if (MAX_VALUE_BYTES === DEFAULT_MAX_VALUE_BYTES) return;
+    this.#count = 1;
+    this.#out.u8(VALUE_LIMIT);
+    this.#out.u32(MAX_VALUE_BYTES);
   }
 
   #args(args: Args): void {
@@ -132,6 +141,8 @@ export class BatchEncoder {
 
 /** What a batch does to the store, command by command. */
 export interface BatchVisitor {
+  /** The length of the largest value that the commands to come may make. */
+  valueLimit(bytes: number): void;
   set(key: ByteSpan, value: ByteSpan, exptimeS: number): void;
   cas(key: ByteSpan, value: ByteSpan, exptimeS: number, version: number): void;
   delete(key: ByteSpan): void;
@@ -200,6 +211,9 @@ export class BatchReader {
         visitor.redisTransaction(watched, this.#transaction);
         return;
       }
+      case VALUE_LIMIT:
+        visitor.valueLimit(this.#reader.u32());
+        return;
       default:
         readKeyed(this.#reader, visitor, operation);
     }
@@ -277,6 +291,10 @@ export function visitKeys(payload: Uint8Array, visit: (key: ByteSpan) => void): 
       continue;
     }
     if (operation === REDIS_TRANSACTION) return;
+    if (operation === VALUE_LIMIT) {
+      reader.skip(VALUE_LIMIT_BYTES);
+      continue;
+    }
     visit(reader.span(reader.u8()));
     if (operation === DELETE) continue;
     reader.skip(operation === CAS ? EXPTIME_BYTES + VERSION_BYTES : EXPTIME_BYTES);

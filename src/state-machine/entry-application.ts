@@ -5,7 +5,7 @@
 
 import type { ByteSpan } from '../bytes/byte-reader.js';
 import type { ByteString } from '../bytes/byte-string.js';
-import { MAX_EXPIRED_PER_ENTRY } from '../limits.js';
+import { DEFAULT_MAX_VALUE_BYTES, MAX_EXPIRED_PER_ENTRY } from '../limits.js';
 import type { Args, CommandResult, WatchedKey } from '../protocol/command.js';
 import type { RespValue } from '../protocol/resp/value.js';
 import { BatchReader, type BatchVisitor, type TransactionCommands, visitKeys } from './batch.js';
@@ -54,6 +54,7 @@ export class EntryApplication implements BatchVisitor {
       if (this.#hashes.count > 1) this.#contents.records.prefetch(this.#hashes.hashes, this.#hashes.count);
     }
     this.#batch = batch;
+    this.#keyspace.maxValueBytes = DEFAULT_MAX_VALUE_BYTES;
     this.#steps = undefined;
     this.#report = onResult;
     this.#expiriesLeft = 0;
@@ -88,6 +89,11 @@ export class EntryApplication implements BatchVisitor {
   /** Has {@link goOn} return once the result of the last command was reported. */
   pause(): void {
     this.#isPaused = true;
+  }
+
+  /** @internal Part of {@link goOn}. */
+  valueLimit(bytes: number): void {
+    this.#keyspace.maxValueBytes = bytes;
   }
 
   /** @internal Part of {@link goOn}. */

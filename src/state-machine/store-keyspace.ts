@@ -1,5 +1,6 @@
 /** A store as the Redis commands of an entry see it, and what their work on it costs. */
 
+import { DEFAULT_MAX_VALUE_BYTES, MAX_VALUE_BYTES } from '../limits.js';
 import type { Contents } from './contents.js';
 import type { KeyWalk } from './key-image.js';
 import type { KeyRecord } from './key-record.js';
@@ -12,6 +13,8 @@ export class StoreKeyspace implements Keyspace {
   readonly #walk: () => KeyWalk;
   /** Counts what is done. */
   work = new Work();
+  /** For the entry that is applied. */
+  maxValueBytes = DEFAULT_MAX_VALUE_BYTES;
   /** Never 0. */
   #randomState: number;
 
@@ -160,6 +163,10 @@ export class ReadView implements ReadableKeyspace {
 
   get size(): number {
     return this.#keyspace.size;
+  }
+
+  get maxValueBytes(): number {
+    return MAX_VALUE_BYTES;
   }
 
   get work(): Work {

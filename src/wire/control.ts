@@ -24,6 +24,7 @@ export interface ServerStart {
   readonly heartbeatMs: number;
   /** When the log has grown by this many bytes, a snapshot is due. */
   readonly snapshotLogBytes: number;
+  readonly maxValueBytes: number;
   /** No server has run in this process since this one ran last, and no other process uses the data directory. */
   readonly leasesAreOver: boolean;
   /** What all servers of the process have in common of log-time.ts. */

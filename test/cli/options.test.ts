@@ -55,6 +55,8 @@ const REFUSED: readonly { readonly args: readonly string[]; readonly naming: rea
   { args: ['--heartbeat', '101'], naming: ['--heartbeat', 'election timeout'] },
   { args: ['--election-timeout', '100'], naming: ['--heartbeat', 'election timeout'] },
   { args: ['--snapshot-log-bytes', '1023'], naming: ['--snapshot-log-bytes', '1024'] },
+  { args: ['--max-value-bytes', '0'], naming: ['--max-value-bytes', '1'] },
+  { args: ['--max-value-bytes', '16777217'], naming: ['--max-value-bytes', '16777216'] },
   { args: ['--log-level', 'loud'], naming: ['--log-level', 'loud', 'silent'] },
   { args: ['--host='], naming: ['--host'] },
   { args: ['--host', 'two words'], naming: ['--host'] },
@@ -126,5 +128,6 @@ const OPTIONS = [
   '--no-fsync',
   '--election-timeout <ms>',
   '--heartbeat <ms>',
+  '--max-value-bytes <bytes>',
   '--log-level <level>',
 ];

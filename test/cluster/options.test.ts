@@ -56,7 +56,7 @@ describe('the options of a cluster', () => {
     ['server', 'server: is no option: did you mean servers?'],
     ['electionTimeout', 'electionTimeout: is no option: did you mean electionTimeoutMs?'],
     ['datadir', 'datadir: is no option: did you mean dataDir?'],
-    ['replicationFactor', /^replicationFactor: is no option: there are servers, host, .*snapshotLogBytes$/],
+    ['replicationFactor', /^replicationFactor: is no option: there are servers, host, .*maxValueBytes$/],
   ] as const) {
     it(`are refused with an option named ${misspelt}`, () => {
       expect(() => completeOptions({ [misspelt]: 3 })).to.throw(OptionError, problem);

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { type ByteSpan, TruncatedBytesError, textOf } from '../../src/bytes/byte-reader.js';
 import { ByteWriter } from '../../src/bytes/byte-writer.js';
-import { MAX_VALUE_BYTES } from '../../src/limits.js';
+import { DEFAULT_MAX_VALUE_BYTES, MAX_VALUE_BYTES, setMaxValueBytes } from '../../src/limits.js';
 import { BatchError, type Command, type WatchedKey } from '../../src/protocol/command.js';
 import {
   BatchEncoder,
@@ -15,6 +15,10 @@ import { anyCommand, bytesOf, payloadOf } from '../support/commands.js';
 
 class Recorder implements BatchVisitor {
   readonly seen: unknown[] = [];
+
+  valueLimit(bytes: number): void {
+    this.seen.push({ type: 'value limit', bytes });
+  }
 
   set(key: ByteSpan, value: ByteSpan, exptimeS: number): void {
     this.seen.push({ type: 'set', key: textOf(key), value: bytesOf(textOf(value)), exptimeS });
@@ -51,6 +55,21 @@ function visitsOf(payload: Uint8Array): unknown[] {
 }
 
 describe('a batch of commands', () => {
+  afterEach(() => setMaxValueBytes(DEFAULT_MAX_VALUE_BYTES));
+
+  it('tells the largest value that its commands may make, if that is not the usual one', () => {
+    setMaxValueBytes(2 * DEFAULT_MAX_VALUE_BYTES);
+    const payload = payloadOf(7, [{ type: 'redis', args: ['APPEND', 'k', 'v'] }]);
+    expect(visitsOf(payload)).to.deep.equal([
+      7,
+      { type: 'value limit', bytes: 2 * DEFAULT_MAX_VALUE_BYTES },
+      { type: 'redis', args: ['APPEND', 'k', 'v'] },
+    ]);
+    const keys: string[] = [];
+    visitKeys(payloadOf(7, [{ type: 'delete', key: 'gone' }]), (key) => keys.push(textOf(key)));
+    expect(keys).to.deep.equal(['gone']);
+  });
+
   it('is read as it was encoded', () => {
     fc.assert(
       fc.property(fc.maxSafeNat(), fc.array(anyCommand), (stampMs, commands) => {

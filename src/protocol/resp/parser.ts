@@ -52,9 +52,6 @@ export class RespRefusal {
   }
 }
 
-const VALUE_TOO_LARGE = new RespRefusal(`ERR a value of over ${MAX_VALUE_BYTES} bytes`);
-const COMMAND_TOO_LARGE = new RespRefusal(`ERR a command of over ${MAX_REDIS_COMMAND_BYTES} bytes`);
-
 /** What clients ask for most. */
 export type PlainCommand =
   | { readonly name: 'get'; readonly key: string }
@@ -239,13 +236,13 @@ export class RespParser {
   }
 
   /** Refuses the command of which an argument of that length comes next. */
-  #refuse(refusal: RespRefusal, argLength: number): RespRefusal {
+  #refuse(what: string, argLength: number): RespRefusal {
     this.#droppedBytes = argLength + 2;
     this.#droppedArgs = this.#missing - 1;
     this.#missing = 0;
     this.#args = [];
     this.#endCommand();
-    return refusal;
+    return new RespRefusal(`ERR ${what}`);
   }
 
   get #isWithinCommand(): boolean {
@@ -329,9 +326,9 @@ export class RespParser {
       if (this.#argLength === -1) {
         const length = this.#readArgLength();
         if (length === undefined || length instanceof RespProtocolError) return length;
-        if (length > MAX_VALUE_BYTES) return this.#refuse(VALUE_TOO_LARGE, length);
+        if (length > MAX_VALUE_BYTES) return this.#refuse(`a value of over ${MAX_VALUE_BYTES} bytes`, length);
         if (this.#commandBytes + length > MAX_REDIS_COMMAND_BYTES)
-          return this.#refuse(COMMAND_TOO_LARGE, length);
+          return this.#refuse(`a command of over ${MAX_REDIS_COMMAND_BYTES} bytes`, length);
         this.#argLength = length;
       }
       const argEnd = input.start + this.#argLength;

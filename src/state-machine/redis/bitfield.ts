@@ -1,6 +1,5 @@
 /** BITFIELD: integers of any width at any bit of a value. */
 
-import { MAX_VALUE_BYTES } from '../../limits.js';
 import type { Args } from '../../protocol/command.js';
 import { NOT_AN_INTEGER, SYNTAX_ERROR } from '../../protocol/resp/errors.js';
 import { parseInteger } from '../../protocol/resp/numbers.js';
@@ -42,7 +41,7 @@ type Operation =
     };
 
 export function* bitfield(keyspace: Keyspace, [key = '', ...args]: Args): Steps<RespValue> {
-  const operations = parse(args);
+  const operations = parse(args, keyspace.maxValueBytes);
   if (operations instanceof ErrorReply) return operations;
   let lastByte = -1;
   for (const { type, field } of operations)
@@ -74,7 +73,7 @@ export const BITFIELD_READS: Readonly<Record<string, Read>> = {
 };
 
 export function* bitfieldReadOnly(keyspace: ReadableKeyspace, [key = '', ...args]: Args): Steps<RespValue> {
-  const operations = parse(args);
+  const operations = parse(args, keyspace.maxValueBytes);
   if (operations instanceof ErrorReply) return operations;
   const replies: RespValue[] = [];
   for (const { type, field } of operations) {
@@ -86,7 +85,7 @@ export function* bitfieldReadOnly(keyspace: ReadableKeyspace, [key = '', ...args
   return replies;
 }
 
-function parse(args: Args): Operation[] | ErrorReply {
+function parse(args: Args, maxValueBytes: number): Operation[] | ErrorReply {
   const operations: Operation[] = [];
   let overflow: Overflow = 'WRAP';
   for (let at = 0; at < args.length; ) {
@@ -101,7 +100,7 @@ function parse(args: Args): Operation[] | ErrorReply {
     }
     const isGet = name === 'GET' && left >= 2;
     if (!isGet && !((name === 'SET' || name === 'INCRBY') && left >= 3)) return SYNTAX_ERROR;
-    const field = parseField(args[at + 1] ?? '', args[at + 2] ?? '');
+    const field = parseField(args[at + 1] ?? '', args[at + 2] ?? '', maxValueBytes);
     if (field instanceof ErrorReply) return field;
     if (name === 'SET' || name === 'INCRBY') {
       const amount = parseInteger(args[at + 3] ?? '');
@@ -116,7 +115,7 @@ function parse(args: Args): Operation[] | ErrorReply {
   return operations;
 }
 
-function parseField(type: string, offsetText: string): Field | ErrorReply {
+function parseField(type: string, offsetText: string, maxValueBytes: number): Field | ErrorReply {
   const [, sign = '', bitsText = ''] = /^([iu])([1-9]\d?)$/.exec(type) ?? [];
   const bits = Number(bitsText);
   const isSigned = sign === 'i';
@@ -125,7 +124,7 @@ function parseField(type: string, offsetText: string): Field | ErrorReply {
   const place = parseInteger(isMultiple ? offsetText.slice(1) : offsetText);
   if (place === undefined || place < 0n) return BAD_OFFSET;
   const offset = isMultiple ? place * BigInt(bits) : place;
-  const limit = BigInt(BYTE_BITS * MAX_VALUE_BYTES);
+  const limit = BigInt(BYTE_BITS * maxValueBytes);
   return offset + BigInt(bits) > limit ? BAD_OFFSET : { isSigned, bits, offset: Number(offset) };
 }
 

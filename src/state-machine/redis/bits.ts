@@ -1,6 +1,5 @@
 /** Commands on single bits of a value: the first is the highest of the first byte. */
 
-import { MAX_VALUE_BYTES } from '../../limits.js';
 import type { Args } from '../../protocol/command.js';
 import { NOT_AN_INTEGER, SYNTAX_ERROR } from '../../protocol/resp/errors.js';
 import { parseInteger, parseOffset } from '../../protocol/resp/numbers.js';
@@ -17,10 +16,10 @@ const BYTE_BITS = 8;
 const BYTE_WORK = 3;
 
 /** The offset of a bit that a value may have; undefined for anything else. */
-export function parseBitOffset(text: string): number | undefined {
+export function parseBitOffset({ maxValueBytes }: ReadableKeyspace, text: string): number | undefined {
   const offset = parseInteger(text);
   if (offset === undefined || offset < 0n) return undefined;
-  return offset < BigInt(BYTE_BITS * MAX_VALUE_BYTES) ? Number(offset) : undefined;
+  return offset < BigInt(BYTE_BITS * maxValueBytes) ? Number(offset) : undefined;
 }
 
 function byteAt(keyspace: ReadableKeyspace, key: string, at: number): number {
@@ -33,7 +32,7 @@ function maskOf(offset: number): number {
 }
 
 function setbit(keyspace: Keyspace, [key = '', offsetText = '', bit = '']: Args): RespValue {
-  const offset = parseBitOffset(offsetText);
+  const offset = parseBitOffset(keyspace, offsetText);
   if (offset === undefined) return BAD_OFFSET;
   if (bit !== '0' && bit !== '1') return BAD_BIT;
   const at = Math.floor(offset / BYTE_BITS);
@@ -44,7 +43,7 @@ function setbit(keyspace: Keyspace, [key = '', offsetText = '', bit = '']: Args)
 }
 
 function getbit(keyspace: ReadableKeyspace, [key = '', offsetText = '']: Args): RespValue {
-  const offset = parseBitOffset(offsetText);
+  const offset = parseBitOffset(keyspace, offsetText);
   if (offset === undefined) return BAD_OFFSET;
   return (byteAt(keyspace, key, Math.floor(offset / BYTE_BITS)) & maskOf(offset)) === 0 ? 0 : 1;
 }

@@ -59,7 +59,7 @@ function restore(keyspace: Keyspace, [key = '', ttlText = '', payload = '', ...a
   if (ttl === undefined) return NOT_AN_INTEGER;
   if (ttl < 0n) return BAD_TTL;
   keyspace.work.units += CHECKSUM_BYTE_WORK * payload.length;
-  const restored = restoreString(payload);
+  const restored = restoreString(payload, keyspace.maxValueBytes);
   if ('failure' in restored) {
     if (restored.failure === 'wrong checksum') return WRONG_CHECKSUM;
     return restored.failure === 'too long' ? TOO_LONG : BAD_FORMAT;

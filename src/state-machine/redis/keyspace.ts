@@ -18,6 +18,8 @@ export interface KeyMeta {
 export interface ReadableKeyspace {
   /** The time for this command, in ms since the epoch. */
   readonly nowMs: number;
+  /** The length of the largest value that there may be, in bytes. */
+  readonly maxValueBytes: number;
   /** How many keys there are. */
   readonly size: number;
   /** Counts what is done. */

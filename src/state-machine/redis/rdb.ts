@@ -3,7 +3,6 @@
  * checksum of all that.
  */
 
-import { MAX_VALUE_BYTES } from '../../limits.js';
 import { parseInteger } from '../../protocol/resp/numbers.js';
 import { crc64 } from './crc64.js';
 
@@ -67,8 +66,11 @@ export type Restored =
   | { readonly value: string }
   | { readonly failure: 'wrong checksum' | 'bad format' | 'too long' };
 
-/** @param dump one character per byte */
-export function restoreString(dump: string): Restored {
+/**
+ * @param dump one character per byte
+ * @param maxBytes the length of the longest string that there may be
+ */
+export function restoreString(dump: string, maxBytes: number): Restored {
   const bytes = Buffer.from(dump, 'latin1');
   const contentEnd = bytes.length - FOOTER_BYTES;
   if (contentEnd < 0) return { failure: 'wrong checksum' };
@@ -78,7 +80,7 @@ export function restoreString(dump: string): Restored {
     return { failure: 'wrong checksum' };
   if (bytes[0] !== STRING) return { failure: 'bad format' };
   const reader = new Reader(bytes.subarray(1, contentEnd));
-  const value = readString(reader);
+  const value = readString(reader, maxBytes);
   return value === undefined || (typeof value === 'string' && reader.left > 0)
     ? { failure: 'bad format' }
     : typeof value === 'string'
@@ -88,17 +90,21 @@ export function restoreString(dump: string): Restored {
 
 const TOO_LONG = Symbol('too long');
 
-function readString(reader: Reader): string | typeof TOO_LONG | undefined {
+function readString(reader: Reader, maxBytes: number): string | typeof TOO_LONG | undefined {
   const first = reader.byte();
   if (first === undefined) return undefined;
-  if (first >> 6 === Length.encoded) return readEncoded(reader, first & 0x3f);
+  if (first >> 6 === Length.encoded) return readEncoded(reader, first & 0x3f, maxBytes);
   const length = readLength(reader, first);
   if (length === undefined) return undefined;
-  if (length > MAX_VALUE_BYTES) return TOO_LONG;
+  if (length > maxBytes) return TOO_LONG;
   return reader.bytes(length)?.toString('latin1');
 }
 
-function readEncoded(reader: Reader, encoding: number): string | typeof TOO_LONG | undefined {
+function readEncoded(
+  reader: Reader,
+  encoding: number,
+  maxBytes: number,
+): string | typeof TOO_LONG | undefined {
   switch (encoding) {
     case Encoding.int8:
       return reader.bytes(1)?.readInt8().toString();
@@ -110,7 +116,7 @@ function readEncoded(reader: Reader, encoding: number): string | typeof TOO_LONG
       const compressedLength = readPlainLength(reader);
       const length = readPlainLength(reader);
       if (compressedLength === undefined || length === undefined) return undefined;
-      if (length > MAX_VALUE_BYTES) return TOO_LONG;
+      if (length > maxBytes) return TOO_LONG;
       const compressed = reader.bytes(compressedLength);
       return compressed === undefined ? undefined : decompressed(compressed, length)?.toString('latin1');
     }

@@ -1,6 +1,5 @@
 /** Commands on values. */
 
-import { MAX_VALUE_BYTES } from '../../limits.js';
 import type { Args } from '../../protocol/command.js';
 import {
   NOT_A_FLOAT,
@@ -135,7 +134,7 @@ function msetnx(keyspace: Keyspace, args: Args): RespValue {
 
 function append(keyspace: Keyspace, [key = '', tail = '']: Args): RespValue {
   const length = lengthAt(keyspace, key);
-  return length + tail.length > MAX_VALUE_BYTES ? TOO_LONG : keyspace.writePart(key, length, tail);
+  return length + tail.length > keyspace.maxValueBytes ? TOO_LONG : keyspace.writePart(key, length, tail);
 }
 
 function setrange(keyspace: Keyspace, [key = '', offsetText = '', part = '']: Args): RespValue {
@@ -143,7 +142,7 @@ function setrange(keyspace: Keyspace, [key = '', offsetText = '', part = '']: Ar
   if (offset === undefined) return NOT_AN_INTEGER;
   if (offset < 0) return OFFSET_OUT_OF_RANGE;
   if (part === '') return lengthAt(keyspace, key);
-  return offset + part.length > MAX_VALUE_BYTES ? TOO_LONG : keyspace.writePart(key, offset, part);
+  return offset + part.length > keyspace.maxValueBytes ? TOO_LONG : keyspace.writePart(key, offset, part);
 }
 
 function getrange(keyspace: ReadableKeyspace, [key = '', from = '', to = '']: Args): RespValue {

@@ -1,0 +1,59 @@
+/** Values of up to 16 MiB, where the option says so. */
+
+import { expect } from 'chai';
+import { RedisClient } from '../../tools/support/redis-client.js';
+import { TextClient } from '../../tools/support/text-client.js';
+import { linesOf, type Ports, programPorts, Workplace } from '../support/workplace.js';
+
+const MAX_BYTES = 16 * 1024 * 1024;
+const OK = { simple: 'OK' };
+const PATIENT_MS = '3000';
+
+describe('a cluster that is told to take values of 16 MiB', function () {
+  this.timeout(60_000);
+  let workplace: Workplace;
+  let ports: Ports;
+
+  beforeEach(async () => {
+    workplace = await Workplace.open();
+    ports = await programPorts();
+  });
+
+  afterEach(() => workplace.close());
+
+  it('takes them on both protocols, and has them after a restart', async () => {
+    const args = [...ports.args, '--election-timeout', PATIENT_MS, '--max-value-bytes', `${MAX_BYTES}`];
+    const value = 'v'.repeat(MAX_BYTES);
+    const program = workplace.run(...args);
+    await program.ready();
+    const redis = await RedisClient.connect(ports.router);
+    expect(await redis.call('SET', 'resp', value)).to.deep.equal(OK);
+    expect(await redis.call('APPEND', 'resp', 'x')).to.have.property('error');
+    expect(await redis.call('SET', 'grown', value.slice(1))).to.deep.equal(OK);
+    expect(await redis.call('APPEND', 'grown', 'x')).to.equal(MAX_BYTES);
+    expect(await redis.call('SETBIT', 'bits', `${8 * MAX_BYTES - 1}`, '1')).to.equal(0);
+    expect(await redis.pipeline(['MULTI'], ['SET', 'multi', value], ['EXEC'])).to.deep.equal([
+      OK,
+      { simple: 'QUEUED' },
+      [OK],
+    ]);
+    expect(await redis.call('SET', 'resp', `${value}x`)).to.deep.equal({
+      error: `ERR a value of over ${MAX_BYTES} bytes`,
+    });
+    const text = await TextClient.connect(ports.router);
+    expect(await text.set('text', value)).to.deep.equal({ type: 'OK', version: 1 });
+    expect(await text.set('text', `${value}x`)).to.deep.equal({ type: 'ERR_CMD_ERR' });
+    text.close();
+    redis.close();
+    expect(await program.stop('SIGTERM')).to.equal(0);
+    expect(linesOf(program.stderr).filter((line) => line.includes('"level":50'))).to.deep.equal([]);
+
+    await workplace.run(...args).ready();
+    const again = await RedisClient.connect(ports.router);
+    for (const key of ['resp', 'grown', 'bits', 'multi', 'text'])
+      expect(await again.call('STRLEN', key), key).to.equal(MAX_BYTES);
+    const read = await again.call('GET', 'text');
+    expect(read === value).to.equal(true);
+    again.close();
+  });
+});

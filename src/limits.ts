@@ -100,6 +100,15 @@ export const MAX_REDIS_REPLY_BYTES = 32 * 1024 * 1024;
 /** Lengths of two values multiplied, of which LCS finds the longest common subsequence: about 10 ms. Of more it is refused. */
 export const MAX_LCS_CELLS = 4 * 1024 * 1024;
 
+/**
+ * Connections in MONITOR at a server; one more is refused. Of a transaction they are shown
+ * this many commands, of a command this many arguments, and bytes of each.
+ */
+export const MAX_MONITORS = 8;
+export const MAX_MONITORED_COMMANDS = 64;
+export const MAX_MONITORED_ARGS = 64;
+export const MAX_MONITORED_ARG_CHARS = 256;
+
 /** Entries that SLOWLOG keeps at most, and of each the arguments and how much of each; the oldest goes when another comes. */
 export const MAX_SLOW_LOG_ENTRIES = 1024;
 export const MAX_SLOW_LOG_ARGS = 32;

@@ -218,6 +218,8 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
       session.send(this.#held.view(this.#forwarded, sendable));
       this.#forwarded = sendable;
     }
+    // Whoever is told of all commands is so although it sends nothing.
+    else if (this.#at.skip === 'resp' && this.#at.isMonitor) this.#sessionAtLeader();
     if (this.#inputEnded) this.#endOnceAnswered();
   }
 

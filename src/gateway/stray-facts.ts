@@ -38,7 +38,7 @@ export class StrayFacts {
       ageS,
       idleS: ageS,
       queuedCount: undefined,
-      isMonitor: false,
+      isMonitor: resp?.isMonitor === true,
       bufferedBytes: 0,
       unreadBytes: backlogBytes,
       lastCommand: '',

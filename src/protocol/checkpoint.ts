@@ -38,6 +38,8 @@ export interface RespState {
   readonly libVersion: string;
   /** What CLIENT REPLY said; `skip` if the next command is not answered. */
   readonly replies: 'on' | 'off' | 'skip';
+  /** MONITOR was said: the connection is told of all commands. */
+  readonly isMonitor: boolean;
   /** What is left of a command that was refused for its size: bytes of an argument, and arguments after that. */
   readonly dropped: DroppedRest;
 }
@@ -60,6 +62,7 @@ export const AT_RESP_START: RespCheckpoint = {
   libName: '',
   libVersion: '',
   replies: 'on',
+  isMonitor: false,
   dropped: NOTHING_DROPPED,
 };
 
@@ -75,6 +78,7 @@ export function respCheckpoint(state: Partial<RespState>): RespCheckpoint {
     at.libName === '' &&
     at.libVersion === '' &&
     at.replies === 'on' &&
+    !at.isMonitor &&
     at.dropped === NOTHING_DROPPED;
   if (!isPlain) return at;
   return at.version === 2 ? AT_RESP_START : AT_RESP3_START;
@@ -96,6 +100,7 @@ const Field = {
   libVersion: 8,
   replies: 9,
   dropped: 10,
+  monitor: 11,
 } as const;
 
 const TRANSACTIONS = ['none', 'open', 'broken'] as const;
@@ -174,6 +179,7 @@ function writeRespFields(batch: ByteWriter, at: RespState): void {
     batch.u8(Field.replies);
     batch.u8(REPLIES.indexOf(replies));
   }
+  if (at.isMonitor) batch.u8(Field.monitor);
   if (dropped !== NOTHING_DROPPED) {
     batch.u8(Field.dropped);
     batch.f64(dropped.bytes);
@@ -219,6 +225,9 @@ function readRecord(reader: ByteReader): StreamCheckpoint {
         break;
       case Field.replies:
         resp = { ...resp, replies: REPLIES[reader.u8()] ?? 'on' };
+        break;
+      case Field.monitor:
+        resp = { ...resp, isMonitor: true };
         break;
       case Field.dropped:
         resp = { ...resp, dropped: { bytes: reader.f64(), args: reader.u32() } };

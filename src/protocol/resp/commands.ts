@@ -58,6 +58,7 @@ const ROWS: readonly Row[] = [
   ['config', 'connection', -2],
   ['info', 'connection', -1],
   ['time', 'connection', 1],
+  ['monitor', 'connection', 1],
   ['role', 'connection', 1],
   ['lastsave', 'connection', 1],
   ['slowlog', 'connection', -2],

@@ -56,6 +56,8 @@ export class RedisStream {
   lastCommand = '';
   /** The connection closes once everything is answered, and nothing more is taken. */
   isClosing = false;
+  /** It is told of all commands. */
+  isMonitor: boolean;
   /** The request that was taken last is not answered: CLIENT REPLY has said so. */
   isSilenced = false;
   readonly #parser: RespParser;
@@ -84,6 +86,7 @@ export class RedisStream {
     this.#replies = at.replies;
     this.#parser = new RespParser(at.dropped);
     this.version = at.version;
+    this.isMonitor = at.isMonitor;
     this.#checkpoint = at;
     this.#hasWatched = at.hasWatched;
     this.#hasLostWatch = at.hasWatched;
@@ -110,7 +113,7 @@ export class RedisStream {
   }
 
   checkpoint(): RespCheckpoint {
-    const { name, libName, libVersion, version } = this;
+    const { name, libName, libVersion, version, isMonitor } = this;
     const replies = this.#replies;
     const { dropped } = this.#parser;
     const hasWatched = this.#hasWatched;
@@ -124,6 +127,7 @@ export class RedisStream {
       last.libName === libName &&
       last.libVersion === libVersion &&
       last.replies === replies &&
+      last.isMonitor === isMonitor &&
       last.dropped === dropped;
     if (!isSame)
       this.#checkpoint = respCheckpoint({
@@ -134,6 +138,7 @@ export class RedisStream {
         libName,
         libVersion,
         replies,
+        isMonitor,
         dropped,
       });
     return this.#checkpoint;
@@ -233,6 +238,7 @@ export class RedisStream {
     this.name = '';
     this.version = 2;
     this.#replies = 'on';
+    this.isMonitor = false;
   }
 
   get #transactionState(): RespCheckpoint['transaction'] {
@@ -278,6 +284,7 @@ export class RedisStream {
         this.isClosing = true;
         return fixed(OK);
       case 'hello':
+      case 'monitor':
       case 'reset':
         // They change how the rest of the stream is taken, once it is their turn.
         this.#isHeld = true;

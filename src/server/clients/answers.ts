@@ -35,6 +35,7 @@ import { changeSettings } from '../redis/settings.js';
 import { SlowLog } from '../redis/slow-log.js';
 import { Stats, type StatsReading } from '../redis/stats.js';
 import type { FairQueue } from './fair-queue.js';
+import type { Monitors } from './monitors.js';
 import type { Questions } from './questions.js';
 import type { Replies } from './replies.js';
 import type { PendingCommand, Session } from './session.js';
@@ -51,6 +52,7 @@ export interface AnswersOptions {
   readonly queue: FairQueue;
   readonly walks: Walks;
   readonly questions: Questions;
+  readonly monitors: Monitors;
   readonly replies: Replies;
   readonly metrics: ServerMetrics;
   readonly serverId: ServerId;
@@ -74,6 +76,7 @@ export class Answers {
   readonly #queue: FairQueue;
   readonly #walks: Walks;
   readonly #questions: Questions;
+  readonly #monitors: Monitors;
   readonly #replies: Replies;
   readonly #metrics: ServerMetrics;
   readonly #serverId: ServerId;
@@ -92,6 +95,7 @@ export class Answers {
     this.#queue = options.queue;
     this.#walks = options.walks;
     this.#questions = options.questions;
+    this.#monitors = options.monitors;
     this.#replies = options.replies;
     this.#metrics = options.metrics;
     this.#serverId = options.serverId;
@@ -264,7 +268,10 @@ export class Answers {
     if (value instanceof ClusterQuestion) {
       command.isAsked = true;
       this.#questions.ask(command, value);
-    } else this.#answerRead(command, { type: 'resp', value });
+      return;
+    }
+    if (session.redis.isMonitor) this.#monitors.add(session);
+    this.#answerRead(command, { type: 'resp', value });
   }
 
   #redisContext(session: Session): RedisContext {
@@ -275,6 +282,7 @@ export class Answers {
       addresses: this.#addresses.map((address) => session.seen(address)),
       keyCount: store.size,
       volatileCount: store.volatileCount,
+      mayMonitor: !this.#monitors.isFull,
       slowLog: this.#slowLog,
       stats: this.#stats.read(),
       appliedIndex: this.#state.position.index,

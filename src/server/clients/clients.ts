@@ -23,6 +23,7 @@ import { Answers, valueReply } from './answers.js';
 import { FairQueue, Quantum } from './fair-queue.js';
 import { InFlight } from './in-flight.js';
 import { LeaderWait } from './leader-wait.js';
+import { Monitors } from './monitors.js';
 import { Pause } from './pause.js';
 import { PendingGroups } from './pending-groups.js';
 import { Proposals } from './proposals.js';
@@ -47,6 +48,7 @@ export interface ClientsOptions {
 
 export class Clients {
   readonly #raft: Raft;
+  readonly #logTime: LogTime;
   readonly #state: AppliedState;
   readonly #replies: Replies;
   readonly #addresses: readonly ClientAddress[];
@@ -57,6 +59,7 @@ export class Clients {
   readonly answers: Answers;
   readonly #reads: Reads;
   readonly #pause = new Pause();
+  readonly #monitors: Monitors;
   readonly #questions: Questions;
   readonly #walks: Walks;
   readonly #inFlight: InFlight;
@@ -72,6 +75,7 @@ export class Clients {
   constructor({ environment, logTime, raft, state, replies, addresses, serverId, metrics }: ClientsOptions) {
     const { groups } = this;
     this.#raft = raft;
+    this.#logTime = logTime;
     this.#state = state;
     this.#replies = replies;
     this.#addresses = addresses;
@@ -85,11 +89,13 @@ export class Clients {
     });
     this.#inFlight = new InFlight(groups, this.proposals, replies);
     this.#queue = new FairQueue(this.#inFlight);
+    this.#monitors = new Monitors(replies);
     this.#sessions = new Sessions({
       replies,
       proposals: this.proposals,
       queue: this.#queue,
       leaderWait: this.#leaderWait,
+      monitors: this.#monitors,
       onDrop: (session) => {
         this.#pause.forget(session);
         this.#questions.forget(session);
@@ -111,6 +117,7 @@ export class Clients {
       queue: this.#queue,
       walks: this.#walks,
       questions: this.#questions,
+      monitors: this.#monitors,
       replies,
       metrics,
       serverId,
@@ -265,12 +272,16 @@ export class Clients {
     session.leaderlessSinceMs = undefined;
     const quantum = new Quantum(session);
     if (session.redis !== undefined) this.#answerGets(session, session.redis, quantum);
-    this.#queue.take(session, quantum, this.#nowMs, (command) => this.#dispatch(command));
+    this.#queue.take(session, quantum, this.#nowMs, (command) => {
+      if (this.#monitors.isOn) this.#monitors.tell(command, this.#logTime.nowMs());
+      this.#dispatch(command);
+    });
   }
 
   /** Answers the plain GETs that come next in a Redis client's stream, many at once, while none of them has to wait. */
   #answerGets(session: Session, redis: RedisStream, quantum: Quantum): void {
-    if (!this.#reads.areFree || session.pendingCount > 0 || this.#pause.holdsReads) return;
+    if (!this.#reads.areFree || session.pendingCount > 0 || this.#pause.holdsReads || this.#monitors.isOn)
+      return;
     while (this.#queue.mayTake(session, quantum)) {
       const keys = redis.upcomingGets(MAX_GETS_AT_ONCE);
       if (keys.length === 0) return;

@@ -61,7 +61,18 @@ export class Replies {
       this.writtenBytes += byteCount;
     }
     session.answeredOffset = answeredOffset;
+    session.answeredAt = at;
     frame.at = at;
+    if (this.#batch.length >= MAX_TRAFFIC_BATCH_BYTES) this.#cut();
+  }
+
+  /** Tells the client something that answers no command. */
+  push(session: Session, text: string): void {
+    const frame = this.#frameOf(session);
+    if (session.answeredOffset === frame.answeredFrom) frame.at = session.answeredAt;
+    this.#batch.latin1(text);
+    session.unreadBytes += text.length;
+    this.writtenBytes += text.length;
     if (this.#batch.length >= MAX_TRAFFIC_BATCH_BYTES) this.#cut();
   }
 

@@ -67,8 +67,9 @@ export class Session implements ReturningClient {
   takenAtMs: number;
   /** Commands taken and not answered. */
   pendingCount = 0;
-  /** The stream is answered up to here. */
+  /** The stream is answered up to here, where it stands as follows. */
   answeredOffset = 0;
+  answeredAt: StreamCheckpoint;
   /** The stream up to here is proposed: writes in it may take effect whatever happens to this server. */
   proposedOffset = 0;
   /** Reply bytes that the client's socket has not taken yet. */
@@ -99,6 +100,7 @@ export class Session implements ReturningClient {
     this.from = from;
     this.reached = reached;
     this.toldAt = at;
+    this.answeredAt = at;
     if (at.skip === 'resp') {
       this.redis = new RedisStream(connection, at);
       this.parser = this.redis;
@@ -131,7 +133,7 @@ export class Session implements ReturningClient {
       ageS: Math.floor((nowMs - this.acceptedAtMs) / 1000),
       idleS: Math.floor((nowMs - this.takenAtMs) / 1000),
       queuedCount: redis?.queuedCount,
-      isMonitor: false,
+      isMonitor: redis?.isMonitor === true,
       bufferedBytes: redis?.bufferedBytes ?? 0,
       unreadBytes: this.unreadBytes,
       lastCommand: redis?.lastCommand ?? '',

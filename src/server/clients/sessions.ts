@@ -4,6 +4,7 @@ import type { Term } from '../../raft/types.js';
 import type { ClientFrame, SessionId } from '../../wire/client-frames.js';
 import type { FairQueue } from './fair-queue.js';
 import type { LeaderWait } from './leader-wait.js';
+import type { Monitors } from './monitors.js';
 import type { Proposals } from './proposals.js';
 import type { Replies } from './replies.js';
 import { Session } from './session.js';
@@ -13,6 +14,7 @@ export interface SessionsOptions {
   readonly proposals: Proposals;
   readonly queue: FairQueue;
   readonly leaderWait: LeaderWait;
+  readonly monitors: Monitors;
   /** Told of each that is not here any more. */
   readonly onDrop: (session: Session) => void;
 }
@@ -22,17 +24,19 @@ export class Sessions {
   readonly #proposals: Proposals;
   readonly #queue: FairQueue;
   readonly #leaderWait: LeaderWait;
+  readonly #monitors: Monitors;
   readonly #onDrop: SessionsOptions['onDrop'];
   /** Opened so far, and bytes that came for them. */
   openedCount = 0;
   receivedBytes = 0;
   readonly #byId = new Map<SessionId, Session>();
 
-  constructor({ replies, proposals, queue, leaderWait, onDrop }: SessionsOptions) {
+  constructor({ replies, proposals, queue, leaderWait, monitors, onDrop }: SessionsOptions) {
     this.#replies = replies;
     this.#proposals = proposals;
     this.#queue = queue;
     this.#leaderWait = leaderWait;
+    this.#monitors = monitors;
     this.#onDrop = onDrop;
   }
 
@@ -51,6 +55,7 @@ export class Sessions {
   open(frame: Extract<ClientFrame, { type: 'open' }>, nowMs: number): void {
     const session = new Session(frame.session, frame, nowMs);
     this.openedCount += 1;
+    if (session.redis?.isMonitor === true) this.#monitors.add(session);
     this.#byId.set(session.id, session);
   }
 
@@ -75,6 +80,7 @@ export class Sessions {
   drop(session: Session): void {
     session.isGone = true;
     this.#byId.delete(session.id);
+    this.#monitors.remove(session);
     this.#onDrop(session);
     this.#proposals.cameBack(session);
     this.#queue.remove(session);

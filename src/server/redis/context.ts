@@ -18,6 +18,8 @@ export interface RedisContext {
   readonly volatileCount: number;
   /** The connection that the command came in on. */
   readonly self: () => ClientFacts;
+  /** Whether there is room for one more in MONITOR. */
+  readonly mayMonitor: boolean;
   readonly slowLog: SlowLog;
   readonly stats: StatsReading;
   /** How far the log is applied. */

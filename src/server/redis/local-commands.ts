@@ -13,6 +13,7 @@ import type { RedisContext } from './context.js';
 import { auth, hello, reset } from './hello.js';
 import { info } from './info.js';
 import { latency } from './latency.js';
+import { monitor } from './monitor.js';
 import { lastsave, role } from './role.js';
 import { scan } from './scan.js';
 import { slowlog } from './slow-log.js';
@@ -29,6 +30,7 @@ export const LOCAL_COMMANDS: ReadonlyMap<string, LocalCommand> = new Map<string,
     info,
     lastsave,
     latency,
+    monitor,
     reset,
     role,
     scan,

@@ -1,0 +1,124 @@
+/**
+ * MONITOR: connections that are told of each command that this server takes as the leader. One that does not read misses
+ * commands, and is told how many.
+ */
+
+import {
+  MAX_MONITORED_ARG_CHARS,
+  MAX_MONITORED_ARGS,
+  MAX_MONITORED_COMMANDS,
+  MAX_MONITORS,
+  MAX_UNREAD_REPLY_BYTES,
+} from '../../limits.js';
+import type { Args } from '../../protocol/command.js';
+import type { Request } from '../../protocol/request.js';
+import { endpoint } from '../../protocol/resp/client-facts.js';
+import type { Replies } from './replies.js';
+import type { PendingCommand, Session } from './session.js';
+
+export class Monitors {
+  readonly #replies: Replies;
+  /** Each with the number of commands that it has missed. */
+  readonly #missed = new Map<Session, number>();
+
+  constructor(replies: Replies) {
+    this.#replies = replies;
+  }
+
+  /** Whether there is any: only then need commands be told of. */
+  get isOn(): boolean {
+    return this.#missed.size > 0;
+  }
+
+  get isFull(): boolean {
+    return this.#missed.size >= MAX_MONITORS;
+  }
+
+  add(session: Session): void {
+    if (!this.#missed.has(session)) this.#missed.set(session, 0);
+  }
+
+  remove(session: Session): void {
+    this.#missed.delete(session);
+  }
+
+  /** A command was taken. */
+  tell({ session, request }: PendingCommand, nowMs: number): void {
+    const commands = commandsOf(request, session.redis?.lastCommand ?? '');
+    const lines = commands.map((args) => `+${stamp(nowMs)} [0 ${endpoint(session.from)}]${shown(args)}\r\n`);
+    for (const [monitor, missed] of this.#missed) {
+      if (monitor.redis?.isMonitor !== true) this.#missed.delete(monitor);
+      else if (monitor.unreadBytes > MAX_UNREAD_REPLY_BYTES) this.#missed.set(monitor, missed + lines.length);
+      else {
+        if (missed > 0) this.#replies.push(monitor, `+${stamp(nowMs)} [0 -] "missed" "${missed}"\r\n`);
+        this.#missed.set(monitor, 0);
+        for (const line of lines) this.#replies.push(monitor, line);
+      }
+    }
+  }
+}
+
+/** Seconds since the epoch, with six digits after the point. */
+function stamp(nowMs: number): string {
+  return (nowMs / 1000).toFixed(6);
+}
+
+/** The commands of the request; none of those that may hold a password. */
+function commandsOf(request: Request, name: string): readonly Args[] {
+  switch (request.type) {
+    case 'set':
+    case 'cas':
+      return [[request.type, request.key, Buffer.from(request.value).toString('latin1')]];
+    case 'get':
+    case 'getm':
+    case 'delete':
+      return [[request.type, request.key]];
+    case 'redis':
+      return [request.args];
+    case 'redis-transaction':
+      return [['multi'], ...request.commands.slice(0, MAX_MONITORED_COMMANDS), ['exec']];
+    case 'redis-read':
+      return [[request.command.name, ...request.args]];
+    case 'redis-walk':
+      return [[request.name, ...request.args]];
+    case 'redis-watch':
+      return [['watch', ...request.keys]];
+    case 'redis-local':
+      return ['auth', 'hello'].includes(request.name) ? [] : [[request.name, ...request.args]];
+    case 'redis-fixed':
+      return name === 'multi' || name === 'exec' ? [] : [[name]];
+    case 'redis-queued':
+    case 'malformed':
+      return [];
+  }
+}
+
+function shown(args: Args): string {
+  let text = '';
+  for (const arg of args.slice(0, MAX_MONITORED_ARGS)) text += ` ${quoted(arg)}`;
+  const more = args.length - MAX_MONITORED_ARGS;
+  return more > 0 ? `${text} "... (${more} more arguments)"` : text;
+}
+
+const ESCAPES = new Map([
+  ['\\', '\\\\'],
+  ['"', '\\"'],
+  ['\n', '\\n'],
+  ['\r', '\\r'],
+  ['\t', '\\t'],
+  ['\x07', '\\a'],
+  ['\b', '\\b'],
+]);
+
+/** As Redis quotes what may hold any bytes. */
+function quoted(arg: string): string {
+  const text = arg
+    .slice(0, MAX_MONITORED_ARG_CHARS)
+    .replaceAll(/[^\x20-\x7e]|["\\]/g, (character) => ESCAPES.get(character) ?? hex(character));
+  const more = arg.length - MAX_MONITORED_ARG_CHARS;
+  return more > 0 ? `"${text}... (${more} more bytes)"` : `"${text}"`;
+}
+
+function hex(character: string): string {
+  return `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
+}

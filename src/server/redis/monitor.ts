@@ -1,0 +1,15 @@
+/** MONITOR: from now on the connection is told of all commands, until it says RESET or QUIT. */
+
+import { MAX_MONITORS } from '../../limits.js';
+import type { Args } from '../../protocol/command.js';
+import type { RedisStream } from '../../protocol/resp/redis-stream.js';
+import { ErrorReply, OK, type RespValue } from '../../protocol/resp/value.js';
+import type { RedisContext } from './context.js';
+
+const TOO_MANY = new ErrorReply(`ERR there are ${MAX_MONITORS} connections in MONITOR already`);
+
+export function monitor(_args: Args, stream: RedisStream, { mayMonitor }: RedisContext): RespValue {
+  if (!mayMonitor && !stream.isMonitor) return TOO_MANY;
+  stream.isMonitor = true;
+  return OK;
+}

@@ -99,8 +99,8 @@ export class RespParser {
 
   /** What is left of the command that was refused last. */
   get dropped(): DroppedRest {
-    const [bytes, args] = [this.#droppedBytes, this.#droppedArgs];
-    return bytes === 0 && args === 0 ? NOTHING_DROPPED : { bytes, args };
+    if (!this.#isDropping) return NOTHING_DROPPED;
+    return { bytes: this.#droppedBytes, args: this.#droppedArgs };
   }
 
   /** How many bytes of the stream the commands returned so far took. */

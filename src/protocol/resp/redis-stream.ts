@@ -10,7 +10,7 @@ import {
   MAX_WATCHED_BYTES,
   WATCHED_KEY_OVERHEAD_BYTES,
 } from '../../limits.js';
-import { AT_RESP_START, type RespCheckpoint, respCheckpoint } from '../checkpoint.js';
+import { AT_RESP_START, type RespCheckpoint, type RespState, respCheckpoint } from '../checkpoint.js';
 import type { Args, WatchedKey } from '../command.js';
 import type { Request } from '../request.js';
 import { commandOf, hasArity, keysOf, type RedisCommand } from './commands.js';
@@ -20,6 +20,9 @@ import { HTTP, RespParser, RespRefusal } from './parser.js';
 import { fixed, plainGet, plainSet, requestOfPlain } from './requests.js';
 import { ErrorReply, NULL_ARRAY, OK } from './value.js';
 import type { RespVersion } from './writer.js';
+
+/** What outlives a command, and is not about a transaction or what comes in. */
+type Settings = Omit<RespState, 'transaction' | 'dropped'>;
 
 /** A transaction that is being put together. */
 interface Transaction {
@@ -48,29 +51,24 @@ const CLUSTER_WALKS: ReadonlyMap<string, { readonly name: string; readonly argCo
 export class RedisStream {
   /** What HELLO and CLIENT tell of the connection. */
   readonly id: number;
-  name: string;
-  libName: string;
-  libVersion: string;
-  version: RespVersion;
   /** The name of the command that was taken last, in lower case; with its subcommand, if it has any. */
   lastCommand = '';
   /** The connection closes once everything is answered, and nothing more is taken. */
   isClosing = false;
-  /** It is told of all commands. */
-  isMonitor: boolean;
   /** The request that was taken last is not answered: CLIENT REPLY has said so. */
   isSilenced = false;
   readonly #parser: RespParser;
   #transaction: Transaction | undefined;
   #watched: WatchedKey[] = [];
   #watchedBytes = 0;
-  #hasWatched = false;
   /** What the watched keys looked like is lost. */
   #hasLostWatch = false;
   /** How the rest is taken depends on the answer to the last command. */
   #isHeld = false;
-  /** What CLIENT REPLY said, for the next command. */
-  #replies: RespCheckpoint['replies'];
+  /** What commands have said that is for good: another object whenever something changes. */
+  #settings: Settings;
+  /** What they were at the last checkpoint. */
+  #toldSettings: Settings;
   /** The last one that was asked for: the next is mostly the same. */
   #checkpoint: RespCheckpoint;
 
@@ -80,15 +78,10 @@ export class RedisStream {
    */
   constructor(id: number, at: RespCheckpoint = AT_RESP_START) {
     this.id = id;
-    this.name = at.name;
-    this.libName = at.libName;
-    this.libVersion = at.libVersion;
-    this.#replies = at.replies;
+    this.#settings = at;
+    this.#toldSettings = at;
     this.#parser = new RespParser(at.dropped);
-    this.version = at.version;
-    this.isMonitor = at.isMonitor;
     this.#checkpoint = at;
-    this.#hasWatched = at.hasWatched;
     this.#hasLostWatch = at.hasWatched;
     if (at.transaction === 'none') return;
     const refusal = at.transaction === 'open' ? LEADER_CHANGED : EXEC_ABORTED;
@@ -104,6 +97,32 @@ export class RedisStream {
     return stream;
   }
 
+  get name(): string {
+    return this.#settings.name;
+  }
+
+  get libName(): string {
+    return this.#settings.libName;
+  }
+
+  get libVersion(): string {
+    return this.#settings.libVersion;
+  }
+
+  get version(): RespVersion {
+    return this.#settings.version;
+  }
+
+  /** It is told of all commands. */
+  get isMonitor(): boolean {
+    return this.#settings.isMonitor;
+  }
+
+  /** A command has said something about the connection that is to stay. */
+  change(settings: Partial<Settings>): void {
+    this.#settings = { ...this.#settings, ...settings };
+  }
+
   get consumed(): number {
     return this.#parser.consumed;
   }
@@ -113,34 +132,15 @@ export class RedisStream {
   }
 
   checkpoint(): RespCheckpoint {
-    const { name, libName, libVersion, version, isMonitor } = this;
-    const replies = this.#replies;
-    const { dropped } = this.#parser;
-    const hasWatched = this.#hasWatched;
-    const transaction = this.#transactionState;
     const last = this.#checkpoint;
     const isSame =
-      last.version === version &&
-      last.transaction === transaction &&
-      last.hasWatched === hasWatched &&
-      last.name === name &&
-      last.libName === libName &&
-      last.libVersion === libVersion &&
-      last.replies === replies &&
-      last.isMonitor === isMonitor &&
-      last.dropped === dropped;
-    if (!isSame)
-      this.#checkpoint = respCheckpoint({
-        version,
-        transaction,
-        hasWatched,
-        name,
-        libName,
-        libVersion,
-        replies,
-        isMonitor,
-        dropped,
-      });
+      this.#settings === this.#toldSettings &&
+      last.transaction === this.#transactionState &&
+      last.dropped === this.#parser.dropped;
+    if (isSame) return last;
+    const transaction = this.#transactionState;
+    this.#checkpoint = respCheckpoint({ ...this.#settings, transaction, dropped: this.#parser.dropped });
+    this.#toldSettings = this.#settings;
     return this.#checkpoint;
   }
 
@@ -151,9 +151,9 @@ export class RedisStream {
   /** The next request; undefined until more bytes come, or what was taken is answered. */
   next(): Request | undefined {
     if (this.isClosing || this.#isHeld) return undefined;
-    const replies = this.#replies;
+    const { replies } = this.#settings;
     const request = this.#next();
-    if (replies === 'on' && this.#replies === 'on') this.isSilenced = false;
+    if (replies === 'on' && this.#settings.replies === 'on') this.isSilenced = false;
     else if (request !== undefined) this.#silence(request, replies);
     return request;
   }
@@ -165,7 +165,7 @@ export class RedisStream {
       return;
     }
     this.isSilenced = replies !== 'on';
-    if (replies === 'skip') this.#replies = 'on';
+    if (replies === 'skip') this.change({ replies: 'on' });
   }
 
   #next(): Request | undefined {
@@ -185,7 +185,7 @@ export class RedisStream {
 
   /** The keys of the next requests, as far as they are plain GETs, and `max` of them at most. Good until the next push. */
   upcomingGets(max: number): readonly ByteSpan[] {
-    if (this.isClosing || this.#isHeld || this.#transaction !== undefined || this.#replies !== 'on')
+    if (this.isClosing || this.#isHeld || this.#transaction !== undefined || this.#settings.replies !== 'on')
       return [];
     return this.#parser.upcomingGets(max);
   }
@@ -235,10 +235,7 @@ export class RedisStream {
   reset(): void {
     this.#transaction = undefined;
     this.#unwatch();
-    this.name = '';
-    this.version = 2;
-    this.#replies = 'on';
-    this.isMonitor = false;
+    this.change({ name: '', version: 2, replies: 'on', isMonitor: false });
   }
 
   get #transactionState(): RespCheckpoint['transaction'] {
@@ -318,13 +315,13 @@ export class RedisStream {
     if (subcommand.toUpperCase() !== 'REPLY' || more.length > 0) return undefined;
     switch (mode.toUpperCase()) {
       case 'ON':
-        this.#replies = 'on';
+        this.change({ replies: 'on' });
         return REPLIES_ON;
       case 'OFF':
-        this.#replies = 'off';
+        this.change({ replies: 'off' });
         return REPLIES_OFF;
       case 'SKIP':
-        if (this.#replies === 'on') this.#replies = 'skip';
+        if (this.#settings.replies === 'on') this.change({ replies: 'skip' });
         return REPLIES_OFF;
       default:
         return undefined;
@@ -370,7 +367,7 @@ export class RedisStream {
     if (byteLength > MAX_WATCHED_BYTES) return fixed(TOO_MUCH_WATCHED);
     this.#watchedBytes = byteLength;
     this.#isHeld = true;
-    this.#hasWatched = true;
+    this.change({ hasWatched: true });
     return { type: 'redis-watch', keys };
   }
 
@@ -382,7 +379,7 @@ export class RedisStream {
   #unwatch(): void {
     this.#watched = [];
     this.#watchedBytes = 0;
-    this.#hasWatched = false;
+    if (this.#settings.hasWatched) this.change({ hasWatched: false });
     this.#hasLostWatch = false;
   }
 

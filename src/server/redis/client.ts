@@ -34,7 +34,7 @@ function isPlain(text: string): boolean {
 function setName([name = '']: Args, stream: RedisStream): RespValue {
   const refusal = refusalOfName(name);
   if (refusal !== undefined) return refusal;
-  stream.name = name;
+  stream.change({ name });
   return OK;
 }
 
@@ -46,8 +46,7 @@ function setInfo([attribute = '', value = '']: Args, stream: RedisStream): RespV
     return new ErrorReply(`ERR ${name} cannot contain spaces, newlines or special characters.`);
   if (value.length > MAX_CLIENT_NAME_BYTES)
     return new ErrorReply(`ERR ${name} cannot be longer than ${MAX_CLIENT_NAME_BYTES} bytes`);
-  if (name === 'lib-name') stream.libName = value;
-  else stream.libVersion = value;
+  stream.change(name === 'lib-name' ? { libName: value } : { libVersion: value });
   return OK;
 }
 

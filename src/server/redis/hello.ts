@@ -41,8 +41,7 @@ export function hello(args: Args, stream: RedisStream, context: RedisContext): R
     const refusal = refusalOfName(name);
     if (refusal !== undefined) return refusal;
   }
-  stream.version = version;
-  stream.name = name;
+  stream.change({ version, name });
   return new MapReply([
     ['server', 'redis'],
     ['version', REDIS_VERSION],

@@ -10,6 +10,6 @@ const TOO_MANY = new ErrorReply(`ERR there are ${MAX_MONITORS} connections in MO
 
 export function monitor(_args: Args, stream: RedisStream, { mayMonitor }: RedisContext): RespValue {
   if (!mayMonitor && !stream.isMonitor) return TOO_MANY;
-  stream.isMonitor = true;
+  stream.change({ isMonitor: true });
   return OK;
 }

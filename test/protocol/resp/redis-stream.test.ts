@@ -81,7 +81,7 @@ describe('a Redis client’s stream', () => {
     stream.push(bytesOf(encode('CLIENT', 'SETNAME', 'worker'), encode('SET', 'k', 'v')));
     expect(stream.next()).to.include({ type: 'redis-local', name: 'client' });
     expect(stream.next()).to.equal(undefined);
-    stream.name = 'worker';
+    stream.change({ name: 'worker' });
     stream.release();
     expect(stream.next()).to.include({ type: 'set', key: 'k' });
     expect(stream.checkpoint()).to.deep.equal(respCheckpoint({ name: 'worker' }));

@@ -7,6 +7,8 @@ export const FAULTS = [
   /** A server that was hardly gone, and that not all reach again. */
   'blip',
   'stop',
+  /** More than half of the servers at the same time. */
+  'crash a majority',
   /** The whole process ends, and what the operating system had is kept; or the machine, and what was not synced is lost. */
   'process end',
   'power loss',
@@ -37,8 +39,18 @@ export const FAULTS = [
 
 export type Fault = (typeof FAULTS)[number];
 
-/** When a leader is harmed more often than by chance: what it has just become or done is known to nobody else yet. */
-export type Moment = 'elected' | 'committed' | 'offered leadership';
+/**
+ * When a server is harmed more often than by chance: what a leader has just become or done is known to nobody else yet, and
+ * what any other has just said may rely on a disk that has it, or not.
+ */
+export type Moment =
+  | 'elected'
+  | 'committed'
+  | 'offered leadership'
+  | 'campaigning'
+  | 'voted'
+  | 'acknowledged'
+  | 'received a chunk';
 
 /** What happens to it then, before what it has just done leaves it or after. */
 export type Strike =
@@ -46,11 +58,17 @@ export type Strike =
   | 'crash afterwards'
   | 'isolate at once'
   | 'isolate afterwards'
-  | 'stall afterwards';
+  | 'stall afterwards'
+  /** The machine ends, and with it all servers. */
+  | 'power loss';
 
 /** A leader that has offered its leadership is no longer needed: it is of interest what it still does. */
 export const STRIKES: Readonly<Record<Moment, readonly Strike[]>> = {
-  elected: ['crash afterwards', 'isolate at once', 'isolate at once', 'isolate afterwards'],
+  elected: ['crash afterwards', 'isolate at once', 'isolate at once', 'isolate afterwards', 'power loss'],
   committed: ['crash at once', 'isolate at once', 'isolate at once', 'crash afterwards'],
   'offered leadership': ['isolate afterwards', 'stall afterwards', 'stall afterwards'],
+  campaigning: ['crash afterwards', 'isolate afterwards', 'power loss'],
+  voted: ['crash afterwards', 'crash afterwards', 'power loss'],
+  acknowledged: ['crash afterwards', 'crash afterwards', 'power loss'],
+  'received a chunk': ['crash afterwards', 'power loss'],
 };

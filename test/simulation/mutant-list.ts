@@ -1,5 +1,6 @@
 /**
- * Deliberate bugs of the consensus core, each one line: what the built code says, and what it says instead.
+ * Deliberate bugs of the consensus core, the server, the gateway and the storage: what the built code says, and what it says
+ * instead.
  */
 
 import type { Edit } from '../../tools/support/mutant-copy.js';
@@ -195,5 +196,115 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'raft/snapshot.js',
     search: 'if (offset !== incoming.receivedBytes || data.byteLength === 0) {',
     replacement: 'if (data.byteLength === 0) {',
+  },
+  {
+    name: 'read from a state machine that lags',
+    file: 'server/clients/reads.js',
+    search: 'nowMs < raft.leaseEndMs && this.#state.position.index >= raft.commitIndex;',
+    replacement: 'nowMs < raft.leaseEndMs;',
+  },
+  {
+    name: 'read the clock before the batch',
+    file: 'server/clients/clients.js',
+    search: 'receive(batch, nowMs) {\n        this.#prepare(nowMs);',
+    replacement: 'receive(batch, nowMs) {\n        this.#prepare(this.#nowMs);',
+  },
+  {
+    name: 'read by a lease that outlives its leader',
+    file: 'server/clients/reads.js',
+    search: 'this.#areFree = this.isCurrent(nowMs);',
+    replacement: 'this.#areFree ||= this.isCurrent(nowMs);',
+  },
+  {
+    name: 'send a reply to the next client',
+    file: 'server/clients/replies.js',
+    search: 'if (this.#frame?.session === session)',
+    replacement: 'if (this.#frame !== undefined)',
+  },
+  {
+    name: 'answer a group before its entry',
+    file: 'server/applying.js',
+    search: "if (first?.gate.kind !== 'entry' || first.gate.index !== entry.index) {",
+    replacement: "if (first?.gate.kind !== 'entry') {",
+  },
+  {
+    name: 'apply once more what an installed snapshot has in it',
+    file: 'server/applying.js',
+    search: 'this.#committed = this.#committed.filter(({ index }) => index > snapshot.index);',
+    replacement: '',
+  },
+  {
+    name: 'forget the commands that wait when leadership is lost',
+    file: 'server/clients/clients.js',
+    search: 'for (const command of [...unproposed, ...this.#pause.takeAll()])',
+    replacement: 'for (const command of this.#pause.takeAll())',
+  },
+  {
+    name: 'tell the router of a checkpoint that lags by a command',
+    file: 'server/clients/session.js',
+    search: 'at: this.parser.checkpoint(),',
+    replacement: 'at: this.toldAt,',
+  },
+  {
+    name: 'check no watched key at the next leader',
+    file: 'protocol/resp/redis-stream.js',
+    search: 'this.#hasLostWatch = at.hasWatched;',
+    replacement: 'this.#hasLostWatch = false;',
+  },
+  {
+    name: 'replay a write that a dead leader may have done',
+    file: 'gateway/routed-connection.js',
+    search: 'onLost() {\n        this.#sessionLost(this.#forwarded);',
+    replacement: 'onLost() {\n        this.#sessionLost(0);',
+  },
+  {
+    name: 'replay a write that nobody waits for',
+    file: 'gateway/text-replay.js',
+    search: 'if (isWrite(request) && end <= proposedBytes) {',
+    replacement: 'if (isWrite(request) && end <= proposedBytes && !isSilent(request)) {',
+  },
+  {
+    name: 'send without room in the queue',
+    file: 'channel/send-queue.js',
+    search:
+      'if (!this.#outlet.hasRoom()) {\n            this.#outlet.starved();\n            return false;\n        }',
+    replacement: '',
+  },
+  {
+    name: 'write down too late that there is a segment',
+    file: 'storage/segment-log.js',
+    search: 'await this.#options.onNewest(newest);',
+    replacement: 'this.#options.onNewest(newest).catch(() => { });',
+  },
+  {
+    name: 'accept a frame that is torn in the middle',
+    file: 'storage/log-frame.js',
+    search: 'if (segment.readUInt32LE(at) !== crc32(body))\n        return undefined;',
+    replacement: '',
+  },
+  {
+    name: 'report a hard state that is not written yet',
+    file: 'storage/disk-storage.js',
+    search: 'if (hardState !== undefined || entries.length > 0)',
+    replacement:
+      'if (entries.length === 0)\n            void this.#log.append({ hardState, entries }).catch(() => { });\n        else',
+  },
+  {
+    name: 'have a snapshot count before it is whole',
+    file: 'storage/disk-storage.js',
+    search: 'await this.#snapshots.publish(file, position);',
+    replacement: 'this.#snapshots.publish(file, position).catch(() => { });',
+  },
+  {
+    name: 'rename a file before its content is on the disk',
+    file: 'storage/partial-file.js',
+    search: 'if (this.#fsync)\n            await this.#file.sync();',
+    replacement: '',
+  },
+  {
+    name: 'report a write of the log before it is on the disk',
+    file: 'storage/segment-files.js',
+    search: 'this.#files.openLog(this.#pathOf(number), { fsync: this.#fsync })',
+    replacement: 'this.#files.openLog(this.#pathOf(number), { fsync: false })',
   },
 ];

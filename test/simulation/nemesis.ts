@@ -3,6 +3,7 @@
  * a run without it is the same up to there.
  */
 
+import { majorityOf } from '../../src/raft/quorum.js';
 import type { ServerId } from '../../src/raft/types.js';
 import { NO_FAULT } from '../../src/wire/control.js';
 import type { Random } from '../../tools/support/random.js';
@@ -51,7 +52,7 @@ export class Nemesis {
     this.#options.world.timeline.after(ELECTION_TIMEOUT_MS, () => this.#disturb());
   }
 
-  /** A leader has come to such a moment: whether it is harmed, and how. */
+  /** A server has come to such a moment: whether it is harmed, and how. */
   strike(moment: Moment): Strike | undefined {
     if (this.#isOver) return undefined;
     this.#strikes += 1;
@@ -131,6 +132,9 @@ export class Nemesis {
       case 'stop':
         victim.stop();
         return;
+      case 'crash a majority':
+        for (const member of random.shuffled(members).slice(0, majorityOf(members.length))) member.crash();
+        return;
       case 'process end':
       case 'power loss':
         this.#endProcess(fault, random);
@@ -195,6 +199,11 @@ export class Nemesis {
         });
         return;
     }
+  }
+
+  /** The machine ends at a moment of interest. */
+  losePower(): void {
+    this.#endProcess('power loss', this.#options.random.split(`power ${this.#strikes}`));
   }
 
   #endProcess(fault: 'process end' | 'power loss', random: Random): void {

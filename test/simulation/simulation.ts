@@ -71,7 +71,7 @@ const PROGRESS_MS = 20_000;
 /** Nothing happens any more after this time without clients. */
 const QUIET_MS = 5 * ELECTION_TIMEOUT_MS;
 /** Queues are measured each time after so many events. */
-const MEASURE_EVERY = 256;
+const MEASURE_EVERY = 32;
 const KEYS = ['a', 'b', 'c'];
 const CLUSTER_ID = 'simulated';
 const DIRECTORY = '/server';
@@ -226,7 +226,7 @@ class Simulation {
         `a server lags for ${PROGRESS_MS} ms: ${this.#cluster.describe()}`,
       );
     checkReplicas(this.#cluster.servers);
-    checkQueues(this.#cluster.servers, this.#temperament.servers, 'at rest');
+    checkQueues(this.#cluster.servers, this.#temperament, 'at rest');
   }
 
   /** Lets events happen until the condition holds, with all checks after each; false if it does not within `withinMs`. */
@@ -243,8 +243,7 @@ class Simulation {
     this.#cluster.check();
     const { steps, nowMs } = this.#world.timeline;
     this.#hash = mix(this.#hash, nowMs);
-    if (steps % MEASURE_EVERY === 0)
-      checkQueues(this.#cluster.servers, this.#temperament.servers, 'at any time');
+    if (steps % MEASURE_EVERY === 0) checkQueues(this.#cluster.servers, this.#temperament, 'at any time');
   }
 
   #newThread(name: string): SimulatedThread {
@@ -290,6 +289,7 @@ class Simulation {
       onViolation: (error) => this.violated(error),
       strike: (moment) => this.#nemesis.strike(moment),
       isolate: (member) => this.#nemesis.isolate(member),
+      losePower: () => this.#nemesis.losePower(),
       trace: this.#trace,
     });
   }

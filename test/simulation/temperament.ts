@@ -52,7 +52,7 @@ export interface Harm {
   /** How often the leader is the victim, and not just any server. */
   readonly leaderRate: number;
   readonly weights: Readonly<Record<Fault, number>>;
-  /** How often a leader is harmed at such a moment. */
+  /** How often a server is harmed at such a moment. */
   readonly momentRates: Readonly<Record<Moment, number>>;
   /** A server that is down is started again within this time. */
   readonly maxDownMs: number;
@@ -118,12 +118,22 @@ function drawHarm(random: Random, isFragile: boolean): Harm {
     burstRate: random.of([0, 0.3, 0.6]),
     leaderRate: random.of([0, 0.3, 0.7]),
     weights: drawWeights(random),
-    momentRates: {
-      elected: isFragile ? random.between(0.2, 0.9) : 0,
-      committed: isFragile ? random.between(0, 0.5) : 0,
-      'offered leadership': random.between(0, 0.9),
-    },
+    momentRates: drawMomentRates(random, isFragile),
     maxDownMs: (isFragile ? 4 : random.of([0.2, 1, 4])) * ELECTION_TIMEOUT_MS,
+  };
+}
+
+function drawMomentRates(random: Random, isFragile: boolean): Harm['momentRates'] {
+  const sometimes = (maxRate: number) => (random.chance(0.6) ? 0 : random.between(0, maxRate));
+  return {
+    elected: isFragile ? random.between(0.2, 0.9) : sometimes(0.5),
+    committed: isFragile ? random.between(0, 0.5) : 0,
+    'offered leadership': random.between(0, 0.9),
+    campaigning: sometimes(0.6),
+    voted: sometimes(0.8),
+    // It comes with each heartbeat.
+    acknowledged: sometimes(0.06),
+    'received a chunk': sometimes(0.2),
   };
 }
 
@@ -136,8 +146,9 @@ function drawWeights(random: Random): Record<Fault, number> {
     crash: weight(),
     blip: Math.max(weight(), weight()),
     stop: weight(),
+    'crash a majority': rare(),
     'process end': rare(),
-    'power loss': rare(),
+    'power loss': 0.5 * weight(),
     'cut some': weight(),
     'cut one way': weight(),
     'cut a pair': weight(),

@@ -3,21 +3,22 @@
 import { LINK_CAPACITY, MAX_PENDING_COMMANDS, TRAFFIC_CAPACITY } from '../../../src/limits.js';
 import { PropertyViolation } from '../../../src/raft/property-violation.js';
 import type { Server } from '../../../src/server/server.js';
+import type { Temperament } from '../temperament.js';
 
 /**
  * Throws PropertyViolation when a queue is longer than it may be; `at rest` all of them are empty.
  *
- * @param serverCount of the cluster: what a server that is down now has sent may still wait
+ * @param temperament of the cluster: what any of its servers has sent may still wait, be it down now
  */
 export function checkQueues(
   servers: readonly Server[],
-  serverCount: number,
+  { servers: serverCount, trafficCapacity }: Pick<Temperament, 'servers' | 'trafficCapacity'>,
   when: 'at any time' | 'at rest',
 ): void {
   const others = serverCount - 1;
   for (const server of servers) {
     const { pendingCommands, queues } = server.measure();
-    const limits = { traffic: TRAFFIC_CAPACITY, peers: LINK_CAPACITY * others, replies: TRAFFIC_CAPACITY };
+    const limits = { traffic: trafficCapacity, peers: LINK_CAPACITY * others, replies: TRAFFIC_CAPACITY };
     check('pending commands', pendingCommands, when === 'at rest' ? 0 : MAX_PENDING_COMMANDS);
     check('traffic', queues.traffic, when === 'at rest' ? 0 : limits.traffic);
     check('replies', queues.replies, when === 'at rest' ? 0 : limits.replies);

@@ -42,9 +42,10 @@ export interface ClusterOptions {
   /** Whether a server may fail like this. Else it is a violation. */
   readonly isFailureExpected: (error: unknown) => boolean;
   readonly onViolation: (error: unknown) => void;
-  /** Whether a leader is harmed at such a moment, and how. */
+  /** Whether a server is harmed at such a moment, and how. */
   readonly strike: (moment: Moment) => Strike | undefined;
   readonly isolate: (member: SimulatedMember) => void;
+  readonly losePower: () => void;
   readonly trace: (what: () => string) => void;
 }
 
@@ -150,11 +151,12 @@ export class SimulatedCluster {
   endProcess(how: 'killed' | 'power lost'): void {
     if (this.#process === undefined) return;
     this.#options.trace(() => `process is ${how}`);
+    // Before the threads end: a write that is under way is torn by the end of the machine, and not by theirs.
+    this.#options.onProcessEnd(how);
     this.#process.main.end();
     this.#process = undefined;
     for (const member of this.members) member.dieWithProcess();
     this.#checked.clear();
-    this.#options.onProcessEnd(how);
   }
 
   start(member: SimulatedMember): void {
@@ -195,7 +197,7 @@ export class SimulatedCluster {
   }
 
   /**
-   * Checks the invariants of those servers that have done something since, and harms leaders that have come to a moment of
+   * Checks the invariants of those servers that have done something since, and harms those that have come to a moment of
    * interest. Throws PropertyViolation.
    */
   check(): void {
@@ -228,21 +230,30 @@ export class SimulatedCluster {
       case 'isolate afterwards':
         this.#options.isolate(member);
         return;
+      case 'power loss':
+        this.#options.losePower();
+        return;
       case 'stall afterwards':
         member.thread?.stall(this.#options.random.between(1, MAX_STALL_MS));
         return;
     }
   }
 
-  /** What a leader has just become or done. */
+  /** What a server has just become or done. */
   #momentOf({ server, id }: SimulatedMember): Moment | undefined {
     if (server === undefined) return undefined;
     const { role, commitIndex } = server.raft;
     const last = this.#lastSeen.get(server);
     this.#lastSeen.set(server, { role, commitIndex });
-    if (role !== 'leader') return undefined;
+    const { links } = this.#options;
+    if (role !== 'leader') {
+      if (role === 'candidate' && last?.role !== 'candidate') return 'campaigning';
+      if (links.hasSent(id, 'RequestVoteResponse')) return 'voted';
+      if (links.hasSent(id, 'InstallSnapshotResponse')) return 'received a chunk';
+      return links.hasSent(id, 'AppendEntriesResponse') ? 'acknowledged' : undefined;
+    }
     if (last?.role !== 'leader') return 'elected';
-    if (this.#options.links.hasSent(id, 'TimeoutNow')) return 'offered leadership';
+    if (links.hasSent(id, 'TimeoutNow')) return 'offered leadership';
     return commitIndex > last.commitIndex ? 'committed' : undefined;
   }
 

@@ -30,14 +30,12 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'send a vote before it is on disk',
-    isRare: true,
     file: 'raft/election.js',
     search: "core.sendWhenDurable({\n        type: 'RequestVoteResponse'",
     replacement: "core.send({\n        type: 'RequestVoteResponse'",
   },
   {
     name: 'do not persist a vote in a term that is known',
-    isRare: true,
     file: 'raft/persistence.js',
     search: 'return a.currentTerm === b.currentTerm && a.votedFor === b.votedFor;',
     replacement: 'return a.currentTerm === b.currentTerm;',
@@ -71,7 +69,6 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'acknowledge entries before they are on disk',
-    isRare: true,
     file: 'raft/replication.js',
     search: 'core.sendWhenDurable(responseOf(core, leader, probe, result));',
     replacement: 'core.send(responseOf(core, leader, probe, result));',
@@ -173,7 +170,6 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'keep a log that contradicts the snapshot',
-    isRare: true,
     file: 'raft/snapshot.js',
     search: 'const keepsLog = core.log.has(snapshot);',
     replacement: 'const keepsLog = core.log.lastIndex >= snapshot.index;',
@@ -205,12 +201,14 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'read the clock before the batch',
+    isRare: true,
     file: 'server/clients/clients.js',
     search: 'receive(batch, nowMs) {\n        this.#prepare(nowMs);',
     replacement: 'receive(batch, nowMs) {\n        this.#prepare(this.#nowMs);',
   },
   {
     name: 'read by a lease that outlives its leader',
+    isRare: true,
     file: 'server/clients/reads.js',
     search: 'this.#areFree = this.isCurrent(nowMs);',
     replacement: 'this.#areFree ||= this.isCurrent(nowMs);',
@@ -229,12 +227,14 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'apply once more what an installed snapshot has in it',
+    isRare: true,
     file: 'server/applying.js',
     search: 'this.#committed = this.#committed.filter(({ index }) => index > snapshot.index);',
     replacement: '',
   },
   {
     name: 'forget the commands that wait when leadership is lost',
+    isRare: true,
     file: 'server/clients/clients.js',
     search: 'for (const command of [...unproposed, ...this.#pause.takeAll()])',
     replacement: 'for (const command of this.#pause.takeAll())',
@@ -259,6 +259,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'replay a write that nobody waits for',
+    isRare: true,
     file: 'gateway/text-replay.js',
     search: 'if (isWrite(request) && end <= proposedBytes) {',
     replacement: 'if (isWrite(request) && end <= proposedBytes && !isSilent(request)) {',
@@ -272,12 +273,14 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'write down too late that there is a segment',
+    isRare: true,
     file: 'storage/segment-log.js',
     search: 'await this.#options.onNewest(newest);',
     replacement: 'this.#options.onNewest(newest).catch(() => { });',
   },
   {
     name: 'accept a frame that is torn in the middle',
+    isRare: true,
     file: 'storage/log-frame.js',
     search: 'if (segment.readUInt32LE(at) !== crc32(body))\n        return undefined;',
     replacement: '',
@@ -291,6 +294,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'have a snapshot count before it is whole',
+    isRare: true,
     file: 'storage/disk-storage.js',
     search: 'await this.#snapshots.publish(file, position);',
     replacement: 'this.#snapshots.publish(file, position).catch(() => { });',

@@ -1,5 +1,6 @@
 /** The replicated state, as far as this server has applied the log. */
 
+import type { ByteString } from '../bytes/byte-string.js';
 import type { CommandResult } from '../protocol/command.js';
 import type { Entry, LogPosition } from '../raft/types.js';
 import type { KeyValueStore } from '../state-machine/key-value-store.js';
@@ -53,6 +54,12 @@ export class AppliedState {
   hasOutlivedKey(logTimeMs: number): boolean {
     const { nextDeadlineMs } = this.#store;
     return nextDeadlineMs !== undefined && nextDeadlineMs <= logTimeMs;
+  }
+
+  /** The key's value as of this log time, 0 for that of the last stamp; good until something is applied. */
+  value(key: string, logTimeMs: number): ByteString | undefined {
+    if (!this.hasOutlivedKey(logTimeMs)) return this.#store.value(key);
+    return this.readable(logTimeMs).find(key) === undefined ? undefined : this.#store.value(key);
   }
 
   /** What Redis commands see at this log time, which other threads may have moved past. */

@@ -30,7 +30,7 @@ export class KeyValueStore {
   constructor(hashSecret: HashSecret) {
     this.hashSecret = hashSecret;
     this.#contents = new Contents(hashSecret);
-    this.#keyspace = new StoreKeyspace(this.#contents, () => this.walk(), hashSecret.k0);
+    this.#keyspace = new StoreKeyspace(this.#contents, (clockMs) => this.walk(clockMs), hashSecret.k0);
     this.#application = new EntryApplication(this.#contents, this.#keyspace);
   }
 
@@ -112,9 +112,12 @@ export class KeyValueStore {
     return image;
   }
 
-  /** The keys as of now, to be gone through while the store changes. It is to be closed. */
-  walk(): KeyWalk {
-    const { images, records, clockMs } = this.#contents;
+  /**
+   * The keys as of now, to be gone through while the store changes. Those that have expired by `clockMs` are left out. It is to
+   * be closed.
+   */
+  walk(clockMs = this.clockMs): KeyWalk {
+    const { images, records } = this.#contents;
     const image = new KeyImage({ records, clockMs, onEnd: () => images.delete(image) });
     images.add(image);
     return image;

@@ -10,7 +10,7 @@ import { KEY_WORK, Work } from './work.js';
 
 export class StoreKeyspace implements Keyspace {
   readonly #contents: Contents;
-  readonly #walk: () => KeyWalk;
+  readonly #walk: (clockMs: number) => KeyWalk;
   /** Counts what is done. */
   work = new Work();
   /** For the entry that is applied. */
@@ -18,7 +18,7 @@ export class StoreKeyspace implements Keyspace {
   /** Never 0. */
   #randomState: number;
 
-  constructor(contents: Contents, walk: () => KeyWalk, seed: number) {
+  constructor(contents: Contents, walk: (clockMs: number) => KeyWalk, seed: number) {
     this.#contents = contents;
     this.#walk = walk;
     this.#randomState = seed | 1;
@@ -63,8 +63,8 @@ export class StoreKeyspace implements Keyspace {
     for (const id of records.ids()) if (!this.#contents.isExpired(id)) yield records.key(id);
   }
 
-  walk(): KeyWalk {
-    return this.#walk();
+  walk(clockMs = this.nowMs): KeyWalk {
+    return this.#walk(clockMs);
   }
 
   removalsOf(key: string): number {
@@ -174,23 +174,25 @@ export class ReadView implements ReadableKeyspace {
   }
 
   get(key: string): KeyRecord | undefined {
-    return this.#keyspace.get(key);
+    const record = this.#keyspace.get(key);
+    return record === undefined || this.#isOver(record) ? undefined : record;
   }
 
   find(key: string): KeyMeta | undefined {
-    return this.#keyspace.find(key);
+    const meta = this.#keyspace.find(key);
+    return meta === undefined || this.#isOver(meta) ? undefined : meta;
   }
 
   slice(key: string, start: number, end: number): string {
-    return this.#keyspace.slice(key, start, end);
+    return this.find(key) === undefined ? '' : this.#keyspace.slice(key, start, end);
   }
 
-  keys(): IterableIterator<string> {
-    return this.#keyspace.keys();
+  *keys(): IterableIterator<string> {
+    for (const key of this.#keyspace.keys()) if (this.find(key) !== undefined) yield key;
   }
 
   walk(): KeyWalk {
-    return this.#keyspace.walk();
+    return this.#keyspace.walk(this.nowMs);
   }
 
   removalsOf(key: string): number {
@@ -199,5 +201,10 @@ export class ReadView implements ReadableKeyspace {
 
   random(): number {
     return this.#keyspace.random();
+  }
+
+  /** Its deadline is over by now, though no stamp has removed it yet. */
+  #isOver({ deadlineMs }: Pick<KeyMeta, 'deadlineMs'>): boolean {
+    return deadlineMs !== 0 && deadlineMs <= this.nowMs;
   }
 }

@@ -115,10 +115,10 @@ export class Answers {
     if (command.isAnswered) return;
     switch (request.type) {
       case 'get':
-        this.#answerRead(command, valueReply(this.#state.store.value(request.key)));
+        this.#answerRead(command, valueReply(this.#state.value(request.key, command.asOfMs)));
         return;
       case 'getm':
-        this.#answerRead(command, this.#valueWithMeta(request.key));
+        this.#answerRead(command, this.#valueWithMeta(command, request.key));
         return;
       case 'malformed':
         this.#answer(command, toldOf(request, COMMAND_ERROR), COMMAND_ERROR);
@@ -127,10 +127,10 @@ export class Answers {
         this.#executeRead(command, request);
         return;
       case 'redis-walk':
-        this.#walks.begin(command, request);
+        this.#walks.begin(command, request, this.#asOf(command));
         return;
       case 'redis-watch':
-        session.redis?.watched(request.keys.map((key) => watch(this.#readable(), key)));
+        session.redis?.watched(request.keys.map((key) => watch(this.#readable(command), key)));
         this.#answerRead(command, { type: 'ok', version: 0 });
         return;
       case 'redis-fixed':
@@ -153,9 +153,10 @@ export class Answers {
   }
 
   /** The steps of a read that takes long; undefined for all others, which {@link fromState} answers. */
-  beginLong({ request, isAnswered }: PendingCommand): Steps<RespValue> | undefined {
+  beginLong(command: PendingCommand): Steps<RespValue> | undefined {
+    const { request, isAnswered } = command;
     return request.type === 'redis-read' && !isAnswered
-      ? beginLongRead(this.#readable(), request)
+      ? beginLongRead(this.#readable(command), request)
       : undefined;
   }
 
@@ -196,8 +197,8 @@ export class Answers {
     this.#answer(command, reply, reply);
   }
 
-  #valueWithMeta(key: string): Reply {
-    const record = this.#state.store.get(key);
+  #valueWithMeta(command: PendingCommand, key: string): Reply {
+    const record = this.#readable(command).get(key);
     if (record === undefined) return { type: 'not-found' };
     const exptimeS = secondsLeft(record.deadlineMs, this.#logTime.nowMs());
     return { type: 'value-with-meta', version: record.version, exptimeS, value: record.value };
@@ -216,8 +217,17 @@ export class Answers {
     };
   }
 
-  #readable(): ReadableKeyspace {
-    return this.#state.readable(this.#logTime.nowMs());
+  /**
+   * What the command reads is as of the time when it began to wait, if it did: keys that had outlived their deadline then are
+   * not shown, though their removal waits for a stamp. One that is answered before the writes after it, whose stamps are
+   * later, is not shown what these do not find.
+   */
+  #asOf({ asOfMs }: PendingCommand): number {
+    return asOfMs === 0 ? this.#logTime.nowMs() : asOfMs;
+  }
+
+  #readable(command: PendingCommand): ReadableKeyspace {
+    return this.#state.readable(this.#asOf(command));
   }
 
   /** What a client is told whose command is not executed here. */
@@ -242,7 +252,7 @@ export class Answers {
 
   #executeRead(command: PendingCommand, request: RedisReadRequest): void {
     const startMs = this.#environment.nowMs();
-    const value = executeRead(this.#readable(), request);
+    const value = executeRead(this.#readable(command), request);
     this.#noteSlow(command, { name: request.command.name, args: request.args }, startMs);
     this.#answerRead(command, { type: 'resp', value });
   }
@@ -290,7 +300,8 @@ export class Answers {
       connectionCount: this.#sessions.count,
       nowMs: this.#logTime.nowMs(),
       startedAtMs: this.#startedAtMs,
-      scan: (cursor, count) => this.#scans.next(cursor, count, () => this.#readable().keys()),
+      scan: (cursor, count) =>
+        this.#scans.next(cursor, count, () => this.#state.readable(this.#logTime.nowMs()).keys()),
     };
   }
 }

@@ -214,10 +214,11 @@ export class Clients {
     this.#cannotPropose = false;
     const proposed = this.groups.takeAll().flatMap((group) => group.commands);
     const unproposed = this.proposals.abandon();
-    for (const command of this.#walks.takeAll()) this.#fail(command, { type: 'internal-error' });
     for (const command of proposed) this.#fail(command, { type: 'internal-error' });
     for (const command of [...unproposed, ...this.#pause.takeAll()])
       this.#fail(command, this.#redirect(command.session) ?? { type: 'internal-error' });
+    // One comes last of what its session has pending.
+    for (const command of this.#walks.takeAll()) this.#fail(command, { type: 'internal-error' });
     this.#sessions.queueStopped();
   }
 

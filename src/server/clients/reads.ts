@@ -57,6 +57,7 @@ export class Reads {
   /** The read of `key`, or of keys that are not told, has to wait. */
   wait(command: PendingCommand, key: string | undefined, nowMs: number): void {
     const { session } = command;
+    command.asOfMs = this.#logTime.nowMs();
     const isOutlived = this.#isOutlived;
     if (session.pendingCount > 1 || isOutlived) {
       command.reservedBytes = key === undefined ? 0 : this.#largestValue(key, session);
@@ -79,6 +80,7 @@ export class Reads {
    * more but its turn to be applied. A read that came in after a majority was last heard of would join it unproven.
    */
   queue(command: PendingCommand): void {
+    command.asOfMs = this.#logTime.nowMs();
     const { last } = this.#groups;
     const mayJoin = this.#proposals.commandCount === 0 && this.#groups.lastIsUnproven(this.#raft.commitIndex);
     if (last !== undefined && mayJoin) this.#groups.join(last, command);

@@ -28,6 +28,8 @@ export interface PendingCommand {
   readonly at: StreamCheckpoint;
   /** When it was taken, in ms of the clock that the server's turns go by. */
   readonly takenAtMs: number;
+  /** Log time when it began to wait for the state that it reads; 0 for one that has not waited. */
+  asOfMs: number;
   /** Bytes of its answer that were counted as unread beforehand. */
   reservedBytes: number;
   /** The client wants no answer: CLIENT REPLY has said so. */
@@ -160,6 +162,7 @@ export class Session implements ReturningClient {
       endOffset: this.parser.consumed,
       at: this.parser.checkpoint(),
       takenAtMs: nowMs,
+      asOfMs: 0,
       reservedBytes: 0,
       isSilenced: this.redis?.isSilenced === true,
       isAnswered: false,

@@ -76,9 +76,9 @@ export class Walks {
   }
 
   /** An admitted command may be answered from the state as it is now, and so begins. */
-  begin(command: PendingCommand, request: RedisWalkRequest): void {
+  begin(command: PendingCommand, request: RedisWalkRequest, asOfMs: number): void {
     const work = new Work();
-    const keys = this.#state.store.walk();
+    const keys = this.#state.readable(asOfMs).walk();
     this.#admitted.set(command, { keys, steps: executeWalk(keys, request, work), work });
   }
 

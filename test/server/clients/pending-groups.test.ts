@@ -13,6 +13,7 @@ function command(key: string, takenAtMs = 0): PendingCommand {
     endOffset: 0,
     at: AT_COMMAND_START,
     takenAtMs,
+    asOfMs: 0,
     reservedBytes: 0,
     isSilenced: false,
     isAnswered: false,

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { Leader, set } from '../../support/server/server-side.js';
+import { Leader, resp, set } from '../../support/server/server-side.js';
 
 describe('a small entry', () => {
   const SESSIONS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
@@ -61,6 +61,28 @@ describe('a key that has outlived its deadline', () => {
     leader.send(1, 'get k\r\n');
     expect(leader.turn() + leader.acknowledge() + leader.acknowledge()).to.equal('ERR_NOT_FOUND\r\n');
   });
+
+  for (const [what, read, nothing] of [
+    ['get', 'get k\r\n', 'ERR_NOT_FOUND\r\n'],
+    ['getm', 'getm k\r\n', 'ERR_NOT_FOUND\r\n'],
+    ['GET', resp('GET k'), '$-1\r\n'],
+    ['MGET', resp('MGET k'), '*1\r\n$-1\r\n'],
+    ['EXISTS', resp('EXISTS k'), ':0\r\n'],
+    ['GETRANGE', resp('GETRANGE k 0 -1'), '$0\r\n\r\n'],
+    ['KEYS', resp('KEYS *'), '*0\r\n'],
+  ] as const)
+    it(`is not shown to ${what} that came after it, when both have waited`, () => {
+      const leader = new Leader();
+      leader.send(1, 'set k 1 1\r\nx\r\n');
+      leader.turn();
+      leader.nowMs += 1500;
+      leader.send(2, read);
+      leader.turn();
+      leader.acknowledge();
+      leader.acknowledge();
+      leader.turn();
+      expect(leader.toldTo(2)).to.equal(nothing);
+    });
 
   it('has one entry proposed that removes it, which nothing but its commit is waited for', () => {
     const leader = new Leader();

@@ -104,6 +104,14 @@ describe('a command that goes through all keys', () => {
     expect(leader.toldTo(3)).to.equal('<refuse>');
   });
 
+  it('is told after what comes before it when leadership is lost', () => {
+    const leader = new Leader();
+    leader.send(2, resp('SET a x', 'GET a', 'KEYS *'));
+    leader.turn();
+    leader.loseTo2(leader.raft.lastLog);
+    expect(leader.toldTo(2)).to.match(/^-UNKNOWN [^-]*-CLUSTERDOWN [^-]*-CLUSTERDOWN [^-]*$/);
+  });
+
   it('asks a majority when the lease is over', () => {
     const leader = new Leader();
     leader.nowMs += 2 * TIMEOUT_MS;

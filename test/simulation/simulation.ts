@@ -20,6 +20,7 @@ import { SimulatedClient } from './client/client.js';
 import { History } from './client/history.js';
 import { drawClientTemper } from './client/temper.js';
 import { ROUTER_PORT, SimulatedCluster } from './cluster/cluster.js';
+import { ClusterHome } from './cluster/home.js';
 import { Links } from './cluster/links.js';
 import { Nemesis } from './nemesis.js';
 import { drawTemperament, ELECTION_TIMEOUT_MS, type Temperament } from './temperament.js';
@@ -100,6 +101,8 @@ class Simulation {
   readonly #network: SimulatedNetwork;
   readonly #links: Links;
   readonly #disks: readonly SimulatedDisk[];
+  /** The main thread's. */
+  readonly #mainDisk: SimulatedDisk;
   readonly #cluster: SimulatedCluster;
   readonly #nemesis: Nemesis;
   readonly #clients: readonly SimulatedClient[];
@@ -125,6 +128,7 @@ class Simulation {
     });
     this.#links = new Links({ ...network, random: random.split('links'), trace: this.#trace });
     this.#disks = Array.from({ length: servers }, (_, id) => this.#newDisk(id));
+    this.#mainDisk = new SimulatedDisk(world, random.split('main disk'));
     this.#cluster = this.#newCluster();
     this.#nemesis = new Nemesis({
       world,
@@ -280,9 +284,10 @@ class Simulation {
       raft,
       snapshotLogBytes,
       trafficCapacity,
+      home: new ClusterHome(this.#mainDisk, servers),
       openStorage: (id, thread) => this.#openStorage(id, thread),
       onProcessEnd: (how) => {
-        if (how === 'power lost') for (const disk of this.#disks) disk.losePower();
+        if (how === 'power lost') for (const disk of [this.#mainDisk, ...this.#disks]) disk.losePower();
       },
       onDown: (member) => this.#nemesis.startAgain(member),
       isFailureExpected: (error) => this.#isFailureExpected(error),
@@ -335,6 +340,7 @@ class Simulation {
         history: this.#history,
         serverPorts: this.#cluster.serverPorts,
         routerPort: ROUTER_PORT,
+        process: () => this.#cluster.processCount,
         onViolation: (error) => this.violated(error),
         trace: this.#trace,
       });

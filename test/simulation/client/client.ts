@@ -25,6 +25,8 @@ export interface ClientOptions {
   readonly history: History;
   /** The servers' ports by their ids, and the router's. */
   readonly serverPorts: readonly number[];
+  /** The number of the process that runs, or ran last. */
+  readonly process: () => number;
   readonly routerPort: number;
   readonly onViolation: (error: unknown) => void;
   readonly trace: (what: () => string) => void;
@@ -74,7 +76,11 @@ export class SimulatedClient {
 
   constructor(options: ClientOptions) {
     this.#options = options;
-    this.#drawing = new CommandDrawing({ ...options, client: options.id });
+    this.#drawing = new CommandDrawing({
+      ...options,
+      client: options.id,
+      nowMs: () => options.world.nowMs,
+    });
     this.#target = this.#anyPort();
   }
 

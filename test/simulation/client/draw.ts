@@ -2,6 +2,7 @@
 
 import type { Random } from '../../../tools/support/random.js';
 import { type Command, newValue } from './command.js';
+import { FleetingKeys } from './fleeting-keys.js';
 import {
   MALFORMED_COMMANDS,
   respAppend,
@@ -15,6 +16,7 @@ import {
   respSwap,
   respTransaction,
 } from './resp-commands.js';
+import { SUNDRY_COUNT, sundryCommand } from './sundry-commands.js';
 import type { ClientTemper } from './temper.js';
 import { MALFORMED_LINES, textCas, textDelete, textGet, textMalformed, textSet } from './text-commands.js';
 
@@ -27,10 +29,14 @@ export interface DrawingOptions {
   readonly random: Random;
   readonly temper: ClientTemper;
   readonly keys: readonly string[];
+  readonly nowMs: () => number;
+  /** The number of the process that runs, or ran last. */
+  readonly process: () => number;
 }
 
 export class CommandDrawing {
   readonly #options: DrawingOptions;
+  readonly #fleeting: FleetingKeys;
   /** Numbers the values. */
   #writes = 0;
   /** The last version of each key that it was told. */
@@ -38,6 +44,7 @@ export class CommandDrawing {
 
   constructor(options: DrawingOptions) {
     this.#options = options;
+    this.#fleeting = new FleetingKeys(options);
   }
 
   noteVersion(key: string, version: number): void {
@@ -81,6 +88,8 @@ export class CommandDrawing {
     const { random, temper } = this.#options;
     const key = this.anyKey();
     if (random.chance(temper.malformedRate)) return [respMalformed(random.of(MALFORMED_COMMANDS))];
+    if (random.chance(temper.fleetingRate)) return [this.#fleeting.next()];
+    if (random.chance(temper.sundryRate)) return [sundryCommand(random.below(SUNDRY_COUNT))];
     if (random.chance(temper.readRate))
       return [respGet(random.chance(0.2) ? random.of([COUNTER, LOG]) : key)];
     if (random.chance(temper.transactionRate))

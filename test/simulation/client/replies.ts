@@ -122,11 +122,25 @@ export class RespReplyReader implements ReplyReader {
         const text = this.#incoming.value(Number(rest));
         return text === undefined ? undefined : { type: 'value', text, version: undefined };
       }
+      case '=':
+        return this.#verbatim(Number(rest));
+      case '_':
+        return { type: 'null' };
+      case '%':
+        return this.#list(2 * Number(rest));
+      case '~':
+        return this.#list(Number(rest));
       case '*':
         return rest === '-1' ? { type: 'null' } : this.#list(Number(rest));
       default:
         throw new BadReplyError(line);
     }
+  }
+
+  /** A text after the three letters of its kind. */
+  #verbatim(byteLength: number): Reply | undefined {
+    const text = this.#incoming.value(byteLength);
+    return text === undefined ? undefined : { type: 'value', text: text.slice(4), version: undefined };
   }
 
   #list(length: number): Reply | undefined {

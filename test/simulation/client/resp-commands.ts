@@ -122,7 +122,7 @@ function exec(key: string, action: Action, judge: (items: readonly Reply[]) => V
   });
 }
 
-function respCommand(
+export function respCommand(
   words: readonly string[],
   operation: Command['operation'],
   judge: (reply: Reply) => Verdict,

@@ -21,6 +21,10 @@ export interface ClientTemper {
   readonly silentRate: number;
   readonly malformedRate: number;
   readonly transactionRate: number;
+  /** How often it sets, or looks at, a key with a TTL. */
+  readonly fleetingRate: number;
+  /** How often it sends a command of sundry-commands.ts. */
+  readonly sundryRate: number;
   /** How often it ends its side, goes away, or stops reading for a while, when it could send. */
   readonly halfCloseRate: number;
   readonly vanishRate: number;
@@ -41,6 +45,8 @@ export function drawClientTemper(random: Random): ClientTemper {
     silentRate: rarely(0.1),
     malformedRate: rarely(0.1),
     transactionRate: random.of([0, 0.1, 0.4]),
+    fleetingRate: random.of([0, 0, 0.1, 0.3]),
+    sundryRate: random.of([0, 0, 0.05, 0.3]),
     halfCloseRate: rarely(0.05),
     vanishRate: rarely(0.05),
     stopReadingRate: rarely(0.1),

@@ -19,6 +19,7 @@ import type { SimulatedNetwork } from '../world/network.js';
 import { connectThreads, type PortOptions } from '../world/port.js';
 import { SimulatedThread } from '../world/thread.js';
 import type { World } from '../world/world.js';
+import type { ClusterHome } from './home.js';
 import type { Links } from './links.js';
 import { type ProcessView, SimulatedMember } from './member.js';
 
@@ -34,6 +35,7 @@ export interface ClusterOptions {
   readonly raft: Omit<RaftOptions, 'id' | 'servers' | 'leasesAreOver'>;
   readonly snapshotLogBytes: number;
   readonly trafficCapacity: number;
+  readonly home: ClusterHome;
   readonly openStorage: (id: ServerId, thread: SimulatedThread) => Promise<Storage>;
   /** Has the disks forget what they have of calls under way, and of what was not synced if the machine ends. */
   readonly onProcessEnd: (how: 'killed' | 'power lost') => void;
@@ -61,6 +63,8 @@ export class SimulatedCluster {
   readonly serverPorts: readonly number[];
   readonly #options: ClusterOptions;
   #process: ProcessView | undefined;
+  /** Processes that began so far. */
+  processCount = 0;
   /** How many callbacks each server's thread had made when it was last checked. */
   readonly #checked = new Map<SimulatedThread, number>();
 
@@ -121,7 +125,7 @@ export class SimulatedCluster {
 
   /** Starts the process: the gateway, then all servers. */
   startProcess(): void {
-    const { world, random, network, raft, trace, onViolation } = this.#options;
+    const { world, random, network, raft, home, trace, onViolation } = this.#options;
     trace(() => 'process starts');
     const main = new SimulatedThread({
       name: 'main',
@@ -142,9 +146,14 @@ export class SimulatedCluster {
     keepLogTime(main.environment, logTime);
     const process = { main, gateway, logTime };
     this.#process = process;
-    gateway.start().then(() => {
-      for (const member of this.members) this.start(member);
-    }, onViolation);
+    this.processCount += 1;
+    gateway
+      .start()
+      .then(() => home.open(main))
+      .then(() => {
+        for (const member of this.members) this.start(member);
+      })
+      .catch(onViolation);
   }
 
   /** Ends all threads at once. */
@@ -163,7 +172,7 @@ export class SimulatedCluster {
     if (this.#process !== undefined && member.state === 'down') member.start(this.#process);
   }
 
-  /** Has the leader send a backup to the main thread, which reads it to its end or to that of the leader. */
+  /** Has the leader send a backup to the main thread, which writes it to a file, and a directory is made of that. */
   backup(): void {
     const { leader } = this;
     const thread = leader?.thread;
@@ -175,11 +184,11 @@ export class SimulatedCluster {
         if (!(error instanceof NotLeadingError)) this.#options.onViolation(error);
       });
     });
-    void (async () => {
-      let byteLength = 0;
-      for await (const piece of receiver) byteLength += piece.byteLength;
-      this.#options.trace(() => `a backup of ${byteLength} bytes`);
-    })();
+    const { home, trace, onViolation } = this.#options;
+    home
+      .backup(this.#process.main, receiver)
+      .then((outcome) => trace(() => `backup: ${outcome}`))
+      .catch(onViolation);
   }
 
   setLinkFault(from: SimulatedMember, to: ServerId, fault: LinkFault): void {

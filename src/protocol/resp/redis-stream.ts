@@ -16,6 +16,19 @@ import type { Request } from '../request.js';
 import { commandOf, hasArity, keysOf, type RedisCommand } from './commands.js';
 import { unknownCommand, wrongArity } from './errors.js';
 import { fixedReply } from './fixed-replies.js';
+import {
+  DISCARD_WITHOUT_MULTI,
+  EXEC_ABORTED,
+  EXEC_WITH_ARGS,
+  EXEC_WITHOUT_MULTI,
+  LEADER_CHANGED,
+  NESTED_MULTI,
+  NOT_IN_MULTI,
+  TOO_MUCH_WATCHED,
+  TRANSACTION_TOO_LARGE,
+  type Transaction,
+  WATCH_IN_MULTI,
+} from './multi.js';
 import { HTTP, RespParser, RespRefusal } from './parser.js';
 import { fixed, plainGet, plainSet, requestOfPlain } from './requests.js';
 import { ErrorReply, NULL_ARRAY, OK } from './value.js';
@@ -23,24 +36,6 @@ import type { RespVersion } from './writer.js';
 
 /** What outlives a command, and is not about a transaction or what comes in. */
 type Settings = Omit<RespState, 'transaction' | 'dropped'>;
-
-/** A transaction that is being put together. */
-interface Transaction {
-  readonly commands: Args[];
-  byteLength: number;
-  /** The error that EXEC will be answered, because a command was refused. */
-  refusal: ErrorReply | undefined;
-}
-
-const NESTED_MULTI = new ErrorReply('ERR MULTI calls can not be nested');
-const WATCH_IN_MULTI = new ErrorReply('ERR WATCH inside MULTI is not allowed');
-const EXEC_WITHOUT_MULTI = new ErrorReply('ERR EXEC without MULTI');
-const DISCARD_WITHOUT_MULTI = new ErrorReply('ERR DISCARD without MULTI');
-const NOT_IN_MULTI = new ErrorReply('ERR Command not allowed inside a transaction');
-const TRANSACTION_TOO_LARGE = new ErrorReply('ERR the transaction is too large');
-const TOO_MUCH_WATCHED = new ErrorReply('ERR too many keys are watched');
-const EXEC_ABORTED = new ErrorReply('EXECABORT Transaction discarded because of previous errors.');
-const LEADER_CHANGED = new ErrorReply('EXECABORT Transaction discarded because of: the leader has changed');
 
 /** Subcommands of CLUSTER that go through all keys. */
 const CLUSTER_WALKS: ReadonlyMap<string, { readonly name: string; readonly argCount: number }> = new Map([
@@ -247,7 +242,12 @@ export class RedisStream {
     const [name = '', ...rest] = args;
     const command = commandOf(name);
     if (command === undefined) return this.#refuse(unknownCommand(name, rest));
-    if (!hasArity(command, rest)) return this.#refuse(wrongArity(command.name));
+    if (!hasArity(command, rest)) {
+      if (command.name !== 'exec') return this.#refuse(wrongArity(command.name));
+      this.#transaction = undefined;
+      this.#unwatch();
+      return fixed(EXEC_WITH_ARGS);
+    }
     this.lastCommand = fullName(command, rest);
     if (this.#transaction !== undefined) return this.#inTransaction(this.#transaction, command, args);
     switch (command.kind) {

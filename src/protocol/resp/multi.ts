@@ -1,0 +1,27 @@
+/** A transaction that MULTI has begun, and what is said of one that is not as it should be. */
+
+import type { Args } from '../command.js';
+import { ErrorReply } from './value.js';
+
+/** A transaction that is being put together. */
+export interface Transaction {
+  readonly commands: Args[];
+  byteLength: number;
+  /** The error that EXEC will be answered, because a command was refused. */
+  refusal: ErrorReply | undefined;
+}
+
+export const NESTED_MULTI = new ErrorReply('ERR MULTI calls can not be nested');
+export const WATCH_IN_MULTI = new ErrorReply('ERR WATCH inside MULTI is not allowed');
+export const EXEC_WITHOUT_MULTI = new ErrorReply('ERR EXEC without MULTI');
+export const DISCARD_WITHOUT_MULTI = new ErrorReply('ERR DISCARD without MULTI');
+export const NOT_IN_MULTI = new ErrorReply('ERR Command not allowed inside a transaction');
+export const TRANSACTION_TOO_LARGE = new ErrorReply('ERR the transaction is too large');
+export const TOO_MUCH_WATCHED = new ErrorReply('ERR too many keys are watched');
+export const EXEC_ABORTED = new ErrorReply('EXECABORT Transaction discarded because of previous errors.');
+export const EXEC_WITH_ARGS = new ErrorReply(
+  "EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command",
+);
+export const LEADER_CHANGED = new ErrorReply(
+  'EXECABORT Transaction discarded because of: the leader has changed',
+);

@@ -112,6 +112,13 @@ describe('The program, when it is ready', () => {
     expect(await program.stop('SIGTERM')).to.equal(0);
   });
 
+  it('ends as usual although nobody reads its help', async () => {
+    const program = workplace.run('--help');
+    program.closeStdout();
+    expect(await program.ended()).to.deep.equal({ code: 0, signal: null });
+    expect(program.complaints).to.deep.equal([]);
+  });
+
   it('logs one JSON object a line to stderr when that is a pipe', async () => {
     const program = workplace.run(...ports.args, '--memory');
     const { leader } = await program.ready();

@@ -49,10 +49,12 @@ export function respAppend(key: string, value: string): Command {
   return respCommand(['APPEND', key, value], { key, action: { op: 'append', value } }, judgeCount);
 }
 
+/** As somebody types it, with a blank line after it. */
 export function respPing(text: string): Command {
-  return respCommand(['PING', text], undefined, (reply) =>
+  const command = respCommand(['PING', text], undefined, (reply) =>
     reply.type === 'value' && reply.text === text ? FINE : WRONG,
   );
+  return { ...command, bytes: Buffer.from(`ping "${text}"\r\n\r\n`) };
 }
 
 /** A command that is no good. It has no effect in a transaction but to end that. */

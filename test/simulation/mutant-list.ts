@@ -311,4 +311,20 @@ export const MUTANTS: readonly Mutant[] = [
     search: 'this.#files.openLog(this.#pathOf(number), { fsync: this.#fsync })',
     replacement: 'this.#files.openLog(this.#pathOf(number), { fsync: false })',
   },
+  {
+    name: 'set log time to the wall clock',
+    // Found after 135 seeds.
+    isRare: true,
+    file: 'log-time.js',
+    search: 'Math.max(-mostMs, Math.min(errorMs, mostMs))',
+    replacement: 'errorMs',
+  },
+  {
+    name: 'show a key past its deadline to a read that has waited',
+    // Not found within 200 seeds.
+    isRare: true,
+    file: 'server/clients/answers.js',
+    search: 'this.#state.value(request.key, command.asOfMs)',
+    replacement: 'this.#state.value(request.key, 0)',
+  },
 ];

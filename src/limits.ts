@@ -66,8 +66,12 @@ export const MAX_TRANSACTION_WORK = 200_000_000;
 /** Expired keys that one entry removes: about 3 ms. Later entries remove the others, which nobody sees meanwhile. */
 export const MAX_EXPIRED_PER_ENTRY = 2_000;
 
-/** SCAN cursors that a server keeps; then the oldest is forgotten, and begins anew when it is used again. */
-export const MAX_SCAN_CURSORS = 1024;
+/** Keys that one SCAN goes through, whatever COUNT says, and units of work after which it stops earlier. */
+export const MAX_SCAN_COUNT = 10_000;
+export const MAX_SCAN_WORK = 2_000_000;
+
+/** Units of work that SCAN spends on comparing one key with a pattern: with more, it is answered an error. */
+export const MAX_SCAN_MATCH_WORK = 50_000_000;
 
 /**
  * Bytes one client connection may have sent that are not yet answered. At the limit its socket is paused until no more

@@ -135,7 +135,6 @@ export class Applier {
     this.#enter(undefined);
     this.#state.replace(store, snapshot);
     this.#moveLogTime();
-    this.#answers.stateReplaced();
     this.#committed = this.#committed.filter(({ index }) => index > snapshot.index);
     this.#onInstalled(snapshot, this.#environment.nowMs() - startMs);
   }

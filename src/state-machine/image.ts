@@ -11,7 +11,8 @@ import { ByteReader, memoryOf } from '../bytes/byte-reader.js';
 import { ByteWriter } from '../bytes/byte-writer.js';
 import type { ImageObserver } from './key-image.js';
 import type { EncodedRecord, KeptRecord } from './record.js';
-import { RECORD_HEADER_BYTES, type RecordId, type RecordTable } from './record-table.js';
+import { RECORD_HEADER_BYTES } from './record-layout.js';
+import type { RecordId, RecordTable } from './record-table.js';
 import { REMOVALS_BYTES, type Removals } from './removals.js';
 
 const FORMAT = 2;

@@ -96,11 +96,6 @@ export class KeyValueStore {
       if (!this.#contents.isExpired(id)) yield [records.key(id), this.#contents.recordOf(id)];
   }
 
-  /** Every key, in no particular order. Keys may change meanwhile: those that are there all the time are met. */
-  keys(): IterableIterator<string> {
-    return this.#keyspace.keys();
-  }
-
   /**
    * The state as of now, to be written in slices while the store changes. It keeps what is overwritten, until it is at its
    * end or closed. Not while an entry is applied.

@@ -6,20 +6,27 @@
  * the heap.
  *
  * Each record has an id, which stays with its key until the key is removed, so that the keys can be gone through while
- * they change. The index is in shards that grow one by one, so that no growth takes long.
- *
- * A record lies in memory as it stands in an image of the store. Its layout, in the order of the bytes: the key's length
- * (u32), the value's length (u32), version (f64), deadline (f64, ms since the epoch, 0 for never), all little-endian, the
- * key's bytes, the value's bytes. Only a large value lies elsewhere, see {@link LargeValues}.
+ * they change. The index is in shards by the highest bits of the hash. They grow one by one, so that no growth takes long,
+ * and keys can be found in the order of their hashes by looking through one after the other. Within a shard the lowest bits
+ * tell the place: keys that come in the order of their hashes would otherwise all meet at its beginning.
  */
 
-import { type ByteSpan, type Memory, textOf } from '../bytes/byte-reader.js';
+import { type ByteSpan, textOf } from '../bytes/byte-reader.js';
 import { type ByteString, copy, equals, type HashSecret, hashOf, write } from '../bytes/byte-string.js';
 import type { ByteWriter } from '../bytes/byte-writer.js';
 import type { KeyOrder } from './deadline-heap.js';
-import { insertEntry, newShard, placeOf, removeEntry, type Shard } from './index-shard.js';
+import { entriesBetween, insertEntry, newShard, placeOf, removeEntry, type Shard } from './index-shard.js';
 import { LargeValues } from './large-values.js';
 import type { EncodedRecord, KeptRecord, OverwrittenPart, RecordContent } from './record.js';
+import {
+  DEADLINE_AT,
+  inlineBytes,
+  isLarge,
+  keySpan,
+  RECORD_HEADER_BYTES,
+  VALUE_LENGTH_AT,
+  VERSION_AT,
+} from './record-layout.js';
 import { type Address, missing, Slabs, startOf } from './slabs.js';
 
 /** A number from 0 on. Those of removed keys are given out again. */
@@ -28,21 +35,24 @@ export type RecordId = number;
 /** Stands for the id of a key that is not there. */
 export const NO_RECORD = -1;
 
-/** Length of what comes before a record's key. */
-export const RECORD_HEADER_BYTES = 24;
-const VALUE_LENGTH_AT = 4;
-const VERSION_AT = 8;
-const DEADLINE_AT = 16;
-
-/** A larger value does not lie with its record. */
-export const MAX_INLINE_VALUE_BYTES = 4096;
-
 /** A record often lies on two cache lines. */
 const CACHE_LINE_BYTES = 64;
 
-const SHARDS = 64;
-const SHARD_SHIFT = 26;
+const SHARDS = 1024;
+const SHARD_SHIFT = 22;
+const SHARD_HASHES = 2 ** SHARD_SHIFT;
 const LEAST_IDS = 1024;
+
+/** All hashes are below it. */
+export const HASHES = 2 ** 32;
+
+/** Keys that {@link RecordTable.inHashOrder} found: all that there are up to `end`, which is not included. */
+export interface HashRange {
+  readonly keys: readonly { readonly hash: number; readonly id: RecordId }[];
+  readonly end: number;
+  /** How many places were looked at, which depends on how the table grew. */
+  readonly lookedAt: number;
+}
 
 export class RecordTable implements KeyOrder {
   readonly #slabs = new Slabs();
@@ -317,6 +327,23 @@ export class RecordTable implements KeyOrder {
     for (let id = 0; id < this.#idLimit; id += 1) if (this.has(id)) yield id;
   }
 
+  /**
+   * Keys by their hashes, from this one on and up to `span` further: as far as they are in the first shard with keys. Those
+   * with equal hashes come in the order of their bytes.
+   */
+  inHashOrder(from: number, span: number): HashRange {
+    const first = from >>> SHARD_SHIFT;
+    const place = this.#shards.findIndex(({ count }, at) => at >= first && count > 0);
+    const shard = this.#shards[place];
+    if (shard === undefined) return { keys: [], end: HASHES, lookedAt: SHARDS };
+    const start = Math.max(from, place * SHARD_HASHES);
+    const end = Math.min(start + span, (place + 1) * SHARD_HASHES);
+    const keys = entriesBetween(shard, start, end)
+      .map(({ hash, entry }) => ({ hash, id: entry - 1 }))
+      .sort((a, b) => a.hash - b.hash || (this.isKeyBefore(a.id, b.id) ? -1 : 1));
+    return { keys, end, lookedAt: SHARDS + shard.slots.length / 2 };
+  }
+
   #write(id: RecordId, address: Address, { value, version, deadlineMs }: RecordContent): void {
     const page = this.#slabs.page(address);
     const { view } = page;
@@ -387,16 +414,4 @@ export class RecordTable implements KeyOrder {
     if (shard === undefined) throw missing('shard for', hash);
     return shard;
   }
-}
-
-function isLarge(valueLength: number): boolean {
-  return valueLength > MAX_INLINE_VALUE_BYTES;
-}
-
-function inlineBytes(keyLength: number, valueLength: number): number {
-  return RECORD_HEADER_BYTES + keyLength + (isLarge(valueLength) ? 0 : valueLength);
-}
-
-function keySpan(memory: Memory, recordStart: number, length: number): ByteSpan {
-  return { memory, start: recordStart + RECORD_HEADER_BYTES, length };
 }

@@ -4,9 +4,12 @@ import { DEFAULT_MAX_VALUE_BYTES, MAX_VALUE_BYTES } from '../limits.js';
 import type { Contents } from './contents.js';
 import type { KeyWalk } from './key-image.js';
 import type { KeyRecord } from './key-record.js';
-import { NO_RECORD, type RecordId } from './record-table.js';
-import type { KeyMeta, Keyspace, ReadableKeyspace } from './redis/keyspace.js';
-import { KEY_WORK, Work } from './work.js';
+import { HASHES, NO_RECORD, type RecordId } from './record-table.js';
+import type { KeyMeta, KeysLimit, KeysPart, Keyspace, ReadableKeyspace } from './redis/keyspace.js';
+import { COMMAND_WORK, KEY_WORK, Work } from './work.js';
+
+/** Keys that are looked for in one piece of work. */
+const MAX_KEYS_AT_ONCE = 256;
 
 export class StoreKeyspace implements Keyspace {
   readonly #contents: Contents;
@@ -58,9 +61,29 @@ export class StoreKeyspace implements Keyspace {
     return part;
   }
 
-  *keys(): IterableIterator<string> {
+  /** @param asOfMs keys that have expired by then are left out */
+  keysFrom(hash: number, limit: KeysLimit, asOfMs = this.nowMs): KeysPart {
     const { records } = this.#contents;
-    for (const id of records.ids()) if (!this.#contents.isExpired(id)) yield records.key(id);
+    const span = Math.ceil((HASHES * Math.min(limit.maxKeys, MAX_KEYS_AT_ONCE)) / Math.max(1, records.size));
+    const range = records.inHashOrder(hash, span);
+    this.work.units += COMMAND_WORK;
+    this.work.addHidden(range.lookedAt);
+    const keys: string[] = [];
+    let leftBytes = limit.maxBytes;
+    let lastHash = -1;
+    for (const { hash: keyHash, id } of range.keys) {
+      const isFull = keys.length >= limit.maxKeys || leftBytes <= 0;
+      if (isFull && keyHash !== lastHash) return { keys, next: keyHash };
+      lastHash = keyHash;
+      this.work.units += KEY_WORK;
+      const deadlineMs = records.deadlineMs(id);
+      if (deadlineMs !== 0 && deadlineMs <= asOfMs) continue;
+      const key = records.key(id);
+      this.work.units += key.length;
+      leftBytes -= key.length;
+      keys.push(key);
+    }
+    return { keys, next: range.end < HASHES ? range.end : undefined };
   }
 
   walk(clockMs = this.nowMs): KeyWalk {
@@ -187,8 +210,8 @@ export class ReadView implements ReadableKeyspace {
     return this.find(key) === undefined ? '' : this.#keyspace.slice(key, start, end);
   }
 
-  *keys(): IterableIterator<string> {
-    for (const key of this.#keyspace.keys()) if (this.find(key) !== undefined) yield key;
+  keysFrom(hash: number, limit: KeysLimit): KeysPart {
+    return this.#keyspace.keysFrom(hash, limit, this.nowMs);
   }
 
   walk(): KeyWalk {

@@ -220,6 +220,53 @@ describe('a cluster that speaks Redis', () => {
     expect(found.size).to.equal(50);
   });
 
+  it('goes on with a walk at the next leader, through the router and at its own port', async () => {
+    const through = await router();
+    const keys = Array.from({ length: 300 }, (_, i) => `walk:${i}`);
+    await through.pipeline(...keys.map((key) => ['SET', key, 'v']));
+    const found = new Set<unknown>();
+    let cursor = '0';
+    const page = async (redis: RedisClient) => {
+      const reply = await redis.call('SCAN', cursor, 'COUNT', '100');
+      if (!Array.isArray(reply) || !Array.isArray(reply[1])) throw new TypeError(`no page: ${String(reply)}`);
+      cursor = String(reply[0]);
+      for (const key of reply[1]) found.add(key);
+    };
+    await page(through);
+    const old = await cluster.leader();
+    await cluster.cluster.kill(old);
+    await cluster.leader();
+    await page(through);
+    await cluster.cluster.restart(old);
+    while (cursor !== '0') await page(await leader());
+    expect([...found]).to.include.members(keys);
+  });
+
+  it('tells nothing of keys at a leader that is cut off from the others', async () => {
+    const through = await router();
+    await through.call('SET', 'seen', '1');
+    const old = await cluster.leader();
+    const redis = await connect(cluster.cluster.serverAddress(old).port);
+    await cluster.cluster.partition([[old]]);
+    try {
+      await eventually('another server leads', async () => (await cluster.leader()) !== old);
+      expect(await through.call('DEL', 'seen')).to.equal(1);
+      for (const line of [
+        'SCAN 0',
+        'DBSIZE',
+        'KEYS *',
+        'RANDOMKEY',
+        'TYPE seen',
+        'CLUSTER COUNTKEYSINSLOT 1',
+      ])
+        expect(await redis.call(...words(line)), line)
+          .to.have.property('error')
+          .match(/^(?:MOVED|CLUSTERDOWN) /);
+    } finally {
+      await cluster.cluster.heal();
+    }
+  });
+
   it('closes a connection whose stream makes no sense, after it answered what came before', async () => {
     const redis = await leader();
     const pong = redis.call('PING');

@@ -2,12 +2,8 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { type ByteSpan, memoryOf } from '../../src/bytes/byte-reader.js';
 import { ByteWriter } from '../../src/bytes/byte-writer.js';
-import {
-  MAX_INLINE_VALUE_BYTES,
-  NO_RECORD,
-  type RecordId,
-  RecordTable,
-} from '../../src/state-machine/record-table.js';
+import { MAX_INLINE_VALUE_BYTES } from '../../src/state-machine/record-layout.js';
+import { NO_RECORD, type RecordId, RecordTable } from '../../src/state-machine/record-table.js';
 import { HASH_SECRET } from '../support/hash-secret.js';
 
 const INLINE = MAX_INLINE_VALUE_BYTES;

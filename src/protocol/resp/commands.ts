@@ -68,7 +68,6 @@ const ROWS: readonly Row[] = [
   ['readwrite', 'fixed', 1],
   ['asking', 'fixed', 1],
   ['wait', 'connection', 3],
-  ['scan', 'connection', -2],
   ['multi', 'connection', 1],
   ['exec', 'connection', 1],
   ['discard', 'connection', 1],
@@ -131,6 +130,7 @@ const ROWS: readonly Row[] = [
   ['dbsize', 'read', 1],
   ['keys', 'walk', 2],
   ['randomkey', 'read', 1],
+  ['scan', 'read', -2],
 ];
 
 /** By name, in lower case. */

@@ -13,6 +13,7 @@ import {
 import { AT_RESP_START, type RespCheckpoint, type RespState, respCheckpoint } from '../checkpoint.js';
 import type { Args, WatchedKey } from '../command.js';
 import type { Request } from '../request.js';
+import { clusterWalk } from './cluster-walks.js';
 import { commandOf, hasArity, keysOf, type RedisCommand } from './commands.js';
 import { unknownCommand, wrongArity } from './errors.js';
 import { fixedReply } from './fixed-replies.js';
@@ -36,12 +37,6 @@ import type { RespVersion } from './writer.js';
 
 /** What outlives a command, and is not about a transaction or what comes in. */
 type Settings = Omit<RespState, 'transaction' | 'dropped'>;
-
-/** Subcommands of CLUSTER that go through all keys. */
-const CLUSTER_WALKS: ReadonlyMap<string, { readonly name: string; readonly argCount: number }> = new Map([
-  ['COUNTKEYSINSLOT', { name: 'countkeysinslot', argCount: 1 }],
-  ['GETKEYSINSLOT', { name: 'getkeysinslot', argCount: 2 }],
-]);
 
 export class RedisStream {
   /** What HELLO and CLIENT tell of the connection. */
@@ -254,9 +249,12 @@ export class RedisStream {
       case 'write':
         return plainSet(command, rest) ?? { type: 'redis', args, slotKey: keysOf(command, rest)[0] };
       case 'read':
+        // One page at a time, so that those of many clients come in turn.
+        if (command.name === 'scan') this.#isHeld = true;
         return plainGet(command, rest) ?? { type: 'redis-read', command, args: rest };
       case 'walk':
-        return this.#walk(command.name, rest);
+        this.#isHeld = true;
+        return { type: 'redis-walk', name: command.name, args: rest };
       case 'fixed':
       case 'connection':
         return this.#onConnection(command, rest);
@@ -298,12 +296,10 @@ export class RedisStream {
         break;
       }
       case 'cluster': {
-        const [subcommand = '', ...rest] = args;
-        const walk = CLUSTER_WALKS.get(subcommand.toUpperCase());
-        if (walk === undefined) break;
-        return rest.length === walk.argCount
-          ? this.#walk(walk.name, rest)
-          : fixed(wrongArity(`cluster|${walk.name}`));
+        const walk = clusterWalk(args);
+        if (walk?.type === 'redis-walk') this.#isHeld = true;
+        if (walk !== undefined) return walk;
+        break;
       }
     }
     if (command.kind === 'fixed') return fixed(fixedReply(command.name, args));
@@ -369,11 +365,6 @@ export class RedisStream {
     this.#isHeld = true;
     this.change({ hasWatched: true });
     return { type: 'redis-watch', keys };
-  }
-
-  #walk(name: string, args: Args): Request {
-    this.#isHeld = true;
-    return { type: 'redis-walk', name, args };
   }
 
   #unwatch(): void {

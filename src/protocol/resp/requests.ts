@@ -2,13 +2,13 @@
 
 import { MAX_KEY_BYTES } from '../../limits.js';
 import type { Args } from '../command.js';
-import type { Request } from '../request.js';
+import type { RedisFixedRequest, Request } from '../request.js';
 import type { RedisCommand } from './commands.js';
 import type { PlainCommand } from './parser.js';
 import type { RespValue } from './value.js';
 
 /** A request whose reply is known. */
-export function fixed(value: RespValue): Request {
+export function fixed(value: RespValue): RedisFixedRequest {
   return { type: 'redis-fixed', value };
 }
 

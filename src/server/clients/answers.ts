@@ -21,7 +21,6 @@ import type { Raft } from '../../raft/raft.js';
 import type { ServerId } from '../../raft/types.js';
 import { beginLongRead, executeRead } from '../../state-machine/redis/execute.js';
 import type { ReadableKeyspace } from '../../state-machine/redis/keyspace.js';
-import { Scans } from '../../state-machine/redis/scans.js';
 import { watch } from '../../state-machine/redis/transaction.js';
 import type { Steps } from '../../state-machine/work.js';
 import type { ClientAddress } from '../../wire/control.js';
@@ -82,7 +81,6 @@ export class Answers {
   readonly #serverId: ServerId;
   readonly #addresses: readonly ClientAddress[];
   readonly #startedAtMs: number;
-  readonly #scans = new Scans();
   readonly #slowLog = new SlowLog();
   readonly #stats = new Stats(() => this.#readStats());
 
@@ -164,11 +162,6 @@ export class Answers {
   unexecuted(command: PendingCommand, outcome: Reply): void {
     if (command.request.type === 'redis-local') this.#executeLocal(command, command.request);
     else this.#answer(command, this.#toldElsewhere(command, outcome), outcome);
-  }
-
-  /** The keys are others now. */
-  stateReplaced(): void {
-    this.#scans.clear();
   }
 
   /** Without a reply the client is told nothing of the outcome. */
@@ -300,8 +293,6 @@ export class Answers {
       connectionCount: this.#sessions.count,
       nowMs: this.#logTime.nowMs(),
       startedAtMs: this.#startedAtMs,
-      scan: (cursor, count) =>
-        this.#scans.next(cursor, count, () => this.#state.readable(this.#logTime.nowMs()).keys()),
     };
   }
 }

@@ -387,5 +387,5 @@ export class Clients {
 
 /** Whether the request is to be answered in steps, while nothing is applied. */
 function isLong(request: RedisReadRequest | RedisWatchRequest): boolean {
-  return request.type === 'redis-read' && isLongRead(request.args);
+  return request.type === 'redis-read' && isLongRead(request);
 }

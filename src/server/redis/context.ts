@@ -1,7 +1,6 @@
 /** What the Redis commands of this folder can tell of the server that answers them. */
 
 import type { ClientFacts } from '../../protocol/resp/client-facts.js';
-import type { ScanPart } from '../../state-machine/redis/scans.js';
 import type { SlowLog } from './slow-log.js';
 import type { StatsReading } from './stats.js';
 
@@ -30,8 +29,6 @@ export interface RedisContext {
   readonly nowMs: number;
   /** When the server began to serve, in ms since the epoch. */
   readonly startedAtMs: number;
-  /** Up to `count` keys from a SCAN cursor on, and the next cursor: 0 at the end. */
-  readonly scan: (cursor: number, count: number) => ScanPart;
 }
 
 export function isLeader({ leader, serverId }: RedisContext): boolean {

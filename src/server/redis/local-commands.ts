@@ -15,7 +15,6 @@ import { info } from './info.js';
 import { latency } from './latency.js';
 import { monitor } from './monitor.js';
 import { lastsave, role } from './role.js';
-import { scan } from './scan.js';
 import { slowlog } from './slow-log.js';
 import { time, wait } from './time.js';
 
@@ -33,7 +32,6 @@ export const LOCAL_COMMANDS: ReadonlyMap<string, LocalCommand> = new Map<string,
     monitor,
     reset,
     role,
-    scan,
     slowlog,
     time,
     wait,

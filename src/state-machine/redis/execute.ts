@@ -11,7 +11,7 @@ import type { KeyWalk } from '../key-image.js';
 import { COMMAND_WORK, type Steps, type Work } from '../work.js';
 import { READS, WRITES } from './implementations.js';
 import type { Keyspace, ReadableKeyspace } from './keyspace.js';
-import { LONG_READS, LONG_WRITES, MAX_ARGS_AT_ONCE, STEPPED_WRITES } from './long-commands.js';
+import { LONG_READS, LONG_WRITES, MAX_ARGS_AT_ONCE, STEPPED_READS, STEPPED_WRITES } from './long-commands.js';
 import { WALKS } from './walks.js';
 
 /**
@@ -56,7 +56,7 @@ export function beginLong(keyspace: Keyspace, args: Args): Steps<RespValue> | un
   }
   const command = commandOf(name);
   if (command === undefined || !hasArity(command, args.slice(1))) return undefined;
-  const run = STEPPED_WRITES.get(command.name);
+  const run = STEPPED_WRITES.get(command.name) ?? STEPPED_READS.get(command.name);
   if (run !== undefined) return run(keyspace, args.slice(1));
   return command.kind === 'walk'
     ? walkSteps(keyspace, { name: command.name, args: args.slice(1) })
@@ -68,13 +68,14 @@ export function beginLongRead(
   keyspace: ReadableKeyspace,
   { command, args }: RedisReadRequest,
 ): Steps<RespValue> | undefined {
-  if (!isLongRead(args)) return undefined;
-  return LONG_READS.get(command.name)?.(keyspace, args);
+  const stepped = STEPPED_READS.get(command.name);
+  if (stepped !== undefined) return stepped(keyspace, args);
+  return args.length > MAX_ARGS_AT_ONCE ? LONG_READS.get(command.name)?.(keyspace, args) : undefined;
 }
 
 /** Whether a command that reads takes long with these arguments. */
-export function isLongRead(args: Args): boolean {
-  return args.length > MAX_ARGS_AT_ONCE;
+export function isLongRead({ command, args }: RedisReadRequest): boolean {
+  return args.length > MAX_ARGS_AT_ONCE || STEPPED_READS.has(command.name);
 }
 
 function* walkSteps(keyspace: Keyspace, request: Pick<RedisWalkRequest, 'name' | 'args'>): Steps<RespValue> {

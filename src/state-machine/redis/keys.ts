@@ -114,19 +114,6 @@ function flush(keyspace: Keyspace, [mode, ...more]: Args): RespValue {
   return OK;
 }
 
-function randomKey(keyspace: ReadableKeyspace): RespValue {
-  if (keyspace.size === 0) return null;
-  let left = Math.floor(keyspace.random() * Math.min(keyspace.size, RANDOM_KEY_REACH));
-  for (const key of keyspace.keys()) {
-    if (left === 0) return key;
-    left -= 1;
-  }
-  return null;
-}
-
-/** RANDOMKEY draws from this number of keys at most, so that it stays quick. */
-const RANDOM_KEY_REACH = 10_000;
-
 function exists(keyspace: ReadableKeyspace, names: Args): RespValue {
   return count(names, (key) => keyspace.find(key) !== undefined);
 }
@@ -159,5 +146,4 @@ export const KEY_READS: Readonly<Record<string, Read>> = {
   expiretime: tell((deadlineMs) => Math.floor((deadlineMs + 500) / 1000)),
   pexpiretime: tell((deadlineMs) => deadlineMs),
   dbsize: ({ size }) => size,
-  randomkey: randomKey,
 };

@@ -9,6 +9,7 @@ import type { Steps } from '../work.js';
 import { bitfield, bitfieldReadOnly } from './bitfield.js';
 import { bitop } from './bitop.js';
 import type { Keyspace, ReadableKeyspace } from './keyspace.js';
+import { randomKey, scan } from './scans.js';
 
 /** More arguments are executed in steps. */
 export const MAX_ARGS_AT_ONCE = 256;
@@ -69,7 +70,12 @@ function* msetnx(keyspace: Keyspace, args: Args): Steps<RespValue> {
   return 1;
 }
 
-/** Commands that are executed in steps whatever their arguments. */
+/** Commands that read and are executed in steps whatever their arguments. */
+export const STEPPED_READS: ReadonlyMap<string, LongRead> = new Map<string, LongRead>(
+  Object.entries({ scan, randomkey: randomKey }),
+);
+
+/** The same for commands that write, or may. */
 export const STEPPED_WRITES: ReadonlyMap<string, LongWrite> = new Map<string, LongWrite>(
   Object.entries({ bitop, bitfield }),
 );

@@ -1,47 +1,110 @@
 /**
- * The cursors of SCAN: each stands for a walk through the keys that goes on where it stopped.
+ * SCAN and RANDOMKEY: both begin anywhere in the order of the keys' hashes.
  *
- * A walk meets every key that is there from its beginning to its end; others may come and go meanwhile. An unknown
- * cursor, which is old or which another server gave out, begins a new walk: keys may come twice, which callers of SCAN
- * have to expect anyway, and none is missed.
+ * A cursor of SCAN is a place in that order: the hash from which on keys are still to be told. So no server keeps anything of
+ * a walk, and it goes on at whatever server is asked next: each key that is there from its beginning to its end is told.
  */
 
-import { MAX_SCAN_CURSORS } from '../../limits.js';
-export interface ScanPart {
-  /** 0 at the end. */
-  readonly cursor: number;
-  readonly keys: readonly string[];
+import { MAX_SCAN_COUNT, MAX_SCAN_MATCH_WORK, MAX_SCAN_WORK } from '../../limits.js';
+import type { Args } from '../../protocol/command.js';
+import { NOT_AN_INTEGER, SYNTAX_ERROR } from '../../protocol/resp/errors.js';
+import { parseSafeInteger } from '../../protocol/resp/numbers.js';
+import { ErrorReply, type RespValue } from '../../protocol/resp/value.js';
+import { HASHES } from '../record-table.js';
+import type { Steps, Work } from '../work.js';
+import { GlobMatch } from './glob.js';
+import type { ReadableKeyspace } from './keyspace.js';
+
+const INVALID_CURSOR = new ErrorReply('ERR invalid cursor');
+const PATTERN_TOO_SLOW = new ErrorReply('ERR comparing keys with this pattern takes too long');
+
+const DEFAULT_SCAN_COUNT = 10;
+const MAX_PART_BYTES = 65_536;
+
+interface ScanOptions {
+  readonly count: number;
+  readonly pattern: string | undefined;
+  /** All keys are strings: there is none of the type that was asked for. */
+  readonly isEmptyType: boolean;
 }
 
-export class Scans {
-  readonly #walks = new Map<number, Iterator<string>>();
-  #lastCursor = 0;
-
-  /** @param keys begins a new walk */
-  next(cursor: number, count: number, keys: () => Iterator<string>): ScanPart {
-    const walk = this.#walks.get(cursor) ?? keys();
-    this.#walks.delete(cursor);
-    const found: string[] = [];
-    while (found.length < count) {
-      const next = walk.next();
-      if (next.done === true) return { cursor: 0, keys: found };
-      found.push(next.value);
+export function* scan(keyspace: ReadableKeyspace, [cursor = '', ...args]: Args): Steps<RespValue> {
+  if (!/^\d{1,20}$/.test(cursor)) return INVALID_CURSOR;
+  const options = scanOptions(args);
+  if (options instanceof ErrorReply) return options;
+  const { work } = keyspace;
+  const match = options.pattern === undefined ? undefined : new GlobMatch(options.pattern);
+  const found: string[] = [];
+  let left = options.count;
+  let next: number | undefined = Number(cursor);
+  const endUnits = work.units + MAX_SCAN_WORK;
+  while (next !== undefined && next < HASHES && left > 0 && work.units < endUnits) {
+    const part = keyspace.keysFrom(next, { maxKeys: left, maxBytes: MAX_PART_BYTES });
+    for (const key of part.keys) {
+      const isMatch = match === undefined || (yield* matches(match, key, work));
+      if (isMatch instanceof ErrorReply) return isMatch;
+      if (isMatch && !options.isEmptyType) found.push(key);
     }
-    return { cursor: this.#keep(walk), keys: found };
+    left -= part.keys.length;
+    next = part.next;
+    if (work.isSpent) yield;
   }
+  return [`${next === undefined || next >= HASHES ? 0 : next}`, found];
+}
 
-  /** The keys are others now. */
-  clear(): void {
-    this.#walks.clear();
-  }
-
-  #keep(walk: Iterator<string>): number {
-    this.#lastCursor += 1;
-    this.#walks.set(this.#lastCursor, walk);
-    if (this.#walks.size > MAX_SCAN_CURSORS) {
-      const [oldest] = this.#walks.keys();
-      if (oldest !== undefined) this.#walks.delete(oldest);
+/** Some key. One after a gap in the order of the hashes is more likely than others. */
+export function* randomKey(keyspace: ReadableKeyspace): Steps<RespValue> {
+  const start = Math.floor(keyspace.random() * HASHES);
+  for (const from of [start, 0]) {
+    let next: number | undefined = from;
+    while (next !== undefined) {
+      const part = keyspace.keysFrom(next, { maxKeys: DEFAULT_SCAN_COUNT, maxBytes: MAX_PART_BYTES });
+      const key = part.keys[Math.floor(keyspace.random() * part.keys.length)];
+      if (key !== undefined) return key;
+      next = part.next;
+      if (keyspace.work.isSpent) yield;
     }
-    return this.#lastCursor;
   }
+  return null;
+}
+
+function scanOptions(args: Args): ScanOptions | ErrorReply {
+  let count = DEFAULT_SCAN_COUNT;
+  let pattern: string | undefined;
+  let isEmptyType = false;
+  for (let at = 0; at < args.length; at += 2) {
+    const value = args[at + 1];
+    if (value === undefined) return SYNTAX_ERROR;
+    switch (args[at]?.toUpperCase()) {
+      case 'COUNT': {
+        const asked = parseSafeInteger(value);
+        if (asked === undefined) return NOT_AN_INTEGER;
+        if (asked < 1) return SYNTAX_ERROR;
+        count = Math.min(asked, MAX_SCAN_COUNT);
+        break;
+      }
+      case 'MATCH':
+        pattern = value;
+        break;
+      case 'TYPE':
+        isEmptyType = value.toLowerCase() !== 'string';
+        break;
+      default:
+        return SYNTAX_ERROR;
+    }
+  }
+  return { count, pattern, isEmptyType };
+}
+
+/** Nothing is applied meanwhile, so a single comparison is limited. */
+function* matches(match: GlobMatch, key: string, work: Work): Steps<boolean | ErrorReply> {
+  const endUnits = work.units + MAX_SCAN_MATCH_WORK;
+  match.begin(key);
+  let isMatch = match.goOn(work);
+  while (isMatch === undefined) {
+    if (work.units > endUnits) return PATTERN_TOO_SLOW;
+    yield;
+    isMatch = match.goOn(work);
+  }
+  return isMatch;
 }

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { COMMANDS, type CommandKind } from '../../../src/protocol/resp/commands.js';
 import { fixedReply } from '../../../src/protocol/resp/fixed-replies.js';
 import { READS, WRITES } from '../../../src/state-machine/redis/implementations.js';
-import { STEPPED_WRITES } from '../../../src/state-machine/redis/long-commands.js';
+import { STEPPED_READS, STEPPED_WRITES } from '../../../src/state-machine/redis/long-commands.js';
 
 function namesOf(kind: CommandKind): string[] {
   return [...COMMANDS.values()].filter((command) => command.kind === kind).map(({ name }) => name);
@@ -10,7 +10,7 @@ function namesOf(kind: CommandKind): string[] {
 
 describe('the table of Redis commands', () => {
   it('has exactly one implementation of each command that reads or writes', () => {
-    expect([...READS.keys()]).to.have.members(namesOf('read'));
+    expect([...READS.keys(), ...STEPPED_READS.keys()]).to.have.members(namesOf('read'));
     expect([...WRITES.keys(), ...STEPPED_WRITES.keys()]).to.have.members(namesOf('write'));
   });
 

@@ -7,7 +7,6 @@ import {
   formatLongDouble,
   parseLongDouble,
 } from '../../../src/state-machine/redis/long-double.js';
-import { Scans } from '../../../src/state-machine/redis/scans.js';
 import { Work } from '../../../src/state-machine/work.js';
 
 describe('Redis’s patterns', () => {
@@ -116,38 +115,5 @@ describe('the numbers of INCRBYFLOAT', () => {
       '1'.repeat(5120),
     ])
       expect(parseLongDouble(text), text).to.equal(undefined);
-  });
-});
-
-describe('SCAN’s walks', () => {
-  function walk(keys: Map<string, number>, count: number, between: (round: number) => void): string[] {
-    const scans = new Scans();
-    const found: string[] = [];
-    let cursor = 0;
-    let round = 0;
-    do {
-      const part = scans.next(cursor, count, () => keys.keys());
-      found.push(...part.keys);
-      cursor = part.cursor;
-      between(round);
-      round += 1;
-    } while (cursor !== 0);
-    return found;
-  }
-
-  it('meet every key that is there all the time, whatever else comes and goes', () => {
-    const keys = new Map(Array.from({ length: 100 }, (_, i) => [`stays${i}`, i]));
-    for (let i = 0; i < 50; i += 1) keys.set(`goes${i}`, i);
-    const found = walk(keys, 7, (round) => {
-      keys.delete(`goes${round}`);
-      if (round < 30) keys.set(`comes${round}`, round);
-    });
-    for (let i = 0; i < 100; i += 1) expect(found).to.include(`stays${i}`);
-  });
-
-  it('begin anew at a cursor that is not known', () => {
-    const scans = new Scans();
-    const part = scans.next(4711, 10, () => ['a', 'b'].values());
-    expect(part).to.deep.equal({ cursor: 0, keys: ['a', 'b'] });
   });
 });

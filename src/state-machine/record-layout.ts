@@ -1,0 +1,29 @@
+/**
+ * How a record lies in memory, which is as it stands in an image of the store: in the order of the bytes, the key's length
+ * (u32), the value's length (u32), version (f64), deadline (f64, ms since the epoch, 0 for never), all little-endian, the
+ * key's bytes, the value's bytes. Only a large value lies elsewhere, see {@link LargeValues}.
+ */
+
+import type { ByteSpan, Memory } from '../bytes/byte-reader.js';
+
+/** Length of what comes before a record's key. */
+export const RECORD_HEADER_BYTES = 24;
+export const VALUE_LENGTH_AT = 4;
+export const VERSION_AT = 8;
+export const DEADLINE_AT = 16;
+
+/** A larger value does not lie with its record. */
+export const MAX_INLINE_VALUE_BYTES = 4096;
+
+export function isLarge(valueLength: number): boolean {
+  return valueLength > MAX_INLINE_VALUE_BYTES;
+}
+
+/** What lies in one piece of a record with these lengths. */
+export function inlineBytes(keyLength: number, valueLength: number): number {
+  return RECORD_HEADER_BYTES + keyLength + (isLarge(valueLength) ? 0 : valueLength);
+}
+
+export function keySpan(memory: Memory, recordStart: number, length: number): ByteSpan {
+  return { memory, start: recordStart + RECORD_HEADER_BYTES, length };
+}

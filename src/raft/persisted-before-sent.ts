@@ -44,6 +44,9 @@ export class PersistedBeforeSent {
       case 'PreVote':
       case 'PreVoteResponse':
         return;
+      case 'ReadIndex':
+        // A term that is asked in binds nobody.
+        return;
       case 'RequestVote':
         // The term and the own vote are written meanwhile. The log's end has to be there: see startElection.
         this.#keep(from, {
@@ -60,6 +63,7 @@ export class PersistedBeforeSent {
       case 'AppendEntries':
       case 'InstallSnapshot':
       case 'TimeoutNow':
+      case 'ReadIndexResponse':
         this.#voted(from, term, from);
         return;
       case 'AppendEntriesResponse':

@@ -20,6 +20,7 @@ import {
   traceVote,
   voteLeaseRefusal,
 } from './election.js';
+import { askLeader, onReadIndexResponse, sendReadRequest } from './follower-reads.js';
 import { leaseEndMs } from './lease.js';
 import { LOG_ORIGIN } from './log.js';
 import { type RaftDependencies, type RaftOptions, validateOptions } from './options.js';
@@ -188,11 +189,18 @@ export class Raft {
 
   /**
    * Registers a group of reads under a number of the driver's choice. It comes back in `confirmedReads` or
-   * `failedReads` of an output.
+   * `failedReads` of an output. A server that does not lead asks the leader.
    */
   read(readId: number, nowMs: number): void {
     this.#advanceClock(nowMs);
-    addRead(this.#core, readId);
+    const { role } = this.#core;
+    if (role.name === 'leader') addRead(this.#core, role, { type: 'driver', readId });
+    else askLeader(this.#core, readId);
+  }
+
+  /** Whether {@link sendDue} would ask the leader about reads. */
+  get mustAskLeader(): boolean {
+    return this.#core.followerReads.isDue;
   }
 
   /** Starts to hand leadership to `target`. Throws TransferError when this server does not lead it. */
@@ -242,12 +250,14 @@ export class Raft {
   }
 
   /**
-   * Has a leader send its followers what they lack, as far as limits allow, and a round of heartbeats if reads wait for one.
+   * Has a leader send its followers what they lack, as far as limits allow, and a round of heartbeats if reads wait for one;
+   * has a follower ask its leader about reads.
    * To be called once a turn, after all that has happened was passed in.
    */
   sendDue(): void {
     const core = this.#core;
     if (core.role.name === 'leader') sendDueAppends(core, core.role);
+    else sendReadRequest(core);
   }
 
   /** What the driver has to do now. Each thing is handed out once. */
@@ -297,6 +307,15 @@ export class Raft {
       case 'TimeoutNow':
         onTimeoutNow(this.#core, message);
         return;
+      case 'ReadIndex': {
+        const { role } = this.#core;
+        const { from: id, request } = message;
+        if (role.name === 'leader') addRead(this.#core, role, { type: 'follower', id, request });
+        return;
+      }
+      case 'ReadIndexResponse':
+        onReadIndexResponse(this.#core, message);
+        return;
     }
   }
 
@@ -316,6 +335,7 @@ export class Raft {
     core.succession = undefined;
     renewVoteLease(core, leader);
     core.resetElectionTimer();
+    core.followerReads.repeat(core.nowMs, core.options.heartbeatMs);
   }
 
   #advanceClock(nowMs: number): void {

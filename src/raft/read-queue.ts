@@ -2,10 +2,15 @@
  * The reads that a leader has not confirmed yet, in the order in which they came in.
  */
 
-import type { LogIndex } from './types.js';
+import type { LogIndex, ServerId } from './types.js';
+
+/** Who is told that a read is confirmed: this server's driver, or a follower that has asked. */
+export type Reader =
+  | { readonly type: 'driver'; readonly readId: number }
+  | { readonly type: 'follower'; readonly id: ServerId; readonly request: number };
 
 export interface WaitingRead {
-  readonly readId: number;
+  readonly reader: Reader;
   readonly index: LogIndex;
   /** An answer to this round, or a later one, from a majority confirms the read. */
   readonly round: number;
@@ -13,17 +18,17 @@ export interface WaitingRead {
 
 export class ReadQueue {
   /** Came in before the leader's first own entry was committed. */
-  #early: number[] = [];
+  #early: Reader[] = [];
   /** Wait for a round of heartbeats; rounds do not decrease along the queue. */
   #waiting: WaitingRead[] = [];
   /** A read waits for a round that was not sent yet. */
   needsRound = false;
 
-  addEarly(readId: number): void {
-    this.#early.push(readId);
+  addEarly(reader: Reader): void {
+    this.#early.push(reader);
   }
 
-  takeEarly(): readonly number[] {
+  takeEarly(): readonly Reader[] {
     const early = this.#early;
     this.#early = [];
     return early;
@@ -40,11 +45,11 @@ export class ReadQueue {
     return this.#waiting.splice(0, end === -1 ? this.#waiting.length : end);
   }
 
-  /** Removes and returns every read's id. */
+  /** Removes every read, and returns the ids of the driver's. A follower asks again. */
   takeAll(): readonly number[] {
-    const all = [...this.takeEarly(), ...this.#waiting.map((read) => read.readId)];
+    const all = [...this.takeEarly(), ...this.#waiting.map(({ reader }) => reader)];
     this.#waiting = [];
     this.needsRound = false;
-    return all;
+    return all.flatMap((reader) => (reader.type === 'driver' ? [reader.readId] : []));
   }
 }

@@ -9,23 +9,20 @@
  */
 
 import type { Core } from './core.js';
+import { answerFollower } from './follower-reads.js';
 import { leaseEndMs } from './lease.js';
 import { reachedByMajority } from './quorum.js';
+import type { Reader } from './read-queue.js';
 import type { Leader } from './roles.js';
 import type { LogIndex, Probe } from './types.js';
 
-/** A group of reads came in. It is answered for in `confirmedReads` or `failedReads`, maybe at once. */
-export function addRead(core: Core, readId: number): void {
-  const { role } = core;
-  if (role.name !== 'leader') {
-    core.failedReads.push(readId);
-    return;
-  }
+/** A read of the leader's own clients, or of a follower's, came in. The reader is told, maybe at once. */
+export function addRead(core: Core, role: Leader, reader: Reader): void {
   if (!isServing(core, role)) {
-    role.reads.addEarly(readId);
+    role.reads.addEarly(reader);
     return;
   }
-  confirmAt(core, role, readId, core.commitIndex);
+  confirmAt(core, role, reader, core.commitIndex);
 }
 
 /**
@@ -35,21 +32,25 @@ export function addRead(core: Core, readId: number): void {
  */
 export function admitEarlyReads(core: Core, role: Leader): void {
   if (!isServing(core, role)) return;
-  for (const readId of role.reads.takeEarly()) confirmAt(core, role, readId, role.termStartIndex);
+  for (const reader of role.reads.takeEarly()) confirmAt(core, role, reader, role.termStartIndex);
 }
 
 /** Confirms a read of everything up to `index`: at once within the lease, else by a round that is still to be sent. */
-function confirmAt(core: Core, role: Leader, readId: number, index: LogIndex): void {
-  if (core.nowMs < leaseEndMs(core, role)) core.confirmedReads.push({ readId, index });
-  else role.reads.add({ readId, index, round: role.round + 1 });
+function confirmAt(core: Core, role: Leader, reader: Reader, index: LogIndex): void {
+  if (core.nowMs < leaseEndMs(core, role)) tell(core, reader, index);
+  else role.reads.add({ reader, index, round: role.round + 1 });
+}
+
+function tell(core: Core, reader: Reader, index: LogIndex): void {
+  if (reader.type === 'driver') core.confirmedReads.push({ readId: reader.readId, index });
+  else answerFollower(core, reader, index);
 }
 
 /** Answers came in: reads whose round a majority has answered are confirmed. */
 export function confirmReads(core: Core, role: Leader): void {
   const rounds = [...role.progress.values()].map((progress) => progress.answeredRound);
   const round = reachedByMajority([role.round, ...rounds]);
-  for (const { readId, index } of role.reads.takeConfirmed(round))
-    core.confirmedReads.push({ readId, index });
+  for (const { reader, index } of role.reads.takeConfirmed(round)) tell(core, reader, index);
 }
 
 /** Whether an entry of the leader's own term is committed. */

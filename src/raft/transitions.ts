@@ -5,6 +5,7 @@
 
 import { invariant } from './assert.js';
 import type { Core } from './core.js';
+import { failFollowerReads } from './follower-reads.js';
 import { Progress } from './progress.js';
 import { ReadQueue } from './read-queue.js';
 import type { PreCandidate } from './roles.js';
@@ -53,6 +54,7 @@ export function becomeFollowerOfTerm(core: Core, term: Term, of: ServerId): void
 /** Asks whether it could win an election; the term stays what it is (thesis 9.6). Its own answer is yes. */
 export function becomePreCandidate(core: Core): PreCandidate {
   checkLegal(core, 'precandidate');
+  failFollowerReads(core);
   const role: PreCandidate = { name: 'precandidate', votes: new Map([[core.id, true]]) };
   core.changeRole(role);
   core.resetElectionTimer();
@@ -62,6 +64,7 @@ export function becomePreCandidate(core: Core): PreCandidate {
 /** Enters the next term and votes for itself (§5.2). The vote is counted once it is on disk. */
 export function becomeCandidate(core: Core): void {
   checkLegal(core, 'candidate');
+  failFollowerReads(core);
   core.raiseTerm(core.currentTerm + 1);
   core.vote(core.id);
   core.changeRole({ name: 'candidate', votes: new Map() });
@@ -93,6 +96,7 @@ export function becomeLeader(core: Core): void {
 function enterFollower(core: Core, leader: ServerId | undefined): void {
   const { role } = core;
   checkLegal(core, 'follower');
+  failFollowerReads(core);
   if (role.name === 'leader') core.failedReads.push(...role.reads.takeAll());
   core.changeRole({ name: 'follower', leader, incoming: undefined });
   core.resetElectionTimer();

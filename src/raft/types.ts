@@ -139,6 +139,20 @@ export interface TimeoutNow extends Envelope {
   readonly type: 'TimeoutNow';
 }
 
+/** A follower asks how far its state must be to answer reads (thesis 6.4): for all that came in before it was sent. */
+export interface ReadIndex extends Envelope {
+  readonly type: 'ReadIndex';
+  /** Counts the follower's requests, those before its restart included. */
+  readonly request: number;
+}
+
+/** Answer to {@link ReadIndex}: the leader led after the request came, and everything up to `index` was committed then. */
+export interface ReadIndexResponse extends Envelope {
+  readonly type: 'ReadIndexResponse';
+  readonly request: number;
+  readonly index: LogIndex;
+}
+
 export type Message =
   | PreVote
   | PreVoteResponse
@@ -148,7 +162,9 @@ export type Message =
   | AppendEntriesResponse
   | InstallSnapshot
   | InstallSnapshotResponse
-  | TimeoutNow;
+  | TimeoutNow
+  | ReadIndex
+  | ReadIndexResponse;
 
 /** The roles of §5.1, and the one that pre-vote adds (thesis 9.6). */
 export type RoleName = 'follower' | 'precandidate' | 'candidate' | 'leader';
@@ -205,7 +221,7 @@ export interface Output {
   /** The state machine must be replaced by this snapshot before `committed` is applied. It is on disk. */
   readonly installedSnapshot: SnapshotMeta | undefined;
   readonly confirmedReads: readonly ConfirmedRead[];
-  /** Reads that can no longer be answered: this server stopped leading. */
+  /** Reads that were not confirmed, and will not be: this server has stopped to lead, or to follow that leader. */
   readonly failedReads: readonly number[];
 }
 

@@ -21,6 +21,8 @@ const MESSAGE_TYPES = [
   'InstallSnapshot',
   'InstallSnapshotResponse',
   'TimeoutNow',
+  'ReadIndex',
+  'ReadIndexResponse',
 ] as const satisfies readonly Message['type'][];
 
 const OUTCOMES = { accepted: 1, rejected: 2, stale: 3 } as const;
@@ -111,6 +113,13 @@ function writeMessage(out: ByteWriter, message: Message): void {
       return;
     case 'TimeoutNow':
       return;
+    case 'ReadIndex':
+      out.f64(message.request);
+      return;
+    case 'ReadIndexResponse':
+      out.f64(message.request);
+      out.f64(message.index);
+      return;
   }
 }
 
@@ -176,6 +185,10 @@ function readMessage(reader: ByteReader): Message {
     }
     case 'TimeoutNow':
       return { type, from, to, term };
+    case 'ReadIndex':
+      return { type, from, to, term, request: reader.f64() };
+    case 'ReadIndexResponse':
+      return { type, from, to, term, request: reader.f64(), index: reader.f64() };
     default:
       throw new WireError(`there is no message type ${typeNumber}`);
   }

@@ -183,10 +183,6 @@ describe('reads', () => {
     expect(lost.outcome).to.equal('failed');
   });
 
-  it('fail at a follower at once', () => {
-    expect(led(3).read(1).outcome).to.equal('failed');
-  });
-
   it('need nobody where there is nobody else', () => {
     expect(led(1).read(0).outcome).to.equal('confirmed');
   });

@@ -21,5 +21,9 @@ export function describe(message: Message): string {
       return `${envelope} at ${message.snapshot.index}, has ${message.receivedBytes}`;
     case 'TimeoutNow':
       return envelope;
+    case 'ReadIndex':
+      return `${envelope} request ${message.request}`;
+    case 'ReadIndexResponse':
+      return `${envelope} request ${message.request} index ${message.index}`;
   }
 }

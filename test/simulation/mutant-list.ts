@@ -152,14 +152,14 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'read before an entry of the own term is committed',
     file: 'raft/reads.js',
-    search: 'if (!isServing(core, role)) {\n        role.reads.addEarly(readId);\n        return;\n    }',
+    search: 'if (!isServing(core, role)) {\n        role.reads.addEarly(reader);\n        return;\n    }',
     replacement: '',
   },
   {
     name: 'have a read of a new leader wait for what came after it',
     file: 'raft/reads.js',
-    search: 'confirmAt(core, role, readId, role.termStartIndex);',
-    replacement: 'confirmAt(core, role, readId, core.commitIndex);',
+    search: 'confirmAt(core, role, reader, role.termStartIndex);',
+    replacement: 'confirmAt(core, role, reader, core.commitIndex);',
   },
   {
     name: 'confirm a read by a round from before it came',

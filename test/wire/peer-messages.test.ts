@@ -73,6 +73,13 @@ const ARBITRARIES: { [Type in Message['type']]: fc.Arbitrary<Extract<Message, { 
     probe,
   }),
   TimeoutNow: fc.record({ type: fc.constant('TimeoutNow'), ...envelope }),
+  ReadIndex: fc.record({ type: fc.constant('ReadIndex'), ...envelope, request: fc.maxSafeNat() }),
+  ReadIndexResponse: fc.record({
+    type: fc.constant('ReadIndexResponse'),
+    ...envelope,
+    request: fc.maxSafeNat(),
+    index,
+  }),
 };
 
 const anyMessage: fc.Arbitrary<Message> = fc.oneof(...Object.values(ARBITRARIES));
@@ -149,8 +156,8 @@ describe('messages between servers', () => {
 
   it('of no known type are refused', () => {
     const bytes = encodeMessages([{ type: 'TimeoutNow', from: 0, to: 1, term: 2 }]);
-    bytes[0] = 9;
-    expect(() => decodeMessages(bytes)).to.throw(WireError, 'there is no message type 9');
+    bytes[0] = 200;
+    expect(() => decodeMessages(bytes)).to.throw(WireError, 'there is no message type 200');
   });
 
   it('with an unknown outcome are refused', () => {

@@ -31,6 +31,8 @@ export function kindOf({ type, entries }: ObservedMessage): MessageKind {
       return entries > 0 ? 'append' : 'heartbeat';
     case 'InstallSnapshot':
       return 'snapshot';
+    case 'ReadIndex':
+      return 'heartbeat';
     case 'PreVote':
     case 'RequestVote':
     case 'TimeoutNow':

@@ -229,6 +229,14 @@ export const STOP_PATIENCE_MS = 5_000;
 export const MAX_OBSERVED_ENTRIES = 96;
 export const MAX_OBSERVED_MESSAGES_PER_KIND = 3;
 
+/** Calls of the admin API that are answered at a time, and connections with one that wait; more are refused with 503. */
+export const MAX_ADMIN_CALLS = 4;
+export const MAX_WAITING_ADMIN_CALLS = 256;
+
+/** Backups that are sent at a time; more are refused with 503. A client that takes nothing for this long is cut off. */
+export const MAX_BACKUPS = 2;
+export const BACKUP_PATIENCE_MS = 30_000;
+
 /** Pages that watch the cluster live; more are refused with 503. */
 export const MAX_LIVE_READERS = 32;
 

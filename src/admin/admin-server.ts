@@ -2,11 +2,13 @@
  * The admin API's port: what the cluster is doing, and ways to disturb it, as JSON over HTTP, and the dashboard.
  */
 
+import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type Logger, pino } from 'pino';
 import type { Cluster } from '../cluster/cluster.js';
 import { ListenError } from '../gateway/listener.js';
 import type { ClientAddress } from '../wire/control.js';
+import { Admission } from './admission.js';
 import type { AdminListener } from './app.js';
 import { Assets } from './assets.js';
 import { HttpError, JSON_HEADERS, jsonText } from './http-error.js';
@@ -16,6 +18,9 @@ import { checkSource } from './same-origin.js';
 
 /** Where the build puts the dashboard. */
 const WEB_DIRECTORY = new URL('../../web/', import.meta.url);
+
+/** Answers that last: of these there are limits of their own. */
+const TAKES_ITS_TIME = new Set(['/api/live', '/api/backup']);
 
 /** A client that is slower is answered 408, and its connection closed. */
 const PATIENCE = {
@@ -42,6 +47,7 @@ export class AdminServer {
   readonly #feed: LiveFeed;
   /** Names by which the operator calls this machine: a `Host` that is one of them is not forged. */
   readonly #ownNames: ReadonlySet<string>;
+  readonly #admission = new Admission();
   #address: ClientAddress;
   #listener: Promise<AdminListener> | undefined;
 
@@ -91,9 +97,18 @@ export class AdminServer {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     checkSource(request, this.#ownNames);
-    this.#listener ??= this.#loadListener();
-    const listener = await this.#listener;
-    await listener(request, response);
+    const [path = ''] = (request.url ?? '').split('?', 1);
+    const countsAmongAll = !TAKES_ITS_TIME.has(path);
+    await this.#admission.serve(
+      request.socket,
+      async () => {
+        this.#listener ??= this.#loadListener();
+        const listener = await this.#listener;
+        await listener(request, response);
+        if (!response.writableFinished) await once(response, 'close');
+      },
+      { countsAmongAll },
+    );
   }
 
   async #loadListener(): Promise<AdminListener> {

@@ -7,6 +7,7 @@ import { bodyLimit } from 'hono/body-limit';
 import type { GenericSchema, InferOutput } from 'valibot';
 import type { Cluster } from '../cluster/cluster.js';
 import type { ClusterStatus } from '../cluster/status.js';
+import { BACKUP_PATIENCE_MS, MAX_BACKUPS } from '../limits.js';
 import { type AdminContext, type AdminEnv, jsonAnswer, textAnswer } from './answers.js';
 import * as bodies from './bodies.js';
 import { runCommand } from './console.js';
@@ -15,6 +16,7 @@ import { LIVE_HEADERS, type LiveFeed } from './live/feed.js';
 import type { LoadSwitch } from './load.js';
 import { METRICS_CONTENT_TYPE, prometheusText } from './metrics.js';
 import { packageVersion } from './package-version.js';
+import { SharedCall } from './shared-call.js';
 
 /** A longer body is refused with 413. */
 export const MAX_BODY_BYTES = 64 * 1024;
@@ -29,21 +31,32 @@ export interface CallParts {
 }
 
 export function addRoutes(app: Hono<AdminEnv>, { cluster, feed, load }: CallParts): void {
-  app.get('/api/status', async (c) => jsonAnswer(c, 200, publicStatus(await cluster.status())));
+  const status = new SharedCall(async () => publicStatus(await cluster.status()));
+  const metrics = new SharedCall(async () => prometheusText(await cluster.measure(), packageVersion));
+  app.get('/api/status', async (c) => jsonAnswer(c, 200, await status.ask()));
   app.get('/healthz', (c) => {
     const { leader } = cluster;
     if (leader === undefined) throw new HttpError(503, 'there is no leader with a quorum');
     return jsonAnswer(c, 200, { leader });
   });
   app.get('/metrics', async (c) => {
-    const text = await prometheusText(await cluster.measure(), packageVersion);
+    const text = await metrics.ask();
     return textAnswer(c, 200, text, { ...JSON_HEADERS, 'Content-Type': METRICS_CONTENT_TYPE });
   });
+  let backups = 0;
   app.get('/api/backup', (c) =>
     stream(c, BACKUP_HEADERS, async (response) => {
-      const pieces = await cluster.backup();
-      response.writeHead(200, BACKUP_HEADERS);
-      await pipeline(pieces, response);
+      if (backups === MAX_BACKUPS)
+        throw new HttpError(503, `${MAX_BACKUPS} backups are under way: try again`);
+      backups += 1;
+      try {
+        const pieces = await cluster.backup();
+        response.writeHead(200, BACKUP_HEADERS);
+        response.setTimeout(BACKUP_PATIENCE_MS, () => response.destroy());
+        await pipeline(pieces, response);
+      } finally {
+        backups -= 1;
+      }
     }),
   );
   app.get('/api/live', (c) => stream(c, LIVE_HEADERS, (response) => feed.open(response)));

@@ -1,0 +1,76 @@
+/**
+ * When a request is served: one at a time of each connection, a few at a time of all. The port is for those who operate the
+ * cluster, and shares its thread with all clients' traffic: whoever floods it waits for his own answers.
+ */
+
+import type { Socket } from 'node:net';
+import { MAX_ADMIN_CALLS, MAX_WAITING_ADMIN_CALLS } from '../limits.js';
+import { HttpError } from './http-error.js';
+
+export class Admission {
+  /** Requests of a connection that are not answered. */
+  readonly #unanswered = new WeakMap<Socket, number>();
+  /** Resolves when the last request of a connection is answered. */
+  readonly #last = new WeakMap<Socket, Promise<void>>();
+  #serving = 0;
+  /** One call of a connection at most; that of one that has gone passes its turn on. */
+  readonly #waiting: (() => void)[] = [];
+
+  /**
+   * Does the call once it is its turn, unless the connection is closed before. A call that does not count among those of all
+   * has a limit of its own. Rejects with HttpError 503 when too many wait, and with what the call rejects with.
+   */
+  async serve(
+    socket: Socket,
+    call: () => Promise<void>,
+    { countsAmongAll }: { readonly countsAmongAll: boolean },
+  ): Promise<void> {
+    const before = this.#last.get(socket);
+    let done = () => {};
+    this.#last.set(
+      socket,
+      new Promise((resolve) => {
+        done = resolve;
+      }),
+    );
+    this.#changeUnanswered(socket, 1);
+    try {
+      await before;
+      if (socket.destroyed) return;
+      if (countsAmongAll) await this.#turn();
+      try {
+        if (!socket.destroyed) await call();
+      } finally {
+        if (countsAmongAll) this.#leave();
+      }
+    } finally {
+      this.#changeUnanswered(socket, -1);
+      done();
+    }
+  }
+
+  /** Reads no more of a connection than what came at once, while something of it is unanswered. */
+  #changeUnanswered(socket: Socket, by: 1 | -1): void {
+    const count = (this.#unanswered.get(socket) ?? 0) + by;
+    this.#unanswered.set(socket, count);
+    if (count > 1) socket.pause();
+    else if (by === -1 && !socket.destroyed) socket.resume();
+  }
+
+  async #turn(): Promise<void> {
+    if (this.#serving < MAX_ADMIN_CALLS) {
+      this.#serving += 1;
+      return;
+    }
+    if (this.#waiting.length >= MAX_WAITING_ADMIN_CALLS)
+      throw new HttpError(503, `${MAX_WAITING_ADMIN_CALLS} calls wait already: try again`);
+    await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** The place of one that is served goes to the next that waits. */
+  #leave(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#serving -= 1;
+    else next();
+  }
+}

@@ -14,6 +14,9 @@ export interface Environment {
   /** Uniform in [0, 1). */
   random(): number;
 
+  /** What the operating system knows of the process. */
+  readonly process: ProcessFacts;
+
   /** Calls back once, no sooner than in `delayMs` ms. */
   startTimer(callback: () => void, delayMs: number): Timer;
 
@@ -22,6 +25,14 @@ export interface Environment {
 
   /** Calls back as soon as the running callback has returned, before anything else is handed out. */
   afterCallback(callback: () => void): void;
+}
+
+export interface ProcessFacts {
+  readonly pid: number;
+  /** In bytes: the thread's heap as far as it is used, and what the whole process has in memory. */
+  memoryUsage(): { readonly heapUsed: number; readonly rss: number };
+  /** In microseconds since the process began. */
+  cpuUsage(): { readonly user: number; readonly system: number };
 }
 
 export interface Timer {
@@ -46,6 +57,7 @@ export const NODE_ENVIRONMENT: Environment = {
   nowMs: () => performance.now(),
   wallClockMs: () => Date.now(),
   random: () => Math.random(),
+  process,
   startTimer: (callback, delayMs) => {
     const timer = setTimeout(callback, delayMs);
     return { cancel: () => clearTimeout(timer) };

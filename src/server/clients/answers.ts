@@ -43,7 +43,7 @@ import { slotKeyOf } from './slot-key.js';
 import type { Walks } from './walks.js';
 
 export interface AnswersOptions {
-  readonly environment: Pick<Environment, 'nowMs'>;
+  readonly environment: Pick<Environment, 'nowMs' | 'process'>;
   readonly logTime: LogTime;
   readonly raft: Raft;
   readonly state: AppliedState;
@@ -67,7 +67,7 @@ interface NamedCommand {
 const COMMAND_ERROR: Reply = { type: 'command-error' };
 
 export class Answers {
-  readonly #environment: Pick<Environment, 'nowMs'>;
+  readonly #environment: Pick<Environment, 'nowMs' | 'process'>;
   readonly #logTime: LogTime;
   readonly #raft: Raft;
   readonly #state: AppliedState;
@@ -290,6 +290,7 @@ export class Answers {
       stats: this.#stats.read(),
       appliedIndex: this.#state.position.index,
       self: () => session.facts(this.#environment.nowMs()),
+      process: this.#environment.process,
       connectionCount: this.#sessions.count,
       nowMs: this.#logTime.nowMs(),
       startedAtMs: this.#startedAtMs,

@@ -35,7 +35,7 @@ import { Sessions } from './sessions.js';
 import { Walks } from './walks.js';
 
 export interface ClientsOptions {
-  readonly environment: Pick<Environment, 'nowMs'>;
+  readonly environment: Pick<Environment, 'nowMs' | 'process'>;
   readonly logTime: LogTime;
   readonly raft: Raft;
   readonly state: AppliedState;

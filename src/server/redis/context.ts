@@ -1,5 +1,6 @@
 /** What the Redis commands of this folder can tell of the server that answers them. */
 
+import type { ProcessFacts } from '../../environment.js';
 import type { ClientFacts } from '../../protocol/resp/client-facts.js';
 import type { SlowLog } from './slow-log.js';
 import type { StatsReading } from './stats.js';
@@ -23,6 +24,8 @@ export interface RedisContext {
   readonly stats: StatsReading;
   /** How far the log is applied. */
   readonly appliedIndex: number;
+  /** What the operating system knows of the process. */
+  readonly process: ProcessFacts;
   /** Connections to this server. */
   readonly connectionCount: number;
   /** The time in ms since the epoch. */

@@ -48,7 +48,13 @@ const SECTIONS: readonly (readonly [name: string, lines: (context: RedisContext)
   ],
 ];
 
-function describeServer({ nowMs, startedAtMs, addresses, serverId }: RedisContext): string[] {
+function describeServer({
+  nowMs,
+  startedAtMs,
+  addresses,
+  serverId,
+  process: { pid },
+}: RedisContext): string[] {
   const uptimeS = Math.floor((nowMs - startedAtMs) / MS_PER_S);
   return [
     `redis_version:${REDIS_VERSION}`,
@@ -56,7 +62,7 @@ function describeServer({ nowMs, startedAtMs, addresses, serverId }: RedisContex
     `os:${process.platform}`,
     `arch_bits:${/64|s390x/.test(process.arch) ? 64 : 32}`,
     'multiplexing_api:libuv',
-    `process_id:${process.pid}`,
+    `process_id:${pid}`,
     `tcp_port:${addresses[serverId]?.port ?? 0}`,
     `server_time_usec:${Math.floor(nowMs) * MS_PER_S}`,
     `uptime_in_seconds:${uptimeS}`,
@@ -67,8 +73,8 @@ function describeServer({ nowMs, startedAtMs, addresses, serverId }: RedisContex
 }
 
 /** The heap is this server's; what is resident is the whole program's. */
-function describeMemory(): string[] {
-  const { heapUsed, rss } = process.memoryUsage();
+function describeMemory({ process: facts }: RedisContext): string[] {
+  const { heapUsed, rss } = facts.memoryUsage();
   return [
     `used_memory:${heapUsed}`,
     `used_memory_human:${human(heapUsed)}`,
@@ -136,8 +142,8 @@ function describeReplication(context: RedisContext): string[] {
 }
 
 /** Of the whole program. */
-function describeCpu(): string[] {
-  const { user, system } = process.cpuUsage();
+function describeCpu({ process: facts }: RedisContext): string[] {
+  const { user, system } = facts.cpuUsage();
   const seconds = (microseconds: number) => (microseconds / MICROSECONDS_PER_S).toFixed(6);
   return [
     `used_cpu_sys:${seconds(system)}`,

@@ -6,7 +6,7 @@
  * has ended, nothing is called any more.
  */
 
-import type { Environment, Timer } from '../../../src/environment.js';
+import type { Environment, ProcessFacts, Timer } from '../../../src/environment.js';
 import type { Random } from '../../../tools/support/random.js';
 import type { World } from './world.js';
 
@@ -22,6 +22,13 @@ const MAX_TURN_MS = 0.05;
 const MAX_TIMER_DELAY_MS = 1;
 /** Node waits no less, and for whole milliseconds. */
 const MIN_TIMER_MS = 1;
+
+/** The same in each run. */
+const SIMULATED_PROCESS: ProcessFacts = {
+  pid: 1,
+  memoryUsage: () => ({ heapUsed: 1, rss: 1 }),
+  cpuUsage: () => ({ user: 0, system: 0 }),
+};
 
 export interface ThreadOptions {
   readonly name: string;
@@ -56,6 +63,7 @@ export class SimulatedThread {
       nowMs: () => world.nowMs,
       wallClockMs: () => world.wallClockMs,
       random: random.next,
+      process: SIMULATED_PROCESS,
       startTimer: (callback, delayMs) => this.#startTimer(callback, delayMs),
       atEndOfTurn: (callback) => {
         world.timeline.after(random.between(0, MAX_TURN_MS), () => this.deliver(END_OF_TURN, callback));

@@ -26,6 +26,7 @@ export class Pause {
 
   end(): void {
     this.#untilMs = Math.min(this.#untilMs, 1);
+    this.#holdsAll = false;
   }
 
   /** Whether nothing may be taken in another way than command by command. */

@@ -25,3 +25,8 @@ export const EXEC_WITH_ARGS = new ErrorReply(
 export const LEADER_CHANGED = new ErrorReply(
   'EXECABORT Transaction discarded because of: the leader has changed',
 );
+
+/** What the arguments take, each with what it takes besides. */
+export function byteLengthOf(args: Args, overheadBytes: number): number {
+  return args.reduce((sum, arg) => sum + arg.length + overheadBytes, 0);
+}

@@ -18,6 +18,7 @@ import { commandOf, hasArity, keysOf, type RedisCommand } from './commands.js';
 import { unknownCommand, wrongArity } from './errors.js';
 import { fixedReply } from './fixed-replies.js';
 import {
+  byteLengthOf,
   DISCARD_WITHOUT_MULTI,
   EXEC_ABORTED,
   EXEC_WITH_ARGS,
@@ -386,8 +387,4 @@ const REPLIES_OFF = fixed(OK);
 
 function fullName({ name, hasSubcommands }: RedisCommand, [subcommand = '']: Args): string {
   return hasSubcommands ? `${name}|${subcommand.toLowerCase()}` : name;
-}
-
-function byteLengthOf(args: Args, overheadBytes: number): number {
-  return args.reduce((sum, arg) => sum + arg.length + overheadBytes, 0);
 }

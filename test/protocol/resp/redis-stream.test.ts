@@ -59,6 +59,31 @@ describe('a Redis client’s stream', () => {
     expect(stream.next()).to.deep.include({ type: 'redis-fixed' });
   });
 
+  it('tells of each request whether CLIENT REPLY wants it answered, and never within a transaction anew', () => {
+    const stream = new RedisStream(1);
+    const lines: readonly (readonly [args: readonly string[], isSilenced: boolean, replies: string])[] = [
+      [['PING'], false, 'on'],
+      [['CLIENT', 'REPLY', 'SKIP'], true, 'skip'],
+      [['GET', 'k'], true, 'on'],
+      [['GET', 'k'], false, 'on'],
+      [['CLIENT', 'REPLY', 'OFF'], true, 'off'],
+      [['GET', 'k'], true, 'off'],
+      [['CLIENT', 'REPLY', 'SKIP'], true, 'off'],
+      [['BOGUS'], true, 'off'],
+      [['CLIENT', 'REPLY', 'ON'], false, 'on'],
+      [['MULTI'], false, 'on'],
+      [['CLIENT', 'REPLY', 'OFF'], false, 'on'],
+      [['EXEC'], false, 'on'],
+    ];
+    for (const [args, isSilenced, replies] of lines) {
+      stream.push(bytesOf(encode(...args)));
+      stream.next();
+      stream.release();
+      expect(stream.isSilenced, args.join(' ')).to.equal(isSilenced);
+      expect(stream.checkpoint().replies, args.join(' ')).to.equal(replies);
+    }
+  });
+
   it('watches no more keys than there may be, however many commands name them', () => {
     const stream = new RedisStream(1);
     const keys = Array.from({ length: 1024 }, (_, place) => `k${place}`);

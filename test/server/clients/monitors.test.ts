@@ -36,6 +36,15 @@ describe('a connection in MONITOR', () => {
     expect(last).to.contain('"echo"');
   });
 
+  it('is told of commands although it wants no replies', () => {
+    const leader = watched();
+    leader.send(1, resp('CLIENT REPLY OFF', 'PING'));
+    leader.turn();
+    leader.send(2, resp('ECHO hello'));
+    leader.turn();
+    expect(leader.toldTo(1)).to.contain('"echo"').and.not.contain('PONG');
+  });
+
   it('is shown the beginning of a long transaction', () => {
     const leader = watched();
     const increments = Array.from({ length: 3 * MAX_MONITORED_COMMANDS }, () => 'INCR n');

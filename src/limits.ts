@@ -101,8 +101,8 @@ export const MAX_REPLY_BACKLOG_BYTES = 64 * 1024 * 1024;
  */
 export const MAX_REDIS_REPLY_BYTES = 32 * 1024 * 1024;
 
-/** Lengths of two values multiplied, of which LCS finds the longest common subsequence: about 10 ms. Of more it is refused. */
-export const MAX_LCS_CELLS = 4 * 1024 * 1024;
+/** Lengths of two values multiplied, of which LCS finds the longest common subsequence: about 5 ms. Of more it is refused. */
+export const MAX_LCS_CELLS = 2 * 1024 * 1024;
 
 /**
  * Connections in MONITOR at a server; one more is refused. Of a transaction they are shown
@@ -203,6 +203,12 @@ export const MAX_PENDING_BYTES_PER_CLIENT = 1024 * 1024;
 /** The quantum: this much of one client's stream is taken in a turn; then it is the next one's turn. */
 export const MAX_TAKEN_COMMANDS_PER_TURN = 256;
 export const MAX_TAKEN_BYTES_PER_TURN = 64 * 1024;
+
+/**
+ * Time for what clients read or ask of the server, of those that just have sent something, and again of those that queue;
+ * then the others queue, too. One command takes no longer than twice that.
+ */
+export const MAX_READ_MS_PER_TURN = 4;
 
 /** Streams with more than that which get another quantum in a turn, about a millisecond's worth; the others queue. */
 export const MAX_QUEUED_QUANTA_PER_TURN = 4;

@@ -13,7 +13,7 @@ import { isWrite } from '../protocol/request.js';
 import type { RespValue } from '../protocol/resp/value.js';
 import type { ConfirmedRead, Entry, SnapshotMeta } from '../raft/types.js';
 import type { KeyValueStore } from '../state-machine/key-value-store.js';
-import { COMMAND_WORK, goOn, type Steps, Work } from '../state-machine/work.js';
+import { COMMAND_WORK, goOn, type Steps, UNITS_PER_MS, Work } from '../state-machine/work.js';
 import type { Storage } from '../storage/storage.js';
 import type { AppliedState } from './applied-state.js';
 import type { Answers } from './clients/answers.js';
@@ -236,7 +236,9 @@ export class Applier {
     this.#steps ??= this.#answers.beginLong(command);
     if (this.#steps === undefined) {
       const before = session.unreadBytes;
+      const { readMs } = this.#answers;
       this.#answers.fromState(command);
+      this.#work.addHidden((this.#answers.readMs - readMs) * UNITS_PER_MS);
       this.#work.units += COMMAND_WORK + Math.max(0, session.unreadBytes - before);
       return true;
     }

@@ -5,6 +5,9 @@
  * replicated state alone, so all servers count the same for the same entry.
  */
 
+/** Work that is told in time rather than counted. */
+export const UNITS_PER_MS = 1_000_000;
+
 /** A Redis command, besides what its keys and bytes cost. */
 export const COMMAND_WORK = 500;
 

@@ -34,6 +34,7 @@ import { changeSettings } from '../redis/settings.js';
 import { SlowLog } from '../redis/slow-log.js';
 import { Stats, type StatsReading } from '../redis/stats.js';
 import type { FairQueue } from './fair-queue.js';
+import type { InFlight } from './in-flight.js';
 import type { Monitors } from './monitors.js';
 import type { Questions } from './questions.js';
 import type { Replies } from './replies.js';
@@ -49,6 +50,7 @@ export interface AnswersOptions {
   readonly state: AppliedState;
   readonly sessions: Sessions;
   readonly queue: FairQueue;
+  readonly inFlight: InFlight;
   readonly walks: Walks;
   readonly questions: Questions;
   readonly monitors: Monitors;
@@ -73,7 +75,10 @@ export class Answers {
   readonly #state: AppliedState;
   readonly #sessions: Sessions;
   readonly #queue: FairQueue;
+  readonly #inFlight: InFlight;
   readonly #walks: Walks;
+  /** Time that reads, and what is asked of the server, have taken so far. */
+  readMs = 0;
   readonly #questions: Questions;
   readonly #monitors: Monitors;
   readonly #replies: Replies;
@@ -91,6 +96,7 @@ export class Answers {
     this.#state = options.state;
     this.#sessions = options.sessions;
     this.#queue = options.queue;
+    this.#inFlight = options.inFlight;
     this.#walks = options.walks;
     this.#questions = options.questions;
     this.#monitors = options.monitors;
@@ -246,13 +252,16 @@ export class Answers {
   #executeRead(command: PendingCommand, request: RedisReadRequest): void {
     const startMs = this.#environment.nowMs();
     const value = executeRead(this.#readable(command), request);
-    this.#noteSlow(command, { name: request.command.name, args: request.args }, startMs);
+    this.#noteTime(command, { name: request.command.name, args: request.args }, startMs);
     this.#answerRead(command, { type: 'resp', value });
   }
 
-  /** Notes the command if it took long. */
-  #noteSlow({ session }: PendingCommand, { name, args }: NamedCommand, startMs: number): void {
-    const tookUs = (this.#environment.nowMs() - startMs) * 1000;
+  /** Counts the time that the command took, and notes it if that was long. */
+  #noteTime({ session }: PendingCommand, { name, args }: NamedCommand, startMs: number): void {
+    const tookMs = this.#environment.nowMs() - startMs;
+    this.readMs += tookMs;
+    this.#inFlight.spendReadTime(tookMs);
+    const tookUs = tookMs * 1000;
     if (!this.#slowLog.isSlow(tookUs)) return;
     const from = endpoint(session.from);
     const clientName = session.redis?.name ?? '';
@@ -267,7 +276,7 @@ export class Answers {
     if (command.isAnswered || command.isAsked) return;
     const startMs = this.#environment.nowMs();
     const value = executeLocal(request, session.redis, this.#redisContext(session));
-    this.#noteSlow(command, request, startMs);
+    this.#noteTime(command, request, startMs);
     if (value instanceof ClusterQuestion) {
       command.isAsked = true;
       this.#questions.ask(command, value);

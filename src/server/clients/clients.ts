@@ -115,6 +115,7 @@ export class Clients {
       state,
       sessions: this.#sessions,
       queue: this.#queue,
+      inFlight: this.#inFlight,
       walks: this.#walks,
       questions: this.#questions,
       monitors: this.#monitors,
@@ -202,7 +203,9 @@ export class Clients {
     this.#prepare(nowMs);
     this.#expire(nowMs - QUORUM_WAIT_MS, { isDiskBusy });
     for (const session of this.#leaderWait.sessions) this.#serve(session);
+    this.#inFlight.renewReadTime();
     this.#queue.serve((session) => this.#serve(session));
+    this.#inFlight.renewReadTime();
     if (this.#pause.isOn) this.#endPause(nowMs);
     this.#walks.work();
     this.#questions.work(nowMs);

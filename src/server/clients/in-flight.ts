@@ -1,6 +1,6 @@
 /** All that was taken from clients and is not answered, and whether there is room for more. */
 
-import { MAX_INFLIGHT_PROPOSAL_BYTES, MAX_PENDING_COMMANDS } from '../../limits.js';
+import { MAX_INFLIGHT_PROPOSAL_BYTES, MAX_PENDING_COMMANDS, MAX_READ_MS_PER_TURN } from '../../limits.js';
 import type { PendingGroups } from './pending-groups.js';
 import type { Proposals } from './proposals.js';
 import type { Replies } from './replies.js';
@@ -10,6 +10,7 @@ export class InFlight {
   readonly #proposals: Proposals;
   readonly #replies: Replies;
   #isClosed = false;
+  #readMsLeft = MAX_READ_MS_PER_TURN;
 
   constructor(groups: PendingGroups, proposals: Proposals, replies: Replies) {
     this.#groups = groups;
@@ -22,14 +23,27 @@ export class InFlight {
     return this.#groups.commandCount + this.#proposals.commandCount;
   }
 
-  /** Whether another command may be taken: not while too much is in flight, or the gateway does not take the replies. */
+  /**
+   * Whether another command may be taken: not while too much is in flight, the gateway does not take the replies, or reads
+   * have taken their time.
+   */
   get hasRoom(): boolean {
-    if (this.#isClosed || this.#replies.isFull) return false;
+    if (this.#isClosed || this.#readMsLeft <= 0 || this.#replies.isFull) return false;
     return (
       this.#groups.byteLength < MAX_INFLIGHT_PROPOSAL_BYTES &&
       this.commandCount < MAX_PENDING_COMMANDS &&
       !this.#proposals.isFull
     );
+  }
+
+  /** Reads, or what was asked of the server, took that long. */
+  spendReadTime(ms: number): void {
+    this.#readMsLeft -= ms;
+  }
+
+  /** There is time for reads again. */
+  renewReadTime(): void {
+    this.#readMsLeft = MAX_READ_MS_PER_TURN;
   }
 
   /** Nothing more is taken: there is no room any more. */

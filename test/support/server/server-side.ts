@@ -35,6 +35,8 @@ export const MUCH_WORK = resp(
 /** The clients' side of server 0 of three, one turn at a time. Its disk is instant; server 1 answers when told to. */
 export class ServerSide {
   nowMs = 0;
+  /** By how much the clock goes on whenever somebody looks at it. */
+  tickMs = 0;
   /** A write of its disk is under way, however long. */
   isDiskBusy = false;
   /** Of the monotonic clock. */
@@ -61,7 +63,7 @@ export class ServerSide {
   readonly #replies = new Replies(this.#traffic.sender, () => undefined);
   readonly #environment = {
     ...NODE_ENVIRONMENT,
-    nowMs: () => this.nowMs,
+    nowMs: () => (this.nowMs += this.tickMs),
     wallClockMs: () => this.nowMs + this.wallClockAheadMs,
   };
   readonly #logTime = new LogTime(this.#environment, beginLogTime(this.#environment));

@@ -1,0 +1,54 @@
+import { expect } from 'chai';
+import { MAX_READ_MS_PER_TURN } from '../../../src/limits.js';
+import { Leader, resp } from '../../support/server/server-side.js';
+
+const READS = 5 * MAX_READ_MS_PER_TURN;
+
+/** A leader where each read takes a millisecond. */
+function slowLeader(): Leader {
+  const leader = new Leader();
+  leader.tickMs = 1;
+  return leader;
+}
+
+function readsTold(leader: Leader, session: number): number {
+  return leader.toldTo(session).split(':0\r\n').length - 1;
+}
+
+describe('reads that take long', () => {
+  it('of one client are answered some in a turn', () => {
+    const leader = slowLeader();
+    leader.send(1, resp(...Array.from({ length: READS }, () => 'BITCOUNT k')));
+    let before = 0;
+    while (readsTold(leader, 1) < READS) {
+      leader.turn();
+      const told = readsTold(leader, 1);
+      expect(told - before).to.be.within(1, 2 * MAX_READ_MS_PER_TURN);
+      before = told;
+    }
+  });
+
+  it('of many clients that come at once are so, too, and each gets its turn', () => {
+    const leader = slowLeader();
+    const sessions = Array.from({ length: READS }, (_, i) => i + 1);
+    leader.sendAll(...sessions.map((session): [number, string] => [session, resp('BITCOUNT k')]));
+    let before = 0;
+    while (before < READS) {
+      leader.turn();
+      const told = sessions.filter((session) => readsTold(leader, session) > 0).length;
+      expect(told - before).to.be.within(1, 2 * MAX_READ_MS_PER_TURN);
+      before = told;
+    }
+  });
+
+  it('let others write meanwhile', () => {
+    const leader = slowLeader();
+    leader.send(1, resp(...Array.from({ length: READS }, () => 'BITCOUNT k')));
+    leader.turn();
+    leader.send(2, resp('SET other x'));
+    for (let turns = 0; turns < 3; turns += 1) leader.turn();
+    leader.acknowledge();
+    expect(leader.toldTo(2)).to.equal('+OK\r\n');
+    expect(readsTold(leader, 1)).to.be.below(READS);
+  });
+});

@@ -31,7 +31,11 @@ export interface RedisCommand {
   readonly keys: KeyPositions | undefined;
   /** Its first argument names what it does. */
   readonly hasSubcommands: boolean;
+  /** It looks at each byte of a value, which takes long: a client has one at a time. */
+  readonly isCostly: boolean;
 }
+
+const COSTLY = new Set('bitcount bitfield bitfield_ro bitop bitpos dump lcs restore'.split(' '));
 
 const WITH_SUBCOMMANDS = new Set('client cluster command config latency memory object slowlog'.split(' '));
 
@@ -137,7 +141,7 @@ const ROWS: readonly Row[] = [
 export const COMMANDS: ReadonlyMap<string, RedisCommand> = new Map(
   ROWS.map(([name, kind, arity, keys]) => [
     name,
-    { name, kind, arity, keys, hasSubcommands: WITH_SUBCOMMANDS.has(name) },
+    { name, kind, arity, keys, hasSubcommands: WITH_SUBCOMMANDS.has(name), isCostly: COSTLY.has(name) },
   ]),
 );
 

@@ -246,6 +246,7 @@ export class RedisStream {
     }
     this.lastCommand = fullName(command, rest);
     if (this.#transaction !== undefined) return this.#inTransaction(this.#transaction, command, args);
+    if (command.isCostly) this.#isHeld = true;
     switch (command.kind) {
       case 'write':
         return plainSet(command, rest) ?? { type: 'redis', args, slotKey: keysOf(command, rest)[0] };

@@ -33,6 +33,7 @@ import { redirection } from '../redis/redirection.js';
 import { changeSettings } from '../redis/settings.js';
 import { SlowLog } from '../redis/slow-log.js';
 import { Stats, type StatsReading } from '../redis/stats.js';
+import type { CostlyReads } from './costly-reads.js';
 import type { FairQueue } from './fair-queue.js';
 import type { InFlight } from './in-flight.js';
 import type { Monitors } from './monitors.js';
@@ -51,6 +52,7 @@ export interface AnswersOptions {
   readonly sessions: Sessions;
   readonly queue: FairQueue;
   readonly inFlight: InFlight;
+  readonly costlyReads: CostlyReads;
   readonly walks: Walks;
   readonly questions: Questions;
   readonly monitors: Monitors;
@@ -76,6 +78,7 @@ export class Answers {
   readonly #sessions: Sessions;
   readonly #queue: FairQueue;
   readonly #inFlight: InFlight;
+  readonly #costlyReads: CostlyReads;
   readonly #walks: Walks;
   /** Time that reads, and what is asked of the server, have taken so far. */
   readMs = 0;
@@ -97,6 +100,7 @@ export class Answers {
     this.#sessions = options.sessions;
     this.#queue = options.queue;
     this.#inFlight = options.inFlight;
+    this.#costlyReads = options.costlyReads;
     this.#walks = options.walks;
     this.#questions = options.questions;
     this.#monitors = options.monitors;
@@ -128,7 +132,8 @@ export class Answers {
         this.#answer(command, toldOf(request, COMMAND_ERROR), COMMAND_ERROR);
         return;
       case 'redis-read':
-        this.#executeRead(command, request);
+        if (request.command.isCostly) this.#costlyReads.add(command);
+        else this.#executeRead(command, request);
         return;
       case 'redis-walk':
         this.#walks.begin(command, request, this.#asOf(command));
@@ -247,6 +252,11 @@ export class Answers {
   configure([subcommand, ...pairs]: Args): void {
     if (subcommand === 'SET') changeSettings(this.#slowLog, pairs);
     else this.#stats.reset();
+  }
+
+  /** Answers a costly read, whose turn has come. */
+  executeCostly(command: PendingCommand): void {
+    if (command.request.type === 'redis-read') this.#executeRead(command, command.request);
   }
 
   #executeRead(command: PendingCommand, request: RedisReadRequest): void {

@@ -20,6 +20,7 @@ import type { ClientAddress } from '../../wire/control.js';
 import type { AppliedState } from '../applied-state.js';
 import type { ServerMetrics } from '../metrics.js';
 import { Answers, valueReply } from './answers.js';
+import { CostlyReads } from './costly-reads.js';
 import { FairQueue, Quantum } from './fair-queue.js';
 import { InFlight } from './in-flight.js';
 import { LeaderWait } from './leader-wait.js';
@@ -61,6 +62,7 @@ export class Clients {
   readonly #pause = new Pause();
   readonly #monitors: Monitors;
   readonly #questions: Questions;
+  readonly #costlyReads: CostlyReads;
   readonly #walks: Walks;
   readonly #inFlight: InFlight;
   readonly #queue: FairQueue;
@@ -86,6 +88,11 @@ export class Clients {
       state,
       answer: (command, value) => this.answers.read(command, value),
       retake: (command) => this.#dispatch(command),
+    });
+    this.#costlyReads = new CostlyReads({
+      environment,
+      state,
+      execute: (command) => this.answers.executeCostly(command),
     });
     this.#inFlight = new InFlight(groups, this.proposals, replies);
     this.#queue = new FairQueue(this.#inFlight);
@@ -116,6 +123,7 @@ export class Clients {
       sessions: this.#sessions,
       queue: this.#queue,
       inFlight: this.#inFlight,
+      costlyReads: this.#costlyReads,
       walks: this.#walks,
       questions: this.#questions,
       monitors: this.#monitors,
@@ -128,12 +136,12 @@ export class Clients {
 
   /** Commands that were taken and are not answered. */
   get pendingCount(): number {
-    return this.#inFlight.commandCount + this.#walks.count;
+    return this.#inFlight.commandCount + this.#walks.count + this.#costlyReads.count;
   }
 
   /** Whether {@link serve} has something to do at once. */
   get isDue(): boolean {
-    return this.#queue.isDue || this.#walks.isDue || this.#questions.isDue;
+    return this.#costlyReads.count > 0 || this.#queue.isDue || this.#walks.isDue || this.#questions.isDue;
   }
 
   /** When {@link serve} has something to do next, in ms of the clock it is given. */
@@ -207,6 +215,7 @@ export class Clients {
     this.#queue.serve((session) => this.#serve(session));
     this.#inFlight.renewReadTime();
     if (this.#pause.isOn) this.#endPause(nowMs);
+    this.#costlyReads.work();
     this.#walks.work();
     this.#questions.work(nowMs);
     this.proposals.propose(nowMs, { isDiskBusy });
@@ -221,7 +230,8 @@ export class Clients {
     for (const command of [...unproposed, ...this.#pause.takeAll()])
       this.#fail(command, this.#redirect(command.session) ?? { type: 'internal-error' });
     // One comes last of what its session has pending.
-    for (const command of this.#walks.takeAll()) this.#fail(command, { type: 'internal-error' });
+    for (const command of [...this.#walks.takeAll(), ...this.#costlyReads.takeAll()])
+      this.#fail(command, { type: 'internal-error' });
     this.#sessions.queueStopped();
   }
 

@@ -1,12 +1,20 @@
 /** BITOP: bitwise AND, OR, XOR and NOT of whole values, in steps. */
 
+import { MAX_TRANSACTION_WORK } from '../../limits.js';
 import type { Args } from '../../protocol/command.js';
 import { SYNTAX_ERROR } from '../../protocol/resp/errors.js';
 import { ErrorReply, type RespValue } from '../../protocol/resp/value.js';
 import type { Steps } from '../work.js';
 import type { Keyspace } from './keyspace.js';
 
+/** What combining a byte costs: see work.ts. */
+const BYTE_WORK = 3;
+
 const NOT_TAKES_ONE = new ErrorReply('ERR BITOP NOT must be called with a single source key.');
+
+const TOO_MUCH = new ErrorReply(
+  `ERR the longest value times the number of values is over ${Math.floor(MAX_TRANSACTION_WORK / BYTE_WORK)} bytes`,
+);
 
 type Operation = 'AND' | 'OR' | 'XOR' | 'NOT';
 
@@ -19,7 +27,6 @@ const OPERATIONS = new Map<string, Operation>([
 
 /** Bytes that are combined at once: about 0.1 ms. */
 const STEP_BYTES = 32 * 1024;
-const BYTE_WORK = 3;
 
 export function* bitop(keyspace: Keyspace, [name = '', target = '', ...sources]: Args): Steps<RespValue> {
   const operation = OPERATIONS.get(name.toUpperCase());
@@ -30,6 +37,7 @@ export function* bitop(keyspace: Keyspace, [name = '', target = '', ...sources]:
     longest = Math.max(longest, keyspace.find(key)?.length ?? 0);
     if (keyspace.work.isSpent) yield;
   }
+  if (BYTE_WORK * longest * sources.length > MAX_TRANSACTION_WORK) return TOO_MUCH;
   const result = Buffer.alloc(longest);
   for (const [place, key] of sources.entries()) {
     for (let from = 0; from < longest; from += STEP_BYTES) {

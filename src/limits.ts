@@ -101,7 +101,7 @@ export const MAX_REPLY_BACKLOG_BYTES = 64 * 1024 * 1024;
  */
 export const MAX_REDIS_REPLY_BYTES = 32 * 1024 * 1024;
 
-/** Lengths of two values multiplied, of which LCS finds the longest common subsequence: about 5 ms. Of more it is refused. */
+/** Lengths of two values multiplied, of which LCS finds the longest common subsequence: about 10 ms. Of more it is refused. */
 export const MAX_LCS_CELLS = 2 * 1024 * 1024;
 
 /**

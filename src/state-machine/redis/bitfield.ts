@@ -1,5 +1,6 @@
 /** BITFIELD: integers of any width at any bit of a value. */
 
+import { MAX_TRANSACTION_WORK } from '../../limits.js';
 import type { Args } from '../../protocol/command.js';
 import { NOT_AN_INTEGER, SYNTAX_ERROR } from '../../protocol/resp/errors.js';
 import { parseInteger } from '../../protocol/resp/numbers.js';
@@ -15,7 +16,11 @@ const BAD_OVERFLOW = new ErrorReply('ERR Invalid OVERFLOW type specified');
 const READS_ONLY = new ErrorReply('ERR BITFIELD_RO only supports the GET subcommand');
 
 const BYTE_BITS = 8;
-const FIELD_WORK = 1_000;
+
+/** Reading or writing a field: see work.ts. */
+const FIELD_WORK = 10_000;
+const MAX_OPERATIONS = MAX_TRANSACTION_WORK / FIELD_WORK;
+const TOO_MANY = new ErrorReply(`ERR more than ${MAX_OPERATIONS} operations`);
 
 type Overflow = 'WRAP' | 'SAT' | 'FAIL';
 
@@ -89,6 +94,7 @@ function parse(args: Args, maxValueBytes: number): Operation[] | ErrorReply {
   const operations: Operation[] = [];
   let overflow: Overflow = 'WRAP';
   for (let at = 0; at < args.length; ) {
+    if (operations.length === MAX_OPERATIONS) return TOO_MANY;
     const name = args[at]?.toUpperCase();
     const left = args.length - at - 1;
     if (name === 'OVERFLOW' && left >= 1) {

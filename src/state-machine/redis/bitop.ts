@@ -55,22 +55,19 @@ export function* bitop(keyspace: Keyspace, [name = '', target = '', ...sources]:
 
 /** Combines the bytes with those of the part; what it lacks is zeros. */
 function combine(bytes: Uint8Array, part: string, operation: Operation): void {
-  for (let at = 0; at < bytes.length; at += 1) {
-    const own = bytes[at] ?? 0;
-    const other = at < part.length ? part.charCodeAt(at) : 0;
-    bytes[at] = combined(own, other, operation);
-  }
-}
-
-function combined(own: number, other: number, operation: Operation): number {
+  const others = Buffer.from(part, 'latin1');
   switch (operation) {
     case 'AND':
-      return own & other;
+      for (let at = 0; at < bytes.length; at += 1) bytes[at] = (bytes[at] ?? 0) & (others[at] ?? 0);
+      return;
     case 'OR':
-      return own | other;
+      for (let at = 0; at < others.length; at += 1) bytes[at] = (bytes[at] ?? 0) | (others[at] ?? 0);
+      return;
     case 'XOR':
-      return own ^ other;
+      for (let at = 0; at < others.length; at += 1) bytes[at] = (bytes[at] ?? 0) ^ (others[at] ?? 0);
+      return;
     case 'NOT':
-      return ~other & 0xff;
+      for (let at = 0; at < others.length; at += 1) bytes[at] = ~(others[at] ?? 0);
+      return;
   }
 }

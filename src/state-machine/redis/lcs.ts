@@ -12,7 +12,7 @@ const LENGTH_AND_INDEXES = new ErrorReply(
 );
 const TOO_MUCH = new ErrorReply(`ERR the lengths of the values multiply to more than ${MAX_LCS_CELLS}`);
 
-const CELL_WORK = 3;
+const CELL_WORK = 5;
 
 interface Options {
   wantsLength: boolean;
@@ -69,14 +69,18 @@ function parseOptions(args: Args): Options | ErrorReply {
 function tableOf(a: string, b: string): Uint32Array {
   const width = b.length + 1;
   const table = new Uint32Array((a.length + 1) * width);
+  const bytes = Buffer.from(b, 'latin1');
   for (let i = 1; i <= a.length; i += 1) {
     const row = i * width;
-    const character = a.charCodeAt(i - 1);
-    for (let j = 1; j <= b.length; j += 1) {
-      table[row + j] =
-        character === b.charCodeAt(j - 1)
-          ? (table[row - width + j - 1] ?? 0) + 1
-          : Math.max(table[row - width + j] ?? 0, table[row + j - 1] ?? 0);
+    const byte = a.charCodeAt(i - 1);
+    let diagonal = 0;
+    let left = 0;
+    for (let j = 1; j < width; j += 1) {
+      const above = table[row - width + j] ?? 0;
+      if (byte === bytes[j - 1]) left = diagonal + 1;
+      else if (above > left) left = above;
+      table[row + j] = left;
+      diagonal = above;
     }
   }
   return table;

@@ -225,6 +225,13 @@ export const BACKUP_CAPACITY = 16;
 /** What a server and the main thread tell each other that was not taken yet; more waits at the sender. */
 export const EVENTS_CAPACITY = 64;
 
+/** While its disk lacks something a server pauses for this long before it tries again: at first, and at last. */
+export const MIN_LACK_PAUSE_MS = 10;
+export const MAX_LACK_PAUSE_MS = 1_000;
+
+/** A snapshot that found no room is dropped, and no other is begun for this long. */
+export const SNAPSHOT_LACK_PAUSE_MS = 10_000;
+
 /** A server that is asked to stop answers what is pending for at most this long. */
 export const MAX_STOP_ANSWERING_MS = 1_000;
 

@@ -92,6 +92,7 @@ export class Member {
       lastApplied: 0,
       lastIndex: 0,
       snapshotIndex: 0,
+      disk: { name: 'well' },
     };
   }
 
@@ -377,7 +378,11 @@ function factsOf({ index, byteLength, tookMs }: SnapshotEvent) {
   return { index, byteLength, tookMs: Math.round(tookMs) };
 }
 
-/** Whether it is a StorageError. Coming from another thread, it has lost its class. */
+/**
+ * Whether it is a StorageError that another start would meet again: not one that something is lacking for now. Coming from
+ * another thread, it has lost its class.
+ */
 function isDiskFailure(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && String(error.code).startsWith('DISK_');
+  if (!(error instanceof Error && 'code' in error)) return false;
+  return error.code !== 'DISK_LACKING' && String(error.code).startsWith('DISK_');
 }

@@ -25,7 +25,7 @@ export class Disk {
   readonly #onPersisted: DiskOptions['onPersisted'];
   readonly #onFailed: DiskOptions['onFailed'];
   #waiting: PersistRequest[] = [];
-  #isWriting = false;
+  #busySinceMs: number | undefined;
   #isStopped = false;
 
   constructor({ environment, storage, metrics, onPersisted, onFailed }: DiskOptions) {
@@ -38,12 +38,17 @@ export class Disk {
 
   /** Whether a write is under way, so that whatever is added now waits for the next one. */
   get isBusy(): boolean {
-    return this.#isWriting;
+    return this.#busySinceMs !== undefined;
+  }
+
+  /** Since when the write is under way, in ms of the environment's clock; undefined when there is none. */
+  get busySinceMs(): number | undefined {
+    return this.#busySinceMs;
   }
 
   write(requests: readonly PersistRequest[]): void {
     this.#waiting.push(...requests);
-    if (!this.#isWriting) this.#writeNext();
+    if (!this.isBusy) this.#writeNext();
   }
 
   /** Writes nothing more but what is under way. */
@@ -57,14 +62,14 @@ export class Disk {
     const last = requests.at(-1);
     if (last === undefined) return;
     this.#waiting = [];
-    this.#isWriting = true;
     const sinceMs = this.#environment.nowMs();
+    this.#busySinceMs = sinceMs;
     this.#storage.persist(requests).then(
       () => {
-        this.#isWriting = false;
+        this.#busySinceMs = undefined;
         this.#count(requests, this.#environment.nowMs() - sinceMs);
         this.#onPersisted(last.sequence);
-        if (!this.#isWriting) this.#writeNext();
+        if (!this.isBusy) this.#writeNext();
       },
       (error: unknown) => this.#onFailed(error),
     );

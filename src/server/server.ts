@@ -12,7 +12,7 @@
 
 import type { Port } from '../channel/port.js';
 import type { PortChannel } from '../channel/port-channel.js';
-import { type Environment, sleep, type Timer } from '../environment.js';
+import { type Environment, sleep } from '../environment.js';
 import type { LogTime } from '../log-time.js';
 import { LOG_ORIGIN } from '../raft/log.js';
 import type { RaftOptions } from '../raft/options.js';
@@ -34,11 +34,13 @@ import { sendBackup } from './backup.js';
 import { Clients } from './clients/clients.js';
 import { Replies } from './clients/replies.js';
 import { Disk } from './disk.js';
+import { DiskHealth } from './disk-health.js';
 import { ServerMetrics } from './metrics.js';
 import { logTail, MessageSampler } from './observation.js';
 import { Peers } from './peers.js';
 import { RoleReports } from './role-reports.js';
 import { Snapshots } from './snapshots.js';
+import { TurnTimer } from './turn-timer.js';
 
 export interface ServerOptions {
   readonly environment: Environment;
@@ -70,14 +72,14 @@ export class Server {
   readonly #applier: Applier;
   readonly #peers: Peers;
   readonly #disk: Disk;
+  readonly #diskHealth: DiskHealth;
   readonly #storage: Storage;
   readonly #snapshots: Snapshots;
   readonly #roleReports: RoleReports;
   readonly #traffic: PortChannel<Uint8Array>;
+  readonly #timer: TurnTimer;
   readonly #onEvent: (event: ServerEvent) => void;
   readonly #onFailure: (error: unknown) => void;
-  #timer: Timer | undefined;
-  #timerAtMs = Number.POSITIVE_INFINITY;
   #isTurnDue = false;
   #phase: 'running' | 'draining' | 'stopped' = 'running';
   /** It has applied once all that was committed. Before, a snapshot would only take time away from that. */
@@ -102,6 +104,7 @@ export class Server {
     this.#traffic = traffic;
     this.#onEvent = onEvent;
     this.#onFailure = onFailure;
+    this.#timer = new TurnTimer(environment, this.#metrics, () => this.#requestTurn());
     this.#raft = new Raft(
       raft,
       {
@@ -120,10 +123,8 @@ export class Server {
       storage,
       offset: raft.id / raft.servers.length,
       logBytes: snapshotLogBytes,
-      onTaken: ({ index, byteLength }, tookMs) => {
-        this.#metrics.snapshot('taken', byteLength, tookMs);
-        this.#onEvent({ type: 'snapshot', index, byteLength, tookMs });
-      },
+      metrics: this.#metrics,
+      onEvent,
       onFailure: (error) => this.#fail(error),
     });
     this.#clients = new Clients({
@@ -168,6 +169,14 @@ export class Server {
       },
       onFailed: (error) => this.#fail(error),
     });
+    this.#diskHealth = new DiskHealth({
+      environment,
+      storage,
+      disk: this.#disk,
+      silentAfterMs: raft.electionTimeoutMs,
+      onActivity: () => this.#requestTurn(),
+      onChange: (condition) => onEvent({ type: 'disk', condition }),
+    });
     this.#roleReports = new RoleReports({
       raft: this.#raft,
       state: this.#state,
@@ -205,6 +214,7 @@ export class Server {
       lastApplied: this.#state.position.index,
       lastIndex: lastLog.index,
       snapshotIndex,
+      disk: this.#diskHealth.condition,
     };
   }
 
@@ -322,8 +332,10 @@ export class Server {
     if (isLeading) this.#doOutput();
     this.#replies.flush();
     this.#metrics.flushed(this.#environment.nowMs());
+    this.#diskHealth.report();
     if (this.#clients.isDue || this.#applier.isDue) this.#requestTurn();
-    this.#setTimer();
+    const { deadlineMs } = this.#raft;
+    this.#timer.callBy(Math.min(deadlineMs, this.#clients.deadlineMs, this.#diskHealth.deadlineMs));
   }
 
   #hearPeers(): void {
@@ -372,26 +384,11 @@ export class Server {
     this.#requestTurn();
   }
 
-  /** One timer for whatever is due first. One that comes too early does no harm, so it is left alone. */
-  #setTimer(): void {
-    const dueMs = Math.min(this.#raft.deadlineMs, this.#clients.deadlineMs);
-    if (this.#timerAtMs <= dueMs) return;
-    this.#timer?.cancel();
-    this.#timerAtMs = dueMs;
-    this.#timer = this.#environment.startTimer(
-      () => {
-        this.#metrics.loopLag.observeMs(this.#environment.nowMs() - dueMs);
-        this.#timerAtMs = Number.POSITIVE_INFINITY;
-        this.#requestTurn();
-      },
-      Math.max(0, dueMs - this.#environment.nowMs()),
-    );
-  }
-
   #halt(): void {
     this.#phase = 'stopped';
-    this.#timer?.cancel();
+    this.#timer.cancel();
     this.#disk.stop();
+    this.#diskHealth.stop();
     this.#applier.stop();
     this.#snapshots.abort();
     this.#replies.flush();

@@ -6,12 +6,14 @@
  */
 
 import type { Environment } from '../environment.js';
-import { SNAPSHOT_SLICE_BYTES } from '../limits.js';
+import { SNAPSHOT_LACK_PAUSE_MS, SNAPSHOT_SLICE_BYTES } from '../limits.js';
 import type { Raft } from '../raft/raft.js';
-import type { Entry, LogPosition, SnapshotMeta } from '../raft/types.js';
+import type { Entry, LogPosition } from '../raft/types.js';
 import type { KeyValueStore } from '../state-machine/key-value-store.js';
 import { SnapshotSource } from '../storage/snapshot-format.js';
-import type { SnapshotSink, Storage } from '../storage/storage.js';
+import { type SnapshotSink, type Storage, StorageError } from '../storage/storage.js';
+import type { ServerEvent } from '../wire/control.js';
+import type { ServerMetrics } from './metrics.js';
 
 /** What an entry takes in memory besides its payload: the objects that hold it. */
 const ENTRY_OVERHEAD_BYTES = 512;
@@ -33,7 +35,9 @@ export interface SnapshotsOptions {
   readonly offset: number;
   /** So many bytes that the log takes in memory, applied since the last snapshot, make the next one due. */
   readonly logBytes: number;
-  readonly onTaken: (snapshot: SnapshotMeta, tookMs: number) => void;
+  readonly metrics: ServerMetrics;
+  /** Told of snapshots that were taken, and of those that were given up for want of something. */
+  readonly onEvent: (event: ServerEvent) => void;
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -43,20 +47,32 @@ export class Snapshots {
   readonly #storage: Storage;
   readonly #logBytes: number;
   readonly #dueFactor: number;
-  readonly #onTaken: SnapshotsOptions['onTaken'];
+  readonly #metrics: ServerMetrics;
+  readonly #onEvent: SnapshotsOptions['onEvent'];
   readonly #onFailure: SnapshotsOptions['onFailure'];
+  #notBeforeMs = Number.NEGATIVE_INFINITY;
   #appliedBytes = 0;
   #lastByteLength: number;
   #writing: { readonly source: SnapshotSource; isWanted: boolean } | undefined;
   #onPersisted: (() => void) | undefined;
 
-  constructor({ environment, raft, storage, offset, logBytes, onTaken, onFailure }: SnapshotsOptions) {
+  constructor({
+    environment,
+    raft,
+    storage,
+    offset,
+    logBytes,
+    metrics,
+    onEvent,
+    onFailure,
+  }: SnapshotsOptions) {
     this.#environment = environment;
     this.#raft = raft;
     this.#storage = storage;
     this.#logBytes = logBytes;
     this.#dueFactor = 1 - offset * MAX_OFFSET_FRACTION;
-    this.#onTaken = onTaken;
+    this.#metrics = metrics;
+    this.#onEvent = onEvent;
     this.#onFailure = onFailure;
     this.#lastByteLength = storage.recovered.snapshot?.byteLength ?? 0;
   }
@@ -75,10 +91,18 @@ export class Snapshots {
   takeIfDue(store: KeyValueStore, position: LogPosition): void {
     const dueBytes = Math.max(this.#logBytes, this.#lastByteLength * MIN_GROWTH_FRACTION);
     if (this.#writing !== undefined || this.#appliedBytes < dueBytes * this.#dueFactor) return;
+    if (this.#environment.nowMs() < this.#notBeforeMs) return;
+    const coveredBytes = this.#appliedBytes;
     this.#appliedBytes = 0;
     const writing = { source: new SnapshotSource(store.image()), isWanted: true };
     this.#writing = writing;
     this.#take(writing, position)
+      .catch((error: unknown) => {
+        if (!(error instanceof StorageError && error.code === 'DISK_LACKING')) throw error;
+        this.#appliedBytes += coveredBytes;
+        this.#notBeforeMs = this.#environment.nowMs() + SNAPSHOT_LACK_PAUSE_MS;
+        this.#onEvent({ type: 'snapshot-dropped', reason: error.message });
+      })
       .catch(this.#onFailure)
       .finally(() => {
         writing.source.close();
@@ -96,8 +120,21 @@ export class Snapshots {
     writing: { readonly source: SnapshotSource; readonly isWanted: boolean },
     position: LogPosition,
   ): Promise<void> {
-    const startMs = this.#environment.nowMs();
     const sink = await this.#storage.createSnapshot();
+    try {
+      await this.#fill(writing, sink, position);
+    } catch (error) {
+      await sink.discard().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async #fill(
+    writing: { readonly source: SnapshotSource; readonly isWanted: boolean },
+    sink: SnapshotSink,
+    position: LogPosition,
+  ): Promise<void> {
+    const startMs = this.#environment.nowMs();
     const isComplete = await this.#write(writing, sink);
     while (writing.isWanted && this.#raft.durableIndex < position.index) await this.#nextPersisted();
     if (!isComplete || !writing.isWanted) {
@@ -109,7 +146,10 @@ export class Snapshots {
     if (snapshot === undefined) return;
     this.#lastByteLength = snapshot.byteLength;
     this.#raft.compacted(snapshot, logStart.index);
-    this.#onTaken(snapshot, this.#environment.nowMs() - startMs);
+    const { index, byteLength } = snapshot;
+    const tookMs = this.#environment.nowMs() - startMs;
+    this.#metrics.snapshot('taken', byteLength, tookMs);
+    this.#onEvent({ type: 'snapshot', index, byteLength, tookMs });
   }
 
   async #write(

@@ -14,6 +14,7 @@ import type {
   SnapshotMeta,
 } from '../raft/types.js';
 import type { Files } from './files.js';
+import { isLack, LackRetries, type Patience } from './lack-retries.js';
 import { OtherFormatError } from './manifest.js';
 import type { PartialFile } from './partial-file.js';
 import { SegmentLog } from './segment-log.js';
@@ -55,6 +56,7 @@ export class DiskStorage implements Storage {
   readonly #directory: string;
   readonly #owner: Owner;
   readonly #fsync: boolean;
+  readonly #retries: LackRetries;
   #logStart: LogPosition;
   #writing: Promise<void> | undefined;
   #isClosed = false;
@@ -65,7 +67,7 @@ export class DiskStorage implements Storage {
 
   private constructor(
     { directory, owner, fsync }: DiskStorageOptions,
-    { manifest, log, snapshots }: { manifest: ServerManifest; log: SegmentLog; snapshots: SnapshotFiles },
+    { manifest, log, snapshots, retries }: Opened,
     recovered: RecoveredState,
   ) {
     this.#manifest = manifest;
@@ -74,6 +76,7 @@ export class DiskStorage implements Storage {
     this.#directory = directory;
     this.#owner = owner;
     this.#fsync = fsync;
+    this.#retries = retries;
     this.recovered = recovered;
     this.#logStart = recovered.logStart;
   }
@@ -103,9 +106,16 @@ export class DiskStorage implements Storage {
     // another one does not bring it back. What is removed and written below relies on it.
     await manifest.update(manifest.state.isBegun ? {} : { newestSegment: undefined }, { fsync });
     const { isBegun, logStart, newestSegment, logTail, snapshot } = manifest.state;
-    const snapshots = await SnapshotFiles.open(snapshotDirectory, { files, fsync, newest: snapshot });
+    const retries = new LackRetries();
+    const snapshots = await SnapshotFiles.open(snapshotDirectory, {
+      files,
+      fsync,
+      newest: snapshot,
+      retries,
+    });
     const { log, recovered } = await SegmentLog.open({
       ...options,
+      retries,
       directory: logDirectory,
       logNumber: crc32(`${owner.clusterId} ${owner.serverId}`),
       range: { first: logStart.first, newest: newestSegment },
@@ -124,7 +134,11 @@ export class DiskStorage implements Storage {
       throw error;
     }
     const state = { ...recovered, snapshot, logStart: positionOf(logStart) };
-    return new DiskStorage(options, { manifest, log, snapshots }, state);
+    return new DiskStorage(options, { manifest, log, snapshots, retries }, state);
+  }
+
+  waitWith(patience: Patience): void {
+    this.#retries.waitWith(patience);
   }
 
   persist(requests: readonly PersistRequest[]): Promise<void> {
@@ -143,13 +157,14 @@ export class DiskStorage implements Storage {
   }
 
   async createSnapshot(): Promise<SnapshotSink> {
-    const file = await this.#snapshots.create().catch((error: unknown) => this.#fail(error));
+    const file = await this.#snapshots.create().catch((error: unknown) => this.#failUnlessLacking(error));
     return {
-      write: (bytes) => file.write(bytes).catch((error: unknown) => this.#fail(error)),
+      write: (bytes) => file.write(bytes).catch((error: unknown) => this.#failUnlessLacking(error)),
       commit: (position, logStart) =>
-        this.#exclusively(() => this.#commit(file, position, logStart)).catch((error: unknown) =>
-          this.#fail(error),
-        ),
+        this.#exclusively(() => this.#commit(file, position, logStart)).catch((error: unknown) => {
+          if (error instanceof StorageError) throw error;
+          return this.#fail(error);
+        }),
       discard: () => file.discard(),
     };
   }
@@ -219,7 +234,7 @@ export class DiskStorage implements Storage {
       return undefined;
     }
     const snapshot = { ...position, byteLength: file.byteLength };
-    await this.#snapshots.publish(file, position);
+    await this.#snapshots.publish(file, position).catch((error: unknown) => this.#failUnlessLacking(error));
     // A snapshot that was installed meanwhile may have moved the start further.
     const start = logStart.index > this.#logStart.index ? positionOf(logStart) : this.#logStart;
     await this.#replaceNewest(snapshot, { ...start, first: this.#log.firstAfter(start.index) });
@@ -227,13 +242,16 @@ export class DiskStorage implements Storage {
   }
 
   async #replaceNewest(snapshot: SnapshotMeta, logStart: LogStart): Promise<void> {
-    await this.#manifest.update({ snapshot, logStart }, { fsync: this.#fsync });
+    const fsync = this.#fsync;
+    // A try that lacked something may have replaced the manifest all the same: what it names stays.
+    await this.#retries.insist(() => this.#manifest.update({ snapshot, logStart }, { fsync }));
     this.#logStart = positionOf(logStart);
     await this.#snapshots.accept(snapshot);
     // What this leaves behind at a crash goes the next time.
     this.#clearing = this.#clearing
       .then(() => this.#log.dropBefore(logStart.first))
       .catch((error: unknown) => {
+        if (isLack(error)) return;
         this.#failure ??= writeFailed(this.#directory, error);
       });
   }
@@ -244,10 +262,23 @@ export class DiskStorage implements Storage {
     return done;
   }
 
+  /** What lacked something has changed nothing. */
+  #failUnlessLacking(error: unknown): never {
+    if (isLack(error)) throw writeFailed(this.#directory, error);
+    this.#fail(error);
+  }
+
   #fail(error: unknown): never {
     this.#failure ??= writeFailed(this.#directory, error);
     throw this.#failure;
   }
+}
+
+interface Opened {
+  readonly manifest: ServerManifest;
+  readonly log: SegmentLog;
+  readonly snapshots: SnapshotFiles;
+  readonly retries: LackRetries;
 }
 
 function entriesOf(requests: readonly PersistRequest[]): readonly Entry[] {

@@ -2,6 +2,7 @@
 
 import { dirname } from 'node:path';
 import { type DataFile, type Files, writeWhole } from './files.js';
+import type { LackRetries } from './lack-retries.js';
 
 /** A file's data is synced this often while it is written: others wait while a sync has much to do. */
 const SYNC_EVERY_BYTES = 1024 * 1024;
@@ -36,8 +37,11 @@ export class PartialFile {
     return this.#byteLength;
   }
 
-  async write(bytes: Uint8Array): Promise<void> {
-    await writeWhole(this.#file, bytes, this.#byteLength);
+  /** Appends the bytes. With `retries` it waits for what they lack, but for the sync that is done now and then. */
+  async write(bytes: Uint8Array, retries?: LackRetries): Promise<void> {
+    const position = this.#byteLength;
+    const writeAll = () => writeWhole(this.#file, bytes, position);
+    await (retries === undefined ? writeAll() : retries.insist(writeAll));
     this.#byteLength += bytes.byteLength;
     this.#unsyncedBytes += bytes.byteLength;
     if (this.#unsyncedBytes >= SYNC_EVERY_BYTES) await this.#syncData();

@@ -114,7 +114,7 @@ export class SegmentFiles {
         await partial.write(ZEROS.subarray(0, byteLength - at));
       await partial.publish(path);
     } catch (error) {
-      await partial.discard();
+      await partial.discard().catch(() => undefined);
       throw error;
     }
   }

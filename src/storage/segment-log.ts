@@ -10,6 +10,7 @@
 
 import type { Entry, HardState, LogIndex, LogPosition } from '../raft/types.js';
 import type { Files, LogMemory } from './files.js';
+import { isLackOfRoom, type LackRetries } from './lack-retries.js';
 import { frameBytes, roundedUp, writeFrame } from './log-frame.js';
 import { DamagedLogError, LogRecovery, type RecoveredSegment } from './log-recovery.js';
 import {
@@ -31,6 +32,7 @@ const MAX_FRAME_BYTES = 2 * 1024 * 1024;
 
 export interface SegmentLogOptions {
   readonly files: Files;
+  readonly retries: LackRetries;
   /** Nothing else is in it. */
   readonly directory: string;
   /** Whether a write counts only once it is on the disk, or already when the operating system has it. */
@@ -209,17 +211,29 @@ export class SegmentLog {
     try {
       await segment.file.write(frame, segment.end);
     } catch (error) {
-      if (segment !== this.#current) await segment.file.close();
-      throw error;
+      await this.#writeAgain(segment, frame, error);
     }
     this.#sequence = sequence;
     if (segment.end === 0) await this.#enter(segment);
     segment.end += byteLength;
     this.#noteEntries(entries);
     if (this.#next !== undefined || 2 * segment.end < segment.byteLength) return;
-    this.#next = this.#make(this.#segmentBytes);
+    this.#next = this.#make(0, (attempt) => attempt(undefined));
     // Whoever needs it tries again.
     this.#next.catch(() => undefined);
+  }
+
+  /**
+   * The frame lacked something. It is written again as a whole in the same place: another one would leave there what it does
+   * not cover of this one.
+   */
+  async #writeAgain(segment: OpenSegment, frame: Buffer, error: unknown): Promise<void> {
+    try {
+      await this.#options.retries.insistAfter(error, () => segment.file.write(frame, segment.end));
+    } catch (failure) {
+      if (segment !== this.#current) await segment.file.close();
+      throw failure;
+    }
   }
 
   /** Something is in it now: it is the current one. */
@@ -243,7 +257,9 @@ export class SegmentLog {
 
   /** The segment behind the current one, with so much room. */
   async #nextSegment(byteLength: number): Promise<OpenSegment> {
-    const make = () => this.#make(Math.max(this.#segmentBytes, roundedUp(byteLength)));
+    const { retries } = this.#options;
+    const needed = roundedUp(byteLength);
+    const make = () => this.#make(needed, (attempt) => retries.insist(attempt));
     const next = await (this.#next?.catch(make) ?? make());
     this.#next = undefined;
     if (next.byteLength >= byteLength) return next;
@@ -252,19 +268,30 @@ export class SegmentLog {
     return make();
   }
 
-  /** Makes the segment after the current one, or goes on with one whose file was made: that may be written down already. */
-  async #make(byteLength: number): Promise<OpenSegment> {
+  /**
+   * Makes the segment after the current one, or goes on with one whose file was made: that may be written down already. It has
+   * the usual length, or the shortest that will do while room is lacking.
+   */
+  async #make(needed: number, insist: Insist): Promise<OpenSegment> {
     const number = this.#current.number + 1;
-    let newest = this.#newestMade;
-    if (newest?.number !== number) {
-      newest = { number, byteLength };
-      await this.#files.make(newest);
-      this.#newestMade = newest;
+    if (this.#newestMade?.number !== number) {
+      this.#newestMade = await insist(async (lack) => {
+        const usual = isLackOfRoom(lack)
+          ? Math.min(this.#segmentBytes, FIRST_SEGMENT_BYTES)
+          : this.#segmentBytes;
+        const newest = { number, byteLength: Math.max(usual, needed) };
+        await this.#files.make(newest);
+        return newest;
+      });
     }
-    await this.#options.onNewest(newest);
-    return this.#files.open(newest);
+    const newest = this.#newestMade;
+    await insist(() => this.#options.onNewest(newest));
+    return insist(() => this.#files.open(newest));
   }
 }
+
+/** Calls for what is attempted, once or until nothing is lacking. */
+type Insist = <T>(attempt: (lack: unknown) => Promise<T>) => Promise<T>;
 
 /** Has all that was read survive the end of the machine, and nothing after it. */
 async function settle(

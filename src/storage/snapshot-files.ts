@@ -8,6 +8,7 @@
 import { join } from 'node:path';
 import type { LogPosition, SnapshotMeta } from '../raft/types.js';
 import type { BlockingFile, Files } from './files.js';
+import { isLack, type LackRetries } from './lack-retries.js';
 import { PartialFile, type PartialFileOptions } from './partial-file.js';
 import { SnapshotCheck, SnapshotError } from './snapshot-format.js';
 import { systemCodeOf } from './system-errors.js';
@@ -29,20 +30,24 @@ export interface SnapshotFilesOptions extends PartialFileOptions {
   readonly files: Files;
   /** The one that counts; all other files are removed. */
   readonly newest: SnapshotMeta | undefined;
+  /** For what is received. */
+  readonly retries: LackRetries;
 }
 
 export class SnapshotFiles {
   readonly #files: Files;
   readonly #directory: string;
   readonly #fsync: boolean;
+  readonly #retries: LackRetries;
   #newest: KeptSnapshot | undefined;
   /** Still there for a follower that has got a part of it. */
   #previous: KeptSnapshot | undefined;
   #own: PartialFile | undefined;
   #received: { readonly file: PartialFile; readonly check: SnapshotCheck } | undefined;
 
-  private constructor(directory: string, { files, fsync, newest }: SnapshotFilesOptions) {
+  private constructor(directory: string, { files, fsync, newest, retries }: SnapshotFilesOptions) {
     this.#files = files;
+    this.#retries = retries;
     this.#directory = directory;
     this.#fsync = fsync;
     this.#newest = newest === undefined ? undefined : this.#keep(newest);
@@ -69,9 +74,15 @@ export class SnapshotFiles {
     return this.#own;
   }
 
-  /** Puts a complete file where {@link accept} will look for it. */
-  publish(file: PartialFile, position: LogPosition): Promise<void> {
-    return file.publish(join(this.#directory, nameOf(position)));
+  /** Puts a complete file where {@link accept} will look for it. When this rejects, it is not there. */
+  async publish(file: PartialFile, position: LogPosition): Promise<void> {
+    const path = join(this.#directory, nameOf(position));
+    try {
+      await file.publish(path);
+    } catch (error) {
+      await this.#files.remove(path).catch(() => undefined);
+      throw error;
+    }
   }
 
   /** The snapshot's file is published and recorded: it is the newest from now on. */
@@ -81,7 +92,10 @@ export class SnapshotFiles {
     this.#newest = this.#keep(meta);
     if (outdated === undefined) return;
     outdated.file?.close();
-    await this.#files.remove(outdated.path);
+    await this.#files.remove(outdated.path).catch((error: unknown) => {
+      // It goes at the next start.
+      if (!isLack(error)) throw error;
+    });
   }
 
   /**
@@ -91,13 +105,13 @@ export class SnapshotFiles {
   async receive(offset: number, data: Uint8Array): Promise<void> {
     if (offset === 0) {
       await this.#received?.file.discard();
-      const file = await this.#createPartial(RECEIVED_NAME);
+      const file = await this.#retries.insist(() => this.#createPartial(RECEIVED_NAME));
       this.#received = { file, check: new SnapshotCheck() };
     }
     if (this.#received?.file.byteLength !== offset)
       throw new SnapshotError(`bytes at ${offset} do not follow the ones before`);
     this.#received.check.push(data);
-    await this.#received.file.write(data);
+    await this.#received.file.write(data, this.#retries);
   }
 
   /** What was received is the whole snapshot: publishes it. Rejects with {@link SnapshotError} when it is not. */

@@ -1,8 +1,9 @@
 /** What the user is told when a server's disk cannot be used, in one line each. */
 
+import { isLack } from './lack-retries.js';
 import type { OtherFormatError } from './manifest.js';
 import type { Owner } from './server-manifest.js';
-import { StorageError } from './storage.js';
+import { StorageError, type StorageErrorCode } from './storage.js';
 import { adviceFor, messageOf } from './system-errors.js';
 
 export function missing(directory: string, { serverId }: Owner): StorageError {
@@ -30,15 +31,20 @@ export function corrupt(directory: string, { serverId }: Owner, cause: unknown):
 
 export function openFailed(directory: string, cause: unknown): StorageError {
   const message = `${directory} cannot be opened (${messageOf(cause)}): ${adviceFor(cause)}`;
-  return new StorageError('DISK_OPEN_FAILED', message, { cause });
+  return failed('DISK_OPEN_FAILED', message, cause);
 }
 
 export function readFailed(directory: string, cause: unknown): StorageError {
   const message = `${directory} cannot be read (${messageOf(cause)}): ${adviceFor(cause)}, then restart the server`;
-  return new StorageError('DISK_READ_FAILED', message, { cause });
+  return failed('DISK_READ_FAILED', message, cause);
 }
 
 export function writeFailed(directory: string, cause: unknown): StorageError {
   const message = `${directory} cannot be written (${messageOf(cause)}): ${adviceFor(cause)}, then restart the server`;
-  return new StorageError('DISK_WRITE_FAILED', message, { cause });
+  return failed('DISK_WRITE_FAILED', message, cause);
+}
+
+/** A lack may pass by itself: then nobody has to do anything. */
+function failed(code: StorageErrorCode, message: string, cause: unknown): StorageError {
+  return new StorageError(isLack(cause) ? 'DISK_LACKING' : code, message, { cause });
 }

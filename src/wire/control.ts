@@ -92,7 +92,16 @@ export interface ServerStatus {
   readonly lastIndex: LogIndex;
   /** The newest snapshot reaches this far; 0 without one. */
   readonly snapshotIndex: LogIndex;
+  readonly disk: DiskCondition;
 }
+
+/** How a server finds its disk. */
+export type DiskCondition =
+  | { readonly name: 'well' }
+  /** It owes an answer, and has given none for this long. */
+  | { readonly name: 'silent'; readonly forMs: number }
+  /** It lacks something that may come back, and the same write is tried again and again. */
+  | { readonly name: 'lacking'; readonly forMs: number; readonly reason: string };
 
 /** What a server measured: how it stands now, and what it counted since its thread began to serve. */
 export interface ServerMeasurements {
@@ -139,6 +148,10 @@ export type ServerEvent =
   | { readonly type: 'up'; readonly lastIndex: LogIndex; readonly term: Term }
   /** Role, term or known leader changed. */
   | { readonly type: 'role'; readonly role: RoleName; readonly term: Term; readonly leader: ServerId | null }
+  /** The disk is in another condition than before. At first it is well. */
+  | { readonly type: 'disk'; readonly condition: DiskCondition }
+  /** A snapshot of its own was given up for want of something, and is taken later. */
+  | { readonly type: 'snapshot-dropped'; readonly reason: string }
   /** Something happened in an election. When a role changes by that, it is told before the change. */
   | { readonly type: 'election'; readonly trace: TraceEvent }
   /** A snapshot of everything up to `index` was taken, and the log before it is going. */

@@ -29,6 +29,7 @@ async function metricNames(): Promise<Set<string>> {
       lastApplied: 1,
       lastIndex: 1,
       snapshotIndex: 0,
+      disk: { name: 'well' },
     },
     metrics: new ServerMetrics().read(),
     keys: 0,

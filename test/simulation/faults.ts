@@ -32,6 +32,7 @@ export const FAULTS = [
   'stalled disk',
   'disk errors',
   'full disk',
+  'no descriptors',
   /** Not faults, but calls that come now and then. */
   'backup',
   'measure',

@@ -187,6 +187,7 @@ export class Nemesis {
       case 'stalled disk':
       case 'disk errors':
       case 'full disk':
+      case 'no descriptors':
         this.#harmDisk(fault, victim, random);
         return;
       case 'backup':
@@ -223,6 +224,7 @@ export class Nemesis {
     if (fault === 'stalled disk') disk.stall();
     if (fault === 'slow disk') disk.faults = { ...healthy, maxLatencyMs: ELECTION_TIMEOUT_MS };
     if (fault === 'full disk') disk.faults = { ...healthy, isFull: true };
+    if (fault === 'no descriptors') disk.faults = { ...healthy, isOutOfDescriptors: true };
     if (fault === 'disk errors') {
       const rate = random.of([0.01, 0.1, 0.5]);
       disk.faults = {
@@ -287,4 +289,5 @@ const HEALTHY_RATES = {
   syncErrors: 0,
   shortWrites: 0,
   isFull: false,
+  isOutOfDescriptors: false,
 } as const;

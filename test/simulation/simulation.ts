@@ -69,6 +69,9 @@ export interface SimulationResult {
  * time: a snapshot in the smallest chunks takes a slow disk seconds.
  */
 const PROGRESS_MS = 20_000;
+/** The same for all of them while the leader's disk hangs, of clusters that can do without one server. */
+const HUNG_DISK_MS = 40 * ELECTION_TIMEOUT_MS;
+const MIN_SERVERS_BUT_ONE = 3;
 /** Nothing happens any more after this time without clients. */
 const QUIET_MS = 5 * ELECTION_TIMEOUT_MS;
 /** Queues are measured each time after so many events. */
@@ -172,6 +175,7 @@ class Simulation {
     const { timeline } = this.#world;
     await this.#until(() => timeline.steps >= this.#options.steps);
     await this.#checkProgress();
+    await this.#checkHungDisk();
     await this.#checkNothingIsLeft();
     this.#isJudged = isJudged(this.#history.operations);
   }
@@ -206,6 +210,25 @@ class Simulation {
       'progress',
       `a client got nowhere in ${PROGRESS_MS} ms: ${this.#cluster.describe()}`,
     );
+  }
+
+  /** While the leader's disk hangs, another server leads before long, and every client gets on. */
+  async #checkHungDisk(): Promise<void> {
+    const { leader } = this.#cluster;
+    const disk = this.#disks[leader?.id ?? -1];
+    if (leader === undefined || disk === undefined || this.#disks.length < MIN_SERVERS_BUT_ONE) return;
+    this.#trace(() => `the disk of server ${leader.id} hangs`);
+    disk.stall();
+    const goals = this.#clients.map(({ acknowledged }) => acknowledged + 2);
+    const isDone = () =>
+      this.#cluster.leader !== leader &&
+      this.#clients.every(({ acknowledged }, i) => acknowledged >= (goals[i] ?? 0));
+    if (!(await this.#until(isDone, HUNG_DISK_MS)))
+      throw new PropertyViolation(
+        'hung disk',
+        `a client got nowhere in ${HUNG_DISK_MS} ms: ${this.#cluster.describe()}`,
+      );
+    disk.resume();
   }
 
   /** With no more clients, everything is answered, and all servers come to hold the same. */
@@ -315,12 +338,11 @@ class Simulation {
   /** A disk that fails may say so; what it kept is never damaged. */
   #isFailureExpected(error: unknown): boolean {
     const { weights } = this.#temperament.harm;
-    return (
-      (weights['disk errors'] > 0 || weights['full disk'] > 0) &&
-      error instanceof StorageError &&
-      error.code !== 'DISK_CORRUPT' &&
-      error.code !== 'DISK_MISSING'
-    );
+    if (!(error instanceof StorageError)) return false;
+    // A server waits for what is lacking, but not while it opens its disk, nor where a sync failed.
+    if (error.code === 'DISK_LACKING') return weights['full disk'] > 0 || weights['no descriptors'] > 0;
+    const isDamaged = error.code === 'DISK_CORRUPT' || error.code === 'DISK_MISSING';
+    return weights['disk errors'] > 0 && !isDamaged;
   }
 
   #newClients(): SimulatedClient[] {

@@ -164,6 +164,7 @@ function drawWeights(random: Random): Record<Fault, number> {
     'stalled disk': rare(),
     'disk errors': rare(),
     'full disk': rare(),
+    'no descriptors': rare(),
     backup: rare(),
     measure: 0.1,
   };

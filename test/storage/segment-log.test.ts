@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { LOG_ORIGIN } from '../../src/raft/log.js';
 import type { Entry, HardState, LogIndex, LogPosition } from '../../src/raft/types.js';
 import type { Files } from '../../src/storage/files.js';
+import { LackRetries } from '../../src/storage/lack-retries.js';
 import { frameBytes, SECTOR_BYTES, writeFrame } from '../../src/storage/log-frame.js';
 import { DamagedLogError } from '../../src/storage/log-recovery.js';
 import { NODE_FILES } from '../../src/storage/node-files.js';
@@ -18,7 +19,9 @@ const HEADER_BYTES = 40;
 const LOG_NUMBER = 12345;
 const ENTRY_HEADER_BYTES = 20;
 
-type Options = Partial<Pick<SegmentLogOptions, 'files' | 'reaches' | 'segmentBytes' | 'fsync' | 'onNewest'>>;
+type Options = Partial<
+  Pick<SegmentLogOptions, 'files' | 'retries' | 'reaches' | 'segmentBytes' | 'fsync' | 'onNewest'>
+>;
 
 function append(log: SegmentLog, appended: readonly Entry[], hardState?: HardState): Promise<void> {
   return log.append({ hardState, entries: appended });
@@ -57,12 +60,14 @@ describe('the log in segments', () => {
       reaches = 0,
       segmentBytes = SEGMENT_BYTES,
       files = NODE_FILES,
+      retries = new LackRetries(),
       fsync = false,
       onNewest = noteNewest,
     }: Options = {},
   ): Promise<T> {
     const { log, recovered } = await SegmentLog.open({
       files,
+      retries,
       directory: directory(),
       fsync,
       logNumber: LOG_NUMBER,
@@ -459,4 +464,39 @@ describe('the log in segments', () => {
     expect(await recover()).to.deep.equal(readable(entries(6, 7, 2)));
     expect(await readdir(directory())).to.deep.equal([`0000000${written.first.number}.segment`]);
   });
+
+  it('takes a shorter segment while there is no room for one of the usual length', async () => {
+    const usual = 4 * 1024 * 1024;
+    const room = 1024 * 1024;
+    const files: Files = {
+      ...NODE_FILES,
+      create: async (path) => {
+        const file = await NODE_FILES.create(path);
+        return {
+          ...file,
+          write: async (bytes, position) => {
+            if (position + bytes.byteLength > room) throw lackOfRoom();
+            return file.write(bytes, position);
+          },
+        };
+      },
+    };
+    const retries = new LackRetries();
+    retries.waitWith({ wait: async () => {}, over: () => {} });
+    const long = [entryOf(1, 1500), entryOf(2, 1500), entryOf(3, 1500)];
+    await withLog(
+      async (log) => {
+        for (const one of long) await append(log, [one]);
+      },
+      { files, retries, segmentBytes: usual },
+    );
+    expect(written.newest?.byteLength).to.equal(room);
+    expect(await withLog((_, recovered) => readable(recovered), { segmentBytes: usual })).to.deep.equal(
+      readable(long),
+    );
+  });
 });
+
+function lackOfRoom(): Error {
+  return Object.assign(new Error('no space left on device'), { code: 'ENOSPC', syscall: 'write' });
+}

@@ -122,7 +122,7 @@ function answerOfRedis({ op }: Request, reply: Raw): Answer {
   if (typeof reply === 'object' && 'error' in reply) {
     const moved = /^MOVED \d+ [^ ]*:(\d+)$/.exec(reply.error);
     if (moved !== null) return { ...TURNED_DOWN, leaderPort: Number(moved[1]) };
-    return reply.error.startsWith('CLUSTERDOWN') ? TURNED_DOWN : UNKNOWN;
+    return /^(CLUSTERDOWN|MISCONF) /.test(reply.error) ? TURNED_DOWN : UNKNOWN;
   }
   throw new TypeError(`a ${op} was answered ${JSON.stringify(reply)}`);
 }

@@ -146,7 +146,7 @@ function judgeError(reply: Reply): Verdict {
   const { text } = reply;
   if (text.startsWith('MOVED '))
     return { type: 'elsewhere', port: Number(text.slice(text.lastIndexOf(':') + 1)) };
-  if (text.startsWith('CLUSTERDOWN ')) return NOT_DONE;
+  if (text.startsWith('CLUSTERDOWN ') || text.startsWith('MISCONF ')) return NOT_DONE;
   if (text.startsWith('UNKNOWN leadership was lost')) return UNKNOWN;
   return WRONG;
 }

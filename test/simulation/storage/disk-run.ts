@@ -6,9 +6,10 @@
 
 import type { Entry, HardState, PersistRequest, SnapshotMeta } from '../../../src/raft/types.js';
 import { DiskStorage } from '../../../src/storage/disk-storage.js';
+import type { Patience } from '../../../src/storage/lack-retries.js';
 import { makeServerDirectory } from '../../../src/storage/server-manifest.js';
 import { SnapshotSource } from '../../../src/storage/snapshot-format.js';
-import { StorageError } from '../../../src/storage/storage.js';
+import { StorageError, type StorageErrorCode } from '../../../src/storage/storage.js';
 import { Random } from '../../../tools/support/random.js';
 import { HEALTHY_DISK } from '../world/disk-calls.js';
 import { SECTOR_BYTES } from '../world/disk-image.js';
@@ -45,7 +46,11 @@ export type Sight =
   | 'more than was reported'
   | 'truncated'
   | 'installed'
-  | 'compacted';
+  | 'compacted'
+  | 'waited for what is lacking';
+
+const OPENING_ERRORS: ReadonlySet<StorageErrorCode> = new Set(['DISK_OPEN_FAILED', 'DISK_LACKING']);
+const WRITE_ERRORS: ReadonlySet<StorageErrorCode> = new Set(['DISK_WRITE_FAILED', 'DISK_LACKING']);
 
 /** Resolves to what happened. Rejects when the storage is refused, or holds what it must not. */
 export async function runDisk(seed: number): Promise<ReadonlySet<Sight>> {
@@ -81,6 +86,7 @@ class DiskRun {
     this.#storage = storage;
     this.#check(storage);
     await this.#checkImage(storage);
+    if (this.#random.chance(0.5)) storage.waitWith(this.#patience());
     const operations = this.#random.below(MAX_OPERATIONS);
     for (let i = 0; i < operations && this.#storage !== undefined; i += 1) await this.#operate(storage);
     if (this.#storage !== undefined) await this.#end(this.#random.of(['close', 'thread', 'power'] as const));
@@ -99,7 +105,7 @@ class DiskRun {
         if (found instanceof DiskStorage) {
           this.#check(found);
           await this.#site.until(settled(found.close()));
-        } else if (found.code === 'DISK_OPEN_FAILED') this.sights.add('disk error in an opening');
+        } else if (OPENING_ERRORS.has(found.code)) this.sights.add('disk error in an opening');
         else throw found;
       }
       this.#endProcess(this.#random.of(['go on', 'thread', 'power'] as const));
@@ -127,6 +133,19 @@ class DiskRun {
       syncErrors: error(),
       shortWrites: error(),
       isFull: this.#random.chance(chance / 3),
+    };
+  }
+
+  /** Waits for what is lacking, which is there again sooner or later, unless that is given up before. */
+  #patience(): Patience {
+    const { disk } = this.#site;
+    return {
+      wait: async (cause) => {
+        this.sights.add('waited for what is lacking');
+        if (this.#random.chance(0.1)) throw cause;
+        if (this.#random.chance(0.3)) disk.faults = { ...disk.faults, isFull: false, shortWrites: 0 };
+      },
+      over: () => undefined,
     };
   }
 
@@ -164,7 +183,7 @@ class DiskRun {
     }
     const found = await this.#site.until(settled(working));
     if (found instanceof StorageError) {
-      if (found.code !== 'DISK_WRITE_FAILED') throw found;
+      if (!WRITE_ERRORS.has(found.code)) throw found;
       this.sights.add('disk error in a write');
       await this.#end(this.#random.of(['close', 'close', 'thread', 'power'] as const));
     }

@@ -238,6 +238,13 @@ export const MAX_STOP_ANSWERING_MS = 1_000;
 /** A server that has not stopped this long after it was asked to is terminated. */
 export const STOP_PATIENCE_MS = 5_000;
 
+/**
+ * A thread that was terminated ends within tens of milliseconds, unless a call of its disk is under way. Its end is waited for
+ * this long when its disk is known to be silent. Who kills a server otherwise is answered after the second time at the latest.
+ */
+export const SILENT_END_PATIENCE_MS = 300;
+export const END_PATIENCE_MS = 900;
+
 /** The end of a server's log that a watcher is shown, and messages of a kind that stand for all of them. */
 export const MAX_OBSERVED_ENTRIES = 96;
 export const MAX_OBSERVED_MESSAGES_PER_KIND = 3;
@@ -353,6 +360,7 @@ const relations = (): readonly (readonly [holds: boolean, why: string])[] => [
     MAX_STOP_ANSWERING_MS < STOP_PATIENCE_MS,
     'a server that stops has time to answer before it is terminated',
   ],
+  [SILENT_END_PATIENCE_MS <= END_PATIENCE_MS, 'no more is waited for a disk that is known to be silent'],
 ];
 
 checkRelations();

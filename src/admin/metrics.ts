@@ -46,6 +46,11 @@ const SERVER_GAUGES: readonly Row<ServerMeasurements>[] = [
     'Committed entries that are not applied.',
     ({ status }) => status.commitIndex - status.lastApplied,
   ],
+  [
+    'disk_stalled_seconds',
+    'For how long the disk has given no answer, or lacked something; 0 while it is well.',
+    ({ status }) => (status.disk.name === 'well' ? 0 : status.disk.forMs / 1000),
+  ],
   ['keys', 'Keys in the state machine.', ({ keys }) => keys],
   ['pending_commands', 'Commands taken and not yet answered.', ({ pendingCommands }) => pendingCommands],
 ];

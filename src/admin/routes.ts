@@ -37,7 +37,11 @@ export function addRoutes(app: Hono<AdminEnv>, { cluster, feed, load }: CallPart
   app.get('/healthz', (c) => {
     const { leader } = cluster;
     if (leader === undefined) throw new HttpError(503, 'there is no leader with a quorum');
-    return jsonAnswer(c, 200, { leader });
+    const troubles = cluster.ids.flatMap((server) => {
+      const reason = cluster.troubleOf(server);
+      return reason === undefined ? [] : [{ server, reason }];
+    });
+    return jsonAnswer(c, 200, troubles.length === 0 ? { leader } : { leader, troubles });
   });
   app.get('/metrics', async (c) => {
     const text = await metrics.ask();
@@ -80,7 +84,10 @@ export function addRoutes(app: Hono<AdminEnv>, { cluster, feed, load }: CallPart
 
 /** What the API promises of the status. The library tells more. */
 function publicStatus({ leader, servers }: ClusterStatus): object {
-  return { leader, servers: servers.map(({ snapshotIndex: _, ...rest }) => rest) };
+  const shown = servers.map(({ snapshotIndex: _, reason, ...rest }) =>
+    reason === null ? rest : { ...rest, reason },
+  );
+  return { leader, servers: shown };
 }
 
 /** Answers with what the call resolves to, or with `{ "ok": true }` when that is nothing. */

@@ -4,9 +4,11 @@
  * Stdout is for programs to read: it gets one line when the cluster is ready. Stderr gets the log, and an error as one line.
  */
 
+import { writeSync } from 'node:fs';
 import { AdminServer } from '../admin/admin-server.js';
 import { Cluster } from '../cluster/cluster.js';
 import type { ClusterOptions } from '../cluster/options.js';
+import type { ServerId } from '../raft/types.js';
 import type { ClientAddress } from '../wire/control.js';
 import { complain, EXIT_FAILED } from './complaint.js';
 import { createLogger } from './logger.js';
@@ -34,6 +36,7 @@ export async function serve(
   const stopping = stopOnSignal(async () => {
     await admin?.close();
     await cluster.close();
+    if (cluster.leftBehind.length > 0) endWithoutDisks(cluster.leftBehind);
   });
   try {
     await admin?.start();
@@ -45,6 +48,18 @@ export async function serve(
   }
   process.stdout.on('error', () => logger.warn('nobody reads the line that tells the addresses'));
   process.stdout.write(`${readyLine(cluster, admin?.address)}\n`);
+}
+
+/**
+ * A thread that is stuck in a call of its disk keeps the process from exiting. Nothing is lost by not waiting for it: whatever
+ * it has not written was not acknowledged.
+ */
+function endWithoutDisks(servers: readonly ServerId[]): void {
+  writeSync(
+    process.stderr.fd,
+    `threadraft: the disk of server ${servers.join(', ')} does not answer: ending without it\n`,
+  );
+  process.kill(process.pid, 'SIGKILL');
 }
 
 /** `ready leader=0 servers=127.0.0.1:9000,127.0.0.1:9002 router=127.0.0.1:9100 http=http://127.0.0.1:9180` */

@@ -59,6 +59,7 @@ export class Cluster {
   #opening: Promise<RunningCluster> | undefined;
   #running: RunningCluster | undefined;
   #closing: Promise<void> | undefined;
+  #leftBehind: readonly ServerId[] = [];
 
   /** Throws OptionError. Nothing runs before {@link start}. */
   constructor(options: Partial<ClusterOptions> = {}, environment: ClusterEnvironment = {}) {
@@ -143,6 +144,16 @@ export class Cluster {
   /** Whether a server takes calls and clients. False before the start and after the end. */
   isUp(id: ServerId): boolean {
     return this.#running?.members[id]?.isUp ?? false;
+  }
+
+  /** Of all servers. */
+  get ids(): readonly ServerId[] {
+    return this.#ports.map((_, id) => id);
+  }
+
+  /** What is wrong with a server, in one line; undefined when nothing is, before the start and after the end. */
+  troubleOf(id: ServerId): string | undefined {
+    return this.#running?.members[id]?.trouble;
   }
 
   /** How a server looks now; undefined when it is down or too busy to answer. Rejects with UnknownServerError. */
@@ -257,11 +268,17 @@ export class Cluster {
 
   /**
    * Stops cleanly: refuses clients, answers what is committed, closes every server's disk, and gives the data
-   * directory back. May be called at any time, and again.
+   * directory back. May be called at any time, and again. A server whose disk does not answer is left behind, and so are its
+   * thread and its files: see {@link leftBehind}.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
+  }
+
+  /** Servers that could not end when the cluster was closed. The process cannot exit by itself while their disks hang. */
+  get leftBehind(): readonly ServerId[] {
+    return this.#leftBehind;
   }
 
   async #close(): Promise<void> {
@@ -271,6 +288,7 @@ export class Cluster {
     this.#changed.notify();
     if (running === undefined) return;
     await running.close();
+    this.#leftBehind = running.members.filter(({ isEnding }) => isEnding).map(({ id }) => id);
     this.#logger.info('cluster closed');
   }
 
@@ -302,8 +320,9 @@ export class Cluster {
   }
 
   async #statusOf(member: Member): Promise<MemberStatus> {
-    const { leader: _, ...status } = await member.status();
-    return { ...status, state: member.isUp ? 'running' : 'stopped', ...this.serverAddress(member.id) };
+    const { leader: _, disk: __, ...status } = await member.status();
+    const state = member.isUp ? 'running' : 'stopped';
+    return { ...status, state, reason: member.trouble ?? null, ...this.serverAddress(member.id) };
   }
 
   /**

@@ -36,6 +36,12 @@ export type ClusterEvent =
   | ({ readonly type: 'died'; readonly err: unknown; readonly pauseMs: number } & OfServer)
   | ({ readonly type: 'failed'; readonly err: unknown } & OfServer)
   | ({ readonly type: 'stays-down' } & OfServer)
+  /** Its thread was told to end, and cannot while its disk does not answer. */
+  | ({ readonly type: 'does-not-end' } & OfServer)
+  | ({ readonly type: 'disk-silent'; readonly silentMs: number } & OfServer)
+  | ({ readonly type: 'disk-lacking'; readonly reason: string } & OfServer)
+  | ({ readonly type: 'disk-well'; readonly afterMs: number } & OfServer)
+  | ({ readonly type: 'snapshot-dropped'; readonly reason: string } & OfServer)
   | ({ readonly type: 'restarted' } & OfServer)
   | ({ readonly type: 'paused'; readonly durationMs: number } & OfServer)
   | ({ readonly type: 'transfer'; readonly leader: ServerId } & OfServer)
@@ -54,6 +60,11 @@ const LINES: Readonly<Record<ClusterEvent['type'], readonly [level: Level, messa
   stopped: ['info', 'server stopped'],
   died: ['error', 'server died; it will be restarted'],
   failed: ['error', 'server cannot run; it stays down until it is restarted'],
+  'does-not-end': ['error', 'server is cut off and has not ended; its disk may not answer'],
+  'disk-silent': ['error', 'disk does not answer'],
+  'disk-lacking': ['error', 'disk lacks something; it is tried again'],
+  'disk-well': ['info', 'disk is well again'],
+  'snapshot-dropped': ['warn', 'snapshot is given up, and taken later'],
   'stays-down': ['info', 'server stays down until it is restarted'],
   restarted: ['info', 'server is restarted'],
   paused: ['warn', 'server is paused'],

@@ -5,6 +5,7 @@
 import type { Remote } from 'comlink';
 import type { Logger } from 'pino';
 import type { Gateway } from '../gateway/gateway.js';
+import { END_PATIENCE_MS, SILENT_END_PATIENCE_MS, STOP_PATIENCE_MS } from '../limits.js';
 import type { TraceEvent } from '../raft/trace.js';
 import type { ServerId, Term } from '../raft/types.js';
 import type {
@@ -14,39 +15,22 @@ import type {
   ServerObservation,
   ServerStatus,
 } from '../wire/control.js';
+import { DiskTrouble, isDiskFailure } from './disk-trouble.js';
 import { electionLineOf, stepDownText } from './election-log.js';
-import { WrongStateError } from './errors.js';
+import { messageOf, WrongStateError } from './errors.js';
 import type { EventLog } from './event-log.js';
 import { gatewayChannel } from './gateway-channel.js';
+import type { MemberState, RoleEvent } from './member-state.js';
 import { RestartPause } from './restart-pause.js';
 import type { ServerReport, ServerThread, ThreadEnd } from './server-thread.js';
+import { unheardStatus } from './status.js';
+import { isFulfilledWithin } from './within.js';
 
 /** A server that does not answer a question within this time is busy. */
 const ANSWER_PATIENCE_MS = 500;
 
-type RoleEvent = Extract<ServerReport, { type: 'role' }>;
 type SnapshotEvent = Extract<ServerReport, { type: 'snapshot' | 'installed' }>;
 type UpEvent = Extract<ServerReport, { type: 'up' }>;
-
-interface Up {
-  readonly is: 'up';
-  readonly thread: ServerThread;
-  readonly sinceMs: number;
-  readonly role: RoleEvent | undefined;
-  /** The last term in which it served clients as the leader. */
-  readonly servingTerm: Term | undefined;
-}
-
-type MemberState =
-  /** Stays down until somebody starts it: it was killed or stopped, or cannot run. */
-  | { readonly is: 'down' }
-  /** Its thread runs and does not take calls yet. */
-  | { readonly is: 'starting'; readonly thread: ServerThread }
-  | Up
-  /** Its thread was told to end and has not ended yet. What it still reports is ignored. */
-  | { readonly is: 'ending' }
-  /** It died by itself. The timer starts it again. */
-  | { readonly is: 'pausing'; readonly timer: NodeJS.Timeout };
 
 export interface MemberEnvironment {
   readonly logger: Logger;
@@ -68,6 +52,7 @@ export class Member {
   readonly #logger: Logger;
   readonly #eventLog: EventLog;
   readonly #restartPause = new RestartPause();
+  readonly #diskTrouble: DiskTrouble;
   #state: MemberState = { is: 'down' };
   /** Resolves when the current thread, or else the last one, has ended. */
   #ended: Promise<void> = Promise.resolve();
@@ -82,18 +67,8 @@ export class Member {
     this.#environment = environment;
     this.#logger = environment.logger.child({ server: id });
     this.#eventLog = environment.eventLog;
-    this.#lastStatus = {
-      id,
-      role: 'follower',
-      term: 0,
-      votedFor: null,
-      leader: null,
-      commitIndex: 0,
-      lastApplied: 0,
-      lastIndex: 0,
-      snapshotIndex: 0,
-      disk: { name: 'well' },
-    };
+    this.#diskTrouble = new DiskTrouble(id, environment.eventLog);
+    this.#lastStatus = unheardStatus(id);
   }
 
   /** Whether it takes calls and clients. */
@@ -103,6 +78,20 @@ export class Member {
 
   get isStarting(): boolean {
     return this.#state.is === 'starting';
+  }
+
+  /** Whether its thread was told to end and has not yet. */
+  get isEnding(): boolean {
+    return this.#state.is === 'ending';
+  }
+
+  /** What is wrong with it, in one line; undefined when nothing is, or when it was told to be down. */
+  get trouble(): string | undefined {
+    if (this.#state.is === 'up') return this.#diskTrouble.text;
+    if (this.#state.is === 'ending')
+      return this.#diskTrouble.isSilent ? 'ending, its disk does not answer' : 'ending';
+    if (this.#state.is === 'starting' || this.#failure === undefined) return undefined;
+    return messageOf(this.#failure);
   }
 
   /** Why it ended by itself since it was last up; undefined if it did not. */
@@ -131,9 +120,15 @@ export class Member {
     this.#ended = this.#follow(thread);
   }
 
-  /** Starts it again, after a thread that is ending has ended. Rejects with WrongStateError when it runs. */
+  /**
+   * Starts it again, after a thread that is ending has ended. Rejects with WrongStateError when it runs, or has not ended
+   * since its disk does not answer.
+   */
   async restart(): Promise<void> {
-    if (this.#state.is === 'ending') await this.#ended;
+    if (this.#state.is === 'ending' && !(await this.#hasEnded(STOP_PATIENCE_MS)))
+      throw new WrongStateError(
+        `server ${this.id} has not ended, for its disk does not answer: try again once it does`,
+      );
     if (this.#state.is === 'starting' || this.#state.is === 'up')
       throw new WrongStateError(`server ${this.id} is running: kill it first`);
     if (this.#state.is === 'pausing') clearTimeout(this.#state.timer);
@@ -142,7 +137,7 @@ export class Member {
     this.start();
   }
 
-  /** Terminates its thread and resolves when that has ended. Rejects with WrongStateError when it is down. */
+  /** Terminates its thread and resolves when that has ended, or waits for its disk. Rejects with WrongStateError when it is down. */
   async kill(): Promise<void> {
     switch (this.#state.is) {
       case 'down':
@@ -155,7 +150,7 @@ export class Member {
       case 'up':
         this.#end(this.#state.thread);
         this.#environment.onChange();
-        await this.#ended;
+        await this.#hasEnded(END_PATIENCE_MS);
     }
   }
 
@@ -170,15 +165,19 @@ export class Member {
         break;
       case 'up': {
         const { thread } = this.#state;
-        this.#state = { is: 'ending' };
-        await thread.stop();
+        if (this.#diskTrouble.isSilent) this.#end(thread);
+        else {
+          this.#state = { is: 'ending' };
+          await isFulfilledWithin(thread.stop(), STOP_PATIENCE_MS);
+        }
         break;
       }
       case 'ending':
       case 'down':
         break;
     }
-    await this.#ended;
+    // One that loads its modules ends once it has, and one that stops may take its time.
+    await this.#hasEnded(2 * STOP_PATIENCE_MS);
   }
 
   /** Calls the server. Rejects with WrongStateError when it is not up, with ServerGoneError when it ends first. */
@@ -213,7 +212,9 @@ export class Member {
 
   /** What it has measured; undefined when it is down or too busy to answer. */
   async measure(): Promise<ServerMeasurements | undefined> {
-    return this.#ask((control) => control.measure());
+    const measured = await this.#ask((control) => control.measure());
+    if (measured !== undefined) this.#lastStatus = measured.status;
+    return measured;
   }
 
   /** How it looks now; undefined when it is down or too busy to answer. */
@@ -221,16 +222,22 @@ export class Member {
     return this.#ask((control) => control.observe());
   }
 
+  /** Whether its thread has ended, once that is known. One that is stuck in a call of its disk is not waited for. */
+  async #hasEnded(patienceMs: number): Promise<boolean> {
+    const shortMs = this.#diskTrouble.isSilent ? SILENT_END_PATIENCE_MS : patienceMs;
+    if (await isFulfilledWithin(this.#ended, shortMs)) return true;
+    this.#eventLog.record({ type: 'does-not-end', server: this.id });
+    return false;
+  }
+
   /** Undefined when it is down, or does not answer in time. */
   async #ask<R>(question: (control: Remote<ServerControl>) => Promise<R>): Promise<R | undefined> {
     if (this.#state.is !== 'up') return undefined;
-    const answer = this.#state.thread.call(question);
-    let patience: NodeJS.Timeout | undefined;
-    const timeout = new Promise<undefined>((resolve) => {
-      patience = setTimeout(() => resolve(undefined), ANSWER_PATIENCE_MS);
+    let reply: R | undefined;
+    const answered = this.#state.thread.call(question).then((got) => {
+      reply = got;
     });
-    const reply = await Promise.race([answer.catch(() => undefined), timeout]);
-    clearTimeout(patience);
+    await isFulfilledWithin(answered, ANSWER_PATIENCE_MS);
     return reply;
   }
 
@@ -261,7 +268,12 @@ export class Member {
   }
 
   async #onEvent(thread: ServerThread, event: ServerReport): Promise<void> {
-    if (this.#is('ending')) return;
+    if (this.#is('ending')) {
+      // One that is stopping would wait for its disk.
+      if (event.type === 'disk') this.#diskTrouble.report(event.condition);
+      if (this.#diskTrouble.isSilent) thread.kill();
+      return;
+    }
     switch (event.type) {
       case 'up':
         await this.#onUp(thread, event);
@@ -276,11 +288,18 @@ export class Member {
         if (this.#state.is === 'up') this.#state = { ...this.#state, servingTerm: event.term };
         this.#eventLog.record({ type: 'serving', server: this.id, term: event.term });
         break;
-      case 'snapshot':
-        this.#eventLog.record({ ...factsOf(event), type: 'snapshot-taken', server: this.id });
+      case 'disk':
+        this.#diskTrouble.report(event.condition);
         break;
+      case 'snapshot-dropped':
+        this.#eventLog.record({ ...event, server: this.id });
+        break;
+      case 'failing':
+        this.#lastStatus = event.status;
+        break;
+      case 'snapshot':
       case 'installed':
-        this.#eventLog.record({ ...factsOf(event), type: 'snapshot-installed', server: this.id });
+        this.#eventLog.record({ ...factsOf(event), server: this.id });
         break;
     }
     this.#environment.onChange();
@@ -333,6 +352,7 @@ export class Member {
 
   #onEnd(end: ThreadEnd, upSinceMs: number | undefined): void {
     const wasAskedTo = this.#is('ending');
+    this.#diskTrouble.forget();
     this.#state = { is: 'down' };
     switch (end.how) {
       case 'killed':
@@ -374,15 +394,7 @@ export class Member {
   }
 }
 
-function factsOf({ index, byteLength, tookMs }: SnapshotEvent) {
-  return { index, byteLength, tookMs: Math.round(tookMs) };
-}
-
-/**
- * Whether it is a StorageError that another start would meet again: not one that something is lacking for now. Coming from
- * another thread, it has lost its class.
- */
-function isDiskFailure(error: unknown): boolean {
-  if (!(error instanceof Error && 'code' in error)) return false;
-  return error.code !== 'DISK_LACKING' && String(error.code).startsWith('DISK_');
+function factsOf({ type, index, byteLength, tookMs }: SnapshotEvent) {
+  const recorded = type === 'snapshot' ? ('snapshot-taken' as const) : ('snapshot-installed' as const);
+  return { type: recorded, index, byteLength, tookMs: Math.round(tookMs) };
 }

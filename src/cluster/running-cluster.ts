@@ -8,7 +8,7 @@ import type { Logger } from 'pino';
 import { NODE_ENVIRONMENT, type Timer } from '../environment.js';
 import { Gateway } from '../gateway/gateway.js';
 import type { Network } from '../gateway/network.js';
-import { MAX_VALUE_BYTES, setMaxValueBytes } from '../limits.js';
+import { MAX_VALUE_BYTES, SILENT_END_PATIENCE_MS, setMaxValueBytes } from '../limits.js';
 import { beginLogTime, keepLogTime } from '../log-time.js';
 import type { ServerId } from '../raft/types.js';
 import { UnknownServerError } from './errors.js';
@@ -19,6 +19,7 @@ import { type ClusterOptions, serverPorts } from './options.js';
 import { ServerThread } from './server-thread.js';
 import { openStorageLocation, type StorageLocation } from './storage-location.js';
 import { ThreadPool } from './thread-pool.js';
+import { isFulfilledWithin } from './within.js';
 
 /** While a cluster closes, commands in flight are answered for this long. */
 const DRAIN_MS = 500;
@@ -143,9 +144,11 @@ export class RunningCluster {
   async close(): Promise<void> {
     await this.gateway.close(DRAIN_MS);
     await Promise.all(this.members.map((member) => member.stop()));
-    await this.#threads.destroy();
     this.#logTimeKeeper.cancel();
-    await this.#location.release();
+    const closed = this.#threads.destroy().then(() => this.#location.release());
+    if (this.members.some(({ isEnding }) => isEnding))
+      await isFulfilledWithin(closed, SILENT_END_PATIENCE_MS);
+    else await closed;
   }
 
   /** The server takes calls: joins it with every other one that does, faults included. */

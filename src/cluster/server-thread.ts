@@ -42,6 +42,7 @@ export class ServerThread {
   readonly #unanswered = new Set<(error: ServerGoneError) => void>();
   #isStopping = false;
   #isLoaded = false;
+  #threadId: number | undefined;
   #isKilled = false;
   #isGone = false;
   #loadTimer: NodeJS.Timeout | undefined;
@@ -61,13 +62,19 @@ export class ServerThread {
     const ports = { control: control.port2, traffic: traffic.port2, events: events.port2 };
     const task: ServerStart = { ...start, ports };
     const { signal } = this.#abort;
-    this.ended = this.#watch(pool.run(task, { signal, transferList: Object.values(ports) }));
+    this.ended = this.#watch(
+      pool.run(task, {
+        signal,
+        transferList: Object.values(ports),
+        threadId: () => this.#threadId,
+      }),
+    );
   }
 
   /** What the server reports, until it ends. Reports after {@link kill} mean nothing. */
   async *reports(): AsyncGenerator<ServerReport> {
     for await (const event of this.#events.receiver) {
-      if (event.type === 'loaded') this.#onLoaded();
+      if (event.type === 'loaded') this.#onLoaded(event.threadId);
       else yield event;
     }
   }
@@ -119,8 +126,9 @@ export class ServerThread {
     });
   }
 
-  #onLoaded(): void {
+  #onLoaded(threadId: number): void {
     this.#isLoaded = true;
+    this.#threadId = threadId;
     if (this.#isKilled) this.#terminate();
   }
 

@@ -8,12 +8,30 @@ import type { ServerMeasurements, ServerStatus } from '../wire/control.js';
  * What is known of one server. A stopped server is a follower without a leader, and the rest is what it said last: 0 and
  * null before it said anything.
  */
-export interface MemberStatus extends Omit<ServerStatus, 'leader'> {
+export interface MemberStatus extends Omit<ServerStatus, 'leader' | 'disk'> {
   /** `running` while it takes calls and clients. */
   readonly state: 'running' | 'stopped';
+  /** What is wrong with it, in one line: with its disk while it runs, or why it does not run; null when nothing is. */
+  readonly reason: string | null;
   /** Where its clients connect. */
   readonly host: string;
   readonly port: number;
+}
+
+/** Of a server that has said nothing yet. */
+export function unheardStatus(id: ServerId): ServerStatus {
+  return {
+    id,
+    role: 'follower',
+    term: 0,
+    votedFor: null,
+    leader: null,
+    commitIndex: 0,
+    lastApplied: 0,
+    lastIndex: 0,
+    snapshotIndex: 0,
+    disk: { name: 'well' },
+  };
 }
 
 export interface ClusterStatus {

@@ -12,13 +12,15 @@ export interface TaskOptions {
   /** Aborting terminates the thread at once, as a crash would. */
   readonly signal: AbortSignal;
   readonly transferList: readonly Transferable[];
+  /** The thread that the task runs on, as that tells; undefined while it has not. */
+  readonly threadId?: () => number | undefined;
 }
 
 export class ThreadPool {
   readonly #pool: Piscina;
   readonly #filename: string;
   /** Resolves at the end of each thread that has not ended. */
-  readonly #exits = new Map<Worker, Promise<void>>();
+  readonly #exits = new Map<Worker, { readonly threadId: number; readonly exit: Promise<void> }>();
 
   /** @param filename the module whose default export is the task */
   constructor(filename: string, threadCount: number) {
@@ -38,11 +40,11 @@ export class ThreadPool {
   }
 
   /** Resolves when the task does. Rejects when it was aborted or its thread died, once that thread has ended. */
-  async run(task: unknown, { signal, transferList }: TaskOptions): Promise<void> {
+  async run(task: unknown, { signal, transferList, threadId }: TaskOptions): Promise<void> {
     try {
       await this.#pool.run(task, { filename: this.#filename, signal, transferList: [...transferList] });
     } catch (error) {
-      await this.#endOfRemovedThreads();
+      await this.#endOfRemoved(threadId?.());
       throw error;
     }
   }
@@ -56,15 +58,22 @@ export class ThreadPool {
     for (const thread of this.#pool.threads) {
       if (this.#exits.has(thread)) continue;
       const exit = new Promise<void>((resolve) => thread.once('exit', () => resolve()));
-      this.#exits.set(
-        thread,
-        exit.then(() => void this.#exits.delete(thread)),
-      );
+      this.#exits.set(thread, {
+        threadId: thread.threadId,
+        exit: exit.then(() => void this.#exits.delete(thread)),
+      });
     }
   }
 
-  async #endOfRemovedThreads(): Promise<void> {
+  /**
+   * The end of a thread that the pool has removed, by its id: others may take for ever, since their disk does not answer. One
+   * whose id is not known has not come as far as to use its disk.
+   */
+  async #endOfRemoved(threadId: number | undefined): Promise<void> {
     const kept = new Set(this.#pool.threads);
-    await Promise.all([...this.#exits].filter(([thread]) => !kept.has(thread)).map(([, exit]) => exit));
+    const removed = [...this.#exits].filter(([thread]) => !kept.has(thread)).map(([, one]) => one);
+    await Promise.all(
+      removed.filter((one) => threadId === undefined || one.threadId === threadId).map(({ exit }) => exit),
+    );
   }
 }

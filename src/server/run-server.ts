@@ -3,6 +3,7 @@
  */
 
 import { createHash } from 'node:crypto';
+import { threadId } from 'node:worker_threads';
 import * as Comlink from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import type { HashSecret } from '../bytes/byte-string.js';
@@ -28,7 +29,7 @@ export async function runServer(start: ServerStart): Promise<void> {
     // Fails only once the main thread is gone, and this thread with it.
     events.sender.send(event).catch(() => undefined);
   };
-  report({ type: 'loaded' });
+  report({ type: 'loaded', threadId });
   try {
     await serve(start, report, events.receiver);
   } finally {

@@ -398,6 +398,7 @@ export class Server {
 
   #fail(error: unknown): void {
     if (this.#phase === 'stopped') return;
+    this.#onEvent({ type: 'failing', status: this.status });
     this.#halt();
     this.#storage.close().then(
       () => this.#onFailure(error),

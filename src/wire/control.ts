@@ -143,11 +143,13 @@ export type PeerNews<P extends Port = MessagePort> =
 /** What a server reports on its own accord. */
 export type ServerEvent =
   /** The thread has all its modules, and may be terminated. Always the first event. */
-  | { readonly type: 'loaded' }
+  | { readonly type: 'loaded'; readonly threadId: number }
   /** The server recovered from its disk and takes calls and connections. Always the second. */
   | { readonly type: 'up'; readonly lastIndex: LogIndex; readonly term: Term }
   /** Role, term or known leader changed. */
   | { readonly type: 'role'; readonly role: RoleName; readonly term: Term; readonly leader: ServerId | null }
+  /** It cannot go on, and ends: its status at the end. */
+  | { readonly type: 'failing'; readonly status: ServerStatus }
   /** The disk is in another condition than before. At first it is well. */
   | { readonly type: 'disk'; readonly condition: DiskCondition }
   /** A snapshot of its own was given up for want of something, and is taken later. */

@@ -43,7 +43,9 @@ describe('a running cluster', () => {
     expect(servers.map(({ id }) => id)).to.deep.equal([0, 1, 2]);
     const told = servers[leader ?? 0];
     expect(told).to.have.all.keys(
-      'id state role term votedFor commitIndex lastApplied lastIndex snapshotIndex host port'.split(' '),
+      'id state reason role term votedFor commitIndex lastApplied lastIndex snapshotIndex host port'.split(
+        ' ',
+      ),
     );
     expect(told).to.include({ state: 'running', role: 'leader', votedFor: leader, host: '127.0.0.1' });
     expect(told?.term).to.be.greaterThan(0);

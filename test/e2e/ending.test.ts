@@ -71,6 +71,10 @@ describe('a server whose disk fails', () => {
         const { servers } = await cluster.cluster.status();
         return servers[id]?.state === 'stopped';
       });
+      const failed = (await cluster.cluster.status()).servers[id];
+      expect(failed?.reason).to.match(/cannot be written .*snapshots/);
+      expect(failed?.lastIndex, 'its last index').to.be.above(2);
+      expect(failed?.commitIndex, 'its last commit').to.be.above(2);
       const before = writers.map(({ acknowledged }) => acknowledged.length);
       await eventually('the others carry on', () =>
         writers.every(({ acknowledged }, i) => acknowledged.length > (before[i] ?? 0) + 5),

@@ -72,6 +72,16 @@ function describe(event: ClusterEvent): string | undefined {
       return `Server ${event.server} cannot run: ${messageOf(event.err)}`;
     case 'stays-down':
       return `Server ${event.server} stays down`;
+    case 'does-not-end':
+      return `Server ${event.server} cannot end: its disk does not answer`;
+    case 'disk-silent':
+      return `The disk of server ${event.server} does not answer`;
+    case 'disk-lacking':
+      return `The disk of server ${event.server} lacks something: ${event.reason}`;
+    case 'disk-well':
+      return `The disk of server ${event.server} is well again`;
+    case 'snapshot-dropped':
+      return `Server ${event.server} gave a snapshot up: ${event.reason}`;
     case 'restarted':
       return `Server ${event.server} is restarted`;
     case 'paused':

@@ -1,0 +1,59 @@
+/** What a server has reported of its disk, as its operators are told. */
+
+import type { ServerId } from '../raft/types.js';
+import type { DiskCondition } from '../wire/control.js';
+import type { EventLog } from './event-log.js';
+
+export class DiskTrouble {
+  readonly #server: ServerId;
+  readonly #eventLog: EventLog;
+  #condition: DiskCondition = { name: 'well' };
+  #sinceMs = 0;
+
+  constructor(server: ServerId, eventLog: EventLog) {
+    this.#server = server;
+    this.#eventLog = eventLog;
+  }
+
+  /** Whether it has given no answer for an election timeout or longer. */
+  get isSilent(): boolean {
+    return this.#condition.name === 'silent';
+  }
+
+  /** In words; undefined while the disk is well. */
+  get text(): string | undefined {
+    const condition = this.#condition;
+    if (condition.name === 'well') return undefined;
+    const forS = ((performance.now() - this.#sinceMs) / 1000).toFixed(1);
+    if (condition.name === 'silent') return `its disk has not answered for ${forS} s`;
+    return `for ${forS} s it has tried again what its disk refuses: ${condition.reason}`;
+  }
+
+  /** It is in another condition than before. */
+  report(condition: DiskCondition): void {
+    const server = this.#server;
+    const nowMs = performance.now();
+    if (condition.name === 'silent')
+      this.#eventLog.record({ type: 'disk-silent', server, silentMs: Math.round(condition.forMs) });
+    if (condition.name === 'lacking')
+      this.#eventLog.record({ type: 'disk-lacking', server, reason: condition.reason });
+    if (condition.name === 'well')
+      this.#eventLog.record({ type: 'disk-well', server, afterMs: Math.round(nowMs - this.#sinceMs) });
+    this.#condition = condition;
+    this.#sinceMs = nowMs - (condition.name === 'well' ? 0 : condition.forMs);
+  }
+
+  /** Its thread has ended: nothing is known of the disk any more. */
+  forget(): void {
+    this.#condition = { name: 'well' };
+  }
+}
+
+/**
+ * Whether it is a StorageError that another start would meet again: not one that something is lacking for now. Coming from
+ * another thread, it has lost its class.
+ */
+export function isDiskFailure(error: unknown): boolean {
+  if (!(error instanceof Error && 'code' in error)) return false;
+  return error.code !== 'DISK_LACKING' && String(error.code).startsWith('DISK_');
+}

@@ -1,0 +1,26 @@
+/** Where a server is between its start and its end, and what is known of it there. */
+
+import type { Term } from '../raft/types.js';
+import type { ServerReport, ServerThread } from './server-thread.js';
+
+export type RoleEvent = Extract<ServerReport, { type: 'role' }>;
+
+interface Up {
+  readonly is: 'up';
+  readonly thread: ServerThread;
+  readonly sinceMs: number;
+  readonly role: RoleEvent | undefined;
+  /** The last term in which it served clients as the leader. */
+  readonly servingTerm: Term | undefined;
+}
+
+export type MemberState =
+  /** Stays down until somebody starts it: it was killed or stopped, or cannot run. */
+  | { readonly is: 'down' }
+  /** Its thread runs and does not take calls yet. */
+  | { readonly is: 'starting'; readonly thread: ServerThread }
+  | Up
+  /** Its thread was told to end and has not ended yet. What it still reports is ignored. */
+  | { readonly is: 'ending' }
+  /** It died by itself. The timer starts it again. */
+  | { readonly is: 'pausing'; readonly timer: NodeJS.Timeout };

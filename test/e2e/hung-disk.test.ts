@@ -1,0 +1,90 @@
+/** A disk that hangs for real: a call of it is stuck in a thread of libuv's pool, since it opens a pipe that nobody reads. */
+
+import { execFile } from 'node:child_process';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect } from 'chai';
+import { http } from '../../tools/support/http.js';
+import { Program } from '../../tools/support/program.js';
+import { TextClient } from '../../tools/support/text-client.js';
+import { eventually, temporaryDirectory } from '../support/cluster.js';
+
+/** More than half a second, on a machine that is busy with other things. */
+const SOON_MS = 2_000;
+const VALUE = 'x'.repeat(60_000);
+
+describe('a leader whose disk hangs', function () {
+  this.timeout(60_000);
+  let directory: { path: string; remove: () => Promise<void> };
+  let program: Program;
+  let client: TextClient;
+  let leader: number;
+  let pipe: string;
+
+  before(function () {
+    if (process.platform !== 'linux') this.skip();
+  });
+
+  /** The next segment of the leader's log cannot be made, and what is written waits for it. */
+  beforeEach(async () => {
+    directory = await temporaryDirectory();
+    program = await Program.start({ storage: { dataDir: directory.path } });
+    leader = (await program.status()).leader ?? 0;
+    pipe = join(directory.path, `server-${leader}`, 'log', '00000002.segment.partial');
+    await promisify(execFile)('mkfifo', [pipe]);
+    client = await TextClient.connect(program.routerPort);
+    for (let i = 0; i < 40; i += 1)
+      expect(await client.set(`k${i}`, VALUE), `write ${i}`).to.have.property('type', 'OK');
+    await eventually('another one leads', async () => {
+      const now = (await program.status()).leader;
+      return now !== null && now !== leader;
+    });
+  });
+
+  afterEach(async () => {
+    client.close();
+    await program.kill();
+    await directory.remove();
+  });
+
+  async function ask(call: string): Promise<{ status: number; text: string; tookMs: number }> {
+    const sinceMs = performance.now();
+    const { status, text } = await http(program.httpPort, call);
+    return { status, text, tookMs: performance.now() - sinceMs };
+  }
+
+  it('hands over so that no write fails, and tells everywhere', async () => {
+    expect((await ask('GET /api/status')).text).to.match(/its disk has not answered for \d/);
+    expect((await ask('GET /healthz')).text).to.match(/its disk has not answered for \d/);
+    const { text } = await ask('GET /metrics');
+    expect(text).to.match(new RegExp(`disk_stalled_seconds{server="${leader}"} [0-9.]*[1-9]`));
+    expect(program.stderrTail).to.include('disk does not answer');
+  });
+
+  it('is killed at once, is not restarted before its disk answers, and is then', async () => {
+    const kill = await ask(`POST /api/servers/${leader}/kill`);
+    expect(kill.status).to.equal(200);
+    expect(kill.tookMs).to.be.below(SOON_MS);
+    expect((await ask('GET /api/status')).text).to.include('ending, its disk does not answer');
+    const restart = await ask(`POST /api/servers/${leader}/restart`);
+    expect(restart.status).to.equal(409);
+    expect(restart.tookMs).to.be.below(SOON_MS);
+    const other = [0, 1, 2].find((id) => id !== leader) ?? 0;
+    expect((await ask(`POST /api/servers/${other}/kill`)).status, 'another is killed').to.equal(200);
+    expect((await ask(`POST /api/servers/${other}/restart`)).status, 'and restarted').to.equal(200);
+    const reader = await open(pipe, 'r');
+    await reader.close();
+    await eventually('it can be restarted', async () => {
+      return (await ask(`POST /api/servers/${leader}/restart`)).status === 200;
+    });
+  });
+
+  it('does not keep the program from ending', async () => {
+    const sinceMs = performance.now();
+    process.kill(program.pid, 'SIGTERM');
+    await program.exited;
+    expect(performance.now() - sinceMs).to.be.below(SOON_MS);
+    expect(program.stderrTail).to.match(/the disk of server \d does not answer: ending without it\s*$/);
+  });
+});

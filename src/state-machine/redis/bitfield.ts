@@ -18,7 +18,7 @@ const READS_ONLY = new ErrorReply('ERR BITFIELD_RO only supports the GET subcomm
 const BYTE_BITS = 8;
 
 /** Reading or writing a field: see work.ts. */
-const FIELD_WORK = 10_000;
+const FIELD_WORK = 20_000;
 const MAX_OPERATIONS = MAX_TRANSACTION_WORK / FIELD_WORK;
 const TOO_MANY = new ErrorReply(`ERR more than ${MAX_OPERATIONS} operations`);
 

@@ -12,7 +12,7 @@ const LENGTH_AND_INDEXES = new ErrorReply(
 );
 const TOO_MUCH = new ErrorReply(`ERR the lengths of the values multiply to more than ${MAX_LCS_CELLS}`);
 
-const CELL_WORK = 5;
+const CELL_WORK = 8;
 
 interface Options {
   wantsLength: boolean;

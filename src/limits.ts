@@ -147,6 +147,22 @@ export const MAX_UNWRITTEN_BYTES = 64 * 1024;
 /** Commands of one client that are given up at once for want of a leader, about a millisecond's worth. */
 export const MAX_GIVEN_UP_COMMANDS_PER_TURN = 1024;
 
+/**
+ * Clients of all ports together, or as many as the descriptors allow that the rest of the process does not need; one more is
+ * told so and closed.
+ */
+export const MAX_CONNECTIONS = 20_000;
+
+/** Connections of the admin port; more are closed at once. */
+export const MAX_ADMIN_CONNECTIONS = 128;
+
+/**
+ * Descriptors that are kept from clients. A server has those of its thread's event loop, of its log, and of snapshots that it
+ * writes, receives and sends.
+ */
+export const DESCRIPTORS_OF_PROCESS = 64;
+export const DESCRIPTORS_OF_SERVER = 32;
+
 /** Clients that may wait at a port until they are accepted; the operating system turns more away. */
 export const ACCEPT_BACKLOG = 1024;
 

@@ -7,6 +7,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type Logger, pino } from 'pino';
 import type { Cluster } from '../cluster/cluster.js';
 import { ListenError } from '../gateway/listener.js';
+import { MAX_ADMIN_CONNECTIONS } from '../limits.js';
 import type { ClientAddress } from '../wire/control.js';
 import { Admission } from './admission.js';
 import type { AdminListener } from './app.js';
@@ -68,6 +69,7 @@ export class AdminServer {
     this.#server = createServer({ requireHostHeader: false, ...patience }, (request, response) => {
       this.#answer(request, response).catch((error: unknown) => refuse(response, error));
     });
+    this.#server.maxConnections = MAX_ADMIN_CONNECTIONS;
   }
 
   /** Where it listens, once started. */

@@ -1,13 +1,64 @@
-/** The network that a cluster's clients come from. */
+/** The network that a cluster's clients come from, and how many of them it takes. */
 
+import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { NodeNetwork } from '../gateway/node/node-network.js';
+import {
+  DESCRIPTORS_OF_PROCESS,
+  DESCRIPTORS_OF_SERVER,
+  MAX_ADMIN_CONNECTIONS,
+  MAX_CONNECTIONS,
+} from '../limits.js';
 
-/** The operating system's; the log tells if this version of Node makes it slower. */
-export function clientNetwork(logger: Logger, network = new NodeNetwork()): NodeNetwork {
+/** Clients that are refused make one line of the log in this time. */
+const REFUSALS_LINE_MS = 60_000;
+
+/** The operating system's; the log tells if this version of Node makes it slower, and of clients that are refused. */
+export function clientNetwork(
+  logger: Logger,
+  servers: number,
+  network = new NodeNetwork(undefined, limitOf(logger, servers)),
+): NodeNetwork {
   network.whySlow.then((reason) => {
     if (reason !== undefined)
       logger.warn({ reason, node: process.version }, 'client sockets are read in a slower way');
   });
   return network;
+}
+
+/**
+ * Clients that a process may have which can open so many files, at least one: what its servers and the rest of it need is
+ * kept back, so that clients never cost a server its disk.
+ */
+export function maxConnectionsOf(descriptors: number, servers: number): number {
+  const kept = DESCRIPTORS_OF_PROCESS + MAX_ADMIN_CONNECTIONS + servers * DESCRIPTORS_OF_SERVER;
+  return Math.max(1, Math.min(MAX_CONNECTIONS, descriptors - kept));
+}
+
+function limitOf(logger: Logger, servers: number) {
+  const descriptors = descriptorLimit();
+  const maxConnections = maxConnectionsOf(descriptors, servers);
+  if (maxConnections < MAX_CONNECTIONS)
+    logger.info({ maxConnections, descriptors }, 'descriptors allow fewer clients');
+  let refused = 0;
+  let toldAtMs = Number.NEGATIVE_INFINITY;
+  const onRefused = () => {
+    refused += 1;
+    const nowMs = performance.now();
+    if (nowMs < toldAtMs + REFUSALS_LINE_MS) return;
+    toldAtMs = nowMs;
+    logger.warn({ refused, maxConnections }, 'clients are refused: too many are connected');
+    refused = 0;
+  };
+  return { maxConnections, onRefused };
+}
+
+/** How many files this process may open, where the operating system tells; Node has raised it as far as it may. */
+function descriptorLimit(): number {
+  try {
+    const [, soft = ''] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
+    return soft === '' ? Number.POSITIVE_INFINITY : Number(soft);
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
 }

@@ -85,7 +85,7 @@ export class Cluster {
       eventLog: this.#eventLog,
       faults: this.#faults,
       serverModule: this.#serverModule,
-      network: this.#network ?? clientNetwork(this.#logger),
+      network: this.#network ?? clientNetwork(this.#logger, this.options.servers),
       onChange: () => this.#changed.notify(),
     });
     try {

@@ -15,11 +15,14 @@ export class NodeNetwork implements Network {
    * after the start; those few sockets that are accepted before are read in the documented way, too.
    */
   readonly whySlow: Promise<string | undefined>;
+  readonly #limit: ConnectionLimit;
   #readFrom: ReadFrom = withOwnReads;
+  #open = 0;
 
   /** @param probe tells why memory cannot be shared; undefined if it can. */
-  constructor(probe: () => Promise<string | undefined> = probeOnce) {
+  constructor(probe: () => Promise<string | undefined> = probeOnce, limit: ConnectionLimit = NO_LIMIT) {
     this.whySlow = probe();
+    this.#limit = limit;
     this.whySlow.then((reason) => {
       if (reason === undefined) this.#readFrom = withSharedReads;
     });
@@ -27,9 +30,10 @@ export class NodeNetwork implements Network {
 
   listen(address: ClientAddress, accept: (socket: NetworkSocket) => void): Promise<NetworkListener> {
     return new Promise((resolve, reject) => {
-      const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
-        accept(new NodeSocket(socket, this.#readFrom)),
-      );
+      const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+        if (this.#isFull) this.#refuse(socket);
+        else accept(new NodeSocket(socket, this.#readFrom, this.#count()));
+      });
       server.once('error', reject);
       server.listen({ ...address, backlog: ACCEPT_BACKLOG }, () => {
         server.removeAllListeners('error');
@@ -41,7 +45,40 @@ export class NodeNetwork implements Network {
       });
     });
   }
+
+  get #isFull(): boolean {
+    return this.#open >= this.#limit.maxConnections;
+  }
+
+  /** The client is told that there are too many, and closed. */
+  #refuse(socket: Socket): void {
+    this.#limit.onRefused();
+    socket.on('error', () => undefined);
+    socket.end(TOO_MANY, () => socket.destroy());
+  }
+
+  /** Counts a client until what this returns is called, be it once or twice. */
+  #count(): () => void {
+    let isOpen = true;
+    this.#open += 1;
+    return () => {
+      if (isOpen) this.#open -= 1;
+      isOpen = false;
+    };
+  }
 }
+
+/** What Redis says; clients of the text protocol see a bad reply, and the end. */
+const TOO_MANY = '-ERR max number of clients reached\r\n';
+
+/** How many clients may be connected, through all ports together. */
+export interface ConnectionLimit {
+  readonly maxConnections: number;
+  /** Called for each client that is refused. */
+  readonly onRefused: () => void;
+}
+
+const NO_LIMIT: ConnectionLimit = { maxConnections: Number.POSITIVE_INFINITY, onRefused: () => undefined };
 
 let verdict: Promise<string | undefined> | undefined;
 
@@ -54,10 +91,14 @@ function probeOnce(): Promise<string | undefined> {
 class NodeSocket implements NetworkSocket {
   #socket: Socket;
   readonly #readFrom: ReadFrom;
+  readonly #onClose: () => void;
 
-  constructor(accepted: Socket, readFrom: ReadFrom) {
+  /** @param onClose called when the connection is closed */
+  constructor(accepted: Socket, readFrom: ReadFrom, onClose: () => void) {
     this.#socket = accepted;
     this.#readFrom = readFrom;
+    this.#onClose = onClose;
+    accepted.once('close', onClose);
   }
 
   get from(): ClientAddress {
@@ -93,7 +134,10 @@ class NodeSocket implements NetworkSocket {
     socket.on('drain', () => events.onDrained());
     // A reset needs no more than the 'close' that follows it.
     socket.on('error', () => {});
-    socket.on('close', () => events.onGone());
+    socket.on('close', () => {
+      this.#onClose();
+      events.onGone();
+    });
   }
 
   pause(): void {

@@ -12,7 +12,7 @@ export interface DiskHealthOptions {
   /** What lacks something waits from now on, see {@link DiskPatience}. */
   readonly storage: Pick<Storage, 'waitWith'>;
   readonly disk: Disk;
-  /** A disk that has given no answer for this long is silent. */
+  /** A disk that has given no answer for this long is silent, and one that has lacked something for as long is told of. */
   readonly silentAfterMs: number;
   /** Called when there may be something to report. */
   readonly onActivity: () => void;
@@ -33,23 +33,29 @@ export class DiskHealth {
     options.storage.waitWith(this.#patience);
   }
 
+  /** What has lasted for a shorter time than {@link DiskHealthOptions.silentAfterMs} is not told. */
   get condition(): DiskCondition {
-    const { environment, disk, silentAfterMs } = this.#options;
+    const { environment, silentAfterMs } = this.#options;
     const { lack } = this.#patience;
-    const nowMs = environment.nowMs();
-    if (lack !== undefined)
-      return { name: 'lacking', forMs: nowMs - lack.sinceMs, reason: messageOf(lack.cause) };
-    const { busySinceMs } = disk;
-    if (busySinceMs === undefined || nowMs < busySinceMs + silentAfterMs) return WELL;
-    return { name: 'silent', forMs: nowMs - busySinceMs };
+    const forMs = environment.nowMs() - (this.#troubleSinceMs ?? Number.POSITIVE_INFINITY);
+    if (forMs < silentAfterMs) return WELL;
+    return lack === undefined
+      ? { name: 'silent', forMs }
+      : { name: 'lacking', forMs, reason: messageOf(lack.cause) };
   }
 
   /** When {@link report} may have something to tell although nothing happens before, in ms; infinity when not. */
   get deadlineMs(): number {
-    const { disk, silentAfterMs } = this.#options;
-    const { busySinceMs } = disk;
-    const isWatched = busySinceMs !== undefined && this.#told === 'well';
-    return isWatched ? busySinceMs + silentAfterMs : Number.POSITIVE_INFINITY;
+    if (this.#told !== 'well') return Number.POSITIVE_INFINITY;
+    return (this.#troubleSinceMs ?? Number.POSITIVE_INFINITY) + this.#options.silentAfterMs;
+  }
+
+  /** Since when something is lacking, or a write is under way for which nothing was lacking. */
+  get #troubleSinceMs(): number | undefined {
+    const { lack, lastOverMs } = this.#patience;
+    if (lack !== undefined) return lack.sinceMs;
+    const { busySinceMs } = this.#options.disk;
+    return busySinceMs === undefined ? undefined : Math.max(busySinceMs, lastOverMs);
   }
 
   /** Nothing is waited for any more. */

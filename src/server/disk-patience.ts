@@ -25,6 +25,7 @@ export class DiskPatience implements Patience {
   readonly #waiting = new Set<Waiting>();
   #pauseMs = MIN_LACK_PAUSE_MS;
   #lack: Lack | undefined;
+  #lastOverMs = Number.NEGATIVE_INFINITY;
   #isStopped = false;
 
   /** @param onChange called when something begins to be lacking, and when it is there again */
@@ -36,6 +37,11 @@ export class DiskPatience implements Patience {
   /** What is lacking; undefined when nothing is. */
   get lack(): Lack | undefined {
     return this.#lack;
+  }
+
+  /** When what was lacking was there again, the last time; minus infinity when nothing ever was lacking. */
+  get lastOverMs(): number {
+    return this.#lastOverMs;
   }
 
   wait(cause: unknown): Promise<void> {
@@ -60,6 +66,7 @@ export class DiskPatience implements Patience {
   over(): void {
     if (this.#lack === undefined) return;
     this.#lack = undefined;
+    this.#lastOverMs = this.#environment.nowMs();
     this.#pauseMs = MIN_LACK_PAUSE_MS;
     this.#onChange();
   }

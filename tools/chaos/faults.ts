@@ -13,6 +13,10 @@ export const FAULT_KINDS = [
   'delay',
   'transfer',
   'disk',
+  'hang',
+  'slow',
+  'full',
+  'descriptors',
   'process',
 ] as const;
 

@@ -8,7 +8,7 @@ import { Random } from '../support/random.js';
 import { nowNs } from './client.js';
 import type { Fault, FaultAction, FaultKind } from './faults.js';
 import { asymmetry, delay, loss, partition } from './network-faults.js';
-import { crash, disk, kill, pauseServer, processKill, transfer } from './server-faults.js';
+import { crash, disk, kill, pauseServer, processKill, transfer, troubleDisk } from './server-faults.js';
 import type { Site } from './site.js';
 
 const NETWORK_FAULTS: readonly (readonly [FaultKind, FaultAction])[] = [
@@ -24,6 +24,10 @@ const SERVER_FAULTS: readonly (readonly [FaultKind, FaultAction])[] = [
   ['pause', pauseServer],
   ['transfer', transfer],
   ['disk', disk],
+  ['hang', troubleDisk('hang')],
+  ['slow', troubleDisk('slow')],
+  ['full', troubleDisk('full')],
+  ['descriptors', troubleDisk('no descriptors')],
   ['process', processKill],
 ];
 

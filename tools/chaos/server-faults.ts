@@ -69,17 +69,33 @@ export const transfer: FaultAction = async (scene) => {
 
 /** A server's writes fail, so that it stops, until its disk is well and it is started again. */
 export const disk: FaultAction = async (scene) => {
-  const { site, begin, hold } = scene;
+  const { site, random, begin, hold } = scene;
   const [id = 0] = await victims(scene);
+  const fault = random.of(['fail', 'read-only'] as const);
   site.health.unwell(id);
-  begin(`disk of ${id} fails`);
-  await site.setDiskFault(id, 'fail');
+  begin(`disk of ${id}: ${fault}`);
+  await site.setDiskFault(id, fault);
   const hasStopped = await within(WRITE_PATIENCE_MS, () => isStopped(site, id));
   if (hasStopped) await hold();
   await site.clearDiskFault(id);
   if (hasStopped || (await isStopped(site, id))) await site.restartServers([id]);
   site.health.well(id);
 };
+
+/** A server's writes take long, hang, or find something lacking for a while. It goes on by itself. */
+export function troubleDisk(fault: 'slow' | 'hang' | 'full' | 'no descriptors'): FaultAction {
+  return async (scene) => {
+    const { site, begin, hold } = scene;
+    const [id = 0] = await victims(scene);
+    site.health.unwell(id);
+    begin(`disk of ${id}: ${fault}`);
+    await site.setDiskFault(id, fault);
+    await hold();
+    await site.clearDiskFault(id);
+    await site.untilRunning([id]);
+    site.health.well(id);
+  };
+}
 
 /** The whole program is killed, and started on its directory. */
 export const processKill: FaultAction = async ({ site, begin }) => {

@@ -327,4 +327,10 @@ export const MUTANTS: readonly Mutant[] = [
     search: 'this.#state.value(request.key, command.asOfMs)',
     replacement: 'this.#state.value(request.key, 0)',
   },
+  {
+    name: 'lead on with a disk that hangs',
+    file: 'raft/raft.js',
+    search: 'if (isOwnDiskSilent(core))\n            handOver(core, role);',
+    replacement: '',
+  },
 ];

@@ -275,7 +275,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'write down too late that there is a segment',
     isRare: true,
     file: 'storage/segment-log.js',
-    search: 'await this.#options.onNewest(newest);',
+    search: 'await insist(() => this.#options.onNewest(newest));',
     replacement: 'this.#options.onNewest(newest).catch(() => { });',
   },
   {
@@ -296,7 +296,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'have a snapshot count before it is whole',
     isRare: true,
     file: 'storage/disk-storage.js',
-    search: 'await this.#snapshots.publish(file, position);',
+    search: 'await this.#snapshots.publish(file, position).catch((error) => this.#failUnlessLacking(error));',
     replacement: 'this.#snapshots.publish(file, position).catch(() => { });',
   },
   {

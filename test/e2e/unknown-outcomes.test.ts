@@ -7,7 +7,9 @@ import { eventually, TestCluster } from '../support/cluster.js';
 
 const KILLS = 4;
 
-describe('a client library that loses leaders', () => {
+describe('a client library that loses leaders', function () {
+  // The libraries wait as long as they like between their tries.
+  this.timeout(60_000);
   let cluster: TestCluster;
 
   beforeEach(async () => {

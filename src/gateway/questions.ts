@@ -9,8 +9,12 @@ import type { Args } from '../protocol/command.js';
 import { type ClientFacts, clientLine } from '../protocol/resp/client-facts.js';
 import { killFilter, listFilter } from '../protocol/resp/client-filter.js';
 import { ErrorReply } from '../protocol/resp/value.js';
-import type { ConnectionId, QuestionId, SessionId } from '../wire/client-frames.js';
-import type { ServerTraffic } from './server-traffic.js';
+import type { ClientFrame, ConnectionId, QuestionId, SessionId } from '../wire/client-frames.js';
+
+/** A server that can be asked, and told what others have answered. */
+export interface AskedServer {
+  write(frame: ClientFrame): void;
+}
 
 /** A connection that no server has at the moment, if that is so. */
 export interface StrayConnection {
@@ -20,7 +24,7 @@ export interface StrayConnection {
 }
 
 interface Asked {
-  readonly asker: ServerTraffic;
+  readonly asker: AskedServer;
   readonly session: SessionId;
   readonly connection: ConnectionId;
   readonly args: Args;
@@ -28,7 +32,7 @@ interface Asked {
 
 interface OpenQuestion extends Asked {
   /** Servers that have yet to answer. */
-  readonly awaited: Set<ServerTraffic>;
+  readonly awaited: Set<AskedServer>;
   readonly answers: string[];
   readonly timer: Timer;
 }
@@ -36,7 +40,7 @@ interface OpenQuestion extends Asked {
 export class Questions {
   readonly #environment: Environment;
   readonly #strays: () => Iterable<StrayConnection>;
-  readonly #servers = new Set<ServerTraffic>();
+  readonly #servers = new Set<AskedServer>();
   readonly #open = new Map<QuestionId, OpenQuestion>();
   #waiting: Asked[] = [];
   #lastId: QuestionId = 0;
@@ -50,7 +54,7 @@ export class Questions {
   }
 
   /** A server is up. */
-  join(server: ServerTraffic): void {
+  join(server: AskedServer): void {
     this.#servers.add(server);
     const settings = [...this.#settings].flat();
     if (settings.length > 0)
@@ -67,7 +71,7 @@ export class Questions {
   }
 
   /** A server is gone: it answers nothing, and nobody there waits for an answer. */
-  leave(server: ServerTraffic): void {
+  leave(server: AskedServer): void {
     this.#servers.delete(server);
     this.#waiting = this.#waiting.filter(({ asker }) => asker !== server);
     for (const [id, question] of this.#open) {
@@ -82,7 +86,7 @@ export class Questions {
   }
 
   /** A server has answered. */
-  told(server: ServerTraffic, id: QuestionId, answer: string): void {
+  told(server: AskedServer, id: QuestionId, answer: string): void {
     const question = this.#open.get(id);
     if (question === undefined || !question.awaited.delete(server)) return;
     question.answers.push(answer);

@@ -13,7 +13,7 @@ import {
   type Succession,
   successionDelayMs,
 } from './election-timeout.js';
-import { FollowerReads } from './follower-reads.js';
+import { FollowerReadQueue } from './follower-read-queue.js';
 import { LOG_ORIGIN, RaftLog } from './log.js';
 import type { RaftDependencies, RaftOptions } from './options.js';
 import { Persistence } from './persistence.js';
@@ -60,7 +60,7 @@ export class Core {
   handedIndex: LogIndex;
   installedSnapshot: SnapshotMeta | undefined;
   messages: Message[] = [];
-  readonly followerReads: FollowerReads;
+  readonly followerReads: FollowerReadQueue;
   confirmedReads: ConfirmedRead[] = [];
   failedReads: number[] = [];
 
@@ -89,7 +89,7 @@ export class Core {
     );
     this.persistence = new Persistence(recovered.hardState, this.log.lastIndex);
     this.nowMs = nowMs;
-    this.followerReads = new FollowerReads(nowMs);
+    this.followerReads = new FollowerReadQueue(nowMs);
     this.#role = { name: 'follower', leader: undefined, incoming: undefined };
     const isNew = recovered.hardState.currentTerm === 0 && this.log.lastIndex === 0;
     const mayHaveVoteLease = !isNew && options.leasesAreOver !== true;

@@ -6,53 +6,6 @@
 import type { Core } from './core.js';
 import type { LogIndex, ReadIndexResponse, ServerId } from './types.js';
 
-/** A server may send this many requests a ms, so that those after a restart have higher numbers. */
-const MAX_REQUESTS_PER_MS = 1024;
-
-export class FollowerReads {
-  /** By what came in, with the first request that was sent after it. */
-  #waiting: { readonly readId: number; readonly request: number }[] = [];
-  #nextRequest: number;
-  #sentAtMs = Number.NEGATIVE_INFINITY;
-  /** A request is to be sent. */
-  isDue = false;
-
-  constructor(nowMs: number) {
-    this.#nextRequest = Math.floor(nowMs * MAX_REQUESTS_PER_MS);
-  }
-
-  add(readId: number): void {
-    this.#waiting.push({ readId, request: this.#nextRequest });
-    this.isDue = true;
-  }
-
-  /** The number of the request that is sent now. None is sent twice: an answer to one says nothing of reads after it. */
-  takeRequest(nowMs: number): number {
-    const request = this.#nextRequest;
-    this.#nextRequest += 1;
-    this.#sentAtMs = nowMs;
-    this.isDue = false;
-    return request;
-  }
-
-  /** Asks anew where an answer is overdue: the request or the answer may be lost. */
-  repeat(nowMs: number, patienceMs: number): void {
-    if (this.#waiting.length > 0 && nowMs - this.#sentAtMs >= patienceMs) this.isDue = true;
-  }
-
-  /** Removes and returns the reads that came in before this request was sent. */
-  takeAnswered(request: number): readonly number[] {
-    const end = this.#waiting.findIndex((read) => read.request > request);
-    const answered = this.#waiting.splice(0, end === -1 ? this.#waiting.length : end);
-    if (this.#waiting.length === 0) this.isDue = false;
-    return answered.map(({ readId }) => readId);
-  }
-
-  takeAll(): readonly number[] {
-    return this.takeAnswered(Number.POSITIVE_INFINITY);
-  }
-}
-
 /** A group of reads came in at a server that does not lead. It fails unless a leader is known. */
 export function askLeader(core: Core, readId: number): void {
   if (core.leader === undefined) core.failedReads.push(readId);

@@ -12,7 +12,7 @@
  * - a transaction: the number of watched keys (u32), and for each the key (u32 length, bytes), version, deadline and hash of
  *   the value (f64 each); the number of commands (u32), and each one's arguments.
  *
- * The stamp is the leader's wall clock when the batch was completed. Replicas take the time from stamps alone, so all
+ * The stamp is the leader's log time when the batch was completed. Replicas take the time from stamps alone, so all
  * of them expire the same keys at the same point of the log.
  */
 

@@ -6,7 +6,7 @@
  * over. An object for each deadline would be work for the garbage collector.
  */
 
-import type { RecordId } from './record-table.js';
+import type { RecordId } from './record-id.js';
 
 const LEAST_PLACES = 1024;
 

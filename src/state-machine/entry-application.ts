@@ -11,7 +11,7 @@ import type { RespValue } from '../protocol/resp/value.js';
 import { BatchReader, type BatchVisitor, type TransactionCommands, visitKeys } from './batch.js';
 import type { Contents } from './contents.js';
 import { HashList } from './hash-list.js';
-import { NO_RECORD, type RecordId } from './record-table.js';
+import { NO_RECORD, type RecordId } from './record-id.js';
 import { beginLong, execute } from './redis/execute.js';
 import { executeTransaction } from './redis/transaction.js';
 import type { StoreKeyspace } from './store-keyspace.js';

@@ -11,8 +11,9 @@ import { ByteReader, memoryOf } from '../bytes/byte-reader.js';
 import { ByteWriter } from '../bytes/byte-writer.js';
 import type { ImageObserver } from './key-image.js';
 import type { EncodedRecord, KeptRecord } from './record.js';
+import type { RecordId } from './record-id.js';
 import { RECORD_HEADER_BYTES } from './record-layout.js';
-import type { RecordId, RecordTable } from './record-table.js';
+import type { RecordTable } from './record-table.js';
 import { REMOVALS_BYTES, type Removals } from './removals.js';
 
 const FORMAT = 2;

@@ -4,7 +4,8 @@
  * It goes through the records by their ids, and remembers the keys of those that have changed before their turn came.
  */
 
-import type { RecordId, RecordTable } from './record-table.js';
+import type { RecordId } from './record-id.js';
+import type { RecordTable } from './record-table.js';
 
 /** Is told how the records change that an image of the store has yet to look at. */
 export interface ImageObserver {

@@ -14,7 +14,7 @@ import { HashList } from './hash-list.js';
 import { ImageReader, StoreImage } from './image.js';
 import { KeyImage, type KeyWalk } from './key-image.js';
 import type { KeyRecord } from './key-record.js';
-import { NO_RECORD } from './record-table.js';
+import { NO_RECORD } from './record-id.js';
 import type { ReadableKeyspace } from './redis/keyspace.js';
 import { ReadView, StoreKeyspace } from './store-keyspace.js';
 import { Work } from './work.js';

@@ -8,7 +8,7 @@
 
 import { type ByteSpan, type Memory, memoryOf, textOf } from '../bytes/byte-reader.js';
 import type { ByteString } from '../bytes/byte-string.js';
-import type { RecordId } from './record-table.js';
+import type { RecordId } from './record-id.js';
 
 /** A value's bytes, which change in place. */
 interface GrownValue {

@@ -18,6 +18,7 @@ import type { KeyOrder } from './deadline-heap.js';
 import { entriesBetween, insertEntry, newShard, placeOf, removeEntry, type Shard } from './index-shard.js';
 import { LargeValues } from './large-values.js';
 import type { EncodedRecord, KeptRecord, OverwrittenPart, RecordContent } from './record.js';
+import { NO_RECORD, type RecordId } from './record-id.js';
 import {
   DEADLINE_AT,
   inlineBytes,
@@ -28,12 +29,6 @@ import {
   VERSION_AT,
 } from './record-layout.js';
 import { type Address, missing, Slabs, startOf } from './slabs.js';
-
-/** A number from 0 on. Those of removed keys are given out again. */
-export type RecordId = number;
-
-/** Stands for the id of a key that is not there. */
-export const NO_RECORD = -1;
 
 /** A record often lies on two cache lines. */
 const CACHE_LINE_BYTES = 64;

@@ -2,8 +2,9 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { type ByteSpan, memoryOf } from '../../src/bytes/byte-reader.js';
 import { ByteWriter } from '../../src/bytes/byte-writer.js';
+import { NO_RECORD, type RecordId } from '../../src/state-machine/record-id.js';
 import { MAX_INLINE_VALUE_BYTES } from '../../src/state-machine/record-layout.js';
-import { NO_RECORD, type RecordId, RecordTable } from '../../src/state-machine/record-table.js';
+import { RecordTable } from '../../src/state-machine/record-table.js';
 import { HASH_SECRET } from '../support/hash-secret.js';
 
 const INLINE = MAX_INLINE_VALUE_BYTES;

@@ -2,7 +2,7 @@
 
 import type { ProcessFacts } from '../../environment.js';
 import type { ClientFacts } from '../../protocol/resp/client-facts.js';
-import type { SlowLog } from './slow-log.js';
+import type { SlowLog } from '../slow-log.js';
 import type { StatsReading } from './stats.js';
 
 /** The Redis whose commands these are, for clients that ask. */

@@ -4,7 +4,7 @@ import { MAX_SLOW_LOG_ENTRIES, MAX_VALUE_BYTES } from '../../limits.js';
 import type { Args } from '../../protocol/command.js';
 import { parseInteger } from '../../protocol/resp/numbers.js';
 import { ErrorReply } from '../../protocol/resp/value.js';
-import type { SlowLog } from './slow-log.js';
+import type { SlowLog } from '../slow-log.js';
 
 interface Changeable {
   readonly least: number;

@@ -1,0 +1,7 @@
+/** Names of records in a store's table. */
+
+/** A number from 0 on. Those of removed keys are given out again. */
+export type RecordId = number;
+
+/** Stands for the id of a key that is not there. */
+export const NO_RECORD = -1;

@@ -9,7 +9,7 @@
 import type { Core } from './core.js';
 import { reachedByMajority } from './quorum.js';
 import type { Leader } from './roles.js';
-import { continueTransfer, startTransfer } from './transfer.js';
+import { startTransfer } from './transfer.js';
 import { becomeFollower } from './transitions.js';
 import type { ServerId } from './types.js';
 
@@ -30,7 +30,6 @@ export function handOver(core: Core, role: Leader): void {
   const target = successorOf(role, lastIndex);
   if (target === undefined) return;
   startTransfer(core, target);
-  continueTransfer(core, role);
 }
 
 /** Its disk being silent, a server does not campaign, and follows whoever is elected. */

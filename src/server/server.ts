@@ -51,7 +51,7 @@ export interface ServerOptions {
   readonly store: KeyValueStore;
   /** Bytes of the log that make a snapshot due. */
   readonly snapshotLogBytes: number;
-  /** Client traffic, see gateway/frames.ts. */
+  /** Client traffic, see wire/client-frames.ts. */
   readonly traffic: PortChannel<Uint8Array>;
   /** Where the clients of each server connect, by server id. */
   readonly addresses: readonly ClientAddress[];

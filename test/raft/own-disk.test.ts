@@ -60,7 +60,8 @@ describe('a leader whose disk is silent', () => {
     group.propose(0, 'y');
     group.run(ELECTION_TIMEOUT_MS - 1);
     group.advance(1);
-    const [asked] = group.inTransit({ type: 'TimeoutNow' });
+    const [asked, ...more] = group.inTransit({ type: 'TimeoutNow' });
+    expect(more, 'it is asked once').to.deep.equal([]);
     group.crash(asked?.to ?? 0);
     group.runUntil(() => group.leader !== 0, 3 * ELECTION_TIMEOUT_MS);
     expect(group.leader).to.not.equal(asked?.to);

@@ -25,6 +25,7 @@ export type { StorageError, StorageErrorCode } from './storage/storage.js';
 export { setV8Flags } from './v8-flags.js';
 export type {
   ClientAddress,
+  DiskCondition,
   ServerMeasurements,
   ServerObservation,
   ServerStatus,

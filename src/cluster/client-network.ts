@@ -39,7 +39,7 @@ function limitOf(logger: Logger, servers: number) {
   const descriptors = descriptorLimit();
   const maxConnections = maxConnectionsOf(descriptors, servers);
   if (maxConnections < MAX_CONNECTIONS)
-    logger.info({ maxConnections, descriptors }, 'descriptors allow fewer clients');
+    logger.debug({ maxConnections, descriptors }, 'descriptors allow fewer clients');
   let refused = 0;
   let toldAtMs = Number.NEGATIVE_INFINITY;
   const onRefused = () => {

@@ -100,17 +100,17 @@ export class AdminServer {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     checkSource(request, this.#ownNames);
     const [path = ''] = (request.url ?? '').split('?', 1);
-    const countsAmongAll = !TAKES_ITS_TIME.has(path);
-    await this.#admission.serve(
-      request.socket,
-      async () => {
+    await this.#admission.serve(request.socket, {
+      call: async () => {
         this.#listener ??= this.#loadListener();
         const listener = await this.#listener;
         await listener(request, response);
-        if (!response.writableFinished) await once(response, 'close');
       },
-      { countsAmongAll },
-    );
+      answered: async () => {
+        if (!response.closed) await once(response, 'close');
+      },
+      countsAmongAll: !TAKES_ITS_TIME.has(path),
+    });
   }
 
   async #loadListener(): Promise<AdminListener> {

@@ -7,6 +7,14 @@ import type { Socket } from 'node:net';
 import { MAX_ADMIN_CALLS, MAX_WAITING_ADMIN_CALLS } from '../limits.js';
 import { HttpError } from './http-error.js';
 
+export interface AdminCall {
+  readonly call: () => Promise<void>;
+  /** Resolves once the client's system has the whole answer, or the connection is gone. */
+  readonly answered: () => Promise<void>;
+  /** One that does not count among the calls of all has a limit of its own. */
+  readonly countsAmongAll: boolean;
+}
+
 export class Admission {
   /** Requests of a connection that are not answered. */
   readonly #unanswered = new WeakMap<Socket, number>();
@@ -17,14 +25,10 @@ export class Admission {
   readonly #waiting: (() => void)[] = [];
 
   /**
-   * Does the call once it is its turn, unless the connection is closed before. A call that does not count among those of all
-   * has a limit of its own. Rejects with HttpError 503 when too many wait, and with what the call rejects with.
+   * Does the call once it is its turn, unless the connection is closed before; the next one of the connection waits for the
+   * answer. Rejects with HttpError 503 when too many wait, and with what the call rejects with.
    */
-  async serve(
-    socket: Socket,
-    call: () => Promise<void>,
-    { countsAmongAll }: { readonly countsAmongAll: boolean },
-  ): Promise<void> {
+  async serve(socket: Socket, { call, answered, countsAmongAll }: AdminCall): Promise<void> {
     const before = this.#last.get(socket);
     let done = () => {};
     this.#last.set(
@@ -39,10 +43,13 @@ export class Admission {
       if (socket.destroyed) return;
       if (countsAmongAll) await this.#turn();
       try {
-        if (!socket.destroyed) await call();
+        if (socket.destroyed) return;
+        await call();
       } finally {
         if (countsAmongAll) this.#leave();
       }
+      // Those who do not read their answers keep nobody but themselves waiting.
+      await answered();
     } finally {
       this.#changeUnanswered(socket, -1);
       done();

@@ -37,7 +37,7 @@ const WORLDLY_FILES = [
   'src/gateway/node/',
   'src/storage/node-files[.]ts',
   // What is done before a server opens its storage, or without one.
-  'src/storage/(server-directory|disk-storage|level-log-check|data-directory|rebuild|backup)[.]ts',
+  'src/storage/(data-directory|rebuild|backup)[.]ts',
 ];
 
 /** A pattern for the files of these rooms; a room may be a single file. */

@@ -9,8 +9,11 @@ const RESP_FIRST_BYTE = 0x2a; // '*'
 const CR = 0x0d;
 const LF = 0x0a;
 
-/** The commands of the text protocol. Some of them are Redis's, too: in small letters they are the text protocol's. */
-const TEXT_COMMANDS = new Set('set get getm gets cas add delete session once watch unwatch auth'.split(' '));
+/**
+ * First words that are the text protocol's in small letters, though some name a Redis command: those of its commands, and
+ * those that are kept free for more of them.
+ */
+const TEXT_WORDS = new Set('set get getm gets cas add delete session once watch unwatch auth'.split(' '));
 
 /** Room for a line of the greatest length and its line break. */
 const MAX_BYTES = MAX_LINE_BYTES + 2;
@@ -32,6 +35,6 @@ export function startOf(bytes: Uint8Array): StreamCheckpoint | 'http' | undefine
   const end = lineBreak > 0 && buffer[lineBreak - 1] === CR ? lineBreak - 1 : lineBreak;
   if (isHttpLine(buffer, 0, end)) return 'http';
   const [word = ''] = buffer.toString('latin1', 0, end).trimStart().split(/\s/, 1);
-  if (TEXT_COMMANDS.has(word)) return AT_COMMAND_START;
+  if (TEXT_WORDS.has(word)) return AT_COMMAND_START;
   return commandOf(word) === undefined ? AT_COMMAND_START : AT_RESP_START;
 }

@@ -198,11 +198,6 @@ export class Raft {
     else askLeader(this.#core, readId);
   }
 
-  /** Whether {@link sendDue} would ask the leader about reads. */
-  get mustAskLeader(): boolean {
-    return this.#core.followerReads.isDue;
-  }
-
   /** Starts to hand leadership to `target`. Throws TransferError when this server does not lead it. */
   transferLeadership(target: ServerId, nowMs: number): void {
     this.#advanceClock(nowMs);

@@ -172,7 +172,7 @@ export type RoleName = 'follower' | 'precandidate' | 'candidate' | 'leader';
 /**
  * Something to put on disk, in the order of `sequence`. Several may be written as one atomic batch.
  *
- * Once all parts of it survive a crash, say so with `raft.persisted(sequence)`; what depends on it (a vote,
+ * Once all parts of it survive a crash, say so with `raft.persisted(sequence, nowMs)`; what depends on it (a vote,
  * an acknowledgement, this server's own share in a majority) is held back by the core until then.
  */
 export interface PersistRequest {

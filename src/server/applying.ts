@@ -93,11 +93,6 @@ export class Applier {
     return this.#installing === undefined && this.#entry === undefined;
   }
 
-  /** Units of work so far. */
-  get workUnits(): number {
-    return this.#work.totalUnits;
-  }
-
   /**
    * Entries became committed and reads were confirmed: applies and answers as far as the gates of the pending groups are
    * open, and no more than one turn has time for. A server that has much to apply must not miss heartbeats: it stops within

@@ -41,6 +41,12 @@ export interface SnapshotsOptions {
   readonly onFailure: (error: unknown) => void;
 }
 
+/** A snapshot that is being written, as long as it is wanted. */
+interface Writing {
+  readonly source: SnapshotSource;
+  isWanted: boolean;
+}
+
 export class Snapshots {
   readonly #environment: Environment;
   readonly #raft: Raft;
@@ -53,7 +59,7 @@ export class Snapshots {
   #notBeforeMs = Number.NEGATIVE_INFINITY;
   #appliedBytes = 0;
   #lastByteLength: number;
-  #writing: { readonly source: SnapshotSource; isWanted: boolean } | undefined;
+  #writing: Writing | undefined;
   #onPersisted: (() => void) | undefined;
 
   constructor({
@@ -94,7 +100,7 @@ export class Snapshots {
     if (this.#environment.nowMs() < this.#notBeforeMs) return;
     const coveredBytes = this.#appliedBytes;
     this.#appliedBytes = 0;
-    const writing = { source: new SnapshotSource(store.image()), isWanted: true };
+    const writing: Writing = { source: new SnapshotSource(store.image()), isWanted: true };
     this.#writing = writing;
     this.#take(writing, position)
       .catch((error: unknown) => {
@@ -116,10 +122,7 @@ export class Snapshots {
     this.#onPersisted?.();
   }
 
-  async #take(
-    writing: { readonly source: SnapshotSource; readonly isWanted: boolean },
-    position: LogPosition,
-  ): Promise<void> {
+  async #take(writing: Readonly<Writing>, position: LogPosition): Promise<void> {
     const sink = await this.#storage.createSnapshot();
     try {
       await this.#fill(writing, sink, position);
@@ -129,11 +132,7 @@ export class Snapshots {
     }
   }
 
-  async #fill(
-    writing: { readonly source: SnapshotSource; readonly isWanted: boolean },
-    sink: SnapshotSink,
-    position: LogPosition,
-  ): Promise<void> {
+  async #fill(writing: Readonly<Writing>, sink: SnapshotSink, position: LogPosition): Promise<void> {
     const startMs = this.#environment.nowMs();
     const isComplete = await this.#write(writing, sink);
     while (writing.isWanted && this.#raft.durableIndex < position.index) await this.#nextPersisted();
@@ -152,10 +151,7 @@ export class Snapshots {
     this.#onEvent({ type: 'snapshot', index, byteLength, tookMs });
   }
 
-  async #write(
-    writing: { readonly source: SnapshotSource; readonly isWanted: boolean },
-    sink: SnapshotSink,
-  ): Promise<boolean> {
+  async #write(writing: Readonly<Writing>, sink: SnapshotSink): Promise<boolean> {
     while (writing.isWanted) {
       const slice = writing.source.next(SNAPSHOT_SLICE_BYTES);
       if (slice === undefined) return true;

@@ -1,6 +1,6 @@
 /**
  * What a disk, or the operating system, lacks for a while and may have again: room, memory, descriptors. Such an error says
- * that nothing happened, or only a first part, so the same is tried again. A real error of the disk (EIO, EROFS ...) is none.
+ * that nothing happened, or only a first part, so the same is tried again. Errors of the disk itself (EIO, EROFS ...) are not.
  *
  * A sync that failed is never tried by itself again: what it was to cover may be lost by then, whatever the next one says
  * (files.ts). What it was for is written again as a whole, or given up.

@@ -46,9 +46,9 @@ export interface SegmentLogOptions {
   readonly logStart: LogPosition;
   /** Entries up to it were there. */
   readonly reaches: LogIndex;
-  /** What is written down of it. */
+  /** What the manifest says of the log's tail. */
   readonly tail: LogTail;
-  /** Writes that down. */
+  /** Has the manifest say so. */
   readonly onTail: (tail: LogTail) => Promise<void>;
   /** Writes down that this is the newest segment. Nothing is in it before that is done. */
   readonly onNewest: (newest: NewestSegment) => Promise<void>;

@@ -10,9 +10,9 @@ export interface Storage {
   readonly recovered: RecoveredState;
 
   /**
-   * Writes the requests, in order: after a crash all of them are there, or none, or the hard state and the first of a lot
-   * of entries. Resolves once they survive one. There may be only one call at a time. Rejects with {@link StorageError} when the disk fails; nothing
-   * more can be written then.
+   * Writes the requests, in order. After a crash all of them are there, or none; of more than 2 MiB of entries perhaps the
+   * first ones, with the hard state. Resolves once they survive one. There may be only one call at a time. Rejects with
+   * {@link StorageError} when the disk fails; nothing more can be written then.
    */
   persist(requests: readonly PersistRequest[]): Promise<void>;
 

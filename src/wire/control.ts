@@ -170,5 +170,5 @@ export type ServerEvent =
       readonly byteLength: number;
       readonly tookMs: number;
     }
-  /** The leader's first entry of its term is committed: from now on reads and writes are answered. */
+  /** The leader has applied its first entry of its term: from now on reads and writes are answered. */
   | { readonly type: 'serving'; readonly term: Term };

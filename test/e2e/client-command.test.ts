@@ -1,9 +1,10 @@
 /** CLIENT, of which some subcommands reach the connections of all servers. */
 
 import { expect } from 'chai';
-import { encodeCommand, type Raw, RedisClient } from '../../tools/support/redis-client.js';
+import { encodeCommand, type Raw, type RedisClient } from '../../tools/support/redis-client.js';
 import { TextClient } from '../../tools/support/text-client.js';
 import { eventually, TestCluster } from '../support/cluster.js';
+import { useRedisClients } from '../support/redis-clients.js';
 
 const OK = { simple: 'OK' };
 
@@ -24,23 +25,13 @@ function splitOnce(field: string): [string, string] {
 
 describe('CLIENT', () => {
   let cluster: TestCluster;
-  const clients: RedisClient[] = [];
+  const connect = useRedisClients();
 
   before(async () => {
     cluster = await TestCluster.start();
   });
 
   after(() => cluster.close());
-
-  afterEach(() => {
-    for (const client of clients.splice(0)) client.close();
-  });
-
-  async function connect(port: number): Promise<RedisClient> {
-    const client = await RedisClient.connect(port);
-    clients.push(client);
-    return client;
-  }
 
   function router(): Promise<RedisClient> {
     return connect(cluster.cluster.routerAddress?.port ?? 0);

@@ -6,8 +6,9 @@ import { expect } from 'chai';
 import { Cluster as IoCluster, Redis } from 'ioredis';
 import { createClient, createCluster } from 'redis';
 import { MAX_VALUE_BYTES } from '../../src/limits.js';
-import { RedisClient } from '../../tools/support/redis-client.js';
+import type { RedisClient } from '../../tools/support/redis-client.js';
 import { eventually, TestCluster } from '../support/cluster.js';
+import { useRedisClients } from '../support/redis-clients.js';
 
 const OK = { simple: 'OK' };
 const OUTCOME_UNKNOWN = 'UNKNOWN leadership was lost: the write may or may not have happened';
@@ -33,7 +34,7 @@ function words(line: string): string[] {
 
 describe('a cluster that speaks Redis', () => {
   let cluster: TestCluster;
-  const clients: RedisClient[] = [];
+  const connect = useRedisClients();
 
   before(async () => {
     // On a busy machine a leader may be silent for longer than usual over the largest commands.
@@ -41,16 +42,6 @@ describe('a cluster that speaks Redis', () => {
   });
 
   after(() => cluster.close());
-
-  afterEach(() => {
-    for (const client of clients.splice(0)) client.close();
-  });
-
-  async function connect(port: number): Promise<RedisClient> {
-    const client = await RedisClient.connect(port);
-    clients.push(client);
-    return client;
-  }
 
   async function leader(): Promise<RedisClient> {
     return connect(cluster.cluster.serverAddress(await cluster.leader()).port);

@@ -1,8 +1,9 @@
 /** Commands by which tools look at a server. */
 
 import { expect } from 'chai';
-import { type Raw, RedisClient } from '../../tools/support/redis-client.js';
+import type { Raw, RedisClient } from '../../tools/support/redis-client.js';
 import { eventually, TestCluster } from '../support/cluster.js';
+import { useRedisClients } from '../support/redis-clients.js';
 
 const OK = { simple: 'OK' };
 
@@ -14,23 +15,13 @@ function fieldsOf(info: Raw): Map<string, string> {
 
 describe('a tool that looks at a server', () => {
   let cluster: TestCluster;
-  const clients: RedisClient[] = [];
+  const connect = useRedisClients();
 
   before(async () => {
     cluster = await TestCluster.start();
   });
 
   after(() => cluster.close());
-
-  afterEach(() => {
-    for (const client of clients.splice(0)) client.close();
-  });
-
-  async function connect(port: number): Promise<RedisClient> {
-    const client = await RedisClient.connect(port);
-    clients.push(client);
-    return client;
-  }
 
   async function at(id: number): Promise<RedisClient> {
     return connect(cluster.cluster.serverAddress(id).port);

@@ -32,7 +32,7 @@ describe("a server's port", () => {
     await client.expectText('ERR_NOT_FOUND\r\n');
   });
 
-  it('tells the server which protocol a connection speaks by its first byte', async () => {
+  it('tells the server which protocol a connection speaks, by its first byte or line', async () => {
     const gateway = await bench.gateway();
     const server = new FakeServer();
     await gateway.attach(0, server);

@@ -4,6 +4,7 @@
  */
 
 import type { Edit } from '../../tools/support/mutant-copy.js';
+import { STORAGE_MUTANTS } from './storage/mutant-list.js';
 
 export interface Mutant extends Edit {
   readonly name: string;
@@ -272,46 +273,6 @@ export const MUTANTS: readonly Mutant[] = [
     replacement: '',
   },
   {
-    name: 'write down too late that there is a segment',
-    isRare: true,
-    file: 'storage/segment-log.js',
-    search: 'await insist(() => this.#options.onNewest(newest));',
-    replacement: 'this.#options.onNewest(newest).catch(() => { });',
-  },
-  {
-    name: 'accept a frame that is torn in the middle',
-    isRare: true,
-    file: 'storage/log-frame.js',
-    search: 'if (segment.readUInt32LE(at) !== crc32(body))\n        return undefined;',
-    replacement: '',
-  },
-  {
-    name: 'report a hard state that is not written yet',
-    file: 'storage/disk-storage.js',
-    search: 'if (hardState !== undefined || entries.length > 0)',
-    replacement:
-      'if (entries.length === 0)\n            void this.#log.append({ hardState, entries }).catch(() => { });\n        else',
-  },
-  {
-    name: 'have a snapshot count before it is whole',
-    isRare: true,
-    file: 'storage/disk-storage.js',
-    search: 'await this.#snapshots.publish(file, position).catch((error) => this.#failUnlessLacking(error));',
-    replacement: 'this.#snapshots.publish(file, position).catch(() => { });',
-  },
-  {
-    name: 'rename a file before its content is on the disk',
-    file: 'storage/partial-file.js',
-    search: 'if (this.#fsync)\n            await this.#file.sync();',
-    replacement: '',
-  },
-  {
-    name: 'report a write of the log before it is on the disk',
-    file: 'storage/segment-files.js',
-    search: 'this.#files.openLog(this.#pathOf(number), { fsync: this.#fsync })',
-    replacement: 'this.#files.openLog(this.#pathOf(number), { fsync: false })',
-  },
-  {
     name: 'set log time to the wall clock',
     // Found after 135 seeds.
     isRare: true,
@@ -333,4 +294,17 @@ export const MUTANTS: readonly Mutant[] = [
     search: 'if (isOwnDiskSilent(core))\n            handOver(core, role);',
     replacement: '',
   },
+  ofStorage('write to a segment before it is written down that there is one', { isRare: true }),
+  ofStorage('accept a torn frame without a look at its checksum', { isRare: true }),
+  ofStorage('report a hard state that is not written yet'),
+  ofStorage('have a snapshot count before it is whole', { isRare: true }),
+  ofStorage('rename a file before its content is on the disk'),
+  ofStorage('report a write of the log before it is on the disk'),
 ];
+
+/** A bug that the storage's own run finds, and a cluster should, too. */
+function ofStorage(name: string, marks: Pick<Mutant, 'isRare'> = {}): Mutant {
+  const mutant = STORAGE_MUTANTS.find((one) => one.name === name);
+  if (mutant === undefined) throw new RangeError(`the storage has no mutant "${name}"`);
+  return { ...mutant, ...marks };
+}

@@ -223,7 +223,11 @@ export class Nemesis {
     const healthy = disk.faults;
     if (fault === 'stalled disk') disk.stall();
     if (fault === 'slow disk') disk.faults = { ...healthy, maxLatencyMs: ELECTION_TIMEOUT_MS };
-    if (fault === 'full disk') disk.faults = { ...healthy, isFull: true };
+    if (fault === 'full disk') {
+      // One that is nearly full takes a first part of what is written.
+      const shortWrites = random.of([0, 0.1, 0.5]);
+      disk.faults = { ...healthy, isFull: shortWrites === 0, shortWrites };
+    }
     if (fault === 'no descriptors') disk.faults = { ...healthy, isOutOfDescriptors: true };
     if (fault === 'disk errors') {
       const rate = random.of([0.01, 0.1, 0.5]);
@@ -232,7 +236,6 @@ export class Nemesis {
         readErrors: random.of([0, rate]),
         writeErrors: random.of([0, rate]),
         syncErrors: random.of([0, rate]),
-        shortWrites: random.of([0, rate]),
       };
     }
     world.timeline.after(random.between(1, MAX_DISK_FAULT_MS), () => {

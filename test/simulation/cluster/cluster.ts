@@ -63,6 +63,8 @@ export class SimulatedCluster {
   readonly serverPorts: readonly number[];
   readonly #options: ClusterOptions;
   #process: ProcessView | undefined;
+  /** The process has its ports and its directory: then it starts all servers. */
+  #hasOpened = false;
   /** Processes that began so far. */
   processCount = 0;
   /** How many callbacks each server's thread had made when it was last checked. */
@@ -146,11 +148,14 @@ export class SimulatedCluster {
     keepLogTime(main.environment, logTime);
     const process = { main, gateway, logTime };
     this.#process = process;
+    this.#hasOpened = false;
     this.processCount += 1;
     gateway
       .start()
       .then(() => home.open(main))
       .then(() => {
+        if (process !== this.#process) return;
+        this.#hasOpened = true;
         for (const member of this.members) this.start(member);
       })
       .catch(onViolation);
@@ -169,7 +174,8 @@ export class SimulatedCluster {
   }
 
   start(member: SimulatedMember): void {
-    if (this.#process !== undefined && member.state === 'down') member.start(this.#process);
+    if (this.#process !== undefined && this.#hasOpened && member.state === 'down')
+      member.start(this.#process);
   }
 
   /** Has the leader send a backup to the main thread, which writes it to a file, and a directory is made of that. */

@@ -21,7 +21,7 @@ export interface ClusterOptions {
   readonly dataDir: string;
   /**
    * Keep everything in a temporary directory instead, without fsync, and remove it on close. Writes survive the death of
-   * a server, but not that of the process.
+   * a server, but not that of the process. A process that was killed leaves it to the next one with this option to remove.
    */
   readonly memory: boolean;
   /** Whether a write is acknowledged only once it is on the disks of a majority. */

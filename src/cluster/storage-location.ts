@@ -3,13 +3,18 @@
  */
 
 import { rmSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { NODE_ENVIRONMENT } from '../environment.js';
 import { DataDirectory } from '../storage/data-directory.js';
 import { NODE_FILES } from '../storage/node-files.js';
 import type { ClusterOptions } from './options.js';
+
+/** Nobody who names a data directory chooses this by chance. */
+const TEMPORARY_PREFIX = 'threadraft-memory-';
+/** As mkdtemp completes the prefix. */
+const TEMPORARY_NAME = /^threadraft-memory-\w{6}$/;
 
 const WORLD = { files: NODE_FILES, environment: NODE_ENVIRONMENT };
 
@@ -28,9 +33,10 @@ export async function openStorageLocation(options: ClusterOptions): Promise<Stor
   return { directory, fsync, release: () => directory.close() };
 }
 
-/** A directory that is removed when the process exits, except by a signal that cannot be caught. */
+/** A directory that is removed when the process exits or, after a signal that cannot be caught, by the next one. */
 async function openTemporary(servers: number): Promise<StorageLocation> {
-  const path = await mkdtemp(join(tmpdir(), 'threadraft-'));
+  await removeAbandoned();
+  const path = await mkdtemp(join(tmpdir(), TEMPORARY_PREFIX));
   const removeAtExit = () => rmSync(path, REMOVAL);
   process.once('exit', removeAtExit);
   const directory = await DataDirectory.open(path, { ...WORLD, servers });
@@ -40,6 +46,16 @@ async function openTemporary(servers: number): Promise<StorageLocation> {
     process.off('exit', removeAtExit);
   };
   return { directory, fsync: false, release };
+}
+
+/** Removes the temporary directories of processes that have ended. */
+async function removeAbandoned(): Promise<void> {
+  const found = await readdir(tmpdir(), { withFileTypes: true });
+  const directories = found.filter((entry) => entry.isDirectory() && TEMPORARY_NAME.test(entry.name));
+  for (const { name } of directories) {
+    // One of another user, or that another process removes as well, is no reason not to start.
+    await DataDirectory.removeAbandoned(join(tmpdir(), name), WORLD).catch(() => undefined);
+  }
 }
 
 /** At an exit servers may still be writing, so that a directory gets new files while it is emptied. */

@@ -104,6 +104,19 @@ export class DataDirectory {
     });
   }
 
+  /** Removes the directory, with all that is in it, if it is that of a cluster whose process has ended. */
+  static async removeAbandoned(path: string, { files }: Pick<DataDirectoryOptions, 'files'>): Promise<void> {
+    // A process has had the lock before it writes the manifest.
+    if (!(await files.list(path)).includes(MANIFEST_NAME)) return;
+    const lock = await files.lock(join(path, LOCK_NAME));
+    if (lock === undefined) return;
+    try {
+      await files.removeTree(path);
+    } finally {
+      await lock.release();
+    }
+  }
+
   static async #open(
     path: string,
     { files }: DataDirectoryOptions,

@@ -123,6 +123,23 @@ describe('The end of the program', () => {
       expect(await workplace.temporaryFiles(), 'temporary files').to.deep.equal([]);
     });
 
+    it('has its directory removed by the next run when it was killed, and by none while it runs', async () => {
+      const killed = workplace.run(...ports.args, '--memory');
+      await killed.ready();
+      const [abandoned] = await workplace.temporaryFiles();
+      await killed.kill();
+      expect(await workplace.temporaryFiles()).to.deep.equal([abandoned]);
+      await workplace.run(...ports.args, '--memory').ready();
+      const [kept, ...others] = await workplace.temporaryFiles();
+      expect([kept, others]).to.not.include(abandoned);
+      expect(others).to.deep.equal([]);
+      const besides = await programPorts();
+      await workplace.run(...besides.args, '--memory').ready();
+      expect(await workplace.temporaryFiles())
+        .to.have.length(2)
+        .and.to.include(kept);
+    });
+
     it('leaves nothing of its data to the next run', async () => {
       const program = workplace.run(...ports.args, '--memory');
       await program.ready();

@@ -11,6 +11,7 @@
  */
 
 import * as fs from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import {
   type DataFile,
@@ -21,6 +22,7 @@ import {
   ShortWriteError,
 } from './files.js';
 import { PageMemory } from './page-memory.js';
+import { systemCodeOf } from './system-errors.js';
 
 const open = promisify(fs.open);
 const close = promisify(fs.close);
@@ -51,7 +53,7 @@ export const NODE_FILES: Files = {
   read: (path) => readFile(path),
   size: async (path) => (await stat(path)).size,
   list: async (directory) => (await readdir(directory)).sort(),
-  makeDirectory: (path) => makeDirectory(path, { recursive: true }),
+  makeDirectory: (path) => makeDirectoryAndParents(resolve(path)),
   remove: (path) => remove(path, { force: true }),
   removeTree: (path) => remove(path, { recursive: true, force: true }),
   rename,
@@ -110,6 +112,37 @@ function dataFileOf(number: number): DataFile {
     sync: () => file.use(sync),
     close: () => file.close(),
   };
+}
+
+/**
+ * Resolves to the topmost directory that was made; to undefined when none had to be. Node's own recursion says ENOENT where a
+ * file system is read-only, and leaves the reason out.
+ */
+async function makeDirectoryAndParents(path: string): Promise<string | undefined> {
+  try {
+    return await makeOneDirectory(path);
+  } catch (error) {
+    const parent = dirname(path);
+    if (systemCodeOf(error) !== 'ENOENT' || parent === path) throw error;
+    const topmostMade = await makeDirectoryAndParents(parent);
+    const made = await makeOneDirectory(path);
+    return topmostMade ?? made;
+  }
+}
+
+/** Resolves to its path, or to undefined when it was there. */
+async function makeOneDirectory(path: string): Promise<string | undefined> {
+  try {
+    await makeDirectory(path);
+    return path;
+  } catch (error) {
+    const isThere = await stat(path).then(
+      (found) => found.isDirectory(),
+      () => false,
+    );
+    if (isThere) return undefined;
+    throw error;
+  }
 }
 
 async function syncDirectory(path: string): Promise<void> {

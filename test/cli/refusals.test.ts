@@ -1,9 +1,13 @@
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { type Ports, type Program, programPorts, Workplace } from '../support/workplace.js';
+
+const run = promisify(execFile);
 
 describe('The program, asked for what cannot be had', () => {
   let workplace: Workplace;
@@ -68,6 +72,22 @@ describe('The program, asked for what cannot be had', () => {
   it('says in one line that the data directory is a file', async () => {
     await writeFile(join(workplace.cwd, 'data'), '');
     await expectRefusal(workplace.run(...ports.args), ['data directory ./data', 'name another directory']);
+  });
+
+  it('says in one line that the file system of a new data directory is read-only', async function () {
+    const mounted = join(workplace.cwd, 'read-only');
+    await mkdir(mounted);
+    const isMounted = await run('mount', ['-t', 'tmpfs', '-o', 'ro', 'tmpfs', mounted]).then(
+      () => true,
+      () => false,
+    );
+    if (!isMounted) this.skip();
+    try {
+      const program = workplace.run(...ports.args, '--data-dir', 'read-only/above/data');
+      await expectRefusal(program, ['data directory', 'EROFS', 'the file system is read-only']);
+    } finally {
+      await run('umount', [mounted]);
+    }
   });
 });
 

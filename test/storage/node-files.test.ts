@@ -157,6 +157,35 @@ describe('a file of the log', () => {
   });
 });
 
+describe('a directory', () => {
+  const directory = useDirectory();
+
+  it('is made with those above it, and the topmost that was made is told', async () => {
+    const path = join(directory(), 'a', 'b', 'c');
+    expect(await NODE_FILES.makeDirectory(path)).to.equal(join(directory(), 'a'));
+    expect(await NODE_FILES.makeDirectory(path)).to.equal(undefined);
+    expect(await NODE_FILES.makeDirectory(join(path, 'd'))).to.equal(join(path, 'd'));
+  });
+
+  it('is made once, whoever else makes it at the same time', async () => {
+    const path = join(directory(), 'a', 'b');
+    await Promise.all(Array.from({ length: 8 }, () => NODE_FILES.makeDirectory(path)));
+    expect(await NODE_FILES.list(path)).to.deep.equal([]);
+  });
+
+  it('is refused with the reason that the system gives', async () => {
+    await writeFile(join(directory(), 'file'), '');
+    for (const [path, code] of [
+      ['file', 'EEXIST'],
+      ['file/below', 'ENOTDIR'],
+    ] as const)
+      expect(await rejection(NODE_FILES.makeDirectory(join(directory(), path)))).to.have.property(
+        'code',
+        code,
+      );
+  });
+});
+
 describe('the memory for it', () => {
   it('grows to what is asked for', () => {
     const memory = new PageMemory();

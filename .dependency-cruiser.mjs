@@ -73,6 +73,13 @@ export default {
       to: { path: '^(src/index[.]ts|src/main[.]cts|test|tools|web|workers|examples)(/|$)' },
     },
     {
+      name: 'server-imports-checks',
+      comment: 'What watches servers from outside is for tests and tools.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/raft/checks/' },
+      to: { path: '^src/raft/checks/' },
+    },
+    {
       name: 'touches-the-world',
       comment:
         'What is below cluster/ is handed its world: clocks, files, sockets, ports. See environment.ts.',

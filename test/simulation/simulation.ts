@@ -6,8 +6,8 @@
  * must come to hold the same, and what the clients saw must be linearizable.
  */
 
-import { Invariants } from '../../src/raft/invariants.js';
-import { PropertyViolation } from '../../src/raft/property-violation.js';
+import { Invariants } from '../../src/raft/checks/invariants.js';
+import { PropertyViolation } from '../../src/raft/checks/property-violation.js';
 import type { ServerId } from '../../src/raft/types.js';
 import { DiskStorage } from '../../src/storage/disk-storage.js';
 import { makeServerDirectory, type Owner } from '../../src/storage/server-manifest.js';

@@ -1,6 +1,6 @@
 /** What the clients saw, looked at as a whole. */
 
-import { PropertyViolation } from '../../../src/raft/property-violation.js';
+import { PropertyViolation } from '../../../src/raft/checks/property-violation.js';
 import { checkLinearizability } from '../../../tools/linearizability/checker.js';
 import type { Operation } from '../../../tools/linearizability/history.js';
 

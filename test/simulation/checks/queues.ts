@@ -1,7 +1,7 @@
 /** Whether queues keep to their limits. */
 
 import { LINK_CAPACITY, MAX_PENDING_COMMANDS, TRAFFIC_CAPACITY } from '../../../src/limits.js';
-import { PropertyViolation } from '../../../src/raft/property-violation.js';
+import { PropertyViolation } from '../../../src/raft/checks/property-violation.js';
 import type { Server } from '../../../src/server/server.js';
 import type { Temperament } from '../temperament.js';
 

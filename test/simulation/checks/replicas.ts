@@ -1,6 +1,6 @@
 /** Whether servers that applied the same hold the same. */
 
-import { PropertyViolation } from '../../../src/raft/property-violation.js';
+import { PropertyViolation } from '../../../src/raft/checks/property-violation.js';
 import type { Server } from '../../../src/server/server.js';
 
 /** Throws PropertyViolation unless all servers are at the same place of the log, with the same records. */

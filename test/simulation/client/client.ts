@@ -3,7 +3,7 @@
  * command that it must belong to. When its connection is gone, it makes another.
  */
 
-import { PropertyViolation } from '../../../src/raft/property-violation.js';
+import { PropertyViolation } from '../../../src/raft/checks/property-violation.js';
 import type { Random } from '../../../tools/support/random.js';
 import type { SimulatedNetwork } from '../world/network.js';
 import type { ClientEnd } from '../world/socket.js';

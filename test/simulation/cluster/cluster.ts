@@ -6,7 +6,7 @@
 import { openChannel } from '../../../src/channel/port-channel.js';
 import { Gateway } from '../../../src/gateway/gateway.js';
 import { beginLogTime, keepLogTime } from '../../../src/log-time.js';
-import { type Invariants, viewOf } from '../../../src/raft/invariants.js';
+import { type Invariants, viewOf } from '../../../src/raft/checks/invariants.js';
 import type { RaftOptions } from '../../../src/raft/options.js';
 import type { LogIndex, RoleName, ServerId } from '../../../src/raft/types.js';
 import { NotLeadingError } from '../../../src/server/backup.js';

@@ -3,7 +3,7 @@
  * server has its directory on a disk of its own, so that disks can fail apart.)
  */
 
-import { PropertyViolation } from '../../../src/raft/property-violation.js';
+import { PropertyViolation } from '../../../src/raft/checks/property-violation.js';
 import { BackupError, restoreBackup, writeBackup } from '../../../src/storage/backup.js';
 import { DataDirectory } from '../../../src/storage/data-directory.js';
 import type { SimulatedDisk } from '../world/disk.js';

@@ -1,14 +1,14 @@
 import { expect } from 'chai';
-import { Invariants, type ServerView } from '../../src/raft/invariants.js';
-import { PropertyViolation } from '../../src/raft/property-violation.js';
-import type { HardState, Message, RecoveredState } from '../../src/raft/types.js';
+import { Invariants, type ServerView } from '../../../src/raft/checks/invariants.js';
+import { PropertyViolation } from '../../../src/raft/checks/property-violation.js';
+import type { HardState, Message, RecoveredState } from '../../../src/raft/types.js';
 import {
   appendEntries,
   appendEntriesResponse,
   entries,
   requestVote,
   requestVoteResponse,
-} from '../support/raft/messages.js';
+} from '../../support/raft/messages.js';
 
 /** A server as it looks with this log. */
 function view(id: number, log: string, rest: Partial<ServerView> = {}): ServerView {

@@ -1,15 +1,13 @@
 /**
  * What Raft guarantees (figure 3 of the paper) and what its proof relies on, checked from outside while servers run.
  *
- * Each check compares what is seen of a server now with what was seen of it before, and of the others. It looks only at
- * what changed in between, so it can be made after each step.
+ * Nothing in this folder is part of a server: tests and tools alone use it. Each check compares what is seen of a server
+ * now with what was seen of it before, and of the others. It looks only at what changed in between, so it can be made after
+ * each step.
  */
 
-import { LogTerms } from './log-terms.js';
-import { PersistedBeforeSent } from './persisted-before-sent.js';
-import { PropertyViolation } from './property-violation.js';
-import { majorityOf } from './quorum.js';
-import type { Raft } from './raft.js';
+import { majorityOf } from '../quorum.js';
+import type { Raft } from '../raft.js';
 import type {
   Entry,
   LogIndex,
@@ -19,7 +17,10 @@ import type {
   RoleName,
   ServerId,
   Term,
-} from './types.js';
+} from '../types.js';
+import { LogTerms } from './log-terms.js';
+import { PersistedBeforeSent } from './persisted-before-sent.js';
+import { PropertyViolation } from './property-violation.js';
 
 /** What a server's status tells. */
 export interface StatusView {

@@ -1,8 +1,8 @@
 /**
- * The terms along a log, kept as runs: terms never decrease along a log, so there are few.
+ * What checks remember of a log: the terms along it, kept as runs. Terms never decrease along a log, so there are few.
  */
 
-import type { LogIndex, LogPosition, Term } from './types.js';
+import type { LogIndex, LogPosition, Term } from '../types.js';
 
 interface Run {
   readonly from: LogIndex;

@@ -1,14 +1,15 @@
 /**
- * What a server has told others it may never forget (figure 2, "updated on stable storage before responding to RPCs").
+ * A check: what a server has told others it may never forget (figure 2, "updated on stable storage before responding to
+ * RPCs").
  *
  * No disk is looked at: what each message relies on is noted when it is sent, and compared with what is found after a
  * crash. A vote, a term and an acknowledged entry are still there then, unless a later leader replaced the entry or a
  * snapshot covers it.
  */
 
+import type { LogIndex, LogPosition, Message, RecoveredState, ServerId, Term } from '../types.js';
 import type { LogTerms } from './log-terms.js';
 import { PropertyViolation } from './property-violation.js';
-import type { LogIndex, LogPosition, Message, RecoveredState, ServerId, Term } from './types.js';
 
 /** The log has this position, as long as no leader of a term later than `term` replaces it. */
 interface KeptEntry extends LogPosition {

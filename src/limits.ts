@@ -120,7 +120,7 @@ export const MAX_SLOW_LOG_ARG_CHARS = 128;
 
 /** What clients ask all servers at a time, such as CLIENT LIST; more wait. What a server does not answer in time is left out. */
 export const MAX_OPEN_QUESTIONS = 4;
-export const QUESTION_PATIENCE_MS = 1_000;
+export const QUESTION_TIMEOUT_MS = 1_000;
 
 /** Connections that a server looks at in a turn to answer such a question: about 2 ms. */
 export const MAX_LISTED_CONNECTIONS_PER_TURN = 1_000;
@@ -241,25 +241,25 @@ export const BACKUP_CAPACITY = 16;
 /** What a server and the main thread tell each other that was not taken yet; more waits at the sender. */
 export const EVENTS_CAPACITY = 64;
 
-/** While its disk lacks something a server pauses for this long before it tries again: at first, and at last. */
-export const MIN_LACK_PAUSE_MS = 10;
-export const MAX_LACK_PAUSE_MS = 1_000;
+/** How long a server pauses before it retries a write that failed for a shortage: the first pause, and the longest. */
+export const MIN_SHORTAGE_PAUSE_MS = 10;
+export const MAX_SHORTAGE_PAUSE_MS = 1_000;
 
-/** A snapshot that found no room is dropped, and no other is begun for this long. */
-export const SNAPSHOT_LACK_PAUSE_MS = 10_000;
+/** A snapshot that fails for a shortage, as of space, is dropped, and no other is begun for this long. */
+export const SNAPSHOT_SHORTAGE_PAUSE_MS = 10_000;
 
 /** A server that is asked to stop answers what is pending for at most this long. */
 export const MAX_STOP_ANSWERING_MS = 1_000;
 
 /** A server that has not stopped this long after it was asked to is terminated. */
-export const STOP_PATIENCE_MS = 5_000;
+export const STOP_TIMEOUT_MS = 5_000;
 
 /**
- * A thread that was terminated ends within tens of milliseconds, unless a call of its disk is under way. Its end is waited for
- * this long when its disk is known to be silent. Who kills a server otherwise is answered after the second time at the latest.
+ * A thread that was terminated ends within tens of milliseconds, unless a call of its disk is under way. This long is waited for
+ * its end: the first time when its disk is known to be stalled, else the second.
  */
-export const SILENT_END_PATIENCE_MS = 300;
-export const END_PATIENCE_MS = 900;
+export const STALLED_END_TIMEOUT_MS = 300;
+export const END_TIMEOUT_MS = 900;
 
 /** The end of a server's log that a watcher is shown, and messages of a kind that stand for all of them. */
 export const MAX_OBSERVED_ENTRIES = 96;
@@ -271,7 +271,7 @@ export const MAX_WAITING_ADMIN_CALLS = 256;
 
 /** Backups that are sent at a time; more are refused with 503. A client that takes nothing for this long is cut off. */
 export const MAX_BACKUPS = 2;
-export const BACKUP_PATIENCE_MS = 30_000;
+export const BACKUP_TIMEOUT_MS = 30_000;
 
 /** Pages that watch the cluster live; more are refused with 503. */
 export const MAX_LIVE_READERS = 32;
@@ -280,7 +280,7 @@ export const MAX_LIVE_READERS = 32;
 export const MAX_LIVE_EVENTS = 256;
 
 /** A page that has not taken for this long what was sent to it is cut off. Meanwhile it misses frames, not events. */
-export const LIVE_READER_PATIENCE_MS = 10_000;
+export const LIVE_READER_TIMEOUT_MS = 10_000;
 
 /** A command waits this long for a leader to be known, then it is `ERR_INTERNAL`. */
 export const LEADER_WAIT_MS = 2_000;
@@ -372,11 +372,8 @@ const relations = (): readonly (readonly [holds: boolean, why: string])[] => [
     'what Raft sends ahead leaves room on the link for heartbeats and votes',
   ],
   [SNAPSHOT_CHUNK_BYTES <= MAX_APPEND_BYTES, 'a snapshot does not hold up a link for longer than entries do'],
-  [
-    MAX_STOP_ANSWERING_MS < STOP_PATIENCE_MS,
-    'a server that stops has time to answer before it is terminated',
-  ],
-  [SILENT_END_PATIENCE_MS <= END_PATIENCE_MS, 'no more is waited for a disk that is known to be silent'],
+  [MAX_STOP_ANSWERING_MS < STOP_TIMEOUT_MS, 'a server that stops has time to answer before it is terminated'],
+  [STALLED_END_TIMEOUT_MS <= END_TIMEOUT_MS, 'no more is waited for a disk that is known to be stalled'],
 ];
 
 checkRelations();

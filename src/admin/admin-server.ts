@@ -24,7 +24,7 @@ const WEB_DIRECTORY = new URL('../../web/', import.meta.url);
 const TAKES_ITS_TIME = new Set(['/api/live', '/api/backup']);
 
 /** A client that is slower is answered 408, and its connection closed. */
-const PATIENCE = {
+const TIMEOUTS = {
   headersTimeout: 10_000,
   /** For the whole request. */
   requestTimeout: 30_000,
@@ -35,8 +35,8 @@ const PATIENCE = {
 export interface AdminEnvironment {
   /** Where unforeseen failures are logged; nowhere unless given. */
   readonly logger?: Logger;
-  /** In ms, in place of {@link PATIENCE}. */
-  readonly patience?: typeof PATIENCE;
+  /** In ms, in place of {@link TIMEOUTS}. */
+  readonly timeouts?: typeof TIMEOUTS;
 }
 
 export class AdminServer {
@@ -56,7 +56,7 @@ export class AdminServer {
   constructor(
     cluster: Cluster,
     address: ClientAddress,
-    { logger = pino({ level: 'silent' }), patience = PATIENCE }: AdminEnvironment = {},
+    { logger = pino({ level: 'silent' }), timeouts = TIMEOUTS }: AdminEnvironment = {},
   ) {
     const { host, advertiseHost } = cluster.options;
     this.#cluster = cluster;
@@ -66,7 +66,7 @@ export class AdminServer {
     this.#load = new LoadSwitch(logger);
     this.#ownNames = new Set([address.host, host, advertiseHost ?? host]);
     // Node would refuse a request without a host, too, but without a reason in JSON.
-    this.#server = createServer({ requireHostHeader: false, ...patience }, (request, response) => {
+    this.#server = createServer({ requireHostHeader: false, ...timeouts }, (request, response) => {
       this.#answer(request, response).catch((error: unknown) => refuse(response, error));
     });
     this.#server.maxConnections = MAX_ADMIN_CONNECTIONS;

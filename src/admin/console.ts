@@ -26,7 +26,7 @@ export interface ConsoleReply {
 }
 
 /** More than a server ever lets a command wait. */
-const REPLY_PATIENCE_MS = 10_000;
+const REPLY_TIMEOUT_MS = 10_000;
 
 /** Rejects with HttpError 503 when the cluster cannot be reached or does not answer. */
 export async function runCommand(cluster: Cluster, command: ConsoleCommand): Promise<ConsoleReply> {
@@ -68,13 +68,13 @@ function valueLength(line: string): number | undefined {
 function exchange({ host, port }: { host: string; port: number }, request: Buffer): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     let received = Buffer.alloc(0);
-    const socket = connect({ host, port, timeout: REPLY_PATIENCE_MS });
+    const socket = connect({ host, port, timeout: REPLY_TIMEOUT_MS });
     const fail = (reason: string) => {
       socket.destroy();
       reject(new HttpError(503, `the cluster does not answer: ${reason}`));
     };
     socket.on('connect', () => socket.write(request));
-    socket.on('timeout', () => fail(`nothing came within ${REPLY_PATIENCE_MS} ms`));
+    socket.on('timeout', () => fail(`nothing came within ${REPLY_TIMEOUT_MS} ms`));
     socket.on('error', ({ message }) => fail(message));
     socket.on('close', () => fail('the connection was closed'));
     socket.on('data', (bytes) => {

@@ -48,7 +48,7 @@ const SERVER_GAUGES: readonly Row<ServerMeasurements>[] = [
   ],
   [
     'disk_stalled_seconds',
-    'For how long the disk has given no answer, or lacked something; 0 while it is well.',
+    'For how long the disk has stalled or had a shortage; 0 while it is well.',
     ({ status }) => (status.disk.name === 'well' ? 0 : status.disk.forMs / 1000),
   ],
   ['keys', 'Keys in the state machine.', ({ keys }) => keys],

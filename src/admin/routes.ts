@@ -7,7 +7,7 @@ import { bodyLimit } from 'hono/body-limit';
 import type { GenericSchema, InferOutput } from 'valibot';
 import type { Cluster } from '../cluster/cluster.js';
 import type { ClusterStatus } from '../cluster/status.js';
-import { BACKUP_PATIENCE_MS, MAX_BACKUPS } from '../limits.js';
+import { BACKUP_TIMEOUT_MS, MAX_BACKUPS } from '../limits.js';
 import { type AdminContext, type AdminEnv, jsonAnswer, textAnswer } from './answers.js';
 import * as bodies from './bodies.js';
 import { runCommand } from './console.js';
@@ -56,7 +56,7 @@ export function addRoutes(app: Hono<AdminEnv>, { cluster, feed, load }: CallPart
       try {
         const pieces = await cluster.backup();
         response.writeHead(200, BACKUP_HEADERS);
-        response.setTimeout(BACKUP_PATIENCE_MS, () => response.destroy());
+        response.setTimeout(BACKUP_TIMEOUT_MS, () => response.destroy());
         await pipeline(pieces, response);
       } finally {
         backups -= 1;

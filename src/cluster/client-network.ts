@@ -27,8 +27,8 @@ export function clientNetwork(
 }
 
 /**
- * Clients that a process may have which can open so many files, at least one: what its servers and the rest of it need is
- * kept back, so that clients never cost a server its disk.
+ * How many clients a process may have that can open `descriptors` files, at least one: what its servers and the rest of it need
+ * is kept back, so that clients never cost a server its disk.
  */
 export function maxConnectionsOf(descriptors: number, servers: number): number {
   const kept = DESCRIPTORS_OF_PROCESS + MAX_ADMIN_CONNECTIONS + servers * DESCRIPTORS_OF_SERVER;

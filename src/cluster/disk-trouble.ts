@@ -1,4 +1,4 @@
-/** What a server has reported of its disk, as its operators are told. */
+/** The trouble with its disk that a server reports, as events of the log and as words of the status. */
 
 import type { ServerId } from '../raft/types.js';
 import type { DiskCondition } from '../wire/control.js';
@@ -15,9 +15,9 @@ export class DiskTrouble {
     this.#eventLog = eventLog;
   }
 
-  /** Whether it has given no answer for an election timeout or longer. */
-  get isSilent(): boolean {
-    return this.#condition.name === 'silent';
+  /** Whether a write has taken an election timeout or longer. */
+  get isStalled(): boolean {
+    return this.#condition.name === 'stalled';
   }
 
   /** In words; undefined while the disk is well. */
@@ -25,7 +25,7 @@ export class DiskTrouble {
     const condition = this.#condition;
     if (condition.name === 'well') return undefined;
     const forS = ((performance.now() - this.#sinceMs) / 1000).toFixed(1);
-    if (condition.name === 'silent') return `its disk has not answered for ${forS} s`;
+    if (condition.name === 'stalled') return `its disk has not answered for ${forS} s`;
     return `for ${forS} s it has tried again what its disk refuses: ${condition.reason}`;
   }
 
@@ -33,10 +33,10 @@ export class DiskTrouble {
   report(condition: DiskCondition): void {
     const server = this.#server;
     const nowMs = performance.now();
-    if (condition.name === 'silent')
-      this.#eventLog.record({ type: 'disk-silent', server, silentMs: Math.round(condition.forMs) });
-    if (condition.name === 'lacking')
-      this.#eventLog.record({ type: 'disk-lacking', server, reason: condition.reason });
+    if (condition.name === 'stalled')
+      this.#eventLog.record({ type: 'disk-stalled', server, stalledMs: Math.round(condition.forMs) });
+    if (condition.name === 'shortage')
+      this.#eventLog.record({ type: 'disk-shortage', server, reason: condition.reason });
     if (condition.name === 'well')
       this.#eventLog.record({ type: 'disk-well', server, afterMs: Math.round(nowMs - this.#sinceMs) });
     this.#condition = condition;
@@ -50,10 +50,10 @@ export class DiskTrouble {
 }
 
 /**
- * Whether it is a StorageError that another start would meet again: not one that something is lacking for now. Coming from
- * another thread, it has lost its class.
+ * Whether it is a StorageError that another start would meet again, so no shortage. An error from another thread has lost its
+ * class: its code tells.
  */
 export function isDiskFailure(error: unknown): boolean {
   if (!(error instanceof Error && 'code' in error)) return false;
-  return error.code !== 'DISK_LACKING' && String(error.code).startsWith('DISK_');
+  return error.code !== 'DISK_SHORTAGE' && String(error.code).startsWith('DISK_');
 }

@@ -50,8 +50,8 @@ export function stepDownText(reason: StepDownReason): string {
       return `voted for server ${reason.candidate}`;
     case 'election lost':
       return 'a majority refused its vote';
-    case 'own disk silent':
-      return `its disk has not answered for ${Math.round(reason.silentMs)} ms`;
+    case 'own disk stalled':
+      return `its disk has not answered for ${Math.round(reason.stalledMs)} ms`;
     case 'leader ended':
       return `the leader, server ${reason.leader}, has ended`;
   }

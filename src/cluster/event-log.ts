@@ -38,8 +38,8 @@ export type ClusterEvent =
   | ({ readonly type: 'stays-down' } & OfServer)
   /** Its thread was told to end, and cannot while its disk does not answer. */
   | ({ readonly type: 'does-not-end' } & OfServer)
-  | ({ readonly type: 'disk-silent'; readonly silentMs: number } & OfServer)
-  | ({ readonly type: 'disk-lacking'; readonly reason: string } & OfServer)
+  | ({ readonly type: 'disk-stalled'; readonly stalledMs: number } & OfServer)
+  | ({ readonly type: 'disk-shortage'; readonly reason: string } & OfServer)
   | ({ readonly type: 'disk-well'; readonly afterMs: number } & OfServer)
   | ({ readonly type: 'snapshot-dropped'; readonly reason: string } & OfServer)
   | ({ readonly type: 'restarted' } & OfServer)
@@ -61,8 +61,8 @@ const LINES: Readonly<Record<ClusterEvent['type'], readonly [level: Level, messa
   died: ['error', 'server died; it will be restarted'],
   failed: ['error', 'server cannot run; it stays down until it is restarted'],
   'does-not-end': ['error', 'server is cut off and has not ended; its disk may not answer'],
-  'disk-silent': ['error', 'disk does not answer'],
-  'disk-lacking': ['error', 'disk lacks something; it is tried again'],
+  'disk-stalled': ['error', 'disk does not answer'],
+  'disk-shortage': ['error', 'disk has a shortage; the write is retried'],
   'disk-well': ['info', 'disk is well again'],
   'snapshot-dropped': ['warn', 'snapshot is given up, and taken later'],
   'stays-down': ['info', 'server stays down until it is restarted'],

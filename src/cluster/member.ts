@@ -5,7 +5,7 @@
 import type { Remote } from 'comlink';
 import type { Logger } from 'pino';
 import type { Gateway } from '../gateway/gateway.js';
-import { END_PATIENCE_MS, SILENT_END_PATIENCE_MS, STOP_PATIENCE_MS } from '../limits.js';
+import { END_TIMEOUT_MS, STALLED_END_TIMEOUT_MS, STOP_TIMEOUT_MS } from '../limits.js';
 import type { TraceEvent } from '../raft/trace.js';
 import type { ServerId, Term } from '../raft/types.js';
 import type {
@@ -27,7 +27,7 @@ import { unheardStatus } from './status.js';
 import { isFulfilledWithin } from './within.js';
 
 /** A server that does not answer a question within this time is busy. */
-const ANSWER_PATIENCE_MS = 500;
+const ANSWER_TIMEOUT_MS = 500;
 
 type SnapshotEvent = Extract<ServerReport, { type: 'snapshot' | 'installed' }>;
 type UpEvent = Extract<ServerReport, { type: 'up' }>;
@@ -89,7 +89,7 @@ export class Member {
   get trouble(): string | undefined {
     if (this.#state.is === 'up') return this.#diskTrouble.text;
     if (this.#state.is === 'ending')
-      return this.#diskTrouble.isSilent ? 'ending, its disk does not answer' : 'ending';
+      return this.#diskTrouble.isStalled ? 'ending, its disk does not answer' : 'ending';
     if (this.#state.is === 'starting' || this.#failure === undefined) return undefined;
     return messageOf(this.#failure);
   }
@@ -125,7 +125,7 @@ export class Member {
    * since its disk does not answer.
    */
   async restart(): Promise<void> {
-    if (this.#state.is === 'ending' && !(await this.#hasEnded(STOP_PATIENCE_MS)))
+    if (this.#state.is === 'ending' && !(await this.#hasEnded(STOP_TIMEOUT_MS)))
       throw new WrongStateError(
         `server ${this.id} has not ended, for its disk does not answer: try again once it does`,
       );
@@ -150,7 +150,7 @@ export class Member {
       case 'up':
         this.#end(this.#state.thread);
         this.#environment.onChange();
-        await this.#hasEnded(END_PATIENCE_MS);
+        await this.#hasEnded(END_TIMEOUT_MS);
     }
   }
 
@@ -165,10 +165,10 @@ export class Member {
         break;
       case 'up': {
         const { thread } = this.#state;
-        if (this.#diskTrouble.isSilent) this.#end(thread);
+        if (this.#diskTrouble.isStalled) this.#end(thread);
         else {
           this.#state = { is: 'ending' };
-          await isFulfilledWithin(thread.stop(), STOP_PATIENCE_MS);
+          await isFulfilledWithin(thread.stop(), STOP_TIMEOUT_MS);
         }
         break;
       }
@@ -177,7 +177,7 @@ export class Member {
         break;
     }
     // One that loads its modules ends once it has, and one that stops may take its time.
-    await this.#hasEnded(2 * STOP_PATIENCE_MS);
+    await this.#hasEnded(2 * STOP_TIMEOUT_MS);
   }
 
   /** Calls the server. Rejects with WrongStateError when it is not up, with ServerGoneError when it ends first. */
@@ -223,8 +223,8 @@ export class Member {
   }
 
   /** Whether its thread has ended, once that is known. One that is stuck in a call of its disk is not waited for. */
-  async #hasEnded(patienceMs: number): Promise<boolean> {
-    const shortMs = this.#diskTrouble.isSilent ? SILENT_END_PATIENCE_MS : patienceMs;
+  async #hasEnded(timeoutMs: number): Promise<boolean> {
+    const shortMs = this.#diskTrouble.isStalled ? STALLED_END_TIMEOUT_MS : timeoutMs;
     if (await isFulfilledWithin(this.#ended, shortMs)) return true;
     this.#eventLog.record({ type: 'does-not-end', server: this.id });
     return false;
@@ -237,7 +237,7 @@ export class Member {
     const answered = this.#state.thread.call(question).then((got) => {
       reply = got;
     });
-    await isFulfilledWithin(answered, ANSWER_PATIENCE_MS);
+    await isFulfilledWithin(answered, ANSWER_TIMEOUT_MS);
     return reply;
   }
 
@@ -271,7 +271,7 @@ export class Member {
     if (this.#is('ending')) {
       // One that is stopping would wait for its disk.
       if (event.type === 'disk') this.#diskTrouble.report(event.condition);
-      if (this.#diskTrouble.isSilent) thread.kill();
+      if (this.#diskTrouble.isStalled) thread.kill();
       return;
     }
     switch (event.type) {

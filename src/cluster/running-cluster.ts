@@ -8,7 +8,7 @@ import type { Logger } from 'pino';
 import { NODE_ENVIRONMENT, type Timer } from '../environment.js';
 import { Gateway } from '../gateway/gateway.js';
 import type { Network } from '../gateway/network.js';
-import { MAX_VALUE_BYTES, SILENT_END_PATIENCE_MS, setMaxValueBytes } from '../limits.js';
+import { MAX_VALUE_BYTES, STALLED_END_TIMEOUT_MS, setMaxValueBytes } from '../limits.js';
 import { beginLogTime, keepLogTime } from '../log-time.js';
 import type { ServerId } from '../raft/types.js';
 import { UnknownServerError } from './errors.js';
@@ -147,7 +147,7 @@ export class RunningCluster {
     this.#logTimeKeeper.cancel();
     const closed = this.#threads.destroy().then(() => this.#location.release());
     if (this.members.some(({ isEnding }) => isEnding))
-      await isFulfilledWithin(closed, SILENT_END_PATIENCE_MS);
+      await isFulfilledWithin(closed, STALLED_END_TIMEOUT_MS);
     else await closed;
   }
 

@@ -6,14 +6,14 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import * as Comlink from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import { openChannel, type PortChannel } from '../channel/port-channel.js';
-import { EVENTS_CAPACITY, STOP_PATIENCE_MS, TRAFFIC_CAPACITY } from '../limits.js';
+import { EVENTS_CAPACITY, STOP_TIMEOUT_MS, TRAFFIC_CAPACITY } from '../limits.js';
 import type { ServerId } from '../raft/types.js';
 import type { PeerNews, ServerControl, ServerEvent, ServerStart } from '../wire/control.js';
 import { ServerGoneError } from './errors.js';
 import type { ThreadPool } from './thread-pool.js';
 
 /** A thread loads its modules in a tenth of this time. One that has not by then will not. */
-const LOAD_PATIENCE_MS = 5_000;
+const LOAD_TIMEOUT_MS = 5_000;
 
 /** How a thread came to its end. */
 export type ThreadEnd =
@@ -87,13 +87,13 @@ export class ServerThread {
   kill(): void {
     this.#isKilled = true;
     if (this.#isLoaded) this.#terminate();
-    else this.#loadTimer ??= setTimeout(() => this.#terminate(), LOAD_PATIENCE_MS);
+    else this.#loadTimer ??= setTimeout(() => this.#terminate(), LOAD_TIMEOUT_MS);
   }
 
   /** Asks the server to stop, and resolves once it has. To be called only after its event `up`. */
   async stop(): Promise<void> {
     this.#isStopping = true;
-    const deadline = setTimeout(() => this.kill(), STOP_PATIENCE_MS);
+    const deadline = setTimeout(() => this.kill(), STOP_TIMEOUT_MS);
     // A server that ends before it answers has stopped as well.
     await this.call((control) => control.stop()).catch(() => {});
     await this.ended;

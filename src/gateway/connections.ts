@@ -5,10 +5,10 @@
 import type { Environment } from '../environment.js';
 import type { ConnectionId } from '../wire/client-frames.js';
 import type { UnwrittenSockets } from './client-socket.js';
-import type { Questions, StrayConnection } from './questions.js';
+import type { Questions, UnassignedConnection } from './questions.js';
 import type { TotalUnansweredBytes } from './unanswered.js';
 
-export interface Connection extends StrayConnection {
+export interface Connection extends UnassignedConnection {
   /** Bytes that came from the client, and went to it, so far. */
   readonly inBytes: number;
   readonly outBytes: number;

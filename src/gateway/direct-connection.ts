@@ -11,8 +11,8 @@ import type { Connection, Connections } from './connections.js';
 import { HeldBytes } from './held-bytes.js';
 import type { NetworkSocket } from './network.js';
 import type { RoomWaiter, ServerTraffic, SessionHandle, SessionOwner } from './server-traffic.js';
-import { StrayFacts } from './stray-facts.js';
 import { UnansweredBytes } from './unanswered.js';
+import { UnassignedFacts } from './unassigned-facts.js';
 
 export class DirectConnection implements Connection, SocketHandlers, SessionOwner, RoomWaiter {
   readonly #traffic: ServerTraffic;
@@ -20,7 +20,7 @@ export class DirectConnection implements Connection, SocketHandlers, SessionOwne
   readonly #unanswered: UnansweredBytes;
   readonly #connections: Connections<DirectConnection>;
   readonly #id: ConnectionId;
-  readonly #stray: StrayFacts;
+  readonly #whileUnassigned: UnassignedFacts;
   /** Opened once the client's first line tells what it speaks. */
   #session: SessionHandle | undefined;
   /** What has come of the first line, while it does not tell that. */
@@ -32,13 +32,13 @@ export class DirectConnection implements Connection, SocketHandlers, SessionOwne
     this.#unanswered = new UnansweredBytes(this.#client, connections.shared.totalUnanswered);
     this.#connections = connections;
     this.#id = connections.shared.ids.next();
-    this.#stray = new StrayFacts(this.#id, this.#client, connections.shared.environment);
+    this.#whileUnassigned = new UnassignedFacts(this.#id, this.#client, connections.shared.environment);
     connections.add(this);
     this.#pauseWhileFull();
   }
 
   get facts(): ClientFacts | undefined {
-    return this.#session === undefined ? this.#stray.facts() : undefined;
+    return this.#session === undefined ? this.#whileUnassigned.facts() : undefined;
   }
 
   get inBytes(): number {
@@ -78,7 +78,7 @@ export class DirectConnection implements Connection, SocketHandlers, SessionOwne
       this.#firstLine.append(bytes);
       return;
     }
-    this.#session = this.#traffic.open(this, { ...this.#stray.opening(), routed: false, at });
+    this.#session = this.#traffic.open(this, { ...this.#whileUnassigned.opening(), routed: false, at });
     this.#session.send(first);
     this.#firstLine = undefined;
   }

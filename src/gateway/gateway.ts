@@ -12,9 +12,9 @@ import type { ClientAddress } from '../wire/control.js';
 import { UnwrittenSockets } from './client-socket.js';
 import { ConnectionIds, type PortMeasurements } from './connections.js';
 import type { Network } from './network.js';
-import { Questions, type StrayConnection } from './questions.js';
+import { Questions, type UnassignedConnection } from './questions.js';
 import { Router } from './router.js';
-import { ServerDoor } from './server-door.js';
+import { ServerListener } from './server-listener.js';
 import type { ServerChannel } from './server-traffic.js';
 import { TotalUnansweredBytes } from './unanswered.js';
 
@@ -45,7 +45,7 @@ export interface GatewayWorld {
 
 export class Gateway {
   readonly #environment: Environment;
-  readonly #doors: readonly ServerDoor[];
+  readonly #serverListeners: readonly ServerListener[];
   readonly #router: Router | undefined;
 
   constructor(options: GatewayOptions, { environment, network }: GatewayWorld) {
@@ -62,8 +62,8 @@ export class Gateway {
       leaderWaitMs: options.leaderWaitMs ?? LEADER_WAIT_MS,
       refusalGraceMs: options.electionTimeoutMs,
     };
-    this.#doors = options.serverPorts.map(
-      (port, id) => new ServerDoor(network, `clients of server ${id}`, { host, port }, shared),
+    this.#serverListeners = options.serverPorts.map(
+      (port, id) => new ServerListener(network, `clients of server ${id}`, { host, port }, shared),
     );
     this.#router =
       routerPort === undefined ? undefined : new Router(network, { host, port: routerPort }, times, shared);
@@ -71,7 +71,7 @@ export class Gateway {
 
   /** Where the clients of a server connect. */
   serverAddress(id: ServerId): ClientAddress {
-    return this.#door(id).address;
+    return this.#serverListener(id).address;
   }
 
   /** Where any client connects; undefined without a router. */
@@ -81,7 +81,7 @@ export class Gateway {
 
   measure(): GatewayMeasurements {
     return {
-      servers: this.#doors.map((door) => door.connections.measure()),
+      servers: this.#serverListeners.map((server) => server.connections.measure()),
       router: this.#router?.connections.measure(),
     };
   }
@@ -91,7 +91,7 @@ export class Gateway {
    * better known before any of them has started. The addresses are known from then on. Throws {@link ListenError}.
    */
   async start(): Promise<void> {
-    for (const door of this.#doors) await door.reserve();
+    for (const server of this.#serverListeners) await server.reserve();
     await this.#router?.open();
   }
 
@@ -100,7 +100,7 @@ export class Gateway {
    * Throws {@link ListenError}.
    */
   async attach(id: ServerId, channel: ServerChannel): Promise<void> {
-    await this.#door(id).open(channel, () => this.detach(id));
+    await this.#serverListener(id).open(channel, () => this.detach(id));
   }
 
   /**
@@ -108,15 +108,15 @@ export class Gateway {
    * the router's port that it did not answer are answered or go to the next leader.
    */
   detach(id: ServerId): void {
-    const door = this.#door(id);
-    if (door.traffic !== undefined && door.traffic === this.#router?.leader) this.#router.leaderLost();
-    door.close();
+    const server = this.#serverListener(id);
+    if (server.traffic !== undefined && server.traffic === this.#router?.leader) this.#router.leaderLost();
+    server.close();
   }
 
   /** Tells the router who leads, undefined for nobody. An announcement of a past term is ignored. */
   setLeader(leader: { readonly id: ServerId; readonly term: Term } | undefined): void {
     if (leader === undefined) this.#router?.leaderLost();
-    else this.#router?.leaderElected(this.#door(leader.id).traffic, leader.term);
+    else this.#router?.leaderElected(this.#serverListener(leader.id).traffic, leader.term);
   }
 
   /**
@@ -124,7 +124,8 @@ export class Gateway {
    * connection. Servers must stay up until it resolves.
    */
   async close(drainMs: number): Promise<void> {
-    const ports = this.#router === undefined ? this.#doors : [...this.#doors, this.#router];
+    const ports =
+      this.#router === undefined ? this.#serverListeners : [...this.#serverListeners, this.#router];
     for (const port of ports) {
       port.stopListening();
       port.connections.finishAll();
@@ -135,17 +136,17 @@ export class Gateway {
     }, drainMs);
     await allClosed;
     deadline.cancel();
-    for (const door of this.#doors) door.close();
+    for (const server of this.#serverListeners) server.close();
   }
 
-  *#allConnections(): Generator<StrayConnection> {
-    for (const door of this.#doors) yield* door.connections;
+  *#allConnections(): Generator<UnassignedConnection> {
+    for (const server of this.#serverListeners) yield* server.connections;
     if (this.#router !== undefined) yield* this.#router.connections;
   }
 
-  #door(id: ServerId): ServerDoor {
-    const door = this.#doors[id];
-    if (door === undefined) throw new RangeError(`there is no server ${id}`);
-    return door;
+  #serverListener(id: ServerId): ServerListener {
+    const server = this.#serverListeners[id];
+    if (server === undefined) throw new RangeError(`there is no server ${id}`);
+    return server;
   }
 }

@@ -4,7 +4,7 @@
  */
 
 import type { Environment, Timer } from '../environment.js';
-import { MAX_OPEN_QUESTIONS, QUESTION_PATIENCE_MS } from '../limits.js';
+import { MAX_OPEN_QUESTIONS, QUESTION_TIMEOUT_MS } from '../limits.js';
 import type { Args } from '../protocol/command.js';
 import { type ClientFacts, clientLine } from '../protocol/resp/client-facts.js';
 import { killFilter, listFilter } from '../protocol/resp/client-filter.js';
@@ -16,8 +16,8 @@ export interface AskedServer {
   write(frame: ClientFrame): void;
 }
 
-/** A connection that no server has at the moment, if that is so. */
-export interface StrayConnection {
+/** A connection, and what there is to tell of it while it is assigned to no server. */
+export interface UnassignedConnection {
   /** Undefined while a server has it, and tells of it. */
   readonly facts: ClientFacts | undefined;
   destroy(): void;
@@ -39,7 +39,7 @@ interface OpenQuestion extends Asked {
 
 export class Questions {
   readonly #environment: Environment;
-  readonly #strays: () => Iterable<StrayConnection>;
+  readonly #unassigned: () => Iterable<UnassignedConnection>;
   readonly #servers = new Set<AskedServer>();
   readonly #open = new Map<QuestionId, OpenQuestion>();
   #waiting: Asked[] = [];
@@ -48,9 +48,9 @@ export class Questions {
   readonly #settings = new Map<string, string>();
   #pause: { readonly untilMs: number; readonly mode: string } | undefined;
 
-  constructor(environment: Environment, strays: () => Iterable<StrayConnection>) {
+  constructor(environment: Environment, unassigned: () => Iterable<UnassignedConnection>) {
     this.#environment = environment;
-    this.#strays = strays;
+    this.#unassigned = unassigned;
   }
 
   /** A server is up. */
@@ -96,7 +96,7 @@ export class Questions {
   #begin(asked: Asked): void {
     const { connection, args } = asked;
     const id = this.#nextId();
-    const timer = this.#environment.startTimer(() => this.#giveUp(id), QUESTION_PATIENCE_MS);
+    const timer = this.#environment.startTimer(() => this.#giveUp(id), QUESTION_TIMEOUT_MS);
     this.#remember(args);
     const answers = [this.#ownAnswer(asked)];
     this.#open.set(id, { ...asked, awaited: new Set(this.#servers), answers, timer });
@@ -145,13 +145,13 @@ export class Questions {
     if (filter instanceof ErrorReply) return '';
     let lines = '';
     let killed = 0;
-    for (const stray of this.#strays()) {
-      const { facts } = stray;
+    for (const connection of this.#unassigned()) {
+      const { facts } = connection;
       if (facts === undefined || !filter(facts)) continue;
       if (subcommand === 'LIST') lines += clientLine(facts);
       else {
         killed += 1;
-        stray.destroy();
+        connection.destroy();
       }
     }
     return subcommand === 'LIST' ? lines : `${killed}`;

@@ -23,8 +23,8 @@ import type { NetworkSocket } from './network.js';
 import { giveUp, planReplay } from './replay.js';
 import { afterUnknown, ReplayPlan } from './replay-plan.js';
 import type { RoomWaiter, ServerTraffic, SessionHandle, SessionOwner } from './server-traffic.js';
-import { StrayFacts } from './stray-facts.js';
 import { UnansweredBytes } from './unanswered.js';
+import { UnassignedFacts } from './unassigned-facts.js';
 
 /** Where a routed connection learns who leads. */
 export interface LeaderSource {
@@ -48,7 +48,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
   readonly #client: ClientSocket;
   readonly #unanswered: UnansweredBytes;
   readonly #connections: Connections<RoutedConnection>;
-  readonly #stray: StrayFacts;
+  readonly #whileUnassigned: UnassignedFacts;
   readonly #leaderWait: LeaderWait;
   readonly #held = new HeldBytes();
   readonly #plan = new ReplayPlan();
@@ -84,7 +84,11 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     this.#client = new ClientSocket(socket, this, connections.shared.unwritten);
     this.#unanswered = new UnansweredBytes(this.#client, connections.shared.totalUnanswered);
     this.#connections = connections;
-    this.#stray = new StrayFacts(connections.shared.ids.next(), this.#client, this.#environment);
+    this.#whileUnassigned = new UnassignedFacts(
+      connections.shared.ids.next(),
+      this.#client,
+      this.#environment,
+    );
     this.#leaderWait = new LeaderWait(this.#environment, times.leaderWaitMs, (streamOffset) =>
       this.#giveUp(streamOffset),
     );
@@ -92,7 +96,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
   }
 
   get facts(): ClientFacts | undefined {
-    return this.#session === undefined ? this.#stray.facts(this.#at) : undefined;
+    return this.#session === undefined ? this.#whileUnassigned.facts(this.#at) : undefined;
   }
 
   get inBytes(): number {
@@ -246,7 +250,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     if (this.#session !== undefined) return this.#session.traffic === leader ? this.#session : undefined;
     // The new server would not count replies of the old one that the client has still to read.
     if (this.#client.backedUp) return undefined;
-    this.#session = leader.open(this, { ...this.#stray.opening(), routed: true, at: this.#at });
+    this.#session = leader.open(this, { ...this.#whileUnassigned.opening(), routed: true, at: this.#at });
     return this.#session;
   }
 

@@ -3,8 +3,8 @@
  */
 
 import type { Core } from './core.js';
-import { isOwnDiskSilent } from './own-disk.js';
 import { countVotes } from './quorum.js';
+import { isDiskStalled } from './stalled-disk.js';
 import { campaignOutOfTurn, electionBegun } from './succession.js';
 import type { CampaignCause, ElectionPhase, VoteRefusal } from './trace.js';
 import { becomeCandidate, becomeFollower, becomeLeader } from './transitions.js';
@@ -48,7 +48,7 @@ export function startElection(
 export function onTimeoutNow(core: Core, message: TimeoutNow): void {
   if (core.role.name !== 'follower' || core.role.leader !== message.from || core.installing !== undefined)
     return;
-  if (isOwnDiskSilent(core)) return;
+  if (isDiskStalled(core)) return;
   startElection(core, { leaseIsOver: true, cause: 'asked to take over' });
 }
 

@@ -30,8 +30,8 @@ export class FollowerReadQueue {
   }
 
   /** Asks anew where an answer is overdue: the request or the answer may be lost. */
-  repeat(nowMs: number, patienceMs: number): void {
-    if (this.#waiting.length > 0 && nowMs - this.#sentAtMs >= patienceMs) this.isDue = true;
+  repeat(nowMs: number, timeoutMs: number): void {
+    if (this.#waiting.length > 0 && nowMs - this.#sentAtMs >= timeoutMs) this.isDue = true;
   }
 
   /** Removes and returns the reads that came in before this request was sent. */

@@ -64,8 +64,8 @@ export class Persistence {
     return this.#durableIndex;
   }
 
-  /** Since when the disk owes an answer and has given none, in ms of the core's clock; undefined while it owes none. */
-  get silentSinceMs(): number | undefined {
+  /** Since when the disk has worked at the oldest write, in ms of the core's clock; undefined while there is none. */
+  get busySinceMs(): number | undefined {
     const [first] = this.#pending;
     return first === undefined ? undefined : Math.max(first.sinceMs, this.#lastDoneMs);
   }

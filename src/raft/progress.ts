@@ -8,7 +8,7 @@
  * - `snapshot`: the follower needs entries the leader no longer has, and is sent a snapshot in chunks.
  */
 
-import type { LogIndex, Probe, SnapshotMeta } from './types.js';
+import type { Echo, LogIndex, SnapshotMeta } from './types.js';
 
 export interface Probing {
   readonly name: 'probe';
@@ -58,7 +58,7 @@ export class Progress {
 
   /**
    * A new leader takes it that the follower has its whole log, as those that voted for it mostly do, and pipelines at once: what
-   * clients have to write need not wait for the first answer. A follower that lacks something rejects, and is probed.
+   * clients have to write need not wait for the first answer. A follower without the entry before rejects, and is probed.
    *
    * @param nextIndex the first entry of the leader's term
    * @param nowMs counts as the first sign of life, so that a new leader gives everybody a full timeout
@@ -69,10 +69,10 @@ export class Progress {
   }
 
   /** An answer of this term came in, whatever it says. */
-  heard(probe: Probe, nowMs: number): void {
+  heard(echo: Echo, nowMs: number): void {
     this.lastHeardMs = nowMs;
-    this.answeredRound = Math.max(this.answeredRound, probe.round);
-    this.answeredSentAtMs = Math.max(this.answeredSentAtMs, probe.sentAtMs);
+    this.answeredRound = Math.max(this.answeredRound, echo.round);
+    this.answeredSentAtMs = Math.max(this.answeredSentAtMs, echo.sentAtMs);
   }
 
   /** The follower's link is new: nothing sent before arrives any more, and its log has to be looked at again. */

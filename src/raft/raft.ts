@@ -24,7 +24,6 @@ import { askLeader, onReadIndexResponse, sendReadRequest } from './follower-read
 import { leaseEndMs } from './lease.js';
 import { LOG_ORIGIN } from './log.js';
 import { type RaftDependencies, type RaftOptions, validateOptions } from './options.js';
-import { handOver, isOwnDiskSilent, refrain } from './own-disk.js';
 import { campaign, onPreVote, onPreVoteResponse } from './pre-vote.js';
 import { addRead, isServing } from './reads.js';
 import {
@@ -35,6 +34,7 @@ import {
 } from './replication.js';
 import type { Leader } from './roles.js';
 import { onInstallSnapshot, onInstallSnapshotResponse, snapshotInstalled } from './snapshot.js';
+import { handOver, isDiskStalled, refrain } from './stalled-disk.js';
 import { startSuccession } from './succession.js';
 import { enterLaterTerm, refuseEarlierTerm } from './terms.js';
 import { expireTransfer, startTransfer } from './transfer.js';
@@ -157,7 +157,7 @@ export class Raft {
     const { role } = core;
     if (role.name === 'leader') this.#tickLeader(role);
     else if (core.nowMs >= core.electionDeadlineMs && core.installing === undefined) {
-      if (isOwnDiskSilent(core)) refrain(core);
+      if (isDiskStalled(core)) refrain(core);
       else campaign(core);
     }
   }
@@ -319,7 +319,7 @@ export class Raft {
     stepDownWithoutQuorum(core, role);
     if (core.role !== role) return;
     expireTransfer(core, role);
-    if (isOwnDiskSilent(core)) handOver(core, role);
+    if (isDiskStalled(core)) handOver(core, role);
     if (core.nowMs >= role.nextHeartbeatMs) broadcastHeartbeat(core, role);
   }
 

@@ -14,7 +14,7 @@ import { leaseEndMs } from './lease.js';
 import { reachedByMajority } from './quorum.js';
 import type { Reader } from './read-queue.js';
 import type { Leader } from './roles.js';
-import type { LogIndex, Probe } from './types.js';
+import type { Echo, LogIndex } from './types.js';
 
 /** A read of the leader's own clients, or of a follower's, came in. The reader is told, maybe at once. */
 export function addRead(core: Core, role: Leader, reader: Reader): void {
@@ -58,7 +58,7 @@ export function isServing(core: Core, role: Leader): boolean {
   return core.commitIndex >= role.termStartIndex;
 }
 
-/** Marks a message as one of the current round: an answer brings it back. */
-export function probeOf(core: Core, role: Leader): Probe {
+/** What the answer to a message of the current round shall repeat. */
+export function echoOf(core: Core, role: Leader): Echo {
   return { round: role.round, sentAtMs: core.nowMs };
 }

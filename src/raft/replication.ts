@@ -6,13 +6,13 @@
 import { invariant } from './assert.js';
 import { commitWhatMajorityHas } from './commit.js';
 import type { Core } from './core.js';
-import { isOwnDiskSilent } from './own-disk.js';
 import { appendSent, type Progress } from './progress.js';
-import { confirmReads, probeOf } from './reads.js';
+import { confirmReads, echoOf } from './reads.js';
 import type { Leader } from './roles.js';
 import { resendLostChunks, sendChunks, startSnapshot } from './snapshot.js';
+import { isDiskStalled } from './stalled-disk.js';
 import { continueTransfer } from './transfer.js';
-import type { AppendEntries, AppendEntriesResponse, LogIndex, Probe, ServerId } from './types.js';
+import type { AppendEntries, AppendEntriesResponse, Echo, LogIndex, ServerId } from './types.js';
 
 // The leader's side.
 
@@ -91,7 +91,7 @@ function sendAppend(
     prevLogTerm,
     entries,
     leaderCommit: core.commitIndex,
-    probe: probeOf(core, role),
+    echo: echoOf(core, role),
   });
   const byteCount = entries.reduce((sum, entry) => sum + entry.payload.byteLength, 0);
   return { lastIndex: prevLogIndex + entries.length, byteCount };
@@ -102,7 +102,7 @@ export function onAppendEntriesResponse(core: Core, message: AppendEntriesRespon
   if (role.name !== 'leader' || message.result.outcome === 'stale') return;
   const progress = role.progress.get(message.from);
   if (progress === undefined) return;
-  progress.heard(message.probe, core.nowMs);
+  progress.heard(message.echo, core.nowMs);
   confirmReads(core, role);
   if (message.result.outcome === 'rejected') {
     const { rejectedIndex, hint } = message.result;
@@ -148,30 +148,30 @@ function appendMissing(core: Core, message: AppendEntries): void {
 
 /**
  * Answers the leader. A heartbeat is answered at once, for what is on disk; new entries are acknowledged once they
- * are. While the disk is silent, answers do not pile up before it: the next heartbeat asks again.
+ * are. While the disk is stalled, answers do not pile up before it: the next heartbeat asks again.
  */
 function respond(core: Core, request: AppendEntries, result: AppendEntriesResponse['result']): void {
-  const { from: leader, probe } = request;
+  const { from: leader, echo } = request;
   const isTermDurable = core.persistence.durableHardState.currentTerm === core.currentTerm;
   if (result.outcome === 'accepted' && request.entries.length === 0 && isTermDurable) {
     const matchIndex = Math.min(result.matchIndex, core.persistence.durableIndex);
-    core.send(responseOf(core, leader, probe, { outcome: 'accepted', matchIndex }));
+    core.send(responseOf(core, leader, echo, { outcome: 'accepted', matchIndex }));
     return;
   }
-  if (request.entries.length === 0 && isOwnDiskSilent(core)) return;
-  core.sendWhenDurable(responseOf(core, leader, probe, result));
+  if (request.entries.length === 0 && isDiskStalled(core)) return;
+  core.sendWhenDurable(responseOf(core, leader, echo, result));
 }
 
 /** Tells the sender of an outdated message which term it is by now. */
-export function refuseStale(core: Core, to: ServerId, probe: Probe): void {
-  core.sendWhenDurable(responseOf(core, to, probe, { outcome: 'stale' }));
+export function refuseStale(core: Core, to: ServerId, echo: Echo): void {
+  core.sendWhenDurable(responseOf(core, to, echo, { outcome: 'stale' }));
 }
 
 function responseOf(
   core: Core,
   to: ServerId,
-  probe: Probe,
+  echo: Echo,
   result: AppendEntriesResponse['result'],
 ): AppendEntriesResponse {
-  return { type: 'AppendEntriesResponse', from: core.id, to, term: core.currentTerm, probe, result };
+  return { type: 'AppendEntriesResponse', from: core.id, to, term: core.currentTerm, echo, result };
 }

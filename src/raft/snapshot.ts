@@ -8,7 +8,7 @@ import { invariant } from './assert.js';
 import { commitWhatMajorityHas } from './commit.js';
 import type { Core } from './core.js';
 import type { Progress, SendingSnapshot } from './progress.js';
-import { confirmReads, probeOf } from './reads.js';
+import { confirmReads, echoOf } from './reads.js';
 import type { IncomingSnapshot, Leader } from './roles.js';
 import type {
   InstallSnapshot,
@@ -44,8 +44,8 @@ export function sendChunks(core: Core, role: Leader, to: ServerId, progress: Pro
       continue;
     }
     const { id: from, currentTerm: term } = core;
-    const probe = probeOf(core, role);
-    core.send({ type: 'InstallSnapshot', from, to, term, snapshot, offset: sentBytes, data, probe });
+    const echo = echoOf(core, role);
+    core.send({ type: 'InstallSnapshot', from, to, term, snapshot, offset: sentBytes, data, echo });
     state.sentBytes += data.byteLength;
     sent += 1;
   }
@@ -64,7 +64,7 @@ export function onInstallSnapshotResponse(core: Core, message: InstallSnapshotRe
   if (role.name !== 'leader') return;
   const progress = role.progress.get(message.from);
   if (progress === undefined) return;
-  progress.heard(message.probe, core.nowMs);
+  progress.heard(message.echo, core.nowMs);
   confirmReads(core, role);
   if (message.isInstalled) {
     progress.accepted(message.snapshot.index);
@@ -132,7 +132,7 @@ function isSame(a: LogPosition, b: LogPosition | undefined): boolean {
 /** Answers once the data is on disk, which also slows the leader down to the speed of this disk. */
 function respond(
   core: Core,
-  { from: to, snapshot, probe }: InstallSnapshot,
+  { from: to, snapshot, echo }: InstallSnapshot,
   state: { readonly receivedBytes: number; readonly isInstalled: boolean },
 ): void {
   core.sendWhenDurable({
@@ -142,6 +142,6 @@ function respond(
     term: core.currentTerm,
     snapshot: { index: snapshot.index, term: snapshot.term },
     ...state,
-    probe,
+    echo,
   });
 }

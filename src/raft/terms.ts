@@ -25,7 +25,7 @@ export function refuseEarlierTerm(core: Core, message: Message): void {
       return;
     case 'AppendEntries':
     case 'InstallSnapshot':
-      refuseStale(core, message.from, message.probe);
+      refuseStale(core, message.from, message.echo);
       return;
     default:
       return;

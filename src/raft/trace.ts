@@ -89,5 +89,5 @@ export type StepDownReason =
   | { readonly type: 'voted for'; readonly candidate: ServerId }
   | { readonly type: 'election lost' }
   /** It cannot win: its own vote must be on its disk, which has not answered for this long. */
-  | { readonly type: 'own disk silent'; readonly silentMs: number }
+  | { readonly type: 'own disk stalled'; readonly stalledMs: number }
   | { readonly type: 'leader ended'; readonly leader: ServerId };

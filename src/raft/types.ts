@@ -79,8 +79,8 @@ export interface RequestVoteResponse extends Envelope {
   readonly voteGranted: boolean;
 }
 
-/** What a leader writes on each message and gets back with its answer, unread by the follower. */
-export interface Probe {
+/** What a follower's answer repeats unread from the leader's message, so that the leader knows which message was answered. */
+export interface Echo {
   /** Counts the leader's rounds of messages: an answer to round r was caused by a message sent in round r. */
   readonly round: number;
   /** The leader's clock when the message was made, in ms: the start of the lease that its answer grants. */
@@ -94,7 +94,7 @@ export interface AppendEntries extends Envelope {
   readonly prevLogTerm: Term;
   readonly entries: readonly Entry[];
   readonly leaderCommit: LogIndex;
-  readonly probe: Probe;
+  readonly echo: Echo;
 }
 
 /**
@@ -107,7 +107,7 @@ export interface AppendEntries extends Envelope {
  */
 export interface AppendEntriesResponse extends Envelope {
   readonly type: 'AppendEntriesResponse';
-  readonly probe: Probe;
+  readonly echo: Echo;
   readonly result:
     | { readonly outcome: 'accepted'; readonly matchIndex: LogIndex }
     | { readonly outcome: 'rejected'; readonly rejectedIndex: LogIndex; readonly hint: LogPosition }
@@ -121,7 +121,7 @@ export interface InstallSnapshot extends Envelope {
   /** Where in the snapshot `data` belongs, in bytes. The chunk that reaches `snapshot.byteLength` is the last. */
   readonly offset: number;
   readonly data: Uint8Array;
-  readonly probe: Probe;
+  readonly echo: Echo;
 }
 
 /** Answer to {@link InstallSnapshot}: the follower has the snapshot's first `receivedBytes` bytes on its disk. */
@@ -131,7 +131,7 @@ export interface InstallSnapshotResponse extends Envelope {
   readonly receivedBytes: number;
   /** Everything up to the snapshot's position is on the follower's disk, by this snapshot or by its log. */
   readonly isInstalled: boolean;
-  readonly probe: Probe;
+  readonly echo: Echo;
 }
 
 /** The leader asks its successor to campaign at once (thesis 3.10). */

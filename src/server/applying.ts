@@ -16,7 +16,7 @@ import type { KeyValueStore } from '../state-machine/key-value-store.js';
 import { COMMAND_WORK, goOn, type Steps, UNITS_PER_MS, Work } from '../state-machine/work.js';
 import type { Storage } from '../storage/storage.js';
 import type { AppliedState } from './applied-state.js';
-import type { Answers } from './clients/answers.js';
+import type { Answerer } from './clients/answering.js';
 import type { PendingGroup, PendingGroups } from './clients/pending-groups.js';
 import type { Proposals } from './clients/proposals.js';
 import type { PendingCommand } from './clients/session.js';
@@ -29,7 +29,7 @@ export interface ApplierOptions {
   readonly storage: Pick<Storage, 'snapshotImage'>;
   readonly state: AppliedState;
   readonly groups: PendingGroups;
-  readonly answers: Answers;
+  readonly answerer: Answerer;
   readonly proposals: Proposals;
   readonly metrics: ServerMetrics;
   /** Told of each entry that was applied. */
@@ -46,7 +46,7 @@ export class Applier {
   readonly #storage: Pick<Storage, 'snapshotImage'>;
   readonly #state: AppliedState;
   readonly #groups: PendingGroups;
-  readonly #answers: Answers;
+  readonly #answerer: Answerer;
   readonly #proposals: Proposals;
   readonly #metrics: ServerMetrics;
   readonly #onApplied: ApplierOptions['onApplied'];
@@ -74,7 +74,7 @@ export class Applier {
     this.#storage = options.storage;
     this.#state = options.state;
     this.#groups = options.groups;
-    this.#answers = options.answers;
+    this.#answerer = options.answerer;
     this.#proposals = options.proposals;
     this.#metrics = options.metrics;
     this.#onApplied = options.onApplied;
@@ -204,7 +204,7 @@ export class Applier {
     const command = commands[this.#answered];
     this.#answered += 1;
     if (command !== undefined) {
-      this.#answers.write(command, result);
+      this.#answerer.write(command, result);
       this.#proposals.answered(command.session);
     }
     const next = commands[this.#answered];
@@ -228,12 +228,12 @@ export class Applier {
   /** Answers the command, or a part of it that takes long. Returns whether it is answered. */
   #answerRead(command: PendingCommand): boolean {
     const { session } = command;
-    this.#steps ??= this.#answers.beginLong(command);
+    this.#steps ??= this.#answerer.beginLong(command);
     if (this.#steps === undefined) {
       const before = session.unreadBytes;
-      const { readMs } = this.#answers;
-      this.#answers.fromState(command);
-      this.#work.addHidden((this.#answers.readMs - readMs) * UNITS_PER_MS);
+      const { readMs } = this.#answerer;
+      this.#answerer.fromState(command);
+      this.#work.addHidden((this.#answerer.readMs - readMs) * UNITS_PER_MS);
       this.#work.units += COMMAND_WORK + Math.max(0, session.unreadBytes - before);
       return true;
     }
@@ -241,7 +241,7 @@ export class Applier {
     const done = goOn(this.#steps);
     if (done === undefined) return false;
     this.#steps = undefined;
-    this.#answers.read(command, done.result);
+    this.#answerer.read(command, done.result);
     return true;
   }
 

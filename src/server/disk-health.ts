@@ -1,19 +1,19 @@
-/** How a server finds its disk: well, silent in the midst of a write, or lacking something. A change is told once. */
+/** The condition of a server's disk: well, stalled in the midst of a write, or in a shortage. Each change is reported once. */
 
 import type { Environment } from '../environment.js';
 import type { Storage } from '../storage/storage.js';
 import { messageOf } from '../storage/system-errors.js';
 import type { DiskCondition } from '../wire/control.js';
 import type { Disk } from './disk.js';
-import { DiskPatience } from './disk-patience.js';
+import { ShortageBackoff } from './shortage-backoff.js';
 
 export interface DiskHealthOptions {
   readonly environment: Environment;
-  /** What lacks something waits from now on, see {@link DiskPatience}. */
-  readonly storage: Pick<Storage, 'waitWith'>;
+  /** Gets a {@link ShortageBackoff} to retry with. */
+  readonly storage: Pick<Storage, 'retryWith'>;
   readonly disk: Disk;
-  /** A disk that has given no answer for this long is silent, and one that has lacked something for as long is told of. */
-  readonly silentAfterMs: number;
+  /** A write that has taken this long makes the disk stalled; a shortage that has lasted this long is reported. */
+  readonly stalledAfterMs: number;
   /** Called when there may be something to report. */
   readonly onActivity: () => void;
   /** Told when the condition has another name than before. */
@@ -24,48 +24,48 @@ const WELL: DiskCondition = { name: 'well' };
 
 export class DiskHealth {
   readonly #options: DiskHealthOptions;
-  readonly #patience: DiskPatience;
+  readonly #backoff: ShortageBackoff;
   #told: DiskCondition['name'] = 'well';
 
   constructor(options: DiskHealthOptions) {
     this.#options = options;
-    this.#patience = new DiskPatience(options.environment, options.onActivity);
-    options.storage.waitWith(this.#patience);
+    this.#backoff = new ShortageBackoff(options.environment, options.onActivity);
+    options.storage.retryWith(this.#backoff);
   }
 
-  /** What has lasted for a shorter time than {@link DiskHealthOptions.silentAfterMs} is not told. */
+  /** Trouble that has lasted for less than {@link DiskHealthOptions.stalledAfterMs} does not show here. */
   get condition(): DiskCondition {
-    const { environment, silentAfterMs } = this.#options;
-    const { lack } = this.#patience;
+    const { environment, stalledAfterMs } = this.#options;
+    const { shortage } = this.#backoff;
     const forMs = environment.nowMs() - (this.#troubleSinceMs ?? Number.POSITIVE_INFINITY);
-    if (forMs < silentAfterMs) return WELL;
-    return lack === undefined
-      ? { name: 'silent', forMs }
-      : { name: 'lacking', forMs, reason: messageOf(lack.cause) };
+    if (forMs < stalledAfterMs) return WELL;
+    return shortage === undefined
+      ? { name: 'stalled', forMs }
+      : { name: 'shortage', forMs, reason: messageOf(shortage.cause) };
   }
 
   /** When {@link report} may have something to tell although nothing happens before, in ms; infinity when not. */
   get deadlineMs(): number {
     if (this.#told !== 'well') return Number.POSITIVE_INFINITY;
-    return (this.#troubleSinceMs ?? Number.POSITIVE_INFINITY) + this.#options.silentAfterMs;
+    return (this.#troubleSinceMs ?? Number.POSITIVE_INFINITY) + this.#options.stalledAfterMs;
   }
 
-  /** Since when something is lacking, or a write is under way for which nothing was lacking. */
+  /** Since when a shortage lasts, or without one, since when a write is under way. */
   get #troubleSinceMs(): number | undefined {
-    const { lack, lastOverMs } = this.#patience;
-    if (lack !== undefined) return lack.sinceMs;
+    const { shortage, lastOverMs } = this.#backoff;
+    if (shortage !== undefined) return shortage.sinceMs;
     const { busySinceMs } = this.#options.disk;
     return busySinceMs === undefined ? undefined : Math.max(busySinceMs, lastOverMs);
   }
 
-  /** Nothing is waited for any more. */
+  /** Ends the retries. */
   stop(): void {
-    this.#patience.stop();
+    this.#backoff.stop();
   }
 
   report(): void {
     // Most turns end here.
-    if (this.#told === 'well' && !this.#options.disk.isBusy && this.#patience.lack === undefined) return;
+    if (this.#told === 'well' && !this.#options.disk.isBusy && this.#backoff.shortage === undefined) return;
     const { condition } = this;
     if (condition.name === this.#told) return;
     this.#told = condition.name;

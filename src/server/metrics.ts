@@ -69,7 +69,7 @@ export class ServerMetrics {
     this.#count(COMMAND_TYPES.indexOf(command), resultOf(outcome), takenAtMs, 1);
   }
 
-  /** So many gets that came in at `takenAtMs` were answered with a value, and so many without. */
+  /** Of gets that came in at `takenAtMs`, `found` were answered with a value, and `absent` without. */
   answeredGets(found: number, absent: number, takenAtMs: number): void {
     if (found > 0) this.#count(GET_ROW, 'ok', takenAtMs, found);
     if (absent > 0) this.#count(GET_ROW, 'not_found', takenAtMs, absent);

@@ -32,7 +32,7 @@ import { AppliedState } from './applied-state.js';
 import { Applier } from './applying.js';
 import { sendBackup } from './backup.js';
 import { Clients } from './clients/clients.js';
-import { Replies } from './clients/replies.js';
+import { ReplyFrames } from './clients/reply-frames.js';
 import { Disk } from './disk.js';
 import { DiskHealth } from './disk-health.js';
 import { ServerMetrics } from './metrics.js';
@@ -68,7 +68,7 @@ export class Server {
   readonly #raft: Raft;
   readonly #state: AppliedState;
   readonly #clients: Clients;
-  readonly #replies: Replies;
+  readonly #replies: ReplyFrames;
   readonly #applier: Applier;
   readonly #peers: Peers;
   readonly #disk: Disk;
@@ -116,7 +116,7 @@ export class Server {
       environment.nowMs(),
     );
     this.#state = new AppliedState(store, recovered.snapshot ?? LOG_ORIGIN);
-    this.#replies = new Replies(traffic.sender, () => this.#requestTurn());
+    this.#replies = new ReplyFrames(traffic.sender, () => this.#requestTurn());
     this.#snapshots = new Snapshots({
       environment,
       raft: this.#raft,
@@ -137,7 +137,7 @@ export class Server {
       serverId: raft.id,
       metrics: this.#metrics,
     });
-    const { groups, proposals, answers } = this.#clients;
+    const { groups, proposals, answerer } = this.#clients;
     this.#applier = new Applier({
       environment,
       logTime,
@@ -145,7 +145,7 @@ export class Server {
       state: this.#state,
       groups,
       proposals,
-      answers,
+      answerer,
       metrics: this.#metrics,
       onApplied: (entry) => this.#snapshots.applied(entry),
       onInstalled: (snapshot, tookMs) => this.#installed(snapshot, tookMs),
@@ -173,7 +173,7 @@ export class Server {
       environment,
       storage,
       disk: this.#disk,
-      silentAfterMs: raft.electionTimeoutMs,
+      stalledAfterMs: raft.electionTimeoutMs,
       onActivity: () => this.#requestTurn(),
       onChange: (condition) => onEvent({ type: 'disk', condition }),
     });
@@ -282,14 +282,14 @@ export class Server {
   }
 
   /**
-   * Stops taking commands, answers what is pending as far as that takes no longer than `patienceMs`, and closes links
+   * Stops taking commands, answers what is pending as far as that takes no longer than `timeoutMs`, and closes links
    * and disk, in this order: a closed link tells the others that this server does not serve any more.
    */
-  async stop(patienceMs: number): Promise<void> {
+  async stop(timeoutMs: number): Promise<void> {
     if (this.#phase !== 'running') return;
     this.#phase = 'draining';
     this.#clients.stop();
-    const deadlineMs = this.#environment.nowMs() + patienceMs;
+    const deadlineMs = this.#environment.nowMs() + timeoutMs;
     while (
       this.#clients.pendingCount > 0 &&
       this.#environment.nowMs() < deadlineMs &&

@@ -6,7 +6,7 @@
  */
 
 import type { Environment } from '../environment.js';
-import { SNAPSHOT_LACK_PAUSE_MS, SNAPSHOT_SLICE_BYTES } from '../limits.js';
+import { SNAPSHOT_SHORTAGE_PAUSE_MS, SNAPSHOT_SLICE_BYTES } from '../limits.js';
 import type { Raft } from '../raft/raft.js';
 import type { Entry, LogPosition } from '../raft/types.js';
 import type { KeyValueStore } from '../state-machine/key-value-store.js';
@@ -104,9 +104,9 @@ export class Snapshots {
     this.#writing = writing;
     this.#take(writing, position)
       .catch((error: unknown) => {
-        if (!(error instanceof StorageError && error.code === 'DISK_LACKING')) throw error;
+        if (!(error instanceof StorageError && error.code === 'DISK_SHORTAGE')) throw error;
         this.#appliedBytes += coveredBytes;
-        this.#notBeforeMs = this.#environment.nowMs() + SNAPSHOT_LACK_PAUSE_MS;
+        this.#notBeforeMs = this.#environment.nowMs() + SNAPSHOT_SHORTAGE_PAUSE_MS;
         this.#onEvent({ type: 'snapshot-dropped', reason: error.message });
       })
       .catch(this.#onFailure)

@@ -155,7 +155,7 @@ export interface BatchVisitor {
 export interface TransactionCommands {
   /** Those that {@link next} has not returned. */
   readonly left: number;
-  /** Reads on; the next command's arguments, or undefined when a command is so long that it is to be called again. */
+  /** Reads on; the next command's arguments, or undefined when a long command needs another call. */
   next(): Args | undefined;
 }
 
@@ -193,7 +193,7 @@ export class BatchReader {
     return true;
   }
 
-  /** Hands the next command to the visitor, or reads a part of one that is so long that this takes several calls. */
+  /** Hands the next command to the visitor, or reads a part of a long one, which takes several calls. */
   next(visitor: BatchVisitor): void {
     if (this.#args.isWithin) {
       this.#readArgs(visitor);

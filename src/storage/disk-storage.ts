@@ -14,11 +14,11 @@ import type {
   SnapshotMeta,
 } from '../raft/types.js';
 import type { Files } from './files.js';
-import { isLack, LackRetries, type Patience } from './lack-retries.js';
 import { OtherFormatError } from './manifest.js';
 import type { PartialFile } from './partial-file.js';
 import { SegmentLog } from './segment-log.js';
 import { type LogStart, type Owner, ServerManifest } from './server-manifest.js';
+import { type Backoff, isShortage, ShortageRetries } from './shortage-retries.js';
 import { SnapshotFiles } from './snapshot-files.js';
 import { type SnapshotSink, type Storage, StorageError } from './storage.js';
 import {
@@ -56,7 +56,7 @@ export class DiskStorage implements Storage {
   readonly #directory: string;
   readonly #owner: Owner;
   readonly #fsync: boolean;
-  readonly #retries: LackRetries;
+  readonly #retries: ShortageRetries;
   #logStart: LogPosition;
   #writing: Promise<void> | undefined;
   #isClosed = false;
@@ -106,7 +106,7 @@ export class DiskStorage implements Storage {
     // another one does not bring it back. What is removed and written below relies on it.
     await manifest.update(manifest.state.isBegun ? {} : { newestSegment: undefined }, { fsync });
     const { isBegun, logStart, newestSegment, logTail, snapshot } = manifest.state;
-    const retries = new LackRetries();
+    const retries = new ShortageRetries();
     const snapshots = await SnapshotFiles.open(snapshotDirectory, {
       files,
       fsync,
@@ -137,8 +137,8 @@ export class DiskStorage implements Storage {
     return new DiskStorage(options, { manifest, log, snapshots, retries }, state);
   }
 
-  waitWith(patience: Patience): void {
-    this.#retries.waitWith(patience);
+  retryWith(backoff: Backoff): void {
+    this.#retries.retryWith(backoff);
   }
 
   persist(requests: readonly PersistRequest[]): Promise<void> {
@@ -157,9 +157,9 @@ export class DiskStorage implements Storage {
   }
 
   async createSnapshot(): Promise<SnapshotSink> {
-    const file = await this.#snapshots.create().catch((error: unknown) => this.#failUnlessLacking(error));
+    const file = await this.#snapshots.create().catch((error: unknown) => this.#failUnlessShortage(error));
     return {
-      write: (bytes) => file.write(bytes).catch((error: unknown) => this.#failUnlessLacking(error)),
+      write: (bytes) => file.write(bytes).catch((error: unknown) => this.#failUnlessShortage(error)),
       commit: (position, logStart) =>
         this.#exclusively(() => this.#commit(file, position, logStart)).catch((error: unknown) => {
           if (error instanceof StorageError) throw error;
@@ -234,7 +234,7 @@ export class DiskStorage implements Storage {
       return undefined;
     }
     const snapshot = { ...position, byteLength: file.byteLength };
-    await this.#snapshots.publish(file, position).catch((error: unknown) => this.#failUnlessLacking(error));
+    await this.#snapshots.publish(file, position).catch((error: unknown) => this.#failUnlessShortage(error));
     // A snapshot that was installed meanwhile may have moved the start further.
     const start = logStart.index > this.#logStart.index ? positionOf(logStart) : this.#logStart;
     await this.#replaceNewest(snapshot, { ...start, first: this.#log.firstAfter(start.index) });
@@ -243,15 +243,15 @@ export class DiskStorage implements Storage {
 
   async #replaceNewest(snapshot: SnapshotMeta, logStart: LogStart): Promise<void> {
     const fsync = this.#fsync;
-    // A try that lacked something may have replaced the manifest all the same: what it names stays.
-    await this.#retries.insist(() => this.#manifest.update({ snapshot, logStart }, { fsync }));
+    // A try that failed for a shortage may have replaced the manifest all the same: the files that it names stay.
+    await this.#retries.retry(() => this.#manifest.update({ snapshot, logStart }, { fsync }));
     this.#logStart = positionOf(logStart);
     await this.#snapshots.accept(snapshot);
     // What this leaves behind at a crash goes the next time.
     this.#clearing = this.#clearing
       .then(() => this.#log.dropBefore(logStart.first))
       .catch((error: unknown) => {
-        if (isLack(error)) return;
+        if (isShortage(error)) return;
         this.#failure ??= writeFailed(this.#directory, error);
       });
   }
@@ -262,9 +262,9 @@ export class DiskStorage implements Storage {
     return done;
   }
 
-  /** What lacked something has changed nothing. */
-  #failUnlessLacking(error: unknown): never {
-    if (isLack(error)) throw writeFailed(this.#directory, error);
+  /** An attempt that failed for a shortage has changed nothing. */
+  #failUnlessShortage(error: unknown): never {
+    if (isShortage(error)) throw writeFailed(this.#directory, error);
     this.#fail(error);
   }
 
@@ -278,7 +278,7 @@ interface Opened {
   readonly manifest: ServerManifest;
   readonly log: SegmentLog;
   readonly snapshots: SnapshotFiles;
-  readonly retries: LackRetries;
+  readonly retries: ShortageRetries;
 }
 
 function entriesOf(requests: readonly PersistRequest[]): readonly Entry[] {

@@ -26,7 +26,7 @@ import { crc32 } from 'node:zlib';
 import { ByteReader } from '../bytes/byte-reader.js';
 import type { Entry, HardState } from '../raft/types.js';
 
-/** A disk writes so many bytes or none of them. */
+/** A sector: a disk writes all its bytes or none of them. */
 export const SECTOR_BYTES = 512;
 
 const LENGTH_OFFSET = 4;

@@ -48,7 +48,7 @@ export class LogRecovery {
   readonly #logNumber: number;
   readonly #logStart: LogPosition;
   /**
-   * Those behind the log's start. There are holes where the first segment goes on behind entries of one before it that was
+   * Those after the log's start. There are holes where the first segment goes on after entries of one before it that was
    * dropped: in a whole log later entries replaced these, and what follows them.
    */
   readonly #entries: (Entry | undefined)[] = [];
@@ -103,8 +103,8 @@ export class LogRecovery {
       throw new DamagedLogError(`${name} is damaged at byte ${end}`);
     if (isTorn && !isTornFrame(bytes, end, this.#logNumber))
       throw new DamagedLogError(`${name} is damaged at byte ${end}: a checksum is wrong`);
-    if (isTorn) this.#torn = `${name} is damaged at byte ${end}, and the log goes on behind it`;
-    if (end === 0) this.#empty = `${name} is empty, and the log goes on behind it`;
+    if (isTorn) this.#torn = `${name} is damaged at byte ${end}, and the log goes on after it`;
+    if (end === 0) this.#empty = `${name} is empty, and the log goes on after it`;
     this.segments.push({
       ...segment,
       firstSequence: end === 0 ? undefined : firstSequence,
@@ -114,7 +114,7 @@ export class LogRecovery {
     });
   }
 
-  /** There are no more: the entries behind the log's start. Throws {@link DamagedLogError} when some are missing. */
+  /** There are no more: the entries after the log's start. Throws {@link DamagedLogError} when some are missing. */
   end({ reaches }: { readonly reaches: LogIndex }): readonly Entry[] {
     const entries: Entry[] = [];
     let { index, term } = this.#logStart;

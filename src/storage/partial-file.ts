@@ -2,7 +2,7 @@
 
 import { dirname } from 'node:path';
 import { type DataFile, type Files, writeWhole } from './files.js';
-import type { LackRetries } from './lack-retries.js';
+import type { ShortageRetries } from './shortage-retries.js';
 
 /** A file's data is synced this often while it is written: others wait while a sync has much to do. */
 const SYNC_EVERY_BYTES = 1024 * 1024;
@@ -37,11 +37,11 @@ export class PartialFile {
     return this.#byteLength;
   }
 
-  /** Appends the bytes. With `retries` it waits for what they lack, but for the sync that is done now and then. */
-  async write(bytes: Uint8Array, retries?: LackRetries): Promise<void> {
+  /** Appends the bytes. With `retries`, a shortage is waited for, except in the sync that is done now and then. */
+  async write(bytes: Uint8Array, retries?: ShortageRetries): Promise<void> {
     const position = this.#byteLength;
     const writeAll = () => writeWhole(this.#file, bytes, position);
-    await (retries === undefined ? writeAll() : retries.insist(writeAll));
+    await (retries === undefined ? writeAll() : retries.retry(writeAll));
     this.#byteLength += bytes.byteLength;
     this.#unsyncedBytes += bytes.byteLength;
     if (this.#unsyncedBytes >= SYNC_EVERY_BYTES) await this.#syncData();

@@ -25,7 +25,7 @@ export interface NewestSegment {
   readonly byteLength: number;
 }
 
-/** The segments that count: those before the first are on their way out, behind the newest is none. */
+/** The segments that count: those before the first are being deleted, and there is none after the newest. */
 export interface SegmentRange {
   /** Something is in it once it is written down that it is the first. */
   readonly first: FirstSegment;

@@ -10,7 +10,6 @@
 
 import type { Entry, HardState, LogIndex, LogPosition } from '../raft/types.js';
 import type { Files, LogMemory } from './files.js';
-import { isLackOfRoom, type LackRetries } from './lack-retries.js';
 import { frameBytes, roundedUp, writeFrame } from './log-frame.js';
 import { DamagedLogError, LogRecovery, type RecoveredSegment } from './log-recovery.js';
 import {
@@ -22,6 +21,7 @@ import {
   SegmentFiles,
   type SegmentRange,
 } from './segment-files.js';
+import { isSpaceShortage, type ShortageRetries } from './shortage-retries.js';
 
 /** A new log is short, so that one that never gets long costs little. */
 const FIRST_SEGMENT_BYTES = 1024 * 1024;
@@ -32,7 +32,7 @@ const MAX_FRAME_BYTES = 2 * 1024 * 1024;
 
 export interface SegmentLogOptions {
   readonly files: Files;
-  readonly retries: LackRetries;
+  readonly retries: ShortageRetries;
   /** Nothing else is in it. */
   readonly directory: string;
   /** Whether a write counts only once it is on the disk, or already when the operating system has it. */
@@ -59,7 +59,7 @@ export interface SegmentLogOptions {
 /** What was found when the log was opened. */
 export interface RecoveredLog {
   readonly hardState: HardState;
-  /** Those behind the log's start. */
+  /** The entries after the log's start. */
   readonly entries: readonly Entry[];
 }
 
@@ -87,7 +87,7 @@ export class SegmentLog {
   /** Those with a frame, in their order. The last is the current one: it tells the hard state when the others go. */
   #segments: Segment[];
   #current: OpenSegment;
-  /** The one behind it, which is made once the current one is half full. */
+  /** The segment after the current one, which is made once that is half full. */
   #next: Promise<OpenSegment> | undefined;
   /** The last one whose file, and its name, survive a crash. */
   #newestMade: NewestSegment | undefined;
@@ -114,7 +114,7 @@ export class SegmentLog {
   }
 
   /**
-   * Opens the log, and reads what is in it behind its start; all of that survives a crash from then on. Rejects with
+   * Opens the log, and reads what is in it after its start; all of that survives a crash from then on. Rejects with
    * {@link DamagedLogError}.
    */
   static async open(
@@ -224,12 +224,12 @@ export class SegmentLog {
   }
 
   /**
-   * The frame lacked something. It is written again as a whole in the same place: another one would leave there what it does
-   * not cover of this one.
+   * The frame was not written, for a shortage. It is written again as a whole in the same place: a shorter one there would
+   * leave the rest of this one after it.
    */
   async #writeAgain(segment: OpenSegment, frame: Buffer, error: unknown): Promise<void> {
     try {
-      await this.#options.retries.insistAfter(error, () => segment.file.write(frame, segment.end));
+      await this.#options.retries.retryAfter(error, () => segment.file.write(frame, segment.end));
     } catch (failure) {
       if (segment !== this.#current) await segment.file.close();
       throw failure;
@@ -255,11 +255,11 @@ export class SegmentLog {
     if (current !== undefined && entries.length > 0) current.lastIndex = this.#lastIndex;
   }
 
-  /** The segment behind the current one, with so much room. */
+  /** The segment after the current one, with room for `byteLength` bytes. */
   async #nextSegment(byteLength: number): Promise<OpenSegment> {
     const { retries } = this.#options;
     const needed = roundedUp(byteLength);
-    const make = () => this.#make(needed, (attempt) => retries.insist(attempt));
+    const make = () => this.#make(needed, (attempt) => retries.retry(attempt));
     const next = await (this.#next?.catch(make) ?? make());
     this.#next = undefined;
     if (next.byteLength >= byteLength) return next;
@@ -269,14 +269,14 @@ export class SegmentLog {
   }
 
   /**
-   * Makes the segment after the current one, or goes on with one whose file was made: that may be written down already. It has
-   * the usual length, or the shortest that will do while room is lacking.
+   * Makes the segment after the current one, or goes on with one whose file was made: the manifest may name it already. It has
+   * the usual length, or the shortest possible while the disk is short of space.
    */
-  async #make(needed: number, insist: Insist): Promise<OpenSegment> {
+  async #make(needed: number, retry: Retry): Promise<OpenSegment> {
     const number = this.#current.number + 1;
     if (this.#newestMade?.number !== number) {
-      this.#newestMade = await insist(async (lack) => {
-        const usual = isLackOfRoom(lack)
+      this.#newestMade = await retry(async (shortage) => {
+        const usual = isSpaceShortage(shortage)
           ? Math.min(this.#segmentBytes, FIRST_SEGMENT_BYTES)
           : this.#segmentBytes;
         const newest = { number, byteLength: Math.max(usual, needed) };
@@ -285,13 +285,13 @@ export class SegmentLog {
       });
     }
     const newest = this.#newestMade;
-    await insist(() => this.#options.onNewest(newest));
-    return insist(() => this.#files.open(newest));
+    await retry(() => this.#options.onNewest(newest));
+    return retry(() => this.#files.open(newest));
   }
 }
 
-/** Calls for what is attempted, once or until nothing is lacking. */
-type Insist = <T>(attempt: (lack: unknown) => Promise<T>) => Promise<T>;
+/** Makes the attempt once, or again and again while a shortage lasts. */
+type Retry = <T>(attempt: (shortage: unknown) => Promise<T>) => Promise<T>;
 
 /** Has all that was read survive the end of the machine, and nothing after it. */
 async function settle(

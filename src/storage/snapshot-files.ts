@@ -8,8 +8,8 @@
 import { join } from 'node:path';
 import type { LogPosition, SnapshotMeta } from '../raft/types.js';
 import type { BlockingFile, Files } from './files.js';
-import { isLack, type LackRetries } from './lack-retries.js';
 import { PartialFile, type PartialFileOptions } from './partial-file.js';
+import { isShortage, type ShortageRetries } from './shortage-retries.js';
 import { SnapshotCheck, SnapshotError } from './snapshot-format.js';
 import { systemCodeOf } from './system-errors.js';
 
@@ -31,14 +31,14 @@ export interface SnapshotFilesOptions extends PartialFileOptions {
   /** The one that counts; all other files are removed. */
   readonly newest: SnapshotMeta | undefined;
   /** For what is received. */
-  readonly retries: LackRetries;
+  readonly retries: ShortageRetries;
 }
 
 export class SnapshotFiles {
   readonly #files: Files;
   readonly #directory: string;
   readonly #fsync: boolean;
-  readonly #retries: LackRetries;
+  readonly #retries: ShortageRetries;
   #newest: KeptSnapshot | undefined;
   /** Still there for a follower that has got a part of it. */
   #previous: KeptSnapshot | undefined;
@@ -94,7 +94,7 @@ export class SnapshotFiles {
     outdated.file?.close();
     await this.#files.remove(outdated.path).catch((error: unknown) => {
       // It goes at the next start.
-      if (!isLack(error)) throw error;
+      if (!isShortage(error)) throw error;
     });
   }
 
@@ -105,7 +105,7 @@ export class SnapshotFiles {
   async receive(offset: number, data: Uint8Array): Promise<void> {
     if (offset === 0) {
       await this.#received?.file.discard();
-      const file = await this.#retries.insist(() => this.#createPartial(RECEIVED_NAME));
+      const file = await this.#retries.retry(() => this.#createPartial(RECEIVED_NAME));
       this.#received = { file, check: new SnapshotCheck() };
     }
     if (this.#received?.file.byteLength !== offset)

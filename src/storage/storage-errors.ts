@@ -1,8 +1,8 @@
 /** What the user is told when a server's disk cannot be used, in one line each. */
 
-import { isLack } from './lack-retries.js';
 import type { OtherFormatError } from './manifest.js';
 import type { Owner } from './server-manifest.js';
+import { isShortage } from './shortage-retries.js';
 import { StorageError, type StorageErrorCode } from './storage.js';
 import { adviceFor, messageOf } from './system-errors.js';
 
@@ -44,7 +44,7 @@ export function writeFailed(directory: string, cause: unknown): StorageError {
   return failed('DISK_WRITE_FAILED', message, cause);
 }
 
-/** A lack may pass by itself: then nobody has to do anything. */
+/** A shortage may pass by itself: then nobody has to do anything. */
 function failed(code: StorageErrorCode, message: string, cause: unknown): StorageError {
-  return new StorageError(isLack(cause) ? 'DISK_LACKING' : code, message, { cause });
+  return new StorageError(isShortage(cause) ? 'DISK_SHORTAGE' : code, message, { cause });
 }

@@ -3,7 +3,7 @@
  */
 
 import type { LogPosition, PersistRequest, RecoveredState, SnapshotMeta } from '../raft/types.js';
-import type { Patience } from './lack-retries.js';
+import type { Backoff } from './shortage-retries.js';
 
 export interface Storage {
   /** What was on the disk when it was opened. */
@@ -17,10 +17,10 @@ export interface Storage {
   persist(requests: readonly PersistRequest[]): Promise<void>;
 
   /**
-   * From now on what is lacking for a while, such as room or descriptors, is waited for, except by {@link createSnapshot} and
+   * From now on what fails for a shortage (of space, memory or descriptors) is retried, except by {@link createSnapshot} and
    * what it returns.
    */
-  waitWith(patience: Patience): void;
+  retryWith(backoff: Backoff): void;
 
   /** Begins a snapshot of the state machine. There is one at a time. Rejects with {@link StorageError}. */
   createSnapshot(): Promise<SnapshotSink>;
@@ -48,9 +48,9 @@ export interface SnapshotSink {
 
   /**
    * All bytes were written: makes it the newest snapshot, of everything up to `position`, which must be on this disk,
-   * and drops the log up to `logStart`, which is not behind it. Resolves once that survives a crash; to undefined, with
+   * and drops the log up to `logStart`, which is at or before `position`. Resolves once that survives a crash; to undefined, with
    * nothing changed, when a snapshot that reaches as far was installed meanwhile. Rejects with {@link StorageError}; with
-   * DISK_LACKING nothing has changed, and the snapshot is to be discarded.
+   * DISK_SHORTAGE nothing has changed, and the snapshot is to be discarded.
    */
   commit(position: LogPosition, logStart: LogPosition): Promise<SnapshotMeta | undefined>;
 
@@ -65,8 +65,8 @@ export type StorageErrorCode =
   | 'DISK_OPEN_FAILED'
   | 'DISK_READ_FAILED'
   | 'DISK_WRITE_FAILED'
-  /** Something is lacking for now: the same may succeed later. */
-  | 'DISK_LACKING'
+  /** No space, memory or descriptors for now: the same may succeed later. */
+  | 'DISK_SHORTAGE'
   | 'DISK_CORRUPT';
 
 /** The disk cannot be used. The message is one line that tells what the user can do. */

@@ -95,13 +95,13 @@ export interface ServerStatus {
   readonly disk: DiskCondition;
 }
 
-/** How a server finds its disk. */
+/** The condition of a server's disk. */
 export type DiskCondition =
   | { readonly name: 'well' }
-  /** It owes an answer, and has given none for this long. */
-  | { readonly name: 'silent'; readonly forMs: number }
-  /** It lacks something that may come back, and the same write is tried again and again. */
-  | { readonly name: 'lacking'; readonly forMs: number; readonly reason: string };
+  /** A write has been under way for this long. */
+  | { readonly name: 'stalled'; readonly forMs: number }
+  /** It is short of something, as of space, for this long, and the same write is retried until it succeeds. */
+  | { readonly name: 'shortage'; readonly forMs: number; readonly reason: string };
 
 /** What a server measured: how it stands now, and what it counted since its thread began to serve. */
 export interface ServerMeasurements {

@@ -8,7 +8,7 @@
 
 import { ByteReader } from '../bytes/byte-reader.js';
 import { ByteWriter } from '../bytes/byte-writer.js';
-import type { AppendEntriesResponse, Entry, LogPosition, Message, Probe } from '../raft/types.js';
+import type { AppendEntriesResponse, Echo, Entry, LogPosition, Message } from '../raft/types.js';
 
 /** A type's number on the wire is its place in this list. */
 const MESSAGE_TYPES = [
@@ -91,10 +91,10 @@ function writeMessage(out: ByteWriter, message: Message): void {
       out.u32(message.entries.length);
       for (const entry of message.entries) writeEntry(out, entry);
       out.f64(message.leaderCommit);
-      writeProbe(out, message.probe);
+      writeEcho(out, message.echo);
       return;
     case 'AppendEntriesResponse':
-      writeProbe(out, message.probe);
+      writeEcho(out, message.echo);
       writeResult(out, message.result);
       return;
     case 'InstallSnapshot':
@@ -103,13 +103,13 @@ function writeMessage(out: ByteWriter, message: Message): void {
       out.f64(message.offset);
       out.u32(message.data.byteLength);
       out.bytes(message.data);
-      writeProbe(out, message.probe);
+      writeEcho(out, message.echo);
       return;
     case 'InstallSnapshotResponse':
       writePosition(out, message.snapshot);
       out.f64(message.receivedBytes);
       writeBoolean(out, message.isInstalled);
-      writeProbe(out, message.probe);
+      writeEcho(out, message.echo);
       return;
     case 'TimeoutNow':
       return;
@@ -164,24 +164,24 @@ function readMessage(reader: ByteReader): Message {
         prevLogTerm,
         entries,
         leaderCommit,
-        probe: readProbe(reader),
+        echo: readEcho(reader),
       };
     }
     case 'AppendEntriesResponse': {
-      const probe = readProbe(reader);
-      return { type, from, to, term, probe, result: readResult(reader) };
+      const echo = readEcho(reader);
+      return { type, from, to, term, echo, result: readResult(reader) };
     }
     case 'InstallSnapshot': {
       const snapshot = { ...readPosition(reader), byteLength: reader.f64() };
       const offset = reader.f64();
       const data = reader.bytes(reader.u32());
-      return { type, from, to, term, snapshot, offset, data, probe: readProbe(reader) };
+      return { type, from, to, term, snapshot, offset, data, echo: readEcho(reader) };
     }
     case 'InstallSnapshotResponse': {
       const snapshot = readPosition(reader);
       const receivedBytes = reader.f64();
       const isInstalled = readBoolean(reader);
-      return { type, from, to, term, snapshot, receivedBytes, isInstalled, probe: readProbe(reader) };
+      return { type, from, to, term, snapshot, receivedBytes, isInstalled, echo: readEcho(reader) };
     }
     case 'TimeoutNow':
       return { type, from, to, term };
@@ -243,12 +243,12 @@ function readPosition(reader: ByteReader): LogPosition {
   return { index: reader.f64(), term: reader.f64() };
 }
 
-function writeProbe(out: ByteWriter, probe: Probe): void {
-  out.f64(probe.round);
-  out.f64(probe.sentAtMs);
+function writeEcho(out: ByteWriter, echo: Echo): void {
+  out.f64(echo.round);
+  out.f64(echo.sentAtMs);
 }
 
-function readProbe(reader: ByteReader): Probe {
+function readEcho(reader: ByteReader): Echo {
   return { round: reader.f64(), sentAtMs: reader.f64() };
 }
 

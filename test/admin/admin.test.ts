@@ -8,7 +8,7 @@ import { type HttpReply, type HttpRequest, http } from '../../tools/support/http
 import { eventually, everyServerUp } from '../support/cluster.js';
 import { newCluster } from '../support/new-cluster.js';
 
-const PATIENCE_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 
 describe('the admin API', () => {
   let cluster: Cluster;
@@ -31,7 +31,7 @@ describe('the admin API', () => {
   }
 
   async function follower(): Promise<number> {
-    return ((await cluster.waitForLeader(PATIENCE_MS)) + 1) % 3;
+    return ((await cluster.waitForLeader(TIMEOUT_MS)) + 1) % 3;
   }
 
   it('tells the status of the cluster', async () => {

@@ -10,7 +10,7 @@ import { eventually, everyServerUp } from '../support/cluster.js';
 import { EventStream } from '../support/event-stream.js';
 import { newCluster } from '../support/new-cluster.js';
 
-const PATIENCE_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 const NO_LOAD = () => ({ requestsPerS: 0, answeredPerS: 0 });
 
 type LiveData = Partial<Hello & Frame & Sample & Timeline>;
@@ -60,7 +60,7 @@ describe('GET /api/live', () => {
   });
 
   it('shows every server with its log', async () => {
-    const leader = await cluster.waitForLeader(PATIENCE_MS);
+    const leader = await cluster.waitForLeader(TIMEOUT_MS);
     const { servers = [] } = await frameWith((views) => views.every(({ seen }) => seen !== undefined));
     expect(servers[leader]?.seen).to.include({ role: 'leader', electionInMs: null });
     for (const { seen } of servers) {
@@ -71,7 +71,7 @@ describe('GET /api/live', () => {
   });
 
   it('shows heartbeats and their answers', async () => {
-    const leader = await cluster.waitForLeader(PATIENCE_MS);
+    const leader = await cluster.waitForLeader(TIMEOUT_MS);
     await until('frame', ({ messages = [] }) =>
       messages.some(({ type, from }) => type === 'AppendEntries' && from === leader),
     );
@@ -83,21 +83,21 @@ describe('GET /api/live', () => {
   });
 
   it('tells of a death, the election after it, and the restart', async () => {
-    const leader = await cluster.waitForLeader(PATIENCE_MS);
+    const leader = await cluster.waitForLeader(TIMEOUT_MS);
     await until('timeline', () => true);
     await cluster.kill(leader);
     const happened = (type: string) => (data: LiveData) =>
       data.events?.some((event) => event.type === type) ?? false;
     await until('timeline', happened('killed'));
     await frameWith((servers) => servers[leader]?.state === 'stopped');
-    await cluster.waitForLeader(PATIENCE_MS);
+    await cluster.waitForLeader(TIMEOUT_MS);
     await cluster.restart(leader);
     await until('timeline', happened('restarted'));
     await frameWith((servers) => servers[leader]?.state === 'running');
   });
 
   it('tells of a partition, shows what it swallows, and tells when it is over', async () => {
-    await cluster.waitForLeader(PATIENCE_MS);
+    await cluster.waitForLeader(TIMEOUT_MS);
     await cluster.partition([[0], [1, 2]]);
     const { faults } = await until('frame', (data) => (data.faults?.groups.length ?? 0) > 0);
     expect(faults?.groups).to.deep.equal([[0], [1, 2]]);
@@ -108,7 +108,7 @@ describe('GET /api/live', () => {
   });
 
   it('shows a server that does not answer as busy', async () => {
-    const id = ((await cluster.waitForLeader(PATIENCE_MS)) + 1) % 3;
+    const id = ((await cluster.waitForLeader(TIMEOUT_MS)) + 1) % 3;
     const pause = http(admin.address.port, `POST /api/servers/${id}/pause`, { body: '{"durationMs":1500}' });
     await frameWith((servers) => servers[id]?.state === 'busy');
     expect((await pause).status).to.equal(200);

@@ -7,7 +7,7 @@ import { eventually, everyServerUp } from '../support/cluster.js';
 import { newCluster } from '../support/new-cluster.js';
 import { promtool } from '../support/promtool.js';
 
-const PATIENCE_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 
 describe('GET /metrics', () => {
   let cluster: Cluster;
@@ -39,7 +39,7 @@ describe('GET /metrics', () => {
   }
 
   async function leaderOf(): Promise<number> {
-    return cluster.waitForLeader(PATIENCE_MS);
+    return cluster.waitForLeader(TIMEOUT_MS);
   }
 
   it('passes the checks of promtool', async function () {

@@ -7,7 +7,7 @@ import type { Cluster } from '../../src/cluster/cluster.js';
 import { http } from '../../tools/support/http.js';
 import { LogRecorder, newCluster } from '../support/new-cluster.js';
 
-const PATIENCE = { headersTimeout: 100, requestTimeout: 200, connectionsCheckingInterval: 20 };
+const TIMEOUTS = { headersTimeout: 100, requestTimeout: 200, connectionsCheckingInterval: 20 };
 const POST = 'POST /api/heal HTTP/1.1\r\nHost: localhost\r\n';
 
 describe('the admin API, with a client that sends half a request', () => {
@@ -24,7 +24,7 @@ describe('the admin API, with a client that sends half a request', () => {
     admin = new AdminServer(
       cluster,
       { host: '127.0.0.1', port: 0 },
-      { logger: log.logger, patience: PATIENCE },
+      { logger: log.logger, timeouts: TIMEOUTS },
     );
     await admin.start();
   });

@@ -60,5 +60,5 @@ describe('The plan of the throughput benchmark', () => {
 });
 
 function program(servers: number): ProgramTarget {
-  return { type: 'program', servers, durability: 'fsync', door: 'leader' };
+  return { type: 'program', servers, durability: 'fsync', via: 'leader' };
 }

@@ -37,9 +37,9 @@ describe('The throughput benchmark', () => {
     expect(errorLines(series.map(summarize))).to.deep.equal([]);
   });
 
-  for (const door of ['leader', 'router'] as const)
-    it(`starts the program and drives its ${door} port`, async () => {
-      const target = programTarget({ door });
+  for (const via of ['leader', 'router'] as const)
+    it(`starts the program and drives its ${via} port`, async () => {
+      const target = programTarget({ via });
       const series = await measureThroughput({ ...SMALL, targets: [target], rounds: 1 });
       expect(errorLines(series.map(summarize))).to.deep.equal([]);
     });
@@ -183,7 +183,7 @@ function programTarget(changes: Partial<ProgramTarget>): ProgramTarget {
     type: 'program',
     servers: 1,
     durability: 'no-fsync',
-    door: 'leader',
+    via: 'leader',
     entry: KEEPING_PROGRAM,
     ...changes,
   };

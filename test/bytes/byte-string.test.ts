@@ -13,7 +13,7 @@ const text = fc
 const offset = fc.nat(9);
 const SECRET = { k0: 1, k1: 2 };
 
-/** The text as bytes that begin `at` bytes behind others. */
+/** The text as bytes that begin `at` bytes after others. */
 function spanOf(content: string, at: number): ByteString {
   const bytes = Buffer.from(`${'.'.repeat(at)}${content}...`, 'latin1');
   return { memory: memoryOf(bytes), start: at, length: content.length };

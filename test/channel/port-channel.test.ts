@@ -189,9 +189,9 @@ describe('a channel over a port', () => {
       expect(near.sender.trySend(1)).to.equal(true);
 
       const waiting = outcomeOf(near.sender.send(uncloneable));
-      const behind = near.sender.send(2);
+      const second = near.sender.send(2);
       expect((await far.receiver.receive()).value).to.equal(1);
-      await behind;
+      await second;
       expect(waiting.error).to.match(/could not be cloned/);
     });
   });

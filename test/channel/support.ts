@@ -3,11 +3,11 @@ import { MessageChannel } from 'node:worker_threads';
 import type { Channel } from '../../src/channel/channel.js';
 import { openChannel, type PortChannel } from '../../src/channel/port-channel.js';
 
-const PATIENCE_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 
 /** Resolves once `condition` holds; rejects, saying what was waited for, when it does not in a long time. */
 export async function until(what: string, condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + PATIENCE_MS;
+  const deadline = performance.now() + TIMEOUT_MS;
   while (!condition()) {
     if (performance.now() > deadline) throw new Error(`waited in vain until ${what}`);
     await nextTurn();

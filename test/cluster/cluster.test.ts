@@ -8,7 +8,7 @@ import { TextClient } from '../../tools/support/text-client.js';
 import { eventually, everyServerUp, temporaryDirectory } from '../support/cluster.js';
 import { codeOf, LogRecorder, newCluster } from '../support/new-cluster.js';
 
-const PATIENCE_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 
 describe('a running cluster', () => {
   let cluster: Cluster;
@@ -23,7 +23,7 @@ describe('a running cluster', () => {
   afterEach(() => cluster.close());
 
   async function leaderAndFollowers(): Promise<[number, number, number]> {
-    const leader = await cluster.waitForLeader(PATIENCE_MS);
+    const leader = await cluster.waitForLeader(TIMEOUT_MS);
     return [leader, (leader + 1) % 3, (leader + 2) % 3];
   }
 
@@ -62,7 +62,7 @@ describe('a running cluster', () => {
   it('elects another leader when the leader is killed, and takes it back when it is restarted', async () => {
     const [old] = await leaderAndFollowers();
     await cluster.kill(old);
-    expect(await cluster.waitForLeader(PATIENCE_MS)).not.to.equal(old);
+    expect(await cluster.waitForLeader(TIMEOUT_MS)).not.to.equal(old);
     await cluster.restart(old);
     const { servers } = await cluster.status();
     expect(servers.map(({ state }) => state)).to.deep.equal(['running', 'running', 'running']);

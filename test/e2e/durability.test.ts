@@ -18,7 +18,7 @@ async function statusOf(cluster: TestCluster, id: number): Promise<MemberStatus>
   return found;
 }
 
-/** Sets keys `k0` to `k<keys - 1>` in turn, so many times in all. */
+/** Sets keys `k0` to `k<keys - 1>` in turn, `writes` times in all. */
 async function write(client: TextClient, { writes, keys }: { writes: number; keys: number }): Promise<void> {
   for (let done = 0; done < writes; done += 100) {
     const batch = Array.from({ length: Math.min(100, writes - done) }, (_, i) => done + i);
@@ -74,7 +74,7 @@ describe('a cluster that takes snapshots', () => {
     cluster = await TestCluster.start({ ...SMALL_LOG, dataDir: directory.path });
   }
 
-  it('drops the log behind them, and finds everything again at the next start', async () => {
+  it('drops the log before them, and finds everything again at the next start', async () => {
     const client = await cluster.leaderClient();
     await write(client, { writes: 1_000, keys: 50 });
     await client.set('mortal', 'x', 1_000);

@@ -233,7 +233,7 @@ describe('a cluster with failing servers', () => {
   });
 });
 
-/** Waits until each writer has so many more acknowledged writes. */
+/** Waits until each writer has `count` more acknowledged writes. */
 async function progress(writers: readonly Writer[], count = 30): Promise<void> {
   const goals = writers.map(({ acknowledged }) => acknowledged.length + count);
   await eventually('every writer gets on', () =>

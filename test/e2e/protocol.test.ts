@@ -195,7 +195,7 @@ describeOnEachNetwork('the text protocol of a running cluster', (environment) =>
   });
 });
 
-/** Adds 1 to the key so many times, each time until a cas takes effect. */
+/** Adds 1 to the key `times` times, each time until a cas takes effect. */
 async function increment(client: TextClient, key: string, times: number): Promise<void> {
   for (let done = 0; done < times; ) {
     const reply = await client.getm(key);

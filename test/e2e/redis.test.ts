@@ -71,7 +71,7 @@ describe('a cluster that speaks Redis', () => {
     expect(await redis.call('INCR', 'counted')).to.equal(41);
   });
 
-  it('answers a pipeline in its order, reads behind writes included', async () => {
+  it('answers a pipeline in its order, reads after writes included', async () => {
     const redis = await leader();
     const replies = await redis.pipeline(
       ...[
@@ -126,7 +126,7 @@ describe('a cluster that speaks Redis', () => {
     expect(await other.call('GET', 'w')).to.equal('4');
   });
 
-  it('begins anew behind RESET, where it stands in a pipeline', async () => {
+  it('begins anew after RESET, where it stands in a pipeline', async () => {
     const redis = await leader();
     const before = await redis.pipeline(['SET', 'r', '1'], ['RESET'], ['MULTI'], ['SET', 'r', '2']);
     expect(before).to.deep.equal([OK, { simple: 'RESET' }, OK, { simple: 'QUEUED' }]);
@@ -138,7 +138,7 @@ describe('a cluster that speaks Redis', () => {
     ]);
   });
 
-  it('takes what stands behind WATCH and HELLO in a pipeline, behind a write, too', async () => {
+  it('takes what stands after WATCH and HELLO in a pipeline, after a write, too', async () => {
     const redis = await leader();
     const replies = await redis.pipeline(
       ...[

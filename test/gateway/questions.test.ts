@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { NODE_ENVIRONMENT } from '../../src/environment.js';
-import { Questions, type StrayConnection } from '../../src/gateway/questions.js';
+import { Questions, type UnassignedConnection } from '../../src/gateway/questions.js';
 import { ServerTraffic, type SessionOwner } from '../../src/gateway/server-traffic.js';
-import { MAX_OPEN_QUESTIONS, QUESTION_PATIENCE_MS } from '../../src/limits.js';
+import { MAX_OPEN_QUESTIONS, QUESTION_TIMEOUT_MS } from '../../src/limits.js';
 import type { ClientFrame } from '../../src/wire/client-frames.js';
 import { opening } from '../support/client-frames.js';
 import { FakeServer, until } from './support.js';
@@ -14,7 +14,7 @@ type Asked = Extract<ClientFrame, { type: 'asked' }>;
 /** Servers, and a clock that stands still until it is told to go on. */
 class World {
   nowMs = 0;
-  strays: StrayConnection[] = [];
+  unassigned: UnassignedConnection[] = [];
   #timers: { readonly atMs: number; readonly run: () => void }[] = [];
   readonly environment = {
     ...NODE_ENVIRONMENT,
@@ -25,7 +25,7 @@ class World {
       return { cancel: () => (this.#timers = this.#timers.filter((one) => one !== timer)) };
     },
   };
-  readonly questions = new Questions(this.environment, () => this.strays);
+  readonly questions = new Questions(this.environment, () => this.unassigned);
 
   server(): { readonly fake: FakeServer; readonly traffic: ServerTraffic } {
     const fake = new FakeServer();
@@ -74,7 +74,7 @@ describe('a question of a client to all servers', () => {
     await asked(silent.fake);
     gone.traffic.lose();
     expect(first.fake.framesOf('answer')).to.deep.equal([]);
-    world.pass(QUESTION_PATIENCE_MS);
+    world.pass(QUESTION_TIMEOUT_MS);
     await until('the answer', () => first.fake.framesOf('answer').length === 1);
   });
 

@@ -8,7 +8,7 @@ import { TextParser } from '../../src/protocol/text/parser.js';
 import { FakeServer, TestBench, until } from './support.js';
 
 /** Short, since a failing property waits for it again and again while it shrinks. */
-const PATIENCE_MS = 3_000;
+const TIMEOUT_MS = 3_000;
 
 type CommandKind =
   | 'set'
@@ -274,10 +274,10 @@ describe('a connection through the router', () => {
     await until(
       'the end of input',
       () => server.channel.framesOf('end').length > 0 || client.closed,
-      PATIENCE_MS,
+      TIMEOUT_MS,
     );
     for (const { session } of server.channel.framesOf('end')) server.channel.say({ type: 'close', session });
-    await until('the end of the connection', () => client.closed, PATIENCE_MS);
+    await until('the end of the connection', () => client.closed, TIMEOUT_MS);
     return { replies: client.text.split('\r\n').slice(0, -1), ledger };
   }
 

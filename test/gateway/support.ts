@@ -21,15 +21,15 @@ import {
 import type { ClientAddress } from '../../src/wire/control.js';
 import { withBytes } from '../support/client-frames.js';
 
-const PATIENCE_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 
 /** Waits until the condition yields something, and returns that. Throws with the description when it never does. */
 export async function until<T>(
   description: string,
   condition: () => T | undefined | false,
-  patienceMs = PATIENCE_MS,
+  timeoutMs = TIMEOUT_MS,
 ): Promise<T> {
-  const deadline = performance.now() + patienceMs;
+  const deadline = performance.now() + timeoutMs;
   for (;;) {
     const result = condition();
     if (result !== undefined && result !== false) return result;

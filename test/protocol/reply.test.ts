@@ -46,7 +46,7 @@ describe('secondsLeft', () => {
     expect(secondsLeft(12_000, 3_000)).to.equal(9);
   });
 
-  it('is never 0 for a key with a deadline, even at or behind it', () => {
+  it('is never 0 for a key with a deadline, even at or after it', () => {
     for (const nowMs of [11_999, 12_000, 13_000]) expect(secondsLeft(12_000, nowMs), `${nowMs}`).to.equal(1);
   });
 });

@@ -19,7 +19,7 @@ function append(to: number, ...payloadBytes: readonly number[]): AppendEntries {
       payload: new Uint8Array(byteCount),
     })),
     leaderCommit: 0,
-    probe: { round: 1, sentAtMs: 0 },
+    echo: { round: 1, sentAtMs: 0 },
   };
 }
 

@@ -53,7 +53,7 @@ describe('the links between servers', () => {
     return events;
   }
 
-  it('carry messages, and close behind the last when a server stops', async () => {
+  it('carry messages, and close after the last when a server stops', async () => {
     const [zero, one] = await joined();
     zero.send([requestVote({ from: 0, to: 1 })]);
     zero.close();

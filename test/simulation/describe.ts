@@ -6,7 +6,7 @@ export function describe(message: Message): string {
   const envelope = `${message.type} of ${message.from} t${message.term}`;
   switch (message.type) {
     case 'AppendEntries':
-      return `${envelope} behind ${message.prevLogIndex}:${message.prevLogTerm} +${message.entries.length} commit ${message.leaderCommit}`;
+      return `${envelope} after ${message.prevLogIndex}:${message.prevLogTerm} +${message.entries.length} commit ${message.leaderCommit}`;
     case 'AppendEntriesResponse':
       return `${envelope} ${JSON.stringify(message.result)}`;
     case 'PreVoteResponse':

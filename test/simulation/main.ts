@@ -24,7 +24,7 @@ interface Arguments {
 const SEEDS_PER_TASK = 10;
 const TRACE_LINES = 60;
 /** A failing run is made smaller for up to this time. */
-const SHRINK_PATIENCE_MS = 60_000;
+const SHRINK_TIMEOUT_MS = 60_000;
 
 const EXIT_VIOLATION = 1;
 const EXIT_USAGE = 2;
@@ -127,7 +127,7 @@ async function runAll({
 /** What broke, how to see it again, and the last lines of the transcript, all of a run that was made smaller. */
 async function explain({ servers, steps }: Arguments, broken: SimulationResult): Promise<void> {
   const { seed } = broken;
-  const { run, result } = await shrink({ seed, servers, steps, without: [] }, broken, SHRINK_PATIENCE_MS);
+  const { run, result } = await shrink({ seed, servers, steps, without: [] }, broken, SHRINK_TIMEOUT_MS);
   const lines: string[] = [];
   await simulate({ ...run, trace: (line) => lines.push(line) });
   process.stdout.write(

@@ -71,8 +71,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'acknowledge entries before they are on disk',
     file: 'raft/replication.js',
-    search: 'core.sendWhenDurable(responseOf(core, leader, probe, result));',
-    replacement: 'core.send(responseOf(core, leader, probe, result));',
+    search: 'core.sendWhenDurable(responseOf(core, leader, echo, result));',
+    replacement: 'core.send(responseOf(core, leader, echo, result));',
   },
   {
     name: 'take half of an even number for a majority',
@@ -126,7 +126,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'start the lease when the answer comes',
     file: 'raft/progress.js',
-    search: 'Math.max(this.answeredSentAtMs, probe.sentAtMs)',
+    search: 'Math.max(this.answeredSentAtMs, echo.sentAtMs)',
     replacement: 'Math.max(this.answeredSentAtMs, nowMs)',
   },
   {
@@ -216,7 +216,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'send a reply to the next client',
-    file: 'server/clients/replies.js',
+    file: 'server/clients/reply-frames.js',
     search: 'if (this.#frame?.session === session)',
     replacement: 'if (this.#frame !== undefined)',
   },
@@ -284,14 +284,14 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'show a key past its deadline to a read that has waited',
     // Not found within 200 seeds.
     isRare: true,
-    file: 'server/clients/answers.js',
+    file: 'server/clients/answering.js',
     search: 'this.#state.value(request.key, command.asOfMs)',
     replacement: 'this.#state.value(request.key, 0)',
   },
   {
     name: 'lead on with a disk that hangs',
     file: 'raft/raft.js',
-    search: 'if (isOwnDiskSilent(core))\n            handOver(core, role);',
+    search: 'if (isDiskStalled(core))\n            handOver(core, role);',
     replacement: '',
   },
   ofStorage('write to a segment before it is written down that there is one', { isRare: true }),

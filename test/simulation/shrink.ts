@@ -7,13 +7,13 @@ import { type SimulationOptions, type SimulationResult, simulate } from './simul
 
 export type ShrunkRun = Pick<SimulationOptions, 'seed' | 'servers' | 'steps' | 'without'>;
 
-/** Resolves to a run that breaks the same property as `broken` did. Gives up once `patienceMs` are over. */
+/** Resolves to a run that breaks the same property as `broken` did. Gives up once `timeoutMs` are over. */
 export async function shrink(
   run: ShrunkRun,
   broken: SimulationResult,
-  patienceMs: number,
+  timeoutMs: number,
 ): Promise<{ readonly run: ShrunkRun; readonly result: SimulationResult }> {
-  const search = new Search(run, broken, patienceMs);
+  const search = new Search(run, broken, timeoutMs);
   await search.shorten();
   const clients = Array.from({ length: broken.clients }, (_, id) => `c${id}`);
   await search.leaveOut(clients);
@@ -29,11 +29,11 @@ class Search {
   readonly #property: string | undefined;
   readonly #endMs: number;
 
-  constructor(run: ShrunkRun, broken: SimulationResult, patienceMs: number) {
+  constructor(run: ShrunkRun, broken: SimulationResult, timeoutMs: number) {
     this.run = run;
     this.result = broken;
     this.#property = broken.violation?.property;
-    this.#endMs = performance.now() + patienceMs;
+    this.#endMs = performance.now() + timeoutMs;
   }
 
   /** Stops the faults right where the property broke, if it breaks all the same. */

@@ -74,7 +74,7 @@ const HUNG_DISK_MS = 40 * ELECTION_TIMEOUT_MS;
 const MIN_SERVERS_BUT_ONE = 3;
 /** Nothing happens any more after this time without clients. */
 const QUIET_MS = 5 * ELECTION_TIMEOUT_MS;
-/** Queues are measured each time after so many events. */
+/** Queues are measured each time after this many events. */
 const MEASURE_EVERY = 32;
 const KEYS = ['a', 'b', 'c'];
 const CLUSTER_ID = 'simulated';
@@ -339,8 +339,8 @@ class Simulation {
   #isFailureExpected(error: unknown): boolean {
     const { weights } = this.#temperament.harm;
     if (!(error instanceof StorageError)) return false;
-    // A server waits for what is lacking, but not while it opens its disk, nor where a sync failed.
-    if (error.code === 'DISK_LACKING') return weights['full disk'] > 0 || weights['no descriptors'] > 0;
+    // A server waits while a shortage lasts, but not while it opens its disk, nor where a sync failed.
+    if (error.code === 'DISK_SHORTAGE') return weights['full disk'] > 0 || weights['no descriptors'] > 0;
     const isDamaged = error.code === 'DISK_CORRUPT' || error.code === 'DISK_MISSING';
     return weights['disk errors'] > 0 && !isDamaged;
   }

@@ -58,7 +58,7 @@ export interface Harm {
   readonly maxDownMs: number;
 }
 
-/** Draws a temperament for a cluster of so many servers; their number is drawn too unless given. */
+/** Draws a temperament for a cluster; the number of its servers is drawn, too, unless it is given. */
 export function drawTemperament(random: Random, givenServers: number | undefined): Temperament {
   const servers = givenServers ?? random.of([1, 2, 3, 3, 3, 3, 4, 5, 5, 7]);
   // As in figure 8, hardly a leader lives long enough to replicate what it has.

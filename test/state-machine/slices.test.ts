@@ -30,7 +30,7 @@ function transaction(...commands: Args[]): Command {
   return { type: 'redis-transaction', watched: [], commands };
 }
 
-/** Applies an entry in slices of so many units. */
+/** Applies an entry in slices of `sliceUnits` units. */
 function applyInSlices(
   store: KeyValueStore,
   { stampMs = STAMP_MS, commands }: { stampMs?: number; commands: readonly Command[] },

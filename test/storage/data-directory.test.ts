@@ -134,7 +134,7 @@ describe('DataDirectory', () => {
     );
   });
 
-  it('refuses a path behind a file', async () => {
+  it('refuses a path below a file', async () => {
     await writeFile(path(), 'a file');
     const error = await rejection(DataDirectory.open(join(path(), 'deeper'), { ...WORLD, servers: 3 }));
     expect(error).to.be.an.instanceOf(DataDirectoryError);

@@ -194,8 +194,8 @@ describe('DiskStorage', () => {
     for (const [code, told, advice] of [
       ['EROFS', 'DISK_OPEN_FAILED', /the file system is read-only: make it writable/],
       ['EACCES', 'DISK_OPEN_FAILED', /permission is missing: let the user who runs this read and write it/],
-      ['ENOSPC', 'DISK_LACKING', /the disk is full: make room on it/],
-      ['EMFILE', 'DISK_LACKING', /too many files are open: raise the limit/],
+      ['ENOSPC', 'DISK_SHORTAGE', /the disk is full: make room on it/],
+      ['EMFILE', 'DISK_SHORTAGE', /too many files are open: raise the limit/],
       ['EIO', 'DISK_OPEN_FAILED', /check the disk/],
     ] as const)
       it(`that the operating system refuses with ${code}, and says what to do about that`, async () => {

@@ -71,7 +71,7 @@ describe('rebuilding a server from the disks of the others', () => {
     expect((await recovered(0)).hardState).to.deep.equal({ currentTerm: 7, votedFor: 0 });
   });
 
-  it('takes the snapshot along, and the log behind it', async () => {
+  it('takes the snapshot along, and the log after it', async () => {
     await make([
       [entries(1, 2, 1), { currentTerm: 1, votedFor: 1 }],
       [entries(1, 9, 1), { currentTerm: 1, votedFor: 1 }],

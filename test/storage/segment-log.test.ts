@@ -6,12 +6,12 @@ import fc from 'fast-check';
 import { LOG_ORIGIN } from '../../src/raft/log.js';
 import type { Entry, HardState, LogIndex, LogPosition } from '../../src/raft/types.js';
 import type { Files } from '../../src/storage/files.js';
-import { LackRetries } from '../../src/storage/lack-retries.js';
 import { frameBytes, SECTOR_BYTES, writeFrame } from '../../src/storage/log-frame.js';
 import { DamagedLogError } from '../../src/storage/log-recovery.js';
 import { NODE_FILES } from '../../src/storage/node-files.js';
 import type { FirstSegment, NewestSegment } from '../../src/storage/segment-files.js';
 import { SegmentLog, type SegmentLogOptions } from '../../src/storage/segment-log.js';
+import { ShortageRetries } from '../../src/storage/shortage-retries.js';
 import { entries, entry, openFlags, readable, rejection, useDirectory } from '../support/storage.js';
 
 const SEGMENT_BYTES = 8 * SECTOR_BYTES;
@@ -60,7 +60,7 @@ describe('the log in segments', () => {
       reaches = 0,
       segmentBytes = SEGMENT_BYTES,
       files = NODE_FILES,
-      retries = new LackRetries(),
+      retries = new ShortageRetries(),
       fsync = false,
       onNewest = noteNewest,
     }: Options = {},
@@ -108,7 +108,7 @@ describe('the log in segments', () => {
     return join(directory(), `0000000${number}.segment`);
   }
 
-  /** An entry that takes so many sectors by itself. */
+  /** An entry that takes `sectors` sectors by itself. */
   function entryOf(index: LogIndex, sectors: number, term = 1): Entry {
     const made = entry(
       index,
@@ -286,7 +286,7 @@ describe('the log in segments', () => {
     expect(await recover(), 'a crash came before it was begun').to.deep.equal([]);
   });
 
-  it('is refused when a whole write lost a sector and the one behind it was cut off, here or in the next segment', async () => {
+  it('is refused when a whole write lost a sector and the one after it was cut off, here or in the next segment', async () => {
     await appendAll([entryOf(1, 2)], [entryOf(2, 3)], [entryOf(3, 2)]);
     const whole = await readFile(pathOf(1));
     const torn = Buffer.from(whole);
@@ -299,7 +299,7 @@ describe('the log in segments', () => {
     const second = (await readFile(pathOf(2))).fill(0, SECTOR_BYTES, 2 * SECTOR_BYTES);
     await writeFile(pathOf(1), first);
     await writeFile(pathOf(2), second);
-    expect(String(await rejection(recover())), 'in the next').to.match(/and the log goes on behind it/);
+    expect(String(await rejection(recover())), 'in the next').to.match(/and the log goes on after it/);
   });
 
   it('is refused when there is more of it than is known of, and keeps that', async () => {
@@ -475,14 +475,14 @@ describe('the log in segments', () => {
         return {
           ...file,
           write: async (bytes, position) => {
-            if (position + bytes.byteLength > room) throw lackOfRoom();
+            if (position + bytes.byteLength > room) throw diskFull();
             return file.write(bytes, position);
           },
         };
       },
     };
-    const retries = new LackRetries();
-    retries.waitWith({ wait: async () => {}, over: () => {} });
+    const retries = new ShortageRetries();
+    retries.retryWith({ wait: async () => {}, over: () => {} });
     const long = [entryOf(1, 1500), entryOf(2, 1500), entryOf(3, 1500)];
     await withLog(
       async (log) => {
@@ -497,6 +497,6 @@ describe('the log in segments', () => {
   });
 });
 
-function lackOfRoom(): Error {
+function diskFull(): Error {
   return Object.assign(new Error('no space left on device'), { code: 'ENOSPC', syscall: 'write' });
 }

@@ -99,7 +99,7 @@ describe('snapshots on the disk', () => {
     expect(await files()).to.deep.equal([]);
   });
 
-  it('leave the log behind them as it can be written on', async () => {
+  it('leave the log after them such that it can be written on', async () => {
     await storage.persist([persistOf(entries(1, 3, 1))]);
     await commit(storage, snapshotOf('a'), { index: 3, term: 1 });
     await storage.persist([persistOf(entries(4, 6, 2))]);
@@ -156,13 +156,13 @@ describe('snapshots on the disk', () => {
       expect(await keysIn(storage)).to.deep.equal(['theirs']);
     });
 
-    it('leave the entries behind them where those agree', async () => {
+    it('leave the entries after them where those agree', async () => {
       await storage.persist([persistOf(entries(1, 9, 1))]);
       await storage.persist(chunksOf(snapshotOf('theirs'), { index: 5, term: 1 }, { keepsLog: true }));
       expect(readable((await reopen()).recovered.entries)).to.deep.equal(readable(entries(6, 9, 1)));
     });
 
-    it('may come in any number of calls, with entries before and behind', async () => {
+    it('may come in any number of calls, with entries before and after', async () => {
       const requests = chunksOf(snapshotOf('theirs'), { index: 5, term: 1 });
       await storage.persist([persistOf(entries(1, 2, 1)), ...requests.slice(0, 3)]);
       for (const request of requests.slice(3)) await storage.persist([request]);

@@ -9,7 +9,7 @@ import { eventually, everyServerUp } from '../support/cluster.js';
 import { newCluster } from '../support/new-cluster.js';
 import { launchBrowser } from './browser.js';
 
-const PATIENCE_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 const MAX_DOWNLOAD_BYTES = 150_000;
 const MAX_NEW_LEADER_MS = 1_000;
 
@@ -40,7 +40,7 @@ describe('the dashboard', () => {
   });
   beforeEach(async () => {
     await everyServerUp(cluster);
-    await cluster.waitForLeader(PATIENCE_MS);
+    await cluster.waitForLeader(TIMEOUT_MS);
     page = await open();
   });
   afterEach(async () => {

@@ -10,7 +10,7 @@ import { eventually } from '../support/cluster.js';
 import { launchBrowser } from './browser.js';
 
 const DIRECTORY = new URL('../../../docs/screenshots/', import.meta.url);
-const PATIENCE_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 /** Enough to fill the charts. */
 const SAMPLES = 34;
 
@@ -32,9 +32,9 @@ const phone = await open(browser, {
 
 await dark.getByLabel('1k/s').check();
 await samples(dark, SAMPLES / 2);
-const first = await cluster.waitForLeader(PATIENCE_MS);
+const first = await cluster.waitForLeader(TIMEOUT_MS);
 await cluster.kill(first);
-const second = await cluster.waitForLeader(PATIENCE_MS);
+const second = await cluster.waitForLeader(TIMEOUT_MS);
 await cluster.setLink({ from: second, to: (second + 2) % 5, dropRate: 0.2, delayMs: [20, 40] });
 await run(dark, 'set greeting hello');
 await run(dark, 'get greeting');
@@ -45,7 +45,7 @@ await save(dark, 'dark');
 await cluster.restart(first);
 await cluster.heal();
 await samples(light, 3);
-const third = await cluster.waitForLeader(PATIENCE_MS);
+const third = await cluster.waitForLeader(TIMEOUT_MS);
 const apart = [third, (third + 1) % 5];
 await cluster.partition([apart, [0, 1, 2, 3, 4].filter((id) => !apart.includes(id))]);
 await eventually('the others elect a leader', () => !apart.includes(cluster.leader ?? third));
@@ -68,7 +68,7 @@ async function open(from: Browser, options: BrowserContextOptions): Promise<Page
   return page;
 }
 
-/** Waits until so many more measurements came. */
+/** Waits until `count` more measurements came. */
 async function samples(page: Page, count: number): Promise<void> {
   const stream = await page.evaluateHandle(`new Promise((resolve) => {
     let left = ${count};

@@ -10,7 +10,7 @@ const term = fc.maxSafeNat();
 const time = fc.double({ min: 0, noNaN: true, noDefaultInfinity: true });
 const data = fc.uint8Array({ maxLength: 50 });
 const position = fc.record({ index, term });
-const probe = fc.record({ round: fc.maxSafeNat(), sentAtMs: time });
+const echo = fc.record({ round: fc.maxSafeNat(), sentAtMs: time });
 const envelope = { from: server, to: server, term };
 
 const ARBITRARIES: { [Type in Message['type']]: fc.Arbitrary<Extract<Message, { type: Type }>> } = {
@@ -44,12 +44,12 @@ const ARBITRARIES: { [Type in Message['type']]: fc.Arbitrary<Extract<Message, { 
     prevLogTerm: term,
     entries: fc.array(fc.record({ index, term, payload: data }), { maxLength: 5 }),
     leaderCommit: index,
-    probe,
+    echo,
   }),
   AppendEntriesResponse: fc.record({
     type: fc.constant('AppendEntriesResponse'),
     ...envelope,
-    probe,
+    echo,
     result: fc.oneof(
       fc.record({ outcome: fc.constant('accepted' as const), matchIndex: index }),
       fc.record({ outcome: fc.constant('rejected' as const), rejectedIndex: index, hint: position }),
@@ -62,7 +62,7 @@ const ARBITRARIES: { [Type in Message['type']]: fc.Arbitrary<Extract<Message, { 
     snapshot: fc.record({ index, term, byteLength: fc.maxSafeNat() }),
     offset: fc.maxSafeNat(),
     data,
-    probe,
+    echo,
   }),
   InstallSnapshotResponse: fc.record({
     type: fc.constant('InstallSnapshotResponse'),
@@ -70,7 +70,7 @@ const ARBITRARIES: { [Type in Message['type']]: fc.Arbitrary<Extract<Message, { 
     snapshot: position,
     receivedBytes: fc.maxSafeNat(),
     isInstalled: fc.boolean(),
-    probe,
+    echo,
   }),
   TimeoutNow: fc.record({ type: fc.constant('TimeoutNow'), ...envelope }),
   ReadIndex: fc.record({ type: fc.constant('ReadIndex'), ...envelope, request: fc.maxSafeNat() }),
@@ -129,11 +129,11 @@ describe('messages between servers', () => {
   });
 
   it('bring their payloads as views of the buffer that came', () => {
-    const probe = { round: 1, sentAtMs: 0 };
+    const echo = { round: 1, sentAtMs: 0 };
     const snapshot = { index: 1, term: 1, byteLength: 3 };
     const data = Uint8Array.of(1, 2, 3);
     const bytes = encodeMessages([
-      { type: 'InstallSnapshot', from: 0, to: 1, term: 2, snapshot, offset: 0, data, probe },
+      { type: 'InstallSnapshot', from: 0, to: 1, term: 2, snapshot, offset: 0, data, echo },
     ]);
     const [message] = decodeMessages(bytes);
     expect(message?.type === 'InstallSnapshot' && message.data.buffer).to.equal(bytes.buffer);
@@ -162,8 +162,8 @@ describe('messages between servers', () => {
 
   it('with an unknown outcome are refused', () => {
     const result = { outcome: 'stale' } as const;
-    const probe = { round: 1, sentAtMs: 0 };
-    const bytes = encodeMessages([{ type: 'AppendEntriesResponse', from: 0, to: 1, term: 2, probe, result }]);
+    const echo = { round: 1, sentAtMs: 0 };
+    const bytes = encodeMessages([{ type: 'AppendEntriesResponse', from: 0, to: 1, term: 2, echo, result }]);
     bytes[bytes.byteLength - 1] = 7;
     expect(() => decodeMessages(bytes)).to.throw(WireError, 'there is no outcome 7');
   });

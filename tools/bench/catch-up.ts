@@ -12,7 +12,7 @@ const CONNECTIONS = 16;
 const DEPTH = 64;
 const KEYSPACE = { keys: 10_000, valueBytes: 64 };
 
-/** With so much log before a snapshot, all that was missed is still in it; with so little, none is. */
+/** With this much log before a snapshot, all that was missed is still in it; with this little, none is. */
 const WAYS = [
   { name: 'log', snapshotLogBytes: 256 * 1024 * 1024 },
   { name: 'snapshot', snapshotLogBytes: 1024 * 1024 },

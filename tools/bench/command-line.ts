@@ -123,9 +123,9 @@ function numbersOption(flags: string, description: string, most: number, byDefau
 function targetsOf(args: Arguments): TargetChoice[] {
   if (args.ceiling) return [{ type: 'ceiling' }];
   if (args.port !== undefined) return [{ type: 'running', port: args.port }];
-  const door = args.router ? 'router' : 'leader';
+  const via = args.router ? 'router' : 'leader';
   return durabilitiesOf(args).flatMap((durability) =>
-    args.servers.map((servers) => ({ type: 'program' as const, servers, durability, door })),
+    args.servers.map((servers) => ({ type: 'program' as const, servers, durability, via })),
   );
 }
 

@@ -18,11 +18,11 @@ const VALUE_BYTES = 64;
 const SAMPLE_EVERY_MS = 250;
 const MIB = 1024 * 1024;
 
-/** docs/durability.md: a server's disk holds at most so many times the log that makes a snapshot due, */
+/** docs/durability.md: a server's disk holds at most this many times the log that makes a snapshot due, */
 const BOUND_LOGS = 3;
 /** but a few segments of the log in any case, */
 const LEAST_BOUND_BYTES = 48 * 1024 * 1024;
-/** and so many snapshots. */
+/** and this many snapshots. */
 const BOUND_SNAPSHOTS = 3;
 /** Of a snapshot, beside key and value. */
 const RECORD_BYTES = 24;

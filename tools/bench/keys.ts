@@ -20,10 +20,10 @@ const VALUE_BYTES = 64;
 const KEY_BYTES = 16;
 const PUSH_CONNECTIONS = 16;
 const PUSH_DEPTH = 64;
-/** Between two rounds so much of all keys is written: every few rounds a snapshot becomes due. */
+/** Between two rounds this share of all keys is written: every few rounds a snapshot becomes due. */
 const PUSHED_FRACTION = 1 / 20;
 const LOOK_EVERY_MS = 50;
-/** A round counts as one with snapshots when they were being written for so much of it. */
+/** A round counts as one with snapshots when they were being written for this share of it. */
 const MOST = 0.5;
 const READY_TIMEOUT_MS = 120_000;
 

@@ -28,7 +28,7 @@ const MIB = 1024 * 1024;
 const STORE_BYTES = 16 * MIB;
 
 /** 99 of 100 commands of modest clients are answered within this time, whatever others do; without a leader this much later. */
-const PATIENCE_MS = 1_000;
+const TIMEOUT_MS = 1_000;
 const CATCH_UP_MS = 10_000;
 
 const LEAST_THROUGHPUT_RATIO = 0.8;
@@ -98,7 +98,7 @@ async function beside(
   const result = await site.modest(seconds);
   report(`beside ${clients} of them`, result);
   const bound = memoryBoundBytes({ servers: SERVERS, greedyClients: clients, storeBytes: STORE_BYTES });
-  return [...checkMemory(site, bound), ...checkLatency(result, PATIENCE_MS)];
+  return [...checkMemory(site, bound), ...checkLatency(result, TIMEOUT_MS)];
 }
 
 /** Every server is cut off from every other, and clients go on sending. */
@@ -116,7 +116,7 @@ async function withoutQuorum(site: Site, { rude: clients, seconds }: Arguments):
   await program.leader();
   print(`  a leader ${(performance.now() - healedMs).toFixed(0)} ms after there was a quorum again`);
   const bound = memoryBoundBytes({ servers: SERVERS, greedyClients: clients, storeBytes: STORE_BYTES });
-  return [...checkMemory(site, bound), ...checkLatency(result, LEADER_WAIT_MS + PATIENCE_MS)];
+  return [...checkMemory(site, bound), ...checkLatency(result, LEADER_WAIT_MS + TIMEOUT_MS)];
 }
 
 /** A follower's thread is blocked under load. */
@@ -145,7 +145,7 @@ async function standstill(site: Site, { standstill: seconds }: Arguments): Promi
   const bound = memoryBoundBytes({ servers: SERVERS, greedyClients: 0, storeBytes: STORE_BYTES });
   return [
     ...checkMemory(site, bound),
-    ...checkLatency(result, PATIENCE_MS),
+    ...checkLatency(result, TIMEOUT_MS),
     ...(caughtUpMs > CATCH_UP_MS ? [`caught up only after ${caughtUpMs.toFixed(0)} ms`] : []),
   ];
 }

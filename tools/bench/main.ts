@@ -75,7 +75,7 @@ function conditions(options: ThroughputOptions): string[] {
 function describe(target: TargetChoice): string {
   switch (target.type) {
     case 'program':
-      return `${target.door} port`;
+      return `${target.via} port`;
     case 'running':
       return `port ${target.port}`;
     case 'ceiling':

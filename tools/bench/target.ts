@@ -25,7 +25,7 @@ export interface ProgramTarget {
   readonly servers: number;
   readonly durability: Durability;
   /** The port that the load goes to. */
-  readonly door: 'leader' | 'router';
+  readonly via: 'leader' | 'router';
   /** Script to run; the built command line unless a test brings its own. */
   readonly entry?: string;
 }
@@ -49,10 +49,10 @@ export async function openTarget(choice: TargetChoice): Promise<Target> {
   }
 }
 
-async function startProgram({ durability, door, ...options }: ProgramTarget): Promise<Target> {
+async function startProgram({ durability, via, ...options }: ProgramTarget): Promise<Target> {
   const program = await Program.start({ ...options, ...startOptionsFor(durability) });
   return {
-    port: async () => (door === 'router' ? program.routerPort : leaderPort(program)),
+    port: async () => (via === 'router' ? program.routerPort : leaderPort(program)),
     close: () => program.stop(),
   };
 }

@@ -6,7 +6,7 @@ import { type HistoryLine, isAcknowledgedWrite } from './history-file.js';
 /** With a majority well and connected, writes are acknowledged at least this often. */
 export const MAX_GAP_NS = 2_000_000_000;
 
-/** No more than so many are told. */
+/** At most this many are told. */
 const MAX_GAPS = 20;
 
 /** The times without an acknowledged write within the intervals, those that overlap another one left out, longest first. */

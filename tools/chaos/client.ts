@@ -1,8 +1,15 @@
-/** A client that does one operation after the other, at any door that is open, and notes what came of each. */
+/** A client that does one operation after the other, at any port that is open, and notes what came of each. */
 
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Random } from '../support/random.js';
-import { type Answer, type Door, openRedisDoor, openTextDoor, type Request, UNKNOWN } from './door.js';
+import {
+  type Answer,
+  type Connection,
+  connectRedis,
+  connectText,
+  type Request,
+  UNKNOWN,
+} from './connection.js';
 import type { HistoryLine } from './history-file.js';
 import { valueName } from './values.js';
 
@@ -19,13 +26,13 @@ export interface ClientOptions {
 const OPS = ['get', 'set', 'cas', 'delete'] as const;
 const WEIGHTS = { get: 40, set: 30, cas: 20, delete: 10 };
 
-const PATIENCE_MS = 500;
+const TIMEOUT_MS = 500;
 const REFUSED_PAUSE_MS = 20;
 const REDIRECT_PAUSE_MS = 3;
 /** Mostly a client is in a hurry, so that there is always something under way. */
 const REST_CHANCE = 0.25;
 const MAX_REST_MS = 120;
-/** Now and then it goes to another door, and so to a server that does not lead. */
+/** Now and then it goes to another port, and so to a server that does not lead. */
 const MOVE_CHANCE = 0.01;
 
 export class ChaosClient {
@@ -35,7 +42,7 @@ export class ChaosClient {
   readonly #keys: readonly string[];
   readonly #note: (line: HistoryLine) => void;
   readonly #versions = new Map<string, number>();
-  #door: Door | undefined;
+  #connection: Connection | undefined;
   #nextPort: number | undefined;
   #count = 0;
 
@@ -50,33 +57,33 @@ export class ChaosClient {
   /** Goes on until told to stop, and to the end of the operation that is under way. */
   async run(isOver: () => boolean): Promise<void> {
     while (!isOver()) {
-      const door = await this.#openDoor();
-      if (door === undefined) await pause(REFUSED_PAUSE_MS);
-      else await this.#ask(door);
+      const connection = await this.#connected();
+      if (connection === undefined) await pause(REFUSED_PAUSE_MS);
+      else await this.#ask(connection);
       if (this.#random.chance(REST_CHANCE)) await pause(this.#random.between(0, MAX_REST_MS));
     }
     this.#leave();
   }
 
-  async #openDoor(): Promise<Door | undefined> {
+  async #connected(): Promise<Connection | undefined> {
     if (this.#random.chance(MOVE_CHANCE)) this.#leave();
-    if (this.#door !== undefined) return this.#door;
+    if (this.#connection !== undefined) return this.#connection;
     const port = this.#nextPort ?? this.#random.of(this.#ports);
     this.#nextPort = undefined;
-    const open = this.#random.chance(0.5) ? openTextDoor : openRedisDoor;
-    this.#door = await open(port).catch(() => undefined);
-    return this.#door;
+    const connect = this.#random.chance(0.5) ? connectText : connectRedis;
+    this.#connection = await connect(port).catch(() => undefined);
+    return this.#connection;
   }
 
   #leave(): void {
-    this.#door?.close();
-    this.#door = undefined;
+    this.#connection?.close();
+    this.#connection = undefined;
   }
 
-  async #ask(door: Door): Promise<void> {
-    const request = this.#nextRequest(door);
+  async #ask(connection: Connection): Promise<void> {
+    const request = this.#nextRequest(connection);
     const call = nowNs();
-    const answer = await inTime(door, request);
+    const answer = await inTime(connection, request);
     this.#note({
       client: this.#client,
       ...request,
@@ -94,7 +101,7 @@ export class ChaosClient {
     await pause(REDIRECT_PAUSE_MS);
   }
 
-  #nextRequest({ knowsVersions }: Door): Request {
+  #nextRequest({ knowsVersions }: Connection): Request {
     const place = this.#random.below(this.#keys.length);
     const key = this.#keys[place] ?? '';
     const op = this.#random.weighted(OPS, {
@@ -114,13 +121,13 @@ export class ChaosClient {
 }
 
 /** An answer that does not come in time, or before the end of the connection, is unknown. */
-async function inTime(door: Door, request: Request): Promise<Answer> {
+async function inTime(connection: Connection, request: Request): Promise<Answer> {
   const late = new AbortController();
   try {
     return await Promise.race([
-      door.ask(request),
-      door.closed.then(() => UNKNOWN),
-      pause(PATIENCE_MS, UNKNOWN, { signal: late.signal }),
+      connection.ask(request),
+      connection.closed.then(() => UNKNOWN),
+      pause(TIMEOUT_MS, UNKNOWN, { signal: late.signal }),
     ]);
   } finally {
     late.abort();

@@ -26,7 +26,7 @@ import { judge, type Run } from './report.js';
 import { BUILT_PROGRAM, Site } from './site.js';
 
 const CLIENTS_SCRIPT = fileURLToPath(new URL('./clients.js', import.meta.url));
-/** With all faults undone, clients go on for so long. */
+/** With all faults undone, clients go on for this long. */
 const AFTERMATH_MS = 1_000;
 const MAX_SERVERS = 9;
 const START_NS = nowNs();

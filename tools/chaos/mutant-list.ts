@@ -26,10 +26,10 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'server/clients/clients.js',
-        search: '(command) => this.answers.unexecuted(command, outcome)',
+        search: '(command) => this.answerer.unexecuted(command, outcome)',
         replacement:
           "(command) => outcome.type === 'redirect' && ['get', 'getm', 'redis-read'].includes(command.request.type)" +
-          ' ? this.answers.fromState(command) : this.answers.unexecuted(command, outcome)',
+          ' ? this.answerer.fromState(command) : this.answerer.unexecuted(command, outcome)',
       },
     ],
   },

@@ -71,7 +71,7 @@ async function chaos(program: string): Promise<{ exitCode: number | null; output
   return { exitCode: typeof exitCode === 'number' ? exitCode : null, output };
 }
 
-/** All that is said behind the faults and the figures. */
+/** All that is said after the faults and the figures. */
 function whatTells(output: string): string[] {
   return output
     .split('\n')

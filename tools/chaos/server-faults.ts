@@ -10,8 +10,8 @@ import type { Site } from './site.js';
 const MANY_CHANCE = 0.2;
 const MIN_PAUSE_MS = 100;
 const MAX_PAUSE_MS = 1_500;
-/** A server that does not write for so long is not hurt by a bad disk. */
-const WRITE_PATIENCE_MS = 3_000;
+/** A server that writes nothing for this long is not hurt by a bad disk. */
+const WRITE_TIMEOUT_MS = 3_000;
 const POLL_MS = 5;
 
 /** Threads are terminated, of one server or of several, and started again later. */
@@ -39,7 +39,7 @@ export const crash: FaultAction = async (scene) => {
   site.health.unwell(id);
   begin(`crash ${id} ${when} a write`);
   await site.setDiskFault(id, `die ${when}`);
-  await within(WRITE_PATIENCE_MS, async () => !(await exists(site.diskFaultFile(id))));
+  await within(WRITE_TIMEOUT_MS, async () => !(await exists(site.diskFaultFile(id))));
   await site.clearDiskFault(id);
   await site.untilRunning([id]);
 };
@@ -75,14 +75,14 @@ export const disk: FaultAction = async (scene) => {
   site.health.unwell(id);
   begin(`disk of ${id}: ${fault}`);
   await site.setDiskFault(id, fault);
-  const hasStopped = await within(WRITE_PATIENCE_MS, () => isStopped(site, id));
+  const hasStopped = await within(WRITE_TIMEOUT_MS, () => isStopped(site, id));
   if (hasStopped) await hold();
   await site.clearDiskFault(id);
   if (hasStopped || (await isStopped(site, id))) await site.restartServers([id]);
   site.health.well(id);
 };
 
-/** A server's writes take long, hang, or find something lacking for a while. It goes on by itself. */
+/** A server's writes take long, hang, or meet a shortage that passes. It goes on by itself. */
 export function troubleDisk(fault: 'slow' | 'hang' | 'full' | 'no descriptors'): FaultAction {
   return async (scene) => {
     const { site, begin, hold } = scene;

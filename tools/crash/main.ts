@@ -20,8 +20,8 @@ const MIN_LOAD_MS = 50;
 const MAX_LOAD_MS = 1_500;
 /** Small, so that some server is often in the midst of a snapshot or of dropping its log. */
 const SNAPSHOT_LOG_BYTES = 300_000;
-/** In every other round the kill waits for a snapshot to be under way, for so long. */
-const SNAPSHOT_PATIENCE_MS = 2_000;
+/** In every other round the kill waits for a snapshot to be under way, for this long. */
+const SNAPSHOT_TIMEOUT_MS = 2_000;
 
 interface Arguments {
   readonly rounds: number;
@@ -128,7 +128,7 @@ async function snapshotBegins(dataDir: string): Promise<boolean> {
   const files = Array.from({ length: SERVERS }, (_, id) =>
     join(dataDir, `server-${id}`, 'snapshots', 'own.partial'),
   );
-  const giveUpAtMs = performance.now() + SNAPSHOT_PATIENCE_MS;
+  const giveUpAtMs = performance.now() + SNAPSHOT_TIMEOUT_MS;
   while (performance.now() < giveUpAtMs) {
     const there = await Promise.all(
       files.map((file) =>

@@ -23,12 +23,12 @@ export interface Violation {
   readonly isCertain: boolean;
   /** The longest order that was found before the search got stuck. */
   readonly ordered: readonly Operation[];
-  /** Operations that could not be placed behind it, the one that had to come next first. */
+  /** Operations that could not be placed after it, the one that had to come next first. */
   readonly stuck: readonly Operation[];
 }
 
 /**
- * The search for a key's order is given up after so many places for each of its operations, and some more. A history that
+ * The search for a key's order is given up after this many places for each of its operations, and some more. A history that
  * has an order takes some six; one that has none may take more than anybody can wait for.
  */
 export const MAX_PLACES: { readonly perOperation: number; readonly besides: number } = {

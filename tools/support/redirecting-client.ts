@@ -13,20 +13,20 @@ export type LeaderReply = Exclude<TextReply, { readonly type: 'ERR_REDIRECT' }>;
 export class NoLeaderError extends Error {
   readonly code = 'NO_LEADER';
 
-  constructor(patienceMs: number) {
-    super(`no server took the command within ${patienceMs} ms: see who is up with GET /api/status`);
+  constructor(timeoutMs: number) {
+    super(`no server took the command within ${timeoutMs} ms: see who is up with GET /api/status`);
     this.name = 'NoLeaderError';
   }
 }
 
-const DEFAULT_PATIENCE_MS = 10_000;
+const DEFAULT_TIMEOUT_MS = 10_000;
 
 /** Between two attempts: long enough for others to get on with an election, short against its duration. */
 const RETRY_PAUSE_MS = 1;
 
 export class RedirectingClient {
   readonly #ports: readonly number[];
-  readonly #patienceMs: number;
+  readonly #timeoutMs: number;
   #port: number;
   #client: TextClient | undefined;
 
@@ -34,13 +34,13 @@ export class RedirectingClient {
    * Connects with the first command.
    *
    * @param ports of the cluster's servers on 127.0.0.1, at least one
-   * @param patienceMs how long a command may look for a leader
+   * @param timeoutMs how long a command may look for a leader
    */
-  constructor(ports: readonly number[], patienceMs = DEFAULT_PATIENCE_MS) {
+  constructor(ports: readonly number[], timeoutMs = DEFAULT_TIMEOUT_MS) {
     const [first] = ports;
     if (first === undefined) throw new RangeError('a client needs the port of at least one server');
     this.#ports = ports;
-    this.#patienceMs = patienceMs;
+    this.#timeoutMs = timeoutMs;
     this.#port = first;
   }
 
@@ -80,7 +80,7 @@ export class RedirectingClient {
   }
 
   async #ask(command: (client: TextClient) => Promise<TextReply>): Promise<LeaderReply> {
-    const deadlineMs = performance.now() + this.#patienceMs;
+    const deadlineMs = performance.now() + this.#timeoutMs;
     while (performance.now() < deadlineMs) {
       const client = await this.#connected();
       if (client === undefined) {
@@ -92,7 +92,7 @@ export class RedirectingClient {
       if (reply.type !== 'ERR_REDIRECT') return reply;
       this.#turnTo(reply.port);
     }
-    throw new NoLeaderError(this.#patienceMs);
+    throw new NoLeaderError(this.#timeoutMs);
   }
 
   /** The next command asks another server when this one hangs up. */

@@ -5,7 +5,7 @@
 
 import type { Frame, Hello, Sample, Timeline, TimelineEvent } from '../../src/admin/live/view.js';
 
-/** A connection on which nothing comes for so long is lost, whatever the browser says. */
+/** A connection on which nothing comes for this long is lost, whatever the browser says. */
 const SILENCE_MS = 3_000;
 const RETRY_MS = 1_000;
 

@@ -13,7 +13,7 @@ import { between, lane, STAGE_HEIGHT, STAGE_WIDTH } from './geometry.ts';
 const PLAYBACK_DELAY_MS = 160;
 const FLIGHT_MS = 420;
 const MAX_IN_FLIGHT = 400;
-/** A lost message gets so far, and then fades. */
+/** A lost message gets this far, and then fades. */
 const LOST_AT = 0.55;
 const FADE_MS = 500;
 

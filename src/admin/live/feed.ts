@@ -7,7 +7,7 @@
 
 import type { Writable } from 'node:stream';
 import type { Cluster } from '../../cluster/cluster.js';
-import { LIVE_READER_PATIENCE_MS, MAX_LIVE_READERS } from '../../limits.js';
+import { LIVE_READER_TIMEOUT_MS, MAX_LIVE_READERS } from '../../limits.js';
 import type { ServerId } from '../../raft/types.js';
 import { measureThread } from '../../server/thread-measurements.js';
 import type { ServerObservation } from '../../wire/control.js';
@@ -196,7 +196,7 @@ export class LiveFeed {
     }
     const nowMs = performance.now();
     reader.blockedSinceMs ??= nowMs;
-    if (nowMs - reader.blockedSinceMs > LIVE_READER_PATIENCE_MS) reader.response.destroy();
+    if (nowMs - reader.blockedSinceMs > LIVE_READER_TIMEOUT_MS) reader.response.destroy();
     return false;
   }
 }

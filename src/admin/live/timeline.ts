@@ -74,10 +74,10 @@ function describe(event: ClusterEvent): string | undefined {
       return `Server ${event.server} stays down`;
     case 'does-not-end':
       return `Server ${event.server} cannot end: its disk does not answer`;
-    case 'disk-silent':
+    case 'disk-stalled':
       return `The disk of server ${event.server} does not answer`;
-    case 'disk-lacking':
-      return `The disk of server ${event.server} lacks something: ${event.reason}`;
+    case 'disk-shortage':
+      return `The disk of server ${event.server} has a shortage: ${event.reason}`;
     case 'disk-well':
       return `The disk of server ${event.server} is well again`;
     case 'snapshot-dropped':

@@ -19,7 +19,7 @@ import { readClientFrames } from '../../wire/client-frames.js';
 import type { ClientAddress } from '../../wire/control.js';
 import type { AppliedState } from '../applied-state.js';
 import type { ServerMetrics } from '../metrics.js';
-import { Answers, valueReply } from './answers.js';
+import { Answerer, valueReply } from './answering.js';
 import { CostlyReads } from './costly-reads.js';
 import { FairQueue, Quantum } from './fair-queue.js';
 import { InFlight } from './in-flight.js';
@@ -30,7 +30,7 @@ import { PendingGroups } from './pending-groups.js';
 import { Proposals } from './proposals.js';
 import { Questions } from './questions.js';
 import { Reads } from './reads.js';
-import type { Replies } from './replies.js';
+import type { ReplyFrames } from './reply-frames.js';
 import type { PendingCommand, Session } from './session.js';
 import { Sessions } from './sessions.js';
 import { Walks } from './walks.js';
@@ -40,7 +40,7 @@ export interface ClientsOptions {
   readonly logTime: LogTime;
   readonly raft: Raft;
   readonly state: AppliedState;
-  readonly replies: Replies;
+  readonly replies: ReplyFrames;
   /** Where the clients of each server connect, by server id. */
   readonly addresses: readonly ClientAddress[];
   readonly serverId: ServerId;
@@ -51,13 +51,13 @@ export class Clients {
   readonly #raft: Raft;
   readonly #logTime: LogTime;
   readonly #state: AppliedState;
-  readonly #replies: Replies;
+  readonly #replies: ReplyFrames;
   readonly #addresses: readonly ClientAddress[];
   readonly #metrics: ServerMetrics;
   /** What of the commands that were taken is for the {@link Applier} to answer, and what it needs for that. */
   readonly groups = new PendingGroups();
   readonly proposals: Proposals;
-  readonly answers: Answers;
+  readonly answerer: Answerer;
   readonly #reads: Reads;
   readonly #pause = new Pause();
   readonly #monitors: Monitors;
@@ -86,13 +86,13 @@ export class Clients {
     this.#reads = new Reads({ logTime, raft, state, groups, proposals: this.proposals });
     this.#walks = new Walks({
       state,
-      answer: (command, value) => this.answers.read(command, value),
+      answer: (command, value) => this.answerer.read(command, value),
       retake: (command) => this.#dispatch(command),
     });
     this.#costlyReads = new CostlyReads({
       environment,
       state,
-      execute: (command) => this.answers.executeCostly(command),
+      execute: (command) => this.answerer.executeCostly(command),
     });
     this.#inFlight = new InFlight(groups, this.proposals, replies);
     this.#queue = new FairQueue(this.#inFlight);
@@ -112,10 +112,10 @@ export class Clients {
       replies,
       sessions: this.#sessions,
       pause: this.#pause,
-      configure: (args) => this.answers.configure(args),
-      answer: (command, value) => this.answers.read(command, value),
+      configure: (args) => this.answerer.configure(args),
+      answer: (command, value) => this.answerer.read(command, value),
     });
-    this.answers = new Answers({
+    this.answerer = new Answerer({
       environment,
       logTime,
       raft,
@@ -256,11 +256,11 @@ export class Clients {
     const isOpenOverdue = (proposals.waitingSinceMs ?? Number.POSITIVE_INFINITY) <= takenAtMs;
     // A client may have commands in the open entry after some that are not due: those are answered first.
     for (const command of groups.expire(isOpenOverdue ? this.#nowMs : takenAtMs))
-      this.answers.unexecuted(command, { type: 'internal-error' });
+      this.answerer.unexecuted(command, { type: 'internal-error' });
     this.#cannotPropose &&= isDiskBusy || this.#raft.proposalRefusal !== undefined;
     if (!isOpenOverdue) return;
     this.#cannotPropose = true;
-    for (const command of proposals.withdraw()) this.answers.unexecuted(command, { type: 'unwritable' });
+    for (const command of proposals.withdraw()) this.answerer.unexecuted(command, { type: 'unwritable' });
   }
 
   /** Takes what may be taken from the session's stream. */
@@ -335,30 +335,30 @@ export class Clients {
       case 'redis':
       case 'redis-transaction':
         if ((this.#cannotPropose || this.groups.hasOverdue) && session.pendingCount === 1)
-          this.answers.unexecuted(command, { type: 'unwritable' });
+          this.answerer.unexecuted(command, { type: 'unwritable' });
         else this.proposals.addWrite(command, request);
         return;
       case 'get':
       case 'getm':
-        if (session.pendingCount === 1 && this.#reads.areFree) this.answers.fromState(command);
+        if (session.pendingCount === 1 && this.#reads.areFree) this.answerer.fromState(command);
         else this.#reads.wait(command, request.key, this.#nowMs);
         return;
       case 'redis-walk':
         if (!this.#walks.admit(command)) return;
-        if (session.pendingCount === 1 && this.#reads.areFree) this.answers.fromState(command);
+        if (session.pendingCount === 1 && this.#reads.areFree) this.answerer.fromState(command);
         else this.#reads.wait(command, undefined, this.#nowMs);
         return;
       case 'redis-read':
       case 'redis-watch':
         if (session.pendingCount === 1 && this.#reads.areFree && !isLong(request))
-          this.answers.fromState(command);
+          this.answerer.fromState(command);
         else this.#reads.wait(command, undefined, this.#nowMs);
         return;
       case 'redis-fixed':
       case 'redis-local':
       case 'redis-queued':
       case 'malformed':
-        if (session.pendingCount === 1) this.answers.fromState(command);
+        if (session.pendingCount === 1) this.answerer.fromState(command);
         else this.#reads.queue(command);
         return;
     }
@@ -380,7 +380,7 @@ export class Clients {
 
   #answerUnexecuted(session: Session, outcome: Reply): void {
     const quantum = new Quantum(session);
-    this.#queue.take(session, quantum, this.#nowMs, (command) => this.answers.unexecuted(command, outcome));
+    this.#queue.take(session, quantum, this.#nowMs, (command) => this.answerer.unexecuted(command, outcome));
   }
 
   /** Where this client finds the leader; undefined while none is known. */
@@ -393,7 +393,7 @@ export class Clients {
   /** The command will not be answered by applying it. The router is told so once for all that a session has. */
   #fail(command: PendingCommand, outcome: Reply): void {
     const { session } = command;
-    if (!session.routed) this.answers.unexecuted(command, outcome);
+    if (!session.routed) this.answerer.unexecuted(command, outcome);
     else if (!session.isGone) this.#sessions.refuse(session, this.#ledTerm);
   }
 }

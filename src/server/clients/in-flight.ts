@@ -3,16 +3,16 @@
 import { MAX_INFLIGHT_PROPOSAL_BYTES, MAX_PENDING_COMMANDS, MAX_READ_MS_PER_TURN } from '../../limits.js';
 import type { PendingGroups } from './pending-groups.js';
 import type { Proposals } from './proposals.js';
-import type { Replies } from './replies.js';
+import type { ReplyFrames } from './reply-frames.js';
 
 export class InFlight {
   readonly #groups: PendingGroups;
   readonly #proposals: Proposals;
-  readonly #replies: Replies;
+  readonly #replies: ReplyFrames;
   #isClosed = false;
   #readMsLeft = MAX_READ_MS_PER_TURN;
 
-  constructor(groups: PendingGroups, proposals: Proposals, replies: Replies) {
+  constructor(groups: PendingGroups, proposals: Proposals, replies: ReplyFrames) {
     this.#groups = groups;
     this.#proposals = proposals;
     this.#replies = replies;

@@ -13,15 +13,15 @@ import {
 import type { Args } from '../../protocol/command.js';
 import type { Request } from '../../protocol/request.js';
 import { endpoint } from '../../protocol/resp/client-facts.js';
-import type { Replies } from './replies.js';
+import type { ReplyFrames } from './reply-frames.js';
 import type { PendingCommand, Session } from './session.js';
 
 export class Monitors {
-  readonly #replies: Replies;
+  readonly #replies: ReplyFrames;
   /** Each with the number of commands that it has missed. */
   readonly #missed = new Map<Session, number>();
 
-  constructor(replies: Replies) {
+  constructor(replies: ReplyFrames) {
     this.#replies = replies;
   }
 

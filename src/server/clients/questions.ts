@@ -8,7 +8,7 @@ import { ErrorReply, type RespValue } from '../../protocol/resp/value.js';
 import type { ClientFrame, ConnectionId, QuestionId } from '../../wire/client-frames.js';
 import type { ClusterQuestion } from '../redis/cluster-question.js';
 import type { Pause } from './pause.js';
-import type { Replies } from './replies.js';
+import type { ReplyFrames } from './reply-frames.js';
 import type { PendingCommand, Session } from './session.js';
 import type { Sessions } from './sessions.js';
 
@@ -26,7 +26,7 @@ interface OpenAnswer {
 }
 
 export interface QuestionsOptions {
-  readonly replies: Replies;
+  readonly replies: ReplyFrames;
   readonly sessions: Sessions;
   readonly pause: Pause;
   /** Changes settings, or begins counts anew. */

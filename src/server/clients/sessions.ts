@@ -6,11 +6,11 @@ import type { FairQueue } from './fair-queue.js';
 import type { LeaderWait } from './leader-wait.js';
 import type { Monitors } from './monitors.js';
 import type { Proposals } from './proposals.js';
-import type { Replies } from './replies.js';
+import type { ReplyFrames } from './reply-frames.js';
 import { Session } from './session.js';
 
 export interface SessionsOptions {
-  readonly replies: Replies;
+  readonly replies: ReplyFrames;
   readonly proposals: Proposals;
   readonly queue: FairQueue;
   readonly leaderWait: LeaderWait;
@@ -20,7 +20,7 @@ export interface SessionsOptions {
 }
 
 export class Sessions {
-  readonly #replies: Replies;
+  readonly #replies: ReplyFrames;
   readonly #proposals: Proposals;
   readonly #queue: FairQueue;
   readonly #leaderWait: LeaderWait;

@@ -63,10 +63,10 @@ function get(key: string): unknown {
 
 const AFTER = 'get after\r\n';
 
-/** Parses the bad commands, and a good one behind them which shows that the connection stays usable. */
+/** Parses the bad commands, and a good one after them which shows that the connection stays usable. */
 function parseBad(text: string): unknown[] {
   const requests = parse(text + AFTER);
-  expect(requests.at(-1), `the command behind ${JSON.stringify(text.slice(0, 80))}`).to.deep.equal(
+  expect(requests.at(-1), `the command after ${JSON.stringify(text.slice(0, 80))}`).to.deep.equal(
     get('after'),
   );
   return requests.slice(0, -1);
@@ -130,7 +130,7 @@ describe('TextParser', () => {
     });
   });
 
-  describe('answers by one error, and goes on behind the line,', () => {
+  describe('answers by one error, and goes on after the line,', () => {
     const bad: [what: string, line: string][] = [
       ['an empty line', ''],
       ['a line of spaces', '   '],
@@ -176,7 +176,7 @@ describe('TextParser', () => {
       ['a negative exptime', 'set k -1 7'],
       ['an exptime beyond a million million seconds', 'set k 1000000000001 7'],
       ['another word than noreply', 'set k 0 7 quiet'],
-      ['words behind noreply', 'set k 0 7 noreply noreply'],
+      ['words after noreply', 'set k 0 7 noreply noreply'],
       ['a version that is no number', 'cas k 0 one 7'],
       ['a version over 64 bits', 'cas k 0 18446744073709551616 7'],
       ['a line that is too long', 'set k 0 7'.padEnd(MAX_LINE_BYTES + 1)],
@@ -196,7 +196,7 @@ describe('TextParser', () => {
   });
 
   describe('answers a value that no line break follows by one error and', () => {
-    it('goes on behind the next line break', () => {
+    it('goes on after the next line break', () => {
       expect(parseBad('set k 0 2\r\nabcdef\r\n')).to.deep.equal([MALFORMED]);
       expect(parseBad('set k 0 2 noreply\r\nab\rx\r\n')).to.deep.equal([MALFORMED]);
       expect(parseBad('set k 0 2\r\nab\r\r\n')).to.deep.equal([MALFORMED]);
@@ -250,7 +250,7 @@ describe('TextParser', () => {
     );
   });
 
-  it('goes on in another parser, from the checkpoint, with the bytes behind those consumed', () => {
+  it('goes on in another parser, from the checkpoint, with the bytes after those consumed', () => {
     fc.assert(
       fc.property(stream, (bytes) => {
         const whole = feed(new TextParser(), [bytes]);

@@ -236,7 +236,7 @@ describe('the invariants', () => {
           snapshot: { index: 2, term: 2 },
           receivedBytes: 9,
           isInstalled: true,
-          probe: { round: 1, sentAtMs: 0 },
+          echo: { round: 1, sentAtMs: 0 },
         },
         enough: onDisk('', inTerm2, { index: 2, term: 2 }),
         tooLittle: onDisk('1:a', inTerm2),

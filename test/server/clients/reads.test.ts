@@ -27,12 +27,12 @@ describe('the clients of a leader', () => {
     expect(leader.acknowledge()).to.equal('VALUE 1\r\nx\r\n');
   });
 
-  it('are answered plain GETs of Redis at once or behind what they wait for, always in order', () => {
+  it('are answered plain GETs of Redis at once or after what they wait for, always in order', () => {
     const leader = new Leader();
     leader.send(1, resp('GET k', 'SET k x', 'GET k', 'GET absent', 'PING'));
     expect(leader.turn(), 'before the SET').to.equal('$-1\r\n');
     leader.send(1, resp('GET k'));
-    expect(leader.turn(), 'behind the SET').to.equal('');
+    expect(leader.turn(), 'after the SET').to.equal('');
     expect(leader.acknowledge()).to.equal('+OK\r\n$1\r\nx\r\n$-1\r\n+PONG\r\n$1\r\nx\r\n');
     leader.send(1, resp('GET k', 'get absent', 'PING', 'GET k', 'MULTI', 'GET k', 'EXEC'));
     expect(leader.turn()).to.equal('$1\r\nx\r\n$-1\r\n+PONG\r\n$1\r\nx\r\n+OK\r\n+QUEUED\r\n');
@@ -43,7 +43,7 @@ describe('the clients of a leader', () => {
     expect(leader.acknowledge()).to.equal('$1\r\nx\r\n$1\r\nx\r\n');
   });
 
-  it('are answered a GET that comes in pieces, whoever’s bytes lie behind them', () => {
+  it('are answered a GET that comes in pieces, whoever’s bytes lie after them', () => {
     const leader = new Leader();
     leader.send(1, resp('SET k1 x', 'SET k y'));
     leader.turn();
@@ -54,7 +54,7 @@ describe('the clients of a leader', () => {
     expect(leader.turn()).to.equal('$1\r\ny\r\n$1\r\nx\r\n$1\r\ny\r\n');
   });
 
-  it('are answered no GET behind a QUIT or an error, and queued those of a transaction', () => {
+  it('are answered no GET after a QUIT or an error, and queued those of a transaction', () => {
     const leader = new Leader();
     leader.send(1, resp('QUIT', 'GET k'));
     expect(leader.turn() + leader.turn()).to.equal('+OK\r\n<close>');

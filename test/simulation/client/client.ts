@@ -105,7 +105,7 @@ export class SimulatedClient {
 
   #anyPort(): number {
     const { temper, random, serverPorts, routerPort } = this.#options;
-    return temper.door === 'router' ? routerPort : random.of(serverPorts);
+    return temper.via === 'router' ? routerPort : random.of(serverPorts);
   }
 
   #connect(): void {
@@ -213,7 +213,7 @@ export class SimulatedClient {
     const { history, id, world } = this.#options;
     const attempt = history.begin(id, stream, command, world.nowMs);
     const pending = { command, attempt, sentAtMs: world.nowMs, onVerdict };
-    this.#watchPatience(pending);
+    this.#watchTimeout(pending);
     return pending;
   }
 
@@ -255,12 +255,12 @@ export class SimulatedClient {
     ];
   }
 
-  #watchPatience(pending: Pending): void {
+  #watchTimeout(pending: Pending): void {
     const { world, temper } = this.#options;
-    world.timeline.after(temper.patienceMs, () => {
+    world.timeline.after(temper.timeoutMs, () => {
       const connection = this.#connection;
       if (this.#isPatient || connection === undefined || pending.command.isSilent) return;
-      if (connection.pending.includes(pending)) this.#leave(connection, 'is out of patience');
+      if (connection.pending.includes(pending)) this.#leave(connection, 'has waited long enough');
     });
   }
 
@@ -305,7 +305,7 @@ export class SimulatedClient {
     this.#note(() => `<- ${describeReply(reply)}`);
     if (verdict.type === 'elsewhere') {
       if (!this.#options.serverPorts.includes(verdict.port)) throw this.#strange(reply, one);
-      if (this.#options.temper.door === 'router') throw this.#strange(reply, one);
+      if (this.#options.temper.via === 'router') throw this.#strange(reply, one);
       connection.isLeaving = true;
       this.#target = verdict.port;
       // A silent write is answered then, too: whose reply this is cannot be told.
@@ -332,7 +332,7 @@ export class SimulatedClient {
   /** A write that is not answered is, by a server that does not lead. */
   #isRedirect(reply: Reply): boolean {
     const { temper } = this.#options;
-    return temper.door === 'servers' && reply.type === 'error' && reply.text.startsWith('ERR_REDIRECT ');
+    return temper.via === 'servers' && reply.type === 'error' && reply.text.startsWith('ERR_REDIRECT ');
   }
 
   #forget({ attempt }: Pending): void {

@@ -35,7 +35,7 @@ export function outcome(result: Outcome): Verdict {
   return { type: 'outcome', outcome: result };
 }
 
-/** Values end in so many of these, to be large. */
+/** Large values end in many of these. */
 const FILLER = '~';
 
 /** A value that nobody else writes, with its key in front; `byteLength` is the least that it has. */

@@ -5,13 +5,13 @@ import type { Random } from '../../../tools/support/random.js';
 export interface ClientTemper {
   readonly protocol: 'text' | 'resp';
   /** Whether it comes through the router or to the servers' own ports. */
-  readonly door: 'router' | 'servers';
+  readonly via: 'router' | 'servers';
   /** Commands that it sends before it has the replies to those before. */
   readonly depth: number;
   /** How long it may wait before it sends more. */
   readonly maxPauseMs: number;
   /** How long it waits for a reply before it goes away. */
-  readonly patienceMs: number;
+  readonly timeoutMs: number;
   /** The share of reads among its commands. */
   readonly readRate: number;
   /** How often a value is large. */
@@ -35,10 +35,10 @@ export function drawClientTemper(random: Random): ClientTemper {
   const rarely = (rate: number) => (random.chance(0.7) ? 0 : random.between(0, rate));
   return {
     protocol: random.of(['text', 'resp']),
-    door: random.of(['router', 'router', 'servers']),
+    via: random.of(['router', 'router', 'servers']),
     depth: random.of([1, 1, 4, 16]),
     maxPauseMs: random.of([2, 20, 100, 300]),
-    patienceMs: random.of([60, 400, 10_000]),
+    timeoutMs: random.of([60, 400, 10_000]),
     readRate: random.of([0, 0.3, 0.6, 0.95]),
     largeRate: rarely(0.03),
     largeBytes: random.of([2_000, 20_000, 70_000]),

@@ -59,7 +59,7 @@ const MAX_LOAD_MS = 20;
 const MAX_DYING_MS = 20;
 const MAX_NOTICE_MS = 5;
 const EVENTS_CAPACITY = 64;
-const STOP_PATIENCE_MS = 1_000;
+const STOP_TIMEOUT_MS = 1_000;
 /** The cluster's, so that all servers have the same. */
 const HASH_SECRET = { k0: 0x243f6a88, k1: 0x85a308d3 };
 
@@ -181,7 +181,7 @@ export class SimulatedMember {
     this.#options.trace(() => 'is stopped');
     this.#state = 'ending';
     life.thread.deliver('control', () => {
-      void server.stop(STOP_PATIENCE_MS).then(() => this.#end(life));
+      void server.stop(STOP_TIMEOUT_MS).then(() => this.#end(life));
     });
   }
 

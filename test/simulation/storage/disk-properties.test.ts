@@ -23,7 +23,7 @@ describe('a server’s storage on a disk that fails', () => {
       'truncated',
       'installed',
       'compacted',
-      'waited for what is lacking',
+      'waited for a shortage to pass',
     ]);
   });
 });

@@ -6,8 +6,8 @@
 
 import type { Entry, HardState, PersistRequest, SnapshotMeta } from '../../../src/raft/types.js';
 import { DiskStorage } from '../../../src/storage/disk-storage.js';
-import type { Patience } from '../../../src/storage/lack-retries.js';
 import { makeServerDirectory } from '../../../src/storage/server-manifest.js';
+import type { Backoff } from '../../../src/storage/shortage-retries.js';
 import { SnapshotSource } from '../../../src/storage/snapshot-format.js';
 import { StorageError, type StorageErrorCode } from '../../../src/storage/storage.js';
 import { Random } from '../../../tools/support/random.js';
@@ -47,10 +47,10 @@ export type Sight =
   | 'truncated'
   | 'installed'
   | 'compacted'
-  | 'waited for what is lacking';
+  | 'waited for a shortage to pass';
 
-const OPENING_ERRORS: ReadonlySet<StorageErrorCode> = new Set(['DISK_OPEN_FAILED', 'DISK_LACKING']);
-const WRITE_ERRORS: ReadonlySet<StorageErrorCode> = new Set(['DISK_WRITE_FAILED', 'DISK_LACKING']);
+const OPENING_ERRORS: ReadonlySet<StorageErrorCode> = new Set(['DISK_OPEN_FAILED', 'DISK_SHORTAGE']);
+const WRITE_ERRORS: ReadonlySet<StorageErrorCode> = new Set(['DISK_WRITE_FAILED', 'DISK_SHORTAGE']);
 
 /** Resolves to what happened. Rejects when the storage is refused, or holds what it must not. */
 export async function runDisk(seed: number): Promise<ReadonlySet<Sight>> {
@@ -86,7 +86,7 @@ class DiskRun {
     this.#storage = storage;
     this.#check(storage);
     await this.#checkImage(storage);
-    if (this.#random.chance(0.5)) storage.waitWith(this.#patience());
+    if (this.#random.chance(0.5)) storage.retryWith(this.#backoff());
     const operations = this.#random.below(MAX_OPERATIONS);
     for (let i = 0; i < operations && this.#storage !== undefined; i += 1) await this.#operate(storage);
     if (this.#storage !== undefined) await this.#end(this.#random.of(['close', 'thread', 'power'] as const));
@@ -136,12 +136,12 @@ class DiskRun {
     };
   }
 
-  /** Waits for what is lacking, which is there again sooner or later, unless that is given up before. */
-  #patience(): Patience {
+  /** Waits for a shortage to pass, which it does sooner or later, unless that is given up before. */
+  #backoff(): Backoff {
     const { disk } = this.#site;
     return {
       wait: async (cause) => {
-        this.sights.add('waited for what is lacking');
+        this.sights.add('waited for a shortage to pass');
         if (this.#random.chance(0.1)) throw cause;
         if (this.#random.chance(0.3)) disk.faults = { ...disk.faults, isFull: false, shortWrites: 0 };
       },

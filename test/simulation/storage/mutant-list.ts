@@ -16,7 +16,7 @@ export const STORAGE_MUTANTS: readonly StorageMutant[] = [
   {
     name: 'write to a segment before it is written down that there is one',
     file: 'storage/segment-log.js',
-    search: 'await insist(() => this.#options.onNewest(newest));',
+    search: 'await retry(() => this.#options.onNewest(newest));',
     replacement: 'this.#options.onNewest(newest).catch(() => { });',
   },
   {
@@ -35,7 +35,8 @@ export const STORAGE_MUTANTS: readonly StorageMutant[] = [
   {
     name: 'have a snapshot count before it is whole',
     file: 'storage/disk-storage.js',
-    search: 'await this.#snapshots.publish(file, position).catch((error) => this.#failUnlessLacking(error));',
+    search:
+      'await this.#snapshots.publish(file, position).catch((error) => this.#failUnlessShortage(error));',
     replacement: 'this.#snapshots.publish(file, position).catch(() => { });',
   },
   {

@@ -57,7 +57,7 @@ export class SimulatedSite {
     return promise;
   }
 
-  /** Lets time pass until the promise settles, but for no more than so many events. */
+  /** Lets time pass until the promise settles, but for at most this many events. */
   async untilOrEvents(promise: Promise<unknown>, events: number): Promise<void> {
     let isSettled = false;
     const settle = () => {

@@ -8,7 +8,7 @@ import { World } from './world.js';
 
 const SETTLED_MS = 100;
 /** What has not come to pass by then never will. */
-const PATIENCE_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 
 function onVirtualTime(): NetworkUnderTest {
   const world = new World();
@@ -56,7 +56,7 @@ function onVirtualTime(): NetworkUnderTest {
         }),
       ),
     until: async (description, condition) => {
-      if (!(await world.run(condition, world.nowMs + PATIENCE_MS))) throw new Error(`never: ${description}`);
+      if (!(await world.run(condition, world.nowMs + TIMEOUT_MS))) throw new Error(`never: ${description}`);
     },
     settle: async () => {
       await world.run(() => false, world.nowMs + SETTLED_MS);

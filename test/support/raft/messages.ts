@@ -98,15 +98,15 @@ const ENVELOPE = { from: 1, to: 0, term: 1 };
 
 /** A heartbeat unless `entries` are given. */
 export function appendEntries(fields: Partial<AppendEntries>): AppendEntries {
-  const probe = { round: 1, sentAtMs: 0 };
-  const request = { prevLogIndex: 0, prevLogTerm: 0, entries: [], leaderCommit: 0, probe };
+  const echo = { round: 1, sentAtMs: 0 };
+  const request = { prevLogIndex: 0, prevLogTerm: 0, entries: [], leaderCommit: 0, echo };
   return { type: 'AppendEntries', ...ENVELOPE, ...request, ...fields };
 }
 
 export function appendEntriesResponse(
   fields: Partial<AppendEntriesResponse> & Pick<AppendEntriesResponse, 'result'>,
 ): AppendEntriesResponse {
-  return { type: 'AppendEntriesResponse', ...ENVELOPE, probe: { round: 1, sentAtMs: 0 }, ...fields };
+  return { type: 'AppendEntriesResponse', ...ENVELOPE, echo: { round: 1, sentAtMs: 0 }, ...fields };
 }
 
 /** From a candidate with an empty log unless its last entry is given. */
@@ -131,5 +131,5 @@ export function preVoteResponse(fields: Partial<PreVoteResponse>): PreVoteRespon
 export function installSnapshot(
   fields: Partial<InstallSnapshot> & Pick<InstallSnapshot, 'snapshot' | 'data'>,
 ): InstallSnapshot {
-  return { type: 'InstallSnapshot', ...ENVELOPE, offset: 0, probe: { round: 1, sentAtMs: 0 }, ...fields };
+  return { type: 'InstallSnapshot', ...ENVELOPE, offset: 0, echo: { round: 1, sentAtMs: 0 }, ...fields };
 }

@@ -10,7 +10,7 @@ import type { AppendEntries, LogIndex, LogPosition, Message } from '../../../src
 import { AppliedState } from '../../../src/server/applied-state.js';
 import { Applier } from '../../../src/server/applying.js';
 import { Clients } from '../../../src/server/clients/clients.js';
-import { Replies } from '../../../src/server/clients/replies.js';
+import { ReplyFrames } from '../../../src/server/clients/reply-frames.js';
 import { ServerMetrics } from '../../../src/server/metrics.js';
 import { KeyValueStore } from '../../../src/state-machine/key-value-store.js';
 import { type ClientFrame, readServerFrames, writeClientFrame } from '../../../src/wire/client-frames.js';
@@ -60,7 +60,7 @@ export class ServerSide {
     0,
   );
   readonly #traffic = makeChannel<Uint8Array>(100);
-  readonly #replies = new Replies(this.#traffic.sender, () => undefined);
+  readonly #replies = new ReplyFrames(this.#traffic.sender, () => undefined);
   readonly #environment = {
     ...NODE_ENVIRONMENT,
     nowMs: () => (this.nowMs += this.tickMs),
@@ -90,7 +90,7 @@ export class ServerSide {
     state: this.#state,
     groups: this.#clients.groups,
     proposals: this.#clients.proposals,
-    answers: this.#clients.answers,
+    answerer: this.#clients.answerer,
     metrics: this.#metrics,
     onApplied: () => undefined,
     onInstalled: () => undefined,
@@ -166,9 +166,9 @@ export class ServerSide {
 
   /** Server 1 answers all that it was sent, and the leader takes a turn. Returns what clients were told in it. */
   acknowledge(): string {
-    for (const { term, prevLogIndex, entries, probe } of this.#unanswered.splice(0)) {
+    for (const { term, prevLogIndex, entries, echo } of this.#unanswered.splice(0)) {
       const matchIndex = prevLogIndex + entries.length;
-      this.hear(appendEntriesResponse({ from: 1, term, probe, result: { outcome: 'accepted', matchIndex } }));
+      this.hear(appendEntriesResponse({ from: 1, term, echo, result: { outcome: 'accepted', matchIndex } }));
     }
     return this.turn();
   }
@@ -180,8 +180,8 @@ export class ServerSide {
 
   /** Server 1 answers the last it was sent, and has the log up to here; the leader takes a turn. */
   acknowledgeUpTo(matchIndex: LogIndex): string {
-    for (const { term, probe } of this.#unanswered.slice(-1))
-      this.hear(appendEntriesResponse({ from: 1, term, probe, result: { outcome: 'accepted', matchIndex } }));
+    for (const { term, echo } of this.#unanswered.slice(-1))
+      this.hear(appendEntriesResponse({ from: 1, term, echo, result: { outcome: 'accepted', matchIndex } }));
     return this.turn();
   }
 

@@ -12,7 +12,7 @@ const PROCESS = fileURLToPath(new URL('./idle-connections-process.js', import.me
 export class IdleConnections {
   readonly #child: ChildProcess = fork(PROCESS, { execArgv: [] });
 
-  /** Resolves once there are so many, each of which has been answered once. Rejects with {@link LoadError}. */
+  /** Resolves once there are `count`, each of which has been answered once. Rejects with {@link LoadError}. */
   async resize(port: number, count: number): Promise<void> {
     const answer = once(this.#child, 'message');
     this.#child.send({ port, count });

@@ -1,7 +1,7 @@
 /**
  * Requests, encoded once and for all before the clock starts.
  *
- * Every key occurs once in a cycle, in random order. The requests lie one behind the other in one buffer, so that a
+ * Every key occurs once in a cycle, in random order. The requests lie one after the other in one buffer, so that a
  * burst of any length is a view of it, and sending costs no copy.
  */
 
@@ -117,7 +117,7 @@ function distinctValue(key: number, valueBytes: number): Buffer {
   return Buffer.alloc(valueBytes, `${key}|`);
 }
 
-/** Where each part begins when they lie one behind the other, and where the last one ends. */
+/** Where each part begins when they lie one after the other, and where the last one ends. */
 function startsOf(parts: readonly Buffer[]): number[] {
   const starts = [0];
   let end = 0;

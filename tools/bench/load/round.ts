@@ -1,5 +1,5 @@
 /**
- * One round of load: so many connections, each sending bursts and waiting for their replies, until the round's limit
+ * One round of load: N connections, each sending bursts and waiting for their replies, until the round's limit
  * is reached.
  */
 

@@ -15,7 +15,7 @@ export interface Keyspace {
   readonly valueBytes: number;
 }
 
-/** A round ends after so many requests, or takes up no more after so many seconds. */
+/** A round ends after N requests, or takes up no more after N seconds. */
 export type RoundLimit =
   | { readonly type: 'requests'; readonly requests: number }
   | { readonly type: 'seconds'; readonly seconds: number };

@@ -6,7 +6,7 @@ export interface Scale {
   place(value: number): number;
 }
 
-/** With so much between the least and the greatest value, a scale is logarithmic. */
+/** From this ratio of the greatest to the least value on, a scale is logarithmic. */
 const LOGARITHMIC_FROM = 10;
 const MOST_STEPS = 6;
 const MOST_LOGARITHMIC_TICKS = 10;

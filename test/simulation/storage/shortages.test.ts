@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { Entry } from '../../../src/raft/types.js';
 import { KeyValueStore } from '../../../src/state-machine/key-value-store.js';
 import type { DiskStorage } from '../../../src/storage/disk-storage.js';
-import type { Patience } from '../../../src/storage/lack-retries.js';
+import type { Backoff } from '../../../src/storage/shortage-retries.js';
 import { SnapshotSource } from '../../../src/storage/snapshot-format.js';
 import { HASH_SECRET } from '../../support/hash-secret.js';
 import { openStorage } from '../../support/open-storage.js';
@@ -13,8 +13,8 @@ import { DIRECTORY, SimulatedSite } from './site.js';
 /** More than half a segment of the tests' storages. */
 const LARGE = 'x'.repeat(5_000);
 
-/** Notes what is lacking, and has it there again after some tries. */
-class Waiting implements Patience {
+/** Notes each shortage, and lets it pass after some tries. */
+class Waiting implements Backoff {
   readonly causes: unknown[] = [];
   overs = 0;
   readonly #onWait: (tries: number) => void;
@@ -33,7 +33,7 @@ class Waiting implements Patience {
   }
 }
 
-describe('a disk that lacks something for a while', () => {
+describe('a disk with a shortage that passes', () => {
   const written = Array.from({ length: 12 }, (_, at) => entry(at + 1, 1, `${at}${LARGE}`));
 
   async function opened(site: SimulatedSite, fsync = true): Promise<DiskStorage> {
@@ -56,19 +56,19 @@ describe('a disk that lacks something for a while', () => {
     return readable(entries);
   }
 
-  const LACKS: readonly (readonly [what: string, faults: Partial<DiskFaults>, code: string])[] = [
+  const SHORTAGES: readonly (readonly [what: string, faults: Partial<DiskFaults>, code: string])[] = [
     ['room', { isFull: true }, 'ENOSPC'],
     ['descriptors', { isOutOfDescriptors: true }, 'EMFILE'],
   ];
 
-  for (const [what, faults, code] of LACKS) {
+  for (const [what, faults, code] of SHORTAGES) {
     it(`is written to once there is ${what} again, and has all of it after a loss of power`, async () => {
       const site = await SimulatedSite.make(1);
       const storage = await opened(site);
       const waiting = new Waiting((tries) => {
         if (tries % 4 === 0) site.disk.faults = HEALTHY_DISK;
       });
-      storage.waitWith(waiting);
+      storage.retryWith(waiting);
       for (const [at, one] of written.entries()) {
         if (at % 3 === 0) site.disk.faults = { ...HEALTHY_DISK, ...faults };
         await writeAll(site, storage, [one]);
@@ -85,7 +85,7 @@ describe('a disk that lacks something for a while', () => {
     for (let seed = 1; seed <= 20; seed += 1) {
       const site = await SimulatedSite.make(seed);
       const storage = await opened(site);
-      storage.waitWith(new Waiting(() => {}));
+      storage.retryWith(new Waiting(() => {}));
       site.disk.faults = { ...HEALTHY_DISK, shortWrites: 0.5 };
       await writeAll(site, storage, written);
       site.disk.faults = HEALTHY_DISK;
@@ -100,7 +100,7 @@ describe('a disk that lacks something for a while', () => {
       const storage = await opened(site);
       await writeAll(site, storage, written.slice(0, 3));
       site.disk.faults = { ...HEALTHY_DISK, isFull: true, shortWrites: seed % 2 };
-      storage.waitWith(new Waiting(() => {}));
+      storage.retryWith(new Waiting(() => {}));
       let acknowledged = 3;
       const rest = async () => {
         for (const one of written.slice(3)) {
@@ -116,10 +116,10 @@ describe('a disk that lacks something for a while', () => {
     }
   });
 
-  it('drops a snapshot that lacks room, and can take another', async () => {
+  it('drops a snapshot that finds no space, and can take another', async () => {
     const site = await SimulatedSite.make(1);
     const storage = await opened(site);
-    storage.waitWith(new Waiting(() => {}));
+    storage.retryWith(new Waiting(() => {}));
     await writeAll(site, storage, written);
     const snapshot = async () => {
       const sink = await storage.createSnapshot();
@@ -136,7 +136,7 @@ describe('a disk that lacks something for a while', () => {
     for (const faults of [{ isFull: true }, { isOutOfDescriptors: true }]) {
       site.disk.faults = { ...HEALTHY_DISK, ...faults };
       const error = await rejection(site.until(snapshot()));
-      expect(error).to.have.property('code', 'DISK_LACKING');
+      expect(error).to.have.property('code', 'DISK_SHORTAGE');
     }
     site.disk.faults = HEALTHY_DISK;
     expect(await site.until(snapshot())).to.include({ index: 12 });
@@ -148,14 +148,14 @@ describe('a disk that lacks something for a while', () => {
     const storage = await opened(site);
     site.disk.faults = { ...HEALTHY_DISK, isFull: true };
     const error = await rejection(writeAll(site, storage, written));
-    expect(error).to.have.property('code', 'DISK_LACKING');
+    expect(error).to.have.property('code', 'DISK_SHORTAGE');
   });
 
   it('fails at once by an error of the disk, whoever waits', async () => {
     const site = await SimulatedSite.make(1);
     const storage = await opened(site);
     const waiting = new Waiting(() => {});
-    storage.waitWith(waiting);
+    storage.retryWith(waiting);
     site.disk.faults = { ...HEALTHY_DISK, writeErrors: 1 };
     const error = await rejection(writeAll(site, storage, written));
     expect(error).to.have.property('code', 'DISK_WRITE_FAILED');

@@ -21,7 +21,7 @@ export interface Answer {
   readonly leaderPort?: number;
 }
 
-export interface Door {
+export interface Connection {
   /** Whether it can tell versions, and takes a cas. */
   readonly knowsVersions: boolean;
   /** Never resolves if the connection ends, and never rejects. */
@@ -39,7 +39,7 @@ const DONE: Answer = { outcome: 'ok', value: null, version: null };
 const TURNED_DOWN: Answer = { outcome: 'failed', value: null, version: null };
 
 /** Rejects when nobody listens there. */
-export async function openTextDoor(port: number): Promise<Door> {
+export async function connectText(port: number): Promise<Connection> {
   const client = await TextClient.connect(port);
   return {
     knowsVersions: true,
@@ -53,7 +53,7 @@ export async function openTextDoor(port: number): Promise<Door> {
 }
 
 /** Rejects when nobody listens there. */
-export async function openRedisDoor(port: number): Promise<Door> {
+export async function connectRedis(port: number): Promise<Connection> {
   const client = await RedisClient.connect(port);
   return {
     knowsVersions: false,

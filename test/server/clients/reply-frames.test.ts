@@ -3,7 +3,7 @@ import type { Sender, Withdraw } from '../../../src/channel/channel.js';
 import { MAX_TRAFFIC_BATCH_BYTES } from '../../../src/limits.js';
 import { AT_COMMAND_START, respCheckpoint } from '../../../src/protocol/checkpoint.js';
 import type { Reply } from '../../../src/protocol/reply.js';
-import { Replies } from '../../../src/server/clients/replies.js';
+import { ReplyFrames } from '../../../src/server/clients/reply-frames.js';
 import { Session } from '../../../src/server/clients/session.js';
 import { readServerFrames } from '../../../src/wire/client-frames.js';
 import { opening } from '../../support/client-frames.js';
@@ -70,8 +70,8 @@ function session(id: number): Session {
 }
 
 /** Replies that are flushed again whenever there is room. */
-function repliesTo(sender: FakeSender): Replies {
-  const replies: Replies = new Replies(sender, () => replies.flush());
+function repliesTo(sender: FakeSender): ReplyFrames {
+  const replies: ReplyFrames = new ReplyFrames(sender, () => replies.flush());
   return replies;
 }
 
@@ -79,7 +79,7 @@ function frame(id: number, answeredBytes: number, bytes: string, at?: unknown): 
   return { type: 'reply', session: id, answeredBytes, at, bytes };
 }
 
-describe('Replies', () => {
+describe('ReplyFrames', () => {
   it('sends nothing before it is flushed, and nothing when there is nothing', () => {
     const sender = new FakeSender();
     const replies = repliesTo(sender);

@@ -1,5 +1,5 @@
 /**
- * The client port of one server: open while the server runs, closed as that of a dead process otherwise.
+ * Listens on one server's client port: open while the server runs, closed like that of a dead process otherwise.
  */
 
 import assert from 'node:assert/strict';
@@ -10,7 +10,7 @@ import { Listener } from './listener.js';
 import type { Network } from './network.js';
 import { type ServerChannel, ServerTraffic } from './server-traffic.js';
 
-export class ServerDoor {
+export class ServerListener {
   readonly #network: Network;
   readonly #purpose: string;
   readonly connections: Connections<DirectConnection>;

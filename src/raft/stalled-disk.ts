@@ -1,9 +1,9 @@
 /**
- * A server whose own disk does not answer, without an error: one that hangs, or waits for something that it lacks.
+ * A server whose own disk is stalled: it gives no answer and no error, since it hangs, or waits for space or descriptors.
  *
  * Nothing is lost by it, since nothing is acknowledged that is not on the disk. But such a leader proposes nothing more, so it
- * hands over (thesis 3.10) once others can go on without it; and such a server does not campaign, for its own vote would not
- * come to be on its disk. A leader whose followers' disks are silent, too, stays: nobody could be elected, and it can be read.
+ * hands over (thesis 3.10) once others can go on without it. Such a server does not campaign: it could not write its own vote.
+ * A leader stays if its followers' disks are stalled, too: nobody could be elected, and it can serve reads.
  */
 
 import type { Core } from './core.js';
@@ -13,14 +13,14 @@ import { startTransfer } from './transfer.js';
 import { becomeFollower } from './transitions.js';
 import type { ServerId } from './types.js';
 
-/** Whether this server's disk has owed an answer, and given none, for an election timeout. */
-export function isOwnDiskSilent(core: Core): boolean {
-  return silentMs(core) >= core.options.electionTimeoutMs;
+/** Whether a write of this server's disk has taken an election timeout or longer. */
+export function isDiskStalled(core: Core): boolean {
+  return stalledMs(core) >= core.options.electionTimeoutMs;
 }
 
 /**
- * Its disk being silent, a leader hands over once a majority without it has the whole log on disk: then the disks of those
- * work, and the successor can win. No effect while a transfer is under way.
+ * A leader with a stalled disk hands over once a majority without it has the whole log on disk: then their disks work, and
+ * the successor can win. No effect while a transfer is under way.
  */
 export function handOver(core: Core, role: Leader): void {
   if (role.transfer.state === 'pending') return;
@@ -32,13 +32,13 @@ export function handOver(core: Core, role: Leader): void {
   startTransfer(core, target);
 }
 
-/** Its disk being silent, a server does not campaign, and follows whoever is elected. */
+/** A server with a stalled disk does not campaign, and follows whoever is elected. */
 export function refrain(core: Core): void {
-  becomeFollower(core, undefined, { type: 'own disk silent', silentMs: silentMs(core) });
+  becomeFollower(core, undefined, { type: 'own disk stalled', stalledMs: stalledMs(core) });
   core.resetElectionTimer();
 }
 
-/** Of those with the whole log the one heard last; one that was asked before, and has not taken over, comes last. */
+/** The follower to hand over to: of those with the whole log the one heard last, but rather not the one asked before. */
 function successorOf(role: Leader, lastIndex: number): ServerId | undefined {
   let best: ServerId | undefined;
   let bestHeardMs = Number.NEGATIVE_INFINITY;
@@ -52,6 +52,6 @@ function successorOf(role: Leader, lastIndex: number): ServerId | undefined {
   return best;
 }
 
-function silentMs({ nowMs, persistence }: Core): number {
-  return nowMs - (persistence.silentSinceMs ?? nowMs);
+function stalledMs({ nowMs, persistence }: Core): number {
+  return nowMs - (persistence.busySinceMs ?? nowMs);
 }

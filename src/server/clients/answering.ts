@@ -1,6 +1,6 @@
 /**
- * What each command is told, and what its answer changes for its session: a session's answers come in the order of its
- * commands, since whoever calls this keeps that order.
+ * Answers each command: makes its reply from the applied state, and notes in its session that it is answered. The callers
+ * keep the order: a session's commands are answered in the order in which they came.
  */
 
 import type { ByteString } from '../../bytes/byte-string.js';
@@ -38,13 +38,13 @@ import type { FairQueue } from './fair-queue.js';
 import type { InFlight } from './in-flight.js';
 import type { Monitors } from './monitors.js';
 import type { Questions } from './questions.js';
-import type { Replies } from './replies.js';
+import type { ReplyFrames } from './reply-frames.js';
 import type { PendingCommand, Session } from './session.js';
 import type { Sessions } from './sessions.js';
 import { slotKeyOf } from './slot-key.js';
 import type { Walks } from './walks.js';
 
-export interface AnswersOptions {
+export interface AnswererOptions {
   readonly environment: Pick<Environment, 'nowMs' | 'process'>;
   readonly logTime: LogTime;
   readonly raft: Raft;
@@ -56,7 +56,7 @@ export interface AnswersOptions {
   readonly walks: Walks;
   readonly questions: Questions;
   readonly monitors: Monitors;
-  readonly replies: Replies;
+  readonly replies: ReplyFrames;
   readonly metrics: ServerMetrics;
   readonly serverId: ServerId;
   /** Where the clients of each server connect, by server id. */
@@ -70,7 +70,7 @@ interface NamedCommand {
 
 const COMMAND_ERROR: Reply = { type: 'command-error' };
 
-export class Answers {
+export class Answerer {
   readonly #environment: Pick<Environment, 'nowMs' | 'process'>;
   readonly #logTime: LogTime;
   readonly #raft: Raft;
@@ -84,7 +84,7 @@ export class Answers {
   readMs = 0;
   readonly #questions: Questions;
   readonly #monitors: Monitors;
-  readonly #replies: Replies;
+  readonly #replies: ReplyFrames;
   readonly #metrics: ServerMetrics;
   readonly #serverId: ServerId;
   readonly #addresses: readonly ClientAddress[];
@@ -92,7 +92,7 @@ export class Answers {
   readonly #slowLog = new SlowLog();
   readonly #stats = new Stats(() => this.#readStats());
 
-  constructor(options: AnswersOptions) {
+  constructor(options: AnswererOptions) {
     this.#environment = options.environment;
     this.#logTime = options.logTime;
     this.#raft = options.raft;

@@ -1,5 +1,5 @@
 /**
- * The replies of one turn of the event loop, on their way to the gateway: what one session gets in a row is one frame.
+ * Writes replies as frames for the gateway, and sends them once a turn: what one session gets in a row is one frame.
  */
 
 import { ByteWriter } from '../../bytes/byte-writer.js';
@@ -20,7 +20,7 @@ interface OpenFrame {
   at: StreamCheckpoint;
 }
 
-export class Replies {
+export class ReplyFrames {
   /** Bytes of replies so far. */
   writtenBytes = 0;
   readonly #traffic: Sender<Uint8Array>;

@@ -1,4 +1,4 @@
-/** What the gateway knows of a connection by itself: all there is to tell of it while no server has it. */
+/** What the gateway itself knows of a connection: all there is to tell of it while it is assigned to no server. */
 
 import type { Environment } from '../environment.js';
 import type { StreamCheckpoint } from '../protocol/checkpoint.js';
@@ -6,7 +6,7 @@ import { type ClientFacts, endpoint } from '../protocol/resp/client-facts.js';
 import type { ConnectionId, SessionOpening } from '../wire/client-frames.js';
 import type { ClientSocket } from './client-socket.js';
 
-export class StrayFacts {
+export class UnassignedFacts {
   readonly #connection: ConnectionId;
   readonly #client: ClientSocket;
   readonly #environment: Environment;

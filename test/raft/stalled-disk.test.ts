@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { Group } from '../support/raft/group.js';
 import { ELECTION_TIMEOUT_MS, HEARTBEAT_MS } from '../support/raft/server.js';
 
-describe('a leader whose disk is silent', () => {
+describe('a leader whose disk is stalled', () => {
   function withHeldLeader(count = 3): Group {
     const group = Group.of(count);
     group.elect(0);
@@ -39,7 +39,7 @@ describe('a leader whose disk is silent', () => {
     expect(group.leader).to.equal(0);
   });
 
-  it('stays while a majority of the others has a silent disk, too, and serves reads', () => {
+  it('stays while a majority of the others has a stalled disk, too, and serves reads', () => {
     const group = withHeldLeader();
     group.holdDisk(1);
     group.propose(0, 'y');
@@ -68,7 +68,7 @@ describe('a leader whose disk is silent', () => {
   });
 });
 
-describe('a server that does not lead, and whose disk is silent', () => {
+describe('a server that does not lead, and whose disk is stalled', () => {
   it('answers heartbeats of a leader whose term it has on disk, and acknowledges nothing that it has not', () => {
     const group = Group.of(3);
     group.elect(0);
@@ -118,7 +118,7 @@ describe('a server that does not lead, and whose disk is silent', () => {
     expect(group.raft(1).currentTerm).to.equal(1);
   });
 
-  it('holds no more answers, however long its disk is silent', () => {
+  it('holds no more answers, however long its disk is stalled', () => {
     const group = Group.of(5);
     group.elect(0);
     group.holdDisk(1);

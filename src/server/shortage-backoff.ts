@@ -1,13 +1,13 @@
 /**
- * What a server does while its disk, or the operating system, lacks something that may come back: it tries again, ever less
- * often, and tells for how long it has.
+ * The pauses between retries while a shortage lasts (no space, memory or descriptors): each is twice as long as the last, up
+ * to a limit. Tells since when the shortage lasts.
  */
 
 import type { Environment, Timer } from '../environment.js';
-import { MAX_LACK_PAUSE_MS, MIN_LACK_PAUSE_MS } from '../limits.js';
-import type { Patience } from '../storage/lack-retries.js';
+import { MAX_SHORTAGE_PAUSE_MS, MIN_SHORTAGE_PAUSE_MS } from '../limits.js';
+import type { Backoff } from '../storage/shortage-retries.js';
 
-export interface Lack {
+export interface Shortage {
   /** The operating system's error. */
   readonly cause: unknown;
   /** Since when, in ms of the environment's clock. */
@@ -19,39 +19,39 @@ interface Waiting {
   readonly giveUp: () => void;
 }
 
-export class DiskPatience implements Patience {
+export class ShortageBackoff implements Backoff {
   readonly #environment: Environment;
   readonly #onChange: () => void;
   readonly #waiting = new Set<Waiting>();
-  #pauseMs = MIN_LACK_PAUSE_MS;
-  #lack: Lack | undefined;
+  #pauseMs = MIN_SHORTAGE_PAUSE_MS;
+  #shortage: Shortage | undefined;
   #lastOverMs = Number.NEGATIVE_INFINITY;
   #isStopped = false;
 
-  /** @param onChange called when something begins to be lacking, and when it is there again */
+  /** @param onChange called when a shortage begins, and when it is over */
   constructor(environment: Environment, onChange: () => void) {
     this.#environment = environment;
     this.#onChange = onChange;
   }
 
-  /** What is lacking; undefined when nothing is. */
-  get lack(): Lack | undefined {
-    return this.#lack;
+  /** The shortage that lasts; undefined when there is none. */
+  get shortage(): Shortage | undefined {
+    return this.#shortage;
   }
 
-  /** When what was lacking was there again, the last time; minus infinity when nothing ever was lacking. */
+  /** When the last shortage ended; minus infinity if there never was one. */
   get lastOverMs(): number {
     return this.#lastOverMs;
   }
 
   wait(cause: unknown): Promise<void> {
     if (this.#isStopped) return Promise.reject(cause);
-    const isNew = this.#lack === undefined;
-    this.#lack = { cause, sinceMs: this.#lack?.sinceMs ?? this.#environment.nowMs() };
+    const isNew = this.#shortage === undefined;
+    this.#shortage = { cause, sinceMs: this.#shortage?.sinceMs ?? this.#environment.nowMs() };
     if (isNew) this.#onChange();
-    // Servers that lack the same room do not ask for it all at once.
+    // A random part, so that servers on the same full disk do not all retry at once.
     const pauseMs = this.#pauseMs * (0.5 + this.#environment.random() / 2);
-    this.#pauseMs = Math.min(MAX_LACK_PAUSE_MS, 2 * this.#pauseMs);
+    this.#pauseMs = Math.min(MAX_SHORTAGE_PAUSE_MS, 2 * this.#pauseMs);
     return new Promise((resolve, reject) => {
       const end = (settle: () => void) => () => {
         this.#waiting.delete(waiting);
@@ -64,14 +64,14 @@ export class DiskPatience implements Patience {
   }
 
   over(): void {
-    if (this.#lack === undefined) return;
-    this.#lack = undefined;
+    if (this.#shortage === undefined) return;
+    this.#shortage = undefined;
     this.#lastOverMs = this.#environment.nowMs();
-    this.#pauseMs = MIN_LACK_PAUSE_MS;
+    this.#pauseMs = MIN_SHORTAGE_PAUSE_MS;
     this.#onChange();
   }
 
-  /** Nothing is waited for any more. */
+  /** Ends all pauses: what waits is given up. */
   stop(): void {
     this.#isStopped = true;
     for (const { timer, giveUp } of this.#waiting) {

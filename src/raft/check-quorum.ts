@@ -3,14 +3,14 @@
  */
 
 import type { Core } from './core.js';
-import { reachedByMajority } from './quorum.js';
+import { reachedInForce } from './leader-quorum.js';
+import type { Progress } from './progress.js';
 import type { Leader } from './roles.js';
 import { becomeFollower } from './transitions.js';
 
 /** Since when this leader has heard nothing from a majority, in ms of its clock; now while it hears from one. */
 export function majorityHeardMs(core: Core, role: Leader): number {
-  const lastHeard = [...role.progress.values()].map((progress) => progress.lastHeardMs);
-  return reachedByMajority([core.nowMs, ...lastHeard]);
+  return reachedInForce(core, role, core.nowMs, lastHeardMsOf);
 }
 
 /** The leader steps down when no majority was heard for an election timeout. */
@@ -18,4 +18,8 @@ export function stepDownWithoutQuorum(core: Core, role: Leader): void {
   const silentMs = core.nowMs - majorityHeardMs(core, role);
   if (silentMs >= core.options.electionTimeoutMs)
     becomeFollower(core, undefined, { type: 'no answers from a majority', silentMs });
+}
+
+function lastHeardMsOf({ lastHeardMs }: Progress): number {
+  return lastHeardMs;
 }

@@ -3,7 +3,8 @@
  */
 
 import type { Core } from './core.js';
-import { reachedByMajority } from './quorum.js';
+import { reachedInForce } from './leader-quorum.js';
+import { matchIndexOf } from './progress.js';
 import { admitEarlyReads } from './reads.js';
 import type { Leader } from './roles.js';
 
@@ -12,8 +13,7 @@ import type { Leader } from './roles.js';
  * current term is committed by counting, and all before it along with it (§5.4.2, figure 8).
  */
 export function commitWhatMajorityHas(core: Core, role: Leader): void {
-  const matched = [...role.progress.values()].map((progress) => progress.matchIndex);
-  const index = reachedByMajority([core.persistence.durableIndex, ...matched]);
+  const index = reachedInForce(core, role, core.persistence.durableIndex, matchIndexOf);
   if (index <= core.commitIndex || core.log.termAt(index) !== core.currentTerm) return;
   const firstOwnIndex = Math.max(core.commitIndex + 1, role.termStartIndex);
   role.uncommittedBytes -= core.log.payloadBytes(firstOwnIndex, index);

@@ -17,6 +17,7 @@ import { FollowerReadQueue } from './follower-read-queue.js';
 import { LOG_ORIGIN, RaftLog } from './log.js';
 import type { RaftDependencies, RaftOptions } from './options.js';
 import { Persistence } from './persistence.js';
+import type { Quorum } from './quorum.js';
 import type { Role } from './roles.js';
 import type {
   ConfirmedRead,
@@ -42,6 +43,8 @@ export class Core {
   readonly dependencies: RaftDependencies;
   /** Every server but this one. */
   readonly peers: readonly ServerId[];
+  /** Whose agreement decides. */
+  readonly quorum: Quorum;
   readonly log: RaftLog;
   readonly persistence: Persistence;
 
@@ -77,6 +80,7 @@ export class Core {
     this.options = options;
     this.dependencies = dependencies;
     this.peers = options.servers.filter((id) => id !== options.id);
+    this.quorum = { voters: options.servers, outgoing: [] };
     this.log = new RaftLog(recovered.logStart, recovered.entries);
     this.snapshot = recovered.snapshot;
     this.#hardState = recovered.hardState;

@@ -145,7 +145,7 @@ export function candidatePersisted(core: Core): void {
 function endElectionIfDecided(core: Core): void {
   const { role, currentTerm: term } = core;
   if (role.name !== 'candidate') return;
-  switch (countVotes(role.votes, core.options.servers.length)) {
+  switch (countVotes(core.quorum, role.votes)) {
     case 'won':
       // Without its own vote on disk it could lead the same term twice, the second time with a shorter log.
       if (!role.votes.has(core.id)) return;

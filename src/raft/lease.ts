@@ -6,7 +6,8 @@
  */
 
 import type { Core } from './core.js';
-import { reachedByMajority } from './quorum.js';
+import { reachedInForce } from './leader-quorum.js';
+import type { Progress } from './progress.js';
 import type { Leader } from './roles.js';
 
 /**
@@ -16,6 +17,9 @@ import type { Leader } from './roles.js';
 export function leaseEndMs(core: Core, role: Leader): number {
   const { leaseMs } = core.options;
   if (leaseMs === 0 || role.transfer.successor !== undefined) return Number.NEGATIVE_INFINITY;
-  const sentAt = [...role.progress.values()].map((progress) => progress.answeredSentAtMs);
-  return reachedByMajority([core.nowMs, ...sentAt]) + leaseMs;
+  return reachedInForce(core, role, core.nowMs, answeredSentAtMsOf) + leaseMs;
+}
+
+function answeredSentAtMsOf({ answeredSentAtMs }: Progress): number {
+  return answeredSentAtMs;
 }

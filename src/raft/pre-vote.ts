@@ -26,7 +26,7 @@ function startPreVote(core: Core): void {
   const ownLog = core.log.last;
   const cause = 'election timeout';
   core.dependencies.trace?.({ type: 'election begun', phase: 'pre-vote', term, ownLog, cause });
-  if (countVotes(votes, core.options.servers.length) === 'won') {
+  if (countVotes(core.quorum, votes) === 'won') {
     startElection(core, { leaseIsOver: false, cause: 'pre-vote won' });
     return;
   }
@@ -60,7 +60,7 @@ export function onPreVoteResponse(core: Core, message: PreVoteResponse): void {
   if (role.name !== 'precandidate') return;
   if (message.voteGranted && message.term !== core.currentTerm + 1) return;
   role.votes.set(message.from, message.voteGranted);
-  switch (countVotes(role.votes, core.options.servers.length)) {
+  switch (countVotes(core.quorum, role.votes)) {
     case 'won':
       startElection(core, { leaseIsOver: false, cause: 'pre-vote won' });
       return;

@@ -146,3 +146,8 @@ function freeInflight(state: Replicating, matchIndex: LogIndex): void {
   }
   state.inflight.splice(0, answered);
 }
+
+/** Up to where the log is known to be on the follower's disk. */
+export function matchIndexOf({ matchIndex }: Progress): LogIndex {
+  return matchIndex;
+}

@@ -1,34 +1,62 @@
 /**
- * Majorities. Knows numbers, nothing of Raft.
+ * Whose agreement decides: a majority of the voters, or while they change a majority of both the old and the new ones (thesis
+ * 4.3). Knows numbers, nothing of Raft.
  */
 
-/** How many of `count` servers are a majority. */
+/** Any two sets of voters that decide have one in common. */
+export interface Quorum {
+  /** A majority of these is needed. No id twice. */
+  readonly voters: readonly number[];
+  /** A majority of these is needed as well, unless there are none. No id twice. */
+  readonly outgoing: readonly number[];
+}
+
+/** How many of `count` voters are a majority. */
 export function majorityOf(count: number): number {
   return Math.floor(count / 2) + 1;
 }
 
 /**
- * The largest value that a majority has reached: at least a majority of `values` are that large or larger.
- * Throws RangeError for no values.
+ * The largest value that is decided: voters that decide are at it or above. Throws RangeError where there are no voters.
+ *
+ * @param reachedBy what a voter has reached
  */
-export function reachedByMajority(values: readonly number[]): number {
-  const descending = [...values].sort((a, b) => b - a);
-  const reached = descending[majorityOf(values.length) - 1];
-  if (reached === undefined) throw new RangeError('a majority of nobody');
-  return reached;
+export function reachedByQuorum({ voters, outgoing }: Quorum, reachedBy: (voter: number) => number): number {
+  const reached = reachedByMajority(voters, reachedBy);
+  return outgoing.length === 0 ? reached : Math.min(reached, reachedByMajority(outgoing, reachedBy));
 }
 
 /** What a count of votes has come to. */
 export type VoteResult = 'won' | 'lost' | 'pending';
 
-/** Counts votes among `voterCount` voters, of whom those in `votes` have answered. */
-export function countVotes(votes: ReadonlyMap<number, boolean>, voterCount: number): VoteResult {
-  const needed = majorityOf(voterCount);
+/** Counts the votes of those who have one; all others' are disregarded. Nobody wins the votes of no voters. */
+export function countVotes({ voters, outgoing }: Quorum, votes: ReadonlyMap<number, boolean>): VoteResult {
+  const result = countMajority(voters, votes);
+  if (outgoing.length === 0 || result === 'lost') return result;
+  const outgoingResult = countMajority(outgoing, votes);
+  return outgoingResult === 'won' ? result : outgoingResult;
+}
+
+function reachedByMajority(voters: readonly number[], reachedBy: (voter: number) => number): number {
+  const descending = voters.map(reachedBy).sort(descend);
+  const reached = descending[majorityOf(voters.length) - 1];
+  if (reached === undefined) throw new RangeError('a majority of nobody');
+  return reached;
+}
+
+function countMajority(voters: readonly number[], votes: ReadonlyMap<number, boolean>): VoteResult {
+  const needed = majorityOf(voters.length);
   let granted = 0;
-  for (const vote of votes.values()) {
-    if (vote) granted += 1;
+  let refused = 0;
+  for (const voter of voters) {
+    const vote = votes.get(voter);
+    if (vote === true) granted += 1;
+    else if (vote === false) refused += 1;
   }
   if (granted >= needed) return 'won';
-  const refused = votes.size - granted;
-  return voterCount - refused < needed ? 'lost' : 'pending';
+  return voters.length - refused < needed ? 'lost' : 'pending';
+}
+
+function descend(a: number, b: number): number {
+  return b - a;
 }

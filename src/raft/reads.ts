@@ -10,8 +10,9 @@
 
 import type { Core } from './core.js';
 import { answerFollower } from './follower-reads.js';
+import { reachedInForce } from './leader-quorum.js';
 import { leaseEndMs } from './lease.js';
-import { reachedByMajority } from './quorum.js';
+import type { Progress } from './progress.js';
 import type { Reader } from './read-queue.js';
 import type { Leader } from './roles.js';
 import type { Echo, LogIndex } from './types.js';
@@ -48,8 +49,7 @@ function tell(core: Core, reader: Reader, index: LogIndex): void {
 
 /** Answers came in: reads whose round a majority has answered are confirmed. */
 export function confirmReads(core: Core, role: Leader): void {
-  const rounds = [...role.progress.values()].map((progress) => progress.answeredRound);
-  const round = reachedByMajority([role.round, ...rounds]);
+  const round = reachedInForce(core, role, role.round, answeredRoundOf);
   for (const { reader, index } of role.reads.takeConfirmed(round)) tell(core, reader, index);
 }
 
@@ -61,4 +61,8 @@ export function isServing(core: Core, role: Leader): boolean {
 /** What the answer to a message of the current round shall repeat. */
 export function echoOf(core: Core, role: Leader): Echo {
   return { round: role.round, sentAtMs: core.nowMs };
+}
+
+function answeredRoundOf({ answeredRound }: Progress): number {
+  return answeredRound;
 }

@@ -7,7 +7,8 @@
  */
 
 import type { Core } from './core.js';
-import { reachedByMajority } from './quorum.js';
+import { reachedInForce } from './leader-quorum.js';
+import { matchIndexOf } from './progress.js';
 import type { Leader } from './roles.js';
 import { startTransfer } from './transfer.js';
 import { becomeFollower } from './transitions.js';
@@ -25,8 +26,7 @@ export function isDiskStalled(core: Core): boolean {
 export function handOver(core: Core, role: Leader): void {
   if (role.transfer.state === 'pending') return;
   const { lastIndex } = core.log;
-  const matched = [...role.progress.values()].map(({ matchIndex }) => matchIndex);
-  if (reachedByMajority([Number.NEGATIVE_INFINITY, ...matched]) < lastIndex) return;
+  if (reachedInForce(core, role, Number.NEGATIVE_INFINITY, matchIndexOf) < lastIndex) return;
   const target = successorOf(role, lastIndex);
   if (target === undefined) return;
   startTransfer(core, target);

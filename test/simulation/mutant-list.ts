@@ -65,8 +65,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'count the own entries before they are on disk',
     file: 'raft/commit.js',
-    search: 'reachedByMajority([core.persistence.durableIndex, ...matched])',
-    replacement: 'reachedByMajority([core.log.lastIndex, ...matched])',
+    search: 'reachedInForce(core, role, core.persistence.durableIndex, matchIndexOf)',
+    replacement: 'reachedInForce(core, role, core.log.lastIndex, matchIndexOf)',
   },
   {
     name: 'acknowledge entries before they are on disk',

@@ -38,7 +38,7 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'raft/lease.js',
-        search: 'return reachedByMajority([core.nowMs, ...sentAt]) + leaseMs;',
+        search: 'return reachedInForce(core, role, core.nowMs, answeredSentAtMsOf) + leaseMs;',
         replacement: 'return Number.POSITIVE_INFINITY;',
       },
       {

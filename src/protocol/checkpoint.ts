@@ -40,6 +40,8 @@ export interface RespState {
   readonly replies: 'on' | 'off' | 'skip';
   /** MONITOR was said: the connection is told of all commands. */
   readonly isMonitor: boolean;
+  /** READONLY was said: a server that does not lead answers reads. */
+  readonly isReadOnly: boolean;
   /** What is left of a command that was refused for its size: bytes of an argument, and arguments after that. */
   readonly dropped: DroppedRest;
 }
@@ -63,6 +65,7 @@ export const AT_RESP_START: RespCheckpoint = {
   libVersion: '',
   replies: 'on',
   isMonitor: false,
+  isReadOnly: false,
   dropped: NOTHING_DROPPED,
 };
 
@@ -79,6 +82,7 @@ export function respCheckpoint(state: Partial<RespState>): RespCheckpoint {
     at.libVersion === '' &&
     at.replies === 'on' &&
     !at.isMonitor &&
+    !at.isReadOnly &&
     at.dropped === NOTHING_DROPPED;
   if (!isPlain) return at;
   return at.version === 2 ? AT_RESP_START : AT_RESP3_START;
@@ -101,6 +105,7 @@ const Field = {
   replies: 9,
   dropped: 10,
   monitor: 11,
+  readOnly: 12,
 } as const;
 
 const TRANSACTIONS = ['none', 'open', 'broken'] as const;
@@ -180,6 +185,7 @@ function writeRespFields(batch: ByteWriter, at: RespState): void {
     batch.u8(REPLIES.indexOf(replies));
   }
   if (at.isMonitor) batch.u8(Field.monitor);
+  if (at.isReadOnly) batch.u8(Field.readOnly);
   if (dropped !== NOTHING_DROPPED) {
     batch.u8(Field.dropped);
     batch.f64(dropped.bytes);
@@ -228,6 +234,9 @@ function readRecord(reader: ByteReader): StreamCheckpoint {
         break;
       case Field.monitor:
         resp = { ...resp, isMonitor: true };
+        break;
+      case Field.readOnly:
+        resp = { ...resp, isReadOnly: true };
         break;
       case Field.dropped:
         resp = { ...resp, dropped: { bytes: reader.f64(), args: reader.u32() } };

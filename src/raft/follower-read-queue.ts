@@ -6,24 +6,25 @@ const MAX_REQUESTS_PER_MS = 1024;
 export class FollowerReadQueue {
   /** By what came in, with the first request that was sent after it. */
   #waiting: { readonly readId: number; readonly request: number }[] = [];
-  #nextRequest: number;
+  /** The number of the request that is sent next. */
+  nextRequest: number;
   #sentAtMs = Number.NEGATIVE_INFINITY;
   /** A request is to be sent. */
   isDue = false;
 
   constructor(nowMs: number) {
-    this.#nextRequest = Math.floor(nowMs * MAX_REQUESTS_PER_MS);
+    this.nextRequest = Math.floor(nowMs * MAX_REQUESTS_PER_MS);
   }
 
   add(readId: number): void {
-    this.#waiting.push({ readId, request: this.#nextRequest });
+    this.#waiting.push({ readId, request: this.nextRequest });
     this.isDue = true;
   }
 
   /** The number of the request that is sent now. None is sent twice: an answer to one says nothing of reads after it. */
   takeRequest(nowMs: number): number {
-    const request = this.#nextRequest;
-    this.#nextRequest += 1;
+    const request = this.nextRequest;
+    this.nextRequest += 1;
     this.#sentAtMs = nowMs;
     this.isDue = false;
     return request;

@@ -198,6 +198,16 @@ export class Raft {
     else askLeader(this.#core, readId);
   }
 
+  /** The number of the next request to the leader: it is for all reads from one change of it to the next. */
+  get nextReadRequest(): number {
+    return this.#core.followerReads.nextRequest;
+  }
+
+  /** Whether {@link sendDue} would ask the leader about reads. */
+  get mustAskLeader(): boolean {
+    return this.#core.followerReads.isDue;
+  }
+
   /** Starts to hand leadership to `target`. Throws TransferError when this server does not lead it. */
   transferLeadership(target: ServerId, nowMs: number): void {
     this.#advanceClock(nowMs);

@@ -56,6 +56,11 @@ export class AppliedState {
     return nextDeadlineMs !== undefined && nextDeadlineMs <= logTimeMs;
   }
 
+  /** Whether the store shows no key that had outlived its deadline by this log time. */
+  showsNoneOutlivedBy(logTimeMs: number): boolean {
+    return this.#store.clockMs >= logTimeMs || !this.hasOutlivedKey(logTimeMs);
+  }
+
   /** The key's value as of this log time, 0 for that of the last stamp; good until something is applied. */
   value(key: string, logTimeMs: number): ByteString | undefined {
     if (!this.hasOutlivedKey(logTimeMs)) return this.#store.value(key);

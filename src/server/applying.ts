@@ -147,7 +147,8 @@ export class Applier {
       if (this.#entry === undefined && first?.gate.kind === 'read') {
         const { confirmedIndex } = first.gate;
         if (confirmedIndex === undefined) break;
-        if (confirmedIndex <= this.#state.position.index) {
+        const isFresh = this.#state.showsNoneOutlivedBy(first.asOfMs);
+        if (isFresh && confirmedIndex <= this.#state.position.index) {
           this.#enter(first);
           if (!this.#answerReads(first.commands)) break;
           this.#leave(first);
@@ -216,7 +217,7 @@ export class Applier {
   #answerReads(commands: readonly PendingCommand[]): boolean {
     for (; this.#answered < commands.length; this.#answered += 1) {
       const command = commands[this.#answered];
-      if (command === undefined || isWrite(command.request)) return true;
+      if (command === undefined || (isWrite(command.request) && !command.isElsewhere)) return true;
       if (this.#work.isSpent || !this.#answerRead(command)) {
         this.#isDue = true;
         return false;

@@ -329,7 +329,7 @@ export class Server {
     if (!isLeading) this.#doOutput();
     this.#hearClients();
     this.#clients.serve(this.#environment.nowMs(), { isDiskBusy: this.#disk.isBusy });
-    if (isLeading) this.#doOutput();
+    if (isLeading || this.#raft.mustAskLeader) this.#doOutput();
     this.#replies.flush();
     this.#metrics.flushed(this.#environment.nowMs());
     this.#diskHealth.report();
@@ -361,10 +361,12 @@ export class Server {
   /** Has the core send what is due, and does what it asks for: writes, sends, applies and answers. */
   #doOutput(): void {
     this.#raft.sendDue();
-    const { persist, messages, installedSnapshot, committed, confirmedReads } = this.#raft.takeOutput();
+    const { persist, messages, installedSnapshot, committed, confirmedReads, failedReads } =
+      this.#raft.takeOutput();
     this.#disk.write(persist);
     this.#peers.send(messages);
     if (installedSnapshot !== undefined) this.#install(installedSnapshot);
+    if (failedReads.length > 0) this.#clients.readsFailed();
     this.#applier.advance(committed, confirmedReads, this.#environment.nowMs());
     this.#roleReports.reportServing();
     this.#hasCaughtUp ||= this.#state.position.index >= this.#raft.commitIndex;

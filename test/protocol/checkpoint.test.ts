@@ -30,6 +30,7 @@ describe('a checkpoint', () => {
     libVersion: fc.string({ unit: 'binary-ascii', maxLength: 20 }),
     replies: fc.constantFrom('on' as const, 'off' as const, 'skip' as const),
     isMonitor: fc.boolean(),
+    isReadOnly: fc.boolean(),
     dropped: fc.oneof(
       fc.constant(NOTHING_DROPPED),
       fc.record({ bytes: fc.integer({ min: 1, max: 2 ** 30 }), args: fc.nat(2 ** 20) }),

@@ -109,6 +109,11 @@ export class RedisStream {
     return this.#settings.isMonitor;
   }
 
+  /** READONLY was said: a server that does not lead answers reads. */
+  get isReadOnly(): boolean {
+    return this.#settings.isReadOnly;
+  }
+
   /** A command has said something about the connection that is to stay. */
   change(settings: Partial<Settings>): void {
     this.#settings = { ...this.#settings, ...settings };
@@ -226,7 +231,7 @@ export class RedisStream {
   reset(): void {
     this.#transaction = undefined;
     this.#unwatch();
-    this.change({ name: '', version: 2, replies: 'on', isMonitor: false });
+    this.change({ name: '', version: 2, replies: 'on', isMonitor: false, isReadOnly: false });
   }
 
   get #transactionState(): RespCheckpoint['transaction'] {
@@ -280,14 +285,15 @@ export class RedisStream {
       case 'quit':
         this.isClosing = true;
         return fixed(OK);
+      case 'readonly':
+      case 'readwrite':
+        this.change({ isReadOnly: command.name === 'readonly' });
+        break;
       case 'hello':
       case 'monitor':
       case 'reset':
-        // They change how the rest of the stream is taken, once it is their turn.
-        this.#isHeld = true;
-        break;
       case 'config':
-        // Other servers are asked, and what comes next waits for its turn.
+        // They change how the rest of the stream is taken, once it is their turn, or ask other servers.
         this.#isHeld = true;
         break;
       case 'client': {

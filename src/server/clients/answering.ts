@@ -121,6 +121,10 @@ export class Answerer {
   fromState(command: PendingCommand): void {
     const { request, session } = command;
     if (command.isAnswered) return;
+    if (command.isElsewhere) {
+      this.unexecuted(command, this.redirect(session) ?? { type: 'no-leader' });
+      return;
+    }
     switch (request.type) {
       case 'get':
         this.#answerRead(command, valueReply(this.#state.value(request.key, command.asOfMs)));
@@ -146,7 +150,7 @@ export class Answerer {
         this.#answerRead(command, { type: 'resp', value: request.value });
         return;
       case 'redis-local':
-        this.#executeLocal(command, request);
+        this.#executeLocal(command, request, { seesKeys: true });
         return;
       case 'redis-queued':
         this.#answerRead(command, { type: 'resp', value: QUEUED });
@@ -164,15 +168,23 @@ export class Answerer {
   /** The steps of a read that takes long; undefined for all others, which {@link fromState} answers. */
   beginLong(command: PendingCommand): Steps<RespValue> | undefined {
     const { request, isAnswered } = command;
-    return request.type === 'redis-read' && !isAnswered
+    return request.type === 'redis-read' && !isAnswered && !command.isElsewhere
       ? beginLongRead(this.#readable(command), request)
       : undefined;
   }
 
   /** Answers a command that is not executed here: `outcome` says why. */
   unexecuted(command: PendingCommand, outcome: Reply): void {
-    if (command.request.type === 'redis-local') this.#executeLocal(command, command.request);
+    if (command.request.type === 'redis-local')
+      this.#executeLocal(command, command.request, { seesKeys: false });
     else this.#answer(command, this.#toldElsewhere(command, outcome), outcome);
+  }
+
+  /** Where this client finds the leader; undefined while none is known. */
+  redirect(session: Session): Reply | undefined {
+    const { leader } = this.#raft;
+    const address = leader === undefined ? undefined : this.#addresses[leader];
+    return address === undefined ? undefined : { type: 'redirect', ...session.seen(address) };
   }
 
   /** Without a reply the client is told nothing of the outcome. */
@@ -235,12 +247,12 @@ export class Answerer {
   }
 
   /** What a client is told whose command is not executed here. */
-  #toldElsewhere({ session, request }: PendingCommand, outcome: Reply): RespReply | undefined {
+  #toldElsewhere({ session, request, isElsewhere }: PendingCommand, outcome: Reply): RespReply | undefined {
     const { redis } = session;
     if (redis === undefined) return toldOf(request, outcome);
     if (request.type === 'redis-fixed') return { type: 'resp', value: request.value };
     const isForWrites = outcome.type === 'internal-error' || outcome.type === 'unwritable';
-    if (isForWrites && !isWrite(request)) return { type: 'no-leader' };
+    if (isForWrites && (isElsewhere || !isWrite(request))) return { type: 'no-leader' };
     if (request.type === 'redis-queued') redis.breakTransaction();
     if (request.type === 'redis-watch') redis.loseWatch();
     return outcome.type === 'redirect'
@@ -279,13 +291,18 @@ export class Answerer {
     this.#slowLog.add({ args: [name, ...args], tookUs, atMs, from, clientName });
   }
 
-  #executeLocal(command: PendingCommand, request: RedisLocalRequest): void {
+  /** @param seesKeys whether the state is known to be current */
+  #executeLocal(
+    command: PendingCommand,
+    request: RedisLocalRequest,
+    { seesKeys }: { readonly seesKeys: boolean },
+  ): void {
     const { session } = command;
     if (session.redis === undefined)
       throw new TypeError(`${request.name} came from a client that speaks no RESP`);
     if (command.isAnswered || command.isAsked) return;
     const startMs = this.#environment.nowMs();
-    const value = executeLocal(request, session.redis, this.#redisContext(session));
+    const value = executeLocal(request, session.redis, this.#redisContext(session, seesKeys));
     this.#noteTime(command, request, startMs);
     if (value instanceof ClusterQuestion) {
       command.isAsked = true;
@@ -296,14 +313,13 @@ export class Answerer {
     this.#answerRead(command, { type: 'resp', value });
   }
 
-  #redisContext(session: Session): RedisContext {
+  #redisContext(session: Session, seesKeys: boolean): RedisContext {
     const { store } = this.#state;
     return {
       serverId: this.#serverId,
       leader: this.#raft.leader,
       addresses: this.#addresses.map((address) => session.seen(address)),
-      keyCount: store.size,
-      volatileCount: store.volatileCount,
+      keys: seesKeys ? { count: store.size, volatileCount: store.volatileCount } : undefined,
       mayMonitor: !this.#monitors.isFull,
       slowLog: this.#slowLog,
       stats: this.#stats.read(),

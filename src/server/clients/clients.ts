@@ -10,11 +10,9 @@ import type { Environment } from '../../environment.js';
 import { MAX_GETS_AT_ONCE, QUORUM_WAIT_MS } from '../../limits.js';
 import type { LogTime } from '../../log-time.js';
 import type { Reply } from '../../protocol/reply.js';
-import type { RedisReadRequest, RedisWatchRequest } from '../../protocol/request.js';
 import type { RedisStream } from '../../protocol/resp/redis-stream.js';
 import type { Raft } from '../../raft/raft.js';
 import type { ServerId, Term } from '../../raft/types.js';
-import { isLongRead } from '../../state-machine/redis/execute.js';
 import { readClientFrames } from '../../wire/client-frames.js';
 import type { ClientAddress } from '../../wire/control.js';
 import type { AppliedState } from '../applied-state.js';
@@ -23,6 +21,7 @@ import { Answerer, valueReply } from './answering.js';
 import { CostlyReads } from './costly-reads.js';
 import { FairQueue, Quantum } from './fair-queue.js';
 import { InFlight } from './in-flight.js';
+import { LeaderCommands } from './leader-commands.js';
 import { LeaderWait } from './leader-wait.js';
 import { Monitors } from './monitors.js';
 import { Pause } from './pause.js';
@@ -30,6 +29,7 @@ import { PendingGroups } from './pending-groups.js';
 import { Proposals } from './proposals.js';
 import { Questions } from './questions.js';
 import { Reads } from './reads.js';
+import { ReplicaReads } from './replica-reads.js';
 import type { ReplyFrames } from './reply-frames.js';
 import type { PendingCommand, Session } from './session.js';
 import { Sessions } from './sessions.js';
@@ -52,7 +52,6 @@ export class Clients {
   readonly #logTime: LogTime;
   readonly #state: AppliedState;
   readonly #replies: ReplyFrames;
-  readonly #addresses: readonly ClientAddress[];
   readonly #metrics: ServerMetrics;
   /** What of the commands that were taken is for the {@link Applier} to answer, and what it needs for that. */
   readonly groups = new PendingGroups();
@@ -64,6 +63,8 @@ export class Clients {
   readonly #questions: Questions;
   readonly #costlyReads: CostlyReads;
   readonly #walks: Walks;
+  readonly #leaderCommands: LeaderCommands;
+  readonly #replicaReads: ReplicaReads;
   readonly #inFlight: InFlight;
   readonly #queue: FairQueue;
   readonly #leaderWait = new LeaderWait();
@@ -71,8 +72,6 @@ export class Clients {
   /** The term in which this server led last; 0 when it never did. */
   #ledTerm: Term = 0;
   #nowMs = 0;
-  /** Writes waited in vain to be proposed, and others would. */
-  #cannotPropose = false;
 
   constructor({ environment, logTime, raft, state, replies, addresses, serverId, metrics }: ClientsOptions) {
     const { groups } = this;
@@ -80,14 +79,16 @@ export class Clients {
     this.#logTime = logTime;
     this.#state = state;
     this.#replies = replies;
-    this.#addresses = addresses;
     this.#metrics = metrics;
     this.proposals = new Proposals({ logTime, raft, state, groups, metrics });
     this.#reads = new Reads({ logTime, raft, state, groups, proposals: this.proposals });
     this.#walks = new Walks({
       state,
       answer: (command, value) => this.answerer.read(command, value),
-      retake: (command) => this.#dispatch(command),
+      retake: (command) => {
+        if (this.#raft.role === 'leader') this.#leaderCommands.take(command, this.#nowMs);
+        else this.#replicaReads.take(command);
+      },
     });
     this.#costlyReads = new CostlyReads({
       environment,
@@ -131,6 +132,22 @@ export class Clients {
       metrics,
       serverId,
       addresses,
+    });
+    this.#leaderCommands = new LeaderCommands({
+      raft,
+      groups,
+      proposals: this.proposals,
+      reads: this.#reads,
+      walks: this.#walks,
+      pause: this.#pause,
+      answerer: this.answerer,
+    });
+    this.#replicaReads = new ReplicaReads({
+      logTime,
+      raft,
+      groups,
+      walks: this.#walks,
+      answerer: this.answerer,
     });
   }
 
@@ -209,7 +226,7 @@ export class Clients {
   /** Serves those who wait for a leader or for their turn, and proposes what has come together. */
   serve(nowMs: number, { isDiskBusy }: { readonly isDiskBusy: boolean }): void {
     this.#prepare(nowMs);
-    this.#expire(nowMs - QUORUM_WAIT_MS, { isDiskBusy });
+    this.#leaderCommands.expire(nowMs - QUORUM_WAIT_MS, nowMs, { isDiskBusy });
     for (const session of this.#leaderWait.sessions) this.#serve(session);
     this.#inFlight.renewReadTime();
     this.#queue.serve((session) => this.#serve(session));
@@ -223,16 +240,21 @@ export class Clients {
 
   /** This server does not lead any more: nothing that is pending will be answered by applying it. */
   leadershipLost(): void {
-    this.#cannotPropose = false;
+    this.#leaderCommands.leadershipLost();
     const proposed = this.groups.takeAll().flatMap((group) => group.commands);
     const unproposed = this.proposals.abandon();
     for (const command of proposed) this.#fail(command, { type: 'internal-error' });
     for (const command of [...unproposed, ...this.#pause.takeAll()])
-      this.#fail(command, this.#redirect(command.session) ?? { type: 'internal-error' });
+      this.#fail(command, this.answerer.redirect(command.session) ?? { type: 'internal-error' });
     // One comes last of what its session has pending.
     for (const command of [...this.#walks.takeAll(), ...this.#costlyReads.takeAll()])
       this.#fail(command, { type: 'internal-error' });
     this.#sessions.queueStopped();
+  }
+
+  /** The leader that was asked about reads answers no more. */
+  readsFailed(): void {
+    this.#replicaReads.mustAskAnew = true;
   }
 
   /** Takes no more commands. Those that were taken are answered. */
@@ -243,24 +265,11 @@ export class Clients {
   #prepare(nowMs: number): void {
     const raft = this.#raft;
     this.#nowMs = nowMs;
-    if (raft.role === 'leader') this.#ledTerm = raft.currentTerm;
     this.#reads.prepare(nowMs);
-  }
-
-  /**
-   * Answers what was taken at `takenAtMs` or earlier. What was proposed may still happen. The open entry, of which nothing
-   * will, is given up as a whole: what would keep it from being proposed keeps later writes, too.
-   */
-  #expire(takenAtMs: number, { isDiskBusy }: { readonly isDiskBusy: boolean }): void {
-    const { groups, proposals } = this;
-    const isOpenOverdue = (proposals.waitingSinceMs ?? Number.POSITIVE_INFINITY) <= takenAtMs;
-    // A client may have commands in the open entry after some that are not due: those are answered first.
-    for (const command of groups.expire(isOpenOverdue ? this.#nowMs : takenAtMs))
-      this.answerer.unexecuted(command, { type: 'internal-error' });
-    this.#cannotPropose &&= isDiskBusy || this.#raft.proposalRefusal !== undefined;
-    if (!isOpenOverdue) return;
-    this.#cannotPropose = true;
-    for (const command of proposals.withdraw()) this.answerer.unexecuted(command, { type: 'unwritable' });
+    if (raft.role === 'leader') {
+      this.#ledTerm = raft.currentTerm;
+      for (const command of this.#replicaReads.takeOver()) this.#leaderCommands.take(command, this.#nowMs);
+    } else this.#replicaReads.askAnew(nowMs);
   }
 
   /** Takes what may be taken from the session's stream. */
@@ -288,7 +297,7 @@ export class Clients {
     if (session.redis !== undefined) this.#answerGets(session, session.redis, quantum);
     this.#queue.take(session, quantum, this.#nowMs, (command) => {
       if (this.#monitors.isOn) this.#monitors.tell(command, this.#logTime.nowMs());
-      this.#dispatch(command);
+      this.#leaderCommands.take(command, this.#nowMs);
     });
   }
 
@@ -319,57 +328,26 @@ export class Clients {
   /** What has waited for the end of a pause goes on, if that has come. */
   #endPause(nowMs: number): void {
     for (const command of this.#pause.takeOver(nowMs)) {
-      this.#dispatch(command);
+      this.#leaderCommands.take(command, this.#nowMs);
       this.#queue.add(command.session);
     }
   }
 
-  /** Sends a command of a session that the leader serves to where it is answered. */
-  #dispatch(command: PendingCommand): void {
-    if (this.#pause.isOn && this.#pause.hold(command)) return;
-    const { request, session } = command;
-    switch (request.type) {
-      case 'set':
-      case 'cas':
-      case 'delete':
-      case 'redis':
-      case 'redis-transaction':
-        if ((this.#cannotPropose || this.groups.hasOverdue) && session.pendingCount === 1)
-          this.answerer.unexecuted(command, { type: 'unwritable' });
-        else this.proposals.addWrite(command, request);
-        return;
-      case 'get':
-      case 'getm':
-        if (session.pendingCount === 1 && this.#reads.areFree) this.answerer.fromState(command);
-        else this.#reads.wait(command, request.key, this.#nowMs);
-        return;
-      case 'redis-walk':
-        if (!this.#walks.admit(command)) return;
-        if (session.pendingCount === 1 && this.#reads.areFree) this.answerer.fromState(command);
-        else this.#reads.wait(command, undefined, this.#nowMs);
-        return;
-      case 'redis-read':
-      case 'redis-watch':
-        if (session.pendingCount === 1 && this.#reads.areFree && !isLong(request))
-          this.answerer.fromState(command);
-        else this.#reads.wait(command, undefined, this.#nowMs);
-        return;
-      case 'redis-fixed':
-      case 'redis-local':
-      case 'redis-queued':
-      case 'malformed':
-        if (session.pendingCount === 1) this.answerer.fromState(command);
-        else this.#reads.queue(command);
-        return;
-    }
-  }
-
-  /** Sends every command on to the leader. While none is known the commands wait, for a limited time. */
+  /**
+   * Sends every command on to the leader, but for the reads that a client wants to have answered here. While no leader is known
+   * the commands of the text protocol wait, for a limited time.
+   */
   #serveElsewhere(session: Session): void {
-    const redirect = this.#redirect(session);
+    if (session.redis !== undefined) {
+      // These clients wait and ask again by themselves.
+      this.#queue.take(session, new Quantum(session), this.#nowMs, (command) =>
+        this.#replicaReads.take(command),
+      );
+      return;
+    }
+    const redirect = this.answerer.redirect(session);
     if (redirect === undefined && session.parser.hasBuffered) {
-      // Redis clients wait and ask again by themselves.
-      if (session.redis === undefined && this.#leaderWait.add(session, this.#nowMs)) return;
+      if (this.#leaderWait.add(session, this.#nowMs)) return;
       this.#answerUnexecuted(session, { type: 'no-leader' });
       // What is left of them has waited as long.
       if (this.#queue.has(session) || session.isStopped) return;
@@ -383,22 +361,10 @@ export class Clients {
     this.#queue.take(session, quantum, this.#nowMs, (command) => this.answerer.unexecuted(command, outcome));
   }
 
-  /** Where this client finds the leader; undefined while none is known. */
-  #redirect(session: Session): Reply | undefined {
-    const { leader } = this.#raft;
-    const address = leader === undefined ? undefined : this.#addresses[leader];
-    return address === undefined ? undefined : { type: 'redirect', ...session.seen(address) };
-  }
-
   /** The command will not be answered by applying it. The router is told so once for all that a session has. */
   #fail(command: PendingCommand, outcome: Reply): void {
     const { session } = command;
     if (!session.routed) this.answerer.unexecuted(command, outcome);
     else if (!session.isGone) this.#sessions.refuse(session, this.#ledTerm);
   }
-}
-
-/** Whether the request is to be answered in steps, while nothing is applied. */
-function isLong(request: RedisReadRequest | RedisWatchRequest): boolean {
-  return request.type === 'redis-read' && isLongRead(request);
 }

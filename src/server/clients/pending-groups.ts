@@ -34,6 +34,11 @@ export interface PendingGroup {
   /** Bytes of its entry; none once all of its commands were overdue. */
   countedBytes: number;
   gate: EntryGate | ReadGate;
+  /**
+   * Log time when the last of its reads came, if they came to a server that does not lead: they are answered once no key is
+   * shown that had outlived its deadline by then. A leader sees to that by itself, and it is 0.
+   */
+  asOfMs: number;
 }
 
 export class PendingGroups {
@@ -70,6 +75,7 @@ export class PendingGroups {
       overdueCount: 0,
       countedBytes: gate.byteLength,
       gate: { kind: 'entry', ...gate },
+      asOfMs: 0,
     });
     this.#byteLength += gate.byteLength;
     this.#commandCount += commands.length;
@@ -85,6 +91,7 @@ export class PendingGroups {
       overdueCount: 0,
       countedBytes: 0,
       gate: { kind: 'read', readId, confirmedIndex: undefined },
+      asOfMs: 0,
     });
     this.#commandCount += 1;
     return readId;
@@ -109,6 +116,13 @@ export class PendingGroups {
     assert(
       next?.kind !== 'entry' || next.index > index,
       `a read waits for entry ${index}, which waits for it`,
+    );
+  }
+
+  /** The reads that are not confirmed. */
+  get unconfirmedReads(): readonly number[] {
+    return this.#groups.flatMap(({ gate }) =>
+      gate.kind === 'read' && gate.confirmedIndex === undefined ? [gate.readId] : [],
     );
   }
 
@@ -176,6 +190,11 @@ export class PendingGroups {
       this.#byteLength -= group.countedBytes;
       group.countedBytes = 0;
     }
+    // Nobody waits for the confirmation of reads any more, which may never come.
+    if (overdue.length > 0)
+      this.#groups = this.#groups.filter(
+        ({ gate, commands, overdueCount }) => gate.kind === 'entry' || overdueCount < commands.length,
+      );
     return overdue;
   }
 }

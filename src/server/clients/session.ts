@@ -30,6 +30,8 @@ export interface PendingCommand {
   readonly takenAtMs: number;
   /** Log time when it began to wait for the state that it reads; 0 for one that has not waited. */
   asOfMs: number;
+  /** Only the leader may execute it, and this server did not lead when it was taken. */
+  isElsewhere: boolean;
   /** Bytes of its answer that were counted as unread beforehand. */
   reservedBytes: number;
   /** The client wants no answer: CLIENT REPLY has said so. */
@@ -163,6 +165,7 @@ export class Session implements ReturningClient {
       at: this.parser.checkpoint(),
       takenAtMs: nowMs,
       asOfMs: 0,
+      isElsewhere: false,
       reservedBytes: 0,
       isSilenced: this.redis?.isSilenced === true,
       isAnswered: false,

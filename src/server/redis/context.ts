@@ -13,9 +13,8 @@ export interface RedisContext {
   readonly leader: number | undefined;
   /** Where the clients of each server connect, by server id. */
   readonly addresses: readonly { readonly host: string; readonly port: number }[];
-  readonly keyCount: number;
-  /** How many keys have a deadline. */
-  readonly volatileCount: number;
+  /** How many keys there are, and how many have a deadline; undefined if nobody knows whether this server's are current. */
+  readonly keys: { readonly count: number; readonly volatileCount: number } | undefined;
   /** The connection that the command came in on. */
   readonly self: () => ClientFacts;
   /** Whether there is room for one more in MONITOR. */

@@ -6,9 +6,7 @@ import { type RespValue, VerbatimText } from '../../protocol/resp/value.js';
 import { isLeader, REDIS_VERSION, type RedisContext } from './context.js';
 
 export function info(args: Args, _: RedisStream, context: RedisContext): RespValue {
-  const wanted = args.map((word) => word.toLowerCase());
-  const isAll = wanted.length === 0 || wanted.some((one) => ['all', 'default', 'everything'].includes(one));
-  const chosen = SECTIONS.filter(([name]) => isAll || wanted.includes(name.toLowerCase()));
+  const chosen = SECTIONS.filter(([name]) => isWanted(name, args));
   return new VerbatimText(
     chosen
       .map(
@@ -18,6 +16,22 @@ export function info(args: Args, _: RedisStream, context: RedisContext): RespVal
             .join('')}`,
       )
       .join('\r\n'),
+  );
+}
+
+const ALL_SECTIONS = ['all', 'default', 'everything'];
+
+/** Whether INFO with these arguments tells about keys, and so is a read. */
+export function tellsOfKeys(args: Args): boolean {
+  return isWanted('Keyspace', args);
+}
+
+function isWanted(section: string, args: Args): boolean {
+  const wanted = args.map((word) => word.toLowerCase());
+  return (
+    wanted.length === 0 ||
+    wanted.includes(section.toLowerCase()) ||
+    wanted.some((one) => ALL_SECTIONS.includes(one))
   );
 }
 
@@ -43,8 +57,10 @@ const SECTIONS: readonly (readonly [name: string, lines: (context: RedisContext)
   ['Cluster', () => ['cluster_enabled:1']],
   [
     'Keyspace',
-    ({ keyCount, volatileCount }) =>
-      keyCount === 0 ? [] : [`db0:keys=${keyCount},expires=${volatileCount},avg_ttl=0`],
+    ({ keys }) =>
+      keys === undefined || keys.count === 0
+        ? []
+        : [`db0:keys=${keys.count},expires=${keys.volatileCount},avg_ttl=0`],
   ],
 ];
 

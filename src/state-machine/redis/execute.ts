@@ -1,7 +1,7 @@
 /** Executes Redis commands: those of an entry that is applied, and those that only read. */
 
 import type { Args } from '../../protocol/command.js';
-import type { RedisReadRequest, RedisWalkRequest } from '../../protocol/request.js';
+import type { RedisReadRequest, RedisWalkRequest, Request } from '../../protocol/request.js';
 import { commandOf, hasArity } from '../../protocol/resp/commands.js';
 import { unknownCommand, wrongArity } from '../../protocol/resp/errors.js';
 import { fixedReply } from '../../protocol/resp/fixed-replies.js';
@@ -73,9 +73,10 @@ export function beginLongRead(
   return args.length > MAX_ARGS_AT_ONCE ? LONG_READS.get(command.name)?.(keyspace, args) : undefined;
 }
 
-/** Whether a command that reads takes long with these arguments. */
-export function isLongRead({ command, args }: RedisReadRequest): boolean {
-  return args.length > MAX_ARGS_AT_ONCE || STEPPED_READS.has(command.name);
+/** Whether the request is a read that {@link beginLongRead} has steps for. */
+export function isLongRead(request: Request): boolean {
+  if (request.type !== 'redis-read') return false;
+  return request.args.length > MAX_ARGS_AT_ONCE || STEPPED_READS.has(request.command.name);
 }
 
 function* walkSteps(keyspace: Keyspace, request: Pick<RedisWalkRequest, 'name' | 'args'>): Steps<RespValue> {

@@ -6,7 +6,7 @@ import { beginLogTime, LogTime } from '../../../src/log-time.js';
 import { AT_COMMAND_START, AT_RESP_START } from '../../../src/protocol/checkpoint.js';
 import { LOG_ORIGIN } from '../../../src/raft/log.js';
 import { Raft } from '../../../src/raft/raft.js';
-import type { AppendEntries, LogIndex, LogPosition, Message } from '../../../src/raft/types.js';
+import type { AppendEntries, LogIndex, LogPosition, Message, ReadIndex } from '../../../src/raft/types.js';
 import { AppliedState } from '../../../src/server/applied-state.js';
 import { Applier } from '../../../src/server/applying.js';
 import { Clients } from '../../../src/server/clients/clients.js';
@@ -101,6 +101,8 @@ export class ServerSide {
   readonly #opened = new Set<number>();
   readonly #toldTo = new Map<number, string>();
   #unanswered: AppendEntries[] = [];
+  /** What it has asked its leader. */
+  readonly asked: ReadIndex[] = [];
 
   /** When a turn is due, though nothing happens before. */
   get deadlineMs(): number {
@@ -154,7 +156,9 @@ export class ServerSide {
     this.#clients.serve(this.nowMs, { isDiskBusy: this.isDiskBusy });
     while (true) {
       this.raft.sendDue();
-      const { persist, messages, committed, confirmedReads } = this.raft.takeOutput();
+      const { persist, messages, committed, confirmedReads, failedReads } = this.raft.takeOutput();
+      this.asked.push(...allOf('ReadIndex', messages));
+      if (failedReads.length > 0) this.#clients.readsFailed();
       this.#unanswered.push(...allOf('AppendEntries', messages).filter(({ to }) => to === 1));
       this.#applier.advance(committed, confirmedReads, this.nowMs);
       if (persist.length === 0) break;

@@ -1,0 +1,117 @@
+/**
+ * The commands that a leader takes: each goes to where it is answered, into the log, to the state as it is, or to wait for
+ * one of them. What waits too long is answered without its outcome.
+ */
+
+import type { Raft } from '../../raft/raft.js';
+import { isLongRead } from '../../state-machine/redis/execute.js';
+import type { Answerer } from './answering.js';
+import type { Pause } from './pause.js';
+import type { PendingGroups } from './pending-groups.js';
+import type { Proposals } from './proposals.js';
+import type { Reads } from './reads.js';
+import { tellsOfKeys } from './replica-reads.js';
+import type { PendingCommand } from './session.js';
+import type { Walks } from './walks.js';
+
+export interface LeaderCommandsOptions {
+  readonly raft: Raft;
+  readonly groups: PendingGroups;
+  readonly proposals: Proposals;
+  readonly reads: Reads;
+  readonly walks: Walks;
+  readonly pause: Pause;
+  readonly answerer: Answerer;
+}
+
+export class LeaderCommands {
+  readonly #raft: Raft;
+  readonly #groups: PendingGroups;
+  readonly #proposals: Proposals;
+  readonly #reads: Reads;
+  readonly #walks: Walks;
+  readonly #pause: Pause;
+  readonly #answerer: Answerer;
+  /** Writes waited in vain to be proposed, and others would. */
+  #cannotPropose = false;
+
+  constructor({ raft, groups, proposals, reads, walks, pause, answerer }: LeaderCommandsOptions) {
+    this.#raft = raft;
+    this.#groups = groups;
+    this.#proposals = proposals;
+    this.#reads = reads;
+    this.#walks = walks;
+    this.#pause = pause;
+    this.#answerer = answerer;
+  }
+
+  /** Takes the command, whose answer comes after those to the commands of its session that are pending. */
+  take(command: PendingCommand, nowMs: number): void {
+    if (this.#pause.isOn && this.#pause.hold(command)) return;
+    const { request, session } = command;
+    switch (request.type) {
+      case 'set':
+      case 'cas':
+      case 'delete':
+      case 'redis':
+      case 'redis-transaction':
+        if ((this.#cannotPropose || this.#groups.hasOverdue) && session.pendingCount === 1)
+          this.#answerer.unexecuted(command, { type: 'unwritable' });
+        else this.#proposals.addWrite(command, request);
+        return;
+      case 'get':
+      case 'getm':
+        this.#read(command, request.key, nowMs);
+        return;
+      case 'redis-walk':
+        if (this.#walks.admit(command)) this.#read(command, undefined, nowMs);
+        return;
+      case 'redis-local':
+        if (tellsOfKeys(request)) this.#read(command, undefined, nowMs);
+        else this.#takeStateless(command);
+        return;
+      case 'redis-read':
+      case 'redis-watch':
+        if (isLongRead(request)) this.#reads.wait(command, undefined, nowMs);
+        else this.#read(command, undefined, nowMs);
+        return;
+      case 'redis-fixed':
+      case 'redis-queued':
+      case 'malformed':
+        this.#takeStateless(command);
+        return;
+    }
+  }
+
+  /**
+   * Answers what was taken at `takenAtMs` or earlier. What was proposed may still happen. The open entry, of which nothing
+   * will, is given up as a whole: what would keep it from being proposed keeps later writes, too.
+   */
+  expire(takenAtMs: number, nowMs: number, { isDiskBusy }: { readonly isDiskBusy: boolean }): void {
+    const isOpenOverdue = (this.#proposals.waitingSinceMs ?? Number.POSITIVE_INFINITY) <= takenAtMs;
+    // A client may have commands in the open entry after some that are not due: those are answered first.
+    for (const command of this.#groups.expire(isOpenOverdue ? nowMs : takenAtMs))
+      this.#answerer.unexecuted(command, { type: 'internal-error' });
+    this.#cannotPropose &&= isDiskBusy || this.#raft.proposalRefusal !== undefined;
+    if (!isOpenOverdue) return;
+    this.#cannotPropose = true;
+    for (const command of this.#proposals.withdraw())
+      this.#answerer.unexecuted(command, { type: 'unwritable' });
+  }
+
+  /** This server leads no more: another leader may take writes again. */
+  leadershipLost(): void {
+    this.#cannotPropose = false;
+  }
+
+  /** A read of `key`, or of keys that are not told. */
+  #read(command: PendingCommand, key: string | undefined, nowMs: number): void {
+    if (command.session.pendingCount === 1 && this.#reads.areFree) this.#answerer.fromState(command);
+    else this.#reads.wait(command, key, nowMs);
+  }
+
+  #takeStateless(command: PendingCommand): void {
+    if (command.session.pendingCount === 1) this.#answerer.fromState(command);
+    else this.#reads.queue(command);
+  }
+}

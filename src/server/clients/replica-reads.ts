@@ -1,0 +1,118 @@
+/**
+ * The commands of Redis clients at a server that does not lead: reads are answered here after READONLY, linearizable like
+ * all others, once the leader has told how far the state must be for that (thesis 6.4); everything else is sent to the leader.
+ *
+ * A read sees no key that had outlived its deadline when the read came in: it waits for the stamp, which the leader brings.
+ */
+
+import type { LogTime } from '../../log-time.js';
+import type { RedisLocalRequest, Request } from '../../protocol/request.js';
+import type { Raft } from '../../raft/raft.js';
+import { tellsOfKeys as infoTellsOfKeys } from '../redis/info.js';
+import type { Answerer } from './answering.js';
+import type { PendingGroup, PendingGroups } from './pending-groups.js';
+import type { PendingCommand } from './session.js';
+import type { Walks } from './walks.js';
+
+export interface ReplicaReadsOptions {
+  readonly logTime: LogTime;
+  readonly raft: Raft;
+  readonly groups: PendingGroups;
+  readonly walks: Walks;
+  readonly answerer: Answerer;
+}
+
+export class ReplicaReads {
+  readonly #logTime: LogTime;
+  readonly #raft: Raft;
+  readonly #groups: PendingGroups;
+  readonly #walks: Walks;
+  readonly #answerer: Answerer;
+  /** Reads may wait in the groups. */
+  #hasTaken = false;
+  /** The group that the next request to the leader is for, and that request. */
+  #open: { readonly group: PendingGroup | undefined; readonly request: number } = {
+    group: undefined,
+    request: -1,
+  };
+  /** The leader that was asked is not there any more. */
+  mustAskAnew = false;
+
+  constructor({ logTime, raft, groups, walks, answerer }: ReplicaReadsOptions) {
+    this.#logTime = logTime;
+    this.#raft = raft;
+    this.#groups = groups;
+    this.#walks = walks;
+    this.#answerer = answerer;
+  }
+
+  /** Takes the command, whose answer comes after those to the commands of its session that are pending. */
+  take(command: PendingCommand): void {
+    const { session, request } = command;
+    if (isReadHere(command)) {
+      if (request.type === 'redis-walk' && !this.#walks.admit(command)) return;
+      this.#wait(command);
+      return;
+    }
+    command.isElsewhere = needsLeader(request);
+    const { last } = this.#groups;
+    if (session.pendingCount > 1 && last !== undefined) this.#groups.join(last, command);
+    else this.#answerer.fromState(command);
+  }
+
+  /** Asks a new leader about the reads that the one before has not answered. */
+  askAnew(nowMs: number): void {
+    if (!this.mustAskAnew || this.#raft.leader === undefined) return;
+    this.mustAskAnew = false;
+    for (const readId of this.#groups.unconfirmedReads) this.#raft.read(readId, nowMs);
+  }
+
+  /** This server leads. Returns what is pending, which it executes as the leader. */
+  takeOver(): readonly PendingCommand[] {
+    if (!this.#hasTaken) return [];
+    this.#hasTaken = false;
+    const pending = this.#groups.takeAll().flatMap(({ commands }) => commands);
+    const unanswered = pending.filter(({ isAnswered }) => !isAnswered);
+    for (const command of unanswered) command.isElsewhere = false;
+    return unanswered;
+  }
+
+  #wait(command: PendingCommand): void {
+    const groups = this.#groups;
+    this.#hasTaken = true;
+    command.asOfMs = this.#logTime.nowMs();
+    const request = this.#raft.nextReadRequest;
+    const { group } = this.#open;
+    // The answer to a request that was sent says nothing about a read that comes now.
+    if (group !== undefined && group === groups.last && request === this.#open.request)
+      groups.join(group, command);
+    else {
+      this.#raft.read(groups.addRead(command, command.takenAtMs), command.takenAtMs);
+      this.#open = { group: groups.last, request };
+    }
+    if (groups.last !== undefined) groups.last.asOfMs = command.asOfMs;
+  }
+}
+
+/** Whether the command tells about keys. */
+export function tellsOfKeys({ name, args }: RedisLocalRequest): boolean {
+  return name === 'info' && infoTellsOfKeys(args);
+}
+
+function isReadHere({ session, request }: PendingCommand): boolean {
+  switch (request.type) {
+    case 'get':
+    case 'getm':
+    case 'redis-read':
+    case 'redis-walk':
+      return session.redis?.isReadOnly === true;
+    case 'redis-local':
+      return tellsOfKeys(request);
+    default:
+      return false;
+  }
+}
+
+function needsLeader({ type }: Request): boolean {
+  return type !== 'redis-fixed' && type !== 'redis-local' && type !== 'malformed';
+}

@@ -33,7 +33,7 @@ const WORLDLY_FILES = [
   // Hashes, which are the same in each run.
   'src/server/redis/cluster[.]ts',
   // A server in a thread of its own.
-  'src/server/(run-server|thread-measurements)[.]ts',
+  'src/server/(run-server|thread-measurements|loop-watch)[.]ts',
   'src/gateway/node/',
   'src/storage/node-files[.]ts',
   // What is done before a server opens its storage, or without one.

@@ -235,6 +235,12 @@ export const MAX_GETS_AT_ONCE = 64;
 /** Bytes of a snapshot that are made at once: about a millisecond, for which all else in the thread has to wait. */
 export const SNAPSHOT_SLICE_BYTES = 256 * 1024;
 
+/** No turn of a thread's event loop is to take longer: metrics count the seconds in which one did. */
+export const MAX_TURN_MS = 20;
+
+/** A turn of a thread that took longer is a line in the log, which tells what it did. */
+export const LONG_TURN_MS = 100;
+
 /** Slices of a backup that wait to be taken. */
 export const BACKUP_CAPACITY = 16;
 

@@ -8,8 +8,8 @@
 import { Counter, Gauge, Histogram, type MetricConfiguration, Registry } from 'prom-client';
 import type { ClusterMeasurements } from '../cluster/status.js';
 import type { PortMeasurements } from '../gateway/connections.js';
+import { MAX_TURN_MS } from '../limits.js';
 import type { RoleName, ServerId } from '../raft/types.js';
-import { measureThread } from '../server/thread-measurements.js';
 import type { ServerMeasurements, ThreadMeasurements } from '../wire/control.js';
 import {
   COMMAND_RESULTS,
@@ -79,11 +79,21 @@ const SERVER_HISTOGRAMS: readonly Row<ServerMeasurements, DurationCounts>[] = [
     'By how much timers of a server thread were late.',
     ({ metrics }) => metrics.loopLag,
   ],
+  [
+    'turn_duration_seconds',
+    'Turns of a server: in each it does all that has arrived, and hears nobody.',
+    ({ metrics }) => metrics.turnDuration,
+  ],
 ];
 
 const THREAD_GAUGES: readonly Row<ThreadMeasurements>[] = [
   ['thread_heap_used_bytes', 'JavaScript heap in use.', ({ heapUsedBytes }) => heapUsedBytes],
   ['thread_heap_size_bytes', 'JavaScript heap reserved.', ({ heapTotalBytes }) => heapTotalBytes],
+  [
+    'thread_loop_longest_block_seconds',
+    'The longest time that the event loop was blocked in the last 15 s.',
+    ({ loopLongestBlockMs }) => loopLongestBlockMs / 1000,
+  ],
   ['thread_heap_limit_bytes', 'Limit of the JavaScript heap.', ({ heapLimitBytes }) => heapLimitBytes],
 ];
 
@@ -94,6 +104,11 @@ const THREAD_COUNTERS: readonly Row<ThreadMeasurements>[] = [
     ({ loopActiveMs }) => loopActiveMs / 1000,
   ],
   ['thread_loop_idle_seconds_total', 'Time in which it waited.', ({ loopIdleMs }) => loopIdleMs / 1000],
+  [
+    'thread_loop_blocked_total',
+    `Seconds in which the event loop was blocked for over ${MAX_TURN_MS} ms.`,
+    ({ loopBlockedSeconds }) => loopBlockedSeconds,
+  ],
 ];
 
 const PORT_COUNTERS: readonly Row<PortMeasurements>[] = [
@@ -103,7 +118,10 @@ const PORT_COUNTERS: readonly Row<PortMeasurements>[] = [
 ];
 
 /** The page for these measurements. */
-export function prometheusText({ servers, gateway }: ClusterMeasurements, version: string): Promise<string> {
+export function prometheusText(
+  { main, servers, gateway }: ClusterMeasurements,
+  version: string,
+): Promise<string> {
   const page = new Page();
   const up = servers.flatMap((measured, id) => (measured === undefined ? [] : [{ id, measured }]));
   const ports = gateway.servers.map((port, id) => ({ labels: { port: `server-${id}` }, port }));
@@ -114,7 +132,7 @@ export function prometheusText({ servers, gateway }: ClusterMeasurements, versio
     up,
   );
   page.threads([
-    { labels: { thread: 'main' }, thread: measureThread() },
+    { labels: { thread: 'main' }, thread: main },
     ...up.map(({ id, measured }) => ({ labels: { thread: `server-${id}` }, thread: measured.thread })),
   ]);
   page.ports([...ports, ...router]);

@@ -7,6 +7,7 @@ import { type Logger, pino } from 'pino';
 import type { Network } from '../gateway/network.js';
 import { LEADER_WAIT_MS } from '../limits.js';
 import type { ServerId } from '../raft/types.js';
+import { measureThread } from '../server/thread-measurements.js';
 import type { ClientAddress, ServerObservation } from '../wire/control.js';
 import { backupOf } from './backup.js';
 import { clientNetwork } from './client-network.js';
@@ -163,9 +164,9 @@ export class Cluster {
 
   /** Reads every server's counters. Rejects with NotRunningError. */
   async measure(): Promise<ClusterMeasurements> {
-    const { members, gateway } = this.#started;
+    const { members, gateway, loopWatch } = this.#started;
     const servers = await Promise.all(members.map((member) => member.measure()));
-    return { servers, gateway: gateway.measure() };
+    return { main: measureThread(loopWatch), servers, gateway: gateway.measure() };
   }
 
   /**

@@ -284,6 +284,11 @@ export class Member {
       case 'role':
         this.#onRole(event);
         break;
+      case 'blocked': {
+        const { blockedMs, turn } = event;
+        this.#logger.warn({ blockedMs, turn }, 'the event loop of a server was blocked');
+        return;
+      }
       case 'serving':
         if (this.#state.is === 'up') this.#state = { ...this.#state, servingTerm: event.term };
         this.#eventLog.record({ type: 'serving', server: this.id, term: event.term });

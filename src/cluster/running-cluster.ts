@@ -8,9 +8,10 @@ import type { Logger } from 'pino';
 import { NODE_ENVIRONMENT, type Timer } from '../environment.js';
 import { Gateway } from '../gateway/gateway.js';
 import type { Network } from '../gateway/network.js';
-import { MAX_VALUE_BYTES, STALLED_END_TIMEOUT_MS, setMaxValueBytes } from '../limits.js';
+import { LONG_TURN_MS, MAX_VALUE_BYTES, STALLED_END_TIMEOUT_MS, setMaxValueBytes } from '../limits.js';
 import { beginLogTime, keepLogTime } from '../log-time.js';
 import type { ServerId } from '../raft/types.js';
+import { LoopWatch } from '../server/loop-watch.js';
 import { UnknownServerError } from './errors.js';
 import type { EventLog } from './event-log.js';
 import type { LinkFaults } from './faults.js';
@@ -42,6 +43,8 @@ export class RunningCluster {
   readonly members: readonly Member[];
   /** The client ports by server id. */
   readonly ports: readonly number[];
+  /** Of the main thread. */
+  readonly loopWatch: LoopWatch;
   readonly #environment: RunningClusterEnvironment;
   readonly #location: StorageLocation;
   readonly #threads: ThreadPool;
@@ -73,6 +76,10 @@ export class RunningCluster {
     };
     this.gateway = gateway;
     this.ports = ports;
+    this.loopWatch = new LoopWatch((blockedMs) => {
+      if (blockedMs > LONG_TURN_MS)
+        logger.warn({ blockedMs }, 'the event loop of the main thread was blocked');
+    });
     this.#environment = environment;
     this.#location = location;
     this.#threads = threads;
@@ -142,6 +149,7 @@ export class RunningCluster {
 
   /** Answers what is in flight, stops every server, and gives the directory back. */
   async close(): Promise<void> {
+    this.loopWatch.stop();
     await this.gateway.close(DRAIN_MS);
     await Promise.all(this.members.map((member) => member.stop()));
     this.#logTimeKeeper.cancel();

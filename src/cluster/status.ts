@@ -2,7 +2,7 @@
 
 import type { GatewayMeasurements } from '../gateway/gateway.js';
 import type { ServerId } from '../raft/types.js';
-import type { ServerMeasurements, ServerStatus } from '../wire/control.js';
+import type { ServerMeasurements, ServerStatus, ThreadMeasurements } from '../wire/control.js';
 
 /**
  * What is known of one server. A stopped server is a follower without a leader, and the rest is what it said last: 0 and
@@ -43,6 +43,8 @@ export interface ClusterStatus {
 
 /** What a cluster has measured since it started. */
 export interface ClusterMeasurements {
+  /** The main thread. */
+  readonly main: ThreadMeasurements;
   /** By server id; undefined for a server that is down, or too busy to answer. */
   readonly servers: readonly (ServerMeasurements | undefined)[];
   readonly gateway: GatewayMeasurements;

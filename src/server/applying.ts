@@ -103,6 +103,7 @@ export class Applier {
     for (const { readId, index } of confirmed) this.#groups.confirmRead(readId, index);
     this.#isDue = false;
     if (this.#installing === undefined) this.#applyWhatIsDue(nowMs);
+    this.#metrics.appliedUnits = this.#work.units;
     this.#moveLogTime();
   }
 

@@ -52,9 +52,15 @@ export class ServerMetrics {
   receivedBytes = 0;
   droppedFull = 0;
   droppedByFault = 0;
+  /** Bytes of the batches from the gateway. */
+  clientBytes = 0;
+  /** Units of work (state-machine/work.ts) on entries, and on commands that go through all keys. */
+  appliedUnits = 0;
+  walkedUnits = 0;
   readonly appendDuration = new DurationHistogram();
   readonly diskDuration = new DurationHistogram();
   readonly loopLag = new DurationHistogram();
+  readonly turnDuration = new DurationHistogram();
 
   readonly #readDuration = new DurationHistogram();
   readonly #writeDuration = new DurationHistogram();
@@ -127,6 +133,7 @@ export class ServerMetrics {
       appendDuration: this.appendDuration.read(),
       diskDuration: this.diskDuration.read(),
       loopLag: this.loopLag.read(),
+      turnDuration: this.turnDuration.read(),
       proposals: this.proposals,
       proposedBytes: this.proposedBytes,
       leaderChanges: this.leaderChanges,

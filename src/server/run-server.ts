@@ -10,11 +10,18 @@ import type { HashSecret } from '../bytes/byte-string.js';
 import type { Receiver } from '../channel/channel.js';
 import { openChannel } from '../channel/port-channel.js';
 import { NODE_ENVIRONMENT } from '../environment.js';
-import { EVENTS_CAPACITY, MAX_STOP_ANSWERING_MS, setMaxValueBytes, TRAFFIC_CAPACITY } from '../limits.js';
+import {
+  EVENTS_CAPACITY,
+  LONG_TURN_MS,
+  MAX_STOP_ANSWERING_MS,
+  setMaxValueBytes,
+  TRAFFIC_CAPACITY,
+} from '../limits.js';
 import { LogTime } from '../log-time.js';
 import { DiskStorage } from '../storage/disk-storage.js';
 import { NODE_FILES } from '../storage/node-files.js';
 import type { PeerNews, ServerControl, ServerEvent, ServerStart } from '../wire/control.js';
+import { LoopWatch } from './loop-watch.js';
 import { openServer, raftOptionsOf } from './open-server.js';
 import type { Server } from './server.js';
 import { measureThread } from './thread-measurements.js';
@@ -64,7 +71,15 @@ async function serve(
       onEvent: report,
       onFailure: reject,
     }).then((server) => {
-      Comlink.expose(controlOf(server, resolve), nodeEndpoint(start.ports.control));
+      const watch = new LoopWatch((blockedMs) => {
+        const turn = server.turns.takeLongest();
+        if (blockedMs > LONG_TURN_MS) report({ type: 'blocked', blockedMs, turn });
+      });
+      const stopped = () => {
+        watch.stop();
+        resolve();
+      };
+      Comlink.expose(controlOf(server, { stopped, watch }), nodeEndpoint(start.ports.control));
     }, reject);
   });
 }
@@ -75,10 +90,13 @@ function hashSecretOf(clusterId: string): HashSecret {
   return { k0: digest.readInt32LE(0), k1: digest.readInt32LE(4) };
 }
 
-function controlOf(server: Server, stopped: () => void): ServerControl {
+function controlOf(
+  server: Server,
+  { stopped, watch }: { readonly stopped: () => void; readonly watch: LoopWatch },
+): ServerControl {
   return {
     status: () => server.status,
-    measure: () => ({ ...server.measure(), thread: measureThread() }),
+    measure: () => ({ ...server.measure(), thread: measureThread(watch) }),
     observe: () => server.observe(),
     setLinkFault: (peer, fault) => server.setLinkFault(peer, fault),
     transferLeadership: (target) => server.transferLeadership(target),

@@ -40,6 +40,7 @@ import { logTail, MessageSampler } from './observation.js';
 import { Peers } from './peers.js';
 import { RoleReports } from './role-reports.js';
 import { Snapshots } from './snapshots.js';
+import { TurnMeter } from './turn-meter.js';
 import { TurnTimer } from './turn-timer.js';
 
 export interface ServerOptions {
@@ -80,6 +81,8 @@ export class Server {
   readonly #timer: TurnTimer;
   readonly #onEvent: (event: ServerEvent) => void;
   readonly #onFailure: (error: unknown) => void;
+  /** How long turns take, and what the long ones do. */
+  readonly turns = new TurnMeter(this.#metrics);
   #isTurnDue = false;
   #phase: 'running' | 'draining' | 'stopped' = 'running';
   /** It has applied once all that was committed. Before, a snapshot would only take time away from that. */
@@ -321,6 +324,7 @@ export class Server {
   }
 
   #turn(): void {
+    this.turns.begin(this.#environment.nowMs());
     this.#hearPeers();
     this.#raft.tick(this.#environment.nowMs());
     this.#reportRole();
@@ -331,11 +335,11 @@ export class Server {
     this.#clients.serve(this.#environment.nowMs(), { isDiskBusy: this.#disk.isBusy });
     if (isLeading || this.#raft.mustAskLeader) this.#doOutput();
     this.#replies.flush();
-    this.#metrics.flushed(this.#environment.nowMs());
     this.#diskHealth.report();
     if (this.#clients.isDue || this.#applier.isDue) this.#requestTurn();
     const { deadlineMs } = this.#raft;
     this.#timer.callBy(Math.min(deadlineMs, this.#clients.deadlineMs, this.#diskHealth.deadlineMs));
+    this.turns.end(this.#environment.nowMs());
   }
 
   #hearPeers(): void {
@@ -354,6 +358,7 @@ export class Server {
     while (this.#phase === 'running') {
       const got = this.#traffic.receiver.tryReceive();
       if (got?.ok !== true) return;
+      this.#metrics.clientBytes += got.value.byteLength;
       this.#clients.receive(got.value, this.#environment.nowMs());
     }
   }

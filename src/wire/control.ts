@@ -119,6 +119,9 @@ export interface ThreadMeasurements {
   /** For how long the event loop had something to do, and nothing. */
   readonly loopActiveMs: number;
   readonly loopIdleMs: number;
+  /** The longest time that the event loop was blocked in the last 15 s, and the seconds in which it was for over 20 ms. */
+  readonly loopLongestBlockMs: number;
+  readonly loopBlockedSeconds: number;
   readonly heapUsedBytes: number;
   readonly heapTotalBytes: number;
   readonly heapLimitBytes: number;
@@ -139,6 +142,17 @@ export type PeerNews<P extends Port = MessagePort> =
   | { readonly type: 'joined'; readonly peer: ServerId; readonly port: P }
   /** `peer` has stopped serving, and its answers reach nobody any more. If it led, a successor must campaign at once. */
   | { readonly type: 'ended'; readonly peer: ServerId };
+
+/** A turn of a server, and what was done in it. */
+export interface TurnWork {
+  readonly tookMs: number;
+  /** Units of work (state-machine/work.ts) on entries, and on commands that go through all keys. */
+  readonly appliedUnits: number;
+  readonly walkedUnits: number;
+  /** Messages of other servers, and bytes from clients. */
+  readonly messages: number;
+  readonly clientBytes: number;
+}
 
 /** What a server reports on its own accord. */
 export type ServerEvent =
@@ -170,5 +184,10 @@ export type ServerEvent =
       readonly byteLength: number;
       readonly tookMs: number;
     }
+  /**
+   * The thread's event loop was blocked for this long: `turn` tells the server's longest turn about that time. Where that is
+   * much shorter, something else has blocked it.
+   */
+  | { readonly type: 'blocked'; readonly blockedMs: number; readonly turn: TurnWork }
   /** The leader has applied its first entry of its term: from now on reads and writes are answered. */
   | { readonly type: 'serving'; readonly term: Term };

@@ -64,6 +64,8 @@ export interface MetricsReading {
   readonly diskDuration: DurationCounts;
   /** By how much the server's own timer was late: the event loop's lag. */
   readonly loopLag: DurationCounts;
+  /** Of the turns of the server. */
+  readonly turnDuration: DurationCounts;
   readonly proposals: number;
   readonly proposedBytes: number;
   /** How often another leader was followed, or this server became one. */

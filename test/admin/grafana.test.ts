@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { prometheusText } from '../../src/admin/metrics.js';
+import { LoopWatch } from '../../src/server/loop-watch.js';
 import { ServerMetrics } from '../../src/server/metrics.js';
 import { measureThread } from '../../src/server/thread-measurements.js';
 import { temporaryDirectory } from '../support/cluster.js';
@@ -17,6 +18,7 @@ async function expressions(): Promise<string[]> {
 
 /** The names of all metrics, as a cluster of one server prints them. */
 async function metricNames(): Promise<Set<string>> {
+  const watch = new LoopWatch(() => undefined);
   const port = { openConnections: 0, acceptedConnections: 0, inBytes: 0, outBytes: 0 };
   const server = {
     status: {
@@ -35,9 +37,13 @@ async function metricNames(): Promise<Set<string>> {
     keys: 0,
     pendingCommands: 0,
     queues: { traffic: 0, peers: 0, replies: 0 },
-    thread: measureThread(),
+    thread: measureThread(watch),
   } as const;
-  const text = await prometheusText({ servers: [server], gateway: { servers: [port], router: port } }, '1');
+  const text = await prometheusText(
+    { main: measureThread(watch), servers: [server], gateway: { servers: [port], router: port } },
+    '1',
+  );
+  watch.stop();
   return new Set([...text.matchAll(/^(\w+)[{ ]/gm)].map(([, name]) => name ?? ''));
 }
 

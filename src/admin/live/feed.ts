@@ -9,7 +9,6 @@ import type { Writable } from 'node:stream';
 import type { Cluster } from '../../cluster/cluster.js';
 import { LIVE_READER_TIMEOUT_MS, MAX_LIVE_READERS } from '../../limits.js';
 import type { ServerId } from '../../raft/types.js';
-import { measureThread } from '../../server/thread-measurements.js';
 import type { ServerObservation } from '../../wire/control.js';
 import type { ObservedMessage } from '../../wire/observations.js';
 import { HttpError } from '../http-error.js';
@@ -147,7 +146,7 @@ export class LiveFeed {
     const cluster = await this.#cluster.measure().catch(() => undefined);
     this.#isMeasuring = false;
     if (cluster === undefined || this.#readers.size === 0) return;
-    const measured = { atMs: Date.now(), cluster, main: measureThread() };
+    const measured = { atMs: Date.now(), cluster };
     if (this.#measured !== undefined) this.#tellAll('sample', sampleOf(this.#measured, measured));
     this.#measured = measured;
   }

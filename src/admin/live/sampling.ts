@@ -14,7 +14,6 @@ import type { Sample, ServerSample } from './view.js';
 export interface Measured {
   readonly atMs: number;
   readonly cluster: ClusterMeasurements;
-  readonly main: ThreadMeasurements;
 }
 
 const NOT_FAILURES = new Set(['ok', 'not_found', 'version_mismatch']);
@@ -58,7 +57,7 @@ export function sampleOf(before: Measured, after: Measured): Sample {
       (sum, port) => sum + port.openConnections,
       0,
     ),
-    mainLoop: utilisation(before.main, after.main),
+    mainLoop: utilisation(before.cluster.main, after.cluster.main),
     servers: pairs.map((pair) =>
       pair.after === undefined || pair.before === undefined
         ? null

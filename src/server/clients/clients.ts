@@ -84,6 +84,7 @@ export class Clients {
     this.#reads = new Reads({ logTime, raft, state, groups, proposals: this.proposals });
     this.#walks = new Walks({
       state,
+      metrics,
       answer: (command, value) => this.answerer.read(command, value),
       retake: (command) => {
         if (this.#raft.role === 'leader') this.#leaderCommands.take(command, this.#nowMs);

@@ -13,6 +13,7 @@ import type { KeyWalk } from '../../state-machine/key-image.js';
 import { executeWalk } from '../../state-machine/redis/execute.js';
 import { goOn, type Steps, Work } from '../../state-machine/work.js';
 import type { AppliedState } from '../applied-state.js';
+import type { ServerMetrics } from '../metrics.js';
 import type { PendingCommand } from './session.js';
 
 const TOO_MANY = new ErrorReply(
@@ -28,6 +29,7 @@ interface RunningWalk {
 
 export interface WalksOptions {
   readonly state: AppliedState;
+  readonly metrics: ServerMetrics;
   readonly answer: (command: PendingCommand, value: RespValue) => void;
   /** The command has waited, and may be taken again. */
   readonly retake: (command: PendingCommand) => void;
@@ -35,16 +37,16 @@ export interface WalksOptions {
 
 export class Walks {
   readonly #state: AppliedState;
+  readonly #metrics: ServerMetrics;
   readonly #answer: WalksOptions['answer'];
   readonly #retake: WalksOptions['retake'];
   /** Those that work, and those that will once the state is known to be current: MAX_WALKS at most. */
   readonly #admitted = new Map<PendingCommand, RunningWalk | undefined>();
   #waiting: PendingCommand[] = [];
-  /** Units of work in the last turn. */
-  #turnUnits = 0;
 
-  constructor({ state, answer, retake }: WalksOptions) {
+  constructor({ state, metrics, answer, retake }: WalksOptions) {
     this.#state = state;
+    this.#metrics = metrics;
     this.#answer = answer;
     this.#retake = retake;
   }
@@ -82,9 +84,8 @@ export class Walks {
     this.#admitted.set(command, { keys, steps: executeWalk(keys, request, work), work });
   }
 
-  /** A slice of each that works, all of them together {@link WALK_WORK_PER_TURN}. Returns the units of work that it took. */
-  work(): number {
-    this.#turnUnits = 0;
+  /** A slice of each that works, all of them together {@link WALK_WORK_PER_TURN}. */
+  work(): void {
     this.#forgetDone();
     const sliceUnits = WALK_WORK_PER_TURN / Math.max(1, this.#admitted.size);
     for (const [command, running] of this.#admitted)
@@ -95,7 +96,6 @@ export class Walks {
       this.#admitted.set(command, undefined);
       this.#retake(command);
     }
-    return this.#turnUnits;
   }
 
   /** Gives up all of them; returns those that are to be told. */
@@ -111,7 +111,7 @@ export class Walks {
     const before = work.units;
     work.allow(units);
     const done = goOn(steps);
-    this.#turnUnits += work.units - before;
+    this.#metrics.walkedUnits += work.units - before;
     if (done === undefined && work.units < MAX_WALK_WORK) return;
     keys.close();
     this.#admitted.delete(command);

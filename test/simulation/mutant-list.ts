@@ -294,6 +294,12 @@ export const MUTANTS: readonly Mutant[] = [
     search: 'if (isDiskStalled(core))\n            handOver(core, role);',
     replacement: '',
   },
+  {
+    name: 'apply an entry in one turn',
+    file: 'state-machine/entry-application.js',
+    search: 'if (this.#isPaused || work.isSpent)',
+    replacement: 'if (this.#isPaused)',
+  },
   ofStorage('write to a segment before it is written down that there is one', { isRare: true }),
   ofStorage('accept a torn frame without a look at its checksum', { isRare: true }),
   ofStorage('report a hard state that is not written yet'),

@@ -16,6 +16,7 @@ import { Random } from '../../tools/support/random.js';
 import { isJudged } from './checks/history.js';
 import { checkQueues } from './checks/queues.js';
 import { checkReplicas } from './checks/replicas.js';
+import { checkTurns } from './checks/turns.js';
 import { SimulatedClient } from './client/client.js';
 import { History } from './client/history.js';
 import { drawClientTemper } from './client/temper.js';
@@ -270,6 +271,7 @@ class Simulation {
     this.#cluster.check();
     const { steps, nowMs } = this.#world.timeline;
     this.#hash = mix(this.#hash, nowMs);
+    checkTurns(this.#cluster.servers);
     if (steps % MEASURE_EVERY === 0) checkQueues(this.#cluster.servers, this.#temperament, 'at any time');
   }
 

@@ -2,6 +2,7 @@
 
 import type { Random } from '../../../tools/support/random.js';
 import { type Command, newValue } from './command.js';
+import { costlyCommands } from './costly-commands.js';
 import { FleetingKeys } from './fleeting-keys.js';
 import {
   MALFORMED_COMMANDS,
@@ -87,6 +88,7 @@ export class CommandDrawing {
   #resp(): readonly Command[] {
     const { random, temper } = this.#options;
     const key = this.anyKey();
+    if (random.chance(temper.costlyRate)) return costlyCommands(random);
     if (random.chance(temper.malformedRate)) return [respMalformed(random.of(MALFORMED_COMMANDS))];
     if (random.chance(temper.fleetingRate)) return [this.#fleeting.next()];
     if (random.chance(temper.sundryRate)) return [sundryCommand(random.below(SUNDRY_COUNT))];

@@ -109,11 +109,11 @@ export function respDiscarded(key: string, value: string): Command[] {
 
 const STORED: Outcome = { type: 'stored', version: undefined };
 
-function multi(): Command {
+export function multi(): Command {
   return respCommand(['MULTI'], undefined, (reply) => (isStatus(reply, 'OK') ? FINE : WRONG));
 }
 
-function queued(words: readonly string[]): Command {
+export function queued(words: readonly string[]): Command {
   return respCommand(words, undefined, (reply) => (isStatus(reply, 'QUEUED') ? FINE : WRONG));
 }
 

@@ -25,6 +25,8 @@ export interface ClientTemper {
   readonly fleetingRate: number;
   /** How often it sends a command of sundry-commands.ts. */
   readonly sundryRate: number;
+  /** How often it sends what takes a server long. */
+  readonly costlyRate: number;
   /** How often it ends its side, goes away, or stops reading for a while, when it could send. */
   readonly halfCloseRate: number;
   readonly vanishRate: number;
@@ -47,6 +49,7 @@ export function drawClientTemper(random: Random): ClientTemper {
     transactionRate: random.of([0, 0.1, 0.4]),
     fleetingRate: random.of([0, 0, 0.1, 0.3]),
     sundryRate: random.of([0, 0, 0.05, 0.3]),
+    costlyRate: rarely(0.05),
     halfCloseRate: rarely(0.05),
     vanishRate: rarely(0.05),
     stopReadingRate: rarely(0.1),

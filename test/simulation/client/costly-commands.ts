@@ -1,0 +1,44 @@
+/**
+ * Commands that take a server long, on keys of their own: what they do is not in the history. A turn must stay short, and
+ * others must be served.
+ */
+
+import type { Random } from '../../../tools/support/random.js';
+import { type Command, FINE, WRONG } from './command.js';
+import { multi, queued, respCommand } from './resp-commands.js';
+
+const FILL = 'costly fill';
+const FILL_BYTES = 400_000;
+/** To copy the value this often is more than a turn may do. */
+const COPIES = 80;
+const MANY_KEYS = Array.from({ length: 400 }, (_, i) => `costly ${i}`);
+
+export function costlyCommands(random: Random): readonly Command[] {
+  switch (random.below(6)) {
+    case 0:
+    case 1:
+      return [costly(['SETRANGE', FILL, `${FILL_BYTES + random.below(FILL_BYTES)}`, 'end'])];
+    case 2:
+      return [
+        multi(),
+        ...Array.from({ length: COPIES }, (_, i) =>
+          queued(['COPY', FILL, `costly copy ${i % 2}`, 'REPLACE']),
+        ),
+        costly(['EXEC']),
+      ];
+    case 3:
+      return [costly(['KEYS', random.of(['costly*', `*${'a'.repeat(50)}[b-d]`, '*'])])];
+    case 4:
+      return [costly(['MSET', ...MANY_KEYS.flatMap((key) => [key, 'x'])])];
+    default:
+      return [costly(['DEL', FILL, ...MANY_KEYS])];
+  }
+}
+
+/** Whatever comes of it is fine, if it is no error that may not come to it. */
+function costly(args: readonly string[]): Command {
+  return respCommand(args, undefined, (reply) => {
+    if (reply.type !== 'error') return FINE;
+    return /^(?:UNKNOWN|EXECABORT|TRYAGAIN) /.test(reply.text) ? FINE : WRONG;
+  });
+}

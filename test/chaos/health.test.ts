@@ -53,12 +53,20 @@ describe('the health of a cluster under faults', () => {
     expect(intervals()).to.deep.equal(['10-20', '10-20', '10-30', '40-50']);
   });
 
-  it('ends with the program, and begins with it for all servers', () => {
-    at(20, () => health.unwell(0, 1));
+  it('ends for a server that has two faults until both are over', () => {
+    at(20, () => health.unwell(2));
+    at(25, () => health.unwell(2));
+    at(30, () => health.well(2));
+    at(40, () => health.well(2));
+    at(50, () => undefined);
+    expect(intervals()).to.deep.equal(['10-20', '10-20', '10-50', '40-50', '40-50']);
+  });
+
+  it('ends with the program, and begins with it', () => {
     at(30, () => health.programDown());
     at(40, () => health.programUp());
     at(50, () => undefined);
-    expect(intervals()).to.deep.equal(['10-20', '10-20', '10-20', '40-50', '40-50', '40-50']);
+    expect(intervals()).to.deep.equal(['10-30', '10-30', '10-30', '40-50', '40-50', '40-50']);
   });
 
   it('keeps bad links when the program starts again', () => {

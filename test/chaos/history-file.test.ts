@@ -11,6 +11,7 @@ const LINE: HistoryLine = {
   key: 'key-1',
   value: 'c3-7',
   version: 5,
+  ttlMs: null,
   expected: 4,
   call: 100,
   return: 200,

@@ -1,10 +1,11 @@
 import { expect } from 'chai';
-import { lengthOf, longestGaps } from '../../tools/chaos/availability.js';
+import { backInService, lengthOf, longestGaps } from '../../tools/chaos/availability.js';
 import type { Fault } from '../../tools/chaos/faults.js';
 import { figuresByFault } from '../../tools/chaos/figures.js';
 import type { Interval } from '../../tools/chaos/health.js';
 import type { HistoryLine } from '../../tools/chaos/history-file.js';
 import { LeaderWatch } from '../../tools/chaos/leaders.js';
+import { wrongLifetimes } from '../../tools/chaos/lifetimes.js';
 import { judge, type Run } from '../../tools/chaos/report.js';
 import { repeatedVersions } from '../../tools/chaos/versions.js';
 
@@ -23,6 +24,7 @@ function line(facts: Partial<HistoryLine>): HistoryLine {
     value: null,
     version: null,
     expected: null,
+    ttlMs: null,
     call: clock,
     return: clock + 5,
     outcome: 'ok',
@@ -40,7 +42,16 @@ function writesAt(...timesNs: readonly number[]): HistoryLine[] {
 
 function runOf(facts: Partial<Run>): Run {
   const leaders = { terms: 1, conflicts: [] };
-  return { startNs: 0, lines: [], faults: [], intervals: [], leaders, differences: [], ...facts };
+  return {
+    startNs: 0,
+    lines: [],
+    faults: [],
+    intervals: [],
+    recoveries: [],
+    leaders,
+    differences: [],
+    ...facts,
+  };
 }
 
 describe('the judgement of a chaos run', () => {
@@ -83,11 +94,25 @@ describe('the judgement of a chaos run', () => {
   it('is not right when servers differ, a term had two leaders or nothing was acknowledged for too long', () => {
     const intervals = [{ fromNs: 0, untilNs: 2 * S + 1 }];
     const leaders = { terms: 2, conflicts: ['servers 0 and 1 both led in term 3'] };
-    for (const facts of [{ differences: ['k: differs'] }, { leaders }, { intervals }]) {
+    const recoveries = [{ fromNs: 0, untilNs: 10 * S + 1 }];
+    for (const facts of [{ differences: ['k: differs'] }, { leaders }, { intervals }, { recoveries }]) {
       const { isRight, lastLine } = judge(runOf(facts));
       expect(isRight).to.equal(false);
       expect(lastLine).to.equal('chaos: 0 ops, 0 faults, linearizable');
     }
+  });
+
+  it('is not right when a key lived too long, and passes over its order', () => {
+    const lines = [set('a', { ttlMs: 1_000, call: 0, return: S }), line({ call: 3 * S, value: 'a' })];
+    const { isRight, report, lastLine } = judge(runOf({ lines }));
+    expect(isRight).to.equal(false);
+    expect(report.join('\n')).to.include('k, to live 1000 ms, was found after 2000 ms at least');
+    expect(lastLine).to.equal('chaos: 2 ops, 0 faults, linearizable');
+    expect(
+      judge(
+        runOf({ lines: [lines[0] ?? line({}), line({ outcome: 'not-found', call: 4 * S, return: 5 * S })] }),
+      ).isRight,
+    ).to.equal(true);
   });
 });
 
@@ -114,6 +139,43 @@ describe('the longest time without an acknowledged write', () => {
     const read = line({ call: 2 * S, return: 2 * S });
     const unknown = set('x', { call: 2 * S, return: null, outcome: 'unknown' });
     expect(gapIn([read, unknown], { fromNs: 0, untilNs: 4 * S })).to.equal(4);
+  });
+});
+
+describe('being back in service', () => {
+  it('takes until all servers are well and a write is acknowledged that was asked for after the faults', () => {
+    const early = set('a', { call: 0, return: 3 * S });
+    const late = set('b', { call: S, return: 5 * S });
+    const longestS = (lines: readonly HistoryLine[], untilNs: number) =>
+      backInService(lines, [{ fromNs: S, untilNs }]).map((recovery) => lengthOf(recovery) / S);
+    expect(longestS([early, late], 2 * S)).to.deep.equal([4]);
+    expect(longestS([early, late], 7 * S)).to.deep.equal([6]);
+    expect(longestS([early], 2 * S)).to.deep.equal([Number.POSITIVE_INFINITY]);
+  });
+});
+
+describe('a key that lives for a while', () => {
+  const written = set('a', { key: 'm', ttlMs: 1_000, call: 0, return: 100 * MS });
+  const found = (call: number) => line({ key: 'm', value: 'a', call, return: call + MS });
+  const gone = (call: number) => line({ key: 'm', outcome: 'not-found', call, return: call + MS });
+  const wrong = (read: HistoryLine, ...restarts: readonly Interval[]) =>
+    wrongLifetimes([written, read], restarts);
+
+  it('may be found and be gone while nobody knows, and within 1 % and the time that clocks take', () => {
+    for (const read of [found(500 * MS), found(1_120 * MS), gone(980 * MS), gone(5_000 * MS)])
+      expect(wrong(read)).to.deep.equal([]);
+  });
+
+  it('has lived too long when it is found later, and too short when it is gone before', () => {
+    expect(wrong(found(1_140 * MS))).to.deep.equal(['m, to live 1000 ms, was found after 1040 ms at least']);
+    expect(wrong(gone(900 * MS))).to.deep.equal(['m, to live 1000 ms, was gone after 901 ms at most']);
+  });
+
+  it('is passed over when the program was started again meanwhile, or nobody knows when it was written', () => {
+    expect(wrong(gone(500 * MS), { fromNs: 200 * MS, untilNs: 400 * MS })).to.deep.equal([]);
+    expect(wrong(gone(500 * MS), { fromNs: 600 * MS, untilNs: 800 * MS })).to.have.length(1);
+    const unknown = { ...written, return: null, outcome: 'unknown' as const };
+    expect(wrongLifetimes([unknown, found(9 * S)], [])).to.deep.equal([]);
   });
 });
 

@@ -6,6 +6,9 @@ import { type HistoryLine, isAcknowledgedWrite } from './history-file.js';
 /** With a majority well and connected, writes are acknowledged at least this often. */
 export const MAX_GAP_NS = 2_000_000_000;
 
+/** All faults being undone, writes are acknowledged and all servers are well again after this long. */
+export const MAX_RECOVERY_NS = 10_000_000_000;
+
 /** At most this many are told. */
 const MAX_GAPS = 20;
 
@@ -23,6 +26,19 @@ export function longestGaps(lines: readonly HistoryLine[], intervals: readonly I
     if (!apart.some((other) => gap.fromNs < other.untilNs && gap.untilNs > other.fromNs)) apart.push(gap);
   }
   return apart;
+}
+
+/** The recoveries, each until a write was acknowledged, too, that was asked for after the end of all faults. */
+export function backInService(
+  lines: readonly HistoryLine[],
+  recoveries: readonly Interval[],
+): readonly Interval[] {
+  const writes = lines.filter(isAcknowledgedWrite);
+  return recoveries.map(({ fromNs, untilNs }) => {
+    const returns = writes.flatMap((line) => (line.call >= fromNs ? [line.return ?? line.call] : []));
+    const firstNs = returns.reduce((least, ns) => Math.min(least, ns), Number.POSITIVE_INFINITY);
+    return { fromNs, untilNs: Math.max(untilNs, firstNs) };
+  });
 }
 
 export function lengthOf({ fromNs, untilNs }: Interval): number {

@@ -26,6 +26,13 @@ export interface ClientOptions {
 const OPS = ['get', 'set', 'cas', 'delete'] as const;
 const WEIGHTS = { get: 40, set: 30, cas: 20, delete: 10 };
 
+/** How often it is about a key that expires. Each has its own, since a write of unknown outcome may begin its life late. */
+const MORTAL_CHANCE = 0.1;
+const MORTAL_WRITE_CHANCE = 0.3;
+/** It reads the last of them, by the end of which others have come. */
+const MORTALS_KEPT = 6;
+const TTLS_MS = [1_000, 2_000, 3_000];
+
 const TIMEOUT_MS = 500;
 const REFUSED_PAUSE_MS = 20;
 const REDIRECT_PAUSE_MS = 3;
@@ -42,6 +49,7 @@ export class ChaosClient {
   readonly #keys: readonly string[];
   readonly #note: (line: HistoryLine) => void;
   readonly #versions = new Map<string, number>();
+  #mortals: readonly string[] = [];
   #connection: Connection | undefined;
   #nextPort: number | undefined;
   #count = 0;
@@ -94,6 +102,8 @@ export class ChaosClient {
       outcome: answer.outcome,
     });
     if (answer.version !== null) this.#versions.set(request.key, answer.version);
+    if (request.ttlMs !== null && answer.outcome === 'ok')
+      this.#mortals = [...this.#mortals, request.key].slice(-MORTALS_KEPT);
     if (answer.outcome === 'unknown') this.#leave();
     if (answer.outcome !== 'failed') return;
     this.#leave();
@@ -101,7 +111,19 @@ export class ChaosClient {
     await pause(REDIRECT_PAUSE_MS);
   }
 
-  #nextRequest({ knowsVersions }: Connection): Request {
+  #nextRequest(connection: Connection): Request {
+    return this.#random.chance(MORTAL_CHANCE) ? this.#mortalRequest() : this.#sharedRequest(connection);
+  }
+
+  #mortalRequest(): Request {
+    if (this.#mortals.length > 0 && !this.#random.chance(MORTAL_WRITE_CHANCE))
+      return { op: 'get', key: this.#random.of(this.#mortals), value: null, expected: null, ttlMs: null };
+    this.#count += 1;
+    const value = valueName(this.#client, this.#count);
+    return { op: 'set', key: `mortal-${value}`, value, expected: null, ttlMs: this.#random.of(TTLS_MS) };
+  }
+
+  #sharedRequest({ knowsVersions }: Connection): Request {
     const place = this.#random.below(this.#keys.length);
     const key = this.#keys[place] ?? '';
     const op = this.#random.weighted(OPS, {
@@ -116,6 +138,7 @@ export class ChaosClient {
       key,
       value: isWrite ? valueName(this.#client, this.#count) : null,
       expected: op === 'cas' ? (this.#versions.get(key) ?? 1) : null,
+      ttlMs: null,
     };
   }
 }

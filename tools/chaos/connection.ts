@@ -10,6 +10,8 @@ export interface Request {
   readonly key: string;
   readonly value: string | null;
   readonly expected: number | null;
+  /** Whole seconds, in ms; of a `set`. */
+  readonly ttlMs: number | null;
 }
 
 export interface Answer {
@@ -57,13 +59,13 @@ export async function connectRedis(port: number): Promise<Connection> {
   const client = await RedisClient.connect(port);
   return {
     knowsVersions: false,
-    ask: async (request) => answerOfRedis(request, await client.call(...wordsOf(request))),
+    ask: async (request) => answerOfRedis(request, await client.call(...argsOf(request))),
     closed: client.closed,
     close: () => client.close(),
   };
 }
 
-function askText(client: TextClient, { op, key, value, expected }: Request): Promise<TextReply> {
+function askText(client: TextClient, { op, key, value, expected, ttlMs }: Request): Promise<TextReply> {
   const bytes = bytesOf(value ?? '');
   switch (op) {
     case 'get':
@@ -71,7 +73,7 @@ function askText(client: TextClient, { op, key, value, expected }: Request): Pro
     case 'delete':
       return client.delete(key);
     case 'set':
-      return client.set(key, bytes);
+      return client.set(key, bytes, (ttlMs ?? 0) / 1_000);
     case 'cas':
       return client.cas(key, expected ?? 0, bytes);
   }
@@ -99,14 +101,14 @@ function answerOfText({ op }: Request, reply: TextReply): Answer {
   }
 }
 
-function wordsOf({ op, key, value }: Request): string[] {
+function argsOf({ op, key, value, ttlMs }: Request): string[] {
   switch (op) {
     case 'get':
       return ['GET', key];
     case 'delete':
       return ['DEL', key];
     case 'set':
-      return ['SET', key, bytesOf(value ?? '')];
+      return ['SET', key, bytesOf(value ?? ''), ...(ttlMs === null ? [] : ['PX', `${ttlMs}`])];
     case 'cas':
       throw new TypeError('Redis has no cas');
   }

@@ -1,5 +1,6 @@
 /** What can be done to the program. Each fault is done, held for a while, and undone. */
 
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Random } from '../support/random.js';
 import type { Site } from './site.js';
 
@@ -18,6 +19,9 @@ export const FAULT_KINDS = [
   'full',
   'descriptors',
   'process',
+  'clock',
+  'stop',
+  'costly',
 ] as const;
 
 export type FaultKind = (typeof FAULT_KINDS)[number];
@@ -43,6 +47,7 @@ export interface Scene {
 /** Does the fault and undoes it. Does not begin it when there is nothing to do it to. */
 export type FaultAction = (scene: Scene) => Promise<void>;
 
+const POLL_MS = 5;
 /** Often it is the leader that matters. */
 const LEADER_CHANCE = 0.5;
 
@@ -55,4 +60,14 @@ export async function victims({ site, random }: Scene): Promise<number[]> {
     .map(({ id }) => id);
   if (leader === null || !random.chance(LEADER_CHANCE)) return shuffled;
   return [leader, ...shuffled.filter((id) => id !== leader)];
+}
+
+/** Whether it was so in time. */
+export async function within(timeoutMs: number, isSo: () => Promise<boolean>): Promise<boolean> {
+  const giveUpAtMs = performance.now() + timeoutMs;
+  while (performance.now() < giveUpAtMs) {
+    if (await isSo()) return true;
+    await pause(POLL_MS);
+  }
+  return false;
 }

@@ -10,7 +10,8 @@ type Link = readonly [from: number, to: number];
 export class Health {
   readonly #majorities: readonly (readonly number[])[];
   readonly #nowNs: () => number;
-  readonly #unwell = new Set<number>();
+  /** By server: how many faults it has, if any. */
+  readonly #unwell = new Map<number, number>();
   #badLinks: readonly Link[] = [];
   #programIsUp = false;
   /** By place of the majority: since when it is well. */
@@ -23,10 +24,9 @@ export class Health {
     this.#nowNs = nowNs;
   }
 
-  /** The program serves, with all its servers. Faults of links are not undone by that. */
+  /** The program serves. Faults of servers and of links are not undone by that. */
   programUp(): void {
     this.#programIsUp = true;
-    this.#unwell.clear();
     this.#note();
   }
 
@@ -35,15 +35,19 @@ export class Health {
     this.#note();
   }
 
-  /** To be said before it is so. */
+  /** The servers have one fault more; to be said before it is so. */
   unwell(...ids: readonly number[]): void {
-    for (const id of ids) this.#unwell.add(id);
+    for (const id of ids) this.#unwell.set(id, (this.#unwell.get(id) ?? 0) + 1);
     this.#note();
   }
 
-  /** To be said once it is so. */
+  /** They have one fault less, and none if there is no other; to be said once it is so. */
   well(...ids: readonly number[]): void {
-    for (const id of ids) this.#unwell.delete(id);
+    for (const id of ids) {
+      const faults = (this.#unwell.get(id) ?? 0) - 1;
+      if (faults > 0) this.#unwell.set(id, faults);
+      else this.#unwell.delete(id);
+    }
     this.#note();
   }
 

@@ -17,6 +17,8 @@ export interface HistoryLine {
   readonly version: number | null;
   /** The version that a `cas` asked for; null for others. */
   readonly expected: number | null;
+  /** How long what a `set` wrote is to live, in ms; null for ever, and for others. */
+  readonly ttlMs: number | null;
   /** Times in ns, on the machine's monotonic clock. */
   readonly call: number;
   /** Null when the outcome is unknown: the operation may take effect at any later time, or never. */

@@ -26,8 +26,8 @@ import { judge, type Run } from './report.js';
 import { BUILT_PROGRAM, Site } from './site.js';
 
 const CLIENTS_SCRIPT = fileURLToPath(new URL('./clients.js', import.meta.url));
-/** With all faults undone, clients go on for this long. */
-const AFTERMATH_MS = 1_000;
+/** With all faults undone, clients go on for this long: longer than writes may take to be acknowledged again. */
+const AFTERMATH_MS = 2_500;
 const MAX_SERVERS = 9;
 const START_NS = nowNs();
 const MAX_SEED = 2 ** 31;
@@ -38,6 +38,7 @@ interface Arguments {
   readonly clients: number;
   readonly keys: number;
   readonly faults: readonly FaultKind[];
+  readonly atOnce: boolean;
   readonly seed: number;
   readonly history?: string;
   readonly program: string;
@@ -54,6 +55,11 @@ const command = new Command('chaos')
     new Option('--faults <kinds>', 'with commas between them')
       .default(FAULT_KINDS, FAULT_KINDS.join(','))
       .argParser(faultKinds),
+  )
+  .addOption(
+    new Option('--at-once', 'one of each kind at a time: of network, servers, disks, clock, clients').default(
+      false,
+    ),
   )
   .addOption(
     new Option('--seed <n>', 'of the schedule')
@@ -99,14 +105,14 @@ async function torment(
   historyPath: string,
 ): Promise<Omit<Run, 'lines' | 'startNs'>> {
   const health = new Health(args.servers, nowNs);
-  const diskFaultsDir = join(directory, 'disk-faults');
-  await mkdir(diskFaultsDir);
+  const faultsDir = join(directory, 'faults');
+  await mkdir(faultsDir);
   const port = await freePorts();
   const site = new Site({
     servers: args.servers,
     port,
     dataDir: join(directory, 'data'),
-    diskFaultsDir,
+    faultsDir,
     health,
     entry: args.program,
   });
@@ -117,7 +123,13 @@ async function torment(
     const { serverPorts, routerPort } = await site.program();
     const ports = [...serverPorts, routerPort];
     clients = startClients({ clients: args.clients, keys, ports, seed: args.seed, historyPath });
-    const nemesis = new Nemesis({ site, seed: args.seed, kinds: args.faults, onFault: tell });
+    const nemesis = new Nemesis({
+      site,
+      seed: args.seed,
+      kinds: args.faults,
+      allAtOnce: args.atOnce,
+      onFault: tell,
+    });
     const leaders = new LeaderWatch();
     const statuses = createWriteStream(join(directory, 'statuses.jsonl'));
     const watched = (over: AbortSignal) =>
@@ -130,7 +142,7 @@ async function torment(
     const { differences, reads } = await compareReplicas(site, keys, args.clients);
     await appendFile(historyPath, reads.map((line) => `${JSON.stringify(line)}\n`).join(''));
     await site.stop();
-    return { faults: nemesis.faults, intervals, leaders, differences };
+    return { faults: nemesis.faults, recoveries: nemesis.recoveries, intervals, leaders, differences };
   } catch (error) {
     clients?.kill('SIGKILL');
     await site.destroy();
@@ -182,8 +194,8 @@ function runMs(): string {
   return ((nowNs() - START_NS) / 1e6).toFixed(0);
 }
 
-function again({ seconds, servers, clients, keys, faults, seed }: Arguments): string {
-  const chosen = faults.length === FAULT_KINDS.length ? '' : ` --faults ${faults.join(',')}`;
+function again({ seconds, servers, clients, keys, faults, atOnce, seed }: Arguments): string {
+  const chosen = `${faults.length === FAULT_KINDS.length ? '' : ` --faults ${faults.join(',')}`}${atOnce ? ' --at-once' : ''}`;
   return `--seconds ${seconds} --servers ${servers} --clients ${clients} --keys ${keys}${chosen} --seed ${seed}`;
 }
 

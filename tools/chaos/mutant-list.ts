@@ -5,6 +5,8 @@ import type { Edit } from '../support/mutant-copy.js';
 export interface Mutant {
   readonly name: string;
   readonly edits: readonly Edit[];
+  /** Arguments of the run, where a chosen few faults show it sooner. */
+  readonly args?: readonly string[];
 }
 
 export const MUTANTS: readonly Mutant[] = [
@@ -67,6 +69,55 @@ export const MUTANTS: readonly Mutant[] = [
         replacement:
           "const isMixedUp = frame.type === 'reply' && Math.random() < 0.001;\n" +
           '        const session = this.#sessions.get(isMixedUp ? [...this.#sessions.keys()][0] : frame.session);',
+      },
+    ],
+  },
+  {
+    name: 'count deadlines by the wall clock',
+    args: ['--faults', 'clock,transfer'],
+    edits: [
+      {
+        file: 'log-time.js',
+        search: 'return this.#environment.nowMs() + this.#offsetMs;',
+        replacement: 'return Date.now();',
+      },
+    ],
+  },
+  {
+    name: 'leave out of the time what the process stood still for',
+    args: ['--faults', 'stop,transfer'],
+    edits: [
+      {
+        file: 'log-time.js',
+        search: 'return this.#environment.nowMs() + this.#offsetMs;',
+        replacement:
+          'const nowMs = this.#environment.nowMs();\n' +
+          '        const stoodMs = nowMs - (this.askedMs ?? nowMs);\n' +
+          '        if (stoodMs > 500) this.leftOutMs = (this.leftOutMs ?? 0) + stoodMs;\n' +
+          '        this.askedMs = nowMs;\n' +
+          '        return nowMs + this.#offsetMs - (this.leftOutMs ?? 0);',
+      },
+    ],
+  },
+  {
+    name: 'go through all keys in one turn',
+    args: ['--faults', 'costly'],
+    edits: [
+      {
+        file: 'server/clients/walks.js',
+        search: 'const sliceUnits = WALK_WORK_PER_TURN / Math.max(1, this.#admitted.size);',
+        replacement: 'const sliceUnits = Number.POSITIVE_INFINITY;',
+      },
+    ],
+  },
+  {
+    name: 'stay down once the disk was full',
+    args: ['--faults', 'full'],
+    edits: [
+      {
+        file: 'storage/shortage-retries.js',
+        search: "return SHORTAGES.has(systemCodeOf(error) ?? '');",
+        replacement: 'return false;',
       },
     ],
   },

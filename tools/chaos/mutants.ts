@@ -41,12 +41,12 @@ try {
 process.stdout.write(`mutants: ${caughtCount} of ${mutants.length} caught\n`);
 process.exitCode = caughtCount === mutants.length ? 0 : 1;
 
-async function hunt({ edits }: Mutant, copy: string): Promise<Caught | undefined> {
+async function hunt({ edits, args = [] }: Mutant, copy: string): Promise<Caught | undefined> {
   await makeCopy(edits, ['src', 'workers'], copy);
   // The program tells its version from there.
   await copyFile(join(BUILT, '../package.json'), join(copy, '../package.json'));
   for (let run = 1; run <= RUNS; run += 1) {
-    const { exitCode, output } = await chaos(join(copy, 'src/main.cjs'));
+    const { exitCode, output } = await chaos(join(copy, 'src/main.cjs'), args);
     // Without a fault the program may not even have started.
     const hasRun = /^ +\d+ ms +\S/m.test(output);
     if (!hasRun || (exitCode !== 0 && exitCode !== 1))
@@ -56,10 +56,13 @@ async function hunt({ edits }: Mutant, copy: string): Promise<Caught | undefined
   return undefined;
 }
 
-async function chaos(program: string): Promise<{ exitCode: number | null; output: string }> {
+async function chaos(
+  program: string,
+  args: readonly string[],
+): Promise<{ exitCode: number | null; output: string }> {
   const child = spawn(
     process.execPath,
-    [CHAOS, '--seconds', `${SECONDS_PER_RUN}`, '--program', program, '--discard'],
+    [CHAOS, '--seconds', `${SECONDS_PER_RUN}`, '--program', program, '--discard', ...args],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   );
   let output = '';

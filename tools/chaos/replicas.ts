@@ -64,7 +64,7 @@ function lineOf(
   { client, key, call }: Pick<HistoryLine, 'client' | 'key' | 'call'>,
   reply: TextReply,
 ): HistoryLine {
-  const line = { client, op: 'get', key, expected: null, call, return: nowNs() } as const;
+  const line = { client, op: 'get', key, expected: null, ttlMs: null, call, return: nowNs() } as const;
   if (reply.type === 'META')
     return { ...line, value: nameOf(reply.value), version: reply.version, outcome: 'ok' };
   if (reply.type === 'ERR_NOT_FOUND') return { ...line, value: null, version: null, outcome: 'not-found' };

@@ -1,13 +1,14 @@
 /** What came out of a run: everything that was checked, in words. */
 
 import { checkLinearizability } from '../linearizability/checker.js';
-import { lengthOf, longestGaps, MAX_GAP_NS } from './availability.js';
+import { backInService, lengthOf, longestGaps, MAX_GAP_NS, MAX_RECOVERY_NS } from './availability.js';
 import { describeOperation, drawViolation } from './drawing.js';
 import type { Fault } from './faults.js';
 import { type FaultFigures, figuresByFault, type Spread, spreadOf } from './figures.js';
 import type { Interval } from './health.js';
 import { type HistoryLine, isAcknowledgedWrite, operationOf } from './history-file.js';
 import type { LeaderWatch } from './leaders.js';
+import { wrongLifetimes } from './lifetimes.js';
 import { repeatedVersions } from './versions.js';
 
 /** What was done and seen. */
@@ -18,6 +19,8 @@ export interface Run {
   readonly faults: readonly Fault[];
   /** When a majority was well and connected. */
   readonly intervals: readonly Interval[];
+  /** From the end of all faults until every server was well again. */
+  readonly recoveries: readonly Interval[];
   readonly leaders: Pick<LeaderWatch, 'terms' | 'conflicts'>;
   /** Between the servers' states at the end, one line each. */
   readonly differences: readonly string[];
@@ -34,12 +37,19 @@ export interface Verdict {
 
 const MAX_LINES = 5;
 
-export function judge({ startNs, lines, faults, intervals, leaders, differences }: Run): Verdict {
-  const operations = lines.flatMap((line) => operationOf(line) ?? []);
+export function judge({ startNs, lines, faults, intervals, recoveries, leaders, differences }: Run): Verdict {
+  const mortal = new Set(lines.flatMap(({ key, ttlMs }) => (ttlMs === null ? [] : [key])));
+  const operations = lines.filter(({ key }) => !mortal.has(key)).flatMap((line) => operationOf(line) ?? []);
   const violations = checkLinearizability(operations);
   const repeated = repeatedVersions(lines);
   const gaps = longestGaps(lines, intervals);
   const tooLong = gaps.filter((gap) => lengthOf(gap) > MAX_GAP_NS);
+  const lifetimes = wrongLifetimes(
+    lines,
+    faults.filter(({ kind }) => kind === 'process'),
+  );
+  const back = backInService(lines, recoveries);
+  const tooLate = back.filter((recovery) => lengthOf(recovery) > MAX_RECOVERY_NS);
   const isLinearizable = violations.length === 0;
   const report = [
     '',
@@ -48,7 +58,13 @@ export function judge({ startNs, lines, faults, intervals, leaders, differences 
     ...countsOf(lines),
     finding('servers that differ at the end', differences),
     finding('versions with two values', repeated),
+    finding(`keys that lived too long or too short, of ${mortal.size} that expire`, lifetimes),
     finding(`terms with two leaders, of ${leaders.terms} seen`, leaders.conflicts),
+    `back in service after all faults, ${back.length} times: ${spread(spreadOf(back.map((recovery) => lengthOf(recovery) / 1e6)))}`,
+    finding(
+      'later than after 10 s',
+      tooLate.map(({ fromNs }) => `after ${milliseconds(fromNs - startNs)}`),
+    ),
     `longest time without an acknowledged write while a majority was well: ${gaps[0] === undefined ? 'none' : milliseconds(lengthOf(gaps[0]))}`,
     finding(
       'of more than 2 s',
@@ -67,7 +83,9 @@ export function judge({ startNs, lines, faults, intervals, leaders, differences 
   return {
     isRight:
       isLinearizable &&
-      [tooLong, differences, repeated, leaders.conflicts].every((findings) => findings.length === 0),
+      [tooLong, tooLate, differences, repeated, lifetimes, leaders.conflicts].every(
+        (findings) => findings.length === 0,
+      ),
     report,
     drawings: violations.map((violation) =>
       drawViolation(

@@ -2,12 +2,18 @@
 
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Program, ProgramError, type ProgramStatus } from '../support/program.js';
 import type { DiskFault } from './failing-disk.js';
 import type { Health } from './health.js';
 
 const FAILING_DISK = new URL('./failing-disk.js', import.meta.url).href;
+const SKEWED_CLOCK = new URL('./skewed-clock.js', import.meta.url).href;
+const CLOCK_FILE = 'clock';
+/** For servers to run again, which a fault of another kind may hold up. */
+const RESTART_TIMEOUT_MS = 20_000;
+const RESTART_PAUSE_MS = 20;
 export const BUILT_PROGRAM = fileURLToPath(new URL('../../src/main.cjs', import.meta.url));
 /** Small, so that some server is often in the midst of a snapshot. */
 const SNAPSHOT_LOG_BYTES = 200_000;
@@ -18,14 +24,20 @@ export interface SiteOptions {
   readonly servers: number;
   readonly port: number;
   readonly dataDir: string;
-  /** Holds the files that make disks fail. */
-  readonly diskFaultsDir: string;
+  /** Holds the files that make disks fail, and the clock differ. */
+  readonly faultsDir: string;
   readonly health: Health;
 }
 
 export class Site {
   readonly servers: number;
   readonly health: Health;
+  /** Servers that a fault has stopped, or is about to: another one that stops servers leaves them alone. */
+  readonly taken = new Set<number>();
+  /** For those who have the whole process stand still or end. */
+  readonly process = new Lock();
+  /** For a fault of a disk, and for those who would start the program on one that is not well. */
+  readonly disks = new Lock();
   readonly #options: SiteOptions;
   #program: Promise<Program> | undefined;
 
@@ -47,14 +59,14 @@ export class Site {
   }
 
   #startProgram(): Promise<Program> {
-    const { entry, servers, port, dataDir, diskFaultsDir } = this.#options;
+    const { entry, servers, port, dataDir, faultsDir } = this.#options;
     return Program.start({
       entry,
       servers,
       port,
       storage: { dataDir },
-      nodeFlags: ['--import', FAILING_DISK],
-      env: { CHAOS_DISK_FAULTS: diskFaultsDir },
+      nodeFlags: ['--import', FAILING_DISK, '--import', SKEWED_CLOCK],
+      env: { CHAOS_DISK_FAULTS: faultsDir, CHAOS_CLOCK: join(faultsDir, CLOCK_FILE) },
       flags: ['--snapshot-log-bytes', `${SNAPSHOT_LOG_BYTES}`, '--log-level', 'warn'],
     });
   }
@@ -99,17 +111,51 @@ export class Site {
     }
   }
 
-  /** Starts servers that are down, and resolves once they run. */
-  async restartServers(ids: readonly number[]): Promise<void> {
+  /** Has the whole process stand still, or go on. No effect once it has ended. */
+  async signal(signal: 'SIGSTOP' | 'SIGCONT'): Promise<void> {
     const program = await this.program();
-    for (const id of ids) await program.restartServer(id);
-    await this.untilRunning(ids);
+    if (!program.hasExited) process.kill(program.pid, signal);
   }
 
+  /**
+   * Starts servers that are down, and resolves once they run. A start is refused while a disk is not well, and is tried again
+   * then.
+   */
+  async restartServers(ids: readonly number[]): Promise<void> {
+    const program = await this.program();
+    const giveUpAtMs = performance.now() + RESTART_TIMEOUT_MS;
+    for (const id of ids) {
+      while (!(await isRunning(program, id))) {
+        try {
+          await program.restartServer(id);
+        } catch (error) {
+          if (!(error instanceof ProgramError) || performance.now() > giveUpAtMs) throw error;
+          await pause(RESTART_PAUSE_MS);
+        }
+      }
+    }
+  }
+
+  /** Resolves once servers run that the program starts by itself. */
   async untilRunning(ids: readonly number[]): Promise<void> {
     const areRunning = ({ servers }: ProgramStatus) => ids.every((id) => servers[id]?.state === 'running');
     await (await this.program()).waitFor(`servers ${ids.join(', ')} run`, areRunning);
-    this.health.well(...ids);
+  }
+
+  /**
+   * Resolves once a leader serves, and all servers run, have nothing to complain of and have applied what was committed when
+   * this began. Rejects with ProgramError when that takes longer.
+   */
+  async untilInService(timeoutMs: number): Promise<void> {
+    const program = await this.program();
+    const commitIndex = Math.max(...(await program.status()).servers.map((server) => server.commitIndex));
+    const isInService = ({ leader, servers }: ProgramStatus) =>
+      leader !== null &&
+      servers.every(
+        ({ state, reason, lastApplied }) =>
+          state === 'running' && reason === undefined && lastApplied >= commitIndex,
+      );
+    await program.waitFor('all servers are back in service', isInService, timeoutMs);
   }
 
   async setDiskFault(id: number, fault: DiskFault): Promise<void> {
@@ -121,6 +167,27 @@ export class Site {
   }
 
   diskFaultFile(id: number): string {
-    return join(this.#options.diskFaultsDir, `server-${id}`);
+    return join(this.#options.faultsDir, `server-${id}`);
+  }
+
+  /** The wall clock differs from the machine's by this much from now on, after a restart of the program, too. */
+  async setClock(offsetMs: number): Promise<void> {
+    await writeFile(join(this.#options.faultsDir, CLOCK_FILE), `${offsetMs}`);
+  }
+}
+
+async function isRunning(program: Program, id: number): Promise<boolean> {
+  return (await program.status()).servers[id]?.state === 'running';
+}
+
+/** One at a time. */
+export class Lock {
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** Does it once all that came before is done. */
+  hold<T>(action: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(action);
+    this.#last = done.catch(() => undefined);
+    return done;
   }
 }

@@ -44,6 +44,8 @@ export interface ProgramStatus {
 export interface ServerState {
   readonly id: number;
   readonly state: 'running' | 'stopped';
+  /** What is wrong with it, if anything is. */
+  readonly reason?: string;
   readonly role: string;
   readonly term: number;
   readonly commitIndex: number;

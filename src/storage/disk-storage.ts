@@ -229,7 +229,7 @@ export class DiskStorage implements Storage {
     position: LogPosition,
     logStart: LogPosition,
   ): Promise<SnapshotMeta | undefined> {
-    if (position.index <= (this.#snapshots.newest?.index ?? 0)) {
+    if (this.#isClosed || position.index <= (this.#snapshots.newest?.index ?? 0)) {
       await file.discard();
       return undefined;
     }

@@ -49,7 +49,7 @@ export interface SnapshotSink {
   /**
    * All bytes were written: makes it the newest snapshot, of everything up to `position`, which must be on this disk,
    * and drops the log up to `logStart`, which is at or before `position`. Resolves once that survives a crash; to undefined, with
-   * nothing changed, when a snapshot that reaches as far was installed meanwhile. Rejects with {@link StorageError}; with
+   * nothing changed, when a snapshot that reaches as far was installed or the storage was closed meanwhile. Rejects with {@link StorageError}; with
    * DISK_SHORTAGE nothing has changed, and the snapshot is to be discarded.
    */
   commit(position: LogPosition, logStart: LogPosition): Promise<SnapshotMeta | undefined>;

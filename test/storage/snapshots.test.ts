@@ -79,6 +79,21 @@ describe('snapshots on the disk', () => {
   beforeEach(open);
   afterEach(() => storage.close());
 
+  for (const fsync of [true, false]) {
+    it(`change nothing when they are complete once the storage is closed, with fsync ${fsync}`, async () => {
+      await storage.close();
+      storage = await openStorage(directory(), { fsync });
+      await storage.persist([persistOf(entries(1, 5, 1))]);
+      const sink = await written(storage, snapshotOf('late'));
+      await storage.close();
+      const position = { index: 5, term: 1 };
+      expect(await sink.commit(position, position)).to.equal(undefined);
+      await open();
+      expect(storage.recovered.snapshot).to.equal(undefined);
+      expect(await files()).to.deep.equal([]);
+    });
+  }
+
   it('are there after the storage was opened again, and the log before them is not', async () => {
     const data = snapshotOf('a');
     await storage.persist([persistOf(entries(1, 10, 1), { currentTerm: 1, votedFor: 0 })]);

@@ -260,6 +260,9 @@ export const MAX_STOP_ANSWERING_MS = 1_000;
 /** A server that has not stopped this long after it was asked to is terminated. */
 export const STOP_TIMEOUT_MS = 5_000;
 
+/** A server that has stopped closes its disk, which counts as stalled when that takes longer. */
+export const DISK_CLOSE_TIMEOUT_MS = 600;
+
 /**
  * A thread that was terminated ends within tens of milliseconds, unless a call of its disk is under way. This long is waited for
  * its end: the first time when its disk is known to be stalled, else the second.

@@ -9,6 +9,7 @@ export class DiskTrouble {
   readonly #eventLog: EventLog;
   #condition: DiskCondition = { name: 'well' };
   #sinceMs = 0;
+  #onStalled: () => void = () => undefined;
 
   constructor(server: ServerId, eventLog: EventLog) {
     this.#server = server;
@@ -18,6 +19,13 @@ export class DiskTrouble {
   /** Whether a write has taken an election timeout or longer. */
   get isStalled(): boolean {
     return this.#condition.name === 'stalled';
+  }
+
+  /** Resolves when it becomes so. */
+  get stalled(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onStalled = resolve;
+    });
   }
 
   /** In words; undefined while the disk is well. */
@@ -41,6 +49,7 @@ export class DiskTrouble {
       this.#eventLog.record({ type: 'disk-well', server, afterMs: Math.round(nowMs - this.#sinceMs) });
     this.#condition = condition;
     this.#sinceMs = nowMs - (condition.name === 'well' ? 0 : condition.forMs);
+    if (condition.name === 'stalled') this.#onStalled();
   }
 
   /** Its thread has ended: nothing is known of the disk any more. */

@@ -168,7 +168,7 @@ export class Member {
         if (this.#diskTrouble.isStalled) this.#end(thread);
         else {
           this.#state = { is: 'ending' };
-          await isFulfilledWithin(thread.stop(), STOP_TIMEOUT_MS);
+          await isFulfilledWithin(Promise.race([thread.stop(), this.#diskTrouble.stalled]), STOP_TIMEOUT_MS);
         }
         break;
       }

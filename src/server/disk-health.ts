@@ -1,6 +1,7 @@
 /** The condition of a server's disk: well, stalled in the midst of a write, or in a shortage. Each change is reported once. */
 
 import type { Environment } from '../environment.js';
+import { DISK_CLOSE_TIMEOUT_MS } from '../limits.js';
 import type { Storage } from '../storage/storage.js';
 import { messageOf } from '../storage/system-errors.js';
 import type { DiskCondition } from '../wire/control.js';
@@ -61,6 +62,16 @@ export class DiskHealth {
   /** Ends the retries. */
   stop(): void {
     this.#backoff.stop();
+  }
+
+  /** Waits for the disk to be closed, and reports it as stalled if that takes longer than {@link DISK_CLOSE_TIMEOUT_MS}. */
+  async untilClosed(closing: Promise<void>): Promise<void> {
+    const { environment, onChange } = this.#options;
+    const timer = environment.startTimer(
+      () => onChange({ name: 'stalled', forMs: DISK_CLOSE_TIMEOUT_MS }),
+      DISK_CLOSE_TIMEOUT_MS,
+    );
+    await closing.finally(() => timer.cancel());
   }
 
   report(): void {

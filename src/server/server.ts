@@ -302,7 +302,7 @@ export class Server {
     }
     if (!this.#isIn('draining')) return;
     this.#halt();
-    await this.#storage.close();
+    await this.#diskHealth.untilClosed(this.#storage.close());
   }
 
   #isIn(phase: 'running' | 'draining' | 'stopped'): boolean {
@@ -407,7 +407,7 @@ export class Server {
     if (this.#phase === 'stopped') return;
     this.#onEvent({ type: 'failing', status: this.status });
     this.#halt();
-    this.#storage.close().then(
+    this.#diskHealth.untilClosed(this.#storage.close()).then(
       () => this.#onFailure(error),
       () => this.#onFailure(error),
     );

@@ -3,6 +3,7 @@
 import { execFile } from 'node:child_process';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { http } from '../../tools/support/http.js';
@@ -13,6 +14,15 @@ import { eventually, temporaryDirectory } from '../support/cluster.js';
 /** More than half a second, on a machine that is busy with other things. */
 const SOON_MS = 2_000;
 const VALUE = 'x'.repeat(60_000);
+const NO_ANSWER_MS = 200;
+const HALF_A_SEGMENT_BYTES = 600_000;
+
+/** The next segment of the server's log cannot be made, and what is written waits for it. Returns the path to open it by. */
+async function hang(dataDir: string, id: number): Promise<string> {
+  const pipe = join(dataDir, `server-${id}`, 'log', '00000002.segment.partial');
+  await promisify(execFile)('mkfifo', [pipe]);
+  return pipe;
+}
 
 describe('a leader whose disk hangs', function () {
   this.timeout(60_000);
@@ -26,13 +36,11 @@ describe('a leader whose disk hangs', function () {
     if (process.platform !== 'linux') this.skip();
   });
 
-  /** The next segment of the leader's log cannot be made, and what is written waits for it. */
   beforeEach(async () => {
     directory = await temporaryDirectory();
     program = await Program.start({ storage: { dataDir: directory.path } });
     leader = (await program.status()).leader ?? 0;
-    pipe = join(directory.path, `server-${leader}`, 'log', '00000002.segment.partial');
-    await promisify(execFile)('mkfifo', [pipe]);
+    pipe = await hang(directory.path, leader);
     client = await TextClient.connect(program.routerPort);
     for (let i = 0; i < 40; i += 1)
       expect(await client.set(`k${i}`, VALUE), `write ${i}`).to.have.property('type', 'OK');
@@ -87,4 +95,49 @@ describe('a leader whose disk hangs', function () {
     expect(performance.now() - sinceMs).to.be.below(SOON_MS);
     expect(program.stderrTail).to.match(/the disk of server \d does not answer: ending without it\s*$/);
   });
+});
+
+describe('a disk that has hung for less than an election timeout', function () {
+  this.timeout(60_000);
+  let directory: { path: string; remove: () => Promise<void> };
+
+  before(function () {
+    if (process.platform !== 'linux') this.skip();
+  });
+  beforeEach(async () => {
+    directory = await temporaryDirectory();
+  });
+  afterEach(() => directory.remove());
+
+  for (const [when, isWriteUnanswered] of [
+    ['while a write waits for it', true],
+    ['while nothing does', false],
+  ] as const) {
+    it(`does not keep the program from ending ${when}`, async () => {
+      // The next segment is made once the first one is half full.
+      const program = await Program.start({
+        storage: { dataDir: directory.path },
+        flags: ['--election-timeout', '1000'],
+      });
+      try {
+        const { leader } = await program.status();
+        await hang(directory.path, leader ?? 0);
+        const client = await TextClient.connect(program.routerPort);
+        let unanswered: Promise<unknown> | undefined;
+        for (let bytes = 0; unanswered === undefined; bytes += VALUE.length) {
+          const reply = client.set('k', VALUE).catch(() => undefined);
+          const isAnswered = await Promise.race([reply.then(() => true), pause(NO_ANSWER_MS, false)]);
+          if (!isAnswered || (!isWriteUnanswered && bytes > HALF_A_SEGMENT_BYTES)) unanswered = reply;
+        }
+        const sinceMs = performance.now();
+        process.kill(program.pid, 'SIGTERM');
+        await program.exited;
+        expect(performance.now() - sinceMs).to.be.below(SOON_MS);
+        client.close();
+        await unanswered;
+      } finally {
+        await program.kill();
+      }
+    });
+  }
 });

@@ -6,7 +6,7 @@ import type { ByteString } from '../bytes/byte-string.js';
 import type { ByteWriter } from '../bytes/byte-writer.js';
 import type { RespValue } from './resp/value.js';
 
-/** What the text protocol says to `command-error`, and to `internal-error`. */
+/** What the text protocol says to `command-error`, and to `internal-error` and `timed-out`. */
 export const ERR_CMD_ERR = 'ERR_CMD_ERR\r\n';
 export const ERR_INTERNAL = 'ERR_INTERNAL\r\n';
 
@@ -33,8 +33,10 @@ export type Reply =
   | { readonly type: 'no-leader' }
   /** The disks of a majority take no writes, so this one was not taken. */
   | { readonly type: 'unwritable' }
-  /** The write may or may not have happened. */
-  | { readonly type: 'internal-error' };
+  /** The write may or may not have happened: this server leads no more. */
+  | { readonly type: 'internal-error' }
+  /** The same, for no majority had it on disk in time. */
+  | { readonly type: 'timed-out' };
 
 /** What Redis clients are told. Commands that the text protocol has, too, have its replies. */
 export type RespReply = Reply | { readonly type: 'resp'; readonly value: RespValue };
@@ -80,6 +82,7 @@ export function writeTextReply(out: ByteWriter, reply: Reply): void {
     case 'no-leader':
     case 'unwritable':
     case 'internal-error':
+    case 'timed-out':
       out.latin1(ERR_INTERNAL);
       return;
   }

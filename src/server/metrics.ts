@@ -31,6 +31,7 @@ const RESULT_OF_REPLY: Readonly<Record<Reply['type'], CommandResultName>> = {
   'no-leader': 'no_leader',
   unwritable: 'unwritable',
   'internal-error': 'internal_error',
+  'timed-out': 'internal_error',
 };
 
 function resultOf(reply: RespReply): CommandResultName {

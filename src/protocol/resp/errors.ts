@@ -9,6 +9,10 @@ import { ErrorReply } from './value.js';
 export const OUTCOME_UNKNOWN = new ErrorReply(
   'UNKNOWN leadership was lost: the write may or may not have happened',
 );
+/** The leader that took the command leads still, and has waited for its outcome as long as it may. */
+export const TIMED_OUT = new ErrorReply(
+  'UNKNOWN no majority of the servers answered in time: the write may or may not have happened',
+);
 /** As Redis has it when it cannot write to its disk: nothing happened. */
 export const UNWRITABLE = new ErrorReply(
   'MISCONF The disks of a majority of the servers take no writes: nothing was written. The log says why.',

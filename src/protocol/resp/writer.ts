@@ -3,7 +3,7 @@
 import type { ByteString } from '../../bytes/byte-string.js';
 import type { ByteWriter } from '../../bytes/byte-writer.js';
 import type { RespReply } from '../reply.js';
-import { NO_LEADER, OUTCOME_UNKNOWN, UNWRITABLE } from './errors.js';
+import { NO_LEADER, OUTCOME_UNKNOWN, TIMED_OUT, UNWRITABLE } from './errors.js';
 import { ErrorReply, MapReply, NullArray, type RespValue, SimpleString, VerbatimText } from './value.js';
 
 export type RespVersion = 2 | 3;
@@ -31,6 +31,9 @@ export function writeRespReply(out: ByteWriter, reply: RespReply, version: RespV
       return;
     case 'internal-error':
       writeResp(out, OUTCOME_UNKNOWN, version);
+      return;
+    case 'timed-out':
+      writeResp(out, TIMED_OUT, version);
       return;
     default:
       throw new TypeError(`no Redis command comes to ${reply.type}`);

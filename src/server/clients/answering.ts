@@ -251,7 +251,7 @@ export class Answerer {
     const { redis } = session;
     if (redis === undefined) return toldOf(request, outcome);
     if (request.type === 'redis-fixed') return { type: 'resp', value: request.value };
-    const isForWrites = outcome.type === 'internal-error' || outcome.type === 'unwritable';
+    const isForWrites = ['internal-error', 'timed-out', 'unwritable'].includes(outcome.type);
     if (isForWrites && (isElsewhere || !isWrite(request))) return { type: 'no-leader' };
     if (request.type === 'redis-queued') redis.breakTransaction();
     if (request.type === 'redis-watch') redis.loseWatch();

@@ -91,7 +91,7 @@ export class LeaderCommands {
     const isOpenOverdue = (this.#proposals.waitingSinceMs ?? Number.POSITIVE_INFINITY) <= takenAtMs;
     // A client may have commands in the open entry after some that are not due: those are answered first.
     for (const command of this.#groups.expire(isOpenOverdue ? nowMs : takenAtMs))
-      this.#answerer.unexecuted(command, { type: 'internal-error' });
+      this.#answerer.unexecuted(command, { type: 'timed-out' });
     this.#cannotPropose &&= isDiskBusy || this.#raft.proposalRefusal !== undefined;
     if (!isOpenOverdue) return;
     this.#cannotPropose = true;

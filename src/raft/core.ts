@@ -7,6 +7,8 @@
  */
 
 import { invariant } from './assert.js';
+import { hasVoter, idOf, membersOf } from './configuration.js';
+import { Configurations } from './configurations.js';
 import {
   electionDelayMs,
   firstElectionDelayMs,
@@ -20,6 +22,7 @@ import { Persistence } from './persistence.js';
 import type { Quorum } from './quorum.js';
 import type { Role } from './roles.js';
 import type {
+  Configuration,
   ConfirmedRead,
   HardState,
   LogIndex,
@@ -41,10 +44,6 @@ export class Core {
   readonly id: ServerId;
   readonly options: RaftOptions;
   readonly dependencies: RaftDependencies;
-  /** Every server but this one. */
-  readonly peers: readonly ServerId[];
-  /** Whose agreement decides. */
-  readonly quorum: Quorum;
   readonly log: RaftLog;
   readonly persistence: Persistence;
 
@@ -79,10 +78,15 @@ export class Core {
     this.id = options.id;
     this.options = options;
     this.dependencies = dependencies;
-    this.peers = options.servers.filter((id) => id !== options.id);
-    this.quorum = { voters: options.servers, outgoing: [] };
-    this.log = new RaftLog(recovered.logStart, recovered.entries);
     this.snapshot = recovered.snapshot;
+    this.log = new RaftLog(
+      recovered.logStart,
+      recovered.entries,
+      new Configurations(
+        recovered.snapshot?.index ?? LOG_ORIGIN.index,
+        recovered.snapshot?.configuration ?? options.configuration,
+      ),
+    );
     this.#hardState = recovered.hardState;
     this.commitIndex = recovered.snapshot?.index ?? LOG_ORIGIN.index;
     this.handedIndex = this.commitIndex;
@@ -106,6 +110,33 @@ export class Core {
 
   get hardState(): HardState {
     return this.#hardState;
+  }
+
+  /** The configuration in force. */
+  get configuration(): Configuration {
+    return this.log.configurations.latest.configuration;
+  }
+
+  /** Whose agreement decides. */
+  get quorum(): Quorum {
+    return this.log.configurations.latest.quorum;
+  }
+
+  /** Everybody in the configuration that is committed, or in a later one: this may be in force next. Not this server itself. */
+  get peers(): ReadonlySet<ServerId> {
+    const placed = this.log.configurations.from(this.commitIndex);
+    const ids = new Set(placed.flatMap(({ configuration }) => membersOf(configuration).map(idOf)));
+    ids.delete(this.id);
+    return ids;
+  }
+
+  /**
+   * Whether this server may become the leader: it votes in the configuration that is committed, or in a later one. Also one
+   * that is not in the latest must be able to (thesis 4.2.2): it may be the only one whose log has that.
+   */
+  get mayCampaign(): boolean {
+    const placed = this.log.configurations.from(this.commitIndex);
+    return placed.some(({ configuration }) => hasVoter(configuration, this.id));
   }
 
   get currentTerm(): Term {
@@ -169,7 +200,9 @@ export class Core {
 
   /** A snapshot is on disk, in place of the one before unless that reaches further. */
   keepNewest(snapshot: SnapshotMeta): void {
-    if (snapshot.index > (this.snapshot?.index ?? 0)) this.snapshot = snapshot;
+    if (snapshot.index <= (this.snapshot?.index ?? 0)) return;
+    this.snapshot = { ...snapshot, configuration: this.log.configurations.at(snapshot.index) };
+    this.log.configurations.compactTo(snapshot.index);
   }
 
   /** Everything up to `index` is committed. */
@@ -181,8 +214,12 @@ export class Core {
 
   /** A server alone has nobody to wait for. */
   #firstDelayMs({ mayDisturbLeader }: { readonly mayDisturbLeader: boolean }): number {
-    if (this.peers.length === 0) return 0;
+    if (isAlone(this.quorum, this.id)) return 0;
     const delayMs = mayDisturbLeader ? electionDelayMs : firstElectionDelayMs;
     return delayMs(this.options.electionTimeoutMs, this.dependencies.random());
   }
+}
+
+function isAlone({ voters, outgoing }: Quorum, id: ServerId): boolean {
+  return outgoing.length === 0 && voters.length === 1 && voters[0] === id;
 }

@@ -2,6 +2,7 @@
  * Leader election: RequestVote and the counting of votes (§5.2), for candidates whose logs are up-to-date (§5.4.1).
  */
 
+import { hasVoter, votersOf } from './configuration.js';
 import type { Core } from './core.js';
 import { countVotes } from './quorum.js';
 import { isDiskStalled } from './stalled-disk.js';
@@ -29,7 +30,8 @@ export function startElection(
   core.dependencies.trace?.({ type: 'election begun', phase: 'vote', term, ownLog, cause });
   const isLogDurable = core.persistence.durableIndex === core.log.lastIndex;
   const { index: lastLogIndex, term: lastLogTerm } = ownLog;
-  for (const to of core.peers) {
+  for (const { id: to } of votersOf(core.configuration)) {
+    if (to === from) continue;
     const request: RequestVote = {
       type: 'RequestVote',
       from,
@@ -48,7 +50,8 @@ export function startElection(
 export function onTimeoutNow(core: Core, message: TimeoutNow): void {
   if (core.role.name !== 'follower' || core.role.leader !== message.from || core.installing !== undefined)
     return;
-  if (isDiskStalled(core)) return;
+  // A learner does not lead, nor does a server that was removed (thesis 4.2.1, 4.2.2).
+  if (!hasVoter(core.configuration, core.id) || isDiskStalled(core)) return;
   startElection(core, { leaseIsOver: true, cause: 'asked to take over' });
 }
 

@@ -6,17 +6,28 @@
  */
 
 import { invariant } from './assert.js';
-import type { Entry, LogIndex, LogPosition, Term } from './types.js';
+import { NO_MEMBERS } from './configuration.js';
+import { Configurations } from './configurations.js';
+import type { Configuration, Entry, LogIndex, LogPosition, Term } from './types.js';
 
 /** Where every log begins: before the first entry. */
 export const LOG_ORIGIN: LogPosition = { index: 0, term: 0 };
 
 export class RaftLog {
+  readonly configurations: Configurations;
   #start: LogPosition;
   #entries: Entry[];
 
-  /** @param entries consecutive, the first right after `start`. Throws InvariantError otherwise. */
-  constructor(start: LogPosition, entries: readonly Entry[]) {
+  /**
+   * @param entries consecutive, the first right after `start`. Throws InvariantError otherwise.
+   * @param configurations what is in force before the entries; those in entries are added to it
+   */
+  constructor(
+    start: LogPosition,
+    entries: readonly Entry[],
+    configurations: Configurations = new Configurations(start.index, NO_MEMBERS),
+  ) {
+    this.configurations = configurations;
     this.#start = start;
     this.#entries = [];
     for (const entry of entries) this.append(entry);
@@ -89,12 +100,14 @@ export class RaftLog {
     invariant(entry.index === this.lastIndex + 1, `entry ${entry.index} appended after ${this.lastIndex}`);
     invariant(entry.term >= this.lastTerm, `term ${entry.term} appended after term ${this.lastTerm}`);
     this.#entries.push(entry);
+    if (entry.configuration !== undefined) this.configurations.append(entry.index, entry.configuration);
   }
 
   /** Truncation on conflict (§5.3): removes the entry at `index` and all after it. */
   truncateFrom(index: LogIndex): void {
     invariant(index > this.#start.index, `truncation at ${index}, the log starts after ${this.#start.index}`);
     this.#entries.length = Math.min(this.#entries.length, index - this.#start.index - 1);
+    this.configurations.truncateFrom(index);
   }
 
   /** Compaction (§7): forgets entries up to and including `index`, which a snapshot covers. */
@@ -106,10 +119,11 @@ export class RaftLog {
     this.#start = { index, term };
   }
 
-  /** Replaces the whole log by a snapshot that ends at `start`. */
-  resetTo(start: LogPosition): void {
+  /** Replaces the whole log by a snapshot that ends at `start`, where this configuration is in force. */
+  resetTo(start: LogPosition, configuration: Configuration): void {
     this.#entries = [];
     this.#start = start;
+    this.configurations.resetTo(start.index, configuration);
   }
 
   /**

@@ -2,14 +2,18 @@
  * What a core is made with: its options, checked before anything relies on them, and what it must not reach for itself.
  */
 
+import { faultOf, MAX_SERVER_ID } from './configuration.js';
 import type { TraceEvent } from './trace.js';
-import type { LogPosition, ServerId } from './types.js';
+import type { Configuration, LogPosition, ServerId } from './types.js';
 
 /** Limits and times of the core. All times in milliseconds of the clock that `tick` is given. */
 export interface RaftOptions {
   readonly id: ServerId;
-  /** Every voting server's id, this one's included. */
-  readonly servers: readonly ServerId[];
+  /**
+   * In force where neither the log nor a snapshot says otherwise: that of the new cluster, for those that it began with, and
+   * none for a server that joins later.
+   */
+  readonly configuration: Configuration;
   /**
    * T: an election timeout is drawn uniformly from [T, 2T) (§5.2). The first one of a server that no leader can know of is
    * from [T/4, T), that of a server alone is 0.
@@ -66,28 +70,20 @@ export class RaftOptionsError extends Error {
   }
 }
 
-/** Messages name servers by one byte. */
-const MAX_SERVER_ID = 255;
-
 /** With one heartbeat lost, the next is still in time. */
 const MIN_HEARTBEATS_PER_TIMEOUT = 2;
 
 /** Throws {@link RaftOptionsError} for the first option that is wrong by itself or beside another one. */
 export function validateOptions(options: RaftOptions): void {
-  validateServers(options);
+  validateMembers(options);
   validateTimes(options);
   validateLimits(options);
 }
 
-function validateServers({ id, servers }: RaftOptions): void {
-  for (const server of servers)
-    check(
-      'servers',
-      isWhole(server, 0) && server <= MAX_SERVER_ID,
-      `names ${server}: 0 to ${MAX_SERVER_ID} is meant`,
-    );
-  check('servers', new Set(servers).size === servers.length, `names a server twice: ${servers.join(', ')}`);
-  check('id', servers.includes(id), `is ${id}, and the servers are ${servers.join(', ')}`);
+function validateMembers({ id, configuration }: RaftOptions): void {
+  const fault = faultOf(configuration);
+  check('configuration', fault === undefined, fault ?? '');
+  check('id', isWhole(id, 0) && id <= MAX_SERVER_ID, `is ${id}: 0 to ${MAX_SERVER_ID} is meant`);
 }
 
 function validateTimes({ electionTimeoutMs, heartbeatMs, leaseMs }: RaftOptions): void {

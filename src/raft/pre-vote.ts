@@ -3,6 +3,7 @@
  * not disturb the others with a grown term when it comes back.
  */
 
+import { votersOf } from './configuration.js';
 import type { Core } from './core.js';
 import { logRefusal, startElection, traceLost, traceVote, voteLeaseRefusal } from './election.js';
 import { countVotes } from './quorum.js';
@@ -31,7 +32,8 @@ function startPreVote(core: Core): void {
     return;
   }
   const { index: lastLogIndex, term: lastLogTerm } = ownLog;
-  for (const to of core.peers) core.send({ type: 'PreVote', from, to, term, lastLogIndex, lastLogTerm });
+  for (const { id: to } of votersOf(core.configuration))
+    if (to !== from) core.send({ type: 'PreVote', from, to, term, lastLogIndex, lastLogTerm });
 }
 
 /** Grants a pre-vote where it would grant the vote. Nothing has to be on disk for it: it binds nobody. */

@@ -40,6 +40,7 @@ import { enterLaterTerm, refuseEarlierTerm } from './terms.js';
 import { expireTransfer, startTransfer } from './transfer.js';
 import { becomeFollower } from './transitions.js';
 import type {
+  Configuration,
   Entry,
   HardState,
   LogIndex,
@@ -114,6 +115,16 @@ export class Raft {
     return this.#core.snapshot?.index ?? LOG_ORIGIN.index;
   }
 
+  /** The configuration in force: that of the last entry which has one, be it committed or not (thesis 4.1). */
+  get configuration(): Configuration {
+    return this.#core.configuration;
+  }
+
+  /** The one in force at this index, which is not before the newest snapshot's. Throws InvariantError otherwise. */
+  configurationAt(index: LogIndex): Configuration {
+    return this.#core.log.configurations.at(index);
+  }
+
   /** Just before the first entry that the log still holds. */
   get logStart(): LogPosition {
     return this.#core.log.start;
@@ -157,7 +168,8 @@ export class Raft {
     const { role } = core;
     if (role.name === 'leader') this.#tickLeader(role);
     else if (core.nowMs >= core.electionDeadlineMs && core.installing === undefined) {
-      if (isDiskStalled(core)) refrain(core);
+      if (!core.mayCampaign) core.resetElectionTimer();
+      else if (isDiskStalled(core)) refrain(core);
       else campaign(core);
     }
   }

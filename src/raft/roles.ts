@@ -33,7 +33,7 @@ export interface Candidate {
 
 export interface Leader {
   readonly name: 'leader';
-  /** Every other server. */
+  /** Everybody else who is replicated to: see Core.peers. */
   readonly progress: ReadonlyMap<ServerId, Progress>;
   /** The no-op that this leader appended first: once it commits, so has everything before it (§8). */
   readonly termStartIndex: LogIndex;

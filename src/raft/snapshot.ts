@@ -109,9 +109,10 @@ export function onInstallSnapshot(core: Core, message: InstallSnapshot): void {
 /** A whole snapshot is on disk and takes the place of the log before it. */
 export function snapshotInstalled(core: Core, { snapshot, keepsLog }: SnapshotChunk): void {
   core.installing = undefined;
+  const { index, term, configuration = core.options.configuration } = snapshot;
+  if (!keepsLog) core.log.resetTo({ index, term }, configuration);
   core.keepNewest(snapshot);
-  if (keepsLog) core.log.compactTo(snapshot.index);
-  else core.log.resetTo({ index: snapshot.index, term: snapshot.term });
+  core.log.compactTo(index);
   core.persistence.installed(snapshot.index, { keepsLog });
   core.commitTo(snapshot.index);
   if (core.handedIndex >= snapshot.index) return;

@@ -6,6 +6,7 @@
  * A leader stays if its followers' disks are stalled, too: nobody could be elected, and it can serve reads.
  */
 
+import { hasVoter } from './configuration.js';
 import type { Core } from './core.js';
 import { reachedInForce } from './leader-quorum.js';
 import { matchIndexOf } from './progress.js';
@@ -27,7 +28,7 @@ export function handOver(core: Core, role: Leader): void {
   if (role.transfer.state === 'pending') return;
   const { lastIndex } = core.log;
   if (reachedInForce(core, role, Number.NEGATIVE_INFINITY, matchIndexOf) < lastIndex) return;
-  const target = successorOf(role, lastIndex);
+  const target = successorOf(core, role);
   if (target === undefined) return;
   startTransfer(core, target);
 }
@@ -38,12 +39,12 @@ export function refrain(core: Core): void {
   core.resetElectionTimer();
 }
 
-/** The follower to hand over to: of those with the whole log the one heard last, but rather not the one asked before. */
-function successorOf(role: Leader, lastIndex: number): ServerId | undefined {
+/** The voter to hand over to: of those with the whole log the one heard last, but rather not the one asked before. */
+function successorOf({ configuration, log }: Core, role: Leader): ServerId | undefined {
   let best: ServerId | undefined;
   let bestHeardMs = Number.NEGATIVE_INFINITY;
   for (const [id, { matchIndex, lastHeardMs }] of role.progress) {
-    if (matchIndex < lastIndex) continue;
+    if (matchIndex < log.lastIndex || !hasVoter(configuration, id)) continue;
     const wasAsked = best !== undefined && id === role.transfer.successor;
     if (wasAsked || (best !== role.transfer.successor && lastHeardMs <= bestHeardMs)) continue;
     best = id;

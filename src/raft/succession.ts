@@ -1,10 +1,11 @@
 /**
  * The successor of a leader that has ended: its link closed, so it serves nobody any more and its lease is over.
  *
- * The others campaign in the order of their ids, around the ring that begins after the ended leader's. The first one needs
+ * The voters campaign in the order of their ids, around the ring that begins after the ended leader's. The first one needs
  * no pre-vote: there is no leader that it could disturb. Timers for all this are in election-timeout.ts.
  */
 
+import { hasVoter, idOf, votersOf } from './configuration.js';
 import type { Core } from './core.js';
 import { becomeFollower } from './transitions.js';
 import type { ServerId } from './types.js';
@@ -12,10 +13,11 @@ import type { ServerId } from './types.js';
 /** A vote waits for a disk: an election in progress is given more time than a pre-vote. */
 const ATTEMPTS_BEFORE_VOTES = 3;
 
-/** A server's place in the order of campaigns, from 0 on. */
-export function rankOf(server: ServerId, endedLeader: ServerId, servers: readonly ServerId[]): number {
-  const places = servers.indexOf(server) - servers.indexOf(endedLeader);
-  return ((places + servers.length) % servers.length) - 1;
+/** A voter's place in the order of campaigns, from 0 on. The leader that has ended may have been none. */
+export function rankOf(voter: ServerId, endedLeader: ServerId, voters: readonly ServerId[]): number {
+  const isBefore = (other: ServerId) =>
+    other > endedLeader === voter > endedLeader ? other < voter : other > endedLeader;
+  return voters.filter((other) => other !== endedLeader && other !== voter && isBefore(other)).length;
 }
 
 /**
@@ -27,7 +29,8 @@ export function startSuccession(core: Core, endedLeader: ServerId): void {
   const endedTerm = core.leader === endedLeader ? core.currentTerm : undefined;
   if (endedTerm !== undefined) becomeFollower(core, undefined, { type: 'leader ended', leader: endedLeader });
   const isElecting = endedTerm === undefined && votedFor !== undefined && votedFor !== endedLeader;
-  const rank = rankOf(core.id, endedLeader, core.options.servers);
+  if (!hasVoter(core.configuration, core.id)) return;
+  const rank = rankOf(core.id, endedLeader, votersOf(core.configuration).map(idOf));
   core.succession = { rank, endedTerm, attempts: isElecting ? ATTEMPTS_BEFORE_VOTES : 0 };
   core.resetElectionTimer();
 }

@@ -3,6 +3,7 @@
  * asks it to campaign at once (TimeoutNow). What does not succeed within an election timeout is given up.
  */
 
+import { hasVoter } from './configuration.js';
 import type { Core } from './core.js';
 import type { Leader } from './roles.js';
 import type { ServerId } from './types.js';
@@ -25,7 +26,7 @@ export function startTransfer(core: Core, target: ServerId): void {
   const { role } = core;
   if (role.name !== 'leader') throw new TransferError(`server ${core.id} is not the leader`);
   if (target === core.id) return;
-  if (!role.progress.has(target)) throw new TransferError(`there is no server ${target}`);
+  if (!hasVoter(core.configuration, target)) throw new TransferError(`server ${target} has no vote`);
   const deadlineMs =
     role.transfer.state === 'pending'
       ? role.transfer.deadlineMs

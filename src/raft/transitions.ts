@@ -82,7 +82,7 @@ export function becomeLeader(core: Core): void {
   core.succession = undefined;
   core.changeRole({
     name: 'leader',
-    progress: new Map(core.peers.map((id) => [id, new Progress(termStartIndex, core.nowMs)])),
+    progress: new Map([...core.peers].map((id) => [id, new Progress(termStartIndex, core.nowMs)])),
     termStartIndex,
     nextHeartbeatMs: core.nowMs + core.options.heartbeatMs,
     round: 0,

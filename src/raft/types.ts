@@ -5,8 +5,26 @@
  * Algorithm", extended version) and of Ongaro's thesis ("Consensus: Bridging Theory and Practice").
  */
 
-/** A server's number, 0 to the cluster's size less one. */
+/** A server's identity: a number given once, and never to another server. There may be gaps between them. */
 export type ServerId = number;
+
+/** The number of a place for a server, with its ports. A server that is removed leaves it to another one. */
+export type SlotId = number;
+
+/** A server, and where it is. */
+export interface Member {
+  readonly id: ServerId;
+  readonly slot: SlotId;
+}
+
+/** Who decides, and who is told (thesis 4). */
+export interface Configuration {
+  readonly voters: readonly Member[];
+  /** While a change is half done, the voters before it: a majority of these is needed as well (4.3). Else empty. */
+  readonly outgoing: readonly Member[];
+  /** Have their logs replicated and count for nothing (4.2.1). */
+  readonly learners: readonly Member[];
+}
 
 /** A term: 0 before the first election, then growing without end (§5.1). */
 export type Term = number;
@@ -28,16 +46,20 @@ export interface HardState {
 }
 
 /**
- * One entry of the log. Its payload is opaque to consensus. An empty payload is the no-op that a leader
- * appends at the start of its term (§8).
+ * One entry of the log. Its payload is opaque to consensus, and empty in an entry of consensus' own: the no-op that a leader
+ * appends at the start of its term (§8), or a configuration.
  */
 export interface Entry extends LogPosition {
   readonly payload: Uint8Array;
+  /** In force from this entry on (thesis 4.1). */
+  readonly configuration?: Configuration | undefined;
 }
 
 /** What a snapshot stands for: every entry up to and including this position (§7). */
 export interface SnapshotMeta extends LogPosition {
   readonly byteLength: number;
+  /** In force at this position (thesis 5.1). Undefined where the cluster's first one is: in a backup, or of an older version. */
+  readonly configuration?: Configuration | undefined;
 }
 
 interface Envelope {

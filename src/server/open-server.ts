@@ -14,8 +14,8 @@ import {
   MAX_UNCOMMITTED_BYTES,
   SNAPSHOT_CHUNK_BYTES,
 } from '../limits.js';
+import { initialConfiguration } from '../raft/configuration.js';
 import type { RaftOptions } from '../raft/options.js';
-
 import { KeyValueStore } from '../state-machine/key-value-store.js';
 import type { PeerNews, ServerStart } from '../wire/control.js';
 import { restoreStore } from './restore-store.js';
@@ -54,7 +54,7 @@ export function raftOptionsOf({
 >): RaftOptions {
   return {
     id,
-    servers: Array.from({ length: clusterSize }, (_, server) => server),
+    configuration: initialConfiguration(clusterSize),
     electionTimeoutMs,
     heartbeatMs,
     leaseMs: electionTimeoutMs,

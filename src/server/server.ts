@@ -39,7 +39,7 @@ import { ServerMetrics } from './metrics.js';
 import { logTail, MessageSampler } from './observation.js';
 import { Peers } from './peers.js';
 import { RoleReports } from './role-reports.js';
-import { Snapshots } from './snapshots.js';
+import { Snapshots, snapshotOffsetOf } from './snapshots.js';
 import { TurnMeter } from './turn-meter.js';
 import { TurnTimer } from './turn-timer.js';
 
@@ -124,7 +124,7 @@ export class Server {
       environment,
       raft: this.#raft,
       storage,
-      offset: raft.id / raft.servers.length,
+      offset: snapshotOffsetOf(raft.id),
       logBytes: snapshotLogBytes,
       metrics: this.#metrics,
       onEvent,

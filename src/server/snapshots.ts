@@ -8,15 +8,18 @@
 import type { Environment } from '../environment.js';
 import { SNAPSHOT_SHORTAGE_PAUSE_MS, SNAPSHOT_SLICE_BYTES } from '../limits.js';
 import type { Raft } from '../raft/raft.js';
-import type { Entry, LogPosition } from '../raft/types.js';
+import type { Entry, LogPosition, ServerId } from '../raft/types.js';
 import type { KeyValueStore } from '../state-machine/key-value-store.js';
 import { SnapshotSource } from '../storage/snapshot-format.js';
-import { type SnapshotSink, type Storage, StorageError } from '../storage/storage.js';
+import { type SnapshotPosition, type SnapshotSink, type Storage, StorageError } from '../storage/storage.js';
 import type { ServerEvent } from '../wire/control.js';
 import type { ServerMetrics } from './metrics.js';
 
 /** What an entry takes in memory besides its payload: the objects that hold it. */
 const ENTRY_OVERHEAD_BYTES = 512;
+
+/** Multiples of it, less their whole part, lie far apart, however many. */
+const GOLDEN_RATIO = (Math.sqrt(5) - 1) / 2;
 
 /** The log keeps this fraction of what makes a snapshot due. */
 const TAIL_FRACTION = 1 / 4;
@@ -100,9 +103,10 @@ export class Snapshots {
     if (this.#environment.nowMs() < this.#notBeforeMs) return;
     const coveredBytes = this.#appliedBytes;
     this.#appliedBytes = 0;
+    const configuration = this.#raft.configurationAt(position.index);
     const writing: Writing = { source: new SnapshotSource(store.image()), isWanted: true };
     this.#writing = writing;
-    this.#take(writing, position)
+    this.#take(writing, { ...position, configuration })
       .catch((error: unknown) => {
         if (!(error instanceof StorageError && error.code === 'DISK_SHORTAGE')) throw error;
         this.#appliedBytes += coveredBytes;
@@ -122,7 +126,7 @@ export class Snapshots {
     this.#onPersisted?.();
   }
 
-  async #take(writing: Readonly<Writing>, position: LogPosition): Promise<void> {
+  async #take(writing: Readonly<Writing>, position: SnapshotPosition): Promise<void> {
     const sink = await this.#storage.createSnapshot();
     try {
       await this.#fill(writing, sink, position);
@@ -132,7 +136,7 @@ export class Snapshots {
     }
   }
 
-  async #fill(writing: Readonly<Writing>, sink: SnapshotSink, position: LogPosition): Promise<void> {
+  async #fill(writing: Readonly<Writing>, sink: SnapshotSink, position: SnapshotPosition): Promise<void> {
     const startMs = this.#environment.nowMs();
     const isComplete = await this.#write(writing, sink);
     while (writing.isWanted && this.#raft.durableIndex < position.index) await this.#nextPersisted();
@@ -183,6 +187,11 @@ export class Snapshots {
     }
     return logStart;
   }
+}
+
+/** A server's {@link SnapshotsOptions.offset}, far from those of servers with identities close to its own. */
+export function snapshotOffsetOf(id: ServerId): number {
+  return (id * GOLDEN_RATIO) % 1;
 }
 
 function bytesOf({ payload }: Entry): number {

@@ -20,7 +20,7 @@ import { SegmentLog } from './segment-log.js';
 import { type LogStart, type Owner, ServerManifest } from './server-manifest.js';
 import { type Backoff, isShortage, ShortageRetries } from './shortage-retries.js';
 import { SnapshotFiles } from './snapshot-files.js';
-import { type SnapshotSink, type Storage, StorageError } from './storage.js';
+import { type SnapshotPosition, type SnapshotSink, type Storage, StorageError } from './storage.js';
 import {
   corrupt,
   foreign,
@@ -226,7 +226,7 @@ export class DiskStorage implements Storage {
 
   async #commit(
     file: PartialFile,
-    position: LogPosition,
+    position: SnapshotPosition,
     logStart: LogPosition,
   ): Promise<SnapshotMeta | undefined> {
     if (this.#isClosed || position.index <= (this.#snapshots.newest?.index ?? 0)) {

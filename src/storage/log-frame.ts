@@ -12,7 +12,7 @@
  * | zero sectors | u32: how many of the frame's sectors hold nothing but zeros |
  * | segment length | u32: bytes of the segment |
  * | header crc | u32: CRC-32 of the above, which begins with a number of the log's own |
- * | entries | each index (f64), term (f64), length of the payload (u32), payload |
+ * | entries | each index (f64), term (f64), length of its content (u32), which is the payload, or a configuration if the length's highest bit is set |
  * | | zeros up to the next multiple of {@link SECTOR_BYTES} |
  *
  * A segment is full of zeros at first, and disks write whole sectors. So a sector of a frame that a crash kept from the
@@ -24,6 +24,7 @@
 
 import { crc32 } from 'node:zlib';
 import { ByteReader } from '../bytes/byte-reader.js';
+import { decodeConfiguration, encodeConfiguration } from '../raft/configuration-bytes.js';
 import type { Entry, HardState } from '../raft/types.js';
 
 /** A sector: a disk writes all its bytes or none of them. */
@@ -39,6 +40,11 @@ const HEADER_CRC_OFFSET = 36;
 const HEADER_BYTES = 40;
 const ENTRY_HEADER_BYTES = 20;
 
+/** Added to the length of an entry's content when that is a configuration. */
+const CONFIGURATION = 2 ** 31;
+
+const NO_PAYLOAD = new Uint8Array(0);
+
 export interface FrameContent {
   readonly sequence: number;
   /** As it is when the entries are there. */
@@ -53,10 +59,14 @@ export interface FramePlace {
   readonly segmentBytes: number;
 }
 
+function contentOf({ payload, configuration }: Entry): Uint8Array {
+  return configuration === undefined ? payload : encodeConfiguration(configuration);
+}
+
 /** How many bytes of a segment a frame with these entries takes. */
 export function frameBytes(entries: readonly Entry[]): number {
   let byteLength = HEADER_BYTES;
-  for (const { payload } of entries) byteLength += ENTRY_HEADER_BYTES + payload.byteLength;
+  for (const entry of entries) byteLength += ENTRY_HEADER_BYTES + contentOf(entry).byteLength;
   return roundedUp(byteLength);
 }
 
@@ -68,12 +78,17 @@ export function writeFrame(
 ): void {
   const view = new DataView(out.buffer, out.byteOffset, out.byteLength);
   let at = HEADER_BYTES;
-  for (const { index, term, payload } of entries) {
-    view.setFloat64(at, index, true);
-    view.setFloat64(at + 8, term, true);
-    view.setUint32(at + 16, payload.byteLength, true);
-    out.set(payload, at + ENTRY_HEADER_BYTES);
-    at += ENTRY_HEADER_BYTES + payload.byteLength;
+  for (const entry of entries) {
+    const content = contentOf(entry);
+    view.setFloat64(at, entry.index, true);
+    view.setFloat64(at + 8, entry.term, true);
+    view.setUint32(
+      at + 16,
+      content.byteLength + (entry.configuration === undefined ? 0 : CONFIGURATION),
+      true,
+    );
+    out.set(content, at + ENTRY_HEADER_BYTES);
+    at += ENTRY_HEADER_BYTES + content.byteLength;
   }
   view.setUint32(LENGTH_OFFSET, at - HEADER_BYTES, true);
   view.setFloat64(SEQUENCE_OFFSET, sequence, true);
@@ -106,7 +121,13 @@ export function readFrame(segment: Buffer, at: number, logNumber: number): Frame
   while (reader.remaining > 0) {
     const index = reader.f64();
     const term = reader.f64();
-    entries.push({ index, term, payload: new Uint8Array(reader.bytes(reader.u32())) });
+    const length = reader.u32();
+    if (length < CONFIGURATION) {
+      entries.push({ index, term, payload: new Uint8Array(reader.bytes(length)) });
+      continue;
+    }
+    const configuration = decodeConfiguration(reader.bytes(length - CONFIGURATION));
+    entries.push({ index, term, payload: NO_PAYLOAD, configuration });
   }
   return { sequence, hardState, segmentBytes, entries, end };
 }

@@ -14,7 +14,10 @@ import { PartialFile } from './partial-file.js';
 import { systemCodeOf } from './system-errors.js';
 
 /** Raised whenever the meaning of what is in a data directory changes. 1 and 2 had LevelDB in place of manifests. */
-export const FORMAT_VERSION = 3;
+export const FORMAT_VERSION = 4;
+
+/** The oldest that is read: it has no configurations, neither in the log nor of snapshots. */
+const OLDEST_FORMAT_VERSION = 3;
 
 export const MANIFEST_NAME = 'manifest';
 export const PARTIAL_MANIFEST_NAME = 'manifest.partial';
@@ -37,7 +40,7 @@ export class OtherFormatError extends Error {
 
   constructor(formatVersion: number) {
     super(
-      `has format ${formatVersion}, and this version of threadraft reads format ${FORMAT_VERSION}: start it with the version ` +
+      `has format ${formatVersion}, and this version of threadraft reads formats ${OLDEST_FORMAT_VERSION} to ${FORMAT_VERSION}: start it with the version ` +
         'that made it, run "threadraft backup" with that version, and "threadraft restore" with this one',
     );
     this.name = 'OtherFormatError';
@@ -117,6 +120,12 @@ export class ManifestFields {
   fields(name: string): ManifestFields {
     return new ManifestFields(this.#path, this.#fields.get(name));
   }
+
+  list(name: string): readonly ManifestFields[] {
+    const value = this.#fields.get(name);
+    if (!Array.isArray(value)) throw new DamagedManifestError(this.#path, `${name} is no list`);
+    return value.map((one: unknown) => new ManifestFields(this.#path, one));
+  }
 }
 
 function parse(path: string, text: string): unknown {
@@ -127,7 +136,8 @@ function parse(path: string, text: string): unknown {
   const json = text.slice(end + 1);
   if (checksumOf(Number(version), json) !== checksum)
     throw new DamagedManifestError(path, 'its checksum is wrong');
-  if (Number(version) !== FORMAT_VERSION) throw new OtherFormatError(Number(version));
+  if (Number(version) < OLDEST_FORMAT_VERSION || Number(version) > FORMAT_VERSION)
+    throw new OtherFormatError(Number(version));
   return JSON.parse(json);
 }
 

@@ -112,7 +112,8 @@ async function copy(source: DiskStorage, { owner, term, to, files }: CopyOptions
         const bytes = source.readSnapshot(snapshot, offset, READ_BYTES);
         if (bytes !== undefined) await sink.write(bytes);
       }
-      await sink.commit({ index: snapshot.index, term: snapshot.term }, logStart);
+      const { index, term, configuration } = snapshot;
+      await sink.commit({ index, term, configuration }, logStart);
     }
     const hardState = { currentTerm: term, votedFor: owner.serverId };
     await target.persist([{ sequence: 0, hardState, entries, snapshotChunk: undefined }]);

@@ -7,7 +7,7 @@
  */
 
 import { LOG_ORIGIN } from '../raft/log.js';
-import type { LogPosition, ServerId, SnapshotMeta } from '../raft/types.js';
+import type { Configuration, LogPosition, Member, ServerId, SnapshotMeta } from '../raft/types.js';
 import type { Files } from './files.js';
 import { type ManifestFields, readManifest, writeManifest } from './manifest.js';
 import type { FirstSegment, LogTail, NewestSegment } from './segment-files.js';
@@ -118,5 +118,23 @@ function segmentOf(fields: ManifestFields): NewestSegment {
 }
 
 function snapshotOf(fields: ManifestFields): SnapshotMeta {
-  return { ...positionOf(fields), byteLength: fields.number('byteLength') };
+  const byteLength = fields.number('byteLength');
+  if (!fields.has('configuration')) return { ...positionOf(fields), byteLength };
+  return {
+    ...positionOf(fields),
+    byteLength,
+    configuration: configurationOf(fields.fields('configuration')),
+  };
+}
+
+function configurationOf(fields: ManifestFields): Configuration {
+  return {
+    voters: membersOf(fields.list('voters')),
+    outgoing: membersOf(fields.list('outgoing')),
+    learners: membersOf(fields.list('learners')),
+  };
+}
+
+function membersOf(list: readonly ManifestFields[]): readonly Member[] {
+  return list.map((member) => ({ id: member.number('id'), slot: member.number('slot') }));
 }

@@ -41,6 +41,9 @@ export interface Storage {
   close(): Promise<void>;
 }
 
+/** What a snapshot stands for that is being written. */
+export type SnapshotPosition = Omit<SnapshotMeta, 'byteLength'>;
+
 /** A snapshot that is being written. Its bytes are in the format of snapshot-format.ts. */
 export interface SnapshotSink {
   /** Resolves when the next bytes may come. Rejects with {@link StorageError}. */
@@ -52,7 +55,7 @@ export interface SnapshotSink {
    * nothing changed, when a snapshot that reaches as far was installed or the storage was closed meanwhile. Rejects with {@link StorageError}; with
    * DISK_SHORTAGE nothing has changed, and the snapshot is to be discarded.
    */
-  commit(position: LogPosition, logStart: LogPosition): Promise<SnapshotMeta | undefined>;
+  commit(position: SnapshotPosition, logStart: LogPosition): Promise<SnapshotMeta | undefined>;
 
   /** It will not be completed. */
   discard(): Promise<void>;

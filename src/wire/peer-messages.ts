@@ -2,13 +2,21 @@
  * How the messages between two servers travel: all that one turn of the event loop has for a peer becomes one
  * buffer, which is transferred. Payloads come out as views of that buffer.
  *
- * A message is its type (u8), sender and receiver (u8 each), term (f64), and the fields of its type in the order in
+ * A message is its type (u8), sender and receiver (u32 each), term (f64), and the fields of its type in the order in
  * which they are declared.
  */
 
 import { ByteReader } from '../bytes/byte-reader.js';
 import { ByteWriter } from '../bytes/byte-writer.js';
-import type { AppendEntriesResponse, Echo, Entry, LogPosition, Message } from '../raft/types.js';
+import { decodeConfiguration, encodeConfiguration } from '../raft/configuration-bytes.js';
+import type {
+  AppendEntriesResponse,
+  Echo,
+  Entry,
+  LogPosition,
+  Message,
+  SnapshotMeta,
+} from '../raft/types.js';
 
 /** A type's number on the wire is its place in this list. */
 const MESSAGE_TYPES = [
@@ -55,6 +63,11 @@ export function decodeMessages(bytes: Uint8Array): Message[] {
 const FIXED_FIELDS_BYTES = 96;
 const ENTRY_HEADER_BYTES = 20;
 
+/** Added to the length of an entry's content when that is a configuration. */
+const CONFIGURATION = 2 ** 31;
+
+const NO_PAYLOAD = new Uint8Array(0);
+
 function sizeHint(message: Message): number {
   switch (message.type) {
     case 'AppendEntries':
@@ -71,8 +84,8 @@ function sizeHint(message: Message): number {
 
 function writeMessage(out: ByteWriter, message: Message): void {
   out.u8(MESSAGE_TYPES.indexOf(message.type));
-  out.u8(message.from);
-  out.u8(message.to);
+  out.u32(message.from);
+  out.u32(message.to);
   out.f64(message.term);
   switch (message.type) {
     case 'PreVote':
@@ -98,8 +111,7 @@ function writeMessage(out: ByteWriter, message: Message): void {
       writeResult(out, message.result);
       return;
     case 'InstallSnapshot':
-      writePosition(out, message.snapshot);
-      out.f64(message.snapshot.byteLength);
+      writeSnapshotMeta(out, message.snapshot);
       out.f64(message.offset);
       out.u32(message.data.byteLength);
       out.bytes(message.data);
@@ -127,8 +139,8 @@ function readMessage(reader: ByteReader): Message {
   const typeNumber = reader.u8();
   const type = MESSAGE_TYPES[typeNumber];
   // Written out in each message: V8 spreads an object in its runtime, not in compiled code.
-  const from = reader.u8();
-  const to = reader.u8();
+  const from = reader.u32();
+  const to = reader.u32();
   const term = reader.f64();
   switch (type) {
     case 'PreVote': {
@@ -172,7 +184,7 @@ function readMessage(reader: ByteReader): Message {
       return { type, from, to, term, echo, result: readResult(reader) };
     }
     case 'InstallSnapshot': {
-      const snapshot = { ...readPosition(reader), byteLength: reader.f64() };
+      const snapshot = readSnapshotMeta(reader);
       const offset = reader.f64();
       const data = reader.bytes(reader.u32());
       return { type, from, to, term, snapshot, offset, data, echo: readEcho(reader) };
@@ -225,13 +237,39 @@ function readResult(reader: ByteReader): AppendEntriesResponse['result'] {
 
 function writeEntry(out: ByteWriter, entry: Entry): void {
   writePosition(out, entry);
-  out.u32(entry.payload.byteLength);
-  out.bytes(entry.payload);
+  if (entry.configuration === undefined) {
+    out.u32(entry.payload.byteLength);
+    out.bytes(entry.payload);
+    return;
+  }
+  const configuration = encodeConfiguration(entry.configuration);
+  out.u32(CONFIGURATION + configuration.byteLength);
+  out.bytes(configuration);
 }
 
 function readEntry(reader: ByteReader): Entry {
   const { index, term } = readPosition(reader);
-  return { index, term, payload: reader.bytes(reader.u32()) };
+  const length = reader.u32();
+  if (length < CONFIGURATION) return { index, term, payload: reader.bytes(length) };
+  const configuration = decodeConfiguration(reader.bytes(length - CONFIGURATION));
+  return { index, term, payload: NO_PAYLOAD, configuration };
+}
+
+function writeSnapshotMeta(out: ByteWriter, snapshot: SnapshotMeta): void {
+  writePosition(out, snapshot);
+  out.f64(snapshot.byteLength);
+  const { configuration } = snapshot;
+  const bytes = configuration === undefined ? NO_PAYLOAD : encodeConfiguration(configuration);
+  out.u32(bytes.byteLength);
+  out.bytes(bytes);
+}
+
+function readSnapshotMeta(reader: ByteReader): SnapshotMeta {
+  const { index, term } = readPosition(reader);
+  const byteLength = reader.f64();
+  const length = reader.u32();
+  if (length === 0) return { index, term, byteLength };
+  return { index, term, byteLength, configuration: decodeConfiguration(reader.bytes(length)) };
 }
 
 function writePosition(out: ByteWriter, position: LogPosition): void {

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { InvariantError } from '../../src/raft/assert.js';
+import { NO_MEMBERS } from '../../src/raft/configuration.js';
 import { LOG_ORIGIN, RaftLog } from '../../src/raft/log.js';
 import { entries, textOfLog } from '../support/raft/messages.js';
 
@@ -87,7 +88,7 @@ describe('log: the entries in memory', () => {
 
   it('is replaced by a snapshot', () => {
     const log = compacted();
-    log.resetTo({ index: 20, term: 5 });
+    log.resetTo({ index: 20, term: 5 }, NO_MEMBERS);
     expect(log.start).to.deep.equal({ index: 20, term: 5 });
     expect(log.last).to.deep.equal({ index: 20, term: 5 });
   });

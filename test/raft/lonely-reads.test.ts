@@ -1,13 +1,14 @@
 /** A cluster of one server is its own majority. */
 
 import { expect } from 'chai';
+import { initialConfiguration } from '../../src/raft/configuration.js';
 import type { RaftOptions } from '../../src/raft/options.js';
 import { Raft } from '../../src/raft/raft.js';
 import type { RecoveredState } from '../../src/raft/types.js';
 
 const OPTIONS: RaftOptions = {
   id: 0,
-  servers: [0],
+  configuration: initialConfiguration(1),
   electionTimeoutMs: 100,
   leaseMs: 0,
   heartbeatMs: 20,

@@ -1,9 +1,14 @@
 import { expect } from 'chai';
+import { initialConfiguration, NO_MEMBERS } from '../../src/raft/configuration.js';
 import { type RaftOptions, RaftOptionsError, validateOptions } from '../../src/raft/options.js';
+
+function members(...ids: readonly number[]) {
+  return ids.map((id) => ({ id, slot: id }));
+}
 
 const RIGHT: RaftOptions = {
   id: 0,
-  servers: [0, 1, 2],
+  configuration: initialConfiguration(3),
   electionTimeoutMs: 100,
   leaseMs: 100,
   heartbeatMs: 50,
@@ -19,14 +24,31 @@ describe('the options of the core', () => {
   it('may be at their bounds', () => {
     validateOptions(RIGHT);
     validateOptions({ ...RIGHT, leaseMs: 0 });
+    validateOptions({ ...RIGHT, id: 7, configuration: NO_MEMBERS });
   });
 
   const wrong: readonly { readonly change: Partial<RaftOptions>; readonly message: string }[] = [
-    { change: { id: 3 }, message: 'option id is 3, and the servers are 0, 1, 2' },
-    { change: { servers: [] }, message: 'option id is 0, and the servers are ' },
-    { change: { servers: [0, 1, 1] }, message: 'option servers names a server twice: 0, 1, 1' },
-    { change: { servers: [0, 256] }, message: 'option servers names 256: 0 to 255 is meant' },
-    { change: { servers: [0, 0.5] }, message: 'option servers names 0.5: 0 to 255 is meant' },
+    { change: { id: -1 }, message: 'option id is -1: 0 to 4294967294 is meant' },
+    {
+      change: { configuration: { ...NO_MEMBERS, voters: members(0, 1, 1) } },
+      message: 'option configuration names server 1 twice',
+    },
+    {
+      change: { configuration: { ...NO_MEMBERS, voters: members(0), learners: members(0) } },
+      message: 'option configuration names server 0 twice',
+    },
+    {
+      change: { configuration: { ...NO_MEMBERS, voters: [...members(0), { id: 1, slot: 0 }] } },
+      message: 'option configuration gives slot 0 to two voters',
+    },
+    {
+      change: { configuration: { ...NO_MEMBERS, voters: members(0, 0.5) } },
+      message: 'option configuration names server 0.5: 0 to 4294967294 is meant',
+    },
+    {
+      change: { configuration: { ...NO_MEMBERS, learners: members(0) } },
+      message: 'option configuration has no voters',
+    },
     {
       change: { electionTimeoutMs: 0 },
       message: 'option electionTimeoutMs is 0: a positive number of ms is meant',

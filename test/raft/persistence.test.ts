@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { InvariantError } from '../../src/raft/assert.js';
+import { NO_MEMBERS } from '../../src/raft/configuration.js';
 import { LOG_ORIGIN, RaftLog } from '../../src/raft/log.js';
 import { Persistence } from '../../src/raft/persistence.js';
 import type { HardState, SnapshotChunk } from '../../src/raft/types.js';
@@ -180,7 +181,7 @@ describe('persistence: what is on disk before what leaves', () => {
 
     it('that replace the log are all that is durable', () => {
       const { log, persistence } = onDisk('1:a 1:b 1:c');
-      log.resetTo({ index: 2, term: 2 });
+      log.resetTo({ index: 2, term: 2 }, NO_MEMBERS);
       persistence.installed(2, { keepsLog: false });
       expect(persistence.durableIndex).to.equal(2);
       append(log, '2:d');

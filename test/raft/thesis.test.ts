@@ -104,7 +104,7 @@ describe('the thesis, section by section', () => {
       const group = Group.of(3);
       group.elect(0);
       expect(() => group.transfer(1, 2)).to.throw(TransferError, 'not the leader');
-      expect(() => group.transfer(0, 9)).to.throw(TransferError, 'no server 9');
+      expect(() => group.transfer(0, 9)).to.throw(TransferError, 'server 9 has no vote');
     });
 
     it('is not started by a request of a leader that is gone', () => {

@@ -2,6 +2,7 @@
 
 import { expect } from 'chai';
 import { InvariantError } from '../../src/raft/assert.js';
+import { initialConfiguration } from '../../src/raft/configuration.js';
 import { Core } from '../../src/raft/core.js';
 import {
   becomeCandidate,
@@ -16,7 +17,7 @@ describe('changes of role', () => {
   function newCore(): Core {
     const options = {
       id: 0,
-      servers: [0, 1, 2],
+      configuration: initialConfiguration(3),
       electionTimeoutMs: 100,
       leaseMs: 100,
       heartbeatMs: 20,

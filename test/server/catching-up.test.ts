@@ -4,6 +4,7 @@ import { openChannel } from '../../src/channel/port-channel.js';
 import { NODE_ENVIRONMENT } from '../../src/environment.js';
 import { APPLY_WORK_PER_TURN, TRAFFIC_CAPACITY } from '../../src/limits.js';
 import { beginLogTime, LogTime } from '../../src/log-time.js';
+import { initialConfiguration } from '../../src/raft/configuration.js';
 import { Server } from '../../src/server/server.js';
 import { BatchEncoder } from '../../src/state-machine/batch.js';
 import { KeyValueStore } from '../../src/state-machine/key-value-store.js';
@@ -35,7 +36,7 @@ describe('a server with much to apply', () => {
       logTime: new LogTime(NODE_ENVIRONMENT, beginLogTime(NODE_ENVIRONMENT)),
       raft: {
         id: 0,
-        servers: [0],
+        configuration: initialConfiguration(1),
         electionTimeoutMs: 20,
         heartbeatMs: 5,
         leaseMs: 20,

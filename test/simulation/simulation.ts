@@ -298,7 +298,7 @@ class Simulation {
       random: this.#random.split('cluster'),
       network: this.#network,
       links: this.#links,
-      invariants: new Invariants({ serverCount: servers }),
+      invariants: new Invariants(),
       ports: {
         world: this.#world,
         random: this.#random.split('ports'),

@@ -15,7 +15,7 @@ export interface Temperament {
   readonly clients: number;
   /** How many keys they share. */
   readonly keys: number;
-  readonly raft: Omit<RaftOptions, 'id' | 'servers' | 'leasesAreOver'>;
+  readonly raft: Omit<RaftOptions, 'id' | 'configuration' | 'leasesAreOver'>;
   readonly snapshotLogBytes: number;
   readonly segmentBytes: number;
   /** Batches between gateway and a server that wait. */

@@ -77,7 +77,7 @@ describe('DataDirectory', () => {
       .padStart(8, '0');
     await writeFile(join(path(), 'manifest'), `threadraft ${FORMAT_VERSION + 1} ${checksum}\n${json}`);
     await expectRefusal(
-      /has format 4, and this version of threadraft reads format 3: start it with the version/,
+      /has format 5, and this version of threadraft reads formats 3 to 4: start it with the version/,
     );
   });
 

@@ -171,8 +171,22 @@ describe('DiskStorage', () => {
       expectOneLine(
         await rejection(open()),
         'DISK_FORMAT',
-        /has format 4, and this version of threadraft reads format 3: start it with the version that made it/,
+        /has format 5, and this version of threadraft reads formats 3 to 4: start it with the version that made it/,
       );
+    });
+
+    it('but not of format 3, whose snapshots have no configuration', async () => {
+      await writeLog();
+      const path = join(directory(), 'manifest');
+      const [, ...json] = (await readFile(path, 'utf8')).split('\n');
+      const checksum = crc32(`3\n${json.join('\n')}`)
+        .toString(16)
+        .padStart(8, '0');
+      await writeFile(path, `threadraft 3 ${checksum}\n${json.join('\n')}`);
+      const storage = await open();
+      expect(storage.recovered.entries).to.have.length.above(0);
+      await storage.close();
+      expect(await readFile(path, 'utf8')).to.match(/^threadraft 4 /);
     });
 
     it('of format 2, which had LevelDB for a manifest', async () => {

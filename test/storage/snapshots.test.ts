@@ -4,10 +4,11 @@ import { expect } from 'chai';
 import type { LogPosition, PersistRequest, SnapshotMeta } from '../../src/raft/types.js';
 import { KeyValueStore } from '../../src/state-machine/key-value-store.js';
 import { SnapshotCheck, SnapshotError, SnapshotSource } from '../../src/storage/snapshot-format.js';
-import type { SnapshotSink, Storage } from '../../src/storage/storage.js';
+import type { SnapshotPosition, SnapshotSink, Storage } from '../../src/storage/storage.js';
 import { payloadOf } from '../support/commands.js';
 import { HASH_SECRET } from '../support/hash-secret.js';
 import { openStorage } from '../support/open-storage.js';
+import { configurationOf } from '../support/raft/members.js';
 import { entries, expectOneLine, persistOf, readable, rejection, useDirectory } from '../support/storage.js';
 
 const CHUNK_BYTES = 50;
@@ -39,14 +40,14 @@ async function written(storage: Storage, bytes: Uint8Array): Promise<SnapshotSin
 async function commit(
   storage: Storage,
   bytes: Uint8Array,
-  position: LogPosition,
-  logStart = position,
+  position: SnapshotPosition,
+  logStart: LogPosition = position,
 ): Promise<SnapshotMeta | undefined> {
   return (await written(storage, bytes)).commit(position, logStart);
 }
 
 /** What a leader sends of a snapshot, as persist requests. */
-function chunksOf(data: Uint8Array, position: LogPosition, { keepsLog = false } = {}): PersistRequest[] {
+function chunksOf(data: Uint8Array, position: SnapshotPosition, { keepsLog = false } = {}): PersistRequest[] {
   const snapshot = { ...position, byteLength: data.byteLength };
   const requests: PersistRequest[] = [];
   for (let offset = 0; offset < data.byteLength; offset += CHUNK_BYTES) {
@@ -93,6 +94,19 @@ describe('snapshots on the disk', () => {
       expect(await files()).to.deep.equal([]);
     });
   }
+
+  it('have the configuration with them that was in force there, be they its own or received', async () => {
+    const own = configurationOf('0 1 2 | | 3');
+    const received = configurationOf('0 1 2 3 | 0 1 2');
+    const position = { index: 3, term: 1, configuration: own };
+    await storage.persist([persistOf(entries(1, 5, 1))]);
+    await commit(storage, snapshotOf('own'), position, { index: 3, term: 1 });
+    await reopen();
+    expect(storage.recovered.snapshot?.configuration).to.deep.equal(own);
+    await storage.persist(chunksOf(snapshotOf('received'), { index: 9, term: 1, configuration: received }));
+    await reopen();
+    expect(storage.recovered.snapshot?.configuration).to.deep.equal(received);
+  });
 
   it('are there after the storage was opened again, and the log before them is not', async () => {
     const data = snapshotOf('a');

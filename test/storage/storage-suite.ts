@@ -4,6 +4,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import type { Entry, HardState, PersistRequest } from '../../src/raft/types.js';
 import type { Storage } from '../../src/storage/storage.js';
+import { configurationOf } from '../support/raft/members.js';
 import { entries, entry, persistOf, readable } from '../support/storage.js';
 
 /** @param open opens the storage under test, that of the test which runs */
@@ -46,6 +47,21 @@ export function itIsAStorage(open: () => Promise<Storage>): void {
     expect(await recover()).to.deep.equal({
       hardState: { currentTerm: 5, votedFor: 2 },
       entries: readable(log),
+    });
+  });
+
+  it('gives back configurations among the entries, and a vote for the highest identity', async () => {
+    const configuration = configurationOf('0 4294967294 | 0 1 | 7');
+    const log = [entry(1, 1), { ...entry(2, 1, ''), configuration }, entry(3, 1)];
+    await persistAll([persistOf(log, { currentTerm: 1, votedFor: 4_294_967_294 })]);
+    await withStorage(async ({ recovered }) => {
+      expect(recovered.entries.map((one) => one.configuration)).to.deep.equal([
+        undefined,
+        configuration,
+        undefined,
+      ]);
+      expect(recovered.hardState.votedFor).to.equal(4_294_967_294);
+      expect(readable(recovered.entries)).to.deep.equal(readable(log));
     });
   });
 

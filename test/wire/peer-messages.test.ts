@@ -4,13 +4,19 @@ import { TruncatedBytesError } from '../../src/bytes/byte-reader.js';
 import type { Message } from '../../src/raft/types.js';
 import { decodeMessages, encodeMessages, WireError } from '../../src/wire/peer-messages.js';
 
-const server = fc.nat({ max: 8 });
+const server = fc.nat({ max: 2 ** 32 - 2 });
 const index = fc.maxSafeNat();
 const term = fc.maxSafeNat();
 const time = fc.double({ min: 0, noNaN: true, noDefaultInfinity: true });
 const data = fc.uint8Array({ maxLength: 50 });
 const position = fc.record({ index, term });
 const echo = fc.record({ round: fc.maxSafeNat(), sentAtMs: time });
+const members = fc.array(fc.record({ id: fc.nat(2 ** 32 - 2), slot: fc.nat(2 ** 32 - 1) }), { maxLength: 9 });
+const configuration = fc.record({ voters: members, outgoing: members, learners: members });
+const entry = fc.oneof(
+  fc.record({ index, term, payload: data }),
+  fc.record({ index, term, payload: fc.constant(new Uint8Array(0)), configuration }),
+);
 const envelope = { from: server, to: server, term };
 
 const ARBITRARIES: { [Type in Message['type']]: fc.Arbitrary<Extract<Message, { type: Type }>> } = {
@@ -42,7 +48,7 @@ const ARBITRARIES: { [Type in Message['type']]: fc.Arbitrary<Extract<Message, { 
     ...envelope,
     prevLogIndex: index,
     prevLogTerm: term,
-    entries: fc.array(fc.record({ index, term, payload: data }), { maxLength: 5 }),
+    entries: fc.array(entry, { maxLength: 5 }),
     leaderCommit: index,
     echo,
   }),
@@ -59,7 +65,10 @@ const ARBITRARIES: { [Type in Message['type']]: fc.Arbitrary<Extract<Message, { 
   InstallSnapshot: fc.record({
     type: fc.constant('InstallSnapshot'),
     ...envelope,
-    snapshot: fc.record({ index, term, byteLength: fc.maxSafeNat() }),
+    snapshot: fc.oneof(
+      fc.record({ index, term, byteLength: fc.maxSafeNat() }),
+      fc.record({ index, term, byteLength: fc.maxSafeNat(), configuration }),
+    ),
     offset: fc.maxSafeNat(),
     data,
     echo,

@@ -6,9 +6,12 @@
  * each step.
  */
 
-import { majorityOf } from '../quorum.js';
+import { quorumOf } from '../configuration.js';
+import { encodeConfiguration } from '../configuration-bytes.js';
+import { countVotes } from '../quorum.js';
 import type { Raft } from '../raft.js';
 import type {
+  Configuration,
   Entry,
   LogIndex,
   LogPosition,
@@ -35,6 +38,8 @@ export interface ServerView extends StatusView {
   readonly votedFor: ServerId | undefined;
   readonly lastLog: LogPosition;
   readonly logStart: LogPosition;
+  /** In force, by its log. */
+  readonly configuration: Configuration;
   /** The time now, and until when it may read its own state as a leader, on a clock that all servers share. */
   readonly nowMs: number;
   readonly leaseEndMs: number;
@@ -46,7 +51,7 @@ export type SharedTimes = Pick<ServerView, 'nowMs' | 'leaseEndMs'>;
 
 /** A view of a server that runs, for {@link Invariants.stepped}. */
 export function viewOf(raft: Raft, { nowMs, leaseEndMs }: SharedTimes): ServerView {
-  const { id, role, currentTerm, commitIndex, lastLog, logStart } = raft;
+  const { id, role, currentTerm, commitIndex, lastLog, logStart, configuration } = raft;
   return {
     id,
     role,
@@ -55,6 +60,7 @@ export function viewOf(raft: Raft, { nowMs, leaseEndMs }: SharedTimes): ServerVi
     votedFor: raft.hardState.votedFor,
     lastLog,
     logStart,
+    configuration,
     nowMs,
     leaseEndMs,
     entries: (from, to) => raft.entries(from, to),
@@ -63,7 +69,8 @@ export function viewOf(raft: Raft, { nowMs, leaseEndMs }: SharedTimes): ServerVi
 
 /** What was last seen of a server since it started. */
 interface Seen {
-  readonly view: StatusView & Pick<ServerView, 'votedFor' | 'lastLog' | 'logStart' | 'leaseEndMs'>;
+  readonly view: StatusView &
+    Pick<ServerView, 'votedFor' | 'lastLog' | 'logStart' | 'configuration' | 'leaseEndMs'>;
   /** Its log's terms; those of compacted entries stay as they were. */
   readonly log: LogTerms;
 }
@@ -72,11 +79,10 @@ interface Seen {
 interface KnownEntry {
   readonly term: Term;
   readonly previousTerm: Term | undefined;
-  readonly payloadHash: number;
+  readonly contentHash: number;
 }
 
 export class Invariants {
-  readonly #serverCount: number;
   readonly #statuses = new Map<ServerId, StatusView>();
   readonly #seen = new Map<ServerId, Seen>();
   readonly #leaderOf = new Map<Term, ServerId>();
@@ -88,13 +94,9 @@ export class Invariants {
   /** Committed entries' terms by index, and the terms in which they were first seen committed. */
   readonly #committed: { readonly term: Term; readonly committedIn: Term }[] = [];
   /** Applied entries by index, as first seen. */
-  readonly #applied = new Map<LogIndex, Pick<KnownEntry, 'term' | 'payloadHash'>>();
+  readonly #applied = new Map<LogIndex, Pick<KnownEntry, 'term' | 'contentHash'>>();
   /** Up to where each server that runs has applied. */
   readonly #appliedIndex = new Map<ServerId, LogIndex>();
-
-  constructor({ serverCount }: { readonly serverCount: number }) {
-    this.#serverCount = serverCount;
-  }
 
   /** A server has crashed: its log, commit index and state machine start anew; what it told others stays. */
   crashed(id: ServerId): void {
@@ -136,7 +138,7 @@ export class Invariants {
     if (server.role === 'leader') this.#checkLeader(server, seen);
     const log = this.#followLog(server, seen?.log);
     if (server.role === 'leader') this.#noteLeaderLog(server, log);
-    this.#noteCommitted(server, log, seen?.view.commitIndex ?? 0);
+    this.#noteCommitted(server, log, seen?.view);
     this.#seen.set(server.id, { view: server, log });
   }
 
@@ -149,16 +151,17 @@ export class Invariants {
   }
 
   /** A server has applied an entry. State machine safety: the next one, and nobody applies another one there. */
-  applied(id: ServerId, { index, term, payload }: Entry): void {
+  applied(id: ServerId, entry: Entry): void {
+    const { index, term } = entry;
     const before = this.#appliedIndex.get(id) ?? 0;
     if (index !== before + 1)
       throw new PropertyViolation('monotonic applied', `server ${id} applies ${index} after ${before}`);
     this.#appliedIndex.set(id, index);
     this.#checkSame(id, { index, term });
-    const payloadHash = hashOf(payload);
+    const contentHash = hashOf(entry);
     const first = this.#applied.get(index);
-    if (first === undefined) this.#applied.set(index, { term, payloadHash });
-    else if (first.term !== term || first.payloadHash !== payloadHash)
+    if (first === undefined) this.#applied.set(index, { term, contentHash });
+    else if (first.term !== term || first.contentHash !== contentHash)
       throw new PropertyViolation('state machine safety', `server ${id} at ${index}`);
   }
 
@@ -249,16 +252,17 @@ export class Invariants {
     return log;
   }
 
-  #noteEntry(id: ServerId, { index, term, payload }: Entry, previousTerm: Term | undefined): void {
-    const payloadHash = hashOf(payload);
+  #noteEntry(id: ServerId, entry: Entry, previousTerm: Term | undefined): void {
+    const { index, term } = entry;
+    const contentHash = hashOf(entry);
     let known = this.#entries.get(index);
     if (known === undefined) {
       known = [];
       this.#entries.set(index, known);
     }
     const first = known.find((other) => other.term === term);
-    if (first === undefined) known.push({ term, previousTerm, payloadHash });
-    else if (first.previousTerm !== previousTerm || first.payloadHash !== payloadHash)
+    if (first === undefined) known.push({ term, previousTerm, contentHash });
+    else if (first.previousTerm !== previousTerm || first.contentHash !== contentHash)
       throw new PropertyViolation('log matching', `server ${id} at ${index} of term ${term}`);
   }
 
@@ -269,11 +273,9 @@ export class Invariants {
   }
 
   /** What is committed is the same everywhere, and acknowledged by a majority when a leader commits it. */
-  #noteCommitted(
-    { id, role, commitIndex, currentTerm, logStart }: ServerView,
-    log: LogTerms,
-    from: LogIndex,
-  ) {
+  #noteCommitted(server: ServerView, log: LogTerms, before: Seen['view'] | undefined) {
+    const { id, role, commitIndex, currentTerm, logStart, configuration } = server;
+    const from = before?.commitIndex ?? 0;
     // What a snapshot covers was checked where it was committed; where the log starts, it tells its last term.
     this.#checkSame(id, logStart);
     const isFirst = commitIndex > this.committedIndex;
@@ -285,7 +287,8 @@ export class Invariants {
     }
     const term = log.termAt(commitIndex);
     if (isFirst && role === 'leader' && term !== undefined)
-      this.#noteMajority(id, currentTerm, { index: commitIndex, term });
+      // It may have appended the next configuration in the same step.
+      this.#noteQuorum(server, { index: commitIndex, term }, before?.configuration ?? configuration);
   }
 
   #checkSame(id: ServerId, { index, term }: LogPosition): void {
@@ -295,13 +298,24 @@ export class Invariants {
     throw new PropertyViolation('committed once', what);
   }
 
-  /** The leader of `leaderTerm` commits this (§5.3, §5.4.2). Where its own disk is needed for it, it must be there, too. */
-  #noteMajority(leader: ServerId, leaderTerm: Term, position: LogPosition): void {
-    const others = this.#persisted.acknowledgements(leaderTerm, position.index);
-    const majority = majorityOf(this.#serverCount);
-    if (others + 1 === majority) this.#persisted.countedItself(leader, leaderTerm, position);
-    if (others + 1 >= majority) return;
-    const what = `server ${leader} commits ${position.index}, which ${others} others acknowledged`;
+  /**
+   * A leader commits this (§5.3, §5.4.2): a majority has it, or a majority of both configurations (thesis 4.3). Where its own
+   * disk is needed for it, it must be there, too.
+   */
+  #noteQuorum(
+    { id, currentTerm, configuration }: ServerView,
+    position: LogPosition,
+    before: Configuration,
+  ): void {
+    const others = this.#persisted.acknowledgedBy(currentTerm, position.index);
+    const isDecided = (acknowledged: readonly ServerId[]) =>
+      [before, configuration].some(
+        (one) => countVotes(quorumOf(one), new Map(acknowledged.map((other) => [other, true]))) === 'won',
+      );
+    if (isDecided(others)) return;
+    this.#persisted.countedItself(id, currentTerm, position);
+    if (isDecided([...others, id])) return;
+    const what = `server ${id} commits ${position.index}, which ${others.length} others acknowledged`;
     throw new PropertyViolation('acknowledged by a majority', what);
   }
 }
@@ -329,7 +343,8 @@ function termAt(server: ServerView, index: LogIndex): Term | undefined {
 }
 
 /** FNV-1a. */
-function hashOf(bytes: Uint8Array): number {
+function hashOf({ payload, configuration }: Entry): number {
+  const bytes = configuration === undefined ? payload : encodeConfiguration(configuration);
   let hash = 0x811c9dc5;
   for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
   return hash;

@@ -78,13 +78,13 @@ export class PersistedBeforeSent {
     }
   }
 
-  /** How many servers have acknowledged the log of this term's leader up to `index`, the leader not counted. */
-  acknowledgements(term: Term, index: LogIndex): number {
-    let count = 0;
-    for (const { acknowledged } of this.#told.values()) {
-      if ((acknowledged.get(term) ?? 0) >= index) count += 1;
+  /** Who has acknowledged the log of this term's leader up to `index`. The leader itself never does. */
+  acknowledgedBy(term: Term, index: LogIndex): readonly ServerId[] {
+    const by: ServerId[] = [];
+    for (const [id, { acknowledged }] of this.#told) {
+      if ((acknowledged.get(term) ?? 0) >= index) by.push(id);
     }
-    return count;
+    return by;
   }
 
   /** A leader has committed an entry for which its own disk was needed: it keeps it like one that was acknowledged. */

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { Invariants, type ServerView } from '../../../src/raft/checks/invariants.js';
 import { PropertyViolation } from '../../../src/raft/checks/property-violation.js';
+import { initialConfiguration } from '../../../src/raft/configuration.js';
 import type { HardState, Message, RecoveredState } from '../../../src/raft/types.js';
 import {
   appendEntries,
@@ -21,6 +22,7 @@ function view(id: number, log: string, rest: Partial<ServerView> = {}): ServerVi
     commitIndex: 0,
     lastLog: { index: last.index, term: last.term },
     logStart: { index: 0, term: 0 },
+    configuration: initialConfiguration(3),
     nowMs: 0,
     leaseEndMs: Number.NEGATIVE_INFINITY,
     votedFor: undefined,
@@ -37,7 +39,7 @@ function onDisk(log: string, hardState: HardState, start = { index: 0, term: 0 }
 describe('the invariants', () => {
   /** Looks at servers one after the other, of three. */
   function seen(...views: ServerView[]): Invariants {
-    const invariants = new Invariants({ serverCount: 3 });
+    const invariants = new Invariants();
     for (const server of views) invariants.stepped(server);
     return invariants;
   }
@@ -109,15 +111,32 @@ describe('the invariants', () => {
   });
 
   it('break when a leader commits what no majority has acknowledged', () => {
-    const invariants = new Invariants({ serverCount: 5 });
-    const leader = view(0, '1:a', { role: 'leader', commitIndex: 1 });
+    const invariants = new Invariants();
+    const configuration = initialConfiguration(5);
+    const leader = view(0, '1:a', { role: 'leader', commitIndex: 1, configuration });
     invariants.stepped({ ...leader, commitIndex: 0 });
     invariants.sent(accepted(1, 1, 1));
     expectBroken('acknowledged by a majority', () => invariants.stepped(leader));
-    const another = new Invariants({ serverCount: 5 });
+    const another = new Invariants();
     another.stepped({ ...leader, commitIndex: 0 });
     for (const id of [1, 2]) another.sent(accepted(id, 1, 1));
     another.stepped(leader);
+  });
+
+  it('break when a leader commits what a majority of one half of a joint configuration has acknowledged', () => {
+    const [a, b, c] = [0, 1, 2].map((id) => ({ id, slot: id }));
+    if (a === undefined || b === undefined || c === undefined) return;
+    const joint = { voters: [b, c], outgoing: [a], learners: [] };
+    const leader = view(0, '1:a', { role: 'leader', commitIndex: 1, configuration: joint });
+    const acknowledgedBy = (...ids: readonly number[]) => {
+      const invariants = new Invariants();
+      invariants.stepped({ ...leader, commitIndex: 0 });
+      for (const id of ids) invariants.sent(accepted(id, 1, 1));
+      invariants.stepped(leader);
+    };
+    acknowledgedBy(1, 2);
+    expectBroken('acknowledged by a majority', () => acknowledgedBy(1));
+    expectBroken('acknowledged by a majority', () => acknowledgedBy());
   });
 
   it('break when a server votes for another one in the same term', () => {

@@ -7,6 +7,7 @@ import { openChannel } from '../../../src/channel/port-channel.js';
 import { Gateway } from '../../../src/gateway/gateway.js';
 import { beginLogTime, keepLogTime } from '../../../src/log-time.js';
 import { type Invariants, viewOf } from '../../../src/raft/checks/invariants.js';
+import { initialConfiguration } from '../../../src/raft/configuration.js';
 import type { RaftOptions } from '../../../src/raft/options.js';
 import type { LogIndex, RoleName, ServerId } from '../../../src/raft/types.js';
 import { NotLeadingError } from '../../../src/server/backup.js';
@@ -32,7 +33,7 @@ export interface ClusterOptions {
   readonly ports: PortOptions;
   readonly serverCount: number;
   /** Of all servers, but for what is each one's own. */
-  readonly raft: Omit<RaftOptions, 'id' | 'servers' | 'leasesAreOver'>;
+  readonly raft: Omit<RaftOptions, 'id' | 'configuration' | 'leasesAreOver'>;
   readonly snapshotLogBytes: number;
   readonly trafficCapacity: number;
   readonly home: ClusterHome;
@@ -78,7 +79,7 @@ export class SimulatedCluster {
     const ids = Array.from({ length: options.serverCount }, (_, id) => id);
     this.serverPorts = ids.map((id) => FIRST_SERVER_PORT + 2 * id);
     const addresses = this.serverPorts.map((port) => ({ host: HOST, port }));
-    this.members = ids.map((id) => this.#newMember(id, ids, addresses));
+    this.members = ids.map((id) => this.#newMember(id, addresses));
   }
 
   get isRunning(): boolean {
@@ -279,11 +280,8 @@ export class SimulatedCluster {
     this.#options.invariants.stepped(viewOf(raft, { nowMs: this.#options.world.nowMs, leaseEndMs }));
   }
 
-  #newMember(
-    id: ServerId,
-    servers: readonly ServerId[],
-    addresses: readonly ClientAddress[],
-  ): SimulatedMember {
+  #newMember(id: ServerId, addresses: readonly ClientAddress[]): SimulatedMember {
+    const configuration = initialConfiguration(this.#options.serverCount);
     const { world, random, ports, links, raft, invariants, trace } = this.#options;
     const { snapshotLogBytes, trafficCapacity } = this.#options;
     return new SimulatedMember({
@@ -291,7 +289,7 @@ export class SimulatedCluster {
       world,
       random: random.split(`server ${id}`),
       ports,
-      raft: { ...raft, id, servers },
+      raft: { ...raft, id, configuration },
       snapshotLogBytes,
       trafficCapacity,
       replyFilter: links.replyFilter(id),

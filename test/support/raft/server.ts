@@ -3,6 +3,7 @@
  * what a driver does, one turn at a time; its clock and its randomness are chosen by the script.
  */
 
+import { initialConfiguration } from '../../../src/raft/configuration.js';
 import type { RaftOptions } from '../../../src/raft/options.js';
 import { Raft } from '../../../src/raft/raft.js';
 import type { TraceEvent } from '../../../src/raft/trace.js';
@@ -30,7 +31,7 @@ export interface Read {
   index: LogIndex | undefined;
 }
 
-export type ServerOptions = Partial<Omit<RaftOptions, 'id' | 'servers'>>;
+export type ServerOptions = Partial<Omit<RaftOptions, 'id' | 'configuration'>>;
 
 /** T. Timeouts are drawn from [T, 2T). */
 export const ELECTION_TIMEOUT_MS = 100;
@@ -77,7 +78,7 @@ export class Server {
     this.disk = disk;
     this.random = id / 8;
     this.#clock = clock;
-    this.#options = { ...DEFAULTS, ...options, id, servers: [...Array(count).keys()] };
+    this.#options = { ...DEFAULTS, ...options, id, configuration: initialConfiguration(count) };
     this.start();
   }
 

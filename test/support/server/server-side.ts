@@ -4,6 +4,7 @@ import { NODE_ENVIRONMENT } from '../../../src/environment.js';
 import { APPLY_WORK_PER_TURN } from '../../../src/limits.js';
 import { beginLogTime, LogTime } from '../../../src/log-time.js';
 import { AT_COMMAND_START, AT_RESP_START } from '../../../src/protocol/checkpoint.js';
+import { initialConfiguration } from '../../../src/raft/configuration.js';
 import { LOG_ORIGIN } from '../../../src/raft/log.js';
 import { Raft } from '../../../src/raft/raft.js';
 import type { AppendEntries, LogIndex, LogPosition, Message, ReadIndex } from '../../../src/raft/types.js';
@@ -44,7 +45,7 @@ export class ServerSide {
   readonly raft = new Raft(
     {
       id: 0,
-      servers: [0, 1, 2],
+      configuration: initialConfiguration(3),
       electionTimeoutMs: TIMEOUT_MS,
       leaseMs: TIMEOUT_MS,
       heartbeatMs: TIMEOUT_MS / 5,

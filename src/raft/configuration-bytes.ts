@@ -1,0 +1,53 @@
+/**
+ * How a configuration is written, in messages between servers and on disk: the format's version (u8), and the voters, the
+ * outgoing voters and the learners, each as their number (u8) and for each the identity and the slot (u32).
+ */
+
+import { ByteReader } from '../bytes/byte-reader.js';
+import { ByteWriter } from '../bytes/byte-writer.js';
+import type { Configuration, Member } from './types.js';
+
+const FORMAT_VERSION = 1;
+
+/** The bytes are no configuration, or one of a later version of the program. */
+export class ConfigurationFormatError extends Error {
+  readonly code = 'BAD_CONFIGURATION';
+
+  constructor(reason: string) {
+    super(`this is no list of members: ${reason}`);
+    this.name = 'ConfigurationFormatError';
+  }
+}
+
+export function encodeConfiguration({ voters, outgoing, learners }: Configuration): Uint8Array {
+  const out = new ByteWriter();
+  out.u8(FORMAT_VERSION);
+  for (const members of [voters, outgoing, learners]) {
+    out.u8(members.length);
+    for (const { id, slot } of members) {
+      out.u32(id);
+      out.u32(slot);
+    }
+  }
+  return out.take();
+}
+
+/** Throws {@link ConfigurationFormatError} or TruncatedBytesError. */
+export function decodeConfiguration(bytes: Uint8Array): Configuration {
+  const reader = new ByteReader(bytes);
+  const version = reader.u8();
+  if (version !== FORMAT_VERSION)
+    throw new ConfigurationFormatError(`its format is ${version}, not ${FORMAT_VERSION}`);
+  const voters = readMembers(reader);
+  const outgoing = readMembers(reader);
+  const learners = readMembers(reader);
+  if (reader.remaining > 0) throw new ConfigurationFormatError(`${reader.remaining} bytes follow it`);
+  return { voters, outgoing, learners };
+}
+
+function readMembers(reader: ByteReader): readonly Member[] {
+  return Array.from({ length: reader.u8() }, () => {
+    const id = reader.u32();
+    return { id, slot: reader.u32() };
+  });
+}

@@ -1,0 +1,66 @@
+/**
+ * A configuration: who votes, who only learns, and between the two steps of a change who voted before (thesis 4.2.1, 4.3).
+ */
+
+import type { Quorum } from './quorum.js';
+import type { Configuration, Member, ServerId } from './types.js';
+
+/** The highest identity: what a disk and a message keep it in is 32 bits, and a vote is written as one more. */
+export const MAX_SERVER_ID = 2 ** 32 - 2;
+
+/** The configuration of a server that is to join others, until they tell it theirs. */
+export const NO_MEMBERS: Configuration = { voters: [], outgoing: [], learners: [] };
+
+/** The configuration of a new cluster: servers 0 to `count` less one, each in the slot of its number. */
+export function initialConfiguration(count: number): Configuration {
+  return { ...NO_MEMBERS, voters: Array.from({ length: count }, (_, id) => ({ id, slot: id })) };
+}
+
+/** Whether a change is half done: two majorities decide (thesis 4.3). */
+export function isJoint({ outgoing }: Configuration): boolean {
+  return outgoing.length > 0;
+}
+
+/** Whether the server's vote counts, in either half of a joint configuration. */
+export function hasVoter({ voters, outgoing }: Configuration, id: ServerId): boolean {
+  return includes(voters, id) || includes(outgoing, id);
+}
+
+/** Everybody in it, each once. */
+export function membersOf({ voters, outgoing, learners }: Configuration): readonly Member[] {
+  return [...voters, ...outgoing.filter(({ id }) => !includes(voters, id)), ...learners];
+}
+
+/** Everybody whose vote counts, each once. */
+export function votersOf({ voters, outgoing }: Configuration): readonly Member[] {
+  return membersOf({ voters, outgoing, learners: [] });
+}
+
+export function quorumOf({ voters, outgoing }: Configuration): Quorum {
+  return { voters: voters.map(idOf), outgoing: outgoing.map(idOf) };
+}
+
+export function includes(members: readonly Member[], id: ServerId): boolean {
+  return members.some((member) => member.id === id);
+}
+
+export function idOf({ id }: Member): ServerId {
+  return id;
+}
+
+/** What is wrong with the list, the beginning of which is given; undefined when nothing is. */
+export function faultOf({ voters, outgoing, learners }: Configuration): string | undefined {
+  for (const half of [voters, outgoing]) {
+    const learnersToo = [...half, ...learners];
+    const twice = learnersToo.find(
+      ({ id }, place) => learnersToo.findIndex((other) => other.id === id) < place,
+    );
+    if (twice !== undefined) return `names server ${twice.id} twice`;
+    const shared = half.find(({ slot }, place) => half.findIndex((other) => other.slot === slot) < place);
+    if (shared !== undefined) return `gives slot ${shared.slot} to two voters`;
+    const wrong = learnersToo.find(({ id }) => !Number.isSafeInteger(id) || id < 0 || id > MAX_SERVER_ID);
+    if (wrong !== undefined) return `names server ${wrong.id}: 0 to ${MAX_SERVER_ID} is meant`;
+  }
+  if (voters.length === 0 && (outgoing.length > 0 || learners.length > 0)) return 'has no voters';
+  return undefined;
+}

@@ -11,34 +11,20 @@
 import { stepDownWithoutQuorum } from './check-quorum.js';
 import { leaderPersisted } from './commit.js';
 import { Core } from './core.js';
-import {
-  candidatePersisted,
-  isDisregarded,
-  onRequestVote,
-  onRequestVoteResponse,
-  onTimeoutNow,
-  traceVote,
-  voteLeaseRefusal,
-} from './election.js';
-import { askLeader, onReadIndexResponse, sendReadRequest } from './follower-reads.js';
+import { candidatePersisted } from './election.js';
+import { askLeader, sendReadRequest } from './follower-reads.js';
 import { leaseEndMs } from './lease.js';
 import { LOG_ORIGIN } from './log.js';
 import { type RaftDependencies, type RaftOptions, validateOptions } from './options.js';
-import { campaign, onPreVote, onPreVoteResponse } from './pre-vote.js';
+import { campaign } from './pre-vote.js';
 import { addRead, isServing } from './reads.js';
-import {
-  broadcastHeartbeat,
-  onAppendEntries,
-  onAppendEntriesResponse,
-  sendDueAppends,
-} from './replication.js';
+import { receive } from './receive.js';
+import { broadcastHeartbeat, sendDueAppends } from './replication.js';
 import type { Leader } from './roles.js';
-import { onInstallSnapshot, onInstallSnapshotResponse, snapshotInstalled } from './snapshot.js';
+import { snapshotInstalled } from './snapshot.js';
 import { handOver, isDiskStalled, refrain } from './stalled-disk.js';
 import { startSuccession } from './succession.js';
-import { enterLaterTerm, refuseEarlierTerm } from './terms.js';
 import { expireTransfer, startTransfer } from './transfer.js';
-import { becomeFollower } from './transitions.js';
 import type {
   Configuration,
   Entry,
@@ -53,7 +39,7 @@ import type {
   SnapshotMeta,
   Term,
 } from './types.js';
-import { endVoteLease, renewVoteLease } from './vote-lease.js';
+import { endVoteLease } from './vote-lease.js';
 
 /** Why a server takes no proposal: another one may, or this one later. */
 export type ProposalRefusal = 'not leading' | 'handing over' | 'too much uncommitted';
@@ -177,14 +163,7 @@ export class Raft {
   /** A message arrived. Late, repeated and outdated ones do no harm. */
   step(message: Message, nowMs: number): void {
     this.#advanceClock(nowMs);
-    const core = this.#core;
-    if (message.type === 'RequestVote' && isDisregarded(core, message)) {
-      traceVote(core, 'vote', message, voteLeaseRefusal(core));
-      return;
-    }
-    enterLaterTerm(core, message);
-    if (message.term >= core.currentTerm || message.type === 'PreVote') this.#process(message);
-    else refuseEarlierTerm(core, message);
+    receive(this.#core, message);
   }
 
   /**
@@ -293,49 +272,6 @@ export class Raft {
     return { persist, messages, committed, installedSnapshot, confirmedReads, failedReads };
   }
 
-  #process(message: Message): void {
-    switch (message.type) {
-      case 'PreVote':
-        onPreVote(this.#core, message);
-        return;
-      case 'PreVoteResponse':
-        onPreVoteResponse(this.#core, message);
-        return;
-      case 'RequestVote':
-        onRequestVote(this.#core, message);
-        return;
-      case 'RequestVoteResponse':
-        onRequestVoteResponse(this.#core, message);
-        return;
-      case 'AppendEntries':
-        this.#heardFromLeader(message.from);
-        onAppendEntries(this.#core, message);
-        return;
-      case 'AppendEntriesResponse':
-        onAppendEntriesResponse(this.#core, message);
-        return;
-      case 'InstallSnapshot':
-        this.#heardFromLeader(message.from);
-        onInstallSnapshot(this.#core, message);
-        return;
-      case 'InstallSnapshotResponse':
-        onInstallSnapshotResponse(this.#core, message);
-        return;
-      case 'TimeoutNow':
-        onTimeoutNow(this.#core, message);
-        return;
-      case 'ReadIndex': {
-        const { role } = this.#core;
-        const { from: id, request } = message;
-        if (role.name === 'leader') addRead(this.#core, role, { type: 'follower', id, request });
-        return;
-      }
-      case 'ReadIndexResponse':
-        onReadIndexResponse(this.#core, message);
-        return;
-    }
-  }
-
   #tickLeader(role: Leader): void {
     const core = this.#core;
     stepDownWithoutQuorum(core, role);
@@ -343,16 +279,6 @@ export class Raft {
     expireTransfer(core, role);
     if (isDiskStalled(core)) handOver(core, role);
     if (core.nowMs >= role.nextHeartbeatMs) broadcastHeartbeat(core, role);
-  }
-
-  /** The current term's leader is alive: it is followed, and no other gets this server's vote for a while. */
-  #heardFromLeader(leader: ServerId): void {
-    const core = this.#core;
-    becomeFollower(core, leader, { type: 'leader heard', leader });
-    core.succession = undefined;
-    renewVoteLease(core, leader);
-    core.resetElectionTimer();
-    core.followerReads.repeat(core.nowMs, core.options.heartbeatMs);
   }
 
   #advanceClock(nowMs: number): void {

@@ -15,7 +15,7 @@ import { leaseEndMs } from './lease.js';
 import type { Progress } from './progress.js';
 import type { Reader } from './read-queue.js';
 import type { Leader } from './roles.js';
-import type { Echo, LogIndex } from './types.js';
+import type { Echo, LogIndex, ReadIndex } from './types.js';
 
 /** A read of the leader's own clients, or of a follower's, came in. The reader is told, maybe at once. */
 export function addRead(core: Core, role: Leader, reader: Reader): void {
@@ -24,6 +24,11 @@ export function addRead(core: Core, role: Leader, reader: Reader): void {
     return;
   }
   confirmAt(core, role, reader, core.commitIndex);
+}
+
+/** A follower asks about reads of its own (thesis 6.4). */
+export function onReadIndex(core: Core, { from: id, request }: ReadIndex): void {
+  if (core.role.name === 'leader') addRead(core, core.role, { type: 'follower', id, request });
 }
 
 /**

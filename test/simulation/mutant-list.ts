@@ -113,7 +113,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'follow a leader of the term before',
-    file: 'raft/raft.js',
+    file: 'raft/receive.js',
     search: 'if (message.term >= core.currentTerm ||',
     replacement: 'if (message.term >= core.currentTerm - 1 ||',
   },

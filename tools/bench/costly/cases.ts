@@ -1,0 +1,191 @@
+/** What one client can do that takes a server long: commands of Redis, each of which is allowed. */
+
+import { request } from 'node:http';
+import { connect } from 'node:net';
+import type { CostlyClient } from './costly-client.js';
+
+export interface CostlySite {
+  readonly client: CostlyClient;
+  readonly httpPort: number;
+}
+
+/** Resolves to the beginning of what it was answered. */
+export type CostlyCase = (site: CostlySite) => Promise<string>;
+
+const MIB = 1024 * 1024;
+const MANY = 300_000;
+/** A value that can be prepended by a character. */
+const NEARLY_FULL = MIB - 1;
+
+/** Names of four characters, so that a command of 300,000 of them is within the limit of a command. */
+export function keyAt(number: number): string {
+  return number.toString(36).padStart(4, '.');
+}
+
+function keysUpTo(count: number): string[] {
+  return Array.from({ length: count }, (_, number) => keyAt(number));
+}
+
+function repeated(count: number, ...command: readonly string[]): readonly (readonly string[])[] {
+  return Array.from({ length: count }, () => command);
+}
+
+function times<T>(count: number, make: () => T): T[] {
+  return Array.from({ length: count }, make);
+}
+
+function inMulti(commands: readonly (readonly string[])[]): readonly (readonly string[])[] {
+  return [['MULTI'], ...commands, ['EXEC']];
+}
+
+/** The value as DUMP would tell it, in the format of RDB 11: not compressed, with a checksum of 0, which says that there is none. */
+function dumped(value: string): string {
+  const head = Buffer.from([0x00, 0x80, 0, 0, 0, 0]);
+  head.writeUInt32BE(value.length, 2);
+  return `${head.toString('latin1')}${value}\x0b\x00${'\0'.repeat(8)}`;
+}
+
+/** After the commands that prepare it. */
+function after(
+  preparation: readonly (readonly string[])[],
+  ...commands: Iterable<readonly string[]>[]
+): CostlyCase {
+  return async ({ client }) => {
+    await client.run(preparation);
+    let head = '';
+    for (const part of commands) head = await client.run(part);
+    return head;
+  };
+}
+
+const BIG = ['SET', '#big', 'b'.repeat(NEARLY_FULL)] as const;
+const BIG_VALUES = Array.from(
+  { length: 31 },
+  (_, i) => ['SET', `#big${i}`, 'b'.repeat(NEARLY_FULL)] as const,
+);
+const BIG_KEYS = BIG_VALUES.map(([, key]) => key);
+/** Their lengths multiply to what LCS takes at most. */
+const LCS_PAIR = [
+  ['SET', '#a', 'ab'.repeat(724)],
+  ['SET', '#b', 'ba'.repeat(724)],
+] as const;
+const LCS = ['LCS', '#a', '#b'] as const;
+const HARD_PATTERN = `*${'a*'.repeat(12)}z`;
+
+export const CASES: Readonly<Record<string, CostlyCase>> = {
+  'KEYS with a pattern of 6,000 over a key of 100,000': after(
+    [['SET', `#${'a'.repeat(100_000)}`, 'x']],
+    [['KEYS', `*${'a'.repeat(6_000)}b`]],
+  ),
+  'KEYS that match nothing': after([], repeated(5, 'KEYS', 'nomatch*')),
+  'KEYS *': after([], repeated(3, 'KEYS', '*')),
+  'KEYS with a hard pattern': after([], repeated(3, 'KEYS', HARD_PATTERN)),
+  '4,000 SETRANGE of 1 MiB': after([BIG], repeated(4_000, 'SETRANGE', '#big', '1048574', 'y')),
+  '4,000 SETRANGE of 1 MiB in MULTI': after(
+    [BIG],
+    inMulti(repeated(4_000, 'SETRANGE', '#big', '1048574', 'y')),
+  ),
+  '40,000 SETRANGE of 1 MiB in MULTI': after(
+    [BIG],
+    inMulti(repeated(40_000, 'SETRANGE', '#big', '1048574', 'y')),
+  ),
+  '4,000 APPEND to 1 MiB': after(
+    [['SET', '#growing', 'x'.repeat(MIB - 4_000)]],
+    repeated(4_000, 'APPEND', '#growing', 'y'),
+  ),
+  '20,000 APPEND to 1 MiB in MULTI': after(
+    [['SET', '#growing', 'x'.repeat(MIB - 20_000)]],
+    inMulti(repeated(20_000, 'APPEND', '#growing', 'y')),
+  ),
+  'MSET of 150,000 keys': after([], [['MSET', ...keysUpTo(150_000).flatMap((key) => [key, 'v'])]]),
+  'MGET of 300,000 keys': after([], [['MGET', ...keysUpTo(MANY)]]),
+  'EXISTS of 300,000 keys': after([], repeated(3, 'EXISTS', ...keysUpTo(MANY))),
+  'DEL of 300,000 keys': after([], [['DEL', ...keysUpTo(MANY)]]),
+  'MGET of 31 MiB, 5 times': after(BIG_VALUES, repeated(5, 'MGET', ...BIG_KEYS)),
+  'EXEC of 31 GET of 1 MiB, 5 times': after(
+    BIG_VALUES,
+    ...times(5, () => inMulti(BIG_KEYS.map((key) => ['GET', key]))),
+  ),
+  '600 GET of 1 MiB': after([BIG], repeated(600, 'GET', '#big')),
+  'EXEC of 80,000 INCR': after([], inMulti(repeated(80_000, 'INCR', '#n'))),
+  'EXEC of 3 KEYS': after([], inMulti(repeated(3, 'KEYS', 'nomatch*'))),
+  '20 EXEC of 100 COPY of 1 MiB': after(
+    [BIG],
+    times(20, () => inMulti(repeated(100, 'COPY', '#big', '#copy', 'REPLACE'))).flat(),
+  ),
+  '100 LCS': after(LCS_PAIR, repeated(100, ...LCS)),
+  '20 EXEC of 10 LCS': after(LCS_PAIR, times(20, () => inMulti(repeated(10, ...LCS))).flat()),
+  '50 BITOP of 30 MiB': after(BIG_VALUES, repeated(50, 'BITOP', 'XOR', '#x', ...BIG_KEYS.slice(0, 30))),
+  '1,000 BITCOUNT of 1 MiB': after([BIG], repeated(1_000, 'BITCOUNT', '#big')),
+  '50 BITFIELD of 5,000 operations': after(
+    [BIG],
+    repeated(50, 'BITFIELD', '#big', ...repeated(5_000, 'INCRBY', 'u8', '8388000', '1').flat()),
+  ),
+  '200 SCAN with a hard pattern': after(
+    [],
+    repeated(200, 'SCAN', '0', 'MATCH', HARD_PATTERN, 'COUNT', '10000'),
+  ),
+  '200 DUMP of 1 MiB': after([BIG], repeated(200, 'DUMP', '#big')),
+  '50 RESTORE of 1 MiB': after(
+    [],
+    repeated(50, 'RESTORE', '#restored', '0', dumped('d'.repeat(NEARLY_FULL)), 'REPLACE'),
+  ),
+  '1,000 COPY of 1 MiB': after([BIG], repeated(1_000, 'COPY', '#big', '#copy', 'REPLACE')),
+  '20,000 RANDOMKEY': after([], repeated(20_000, 'RANDOMKEY')),
+  '500 COMMAND': after([], repeated(500, 'COMMAND')),
+  '2,000 CLIENT LIST': after([], repeated(2_000, 'CLIENT', 'LIST')),
+  '2,000 INCRBYFLOAT of many digits': after(
+    [['SET', '#f', '1e-4000']],
+    repeated(2_000, 'INCRBYFLOAT', '#f', '1e-4000'),
+  ),
+  '300,000 keys that expire at once': async ({ client }) => {
+    const commands = keysUpTo(MANY).map((key) => ['PEXPIRE', key, '1000']);
+    const head = await client.run(commands);
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    return head;
+  },
+  'an HTTP client that pipelines 1,000 GET /metrics': ({ httpPort }) =>
+    pipelined(httpPort, '/metrics', 1_000),
+  'one that pipelines 100 GET /api/backup': ({ httpPort }) => pipelined(httpPort, '/api/backup', 100),
+  'another that reads a backup': ({ httpPort }) => backup(httpPort),
+  FLUSHALL: after([], [['FLUSHALL']]),
+};
+
+/** Sends requests and reads none of the answers; resolves after some seconds. */
+async function pipelined(port: number, path: string, count: number): Promise<string> {
+  const socket = connect(port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  socket.write(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`.repeat(count));
+  await new Promise((resolve) => setTimeout(resolve, 5_000));
+  socket.destroy();
+  return `${count} requests`;
+}
+
+function backup(port: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const sent = request({ host: '127.0.0.1', port, path: '/api/backup' }, (response) => {
+      let byteCount = 0;
+      response.on('data', (bytes: Buffer) => {
+        byteCount += bytes.byteLength;
+      });
+      response.on('end', () => resolve(`${byteCount} bytes`));
+      response.on('error', reject);
+    });
+    sent.on('error', reject);
+    sent.end();
+  });
+}
+
+/** Loads as many keys, the text of one command after the other. */
+export async function load(client: CostlyClient, keys: number): Promise<void> {
+  const atOnce = 1_000;
+  function* commands(): Generator<readonly string[]> {
+    for (let from = 0; from < keys; from += atOnce) {
+      const args: string[] = ['MSET'];
+      for (let number = from; number < Math.min(keys, from + atOnce); number += 1)
+        args.push(keyAt(number), 'v');
+      yield args;
+    }
+  }
+  await client.run(commands());
+}

@@ -1,0 +1,71 @@
+/** A client that sends much and only looks at the beginning and the end of what it gets. */
+
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { encodeCommand } from '../../support/redis-client.js';
+
+/** Kept of what comes: enough to tell an error from what was asked for. */
+const HEAD_CHARS = 200;
+const CHUNK_CHARS = 256 * 1024;
+
+export class CostlyClient {
+  readonly #socket: Socket;
+  #head = '';
+  #tail = '';
+  #marks = 0;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.setEncoding('latin1');
+    socket.on('error', () => undefined);
+    socket.on('data', (text: string) => {
+      if (this.#head.length < HEAD_CHARS) this.#head = (this.#head + text).slice(0, HEAD_CHARS);
+      this.#tail = (this.#tail + text.slice(-HEAD_CHARS)).slice(-HEAD_CHARS);
+    });
+  }
+
+  static async connect(port: number): Promise<CostlyClient> {
+    const socket = connect(port, '127.0.0.1');
+    await once(socket, 'connect');
+    return new CostlyClient(socket);
+  }
+
+  /** Sends the bytes as the server takes them. Rejects once the connection is closed. */
+  async send(text: string): Promise<void> {
+    for (let at = 0; at < text.length; at += CHUNK_CHARS)
+      if (!this.#socket.write(text.slice(at, at + CHUNK_CHARS), 'latin1')) await this.#event('drain');
+  }
+
+  /** Sends commands of Redis, and resolves to the beginning of the replies once all of them have come. */
+  async run(commands: Iterable<readonly string[]>): Promise<string> {
+    this.#head = '';
+    this.#marks += 1;
+    const mark = `mark${this.#marks}end`;
+    let text = '';
+    for (const command of commands) {
+      text += encodeCommand(command);
+      if (text.length < CHUNK_CHARS) continue;
+      await this.send(text);
+      text = '';
+    }
+    await this.send(text + encodeCommand(['ECHO', mark]));
+    while (!this.#tail.includes(mark)) await this.#event('data');
+    return this.#head;
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  async #event(name: 'drain' | 'data'): Promise<void> {
+    if (this.#socket.destroyed) throw new Error(`the connection was closed, after ${this.#head}`);
+    const ended = new AbortController();
+    const close = () => ended.abort(new Error(`the connection was closed, after ${this.#head}`));
+    this.#socket.once('close', close);
+    try {
+      await once(this.#socket, name, { signal: ended.signal });
+    } finally {
+      this.#socket.off('close', close);
+    }
+  }
+}

@@ -27,6 +27,9 @@ export const MAX_INLINE_BYTES = 64 * 1024;
 export let MAX_REDIS_COMMAND_BYTES = MAX_VALUE_BYTES + 2 * MIB;
 export const MAX_REDIS_ARGS = 1024 * 1024;
 
+/** Arguments of Redis commands that are parsed at once: about a millisecond. What is left of a command waits for its turn. */
+export const MAX_PARSED_ARGS = 4 * 1024;
+
 /**
  * Bytes of the commands in one transaction, each argument counted with what it takes besides in memory and in the log; a
  * transaction that grows beyond is refused.
@@ -37,6 +40,9 @@ export const ARG_OVERHEAD_BYTES = 16;
 /** Bytes of the keys that one connection watches, each with what it takes besides; WATCH of more is refused. */
 export const MAX_WATCHED_BYTES = 1024 * 1024;
 export const WATCHED_KEY_OVERHEAD_BYTES = 64;
+
+/** Units of work (see state-machine/work.ts) on writing long replies in a turn: about 2 ms. The rest is written in later turns. */
+export const MAX_REPLY_WORK_PER_TURN = 2_000_000;
 
 /** Length of the name that a client gives its connection, and of its library's name and version; longer ones are refused. */
 export const MAX_CLIENT_NAME_BYTES = 250;
@@ -193,6 +199,9 @@ export const MAX_ENTRY_BYTES = 1024 * 1024;
 function maxLongestEntryBytes(): number {
   return MAX_ENTRY_BYTES + Math.max(MAX_REDIS_COMMAND_BYTES, MAX_TRANSACTION_BYTES + MAX_WATCHED_BYTES);
 }
+
+/** Arguments of one command, or of one transaction, that are put into an entry in a turn: about a millisecond. */
+export const MAX_ENCODED_ARGS = 16 * 1024;
 
 /** An entry of this many bytes is worth its cost: it is not delayed for more to come. */
 export const MAX_DELAYED_ENTRY_BYTES = 8 * 1024;

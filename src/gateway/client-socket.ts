@@ -4,7 +4,7 @@
  */
 
 import type { Environment } from '../environment.js';
-import { MAX_UNREAD_REPLY_BYTES } from '../limits.js';
+import { MAX_TRAFFIC_BATCH_BYTES, MAX_UNREAD_REPLY_BYTES } from '../limits.js';
 import type { ClientAddress } from '../wire/control.js';
 import type { NetworkSocket } from './network.js';
 
@@ -23,6 +23,12 @@ export interface SocketHandlers {
   /** The socket is closed, by whichever side. The last call. */
   onGone(): void;
 }
+
+/**
+ * A reply is a view of a whole batch from a server, which must not be kept alive for a client that does not read. One of this
+ * length is most of its batch, a part of a long reply, of which copying all would take long.
+ */
+const MIN_UNCOPIED_BYTES = MAX_TRAFFIC_BATCH_BYTES / 2;
 
 export class ClientSocket {
   readonly #socket: NetworkSocket;
@@ -134,10 +140,22 @@ export class ClientSocket {
 
   #writeQueued(): void {
     const replies = this.#replies;
-    const first = replies[0];
-    if (first === undefined) return;
+    if (replies.length === 0) return;
     this.#replies = [];
-    // A reply is a view of a whole batch, which must not be kept alive for a client that does not read.
+    let from = 0;
+    for (let at = 0; at < replies.length; at += 1) {
+      const reply = replies[at];
+      if (reply === undefined || reply.byteLength < MIN_UNCOPIED_BYTES) continue;
+      this.#writeTogether(replies.slice(from, at));
+      this.#socket.write(reply);
+      from = at + 1;
+    }
+    this.#writeTogether(from === 0 ? replies : replies.slice(from));
+  }
+
+  #writeTogether(replies: readonly Uint8Array[]): void {
+    const [first] = replies;
+    if (first === undefined) return;
     const inPlace = replies.length === 1 && this.#socket.unwrittenBytes === 0;
     this.#socket.write(inPlace ? first : concatenate(replies));
   }

@@ -24,6 +24,7 @@ export function planRespReplay(sent: Uint8Array, at: RespCheckpoint, proposedByt
   let start = 0;
   while (start < proposedBytes) {
     const request = stream.next();
+    if (request === undefined && stream.isUnfinished) continue;
     if (request === undefined) break;
     stream.release();
     const end = stream.consumed;
@@ -53,6 +54,7 @@ export function giveUpResp(waiting: Uint8Array, at: RespCheckpoint, maxCommands:
   let isAll = false;
   for (let count = 0; count < maxCommands && !isAll; count += 1) {
     const request = stream.next();
+    if (request === undefined && stream.isUnfinished) continue;
     isAll = request === undefined;
     if (request === undefined) break;
     stream.release();

@@ -248,7 +248,11 @@ export class ServerTraffic {
       case 'ask':
         this.#questions.ask({ ...frame, asker: this });
         return;
+      case 'part':
+        session.parts.push(frame.bytes);
+        return;
       case 'reply':
+        for (const part of session.takeParts()) owner.onReply(0, session.at, part);
         if (frame.at !== undefined) session.at = frame.at;
         owner.onReply(frame.answeredBytes, session.at, frame.bytes);
         return;
@@ -264,12 +268,16 @@ export class ServerTraffic {
   }
 }
 
+const NO_PARTS: readonly Uint8Array[] = [];
+
 /** The gateway's end of a session: one connection's stay at one server. */
 export class SessionHandle {
   readonly traffic: ServerTraffic;
   readonly owner: SessionOwner;
   /** Where the server said last that the stream stands. */
   at: StreamCheckpoint;
+  /** Of a reply that has not come as a whole. */
+  parts: Uint8Array[] = [];
   readonly #id: SessionId;
   /** Reply bytes received and not yet reported as taken by the client's socket. */
   #unreportedBytes = 0;
@@ -294,6 +302,14 @@ export class SessionHandle {
   close(): void {
     this.traffic.write({ type: 'close', session: this.#id });
     this.traffic.forget(this.#id);
+  }
+
+  /** What of a long reply has come. */
+  takeParts(): readonly Uint8Array[] {
+    if (this.parts.length === 0) return NO_PARTS;
+    const { parts } = this;
+    this.parts = [];
+    return parts;
   }
 
   received(replyBytes: number): void {

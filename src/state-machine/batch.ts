@@ -18,7 +18,7 @@
 
 import { ByteReader, type ByteSpan } from '../bytes/byte-reader.js';
 import { ByteWriter } from '../bytes/byte-writer.js';
-import { DEFAULT_MAX_VALUE_BYTES, MAX_VALUE_BYTES } from '../limits.js';
+import { DEFAULT_MAX_VALUE_BYTES, MAX_ENCODED_ARGS, MAX_VALUE_BYTES } from '../limits.js';
 import {
   type Args,
   BatchError,
@@ -41,10 +41,17 @@ const VALUE_LIMIT = 6;
 
 const VALUE_LIMIT_BYTES = 4;
 
+/** No command that is not finished. */
+const NONE: readonly Args[] = [];
+
 /** Collects commands for one log entry. */
 export class BatchEncoder {
   readonly #out = new ByteWriter();
   #count = 0;
+  /** The commands of the last one that was added whose arguments are not all there, and what of them is. */
+  #commands: readonly Args[] = NONE;
+  #commandsDone = 0;
+  #argsDone = 0;
 
   constructor() {
     this.clear();
@@ -55,8 +62,14 @@ export class BatchEncoder {
     return this.#out.length;
   }
 
-  /** Appends a command; its bytes are copied. */
+  /** The command that was added last has so many arguments that {@link goOn} has to add the rest. */
+  get isUnfinished(): boolean {
+    return this.#commands !== NONE;
+  }
+
+  /** Appends a command, or the beginning of one; its bytes are copied. The one before has to be finished. */
   add(command: Command): void {
+    if (this.isUnfinished) throw new BatchError('a command is added within another');
     this.#count += 1;
     switch (command.type) {
       case 'set':
@@ -75,7 +88,7 @@ export class BatchEncoder {
         return;
       case 'redis':
         this.#out.u8(REDIS);
-        this.#args(command.args);
+        this.#redis(command.args);
         return;
       case 'redis-transaction':
         this.#out.u8(REDIS_TRANSACTION);
@@ -84,8 +97,27 @@ export class BatchEncoder {
     }
   }
 
+  /** Appends arguments of the command that is not finished, {@link MAX_ENCODED_ARGS} at most. */
+  goOn(): void {
+    let left = MAX_ENCODED_ARGS;
+    while (this.#commandsDone < this.#commands.length) {
+      if (left === 0) return;
+      const args = this.#commands[this.#commandsDone] ?? [];
+      if (this.#argsDone === 0) this.#out.u32(args.length);
+      const end = Math.min(args.length, this.#argsDone + left);
+      left -= end - this.#argsDone;
+      for (; this.#argsDone < end; this.#argsDone += 1) this.#string(args[this.#argsDone] ?? '');
+      if (end < args.length) return;
+      this.#argsDone = 0;
+      this.#commandsDone += 1;
+    }
+    this.#commands = NONE;
+    this.#commandsDone = 0;
+  }
+
   /** The payload, stamped with a time in ms since the epoch. The encoder starts anew. */
   finish(stampMs: number): Uint8Array<ArrayBuffer> {
+    if (this.isUnfinished) throw new BatchError('a command is not there as a whole');
     this.#out.patchF64(0, stampMs);
     this.#out.patchU32(COUNT_OFFSET, this.#count);
     const payload = this.#out.take();
@@ -96,6 +128,9 @@ export class BatchEncoder {
   /** Forgets what was added. */
   clear(): void {
     this.#count = 0;
+    this.#commands = NONE;
+    this.#commandsDone = 0;
+    this.#argsDone = 0;
     this.#out.clear();
     this.#out.f64(0);
     this.#out.u32(0);
@@ -105,7 +140,12 @@ export class BatchEncoder {
     this.#out.u32(MAX_VALUE_BYTES);
   }
 
-  #args(args: Args): void {
+  #redis(args: Args): void {
+    if (args.length > MAX_ENCODED_ARGS) {
+      this.#commands = [args];
+      this.goOn();
+      return;
+    }
     this.#out.u32(args.length);
     for (const arg of args) this.#string(arg);
   }
@@ -124,7 +164,8 @@ export class BatchEncoder {
       this.#out.f64(valueHash);
     }
     this.#out.u32(commands.length);
-    for (const args of commands) this.#args(args);
+    this.#commands = commands;
+    this.goOn();
   }
 
   #head(operation: number, key: string): void {
@@ -153,6 +194,8 @@ export interface BatchVisitor {
 
 /** The commands of a transaction, one after the other. */
 export interface TransactionCommands {
+  /** Units of work (work.ts) on what was read so far, of commands before the transaction, too. */
+  readonly units: number;
   /** Those that {@link next} has not returned. */
   readonly left: number;
   /** Reads on; the next command's arguments, or undefined when a long command needs another call. */
@@ -182,9 +225,9 @@ export class BatchReader {
     this.#left = this.#reader.u32();
   }
 
-  /** Where it is in the payload. */
-  get offset(): number {
-    return this.#reader.offset;
+  /** Units of work (work.ts) on what was read so far. */
+  get units(): number {
+    return this.#transaction.units;
   }
 
   get isAtEnd(): boolean {
@@ -228,9 +271,14 @@ export class BatchReader {
 /** Arguments that are read at once. */
 const ARGS_AT_ONCE = 1024;
 
+/** An argument that is read, besides its bytes: see work.ts. */
+const ARG_WORK = 80;
+
 /** Reads the arguments of one command after the other, of a long one in several calls. */
 class ArgsReader {
   readonly #reader: ByteReader;
+  /** Arguments that were read so far. */
+  count = 0;
   #args: string[] = [];
   #missing = 0;
 
@@ -248,6 +296,7 @@ class ArgsReader {
     const count = Math.min(this.#missing, ARGS_AT_ONCE);
     for (let i = 0; i < count; i += 1) this.#args.push(readString(this.#reader));
     this.#missing -= count;
+    this.count += count;
     if (this.#missing > 0) return undefined;
     const args = this.#args;
     this.#args = [];
@@ -263,6 +312,10 @@ class TransactionReader implements TransactionCommands {
   constructor(reader: ByteReader, args: ArgsReader) {
     this.#reader = reader;
     this.#args = args;
+  }
+
+  get units(): number {
+    return this.#reader.offset + ARG_WORK * this.#args.count;
   }
 
   begin(): void {

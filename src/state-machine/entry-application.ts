@@ -77,9 +77,9 @@ export class EntryApplication implements BatchVisitor {
         this.#report = undefined;
         return true;
       } else {
-        const { offset } = batch;
+        const { units } = batch;
         batch.next(this);
-        work.units += batch.offset - offset;
+        work.units += batch.units - units;
       }
       this.#contents.countHidden(work);
       if (this.#isPaused || work.isSpent) return false;

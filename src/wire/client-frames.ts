@@ -75,6 +75,11 @@ export type ServerFrame =
       readonly bytes: Uint8Array;
     }
   /**
+   * A part of a long reply, which comes in several: its client gets them with the session's next `reply`, which answers the
+   * command, or not at all if the session is lost before.
+   */
+  | { readonly type: 'part'; readonly session: SessionId; readonly bytes: Uint8Array }
+  /**
    * Ends a routed session: this server does not lead. Of the input that is not answered, writes that end within the first
    * `proposedBytes` may or may not take effect; what comes later was not proposed and may be sent to another server.
    * `ledTerm` is the last term that this server led, 0 for none: news that it leads in a later term came after.
@@ -109,6 +114,7 @@ const CLIENT_ASKED = 9;
 const CLIENT_ANSWER = 10;
 const SERVER_ASK = 11;
 const SERVER_TOLD = 12;
+const SERVER_PART = 13;
 
 const ROUTED = 1;
 
@@ -251,6 +257,12 @@ export function writeServerFrame(batch: ByteWriter, frame: ServerFrame): void {
       endReply(batch, offset, frame);
       return;
     }
+    case 'part': {
+      const offset = beginPart(batch, frame.session);
+      batch.bytes(frame.bytes);
+      endPart(batch, offset);
+      return;
+    }
     case 'refuse':
       batch.u8(SERVER_REFUSE);
       batch.u32(frame.session);
@@ -301,6 +313,19 @@ export function endReply(batch: ByteWriter, offset: number, { answeredBytes, at 
   writeCheckpoint(batch, at);
 }
 
+/** As {@link beginReply}, for a part of a reply, which {@link endPart} completes. */
+export function beginPart(batch: ByteWriter, session: SessionId): number {
+  batch.u8(SERVER_PART);
+  batch.u32(session);
+  const offset = batch.length;
+  batch.u32(0);
+  return offset;
+}
+
+export function endPart(batch: ByteWriter, offset: number): void {
+  batch.patchU32(offset, batch.length - offset - 4);
+}
+
 /** The frames of a batch, in order; their bytes are views of it. Throws {@link FrameError}. */
 export function* readServerFrames(batch: Uint8Array): Generator<ServerFrame, void, undefined> {
   const reader = new ByteReader(batch);
@@ -314,6 +339,9 @@ export function* readServerFrames(batch: Uint8Array): Generator<ServerFrame, voi
         yield { type: 'reply', session, answeredBytes, at: readCheckpoint(reader), bytes };
         break;
       }
+      case SERVER_PART:
+        yield { type: 'part', session, bytes: reader.bytes(reader.u32()) };
+        break;
       case SERVER_REFUSE:
         yield { type: 'refuse', session, proposedBytes: reader.u32(), ledTerm: reader.f64() };
         break;

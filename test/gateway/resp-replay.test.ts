@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { giveUp, planReplay } from '../../src/gateway/replay.js';
+import { MAX_PARSED_ARGS } from '../../src/limits.js';
 import { AT_RESP_START, type RespCheckpoint, respCheckpoint } from '../../src/protocol/checkpoint.js';
 
 const MANY = 1_000;
@@ -45,6 +46,12 @@ function whenGivenUp(lines: readonly string[], start: RespCheckpoint = AT_RESP_S
 }
 
 describe('Redis commands whose leader is lost', () => {
+  it('are of unknown outcome as a whole, however many arguments they have', () => {
+    const long = `DEL ${Array.from({ length: 3 * MAX_PARSED_ARGS }, (_, i) => `k${i}`).join(' ')}`;
+    expect(plan([long, 'GET a'])).to.deep.equal([{ unknown: [long], reply: UNKNOWN }, { resend: ['GET a'] }]);
+    expect(whenGivenUp([long, 'GET a'])).to.deep.include({ reply: DOWN + DOWN, isWhole: true });
+  });
+
   it('are sent again when they only read, or were not proposed', () => {
     expect(plan(['GET a', 'MGET b c', 'PING', 'HELLO 3'])).to.deep.equal([
       { resend: ['GET a', 'MGET b c', 'PING', 'HELLO 3'] },

@@ -46,6 +46,31 @@ describe('the traffic with a server', () => {
     expect(called).to.deep.equal(['waiting']);
   });
 
+  it('hands on the parts of a long reply once it is there as a whole, and none if it never is', async () => {
+    const server = new FakeServer();
+    const traffic = new ServerTraffic(server, () => {}, SURROUNDINGS);
+    const replies: string[] = [];
+    const owner: SessionOwner = {
+      ...NOBODY,
+      onReply: (answeredBytes, _, bytes) => replies.push(`${answeredBytes} ${Buffer.from(bytes).toString()}`),
+    };
+    for (const connection of [1, 2]) traffic.open(owner, opening(connection)).send(Buffer.from('x'));
+    await turn();
+    const session = await server.session();
+    const other = session + 1;
+    for (const text of ['one ', 'two ']) server.say({ type: 'part', session, bytes: Buffer.from(text) });
+    server.reply(other, 1, 'between');
+    await turn();
+    expect(replies).to.deep.equal(['1 between']);
+    server.reply(session, 1, 'three');
+    await turn();
+    expect(replies).to.deep.equal(['1 between', '0 one ', '0 two ', '1 three']);
+    server.say({ type: 'part', session, bytes: Buffer.from('lost') });
+    await turn();
+    traffic.lose();
+    expect(replies).to.have.lengthOf(4);
+  });
+
   it('goes in one batch though it came in several turns', async () => {
     expect(await batchesOf(3, Buffer.from('get k\r\n'))).to.deep.equal([3]);
   });

@@ -10,7 +10,10 @@ export function bytesOf(text: string): Uint8Array {
 /** The payload of a log entry with these commands. */
 export function payloadOf(stampMs: number, commands: readonly Command[]): Uint8Array {
   const encoder = new BatchEncoder();
-  for (const command of commands) encoder.add(command);
+  for (const command of commands) {
+    encoder.add(command);
+    while (encoder.isUnfinished) encoder.goOn();
+  }
   return encoder.finish(stampMs);
 }
 

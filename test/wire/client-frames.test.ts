@@ -65,6 +65,7 @@ const serverFrame: fc.Arbitrary<ServerFrame> = fc.oneof(
     at: fc.option(at, { nil: undefined }),
     bytes,
   }),
+  fc.record({ type: fc.constant('part' as const), session, bytes }),
   fc.record({
     type: fc.constant('refuse' as const),
     session,

@@ -160,6 +160,11 @@ export function keysOf({ keys }: RedisCommand, args: Args): string[] {
   return found;
 }
 
+/** The first of {@link keysOf}. */
+export function firstKeyOf({ keys }: RedisCommand, args: Args): string | undefined {
+  return keys === undefined ? undefined : args[keys.first];
+}
+
 /** Whether there are as many arguments after the name as there must be. */
 export function hasArity({ arity }: RedisCommand, args: Args): boolean {
   const count = args.length + 1;

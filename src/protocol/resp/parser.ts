@@ -9,6 +9,7 @@ import type { ByteSpan } from '../../bytes/byte-reader.js';
 import {
   MAX_INLINE_BYTES,
   MAX_KEY_BYTES,
+  MAX_PARSED_ARGS,
   MAX_REDIS_ARGS,
   MAX_REDIS_COMMAND_BYTES,
   MAX_VALUE_BYTES,
@@ -83,6 +84,8 @@ export class RespParser {
   #commandBytes = 0;
   /** Bytes of the inline command that is coming in that hold no line break. */
   #scanned = 0;
+  /** Arguments, and empty commands, that this call of {@link next} may still read. */
+  #readsLeft = 0;
   #consumed = 0;
   /** What {@link #findPlain} found: where the command ends, and its arguments; without a value, a length of NO_LENGTH. */
   #plainEnd = 0;
@@ -124,13 +127,19 @@ export class RespParser {
   }
 
   /**
-   * The next command's arguments, its name included, one character per byte; undefined until more bytes come. After an error
-   * or {@link HTTP} there is nothing more to take.
+   * The next command's arguments, its name included, one character per byte; undefined until more bytes come, or
+   * {@link isUnfinished}. After an error or {@link HTTP} there is nothing more to take.
    */
   next(): string[] | RespRefusal | RespProtocolError | typeof HTTP | undefined {
+    this.#readsLeft = MAX_PARSED_ARGS;
     const args = this.#next();
-    if (args === undefined) this.#input.settle();
+    if (args === undefined && !this.isUnfinished) this.#input.settle();
     return args;
+  }
+
+  /** The last call of {@link next} has stopped after {@link MAX_PARSED_ARGS} arguments: the next one goes on. */
+  get isUnfinished(): boolean {
+    return this.#readsLeft === 0;
   }
 
   #next(): string[] | RespRefusal | RespProtocolError | typeof HTTP | undefined {
@@ -147,6 +156,8 @@ export class RespParser {
         if (this.#missing === 0 && this.#args.length === 0) {
           if (this.#commandBytes === 0) return undefined;
           this.#endCommand();
+          this.#readsLeft -= 1;
+          if (this.isUnfinished) return undefined;
           continue;
         }
       }
@@ -226,7 +237,8 @@ export class RespParser {
       this.#advance(byteCount);
       this.#endCommand();
       if (this.#droppedBytes > 0) return undefined;
-      if (this.#droppedArgs === 0) return undefined;
+      if (this.#droppedArgs === 0 || this.isUnfinished) return undefined;
+      this.#readsLeft -= 1;
       const length = this.#readArgLength();
       if (length === undefined || length instanceof RespProtocolError) return length;
       this.#droppedArgs -= 1;
@@ -323,6 +335,7 @@ export class RespParser {
   #readArgs(): RespRefusal | RespProtocolError | undefined {
     const input = this.#input;
     while (this.#missing > 0) {
+      if (this.isUnfinished) return undefined;
       if (this.#argLength === -1) {
         const length = this.#readArgLength();
         if (length === undefined || length instanceof RespProtocolError) return length;
@@ -337,6 +350,7 @@ export class RespParser {
       this.#advance(this.#argLength + 2);
       this.#argLength = -1;
       this.#missing -= 1;
+      this.#readsLeft -= 1;
     }
     return undefined;
   }

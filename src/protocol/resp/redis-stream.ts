@@ -14,7 +14,7 @@ import { AT_RESP_START, type RespCheckpoint, type RespState, respCheckpoint } fr
 import type { Args, WatchedKey } from '../command.js';
 import type { Request } from '../request.js';
 import { clusterWalk } from './cluster-walks.js';
-import { commandOf, hasArity, keysOf, type RedisCommand } from './commands.js';
+import { commandOf, firstKeyOf, hasArity, type RedisCommand } from './commands.js';
 import { unknownCommand, wrongArity } from './errors.js';
 import { fixedReply } from './fixed-replies.js';
 import {
@@ -125,6 +125,10 @@ export class RedisStream {
 
   get hasBuffered(): boolean {
     return this.#parser.hasBuffered;
+  }
+
+  get isUnfinished(): boolean {
+    return this.#parser.isUnfinished;
   }
 
   checkpoint(): RespCheckpoint {
@@ -254,7 +258,7 @@ export class RedisStream {
     if (command.isCostly) this.#isHeld = true;
     switch (command.kind) {
       case 'write':
-        return plainSet(command, rest) ?? { type: 'redis', args, slotKey: keysOf(command, rest)[0] };
+        return plainSet(command, rest) ?? { type: 'redis', args, slotKey: firstKeyOf(command, rest) };
       case 'read':
         // One page at a time, so that those of many clients come in turn.
         if (command.name === 'scan') this.#isHeld = true;
@@ -353,7 +357,7 @@ export class RedisStream {
     transaction.byteLength += byteLengthOf(args, ARG_OVERHEAD_BYTES);
     if (transaction.byteLength > MAX_TRANSACTION_BYTES) return this.#refuse(TRANSACTION_TOO_LARGE);
     transaction.commands.push(args);
-    return { type: 'redis-queued', slotKey: keysOf(command, args.slice(1))[0] };
+    return { type: 'redis-queued', slotKey: firstKeyOf(command, args.slice(1)) };
   }
 
   #execute({ commands, refusal }: Transaction): Request {

@@ -22,6 +22,19 @@ export function isSmall(value: RespValue): boolean {
   return sizeOf(value) <= 2 * SMALL_BYTES;
 }
 
+/** Whether the reply takes about that many bytes or more. Takes no longer for one that takes many more. */
+export function takesOver(value: RespValue, bytes: number): boolean {
+  return left(value, bytes) <= 0;
+}
+
+/** What is left of the bytes after the reply; may stop at 0. */
+function left(value: RespValue, bytes: number): number {
+  if (!Array.isArray(value)) return bytes - sizeOf(value);
+  let rest = bytes - SMALL_BYTES;
+  for (let at = 0; at < value.length && rest > 0; at += 1) rest = left(value[at] ?? null, rest);
+  return rest;
+}
+
 /** The reply, unless it is too large. */
 export function limited(value: RespValue): RespValue {
   return sizeOf(value) > MAX_REDIS_REPLY_BYTES ? REPLY_TOO_LARGE : value;

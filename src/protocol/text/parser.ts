@@ -35,6 +35,8 @@ interface AwaitedValue {
 export class TextParser {
   /** A line of HTTP has come: the connection closes once everything before it is answered, and nothing more is taken. */
   isClosing = false;
+  /** A request has few words. */
+  readonly isUnfinished = false;
   readonly #line = new TextLine();
   readonly #input = new InputBuffer();
   /** Bytes of the current line that hold no line break. */

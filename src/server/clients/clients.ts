@@ -106,6 +106,7 @@ export class Clients {
       leaderWait: this.#leaderWait,
       monitors: this.#monitors,
       onDrop: (session) => {
+        this.#replies.forget(session);
         this.#pause.forget(session);
         this.#questions.forget(session);
       },
@@ -154,12 +155,24 @@ export class Clients {
 
   /** Commands that were taken and are not answered. */
   get pendingCount(): number {
-    return this.#inFlight.commandCount + this.#walks.count + this.#costlyReads.count;
+    return (
+      this.#inFlight.commandCount +
+      this.#walks.count +
+      this.#costlyReads.count +
+      this.#replies.unfinishedCount
+    );
   }
 
   /** Whether {@link serve} has something to do at once. */
   get isDue(): boolean {
-    return this.#costlyReads.count > 0 || this.#queue.isDue || this.#walks.isDue || this.#questions.isDue;
+    return (
+      this.#costlyReads.count > 0 ||
+      this.#queue.isDue ||
+      this.#walks.isDue ||
+      this.#questions.isDue ||
+      this.proposals.isDue ||
+      this.#replies.isDue
+    );
   }
 
   /** When {@link serve} has something to do next, in ms of the clock it is given. */
@@ -230,6 +243,7 @@ export class Clients {
     this.#leaderCommands.expire(nowMs - QUORUM_WAIT_MS, nowMs, { isDiskBusy });
     for (const session of this.#leaderWait.sessions) this.#serve(session);
     this.#inFlight.renewReadTime();
+    for (const session of this.#replies.takeFinished()) if (!session.isGone) this.#queue.add(session);
     this.#queue.serve((session) => this.#serve(session));
     this.#inFlight.renewReadTime();
     if (this.#pause.isOn) this.#endPause(nowMs);

@@ -63,7 +63,10 @@ export class FairQueue {
   take(session: Session, quantum: Quantum, nowMs: number, handle: (command: PendingCommand) => void): void {
     while (this.mayTake(session, quantum)) {
       const command = session.take(nowMs);
-      if (command === undefined) return;
+      if (command === undefined) {
+        if (session.parser.isUnfinished) break;
+        return;
+      }
       quantum.commands -= 1;
       handle(command);
     }
@@ -79,7 +82,7 @@ export class FairQueue {
       if (quanta === 0 || !this.#inFlight.hasRoom) return;
       const before = session.parser.consumed;
       serve(session);
-      if (session.parser.consumed > before) quanta -= 1;
+      if (session.parser.consumed > before || session.parser.isUnfinished) quanta -= 1;
     }
   }
 }

@@ -5,7 +5,7 @@
  * {@link GroupCommitDelay}. What is read between two writes of an entry waits in its place among them.
  */
 
-import { MAX_DELAYED_ENTRY_BYTES, MAX_ENTRY_BYTES } from '../../limits.js';
+import { MAX_DELAYED_ENTRY_BYTES, MAX_ENTRY_BYTES, MAX_TRANSACTION_BYTES } from '../../limits.js';
 import type { LogTime } from '../../log-time.js';
 import type { Command } from '../../protocol/command.js';
 import type { Raft } from '../../raft/raft.js';
@@ -60,7 +60,12 @@ export class Proposals {
 
   /** Whether the open entry takes no more writes. */
   get isFull(): boolean {
-    return this.#encoder.byteLength >= MAX_ENTRY_BYTES;
+    return this.#encoder.byteLength >= MAX_ENTRY_BYTES || this.#encoder.isUnfinished;
+  }
+
+  /** Whether {@link propose} has something to do at once: a part of a long write is not in the open entry. */
+  get isDue(): boolean {
+    return this.#encoder.isUnfinished;
   }
 
   /** When {@link propose} has something to do next although nothing happens before; infinity when it has not. */
@@ -75,10 +80,13 @@ export class Proposals {
 
   /** The command, which is this write, is in the open entry. */
   addWrite(command: PendingCommand, write: Command): void {
+    // Whatever comes although the entry takes no more.
+    while (this.#encoder.isUnfinished) this.#encoder.goOn();
     const before = this.#encoder.byteLength;
     this.#encoder.add(write);
     const { session } = command;
-    session.largestWriteBytes = Math.max(session.largestWriteBytes, this.#encoder.byteLength - before);
+    const byteLength = this.#encoder.isUnfinished ? MAX_TRANSACTION_BYTES : this.#encoder.byteLength - before;
+    session.largestWriteBytes = Math.max(session.largestWriteBytes, byteLength);
     this.#open.push(command);
   }
 
@@ -89,7 +97,8 @@ export class Proposals {
 
   /** Proposes the open entry, unless it is better to let more come: while the disk is busy, or others are about to. */
   propose(nowMs: number, { isDiskBusy }: { readonly isDiskBusy: boolean }): void {
-    if (this.#raft.proposalRefusal !== undefined) return;
+    if (this.#encoder.isUnfinished) this.#encoder.goOn();
+    if (this.#encoder.isUnfinished || this.#raft.proposalRefusal !== undefined) return;
     if (!this.#mustMoveClock) {
       if (this.#open.length === 0) return;
       if (!this.isFull && (isDiskBusy || this.#isDelayed(nowMs))) return;

@@ -11,6 +11,7 @@ import { type RespReply, writeTextReply } from '../../protocol/reply.js';
 import { writeRespReply } from '../../protocol/resp/writer.js';
 import type { Term } from '../../raft/types.js';
 import { beginReply, endReply, type QuestionId, writeServerFrame } from '../../wire/client-frames.js';
+import { type Later, LongReplies, longElements } from './long-replies.js';
 import type { Session } from './session.js';
 
 interface OpenFrame {
@@ -26,6 +27,7 @@ export class ReplyFrames {
   readonly #traffic: Sender<Uint8Array>;
   readonly #onRoom: () => void;
   readonly #batch = new ByteWriter(MAX_TRAFFIC_BATCH_BYTES);
+  readonly #long = new LongReplies(this.#batch);
   #frame: OpenFrame | undefined;
   /** Batches that the channel had no room for. */
   #waiting: Uint8Array[] = [];
@@ -51,6 +53,14 @@ export class ReplyFrames {
    * told nothing.
    */
   answer(session: Session, reply: RespReply | undefined, answeredOffset: number, at: StreamCheckpoint): void {
+    if (this.#long.count > 0 && this.#long.takeLater(session, { reply, answeredOffset, at })) return;
+    const elements =
+      reply?.type === 'resp' && session.redis !== undefined ? longElements(reply.value) : undefined;
+    if (elements !== undefined) {
+      this.#long.begin(session, elements);
+      this.#long.takeLater(session, { reply: undefined, answeredOffset, at });
+      return;
+    }
     const frame = this.#frameOf(session);
     if (reply !== undefined) {
       const before = this.#batch.length;
@@ -68,12 +78,33 @@ export class ReplyFrames {
 
   /** Tells the client something that answers no command. */
   push(session: Session, text: string): void {
+    if (this.#long.takeLater(session, { text })) return;
     const frame = this.#frameOf(session);
     if (session.answeredOffset === frame.answeredFrom) frame.at = session.answeredAt;
     this.#batch.latin1(text);
     session.unreadBytes += text.length;
     this.writtenBytes += text.length;
     if (this.#batch.length >= MAX_TRAFFIC_BATCH_BYTES) this.#cut();
+  }
+
+  /** The session is gone: nothing more of it is written, unless it is to be closed after that. */
+  forget(session: Session): void {
+    this.#long.forget(session);
+  }
+
+  /** Replies that are not written as a whole. */
+  get unfinishedCount(): number {
+    return this.#long.count;
+  }
+
+  /** Whether {@link flush} has left something for the next turn. */
+  get isDue(): boolean {
+    return this.#long.count > 0 && !this.isFull;
+  }
+
+  /** Sessions whose long reply has been written since the last call: they may take more again. */
+  takeFinished(): readonly Session[] {
+    return this.#long.takeFinished();
   }
 
   /** Sends a routed session back to the router: this server does not lead. */
@@ -85,6 +116,7 @@ export class ReplyFrames {
 
   /** Has the connection closed once its replies are written. */
   close(session: Session): void {
+    if (this.#long.takeLater(session, 'close')) return;
     this.#endFrame();
     writeServerFrame(this.#batch, { type: 'close', session: session.id });
   }
@@ -104,6 +136,10 @@ export class ReplyFrames {
 
   /** Sends what has come together since the last time, as far as the gateway takes it. */
   flush(): void {
+    if (this.isDue) {
+      this.#endFrame();
+      this.#long.write(this.#afterPart, this.#tell);
+    }
     this.#cut();
     while (this.#waiting.length > 0 && !this.#traffic.closed) {
       const batch = this.#waiting[0];
@@ -139,6 +175,19 @@ export class ReplyFrames {
     endReply(this.#batch, frame.offset, { answeredBytes, at: at === session.toldAt ? undefined : at });
     session.toldAt = at;
   }
+
+  readonly #afterPart = (byteCount: number): void => {
+    this.writtenBytes += byteCount;
+    this.#endFrame();
+    if (this.#batch.length >= MAX_TRAFFIC_BATCH_BYTES) this.#cut();
+  };
+
+  /** A long reply has come to its end. */
+  readonly #tell = (session: Session, later: Later): void => {
+    if (later === 'close') this.close(session);
+    else if ('text' in later) this.push(session, later.text);
+    else this.answer(session, later.reply, later.answeredOffset, later.at);
+  };
 
   #cut(): void {
     this.#endFrame();

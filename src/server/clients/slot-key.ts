@@ -2,7 +2,7 @@
 
 import type { Args } from '../../protocol/command.js';
 import type { Request } from '../../protocol/request.js';
-import { commandOf, keysOf } from '../../protocol/resp/commands.js';
+import { commandOf, firstKeyOf } from '../../protocol/resp/commands.js';
 
 /** Undefined for a request without keys. */
 export function slotKeyOf(request: Request): string | undefined {
@@ -14,20 +14,20 @@ export function slotKeyOf(request: Request): string | undefined {
     case 'redis-queued':
       return request.slotKey;
     case 'redis-read':
-      return keysOf(request.command, request.args)[0];
+      return firstKeyOf(request.command, request.args);
     case 'redis-watch':
       return request.keys[0];
     case 'redis-transaction':
-      return firstKeyOf(request.commands);
+      return firstKeyOfAny(request.commands);
     default:
       return undefined;
   }
 }
 
-function firstKeyOf(commands: readonly Args[]): string | undefined {
+function firstKeyOfAny(commands: readonly Args[]): string | undefined {
   for (const [name = '', ...args] of commands) {
     const command = commandOf(name);
-    const [key] = command === undefined ? [] : keysOf(command, args);
+    const key = command === undefined ? undefined : firstKeyOf(command, args);
     if (key !== undefined) return key;
   }
   return undefined;

@@ -71,9 +71,11 @@ function isUnchanged(keyspace: Keyspace, { key, version, deadlineMs, valueHash }
   return now.version === version && now.deadlineMs === deadlineMs && now.valueHash === valueHash;
 }
 
-function* nextOf(commands: TransactionCommands, { work }: Keyspace): Steps<Args> {
+function* nextOf(commands: TransactionCommands, { work }: Pick<Keyspace, 'work'>): Steps<Args> {
   while (true) {
+    const { units } = commands;
     const args = commands.next();
+    work.units += commands.units - units;
     if (args !== undefined) return args;
     if (work.isSpent) yield;
   }
@@ -97,15 +99,11 @@ function* executeUpTo(endUnits: number, keyspace: Keyspace, args: Args): Steps<R
 /** Nothing was done: passes over the commands that were not looked at. */
 function* refused(commands: TransactionCommands, { work }: Keyspace, reply: RespValue): Steps<RespValue> {
   while (commands.left > 0) {
-    commands.next();
-    work.units += PASSED_OVER_WORK;
+    yield* nextOf(commands, { work });
     if (work.isSpent) yield;
   }
   return reply;
 }
-
-/** Reading a command that is not executed. */
-const PASSED_OVER_WORK = 500;
 
 const FNV_OFFSET = 0x811c9dc5;
 const FNV_PRIME = 0x01000193;

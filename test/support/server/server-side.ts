@@ -195,7 +195,7 @@ export class ServerSide {
     for (let got = this.#traffic.receiver.tryReceive(); got?.ok; got = this.#traffic.receiver.tryReceive())
       for (const frame of readServerFrames(got.value)) {
         if (frame.type === 'told') continue;
-        const text = frame.type === 'reply' ? Buffer.from(frame.bytes).toString('latin1') : `<${frame.type}>`;
+        const text = 'bytes' in frame ? Buffer.from(frame.bytes).toString('latin1') : `<${frame.type}>`;
         this.#toldTo.set(frame.session, this.toldTo(frame.session) + text);
         told += text;
       }

@@ -1,0 +1,132 @@
+/**
+ * Replies that take long to write, such as those of MGET, KEYS or EXEC: a slice of them is written in each turn, in turns of the
+ * sessions that have one. What a session is to be told after its long reply waits for the end of it.
+ */
+
+import type { ByteWriter } from '../../bytes/byte-writer.js';
+import { MAX_REPLY_WORK_PER_TURN } from '../../limits.js';
+import type { StreamCheckpoint } from '../../protocol/checkpoint.js';
+import type { RespReply } from '../../protocol/reply.js';
+import { sizeOf, takesOver } from '../../protocol/resp/reply-size.js';
+import type { RespValue } from '../../protocol/resp/value.js';
+import { LongReplyWriter } from '../../protocol/resp/writer.js';
+import { beginPart, endPart } from '../../wire/client-frames.js';
+import type { Session } from './session.js';
+
+/** A shorter reply is written at once. */
+const LONG_REPLY_BYTES = 128 * 1024;
+
+/** Units of work on one of them before it is the next one's turn. */
+const SLICE_UNITS = 256 * 1024;
+
+/** The end of a command, and of what was answered. */
+export interface Answer {
+  readonly reply: RespReply | undefined;
+  readonly answeredOffset: number;
+  readonly at: StreamCheckpoint;
+}
+
+/** What a session is told after its long reply. */
+export type Later = Answer | { readonly text: string } | 'close';
+
+interface LongReply {
+  readonly writer: LongReplyWriter;
+  /** Bytes that were counted as unread before they were written. */
+  readonly reservedBytes: number;
+  writtenBytes: number;
+  /** The answer that the reply is of comes first. */
+  readonly later: Later[];
+}
+
+export class LongReplies {
+  readonly #batch: ByteWriter;
+  readonly #bySession = new Map<Session, LongReply>();
+  #finished: Session[] = [];
+
+  /** @param batch where parts are written */
+  constructor(batch: ByteWriter) {
+    this.#batch = batch;
+  }
+
+  /** How many there are. */
+  get count(): number {
+    return this.#bySession.size;
+  }
+
+  /** Takes a long reply, with these elements, unless one before it is not at its end. Its own answer comes after it. */
+  begin(session: Session, elements: readonly RespValue[]): void {
+    const reservedBytes = sizeOf(elements);
+    session.unreadBytes += reservedBytes;
+    const writer = new LongReplyWriter(elements, session.redis?.version ?? 2);
+    this.#bySession.set(session, { writer, reservedBytes, writtenBytes: 0, later: [] });
+  }
+
+  /** Whether it was taken: a long reply of the session is not at its end. */
+  takeLater(session: Session, later: Later): boolean {
+    const reply = this.#bySession.get(session);
+    if (reply === undefined) return false;
+    // An answer without a reply says all that one before it has said.
+    const last = reply.later.at(-1);
+    if (isBare(last) && isBare(later)) reply.later.pop();
+    reply.later.push(later);
+    return true;
+  }
+
+  /** The session is gone. What it was told before it is to be closed is written nevertheless. */
+  forget(session: Session): void {
+    if (this.#bySession.get(session)?.later.at(-1) !== 'close') this.#bySession.delete(session);
+  }
+
+  /** Sessions whose long reply has been written since the last call. */
+  takeFinished(): readonly Session[] {
+    const finished = this.#finished;
+    this.#finished = [];
+    return finished;
+  }
+
+  /**
+   * Writes parts.
+   *
+   * @param partWritten called after each part with its length, and whatever was told
+   * @param tell called with what comes after a long reply, in order; it may begin another
+   */
+  write(partWritten: (byteCount: number) => void, tell: (session: Session, later: Later) => void): void {
+    for (let units = MAX_REPLY_WORK_PER_TURN; units > 0 && this.count > 0; units -= SLICE_UNITS) {
+      const [next] = this.#bySession;
+      if (next === undefined) return;
+      const [session, reply] = next;
+      const before = reply.writtenBytes;
+      this.#bySession.delete(session);
+      if (!this.#writePart(session, reply)) this.#bySession.set(session, reply);
+      else {
+        session.unreadBytes += reply.writtenBytes - reply.reservedBytes;
+        this.#finished.push(session);
+        for (const later of reply.later) tell(session, later);
+      }
+      partWritten(reply.writtenBytes - before);
+    }
+  }
+
+  /** Whether the whole reply is written. */
+  #writePart(session: Session, reply: LongReply): boolean {
+    const offset = beginPart(this.#batch, session.id);
+    const before = this.#batch.length;
+    const isDone = reply.writer.write(this.#batch, SLICE_UNITS);
+    reply.writtenBytes += this.#batch.length - before;
+    endPart(this.#batch, offset);
+    return isDone;
+  }
+}
+
+function isBare(later: Later | undefined): boolean {
+  return typeof later === 'object' && 'reply' in later && later.reply === undefined;
+}
+
+/** The elements of a long reply; undefined for all others. */
+export function longElements(value: RespValue): readonly RespValue[] | undefined {
+  return isList(value) && takesOver(value, LONG_REPLY_BYTES) ? value : undefined;
+}
+
+function isList(value: RespValue): value is readonly RespValue[] {
+  return Array.isArray(value);
+}

@@ -1,0 +1,88 @@
+import { expect } from 'chai';
+import { MAX_ENCODED_ARGS, MAX_PARSED_ARGS, MAX_REPLY_WORK_PER_TURN } from '../../../src/limits.js';
+import { Leader, resp, set } from '../../support/server/server-side.js';
+
+const MANY = 10 * MAX_PARSED_ARGS;
+
+function keys(count: number): string {
+  return Array.from({ length: count }, (_, i) => i.toString(36)).join(' ');
+}
+
+/** What was told in each turn until many of them have done nothing that anybody sees. */
+function turnsOf(leader: Leader): readonly string[] {
+  const told: string[] = [];
+  for (let quiet = 0; quiet < 50; ) {
+    const text = leader.turn() + leader.acknowledge();
+    quiet = text === '' ? quiet + 1 : 0;
+    told.push(text);
+  }
+  return told;
+}
+
+describe('a command of very many arguments', () => {
+  it('is taken in several turns, in which others are served', () => {
+    const leader = new Leader();
+    leader.send(1, resp(`DEL ${keys(MANY)}`));
+    leader.send(2, 'get k\r\n');
+    expect(leader.turn()).to.equal('ERR_NOT_FOUND\r\n');
+    const { index } = leader.raft.lastLog;
+    for (let turns = 1; turns < MANY / MAX_PARSED_ARGS - 2; turns += 1) {
+      leader.turn();
+      expect(leader.raft.lastLog.index).to.equal(index);
+      leader.send(2, 'get k\r\n');
+      expect(leader.turn()).to.equal('ERR_NOT_FOUND\r\n');
+      turns += 1;
+    }
+    expect(turnsOf(leader).join('')).to.equal(':0\r\n');
+  });
+
+  it('is put into an entry in several turns, in which no other write is taken', () => {
+    const leader = new Leader();
+    const count = 3 * MAX_ENCODED_ARGS;
+    leader.send(1, resp('MULTI', ...Array.from({ length: count / 4 }, () => 'SET k v EX 9')));
+    turnsOf(leader);
+    const { index } = leader.raft.lastLog;
+    leader.send(1, resp('EXEC'));
+    leader.send(2, set('after', 'it'));
+    leader.turn();
+    expect(leader.raft.lastLog.index).to.equal(index);
+    expect(leader.toldTo(2)).to.equal('');
+    turnsOf(leader);
+    expect(leader.toldTo(1)).to.match(/\+OK\r\n$/);
+    expect(leader.toldTo(2)).to.equal('OK 1\r\n');
+  });
+
+  it('is given up with what else was not proposed', () => {
+    const leader = new Leader();
+    leader.send(1, resp(`MSET ${keys(MANY)}`));
+    for (let turns = 0; turns < 12; turns += 1) leader.turn();
+    leader.loseTo2({ index: 1, term: 1 });
+    leader.lead();
+    leader.send(2, set('k', 'v'));
+    expect(turnsOf(leader).join('')).to.contain('OK 1\r\n');
+  });
+
+  it('is answered in several turns, and what comes after it later', () => {
+    const leader = new Leader();
+    const count = 60_000;
+    leader.send(1, resp(`MGET ${keys(count)}`, 'ECHO end'));
+    leader.send(2, 'get k\r\n');
+    const told = turnsOf(leader);
+    const isWhole = leader.toldTo(1) === `*${count}\r\n${'$-1\r\n'.repeat(count)}$3\r\nend\r\n`;
+    expect(isWhole, 'all of the reply, and what comes after it').to.equal(true);
+    const longest = Math.max(...told.map(({ length }) => length));
+    // An element that is null is 5 bytes, and counts as 65 units.
+    expect(longest).to.be.below((2 * MAX_REPLY_WORK_PER_TURN) / 10);
+  });
+
+  it('tells nobody who has left the rest of the answer', () => {
+    const leader = new Leader();
+    leader.send(1, resp(`MGET ${keys(MANY)}`));
+    while (leader.toldTo(1) === '') leader.turn();
+    const { length } = leader.toldTo(1);
+    leader.leave(1);
+    leader.send(2, 'get k\r\n');
+    expect(turnsOf(leader).join('')).to.equal('ERR_NOT_FOUND\r\n');
+    expect(leader.toldTo(1)).to.have.lengthOf(length);
+  });
+});

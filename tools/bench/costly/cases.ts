@@ -99,7 +99,10 @@ export const CASES: Readonly<Record<string, CostlyCase>> = {
   ),
   'MSET of 150,000 keys': after([], [['MSET', ...keysUpTo(150_000).flatMap((key) => [key, 'v'])]]),
   'MGET of 300,000 keys': after([], [['MGET', ...keysUpTo(MANY)]]),
-  'EXISTS of 300,000 keys': after([], times(3, () => ['EXISTS', ...keysUpTo(MANY)])),
+  'EXISTS of 300,000 keys': after(
+    [],
+    times(3, () => ['EXISTS', ...keysUpTo(MANY)]),
+  ),
   'DEL of 300,000 keys': after([], [['DEL', ...keysUpTo(MANY)]]),
   'MGET of 31 MiB, 5 times': after(BIG_VALUES, repeated(5, 'MGET', ...BIG_KEYS)),
   'EXEC of 31 GET of 1 MiB, 5 times': after(

@@ -61,9 +61,9 @@ export class AppliedState {
     return this.#store.clockMs >= logTimeMs || !this.hasOutlivedKey(logTimeMs);
   }
 
-  /** The key's value as of this log time, 0 for that of the last stamp; good until something is applied. */
-  value(key: string, logTimeMs: number): ByteString | undefined {
-    if (!this.hasOutlivedKey(logTimeMs)) return this.#store.value(key);
+  /** The key's value as of this log time, or else of the last stamp; good until something is applied. */
+  value(key: string, logTimeMs: number | undefined): ByteString | undefined {
+    if (logTimeMs === undefined || !this.hasOutlivedKey(logTimeMs)) return this.#store.value(key);
     return this.readable(logTimeMs).find(key) === undefined ? undefined : this.#store.value(key);
   }
 

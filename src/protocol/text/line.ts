@@ -18,19 +18,36 @@ const MAX_EXPTIME_S = 1e12;
 const MAX_UINT64 = 2n ** 64n - 1n;
 const UINT64_DIGITS = 20;
 
-const NUMBER_PLACES = new Map([
-  ['set', 3],
-  ['cas', 4],
-]);
-
 const EMPTY = Buffer.alloc(0);
+
+/** Those that come most often first. */
+const COMMANDS = ['get', 'set', 'cas', 'getm', 'delete'] as const;
+type Command = (typeof COMMANDS)[number];
+
+/** A set or cas as its line says it. Its value follows. */
+export interface ValueCommand {
+  readonly key: string;
+  readonly exptimeS: number;
+  /** Of a cas; undefined for a set. */
+  readonly version: number | undefined;
+  readonly noreply: boolean;
+  readonly byteCount: number;
+}
+
+/** The request, now that its value is there. */
+export function withValue(command: ValueCommand, value: Uint8Array): TextRequest {
+  const { key, exptimeS, version, noreply } = command;
+  if (version === undefined) return { type: 'set', key, exptimeS, value, noreply };
+  return { type: 'cas', key, exptimeS, version, value, noreply };
+}
 
 export class TextLine {
   #buffer: Buffer = EMPTY;
   readonly #starts = new Uint32Array(MAX_WORDS);
   readonly #ends = new Uint32Array(MAX_WORDS);
   #wordCount = 0;
-  #command = '';
+  /** Undefined if the first word is none. */
+  #command: Command | undefined;
 
   /** Takes the line in [start, end) of the buffer apart. The bytes must not change until the next call. */
   read(buffer: Buffer, start: number, end: number): void {
@@ -44,7 +61,7 @@ export class TextLine {
       this.#ends[this.#wordCount] = at;
       this.#wordCount += 1;
     }
-    this.#command = this.#wordCount === 0 ? '' : this.#text(0);
+    this.#command = this.#wordCount === 0 ? undefined : this.#findCommand();
   }
 
   /** Lets go of the line's memory. Nothing more is read from it. */
@@ -54,8 +71,8 @@ export class TextLine {
 
   /** The length of the value that follows, even if the rest of the line is bad; undefined without a readable length. */
   get valueByteCount(): number | undefined {
-    const place = NUMBER_PLACES.get(this.#command);
-    return place === undefined ? undefined : this.#number(place, Number.MAX_SAFE_INTEGER);
+    if (this.#command === 'set') return this.#number(3, Number.MAX_SAFE_INTEGER);
+    return this.#command === 'cas' ? this.#number(4, Number.MAX_SAFE_INTEGER) : undefined;
   }
 
   /** The request, if it is a good one without a value. */
@@ -92,19 +109,29 @@ export class TextLine {
     }
   }
 
-  /** Makes the request once its value is known; undefined for a bad request, or one without a value. */
-  requestWithValue(): ((value: Uint8Array) => TextRequest) | undefined {
+  /** What the line says of a command with a value of `byteCount` bytes; undefined for a bad one, or one without a value. */
+  valueCommand(byteCount: number): ValueCommand | undefined {
+    const isSet = this.#command === 'set';
     const key = this.#key();
     const exptimeS = this.#number(2, MAX_EXPTIME_S);
-    if (key === undefined || exptimeS === undefined) return undefined;
-    if (this.#command === 'set') {
-      const noreply = this.#noreply(4);
-      return noreply === undefined ? undefined : (value) => ({ type: 'set', key, exptimeS, value, noreply });
-    }
-    const version = this.#version(3);
-    const noreply = this.#noreply(5);
-    if (version === undefined || noreply === undefined) return undefined;
-    return (value) => ({ type: 'cas', key, exptimeS, version, value, noreply });
+    const version = isSet ? undefined : this.#version(3);
+    const noreply = this.#noreply(isSet ? 4 : 5);
+    if (key === undefined || exptimeS === undefined || noreply === undefined) return undefined;
+    return isSet || version !== undefined ? { key, exptimeS, version, noreply, byteCount } : undefined;
+  }
+
+  /** Compares bytes: a string of the word would take longer than all the rest of the line. */
+  #findCommand(): Command | undefined {
+    const start = this.#starts[0] ?? 0;
+    const length = (this.#ends[0] ?? 0) - start;
+    for (const command of COMMANDS)
+      if (command.length === length && this.#stands(command, start)) return command;
+    return undefined;
+  }
+
+  #stands(word: string, start: number): boolean {
+    for (let i = 0; i < word.length; i += 1) if (this.#buffer[start + i] !== word.charCodeAt(i)) return false;
+    return true;
   }
 
   #key(maxBytes = MAX_KEY_BYTES): string | undefined {

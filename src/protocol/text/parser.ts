@@ -12,7 +12,7 @@ import { AT_COMMAND_START, type TextCheckpoint } from '../checkpoint.js';
 import { beginsHttp, isHttpLine } from '../http-line.js';
 import { InputBuffer } from '../input-buffer.js';
 import type { TextRequest } from '../request.js';
-import { TextLine } from './line.js';
+import { TextLine, type ValueCommand, withValue } from './line.js';
 
 const CR = 0x0d;
 const LF = 0x0a;
@@ -26,12 +26,6 @@ const MAX_BUFFERED_LINE_BYTES = 4 * MAX_LINE_BYTES;
 const MALFORMED: TextRequest = { type: 'malformed', noreply: false };
 const TOO_LARGE_IN_SILENCE: TextRequest = { type: 'malformed', noreply: true };
 
-/** A set or cas whose value has not come in whole. */
-interface AwaitedValue {
-  readonly byteCount: number;
-  readonly complete: (value: Uint8Array) => TextRequest;
-}
-
 export class TextParser {
   /** A line of HTTP has come: the connection closes once everything before it is answered, and nothing more is taken. */
   isClosing = false;
@@ -43,7 +37,8 @@ export class TextParser {
   #scanned = 0;
   #skipBytes = 0;
   #skipsLine = false;
-  #awaited: AwaitedValue | undefined;
+  /** A command whose value has not come in whole. */
+  #awaited: ValueCommand | undefined;
   #consumed = 0;
   /** Bytes read of a request that is not complete: its line, while its value is awaited. */
   #readAhead = 0;
@@ -89,9 +84,7 @@ export class TextParser {
   #next(): TextRequest | undefined {
     if (this.isClosing || !this.#skip()) return undefined;
     if (this.#awaited !== undefined) return this.#takeValue(this.#awaited);
-    const lineBreak = this.#input.bytes
-      .subarray(0, this.#input.end)
-      .indexOf(LF, this.#input.start + this.#scanned);
+    const lineBreak = this.#findLineBreak();
     if (lineBreak === -1) return this.#awaitLine();
     const start = this.#input.start;
     const end = lineBreak > start && this.#input.bytes[lineBreak - 1] === CR ? lineBreak - 1 : lineBreak;
@@ -105,6 +98,13 @@ export class TextParser {
     return lineBreak - start > MAX_BUFFERED_LINE_BYTES
       ? this.#complete(MALFORMED)
       : this.#readLine(start, end);
+  }
+
+  /** A loop, for lines are short: the view that `indexOf` would need takes longer than most of them. */
+  #findLineBreak(): number {
+    const { bytes, start, end } = this.#input;
+    for (let at = start + this.#scanned; at < end; at += 1) if (bytes[at] === LF) return at;
+    return -1;
   }
 
   /** Skips the rest of a bad command. Returns whether all of it is skipped, so that a request may start now. */
@@ -146,29 +146,28 @@ export class TextParser {
     const isTooLong = end - start > MAX_LINE_BYTES;
     if (byteCount === undefined)
       return this.#complete((isTooLong ? undefined : line.request()) ?? this.#malformed());
-    const complete = isTooLong || byteCount > MAX_VALUE_BYTES ? undefined : line.requestWithValue();
-    if (complete === undefined) {
+    const command = isTooLong || byteCount > MAX_VALUE_BYTES ? undefined : line.valueCommand(byteCount);
+    if (command === undefined) {
       this.#skipBytes = byteCount;
       this.#skipsLine = true;
       return this.#complete(this.#malformed());
     }
-    this.#awaited = { byteCount, complete };
-    return this.#takeValue(this.#awaited);
+    return this.#takeValue(command);
   }
 
   #malformed(): TextRequest {
     return this.#line.isTooLargeInSilence ? TOO_LARGE_IN_SILENCE : MALFORMED;
   }
 
-  #takeValue({ byteCount, complete }: AwaitedValue): TextRequest | undefined {
-    const valueEnd = this.#input.start + byteCount;
+  #takeValue(command: ValueCommand): TextRequest | undefined {
+    const valueEnd = this.#input.start + command.byteCount;
     const breakEnd = this.#lineBreakEnd(valueEnd);
+    this.#awaited = breakEnd === undefined ? command : undefined;
     if (breakEnd === undefined) return undefined;
-    this.#awaited = undefined;
     const value = this.#input.bytes.subarray(this.#input.start, valueEnd);
     this.#readAhead += (breakEnd === -1 ? valueEnd : breakEnd) - this.#input.start;
     this.#input.start = breakEnd === -1 ? valueEnd : breakEnd;
-    if (breakEnd !== -1) return this.#complete(complete(value));
+    if (breakEnd !== -1) return this.#complete(withValue(command, value));
     this.#skipsLine = true;
     return this.#complete(MALFORMED);
   }

@@ -239,7 +239,7 @@ export class Answerer {
    * later, is not shown what these do not find.
    */
   #asOf({ asOfMs }: PendingCommand): number {
-    return asOfMs === 0 ? this.#logTime.nowMs() : asOfMs;
+    return asOfMs ?? this.#logTime.nowMs();
   }
 
   #readable(command: PendingCommand): ReadableKeyspace {

@@ -28,8 +28,8 @@ export interface PendingCommand {
   readonly at: StreamCheckpoint;
   /** When it was taken, in ms of the clock that the server's turns go by. */
   readonly takenAtMs: number;
-  /** Log time when it began to wait for the state that it reads; 0 for one that has not waited. */
-  asOfMs: number;
+  /** Log time when it began to wait for the state that it reads; undefined for one that has not waited. */
+  asOfMs: number | undefined;
   /** Only the leader may execute it, and this server did not lead when it was taken. */
   isElsewhere: boolean;
   /** Bytes of its answer that were counted as unread beforehand. */
@@ -166,7 +166,7 @@ export class Session implements ReturningClient {
       endOffset: this.parser.consumed,
       at: this.parser.checkpoint(),
       takenAtMs: nowMs,
-      asOfMs: 0,
+      asOfMs: undefined,
       isElsewhere: false,
       reservedBytes: 0,
       isSilenced: this.redis?.isSilenced === true,

@@ -33,8 +33,8 @@ import { type Address, missing, Slabs, startOf } from './slabs.js';
 /** A record often lies on two cache lines. */
 const CACHE_LINE_BYTES = 64;
 
-const SHARDS = 1024;
-const SHARD_SHIFT = 22;
+const SHARDS = 256;
+const SHARD_SHIFT = 24;
 const SHARD_HASHES = 2 ** SHARD_SHIFT;
 const LEAST_IDS = 1024;
 

@@ -4,6 +4,7 @@
 
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { setTimeout as pause } from 'node:timers/promises';
 import { type Logger, pino } from 'pino';
 import type { Cluster } from '../cluster/cluster.js';
 import { ListenError } from '../gateway/listener.js';
@@ -17,17 +18,30 @@ import { LiveFeed } from './live/feed.js';
 import { LoadSwitch } from './load.js';
 import { checkSource } from './same-origin.js';
 
+/** What takes longest of what the application imports, and Node's classes of fetch, which come with their first use. */
+const PIECES: readonly (() => unknown)[] = [
+  () => globalThis.Request,
+  () => import('hono'),
+  () => import('@hono/node-server'),
+  () => import('valibot'),
+  () => import('prom-client'),
+];
+const PIECE_PAUSE_MS = 50;
+
 /** Where the build puts the dashboard. */
 const WEB_DIRECTORY = new URL('../../web/', import.meta.url);
 
 /** Answers that last: of these there are limits of their own. */
 const TAKES_ITS_TIME = new Set(['/api/live', '/api/backup']);
 
-/** A client that is slower is answered 408, and its connection closed. */
+/** A client that is slower is answered 408 if it has begun a request, and its connection closed. */
 const TIMEOUTS = {
+  /** From the connection on, too. */
   headersTimeout: 10_000,
   /** For the whole request. */
   requestTimeout: 30_000,
+  /** In which nothing of an answer is read. */
+  answerTimeout: 30_000,
   /** How often clients are checked for it. */
   connectionsCheckingInterval: 1_000,
 };
@@ -49,6 +63,7 @@ export class AdminServer {
   /** Names by which the operator calls this machine: a `Host` that is one of them is not forged. */
   readonly #ownNames: ReadonlySet<string>;
   readonly #admission = new Admission();
+  readonly #answerTimeoutMs: number;
   #address: ClientAddress;
   #listener: Promise<AdminListener> | undefined;
 
@@ -60,6 +75,7 @@ export class AdminServer {
   ) {
     const { host, advertiseHost } = cluster.options;
     this.#cluster = cluster;
+    this.#answerTimeoutMs = timeouts.answerTimeout;
     this.#feed = new LiveFeed(cluster, () => this.#load.view);
     this.#address = address;
     this.#logger = logger;
@@ -87,6 +103,19 @@ export class AdminServer {
     if (bound !== null && typeof bound !== 'string') this.#address = { ...this.#address, port: bound.port };
   }
 
+  /**
+   * Loads what the first request needs, which takes a tenth of a second, in pieces: other work of the thread comes between
+   * them. Without it, the first request waits for it, and all clients with it.
+   */
+  async preload(): Promise<void> {
+    for (const load of PIECES) {
+      await load();
+      await pause(PIECE_PAUSE_MS, undefined, { ref: false });
+    }
+    this.#listener ??= this.#loadListener();
+    await this.#listener;
+  }
+
   /** Refuses new requests and cuts off those that are open. */
   async close(): Promise<void> {
     this.#feed.close();
@@ -107,7 +136,9 @@ export class AdminServer {
         await listener(request, response);
       },
       answered: async () => {
-        if (!response.closed) await once(response, 'close');
+        if (response.closed) return;
+        if (!TAKES_ITS_TIME.has(path)) response.setTimeout(this.#answerTimeoutMs, () => response.destroy());
+        await once(response, 'close');
       },
       countsAmongAll: !TAKES_ITS_TIME.has(path),
     });

@@ -48,6 +48,8 @@ export async function serve(
   }
   process.stdout.on('error', () => logger.warn('nobody reads the line that tells the addresses'));
   process.stdout.write(`${readyLine(cluster, admin?.address)}\n`);
+  // Whatever fails in it fails again, and is told, at the first request.
+  admin?.preload().catch(() => undefined);
 }
 
 /**

@@ -7,10 +7,15 @@ import type { Cluster } from '../../src/cluster/cluster.js';
 import { http } from '../../tools/support/http.js';
 import { LogRecorder, newCluster } from '../support/new-cluster.js';
 
-const TIMEOUTS = { headersTimeout: 100, requestTimeout: 200, connectionsCheckingInterval: 20 };
+const TIMEOUTS = {
+  headersTimeout: 100,
+  requestTimeout: 200,
+  answerTimeout: 200,
+  connectionsCheckingInterval: 20,
+};
 const POST = 'POST /api/heal HTTP/1.1\r\nHost: localhost\r\n';
 
-describe('the admin API, with a client that sends half a request', () => {
+describe('the admin API, with a client that sends half a request, or reads no answer', () => {
   let cluster: Cluster;
   let admin: AdminServer;
   let log: LogRecorder;
@@ -47,6 +52,21 @@ describe('the admin API, with a client that sends half a request', () => {
     await once(socket, 'close');
     return reply;
   }
+
+  it('closes a connection that never sends anything', async () => {
+    expect(await replyTo('')).to.match(/^(?:HTTP\/1\.1 408 |$)/);
+  });
+
+  it('closes a connection that does not read its answers', async () => {
+    const socket = send('GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(3_000)).pause();
+    // An error of the socket comes before.
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    // Only who writes notices the end of a connection that it does not read.
+    const writing = setInterval(() => socket.write('\r\n'), 20);
+    await closed;
+    clearInterval(writing);
+    expect(log.lines).to.deep.equal([]);
+  });
 
   it('answers 408 when the headers do not end', async () => {
     expect(await replyTo(POST)).to.match(/^HTTP\/1\.1 408 /);

@@ -225,6 +225,12 @@ export const MAX_PENDING_COMMANDS = 64 * 1024;
 export const MAX_PENDING_COMMANDS_PER_CLIENT = 4 * 1024;
 export const MAX_PENDING_BYTES_PER_CLIENT = 1024 * 1024;
 
+/**
+ * Units of work (see state-machine/work.ts) that one client's writes in flight are taken to be: about 20 ms, for which others
+ * wait. A write that is more goes alone.
+ */
+export const MAX_PENDING_WORK_PER_CLIENT = 20_000_000;
+
 /** The quantum: this much of one client's stream is taken in a turn; then it is the next one's turn. */
 export const MAX_TAKEN_COMMANDS_PER_TURN = 256;
 export const MAX_TAKEN_BYTES_PER_TURN = 64 * 1024;

@@ -107,10 +107,11 @@ export class StoreKeyspace implements Keyspace {
 
   put(key: string, value: string, deadlineMs: number): void {
     const contents = this.#contents;
-    const id = this.#findToStore(key);
+    const hash = contents.records.hash(key);
+    const id = this.#findToStore(key, hash);
     this.work.units += value.length + this.#keptBytes(id);
-    if (deadlineMs !== 0 && deadlineMs <= contents.clockMs) contents.remove(key);
-    else contents.put(key, { value, version: contents.nextVersion(id), deadlineMs }, id);
+    if (deadlineMs !== 0 && deadlineMs <= contents.clockMs) contents.remove(key, hash);
+    else contents.put(key, { value, version: contents.nextVersion(id), deadlineMs }, id, hash);
   }
 
   setDeadline(key: string, deadlineMs: number): void {
@@ -137,9 +138,10 @@ export class StoreKeyspace implements Keyspace {
   }
 
   remove(key: string): boolean {
-    const id = this.#findToStore(key);
+    const hash = this.#contents.records.hash(key);
+    const id = this.#findToStore(key, hash);
     this.work.units += this.#keptBytes(id);
-    return id !== NO_RECORD && this.#contents.remove(key);
+    return id !== NO_RECORD && this.#contents.remove(key, hash);
   }
 
   clear(): void {
@@ -163,9 +165,9 @@ export class StoreKeyspace implements Keyspace {
     return this.#contents.find(key);
   }
 
-  #findToStore(key: string): RecordId {
+  #findToStore(key: string, hash?: number): RecordId {
     this.work.units += KEY_WORK + key.length;
-    return this.#contents.findToStore(key);
+    return this.#contents.findToStore(key, hash);
   }
 
   /** What a transaction keeps of the record, to be able to take back that it is stored anew or removed. */

@@ -195,6 +195,7 @@ export class Answerer {
     const reply = command.isSilenced ? undefined : told;
     const { session } = command;
     session.pendingCount -= 1;
+    session.pendingUnits -= command.pendingUnits;
     session.unreadBytes -= command.reservedBytes;
     if (session.pendingCount === 0) session.largestWriteBytes = 0;
     if (session.isGone) return;

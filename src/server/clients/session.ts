@@ -7,6 +7,7 @@ import type { ByteSpan } from '../../bytes/byte-reader.js';
 import {
   MAX_PENDING_BYTES_PER_CLIENT,
   MAX_PENDING_COMMANDS_PER_CLIENT,
+  MAX_PENDING_WORK_PER_CLIENT,
   MAX_UNREAD_REPLY_BYTES,
 } from '../../limits.js';
 import type { StreamCheckpoint } from '../../protocol/checkpoint.js';
@@ -34,6 +35,8 @@ export interface PendingCommand {
   isElsewhere: boolean;
   /** Bytes of its answer that were counted as unread beforehand. */
   reservedBytes: number;
+  /** Units of work that it is taken to be, once it is proposed: see work-estimate.ts. */
+  pendingUnits: number;
   /** The client wants no answer: CLIENT REPLY has said so. */
   readonly isSilenced: boolean;
   /** An answer was given before the outcome was known: none is given again. */
@@ -73,6 +76,8 @@ export class Session implements ReturningClient {
   takenAtMs: number;
   /** Commands taken and not answered. */
   pendingCount = 0;
+  /** Units of work that those are taken to be: see work-estimate.ts. */
+  pendingUnits = 0;
   /** The stream is answered up to here, where it stands as follows. */
   answeredOffset = 0;
   answeredAt: StreamCheckpoint;
@@ -124,6 +129,7 @@ export class Session implements ReturningClient {
       !this.isPaused &&
       this.unreadBytes < MAX_UNREAD_REPLY_BYTES &&
       this.pendingCount < MAX_PENDING_COMMANDS_PER_CLIENT &&
+      this.pendingUnits < MAX_PENDING_WORK_PER_CLIENT &&
       this.parser.consumed - this.answeredOffset < MAX_PENDING_BYTES_PER_CLIENT
     );
   }
@@ -169,6 +175,7 @@ export class Session implements ReturningClient {
       asOfMs: undefined,
       isElsewhere: false,
       reservedBytes: 0,
+      pendingUnits: 0,
       isSilenced: this.redis?.isSilenced === true,
       isAnswered: false,
       isAsked: false,

@@ -6,7 +6,6 @@ import { DUMP_READS, DUMP_WRITES } from './dump.js';
 import { INTROSPECTION_READS } from './introspection.js';
 import { KEY_READS, KEY_WRITES } from './keys.js';
 import type { Read, Write } from './keyspace.js';
-import { lcs } from './lcs.js';
 import { STRING_READS, STRING_WRITES } from './strings.js';
 
 export const READS: ReadonlyMap<string, Read> = new Map(
@@ -17,7 +16,6 @@ export const READS: ReadonlyMap<string, Read> = new Map(
     ...DUMP_READS,
     ...BITFIELD_READS,
     ...INTROSPECTION_READS,
-    lcs,
   }),
 );
 

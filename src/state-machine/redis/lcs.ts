@@ -5,6 +5,7 @@ import type { Args } from '../../protocol/command.js';
 import { NOT_AN_INTEGER, SYNTAX_ERROR } from '../../protocol/resp/errors.js';
 import { parseInteger } from '../../protocol/resp/numbers.js';
 import { ErrorReply, MapReply, type RespValue } from '../../protocol/resp/value.js';
+import type { Steps, Work } from '../work.js';
 import type { ReadableKeyspace } from './keyspace.js';
 
 const LENGTH_AND_INDEXES = new ErrorReply(
@@ -21,16 +22,15 @@ interface Options {
   leastLength: bigint;
 }
 
-export function lcs(keyspace: ReadableKeyspace, [keyA = '', keyB = '', ...args]: Args): RespValue {
+export function* lcs(keyspace: ReadableKeyspace, [keyA = '', keyB = '', ...args]: Args): Steps<RespValue> {
   const options = parseOptions(args);
   if (options instanceof ErrorReply) return options;
   if (options.wantsLength && options.wantsIndexes) return LENGTH_AND_INDEXES;
   const [lengthA, lengthB] = [keyspace.find(keyA)?.length ?? 0, keyspace.find(keyB)?.length ?? 0];
   if (lengthA * lengthB > MAX_LCS_CELLS) return TOO_MUCH;
-  keyspace.work.units += CELL_WORK * lengthA * lengthB;
   const a = keyspace.get(keyA)?.value ?? '';
   const b = keyspace.get(keyB)?.value ?? '';
-  const table = tableOf(a, b);
+  const table = yield* tableOf(a, b, keyspace.work);
   if (options.wantsLength) return lengthOf(table, a, b);
   if (options.wantsIndexes) return describe(matchesOf(table, a, b), lengthOf(table, a, b), options);
   return textOf(table, a, b);
@@ -66,9 +66,10 @@ function parseOptions(args: Args): Options | ErrorReply {
 }
 
 /** For each pair of prefixes the length of their longest common subsequence, in rows of `b.length + 1`. */
-function tableOf(a: string, b: string): Uint32Array {
+function* tableOf(a: string, b: string, work: Work): Steps<Uint32Array> {
   const width = b.length + 1;
   const table = new Uint32Array((a.length + 1) * width);
+  work.units += table.length;
   const bytes = Buffer.from(b, 'latin1');
   for (let i = 1; i <= a.length; i += 1) {
     const row = i * width;
@@ -82,6 +83,8 @@ function tableOf(a: string, b: string): Uint32Array {
       table[row + j] = left;
       diagonal = above;
     }
+    work.units += CELL_WORK * width;
+    if (work.isSpent) yield;
   }
   return table;
 }

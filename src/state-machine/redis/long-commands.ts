@@ -9,6 +9,7 @@ import type { Steps } from '../work.js';
 import { bitfield, bitfieldReadOnly } from './bitfield.js';
 import { bitop } from './bitop.js';
 import type { Keyspace, ReadableKeyspace } from './keyspace.js';
+import { lcs } from './lcs.js';
 import { randomKey, scan } from './scans.js';
 
 /** More arguments are executed in steps. */
@@ -72,7 +73,7 @@ function* msetnx(keyspace: Keyspace, args: Args): Steps<RespValue> {
 
 /** Commands that read and are executed in steps whatever their arguments. */
 export const STEPPED_READS: ReadonlyMap<string, LongRead> = new Map<string, LongRead>(
-  Object.entries({ scan, randomkey: randomKey }),
+  Object.entries({ scan, randomkey: randomKey, lcs }),
 );
 
 /** The same for commands that write, or may. */

@@ -5,7 +5,7 @@ import type { Args, WatchedKey } from '../../protocol/command.js';
 import { isSmall, REPLY_TOO_LARGE, sizeOf } from '../../protocol/resp/reply-size.js';
 import { ErrorReply, NULL_ARRAY, type RespValue } from '../../protocol/resp/value.js';
 import type { TransactionCommands } from '../batch.js';
-import { goOn, type Steps } from '../work.js';
+import { goOn, type Steps, type Work } from '../work.js';
 import { beginLong, execute } from './execute.js';
 import type { Keyspace, ReadableKeyspace } from './keyspace.js';
 
@@ -35,8 +35,9 @@ export function* executeTransaction(
   const replies: RespValue[] = [];
   let leftBytes = MAX_REDIS_REPLY_BYTES;
   while (commands.left > 0) {
-    const args = yield* nextOf(commands, keyspace);
-    const value = yield* executeUpTo(endUnits, keyspace, args);
+    const args = readNext(commands, work) ?? (yield* nextOf(commands, work));
+    const steps = beginLong(keyspace, args);
+    const value = steps === undefined ? execute(keyspace, args) : yield* finishUpTo(endUnits, steps, work);
     if (work.units > endUnits) {
       while (!keyspace.takeBack()) yield;
       return yield* refused(commands, keyspace, TOO_MUCH_WORK);
@@ -71,24 +72,29 @@ function isUnchanged(keyspace: Keyspace, { key, version, deadlineMs, valueHash }
   return now.version === version && now.deadlineMs === deadlineMs && now.valueHash === valueHash;
 }
 
-function* nextOf(commands: TransactionCommands, { work }: Pick<Keyspace, 'work'>): Steps<Args> {
+/** The next command; undefined when it is so long that there is more to read. */
+function readNext(commands: TransactionCommands, work: Work): Args | undefined {
+  const { units } = commands;
+  const args = commands.next();
+  work.units += commands.units - units;
+  return args;
+}
+
+/** The next command, of which a part was read. */
+function* nextOf(commands: TransactionCommands, work: Work): Steps<Args> {
   while (true) {
-    const { units } = commands;
-    const args = commands.next();
-    work.units += commands.units - units;
-    if (args !== undefined) return args;
     if (work.isSpent) yield;
+    const args = readNext(commands, work);
+    if (args !== undefined) return args;
   }
 }
 
-/** Executes the command, as far as its work stays within the limit. */
-function* executeUpTo(endUnits: number, keyspace: Keyspace, args: Args): Steps<RespValue> {
-  const steps = beginLong(keyspace, args);
-  if (steps === undefined) return execute(keyspace, args);
+/** Goes through the steps, as far as their work stays within the limit. */
+function* finishUpTo(endUnits: number, steps: Steps<RespValue>, work: Work): Steps<RespValue> {
   while (true) {
     const done = goOn(steps);
     if (done !== undefined) return done.result;
-    if (keyspace.work.units > endUnits) {
+    if (work.units > endUnits) {
       steps.return(null);
       return null;
     }
@@ -99,7 +105,7 @@ function* executeUpTo(endUnits: number, keyspace: Keyspace, args: Args): Steps<R
 /** Nothing was done: passes over the commands that were not looked at. */
 function* refused(commands: TransactionCommands, { work }: Keyspace, reply: RespValue): Steps<RespValue> {
   while (commands.left > 0) {
-    yield* nextOf(commands, { work });
+    readNext(commands, work);
     if (work.isSpent) yield;
   }
   return reply;

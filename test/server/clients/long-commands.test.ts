@@ -86,3 +86,40 @@ describe('a command of very many arguments', () => {
     expect(leader.toldTo(1)).to.have.lengthOf(length);
   });
 });
+
+describe('writes that are much work', () => {
+  const LCS = 'LCS a b LEN';
+  const EXEC = resp('MULTI', ...Array.from({ length: 5 }, () => LCS), 'EXEC');
+
+  it('are in flight one at a time of each client, and those of others come between', () => {
+    const leader = new Leader();
+    leader.send(1, resp(`MSET a ${'ab'.repeat(500)} b ${'ba'.repeat(500)}`));
+    turnsOf(leader);
+    leader.send(1, EXEC.repeat(3));
+    leader.turn();
+    leader.send(2, set('k', 'v'));
+    const told = turnsOf(leader).join('');
+    const replies = told.split('\r\n').filter((line) => line === '*5' || line === 'OK 1');
+    expect(replies).to.deep.equal(['*5', 'OK 1', '*5', '*5']);
+  });
+
+  it('are in flight together while they are little', () => {
+    const leader = new Leader();
+    leader.send(1, resp('SET a 1', 'MULTI', 'COPY a b', 'EXEC', 'MULTI', 'COPY b c', 'EXEC'));
+    const { index } = leader.raft.lastLog;
+    leader.turn();
+    leader.nowMs += 2;
+    leader.turn();
+    expect(leader.raft.lastLog.index).to.equal(index + 1);
+    expect(turnsOf(leader).join('')).to.match(/:1\r\n.*:1\r\n$/s);
+  });
+
+  it('are LCS in steps, during which nothing is applied', () => {
+    const leader = new Leader();
+    leader.send(1, resp(`MSET a ${'ab'.repeat(700)} b ${'ba'.repeat(700)}`));
+    turnsOf(leader);
+    leader.send(1, resp(LCS));
+    expect(leader.turn()).to.equal('');
+    expect(turnsOf(leader).join('')).to.equal(':1399\r\n');
+  });
+});

@@ -15,6 +15,7 @@ function command(key: string, takenAtMs = 0): PendingCommand {
     takenAtMs,
     asOfMs: 0,
     reservedBytes: 0,
+    pendingUnits: 0,
     isElsewhere: false,
     isSilenced: false,
     isAnswered: false,

@@ -1,0 +1,48 @@
+/**
+ * How much work it will be to apply a write, told before it is: so that a client has no more of it in flight than others can
+ * wait for. What it comes to is counted when it is applied.
+ */
+
+import type { Args, Command } from '../../protocol/command.js';
+import { commandOf } from '../../protocol/resp/commands.js';
+
+/** Units of work (state-machine/work.ts) for each argument, of a command that looks at each byte of values, and of any other. */
+const ARG_UNITS = 400;
+const COSTLY_UNITS = 10_000_000;
+const COMMAND_UNITS = 1_500;
+
+/** As many are little. */
+const FEW_ARGS = 16;
+
+/** Commands that copy the value of their first key. */
+const COPYING = new Set(['copy', 'rename', 'renamenx', 'getset', 'getdel', 'getex']);
+const UNITS_PER_COPIED_BYTE = 2;
+
+/** Commands of a transaction that are looked at; the others are taken to be like them. */
+const MAX_LOOKED_AT = 64;
+
+/** Units of work; 0 for what is little. `lengthOf` tells the length of a key's value as it is now. */
+export function estimateWork(write: Command, lengthOf: (key: string) => number): number {
+  switch (write.type) {
+    case 'redis':
+      return estimateOf(write.args, lengthOf);
+    case 'redis-transaction': {
+      const { commands } = write;
+      let units = 0;
+      for (const args of commands.slice(0, MAX_LOOKED_AT))
+        units += COMMAND_UNITS + estimateOf(args, lengthOf);
+      return units * Math.max(1, commands.length / MAX_LOOKED_AT);
+    }
+    default:
+      return 0;
+  }
+}
+
+function estimateOf(args: Args, lengthOf: (key: string) => number): number {
+  const [name = '', key = ''] = args;
+  const units = args.length > FEW_ARGS ? ARG_UNITS * args.length : 0;
+  const command = commandOf(name);
+  if (command === undefined) return units;
+  if (command.isCostly || command.kind === 'walk') return units + COSTLY_UNITS;
+  return COPYING.has(command.name) ? units + UNITS_PER_COPIED_BYTE * lengthOf(key) : units;
+}

@@ -1,15 +1,23 @@
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import type { Cluster } from '../../src/cluster/cluster.js';
-import { eventually, everyServerUp } from '../support/cluster.js';
+import { TextClient } from '../../tools/support/text-client.js';
+import { eventually, everyServerUp, temporaryDirectory } from '../support/cluster.js';
 import {
   CRASH,
   DIES_BEFORE_IT_IS_UP,
-  FAIL_DISK,
   FIRST_LIFE,
   LATER_LIFE,
   STOP_UNASKED,
 } from '../support/fixtures/fake-server.js';
-import { codeOf, FAKE_SERVER, LogRecorder, newCluster } from '../support/new-cluster.js';
+import {
+  codeOf,
+  FAKE_SERVER,
+  LogRecorder,
+  newCluster,
+  SERVER_WITH_BAD_DISK,
+} from '../support/new-cluster.js';
 
 describe('a server that ends by itself', () => {
   let cluster: Cluster;
@@ -64,20 +72,6 @@ describe('a server that ends by itself', () => {
     await eventually('it is up again', () => log.find('server is up', 2).length === 2);
   });
 
-  it('stays down when its disk failed, and can be restarted by hand', async () => {
-    await end(1, FAIL_DISK);
-    const message = 'server cannot run; it stays down until it is restarted';
-    await eventually('it is down', () => log.find(message, 1).length === 1);
-    expect(log.find(message, 1)[0]?.err).to.deep.include({
-      code: 'DISK_WRITE_FAILED',
-      message: 'the disk is full',
-    });
-    expect(await stateOf(1)).to.equal('stopped');
-    expect(await codeOf(cluster.kill(1))).to.equal('WRONG_STATE');
-    await cluster.restart(1);
-    expect(await stateOf(1)).to.equal('running');
-  });
-
   it('stays down when it is killed while it waits to be restarted', async () => {
     await end(1, CRASH);
     await eventually('it waits', () => log.find('server died; it will be restarted', 1).length === 1);
@@ -113,5 +107,53 @@ describe('a server that ends by itself', () => {
   it('tells why it does not hand over leadership', async () => {
     const error = await cluster.transferLeadership(2).catch((reason: unknown) => reason);
     expect(String(error)).to.equal('WrongStateError: server 0 does not hand over: server 2 is not wanted');
+  });
+});
+
+describe('a server whose disk fails', () => {
+  /** Names the directory of the files that say how disks fail. */
+  const FAULTS_VARIABLE = 'CHAOS_DISK_FAULTS';
+  const MESSAGE = 'server cannot run; it stays down until it is restarted';
+  let directory: { path: string; remove: () => Promise<void> };
+  let cluster: Cluster;
+  let log: LogRecorder;
+  let client: TextClient;
+
+  beforeEach(async () => {
+    directory = await temporaryDirectory();
+    process.env[FAULTS_VARIABLE] = directory.path;
+    log = new LogRecorder();
+    cluster = await newCluster(
+      { memory: false, dataDir: join(directory.path, 'data') },
+      { log, serverModule: SERVER_WITH_BAD_DISK },
+    );
+    await cluster.start();
+    await everyServerUp(cluster);
+    client = await TextClient.connect(cluster.routerAddress?.port ?? 0);
+  });
+  afterEach(async () => {
+    client.close();
+    await cluster.close();
+    delete process.env[FAULTS_VARIABLE];
+    await directory.remove();
+  });
+
+  it('stays down, be it restarted meanwhile, until its disk is well and it is restarted by hand', async () => {
+    const id = ((await cluster.waitForLeader(10_000)) + 1) % 3;
+    const fault = join(directory.path, `server-${id}`);
+    await writeFile(fault, 'fail');
+    expect(await client.set('k', 'v')).to.have.property('type', 'OK');
+    await eventually('it is down', () => log.find(MESSAGE, id).length === 1);
+    const [failure] = log.find(MESSAGE, id);
+    expect(failure?.err).to.have.property('code', 'DISK_WRITE_FAILED');
+    expect(failure?.err?.message).to.match(/server-\d cannot be written \(EIO: .*\): check the disk/);
+    expect((await cluster.status()).servers[id]?.state).to.equal('stopped');
+    expect(await codeOf(cluster.kill(id))).to.equal('WRONG_STATE');
+    await cluster.restart(id).catch(() => undefined);
+    await eventually('it is down again', () => log.find(MESSAGE, id).length === 2);
+    await rm(fault);
+    await cluster.restart(id);
+    expect((await cluster.status()).servers[id]?.state).to.equal('running');
+    expect(await client.get('k')).to.deep.equal({ type: 'VALUE', value: 'v' });
   });
 });

@@ -8,6 +8,9 @@ import type { ClusterOptions } from '../../src/cluster/options.js';
 import { freePorts } from '../../tools/support/free-ports.js';
 
 export const FAKE_SERVER = fileURLToPath(new URL('fixtures/fake-server.js', import.meta.url));
+export const SERVER_WITH_BAD_DISK = fileURLToPath(
+  new URL('fixtures/server-with-bad-disk.js', import.meta.url),
+);
 
 /** One log line, parsed, with the fields that tests look at. */
 export interface LogLine {

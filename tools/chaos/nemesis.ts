@@ -160,6 +160,8 @@ async function during(
   try {
     await act(controller.signal);
   } finally {
+    // After a failure the others end, too.
+    end();
     clearTimeout(timer);
     over.removeEventListener('abort', end);
   }

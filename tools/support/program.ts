@@ -78,9 +78,10 @@ const BUILT_PROGRAM = fileURLToPath(new URL('../../src/main.cjs', import.meta.ur
 const DEFAULT_SERVERS = 3;
 const ROUTER_PORT_OFFSET = 29;
 const HTTP_PORT_OFFSET = 30;
-const DEFAULT_READY_TIMEOUT_MS = 15_000;
-const STOP_TIMEOUT_MS = 10_000;
-const STATUS_TIMEOUT_MS = 15_000;
+/** Several times what these take on a machine that is busy with other things. */
+const DEFAULT_READY_TIMEOUT_MS = 45_000;
+const STOP_TIMEOUT_MS = 30_000;
+const STATUS_TIMEOUT_MS = 45_000;
 const STATUS_PAUSE_MS = 5;
 const STDERR_TAIL_CHARS = 8 * 1024;
 
@@ -217,9 +218,10 @@ export class Program {
       body === undefined
         ? {}
         : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
-    const reply = await http(this.httpPort, `${method} ${path}`, { ...content, agent: this.#agent }).catch(
-      () => undefined,
-    );
+    const call = `${method} ${path}`;
+    // A connection that is kept may be closed at the moment when it is used again: what changes something has its own.
+    const kept = method === 'GET' ? http(this.httpPort, call, { agent: this.#agent }) : Promise.reject();
+    const reply = await kept.catch(() => http(this.httpPort, call, content)).catch(() => undefined);
     if (reply === undefined)
       throw new ProgramError(`${method} ${path} was not answered`, this.#stderr.complaint);
     if (reply.status >= 300) throw new ProgramError(`${method} ${path} answered ${reply.status}`, reply.text);

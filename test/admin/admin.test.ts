@@ -5,10 +5,8 @@ import { AdminServer } from '../../src/admin/admin-server.js';
 import { MAX_BODY_BYTES } from '../../src/admin/routes.js';
 import type { Cluster } from '../../src/cluster/cluster.js';
 import { type HttpReply, type HttpRequest, http } from '../../tools/support/http.js';
-import { eventually, everyServerUp } from '../support/cluster.js';
+import { eventually, everyServerUp, WAIT_TIMEOUT_MS } from '../support/cluster.js';
 import { newCluster } from '../support/new-cluster.js';
-
-const TIMEOUT_MS = 10_000;
 
 describe('the admin API', () => {
   let cluster: Cluster;
@@ -31,7 +29,7 @@ describe('the admin API', () => {
   }
 
   async function follower(): Promise<number> {
-    return ((await cluster.waitForLeader(TIMEOUT_MS)) + 1) % 3;
+    return ((await cluster.waitForLeader(WAIT_TIMEOUT_MS)) + 1) % 3;
   }
 
   it('tells the status of the cluster', async () => {

@@ -25,6 +25,13 @@ function roleOf(server: number, isLeader: string): Series {
 }
 
 describe('the alert that there is no leader', () => {
+  let directory: { path: string; remove: () => Promise<void> };
+
+  beforeEach(async () => {
+    directory = await temporaryDirectory();
+  });
+  afterEach(() => directory.remove());
+
   const cases: readonly (readonly [when: string, fires: boolean, series: readonly Series[]])[] = [
     ['is silent while a server leads', false, [roleOf(0, '1 1 1'), roleOf(1, '0 0 0')]],
     ['fires while none leads', true, [roleOf(0, '1 0 0'), roleOf(1, '0 0 0')]],
@@ -37,16 +44,14 @@ describe('the alert that there is no leader', () => {
   ];
   for (const [when, fires, series] of cases) {
     it(when, async function () {
-      const directory = await temporaryDirectory();
+      const alert = { alert: 'NoLeader', expr: await noLeaderRule() };
       const rules = join(directory.path, 'rules.json');
       const test = join(directory.path, 'test.json');
-      const alert = { alert: 'NoLeader', expr: await noLeaderRule() };
       await writeFile(rules, JSON.stringify({ groups: [{ name: 'alerts', rules: [alert] }] }));
       const expected = { eval_time: '2m', alertname: 'NoLeader', exp_alerts: fires ? [{}] : [] };
       const tests = [{ interval: '1m', input_series: series, alert_rule_test: [expected] }];
       await writeFile(test, JSON.stringify({ rule_files: [rules], evaluation_interval: '1m', tests }));
       const complaint = promtool(['test', 'rules', test]);
-      await directory.remove();
       if (complaint === undefined) this.skip();
       expect(complaint).to.equal('');
     });

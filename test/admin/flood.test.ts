@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { AdminServer } from '../../src/admin/admin-server.js';
 import type { Cluster } from '../../src/cluster/cluster.js';
 import { MAX_ADMIN_CALLS } from '../../src/limits.js';
-import { eventually } from '../support/cluster.js';
+import { eventually, WAIT_TIMEOUT_MS } from '../support/cluster.js';
 import { newCluster } from '../support/new-cluster.js';
 
 const CONNECTIONS = 20;
@@ -21,7 +21,7 @@ describe('the admin API, flooded with pipelined requests', () => {
   beforeEach(async () => {
     cluster = await newCluster({ servers: 1 });
     await cluster.start();
-    await cluster.waitForLeader(10_000);
+    await cluster.waitForLeader(WAIT_TIMEOUT_MS);
     measured = 0;
     asked = 0;
     mostAtOnce = 0;

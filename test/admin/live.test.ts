@@ -6,11 +6,10 @@ import type { Frame, Hello, Sample, ServerView, Timeline } from '../../src/admin
 import type { Cluster } from '../../src/cluster/cluster.js';
 import { MAX_LIVE_EVENTS, MAX_LIVE_READERS } from '../../src/limits.js';
 import { http } from '../../tools/support/http.js';
-import { eventually, everyServerUp } from '../support/cluster.js';
+import { eventually, everyServerUp, TEST_ELECTION_TIMEOUT_MS, WAIT_TIMEOUT_MS } from '../support/cluster.js';
 import { EventStream } from '../support/event-stream.js';
 import { newCluster } from '../support/new-cluster.js';
 
-const TIMEOUT_MS = 10_000;
 const NO_LOAD = () => ({ requestsPerS: 0, answeredPerS: 0 });
 
 type LiveData = Partial<Hello & Frame & Sample & Timeline>;
@@ -50,7 +49,7 @@ describe('GET /api/live', () => {
 
   it('says first what it is about', async () => {
     const hello = await until('hello', () => true);
-    expect(hello).to.include({ electionTimeoutMs: 300, heartbeatMs: 50 });
+    expect(hello).to.include({ electionTimeoutMs: TEST_ELECTION_TIMEOUT_MS, heartbeatMs: 50 });
   });
 
   it('tells what happened before', async () => {
@@ -60,7 +59,7 @@ describe('GET /api/live', () => {
   });
 
   it('shows every server with its log', async () => {
-    const leader = await cluster.waitForLeader(TIMEOUT_MS);
+    const leader = await cluster.waitForLeader(WAIT_TIMEOUT_MS);
     const { servers = [] } = await frameWith((views) => views.every(({ seen }) => seen !== undefined));
     expect(servers[leader]?.seen).to.include({ role: 'leader', electionInMs: null });
     for (const { seen } of servers) {
@@ -71,7 +70,7 @@ describe('GET /api/live', () => {
   });
 
   it('shows heartbeats and their answers', async () => {
-    const leader = await cluster.waitForLeader(TIMEOUT_MS);
+    const leader = await cluster.waitForLeader(WAIT_TIMEOUT_MS);
     await until('frame', ({ messages = [] }) =>
       messages.some(({ type, from }) => type === 'AppendEntries' && from === leader),
     );
@@ -83,21 +82,21 @@ describe('GET /api/live', () => {
   });
 
   it('tells of a death, the election after it, and the restart', async () => {
-    const leader = await cluster.waitForLeader(TIMEOUT_MS);
+    const leader = await cluster.waitForLeader(WAIT_TIMEOUT_MS);
     await until('timeline', () => true);
     await cluster.kill(leader);
     const happened = (type: string) => (data: LiveData) =>
       data.events?.some((event) => event.type === type) ?? false;
     await until('timeline', happened('killed'));
     await frameWith((servers) => servers[leader]?.state === 'stopped');
-    await cluster.waitForLeader(TIMEOUT_MS);
+    await cluster.waitForLeader(WAIT_TIMEOUT_MS);
     await cluster.restart(leader);
     await until('timeline', happened('restarted'));
     await frameWith((servers) => servers[leader]?.state === 'running');
   });
 
   it('tells of a partition, shows what it swallows, and tells when it is over', async () => {
-    await cluster.waitForLeader(TIMEOUT_MS);
+    await cluster.waitForLeader(WAIT_TIMEOUT_MS);
     await cluster.partition([[0], [1, 2]]);
     const { faults } = await until('frame', (data) => (data.faults?.groups.length ?? 0) > 0);
     expect(faults?.groups).to.deep.equal([[0], [1, 2]]);
@@ -108,7 +107,7 @@ describe('GET /api/live', () => {
   });
 
   it('shows a server that does not answer as busy', async () => {
-    const id = ((await cluster.waitForLeader(TIMEOUT_MS)) + 1) % 3;
+    const id = ((await cluster.waitForLeader(WAIT_TIMEOUT_MS)) + 1) % 3;
     const pause = http(admin.address.port, `POST /api/servers/${id}/pause`, { body: '{"durationMs":1500}' });
     await frameWith((servers) => servers[id]?.state === 'busy');
     expect((await pause).status).to.equal(200);

@@ -3,11 +3,9 @@ import { AdminServer } from '../../src/admin/admin-server.js';
 import type { Cluster } from '../../src/cluster/cluster.js';
 import { http } from '../../tools/support/http.js';
 import { TextClient } from '../../tools/support/text-client.js';
-import { eventually, everyServerUp } from '../support/cluster.js';
+import { eventually, everyServerUp, WAIT_TIMEOUT_MS } from '../support/cluster.js';
 import { newCluster } from '../support/new-cluster.js';
 import { promtool } from '../support/promtool.js';
-
-const TIMEOUT_MS = 10_000;
 
 describe('GET /metrics', () => {
   let cluster: Cluster;
@@ -39,7 +37,7 @@ describe('GET /metrics', () => {
   }
 
   async function leaderOf(): Promise<number> {
-    return cluster.waitForLeader(TIMEOUT_MS);
+    return cluster.waitForLeader(WAIT_TIMEOUT_MS);
   }
 
   it('passes the checks of promtool', async function () {

@@ -5,10 +5,8 @@ import { expect } from 'chai';
 import { Cluster } from '../../src/cluster/cluster.js';
 import { freePorts } from '../../tools/support/free-ports.js';
 import { TextClient } from '../../tools/support/text-client.js';
-import { eventually, everyServerUp, temporaryDirectory } from '../support/cluster.js';
+import { eventually, everyServerUp, temporaryDirectory, WAIT_TIMEOUT_MS } from '../support/cluster.js';
 import { codeOf, LogRecorder, newCluster } from '../support/new-cluster.js';
-
-const TIMEOUT_MS = 10_000;
 
 describe('a running cluster', () => {
   let cluster: Cluster;
@@ -23,7 +21,7 @@ describe('a running cluster', () => {
   afterEach(() => cluster.close());
 
   async function leaderAndFollowers(): Promise<[number, number, number]> {
-    const leader = await cluster.waitForLeader(TIMEOUT_MS);
+    const leader = await cluster.waitForLeader(WAIT_TIMEOUT_MS);
     return [leader, (leader + 1) % 3, (leader + 2) % 3];
   }
 
@@ -62,7 +60,7 @@ describe('a running cluster', () => {
   it('elects another leader when the leader is killed, and takes it back when it is restarted', async () => {
     const [old] = await leaderAndFollowers();
     await cluster.kill(old);
-    expect(await cluster.waitForLeader(TIMEOUT_MS)).not.to.equal(old);
+    expect(await cluster.waitForLeader(WAIT_TIMEOUT_MS)).not.to.equal(old);
     await cluster.restart(old);
     const { servers } = await cluster.status();
     expect(servers.map(({ state }) => state)).to.deep.equal(['running', 'running', 'running']);

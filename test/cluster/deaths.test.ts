@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import type { Cluster } from '../../src/cluster/cluster.js';
 import { TextClient } from '../../tools/support/text-client.js';
-import { eventually, everyServerUp, temporaryDirectory } from '../support/cluster.js';
+import { eventually, everyServerUp, temporaryDirectory, WAIT_TIMEOUT_MS } from '../support/cluster.js';
 import {
   CRASH,
   DIES_BEFORE_IT_IS_UP,
@@ -83,7 +83,7 @@ describe('a server that ends by itself', () => {
 
   it('has the others told when it is killed, and need not be noticed by them', async () => {
     await cluster.kill(0);
-    expect(await cluster.waitForLeader(10_000), 'the one that takes over when told').to.equal(1);
+    expect(await cluster.waitForLeader(WAIT_TIMEOUT_MS), 'the one that takes over when told').to.equal(1);
   });
 
   it('leads no more', async () => {
@@ -91,7 +91,7 @@ describe('a server that ends by itself', () => {
     await end(0, CRASH);
     await eventually('nobody leads', () => cluster.leader === undefined);
     expect(await codeOf(cluster.transferLeadership(1))).to.equal('WRONG_STATE');
-    expect(await cluster.waitForLeader(10_000)).to.equal(0);
+    expect(await cluster.waitForLeader(WAIT_TIMEOUT_MS)).to.equal(0);
   });
 
   it('ends the start of the cluster when it was never up', async () => {
@@ -139,7 +139,7 @@ describe('a server whose disk fails', () => {
   });
 
   it('stays down, be it restarted meanwhile, until its disk is well and it is restarted by hand', async () => {
-    const id = ((await cluster.waitForLeader(10_000)) + 1) % 3;
+    const id = ((await cluster.waitForLeader(WAIT_TIMEOUT_MS)) + 1) % 3;
     const fault = join(directory.path, `server-${id}`);
     await writeFile(fault, 'fail');
     expect(await client.set('k', 'v')).to.have.property('type', 'OK');

@@ -16,7 +16,7 @@ const CLIENTS = 1100;
 const VALUE = 'x'.repeat(60_000);
 
 describe('more idle clients than there are descriptors', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
 
   before(async function () {
     const hasPrlimit = await promisify(execFile)('prlimit', ['--version']).then(

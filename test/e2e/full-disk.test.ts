@@ -14,7 +14,7 @@ const run = promisify(execFile);
 const VALUE = 'x'.repeat(50_000);
 
 describe('a full disk under all servers', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let directory: { path: string; remove: () => Promise<void> };
 
   before(async function () {

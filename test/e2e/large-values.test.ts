@@ -10,7 +10,7 @@ const OK = { simple: 'OK' };
 const PATIENT_MS = '3000';
 
 describe('a cluster that is told to take values of 16 MiB', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let workplace: Workplace;
   let ports: Ports;
 

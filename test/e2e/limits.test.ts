@@ -17,12 +17,12 @@ const RUDE_CLIENTS = 4;
 const LARGE = 'v'.repeat(64 * 1024);
 /** Commands of a modest client by which it is measured how long it waits. */
 const MODEST_COMMANDS = 20;
-/** How late an answer may be that is due at a certain time. */
-const TIMEOUT_MS = 2_000;
+/** How late an answer may be that is due at a certain time. The commands sent meanwhile would take minutes to be answered. */
+const LATE_MS = 10_000;
 const SAMPLE_EVERY_MS = 20;
 
 describe('the program at its limits', function () {
-  this.timeout(30_000);
+  this.timeout(120_000);
 
   let program: Program;
   let modest: TextClient;
@@ -95,7 +95,6 @@ describe('the program at its limits', function () {
       await eventually(
         'all that they may have unanswered',
         async () => (await routerBytes('received')) >= full,
-        20_000,
       );
       // From now on, what is taken of them is as much as was answered. They have half of `full` or more unanswered at any time:
       // served in the order in which commands came in, each answer would come that much later.
@@ -121,7 +120,7 @@ describe('the program at its limits', function () {
     for (const ask of [() => modest.set('k', 'v'), () => modest.get('k')]) {
       const sentMs = performance.now();
       expect((await ask()).type).to.equal('ERR_INTERNAL');
-      expect(performance.now() - sentMs, 'ms until the answer').to.be.below(LEADER_WAIT_MS + TIMEOUT_MS);
+      expect(performance.now() - sentMs, 'ms until the answer').to.be.below(LEADER_WAIT_MS + LATE_MS);
     }
     await program.heal();
     await program.leader();

@@ -37,10 +37,10 @@ describe('a Redis connection at the router', () => {
   }
 
   it('counts on through many leaders, and is told of every increment whether it happened', async function () {
-    this.timeout(60_000);
+    this.timeout(120_000);
     let isOver = false;
+    const counted = { told: 0, unknown: 0 };
     const counting = (async () => {
-      const counted = { told: 0, unknown: 0 };
       while (!isOver) {
         const replies = await client.pipeline(...Array.from({ length: 20 }, () => ['INCR', 'n']));
         for (const reply of replies) {
@@ -51,13 +51,19 @@ describe('a Redis connection at the router', () => {
           }
         }
       }
-      return counted;
     })();
-    for (let n = 0; n < LEADERS; n += 1) await replaceLeader();
-    isOver = true;
-    const { told, unknown } = await counting;
+    try {
+      for (let n = 0; n < LEADERS; n += 1) {
+        const { told } = counted;
+        await eventually('it counts', () => counted.told > told + 20);
+        await replaceLeader();
+      }
+    } finally {
+      isOver = true;
+    }
+    await counting;
+    const { told, unknown } = counted;
     expect(Number(await client.call('GET', 'n'))).to.be.within(told, told + unknown);
-    expect(told).to.be.above(100);
     expect(isClosed).to.equal(false);
   });
 

@@ -80,7 +80,7 @@ export class Writer {
   }
 }
 
-/** Writers through the router and through the servers' own ports, running. */
+/** Writers through the router and through the servers' own ports, running, until the cluster is closed at the latest. */
 export function startWriters(cluster: TestCluster, count: number): Writer[] {
   const writers = Array.from({ length: count }, (_, i) => {
     let next = i;
@@ -91,12 +91,17 @@ export function startWriters(cluster: TestCluster, count: number): Writer[] {
     return new Writer(`writer:${i}`, i % 2 === 0 ? () => cluster.routerClient() : anyServer);
   });
   for (const writer of writers) writer.start();
+  cluster.beforeClose(() => stopAll(writers));
   return writers;
+}
+
+async function stopAll(writers: readonly Writer[]): Promise<void> {
+  await Promise.all(writers.map((writer) => writer.stop()));
 }
 
 /** Stops the writers, and returns every promise that the cluster broke. */
 export async function settle(cluster: TestCluster, writers: readonly Writer[]): Promise<string[]> {
-  await Promise.all(writers.map((writer) => writer.stop()));
+  await stopAll(writers);
   const reader = await cluster.leaderClient();
   for (const writer of writers) writer.check(await reader.getm(writer.key));
   return writers.flatMap(({ violations }) => violations);

@@ -6,6 +6,7 @@ import { type Logger, pino } from 'pino';
 import { Cluster } from '../../src/cluster/cluster.js';
 import type { ClusterOptions } from '../../src/cluster/options.js';
 import { freePorts } from '../../tools/support/free-ports.js';
+import { TEST_ELECTION_TIMEOUT_MS } from './cluster.js';
 
 export const FAKE_SERVER = fileURLToPath(new URL('fixtures/fake-server.js', import.meta.url));
 export const SERVER_WITH_BAD_DISK = fileURLToPath(
@@ -53,7 +54,14 @@ export async function newCluster(
   const { log = new LogRecorder(), ...rest } = environment;
   const port = await freePorts();
   return new Cluster(
-    { servers: 3, port, routerPort: port + 20, memory: true, ...options },
+    {
+      servers: 3,
+      port,
+      routerPort: port + 20,
+      memory: true,
+      electionTimeoutMs: TEST_ELECTION_TIMEOUT_MS,
+      ...options,
+    },
     { logger: log.logger, ...rest },
   );
 }

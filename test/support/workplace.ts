@@ -12,7 +12,7 @@ import { freePorts } from '../../tools/support/free-ports.js';
 
 const MAIN_FILE = fileURLToPath(new URL('../../src/main.cjs', import.meta.url));
 /** What takes longer than this does not happen. */
-const TIMEOUT_MS = 20_000;
+const TIMEOUT_MS = 45_000;
 
 /** How a program came to its end: by itself with a code, or by a signal. */
 export interface ProgramEnd {

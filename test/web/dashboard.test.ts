@@ -5,11 +5,10 @@ import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { AdminServer } from '../../src/admin/admin-server.js';
 import type { Cluster } from '../../src/cluster/cluster.js';
 import { TextClient } from '../../tools/support/text-client.js';
-import { eventually, everyServerUp } from '../support/cluster.js';
+import { eventually, everyServerUp, WAIT_TIMEOUT_MS } from '../support/cluster.js';
 import { newCluster } from '../support/new-cluster.js';
 import { launchBrowser } from './browser.js';
 
-const TIMEOUT_MS = 10_000;
 const MAX_DOWNLOAD_BYTES = 150_000;
 const MAX_NEW_LEADER_MS = 1_000;
 
@@ -40,7 +39,7 @@ describe('the dashboard', () => {
   });
   beforeEach(async () => {
     await everyServerUp(cluster);
-    await cluster.waitForLeader(TIMEOUT_MS);
+    await cluster.waitForLeader(WAIT_TIMEOUT_MS);
     page = await open();
   });
   afterEach(async () => {

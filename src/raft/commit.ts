@@ -5,7 +5,7 @@
 import type { Core } from './core.js';
 import { reachedInForce } from './leader-quorum.js';
 import { matchIndexOf } from './progress.js';
-import { admitEarlyReads } from './reads.js';
+import { admitEarlyReads } from './read-index.js';
 import type { Leader } from './roles.js';
 
 /**
@@ -15,13 +15,13 @@ import type { Leader } from './roles.js';
 export function commitWhatMajorityHas(core: Core, role: Leader): void {
   const index = reachedInForce(core, role, core.persistence.durableIndex, matchIndexOf);
   if (index <= core.commitIndex || core.log.termAt(index) !== core.currentTerm) return;
-  const firstOwnIndex = Math.max(core.commitIndex + 1, role.termStartIndex);
+  const firstOwnIndex = Math.max(core.commitIndex + 1, role.noOpIndex);
   role.uncommittedBytes -= core.log.payloadBytes(firstOwnIndex, index);
   core.commitTo(index);
   admitEarlyReads(core, role);
 }
 
-/** More of the leader's own log is on its disk, which may be what a majority waited for. */
-export function leaderPersisted(core: Core): void {
+/** More of the leader's log is on its own disk, which counts as one of the majority. */
+export function countOwnDisk(core: Core): void {
   if (core.role.name === 'leader') commitWhatMajorityHas(core, core.role);
 }

@@ -9,16 +9,11 @@
 import { invariant } from './assert.js';
 import { hasVoter, idOf, membersOf } from './configuration.js';
 import { Configurations } from './configurations.js';
-import {
-  electionDelayMs,
-  firstElectionDelayMs,
-  type Succession,
-  successionDelayMs,
-} from './election-timeout.js';
+import { drawElectionTimeoutMs, drawFirstElectionTimeoutMs, type Succession } from './election-timeout.js';
 import { FollowerReadQueue } from './follower-read-queue.js';
 import { LOG_ORIGIN, RaftLog } from './log.js';
 import type { RaftDependencies, RaftOptions } from './options.js';
-import { Persistence } from './persistence.js';
+import { Persistence } from './persist-before-send.js';
 import type { Quorum } from './quorum.js';
 import type { Role } from './roles.js';
 import type {
@@ -105,7 +100,8 @@ export class Core {
       leader: undefined,
       untilMs: mayHaveVoteLease ? nowMs + options.electionTimeoutMs : nowMs,
     };
-    this.electionDeadlineMs = nowMs + this.#firstDelayMs({ mayDisturbLeader: mayHaveVoteLease });
+    const start = { isAlone: isAlone(this.quorum, this.id), mayDisturbLeader: mayHaveVoteLease };
+    this.electionDeadlineMs = nowMs + drawFirstElectionTimeoutMs(options, dependencies, start);
   }
 
   get hardState(): HardState {
@@ -174,6 +170,16 @@ export class Core {
     this.persistence.hold(message);
   }
 
+  /** For how long the disk has worked at the oldest write, in ms; 0 while there is none. */
+  get stalledMs(): number {
+    return this.persistence.busyMs(this.nowMs);
+  }
+
+  /** Whether a write of the disk has taken an election timeout or longer, see stalled-disk.ts. */
+  get isDiskStalled(): boolean {
+    return this.stalledMs >= this.options.electionTimeoutMs;
+  }
+
   /** Enters a later term, without a vote in it. */
   raiseTerm(term: Term): void {
     invariant(term > this.currentTerm, `term ${this.currentTerm} cannot become ${term}`);
@@ -189,13 +195,8 @@ export class Core {
 
   /** Draws a new election timeout (§5.2), a much shorter one while a successor is wanted. */
   resetElectionTimer(): void {
-    const random = this.dependencies.random();
-    const { electionTimeoutMs } = this.options;
-    const delayMs =
-      this.succession === undefined
-        ? electionDelayMs(electionTimeoutMs, random)
-        : successionDelayMs(this.succession, electionTimeoutMs, random);
-    this.electionDeadlineMs = this.nowMs + delayMs;
+    const { succession } = this;
+    this.electionDeadlineMs = this.nowMs + drawElectionTimeoutMs(this.options, this.dependencies, succession);
   }
 
   /** A snapshot is on disk, in place of the one before unless that reaches further. */
@@ -210,13 +211,6 @@ export class Core {
     if (index <= this.commitIndex) return;
     invariant(index <= this.log.lastIndex, `commit of ${index}, the log ends at ${this.log.lastIndex}`);
     this.commitIndex = index;
-  }
-
-  /** A server alone has nobody to wait for. */
-  #firstDelayMs({ mayDisturbLeader }: { readonly mayDisturbLeader: boolean }): number {
-    if (isAlone(this.quorum, this.id)) return 0;
-    const delayMs = mayDisturbLeader ? electionDelayMs : firstElectionDelayMs;
-    return delayMs(this.options.electionTimeoutMs, this.dependencies.random());
   }
 }
 

@@ -1,10 +1,12 @@
 /**
- * When a server campaigns. Timeouts are random, so that servers rarely campaign at once and split the votes (§5.2).
+ * Random election timeouts: how long a server waits before it campaigns. They are random so that servers rarely campaign at
+ * once and split the votes (§5.2).
  *
  * Once the leader's end was noticed nobody need wait for a timeout: the others campaign one after the other, in an order that
- * all of them know, and each a step later than the one before it.
+ * all of them know, each a step later than the one before it (succession.ts).
  */
 
+import type { RaftDependencies, RaftOptions } from './options.js';
 import type { Term } from './types.js';
 
 /** About the time that an election takes. */
@@ -20,23 +22,46 @@ export interface Succession {
   attempts: number;
 }
 
-/** Uniform in [T, 2T) (§5.2). `random` is uniform in [0, 1). */
-export function electionDelayMs(electionTimeoutMs: number, random: number): number {
-  return electionTimeoutMs * (1 + random);
+/** How long a server waits for a leader before it campaigns, in ms. */
+export function drawElectionTimeoutMs(
+  { electionTimeoutMs }: RaftOptions,
+  { random }: RaftDependencies,
+  succession: Succession | undefined,
+): number {
+  return succession === undefined
+    ? uniformMs(electionTimeoutMs, random)
+    : successionTimeoutMs(succession, electionTimeoutMs, random);
 }
 
-/** Uniform in [T/4, T): for a server that starts when no leader is left that a campaign could disturb. */
-export function firstElectionDelayMs(electionTimeoutMs: number, random: number): number {
-  return (electionTimeoutMs * (1 + 3 * random)) / 4;
+/**
+ * The same for a server that has just started: shorter where no leader is left that a campaign could disturb, in [T/4, T), and
+ * 0 for a server alone, which has nobody to wait for.
+ */
+export function drawFirstElectionTimeoutMs(
+  { electionTimeoutMs }: RaftOptions,
+  { random }: RaftDependencies,
+  { isAlone, mayDisturbLeader }: { readonly isAlone: boolean; readonly mayDisturbLeader: boolean },
+): number {
+  if (isAlone) return 0;
+  return mayDisturbLeader
+    ? uniformMs(electionTimeoutMs, random)
+    : (electionTimeoutMs * (1 + 3 * random())) / 4;
+}
+
+/** Uniform in [T, 2T) (§5.2). */
+function uniformMs(shortestMs: number, random: () => number): number {
+  return shortestMs * (1 + random());
 }
 
 /** By rank for the first attempt; after that at random, and each time twice as late, up to the usual timeout. */
-export function successionDelayMs(
+function successionTimeoutMs(
   { rank, attempts }: Succession,
   electionTimeoutMs: number,
-  random: number,
+  random: () => number,
 ): number {
-  if (attempts === 0) return rank === 0 ? 0 : SUCCESSION_STEP_MS * (rank + (1 + random) / 4);
-  const shortestMs = Math.min(electionTimeoutMs, SUCCESSION_STEP_MS * 2 ** (attempts - 1));
-  return electionDelayMs(shortestMs, random);
+  if (attempts === 0) {
+    const part = random();
+    return rank === 0 ? 0 : SUCCESSION_STEP_MS * (rank + (1 + part) / 4);
+  }
+  return uniformMs(Math.min(electionTimeoutMs, SUCCESSION_STEP_MS * 2 ** (attempts - 1)), random);
 }

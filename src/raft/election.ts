@@ -2,15 +2,14 @@
  * Leader election: RequestVote and the counting of votes (§5.2), for candidates whose logs are up-to-date (§5.4.1).
  */
 
-import { hasVoter, votersOf } from './configuration.js';
+import { votersOf } from './configuration.js';
 import type { Core } from './core.js';
 import { countVotes } from './quorum.js';
-import { isDiskStalled } from './stalled-disk.js';
 import { campaignOutOfTurn, electionBegun } from './succession.js';
 import type { CampaignCause, ElectionPhase, VoteRefusal } from './trace.js';
 import { becomeCandidate, becomeFollower, becomeLeader } from './transitions.js';
-import type { PreVote, RequestVote, RequestVoteResponse, TimeoutNow } from './types.js';
-import { holdsVoteLease } from './vote-lease.js';
+import type { PreVote, RequestVote, RequestVoteResponse } from './types.js';
+import { holdsVoteLease, voteLeaseRefusal } from './vote-lease.js';
 
 /**
  * Raises the term, votes for itself and asks for votes (§5.2). Its own vote counts once it is on disk; the others are asked
@@ -46,23 +45,6 @@ export function startElection(
   }
 }
 
-/** The leader asks this server to take over (TimeoutNow, thesis 3.10): no pre-vote, no waiting. */
-export function onTimeoutNow(core: Core, message: TimeoutNow): void {
-  if (core.role.name !== 'follower' || core.role.leader !== message.from || core.installing !== undefined)
-    return;
-  // A learner does not lead, nor does a server that was removed (thesis 4.2.1, 4.2.2).
-  if (!hasVoter(core.configuration, core.id) || isDiskStalled(core)) return;
-  startElection(core, { leaseIsOver: true, cause: 'asked to take over' });
-}
-
-/**
- * Whether a request for a vote in a later term is disregarded because a leader is alive (thesis 4.2.3): it is not answered,
- * and its term is not entered.
- */
-export function isDisregarded(core: Core, message: RequestVote): boolean {
-  return message.term > core.currentTerm && !message.leaseIsOver && holdsVoteLease(core);
-}
-
 /** The message's term is the current one. At most one vote a term, and only for an up-to-date log (§5.2, §5.4.1). */
 export function onRequestVote(core: Core, message: RequestVote): void {
   const refusal = refusalOf(core, message);
@@ -72,11 +54,15 @@ export function onRequestVote(core: Core, message: RequestVote): void {
     becomeFollower(core, undefined, { type: 'voted for', candidate: message.from });
     core.resetElectionTimer();
   } else if (refusal.reason === 'log behind') campaignOutOfTurn(core);
-  respondToVote(core, message, refusal);
+  respondOnceVoteIsDurable(core, message, refusal);
 }
 
-/** Answers once it is on disk: a vote, and the term in which it was refused, must not be forgotten (figure 2). */
-export function respondToVote(core: Core, message: RequestVote, refusal: VoteRefusal | undefined): void {
+/** Answers only once it is on disk: a vote, and the term in which it was refused, must not be forgotten (figure 2). */
+export function respondOnceVoteIsDurable(
+  core: Core,
+  message: RequestVote,
+  refusal: VoteRefusal | undefined,
+): void {
   traceVote(core, 'vote', message, refusal);
   core.sendWhenDurable({
     type: 'RequestVoteResponse',
@@ -88,25 +74,28 @@ export function respondToVote(core: Core, message: RequestVote, refusal: VoteRef
 }
 
 function refusalOf(core: Core, message: RequestVote): VoteRefusal | undefined {
-  const { votedFor } = core.hardState;
-  if (votedFor !== undefined && votedFor !== message.from) return { reason: 'already voted', votedFor };
+  const secondVote = oneVotePerTerm(core, message);
+  if (secondVote !== undefined) return secondVote;
   if (!message.leaseIsOver && holdsVoteLease(core)) return voteLeaseRefusal(core);
-  return logRefusal(core, message);
+  return electionRestriction(core, message);
 }
 
-/** Only a candidate whose log is at least as up-to-date can have everything that is committed (§5.4.1). */
-export function logRefusal(
+/** Who has voted in this term votes for no other server in it (§5.2). */
+function oneVotePerTerm({ hardState: { votedFor } }: Core, message: RequestVote): VoteRefusal | undefined {
+  if (votedFor === undefined || votedFor === message.from) return undefined;
+  return { reason: 'already voted', votedFor };
+}
+
+/**
+ * The election restriction: no vote for a candidate whose log is less up-to-date than this server's, since an entry that is
+ * committed may be missing there (§5.4.1).
+ */
+export function electionRestriction(
   core: Core,
   { lastLogIndex, lastLogTerm }: RequestVote | PreVote,
 ): VoteRefusal | undefined {
   const isUpToDate = core.log.isUpToDate({ index: lastLogIndex, term: lastLogTerm });
   return isUpToDate ? undefined : { reason: 'log behind' };
-}
-
-/** A leader is alive, or may be, see vote-lease.ts. */
-export function voteLeaseRefusal({ id, role, voteLease, nowMs }: Core): VoteRefusal {
-  const leader = role.name === 'leader' ? id : voteLease.leader;
-  return { reason: 'vote lease', leader, remainingMs: Math.max(0, voteLease.untilMs - nowMs) };
 }
 
 /** Tells who listens how another server's wish for a vote was answered. */
@@ -135,8 +124,8 @@ export function onRequestVoteResponse(core: Core, message: RequestVoteResponse):
   endElectionIfDecided(core);
 }
 
-/** The disk has caught up: a candidate's vote for itself counts from now on. */
-export function candidatePersisted(core: Core): void {
+/** More is on disk: if the candidate's vote for itself is, it counts from now on. */
+export function countOwnVoteOnDisk(core: Core): void {
   const { role, id, currentTerm } = core;
   if (role.name !== 'candidate') return;
   const { durableHardState } = core.persistence;

@@ -125,18 +125,4 @@ export class RaftLog {
     this.#start = start;
     this.configurations.resetTo(start.index, configuration);
   }
-
-  /**
-   * The last position at or before `position` where a log that has `position` could agree with this one: going
-   * back over entries of a later term than `position.term`, which the other cannot hold there (§5.3).
-   */
-  lastPossibleAgreement(position: LogPosition): LogPosition {
-    let index = Math.min(position.index, this.lastIndex);
-    while (index > this.#start.index) {
-      const term = this.termAt(index);
-      if (term !== undefined && term <= position.term) return { index, term };
-      index -= 1;
-    }
-    return this.#start;
-  }
 }

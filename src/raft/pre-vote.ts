@@ -5,13 +5,13 @@
 
 import { votersOf } from './configuration.js';
 import type { Core } from './core.js';
-import { logRefusal, startElection, traceLost, traceVote, voteLeaseRefusal } from './election.js';
+import { electionRestriction, startElection, traceLost, traceVote } from './election.js';
 import { countVotes } from './quorum.js';
 import { campaignOutOfTurn, isFirstSuccessor, preVoteBegun } from './succession.js';
 import type { VoteRefusal } from './trace.js';
 import { becomeFollower, becomePreCandidate } from './transitions.js';
 import type { PreVote, PreVoteResponse } from './types.js';
-import { holdsVoteLease } from './vote-lease.js';
+import { holdsVoteLease, voteLeaseRefusal } from './vote-lease.js';
 
 /** The election timer has run out. Everybody but an ended leader's first successor asks first whether it could win. */
 export function campaign(core: Core): void {
@@ -54,7 +54,7 @@ export function onPreVote(core: Core, message: PreVote): void {
 function refusalOf(core: Core, message: PreVote): VoteRefusal | undefined {
   if (message.term <= core.currentTerm) return { reason: 'old term' };
   if (holdsVoteLease(core)) return voteLeaseRefusal(core);
-  return logRefusal(core, message);
+  return electionRestriction(core, message);
 }
 
 export function onPreVoteResponse(core: Core, message: PreVoteResponse): void {

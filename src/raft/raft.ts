@@ -9,22 +9,23 @@
  */
 
 import { stepDownWithoutQuorum } from './check-quorum.js';
-import { leaderPersisted } from './commit.js';
+import { countOwnDisk } from './commit.js';
 import { Core } from './core.js';
-import { candidatePersisted } from './election.js';
+import { countOwnVoteOnDisk } from './election.js';
 import { askLeader, sendReadRequest } from './follower-reads.js';
-import { leaseEndMs } from './lease.js';
+import { snapshotInstalled } from './install-snapshot.js';
+import { leaseEndMs } from './leader-lease.js';
+import { expireTransfer, startTransfer } from './leadership-transfer.js';
 import { LOG_ORIGIN } from './log.js';
+import { isNoOpCommitted } from './no-op.js';
 import { type RaftDependencies, type RaftOptions, validateOptions } from './options.js';
 import { campaign } from './pre-vote.js';
-import { addRead, isServing } from './reads.js';
+import { addRead } from './read-index.js';
 import { receive } from './receive.js';
 import { broadcastHeartbeat, sendDueAppends } from './replication.js';
 import type { Leader } from './roles.js';
-import { snapshotInstalled } from './snapshot.js';
-import { handOver, isDiskStalled, refrain } from './stalled-disk.js';
+import { handOver, refrain } from './stalled-disk.js';
 import { startSuccession } from './succession.js';
-import { expireTransfer, startTransfer } from './transfer.js';
 import type {
   Configuration,
   Entry,
@@ -116,10 +117,10 @@ export class Raft {
     return this.#core.log.start;
   }
 
-  /** Whether this server leads and has committed an entry of its own term, so that it answers reads. */
+  /** Whether this server leads and its no-op is committed, so that it answers reads. */
   get isServing(): boolean {
     const { role } = this.#core;
-    return role.name === 'leader' && isServing(this.#core, role);
+    return role.name === 'leader' && isNoOpCommitted(this.#core, role);
   }
 
   /** Why a proposal would be refused now; undefined when it would be accepted. */
@@ -155,7 +156,7 @@ export class Raft {
     if (role.name === 'leader') this.#tickLeader(role);
     else if (core.nowMs >= core.electionDeadlineMs && core.installing === undefined) {
       if (!core.mayCampaign) core.resetElectionTimer();
-      else if (isDiskStalled(core)) refrain(core);
+      else if (core.isDiskStalled) refrain(core);
       else campaign(core);
     }
   }
@@ -211,8 +212,8 @@ export class Raft {
     const { released, installed } = this.#core.persistence.persisted(sequence, this.#core.nowMs);
     this.#core.messages.push(...released);
     for (const chunk of installed) snapshotInstalled(this.#core, chunk);
-    candidatePersisted(this.#core);
-    leaderPersisted(this.#core);
+    countOwnVoteOnDisk(this.#core);
+    countOwnDisk(this.#core);
   }
 
   /** The link to `peer` is new: nothing that was sent before arrives any more. */
@@ -277,7 +278,7 @@ export class Raft {
     stepDownWithoutQuorum(core, role);
     if (core.role !== role) return;
     expireTransfer(core, role);
-    if (isDiskStalled(core)) handOver(core, role);
+    if (core.isDiskStalled) handOver(core, role);
     if (core.nowMs >= role.nextHeartbeatMs) broadcastHeartbeat(core, role);
   }
 

@@ -3,23 +3,18 @@
  */
 
 import type { Core } from './core.js';
-import {
-  isDisregarded,
-  onRequestVote,
-  onRequestVoteResponse,
-  onTimeoutNow,
-  traceVote,
-  voteLeaseRefusal,
-} from './election.js';
+import { onRequestVote, onRequestVoteResponse, traceVote } from './election.js';
 import { onReadIndexResponse } from './follower-reads.js';
+import { onInstallSnapshot, onInstallSnapshotResponse } from './install-snapshot.js';
+import { onTimeoutNow } from './leadership-transfer.js';
+import { onAppendEntries } from './log-matching.js';
 import { onPreVote, onPreVoteResponse } from './pre-vote.js';
-import { onReadIndex } from './reads.js';
-import { onAppendEntries, onAppendEntriesResponse } from './replication.js';
-import { onInstallSnapshot, onInstallSnapshotResponse } from './snapshot.js';
-import { enterLaterTerm, refuseEarlierTerm } from './terms.js';
+import { onReadIndex } from './read-index.js';
+import { onAppendEntriesResponse } from './replication.js';
+import { refuseEarlierTerm, stepDownOnLaterTerm } from './terms.js';
 import { becomeFollower } from './transitions.js';
 import type { Message, ServerId } from './types.js';
-import { renewVoteLease } from './vote-lease.js';
+import { isDisregarded, renewVoteLease, voteLeaseRefusal } from './vote-lease.js';
 
 /** A message arrived. Late, repeated and outdated ones do no harm. */
 export function receive(core: Core, message: Message): void {
@@ -27,7 +22,7 @@ export function receive(core: Core, message: Message): void {
     traceVote(core, 'vote', message, voteLeaseRefusal(core));
     return;
   }
-  enterLaterTerm(core, message);
+  stepDownOnLaterTerm(core, message);
   if (message.term >= core.currentTerm || message.type === 'PreVote') process(core, message);
   else refuseEarlierTerm(core, message);
 }

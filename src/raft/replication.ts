@@ -1,20 +1,18 @@
 /**
- * Log replication with AppendEntries (§5.3): the leader's side, which pipelines entries within limits (thesis 10.2.1), and the
- * follower's, with the consistency check. What is committed is in commit.ts.
+ * Log replication and heartbeats, the leader's side of AppendEntries (§5.3): it pipelines entries within limits (thesis
+ * 10.2.1). The follower's side is in log-matching.ts, what is committed in commit.ts.
  */
 
 import { invariant } from './assert.js';
 import { commitWhatMajorityHas } from './commit.js';
+import { conflictHint } from './conflict-hint.js';
 import type { Core } from './core.js';
+import { resendLostChunks, sendChunks, startSnapshot } from './install-snapshot.js';
+import { continueTransfer } from './leadership-transfer.js';
 import { appendSent, type Progress } from './progress.js';
-import { confirmReads, echoOf } from './reads.js';
+import { confirmReads, echoOf } from './read-index.js';
 import type { Leader } from './roles.js';
-import { resendLostChunks, sendChunks, startSnapshot } from './snapshot.js';
-import { isDiskStalled } from './stalled-disk.js';
-import { continueTransfer } from './transfer.js';
-import type { AppendEntries, AppendEntriesResponse, Echo, LogIndex, ServerId } from './types.js';
-
-// The leader's side.
+import type { AppendEntriesResponse, LogIndex, ServerId } from './types.js';
 
 /** Sends every follower something, with entries where there are any to send: a new round. */
 export function broadcastHeartbeat(core: Core, role: Leader): void {
@@ -106,72 +104,10 @@ export function onAppendEntriesResponse(core: Core, message: AppendEntriesRespon
   confirmReads(core, role);
   if (message.result.outcome === 'rejected') {
     const { rejectedIndex, hint } = message.result;
-    progress.rejected(rejectedIndex, core.log.lastPossibleAgreement(hint).index + 1);
+    progress.rejected(rejectedIndex, conflictHint(core.log, hint).index + 1);
   } else {
     progress.accepted(message.result.matchIndex);
     commitWhatMajorityHas(core, role);
     continueTransfer(core, role);
   }
-}
-
-// The follower's side. The message's term is the current one, and its sender the term's leader.
-
-/** The consistency check: the log must have the entry just before the new ones (§5.3, log matching). */
-export function onAppendEntries(core: Core, message: AppendEntries): void {
-  const { log } = core;
-  const { prevLogIndex, prevLogTerm } = message;
-  const isCovered = prevLogIndex <= core.commitIndex;
-  if (!isCovered && !log.has({ index: prevLogIndex, term: prevLogTerm })) {
-    const hint = log.lastPossibleAgreement({ index: prevLogIndex, term: prevLogTerm });
-    respond(core, message, { outcome: 'rejected', rejectedIndex: prevLogIndex, hint });
-    return;
-  }
-  if (core.installing !== undefined && message.entries.length > 0) return;
-  appendMissing(core, message);
-  const agreedIndex = prevLogIndex + message.entries.length;
-  core.commitTo(Math.min(message.leaderCommit, Math.max(agreedIndex, core.commitIndex)));
-  respond(core, message, { outcome: 'accepted', matchIndex: agreedIndex });
-}
-
-/** Appends the entries the log lacks; before that, truncates it at a conflict: same index, other term (§5.3). */
-function appendMissing(core: Core, message: AppendEntries): void {
-  const { log, persistence } = core;
-  for (const entry of message.entries) {
-    if (entry.index <= core.commitIndex || log.has(entry)) continue;
-    if (entry.index <= log.lastIndex) {
-      log.truncateFrom(entry.index);
-      persistence.truncated(entry.index);
-    }
-    log.append(entry);
-  }
-}
-
-/**
- * Answers the leader. A heartbeat is answered at once, for what is on disk; new entries are acknowledged once they
- * are. While the disk is stalled, answers do not pile up before it: the next heartbeat asks again.
- */
-function respond(core: Core, request: AppendEntries, result: AppendEntriesResponse['result']): void {
-  const { from: leader, echo } = request;
-  const isTermDurable = core.persistence.durableHardState.currentTerm === core.currentTerm;
-  if (result.outcome === 'accepted' && request.entries.length === 0 && isTermDurable) {
-    const matchIndex = Math.min(result.matchIndex, core.persistence.durableIndex);
-    core.send(responseOf(core, leader, echo, { outcome: 'accepted', matchIndex }));
-    return;
-  }
-  if (request.entries.length === 0 && isDiskStalled(core)) return;
-  core.sendWhenDurable(responseOf(core, leader, echo, result));
-}
-
-/** Tells the sender of an outdated message which term it is by now. */
-export function refuseStale(core: Core, to: ServerId, echo: Echo): void {
-  core.sendWhenDurable(responseOf(core, to, echo, { outcome: 'stale' }));
-}
-
-function responseOf(
-  core: Core,
-  to: ServerId,
-  echo: Echo,
-  result: AppendEntriesResponse['result'],
-): AppendEntriesResponse {
-  return { type: 'AppendEntriesResponse', from: core.id, to, term: core.currentTerm, echo, result };
 }

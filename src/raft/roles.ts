@@ -35,8 +35,8 @@ export interface Leader {
   readonly name: 'leader';
   /** Everybody else who is replicated to: see Core.peers. */
   readonly progress: ReadonlyMap<ServerId, Progress>;
-  /** The no-op that this leader appended first: once it commits, so has everything before it (§8). */
-  readonly termStartIndex: LogIndex;
+  /** Where this leader's no-op is, the first entry of its term (no-op.ts). */
+  readonly noOpIndex: LogIndex;
   nextHeartbeatMs: number;
   /** Numbers the rounds of messages; an answer names the round it belongs to. */
   round: number;

@@ -9,16 +9,11 @@
 import { hasVoter } from './configuration.js';
 import type { Core } from './core.js';
 import { reachedInForce } from './leader-quorum.js';
+import { startTransfer } from './leadership-transfer.js';
 import { matchIndexOf } from './progress.js';
 import type { Leader } from './roles.js';
-import { startTransfer } from './transfer.js';
 import { becomeFollower } from './transitions.js';
 import type { ServerId } from './types.js';
-
-/** Whether a write of this server's disk has taken an election timeout or longer. */
-export function isDiskStalled(core: Core): boolean {
-  return stalledMs(core) >= core.options.electionTimeoutMs;
-}
 
 /**
  * A leader with a stalled disk hands over once a majority without it has the whole log on disk: then their disks work, and
@@ -35,7 +30,7 @@ export function handOver(core: Core, role: Leader): void {
 
 /** A server with a stalled disk does not campaign, and follows whoever is elected. */
 export function refrain(core: Core): void {
-  becomeFollower(core, undefined, { type: 'own disk stalled', stalledMs: stalledMs(core) });
+  becomeFollower(core, undefined, { type: 'own disk stalled', stalledMs: core.stalledMs });
   core.resetElectionTimer();
 }
 
@@ -51,8 +46,4 @@ function successorOf({ configuration, log }: Core, role: Leader): ServerId | und
     bestHeardMs = lastHeardMs;
   }
   return best;
-}
-
-function stalledMs({ nowMs, persistence }: Core): number {
-  return nowMs - (persistence.busySinceMs ?? nowMs);
 }

@@ -4,13 +4,16 @@
  */
 
 import type { Core } from './core.js';
-import { respondToVote } from './election.js';
-import { refuseStale } from './replication.js';
+import { respondOnceVoteIsDurable } from './election.js';
+import { refuseStale } from './log-matching.js';
 import { becomeFollowerOfTerm } from './transitions.js';
 import type { Message } from './types.js';
 
-/** Enters the message's term if it is a later one and is a term that a server is in, not one that it asks about. */
-export function enterLaterTerm(core: Core, message: Message): void {
+/**
+ * Enters the message's term if it is a later one, and steps down to follower in it. The term of a pre-vote is none that a server
+ * is in: it asks about it.
+ */
+export function stepDownOnLaterTerm(core: Core, message: Message): void {
   if (message.term <= core.currentTerm) return;
   const isOnlyAsked =
     message.type === 'PreVote' || (message.type === 'PreVoteResponse' && message.voteGranted);
@@ -21,7 +24,7 @@ export function enterLaterTerm(core: Core, message: Message): void {
 export function refuseEarlierTerm(core: Core, message: Message): void {
   switch (message.type) {
     case 'RequestVote':
-      respondToVote(core, message, { reason: 'old term' });
+      respondOnceVoteIsDurable(core, message, { reason: 'old term' });
       return;
     case 'AppendEntries':
     case 'InstallSnapshot':

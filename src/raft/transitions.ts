@@ -6,6 +6,7 @@
 import { invariant } from './assert.js';
 import type { Core } from './core.js';
 import { failFollowerReads } from './follower-reads.js';
+import { appendNoOp } from './no-op.js';
 import { Progress } from './progress.js';
 import { ReadQueue } from './read-queue.js';
 import type { PreCandidate } from './roles.js';
@@ -19,9 +20,6 @@ const LEGAL_ORIGINS: Readonly<Record<RoleName, readonly RoleName[]>> = {
   candidate: ['follower', 'precandidate'],
   leader: ['candidate'],
 };
-
-/** The leader's first entry of its term: it lets what earlier leaders left be committed (§5.4.2, §8). */
-const NO_OP = new Uint8Array(0);
 
 /**
  * Becomes a follower in the current term, which has at most one leader. A leader's unanswered reads fail.
@@ -72,25 +70,24 @@ export function becomeCandidate(core: Core): void {
 }
 
 /**
- * Has won the election of the current term (§5.2), and appends a no-op. It leaves at the end of the turn, along with what
- * clients were waiting to have proposed.
+ * Has won the election of the current term (§5.2), and appends a no-op, which leaves at the end of the turn along with the
+ * writes that waited for a leader.
  */
 export function becomeLeader(core: Core): void {
   checkLegal(core, 'leader');
   invariant(core.hardState.votedFor === core.id, `server ${core.id} leads without its own vote`);
-  const termStartIndex = core.log.lastIndex + 1;
+  const noOpIndex = appendNoOp(core);
   core.succession = undefined;
   core.changeRole({
     name: 'leader',
-    progress: new Map([...core.peers].map((id) => [id, new Progress(termStartIndex, core.nowMs)])),
-    termStartIndex,
+    progress: new Map([...core.peers].map((id) => [id, new Progress(noOpIndex, core.nowMs)])),
+    noOpIndex,
     nextHeartbeatMs: core.nowMs + core.options.heartbeatMs,
     round: 0,
     reads: new ReadQueue(),
     transfer: { state: 'none', successor: undefined },
     uncommittedBytes: 0,
   });
-  core.log.append({ index: termStartIndex, term: core.currentTerm, payload: NO_OP });
 }
 
 function enterFollower(core: Core, leader: ServerId | undefined): void {

@@ -7,7 +7,8 @@
  */
 
 import type { Core } from './core.js';
-import type { ServerId } from './types.js';
+import type { VoteRefusal } from './trace.js';
+import type { RequestVote, ServerId } from './types.js';
 
 /** The current term's leader was heard: no other server gets a vote for a while. */
 export function renewVoteLease(core: Core, leader: ServerId): void {
@@ -22,4 +23,18 @@ export function endVoteLease(core: Core): void {
 /** Whether a leader relies on this server to refuse its vote: itself, or one that was heard in time. */
 export function holdsVoteLease(core: Core): boolean {
   return core.role.name === 'leader' || core.nowMs < core.voteLease.untilMs;
+}
+
+/**
+ * Whether a request for a vote in a later term is disregarded because a leader is alive (thesis 4.2.3): it is not answered,
+ * and its term is not entered.
+ */
+export function isDisregarded(core: Core, message: RequestVote): boolean {
+  return message.term > core.currentTerm && !message.leaseIsOver && holdsVoteLease(core);
+}
+
+/** The refusal of a server whose vote lease holds: a leader is alive, or may be. */
+export function voteLeaseRefusal({ id, role, voteLease, nowMs }: Core): VoteRefusal {
+  const leader = role.name === 'leader' ? id : voteLease.leader;
+  return { reason: 'vote lease', leader, remainingMs: Math.max(0, voteLease.untilMs - nowMs) };
 }

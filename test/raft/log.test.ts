@@ -1,5 +1,4 @@
 import { expect } from 'chai';
-import fc from 'fast-check';
 import { InvariantError } from '../../src/raft/assert.js';
 import { NO_MEMBERS } from '../../src/raft/configuration.js';
 import { LOG_ORIGIN, RaftLog } from '../../src/raft/log.js';
@@ -91,30 +90,5 @@ describe('log: the entries in memory', () => {
     log.resetTo({ index: 20, term: 5 }, NO_MEMBERS);
     expect(log.start).to.deep.equal({ index: 20, term: 5 });
     expect(log.last).to.deep.equal({ index: 20, term: 5 });
-  });
-
-  it('finds where another log can agree at the latest', () => {
-    const log = logOf('1:a 1:b 3:c 3:d 5:e');
-    expect(log.lastPossibleAgreement({ index: 9, term: 9 })).to.deep.equal({ index: 5, term: 5 });
-    expect(log.lastPossibleAgreement({ index: 5, term: 4 })).to.deep.equal({ index: 4, term: 3 });
-    expect(log.lastPossibleAgreement({ index: 4, term: 2 })).to.deep.equal({ index: 2, term: 1 });
-    expect(log.lastPossibleAgreement({ index: 4, term: 0 })).to.deep.equal(LOG_ORIGIN);
-    expect(compacted().lastPossibleAgreement({ index: 6, term: 1 })).to.deep.equal({ index: 4, term: 2 });
-  });
-
-  it('never skips an entry that two logs share', () => {
-    // Terms that never decrease; logs agree up to where their terms first differ.
-    const terms = fc.array(fc.integer({ min: 1, max: 5 }), { maxLength: 12 }).map((all) => all.sort());
-    const shared = (a: readonly number[], b: readonly number[]) => {
-      const difference = a.findIndex((term, at) => term !== b[at]);
-      return difference === -1 ? a.length : difference;
-    };
-    fc.assert(
-      fc.property(terms, terms, (ours, theirs) => {
-        const log = logOf(ours.map((term) => `${term}:x`).join(' '));
-        const position = { index: theirs.length, term: theirs.at(-1) ?? 0 };
-        expect(log.lastPossibleAgreement(position).index).to.be.at.least(shared(ours, theirs));
-      }),
-    );
   });
 });

@@ -4,7 +4,7 @@
  */
 
 import { expect } from 'chai';
-import { TransferError } from '../../src/raft/transfer.js';
+import { TransferError } from '../../src/raft/leadership-transfer.js';
 import { Disk } from '../support/raft/disk.js';
 import { Group } from '../support/raft/group.js';
 import { entries, preVote, requestVote, theOnly } from '../support/raft/messages.js';

@@ -19,8 +19,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'vote twice in a term',
     file: 'raft/election.js',
-    search: 'if (votedFor !== undefined && votedFor !== message.from)',
-    replacement: 'if (message === undefined)',
+    search: 'if (votedFor === undefined || votedFor === message.from)',
+    replacement: 'if (message !== undefined)',
   },
   {
     name: 'vote for a log that is behind',
@@ -37,7 +37,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'do not persist a vote in a term that is known',
-    file: 'raft/persistence.js',
+    file: 'raft/persist-before-send.js',
     search: 'return a.currentTerm === b.currentTerm && a.votedFor === b.votedFor;',
     replacement: 'return a.currentTerm === b.currentTerm;',
   },
@@ -70,7 +70,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'acknowledge entries before they are on disk',
-    file: 'raft/replication.js',
+    file: 'raft/log-matching.js',
     search: 'core.sendWhenDurable(responseOf(core, leader, echo, result));',
     replacement: 'core.send(responseOf(core, leader, echo, result));',
   },
@@ -82,26 +82,26 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'skip the consistency check',
-    file: 'raft/replication.js',
+    file: 'raft/log-matching.js',
     search: 'if (!isCovered && !log.has({ index: prevLogIndex, term: prevLogTerm })) {',
     replacement: 'if (!isCovered && prevLogIndex > log.lastIndex) {',
   },
   {
     name: 'truncate on a heartbeat',
-    file: 'raft/replication.js',
+    file: 'raft/log-matching.js',
     search: 'appendMissing(core, message);',
     replacement:
       'const cut = Math.max(prevLogIndex + message.entries.length, core.commitIndex, log.start.index) + 1; if (cut <= log.lastIndex) { log.truncateFrom(cut); core.persistence.truncated(cut); } appendMissing(core, message);',
   },
   {
     name: 'forget that truncated entries are no longer on disk',
-    file: 'raft/replication.js',
+    file: 'raft/log-matching.js',
     search: 'persistence.truncated(entry.index);',
     replacement: '',
   },
   {
     name: 'commit entries that the leader did not vouch for',
-    file: 'raft/replication.js',
+    file: 'raft/log-matching.js',
     search: 'Math.min(message.leaderCommit, Math.max(agreedIndex, core.commitIndex))',
     replacement: 'Math.min(message.leaderCommit, log.lastIndex)',
   },
@@ -119,7 +119,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'read by the lease after leadership was offered',
-    file: 'raft/lease.js',
+    file: 'raft/leader-lease.js',
     search: 'if (leaseMs === 0 || role.transfer.successor !== undefined)',
     replacement: 'if (leaseMs === 0)',
   },
@@ -152,33 +152,34 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'read before an entry of the own term is committed',
-    file: 'raft/reads.js',
-    search: 'if (!isServing(core, role)) {\n        role.reads.addEarly(reader);\n        return;\n    }',
+    file: 'raft/read-index.js',
+    search:
+      'if (!isNoOpCommitted(core, role)) {\n        role.reads.addEarly(reader);\n        return;\n    }',
     replacement: '',
   },
   {
     name: 'have a read of a new leader wait for what came after it',
-    file: 'raft/reads.js',
-    search: 'confirmAt(core, role, reader, role.termStartIndex);',
+    file: 'raft/read-index.js',
+    search: 'confirmAt(core, role, reader, role.noOpIndex);',
     replacement: 'confirmAt(core, role, reader, core.commitIndex);',
   },
   {
     name: 'confirm a read by a round from before it came',
     isRare: true,
-    file: 'raft/reads.js',
+    file: 'raft/read-index.js',
     search: 'round: role.round + 1',
     replacement: 'round: role.round',
   },
   {
     name: 'keep a log that contradicts the snapshot',
-    file: 'raft/snapshot.js',
+    file: 'raft/install-snapshot.js',
     search: 'const keepsLog = core.log.has(snapshot);',
     replacement: 'const keepsLog = core.log.lastIndex >= snapshot.index;',
   },
   {
     name: 'install a snapshot that is older than the state',
     isRare: true,
-    file: 'raft/snapshot.js',
+    file: 'raft/install-snapshot.js',
     search: 'if (snapshot.index <= core.commitIndex) {',
     replacement: 'if (snapshot.index < 0) {',
   },
@@ -190,7 +191,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'take the chunks of a snapshot in any order',
-    file: 'raft/snapshot.js',
+    file: 'raft/install-snapshot.js',
     search: 'if (offset !== incoming.receivedBytes || data.byteLength === 0) {',
     replacement: 'if (data.byteLength === 0) {',
   },
@@ -291,7 +292,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'lead on with a disk that hangs',
     file: 'raft/raft.js',
-    search: 'if (isDiskStalled(core))\n            handOver(core, role);',
+    search: 'if (core.isDiskStalled)\n            handOver(core, role);',
     replacement: '',
   },
   {

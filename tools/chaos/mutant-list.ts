@@ -39,7 +39,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'answer reads as a leader that is deposed',
     edits: [
       {
-        file: 'raft/lease.js',
+        file: 'raft/leader-lease.js',
         search: 'return reachedInForce(core, role, core.nowMs, answeredSentAtMsOf) + leaseMs;',
         replacement: 'return Number.POSITIVE_INFINITY;',
       },

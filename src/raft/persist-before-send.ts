@@ -1,5 +1,5 @@
 /**
- * The order between the disk and the network: what must survive a crash before which message leaves.
+ * Persist before send: which message leaves only once what it tells is on disk.
  *
  * Others rely on a vote for one of them, on the answer that one's term is later, and on an acknowledged entry; a server that
  * forgets what it told them breaks elections or loses writes (figure 2, "updated on stable storage before responding to
@@ -64,10 +64,10 @@ export class Persistence {
     return this.#durableIndex;
   }
 
-  /** Since when the disk has worked at the oldest write, in ms of the core's clock; undefined while there is none. */
-  get busySinceMs(): number | undefined {
+  /** For how long the disk has worked at the oldest write, in ms; 0 while there is none. */
+  busyMs(nowMs: number): number {
     const [first] = this.#pending;
-    return first === undefined ? undefined : Math.max(first.sinceMs, this.#lastDoneMs);
+    return first === undefined ? 0 : nowMs - Math.max(first.sinceMs, this.#lastDoneMs);
   }
 
   /** The message leaves once everything that happened up to now is durable. */

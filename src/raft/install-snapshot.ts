@@ -8,7 +8,7 @@ import { invariant } from './assert.js';
 import { commitWhatMajorityHas } from './commit.js';
 import type { Core } from './core.js';
 import type { Progress, SendingSnapshot } from './progress.js';
-import { confirmReads, echoOf } from './reads.js';
+import { confirmReads, echoOf } from './read-index.js';
 import type { IncomingSnapshot, Leader } from './roles.js';
 import type {
   InstallSnapshot,

@@ -1,17 +1,17 @@
 /**
- * Linearizable reads without a log entry (thesis 6.4).
+ * ReadIndex: linearizable reads without a log entry (thesis 6.4).
  *
- * A read may be answered from the leader's state machine once it holds everything that was committed when the read
- * came in, provided that the leader was still the leader after that. Two ways to know: the lease, which the
- * answers of a majority grant from the moment the answered message was *sent*; or a round of heartbeats sent after
- * the read came in, shared by all reads of a turn (ReadIndex). A new leader knows what is committed only once an
- * entry of its own term is, so until then reads wait.
+ * A read may be answered from the leader's state machine once that holds everything that was committed when the read
+ * came in, provided that the leader was still the leader after that. It knows so by its lease (leader-lease.ts), or else by
+ * a round of heartbeats that is sent after the read came in, shared by all reads of a turn. A new leader knows what is
+ * committed only once its no-op is, so until then reads wait.
  */
 
 import type { Core } from './core.js';
 import { answerFollower } from './follower-reads.js';
+import { leaseEndMs } from './leader-lease.js';
 import { reachedInForce } from './leader-quorum.js';
-import { leaseEndMs } from './lease.js';
+import { isNoOpCommitted } from './no-op.js';
 import type { Progress } from './progress.js';
 import type { Reader } from './read-queue.js';
 import type { Leader } from './roles.js';
@@ -19,7 +19,7 @@ import type { Echo, LogIndex, ReadIndex } from './types.js';
 
 /** A read of the leader's own clients, or of a follower's, came in. The reader is told, maybe at once. */
 export function addRead(core: Core, role: Leader, reader: Reader): void {
-  if (!isServing(core, role)) {
+  if (!isNoOpCommitted(core, role)) {
     role.reads.addEarly(reader);
     return;
   }
@@ -32,13 +32,12 @@ export function onReadIndex(core: Core, { from: id, request }: ReadIndex): void 
 }
 
 /**
- * The commit index moved: reads that waited for the leader's first own entry go on. That entry is as far as they have to
- * see: whatever was committed when they came in is before it. Entries that the commit index took in along with it were
- * proposed after them, and the driver answers in that order.
+ * The commit index moved: reads that waited for the leader's no-op go on. Their read index is that of the no-op: all that was
+ * committed when they came in is before it. Entries after it were proposed later than the reads, which do not wait for them.
  */
 export function admitEarlyReads(core: Core, role: Leader): void {
-  if (!isServing(core, role)) return;
-  for (const reader of role.reads.takeEarly()) confirmAt(core, role, reader, role.termStartIndex);
+  if (!isNoOpCommitted(core, role)) return;
+  for (const reader of role.reads.takeEarly()) confirmAt(core, role, reader, role.noOpIndex);
 }
 
 /** Confirms a read of everything up to `index`: at once within the lease, else by a round that is still to be sent. */
@@ -56,11 +55,6 @@ function tell(core: Core, reader: Reader, index: LogIndex): void {
 export function confirmReads(core: Core, role: Leader): void {
   const round = reachedInForce(core, role, role.round, answeredRoundOf);
   for (const { reader, index } of role.reads.takeConfirmed(round)) tell(core, reader, index);
-}
-
-/** Whether an entry of the leader's own term is committed. */
-export function isServing(core: Core, role: Leader): boolean {
-  return core.commitIndex >= role.termStartIndex;
 }
 
 /** What the answer to a message of the current round shall repeat. */

@@ -5,8 +5,9 @@
 
 import { hasVoter } from './configuration.js';
 import type { Core } from './core.js';
+import { startElection } from './election.js';
 import type { Leader } from './roles.js';
-import type { ServerId } from './types.js';
+import type { ServerId, TimeoutNow } from './types.js';
 
 /** Why leadership cannot be handed over. */
 export class TransferError extends Error {
@@ -48,4 +49,13 @@ export function continueTransfer(core: Core, role: Leader): void {
 export function expireTransfer(core: Core, role: Leader): void {
   if (role.transfer.state !== 'pending' || core.nowMs < role.transfer.deadlineMs) return;
   role.transfer = { state: 'none', successor: role.transfer.successor };
+}
+
+/** The leader asks this server to take over (TimeoutNow, thesis 3.10): no pre-vote, no waiting. */
+export function onTimeoutNow(core: Core, message: TimeoutNow): void {
+  if (core.role.name !== 'follower' || core.role.leader !== message.from || core.installing !== undefined)
+    return;
+  // A learner does not lead, nor does a server that was removed (thesis 4.2.1, 4.2.2).
+  if (!hasVoter(core.configuration, core.id) || core.isDiskStalled) return;
+  startElection(core, { leaseIsOver: true, cause: 'asked to take over' });
 }

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { InvariantError } from '../../src/raft/assert.js';
 import { NO_MEMBERS } from '../../src/raft/configuration.js';
 import { LOG_ORIGIN, RaftLog } from '../../src/raft/log.js';
-import { Persistence } from '../../src/raft/persistence.js';
+import { Persistence } from '../../src/raft/persist-before-send.js';
 import type { HardState, SnapshotChunk } from '../../src/raft/types.js';
 import { entries, requestVoteResponse, textOfLog } from '../support/raft/messages.js';
 

@@ -1,5 +1,11 @@
 import { expect } from 'chai';
-import { backInService, lengthOf, longestGaps } from '../../tools/chaos/availability.js';
+import {
+  backInService,
+  lengthOf,
+  lengthWithout,
+  longestGaps,
+  standstills,
+} from '../../tools/chaos/availability.js';
 import type { Fault } from '../../tools/chaos/faults.js';
 import { figuresByFault } from '../../tools/chaos/figures.js';
 import type { Interval } from '../../tools/chaos/health.js';
@@ -139,6 +145,17 @@ describe('the longest time without an acknowledged write', () => {
     const read = line({ call: 2 * S, return: 2 * S });
     const unknown = set('x', { call: 2 * S, return: null, outcome: 'unknown' });
     expect(gapIn([read, unknown], { fromNs: 0, untilNs: 4 * S })).to.equal(4);
+  });
+});
+
+describe('the time for which the clients stood still', () => {
+  it('is that without any call, and not counted', () => {
+    const lines = [S, 1.5 * S, 4 * S, 4.5 * S].map((call) => line({ call }));
+    const stalls = standstills(lines);
+    expect(stalls).to.deep.equal([{ fromNs: 1.5 * S, untilNs: 4 * S }]);
+    expect(lengthWithout({ fromNs: 0, untilNs: 9 * S }, stalls)).to.equal(6.5 * S);
+    expect(lengthWithout({ fromNs: 3 * S, untilNs: 9 * S }, stalls)).to.equal(5 * S);
+    expect(lengthWithout({ fromNs: 5 * S, untilNs: 9 * S }, stalls)).to.equal(4 * S);
   });
 });
 

@@ -41,6 +41,28 @@ export function backInService(
   });
 }
 
+/** A client calls, or gives up and calls again, more often than this. */
+const MAX_SILENCE_NS = 1_000_000_000;
+
+/**
+ * When no client at all called anything for long: their process, which has nothing to do with the program's, stood still, since the
+ * machine was busy with other things. The cluster is not to be blamed for that time.
+ */
+export function standstills(lines: readonly HistoryLine[]): readonly Interval[] {
+  const callsNs = lines.map(({ call }) => call).sort((a, b) => a - b);
+  return callsNs
+    .map((fromNs, place) => ({ fromNs, untilNs: callsNs[place + 1] ?? fromNs }))
+    .filter((silence) => lengthOf(silence) > MAX_SILENCE_NS);
+}
+
+/** How much of the interval is in none of the others, which do not overlap. */
+export function lengthWithout(interval: Interval, others: readonly Interval[]): number {
+  const within = others.map(({ fromNs, untilNs }) =>
+    Math.max(0, Math.min(untilNs, interval.untilNs) - Math.max(fromNs, interval.fromNs)),
+  );
+  return lengthOf(interval) - within.reduce((sum, ns) => sum + ns, 0);
+}
+
 export function lengthOf({ fromNs, untilNs }: Interval): number {
   return untilNs - fromNs;
 }

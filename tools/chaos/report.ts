@@ -1,7 +1,15 @@
 /** What came out of a run: everything that was checked, in words. */
 
 import { checkLinearizability } from '../linearizability/checker.js';
-import { backInService, lengthOf, longestGaps, MAX_GAP_NS, MAX_RECOVERY_NS } from './availability.js';
+import {
+  backInService,
+  lengthOf,
+  lengthWithout,
+  longestGaps,
+  MAX_GAP_NS,
+  MAX_RECOVERY_NS,
+  standstills,
+} from './availability.js';
 import { describeOperation, drawViolation } from './drawing.js';
 import type { Fault } from './faults.js';
 import { type FaultFigures, figuresByFault, type Spread, spreadOf } from './figures.js';
@@ -43,13 +51,14 @@ export function judge({ startNs, lines, faults, intervals, recoveries, leaders, 
   const violations = checkLinearizability(operations);
   const repeated = repeatedVersions(lines);
   const gaps = longestGaps(lines, intervals);
-  const tooLong = gaps.filter((gap) => lengthOf(gap) > MAX_GAP_NS);
+  const stalls = standstills(lines);
+  const tooLong = gaps.filter((gap) => lengthWithout(gap, stalls) > MAX_GAP_NS);
   const lifetimes = wrongLifetimes(
     lines,
     faults.filter(({ kind }) => kind === 'process'),
   );
   const back = backInService(lines, recoveries);
-  const tooLate = back.filter((recovery) => lengthOf(recovery) > MAX_RECOVERY_NS);
+  const tooLate = back.filter((recovery) => lengthWithout(recovery, stalls) > MAX_RECOVERY_NS);
   const isLinearizable = violations.length === 0;
   const report = [
     '',
@@ -65,6 +74,7 @@ export function judge({ startNs, lines, faults, intervals, recoveries, leaders, 
       'later than after 10 s',
       tooLate.map(({ fromNs }) => `after ${milliseconds(fromNs - startNs)}`),
     ),
+    `the clients stood still, for the machine was busy: ${stalls.length} times, ${milliseconds(stalls.reduce((sum, stall) => sum + lengthOf(stall), 0))}`,
     `longest time without an acknowledged write while a majority was well: ${gaps[0] === undefined ? 'none' : milliseconds(lengthOf(gaps[0]))}`,
     finding(
       'of more than 2 s',

@@ -4,7 +4,7 @@
  */
 
 export const FIRST_PAUSE_MS = 100;
-export const LONGEST_PAUSE_MS = 10_000;
+export const LONGEST_PAUSE_MS = 5_000;
 
 /** A server that was up for this long has recovered: its next death counts as the first. */
 export const RECOVERED_AFTER_MS = 30_000;

@@ -296,6 +296,14 @@ export const MUTANTS: readonly Mutant[] = [
     replacement: '',
   },
   {
+    name: 'tell a value as it is after a long reply',
+    // Found after 68 seeds.
+    isRare: true,
+    file: 'server/clients/long-replies.js',
+    search: "reply.later.push(typeof later === 'object' && 'reply' in later ? kept(later) : later);",
+    replacement: 'reply.later.push(later);',
+  },
+  {
     name: 'apply an entry in one turn',
     file: 'state-machine/entry-application.js',
     search: 'if (this.#isPaused || work.isSpent)',

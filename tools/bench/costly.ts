@@ -26,6 +26,20 @@ const CHECK_MS = 250;
 const AFTERMATH_MS = 1_500;
 const ANSWER_CHARS = 60;
 
+const HEAD = [
+  'case',
+  'took s',
+  'others waited ms',
+  'errors',
+  'terms',
+  'own ms',
+  'main ms',
+  '0',
+  '1',
+  '2',
+  'over 20 ms',
+];
+
 interface Arguments {
   readonly keys: number;
   readonly timeout: number;
@@ -143,20 +157,6 @@ function complaints({ noticed, terms }: Outcome): readonly string[] {
     ...(terms > 0 ? [`${terms} terms began`] : []),
   ];
 }
-
-const HEAD = [
-  'case',
-  'took s',
-  'others waited ms',
-  'errors',
-  'terms',
-  'own ms',
-  'main ms',
-  '0',
-  '1',
-  '2',
-  'over 20 ms',
-];
 
 function rowOf({ name, tookMs, noticed, terms, longestMs, blockedSeconds }: Outcome): readonly string[] {
   const { longestMs: waitedMs, errors, ownBlockMs } = noticed;

@@ -72,6 +72,8 @@ const NO_LENGTH = -1;
 type Length = number | 'not a number' | undefined;
 
 export class RespParser {
+  /** The last call of {@link next} has stopped after {@link MAX_PARSED_ARGS} arguments: the next one goes on. */
+  isUnfinished = false;
   readonly #input = new InputBuffer();
   /** What is left of a refused command: bytes of an argument, and arguments after it. */
   #droppedBytes: number;
@@ -133,13 +135,9 @@ export class RespParser {
   next(): string[] | RespRefusal | RespProtocolError | typeof HTTP | undefined {
     this.#readsLeft = MAX_PARSED_ARGS;
     const args = this.#next();
+    this.isUnfinished = args === undefined && this.#readsLeft === 0;
     if (args === undefined && !this.isUnfinished) this.#input.settle();
     return args;
-  }
-
-  /** The last call of {@link next} has stopped after {@link MAX_PARSED_ARGS} arguments: the next one goes on. */
-  get isUnfinished(): boolean {
-    return this.#readsLeft === 0;
   }
 
   #next(): string[] | RespRefusal | RespProtocolError | typeof HTTP | undefined {
@@ -157,7 +155,7 @@ export class RespParser {
           if (this.#commandBytes === 0) return undefined;
           this.#endCommand();
           this.#readsLeft -= 1;
-          if (this.isUnfinished) return undefined;
+          if (this.#readsLeft === 0) return undefined;
           continue;
         }
       }
@@ -237,7 +235,7 @@ export class RespParser {
       this.#advance(byteCount);
       this.#endCommand();
       if (this.#droppedBytes > 0) return undefined;
-      if (this.#droppedArgs === 0 || this.isUnfinished) return undefined;
+      if (this.#droppedArgs === 0 || this.#readsLeft === 0) return undefined;
       this.#readsLeft -= 1;
       const length = this.#readArgLength();
       if (length === undefined || length instanceof RespProtocolError) return length;
@@ -335,7 +333,7 @@ export class RespParser {
   #readArgs(): RespRefusal | RespProtocolError | undefined {
     const input = this.#input;
     while (this.#missing > 0) {
-      if (this.isUnfinished) return undefined;
+      if (this.#readsLeft === 0) return undefined;
       if (this.#argLength === -1) {
         const length = this.#readArgLength();
         if (length === undefined || length instanceof RespProtocolError) return length;

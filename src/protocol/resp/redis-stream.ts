@@ -128,7 +128,7 @@ export class RedisStream {
   }
 
   get isUnfinished(): boolean {
-    return this.#parser.isUnfinished;
+    return !this.isClosing && !this.#isHeld && this.#parser.isUnfinished;
   }
 
   checkpoint(): RespCheckpoint {

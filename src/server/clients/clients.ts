@@ -137,6 +137,7 @@ export class Clients {
     });
     this.#leaderCommands = new LeaderCommands({
       raft,
+      state,
       groups,
       proposals: this.proposals,
       reads: this.#reads,

@@ -5,6 +5,7 @@
 
 import type { Raft } from '../../raft/raft.js';
 import { isLongRead } from '../../state-machine/redis/execute.js';
+import type { AppliedState } from '../applied-state.js';
 import type { Answerer } from './answering.js';
 import type { Pause } from './pause.js';
 import type { PendingGroups } from './pending-groups.js';
@@ -16,6 +17,7 @@ import type { Walks } from './walks.js';
 
 export interface LeaderCommandsOptions {
   readonly raft: Raft;
+  readonly state: AppliedState;
   readonly groups: PendingGroups;
   readonly proposals: Proposals;
   readonly reads: Reads;
@@ -26,6 +28,7 @@ export interface LeaderCommandsOptions {
 
 export class LeaderCommands {
   readonly #raft: Raft;
+  readonly #state: AppliedState;
   readonly #groups: PendingGroups;
   readonly #proposals: Proposals;
   readonly #reads: Reads;
@@ -35,8 +38,9 @@ export class LeaderCommands {
   /** Writes waited in vain to be proposed, and others would. */
   #cannotPropose = false;
 
-  constructor({ raft, groups, proposals, reads, walks, pause, answerer }: LeaderCommandsOptions) {
+  constructor({ raft, state, groups, proposals, reads, walks, pause, answerer }: LeaderCommandsOptions) {
     this.#raft = raft;
+    this.#state = state;
     this.#groups = groups;
     this.#proposals = proposals;
     this.#reads = reads;
@@ -72,7 +76,7 @@ export class LeaderCommands {
         return;
       case 'redis-read':
       case 'redis-watch':
-        if (isLongRead(request)) this.#reads.wait(command, undefined, nowMs);
+        if (isLongRead(request, this.#state.readable(0))) this.#reads.wait(command, undefined, nowMs);
         else this.#read(command, undefined, nowMs);
         return;
       case 'redis-fixed':

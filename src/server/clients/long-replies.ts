@@ -3,6 +3,7 @@
  * sessions that have one. What a session is to be told after its long reply waits for the end of it.
  */
 
+import { textOf } from '../../bytes/byte-reader.js';
 import type { ByteWriter } from '../../bytes/byte-writer.js';
 import { MAX_REPLY_WORK_PER_TURN } from '../../limits.js';
 import type { StreamCheckpoint } from '../../protocol/checkpoint.js';
@@ -68,7 +69,7 @@ export class LongReplies {
     // An answer without a reply says all that one before it has said.
     const last = reply.later.at(-1);
     if (isBare(last) && isBare(later)) reply.later.pop();
-    reply.later.push(later);
+    reply.later.push(typeof later === 'object' && 'reply' in later ? kept(later) : later);
     return true;
   }
 
@@ -91,7 +92,8 @@ export class LongReplies {
    * @param tell called with what comes after a long reply, in order; it may begin another
    */
   write(partWritten: (byteCount: number) => void, tell: (session: Session, later: Later) => void): void {
-    for (let units = MAX_REPLY_WORK_PER_TURN; units > 0 && this.count > 0; units -= SLICE_UNITS) {
+    let units = MAX_REPLY_WORK_PER_TURN;
+    while (units > 0 && this.count > 0) {
       const [next] = this.#bySession;
       if (next === undefined) return;
       const [session, reply] = next;
@@ -103,7 +105,10 @@ export class LongReplies {
         this.#finished.push(session);
         for (const later of reply.later) tell(session, later);
       }
-      partWritten(reply.writtenBytes - before);
+      const byteCount = reply.writtenBytes - before;
+      // A slice has gone beyond its end by a large element.
+      units -= Math.max(SLICE_UNITS, byteCount);
+      partWritten(byteCount);
     }
   }
 
@@ -116,6 +121,14 @@ export class LongReplies {
     endPart(this.#batch, offset);
     return isDone;
   }
+}
+
+/** With a copy of the value, which lies in the store, where it may change before it is written. */
+function kept(answer: Answer): Answer {
+  const { reply } = answer;
+  if (reply === undefined || !('value' in reply) || reply.type === 'resp' || typeof reply.value === 'string')
+    return answer;
+  return { ...answer, reply: { ...reply, value: textOf(reply.value) } };
 }
 
 function isBare(later: Later | undefined): boolean {

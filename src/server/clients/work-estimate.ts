@@ -11,6 +11,9 @@ const ARG_UNITS = 400;
 const COSTLY_UNITS = 10_000_000;
 const COMMAND_UNITS = 1_500;
 
+/** Of numbers with many digits; others are less. */
+const FLOAT_UNITS = 500_000;
+
 /** As many are little. */
 const FEW_ARGS = 16;
 
@@ -44,5 +47,6 @@ function estimateOf(args: Args, lengthOf: (key: string) => number): number {
   const command = commandOf(name);
   if (command === undefined) return units;
   if (command.isCostly || command.kind === 'walk') return units + COSTLY_UNITS;
+  if (command.name === 'incrbyfloat') return units + FLOAT_UNITS;
   return COPYING.has(command.name) ? units + UNITS_PER_COPIED_BYTE * lengthOf(key) : units;
 }

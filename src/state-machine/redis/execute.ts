@@ -49,8 +49,8 @@ export function executeRead(keyspace: ReadableKeyspace, { command, args }: Redis
 /** The steps of a command of an entry that takes long; undefined for all others, which {@link execute} executes. */
 export function beginLong(keyspace: Keyspace, args: Args): Steps<RespValue> | undefined {
   const [name = ''] = args;
-  if (args.length > MAX_ARGS_AT_ONCE) {
-    const lowerCase = name.toLowerCase();
+  const lowerCase = name.toLowerCase();
+  if (args.length > MAX_ARGS_AT_ONCE || lowerCase === MGET) {
     const run = LONG_WRITES.get(lowerCase) ?? LONG_READS.get(lowerCase);
     if (run !== undefined) return run(keyspace, args.slice(1));
   }
@@ -70,13 +70,31 @@ export function beginLongRead(
 ): Steps<RespValue> | undefined {
   const stepped = STEPPED_READS.get(command.name);
   if (stepped !== undefined) return stepped(keyspace, args);
-  return args.length > MAX_ARGS_AT_ONCE ? LONG_READS.get(command.name)?.(keyspace, args) : undefined;
+  const isLong = args.length > MAX_ARGS_AT_ONCE || command.name === MGET;
+  return isLong ? LONG_READS.get(command.name)?.(keyspace, args) : undefined;
 }
 
-/** Whether the request is a read that {@link beginLongRead} has steps for. */
-export function isLongRead(request: Request): boolean {
+/** Whether the request is a read that takes long, for which {@link beginLongRead} has steps. */
+export function isLongRead(request: Request, keyspace: Pick<ReadableKeyspace, 'find'>): boolean {
   if (request.type !== 'redis-read') return false;
-  return request.args.length > MAX_ARGS_AT_ONCE || STEPPED_READS.has(request.command.name);
+  const { command, args } = request;
+  if (args.length > MAX_ARGS_AT_ONCE || STEPPED_READS.has(command.name)) return true;
+  return command.name === MGET && areLarge(keyspace, args);
+}
+
+/** Of few keys, too, it may copy many bytes. */
+const MGET = 'mget';
+
+/** Bytes of values that are copied at once. */
+const MAX_BYTES_AT_ONCE = 256 * 1024;
+
+function areLarge(keyspace: Pick<ReadableKeyspace, 'find'>, keys: Args): boolean {
+  let byteCount = 0;
+  for (const key of keys) {
+    byteCount += keyspace.find(key)?.length ?? 0;
+    if (byteCount > MAX_BYTES_AT_ONCE) return true;
+  }
+  return false;
 }
 
 function* walkSteps(keyspace: Keyspace, request: Pick<RedisWalkRequest, 'name' | 'args'>): Steps<RespValue> {

@@ -75,6 +75,18 @@ describe('a command of very many arguments', () => {
     expect(longest).to.be.below((2 * MAX_REPLY_WORK_PER_TURN) / 10);
   });
 
+  it('is answered before what others find later, and after it what was found before', () => {
+    const leader = new Leader();
+    leader.send(1, resp('SET k before'));
+    turnsOf(leader);
+    leader.send(1, resp(`MGET ${keys(60_000)}`));
+    leader.send(1, resp('GET k', 'GET k'));
+    while (leader.toldTo(1).endsWith('+OK\r\n')) leader.turn();
+    leader.send(2, set('k', 'after!'));
+    turnsOf(leader);
+    expect(leader.toldTo(1).slice(-24)).to.equal('$6\r\nbefore\r\n'.repeat(2));
+  });
+
   it('tells nobody who has left the rest of the answer', () => {
     const leader = new Leader();
     leader.send(1, resp(`MGET ${keys(MANY)}`));
@@ -103,6 +115,20 @@ describe('writes that are much work', () => {
     expect(replies).to.deep.equal(['*5', 'OK 1', '*5', '*5']);
   });
 
+  it('are those that copy large values, and add numbers with many digits', () => {
+    for (const command of ['COPY a b REPLACE', 'INCRBYFLOAT f 1e-4000']) {
+      const leader = new Leader();
+      leader.send(1, resp(`SET a ${'x'.repeat(1_000_000)}`));
+      turnsOf(leader);
+      leader.send(1, resp(command).repeat(200));
+      for (let turns = 0; turns < 5; turns += 1) leader.turn();
+      leader.send(2, set('k', 'v'));
+      const told = turnsOf(leader).join('');
+      const beforeOthers = told.slice(0, told.indexOf('OK 1')).split('\r\n').length;
+      expect(beforeOthers, command).to.be.within(5, 100);
+    }
+  });
+
   it('are in flight together while they are little', () => {
     const leader = new Leader();
     leader.send(1, resp('SET a 1', 'MULTI', 'COPY a b', 'EXEC', 'MULTI', 'COPY b c', 'EXEC'));
@@ -121,5 +147,18 @@ describe('writes that are much work', () => {
     leader.send(1, resp(LCS));
     expect(leader.turn()).to.equal('');
     expect(turnsOf(leader).join('')).to.equal(':1399\r\n');
+  });
+});
+
+describe('MGET of few large values', () => {
+  it('is answered in several turns', () => {
+    const leader = new Leader();
+    const value = 'v'.repeat(1_000_000);
+    leader.send(1, resp(`SET a ${value}`));
+    turnsOf(leader);
+    leader.send(1, resp('MGET a a a a a a a a a a'));
+    const told = turnsOf(leader);
+    expect(told.join('').length).to.be.above(10 * value.length);
+    expect(Math.max(...told.map(({ length }) => length))).to.be.below(2.1 * MAX_REPLY_WORK_PER_TURN);
   });
 });

@@ -59,7 +59,7 @@ export class Questions {
     const settings = [...this.#settings].flat();
     if (settings.length > 0)
       server.write({
-        type: 'asked',
+        type: 'question',
         question: this.#nextId(),
         connection: 0,
         args: ['CONFIG', 'SET', ...settings],
@@ -67,7 +67,7 @@ export class Questions {
     if (this.#pause === undefined) return;
     const leftMs = Math.ceil(this.#pause.untilMs - this.#environment.nowMs());
     const args = ['PAUSE', `${leftMs}`, this.#pause.mode];
-    if (leftMs > 0) server.write({ type: 'asked', question: this.#nextId(), connection: 0, args });
+    if (leftMs > 0) server.write({ type: 'question', question: this.#nextId(), connection: 0, args });
   }
 
   /** A server is gone: it answers nothing, and nobody there waits for an answer. */
@@ -86,7 +86,7 @@ export class Questions {
   }
 
   /** A server has answered. */
-  told(server: AskedServer, id: QuestionId, answer: string): void {
+  answered(server: AskedServer, id: QuestionId, answer: string): void {
     const question = this.#open.get(id);
     if (question === undefined || !question.awaited.delete(server)) return;
     question.answers.push(answer);
@@ -100,7 +100,7 @@ export class Questions {
     this.#remember(args);
     const answers = [this.#ownAnswer(asked)];
     this.#open.set(id, { ...asked, awaited: new Set(this.#servers), answers, timer });
-    for (const server of this.#servers) server.write({ type: 'asked', question: id, connection, args });
+    for (const server of this.#servers) server.write({ type: 'question', question: id, connection, args });
   }
 
   #nextId(): QuestionId {
@@ -117,7 +117,7 @@ export class Questions {
   #conclude(id: QuestionId, { asker, session, answers, timer }: OpenQuestion): void {
     timer.cancel();
     this.#open.delete(id);
-    if (this.#servers.has(asker)) asker.write({ type: 'answer', session, answers });
+    if (this.#servers.has(asker)) asker.write({ type: 'all-answers', session, answers });
     const next = this.#waiting.shift();
     if (next !== undefined) this.#begin(next);
   }

@@ -20,12 +20,12 @@ import { giveUpText, planTextReplay } from './text-replay.js';
  * @returns pieces that cover `sent`, no two neighbours of the same fate.
  */
 export function planReplay(sent: Uint8Array, at: StreamCheckpoint, proposedBytes: number): ReplayPiece[] {
-  return at.skip === 'resp'
+  return at.place === 'resp'
     ? planRespReplay(sent, at, proposedBytes)
     : planTextReplay(sent, at, proposedBytes);
 }
 
 /** Answers whole commands in bytes that waited too long for a leader, as many as there are up to `maxCommands`. */
 export function giveUp(waiting: Uint8Array, at: StreamCheckpoint, maxCommands: number): GivenUp {
-  return at.skip === 'resp' ? giveUpResp(waiting, at, maxCommands) : giveUpText(waiting, at, maxCommands);
+  return at.place === 'resp' ? giveUpResp(waiting, at, maxCommands) : giveUpText(waiting, at, maxCommands);
 }

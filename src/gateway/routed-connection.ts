@@ -223,7 +223,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
       this.#forwarded = sendable;
     }
     // Whoever is told of all commands is so although it sends nothing.
-    else if (this.#at.skip === 'resp' && this.#at.isMonitor) this.#sessionAtLeader();
+    else if (this.#at.place === 'resp' && this.#at.isMonitor) this.#sessionAtLeader();
     if (this.#inputEnded) this.#endOnceAnswered();
   }
 

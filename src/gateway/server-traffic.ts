@@ -236,8 +236,8 @@ export class ServerTraffic {
   }
 
   #dispatch(frame: ServerFrame): void {
-    if (frame.type === 'told') {
-      this.#questions.told(this, frame.question, frame.answer);
+    if (frame.type === 'answer') {
+      this.#questions.answered(this, frame.question, frame.answer);
       return;
     }
     const session = this.#sessions.get(frame.session);
@@ -245,7 +245,7 @@ export class ServerTraffic {
     if (session === undefined) return;
     const { owner } = session;
     switch (frame.type) {
-      case 'ask':
+      case 'ask-all':
         this.#questions.ask({ ...frame, asker: this });
         return;
       case 'part':

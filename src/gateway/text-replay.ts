@@ -70,9 +70,9 @@ function isSilent(request: TextRequest): boolean {
 
 /** Where in `bytes` the skipping ends that is due at `offset`, at most at their end. */
 function endOfSkip(bytes: Uint8Array, offset: number, due: TextCheckpoint): number {
-  if (due.skip === 'nothing') return offset;
+  if (due.place === 'command') return offset;
   // A value that is thrown away goes with the rest of its line.
-  const restOfLine = due.skip === 'bytes' ? offset + due.byteCount : offset;
+  const restOfLine = due.place === 'bad value' ? offset + due.byteCount : offset;
   const lineFeed = bytes.indexOf(LINE_FEED, restOfLine);
   return lineFeed === -1 ? bytes.byteLength : lineFeed + 1;
 }

@@ -28,7 +28,7 @@ export class UnassignedFacts {
   /** What clients are told of it. How long it has been idle is not known: as long as it is there at most. */
   facts(at?: StreamCheckpoint): ClientFacts {
     const { from, reached, backlogBytes } = this.#client;
-    const resp = at?.skip === 'resp' ? at : undefined;
+    const resp = at?.place === 'resp' ? at : undefined;
     const ageS = Math.floor(this.#ageMs / 1000);
     return {
       id: this.#connection,

@@ -11,17 +11,18 @@ import type { ByteWriter } from '../bytes/byte-writer.js';
 
 export type StreamCheckpoint = TextCheckpoint | RespCheckpoint;
 
+/** In a stream of the text protocol. */
 export type TextCheckpoint =
-  /** The next request starts here. */
-  | { readonly skip: 'nothing' }
-  /** The value of a bad command starts here: `byteCount` bytes, and then the rest of a line, are skipped. */
-  | { readonly skip: 'bytes'; readonly byteCount: number }
-  /** The rest of a bad line starts here. It is skipped together with its line break. */
-  | { readonly skip: 'line' };
+  /** Between two requests: the next one starts here. */
+  | { readonly place: 'command' }
+  /** Before the value of a bad command: `byteCount` bytes, and then the rest of a line, are to be skipped. */
+  | { readonly place: 'bad value'; readonly byteCount: number }
+  /** Within a bad line: the rest of it is to be skipped together with its line break. */
+  | { readonly place: 'bad line' };
 
-/** Between two Redis commands: what the ones before have made of the connection. */
+/** In a stream of the Redis protocol, between two commands: what the ones before have made of the connection. */
 export interface RespCheckpoint extends RespState {
-  readonly skip: 'resp';
+  readonly place: 'resp';
 }
 
 export interface RespState {
@@ -53,10 +54,10 @@ export interface DroppedRest {
 
 export const NOTHING_DROPPED: DroppedRest = { bytes: 0, args: 0 };
 
-export const AT_COMMAND_START: TextCheckpoint = { skip: 'nothing' };
+export const AT_COMMAND_START: TextCheckpoint = { place: 'command' };
 
 export const AT_RESP_START: RespCheckpoint = {
-  skip: 'resp',
+  place: 'resp',
   version: 2,
   transaction: 'none',
   hasWatched: false,
@@ -124,7 +125,7 @@ export class CheckpointError extends Error {
 /** Appends the checkpoint; undefined stands for one that the reader has. A plain one takes a byte. */
 export function writeCheckpoint(batch: ByteWriter, at: StreamCheckpoint | undefined): void {
   if (at === undefined) batch.u8(Encoding.unchanged);
-  else if (at.skip === 'nothing') batch.u8(Encoding.textStart);
+  else if (at.place === 'command') batch.u8(Encoding.textStart);
   else if (at === AT_RESP_START) batch.u8(Encoding.resp2Start);
   else if (at === AT_RESP3_START) batch.u8(Encoding.resp3Start);
   else writeRecord(batch, at);
@@ -151,14 +152,14 @@ export function readCheckpoint(reader: ByteReader): StreamCheckpoint | undefined
 
 function writeRecord(batch: ByteWriter, at: StreamCheckpoint): void {
   batch.u8(Encoding.record1);
-  switch (at.skip) {
-    case 'nothing':
+  switch (at.place) {
+    case 'command':
       break;
-    case 'bytes':
+    case 'bad value':
       batch.u8(Field.skipBytes);
       batch.f64(at.byteCount);
       break;
-    case 'line':
+    case 'bad line':
       batch.u8(Field.skipLine);
       break;
     case 'resp':
@@ -206,10 +207,10 @@ function readRecord(reader: ByteReader): StreamCheckpoint {
   for (let field = reader.u8(); field !== Field.end; field = reader.u8()) {
     switch (field) {
       case Field.skipBytes:
-        text = { skip: 'bytes', byteCount: reader.f64() };
+        text = { place: 'bad value', byteCount: reader.f64() };
         break;
       case Field.skipLine:
-        text = { skip: 'line' };
+        text = { place: 'bad line' };
         break;
       case Field.respVersion:
         resp = { ...resp, version: reader.u8() === 2 ? 2 : 3 };

@@ -1,4 +1,4 @@
-/** The replicated state, as far as this server has applied the log. */
+/** The replicated state: the store, and the log position up to which this server has applied the log to it. */
 
 import type { ByteString } from '../bytes/byte-string.js';
 import type { CommandResult } from '../protocol/command.js';

@@ -5,7 +5,7 @@ import { KeyValueStore } from '../state-machine/key-value-store.js';
 import type { Storage } from '../storage/storage.js';
 
 /**
- * The store as it is in the newest snapshot, or a part of it once that is not wanted any more. Rejects with StorageError
+ * The store as it is in the newest snapshot, or a part of it if it was given up meanwhile. Rejects with StorageError
  * when the snapshot is damaged.
  */
 export async function restoreStore(

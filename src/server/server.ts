@@ -85,7 +85,7 @@ export class Server {
   readonly turns = new TurnMeter(this.#metrics);
   #isTurnDue = false;
   #phase: 'running' | 'draining' | 'stopped' = 'running';
-  /** It has applied once all that was committed. Before, a snapshot would only take time away from that. */
+  /** Whether all that is committed was applied once. Before that no snapshot is taken, which would only delay it. */
   #hasCaughtUp = false;
 
   constructor({
@@ -328,7 +328,7 @@ export class Server {
     this.#hearPeers();
     this.#raft.tick(this.#environment.nowMs());
     this.#reportRole();
-    // What a server that does not lead owes the others has nothing to do with its own clients, and does not wait for them.
+    // A follower's answers to its leader do not wait until its own clients are served.
     const isLeading = this.#raft.role === 'leader';
     if (!isLeading) this.#doOutput();
     this.#hearClients();

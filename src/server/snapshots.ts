@@ -1,5 +1,5 @@
 /**
- * When and how a server takes snapshots of its state machine, so that its log does not grow without end (§7).
+ * Log compaction (§7): when and how a server takes snapshots of its state machine, so that its log stays bounded.
  *
  * A snapshot is written in slices, with a write of the disk between two of them, while the server goes on. The log
  * keeps a tail before it, so that a follower which was away for a moment needs no snapshot.
@@ -36,10 +36,10 @@ export interface SnapshotsOptions {
   readonly storage: Storage;
   /** Moves the time of the snapshots a little, so that not all servers take theirs at once: from 0 up to 1. */
   readonly offset: number;
-  /** So many bytes that the log takes in memory, applied since the last snapshot, make the next one due. */
+  /** How many bytes of log in memory, applied since the last snapshot, make the next one due. */
   readonly logBytes: number;
   readonly metrics: ServerMetrics;
-  /** Told of snapshots that were taken, and of those that were given up for want of something. */
+  /** Told of snapshots that were taken, and of those that were given up for a shortage. */
   readonly onEvent: (event: ServerEvent) => void;
   readonly onFailure: (error: unknown) => void;
 }

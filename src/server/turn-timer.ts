@@ -1,4 +1,4 @@
-/** One timer for whatever a server has to do first. One that comes too early does no harm, so it is left alone. */
+/** One timer for the earliest thing that a server has to do. A turn that comes too early does no harm, so no timer is put off. */
 
 import type { Environment, Timer } from '../environment.js';
 import type { ServerMetrics } from './metrics.js';

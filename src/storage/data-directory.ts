@@ -24,7 +24,7 @@ import { adviceFor, messageOf, systemCodeOf } from './system-errors.js';
 
 const LOCK_NAME = 'lock';
 const SERVER_DIRECTORY = /^server-\d+$/;
-/** Left by a rebuild that was cut off. */
+/** The name of a directory that a rebuild leaves when it is cut off. */
 const REBUILT_DIRECTORY = /^server-\d+\.rebuilt$/;
 /** Where format 2 had what the manifest holds. */
 const LEVELDB_DIRECTORY = 'cluster';

@@ -60,7 +60,7 @@ export class DiskStorage implements Storage {
   #logStart: LogPosition;
   #writing: Promise<void> | undefined;
   #isClosed = false;
-  /** Changes of the newest snapshot come one after the other, and so does the removal of what they make superfluous. */
+  /** Changes of the newest snapshot are made one after the other, and so are the removals that follow from them. */
   #replacing: Promise<unknown> = Promise.resolve();
   #clearing: Promise<void> = Promise.resolve();
   #failure: StorageError | undefined;
@@ -127,7 +127,7 @@ export class DiskStorage implements Storage {
       onNewest: (newest) => manifest.update({ newestSegment: newest }, { fsync }),
     });
     try {
-      // Survives whatever `fsync` says: a server that forgets that it has begun would break its promises.
+      // Synced whatever `fsync` says: a server that forgot that it has begun could vote twice in a term.
       if (!isBegun) await manifest.update({ isBegun: true }, { fsync: true });
     } catch (error) {
       await log.close();
@@ -247,7 +247,7 @@ export class DiskStorage implements Storage {
     await this.#retries.retry(() => this.#manifest.update({ snapshot, logStart }, { fsync }));
     this.#logStart = positionOf(logStart);
     await this.#snapshots.accept(snapshot);
-    // What this leaves behind at a crash goes the next time.
+    // What a crash leaves of the old log is removed at the next start.
     this.#clearing = this.#clearing
       .then(() => this.#log.dropBefore(logStart.first))
       .catch((error: unknown) => {

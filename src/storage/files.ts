@@ -111,7 +111,7 @@ export interface LogFile {
 
 /** It grows with what is asked for, and stays. */
 export interface LogMemory {
-  /** So many bytes, valid until it is asked again. */
+  /** Memory of this length, valid until the next call. */
   take(byteLength: number): Buffer;
 }
 

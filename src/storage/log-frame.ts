@@ -132,7 +132,7 @@ export function readFrame(segment: Buffer, at: number, logNumber: number): Frame
   return { sequence, hardState, segmentBytes, entries, end };
 }
 
-/** Behind what is at this place and is no frame: the next place at which one can start. */
+/** The next place at which a frame can start, after bytes at this place that are no frame. */
 export function nextAfter(segment: Buffer, at: number, logNumber: number): number {
   return readHeader(segment, at, logNumber)?.end ?? at + SECTOR_BYTES;
 }

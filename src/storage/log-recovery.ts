@@ -23,12 +23,12 @@ export class DamagedLogError extends Error {
 export interface RecoveredSegment {
   readonly number: number;
   readonly byteLength: number;
-  /** Of its first frame; undefined when there is none. */
+  /** The sequence number of its first frame; undefined when there is none. */
   readonly firstSequence: number | undefined;
   /** Where its last frame starts, and ends; both 0 when there is none. */
   readonly lastFrame: number;
   readonly end: number;
-  /** Whether a write was cut off there, which left something behind. */
+  /** Whether a write was cut off after its last frame, and left some of its bytes. */
   readonly isTorn: boolean;
   /** The last entry in it that no later one replaced; 0 when there is none. */
   lastIndex: LogIndex;
@@ -36,9 +36,9 @@ export interface RecoveredSegment {
 
 export interface LogRecoveryOptions {
   readonly logNumber: number;
-  /** Entries up to it are of no interest. */
+  /** Where the log begins: entries up to it are not wanted. */
   readonly logStart: LogPosition;
-  /** Of the first frame that counts. */
+  /** The sequence number of the first frame that counts. */
   readonly firstSequence: number;
 }
 
@@ -48,16 +48,16 @@ export class LogRecovery {
   readonly #logNumber: number;
   readonly #logStart: LogPosition;
   /**
-   * Those after the log's start. There are holes where the first segment goes on after entries of one before it that was
+   * The entries after the log's start. There are holes where the first segment goes on after entries of an earlier one that was
    * dropped: in a whole log later entries replaced these, and what follows them.
    */
   readonly #entries: (Entry | undefined)[] = [];
-  /** Of the last frame. */
+  /** The sequence number of the last frame. */
   #sequence: number;
   #lastIndex: LogIndex;
-  /** What is wrong unless the segment before was the newest. */
+  /** The damage, if another segment follows an empty one. */
   #empty: string | undefined;
-  /** What is wrong unless no write follows. */
+  /** The damage, if another write follows a torn one. */
   #torn: string | undefined;
 
   constructor({ logNumber, logStart, firstSequence }: LogRecoveryOptions) {
@@ -67,12 +67,12 @@ export class LogRecovery {
     this.#sequence = firstSequence - 1;
   }
 
-  /** Of the last frame; 1 less than the first one will have when there is none. */
+  /** The sequence number of the last frame; without one, 1 less than the first frame will have. */
   get sequence(): number {
     return this.#sequence;
   }
 
-  /** Of the last entry, or else the log's start. */
+  /** The index of the last entry, or else of the log's start. */
   get lastIndex(): LogIndex {
     return this.#lastIndex;
   }

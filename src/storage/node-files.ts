@@ -241,7 +241,7 @@ function isRefusal(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === REFUSAL_CODE;
 }
 
-/** Of its own, since `writeSome` makes an object for each result. */
+/** Apart from `writeSome`, which makes an object for each result. */
 function writeAtOnce(descriptor: number, bytes: Buffer, position: number): Promise<void> {
   return new Promise((resolve, reject) => {
     fs.write(descriptor, bytes, 0, bytes.byteLength, position, (error, byteCount) => {

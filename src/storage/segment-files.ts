@@ -15,7 +15,7 @@ const PARTIAL_NAME = /^\d{8,}\.segment\.partial$/;
 /** Where the log begins. */
 export interface FirstSegment {
   readonly number: number;
-  /** Of its first frame. */
+  /** The sequence number of its first frame. */
   readonly sequence: number;
 }
 
@@ -27,7 +27,7 @@ export interface NewestSegment {
 
 /** The segments that count: those before the first are being deleted, and there is none after the newest. */
 export interface SegmentRange {
-  /** Something is in it once it is written down that it is the first. */
+  /** It has a frame once the manifest names it. */
   readonly first: FirstSegment;
   /** Undefined when there is none yet. */
   readonly newest: NewestSegment | undefined;
@@ -49,7 +49,7 @@ export interface OpenSegment extends NewestSegment {
 
 export interface SegmentFilesOptions {
   readonly files: Files;
-  /** Nothing else is in it. */
+  /** The directory of the segments, with nothing else in it. */
   readonly directory: string;
   readonly fsync: boolean;
   readonly range: SegmentRange;
@@ -68,7 +68,7 @@ export class SegmentFiles {
     this.#range = range;
   }
 
-  /** Removes what does not count. Rejects with {@link DamagedLogError} when something is where nothing can be. */
+  /** Opens the directory, and removes the segments that do not count. Rejects with {@link DamagedLogError} when something is where nothing can be. */
   static async in(options: SegmentFilesOptions): Promise<SegmentFiles> {
     const { files, directory } = options;
     const segments = new SegmentFiles(options);

@@ -1,11 +1,11 @@
 /**
  * The log and the hard state in files of a fixed length, segments, which are full of zeros before anything is written.
  *
- * A write into space that a file has already is less work for the disk than one that makes the file longer: neither its
- * length nor the place of a new block is to be written down at each sync. Space is made while the segment before it is
+ * A write into space that a file already has is less work for the disk than one that makes the file longer: neither its
+ * length nor the place of a new block is recorded at each sync. The next segment is made while the one before it is
  * still being filled. See log-frame.ts for what is in a segment.
  *
- * Which segments count is written down elsewhere: see {@link SegmentRange}.
+ * The server's manifest says which segments count: see {@link SegmentRange}.
  */
 
 import type { Entry, HardState, LogIndex, LogPosition } from '../raft/types.js';
@@ -33,24 +33,24 @@ const MAX_FRAME_BYTES = 2 * 1024 * 1024;
 export interface SegmentLogOptions {
   readonly files: Files;
   readonly retries: ShortageRetries;
-  /** Nothing else is in it. */
+  /** The directory of the segments, with nothing else in it. */
   readonly directory: string;
   /** Whether a write counts only once it is on the disk, or already when the operating system has it. */
   readonly fsync: boolean;
-  /** Of no other log: see log-frame.ts. */
+  /** A random number that no other log has: marks its frames, see log-frame.ts. */
   readonly logNumber: number;
   readonly range: SegmentRange;
-  /** Whether it is written down which segment is the first. */
+  /** Whether the manifest names the first segment. If not, the log is new, and what is in the directory counts for nothing. */
   readonly isBegun: boolean;
-  /** Entries up to it are of no interest. */
+  /** Where the log begins: entries up to it are covered by a snapshot, and are not read. */
   readonly logStart: LogPosition;
-  /** Entries up to it were there. */
+  /** The log had entries at least up to this index: if they are missing, it is damaged. */
   readonly reaches: LogIndex;
-  /** What the manifest says of the log's tail. */
+  /** What the manifest says of the end of the newest segment. */
   readonly tail: LogTail;
-  /** Has the manifest say so. */
+  /** Records a new state of the tail in the manifest. */
   readonly onTail: (tail: LogTail) => Promise<void>;
-  /** Writes down that this is the newest segment. Nothing is in it before that is done. */
+  /** Records in the manifest that this is the newest segment. No frame is written to it before this resolves. */
   readonly onNewest: (newest: NewestSegment) => Promise<void>;
   /** Length of segments, a multiple of SECTOR_BYTES, 4 or more; one that begins with a long entry is longer. */
   readonly segmentBytes?: number;
@@ -63,17 +63,17 @@ export interface RecoveredLog {
   readonly entries: readonly Entry[];
 }
 
-/** What is written at once. */
+/** What one call of {@link SegmentLog.append} writes. */
 export interface LogWrite {
-  /** Undefined while it stays as it is. */
+  /** The new hard state; undefined if it has not changed. */
   readonly hardState: HardState | undefined;
-  /** They go in place of those from the same index on. */
+  /** New entries, which replace those in the log from the same index on. */
   readonly entries: readonly Entry[];
 }
 
 interface Segment {
   readonly number: number;
-  /** Of its first frame. */
+  /** The sequence number of its first frame. */
   readonly firstSequence: number;
   /** The last entry in it that no later one replaced; 0 when there is none. */
   lastIndex: LogIndex;
@@ -84,12 +84,12 @@ export class SegmentLog {
   readonly #files: SegmentFiles;
   readonly #segmentBytes: number;
   readonly #memory: LogMemory;
-  /** Those with a frame, in their order. The last is the current one: it tells the hard state when the others go. */
+  /** The segments with a frame, oldest first. The last is the current one: its frames tell the hard state when the others go. */
   #segments: Segment[];
   #current: OpenSegment;
   /** The segment after the current one, which is made once that is half full. */
   #next: Promise<OpenSegment> | undefined;
-  /** The last one whose file, and its name, survive a crash. */
+  /** The last segment whose file, and its name, survive a crash. */
   #newestMade: NewestSegment | undefined;
   #lastIndex: LogIndex;
   #sequence: number;
@@ -178,21 +178,21 @@ export class SegmentLog {
     return { number: first.number, sequence: first.firstSequence };
   }
 
-  /** Begins a segment, for a log that has nothing to do with what is there: from now on it may be the first that counts. */
+  /** Begins a segment for a new log that does not continue the old one: from now on it may be the first that counts. */
   async begin(): Promise<FirstSegment> {
     const next = await this.#nextSegment(frameBytes([]));
     await this.#writeFrame(next, []);
     return { number: next.number, sequence: this.#sequence };
   }
 
-  /** Removes all segments before this one. That they do not count any more is written down. */
+  /** Removes all segments before this one. The manifest says already that they do not count. */
   async dropBefore({ number: first }: FirstSegment): Promise<void> {
     const dropped = this.#segments.filter(({ number }) => number < first);
     this.#segments = this.#segments.filter(({ number }) => number >= first);
     for (const { number } of dropped) await this.#files.remove(number);
   }
 
-  /** Only when no write is under way. */
+  /** Call it only while no write is under way. */
   async close(): Promise<void> {
     const next = await this.#next?.catch(() => undefined);
     await next?.file.close();
@@ -219,7 +219,7 @@ export class SegmentLog {
     this.#noteEntries(entries);
     if (this.#next !== undefined || 2 * segment.end < segment.byteLength) return;
     this.#next = this.#make(0, (attempt) => attempt(undefined));
-    // Whoever needs it tries again.
+    // If this failed, #nextSegment tries again.
     this.#next.catch(() => undefined);
   }
 
@@ -236,7 +236,7 @@ export class SegmentLog {
     }
   }
 
-  /** Something is in it now: it is the current one. */
+  /** Makes a segment the current one, just after its first frame was written. */
   async #enter(segment: OpenSegment): Promise<void> {
     this.#segments.push({ number: segment.number, firstSequence: this.#sequence, lastIndex: 0 });
     const before = this.#current;
@@ -293,7 +293,7 @@ export class SegmentLog {
 /** Makes the attempt once, or again and again while a shortage lasts. */
 type Retry = <T>(attempt: (shortage: unknown) => Promise<T>) => Promise<T>;
 
-/** Has all that was read survive the end of the machine, and nothing after it. */
+/** Makes all that was read survive the end of the machine, and zeros after it. */
 async function settle(
   segments: readonly RecoveredSegment[],
   files: SegmentFiles,

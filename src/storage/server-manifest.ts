@@ -18,7 +18,7 @@ export interface Owner {
   readonly serverId: ServerId;
 }
 
-/** Where the log begins: after this position, in this segment. Entries up to it are on their way out. */
+/** Where the log begins: after this position, in this segment. Entries up to it are being removed. */
 export interface LogStart extends LogPosition {
   readonly first: FirstSegment;
 }

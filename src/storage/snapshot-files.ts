@@ -28,9 +28,9 @@ interface KeptSnapshot {
 
 export interface SnapshotFilesOptions extends PartialFileOptions {
   readonly files: Files;
-  /** The one that counts; all other files are removed. */
+  /** The snapshot that counts; all other files are removed. */
   readonly newest: SnapshotMeta | undefined;
-  /** For what is received. */
+  /** Used while a snapshot is received. */
   readonly retries: ShortageRetries;
 }
 
@@ -40,7 +40,7 @@ export class SnapshotFiles {
   readonly #fsync: boolean;
   readonly #retries: ShortageRetries;
   #newest: KeptSnapshot | undefined;
-  /** Still there for a follower that has got a part of it. */
+  /** The snapshot before the newest, kept for a follower that has received a part of it. */
   #previous: KeptSnapshot | undefined;
   #own: PartialFile | undefined;
   #received: { readonly file: PartialFile; readonly check: SnapshotCheck } | undefined;

@@ -56,7 +56,7 @@ export class SnapshotSource {
     }
   }
 
-  /** Nothing more is wanted of it. */
+  /** Releases the image: nothing more is read. */
   close(): void {
     this.#state = 'ended';
     this.#image.close();

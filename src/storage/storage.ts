@@ -57,7 +57,7 @@ export interface SnapshotSink {
    */
   commit(position: SnapshotPosition, logStart: LogPosition): Promise<SnapshotMeta | undefined>;
 
-  /** It will not be completed. */
+  /** Gives it up, and removes its file. */
   discard(): Promise<void>;
 }
 

@@ -47,16 +47,16 @@ export type ClientFrame<Bytes = Uint8Array> =
   | { readonly type: 'end'; readonly session: SessionId }
   /** The client is gone. What it sent and was proposed goes on; nothing is to be answered. */
   | { readonly type: 'close'; readonly session: SessionId }
-  /** A client of some server asks all servers: the args of its CLIENT command. To be answered by `told`. */
+  /** A question to every server, since a client of one of them asked all: args of a CLIENT or CONFIG command. It gives an `answer`. */
   | {
-      readonly type: 'asked';
+      readonly type: 'question';
       readonly question: QuestionId;
-      /** Its connection. */
+      /** The connection of the client that asked. */
       readonly connection: ConnectionId;
       readonly args: Args;
     }
-  /** What all servers, and the gateway, have to say to what the session's client asked. */
-  | { readonly type: 'answer'; readonly session: SessionId; readonly answers: readonly string[] };
+  /** To the server whose client asked all: the answers of all servers, and the gateway's own. */
+  | { readonly type: 'all-answers'; readonly session: SessionId; readonly answers: readonly string[] };
 
 /** The number of a question in its gateway. */
 export type QuestionId = number;
@@ -92,15 +92,15 @@ export type ServerFrame =
     }
   /** Close the connection once what was answered is written. */
   | { readonly type: 'close'; readonly session: SessionId }
-  /** The session's client asks all servers: the args of its CLIENT command. To be answered by `answer`. */
+  /** Asks all servers, for the session's client, with the args of its CLIENT or CONFIG command. Comes back as `all-answers`. */
   | {
-      readonly type: 'ask';
+      readonly type: 'ask-all';
       readonly session: SessionId;
       readonly connection: ConnectionId;
       readonly args: Args;
     }
-  /** What this server has to say to a question. */
-  | { readonly type: 'told'; readonly question: QuestionId; readonly answer: string };
+  /** This server's answer to a `question`. */
+  | { readonly type: 'answer'; readonly question: QuestionId; readonly answer: string };
 
 const CLIENT_OPEN = 1;
 const CLIENT_DATA = 2;
@@ -110,10 +110,10 @@ const CLIENT_CLOSE = 5;
 const SERVER_REPLY = 6;
 const SERVER_REFUSE = 7;
 const SERVER_CLOSE = 8;
-const CLIENT_ASKED = 9;
-const CLIENT_ANSWER = 10;
-const SERVER_ASK = 11;
-const SERVER_TOLD = 12;
+const CLIENT_QUESTION = 9;
+const CLIENT_ALL_ANSWERS = 10;
+const SERVER_ASK_ALL = 11;
+const SERVER_ANSWER = 12;
 const SERVER_PART = 13;
 
 const ROUTED = 1;
@@ -160,14 +160,14 @@ export function writeClientFrame(batch: ByteWriter, frame: ClientFrame): void {
       batch.u8(CLIENT_CLOSE);
       batch.u32(frame.session);
       return;
-    case 'asked':
-      batch.u8(CLIENT_ASKED);
+    case 'question':
+      batch.u8(CLIENT_QUESTION);
       batch.u32(frame.question);
       batch.f64(frame.connection);
       writeTexts(batch, frame.args);
       return;
-    case 'answer':
-      batch.u8(CLIENT_ANSWER);
+    case 'all-answers':
+      batch.u8(CLIENT_ALL_ANSWERS);
       batch.u32(frame.session);
       writeTexts(batch, frame.answers);
       return;
@@ -204,11 +204,11 @@ export function* readClientFrames(batch: Uint8Array): Generator<ClientFrame<Byte
       case CLIENT_CLOSE:
         yield { type: 'close', session };
         break;
-      case CLIENT_ASKED:
-        yield { type: 'asked', question: session, connection: reader.f64(), args: readTexts(reader) };
+      case CLIENT_QUESTION:
+        yield { type: 'question', question: session, connection: reader.f64(), args: readTexts(reader) };
         break;
-      case CLIENT_ANSWER:
-        yield { type: 'answer', session, answers: readTexts(reader) };
+      case CLIENT_ALL_ANSWERS:
+        yield { type: 'all-answers', session, answers: readTexts(reader) };
         break;
       default:
         throw new FrameError(kind);
@@ -273,14 +273,14 @@ export function writeServerFrame(batch: ByteWriter, frame: ServerFrame): void {
       batch.u8(SERVER_CLOSE);
       batch.u32(frame.session);
       return;
-    case 'ask':
-      batch.u8(SERVER_ASK);
+    case 'ask-all':
+      batch.u8(SERVER_ASK_ALL);
       batch.u32(frame.session);
       batch.f64(frame.connection);
       writeTexts(batch, frame.args);
       return;
-    case 'told':
-      batch.u8(SERVER_TOLD);
+    case 'answer':
+      batch.u8(SERVER_ANSWER);
       batch.u32(frame.question);
       writeTexts(batch, [frame.answer]);
       return;
@@ -348,11 +348,11 @@ export function* readServerFrames(batch: Uint8Array): Generator<ServerFrame, voi
       case SERVER_CLOSE:
         yield { type: 'close', session };
         break;
-      case SERVER_ASK:
-        yield { type: 'ask', session, connection: reader.f64(), args: readTexts(reader) };
+      case SERVER_ASK_ALL:
+        yield { type: 'ask-all', session, connection: reader.f64(), args: readTexts(reader) };
         break;
-      case SERVER_TOLD:
-        yield { type: 'told', question: session, answer: readTexts(reader)[0] ?? '' };
+      case SERVER_ANSWER:
+        yield { type: 'answer', question: session, answer: readTexts(reader)[0] ?? '' };
         break;
       default:
         throw new FrameError(kind);

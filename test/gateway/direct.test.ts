@@ -41,7 +41,7 @@ describe("a server's port", () => {
     (await bench.client(gateway.serverAddress(0))).send('get a\r\n');
     await server.session(1);
 
-    expect(server.framesOf('open').map((open) => open.at.skip)).to.deep.equal(['resp', 'nothing']);
+    expect(server.framesOf('open').map((open) => open.at.place)).to.deep.equal(['resp', 'command']);
     expect(server.framesOf('open').map((open) => open.routed)).to.deep.equal([false, false]);
   });
 
@@ -96,7 +96,7 @@ describe("a server's port", () => {
     client.socket.on('data', (chunk) => chunks.push(chunk.toString()));
 
     const bytes = Buffer.from('ERR_NOT_FOUND\r\n');
-    const reply = { type: 'reply', session, answeredBytes: 7, at: { skip: 'nothing' }, bytes } as const;
+    const reply = { type: 'reply', session, answeredBytes: 7, at: { place: 'command' }, bytes } as const;
     server.say(reply, reply, reply);
     await client.expectText('ERR_NOT_FOUND\r\n'.repeat(3));
 

@@ -9,7 +9,7 @@ import { FakeServer, until } from './support.js';
 
 const NOBODY: SessionOwner = { onReply() {}, onRefuse() {}, onClose() {}, onLost() {} };
 
-type Asked = Extract<ClientFrame, { type: 'asked' }>;
+type Asked = Extract<ClientFrame, { type: 'question' }>;
 
 /** Servers, and a clock that stands still until it is told to go on. */
 class World {
@@ -43,68 +43,68 @@ class World {
 }
 
 async function asked(server: FakeServer, n = 0): Promise<Asked> {
-  return until(`question number ${n}`, () => server.framesOf('asked')[n]);
+  return until(`question number ${n}`, () => server.framesOf('question')[n]);
 }
 
 describe('a question of a client to all servers', () => {
   it('goes to each, and all answers come back together', async () => {
     const world = new World();
     const [first, second] = [world.server(), world.server()];
-    first.fake.say({ type: 'ask', session: 7, connection: 3, args: ['LIST'] });
+    first.fake.say({ type: 'ask-all', session: 7, connection: 3, args: ['LIST'] });
     const { question, connection, args } = await asked(second.fake);
     expect({ connection, args }).to.deep.equal({ connection: 3, args: ['LIST'] });
     await asked(first.fake);
-    second.fake.say({ type: 'told', question, answer: 'id=2\n' });
-    first.fake.say({ type: 'told', question, answer: 'id=1\n' });
+    second.fake.say({ type: 'answer', question, answer: 'id=2\n' });
+    first.fake.say({ type: 'answer', question, answer: 'id=1\n' });
     const [answer] = await until(
       'the answer',
-      () => first.fake.framesOf('answer').length > 0 && first.fake.framesOf('answer'),
+      () => first.fake.framesOf('all-answers').length > 0 && first.fake.framesOf('all-answers'),
     );
     expect(answer?.session).to.equal(7);
     expect(answer?.answers).to.have.members(['', 'id=1\n', 'id=2\n']);
-    expect(second.fake.framesOf('answer')).to.deep.equal([]);
+    expect(second.fake.framesOf('all-answers')).to.deep.equal([]);
   });
 
   it('does not wait for a server that is gone, or that does not answer in time', async () => {
     const world = new World();
     const [first, gone, silent] = [world.server(), world.server(), world.server()];
-    first.fake.say({ type: 'ask', session: 1, connection: 1, args: ['UNPAUSE'] });
+    first.fake.say({ type: 'ask-all', session: 1, connection: 1, args: ['UNPAUSE'] });
     const { question } = await asked(first.fake);
-    first.fake.say({ type: 'told', question, answer: '' });
+    first.fake.say({ type: 'answer', question, answer: '' });
     await asked(silent.fake);
     gone.traffic.lose();
-    expect(first.fake.framesOf('answer')).to.deep.equal([]);
+    expect(first.fake.framesOf('all-answers')).to.deep.equal([]);
     world.pass(QUESTION_TIMEOUT_MS);
-    await until('the answer', () => first.fake.framesOf('answer').length === 1);
+    await until('the answer', () => first.fake.framesOf('all-answers').length === 1);
   });
 
   it('waits while others are open', async () => {
     const world = new World();
     const { fake } = world.server();
     for (let session = 1; session <= MAX_OPEN_QUESTIONS + 1; session += 1)
-      fake.say({ type: 'ask', session, connection: session, args: ['LIST'] });
+      fake.say({ type: 'ask-all', session, connection: session, args: ['LIST'] });
     const { question } = await asked(fake, MAX_OPEN_QUESTIONS - 1);
-    expect(fake.framesOf('asked')).to.have.length(MAX_OPEN_QUESTIONS);
-    fake.say({ type: 'told', question, answer: '' });
+    expect(fake.framesOf('question')).to.have.length(MAX_OPEN_QUESTIONS);
+    fake.say({ type: 'answer', question, answer: '' });
     expect((await asked(fake, MAX_OPEN_QUESTIONS)).connection).to.equal(MAX_OPEN_QUESTIONS + 1);
   });
 
   it('is told to servers that come up later, if it is a pause that goes on or a setting', async () => {
     const world = new World();
     const { fake } = world.server();
-    fake.say({ type: 'ask', session: 1, connection: 1, args: ['PAUSE', '1000', 'WRITE'] });
-    fake.say({ type: 'ask', session: 2, connection: 2, args: ['CONFIG', 'SET', 'slowlog-max-len', '5'] });
+    fake.say({ type: 'ask-all', session: 1, connection: 1, args: ['PAUSE', '1000', 'WRITE'] });
+    fake.say({ type: 'ask-all', session: 2, connection: 2, args: ['CONFIG', 'SET', 'slowlog-max-len', '5'] });
     await asked(fake, 1);
     world.pass(400);
     const later = world.server();
     await asked(later.fake, 1);
-    expect(later.fake.framesOf('asked').map(({ args }) => args)).to.deep.equal([
+    expect(later.fake.framesOf('question').map(({ args }) => args)).to.deep.equal([
       ['CONFIG', 'SET', 'slowlog-max-len', '5'],
       ['PAUSE', '600', 'WRITE'],
     ]);
     world.pass(600);
     const latest = world.server();
     await asked(latest.fake);
-    expect(latest.fake.framesOf('asked').map(({ args }) => args[0])).to.deep.equal(['CONFIG']);
+    expect(latest.fake.framesOf('question').map(({ args }) => args[0])).to.deep.equal(['CONFIG']);
   });
 });

@@ -126,7 +126,7 @@ class ModelServer {
     for (const frame of frames.slice(this.#handled)) {
       if (frame.type === 'open') {
         this.#session = frame.session;
-        if (frame.at.skip === 'resp') throw new TypeError('the client speaks text');
+        if (frame.at.place === 'resp') throw new TypeError('the client speaks text');
         this.#parser = new TextParser(frame.at);
         this.#pending = [];
         this.#answered = 0;

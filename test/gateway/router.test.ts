@@ -40,7 +40,7 @@ describe('the router', () => {
         routed: true,
         from: { host: '127.0.0.1', port: client.socket.localPort },
         reached: gateway.routerAddress,
-        at: { skip: 'nothing' },
+        at: { place: 'command' },
       },
     ]);
     expect(next.batches).to.deep.equal([]);
@@ -63,7 +63,7 @@ describe('the router', () => {
     gateway.setLeader({ id: 1, term: 2 });
     client.send('G\r\n');
     await next.expectInput(await next.session(), 'PING\r\n');
-    expect(next.framesOf('open').map(({ at }) => at.skip)).to.deep.equal(['resp']);
+    expect(next.framesOf('open').map(({ at }) => at.place)).to.deep.equal(['resp']);
     expect(client.text).to.equal('');
 
     const another = await bench.client(gateway.routerAddress);
@@ -316,13 +316,13 @@ describe('the router', () => {
     const line = `set big 0 ${2 * MAX_VALUE_BYTES}\r\n`;
     const session = await forwarded(client, old, `${line}${'x'.repeat(1000)}`);
     const left = 2 * MAX_VALUE_BYTES + 2 - 600;
-    old.reply(session, line.length + 600, 'ERR_CMD_ERR\r\n', { skip: 'bytes', byteCount: left });
+    old.reply(session, line.length + 600, 'ERR_CMD_ERR\r\n', { place: 'bad value', byteCount: left });
     await client.expectText('ERR_CMD_ERR\r\n');
     old.die();
     gateway.setLeader({ id: 1, term: 2 });
 
     const replay = await next.session();
-    expect(next.framesOf('open')[0]?.at).to.deep.equal({ skip: 'bytes', byteCount: left });
+    expect(next.framesOf('open')[0]?.at).to.deep.equal({ place: 'bad value', byteCount: left });
     await next.expectInput(replay, 'x'.repeat(400));
   });
 

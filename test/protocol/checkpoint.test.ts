@@ -37,9 +37,9 @@ describe('a checkpoint', () => {
     ),
   });
   const any = fc.oneof(
-    fc.constant<StreamCheckpoint>({ skip: 'nothing' }),
-    fc.constant<StreamCheckpoint>({ skip: 'line' }),
-    fc.nat(Number.MAX_SAFE_INTEGER).map((byteCount): StreamCheckpoint => ({ skip: 'bytes', byteCount })),
+    fc.constant<StreamCheckpoint>({ place: 'command' }),
+    fc.constant<StreamCheckpoint>({ place: 'bad line' }),
+    fc.nat(Number.MAX_SAFE_INTEGER).map((byteCount): StreamCheckpoint => ({ place: 'bad value', byteCount })),
     resp.map((state): StreamCheckpoint => respCheckpoint(state)),
   );
 
@@ -74,7 +74,7 @@ describe('a checkpoint', () => {
   });
 
   it('of another version, or with an unknown field, is refused', () => {
-    const written = encoded({ skip: 'line' });
+    const written = encoded({ place: 'bad line' });
     for (const place of [0, 1]) {
       const altered = Uint8Array.from(written);
       altered[place] = 99;

@@ -19,8 +19,8 @@ const bytes = fc.uint8Array({ maxLength: 50 });
 const address = fc.record({ host: fc.constantFrom('127.0.0.1', '::1', ''), port: fc.nat(65_535) });
 const texts = fc.array(fc.constantFrom('', 'KILL', '\xff\n'), { maxLength: 3 });
 const at = fc.oneof(
-  fc.constant<StreamCheckpoint>({ skip: 'nothing' }),
-  fc.constant<StreamCheckpoint>({ skip: 'line' }),
+  fc.constant<StreamCheckpoint>({ place: 'command' }),
+  fc.constant<StreamCheckpoint>({ place: 'bad line' }),
   fc
     .record({
       version: fc.constantFrom(2 as const, 3 as const),
@@ -35,7 +35,7 @@ const at = fc.oneof(
     .map((state): StreamCheckpoint => respCheckpoint(state)),
   fc
     .integer({ min: 1, max: 2 ** 52 })
-    .map((count): StreamCheckpoint => ({ skip: 'bytes', byteCount: count })),
+    .map((count): StreamCheckpoint => ({ place: 'bad value', byteCount: count })),
 );
 
 const clientFrame: fc.Arbitrary<ClientFrame> = fc.oneof(
@@ -53,8 +53,8 @@ const clientFrame: fc.Arbitrary<ClientFrame> = fc.oneof(
   fc.record({ type: fc.constant('drained' as const), session, byteCount }),
   fc.record({ type: fc.constant('end' as const), session }),
   fc.record({ type: fc.constant('close' as const), session }),
-  fc.record({ type: fc.constant('asked' as const), question: session, connection: fc.nat(), args: texts }),
-  fc.record({ type: fc.constant('answer' as const), session, answers: texts }),
+  fc.record({ type: fc.constant('question' as const), question: session, connection: fc.nat(), args: texts }),
+  fc.record({ type: fc.constant('all-answers' as const), session, answers: texts }),
 );
 
 const serverFrame: fc.Arbitrary<ServerFrame> = fc.oneof(
@@ -73,8 +73,12 @@ const serverFrame: fc.Arbitrary<ServerFrame> = fc.oneof(
     ledTerm: fc.nat(Number.MAX_SAFE_INTEGER),
   }),
   fc.record({ type: fc.constant('close' as const), session }),
-  fc.record({ type: fc.constant('ask' as const), session, connection: fc.nat(), args: texts }),
-  fc.record({ type: fc.constant('told' as const), question: session, answer: fc.constantFrom('', 'id=1\n') }),
+  fc.record({ type: fc.constant('ask-all' as const), session, connection: fc.nat(), args: texts }),
+  fc.record({
+    type: fc.constant('answer' as const),
+    question: session,
+    answer: fc.constantFrom('', 'id=1\n'),
+  }),
 );
 
 /** The frame with its bytes as a list, which compares by content whatever kind of view they are. */

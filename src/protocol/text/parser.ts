@@ -45,8 +45,8 @@ export class TextParser {
 
   /** @param at where in its stream the first byte to be pushed is */
   constructor(at: TextCheckpoint = AT_COMMAND_START) {
-    this.#skipBytes = at.skip === 'bytes' ? at.byteCount : 0;
-    this.#skipsLine = at.skip !== 'nothing';
+    this.#skipBytes = at.place === 'bad value' ? at.byteCount : 0;
+    this.#skipsLine = at.place !== 'command';
   }
 
   /** How many bytes of the stream the requests returned so far took, skipped bytes included. */
@@ -61,8 +61,8 @@ export class TextParser {
 
   /** Where the stream stands after {@link consumed} bytes. */
   checkpoint(): TextCheckpoint {
-    if (this.#skipBytes > 0) return { skip: 'bytes', byteCount: this.#skipBytes };
-    return this.#skipsLine ? { skip: 'line' } : AT_COMMAND_START;
+    if (this.#skipBytes > 0) return { place: 'bad value', byteCount: this.#skipBytes };
+    return this.#skipsLine ? { place: 'bad line' } : AT_COMMAND_START;
   }
 
   /** The next bytes of the stream. They must not change until the requests in them were taken. */

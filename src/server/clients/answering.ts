@@ -80,7 +80,7 @@ export class Answerer {
   readonly #inFlight: InFlight;
   readonly #costlyReads: CostlyReads;
   readonly #walks: Walks;
-  /** Time that reads, and what is asked of the server, have taken so far. */
+  /** Time that reads, and commands about the server itself, have taken so far, in ms. */
   readMs = 0;
   readonly #questions: Questions;
   readonly #monitors: Monitors;
@@ -203,7 +203,7 @@ export class Answerer {
       session.redis.release();
       this.#queue.add(session);
     }
-    // After the last command that is pending, a value may have been skipped.
+    // After the last pending command the stream may stand later: a bad command's value may have been skipped.
     if (session.pendingCount > 0) this.#replies.answer(session, reply, command.endOffset, command.at);
     else this.#replies.answer(session, reply, session.parser.consumed, session.parser.checkpoint());
     if (session.unreadBytes > MAX_REPLY_BACKLOG_BYTES) this.#sessions.close(session);
@@ -236,7 +236,7 @@ export class Answerer {
 
   /**
    * What the command reads is as of the time when it began to wait, if it did: keys that had outlived their deadline then are
-   * not shown, though their removal waits for a stamp. One that is answered before the writes after it, whose stamps are
+   * not shown, though their removal waits for a stamp. A read that is answered before the writes after it, whose stamps are
    * later, is not shown what these do not find.
    */
   #asOf({ asOfMs }: PendingCommand): number {

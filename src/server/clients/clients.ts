@@ -208,8 +208,8 @@ export class Clients {
         this.#sessions.open(frame, nowMs);
         continue;
       }
-      if (frame.type === 'asked') {
-        this.#questions.asked(frame, nowMs);
+      if (frame.type === 'question') {
+        this.#questions.answer(frame, nowMs);
         continue;
       }
       const session = this.#sessions.get(frame.session);
@@ -226,14 +226,14 @@ export class Clients {
         case 'end':
           session.hasEnded = true;
           break;
-        case 'answer':
-          this.#questions.answered(session, frame.answers);
+        case 'all-answers':
+          this.#questions.allAnswered(session, frame.answers);
           break;
         case 'close':
           this.#sessions.drop(session);
           continue;
       }
-      // One that queues waits for its turn, and those that do not need not wait for that.
+      // A session that queues waits for its turn; any other is served at once.
       if (!this.#queue.has(session)) this.#serve(session);
     }
   }
@@ -262,7 +262,7 @@ export class Clients {
     for (const command of proposed) this.#fail(command, { type: 'internal-error' });
     for (const command of [...unproposed, ...this.#pause.takeAll()])
       this.#fail(command, this.answerer.redirect(command.session) ?? { type: 'internal-error' });
-    // One comes last of what its session has pending.
+    // Each of these is the last pending command of its session.
     for (const command of [...this.#walks.takeAll(), ...this.#costlyReads.takeAll()])
       this.#fail(command, { type: 'internal-error' });
     this.#sessions.queueStopped();

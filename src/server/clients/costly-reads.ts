@@ -1,6 +1,6 @@
 /**
  * Reads that look at each byte of a value: each client has one at a time, and they take their turns, some ms of each turn of
- * the server, so that nobody waits for those that came before. They see the state as it is then, which holds all that the
+ * the server, so that other clients do not wait for them. They see the state as it is then, which holds all that the
  * state held when they might have been answered.
  */
 
@@ -50,7 +50,7 @@ export class CostlyReads {
     this.#waiting = this.#waiting.slice(done);
   }
 
-  /** Gives up all of them; returns those that are to be told. */
+  /** Gives up all of them; returns those whose clients are to be answered. */
   takeAll(): readonly PendingCommand[] {
     const commands = this.#waiting;
     this.#waiting = [];

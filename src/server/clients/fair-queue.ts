@@ -26,7 +26,7 @@ export class Quantum {
 
 export class FairQueue {
   readonly #inFlight: InFlight;
-  /** Those first that have queued longest. */
+  /** In the order in which they queued. */
   readonly #sessions = new Set<Session>();
 
   constructor(inFlight: InFlight) {

@@ -1,5 +1,5 @@
 /**
- * When a small entry had better be proposed a moment later.
+ * Group commit: when a small entry waits a moment so that more writes can join it.
  *
  * Clients that wait for each reply ask again as soon as they have it, so those whose writes were in one entry come back
  * together. If what the others ask meanwhile is proposed at once, the clients fall into groups, each with entries of its own,
@@ -29,12 +29,12 @@ export class GroupCommitDelay {
   #proposedAtMs = 0;
   /** How long the last entry took. */
   #entryMs = 0;
-  /** Clients that were answered since the last entry was proposed, and those among them that have not come back. */
+  /** Clients that were answered since the last entry was proposed. */
   #answered = 0;
   #missing = 0;
   /** When the delay of the next entry ends at the latest; undefined unless it has begun. */
   #untilMs: number | undefined;
-  /** This number of entries more is not delayed. */
+  /** How many of the next entries are not delayed. */
   #pause = 0;
   #nextPause = MIN_PAUSE_ENTRIES;
 

@@ -46,7 +46,7 @@ export class InFlight {
     this.#readMsLeft = MAX_READ_MS_PER_TURN;
   }
 
-  /** Nothing more is taken: there is no room any more. */
+  /** From now on there is no room: nothing more is taken. */
   close(): void {
     this.#isClosed = true;
   }

@@ -18,7 +18,7 @@ export class Pause {
     return this.isOn ? this.#untilMs : Number.POSITIVE_INFINITY;
   }
 
-  /** While one goes on it can be made longer, and more of it, but not less. */
+  /** A pause that goes on can be made longer and stricter, but not shorter or milder. */
   begin(untilMs: number, { holdsAll }: { readonly holdsAll: boolean }): void {
     this.#holdsAll ||= holdsAll;
     this.#untilMs = Math.max(this.#untilMs, untilMs);

@@ -79,7 +79,7 @@ export class Proposals {
     return Math.min(deadlineMs, nowMs + Math.max(0, nextDeadlineMs - this.#logTime.nowMs()));
   }
 
-  /** The command, which is this write, is in the open entry. */
+  /** Adds a write to the open entry, with the command that waits for its result. */
   addWrite(command: PendingCommand, write: Command): void {
     // Whatever comes although the entry takes no more.
     while (this.#encoder.isUnfinished) this.#encoder.goOn();

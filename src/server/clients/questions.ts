@@ -1,4 +1,4 @@
-/** What clients ask all servers, CLIENT LIST and the like: this server's part of the answer, and what is made of all parts. */
+/** Questions that clients ask all servers, CLIENT LIST and the like: this server's answer, and the reply made of all answers. */
 
 import { MAX_LISTED_CONNECTIONS_PER_TURN } from '../../limits.js';
 import type { Args } from '../../protocol/command.js';
@@ -52,15 +52,15 @@ export class Questions {
     return this.#answers.length > 0;
   }
 
-  /** Asks all servers for a client of this one, whose command is answered once they have told. */
+  /** Asks all servers for a client of this one, whose command is answered once all servers have answered. */
   ask(command: PendingCommand, question: ClusterQuestion): void {
     const { session } = command;
     this.#asked.set(session, { command, question });
-    this.#options.replies.ask(session, question.args);
+    this.#options.replies.askAll(session, question.args);
   }
 
-  /** All have told. */
-  answered(session: Session, answers: readonly string[]): void {
+  /** All servers have answered. */
+  allAnswered(session: Session, answers: readonly string[]): void {
     const asked = this.#asked.get(session);
     if (asked === undefined) return;
     this.#asked.delete(session);
@@ -72,23 +72,23 @@ export class Questions {
     this.#asked.delete(session);
   }
 
-  /** A client of some server asks. */
-  asked({ question, connection, args }: Extract<ClientFrame, { type: 'asked' }>, nowMs: number): void {
+  /** A client of some server asks all: this one answers, some of its connections in each turn. */
+  answer({ question, connection, args }: Extract<ClientFrame, { type: 'question' }>, nowMs: number): void {
     const [subcommand = '', ...rest] = args;
     if (subcommand === 'PAUSE' || subcommand === 'UNPAUSE') {
       this.#changePause(subcommand, rest, nowMs);
-      this.#options.replies.tell(question, '');
+      this.#options.replies.answerQuestion(question, '');
       return;
     }
     if (subcommand === 'CONFIG') {
       this.#options.configure(rest);
-      this.#options.replies.tell(question, '');
+      this.#options.replies.answerQuestion(question, '');
       return;
     }
     const isKill = subcommand === 'KILL';
     const filter = isKill ? killFilter(rest, connection) : listFilter(rest);
     if (filter instanceof ErrorReply) {
-      this.#options.replies.tell(question, '');
+      this.#options.replies.answerQuestion(question, '');
       return;
     }
     const sessions = [...this.#options.sessions];
@@ -115,7 +115,10 @@ export class Questions {
     }
     if (end < answer.sessions.length) return;
     this.#answers.shift();
-    this.#options.replies.tell(answer.question, answer.isKill ? `${answer.killed}` : answer.lines.join(''));
+    this.#options.replies.answerQuestion(
+      answer.question,
+      answer.isKill ? `${answer.killed}` : answer.lines.join(''),
+    );
   }
 
   #look(answer: OpenAnswer, session: Session, nowMs: number): void {

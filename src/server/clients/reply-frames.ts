@@ -121,17 +121,17 @@ export class ReplyFrames {
     writeServerFrame(this.#batch, { type: 'close', session: session.id });
   }
 
-  /** Has all servers asked, for the session's client. */
-  ask(session: Session, args: Args): void {
+  /** Asks all servers, for the session's client. */
+  askAll(session: Session, args: Args): void {
     this.#endFrame();
     const { connection } = session;
-    writeServerFrame(this.#batch, { type: 'ask', session: session.id, connection, args });
+    writeServerFrame(this.#batch, { type: 'ask-all', session: session.id, connection, args });
   }
 
-  /** Tells what this server has to say to a question. */
-  tell(question: QuestionId, answer: string): void {
+  /** Gives this server's answer to a question. */
+  answerQuestion(question: QuestionId, answer: string): void {
     this.#endFrame();
-    writeServerFrame(this.#batch, { type: 'told', question, answer });
+    writeServerFrame(this.#batch, { type: 'answer', question, answer });
   }
 
   /** Sends what has come together since the last time, as far as the gateway takes it. */

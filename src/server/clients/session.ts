@@ -112,7 +112,7 @@ export class Session implements ReturningClient {
     this.reached = reached;
     this.toldAt = at;
     this.answeredAt = at;
-    if (at.skip === 'resp') {
+    if (at.place === 'resp') {
       this.redis = new RedisStream(connection, at);
       this.parser = this.redis;
     } else this.parser = new TextParser(at);

@@ -206,7 +206,7 @@ describe('TextParser', () => {
       const parser = new TextParser();
       parser.push(inPlace(bytesOf('set k 0 2\r\nabc')));
       expect(take(parser)).to.deep.equal([MALFORMED]);
-      expect(parser.checkpoint()).to.deep.equal({ skip: 'line' });
+      expect(parser.checkpoint()).to.deep.equal({ place: 'bad line' });
     });
 
     it('takes a line break in the middle of the value for a part of the value', () => {
@@ -244,7 +244,7 @@ describe('TextParser', () => {
           requests.map((request) => JSON.stringify(request) === JSON.stringify(MALFORMED)),
         ).to.deep.equal(pieces.map(({ isBad }) => isBad));
         expect(parser.hasBuffered).to.equal(false);
-        expect(parser.checkpoint()).to.deep.equal({ skip: 'nothing' });
+        expect(parser.checkpoint()).to.deep.equal({ place: 'command' });
       }),
       { seed: 1 },
     );
@@ -300,10 +300,10 @@ describe('TextParser', () => {
     expect(parser.next()).to.include({ type: 'set' });
     expect(parser.consumed).to.equal(good.length);
     expect(parser.next()).to.deep.equal(MALFORMED);
-    expect(parser.checkpoint()).to.deep.equal({ skip: 'bytes', byteCount: 3 });
+    expect(parser.checkpoint()).to.deep.equal({ place: 'bad value', byteCount: 3 });
     expect(parser.next()).to.equal(undefined);
     expect(parser.consumed).to.equal(`${good}set k x 3\r\nab`.length);
-    expect(parser.checkpoint()).to.deep.equal({ skip: 'bytes', byteCount: 1 });
+    expect(parser.checkpoint()).to.deep.equal({ place: 'bad value', byteCount: 1 });
     expect(parser.hasBuffered).to.equal(false);
   });
 
@@ -312,7 +312,7 @@ describe('TextParser', () => {
     expect(feed(parser, [bytesOf('set k 0 5\r\nhello')])).to.deep.equal([]);
     expect(parser.consumed).to.equal(0);
     expect(parser.hasBuffered).to.equal(true);
-    expect(parser.checkpoint()).to.deep.equal({ skip: 'nothing' });
+    expect(parser.checkpoint()).to.deep.equal({ place: 'command' });
   });
 
   it('has something buffered while it waits for the first byte of a value', () => {

@@ -96,9 +96,11 @@ describe('ReplyFrames', () => {
     const one = session(1);
     replies.answer(one, DELETED, 10, AT_COMMAND_START);
     replies.answer(one, undefined, 30, AT_COMMAND_START);
-    replies.answer(one, NOT_FOUND, 45, { skip: 'line' });
+    replies.answer(one, NOT_FOUND, 45, { place: 'bad line' });
     replies.flush();
-    expect(sender.frames).to.deep.equal([[frame(1, 45, 'DELETED\r\nERR_NOT_FOUND\r\n', { skip: 'line' })]]);
+    expect(sender.frames).to.deep.equal([
+      [frame(1, 45, 'DELETED\r\nERR_NOT_FOUND\r\n', { place: 'bad line' })],
+    ]);
   });
 
   it('begins another frame for another session, and counts each session’s bytes from its last frame', () => {
@@ -135,9 +137,9 @@ describe('ReplyFrames', () => {
   it('tells of answered bytes also when the client is told nothing', () => {
     const sender = new FakeSender();
     const replies = repliesTo(sender);
-    replies.answer(session(1), undefined, 10, { skip: 'bytes', byteCount: 99 });
+    replies.answer(session(1), undefined, 10, { place: 'bad value', byteCount: 99 });
     replies.flush();
-    expect(sender.frames).to.deep.equal([[frame(1, 10, '', { skip: 'bytes', byteCount: 99 })]]);
+    expect(sender.frames).to.deep.equal([[frame(1, 10, '', { place: 'bad value', byteCount: 99 })]]);
   });
 
   it('keeps the session’s accounts', () => {

@@ -194,7 +194,7 @@ export class ServerSide {
     let told = '';
     for (let got = this.#traffic.receiver.tryReceive(); got?.ok; got = this.#traffic.receiver.tryReceive())
       for (const frame of readServerFrames(got.value)) {
-        if (frame.type === 'told') continue;
+        if (frame.type === 'answer') continue;
         const text = 'bytes' in frame ? Buffer.from(frame.bytes).toString('latin1') : `<${frame.type}>`;
         this.#toldTo.set(frame.session, this.toldTo(frame.session) + text);
         told += text;

@@ -77,6 +77,11 @@ export class Peers {
     }
   }
 
+  /** Whether there is a link to `peer`: that server serves, as far as is known. */
+  isLinked(peer: ServerId): boolean {
+    return this.#links.has(peer) && !this.#ending.has(peer);
+  }
+
   /** Batches that have arrived and were not looked at yet. */
   get waiting(): number {
     let waiting = 0;

@@ -137,6 +137,7 @@ export class Server {
       state: this.#state,
       replies: this.#replies,
       addresses,
+      isUp: (id) => id === raft.id || this.#peers.isLinked(id),
       serverId: raft.id,
       metrics: this.#metrics,
     });

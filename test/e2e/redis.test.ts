@@ -229,24 +229,6 @@ describe('a cluster that speaks Redis', () => {
       .match(/^MOVED /);
   });
 
-  it('lets cluster clients read from replicas', async () => {
-    const nodes = cluster.ids.map((id) => ({ ...cluster.cluster.serverAddress(id) }));
-    const io = new IoCluster(nodes, { scaleReads: 'slave', redisOptions: { maxRetriesPerRequest: 0 } });
-    const node = createCluster({ rootNodes: nodes.map((socket) => ({ socket })), useReplicas: true });
-    for (const client of [io, node]) client.on('error', () => undefined);
-    await node.connect();
-    try {
-      for (let i = 0; i < 30; i += 1) {
-        await io.set('scaled', `${i}`);
-        expect(await io.get('scaled')).to.equal(`${i}`);
-        expect(await node.get('scaled')).to.equal(`${i}`);
-      }
-    } finally {
-      io.disconnect();
-      node.destroy();
-    }
-  });
-
   it('goes on with a walk at the next leader, through the router and at its own port', async () => {
     const through = await router();
     const keys = Array.from({ length: 300 }, (_, i) => `walk:${i}`);

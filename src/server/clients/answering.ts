@@ -61,6 +61,8 @@ export interface AnswererOptions {
   readonly serverId: ServerId;
   /** Where the clients of each server connect, by server id. */
   readonly addresses: readonly ClientAddress[];
+  /** Whether that server, which may be this one, serves as far as this one knows. */
+  readonly isUp: (serverId: ServerId) => boolean;
 }
 
 interface NamedCommand {
@@ -88,6 +90,7 @@ export class Answerer {
   readonly #metrics: ServerMetrics;
   readonly #serverId: ServerId;
   readonly #addresses: readonly ClientAddress[];
+  readonly #isUp: AnswererOptions['isUp'];
   readonly #startedAtMs: number;
   readonly #slowLog = new SlowLog();
   readonly #stats = new Stats(() => this.#readStats());
@@ -108,6 +111,7 @@ export class Answerer {
     this.#metrics = options.metrics;
     this.#serverId = options.serverId;
     this.#addresses = options.addresses;
+    this.#isUp = options.isUp;
     this.#startedAtMs = options.logTime.nowMs();
   }
 
@@ -320,6 +324,7 @@ export class Answerer {
       serverId: this.#serverId,
       leader: this.#raft.leader,
       addresses: this.#addresses.map((address) => session.seen(address)),
+      isUp: this.#isUp,
       keys: seesKeys ? { count: store.size, volatileCount: store.volatileCount } : undefined,
       mayMonitor: !this.#monitors.isFull,
       slowLog: this.#slowLog,

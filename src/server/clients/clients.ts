@@ -43,6 +43,8 @@ export interface ClientsOptions {
   readonly replies: ReplyFrames;
   /** Where the clients of each server connect, by server id. */
   readonly addresses: readonly ClientAddress[];
+  /** Whether that server, which may be this one, serves as far as this one knows. */
+  readonly isUp: (serverId: ServerId) => boolean;
   readonly serverId: ServerId;
   readonly metrics: ServerMetrics;
 }
@@ -73,7 +75,8 @@ export class Clients {
   #ledTerm: Term = 0;
   #nowMs = 0;
 
-  constructor({ environment, logTime, raft, state, replies, addresses, serverId, metrics }: ClientsOptions) {
+  constructor(options: ClientsOptions) {
+    const { environment, logTime, raft, state, replies, metrics } = options;
     const { groups } = this;
     this.#raft = raft;
     this.#logTime = logTime;
@@ -132,8 +135,9 @@ export class Clients {
       monitors: this.#monitors,
       replies,
       metrics,
-      serverId,
-      addresses,
+      serverId: options.serverId,
+      addresses: options.addresses,
+      isUp: options.isUp,
     });
     this.#leaderCommands = new LeaderCommands({
       raft,

@@ -2,23 +2,22 @@
 
 import { createHash } from 'node:crypto';
 import type { Args } from '../../protocol/command.js';
-import { unknownSubcommand, wrongArity } from '../../protocol/resp/errors.js';
+import { NO_LEADER, unknownSubcommand, wrongArity } from '../../protocol/resp/errors.js';
 import { hashSlot, SLOT_COUNT } from '../../protocol/resp/hash-slot.js';
 import type { RedisStream } from '../../protocol/resp/redis-stream.js';
 import { MapReply, type RespValue, SimpleString, VerbatimText } from '../../protocol/resp/value.js';
 import type { RedisContext } from './context.js';
 
 export function cluster([subcommand = '', ...args]: Args, _: RedisStream, context: RedisContext): RespValue {
-  const { leader, addresses, serverId } = context;
-  const replicas = addresses.map((_address, id) => id).filter((id) => id !== leader);
+  const { leader, addresses, serverId, isUp } = context;
+  const ids = addresses.map((_address, id) => id);
   switch (subcommand.toUpperCase()) {
     case 'SLOTS':
-      if (leader === undefined) return [];
-      return [[0, SLOT_COUNT - 1, node(leader, context), ...replicas.map((id) => node(id, context))]];
+      return leader === undefined ? NO_LEADER : [describeSlots(leader, context)];
     case 'SHARDS':
       return [describeShard(context)];
     case 'NODES':
-      return new VerbatimText(addresses.map((_address, id) => `${describeNode(id, context)}\n`).join(''));
+      return new VerbatimText(ids.map((id) => `${describeNode(id, context)}\n`).join(''));
     case 'INFO':
       return new VerbatimText(describeCluster(context));
     case 'MYID':
@@ -26,9 +25,8 @@ export function cluster([subcommand = '', ...args]: Args, _: RedisStream, contex
     case 'MYSHARDID':
       return SHARD_ID;
     case 'LINKS':
-      return addresses
-        .map((_address, id) => id)
-        .filter((id) => id !== serverId)
+      return ids
+        .filter((id) => id !== serverId && isUp(id))
         .flatMap((id) => LINK_DIRECTIONS.map((direction) => describeLink(id, direction)));
     case 'KEYSLOT':
       return args[0] === undefined ? wrongArity('cluster|keyslot') : hashSlot(args[0]);
@@ -83,7 +81,15 @@ function node(id: number, { addresses }: RedisContext): RespValue[] {
   return [address?.host ?? '', address?.port ?? 0, nodeId(id), new MapReply([])];
 }
 
-function describeShard({ leader, addresses }: RedisContext): RespValue {
+/** Clients read from the replicas that they are told of here: those that are down are left out, as by Redis. */
+function describeSlots(leader: number, context: RedisContext): RespValue {
+  const replicas = context.addresses
+    .map((_address, id) => id)
+    .filter((id) => id !== leader && context.isUp(id));
+  return [0, SLOT_COUNT - 1, ...[leader, ...replicas].map((id) => node(id, context))];
+}
+
+function describeShard({ leader, addresses, isUp }: RedisContext): RespValue {
   const nodes = addresses.map(
     ({ host, port }, id) =>
       new MapReply([
@@ -93,7 +99,7 @@ function describeShard({ leader, addresses }: RedisContext): RespValue {
         ['endpoint', host],
         ['role', id === leader ? 'master' : 'replica'],
         ['replication-offset', 0],
-        ['health', 'online'],
+        ['health', isUp(id) ? 'online' : 'failed'],
       ]),
   );
   return new MapReply([
@@ -102,12 +108,14 @@ function describeShard({ leader, addresses }: RedisContext): RespValue {
   ]);
 }
 
-function describeNode(id: number, { leader, addresses, serverId }: RedisContext): string {
+function describeNode(id: number, { leader, addresses, serverId, isUp }: RedisContext): string {
   const { host, port } = addresses[id] ?? { host: '', port: 0 };
-  const flags = `${id === serverId ? 'myself,' : ''}${id === leader ? 'master' : 'slave'}`;
+  const role = id === leader ? 'master' : 'slave';
+  const flags = `${id === serverId ? 'myself,' : ''}${role}${isUp(id) ? '' : ',fail'}`;
+  const link = isUp(id) ? 'connected' : 'disconnected';
   const master = id === leader || leader === undefined ? '-' : nodeId(leader);
   const slots = id === leader ? ` 0-${SLOT_COUNT - 1}` : '';
-  return `${nodeId(id)} ${host}:${port}@${port} ${flags} ${master} 0 0 0 connected${slots}`;
+  return `${nodeId(id)} ${host}:${port}@${port} ${flags} ${master} 0 0 0 ${link}${slots}`;
 }
 
 function describeCluster({ leader, addresses }: RedisContext): string {

@@ -13,6 +13,8 @@ export interface RedisContext {
   readonly leader: number | undefined;
   /** Where the clients of each server connect, by server id. */
   readonly addresses: readonly { readonly host: string; readonly port: number }[];
+  /** Whether that server serves, as far as this one knows: it is joined with it, or is that one. */
+  readonly isUp: (serverId: number) => boolean;
   /** How many keys there are, and how many have a deadline; undefined if nobody knows whether this server's are current. */
   readonly keys: { readonly count: number; readonly volatileCount: number } | undefined;
   /** The connection that the command came in on. */

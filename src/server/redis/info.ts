@@ -143,10 +143,12 @@ function describeStats({ stats }: RedisContext): string[] {
 }
 
 function describeReplication(context: RedisContext): string[] {
-  const { leader, addresses, appliedIndex } = context;
+  const { leader, addresses, appliedIndex, isUp, serverId } = context;
   const address = leader === undefined ? undefined : addresses[leader];
-  if (isLeader(context))
-    return ['role:master', `connected_slaves:${addresses.length - 1}`, `master_repl_offset:${appliedIndex}`];
+  if (isLeader(context)) {
+    const replicas = addresses.filter((_address, id) => id !== serverId && isUp(id));
+    return ['role:master', `connected_slaves:${replicas.length}`, `master_repl_offset:${appliedIndex}`];
+  }
   return [
     'role:slave',
     `master_host:${address?.host ?? ''}`,

@@ -7,13 +7,13 @@ import { isLeader, type RedisContext } from './context.js';
 
 /** What offsets count is the log's index, which all servers share. */
 export function role(_args: Args, _: RedisStream, context: RedisContext): RespValue {
-  const { leader, addresses, serverId, appliedIndex } = context;
+  const { leader, addresses, serverId, appliedIndex, isUp } = context;
   if (!isLeader(context)) {
     const { host, port } = addresses[leader ?? -1] ?? { host: '', port: 0 };
     return ['slave', host, port, leader === undefined ? 'connect' : 'connected', appliedIndex];
   }
   const replicas = addresses
-    .filter((_address, id) => id !== serverId)
+    .filter((_address, id) => id !== serverId && isUp(id))
     .map(({ host, port }): RespValue => [host, `${port}`, `${appliedIndex}`]);
   return ['master', appliedIndex, replicas];
 }

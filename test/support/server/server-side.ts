@@ -7,7 +7,14 @@ import { AT_COMMAND_START, AT_RESP_START } from '../../../src/protocol/checkpoin
 import { initialConfiguration } from '../../../src/raft/configuration.js';
 import { LOG_ORIGIN } from '../../../src/raft/log.js';
 import { Raft } from '../../../src/raft/raft.js';
-import type { AppendEntries, LogIndex, LogPosition, Message, ReadIndex } from '../../../src/raft/types.js';
+import type {
+  AppendEntries,
+  LogIndex,
+  LogPosition,
+  Message,
+  ReadIndex,
+  ServerId,
+} from '../../../src/raft/types.js';
 import { AppliedState } from '../../../src/server/applied-state.js';
 import { Applier } from '../../../src/server/applying.js';
 import { Clients } from '../../../src/server/clients/clients.js';
@@ -15,6 +22,7 @@ import { ReplyFrames } from '../../../src/server/clients/reply-frames.js';
 import { ServerMetrics } from '../../../src/server/metrics.js';
 import { KeyValueStore } from '../../../src/state-machine/key-value-store.js';
 import { type ClientFrame, readServerFrames, writeClientFrame } from '../../../src/wire/client-frames.js';
+import type { ClientAddress } from '../../../src/wire/control.js';
 import { HASH_SECRET } from '../hash-secret.js';
 import { Disk } from '../raft/disk.js';
 import {
@@ -42,6 +50,10 @@ export class ServerSide {
   isDiskBusy = false;
   /** Of the monotonic clock. */
   wallClockAheadMs = 0;
+  /** Where the clients of each server connect; nowhere unless told. */
+  readonly addresses: ClientAddress[] = [];
+  /** Servers that it has no link to. */
+  readonly down = new Set<ServerId>();
   readonly raft = new Raft(
     {
       id: 0,
@@ -76,7 +88,8 @@ export class ServerSide {
     raft: this.raft,
     state: this.#state,
     replies: this.#replies,
-    addresses: [],
+    addresses: this.addresses,
+    isUp: (id) => !this.down.has(id),
     serverId: 0,
     metrics: this.#metrics,
   });

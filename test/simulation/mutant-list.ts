@@ -216,6 +216,37 @@ export const MUTANTS: readonly Mutant[] = [
     replacement: 'this.#areFree ||= this.isCurrent(nowMs);',
   },
   {
+    name: 'answer a read at a follower without asking the leader',
+    file: 'server/clients/replica-reads.js',
+    search: 'this.#wait(command);',
+    replacement: 'this.#answerer.fromState(command);',
+  },
+  {
+    name: 'confirm a read at a follower by a request from before it',
+    file: 'raft/follower-read-queue.js',
+    search: 'const end = this.#waiting.findIndex((read) => read.request > request);',
+    replacement: 'const end = -1;',
+  },
+  {
+    name: 'have a read join those that the leader was asked about before',
+    file: 'server/clients/replica-reads.js',
+    search: 'group === groups.last && request === this.#open.request',
+    replacement: 'group === groups.last',
+  },
+  {
+    name: 'answer a follower without lease or majority',
+    isRare: true,
+    file: 'raft/reads.js',
+    search: 'if (core.nowMs < leaseEndMs(core, role))',
+    replacement: "if (reader.type === 'follower' || core.nowMs < leaseEndMs(core, role))",
+  },
+  {
+    name: 'answer a read before the state is as far as it was confirmed for',
+    file: 'server/applying.js',
+    search: 'if (isFresh && confirmedIndex <= this.#state.position.index) {',
+    replacement: 'if (isFresh) {',
+  },
+  {
     name: 'send a reply to the next client',
     file: 'server/clients/reply-frames.js',
     search: 'if (this.#frame?.session === session)',

@@ -19,7 +19,7 @@ import { checkReplicas } from './checks/replicas.js';
 import { checkTurns } from './checks/turns.js';
 import { SimulatedClient } from './client/client.js';
 import { History } from './client/history.js';
-import { drawClientTemper } from './client/temper.js';
+import { drawClientTemper, drawReplicaReader } from './client/temper.js';
 import { ROUTER_PORT, SimulatedCluster } from './cluster/cluster.js';
 import { ClusterHome } from './cluster/home.js';
 import { Links } from './cluster/links.js';
@@ -152,7 +152,7 @@ class Simulation {
     return {
       seed: this.#options.seed,
       servers: this.#temperament.servers,
-      clients: this.#temperament.clients,
+      clients: this.#temperament.clients + this.#temperament.replicaReaders,
       operations: this.#history.size,
       steps: timeline.steps,
       virtualMs: nowMs,
@@ -213,17 +213,21 @@ class Simulation {
     );
   }
 
-  /** While the leader's disk hangs, another server leads before long, and every client gets on. */
+  /**
+   * While the leader's disk hangs, another server leads before long, and every client gets on, but for those that read at the
+   * very server that hangs: they are told that the cluster is down only after seconds.
+   */
   async #checkHungDisk(): Promise<void> {
     const { leader } = this.#cluster;
     const disk = this.#disks[leader?.id ?? -1];
     if (leader === undefined || disk === undefined || this.#disks.length < MIN_SERVERS_BUT_ONE) return;
     this.#trace(() => `the disk of server ${leader.id} hangs`);
     disk.stall();
-    const goals = this.#clients.map(({ acknowledged }) => acknowledged + 2);
+    const clients = this.#clients.filter(({ readsAtReplicas }) => !readsAtReplicas);
+    const goals = clients.map(({ acknowledged }) => acknowledged + 2);
     const isDone = () =>
       this.#cluster.leader !== leader &&
-      this.#clients.every(({ acknowledged }, i) => acknowledged >= (goals[i] ?? 0));
+      clients.every(({ acknowledged }, i) => acknowledged >= (goals[i] ?? 0));
     if (!(await this.#until(isDone, HUNG_DISK_MS)))
       throw new PropertyViolation(
         'hung disk',
@@ -348,8 +352,8 @@ class Simulation {
   }
 
   #newClients(): SimulatedClient[] {
-    const { clients, keys } = this.#temperament;
-    const ids = Array.from({ length: clients }, (_, id) => id).filter(
+    const { clients, replicaReaders, keys } = this.#temperament;
+    const ids = Array.from({ length: clients + replicaReaders }, (_, id) => id).filter(
       (id) => !this.#options.without.includes(`c${id}`),
     );
     return ids.map((id) => {
@@ -359,7 +363,7 @@ class Simulation {
         world: this.#world,
         network: this.#network,
         random,
-        temper: drawClientTemper(random),
+        temper: id < clients ? drawClientTemper(random) : drawReplicaReader(random),
         keys: KEYS.slice(0, keys),
         history: this.#history,
         serverPorts: this.#cluster.serverPorts,

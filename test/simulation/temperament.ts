@@ -13,6 +13,8 @@ export const ELECTION_TIMEOUT_MS = 100;
 export interface Temperament {
   readonly servers: number;
   readonly clients: number;
+  /** How many more clients read at any server, by READONLY. */
+  readonly replicaReaders: number;
   /** How many keys they share. */
   readonly keys: number;
   readonly raft: Omit<RaftOptions, 'id' | 'configuration' | 'leasesAreOver'>;
@@ -74,6 +76,7 @@ export function drawTemperament(random: Random, givenServers: number | undefined
     network: drawNetwork(random),
     disk: drawDisk(random, servers),
     harm: drawHarm(random, isFragile),
+    replicaReaders: random.of([0, 1, 2]),
   };
 }
 

@@ -14,7 +14,7 @@
  * in the log is known are taken in that order.
  */
 
-import type { Action, Operation } from './history.js';
+import { type Action, isRead, type Operation } from './history.js';
 import { type KeyState, step } from './model.js';
 
 export interface Violation {
@@ -412,7 +412,7 @@ function kindsOf(guesses: readonly Operation[]): Kind[] {
   );
   for (const operation of guesses) {
     const { action } = operation;
-    if (action.op === 'get') continue;
+    if (isRead(action)) continue;
     const expected = action.op === 'cas' ? action.expected : undefined;
     // What was appended shows in all later values, and an exchange may depend on this very value.
     const isTold = 'value' in action && (action.op === 'append' || wanted.has(action.value));

@@ -6,6 +6,8 @@
 export type Action =
   | { readonly op: 'set'; readonly value: string }
   | { readonly op: 'get' }
+  /** Looks whether the key is there: it counts 1 or 0. */
+  | { readonly op: 'exists' }
   | { readonly op: 'cas'; readonly value: string; readonly expected: number }
   | { readonly op: 'delete' }
   /** Reads the value and replaces it, in one step. */
@@ -15,6 +17,11 @@ export type Action =
   /** Adds 1 to a decimal number, from 0 if there is no such key. */
   | { readonly op: 'increment' }
   | { readonly op: 'append'; readonly value: string };
+
+/** Whether it has no effect that one could be unsure of. */
+export function isRead({ op }: Action): boolean {
+  return op === 'get' || op === 'exists';
+}
 
 /** What the client was told. */
 export type Outcome =
@@ -26,7 +33,7 @@ export type Outcome =
   | { readonly type: 'deleted' }
   /** What a swap replaced; undefined for no such key. */
   | { readonly type: 'swapped'; readonly before: string | undefined }
-  /** The number after an increment, or how long the value is after an append. */
+  /** The number after an increment, how long the value is after an append, or whether the key is there. */
   | { readonly type: 'counted'; readonly count: number }
   /** Nothing that could be relied on: the operation may take effect at any later time, or never. */
   | { readonly type: 'unknown' };

@@ -16,6 +16,11 @@ export function step(state: KeyState, { action, outcome }: Operation): KeyState 
       if (outcome.type === 'found')
         return state?.value === outcome.value && isOf(outcome.version, state) ? state : 'illegal';
       return outcome.type === 'not-found' && state === undefined ? state : 'illegal';
+    case 'exists': {
+      if (isUnknown) return state;
+      const count = state === undefined ? 0 : 1;
+      return outcome.type === 'counted' && outcome.count === count ? state : 'illegal';
+    }
     case 'set': {
       const after = { value: action.value, version: (state?.version ?? 0) + 1 };
       if (isUnknown) return after;

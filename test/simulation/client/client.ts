@@ -12,7 +12,7 @@ import type { Command, Verdict } from './command.js';
 import { CommandDrawing } from './draw.js';
 import type { Attempt, History } from './history.js';
 import { type Reply, type ReplyReader, RespReplyReader, TextReplyReader } from './replies.js';
-import { respGet, respGuarded, respWatch } from './resp-commands.js';
+import { respGet, respGuarded, respReadOnly, respReadWrite, respWatch } from './resp-commands.js';
 import type { ClientTemper } from './temper.js';
 
 export interface ClientOptions {
@@ -56,11 +56,18 @@ interface Connection {
   isWatching: boolean;
   /** MULTI was sent, and what follows it waits for the reply. */
   isInTransaction: boolean;
+  /** READONLY was sent. */
+  isReadOnly: boolean;
 }
 
 const HOST = 'simulated';
 const MAX_RECONNECT_PAUSE_MS = 60;
 const MAX_READING_PAUSE_MS = 200;
+/** How often a client that reads at any server goes to another one, and says READWRITE, when it could send. */
+const MOVE_RATE = 0.03;
+const READ_WRITE_RATE = 0.02;
+/** How often it follows what it is told by MOVED, and asks there. */
+const FOLLOW_RATE = 0.05;
 
 export class SimulatedClient {
   readonly #options: ClientOptions;
@@ -97,6 +104,10 @@ export class SimulatedClient {
     return this.#options.id;
   }
 
+  get readsAtReplicas(): boolean {
+    return this.#options.temper.readsAtReplicas;
+  }
+
   /** From now on it waits for replies as long as it takes, and neither vanishes nor is slow. */
   becomePatient(): void {
     this.#isPatient = true;
@@ -120,6 +131,7 @@ export class SimulatedClient {
       hasSilent: false,
       isWatching: false,
       isInTransaction: false,
+      isReadOnly: false,
     };
     this.#connection = connection;
     network.connect(
@@ -183,8 +195,16 @@ export class SimulatedClient {
       }
       if (random.chance(temper.stopReadingRate)) this.#stopReading(connection.end);
     }
+    if (temper.readsAtReplicas && random.chance(MOVE_RATE)) {
+      this.#goTo(this.#anyPort(), connection);
+      return;
+    }
     const bytes: Uint8Array[] = [];
-    while (!connection.isInTransaction && connection.pending.length < temper.depth) {
+    while (
+      !connection.isInTransaction &&
+      connection.pending.length < temper.depth &&
+      bytes.length < temper.burst
+    ) {
       for (const pending of this.#nextCommands(connection)) {
         connection.pending.push(pending);
         connection.hasSilent ||= pending.command.isSilent;
@@ -197,8 +217,21 @@ export class SimulatedClient {
     if (!connection.isInTransaction && connection.pending.length < temper.depth) this.#sendSoon();
   }
 
+  /** Goes to another server once it has all replies. */
+  #goTo(port: number, connection: Connection): void {
+    connection.isLeaving = true;
+    this.#target = port;
+    if (connection.pending.length === 0) this.#leave(connection, 'goes elsewhere');
+  }
+
   #nextCommands(connection: Connection): Pending[] {
     const { temper, random } = this.#options;
+    if (temper.readsAtReplicas) {
+      const { isReadOnly } = connection;
+      connection.isReadOnly = !isReadOnly || !random.chance(READ_WRITE_RATE);
+      if (connection.isReadOnly !== isReadOnly)
+        return [this.#begin(connection, isReadOnly ? respReadWrite() : respReadOnly())];
+    }
     const mayWatch = temper.protocol === 'resp' && !connection.isWatching;
     if (mayWatch && random.chance(temper.transactionRate / 2)) return this.#watch(connection);
     const commands = this.#drawing.next();
@@ -306,8 +339,10 @@ export class SimulatedClient {
     if (verdict.type === 'elsewhere') {
       if (!this.#options.serverPorts.includes(verdict.port)) throw this.#strange(reply, one);
       if (this.#options.temper.via === 'router') throw this.#strange(reply, one);
-      connection.isLeaving = true;
-      this.#target = verdict.port;
+      if (this.#follows) {
+        connection.isLeaving = true;
+        this.#target = verdict.port;
+      }
       // A silent write is answered then, too: whose reply this is cannot be told.
       if (connection.hasSilent) {
         this.#leave(connection, 'goes elsewhere');
@@ -327,6 +362,12 @@ export class SimulatedClient {
         this.#drawing.noteVersion(one.command.operation.key, outcome.version);
     }
     one.onVerdict?.(verdict);
+  }
+
+  /** Whether it goes where it is told to. One that reads anywhere may as well leave it at that. */
+  get #follows(): boolean {
+    const { temper, random } = this.#options;
+    return !temper.readsAtReplicas || random.chance(FOLLOW_RATE);
   }
 
   /** A write that is not answered is, by a server that does not lead. */

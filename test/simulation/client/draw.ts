@@ -4,6 +4,7 @@ import type { Random } from '../../../tools/support/random.js';
 import { type Command, newValue } from './command.js';
 import { costlyCommands } from './costly-commands.js';
 import { FleetingKeys } from './fleeting-keys.js';
+import { LOOK_COUNT, look } from './looks.js';
 import {
   MALFORMED_COMMANDS,
   respAppend,
@@ -92,8 +93,7 @@ export class CommandDrawing {
     if (random.chance(temper.malformedRate)) return [respMalformed(random.of(MALFORMED_COMMANDS))];
     if (random.chance(temper.fleetingRate)) return [this.#fleeting.next()];
     if (random.chance(temper.sundryRate)) return [sundryCommand(random.below(SUNDRY_COUNT))];
-    if (random.chance(temper.readRate))
-      return [respGet(random.chance(0.2) ? random.of([COUNTER, LOG]) : key)];
+    if (random.chance(temper.readRate)) return [this.#respRead(key)];
     if (random.chance(temper.transactionRate))
       return random.chance(0.2)
         ? respDiscarded(key, this.newValue(key))
@@ -112,6 +112,12 @@ export class CommandDrawing {
       default:
         return [respSet(key, this.newValue(key))];
     }
+  }
+
+  #respRead(key: string): Command {
+    const { random, temper } = this.#options;
+    if (temper.readsAtReplicas && random.chance(0.3)) return look(key, random.below(LOOK_COUNT));
+    return respGet(random.chance(0.2) ? random.of([COUNTER, LOG]) : key);
   }
 
   #logLine(): string {

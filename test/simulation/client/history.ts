@@ -1,6 +1,6 @@
 /** What all clients did and saw, for the checker. Times are virtual. */
 
-import type { Operation, Outcome } from '../../../tools/linearizability/history.js';
+import { isRead, type Operation, type Outcome } from '../../../tools/linearizability/history.js';
 import type { Command } from './command.js';
 
 /** An operation whose outcome may still come. */
@@ -45,8 +45,7 @@ export class History {
 
   settle(attempt: Attempt, outcome: Outcome, atMs: number): void {
     if (outcome.type === 'unknown') {
-      // A read has no effect to be unsure of.
-      if (attempt.action.op === 'get') this.#attempts.delete(attempt);
+      if (isRead(attempt.action)) this.#attempts.delete(attempt);
       return;
     }
     attempt.outcome = outcome;

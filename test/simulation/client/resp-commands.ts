@@ -57,6 +57,15 @@ export function respPing(text: string): Command {
   return { ...command, bytes: Buffer.from(`ping "${text}"\r\n\r\n`) };
 }
 
+/** From now on a server that does not lead answers reads; or sends them on again. */
+export function respReadOnly(): Command {
+  return respCommand(['READONLY'], undefined, (reply) => (isStatus(reply, 'OK') ? FINE : WRONG));
+}
+
+export function respReadWrite(): Command {
+  return respCommand(['READWRITE'], undefined, (reply) => (isStatus(reply, 'OK') ? FINE : WRONG));
+}
+
 /** A command that is no good. It has no effect in a transaction but to end that. */
 export function respMalformed(words: readonly string[]): Command {
   return respCommand(words, undefined, (reply) => (isError(reply, 'ERR ') ? FINE : WRONG));

@@ -6,8 +6,9 @@ export interface ClientTemper {
   readonly protocol: 'text' | 'resp';
   /** Whether it comes through the router or to the servers' own ports. */
   readonly via: 'router' | 'servers';
-  /** Commands that it sends before it has the replies to those before. */
+  /** Commands that it sends before it has the replies to those before, and how many of them at once. */
   readonly depth: number;
+  readonly burst: number;
   /** How long it may wait before it sends more. */
   readonly maxPauseMs: number;
   /** How long it waits for a reply before it goes away. */
@@ -31,6 +32,8 @@ export interface ClientTemper {
   readonly halfCloseRate: number;
   readonly vanishRate: number;
   readonly stopReadingRate: number;
+  /** Whether it says READONLY, and goes from one server to another to read there. */
+  readonly readsAtReplicas: boolean;
 }
 
 export function drawClientTemper(random: Random): ClientTemper {
@@ -39,6 +42,7 @@ export function drawClientTemper(random: Random): ClientTemper {
     protocol: random.of(['text', 'resp']),
     via: random.of(['router', 'router', 'servers']),
     depth: random.of([1, 1, 4, 16]),
+    burst: Number.POSITIVE_INFINITY,
     maxPauseMs: random.of([2, 20, 100, 300]),
     timeoutMs: random.of([60, 400, 10_000]),
     readRate: random.of([0, 0.3, 0.6, 0.95]),
@@ -53,5 +57,21 @@ export function drawClientTemper(random: Random): ClientTemper {
     halfCloseRate: rarely(0.05),
     vanishRate: rarely(0.05),
     stopReadingRate: rarely(0.1),
+    readsAtReplicas: false,
+  };
+}
+
+/** One that reads at any server, and hardly writes. */
+export function drawReplicaReader(random: Random): ClientTemper {
+  return {
+    ...drawClientTemper(random),
+    protocol: 'resp',
+    via: 'servers',
+    depth: random.of([4, 16]),
+    burst: 1,
+    maxPauseMs: random.of([1, 5]),
+    readRate: random.of([0.9, 0.99]),
+    transactionRate: 0,
+    readsAtReplicas: true,
   };
 }

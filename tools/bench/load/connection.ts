@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import type { Scanner } from './reply-scanner.js';
 import type { RequestSequence } from './request-sequence.js';
+import type { Workload } from './workload.js';
 
 /** The load could not be kept up: refused, disconnected, or no reply for too long. */
 export class LoadError extends Error {
@@ -29,6 +30,7 @@ export interface Employer {
 }
 
 const HOST = '127.0.0.1';
+const GREETED = '+OK\r\n';
 const READ_BUFFER_BYTES = 64 * 1024;
 
 export class LoadConnection {
@@ -39,6 +41,8 @@ export class LoadConnection {
   /** Requests of the current burst that are not answered. */
   #open = 0;
   #sentAtMs = 0;
+  /** Bytes of the reply to its greeting that are still to come. */
+  #greetingBytes = 0;
 
   private constructor(port: number, sequence: RequestSequence, employer: Employer) {
     this.#sequence = sequence;
@@ -54,9 +58,17 @@ export class LoadConnection {
   }
 
   /** Rejects when nobody listens there. */
-  static async open(port: number, sequence: RequestSequence, employer: Employer): Promise<LoadConnection> {
+  static async open(
+    { port, greeting }: Pick<Workload, 'port' | 'greeting'>,
+    sequence: RequestSequence,
+    employer: Employer,
+  ): Promise<LoadConnection> {
     const connection = new LoadConnection(port, sequence, employer);
     await once(connection.#socket, 'connect');
+    if (greeting !== undefined) {
+      connection.#greetingBytes = GREETED.length;
+      connection.#socket.write(`${greeting}\r\n`);
+    }
     connection.#socket.once('error', (error) => employer.failed(error));
     connection.#socket.once('close', () => employer.failed(new LoadError('a connection was closed')));
     return connection;
@@ -76,8 +88,10 @@ export class LoadConnection {
     this.#socket.destroy();
   }
 
-  #receive(bytes: Buffer): void {
+  #receive(received: Buffer): void {
     try {
+      const bytes = received.subarray(this.#greetingBytes);
+      this.#greetingBytes = Math.max(0, this.#greetingBytes - received.byteLength);
       const count = this.#scanner.scan(bytes);
       if (count === 0) return;
       this.#open -= count;

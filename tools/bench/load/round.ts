@@ -62,9 +62,8 @@ class Round implements Employer {
   }
 
   async connect(): Promise<void> {
-    const { connections, port } = this.#workload;
-    for (let i = 0; i < connections; i += 1)
-      this.#connections.push(await LoadConnection.open(port, this.#sequence, this));
+    for (let i = 0; i < this.#workload.connections; i += 1)
+      this.#connections.push(await LoadConnection.open(this.#workload, this.#sequence, this));
   }
 
   async run(onProgress: (done: number) => void): Promise<RoundResult> {

@@ -29,6 +29,8 @@ export interface Workload {
   readonly operation: Operation;
   /** The text protocol unless it says otherwise. */
   readonly protocol?: Protocol;
+  /** What each connection says first, to which the reply is `+OK`. */
+  readonly greeting?: 'READONLY';
   readonly keyspace: Keyspace;
   readonly limit: RoundLimit;
 }

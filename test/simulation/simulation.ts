@@ -24,7 +24,13 @@ import { ROUTER_PORT, SimulatedCluster } from './cluster/cluster.js';
 import { ClusterHome } from './cluster/home.js';
 import { Links } from './cluster/links.js';
 import { Nemesis } from './nemesis.js';
-import { drawTemperament, ELECTION_TIMEOUT_MS, type Temperament } from './temperament.js';
+import { RunHash } from './run-hash.js';
+import {
+  drawTemperament,
+  ELECTION_TIMEOUT_MS,
+  hasLargeStatesInTime,
+  type Temperament,
+} from './temperament.js';
 import { SimulatedDisk } from './world/disk.js';
 import { SimulatedNetwork } from './world/network.js';
 import { SimulatedThread } from './world/thread.js';
@@ -112,7 +118,7 @@ class Simulation {
   readonly #clients: readonly SimulatedClient[];
   #violation: unknown;
   #isJudged = true;
-  #hash = 0;
+  readonly #hash = new RunHash();
   readonly #trace = (what: () => string) => {
     this.#options.trace?.(`${this.#world.nowMs.toFixed(3).padStart(10)} ${what()}`);
   };
@@ -156,7 +162,7 @@ class Simulation {
       operations: this.#history.size,
       steps: timeline.steps,
       virtualMs: nowMs,
-      hash: (this.#hash >>> 0).toString(16).padStart(8, '0'),
+      hash: this.#hash.toString(),
       faults: this.#nemesis.struck,
       isJudged: this.#isJudged,
       violation: this.#violation === undefined ? undefined : asViolation(this.#violation),
@@ -274,7 +280,7 @@ class Simulation {
     if (this.#violation !== undefined) throw this.#violation;
     this.#cluster.check();
     const { steps, nowMs } = this.#world.timeline;
-    this.#hash = mix(this.#hash, nowMs);
+    this.#hash.add(nowMs);
     checkTurns(this.#cluster.servers);
     if (steps % MEASURE_EVERY === 0) checkQueues(this.#cluster.servers, this.#temperament, 'at any time');
   }
@@ -358,12 +364,13 @@ class Simulation {
     );
     return ids.map((id) => {
       const random = this.#random.split(`client ${id}`);
+      const temper = id < clients ? drawClientTemper(random) : drawReplicaReader(random);
       return new SimulatedClient({
         id,
         world: this.#world,
         network: this.#network,
         random,
-        temper: id < clients ? drawClientTemper(random) : drawReplicaReader(random),
+        temper: hasLargeStatesInTime(this.#temperament) ? temper : { ...temper, costlyRate: 0 },
         keys: KEYS.slice(0, keys),
         history: this.#history,
         serverPorts: this.#cluster.serverPorts,
@@ -384,18 +391,4 @@ function asViolation(error: unknown): Violation {
   if (!(error instanceof Error)) return { property: 'error', message: String(error) };
   if (error instanceof PropertyViolation) return { property: error.property, message: error.message };
   return { property: error.name, message: error.stack ?? error.message };
-}
-
-const FLOAT = new Float64Array(1);
-const HALVES = new Int32Array(FLOAT.buffer);
-
-/** The hash of what was hashed so far and of one number more. */
-function mix(hash: number, value: number): number {
-  FLOAT[0] = value;
-  let mixed = hash;
-  for (const half of HALVES) {
-    mixed = Math.imul(mixed ^ half, 0x5bd1e995);
-    mixed ^= mixed >>> 15;
-  }
-  return mixed;
 }

@@ -80,6 +80,16 @@ export function drawTemperament(random: Random, givenServers: number | undefined
   };
 }
 
+/** What client/costly-commands.ts makes of the state, and how long a snapshot of it may be under way. */
+const LARGE_STATE_BYTES = 2_400_000;
+const MAX_LARGE_SNAPSHOT_MS = 2_000;
+
+/** Whether a server that lacks a large state gets it before it is expected to have caught up. */
+export function hasLargeStatesInTime({ raft, network, disk }: Temperament): boolean {
+  const rounds = LARGE_STATE_BYTES / raft.snapshotChunkBytes / raft.maxInflightChunks;
+  return rounds * (network.maxPortDelayMs + Math.max(...disk.maxLatencyMs)) <= MAX_LARGE_SNAPSHOT_MS;
+}
+
 function drawRaft(random: Random): Temperament['raft'] {
   const maxAppendBytes = random.of([1, 100, 1_000, 100_000]);
   return {

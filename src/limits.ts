@@ -150,6 +150,13 @@ export const DRAINED_REPORT_BYTES = 64 * 1024;
 /** With this many bytes unwritten any client's socket is backed up, and tells once they are written. */
 export const MAX_UNWRITTEN_BYTES = 64 * 1024;
 
+/** Time in a turn of the main thread for the replays of those whose leader was lost; and commands between two looks at the clock. */
+export const MAX_SLICES_MS_PER_TURN = 4;
+export const MAX_PLANNED_COMMANDS = 256;
+
+/** A read whose leader was lost is sent to the next one this often; then it is answered as if there were none. */
+export const MAX_REPLAYS = 3;
+
 /** Commands of one client that are given up at once for want of a leader, about a millisecond's worth. */
 export const MAX_GIVEN_UP_COMMANDS_PER_TURN = 1024;
 

@@ -6,6 +6,7 @@ import type { Environment } from '../environment.js';
 import type { ConnectionId } from '../wire/client-frames.js';
 import type { UnwrittenSockets } from './client-socket.js';
 import type { Questions, UnassignedConnection } from './questions.js';
+import type { Slices } from './slices.js';
 import type { TotalUnansweredBytes } from './unanswered.js';
 
 export interface Connection extends UnassignedConnection {
@@ -31,6 +32,7 @@ export interface SharedByConnections {
   readonly unwritten: UnwrittenSockets;
   readonly totalUnanswered: TotalUnansweredBytes;
   readonly questions: Questions;
+  readonly slices: Slices;
 }
 
 export class ConnectionIds {

@@ -16,6 +16,7 @@ import { Questions, type UnassignedConnection } from './questions.js';
 import { Router } from './router.js';
 import { ServerListener } from './server-listener.js';
 import type { ServerChannel } from './server-traffic.js';
+import { Slices } from './slices.js';
 import { TotalUnansweredBytes } from './unanswered.js';
 
 export interface GatewayOptions {
@@ -57,6 +58,7 @@ export class Gateway {
       unwritten: new UnwrittenSockets(environment),
       totalUnanswered: new TotalUnansweredBytes(MAX_TOTAL_UNANSWERED_BYTES, MAX_MODEST_UNANSWERED_BYTES),
       questions: new Questions(environment, () => this.#allConnections()),
+      slices: new Slices(environment),
     };
     const times = {
       leaderWaitMs: options.leaderWaitMs ?? LEADER_WAIT_MS,

@@ -14,6 +14,8 @@ export class HeldBytes {
   #buffer: Buffer = NOTHING;
   #start = 0;
   #end = 0;
+  /** Views stay valid after an {@link append}, too. */
+  isPinned = false;
 
   get length(): number {
     return this.#end - this.#start;
@@ -34,7 +36,7 @@ export class HeldBytes {
     if (this.#buffer.byteLength > MAX_IDLE_HELD_BYTES) this.#buffer = NOTHING;
   }
 
-  /** The bytes between two offsets from the front, valid until the next {@link append}. */
+  /** The bytes between two offsets from the front, valid until the next {@link append}, unless they are pinned. */
   view(start: number, end: number): Uint8Array {
     return this.#buffer.subarray(this.#start + start, this.#start + end);
   }
@@ -43,7 +45,7 @@ export class HeldBytes {
     const length = this.length;
     const needed = length + byteCount;
     // Moving within the buffer only when half of it is free keeps the cost of a byte constant.
-    const fits = needed <= this.#buffer.byteLength / 2;
+    const fits = !this.isPinned && needed <= this.#buffer.byteLength / 2;
     const target = fits ? this.#buffer : Buffer.allocUnsafeSlow(Math.max(2 * needed, MIN_CAPACITY_BYTES));
     this.#buffer.copy(target, 0, this.#start, this.#end);
     this.#buffer = target;

@@ -21,6 +21,16 @@ export type ReplayPiece =
       readonly endsTransaction: boolean;
     };
 
+export interface PlannedReplay {
+  /** No two neighbours share their fate. */
+  readonly pieces: readonly ReplayPiece[];
+  /** The first command is a whole one, and only reads. */
+  readonly beginsWithRead: boolean;
+}
+
+/** Goes through the commands, many in each step. */
+export type ReplayPlanning = Generator<undefined, PlannedReplay, undefined>;
+
 /** Commands that are answered without a leader. */
 export interface GivenUp {
   readonly reply: string;

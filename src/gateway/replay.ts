@@ -7,7 +7,7 @@
  */
 
 import type { StreamCheckpoint } from '../protocol/checkpoint.js';
-import type { GivenUp, ReplayPiece } from './replay-plan.js';
+import type { GivenUp, ReplayPlanning } from './replay-plan.js';
 import { giveUpResp, planRespReplay } from './resp-replay.js';
 import { giveUpText, planTextReplay } from './text-replay.js';
 
@@ -17,9 +17,9 @@ import { giveUpText, planTextReplay } from './text-replay.js';
  * @param sent the bytes; may end within a command.
  * @param at where the stream stands at their beginning.
  * @param proposedBytes writes that end within the first `proposedBytes` may have been proposed.
- * @returns pieces that cover `sent`, no two neighbours of the same fate.
+ * @returns pieces that cover `sent`
  */
-export function planReplay(sent: Uint8Array, at: StreamCheckpoint, proposedBytes: number): ReplayPiece[] {
+export function planReplay(sent: Uint8Array, at: StreamCheckpoint, proposedBytes: number): ReplayPlanning {
   return at.place === 'resp'
     ? planRespReplay(sent, at, proposedBytes)
     : planTextReplay(sent, at, proposedBytes);

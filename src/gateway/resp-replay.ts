@@ -7,25 +7,29 @@
 
 import { spanOf } from '../bytes/byte-reader.js';
 import { ByteWriter } from '../bytes/byte-writer.js';
+import { MAX_PLANNED_COMMANDS } from '../limits.js';
 import type { RespCheckpoint } from '../protocol/checkpoint.js';
-import { isWrite, type Request } from '../protocol/request.js';
+import { isRead, isWrite, type Request } from '../protocol/request.js';
 import { NO_LEADER, OUTCOME_UNKNOWN } from '../protocol/resp/errors.js';
 import { RedisStream } from '../protocol/resp/redis-stream.js';
 import { QUEUED, type RespValue } from '../protocol/resp/value.js';
 import { writeResp } from '../protocol/resp/writer.js';
-import { addPiece, type GivenUp, type ReplayPiece } from './replay-plan.js';
+import { addPiece, type GivenUp, type ReplayPiece, type ReplayPlanning } from './replay-plan.js';
 
 /** As planReplay in replay.ts. */
-export function planRespReplay(sent: Uint8Array, at: RespCheckpoint, proposedBytes: number): ReplayPiece[] {
+export function* planRespReplay(sent: Uint8Array, at: RespCheckpoint, proposedBytes: number): ReplayPlanning {
   const pieces: ReplayPiece[] = [];
   const stream = RedisStream.retracing(at);
   const replies = new ByteWriter();
   stream.push(spanOf(sent));
   let start = 0;
-  while (start < proposedBytes) {
+  let first: Request | undefined;
+  for (let steps = 1; first === undefined || start < proposedBytes; steps += 1) {
     const request = stream.next();
+    if (steps % MAX_PLANNED_COMMANDS === 0 || stream.isUnfinished) yield;
     if (request === undefined && stream.isUnfinished) continue;
     if (request === undefined) break;
+    first ??= request;
     stream.release();
     const end = stream.consumed;
     const { isSilenced } = stream;
@@ -43,7 +47,7 @@ export function planRespReplay(sent: Uint8Array, at: RespCheckpoint, proposedByt
     start = end;
   }
   if (start < sent.byteLength) addPiece(pieces, { fate: 'resend', byteCount: sent.byteLength - start });
-  return pieces;
+  return { pieces, beginsWithRead: first !== undefined && isRead(first) };
 }
 
 /** As giveUp in replay.ts: what needs no leader is answered, and so a transaction is refused as a whole. */
@@ -52,9 +56,10 @@ export function giveUpResp(waiting: Uint8Array, at: RespCheckpoint, maxCommands:
   const replies = new ByteWriter();
   stream.push(spanOf(waiting));
   let isAll = false;
-  for (let count = 0; count < maxCommands && !isAll; count += 1) {
+  for (let count = 0; count < maxCommands && !isAll; ) {
     const request = stream.next();
     if (request === undefined && stream.isUnfinished) continue;
+    count += 1;
     isAll = request === undefined;
     if (request === undefined) break;
     stream.release();

@@ -10,7 +10,7 @@
 
 import assert from 'node:assert/strict';
 import type { Environment, Timer } from '../environment.js';
-import { MAX_GIVEN_UP_COMMANDS_PER_TURN } from '../limits.js';
+import { MAX_GIVEN_UP_COMMANDS_PER_TURN, MAX_REPLAYS } from '../limits.js';
 import { AT_COMMAND_START, type StreamCheckpoint } from '../protocol/checkpoint.js';
 import { startOf } from '../protocol/first-line.js';
 import type { ClientFacts } from '../protocol/resp/client-facts.js';
@@ -21,7 +21,7 @@ import { HeldBytes } from './held-bytes.js';
 import { LeaderWait } from './leader-wait.js';
 import type { NetworkSocket } from './network.js';
 import { giveUp, planReplay } from './replay.js';
-import { afterUnknown, ReplayPlan } from './replay-plan.js';
+import { afterUnknown, type PlannedReplay, ReplayPlan, type ReplayPlanning } from './replay-plan.js';
 import type { RoomWaiter, ServerTraffic, SessionHandle, SessionOwner } from './server-traffic.js';
 import { UnansweredBytes } from './unanswered.js';
 import { UnassignedFacts } from './unassigned-facts.js';
@@ -52,6 +52,9 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
   readonly #leaderWait: LeaderWait;
   readonly #held = new HeldBytes();
   readonly #plan = new ReplayPlan();
+  #planning: ReplayPlanning | undefined;
+  /** How often the leader was lost that the first of the held commands was sent to, which only reads. */
+  #interruptions = 0;
   /** Where the stream stands at the first held byte. */
   #at: StreamCheckpoint = AT_COMMAND_START;
   /** The first line has told which protocol the client speaks. Before, nothing is forwarded. */
@@ -206,6 +209,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
 
   /** Does whatever can be done next: answers, forwards, or ends. */
   #advance(): void {
+    if (this.#planning !== undefined) return;
     if (!this.#isDecided && this.#held.length > 0) return;
     if (this.#givenUpTo !== undefined) {
       // A client that does not read is not answered any further.
@@ -274,6 +278,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
 
   /** The first held bytes are answered. */
   #drop(byteCount: number, at: StreamCheckpoint): void {
+    if (byteCount > 0) this.#interruptions = 0;
     this.#held.discard(byteCount);
     this.#plan.advance(byteCount);
     this.#at = at;
@@ -295,8 +300,44 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
   #sessionLost(proposedBytes: number): void {
     const forwarded = this.#forwarded;
     this.#endSession();
-    this.#plan.replaceFront(planReplay(this.#held.view(0, forwarded), this.#at, proposedBytes));
+    if (forwarded === 0) this.#advance();
+    else this.#planReplay(planReplay(this.#held.view(0, forwarded), this.#at, proposedBytes));
+  }
+
+  /** Finds out what becomes of the bytes that were forwarded; until then nothing else is done. */
+  #planReplay(planning: ReplayPlanning): void {
+    this.#planning = planning;
+    this.#held.isPinned = true;
+    this.#connections.shared.slices.run(() => {
+      if (this.#planning !== planning) return true;
+      const step = planning.next();
+      if (step.done !== true) return false;
+      this.#endPlanning();
+      this.#planned(step.value);
+      return true;
+    });
+  }
+
+  #endPlanning(): void {
+    this.#planning = undefined;
+    this.#held.isPinned = false;
+  }
+
+  #planned({ pieces, beginsWithRead }: PlannedReplay): void {
+    this.#plan.replaceFront(pieces);
+    if (beginsWithRead) {
+      this.#interruptions += 1;
+      if (this.#interruptions > MAX_REPLAYS) this.#giveUpFirst();
+    }
     this.#advance();
+  }
+
+  /** The first command may be what costs one leader after the other. */
+  #giveUpFirst(): void {
+    const byteCount = this.#plan.front?.byteCount ?? this.#held.length;
+    const given = giveUp(this.#held.view(0, byteCount), this.#at, 1);
+    this.#drop(given.byteCount, given.at);
+    if (given.reply !== '') this.#client.write(Buffer.from(given.reply, 'latin1'));
   }
 
   #endSession(): void {
@@ -346,6 +387,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
 
   /** Nothing more is to be forwarded or answered. */
   #forget(): void {
+    this.#endPlanning();
     this.#givenUpTo = undefined;
     this.#session = undefined;
     this.#forwarded = 0;

@@ -3,24 +3,28 @@
  */
 
 import { spanOf } from '../bytes/byte-reader.js';
+import { MAX_PLANNED_COMMANDS } from '../limits.js';
 import type { TextCheckpoint } from '../protocol/checkpoint.js';
 import { ERR_CMD_ERR, ERR_INTERNAL } from '../protocol/reply.js';
-import { isWrite, type TextRequest } from '../protocol/request.js';
+import { isRead, isWrite, type TextRequest } from '../protocol/request.js';
 import { TextParser } from '../protocol/text/parser.js';
-import { addPiece, type GivenUp, type ReplayPiece } from './replay-plan.js';
+import { addPiece, type GivenUp, type ReplayPiece, type ReplayPlanning } from './replay-plan.js';
 
 const LINE_FEED = 0x0a;
 
 /** As planReplay in replay.ts. */
-export function planTextReplay(sent: Uint8Array, at: TextCheckpoint, proposedBytes: number): ReplayPiece[] {
+export function* planTextReplay(sent: Uint8Array, at: TextCheckpoint, proposedBytes: number): ReplayPlanning {
   const pieces: ReplayPiece[] = [];
   const parser = new TextParser(at);
   parser.push(spanOf(sent));
   let start = 0;
+  let first: TextRequest | undefined;
   // What comes after is sent again, whatever it is.
-  while (start < proposedBytes) {
+  for (let steps = 1; first === undefined || start < proposedBytes; steps += 1) {
+    if (steps % MAX_PLANNED_COMMANDS === 0) yield;
     const request = parser.next();
     if (request === undefined) break;
+    first ??= request;
     const end = parser.consumed;
     if (isWrite(request) && end <= proposedBytes) {
       addPiece(pieces, {
@@ -39,7 +43,7 @@ export function planTextReplay(sent: Uint8Array, at: TextCheckpoint, proposedByt
     }
   }
   if (start < sent.byteLength) addPiece(pieces, { fate: 'resend', byteCount: sent.byteLength - start });
-  return pieces;
+  return { pieces, beginsWithRead: first !== undefined && isRead(first) };
 }
 
 /** As giveUp in replay.ts. */

@@ -93,6 +93,19 @@ export type TextRequest = WriteRequest | GetRequest | MalformedRequest;
 
 export type Request = TextRequest | RedisRequest;
 
+/** Whether the request reads keys, and does nothing else. */
+export function isRead({ type }: Request): boolean {
+  switch (type) {
+    case 'get':
+    case 'getm':
+    case 'redis-read':
+    case 'redis-walk':
+      return true;
+    default:
+      return false;
+  }
+}
+
 /** Whether the request goes through the log: it may take effect although its client is never told. */
 export function isWrite({ type }: Request): boolean {
   switch (type) {

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { giveUp, planReplay } from '../../src/gateway/replay.js';
-import { MAX_PARSED_ARGS } from '../../src/limits.js';
+import type { ReplayPiece } from '../../src/gateway/replay-plan.js';
+import { MAX_PARSED_ARGS, MAX_PLANNED_COMMANDS } from '../../src/limits.js';
 import { AT_RESP_START, type RespCheckpoint, respCheckpoint } from '../../src/protocol/checkpoint.js';
 
 const MANY = 1_000;
@@ -21,6 +22,15 @@ function encodeAll(lines: readonly string[]): Buffer {
   return Buffer.from(lines.map(encode).join(''));
 }
 
+/** What is planned at once here. */
+function piecesOf(...[sent, at, proposedBytes]: Parameters<typeof planReplay>): readonly ReplayPiece[] {
+  const planning = planReplay(sent, at, proposedBytes);
+  while (true) {
+    const step = planning.next();
+    if (step.done === true) return step.value.pieces;
+  }
+}
+
 interface Sent {
   readonly at?: RespCheckpoint;
   /** Commands that the leader had proposed; all unless told. */
@@ -30,7 +40,7 @@ interface Sent {
 /** The pieces, with the commands in them and what the client gets. */
 function plan(lines: readonly string[], { at = AT_RESP_START, proposed = lines.length }: Sent = {}) {
   const sent = encodeAll(lines);
-  const pieces = planReplay(sent, at, encodeAll(lines.slice(0, proposed)).byteLength);
+  const pieces = piecesOf(sent, at, encodeAll(lines.slice(0, proposed)).byteLength);
   let start = 0;
   return pieces.map((piece) => {
     const bytes = sent.toString('latin1', start, start + piece.byteCount);
@@ -46,6 +56,17 @@ function whenGivenUp(lines: readonly string[], start: RespCheckpoint = AT_RESP_S
 }
 
 describe('Redis commands whose leader is lost', () => {
+  it('are gone through in steps, of some hundred commands or some thousand arguments', () => {
+    const long = `DEL ${Array.from({ length: 4 * MAX_PARSED_ARGS }, (_, i) => `k${i}`).join(' ')}`;
+    for (const lines of [Array.from({ length: 4 * MAX_PLANNED_COMMANDS }, () => 'INCR n'), [long]]) {
+      const sent = encodeAll(lines);
+      const planning = planReplay(sent, AT_RESP_START, sent.byteLength);
+      let steps = 0;
+      while (planning.next().done !== true) steps += 1;
+      expect(steps).to.be.within(3, 5);
+    }
+  });
+
   it('are of unknown outcome as a whole, however many arguments they have', () => {
     const long = `DEL ${Array.from({ length: 3 * MAX_PARSED_ARGS }, (_, i) => `k${i}`).join(' ')}`;
     expect(plan([long, 'GET a'])).to.deep.equal([{ unknown: [long], reply: UNKNOWN }, { resend: ['GET a'] }]);
@@ -108,7 +129,7 @@ describe('Redis commands whose leader is lost', () => {
   it('are sent again as far as they came, also when they end within one or make no sense', () => {
     for (const tail of ['*2\r\n$3\r\nGE', 'nonsense\r\n']) {
       const sent = Buffer.from(encode('SET a 1') + tail);
-      const [unknown, rest, ...more] = planReplay(sent, AT_RESP_START, sent.byteLength);
+      const [unknown, rest, ...more] = piecesOf(sent, AT_RESP_START, sent.byteLength);
       expect(unknown).to.include({ fate: 'unknown', byteCount: encode('SET a 1').length });
       expect(rest).to.deep.equal({ fate: 'resend', byteCount: tail.length });
       expect(more).to.deep.equal([]);
@@ -123,7 +144,7 @@ describe('Redis commands whose leader is lost', () => {
       fc.property(fc.array(line), fc.nat(), fc.nat(), (lines, cut, proposed) => {
         const whole = encodeAll(lines);
         const sent = whole.subarray(0, cut % (whole.byteLength + 1));
-        const pieces = planReplay(sent, AT_RESP_START, proposed % (whole.byteLength + 1));
+        const pieces = piecesOf(sent, AT_RESP_START, proposed % (whole.byteLength + 1));
         const sum = pieces.reduce((byteCount, piece) => byteCount + piece.byteCount, 0);
         expect(sum).to.equal(sent.byteLength);
         for (const [index, { fate }] of pieces.entries()) expect(fate).to.not.equal(pieces[index + 1]?.fate);

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { Gateway } from '../../src/gateway/gateway.js';
-import { MAX_UNANSWERED_BYTES, MAX_VALUE_BYTES } from '../../src/limits.js';
+import { MAX_REPLAYS, MAX_UNANSWERED_BYTES, MAX_VALUE_BYTES } from '../../src/limits.js';
 import { respCheckpoint } from '../../src/protocol/checkpoint.js';
 import { FakeServer, forwarded, TestBench, until } from './support.js';
 
@@ -226,6 +226,27 @@ describe('the router', () => {
     next.reply(replay, 'set c 0 3\r\nxyz\r\n'.length, 'OK 1\r\n');
 
     await client.expectText(`VALUE 1\r\nk\r\n${INTERNAL + NOT_FOUND}OK 1\r\n`);
+  });
+
+  it('sends a read to three more leaders when one after the other dies of it, and then goes on without it', async () => {
+    const { gateway, old, client } = await bench.cluster();
+    await forwarded(client, old, GET + SET_A);
+    let leader = old;
+    for (let term = 2; term <= 1 + MAX_REPLAYS; term += 1) {
+      const next = new FakeServer();
+      leader.die();
+      await gateway.attach(0, next);
+      gateway.setLeader({ id: 0, term });
+      await next.expectInput(await next.session(), GET);
+      leader = next;
+    }
+    leader.die();
+    const last = new FakeServer();
+    await gateway.attach(0, last);
+    gateway.setLeader({ id: 0, term: 9 });
+    client.send('get other\r\n');
+    await last.expectInput(await last.session(), 'get other\r\n');
+    await client.expectText(INTERNAL + INTERNAL);
   });
 
   it('takes what a dying leader said last', async () => {

@@ -43,7 +43,6 @@ const SUNDRY: readonly (readonly [words: string, replies: readonly Reply['type']
   ['WAIT 1 100', ['number']],
   ['ECHO x', ['value']],
   ['SELECT 0', ['status']],
-  ['READONLY', ['status']],
   ['READWRITE', ['status']],
   ['SCAN 0', ['list']],
   ['SCAN 0 MATCH *a* COUNT 2', ['list']],

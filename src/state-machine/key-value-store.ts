@@ -89,13 +89,6 @@ export class KeyValueStore {
     return new ReadView(this.#keyspace, nowMs);
   }
 
-  /** Every key with its record, in no particular order. */
-  *entries(): Generator<[key: string, record: KeyRecord], void, undefined> {
-    const { records } = this.#contents;
-    for (const id of records.ids())
-      if (!this.#contents.isExpired(id)) yield [records.key(id), this.#contents.recordOf(id)];
-  }
-
   /**
    * The state as of now, to be written in slices while the store changes. It keeps what is overwritten, until it is at its
    * end or closed. Not while an entry is applied.

@@ -317,11 +317,6 @@ export class RecordTable implements KeyOrder {
     this.#slabs.free(address);
   }
 
-  /** Goes through the ids in use. Ids may come and go meanwhile: those that are in use all the time are met. */
-  *ids(): Generator<RecordId, void, undefined> {
-    for (let id = 0; id < this.#idLimit; id += 1) if (this.has(id)) yield id;
-  }
-
   /**
    * Keys by their hashes, from this one on and up to `span` further: as far as they are in the first shard with keys. Those
    * with equal hashes come in the order of their bytes.

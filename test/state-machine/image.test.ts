@@ -7,6 +7,7 @@ import { KeyValueStore } from '../../src/state-machine/key-value-store.js';
 import { REMOVALS_BYTES } from '../../src/state-machine/removals.js';
 import { bytesOf, payloadOf } from '../support/commands.js';
 import { HASH_SECRET } from '../support/hash-secret.js';
+import { recordsOf } from '../support/records.js';
 
 const SLICE_BYTES = 64;
 
@@ -28,7 +29,7 @@ function filled(keys: readonly string[]): KeyValueStore {
 }
 
 function contentOf(store: KeyValueStore): Record<string, KeyRecord> {
-  return Object.fromEntries([...store.entries()].sort(([a], [b]) => (a < b ? -1 : 1)));
+  return Object.fromEntries(recordsOf(store).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 function piecesOf(image: StoreImage): Uint8Array[] {
@@ -134,8 +135,8 @@ describe('the image of a store', () => {
     apply(store, [{ type: 'delete', key: 'a' }]);
     const second = store.image();
     apply(store, [set('b', 'new')]);
-    expect([...restored(piecesOf(first)).entries()]).to.have.length(2);
-    expect([...restored(piecesOf(second)).entries()].map(([key]) => key)).to.deep.equal(['b']);
+    expect(recordsOf(restored(piecesOf(first)))).to.have.length(2);
+    expect(recordsOf(restored(piecesOf(second))).map(([key]) => key)).to.deep.equal(['b']);
   });
 
   it('gives nothing more once it is closed', () => {

@@ -11,6 +11,7 @@ import type { KeyRecord } from '../../src/state-machine/key-record.js';
 import { KeyValueStore } from '../../src/state-machine/key-value-store.js';
 import { anyCommand, bytesOf, payloadOf } from '../support/commands.js';
 import { HASH_SECRET } from '../support/hash-secret.js';
+import { recordsOf } from '../support/records.js';
 
 const START_MS = 1_000_000;
 
@@ -162,7 +163,7 @@ describe('KeyValueStore', () => {
     it('removes the key', () => {
       const store = storeWith(set('k', 'a'), set('other', 'b'));
       expect(apply(store, START_MS, del('k'))).to.deep.equal([DELETED]);
-      expect([...store.entries()].map(([key]) => key)).to.deep.equal(['other']);
+      expect(recordsOf(store).map(([key]) => key)).to.deep.equal(['other']);
       expect(store.size).to.equal(1);
     });
 
@@ -207,7 +208,11 @@ describe('KeyValueStore', () => {
         set('never', 'b'),
       );
       apply(store, START_MS + 8999);
-      expect([...store.entries()].map(([key]) => key).sort()).to.deep.equal(['later', 'never']);
+      expect(
+        recordsOf(store)
+          .map(([key]) => key)
+          .sort(),
+      ).to.deep.equal(['later', 'never']);
     });
 
     it('happens early to a key whose deadline was brought forward', () => {
@@ -254,7 +259,7 @@ describe('KeyValueStore', () => {
         const model = new NaiveStore();
         for (const batch of each) {
           expect(apply(store, batch.stampMs, ...batch.commands)).to.deep.equal(model.apply(batch));
-          expect(new Map(store.entries())).to.deep.equal(model.records);
+          expect(new Map(recordsOf(store))).to.deep.equal(model.records);
           expect(store.size).to.equal(model.records.size);
           expect(store.clockMs).to.equal(model.clockMs);
           expect(store.nextDeadlineMs).to.equal(model.nextDeadlineMs);
@@ -293,8 +298,8 @@ describe('KeyValueStore', () => {
           many.apply(payload, (result) => results[1]?.push(result));
           expect(results[1]).to.deep.equal(results[0]);
         }
-        const kept = [...many.entries()].filter(([key]) => !key.startsWith('other '));
-        expect(new Map(kept)).to.deep.equal(new Map(few.entries()));
+        const kept = recordsOf(many).filter(([key]) => !key.startsWith('other '));
+        expect(new Map(kept)).to.deep.equal(new Map(recordsOf(few)));
         for (const [i] of others.entries())
           expect(many.get(`other ${i}`)).to.include({ value: `${i}`, version: 3 });
       }),
@@ -312,7 +317,7 @@ describe('KeyValueStore', () => {
           watched.apply(payload, () => [watched.nextDeadlineMs, watched.get('a')]);
           silent.apply(payload);
         }
-        expect([...silent.entries()]).to.deep.equal([...watched.entries()]);
+        expect(recordsOf(silent)).to.deep.equal(recordsOf(watched));
         expect(silent.clockMs).to.equal(watched.clockMs);
       }),
       { seed: 1 },

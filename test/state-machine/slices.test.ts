@@ -10,6 +10,7 @@ import { watch } from '../../src/state-machine/redis/transaction.js';
 import { Work } from '../../src/state-machine/work.js';
 import { anyCommand, payloadOf } from '../support/commands.js';
 import { HASH_SECRET } from '../support/hash-secret.js';
+import { recordsOf } from '../support/records.js';
 
 const STAMP_MS = 1_700_000_000_000;
 
@@ -59,7 +60,7 @@ function replyOf({ results }: Run): RespValue {
 }
 
 function contentOf(store: KeyValueStore): Map<string, unknown> {
-  return new Map(store.entries());
+  return new Map(recordsOf(store));
 }
 
 function storeWithKeys(count: number): KeyValueStore {
@@ -249,7 +250,7 @@ describe('many keys that expire at once', () => {
     expect(store.size).to.equal(COUNT + 1 - MAX_EXPIRED_PER_ENTRY);
     expect(store.hasExpired).to.equal(true);
     for (let i = 0; i < COUNT; i += 1) expect(store.get(`key${i}`)).to.equal(undefined);
-    expect([...store.entries()].map(([key]) => key)).to.deep.equal(['stays']);
+    expect(recordsOf(store).map(([key]) => key)).to.deep.equal(['stays']);
     applyInSlices(store, { stampMs: LATER_MS, commands: [] });
     applyInSlices(store, { stampMs: LATER_MS, commands: [] });
     expect([store.size, store.hasExpired, store.nextDeadlineMs]).to.deep.equal([1, false, undefined]);

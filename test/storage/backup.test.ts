@@ -8,6 +8,7 @@ import { DataDirectory } from '../../src/storage/data-directory.js';
 import { DiskStorage } from '../../src/storage/disk-storage.js';
 import { NODE_FILES } from '../../src/storage/node-files.js';
 import { HASH_SECRET } from '../support/hash-secret.js';
+import { recordsOf } from '../support/records.js';
 import { expectOneLine, rejection, useDirectory } from '../support/storage.js';
 
 const WORLD = { files: NODE_FILES, environment: NODE_ENVIRONMENT };
@@ -40,7 +41,7 @@ describe('restoring a backup', () => {
       const { store, reader } = KeyValueStore.fromImage(HASH_SECRET);
       for await (const piece of storage.snapshotImage()) reader.push(piece);
       reader.end();
-      const found = [...store.entries()].map(([key, { version }]) => `${key} ${version}`);
+      const found = recordsOf(store).map(([key, { version }]) => `${key} ${version}`);
       expect(found).to.have.members(['plain 3', 'mortal 1']);
       await storage.close();
     }

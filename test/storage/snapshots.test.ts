@@ -9,6 +9,7 @@ import { payloadOf } from '../support/commands.js';
 import { HASH_SECRET } from '../support/hash-secret.js';
 import { openStorage } from '../support/open-storage.js';
 import { configurationOf } from '../support/raft/members.js';
+import { recordsOf } from '../support/records.js';
 import { entries, expectOneLine, persistOf, readable, rejection, useDirectory } from '../support/storage.js';
 
 const CHUNK_BYTES = 50;
@@ -27,7 +28,7 @@ async function keysIn(storage: Storage): Promise<string[]> {
   const { store, reader } = KeyValueStore.fromImage(HASH_SECRET);
   for await (const piece of storage.snapshotImage()) reader.push(piece);
   reader.end();
-  return [...store.entries()].map(([key]) => key);
+  return recordsOf(store).map(([key]) => key);
 }
 
 async function written(storage: Storage, bytes: Uint8Array): Promise<SnapshotSink> {

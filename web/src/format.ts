@@ -23,12 +23,6 @@ export function percent(fraction: number): string {
   return `${(fraction * 100).toFixed(0)} %`;
 }
 
-export function bytes(value: number): string {
-  if (value < 1024) return `${value} B`;
-  if (value < 1024 * 1024) return `${(value / 1024).toFixed(1)} KiB`;
-  return `${(value / 1024 / 1024).toFixed(1)} MiB`;
-}
-
 export function ago(ms: number): string {
   const s = Math.max(0, Math.round(ms / 1000));
   if (s < 2) return 'now';

@@ -2,6 +2,7 @@
 
 import { PropertyViolation } from '../../../src/raft/checks/property-violation.js';
 import type { Server } from '../../../src/server/server.js';
+import { recordsOf } from '../../support/records.js';
 
 /** Throws PropertyViolation unless all servers are at the same place of the log, with the same records. */
 export function checkReplicas(servers: readonly Server[]): void {
@@ -18,7 +19,7 @@ export function checkReplicas(servers: readonly Server[]): void {
 
 /** All records with versions and deadlines, in the order of their keys. */
 function contentOf({ applied }: Server): string {
-  const records = [...applied.store.entries()].map(
+  const records = recordsOf(applied.store).map(
     ([key, { value, version, deadlineMs }]) => `${key}=${value}@${version}/${deadlineMs}`,
   );
   return `${applied.position.index}: ${records.sort().join(' ')}`;

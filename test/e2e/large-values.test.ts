@@ -1,8 +1,10 @@
 /** Values of up to 16 MiB, where the option says so. */
 
 import { expect } from 'chai';
+import { DEFAULT_MAX_VALUE_BYTES } from '../../src/limits.js';
 import { RedisClient } from '../../tools/support/redis-client.js';
 import { TextClient } from '../../tools/support/text-client.js';
+import { TestCluster } from '../support/cluster.js';
 import { linesOf, type Ports, programPorts, Workplace } from '../support/workplace.js';
 
 const MAX_BYTES = 16 * 1024 * 1024;
@@ -55,5 +57,36 @@ describe('a cluster that is told to take values of 16 MiB', function () {
     const read = await again.call('GET', 'text');
     expect(read === value).to.equal(true);
     again.close();
+  });
+});
+
+describe('two clusters of one process that take values of different lengths', () => {
+  const LARGER_BYTES = 4 * 1024 * 1024;
+  const clusters: TestCluster[] = [];
+
+  afterEach(async () => {
+    for (const cluster of clusters.splice(0)) await cluster.close();
+  });
+
+  it('keep to their own, whichever was started first', async () => {
+    for (const maxValueBytes of [undefined, LARGER_BYTES, undefined])
+      clusters.push(
+        await TestCluster.start({ servers: 1, ...(maxValueBytes === undefined ? {} : { maxValueBytes }) }),
+      );
+    const value = 'v'.repeat(LARGER_BYTES);
+    for (const [place, cluster] of clusters.entries()) {
+      const isLarger = place === 1;
+      const redis = await RedisClient.connect(cluster.cluster.routerAddress?.port ?? 0);
+      const text = await cluster.routerClient();
+      expect(await redis.call('SET', 'k', value), `cluster ${place}`).to.deep.equal(
+        isLarger ? OK : { error: `ERR a value of over ${DEFAULT_MAX_VALUE_BYTES} bytes` },
+      );
+      expect((await text.set('k', value)).type).to.equal(isLarger ? 'OK' : 'ERR_CMD_ERR');
+      const oneMore = (await redis.pipeline(['SET', 'k', `${value}x`], ['PING']))[0];
+      expect(oneMore).to.have.property('error');
+      expect(await text.set('k', 'v')).to.have.property('type', 'OK');
+      expect(await redis.call('GET', 'k')).to.equal('v');
+      redis.close();
+    }
   });
 });

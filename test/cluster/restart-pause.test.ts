@@ -10,7 +10,17 @@ describe('the pause before a dead server is restarted', () => {
   it('doubles with each death in a row, up to a limit', () => {
     const pause = new RestartPause();
     const pausesMs = Array.from({ length: 9 }, () => pause.afterDeath(0));
-    expect(pausesMs).to.deep.equal([100, 200, 400, 800, 1600, 3200, LONGEST_PAUSE_MS, LONGEST_PAUSE_MS]);
+    expect(pausesMs).to.deep.equal([
+      100,
+      200,
+      400,
+      800,
+      1600,
+      3200,
+      LONGEST_PAUSE_MS,
+      LONGEST_PAUSE_MS,
+      LONGEST_PAUSE_MS,
+    ]);
   });
 
   it('starts again with the first one after a server that had recovered', () => {

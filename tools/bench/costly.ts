@@ -4,27 +4,17 @@
  * of them is told an error, or when a term begins.
  */
 
-import { setTimeout as pause } from 'node:timers/promises';
 import { Command } from 'commander';
-import { MAX_TURN_MS } from '../../src/limits.js';
 import { countOption, runTool } from '../support/arguments.js';
 import { Program } from '../support/program.js';
-import { Bystanders, type Noticed } from './costly/bystanders.js';
-import { CASES, type CostlyCase, load } from './costly/cases.js';
+import { Bystanders } from './costly/bystanders.js';
+import { CASES, load } from './costly/cases.js';
 import { CostlyClient } from './costly/costly-client.js';
-import { type LoopReading, readLoops } from './costly/loops.js';
+import { complaints, forgotten, measure, type Outcome } from './costly/measure.js';
 import { table } from './table.js';
 
-const MAX_WAIT_MS = 250;
 const SERVERS = 3;
 const AT_EACH_PORT = 3;
-/** The gauge of the longest block forgets after this long. */
-const FORGOTTEN_AFTER_MS = 16_500;
-/** Less than that of an earlier case does not stand in the way. */
-const NEGLIGIBLE_MS = MAX_TURN_MS / 2;
-const CHECK_MS = 250;
-const AFTERMATH_MS = 1_500;
-const ANSWER_CHARS = 60;
 
 const HEAD = [
   'case',
@@ -44,21 +34,6 @@ interface Arguments {
   readonly keys: number;
   readonly timeout: number;
   readonly only?: string;
-}
-
-interface Outcome {
-  readonly name: string;
-  /** The beginning of what the costly client was answered. */
-  readonly answer: string;
-  readonly tookMs: number;
-  /** By the bystanders. */
-  readonly noticed: Noticed;
-  /** That began meanwhile. */
-  readonly terms: number;
-  /** Of each thread, its longest block. */
-  readonly longestMs: ReadonlyMap<string, number>;
-  /** Seconds with a block of over MAX_TURN_MS, of all threads together. */
-  readonly blockedSeconds: number;
 }
 
 const command = new Command('bench:costly')
@@ -81,9 +56,10 @@ await runTool(command, async () => {
     await bystanders.open(ports.flatMap((port) => Array.from({ length: AT_EACH_PORT }, () => port)));
     const outcomes: Outcome[] = [];
     for (const [name, run] of cases) {
+      await forgotten(program);
       const outcome = await measure({ program, bystanders, timeoutMs: timeout * 1_000 }, name, run);
       outcomes.push(outcome);
-      print(`${name}: ${outcome.answer}`);
+      print(`${rowOf(outcome).join('; ')}; ${outcome.answer}`);
       for (const what of complaints(outcome)) print(`  BROKEN ${what}`);
     }
     print(`\n${table([HEAD, ...outcomes.map(rowOf)])}\n${program.stderrTail}`);
@@ -93,70 +69,6 @@ await runTool(command, async () => {
     await program.stop();
   }
 });
-
-interface Site {
-  readonly program: Program;
-  readonly bystanders: Bystanders;
-  readonly timeoutMs: number;
-}
-
-async function measure(
-  { program, bystanders, timeoutMs }: Site,
-  name: string,
-  run: CostlyCase,
-): Promise<Outcome> {
-  const { httpPort, routerPort } = program;
-  const before = await settledLoops(httpPort);
-  const termBefore = await termOf(program);
-  const client = await CostlyClient.connect(routerPort);
-  await bystanders.take();
-  const startMs = performance.now();
-  const running = run({ client, httpPort }).catch((error: unknown) => String(error));
-  const answer = await Promise.race([running, pause(timeoutMs, 'not done in time', { ref: false })]);
-  const tookMs = performance.now() - startMs;
-  client.close();
-  // What the client has left behind, and memory that is given back, counts.
-  await pause(AFTERMATH_MS);
-  const noticed = await bystanders.take();
-  const after = await readLoops(httpPort);
-  return {
-    name,
-    answer: JSON.stringify(answer.slice(0, ANSWER_CHARS)),
-    tookMs,
-    noticed,
-    terms: (await termOf(program)) - termBefore,
-    longestMs: after.longestMs,
-    blockedSeconds: [...after.blockedSeconds].reduce(
-      (sum, [thread, seconds]) => sum + seconds - (before.blockedSeconds.get(thread) ?? 0),
-      0,
-    ),
-  };
-}
-
-/** Once the longest block of an earlier case is forgotten, if it was long. */
-async function settledLoops(httpPort: number): Promise<LoopReading> {
-  const deadlineMs = performance.now() + FORGOTTEN_AFTER_MS;
-  while (true) {
-    const reading = await readLoops(httpPort);
-    const longestMs = Math.max(...reading.longestMs.values());
-    if (longestMs < NEGLIGIBLE_MS || performance.now() > deadlineMs) return reading;
-    await pause(CHECK_MS);
-  }
-}
-
-async function termOf(program: Program): Promise<number> {
-  const { servers } = await program.status();
-  return Math.max(...servers.map(({ term }) => term));
-}
-
-function complaints({ noticed, terms }: Outcome): readonly string[] {
-  const { longestMs, errors } = noticed;
-  return [
-    ...(longestMs > MAX_WAIT_MS ? [`somebody waited ${longestMs.toFixed(0)} ms`] : []),
-    ...errors.map((error) => `somebody was told ${error}`),
-    ...(terms > 0 ? [`${terms} terms began`] : []),
-  ];
-}
 
 function rowOf({ name, tookMs, noticed, terms, longestMs, blockedSeconds }: Outcome): readonly string[] {
   const { longestMs: waitedMs, errors, ownBlockMs } = noticed;

@@ -131,7 +131,7 @@ export const CASES: Readonly<Record<string, CostlyCase>> = {
   '200 DUMP of 1 MiB': after([BIG], repeated(200, 'DUMP', '#big')),
   '50 RESTORE of 1 MiB': after(
     [],
-    repeated(50, 'RESTORE', '#restored', '0', dumped('d'.repeat(NEARLY_FULL)), 'REPLACE'),
+    repeated(50, 'RESTORE', '#restored', '0', dumped('d'.repeat(MIB - 100)), 'REPLACE'),
   ),
   '1,000 COPY of 1 MiB': after([BIG], repeated(1_000, 'COPY', '#big', '#copy', 'REPLACE')),
   '20,000 RANDOMKEY': after([], repeated(20_000, 'RANDOMKEY')),

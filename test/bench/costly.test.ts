@@ -1,0 +1,53 @@
+import { expect } from 'chai';
+import { Bystanders } from '../../tools/bench/costly/bystanders.js';
+import { CASES, load } from '../../tools/bench/costly/cases.js';
+import { CostlyClient } from '../../tools/bench/costly/costly-client.js';
+import { measure } from '../../tools/bench/costly/measure.js';
+import { Program } from '../../tools/support/program.js';
+
+const KEYS = 20_000;
+const TIMEOUT_MS = 30_000;
+/** One of each kind: what is sliced, what is refused, what is answered in parts. How long others wait is for the bench to say. */
+const SOME = [
+  'KEYS with a hard pattern',
+  '40,000 SETRANGE of 1 MiB in MULTI',
+  'MGET of 31 MiB, 5 times',
+  'DEL of 300,000 keys',
+  'FLUSHALL',
+];
+
+describe('others, while one client does what takes a server long', function () {
+  this.timeout(4 * TIMEOUT_MS);
+  let program: Program;
+  let bystanders: Bystanders;
+
+  before(async () => {
+    program = await Program.start({
+      storage: 'memory',
+      // A machine with much else to do holds up whole processes for longer than the usual time.
+      flags: ['--log-level', 'warn', '--election-timeout', '2000'],
+    });
+    bystanders = new Bystanders();
+    const client = await CostlyClient.connect(program.routerPort);
+    await load(client, KEYS);
+    client.close();
+    await bystanders.open([...program.serverPorts, program.routerPort]);
+  });
+  after(async () => {
+    await bystanders.close();
+    await program.stop();
+  });
+
+  for (const [name, run] of Object.entries(CASES).filter(([name]) => SOME.includes(name)))
+    it(`get on without an error or an election: ${name}`, async () => {
+      const { answer, noticed, terms } = await measure(
+        { program, bystanders, timeoutMs: TIMEOUT_MS },
+        name,
+        run,
+      );
+      expect(answer).not.to.contain('not done in time');
+      expect(noticed.errors).to.deep.equal([]);
+      expect(noticed.commands).to.be.above(0);
+      expect(terms).to.equal(0);
+    });
+});

@@ -36,9 +36,10 @@ import { ReplyFrames } from './clients/reply-frames.js';
 import { Disk } from './disk.js';
 import { DiskHealth } from './disk-health.js';
 import { ServerMetrics } from './metrics.js';
-import { logTail, MessageSampler } from './observation.js';
+import { MessageSampler } from './observation.js';
 import { Peers } from './peers.js';
 import { RoleReports } from './role-reports.js';
+import { ServerView } from './server-view.js';
 import { Snapshots, snapshotOffsetOf } from './snapshots.js';
 import { TurnMeter } from './turn-meter.js';
 import { TurnTimer } from './turn-timer.js';
@@ -65,7 +66,6 @@ export class Server {
   readonly #id: ServerId;
   readonly #environment: Environment;
   readonly #metrics = new ServerMetrics();
-  readonly #sampler: MessageSampler;
   readonly #raft: Raft;
   readonly #state: AppliedState;
   readonly #clients: Clients;
@@ -77,6 +77,7 @@ export class Server {
   readonly #storage: Storage;
   readonly #snapshots: Snapshots;
   readonly #roleReports: RoleReports;
+  readonly #view: ServerView;
   readonly #traffic: PortChannel<Uint8Array>;
   readonly #timer: TurnTimer;
   readonly #onEvent: (event: ServerEvent) => void;
@@ -155,11 +156,11 @@ export class Server {
       onInstalled: (snapshot, tookMs) => this.#installed(snapshot, tookMs),
       onFailure: (error) => this.#fail(error),
     });
-    this.#sampler = new MessageSampler(environment);
+    const sampler = new MessageSampler(environment);
     this.#peers = new Peers({
       environment,
       metrics: this.#metrics,
-      sampler: this.#sampler,
+      sampler,
       onActivity: () => this.#requestTurn(),
     });
     this.#disk = new Disk({
@@ -187,6 +188,19 @@ export class Server {
       metrics: this.#metrics,
       onEvent,
     });
+    this.#view = new ServerView({
+      environment,
+      id: raft.id,
+      raft: this.#raft,
+      state: this.#state,
+      clients: this.#clients,
+      traffic,
+      peers: this.#peers,
+      replies: this.#replies,
+      diskHealth: this.#diskHealth,
+      sampler,
+      metrics: this.#metrics,
+    });
     traffic.receiver.watch(() => this.#requestTurn());
     this.#requestTurn();
   }
@@ -207,46 +221,15 @@ export class Server {
   }
 
   get status(): ServerStatus {
-    const { role, currentTerm: term, hardState, leader, commitIndex, lastLog, snapshotIndex } = this.#raft;
-    return {
-      id: this.#id,
-      role,
-      term,
-      votedFor: hardState.votedFor ?? null,
-      leader: leader ?? null,
-      commitIndex,
-      lastApplied: this.#state.position.index,
-      lastIndex: lastLog.index,
-      snapshotIndex,
-      disk: this.#diskHealth.condition,
-    };
+    return this.#view.status;
   }
 
   measure(): Omit<ServerMeasurements, 'thread'> {
-    return {
-      status: this.status,
-      metrics: this.#metrics.read(),
-      keys: this.#state.store.size,
-      pendingCommands: this.#clients.pendingCount,
-      queues: {
-        traffic: this.#traffic.receiver.buffered,
-        peers: this.#peers.waiting,
-        replies: this.#replies.waiting,
-      },
-    };
+    return this.#view.measure();
   }
 
   observe(): ServerObservation {
-    const raft = this.#raft;
-    const electionInMs =
-      raft.role === 'leader' ? null : Math.max(0, raft.deadlineMs - this.#environment.nowMs());
-    return {
-      ...this.status,
-      electionInMs,
-      pendingCommands: this.#clients.pendingCount,
-      log: logTail(raft),
-      messages: this.#sampler.take(),
-    };
+    return this.#view.observe();
   }
 
   connect(peer: ServerId, port: Port): void {

@@ -236,7 +236,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'answer a follower without lease or majority',
     isRare: true,
-    file: 'raft/reads.js',
+    file: 'raft/read-index.js',
     search: 'if (core.nowMs < leaseEndMs(core, role))',
     replacement: "if (reader.type === 'follower' || core.nowMs < leaseEndMs(core, role))",
   },

@@ -20,7 +20,7 @@ export type { GatewayMeasurements } from './gateway/gateway.js';
 export { ListenError } from './gateway/listener.js';
 export type { LogIndex, RoleName, ServerId, Term } from './raft/types.js';
 export { BackupError, type BackupFacts } from './storage/backup.js';
-export { DataDirectoryError } from './storage/data-directory.js';
+export { DataDirectoryError } from './storage/data-directory-error.js';
 export type { StorageError, StorageErrorCode } from './storage/storage.js';
 export { setV8Flags } from './v8-flags.js';
 export type {

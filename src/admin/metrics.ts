@@ -119,7 +119,7 @@ const PORT_COUNTERS: readonly Row<PortMeasurements>[] = [
 
 /** The page for these measurements. */
 export function prometheusText(
-  { main, servers, gateway }: ClusterMeasurements,
+  { main, servers, withoutDisk, gateway }: ClusterMeasurements,
   version: string,
 ): Promise<string> {
   const page = new Page();
@@ -131,6 +131,7 @@ export function prometheusText(
     servers.map((measured) => measured !== undefined),
     up,
   );
+  page.disks(servers.map((_, id) => withoutDisk.includes(id)));
   page.threads([
     { labels: { thread: 'main' }, thread: main },
     ...up.map(({ id, measured }) => ({ labels: { thread: `server-${id}` }, thread: measured.thread })),
@@ -179,6 +180,12 @@ class Page {
     this.#links(up);
     this.#commands(up);
     this.#snapshots(up);
+  }
+
+  disks(areLost: readonly boolean[]): void {
+    const help = '1 while the server is down since its disk is lost or has failed.';
+    const gauge = this.#gauge('disk_failed', help, ['server']);
+    for (const [server, isLost] of areLost.entries()) gauge.set({ server }, isLost ? 1 : 0);
   }
 
   threads(threads: readonly { readonly labels: Labels; readonly thread: ThreadMeasurements }[]): void {

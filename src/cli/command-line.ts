@@ -13,6 +13,7 @@ import {
   OptionError,
 } from '../cluster/options.js';
 import { complain, EXIT_USAGE } from './complaint.js';
+import { dataDirOption, givenDataDirs } from './data-dir-option.js';
 import { DEFAULT_HTTP_PORT, LOG_LEVELS } from './defaults.js';
 import { addMaintenance } from './maintenance.js';
 
@@ -26,7 +27,7 @@ interface Arguments {
   readonly router: boolean;
   readonly httpPort: number;
   readonly http: boolean;
-  readonly dataDir: string;
+  readonly dataDir?: readonly string[];
   readonly memory: boolean;
   readonly fsync: boolean;
   readonly electionTimeout: number;
@@ -52,17 +53,8 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
 }
 
 function newProgram(): Command {
-  const {
-    servers,
-    host,
-    port,
-    routerPort,
-    dataDir,
-    electionTimeoutMs,
-    heartbeatMs,
-    snapshotLogBytes,
-    maxValueBytes,
-  } = DEFAULT_OPTIONS;
+  const { servers, host, port, routerPort, electionTimeoutMs, heartbeatMs, snapshotLogBytes, maxValueBytes } =
+    DEFAULT_OPTIONS;
   const program = new Command('threadraft')
     .description('A linearizable, durable key-value store: Raft between the threads of one process')
     .version(packageVersion)
@@ -78,7 +70,7 @@ function newProgram(): Command {
     .option('--no-router', 'no router port')
     .addOption(number('--http-port <port>', 'port of the admin API; 0 for a free one', DEFAULT_HTTP_PORT))
     .option('--no-http', 'no admin API')
-    .option('--data-dir <dir>', 'where servers keep log, votes and snapshots', dataDir)
+    .addOption(dataDirOption('where servers keep log, votes and snapshots'))
     .option('--memory', 'a temporary data directory, no fsync, removed at exit', false)
     .option('--no-fsync', 'acknowledge before the disk has it')
     .addOption(number('--election-timeout <ms>', 'T: a timeout is drawn from [T, 2T)', electionTimeoutMs))
@@ -140,7 +132,7 @@ function clusterOptions(args: Arguments): ClusterOptions {
     advertiseHost: args.advertiseHost ?? null,
     port: args.port,
     routerPort: args.router ? args.routerPort : null,
-    dataDir: args.dataDir,
+    dataDir: givenDataDirs(args),
     memory: args.memory,
     fsync: args.fsync,
     electionTimeoutMs: args.electionTimeout,

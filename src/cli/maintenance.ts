@@ -3,16 +3,20 @@
  */
 
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
-import { checkDataDir, checkHost, DEFAULT_OPTIONS } from '../cluster/options.js';
+import { checkDataDirNames, checkDataDirs, checkHost, DEFAULT_OPTIONS } from '../cluster/options.js';
 import { NODE_ENVIRONMENT } from '../environment.js';
+import { dataDirOption, givenDataDirs } from './data-dir-option.js';
 import { DEFAULT_HTTP_PORT } from './defaults.js';
+
+interface DataDirArguments {
+  readonly dataDir?: readonly string[];
+}
 
 /** The running program does not answer, or refuses. */
 class RemoteError extends Error {}
 
 export function addMaintenance(program: Command): void {
-  const { host, dataDir, servers } = DEFAULT_OPTIONS;
-  const dataDirOption = new Option('--data-dir <dir>', "the cluster's data directory").default(dataDir);
+  const { host, servers } = DEFAULT_OPTIONS;
   program
     .command('backup')
     .description('write all keys of a running cluster to a file')
@@ -29,13 +33,14 @@ export function addMaintenance(program: Command): void {
     .command('restore')
     .description('make the data directory of a new cluster out of a backup')
     .argument('<file>')
-    .addOption(dataDirOption)
+    .addOption(dataDirOption("the cluster's data directory"))
     .addOption(wholeNumber('-n, --servers <count>', 'servers of the new cluster', servers))
-    .action(async (file: string, options: { dataDir: string; servers: number }) => {
-      checkDataDir(options.dataDir);
+    .action(async (file: string, options: DataDirArguments & { readonly servers: number }) => {
+      const dataDirs = givenDataDirs(options);
+      checkDataDirs(dataDirs, options.servers);
       const { restoreBackup } = await import('../cluster/backup-files.js');
-      const { keys } = await restoreBackup(file, options.dataDir, { servers: options.servers });
-      say(`restore ${file}: ${keys} keys in ${options.dataDir}; start with -n ${options.servers}`);
+      const { keys } = await restoreBackup(file, dataDirs, { servers: options.servers });
+      say(`restore ${file}: ${keys} keys in ${dataDirs.join(', ')}; start with -n ${options.servers}`);
     });
   program
     .command('rebuild')
@@ -43,12 +48,13 @@ export function addMaintenance(program: Command): void {
       "make a server's lost or damaged disk anew from those of all others; the cluster must be stopped",
     )
     .addArgument(new Argument('<id>', 'the server').argParser(toWholeNumber))
-    .addOption(dataDirOption)
-    .action(async (id: number, options: { dataDir: string }) => {
-      checkDataDir(options.dataDir);
+    .addOption(dataDirOption("the cluster's data directory"))
+    .action(async (id: number, options: DataDirArguments) => {
+      const dataDirs = givenDataDirs(options);
+      checkDataDirNames(dataDirs);
       const { rebuildServer } = await import('../storage/rebuild.js');
       const { NODE_FILES } = await import('../storage/node-files.js');
-      const { from, lastIndex, term } = await rebuildServer(options.dataDir, id, {
+      const { from, lastIndex, term } = await rebuildServer(dataDirs, id, {
         files: NODE_FILES,
         environment: NODE_ENVIRONMENT,
       });

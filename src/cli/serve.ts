@@ -46,6 +46,10 @@ export async function serve(
     if (stopping.isStopping) return;
     throw error;
   }
+  for (const server of cluster.withoutDisk) {
+    const reason = cluster.troubleOf(server);
+    process.stderr.write(`threadraft: server ${server} is down, the others serve: ${reason}\n`);
+  }
   process.stdout.on('error', () => logger.warn('nobody reads the line that tells the addresses'));
   process.stdout.write(`${readyLine(cluster, admin?.address)}\n`);
   // Whatever fails in it fails again, and is told, at the first request.
@@ -64,7 +68,7 @@ function endWithoutDisks(servers: readonly ServerId[]): void {
   process.kill(process.pid, 'SIGKILL');
 }
 
-/** `ready leader=0 servers=127.0.0.1:9000,127.0.0.1:9002 router=127.0.0.1:9100 http=http://127.0.0.1:9180` */
+/** `ready leader=0 servers=127.0.0.1:9000,127.0.0.1:9002 router=127.0.0.1:9100 http=http://127.0.0.1:9180`, and `down=1` without the disk of server 1 */
 function readyLine(cluster: Cluster, admin: ClientAddress | undefined): string {
   const ids = Array.from({ length: cluster.options.servers }, (_, id) => id);
   const words = [
@@ -74,6 +78,7 @@ function readyLine(cluster: Cluster, admin: ClientAddress | undefined): string {
   ];
   if (cluster.routerAddress !== undefined) words.push(`router=${show(cluster.routerAddress)}`);
   if (admin !== undefined) words.push(`http=http://${show(admin)}`);
+  if (cluster.withoutDisk.length > 0) words.push(`down=${cluster.withoutDisk.join(',')}`);
   return words.join(' ');
 }
 

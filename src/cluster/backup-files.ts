@@ -3,6 +3,7 @@
 import { NODE_ENVIRONMENT } from '../environment.js';
 import * as backups from '../storage/backup.js';
 import { NODE_FILES } from '../storage/node-files.js';
+import { type ClusterOptions, checkDataDirs, dataDirsIn } from './options.js';
 
 /**
  * Writes a backup that comes in pieces, as Cluster.backup gives it, to a file, which is there once all of it is whole and safe.
@@ -13,15 +14,17 @@ export function writeBackup(path: string, pieces: AsyncIterable<Uint8Array>): Pr
 }
 
 /**
- * Makes a data directory for a new cluster of this many servers that holds what the backup does. Rejects with BackupError or
- * DataDirectoryError; then there is no new directory.
+ * Makes a data directory for a new cluster of this many servers that holds what the backup does, or one for each server where
+ * a list is given. Rejects with OptionError, BackupError or DataDirectoryError; then there is no new directory.
  */
-export function restoreBackup(
+export async function restoreBackup(
   path: string,
-  dataDir: string,
+  dataDir: ClusterOptions['dataDir'],
   { servers }: { readonly servers: number },
 ): Promise<backups.BackupFacts> {
-  return backups.restoreBackup(path, dataDir, {
+  const dataDirs = dataDirsIn({ dataDir });
+  checkDataDirs(dataDirs, servers);
+  return backups.restoreBackup(path, dataDirs, {
     servers,
     files: NODE_FILES,
     environment: NODE_ENVIRONMENT,

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { type Logger, pino } from 'pino';
 import type { Network } from '../gateway/network.js';
 import { LEADER_WAIT_MS } from '../limits.js';
+import { majorityOf } from '../raft/quorum.js';
 import type { ServerId } from '../raft/types.js';
 import { measureThread } from '../server/thread-measurements.js';
 import type { ClientAddress, ServerObservation } from '../wire/control.js';
@@ -75,8 +76,9 @@ export class Cluster {
   }
 
   /**
-   * Starts every server, and resolves once all of them are up and one leads. Clients are served as soon as a majority is
-   * up. Rejects with DataDirectoryError, ListenError or ServerStartError; then nothing runs.
+   * Starts every server, and resolves once all of them are up and one leads, but for a minority whose disks are lost or fail:
+   * see {@link withoutDisk}. Clients are served as soon as a majority is up. Rejects with DataDirectoryError, ListenError or
+   * ServerStartError; then nothing runs.
    */
   async start(): Promise<void> {
     if (this.#opening !== undefined || this.#closing !== undefined)
@@ -94,8 +96,10 @@ export class Cluster {
       this.#ports = this.#running.ports;
       for (const member of this.#running.members) member.start();
       await this.#until(() => {
-        for (const member of this.#members) throwFailure(member);
-        return this.#members.every(({ isUp }) => isUp) ? this.leader : undefined;
+        const running = this.#members.filter(({ diskFailure }) => diskFailure === undefined);
+        for (const member of running.length < majorityOf(this.#members.length) ? this.#members : running)
+          throwFailure(member);
+        return running.every(({ isUp }) => isUp) ? this.leader : undefined;
       });
     } catch (error) {
       await this.close();
@@ -152,6 +156,12 @@ export class Cluster {
     return this.#ports.map((_, id) => id);
   }
 
+  /** Servers that are down because their disks are lost or have failed. */
+  get withoutDisk(): readonly ServerId[] {
+    const members = this.#running?.members ?? [];
+    return members.filter(({ diskFailure }) => diskFailure !== undefined).map(({ id }) => id);
+  }
+
   /** What is wrong with a server, in one line; undefined when nothing is, before the start and after the end. */
   troubleOf(id: ServerId): string | undefined {
     return this.#running?.members[id]?.trouble;
@@ -166,7 +176,8 @@ export class Cluster {
   async measure(): Promise<ClusterMeasurements> {
     const { members, gateway, loopWatch } = this.#started;
     const servers = await Promise.all(members.map((member) => member.measure()));
-    return { main: measureThread(loopWatch), servers, gateway: gateway.measure() };
+    const { withoutDisk } = this;
+    return { main: measureThread(loopWatch), servers, withoutDisk, gateway: gateway.measure() };
   }
 
   /**

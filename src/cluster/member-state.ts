@@ -5,6 +5,9 @@ import type { ServerReport, ServerThread } from './server-thread.js';
 
 export type RoleEvent = Extract<ServerReport, { type: 'role' }>;
 
+/** Where a server keeps its data; or why it has lost that, so that it cannot run. */
+export type Place = { readonly path: string } | { readonly lost: unknown };
+
 interface Up {
   readonly is: 'up';
   readonly thread: ServerThread;

@@ -4,7 +4,6 @@
 
 import type { Remote } from 'comlink';
 import type { Logger } from 'pino';
-import type { Gateway } from '../gateway/gateway.js';
 import { END_TIMEOUT_MS, STALLED_END_TIMEOUT_MS, STOP_TIMEOUT_MS } from '../limits.js';
 import type { TraceEvent } from '../raft/trace.js';
 import type { ServerId, Term } from '../raft/types.js';
@@ -20,7 +19,8 @@ import { electionLineOf, stepDownText } from './election-log.js';
 import { messageOf, WrongStateError } from './errors.js';
 import type { EventLog } from './event-log.js';
 import { gatewayChannel } from './gateway-channel.js';
-import type { MemberState, RoleEvent } from './member-state.js';
+import type { MemberEnvironment } from './member-environment.js';
+import type { MemberState, Place, RoleEvent } from './member-state.js';
 import { RestartPause } from './restart-pause.js';
 import type { ServerReport, ServerThread, ThreadEnd } from './server-thread.js';
 import { unheardStatus } from './status.js';
@@ -32,20 +32,6 @@ const ANSWER_TIMEOUT_MS = 500;
 type SnapshotEvent = Extract<ServerReport, { type: 'snapshot' | 'installed' }>;
 type UpEvent = Extract<ServerReport, { type: 'up' }>;
 
-export interface MemberEnvironment {
-  readonly logger: Logger;
-  readonly eventLog: EventLog;
-  readonly gateway: Gateway;
-  /** Starts a thread for this server, which has had `lives` threads before. */
-  readonly newThread: (lives: number) => ServerThread;
-  /** Called when the server takes calls and clients. */
-  readonly onUp: () => void;
-  /** Called before its clients are cut off and its thread is terminated. */
-  readonly onCutOff: () => void;
-  /** Called after every change. */
-  readonly onChange: () => void;
-}
-
 export class Member {
   readonly id: ServerId;
   readonly #environment: MemberEnvironment;
@@ -53,6 +39,7 @@ export class Member {
   readonly #eventLog: EventLog;
   readonly #restartPause = new RestartPause();
   readonly #diskTrouble: DiskTrouble;
+  #place: Place;
   #state: MemberState = { is: 'down' };
   /** Resolves when the current thread, or else the last one, has ended. */
   #ended: Promise<void> = Promise.resolve();
@@ -65,6 +52,7 @@ export class Member {
   constructor(id: ServerId, environment: MemberEnvironment) {
     this.id = id;
     this.#environment = environment;
+    this.#place = environment.place;
     this.#logger = environment.logger.child({ server: id });
     this.#eventLog = environment.eventLog;
     this.#diskTrouble = new DiskTrouble(id, environment.eventLog);
@@ -112,10 +100,21 @@ export class Member {
     );
   }
 
-  /** Starts it. It must be down. */
+  /** Why it is down that its disk is lost or has failed; undefined while it is not. */
+  get diskFailure(): unknown {
+    return this.#is('down') && isDiskFailure(this.#failure) ? this.#failure : undefined;
+  }
+
+  /** Starts it, unless its disk is lost: then it stays down. It must be down. */
   start(): void {
-    const thread = this.#environment.newThread(this.#lives);
+    const lives = this.#lives;
     this.#lives += 1;
+    if ('lost' in this.#place) {
+      this.#environment.gateway.detach(this.id);
+      this.#stayDown(this.#place.lost);
+      return;
+    }
+    const thread = this.#environment.newThread(this.#place.path, lives);
     this.#state = { is: 'starting', thread };
     this.#ended = this.#follow(thread);
   }
@@ -125,6 +124,7 @@ export class Member {
    * since its disk does not answer.
    */
   async restart(): Promise<void> {
+    if ('lost' in this.#place) this.#place = await this.#environment.locate();
     if (this.#state.is === 'ending' && !(await this.#hasEnded(STOP_TIMEOUT_MS)))
       throw new WrongStateError(
         `server ${this.id} has not ended, for its disk does not answer: try again once it does`,

@@ -2,6 +2,7 @@
  * The options of a cluster, and the one place where they are checked.
  */
 
+import { resolve } from 'node:path';
 import { closestMatch } from 'leven';
 import { DEFAULT_MAX_VALUE_BYTES, LARGEST_MAX_VALUE_BYTES } from '../limits.js';
 
@@ -17,8 +18,11 @@ export interface ClusterOptions {
   readonly port: number;
   /** The router's port, which takes any client without redirects. 0 for some free port, null for no router. */
   readonly routerPort: number | null;
-  /** Where servers keep log, votes and snapshots. Without effect if `memory` is true. */
-  readonly dataDir: string;
+  /**
+   * Where servers keep log, votes and snapshots: one directory for all, or a list of one for each, so that they can be on disks
+   * of their own. The order of the list counts only for new ones. Without effect if `memory` is true.
+   */
+  readonly dataDir: string | readonly string[];
   /**
    * Keep everything in a temporary directory instead, without fsync, and remove it on close. Writes survive the death of
    * a server, but not that of the process. A process that was killed leaves it to the next one with this option to remove.
@@ -104,11 +108,11 @@ function checkNames(given: object): void {
 
 /** Checks each value and how they go together. Throws {@link OptionError} for the first that is wrong. */
 export function checkOptions(options: ClusterOptions): void {
-  const { servers, host, advertiseHost, port, routerPort, dataDir, electionTimeoutMs, heartbeatMs } = options;
+  const { servers, host, advertiseHost, port, routerPort, electionTimeoutMs, heartbeatMs } = options;
   checkInteger('servers', servers, [1, MAX_SERVERS]);
   checkHost('host', host);
   if (advertiseHost !== null) checkHost('advertiseHost', advertiseHost);
-  checkDataDir(dataDir);
+  checkDataDirs(dataDirsIn(options), servers);
   checkBoolean('memory', options.memory);
   checkBoolean('fsync', options.fsync);
   checkInteger('port', port, [0, MAX_PORT]);
@@ -148,9 +152,29 @@ function checkBoolean(option: string, value: unknown): void {
     throw new OptionError(option, `${JSON.stringify(value)} is neither true nor false`);
 }
 
-/** Throws {@link OptionError} when it is empty. */
-export function checkDataDir(dataDir: string): void {
-  if (dataDir === '') throw new OptionError('dataDir', 'is empty: name a directory');
+/** The data directories: one for all servers, or one for each. */
+export function dataDirsIn({ dataDir }: Pick<ClusterOptions, 'dataDir'>): readonly string[] {
+  return typeof dataDir === 'string' ? [dataDir] : dataDir;
+}
+
+/** Throws {@link OptionError} when one is empty or named twice, or when they are neither one nor as many as servers. */
+export function checkDataDirs(dataDirs: readonly string[], servers: number): void {
+  checkDataDirNames(dataDirs);
+  const { length } = dataDirs;
+  if (length === 1 || length === servers) return;
+  const reason = `is given ${length} times for ${servers} servers: give it once, or ${servers} times, or start with -n ${length}`;
+  throw new OptionError('dataDir', reason);
+}
+
+/** Throws {@link OptionError} when one is empty or named twice, or when there is none. */
+export function checkDataDirNames(dataDirs: readonly string[]): void {
+  if (dataDirs.length === 0 || dataDirs.includes(''))
+    throw new OptionError('dataDir', 'is empty: name a directory');
+  const twice = dataDirs.find((path, place) =>
+    dataDirs.slice(0, place).some((other) => resolve(other) === resolve(path)),
+  );
+  if (twice !== undefined)
+    throw new OptionError('dataDir', `${twice} is given twice: name another directory for each server`);
 }
 
 /**

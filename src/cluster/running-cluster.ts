@@ -12,10 +12,12 @@ import { LONG_TURN_MS, MAX_VALUE_BYTES, STALLED_END_TIMEOUT_MS, setMaxValueBytes
 import { beginLogTime, keepLogTime } from '../log-time.js';
 import type { ServerId } from '../raft/types.js';
 import { LoopWatch } from '../server/loop-watch.js';
+import type { ClusterDirectory } from '../storage/cluster-directory.js';
 import { UnknownServerError } from './errors.js';
 import type { EventLog } from './event-log.js';
 import type { LinkFaults } from './faults.js';
 import { Member } from './member.js';
+import type { Place } from './member-state.js';
 import { type ClusterOptions, serverPorts } from './options.js';
 import { ServerThread } from './server-thread.js';
 import { openStorageLocation, type StorageLocation } from './storage-location.js';
@@ -37,6 +39,13 @@ export interface RunningClusterEnvironment {
   readonly onChange: () => void;
 }
 
+interface Opened {
+  readonly gateway: Gateway;
+  readonly location: StorageLocation;
+  /** By server id. */
+  readonly places: readonly Place[];
+}
+
 export class RunningCluster {
   readonly gateway: Gateway;
   /** By server id. */
@@ -52,7 +61,7 @@ export class RunningCluster {
 
   private constructor(
     options: ClusterOptions,
-    { gateway, location }: { readonly gateway: Gateway; readonly location: StorageLocation },
+    { gateway, location, places }: Opened,
     environment: RunningClusterEnvironment,
   ) {
     const { servers, host, advertiseHost, electionTimeoutMs, heartbeatMs, snapshotLogBytes, maxValueBytes } =
@@ -84,12 +93,15 @@ export class RunningCluster {
     this.#location = location;
     this.#threads = threads;
     this.members = ports.map((_, id) => {
-      const start = { ...common, id, dataDir: directory.serverDirectory(id) };
+      const start = { ...common, id };
       return new Member(id, {
         logger,
         eventLog,
         gateway,
-        newThread: (lives) => new ServerThread(threads, { ...start, leasesAreOver: lives === 0 }),
+        place: places[id] ?? { lost: new RangeError(`server ${id} has no directory`) },
+        locate: () => placeOf(directory, id),
+        newThread: (dataDir, lives) =>
+          new ServerThread(threads, { ...start, dataDir, leasesAreOver: lives === 0 }),
         onUp: () => this.#join(id),
         onCutOff: () => this.#tellOfEnd(id),
         onChange,
@@ -116,9 +128,12 @@ export class RunningCluster {
       // The ports come first: when one is taken, nothing is left on the disk.
       await gateway.start();
       const location = await openStorageLocation(options);
-      const { path, clusterId } = location.directory;
-      environment.logger.info({ servers, dataDir: path, clusterId }, 'cluster starts');
-      return new RunningCluster(options, { gateway, location }, environment);
+      const { paths, directory } = location;
+      const { clusterId } = directory;
+      environment.logger.info({ servers, dataDir: paths.join(', '), clusterId }, 'cluster starts');
+      const ids = Array.from({ length: servers }, (_, id) => id);
+      const places = await Promise.all(ids.map((id) => placeOf(directory, id)));
+      return new RunningCluster(options, { gateway, location, places }, environment);
     } catch (error) {
       await gateway.close(0);
       throw error;
@@ -188,6 +203,14 @@ export class RunningCluster {
       }),
     );
   }
+}
+
+/** Where a server keeps its data, or why it has no place for it. */
+function placeOf(directory: ClusterDirectory, id: ServerId): Promise<Place> {
+  return directory.locate(id).then(
+    (path) => ({ path }),
+    (error: unknown) => ({ lost: error }),
+  );
 }
 
 /** What clients are told that are sent to another server: '' stands for the address by which they have reached this one. */

@@ -47,5 +47,7 @@ export interface ClusterMeasurements {
   readonly main: ThreadMeasurements;
   /** By server id; undefined for a server that is down, or too busy to answer. */
   readonly servers: readonly (ServerMeasurements | undefined)[];
+  /** Servers that are down because their disks are lost or have failed. */
+  readonly withoutDisk: readonly ServerId[];
   readonly gateway: GatewayMeasurements;
 }

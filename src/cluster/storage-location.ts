@@ -1,5 +1,5 @@
 /**
- * Where a cluster keeps its files: the directory that it was given, or a temporary one that is removed at its end.
+ * Where a cluster keeps its files: the directories that it was given, or a temporary one that is removed at its end.
  */
 
 import { rmSync } from 'node:fs';
@@ -7,9 +7,11 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { NODE_ENVIRONMENT } from '../environment.js';
+import type { ClusterDirectory } from '../storage/cluster-directory.js';
 import { DataDirectory } from '../storage/data-directory.js';
 import { NODE_FILES } from '../storage/node-files.js';
-import type { ClusterOptions } from './options.js';
+import { openDirectories } from '../storage/open-directories.js';
+import { type ClusterOptions, dataDirsIn } from './options.js';
 
 /** Nobody who names a data directory chooses this by chance. */
 const TEMPORARY_PREFIX = 'threadraft-memory-';
@@ -19,18 +21,20 @@ const TEMPORARY_NAME = /^threadraft-memory-\w{6}$/;
 const WORLD = { files: NODE_FILES, environment: NODE_ENVIRONMENT };
 
 export interface StorageLocation {
-  readonly directory: DataDirectory;
+  readonly paths: readonly string[];
+  readonly directory: ClusterDirectory;
   readonly fsync: boolean;
-  /** Unlocks the directory for other processes, or removes it if it is temporary. */
+  /** Unlocks the directories for other processes, or removes the temporary one. */
   readonly release: () => Promise<void>;
 }
 
-/** Locks the directory for this process. Rejects with DataDirectoryError. */
+/** Locks the directories for this process. Rejects with DataDirectoryError. */
 export async function openStorageLocation(options: ClusterOptions): Promise<StorageLocation> {
-  const { servers, dataDir, memory, fsync } = options;
+  const { servers, memory, fsync } = options;
   if (memory) return openTemporary(servers);
-  const directory = await DataDirectory.open(dataDir, { ...WORLD, servers });
-  return { directory, fsync, release: () => directory.close() };
+  const paths = dataDirsIn(options);
+  const directory = await openDirectories(paths, { ...WORLD, servers });
+  return { paths, directory, fsync, release: () => directory.close() };
 }
 
 /** A directory that is removed when the process exits or, after a signal that cannot be caught, by the next one. */
@@ -45,7 +49,7 @@ async function openTemporary(servers: number): Promise<StorageLocation> {
     await rm(path, REMOVAL);
     process.off('exit', removeAtExit);
   };
-  return { directory, fsync: false, release };
+  return { paths: [path], directory, fsync: false, release };
 }
 
 /** Removes the temporary directories of processes that have ended. */

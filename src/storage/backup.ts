@@ -3,12 +3,16 @@
  * as if everything in it had been the first entry of their logs.
  */
 
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { ImageReader } from '../state-machine/image.js';
-import { DataDirectory, DataDirectoryError, type DataDirectoryOptions } from './data-directory.js';
+import { LOST_AND_FOUND } from './cluster-directory.js';
+import { DataDirectories, type NewDirectoriesOptions } from './data-directories.js';
+import { DataDirectory } from './data-directory.js';
+import { DataDirectoryError } from './data-directory-error.js';
 import { DiskStorage } from './disk-storage.js';
 import type { Files } from './files.js';
 import { PartialFile } from './partial-file.js';
+import type { Owner } from './server-manifest.js';
 import { filePieces, readSnapshotFile } from './snapshot-files.js';
 import { SnapshotCheck } from './snapshot-format.js';
 import { messageOf, systemCodeOf } from './system-errors.js';
@@ -62,17 +66,24 @@ export async function writeBackup(
 }
 
 /**
- * Makes a data directory for a new cluster of this many servers that holds what the backup does. Rejects with
- * {@link BackupError} or DataDirectoryError; then there is no new directory.
+ * Makes a data directory for a new cluster of this many servers that holds what the backup does, or one for each server where
+ * several are named. Rejects with {@link BackupError} or DataDirectoryError; then there is no new directory.
  */
 export async function restoreBackup(
   path: string,
-  dataDir: string,
-  options: RestoreOptions,
+  dataDirs: readonly string[],
+  options: NewDirectoriesOptions,
 ): Promise<BackupFacts> {
+  const facts = await checkBackup(path, options.files);
+  for (const dataDir of dataDirs) await refuseUsed(dataDir, options.files);
+  const [dataDir, ...others] = dataDirs;
+  if (dataDir !== undefined && others.length === 0) await restoreTogether(path, dataDir, options);
+  else await restoreApart(path, dataDirs, options);
+  return facts;
+}
+
+async function restoreTogether(path: string, dataDir: string, options: NewDirectoriesOptions): Promise<void> {
   const { files } = options;
-  const facts = await checkBackup(path, files);
-  await refuseUsed(dataDir, files);
   const partial = `${dataDir}.restored`;
   await files.removeTree(partial);
   try {
@@ -83,12 +94,45 @@ export async function restoreBackup(
     await files.removeTree(partial);
     throw error;
   }
-  return facts;
 }
 
-interface RestoreOptions extends DataDirectoryOptions {
-  /** Of the new cluster. */
-  readonly servers: number;
+/**
+ * The directories may be where file systems are mounted, so they are not renamed. They are those of a cluster once all have
+ * their manifests, which are written last.
+ */
+async function restoreApart(
+  path: string,
+  dataDirs: readonly string[],
+  options: NewDirectoriesOptions,
+): Promise<void> {
+  const { files } = options;
+  const missing: string[] = [];
+  for (const dataDir of dataDirs) if (await isMissing(files, dataDir)) missing.push(dataDir);
+  try {
+    const directories = await DataDirectories.make(dataDirs, options, (directory, owner) =>
+      fillServer(path, { directory, owner, files }),
+    );
+    await directories.close();
+  } catch (error) {
+    for (const dataDir of dataDirs) {
+      if (missing.includes(dataDir)) await files.removeTree(dataDir);
+      else await empty(files, dataDir);
+    }
+    throw error;
+  }
+}
+
+function isMissing(files: Files, path: string): Promise<boolean> {
+  return files.list(path).then(
+    () => false,
+    () => true,
+  );
+}
+
+/** Removes what was made of a cluster in a directory that was empty. */
+async function empty(files: Files, path: string): Promise<void> {
+  for (const name of await files.list(path))
+    if (name !== LOST_AND_FOUND) await files.removeTree(join(path, name));
 }
 
 /** Reads all of it. */
@@ -113,13 +157,21 @@ async function refuseUsed(dataDir: string, files: Files): Promise<void> {
     if (systemCodeOf(cause) === 'ENOENT') return [];
     throw new DataDirectoryError(dataDir, `cannot be used (${messageOf(cause)})`, { cause });
   });
-  if (names.length > 0) throw new DataDirectoryError(dataDir, 'is not empty: name a new directory');
+  if (names.some((name) => name !== LOST_AND_FOUND))
+    throw new DataDirectoryError(dataDir, 'is not empty: name a new directory');
 }
 
-async function makeCluster(path: string, dataDir: string, options: RestoreOptions): Promise<void> {
+async function makeCluster(path: string, dataDir: string, options: NewDirectoriesOptions): Promise<void> {
+  const { files } = options;
   const directory = await DataDirectory.open(dataDir, options);
+  const { clusterId } = directory;
   try {
-    for (let id = 0; id < options.servers; id += 1) await fillServer(path, directory, id, options.files);
+    for (let serverId = 0; serverId < options.servers; serverId += 1)
+      await fillServer(path, {
+        directory: directory.serverDirectory(serverId),
+        owner: { clusterId, serverId },
+        files,
+      });
   } finally {
     await directory.close();
   }
@@ -127,17 +179,9 @@ async function makeCluster(path: string, dataDir: string, options: RestoreOption
 
 async function fillServer(
   path: string,
-  directory: DataDirectory,
-  serverId: number,
-  files: Files,
+  { files, ...place }: { readonly directory: string; readonly owner: Owner; readonly files: Files },
 ): Promise<void> {
-  const owner = { clusterId: directory.clusterId, serverId };
-  const storage = await DiskStorage.open({
-    files,
-    directory: directory.serverDirectory(serverId),
-    owner,
-    fsync: true,
-  });
+  const storage = await DiskStorage.open({ ...place, files, fsync: true });
   try {
     const hardState = { currentTerm: FIRST_ENTRY.term, votedFor: undefined };
     await storage.persist([{ sequence: 0, hardState, entries: [], snapshotChunk: undefined }]);

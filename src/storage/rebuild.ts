@@ -10,9 +10,11 @@
  */
 
 import type { RecoveredState, ServerId, Term } from '../raft/types.js';
-import { DataDirectory, DataDirectoryError, type DataDirectoryOptions } from './data-directory.js';
+import type { ClusterDirectory, DataDirectoryOptions } from './cluster-directory.js';
+import { DataDirectoryError } from './data-directory-error.js';
 import { DiskStorage } from './disk-storage.js';
 import type { Files } from './files.js';
+import { openExistingDirectories } from './open-directories.js';
 import { makeServerDirectory, type Owner } from './server-manifest.js';
 
 const READ_BYTES = 1024 * 1024;
@@ -25,29 +27,32 @@ export interface Rebuilt {
 }
 
 /**
- * Gives server `id` a new disk in place of the old one, if there is one. Rejects with DataDirectoryError or StorageError,
- * and has changed nothing then.
+ * Gives server `id` a new disk in place of the old one, if there is one. `paths` are the cluster's directories: one for all
+ * servers, or one for each, where that which is missing or empty is the server's. Rejects with DataDirectoryError or
+ * StorageError, and has changed nothing then.
  */
 export async function rebuildServer(
-  path: string,
+  paths: readonly string[],
   id: ServerId,
   options: DataDirectoryOptions,
 ): Promise<Rebuilt> {
-  const directory = await DataDirectory.openExisting(path, options);
+  const directory = await openExistingDirectories(paths, options);
   try {
-    return await rebuild(directory, id, options.files);
+    return await rebuild(directory, { id, path: paths.join(', ') }, options.files);
   } finally {
     await directory.close();
   }
 }
 
-async function rebuild(directory: DataDirectory, id: ServerId, files: Files): Promise<Rebuilt> {
-  const { path, servers } = directory;
+async function rebuild(
+  directory: ClusterDirectory,
+  { id, path }: { readonly id: ServerId; readonly path: string },
+  files: Files,
+): Promise<Rebuilt> {
+  const { servers } = directory;
   if (id >= servers) throw new DataDirectoryError(path, `has servers 0 to ${servers - 1}, no server ${id}`);
   if (servers === 1)
     throw new DataDirectoryError(path, 'has no other server to rebuild this one from: restore a backup');
-  const target = directory.serverDirectory(id);
-  const partial = `${target}.rebuilt`;
   const others: { readonly id: ServerId; readonly storage: DiskStorage }[] = [];
   try {
     for (let other = 0; other < servers; other += 1) {
@@ -57,32 +62,22 @@ async function rebuild(directory: DataDirectory, id: ServerId, files: Files): Pr
       isMoreUpToDate(one.storage.recovered, best.storage.recovered) ? one : best,
     );
     const term = Math.max(...others.map(({ storage }) => storage.recovered.hardState.currentTerm));
-    await files.removeTree(partial);
-    await copy(source.storage, {
-      owner: { clusterId: directory.clusterId, serverId: id },
-      term,
-      to: partial,
-      files,
-    });
-    await files.removeTree(target);
-    await files.rename(partial, target);
-    // Before the server votes and acknowledges on the new disk: the old one must not come back.
-    await files.syncDirectory(path);
+    const owner = { clusterId: directory.clusterId, serverId: id };
+    await directory.replace(id, (to) => copy(source.storage, { owner, term, to, files }));
     return { from: source.id, lastIndex: endOf(source.storage.recovered).index, term };
   } finally {
     for (const { storage } of others) await storage.close();
   }
 }
 
-function openServer(directory: DataDirectory, serverId: ServerId, files: Files): Promise<DiskStorage> {
+async function openServer(
+  directory: ClusterDirectory,
+  serverId: ServerId,
+  files: Files,
+): Promise<DiskStorage> {
   const { clusterId } = directory;
   const owner = { clusterId, serverId };
-  return DiskStorage.open({
-    files,
-    directory: directory.serverDirectory(serverId),
-    owner,
-    fsync: true,
-  });
+  return DiskStorage.open({ files, directory: await directory.locate(serverId), owner, fsync: true });
 }
 
 function endOf({ entries, logStart }: RecoveredState): { readonly index: number; readonly term: Term } {

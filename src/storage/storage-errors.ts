@@ -1,5 +1,6 @@
 /** What the user is told when a server's disk cannot be used, in one line each. */
 
+import type { ServerId } from '../raft/types.js';
 import type { OtherFormatError } from './manifest.js';
 import type { Owner } from './server-manifest.js';
 import { isShortage } from './shortage-retries.js';
@@ -47,4 +48,26 @@ export function writeFailed(directory: string, cause: unknown): StorageError {
 /** A shortage may pass by itself: then nobody has to do anything. */
 function failed(code: StorageErrorCode, message: string, cause: unknown): StorageError {
   return new StorageError(isShortage(cause) ? 'DISK_SHORTAGE' : code, message, { cause });
+}
+
+/** The directory that a server has to itself is not there. */
+export function absent(directory: string, serverId: ServerId): StorageError {
+  return lost('DISK_MISSING', `data directory ${directory} is missing: bring its disk back`, serverId);
+}
+
+/** There is nothing of the cluster in it. */
+export function blank(directory: string, serverId: ServerId): StorageError {
+  const what = `data directory ${directory} has lost its data: bring its disk back`;
+  return lost('DISK_MISSING', what, serverId);
+}
+
+/** It cannot be read or written, or is damaged. */
+export function unusable(directory: string, serverId: ServerId, cause: unknown): StorageError {
+  const what = `data directory ${directory} cannot be used (${messageOf(cause)}): ${adviceFor(cause)}`;
+  return lost('DISK_OPEN_FAILED', what, serverId, cause);
+}
+
+function lost(code: StorageErrorCode, what: string, serverId: ServerId, cause?: unknown): StorageError {
+  const message = `${what} and restart the server, or stop the cluster and run "threadraft rebuild ${serverId}"`;
+  return new StorageError(code, message, { cause });
 }

@@ -40,7 +40,12 @@ async function metricNames(): Promise<Set<string>> {
     thread: measureThread(watch),
   } as const;
   const text = await prometheusText(
-    { main: measureThread(watch), servers: [server], gateway: { servers: [port], router: port } },
+    {
+      main: measureThread(watch),
+      servers: [server],
+      withoutDisk: [],
+      gateway: { servers: [port], router: port },
+    },
     '1',
   );
   watch.stop();

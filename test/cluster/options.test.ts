@@ -27,6 +27,8 @@ describe('the options of a cluster', () => {
       { port: 65_519, servers: 9 },
       { port: 0, routerPort: 0 },
       { routerPort: null },
+      { dataDir: ['a', 'b', 'c'] },
+      { dataDir: ['a'] },
       { electionTimeoutMs: 150, heartbeatMs: 50 },
     ]) {
       expect(problemWith(options), JSON.stringify(options)).to.equal(undefined);
@@ -39,6 +41,13 @@ describe('the options of a cluster', () => {
     [{ servers: 2.5 }, 'servers: 2.5 is not a whole number from 1 to 9'],
     [{ host: '' }, 'host: "" is neither a name nor an address'],
     [{ dataDir: '' }, 'dataDir: is empty: name a directory'],
+    [{ dataDir: [] }, 'dataDir: is empty: name a directory'],
+    [{ dataDir: ['a', '', 'c'] }, 'dataDir: is empty: name a directory'],
+    [
+      { dataDir: ['a', 'b'] },
+      'dataDir: is given 2 times for 3 servers: give it once, or 3 times, or start with -n 2',
+    ],
+    [{ dataDir: ['a', 'b', './a'] }, 'dataDir: ./a is given twice: name another directory for each server'],
     [{ port: 65_536 }, 'port: 65536 is not a whole number from 0 to 65535'],
     [{ port: 65_532 }, 'port: 65532 leaves server 2 port 65536, over 65535'],
     [{ routerPort: 9004 }, 'routerPort: 9004 is the port of server 2'],

@@ -28,7 +28,7 @@ describe('restoring a backup', () => {
   beforeEach(() => writeFile(file(), BACKUP_OF_FORMAT_2));
 
   it('takes one of an earlier format of the data directory', async () => {
-    const facts = await restoreBackup(file(), dataDir(), { ...WORLD, servers: 3 });
+    const facts = await restoreBackup(file(), [dataDir()], { ...WORLD, servers: 3 });
     expect(facts.keys).to.equal(2);
     const directory = await DataDirectory.open(dataDir(), { ...WORLD, servers: 3 });
     for (const serverId of [0, 1, 2]) {
@@ -50,8 +50,8 @@ describe('restoring a backup', () => {
 
   it('takes the place of an empty directory, and of no other', async () => {
     await NODE_FILES.makeDirectory(dataDir());
-    await restoreBackup(file(), dataDir(), { ...WORLD, servers: 1 });
-    const error = await rejection(restoreBackup(file(), dataDir(), { ...WORLD, servers: 1 }));
+    await restoreBackup(file(), [dataDir()], { ...WORLD, servers: 1 });
+    const error = await rejection(restoreBackup(file(), [dataDir()], { ...WORLD, servers: 1 }));
     expectOneLine(error, 'DATA_DIRECTORY_REFUSED', /is not empty: name a new directory/);
   });
 
@@ -59,7 +59,7 @@ describe('restoring a backup', () => {
     const damaged = Buffer.from(BACKUP_OF_FORMAT_2);
     damaged.writeUInt8(damaged.readUInt8(40) ^ 1, 40);
     await writeFile(file(), damaged);
-    const error = await rejection(restoreBackup(file(), dataDir(), { ...WORLD, servers: 1 }));
+    const error = await rejection(restoreBackup(file(), [dataDir()], { ...WORLD, servers: 1 }));
     expectOneLine(error, 'BAD_BACKUP', /its checksum is wrong/);
     expect(await readdir(parent())).to.deep.equal(['a.backup']);
   });

@@ -57,7 +57,7 @@ describe('rebuilding a server from the disks of the others', () => {
       [late, { currentTerm: 3, votedFor: 2 }],
     ]);
     await rm(join(path(), 'server-0'), { recursive: true });
-    expect(await rebuildServer(path(), 0, WORLD)).to.deep.equal({ from: 2, lastIndex: 5, term: 3 });
+    expect(await rebuildServer([path()], 0, WORLD)).to.deep.equal({ from: 2, lastIndex: 5, term: 3 });
     expect(readable((await recovered(0)).entries)).to.deep.equal(readable(late));
   });
 
@@ -67,7 +67,7 @@ describe('rebuilding a server from the disks of the others', () => {
       [entries(1, 2, 1), { currentTerm: 7, votedFor: 1 }],
       [entries(1, 3, 1), { currentTerm: 4, votedFor: 2 }],
     ]);
-    await rebuildServer(path(), 0, WORLD);
+    await rebuildServer([path()], 0, WORLD);
     expect((await recovered(0)).hardState).to.deep.equal({ currentTerm: 7, votedFor: 0 });
   });
 
@@ -82,7 +82,7 @@ describe('rebuilding a server from the disks of the others', () => {
       for (let piece = source.next(1); piece !== undefined; piece = source.next(1)) await sink.write(piece);
       return sink.commit({ index: 7, term: 1 }, { index: 5, term: 1 });
     });
-    await rebuildServer(path(), 0, WORLD);
+    await rebuildServer([path()], 0, WORLD);
     const { logStart, entries: log, snapshot: copy } = await recovered(0);
     expect({ logStart, copy }).to.deep.equal({ logStart: { index: 5, term: 1 }, copy: snapshot });
     expect(readable(log)).to.deep.equal(readable(entries(6, 9, 1)));
@@ -105,7 +105,7 @@ describe('rebuilding a server from the disks of the others', () => {
     it('when another server’s disk is lost, too', async () => {
       await rm(join(path(), 'server-2'), { recursive: true });
       expectOneLine(
-        await rejection(rebuildServer(path(), 0, WORLD)),
+        await rejection(rebuildServer([path()], 0, WORLD)),
         'DISK_MISSING',
         /server-2 has lost its data/,
       );
@@ -114,19 +114,19 @@ describe('rebuilding a server from the disks of the others', () => {
     });
 
     it('when there is no such server', async () => {
-      const error = await rejection(rebuildServer(path(), 3, WORLD));
+      const error = await rejection(rebuildServer([path()], 3, WORLD));
       expectOneLine(error, 'DATA_DIRECTORY_REFUSED', /has servers 0 to 2, no server 3/);
     });
 
     it('when there is no cluster', async () => {
-      const error = await rejection(rebuildServer(parent(), 0, WORLD));
+      const error = await rejection(rebuildServer([parent()], 0, WORLD));
       expectOneLine(error, 'DATA_DIRECTORY_REFUSED', /holds no cluster/);
     });
   });
 
   it('is refused in a cluster of one', async () => {
     await make([[entries(1, 2, 1), { currentTerm: 1, votedFor: 0 }]]);
-    const error = await rejection(rebuildServer(path(), 0, WORLD));
+    const error = await rejection(rebuildServer([path()], 0, WORLD));
     expectOneLine(error, 'DATA_DIRECTORY_REFUSED', /has no other server/);
   });
 });

@@ -27,6 +27,8 @@ export interface Ready {
   readonly servers: readonly string[];
   readonly router: string | undefined;
   readonly http: string | undefined;
+  /** The servers whose disks are lost. */
+  readonly down: string | undefined;
 }
 
 export class Program {
@@ -214,6 +216,7 @@ function parseReady(line: string): Ready {
     servers: fields.get('servers')?.split(',') ?? [],
     router: fields.get('router'),
     http: fields.get('http'),
+    down: fields.get('down'),
   };
 }
 

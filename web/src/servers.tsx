@@ -9,6 +9,8 @@ import { Icon } from './icons.tsx';
 import type { LiveState } from './live.ts';
 import { PAUSE_MS, roleOf } from './stage.tsx';
 
+const COLUMNS = 6;
+
 interface ServersProps {
   readonly state: LiveState;
   readonly selected: number | undefined;
@@ -37,15 +39,20 @@ export function ServersPanel({ state, selected, act }: ServersProps) {
           </tr>
         </thead>
         <tbody>
-          {(frame?.servers ?? []).map((server) => (
+          {(frame?.servers ?? []).flatMap((server) => [
             <Row
               key={server.id}
               server={server}
               isLeader={server.id === frame?.leader}
               isSelected={server.id === selected}
               act={act}
-            />
-          ))}
+            />,
+            server.reason !== null && (
+              <tr key={`reason ${server.id}`} class="reason">
+                <td colSpan={COLUMNS}>{server.reason}</td>
+              </tr>
+            ),
+          ])}
         </tbody>
       </table>
     </section>

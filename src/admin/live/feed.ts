@@ -171,7 +171,8 @@ export class LiveFeed {
     const seen = this.#sights.get(id);
     const silentSinceMs = this.#silentSinceMs.get(id) ?? Number.POSITIVE_INFINITY;
     const running = performance.now() - silentSinceMs > BUSY_AFTER_MS ? 'busy' : 'running';
-    return { id, state: this.#cluster.isUp(id) ? running : 'stopped', address: `${host}:${port}`, seen };
+    const state = this.#cluster.isUp(id) ? running : 'stopped';
+    return { id, state, address: `${host}:${port}`, reason: this.#cluster.troubleOf(id) ?? null, seen };
   }
 
   #tellAll(event: string, data: Frame | ReturnType<typeof sampleOf>): void {

@@ -36,6 +36,8 @@ export interface ServerView {
   /** `busy` is a running server that does not answer, such as one that is paused. */
   readonly state: 'running' | 'busy' | 'stopped';
   readonly address: string;
+  /** What is wrong with it, in one line: with its disk while it runs, or why it does not run; null when nothing is. */
+  readonly reason: string | null;
   /** Its last answer; undefined before the first. Of a server that is down, it is what was. */
   readonly seen: ServerSight | undefined;
 }

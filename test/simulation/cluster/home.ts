@@ -52,7 +52,7 @@ export class ClusterHome {
     try {
       const written = await writeBackup(BACKUP, pieces, { files });
       await files.removeTree(RESTORED);
-      const restored = await restoreBackup(BACKUP, RESTORED, {
+      const restored = await restoreBackup(BACKUP, [RESTORED], {
         files,
         servers: 1,
         environment: main.environment,

@@ -91,7 +91,7 @@ describe('a data directory on a simulated disk', () => {
         await site.until(storage.close());
       }
       await site.until(directory.close());
-      await site.until(rebuildServer('/data', 0, world()));
+      await site.until(rebuildServer(['/data'], 0, world()));
       const rebuilt = await opened(directory, 0);
       await site.until(rebuilt.persist([persistOf([], { currentTerm: 9, votedFor: 1 })]));
       site.losePower();

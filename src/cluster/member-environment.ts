@@ -1,0 +1,25 @@
+/** What a server of the cluster is handed of the cluster. */
+
+import type { Logger } from 'pino';
+import type { Gateway } from '../gateway/gateway.js';
+import type { EventLog } from './event-log.js';
+import type { Place } from './member-state.js';
+import type { ServerThread } from './server-thread.js';
+
+export interface MemberEnvironment {
+  readonly logger: Logger;
+  readonly eventLog: EventLog;
+  readonly gateway: Gateway;
+  /** Where its data is. */
+  readonly place: Place;
+  /** Looks once more for data that was lost. */
+  readonly locate: () => Promise<Place>;
+  /** Starts a thread for this server, which has been started `lives` times before. */
+  readonly newThread: (dataDir: string, lives: number) => ServerThread;
+  /** Called when the server takes calls and clients. */
+  readonly onUp: () => void;
+  /** Called before its clients are cut off and its thread is terminated. */
+  readonly onCutOff: () => void;
+  /** Called after every change. */
+  readonly onChange: () => void;
+}

@@ -1,0 +1,196 @@
+/**
+ * What is in each directory that a user names for a cluster's data: a lock, the description of the cluster, and directories
+ * of servers. It holds those of all servers (data-directory.ts), or that of one server (data-directories.ts).
+ */
+
+import { dirname, join, resolve } from 'node:path';
+import type { Environment } from '../environment.js';
+import type { ServerId } from '../raft/types.js';
+import { DataDirectoryError } from './data-directory-error.js';
+import type { FileLock, Files } from './files.js';
+import {
+  MANIFEST_NAME,
+  type ManifestFields,
+  OtherFormatError,
+  PARTIAL_MANIFEST_NAME,
+  readManifest,
+  writeManifest,
+} from './manifest.js';
+import { type Owner, ServerManifest } from './server-manifest.js';
+
+const LOCK_NAME = 'lock';
+const SERVER_DIRECTORY = /^server-\d+$/;
+/** The name of a directory that a rebuild leaves when it is cut off. */
+const REBUILT_DIRECTORY = /^server-\d+\.rebuilt$/;
+/** Where format 2 had what the manifest holds. */
+const LEVELDB_DIRECTORY = 'cluster';
+/** In the topmost directory of an ext4 file system. */
+export const LOST_AND_FOUND = 'lost+found';
+
+const CLUSTER_ID_WORDS = 4;
+
+export interface DataDirectoryOptions {
+  readonly files: Files;
+  /** For the id of a new cluster. */
+  readonly environment: Pick<Environment, 'random'>;
+}
+
+export interface Description {
+  /** Identifies the cluster for good: made when its directories were. */
+  readonly clusterId: string;
+  readonly servers: number;
+  /** The only server that has this directory; undefined when it is that of all. */
+  readonly serverId: ServerId | undefined;
+}
+
+/** Where a cluster keeps its data, held by this process alone. */
+export interface ClusterDirectory {
+  readonly clusterId: string;
+  /** How many servers the cluster has. */
+  readonly servers: number;
+  /**
+   * Resolves to where the server keeps log, votes and snapshots; looks for it once more if its disk was lost. Rejects with
+   * StorageError or DataDirectoryError when it still is.
+   */
+  locate(id: ServerId): Promise<string>;
+  /**
+   * Gives the server the directory that `make` makes, in place of the one that it has or has lost. Rejects as `make` does, or
+   * with DataDirectoryError; then the old one stays.
+   */
+  replace(id: ServerId, make: (directory: string) => Promise<void>): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What a directory holds, by its names. */
+export interface Inventory {
+  readonly hasManifest: boolean;
+  /** Names of the directories of servers. */
+  readonly servers: readonly string[];
+}
+
+/** Rejects with {@link DataDirectoryError} when something else is in it, or with OtherFormatError. */
+export async function takeInventory(files: Files, path: string): Promise<Inventory> {
+  const names = await files.list(path);
+  if (names.includes(LEVELDB_DIRECTORY)) throw new OtherFormatError(2);
+  const foreign = names.find((name) => !isOurs(name));
+  if (foreign !== undefined)
+    throw new DataDirectoryError(
+      path,
+      `holds ${foreign}, which is not of a cluster: name an empty directory`,
+    );
+  return {
+    hasManifest: names.includes(MANIFEST_NAME),
+    servers: names.filter((name) => SERVER_DIRECTORY.test(name)),
+  };
+}
+
+/** Whether any of the names is that of something of a cluster, of another format, too. */
+export function holdsCluster(names: readonly string[]): boolean {
+  return names.some((name) => name === MANIFEST_NAME || isOfServer(name) || name === LEVELDB_DIRECTORY);
+}
+
+/** Whether nobody has begun to make a directory of a cluster of it. */
+export function isBlank({ hasManifest, servers }: Inventory): boolean {
+  return !hasManifest && servers.length === 0;
+}
+
+/**
+ * Resolves to a lock that may be released more than once. Rejects with {@link DataDirectoryError} when another process, or
+ * another cluster of this one, has it.
+ */
+export async function lockDirectory(files: Files, path: string): Promise<FileLock> {
+  const lock = await files.lock(join(path, LOCK_NAME));
+  if (lock !== undefined) {
+    let released: Promise<void> | undefined;
+    return {
+      release: () => {
+        released ??= lock.release();
+        return released;
+      },
+    };
+  }
+  const reason = 'in use by another process: stop that one or name another directory';
+  throw new DataDirectoryError(path, reason);
+}
+
+/** What the directory says of its cluster; undefined when it says nothing. */
+export function readDescription(files: Files, path: string): Promise<Description | undefined> {
+  return readManifest(files, path, (fields: ManifestFields) => ({
+    clusterId: fields.string('clusterId'),
+    servers: fields.number('servers'),
+    serverId: fields.has('serverId') ? fields.number('serverId') : undefined,
+  }));
+}
+
+/** Resolves once it survives the end of the machine. */
+export function writeDescription(files: Files, path: string, description: Description): Promise<void> {
+  return writeManifest(files, path, description, { fsync: true });
+}
+
+/** Whose directory a server's own is, and whether the server has begun to use it; undefined when it does not tell. */
+export async function ownerOf(
+  files: Files,
+  directory: string,
+): Promise<{ readonly owner: Owner; readonly isBegun: boolean } | undefined> {
+  const manifest = await ServerManifest.open(files, directory);
+  return manifest && { owner: manifest.owner, isBegun: manifest.state.isBegun };
+}
+
+/** Whether a server may have begun to use its directory. */
+export async function isUsed(files: Files, directory: string): Promise<boolean> {
+  const found = await ownerOf(files, directory);
+  if (found !== undefined) return found.isBegun;
+  return (await files.list(directory)).some((name) => name !== PARTIAL_MANIFEST_NAME);
+}
+
+/** Has the directory's name survive, and those of the directories above it that were made with it. */
+export async function syncNamesAbove(
+  files: Files,
+  path: string,
+  topmostMade: string | undefined,
+): Promise<void> {
+  const last = dirname(resolve(topmostMade ?? path));
+  let above = dirname(resolve(path));
+  while (above !== last) {
+    await files.syncDirectory(above);
+    above = dirname(above);
+  }
+  await files.syncDirectory(last);
+}
+
+/** 128 random bits. */
+export function newClusterId({ random }: Pick<Environment, 'random'>): string {
+  return Array.from({ length: CLUSTER_ID_WORDS }, () =>
+    Math.floor(random() * 2 ** 32)
+      .toString(16)
+      .padStart(8, '0'),
+  ).join('');
+}
+
+export function serverDirectory(path: string, id: ServerId): string {
+  return join(path, `server-${id}`);
+}
+
+/** Makes a server's directory in place of another one, if there is one. It survives the end of the machine then. */
+export async function replaceServerDirectory(
+  files: Files,
+  target: string,
+  make: (directory: string) => Promise<void>,
+): Promise<void> {
+  const partial = `${target}.rebuilt`;
+  await files.removeTree(partial);
+  await make(partial);
+  await files.removeTree(target);
+  await files.rename(partial, target);
+  // Before the server votes and acknowledges on the new disk: the old one must not come back.
+  await files.syncDirectory(dirname(target));
+}
+
+function isOurs(name: string): boolean {
+  const known = [MANIFEST_NAME, PARTIAL_MANIFEST_NAME, LOCK_NAME, LOST_AND_FOUND];
+  return known.includes(name) || isOfServer(name);
+}
+
+function isOfServer(name: string): boolean {
+  return SERVER_DIRECTORY.test(name) || REBUILT_DIRECTORY.test(name);
+}

@@ -1,0 +1,130 @@
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { TextClient } from '../../tools/support/text-client.js';
+import { type Ports, type Program, programPorts, Workplace } from '../support/workplace.js';
+
+const DIRECTORIES = ['a', 'b', 'c'].flatMap((name) => ['--data-dir', name]);
+
+describe('The program with a data directory for each server', () => {
+  let workplace: Workplace;
+  let ports: Ports;
+
+  beforeEach(async () => {
+    workplace = await Workplace.open();
+    ports = await programPorts();
+  });
+  afterEach(() => workplace.close());
+
+  function run(...args: string[]): Program {
+    return workplace.run(...ports.args, ...DIRECTORIES, '--log-level', 'warn', ...args);
+  }
+
+  function path(...names: string[]): string {
+    return join(workplace.cwd, ...names);
+  }
+
+  async function setAndStop(program: Program, key: string): Promise<void> {
+    await program.ready();
+    const client = await TextClient.connect(ports.router);
+    expect(await client.set(key, 'v')).to.have.property('type', 'OK');
+    client.close();
+    expect(await program.stop('SIGTERM')).to.equal(0);
+  }
+
+  async function ask(path: string): Promise<string> {
+    return (await fetch(`http://127.0.0.1:${ports.http}${path}`)).text();
+  }
+
+  async function restart(id: number): Promise<{ readonly status: number; readonly text: string }> {
+    const response = await fetch(`http://127.0.0.1:${ports.http}/api/servers/${id}/restart`, {
+      method: 'POST',
+    });
+    return { status: response.status, text: await response.text() };
+  }
+
+  it('serves without the one that is lost, says so everywhere, and takes it back', async () => {
+    await setAndStop(run(), 'k');
+    await rename(path('b'), path('away'));
+    const program = run();
+    const ready = await program.ready();
+    expect(ready.down).to.equal('1');
+    expect(program.complaints).to.have.length(1);
+    expect(program.complaints[0]).to.match(
+      /^threadraft: server 1 is down, the others serve: data directory b is missing: bring its disk back/,
+    );
+    expect(program.stderr).to.include('server cannot run');
+    expect(JSON.parse(await ask('/healthz'))).to.deep.include({ leader: ready.leader });
+    for (const page of ['/healthz', '/api/status'])
+      expect(await ask(page)).to.include('directory b is missing');
+    expect(await ask('/metrics')).to.include('threadraft_disk_failed{server="1"} 1');
+    const client = await TextClient.connect(ports.router);
+    expect(await client.get('k')).to.deep.equal({ type: 'VALUE', value: 'v' });
+    expect(await restart(1))
+      .to.have.property('text')
+      .that.includes('directory b is missing');
+    await mkdir(path('b'));
+    expect(await restart(1))
+      .to.have.property('text')
+      .that.includes('directory b has lost its data');
+    await rm(path('b'), { recursive: true });
+    await rename(path('away'), path('b'));
+    expect(await restart(1)).to.have.property('status', 200);
+    expect(await ask('/healthz')).not.to.include('troubles');
+    expect(await ask('/metrics')).to.include('threadraft_disk_failed{server="1"} 0');
+    client.close();
+  });
+
+  it('says why a server is down whose files are gone while it runs, and serves', async () => {
+    await setAndStop(run(), 'k');
+    const program = run();
+    await program.ready();
+    await rm(path('b'), { recursive: true });
+    await fetch(`http://127.0.0.1:${ports.http}/api/servers/1/kill`, { method: 'POST' });
+    expect(await restart(1))
+      .to.have.property('text')
+      .that.includes('has lost its data');
+    expect(await ask('/healthz')).to.include('has lost its data');
+    expect(await ask('/metrics')).to.include('threadraft_disk_failed{server="1"} 1');
+    const client = await TextClient.connect(ports.router);
+    expect(await client.set('k', 'w')).to.have.property('type', 'OK');
+    client.close();
+  });
+
+  it('rebuilds the lost one with the same options, and starts with all', async () => {
+    await setAndStop(run(), 'k');
+    await rm(path('b'), { recursive: true });
+    await setAndStop(run(), 'l');
+    const rebuilding = workplace.run('rebuild', '1', ...DIRECTORIES);
+    expect(await rebuilding.ended(), rebuilding.stderr).to.deep.equal({ code: 0, signal: null });
+    const program = run();
+    expect((await program.ready()).down).to.equal(undefined);
+    const client = await TextClient.connect(ports.router);
+    for (const key of ['k', 'l']) expect(await client.get(key)).to.have.property('type', 'VALUE');
+    client.close();
+  });
+
+  it('restores a backup to one for each, and leaves nothing behind when it cannot', async () => {
+    const first = run();
+    await first.ready();
+    const client = await TextClient.connect(ports.router);
+    await client.set('k', 'v');
+    client.close();
+    const backup = workplace.run('backup', 'file', '--http-port', `${ports.http}`);
+    expect(await backup.ended()).to.deep.equal({ code: 0, signal: null });
+    expect(await first.stop('SIGTERM')).to.equal(0);
+    const names = ['d', 'e', 'f'].flatMap((name) => ['--data-dir', name]);
+    const refused = workplace.run('restore', 'file', ...names.slice(0, 4), '--data-dir', 'a');
+    expect(await refused.ended()).to.deep.equal({ code: 1, signal: null });
+    expect(refused.stderr).to.match(/^threadraft: data directory a: is not empty: name a new directory\n$/);
+    expect(await workplace.files()).to.have.members(['a', 'b', 'c', 'file']);
+    const restored = workplace.run('restore', 'file', ...names);
+    expect(await restored.ended(), restored.stderr).to.deep.equal({ code: 0, signal: null });
+    expect(restored.stdout).to.equal('restore file: 1 keys in d, e, f; start with -n 3\n');
+    const second = workplace.run(...ports.args, ...names);
+    await second.ready();
+    const reader = await TextClient.connect(ports.router);
+    expect(await reader.get('k')).to.deep.equal({ type: 'VALUE', value: 'v' });
+    reader.close();
+  });
+});

@@ -91,6 +91,29 @@ describe('The program with a data directory for each server', () => {
     client.close();
   });
 
+  it('serves as well without the directory of one server in that of all', async () => {
+    const together = [...ports.args, '--log-level', 'warn'];
+    await setAndStop(workplace.run(...together), 'k');
+    await rm(path('data', 'server-2'), { recursive: true });
+    const program = workplace.run(...together);
+    expect((await program.ready()).down).to.equal('2');
+    expect(program.complaints[0]).to.match(/^threadraft: server 2 is down, .*server-2 has lost its data/);
+    await program.stop('SIGTERM');
+    await rm(path('data', 'server-1'), { recursive: true });
+    const refused = workplace.run(...together, '--log-level', 'silent');
+    expect(await refused.ended()).to.deep.equal({ code: 1, signal: null });
+    expect(refused.stderr).to.match(/^threadraft: server [12] did not start: .* has lost its data[^\n]*\n$/);
+  });
+
+  it('is refused when most are lost, in one line', async () => {
+    await setAndStop(run(), 'k');
+    for (const name of ['a', 'c']) await rm(path(name), { recursive: true });
+    const program = run();
+    expect(await program.ended()).to.deep.equal({ code: 1, signal: null });
+    expect(program.stderr).to.match(/^threadraft: data directory a: is lost, and so are c: [^\n]*\n$/);
+    expect(await workplace.files()).to.deep.equal(['b']);
+  });
+
   it('rebuilds the lost one with the same options, and starts with all', async () => {
     await setAndStop(run(), 'k');
     await rm(path('b'), { recursive: true });

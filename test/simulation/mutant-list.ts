@@ -344,6 +344,13 @@ export const MUTANTS: readonly Mutant[] = [
   ofStorage('accept a torn frame without a look at its checksum', { isRare: true }),
   ofStorage('report a hard state that is not written yet'),
   ofStorage('have a snapshot count before it is whole', { isRare: true }),
+  {
+    name: 'start a server on an empty disk where it may have voted',
+    file: 'storage/data-directories.js',
+    search: 'async locate(id) {',
+    replacement:
+      'async locate(id) {\n        if (this.#lost.has(id)) await this.replace(id, (to) => makeServerDirectory(this.#files, to, { clusterId: this.clusterId, serverId: id })).catch(() => undefined);',
+  },
   ofStorage('rename a file before its content is on the disk'),
   ofStorage('report a write of the log before it is on the disk'),
 ];

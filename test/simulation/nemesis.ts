@@ -35,6 +35,8 @@ const MAX_STALL_MS = 2.5 * ELECTION_TIMEOUT_MS;
 /** Faults of a disk last up to this long. */
 const MAX_DISK_FAULT_MS = 5 * ELECTION_TIMEOUT_MS;
 const MAX_CLOCK_STEP_MS = 10_000;
+/** The name of the loss of a disk among the faults that struck. */
+const LOST_DISK = 'd1';
 
 export class Nemesis {
   readonly #options: NemesisOptions;
@@ -49,7 +51,10 @@ export class Nemesis {
   }
 
   start(): void {
-    this.#options.world.timeline.after(ELECTION_TIMEOUT_MS, () => this.#disturb());
+    const { world, temperament } = this.#options;
+    world.timeline.after(ELECTION_TIMEOUT_MS, () => this.#disturb());
+    const { loss } = temperament.directories;
+    if (loss !== undefined) world.timeline.after(loss.afterMs, () => this.#loseDisk(loss));
   }
 
   /** A server has come to such a moment: whether it is harmed, and how. */
@@ -72,6 +77,15 @@ export class Nemesis {
     const { world, random, temperament, cluster } = this.#options;
     const downMs = this.#isOver ? 0 : random.between(0, temperament.harm.maxDownMs);
     world.timeline.after(downMs, () => cluster.start(member));
+  }
+
+  /** The process could not start: starts it again, sooner or later. */
+  startProcessAgain(): void {
+    const { world, random, temperament, cluster } = this.#options;
+    const downMs = this.#isOver ? 1 : random.between(1, temperament.harm.maxDownMs);
+    world.timeline.after(downMs, () => {
+      if (!cluster.isRunning) cluster.startProcess();
+    });
   }
 
   /** From now on nothing goes wrong any more. */
@@ -214,6 +228,23 @@ export class Nemesis {
     world.timeline.after(random.between(0, temperament.harm.maxDownMs), () => {
       if (!cluster.isRunning) cluster.startProcess();
     });
+  }
+
+  /** A disk is lost for good once a process has come up on it, and with it its server. */
+  #loseDisk(loss: NonNullable<Temperament['directories']['loss']>): void {
+    const { world, cluster, disks, trace } = this.#options;
+    if (this.#isOver) return;
+    if (!cluster.isMade) {
+      world.timeline.after(ELECTION_TIMEOUT_MS, () => this.#loseDisk(loss));
+      return;
+    }
+    if (!this.#counts(LOST_DISK)) return;
+    trace(() => `the disk of server ${loss.server} is ${loss.how}`);
+    disks[loss.server]?.lose(loss.how);
+    cluster.members[loss.server]?.crash();
+    // As often as not it was the reason to start everything anew, or had the same one.
+    const random = this.#options.random.split(LOST_DISK);
+    if (random.chance(0.5)) this.#endProcess(random.of(['process end', 'power loss']), random);
   }
 
   #harmDisk(fault: Fault, { id }: SimulatedMember, random: Random): void {

@@ -8,9 +8,10 @@
 
 import { Invariants } from '../../src/raft/checks/invariants.js';
 import { PropertyViolation } from '../../src/raft/checks/property-violation.js';
+import { majorityOf } from '../../src/raft/quorum.js';
 import type { ServerId } from '../../src/raft/types.js';
+import { DataDirectoryError } from '../../src/storage/data-directory-error.js';
 import { DiskStorage } from '../../src/storage/disk-storage.js';
-import { makeServerDirectory, type Owner } from '../../src/storage/server-manifest.js';
 import { type Storage, StorageError } from '../../src/storage/storage.js';
 import { Random } from '../../tools/support/random.js';
 import { isJudged } from './checks/history.js';
@@ -42,7 +43,7 @@ export interface SimulationOptions {
   readonly servers: number | undefined;
   /** How many events to go through before the faults stop. */
   readonly steps: number;
-  /** Faults (`f3`), strikes (`s1`) and clients (`c2`) that are left out. */
+  /** Faults (`f3`), strikes (`s1`), the loss of a disk (`d1`) and clients (`c2`) that are left out. */
   readonly without: readonly string[];
   /** Takes each line of the transcript. */
   readonly trace: ((line: string) => void) | undefined;
@@ -78,14 +79,12 @@ export interface SimulationResult {
 const PROGRESS_MS = 20_000;
 /** The same for all of them while the leader's disk hangs, of clusters that can do without one server. */
 const HUNG_DISK_MS = 40 * ELECTION_TIMEOUT_MS;
-const MIN_SERVERS_BUT_ONE = 3;
 /** Nothing happens any more after this time without clients. */
 const QUIET_MS = 5 * ELECTION_TIMEOUT_MS;
 /** Queues are measured each time after this many events. */
 const MEASURE_EVERY = 32;
+const DISK_FAULTS = ['disk errors', 'full disk', 'no descriptors'] as const;
 const KEYS = ['a', 'b', 'c'];
-const CLUSTER_ID = 'simulated';
-const DIRECTORY = '/server';
 
 /** Runs the simulation. What goes wrong in the cluster is in the result; nothing is thrown for it. */
 export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
@@ -113,6 +112,7 @@ class Simulation {
   readonly #disks: readonly SimulatedDisk[];
   /** The main thread's. */
   readonly #mainDisk: SimulatedDisk;
+  readonly #home: ClusterHome;
   readonly #cluster: SimulatedCluster;
   readonly #nemesis: Nemesis;
   readonly #clients: readonly SimulatedClient[];
@@ -139,6 +139,11 @@ class Simulation {
     this.#links = new Links({ ...network, random: random.split('links'), trace: this.#trace });
     this.#disks = Array.from({ length: servers }, (_, id) => this.#newDisk(id));
     this.#mainDisk = new SimulatedDisk(world, random.split('main disk'));
+    this.#home = new ClusterHome({
+      mainDisk: this.#mainDisk,
+      serverDisks: this.#disks,
+      isApart: this.#temperament.directories.areApart,
+    });
     this.#cluster = this.#newCluster();
     this.#nemesis = new Nemesis({
       world,
@@ -190,19 +195,14 @@ class Simulation {
   /** Makes the servers' directories, as the main thread does for a new cluster. */
   async #prepareDisks(): Promise<void> {
     const thread = this.#newThread('preparing');
-    let prepared = 0;
-    for (const [serverId, disk] of this.#disks.entries()) {
-      const files = disk.filesOf(thread);
-      makeServerDirectory(files, DIRECTORY, ownerOf(serverId))
-        .then(() => files.syncDirectory('/'))
-        .then(
-          () => {
-            prepared += 1;
-          },
-          (error: unknown) => this.violated(error),
-        );
-    }
-    await this.#until(() => prepared === this.#disks.length);
+    let isPrepared = false;
+    this.#home.prepare(thread).then(
+      () => {
+        isPrepared = true;
+      },
+      (error: unknown) => this.violated(error),
+    );
+    await this.#until(() => isPrepared);
     thread.end();
   }
 
@@ -226,7 +226,8 @@ class Simulation {
   async #checkHungDisk(): Promise<void> {
     const { leader } = this.#cluster;
     const disk = this.#disks[leader?.id ?? -1];
-    if (leader === undefined || disk === undefined || this.#disks.length < MIN_SERVERS_BUT_ONE) return;
+    const others = this.#disks.filter((one) => one !== disk && !one.isLost);
+    if (leader === undefined || disk === undefined || others.length < majorityOf(this.#disks.length)) return;
     this.#trace(() => `the disk of server ${leader.id} hangs`);
     disk.stall();
     const clients = this.#clients.filter(({ readsAtReplicas }) => !readsAtReplicas);
@@ -319,11 +320,12 @@ class Simulation {
       raft,
       snapshotLogBytes,
       trafficCapacity,
-      home: new ClusterHome(this.#mainDisk, servers),
+      home: this.#home,
       openStorage: (id, thread) => this.#openStorage(id, thread),
       onProcessEnd: (how) => {
         if (how === 'power lost') for (const disk of [this.#mainDisk, ...this.#disks]) disk.losePower();
       },
+      onCannotStart: () => this.#nemesis.startProcessAgain(),
       onDown: (member) => this.#nemesis.startAgain(member),
       isFailureExpected: (error) => this.#isFailureExpected(error),
       onViolation: (error) => this.violated(error),
@@ -337,11 +339,12 @@ class Simulation {
   async #openStorage(serverId: ServerId, thread: SimulatedThread): Promise<Storage> {
     const { segmentBytes, disk } = this.#temperament;
     const simulated = this.#disks[serverId];
-    if (simulated === undefined) throw new RangeError(`server ${serverId} has no disk`);
+    const place = this.#home.placeOf(serverId);
+    if (simulated === undefined || place === undefined)
+      throw new RangeError(`server ${serverId} has no disk`);
     return DiskStorage.open({
+      ...place,
       files: simulated.filesOf(thread),
-      directory: DIRECTORY,
-      owner: ownerOf(serverId),
       fsync: disk.fsync,
       segmentBytes,
     });
@@ -350,6 +353,9 @@ class Simulation {
   /** A disk that fails may say so; what it kept is never damaged. */
   #isFailureExpected(error: unknown): boolean {
     const { weights } = this.#temperament.harm;
+    // Whichever of a disk's faults it was.
+    if (error instanceof DataDirectoryError)
+      return this.#temperament.directories.areApart && DISK_FAULTS.some((fault) => weights[fault] > 0);
     if (!(error instanceof StorageError)) return false;
     // A server waits while a shortage lasts, but not while it opens its disk, nor where a sync failed.
     if (error.code === 'DISK_SHORTAGE') return weights['full disk'] > 0 || weights['no descriptors'] > 0;
@@ -381,10 +387,6 @@ class Simulation {
       });
     });
   }
-}
-
-function ownerOf(serverId: ServerId): Owner {
-  return { clusterId: CLUSTER_ID, serverId };
 }
 
 function asViolation(error: unknown): Violation {

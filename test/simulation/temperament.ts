@@ -5,8 +5,10 @@
  */
 
 import type { RaftOptions } from '../../src/raft/options.js';
+import type { ServerId } from '../../src/raft/types.js';
 import type { Random } from '../../tools/support/random.js';
 import type { Fault, Moment } from './faults.js';
+import type { Loss } from './world/disk.js';
 
 export const ELECTION_TIMEOUT_MS = 100;
 
@@ -24,6 +26,7 @@ export interface Temperament {
   readonly trafficCapacity: number;
   readonly network: Network;
   readonly disk: Disk;
+  readonly directories: Directories;
   readonly harm: Harm;
 }
 
@@ -44,6 +47,14 @@ export interface Disk {
   /** Of each server. */
   readonly maxLatencyMs: readonly number[];
   readonly fsync: boolean;
+}
+
+/** Where the servers have their data. */
+export interface Directories {
+  /** Whether each server has a data directory to itself. */
+  readonly areApart: boolean;
+  /** The disk that is lost for good, if one is. */
+  readonly loss: { readonly server: ServerId; readonly afterMs: number; readonly how: Loss } | undefined;
 }
 
 export interface Harm {
@@ -75,6 +86,7 @@ export function drawTemperament(random: Random, givenServers: number | undefined
     trafficCapacity: random.of([1, 2, 8, 64]),
     network: drawNetwork(random),
     disk: drawDisk(random, servers),
+    directories: drawDirectories(random.split('directories'), servers),
     harm: drawHarm(random, isFragile),
     replicaReaders: random.of([0, 1, 2]),
   };
@@ -122,6 +134,17 @@ function drawDisk(random: Random, servers: number): Disk {
   return {
     maxLatencyMs: Array.from({ length: servers }, (_, id) => (id === slow ? 30 : maxMs)),
     fsync: random.chance(0.8),
+  };
+}
+
+function drawDirectories(random: Random, servers: number): Directories {
+  if (random.chance(0.6)) return { areApart: false, loss: undefined };
+  const isOneLost = servers >= 3 && random.chance(0.6);
+  if (!isOneLost) return { areApart: true, loss: undefined };
+  const afterMs = random.between(1, 15) * ELECTION_TIMEOUT_MS;
+  return {
+    areApart: true,
+    loss: { server: random.below(servers), afterMs, how: random.of(['emptied', 'broken'] as const) },
   };
 }
 

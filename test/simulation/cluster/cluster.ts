@@ -40,6 +40,8 @@ export interface ClusterOptions {
   readonly openStorage: (id: ServerId, thread: SimulatedThread) => Promise<Storage>;
   /** Has the disks forget what they have of calls under way, and of what was not synced if the machine ends. */
   readonly onProcessEnd: (how: 'killed' | 'power lost') => void;
+  /** The process has ended, since it could not take its directories. */
+  readonly onCannotStart: () => void;
   /** A server is down, by whatever way, and the process goes on. */
   readonly onDown: (member: SimulatedMember) => void;
   /** Whether a server may fail like this. Else it is a violation. */
@@ -86,6 +88,11 @@ export class SimulatedCluster {
     return this.#process !== undefined;
   }
 
+  /** Whether a process has come up. */
+  get isMade(): boolean {
+    return this.#options.home.isMade;
+  }
+
   /** The main thread, while the process runs. */
   get main(): SimulatedThread | undefined {
     return this.#process?.main;
@@ -107,11 +114,13 @@ export class SimulatedCluster {
     return this.members.flatMap(({ server }) => server ?? []);
   }
 
-  /** Whether all servers run and have applied the same. */
+  /** Whether all servers run, but for those whose disks are lost, and have applied the same. */
   get hasSettled(): boolean {
     const [first] = this.servers;
     return this.members.every(
-      ({ server }) => server !== undefined && server.applied.position.index === first?.applied.position.index,
+      ({ id, server }) =>
+        this.#options.home.isLost(id) ||
+        (server !== undefined && server.applied.position.index === first?.applied.position.index),
     );
   }
 
@@ -159,7 +168,12 @@ export class SimulatedCluster {
         this.#hasOpened = true;
         for (const member of this.members) this.start(member);
       })
-      .catch(onViolation);
+      .catch((error: unknown) => {
+        if (process !== this.#process || !this.#options.isFailureExpected(error)) return onViolation(error);
+        trace(() => `the process cannot start: ${error}`);
+        this.endProcess('killed');
+        this.#options.onCannotStart();
+      });
   }
 
   /** Ends all threads at once. */
@@ -174,9 +188,21 @@ export class SimulatedCluster {
     this.#checked.clear();
   }
 
+  /** Nothing happens when it is not down, or its disk is lost for good. */
   start(member: SimulatedMember): void {
-    if (this.#process !== undefined && this.#hasOpened && member.state === 'down')
-      member.start(this.#process);
+    const process = this.#process;
+    const { home, onDown, onViolation } = this.#options;
+    const { id } = member;
+    if (process === undefined || !this.#hasOpened || member.state !== 'down' || home.isLost(id)) return;
+    if (home.placeOf(id) !== undefined) {
+      member.start(process);
+      return;
+    }
+    home.locate(id).then((isFound) => {
+      if (process !== this.#process || member.state !== 'down') return;
+      if (isFound) this.start(member);
+      else onDown(member);
+    }, onViolation);
   }
 
   /** Has the leader send a backup to the main thread, which writes it to a file, and a directory is made of that. */

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { NODE_ENVIRONMENT } from '../../../src/environment.js';
+import { DataDirectories } from '../../../src/storage/data-directories.js';
 import { DataDirectory } from '../../../src/storage/data-directory.js';
 import { DiskStorage } from '../../../src/storage/disk-storage.js';
 import { rebuildServer } from '../../../src/storage/rebuild.js';
@@ -39,6 +40,53 @@ describe('a data directory on a simulated disk', () => {
       }
     }
     expect([...found]).to.have.members(['made anew', 'kept']);
+  });
+
+  it('are, one for each server, not there yet or as they were opened after an end at any moment', async () => {
+    const found = new Set<string>();
+    const paths = ['/a/data', '/b/data', '/c/data'];
+    for (let seed = 1; seed <= 2 * SEEDS; seed += 1) {
+      const site = await SimulatedSite.make(seed);
+      const open = () =>
+        DataDirectories.open(paths, { files: site.files, environment: NODE_ENVIRONMENT, servers: 3 });
+      let clusterId: string | undefined;
+      const opening = open().then((directories) => {
+        clusterId = directories.clusterId;
+      });
+      await site.untilOrEvents(opening, 2 * seed);
+      if (seed % 2 === 0) site.losePower();
+      else site.endThread();
+      const directories = await site.until(open());
+      if (clusterId !== undefined) expect(directories.clusterId, `seed ${seed}`).to.equal(clusterId);
+      found.add(clusterId === undefined ? 'made anew' : 'kept');
+      for (const serverId of [0, 1, 2]) {
+        const owner = { clusterId: directories.clusterId, serverId };
+        const directory = await site.until(directories.locate(serverId));
+        const storage = await site.until(
+          DiskStorage.open({ files: site.files, directory, owner, fsync: true }),
+        );
+        await site.until(storage.close());
+      }
+    }
+    expect([...found]).to.have.members(['made anew', 'kept']);
+  });
+
+  it('are never used without what they had, whatever happened before a disk was lost', async () => {
+    const paths = ['/a/data', '/b/data', '/c/data'];
+    for (let seed = 1; seed <= SEEDS; seed += 1) {
+      const site = await SimulatedSite.make(seed);
+      const open = () =>
+        DataDirectories.open(paths, { files: site.files, environment: NODE_ENVIRONMENT, servers: 3 });
+      // A first start ends at any moment, a second one has come up.
+      await site.untilOrEvents(open(), seed);
+      site.losePower();
+      await site.until(open());
+      site.losePower();
+      await site.until(site.files.removeTree(paths[seed % 3] ?? ''));
+      const directories = await site.until(open());
+      const refusal = await site.until(directories.locate(seed % 3).catch((error: unknown) => error));
+      expect(refusal, `seed ${seed}`).to.have.property('code', 'DISK_MISSING');
+    }
   });
 
   it('is there when the machine ends, although syncs failed before it was opened', async () => {

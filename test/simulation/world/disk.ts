@@ -15,9 +15,15 @@ import { SimulatedFiles } from './files.js';
 import type { SimulatedThread } from './thread.js';
 import type { World } from './world.js';
 
+/** How a disk is lost for good: a new one is in its place, or every call fails. */
+export type Loss = 'emptied' | 'broken';
+
+const BROKEN_DISK = { ...HEALTHY_DISK, readErrors: 1, writeErrors: 1, syncErrors: 1 };
+
 export class SimulatedDisk implements CallsOfFiles {
-  faults: DiskFaults = HEALTHY_DISK;
-  readonly root = new DirectoryNode();
+  #faults = HEALTHY_DISK;
+  #root = new DirectoryNode();
+  #loss: Loss | undefined;
   /** Files that somebody has locked. */
   readonly locked = new Set<FileNode>();
   readonly random: Random;
@@ -41,6 +47,28 @@ export class SimulatedDisk implements CallsOfFiles {
     return files;
   }
 
+  get faults(): DiskFaults {
+    return this.#loss === 'broken' ? BROKEN_DISK : this.#faults;
+  }
+
+  set faults(faults: DiskFaults) {
+    this.#faults = faults;
+  }
+
+  get root(): DirectoryNode {
+    return this.#root;
+  }
+
+  get isLost(): boolean {
+    return this.#loss !== undefined;
+  }
+
+  /** From now on nothing of what it had is there. */
+  lose(loss: Loss): void {
+    this.#loss = loss;
+    this.#root = new DirectoryNode();
+  }
+
   /** From now on no call completes. */
   stall(): void {
     this.#stalled ??= [];
@@ -59,7 +87,7 @@ export class SimulatedDisk implements CallsOfFiles {
       files.endTorn();
       thread.end();
     }
-    this.root.losePower(this.random);
+    this.#root.losePower(this.random);
   }
 
   /** Has the call complete when it is time. */

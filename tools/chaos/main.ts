@@ -14,6 +14,7 @@ import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { countOption, runTool, wholeNumber } from '../support/arguments.js';
 import { freePorts } from '../support/free-ports.js';
+import { dataDirsIn } from '../support/program.js';
 import { nowNs } from './client.js';
 import type { ClientsOptions } from './clients.js';
 import { FAULT_KINDS, type FaultKind } from './faults.js';
@@ -39,6 +40,7 @@ interface Arguments {
   readonly keys: number;
   readonly faults: readonly FaultKind[];
   readonly atOnce: boolean;
+  readonly apart: boolean;
   readonly seed: number;
   readonly history?: string;
   readonly program: string;
@@ -61,6 +63,7 @@ const command = new Command('chaos')
       false,
     ),
   )
+  .addOption(new Option('--apart', 'a data directory for each server').default(false))
   .addOption(
     new Option('--seed <n>', 'of the schedule')
       .default(Math.floor(Math.random() * MAX_SEED), 'any one')
@@ -111,7 +114,7 @@ async function torment(
   const site = new Site({
     servers: args.servers,
     port,
-    dataDir: join(directory, 'data'),
+    dataDirs: dataDirsIn(directory, { servers: args.servers, isApart: args.apart }),
     faultsDir,
     health,
     entry: args.program,
@@ -194,8 +197,9 @@ function runMs(): string {
   return ((nowNs() - START_NS) / 1e6).toFixed(0);
 }
 
-function again({ seconds, servers, clients, keys, faults, atOnce, seed }: Arguments): string {
-  const chosen = `${faults.length === FAULT_KINDS.length ? '' : ` --faults ${faults.join(',')}`}${atOnce ? ' --at-once' : ''}`;
+function again({ seconds, servers, clients, keys, faults, atOnce, apart, seed }: Arguments): string {
+  const kinds = faults.length === FAULT_KINDS.length ? '' : ` --faults ${faults.join(',')}`;
+  const chosen = `${kinds}${atOnce ? ' --at-once' : ''}${apart ? ' --apart' : ''}`;
   return `--seconds ${seconds} --servers ${servers} --clients ${clients} --keys ${keys}${chosen} --seed ${seed}`;
 }
 

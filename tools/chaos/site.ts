@@ -23,7 +23,8 @@ export interface SiteOptions {
   readonly entry: string;
   readonly servers: number;
   readonly port: number;
-  readonly dataDir: string;
+  /** One for all servers, or one for each. */
+  readonly dataDirs: readonly string[];
   /** Holds the files that make disks fail, and the clock differ. */
   readonly faultsDir: string;
   readonly health: Health;
@@ -59,12 +60,12 @@ export class Site {
   }
 
   #startProgram(): Promise<Program> {
-    const { entry, servers, port, dataDir, faultsDir } = this.#options;
+    const { entry, servers, port, dataDirs, faultsDir } = this.#options;
     return Program.start({
       entry,
       servers,
       port,
-      storage: { dataDir },
+      storage: { dataDir: dataDirs },
       nodeFlags: ['--import', FAILING_DISK, '--import', SKEWED_CLOCK],
       env: { CHAOS_DISK_FAULTS: faultsDir, CHAOS_CLOCK: join(faultsDir, CLOCK_FILE) },
       flags: ['--snapshot-log-bytes', `${SNAPSHOT_LOG_BYTES}`, '--log-level', 'warn'],

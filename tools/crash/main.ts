@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
-import { Program } from '../support/program.js';
+import { dataDirsIn, Program } from '../support/program.js';
 import { TextClient } from '../support/text-client.js';
 import { LostWriteError } from './key-model.js';
 import { Writer } from './writer.js';
@@ -25,32 +25,35 @@ const SNAPSHOT_TIMEOUT_MS = 2_000;
 
 interface Arguments {
   readonly rounds: number;
+  readonly apart: boolean;
 }
 
 const program = new Command('crash-test')
   .description('Kills the program under load and checks that nothing acknowledged is lost')
   .option('--rounds <n>', 'how often', whole, 10)
+  .option('--apart', 'with a data directory for each server', false)
   .parse();
 
 process.exitCode = await run(program.opts<Arguments>());
 
-async function run({ rounds }: Arguments): Promise<number> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'threadraft-crash-'));
+async function run({ rounds, apart: isApart }: Arguments): Promise<number> {
+  const directory = await mkdtemp(join(tmpdir(), 'threadraft-crash-'));
+  const dataDirs = dataDirsIn(directory, { servers: SERVERS, isApart });
   const writers = Array.from({ length: WRITERS }, (_, i) => new Writer(`w${i}`));
   let lost = 0;
   let round = 0;
   try {
     while (round < rounds && lost === 0) {
       round += 1;
-      const { what, found } = await runRound(dataDir, writers, { waitsForSnapshot: round % 2 === 0 });
+      const { what, found } = await runRound(dataDirs, writers, { waitsForSnapshot: round % 2 === 0 });
       lost += found.length;
       process.stdout.write(`round ${round}: ${what}, ${acknowledgedBy(writers)} acknowledged so far\n`);
       for (const { message } of found) process.stdout.write(`  lost: ${message}\n`);
     }
-    if (lost === 0) lost += (await check(dataDir, writers)).length;
+    if (lost === 0) lost += (await check(dataDirs, writers)).length;
   } finally {
-    if (lost === 0) await rm(dataDir, { recursive: true, force: true });
-    else process.stdout.write(`the data directory is kept: ${dataDir}\n`);
+    if (lost === 0) await rm(directory, { recursive: true, force: true });
+    else process.stdout.write(`the data is kept: ${directory}\n`);
   }
   process.stdout.write(
     `crash-test: ${round} rounds, ${acknowledgedBy(writers)} acknowledged, ${lost} lost\n`,
@@ -64,25 +67,28 @@ function acknowledgedBy(writers: readonly Writer[]): number {
 
 /** Checks what the last round left, writes, and kills the program. */
 async function runRound(
-  dataDir: string,
+  dataDirs: readonly string[],
   writers: readonly Writer[],
   { waitsForSnapshot }: { waitsForSnapshot: boolean },
 ): Promise<{ readonly what: string; readonly found: readonly LostWriteError[] }> {
-  const started = await start(dataDir);
+  const started = await start(dataDirs);
   const found = await checkAll(started, writers);
   const writing = writers.map((writer) =>
     writer.writeUntilCut(started.routerPort).then(() => undefined, lostWrite),
   );
   await pause(MIN_LOAD_MS + Math.random() * (MAX_LOAD_MS - MIN_LOAD_MS));
-  const isInSnapshot = waitsForSnapshot && (await snapshotBegins(dataDir));
+  const isInSnapshot = waitsForSnapshot && (await snapshotBegins(dataDirs));
   await started.kill();
   for (const one of await Promise.all(writing)) if (one !== undefined) found.push(one);
   return { what: isInSnapshot ? 'killed in a snapshot' : 'killed', found };
 }
 
 /** Starts the program a last time, checks, and stops it. */
-async function check(dataDir: string, writers: readonly Writer[]): Promise<readonly LostWriteError[]> {
-  const started = await start(dataDir);
+async function check(
+  dataDirs: readonly string[],
+  writers: readonly Writer[],
+): Promise<readonly LostWriteError[]> {
+  const started = await start(dataDirs);
   try {
     return await checkAll(started, writers);
   } finally {
@@ -90,10 +96,10 @@ async function check(dataDir: string, writers: readonly Writer[]): Promise<reado
   }
 }
 
-function start(dataDir: string): Promise<Program> {
+function start(dataDirs: readonly string[]): Promise<Program> {
   return Program.start({
     servers: SERVERS,
-    storage: { dataDir },
+    storage: { dataDir: dataDirs },
     flags: ['--snapshot-log-bytes', `${SNAPSHOT_LOG_BYTES}`, '--log-level', 'warn'],
   });
 }
@@ -124,9 +130,9 @@ async function lead(started: Program, id: number): Promise<void> {
   if ((await started.leader()) !== id) await started.lead(id);
 }
 
-async function snapshotBegins(dataDir: string): Promise<boolean> {
+async function snapshotBegins(dataDirs: readonly string[]): Promise<boolean> {
   const files = Array.from({ length: SERVERS }, (_, id) =>
-    join(dataDir, `server-${id}`, 'snapshots', 'own.partial'),
+    join(dataDirs[id] ?? dataDirs[0] ?? '', `server-${id}`, 'snapshots', 'own.partial'),
   );
   const giveUpAtMs = performance.now() + SNAPSHOT_TIMEOUT_MS;
   while (performance.now() < giveUpAtMs) {

@@ -32,8 +32,8 @@ export interface ProgramOptions {
   readonly readyTimeoutMs?: number;
 }
 
-/** A temporary directory that goes with the program, none at all, or one that the caller keeps. */
-export type ProgramStorage = 'temporary' | 'memory' | { readonly dataDir: string };
+/** A temporary directory that goes with the program, none at all, or those that the caller keeps: one, or one for each server. */
+export type ProgramStorage = 'temporary' | 'memory' | { readonly dataDir: string | readonly string[] };
 
 /** What `GET /api/status` answers. */
 export interface ProgramStatus {
@@ -279,7 +279,10 @@ async function prepareStorage(
 ): Promise<{ readonly args: readonly string[]; readonly remove: () => Promise<void> }> {
   if (storage === 'memory') return { args: ['--memory'], remove: async () => undefined };
   if (storage !== 'temporary')
-    return { args: ['--data-dir', storage.dataDir], remove: async () => undefined };
+    return {
+      args: [storage.dataDir].flat().flatMap((path) => ['--data-dir', path]),
+      remove: async () => undefined,
+    };
   const path = await mkdtemp(join(tmpdir(), 'threadraft-program-'));
   return {
     args: ['--data-dir', path],
@@ -356,4 +359,13 @@ class TailOfStream {
     const lines = this.#text.trimEnd().split('\n');
     return (lines.findLast((line) => /error/i.test(line) && !/^\s/.test(line)) ?? lines.at(-1) ?? '').trim();
   }
+}
+
+/** The directories for a cluster's data in this one: one for all servers or, if `isApart`, one for each. */
+export function dataDirsIn(
+  directory: string,
+  { servers, isApart }: { readonly servers: number; readonly isApart: boolean },
+): readonly string[] {
+  if (!isApart) return [join(directory, 'data')];
+  return Array.from({ length: servers }, (_, id) => join(directory, `disk-${id}`));
 }

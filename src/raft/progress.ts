@@ -55,6 +55,10 @@ export class Progress {
   answeredSentAtMs = Number.NEGATIVE_INFINITY;
   /** When something was last heard from it, in ms of the leader's clock. */
   lastHeardMs: number;
+  /** When it last asked about reads, in ms of the leader's clock: those wait for entries to be committed. */
+  lastAskedMs = Number.NEGATIVE_INFINITY;
+  /** The commit index in the last message that it was sent. */
+  toldCommitIndex: LogIndex = 0;
 
   /**
    * A new leader takes it that the follower has its whole log, as those that voted for it mostly do, and pipelines at once: what

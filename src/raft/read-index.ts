@@ -28,7 +28,11 @@ export function addRead(core: Core, role: Leader, reader: Reader): void {
 
 /** A follower asks about reads of its own (thesis 6.4). */
 export function onReadIndex(core: Core, { from: id, request }: ReadIndex): void {
-  if (core.role.name === 'leader') addRead(core, core.role, { type: 'follower', id, request });
+  const { role } = core;
+  if (role.name !== 'leader') return;
+  const progress = role.progress.get(id);
+  if (progress !== undefined) progress.lastAskedMs = core.nowMs;
+  addRead(core, role, { type: 'follower', id, request });
 }
 
 /**

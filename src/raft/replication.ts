@@ -34,7 +34,19 @@ export function broadcastHeartbeat(core: Core, role: Leader): void {
  */
 export function sendDueAppends(core: Core, role: Leader): void {
   if (role.reads.needsRound) broadcastHeartbeat(core, role);
-  else for (const [peer, progress] of role.progress) replicateTo(core, role, peer, progress);
+  else
+    for (const [peer, progress] of role.progress) {
+      const sent = replicateTo(core, role, peer, progress);
+      if (sent === 0 && awaitsCommit(core, progress)) sendAppend(core, role, peer, progress, { maxBytes: 0 });
+    }
+}
+
+/** Whether a follower may have reads that wait for what is committed: it is told before the next heartbeat. */
+function awaitsCommit(
+  { nowMs, commitIndex, options }: Core,
+  { lastAskedMs, toldCommitIndex }: Progress,
+): boolean {
+  return toldCommitIndex < commitIndex && nowMs - lastAskedMs < options.heartbeatMs;
 }
 
 /** Sends one follower what it lacks; returns how many messages with entries or data left. */
@@ -75,6 +87,7 @@ function sendAppend(
   { maxBytes }: { maxBytes: number },
 ): { lastIndex: LogIndex; byteCount: number } {
   const { state } = progress;
+  progress.toldCommitIndex = core.commitIndex;
   // A follower that waits for a snapshot has nothing to agree on yet: position 0 is in every log.
   const prevLogIndex = state.name === 'snapshot' ? 0 : state.nextIndex - 1;
   const prevLogTerm = prevLogIndex === 0 ? 0 : core.log.termAt(prevLogIndex);

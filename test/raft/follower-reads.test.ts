@@ -23,6 +23,23 @@ describe('reads at a follower', () => {
     expect(read).to.include({ outcome: 'confirmed', index: 2 });
   });
 
+  it('need not wait for a heartbeat to learn what is committed, nor does what they wait for after it', () => {
+    const group = led(3);
+    group.propose(0, 'x');
+    group.deliverAll();
+    expect(group.commitIndex(1), 'nothing tells the follower').to.be.lessThan(2);
+    group.read(1);
+    group.deliverAll();
+    expect(group.commitIndex(1)).to.equal(2);
+    group.propose(0, 'stamp');
+    group.deliverAll();
+    expect(group.commitIndex(1)).to.equal(3);
+    group.advance(HEARTBEAT_MS);
+    group.propose(0, 'y');
+    group.deliverAll();
+    expect(group.commitIndex(1), 'it has read nothing for long').to.equal(3);
+  });
+
   it('of one turn share a message', () => {
     const group = led(3);
     const reads: { readonly outcome: string }[] = [];

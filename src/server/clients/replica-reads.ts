@@ -49,7 +49,7 @@ export class ReplicaReads {
   /** Takes the command, whose answer comes after those to the commands of its session that are pending. */
   take(command: PendingCommand): void {
     const { session, request } = command;
-    if (isReadHere(command)) {
+    if (this.#isReadHere(command)) {
       if (request.type === 'redis-walk' && !this.#walks.admit(command)) return;
       this.#wait(command);
       return;
@@ -77,6 +77,21 @@ export class ReplicaReads {
     return unanswered;
   }
 
+  #isReadHere({ session, request }: PendingCommand): boolean {
+    switch (request.type) {
+      case 'get':
+      case 'getm':
+      case 'redis-read':
+      case 'redis-walk':
+        return session.redis?.isReadOnly === true;
+      case 'redis-local':
+        // Libraries ask for INFO when they connect: while there is nobody to ask about keys, it tells of the rest at once.
+        return tellsOfKeys(request) && this.#raft.leader !== undefined;
+      default:
+        return false;
+    }
+  }
+
   #wait(command: PendingCommand): void {
     const groups = this.#groups;
     this.#hasTaken = true;
@@ -99,20 +114,7 @@ export function tellsOfKeys({ name, args }: RedisLocalRequest): boolean {
   return name === 'info' && infoTellsOfKeys(args);
 }
 
-function isReadHere({ session, request }: PendingCommand): boolean {
-  switch (request.type) {
-    case 'get':
-    case 'getm':
-    case 'redis-read':
-    case 'redis-walk':
-      return session.redis?.isReadOnly === true;
-    case 'redis-local':
-      return tellsOfKeys(request);
-    default:
-      return false;
-  }
-}
-
-function needsLeader({ type }: Request): boolean {
-  return type !== 'redis-fixed' && type !== 'redis-local' && type !== 'malformed';
+function needsLeader(request: Request): boolean {
+  if (request.type === 'redis-local') return tellsOfKeys(request);
+  return request.type !== 'redis-fixed' && request.type !== 'malformed';
 }

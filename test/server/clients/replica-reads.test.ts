@@ -187,6 +187,12 @@ describe('a read after READONLY', () => {
 });
 
 describe('INFO keyspace', () => {
+  it('is answered at once, without keys, while no leader is known', () => {
+    const side = new ServerSide();
+    side.send(CLIENT, redis('INFO', 'INFO keyspace'));
+    expect(side.turn()).to.include('redis_version').and.include('# Keyspace').and.not.include('db0');
+  });
+
   it('counts keys once they are known to be current, and tells nothing of them otherwise', () => {
     const side = new Replica();
     side.hearLeader({ entries: [[1, 'SET k v']], leaderCommit: 1 });

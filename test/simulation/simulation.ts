@@ -224,6 +224,12 @@ class Simulation {
    * very server that hangs: they are told that the cluster is down only after seconds.
    */
   async #checkHungDisk(): Promise<void> {
+    // One that lags far has to catch up first, which takes longer than an election.
+    const everybodysIndex = Math.max(...this.#cluster.servers.map(({ raft }) => raft.commitIndex));
+    await this.#until(
+      () => this.#cluster.servers.every(({ raft }) => raft.commitIndex >= everybodysIndex),
+      PROGRESS_MS,
+    );
     const { leader } = this.#cluster;
     const disk = this.#disks[leader?.id ?? -1];
     const others = this.#disks.filter((one) => one !== disk && !one.isLost);

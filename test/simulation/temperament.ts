@@ -88,7 +88,7 @@ export function drawTemperament(random: Random, givenServers: number | undefined
     disk: drawDisk(random, servers),
     directories: drawDirectories(random.split('directories'), servers),
     harm: drawHarm(random, isFragile),
-    replicaReaders: random.of([0, 1, 2]),
+    replicaReaders: random.of([0, 2, 3]),
   };
 }
 

@@ -116,7 +116,7 @@ export class CommandDrawing {
 
   #respRead(key: string): Command {
     const { random, temper } = this.#options;
-    if (temper.readsAtReplicas && random.chance(0.3)) return look(key, random.below(LOOK_COUNT));
+    if (temper.readsAtReplicas && random.chance(0.2)) return look(key, random.below(LOOK_COUNT));
     return respGet(random.chance(0.2) ? random.of([COUNTER, LOG]) : key);
   }
 

@@ -72,6 +72,9 @@ export function drawReplicaReader(random: Random): ClientTemper {
     maxPauseMs: random.of([1, 5]),
     readRate: random.of([0.9, 0.99]),
     transactionRate: 0,
+    fleetingRate: random.of([0, 0.05]),
+    sundryRate: random.of([0, 0.05]),
+    costlyRate: 0,
     readsAtReplicas: true,
   };
 }

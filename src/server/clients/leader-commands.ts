@@ -3,6 +3,8 @@
  * one of them. What waits too long is answered without its outcome.
  */
 
+import type { RedisReadRequest, RedisWatchRequest } from '../../protocol/request.js';
+import { keysOf } from '../../protocol/resp/commands.js';
 import type { Raft } from '../../raft/raft.js';
 import { isLongRead } from '../../state-machine/redis/execute.js';
 import type { AppliedState } from '../applied-state.js';
@@ -77,7 +79,8 @@ export class LeaderCommands {
       case 'redis-read':
       case 'redis-watch':
         if (isLongRead(request, this.#state.readable(0))) this.#reads.wait(command, undefined, nowMs);
-        else this.#read(command, undefined, nowMs);
+        else if (this.#reads.areFree) this.#read(command, undefined, nowMs);
+        else this.#read(command, onlyKeyOf(request), nowMs);
         return;
       case 'redis-fixed':
       case 'redis-queued':
@@ -110,7 +113,7 @@ export class LeaderCommands {
 
   /** A read of `key`, or of keys that are not told. */
   #read(command: PendingCommand, key: string | undefined, nowMs: number): void {
-    if (command.session.pendingCount === 1 && this.#reads.areFree) this.#answerer.fromState(command);
+    if (this.#reads.isFree(command, key)) this.#answerer.fromState(command);
     else this.#reads.wait(command, key, nowMs);
   }
 
@@ -118,4 +121,10 @@ export class LeaderCommands {
     if (command.session.pendingCount === 1) this.#answerer.fromState(command);
     else this.#reads.queue(command);
   }
+}
+
+/** The key that the request reads, if it reads one alone. */
+function onlyKeyOf(request: RedisReadRequest | RedisWatchRequest): string | undefined {
+  const keys = request.type === 'redis-watch' ? request.keys : keysOf(request.command, request.args);
+  return keys.length === 1 ? keys[0] : undefined;
 }

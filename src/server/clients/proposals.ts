@@ -40,6 +40,8 @@ export class Proposals {
   /** The entry that was proposed last and is not answered; 0 when there is none. */
   #inFlightIndex: LogIndex = 0;
   #lastStampMs = 0;
+  #hasWrites = false;
+  #lastWriteIndex: LogIndex = 0;
 
   constructor({ logTime, raft, state, groups, metrics }: ProposalsOptions) {
     this.#logTime = logTime;
@@ -57,6 +59,11 @@ export class Proposals {
   /** When the oldest command was taken that is in the open entry, in ms; undefined when it is empty. */
   get waitingSinceMs(): number | undefined {
     return this.#open[0]?.takenAtMs;
+  }
+
+  /** The entry that was proposed last and has a write in it; 0 when there was none since this server leads. */
+  get lastWriteIndex(): LogIndex {
+    return this.#lastWriteIndex;
   }
 
   /** Whether the open entry takes no more writes. */
@@ -85,6 +92,7 @@ export class Proposals {
     while (this.#encoder.isUnfinished) this.#encoder.goOn();
     const before = this.#encoder.byteLength;
     this.#encoder.add(write);
+    this.#hasWrites = true;
     const { session } = command;
     const byteLength = this.#encoder.isUnfinished ? MAX_TRANSACTION_BYTES : this.#encoder.byteLength - before;
     session.largestWriteBytes = Math.max(session.largestWriteBytes, byteLength);
@@ -132,6 +140,7 @@ export class Proposals {
   withdraw(): readonly PendingCommand[] {
     const unproposed = this.#open;
     this.#open = [];
+    this.#hasWrites = false;
     this.#encoder.clear();
     this.#delay.cancel();
     return unproposed;
@@ -142,6 +151,7 @@ export class Proposals {
     this.#inFlightIndex = 0;
     // The entries that have these stamps may be lost.
     this.#lastStampMs = 0;
+    this.#lastWriteIndex = 0;
     return this.withdraw();
   }
 
@@ -188,6 +198,8 @@ export class Proposals {
     this.#lastStampMs = stampMs;
     this.#delay.proposed(this.#open.length, nowMs);
     this.#inFlightIndex = position.index;
+    if (this.#hasWrites) this.#lastWriteIndex = position.index;
+    this.#hasWrites = false;
     for (const { session, endOffset } of this.#open) session.proposedOffset = endOffset;
     this.#groups.addEntry(this.#open, { index: position.index, byteLength: payload.byteLength }, nowMs);
     this.#open = [];

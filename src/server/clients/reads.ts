@@ -2,7 +2,8 @@
  * When a command that writes nothing may be answered from the state as it is, and where it waits until then (thesis 6.4).
  *
  * A read is answered at once while the leader's lease lasts and its client has nothing pending. Else it waits with the
- * commands before it, or for the confirmation that this server led when the read came in.
+ * commands before it, or for the confirmation that this server led when the read came in. Keys that have outlived their deadline
+ * are hidden from it, and their removal by a later stamp is not waited for: no write may be able to commit.
  */
 
 import type { LogTime } from '../../log-time.js';
@@ -26,6 +27,7 @@ export class Reads {
   readonly #state: AppliedState;
   readonly #groups: PendingGroups;
   readonly #proposals: Proposals;
+  #holdsAll = false;
   #areFree = false;
 
   constructor({ logTime, raft, state, groups, proposals }: ReadsOptions) {
@@ -38,15 +40,13 @@ export class Reads {
 
   /** Whether the state holds, and shows, what every client was told until `nowMs`: reads may be answered from it. */
   isCurrent(nowMs: number): boolean {
-    const raft = this.#raft;
-    const holdsAll =
-      raft.isServing && nowMs < raft.leaseEndMs && this.#state.position.index >= raft.commitIndex;
-    return holdsAll && !this.#isOutlived;
+    return this.#holdsAllAt(nowMs) && !this.#isOutlived;
   }
 
   /** Commands that came in before `nowMs` are about to be taken. Nothing may be applied until all of them are. */
   prepare(nowMs: number): void {
-    this.#areFree = this.isCurrent(nowMs);
+    this.#holdsAll = this.#holdsAllAt(nowMs);
+    this.#areFree = this.#holdsAll && !this.#isOutlived;
   }
 
   /** Whether the state is current for what came in before {@link prepare}. */
@@ -54,17 +54,26 @@ export class Reads {
     return this.#areFree;
   }
 
+  /**
+   * Whether the read of `key`, or of keys that are not told, need not wait for anything. What it is not to see is hidden from
+   * it.
+   */
+  isFree(command: PendingCommand, key: string | undefined): boolean {
+    if (command.session.pendingCount > 1) return false;
+    if (this.#areFree) return true;
+    if (!this.#holdsAll || this.#mayBeKept(key)) return false;
+    command.asOfMs = this.#logTime.nowMs();
+    return true;
+  }
+
   /** The read of `key`, or of keys that are not told, has to wait. */
   wait(command: PendingCommand, key: string | undefined, nowMs: number): void {
     const { session } = command;
     command.asOfMs = this.#logTime.nowMs();
-    const isOutlived = this.#isOutlived;
-    if (session.pendingCount > 1 || isOutlived) {
+    if (session.pendingCount > 1 || this.#mayBeKept(key)) {
       command.reservedBytes = key === undefined ? 0 : this.#largestValue(key, session);
       session.unreadBytes += command.reservedBytes;
-      // Only a new entry brings a later stamp.
-      if (isOutlived) this.#proposals.addRead(command);
-      else this.queue(command);
+      this.queue(command);
       return;
     }
     const { last } = this.#groups;
@@ -85,6 +94,22 @@ export class Reads {
     const mayJoin = this.#proposals.commandCount === 0 && this.#groups.lastIsUnproven(this.#raft.commitIndex);
     if (last !== undefined && mayJoin) this.#groups.join(last, command);
     else this.#proposals.addRead(command);
+  }
+
+  #holdsAllAt(nowMs: number): boolean {
+    const raft = this.#raft;
+    return raft.isServing && nowMs < raft.leaseEndMs && this.#state.position.index >= raft.commitIndex;
+  }
+
+  /**
+   * Whether a key that has outlived its deadline by now may live on, `key` if it is told: a write is under way whose stamp is
+   * from before the deadline, so that it finds the key, and may even take the deadline away.
+   */
+  #mayBeKept(key: string | undefined): boolean {
+    if (!this.#isOutlived || this.#proposals.lastWriteIndex <= this.#state.position.index) return false;
+    if (key === undefined) return true;
+    const { store } = this.#state;
+    return store.value(key) !== undefined && this.#state.value(key, this.#logTime.nowMs()) === undefined;
   }
 
   get #isOutlived(): boolean {

@@ -98,8 +98,41 @@ describe('a key that has outlived its deadline', () => {
     expect(leader.raft.lastLog.index).to.equal(index + 1);
     expect(leader.deadlineMs, 'there is nothing to do at once').to.be.above(leader.nowMs);
     leader.send(1, 'get k\r\n');
-    expect(leader.turn(), 'it may not be shown').to.equal('');
+    expect(leader.turn(), 'the lease is over').to.equal('');
     expect(leader.acknowledge() + leader.acknowledge()).to.equal('ERR_NOT_FOUND\r\n');
+  });
+
+  it('is not waited for by reads while no write can commit', () => {
+    const leader = new Leader();
+    leader.send(1, `set k 1 1\r\nx\r\n${set('other', 'y')}`);
+    leader.turn();
+    leader.acknowledge();
+    leader.pass(1000);
+    leader.send(2, `get k\r\ngetm k\r\nget other\r\n`);
+    leader.send(3, resp('GET k', 'GET other', 'MGET k other', 'KEYS *'));
+    leader.turn();
+    expect(leader.toldTo(2)).to.equal('ERR_NOT_FOUND\r\nERR_NOT_FOUND\r\nVALUE 1\r\ny\r\n');
+    expect(leader.toldTo(3)).to.equal('$-1\r\n$1\r\ny\r\n*2\r\n$-1\r\n$1\r\ny\r\n*1\r\n$5\r\nother\r\n');
+  });
+
+  it('is waited for by reads of it alone while a write may keep it alive', () => {
+    const leader = new Leader();
+    leader.send(1, `set k 1 1\r\nx\r\n${set('other', 'y')}`);
+    leader.turn();
+    leader.acknowledge();
+    leader.pass(999);
+    leader.send(2, resp('PERSIST k'));
+    leader.turn();
+    leader.pass(1);
+    leader.send(3, 'get other\r\nget k\r\n');
+    leader.send(4, resp('GET other', 'MGET k other'));
+    leader.turn();
+    expect(leader.toldTo(3)).to.equal('VALUE 1\r\ny\r\n');
+    expect(leader.toldTo(4)).to.equal('$1\r\ny\r\n');
+    leader.acknowledge();
+    expect(leader.toldTo(2), 'PERSIST').to.equal(':1\r\n');
+    expect(leader.toldTo(3)).to.equal('VALUE 1\r\ny\r\nVALUE 1\r\nx\r\n');
+    expect(leader.toldTo(4)).to.equal('$1\r\ny\r\n*2\r\n$1\r\nx\r\n$1\r\ny\r\n');
   });
 
   it('has another entry proposed when the first one was lost with the leadership', () => {

@@ -191,6 +191,16 @@ export class ServerSide {
     return this.turn();
   }
 
+  /** Time goes by in which server 1 answers heartbeats, so that the lease goes on, and has nothing more on its disk. */
+  pass(durationMs: number): void {
+    for (const endMs = this.nowMs + durationMs; this.nowMs < endMs; ) {
+      this.nowMs = Math.min(endMs, this.nowMs + TIMEOUT_MS / 5);
+      this.raft.tick(this.nowMs);
+      this.turn();
+      this.acknowledgeUpTo(this.raft.commitIndex);
+    }
+  }
+
   /** What client `session` was told so far. */
   toldTo(session: number): string {
     return this.#toldTo.get(session) ?? '';

@@ -8,6 +8,9 @@
 import type { Level, Logger } from 'pino';
 import type { LogIndex, ServerId, Term } from '../raft/types.js';
 import type { LinkRequest } from './faults.js';
+import type { ServerReport } from './server-thread.js';
+
+type SnapshotReport = Extract<ServerReport, { type: 'snapshot' | 'installed' }>;
 
 interface OfServer {
   readonly server: ServerId;
@@ -89,6 +92,12 @@ export class EventLog {
     const [level, message] = LINES[type];
     this.#logger[level](facts, message);
     for (const listener of this.#listeners) listener(event);
+  }
+
+  /** Records that a server has taken a snapshot, or installed one of the leader. */
+  recordSnapshot(server: ServerId, { type, index, byteLength, tookMs }: SnapshotReport): void {
+    const recorded = type === 'snapshot' ? 'snapshot-taken' : 'snapshot-installed';
+    this.record({ type: recorded, server, index, byteLength, tookMs: Math.round(tookMs) });
   }
 
   /** Calls the listener for each event, until the returned function is called. */

@@ -29,7 +29,6 @@ import { isFulfilledWithin } from './within.js';
 /** A server that does not answer a question within this time is busy. */
 const ANSWER_TIMEOUT_MS = 500;
 
-type SnapshotEvent = Extract<ServerReport, { type: 'snapshot' | 'installed' }>;
 type UpEvent = Extract<ServerReport, { type: 'up' }>;
 
 export class Member {
@@ -304,7 +303,7 @@ export class Member {
         break;
       case 'snapshot':
       case 'installed':
-        this.#eventLog.record({ ...factsOf(event), server: this.id });
+        this.#eventLog.recordSnapshot(this.id, event);
         break;
     }
     this.#environment.onChange();
@@ -397,9 +396,4 @@ export class Member {
     this.#failure = error;
     this.#eventLog.record({ type: 'failed', server: this.id, err: error });
   }
-}
-
-function factsOf({ type, index, byteLength, tookMs }: SnapshotEvent) {
-  const recorded = type === 'snapshot' ? ('snapshot-taken' as const) : ('snapshot-installed' as const);
-  return { type: recorded, index, byteLength, tookMs: Math.round(tookMs) };
 }

@@ -2,7 +2,20 @@
  * A part of the index of a {@link RecordTable}: an open hash table with linear probing.
  */
 
+import type { RecordId } from './record-id.js';
+
 const LEAST_SLOTS = 8;
+
+/** All hashes are below it. */
+export const HASHES = 2 ** 32;
+
+/** Keys that {@link RecordTable.inHashOrder} found: all that there are up to `end`, which is not included. */
+export interface HashRange {
+  readonly keys: readonly { readonly hash: number; readonly id: RecordId }[];
+  readonly end: number;
+  /** How many places were looked at, which depends on how the table grew. */
+  readonly lookedAt: number;
+}
 
 export interface Shard {
   /** Pairs of a key's hash and its entry, at the place that the hash tells or after it; 0 for no entry. */

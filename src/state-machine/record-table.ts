@@ -15,7 +15,16 @@ import { type ByteSpan, textOf } from '../bytes/byte-reader.js';
 import { type ByteString, copy, equals, type HashSecret, hashOf, write } from '../bytes/byte-string.js';
 import type { ByteWriter } from '../bytes/byte-writer.js';
 import type { KeyOrder } from './deadline-heap.js';
-import { entriesBetween, insertEntry, newShard, placeOf, removeEntry, type Shard } from './index-shard.js';
+import {
+  entriesBetween,
+  HASHES,
+  type HashRange,
+  insertEntry,
+  newShard,
+  placeOf,
+  removeEntry,
+  type Shard,
+} from './index-shard.js';
 import { LargeValues } from './large-values.js';
 import type { EncodedRecord, KeptRecord, OverwrittenPart, RecordContent } from './record.js';
 import { NO_RECORD, type RecordId } from './record-id.js';
@@ -37,17 +46,6 @@ const SHARDS = 256;
 const SHARD_SHIFT = 24;
 const SHARD_HASHES = 2 ** SHARD_SHIFT;
 const LEAST_IDS = 1024;
-
-/** All hashes are below it. */
-export const HASHES = 2 ** 32;
-
-/** Keys that {@link RecordTable.inHashOrder} found: all that there are up to `end`, which is not included. */
-export interface HashRange {
-  readonly keys: readonly { readonly hash: number; readonly id: RecordId }[];
-  readonly end: number;
-  /** How many places were looked at, which depends on how the table grew. */
-  readonly lookedAt: number;
-}
 
 export class RecordTable implements KeyOrder {
   readonly #slabs = new Slabs();

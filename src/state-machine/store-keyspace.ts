@@ -2,10 +2,10 @@
 
 import { DEFAULT_MAX_VALUE_BYTES, MAX_VALUE_BYTES } from '../limits.js';
 import type { Contents } from './contents.js';
+import { HASHES } from './index-shard.js';
 import type { KeyWalk } from './key-image.js';
 import type { KeyRecord } from './key-record.js';
 import { NO_RECORD, type RecordId } from './record-id.js';
-import { HASHES } from './record-table.js';
 import type { KeyMeta, KeysLimit, KeysPart, Keyspace, ReadableKeyspace } from './redis/keyspace.js';
 import { COMMAND_WORK, KEY_WORK, Work } from './work.js';
 

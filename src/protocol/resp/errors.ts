@@ -1,4 +1,4 @@
-/** The errors that Redis clients are told by more than one room or command. */
+/** The errors that Redis clients are told by more than one room or command, and those of the stream itself. */
 
 import { ErrorReply } from './value.js';
 
@@ -48,4 +48,22 @@ export function wrongArity(command: string): ErrorReply {
 
 export function invalidExpireTime(command: string): ErrorReply {
   return new ErrorReply(`ERR invalid expire time in '${command.toLowerCase()}' command`);
+}
+
+/** The stream makes no sense from here on. The message is for the client, whose connection then closes. */
+export class RespProtocolError {
+  readonly message: string;
+
+  constructor(reason: string) {
+    this.message = `ERR Protocol error: ${reason}`;
+  }
+}
+
+/** A command is too large. The message is for the client; what is left of the command is dropped as it comes. */
+export class RespRefusal {
+  readonly message: string;
+
+  constructor(message: string) {
+    this.message = message;
+  }
 }

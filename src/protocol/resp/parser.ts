@@ -17,6 +17,7 @@ import {
 import { type DroppedRest, NOTHING_DROPPED } from '../checkpoint.js';
 import { beginsHttp, isHttpLine } from '../http-line.js';
 import { InputBuffer } from '../input-buffer.js';
+import { RespProtocolError, RespRefusal } from './errors.js';
 import { splitInline } from './inline.js';
 
 const CR = 0x0d;
@@ -34,24 +35,6 @@ const MAX_LENGTH_LINE_BYTES = 32;
 
 /** A line of HTTP has come, which nobody answers. The connection is to be closed. */
 export const HTTP = Symbol('HTTP');
-
-/** The stream makes no sense from here on. The message is for the client, whose connection then closes. */
-export class RespProtocolError {
-  readonly message: string;
-
-  constructor(reason: string) {
-    this.message = `ERR Protocol error: ${reason}`;
-  }
-}
-
-/** A command is too large. The message is for the client; what is left of the command is dropped as it comes. */
-export class RespRefusal {
-  readonly message: string;
-
-  constructor(message: string) {
-    this.message = message;
-  }
-}
 
 /** What clients ask for most. */
 export type PlainCommand =

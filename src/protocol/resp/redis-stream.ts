@@ -15,7 +15,7 @@ import type { Args, WatchedKey } from '../command.js';
 import type { Request } from '../request.js';
 import { clusterWalk } from './cluster-walks.js';
 import { commandOf, firstKeyOf, hasArity, type RedisCommand } from './commands.js';
-import { unknownCommand, wrongArity } from './errors.js';
+import { RespRefusal, unknownCommand, wrongArity } from './errors.js';
 import { fixedReply } from './fixed-replies.js';
 import {
   byteLengthOf,
@@ -31,7 +31,7 @@ import {
   type Transaction,
   WATCH_IN_MULTI,
 } from './multi.js';
-import { HTTP, RespParser, RespRefusal } from './parser.js';
+import { HTTP, RespParser } from './parser.js';
 import { fixed, plainGet, plainSet, requestOfPlain } from './requests.js';
 import { ErrorReply, NULL_ARRAY, OK } from './value.js';
 import type { RespVersion } from './writer.js';

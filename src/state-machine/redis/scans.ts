@@ -10,7 +10,7 @@ import type { Args } from '../../protocol/command.js';
 import { NOT_AN_INTEGER, SYNTAX_ERROR } from '../../protocol/resp/errors.js';
 import { parseSafeInteger } from '../../protocol/resp/numbers.js';
 import { ErrorReply, type RespValue } from '../../protocol/resp/value.js';
-import { HASHES } from '../record-table.js';
+import { HASHES } from '../index-shard.js';
 import type { Steps, Work } from '../work.js';
 import { GlobMatch } from './glob.js';
 import type { ReadableKeyspace } from './keyspace.js';

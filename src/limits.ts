@@ -222,6 +222,9 @@ export const APPLY_WORK_PER_TURN = 5_000_000;
 /** Bytes of entries proposed and not yet applied; then the server takes no more commands. */
 export let MAX_INFLIGHT_PROPOSAL_BYTES = MAX_VALUE_BYTES + 7 * MIB;
 
+/** How long a new server may take to catch up with the others; then the change of members is given up. */
+export const CATCH_UP_TIMEOUT_MS = 60_000;
+
 /** Bytes of a leader's entries that are not committed; then consensus takes no more, and the commands wait. */
 export let MAX_UNCOMMITTED_BYTES = 2 * MAX_INFLIGHT_PROPOSAL_BYTES;
 

@@ -50,6 +50,10 @@ export function stepDownText(reason: StepDownReason): string {
       return `voted for server ${reason.candidate}`;
     case 'election lost':
       return 'a majority refused its vote';
+    case 'removed':
+      return reason.successor === undefined
+        ? 'it was removed'
+        : `it was removed, and server ${reason.successor} is to take over`;
     case 'own disk stalled':
       return `its disk has not answered for ${Math.round(reason.stalledMs)} ms`;
     case 'leader ended':

@@ -20,6 +20,7 @@ export function stepDownWithoutQuorum(core: Core, role: Leader): void {
     becomeFollower(core, undefined, { type: 'no answers from a majority', silentMs });
 }
 
-function lastHeardMsOf({ lastHeardMs }: Progress): number {
+/** When something was last heard from a follower. */
+export function lastHeardMsOf({ lastHeardMs }: Progress): number {
   return lastHeardMs;
 }

@@ -1,6 +1,7 @@
 /**
  * How a configuration is written, in messages between servers and on disk: the format's version (u8), and the voters, the
- * outgoing voters and the learners, each as their number (u8) and for each the identity and the slot (u32).
+ * outgoing voters and the learners, each as their number (u8) and for each the identity and the slot (u32); then the next identity
+ * (u32).
  */
 
 import { ByteReader } from '../bytes/byte-reader.js';
@@ -19,7 +20,7 @@ export class ConfigurationFormatError extends Error {
   }
 }
 
-export function encodeConfiguration({ voters, outgoing, learners }: Configuration): Uint8Array {
+export function encodeConfiguration({ voters, outgoing, learners, nextId }: Configuration): Uint8Array {
   const out = new ByteWriter();
   out.u8(FORMAT_VERSION);
   for (const members of [voters, outgoing, learners]) {
@@ -29,6 +30,7 @@ export function encodeConfiguration({ voters, outgoing, learners }: Configuratio
       out.u32(slot);
     }
   }
+  out.u32(nextId);
   return out.take();
 }
 
@@ -41,8 +43,9 @@ export function decodeConfiguration(bytes: Uint8Array): Configuration {
   const voters = readMembers(reader);
   const outgoing = readMembers(reader);
   const learners = readMembers(reader);
+  const nextId = reader.u32();
   if (reader.remaining > 0) throw new ConfigurationFormatError(`${reader.remaining} bytes follow it`);
-  return { voters, outgoing, learners };
+  return { voters, outgoing, learners, nextId };
 }
 
 function readMembers(reader: ByteReader): readonly Member[] {

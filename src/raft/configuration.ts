@@ -3,40 +3,46 @@
  */
 
 import type { Quorum } from './quorum.js';
-import type { Configuration, Member, ServerId } from './types.js';
+import type { Configuration, Member, Members, ServerId } from './types.js';
 
 /** The highest identity: what a disk and a message keep it in is 32 bits, and a vote is written as one more. */
 export const MAX_SERVER_ID = 2 ** 32 - 2;
 
 /** The configuration of a server that is to join others, until they tell it theirs. */
-export const NO_MEMBERS: Configuration = { voters: [], outgoing: [], learners: [] };
+export const NO_MEMBERS: Configuration = { voters: [], outgoing: [], learners: [], nextId: 0 };
 
 /** The configuration of a new cluster: servers 0 to `count` less one, each in the slot of its number. */
 export function initialConfiguration(count: number): Configuration {
-  return { ...NO_MEMBERS, voters: Array.from({ length: count }, (_, id) => ({ id, slot: id })) };
+  const voters = Array.from({ length: count }, (_, id) => ({ id, slot: id }));
+  return { ...NO_MEMBERS, voters, nextId: count };
 }
 
 /** Whether a change is half done: two majorities decide (thesis 4.3). */
-export function isJoint({ outgoing }: Configuration): boolean {
+export function isJoint({ outgoing }: Members): boolean {
   return outgoing.length > 0;
 }
 
 /** Whether the server's vote counts, in either half of a joint configuration. */
-export function hasVoter({ voters, outgoing }: Configuration, id: ServerId): boolean {
+export function hasVoter({ voters, outgoing }: Members, id: ServerId): boolean {
   return includes(voters, id) || includes(outgoing, id);
 }
 
+/** Whether nobody's vote counts but this server's. */
+export function hasVoterAlone(members: Members, id: ServerId): boolean {
+  return votersOf(members).length === 1 && hasVoter(members, id);
+}
+
 /** Everybody in it, each once. */
-export function membersOf({ voters, outgoing, learners }: Configuration): readonly Member[] {
+export function membersOf({ voters, outgoing, learners }: Members): readonly Member[] {
   return [...voters, ...outgoing.filter(({ id }) => !includes(voters, id)), ...learners];
 }
 
 /** Everybody whose vote counts, each once. */
-export function votersOf({ voters, outgoing }: Configuration): readonly Member[] {
+export function votersOf({ voters, outgoing }: Members): readonly Member[] {
   return membersOf({ voters, outgoing, learners: [] });
 }
 
-export function quorumOf({ voters, outgoing }: Configuration): Quorum {
+export function quorumOf({ voters, outgoing }: Members): Quorum {
   return { voters: voters.map(idOf), outgoing: outgoing.map(idOf) };
 }
 
@@ -48,8 +54,8 @@ export function idOf({ id }: Member): ServerId {
   return id;
 }
 
-/** What is wrong with the list, the beginning of which is given; undefined when nothing is. */
-export function faultOf({ voters, outgoing, learners }: Configuration): string | undefined {
+/** What is wrong with the members, to follow their name; undefined when nothing is. */
+export function faultOf({ voters, outgoing, learners }: Members): string | undefined {
   for (const half of [voters, outgoing]) {
     const learnersToo = [...half, ...learners];
     const twice = learnersToo.find(

@@ -7,7 +7,7 @@
  */
 
 import { invariant } from './assert.js';
-import { hasVoter, idOf, membersOf } from './configuration.js';
+import { hasVoter, hasVoterAlone, idOf, membersOf } from './configuration.js';
 import { Configurations } from './configurations.js';
 import { drawElectionTimeoutMs, drawFirstElectionTimeoutMs, type Succession } from './election-timeout.js';
 import { FollowerReadQueue } from './follower-read-queue.js';
@@ -17,6 +17,7 @@ import { Persistence } from './persist-before-send.js';
 import type { Quorum } from './quorum.js';
 import type { Role } from './roles.js';
 import type {
+  ChangeOutcome,
   Configuration,
   ConfirmedRead,
   HardState,
@@ -60,6 +61,7 @@ export class Core {
   readonly followerReads: FollowerReadQueue;
   confirmedReads: ConfirmedRead[] = [];
   failedReads: number[] = [];
+  changeOutcome: ChangeOutcome | undefined;
 
   #role: Role;
   #hardState: HardState;
@@ -100,7 +102,8 @@ export class Core {
       leader: undefined,
       untilMs: mayHaveVoteLease ? nowMs + options.electionTimeoutMs : nowMs,
     };
-    const start = { isAlone: isAlone(this.quorum, this.id), mayDisturbLeader: mayHaveVoteLease };
+    const isAlone = this.#isSafelyAlone({ mayDisturbLeader: mayHaveVoteLease });
+    const start = { isAlone, mayDisturbLeader: mayHaveVoteLease };
     this.electionDeadlineMs = nowMs + drawFirstElectionTimeoutMs(options, dependencies, start);
   }
 
@@ -212,8 +215,14 @@ export class Core {
     invariant(index <= this.log.lastIndex, `commit of ${index}, the log ends at ${this.log.lastIndex}`);
     this.commitIndex = index;
   }
-}
 
-function isAlone({ voters, outgoing }: Quorum, id: ServerId): boolean {
-  return outgoing.length === 0 && voters.length === 1 && voters[0] === id;
+  /**
+   * A voter that is alone has nobody to wait for, unless others voted not long ago: then one of them may still lead, and rely on
+   * this server's vote lease. Not if this server has voted for itself: nobody else has led since it is alone.
+   */
+  #isSafelyAlone({ mayDisturbLeader }: { readonly mayDisturbLeader: boolean }): boolean {
+    if (mayDisturbLeader && this.#hardState.votedFor !== this.id) return false;
+    const placed = this.log.configurations.from(this.commitIndex);
+    return placed.every(({ configuration }) => hasVoterAlone(configuration, this.id));
+  }
 }

@@ -5,6 +5,7 @@
  * (see vote-lease.ts) that began later, so nobody can be elected before this one ends.
  */
 
+import { hasVoter } from './configuration.js';
 import type { Core } from './core.js';
 import { reachedInForce } from './leader-quorum.js';
 import type { Progress } from './progress.js';
@@ -12,11 +13,13 @@ import type { Leader } from './roles.js';
 
 /**
  * Until when no other leader can be elected, in ms of this leader's clock. In the past once leadership was offered to another
- * server in this term: that may campaign at any later time, and its votes disregard the lease (etcd 12704).
+ * server in this term: that may campaign at any later time, and its votes disregard the lease (etcd 12704). A leader that has no
+ * vote any more has none: a voter that is alone need not wait for it.
  */
 export function leaseEndMs(core: Core, role: Leader): number {
   const { leaseMs } = core.options;
   if (leaseMs === 0 || role.transfer.successor !== undefined) return Number.NEGATIVE_INFINITY;
+  if (!hasVoter(core.configuration, core.id)) return Number.NEGATIVE_INFINITY;
   return reachedInForce(core, role, core.nowMs, answeredSentAtMsOf) + leaseMs;
 }
 

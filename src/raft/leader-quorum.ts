@@ -5,24 +5,35 @@
 
 import type { Core } from './core.js';
 import type { Progress } from './progress.js';
-import { reachedByQuorum } from './quorum.js';
+import { type Quorum, reachedByQuorum } from './quorum.js';
 import type { Leader } from './roles.js';
 
 /**
  * The largest value that a quorum of the configuration in force has reached.
  *
  * @param own what this leader itself has reached
- * @param reachedBy what another server has reached, as far as the leader knows
+ * @param valueIn what another server has reached, as far as the leader knows
  */
 export function reachedInForce(
   core: Core,
   role: Leader,
   own: number,
-  reachedBy: (progress: Progress) => number,
+  valueIn: (progress: Progress) => number,
 ): number {
-  return reachedByQuorum(core.quorum, (id) => {
+  return reachedBy(core.quorum, core, role, own, valueIn);
+}
+
+/** The same for another quorum. */
+export function reachedBy(
+  quorum: Quorum,
+  core: Core,
+  role: Leader,
+  own: number,
+  valueIn: (progress: Progress) => number,
+): number {
+  return reachedByQuorum(quorum, (id) => {
     if (id === core.id) return own;
     const progress = role.progress.get(id);
-    return progress === undefined ? Number.NEGATIVE_INFINITY : reachedBy(progress);
+    return progress === undefined ? Number.NEGATIVE_INFINITY : valueIn(progress);
   });
 }

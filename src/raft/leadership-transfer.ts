@@ -27,6 +27,7 @@ export function startTransfer(core: Core, target: ServerId): void {
   const { role } = core;
   if (role.name !== 'leader') throw new TransferError(`server ${core.id} is not the leader`);
   if (target === core.id) return;
+  if (role.transfer.state === 'leaving') throw new TransferError(`server ${core.id} is no member any more`);
   if (!hasVoter(core.configuration, target)) throw new TransferError(`server ${target} has no vote`);
   const deadlineMs =
     role.transfer.state === 'pending'
@@ -39,7 +40,11 @@ export function startTransfer(core: Core, target: ServerId): void {
 /** The target's log may be complete by now: ask it to take over. From then on no lease holds in this term. */
 export function continueTransfer(core: Core, role: Leader): void {
   if (role.transfer.state !== 'pending') return;
-  const { target } = role.transfer;
+  const { target, successor } = role.transfer;
+  if (!hasVoter(core.configuration, target)) {
+    role.transfer = { state: 'none', successor };
+    return;
+  }
   if (role.progress.get(target)?.matchIndex !== core.log.lastIndex) return;
   role.transfer = { ...role.transfer, successor: target };
   core.send({ type: 'TimeoutNow', from: core.id, to: target, term: core.currentTerm });
@@ -58,4 +63,18 @@ export function onTimeoutNow(core: Core, message: TimeoutNow): void {
   // A learner does not lead, nor does a server that was removed (thesis 4.2.1, 4.2.2).
   if (!hasVoter(core.configuration, core.id) || core.isDiskStalled) return;
   startElection(core, { leaseIsOver: true, cause: 'asked to take over' });
+}
+
+/** The voter to hand over to: of those with the whole log the one heard last, but rather not the one asked before. */
+export function successorOf({ configuration, log }: Core, role: Leader): ServerId | undefined {
+  let best: ServerId | undefined;
+  let bestHeardMs = Number.NEGATIVE_INFINITY;
+  for (const [id, { matchIndex, lastHeardMs }] of role.progress) {
+    if (matchIndex < log.lastIndex || !hasVoter(configuration, id)) continue;
+    const wasAsked = best !== undefined && id === role.transfer.successor;
+    if (wasAsked || (best !== role.transfer.successor && lastHeardMs <= bestHeardMs)) continue;
+    best = id;
+    bestHeardMs = lastHeardMs;
+  }
+  return best;
 }

@@ -46,6 +46,8 @@ export interface RaftOptions {
    * no-op that begins its term counts as none, and one proposal is always accepted, whatever its size.
    */
   readonly maxUncommittedBytes: number;
+  /** A change of members is given up when a new server has not caught up after this long. */
+  readonly catchUpTimeoutMs: number;
 }
 
 /** What the core cannot make by itself and must not reach for. */
@@ -86,7 +88,7 @@ function validateMembers({ id, configuration }: RaftOptions): void {
   check('id', isWhole(id, 0) && id <= MAX_SERVER_ID, `is ${id}: 0 to ${MAX_SERVER_ID} is meant`);
 }
 
-function validateTimes({ electionTimeoutMs, heartbeatMs, leaseMs }: RaftOptions): void {
+function validateTimes({ electionTimeoutMs, heartbeatMs, leaseMs, catchUpTimeoutMs }: RaftOptions): void {
   check(
     'electionTimeoutMs',
     electionTimeoutMs > 0 && Number.isFinite(electionTimeoutMs),
@@ -98,6 +100,7 @@ function validateTimes({ electionTimeoutMs, heartbeatMs, leaseMs }: RaftOptions)
     heartbeatMs > 0 && heartbeatMs <= longestMs,
     `is ${heartbeatMs}: above 0 and at most ${longestMs}, half the election timeout, is meant`,
   );
+  check('catchUpTimeoutMs', catchUpTimeoutMs > 0, `is ${catchUpTimeoutMs}: a positive number of ms is meant`);
   // The servers that a lease relies on refuse their votes for one election timeout (thesis 6.4.1).
   check(
     'leaseMs',

@@ -10,13 +10,16 @@
 
 import { stepDownWithoutQuorum } from './check-quorum.js';
 import { countOwnDisk } from './commit.js';
+import { forgetRemoved } from './configuration-entry.js';
 import { Core } from './core.js';
+import { finishLeaving } from './departure.js';
 import { countOwnVoteOnDisk } from './election.js';
 import { askLeader, sendReadRequest } from './follower-reads.js';
 import { snapshotInstalled } from './install-snapshot.js';
 import { leaseEndMs } from './leader-lease.js';
 import { expireTransfer, startTransfer } from './leadership-transfer.js';
 import { LOG_ORIGIN } from './log.js';
+import { goOnWithChange, startChange } from './members.js';
 import { isNoOpCommitted } from './no-op.js';
 import { type RaftDependencies, type RaftOptions, validateOptions } from './options.js';
 import { campaign } from './pre-vote.js';
@@ -26,12 +29,14 @@ import { broadcastHeartbeat, sendDueAppends } from './replication.js';
 import type { Leader } from './roles.js';
 import { handOver, refrain } from './stalled-disk.js';
 import { startSuccession } from './succession.js';
+import { takeBackIfHopeless } from './taking-back.js';
 import type {
   Configuration,
   Entry,
   HardState,
   LogIndex,
   LogPosition,
+  Member,
   Message,
   Output,
   RecoveredState,
@@ -127,7 +132,7 @@ export class Raft {
   get proposalRefusal(): ProposalRefusal | undefined {
     const { role, options } = this.#core;
     if (role.name !== 'leader') return 'not leading';
-    if (role.transfer.state === 'pending') return 'handing over';
+    if (role.transfer.state !== 'none') return 'handing over';
     return role.uncommittedBytes >= options.maxUncommittedBytes ? 'too much uncommitted' : undefined;
   }
 
@@ -206,6 +211,15 @@ export class Raft {
     startTransfer(this.#core, target);
   }
 
+  /**
+   * Begins to change the voters to exactly these, who may be new and then learn first (thesis 4.2.1, 4.3). What becomes of it
+   * comes as `changeOutcome` of an output. Throws MembersError, and has changed nothing then.
+   */
+  changeMembers(voters: readonly Member[], nowMs: number): void {
+    this.#advanceClock(nowMs);
+    startChange(this.#core, voters);
+  }
+
   /** The persist requests up to this sequence number survive a crash from now on. */
   persisted(sequence: number, nowMs: number): void {
     this.#advanceClock(nowMs);
@@ -247,14 +261,20 @@ export class Raft {
   }
 
   /**
-   * Has a leader send its followers what they lack, as far as limits allow, and a round of heartbeats if reads wait for one;
+   * Has a leader take the next step of a change of members, and send its followers what they lack, as far as limits allow, and a round of heartbeats if reads wait for one;
    * has a follower ask its leader about reads.
    * To be called once a turn, after all that has happened was passed in.
    */
   sendDue(): void {
     const core = this.#core;
-    if (core.role.name === 'leader') sendDueAppends(core, core.role);
-    else sendReadRequest(core);
+    const { role } = core;
+    if (role.name !== 'leader') {
+      sendReadRequest(core);
+      return;
+    }
+    goOnWithChange(core, role);
+    sendDueAppends(core, role);
+    finishLeaving(core, role);
   }
 
   /** What the driver has to do now. Each thing is handed out once. */
@@ -262,7 +282,7 @@ export class Raft {
     const core = this.#core;
     const { persist, free } = core.persistence.takeRequests(core.hardState, core.log, core.nowMs);
     const messages = [...core.messages, ...free];
-    const { confirmedReads, failedReads, installedSnapshot } = core;
+    const { confirmedReads, failedReads, installedSnapshot, changeOutcome } = core;
     const committed =
       core.commitIndex > core.handedIndex ? core.log.slice(core.handedIndex + 1, core.commitIndex) : [];
     core.handedIndex = core.commitIndex;
@@ -270,13 +290,16 @@ export class Raft {
     core.confirmedReads = [];
     core.failedReads = [];
     core.installedSnapshot = undefined;
-    return { persist, messages, committed, installedSnapshot, confirmedReads, failedReads };
+    core.changeOutcome = undefined;
+    return { persist, messages, committed, installedSnapshot, confirmedReads, failedReads, changeOutcome };
   }
 
   #tickLeader(role: Leader): void {
     const core = this.#core;
+    takeBackIfHopeless(core, role);
     stepDownWithoutQuorum(core, role);
     if (core.role !== role) return;
+    if (core.nowMs >= role.forgetRemovedAtMs) forgetRemoved(core, role);
     expireTransfer(core, role);
     if (core.isDiskStalled) handOver(core, role);
     if (core.nowMs >= role.nextHeartbeatMs) broadcastHeartbeat(core, role);

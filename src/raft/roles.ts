@@ -2,9 +2,10 @@
  * The roles a server can have, each with just what a server in that role knows (§5.1).
  */
 
+import type { CatchUp } from './catch-up.js';
 import type { Progress } from './progress.js';
 import type { ReadQueue } from './read-queue.js';
-import type { LogIndex, ServerId, SnapshotMeta } from './types.js';
+import type { LogIndex, Member, ServerId, SnapshotMeta } from './types.js';
 
 export interface Follower {
   readonly name: 'follower';
@@ -34,7 +35,7 @@ export interface Candidate {
 export interface Leader {
   readonly name: 'leader';
   /** Everybody else who is replicated to: see Core.peers. */
-  readonly progress: ReadonlyMap<ServerId, Progress>;
+  readonly progress: Map<ServerId, Progress>;
   /** Where this leader's no-op is, the first entry of its term (no-op.ts). */
   readonly noOpIndex: LogIndex;
   nextHeartbeatMs: number;
@@ -42,6 +43,11 @@ export interface Leader {
   round: number;
   readonly reads: ReadQueue;
   transfer: Transfer;
+  change: MemberChange;
+  /** Where the configuration is that was found committed last, and acted upon. */
+  settledIndex: LogIndex | undefined;
+  /** From when on those that were removed are replicated to no more, in ms. */
+  forgetRemovedAtMs: number;
   /** Payload bytes of its own entries that are not committed. */
   uncommittedBytes: number;
 }
@@ -57,6 +63,23 @@ export type Transfer =
       readonly target: ServerId;
       readonly deadlineMs: number;
       readonly successor: ServerId | undefined;
-    };
+    }
+  /** A configuration without this leader is committed: see departure.ts. */
+  | { readonly state: 'leaving'; readonly deadlineMs: number; readonly successor: ServerId | undefined };
+
+/** A change of members that this leader drives (thesis 4.3), see members.ts. */
+export type MemberChange =
+  | { readonly state: 'none' }
+  /** Those of the voters to come that are new have no vote yet (4.2.1). */
+  | {
+      readonly state: 'learning';
+      readonly voters: readonly Member[];
+      readonly catchUp: CatchUp;
+      readonly deadlineMs: number;
+    }
+  /** C_old,new was appended, or C_new. */
+  | { readonly state: 'deciding'; readonly sinceMs: number }
+  /** The configuration before it was appended again. */
+  | { readonly state: 'giving up'; readonly reason: string };
 
 export type Role = Follower | PreCandidate | Candidate | Leader;

@@ -6,21 +6,19 @@
  * A leader stays if its followers' disks are stalled, too: nobody could be elected, and it can serve reads.
  */
 
-import { hasVoter } from './configuration.js';
 import type { Core } from './core.js';
 import { reachedInForce } from './leader-quorum.js';
-import { startTransfer } from './leadership-transfer.js';
+import { startTransfer, successorOf } from './leadership-transfer.js';
 import { matchIndexOf } from './progress.js';
 import type { Leader } from './roles.js';
 import { becomeFollower } from './transitions.js';
-import type { ServerId } from './types.js';
 
 /**
  * A leader with a stalled disk hands over once a majority without it has the whole log on disk: then their disks work, and
  * the successor can win. No effect while a transfer is under way.
  */
 export function handOver(core: Core, role: Leader): void {
-  if (role.transfer.state === 'pending') return;
+  if (role.transfer.state !== 'none') return;
   const { lastIndex } = core.log;
   if (reachedInForce(core, role, Number.NEGATIVE_INFINITY, matchIndexOf) < lastIndex) return;
   const target = successorOf(core, role);
@@ -32,18 +30,4 @@ export function handOver(core: Core, role: Leader): void {
 export function refrain(core: Core): void {
   becomeFollower(core, undefined, { type: 'own disk stalled', stalledMs: core.stalledMs });
   core.resetElectionTimer();
-}
-
-/** The voter to hand over to: of those with the whole log the one heard last, but rather not the one asked before. */
-function successorOf({ configuration, log }: Core, role: Leader): ServerId | undefined {
-  let best: ServerId | undefined;
-  let bestHeardMs = Number.NEGATIVE_INFINITY;
-  for (const [id, { matchIndex, lastHeardMs }] of role.progress) {
-    if (matchIndex < log.lastIndex || !hasVoter(configuration, id)) continue;
-    const wasAsked = best !== undefined && id === role.transfer.successor;
-    if (wasAsked || (best !== role.transfer.successor && lastHeardMs <= bestHeardMs)) continue;
-    best = id;
-    bestHeardMs = lastHeardMs;
-  }
-  return best;
 }

@@ -88,6 +88,8 @@ export type StepDownReason =
   | { readonly type: 'leader heard'; readonly leader: ServerId }
   | { readonly type: 'voted for'; readonly candidate: ServerId }
   | { readonly type: 'election lost' }
+  /** A configuration without it is committed; the successor was asked to take over (thesis 4.2.2). */
+  | { readonly type: 'removed'; readonly successor: ServerId | undefined }
   /** It cannot win: its own vote must be on its disk, which has not answered for this long. */
   | { readonly type: 'own disk stalled'; readonly stalledMs: number }
   | { readonly type: 'leader ended'; readonly leader: ServerId };

@@ -86,6 +86,9 @@ export function becomeLeader(core: Core): void {
     round: 0,
     reads: new ReadQueue(),
     transfer: { state: 'none', successor: undefined },
+    change: { state: 'none' },
+    settledIndex: undefined,
+    forgetRemovedAtMs: Number.POSITIVE_INFINITY,
     uncommittedBytes: 0,
   });
 }
@@ -94,7 +97,10 @@ function enterFollower(core: Core, leader: ServerId | undefined): void {
   const { role } = core;
   checkLegal(core, 'follower');
   failFollowerReads(core);
-  if (role.name === 'leader') core.failedReads.push(...role.reads.takeAll());
+  if (role.name === 'leader') {
+    core.failedReads.push(...role.reads.takeAll());
+    if (role.change.state !== 'none') core.changeOutcome = { outcome: 'leadership lost' };
+  }
   core.changeRole({ name: 'follower', leader, incoming: undefined });
   core.resetElectionTimer();
 }

@@ -18,12 +18,18 @@ export interface Member {
 }
 
 /** Who decides, and who is told (thesis 4). */
-export interface Configuration {
+export interface Members {
   readonly voters: readonly Member[];
   /** While a change is half done, the voters before it: a majority of these is needed as well (4.3). Else empty. */
   readonly outgoing: readonly Member[];
   /** Have their logs replicated and count for nothing (4.2.1). */
   readonly learners: readonly Member[];
+}
+
+/** The members, as an entry of the log has them. */
+export interface Configuration extends Members {
+  /** The lowest identity that nobody was given up to here: those below it are of servers that are or were members. */
+  readonly nextId: ServerId;
 }
 
 /** A term: 0 before the first election, then growing without end (§5.1). */
@@ -229,6 +235,14 @@ export interface ConfirmedRead {
   readonly index: LogIndex;
 }
 
+/** What has become of a change of members that this server drove as the leader. */
+export type ChangeOutcome =
+  | { readonly outcome: 'done' }
+  /** The members are what they were before it. */
+  | { readonly outcome: 'given up'; readonly reason: string }
+  /** It goes on once C_old,new is in the log of the next leader, and was never begun if not. */
+  | { readonly outcome: 'leadership lost' };
+
 /**
  * What the core asks its driver to do, taken with `raft.takeOutput()`.
  *
@@ -245,6 +259,7 @@ export interface Output {
   readonly confirmedReads: readonly ConfirmedRead[];
   /** Reads that were not confirmed, and will not be: this server has stopped to lead, or to follow that leader. */
   readonly failedReads: readonly number[];
+  readonly changeOutcome: ChangeOutcome | undefined;
 }
 
 /** What was found on disk at the start. */

@@ -7,6 +7,7 @@ import type { HashSecret } from '../bytes/byte-string.js';
 import type { Receiver } from '../channel/channel.js';
 import type { Port } from '../channel/port.js';
 import {
+  CATCH_UP_TIMEOUT_MS,
   MAX_APPEND_BYTES,
   MAX_INFLIGHT_APPEND_BYTES,
   MAX_INFLIGHT_APPENDS,
@@ -65,6 +66,7 @@ export function raftOptionsOf({
     snapshotChunkBytes: SNAPSHOT_CHUNK_BYTES,
     maxInflightChunks: MAX_INFLIGHT_SNAPSHOT_CHUNKS,
     maxUncommittedBytes: MAX_UNCOMMITTED_BYTES,
+    catchUpTimeoutMs: CATCH_UP_TIMEOUT_MS,
   };
 }
 

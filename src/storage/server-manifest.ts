@@ -132,6 +132,7 @@ function configurationOf(fields: ManifestFields): Configuration {
     voters: membersOf(fields.list('voters')),
     outgoing: membersOf(fields.list('outgoing')),
     learners: membersOf(fields.list('learners')),
+    nextId: fields.number('nextId'),
   };
 }
 

@@ -63,9 +63,12 @@ describe('a configuration', () => {
       maxLength: 9,
     });
     fc.assert(
-      fc.property(fc.record({ voters: members, outgoing: members, learners: members }), (configuration) => {
-        expect(decodeConfiguration(encodeConfiguration(configuration))).to.deep.equal(configuration);
-      }),
+      fc.property(
+        fc.record({ voters: members, outgoing: members, learners: members, nextId: fc.nat(2 ** 32 - 1) }),
+        (configuration) => {
+          expect(decodeConfiguration(encodeConfiguration(configuration))).to.deep.equal(configuration);
+        },
+      ),
     );
   });
 

@@ -19,6 +19,7 @@ const OPTIONS: RaftOptions = {
   snapshotChunkBytes: 1000,
   maxInflightChunks: 4,
   maxUncommittedBytes: 10_000,
+  catchUpTimeoutMs: 60_000,
 };
 
 const EMPTY: RecoveredState = {

@@ -18,6 +18,7 @@ const RIGHT: RaftOptions = {
   snapshotChunkBytes: 1,
   maxInflightChunks: 1,
   maxUncommittedBytes: 1,
+  catchUpTimeoutMs: 60_000,
 };
 
 describe('the options of the core', () => {
@@ -64,6 +65,10 @@ describe('the options of the core', () => {
     {
       change: { heartbeatMs: Number.NaN },
       message: 'option heartbeatMs is NaN: above 0 and at most 50, half the election timeout, is meant',
+    },
+    {
+      change: { catchUpTimeoutMs: 0 },
+      message: 'option catchUpTimeoutMs is 0: a positive number of ms is meant',
     },
     { change: { leaseMs: 101 }, message: 'option leaseMs is 101: 0 to 100, the election timeout, is meant' },
     { change: { leaseMs: -1 }, message: 'option leaseMs is -1: 0 to 100, the election timeout, is meant' },

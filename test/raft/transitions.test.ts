@@ -27,6 +27,7 @@ describe('changes of role', () => {
       snapshotChunkBytes: 1,
       maxInflightChunks: 1,
       maxUncommittedBytes: 10,
+      catchUpTimeoutMs: 60_000,
     };
     return new Core(options, { random: () => 0, readSnapshot: () => undefined }, new Disk().recover(), 0);
   }

@@ -46,6 +46,7 @@ describe('a server with much to apply', () => {
         snapshotChunkBytes: 1024,
         maxInflightChunks: 1,
         maxUncommittedBytes: 100_000_000,
+        catchUpTimeoutMs: 60_000,
       },
       storage,
       store: new KeyValueStore(HASH_SECRET),

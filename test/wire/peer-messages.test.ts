@@ -12,7 +12,12 @@ const data = fc.uint8Array({ maxLength: 50 });
 const position = fc.record({ index, term });
 const echo = fc.record({ round: fc.maxSafeNat(), sentAtMs: time });
 const members = fc.array(fc.record({ id: fc.nat(2 ** 32 - 2), slot: fc.nat(2 ** 32 - 1) }), { maxLength: 9 });
-const configuration = fc.record({ voters: members, outgoing: members, learners: members });
+const configuration = fc.record({
+  voters: members,
+  outgoing: members,
+  learners: members,
+  nextId: fc.nat(2 ** 32 - 1),
+});
 const entry = fc.oneof(
   fc.record({ index, term, payload: data }),
   fc.record({ index, term, payload: fc.constant(new Uint8Array(0)), configuration }),

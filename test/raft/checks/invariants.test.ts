@@ -126,7 +126,7 @@ describe('the invariants', () => {
   it('break when a leader commits what a majority of one half of a joint configuration has acknowledged', () => {
     const [a, b, c] = [0, 1, 2].map((id) => ({ id, slot: id }));
     if (a === undefined || b === undefined || c === undefined) return;
-    const joint = { voters: [b, c], outgoing: [a], learners: [] };
+    const joint = { voters: [b, c], outgoing: [a], learners: [], nextId: 3 };
     const leader = view(0, '1:a', { role: 'leader', commitIndex: 1, configuration: joint });
     const acknowledgedBy = (...ids: readonly number[]) => {
       const invariants = new Invariants();

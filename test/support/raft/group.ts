@@ -7,6 +7,7 @@
 import type { Raft } from '../../../src/raft/raft.js';
 import type { LogIndex, LogPosition, Message, ServerId } from '../../../src/raft/types.js';
 import { Disk } from './disk.js';
+import { configurationOf, textOfConfiguration } from './members.js';
 import { bytesOf, entries, entriesOfTerms, type Filter, matches } from './messages.js';
 import {
   type Clock,
@@ -27,7 +28,8 @@ const ELECTION = ['PreVote', 'PreVoteResponse', 'RequestVote', 'RequestVoteRespo
 type RestartOptions = ServerOptions & { readonly term?: number };
 
 export class Group {
-  readonly servers: readonly Server[];
+  #servers: readonly Server[];
+  readonly #options: ServerOptions;
   readonly #clock: Clock = { nowMs: 0 };
   readonly #cuts = new Set<string>();
   #inTransit: Message[] = [];
@@ -35,7 +37,8 @@ export class Group {
 
   private constructor(disks: readonly Disk[], options: ServerOptions) {
     const clock = this.#clock;
-    this.servers = disks.map((disk, id) => new Server(id, disks.length, { options, clock, disk }));
+    this.#options = options;
+    this.#servers = disks.map((disk, id) => new Server(id, disks.length, { options, clock, disk }));
   }
 
   /** New servers, their logs empty. */
@@ -68,8 +71,12 @@ export class Group {
     return this.#clock.nowMs;
   }
 
+  get servers(): readonly Server[] {
+    return this.#servers;
+  }
+
   server(id: ServerId): Server {
-    const server = this.servers[id];
+    const server = this.#servers.find((one) => one.id === id);
     if (server === undefined) throw new Error(`there is no server ${id}`);
     return server;
   }
@@ -117,7 +124,34 @@ export class Group {
     return this.#sent;
   }
 
+  /** The configuration in force at a server, as text. */
+  members(id: ServerId): string {
+    return textOfConfiguration(this.raft(id).configuration);
+  }
+
   // What one can do to servers.
+
+  /** Starts servers with empty disks that know of no members: they are to join. */
+  start(...ids: readonly ServerId[]): void {
+    const setup = { options: this.#options, clock: this.#clock };
+    this.#servers = [...this.#servers, ...ids.map((id) => new Server(id, 0, setup))];
+  }
+
+  /** Asks a server to change the voters to these, written as their numbers. */
+  change(id: ServerId, voters: string): void {
+    this.#turn(id, (raft, nowMs) => raft.changeMembers(configurationOf(voters).voters, nowMs));
+  }
+
+  /** Changes the voters to these, with all that takes, while heartbeats go round. Throws when it is not done in time. */
+  changeTo(id: ServerId, voters: string): void {
+    const { changeOutcomes } = this.server(id);
+    const before = changeOutcomes.length;
+    this.change(id, voters);
+    this.runUntil(() => changeOutcomes.length > before);
+    const last = changeOutcomes.at(-1);
+    if (last?.outcome !== 'done')
+      throw new Error(`the change to ${voters} ended otherwise: ${last?.outcome}`);
+  }
 
   /** Makes a server the leader, as {@link win} does, and lets all of its messages arrive. */
   elect(id: ServerId): void {
@@ -286,7 +320,8 @@ export class Group {
   }
 
   #arrive(message: Message): void {
-    const isLost = this.#cuts.has(`${message.from}>${message.to}`) || !this.server(message.to).isUp;
+    const receiver = this.#servers.find(({ id }) => id === message.to);
+    const isLost = this.#cuts.has(`${message.from}>${message.to}`) || receiver?.isUp !== true;
     if (!isLost) this.#turn(message.to, (raft, nowMs) => raft.step(message, nowMs));
   }
 

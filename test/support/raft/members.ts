@@ -16,7 +16,8 @@ export function configurationOf(text: string): Configuration {
         .map(Number),
     ),
   );
-  return { voters, outgoing, learners };
+  const nextId = Math.max(-1, ...[...voters, ...outgoing, ...learners].map(({ id }) => id)) + 1;
+  return { voters, outgoing, learners, nextId };
 }
 
 /** The reverse of {@link configurationOf}, without what is empty at its end. */

@@ -1,7 +1,8 @@
 /**
  * Logs and messages as one writes them on a blackboard.
  *
- * A log is text: `1:a 1:b 2:-` is an entry `a` and an entry `b` of term 1, and the no-op that began term 2.
+ * A log is text: `1:a 1:b 2:- 2:(0 | 0 1)` is an entry `a` and an entry `b` of term 1, the no-op that began term 2, and a
+ * configuration.
  */
 
 import type {
@@ -16,6 +17,7 @@ import type {
   RequestVote,
   RequestVoteResponse,
 } from '../../../src/raft/types.js';
+import { textOfConfiguration } from './members.js';
 
 const NO_OP = '-';
 
@@ -50,7 +52,12 @@ export function entriesOfTerms(text: string): readonly Entry[] {
 
 /** The reverse of {@link entries}. */
 export function textOfLog(log: readonly Entry[]): string {
-  return log.map(({ term, payload }) => `${term}:${textOf(payload) || NO_OP}`).join(' ');
+  return log.map((entry) => `${entry.term}:${textOfContent(entry)}`).join(' ');
+}
+
+function textOfContent({ payload, configuration }: Entry): string {
+  if (configuration !== undefined) return `(${textOfConfiguration(configuration)})`;
+  return textOf(payload) || NO_OP;
 }
 
 function words(text: string): readonly string[] {

@@ -8,6 +8,7 @@ import type { RaftOptions } from '../../../src/raft/options.js';
 import { Raft } from '../../../src/raft/raft.js';
 import type { TraceEvent } from '../../../src/raft/trace.js';
 import type {
+  ChangeOutcome,
   LogIndex,
   LogPosition,
   Message,
@@ -47,6 +48,7 @@ const DEFAULTS = {
   snapshotChunkBytes: 4,
   maxInflightChunks: 3,
   maxUncommittedBytes: 10_000,
+  catchUpTimeoutMs: 60_000,
 } satisfies ServerOptions;
 
 export class Server {
@@ -54,6 +56,8 @@ export class Server {
   readonly disk: Disk;
   /** What the core told of its elections, oldest first. */
   readonly traces: TraceEvent[] = [];
+  /** What became of the changes of members that it drove, oldest first. */
+  readonly changeOutcomes: ChangeOutcome[] = [];
   readonly #options: RaftOptions;
   readonly #clock: Clock;
   /** What the core gets for each random number. Its election timeouts are T times one more than this. */
@@ -64,20 +68,22 @@ export class Server {
   #reads: Read[] = [];
   #unwritten: PersistRequest[] = [];
   #isDiskHeld = false;
+  readonly #onOutput: ServerSetup['onOutput'];
 
   /**
-   * Server `id` of `count`, up and running. Unless its `random` is changed, its election timeouts are T, and T / 8
+   * Server `id` of `count`, or of none that it knows if that is 0, up and running. Unless its `random` is changed, its election timeouts are T, and T / 8
    * longer than those of the server before it.
    */
   constructor(
     id: ServerId,
     count: number,
-    { options = {}, clock = { nowMs: 0 }, disk = new Disk() }: ServerSetup = {},
+    { options = {}, clock = { nowMs: 0 }, disk = new Disk(), onOutput }: ServerSetup = {},
   ) {
     this.id = id;
     this.disk = disk;
     this.random = id / 8;
     this.#clock = clock;
+    this.#onOutput = onOutput;
     this.#options = { ...DEFAULTS, ...options, id, configuration: initialConfiguration(count) };
     this.start();
   }
@@ -135,8 +141,10 @@ export class Server {
       this.raft.sendDue();
       const output = this.raft.takeOutput();
       sent.push(...output.messages);
+      this.#onOutput?.(this.raft, output);
       this.#apply(output);
       this.#answer(output);
+      if (output.changeOutcome !== undefined) this.changeOutcomes.push(output.changeOutcome);
       this.#unwritten.push(...output.persist);
     } while (!this.#isDiskHeld && this.#write());
     return sent;
@@ -170,6 +178,11 @@ export class Server {
     this.#isDiskHeld = true;
   }
 
+  /** How many requests were held back. */
+  get unwritten(): number {
+    return this.#unwritten.length;
+  }
+
   /** Writes what was held back, `count` requests or all, and reports it; returns what the core then sends. */
   writeDisk(count = this.#unwritten.length): readonly Message[] {
     return this.turn(() => this.#write(count));
@@ -189,7 +202,9 @@ export class Server {
     if (this.#unwritten.length > 0)
       throw new Error('a snapshot must not overtake the log on its way to the disk');
     const data = bytesOf(this.applied);
-    const snapshot = { ...this.#appliedPosition, byteLength: data.byteLength };
+    const { index } = this.#appliedPosition;
+    const configuration = this.raft.configurationAt(index);
+    const snapshot = { ...this.#appliedPosition, byteLength: data.byteLength, configuration };
     const logStart = snapshot.index - keeping;
     this.disk.saveSnapshot(snapshot, data, logStart);
     this.raft.compacted(snapshot, logStart);
@@ -234,4 +249,6 @@ interface ServerSetup {
   readonly options?: ServerOptions;
   readonly clock?: Clock;
   readonly disk?: Disk;
+  /** Looks at the core whenever it has asked for something. */
+  readonly onOutput?: ((raft: Raft, output: Output) => void) | undefined;
 }

@@ -67,6 +67,7 @@ export class ServerSide {
       snapshotChunkBytes: 1024,
       maxInflightChunks: 1,
       maxUncommittedBytes: 100_000_000,
+      catchUpTimeoutMs: 60_000,
     },
     { random: () => 0, readSnapshot: () => undefined },
     new Disk().recover(),

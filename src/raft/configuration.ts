@@ -8,7 +8,7 @@ import type { Configuration, Member, Members, ServerId } from './types.js';
 /** The highest identity: what a disk and a message keep it in is 32 bits, and a vote is written as one more. */
 export const MAX_SERVER_ID = 2 ** 32 - 2;
 
-/** The configuration of a server that is to join others, until they tell it theirs. */
+/** Nobody. */
 export const NO_MEMBERS: Configuration = { voters: [], outgoing: [], learners: [], nextId: 0 };
 
 /** The configuration of a new cluster: servers 0 to `count` less one, each in the slot of its number. */

@@ -10,8 +10,8 @@ import type { Configuration, LogPosition, ServerId } from './types.js';
 export interface RaftOptions {
   readonly id: ServerId;
   /**
-   * In force where neither the log nor a snapshot says otherwise: that of the new cluster, for those that it began with, and
-   * none for a server that joins later.
+   * In force where neither the log nor a snapshot says otherwise: that with which the cluster began. The same for all servers,
+   * also for those that joined later and are not in it.
    */
   readonly configuration: Configuration;
   /**

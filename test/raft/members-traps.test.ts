@@ -182,8 +182,8 @@ describe('traps of changing members', () => {
       group.changeTo(0, '0 1 3');
     });
 
-    it('with an empty disk knows of no members, asks nobody for votes and leads nobody', () => {
-      const server = new Server(7, 0);
+    it('that is new asks nobody for votes and leads nobody, whatever old configurations it reads', () => {
+      const server = new Server(7, 3);
       expect(server.pass(20 * ELECTION_TIMEOUT_MS)).to.deep.equal([]);
       // As if it read old entries, in one of which others alone decide.
       server.receive(appendEntries({ to: 7, entries: [configurationEntry(1, '1')] }));

@@ -30,6 +30,7 @@ type RestartOptions = ServerOptions & { readonly term?: number };
 export class Group {
   #servers: readonly Server[];
   readonly #options: ServerOptions;
+  readonly #firstCount: number;
   readonly #clock: Clock = { nowMs: 0 };
   readonly #cuts = new Set<string>();
   #inTransit: Message[] = [];
@@ -38,6 +39,7 @@ export class Group {
   private constructor(disks: readonly Disk[], options: ServerOptions) {
     const clock = this.#clock;
     this.#options = options;
+    this.#firstCount = disks.length;
     this.#servers = disks.map((disk, id) => new Server(id, disks.length, { options, clock, disk }));
   }
 
@@ -131,10 +133,10 @@ export class Group {
 
   // What one can do to servers.
 
-  /** Starts servers with empty disks that know of no members: they are to join. */
+  /** Starts servers with empty disks, which are to join: they know of the first members, and are none. */
   start(...ids: readonly ServerId[]): void {
     const setup = { options: this.#options, clock: this.#clock };
-    this.#servers = [...this.#servers, ...ids.map((id) => new Server(id, 0, setup))];
+    this.#servers = [...this.#servers, ...ids.map((id) => new Server(id, this.#firstCount, setup))];
   }
 
   /** Asks a server to change the voters to these, written as their numbers. */

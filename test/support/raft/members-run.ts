@@ -10,7 +10,7 @@ import { initialConfiguration } from '../../../src/raft/configuration.js';
 import { TransferError } from '../../../src/raft/leadership-transfer.js';
 import { MembersError } from '../../../src/raft/members.js';
 import type { Raft } from '../../../src/raft/raft.js';
-import type { Member, Message, ServerId } from '../../../src/raft/types.js';
+import type { LogIndex, Member, Message, Output, ServerId } from '../../../src/raft/types.js';
 import { Random } from '../../../tools/support/random.js';
 import { Disk } from './disk.js';
 import { textOfConfiguration } from './members.js';
@@ -35,11 +35,11 @@ const WEIGHTS = {
   'write disk': 6,
   crash: 0.5,
   restart: 2,
-  compact: 1,
+  compact: 2,
   transfer: 0.3,
   'open link': 0.3,
-  cut: 0.3,
-  heal: 0.8,
+  split: 0.5,
+  heal: 0.5,
 } as const;
 
 type Action = keyof typeof WEIGHTS;
@@ -58,7 +58,7 @@ const ACTIONS: readonly Action[] = [
   'compact',
   'transfer',
   'open link',
-  'cut',
+  'split',
   'heal',
 ];
 
@@ -80,8 +80,12 @@ class MembersRun {
   readonly #clock = { nowMs: 0 };
   readonly #invariants = new Invariants();
   readonly #servers = new Map<ServerId, Server>();
-  readonly #cut = new Set<ServerId>();
+  /** Which half of the network each server is in. */
+  readonly #side = new Map<ServerId, boolean>();
+  /** Configurations that are committed, by index. */
+  readonly #committed = new Map<LogIndex, string>();
   #inTransit: Message[] = [];
+  readonly #firstCount: number;
   #nextId = 0;
   #lossRate: number;
   #proposed = 0;
@@ -91,7 +95,8 @@ class MembersRun {
     this.#trace = trace ?? (() => undefined);
     this.#lossRate = this.#random.of([0, 0.05, 0.2]);
     const count = 1 + this.#random.below(4);
-    for (const { id } of initialConfiguration(count).voters) this.#start(id, count);
+    this.#firstCount = count;
+    for (const { id } of initialConfiguration(count).voters) this.#start(id);
     this.#nextId = count;
   }
 
@@ -115,19 +120,23 @@ class MembersRun {
     return leaders.sort((a, b) => b.raft.currentTerm - a.raft.currentTerm)[0];
   }
 
-  #start(id: ServerId, count: number): void {
-    const server = new Server(id, count, {
+  /** All know who was there first, those that join later, too. */
+  #start(id: ServerId): void {
+    const server = new Server(id, this.#firstCount, {
       options: { catchUpTimeoutMs: CATCH_UP_TIMEOUT_MS },
       clock: this.#clock,
       disk: new Disk(),
-      onOutput: (raft, { messages }) => this.#check(raft, messages),
+      onOutput: (raft, output) => this.#check(raft, output),
     });
     this.#servers.set(id, server);
   }
 
-  #check(raft: Raft, messages: readonly Message[]): void {
+  #check(raft: Raft, { messages, committed }: Output): void {
+    for (const { index, configuration } of committed)
+      if (configuration !== undefined) this.#committed.set(index, textOfConfiguration(configuration));
     this.#invariants.stepped(viewOf(raft, { nowMs: this.#clock.nowMs, leaseEndMs: raft.leaseEndMs }));
     for (const message of messages) this.#invariants.sent(message);
+    checkConfiguration(raft);
   }
 
   #turn(server: Server, event: (raft: Raft, nowMs: number) => void): void {
@@ -154,7 +163,7 @@ class MembersRun {
         this.#restart();
         return;
       case 'heal':
-        this.#cut.clear();
+        this.#side.clear();
         return;
       default:
         if (server !== undefined) this.#doWith(server, action);
@@ -181,12 +190,7 @@ class MembersRun {
         this.#invariants.crashed(server.id);
         return;
       case 'compact':
-        if (
-          server.unwritten === 0 &&
-          server.applied !== '' &&
-          server.raft.commitIndex > server.raft.snapshotIndex
-        )
-          server.compact({ keeping: this.#random.of([0, 0, 1]) });
+        this.#compact(server);
         return;
       case 'transfer':
         this.#transfer(server.id);
@@ -194,8 +198,8 @@ class MembersRun {
       case 'open link':
         for (const other of this.#up) this.#turn(other, (raft, nowMs) => raft.linkOpened(server.id, nowMs));
         return;
-      case 'cut':
-        this.#cut.add(server.id);
+      case 'split':
+        for (const id of this.#servers.keys()) this.#side.set(id, this.#random.chance(0.5));
         return;
       default:
         return;
@@ -218,7 +222,7 @@ class MembersRun {
 
   #arrive(message: Message): void {
     const receiver = this.#servers.get(message.to);
-    if (receiver?.isUp !== true || this.#cut.has(message.from) || this.#cut.has(message.to)) return;
+    if (receiver?.isUp !== true || this.#side.get(message.from) !== this.#side.get(message.to)) return;
     this.#turn(receiver, (raft, nowMs) => raft.step(message, nowMs));
   }
 
@@ -247,7 +251,7 @@ class MembersRun {
     while (added.length < Math.min(room, learning.length + count)) {
       const id = this.#nextId;
       this.#nextId += this.#random.of([1, 1, 7]);
-      this.#start(id, 0);
+      this.#start(id);
       added.push({ id, slot: id });
     }
     const wanted = [...kept, ...added];
@@ -257,6 +261,21 @@ class MembersRun {
     } catch (error) {
       if (!(error instanceof MembersError)) throw error;
     }
+  }
+
+  /** A snapshot has the configuration that is in force at its position, not a newer one. */
+  #compact(server: Server): void {
+    if (server.unwritten > 0 || server.applied === '' || server.raft.commitIndex <= server.raft.snapshotIndex)
+      return;
+    server.compact({ keeping: this.#random.of([0, 0, 1]) });
+    const { index = 0, configuration } = server.disk.snapshot ?? {};
+    const last = Math.max(0, ...[...this.#committed.keys()].filter((other) => other <= index));
+    const expected = this.#committed.get(last) ?? textOfConfiguration(initialConfiguration(this.#firstCount));
+    if (configuration !== undefined && textOfConfiguration(configuration) === expected) return;
+    throw new PropertyViolation(
+      'configuration of a snapshot',
+      `server ${server.id} has another one at ${index}`,
+    );
   }
 
   #transfer(target: ServerId): void {
@@ -273,7 +292,7 @@ class MembersRun {
   #heal(): void {
     this.#trace('heals');
     this.#lossRate = 0;
-    this.#cut.clear();
+    this.#side.clear();
     while ([...this.#servers.values()].some(({ isUp }) => !isUp)) this.#restart();
     for (const server of this.#servers.values()) this.#inTransit.push(...server.freeDisk());
     const endMs = this.#clock.nowMs + MAX_HEALING_MS;
@@ -307,4 +326,15 @@ class MembersRun {
       `${id} ${raft.role} t${raft.currentTerm} c${raft.commitIndex} l${raft.lastLog.index} (${textOfConfiguration(raft.configuration)})`;
     return this.#up.map(describe).join(', ');
   }
+}
+
+/** In force is the last configuration that the log has in it, committed or not (thesis 4.1), or else the snapshot's. */
+function checkConfiguration(raft: Raft): void {
+  const { snapshotIndex, logStart, lastLog } = raft;
+  const entries = raft.entries(Math.max(snapshotIndex, logStart.index) + 1, lastLog.index);
+  const last = entries.findLast(({ configuration }) => configuration !== undefined);
+  const expected = last?.configuration ?? raft.configurationAt(snapshotIndex);
+  if (textOfConfiguration(expected) === textOfConfiguration(raft.configuration)) return;
+  const what = `server ${raft.id} has ${textOfConfiguration(raft.configuration)}, not ${textOfConfiguration(expected)}`;
+  throw new PropertyViolation('configuration in force', what);
 }

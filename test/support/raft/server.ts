@@ -71,7 +71,7 @@ export class Server {
   readonly #onOutput: ServerSetup['onOutput'];
 
   /**
-   * Server `id` of `count`, or of none that it knows if that is 0, up and running. Unless its `random` is changed, its election timeouts are T, and T / 8
+   * Server `id`, up and running, of a cluster that began with servers 0 to `count` less one. Unless its `random` is changed, its election timeouts are T, and T / 8
    * longer than those of the server before it.
    */
   constructor(

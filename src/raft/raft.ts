@@ -8,6 +8,7 @@
  * a clock that never goes back.
  */
 
+import { type ChangeStatus, changeStatus } from './change-status.js';
 import { stepDownWithoutQuorum } from './check-quorum.js';
 import { countOwnDisk } from './commit.js';
 import { forgetRemoved } from './configuration-entry.js';
@@ -115,6 +116,12 @@ export class Raft {
   /** The one in force at this index, which is not before the newest snapshot's. Throws InvariantError otherwise. */
   configurationAt(index: LogIndex): Configuration {
     return this.#core.log.configurations.at(index);
+  }
+
+  /** How far a change of members has got, as far as this server drives it. */
+  get changeStatus(): ChangeStatus | undefined {
+    const { role } = this.#core;
+    return role.name === 'leader' ? changeStatus(this.#core, role) : undefined;
   }
 
   /** Just before the first entry that the log still holds. */

@@ -77,6 +77,28 @@ describe('a change of members', () => {
     expect(group.applied(3).split(' ')).to.have.length(40);
   });
 
+  it('tells how far it has got, and whom it waits for', () => {
+    const group = led(3);
+    group.agree(0, 'a', 'b', 'c');
+    group.compact(0);
+    expect(group.raft(0).changeStatus).to.equal(undefined);
+    group.change(0, '0 1 3');
+    const parts: number[] = [];
+    while (group.raft(0).changeStatus?.step === 'learning') {
+      const { caughtUp, waitsFor } = group.raft(0).changeStatus ?? {};
+      expect(waitsFor).to.deep.equal([3]);
+      parts.push(caughtUp ?? 0);
+      group.deliver();
+    }
+    expect(parts[0]).to.equal(0);
+    expect(parts.some((part) => part > 0 && part < 1)).to.equal(true);
+    expect(parts).to.deep.equal([...parts].sort((a, b) => a - b));
+    expect(group.raft(0).changeStatus).to.deep.equal({ step: 'deciding', caughtUp: 1, waitsFor: [1, 3, 2] });
+    expect(group.raft(1).changeStatus).to.equal(undefined);
+    group.run(HEARTBEAT_MS);
+    expect(group.raft(0).changeStatus).to.equal(undefined);
+  });
+
   describe('is refused', () => {
     function refusal(group: Group, id: number, voters: string): { refusal: string; message: string } {
       try {

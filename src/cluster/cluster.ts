@@ -151,7 +151,7 @@ export class Cluster {
     return this.#running?.members[id]?.isUp ?? false;
   }
 
-  /** Of all servers. */
+  /** The ids of all servers. */
   get ids(): readonly ServerId[] {
     return this.#ports.map((_, id) => id);
   }

@@ -221,7 +221,7 @@ export class Member {
     return this.#ask((control) => control.observe());
   }
 
-  /** Whether its thread has ended, once that is known. One that is stuck in a call of its disk is not waited for. */
+  /** Whether its thread has ended, once that is known. A thread that is stuck in a call of its disk is not waited for. */
   async #hasEnded(timeoutMs: number): Promise<boolean> {
     const shortMs = this.#diskTrouble.isStalled ? STALLED_END_TIMEOUT_MS : timeoutMs;
     if (await isFulfilledWithin(this.#ended, shortMs)) return true;

@@ -146,7 +146,7 @@ function checkInteger(option: string, value: number, [min, max]: readonly [numbe
   throw new OptionError(option, `${value} is not a whole number from ${min} to ${max}`);
 }
 
-/** Of a caller without types: the string "false" would be taken for true. */
+/** For callers without types: the string "false" would be taken for true. */
 function checkBoolean(option: string, value: unknown): void {
   if (typeof value !== 'boolean')
     throw new OptionError(option, `${JSON.stringify(value)} is neither true nor false`);

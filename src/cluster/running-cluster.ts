@@ -52,7 +52,7 @@ export class RunningCluster {
   readonly members: readonly Member[];
   /** The client ports by server id. */
   readonly ports: readonly number[];
-  /** Of the main thread. */
+  /** Watches the main thread's event loop. */
   readonly loopWatch: LoopWatch;
   readonly #environment: RunningClusterEnvironment;
   readonly #location: StorageLocation;

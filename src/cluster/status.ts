@@ -18,7 +18,7 @@ export interface MemberStatus extends Omit<ServerStatus, 'leader' | 'disk'> {
   readonly port: number;
 }
 
-/** Of a server that has said nothing yet. */
+/** The status of a server that has reported nothing yet. */
 export function unheardStatus(id: ServerId): ServerStatus {
   return {
     id,

@@ -49,7 +49,7 @@ export class Connections<C extends Connection> {
   readonly #open = new Set<C>();
   readonly #emptyWaiters: (() => void)[] = [];
   #accepted = 0;
-  /** Of connections that are closed. */
+  /** Bytes of connections that are closed. */
   #inBytes = 0;
   #outBytes = 0;
 

@@ -44,7 +44,7 @@ export class Questions {
   readonly #open = new Map<QuestionId, OpenQuestion>();
   #waiting: Asked[] = [];
   #lastId: QuestionId = 0;
-  /** What servers are told that come up later: what CONFIG SET and CLIENT PAUSE said. */
+  /** What CONFIG SET has said: told to servers that come up later. */
   readonly #settings = new Map<string, string>();
   #pause: { readonly untilMs: number; readonly mode: string } | undefined;
 
@@ -108,7 +108,7 @@ export class Questions {
     return this.#lastId;
   }
 
-  /** What a server has to say that does not answer in time is left out. */
+  /** Not all servers have answered in time: their answers are left out. */
   #giveUp(id: QuestionId): void {
     const question = this.#open.get(id);
     if (question !== undefined) this.#conclude(id, question);
@@ -138,7 +138,7 @@ export class Questions {
       this.#settings.set(pairs[at]?.toLowerCase() ?? '', pairs[at + 1] ?? '');
   }
 
-  /** What there is to say of connections that no server has. */
+  /** The gateway's own answer, about connections that are assigned to no server. */
   #ownAnswer({ args: [subcommand, ...args], connection }: Asked): string {
     if (subcommand !== 'LIST' && subcommand !== 'KILL') return '';
     const filter = subcommand === 'LIST' ? listFilter(args) : killFilter(args, connection);

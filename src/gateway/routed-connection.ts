@@ -64,7 +64,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
   /** How many of the held bytes the session was sent; 0 without a session. */
   #forwarded = 0;
   #session: SessionHandle | undefined;
-  /** Where it waits for room. */
+  /** The leader whose channel has no room, while this connection waits for some. */
   #fullLeader: ServerTraffic | undefined;
   /** Runs while the session's server is not the leader and has not refused. */
   #grace: Timer | undefined;
@@ -212,7 +212,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     if (this.#planning !== undefined) return;
     if (!this.#isDecided && this.#held.length > 0) return;
     if (this.#givenUpTo !== undefined) {
-      // A client that does not read is not answered any further.
+      // A client that does not read gets no more answers until it does.
       if (this.#client.backedUp || this.#isGivingUp) return;
       this.#isGivingUp = true;
       this.#environment.atEndOfTurn(this.#giveUpSome);
@@ -226,7 +226,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
       session.send(this.#held.view(this.#forwarded, sendable));
       this.#forwarded = sendable;
     }
-    // Whoever is told of all commands is so although it sends nothing.
+    // A MONITOR client is told of all commands although it sends nothing: it needs a session.
     else if (this.#at.place === 'resp' && this.#at.isMonitor) this.#sessionAtLeader();
     if (this.#inputEnded) this.#endOnceAnswered();
   }
@@ -237,7 +237,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     if (front?.fate !== 'unknown') return;
     this.#client.write(Buffer.from(front.reply, 'latin1'));
     this.#drop(front.byteCount, afterUnknown(this.#at, front.endsTransaction));
-    // The session's server would go on as if they had never been.
+    // The session's server knows nothing of these writes: it would go on from another checkpoint.
     if (this.#session === undefined || this.#session.at === this.#at) return;
     this.#session.close();
     this.#endSession();
@@ -291,7 +291,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     this.#sessionLost(0);
   }
 
-  /** Treats a silent server as dead. Its late frames are ignored. */
+  /** Treats a server that does not answer as dead. Its late frames are ignored. */
   #abandon(session: SessionHandle): void {
     session.close();
     this.#sessionLost(this.#forwarded);

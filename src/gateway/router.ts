@@ -13,7 +13,7 @@ import type { ServerTraffic } from './server-traffic.js';
 export class Router implements LeaderSource {
   readonly connections: Connections<RoutedConnection>;
   readonly #listener: Listener;
-  /** The lowest term whose leader is not yet known to be a thing of the past. */
+  /** The lowest term whose leader may still lead. */
   #term: Term = 0;
   #leader: ServerTraffic | undefined;
 

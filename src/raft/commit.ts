@@ -1,5 +1,5 @@
 /**
- * When the leader's entries are committed (§5.3, §5.4.2).
+ * When the leader's entries are committed: by a majority, and only entries of the current term (§5.3, §5.4.2).
  */
 
 import type { Core } from './core.js';

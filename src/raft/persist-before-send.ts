@@ -1,7 +1,7 @@
 /**
  * Persist before send: which message leaves only once what it tells is on disk.
  *
- * Others rely on a vote for one of them, on the answer that one's term is later, and on an acknowledged entry; a server that
+ * Others rely on a vote, on the answer that this server's term is later, and on an acknowledged entry; a server that
  * forgets what it told them breaks elections or loses writes (figure 2, "updated on stable storage before responding to
  * RPCs"). So a message that others rely on is *held* here until all that was asked of the disk before it is durable. Other
  * messages do not wait: a leader writes its disk in parallel with its followers (thesis 10.2.1), and a candidate

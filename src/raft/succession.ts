@@ -21,8 +21,8 @@ export function rankOf(voter: ServerId, endedLeader: ServerId, voters: readonly 
 }
 
 /**
- * A leader has ended, of this term or an earlier one. A server that has voted for another one since then lets that one
- * finish.
+ * A leader has ended, of this term or an earlier one. A server that has voted since then for another candidate waits until
+ * that election is decided.
  */
 export function startSuccession(core: Core, endedLeader: ServerId): void {
   const { votedFor } = core.hardState;
@@ -45,7 +45,7 @@ export function preVoteBegun({ succession }: Core): void {
   if (succession !== undefined) succession.attempts += 1;
 }
 
-/** An election has begun, this server's or one that it votes in: its next attempt leaves that the time it needs. */
+/** An election has begun, this server's or one that it votes in: its next attempt waits until that can be decided. */
 export function electionBegun({ succession }: Core): void {
   if (succession === undefined) return;
   succession.attempts = Math.max(succession.attempts + 1, ATTEMPTS_BEFORE_VOTES);

@@ -19,11 +19,6 @@ const OVERFLOW = new ErrorReply('ERR increment or decrement would overflow');
 const NOT_FINITE = new ErrorReply('ERR increment would produce NaN or Infinity');
 const OFFSET_OUT_OF_RANGE = new ErrorReply('ERR offset is out of range');
 
-/** A key that is overwritten in place keeps its deadline. */
-function overwrite(keyspace: Keyspace, key: string, value: string): void {
-  keyspace.put(key, value, keyspace.find(key)?.deadlineMs ?? 0);
-}
-
 function valueAt(keyspace: ReadableKeyspace, key: string): string | null {
   return keyspace.get(key)?.value ?? null;
 }
@@ -156,11 +151,13 @@ function getrange(keyspace: ReadableKeyspace, [key = '', from = '', to = '']: Ar
 }
 
 function increase(keyspace: Keyspace, key: string, by: bigint): RespValue {
-  const current = parseInteger(valueAt(keyspace, key) ?? '0');
+  const record = keyspace.get(key);
+  const current = parseInteger(record?.value ?? '0');
   if (current === undefined) return NOT_AN_INTEGER;
   const next = current + by;
   if (!isInteger64(next)) return OVERFLOW;
-  overwrite(keyspace, key, next.toString());
+  // The deadline stays.
+  keyspace.put(key, next.toString(), record?.deadlineMs ?? 0);
   return next;
 }
 
@@ -181,7 +178,8 @@ const FLOAT_CHAR_WORK = 60;
 const FLOAT_EXPONENT_WORK = 20;
 
 function incrbyfloat(keyspace: Keyspace, [key = '', amount = '']: Args): RespValue {
-  const before = valueAt(keyspace, key) ?? '0';
+  const record = keyspace.get(key);
+  const before = record?.value ?? '0';
   const current = parseLongDouble(before);
   const by = parseLongDouble(amount);
   if (current === undefined || by === undefined) return NOT_A_FLOAT;
@@ -194,7 +192,7 @@ function incrbyfloat(keyspace: Keyspace, [key = '', amount = '']: Args): RespVal
     FLOAT_WORK +
     FLOAT_CHAR_WORK * chars +
     FLOAT_EXPONENT_WORK * (Math.abs(current.exponent) + Math.abs(by.exponent));
-  overwrite(keyspace, key, text);
+  keyspace.put(key, text, record?.deadlineMs ?? 0);
   return text;
 }
 

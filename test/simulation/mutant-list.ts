@@ -212,8 +212,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'read by a lease that outlives its leader',
     isRare: true,
     file: 'server/clients/reads.js',
-    search: 'this.#areFree = this.isCurrent(nowMs);',
-    replacement: 'this.#areFree ||= this.isCurrent(nowMs);',
+    search: 'this.#holdsAll = this.#holdsAllAt(nowMs);',
+    replacement: 'this.#holdsAll ||= this.#holdsAllAt(nowMs);',
   },
   {
     name: 'answer a read at a follower without asking the leader',

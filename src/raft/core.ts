@@ -121,6 +121,12 @@ export class Core {
     return this.log.configurations.latest.quorum;
   }
 
+  /** Whether this server's vote counts in the configuration in force. */
+  get hasVote(): boolean {
+    const { voters, outgoing } = this.quorum;
+    return voters.includes(this.id) || outgoing.includes(this.id);
+  }
+
   /** Everybody in the configuration that is committed, or in a later one: this may be in force next. Not this server itself. */
   get peers(): ReadonlySet<ServerId> {
     const placed = this.log.configurations.from(this.commitIndex);

@@ -5,7 +5,6 @@
  * (see vote-lease.ts) that began later, so nobody can be elected before this one ends.
  */
 
-import { hasVoter } from './configuration.js';
 import type { Core } from './core.js';
 import { reachedInForce } from './leader-quorum.js';
 import type { Progress } from './progress.js';
@@ -19,7 +18,7 @@ import type { Leader } from './roles.js';
 export function leaseEndMs(core: Core, role: Leader): number {
   const { leaseMs } = core.options;
   if (leaseMs === 0 || role.transfer.successor !== undefined) return Number.NEGATIVE_INFINITY;
-  if (!hasVoter(core.configuration, core.id)) return Number.NEGATIVE_INFINITY;
+  if (!core.hasVote) return Number.NEGATIVE_INFINITY;
   return reachedInForce(core, role, core.nowMs, answeredSentAtMsOf) + leaseMs;
 }
 

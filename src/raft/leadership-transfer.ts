@@ -61,7 +61,7 @@ export function onTimeoutNow(core: Core, message: TimeoutNow): void {
   if (core.role.name !== 'follower' || core.role.leader !== message.from || core.installing !== undefined)
     return;
   // A learner does not lead, nor does a server that was removed (thesis 4.2.1, 4.2.2).
-  if (!hasVoter(core.configuration, core.id) || core.isDiskStalled) return;
+  if (!core.hasVote || core.isDiskStalled) return;
   startElection(core, { leaseIsOver: true, cause: 'asked to take over' });
 }
 

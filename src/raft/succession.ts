@@ -5,7 +5,7 @@
  * no pre-vote: there is no leader that it could disturb. Timers for all this are in election-timeout.ts.
  */
 
-import { hasVoter, idOf, votersOf } from './configuration.js';
+import { idOf, votersOf } from './configuration.js';
 import type { Core } from './core.js';
 import { becomeFollower } from './transitions.js';
 import type { ServerId } from './types.js';
@@ -29,7 +29,7 @@ export function startSuccession(core: Core, endedLeader: ServerId): void {
   const endedTerm = core.leader === endedLeader ? core.currentTerm : undefined;
   if (endedTerm !== undefined) becomeFollower(core, undefined, { type: 'leader ended', leader: endedLeader });
   const isElecting = endedTerm === undefined && votedFor !== undefined && votedFor !== endedLeader;
-  if (!hasVoter(core.configuration, core.id)) return;
+  if (!core.hasVote) return;
   const rank = rankOf(core.id, endedLeader, votersOf(core.configuration).map(idOf));
   core.succession = { rank, endedTerm, attempts: isElecting ? ATTEMPTS_BEFORE_VOTES : 0 };
   core.resetElectionTimer();

@@ -225,11 +225,8 @@ class Simulation {
    */
   async #checkHungDisk(): Promise<void> {
     // One that lags far has to catch up first, which takes longer than an election.
-    const everybodysIndex = Math.max(...this.#cluster.servers.map(({ raft }) => raft.commitIndex));
-    await this.#until(
-      () => this.#cluster.servers.every(({ raft }) => raft.commitIndex >= everybodysIndex),
-      PROGRESS_MS,
-    );
+    const { latestCommitIndex } = this.#cluster;
+    await this.#until(() => this.#cluster.haveAllCommitted(latestCommitIndex), PROGRESS_MS);
     const { leader } = this.#cluster;
     const disk = this.#disks[leader?.id ?? -1];
     const others = this.#disks.filter((one) => one !== disk && !one.isLost);
@@ -322,6 +319,7 @@ class Simulation {
         maxDelayMs: network.maxPortDelayMs,
         detaches: network.detaches,
       },
+      maxLinkDelayMs: this.#temperament.maxLinkDelayMs,
       serverCount: servers,
       raft,
       snapshotLogBytes,

@@ -17,6 +17,8 @@ export interface Temperament {
   readonly clients: number;
   /** How many more clients read at any server, by READONLY. */
   readonly replicaReaders: number;
+  /** How long a message between two servers takes at most: as between other threads, or longer. */
+  readonly maxLinkDelayMs: number;
   /** How many keys they share. */
   readonly keys: number;
   readonly raft: Omit<RaftOptions, 'id' | 'configuration' | 'leasesAreOver'>;
@@ -76,7 +78,7 @@ export function drawTemperament(random: Random, givenServers: number | undefined
   const servers = givenServers ?? random.of([1, 2, 3, 3, 3, 3, 4, 5, 5, 7]);
   // As in figure 8, hardly a leader lives long enough to replicate what it has.
   const isFragile = random.chance(0.3);
-  return {
+  const temperament = {
     servers,
     clients: isFragile ? 2 : random.of([2, 4, 6]),
     keys: random.of([1, 2, 3]),
@@ -90,6 +92,8 @@ export function drawTemperament(random: Random, givenServers: number | undefined
     harm: drawHarm(random, isFragile),
     replicaReaders: random.of([0, 2, 3]),
   };
+  const { maxPortDelayMs } = temperament.network;
+  return { ...temperament, maxLinkDelayMs: Math.max(maxPortDelayMs, random.of([0, 0, 15])) };
 }
 
 /** What client/costly-commands.ts makes of the state, and how long a snapshot of it may be under way. */
@@ -97,9 +101,9 @@ const LARGE_STATE_BYTES = 2_400_000;
 const MAX_LARGE_SNAPSHOT_MS = 2_000;
 
 /** Whether a server that lacks a large state gets it before it is expected to have caught up. */
-export function hasLargeStatesInTime({ raft, network, disk }: Temperament): boolean {
+export function hasLargeStatesInTime({ raft, maxLinkDelayMs, disk }: Temperament): boolean {
   const rounds = LARGE_STATE_BYTES / raft.snapshotChunkBytes / raft.maxInflightChunks;
-  return rounds * (network.maxPortDelayMs + Math.max(...disk.maxLatencyMs)) <= MAX_LARGE_SNAPSHOT_MS;
+  return rounds * (maxLinkDelayMs + Math.max(...disk.maxLatencyMs)) <= MAX_LARGE_SNAPSHOT_MS;
 }
 
 function drawRaft(random: Random): Temperament['raft'] {

@@ -31,6 +31,8 @@ export interface ClusterOptions {
   readonly links: Links;
   readonly invariants: Invariants;
   readonly ports: PortOptions;
+  /** In ms, of the ports between two servers. */
+  readonly maxLinkDelayMs: number;
   readonly serverCount: number;
   /** Of all servers, but for what is each one's own. */
   readonly raft: Omit<RaftOptions, 'id' | 'configuration' | 'leasesAreOver'>;
@@ -122,6 +124,15 @@ export class SimulatedCluster {
         this.#options.home.isLost(id) ||
         (server !== undefined && server.applied.position.index === first?.applied.position.index),
     );
+  }
+
+  get latestCommitIndex(): LogIndex {
+    return Math.max(0, ...this.servers.map(({ raft }) => raft.commitIndex));
+  }
+
+  /** Whether all that run have committed that much. */
+  haveAllCommitted(index: LogIndex): boolean {
+    return this.servers.every(({ raft }) => raft.commitIndex >= index);
   }
 
   /** One line about all servers. */
@@ -339,7 +350,8 @@ export class SimulatedCluster {
 
   /** The server takes calls: joins it with every other one that does. */
   #join(member: SimulatedMember): void {
-    const { ports, links } = this.#options;
+    const { links, maxLinkDelayMs } = this.#options;
+    const ports = { ...this.#options.ports, maxDelayMs: maxLinkDelayMs };
     for (const peer of this.members) {
       if (peer === member || !peer.isUp || peer.thread === undefined || member.thread === undefined) continue;
       const [here, there] = connectThreads([member.thread, peer.thread], ports);

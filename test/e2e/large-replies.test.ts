@@ -1,11 +1,10 @@
 /** Few bytes of commands can ask for very many bytes of replies. */
 
-import { once } from 'node:events';
 import { connect } from 'node:net';
 import { expect } from 'chai';
 import { MAX_VALUE_BYTES } from '../../src/limits.js';
 import { encodeCommand, RedisClient } from '../../tools/support/redis-client.js';
-import { TestCluster } from '../support/cluster.js';
+import { eventually, TestCluster } from '../support/cluster.js';
 import { describeOnEachNetwork } from '../support/networks.js';
 
 const LARGE = 'v'.repeat(MAX_VALUE_BYTES);
@@ -48,17 +47,26 @@ describeOnEachNetwork('a server that is asked for a lot', (environment) => {
     client.close();
   });
 
-  it('closes the connection of a client whose replies pile up, and leads on', async () => {
+  it('holds the writes of a client that does not read what they are answered, until it does', async () => {
     const leader = await cluster.leader();
+    const count = 100;
     const greedy = connect(port, '127.0.0.1');
-    greedy.on('error', () => undefined);
-    greedy.resume();
-    const commands = Array.from({ length: 100 }, () => encodeCommand(['GETEX', 'piled']));
+    const commands = Array.from({ length: count }, () => encodeCommand(['GETEX', 'piled']));
     greedy.write(encodeCommand(['SET', 'piled', LARGE]) + commands.join(''));
-    await once(greedy, 'close');
     const client = await RedisClient.connect(port);
-    expect(await client.call('STRLEN', 'piled')).to.equal(LARGE.length);
+    await eventually(
+      'its first command is done',
+      async () => (await client.call('STRLEN', 'piled')) === LARGE.length,
+    );
+    await eventually('it has sent all', () => greedy.writableLength === 0);
+    expect(greedy.closed).to.equal(false);
+    let byteCount = 0;
+    greedy.on('data', (bytes) => {
+      byteCount += bytes.byteLength;
+    });
+    await eventually('it has all', () => byteCount >= count * LARGE.length);
     expect(await cluster.leader()).to.equal(leader);
+    greedy.destroy();
     client.close();
   });
 });

@@ -64,7 +64,8 @@ describe('a client library that loses leaders', function () {
     );
     expect(Number(await redis.get('n'))).to.be.within(told, told + failed);
     redis.disconnect();
-    for (const message of errors) expect(message).to.match(/^UNKNOWN /);
+    // Nothing happened where no leader was found in time, as on a busy machine.
+    for (const message of errors) expect(message).to.match(/^(?:UNKNOWN|CLUSTERDOWN) /);
   });
 
   it('repeats no increment as a cluster client of ioredis', async () => {

@@ -95,6 +95,7 @@ const THREAD_GAUGES: readonly Row<ThreadMeasurements>[] = [
     ({ loopLongestBlockMs }) => loopLongestBlockMs / 1000,
   ],
   ['thread_heap_limit_bytes', 'Limit of the JavaScript heap.', ({ heapLimitBytes }) => heapLimitBytes],
+  ['thread_external_bytes', 'Memory of buffers that the heap holds.', ({ externalBytes }) => externalBytes],
 ];
 
 const THREAD_COUNTERS: readonly Row<ThreadMeasurements>[] = [

@@ -17,5 +17,6 @@ export function measureThread(watch: LoopWatch): ThreadMeasurements {
     heapUsedBytes: heap.used_heap_size,
     heapTotalBytes: heap.total_heap_size,
     heapLimitBytes: heap.heap_size_limit,
+    externalBytes: heap.external_memory,
   };
 }

@@ -125,6 +125,8 @@ export interface ThreadMeasurements {
   readonly heapUsedBytes: number;
   readonly heapTotalBytes: number;
   readonly heapLimitBytes: number;
+  /** Buffers and the like, which the heap holds and which lie outside of it. */
+  readonly externalBytes: number;
 }
 
 export interface ServerObservation extends ServerStatus {

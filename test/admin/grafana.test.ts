@@ -103,5 +103,6 @@ const UNSHOWN = new Set([
   'threadraft_connections_accepted_total',
   'threadraft_thread_heap_size_bytes',
   'threadraft_thread_heap_limit_bytes',
+  'threadraft_thread_external_bytes',
   'threadraft_thread_loop_idle_seconds_total',
 ]);

@@ -127,6 +127,7 @@ describe('GET /metrics', () => {
   it('tells how busy each thread is, and its memory', async () => {
     for (const thread of ['main', 'server-0', 'server-1', 'server-2']) {
       expect(await value(`threadraft_thread_heap_used_bytes{thread="${thread}"}`)).to.be.greaterThan(0);
+      expect(await value(`threadraft_thread_external_bytes{thread="${thread}"}`)).to.be.greaterThan(0);
       expect(
         await value(`threadraft_thread_loop_active_seconds_total{thread="${thread}"}`),
         thread,

@@ -192,6 +192,13 @@ export const MAX_APPEND_BYTES = 1024 * 1024;
 export const MAX_INFLIGHT_APPENDS = 64;
 export let MAX_INFLIGHT_APPEND_BYTES = 2 * (MAX_VALUE_BYTES + 7 * MIB);
 
+/**
+ * What the newest entries of a log take in memory; older ones are read from the disk for a follower that lacks them. It is little,
+ * so that at a few thousand commands a second entries go before the nursery has been collected twice: what has survived that
+ * is garbage until the whole heap is collected, after 64 MiB of it.
+ */
+export const MAX_LOG_CACHE_BYTES = 64 * 1024;
+
 /** Bytes of a snapshot in one InstallSnapshot, and how many of these a follower may leave unanswered. */
 export const SNAPSHOT_CHUNK_BYTES = 256 * 1024;
 export const MAX_INFLIGHT_SNAPSHOT_CHUNKS = 4;

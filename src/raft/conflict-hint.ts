@@ -14,12 +14,5 @@ import type { LogPosition } from './types.js';
  * entries of a later term than `position.term`, which the other log cannot hold there.
  */
 export function conflictHint(log: RaftLog, position: LogPosition): LogPosition {
-  const { start } = log;
-  let index = Math.min(position.index, log.lastIndex);
-  while (index > start.index) {
-    const term = log.termAt(index);
-    if (term !== undefined && term <= position.term) return { index, term };
-    index -= 1;
-  }
-  return start;
+  return log.lastOfTermUpTo(position.term, position.index);
 }

@@ -22,6 +22,7 @@ import type {
   ConfirmedRead,
   HardState,
   LogIndex,
+  LogRead,
   Message,
   RecoveredState,
   ServerId,
@@ -58,6 +59,8 @@ export class Core {
   handedIndex: LogIndex;
   installedSnapshot: SnapshotMeta | undefined;
   messages: Message[] = [];
+  logReads: LogRead[] = [];
+  lastLogReadId = 0;
   readonly followerReads: FollowerReadQueue;
   confirmedReads: ConfirmedRead[] = [];
   failedReads: number[] = [];
@@ -220,6 +223,12 @@ export class Core {
     if (index <= this.commitIndex) return;
     invariant(index <= this.log.lastIndex, `commit of ${index}, the log ends at ${this.log.lastIndex}`);
     this.commitIndex = index;
+  }
+
+  /** Lets entries go from memory that are on the disk and were handed out, as the option says. */
+  freeMemory(): void {
+    const index = Math.min(this.handedIndex, this.persistence.durableIndex);
+    this.log.letGo(index, this.options.maxLogCacheBytes);
   }
 
   /**

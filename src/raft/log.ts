@@ -1,22 +1,36 @@
 /**
- * One server's log as the core sees it: the entries in memory, after a start that compaction moves (§5.3, §7).
+ * One server's log as the core sees it (§5.3, §7): the terms of all entries after a start that compaction moves, and the
+ * newest entries themselves. Older ones are on the disk alone; who needs one has it read, see log-reads.ts.
  *
- * Invariants: `start.index <= lastIndex`; entries are consecutive from `start.index + 1`; terms never decrease
- * along the log.
+ * Invariants: `start.index <= heldAfter <= lastIndex`; entries are consecutive from `heldAfter + 1` to `lastIndex`; terms
+ * never decrease along the log.
  */
 
 import { invariant } from './assert.js';
 import { NO_MEMBERS } from './configuration.js';
 import { Configurations } from './configurations.js';
+import { LogTerms } from './log-terms.js';
 import type { Configuration, Entry, LogIndex, LogPosition, Term } from './types.js';
 
 /** Where every log begins: before the first entry. */
 export const LOG_ORIGIN: LogPosition = { index: 0, term: 0 };
 
+/** What an entry takes in memory besides its payload: the objects that hold it. */
+export const ENTRY_OVERHEAD_BYTES = 512;
+
+/** When entries are let go, so many more go that it is not worth the while again at once. */
+const KEPT_FRACTION = 3 / 4;
+
 export class RaftLog {
   readonly configurations: Configurations;
   #start: LogPosition;
-  #entries: Entry[];
+  /** From the start on. */
+  #terms: LogTerms;
+  /** Those after {@link heldAfter}. */
+  #entries: Entry[] = [];
+  #heldAfter: LogIndex;
+  /** What the entries take in memory. */
+  #heldBytes = 0;
 
   /**
    * @param entries consecutive, the first right after `start`. Throws InvariantError otherwise.
@@ -29,34 +43,39 @@ export class RaftLog {
   ) {
     this.configurations = configurations;
     this.#start = start;
-    this.#entries = [];
+    this.#terms = new LogTerms(start);
+    this.#heldAfter = start.index;
     for (const entry of entries) this.append(entry);
   }
 
-  /** The position just before the first entry held; what came up to it is in a snapshot. */
+  /** The position just before the first entry; what came up to it is in a snapshot. */
   get start(): LogPosition {
     return this.#start;
   }
 
   get lastIndex(): LogIndex {
-    return this.#start.index + this.#entries.length;
+    return this.#terms.lastIndex;
   }
 
   get lastTerm(): Term {
-    return this.#entries.at(-1)?.term ?? this.#start.term;
+    return this.#terms.lastTerm;
   }
 
   get last(): LogPosition {
     return { index: this.lastIndex, term: this.lastTerm };
   }
 
-  /** The term of the entry at `index`; undefined before the start and after the end. */
-  termAt(index: LogIndex): Term | undefined {
-    if (index === this.#start.index) return this.#start.term;
-    return this.#entries[index - this.#start.index - 1]?.term;
+  /** Entries after this one are in memory. */
+  get heldAfter(): LogIndex {
+    return this.#heldAfter;
   }
 
-  /** Whether the log holds an entry like this one, or its start is at it. */
+  /** The term of the entry at `index`; undefined before the start and after the end. */
+  termAt(index: LogIndex): Term | undefined {
+    return this.#terms.termAt(index);
+  }
+
+  /** Whether the log has an entry like this one, or its start is at it. */
   has(position: LogPosition): boolean {
     return this.termAt(position.index) === position.term;
   }
@@ -66,18 +85,25 @@ export class RaftLog {
     return other.term > this.lastTerm || (other.term === this.lastTerm && other.index >= this.lastIndex);
   }
 
-  /** Entries in [from, to], clipped at the end of the log. Throws InvariantError when `from` was compacted. */
+  /** Entries in [from, to], clipped at the end of the log. Throws InvariantError when `from` is not in memory. */
   slice(from: LogIndex, to: LogIndex = this.lastIndex): readonly Entry[] {
-    invariant(from > this.#start.index, `entry ${from} is wanted, the log starts after ${this.#start.index}`);
-    return this.#entries.slice(from - this.#start.index - 1, to - this.#start.index);
+    this.#checkHeld(from);
+    return this.#entries.slice(from - this.#heldAfter - 1, to - this.#heldAfter);
+  }
+
+  /** Entries in [from, to], as far as they are in memory. */
+  held(from: LogIndex, to: LogIndex): readonly Entry[] {
+    const first = Math.max(from, this.#heldAfter + 1);
+    return first > to ? [] : this.slice(first, to);
   }
 
   /**
-   * Entries from `from` on, as many as fit in `maxBytes` of payload, and one at least where there is one.
+   * Entries from `from` on, as many as fit in `maxBytes` of payload, and one at least where there is one. Throws
+   * InvariantError when `from` is not in memory.
    */
   sliceBytes(from: LogIndex, maxBytes: number): readonly Entry[] {
-    const offset = from - this.#start.index - 1;
-    invariant(offset >= 0, `entry ${from} is wanted, the log starts after ${this.#start.index}`);
+    this.#checkHeld(from);
+    const offset = from - this.#heldAfter - 1;
     let end = offset;
     let byteCount = 0;
     for (; end < this.#entries.length; end += 1) {
@@ -87,11 +113,11 @@ export class RaftLog {
     return this.#entries.slice(offset, end);
   }
 
-  /** Payload bytes of the entries in [from, to], as far as they are held. */
+  /** Payload bytes of the entries in [from, to], as far as they are in memory. */
   payloadBytes(from: LogIndex, to: LogIndex): number {
     let byteCount = 0;
     for (let index = from; index <= to; index += 1)
-      byteCount += this.#entries[index - this.#start.index - 1]?.payload.byteLength ?? 0;
+      byteCount += this.#entries[index - this.#heldAfter - 1]?.payload.byteLength ?? 0;
     return byteCount;
   }
 
@@ -100,13 +126,17 @@ export class RaftLog {
     invariant(entry.index === this.lastIndex + 1, `entry ${entry.index} appended after ${this.lastIndex}`);
     invariant(entry.term >= this.lastTerm, `term ${entry.term} appended after term ${this.lastTerm}`);
     this.#entries.push(entry);
+    this.#heldBytes += heldBytesOf(entry);
+    this.#terms.extend(entry.index, entry.term);
     if (entry.configuration !== undefined) this.configurations.append(entry.index, entry.configuration);
   }
 
-  /** Truncation on conflict (§5.3): removes the entry at `index` and all after it. */
+  /** Truncation on conflict (§5.3): removes the entry at `index` and all after it. Throws InvariantError when it is not in memory. */
   truncateFrom(index: LogIndex): void {
-    invariant(index > this.#start.index, `truncation at ${index}, the log starts after ${this.#start.index}`);
-    this.#entries.length = Math.min(this.#entries.length, index - this.#start.index - 1);
+    this.#checkHeld(index);
+    for (const entry of this.#entries.splice(index - this.#heldAfter - 1))
+      this.#heldBytes -= heldBytesOf(entry);
+    this.#terms.truncateTo(Math.min(index - 1, this.lastIndex));
     this.configurations.truncateFrom(index);
   }
 
@@ -115,14 +145,51 @@ export class RaftLog {
     if (index <= this.#start.index) return;
     const term = this.termAt(index);
     invariant(term !== undefined, `compaction to ${index}, the log ends at ${this.lastIndex}`);
-    this.#entries = this.#entries.slice(index - this.#start.index);
+    this.#letGoTo(index);
+    this.#terms.forgetBefore(index);
     this.#start = { index, term };
   }
 
   /** Replaces the whole log by a snapshot that ends at `start`, where this configuration is in force. */
   resetTo(start: LogPosition, configuration: Configuration): void {
     this.#entries = [];
+    this.#heldBytes = 0;
+    this.#heldAfter = start.index;
+    this.#terms = new LogTerms(start);
     this.#start = start;
     this.configurations.resetTo(start.index, configuration);
   }
+
+  /** Lets the oldest entries up to `index` go from memory until what is left takes no more than `maxBytes`. They are on the disk. */
+  letGo(index: LogIndex, maxBytes: number): void {
+    if (this.#heldBytes <= maxBytes) return;
+    let rest = this.#heldBytes;
+    let to = this.#heldAfter;
+    for (const entry of this.#entries) {
+      if (entry.index > index || rest <= maxBytes * KEPT_FRACTION) break;
+      rest -= heldBytesOf(entry);
+      to = entry.index;
+    }
+    this.#letGoTo(to);
+  }
+
+  /** The last position up to `index` whose term is at most `term`, or else the start. */
+  lastOfTermUpTo(term: Term, index: LogIndex): LogPosition {
+    return this.#terms.lastOfTermUpTo(term, index) ?? this.#start;
+  }
+
+  #letGoTo(index: LogIndex): void {
+    if (index <= this.#heldAfter) return;
+    for (const entry of this.#entries.splice(0, index - this.#heldAfter))
+      this.#heldBytes -= heldBytesOf(entry);
+    this.#heldAfter = index;
+  }
+
+  #checkHeld(index: LogIndex): void {
+    invariant(index > this.#heldAfter, `entry ${index} is wanted, memory has those after ${this.#heldAfter}`);
+  }
+}
+
+function heldBytesOf({ payload }: Entry): number {
+  return payload.byteLength + ENTRY_OVERHEAD_BYTES;
 }

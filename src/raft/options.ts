@@ -48,6 +48,11 @@ export interface RaftOptions {
   readonly maxUncommittedBytes: number;
   /** A change of members is given up when a new server has not caught up after this long. */
   readonly catchUpTimeoutMs: number;
+  /**
+   * What the newest entries may take in memory. Older ones are let go once they are on the disk and applied; a follower that
+   * lacks them gets them from there.
+   */
+  readonly maxLogCacheBytes: number;
 }
 
 /** What the core cannot make by itself and must not reach for. */
@@ -117,6 +122,7 @@ function validateLimits(options: RaftOptions): void {
     'snapshotChunkBytes',
     'maxInflightChunks',
     'maxUncommittedBytes',
+    'maxLogCacheBytes',
   ] as const;
   for (const limit of limits)
     check(limit, isWhole(options[limit], 1), `is ${options[limit]}: a whole number above 0 is meant`);

@@ -25,6 +25,8 @@ export interface Replicating {
   /** Messages with entries, sent and unanswered, oldest first. */
   readonly inflight: InflightAppend[];
   inflightBytes: number;
+  /** The read of the disk that it waits for; undefined when there is none. See log-reads.ts. */
+  readId: number | undefined;
 }
 
 export interface InflightAppend {
@@ -68,7 +70,7 @@ export class Progress {
    * @param nowMs counts as the first sign of life, so that a new leader gives everybody a full timeout
    */
   constructor(nextIndex: LogIndex, nowMs: number) {
-    this.state = { name: 'replicate', nextIndex, inflight: [], inflightBytes: 0 };
+    this.state = { name: 'replicate', nextIndex, inflight: [], inflightBytes: 0, readId: undefined };
     this.lastHeardMs = nowMs;
   }
 
@@ -130,7 +132,7 @@ export class Progress {
   }
 
   #replicate(nextIndex: LogIndex): void {
-    this.state = { name: 'replicate', nextIndex, inflight: [], inflightBytes: 0 };
+    this.state = { name: 'replicate', nextIndex, inflight: [], inflightBytes: 0, readId: undefined };
   }
 }
 

@@ -26,7 +26,7 @@ import { type RaftDependencies, type RaftOptions, validateOptions } from './opti
 import { campaign } from './pre-vote.js';
 import { addRead } from './read-index.js';
 import { receive } from './receive.js';
-import { broadcastHeartbeat, sendDueAppends } from './replication.js';
+import { broadcastHeartbeat, onEntriesRead, sendDueAppends } from './replication.js';
 import type { Leader } from './roles.js';
 import { handOver, refrain } from './stalled-disk.js';
 import { startSuccession } from './succession.js';
@@ -155,9 +155,14 @@ export class Raft {
     return role.name === 'leader' ? role.nextHeartbeatMs : electionDeadlineMs;
   }
 
-  /** Entries of the log in [from, to]: for inspection. Throws InvariantError for compacted ones. */
+  /** The term of the log's entry at `index`; undefined before its start and after its end. */
+  termAt(index: LogIndex): Term | undefined {
+    return this.#core.log.termAt(index);
+  }
+
+  /** Entries of the log in [from, to], as far as they are in memory: for inspection. */
   entries(from: LogIndex, to: LogIndex): readonly Entry[] {
-    return this.#core.log.slice(from, to);
+    return this.#core.log.held(from, to);
   }
 
   /** Time has passed: campaigns, sends heartbeats, steps down, whatever is due. */
@@ -237,6 +242,12 @@ export class Raft {
     countOwnDisk(this.#core);
   }
 
+  /** What `logReads` asked for was read: the first ones of those entries, or none where they are compacted. */
+  entriesRead(readId: number, entries: readonly Entry[], nowMs: number): void {
+    this.#advanceClock(nowMs);
+    onEntriesRead(this.#core, readId, entries);
+  }
+
   /** The link to `peer` is new: nothing that was sent before arrives any more. */
   linkOpened(peer: ServerId, nowMs: number): void {
     this.#advanceClock(nowMs);
@@ -289,16 +300,27 @@ export class Raft {
     const core = this.#core;
     const { persist, free } = core.persistence.takeRequests(core.hardState, core.log, core.nowMs);
     const messages = [...core.messages, ...free];
-    const { confirmedReads, failedReads, installedSnapshot, changeOutcome } = core;
+    const { confirmedReads, failedReads, installedSnapshot, logReads, changeOutcome } = core;
     const committed =
       core.commitIndex > core.handedIndex ? core.log.slice(core.handedIndex + 1, core.commitIndex) : [];
     core.handedIndex = core.commitIndex;
+    core.freeMemory();
     core.messages = [];
+    core.logReads = [];
     core.confirmedReads = [];
     core.failedReads = [];
     core.installedSnapshot = undefined;
     core.changeOutcome = undefined;
-    return { persist, messages, committed, installedSnapshot, confirmedReads, failedReads, changeOutcome };
+    return {
+      persist,
+      messages,
+      logReads,
+      committed,
+      installedSnapshot,
+      confirmedReads,
+      failedReads,
+      changeOutcome,
+    };
   }
 
   #tickLeader(role: Leader): void {

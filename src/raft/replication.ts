@@ -9,10 +9,11 @@ import { conflictHint } from './conflict-hint.js';
 import type { Core } from './core.js';
 import { resendLostChunks, sendChunks, startSnapshot } from './install-snapshot.js';
 import { continueTransfer } from './leadership-transfer.js';
-import { appendSent, type Progress } from './progress.js';
+import { askForEntries, isAwaited } from './log-reads.js';
+import { appendSent, type Progress, type Replicating } from './progress.js';
 import { confirmReads, echoOf } from './read-index.js';
 import type { Leader } from './roles.js';
-import type { AppendEntriesResponse, LogIndex, ServerId } from './types.js';
+import type { AppendEntriesResponse, Entry, LogIndex, ServerId } from './types.js';
 
 /** Sends every follower something, with entries where there are any to send: a new round. */
 export function broadcastHeartbeat(core: Core, role: Leader): void {
@@ -21,8 +22,7 @@ export function broadcastHeartbeat(core: Core, role: Leader): void {
   role.nextHeartbeatMs = core.nowMs + core.options.heartbeatMs;
   for (const [peer, progress] of role.progress) {
     if (progress.state.name === 'snapshot') resendLostChunks(core, progress.state);
-    if (replicateTo(core, role, peer, progress) === 0)
-      sendAppend(core, role, peer, progress, { maxBytes: 0 });
+    if (replicateTo(core, role, peer, progress) === 0) sendAppend(core, role, peer, progress, []);
   }
   // Alone, a leader is the majority that answers.
   confirmReads(core, role);
@@ -37,7 +37,7 @@ export function sendDueAppends(core: Core, role: Leader): void {
   else
     for (const [peer, progress] of role.progress) {
       const sent = replicateTo(core, role, peer, progress);
-      if (sent === 0 && awaitsCommit(core, progress)) sendAppend(core, role, peer, progress, { maxBytes: 0 });
+      if (sent === 0 && awaitsCommit(core, progress)) sendAppend(core, role, peer, progress, []);
     }
 }
 
@@ -51,7 +51,7 @@ function awaitsCommit(
 
 /** Sends one follower what it lacks; returns how many messages with entries or data left. */
 function replicateTo(core: Core, role: Leader, peer: ServerId, progress: Progress): number {
-  const { maxAppendBytes, maxInflightMessages, maxInflightBytes } = core.options;
+  const { maxInflightMessages, maxInflightBytes } = core.options;
   const nextIndex = progress.state.name === 'snapshot' ? undefined : progress.state.nextIndex;
   if (nextIndex !== undefined && nextIndex <= core.log.start.index) startSnapshot(core, progress);
   const { state } = progress;
@@ -59,7 +59,8 @@ function replicateTo(core: Core, role: Leader, peer: ServerId, progress: Progres
   switch (state.name) {
     case 'probe':
       if (state.awaitsAnswer || state.nextIndex > core.log.lastIndex) return 0;
-      sendAppend(core, role, peer, progress, { maxBytes: maxAppendBytes });
+      // Whether the logs agree there is asked without entries, too.
+      sendAppend(core, role, peer, progress, entriesFrom(core, state.nextIndex) ?? []);
       progress.probeSent();
       return 1;
     case 'replicate':
@@ -68,8 +69,12 @@ function replicateTo(core: Core, role: Leader, peer: ServerId, progress: Progres
         state.inflight.length < maxInflightMessages &&
         state.inflightBytes < maxInflightBytes
       ) {
-        const { lastIndex, byteCount } = sendAppend(core, role, peer, progress, { maxBytes: maxAppendBytes });
-        appendSent(state, lastIndex, byteCount);
+        const entries = entriesFrom(core, state.nextIndex);
+        if (entries === undefined) {
+          askForEntries(core, state);
+          return sent;
+        }
+        sendNext(core, role, peer, progress, state, entries);
         sent += 1;
       }
       return sent;
@@ -78,21 +83,52 @@ function replicateTo(core: Core, role: Leader, peer: ServerId, progress: Progres
   }
 }
 
-/** Sends one AppendEntries with entries of up to `maxBytes` (0: none), and says what it held. */
+/** Entries from `nextIndex` on that go into one message; undefined when they are not in memory. */
+function entriesFrom(core: Core, nextIndex: LogIndex): readonly Entry[] | undefined {
+  return nextIndex > core.log.heldAfter
+    ? core.log.sliceBytes(nextIndex, core.options.maxAppendBytes)
+    : undefined;
+}
+
+/** The driver has read entries that followers wait for, or found that they are no longer there. */
+export function onEntriesRead(core: Core, readId: number, entries: readonly Entry[]): void {
+  const { role } = core;
+  if (role.name !== 'leader') return;
+  for (const [peer, progress] of role.progress) {
+    const { state } = progress;
+    if (state.name === 'replicate' && isAwaited(core, state, readId, entries))
+      sendNext(core, role, peer, progress, state, entries);
+  }
+}
+
+/** Sends the next entries that a follower lacks. */
+function sendNext(
+  core: Core,
+  role: Leader,
+  peer: ServerId,
+  progress: Progress,
+  state: Replicating,
+  entries: readonly Entry[],
+): void {
+  sendAppend(core, role, peer, progress, entries);
+  const byteCount = entries.reduce((sum, { payload }) => sum + payload.byteLength, 0);
+  appendSent(state, state.nextIndex + entries.length - 1, byteCount);
+}
+
+/** Sends one AppendEntries with these entries, which are the next ones, or with none. */
 function sendAppend(
   core: Core,
   role: Leader,
   to: ServerId,
   progress: Progress,
-  { maxBytes }: { maxBytes: number },
-): { lastIndex: LogIndex; byteCount: number } {
+  entries: readonly Entry[],
+): void {
   const { state } = progress;
   progress.toldCommitIndex = core.commitIndex;
   // A follower that waits for a snapshot has nothing to agree on yet: position 0 is in every log.
   const prevLogIndex = state.name === 'snapshot' ? 0 : state.nextIndex - 1;
   const prevLogTerm = prevLogIndex === 0 ? 0 : core.log.termAt(prevLogIndex);
   invariant(prevLogTerm !== undefined, `the term of entry ${prevLogIndex} is unknown`);
-  const entries = maxBytes === 0 ? [] : core.log.sliceBytes(prevLogIndex + 1, maxBytes);
   core.send({
     type: 'AppendEntries',
     from: core.id,
@@ -104,8 +140,6 @@ function sendAppend(
     leaderCommit: core.commitIndex,
     echo: echoOf(core, role),
   });
-  const byteCount = entries.reduce((sum, entry) => sum + entry.payload.byteLength, 0);
-  return { lastIndex: prevLogIndex + entries.length, byteCount };
 }
 
 export function onAppendEntriesResponse(core: Core, message: AppendEntriesResponse): void {

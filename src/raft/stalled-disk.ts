@@ -9,21 +9,28 @@
 import type { Core } from './core.js';
 import { reachedInForce } from './leader-quorum.js';
 import { startTransfer, successorOf } from './leadership-transfer.js';
-import { matchIndexOf } from './progress.js';
+import type { Progress } from './progress.js';
 import type { Leader } from './roles.js';
 import { becomeFollower } from './transitions.js';
 
 /**
- * A leader with a stalled disk hands over once a majority without it has the whole log on disk: then their disks work, and
- * the successor can win. No effect while a transfer is under way.
+ * A leader with a stalled disk hands over once a majority without it has on disk whatever it could be sent, and one of them the
+ * whole log: then their disks work, and the successor can win. No effect while a transfer is under way.
  */
 export function handOver(core: Core, role: Leader): void {
   if (role.transfer.state !== 'none') return;
   const { lastIndex } = core.log;
-  if (reachedInForce(core, role, Number.NEGATIVE_INFINITY, matchIndexOf) < lastIndex) return;
+  const reachedBy = (one: Progress) => (waitsForRead(core, one) ? lastIndex : one.matchIndex);
+  if (reachedInForce(core, role, Number.NEGATIVE_INFINITY, reachedBy) < lastIndex) return;
   const target = successorOf(core, role);
   if (target === undefined) return;
   startTransfer(core, target);
+}
+
+/** Whether a follower, which is heard, lacks only what this server would have to read from its disk. */
+function waitsForRead(core: Core, { state, lastHeardMs }: Progress): boolean {
+  const isHeard = core.nowMs - lastHeardMs < core.options.electionTimeoutMs;
+  return isHeard && state.name === 'replicate' && state.readId !== undefined && state.inflight.length === 0;
 }
 
 /** A server with a stalled disk does not campaign, and follows whoever is elected. */

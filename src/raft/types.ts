@@ -243,6 +243,16 @@ export type ChangeOutcome =
   /** It goes on once C_old,new is in the log of the next leader, and was never begun if not. */
   | { readonly outcome: 'leadership lost' };
 
+/** Entries of this server's own log that are not in memory: answered by `raft.entriesRead`. */
+export interface LogRead {
+  readonly readId: number;
+  /** The first and the last that are wanted, both of which are on the disk unless they are compacted meanwhile. */
+  readonly from: LogIndex;
+  readonly to: LogIndex;
+  /** Payload bytes that are enough; one entry is wanted whatever its size. */
+  readonly maxBytes: number;
+}
+
 /**
  * What the core asks its driver to do, taken with `raft.takeOutput()`.
  *
@@ -252,6 +262,8 @@ export type ChangeOutcome =
 export interface Output {
   readonly persist: readonly PersistRequest[];
   readonly messages: readonly Message[];
+  /** To be read from the log on disk, beside whatever else it does. */
+  readonly logReads: readonly LogRead[];
   /** Entries that became committed and were not handed out before, in order. */
   readonly committed: readonly Entry[];
   /** The state machine must be replaced by this snapshot before `committed` is applied. It is on disk. */

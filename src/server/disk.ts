@@ -4,35 +4,39 @@
  */
 
 import type { Environment } from '../environment.js';
-import type { PersistRequest } from '../raft/types.js';
+import type { Entry, LogRead, PersistRequest } from '../raft/types.js';
 import type { Storage } from '../storage/storage.js';
 import type { ServerMetrics } from './metrics.js';
 
 export interface DiskOptions {
   readonly environment: Environment;
-  readonly storage: Pick<Storage, 'persist'>;
+  readonly storage: Pick<Storage, 'persist' | 'readEntries'>;
   readonly metrics: ServerMetrics;
   /** Everything up to the request with this sequence number survives a crash. */
   readonly onPersisted: (sequence: number) => void;
+  /** These entries of the log were read. */
+  readonly onRead: (readId: number, entries: readonly Entry[]) => void;
   /** The disk failed. Nothing more will be written. */
   readonly onFailed: (error: unknown) => void;
 }
 
 export class Disk {
   readonly #environment: Environment;
-  readonly #storage: Pick<Storage, 'persist'>;
+  readonly #storage: Pick<Storage, 'persist' | 'readEntries'>;
   readonly #metrics: ServerMetrics;
   readonly #onPersisted: DiskOptions['onPersisted'];
+  readonly #onRead: DiskOptions['onRead'];
   readonly #onFailed: DiskOptions['onFailed'];
   #waiting: PersistRequest[] = [];
   #busySinceMs: number | undefined;
   #isStopped = false;
 
-  constructor({ environment, storage, metrics, onPersisted, onFailed }: DiskOptions) {
+  constructor({ environment, storage, metrics, onPersisted, onRead, onFailed }: DiskOptions) {
     this.#environment = environment;
     this.#storage = storage;
     this.#metrics = metrics;
     this.#onPersisted = onPersisted;
+    this.#onRead = onRead;
     this.#onFailed = onFailed;
   }
 
@@ -49,6 +53,20 @@ export class Disk {
   write(requests: readonly PersistRequest[]): void {
     this.#waiting.push(...requests);
     if (!this.isBusy) this.#writeNext();
+  }
+
+  /** Reads entries of the log, beside what is written. */
+  read(reads: readonly LogRead[]): void {
+    for (const { readId, ...wanted } of reads) {
+      this.#storage.readEntries(wanted).then(
+        (entries) => {
+          if (!this.#isStopped) this.#onRead(readId, entries);
+        },
+        (error: unknown) => {
+          if (!this.#isStopped) this.#onFailed(error);
+        },
+      );
+    }
   }
 
   /** Writes nothing more but what is under way. */

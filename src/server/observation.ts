@@ -89,14 +89,14 @@ function grantedBy(message: Message): boolean | undefined {
 
 export function logTail(raft: Raft): LogTail {
   const end = raft.lastLog.index;
-  const start = Math.max(raft.logStart.index, end - MAX_OBSERVED_ENTRIES);
+  const entries = raft.entries(Math.max(raft.logStart.index, end - MAX_OBSERVED_ENTRIES) + 1, end);
   const terms: [Term, number][] = [];
   const byteLengths: number[] = [];
-  for (const { term, payload } of start < end ? raft.entries(start + 1, end) : []) {
+  for (const { term, payload } of entries) {
     const run = terms.at(-1);
     if (run?.[0] === term) run[1] += 1;
     else terms.push([term, 1]);
     byteLengths.push(payload.byteLength);
   }
-  return { start, terms, byteLengths };
+  return { start: end - entries.length, terms, byteLengths };
 }

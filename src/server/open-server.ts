@@ -12,6 +12,7 @@ import {
   MAX_INFLIGHT_APPEND_BYTES,
   MAX_INFLIGHT_APPENDS,
   MAX_INFLIGHT_SNAPSHOT_CHUNKS,
+  MAX_LOG_CACHE_BYTES,
   MAX_UNCOMMITTED_BYTES,
   SNAPSHOT_CHUNK_BYTES,
 } from '../limits.js';
@@ -39,6 +40,7 @@ export async function openServer({ peerNews, hashSecret, ...options }: OpenServe
   void followPeers(server, peerNews);
   const { entries, logStart, hardState } = storage.recovered;
   onEvent({ type: 'up', lastIndex: logStart.index + entries.length, term: hardState.currentTerm });
+  storage.forgetRecovered();
   return server;
 }
 
@@ -67,6 +69,7 @@ export function raftOptionsOf({
     maxInflightChunks: MAX_INFLIGHT_SNAPSHOT_CHUNKS,
     maxUncommittedBytes: MAX_UNCOMMITTED_BYTES,
     catchUpTimeoutMs: CATCH_UP_TIMEOUT_MS,
+    maxLogCacheBytes: MAX_LOG_CACHE_BYTES,
   };
 }
 

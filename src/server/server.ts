@@ -172,6 +172,10 @@ export class Server {
         this.#snapshots.persisted();
         this.#requestTurn();
       },
+      onRead: (readId, entries) => {
+        this.#raft.entriesRead(readId, entries, environment.nowMs());
+        this.#requestTurn();
+      },
       onFailed: (error) => this.#fail(error),
     });
     this.#diskHealth = new DiskHealth({
@@ -350,23 +354,21 @@ export class Server {
   /** Has the core send what is due, and does what it asks for: writes, sends, applies and answers. */
   #doOutput(): void {
     this.#raft.sendDue();
-    const { persist, messages, installedSnapshot, committed, confirmedReads, failedReads } =
+    const { persist, messages, logReads, installedSnapshot, committed, confirmedReads, failedReads } =
       this.#raft.takeOutput();
     this.#disk.write(persist);
+    if (logReads.length > 0) this.#disk.read(logReads);
     this.#peers.send(messages);
-    if (installedSnapshot !== undefined) this.#install(installedSnapshot);
+    if (installedSnapshot !== undefined) {
+      this.#snapshots.abort();
+      this.#applier.install(installedSnapshot);
+    }
     if (failedReads.length > 0) this.#clients.readsFailed();
     this.#applier.advance(committed, confirmedReads, this.#environment.nowMs());
     this.#roleReports.reportServing();
     this.#hasCaughtUp ||= this.#state.position.index >= this.#raft.commitIndex;
     if (this.#hasCaughtUp && this.#applier.isAtEntry)
       this.#snapshots.takeIfDue(this.#state.store, this.#state.position);
-  }
-
-  /** Replaces the state machine by what is in a snapshot that the leader sent. */
-  #install(snapshot: SnapshotMeta): void {
-    this.#snapshots.abort();
-    this.#applier.install(snapshot);
   }
 
   #installed({ index, byteLength }: SnapshotMeta, tookMs: number): void {
@@ -391,9 +393,7 @@ export class Server {
     if (this.#phase === 'stopped') return;
     this.#onEvent({ type: 'failing', status: this.status });
     this.#halt();
-    this.#diskHealth.untilClosed(this.#storage.close()).then(
-      () => this.#onFailure(error),
-      () => this.#onFailure(error),
-    );
+    const tell = () => this.#onFailure(error);
+    this.#diskHealth.untilClosed(this.#storage.close()).then(tell, tell);
   }
 }

@@ -7,16 +7,15 @@
 
 import type { Environment } from '../environment.js';
 import { SNAPSHOT_SHORTAGE_PAUSE_MS, SNAPSHOT_SLICE_BYTES } from '../limits.js';
+import { ENTRY_OVERHEAD_BYTES } from '../raft/log.js';
 import type { Raft } from '../raft/raft.js';
 import type { Entry, LogPosition, ServerId } from '../raft/types.js';
 import type { KeyValueStore } from '../state-machine/key-value-store.js';
 import { SnapshotSource } from '../storage/snapshot-format.js';
 import { type SnapshotPosition, type SnapshotSink, type Storage, StorageError } from '../storage/storage.js';
 import type { ServerEvent } from '../wire/control.js';
+import { LogTail } from './log-tail.js';
 import type { ServerMetrics } from './metrics.js';
-
-/** What an entry takes in memory besides its payload: the objects that hold it. */
-const ENTRY_OVERHEAD_BYTES = 512;
 
 /** Multiples of it, less their whole part, lie far apart, however many. */
 const GOLDEN_RATIO = (Math.sqrt(5) - 1) / 2;
@@ -36,7 +35,7 @@ export interface SnapshotsOptions {
   readonly storage: Storage;
   /** Moves the time of the snapshots a little, so that not all servers take theirs at once: from 0 up to 1. */
   readonly offset: number;
-  /** How many bytes of log in memory, applied since the last snapshot, make the next one due. */
+  /** How many bytes of log, applied since the last snapshot, make the next one due. */
   readonly logBytes: number;
   readonly metrics: ServerMetrics;
   /** Told of snapshots that were taken, and of those that were given up for a shortage. */
@@ -47,6 +46,8 @@ export interface SnapshotsOptions {
 /** A snapshot that is being written, as long as it is wanted. */
 interface Writing {
   readonly source: SnapshotSource;
+  /** Bytes of all entries up to its position, as {@link LogTail} counts them. */
+  readonly tailBytes: number;
   isWanted: boolean;
 }
 
@@ -61,6 +62,7 @@ export class Snapshots {
   readonly #onFailure: SnapshotsOptions['onFailure'];
   #notBeforeMs = Number.NEGATIVE_INFINITY;
   #appliedBytes = 0;
+  readonly #tail: LogTail;
   #lastByteLength: number;
   #writing: Writing | undefined;
   #onPersisted: (() => void) | undefined;
@@ -79,6 +81,7 @@ export class Snapshots {
     this.#raft = raft;
     this.#storage = storage;
     this.#logBytes = logBytes;
+    this.#tail = new LogTail(logBytes * TAIL_FRACTION);
     this.#dueFactor = 1 - offset * MAX_OFFSET_FRACTION;
     this.#metrics = metrics;
     this.#onEvent = onEvent;
@@ -88,7 +91,9 @@ export class Snapshots {
 
   /** The state machine has applied the entry. */
   applied(entry: Entry): void {
-    this.#appliedBytes += bytesOf(entry);
+    const byteLength = entry.payload.byteLength + ENTRY_OVERHEAD_BYTES;
+    this.#appliedBytes += byteLength;
+    this.#tail.add(entry, byteLength);
   }
 
   /** The log on disk has grown. */
@@ -104,7 +109,11 @@ export class Snapshots {
     const coveredBytes = this.#appliedBytes;
     this.#appliedBytes = 0;
     const configuration = this.#raft.configurationAt(position.index);
-    const writing: Writing = { source: new SnapshotSource(store.image()), isWanted: true };
+    const writing: Writing = {
+      source: new SnapshotSource(store.image()),
+      tailBytes: this.#tail.bytes,
+      isWanted: true,
+    };
     this.#writing = writing;
     this.#take(writing, { ...position, configuration })
       .catch((error: unknown) => {
@@ -144,7 +153,7 @@ export class Snapshots {
       await sink.discard();
       return;
     }
-    const logStart = this.#tailStart(position);
+    const logStart = this.#logStart(position, writing);
     const snapshot = await sink.commit(position, logStart);
     if (snapshot === undefined) return;
     this.#lastByteLength = snapshot.byteLength;
@@ -174,26 +183,14 @@ export class Snapshots {
   }
 
   /** Where the log is to start, so that it holds a tail of entries up to `position`. */
-  #tailStart(position: LogPosition): LogPosition {
+  #logStart(position: LogPosition, { tailBytes }: Writing): LogPosition {
     const { logStart } = this.#raft;
-    if (position.index <= logStart.index) return logStart;
-    let room = this.#logBytes * TAIL_FRACTION;
-    const entries = this.#raft.entries(logStart.index + 1, position.index);
-    for (let at = entries.length - 1; at >= 0; at -= 1) {
-      const entry = entries[at];
-      if (entry === undefined) break;
-      room -= bytesOf(entry);
-      if (room < 0) return { index: entry.index, term: entry.term };
-    }
-    return logStart;
+    const start = this.#tail.startBefore(position, tailBytes);
+    return start.index <= logStart.index ? logStart : start;
   }
 }
 
 /** A server's {@link SnapshotsOptions.offset}, far from those of servers with identities close to its own. */
 export function snapshotOffsetOf(id: ServerId): number {
   return (id * GOLDEN_RATIO) % 1;
-}
-
-function bytesOf({ payload }: Entry): number {
-  return payload.byteLength + ENTRY_OVERHEAD_BYTES;
 }

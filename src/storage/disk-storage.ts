@@ -8,6 +8,7 @@ import { crc32 } from 'node:zlib';
 import type {
   Entry,
   LogPosition,
+  LogRead,
   PersistRequest,
   RecoveredState,
   SnapshotChunk,
@@ -49,7 +50,7 @@ export interface DiskStorageOptions {
 }
 
 export class DiskStorage implements Storage {
-  readonly recovered: RecoveredState;
+  #recovered: RecoveredState | undefined;
   readonly #manifest: ServerManifest;
   readonly #log: SegmentLog;
   readonly #snapshots: SnapshotFiles;
@@ -59,6 +60,8 @@ export class DiskStorage implements Storage {
   readonly #retries: ShortageRetries;
   #logStart: LogPosition;
   #writing: Promise<void> | undefined;
+  /** Reads of the log that are under way. */
+  readonly #reading = new Set<Promise<unknown>>();
   #isClosed = false;
   /** Changes of the newest snapshot are made one after the other, and so are the removals that follow from them. */
   #replacing: Promise<unknown> = Promise.resolve();
@@ -77,7 +80,7 @@ export class DiskStorage implements Storage {
     this.#owner = owner;
     this.#fsync = fsync;
     this.#retries = retries;
-    this.recovered = recovered;
+    this.#recovered = recovered;
     this.#logStart = recovered.logStart;
   }
 
@@ -137,6 +140,15 @@ export class DiskStorage implements Storage {
     return new DiskStorage(options, { manifest, log, snapshots, retries }, state);
   }
 
+  get recovered(): RecoveredState {
+    if (this.#recovered === undefined) throw new TypeError('what was recovered is forgotten');
+    return this.#recovered;
+  }
+
+  forgetRecovered(): void {
+    this.#recovered = undefined;
+  }
+
   retryWith(backoff: Backoff): void {
     this.#retries.retryWith(backoff);
   }
@@ -154,6 +166,19 @@ export class DiskStorage implements Storage {
     );
     this.#writing = writing;
     return writing;
+  }
+
+  async readEntries(wanted: Omit<LogRead, 'readId'>): Promise<readonly Entry[]> {
+    const reading = this.#retries.retry(() => this.#log.read(wanted));
+    this.#reading.add(reading);
+    try {
+      return await reading;
+    } catch (error) {
+      if (systemCodeOf(error) !== undefined) throw readFailed(this.#directory, error);
+      throw corrupt(this.#directory, this.#owner, error);
+    } finally {
+      this.#reading.delete(reading);
+    }
   }
 
   async createSnapshot(): Promise<SnapshotSink> {
@@ -189,6 +214,7 @@ export class DiskStorage implements Storage {
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#writing?.catch(() => undefined);
+    await Promise.allSettled(this.#reading);
     await this.#replacing;
     await this.#clearing;
     await this.#snapshots.close();

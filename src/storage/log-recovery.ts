@@ -8,6 +8,7 @@
 
 import type { Entry, HardState, LogIndex, LogPosition } from '../raft/types.js';
 import { isTornFrame, isZero, nextAfter, readFrame, readHeader, SECTOR_BYTES } from './log-frame.js';
+import { LogPlaces } from './log-places.js';
 
 /** Something is missing that was there once, or was changed. The message is one line. */
 export class DamagedLogError extends Error {
@@ -45,6 +46,8 @@ export interface LogRecoveryOptions {
 export class LogRecovery {
   hardState: HardState = { currentTerm: 0, votedFor: undefined };
   readonly segments: RecoveredSegment[] = [];
+  /** Of what is in the segments. */
+  readonly places = new LogPlaces();
   readonly #logNumber: number;
   readonly #logStart: LogPosition;
   /**
@@ -93,6 +96,8 @@ export class LogRecovery {
         throw new DamagedLogError(`${name} has ${byteLength} bytes, not ${frame.segmentBytes}`);
       this.#sequence = frame.sequence;
       this.hardState = frame.hardState;
+      const [first] = frame.entries;
+      if (first !== undefined) this.places.note(number, end, first.index);
       for (const entry of frame.entries) this.#append(entry, segment);
       lastFrame = end;
       end = frame.end;

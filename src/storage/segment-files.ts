@@ -83,6 +83,28 @@ export class SegmentFiles {
     });
   }
 
+  /** The bytes between two places; undefined when the segment is not there any more. Rejects with {@link DamagedLogError}. */
+  async readPart(number: number, start: number, end: number): Promise<Buffer | undefined> {
+    const path = this.#pathOf(number);
+    const file = await this.#files.open(path, 'read').catch((cause: unknown) => {
+      if (systemCodeOf(cause) === 'ENOENT') return undefined;
+      throw cause;
+    });
+    if (file === undefined) return undefined;
+    try {
+      const bytes = Buffer.allocUnsafeSlow(end - start);
+      let done = 0;
+      while (done < bytes.byteLength) {
+        const count = await file.read(bytes.subarray(done), start + done);
+        if (count === 0) throw new DamagedLogError(`${nameOf(number)} ends at byte ${start + done}`);
+        done += count;
+      }
+      return bytes;
+    } finally {
+      await file.close();
+    }
+  }
+
   /**
    * Has what was read of a segment survive a crash, and zeros be after it if the tail is torn. The last write is done once
    * more: it may have failed, and be there all the same as far as the operating system knows.

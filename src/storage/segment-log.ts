@@ -8,9 +8,10 @@
  * The server's manifest says which segments count: see {@link SegmentRange}.
  */
 
-import type { Entry, HardState, LogIndex, LogPosition } from '../raft/types.js';
+import type { Entry, HardState, LogIndex, LogPosition, LogRead } from '../raft/types.js';
 import type { Files, LogMemory } from './files.js';
-import { frameBytes, roundedUp, writeFrame } from './log-frame.js';
+import { frameBytes, readFrame, roundedUp, writeFrame } from './log-frame.js';
+import type { LogPlaces, Stretch } from './log-places.js';
 import { DamagedLogError, LogRecovery, type RecoveredSegment } from './log-recovery.js';
 import {
   type FirstSegment,
@@ -77,6 +78,8 @@ interface Segment {
   readonly firstSequence: number;
   /** The last entry in it that no later one replaced; 0 when there is none. */
   lastIndex: LogIndex;
+  /** Where its last frame ends. */
+  end: number;
 }
 
 export class SegmentLog {
@@ -86,6 +89,7 @@ export class SegmentLog {
   readonly #memory: LogMemory;
   /** The segments with a frame, oldest first. The last is the current one: its frames tell the hard state when the others go. */
   #segments: Segment[];
+  readonly #places: LogPlaces;
   #current: OpenSegment;
   /** The segment after the current one, which is made once that is half full. */
   #next: Promise<OpenSegment> | undefined;
@@ -104,9 +108,10 @@ export class SegmentLog {
     this.#files = files;
     this.#memory = options.files.logMemory();
     this.#segmentBytes = options.segmentBytes ?? DEFAULT_SEGMENT_BYTES;
-    this.#segments = recovery.segments.flatMap(({ number, firstSequence, lastIndex }) =>
-      firstSequence === undefined ? [] : [{ number, firstSequence, lastIndex }],
+    this.#segments = recovery.segments.flatMap(({ number, firstSequence, lastIndex, end }) =>
+      firstSequence === undefined ? [] : [{ number, firstSequence, lastIndex, end }],
     );
+    this.#places = recovery.places;
     this.#current = current;
     this.#lastIndex = recovery.lastIndex;
     this.#sequence = recovery.sequence;
@@ -171,6 +176,28 @@ export class SegmentLog {
     await this.append({ hardState, entries: entries.slice(half) });
   }
 
+  /**
+   * Reads entries that are in the log for good: the first ones of those that are wanted, at least one, or none when their segment
+   * was dropped. Beside writes, and other reads. Rejects with {@link DamagedLogError}.
+   */
+  async read({ from, to, maxBytes }: Omit<LogRead, 'readId'>): Promise<readonly Entry[]> {
+    const entries: Entry[] = [];
+    let byteCount = 0;
+    while (true) {
+      const next = from + entries.length;
+      const stretch = next > to ? undefined : this.#places.stretchWith(next);
+      const found = stretch === undefined ? undefined : await this.#readStretch(stretch);
+      if (stretch === undefined || found === undefined) return entries;
+      for (const entry of found) {
+        if (entry.index !== from + entries.length || entry.index >= stretch.before) continue;
+        byteCount += entry.payload.byteLength;
+        if (entry.index > to || (byteCount > maxBytes && entries.length > 0)) return entries;
+        entries.push(entry);
+      }
+      if (from + entries.length === next) throw new DamagedLogError(`entry ${next} is missing`);
+    }
+  }
+
   /** The first segment that counts for a log that begins after this index. */
   firstAfter(index: LogIndex): FirstSegment {
     const first = this.#segments.find(({ lastIndex }) => lastIndex > index) ?? this.#segments.at(-1);
@@ -189,6 +216,7 @@ export class SegmentLog {
   async dropBefore({ number: first }: FirstSegment): Promise<void> {
     const dropped = this.#segments.filter(({ number }) => number < first);
     this.#segments = this.#segments.filter(({ number }) => number >= first);
+    this.#places.dropBefore(first);
     for (const { number } of dropped) await this.#files.remove(number);
   }
 
@@ -215,8 +243,10 @@ export class SegmentLog {
     }
     this.#sequence = sequence;
     if (segment.end === 0) await this.#enter(segment);
+    this.#noteEntries(entries, segment.end);
     segment.end += byteLength;
-    this.#noteEntries(entries);
+    const current = this.#segments.at(-1);
+    if (current !== undefined) current.end = segment.end;
     if (this.#next !== undefined || 2 * segment.end < segment.byteLength) return;
     this.#next = this.#make(0, (attempt) => attempt(undefined));
     // If this failed, #nextSegment tries again.
@@ -238,13 +268,14 @@ export class SegmentLog {
 
   /** Makes a segment the current one, just after its first frame was written. */
   async #enter(segment: OpenSegment): Promise<void> {
-    this.#segments.push({ number: segment.number, firstSequence: this.#sequence, lastIndex: 0 });
+    this.#segments.push({ number: segment.number, firstSequence: this.#sequence, lastIndex: 0, end: 0 });
     const before = this.#current;
     this.#current = segment;
     if (before !== segment) await before.file.close();
   }
 
-  #noteEntries(entries: readonly Entry[]): void {
+  /** The current segment has a frame with these entries, which starts at `offset`. */
+  #noteEntries(entries: readonly Entry[], offset: number): void {
     for (const { index } of entries) {
       if (index <= this.#lastIndex) {
         for (const segment of this.#segments) segment.lastIndex = Math.min(segment.lastIndex, index - 1);
@@ -252,7 +283,30 @@ export class SegmentLog {
       this.#lastIndex = index;
     }
     const current = this.#segments.at(-1);
-    if (current !== undefined && entries.length > 0) current.lastIndex = this.#lastIndex;
+    const [first] = entries;
+    if (current === undefined || first === undefined) return;
+    current.lastIndex = this.#lastIndex;
+    this.#places.note(current.number, offset, first.index);
+  }
+
+  /** The entries of a stretch as the log has them, consecutive; undefined when its segment was dropped. */
+  async #readStretch({ segment: number, start, end }: Stretch): Promise<readonly Entry[] | undefined> {
+    const segment = this.#segments.find((one) => one.number === number);
+    const bytes = segment && (await this.#files.readPart(number, start, end ?? segment.end));
+    if (bytes === undefined) return undefined;
+    const entries: Entry[] = [];
+    for (let at = 0; at < bytes.byteLength; ) {
+      const frame = readFrame(bytes, at, this.#options.logNumber);
+      if (frame === undefined)
+        throw new DamagedLogError(`${nameOf(number)} is damaged at byte ${start + at}`);
+      for (const entry of frame.entries) {
+        // In place of those from the same index on.
+        while ((entries.at(-1)?.index ?? 0) >= entry.index) entries.pop();
+        entries.push(entry);
+      }
+      at = frame.end;
+    }
+    return entries;
   }
 
   /** The segment after the current one, with room for `byteLength` bytes. */

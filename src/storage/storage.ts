@@ -2,12 +2,22 @@
  * What a server keeps on its disk, as the server sees it.
  */
 
-import type { LogPosition, PersistRequest, RecoveredState, SnapshotMeta } from '../raft/types.js';
+import type {
+  Entry,
+  LogPosition,
+  LogRead,
+  PersistRequest,
+  RecoveredState,
+  SnapshotMeta,
+} from '../raft/types.js';
 import type { Backoff } from './shortage-retries.js';
 
 export interface Storage {
-  /** What was on the disk when it was opened. */
+  /** What was on the disk when it was opened. Throws TypeError after {@link forgetRecovered}. */
   readonly recovered: RecoveredState;
+
+  /** Nobody asks any more what was on the disk when it was opened: its log need not stay in memory. */
+  forgetRecovered(): void;
 
   /**
    * Writes the requests, in order. After a crash all of them are there, or none; of more than 2 MiB of entries perhaps the
@@ -21,6 +31,12 @@ export interface Storage {
    * what it returns.
    */
   retryWith(backoff: Backoff): void;
+
+  /**
+   * Reads from the log on disk what was persisted there for good: the first ones of the entries that are wanted, or none when they
+   * were dropped since. Beside {@link persist}. Rejects with {@link StorageError}.
+   */
+  readEntries(wanted: Omit<LogRead, 'readId'>): Promise<readonly Entry[]>;
 
   /** Begins a snapshot of the state machine. There is one at a time. Rejects with {@link StorageError}. */
   createSnapshot(): Promise<SnapshotSink>;

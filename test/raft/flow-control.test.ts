@@ -4,6 +4,7 @@
  */
 
 import { expect } from 'chai';
+import { InvariantError } from '../../src/raft/assert.js';
 import type { AppendEntries } from '../../src/raft/types.js';
 import { Group } from '../support/raft/group.js';
 import { allOf, textOfLog } from '../support/raft/messages.js';
@@ -75,6 +76,77 @@ describe('flow control', () => {
     group.deliverAll();
     expect(group.commitIndex(0)).to.equal(51);
     expect(group.log(2)).to.equal(group.log(0));
+  });
+
+  describe('with a log of which the oldest entries are on the disk alone', () => {
+    /** Server 2 has missed 50 entries, the first of which its leader has not in memory. */
+    function lagging(options: ServerOptions = {}): Group {
+      const group = led({ maxLogCacheBytes: 1, maxAppendBytes: 10, ...options });
+      group.deliverAll();
+      group.isolate(2);
+      for (let i = 0; i < 50; i += 1) group.agree(0, `${i}`);
+      expect(group.raft(0).entries(1, 40)).to.have.length(0);
+      group.heal();
+      return group;
+    }
+
+    it('reads what a follower lacks, and sends it in messages as large as others', () => {
+      const group = lagging();
+      group.run(5 * HEARTBEAT_MS);
+      expect(group.applied(2)).to.equal(group.applied(0));
+      expect(group.commitIndex(2)).to.equal(group.commitIndex(0));
+    });
+
+    it('goes on with what is in memory, and with what comes in meanwhile', () => {
+      const group = lagging({ maxLogCacheBytes: 5_000 });
+      group.run(HEARTBEAT_MS);
+      group.propose(0, 'new');
+      group.run(5 * HEARTBEAT_MS);
+      expect(group.applied(2)).to.equal(group.applied(0));
+    });
+
+    it('sends no more than the limits allow', () => {
+      const group = lagging({ maxInflightMessages: 2 });
+      group.advance(HEARTBEAT_MS);
+      while (toFollower(group, 2).every(({ entries }) => entries.length === 0)) group.deliver();
+      group.deliver({ from: 2 });
+      group.advance(1);
+      expect(toFollower(group, 2).filter(({ entries }) => entries.length > 0)).to.have.length(2);
+    });
+
+    it('has one read of a follower under way, and sends nothing of one that comes after a snapshot', () => {
+      const group = lagging();
+      group.holdReads(0);
+      group.run(3 * HEARTBEAT_MS);
+      expect(group.server(0).heldReads).to.have.length(1);
+      group.compact(0);
+      group.freeReads(0);
+      group.run(10 * HEARTBEAT_MS);
+      expect(group.applied(2)).to.equal(group.applied(0));
+    });
+
+    it('has no use for what is read after it has led', () => {
+      const group = lagging();
+      group.holdReads(0);
+      group.run(3 * HEARTBEAT_MS);
+      group.isolate(0);
+      group.elect(1);
+      group.heal();
+      group.run(2 * HEARTBEAT_MS);
+      group.freeReads(0);
+      expect(group.inTransit({ from: 0, type: 'AppendEntries' })).to.deep.equal([]);
+    });
+
+    it('does not send what is not in its log', () => {
+      const group = lagging();
+      group.holdReads(0);
+      group.run(3 * HEARTBEAT_MS);
+      const [read] = group.server(0).heldReads;
+      const wrong = { index: read?.from ?? 0, term: 7, payload: new Uint8Array() };
+      expect(() => group.raft(0).entriesRead(read?.readId ?? 0, [wrong], group.nowMs)).to.throw(
+        InvariantError,
+      );
+    });
   });
 
   it('sends an entry that is larger than every limit', () => {

@@ -85,6 +85,34 @@ describe('log: the entries in memory', () => {
     expect(() => log.compactTo(8)).to.throw(InvariantError);
   });
 
+  it('lets the oldest entries go when memory has too many, and still knows their terms', () => {
+    const log = logOf('1:a 1:b 2:c 2:d 3:e');
+    log.letGo(9, 1_000_000);
+    expect(log.heldAfter, 'while they are few').to.equal(0);
+    log.letGo(2, 1);
+    expect(log.heldAfter, 'those that may go').to.equal(2);
+    expect(() => log.slice(2)).to.throw(InvariantError);
+    expect(textOfLog(log.held(1, 4))).to.equal('2:c 2:d');
+    expect([0, 1, 2, 3].map((index) => log.termAt(index))).to.deep.equal([0, 1, 1, 2]);
+    log.letGo(9, 1);
+    expect(textOfLog(log.held(1, 9))).to.equal('');
+    log.append({ index: 6, term: 3, payload: new Uint8Array() });
+    expect(textOfLog(log.slice(6))).to.equal('3:-');
+  });
+
+  it('truncates and compacts what is in memory and what is not', () => {
+    const log = logOf('1:a 1:b 2:c 2:d 3:e');
+    log.letGo(3, 1);
+    expect(() => log.truncateFrom(3)).to.throw(InvariantError);
+    log.truncateFrom(5);
+    expect(log.last).to.deep.equal({ index: 4, term: 2 });
+    log.compactTo(2);
+    expect([1, 2, 3].map((index) => log.termAt(index))).to.deep.equal([undefined, 1, 2]);
+    log.compactTo(4);
+    expect(log.heldAfter).to.equal(4);
+    expect(log.last).to.deep.equal({ index: 4, term: 2 });
+  });
+
   it('is replaced by a snapshot', () => {
     const log = compacted();
     log.resetTo({ index: 20, term: 5 }, NO_MEMBERS);

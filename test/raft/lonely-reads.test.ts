@@ -20,6 +20,7 @@ const OPTIONS: RaftOptions = {
   maxInflightChunks: 4,
   maxUncommittedBytes: 10_000,
   catchUpTimeoutMs: 60_000,
+  maxLogCacheBytes: 10_000,
 };
 
 const EMPTY: RecoveredState = {

@@ -19,6 +19,7 @@ const RIGHT: RaftOptions = {
   maxInflightChunks: 1,
   maxUncommittedBytes: 1,
   catchUpTimeoutMs: 60_000,
+  maxLogCacheBytes: 1,
 };
 
 describe('the options of the core', () => {

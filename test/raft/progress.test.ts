@@ -34,6 +34,7 @@ describe('progress: what a leader knows of a follower', () => {
       nextIndex: 11,
       inflight: [],
       inflightBytes: 0,
+      readId: undefined,
     });
     expect(progress).to.include({ matchIndex: 0, answeredRound: 0, lastHeardMs: NOW_MS });
     expect(progress.answeredSentAtMs, 'which grants no lease').to.equal(Number.NEGATIVE_INFINITY);
@@ -62,6 +63,7 @@ describe('progress: what a leader knows of a follower', () => {
         nextIndex: 11,
         inflight: [],
         inflightBytes: 0,
+        readId: undefined,
       });
     });
 
@@ -114,6 +116,7 @@ describe('progress: what a leader knows of a follower', () => {
           { lastIndex: 15, byteCount: 10 },
         ],
         inflightBytes: 20,
+        readId: undefined,
       });
     });
 
@@ -123,6 +126,7 @@ describe('progress: what a leader knows of a follower', () => {
       expect(progress.state).to.deep.include({
         inflight: [{ lastIndex: 18, byteCount: 10 }],
         inflightBytes: 10,
+        readId: undefined,
         nextIndex: 19,
       });
     });

@@ -28,6 +28,7 @@ describe('changes of role', () => {
       maxInflightChunks: 1,
       maxUncommittedBytes: 10,
       catchUpTimeoutMs: 60_000,
+      maxLogCacheBytes: 10,
     };
     return new Core(options, { random: () => 0, readSnapshot: () => undefined }, new Disk().recover(), 0);
   }

@@ -47,6 +47,7 @@ describe('a server with much to apply', () => {
         maxInflightChunks: 1,
         maxUncommittedBytes: 100_000_000,
         catchUpTimeoutMs: 60_000,
+        maxLogCacheBytes: 100_000_000,
       },
       storage,
       store: new KeyValueStore(HASH_SECRET),

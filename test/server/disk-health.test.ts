@@ -39,9 +39,10 @@ describe('what a server tells of its disk', () => {
       });
     disk = new Disk({
       environment,
-      storage: { persist },
+      storage: { persist, readEntries: async () => [] },
       metrics: new ServerMetrics(),
       onPersisted: () => undefined,
+      onRead: () => undefined,
       onFailed: () => undefined,
     });
     health = new DiskHealth({

@@ -18,7 +18,8 @@ describe('a server’s disk', () => {
   beforeEach(() => {
     writes = [];
     told = [];
-    const storage: Pick<Storage, 'persist'> = {
+    const storage: Pick<Storage, 'persist' | 'readEntries'> = {
+      readEntries: async () => [],
       persist: (requests) => {
         writes.push(requests.map(({ sequence }) => sequence));
         return new Promise((resolve) => {
@@ -31,6 +32,7 @@ describe('a server’s disk', () => {
       storage,
       metrics: new ServerMetrics(),
       onPersisted: (sequence) => told.push(sequence),
+      onRead: (readId) => told.push(readId),
       onFailed: (error) => told.push(error),
     });
   });

@@ -117,6 +117,7 @@ function drawRaft(random: Random): Temperament['raft'] {
     maxInflightBytes: Math.max(maxAppendBytes, random.of([300, 3_000, 1_000_000])),
     maxUncommittedBytes: random.of([2_000, 1_000_000]),
     catchUpTimeoutMs: 60_000,
+    maxLogCacheBytes: random.split('log cache').of([1, 2_000, 5_000, 1_000_000]),
     snapshotChunkBytes: random.of([200, 512, 4_096]),
     maxInflightChunks: random.of([1, 3]),
   };

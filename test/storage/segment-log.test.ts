@@ -165,6 +165,77 @@ describe('the log in segments', () => {
     );
   });
 
+  for (const scale of [1, 30])
+    it(`reads what an array would hold, with ${scale === 1 ? 'short' : 'long'} segments`, async () => {
+      const step = fc.record({
+        back: fc.nat({ max: 6 }),
+        lengths: fc.array(fc.nat({ max: 2000 * scale }), { maxLength: 4 }),
+        next: fc.constantFrom('go on', 'go on', 'reopen', 'drop'),
+        drop: fc.nat({ max: 5 }),
+        from: fc.nat({ max: 40 }),
+        count: fc.integer({ min: 1, max: 20 }),
+        maxBytes: fc.nat({ max: 5000 * scale }),
+      });
+      await fc.assert(
+        fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
+          await rm(directory(), { recursive: true });
+          await mkdir(directory());
+          written = { ...NEW };
+          let log: Entry[] = [];
+          const remaining = [...steps];
+          let term = 0;
+          while (remaining.length > 0)
+            await withLog(
+              async (segments) => {
+                for (let now = remaining.shift(); now !== undefined; now = remaining.shift()) {
+                  const { index: start } = written.logStart;
+                  const first = Math.max(start + 1, start + log.length + 1 - now.back);
+                  term += 1;
+                  const added = now.lengths.map((length, i) => entry(first + i, term, 'x'.repeat(length)));
+                  if (added.length > 0) log = [...log.slice(0, first - start - 1), ...added];
+                  await append(segments, added);
+                  const from = start + 1 + now.from;
+                  const to = Math.min(start + log.length, from + now.count);
+                  const got = await segments.read({ from, to, maxBytes: now.maxBytes });
+                  const wanted = log.slice(from - start - 1, to - start);
+                  let room = now.maxBytes;
+                  const fitting = wanted.filter(({ payload }, i) => {
+                    room -= payload.byteLength;
+                    return i === 0 || room >= 0;
+                  });
+                  expect(readable(got)).to.deep.equal(readable(fitting));
+                  const dropped = log[now.drop];
+                  if (now.next === 'drop' && dropped !== undefined) {
+                    log = log.slice(now.drop + 1);
+                    await moveStart(segments, { index: dropped.index, term: dropped.term });
+                  }
+                  if (now.next === 'reopen') return;
+                }
+              },
+              { segmentBytes: SEGMENT_BYTES * scale * 4 },
+            );
+        }),
+        { seed: 3, numRuns: 60 },
+      );
+    });
+
+  it('reads none where the segment is gone, and tells of damage', async () => {
+    await withLog(async (log) => {
+      for (let index = 1; index <= 6; index += 1) await append(log, [entryOf(index, 6)]);
+      await moveStart(log, { index: 3, term: 1 });
+      expect(await log.read({ from: 2, to: 6, maxBytes: 1 })).to.deep.equal([]);
+      expect(readable(await log.read({ from: 4, to: 6, maxBytes: 1 }))).to.deep.equal(
+        readable([entryOf(4, 6)]),
+      );
+      const bytes = await readFile(pathOf(written.first.number));
+      bytes[100] = 0xff;
+      await writeFile(pathOf(written.first.number), bytes);
+      expect(await rejection(log.read({ from: 4, to: 6, maxBytes: 1 }))).to.be.instanceOf(DamagedLogError);
+      await rm(pathOf(written.first.number));
+      expect(await log.read({ from: 4, to: 6, maxBytes: 1 })).to.deep.equal([]);
+    });
+  });
+
   it('knows the hard state when all segments but an empty one were dropped, or it begins anew', async () => {
     const hardState = { currentTerm: 7, votedFor: 0 };
     await withLog((log) => append(log, [entryOf(1, 6)], hardState));

@@ -8,6 +8,7 @@
 
 import { quorumOf } from '../configuration.js';
 import { encodeConfiguration } from '../configuration-bytes.js';
+import { LogTerms } from '../log-terms.js';
 import { countVotes } from '../quorum.js';
 import type { Raft } from '../raft.js';
 import type {
@@ -21,7 +22,6 @@ import type {
   ServerId,
   Term,
 } from '../types.js';
-import { LogTerms } from './log-terms.js';
 import { PersistedBeforeSent } from './persisted-before-sent.js';
 import { PropertyViolation } from './property-violation.js';
 
@@ -43,6 +43,8 @@ export interface ServerView extends StatusView {
   /** The time now, and until when it may read its own state as a leader, on a clock that all servers share. */
   readonly nowMs: number;
   readonly leaseEndMs: number;
+  termAt(index: LogIndex): Term | undefined;
+  /** As far as they are in memory. */
   entries(from: LogIndex, to: LogIndex): readonly Entry[];
 }
 
@@ -63,6 +65,7 @@ export function viewOf(raft: Raft, { nowMs, leaseEndMs }: SharedTimes): ServerVi
     configuration,
     nowMs,
     leaseEndMs,
+    termAt: (index) => raft.termAt(index),
     entries: (from, to) => raft.entries(from, to),
   };
 }
@@ -204,7 +207,7 @@ export class Invariants {
       return;
     }
     const { index, term } = seen.view.lastLog;
-    if (lastLog.index < index || termAt(server, index) !== term)
+    if (lastLog.index < index || server.termAt(index) !== term)
       throw new PropertyViolation('leader append-only', `server ${id} in term ${currentTerm}`);
   }
 
@@ -217,7 +220,7 @@ export class Invariants {
     while (index > 0 && (this.#committed[index]?.committedIn ?? 0) >= server.currentTerm) index -= 1;
     const committed = this.#committed[index];
     if (committed === undefined || index <= server.logStart.index) return;
-    if (termAt(server, index) === committed.term) return;
+    if (server.termAt(index) === committed.term) return;
     const what = `server ${server.id} leads in term ${server.currentTerm} without entry ${index} of term ${committed.term}`;
     throw new PropertyViolation('leader completeness', what);
   }
@@ -242,12 +245,14 @@ export class Invariants {
     const isNew = before === undefined || before.termAt(logStart.index) !== logStart.term;
     const log = isNew ? new LogTerms(logStart) : before;
     let from = Math.min(log.lastIndex, lastLog.index);
-    while (from > logStart.index && log.termAt(from) !== termAt(server, from)) from -= 1;
+    while (from > logStart.index && log.termAt(from) !== server.termAt(from)) from -= 1;
     log.truncateTo(from);
     if (from === lastLog.index) return log;
-    for (const entry of server.entries(from + 1, lastLog.index)) {
-      this.#noteEntry(server.id, entry, log.termAt(entry.index - 1));
-      log.extend(entry.index, entry.term);
+    for (const entry of server.entries(from + 1, lastLog.index))
+      this.#noteEntry(server.id, entry, server.termAt(entry.index - 1));
+    for (let index = from + 1; index <= lastLog.index; index += 1) {
+      const term = server.termAt(index);
+      if (term !== undefined) log.extend(index, term);
     }
     return log;
   }
@@ -334,12 +339,6 @@ function checkDelta({ id, currentTerm, votedFor, logStart }: ServerView, { view 
   if (currentTerm !== view.currentTerm || view.votedFor === undefined || votedFor === view.votedFor) return;
   const what = `server ${id} votes for ${votedFor} after ${view.votedFor} in term ${currentTerm}`;
   throw new PropertyViolation('one vote a term', what);
-}
-
-function termAt(server: ServerView, index: LogIndex): Term | undefined {
-  if (index === server.logStart.index) return server.logStart.term;
-  if (index === server.lastLog.index) return server.lastLog.term;
-  return server.entries(index, index)[0]?.term;
 }
 
 /** FNV-1a. */

@@ -7,8 +7,8 @@
  * snapshot covers it.
  */
 
+import type { LogTerms } from '../log-terms.js';
 import type { LogIndex, LogPosition, Message, RecoveredState, ServerId, Term } from '../types.js';
-import type { LogTerms } from './log-terms.js';
 import { PropertyViolation } from './property-violation.js';
 
 /** The log has this position, as long as no leader of a term later than `term` replaces it. */

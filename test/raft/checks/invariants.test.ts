@@ -26,6 +26,7 @@ function view(id: number, log: string, rest: Partial<ServerView> = {}): ServerVi
     nowMs: 0,
     leaseEndMs: Number.NEGATIVE_INFINITY,
     votedFor: undefined,
+    termAt: (index) => (index === 0 ? 0 : all[index - 1]?.term),
     entries: (from, to) => all.slice(from - 1, to),
     ...rest,
   };

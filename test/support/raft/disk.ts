@@ -8,6 +8,7 @@ import type {
   HardState,
   LogIndex,
   LogPosition,
+  LogRead,
   PersistRequest,
   RecoveredState,
   SnapshotChunk,
@@ -45,6 +46,17 @@ export class Disk {
   /** The whole snapshot's bytes. */
   get snapshotData(): Uint8Array {
     return this.#snapshotData;
+  }
+
+  /** The first of the wanted entries, unless it was dropped. */
+  read({ from, to, maxBytes }: Omit<LogRead, 'readId'>): readonly Entry[] {
+    let byteCount = 0;
+    const wanted = this.#entries.filter(({ index }) => index >= from && index <= to);
+    if (wanted[0]?.index !== from) return [];
+    return wanted.filter(({ payload }, i) => {
+      byteCount += payload.byteLength;
+      return i === 0 || byteCount <= maxBytes;
+    });
   }
 
   /** Does one request. Throws when it leaves a hole in the log or in a snapshot. */

@@ -241,6 +241,14 @@ export class Group {
     this.#send(this.server(id).freeDisk());
   }
 
+  holdReads(id: ServerId): void {
+    this.server(id).holdReads();
+  }
+
+  freeReads(id: ServerId): void {
+    this.#send(this.server(id).freeReads());
+  }
+
   compact(id: ServerId, options?: { keeping?: number }): void {
     this.server(id).compact(options);
   }

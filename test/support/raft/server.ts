@@ -11,6 +11,7 @@ import type {
   ChangeOutcome,
   LogIndex,
   LogPosition,
+  LogRead,
   Message,
   Output,
   PersistRequest,
@@ -49,6 +50,7 @@ const DEFAULTS = {
   maxInflightChunks: 3,
   maxUncommittedBytes: 10_000,
   catchUpTimeoutMs: 60_000,
+  maxLogCacheBytes: 1_000_000,
 } satisfies ServerOptions;
 
 export class Server {
@@ -69,6 +71,9 @@ export class Server {
   #unwritten: PersistRequest[] = [];
   #isDiskHeld = false;
   readonly #onOutput: ServerSetup['onOutput'];
+  /** Of its log, not answered. */
+  readonly heldReads: LogRead[] = [];
+  #areReadsHeld = false;
 
   /**
    * Server `id`, up and running, of a cluster that began with servers 0 to `count` less one. Unless its `random` is changed, its election timeouts are T, and T / 8
@@ -129,6 +134,8 @@ export class Server {
   crash(): void {
     this.#raft = undefined;
     this.#isDiskHeld = false;
+    this.heldReads.length = 0;
+    this.#areReadsHeld = false;
     this.#unwritten = [];
     this.#reads = [];
   }
@@ -145,8 +152,9 @@ export class Server {
       this.#apply(output);
       this.#answer(output);
       if (output.changeOutcome !== undefined) this.changeOutcomes.push(output.changeOutcome);
+      this.heldReads.push(...output.logReads);
       this.#unwritten.push(...output.persist);
-    } while (!this.#isDiskHeld && this.#write());
+    } while ((!this.#isDiskHeld && this.#write()) || (!this.#areReadsHeld && this.#answerReads()));
     return sent;
   }
 
@@ -194,6 +202,17 @@ export class Server {
     return this.writeDisk();
   }
 
+  /** From now on the disk answers reads of the log only when told to. */
+  holdReads(): void {
+    this.#areReadsHeld = true;
+  }
+
+  /** The disk answers reads of the log again, and all that were held back. */
+  freeReads(): readonly Message[] {
+    this.#areReadsHeld = false;
+    return this.turn(() => void this.#answerReads());
+  }
+
   /**
    * Takes a snapshot of all that was applied, and drops the log up to it but for the last `keeping` entries. The disk
    * must not be behind.
@@ -218,6 +237,13 @@ export class Server {
       if (payload.byteLength > 0) this.#applied.push(textOf(payload));
       this.#appliedPosition = { index, term };
     }
+  }
+
+  #answerReads(): boolean {
+    const reads = this.heldReads.splice(0);
+    for (const { readId, ...wanted } of reads)
+      this.raft.entriesRead(readId, this.disk.read(wanted), this.#clock.nowMs);
+    return reads.length > 0;
   }
 
   #restore({ index, term }: LogPosition): void {

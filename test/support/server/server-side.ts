@@ -68,6 +68,7 @@ export class ServerSide {
       maxInflightChunks: 1,
       maxUncommittedBytes: 100_000_000,
       catchUpTimeoutMs: 60_000,
+      maxLogCacheBytes: 100_000_000,
     },
     { random: () => 0, readSnapshot: () => undefined },
     new Disk().recover(),

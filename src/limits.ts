@@ -87,13 +87,27 @@ export let MAX_UNANSWERED_BYTES = 2 * MAX_REDIS_COMMAND_BYTES + 2 * MIB;
 
 /**
  * The same for all connections together: whoever sends more is paused, but for one at a time, and for those that have
- * no more unanswered than the next limit.
+ * no more unanswered than the next limit. Once no more than half of it is left, so many of those that were paused go on, and as
+ * many again each time that this pause is over.
  */
-export const MAX_TOTAL_UNANSWERED_BYTES = 512 * 1024 * 1024;
-export const MAX_MODEST_UNANSWERED_BYTES = 64 * 1024;
+export const MAX_TOTAL_UNANSWERED_BYTES = 64 * MIB;
+export const MAX_MODEST_UNANSWERED_BYTES = 16 * 1024;
+export const MAX_RESUMED_AT_ONCE = 128;
+export const RESUME_PAUSE_MS = 5;
+
+/** Bytes that are read of a socket at once: of one that has just sent as much as that, and of any other. */
+export const MAX_READ_BYTES = 64 * 1024;
+export const SHORT_READ_BYTES = 16 * 1024;
 
 /** Reply bytes one client may leave unread. The server takes no further command of it until it reads. */
 export let MAX_UNREAD_REPLY_BYTES = MAX_VALUE_BYTES + MIB;
+
+/**
+ * The same for all clients of a server together: then it takes commands of those only that leave no more unread than the next
+ * limit.
+ */
+export const MAX_TOTAL_UNREAD_REPLY_BYTES = 64 * MIB;
+export const MAX_MODEST_UNREAD_REPLY_BYTES = 192 * 1024;
 
 /**
  * Bytes of the replies to what was taken from one client before the limit above was known to be reached: replies to
@@ -367,6 +381,10 @@ const relations = (): readonly (readonly [holds: boolean, why: string])[] => [
   [2 * MAX_CHECKPOINT_BYTES < MAX_TRAFFIC_BATCH_BYTES, 'a batch has room for a checkpoint and for data'],
   [MAX_UNANSWERED_BYTES <= MAX_TOTAL_UNANSWERED_BYTES, 'the limit of all connections lets one go to its own'],
   [
+    MAX_RESUMED_AT_ONCE * MAX_READ_BYTES <= MAX_TOTAL_UNANSWERED_BYTES / 2,
+    'what those send that go on has room',
+  ],
+  [
     MAX_MODEST_UNANSWERED_BYTES < MAX_UNANSWERED_BYTES,
     'those who are not made to wait are far from the limit',
   ],
@@ -393,7 +411,8 @@ const relations = (): readonly (readonly [holds: boolean, why: string])[] => [
     'more of a stream has come in when some of it is answered',
   ],
   [
-    DRAINED_REPORT_BYTES + MAX_UNWRITTEN_BYTES < MAX_UNREAD_REPLY_BYTES,
+    DRAINED_REPORT_BYTES + MAX_UNWRITTEN_BYTES < MAX_MODEST_UNREAD_REPLY_BYTES &&
+      MAX_MODEST_UNREAD_REPLY_BYTES < MAX_UNREAD_REPLY_BYTES,
     'a server that waits for a client to read is told, although the last bytes are not reported',
   ],
   [SMALL_TRAFFIC_BATCH_BYTES < MAX_TRAFFIC_BATCH_BYTES, 'a full batch does not wait for more'],

@@ -56,7 +56,11 @@ export class Gateway {
       environment,
       ids: new ConnectionIds(),
       unwritten: new UnwrittenSockets(environment),
-      totalUnanswered: new TotalUnansweredBytes(MAX_TOTAL_UNANSWERED_BYTES, MAX_MODEST_UNANSWERED_BYTES),
+      totalUnanswered: new TotalUnansweredBytes(
+        environment,
+        MAX_TOTAL_UNANSWERED_BYTES,
+        MAX_MODEST_UNANSWERED_BYTES,
+      ),
       questions: new Questions(environment, () => this.#allConnections()),
       slices: new Slices(environment),
     };

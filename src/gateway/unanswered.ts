@@ -2,7 +2,8 @@
  * Counts the bytes that clients sent and that are not yet answered, and pauses sockets at the limits.
  */
 
-import { MAX_UNANSWERED_BYTES } from '../limits.js';
+import type { Environment, Timer } from '../environment.js';
+import { MAX_RESUMED_AT_ONCE, MAX_UNANSWERED_BYTES, RESUME_PAUSE_MS } from '../limits.js';
 import { type ClientSocket, PauseReason } from './client-socket.js';
 
 /** One connection's bytes: paused at the limit, read again at half of it. */
@@ -53,15 +54,21 @@ export class UnansweredBytes {
  * only the first goes on, up to its own limit. Without that, many clients with half a command each could fill
  * the limit and none of them could ever be answered. Connections with little unanswered do not stand in line: a
  * client that asks one thing at a time is not made to wait by those that fill the limit.
+ *
+ * Once there is room, those that have waited longest go on, a few at a time: before more do it is known what these send.
  */
 export class TotalUnansweredBytes {
+  readonly #environment: Pick<Environment, 'startTimer'>;
   readonly #maxBytes: number;
   readonly #modestBytes: number;
   readonly #line = new Set<UnansweredBytes>();
   #byteCount = 0;
+  /** Runs for a moment after some were let go on. */
+  #pause: Timer | undefined;
 
   /** @param modestBytes up to here, what is unanswered counts as little */
-  constructor(maxBytes: number, modestBytes: number) {
+  constructor(environment: Pick<Environment, 'startTimer'>, maxBytes: number, modestBytes: number) {
+    this.#environment = environment;
     this.#maxBytes = maxBytes;
     this.#modestBytes = modestBytes;
   }
@@ -76,20 +83,34 @@ export class TotalUnansweredBytes {
   answered(connection: UnansweredBytes, byteCount: number): void {
     this.#byteCount -= byteCount;
     if (this.#line.size === 0) return;
-    if (this.#byteCount <= this.#maxBytes / 2) {
-      for (const waiting of this.#line) waiting.resume();
-      this.#line.clear();
-      return;
-    }
     // The first in line had its turn; with more to send it queues up again. One that has little left need not stand there.
     const isModest = connection.byteCount <= this.#modestBytes;
     if (isModest && this.#line.has(connection)) connection.resume();
     if (isModest || connection === this.#first()) this.leave(connection);
+    this.#admit();
   }
 
   /** Takes the connection out of the line; whoever is first now may go on. */
   leave(connection: UnansweredBytes): void {
     if (this.#line.delete(connection)) this.#first()?.resume();
+  }
+
+  #admit(): void {
+    if (this.#pause !== undefined || this.#byteCount > this.#maxBytes / 2) return;
+    let count = 0;
+    for (const waiting of this.#line) {
+      if (count === MAX_RESUMED_AT_ONCE) break;
+      count += 1;
+      this.#line.delete(waiting);
+      waiting.resume();
+    }
+    const first = this.#first();
+    if (first === undefined) return;
+    first.resume();
+    this.#pause = this.#environment.startTimer(() => {
+      this.#pause = undefined;
+      this.#admit();
+    }, RESUME_PAUSE_MS);
   }
 
   #first(): UnansweredBytes | undefined {

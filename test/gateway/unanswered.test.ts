@@ -3,6 +3,7 @@ import { NODE_ENVIRONMENT } from '../../src/environment.js';
 import { ClientSocket, UnwrittenSockets } from '../../src/gateway/client-socket.js';
 import type { NetworkSocket } from '../../src/gateway/network.js';
 import { TotalUnansweredBytes, UnansweredBytes } from '../../src/gateway/unanswered.js';
+import { MAX_RESUMED_AT_ONCE } from '../../src/limits.js';
 
 const MAX_BYTES = 100;
 const MODEST_BYTES = 10;
@@ -24,7 +25,17 @@ const IDLE_SOCKET: NetworkSocket = {
 };
 
 describe('the unanswered bytes of all connections', () => {
-  const total = () => new TotalUnansweredBytes(MAX_BYTES, MODEST_BYTES);
+  /** What the pauses end with, in their order. */
+  let pauses: (() => void)[];
+  const startTimer = (callback: () => void) => {
+    pauses.push(callback);
+    return { cancel() {} };
+  };
+  const total = () => new TotalUnansweredBytes({ startTimer }, MAX_BYTES, MODEST_BYTES);
+
+  beforeEach(() => {
+    pauses = [];
+  });
 
   /** A connection that counts against `all`, and its socket. */
   function connection(all: TotalUnansweredBytes) {
@@ -88,5 +99,23 @@ describe('the unanswered bytes of all connections', () => {
     for (const { bytes } of waiting.slice(1)) bytes.answered(MAX_BYTES / 2);
 
     expect(waiting.map(({ client }) => client.isPaused)).to.deep.equal([false, false, false]);
+  });
+
+  it('let a few go on at a time, those first that have waited longest, and more after a moment', () => {
+    const all = new TotalUnansweredBytes({ startTimer }, 10 * MAX_BYTES * MAX_RESUMED_AT_ONCE, MODEST_BYTES);
+    const full = connection(all);
+    full.bytes.arrived(10 * MAX_BYTES * MAX_RESUMED_AT_ONCE);
+    const waiting = Array.from({ length: 2 * MAX_RESUMED_AT_ONCE + 2 }, () => connection(all));
+    full.bytes.arrived(1);
+    for (const { bytes } of waiting) bytes.arrived(MODEST_BYTES + 1);
+    const running = () => waiting.findIndex(({ client }) => client.isPaused);
+    expect(running()).to.equal(0);
+    full.bytes.forget();
+    expect(running(), 'and the one that is first now').to.equal(MAX_RESUMED_AT_ONCE + 1);
+    pauses.shift()?.();
+    expect(running()).to.equal(2 * MAX_RESUMED_AT_ONCE + 1);
+    pauses.shift()?.();
+    expect(running(), 'none waits').to.equal(-1);
+    expect(pauses).to.have.length(0);
   });
 });

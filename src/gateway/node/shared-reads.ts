@@ -10,6 +10,7 @@
 
 import assert from 'node:assert/strict';
 import { type AddressInfo, connect, createServer, type OnReadOpts, type Server, Socket } from 'node:net';
+import { MAX_READ_BYTES, SHORT_READ_BYTES } from '../../limits.js';
 
 declare module 'node:net' {
   interface Socket {
@@ -26,22 +27,23 @@ declare module 'node:net' {
 /** Makes the socket to use from one that was accepted in this turn. `onBytes` gets what comes, never nothing. */
 export type ReadFrom = (accepted: Socket, onBytes: (bytes: Uint8Array) => void) => Socket;
 
-/** A client that sends more is read several times in a turn. */
-const READ_BYTES = 64 * 1024;
-
 /** One for all, since whoever is given bytes is done with them before the next are read. */
-const MEMORY = Buffer.allocUnsafeSlow(READ_BYTES);
+const MEMORY = Buffer.allocUnsafeSlow(MAX_READ_BYTES);
+const SHORT_MEMORY = MEMORY.subarray(0, SHORT_READ_BYTES);
 
 /** A socket with the accepted one's connection. It emits no 'data'; the next read overwrites the bytes. */
 export const withSharedReads: ReadFrom = (accepted, onBytes) => {
   const { _handle: handle, allowHalfOpen } = accepted;
   assert(handle !== undefined, 'this version of Node shows no connection');
   accepted._handle = null;
+  let room = SHORT_MEMORY;
   const callback = (byteCount: number): boolean => {
     onBytes(MEMORY.subarray(0, byteCount));
+    // Of many clients that begin to send a lot, not much is read before it is known that they do.
+    room = byteCount >= SHORT_READ_BYTES ? MEMORY : SHORT_MEMORY;
     return true;
   };
-  const socket = new Socket({ handle, allowHalfOpen, onread: { buffer: MEMORY, callback } });
+  const socket = new Socket({ handle, allowHalfOpen, onread: { buffer: () => room, callback } });
   assert(handle === null || socket._handle === handle, 'this version of Node moves no connection');
   return socket;
 };

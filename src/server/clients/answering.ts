@@ -200,7 +200,7 @@ export class Answerer {
     const { session } = command;
     session.pendingCount -= 1;
     session.pendingUnits -= command.pendingUnits;
-    session.unreadBytes -= command.reservedBytes;
+    session.addUnread(-command.reservedBytes);
     if (session.pendingCount === 0) session.largestWriteBytes = 0;
     if (session.isGone) return;
     if (session.pendingCount === 0 && session.redis?.isHeld === true) {

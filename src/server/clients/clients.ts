@@ -222,10 +222,11 @@ export class Clients {
         case 'data':
           this.proposals.cameBack(session);
           this.#sessions.receivedBytes += frame.bytes.length;
+          session.receivedBytes += frame.bytes.length;
           session.parser.push(frame.bytes);
           break;
         case 'drained':
-          session.unreadBytes -= frame.byteCount;
+          session.addUnread(-frame.byteCount);
           break;
         case 'end':
           session.hasEnded = true;

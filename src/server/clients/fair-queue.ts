@@ -2,10 +2,12 @@
  * How much of a client's stream is taken at once, so that nobody waits for all that another one has sent.
  *
  * A session is served when something of it comes in: one quantum. If it has more than that it queues, and in each turn
- * those that have queued longest get another quantum. A session without more than a quantum never queues.
+ * those that have queued longest get another quantum. Those that came in while there was no room queue, too, and of these go
+ * first of whom little waits: a client that asks one thing at a time does not wait for thousands that have sent a lot.
  */
 
 import {
+  MAX_MODEST_UNANSWERED_BYTES,
   MAX_QUEUED_QUANTA_PER_TURN,
   MAX_TAKEN_BYTES_PER_TURN,
   MAX_TAKEN_COMMANDS_PER_TURN,
@@ -26,8 +28,10 @@ export class Quantum {
 
 export class FairQueue {
   readonly #inFlight: InFlight;
-  /** In the order in which they queued. */
-  readonly #sessions = new Set<Session>();
+  /** In the order in which they queued: those of which little waits, and the others. */
+  readonly #brief = new Set<Session>();
+  readonly #long = new Set<Session>();
+  #isLongFirst = false;
 
   constructor(inFlight: InFlight) {
     this.#inFlight = inFlight;
@@ -35,20 +39,23 @@ export class FairQueue {
 
   /** Whether a session can be served at once. */
   get isDue(): boolean {
-    return this.#sessions.size > 0 && this.#inFlight.hasRoom;
+    return this.#brief.size + this.#long.size > 0 && this.#inFlight.hasRoom;
   }
 
   has(session: Session): boolean {
-    return this.#sessions.has(session);
+    return this.#brief.has(session) || this.#long.has(session);
   }
 
-  /** Queues the session after all others, unless it queues already. */
+  /** Queues the session after all others of its kind, unless it queues already. */
   add(session: Session): void {
-    this.#sessions.add(session);
+    if (this.has(session)) return;
+    const queue = session.waitingBytes <= MAX_MODEST_UNANSWERED_BYTES ? this.#brief : this.#long;
+    queue.add(session);
   }
 
   remove(session: Session): void {
-    this.#sessions.delete(session);
+    this.#brief.delete(session);
+    this.#long.delete(session);
   }
 
   /** Whether the session may take another command. */
@@ -70,15 +77,21 @@ export class FairQueue {
       quantum.commands -= 1;
       handle(command);
     }
-    if (session.mayTake) this.#sessions.add(session);
+    if (session.mayTake) this.add(session);
     else session.isStopped = true;
   }
 
-  /** Serves those that have queued longest, a few of them and while there is room. `serve` takes them out of the queue. */
+  /**
+   * Serves those that have queued longest, a few of them and while there is room: those of which little waits before the
+   * others, but for one of the others in every second turn. `serve` takes them out of the queue.
+   */
   serve(serve: (session: Session) => void): void {
-    if (this.#sessions.size === 0) return;
+    if (this.#brief.size + this.#long.size === 0) return;
+    this.#isLongFirst = !this.#isLongFirst;
+    const long = [...this.#long];
+    const first = this.#isLongFirst ? long.splice(0, 1) : [];
     let quanta = MAX_QUEUED_QUANTA_PER_TURN;
-    for (const session of [...this.#sessions]) {
+    for (const session of [...first, ...this.#brief, ...long]) {
       if (quanta === 0 || !this.#inFlight.hasRoom) return;
       const before = session.parser.consumed;
       serve(session);

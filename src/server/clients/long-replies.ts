@@ -57,7 +57,7 @@ export class LongReplies {
   /** Takes a long reply, with these elements, unless one before it is not at its end. Its own answer comes after it. */
   begin(session: Session, elements: readonly RespValue[]): void {
     const reservedBytes = sizeOf(elements);
-    session.unreadBytes += reservedBytes;
+    session.addUnread(reservedBytes);
     const writer = new LongReplyWriter(elements, session.redis?.version ?? 2);
     this.#bySession.set(session, { writer, reservedBytes, writtenBytes: 0, later: [] });
   }
@@ -101,7 +101,7 @@ export class LongReplies {
       this.#bySession.delete(session);
       if (!this.#writePart(session, reply)) this.#bySession.set(session, reply);
       else {
-        session.unreadBytes += reply.writtenBytes - reply.reservedBytes;
+        session.addUnread(reply.writtenBytes - reply.reservedBytes);
         this.#finished.push(session);
         for (const later of reply.later) tell(session, later);
       }

@@ -72,7 +72,7 @@ export class Reads {
     command.asOfMs = this.#logTime.nowMs();
     if (session.pendingCount > 1 || this.#mayBeKept(key)) {
       command.reservedBytes = key === undefined ? 0 : this.#largestValue(key, session);
-      session.unreadBytes += command.reservedBytes;
+      session.addUnread(command.reservedBytes);
       this.queue(command);
       return;
     }

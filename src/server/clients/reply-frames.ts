@@ -67,7 +67,7 @@ export class ReplyFrames {
       if (session.redis !== undefined) writeRespReply(this.#batch, reply, session.redis.version);
       else if (reply.type !== 'resp') writeTextReply(this.#batch, reply);
       const byteCount = this.#batch.length - before;
-      session.unreadBytes += byteCount;
+      session.addUnread(byteCount);
       this.writtenBytes += byteCount;
     }
     session.answeredOffset = answeredOffset;
@@ -82,7 +82,7 @@ export class ReplyFrames {
     const frame = this.#frameOf(session);
     if (session.answeredOffset === frame.answeredFrom) frame.at = session.answeredAt;
     this.#batch.latin1(text);
-    session.unreadBytes += text.length;
+    session.addUnread(text.length);
     this.writtenBytes += text.length;
     if (this.#batch.length >= MAX_TRAFFIC_BATCH_BYTES) this.#cut();
   }

@@ -5,9 +5,11 @@
 
 import type { ByteSpan } from '../../bytes/byte-reader.js';
 import {
+  MAX_MODEST_UNREAD_REPLY_BYTES,
   MAX_PENDING_BYTES_PER_CLIENT,
   MAX_PENDING_COMMANDS_PER_CLIENT,
   MAX_PENDING_WORK_PER_CLIENT,
+  MAX_TOTAL_UNREAD_REPLY_BYTES,
   MAX_UNREAD_REPLY_BYTES,
 } from '../../limits.js';
 import type { StreamCheckpoint } from '../../protocol/checkpoint.js';
@@ -60,6 +62,11 @@ export interface RequestStream {
   next(): Request | undefined;
 }
 
+/** Reply bytes that the sockets of all clients have not taken yet. */
+export class TotalUnread {
+  byteCount = 0;
+}
+
 export class Session implements ReturningClient {
   readonly id: SessionId;
   readonly connection: ConnectionId;
@@ -74,6 +81,8 @@ export class Session implements ReturningClient {
   /** When its connection was accepted, and when a command of it was taken last, in ms of the clock that turns go by. */
   readonly acceptedAtMs: number;
   takenAtMs: number;
+  /** Bytes of the stream that have come in. */
+  receivedBytes = 0;
   /** Commands taken and not answered. */
   pendingCount = 0;
   /** Units of work that those are taken to be: see work-estimate.ts. */
@@ -83,8 +92,6 @@ export class Session implements ReturningClient {
   answeredAt: StreamCheckpoint;
   /** The stream up to here is proposed: writes in it may take effect whatever happens to this server. */
   proposedOffset = 0;
-  /** Reply bytes that the client's socket has not taken yet. */
-  unreadBytes = 0;
   /** Bytes of the largest write among those that are pending. */
   largestWriteBytes = 0;
   /** Since when commands wait for a leader to be known, in ms; undefined when none do. */
@@ -100,10 +107,13 @@ export class Session implements ReturningClient {
   isPaused = false;
   /** It is served no more: whatever of it is pending is not answered. */
   isGone = false;
+  readonly #totalUnread: TotalUnread;
+  #unreadBytes = 0;
 
-  constructor(id: SessionId, opening: SessionOpening, nowMs: number) {
+  constructor(id: SessionId, opening: SessionOpening, totalUnread: TotalUnread, nowMs: number) {
     const { connection, routed, from, reached, ageMs, at } = opening;
     this.id = id;
+    this.#totalUnread = totalUnread;
     this.connection = connection;
     this.acceptedAtMs = nowMs - ageMs;
     this.takenAtMs = nowMs;
@@ -118,6 +128,11 @@ export class Session implements ReturningClient {
     } else this.parser = new TextParser(at);
   }
 
+  /** Bytes that have come in and belong to no command that was taken. */
+  get waitingBytes(): number {
+    return this.receivedBytes - this.parser.consumed;
+  }
+
   /** Nothing more is taken, and the connection closes once what was taken is answered. */
   get isEnding(): boolean {
     return this.hasEnded || this.parser.isClosing;
@@ -127,11 +142,34 @@ export class Session implements ReturningClient {
   get mayTake(): boolean {
     return (
       !this.isPaused &&
-      this.unreadBytes < MAX_UNREAD_REPLY_BYTES &&
+      this.#unreadBytes < this.#maxUnreadBytes &&
       this.pendingCount < MAX_PENDING_COMMANDS_PER_CLIENT &&
       this.pendingUnits < MAX_PENDING_WORK_PER_CLIENT &&
       this.parser.consumed - this.answeredOffset < MAX_PENDING_BYTES_PER_CLIENT
     );
+  }
+
+  get #maxUnreadBytes(): number {
+    return this.#totalUnread.byteCount < MAX_TOTAL_UNREAD_REPLY_BYTES
+      ? MAX_UNREAD_REPLY_BYTES
+      : MAX_MODEST_UNREAD_REPLY_BYTES;
+  }
+
+  /** Reply bytes that the client's socket has not taken yet. */
+  get unreadBytes(): number {
+    return this.#unreadBytes;
+  }
+
+  /** So many reply bytes more are unread; fewer when negative. */
+  addUnread(byteCount: number): void {
+    this.#unreadBytes += byteCount;
+    if (!this.isGone) this.#totalUnread.byteCount += byteCount;
+  }
+
+  /** It is served no more, and what it leaves unread does not count any more. */
+  leave(): void {
+    if (!this.isGone) this.#totalUnread.byteCount -= this.#unreadBytes;
+    this.isGone = true;
   }
 
   /** What other clients are told of its connection. */

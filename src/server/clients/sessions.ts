@@ -7,7 +7,7 @@ import type { LeaderWait } from './leader-wait.js';
 import type { Monitors } from './monitors.js';
 import type { Proposals } from './proposals.js';
 import type { ReplyFrames } from './reply-frames.js';
-import { Session } from './session.js';
+import { Session, TotalUnread } from './session.js';
 
 export interface SessionsOptions {
   readonly replies: ReplyFrames;
@@ -29,6 +29,7 @@ export class Sessions {
   /** Opened so far, and bytes that came for them. */
   openedCount = 0;
   receivedBytes = 0;
+  readonly #totalUnread = new TotalUnread();
   readonly #byId = new Map<SessionId, Session>();
 
   constructor({ replies, proposals, queue, leaderWait, monitors, onDrop }: SessionsOptions) {
@@ -53,7 +54,7 @@ export class Sessions {
   }
 
   open(frame: Extract<ClientFrame, { type: 'open' }>, nowMs: number): void {
-    const session = new Session(frame.session, frame, nowMs);
+    const session = new Session(frame.session, frame, this.#totalUnread, nowMs);
     this.openedCount += 1;
     if (session.redis?.isMonitor === true) this.#monitors.add(session);
     this.#byId.set(session.id, session);
@@ -78,7 +79,7 @@ export class Sessions {
 
   /** The connection is not here any more. */
   drop(session: Session): void {
-    session.isGone = true;
+    session.leave();
     this.#byId.delete(session.id);
     this.#monitors.remove(session);
     this.#onDrop(session);

@@ -47,6 +47,17 @@ describe('clients that send more than one turn can do', () => {
     ]);
   });
 
+  it('do not keep those waiting of whom little waits', () => {
+    const leader = new Leader();
+    const sets = `set k 0 1000 noreply\r\n${'v'.repeat(1000)}\r\n`.repeat(500);
+    leader.sendAll(...Array.from({ length: 60 }, (_, i) => [i + 1, sets] as const));
+    // As much is proposed as may be in flight.
+    for (let turns = 0; turns < 60; turns += 1) leader.turn();
+    leader.send(99, 'get k\r\n');
+    expect(leader.turn()).to.equal('');
+    expect(leader.acknowledge() + leader.turn()).to.equal(`VALUE 1000\r\n${'v'.repeat(1000)}\r\n`);
+  });
+
   it('are answered no more GETs than they read', () => {
     const leader = new Leader();
     const value = 'v'.repeat(MAX_UNREAD_REPLY_BYTES / 2);

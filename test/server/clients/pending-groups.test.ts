@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import { AT_COMMAND_START } from '../../../src/protocol/checkpoint.js';
 import { PendingGroups } from '../../../src/server/clients/pending-groups.js';
-import { type PendingCommand, Session } from '../../../src/server/clients/session.js';
+import { type PendingCommand, Session, TotalUnread } from '../../../src/server/clients/session.js';
 import { opening } from '../../support/client-frames.js';
 
-const session = new Session(1, opening(1), 0);
+const session = new Session(1, opening(1), new TotalUnread(), 0);
 
 function command(key: string, takenAtMs = 0): PendingCommand {
   return {

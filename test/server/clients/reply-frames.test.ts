@@ -4,7 +4,7 @@ import { MAX_TRAFFIC_BATCH_BYTES } from '../../../src/limits.js';
 import { AT_COMMAND_START, respCheckpoint } from '../../../src/protocol/checkpoint.js';
 import type { Reply } from '../../../src/protocol/reply.js';
 import { ReplyFrames } from '../../../src/server/clients/reply-frames.js';
-import { Session } from '../../../src/server/clients/session.js';
+import { Session, TotalUnread } from '../../../src/server/clients/session.js';
 import { readServerFrames } from '../../../src/wire/client-frames.js';
 import { opening } from '../../support/client-frames.js';
 
@@ -66,7 +66,7 @@ const NOT_FOUND: Reply = { type: 'not-found' };
 const LARGE: Reply = { type: 'value', value: 'v'.repeat(MAX_TRAFFIC_BATCH_BYTES) };
 
 function session(id: number): Session {
-  return new Session(id, opening(id, { routed: true }), 0);
+  return new Session(id, opening(id, { routed: true }), new TotalUnread(), 0);
 }
 
 /** Replies that are flushed again whenever there is room. */

@@ -87,7 +87,7 @@ export let MAX_UNANSWERED_BYTES = 2 * MAX_REDIS_COMMAND_BYTES + 2 * MIB;
 
 /**
  * The same for all connections together: whoever sends more is paused, but for one at a time, and for those that have
- * no more unanswered than the next limit. Once no more than half of it is left, so many of those that were paused go on, and as
+ * less unanswered than the next limit. Once no more than half of it is left, so many of those that were paused go on, and as
  * many again each time that this pause is over.
  */
 export const MAX_TOTAL_UNANSWERED_BYTES = 64 * MIB;
@@ -414,6 +414,10 @@ const relations = (): readonly (readonly [holds: boolean, why: string])[] => [
     DRAINED_REPORT_BYTES + MAX_UNWRITTEN_BYTES < MAX_MODEST_UNREAD_REPLY_BYTES &&
       MAX_MODEST_UNREAD_REPLY_BYTES < MAX_UNREAD_REPLY_BYTES,
     'a server that waits for a client to read is told, although the last bytes are not reported',
+  ],
+  [
+    MAX_MODEST_UNANSWERED_BYTES <= SHORT_READ_BYTES,
+    'whoever sends a lot is paused after one read at the limit',
   ],
   [SMALL_TRAFFIC_BATCH_BYTES < MAX_TRAFFIC_BATCH_BYTES, 'a full batch does not wait for more'],
   [MAX_DELAYED_ENTRY_BYTES < MAX_ENTRY_BYTES, 'a full entry is not delayed'],

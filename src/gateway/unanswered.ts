@@ -66,7 +66,7 @@ export class TotalUnansweredBytes {
   /** Runs for a moment after some were let go on. */
   #pause: Timer | undefined;
 
-  /** @param modestBytes up to here, what is unanswered counts as little */
+  /** @param modestBytes below this, what is unanswered counts as little */
   constructor(environment: Pick<Environment, 'startTimer'>, maxBytes: number, modestBytes: number) {
     this.#environment = environment;
     this.#maxBytes = maxBytes;
@@ -75,7 +75,7 @@ export class TotalUnansweredBytes {
 
   arrived(connection: UnansweredBytes, byteCount: number): void {
     this.#byteCount += byteCount;
-    if (this.#byteCount < this.#maxBytes || connection.byteCount <= this.#modestBytes) return;
+    if (this.#byteCount < this.#maxBytes || connection.byteCount < this.#modestBytes) return;
     this.#line.add(connection);
     if (connection !== this.#first()) connection.pause();
   }
@@ -84,7 +84,7 @@ export class TotalUnansweredBytes {
     this.#byteCount -= byteCount;
     if (this.#line.size === 0) return;
     // The first in line had its turn; with more to send it queues up again. One that has little left need not stand there.
-    const isModest = connection.byteCount <= this.#modestBytes;
+    const isModest = connection.byteCount < this.#modestBytes;
     if (isModest && this.#line.has(connection)) connection.resume();
     if (isModest || connection === this.#first()) this.leave(connection);
     this.#admit();

@@ -102,14 +102,16 @@ export function writeFrame(
   view.setUint32(HEADER_CRC_OFFSET, crc32(out.subarray(0, HEADER_CRC_OFFSET), logNumber), true);
 }
 
-/** The payloads are in memory of their own. */
 export interface Frame extends FrameContent {
   readonly segmentBytes: number;
   /** Where the next frame starts. */
   readonly end: number;
 }
 
-/** The frame at this place; undefined when there is none, or not all of it. */
+/**
+ * The frame at this place; undefined when there is none, or not all of it. Its payloads are where they lie in the segment, which is
+ * kept by them.
+ */
 export function readFrame(segment: Buffer, at: number, logNumber: number): Frame | undefined {
   const header = readHeader(segment, at, logNumber);
   if (header === undefined) return undefined;
@@ -123,7 +125,7 @@ export function readFrame(segment: Buffer, at: number, logNumber: number): Frame
     const term = reader.f64();
     const length = reader.u32();
     if (length < CONFIGURATION) {
-      entries.push({ index, term, payload: new Uint8Array(reader.bytes(length)) });
+      entries.push({ index, term, payload: reader.bytes(length) });
       continue;
     }
     const configuration = decodeConfiguration(reader.bytes(length - CONFIGURATION));

@@ -80,8 +80,12 @@ export class LogRecovery {
     return this.#lastIndex;
   }
 
-  /** The next segment, in their order. Throws {@link DamagedLogError}. */
-  push(number: number, name: string, bytes: Buffer): void {
+  /** The next segment, in their order. The entries of all but the newest keep its bytes, and go with them before long. Throws {@link DamagedLogError}. */
+  push(
+    number: number,
+    bytes: Buffer,
+    { name, isNewest }: { readonly name: string; readonly isNewest: boolean },
+  ): void {
     if (this.#empty !== undefined) throw new DamagedLogError(this.#empty);
     const { byteLength } = bytes;
     const segment = { number, byteLength, lastIndex: 0 };
@@ -98,7 +102,7 @@ export class LogRecovery {
       this.hardState = frame.hardState;
       const [first] = frame.entries;
       if (first !== undefined) this.places.note(number, end, first.index);
-      for (const entry of frame.entries) this.#append(entry, segment);
+      for (const entry of frame.entries) this.#append(isNewest ? copyOf(entry) : entry, segment);
       lastFrame = end;
       end = frame.end;
     }
@@ -161,4 +165,9 @@ export class LogRecovery {
     }
     return false;
   }
+}
+
+/** The entry in memory of its own: the end of a log stays in memory as long as nothing follows. */
+function copyOf(entry: Entry): Entry {
+  return { ...entry, payload: new Uint8Array(entry.payload) };
 }

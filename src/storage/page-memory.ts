@@ -1,15 +1,15 @@
-/** Memory that begins where a page does, as writes past the page cache want it. */
+/** Memory that begins where a page does, as writes past the page cache want it. The operating system gets it back when it is unused. */
 
 import type { LogMemory } from './files.js';
 
-const INITIAL_BYTES = 256 * 1024;
+const LEAST_BYTES = 256 * 1024;
 
 export class PageMemory implements LogMemory {
-  #bytes = allocateAtPage(INITIAL_BYTES);
+  #bytes: Buffer = Buffer.alloc(0);
 
   take(byteLength: number): Buffer {
     const room = this.#bytes.byteLength;
-    if (byteLength > room) this.#bytes = allocateAtPage(Math.max(byteLength, 2 * room));
+    if (byteLength > room) this.#bytes = allocateAtPage(Math.max(byteLength, 2 * room, LEAST_BYTES));
     return this.#bytes.subarray(0, byteLength);
   }
 }

@@ -76,15 +76,25 @@ export class SegmentFiles {
     return segments;
   }
 
-  /** Rejects with {@link DamagedLogError} when it is not there. */
+  /**
+   * The whole segment, in memory that the operating system gets back: of what `malloc` gives, an arena for each thread would
+   * stay as large as the log that a server has read. Rejects with {@link DamagedLogError} when it is not there.
+   */
   async read(number: number): Promise<Buffer> {
-    return this.#files.read(this.#pathOf(number)).catch((cause: unknown) => {
-      throw systemCodeOf(cause) === 'ENOENT' ? new DamagedLogError(`${nameOf(number)} is missing`) : cause;
+    const byteLength = await this.#files.size(this.#pathOf(number)).catch((cause: unknown) => {
+      throw systemCodeOf(cause) === 'ENOENT' ? missing(number) : cause;
     });
+    const bytes = await this.#readInto(this.#files.logMemory().take(byteLength), number, 0);
+    if (bytes === undefined) throw missing(number);
+    return bytes;
   }
 
   /** The bytes between two places; undefined when the segment is not there any more. Rejects with {@link DamagedLogError}. */
-  async readPart(number: number, start: number, end: number): Promise<Buffer | undefined> {
+  readPart(number: number, start: number, end: number): Promise<Buffer | undefined> {
+    return this.#readInto(Buffer.allocUnsafeSlow(end - start), number, start);
+  }
+
+  async #readInto(bytes: Buffer, number: number, start: number): Promise<Buffer | undefined> {
     const path = this.#pathOf(number);
     const file = await this.#files.open(path, 'read').catch((cause: unknown) => {
       if (systemCodeOf(cause) === 'ENOENT') return undefined;
@@ -92,7 +102,6 @@ export class SegmentFiles {
     });
     if (file === undefined) return undefined;
     try {
-      const bytes = Buffer.allocUnsafeSlow(end - start);
       let done = 0;
       while (done < bytes.byteLength) {
         const count = await file.read(bytes.subarray(done), start + done);
@@ -168,6 +177,10 @@ export class SegmentFiles {
   #pathOf(number: number): string {
     return join(this.#directory, nameOf(number));
   }
+}
+
+function missing(number: number): DamagedLogError {
+  return new DamagedLogError(`${nameOf(number)} is missing`);
 }
 
 export function nameOf(number: number): string {

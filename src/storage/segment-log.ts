@@ -128,7 +128,11 @@ export class SegmentLog {
     const { range, logNumber, logStart, segmentBytes = DEFAULT_SEGMENT_BYTES } = options;
     const files = await SegmentFiles.in(options);
     const recovery = new LogRecovery({ logNumber, logStart, firstSequence: range.first.sequence });
-    for (const number of numbersOf(range)) recovery.push(number, nameOf(number), await files.read(number));
+    for (const number of numbersOf(range))
+      recovery.push(number, await files.read(number), {
+        name: nameOf(number),
+        isNewest: number === range.newest?.number,
+      });
     const { byteLength } = recovery.segments.at(-1) ?? {};
     if (byteLength !== range.newest?.byteLength)
       throw new DamagedLogError(

@@ -193,6 +193,9 @@ export const DESCRIPTORS_OF_SERVER = 32;
 /** Clients that may wait at a port until they are accepted; the operating system turns more away. */
 export const ACCEPT_BACKLOG = 1024;
 
+/** What a routed connection holds of its stream is in pieces of at most this many bytes. */
+export const HELD_CHUNK_BYTES = 32 * 1024;
+
 /** Bytes of memory that a routed connection keeps once nothing of its stream is unanswered. */
 export const MAX_IDLE_HELD_BYTES = 4 * 1024;
 

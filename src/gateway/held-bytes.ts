@@ -1,55 +1,107 @@
 /**
  * The part of a client's stream that is not yet answered: appended at the end, dropped from the front.
+ *
+ * It is copied, since a client that sends single bytes would make us hold an object of a hundred bytes for each. The copy is in
+ * chunks, so that a long stream takes no more memory than it has bytes left, and goes back as it is answered.
  */
 
-import { MAX_IDLE_HELD_BYTES } from '../limits.js';
+import { HELD_CHUNK_BYTES, MAX_IDLE_HELD_BYTES } from '../limits.js';
 
-const MIN_CAPACITY_BYTES = 512;
+const LEAST_CHUNK_BYTES = 512;
 
-const NOTHING = Buffer.alloc(0);
+interface Chunk {
+  readonly bytes: Buffer;
+  start: number;
+  end: number;
+}
 
 export class HeldBytes {
-  // A copy in one buffer rather than the pieces as they came: a client that sends single bytes would make us
-  // hold an object of a hundred bytes for each.
-  #buffer: Buffer = NOTHING;
-  #start = 0;
-  #end = 0;
+  /** None of them is empty, but for one that is kept while nothing is held. */
+  readonly #chunks: Chunk[] = [];
+  #length = 0;
   /** Views stay valid after an {@link append}, too. */
   isPinned = false;
 
   get length(): number {
-    return this.#end - this.#start;
+    return this.#length;
   }
 
   append(bytes: Uint8Array): void {
-    if (this.#end + bytes.byteLength > this.#buffer.byteLength) this.#makeRoom(bytes.byteLength);
-    this.#buffer.set(bytes, this.#end);
-    this.#end += bytes.byteLength;
+    this.#length += bytes.byteLength;
+    for (let at = 0; at < bytes.byteLength; ) {
+      const chunk = this.#chunkWithRoom(bytes.byteLength - at);
+      const count = Math.min(bytes.byteLength - at, chunk.bytes.byteLength - chunk.end);
+      const isAll = at === 0 && count === bytes.byteLength;
+      chunk.bytes.set(isAll ? bytes : bytes.subarray(at, at + count), chunk.end);
+      chunk.end += count;
+      at += count;
+    }
   }
 
   /** Drops bytes from the front. */
   discard(byteCount: number): void {
-    this.#start += byteCount;
-    if (this.#start < this.#end) return;
-    this.#start = 0;
-    this.#end = 0;
-    if (this.#buffer.byteLength > MAX_IDLE_HELD_BYTES) this.#buffer = NOTHING;
+    this.#length -= byteCount;
+    let rest = byteCount;
+    for (let first = this.#chunks[0]; first !== undefined && rest > 0; first = this.#chunks[0]) {
+      const count = Math.min(rest, first.end - first.start);
+      first.start += count;
+      rest -= count;
+      if (first.start < first.end) return;
+      first.start = 0;
+      first.end = 0;
+      const mayBeUsedAgain = this.#length === 0 && !this.isPinned;
+      if (!mayBeUsedAgain || first.bytes.byteLength > MAX_IDLE_HELD_BYTES) this.#chunks.shift();
+    }
   }
 
   /** The bytes between two offsets from the front, valid until the next {@link append}, unless they are pinned. */
   view(start: number, end: number): Uint8Array {
-    return this.#buffer.subarray(this.#start + start, this.#start + end);
+    const piece = this.piece(start, end);
+    if (piece.byteLength === end - start) return piece;
+    const whole = Buffer.allocUnsafeSlow(end - start);
+    for (let at = start; at < end; ) {
+      const part = this.piece(at, end);
+      whole.set(part, at - start);
+      at += part.byteLength;
+    }
+    return whole;
   }
 
-  #makeRoom(byteCount: number): void {
-    const length = this.length;
-    const needed = length + byteCount;
-    // Moving within the buffer only when half of it is free keeps the cost of a byte constant.
-    const fits = !this.isPinned && needed <= this.#buffer.byteLength / 2;
-    const target = fits ? this.#buffer : Buffer.allocUnsafeSlow(Math.max(2 * needed, MIN_CAPACITY_BYTES));
-    this.#buffer.copy(target, 0, this.#start, this.#end);
-    this.#buffer = target;
-    this.#start = 0;
-    this.#end = length;
+  /** The first of those bytes, as far as they lie in a row: one at least, unless there are none. */
+  piece(start: number, end: number): Uint8Array {
+    let before = 0;
+    for (const chunk of this.#chunks) {
+      const length = chunk.end - chunk.start;
+      if (start < before + length) {
+        const from = chunk.start + start - before;
+        return chunk.bytes.subarray(from, Math.min(chunk.end, from + end - start));
+      }
+      before += length;
+    }
+    return NOTHING;
+  }
+
+  /** The last chunk, if that has room, or a new one. What is held in one short chunk goes on in a longer one. */
+  #chunkWithRoom(byteCount: number): Chunk {
+    const last = this.#chunks.at(-1);
+    if (last !== undefined && last.end < last.bytes.byteLength) {
+      const isShort = last.bytes.byteLength < HELD_CHUNK_BYTES;
+      if (!isShort || last.bytes.byteLength - last.end >= byteCount) return last;
+    }
+    if (last === undefined || last.bytes.byteLength === HELD_CHUNK_BYTES) return this.#push(0, byteCount);
+    const length = last.end - last.start;
+    this.#chunks.pop();
+    const longer = this.#push(length, length + byteCount);
+    last.bytes.copy(longer.bytes, 0, last.start, last.end);
+    return longer;
+  }
+
+  #push(end: number, byteCount: number): Chunk {
+    const room = Math.min(HELD_CHUNK_BYTES, Math.max(2 * byteCount, LEAST_CHUNK_BYTES));
+    const chunk = { bytes: Buffer.allocUnsafeSlow(room), start: 0, end };
+    this.#chunks.push(chunk);
+    return chunk;
   }
 }
+
+const NOTHING = new Uint8Array(0);

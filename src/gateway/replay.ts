@@ -7,9 +7,13 @@
  */
 
 import type { StreamCheckpoint } from '../protocol/checkpoint.js';
+import type { HeldBytes } from './held-bytes.js';
 import type { GivenUp, ReplayPlanning } from './replay-plan.js';
 import { giveUpResp, planRespReplay } from './resp-replay.js';
 import { giveUpText, planTextReplay } from './text-replay.js';
+
+/** Commands that are given up at once are looked for in this many bytes first. */
+const GIVEN_UP_BYTES = 64 * 1024;
 
 /**
  * Cuts what a lost leader was sent and did not answer.
@@ -28,4 +32,19 @@ export function planReplay(sent: Uint8Array, at: StreamCheckpoint, proposedBytes
 /** Answers whole commands in bytes that waited too long for a leader, as many as there are up to `maxCommands`. */
 export function giveUp(waiting: Uint8Array, at: StreamCheckpoint, maxCommands: number): GivenUp {
   return at.place === 'resp' ? giveUpResp(waiting, at, maxCommands) : giveUpText(waiting, at, maxCommands);
+}
+
+/** The same for the first `byteCount` of the bytes that are held; perhaps for fewer commands. */
+export function giveUpHeld(
+  held: HeldBytes,
+  byteCount: number,
+  at: StreamCheckpoint,
+  maxCommands: number,
+): GivenUp {
+  // A view of all of them is a copy if they are many.
+  for (let length = Math.min(byteCount, GIVEN_UP_BYTES); ; length = Math.min(byteCount, 8 * length)) {
+    const given = giveUp(held.view(0, length), at, maxCommands);
+    if (length === byteCount) return given;
+    if (given.byteCount > 0) return { ...given, isAll: false };
+  }
 }

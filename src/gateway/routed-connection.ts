@@ -20,7 +20,7 @@ import type { Connection, Connections } from './connections.js';
 import { HeldBytes } from './held-bytes.js';
 import { LeaderWait } from './leader-wait.js';
 import type { NetworkSocket } from './network.js';
-import { giveUp, planReplay } from './replay.js';
+import { giveUpHeld, planReplay } from './replay.js';
 import { afterUnknown, type PlannedReplay, ReplayPlan, type ReplayPlanning } from './replay-plan.js';
 import type { RoomWaiter, ServerTraffic, SessionHandle, SessionOwner } from './server-traffic.js';
 import { UnansweredBytes } from './unanswered.js';
@@ -223,8 +223,11 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     if (this.#forwarded < sendable) {
       const session = this.#sessionAtLeader();
       if (session === undefined) return;
-      session.send(this.#held.view(this.#forwarded, sendable));
-      this.#forwarded = sendable;
+      while (this.#forwarded < sendable) {
+        const piece = this.#held.piece(this.#forwarded, sendable);
+        session.send(piece);
+        this.#forwarded += piece.byteLength;
+      }
     }
     // A MONITOR client is told of all commands although it sends nothing: it needs a session.
     else if (this.#at.place === 'resp' && this.#at.isMonitor) this.#sessionAtLeader();
@@ -335,7 +338,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
   /** The first command may be what costs one leader after the other. */
   #giveUpFirst(): void {
     const byteCount = this.#plan.front?.byteCount ?? this.#held.length;
-    const given = giveUp(this.#held.view(0, byteCount), this.#at, 1);
+    const given = giveUpHeld(this.#held, byteCount, this.#at, 1);
     this.#drop(given.byteCount, given.at);
     if (given.reply !== '') this.#client.write(Buffer.from(given.reply, 'latin1'));
   }
@@ -361,7 +364,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     this.#answerUnknown();
     const waiting = Math.max(0, this.#givenUpTo - this.#answeredLength);
     const byteCount = Math.min(waiting, this.#plan.front?.byteCount ?? waiting);
-    const given = giveUp(this.#held.view(0, byteCount), this.#at, MAX_GIVEN_UP_COMMANDS_PER_TURN);
+    const given = giveUpHeld(this.#held, byteCount, this.#at, MAX_GIVEN_UP_COMMANDS_PER_TURN);
     this.#drop(given.byteCount, given.at);
     if (given.reply !== '') this.#client.write(Buffer.from(given.reply, 'latin1'));
     const isAll = given.isAll && byteCount === waiting;

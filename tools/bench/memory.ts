@@ -8,6 +8,7 @@ import { Command } from 'commander';
 import { countOption, runTool, wholeNumber } from '../support/arguments.js';
 import { http } from '../support/http.js';
 import { Program } from '../support/program.js';
+import { residentBytes } from '../support/resident-bytes.js';
 import { ExpiringLoad } from './memory/expiring-load.js';
 import { type ProcessMemory, processMemory } from './memory/process-memory.js';
 
@@ -56,8 +57,7 @@ const COLUMNS = [
 ];
 
 /** Everything in bytes. */
-interface Sample extends ProcessMemory {
-  readonly atS: number;
+interface Details extends ProcessMemory {
   /** Of all threads: what their JavaScript heaps have reserved, and the buffers that these hold. */
   readonly heaps: number;
   readonly external: number;
@@ -73,18 +73,20 @@ await runTool(command, async () => {
     const startMs = performance.now();
     const isOver = () => performance.now() - startMs >= seconds * 1_000;
     const killing = killAgainAndAgain(program, kills, (seconds * 1_000) / (kills + 1));
-    const samples: Sample[] = [];
+    const samples: number[] = [];
     let [peak, tick] = [0, 0];
     printRow(COLUMNS);
     while (!isOver()) {
       tick += 1;
       await pause(Math.max(0, startMs + tick * SAMPLE_EVERY_MS - performance.now()));
-      const sample = await takeSample(program, (performance.now() - startMs) / 1_000);
-      samples.push(sample);
-      peak = Math.max(peak, sample.resident);
+      const resident = await residentBytes(program.pid);
+      samples.push(resident);
+      peak = Math.max(peak, resident);
       if ((tick * SAMPLE_EVERY_MS) % (every * 1_000) === 0) {
         const { answered, errors, longestMs } = load.takeCounts();
-        printRow([...rowOf(sample, peak), ...[answered / every, errors, longestMs].map((x) => x.toFixed(0))]);
+        const seconds = ((performance.now() - startMs) / 1_000).toFixed(0);
+        const details = rowOf(await takeDetails(program), peak);
+        printRow([seconds, ...details, ...[answered / every, errors, longestMs].map((x) => x.toFixed(0))]);
         peak = 0;
       }
     }
@@ -111,14 +113,14 @@ async function killAgainAndAgain(program: Program, kills: number, everyMs: numbe
   return kills;
 }
 
-async function takeSample(program: Program, atS: number): Promise<Sample> {
+/** Both cost the program time, so they are not asked for at each sample. */
+async function takeDetails(program: Program): Promise<Details> {
   const [memory, { text }] = await Promise.all([
     processMemory(program.pid),
     http(program.httpPort, 'GET /metrics'),
   ]);
   return {
     ...memory,
-    atS,
     heaps: sumOf(text, 'thread_heap_size_bytes'),
     external: sumOf(text, 'thread_external_bytes'),
   };
@@ -130,14 +132,14 @@ function sumOf(metrics: string, name: string): number {
   return [...lines].reduce((sum, [, value]) => sum + Number(value), 0);
 }
 
-function checkBound(samples: readonly Sample[], boundMib: number): readonly string[] {
-  const peak = Math.max(...samples.map(({ resident }) => resident)) / MIB;
+function checkBound(samples: readonly number[], boundMib: number): readonly string[] {
+  const peak = Math.max(...samples) / MIB;
   print(`at most ${peak.toFixed(0)} MiB resident, bound ${boundMib} MiB`);
   return peak > boundMib ? [`${peak.toFixed(0)} MiB resident, bound ${boundMib} MiB`] : [];
 }
 
 /** Judges what the last tenth of the samples took more than those right after memory had settled. */
-function checkKills(samples: readonly Sample[], kills: number): readonly string[] {
+function checkKills(samples: readonly number[], kills: number): readonly string[] {
   if (kills === 0) return [];
   const tenth = Math.ceil(samples.length / 10);
   const settled = Math.floor(samples.length * SETTLED_AFTER);
@@ -148,15 +150,14 @@ function checkKills(samples: readonly Sample[], kills: number): readonly string[
   return perKill > MIB_PER_KILL ? [told] : [];
 }
 
-function meanOf(samples: readonly Sample[]): number {
-  return samples.reduce((sum, { resident }) => sum + resident, 0) / samples.length;
+function meanOf(samples: readonly number[]): number {
+  return samples.reduce((sum, resident) => sum + resident, 0) / samples.length;
 }
 
-function rowOf(sample: Sample, peak: number): readonly string[] {
-  const { atS, resident, arenas, arenaCount, mapped, heaps, external, files } = sample;
+function rowOf(details: Details, peak: number): readonly string[] {
+  const { resident, arenas, arenaCount, mapped, heaps, external, files } = details;
   const inMib = (bytes: number) => (bytes / MIB).toFixed(0);
   return [
-    atS.toFixed(0),
     ...[resident, peak, arenas].map(inMib),
     `${arenaCount}`,
     ...[mapped, heaps, external, files].map(inMib),

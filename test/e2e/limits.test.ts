@@ -105,7 +105,6 @@ describe('the program at its limits', function () {
       expectMemoryBelow(
         memoryBoundBytes({
           servers: SERVERS,
-          snapshotLogBytes: SNAPSHOT_LOG_BYTES,
           greedyClients: RUDE_CLIENTS,
         }),
       );
@@ -129,7 +128,6 @@ describe('the program at its limits', function () {
     expectMemoryBelow(
       memoryBoundBytes({
         servers: SERVERS,
-        snapshotLogBytes: SNAPSHOT_LOG_BYTES,
         greedyClients: RUDE_CLIENTS * (SERVERS + 1),
       }),
     );
@@ -154,7 +152,6 @@ describe('the program at its limits', function () {
     expectMemoryBelow(
       memoryBoundBytes({
         servers: SERVERS,
-        snapshotLogBytes: SNAPSHOT_LOG_BYTES,
         greedyClients: RUDE_CLIENTS,
       }),
     );

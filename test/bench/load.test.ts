@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { expect } from 'chai';
 import { BareServer, type BareStore } from '../../tools/bench/bare-server.js';
 import { LoadError } from '../../tools/bench/load/connection.js';
@@ -73,6 +75,27 @@ describe('A round of load', () => {
     const error: unknown = await round.catch((reason: unknown) => reason);
     expect(error).to.be.instanceOf(Error);
     server = await BareServer.listen({ port: 0, store });
+  });
+
+  it('greets first, and does not take the reply to that for one to a request', async () => {
+    const heard: string[] = [];
+    const replica = createServer((socket) => {
+      socket.on('data', (bytes) => {
+        for (const word of bytes.toString('latin1').match(/READONLY|GET/g) ?? []) {
+          heard.push(word);
+          socket.write(word === 'GET' ? `$10\r\n${'v'.repeat(10)}\r\n` : '+OK\r\n');
+        }
+      });
+    }).listen(0);
+    await once(replica, 'listening');
+    const address = replica.address();
+    const port = typeof address === 'object' ? (address?.port ?? 0) : 0;
+    const gets = { port, protocol: 'resp', operation: 'get', connections: 1, depth: 5 } as const;
+    const { requests } = await runRound(workload({ ...gets, greeting: 'READONLY' }));
+    replica.close();
+    expect(requests).to.equal(50);
+    expect(heard[0]).to.equal('READONLY');
+    expect(heard.filter((word) => word === 'GET')).to.have.length(50);
   });
 
   it('runs in a process of its own, again and again', async () => {

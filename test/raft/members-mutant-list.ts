@@ -1,4 +1,4 @@
-/** Deliberate bugs of changing members, which runs of members-run.ts must find: what the built code says, and what instead. */
+/** Deliberate bugs of changing members: what the built code says, and what it says instead. */
 
 import type { Edit } from '../../tools/support/mutant-copy.js';
 
@@ -7,6 +7,7 @@ export interface MembersMutant {
   readonly edits: readonly Edit[];
 }
 
+/** Runs of members-run.ts find these. */
 export const MEMBERS_MUTANTS: readonly MembersMutant[] = [
   {
     name: 'take the next step before the configuration and an entry of the term are committed',
@@ -110,6 +111,133 @@ export const MEMBERS_MUTANTS: readonly MembersMutant[] = [
         file: 'raft/members.js',
         search: 'appendConfiguration(core, role, { voters, outgoing: configuration.voters, learners: [] });',
         replacement: 'appendConfiguration(core, role, { voters, outgoing: [], learners: [] });',
+      },
+    ],
+  },
+];
+
+/** The tests of members and of their traps find these, which random runs find rarely or never. */
+export const SCENARIO_MUTANTS: readonly MembersMutant[] = [
+  {
+    name: 'take a change back in a later term',
+    edits: [
+      {
+        file: 'raft/taking-back.js',
+        search: 'const isOwn = index >= role.noOpIndex;',
+        replacement: 'const isOwn = true;',
+      },
+      {
+        file: 'raft/taking-back.js',
+        search: "change.state !== 'deciding' ||",
+        replacement: '',
+      },
+    ],
+  },
+  {
+    name: 'never take a change back in time',
+    edits: [
+      {
+        file: 'raft/taking-back.js',
+        search: 'const isSilent = silentMs >= electionTimeoutMs - heartbeatMs;',
+        replacement: 'const isSilent = silentMs < 0;',
+      },
+    ],
+  },
+  {
+    name: 'campaign as a learner',
+    edits: [
+      {
+        file: 'raft/core.js',
+        search: 'return placed.some(({ configuration }) => hasVoter(configuration, this.id));',
+        replacement: 'return placed.length > 0;',
+      },
+    ],
+  },
+  {
+    name: 'campaign only as a voter of the latest configuration',
+    edits: [
+      {
+        file: 'raft/core.js',
+        search: 'return placed.some(({ configuration }) => hasVoter(configuration, this.id));',
+        replacement: 'return this.hasVote && placed.length > 0;',
+      },
+    ],
+  },
+  {
+    name: 'take over as a learner that is asked to',
+    edits: [
+      {
+        file: 'raft/leadership-transfer.js',
+        search: 'if (!core.hasVote || core.isDiskStalled)',
+        replacement: 'if (core.isDiskStalled)',
+      },
+    ],
+  },
+  {
+    name: 'lead on when removed',
+    edits: [{ file: 'raft/members.js', search: 'leave(core, role);', replacement: ';' }],
+  },
+  {
+    name: 'tell removed servers nothing',
+    edits: [
+      {
+        file: 'raft/members.js',
+        search: 'role.forgetRemovedAtMs = core.nowMs + core.options.electionTimeoutMs;',
+        replacement: 'role.forgetRemovedAtMs = core.nowMs;',
+      },
+    ],
+  },
+  {
+    name: 'go on to hand over to a server that was removed',
+    edits: [
+      {
+        file: 'raft/leadership-transfer.js',
+        search: 'if (!hasVoter(core.configuration, target)) {',
+        replacement: 'if (target === undefined) {',
+      },
+    ],
+  },
+  {
+    name: 'take in a server whose identity was used',
+    edits: [{ file: 'raft/members.js', search: 'id < configuration.nextId', replacement: 'id < 0' }],
+  },
+  {
+    name: 'lead at once as a voter that is alone now',
+    edits: [
+      {
+        file: 'raft/core.js',
+        search: 'if (mayDisturbLeader && this.#hardState.votedFor !== this.id)',
+        replacement: 'if (mayDisturbLeader === undefined)',
+      },
+    ],
+  },
+  {
+    name: 'rely on a lease as a leader that has no vote',
+    edits: [
+      {
+        file: 'raft/leader-lease.js',
+        search: 'if (!core.hasVote)',
+        replacement: 'if (core.hasVote === undefined)',
+      },
+    ],
+  },
+  {
+    name: 'begin a change before an entry of the term is committed',
+    edits: [
+      {
+        file: 'raft/members.js',
+        search: 'return commitIndex >= Math.max(log.configurations.latest.index, noOpIndex);',
+        replacement: 'return commitIndex >= log.configurations.latest.index;',
+      },
+    ],
+  },
+  {
+    name: 'keep a configuration that is newer than a snapshot which replaces the log',
+    edits: [
+      {
+        file: 'raft/log.js',
+        search: 'this.configurations.resetTo(start.index, configuration);',
+        replacement: 'this.configurations.compactTo(start.index);',
       },
     ],
   },

@@ -396,15 +396,21 @@ describe('traps of changing members', () => {
   });
 
   it('a voter that is alone now does not lead at once after a restart, for a removed leader may rely on it', () => {
-    const group = led(2);
-    group.change(0, '1');
-    until(group, 0, '1');
-    group.deliver({ from: 0 });
-    expect(group.members(1)).to.equal('1');
-    group.restart(1);
-    group.tick(1);
-    expect(group.raft(1).role).to.equal('follower');
-    group.runUntil(() => group.raft(1).role === 'leader');
+    for (const hasSnapshot of [false, true]) {
+      const group = led(2);
+      group.agree(0, 'a');
+      group.change(0, '1');
+      until(group, 0, '1');
+      while (group.inTransit({ type: 'TimeoutNow' }).length === 0) group.deliver();
+      group.deliver({ type: 'AppendEntries' });
+      group.drop();
+      expect(group.commitIndex(1)).to.equal(group.raft(1).lastLog.index);
+      if (hasSnapshot) group.compact(1);
+      group.restart(1);
+      group.tick(1);
+      expect(group.raft(1).role).to.equal('follower');
+      group.runUntil(() => group.raft(1).role === 'leader');
+    }
   });
 
   it('a request for a pre-vote of a removed server is refused while a leader is heard', () => {
@@ -462,9 +468,13 @@ describe('traps of changing members', () => {
       expect(group.members(3)).to.equal('3 4 5');
       group.crash(0);
       group.drop();
+      group.isolate(3);
+      group.win(1);
+      group.drop();
       group.partition([1, 2]);
       group.run(10 * ELECTION_TIMEOUT_MS);
       for (const id of [1, 2]) expect(group.members(id)).to.equal('3 4 5 | 0 1 2');
+      expect(group.raft(1).role).not.to.equal('leader');
       group.heal();
       group.runUntil(() => [3, 4, 5].includes(group.leader ?? 0) && group.members(4) === '3 4 5');
     });

@@ -41,6 +41,8 @@ export interface Description {
   readonly servers: number;
   /** The only server that has this directory; undefined when it is that of all. */
   readonly serverId: ServerId | undefined;
+  /** How often each server's directory was replaced, by its id: an older one may come back, and is not to be used. */
+  readonly generations: readonly number[];
 }
 
 /** Where a cluster keeps its data, held by this process alone. */
@@ -115,16 +117,27 @@ export async function lockDirectory(files: Files, path: string): Promise<FileLoc
 
 /** What the directory says of its cluster; undefined when it says nothing. */
 export function readDescription(files: Files, path: string): Promise<Description | undefined> {
-  return readManifest(files, path, (fields: ManifestFields) => ({
-    clusterId: fields.string('clusterId'),
-    servers: fields.number('servers'),
-    serverId: fields.has('serverId') ? fields.number('serverId') : undefined,
-  }));
+  return readManifest(files, path, (fields: ManifestFields) => {
+    const servers = fields.number('servers');
+    return {
+      clusterId: fields.string('clusterId'),
+      servers,
+      serverId: fields.has('serverId') ? fields.number('serverId') : undefined,
+      generations: fields.has('generations') ? fields.numbers('generations') : firstGenerations(servers),
+    };
+  });
 }
 
 /** Resolves once it survives the end of the machine. */
 export function writeDescription(files: Files, path: string, description: Description): Promise<void> {
-  return writeManifest(files, path, description, { fsync: true });
+  const { serverId, generations, ...cluster } = description;
+  const content = serverId === undefined ? cluster : { ...cluster, serverId, generations };
+  return writeManifest(files, path, content, { fsync: true });
+}
+
+/** No directory was replaced yet. */
+export function firstGenerations(servers: number): readonly number[] {
+  return Array.from({ length: servers }, () => 0);
 }
 
 /** Whose directory a server's own is, and whether the server has begun to use it; undefined when it does not tell. */

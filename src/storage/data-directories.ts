@@ -13,6 +13,7 @@ import type { ServerId } from '../raft/types.js';
 import {
   type ClusterDirectory,
   type DataDirectoryOptions,
+  firstGenerations,
   isBlank,
   lockDirectory,
   newClusterId,
@@ -30,12 +31,12 @@ import {
   lostManifest,
   otherSize,
 } from './data-directory-error.js';
-import { type ClusterIdentity, clusterOf, ownerIn } from './directory-claims.js';
+import { type ClusterIdentity, clusterOf, isReplaced, ownerIn } from './directory-claims.js';
 import { releaseLockOf, type Survey, surveyDirectory } from './directory-survey.js';
 import type { FileLock, Files } from './files.js';
 import { makeServerDirectory, type Owner } from './server-manifest.js';
 import type { StorageError } from './storage.js';
-import { absent, blank, unusable } from './storage-errors.js';
+import { absent, blank, replaced, unusable } from './storage-errors.js';
 import { messageOf, systemCodeOf } from './system-errors.js';
 
 interface Held {
@@ -61,16 +62,18 @@ export class DataDirectories implements ClusterDirectory {
   readonly #files: Files;
   readonly #held: Map<ServerId, Held>;
   readonly #lost = new Map<ServerId, Lost>();
+  #generations: readonly number[];
   /** One search for lost directories at a time: it locks them. */
   #searching: Promise<unknown> = Promise.resolve();
 
   private constructor(
-    { clusterId, servers }: ClusterIdentity,
+    { clusterId, servers, generations }: ClusterIdentity,
     held: ReadonlyMap<ServerId, Held>,
     files: Files,
   ) {
     this.clusterId = clusterId;
     this.servers = servers;
+    this.#generations = generations;
     this.#held = new Map(held);
     this.#files = files;
   }
@@ -121,7 +124,8 @@ export class DataDirectories implements ClusterDirectory {
     fill?: Fill,
   ): Promise<DataDirectories> {
     for (const survey of surveys) refuseToMake(survey);
-    const clusterId = newClusterId(environment);
+    const cluster = { clusterId: newClusterId(environment), servers, generations: firstGenerations(servers) };
+    const { clusterId } = cluster;
     const held = new Map<ServerId, Held>();
     try {
       for (const [serverId, survey] of surveys.entries()) {
@@ -135,12 +139,12 @@ export class DataDirectories implements ClusterDirectory {
         await fill?.(serverDirectory(path, serverId), { clusterId, serverId });
       }
       for (const [serverId, { path }] of held)
-        await explained(path, () => writeDescription(files, path, { clusterId, servers, serverId }));
+        await explained(path, () => writeDescription(files, path, { ...cluster, serverId }));
     } catch (error) {
       for (const { lock } of held.values()) await lock.release();
       throw error;
     }
-    return new DataDirectories({ clusterId, servers }, held, files);
+    return new DataDirectories(cluster, held, files);
   }
 
   static async #take(
@@ -170,23 +174,26 @@ export class DataDirectories implements ClusterDirectory {
   async replace(id: ServerId, make: (directory: string) => Promise<void>): Promise<void> {
     const path = this.#pathOf(id);
     const files = this.#files;
-    if (this.#held.has(id)) return replaceServerDirectory(files, serverDirectory(path, id), make);
-    const topmostMade = await explained(path, async () => {
+    const known = this.#held.get(id);
+    const { lock, topmostMade } = await explained(path, async () => {
+      if (known !== undefined) return { lock: known.lock, topmostMade: undefined };
       const made = await files.makeDirectory(path);
       await takeInventory(files, path);
-      return made;
+      return { lock: await lockDirectory(files, path), topmostMade: made };
     });
-    const lock = await explained(path, () => lockDirectory(files, path));
     try {
       await explained(path, () => this.#refuseOthers(path, id));
-      await replaceServerDirectory(files, serverDirectory(path, id), make);
+      await replaceServerDirectory(files, serverDirectory(path, id), async (directory) => {
+        await make(directory);
+        // From here on the old one is not used any more, wherever its disk is now.
+        await this.#beginGeneration(id);
+      });
       await explained(path, async () => {
-        await syncNamesAbove(files, path, topmostMade);
-        const { clusterId, servers } = this;
-        await writeDescription(files, path, { clusterId, servers, serverId: id });
+        if (known === undefined) await syncNamesAbove(files, path, topmostMade);
+        await writeDescription(files, path, { ...this.#identity, serverId: id });
       });
     } catch (error) {
-      await lock.release();
+      if (known === undefined) await lock.release();
       throw error;
     }
     this.#lost.delete(id);
@@ -199,6 +206,10 @@ export class DataDirectories implements ClusterDirectory {
     this.#held.clear();
   }
 
+  get #identity(): ClusterIdentity {
+    return { clusterId: this.clusterId, servers: this.servers, generations: this.#generations };
+  }
+
   #pathOf(id: ServerId): string {
     const place = this.#held.get(id) ?? this.#lost.get(id);
     if (place === undefined) throw new RangeError(`there is no server ${id}`);
@@ -207,14 +218,13 @@ export class DataDirectories implements ClusterDirectory {
 
   /** Holds the directory if it is a server's of this cluster and can be written. Resolves to what it is otherwise. */
   async #tryToHold(survey: Survey): Promise<Survey | undefined> {
-    const owner = ownerIn(survey, this);
-    if (owner === undefined || !('lock' in survey)) {
+    const owner = ownerIn(survey, this.#identity);
+    if (owner === undefined || !('lock' in survey) || isReplaced(survey, owner, this.#identity)) {
       await releaseLockOf(survey);
       return survey;
     }
     const { path, lock } = survey;
-    const { clusterId, servers } = this;
-    const description = { clusterId, servers, serverId: owner };
+    const description = { ...this.#identity, serverId: owner };
     try {
       // What was read may be forgotten yet: the process may have ended before the sync, or the sync have failed.
       await writeDescription(this.#files, path, description);
@@ -232,11 +242,11 @@ export class DataDirectories implements ClusterDirectory {
     const free = new Set(ids.filter((id) => !this.#held.has(id)));
     const assign = (survey: Survey, id: ServerId) => {
       free.delete(id);
-      this.#lost.set(id, { path: survey.path, reason: reasonOf(survey, id) });
+      this.#lost.set(id, { path: survey.path, reason: this.#reasonOf(survey, id) });
     };
     const unknown: Survey[] = [];
     for (const survey of surveys) {
-      const owner = ownerIn(survey, this);
+      const owner = ownerIn(survey, this.#identity);
       if (owner === undefined || !free.has(owner)) unknown.push(survey);
       else assign(survey, owner);
     }
@@ -255,9 +265,9 @@ export class DataDirectories implements ClusterDirectory {
     let { reason } = own;
     for (const [other, { path }] of [[id, own] as const, ...others]) {
       const survey = await explained(path, () => surveyDirectory(this.#files, path));
-      if (ownerIn(survey, this) !== id) {
+      if (ownerIn(survey, this.#identity) !== id) {
         await releaseLockOf(survey);
-        if (other === id) reason = reasonOf(survey, id);
+        if (other === id) reason = this.#reasonOf(survey, id);
         continue;
       }
       const failed = await this.#tryToHold(survey);
@@ -266,10 +276,21 @@ export class DataDirectories implements ClusterDirectory {
         if (other !== id) this.#lost.set(other, own);
         return;
       }
-      reason = reasonOf(failed, id);
+      reason = this.#reasonOf(failed, id);
     }
     this.#lost.set(id, { path: own.path, reason });
     throw reason;
+  }
+
+  /** Has the directories of all other servers say that this one's is replaced. Rejects with DataDirectoryError. */
+  async #beginGeneration(id: ServerId): Promise<void> {
+    const generations = this.#generations.map((generation, other) => generation + (other === id ? 1 : 0));
+    for (const [serverId, { path }] of this.#held) {
+      if (serverId === id) continue;
+      const description = { ...this.#identity, generations, serverId };
+      await explained(path, () => writeDescription(this.#files, path, description));
+    }
+    this.#generations = generations;
   }
 
   /** Rejects with DataDirectoryError when another server, or another cluster, has used the directory meanwhile. */
@@ -277,6 +298,15 @@ export class DataDirectories implements ClusterDirectory {
     const found = await readDescription(this.#files, path).catch(() => undefined);
     if (found === undefined || (found.clusterId === this.clusterId && found.serverId === id)) return;
     throw new DataDirectoryError(path, 'is that of another server: name an empty directory');
+  }
+
+  /** Why the server cannot use what was found in its place. */
+  #reasonOf(survey: Survey, id: ServerId): StorageError {
+    const { path } = survey;
+    if (survey.is === 'unusable') return unusable(path, id, survey.error);
+    if (survey.is === 'absent') return absent(path, id);
+    if (ownerIn(survey, this.#identity) === id) return replaced(path, id);
+    return blank(path, id);
   }
 
   async #requireMajority(): Promise<void> {
@@ -338,17 +368,4 @@ async function hold(files: Files, survey: Survey): Promise<Held> {
 
 function causeOf({ reason }: Lost): string {
   return systemCodeOf(reason.cause) ?? messageOf(reason.cause);
-}
-
-function reasonOf(survey: Survey, id: ServerId): StorageError {
-  switch (survey.is) {
-    case 'absent':
-      return absent(survey.path, id);
-    case 'unusable':
-      return unusable(survey.path, id, survey.error);
-    case 'blank':
-    case 'described':
-    case 'undescribed':
-      return blank(survey.path, id);
-  }
 }

@@ -12,6 +12,7 @@ import {
   type ClusterDirectory,
   type DataDirectoryOptions,
   type Description,
+  firstGenerations,
   holdsCluster,
   isUsed,
   lockDirectory,
@@ -139,9 +140,10 @@ async function describe(
   for (const name of (await takeInventory(files, path)).servers) {
     if (await isUsed(files, join(path, name))) throw lostManifest(path);
   }
-  const description = { clusterId: newClusterId(environment), servers, serverId: undefined };
+  const clusterId = newClusterId(environment);
+  const generations = firstGenerations(servers);
+  const description = { clusterId, servers, serverId: undefined, generations };
   for (let serverId = 0; serverId < servers; serverId += 1) {
-    const { clusterId } = description;
     const directory = serverDirectory(path, serverId);
     // One that is there may be forgotten yet: a sync of its name that failed is not made good by another one.
     await files.removeTree(directory);

@@ -8,6 +8,8 @@ import type { Survey } from './directory-survey.js';
 export interface ClusterIdentity {
   readonly clusterId: string;
   readonly servers: number;
+  /** How often each server's directory was replaced, by its id, as far as any directory tells. */
+  readonly generations: readonly number[];
 }
 
 /**
@@ -41,13 +43,21 @@ export function clusterOf(
     if (other !== undefined) throw ofSameServer(survey.path, other, claim.serverId);
     owners.set(claim.serverId, survey.path);
   }
-  return first;
+  const generations = first.generations.map((_, id) =>
+    Math.max(...described.map((one) => one.generations[id] ?? 0)),
+  );
+  return { ...first, generations };
 }
 
 /** The server of this cluster whose directory it is; undefined when it does not say so, or is another cluster's. */
 export function ownerIn(survey: Survey, { clusterId, servers }: ClusterIdentity): ServerId | undefined {
   const claim = claimIn(survey);
   return claim?.clusterId === clusterId && claim.serverId < servers ? claim.serverId : undefined;
+}
+
+/** Whether the server's directory was replaced by another one since. One without a description does not tell. */
+export function isReplaced(survey: Survey, id: ServerId, { generations }: ClusterIdentity): boolean {
+  return (descriptionIn(survey)?.generations[id] ?? 0) < (generations[id] ?? 0);
 }
 
 function descriptionIn(survey: Survey): Description | undefined {

@@ -121,6 +121,16 @@ export class ManifestFields {
     return new ManifestFields(this.#path, this.#fields.get(name));
   }
 
+  numbers(name: string): readonly number[] {
+    const value = this.#fields.get(name);
+    if (!Array.isArray(value)) throw new DamagedManifestError(this.#path, `${name} is no list`);
+    return value.map((one: unknown) => {
+      if (typeof one !== 'number')
+        throw new DamagedManifestError(this.#path, `${name} has what is no number`);
+      return one;
+    });
+  }
+
   list(name: string): readonly ManifestFields[] {
     const value = this.#fields.get(name);
     if (!Array.isArray(value)) throw new DamagedManifestError(this.#path, `${name} is no list`);

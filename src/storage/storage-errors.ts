@@ -61,6 +61,12 @@ export function blank(directory: string, serverId: ServerId): StorageError {
   return lost('DISK_MISSING', what, serverId);
 }
 
+/** The server has had another one since. */
+export function replaced(directory: string, serverId: ServerId): StorageError {
+  const what = `data directory ${directory} is that of server ${serverId} before it was replaced: name the newer one`;
+  return lost('DISK_FOREIGN', what, serverId);
+}
+
 /** It cannot be read or written, or is damaged. */
 export function unusable(directory: string, serverId: ServerId, cause: unknown): StorageError {
   const what = `data directory ${directory} cannot be used (${messageOf(cause)}): ${adviceFor(cause)}`;

@@ -255,6 +255,21 @@ describe('DataDirectories, one for each server,', () => {
       await directories.close();
     });
 
+    it('do not go back to the old one when its disk is back: it knows nothing of what was promised since', async () => {
+      await rename(path('b'), path('away'));
+      await rebuildServer(paths('a', 'new', 'c'), 1, WORLD);
+      const directories = await open(['a', 'away', 'c']);
+      expectOneLine(
+        await rejection(directories.locate(1)),
+        'DISK_FOREIGN',
+        /away is that of server 1 before it was replaced: name the newer one/,
+      );
+      await directories.close();
+      const newest = await open(['a', 'new', 'c']);
+      expect(await newest.locate(1)).to.equal(join(path('new'), 'server-1'));
+      await newest.close();
+    });
+
     it('get a new one in place of one that is damaged', async () => {
       await writeFile(join(path('b'), 'server-1', 'manifest'), 'junk');
       await rebuildServer(paths(...ABC), 1, WORLD);

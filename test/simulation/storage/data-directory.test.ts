@@ -89,6 +89,55 @@ describe('a data directory on a simulated disk', () => {
     }
   });
 
+  it('are, after a rebuild that ended at any moment, the old one, the new one, or refused until it is done again', async () => {
+    const paths = ['/a/data', '/b/data', '/c/data'];
+    const [OLD, NEW] = [
+      { currentTerm: 5, votedFor: 2 },
+      { currentTerm: 1, votedFor: 0 },
+    ];
+    const found = new Set<string>();
+    for (let seed = 1; seed <= 2 * SEEDS; seed += 1) {
+      const site = await SimulatedSite.make(seed);
+      const world = () => ({ files: site.files, environment: NODE_ENVIRONMENT });
+      const open = () => DataDirectories.open(paths, { ...world(), servers: 3 });
+      const stateOf = async (directories: DataDirectories, serverId: number) => {
+        const owner = { clusterId: directories.clusterId, serverId };
+        const directory = await site.until(directories.locate(serverId));
+        const storage = await site.until(
+          DiskStorage.open({ files: site.files, directory, owner, fsync: true }),
+        );
+        if (storage.recovered.hardState.currentTerm === 0) {
+          const hardState = serverId === 0 ? OLD : NEW;
+          await site.until(storage.persist([persistOf(entries(1, 3, 1), hardState)]));
+        }
+        await site.until(storage.close());
+        return storage.recovered.hardState;
+      };
+      const made = await site.until(open());
+      for (const serverId of [0, 1, 2]) await stateOf(made, serverId);
+      await site.until(made.close());
+      await site.untilOrEvents(rebuildServer(paths, 0, world()), 4 * seed);
+      if (seed % 2 === 0) site.losePower();
+      else site.endThread();
+      const directories = await site.until(open());
+      const state = await stateOf(directories, 0).catch((error: unknown) => {
+        expect(error, `seed ${seed}`).to.have.property('code', 'DISK_FOREIGN');
+        return undefined;
+      });
+      await site.until(directories.close());
+      if (state === undefined) {
+        found.add('refused');
+        await site.until(rebuildServer(paths, 0, world()));
+        const again = await site.until(open());
+        expect(await stateOf(again, 0), `seed ${seed}`).to.deep.equal(NEW);
+      } else {
+        expect([OLD, NEW], `seed ${seed}`).to.deep.include(state);
+        found.add(state.currentTerm === OLD.currentTerm ? 'old' : 'new');
+      }
+    }
+    expect([...found]).to.have.members(['old', 'refused', 'new']);
+  });
+
   it('is there when the machine ends, although syncs failed before it was opened', async () => {
     for (let seed = 1; seed <= SEEDS; seed += 1) {
       const site = await SimulatedSite.make(seed);

@@ -1,12 +1,16 @@
+import { execFile } from 'node:child_process';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { TextClient } from '../../tools/support/text-client.js';
 import { type Ports, type Program, programPorts, Workplace } from '../support/workplace.js';
 
+const exec = promisify(execFile);
 const DIRECTORIES = ['a', 'b', 'c'].flatMap((name) => ['--data-dir', name]);
 
-describe('The program with a data directory for each server', () => {
+describe('The program with a data directory for each server', function () {
+  this.timeout(60_000);
   let workplace: Workplace;
   let ports: Ports;
 
@@ -36,6 +40,19 @@ describe('The program with a data directory for each server', () => {
     return (await fetch(`http://127.0.0.1:${ports.http}${path}`)).text();
   }
 
+  /** What the dashboard is sent first of how the cluster looks. */
+  async function firstFrame(): Promise<string> {
+    const { body } = await fetch(`http://127.0.0.1:${ports.http}/api/live`);
+    if (body === null) throw new Error('nothing is sent');
+    let text = '';
+    for await (const piece of body) {
+      text += Buffer.from(piece).toString();
+      const frame = /event: frame\ndata: (.*)\n\n/.exec(text)?.[1];
+      if (frame !== undefined) return frame;
+    }
+    throw new Error('the stream has ended');
+  }
+
   async function restart(id: number): Promise<{ readonly status: number; readonly text: string }> {
     const response = await fetch(`http://127.0.0.1:${ports.http}/api/servers/${id}/restart`, {
       method: 'POST',
@@ -58,6 +75,7 @@ describe('The program with a data directory for each server', () => {
     for (const page of ['/healthz', '/api/status'])
       expect(await ask(page)).to.include('directory b is missing');
     expect(await ask('/metrics')).to.include('threadraft_disk_failed{server="1"} 1');
+    expect(await firstFrame()).to.include('"reason":"data directory b is missing');
     const client = await TextClient.connect(ports.router);
     expect(await client.get('k')).to.deep.equal({ type: 'VALUE', value: 'v' });
     expect(await restart(1))
@@ -89,6 +107,30 @@ describe('The program with a data directory for each server', () => {
     const client = await TextClient.connect(ports.router);
     expect(await client.set('k', 'w')).to.have.property('type', 'OK');
     client.close();
+  });
+
+  it('serves without the one whose file system has become read-only', async function () {
+    await mkdir(path('b'));
+    const mount = (...options: string[]) =>
+      exec('mount', ['-t', 'tmpfs', '-o', ...options, 'tmpfs', path('b')]).then(
+        () => true,
+        () => false,
+      );
+    if (!(await mount('size=64m'))) this.skip();
+    try {
+      await setAndStop(run(), 'k');
+      expect(await mount('remount,ro'), 'it is read-only').to.equal(true);
+      const program = run();
+      expect((await program.ready()).down).to.equal('1');
+      expect(program.complaints[0]).to.match(
+        /server 1 is down, .*b cannot be used \(EROFS.*: the file system is read-only: make it writable and restart/,
+      );
+      expect(await mount('remount,rw'), 'it is writable').to.equal(true);
+      expect(await restart(1)).to.have.property('status', 200);
+      expect(await program.stop('SIGTERM')).to.equal(0);
+    } finally {
+      await exec('umount', [path('b')]);
+    }
   });
 
   it('serves as well without the directory of one server in that of all', async () => {

@@ -2,6 +2,7 @@
 
 import { request } from 'node:http';
 import { connect } from 'node:net';
+import { crc64 } from '../../../src/state-machine/redis/crc64.js';
 import type { CostlyClient } from './costly-client.js';
 
 export interface CostlySite {
@@ -38,11 +39,12 @@ function inMulti(commands: readonly (readonly string[])[]): readonly (readonly s
   return [['MULTI'], ...commands, ['EXEC']];
 }
 
-/** The value as DUMP would tell it, in the format of RDB 11: not compressed, with a checksum of 0, which says that there is none. */
+/** The value as DUMP would tell it, in the format of RDB 11. */
 function dumped(value: string): string {
   const head = Buffer.from([0x00, 0x80, 0, 0, 0, 0]);
   head.writeUInt32BE(value.length, 2);
-  return `${head.toString('latin1')}${value}\x0b\x00${'\0'.repeat(8)}`;
+  const content = Buffer.concat([head, Buffer.from(value), Buffer.from([11, 0])]);
+  return Buffer.concat([content, crc64(content)]).toString('latin1');
 }
 
 /** After the commands that prepare it. */

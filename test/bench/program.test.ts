@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { Program, ProgramError } from '../../tools/support/program.js';
 import { TextClient } from '../../tools/support/text-client.js';
-import { FAILING_PROGRAM, KEEPING_PROGRAM, SILENT_PROGRAM } from './fixtures/entries.js';
+import { FAILING_PROGRAM, KEEPING_PROGRAM, LAME_PROGRAM, SILENT_PROGRAM } from './fixtures/entries.js';
 
 describe('Program', () => {
   let program: Program | undefined;
@@ -80,6 +80,11 @@ describe('Program', () => {
     expect(error.message).to.equal(
       'the program ended with exit code 1 before it was ready: fake: error: the port is taken',
     );
+  });
+
+  it('does not take a program for ready that lacks a server', async () => {
+    const error = await rejection(Program.start({ entry: LAME_PROGRAM }));
+    expect(error.message).to.match(/^the program runs without one of its servers: .*its disk is lost$/);
   });
 
   it('does not wait without end for a program that never gets ready', async () => {

@@ -305,19 +305,21 @@ function run(args: readonly string[], env: NodeJS.ProcessEnv): RunningChild {
 
 /** Resolves at the line `ready ...`. Otherwise the child is gone, with what it left on stderr in the error. */
 async function untilReady({ child, stdout, stderr }: RunningChild, timeoutMs: number): Promise<void> {
-  const outcome = await new Promise<'ready' | 'ended' | 'late'>((resolve) => {
+  const outcome = await new Promise<'ready' | 'lame' | 'ended' | 'late'>((resolve) => {
     createInterface({ input: stdout }).on('line', (line) => {
-      if (line.startsWith('ready')) resolve('ready');
+      // A disk that was damaged costs a server, and whoever runs the program here did not damage any.
+      if (line.startsWith('ready')) resolve(/ down=/.test(line) ? 'lame' : 'ready');
     });
     child.once('close', () => resolve('ended'));
     setTimeout(resolve, timeoutMs, 'late').unref();
   });
   if (outcome === 'ready') return;
   await terminate(child, 'SIGKILL', STOP_TIMEOUT_MS);
-  const what =
-    outcome === 'late'
-      ? `the program was not ready within ${timeoutMs} ms`
-      : `the program ended with ${exitOf(child)} before it was ready`;
+  const what = {
+    late: `the program was not ready within ${timeoutMs} ms`,
+    lame: 'the program runs without one of its servers',
+    ended: `the program ended with ${exitOf(child)} before it was ready`,
+  }[outcome];
   throw new ProgramError(what, stderr.complaint);
 }
 

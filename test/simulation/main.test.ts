@@ -59,7 +59,9 @@ describe('the simulator’s command line', () => {
     });
   }
 
-  describe('of a core with a bug', () => {
+  describe('of a core with a bug', function () {
+    // It runs seeds until one shows the bug, and makes that smaller.
+    this.timeout(300_000);
     let copy = '';
 
     before(async () => {

@@ -125,6 +125,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'start the lease when the answer comes',
+    isRare: true,
     file: 'raft/progress.js',
     search: 'Math.max(this.answeredSentAtMs, echo.sentAtMs)',
     replacement: 'Math.max(this.answeredSentAtMs, nowMs)',
@@ -197,6 +198,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'read from a state machine that lags',
+    isRare: true,
     file: 'server/clients/reads.js',
     search: 'nowMs < raft.leaseEndMs && this.#state.position.index >= raft.commitIndex;',
     replacement: 'nowMs < raft.leaseEndMs;',

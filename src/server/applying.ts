@@ -116,7 +116,10 @@ export class Applier {
       (store) => {
         if (isWanted()) this.#installed(store, snapshot, startMs);
       },
-      (error: unknown) => this.#onFailure(error),
+      (error: unknown) => {
+        // The file of one that is not the newest any more may be gone.
+        if (isWanted()) this.#onFailure(error);
+      },
     );
   }
 

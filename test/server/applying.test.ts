@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { endOfTurn, NODE_ENVIRONMENT } from '../../src/environment.js';
 import { Leader, MUCH_WORK, resp, ServerSide, set, TIMEOUT_MS } from '../support/server/server-side.js';
 
 describe('a leader that applies', () => {
@@ -74,5 +75,26 @@ describe('a leader that applies', () => {
     leader.turn();
     expect(leader.toldTo(3)).to.equal('ERR_NOT_FOUND\r\n');
     expect(leader.toldTo(1), 'it is told once').to.equal('ERR_INTERNAL\r\nERR_INTERNAL\r\n');
+  });
+});
+
+describe('a server that installs a snapshot', () => {
+  it('fails if it cannot be read, unless a newer one has taken its place', async () => {
+    const failures: unknown[] = [];
+    const server = new ServerSide();
+    server.onFailure = (error) => failures.push(error);
+    const reads: ((error: Error) => void)[] = [];
+    server.snapshotImage = async function* () {
+      yield await new Promise<Uint8Array>((_, reject) => reads.push(reject));
+    };
+    server.install({ index: 1, term: 1, byteLength: 9 });
+    server.install({ index: 2, term: 1, byteLength: 9 });
+    const [older, newer] = [new Error('the older one was removed'), new Error('EIO')];
+    reads[0]?.(older);
+    await endOfTurn(NODE_ENVIRONMENT);
+    expect(failures).to.deep.equal([]);
+    reads[1]?.(newer);
+    await endOfTurn(NODE_ENVIRONMENT);
+    expect(failures).to.deep.equal([newer]);
   });
 });

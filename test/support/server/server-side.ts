@@ -14,6 +14,7 @@ import type {
   Message,
   ReadIndex,
   ServerId,
+  SnapshotMeta,
 } from '../../../src/raft/types.js';
 import { AppliedState } from '../../../src/server/applied-state.js';
 import { Applier } from '../../../src/server/applying.js';
@@ -52,6 +53,13 @@ export class ServerSide {
   wallClockAheadMs = 0;
   /** Where the clients of each server connect; nowhere unless told. */
   readonly addresses: ClientAddress[] = [];
+  /** What it reads of a snapshot that it installs. */
+  snapshotImage = (): AsyncIterable<Uint8Array> => {
+    throw new Error('no snapshot is installed');
+  };
+  onFailure = (error: unknown): void => {
+    throw error;
+  };
   /** Servers that it has no link to. */
   readonly down = new Set<ServerId>();
   readonly raft = new Raft(
@@ -99,9 +107,7 @@ export class ServerSide {
     environment: this.#environment,
     logTime: this.#logTime,
     storage: {
-      snapshotImage: () => {
-        throw new Error('no snapshot is installed');
-      },
+      snapshotImage: () => this.snapshotImage(),
     },
     state: this.#state,
     groups: this.#clients.groups,
@@ -110,9 +116,7 @@ export class ServerSide {
     metrics: this.#metrics,
     onApplied: () => undefined,
     onInstalled: () => undefined,
-    onFailure: (error) => {
-      throw error;
-    },
+    onFailure: (error) => this.onFailure(error),
   });
   readonly #opened = new Set<number>();
   readonly #toldTo = new Map<number, string>();
@@ -123,6 +127,11 @@ export class ServerSide {
   /** When a turn is due, though nothing happens before. */
   get deadlineMs(): number {
     return this.#clients.deadlineMs;
+  }
+
+  /** A snapshot of the leader's takes the place of its state. */
+  install(snapshot: SnapshotMeta): void {
+    this.#applier.install(snapshot);
   }
 
   /** Client `session` sends this. */

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { checkLinearizability } from '../../tools/linearizability/checker.js';
+import { checkLinearizability, SEARCH_LIMITS } from '../../tools/linearizability/checker.js';
 import type { Action, Operation, Outcome } from '../../tools/linearizability/history.js';
 import { type KeyState, step } from '../../tools/linearizability/model.js';
 import { Random } from '../../tools/support/random.js';
@@ -152,6 +152,18 @@ describe('the linearizability checker', () => {
     expect(checkLinearizability([set(0, 1, 'a', stored(1)), onOther]).map(({ key }) => key)).to.deep.equal([
       'other',
     ]);
+  });
+
+  it('gives up before it remembers more than it may, and says so', () => {
+    // Each order of them makes another value, and none fits.
+    const unknown = Array.from({ length: 8 }, (_, i) =>
+      op(0, 1, { op: 'append', value: `${i}${'~'.repeat(1_000)}` }, UNKNOWN),
+    );
+    const history = [...unknown, get(2, 3, found('x'))];
+    const limits = { ...SEARCH_LIMITS, bytes: 1_000_000 };
+    expect(checkLinearizability(history, limits).map(({ isCertain }) => isCertain)).to.deep.equal([false]);
+    const few = [...unknown.slice(0, 3), get(2, 3, found('x'))];
+    expect(checkLinearizability(few, limits).map(({ isCertain }) => isCertain)).to.deep.equal([true]);
   });
 
   it('tells how far it came and what fits nowhere', () => {

@@ -19,7 +19,7 @@ import { type KeyState, step } from './model.js';
 
 export interface Violation {
   readonly key: string;
-  /** Whether every order was tried; if not, the search was given up, with {@link MAX_PLACES} as the reason. */
+  /** Whether every order was tried; if not, the search was given up, with {@link SEARCH_LIMITS} as the reason. */
   readonly isCertain: boolean;
   /** The longest order that was found before the search got stuck. */
   readonly ordered: readonly Operation[];
@@ -27,23 +27,32 @@ export interface Violation {
   readonly stuck: readonly Operation[];
 }
 
-/**
- * The search for a key's order is given up after this many places for each of its operations, and some more. A history that
- * has an order takes some six; one that has none may take more than anybody can wait for.
- */
-export const MAX_PLACES: { readonly perOperation: number; readonly besides: number } = {
-  perOperation: 100,
-  besides: 1_000_000,
-};
+/** When the search for a key's order is given up. */
+export interface SearchLimits {
+  /**
+   * After this many places for each of its operations, and some more. A history that has an order takes some six; one that has
+   * none may take more than anybody can wait for.
+   */
+  readonly perOperation: number;
+  readonly besides: number;
+  /** Once this much was remembered of places, about, freed or not. */
+  readonly bytes: number;
+}
+
+export const SEARCH_LIMITS: SearchLimits = { perOperation: 100, besides: 1_000_000, bytes: 4_000_000_000 };
+
+/** What a place takes, besides what is listed in it. */
+const PLACE_BYTES = 100;
+const NUMBER_BYTES = 8;
 
 /**
  * One violation for each key whose operations cannot be ordered; none if the history is linearizable.
  *
- * @param maxPlaces when the search for a key's order is given up; see {@link MAX_PLACES}
+ * @param limits when the search for a key's order is given up
  */
 export function checkLinearizability(
   history: readonly Operation[],
-  maxPlaces: typeof MAX_PLACES = MAX_PLACES,
+  limits: SearchLimits = SEARCH_LIMITS,
 ): Violation[] {
   const byKey = new Map<string, Operation[]>();
   for (const operation of history) {
@@ -53,7 +62,7 @@ export function checkLinearizability(
   }
   const violations: Violation[] = [];
   for (const [key, operations] of byKey) {
-    const violation = new Search(key, operations).run(maxPlaces);
+    const violation = new Search(key, operations).run(limits);
     if (violation !== undefined) violations.push(violation);
   }
   return violations;
@@ -107,6 +116,8 @@ class Search {
   /** What an operation is in the history, where more is known of it by others. */
   readonly #originals: ReadonlyMap<Operation, Operation>;
   #longest: Place;
+  /** What was remembered so far takes about as much. */
+  #bytes = 0;
 
   constructor(key: string, unsorted: readonly Operation[]) {
     this.#key = key;
@@ -131,10 +142,10 @@ class Search {
     };
   }
 
-  run({ perOperation, besides }: typeof MAX_PLACES): Violation | undefined {
+  run({ perOperation, besides, bytes }: SearchLimits): Violation | undefined {
     const maxPlaces = perOperation * this.#originals.size + besides;
     let next: Place | undefined = this.#longest;
-    for (let places = 0; next !== undefined && places < maxPlaces; places += 1) {
+    for (let places = 0; next !== undefined && places < maxPlaces && this.#bytes < bytes; places += 1) {
       const place = this.#settle(next);
       if (place.length > this.#longest.length) this.#longest = place;
       const callable = this.#callable(place);
@@ -215,6 +226,7 @@ class Search {
     const state = step(place.state, operation);
     if (state === 'illegal') return undefined;
     const done = [...place.done, index].sort((a, b) => a - b);
+    this.#bytes += PLACE_BYTES + NUMBER_BYTES * done.length;
     let { firstUndone } = place;
     while (done[0] === firstUndone) {
       done.shift();
@@ -229,6 +241,7 @@ class Search {
     if (operation === undefined || operation.call > until) return undefined;
     const state = step(place.state, operation);
     if (state === 'illegal' || state === place.state) return undefined;
+    this.#bytes += PLACE_BYTES + NUMBER_BYTES * place.used.length;
     return {
       ...place,
       previous: place,
@@ -250,6 +263,7 @@ class Search {
     const name = `${firstUndone},${done} ${state?.version} ${value}`;
     const seen = this.#seen.get(name);
     if (seen === undefined) {
+      this.#bytes += name.length;
       this.#seen.set(name, [used]);
       return 'new';
     }

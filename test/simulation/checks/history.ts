@@ -4,12 +4,12 @@ import { PropertyViolation } from '../../../src/raft/checks/property-violation.j
 import { checkLinearizability } from '../../../tools/linearizability/checker.js';
 import type { Operation } from '../../../tools/linearizability/history.js';
 
-/** A few seconds and 100 MB. A history that needs more is left unjudged, and the run says so. */
-const MAX_PLACES = { perOperation: 100, besides: 20_000 };
+/** A few seconds. A history that needs more is left unjudged, and the run says so. */
+const LIMITS = { perOperation: 100, besides: 20_000, bytes: 500_000_000 };
 
 /** Whether the history could be judged. Throws PropertyViolation if it is not linearizable. */
 export function isJudged(operations: readonly Operation[]): boolean {
-  const violations = checkLinearizability(operations, MAX_PLACES);
+  const violations = checkLinearizability(operations, LIMITS);
   const violation = violations.find(({ isCertain }) => isCertain);
   if (violation === undefined) return violations.length === 0;
   const [stuck] = violation.stuck;

@@ -7,67 +7,34 @@
  */
 
 import { quorumOf } from '../configuration.js';
-import { encodeConfiguration } from '../configuration-bytes.js';
 import { LogTerms } from '../log-terms.js';
 import { countVotes } from '../quorum.js';
-import type { Raft } from '../raft.js';
 import type {
   Configuration,
   Entry,
   LogIndex,
   LogPosition,
   Message,
+  PersistRequest,
   RecoveredState,
-  RoleName,
   ServerId,
   Term,
 } from '../types.js';
+import { AppliedEntries } from './applied-entries.js';
+import { hashOf } from './content-hash.js';
 import { PersistedBeforeSent } from './persisted-before-sent.js';
 import { PropertyViolation } from './property-violation.js';
+import { type ReadArrival, ReadProofs } from './read-proofs.js';
+import type { ServerView, StatusView } from './server-view.js';
+import { type Lease, VoteLeases } from './vote-leases.js';
 
-/** What a server's status tells. */
-export interface StatusView {
-  readonly id: ServerId;
-  readonly role: RoleName;
-  readonly currentTerm: Term;
-  readonly commitIndex: LogIndex;
-}
+/** A leader, when a read comes in. */
+export type ReadingLeader = Pick<ServerView, 'id' | 'currentTerm' | 'lastLog' | 'configuration' | 'nowMs'>;
 
-/** What is looked at of a server after each step. */
-export interface ServerView extends StatusView {
-  readonly votedFor: ServerId | undefined;
-  readonly lastLog: LogPosition;
-  readonly logStart: LogPosition;
-  /** In force, by its log. */
-  readonly configuration: Configuration;
-  /** The time now, and until when it may read its own state as a leader, on a clock that all servers share. */
-  readonly nowMs: number;
-  readonly leaseEndMs: number;
-  termAt(index: LogIndex): Term | undefined;
-  /** As far as they are in memory. */
-  entries(from: LogIndex, to: LogIndex): readonly Entry[];
-}
-
-/** Both in ms of a clock that all servers share: `leaseEndMs` is `raft.leaseEndMs` where they share the core's. */
-export type SharedTimes = Pick<ServerView, 'nowMs' | 'leaseEndMs'>;
-
-/** A view of a server that runs, for {@link Invariants.stepped}. */
-export function viewOf(raft: Raft, { nowMs, leaseEndMs }: SharedTimes): ServerView {
-  const { id, role, currentTerm, commitIndex, lastLog, logStart, configuration } = raft;
-  return {
-    id,
-    role,
-    currentTerm,
-    commitIndex,
-    votedFor: raft.hardState.votedFor,
-    lastLog,
-    logStart,
-    configuration,
-    nowMs,
-    leaseEndMs,
-    termAt: (index) => raft.termAt(index),
-    entries: (from, to) => raft.entries(from, to),
-  };
+export interface InvariantsOptions {
+  readonly electionTimeoutMs: number;
+  /** For how long the answers of a majority let a leader read by itself; 0 for not at all. */
+  readonly leaseMs: number;
 }
 
 /** What was last seen of a server since it started. */
@@ -96,16 +63,24 @@ export class Invariants {
   readonly #entries = new Map<LogIndex, KnownEntry[]>();
   /** Committed entries' terms by index, and the terms in which they were first seen committed. */
   readonly #committed: { readonly term: Term; readonly committedIn: Term }[] = [];
-  /** Applied entries by index, as first seen. */
-  readonly #applied = new Map<LogIndex, Pick<KnownEntry, 'term' | 'contentHash'>>();
-  /** Up to where each server that runs has applied. */
-  readonly #appliedIndex = new Map<ServerId, LogIndex>();
+  readonly #applied = new AppliedEntries();
+  readonly #voteLeases: VoteLeases;
+  readonly #readProofs: ReadProofs;
+  /** When something was seen last. */
+  #nowMs = 0;
+
+  constructor({ electionTimeoutMs, leaseMs }: InvariantsOptions) {
+    this.#voteLeases = new VoteLeases(electionTimeoutMs);
+    this.#readProofs = new ReadProofs(leaseMs);
+  }
 
   /** A server has crashed: its log, commit index and state machine start anew; what it told others stays. */
   crashed(id: ServerId): void {
     this.#statuses.delete(id);
     this.#seen.delete(id);
-    this.#appliedIndex.delete(id);
+    this.#persisted.crashed(id);
+    this.#applied.crashed(id);
+    this.#readProofs.crashed(id);
   }
 
   /**
@@ -116,9 +91,26 @@ export class Invariants {
     this.#persisted.recovered(id, state);
   }
 
+  /** A server asks its disk for this. A snapshot takes the place of what is older alone. */
+  persisting(id: ServerId, requests: readonly PersistRequest[]): void {
+    const commitIndex = this.#seen.get(id)?.view.commitIndex ?? 0;
+    for (const { snapshotChunk } of requests) {
+      if (snapshotChunk === undefined || snapshotChunk.snapshot.index > commitIndex) continue;
+      const what = `server ${id} takes a snapshot at ${snapshotChunk.snapshot.index}, committed to ${commitIndex}`;
+      throw new PropertyViolation('older snapshot', what);
+    }
+  }
+
+  /** The disk has told the server that these are there. */
+  persisted(id: ServerId, requests: readonly PersistRequest[]): void {
+    this.#persisted.persisted(id, requests);
+  }
+
   /** A message leaves. It may rely only on what its sender will still find on its disk after a crash. */
   sent(message: Message): void {
     this.#persisted.sent(message);
+    this.#readProofs.sent(message);
+    this.#voteLeases.sent(message, this.#leases(), this.#nowMs);
   }
 
   /** A server's status, seen at any time while it runs: for servers that are watched from afar. */
@@ -134,6 +126,7 @@ export class Invariants {
 
   /** A server has done something: checks all that may have changed with it. Throws {@link PropertyViolation}. */
   stepped(server: ServerView): void {
+    this.#nowMs = Math.max(this.#nowMs, server.nowMs);
     this.observed(server);
     const seen = this.#seen.get(server.id);
     checkBounds(server);
@@ -147,25 +140,13 @@ export class Invariants {
 
   /** A server's state machine was replaced by a snapshot up to `index`, which must not take it back. */
   restored(id: ServerId, index: LogIndex): void {
-    const before = this.#appliedIndex.get(id) ?? 0;
-    if (index < before)
-      throw new PropertyViolation('monotonic applied', `server ${id} restores ${index} after ${before}`);
-    this.#appliedIndex.set(id, index);
+    this.#applied.restored(id, index);
   }
 
   /** A server has applied an entry. State machine safety: the next one, and nobody applies another one there. */
   applied(id: ServerId, entry: Entry): void {
-    const { index, term } = entry;
-    const before = this.#appliedIndex.get(id) ?? 0;
-    if (index !== before + 1)
-      throw new PropertyViolation('monotonic applied', `server ${id} applies ${index} after ${before}`);
-    this.#appliedIndex.set(id, index);
-    this.#checkSame(id, { index, term });
-    const contentHash = hashOf(entry);
-    const first = this.#applied.get(index);
-    if (first === undefined) this.#applied.set(index, { term, contentHash });
-    else if (first.term !== term || first.contentHash !== contentHash)
-      throw new PropertyViolation('state machine safety', `server ${id} at ${index}`);
+    this.#applied.applied(id, entry);
+    this.#checkSame(id, entry);
   }
 
   /** Up to where any server was seen to have committed. */
@@ -173,19 +154,24 @@ export class Invariants {
     return Math.max(0, this.#committed.length - 1);
   }
 
-  /**
-   * A read is confirmed at `index` (thesis 6.4) that came in when everything up to `committedIndex` was committed and the
-   * server's log ended at `lastIndex`: it sees all of the former, and does not wait for what was proposed after it.
-   */
-  confirmed(
-    id: ServerId,
-    index: LogIndex,
-    { committedIndex, lastIndex }: { readonly committedIndex: LogIndex; readonly lastIndex: LogIndex },
-  ): void {
-    if (index >= committedIndex && index <= lastIndex) return;
-    const when = `${committedIndex} was committed and ${lastIndex} the last`;
-    const what = `server ${id} confirms a read at ${index} that came in when ${when}`;
-    throw new PropertyViolation('read index', what);
+  /** A group of reads came in at a leader, which will have it confirmed. */
+  asked(leader: ReadingLeader, readId: number): void {
+    this.#readProofs.asked(readId, this.#arrivalAt(leader));
+  }
+
+  /** The reads were confirmed: they may be answered once everything up to `index` is applied. */
+  confirmed({ id, configuration }: ReadingLeader, readId: number, index: LogIndex): void {
+    this.#readProofs.confirmed(id, { readId, index, configuration });
+  }
+
+  /** A leader answers a read from its state, in which everything up to `appliedIndex` is applied, without asking anybody. */
+  answered(leader: ReadingLeader, appliedIndex: LogIndex): void {
+    this.#readProofs.answered(this.#arrivalAt(leader), appliedIndex);
+  }
+
+  #arrivalAt({ id, currentTerm: term, nowMs, lastLog, configuration }: ReadingLeader): ReadArrival {
+    const { committedIndex } = this;
+    return { leader: id, term, nowMs, configuration, committedIndex, lastIndex: lastLog.index };
   }
 
   /** Election safety: at most one leader a term. */
@@ -203,12 +189,14 @@ export class Invariants {
     const { id, currentTerm, lastLog } = server;
     this.#checkLeases(server);
     if (seen?.view.role !== 'leader' || seen.view.currentTerm !== currentTerm) {
+      this.#persisted.elected(id, currentTerm);
       this.#checkCompleteness(server);
       return;
     }
     const { index, term } = seen.view.lastLog;
     if (lastLog.index < index || server.termAt(index) !== term)
       throw new PropertyViolation('leader append-only', `server ${id} in term ${currentTerm}`);
+    if (server.commitIndex > seen.view.commitIndex) checkCommitOfOwnTerm(server);
   }
 
   /**
@@ -236,6 +224,15 @@ export class Invariants {
       const what = `server ${id} leads in term ${currentTerm} while server ${view.id} has one in term ${view.currentTerm}`;
       throw new PropertyViolation('lease', what);
     }
+  }
+
+  #leases(): readonly Lease[] {
+    const leases: Lease[] = [];
+    for (const { view } of this.#seen.values()) {
+      if (view.role === 'leader')
+        leases.push({ id: view.id, term: view.currentTerm, endMs: view.leaseEndMs });
+    }
+    return leases;
   }
 
   /** Log matching, entry by entry: what is new must be preceded by the same, and hold the same, as anywhere else. */
@@ -332,6 +329,14 @@ function checkBounds({ id, logStart, commitIndex, lastLog }: ServerView): void {
   throw new PropertyViolation('commit within the log', what);
 }
 
+/** A leader commits by counting only what is of its own term, and all before it along with it (§5.4.2, figure 8). */
+function checkCommitOfOwnTerm(server: ServerView): void {
+  const term = server.termAt(server.commitIndex);
+  if (term === undefined || term === server.currentTerm) return;
+  const what = `server ${server.id} commits ${server.commitIndex} of term ${term} in term ${server.currentTerm}`;
+  throw new PropertyViolation('commit of the own term', what);
+}
+
 /** The log's start does not go back. Within a term, a vote stays what it is (§5.2). */
 function checkDelta({ id, currentTerm, votedFor, logStart }: ServerView, { view }: Seen): void {
   if (logStart.index < view.logStart.index)
@@ -339,12 +344,4 @@ function checkDelta({ id, currentTerm, votedFor, logStart }: ServerView, { view 
   if (currentTerm !== view.currentTerm || view.votedFor === undefined || votedFor === view.votedFor) return;
   const what = `server ${id} votes for ${votedFor} after ${view.votedFor} in term ${currentTerm}`;
   throw new PropertyViolation('one vote a term', what);
-}
-
-/** FNV-1a. */
-function hashOf({ payload, configuration }: Entry): number {
-  const bytes = configuration === undefined ? payload : encodeConfiguration(configuration);
-  let hash = 0x811c9dc5;
-  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
-  return hash;
 }

@@ -2,13 +2,22 @@
  * A check: what a server has told others it may never forget (figure 2, "updated on stable storage before responding to
  * RPCs").
  *
- * No disk is looked at: what each message relies on is noted when it is sent, and compared with what is found after a
- * crash. A vote, a term and an acknowledged entry are still there then, unless a later leader replaced the entry or a
- * snapshot covers it.
+ * What each message relies on is on its sender's disk when it is sent, as far as the disk has told the sender; and it is
+ * compared with what is found there after a crash. A vote, a term and an acknowledged entry are still there then, unless a
+ * later leader replaced the entry or a snapshot covers it.
  */
 
 import type { LogTerms } from '../log-terms.js';
-import type { LogIndex, LogPosition, Message, RecoveredState, ServerId, Term } from '../types.js';
+import type {
+  LogIndex,
+  LogPosition,
+  Message,
+  PersistRequest,
+  RecoveredState,
+  ServerId,
+  Term,
+} from '../types.js';
+import { Disks } from './disks.js';
 import { PropertyViolation } from './property-violation.js';
 
 /** The log has this position, as long as no leader of a term later than `term` replaces it. */
@@ -32,13 +41,24 @@ interface Told {
 export class PersistedBeforeSent {
   readonly #leaderLogs: ReadonlyMap<Term, LogTerms>;
   readonly #told = new Map<ServerId, Told>();
+  readonly #disks = new Disks();
 
   /** @param leaderLogs the log of each term's leader, as far as it was seen */
   constructor(leaderLogs: ReadonlyMap<Term, LogTerms>) {
     this.#leaderLogs = leaderLogs;
   }
 
-  /** Notes what a message relies on that leaves a server. */
+  /** The disk has told the server that these are there. */
+  persisted(id: ServerId, requests: readonly PersistRequest[]): void {
+    this.#disks.persisted(id, requests);
+  }
+
+  /** What is on its disk is known again when it starts. */
+  crashed(id: ServerId): void {
+    this.#disks.crashed(id);
+  }
+
+  /** Notes what a message relies on that leaves a server. Throws PropertyViolation when that is not on its disk. */
   sent(message: Message): void {
     const { from, to, term } = message;
     switch (message.type) {
@@ -50,6 +70,7 @@ export class PersistedBeforeSent {
         return;
       case 'RequestVote':
         // The term and the own vote are written meanwhile. The log's end has to be there: see startElection.
+        this.#checkLog(from, { index: message.lastLogIndex, term: message.lastLogTerm }, term - 1);
         this.#keep(from, {
           index: message.lastLogIndex,
           term: message.lastLogTerm,
@@ -90,13 +111,21 @@ export class PersistedBeforeSent {
   /** A leader has committed an entry for which its own disk was needed: it keeps it like one that was acknowledged. */
   countedItself(leader: ServerId, leaderTerm: Term, position: LogPosition): void {
     const { index, term } = position;
+    this.#checkLog(leader, position, leaderTerm);
     this.#keep(leader, { index, term, leaderTerm, log: this.#leaderLogs.get(leaderTerm) });
   }
 
+  /** A server leads: its own vote counted, so it must not be forgotten. */
+  elected(id: ServerId, term: Term): void {
+    this.#checkVote(id, term, id);
+  }
+
   /** A server starts again with what was found on its disk. Throws PropertyViolation when that is too little. */
-  recovered(id: ServerId, { hardState, snapshot, entries, logStart }: RecoveredState): void {
+  recovered(id: ServerId, state: RecoveredState): void {
+    this.#disks.recovered(id, state);
     const told = this.#told.get(id);
     if (told === undefined) return;
+    const { hardState, snapshot, entries, logStart } = state;
     const { currentTerm, votedFor } = hardState;
     if (currentTerm < told.term) throw forgotten(id, `term ${told.term}, and is in term ${currentTerm}`);
     if (told.vote?.term === currentTerm && told.vote.candidate !== votedFor)
@@ -133,13 +162,35 @@ export class PersistedBeforeSent {
     return told;
   }
 
+  /** A server that has entered a later term need not keep what it told of an earlier one. */
+  #checkVote(id: ServerId, term: Term, candidate: ServerId): void {
+    const hardState = this.#disks.of(id)?.hardState;
+    if (hardState === undefined || hardState.currentTerm > term) return;
+    if (hardState.currentTerm < term || hardState.votedFor !== candidate)
+      throw tooEarly(id, `a vote for server ${candidate} in term ${term}`);
+  }
+
+  /** The log has this position, unless it went on with a leader of a term after `leaderTerm`. */
+  #checkLog(id: ServerId, position: LogPosition, leaderTerm: Term): void {
+    const disk = this.#disks.of(id);
+    if (disk === undefined || disk.hardState.currentTerm > leaderTerm || disk.has(position)) return;
+    throw tooEarly(id, `entry ${position.index} of term ${position.term}`);
+  }
+
   #reached(id: ServerId, term: Term): void {
+    const hardState = this.#disks.of(id)?.hardState;
+    if (hardState !== undefined && hardState.currentTerm < term) throw tooEarly(id, `term ${term}`);
+    this.#noteTerm(id, term);
+  }
+
+  #noteTerm(id: ServerId, term: Term): void {
     const told = this.#toldBy(id);
     if (term > told.term) told.term = term;
   }
 
   #voted(id: ServerId, term: Term, candidate: ServerId): void {
-    this.#reached(id, term);
+    this.#checkVote(id, term, candidate);
+    this.#noteTerm(id, term);
     const told = this.#toldBy(id);
     if (told.vote === undefined || told.vote.term < term) told.vote = { term, candidate };
   }
@@ -150,7 +201,9 @@ export class PersistedBeforeSent {
     acknowledged.set(leaderTerm, index);
     const log = this.#leaderLogs.get(leaderTerm);
     const term = log?.termAt(index);
-    if (term !== undefined) this.#keep(id, { index, term, leaderTerm, log });
+    if (term === undefined) return;
+    this.#checkLog(id, { index, term }, leaderTerm);
+    this.#keep(id, { index, term, leaderTerm, log });
   }
 
   #keep(id: ServerId, entry: KeptEntry): void {
@@ -164,4 +217,11 @@ export class PersistedBeforeSent {
 
 function forgotten(id: ServerId, what: string): PropertyViolation {
   return new PropertyViolation('persisted before sent', `server ${id} has forgotten ${what}`);
+}
+
+function tooEarly(id: ServerId, what: string): PropertyViolation {
+  return new PropertyViolation(
+    'persisted before sent',
+    `server ${id} relies on ${what}, which is not on its disk`,
+  );
 }

@@ -1,15 +1,31 @@
 import { expect } from 'chai';
-import { Invariants, type ServerView } from '../../../src/raft/checks/invariants.js';
+import { Invariants } from '../../../src/raft/checks/invariants.js';
 import { PropertyViolation } from '../../../src/raft/checks/property-violation.js';
+import type { ServerView } from '../../../src/raft/checks/server-view.js';
 import { initialConfiguration } from '../../../src/raft/configuration.js';
-import type { HardState, Message, RecoveredState } from '../../../src/raft/types.js';
+import type {
+  HardState,
+  Message,
+  PersistRequest,
+  RecoveredState,
+  SnapshotMeta,
+} from '../../../src/raft/types.js';
 import {
   appendEntries,
   appendEntriesResponse,
   entries,
+  preVoteResponse,
   requestVote,
   requestVoteResponse,
 } from '../../support/raft/messages.js';
+
+function newInvariants(leaseMs = 100): Invariants {
+  return new Invariants({ electionTimeoutMs: 100, leaseMs });
+}
+
+function leader(id: number, log: string, rest: Partial<ServerView> = {}): ServerView {
+  return view(id, log, { role: 'leader', ...rest });
+}
 
 /** A server as it looks with this log. */
 function view(id: number, log: string, rest: Partial<ServerView> = {}): ServerView {
@@ -38,9 +54,11 @@ function onDisk(log: string, hardState: HardState, start = { index: 0, term: 0 }
 }
 
 describe('the invariants', () => {
+  const reader = leader(1, '1:a');
+
   /** Looks at servers one after the other, of three. */
   function seen(...views: ServerView[]): Invariants {
-    const invariants = new Invariants();
+    const invariants = newInvariants();
     for (const server of views) invariants.stepped(server);
     return invariants;
   }
@@ -112,13 +130,13 @@ describe('the invariants', () => {
   });
 
   it('break when a leader commits what no majority has acknowledged', () => {
-    const invariants = new Invariants();
+    const invariants = newInvariants();
     const configuration = initialConfiguration(5);
     const leader = view(0, '1:a', { role: 'leader', commitIndex: 1, configuration });
     invariants.stepped({ ...leader, commitIndex: 0 });
     invariants.sent(accepted(1, 1, 1));
     expectBroken('acknowledged by a majority', () => invariants.stepped(leader));
-    const another = new Invariants();
+    const another = newInvariants();
     another.stepped({ ...leader, commitIndex: 0 });
     for (const id of [1, 2]) another.sent(accepted(id, 1, 1));
     another.stepped(leader);
@@ -130,7 +148,7 @@ describe('the invariants', () => {
     const joint = { voters: [b, c], outgoing: [a], learners: [], nextId: 3 };
     const leader = view(0, '1:a', { role: 'leader', commitIndex: 1, configuration: joint });
     const acknowledgedBy = (...ids: readonly number[]) => {
-      const invariants = new Invariants();
+      const invariants = newInvariants();
       invariants.stepped({ ...leader, commitIndex: 0 });
       for (const id of ids) invariants.sent(accepted(id, 1, 1));
       invariants.stepped(leader);
@@ -184,16 +202,94 @@ describe('the invariants', () => {
   it('break when a read is confirmed without what was committed before it came in', () => {
     const invariants = seen(view(0, '1:a 1:b', { commitIndex: 2 }));
     expect(invariants.committedIndex).to.equal(2);
-    const read = { committedIndex: 2, lastIndex: 3 };
-    expectBroken('read index', () => invariants.confirmed(1, 1, read));
-    invariants.confirmed(1, 2, read);
+    invariants.sent(answer(0, 1, { sentAtMs: 10 }));
+    invariants.asked(leader(1, '1:a 1:b 1:c', { nowMs: 10 }), 7);
+    expectBroken('read index', () => invariants.confirmed(reader, 7, 1));
+    invariants.asked(leader(1, '1:a 1:b 1:c', { nowMs: 10 }), 8);
+    invariants.confirmed(reader, 8, 2);
   });
 
   it('break when a read is confirmed with what was proposed after it came in', () => {
     const invariants = seen(view(0, '1:a 1:b', { commitIndex: 2 }));
-    const read = { committedIndex: 2, lastIndex: 3 };
-    invariants.confirmed(1, 3, read);
-    expectBroken('read index', () => invariants.confirmed(1, 4, read));
+    invariants.sent(answer(0, 1, { sentAtMs: 10 }));
+    invariants.asked(leader(1, '1:a 1:b 1:c', { nowMs: 10 }), 7);
+    expectBroken('read index', () => invariants.confirmed(reader, 7, 4));
+  });
+
+  it('break when a read is confirmed by answers to what was sent before it came in, but for a lease', () => {
+    const asked = leader(1, '1:a', { nowMs: 10 });
+    for (const [sentAtMs, leaseMs, isFine] of [
+      [9, 0, false],
+      [10, 0, true],
+      [9, 100, true],
+      [-90, 100, false],
+    ] as const) {
+      const invariants = newInvariants(leaseMs);
+      invariants.sent(answer(2, 1, { sentAtMs }));
+      invariants.asked(asked, 7);
+      if (isFine) invariants.confirmed(reader, 7, 1);
+      else expectBroken('read index', () => invariants.confirmed(reader, 7, 1));
+    }
+  });
+
+  it('break when a leader answers a read by itself without a lease, or without all that is committed', () => {
+    const invariants = seen(view(0, '1:a 1:b', { commitIndex: 2 }));
+    invariants.sent(answer(2, 1, { sentAtMs: 10 }));
+    invariants.answered(leader(1, '1:a 1:b', { nowMs: 109 }), 2);
+    expectBroken('read index', () => invariants.answered(leader(1, '1:a 1:b', { nowMs: 110 }), 2));
+    expectBroken('read index', () => invariants.answered(leader(1, '1:a 1:b', { nowMs: 109 }), 1));
+    invariants.sent({ type: 'TimeoutNow', from: 1, to: 2, term: 1 });
+    expectBroken('read index', () => invariants.answered(leader(1, '1:a 1:b', { nowMs: 109 }), 2));
+  });
+
+  it('break when a leader commits an entry of an earlier term by counting', () => {
+    const before = view(0, '1:a 2:b', { role: 'leader', commitIndex: 0 });
+    const invariants = seen(before);
+    invariants.sent(accepted(1, 2, 1));
+    expectBroken('commit of the own term', () => invariants.stepped({ ...before, commitIndex: 1 }));
+    invariants.sent(accepted(1, 2, 2));
+    invariants.stepped({ ...before, commitIndex: 2 });
+  });
+
+  it('break when a snapshot is taken that is older than what is committed', () => {
+    const invariants = seen(view(0, '1:a 1:b', { commitIndex: 2 }));
+    const request = (index: number) => [chunk({ index, term: 1, byteLength: 9 })];
+    expectBroken('older snapshot', () => invariants.persisting(0, request(2)));
+    invariants.persisting(0, request(3));
+  });
+
+  describe('break when a server that has answered a leader', () => {
+    /** Server 1 has answered what leader 0 sent at 10 ms. */
+    function answered(leaseEndMs: number): Invariants {
+      const invariants = seen(view(0, '1:a', { role: 'leader', leaseEndMs, nowMs: 50 }));
+      invariants.sent(answer(1, 1, { to: 0, sentAtMs: 10 }));
+      return invariants;
+    }
+
+    const votes: readonly Message[] = [
+      requestVoteResponse({ from: 1, to: 2, term: 2 }),
+      preVoteResponse({ from: 1, to: 2, term: 2 }),
+      requestVote({ from: 1, to: 2, term: 2, lastLogIndex: 0 }),
+    ];
+    for (const vote of votes) {
+      it(`sends a ${vote.type} for another one before an election timeout is over`, () => {
+        expectBroken('vote lease', () => answered(110).sent(vote));
+        // The leader has no lease any more.
+        answered(50).sent(vote);
+        const later = answered(200);
+        later.stepped(view(2, '', { nowMs: 110 }));
+        later.sent(vote);
+      });
+    }
+
+    it('gives its vote to one that says wrongly that the lease is over', () => {
+      const request = requestVote({ from: 2, to: 1, term: 2, leaseIsOver: true });
+      expectBroken('vote lease', () => answered(110).sent(request));
+      const invariants = answered(50);
+      invariants.sent(request);
+      invariants.stepped(view(0, '1:a', { role: 'leader', leaseEndMs: 110, nowMs: 50 }));
+      invariants.sent(requestVoteResponse({ from: 1, to: 2, term: 2 }));
+    });
   });
 
   it('break when a leader is elected while another one has a lease', () => {
@@ -232,7 +328,7 @@ describe('the invariants', () => {
         name: 'the end of the log that it asked for votes with',
         message: requestVote({ from: 0, to: 1, term: 2, lastLogIndex: 1, lastLogTerm: 1 }),
         enough: onDisk('1:a', { currentTerm: 1, votedFor: undefined }),
-        tooLittle: onDisk('', inTerm2),
+        tooLittle: onDisk('', { currentTerm: 1, votedFor: undefined }),
       },
       {
         name: 'an entry that it acknowledged',
@@ -270,6 +366,14 @@ describe('the invariants', () => {
     ];
 
     for (const { name, message, enough, tooLittle } of told) {
+      it(`${name}, or tells it before it is on its disk`, () => {
+        const early = seen(view(1, '1:a 2:b', { role: 'leader' }));
+        early.recovered(0, tooLittle);
+        expectBroken('persisted before sent', () => early.sent(message));
+        early.recovered(0, enough);
+        early.sent(message);
+      });
+
       it(name, () => {
         const invariants = seen(view(1, '1:a 2:b', { role: 'leader' }));
         invariants.sent(message);
@@ -303,4 +407,19 @@ describe('the invariants', () => {
 
 function accepted(from: number, term: number, matchIndex: number): Message {
   return appendEntriesResponse({ from, to: 1, term, result: { outcome: 'accepted', matchIndex } });
+}
+
+/** An answer to what the term's leader has sent then. */
+function answer(
+  from: number,
+  term: number,
+  { to = 1, sentAtMs }: { readonly to?: number; readonly sentAtMs: number },
+): Message {
+  const result = { outcome: 'accepted', matchIndex: 0 } as const;
+  return appendEntriesResponse({ from, to, term, result, echo: { round: 1, sentAtMs } });
+}
+
+function chunk(snapshot: SnapshotMeta): PersistRequest {
+  const snapshotChunk = { snapshot, offset: 0, data: new Uint8Array(9), last: true, keepsLog: false };
+  return { sequence: 1, hardState: undefined, entries: [], snapshotChunk };
 }

@@ -1,0 +1,109 @@
+/**
+ * A check of reads without a log entry (thesis 6.4): what a read sees holds everything that was committed when it came in, and
+ * its server was heard as the leader by a majority since, or so recently that no other leader can be.
+ *
+ * The proof is looked for in the answers that have left the others, not in what the leader makes of them.
+ */
+
+import { quorumOf } from '../configuration.js';
+import { reachedByQuorum } from '../quorum.js';
+import type { Configuration, Echo, LogIndex, Message, ServerId, Term } from '../types.js';
+import { PropertyViolation } from './property-violation.js';
+
+/** When a read came in at a leader. */
+export interface ReadArrival {
+  readonly leader: ServerId;
+  readonly term: Term;
+  readonly nowMs: number;
+  readonly configuration: Configuration;
+  /** Everything up to it was committed then, anywhere. */
+  readonly committedIndex: LogIndex;
+  /** The leader's log ended there. */
+  readonly lastIndex: LogIndex;
+}
+
+/** A confirmation, and the configuration in force then. */
+export interface Confirmation {
+  readonly readId: number;
+  readonly index: LogIndex;
+  readonly configuration: Configuration;
+}
+
+export class ReadProofs {
+  readonly #leaseMs: number;
+  /** By leader, those of its reads that are not confirmed. */
+  readonly #asked = new Map<ServerId, Map<number, ReadArrival>>();
+  /** By term and server, when the last of the leader's messages was sent that it has answered. */
+  readonly #answered = new Map<Term, Map<ServerId, number>>();
+  /** Terms whose leaders have offered their leadership: their leases are over. */
+  readonly #offered = new Set<Term>();
+
+  /** @param leaseMs 0 where no lease is relied on */
+  constructor(leaseMs: number) {
+    this.#leaseMs = leaseMs;
+  }
+
+  crashed(id: ServerId): void {
+    this.#asked.delete(id);
+  }
+
+  sent(message: Message): void {
+    const { from, term } = message;
+    if (message.type === 'TimeoutNow') this.#offered.add(term);
+    if (message.type === 'AppendEntriesResponse' && message.result.outcome !== 'stale')
+      this.#noteAnswer(from, term, message.echo);
+    if (message.type === 'InstallSnapshotResponse') this.#noteAnswer(from, term, message.echo);
+  }
+
+  /** A group of reads came in at a leader. */
+  asked(readId: number, arrival: ReadArrival): void {
+    let reads = this.#asked.get(arrival.leader);
+    if (reads === undefined) {
+      reads = new Map();
+      this.#asked.set(arrival.leader, reads);
+    }
+    reads.set(readId, arrival);
+  }
+
+  /** It may be answered once everything up to `index` is applied. */
+  confirmed(id: ServerId, { readId, index, configuration }: Confirmation): void {
+    const reads = this.#asked.get(id);
+    const read = reads?.get(readId);
+    if (reads === undefined || read === undefined) return;
+    reads.delete(readId);
+    const { nowMs, committedIndex, lastIndex } = read;
+    if (index < committedIndex || index > lastIndex) {
+      const when = `${committedIndex} was committed and ${lastIndex} the last`;
+      throw broken(id, `confirms a read at ${index} that came in when ${when}`);
+    }
+    if (!this.#isProven(read) && !this.#isProven({ ...read, configuration }))
+      throw broken(id, `confirms a read of ${nowMs} ms by answers to what it sent earlier`);
+  }
+
+  /** A leader answers a read from its state as it is, with everything up to `appliedIndex` applied. */
+  answered(read: ReadArrival, appliedIndex: LogIndex): void {
+    const { leader, committedIndex } = read;
+    if (appliedIndex < committedIndex)
+      throw broken(leader, `answers a read with ${appliedIndex} applied and ${committedIndex} committed`);
+    if (!this.#isProven(read)) throw broken(leader, 'answers a read by itself and has no lease');
+  }
+
+  /** Whether a quorum has answered what was sent after the read came in, or so shortly before that a lease covers it. */
+  #isProven({ leader, term, nowMs, configuration }: ReadArrival): boolean {
+    const answered = this.#answered.get(term);
+    const provenMs = reachedByQuorum(quorumOf(configuration), (voter) =>
+      voter === leader ? nowMs : (answered?.get(voter) ?? Number.NEGATIVE_INFINITY),
+    );
+    return provenMs >= nowMs || (!this.#offered.has(term) && provenMs + this.#leaseMs > nowMs);
+  }
+
+  #noteAnswer(id: ServerId, term: Term, { sentAtMs }: Echo): void {
+    const answered = this.#answered.get(term);
+    if (answered === undefined) this.#answered.set(term, new Map([[id, sentAtMs]]));
+    else answered.set(id, Math.max(sentAtMs, answered.get(id) ?? sentAtMs));
+  }
+}
+
+function broken(id: ServerId, what: string): PropertyViolation {
+  return new PropertyViolation('read index', `server ${id} ${what}`);
+}

@@ -19,6 +19,10 @@ export const FAULTS = [
   'partition',
   /** The leader loses the others one after another, and some of them were restarting when it did. */
   'fade',
+  /** A server does not hear the leader, and others restart meanwhile and do not hear it either. */
+  'deaf',
+  /** A follower misses so much that it is sent a snapshot, and another one before it has read that. */
+  'lag',
   'heal',
   /** The product's own link faults: loss, and delay that reorders. */
   'disturb link',
@@ -51,7 +55,10 @@ export type Moment =
   | 'campaigning'
   | 'voted'
   | 'acknowledged'
-  | 'received a chunk';
+  | 'received a chunk'
+  /** A write of the log is under way that may be torn; or a file or a directory is being changed. */
+  | 'writing'
+  | 'changing files';
 
 /** What happens to it then, before what it has just done leaves it or after. */
 export type Strike =
@@ -72,4 +79,6 @@ export const STRIKES: Readonly<Record<Moment, readonly Strike[]>> = {
   voted: ['crash afterwards', 'crash afterwards', 'power loss'],
   acknowledged: ['crash afterwards', 'crash afterwards', 'power loss'],
   'received a chunk': ['crash afterwards', 'power loss'],
+  writing: ['crash afterwards', 'power loss'],
+  'changing files': ['crash afterwards', 'crash afterwards', 'power loss'],
 };

@@ -43,21 +43,18 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'ask for votes with a log that is not on disk',
-    isRare: true,
     file: 'raft/election.js',
     search: 'if (isLogDurable)',
     replacement: 'if (core !== undefined)',
   },
   {
     name: 'lead before the own vote is on disk',
-    isRare: true,
     file: 'raft/election.js',
     search: 'if (!role.votes.has(core.id))\n                return;',
     replacement: '',
   },
   {
     name: 'commit an entry of an earlier term by counting',
-    isRare: true,
     file: 'raft/commit.js',
     search: 'if (index <= core.commitIndex || core.log.termAt(index) !== core.currentTerm)',
     replacement: 'if (index <= core.commitIndex)',
@@ -139,14 +136,12 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'vote against a live leader',
-    isRare: true,
     file: 'raft/vote-lease.js',
     search: 'untilMs: core.nowMs + core.options.electionTimeoutMs',
     replacement: 'untilMs: core.nowMs',
   },
   {
     name: 'take any closed link for the leader’s',
-    isRare: true,
     file: 'raft/raft.js',
     search: 'if (core.voteLease.leader !== peer)\n            return;',
     replacement: '',
@@ -166,7 +161,6 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'confirm a read by a round from before it came',
-    isRare: true,
     file: 'raft/read-index.js',
     search: 'round: role.round + 1',
     replacement: 'round: role.round',
@@ -212,7 +206,6 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'read by a lease that outlives its leader',
-    isRare: true,
     file: 'server/clients/reads.js',
     search: 'this.#holdsAll = this.#holdsAllAt(nowMs);',
     replacement: 'this.#holdsAll ||= this.#holdsAllAt(nowMs);',
@@ -269,7 +262,6 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'forget the commands that wait when leadership is lost',
-    isRare: true,
     file: 'server/clients/clients.js',
     search: 'for (const command of [...unproposed, ...this.#pause.takeAll()])',
     replacement: 'for (const command of this.#pause.takeAll())',
@@ -294,7 +286,6 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'replay a write that nobody waits for',
-    isRare: true,
     file: 'gateway/text-replay.js',
     search: 'if (isWrite(request) && end <= proposedBytes) {',
     replacement: 'if (isWrite(request) && end <= proposedBytes && !isSilent(request)) {',
@@ -308,16 +299,12 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'set log time to the wall clock',
-    // Found after 135 seeds.
-    isRare: true,
     file: 'log-time.js',
     search: 'Math.max(-mostMs, Math.min(errorMs, mostMs))',
     replacement: 'errorMs',
   },
   {
     name: 'show a key past its deadline to a read that has waited',
-    // Not found within 200 seeds.
-    isRare: true,
     file: 'server/clients/answering.js',
     search: 'this.#state.value(request.key, command.asOfMs)',
     replacement: 'this.#state.value(request.key, 0)',
@@ -372,10 +359,10 @@ export const MUTANTS: readonly Mutant[] = [
     search: 'waitsForRead(core, one) ? lastIndex : one.matchIndex',
     replacement: 'one.matchIndex',
   },
-  ofStorage('write to a segment before it is written down that there is one', { isRare: true }),
-  ofStorage('accept a torn frame without a look at its checksum', { isRare: true }),
+  ofStorage('write to a segment before it is written down that there is one'),
+  ofStorage('accept a torn frame without a look at its checksum'),
   ofStorage('report a hard state that is not written yet'),
-  ofStorage('have a snapshot count before it is whole', { isRare: true }),
+  ofStorage('have a snapshot count before it is whole'),
   {
     name: 'start a server on an empty disk where it may have voted',
     file: 'storage/data-directories.js',
@@ -388,8 +375,8 @@ export const MUTANTS: readonly Mutant[] = [
 ];
 
 /** A bug that the storage's own run finds, and a cluster should, too. */
-function ofStorage(name: string, marks: Pick<Mutant, 'isRare'> = {}): Mutant {
+function ofStorage(name: string): Mutant {
   const mutant = STORAGE_MUTANTS.find((one) => one.name === name);
   if (mutant === undefined) throw new RangeError(`the storage has no mutant "${name}"`);
-  return { ...mutant, ...marks };
+  return mutant;
 }

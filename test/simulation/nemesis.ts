@@ -13,7 +13,7 @@ import type { SimulatedMember } from './cluster/member.js';
 import { FAULTS, type Fault, type Moment, STRIKES, type Strike } from './faults.js';
 import { ELECTION_TIMEOUT_MS, type Temperament } from './temperament.js';
 import type { SimulatedDisk } from './world/disk.js';
-import { HEALTHY_DISK } from './world/disk-calls.js';
+import { type DiskFaults, HEALTHY_DISK } from './world/disk-calls.js';
 import type { World } from './world/world.js';
 
 export interface NemesisOptions {
@@ -22,6 +22,8 @@ export interface NemesisOptions {
   readonly temperament: Temperament;
   readonly cluster: SimulatedCluster;
   readonly links: Links;
+  /** Has the clients send nothing for this time. */
+  readonly lull: (durationMs: number) => void;
   /** By server id. */
   readonly disks: readonly SimulatedDisk[];
   /** Faults that are left out, by their names. */
@@ -34,6 +36,8 @@ const BLIP_MS = 5;
 const MAX_STALL_MS = 2.5 * ELECTION_TIMEOUT_MS;
 /** Faults of a disk last up to this long. */
 const MAX_DISK_FAULT_MS = 5 * ELECTION_TIMEOUT_MS;
+/** What a disk that is slow to read takes for it at most. */
+const MAX_READ_DELAY_MS = 4 * ELECTION_TIMEOUT_MS;
 const MAX_CLOCK_STEP_MS = 10_000;
 /** The name of the loss of a disk among the faults that struck. */
 const LOST_DISK = 'd1';
@@ -45,6 +49,10 @@ export class Nemesis {
   #faults = 0;
   #strikes = 0;
   #isOver = false;
+  /** Crashed, and to be started again as soon as that is noticed. */
+  readonly #blips = new Set<SimulatedMember>();
+  /** There is one fault of several steps at a time. */
+  #longFaultEndsAtMs = 0;
 
   constructor(options: NemesisOptions) {
     this.#options = options;
@@ -59,10 +67,12 @@ export class Nemesis {
 
   /** A server has come to such a moment: whether it is harmed, and how. */
   strike(moment: Moment): Strike | undefined {
-    if (this.#isOver) return undefined;
+    const { only, momentRates } = this.#options.temperament.harm;
+    const rate = momentRates[moment];
+    if (this.#isOver || only !== undefined || rate === 0) return undefined;
     this.#strikes += 1;
     const random = this.#options.random.split(`strike ${this.#strikes}`);
-    const isStruck = random.chance(this.#options.temperament.harm.momentRates[moment]);
+    const isStruck = random.chance(rate);
     if (!isStruck || !this.#counts(`s${this.#strikes}`)) return undefined;
     return random.of(STRIKES[moment]);
   }
@@ -75,7 +85,8 @@ export class Nemesis {
   /** A server is down: starts it again, sooner or later. */
   startAgain(member: SimulatedMember): void {
     const { world, random, temperament, cluster } = this.#options;
-    const downMs = this.#isOver ? 0 : random.between(0, temperament.harm.maxDownMs);
+    const maxMs = this.#blips.delete(member) ? BLIP_MS : temperament.harm.maxDownMs;
+    const downMs = this.#isOver ? 0 : random.between(0, maxMs);
     world.timeline.after(downMs, () => cluster.start(member));
   }
 
@@ -107,12 +118,12 @@ export class Nemesis {
   #disturb(): void {
     if (this.#isOver) return;
     const { world, temperament, random } = this.#options;
-    const { weights, burstRate, pauseMs } = temperament.harm;
+    const { only, weights, burstRate, pauseMs } = temperament.harm;
     let own: Random;
     do {
       this.#faults += 1;
       own = random.split(`fault ${this.#faults}`);
-      const fault = own.weighted(FAULTS, weights);
+      const fault = only === undefined ? own.weighted(FAULTS, weights) : own.of<Fault>([only, only, 'heal']);
       if (this.#counts(`f${this.#faults}`)) this.#harm(fault, own);
     } while (own.chance(burstRate));
     world.timeline.after(own.between(0, 2 * pauseMs), () => this.#disturb());
@@ -139,8 +150,7 @@ export class Nemesis {
         victim.crash();
         return;
       case 'blip':
-        victim.crash();
-        world.timeline.after(random.between(0, BLIP_MS), () => cluster.start(victim));
+        this.#blip(victim);
         this.#cutWhere((_from, to) => to === victim.id && random.chance(0.5));
         return;
       case 'stop':
@@ -174,6 +184,12 @@ export class Nemesis {
       }
       case 'fade':
         this.#fade(cluster.leader ?? victim, random);
+        return;
+      case 'deaf':
+      case 'lag':
+        if (world.nowMs < this.#longFaultEndsAtMs) return;
+        if (fault === 'deaf') this.#deafen(random);
+        else this.#holdBack(random);
         return;
       case 'heal':
         links.heal();
@@ -271,13 +287,83 @@ export class Nemesis {
     }
     world.timeline.after(random.between(1, MAX_DISK_FAULT_MS), () => {
       if (this.#isOver) return;
-      disk.faults = { ...disk.faults, ...HEALTHY_RATES, maxLatencyMs: this.#maxLatencyMs(id) };
+      const { maxReadDelayMs } = disk.faults;
+      disk.faults = { ...this.#ordinary(id), maxReadDelayMs };
       disk.resume();
     });
   }
 
-  #maxLatencyMs(id: ServerId): number {
-    return this.#options.temperament.disk.maxLatencyMs[id] ?? HEALTHY_DISK.maxLatencyMs;
+  /** As its disk is without faults. */
+  #ordinary(id: ServerId): DiskFaults {
+    const { maxLatencyMs, hiccups } = this.#options.temperament.disk;
+    return { ...HEALTHY_DISK, hiccups, maxLatencyMs: maxLatencyMs[id] ?? HEALTHY_DISK.maxLatencyMs };
+  }
+
+  #anyFollower(random: Random): SimulatedMember | undefined {
+    const { members, leader } = this.#options.cluster;
+    const followers = members.filter((member) => member !== leader);
+    return followers.length === 0 ? undefined : random.of(followers);
+  }
+
+  /**
+   * For some time a server does not hear the leader, until it campaigns. Shortly before that some of the others are hardly gone,
+   * and do not hear the leader either when they are back.
+   */
+  #deafen(random: Random): void {
+    const { cluster, world, links, lull } = this.#options;
+    const { leader, members } = cluster;
+    const deaf = this.#anyFollower(random);
+    if (leader === undefined || deaf === undefined) return;
+    const after = (timeouts: number, what: () => void) =>
+      world.timeline.after(timeouts * ELECTION_TIMEOUT_MS, () => {
+        if (!this.#isOver) what();
+      });
+    // What is written meanwhile it misses, and then nobody votes for it.
+    if (random.chance(0.8)) lull(3 * ELECTION_TIMEOUT_MS);
+    const deafAfter = 0.3;
+    after(deafAfter, () => links.cut(leader.id, deaf.id));
+    for (const member of members) {
+      if (member === leader || member === deaf || random.chance(0.2)) continue;
+      after(deafAfter + random.between(0.5, 1.5), () => {
+        this.#blip(member);
+        if (random.chance(0.8)) links.cut(leader.id, member.id);
+      });
+    }
+    const durationMs = random.between(2.5, 4) * ELECTION_TIMEOUT_MS;
+    this.#longFaultEndsAtMs = world.nowMs + durationMs;
+    world.timeline.after(durationMs, () => links.heal());
+  }
+
+  /** A follower is cut off twice, with a moment in between, and is slow to read. */
+  #holdBack(random: Random): void {
+    const { world, links, disks } = this.#options;
+    const follower = this.#anyFollower(random);
+    if (follower === undefined) return;
+    const { id } = follower;
+    const slowReads = (maxReadDelayMs: number) => {
+      const disk = disks[id];
+      if (disk !== undefined && !this.#isOver) disk.faults = { ...disk.faults, maxReadDelayMs };
+    };
+    const cutOff = () => {
+      if (!this.#isOver) this.#cutWhere((from, to) => from === id || to === id);
+    };
+    slowReads(MAX_READ_DELAY_MS);
+    cutOff();
+    let atMs = 0;
+    const later = (timeouts: readonly [number, number], what: () => void) => {
+      atMs += random.between(...timeouts) * ELECTION_TIMEOUT_MS;
+      world.timeline.after(atMs, what);
+    };
+    later([1, 3], () => links.join(id));
+    later([0.1, 1], cutOff);
+    later([1, 3], () => links.join(id));
+    later([1, 3], () => slowReads(0));
+    this.#longFaultEndsAtMs = world.nowMs + atMs;
+  }
+
+  #blip(member: SimulatedMember): void {
+    this.#blips.add(member);
+    member.crash();
   }
 
   /** A server loses the others one after another, and some of them were restarting when it did. */
@@ -290,9 +376,7 @@ export class Nemesis {
       world.timeline.after(delayMs, () => {
         if (this.#isOver) return;
         this.#cutWhere((from, to) => [from, to].includes(victim.id) && [from, to].includes(member.id));
-        if (!restarts) return;
-        member.crash();
-        world.timeline.after(BLIP_MS, () => cluster.start(member));
+        if (restarts) this.#blip(member);
       });
       delayMs += random.between(0, 2 * ELECTION_TIMEOUT_MS);
     }
@@ -316,12 +400,3 @@ export class Nemesis {
     for (const { id } of cluster.members) if (id !== member.id) cluster.setLinkFault(member, id, NO_FAULT);
   }
 }
-
-const HEALTHY_RATES = {
-  readErrors: 0,
-  writeErrors: 0,
-  syncErrors: 0,
-  shortWrites: 0,
-  isFull: false,
-  isOutOfDescriptors: false,
-} as const;

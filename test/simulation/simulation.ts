@@ -19,6 +19,7 @@ import { checkQueues } from './checks/queues.js';
 import { checkReplicas } from './checks/replicas.js';
 import { checkTurns } from './checks/turns.js';
 import { SimulatedClient } from './client/client.js';
+import type { FleetingKey } from './client/fleeting-keys.js';
 import { History } from './client/history.js';
 import { drawClientTemper, drawReplicaReader } from './client/temper.js';
 import { ROUTER_PORT, SimulatedCluster } from './cluster/cluster.js';
@@ -151,6 +152,9 @@ class Simulation {
       temperament: this.#temperament,
       cluster: this.#cluster,
       links: this.#links,
+      lull: (durationMs) => {
+        for (const client of this.#clients) client.rest(durationMs);
+      },
       disks: this.#disks,
       without: new Set(options.without),
       trace: this.#trace,
@@ -300,8 +304,8 @@ class Simulation {
 
   #newDisk(id: ServerId): SimulatedDisk {
     const disk = new SimulatedDisk(this.#world, this.#random.split(`disk ${id}`));
-    const maxLatencyMs = this.#temperament.disk.maxLatencyMs[id] ?? disk.faults.maxLatencyMs;
-    disk.faults = { ...disk.faults, maxLatencyMs };
+    const { hiccups, maxLatencyMs } = this.#temperament.disk;
+    disk.faults = { ...disk.faults, hiccups, maxLatencyMs: maxLatencyMs[id] ?? disk.faults.maxLatencyMs };
     return disk;
   }
 
@@ -312,7 +316,7 @@ class Simulation {
       random: this.#random.split('cluster'),
       network: this.#network,
       links: this.#links,
-      invariants: new Invariants(),
+      invariants: new Invariants(raft),
       ports: {
         world: this.#world,
         random: this.#random.split('ports'),
@@ -334,6 +338,7 @@ class Simulation {
       isFailureExpected: (error) => this.#isFailureExpected(error),
       onViolation: (error) => this.violated(error),
       strike: (moment) => this.#nemesis.strike(moment),
+      hasUnderWay: (id, kind) => this.#disks[id]?.hasUnderWay(kind) === true,
       isolate: (member) => this.#nemesis.isolate(member),
       losePower: () => this.#nemesis.losePower(),
       trace: this.#trace,
@@ -372,6 +377,7 @@ class Simulation {
     const ids = Array.from({ length: clients + replicaReaders }, (_, id) => id).filter(
       (id) => !this.#options.without.includes(`c${id}`),
     );
+    const fleetingKeys: FleetingKey[] = [];
     return ids.map((id) => {
       const random = this.#random.split(`client ${id}`);
       const temper = id < clients ? drawClientTemper(random) : drawReplicaReader(random);
@@ -382,6 +388,7 @@ class Simulation {
         random,
         temper: hasLargeStatesInTime(this.#temperament) ? temper : { ...temper, costlyRate: 0 },
         keys: KEYS.slice(0, keys),
+        fleetingKeys,
         history: this.#history,
         serverPorts: this.#cluster.serverPorts,
         routerPort: ROUTER_PORT,

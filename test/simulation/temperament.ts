@@ -48,6 +48,8 @@ export interface Network {
 export interface Disk {
   /** Of each server. */
   readonly maxLatencyMs: readonly number[];
+  /** How often a call takes much longer than others. */
+  readonly hiccups: number;
   readonly fsync: boolean;
 }
 
@@ -60,6 +62,8 @@ export interface Directories {
 }
 
 export interface Harm {
+  /** Nothing but this fault happens, again and again. */
+  readonly only: Fault | undefined;
   /** The mean pause between faults. */
   readonly pauseMs: number;
   /** How often another fault strikes at the same time. */
@@ -136,9 +140,10 @@ function drawNetwork(random: Random): Network {
 
 function drawDisk(random: Random, servers: number): Disk {
   const maxMs = random.of([0.3, 1, 4, 15]);
-  const slow = random.chance(0.2) ? random.below(servers) : undefined;
+  const slow = random.chance(0.4) ? random.below(servers) : undefined;
   return {
     maxLatencyMs: Array.from({ length: servers }, (_, id) => (id === slow ? 30 : maxMs)),
+    hiccups: random.of([0, 0, 0.03, 0.2]),
     fsync: random.chance(0.8),
   };
 }
@@ -154,10 +159,16 @@ function drawDirectories(random: Random, servers: number): Directories {
   };
 }
 
+/** Faults of several steps, which others mostly cut short. */
+const LONG_FAULTS = ['deaf', 'fade', 'lag'] as const;
+
 function drawHarm(random: Random, isFragile: boolean): Harm {
+  const only = random.chance(0.25) ? random.of(LONG_FAULTS) : undefined;
   return {
-    pauseMs: isFragile ? 300 : random.of([40, 150, 300, 600]),
-    burstRate: random.of([0, 0.3, 0.6]),
+    only,
+    // A leader needs some time in between.
+    pauseMs: isFragile || only !== undefined ? 300 : random.of([40, 150, 300, 600]),
+    burstRate: only === undefined ? random.of([0, 0.3, 0.6]) : 0,
     leaderRate: random.of([0, 0.3, 0.7]),
     weights: drawWeights(random),
     momentRates: drawMomentRates(random, isFragile),
@@ -176,6 +187,9 @@ function drawMomentRates(random: Random, isFragile: boolean): Harm['momentRates'
     // It comes with each heartbeat.
     acknowledged: sometimes(0.06),
     'received a chunk': sometimes(0.2),
+    // They last for several events.
+    writing: sometimes(0.1),
+    'changing files': sometimes(0.05),
   };
 }
 
@@ -195,13 +209,15 @@ function drawWeights(random: Random): Record<Fault, number> {
     'cut one way': weight(),
     'cut a pair': weight(),
     partition: weight(),
-    fade: weight(),
+    fade: Math.max(weight(), weight()),
+    deaf: Math.max(weight(), weight()),
+    lag: Math.max(weight(), weight()),
     heal: random.between(0.2, 1),
     'disturb link': weight(),
     stall: weight(),
     'stall gateway': rare(),
     transfer: Math.max(weight(), weight()),
-    'set clock': rare(),
+    'set clock': 0.5 * weight(),
     'slow disk': rare(),
     'stalled disk': rare(),
     'disk errors': rare(),

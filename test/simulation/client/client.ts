@@ -10,6 +10,7 @@ import type { ClientEnd } from '../world/socket.js';
 import type { World } from '../world/world.js';
 import type { Command, Verdict } from './command.js';
 import { CommandDrawing } from './draw.js';
+import type { FleetingKey } from './fleeting-keys.js';
 import type { Attempt, History } from './history.js';
 import { type Reply, type ReplyReader, RespReplyReader, TextReplyReader } from './replies.js';
 import { respGet, respGuarded, respReadOnly, respReadWrite, respWatch } from './resp-commands.js';
@@ -22,6 +23,8 @@ export interface ClientOptions {
   readonly random: Random;
   readonly temper: ClientTemper;
   readonly keys: readonly string[];
+  /** Keys with a TTL that all clients look at. */
+  readonly fleetingKeys: FleetingKey[];
   readonly history: History;
   /** The servers' ports by their ids, and the router's. */
   readonly serverPorts: readonly number[];
@@ -80,6 +83,7 @@ export class SimulatedClient {
   /** Sends commands. */
   isActive = true;
   #isPatient = false;
+  #restsUntilMs = 0;
 
   constructor(options: ClientOptions) {
     this.#options = options;
@@ -106,6 +110,11 @@ export class SimulatedClient {
 
   get readsAtReplicas(): boolean {
     return this.#options.temper.readsAtReplicas;
+  }
+
+  /** It sends nothing for `durationMs`. */
+  rest(durationMs: number): void {
+    this.#restsUntilMs = this.#options.world.nowMs + durationMs;
   }
 
   /** From now on it waits for replies as long as it takes, and neither vanishes nor is slow. */
@@ -170,7 +179,7 @@ export class SimulatedClient {
     this.#isSendDue = true;
     const { world, random, temper } = this.#options;
     const pauseMs = random.chance(0.5) ? 0 : random.between(0, temper.maxPauseMs);
-    world.timeline.after(pauseMs, () => {
+    world.timeline.at(Math.max(world.nowMs, this.#restsUntilMs) + pauseMs, () => {
       this.#isSendDue = false;
       this.#send();
     });
@@ -329,11 +338,12 @@ export class SimulatedClient {
     const { pending } = connection;
     const place = pending.findIndex(({ command }) => !command.isSilent);
     const one = pending[place] ?? pending[0];
-    if (one === undefined && connection.hasSilent && this.#isRedirect(reply)) {
+    const verdict = one?.command.judge(reply) ?? { type: 'wrong' };
+    // For a silent write, before a command that no server sends elsewhere.
+    if (verdict.type === 'wrong' && connection.hasSilent && this.#isRedirect(reply)) {
       this.#leave(connection, 'goes elsewhere');
       return;
     }
-    const verdict = one?.command.judge(reply) ?? { type: 'wrong' };
     if (one === undefined || verdict.type === 'wrong') throw this.#strange(reply, one);
     this.#note(() => `<- ${describeReply(reply)}`);
     if (verdict.type === 'elsewhere') {

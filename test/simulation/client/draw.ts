@@ -3,7 +3,7 @@
 import type { Random } from '../../../tools/support/random.js';
 import { type Command, newValue } from './command.js';
 import { costlyCommands } from './costly-commands.js';
-import { FleetingKeys } from './fleeting-keys.js';
+import { type FleetingKey, FleetingKeys } from './fleeting-keys.js';
 import { LOOK_COUNT, look } from './looks.js';
 import {
   MALFORMED_COMMANDS,
@@ -31,6 +31,8 @@ export interface DrawingOptions {
   readonly random: Random;
   readonly temper: ClientTemper;
   readonly keys: readonly string[];
+  /** Keys with a TTL that all clients look at. */
+  readonly fleetingKeys: FleetingKey[];
   readonly nowMs: () => number;
   /** The number of the process that runs, or ran last. */
   readonly process: () => number;
@@ -73,6 +75,7 @@ export class CommandDrawing {
     const { random, temper } = this.#options;
     const key = this.anyKey();
     if (random.chance(temper.malformedRate)) return textMalformed(random.of(MALFORMED_LINES));
+    if (random.chance(temper.fleetingRate)) return this.#fleeting.next();
     if (random.chance(temper.readRate)) return textGet(key, random.of(['get', 'getm']));
     const isSilent = random.chance(temper.silentRate);
     const value = this.newValue(key);

@@ -9,13 +9,17 @@ import type { Random } from '../../../tools/support/random.js';
 import { type Command, FINE, WRONG } from './command.js';
 import type { Reply } from './replies.js';
 import { respCommand } from './resp-commands.js';
+import type { ClientTemper } from './temper.js';
+import { textCommand } from './text-commands.js';
 
 /** TTLs differ from what they say by up to this. */
 const TOLERANCE = 0.012;
 const ROUNDING_MS = 2;
-const MAX_KEPT = 8;
+const MAX_KEPT = 12;
+/** The text protocol counts in seconds. */
+const SHORTEST_TEXT_TTL_S = 1;
 
-interface FleetingKey {
+export interface FleetingKey {
   readonly key: string;
   readonly ttlMs: number;
   /** Between these times it was set. */
@@ -27,6 +31,9 @@ interface FleetingKey {
 export interface FleetingOptions {
   readonly client: number;
   readonly random: Random;
+  readonly temper: Pick<ClientTemper, 'protocol'>;
+  /** Those that all clients look at. */
+  readonly fleetingKeys: FleetingKey[];
   readonly nowMs: () => number;
   /** The number of the process that runs, or ran last. */
   readonly process: () => number;
@@ -35,42 +42,59 @@ export interface FleetingOptions {
 export class FleetingKeys {
   readonly #options: FleetingOptions;
   #count = 0;
-  #keys: FleetingKey[] = [];
 
   constructor(options: FleetingOptions) {
     this.#options = options;
   }
 
-  /** Sets another one, or looks at one that was set. */
+  /** Sets another one, or looks at one that somebody has set. */
   next(): Command {
-    const { random } = this.#options;
-    this.#keys = this.#keys.filter(({ process }) => process === this.#options.process()).slice(-MAX_KEPT);
-    return this.#keys.length === 0 || random.chance(0.3) ? this.#set() : this.#look(random.of(this.#keys));
+    const { random, fleetingKeys, process } = this.#options;
+    while (fleetingKeys.length > MAX_KEPT) fleetingKeys.shift();
+    const known = fleetingKeys.filter((one) => one.process === process());
+    if (known.length === 0 || random.chance(0.3)) return this.#set();
+    return this.#look(random.chance(0.5) ? random.of(known) : this.#nextToEnd(known));
+  }
+
+  /** It is at the end of its time that something can go wrong. */
+  #nextToEnd(keys: readonly FleetingKey[]): FleetingKey {
+    const nowMs = this.#options.nowMs();
+    const distanceMs = ({ setAtMs, ttlMs }: FleetingKey) => Math.abs(setAtMs + ttlMs - nowMs);
+    return keys.reduce((best, one) => (distanceMs(one) < distanceMs(best) ? one : best));
   }
 
   #set(): Command {
-    const { client, random, nowMs, process } = this.#options;
+    const { client, random, nowMs, process, temper, fleetingKeys } = this.#options;
     this.#count += 1;
     const key = `fleeting:${client}.${this.#count}`;
-    const ttlMs = Math.round(random.of([20, 100, 500, 3_000]) * random.between(0.5, 1));
+    const isText = temper.protocol === 'text';
+    const ttlMs = isText
+      ? SHORTEST_TEXT_TTL_S * 1000
+      : Math.round(random.of([20, 100, 500, 3_000]) * random.between(0.5, 1));
     const begun = { key, ttlMs, sentAtMs: nowMs(), process: process() };
-    return respCommand(['SET', key, 'x', 'PX', `${ttlMs}`], undefined, (reply) => {
+    const judge = (reply: Reply) => {
       if (reply.type !== 'status') return WRONG;
-      if (process() === begun.process) this.#keys.push({ ...begun, setAtMs: nowMs() });
+      if (process() === begun.process) fleetingKeys.push({ ...begun, setAtMs: nowMs() });
       return FINE;
-    });
+    };
+    return isText
+      ? textCommand(`set ${key} ${SHORTEST_TEXT_TTL_S} 1\r\nx`, judge)
+      : respCommand(['SET', key, 'x', 'PX', `${ttlMs}`], undefined, judge);
   }
 
   #look({ key, ttlMs, sentAtMs, setAtMs, process }: FleetingKey): Command {
     const askedAtMs = this.#options.nowMs();
-    return respCommand(['GET', key], undefined, (reply: Reply) => {
-      if (reply.type !== 'null' && reply.type !== 'value') return WRONG;
+    const judge = (reply: Reply) => {
+      const isGone = reply.type === 'null' || (reply.type === 'error' && reply.text === 'ERR_NOT_FOUND');
+      if (!isGone && reply.type !== 'value') return WRONG;
       if (process !== this.#options.process()) return FINE;
       const leastMs = ttlMs * (1 - TOLERANCE) - ROUNDING_MS;
       const mostMs = ttlMs * (1 + TOLERANCE) + ROUNDING_MS;
-      const isRight =
-        reply.type === 'null' ? this.#options.nowMs() >= sentAtMs + leastMs : askedAtMs <= setAtMs + mostMs;
+      const isRight = isGone ? this.#options.nowMs() >= sentAtMs + leastMs : askedAtMs <= setAtMs + mostMs;
       return isRight ? FINE : WRONG;
-    });
+    };
+    return this.#options.temper.protocol === 'text'
+      ? textCommand(`get ${key}`, judge)
+      : respCommand(['GET', key], undefined, judge);
   }
 }

@@ -68,6 +68,19 @@ export function textDelete(key: string): Command {
   };
 }
 
+/** A command of one line that is about no key's history. */
+export function textCommand(line: string, judge: (reply: Reply) => Verdict): Command {
+  return {
+    bytes: Buffer.from(`${line}\r\n`, 'latin1'),
+    operation: undefined,
+    isSilent: false,
+    judge: (reply) => {
+      const verdict = judge(reply);
+      return verdict === WRONG ? judgeError(reply, {}) : verdict;
+    },
+  };
+}
+
 /** A command that is no good. */
 export function textMalformed(line: string): Command {
   return {

@@ -6,16 +6,20 @@
 import { openChannel } from '../../../src/channel/port-channel.js';
 import { Gateway } from '../../../src/gateway/gateway.js';
 import { beginLogTime, keepLogTime } from '../../../src/log-time.js';
-import { type Invariants, viewOf } from '../../../src/raft/checks/invariants.js';
+import type { Invariants, ReadingLeader } from '../../../src/raft/checks/invariants.js';
+import { viewOf } from '../../../src/raft/checks/server-view.js';
 import { initialConfiguration } from '../../../src/raft/configuration.js';
 import type { RaftOptions } from '../../../src/raft/options.js';
+import type { Raft } from '../../../src/raft/raft.js';
 import type { LogIndex, RoleName, ServerId } from '../../../src/raft/types.js';
 import { NotLeadingError } from '../../../src/server/backup.js';
 import type { Server } from '../../../src/server/server.js';
 import type { Storage } from '../../../src/storage/storage.js';
 import type { ClientAddress, LinkFault } from '../../../src/wire/control.js';
 import type { Random } from '../../../tools/support/random.js';
+import { DoneOnce } from '../checks/done-once.js';
 import type { Moment, Strike } from '../faults.js';
+import type { CallKind } from '../world/disk-calls.js';
 import type { SimulatedNetwork } from '../world/network.js';
 import { connectThreads, type PortOptions } from '../world/port.js';
 import { SimulatedThread } from '../world/thread.js';
@@ -23,6 +27,7 @@ import type { World } from '../world/world.js';
 import type { ClusterHome } from './home.js';
 import type { Links } from './links.js';
 import { type ProcessView, SimulatedMember } from './member.js';
+import { type ServerListener, watchServer } from './watch-server.js';
 
 export interface ClusterOptions {
   readonly world: World;
@@ -51,6 +56,8 @@ export interface ClusterOptions {
   readonly onViolation: (error: unknown) => void;
   /** Whether a server is harmed at such a moment, and how. */
   readonly strike: (moment: Moment) => Strike | undefined;
+  /** Whether a call of this kind is under way on a server's disk. */
+  readonly hasUnderWay: (id: ServerId, kind: CallKind) => boolean;
   readonly isolate: (member: SimulatedMember) => void;
   readonly losePower: () => void;
   readonly trace: (what: () => string) => void;
@@ -75,11 +82,14 @@ export class SimulatedCluster {
   /** How many callbacks each server's thread had made when it was last checked. */
   readonly #checked = new Map<SimulatedThread, number>();
 
+  readonly #doneOnce = new DoneOnce();
+  readonly #listener: ServerListener;
   /** What a server was when it was last checked. */
   readonly #lastSeen = new WeakMap<Server, { readonly role: RoleName; readonly commitIndex: LogIndex }>();
 
   constructor(options: ClusterOptions) {
     this.#options = options;
+    this.#listener = this.#newListener();
     const ids = Array.from({ length: options.serverCount }, (_, id) => id);
     this.serverPorts = ids.map((id) => FIRST_SERVER_PORT + 2 * id);
     const addresses = this.serverPorts.map((port) => ({ host: HOST, port }));
@@ -261,13 +271,15 @@ export class SimulatedCluster {
       if (thread === undefined || thread.hasEnded || this.#checked.get(thread) === thread.calls) continue;
       this.#checked.set(thread, thread.calls);
       this.#checkMember(member);
-      const moment = this.#momentOf(member);
-      const strike = moment && this.#options.strike(moment);
-      if (strike === undefined) continue;
-      this.#options.trace(() => `server ${member.id} ${moment}: ${strike}`);
-      if (strike === 'crash at once') links.recall(member.id);
-      if (strike === 'isolate at once') links.lose(member.id);
-      strikes.push(() => this.#do(strike, member));
+      for (const moment of this.#momentsOf(member)) {
+        const strike = this.#options.strike(moment);
+        if (strike === undefined) continue;
+        this.#options.trace(() => `server ${member.id} ${moment}: ${strike}`);
+        if (strike === 'crash at once') links.recall(member.id);
+        if (strike === 'isolate at once') links.lose(member.id);
+        strikes.push(() => this.#do(strike, member));
+        break;
+      }
     }
     for (const message of links.takeSent()) invariants.sent(message);
     for (const strike of strikes) strike();
@@ -290,6 +302,16 @@ export class SimulatedCluster {
         member.thread?.stall(this.#options.random.between(1, MAX_STALL_MS));
         return;
     }
+  }
+
+  /** What a server has just become or done, and what its disk is doing for it. */
+  #momentsOf(member: SimulatedMember): readonly Moment[] {
+    const moments: Moment[] = [];
+    const moment = this.#momentOf(member);
+    if (moment !== undefined) moments.push(moment);
+    if (this.#options.hasUnderWay(member.id, 'long log write')) moments.push('writing');
+    if (this.#options.hasUnderWay(member.id, 'change')) moments.push('changing files');
+    return moments;
   }
 
   /** What a server has just become or done. */
@@ -333,6 +355,8 @@ export class SimulatedCluster {
       addresses,
       openStorage: (thread) => this.#options.openStorage(id, thread),
       onRecovered: (server, state) => this.#guarded(() => invariants.recovered(server, state)),
+      onPersisted: (server, requests) => this.#guarded(() => invariants.persisted(server, requests)),
+      onBegun: (server) => watchServer(server, this.#listener),
       onUp: (member) => this.#join(member),
       onCutOff: (member) => {
         this.#guarded(() => this.#checkMember(member));
@@ -362,6 +386,26 @@ export class SimulatedCluster {
     }
   }
 
+  /** Passes on to the invariants what servers do that nobody outside sees. */
+  #newListener(): ServerListener {
+    const { invariants, world } = this.#options;
+    const guarded = (check: () => void) => this.#guarded(check);
+    return {
+      persisting: (id, requests) => guarded(() => invariants.persisting(id, requests)),
+      asked: ({ raft }, readId) => guarded(() => invariants.asked(readingLeader(raft, world), readId)),
+      confirmed: ({ raft }, readId, index) =>
+        guarded(() => invariants.confirmed(readingLeader(raft, world), readId, index)),
+      answered: ({ raft, applied }) =>
+        guarded(() => invariants.answered(readingLeader(raft, world), applied.position.index)),
+      restored: (id, index) => guarded(() => invariants.restored(id, index)),
+      applied: (id, entry) =>
+        guarded(() => {
+          invariants.applied(id, entry);
+          this.#doneOnce.applied(entry);
+        }),
+    };
+  }
+
   #guarded(check: () => void): void {
     try {
       check();
@@ -370,4 +414,8 @@ export class SimulatedCluster {
       throw error;
     }
   }
+}
+
+function readingLeader({ id, currentTerm, lastLog, configuration }: Raft, { nowMs }: World): ReadingLeader {
+  return { id, currentTerm, lastLog, configuration, nowMs };
 }

@@ -49,6 +49,12 @@ export class Links {
     this.#cuts.add(`${from}>${to}`);
   }
 
+  /** Nothing from or to this server is cut any more. */
+  join(server: ServerId): void {
+    for (const direction of this.#cuts)
+      if (direction.split('>').includes(`${server}`)) this.#cuts.delete(direction);
+  }
+
   heal(): void {
     this.#cuts.clear();
   }
@@ -57,6 +63,7 @@ export class Links {
   filter(from: ServerId, to: ServerId): PostFilter {
     const { random, lossRate, duplicationRate, trace } = this.#options;
     const remembered: Uint8Array[] = [];
+    let lastChunk: Uint8Array | undefined;
     return (message) => {
       const frame = batchFrameOf(message);
       if (frame === undefined) return message;
@@ -69,7 +76,10 @@ export class Links {
       if (this.isHealthy || duplicationRate === 0) return frame;
       if (remembered.length === REMEMBERED) remembered.shift();
       remembered.push(batch.slice());
-      if (!isLost && random.chance(duplicationRate)) frame[0] = Buffer.concat([batch, random.of(remembered)]);
+      if (messages.some(({ type }) => type === 'InstallSnapshot')) lastChunk = batch.slice();
+      if (isLost || !random.chance(duplicationRate)) return frame;
+      const again = lastChunk !== undefined && random.chance(0.2) ? lastChunk : random.of(remembered);
+      frame[0] = Buffer.concat([batch, again]);
       return frame;
     };
   }

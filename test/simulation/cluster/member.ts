@@ -8,7 +8,7 @@ import { gatewayChannel } from '../../../src/cluster/gateway-channel.js';
 import type { Gateway } from '../../../src/gateway/gateway.js';
 import { LogTime } from '../../../src/log-time.js';
 import type { RaftOptions } from '../../../src/raft/options.js';
-import type { RecoveredState, ServerId } from '../../../src/raft/types.js';
+import type { PersistRequest, RecoveredState, ServerId } from '../../../src/raft/types.js';
 import { openServer } from '../../../src/server/open-server.js';
 import type { Server } from '../../../src/server/server.js';
 import type { Storage } from '../../../src/storage/storage.js';
@@ -17,6 +17,7 @@ import type { Random } from '../../../tools/support/random.js';
 import { connectThreads, type PortOptions, type PostFilter } from '../world/port.js';
 import { SimulatedThread } from '../world/thread.js';
 import type { World } from '../world/world.js';
+import { WatchedStorage } from './watched-storage.js';
 
 /** The process that a server's thread belongs to. */
 export interface ProcessView {
@@ -41,6 +42,10 @@ export interface MemberOptions {
   /** What the server's replies pass through. */
   readonly replyFilter: PostFilter;
   readonly onRecovered: (id: ServerId, state: RecoveredState) => void;
+  /** Its disk has these, and it is about to be told. */
+  readonly onPersisted: (id: ServerId, requests: readonly PersistRequest[]) => void;
+  /** The server begins, and has done nothing yet. */
+  readonly onBegun: (server: Server) => void;
   /** It takes calls and clients: is to be joined with the others. */
   readonly onUp: (member: SimulatedMember) => void;
   /** Its clients are cut off, and its thread is about to be terminated. */
@@ -210,15 +215,17 @@ export class SimulatedMember {
     [eventsPort, trafficPort]: readonly Port[],
     leasesAreOver: boolean,
   ): Promise<void> {
-    const { id, raft, snapshotLogBytes, addresses, onRecovered, trafficCapacity } = this.#options;
+    const { id, raft, snapshotLogBytes, addresses, onRecovered, onPersisted, trafficCapacity } =
+      this.#options;
     if (eventsPort === undefined || trafficPort === undefined) return;
     const events = openChannel<ServerEvent, PeerNews<Port>>(eventsPort, {
       capacity: EVENTS_CAPACITY,
       transfer: () => [],
     });
     try {
-      const storage = await this.#options.openStorage(life.thread);
-      onRecovered(id, storage.recovered);
+      const opened = await this.#options.openStorage(life.thread);
+      onRecovered(id, opened.recovered);
+      const storage = new WatchedStorage(opened, (requests) => onPersisted(id, requests));
       life.server = await openServer({
         environment: life.thread.environment,
         logTime: new LogTime(life.thread.environment, life.process.logTime),
@@ -234,6 +241,7 @@ export class SimulatedMember {
         },
         onFailure: (error) => this.#fail(life, error),
       });
+      this.#options.onBegun(life.server);
     } catch (error) {
       this.#fail(life, error);
     }

@@ -7,6 +7,10 @@ export interface DiskFaults {
   /** How long a call takes, in ms: uniform between these. */
   readonly minLatencyMs: number;
   readonly maxLatencyMs: number;
+  /** Chance that a call takes up to {@link MAX_HICCUP_MS} more. */
+  readonly hiccups: number;
+  /** A call that reads takes up to this much more. */
+  readonly maxReadDelayMs: number;
   /** Chances that a call fails with EIO. What it should have written is in any state, whatever later calls say. */
   readonly readErrors: number;
   readonly writeErrors: number;
@@ -22,6 +26,8 @@ export interface DiskFaults {
 export const HEALTHY_DISK: DiskFaults = {
   minLatencyMs: 0.05,
   maxLatencyMs: 0.5,
+  hiccups: 0,
+  maxReadDelayMs: 0,
   readErrors: 0,
   writeErrors: 0,
   syncErrors: 0,
@@ -30,8 +36,14 @@ export const HEALTHY_DISK: DiskFaults = {
   isOutOfDescriptors: false,
 };
 
+export const MAX_HICCUP_MS = 30;
+
+/** What a call is about: one that is no `log write`, of one sector or several, and no `read` changes files or directories. */
+export type CallKind = 'read' | 'log write' | 'long log write' | 'change';
+
 /** A call that is under way: what the disk makes of it, unless its caller ends first. */
 export interface DiskCall {
+  readonly kind: CallKind;
   complete(): void;
 }
 

@@ -9,7 +9,14 @@
  */
 
 import type { Random } from '../../../tools/support/random.js';
-import { type CallsOfFiles, type DiskCall, type DiskFaults, HEALTHY_DISK } from './disk-calls.js';
+import {
+  type CallKind,
+  type CallsOfFiles,
+  type DiskCall,
+  type DiskFaults,
+  HEALTHY_DISK,
+  MAX_HICCUP_MS,
+} from './disk-calls.js';
 import { DirectoryNode, type FileNode } from './disk-image.js';
 import { SimulatedFiles } from './files.js';
 import type { SimulatedThread } from './thread.js';
@@ -90,13 +97,22 @@ export class SimulatedDisk implements CallsOfFiles {
     this.#root.losePower(this.random);
   }
 
+  /** Whether a call of this kind is under way. */
+  hasUnderWay(kind: CallKind): boolean {
+    for (const files of this.#files.keys()) if (files.hasUnderWay(kind)) return true;
+    return false;
+  }
+
   /** Has the call complete when it is time. */
   begin(call: DiskCall): void {
-    const { minLatencyMs, maxLatencyMs } = this.faults;
+    const { minLatencyMs, maxLatencyMs, hiccups, maxReadDelayMs } = this.faults;
     const onTime = () => {
       if (this.#stalled === undefined) call.complete();
       else this.#stalled.push(call);
     };
-    this.#world.timeline.after(this.random.between(minLatencyMs, maxLatencyMs), onTime);
+    let latencyMs = this.random.between(minLatencyMs, maxLatencyMs);
+    if (this.random.chance(hiccups)) latencyMs += this.random.between(0, MAX_HICCUP_MS);
+    if (call.kind === 'read' && maxReadDelayMs > 0) latencyMs += this.random.between(0, maxReadDelayMs);
+    this.#world.timeline.after(latencyMs, onTime);
   }
 }

@@ -10,7 +10,7 @@ import {
   type LogMemory,
   ShortWriteError,
 } from '../../../src/storage/files.js';
-import type { CallsOfFiles } from './disk-calls.js';
+import type { CallKind, CallsOfFiles } from './disk-calls.js';
 import { DirectoryNode, FileNode, type Node, SECTOR_BYTES } from './disk-image.js';
 import type { SimulatedThread } from './thread.js';
 
@@ -30,6 +30,8 @@ type Syscall =
 /** What a call does. */
 interface Work<T> {
   readonly syscall: Syscall;
+  /** Told by the system call unless given. */
+  readonly kind?: CallKind;
   /** All of it. Throws {@link SystemError}. */
   readonly all: () => T;
   /** A first part of it: its thread ended meanwhile. */
@@ -39,6 +41,7 @@ interface Work<T> {
 }
 
 interface PendingCall {
+  readonly kind: CallKind;
   readonly interrupt: (how: 'part' | 'torn') => void;
 }
 
@@ -80,6 +83,12 @@ export class SimulatedFiles implements Files {
     this.#end('torn');
   }
 
+  /** Whether a call of this kind has begun and is not over. */
+  hasUnderWay(kind: CallKind): boolean {
+    for (const call of this.#pending) if (call.kind === kind) return true;
+    return false;
+  }
+
   create(path: string): Promise<DataFile> {
     const all = () => {
       const { directory, name, node: found } = this.#find(path, 'open');
@@ -93,7 +102,7 @@ export class SimulatedFiles implements Files {
       directory.add(name, file);
       return this.#dataFile(file);
     };
-    return this.#call({ syscall: 'open', all });
+    return this.#call({ syscall: 'open', kind: 'change', all });
   }
 
   open(path: string): Promise<DataFile> {
@@ -282,6 +291,7 @@ export class SimulatedFiles implements Files {
     };
     return this.#call({
       syscall: 'write',
+      kind: bytes.byteLength > SECTOR_BYTES ? 'long log write' : 'log write',
       all: () => {
         if (!random.chance(this.#disk.faults.shortWrites)) {
           writePart(copy.byteLength);
@@ -321,12 +331,14 @@ export class SimulatedFiles implements Files {
     });
   }
 
-  #call<T>({ syscall, all, part, torn }: Work<T>): Promise<T> {
+  #call<T>({ syscall, all, part, torn, ...rest }: Work<T>): Promise<T> {
+    const kind = rest.kind ?? (READING.has(syscall) ? 'read' : 'change');
     return new Promise((resolve, reject) => {
       // A thread that has ended makes no calls: one that seems to is a promise of it that goes on.
       if (this.#isEnded) return;
       const { random } = this.#disk;
       const pending: PendingCall = {
+        kind,
         interrupt: (how) => {
           const share = random.of(['all', 'some', 'none'] as const);
           if (share === 'all') ignoreErrors(all);
@@ -351,7 +363,7 @@ export class SimulatedFiles implements Files {
           this.#thread.deliver(this, () => reject(error));
         }
       };
-      this.#disk.begin({ complete });
+      this.#disk.begin({ kind, complete });
     });
   }
 

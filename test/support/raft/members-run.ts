@@ -4,13 +4,14 @@
  * (src/raft/checks/), and at the end that the members get on once nothing fails any more.
  */
 
-import { Invariants, viewOf } from '../../../src/raft/checks/invariants.js';
+import { Invariants } from '../../../src/raft/checks/invariants.js';
 import { PropertyViolation } from '../../../src/raft/checks/property-violation.js';
+import { viewOf } from '../../../src/raft/checks/server-view.js';
 import { initialConfiguration } from '../../../src/raft/configuration.js';
 import { TransferError } from '../../../src/raft/leadership-transfer.js';
 import { MembersError } from '../../../src/raft/members.js';
 import type { Raft } from '../../../src/raft/raft.js';
-import type { LogIndex, Member, Message, Output, ServerId } from '../../../src/raft/types.js';
+import type { LogIndex, Member, Message, Output, PersistRequest, ServerId } from '../../../src/raft/types.js';
 import { Random } from '../../../tools/support/random.js';
 import { Disk } from './disk.js';
 import { textOfConfiguration } from './members.js';
@@ -78,7 +79,10 @@ class MembersRun {
   readonly #random: Random;
   readonly #trace: (line: string) => void;
   readonly #clock = { nowMs: 0 };
-  readonly #invariants = new Invariants();
+  readonly #invariants = new Invariants({
+    electionTimeoutMs: ELECTION_TIMEOUT_MS,
+    leaseMs: ELECTION_TIMEOUT_MS,
+  });
   readonly #servers = new Map<ServerId, Server>();
   /** Which half of the network each server is in. */
   readonly #side = new Map<ServerId, boolean>();
@@ -125,7 +129,7 @@ class MembersRun {
     const server = new Server(id, this.#firstCount, {
       options: { catchUpTimeoutMs: CATCH_UP_TIMEOUT_MS },
       clock: this.#clock,
-      disk: new Disk(),
+      disk: new ToldDisk((request) => this.#invariants.persisted(id, [request])),
       onOutput: (raft, output) => this.#check(raft, output),
     });
     this.#servers.set(id, server);
@@ -337,4 +341,19 @@ function checkConfiguration(raft: Raft): void {
   if (textOfConfiguration(expected) === textOfConfiguration(raft.configuration)) return;
   const what = `server ${raft.id} has ${textOfConfiguration(raft.configuration)}, not ${textOfConfiguration(expected)}`;
   throw new PropertyViolation('configuration in force', what);
+}
+
+/** Tells what is written to it. */
+class ToldDisk extends Disk {
+  readonly #onWritten: (request: PersistRequest) => void;
+
+  constructor(onWritten: (request: PersistRequest) => void) {
+    super();
+    this.#onWritten = onWritten;
+  }
+
+  override write(request: PersistRequest): void {
+    super.write(request);
+    this.#onWritten(request);
+  }
 }

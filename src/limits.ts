@@ -41,7 +41,7 @@ export const ARG_OVERHEAD_BYTES = 16;
 export const MAX_WATCHED_BYTES = 1024 * 1024;
 export const WATCHED_KEY_OVERHEAD_BYTES = 64;
 
-/** Units of work (see state-machine/work.ts) on writing long replies in a turn: about 2 ms. The rest is written in later turns. */
+/** Units of work (see state-machine/work.ts) on long replies in a turn: about 2 ms. The rest is written in later turns. */
 export const MAX_REPLY_WORK_PER_TURN = 2_000_000;
 
 /** Length of the name that a client gives its connection, and of its library's name and version; longer ones are refused. */
@@ -164,7 +164,7 @@ export const DRAINED_REPORT_BYTES = 64 * 1024;
 /** With this many bytes unwritten any client's socket is backed up, and tells once they are written. */
 export const MAX_UNWRITTEN_BYTES = 64 * 1024;
 
-/** Time in a turn of the main thread for the replays of those whose leader was lost; and commands between two looks at the clock. */
+/** Time in a turn of the main thread for replays after a leader was lost; and commands between two looks at the clock. */
 export const MAX_SLICES_MS_PER_TURN = 4;
 export const MAX_PLANNED_COMMANDS = 256;
 
@@ -210,9 +210,9 @@ export const MAX_INFLIGHT_APPENDS = 64;
 export let MAX_INFLIGHT_APPEND_BYTES = 2 * (MAX_VALUE_BYTES + 7 * MIB);
 
 /**
- * What the newest entries of a log take in memory; older ones are read from the disk for a follower that lacks them. It is little,
- * so that at a few thousand commands a second entries go before the nursery has been collected twice: what has survived that
- * is garbage until the whole heap is collected, after 64 MiB of it.
+ * Bytes of memory for the newest entries of a log; older entries are read from the disk for a follower that lacks them. The
+ * limit is low, so that at a few thousand commands a second entries are dropped before the nursery has been collected twice:
+ * what survives that is garbage until the whole heap is collected, after 64 MiB of it.
  */
 export const MAX_LOG_CACHE_BYTES = 64 * 1024;
 

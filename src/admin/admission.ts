@@ -11,7 +11,7 @@ export interface AdminCall {
   readonly call: () => Promise<void>;
   /** Resolves once the client's system has the whole answer, or the connection is gone. */
   readonly answered: () => Promise<void>;
-  /** One that does not count among the calls of all has a limit of its own. */
+  /** If false, the call has its own limit. */
   readonly countsAmongAll: boolean;
 }
 
@@ -21,7 +21,7 @@ export class Admission {
   /** Resolves when the last request of a connection is answered. */
   readonly #last = new WeakMap<Socket, Promise<void>>();
   #serving = 0;
-  /** One call of a connection at most; that of one that has gone passes its turn on. */
+  /** At most one per connection; a closed connection's call gives its place to the next. */
   readonly #waiting: (() => void)[] = [];
 
   /**

@@ -14,7 +14,7 @@ import { HttpError } from './http-error.js';
 /** Monitoring may know this machine by any name, and what these tell is no secret. */
 const ANSWERED_UNDER_ANY_NAME = new Set(['/metrics', '/healthz']);
 
-/** As it is written, not as a parser of URLs reads it: `evil@127.0.0.1` and `0x7f.1` are names of somebody's. */
+/** As it is written, not as a parser of URLs reads it: `evil@127.0.0.1` and `0x7f.1` are names that an attacker could own. */
 const HOST = /^(?:\[([0-9a-fA-F:.]+)\]|([0-9a-zA-Z._-]+))(?::\d{1,5})?$/;
 
 /**

@@ -81,7 +81,7 @@ export class ByteReader {
   /** A 64-bit float. -0 comes out as 0. */
   f64(): number {
     const value = this.#view.getFloat64(this.#advance(8), true);
-    // V8 keeps a number that it has read as a float in a box of its own, even a small integer. Most numbers here are small integers.
+    // V8 boxes a number that it has read as a float, even a small integer. Most numbers here are small integers.
     const integer = value | 0;
     return integer === value ? integer : value;
   }

@@ -68,7 +68,10 @@ function endWithoutDisks(servers: readonly ServerId[]): void {
   process.kill(process.pid, 'SIGKILL');
 }
 
-/** `ready leader=0 servers=127.0.0.1:9000,127.0.0.1:9002 router=127.0.0.1:9100 http=http://127.0.0.1:9180`, and `down=1` without the disk of server 1 */
+/**
+ * `ready leader=0 servers=127.0.0.1:9000,127.0.0.1:9002 router=127.0.0.1:9100 http=http://127.0.0.1:9180`, and `down=1` if
+ * the disk of server 1 is missing.
+ */
 function readyLine(cluster: Cluster, admin: ClientAddress | undefined): string {
   const ids = Array.from({ length: cluster.options.servers }, (_, id) => id);
   const words = [

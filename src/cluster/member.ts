@@ -136,7 +136,7 @@ export class Member {
     this.start();
   }
 
-  /** Terminates its thread and resolves when that has ended, or waits for its disk. Rejects with WrongStateError when it is down. */
+  /** Terminates the thread; resolves when it has ended, or waits for its disk. Rejects with WrongStateError when it is down. */
   async kill(): Promise<void> {
     switch (this.#state.is) {
       case 'down':

@@ -40,7 +40,7 @@ export interface ClusterOptions {
    * least 1 KiB.
    */
   readonly snapshotLogBytes: number;
-  /** The length of the largest value, up to 16 MiB. Larger ones than 1 MiB cost longer turns, and memory: see docs/architecture.md. */
+  /** The largest value in bytes, up to 16 MiB. Above 1 MiB, turns take longer and memory grows: see docs/architecture.md. */
   readonly maxValueBytes: number;
 }
 

@@ -25,8 +25,8 @@ export interface SocketHandlers {
 }
 
 /**
- * A reply is a view of a whole batch from a server, which must not be kept alive for a client that does not read. One of this
- * length is most of its batch, a part of a long reply, of which copying all would take long.
+ * A reply is a view of a whole batch from a server. The batch must not be kept alive for a client that does not read, so short
+ * replies are copied. A reply this long is most of its batch, so keeping the batch wastes little; copying it would be slow.
  */
 const MIN_UNCOPIED_BYTES = MAX_TRAFFIC_BATCH_BYTES / 2;
 
@@ -89,7 +89,7 @@ export class ClientSocket {
     return this.#pauses !== 0;
   }
 
-  /** Stops reading until the reason is gone: what the client sends, be it its end, stays with the operating system. */
+  /** Stops reading until the reason is gone. Unread data, and the end of the stream, stay in the operating system. */
   pause(reason: PauseReason): void {
     if (!this.isPaused) this.#socket.pause();
     this.#pauses |= reason;
@@ -109,7 +109,7 @@ export class ClientSocket {
   /** Hands what is queued to the operating system. */
   flush(): void {
     this.#writeQueued();
-    // Servers watch over this for their sessions; here it is about what no server counts.
+    // Servers limit the replies of their sessions. Here it limits replies that the gateway itself writes.
     if (this.backlogBytes > MAX_UNREAD_REPLY_BYTES) this.pause(PauseReason.unreadReplies);
     this.#handlers.onWritten();
   }

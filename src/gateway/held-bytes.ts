@@ -67,7 +67,7 @@ export class HeldBytes {
     return whole;
   }
 
-  /** The first of those bytes, as far as they lie in a row: one at least, unless there are none. */
+  /** The longest contiguous prefix of that range; empty only if the range is. */
   piece(start: number, end: number): Uint8Array {
     let before = 0;
     for (const chunk of this.#chunks) {

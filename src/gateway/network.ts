@@ -72,7 +72,10 @@ export interface NetworkSocket {
   pause(): void;
   /** Reads on. No effect while not paused. */
   resume(): void;
-  /** Writes bytes after those written before. They must not change until they are written. No effect after {@link end} or {@link destroy}. */
+  /**
+   * Writes bytes after those written before. They must not change until they are written. No effect after {@link end} or
+   * {@link destroy}.
+   */
   write(bytes: Uint8Array): void;
   /** Closes the connection once everything is written, however paused. No effect when called again. */
   end(): void;

@@ -49,7 +49,7 @@ export function afterUnknown(at: StreamCheckpoint, endsTransaction: boolean): St
   if (at.place !== 'resp') return AT_COMMAND_START;
   const isOver = endsTransaction && (at.transaction !== 'none' || at.hasWatched);
   const ended = isOver ? respCheckpoint({ ...at, transaction: 'none', hasWatched: false }) : at;
-  // What a refused command has left was before the writes.
+  // Any rest of a refused command lay before these writes.
   return ended.dropped === NOTHING_DROPPED ? ended : respCheckpoint({ ...ended, dropped: NOTHING_DROPPED });
 }
 

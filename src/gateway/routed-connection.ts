@@ -53,11 +53,11 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
   readonly #held = new HeldBytes();
   readonly #plan = new ReplayPlan();
   #planning: ReplayPlanning | undefined;
-  /** How often the leader was lost that the first of the held commands was sent to, which only reads. */
+  /** How many leaders were lost while the first held command, a read, waited for its answer. */
   #interruptions = 0;
   /** Where the stream stands at the first held byte. */
   #at: StreamCheckpoint = AT_COMMAND_START;
-  /** The first line has told which protocol the client speaks. Before, nothing is forwarded. */
+  /** The protocol of the client is known from its first line. Before, nothing is forwarded. */
   #isDecided = false;
   /** Length of the stream so far: where the held bytes end in it. */
   #streamLength = 0;
@@ -360,7 +360,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
   readonly #giveUpSome = (): void => {
     this.#isGivingUp = false;
     if (this.#givenUpTo === undefined) return;
-    // A Redis client repeats what it is told was not done: not a write that may have been.
+    // Redis clients retry what failed; they must not be told that a write failed if it may have happened.
     this.#answerUnknown();
     const waiting = Math.max(0, this.#givenUpTo - this.#answeredLength);
     const byteCount = Math.min(waiting, this.#plan.front?.byteCount ?? waiting);

@@ -2,8 +2,8 @@
  * Client traffic with one server, as long as its thread lives.
  *
  * What all sockets brought within one turn of the event loop goes out as one batch: a message between threads
- * costs more than the bytes in it. So a small batch also waits for a few more turns, which do not wait for anything, as
- * long as each of them brings more: where many clients send one command at a time, few have done so in the same turn.
+ * costs more than the bytes in it. So a small batch also waits for a few turns, none of which sleeps, as long as each of
+ * them brings more: where many clients send one command at a time, few have done so in the same turn.
  */
 
 import { ByteWriter } from '../bytes/byte-writer.js';

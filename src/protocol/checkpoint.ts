@@ -2,8 +2,8 @@
  * What of a client's connection outlives the server that it is at: where its stream stands after its last complete request,
  * and what the requests before have made of the connection. Another server goes on from there.
  *
- * To add a part: a field with a value that means nothing special, a {@link Field} of its own, and a line in each of
- * {@link writeRecord} and {@link readRecord}. What is nothing special is not written.
+ * To add a part: a field with a default value, a {@link Field} of its own, and a line in each of
+ * {@link writeRecord} and {@link readRecord}. Default values are not written.
  */
 
 import type { ByteReader } from '../bytes/byte-reader.js';

@@ -1,5 +1,5 @@
 /**
- * Check-quorum (thesis 6.2): a leader that hears from no majority must not keep its clients waiting.
+ * Check-quorum (thesis 6.2): a leader that does not hear from a majority must not keep its clients waiting.
  */
 
 import type { Core } from './core.js';
@@ -8,7 +8,7 @@ import type { Progress } from './progress.js';
 import type { Leader } from './roles.js';
 import { becomeFollower } from './transitions.js';
 
-/** Since when this leader has heard nothing from a majority, in ms of its clock; now while it hears from one. */
+/** The latest time by which a majority had been heard, in ms of the leader's clock. */
 export function majorityHeardMs(core: Core, role: Leader): number {
   return reachedInForce(core, role, core.nowMs, lastHeardMsOf);
 }

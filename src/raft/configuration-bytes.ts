@@ -1,7 +1,6 @@
 /**
- * How a configuration is written, in messages between servers and on disk: the format's version (u8), and the voters, the
- * outgoing voters and the learners, each as their number (u8) and for each the identity and the slot (u32); then the next identity
- * (u32).
+ * How a configuration is written, in messages between servers and on disk: the format's version (u8); then the lists of voters,
+ * outgoing voters and learners, each as its length (u8) and each member's id and slot (u32); then the next unused id (u32).
  */
 
 import { ByteReader } from '../bytes/byte-reader.js';

@@ -12,7 +12,7 @@ import type { Configuration, LogIndex } from './types.js';
 
 /** A configuration, and where it is in the log. */
 export interface PlacedConfiguration {
-  /** Of its entry; of the snapshot that it was found in; 0 for the first one of a cluster. */
+  /** The index of its entry, or of the snapshot that it was found in; 0 for the first configuration of a cluster. */
   readonly index: LogIndex;
   readonly configuration: Configuration;
   readonly quorum: Quorum;
@@ -29,22 +29,22 @@ export class Configurations {
     this.#placed = [this.#latest];
   }
 
-  /** The one in force. */
+  /** The configuration in force. */
   get latest(): PlacedConfiguration {
     return this.#latest;
   }
 
-  /** The one in force at this place of the log. Throws InvariantError for places before the first one kept. */
+  /** The configuration in force at this index. Throws InvariantError for an index before the first kept configuration. */
   at(index: LogIndex): Configuration {
     return this.#placedAt(index).configuration;
   }
 
-  /** The one in force at a place that is committed, and all after it: one of these will be in force next. */
+  /** The configuration in force at a committed index, and all later ones: one of these will be in force next. */
   from(commitIndex: LogIndex): readonly PlacedConfiguration[] {
     return this.#placed.slice(this.#placed.indexOf(this.#placedAt(commitIndex)));
   }
 
-  /** An entry with a configuration is appended. One that the first one kept stands for changes nothing. */
+  /** An entry with a configuration is appended. An entry at or before the first kept configuration is ignored. */
   append(index: LogIndex, configuration: Configuration): void {
     const [first] = this.#placed;
     if (first !== undefined && index <= first.index) return;
@@ -64,7 +64,7 @@ export class Configurations {
       this.#keep([{ ...first, index }, ...this.#placed.filter((placed) => placed.index > index)]);
   }
 
-  /** A snapshot takes the place of the whole log, and of all configurations in it, be they of later entries. */
+  /** A snapshot takes the place of the whole log, and of all configurations in it, even those of later entries. */
   resetTo(index: LogIndex, configuration: Configuration): void {
     this.#keep([place(index, configuration)]);
   }

@@ -12,8 +12,8 @@ import type { Leader } from './roles.js';
 
 /**
  * Until when no other leader can be elected, in ms of this leader's clock. In the past once leadership was offered to another
- * server in this term: that may campaign at any later time, and its votes disregard the lease (etcd 12704). A leader that has no
- * vote any more has none: a voter that is alone need not wait for it.
+ * server in this term: that server may campaign at any later time, and its votes disregard the lease (etcd 12704). A leader
+ * without a vote has no lease: a sole remaining voter starts without waiting for one to end.
  */
 export function leaseEndMs(core: Core, role: Leader): number {
   const { leaseMs } = core.options;

@@ -18,15 +18,15 @@ export const LOG_ORIGIN: LogPosition = { index: 0, term: 0 };
 /** What an entry takes in memory besides its payload: the objects that hold it. */
 export const ENTRY_OVERHEAD_BYTES = 512;
 
-/** When entries are let go, so many more go that it is not worth the while again at once. */
+/** The part of the limit that is left when entries are removed from memory: the next removal comes later. */
 const KEPT_FRACTION = 3 / 4;
 
 export class RaftLog {
   readonly configurations: Configurations;
   #start: LogPosition;
-  /** From the start on. */
+  /** The terms of all entries after the start. */
   #terms: LogTerms;
-  /** Those after {@link heldAfter}. */
+  /** The entries after {@link heldAfter}. */
   #entries: Entry[] = [];
   #heldAfter: LogIndex;
   /** What the entries take in memory. */
@@ -131,7 +131,7 @@ export class RaftLog {
     if (entry.configuration !== undefined) this.configurations.append(entry.index, entry.configuration);
   }
 
-  /** Truncation on conflict (§5.3): removes the entry at `index` and all after it. Throws InvariantError when it is not in memory. */
+  /** Truncation on conflict (§5.3): removes `index` and all after it. Throws InvariantError when it is not in memory. */
   truncateFrom(index: LogIndex): void {
     this.#checkHeld(index);
     for (const entry of this.#entries.splice(index - this.#heldAfter - 1))
@@ -160,7 +160,7 @@ export class RaftLog {
     this.configurations.resetTo(start.index, configuration);
   }
 
-  /** Lets the oldest entries up to `index` go from memory until what is left takes no more than `maxBytes`. They are on the disk. */
+  /** Removes the oldest entries up to `index` from memory, until the rest takes at most `maxBytes`. They are on the disk. */
   letGo(index: LogIndex, maxBytes: number): void {
     if (this.#heldBytes <= maxBytes) return;
     let rest = this.#heldBytes;

@@ -125,7 +125,7 @@ function isDecided({ commitIndex, log }: Core, { noOpIndex }: Leader): boolean {
   return commitIndex >= Math.max(log.configurations.latest.index, noOpIndex);
 }
 
-/** What is wrong with a list of voters to come. An identity is given once: who had one before may have made promises. */
+/** What is wrong with a list of voters to come. Ids are never reused: an earlier holder may have voted under it. */
 function faultOfVoters(configuration: Configuration, voters: readonly Member[]): string | undefined {
   if (voters.length === 0) return 'is empty';
   const members = membersOf(configuration);

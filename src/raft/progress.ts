@@ -4,7 +4,7 @@
  * Log replication to a follower is in one of three states, and each has just the fields that mean something in it:
  *
  * - `probe`: the leader looks for the last entry that both logs share, one message at a time;
- * - `replicate`: the sync point is known, or a new leader's guess, and entries are pipelined, within limits;
+ * - `replicate`: the last shared entry is known, or a new leader assumes one, and entries are pipelined, within limits;
  * - `snapshot`: the follower needs entries the leader no longer has, and is sent a snapshot in chunks.
  */
 
@@ -57,14 +57,14 @@ export class Progress {
   answeredSentAtMs = Number.NEGATIVE_INFINITY;
   /** When something was last heard from it, in ms of the leader's clock. */
   lastHeardMs: number;
-  /** When it last asked about reads, in ms of the leader's clock: those wait for entries to be committed. */
+  /** When it last asked about reads, in ms of the leader's clock. These reads wait for entries to be committed. */
   lastAskedMs = Number.NEGATIVE_INFINITY;
   /** The commit index in the last message that it was sent. */
   toldCommitIndex: LogIndex = 0;
 
   /**
-   * A new leader takes it that the follower has its whole log, as those that voted for it mostly do, and pipelines at once: what
-   * clients have to write need not wait for the first answer. A follower without the entry before rejects, and is probed.
+   * A new leader assumes that each follower has its whole log, which is mostly true of those that voted for it. It pipelines at
+   * once: writes of clients need not wait for the first answer. A follower without the entry before rejects, and is probed.
    *
    * @param nextIndex the first entry of the leader's term
    * @param nowMs counts as the first sign of life, so that a new leader gives everybody a full timeout

@@ -17,7 +17,7 @@ export function majorityOf(count: number): number {
 }
 
 /**
- * The largest value that is decided: voters that decide are at it or above. Throws RangeError where there are no voters.
+ * The largest value that a quorum has reached or passed. Throws RangeError where there are no voters.
  *
  * @param reachedBy what a voter has reached
  */

@@ -108,12 +108,12 @@ export class Raft {
     return this.#core.snapshot?.index ?? LOG_ORIGIN.index;
   }
 
-  /** The configuration in force: that of the last entry which has one, be it committed or not (thesis 4.1). */
+  /** The configuration in force: that of the last entry which has one, committed or not (thesis 4.1). */
   get configuration(): Configuration {
     return this.#core.configuration;
   }
 
-  /** The one in force at this index, which is not before the newest snapshot's. Throws InvariantError otherwise. */
+  /** The configuration in force at this index. Throws InvariantError for an index before the newest snapshot's. */
   configurationAt(index: LogIndex): Configuration {
     return this.#core.log.configurations.at(index);
   }
@@ -207,7 +207,7 @@ export class Raft {
     else askLeader(this.#core, readId);
   }
 
-  /** The number of the next request to the leader: it is for all reads from one change of it to the next. */
+  /** The number of the next request to the leader. Reads that come in while this number is the same share one request. */
   get nextReadRequest(): number {
     return this.#core.followerReads.nextRequest;
   }
@@ -279,9 +279,13 @@ export class Raft {
   }
 
   /**
-   * Has a leader take the next step of a change of members, and send its followers what they lack, as far as limits allow, and a round of heartbeats if reads wait for one;
-   * has a follower ask its leader about reads.
-   * To be called once a turn, after all that has happened was passed in.
+   * To be called once a turn, after all that has happened was passed in. A leader
+   *
+   * - takes the next step of a change of members;
+   * - sends its followers what they lack, as far as limits allow;
+   * - sends a round of heartbeats if reads wait for one.
+   *
+   * Any other server asks the leader about reads.
    */
   sendDue(): void {
     const core = this.#core;

@@ -17,7 +17,10 @@ import type { Reader } from './read-queue.js';
 import type { Leader } from './roles.js';
 import type { Echo, LogIndex, ReadIndex } from './types.js';
 
-/** A read of the leader's own clients, or of a follower's, came in. The reader is told, maybe at once. A leader that leaves takes none. */
+/**
+ * A read of the leader's own clients, or of a follower's, came in. The reader gets its answer later, maybe at once. A leader
+ * that was removed takes no reads.
+ */
 export function addRead(core: Core, role: Leader, reader: Reader): void {
   if (role.transfer.state === 'leaving') {
     if (reader.type === 'driver') core.failedReads.push(reader.readId);

@@ -41,7 +41,7 @@ export function sendDueAppends(core: Core, role: Leader): void {
     }
 }
 
-/** Whether a follower may have reads that wait for what is committed: it is told before the next heartbeat. */
+/** Whether the follower asked about reads lately and does not know the commit index yet. Then it is told at once. */
 function awaitsCommit(
   { nowMs, commitIndex, options }: Core,
   { lastAskedMs, toldCommitIndex }: Progress,

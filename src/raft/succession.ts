@@ -13,7 +13,7 @@ import type { ServerId } from './types.js';
 /** A vote waits for a disk: an election in progress is given more time than a pre-vote. */
 const ATTEMPTS_BEFORE_VOTES = 3;
 
-/** A voter's place in the order of campaigns, from 0 on. The leader that has ended may have been none. */
+/** A voter's place in the order of campaigns, from 0 on. The ended leader need not be among the voters. */
 export function rankOf(voter: ServerId, endedLeader: ServerId, voters: readonly ServerId[]): number {
   const isBefore = (other: ServerId) =>
     other > endedLeader === voter > endedLeader ? other < voter : other > endedLeader;
@@ -51,7 +51,7 @@ export function electionBegun({ succession }: Core): void {
   succession.attempts = Math.max(succession.attempts + 1, ATTEMPTS_BEFORE_VOTES);
 }
 
-/** A successor is wanted, and a candidate is refused for nothing but its log: this server does not wait for its turn. */
+/** If the only reason to refuse a candidate is its log, this server campaigns at once, where a successor is wanted. */
 export function campaignOutOfTurn(core: Core): void {
   if (core.succession?.attempts === 0) core.electionDeadlineMs = core.nowMs;
 }

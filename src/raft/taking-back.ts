@@ -1,10 +1,10 @@
 /**
- * How a change is taken back whose new voters do not answer.
+ * How a change of members is taken back when its new voters do not answer.
  *
  * Only the leader that appended C_old,new itself, in its own term, and has not seen it committed, may append C_old again. Nobody
  * can have appended C_new by then, and each election, in either configuration, needs a majority of C_old. A leader of a later
  * term cannot know whether C_new was appended somewhere: with C_old = {A, B, C} and C_new = {D, E, F} it would commit C_old by B
- * and C, while D, which alone has C_new, wins with E and F. So that one only goes on.
+ * and C, while D, which alone has C_new, wins with E and F. So a later leader only goes on with the change.
  */
 
 import { lastHeardMsOf } from './check-quorum.js';
@@ -15,12 +15,13 @@ import { reachedBy } from './leader-quorum.js';
 import { matchIndexOf } from './progress.js';
 import type { Leader } from './roles.js';
 
-/** A majority of the new voters that answers, and has not kept C_old,new after this many election timeouts, never may. */
+/** If the new voters answer but no majority of them has stored C_old,new after this many election timeouts, they never will. */
 const TIMEOUTS_TO_KEEP_IT = 2;
 
 /**
- * Takes the change under way back if that is safe, and no majority of the new voters answers, or keeps what it is sent, while a
- * majority of the old ones does. It does so before the leader would step down for it: the old voters go on without a pause.
+ * Takes the change under way back where that is safe: this leader appended C_old,new in its own term, and it is not committed.
+ * A change is hopeless when no majority of the new voters answers, or when only the old voters' majority stores what it is sent.
+ * This happens before the leader would step down for the lack of answers: the old voters go on without a pause.
  */
 export function takeBackIfHopeless(core: Core, role: Leader): void {
   const { change } = role;
@@ -40,7 +41,7 @@ export function takeBackIfHopeless(core: Core, role: Leader): void {
   };
 }
 
-/** Whether a majority of the old voters has C_old,new on disk, and none of the new ones. */
+/** Whether a majority of the old voters has C_old,new on disk, and no majority of the new voters has. */
 function isKeptByOldAlone(core: Core, role: Leader): boolean {
   const { index, quorum } = core.log.configurations.latest;
   const isKeptBy = (voters: readonly number[]) =>

@@ -10,8 +10,8 @@ import { becomeFollowerOfTerm } from './transitions.js';
 import type { Message } from './types.js';
 
 /**
- * Enters the message's term if it is a later one, and steps down to follower in it. The term of a pre-vote is none that a server
- * is in: it asks about it.
+ * Enters the message's term if it is later, and steps down to follower in it. A pre-vote carries the term that the sender would
+ * campaign in; nobody enters it.
  */
 export function stepDownOnLaterTerm(core: Core, message: Message): void {
   if (message.term <= core.currentTerm) return;

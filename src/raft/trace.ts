@@ -34,7 +34,7 @@ export type VoteRefusal =
   | { readonly reason: 'already voted'; readonly votedFor: ServerId }
   /** The candidate lacks entries that this server has (§5.4.1). */
   | { readonly reason: 'log behind' }
-  /** A leader is alive, or may be after a restart, when it is unknown (thesis 4.2.3). A request in a later term is not answered. */
+  /** A leader is alive, or may be just after a restart (thesis 4.2.3). A request in a later term is not answered. */
   | { readonly reason: 'vote lease'; readonly leader: ServerId | undefined; readonly remainingMs: number };
 
 /** This server campaigns. */

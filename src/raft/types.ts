@@ -22,13 +22,13 @@ export interface Members {
   readonly voters: readonly Member[];
   /** While a change is half done, the voters before it: a majority of these is needed as well (4.3). Else empty. */
   readonly outgoing: readonly Member[];
-  /** Have their logs replicated and count for nothing (4.2.1). */
+  /** Servers whose logs are replicated, and whose answers and votes do not count (4.2.1). */
   readonly learners: readonly Member[];
 }
 
 /** The members, as an entry of the log has them. */
 export interface Configuration extends Members {
-  /** The lowest identity that nobody was given up to here: those below it are of servers that are or were members. */
+  /** The next unused server id at this point of the log. */
   readonly nextId: ServerId;
 }
 

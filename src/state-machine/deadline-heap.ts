@@ -2,8 +2,8 @@
  * Which keys expire next: a binary heap of record ids by their deadlines, equal deadlines in the order of the keys' bytes, so
  * that keys expire in the same order on every server.
  *
- * It lies in arrays of numbers, and each id knows its place: a key that is overwritten moves at once, and none is left
- * over. An object for each deadline would be work for the garbage collector.
+ * It lies in arrays of numbers, and each id knows its place: a key that is overwritten moves at once, so no outdated deadline
+ * stays in the heap. An object for each deadline would be work for the garbage collector.
  */
 
 import type { RecordId } from './record-id.js';

@@ -6,7 +6,7 @@ import type { RecordId } from './record-id.js';
 
 const LEAST_SLOTS = 8;
 
-/** All hashes are below it. */
+/** One more than the largest hash. */
 export const HASHES = 2 ** 32;
 
 /** Keys that {@link RecordTable.inHashOrder} found: all that there are up to `end`, which is not included. */
@@ -44,7 +44,7 @@ export function insertEntry(shard: Shard, hash: number, entry: number): number {
   return moved;
 }
 
-/** Takes the entry out, and moves up those after it that were not at their own place because of it. */
+/** Removes the entry. Closes the gap: moves back later entries that probing pushed past this place. */
 export function removeEntry(shard: Shard, hash: number, entry: number): void {
   const { slots } = shard;
   const mask = slots.length - 1;
@@ -54,6 +54,7 @@ export function removeEntry(shard: Shard, hash: number, entry: number): void {
     const other = slots[place + 1] ?? 0;
     if (other === 0) break;
     const otherHash = slots[place] ?? 0;
+    // Distances from here back around the ring: an entry whose own place is after the hole stays where it is.
     if (((place - placeOf(otherHash, mask)) & mask) < ((place - hole) & mask)) continue;
     slots[hole] = otherHash;
     slots[hole + 1] = other;

@@ -50,7 +50,7 @@ export class LargeValues {
     if (value !== undefined && typeof value !== 'string') value.length = length;
   }
 
-  /** Writes a part of the value, at most up to 2^31; a gap before it is filled with zeros. Returns how many bytes were moved for that. */
+  /** Writes a part of the value, at most up to 2^31; a gap before it is filled with zeros. Returns the number of moved bytes. */
   write(id: RecordId, offset: number, part: string): number {
     const before = this.#values.get(id) ?? '';
     const end = offset + part.length;

@@ -86,12 +86,12 @@ export async function takeInventory(files: Files, path: string): Promise<Invento
   };
 }
 
-/** Whether any of the names is that of something of a cluster, of another format, too. */
+/** Whether any name belongs to a cluster, of this or another format. */
 export function holdsCluster(names: readonly string[]): boolean {
   return names.some((name) => name === MANIFEST_NAME || isOfServer(name) || name === LEVELDB_DIRECTORY);
 }
 
-/** Whether nobody has begun to make a directory of a cluster of it. */
+/** Whether it has not been initialized. */
 export function isBlank({ hasManifest, servers }: Inventory): boolean {
   return !hasManifest && servers.length === 0;
 }
@@ -115,7 +115,7 @@ export async function lockDirectory(files: Files, path: string): Promise<FileLoc
   throw new DataDirectoryError(path, reason);
 }
 
-/** What the directory says of its cluster; undefined when it says nothing. */
+/** What the directory's manifest says of the cluster; undefined without a manifest. */
 export function readDescription(files: Files, path: string): Promise<Description | undefined> {
   return readManifest(files, path, (fields: ManifestFields) => {
     const servers = fields.number('servers');
@@ -128,7 +128,7 @@ export function readDescription(files: Files, path: string): Promise<Description
   });
 }
 
-/** Resolves once it survives the end of the machine. */
+/** Resolves once the description survives a crash of the machine. */
 export function writeDescription(files: Files, path: string, description: Description): Promise<void> {
   const { serverId, generations, ...cluster } = description;
   const content = serverId === undefined ? cluster : { ...cluster, serverId, generations };
@@ -140,7 +140,10 @@ export function firstGenerations(servers: number): readonly number[] {
   return Array.from({ length: servers }, () => 0);
 }
 
-/** Whose directory a server's own is, and whether the server has begun to use it; undefined when it does not tell. */
+/**
+ * The owner named in a server directory's manifest, and whether the server has begun to use the directory; undefined without a
+ * manifest.
+ */
 export async function ownerOf(
   files: Files,
   directory: string,
@@ -156,7 +159,7 @@ export async function isUsed(files: Files, directory: string): Promise<boolean> 
   return (await files.list(directory)).some((name) => name !== PARTIAL_MANIFEST_NAME);
 }
 
-/** Has the directory's name survive, and those of the directories above it that were made with it. */
+/** Syncs the directory's name, and the names of the directories above it that were made with it. */
 export async function syncNamesAbove(
   files: Files,
   path: string,

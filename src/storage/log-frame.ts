@@ -6,13 +6,13 @@
  * |---|---|
  * | crc | u32: CRC-32 of the entries |
  * | length | u32: bytes that the entries take |
- * | sequence | f64: 1 more than that of the frame before, be it in this segment or an earlier one |
+ * | sequence | f64: 1 more than that of the frame before, in this segment or an earlier one |
  * | currentTerm | f64: as of the last frame, it counts |
  * | votedFor | u32: the server's id + 1, or 0 |
  * | zero sectors | u32: how many of the frame's sectors hold nothing but zeros |
  * | segment length | u32: bytes of the segment |
  * | header crc | u32: CRC-32 of the above, which begins with a number of the log's own |
- * | entries | each index (f64), term (f64), length of its content (u32), which is the payload, or a configuration if the length's highest bit is set |
+ * | entries | each index (f64), term (f64), length of its content (u32), content: a configuration if the length's top bit is 1 |
  * | | zeros up to the next multiple of {@link SECTOR_BYTES} |
  *
  * A segment is full of zeros at first, and disks write whole sectors. So a sector of a frame that a crash kept from the
@@ -109,8 +109,7 @@ export interface Frame extends FrameContent {
 }
 
 /**
- * The frame at this place; undefined when there is none, or not all of it. Its payloads are where they lie in the segment, which is
- * kept by them.
+ * The frame at this place; undefined when there is none, or not all of it. Its payloads share the segment's buffer.
  */
 export function readFrame(segment: Buffer, at: number, logNumber: number): Frame | undefined {
   const header = readHeader(segment, at, logNumber);

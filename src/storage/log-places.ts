@@ -1,10 +1,9 @@
 /**
- * Where in the segments entries are: not of each one, but of one every so many bytes, from where the frames are read one after
- * the other.
+ * Where entries are in the segments. A sparse index: a place about every 64 KiB; from there, the reader scans frame by frame.
  *
- * Between a place and the next one in the same segment, or the end of the segment, are all entries from the first one's
- * index up to the next one's, as the log has them now, and perhaps others that later ones replaced: entries that replace
- * others take away the places from their index on.
+ * Between a place and the next one in the same segment, or the end of the segment, are all entries from the first place's index
+ * up to the next place's, as the log has them now, and perhaps entries that later ones replaced. An entry that replaces others
+ * removes the places from its index on.
  */
 
 import type { LogIndex } from '../raft/types.js';

@@ -1,9 +1,9 @@
 /**
  * Reads the log back from its segments, and tells a write that a crash cut off from damage to one that was complete.
  *
- * There is one write at a time, and nobody hears of it before it is on the disk. So only the last frame may be torn: one
- * that is followed by another, be it torn, was complete once. And each segment but the newest has a frame, since the first
- * one in it is written before the next segment is made.
+ * There is one write at a time, and nobody hears of it before it is on the disk. So only the last frame may be torn: a frame
+ * followed by any other, even a torn one, had been complete. And each segment but the newest has a frame: the first frame of
+ * a segment is written before the next segment is made.
  */
 
 import type { Entry, HardState, LogIndex, LogPosition } from '../raft/types.js';
@@ -46,13 +46,13 @@ export interface LogRecoveryOptions {
 export class LogRecovery {
   hardState: HardState = { currentTerm: 0, votedFor: undefined };
   readonly segments: RecoveredSegment[] = [];
-  /** Of what is in the segments. */
+  /** The places of the entries in the segments. */
   readonly places = new LogPlaces();
   readonly #logNumber: number;
   readonly #logStart: LogPosition;
   /**
-   * The entries after the log's start. There are holes where the first segment goes on after entries of an earlier one that was
-   * dropped: in a whole log later entries replaced these, and what follows them.
+   * The entries after the log's start. A hole: entries that were in a dropped segment; in a sound log later entries replaced
+   * them.
    */
   readonly #entries: (Entry | undefined)[] = [];
   /** The sequence number of the last frame. */
@@ -80,7 +80,10 @@ export class LogRecovery {
     return this.#lastIndex;
   }
 
-  /** The next segment, in their order. The entries of all but the newest keep its bytes, and go with them before long. Throws {@link DamagedLogError}. */
+  /**
+   * Takes the next segment, in the order of numbers. Entries share the segment's buffer, except in the newest segment, where they
+   * are copied. Throws {@link DamagedLogError}.
+   */
   push(
     number: number,
     bytes: Buffer,

@@ -1,4 +1,7 @@
-/** Memory that begins where a page does, as writes past the page cache want it. The operating system gets it back when it is unused. */
+/**
+ * Memory that begins where a page does, as writes past the page cache need it. It goes back to the operating system when it is
+ * unused.
+ */
 
 import type { LogMemory } from './files.js';
 

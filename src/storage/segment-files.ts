@@ -68,7 +68,10 @@ export class SegmentFiles {
     this.#range = range;
   }
 
-  /** Opens the directory, and removes the segments that do not count. Rejects with {@link DamagedLogError} when something is where nothing can be. */
+  /**
+   * Opens the directory, and removes the segments that do not count. Rejects with {@link DamagedLogError} when something is
+   * where nothing can be.
+   */
   static async in(options: SegmentFilesOptions): Promise<SegmentFiles> {
     const { files, directory } = options;
     const segments = new SegmentFiles(options);

@@ -87,7 +87,7 @@ export class SegmentLog {
   readonly #files: SegmentFiles;
   readonly #segmentBytes: number;
   readonly #memory: LogMemory;
-  /** The segments with a frame, oldest first. The last is the current one: its frames tell the hard state when the others go. */
+  /** The segments with a frame, oldest first. The last is current: its frames repeat the hard state, so others may be removed. */
   #segments: Segment[];
   readonly #places: LogPlaces;
   #current: OpenSegment;
@@ -161,8 +161,8 @@ export class SegmentLog {
   }
 
   /**
-   * Writes what is given, which is not torn unless it is more than {@link MAX_FRAME_BYTES}, and resolves once it survives
-   * a crash. One call at a time. Rejects when the disk fails; nothing more may be written then.
+   * Writes what is given, and resolves once it survives a crash. Atomic up to {@link MAX_FRAME_BYTES}. One call at a time.
+   * Rejects when the disk fails; nothing more may be written then.
    */
   async append({ hardState = this.#hardState, entries }: LogWrite): Promise<void> {
     this.#hardState = hardState;
@@ -321,7 +321,7 @@ export class SegmentLog {
     const next = await (this.#next?.catch(make) ?? make());
     this.#next = undefined;
     if (next.byteLength >= byteLength) return next;
-    // Segments without enough room stay all but empty.
+    // A segment too small for this entry gets an empty frame and is passed over.
     await this.#writeFrame(next, []);
     return make();
   }

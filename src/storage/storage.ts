@@ -33,8 +33,8 @@ export interface Storage {
   retryWith(backoff: Backoff): void;
 
   /**
-   * Reads from the log on disk what was persisted there for good: the first ones of the entries that are wanted, or none when they
-   * were dropped since. Beside {@link persist}. Rejects with {@link StorageError}.
+   * Reads durable entries from the log on disk: some of the wanted ones, from the first on, or none when they were dropped since.
+   * May run beside {@link persist}. Rejects with {@link StorageError}.
    */
   readEntries(wanted: Omit<LogRead, 'readId'>): Promise<readonly Entry[]>;
 
@@ -68,8 +68,8 @@ export interface SnapshotSink {
   /**
    * All bytes were written: makes it the newest snapshot, of everything up to `position`, which must be on this disk,
    * and drops the log up to `logStart`, which is at or before `position`. Resolves once that survives a crash; to undefined, with
-   * nothing changed, when a snapshot that reaches as far was installed or the storage was closed meanwhile. Rejects with {@link StorageError}; with
-   * DISK_SHORTAGE nothing has changed, and the snapshot is to be discarded.
+   * nothing changed, when a snapshot that reaches as far was installed or the storage was closed meanwhile. Rejects with
+   * {@link StorageError}; with DISK_SHORTAGE nothing has changed, and the snapshot is to be discarded.
    */
   commit(position: SnapshotPosition, logStart: LogPosition): Promise<SnapshotMeta | undefined>;
 

@@ -47,7 +47,7 @@ export type ClientFrame<Bytes = Uint8Array> =
   | { readonly type: 'end'; readonly session: SessionId }
   /** The client is gone. What it sent and was proposed goes on; nothing is to be answered. */
   | { readonly type: 'close'; readonly session: SessionId }
-  /** A question to every server, since a client of one of them asked all: args of a CLIENT or CONFIG command. It gives an `answer`. */
+  /** A question to every server, as a client asked all: args of a CLIENT or CONFIG command. The server sends an `answer`. */
   | {
       readonly type: 'question';
       readonly question: QuestionId;

@@ -20,7 +20,7 @@ export class EventTimeline {
     return this.#last;
   }
 
-  /** The events after that of this number; all known ones if some of those are forgotten. */
+  /** The events after this number; all that are kept if some of those are gone. */
   since(number: number): Timeline {
     const known = this.#last - this.#events.length;
     const isWhole = number === 0 || number < known;

@@ -15,7 +15,7 @@ const HEX_BYTE = /^x[0-9a-f]{2}/i;
 
 /**
  * The words of a line, one character per byte. In double quotes a backslash is followed by a letter for a control
- * character, by `x` and two hexadecimal digits, or by a character as it is; in single quotes, by a quote at most. Undefined
+ * character, by `x` and two hexadecimal digits, or by a character as it is. In single quotes only `\'` is an escape. Undefined
  * if a quote is not closed, or is followed by another character than a space.
  */
 export function splitInline(text: string): string[] | undefined {

@@ -23,7 +23,7 @@ export function parseSafeInteger(text: string): number | undefined {
   return Number.isSafeInteger(number) ? number : undefined;
 }
 
-/** A 64-bit integer as the nearest number, for places in a string; undefined for anything else. */
+/** A 64-bit integer as a number, for offsets into a string; may be rounded. Undefined for anything else. */
 export function parseOffset(text: string): number | undefined {
   const value = parseInteger(text);
   return value === undefined ? undefined : Number(value);

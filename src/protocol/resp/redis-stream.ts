@@ -56,11 +56,11 @@ export class RedisStream {
   #hasLostWatch = false;
   /** How the rest is taken depends on the answer to the last command. */
   #isHeld = false;
-  /** What commands have said that is for good: another object whenever something changes. */
+  /** Lasting settings of the connection; replaced, never mutated. */
   #settings: Settings;
-  /** What they were at the last checkpoint. */
+  /** The settings at the last checkpoint. */
   #toldSettings: Settings;
-  /** The last one that was asked for: the next is mostly the same. */
+  /** The last checkpoint that was asked for: the next is mostly the same. */
   #checkpoint: RespCheckpoint;
 
   /**
@@ -79,7 +79,7 @@ export class RedisStream {
     this.#transaction = { commands: [], byteLength: 0, refusal };
   }
 
-  /** The stream as the server that has taken it up to here sees it: EXEC will execute an open transaction. */
+  /** As the original server sees the stream, not as its successor would: EXEC will execute an open transaction. */
   static retracing(at: RespCheckpoint): RedisStream {
     const stream = new RedisStream(0, at);
     stream.#hasLostWatch = false;
@@ -303,7 +303,7 @@ export class RedisStream {
       case 'client': {
         const reply = this.#onReply(args);
         if (reply !== undefined) return reply;
-        // So that the checkpoint of a command that comes later holds what is set; and some wait for other servers.
+        // Hold the stream so that later checkpoints include the setting; some subcommands also ask other servers.
         this.#isHeld = true;
         break;
       }

@@ -55,7 +55,7 @@ export class Clients {
   readonly #state: AppliedState;
   readonly #replies: ReplyFrames;
   readonly #metrics: ServerMetrics;
-  /** What of the commands that were taken is for the {@link Applier} to answer, and what it needs for that. */
+  /** `groups`, `proposals` and `answerer` are what the {@link Applier} shares with this class. */
   readonly groups = new PendingGroups();
   readonly proposals: Proposals;
   readonly answerer: Answerer;

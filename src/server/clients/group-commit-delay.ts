@@ -8,7 +8,7 @@
  * time, it is tried ever more rarely.
  */
 
-/** No entry is delayed for the clients of one with fewer writes. */
+/** After an entry with fewer writes, the next one is not delayed. */
 const MIN_EXPECTED_WRITES = 8;
 const MAX_DELAY_MS = 1;
 /** After a delay in vain this number of entries is not delayed, and twice as many after the next. */
@@ -95,7 +95,7 @@ export class GroupCommitDelay {
     this.#untilMs = undefined;
   }
 
-  /** A delay was worth it unless it took all its time and few clients came, be it that none could yet. */
+  /** A delay was worth it unless it took all its time and few clients came, even if no client could have come yet. */
   #judge({ isOver }: { readonly isOver: boolean }): void {
     if (isOver && 4 * this.#missing >= this.#answered) {
       this.#pause = this.#nextPause;

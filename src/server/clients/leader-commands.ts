@@ -37,7 +37,7 @@ export class LeaderCommands {
   readonly #walks: Walks;
   readonly #pause: Pause;
   readonly #answerer: Answerer;
-  /** Writes waited in vain to be proposed, and others would. */
+  /** Writes timed out unproposed; new ones are refused for now. */
   #cannotPropose = false;
 
   constructor({ raft, state, groups, proposals, reads, walks, pause, answerer }: LeaderCommandsOptions) {
@@ -91,8 +91,8 @@ export class LeaderCommands {
   }
 
   /**
-   * Answers what was taken at `takenAtMs` or earlier. What was proposed may still happen. The open entry, of which nothing
-   * will, is given up as a whole: what would keep it from being proposed keeps later writes, too.
+   * Answers what was taken at `takenAtMs` or earlier. What was proposed may still happen. Nothing of the open entry was
+   * proposed, so all of it is given up: later writes would be stuck as well.
    */
   expire(takenAtMs: number, nowMs: number, { isDiskBusy }: { readonly isDiskBusy: boolean }): void {
     const isOpenOverdue = (this.#proposals.waitingSinceMs ?? Number.POSITIVE_INFINITY) <= takenAtMs;
@@ -111,7 +111,7 @@ export class LeaderCommands {
     this.#cannotPropose = false;
   }
 
-  /** A read of `key`, or of keys that are not told. */
+  /** A read of `key`, or of unknown keys (`key` is undefined). */
   #read(command: PendingCommand, key: string | undefined, nowMs: number): void {
     if (this.#reads.isFree(command, key)) this.#answerer.fromState(command);
     else this.#reads.wait(command, key, nowMs);

@@ -29,9 +29,9 @@ export interface ReadGate {
 export interface PendingGroup {
   readonly commands: PendingCommand[];
   readonly sinceMs: number;
-  /** The first of its commands, which waited too long and were answered without their outcome. */
+  /** How many commands, from the front, waited too long and were answered without an outcome. */
   overdueCount: number;
-  /** Bytes of its entry; none once all of its commands were overdue. */
+  /** Bytes of its entry; 0 once all of its commands were overdue. */
   countedBytes: number;
   gate: EntryGate | ReadGate;
   /**

@@ -88,7 +88,7 @@ export class Proposals {
 
   /** Adds a write to the open entry, with the command that waits for its result. */
   addWrite(command: PendingCommand, write: Command): void {
-    // Whatever comes although the entry takes no more.
+    // A write may come while a long one is half encoded: finish that first.
     while (this.#encoder.isUnfinished) this.#encoder.goOn();
     const before = this.#encoder.byteLength;
     this.#encoder.add(write);
@@ -155,7 +155,7 @@ export class Proposals {
     return this.withdraw();
   }
 
-  /** Keys have outlived their deadlines, and no entry under way brings the stamp that removes them, or room for more of them. */
+  /** Keys have outlived their deadlines, and no entry under way has a stamp that removes them, or all of them. */
   get #mustMoveClock(): boolean {
     const { nextDeadlineMs } = this.#state.store;
     if (this.#mustRemoveMore) return true;

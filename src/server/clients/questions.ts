@@ -129,7 +129,7 @@ export class Questions {
       return;
     }
     answer.killed += 1;
-    // Who closes its own connection is answered first.
+    // A client that kills its own connection gets its answer before that closes.
     if (session.connection === answer.asker && session.redis !== undefined) session.redis.isClosing = true;
     else this.#options.sessions.close(session);
   }

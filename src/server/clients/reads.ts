@@ -55,8 +55,8 @@ export class Reads {
   }
 
   /**
-   * Whether the read of `key`, or of keys that are not told, need not wait for anything. What it is not to see is hidden from
-   * it.
+   * Whether the read of `key`, or of unknown keys (`key` is undefined), need not wait for anything. What the read must not see
+   * is hidden from it.
    */
   isFree(command: PendingCommand, key: string | undefined): boolean {
     if (command.session.pendingCount > 1) return false;
@@ -85,8 +85,8 @@ export class Reads {
   }
 
   /**
-   * Puts the command after everything that is pending: into the last group there is, unless that waits for nothing any
-   * more but its turn to be applied. A read that came in after a majority was last heard of would join it unproven.
+   * Puts the command after everything that is pending: into the last group, unless that group's entry is already committed. It
+   * would not prove that this server still led when the read came.
    */
   queue(command: PendingCommand): void {
     command.asOfMs = this.#logTime.nowMs();
@@ -102,8 +102,8 @@ export class Reads {
   }
 
   /**
-   * Whether a key that has outlived its deadline by now may live on, `key` if it is told: a write is under way whose stamp is
-   * from before the deadline, so that it finds the key, and may even take the deadline away.
+   * Whether a pending write with an earlier stamp may still find an expired key: this key, if given. Such a write may even take
+   * the deadline away, so the key lives on.
    */
   #mayBeKept(key: string | undefined): boolean {
     if (!this.#isOutlived || this.#proposals.lastWriteIndex <= this.#state.position.index) return false;

@@ -30,12 +30,12 @@ export class ReplicaReads {
   readonly #answerer: Answerer;
   /** Reads may wait in the groups. */
   #hasTaken = false;
-  /** The group that the next request to the leader is for, and that request. */
+  /** The group that new reads may join, and the number of the request that will cover it. */
   #open: { readonly group: PendingGroup | undefined; readonly request: number } = {
     group: undefined,
     request: -1,
   };
-  /** The leader that was asked is not there any more. */
+  /** The leader that was asked is gone. */
   mustAskAnew = false;
 
   constructor({ logTime, raft, groups, walks, answerer }: ReplicaReadsOptions) {

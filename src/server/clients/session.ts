@@ -53,7 +53,7 @@ export interface RequestStream {
   readonly consumed: number;
   /** Whether bytes came in that do not belong to a returned request. */
   readonly hasBuffered: boolean;
-  /** {@link next} has returned undefined although it can go on with what came in: a request is so long that it takes several calls. */
+  /** {@link next} has returned undefined although it can go on: a request is so long that it takes several calls. */
   readonly isUnfinished: boolean;
   /** The connection closes once everything is answered that was returned, and nothing more is returned. */
   readonly isClosing: boolean;

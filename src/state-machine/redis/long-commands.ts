@@ -1,4 +1,4 @@
-/** Commands that are executed in steps: those of many keys, which with few keys are executed at once, elsewhere; and some others. */
+/** Commands that are executed in steps: those of many keys (with few keys they are executed at once, elsewhere), and others. */
 
 import { MAX_REDIS_REPLY_BYTES } from '../../limits.js';
 import type { Args } from '../../protocol/command.js';

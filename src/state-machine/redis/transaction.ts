@@ -13,7 +13,7 @@ const TOO_MUCH_WORK = new ErrorReply(
   `EXECABORT Transaction discarded because of: it is over the limit of ${MAX_TRANSACTION_WORK} units of work`,
 );
 
-/** A longer value is told by the removals of keys like it: comparing all of it would take long. */
+/** Longer values are not compared, since that is slow; the removal count of the key's group stands in. */
 const MAX_COMPARED_BYTES = 512;
 
 /**
@@ -52,8 +52,8 @@ export function* executeTransaction(
 
 /**
  * What {@link executeTransaction} compares. A key counts as unchanged if it was deleted and came back with the same version,
- * deadline and value, or if only its value has changed and both values have the same 32-bit hash. One that was absent, or
- * whose value is long, has changed if it came and went since.
+ * deadline and value, or if only its value has changed and both values have the same 32-bit hash. Keys that
+ * were absent or long also count as changed if removed in between.
  */
 export function watch(
   keyspace: Pick<ReadableKeyspace, 'find' | 'slice' | 'removalsOf'>,

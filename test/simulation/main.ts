@@ -54,7 +54,7 @@ function newProgram(): Command {
     .option('--replay <seed>', 'run this seed alone, and show its hash', atLeast(0))
     .option(
       '--without <names>',
-      'leave out faults (f1), strikes (s1) and clients (c0) of the replayed run',
+      'leave out faults (f1), strikes (s1), the loss of a disk (d1) and clients (c0) of the replayed run',
       names,
       [],
     )

@@ -50,6 +50,16 @@ export function includes(members: readonly Member[], id: ServerId): boolean {
   return members.some((member) => member.id === id);
 }
 
+/** The members that are not among the others. */
+export function without(members: readonly Member[], others: readonly Member[]): readonly Member[] {
+  return members.filter(({ id }) => !includes(others, id));
+}
+
+/** Whether both lists have the same members, in any order. */
+export function isSame(members: readonly Member[], others: readonly Member[]): boolean {
+  return members.length === others.length && without(members, others).length === 0;
+}
+
 export function idOf({ id }: Member): ServerId {
   return id;
 }

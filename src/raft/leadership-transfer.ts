@@ -65,16 +65,20 @@ export function onTimeoutNow(core: Core, message: TimeoutNow): void {
   startElection(core, { leaseIsOver: true, cause: 'asked to take over' });
 }
 
-/** The voter to hand over to: of those with the whole log the one heard last, but rather not the one asked before. */
-export function successorOf({ configuration, log }: Core, role: Leader): ServerId | undefined {
-  let best: ServerId | undefined;
-  let bestHeardMs = Number.NEGATIVE_INFINITY;
-  for (const [id, { matchIndex, lastHeardMs }] of role.progress) {
-    if (matchIndex < log.lastIndex || !hasVoter(configuration, id)) continue;
-    const wasAsked = best !== undefined && id === role.transfer.successor;
-    if (wasAsked || (best !== role.transfer.successor && lastHeardMs <= bestHeardMs)) continue;
-    best = id;
-    bestHeardMs = lastHeardMs;
-  }
-  return best;
+/**
+ * The voter to hand over to: it has the whole log, and was heard later than others which have. A voter that was asked before is
+ * asked again only if there is no other.
+ */
+export function successorOf(
+  { configuration, log }: Core,
+  { progress, transfer }: Leader,
+): ServerId | undefined {
+  const complete = [...progress].filter(
+    ([id, { matchIndex }]) => matchIndex >= log.lastIndex && hasVoter(configuration, id),
+  );
+  const unasked = complete.filter(([id]) => id !== transfer.successor);
+  const latestFirst = (unasked.length > 0 ? unasked : complete).sort(
+    ([, one], [, other]) => other.lastHeardMs - one.lastHeardMs,
+  );
+  return latestFirst[0]?.[0];
 }

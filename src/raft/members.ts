@@ -1,17 +1,13 @@
 /**
- * Changes of members by joint consensus (thesis 4.3), as a leader drives them: new voters learn first (4.2.1), then C_old,new is
- * appended, then C_new. A leader that finds C_old,new in its log goes on with it.
- *
- * Each step is taken only once the configuration in force is committed, and with it an entry of the leader's own term: until then
- * another leader may have replaced what an earlier one left, and two majorities could decide that have nobody in common.
+ * How a change of members begins: what a leader checks before, and the first step (thesis 4). The later steps are in
+ * joint-consensus.ts, and how a change is given up in taking-back.ts.
  */
 
 import { CatchUp } from './catch-up.js';
-import { faultOf, idOf, includes, isJoint, membersOf, NO_MEMBERS } from './configuration.js';
+import { faultOf, idOf, isJoint, isSame, membersOf, NO_MEMBERS, without } from './configuration.js';
 import { appendConfiguration } from './configuration-entry.js';
 import type { Core } from './core.js';
-import { leave } from './departure.js';
-import type { Leader, MemberChange } from './roles.js';
+import { enterJoint, mayTakeNextStep } from './joint-consensus.js';
 import type { Configuration, Member } from './types.js';
 
 export type MembersRefusal = 'not leading' | 'busy' | 'wrong list';
@@ -39,12 +35,13 @@ export function startChange(core: Core, voters: readonly Member[]): void {
   if (role.transfer.state !== 'none') throw new MembersError('not leading', `server ${core.id} hands over`);
   if (role.change.state !== 'none' || isJoint(configuration))
     throw new MembersError('busy', 'another change is under way');
-  if (!isDecided(core, role)) throw new MembersError('busy', `server ${core.id} has just begun to lead`);
+  if (!mayTakeNextStep(core, role))
+    throw new MembersError('busy', `server ${core.id} has just begun to lead`);
   const fault = faultOfVoters(configuration, voters);
   if (fault !== undefined) throw new MembersError('wrong list', `the list ${fault}`);
   const adding = without(voters, configuration.voters);
   if (adding.length === 0) {
-    decide(core, role, voters);
+    enterJoint(core, role, voters);
     return;
   }
   if (!isSame(adding, configuration.learners))
@@ -55,74 +52,6 @@ export function startChange(core: Core, voters: readonly Member[]): void {
     catchUp: new CatchUp(adding.map(idOf), core.log.lastIndex, core.nowMs),
     deadlineMs: core.nowMs + core.options.catchUpTimeoutMs,
   };
-}
-
-/** Takes the next step of a change, if it is time. To be called once a turn. */
-export function goOnWithChange(core: Core, role: Leader): void {
-  const { index, configuration } = core.log.configurations.latest;
-  if (role.change.state === 'none' && role.settledIndex === index) return;
-  if (!isDecided(core, role)) return;
-  if (isJoint(configuration)) {
-    if (role.change.state === 'none') role.change = { state: 'deciding', sinceMs: core.nowMs };
-    appendConfiguration(core, role, { ...NO_MEMBERS, voters: configuration.voters });
-    return;
-  }
-  if (role.settledIndex !== index) {
-    role.settledIndex = index;
-    role.forgetRemovedAtMs = core.nowMs + core.options.electionTimeoutMs;
-    if (!includes(configuration.voters, core.id)) leave(core, role);
-  }
-  switch (role.change.state) {
-    case 'learning':
-      goOnLearning(core, role, role.change);
-      return;
-    case 'deciding':
-      core.changeOutcome = { outcome: 'done' };
-      role.change = { state: 'none' };
-      return;
-    case 'giving up':
-      core.changeOutcome = { outcome: 'given up', reason: role.change.reason };
-      role.change = { state: 'none' };
-      return;
-    case 'none':
-      return;
-  }
-}
-
-/** The learners vote once all of them are close, and go once that takes too long. */
-function goOnLearning(
-  core: Core,
-  role: Leader,
-  { voters, catchUp, deadlineMs }: Extract<MemberChange, { state: 'learning' }>,
-): void {
-  const { lastIndex } = core.log;
-  const { electionTimeoutMs, catchUpTimeoutMs } = core.options;
-  for (const id of catchUp.lagging) {
-    const { matchIndex = 0 } = role.progress.get(id) ?? {};
-    catchUp.reached(id, matchIndex, { lastIndex, nowMs: core.nowMs, electionTimeoutMs });
-  }
-  const { lagging } = catchUp;
-  if (lagging.length === 0 && role.transfer.state === 'none') decide(core, role, voters);
-  else if (core.nowMs >= deadlineMs) {
-    appendConfiguration(core, role, { ...core.configuration, learners: [] });
-    const reason = `server ${lagging.join(', ')} has not caught up within ${catchUpTimeoutMs / 1000} s`;
-    role.change = { state: 'giving up', reason };
-  }
-}
-
-/** Appends C_old,new; where only learners are to go, the old configuration without them. */
-function decide(core: Core, role: Leader, voters: readonly Member[]): void {
-  const { configuration } = core;
-  role.change = { state: 'deciding', sinceMs: core.nowMs };
-  if (!isSame(voters, configuration.voters))
-    appendConfiguration(core, role, { voters, outgoing: configuration.voters, learners: [] });
-  else if (configuration.learners.length > 0)
-    appendConfiguration(core, role, { ...configuration, learners: [] });
-}
-
-/** Whether the configuration in force is committed, and an entry of the leader's own term under it. */
-function isDecided({ commitIndex, log }: Core, { noOpIndex }: Leader): boolean {
-  return commitIndex >= Math.max(log.configurations.latest.index, noOpIndex);
 }
 
 /** What is wrong with a list of voters to come. Ids are never reused: an earlier holder may have voted under it. */
@@ -136,12 +65,4 @@ function faultOfVoters(configuration: Configuration, voters: readonly Member[]):
       return `has server ${id} in slot ${slot}, not ${known.slot}`;
   }
   return faultOf({ ...NO_MEMBERS, voters });
-}
-
-function without(members: readonly Member[], others: readonly Member[]): readonly Member[] {
-  return members.filter(({ id }) => !includes(others, id));
-}
-
-function isSame(members: readonly Member[], others: readonly Member[]): boolean {
-  return members.length === others.length && without(members, others).length === 0;
 }

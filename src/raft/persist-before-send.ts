@@ -3,7 +3,7 @@
  *
  * Others rely on a vote, on the answer that this server's term is later, and on an acknowledged entry; a server that
  * forgets what it told them breaks elections or loses writes (figure 2, "updated on stable storage before responding to
- * RPCs"). So a message that others rely on is *held* here until all that was asked of the disk before it is durable. Other
+ * RPCs"). So a message that others rely on *waits* here until all that was asked of the disk before it is durable. Other
  * messages do not wait: a leader writes its disk in parallel with its followers (thesis 10.2.1), and a candidate
  * its vote for itself in parallel with theirs.
  *
@@ -21,7 +21,8 @@ interface Pending {
   lastIndex: LogIndex;
   /** The snapshot that is installed with this request, if it brings the last chunk. */
   readonly installed: SnapshotChunk | undefined;
-  readonly held: Message[];
+  /** Messages that leave once it is done. */
+  readonly waiting: Message[];
   /** When the disk was asked for it. */
   readonly sinceMs: number;
 }
@@ -42,8 +43,8 @@ export class Persistence {
   /** The log up to here was handed to the disk. */
   #requestedIndex: LogIndex;
   #chunks: SnapshotChunk[] = [];
-  /** Messages held for what is not yet handed to the disk. */
-  #held: Message[] = [];
+  /** Messages that wait for what is not yet handed to the disk. */
+  #waiting: Message[] = [];
   #pending: Pending[] = [];
   #lastDoneMs = Number.NEGATIVE_INFINITY;
 
@@ -72,7 +73,7 @@ export class Persistence {
 
   /** The message leaves once everything that happened up to now is durable. */
   hold(message: Message): void {
-    this.#held.push(message);
+    this.#waiting.push(message);
   }
 
   /** The log in memory lost its entries from `index` on: what is on disk of them counts no more. */
@@ -107,9 +108,9 @@ export class Persistence {
     log: RaftLog,
     nowMs: number,
   ): { persist: PersistRequest[]; free: readonly Message[] } {
-    const held = this.#held;
+    const waiting = this.#waiting;
     const chunks = this.#chunks;
-    this.#held = [];
+    this.#waiting = [];
     this.#chunks = [];
     const persist: PersistRequest[] = [];
     const changed = sameHardState(hardState, this.#requested) ? undefined : hardState;
@@ -126,8 +127,8 @@ export class Persistence {
       persist.push(this.#request(request, installed, nowMs));
     }
     const last = this.#pending.at(-1);
-    if (last === undefined) return { persist, free: held };
-    last.held.push(...held);
+    if (last === undefined) return { persist, free: waiting };
+    last.waiting.push(...waiting);
     return { persist, free: [] };
   }
 
@@ -142,7 +143,7 @@ export class Persistence {
       this.#pending.shift();
       this.#durable = pending.hardState;
       this.#durableIndex = Math.max(this.#durableIndex, pending.lastIndex);
-      released.push(...pending.held);
+      released.push(...pending.waiting);
       if (pending.installed !== undefined) installed.push(pending.installed);
     }
     invariant(sequence < this.#nextSequence, `persisted(${sequence}) was never asked for`);
@@ -161,7 +162,7 @@ export class Persistence {
       hardState: this.#requested,
       lastIndex: this.#requestedIndex,
       installed,
-      held: [],
+      waiting: [],
       sinceMs,
     });
     return { sequence, ...request };

@@ -13,20 +13,22 @@ import { stepDownWithoutQuorum } from './check-quorum.js';
 import { countOwnDisk } from './commit.js';
 import { forgetRemoved } from './configuration-entry.js';
 import { Core } from './core.js';
-import { finishLeaving } from './departure.js';
 import { countOwnVoteOnDisk } from './election.js';
 import { askLeader, sendReadRequest } from './follower-reads.js';
+import { sendHeartbeats, sendHeartbeatsIfDue } from './heartbeat.js';
 import { snapshotInstalled } from './install-snapshot.js';
+import { takeNextStep } from './joint-consensus.js';
 import { leaseEndMs } from './leader-lease.js';
 import { expireTransfer, startTransfer } from './leadership-transfer.js';
 import { LOG_ORIGIN } from './log.js';
-import { goOnWithChange, startChange } from './members.js';
+import { startChange } from './members.js';
 import { isNoOpCommitted } from './no-op.js';
 import { type RaftDependencies, type RaftOptions, validateOptions } from './options.js';
 import { campaign } from './pre-vote.js';
 import { addRead } from './read-index.js';
 import { receive } from './receive.js';
-import { broadcastHeartbeat, onEntriesRead, sendDueAppends } from './replication.js';
+import { finishLeaving } from './removed-leader.js';
+import { onEntriesRead, sendDueAppends } from './replication.js';
 import type { Leader } from './roles.js';
 import { handOver, refrain } from './stalled-disk.js';
 import { startSuccession } from './succession.js';
@@ -294,8 +296,9 @@ export class Raft {
       sendReadRequest(core);
       return;
     }
-    goOnWithChange(core, role);
-    sendDueAppends(core, role);
+    takeNextStep(core, role);
+    if (role.reads.needsRound) sendHeartbeats(core, role);
+    else sendDueAppends(core, role);
     finishLeaving(core, role);
   }
 
@@ -335,7 +338,7 @@ export class Raft {
     if (core.nowMs >= role.forgetRemovedAtMs) forgetRemoved(core, role);
     expireTransfer(core, role);
     if (core.isDiskStalled) handOver(core, role);
-    if (core.nowMs >= role.nextHeartbeatMs) broadcastHeartbeat(core, role);
+    sendHeartbeatsIfDue(core, role);
   }
 
   #advanceClock(nowMs: number): void {

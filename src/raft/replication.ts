@@ -1,13 +1,13 @@
 /**
- * Log replication and heartbeats, the leader's side of AppendEntries (§5.3): it pipelines entries within limits (thesis
- * 10.2.1). The follower's side is in log-matching.ts, what is committed in commit.ts.
+ * Log replication, the leader's side of AppendEntries (§5.3): it pipelines entries within limits (thesis 10.2.1). Heartbeats are
+ * in heartbeat.ts, the follower's side in log-matching.ts, what is committed in commit.ts.
  */
 
 import { invariant } from './assert.js';
 import { commitWhatMajorityHas } from './commit.js';
 import { conflictHint } from './conflict-hint.js';
 import type { Core } from './core.js';
-import { resendLostChunks, sendChunks, startSnapshot } from './install-snapshot.js';
+import { sendChunks, startSnapshot } from './install-snapshot.js';
 import { continueTransfer } from './leadership-transfer.js';
 import { askForEntries, isAwaited } from './log-reads.js';
 import { appendSent, type Progress, type Replicating } from './progress.js';
@@ -15,30 +15,15 @@ import { confirmReads, echoOf } from './read-index.js';
 import type { Leader } from './roles.js';
 import type { AppendEntriesResponse, Entry, LogIndex, ServerId } from './types.js';
 
-/** Sends every follower something, with entries where there are any to send: a new round. */
-export function broadcastHeartbeat(core: Core, role: Leader): void {
-  role.round += 1;
-  role.reads.needsRound = false;
-  role.nextHeartbeatMs = core.nowMs + core.options.heartbeatMs;
-  for (const [peer, progress] of role.progress) {
-    if (progress.state.name === 'snapshot') resendLostChunks(core, progress.state);
-    if (replicateTo(core, role, peer, progress) === 0) sendAppend(core, role, peer, progress, []);
-  }
-  // Alone, a leader is the majority that answers.
-  confirmReads(core, role);
-}
-
 /**
- * Sends every follower the entries it lacks, as far as its limits allow; a new round of heartbeats, too, if reads wait for
- * one. Once a turn, so each follower gets one message for all that the turn has brought.
+ * Sends every follower the entries it lacks, as far as its limits allow. Once a turn, so each follower gets one message for all
+ * that the turn has brought.
  */
 export function sendDueAppends(core: Core, role: Leader): void {
-  if (role.reads.needsRound) broadcastHeartbeat(core, role);
-  else
-    for (const [peer, progress] of role.progress) {
-      const sent = replicateTo(core, role, peer, progress);
-      if (sent === 0 && awaitsCommit(core, progress)) sendAppend(core, role, peer, progress, []);
-    }
+  for (const [peer, progress] of role.progress) {
+    const sent = replicateTo(core, role, peer, progress);
+    if (sent === 0 && awaitsCommit(core, progress)) sendAppend(core, role, peer, progress, []);
+  }
 }
 
 /** Whether the follower asked about reads lately and does not know the commit index yet. Then it is told at once. */
@@ -50,7 +35,7 @@ function awaitsCommit(
 }
 
 /** Sends one follower what it lacks; returns how many messages with entries or data left. */
-function replicateTo(core: Core, role: Leader, peer: ServerId, progress: Progress): number {
+export function replicateTo(core: Core, role: Leader, peer: ServerId, progress: Progress): number {
   const { maxInflightMessages, maxInflightBytes } = core.options;
   const nextIndex = progress.state.name === 'snapshot' ? undefined : progress.state.nextIndex;
   if (nextIndex !== undefined && nextIndex <= core.log.start.index) startSnapshot(core, progress);
@@ -116,7 +101,7 @@ function sendNext(
 }
 
 /** Sends one AppendEntries with these entries, which are the next ones, or with none. */
-function sendAppend(
+export function sendAppend(
   core: Core,
   role: Leader,
   to: ServerId,

@@ -64,13 +64,13 @@ export type Transfer =
       readonly deadlineMs: number;
       readonly successor: ServerId | undefined;
     }
-  /** A configuration without this leader is committed: see departure.ts. */
+  /** A configuration without this leader is committed: see removed-leader.ts. */
   | { readonly state: 'leaving'; readonly deadlineMs: number; readonly successor: ServerId | undefined };
 
-/** A change of members that this leader drives (thesis 4.3), see members.ts. */
+/** A change of members that this leader drives (thesis 4.3), see joint-consensus.ts. */
 export type MemberChange =
   | { readonly state: 'none' }
-  /** Those of the voters to come that are new have no vote yet (4.2.1). */
+  /** The new ones among `voters` are learners: they have no vote yet (4.2.1). */
   | {
       readonly state: 'learning';
       readonly voters: readonly Member[];

@@ -14,10 +14,11 @@ import type { ServerId } from './types.js';
 const ATTEMPTS_BEFORE_VOTES = 3;
 
 /** A voter's place in the order of campaigns, from 0 on. The ended leader need not be among the voters. */
-export function rankOf(voter: ServerId, endedLeader: ServerId, voters: readonly ServerId[]): number {
-  const isBefore = (other: ServerId) =>
-    other > endedLeader === voter > endedLeader ? other < voter : other > endedLeader;
-  return voters.filter((other) => other !== endedLeader && other !== voter && isBefore(other)).length;
+function rankOf(voter: ServerId, endedLeader: ServerId, voters: readonly ServerId[]): number {
+  const ascending = [...voters].sort((a, b) => a - b);
+  const higher = ascending.filter((id) => id > endedLeader);
+  const lower = ascending.filter((id) => id < endedLeader);
+  return [...higher, ...lower].indexOf(voter);
 }
 
 /**

@@ -13,7 +13,7 @@ export const MEMBERS_MUTANTS: readonly MembersMutant[] = [
     name: 'take the next step before the configuration and an entry of the term are committed',
     edits: [
       {
-        file: 'raft/members.js',
+        file: 'raft/joint-consensus.js',
         search: 'return commitIndex >= Math.max(log.configurations.latest.index, noOpIndex);',
         replacement: 'return commitIndex >= 0;',
       },
@@ -98,7 +98,7 @@ export const MEMBERS_MUTANTS: readonly MembersMutant[] = [
     name: 'leave a change that an earlier leader began as it is',
     edits: [
       {
-        file: 'raft/members.js',
+        file: 'raft/joint-consensus.js',
         search: 'if (isJoint(configuration)) {',
         replacement: "if (isJoint(configuration) && role.change.state !== 'none') {",
       },
@@ -108,7 +108,7 @@ export const MEMBERS_MUTANTS: readonly MembersMutant[] = [
     name: 'append C_new without C_old,new before it',
     edits: [
       {
-        file: 'raft/members.js',
+        file: 'raft/joint-consensus.js',
         search: 'appendConfiguration(core, role, { voters, outgoing: configuration.voters, learners: [] });',
         replacement: 'appendConfiguration(core, role, { voters, outgoing: [], learners: [] });',
       },
@@ -175,13 +175,13 @@ export const SCENARIO_MUTANTS: readonly MembersMutant[] = [
   },
   {
     name: 'lead on when removed',
-    edits: [{ file: 'raft/members.js', search: 'leave(core, role);', replacement: ';' }],
+    edits: [{ file: 'raft/joint-consensus.js', search: 'startLeaving(core, role);', replacement: ';' }],
   },
   {
     name: 'tell removed servers nothing',
     edits: [
       {
-        file: 'raft/members.js',
+        file: 'raft/joint-consensus.js',
         search: 'role.forgetRemovedAtMs = core.nowMs + core.options.electionTimeoutMs;',
         replacement: 'role.forgetRemovedAtMs = core.nowMs;',
       },
@@ -225,7 +225,7 @@ export const SCENARIO_MUTANTS: readonly MembersMutant[] = [
     name: 'begin a change before an entry of the term is committed',
     edits: [
       {
-        file: 'raft/members.js',
+        file: 'raft/joint-consensus.js',
         search: 'return commitIndex >= Math.max(log.configurations.latest.index, noOpIndex);',
         replacement: 'return commitIndex >= log.configurations.latest.index;',
       },

@@ -1,7 +1,7 @@
 /**
  * How a leader that was removed leaves (thesis 4.2.2): it leads until C_new is committed, without counting itself. Then it takes
- * nothing new, tells all that C_new is committed, waits until all that it has appended is committed and a voter has it, asks that
- * one to campaign, and leads no more. So clients wait for about the time of an election without a timeout.
+ * nothing new, tells all that C_new is committed, waits until all its entries are committed and a voter has them, asks that
+ * voter to campaign, and leads no more. So clients wait for about the time of an election without a timeout.
  */
 
 import type { Core } from './core.js';
@@ -10,10 +10,10 @@ import type { Leader } from './roles.js';
 import { becomeFollower } from './transitions.js';
 
 /** A configuration without this leader is committed. What is not appended yet goes elsewhere. */
-export function leave(core: Core, role: Leader): void {
+export function startLeaving(core: Core, role: Leader): void {
   const deadlineMs = core.nowMs + core.options.electionTimeoutMs;
   role.transfer = { state: 'leaving', deadlineMs, successor: role.transfer.successor };
-  // All hear of the commit index, those that were removed, too.
+  // A round tells all servers the commit index, also those that were removed.
   role.reads.needsRound = true;
 }
 

@@ -5,7 +5,7 @@
 import type { Environment } from '../environment.js';
 import type { ConnectionId } from '../wire/client-frames.js';
 import type { UnwrittenSockets } from './client-socket.js';
-import type { Questions, UnassignedConnection } from './questions.js';
+import type { QuestionRelay, UnassignedConnection } from './question-relay.js';
 import type { Slices } from './slices.js';
 import type { TotalUnansweredBytes } from './unanswered.js';
 
@@ -31,7 +31,7 @@ export interface SharedByConnections {
   readonly ids: ConnectionIds;
   readonly unwritten: UnwrittenSockets;
   readonly totalUnanswered: TotalUnansweredBytes;
-  readonly questions: Questions;
+  readonly questions: QuestionRelay;
   readonly slices: Slices;
 }
 

@@ -12,7 +12,7 @@ import type { ClientAddress } from '../wire/control.js';
 import { UnwrittenSockets } from './client-socket.js';
 import { ConnectionIds, type PortMeasurements } from './connections.js';
 import type { Network } from './network.js';
-import { Questions, type UnassignedConnection } from './questions.js';
+import { QuestionRelay, type UnassignedConnection } from './question-relay.js';
 import { Router } from './router.js';
 import { ServerListener } from './server-listener.js';
 import type { ServerChannel } from './server-traffic.js';
@@ -61,7 +61,7 @@ export class Gateway {
         MAX_TOTAL_UNANSWERED_BYTES,
         MAX_MODEST_UNANSWERED_BYTES,
       ),
-      questions: new Questions(environment, () => this.#allConnections()),
+      questions: new QuestionRelay(environment, () => this.#allConnections()),
       slices: new Slices(environment),
     };
     const times = {

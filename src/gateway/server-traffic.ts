@@ -26,7 +26,7 @@ import {
   type SessionOpening,
   writeClientFrame,
 } from '../wire/client-frames.js';
-import type { Questions } from './questions.js';
+import type { QuestionRelay } from './question-relay.js';
 
 /** The gateway's end of the channel to one server. */
 export interface ServerChannel {
@@ -66,7 +66,7 @@ export interface RoomWaiter {
 /** What traffic with a server needs of its surroundings. */
 export interface TrafficEnvironment {
   readonly environment: Environment;
-  readonly questions: Questions;
+  readonly questions: QuestionRelay;
 }
 
 /** No frame is longer than this, the bytes of a data frame not counted. */
@@ -76,7 +76,7 @@ const MAX_DATA_BYTES = MAX_TRAFFIC_BATCH_BYTES - MAX_HEADER_BYTES;
 export class ServerTraffic {
   readonly #channel: ServerChannel;
   readonly #environment: Environment;
-  readonly #questions: Questions;
+  readonly #questions: QuestionRelay;
   readonly #sessions = new Map<SessionId, SessionHandle>();
   readonly #roomWaiters = new Set<RoomWaiter>();
   readonly #batch = new ByteWriter(MAX_TRAFFIC_BATCH_BYTES);

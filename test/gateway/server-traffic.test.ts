@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { NODE_ENVIRONMENT } from '../../src/environment.js';
-import { Questions } from '../../src/gateway/questions.js';
+import { QuestionRelay } from '../../src/gateway/question-relay.js';
 import { ServerTraffic, type SessionOwner } from '../../src/gateway/server-traffic.js';
 import { opening } from '../support/client-frames.js';
 import { FakeServer } from './support.js';
@@ -11,7 +11,7 @@ const turn = () => new Promise(setImmediate);
 
 const SURROUNDINGS = {
   environment: NODE_ENVIRONMENT,
-  questions: new Questions(NODE_ENVIRONMENT, () => []),
+  questions: new QuestionRelay(NODE_ENVIRONMENT, () => []),
 };
 
 describe('the traffic with a server', () => {

@@ -22,7 +22,7 @@ import { CostlyReads } from './costly-reads.js';
 import { FairQueue, Quantum } from './fair-queue.js';
 import { InFlight } from './in-flight.js';
 import { LeaderCommands } from './leader-commands.js';
-import { LeaderWait } from './leader-wait.js';
+import { LeaderlessSessions } from './leaderless-sessions.js';
 import { Monitors } from './monitors.js';
 import { Pause } from './pause.js';
 import { PendingGroups } from './pending-groups.js';
@@ -69,7 +69,7 @@ export class Clients {
   readonly #replicaReads: ReplicaReads;
   readonly #inFlight: InFlight;
   readonly #queue: FairQueue;
-  readonly #leaderWait = new LeaderWait();
+  readonly #leaderless = new LeaderlessSessions();
   readonly #sessions: Sessions;
   /** The term in which this server led last; 0 when it never did. */
   #ledTerm: Term = 0;
@@ -106,7 +106,7 @@ export class Clients {
       replies,
       proposals: this.proposals,
       queue: this.#queue,
-      leaderWait: this.#leaderWait,
+      leaderless: this.#leaderless,
       monitors: this.#monitors,
       onDrop: (session) => {
         this.#replies.forget(session);
@@ -190,7 +190,7 @@ export class Clients {
     const quorumDeadlineMs = waitingSinceMs + QUORUM_WAIT_MS;
     return Math.min(
       quorumDeadlineMs,
-      this.#leaderWait.deadlineMs,
+      this.#leaderless.deadlineMs,
       this.#pause.deadlineMs,
       proposals.deadlineMs(this.#nowMs),
     );
@@ -247,7 +247,7 @@ export class Clients {
   serve(nowMs: number, { isDiskBusy }: { readonly isDiskBusy: boolean }): void {
     this.#prepare(nowMs);
     this.#leaderCommands.expire(nowMs - QUORUM_WAIT_MS, nowMs, { isDiskBusy });
-    for (const session of this.#leaderWait.sessions) this.#serve(session);
+    for (const session of this.#leaderless.sessions) this.#serve(session);
     this.#inFlight.renewReadTime();
     for (const session of this.#replies.takeFinished()) if (!session.isGone) this.#queue.add(session);
     this.#queue.serve((session) => this.#serve(session));
@@ -295,7 +295,7 @@ export class Clients {
 
   /** Takes what may be taken from the session's stream. */
   #serve(session: Session): void {
-    this.#leaderWait.remove(session);
+    this.#leaderless.remove(session);
     this.#queue.remove(session);
     session.isStopped = false;
     if (this.#raft.role === 'leader') this.#serveAsLeader(session);
@@ -309,7 +309,7 @@ export class Clients {
   }
 
   #isWaiting(session: Session): boolean {
-    return session.isStopped || this.#queue.has(session) || this.#leaderWait.has(session);
+    return session.isStopped || this.#queue.has(session) || this.#leaderless.has(session);
   }
 
   #serveAsLeader(session: Session): void {
@@ -368,7 +368,7 @@ export class Clients {
     }
     const redirect = this.answerer.redirect(session);
     if (redirect === undefined && session.parser.hasBuffered) {
-      if (this.#leaderWait.add(session, this.#nowMs)) return;
+      if (this.#leaderless.add(session, this.#nowMs)) return;
       this.#answerUnexecuted(session, { type: 'no-leader' });
       // What is left of them has waited as long.
       if (this.#queue.has(session) || session.isStopped) return;

@@ -3,7 +3,7 @@
 import type { Term } from '../../raft/types.js';
 import type { ClientFrame, SessionId } from '../../wire/client-frames.js';
 import type { FairQueue } from './fair-queue.js';
-import type { LeaderWait } from './leader-wait.js';
+import type { LeaderlessSessions } from './leaderless-sessions.js';
 import type { Monitors } from './monitors.js';
 import type { Proposals } from './proposals.js';
 import type { ReplyFrames } from './reply-frames.js';
@@ -13,7 +13,7 @@ export interface SessionsOptions {
   readonly replies: ReplyFrames;
   readonly proposals: Proposals;
   readonly queue: FairQueue;
-  readonly leaderWait: LeaderWait;
+  readonly leaderless: LeaderlessSessions;
   readonly monitors: Monitors;
   /** Told of each that is not here any more. */
   readonly onDrop: (session: Session) => void;
@@ -23,7 +23,7 @@ export class Sessions {
   readonly #replies: ReplyFrames;
   readonly #proposals: Proposals;
   readonly #queue: FairQueue;
-  readonly #leaderWait: LeaderWait;
+  readonly #leaderless: LeaderlessSessions;
   readonly #monitors: Monitors;
   readonly #onDrop: SessionsOptions['onDrop'];
   /** Opened so far, and bytes that came for them. */
@@ -32,11 +32,11 @@ export class Sessions {
   readonly #totalUnread = new TotalUnread();
   readonly #byId = new Map<SessionId, Session>();
 
-  constructor({ replies, proposals, queue, leaderWait, monitors, onDrop }: SessionsOptions) {
+  constructor({ replies, proposals, queue, leaderless, monitors, onDrop }: SessionsOptions) {
     this.#replies = replies;
     this.#proposals = proposals;
     this.#queue = queue;
-    this.#leaderWait = leaderWait;
+    this.#leaderless = leaderless;
     this.#monitors = monitors;
     this.#onDrop = onDrop;
   }
@@ -85,6 +85,6 @@ export class Sessions {
     this.#onDrop(session);
     this.#proposals.cameBack(session);
     this.#queue.remove(session);
-    this.#leaderWait.remove(session);
+    this.#leaderless.remove(session);
   }
 }

@@ -15,7 +15,7 @@ import { info } from './info.js';
 import { latency } from './latency.js';
 import { monitor } from './monitor.js';
 import { lastsave, role } from './role.js';
-import { slowlog } from './slow-log.js';
+import { slowlog } from './slowlog.js';
 import { time, wait } from './time.js';
 
 export const LOCAL_COMMANDS: ReadonlyMap<string, LocalCommand> = new Map<string, LocalCommand>(

@@ -1,5 +1,5 @@
 /**
- * What one client asks all servers: CLIENT LIST, KILL, PAUSE and UNPAUSE. The gateway passes the question on to each server,
+ * Questions of one client to all servers: CLIENT LIST, KILL, PAUSE and UNPAUSE. The gateway passes the question on to each server,
  * adds what it knows of connections that no server has at the moment, and brings all answers back.
  */
 
@@ -11,7 +11,7 @@ import { killFilter, listFilter } from '../protocol/resp/client-filter.js';
 import { ErrorReply } from '../protocol/resp/value.js';
 import type { ClientFrame, ConnectionId, QuestionId, SessionId } from '../wire/client-frames.js';
 
-/** A server that can be asked, and told what others have answered. */
+/** A server that can be asked, and is sent what others have answered. */
 export interface AskedServer {
   write(frame: ClientFrame): void;
 }
@@ -37,14 +37,14 @@ interface OpenQuestion extends Asked {
   readonly timer: Timer;
 }
 
-export class Questions {
+export class QuestionRelay {
   readonly #environment: Environment;
   readonly #unassigned: () => Iterable<UnassignedConnection>;
   readonly #servers = new Set<AskedServer>();
   readonly #open = new Map<QuestionId, OpenQuestion>();
   #waiting: Asked[] = [];
   #lastId: QuestionId = 0;
-  /** What CONFIG SET has said: told to servers that come up later. */
+  /** What CONFIG SET has set, for servers that come up later. */
   readonly #settings = new Map<string, string>();
   #pause: { readonly untilMs: number; readonly mode: string } | undefined;
 
@@ -70,7 +70,7 @@ export class Questions {
     if (leftMs > 0) server.write({ type: 'question', question: this.#nextId(), connection: 0, args });
   }
 
-  /** A server is gone: it answers nothing, and nobody there waits for an answer. */
+  /** A server is gone: it answers no question, and no client there waits for answers. */
   leave(server: AskedServer): void {
     this.#servers.delete(server);
     this.#waiting = this.#waiting.filter(({ asker }) => asker !== server);
@@ -122,15 +122,26 @@ export class Questions {
     if (next !== undefined) this.#begin(next);
   }
 
-  #remember([subcommand, duration, mode = 'ALL', ...more]: Args): void {
-    const settings = [mode, ...more];
-    if (subcommand === 'UNPAUSE') this.#pause = undefined;
-    if (subcommand === 'CONFIG' && duration === 'SET') this.#rememberSettings(settings);
-    if (subcommand !== 'PAUSE') return;
+  /** Keeps what servers that come up later have to be told. */
+  #remember([name, ...args]: Args): void {
+    if (name === 'PAUSE') this.#rememberPause(args);
+    if (name === 'UNPAUSE') this.#pause = undefined;
+    if (name === 'CONFIG' && args[0] === 'SET') this.#rememberSettings(args.slice(1));
+  }
+
+  /** A pause that is on is made longer or stricter, never shorter or laxer. */
+  #rememberPause([durationText, mode = 'ALL']: Args): void {
     const nowMs = this.#environment.nowMs();
-    const isOn = this.#pause !== undefined && this.#pause.untilMs > nowMs;
-    const untilMs = Math.max(isOn ? (this.#pause?.untilMs ?? 0) : 0, nowMs + Number(duration));
-    this.#pause = { untilMs, mode: isOn && this.#pause?.mode === 'ALL' ? 'ALL' : mode.toUpperCase() };
+    const untilMs = nowMs + Number(durationText);
+    const current = this.#pause;
+    if (current === undefined || current.untilMs <= nowMs) {
+      this.#pause = { untilMs, mode: mode.toUpperCase() };
+      return;
+    }
+    this.#pause = {
+      untilMs: Math.max(current.untilMs, untilMs),
+      mode: current.mode === 'ALL' ? 'ALL' : mode.toUpperCase(),
+    };
   }
 
   #rememberSettings(pairs: Args): void {

@@ -3,7 +3,7 @@
 import { LEADER_WAIT_MS } from '../../limits.js';
 import type { Session } from './session.js';
 
-export class LeaderWait {
+export class LeaderlessSessions {
   readonly #sessions = new Set<Session>();
 
   get sessions(): readonly Session[] {

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { NODE_ENVIRONMENT } from '../../src/environment.js';
-import { Questions, type UnassignedConnection } from '../../src/gateway/questions.js';
+import { QuestionRelay, type UnassignedConnection } from '../../src/gateway/question-relay.js';
 import { ServerTraffic, type SessionOwner } from '../../src/gateway/server-traffic.js';
 import { MAX_OPEN_QUESTIONS, QUESTION_TIMEOUT_MS } from '../../src/limits.js';
 import type { ClientFrame } from '../../src/wire/client-frames.js';
@@ -25,7 +25,7 @@ class World {
       return { cancel: () => (this.#timers = this.#timers.filter((one) => one !== timer)) };
     },
   };
-  readonly questions = new Questions(this.environment, () => this.unassigned);
+  readonly questions = new QuestionRelay(this.environment, () => this.unassigned);
 
   server(): { readonly fake: FakeServer; readonly traffic: ServerTraffic } {
     const fake = new FakeServer();

@@ -124,15 +124,12 @@ export function prometheusText(
   version: string,
 ): Promise<string> {
   const page = new Page();
-  const up = servers.flatMap((measured, id) => (measured === undefined ? [] : [{ id, measured }]));
-  const ports = gateway.servers.map((port, id) => ({ labels: { port: `server-${id}` }, port }));
+  const up = [...servers].flatMap(([id, measured]) => (measured === undefined ? [] : [{ id, measured }]));
+  const ports = [...gateway.servers].map(([id, port]) => ({ labels: { port: `server-${id}` }, port }));
   const router = gateway.router === undefined ? [] : [{ labels: { port: 'router' }, port: gateway.router }];
   page.build(version);
-  page.servers(
-    servers.map((measured) => measured !== undefined),
-    up,
-  );
-  page.disks(servers.map((_, id) => withoutDisk.includes(id)));
+  page.servers([...servers.keys()], up);
+  page.disks([...servers.keys()], withoutDisk);
   page.threads([
     { labels: { thread: 'main' }, thread: main },
     ...up.map(({ id, measured }) => ({ labels: { thread: `server-${id}` }, thread: measured.thread })),
@@ -164,9 +161,9 @@ class Page {
     );
   }
 
-  servers(areUp: readonly boolean[], up: readonly Up[]): void {
+  servers(ids: readonly ServerId[], up: readonly Up[]): void {
     const upGauge = this.#gauge('server_up', '1 while the server takes calls and clients.', ['server']);
-    for (const [server, isUp] of areUp.entries()) upGauge.set({ server }, isUp ? 1 : 0);
+    for (const server of ids) upGauge.set({ server }, up.some(({ id }) => id === server) ? 1 : 0);
     const of = ({ id }: Up) => ({ server: id });
     for (const [name, help, read] of SERVER_GAUGES)
       this.#set(this.#gauge(name, help, ['server']), up, of, ({ measured }) => read(measured));
@@ -183,10 +180,10 @@ class Page {
     this.#snapshots(up);
   }
 
-  disks(areLost: readonly boolean[]): void {
+  disks(ids: readonly ServerId[], lost: readonly ServerId[]): void {
     const help = '1 while the server is down since its disk is lost or has failed.';
     const gauge = this.#gauge('disk_failed', help, ['server']);
-    for (const [server, isLost] of areLost.entries()) gauge.set({ server }, isLost ? 1 : 0);
+    for (const server of ids) gauge.set({ server }, lost.includes(server) ? 1 : 0);
   }
 
   threads(threads: readonly { readonly labels: Labels; readonly thread: ThreadMeasurements }[]): void {

@@ -73,11 +73,10 @@ function endWithoutDisks(servers: readonly ServerId[]): void {
  * the disk of server 1 is missing.
  */
 function readyLine(cluster: Cluster, admin: ClientAddress | undefined): string {
-  const ids = Array.from({ length: cluster.options.servers }, (_, id) => id);
   const words = [
     'ready',
     `leader=${cluster.leader}`,
-    `servers=${ids.map((id) => show(cluster.serverAddress(id))).join(',')}`,
+    `servers=${cluster.ids.map((id) => show(cluster.serverAddress(id))).join(',')}`,
   ];
   if (cluster.routerAddress !== undefined) words.push(`router=${show(cluster.routerAddress)}`);
   if (admin !== undefined) words.push(`http=http://${show(admin)}`);

@@ -57,7 +57,7 @@ export class Cluster {
   readonly #faults: LinkFaults;
   readonly #changed = new Signal();
   /** The client ports by server id, once they are known. */
-  #ports: readonly number[];
+  #ports: ReadonlyMap<ServerId, number>;
   #opening: Promise<RunningCluster> | undefined;
   #running: RunningCluster | undefined;
   #closing: Promise<void> | undefined;
@@ -71,7 +71,7 @@ export class Cluster {
     this.#eventLog = new EventLog(logger);
     this.#serverModule = serverModule;
     this.#network = network;
-    this.#faults = new LinkFaults(this.options.servers);
+    this.#faults = new LinkFaults((id) => this.#ports.has(id));
     this.#ports = serverPorts(this.options);
   }
 
@@ -115,8 +115,8 @@ export class Cluster {
 
   /** Where the clients of a server connect. A port given as 0 is known once started. Throws UnknownServerError. */
   serverAddress(id: ServerId): ClientAddress {
-    const port = this.#ports[id];
-    if (port === undefined) throw new UnknownServerError(id, this.options.servers);
+    const port = this.#ports.get(id);
+    if (port === undefined) throw new UnknownServerError(id, this.ids);
     return { host: this.options.host, port };
   }
 
@@ -148,12 +148,12 @@ export class Cluster {
 
   /** Whether a server takes calls and clients. False before the start and after the end. */
   isUp(id: ServerId): boolean {
-    return this.#running?.members[id]?.isUp ?? false;
+    return this.#running?.has(id) === true && this.#running.member(id).isUp;
   }
 
   /** The ids of all servers. */
   get ids(): readonly ServerId[] {
-    return this.#ports.map((_, id) => id);
+    return [...this.#ports.keys()];
   }
 
   /** Servers that are down because their disks are lost or have failed. */
@@ -164,7 +164,7 @@ export class Cluster {
 
   /** What is wrong with a server, in one line; undefined when nothing is, before the start and after the end. */
   troubleOf(id: ServerId): string | undefined {
-    return this.#running?.members[id]?.trouble;
+    return this.#running?.has(id) === true ? this.#running.member(id).trouble : undefined;
   }
 
   /** How a server looks now; undefined when it is down or too busy to answer. Rejects with UnknownServerError. */
@@ -175,7 +175,8 @@ export class Cluster {
   /** Reads every server's counters. Rejects with NotRunningError. */
   async measure(): Promise<ClusterMeasurements> {
     const { members, gateway, loopWatch } = this.#started;
-    const servers = await Promise.all(members.map((member) => member.measure()));
+    const measured = members.map(async (member) => [member.id, await member.measure()] as const);
+    const servers = new Map(await Promise.all(measured));
     const { withoutDisk } = this;
     return { main: measureThread(loopWatch), servers, withoutDisk, gateway: gateway.measure() };
   }

@@ -16,8 +16,9 @@ export class ServerGoneError extends Error {
 export class UnknownServerError extends Error {
   readonly code = 'UNKNOWN_SERVER';
 
-  constructor(id: number, serverCount: number) {
-    super(`there is no server ${id}: they are numbered 0 to ${serverCount - 1}`);
+  /** @param ids of all servers */
+  constructor(id: number, ids: Iterable<ServerId>) {
+    super(`there is no server ${id}: there are ${[...ids].join(', ')}`);
     this.name = 'UnknownServerError';
   }
 }

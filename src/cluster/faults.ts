@@ -27,14 +27,15 @@ export interface CurrentFaults {
 }
 
 export class LinkFaults {
-  readonly #serverCount: number;
+  readonly #isServer: (id: ServerId) => boolean;
   readonly #links = new Map<string, LinkFault>();
   /** Messages between servers of different groups are lost. */
   #groupOf = new Map<ServerId, number>();
   #groups: readonly (readonly ServerId[])[] = [];
 
-  constructor(serverCount: number) {
-    this.#serverCount = serverCount;
+  /** @param isServer whether there is a server of that id */
+  constructor(isServer: (id: ServerId) => boolean) {
+    this.#isServer = isServer;
   }
 
   /** What happens to messages in this direction. */
@@ -91,8 +92,7 @@ export class LinkFaults {
   }
 
   #checkServer(id: ServerId): void {
-    if (!Number.isInteger(id) || id < 0 || id >= this.#serverCount)
-      throw new FaultError(`there is no server ${id}`);
+    if (!this.#isServer(id)) throw new FaultError(`there is no server ${id}`);
   }
 }
 

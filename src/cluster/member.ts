@@ -340,7 +340,7 @@ export class Member {
     this.#state = { ...this.#state, role: event };
     this.#lastStatus = { ...this.#lastStatus, role, term, leader };
     if (role === 'leader') {
-      this.#environment.gateway.setLeader({ id: this.id, term });
+      this.#environment.gateway.setLeader({ slot: this.id, term });
       this.#eventLog.record({ type: 'elected', server: this.id, term });
     } else this.#logger.debug({ term, role, leader }, 'role changed');
   }

@@ -5,6 +5,7 @@
 import { resolve } from 'node:path';
 import { closestMatch } from 'leven';
 import { DEFAULT_MAX_VALUE_BYTES, LARGEST_MAX_VALUE_BYTES } from '../limits.js';
+import type { ServerId } from '../raft/types.js';
 
 /** {@link DEFAULT_OPTIONS} stands in for an option that is not given. */
 export interface ClusterOptions {
@@ -82,9 +83,12 @@ export class OptionError extends Error {
   }
 }
 
-/** The client ports of all servers, by id; all of them 0 when any free ports will do. */
-export function serverPorts({ port, servers }: Pick<ClusterOptions, 'port' | 'servers'>): number[] {
-  return Array.from({ length: servers }, (_, id) => (port === 0 ? 0 : port + 2 * id));
+/** The client ports of the servers that a cluster begins with, by id; all of them 0 when any free ports will do. */
+export function serverPorts({
+  port,
+  servers,
+}: Pick<ClusterOptions, 'port' | 'servers'>): ReadonlyMap<ServerId, number> {
+  return new Map(Array.from({ length: servers }, (_, id) => [id, port === 0 ? 0 : port + 2 * id]));
 }
 
 /** The options with defaults for those that are not given. Throws {@link OptionError} for the first that is wrong. */
@@ -137,8 +141,9 @@ export function checkOptions(options: ClusterOptions): void {
 /** Throws {@link OptionError} unless it is a port that no server's clients connect to. */
 export function checkPort(option: string, port: number, options: ClusterOptions): void {
   checkInteger(option, port, [0, MAX_PORT]);
-  const id = port === 0 ? -1 : serverPorts(options).indexOf(port);
-  if (id !== -1) throw new OptionError(option, `${port} is the port of server ${id}`);
+  if (port === 0) return;
+  for (const [id, taken] of serverPorts(options))
+    if (taken === port) throw new OptionError(option, `${port} is the port of server ${id}`);
 }
 
 function checkInteger(option: string, value: number, [min, max]: readonly [number, number]): void {

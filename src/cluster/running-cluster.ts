@@ -42,16 +42,14 @@ export interface RunningClusterEnvironment {
 interface Opened {
   readonly gateway: Gateway;
   readonly location: StorageLocation;
-  /** By server id. */
-  readonly places: readonly Place[];
+  readonly places: ReadonlyMap<ServerId, Place>;
 }
 
 export class RunningCluster {
   readonly gateway: Gateway;
-  /** By server id. */
-  readonly members: readonly Member[];
   /** The client ports by server id. */
-  readonly ports: readonly number[];
+  readonly ports: ReadonlyMap<ServerId, number>;
+  readonly #members: ReadonlyMap<ServerId, Member>;
   /** Watches the main thread's event loop. */
   readonly loopWatch: LoopWatch;
   readonly #environment: RunningClusterEnvironment;
@@ -68,7 +66,7 @@ export class RunningCluster {
       options;
     const { serverModule, logger, eventLog, onChange } = environment;
     const { directory, fsync } = location;
-    const ports = Array.from({ length: servers }, (_, id) => gateway.serverAddress(id).port);
+    const ports = new Map([...places.keys()].map((id) => [id, gateway.serverAddress(id).port]));
     const threads = new ThreadPool(serverModule, servers);
     const logTime = beginLogTime(NODE_ENVIRONMENT);
     this.#logTimeKeeper = keepLogTime(NODE_ENVIRONMENT, logTime);
@@ -81,7 +79,9 @@ export class RunningCluster {
       snapshotLogBytes,
       maxValueBytes,
       logTime,
-      clientAddresses: ports.map((port) => ({ host: advertiseHost ?? advertised(host), port })),
+      clientAddresses: new Map(
+        [...ports].map(([id, port]) => [id, { host: advertiseHost ?? advertised(host), port }]),
+      ),
     };
     this.gateway = gateway;
     this.ports = ports;
@@ -92,13 +92,13 @@ export class RunningCluster {
     this.#environment = environment;
     this.#location = location;
     this.#threads = threads;
-    this.members = ports.map((_, id) => {
+    const memberOf = (id: ServerId, place: Place) => {
       const start = { ...common, id };
       return new Member(id, {
         logger,
         eventLog,
         gateway,
-        place: places[id] ?? { lost: new RangeError(`server ${id} has no directory`) },
+        place,
         locate: () => placeOf(directory, id),
         newThread: (dataDir, lives) =>
           new ServerThread(threads, { ...start, dataDir, leasesAreOver: lives === 0 }),
@@ -106,7 +106,8 @@ export class RunningCluster {
         onCutOff: () => this.#tellOfEnd(id),
         onChange,
       });
-    });
+    };
+    this.#members = new Map([...places].map(([id, place]) => [id, memberOf(id, place)]));
   }
 
   /** Takes the ports and the directory. No server runs yet. Rejects with DataDirectoryError or ListenError. */
@@ -131,19 +132,29 @@ export class RunningCluster {
       const { paths, directory } = location;
       const { clusterId } = directory;
       environment.logger.info({ servers, dataDir: paths.join(', '), clusterId }, 'cluster starts');
-      const ids = Array.from({ length: servers }, (_, id) => id);
-      const places = await Promise.all(ids.map((id) => placeOf(directory, id)));
-      return new RunningCluster(options, { gateway, location, places }, environment);
+      const ids = [...ports.serverPorts.keys()];
+      const places = await Promise.all(ids.map(async (id) => [id, await placeOf(directory, id)] as const));
+      return new RunningCluster(options, { gateway, location, places: new Map(places) }, environment);
     } catch (error) {
       await gateway.close(0);
       throw error;
     }
   }
 
+  /** In the order of their ids. */
+  get members(): readonly Member[] {
+    return [...this.#members.values()];
+  }
+
+  /** Whether there is such a server. */
+  has(id: ServerId): boolean {
+    return this.#members.has(id);
+  }
+
   /** Throws UnknownServerError. */
   member(id: ServerId): Member {
-    const member = this.members[id];
-    if (member === undefined) throw new UnknownServerError(id, this.members.length);
+    const member = this.#members.get(id);
+    if (member === undefined) throw new UnknownServerError(id, this.#members.keys());
     return member;
   }
 

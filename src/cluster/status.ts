@@ -37,7 +37,7 @@ export function unheardStatus(id: ServerId): ServerStatus {
 export interface ClusterStatus {
   /** The server that leads and answers clients. */
   readonly leader: ServerId | null;
-  /** By server id. */
+  /** In the order of their ids. */
   readonly servers: readonly MemberStatus[];
 }
 
@@ -46,7 +46,7 @@ export interface ClusterMeasurements {
   /** The main thread. */
   readonly main: ThreadMeasurements;
   /** By server id; undefined for a server that is down, or too busy to answer. */
-  readonly servers: readonly (ServerMeasurements | undefined)[];
+  readonly servers: ReadonlyMap<ServerId, ServerMeasurements | undefined>;
   /** Servers that are down because their disks are lost or have failed. */
   readonly withoutDisk: readonly ServerId[];
   readonly gateway: GatewayMeasurements;

@@ -7,7 +7,7 @@
 
 import type { Environment } from '../environment.js';
 import { LEADER_WAIT_MS, MAX_MODEST_UNANSWERED_BYTES, MAX_TOTAL_UNANSWERED_BYTES } from '../limits.js';
-import type { ServerId, Term } from '../raft/types.js';
+import type { SlotId, Term } from '../raft/types.js';
 import type { ClientAddress } from '../wire/control.js';
 import { UnwrittenSockets } from './client-socket.js';
 import { ConnectionIds, type PortMeasurements } from './connections.js';
@@ -21,8 +21,8 @@ import { TotalUnansweredBytes } from './unanswered.js';
 
 export interface GatewayOptions {
   readonly host: string;
-  /** The client port of each server, by its id; 0 takes any free one. */
-  readonly serverPorts: readonly number[];
+  /** The client port of each server, by its slot; 0 takes any free one. */
+  readonly serverPorts: ReadonlyMap<SlotId, number>;
   /** The router's port, 0 for any free one; without it there is no router. */
   readonly routerPort: number | undefined;
   /** How long a leader that is no more may take to tell what it did with the commands in flight. */
@@ -32,8 +32,8 @@ export interface GatewayOptions {
 }
 
 export interface GatewayMeasurements {
-  /** Of each server's own port, by its id. */
-  readonly servers: readonly PortMeasurements[];
+  /** Of each server's own port, by its slot. */
+  readonly servers: ReadonlyMap<SlotId, PortMeasurements>;
   /** Of the router's port; undefined without a router. */
   readonly router: PortMeasurements | undefined;
 }
@@ -46,7 +46,7 @@ export interface GatewayWorld {
 
 export class Gateway {
   readonly #environment: Environment;
-  readonly #serverListeners: readonly ServerListener[];
+  readonly #serverListeners = new Map<SlotId, ServerListener>();
   readonly #router: Router | undefined;
 
   constructor(options: GatewayOptions, { environment, network }: GatewayWorld) {
@@ -68,16 +68,17 @@ export class Gateway {
       leaderWaitMs: options.leaderWaitMs ?? LEADER_WAIT_MS,
       refusalGraceMs: options.electionTimeoutMs,
     };
-    this.#serverListeners = options.serverPorts.map(
-      (port, id) => new ServerListener(network, `clients of server ${id}`, { host, port }, shared),
-    );
+    for (const [slot, port] of options.serverPorts) {
+      const listener = new ServerListener(network, `clients of server ${slot}`, { host, port }, shared);
+      this.#serverListeners.set(slot, listener);
+    }
     this.#router =
       routerPort === undefined ? undefined : new Router(network, { host, port: routerPort }, times, shared);
   }
 
   /** Where the clients of a server connect. */
-  serverAddress(id: ServerId): ClientAddress {
-    return this.#serverListener(id).address;
+  serverAddress(slot: SlotId): ClientAddress {
+    return this.#serverListener(slot).address;
   }
 
   /** Where any client connects; undefined without a router. */
@@ -87,7 +88,9 @@ export class Gateway {
 
   measure(): GatewayMeasurements {
     return {
-      servers: this.#serverListeners.map((server) => server.connections.measure()),
+      servers: new Map(
+        [...this.#serverListeners].map(([slot, { connections }]) => [slot, connections.measure()]),
+      ),
       router: this.#router?.connections.measure(),
     };
   }
@@ -97,7 +100,7 @@ export class Gateway {
    * better known before any of them has started. The addresses are known from then on. Throws {@link ListenError}.
    */
   async start(): Promise<void> {
-    for (const server of this.#serverListeners) await server.reserve();
+    for (const server of this.#serverListeners.values()) await server.reserve();
     await this.#router?.open();
   }
 
@@ -105,24 +108,24 @@ export class Gateway {
    * A server is up: opens its port. When the channel says that the server is gone, that is as {@link detach}.
    * Throws {@link ListenError}.
    */
-  async attach(id: ServerId, channel: ServerChannel): Promise<void> {
-    await this.#serverListener(id).open(channel, () => this.detach(id));
+  async attach(slot: SlotId, channel: ServerChannel): Promise<void> {
+    await this.#serverListener(slot).open(channel, () => this.detach(slot));
   }
 
   /**
    * A server is down: closes its connections at once and refuses new ones, as a dead process would. Commands on
    * the router's port that it did not answer are answered or go to the next leader.
    */
-  detach(id: ServerId): void {
-    const server = this.#serverListener(id);
+  detach(slot: SlotId): void {
+    const server = this.#serverListener(slot);
     if (server.traffic !== undefined && server.traffic === this.#router?.leader) this.#router.leaderLost();
     server.close();
   }
 
   /** Tells the router who leads, undefined for nobody. An announcement of a past term is ignored. */
-  setLeader(leader: { readonly id: ServerId; readonly term: Term } | undefined): void {
+  setLeader(leader: { readonly slot: SlotId; readonly term: Term } | undefined): void {
     if (leader === undefined) this.#router?.leaderLost();
-    else this.#router?.leaderElected(this.#serverListener(leader.id).traffic, leader.term);
+    else this.#router?.leaderElected(this.#serverListener(leader.slot).traffic, leader.term);
   }
 
   /**
@@ -130,8 +133,7 @@ export class Gateway {
    * connection. Servers must stay up until it resolves.
    */
   async close(drainMs: number): Promise<void> {
-    const ports =
-      this.#router === undefined ? this.#serverListeners : [...this.#serverListeners, this.#router];
+    const ports = [...this.#serverListeners.values(), ...(this.#router === undefined ? [] : [this.#router])];
     for (const port of ports) {
       port.stopListening();
       port.connections.finishAll();
@@ -142,17 +144,17 @@ export class Gateway {
     }, drainMs);
     await allClosed;
     deadline.cancel();
-    for (const server of this.#serverListeners) server.close();
+    for (const server of this.#serverListeners.values()) server.close();
   }
 
   *#allConnections(): Generator<UnassignedConnection> {
-    for (const server of this.#serverListeners) yield* server.connections;
+    for (const server of this.#serverListeners.values()) yield* server.connections;
     if (this.#router !== undefined) yield* this.#router.connections;
   }
 
-  #serverListener(id: ServerId): ServerListener {
-    const server = this.#serverListeners[id];
-    if (server === undefined) throw new RangeError(`there is no server ${id}`);
+  #serverListener(slot: SlotId): ServerListener {
+    const server = this.#serverListeners.get(slot);
+    if (server === undefined) throw new RangeError(`there is no server ${slot}`);
     return server;
   }
 }

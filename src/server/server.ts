@@ -17,7 +17,7 @@ import type { LogTime } from '../log-time.js';
 import { LOG_ORIGIN } from '../raft/log.js';
 import type { RaftOptions } from '../raft/options.js';
 import { Raft } from '../raft/raft.js';
-import type { ServerId, SnapshotMeta } from '../raft/types.js';
+import type { ServerId, SlotId, SnapshotMeta } from '../raft/types.js';
 import type { KeyValueStore } from '../state-machine/key-value-store.js';
 import type { Storage } from '../storage/storage.js';
 import type {
@@ -55,8 +55,8 @@ export interface ServerOptions {
   readonly snapshotLogBytes: number;
   /** Client traffic, see wire/client-frames.ts. */
   readonly traffic: PortChannel<Uint8Array>;
-  /** Where the clients of each server connect, by server id. */
-  readonly addresses: readonly ClientAddress[];
+  /** Where the clients of each slot connect. */
+  readonly addresses: ReadonlyMap<SlotId, ClientAddress>;
   readonly onEvent: (event: ServerEvent) => void;
   /** The disk failed or an invariant broke: the server has stopped and will do nothing more. */
   readonly onFailure: (error: unknown) => void;

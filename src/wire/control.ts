@@ -6,14 +6,14 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Port } from '../channel/port.js';
 import type { TraceEvent } from '../raft/trace.js';
-import type { LogIndex, RoleName, ServerId, Term } from '../raft/types.js';
+import type { LogIndex, RoleName, ServerId, SlotId, Term } from '../raft/types.js';
 import type { MetricsReading } from './measurements.js';
 import type { LogTail, ObservedMessage } from './observations.js';
 
 /** Everything a server's thread needs to start. Sent as the pool's task, with the ports transferred. */
 export interface ServerStart {
   readonly id: ServerId;
-  /** Number of servers in the cluster; their ids are 0 to `clusterSize` - 1. */
+  /** How many servers the cluster began with: those of ids 0 to `clusterSize` - 1, each in the slot of its number. */
   readonly clusterSize: number;
   readonly clusterId: string;
   /** This server's own directory. */
@@ -29,8 +29,8 @@ export interface ServerStart {
   readonly leasesAreOver: boolean;
   /** What all servers of the process have in common of log-time.ts. */
   readonly logTime: SharedArrayBuffer;
-  /** Where clients of each server connect, by id: for redirects. */
-  readonly clientAddresses: readonly ClientAddress[];
+  /** Where the clients of each slot connect: for redirects. */
+  readonly clientAddresses: ReadonlyMap<SlotId, ClientAddress>;
   readonly ports: ServerPorts;
 }
 

@@ -130,7 +130,10 @@ describe('the admin API', () => {
     const load = (requestsPerS: number) =>
       ask('POST /api/load', { body: JSON.stringify({ requestsPerS }) }).then(({ status }) => status);
     expect(await load(500)).to.equal(200);
-    await eventually('keys are written', async () => ((await cluster.measure()).servers[0]?.keys ?? 0) > 0);
+    await eventually(
+      'keys are written',
+      async () => ((await cluster.measure()).servers.get(0)?.keys ?? 0) > 0,
+    );
     await eventually('the clients are there', async () => (await clientCount()) > 0);
     expect(await load(0)).to.equal(200);
     await eventually('the clients are gone', async () => (await clientCount()) === 0);
@@ -156,7 +159,7 @@ describe('the admin API', () => {
   it('answers 404 for a server that is not there', async () => {
     const { status, text } = await ask('POST /api/servers/3/kill');
     expect(status).to.equal(404);
-    expect(JSON.parse(text)).to.deep.equal({ error: 'there is no server 3: they are numbered 0 to 2' });
+    expect(JSON.parse(text)).to.deep.equal({ error: 'there is no server 3: there are 0, 1, 2' });
   });
 
   it('answers 405 to a wrong method, and names the right one', async () => {

@@ -42,9 +42,9 @@ async function metricNames(): Promise<Set<string>> {
   const text = await prometheusText(
     {
       main: measureThread(watch),
-      servers: [server],
+      servers: new Map([[0, server]]),
       withoutDisk: [],
-      gateway: { servers: [port], router: port },
+      gateway: { servers: new Map([[0, port]]), router: port },
     },
     '1',
   );

@@ -75,7 +75,7 @@ describe('a running cluster', () => {
     expect(await codeOf(cluster.transferLeadership(follower))).to.equal('WRONG_STATE');
     for (const call of [cluster.kill(3), cluster.restart(-1), cluster.transferLeadership(0.5)])
       expect(await codeOf(call)).to.equal('UNKNOWN_SERVER');
-    expect(() => cluster.serverAddress(3)).to.throw('there is no server 3: they are numbered 0 to 2');
+    expect(() => cluster.serverAddress(3)).to.throw('there is no server 3: there are 0, 1, 2');
   });
 
   it('restarts a server at once after its death, again and again', async () => {

@@ -3,6 +3,8 @@ import { FaultError } from '../../src/cluster/errors.js';
 import { LinkFaults } from '../../src/cluster/faults.js';
 import { NO_FAULT } from '../../src/wire/control.js';
 
+const isServer = (id: number) => [0, 1, 2].includes(id);
+
 /** The links of three servers that lose every message, as `from>to`. */
 function cutLinks(faults: LinkFaults): string[] {
   const ids = [0, 1, 2];
@@ -14,19 +16,19 @@ function cutLinks(faults: LinkFaults): string[] {
 
 describe('link faults', () => {
   it('cut both directions between the groups of a partition', () => {
-    const faults = new LinkFaults(3);
+    const faults = new LinkFaults(isServer);
     faults.partition([[0], [1, 2]]);
     expect(cutLinks(faults)).to.deep.equal(['0>1', '0>2', '1>0', '2>0']);
   });
 
   it('keep servers together that are in no group', () => {
-    const faults = new LinkFaults(3);
+    const faults = new LinkFaults(isServer);
     faults.partition([[1]]);
     expect(cutLinks(faults)).to.deep.equal(['0>1', '1>0', '1>2', '2>1']);
   });
 
   it('replace an earlier partition, and leave single links as they are', () => {
-    const faults = new LinkFaults(3);
+    const faults = new LinkFaults(isServer);
     faults.setLink({ from: 1, to: 2, delayMs: [5, 20] });
     faults.partition([[0], [1, 2]]);
     faults.partition([[0, 1, 2]]);
@@ -36,7 +38,7 @@ describe('link faults', () => {
   });
 
   it('are all gone once healed', () => {
-    const faults = new LinkFaults(3);
+    const faults = new LinkFaults(isServer);
     faults.partition([[0]]);
     faults.setLink({ from: 1, to: 2, dropRate: 0.5 });
     faults.heal();
@@ -51,7 +53,7 @@ describe('link faults', () => {
     ['a server twice in a group', [[1, 1]]],
   ] as const) {
     it(`refuse a partition with ${what}, and stay as they were`, () => {
-      const faults = new LinkFaults(3);
+      const faults = new LinkFaults(isServer);
       faults.partition([[2]]);
       const before = cutLinks(faults);
       expect(() => faults.partition(groups)).to.throw(FaultError);
@@ -69,7 +71,7 @@ describe('link faults', () => {
     ['that is late without end', { from: 0, to: 1, delayMs: [0, Number.POSITIVE_INFINITY] }],
   ] as const) {
     it(`refuse a link ${what}`, () => {
-      expect(() => new LinkFaults(3).setLink(link)).to.throw(FaultError);
+      expect(() => new LinkFaults(isServer).setLink(link)).to.throw(FaultError);
     });
   }
 });

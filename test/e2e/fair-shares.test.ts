@@ -65,7 +65,7 @@ describe('a client that asks for far more than can be done at once', () => {
     const modest = await cluster.routerClient();
     await modest.set('k', 'v');
     const { port } = cluster.cluster.serverAddress(leader);
-    const pending = async () => (await cluster.cluster.measure()).servers[leader]?.pendingCommands ?? 0;
+    const pending = async () => (await cluster.cluster.measure()).servers.get(leader)?.pendingCommands ?? 0;
     const peaks: number[] = [];
     await cluster.cluster.partition([[leader]]);
     ask(port, 'delete a noreply\r\n'.repeat(2 * MAX_PENDING_COMMANDS_PER_CLIENT));

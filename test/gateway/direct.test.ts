@@ -109,7 +109,7 @@ describe("a server's port", () => {
     await gateway.attach(0, server);
     const client = await bench.client(gateway.serverAddress(0));
     for (const byte of 'set a 0 1\r') client.send(byte);
-    await until('the bytes', () => gateway.measure().servers[0]?.inBytes === 10);
+    await until('the bytes', () => gateway.measure().servers.get(0)?.inBytes === 10);
     expect(server.framesOf('open')).to.deep.equal([]);
     let sent = 'set a 0 1\r';
     for (const byte of '\nx\r\n') {
@@ -185,7 +185,7 @@ describe("a server's port", () => {
     const server = new FakeServer();
     server.capacity = 0;
     await gateway.attach(0, server);
-    const inBytes = () => gateway.measure().servers[0]?.inBytes;
+    const inBytes = () => gateway.measure().servers.get(0)?.inBytes;
     const first = await bench.client(gateway.serverAddress(0));
     first.send('get a\r\n');
     await until('the first is read', () => inBytes() === 7);
@@ -334,12 +334,14 @@ describe("a server's port", () => {
   it('names the address that is in use, at the start', async () => {
     const gateway = await bench.gateway();
     const taken = gateway.routerAddress?.port ?? 0;
-    expectListenError(await bench.gateway({ serverPorts: [taken] }).catch((reason: unknown) => reason));
+    expectListenError(
+      await bench.gateway({ serverPorts: new Map([[0, taken]]) }).catch((reason: unknown) => reason),
+    );
   });
 
   it('names the address that is in use, when it was taken while its server was down', async () => {
     const port = await freePorts();
-    const gateway = await bench.gateway({ serverPorts: [port] });
+    const gateway = await bench.gateway({ serverPorts: new Map([[0, port]]) });
     await bench.gateway({ routerPort: port });
     expectListenError(await gateway.attach(0, new FakeServer()).catch((reason: unknown) => reason));
   });
@@ -348,7 +350,9 @@ describe("a server's port", () => {
     const gateway = await bench.gateway();
     const { port } = gateway.serverAddress(0);
     expect(port).to.be.greaterThan(0);
-    expectListenError(await bench.gateway({ serverPorts: [port] }).catch((reason: unknown) => reason));
+    expectListenError(
+      await bench.gateway({ serverPorts: new Map([[0, port]]) }).catch((reason: unknown) => reason),
+    );
     await gateway.attach(0, new FakeServer());
     expect(gateway.serverAddress(0).port).to.equal(port);
   });

@@ -29,7 +29,7 @@ describe('a Redis connection through the router', () => {
     old.die();
     await client.expectText(DOWN + UNKNOWN + DOWN + UNKNOWN);
     client.send(commands('GET c'));
-    gateway.setLeader({ id: 1, term: 2 });
+    gateway.setLeader({ slot: 1, term: 2 });
     await next.expectInput(await next.session(), commands('GET c'));
   });
 
@@ -40,7 +40,7 @@ describe('a Redis connection through the router', () => {
     const session = await forwarded(client, old, commands('WATCH a', ...transaction, ...unproposed));
     const proposedBytes = commands('WATCH a', ...transaction).length;
     old.say({ type: 'refuse', session, proposedBytes, ledTerm: 1 });
-    gateway.setLeader({ id: 1, term: 2 });
+    gateway.setLeader({ slot: 1, term: 2 });
     const watching = await next.session();
     await next.expectInput(watching, commands('WATCH a'));
     next.reply(watching, commands('WATCH a').length, OK, respCheckpoint({ hasWatched: true }));
@@ -56,7 +56,7 @@ describe('a Redis connection through the router', () => {
     const { gateway, old, next, client } = await bench.cluster();
     await forwarded(client, old, commands('WATCH a', 'SET b 1', 'GET a'));
     old.die();
-    gateway.setLeader({ id: 1, term: 2 });
+    gateway.setLeader({ slot: 1, term: 2 });
     const replay = await next.session();
     await next.expectInput(replay, commands('WATCH a'));
     next.reply(replay, commands('WATCH a').length, OK, respCheckpoint({ hasWatched: true }));
@@ -73,7 +73,7 @@ describe('a Redis connection through the router', () => {
     client.send(commands('RESET', 'SET a 1'));
     await old.expectInput(session, commands('WATCH a', 'RESET', 'SET a 1'));
     old.die();
-    gateway.setLeader({ id: 1, term: 2 });
+    gateway.setLeader({ slot: 1, term: 2 });
     const reset = await next.session();
     expect(next.framesOf('open')[0]?.at).to.deep.equal(watched);
     await next.expectInput(reset, commands('RESET'));
@@ -83,7 +83,7 @@ describe('a Redis connection through the router', () => {
     next.die();
     const third = new FakeServer();
     await gateway.attach(0, third);
-    gateway.setLeader({ id: 0, term: 3 });
+    gateway.setLeader({ slot: 0, term: 3 });
     client.send(commands('GET a'));
     await third.expectInput(await third.session(), commands('GET a'));
     expect(third.framesOf('open')[0]?.at).to.deep.equal(AT_RESP_START);
@@ -99,7 +99,7 @@ describe('a Redis connection through the router', () => {
     old.say({ type: 'reply', session, answeredBytes: length, at: undefined, bytes: Buffer.from('$-1\r\n') });
     await client.expectText(`${OK}$-1\r\n`);
     old.die();
-    gateway.setLeader({ id: 1, term: 2 });
+    gateway.setLeader({ slot: 1, term: 2 });
     client.send(commands('GET b'));
     await next.session();
     const [before] = old.framesOf('open');

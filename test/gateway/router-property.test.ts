@@ -260,7 +260,7 @@ describe('a connection through the router', () => {
           break;
         case 'elect':
           term += 1;
-          gateway.setLeader({ id: 0, term });
+          gateway.setLeader({ slot: 0, term });
       }
     };
     for (const step of run) await perform(step);

@@ -60,7 +60,7 @@ describe('the router', () => {
     await settled(gateway, 0, old);
     gateway.setLeader(undefined);
     await settled(gateway, 0, old);
-    gateway.setLeader({ id: 1, term: 2 });
+    gateway.setLeader({ slot: 1, term: 2 });
     client.send('G\r\n');
     await next.expectInput(await next.session(), 'PING\r\n');
     expect(next.framesOf('open').map(({ at }) => at.place)).to.deep.equal(['resp']);
@@ -78,7 +78,7 @@ describe('the router', () => {
     old.reply(session, GET.length, NOT_FOUND);
     await client.expectText(NOT_FOUND);
 
-    gateway.setLeader({ id: 1, term: 2 });
+    gateway.setLeader({ slot: 1, term: 2 });
     await until('the old session is closed', () => old.framesOf('close').length === 1);
     expect(next.batches).to.deep.equal([]);
     await forwarded(client, next, SET_A);
@@ -91,7 +91,7 @@ describe('the router', () => {
     const client = await bench.client(gateway.routerAddress);
     client.send(SET_A + GET);
     client.send('get part');
-    gateway.setLeader({ id: 0, term: 1 });
+    gateway.setLeader({ slot: 0, term: 1 });
     client.send('ial\r\n');
 
     await server.expectInput(await server.session(), `${SET_A + GET}get partial\r\n`);
@@ -110,7 +110,7 @@ describe('the router', () => {
     // Written in one turn of this very event loop, they are read in one turn as well.
     for (const [i, client] of clients.entries()) client.send(`${100 + i}\r\n`);
     await came(20 * 'get 100\r\n'.length);
-    gateway.setLeader({ id: 0, term: 1 });
+    gateway.setLeader({ slot: 0, term: 1 });
 
     await until('the leader has it', () => server.framesOf('data').length === 20);
     expect(server.framesOf('data').map(({ session }) => server.input(session))).to.have.members(
@@ -127,7 +127,7 @@ describe('the router', () => {
     client.send(sent);
     await until('the client has to wait', () => client.socket.writableLength > 0);
 
-    gateway.setLeader({ id: 0, term: 1 });
+    gateway.setLeader({ slot: 0, term: 1 });
     const session = await server.session();
     await until('the limit', () => server.inputLength(session) >= MAX_UNANSWERED_BYTES);
     expect(server.inputLength(session)).to.be.below(MAX_UNANSWERED_BYTES + 100_000);
@@ -141,7 +141,7 @@ describe('the router', () => {
     client.send(`${SET_A + SET_B + GET}nonsense\r\nset c 0 5\r\nin`);
     await client.expectText(`${INTERNAL + INTERNAL}ERR_CMD_ERR\r\n`);
 
-    gateway.setLeader({ id: 0, term: 1 });
+    gateway.setLeader({ slot: 0, term: 1 });
     client.send('two\r\n');
     const session = await server.session();
     await server.expectInput(session, 'set c 0 5\r\nintwo\r\n');
@@ -190,7 +190,7 @@ describe('the router', () => {
     const count = 100_000;
     client.send(GET.repeat(count));
     await until('the first error', () => client.byteCount > 0);
-    gateway.setLeader({ id: 0, term: 1 });
+    gateway.setLeader({ slot: 0, term: 1 });
     client.socket.end(SET_A);
     const session = await server.session();
     await until('the write', () => server.input(session).endsWith(SET_A));
@@ -216,7 +216,7 @@ describe('the router', () => {
     old.die();
     await client.expectText(`VALUE 1\r\nk\r\n${INTERNAL}`);
 
-    gateway.setLeader({ id: 1, term: 2 });
+    gateway.setLeader({ slot: 1, term: 2 });
     const replay = await next.session();
     await next.expectInput(replay, GET);
     next.reply(replay, GET.length, NOT_FOUND);
@@ -236,14 +236,14 @@ describe('the router', () => {
       const next = new FakeServer();
       leader.die();
       await gateway.attach(0, next);
-      gateway.setLeader({ id: 0, term });
+      gateway.setLeader({ slot: 0, term });
       await next.expectInput(await next.session(), GET);
       leader = next;
     }
     leader.die();
     const last = new FakeServer();
     await gateway.attach(0, last);
-    gateway.setLeader({ id: 0, term: 9 });
+    gateway.setLeader({ slot: 0, term: 9 });
     client.send('get other\r\n');
     await last.expectInput(await last.session(), 'get other\r\n');
     await client.expectText(INTERNAL + INTERNAL);
@@ -264,7 +264,7 @@ describe('the router', () => {
     old.say({ type: 'refuse', session, proposedBytes, ledTerm: 1 });
     await client.expectText(INTERNAL);
 
-    gateway.setLeader({ id: 1, term: 2 });
+    gateway.setLeader({ slot: 1, term: 2 });
     const replay = await next.session();
     await next.expectInput(replay, GET);
     next.reply(replay, GET.length, NOT_FOUND);
@@ -278,12 +278,12 @@ describe('the router', () => {
     const session = await forwarded(client, old, GET);
     old.say({ type: 'refuse', session, proposedBytes: 0, ledTerm: 1 });
     await settled(gateway, 0, old);
-    gateway.setLeader({ id: 0, term: 1 });
+    gateway.setLeader({ slot: 0, term: 1 });
     await settled(gateway, 0, old);
     const routed = () => old.framesOf('open').filter((open) => open.routed).length;
     expect(routed()).to.equal(1);
 
-    gateway.setLeader({ id: 0, term: 3 });
+    gateway.setLeader({ slot: 0, term: 3 });
     await until('a second routed session', () => routed() === 2);
     expect(client.text).to.equal('');
   });
@@ -291,15 +291,15 @@ describe('the router', () => {
   it('believes the news of an election that overtook the refusal of an earlier term', async () => {
     const { gateway, old, client } = await bench.cluster();
     const session = await forwarded(client, old, GET);
-    gateway.setLeader({ id: 0, term: 3 });
+    gateway.setLeader({ slot: 0, term: 3 });
     old.say({ type: 'refuse', session, proposedBytes: GET.length, ledTerm: 1 });
     await old.expectInput(await old.session(1), GET);
   });
 
   it('ignores the news of a past term', async () => {
     const { gateway, old, next, client } = await bench.cluster();
-    gateway.setLeader({ id: 1, term: 3 });
-    gateway.setLeader({ id: 0, term: 2 });
+    gateway.setLeader({ slot: 1, term: 3 });
+    gateway.setLeader({ slot: 0, term: 2 });
     await forwarded(client, next, GET);
     expect(old.batches).to.deep.equal([]);
   });
@@ -307,7 +307,7 @@ describe('the router', () => {
   it('lets a deposed leader answer what it can, and goes on with the new one', async () => {
     const { gateway, old, next, client } = await bench.cluster();
     const session = await forwarded(client, old, SET_A);
-    gateway.setLeader({ id: 1, term: 2 });
+    gateway.setLeader({ slot: 1, term: 2 });
     client.send(GET);
     await settled(gateway, 1, next);
     old.reply(session, SET_A.length, 'OK 1\r\n');
@@ -320,7 +320,7 @@ describe('the router', () => {
   it('gives a silent deposed leader a grace, then ignores what it says', async () => {
     const { gateway, old, next, client } = await bench.cluster({ electionTimeoutMs: 20 });
     const session = await forwarded(client, old, SET_A + GET);
-    gateway.setLeader({ id: 1, term: 2 });
+    gateway.setLeader({ slot: 1, term: 2 });
     const replay = await next.session();
     await client.expectText(INTERNAL);
 
@@ -340,7 +340,7 @@ describe('the router', () => {
     old.reply(session, line.length + 600, 'ERR_CMD_ERR\r\n', { place: 'bad value', byteCount: left });
     await client.expectText('ERR_CMD_ERR\r\n');
     old.die();
-    gateway.setLeader({ id: 1, term: 2 });
+    gateway.setLeader({ slot: 1, term: 2 });
 
     const replay = await next.session();
     expect(next.framesOf('open')[0]?.at).to.deep.equal({ place: 'bad value', byteCount: left });
@@ -352,7 +352,7 @@ describe('the router', () => {
     const bad = `set k 0 1\r\nlong\r\n`;
     await forwarded(client, old, bad + SET_A + GET);
     old.die();
-    gateway.setLeader({ id: 1, term: 2 });
+    gateway.setLeader({ slot: 1, term: 2 });
     const replay = await next.session();
     await next.expectInput(replay, bad);
     next.reply(replay, bad.length, 'ERR_CMD_ERR\r\n');
@@ -366,7 +366,7 @@ describe('the router', () => {
     const oversized = `set big 0 ${MAX_VALUE_BYTES + 1}\r\n${'x'.repeat(MAX_VALUE_BYTES + 1)} and more\r\n`;
     await forwarded(client, old, oversized + SET_A + GET);
     old.die();
-    gateway.setLeader({ id: 1, term: 2 });
+    gateway.setLeader({ slot: 1, term: 2 });
     const replay = await next.session();
     await next.expectInput(replay, oversized);
     next.reply(replay, oversized.length, 'ERR_CMD_ERR\r\n');
@@ -380,7 +380,7 @@ describe('the router', () => {
     const half = command.length / 2;
     await forwarded(client, old, command.slice(0, half));
     old.die();
-    gateway.setLeader({ id: 1, term: 2 });
+    gateway.setLeader({ slot: 1, term: 2 });
     client.send(command.slice(half));
     const replay = await next.session();
     await next.expectInput(replay, command);
@@ -394,7 +394,7 @@ describe('the router', () => {
     client.socket.end();
     await until('the end of input', () => old.framesOf('end').length === 1);
     old.die();
-    gateway.setLeader({ id: 1, term: 2 });
+    gateway.setLeader({ slot: 1, term: 2 });
     const replay = await next.session();
     await until('the end of input', () => next.framesOf('end').length === 1);
     next.reply(replay, GET.length, NOT_FOUND);
@@ -415,7 +415,7 @@ describe('the router', () => {
     await client.expectText('%0\r\n+OK\r\n+OK\r\n+QUEUED\r\n');
     old.die();
     client.send(EXEC);
-    gateway.setLeader({ id: 1, term: 2 });
+    gateway.setLeader({ slot: 1, term: 2 });
     await next.expectInput(await next.session(), EXEC);
     expect(next.framesOf('open').map(({ at }) => at)).to.deep.equal([inTransaction]);
     expect(client.closed).to.equal(false);

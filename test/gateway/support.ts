@@ -213,7 +213,7 @@ export class TestBench {
     const gateway = new Gateway(
       {
         host: '127.0.0.1',
-        serverPorts: Array.from({ length: servers }, () => 0),
+        serverPorts: new Map(Array.from({ length: servers }, (_, slot) => [slot, 0])),
         routerPort: 0,
         electionTimeoutMs: 60_000,
         ...rest,
@@ -236,7 +236,7 @@ export class TestBench {
     const [old, next] = [new FakeServer(), new FakeServer()];
     await gateway.attach(0, old);
     await gateway.attach(1, next);
-    gateway.setLeader({ id: 0, term: 1 });
+    gateway.setLeader({ slot: 0, term: 1 });
     return { gateway, old, next, client: await this.client(gateway.routerAddress) };
   }
 

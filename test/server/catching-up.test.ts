@@ -53,7 +53,7 @@ describe('a server with much to apply', () => {
       store: new KeyValueStore(HASH_SECRET),
       snapshotLogBytes: Number.POSITIVE_INFINITY,
       traffic: openChannel(port1, { capacity: TRAFFIC_CAPACITY }),
-      addresses: [],
+      addresses: new Map(),
       onEvent: (event) => events.push({ event, lastApplied: server.status.lastApplied }),
       onFailure: (error) => {
         throw error;

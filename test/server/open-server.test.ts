@@ -53,7 +53,7 @@ describe('servers opened in one thread', () => {
         hashSecret: HASH_SECRET,
         snapshotLogBytes: Number.POSITIVE_INFINITY,
         traffic: openChannel(near, { capacity: TRAFFIC_CAPACITY }),
-        addresses: [],
+        addresses: new Map(),
         peerNews: peerNews.receiver,
         onEvent: (event) => events.push(event),
         onFailure: (error) => {

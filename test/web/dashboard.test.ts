@@ -160,7 +160,10 @@ describe('the dashboard', () => {
 
   it('puts load on the cluster, and takes it away', async () => {
     await page.getByLabel('100/s').check();
-    await eventually('keys are written', async () => ((await cluster.measure()).servers[0]?.keys ?? 0) > 10);
+    await eventually(
+      'keys are written',
+      async () => ((await cluster.measure()).servers.get(0)?.keys ?? 0) > 10,
+    );
     await page.getByLabel('Off').check();
     await eventually('the clients are gone', async () => {
       return (await cluster.measure()).gateway.router?.openConnections === 0;

@@ -218,7 +218,7 @@ function LinkLane({
   const [a, b] = path;
   const fault = frame.faults.links.find((link) => link.from === from && link.to === to);
   const isCut = groupIn(frame, from) !== groupIn(frame, to);
-  const isDown = frame.servers[from]?.state === 'stopped' || frame.servers[to]?.state === 'stopped';
+  const isDown = frame.servers.some(({ id, state }) => state === 'stopped' && (id === from || id === to));
   const names = [
     'link',
     isDown ? 'is-down' : '',

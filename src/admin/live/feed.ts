@@ -114,13 +114,9 @@ export class LiveFeed {
   #tick(): void {
     this.#tellAll('frame', this.#frame());
     for (const reader of this.#readers) this.#tellEvents(reader);
-    for (const id of this.#serverIds) void this.#look(id);
+    for (const id of this.#cluster.ids) void this.#look(id);
     this.#frames += 1;
     if (this.#frames % FRAMES_PER_SAMPLE === 0) void this.#sample();
-  }
-
-  get #serverIds(): ServerId[] {
-    return Array.from({ length: this.#cluster.options.servers }, (_, id) => id);
   }
 
   async #look(id: ServerId): Promise<void> {
@@ -159,7 +155,7 @@ export class LiveFeed {
       atMs: Date.now(),
       leader: this.#cluster.leader ?? null,
       router: router === undefined ? null : `${router.host}:${router.port}`,
-      servers: this.#serverIds.map((id) => this.#view(id)),
+      servers: this.#cluster.ids.map((id) => this.#view(id)),
       messages,
       faults: this.#cluster.faults,
       load: this.#loadView(),

@@ -21,9 +21,9 @@ const NOT_FAILURES = new Set(['ok', 'not_found', 'version_mismatch']);
 /** What happened between the two. */
 export function sampleOf(before: Measured, after: Measured): Sample {
   const seconds = Math.max(0.001, (after.atMs - before.atMs) / 1000);
-  const pairs = after.cluster.servers.map((server, id) => ({
+  const pairs = [...after.cluster.servers].map(([id, server]) => ({
     after: server,
-    before: sameRun(before.cluster.servers[id], server),
+    before: sameRun(before.cluster.servers.get(id), server),
   }));
   let reads = 0;
   let writes = 0;
@@ -53,7 +53,7 @@ export function sampleOf(before: Measured, after: Measured): Sample {
     failuresPerS: failures / seconds,
     readMs: ofAll((metrics) => metrics.readDuration),
     writeMs: ofAll((metrics) => metrics.writeDuration),
-    connections: [...servers, ...(router === undefined ? [] : [router])].reduce(
+    connections: [...servers.values(), ...(router === undefined ? [] : [router])].reduce(
       (sum, port) => sum + port.openConnections,
       0,
     ),

@@ -33,6 +33,7 @@ import { redirection } from '../redis/redirection.js';
 import { changeSettings } from '../redis/settings.js';
 import { Stats, type StatsReading } from '../redis/stats.js';
 import { SlowLog } from '../slow-log.js';
+import type { AddressBook } from './address-book.js';
 import type { CostlyReads } from './costly-reads.js';
 import type { FairQueue } from './fair-queue.js';
 import type { InFlight } from './in-flight.js';
@@ -59,10 +60,7 @@ export interface AnswererOptions {
   readonly replies: ReplyFrames;
   readonly metrics: ServerMetrics;
   readonly serverId: ServerId;
-  /** Where the clients of each server connect, by server id. */
-  readonly addresses: readonly ClientAddress[];
-  /** Whether that server, which may be this one, serves as far as this one knows. */
-  readonly isUp: (serverId: ServerId) => boolean;
+  readonly addressBook: AddressBook;
 }
 
 interface NamedCommand {
@@ -70,6 +68,8 @@ interface NamedCommand {
   readonly args: Args;
 }
 
+/** What is told where no address is known. */
+const NOWHERE: ClientAddress = { host: '', port: 0 };
 const COMMAND_ERROR: Reply = { type: 'command-error' };
 
 export class Answerer {
@@ -89,8 +89,7 @@ export class Answerer {
   readonly #replies: ReplyFrames;
   readonly #metrics: ServerMetrics;
   readonly #serverId: ServerId;
-  readonly #addresses: readonly ClientAddress[];
-  readonly #isUp: AnswererOptions['isUp'];
+  readonly #addressBook: AddressBook;
   readonly #startedAtMs: number;
   readonly #slowLog = new SlowLog();
   readonly #stats = new Stats(() => this.#readStats());
@@ -110,8 +109,7 @@ export class Answerer {
     this.#replies = options.replies;
     this.#metrics = options.metrics;
     this.#serverId = options.serverId;
-    this.#addresses = options.addresses;
-    this.#isUp = options.isUp;
+    this.#addressBook = options.addressBook;
     this.#startedAtMs = options.logTime.nowMs();
   }
 
@@ -187,7 +185,7 @@ export class Answerer {
   /** Where this client finds the leader; undefined while none is known. */
   redirect(session: Session): Reply | undefined {
     const { leader } = this.#raft;
-    const address = leader === undefined ? undefined : this.#addresses[leader];
+    const address = leader === undefined ? undefined : this.#addressBook.addressOf(leader);
     return address === undefined ? undefined : { type: 'redirect', ...session.seen(address) };
   }
 
@@ -320,11 +318,19 @@ export class Answerer {
 
   #redisContext(session: Session, seesKeys: boolean): RedisContext {
     const { store } = this.#state;
+    const { leader } = this.#raft;
+    const { voters, replicasOfWrite } = this.#addressBook;
+    const seen = (id: ServerId | undefined) => {
+      const address = id === undefined ? undefined : this.#addressBook.addressOf(id);
+      return address === undefined ? NOWHERE : session.seen(address);
+    };
     return {
       serverId: this.#serverId,
-      leader: this.#raft.leader,
-      addresses: this.#addresses.map((address) => session.seen(address)),
-      isUp: this.#isUp,
+      leader,
+      own: seen(this.#serverId),
+      leaderAddress: seen(leader),
+      members: voters.map(({ id, address, isUp }) => ({ id, isUp, ...session.seen(address) })),
+      replicasOfWrite,
       keys: seesKeys ? { count: store.size, volatileCount: store.volatileCount } : undefined,
       mayMonitor: !this.#monitors.isFull,
       slowLog: this.#slowLog,

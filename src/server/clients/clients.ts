@@ -12,11 +12,12 @@ import type { LogTime } from '../../log-time.js';
 import type { Reply } from '../../protocol/reply.js';
 import type { RedisStream } from '../../protocol/resp/redis-stream.js';
 import type { Raft } from '../../raft/raft.js';
-import type { ServerId, Term } from '../../raft/types.js';
+import type { ServerId, SlotId, Term } from '../../raft/types.js';
 import { readClientFrames } from '../../wire/client-frames.js';
 import type { ClientAddress } from '../../wire/control.js';
 import type { AppliedState } from '../applied-state.js';
 import type { ServerMetrics } from '../metrics.js';
+import { AddressBook } from './address-book.js';
 import { Answerer, valueReply } from './answering.js';
 import { CostlyReads } from './costly-reads.js';
 import { FairQueue, Quantum } from './fair-queue.js';
@@ -41,8 +42,8 @@ export interface ClientsOptions {
   readonly raft: Raft;
   readonly state: AppliedState;
   readonly replies: ReplyFrames;
-  /** Where the clients of each server connect, by server id. */
-  readonly addresses: readonly ClientAddress[];
+  /** Where the clients of each slot connect. */
+  readonly addresses: ReadonlyMap<SlotId, ClientAddress>;
   /** Whether that server, which may be this one, serves as far as this one knows. */
   readonly isUp: (serverId: ServerId) => boolean;
   readonly serverId: ServerId;
@@ -136,8 +137,7 @@ export class Clients {
       replies,
       metrics,
       serverId: options.serverId,
-      addresses: options.addresses,
-      isUp: options.isUp,
+      addressBook: new AddressBook(options),
     });
     this.#leaderCommands = new LeaderCommands({
       raft,

@@ -6,18 +6,17 @@ import { NO_LEADER, unknownSubcommand, wrongArity } from '../../protocol/resp/er
 import { hashSlot, SLOT_COUNT } from '../../protocol/resp/hash-slot.js';
 import type { RedisStream } from '../../protocol/resp/redis-stream.js';
 import { MapReply, type RespValue, SimpleString, VerbatimText } from '../../protocol/resp/value.js';
-import type { RedisContext } from './context.js';
+import { type RedisAddress, type RedisContext, type RedisMember, replicasOf } from './context.js';
 
 export function cluster([subcommand = '', ...args]: Args, _: RedisStream, context: RedisContext): RespValue {
-  const { leader, addresses, serverId, isUp } = context;
-  const ids = addresses.map((_address, id) => id);
+  const { leader, members, serverId } = context;
   switch (subcommand.toUpperCase()) {
     case 'SLOTS':
       return leader === undefined ? NO_LEADER : [describeSlots(leader, context)];
     case 'SHARDS':
       return [describeShard(context)];
     case 'NODES':
-      return new VerbatimText(ids.map((id) => `${describeNode(id, context)}\n`).join(''));
+      return new VerbatimText(members.map((member) => `${describeNode(member, context)}\n`).join(''));
     case 'INFO':
       return new VerbatimText(describeCluster(context));
     case 'MYID':
@@ -25,9 +24,9 @@ export function cluster([subcommand = '', ...args]: Args, _: RedisStream, contex
     case 'MYSHARDID':
       return SHARD_ID;
     case 'LINKS':
-      return ids
-        .filter((id) => id !== serverId && isUp(id))
-        .flatMap((id) => LINK_DIRECTIONS.map((direction) => describeLink(id, direction)));
+      return replicasOf(context).flatMap(({ id }) =>
+        LINK_DIRECTIONS.map((direction) => describeLink(id, direction)),
+      );
     case 'KEYSLOT':
       return args[0] === undefined ? wrongArity('cluster|keyslot') : hashSlot(args[0]);
     case 'HELP':
@@ -76,22 +75,20 @@ function describeLink(id: number, direction: string): RespValue {
 }
 
 /** Client port and cluster bus port are one here: there is no bus. */
-function node(id: number, { addresses }: RedisContext): RespValue[] {
-  const address = addresses[id];
-  return [address?.host ?? '', address?.port ?? 0, nodeId(id), new MapReply([])];
+function node(id: number, { host, port }: RedisAddress): RespValue[] {
+  return [host, port, nodeId(id), new MapReply([])];
 }
 
 /** Clients read from the replicas that they are told of here: those that are down are left out, as by Redis. */
 function describeSlots(leader: number, context: RedisContext): RespValue {
-  const replicas = context.addresses
-    .map((_address, id) => id)
-    .filter((id) => id !== leader && context.isUp(id));
-  return [0, SLOT_COUNT - 1, ...[leader, ...replicas].map((id) => node(id, context))];
+  const replicas = context.members.filter(({ id, isUp }) => id !== leader && isUp);
+  const nodes = replicas.map((member) => node(member.id, member));
+  return [0, SLOT_COUNT - 1, node(leader, context.leaderAddress), ...nodes];
 }
 
-function describeShard({ leader, addresses, isUp }: RedisContext): RespValue {
-  const nodes = addresses.map(
-    ({ host, port }, id) =>
+function describeShard({ leader, members }: RedisContext): RespValue {
+  const nodes = members.map(
+    ({ id, host, port, isUp }) =>
       new MapReply([
         ['id', nodeId(id)],
         ['port', port],
@@ -99,7 +96,7 @@ function describeShard({ leader, addresses, isUp }: RedisContext): RespValue {
         ['endpoint', host],
         ['role', id === leader ? 'master' : 'replica'],
         ['replication-offset', 0],
-        ['health', isUp(id) ? 'online' : 'failed'],
+        ['health', isUp ? 'online' : 'failed'],
       ]),
   );
   return new MapReply([
@@ -108,17 +105,16 @@ function describeShard({ leader, addresses, isUp }: RedisContext): RespValue {
   ]);
 }
 
-function describeNode(id: number, { leader, addresses, serverId, isUp }: RedisContext): string {
-  const { host, port } = addresses[id] ?? { host: '', port: 0 };
+function describeNode({ id, host, port, isUp }: RedisMember, { leader, serverId }: RedisContext): string {
   const role = id === leader ? 'master' : 'slave';
-  const flags = `${id === serverId ? 'myself,' : ''}${role}${isUp(id) ? '' : ',fail'}`;
-  const link = isUp(id) ? 'connected' : 'disconnected';
+  const flags = `${id === serverId ? 'myself,' : ''}${role}${isUp ? '' : ',fail'}`;
+  const link = isUp ? 'connected' : 'disconnected';
   const master = id === leader || leader === undefined ? '-' : nodeId(leader);
   const slots = id === leader ? ` 0-${SLOT_COUNT - 1}` : '';
   return `${nodeId(id)} ${host}:${port}@${port} ${flags} ${master} 0 0 0 ${link}${slots}`;
 }
 
-function describeCluster({ leader, addresses }: RedisContext): string {
+function describeCluster({ leader, members }: RedisContext): string {
   const slots = leader === undefined ? 0 : SLOT_COUNT;
   const lines = [
     `cluster_state:${leader === undefined ? 'fail' : 'ok'}`,
@@ -126,7 +122,7 @@ function describeCluster({ leader, addresses }: RedisContext): string {
     `cluster_slots_ok:${slots}`,
     'cluster_slots_pfail:0',
     'cluster_slots_fail:0',
-    `cluster_known_nodes:${addresses.length}`,
+    `cluster_known_nodes:${members.length}`,
     'cluster_size:1',
   ];
   return lines.map((line) => `${line}\r\n`).join('');

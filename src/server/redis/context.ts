@@ -8,13 +8,27 @@ import type { StatsReading } from './stats.js';
 /** The Redis whose commands these are, for clients that ask. */
 export const REDIS_VERSION = '7.2.0';
 
+export interface RedisAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface RedisMember extends RedisAddress {
+  readonly id: number;
+  /** Whether it serves, as far as the server knows that answers. */
+  readonly isUp: boolean;
+}
+
 export interface RedisContext {
   readonly serverId: number;
   readonly leader: number | undefined;
-  /** Where the clients of each server connect, by server id. */
-  readonly addresses: readonly { readonly host: string; readonly port: number }[];
-  /** Whether that server serves, as far as this one knows: it is joined with it, or is that one. */
-  readonly isUp: (serverId: number) => boolean;
+  /** Where clients of this server connect, and of the leader: a host '' and a port 0 where that is not known. */
+  readonly own: RedisAddress;
+  readonly leaderAddress: RedisAddress;
+  /** The servers whose votes count, in the order in which clients are told of them. */
+  readonly members: readonly RedisMember[];
+  /** On how many servers besides the leader each acknowledged write is at least. */
+  readonly replicasOfWrite: number;
   /** How many keys there are, and how many have a deadline; undefined if nobody knows whether this server's are current. */
   readonly keys: { readonly count: number; readonly volatileCount: number } | undefined;
   /** The connection that the command came in on. */
@@ -33,6 +47,11 @@ export interface RedisContext {
   readonly nowMs: number;
   /** When the server began to serve, in ms since the epoch. */
   readonly startedAtMs: number;
+}
+
+/** The other servers that serve. */
+export function replicasOf({ members, serverId }: RedisContext): readonly RedisMember[] {
+  return members.filter(({ id, isUp }) => id !== serverId && isUp);
 }
 
 export function isLeader({ leader, serverId }: RedisContext): boolean {

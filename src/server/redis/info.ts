@@ -3,7 +3,7 @@
 import type { Args } from '../../protocol/command.js';
 import type { RedisStream } from '../../protocol/resp/redis-stream.js';
 import { type RespValue, VerbatimText } from '../../protocol/resp/value.js';
-import { isLeader, REDIS_VERSION, type RedisContext } from './context.js';
+import { isLeader, REDIS_VERSION, type RedisContext, replicasOf } from './context.js';
 
 export function info(args: Args, _: RedisStream, context: RedisContext): RespValue {
   const chosen = SECTIONS.filter(([name]) => isWanted(name, args));
@@ -64,13 +64,7 @@ const SECTIONS: readonly (readonly [name: string, lines: (context: RedisContext)
   ],
 ];
 
-function describeServer({
-  nowMs,
-  startedAtMs,
-  addresses,
-  serverId,
-  process: { pid },
-}: RedisContext): string[] {
+function describeServer({ nowMs, startedAtMs, own, process: { pid } }: RedisContext): string[] {
   const uptimeS = Math.floor((nowMs - startedAtMs) / MS_PER_S);
   return [
     `redis_version:${REDIS_VERSION}`,
@@ -79,7 +73,7 @@ function describeServer({
     `arch_bits:${/64|s390x/.test(process.arch) ? 64 : 32}`,
     'multiplexing_api:libuv',
     `process_id:${pid}`,
-    `tcp_port:${addresses[serverId]?.port ?? 0}`,
+    `tcp_port:${own.port}`,
     `server_time_usec:${Math.floor(nowMs) * MS_PER_S}`,
     `uptime_in_seconds:${uptimeS}`,
     `uptime_in_days:${Math.floor(uptimeS / SECONDS_PER_DAY)}`,
@@ -143,17 +137,16 @@ function describeStats({ stats }: RedisContext): string[] {
 }
 
 function describeReplication(context: RedisContext): string[] {
-  const { leader, addresses, appliedIndex, isUp, serverId } = context;
-  const address = leader === undefined ? undefined : addresses[leader];
+  const { leader, leaderAddress, appliedIndex } = context;
   if (isLeader(context)) {
-    const replicas = addresses.filter((_address, id) => id !== serverId && isUp(id));
-    return ['role:master', `connected_slaves:${replicas.length}`, `master_repl_offset:${appliedIndex}`];
+    const { length } = replicasOf(context);
+    return ['role:master', `connected_slaves:${length}`, `master_repl_offset:${appliedIndex}`];
   }
   return [
     'role:slave',
-    `master_host:${address?.host ?? ''}`,
-    `master_port:${address?.port ?? 0}`,
-    `master_link_status:${address === undefined ? 'down' : 'up'}`,
+    `master_host:${leaderAddress.host}`,
+    `master_port:${leaderAddress.port}`,
+    `master_link_status:${leader === undefined ? 'down' : 'up'}`,
     'slave_read_only:1',
     `slave_repl_offset:${appliedIndex}`,
   ];

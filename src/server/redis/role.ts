@@ -3,18 +3,18 @@
 import type { Args } from '../../protocol/command.js';
 import type { RedisStream } from '../../protocol/resp/redis-stream.js';
 import type { RespValue } from '../../protocol/resp/value.js';
-import { isLeader, type RedisContext } from './context.js';
+import { isLeader, type RedisContext, replicasOf } from './context.js';
 
 /** What offsets count is the log's index, which all servers share. */
 export function role(_args: Args, _: RedisStream, context: RedisContext): RespValue {
-  const { leader, addresses, serverId, appliedIndex, isUp } = context;
+  const { leader, leaderAddress, appliedIndex } = context;
   if (!isLeader(context)) {
-    const { host, port } = addresses[leader ?? -1] ?? { host: '', port: 0 };
+    const { host, port } = leaderAddress;
     return ['slave', host, port, leader === undefined ? 'connect' : 'connected', appliedIndex];
   }
-  const replicas = addresses
-    .filter((_address, id) => id !== serverId && isUp(id))
-    .map(({ host, port }): RespValue => [host, `${port}`, `${appliedIndex}`]);
+  const replicas = replicasOf(context).map(
+    ({ host, port }): RespValue => [host, `${port}`, `${appliedIndex}`],
+  );
   return ['master', appliedIndex, replicas];
 }
 

@@ -15,10 +15,10 @@ export function time(_args: Args, _: RedisStream, { nowMs }: RedisContext): Resp
 }
 
 /** WAIT need not wait: what was acknowledged is on a majority, this server included. */
-export function wait(args: Args, _: RedisStream, { addresses }: RedisContext): RespValue {
+export function wait(args: Args, _: RedisStream, { replicasOfWrite }: RedisContext): RespValue {
   const [replicas, timeout] = args.map(parseSafeInteger);
   if (replicas === undefined) return NOT_AN_INTEGER;
   if (timeout === undefined) return TIMEOUT_NOT_AN_INTEGER;
   if (timeout < 0) return TIMEOUT_NEGATIVE;
-  return Math.floor(addresses.length / 2);
+  return replicasOfWrite;
 }

@@ -7,8 +7,7 @@ const CLIENT = 1;
 
 /** What it is told, of three servers at ports 9000, 9002 and 9004. */
 function told(side: ServerSide, command: string): string {
-  if (side.addresses.length === 0)
-    side.addresses.push(...[9000, 9002, 9004].map((port) => ({ host: 'here', port })));
+  for (const slot of [0, 1, 2]) side.addresses.set(slot, { host: 'here', port: 9000 + 2 * slot });
   side.send(CLIENT, resp(command));
   return side.turn();
 }

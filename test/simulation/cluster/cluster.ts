@@ -11,7 +11,7 @@ import { viewOf } from '../../../src/raft/checks/server-view.js';
 import { initialConfiguration } from '../../../src/raft/configuration.js';
 import type { RaftOptions } from '../../../src/raft/options.js';
 import type { Raft } from '../../../src/raft/raft.js';
-import type { LogIndex, RoleName, ServerId } from '../../../src/raft/types.js';
+import type { LogIndex, RoleName, ServerId, SlotId } from '../../../src/raft/types.js';
 import { NotLeadingError } from '../../../src/server/backup.js';
 import type { Server } from '../../../src/server/server.js';
 import type { Storage } from '../../../src/storage/storage.js';
@@ -92,7 +92,7 @@ export class SimulatedCluster {
     this.#listener = this.#newListener();
     const ids = Array.from({ length: options.serverCount }, (_, id) => id);
     this.serverPorts = ids.map((id) => FIRST_SERVER_PORT + 2 * id);
-    const addresses = this.serverPorts.map((port) => ({ host: HOST, port }));
+    const addresses = new Map(this.serverPorts.map((port, slot) => [slot, { host: HOST, port }]));
     this.members = ids.map((id) => this.#newMember(id, addresses));
   }
 
@@ -169,7 +169,7 @@ export class SimulatedCluster {
     const gateway = new Gateway(
       {
         host: HOST,
-        serverPorts: this.serverPorts,
+        serverPorts: new Map(this.serverPorts.entries()),
         routerPort: ROUTER_PORT,
         electionTimeoutMs: raft.electionTimeoutMs,
       },
@@ -339,7 +339,7 @@ export class SimulatedCluster {
     this.#options.invariants.stepped(viewOf(raft, { nowMs: this.#options.world.nowMs, leaseEndMs }));
   }
 
-  #newMember(id: ServerId, addresses: readonly ClientAddress[]): SimulatedMember {
+  #newMember(id: ServerId, addresses: ReadonlyMap<SlotId, ClientAddress>): SimulatedMember {
     const configuration = initialConfiguration(this.#options.serverCount);
     const { world, random, ports, links, raft, invariants, trace } = this.#options;
     const { snapshotLogBytes, trafficCapacity } = this.#options;

@@ -8,7 +8,7 @@ import { gatewayChannel } from '../../../src/cluster/gateway-channel.js';
 import type { Gateway } from '../../../src/gateway/gateway.js';
 import { LogTime } from '../../../src/log-time.js';
 import type { RaftOptions } from '../../../src/raft/options.js';
-import type { PersistRequest, RecoveredState, ServerId } from '../../../src/raft/types.js';
+import type { PersistRequest, RecoveredState, ServerId, SlotId } from '../../../src/raft/types.js';
 import { openServer } from '../../../src/server/open-server.js';
 import type { Server } from '../../../src/server/server.js';
 import type { Storage } from '../../../src/storage/storage.js';
@@ -34,7 +34,7 @@ export interface MemberOptions {
   readonly ports: PortOptions;
   readonly raft: Omit<RaftOptions, 'leasesAreOver'>;
   readonly snapshotLogBytes: number;
-  readonly addresses: readonly ClientAddress[];
+  readonly addresses: ReadonlyMap<SlotId, ClientAddress>;
   /** Opens the server's disk for a thread. */
   readonly openStorage: (thread: SimulatedThread) => Promise<Storage>;
   /** Batches between gateway and server that wait. */
@@ -258,7 +258,7 @@ export class SimulatedMember {
         this.#options.onUp(this);
       } else if (event.type === 'role') {
         this.#options.trace(() => `is ${event.role} in term ${event.term}`);
-        if (event.role === 'leader') life.process.gateway.setLeader({ id: this.id, term: event.term });
+        if (event.role === 'leader') life.process.gateway.setLeader({ slot: this.id, term: event.term });
       } else this.#options.trace(() => JSON.stringify(event));
     }
   }

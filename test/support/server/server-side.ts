@@ -14,6 +14,7 @@ import type {
   Message,
   ReadIndex,
   ServerId,
+  SlotId,
   SnapshotMeta,
 } from '../../../src/raft/types.js';
 import { AppliedState } from '../../../src/server/applied-state.js';
@@ -51,8 +52,8 @@ export class ServerSide {
   isDiskBusy = false;
   /** Of the monotonic clock. */
   wallClockAheadMs = 0;
-  /** Where the clients of each server connect; nowhere unless told. */
-  readonly addresses: ClientAddress[] = [];
+  /** Where the clients of each slot connect; nowhere unless told. */
+  readonly addresses = new Map<SlotId, ClientAddress>();
   /** What it reads of a snapshot that it installs. */
   snapshotImage = (): AsyncIterable<Uint8Array> => {
     throw new Error('no snapshot is installed');

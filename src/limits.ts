@@ -1,9 +1,17 @@
 /**
- * Everything that could grow has a limit, and here they are. Each docstring says what happens at the limit. What they
- * add up to in memory is in docs/architecture.md, "Bounds".
+ * Everything that could grow has a limit. Here are all but those of the HTTP API (admin/admin-limits.ts) and those of time
+ * (time-limits.ts). Each docstring says what happens at the limit. What they add up to in memory is in docs/architecture.md,
+ * "Bounds".
  *
  * The largest value is an option. What has to be larger than it is derived from it: see {@link setMaxValueBytes}.
  */
+
+import {
+  END_TIMEOUT_MS,
+  MAX_STOP_ANSWERING_MS,
+  STALLED_END_TIMEOUT_MS,
+  STOP_TIMEOUT_MS,
+} from './time-limits.js';
 
 const MIB = 1024 * 1024;
 
@@ -246,9 +254,6 @@ export const APPLY_WORK_PER_TURN = 5_000_000;
 /** Bytes of entries proposed and not yet applied; then the server takes no more commands. */
 export let MAX_INFLIGHT_PROPOSAL_BYTES = MAX_VALUE_BYTES + 7 * MIB;
 
-/** How long a new server may take to catch up with the others; then the change of members is given up. */
-export const CATCH_UP_TIMEOUT_MS = 60_000;
-
 /** Bytes of a leader's entries that are not committed; then consensus takes no more, and the commands wait. */
 export let MAX_UNCOMMITTED_BYTES = 2 * MAX_INFLIGHT_PROPOSAL_BYTES;
 
@@ -284,67 +289,15 @@ export const MAX_GETS_AT_ONCE = 64;
 /** Bytes of a snapshot that are made at once: about a millisecond, for which all else in the thread has to wait. */
 export const SNAPSHOT_SLICE_BYTES = 256 * 1024;
 
-/** No turn of a thread's event loop is to take longer: metrics count the seconds in which one did. */
-export const MAX_TURN_MS = 20;
-
-/** A turn of a thread that took longer is a line in the log, which tells what it did. */
-export const LONG_TURN_MS = 100;
-
 /** Slices of a backup that wait to be taken. */
 export const BACKUP_CAPACITY = 16;
 
 /** What a server and the main thread tell each other that was not taken yet; more waits at the sender. */
 export const EVENTS_CAPACITY = 64;
 
-/** How long a server pauses before it retries a write that failed for a shortage: the first pause, and the longest. */
-export const MIN_SHORTAGE_PAUSE_MS = 10;
-export const MAX_SHORTAGE_PAUSE_MS = 1_000;
-
-/** A snapshot that fails for a shortage, as of space, is dropped, and no other is begun for this long. */
-export const SNAPSHOT_SHORTAGE_PAUSE_MS = 10_000;
-
-/** A server that is asked to stop answers what is pending for at most this long. */
-export const MAX_STOP_ANSWERING_MS = 1_000;
-
-/** A server that has not stopped this long after it was asked to is terminated. */
-export const STOP_TIMEOUT_MS = 5_000;
-
-/** A server that has stopped closes its disk, which counts as stalled when that takes longer. */
-export const DISK_CLOSE_TIMEOUT_MS = 600;
-
-/**
- * A thread that was terminated ends within tens of milliseconds, unless a call of its disk is under way. This long is waited for
- * its end: the first time when its disk is known to be stalled, else the second.
- */
-export const STALLED_END_TIMEOUT_MS = 300;
-export const END_TIMEOUT_MS = 900;
-
 /** The end of a server's log that a watcher is shown, and messages of a kind that stand for all of them. */
 export const MAX_OBSERVED_ENTRIES = 96;
 export const MAX_OBSERVED_MESSAGES_PER_KIND = 3;
-
-/** Calls of the admin API that are answered at a time, and connections with one that wait; more are refused with 503. */
-export const MAX_ADMIN_CALLS = 4;
-export const MAX_WAITING_ADMIN_CALLS = 256;
-
-/** Backups that are sent at a time; more are refused with 503. A client that takes nothing for this long is cut off. */
-export const MAX_BACKUPS = 2;
-export const BACKUP_TIMEOUT_MS = 30_000;
-
-/** Pages that watch the cluster live; more are refused with 503. */
-export const MAX_LIVE_READERS = 32;
-
-/** Events that the live feed remembers; the oldest goes when another comes. */
-export const MAX_LIVE_EVENTS = 256;
-
-/** A page that has not taken for this long what was sent to it is cut off. Meanwhile it misses frames, not events. */
-export const LIVE_READER_TIMEOUT_MS = 10_000;
-
-/** A command waits this long for a leader to be known, then it is `ERR_INTERNAL`. */
-export const LEADER_WAIT_MS = 2_000;
-
-/** A command waits this long for a quorum, then it is `ERR_INTERNAL`. */
-export const QUORUM_WAIT_MS = 5_000;
 
 /**
  * Sets the largest value for this thread, and what is derived from it, before anything else of the program runs there. Throws

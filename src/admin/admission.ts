@@ -4,7 +4,7 @@
  */
 
 import type { Socket } from 'node:net';
-import { MAX_ADMIN_CALLS, MAX_WAITING_ADMIN_CALLS } from '../limits.js';
+import { MAX_ADMIN_CALLS, MAX_WAITING_ADMIN_CALLS } from './admin-limits.js';
 import { HttpError } from './http-error.js';
 
 export interface AdminCall {

@@ -8,8 +8,8 @@
 import { Counter, Gauge, Histogram, type MetricConfiguration, Registry } from 'prom-client';
 import type { ClusterMeasurements } from '../cluster/status.js';
 import type { PortMeasurements } from '../gateway/connections.js';
-import { MAX_TURN_MS } from '../limits.js';
 import type { RoleName, ServerId } from '../raft/types.js';
+import { MAX_TURN_MS } from '../time-limits.js';
 import type { ServerMeasurements, ThreadMeasurements } from '../wire/control.js';
 import {
   COMMAND_RESULTS,

@@ -7,7 +7,7 @@ import { bodyLimit } from 'hono/body-limit';
 import type { GenericSchema, InferOutput } from 'valibot';
 import type { Cluster } from '../cluster/cluster.js';
 import type { ClusterStatus } from '../cluster/status.js';
-import { BACKUP_TIMEOUT_MS, MAX_BACKUPS } from '../limits.js';
+import { BACKUP_TIMEOUT_MS, MAX_BACKUPS } from './admin-limits.js';
 import { type AdminContext, type AdminEnv, jsonAnswer, textAnswer } from './answers.js';
 import * as bodies from './bodies.js';
 import { runCommand } from './console.js';

@@ -5,10 +5,10 @@
 import { fileURLToPath } from 'node:url';
 import { type Logger, pino } from 'pino';
 import type { Network } from '../gateway/network.js';
-import { LEADER_WAIT_MS } from '../limits.js';
 import { majorityOf } from '../raft/quorum.js';
 import type { ServerId } from '../raft/types.js';
 import { measureThread } from '../server/thread-measurements.js';
+import { LEADER_WAIT_MS } from '../time-limits.js';
 import type { ClientAddress, ServerObservation } from '../wire/control.js';
 import { backupOf } from './backup.js';
 import { clientNetwork } from './client-network.js';

@@ -4,9 +4,9 @@
 
 import type { Remote } from 'comlink';
 import type { Logger } from 'pino';
-import { END_TIMEOUT_MS, STALLED_END_TIMEOUT_MS, STOP_TIMEOUT_MS } from '../limits.js';
 import type { TraceEvent } from '../raft/trace.js';
 import type { ServerId, Term } from '../raft/types.js';
+import { END_TIMEOUT_MS, STALLED_END_TIMEOUT_MS, STOP_TIMEOUT_MS } from '../time-limits.js';
 import type {
   PeerNews,
   ServerControl,

@@ -6,8 +6,9 @@
  */
 
 import type { Environment } from '../environment.js';
-import { LEADER_WAIT_MS, MAX_MODEST_UNANSWERED_BYTES, MAX_TOTAL_UNANSWERED_BYTES } from '../limits.js';
+import { MAX_MODEST_UNANSWERED_BYTES, MAX_TOTAL_UNANSWERED_BYTES } from '../limits.js';
 import type { SlotId, Term } from '../raft/types.js';
+import { LEADER_WAIT_MS } from '../time-limits.js';
 import type { ClientAddress } from '../wire/control.js';
 import { UnwrittenSockets } from './client-socket.js';
 import { ConnectionIds, type PortMeasurements } from './connections.js';

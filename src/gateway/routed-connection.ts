@@ -18,6 +18,7 @@ import type { Term } from '../raft/types.js';
 import { ClientSocket, type SocketHandlers } from './client-socket.js';
 import type { Connection, Connections } from './connections.js';
 import { HeldBytes } from './held-bytes.js';
+import type { LeaderSource, RouterTimes } from './leader-source.js';
 import { LeaderWait } from './leader-wait.js';
 import type { NetworkSocket } from './network.js';
 import { giveUpHeld, planReplay } from './replay.js';
@@ -25,21 +26,6 @@ import { afterUnknown, type PlannedReplay, ReplayPlan, type ReplayPlanning } fro
 import type { RoomWaiter, ServerTraffic, SessionHandle, SessionOwner } from './server-traffic.js';
 import { UnansweredBytes } from './unanswered.js';
 import { UnassignedFacts } from './unassigned-facts.js';
-
-/** Where a routed connection learns who leads. */
-export interface LeaderSource {
-  /** Traffic with the leader, if one is known and running. */
-  readonly leader: ServerTraffic | undefined;
-  /** A server says that it leads no more, and that `ledTerm` was the last term it led. */
-  onRefusal(traffic: ServerTraffic, ledTerm: Term): void;
-}
-
-export interface RouterTimes {
-  /** How long commands wait for a leader before they are answered `ERR_INTERNAL`. */
-  readonly leaderWaitMs: number;
-  /** How long a leader that is no more may take to tell what it did with the commands in flight. */
-  readonly refusalGraceMs: number;
-}
 
 export class RoutedConnection implements Connection, SocketHandlers, SessionOwner, RoomWaiter {
   readonly #environment: Environment;

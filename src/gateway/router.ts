@@ -5,9 +5,10 @@
 import type { Term } from '../raft/types.js';
 import type { ClientAddress } from '../wire/control.js';
 import { Connections, type SharedByConnections } from './connections.js';
+import type { LeaderSource, RouterTimes } from './leader-source.js';
 import { Listener } from './listener.js';
 import type { Network } from './network.js';
-import { type LeaderSource, RoutedConnection, type RouterTimes } from './routed-connection.js';
+import { RoutedConnection } from './routed-connection.js';
 import type { ServerTraffic } from './server-traffic.js';
 
 export class Router implements LeaderSource {

@@ -3,10 +3,11 @@
 import type { Port } from '../channel/port.js';
 import { openChannel, type PortChannel } from '../channel/port-channel.js';
 import { type Environment, endOfTurn, sleep } from '../environment.js';
-import { BACKUP_CAPACITY, LEADER_WAIT_MS, SNAPSHOT_SLICE_BYTES } from '../limits.js';
+import { BACKUP_CAPACITY, SNAPSHOT_SLICE_BYTES } from '../limits.js';
 import type { Raft } from '../raft/raft.js';
 import type { ServerId } from '../raft/types.js';
 import { SnapshotSource } from '../storage/snapshot-format.js';
+import { LEADER_WAIT_MS } from '../time-limits.js';
 import type { AppliedState } from './applied-state.js';
 import type { Clients } from './clients/clients.js';
 

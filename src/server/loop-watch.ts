@@ -5,7 +5,7 @@
  */
 
 import { type IntervalHistogram, monitorEventLoopDelay, performance } from 'node:perf_hooks';
-import { MAX_TURN_MS } from '../limits.js';
+import { MAX_TURN_MS } from '../time-limits.js';
 
 /** How often the loop is looked at. What blocks it for less is not seen. */
 const RESOLUTION_MS = 10;

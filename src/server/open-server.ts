@@ -7,7 +7,6 @@ import type { HashSecret } from '../bytes/byte-string.js';
 import type { Receiver } from '../channel/channel.js';
 import type { Port } from '../channel/port.js';
 import {
-  CATCH_UP_TIMEOUT_MS,
   MAX_APPEND_BYTES,
   MAX_INFLIGHT_APPEND_BYTES,
   MAX_INFLIGHT_APPENDS,
@@ -19,6 +18,7 @@ import {
 import { initialConfiguration } from '../raft/configuration.js';
 import type { RaftOptions } from '../raft/options.js';
 import { KeyValueStore } from '../state-machine/key-value-store.js';
+import { CATCH_UP_TIMEOUT_MS } from '../time-limits.js';
 import type { PeerNews, ServerStart } from '../wire/control.js';
 import { restoreStore } from './restore-store.js';
 import { Server, type ServerOptions } from './server.js';

@@ -10,16 +10,11 @@ import type { HashSecret } from '../bytes/byte-string.js';
 import type { Receiver } from '../channel/channel.js';
 import { openChannel } from '../channel/port-channel.js';
 import { NODE_ENVIRONMENT } from '../environment.js';
-import {
-  EVENTS_CAPACITY,
-  LONG_TURN_MS,
-  MAX_STOP_ANSWERING_MS,
-  setMaxValueBytes,
-  TRAFFIC_CAPACITY,
-} from '../limits.js';
+import { EVENTS_CAPACITY, setMaxValueBytes, TRAFFIC_CAPACITY } from '../limits.js';
 import { LogTime } from '../log-time.js';
 import { DiskStorage } from '../storage/disk-storage.js';
 import { NODE_FILES } from '../storage/node-files.js';
+import { LONG_TURN_MS, MAX_STOP_ANSWERING_MS } from '../time-limits.js';
 import type { PeerNews, ServerControl, ServerEvent, ServerStart } from '../wire/control.js';
 import { LoopWatch } from './loop-watch.js';
 import { openServer, raftOptionsOf } from './open-server.js';

@@ -4,8 +4,8 @@
  */
 
 import type { Environment, Timer } from '../environment.js';
-import { MAX_SHORTAGE_PAUSE_MS, MIN_SHORTAGE_PAUSE_MS } from '../limits.js';
 import type { Backoff } from '../storage/shortage-retries.js';
+import { MAX_SHORTAGE_PAUSE_MS, MIN_SHORTAGE_PAUSE_MS } from '../time-limits.js';
 
 export interface Shortage {
   /** The operating system's error. */

@@ -6,13 +6,14 @@
  */
 
 import type { Environment } from '../environment.js';
-import { SNAPSHOT_SHORTAGE_PAUSE_MS, SNAPSHOT_SLICE_BYTES } from '../limits.js';
+import { SNAPSHOT_SLICE_BYTES } from '../limits.js';
 import { ENTRY_OVERHEAD_BYTES } from '../raft/log.js';
 import type { Raft } from '../raft/raft.js';
 import type { Entry, LogPosition, ServerId } from '../raft/types.js';
 import type { KeyValueStore } from '../state-machine/key-value-store.js';
 import { SnapshotSource } from '../storage/snapshot-format.js';
 import { type SnapshotPosition, type SnapshotSink, type Storage, StorageError } from '../storage/storage.js';
+import { SNAPSHOT_SHORTAGE_PAUSE_MS } from '../time-limits.js';
 import type { ServerEvent } from '../wire/control.js';
 import { LogTail } from './log-tail.js';
 import type { ServerMetrics } from './metrics.js';

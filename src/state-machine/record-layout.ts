@@ -4,7 +4,9 @@
  * key's bytes, the value's bytes. Only a large value lies elsewhere, see {@link LargeValues}.
  */
 
-import type { ByteSpan, Memory } from '../bytes/byte-reader.js';
+import { type ByteSpan, type Memory, textOf } from '../bytes/byte-reader.js';
+import type { ByteString } from '../bytes/byte-string.js';
+import type { RecordContent } from './record.js';
 
 /** Length of what comes before a record's key. */
 export const RECORD_HEADER_BYTES = 24;
@@ -26,4 +28,15 @@ export function inlineBytes(keyLength: number, valueLength: number): number {
 
 export function keySpan(memory: Memory, recordStart: number, length: number): ByteSpan {
   return { memory, start: recordStart + RECORD_HEADER_BYTES, length };
+}
+
+/** What the record at this place holds, given its value if that is large. */
+export function contentAt(memory: Memory, start: number, large: ByteString | undefined): RecordContent {
+  const { view } = memory;
+  const valueAt = start + RECORD_HEADER_BYTES + view.getUint32(start, true);
+  return {
+    value: large ?? textOf({ memory, start: valueAt, length: view.getUint32(start + VALUE_LENGTH_AT, true) }),
+    version: view.getFloat64(start + VERSION_AT, true),
+    deadlineMs: view.getFloat64(start + DEADLINE_AT, true),
+  };
 }

@@ -29,6 +29,7 @@ import { LargeValues } from './large-values.js';
 import type { EncodedRecord, KeptRecord, OverwrittenPart, RecordContent } from './record.js';
 import { NO_RECORD, type RecordId } from './record-id.js';
 import {
+  contentAt,
   DEADLINE_AT,
   inlineBytes,
   isLarge,
@@ -255,15 +256,7 @@ export class RecordTable implements KeyOrder {
 
   /** What a record that was kept holds. */
   keptContent({ address, large }: KeptRecord): RecordContent {
-    const page = this.#slabs.page(address);
-    const start = startOf(address);
-    const valueAt = start + RECORD_HEADER_BYTES + this.#keyLength(address);
-    const inline = { memory: page, start: valueAt, length: this.#valueLength(address) };
-    return {
-      value: large ?? textOf(inline),
-      version: page.view.getFloat64(start + VERSION_AT, true),
-      deadlineMs: page.view.getFloat64(start + DEADLINE_AT, true),
-    };
+    return contentAt(this.#slabs.page(address), startOf(address), large);
   }
 
   /** Whether the one key comes before the other in the order of their bytes. */

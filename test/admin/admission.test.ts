@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { Socket } from 'node:net';
 import { expect } from 'chai';
+import { MAX_ADMIN_CALLS } from '../../src/admin/admin-limits.js';
 import { Admission } from '../../src/admin/admission.js';
 import { endOfTurn, NODE_ENVIRONMENT } from '../../src/environment.js';
-import { MAX_ADMIN_CALLS } from '../../src/limits.js';
 
 describe('the admission of admin calls', () => {
   const never = new Promise<void>(() => {});

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { expect } from 'chai';
+import { MAX_ADMIN_CALLS } from '../../src/admin/admin-limits.js';
 import { AdminServer } from '../../src/admin/admin-server.js';
 import type { Cluster } from '../../src/cluster/cluster.js';
-import { MAX_ADMIN_CALLS } from '../../src/limits.js';
 import { eventually, WAIT_TIMEOUT_MS } from '../support/cluster.js';
 import { newCluster } from '../support/new-cluster.js';
 

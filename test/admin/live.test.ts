@@ -1,10 +1,10 @@
 import { Writable } from 'node:stream';
 import { expect } from 'chai';
+import { MAX_LIVE_EVENTS, MAX_LIVE_READERS } from '../../src/admin/admin-limits.js';
 import { AdminServer } from '../../src/admin/admin-server.js';
 import { LiveFeed } from '../../src/admin/live/feed.js';
 import type { Frame, Hello, Sample, ServerView, Timeline } from '../../src/admin/live/view.js';
 import type { Cluster } from '../../src/cluster/cluster.js';
-import { MAX_LIVE_EVENTS, MAX_LIVE_READERS } from '../../src/limits.js';
 import { http } from '../../tools/support/http.js';
 import { eventually, everyServerUp, TEST_ELECTION_TIMEOUT_MS, WAIT_TIMEOUT_MS } from '../support/cluster.js';
 import { EventStream } from '../support/event-stream.js';

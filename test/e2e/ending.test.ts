@@ -6,7 +6,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { STOP_TIMEOUT_MS } from '../../src/limits.js';
+import { STOP_TIMEOUT_MS } from '../../src/time-limits.js';
 import { freePorts } from '../../tools/support/free-ports.js';
 import { Program } from '../../tools/support/program.js';
 import { replyOrEnd, TextClient } from '../../tools/support/text-client.js';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
-import { STOP_TIMEOUT_MS } from '../../src/limits.js';
+import { STOP_TIMEOUT_MS } from '../../src/time-limits.js';
 import { http } from '../../tools/support/http.js';
 import { Program } from '../../tools/support/program.js';
 import { TextClient } from '../../tools/support/text-client.js';

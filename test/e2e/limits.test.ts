@@ -2,7 +2,8 @@
 
 import { connect, type Socket } from 'node:net';
 import { expect } from 'chai';
-import { LEADER_WAIT_MS, MAX_UNANSWERED_BYTES, MAX_UNREAD_REPLY_BYTES } from '../../src/limits.js';
+import { MAX_UNANSWERED_BYTES, MAX_UNREAD_REPLY_BYTES } from '../../src/limits.js';
+import { LEADER_WAIT_MS } from '../../src/time-limits.js';
 import { http } from '../../tools/support/http.js';
 import { memoryBoundBytes } from '../../tools/support/memory-bound.js';
 import { Program } from '../../tools/support/program.js';

@@ -5,7 +5,7 @@
  */
 
 import { Command } from 'commander';
-import { LEADER_WAIT_MS } from '../../src/limits.js';
+import { LEADER_WAIT_MS } from '../../src/time-limits.js';
 import { countOption, runTool } from '../support/arguments.js';
 import { memoryBoundBytes } from '../support/memory-bound.js';
 import { median } from '../support/statistics.js';

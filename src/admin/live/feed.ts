@@ -7,10 +7,11 @@
 
 import type { Writable } from 'node:stream';
 import type { Cluster } from '../../cluster/cluster.js';
-import { LIVE_READER_TIMEOUT_MS, MAX_LIVE_READERS } from '../../limits.js';
 import type { ServerId } from '../../raft/types.js';
+import { LIVE_READER_TIMEOUT_MS } from '../../time-limits.js';
 import type { ServerObservation } from '../../wire/control.js';
 import type { ObservedMessage } from '../../wire/observations.js';
+import { MAX_LIVE_READERS } from '../admin-limits.js';
 import { HttpError } from '../http-error.js';
 import { packageVersion } from '../package-version.js';
 import { type Measured, sampleOf } from './sampling.js';

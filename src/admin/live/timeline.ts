@@ -2,7 +2,7 @@
 
 import type { Cluster } from '../../cluster/cluster.js';
 import type { ClusterEvent } from '../../cluster/event-log.js';
-import { MAX_LIVE_EVENTS } from '../../limits.js';
+import { MAX_LIVE_EVENTS } from '../admin-limits.js';
 import type { Timeline, TimelineEvent } from './view.js';
 
 export class EventTimeline {

@@ -170,3 +170,8 @@ export function hasArity({ arity }: RedisCommand, args: Args): boolean {
   const count = args.length + 1;
   return arity < 0 ? count >= -arity : count === arity;
 }
+
+/** The command's name with that of its subcommand, if it has any: `client|list`. */
+export function fullName({ name, hasSubcommands }: RedisCommand, [subcommand = '']: Args): string {
+  return hasSubcommands ? `${name}|${subcommand.toLowerCase()}` : name;
+}

@@ -14,7 +14,7 @@ import { AT_RESP_START, type RespCheckpoint, type RespState, respCheckpoint } fr
 import type { Args, WatchedKey } from '../command.js';
 import type { Request } from '../request.js';
 import { clusterWalk } from './cluster-walks.js';
-import { commandOf, firstKeyOf, hasArity, type RedisCommand } from './commands.js';
+import { commandOf, firstKeyOf, fullName, hasArity, type RedisCommand } from './commands.js';
 import { RespRefusal, unknownCommand, wrongArity } from './errors.js';
 import { fixedReply } from './fixed-replies.js';
 import {
@@ -395,7 +395,3 @@ export class RedisStream {
 /** The reply to CLIENT REPLY ON, and the one that the others do not get. */
 const REPLIES_ON = fixed(OK);
 const REPLIES_OFF = fixed(OK);
-
-function fullName({ name, hasSubcommands }: RedisCommand, [subcommand = '']: Args): string {
-  return hasSubcommands ? `${name}|${subcommand.toLowerCase()}` : name;
-}

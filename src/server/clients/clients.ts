@@ -7,12 +7,13 @@
  */
 
 import type { Environment } from '../../environment.js';
-import { MAX_GETS_AT_ONCE, QUORUM_WAIT_MS } from '../../limits.js';
+import { MAX_GETS_AT_ONCE } from '../../limits.js';
 import type { LogTime } from '../../log-time.js';
 import type { Reply } from '../../protocol/reply.js';
 import type { RedisStream } from '../../protocol/resp/redis-stream.js';
 import type { Raft } from '../../raft/raft.js';
 import type { ServerId, SlotId, Term } from '../../raft/types.js';
+import { QUORUM_WAIT_MS } from '../../time-limits.js';
 import { readClientFrames } from '../../wire/client-frames.js';
 import type { ClientAddress } from '../../wire/control.js';
 import type { AppliedState } from '../applied-state.js';

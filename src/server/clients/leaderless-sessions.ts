@@ -1,6 +1,6 @@
 /** Sessions whose commands wait for a leader to be known, for a limited time. */
 
-import { LEADER_WAIT_MS } from '../../limits.js';
+import { LEADER_WAIT_MS } from '../../time-limits.js';
 import type { Session } from './session.js';
 
 export class LeaderlessSessions {

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { QUORUM_WAIT_MS } from '../../../src/limits.js';
+import { QUORUM_WAIT_MS } from '../../../src/time-limits.js';
 import { Leader, resp, set } from '../../support/server/server-side.js';
 
 describe('a write that waits for a disk', () => {

@@ -1,8 +1,8 @@
 /** Reads of Redis clients at a server that does not lead. */
 
 import { expect } from 'chai';
-import { QUORUM_WAIT_MS } from '../../../src/limits.js';
 import type { LogIndex } from '../../../src/raft/types.js';
+import { QUORUM_WAIT_MS } from '../../../src/time-limits.js';
 import { payloadOf } from '../../support/commands.js';
 import { appendEntries } from '../../support/raft/messages.js';
 import { resp, ServerSide } from '../../support/server/server-side.js';

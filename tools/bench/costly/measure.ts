@@ -1,7 +1,7 @@
 /** One of the cases, and what others noticed meanwhile. */
 
 import { setTimeout as pause } from 'node:timers/promises';
-import { MAX_TURN_MS } from '../../../src/limits.js';
+import { MAX_TURN_MS } from '../../../src/time-limits.js';
 import type { Program } from '../../support/program.js';
 import type { Bystanders, Noticed } from './bystanders.js';
 import type { CostlyCase } from './cases.js';

@@ -1,0 +1,42 @@
+/** How long anything may take or wait, in ms, and what happens then. What may grow is in limits.ts. */
+
+/** How long a new server may take to catch up with the others; then the change of members is given up. */
+export const CATCH_UP_TIMEOUT_MS = 60_000;
+
+/** No turn of a thread's event loop is to take longer: metrics count the seconds in which one did. */
+export const MAX_TURN_MS = 20;
+
+/** A turn of a thread that took longer is a line in the log, which tells what it did. */
+export const LONG_TURN_MS = 100;
+
+/** How long a server pauses before it retries a write that failed for a shortage: the first pause, and the longest. */
+export const MIN_SHORTAGE_PAUSE_MS = 10;
+export const MAX_SHORTAGE_PAUSE_MS = 1_000;
+
+/** A snapshot that fails for a shortage, as of space, is dropped, and no other is begun for this long. */
+export const SNAPSHOT_SHORTAGE_PAUSE_MS = 10_000;
+
+/** A server that is asked to stop answers what is pending for at most this long. */
+export const MAX_STOP_ANSWERING_MS = 1_000;
+
+/** A server that has not stopped this long after it was asked to is terminated. */
+export const STOP_TIMEOUT_MS = 5_000;
+
+/** A server that has stopped closes its disk, which counts as stalled when that takes longer. */
+export const DISK_CLOSE_TIMEOUT_MS = 600;
+
+/**
+ * A thread that was terminated ends within tens of milliseconds, unless a call of its disk is under way. This long is waited for
+ * its end: the first time when its disk is known to be stalled, else the second.
+ */
+export const STALLED_END_TIMEOUT_MS = 300;
+export const END_TIMEOUT_MS = 900;
+
+/** A page that has not taken for this long what was sent to it is cut off. Meanwhile it misses frames, not events. */
+export const LIVE_READER_TIMEOUT_MS = 10_000;
+
+/** A command waits this long for a leader to be known, then it is `ERR_INTERNAL`. */
+export const LEADER_WAIT_MS = 2_000;
+
+/** A command waits this long for a quorum, then it is `ERR_INTERNAL`. */
+export const QUORUM_WAIT_MS = 5_000;

@@ -18,7 +18,7 @@ import { LiveFeed } from './live/feed.js';
 import { LoadSwitch } from './load.js';
 import { checkSource } from './same-origin.js';
 
-/** What takes longest of what the application imports, and Node's classes of fetch, which come with their first use. */
+/** The slowest imports of the application, and Node's classes of fetch, which are loaded at their first use. */
 const PIECES: readonly (() => unknown)[] = [
   () => globalThis.Request,
   () => import('hono'),
@@ -31,18 +31,18 @@ const PIECE_PAUSE_MS = 50;
 /** Where the build puts the dashboard. */
 const WEB_DIRECTORY = new URL('../../web/', import.meta.url);
 
-/** Answers that last: of these there are limits of their own. */
+/** Paths whose answers take long: they have limits of their own. */
 const TAKES_ITS_TIME = new Set(['/api/live', '/api/backup']);
 
 /** A client that is slower is answered 408 if it has begun a request, and its connection closed. */
 const TIMEOUTS = {
-  /** From the connection on, too. */
+  /** For the headers of a request; for the first one, counted from the connection on. */
   headersTimeout: 10_000,
   /** For the whole request. */
   requestTimeout: 30_000,
-  /** In which nothing of an answer is read. */
+  /** For a time in which the client reads nothing of an answer. */
   answerTimeout: 30_000,
-  /** How often clients are checked for it. */
+  /** How often the first two are checked. */
   connectionsCheckingInterval: 1_000,
 };
 

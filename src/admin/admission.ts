@@ -48,7 +48,7 @@ export class Admission {
       } finally {
         if (countsAmongAll) this.#leave();
       }
-      // Those who do not read their answers keep nobody but themselves waiting.
+      // A client that does not read its answers keeps only itself waiting.
       await answered();
     } finally {
       this.#changeUnanswered(socket, -1);
@@ -56,7 +56,7 @@ export class Admission {
     }
   }
 
-  /** Reads no more of a connection than what came at once, while something of it is unanswered. */
+  /** Pauses reading from a connection while more than one of its requests is unanswered. */
   #changeUnanswered(socket: Socket, by: 1 | -1): void {
     const count = (this.#unanswered.get(socket) ?? 0) + by;
     this.#unanswered.set(socket, count);
@@ -74,7 +74,7 @@ export class Admission {
     await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
-  /** The place of one that is served goes to the next that waits. */
+  /** Gives the place of a call that has ended to the next call that waits. */
   #leave(): void {
     const next = this.#waiting.shift();
     if (next === undefined) this.#serving -= 1;

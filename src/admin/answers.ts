@@ -20,7 +20,7 @@ export function jsonAnswer(
   return textAnswer(c, status, jsonText(body), { ...JSON_HEADERS, ...headers });
 }
 
-/** With the length, so that HEAD tells it as well. */
+/** An answer with its length, so that HEAD gets that as well. */
 export function textAnswer(
   c: AdminContext,
   status: 200 | HttpErrorStatus,

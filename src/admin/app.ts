@@ -54,7 +54,7 @@ export function adminListener(parts: AdminParts) {
     return jsonAnswer(c, status, { error: message }, status === 413 ? { Connection: 'close' } : {});
   });
   return getRequestListener(app.fetch, {
-    // For requests of HTTP/1.0, which need not name a host.
+    // The host of HTTP/1.0 requests, which need not name one.
     hostname: 'localhost',
     errorHandler: (error) => {
       const isRequest = error instanceof RequestError;

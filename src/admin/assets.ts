@@ -33,7 +33,7 @@ interface Asset {
   readonly contentType: string;
   readonly bytes: Buffer<ArrayBuffer>;
   readonly gzipped: Buffer<ArrayBuffer>;
-  /** Its name changes with its content. */
+  /** Whether the file's name changes with its content. */
   readonly isHashed: boolean;
 }
 
@@ -45,7 +45,7 @@ export interface AssetReply {
 export class Assets {
   readonly #assets = new Map<string, Asset>();
 
-  /** Everything below the directory, or nothing when there is none: then the dashboard was not built. */
+  /** Reads all files below the directory. Without the directory there are none: the dashboard was not built. */
   constructor(directory: URL) {
     for (const path of filesIn(directory)) {
       const bytes = readFileSync(new URL(path, directory));

@@ -25,7 +25,7 @@ export interface ConsoleReply {
   readonly value: string | null;
 }
 
-/** More than a server ever lets a command wait. */
+/** Longer than a server ever lets a command wait. */
 const REPLY_TIMEOUT_MS = 10_000;
 
 /** Rejects with HttpError 503 when the cluster cannot be reached or does not answer. */

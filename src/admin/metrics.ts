@@ -338,7 +338,7 @@ class CountedDurations extends Histogram {
     this.#values.push({ metricName: `${name}_count`, labels, value: total });
   }
 
-  /** What the registry prints. */
+  /** The text that the registry prints. */
   async getForPromString() {
     return { ...this.#title, type: 'histogram', values: this.#values };
   }

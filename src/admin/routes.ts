@@ -82,7 +82,7 @@ export function addRoutes(app: Hono<AdminEnv>, { cluster, feed, load }: CallPart
   });
 }
 
-/** What the API promises of the status. The library tells more. */
+/** The part of the status that the API promises. The library has more. */
 function publicStatus({ leader, servers }: ClusterStatus): object {
   const shown = servers.map(({ snapshotIndex: _, reason, ...rest }) =>
     reason === null ? rest : { ...rest, reason },

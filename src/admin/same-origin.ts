@@ -11,7 +11,7 @@ import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import { HttpError } from './http-error.js';
 
-/** Monitoring may know this machine by any name, and what these tell is no secret. */
+/** Monitoring may know this machine by any name, and these answers are no secret. */
 const ANSWERED_UNDER_ANY_NAME = new Set(['/metrics', '/healthz']);
 
 /** As it is written, not as a parser of URLs reads it: `evil@127.0.0.1` and `0x7f.1` are names that an attacker could own. */

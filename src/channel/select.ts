@@ -131,7 +131,7 @@ function firstToFire<R>(cases: readonly Case<R>[]): Promise<() => R> {
   });
 }
 
-/** The same items in uniformly random order (Fisher and Yates). */
+/** The items in uniformly random order (Fisher and Yates). */
 function shuffled<T>(items: readonly T[], random: () => number): T[] {
   const pool = [...items];
   const order: T[] = [];

@@ -10,11 +10,11 @@ import { ChannelClosedError, type ClosedBy } from './errors.js';
 /** The way from a sending end to its receiving end. */
 export interface Outlet<T> {
   hasRoom(): boolean;
-  /** Only while there is room. When it throws, the value was not sent and the room is still there. */
+  /** Sends the value. Only while there is room. When it throws, the value was not sent and the room is still there. */
   put(value: T): void;
   /** Somebody looks or waits for room, and there is none. Called any number of times. */
   starved(): void;
-  /** Nothing comes any more. */
+  /** No value follows. */
   end(): void;
 }
 

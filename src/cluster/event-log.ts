@@ -25,7 +25,7 @@ interface OfSnapshot extends OfServer {
 export type ClusterEvent =
   | ({ readonly type: 'server-up'; readonly term: Term; readonly lastIndex: LogIndex } & OfServer)
   | ({ readonly type: 'elected'; readonly term: Term } & OfServer)
-  /** It led in this term, and is alive, but no longer leads. */
+  /** The server led in this term, and is alive, but no longer leads. */
   | ({
       readonly type: 'stepped-down';
       readonly term: Term;
@@ -39,7 +39,7 @@ export type ClusterEvent =
   | ({ readonly type: 'died'; readonly err: unknown; readonly pauseMs: number } & OfServer)
   | ({ readonly type: 'failed'; readonly err: unknown } & OfServer)
   | ({ readonly type: 'stays-down' } & OfServer)
-  /** Its thread was told to end, and cannot while its disk does not answer. */
+  /** The server's thread was asked to end, and cannot while its disk does not answer. */
   | ({ readonly type: 'does-not-end' } & OfServer)
   | ({ readonly type: 'disk-stalled'; readonly stalledMs: number } & OfServer)
   | ({ readonly type: 'disk-shortage'; readonly reason: string } & OfServer)

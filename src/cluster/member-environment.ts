@@ -1,4 +1,4 @@
-/** What a server of the cluster is handed of the cluster. */
+/** The parts of a cluster that one of its servers uses. */
 
 import type { Logger } from 'pino';
 import type { Gateway } from '../gateway/gateway.js';
@@ -10,7 +10,7 @@ export interface MemberEnvironment {
   readonly logger: Logger;
   readonly eventLog: EventLog;
   readonly gateway: Gateway;
-  /** Where its data is. */
+  /** Where the server's data is. */
   readonly place: Place;
   /** Looks once more for data that was lost. */
   readonly locate: () => Promise<Place>;

@@ -5,7 +5,7 @@ import type { ServerReport, ServerThread } from './server-thread.js';
 
 export type RoleEvent = Extract<ServerReport, { type: 'role' }>;
 
-/** Where a server keeps its data; or why it has lost that, so that it cannot run. */
+/** Where a server keeps its data; or why that is lost, so that the server cannot run. */
 export type Place = { readonly path: string } | { readonly lost: unknown };
 
 interface Up {
@@ -25,5 +25,5 @@ export type MemberState =
   | Up
   /** Its thread was told to end and has not ended yet. What it still reports is ignored. */
   | { readonly is: 'ending' }
-  /** It died by itself. The timer starts it again. */
+  /** Its thread died by itself. The timer starts it again. */
   | { readonly is: 'pausing'; readonly timer: NodeJS.Timeout };

@@ -99,7 +99,7 @@ export class Member {
     );
   }
 
-  /** Why it is down that its disk is lost or has failed; undefined while it is not. */
+  /** The loss or failure of its disk, if that is why it is down; else undefined. */
   get diskFailure(): unknown {
     return this.#is('down') && isDiskFailure(this.#failure) ? this.#failure : undefined;
   }
@@ -175,7 +175,7 @@ export class Member {
       case 'down':
         break;
     }
-    // One that loads its modules ends once it has, and one that stops may take its time.
+    // A thread that loads its modules ends only after that, and a thread that stops may take its time.
     await this.#hasEnded(2 * STOP_TIMEOUT_MS);
   }
 
@@ -268,7 +268,7 @@ export class Member {
 
   async #onEvent(thread: ServerThread, event: ServerReport): Promise<void> {
     if (this.#is('ending')) {
-      // One that is stopping would wait for its disk.
+      // A server that is stopping would wait for its disk.
       if (event.type === 'disk') this.#diskTrouble.report(event.condition);
       if (this.#diskTrouble.isStalled) thread.kill();
       return;

@@ -7,7 +7,7 @@ import { closestMatch } from 'leven';
 import { DEFAULT_MAX_VALUE_BYTES, LARGEST_MAX_VALUE_BYTES } from '../limits.js';
 import type { ServerId } from '../raft/types.js';
 
-/** {@link DEFAULT_OPTIONS} stands in for an option that is not given. */
+/** An option that is not given has its value from {@link DEFAULT_OPTIONS}. */
 export interface ClusterOptions {
   /** Servers, one worker thread each: 1 to 9. */
   readonly servers: number;

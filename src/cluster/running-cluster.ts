@@ -142,7 +142,7 @@ export class RunningCluster {
     }
   }
 
-  /** In the order of their ids. */
+  /** The servers in the order of their ids. */
   get members(): readonly Member[] {
     return [...this.#members.values()];
   }
@@ -225,12 +225,12 @@ function placeOf(directory: ClusterDirectory, id: ServerId): Promise<Place> {
   );
 }
 
-/** What clients are told that are sent to another server: '' stands for the address by which they have reached this one. */
+/** The host that redirects name: '' stands for the address by which the client has reached the redirecting server. */
 function advertised(host: string): string {
   return isEveryAddress(host) ? '' : host;
 }
 
-/** Whether it is 0.0.0.0 or ::, however it is spelled: it is no address that a client could connect to. */
+/** Whether the host is 0.0.0.0 or ::, in any spelling: no client can connect to that. */
 function isEveryAddress(host: string): boolean {
   return /^[0.:]+$/.test(host);
 }

@@ -1,4 +1,4 @@
-/** What a cluster tells of itself. */
+/** The status and the measurements of a cluster, for its operators. */
 
 import type { GatewayMeasurements } from '../gateway/gateway.js';
 import type { ServerId } from '../raft/types.js';
@@ -37,7 +37,7 @@ export function unheardStatus(id: ServerId): ServerStatus {
 export interface ClusterStatus {
   /** The server that leads and answers clients. */
   readonly leader: ServerId | null;
-  /** In the order of their ids. */
+  /** The servers in the order of their ids. */
   readonly servers: readonly MemberStatus[];
 }
 
@@ -45,7 +45,7 @@ export interface ClusterStatus {
 export interface ClusterMeasurements {
   /** The main thread. */
   readonly main: ThreadMeasurements;
-  /** By server id; undefined for a server that is down, or too busy to answer. */
+  /** The servers' measurements by id; undefined for a server that is down, or too busy to answer. */
   readonly servers: ReadonlyMap<ServerId, ServerMeasurements | undefined>;
   /** Servers that are down because their disks are lost or have failed. */
   readonly withoutDisk: readonly ServerId[];

@@ -57,7 +57,7 @@ async function removeAbandoned(): Promise<void> {
   const found = await readdir(tmpdir(), { withFileTypes: true });
   const directories = found.filter((entry) => entry.isDirectory() && TEMPORARY_NAME.test(entry.name));
   for (const { name } of directories) {
-    // One of another user, or that another process removes as well, is no reason not to start.
+    // A directory of another user, or one that another process removes as well, is no reason not to start.
     await DataDirectory.removeAbandoned(join(tmpdir(), name), WORLD).catch(() => undefined);
   }
 }

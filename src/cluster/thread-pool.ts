@@ -12,7 +12,7 @@ export interface TaskOptions {
   /** Aborting terminates the thread at once, as a crash would. */
   readonly signal: AbortSignal;
   readonly transferList: readonly Transferable[];
-  /** The thread that the task runs on, as that tells; undefined while it has not. */
+  /** The id of the task's thread, once the thread has reported it; undefined before. */
   readonly threadId?: () => number | undefined;
 }
 

@@ -1,4 +1,4 @@
-/** Whether the promise is fulfilled within this time. Nothing is cancelled if it is not. */
+/** Whether the promise is fulfilled within this time. The promise goes on in any case. */
 export async function isFulfilledWithin(promise: Promise<unknown>, timeoutMs: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<boolean>((resolve) => {

@@ -11,7 +11,7 @@ import type { ByteWriter } from '../bytes/byte-writer.js';
 
 export type StreamCheckpoint = TextCheckpoint | RespCheckpoint;
 
-/** In a stream of the text protocol. */
+/** The place in a stream of the text protocol. */
 export type TextCheckpoint =
   /** Between two requests: the next one starts here. */
   | { readonly place: 'command' }
@@ -43,7 +43,7 @@ export interface RespState {
   readonly isMonitor: boolean;
   /** READONLY was said: a server that does not lead answers reads. */
   readonly isReadOnly: boolean;
-  /** What is left of a command that was refused for its size: bytes of an argument, and arguments after that. */
+  /** The rest of a command that was refused for its size: bytes of an argument, and arguments after that. */
   readonly dropped: DroppedRest;
 }
 

@@ -13,7 +13,7 @@ export interface WatchedKey {
   /** 0 when it did not exist. */
   readonly version: number;
   readonly deadlineMs: number;
-  /** Of a key that did not exist: a number that changes when it is removed. */
+  /** A hash of the value; of an absent key or a long value, the removal count of the key's group. */
   readonly valueHash: number;
 }
 
@@ -60,7 +60,7 @@ export type TextCommand = SetCommand | CasCommand | DeleteCommand;
 
 export type Command = TextCommand | RedisWrite | RedisTransaction;
 
-/** What came of a command. */
+/** The result of a command. */
 export type CommandResult = TextResult | RedisResult;
 
 export type TextResult =

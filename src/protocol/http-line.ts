@@ -19,7 +19,7 @@ export function isHttpLine(buffer: Buffer, start: number, end: number): boolean 
   return beginsHttp(buffer, start);
 }
 
-/** The same of a line that begins there and whose end is not known. */
+/** Whether a line that begins there, and whose end is not known, can be one of an HTTP request. */
 export function beginsHttp(buffer: Buffer, start: number): boolean {
   let first = start;
   while (buffer[first] === SPACE) first += 1;

@@ -6,7 +6,7 @@ import { type ByteSpan, type Memory, memoryOf } from '../bytes/byte-reader.js';
 
 const EMPTY = memoryOf(new Uint8Array(0));
 
-/** For unread bytes, at most this multiple of their length and this number of bytes are held. */
+/** Limits of the memory kept for unread bytes: a multiple of their length, plus a number of bytes. */
 const MAX_HELD_FACTOR = 4;
 const MAX_HELD_BESIDES_BYTES = 4 * 1024;
 

@@ -27,18 +27,18 @@ export type Reply =
   /** The key is not at the version that the cas named. */
   | { readonly type: 'version-mismatch' }
   | { readonly type: 'command-error' }
-  /** This server is not the leader; that one is. */
+  /** This server is not the leader; the leader is at this address. */
   | { readonly type: 'redirect'; readonly host: string; readonly port: number }
   /** No server is known to lead. Nothing happened. */
   | { readonly type: 'no-leader' }
-  /** The disks of a majority take no writes, so this one was not taken. */
+  /** The disks of a majority accept no writes, so this write was refused. */
   | { readonly type: 'unwritable' }
   /** The write may or may not have happened: this server leads no more. */
   | { readonly type: 'internal-error' }
-  /** The same, for no majority had it on disk in time. */
+  /** The write may or may not have happened: no majority had it on disk in time. */
   | { readonly type: 'timed-out' };
 
-/** What Redis clients are told. Commands that the text protocol has, too, have its replies. */
+/** A reply to a Redis client. Commands that exist in the text protocol, too, share its replies. */
 export type RespReply = Reply | { readonly type: 'resp'; readonly value: RespValue };
 
 /** How long a key with this deadline lives on, in whole seconds: at least 1 if it has one, 0 if it has none. */

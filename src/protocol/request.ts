@@ -47,7 +47,7 @@ export interface RedisReadRequest {
 /** A Redis command that goes through all keys. */
 export interface RedisWalkRequest {
   readonly type: 'redis-walk';
-  /** In the state machine's table of walks. */
+  /** The name in the state machine's table of walks. */
   readonly name: string;
   /** Those after its name. */
   readonly args: Args;

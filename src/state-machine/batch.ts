@@ -41,14 +41,14 @@ const VALUE_LIMIT = 6;
 
 const VALUE_LIMIT_BYTES = 4;
 
-/** No command that is not finished. */
+/** There is no unfinished command. */
 const NONE: readonly Args[] = [];
 
 /** Collects commands for one log entry. */
 export class BatchEncoder {
   readonly #out = new ByteWriter();
   #count = 0;
-  /** The commands of the last one that was added whose arguments are not all there, and what of them is. */
+  /** The unfinished command: its own commands, and how far their arguments were written. */
   #commands: readonly Args[] = NONE;
   #commandsDone = 0;
   #argsDone = 0;
@@ -196,7 +196,7 @@ export interface BatchVisitor {
 export interface TransactionCommands {
   /** Units of work (work.ts) on what was read so far, of commands before the transaction, too. */
   readonly units: number;
-  /** Those that {@link next} has not returned. */
+  /** How many commands {@link next} has not returned yet. */
   readonly left: number;
   /** Reads on; the next command's arguments, or undefined when a long command needs another call. */
   next(): Args | undefined;
@@ -271,7 +271,7 @@ export class BatchReader {
 /** Arguments that are read at once. */
 const ARGS_AT_ONCE = 1024;
 
-/** An argument that is read, besides its bytes: see work.ts. */
+/** The cost of reading an argument, besides its bytes: see work.ts. */
 const ARG_WORK = 80;
 
 /** Reads the arguments of one command after the other, of a long one in several calls. */

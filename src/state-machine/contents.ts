@@ -18,7 +18,7 @@ import type { Work } from './work.js';
 /** About as many records as the processor's cache holds all the time. */
 const CACHED_KEYS = 2_000;
 
-/** What moving an entry of the index to make room takes. Servers may differ in when they do. */
+/** The cost of moving an entry of the index to make room. Servers may move entries at different times. */
 const MOVED_ENTRY_WORK = 30;
 
 export class Contents {
@@ -30,7 +30,7 @@ export class Contents {
   #deadlines: DeadlineHeap;
   #images = new Set<ImageObserver>();
   #undo: UndoLog | undefined;
-  /** There are keys that have expired and were not removed yet: each that is found is to be looked at. */
+  /** There are expired keys that were not removed yet: whoever finds a key has to look at its deadline. */
   #hasExpired = false;
 
   constructor(secret: HashSecret) {
@@ -39,7 +39,7 @@ export class Contents {
     this.#deadlines = new DeadlineHeap(this.#records);
   }
 
-  /** Another one after {@link clear}. */
+  /** The table in use; {@link clear} replaces it. */
   get records(): RecordTable {
     return this.#records;
   }
@@ -84,7 +84,7 @@ export class Contents {
     return this.#hasExpired && id !== NO_RECORD && this.isExpired(id) ? NO_RECORD : id;
   }
 
-  /** The same for a key that is about to be stored: if it has expired it is removed. */
+  /** {@link find} for a key that is about to be stored: an expired key is removed first. */
   findToStore(key: ByteString, hash = this.#records.hash(key)): RecordId {
     const id = this.#records.find(key, hash);
     if (!this.#hasExpired || id === NO_RECORD || !this.isExpired(id)) return id;
@@ -144,7 +144,7 @@ export class Contents {
     work.addHidden(records.writePart(id, offset, part, this.nextVersion(id)));
   }
 
-  /** Removes the key and says whether it was there. One that has expired was not. */
+  /** Removes the key and returns whether it was there. An expired key counts as absent. */
   remove(key: ByteString, hash = this.#records.hash(key)): boolean {
     const id = this.#records.find(key, hash);
     if (id === NO_RECORD) return false;
@@ -174,7 +174,7 @@ export class Contents {
     this.#hasExpired ||= this.isExpired(id);
   }
 
-  /** The images of {@link records} that hear of changes: others after {@link clear}. */
+  /** The images that hear of changes of {@link records}; {@link clear} replaces the set. */
   get images(): Set<ImageObserver> {
     return this.#images;
   }
@@ -194,7 +194,7 @@ export class Contents {
     return this.#endChanges(work, (change) => this.#takeBack(change, work));
   }
 
-  /** What the table has done besides since the last time, on this server and perhaps not on others. */
+  /** Counts work that the table has done since the last call on this server, and perhaps not on others. */
   countHidden(work: Work): void {
     const moved = this.#records.takeMovedEntries();
     if (moved > 0) work.addHidden(moved * MOVED_ENTRY_WORK);
@@ -275,7 +275,7 @@ export class Contents {
   }
 }
 
-/** What forgetting or taking back a change takes, besides its bytes. */
+/** The cost of forgetting or taking back a change, besides its bytes. */
 const UNDO_WORK = 500;
 
 function keyText(key: string | ByteSpan): string {

@@ -17,10 +17,10 @@ export interface KeyOrder {
 
 export class DeadlineHeap {
   readonly #order: KeyOrder;
-  /** By place: the id, and its deadline in ms since the epoch. */
+  /** The id at each place, and its deadline in ms since the epoch. */
   #ids = new Uint32Array(LEAST_PLACES);
   #deadlines = new Float64Array(LEAST_PLACES);
-  /** By id: its place plus 1; 0 for an id without a deadline. */
+  /** The place of each id, plus 1; 0 for an id without a deadline. */
   #places = new Uint32Array(LEAST_PLACES);
   #size = 0;
 
@@ -79,7 +79,7 @@ export class DeadlineHeap {
     this.#places[id] = place + 1;
   }
 
-  /** Returns where it has come to. */
+  /** Moves the item up to its place, and returns that. */
   #siftUp(from: number): number {
     let child = from;
     while (child > 0) {

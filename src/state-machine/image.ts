@@ -17,7 +17,7 @@ import type { RecordTable } from './record-table.js';
 import { REMOVALS_BYTES, type Removals } from './removals.js';
 
 const FORMAT = 2;
-/** Without counts of removals. */
+/** The format without counts of removals. */
 const FIRST_FORMAT = 1;
 const END = 0xffffffff;
 
@@ -49,9 +49,9 @@ export class StoreImage implements ImageObserver {
   readonly #removals: Removals;
   readonly #onEnd: () => void;
   readonly #out = new ByteWriter();
-  /** All ids whose turn comes are below it. */
+  /** One more than the last id of the image. */
   readonly #idLimit: RecordId;
-  /** For ids whose turn has not come, and whose record has changed: the record before; undefined if there was none. */
+  /** The old records of ids whose turn has not come and whose record has changed; undefined for an id that was unused. */
   readonly #kept = new Map<RecordId, KeptRecord | undefined>();
   #state: 'header' | 'records' | 'ended' = 'header';
   #nextId: RecordId = 0;
@@ -139,9 +139,9 @@ export class StoreImage implements ImageObserver {
   }
 }
 
-/** Is told what an image holds. */
+/** Receives what an image holds. */
 export interface ImageVisitor {
-  /** Comes first. */
+  /** The first call. */
   clock(clockMs: number): void;
   /** Comes next, unless the image has none. The reader is at the counts of {@link Removals}, and reads them or not. */
   removals(reader: ByteReader): void;

@@ -18,7 +18,7 @@ export interface HashRange {
 }
 
 export interface Shard {
-  /** Pairs of a key's hash and its entry, at the place that the hash tells or after it; 0 for no entry. */
+  /** Pairs of a key's hash and its entry, at the hash's own place or after it; an entry of 0 is none. */
   slots: Uint32Array;
   count: number;
 }

@@ -7,7 +7,7 @@
 import type { RecordId } from './record-id.js';
 import type { RecordTable } from './record-table.js';
 
-/** Is told how the records change that an image of the store has yet to look at. */
+/** Hears of each change of a record, so that an image can keep what it has yet to write. */
 export interface ImageObserver {
   /** A record is about to be changed or removed. */
   beforeChange(id: RecordId): void;
@@ -20,7 +20,7 @@ export interface KeyWalk {
   readonly isAtEnd: boolean;
   /** The key at the next place; undefined if there is none. */
   next(): string | undefined;
-  /** Nothing more is asked for. */
+  /** Frees what was kept. To be called once no more keys are needed. */
   close(): void;
 }
 
@@ -35,9 +35,9 @@ export class KeyImage implements KeyWalk, ImageObserver {
   readonly #records: RecordTable;
   readonly #clockMs: number;
   readonly #onEnd: () => void;
-  /** All ids whose turn comes are below it. */
+  /** One more than the last id of the image. */
   readonly #idLimit: RecordId;
-  /** For ids whose turn has not come, and whose record has changed: the key before; undefined if there was none. */
+  /** The old keys of ids whose turn has not come and whose record has changed; undefined for an id that was unused. */
   readonly #kept = new Map<RecordId, string | undefined>();
   #nextId: RecordId = 0;
 

@@ -20,7 +20,7 @@ import { ReadView, StoreKeyspace } from './store-keyspace.js';
 import { Work } from './work.js';
 
 export class KeyValueStore {
-  /** What the places of keys in memory depend on. A client that knew it could choose keys that are slow to find. */
+  /** The places of keys in memory depend on this secret. A client that knew it could choose keys that are slow to find. */
   readonly hashSecret: HashSecret;
   readonly #contents: Contents;
   readonly #keyspace: StoreKeyspace;
@@ -39,7 +39,7 @@ export class KeyValueStore {
     return this.#contents.clockMs;
   }
 
-  /** How many keys there are, those included that have expired and were not removed yet. */
+  /** How many keys there are, including expired keys that were not removed yet. */
   get size(): number {
     return this.#contents.records.size;
   }

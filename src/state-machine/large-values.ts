@@ -14,14 +14,14 @@ import type { RecordId } from './record-id.js';
 interface GrownValue {
   readonly memory: Memory;
   length: number;
-  /** Somebody else needs the bytes as they are. */
+  /** An image still needs the bytes as they are: copy them before a change. */
   isShared: boolean;
 }
 
 export class LargeValues {
   readonly #values = new Map<RecordId, string | GrownValue>();
 
-  /** The value where it lies: good until it changes. Empty for an id that has none. */
+  /** The value where it lies: good until it changes. Empty for an id without a large value. */
   text(id: RecordId): ByteString {
     const value = this.#values.get(id) ?? '';
     return typeof value === 'string' ? value : spanOf(value);
@@ -36,7 +36,7 @@ export class LargeValues {
     this.#values.delete(id);
   }
 
-  /** The value, which stays as it is now whatever becomes of the record; undefined for an id that has none. */
+  /** The value, which stays as it is now whatever becomes of the record; undefined for an id without a large value. */
   keep(id: RecordId): ByteString | undefined {
     const value = this.#values.get(id);
     if (value === undefined || typeof value === 'string') return value;

@@ -14,14 +14,14 @@ export const VALUE_LENGTH_AT = 4;
 export const VERSION_AT = 8;
 export const DEADLINE_AT = 16;
 
-/** A larger value does not lie with its record. */
+/** Larger values are kept apart from their records, see {@link LargeValues}. */
 export const MAX_INLINE_VALUE_BYTES = 4096;
 
 export function isLarge(valueLength: number): boolean {
   return valueLength > MAX_INLINE_VALUE_BYTES;
 }
 
-/** What lies in one piece of a record with these lengths. */
+/** Bytes of the slot of a record with these lengths; a large value lies elsewhere. */
 export function inlineBytes(keyLength: number, valueLength: number): number {
   return RECORD_HEADER_BYTES + keyLength + (isLarge(valueLength) ? 0 : valueLength);
 }

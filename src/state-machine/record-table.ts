@@ -52,7 +52,7 @@ export class RecordTable implements KeyOrder {
   readonly #slabs = new Slabs();
   readonly #shards = Array.from({ length: SHARDS }, newShard);
   readonly #secret: HashSecret;
-  /** By id; 0 for an id that is not in use. */
+  /** The address of each id's record; 0 for an unused id. */
   #addresses = new Uint32Array(LEAST_IDS);
   readonly #large = new LargeValues();
   #idLimit = 0;
@@ -71,7 +71,7 @@ export class RecordTable implements KeyOrder {
     return this.#idLimit - this.#freeIds.length;
   }
 
-  /** All ids are below it. */
+  /** One more than the largest id ever used. */
   get idLimit(): RecordId {
     return this.#idLimit;
   }
@@ -192,7 +192,7 @@ export class RecordTable implements KeyOrder {
     return typeof text === 'string' ? text : textOf(text);
   }
 
-  /** The value where it lies. */
+  /** The value, not copied: good until it changes. */
   text(id: RecordId): ByteString {
     const address = this.#address(id);
     const length = this.#valueLength(address);
@@ -254,7 +254,7 @@ export class RecordTable implements KeyOrder {
     return start >= last ? '' : textOf({ ...text, start: text.start + start, length: last - start });
   }
 
-  /** What a record that was kept holds. */
+  /** The content of a kept record. */
   keptContent({ address, large }: KeptRecord): RecordContent {
     return contentAt(this.#slabs.page(address), startOf(address), large);
   }
@@ -366,7 +366,7 @@ export class RecordTable implements KeyOrder {
     return address;
   }
 
-  /** What the slot holds of the record. */
+  /** Bytes of the record in its slot: all but a large value. */
   #inlineBytes(address: Address): number {
     return inlineBytes(this.#keyLength(address), this.#valueLength(address));
   }

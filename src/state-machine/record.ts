@@ -12,7 +12,7 @@ export interface RecordContent {
   readonly deadlineMs: number;
 }
 
-/** A record that lies elsewhere, in the layout of the table. */
+/** A record outside the table, in the table's layout. */
 export interface EncodedRecord {
   readonly memory: Memory;
   /** The byte at which it begins. */
@@ -27,7 +27,7 @@ export interface KeptRecord {
   readonly large: ByteString | undefined;
 }
 
-/** A part of a large value as it was, and what the value's record said then. */
+/** A part of a large value before it was overwritten, with the length and version of that time. */
 export interface OverwrittenPart {
   readonly offset: number;
   readonly part: string;

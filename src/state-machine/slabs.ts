@@ -28,9 +28,9 @@ export class Page implements Memory {
   readonly slotBytes: number;
   /** Slots that are in use. */
   used = 0;
-  /** Slots from this byte on were never used. */
+  /** Slots from this byte on have never been used. */
   cutTo = 0;
-  /** The first byte of the slot that was freed last, in which stands that of the one freed before; -1 for none. */
+  /** The list of free slots: the first byte of the slot freed last, which holds that of the next one; -1 ends the list. */
   freeSlot = NO_SLOT;
   /** Its place in the list of pages with room. */
   place = 0;

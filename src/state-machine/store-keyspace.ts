@@ -15,9 +15,9 @@ const MAX_KEYS_AT_ONCE = 256;
 export class StoreKeyspace implements Keyspace {
   readonly #contents: Contents;
   readonly #walk: (clockMs: number) => KeyWalk;
-  /** Counts what is done. */
+  /** Counts the work done. */
   work = new Work();
-  /** For the entry that is applied. */
+  /** The length of the largest value, as the entry that is applied has it. */
   maxValueBytes = DEFAULT_MAX_VALUE_BYTES;
   /** Never 0. */
   #randomState: number;
@@ -170,14 +170,14 @@ export class StoreKeyspace implements Keyspace {
     return this.#contents.findToStore(key, hash);
   }
 
-  /** What a transaction keeps of the record, to be able to take back that it is stored anew or removed. */
+  /** Bytes that a transaction keeps of the record, to undo that it is replaced or removed. */
   #keptBytes(id: RecordId): number {
     if (id === NO_RECORD || this.#contents.records.isLarge(id)) return 0;
     return this.#contents.records.valueLength(id);
   }
 }
 
-/** The same for commands that only read, at a time of their own. */
+/** A store as the Redis commands that only read see it, at a time of their own. */
 export class ReadView implements ReadableKeyspace {
   readonly #keyspace: StoreKeyspace;
   readonly nowMs: number;
@@ -229,7 +229,7 @@ export class ReadView implements ReadableKeyspace {
     return this.#keyspace.random();
   }
 
-  /** Its deadline is over by now, though no stamp has removed it yet. */
+  /** Whether the key's deadline is over by now, though no stamp has removed the key yet. */
   #isOver({ deadlineMs }: Pick<KeyMeta, 'deadlineMs'>): boolean {
     return deadlineMs !== 0 && deadlineMs <= this.nowMs;
   }

@@ -41,7 +41,7 @@ export class UndoLog {
   }
 }
 
-/** What the change has kept is not needed any more. */
+/** Frees what was kept to undo the change. */
 export function forget(change: Change): void {
   if (change.type === 'replaced') change.records.drop(change.kept);
 }

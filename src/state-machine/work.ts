@@ -5,7 +5,7 @@
  * replicated state alone, so all servers count the same for the same entry.
  */
 
-/** Work that is told in time rather than counted. */
+/** Converts work that is given in time. */
 export const UNITS_PER_MS = 1_000_000;
 
 /** A Redis command, besides what its keys and bytes cost. */
@@ -27,7 +27,7 @@ export const MATCH_WORK = 5;
 export const CHECKSUM_BYTE_WORK = 4;
 
 export class Work {
-  /** All that was done so far, without what servers may differ in. */
+  /** The work so far that is the same on all servers. */
   units = 0;
   #hiddenUnits = 0;
   #end = Number.POSITIVE_INFINITY;
@@ -46,7 +46,7 @@ export class Work {
     this.#end = this.totalUnits + units;
   }
 
-  /** Whether what was allowed is done: whoever works is to stop as soon as it can go on later. */
+  /** Whether the allowed units are used up: the work should stop at the next place from which it can go on later. */
   get isSpent(): boolean {
     return this.totalUnits >= this.#end;
   }

@@ -19,17 +19,17 @@ export type SessionId = number;
 /** The number of a connection in its gateway, from 1 on. It is the same at each server, and never used again. */
 export type ConnectionId = number;
 
-/** What a server is told of a connection that comes to it. */
+/** What a server gets to know of a connection that comes to it. */
 export interface SessionOpening {
   readonly connection: ConnectionId;
-  /** It came through the router: it must never be told to go elsewhere. */
+  /** It came through the router: it must never be redirected. */
   readonly routed: boolean;
   /** The client's own address, and the one by which it reached us. */
   readonly from: ClientAddress;
   readonly reached: ClientAddress;
   /** How long ago it was accepted. */
   readonly ageMs: number;
-  /** Where its stream stands, and what it speaks. */
+  /** Where its stream stands, and so its protocol. */
   readonly at: StreamCheckpoint;
 }
 
@@ -233,7 +233,7 @@ function readAddress(reader: ByteReader): ClientAddress {
   return { host: reader.latin1(reader.u8()), port: reader.u32() };
 }
 
-/** Texts of one character per byte. */
+/** Appends texts of one character per byte. */
 function writeTexts(batch: ByteWriter, texts: readonly string[]): void {
   batch.u32(texts.length);
   for (const text of texts) {
@@ -287,7 +287,7 @@ export function writeServerFrame(batch: ByteWriter, frame: ServerFrame): void {
   }
 }
 
-/** What of a reply frame is known only at its end. */
+/** The fields of a reply frame that are known only at its end. */
 export interface ReplyEnd {
   readonly answeredBytes: number;
   readonly at: StreamCheckpoint | undefined;

@@ -27,7 +27,7 @@ export interface ServerStart {
   readonly maxValueBytes: number;
   /** No server has run in this process since this one ran last, and no other process uses the data directory. */
   readonly leasesAreOver: boolean;
-  /** What all servers of the process have in common of log-time.ts. */
+  /** The state of log-time.ts that all servers of the process share. */
   readonly logTime: SharedArrayBuffer;
   /** Where the clients of each slot connect: for redirects. */
   readonly clientAddresses: ReadonlyMap<SlotId, ClientAddress>;
@@ -85,7 +85,7 @@ export interface ServerStatus {
   readonly role: RoleName;
   readonly term: Term;
   readonly votedFor: ServerId | null;
-  /** Whom this server takes for the leader. */
+  /** The leader, as far as this server knows. */
   readonly leader: ServerId | null;
   readonly commitIndex: LogIndex;
   readonly lastApplied: LogIndex;
@@ -134,11 +134,11 @@ export interface ServerObservation extends ServerStatus {
   readonly electionInMs: number | null;
   readonly pendingCommands: number;
   readonly log: LogTail;
-  /** Sent since the last call. */
+  /** Messages sent since the last call. */
   readonly messages: readonly ObservedMessage[];
 }
 
-/** What a server is told of the others, in the order in which it happened: faster than by calls through comlink. */
+/** News of the other servers, in the order in which they happened: faster than calls through comlink. */
 export type PeerNews<P extends Port = MessagePort> =
   /** `peer` runs: the port joins this server with it, in place of an earlier one. */
   | { readonly type: 'joined'; readonly peer: ServerId; readonly port: P }
@@ -168,7 +168,7 @@ export type ServerEvent =
   | { readonly type: 'failing'; readonly status: ServerStatus }
   /** The disk is in another condition than before. At first it is well. */
   | { readonly type: 'disk'; readonly condition: DiskCondition }
-  /** A snapshot of its own was given up for want of something, and is taken later. */
+  /** A snapshot of its own state was given up for a shortage, and is taken later. */
   | { readonly type: 'snapshot-dropped'; readonly reason: string }
   /** Something happened in an election. When a role changes by that, it is told before the change. */
   | { readonly type: 'election'; readonly trace: TraceEvent }

@@ -4,7 +4,7 @@
 
 import type { Request } from '../protocol/request.js';
 
-/** Writes first, then what writes nothing. */
+/** The types of commands: writes first, then those that write nothing. */
 export const COMMAND_TYPES = [
   'set',
   'cas',
@@ -60,11 +60,11 @@ export interface MetricsReading {
   readonly writeDuration: DurationCounts;
   /** From a proposal to its entry being committed. */
   readonly appendDuration: DurationCounts;
-  /** Of a write to the disk, fsync included. */
+  /** The duration of a write to the disk, fsync included. */
   readonly diskDuration: DurationCounts;
   /** By how much the server's own timer was late: the event loop's lag. */
   readonly loopLag: DurationCounts;
-  /** Of the turns of the server. */
+  /** The duration of the server's turns. */
   readonly turnDuration: DurationCounts;
   readonly proposals: number;
   readonly proposedBytes: number;
@@ -79,9 +79,9 @@ export interface MetricsReading {
   /** Messages lost because the link's channel was full, and because a fault was injected. */
   readonly droppedFull: number;
   readonly droppedByFault: number;
-  /** Snapshots of the own state machine. */
+  /** Snapshots that this server took of its own state machine. */
   readonly snapshotsTaken: SnapshotCounts;
-  /** Snapshots of a leader. */
+  /** Snapshots of a leader that this server installed. */
   readonly snapshotsInstalled: SnapshotCounts;
 }
 

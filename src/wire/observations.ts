@@ -13,7 +13,7 @@ export interface ObservedMessage {
   readonly atMs: number;
   /** How late an injected fault makes it; 0 without a fault. */
   readonly delayMs: number;
-  /** An injected fault has lost it. */
+  /** Whether an injected fault has lost it. */
   readonly isLost: boolean;
   /** Whether the answer grants a vote or accepts entries; undefined for a message that is no such answer. */
   readonly isGranted: boolean | undefined;
@@ -27,8 +27,8 @@ export interface ObservedMessage {
 export interface LogTail {
   /** The index before the first of them. */
   readonly start: LogIndex;
-  /** Their terms, as runs: term and number of entries. */
+  /** The terms of the entries, as runs: term and number of entries. */
   readonly terms: readonly (readonly [term: Term, count: number])[];
-  /** The size of each one's payload. */
+  /** The size of each entry's payload. */
   readonly byteLengths: readonly number[];
 }

@@ -66,7 +66,7 @@ export class LiveFeed {
     this.#timeline = new EventTimeline(cluster);
   }
 
-  /** How many watch. */
+  /** How many readers there are. */
   get readerCount(): number {
     return this.#readers.size;
   }

@@ -18,7 +18,7 @@ export interface Measured {
 
 const NOT_FAILURES = new Set(['ok', 'not_found', 'version_mismatch']);
 
-/** What happened between the two. */
+/** What happened between the two readings. */
 export function sampleOf(before: Measured, after: Measured): Sample {
   const seconds = Math.max(0.001, (after.atMs - before.atMs) / 1000);
   const pairs = [...after.cluster.servers].map(([id, server]) => ({

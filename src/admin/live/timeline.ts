@@ -7,7 +7,7 @@ import type { Timeline, TimelineEvent } from './view.js';
 
 export class EventTimeline {
   readonly #stopListening: () => void;
-  /** Numbered without gaps. The number of the last one is how many there ever were. */
+  /** The last events, numbered without gaps from 1 on. */
   #events: TimelineEvent[] = [];
   #last = 0;
 

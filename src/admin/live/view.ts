@@ -10,7 +10,7 @@ import type { LogTail, ObservedMessage } from '../../wire/observations.js';
 /** Event `hello`, the first: what stays as it is while the program runs. */
 export interface Hello {
   readonly version: string;
-  /** Another one after each start of the program. */
+  /** An id of this run of the program: each start has another. */
   readonly run: string;
   readonly electionTimeoutMs: number;
   readonly heartbeatMs: number;
@@ -19,7 +19,7 @@ export interface Hello {
 
 /** Event `frame`: how the cluster looks. Several a second; a page that reads slowly misses some. */
 export interface Frame {
-  /** In ms since the epoch, as all times here. */
+  /** The time of the frame, in ms since the epoch, as all times here. */
   readonly atMs: number;
   readonly leader: ServerId | null;
   /** Where any client can connect; null while there is no such port. */
@@ -38,7 +38,7 @@ export interface ServerView {
   readonly address: string;
   /** What is wrong with it, in one line: with its disk while it runs, or why it does not run; null when nothing is. */
   readonly reason: string | null;
-  /** Its last answer; undefined before the first. Of a server that is down, it is what was. */
+  /** The server's last answer; undefined before the first. For a server that is down, its last state. */
   readonly seen: ServerSight | undefined;
 }
 
@@ -58,7 +58,7 @@ export interface ServerSight {
 }
 
 export interface LoadView {
-  /** What was asked for; 0 while there is no load. */
+  /** The rate that was asked for; 0 while there is no load. */
   readonly requestsPerS: number;
   readonly answeredPerS: number;
 }
@@ -74,7 +74,7 @@ export interface Sample {
   readonly writeMs: Percentiles | null;
   readonly connections: number;
   readonly mainLoop: number;
-  /** By server id; null for one that is down, busy, or just up. */
+  /** The servers by id; null for a server that is down, busy, or just up. */
   readonly servers: readonly (ServerSample | null)[];
 }
 
@@ -94,7 +94,7 @@ export interface Percentiles {
   readonly p99: number;
 }
 
-/** Event `timeline`: what happened. With `isWhole`, in place of everything told before. */
+/** Event `timeline`: what happened. With `isWhole`, it replaces everything sent before. */
 export interface Timeline {
   readonly isWhole: boolean;
   readonly events: readonly TimelineEvent[];

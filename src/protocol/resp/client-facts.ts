@@ -13,7 +13,7 @@ export interface ClientFacts {
   readonly isMonitor: boolean;
   readonly bufferedBytes: number;
   readonly unreadBytes: number;
-  /** Of the command that was taken last; empty before the first. */
+  /** The name of the command that was taken last; empty before the first. */
   readonly lastCommand: string;
   /** The version of Redis's protocol; 0 for the text protocol. */
   readonly version: number;

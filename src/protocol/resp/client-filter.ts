@@ -20,7 +20,7 @@ const TYPES = new Map([
   ['pubsub', false],
 ]);
 
-/** @param args those after LIST */
+/** @param args the arguments after LIST */
 export function listFilter([option, ...values]: Args): ClientFilter | ErrorReply {
   if (option === undefined) return () => true;
   const [first] = values;

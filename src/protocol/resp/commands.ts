@@ -7,7 +7,7 @@ export type CommandKind =
   | 'write'
   /** Reads the store as it is after everything that was acknowledged before. */
   | 'read'
-  /** The same, but it goes through all keys, which takes long: nothing more of its stream is taken until it is answered. */
+  /** Reads, and goes through all keys, which takes long: nothing more of its stream is taken until it is answered. */
   | 'walk'
   /** Its reply depends on its arguments alone: see fixed-replies.ts. */
   | 'fixed'
@@ -22,7 +22,7 @@ export interface KeyPositions {
 }
 
 export interface RedisCommand {
-  /** In lower case. */
+  /** The name in lower case. */
   readonly name: string;
   readonly kind: CommandKind;
   /** The number of arguments, the name included; if negative, the least number of them. */
@@ -137,7 +137,7 @@ const ROWS: readonly Row[] = [
   ['scan', 'read', -2],
 ];
 
-/** By name, in lower case. */
+/** The commands by name, in lower case. */
 export const COMMANDS: ReadonlyMap<string, RedisCommand> = new Map(
   ROWS.map(([name, kind, arity, keys]) => [
     name,
@@ -150,7 +150,7 @@ export function commandOf(name: string): RedisCommand | undefined {
   return COMMANDS.get(name) ?? COMMANDS.get(name.toLowerCase());
 }
 
-/** The keys that these arguments, those after the command's name, name. */
+/** The keys among these arguments, which follow the command's name. */
 export function keysOf({ keys }: RedisCommand, args: Args): string[] {
   if (keys === undefined) return [];
   const last = keys.last < 0 ? args.length + keys.last : keys.last;

@@ -26,7 +26,7 @@ export function fixedReply(name: string, args: Args): RespValue {
   }
 }
 
-/** There is one database. */
+/** The reply to SELECT: there is one database. */
 function select([database = '']: Args): RespValue {
   if (database === '0') return OK;
   return parseInteger(database) === undefined ? NOT_AN_INTEGER : DB_OUT_OF_RANGE;

@@ -54,7 +54,7 @@ function readWord(line: string, start: number): Word | undefined {
   return { text, end: at };
 }
 
-/** From after the quote on; the end is after the closing one. */
+/** @param start after the opening quote; the end is after the closing quote */
 function readDoubleQuoted(line: string, start: number): Word | undefined {
   let text = '';
   for (let at = start; at < line.length; at += 1) {

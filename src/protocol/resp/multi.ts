@@ -1,4 +1,4 @@
-/** A transaction that MULTI has begun, and what is said of one that is not as it should be. */
+/** A transaction that MULTI has begun, and the errors for its misuse. */
 
 import type { Args } from '../command.js';
 import { ErrorReply } from './value.js';
@@ -26,7 +26,7 @@ export const LEADER_CHANGED = new ErrorReply(
   'EXECABORT Transaction discarded because of: the leader has changed',
 );
 
-/** What the arguments take, each with what it takes besides. */
+/** Bytes of the arguments, each with this overhead. */
 export function byteLengthOf(args: Args, overheadBytes: number): number {
   return args.reduce((sum, arg) => sum + arg.length + overheadBytes, 0);
 }

@@ -42,7 +42,7 @@ export type PlainCommand =
   /** The value is a view of what was pushed, good until the next push. */
   | { readonly name: 'set'; readonly key: string; readonly value: Uint8Array };
 
-/** What stands between the number of arguments and a name of three letters. */
+/** The bytes between the number of arguments and a name of three letters. */
 const BEFORE_NAME = Buffer.from('\r\n$3\r\n');
 const NAME_AT = 2 + BEFORE_NAME.byteLength;
 const NAME_BYTES = 3;
@@ -58,10 +58,10 @@ export class RespParser {
   /** The last call of {@link next} has stopped after {@link MAX_PARSED_ARGS} arguments: the next one goes on. */
   isUnfinished = false;
   readonly #input = new InputBuffer();
-  /** What is left of a refused command: bytes of an argument, and arguments after it. */
+  /** The rest of a refused command: bytes of an argument, and arguments after it. */
   #droppedBytes: number;
   #droppedArgs: number;
-  /** Of the command that is coming in: its arguments so far, and how many are missing; 0 between two commands. */
+  /** The arguments so far of the command that is coming in, and how many are missing; 0 between two commands. */
   #args: string[] = [];
   #missing = 0;
   /** Length of the argument that is coming in; -1 while that is not known. */
@@ -228,7 +228,7 @@ export class RespParser {
     return undefined;
   }
 
-  /** Refuses the command of which an argument of that length comes next. */
+  /** Refuses the command whose next argument has this length. */
   #refuse(what: string, argLength: number): RespRefusal {
     this.#droppedBytes = argLength + 2;
     this.#droppedArgs = this.#missing - 1;

@@ -36,7 +36,7 @@ import { fixed, plainGet, plainSet, requestOfPlain } from './requests.js';
 import { ErrorReply, NULL_ARRAY, OK } from './value.js';
 import type { RespVersion } from './writer.js';
 
-/** What outlives a command, and is not about a transaction or what comes in. */
+/** What commands have set for all later ones; without the transaction and dropped input. */
 type Settings = Omit<RespState, 'transaction' | 'dropped'>;
 
 export class RedisStream {
@@ -52,7 +52,7 @@ export class RedisStream {
   #transaction: Transaction | undefined;
   #watched: WatchedKey[] = [];
   #watchedBytes = 0;
-  /** What the watched keys looked like is lost. */
+  /** The watched keys' earlier state is lost: EXEC does nothing. */
   #hasLostWatch = false;
   /** How the rest is taken depends on the answer to the last command. */
   #isHeld = false;
@@ -104,17 +104,17 @@ export class RedisStream {
     return this.#settings.version;
   }
 
-  /** It is told of all commands. */
+  /** Whether MONITOR was said: the connection sees all commands. */
   get isMonitor(): boolean {
     return this.#settings.isMonitor;
   }
 
-  /** READONLY was said: a server that does not lead answers reads. */
+  /** Whether READONLY was said: a server that does not lead answers reads. */
   get isReadOnly(): boolean {
     return this.#settings.isReadOnly;
   }
 
-  /** A command has said something about the connection that is to stay. */
+  /** Changes lasting settings. */
   change(settings: Partial<Settings>): void {
     this.#settings = { ...this.#settings, ...settings };
   }
@@ -158,7 +158,7 @@ export class RedisStream {
     return request;
   }
 
-  /** Tells whether the request is answered, given what CLIENT REPLY had said before it. */
+  /** Sets whether the request is answered, given what CLIENT REPLY had said before it. */
   #silence(request: Request, replies: RespCheckpoint['replies']): void {
     if (request === REPLIES_ON || request === REPLIES_OFF) {
       this.isSilenced = request === REPLIES_OFF;
@@ -216,7 +216,7 @@ export class RedisStream {
     this.#isHeld = false;
   }
 
-  /** What the keys that WATCH named looked like. */
+  /** Notes the state of the keys that WATCH named. */
   watched(keys: readonly WatchedKey[]): void {
     this.#watched.push(...keys);
   }
@@ -231,7 +231,7 @@ export class RedisStream {
     if (this.#transaction !== undefined) this.#transaction.refusal ??= EXEC_ABORTED;
   }
 
-  /** As at the start. */
+  /** RESET: settings, transaction and watched keys are as at the start. */
   reset(): void {
     this.#transaction = undefined;
     this.#unwatch();
@@ -318,7 +318,7 @@ export class RedisStream {
     return { type: 'redis-local', name: command.name, args };
   }
 
-  /** Undefined if it is not CLIENT REPLY. */
+  /** The reply to CLIENT REPLY; undefined for other subcommands. */
   #onReply([subcommand = '', mode = '', ...more]: Args): Request | undefined {
     if (subcommand.toUpperCase() !== 'REPLY' || more.length > 0) return undefined;
     switch (mode.toUpperCase()) {
@@ -392,6 +392,6 @@ export class RedisStream {
   }
 }
 
-/** The reply to CLIENT REPLY ON, and the one that the others do not get. */
+/** The reply to CLIENT REPLY ON. OFF and SKIP have one as well, which is not sent. */
 const REPLIES_ON = fixed(OK);
 const REPLIES_OFF = fixed(OK);

@@ -7,7 +7,7 @@ export const REPLY_TOO_LARGE = new ErrorReply(
   `ERR the reply is left out: it is over ${MAX_REDIS_REPLY_BYTES} bytes`,
 );
 
-/** The most that anything but a string takes, and the least that a string takes. */
+/** Bytes: more than any reply takes that is not a string, and fewer than a string takes. */
 const SMALL_BYTES = 64;
 
 /** How many bytes the reply takes, or a few more. Maps are small. */
@@ -22,7 +22,7 @@ export function isSmall(value: RespValue): boolean {
   return sizeOf(value) <= 2 * SMALL_BYTES;
 }
 
-/** Whether the reply takes about that many bytes or more. Takes no longer for one that takes many more. */
+/** Whether the reply takes about that many bytes or more. Stops counting there. */
 export function takesOver(value: RespValue, bytes: number): boolean {
   return left(value, bytes) <= 0;
 }

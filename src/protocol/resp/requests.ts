@@ -26,7 +26,7 @@ export function plainSet({ name }: RedisCommand, args: Args): Request | undefine
   return requestOfPlain({ name, key, value: Buffer.from(value, 'latin1') });
 }
 
-/** The same for GET. */
+/** A plain GET that came in pieces; undefined if it is another command. */
 export function plainGet({ name }: RedisCommand, [key = '']: Args): Request | undefined {
   return name === 'get' ? requestOfPlain({ name, key }) : undefined;
 }

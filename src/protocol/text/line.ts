@@ -20,15 +20,15 @@ const UINT64_DIGITS = 20;
 
 const EMPTY = Buffer.alloc(0);
 
-/** Those that come most often first. */
+/** The commands, the most frequent first. */
 const COMMANDS = ['get', 'set', 'cas', 'getm', 'delete'] as const;
 type Command = (typeof COMMANDS)[number];
 
-/** A set or cas as its line says it. Its value follows. */
+/** A set or cas as its line has it. Its value follows. */
 export interface ValueCommand {
   readonly key: string;
   readonly exptimeS: number;
-  /** Of a cas; undefined for a set. */
+  /** The version that a cas names; undefined for a set. */
   readonly version: number | undefined;
   readonly noreply: boolean;
   readonly byteCount: number;
@@ -46,7 +46,7 @@ export class TextLine {
   readonly #starts = new Uint32Array(MAX_WORDS);
   readonly #ends = new Uint32Array(MAX_WORDS);
   #wordCount = 0;
-  /** Undefined if the first word is none. */
+  /** The command; undefined if the first word is not a command. */
   #command: Command | undefined;
 
   /** Takes the line in [start, end) of the buffer apart. The bytes must not change until the next call. */
@@ -109,7 +109,7 @@ export class TextLine {
     }
   }
 
-  /** What the line says of a command with a value of `byteCount` bytes; undefined for a bad one, or one without a value. */
+  /** The set or cas of the line, with a value of `byteCount` bytes; undefined for a bad line, or another command. */
   valueCommand(byteCount: number): ValueCommand | undefined {
     const isSet = this.#command === 'set';
     const key = this.#key();

@@ -29,7 +29,7 @@ const TOO_LARGE_IN_SILENCE: TextRequest = { type: 'malformed', noreply: true };
 export class TextParser {
   /** A line of HTTP has come: the connection closes once everything before it is answered, and nothing more is taken. */
   isClosing = false;
-  /** A request has few words. */
+  /** Never: a request has few words. */
   readonly isUnfinished = false;
   readonly #line = new TextLine();
   readonly #input = new InputBuffer();

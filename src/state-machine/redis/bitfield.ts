@@ -17,7 +17,7 @@ const READS_ONLY = new ErrorReply('ERR BITFIELD_RO only supports the GET subcomm
 
 const BYTE_BITS = 8;
 
-/** Reading or writing a field: see work.ts. */
+/** The cost of reading or writing a field: see work.ts. */
 const FIELD_WORK = 20_000;
 const MAX_OPERATIONS = MAX_TRANSACTION_WORK / FIELD_WORK;
 const TOO_MANY = new ErrorReply(`ERR more than ${MAX_OPERATIONS} operations`);
@@ -53,7 +53,7 @@ export function* bitfield(keyspace: Keyspace, [key = '', ...args]: Args): Steps<
     if (type !== 'GET')
       lastByte = Math.max(lastByte, Math.floor((field.offset + field.bits - 1) / BYTE_BITS));
   const length = keyspace.find(key)?.length ?? 0;
-  // What is written to is there before, as zeros, whatever comes of the operations.
+  // The bytes to write to exist before, as zeros, even if no operation writes.
   if (lastByte >= length) keyspace.writePart(key, lastByte, '\0');
   const replies: RespValue[] = [];
   for (const operation of operations) {
@@ -154,7 +154,7 @@ function read(keyspace: ReadableKeyspace, key: string, field: Field): bigint {
   return interpreted(value >> after, field);
 }
 
-/** The lowest bits as the field's type has them. */
+/** The lowest bits, read as the field's type. */
 function interpreted(value: bigint, { isSigned, bits }: Field): bigint {
   return isSigned ? BigInt.asIntN(bits, value) : BigInt.asUintN(bits, value);
 }

@@ -7,7 +7,7 @@ import { ErrorReply, type RespValue } from '../../protocol/resp/value.js';
 import type { Steps } from '../work.js';
 import type { Keyspace } from './keyspace.js';
 
-/** What combining a byte costs: see work.ts. */
+/** The cost of combining a byte: see work.ts. */
 const BYTE_WORK = 6;
 
 const NOT_TAKES_ONE = new ErrorReply('ERR BITOP NOT must be called with a single source key.');

@@ -12,7 +12,7 @@ const NOT_A_BIT = new ErrorReply('ERR The bit argument must be 1 or 0.');
 
 const BYTE_BITS = 8;
 
-/** What counting, or looking for, the bits of a byte costs: see work.ts. */
+/** The cost of counting, or looking for, the bits of a byte: see work.ts. */
 const BYTE_WORK = 3;
 
 /** The offset of a bit that a value may have; undefined for anything else. */

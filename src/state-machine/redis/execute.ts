@@ -82,7 +82,7 @@ export function isLongRead(request: Request, keyspace: Pick<ReadableKeyspace, 'f
   return command.name === MGET && areLarge(keyspace, args);
 }
 
-/** Of few keys, too, it may copy many bytes. */
+/** MGET may copy many bytes even for few keys. */
 const MGET = 'mget';
 
 /** Bytes of values that are copied at once. */

@@ -18,7 +18,7 @@ const PAST = -1;
 
 interface Expiry {
   readonly unit: ExpiryUnit;
-  /** Named in the error. */
+  /** The command, for the error. */
   readonly command: string;
   /** Whether 0 and less are errors rather than the past. */
   readonly mustBePositive: boolean;

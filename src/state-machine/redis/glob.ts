@@ -1,5 +1,5 @@
 /**
- * Redis's patterns: `*`, `?`, `[a-c]`, `[^x]`, and a backslash before what is meant as it is.
+ * Redis's patterns: `*`, `?`, `[a-c]`, `[^x]`, and a backslash before a literal character.
  *
  * Matching takes the length of the pattern times that of the text at worst, which for long ones is seconds: it can stop
  * anywhere and go on later.
@@ -18,7 +18,7 @@ const DASH = 0x2d;
 /** No place in the pattern. */
 const NOWHERE = -1;
 
-/** Steps between two looks at what is left to work. */
+/** Steps between two checks of the work that is left. */
 const STEPS_AT_ONCE = 256;
 
 /** Whether the whole text matches. For short patterns and texts: it does not stop. */
@@ -32,13 +32,13 @@ export function matchesGlob(pattern: string, text: string): boolean {
 export class GlobMatch {
   readonly #pattern: string;
   #text = '';
-  /** Where it is in the pattern, and in the text. */
+  /** The place in the pattern, and in the text. */
   #p = 0;
   #t = 0;
   /** Where the last star stands, and up to where it takes the text at present. */
   #starAt = NOWHERE;
   #starTakes = 0;
-  /** Steps until the next look at what is left to work. */
+  /** Steps until the next check of the work that is left. */
   #stepsLeft = 0;
 
   constructor(pattern: string) {
@@ -81,7 +81,7 @@ export class GlobMatch {
         this.#t += 1;
       } else if (this.#starAt === NOWHERE) return false;
       else {
-        // All stars before the last one may stay as they are: it can take whatever they could.
+        // Earlier stars need no other try: the last star can take whatever they could.
         this.#starTakes += 1;
         this.#t = this.#starTakes;
         this.#p = this.#starAt + 1;

@@ -11,7 +11,7 @@ const NO_FREQUENCY = new ErrorReply(
     'policies at runtime LRU and LFU data will take some time to adjust.',
 );
 
-/** What a key takes besides its bytes and its value's: its record's header, and its place in the index. */
+/** Bytes that a key takes besides its own and its value's: its record's header, and its place in the index. */
 const RECORD_OVERHEAD_BYTES = 48;
 
 /** Redis keeps a value of up to this length in one piece with its header. */

@@ -95,7 +95,7 @@ function persist(keyspace: Keyspace, [key = '']: Args): RespValue {
 const NO_KEY = -2;
 const NO_DEADLINE = -1;
 
-/** TTL and the like, which differ in what they show of a deadline. */
+/** The implementation of TTL and the like, which show a deadline in different ways. */
 function tell(show: (deadlineMs: number, nowMs: number) => number): Read {
   return (keyspace, [key = '']) => {
     const record = keyspace.find(key);

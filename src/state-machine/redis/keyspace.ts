@@ -9,9 +9,9 @@ import type { Work } from '../work.js';
 /** What is known of a key without its value. */
 export interface KeyMeta {
   readonly version: number;
-  /** In ms since the epoch; 0 for never. */
+  /** When the key expires, in ms since the epoch; 0 for never. */
   readonly deadlineMs: number;
-  /** Of the value, in bytes. */
+  /** The value's length in bytes. */
   readonly length: number;
 }
 
@@ -23,7 +23,7 @@ export interface KeysLimit {
 /** Some keys in the order of their hashes. Those with equal hashes are in one part, which goes over a limit for them. */
 export interface KeysPart {
   readonly keys: readonly string[];
-  /** All keys with lower hashes are told; undefined at the end. There may be more although this part has none. */
+  /** The hash to go on from; undefined at the end. More keys may follow although this part has none. */
   readonly next: number | undefined;
 }
 
@@ -34,9 +34,9 @@ export interface ReadableKeyspace {
   readonly maxValueBytes: number;
   /** How many keys there are. */
   readonly size: number;
-  /** Counts what is done. */
+  /** Counts the work done. */
   readonly work: Work;
-  /** With the value, which takes as long as that is: {@link find} and {@link slice} do not. */
+  /** The key's record with its whole value, which takes time for a long value: {@link find} and {@link slice} do not. */
   get(key: string): KeyRecord | undefined;
   find(key: string): KeyMeta | undefined;
   /** The value's bytes from `start` up to `end`, as far as there are any. */
@@ -54,7 +54,7 @@ export interface ReadableKeyspace {
   random(): number;
 }
 
-/** Only while a log entry is applied: the same commands in the same order make the same state on every server. */
+/** The keys while a log entry is applied: the same commands in the same order make the same state on every server. */
 export interface Keyspace extends ReadableKeyspace {
   /** Stores the value with the key's next version. A deadline of 0 stands for none; a past one removes the key. */
   put(key: string, value: string, deadlineMs: number): void;
@@ -69,16 +69,16 @@ export interface Keyspace extends ReadableKeyspace {
   remove(key: string): boolean;
   /** Removes all keys. */
   clear(): void;
-  /** What is changed from now on can be taken back. */
+  /** Changes from now on can be taken back. */
   beginChanges(): void;
-  /** What was changed since then is to stay. Says whether that is done; to be called again otherwise. */
+  /** Keeps the changes since {@link beginChanges}. Returns whether that is done; to be called again otherwise. */
   keepChanges(): boolean;
-  /** Takes back what was changed since then. Says whether all of it was; to be called again otherwise. */
+  /** Takes back the changes since {@link beginChanges}. Returns whether that is done; to be called again otherwise. */
   takeBack(): boolean;
 }
 
 /** What a command that reads does with the arguments after its name, and what it replies. */
 export type Read = (keyspace: ReadableKeyspace, args: Args) => RespValue;
 
-/** The same for a command that changes the store, or may. */
+/** What a command that changes the store, or may, does with the arguments after its name, and what it replies. */
 export type Write = (keyspace: Keyspace, args: Args) => RespValue;

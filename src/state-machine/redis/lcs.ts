@@ -65,7 +65,7 @@ function parseOptions(args: Args): Options | ErrorReply {
   return options;
 }
 
-/** For each pair of prefixes the length of their longest common subsequence, in rows of `b.length + 1`. */
+/** The length of the longest common subsequence for each pair of prefixes, in rows of `b.length + 1`. */
 function* tableOf(a: string, b: string, work: Work): Steps<Uint32Array> {
   const width = b.length + 1;
   const table = new Uint32Array((a.length + 1) * width);
@@ -99,14 +99,14 @@ function textOf(table: Uint32Array, a: string, b: string): string {
   return text;
 }
 
-/** A piece that both have in a row, by the place of its last character in each. */
+/** A contiguous piece of the subsequence, by the place of its last character in each value. */
 interface Match {
   readonly endA: number;
   readonly endB: number;
   readonly length: number;
 }
 
-/** From the last to the first. */
+/** The matches, from the last to the first. */
 function matchesOf(table: Uint32Array, a: string, b: string): Match[] {
   const width = b.length + 1;
   const matches: Match[] = [];

@@ -76,7 +76,7 @@ export const STEPPED_READS: ReadonlyMap<string, LongRead> = new Map<string, Long
   Object.entries({ scan, randomkey: randomKey, lcs }),
 );
 
-/** The same for commands that write, or may. */
+/** Commands that write, or may, and are executed in steps whatever their arguments. */
 export const STEPPED_WRITES: ReadonlyMap<string, LongWrite> = new Map<string, LongWrite>(
   Object.entries({ bitop, bitfield }),
 );

@@ -9,7 +9,7 @@ import { crc64 } from './crc64.js';
 const STRING = 0;
 /** The version that is written: Redis 5 and later read it. Strings have been the same since the first. */
 const VERSION = 9;
-/** The latest that is read, that of Redis 8. */
+/** The latest version that is read: the version of Redis 8. */
 const LATEST_VERSION = 12;
 const FOOTER_BYTES = 10;
 
@@ -18,7 +18,7 @@ const Length = { bits6: 0, bits14: 1, long: 2, encoded: 3 } as const;
 const LENGTH_32 = 0x80;
 const LENGTH_64 = 0x81;
 
-/** What the other bits of an encoded length say. */
+/** The encoding, in the other bits of an encoded length. */
 const Encoding = { int8: 0, int16: 1, int32: 2, lzf: 3 } as const;
 
 /** Redis writes a short integer as a number. */
@@ -146,7 +146,7 @@ function readLength(reader: Reader, first: number): number | undefined {
   }
 }
 
-/** What LZF has compressed; undefined if it does not come to that length, or the bytes make no sense. */
+/** Decompresses LZF; undefined if the result does not have that length, or the bytes make no sense. */
 function decompressed(compressed: Buffer, length: number): Buffer | undefined {
   const out = Buffer.alloc(length);
   let written = 0;
@@ -196,7 +196,7 @@ class Reader {
     return this.bytes(1)?.[0];
   }
 
-  /** Undefined if there are not as many. */
+  /** The next bytes; undefined if fewer are left. */
   bytes(count: number): Buffer | undefined {
     if (count > this.left) return undefined;
     this.#at += count;

@@ -24,7 +24,7 @@ const MAX_PART_BYTES = 65_536;
 interface ScanOptions {
   readonly count: number;
   readonly pattern: string | undefined;
-  /** All keys are strings: there is none of the type that was asked for. */
+  /** A type other than string was asked for: there are no such keys. */
   readonly isEmptyType: boolean;
 }
 
@@ -52,7 +52,7 @@ export function* scan(keyspace: ReadableKeyspace, [cursor = '', ...args]: Args):
   return [`${next === undefined || next >= HASHES ? 0 : next}`, found];
 }
 
-/** Some key. One after a gap in the order of the hashes is more likely than others. */
+/** Returns a random key. A key after a gap in the order of the hashes is more likely than others. */
 export function* randomKey(keyspace: ReadableKeyspace): Steps<RespValue> {
   const start = Math.floor(keyspace.random() * HASHES);
   for (const from of [start, 0]) {

@@ -86,7 +86,7 @@ function set(keyspace: Keyspace, args: Args): RespValue {
   return isMet ? OK : null;
 }
 
-/** SETEX and PSETEX. */
+/** The implementation of SETEX and PSETEX. */
 function setExpiring(command: string, unit: ExpiryUnit): Write {
   return (keyspace, [key = '', amount = '', value = '']) => {
     const deadline = deadlineOf(keyspace, amount, { unit, command, mustBePositive: true });

@@ -89,7 +89,7 @@ function* nextOf(commands: TransactionCommands, work: Work): Steps<Args> {
   }
 }
 
-/** Goes through the steps, as far as their work stays within the limit. */
+/** Goes through the steps until their work exceeds the limit. */
 function* finishUpTo(endUnits: number, steps: Steps<RespValue>, work: Work): Steps<RespValue> {
   while (true) {
     const done = goOn(steps);

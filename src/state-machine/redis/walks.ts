@@ -96,7 +96,7 @@ function slotOf(text: string): number | ErrorReply {
   return slot < 0 || slot >= SLOT_COUNT ? INVALID_SLOT : slot;
 }
 
-/** By the name of the request. */
+/** The walks by the name of the request. */
 export const WALKS: ReadonlyMap<string, Walk> = new Map(
   Object.entries({ keys, countkeysinslot: countKeysInSlot, getkeysinslot: getKeysInSlot }),
 );

@@ -1,10 +1,13 @@
-/** CLIENT PAUSE: commands that are taken and wait until the pause is over, one for each connection at most. */
+/**
+ * CLIENT PAUSE: commands that are taken and wait until the pause is over. A connection takes nothing more then, so it is mostly one of
+ * each; a new leader executes all that a client had asked of it before, when it was a follower.
+ */
 
 import { isWrite, type Request } from '../../protocol/request.js';
 import type { PendingCommand, Session } from './session.js';
 
 export class Pause {
-  readonly #held = new Map<Session, PendingCommand>();
+  readonly #held = new Map<Session, PendingCommand[]>();
   #untilMs = 0;
   #holdsAll = false;
 
@@ -34,22 +37,25 @@ export class Pause {
     return this.isOn && this.#holdsAll;
   }
 
-  /** Has the command wait, if it has to. Its connection takes no more until then. */
+  /** Has the command wait, if it has to, or one before it does. Its connection takes no more until then. */
   hold(command: PendingCommand): boolean {
     const { request, session } = command;
+    const held = this.#held.get(session);
+    if (held !== undefined) {
+      held.push(command);
+      return true;
+    }
     const mustWait = this.#holdsAll ? !endsPause(request) : isWrite(request);
     if (!mustWait) return false;
-    this.#held.set(session, command);
+    this.#held.set(session, [command]);
     session.isPaused = true;
     return true;
   }
 
-  /** The connection is gone, or goes on elsewhere. Returns the command that waited. */
-  forget(session: Session): PendingCommand | undefined {
-    const command = this.#held.get(session);
+  /** The connection is gone, or goes on elsewhere. */
+  forget(session: Session): void {
     this.#held.delete(session);
     session.isPaused = false;
-    return command;
   }
 
   /** Returns what has waited once the pause is over, in the order in which it came. */
@@ -62,7 +68,7 @@ export class Pause {
 
   /** Returns what waits, which does not any more. */
   takeAll(): readonly PendingCommand[] {
-    const commands = [...this.#held.values()];
+    const commands = [...this.#held.values()].flat();
     this.#held.clear();
     for (const { session } of commands) session.isPaused = false;
     return commands;

@@ -1,5 +1,9 @@
 import { expect } from 'chai';
+import { AT_COMMAND_START } from '../../../src/protocol/checkpoint.js';
+import type { Request } from '../../../src/protocol/request.js';
 import { Pause } from '../../../src/server/clients/pause.js';
+import { type PendingCommand, Session, TotalUnread } from '../../../src/server/clients/session.js';
+import { opening } from '../../support/client-frames.js';
 
 describe('a pause', () => {
   it('that is longer holds when a shorter one follows, but not once it was ended', () => {
@@ -24,4 +28,43 @@ describe('a pause', () => {
     expect(pause.deadlineMs).to.equal(500);
     expect(pause.holdsReads).to.equal(false);
   });
+
+  it('of all commands keeps each of a connection, in their order', () => {
+    const pause = new Pause();
+    pause.begin(1_000, { holdsAll: true });
+    const commands = ['a', 'b', 'c'].map((key) => pending({ type: 'get', key }));
+    for (const command of commands) expect(pause.hold(command)).to.equal(true);
+    expect(pause.takeOver(1_000)).to.deep.equal(commands);
+    expect(session.isPaused).to.equal(false);
+  });
+
+  it('of writes keeps what comes after a write of the same connection', () => {
+    const pause = new Pause();
+    pause.begin(1_000, { holdsAll: false });
+    const commands = [
+      pending({ type: 'delete', key: 'k', noreply: false }),
+      pending({ type: 'get', key: 'k' }),
+    ];
+    for (const command of commands) expect(pause.hold(command)).to.equal(true);
+    expect(pause.takeAll()).to.deep.equal(commands);
+  });
+
+  const session = new Session(1, opening(1), new TotalUnread(), 0);
+
+  function pending(request: Request): PendingCommand {
+    return {
+      session,
+      request,
+      endOffset: 0,
+      at: AT_COMMAND_START,
+      takenAtMs: 0,
+      asOfMs: undefined,
+      reservedBytes: 0,
+      pendingUnits: 0,
+      isElsewhere: false,
+      isSilenced: false,
+      isAnswered: false,
+      isAsked: false,
+    };
+  }
 });

@@ -18,7 +18,7 @@ const MIB = 1024 * 1024;
 /** Key length in bytes; a longer one is `ERR_CMD_ERR`. */
 export const MAX_KEY_BYTES = 250;
 
-/** The largest value unless told otherwise, and the largest that can be told. */
+/** The largest value by default, and the highest that the option allows. */
 export const DEFAULT_MAX_VALUE_BYTES = MIB;
 export const LARGEST_MAX_VALUE_BYTES = 16 * MIB;
 
@@ -65,10 +65,10 @@ export const MAX_CHECKPOINT_BYTES = 1024;
 export const MAX_WALKS = 4;
 export const MAX_WAITING_WALKS = 64;
 
-/** Units of work (see state-machine/work.ts) of all of them in a turn: about 2 ms. */
+/** Units of work (see state-machine/work.ts) of all walks in a turn: about 2 ms. */
 export const WALK_WORK_PER_TURN = 2_000_000;
 
-/** Units of work of one of them: about a minute. One that takes longer, which only patterns can do, is refused. */
+/** Units of work of one walk: about a minute. A longer walk, which only patterns can cause, is refused. */
 export const MAX_WALK_WORK = 60_000_000_000;
 
 /**
@@ -103,7 +103,7 @@ export const MAX_MODEST_UNANSWERED_BYTES = 16 * 1024;
 export const MAX_RESUMED_AT_ONCE = 128;
 export const RESUME_PAUSE_MS = 5;
 
-/** Bytes that are read of a socket at once: of one that has just sent as much as that, and of any other. */
+/** Bytes that are read from a socket at once: if its last read was as long, and otherwise. */
 export const MAX_READ_BYTES = 64 * 1024;
 export const SHORT_READ_BYTES = 16 * 1024;
 
@@ -146,7 +146,7 @@ export const MAX_SLOW_LOG_ENTRIES = 1024;
 export const MAX_SLOW_LOG_ARGS = 32;
 export const MAX_SLOW_LOG_ARG_CHARS = 128;
 
-/** What clients ask all servers at a time, such as CLIENT LIST; more wait. What a server does not answer in time is left out. */
+/** Questions to all servers at a time, such as CLIENT LIST; more wait. A server that does not answer in time is left out. */
 export const MAX_OPEN_QUESTIONS = 4;
 export const QUESTION_TIMEOUT_MS = 1_000;
 
@@ -169,7 +169,7 @@ export const MAX_TRAFFIC_BATCH_TURNS = 4;
  */
 export const DRAINED_REPORT_BYTES = 64 * 1024;
 
-/** With this many bytes unwritten any client's socket is backed up, and tells once they are written. */
+/** With this many unwritten bytes a client's socket is backed up, and reports once they are written. */
 export const MAX_UNWRITTEN_BYTES = 64 * 1024;
 
 /** Time in a turn of the main thread for replays after a leader was lost; and commands between two looks at the clock. */
@@ -260,7 +260,7 @@ export let MAX_UNCOMMITTED_BYTES = 2 * MAX_INFLIGHT_PROPOSAL_BYTES;
 /** Commands that a server has taken and not answered; then it takes no more. */
 export const MAX_PENDING_COMMANDS = 64 * 1024;
 
-/** The same for one client, and in bytes of its stream: what else it has sent waits, and the others do not. */
+/** Pending commands of one client, and bytes of its stream: what else it has sent waits, and other clients do not. */
 export const MAX_PENDING_COMMANDS_PER_CLIENT = 4 * 1024;
 export const MAX_PENDING_BYTES_PER_CLIENT = 1024 * 1024;
 
@@ -280,7 +280,7 @@ export const MAX_TAKEN_BYTES_PER_TURN = 64 * 1024;
  */
 export const MAX_READ_MS_PER_TURN = 4;
 
-/** Streams with more than that which get another quantum in a turn, about a millisecond's worth; the others queue. */
+/** How many of the streams with more than a quantum get another one in a turn: about a millisecond. The others queue. */
 export const MAX_QUEUED_QUANTA_PER_TURN = 4;
 
 /** Plain GETs of one stream that are looked up at once. */
@@ -295,7 +295,7 @@ export const BACKUP_CAPACITY = 16;
 /** What a server and the main thread tell each other that was not taken yet; more waits at the sender. */
 export const EVENTS_CAPACITY = 64;
 
-/** The end of a server's log that a watcher is shown, and messages of a kind that stand for all of them. */
+/** Entries at the end of a server's log that a watcher sees, and how many messages of a kind stand for all of them. */
 export const MAX_OBSERVED_ENTRIES = 96;
 export const MAX_OBSERVED_MESSAGES_PER_KIND = 3;
 

@@ -1,5 +1,5 @@
 /**
- * The faults of links that were asked for. The cluster keeps them, since they outlast the death of a server.
+ * The injected faults of links. The cluster keeps them, since they outlast the death of a server.
  */
 
 import type { ServerId } from '../raft/types.js';

@@ -8,11 +8,11 @@ import { MAX_TRAFFIC_BATCH_BYTES, MAX_UNREAD_REPLY_BYTES } from '../limits.js';
 import type { ClientAddress } from '../wire/control.js';
 import type { NetworkSocket } from './network.js';
 
-/** Who wants a socket paused. It is read again when nobody does. */
+/** Reasons to pause a socket. It is read again when no reason is left. */
 export const PauseReason = { ownLimit: 1, totalLimit: 2, serverFull: 4, unreadReplies: 8 } as const;
 export type PauseReason = (typeof PauseReason)[keyof typeof PauseReason];
 
-/** What a connection is told about its socket. */
+/** What a connection hears of its socket. */
 export interface SocketHandlers {
   /** Bytes came, never none. The next to come overwrite them: copy what is to be kept. */
   onData(bytes: Uint8Array): void;

@@ -84,7 +84,7 @@ export class DirectConnection implements Connection, SocketHandlers, SessionOwne
   }
 
   onInputEnd(): void {
-    // Only the server knows whether what is unanswered is a whole command; half a first line is none.
+    // Only the server knows whether the unanswered bytes are a whole command; half a first line is not.
     if (this.#session === undefined) this.#client.end();
     else this.#session.endInput();
   }

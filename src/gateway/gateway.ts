@@ -33,9 +33,9 @@ export interface GatewayOptions {
 }
 
 export interface GatewayMeasurements {
-  /** Of each server's own port, by its slot. */
+  /** The measurements of each server's own port, by its slot. */
   readonly servers: ReadonlyMap<SlotId, PortMeasurements>;
-  /** Of the router's port; undefined without a router. */
+  /** The measurements of the router's port; undefined without a router. */
   readonly router: PortMeasurements | undefined;
 }
 

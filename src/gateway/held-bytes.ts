@@ -16,7 +16,7 @@ interface Chunk {
 }
 
 export class HeldBytes {
-  /** None of them is empty, but for one that is kept while nothing is held. */
+  /** No chunk is empty, except the only one that is kept while nothing is held. */
   readonly #chunks: Chunk[] = [];
   #length = 0;
   /** Views stay valid after an {@link append}, too. */

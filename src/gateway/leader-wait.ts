@@ -20,7 +20,7 @@ export class LeaderWait {
   #deadlines: Deadline[] = [];
   #timer: Timer | undefined;
 
-  /** @param onOver is told up to which offset of the stream the wait is over. */
+  /** @param onOver gets the offset of the stream up to which the wait is over. */
   constructor(environment: Environment, waitMs: number, onOver: (streamOffset: number) => void) {
     this.#environment = environment;
     this.#waitMs = waitMs;

@@ -30,7 +30,7 @@ export interface NetworkListener {
 export interface SocketEvents {
   /**
    * Bytes came from the client in this order, never none. They are good until the call returns: the memory is overwritten by
-   * whatever is read next, from any client. Not called while the socket is paused, be it since earlier in this very callback.
+   * whatever is read next, from any client. Not called while the socket is paused, even if it was paused in this very callback.
    * After {@link NetworkSocket.end} there may be more calls, after {@link NetworkSocket.destroy} there are none.
    */
   onData(bytes: Uint8Array): void;
@@ -54,7 +54,7 @@ export interface NetworkSocket {
   readonly bytesRead: number;
   /** Bytes that were handed to {@link write}. */
   readonly bytesWritten: number;
-  /** Of those, the bytes that the operating system has not taken. It may take all of them within {@link write}. */
+  /** Unwritten bytes: those that the operating system has not taken. It may take all of them within {@link write}. */
   readonly unwrittenBytes: number;
   /**
    * Enough is unwritten that more should wait for {@link SocketEvents.onDrained}, which follows in any case unless the

@@ -1,6 +1,6 @@
 /**
- * Questions of one client to all servers: CLIENT LIST, KILL, PAUSE and UNPAUSE. The gateway passes the question on to each server,
- * adds what it knows of connections that no server has at the moment, and brings all answers back.
+ * Questions of one client to all servers: CLIENT LIST, KILL, PAUSE and UNPAUSE. The gateway passes the question on to each
+ * server, adds what it knows of connections that no server has at the moment, and brings all answers back.
  */
 
 import type { Environment, Timer } from '../environment.js';

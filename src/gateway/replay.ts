@@ -1,5 +1,5 @@
 /**
- * What becomes of commands when their leader is lost, or when none appears.
+ * What becomes of commands when their leader is lost, or when no leader appears.
  *
  * A write that may have been proposed must not be sent to another leader: it could take effect twice. It is
  * answered by an error. Everything else is sent again, unseen by the client. Replies keep the order of the
@@ -34,7 +34,7 @@ export function giveUp(waiting: Uint8Array, at: StreamCheckpoint, maxCommands: n
   return at.place === 'resp' ? giveUpResp(waiting, at, maxCommands) : giveUpText(waiting, at, maxCommands);
 }
 
-/** The same for the first `byteCount` of the bytes that are held; perhaps for fewer commands. */
+/** Gives up the commands in the first `byteCount` held bytes, or some of them. */
 export function giveUpHeld(
   held: HeldBytes,
   byteCount: number,

@@ -215,7 +215,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
         this.#forwarded += piece.byteLength;
       }
     }
-    // A MONITOR client is told of all commands although it sends nothing: it needs a session.
+    // A MONITOR client receives all commands although it sends nothing: it needs a session.
     else if (this.#at.place === 'resp' && this.#at.isMonitor) this.#sessionAtLeader();
     if (this.#inputEnded) this.#endOnceAnswered();
   }
@@ -241,7 +241,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
       return undefined;
     }
     if (this.#session !== undefined) return this.#session.traffic === leader ? this.#session : undefined;
-    // The new server would not count replies of the old one that the client has still to read.
+    // The new server would not count replies of the old server that the client has still to read.
     if (this.#client.backedUp) return undefined;
     this.#session = leader.open(this, { ...this.#whileUnassigned.opening(), routed: true, at: this.#at });
     return this.#session;

@@ -1,5 +1,5 @@
 /**
- * Listens on one server's client port: open while the server runs, closed like that of a dead process otherwise.
+ * Listens on one server's client port: open while the server runs, otherwise closed like a dead process's port.
  */
 
 import assert from 'node:assert/strict';

@@ -47,7 +47,7 @@ export interface ChannelWatcher {
   onGone(): void;
 }
 
-/** Who a session belongs to, and is told about what the server says. */
+/** The owner of a session, who receives what the server sends. */
 export interface SessionOwner {
   onReply(answeredBytes: number, at: StreamCheckpoint, bytes: Uint8Array): void;
   /** The session has ended: the server does not lead. */
@@ -58,7 +58,7 @@ export interface SessionOwner {
   onLost(): void;
 }
 
-/** Who waits for the channel to have room. */
+/** A connection that waits for the channel to have room. */
 export interface RoomWaiter {
   onRoom(): void;
 }
@@ -276,7 +276,7 @@ export class SessionHandle {
   readonly owner: SessionOwner;
   /** Where the server said last that the stream stands. */
   at: StreamCheckpoint;
-  /** Of a reply that has not come as a whole. */
+  /** The parts of a reply that has not come as a whole. */
   parts: Uint8Array[] = [];
   readonly #id: SessionId;
   /** Reply bytes received and not yet reported as taken by the client's socket. */
@@ -304,7 +304,7 @@ export class SessionHandle {
     this.traffic.forget(this.#id);
   }
 
-  /** What of a long reply has come. */
+  /** The parts of a long reply that have come. */
   takeParts(): readonly Uint8Array[] {
     if (this.parts.length === 0) return NO_PARTS;
     const { parts } = this;

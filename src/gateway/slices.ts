@@ -12,8 +12,9 @@ export type Slice = () => boolean;
 export class Slices {
   readonly #environment: Environment;
   #waiting: Slice[] = [];
-  /** Those that wait go on at the end of this turn, in which this much time is left. */
+  /** What waits goes on at the end of this turn. */
   #isDue = false;
+  /** The time that is left for slices in this turn. */
   #leftMs = 0;
 
   constructor(environment: Environment) {

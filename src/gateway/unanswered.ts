@@ -83,7 +83,7 @@ export class TotalUnansweredBytes {
   answered(connection: UnansweredBytes, byteCount: number): void {
     this.#byteCount -= byteCount;
     if (this.#line.size === 0) return;
-    // The first in line had its turn; with more to send it queues up again. One that has little left need not stand there.
+    // The first in line had its turn; with more to send it queues up again. A connection with little left need not queue.
     const isModest = connection.byteCount < this.#modestBytes;
     if (isModest && this.#line.has(connection)) connection.resume();
     if (isModest || connection === this.#first()) this.leave(connection);

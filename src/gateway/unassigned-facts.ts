@@ -19,13 +19,13 @@ export class UnassignedFacts {
     this.#acceptedAtMs = environment.nowMs();
   }
 
-  /** What a server is told of it. */
+  /** What a server gets to know of the connection. */
   opening(): Pick<SessionOpening, 'connection' | 'from' | 'reached' | 'ageMs'> {
     const { from, reached } = this.#client;
     return { connection: this.#connection, from, reached, ageMs: this.#ageMs };
   }
 
-  /** What clients are told of it. How long it has been idle is not known: as long as it is there at most. */
+  /** The connection as CLIENT LIST shows it. Its idle time is not known: at most its age. */
   facts(at?: StreamCheckpoint): ClientFacts {
     const { from, reached, backlogBytes } = this.#client;
     const resp = at?.place === 'resp' ? at : undefined;

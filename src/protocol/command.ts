@@ -1,5 +1,5 @@
 /**
- * The commands that change the store, and what comes of them (the state machine's input and output).
+ * The commands that change the store, and their results (the state machine's input and output).
  */
 
 import type { RespValue } from './resp/value.js';

@@ -21,7 +21,7 @@ export class CatchUp {
     this.#rounds = new Map(learners.map((id) => [id, round]));
   }
 
-  /** Those that are not close yet. */
+  /** The servers that have not nearly caught up yet. */
   get lagging(): readonly ServerId[] {
     return [...this.#rounds].flatMap(([id, { isClose }]) => (isClose ? [] : [id]));
   }

@@ -14,7 +14,7 @@ export interface ChangeStatus {
   readonly step: 'learning' | 'deciding' | 'giving up';
   /** How much of the log the new server has that has least of it: from 0 to 1, and 1 where nobody learns. */
   readonly caughtUp: number;
-  /** Those that are not known to have the configuration in force, or learn: without enough of them the change does not go on. */
+  /** Servers that are learners, or may not have the configuration in force: the change waits for enough of them. */
   readonly waitsFor: readonly ServerId[];
 }
 
@@ -34,7 +34,7 @@ export function changeStatus(core: Core, role: Leader): ChangeStatus | undefined
   return { step, caughtUp: Math.min(1, ...caughtUp), waitsFor };
 }
 
-/** Of a log up to `lastIndex`; a snapshot on its way counts by its bytes. */
+/** The part of a log up to `lastIndex` that a follower has; a snapshot on its way counts by its bytes. */
 function partOf(progress: Progress | undefined, lastIndex: LogIndex): number {
   if (progress === undefined) return 0;
   const { matchIndex, state } = progress;

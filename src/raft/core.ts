@@ -32,7 +32,7 @@ import type {
 
 /** See vote-lease.ts. */
 export interface VoteLease {
-  /** Who was heard; unknown after a restart. */
+  /** The leader that was heard; unknown after a restart. */
   readonly leader: ServerId | undefined;
   readonly untilMs: number;
 }
@@ -155,7 +155,7 @@ export class Core {
     return this.#role;
   }
 
-  /** For transitions.ts alone, which checks that the change is legal. */
+  /** Sets the role. For transitions.ts alone, which checks that the change is legal. */
   changeRole(role: Role): void {
     this.#role = role;
   }

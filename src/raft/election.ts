@@ -80,7 +80,7 @@ function refusalOf(core: Core, message: RequestVote): VoteRefusal | undefined {
   return electionRestriction(core, message);
 }
 
-/** Who has voted in this term votes for no other server in it (§5.2). */
+/** A server that has voted in this term votes for no other server in it (§5.2). */
 function oneVotePerTerm({ hardState: { votedFor } }: Core, message: RequestVote): VoteRefusal | undefined {
   if (votedFor === undefined || votedFor === message.from) return undefined;
   return { reason: 'already voted', votedFor };

@@ -4,12 +4,12 @@
 const MAX_REQUESTS_PER_MS = 1024;
 
 export class FollowerReadQueue {
-  /** By what came in, with the first request that was sent after it. */
+  /** The waiting reads, in their order, each with the first request that was sent after it came in. */
   #waiting: { readonly readId: number; readonly request: number }[] = [];
   /** The number of the request that is sent next. */
   nextRequest: number;
   #sentAtMs = Number.NEGATIVE_INFINITY;
-  /** A request is to be sent. */
+  /** Whether a request is to be sent. */
   isDue = false;
 
   constructor(nowMs: number) {

@@ -34,7 +34,7 @@ export function onReadIndexResponse(core: Core, { request, index }: ReadIndexRes
   for (const readId of core.followerReads.takeAnswered(request)) core.confirmedReads.push({ readId, index });
 }
 
-/** The leader is another one now, or none, or this server: what it was asked is not answered any more. */
+/** There is another leader now, or none, or this server leads: the old one answers no more reads. */
 export function failFollowerReads(core: Core): void {
   core.failedReads.push(...core.followerReads.takeAll());
 }

@@ -23,7 +23,7 @@ export function reachedInForce(
   return reachedBy(core.quorum, core, role, own, valueIn);
 }
 
-/** The same for another quorum. */
+/** What this quorum has reached; see {@link reachedInForce}. */
 export function reachedBy(
   quorum: Quorum,
   core: Core,

@@ -25,7 +25,7 @@ export interface Replicating {
   /** Messages with entries, sent and unanswered, oldest first. */
   readonly inflight: InflightAppend[];
   inflightBytes: number;
-  /** The read of the disk that it waits for; undefined when there is none. See log-reads.ts. */
+  /** The read of the disk that replication waits for, if any. See log-reads.ts. */
   readId: number | undefined;
 }
 

@@ -7,7 +7,7 @@
 export interface Quorum {
   /** A majority of these is needed. No id twice. */
   readonly voters: readonly number[];
-  /** A majority of these is needed as well, unless there are none. No id twice. */
+  /** A majority of these is needed as well, if there are any. No id twice. */
   readonly outgoing: readonly number[];
 }
 

@@ -4,7 +4,7 @@
 
 import type { LogIndex, ServerId } from './types.js';
 
-/** Who is told that a read is confirmed: this server's driver, or a follower that has asked. */
+/** Where the confirmation of a read goes: to this server's driver, or to a follower that has asked. */
 export type Reader =
   | { readonly type: 'driver'; readonly readId: number }
   | { readonly type: 'follower'; readonly id: ServerId; readonly request: number };

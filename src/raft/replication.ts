@@ -100,7 +100,7 @@ function sendNext(
   appendSent(state, state.nextIndex + entries.length - 1, byteCount);
 }
 
-/** Sends one AppendEntries with these entries, which are the next ones, or with none. */
+/** Sends one AppendEntries with these entries, which follow those sent before; `entries` may be empty. */
 export function sendAppend(
   core: Core,
   role: Leader,

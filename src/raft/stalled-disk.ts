@@ -33,7 +33,7 @@ function waitsForRead(core: Core, { state, lastHeardMs }: Progress): boolean {
   return isHeard && state.name === 'replicate' && state.readId !== undefined && state.inflight.length === 0;
 }
 
-/** A server with a stalled disk does not campaign, and follows whoever is elected. */
+/** A server with a stalled disk does not campaign, and follows the server that is elected. */
 export function refrain(core: Core): void {
   becomeFollower(core, undefined, { type: 'own disk stalled', stalledMs: core.stalledMs });
   core.resetElectionTimer();

@@ -10,7 +10,7 @@ import type { Core } from './core.js';
 import { becomeFollower } from './transitions.js';
 import type { ServerId } from './types.js';
 
-/** A vote waits for a disk: an election in progress is given more time than a pre-vote. */
+/** A vote waits for a disk: an election in progress gets more time than a pre-vote. */
 const ATTEMPTS_BEFORE_VOTES = 3;
 
 /** A voter's place in the order of campaigns, from 0 on. The ended leader need not be among the voters. */

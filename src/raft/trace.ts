@@ -1,7 +1,7 @@
 /**
- * What a listener is told about elections, for logs: why a vote was refused, why a leader stepped down.
+ * What a listener hears of elections, for logs: why a vote was refused, why a leader stepped down.
  *
- * Events are data. None is made unless somebody listens, and no rule depends on them.
+ * Events are data. They are made only if somebody listens, and no rule depends on them.
  */
 
 import type { LogPosition, RoleName, ServerId, Term } from './types.js';
@@ -52,7 +52,7 @@ export type CampaignCause =
   | 'pre-vote won'
   /** First in line after the current term's leader, which has ended. */
   | 'first successor'
-  /** By the leader (TimeoutNow, thesis 3.10). */
+  /** The leader asked (TimeoutNow, thesis 3.10). */
   | 'asked to take over';
 
 export interface ElectionWonTrace {

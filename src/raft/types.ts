@@ -17,7 +17,7 @@ export interface Member {
   readonly slot: SlotId;
 }
 
-/** Who decides, and who is told (thesis 4). */
+/** Who decides, and who else gets the log (thesis 4). */
 export interface Members {
   readonly voters: readonly Member[];
   /** While a change is half done, the voters before it: a majority of these is needed as well (4.3). Else empty. */

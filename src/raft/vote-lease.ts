@@ -20,7 +20,7 @@ export function endVoteLease(core: Core): void {
   core.voteLease = { leader: undefined, untilMs: core.nowMs };
 }
 
-/** Whether a leader relies on this server to refuse its vote: itself, or one that was heard in time. */
+/** Whether a leader relies on this server to refuse its vote: this server, or a leader that was heard in time. */
 export function holdsVoteLease(core: Core): boolean {
   return core.role.name === 'leader' || core.nowMs < core.voteLease.untilMs;
 }

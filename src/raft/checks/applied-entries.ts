@@ -13,7 +13,7 @@ interface AppliedEntry {
 }
 
 export class AppliedEntries {
-  /** By index, as first seen. */
+  /** The applied entries by index, as first seen. */
   readonly #applied = new Map<LogIndex, AppliedEntry>();
   /** Up to where each server that runs has applied. */
   readonly #appliedIndex = new Map<ServerId, LogIndex>();

@@ -33,7 +33,7 @@ export type ReadingLeader = Pick<ServerView, 'id' | 'currentTerm' | 'lastLog' | 
 
 export interface InvariantsOptions {
   readonly electionTimeoutMs: number;
-  /** For how long the answers of a majority let a leader read by itself; 0 for not at all. */
+  /** How long the answers of a majority let a leader read by itself, in ms; 0 for not at all. */
   readonly leaseMs: number;
 }
 

@@ -27,12 +27,12 @@ interface KeptEntry extends LogPosition {
   readonly log: LogTerms | undefined;
 }
 
-/** What one server has told the others. */
+/** What the others know from one server's messages. */
 interface Told {
   term: Term;
   /** The latest vote, and for whom. */
   vote: { readonly term: Term; readonly candidate: ServerId } | undefined;
-  /** Those that a later one implies are left out. */
+  /** The entries that must be kept, without those that a later one implies. */
   entries: KeptEntry[];
   /** Up to where it acknowledged the log of each term's leader. */
   readonly acknowledged: Map<Term, LogIndex>;
@@ -99,7 +99,7 @@ export class PersistedBeforeSent {
     }
   }
 
-  /** Who has acknowledged the log of this term's leader up to `index`. The leader itself never does. */
+  /** The servers that have acknowledged the log of this term's leader up to `index`, without the leader itself. */
   acknowledgedBy(term: Term, index: LogIndex): readonly ServerId[] {
     const by: ServerId[] = [];
     for (const [id, { acknowledged }] of this.#told) {

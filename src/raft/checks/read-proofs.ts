@@ -31,9 +31,9 @@ export interface Confirmation {
 
 export class ReadProofs {
   readonly #leaseMs: number;
-  /** By leader, those of its reads that are not confirmed. */
+  /** The unconfirmed reads of each leader. */
   readonly #asked = new Map<ServerId, Map<number, ReadArrival>>();
-  /** By term and server, when the last of the leader's messages was sent that it has answered. */
+  /** When the last message of the leader was sent that a server has answered, by term and server. */
   readonly #answered = new Map<Term, Map<ServerId, number>>();
   /** Terms whose leaders have offered their leadership: their leases are over. */
   readonly #offered = new Set<Term>();

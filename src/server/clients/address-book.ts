@@ -5,7 +5,7 @@ import type { Raft } from '../../raft/raft.js';
 import type { Configuration, ServerId, SlotId } from '../../raft/types.js';
 import type { ClientAddress } from '../../wire/control.js';
 
-/** A server whose vote counts, as clients are told of it. */
+/** A server whose vote counts, as clients see it. */
 export interface KnownMember {
   readonly id: ServerId;
   readonly address: ClientAddress;

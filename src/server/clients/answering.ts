@@ -68,7 +68,7 @@ interface NamedCommand {
   readonly args: Args;
 }
 
-/** What is told where no address is known. */
+/** Stands for an unknown address. */
 const NOWHERE: ClientAddress = { host: '', port: 0 };
 const COMMAND_ERROR: Reply = { type: 'command-error' };
 
@@ -182,14 +182,14 @@ export class Answerer {
     else this.#answer(command, this.#toldElsewhere(command, outcome), outcome);
   }
 
-  /** Where this client finds the leader; undefined while none is known. */
+  /** The redirect to the leader; undefined while no leader is known. */
   redirect(session: Session): Reply | undefined {
     const { leader } = this.#raft;
     const address = leader === undefined ? undefined : this.#addressBook.addressOf(leader);
     return address === undefined ? undefined : { type: 'redirect', ...session.seen(address) };
   }
 
-  /** Without a reply the client is told nothing of the outcome. */
+  /** Answers the command; without a reply, the client learns nothing of the outcome. */
   #answer(command: PendingCommand, told: RespReply | undefined, outcome: RespReply): void {
     if (command.isAnswered) return;
     command.isAnswered = true;
@@ -249,7 +249,7 @@ export class Answerer {
     return this.#state.readable(this.#asOf(command));
   }
 
-  /** What a client is told whose command is not executed here. */
+  /** The reply to a client whose command is not executed here. */
   #toldElsewhere({ session, request, isElsewhere }: PendingCommand, outcome: Reply): RespReply | undefined {
     const { redis } = session;
     if (redis === undefined) return toldOf(request, outcome);
@@ -263,7 +263,7 @@ export class Answerer {
       : outcome;
   }
 
-  /** As all servers are told by CONFIG: SET with names and values, or RESETSTAT. */
+  /** Does what CONFIG has all servers do: SET with names and values, or RESETSTAT. */
   configure([subcommand, ...pairs]: Args): void {
     if (subcommand === 'SET') changeSettings(this.#slowLog, pairs);
     else this.#stats.reset();

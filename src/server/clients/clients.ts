@@ -279,7 +279,7 @@ export class Clients {
     this.#replicaReads.mustAskAnew = true;
   }
 
-  /** Takes no more commands. Those that were taken are answered. */
+  /** Takes no more commands, and answers the commands that were taken. */
   stop(): void {
     this.#inFlight.close();
   }
@@ -383,7 +383,7 @@ export class Clients {
     this.#queue.take(session, quantum, this.#nowMs, (command) => this.answerer.unexecuted(command, outcome));
   }
 
-  /** The command will not be answered by applying it. The router is told so once for all that a session has. */
+  /** The command will not be answered by applying it. The router hears that once for all commands of a session. */
   #fail(command: PendingCommand, outcome: Reply): void {
     const { session } = command;
     if (!session.routed) this.answerer.unexecuted(command, outcome);

@@ -27,7 +27,7 @@ export interface Answer {
   readonly at: StreamCheckpoint;
 }
 
-/** What a session is told after its long reply. */
+/** What a session gets after its long reply. */
 export type Later = Answer | { readonly text: string } | 'close';
 
 interface LongReply {

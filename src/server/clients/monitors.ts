@@ -25,7 +25,7 @@ export class Monitors {
     this.#replies = replies;
   }
 
-  /** Whether there is any: only then need commands be told of. */
+  /** Whether any connection monitors: only then need commands be shown. */
   get isOn(): boolean {
     return this.#missed.size > 0;
   }
@@ -63,7 +63,7 @@ function stamp(nowMs: number): string {
   return (nowMs / 1000).toFixed(6);
 }
 
-/** The commands of the request; none of those that may hold a password. */
+/** The commands of the request, without those that may hold a password. */
 function commandsOf(request: Request, name: string): readonly Args[] {
   switch (request.type) {
     case 'set':

@@ -11,7 +11,7 @@ export class Pause {
   #untilMs = 0;
   #holdsAll = false;
 
-  /** Whether there is one, or there was and its end is to be told by {@link takeOver}. */
+  /** Whether there is a pause, or one has ended that {@link takeOver} has not returned yet. */
   get isOn(): boolean {
     return this.#untilMs > 0;
   }

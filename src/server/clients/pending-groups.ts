@@ -154,7 +154,7 @@ export class PendingGroups {
     return groups;
   }
 
-  /** When the oldest command was taken that is to be answered, in ms; undefined when there is none. */
+  /** When the oldest unanswered command was taken, in ms; undefined without any. */
   get waitingSinceMs(): number | undefined {
     let oldestMs: number | undefined;
     for (const { commands, overdueCount } of this.#groups) {

@@ -37,7 +37,7 @@ export class Proposals {
   /** The open entry: its writes are in the encoder, and in this list with what is read between them. */
   readonly #encoder = new BatchEncoder();
   #open: PendingCommand[] = [];
-  /** The entry that was proposed last and is not answered; 0 when there is none. */
+  /** The last proposed entry, while it is unanswered; else 0. */
   #inFlightIndex: LogIndex = 0;
   #lastStampMs = 0;
   #hasWrites = false;
@@ -61,7 +61,7 @@ export class Proposals {
     return this.#open[0]?.takenAtMs;
   }
 
-  /** The entry that was proposed last and has a write in it; 0 when there was none since this server leads. */
+  /** The last proposed entry with a write in it; 0 without one since this server leads. */
   get lastWriteIndex(): LogIndex {
     return this.#lastWriteIndex;
   }
@@ -136,7 +136,7 @@ export class Proposals {
     this.#delay.cameBack(session);
   }
 
-  /** Gives the open entry up, and returns its commands, none of which was proposed. */
+  /** Gives the open entry up, and returns its commands, which were not proposed. */
   withdraw(): readonly PendingCommand[] {
     const unproposed = this.#open;
     this.#open = [];
@@ -146,7 +146,7 @@ export class Proposals {
     return unproposed;
   }
 
-  /** This server leads no more. Returns the commands of the open entry, none of which was proposed. */
+  /** This server leads no more. Returns the commands of the open entry, which were not proposed. */
   abandon(): readonly PendingCommand[] {
     this.#inFlightIndex = 0;
     // The entries that have these stamps may be lost.

@@ -38,7 +38,7 @@ export class Reads {
     this.#proposals = proposals;
   }
 
-  /** Whether the state holds, and shows, what every client was told until `nowMs`: reads may be answered from it. */
+  /** Whether the state has and shows all that was acknowledged until `nowMs`: reads may be answered from it. */
   isCurrent(nowMs: number): boolean {
     return this.#holdsAllAt(nowMs) && !this.#isOutlived;
   }
@@ -66,7 +66,7 @@ export class Reads {
     return true;
   }
 
-  /** The read of `key`, or of keys that are not told, has to wait. */
+  /** The read of `key`, or of unknown keys (`key` is undefined), has to wait. */
   wait(command: PendingCommand, key: string | undefined, nowMs: number): void {
     const { session } = command;
     command.asOfMs = this.#logTime.nowMs();

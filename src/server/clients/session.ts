@@ -41,7 +41,7 @@ export interface PendingCommand {
   pendingUnits: number;
   /** The client wants no answer: CLIENT REPLY has said so. */
   readonly isSilenced: boolean;
-  /** An answer was given before the outcome was known: none is given again. */
+  /** It was answered before the outcome was known, and is not answered again. */
   isAnswered: boolean;
   /** All servers were asked about it. */
   isAsked: boolean;
@@ -76,7 +76,7 @@ export class Session implements ReturningClient {
   readonly from: ClientAddress;
   readonly reached: ClientAddress;
   readonly parser: RequestStream;
-  /** The same, if the client speaks RESP. */
+  /** The client's stream, if it speaks RESP. */
   readonly redis: RedisStream | undefined = undefined;
   /** When its connection was accepted, and when a command of it was taken last, in ms of the clock that turns go by. */
   readonly acceptedAtMs: number;
@@ -94,9 +94,9 @@ export class Session implements ReturningClient {
   proposedOffset = 0;
   /** Bytes of the largest write among those that are pending. */
   largestWriteBytes = 0;
-  /** Since when commands wait for a leader to be known, in ms; undefined when none do. */
+  /** Since when commands wait for a leader to be known, in ms; undefined when no command does. */
   leaderlessSinceMs: number | undefined;
-  /** What the gateway was told last of where the stream stands. */
+  /** Where the stream stands, as last reported to the gateway. */
   toldAt: StreamCheckpoint;
   /** The client sends no more. */
   hasEnded = false;
@@ -172,7 +172,7 @@ export class Session implements ReturningClient {
     this.isGone = true;
   }
 
-  /** What other clients are told of its connection. */
+  /** The session's connection as CLIENT LIST shows it. */
   facts(nowMs: number): ClientFacts {
     const { redis } = this;
     return {

@@ -60,7 +60,7 @@ export class Sessions {
     this.#byId.set(session.id, session);
   }
 
-  /** Those that are stopped queue: what stopped them may be gone. */
+  /** Queues the stopped sessions: what stopped them may be gone. */
   queueStopped(): void {
     for (const session of this.#byId.values()) if (session.isStopped) this.#queue.add(session);
   }

@@ -40,7 +40,7 @@ export class Walks {
   readonly #metrics: ServerMetrics;
   readonly #answer: WalksOptions['answer'];
   readonly #retake: WalksOptions['retake'];
-  /** Those that work, and those that will once the state is known to be current: MAX_WALKS at most. */
+  /** The walks that run, or will once the state is known to be current: at most MAX_WALKS. */
   readonly #admitted = new Map<PendingCommand, RunningWalk | undefined>();
   #waiting: PendingCommand[] = [];
 
@@ -98,7 +98,7 @@ export class Walks {
     }
   }
 
-  /** Gives up all of them; returns those that are to be told. */
+  /** Gives up all walks; returns the commands that are to be answered. */
   takeAll(): readonly PendingCommand[] {
     const commands = [...this.#admitted.keys(), ...this.#waiting];
     for (const running of this.#admitted.values()) running?.keys.close();
@@ -118,7 +118,7 @@ export class Walks {
     this.#answer(command, done === undefined ? TOO_LONG : done.result);
   }
 
-  /** Those whose client is gone, and those that were answered without their outcome. */
+  /** Forgets walks whose client is gone, and walks that were answered without an outcome. */
   #forgetDone(): void {
     for (const [command, running] of this.#admitted) {
       if (!isDone(command)) continue;

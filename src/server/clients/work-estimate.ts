@@ -1,20 +1,20 @@
 /**
- * How much work it will be to apply a write, told before it is: so that a client has no more of it in flight than others can
- * wait for. What it comes to is counted when it is applied.
+ * Estimates the work of applying a write, so that a client has no more work in flight than others can wait for. The actual work
+ * is counted when the write is applied.
  */
 
 import type { Args, Command } from '../../protocol/command.js';
 import { commandOf } from '../../protocol/resp/commands.js';
 
-/** Units of work (state-machine/work.ts) for each argument, of a command that looks at each byte of values, and of any other. */
+/** Units of work (state-machine/work.ts): for each argument, for a command that looks at each byte of values, for any other. */
 const ARG_UNITS = 400;
 const COSTLY_UNITS = 10_000_000;
 const COMMAND_UNITS = 1_500;
 
-/** Of numbers with many digits; others are less. */
+/** The cost of adding floats with many digits; others cost less. */
 const FLOAT_UNITS = 500_000;
 
-/** As many are little. */
+/** A command with no more arguments is cheap. */
 const FEW_ARGS = 16;
 
 /** Commands that copy the value of their first key. */

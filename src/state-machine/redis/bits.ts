@@ -55,7 +55,7 @@ interface BitRange {
 }
 
 /**
- * What start and end say, each of them counted from the end if it is negative.
+ * The range that start and end name, each counted from the end if it is negative.
  *
  * @param unit BIT or BYTE
  */

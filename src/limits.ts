@@ -55,7 +55,7 @@ export const MAX_REPLY_WORK_PER_TURN = 2_000_000;
 /** Length of the name that a client gives its connection, and of its library's name and version; longer ones are refused. */
 export const MAX_CLIENT_NAME_BYTES = 250;
 
-/** Bytes of what of a connection outlives its server: the names, and a few bytes for each of the other parts. */
+/** Bytes of a checkpoint (protocol/checkpoint.ts): its names, and a few bytes for each of the other parts. */
 export const MAX_CHECKPOINT_BYTES = 1024;
 
 /**
@@ -94,9 +94,9 @@ export const MAX_SCAN_MATCH_WORK = 50_000_000;
 export let MAX_UNANSWERED_BYTES = 2 * MAX_REDIS_COMMAND_BYTES + 2 * MIB;
 
 /**
- * The same for all connections together: whoever sends more is paused, but for one at a time, and for those that have
- * less unanswered than the next limit. Once no more than half of it is left, so many of those that were paused go on, and as
- * many again each time that this pause is over.
+ * Unanswered bytes of all connections together. At the limit, a connection that sends more is paused, except one at a time, and
+ * except connections with less unanswered than the next limit. Once at most half of the bytes are left, MAX_RESUMED_AT_ONCE
+ * paused connections go on, and as many again after each RESUME_PAUSE_MS.
  */
 export const MAX_TOTAL_UNANSWERED_BYTES = 64 * MIB;
 export const MAX_MODEST_UNANSWERED_BYTES = 16 * 1024;
@@ -111,8 +111,8 @@ export const SHORT_READ_BYTES = 16 * 1024;
 export let MAX_UNREAD_REPLY_BYTES = MAX_VALUE_BYTES + MIB;
 
 /**
- * The same for all clients of a server together: then it takes commands of those only that leave no more unread than the next
- * limit.
+ * Unread reply bytes of all clients of a server together. At the limit, the server takes commands only from clients that leave
+ * no more unread than the next limit.
  */
 export const MAX_TOTAL_UNREAD_REPLY_BYTES = 64 * MIB;
 export const MAX_MODEST_UNREAD_REPLY_BYTES = 192 * 1024;
@@ -176,7 +176,7 @@ export const MAX_UNWRITTEN_BYTES = 64 * 1024;
 export const MAX_SLICES_MS_PER_TURN = 4;
 export const MAX_PLANNED_COMMANDS = 256;
 
-/** A read whose leader was lost is sent to the next one this often; then it is answered as if there were none. */
+/** How often a read whose leader was lost is sent to the next leader; then it is answered as if there were no leader. */
 export const MAX_REPLAYS = 3;
 
 /** Commands of one client that are given up at once for want of a leader, about a millisecond's worth. */

@@ -29,7 +29,7 @@ export class LogTime {
   readonly #offset: BigInt64Array;
   #seenVersion = -1;
   #offsetMs = 0;
-  /** This thread was told no later time. */
+  /** The latest time that this thread has returned. */
   #lastMs = 0;
 
   /** @param memory of {@link beginLogTime} */

@@ -20,7 +20,7 @@ const INITIAL_CAPACITY_BYTES = 1024;
 
 export class ByteWriter {
   #buffer: Buffer<ArrayBuffer>;
-  /** The same memory. The methods of a view are a few instructions each, those of a Buffer check their arguments first. */
+  /** A view of the same memory: its methods are a few instructions each, a Buffer's methods check their arguments first. */
   #view: DataView<ArrayBuffer>;
   /** Kept as a number: asking a Buffer for its length is a call. */
   #capacity: number;

@@ -42,7 +42,7 @@ const MAX_TYPOS = 2;
 
 /** Runs the program until it is told to stop. Sets the process's exit code; never rejects. */
 export async function runCommandLine(argv: readonly string[]): Promise<void> {
-  // Who has gone away need not read what is printed.
+  // A reader of the output may have gone away: that is no failure.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   const program = newProgram();
   try {

@@ -52,7 +52,7 @@ export async function serve(
   }
   process.stdout.on('error', () => logger.warn('nobody reads the line that tells the addresses'));
   process.stdout.write(`${readyLine(cluster, admin?.address)}\n`);
-  // Whatever fails in it fails again, and is told, at the first request.
+  // A failure happens again, and is reported, at the first request.
   admin?.preload().catch(() => undefined);
 }
 

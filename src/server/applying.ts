@@ -117,7 +117,7 @@ export class Applier {
         if (isWanted()) this.#installed(store, snapshot, startMs);
       },
       (error: unknown) => {
-        // The file of one that is not the newest any more may be gone.
+        // The file of a snapshot that is no longer the newest may be gone.
         if (isWanted()) this.#onFailure(error);
       },
     );

@@ -45,7 +45,7 @@ export class Disk {
     return this.#busySinceMs !== undefined;
   }
 
-  /** Since when the write is under way, in ms of the environment's clock; undefined when there is none. */
+  /** Since when the write is under way, in ms of the environment's clock; undefined without a write. */
   get busySinceMs(): number | undefined {
     return this.#busySinceMs;
   }

@@ -27,7 +27,7 @@ export class LogTail {
     return this.#bytes;
   }
 
-  /** The log goes on with this entry, which takes so many bytes. */
+  /** The log goes on with this entry of `byteLength` bytes. */
   add({ index, term }: LogPosition, byteLength: number): void {
     this.#bytes += byteLength;
     const lastBytes = this.#marks.at(-1)?.bytes ?? 0;

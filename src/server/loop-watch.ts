@@ -33,7 +33,7 @@ export class LoopWatch {
   /** A block right after the last check. */
   #startLateMs = 0;
 
-  /** @param onCheck is told once a second of the longest time in it that the loop was blocked, in ms */
+  /** @param onCheck gets, once a second, the longest time in that second that the loop was blocked, in ms */
   constructor(onCheck: (blockedMs: number) => void) {
     this.#onCheck = onCheck;
     this.#delays.enable();

@@ -71,18 +71,18 @@ export class ServerMetrics {
   readonly #reads = new AnsweredRuns(this.#readDuration);
   readonly #writes = new AnsweredRuns(this.#writeDuration);
 
-  /** A command that came in at `takenAtMs` was answered, whether or not its client is told. */
+  /** A command that came in at `takenAtMs` was answered, even if its reply is not sent. */
   answered(command: Request['type'], outcome: RespReply, takenAtMs: number): void {
     this.#count(COMMAND_TYPES.indexOf(command), resultOf(outcome), takenAtMs, 1);
   }
 
-  /** Of gets that came in at `takenAtMs`, `found` were answered with a value, and `absent` without. */
+  /** Gets that came in at `takenAtMs` were answered: `found` with a value, and `absent` without. */
   answeredGets(found: number, absent: number, takenAtMs: number): void {
     if (found > 0) this.#count(GET_ROW, 'ok', takenAtMs, found);
     if (absent > 0) this.#count(GET_ROW, 'not_found', takenAtMs, absent);
   }
 
-  /** How many commands were answered, how many of them by errors, and how many GETs found a key or none. */
+  /** How many commands were answered, how many by errors, and how many GETs found a key or did not. */
   get commandCounts(): {
     readonly all: number;
     readonly errors: number;

@@ -12,7 +12,7 @@ import type { Raft } from '../raft/raft.js';
 import type { Message, Term } from '../raft/types.js';
 import type { LogTail, ObservedMessage } from '../wire/observations.js';
 
-/** Who asks at least this often is shown every kind of message. */
+/** A watcher that asks at least this often sees every kind of message. */
 const ATTENTION_MS = 2_000;
 
 export class MessageSampler {

@@ -79,7 +79,7 @@ async function serve(
   });
 }
 
-/** The same for all servers of a cluster, and known to none of its clients: they never see the cluster's id. */
+/** A secret that all servers of a cluster share. Clients do not know it: they never see the cluster's id. */
 function hashSecretOf(clusterId: string): HashSecret {
   const digest = createHash('sha256').update(clusterId).digest();
   return { k0: digest.readInt32LE(0), k1: digest.readInt32LE(4) };

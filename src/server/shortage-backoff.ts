@@ -34,7 +34,7 @@ export class ShortageBackoff implements Backoff {
     this.#onChange = onChange;
   }
 
-  /** The shortage that lasts; undefined when there is none. */
+  /** The shortage that lasts; undefined without one. */
   get shortage(): Shortage | undefined {
     return this.#shortage;
   }

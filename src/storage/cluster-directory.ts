@@ -31,7 +31,7 @@ const CLUSTER_ID_WORDS = 4;
 
 export interface DataDirectoryOptions {
   readonly files: Files;
-  /** For the id of a new cluster. */
+  /** Random bits for the id of a new cluster. */
   readonly environment: Pick<Environment, 'random'>;
 }
 
@@ -39,7 +39,7 @@ export interface Description {
   /** Identifies the cluster for good: made when its directories were. */
   readonly clusterId: string;
   readonly servers: number;
-  /** The only server that has this directory; undefined when it is that of all. */
+  /** The only server that has this directory; undefined when all servers share it. */
   readonly serverId: ServerId | undefined;
   /** How often each server's directory was replaced, by its id: an older one may come back, and is not to be used. */
   readonly generations: readonly number[];

@@ -1,4 +1,4 @@
-/** What the user is told when a data directory cannot serve a cluster, in one line each. */
+/** Messages to the user when a data directory cannot serve a cluster, in one line each. */
 
 import { DamagedManifestError, MANIFEST_NAME, OtherFormatError } from './manifest.js';
 import { adviceFor, messageOf, systemCodeOf } from './system-errors.js';

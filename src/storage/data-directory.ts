@@ -83,7 +83,7 @@ export class DataDirectory implements ClusterDirectory {
     });
   }
 
-  /** Removes the directory, with all that is in it, if it is that of a cluster. Rejects while a process has it. */
+  /** Removes the directory with its content, if it belongs to a cluster. Rejects while a process has it. */
   static async removeAbandoned(path: string, { files }: Pick<DataDirectoryOptions, 'files'>): Promise<void> {
     // A process has had the lock before it writes the manifest.
     if (!(await files.list(path)).includes(MANIFEST_NAME)) return;

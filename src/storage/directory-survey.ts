@@ -92,7 +92,7 @@ async function useOf(
 
 async function unusable(files: Files, path: string, error: unknown): Promise<Survey> {
   if (systemCodeOf(error) === undefined && !(error instanceof DamagedManifestError)) throw error;
-  // One that cannot be written may still say whose it is.
+  // A directory that cannot be written may still name its owner.
   const description = await readDescription(files, path).catch(() => undefined);
   return { is: 'unusable', path, error, description };
 }

@@ -19,7 +19,7 @@
  */
 
 export interface Files {
-  /** An empty file to write to, in place of one that was there. */
+  /** Makes an empty file to write to. It replaces a file of that name. */
   create(path: string): Promise<DataFile>;
 
   /** A file that is there. */

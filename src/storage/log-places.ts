@@ -33,7 +33,7 @@ export class LogPlaces {
   /** In the order of the log, in which their indexes rise. */
   #places: Place[] = [];
 
-  /** A frame was written, in a segment that is the newest, after all others in it. `index` is that of its first entry. */
+  /** A frame was written at the end of the newest segment; `index` is the index of its first entry. */
   note(segment: number, offset: number, index: LogIndex): void {
     let last = this.#places.at(-1);
     while (last !== undefined && last.index >= index) {

@@ -111,7 +111,7 @@ export class LogRecovery {
     }
     const isTorn = !isZero(bytes.subarray(end));
     if (isTorn && this.#torn !== undefined) throw new DamagedLogError(this.#torn);
-    if (isTorn && this.#hasFrameBehind(bytes, end))
+    if (isTorn && this.#hasFrameAfter(bytes, end))
       throw new DamagedLogError(`${name} is damaged at byte ${end}`);
     if (isTorn && !isTornFrame(bytes, end, this.#logNumber))
       throw new DamagedLogError(`${name} is damaged at byte ${end}: a checksum is wrong`);
@@ -160,7 +160,7 @@ export class LogRecovery {
   }
 
   /** Whether a frame, which need not be whole, was written later than what is at this place. */
-  #hasFrameBehind(bytes: Buffer, at: number): boolean {
+  #hasFrameAfter(bytes: Buffer, at: number): boolean {
     const from = nextAfter(bytes, at, this.#logNumber);
     for (let sector = from; sector < bytes.byteLength; sector += SECTOR_BYTES) {
       const header = readHeader(bytes, sector, this.#logNumber);

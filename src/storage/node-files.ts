@@ -61,7 +61,7 @@ export const NODE_FILES: Files = {
   lock,
 };
 
-/** Of no file: every call with it fails with EBADF. */
+/** A descriptor of no file: every call with it fails with EBADF. */
 const CLOSED = 2 ** 31 - 1;
 
 /** An open file's number, which may be another file's once it is closed: until then, and no longer, calls are given it. */

@@ -14,7 +14,7 @@ export function openDirectories(
   return DataDirectories.open(paths, options);
 }
 
-/** Opens that of a cluster that is there, whatever is lost of it. Rejects with DataDirectoryError. */
+/** Opens the directories of an existing cluster, even if some are lost. Rejects with DataDirectoryError. */
 export function openExistingDirectories(
   paths: readonly string[],
   options: DataDirectoryOptions,

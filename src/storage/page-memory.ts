@@ -17,7 +17,7 @@ export class PageMemory implements LogMemory {
   }
 }
 
-/** Of WebAssembly; a multiple of the pages that processors have. */
+/** Page size of WebAssembly; a multiple of processors' page sizes. */
 const PAGE_BYTES = 64 * 1024;
 
 /**

@@ -28,7 +28,7 @@ export class PartialFile {
     this.#fsync = fsync;
   }
 
-  /** Makes an empty file, in place of one that was there. */
+  /** Makes an empty file, which replaces a file of that name. */
   static async create(files: Files, path: string, options: PartialFileOptions): Promise<PartialFile> {
     return new PartialFile(files, path, await files.create(path), options);
   }

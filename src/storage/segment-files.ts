@@ -25,11 +25,11 @@ export interface NewestSegment {
   readonly byteLength: number;
 }
 
-/** The segments that count: those before the first are being deleted, and there is none after the newest. */
+/** The segments that count. Earlier segments are being deleted; later ones do not exist. */
 export interface SegmentRange {
   /** It has a frame once the manifest names it. */
   readonly first: FirstSegment;
-  /** Undefined when there is none yet. */
+  /** The newest segment; undefined before the first is made. */
   readonly newest: NewestSegment | undefined;
 }
 
@@ -139,7 +139,7 @@ export class SegmentFiles {
     }
   }
 
-  /** A new one. Replaces one that does not count yet. */
+  /** Makes a new segment. It replaces a file of that name that does not count yet. */
   async make({ number, byteLength }: NewestSegment): Promise<void> {
     const path = this.#pathOf(number);
     const partial = await PartialFile.create(this.#files, `${path}.partial`, { fsync: this.#fsync });

@@ -24,7 +24,7 @@ import {
 } from './segment-files.js';
 import { isSpaceShortage, type ShortageRetries } from './shortage-retries.js';
 
-/** A new log is short, so that one that never gets long costs little. */
+/** The first segments are short, so that a log that stays short costs little. */
 const FIRST_SEGMENT_BYTES = 1024 * 1024;
 const DEFAULT_SEGMENT_BYTES = 8 * 1024 * 1024;
 

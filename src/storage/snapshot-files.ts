@@ -124,7 +124,7 @@ export class SnapshotFiles {
     this.#received = undefined;
   }
 
-  /** Up to `maxBytes` of the snapshot at `position`, if it is one of those that are kept. */
+  /** Up to `maxBytes` of the snapshot at `position`, if that is kept. */
   read(position: LogPosition, offset: number, maxBytes: number): Uint8Array | undefined {
     const kept = [this.#newest, this.#previous].find(
       (one) => one?.meta.index === position.index && one.meta.term === position.term,

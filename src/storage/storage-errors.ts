@@ -1,4 +1,4 @@
-/** What the user is told when a server's disk cannot be used, in one line each. */
+/** Messages to the user when a server's disk cannot be used, in one line each. */
 
 import type { ServerId } from '../raft/types.js';
 import type { OtherFormatError } from './manifest.js';

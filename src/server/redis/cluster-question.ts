@@ -4,7 +4,7 @@ import type { Args } from '../../protocol/command.js';
 import type { RespValue } from '../../protocol/resp/value.js';
 
 export class ClusterQuestion {
-  /** Those after CLIENT; the first in capital letters. */
+  /** The arguments after CLIENT; the first in capital letters. */
   readonly args: Args;
   /** Makes the reply of the answers. */
   readonly conclude: (answers: readonly string[]) => RespValue;

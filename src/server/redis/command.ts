@@ -41,7 +41,7 @@ function list([filter, kind, wanted = '', ...more]: Args): RespValue {
   }
 }
 
-/** Of the categories of ACLs, those that follow from the table. */
+/** Whether the command is in this category of ACLs, as far as that follows from the table. */
 function isIn({ kind, keys }: RedisCommand, category: string): boolean {
   switch (category) {
     case 'write':

@@ -25,7 +25,7 @@ export interface RedisContext {
   /** Where clients of this server connect, and of the leader: a host '' and a port 0 where that is not known. */
   readonly own: RedisAddress;
   readonly leaderAddress: RedisAddress;
-  /** The servers whose votes count, in the order in which clients are told of them. */
+  /** The servers whose votes count, in the order in which clients see them. */
   readonly members: readonly RedisMember[];
   /** On how many servers besides the leader each acknowledged write is at least. */
   readonly replicasOfWrite: number;

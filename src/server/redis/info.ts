@@ -152,7 +152,7 @@ function describeReplication(context: RedisContext): string[] {
   ];
 }
 
-/** Of the whole program. */
+/** The CPU time of the whole program. */
 function describeCpu({ process: facts }: RedisContext): string[] {
   const { user, system } = facts.cpuUsage();
   const seconds = (microseconds: number) => (microseconds / MICROSECONDS_PER_S).toFixed(6);

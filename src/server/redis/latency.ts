@@ -1,4 +1,4 @@
-/** LATENCY: events are not sampled here, so there is none to tell of; the admin API has metrics. */
+/** LATENCY: no events are sampled here, so its replies are empty; the admin API has metrics. */
 
 import { ErrorReply, MapReply } from '../../protocol/resp/value.js';
 import { container, type LocalCommand, type Subcommand } from './container.js';

@@ -1,4 +1,4 @@
-/** MONITOR: from now on the connection is told of all commands, until it says RESET or QUIT. */
+/** MONITOR: from now on the connection receives all commands, until it says RESET or QUIT. */
 
 import { MAX_MONITORS } from '../../limits.js';
 import type { Args } from '../../protocol/command.js';

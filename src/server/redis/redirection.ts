@@ -7,7 +7,7 @@ import type { ClientAddress } from '../../wire/control.js';
 
 const MOVED = 'MOVED ';
 
-/** The error that sends a client to the leader, or tells that there is none. */
+/** The error that sends a client to the leader, or says that no leader is known. */
 export function redirection(key: string | undefined, address: ClientAddress | undefined): ErrorReply {
   if (address === undefined) return NO_LEADER;
   return new ErrorReply(`${MOVED}${hashSlot(key ?? '')} ${address.host}:${address.port}`);

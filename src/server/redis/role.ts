@@ -5,7 +5,7 @@ import type { RedisStream } from '../../protocol/resp/redis-stream.js';
 import type { RespValue } from '../../protocol/resp/value.js';
 import { isLeader, type RedisContext, replicasOf } from './context.js';
 
-/** What offsets count is the log's index, which all servers share. */
+/** The reply to ROLE. Its offsets are indexes of the log, which all servers share. */
 export function role(_args: Args, _: RedisStream, context: RedisContext): RespValue {
   const { leader, leaderAddress, appliedIndex } = context;
   if (!isLeader(context)) {

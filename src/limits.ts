@@ -72,7 +72,7 @@ export const WALK_WORK_PER_TURN = 2_000_000;
 export const MAX_WALK_WORK = 60_000_000_000;
 
 /**
- * Units of work of one transaction: 0.1 to 0.2 s. One that turns out to be more is taken back and refused, the same on every
+ * Units of work of one transaction: 0.1 to 0.2 s. A larger transaction is taken back and refused, the same on every
  * server.
  */
 export const MAX_TRANSACTION_WORK = 200_000_000;
@@ -124,12 +124,12 @@ export const MAX_MODEST_UNREAD_REPLY_BYTES = 192 * 1024;
 export const MAX_REPLY_BACKLOG_BYTES = 64 * 1024 * 1024;
 
 /**
- * Bytes of the reply to one Redis command. One that only reads is refused; of a transaction, the replies beyond the
- * limit are left out.
+ * Bytes of the reply to one Redis command. A command that only reads is refused if its reply is larger; in a transaction, the
+ * replies beyond the limit are left out.
  */
 export const MAX_REDIS_REPLY_BYTES = 32 * 1024 * 1024;
 
-/** Lengths of two values multiplied, of which LCS finds the longest common subsequence: about 10 ms. Of more it is refused. */
+/** LCS: the product of the two values' lengths, about 10 ms; a larger one is refused. */
 export const MAX_LCS_CELLS = 2 * 1024 * 1024;
 
 /**

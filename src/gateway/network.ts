@@ -26,7 +26,7 @@ export interface NetworkListener {
   close(): void;
 }
 
-/** What one socket tells its user, none of it before the callback that started the socket has returned. */
+/** The events of one socket. The first comes only after the callback that started the socket has returned. */
 export interface SocketEvents {
   /**
    * Bytes came from the client in this order, never none. They are good until the call returns: the memory is overwritten by

@@ -55,7 +55,8 @@ export class UnansweredBytes {
  * the limit and none of them could ever be answered. Connections with little unanswered do not stand in line: a
  * client that asks one thing at a time is not made to wait by those that fill the limit.
  *
- * Once there is room, those that have waited longest go on, a few at a time: before more do it is known what these send.
+ * Once there is room, the connections that have waited longest go on, a few at a time: how much these send is known before more
+ * go on.
  */
 export class TotalUnansweredBytes {
   readonly #environment: Pick<Environment, 'startTimer'>;

@@ -10,8 +10,8 @@ const CR = 0x0d;
 const LF = 0x0a;
 
 /**
- * First words that are the text protocol's in small letters, though some name a Redis command: those of its commands, and
- * those that are kept free for more of them.
+ * First words that mean the text protocol when in small letters, even if a Redis command has that name: the text protocol's
+ * commands, and words that are reserved for more of them.
  */
 const TEXT_WORDS = new Set('set get getm gets cas add delete session once watch unwatch auth'.split(' '));
 

@@ -139,8 +139,8 @@ export class Core {
   }
 
   /**
-   * Whether this server may become the leader: it votes in the configuration that is committed, or in a later one. Also one
-   * that is not in the latest must be able to (thesis 4.2.2): it may be the only one whose log has that.
+   * Whether this server may become the leader: it is a voter of the committed configuration, or of a later one. A server that is
+   * not in the latest configuration must be able to, too (thesis 4.2.2): it may be the only server whose log has that one.
    */
   get mayCampaign(): boolean {
     const placed = this.log.configurations.from(this.commitIndex);

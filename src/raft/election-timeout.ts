@@ -34,8 +34,8 @@ export function drawElectionTimeoutMs(
 }
 
 /**
- * The same for a server that has just started: shorter where no leader is left that a campaign could disturb, in [T/4, T), and
- * 0 for a server alone, which has nobody to wait for.
+ * Draws the first election timeout of a server: in [T/4, T) where no leader is left that a campaign could disturb, and 0 for a
+ * server alone, which has nobody to wait for.
  */
 export function drawFirstElectionTimeoutMs(
   { electionTimeoutMs }: RaftOptions,
@@ -53,7 +53,7 @@ function uniformMs(shortestMs: number, random: () => number): number {
   return shortestMs * (1 + random());
 }
 
-/** By rank for the first attempt; after that at random, and each time twice as late, up to the usual timeout. */
+/** The timeout of a successor: by rank for the first attempt; then random, doubled each time, up to the usual timeout. */
 function successionTimeoutMs(
   { rank, attempts }: Succession,
   electionTimeoutMs: number,

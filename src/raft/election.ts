@@ -13,8 +13,8 @@ import { holdsVoteLease, voteLeaseRefusal } from './vote-lease.js';
 
 /**
  * Raises the term, votes for itself and asks for votes (§5.2). Its own vote counts once it is on disk; the others are asked
- * meanwhile. Only the log that they are told of must be there already: a candidate that crashes, forgets this campaign and
- * begins another in the same term gets the same votes, and must not have lost what it got them for.
+ * meanwhile. Only the log that the request names must be on disk already: a candidate that crashes, forgets this campaign and
+ * begins another in the same term gets the same votes, and must not have lost entries that it got them for.
  *
  * @param leaseIsOver see {@link RequestVote}
  */

@@ -15,12 +15,12 @@ export interface RaftOptions {
    */
   readonly configuration: Configuration;
   /**
-   * T: an election timeout is drawn uniformly from [T, 2T) (§5.2). The first one of a server that no leader can know of is
-   * from [T/4, T), that of a server alone is 0.
+   * T: an election timeout is drawn uniformly from [T, 2T) (§5.2). The first timeout of a server is drawn from [T/4, T) if no
+   * leader can know of the server, and is 0 for a server alone.
    */
   readonly electionTimeoutMs: number;
   /**
-   * For how long the answers of a majority let a leader read its own state without asking again (thesis 6.4.1):
+   * How long the answers of a majority let a leader read its own state without asking again (thesis 6.4.1):
    * T where all servers share one clock, less where clocks may run apart, 0 to ask for each batch of reads.
    */
   readonly leaseMs: number;

@@ -84,8 +84,8 @@ export class Persistence {
   }
 
   /**
-   * A chunk of a snapshot is to be written, after the entries that came before it. None come between the last chunk
-   * and its installation, so none that it replaces can be written over it.
+   * A chunk of a snapshot is to be written, after the entries that came before it. No entries come between the last chunk and
+   * its installation, so no entry that the snapshot replaces can be written over it.
    */
   chunk(chunk: SnapshotChunk): void {
     this.#chunks.push(chunk);

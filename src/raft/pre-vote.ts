@@ -1,6 +1,6 @@
 /**
- * Pre-vote (thesis 9.6): before a server raises its term it asks whether it could win, so that one which was cut off does
- * not disturb the others with a grown term when it comes back.
+ * Pre-vote (thesis 9.6): before a server raises its term it asks whether it could win. So a server that was cut off does not
+ * disturb the others with a grown term when it comes back.
  */
 
 import { votersOf } from './configuration.js';

@@ -1,9 +1,9 @@
 /**
  * The links to the other servers: one channel each, with the faults that a test or a demonstration puts on it.
  *
- * A link loses messages when it is full or told to, may deliver late, and closes when the other server has stopped or its
- * thread has ended. A link to a thread that was told to end is given up before its end: that thread must not
- * see its own links close, or it would take the others for dead. So *closed* means that the peer has stopped serving.
+ * A link loses messages when it is full or has a fault, may deliver late, and closes when the other server has stopped or its
+ * thread has ended. A link to a thread that is being terminated is given up before the thread's end: that thread must not see
+ * its own links close, or it would take the others for dead. So *closed* means that the peer has stopped serving.
  */
 
 import type { Port } from '../channel/port.js';

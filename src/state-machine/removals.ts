@@ -1,9 +1,9 @@
 /**
  * How often keys were removed, so that a transaction can tell that a key which it watches came and went.
  *
- * There is a count for each of a few groups of keys, told by their hashes: a key's own count would be needed for ever. So a
- * removal may be taken for that of another key of its group, and a transaction is refused that need not be. The counts are
- * part of the replicated state, so that all servers refuse the same.
+ * A count per key would have to be kept for ever. So keys are in a few groups by their hashes, with a count for each group. The
+ * removal of another key of the group may then refuse a transaction without need. The counts are part of the replicated state,
+ * so that all servers refuse the same transactions.
  */
 
 import type { ByteReader } from '../bytes/byte-reader.js';

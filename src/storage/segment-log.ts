@@ -24,7 +24,7 @@ import {
 } from './segment-files.js';
 import { isSpaceShortage, type ShortageRetries } from './shortage-retries.js';
 
-/** The first segments are short, so that a log that stays short costs little. */
+/** A new log begins with a short segment, so that a log that stays short costs little. */
 const FIRST_SEGMENT_BYTES = 1024 * 1024;
 const DEFAULT_SEGMENT_BYTES = 8 * 1024 * 1024;
 

@@ -64,8 +64,8 @@ export type QuestionId = number;
 /** From a server to the gateway. */
 export type ServerFrame =
   /**
-   * `bytes` answer the session's next `answeredBytes` bytes of input (either may be 0). `at` says where the
-   * stream stands after them; undefined if what it says is the same as in the session's frame before, or its `open`.
+   * `bytes` answer the session's next `answeredBytes` bytes of input (either may be 0). `at` is where the stream stands after
+   * them; undefined if it is unchanged since the session's last frame, or since its `open`.
    */
   | {
       readonly type: 'reply';

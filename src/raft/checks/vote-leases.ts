@@ -1,9 +1,9 @@
 /**
- * A check of vote leases (thesis 4.2.3, 6.4.1): a server that has answered a leader gives no other one its vote, nor a hope
- * of it, for an election timeout from when the answered message was sent. The leader's own lease is made of that. And whoever
+ * A check of vote leases (thesis 4.2.3, 6.4.1): a server that has answered a leader gives no other server its vote or pre-vote
+ * for an election timeout from when the answered message was sent. The leader's own lease relies on that. And a server that
  * claims that the lease is over is right.
  *
- * It does not wait until votes like that elect somebody.
+ * It finds a wrong vote even if nobody is elected by it.
  */
 
 import type { Echo, Message, ServerId, Term } from '../types.js';

@@ -365,8 +365,8 @@ function replyOf(result: CommandResult): RespReply {
 }
 
 /**
- * What the client is told when its request comes to `reply`: nothing for `noreply`, except that the write did not
- * happen here; and a malformed command is one wherever it arrives.
+ * The reply that the client gets when its request comes to `reply`: none for `noreply`, except that the write did not happen
+ * here. A malformed command gets the same error at every server.
  */
 function toldOf(request: Request, reply: RespReply): RespReply | undefined {
   if (request.type === 'malformed') return request.noreply ? undefined : COMMAND_ERROR;

@@ -1,9 +1,9 @@
 /**
- * How much of a client's stream is taken at once, so that nobody waits for all that another one has sent.
+ * How much of a client's stream is taken at once, so that no client waits for all that another client has sent.
  *
- * A session is served when something of it comes in: one quantum. If it has more than that it queues, and in each turn
- * those that have queued longest get another quantum. Those that came in while there was no room queue, too, and of these go
- * first of whom little waits: a client that asks one thing at a time does not wait for thousands that have sent a lot.
+ * When bytes of a session come in, one quantum of it is served. A session with more than that queues, and in each turn the
+ * sessions that have queued longest get another quantum. Sessions whose bytes came in while there was no room queue as well, and
+ * go first if little of them waits: a client that asks one thing at a time does not wait for thousands that have sent a lot.
  */
 
 import {

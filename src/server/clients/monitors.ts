@@ -1,6 +1,6 @@
 /**
- * MONITOR: connections that are told of each command that this server takes as the leader. One that does not read misses
- * commands, and is told how many.
+ * MONITOR: connections that receive each command that this server takes as the leader. A connection that does not read misses
+ * commands, and receives their number.
  */
 
 import {

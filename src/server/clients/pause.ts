@@ -1,6 +1,6 @@
 /**
- * CLIENT PAUSE: commands that are taken and wait until the pause is over. A connection takes nothing more then, so it is mostly one of
- * each; a new leader executes all that a client had asked of it before, when it was a follower.
+ * CLIENT PAUSE: commands that are taken and wait until the pause is over. A connection takes nothing more then, so mostly one
+ * command of each waits; a new leader executes all that a client had asked of it before, when it was a follower.
  */
 
 import { isWrite, type Request } from '../../protocol/request.js';

@@ -1,8 +1,8 @@
 /**
  * SCAN and RANDOMKEY: both begin anywhere in the order of the keys' hashes.
  *
- * A cursor of SCAN is a place in that order: the hash from which on keys are still to be told. So no server keeps anything of
- * a walk, and it goes on at whatever server is asked next: each key that is there from its beginning to its end is told.
+ * A cursor of SCAN is a place in that order: the hash of the first keys that are still to be returned. So no server keeps state
+ * of a scan, and any server can go on with it. A key that exists from the scan's beginning to its end is returned.
  */
 
 import { MAX_SCAN_COUNT, MAX_SCAN_MATCH_WORK, MAX_SCAN_WORK } from '../../limits.js';

@@ -52,6 +52,13 @@ export function sendChunks(core: Core, role: Leader, to: ServerId, progress: Pro
   return sent;
 }
 
+/** Whether a follower is being sent a snapshot. A newer one would have it begin anew. */
+export function isSendingSnapshot({ role }: Core): boolean {
+  if (role.name !== 'leader') return false;
+  for (const { state } of role.progress.values()) if (state.name === 'snapshot') return true;
+  return false;
+}
+
 /** Nothing came back for an election timeout: what was on its way is lost and goes again. */
 export function resendLostChunks(core: Core, state: SendingSnapshot): void {
   if (core.nowMs < state.lastGrowthMs + core.options.electionTimeoutMs) return;

@@ -16,7 +16,7 @@ import { Core } from './core.js';
 import { countOwnVoteOnDisk } from './election.js';
 import { askLeader, sendReadRequest } from './follower-reads.js';
 import { sendHeartbeats, sendHeartbeatsIfDue } from './heartbeat.js';
-import { snapshotInstalled } from './install-snapshot.js';
+import { isSendingSnapshot, snapshotInstalled } from './install-snapshot.js';
 import { takeNextStep } from './joint-consensus.js';
 import { leaseEndMs } from './leader-lease.js';
 import { expireTransfer, startTransfer } from './leadership-transfer.js';
@@ -143,6 +143,11 @@ export class Raft {
     if (role.name !== 'leader') return 'not leading';
     if (role.transfer.state !== 'none') return 'handing over';
     return role.uncommittedBytes >= options.maxUncommittedBytes ? 'too much uncommitted' : undefined;
+  }
+
+  /** Whether a follower is being sent a snapshot. A newer one would have it begin anew. */
+  get isSendingSnapshot(): boolean {
+    return isSendingSnapshot(this.#core);
   }
 
   /** Until when this leader answers reads without asking, in ms; in the past when it does not. */

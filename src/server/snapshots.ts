@@ -30,6 +30,9 @@ const MAX_OFFSET_FRACTION = 1 / 2;
 /** A snapshot is not written more often than the log has grown by this fraction of it: a large state changes slowly. */
 const MIN_GROWTH_FRACTION = 1 / 2;
 
+/** While a follower is sent a snapshot, the next one waits until the log has grown by this many times as much. */
+const SENDING_FACTOR = 4;
+
 export interface SnapshotsOptions {
   readonly environment: Environment;
   readonly raft: Raft;
@@ -107,6 +110,8 @@ export class Snapshots {
     const dueBytes = Math.max(this.#logBytes, this.#lastByteLength * MIN_GROWTH_FRACTION);
     if (this.#writing !== undefined || this.#appliedBytes < dueBytes * this.#dueFactor) return;
     if (this.#environment.nowMs() < this.#notBeforeMs) return;
+    const isLate = this.#appliedBytes >= dueBytes * SENDING_FACTOR;
+    if (this.#raft.isSendingSnapshot && !isLate) return;
     const coveredBytes = this.#appliedBytes;
     this.#appliedBytes = 0;
     const configuration = this.#raft.configurationAt(position.index);

@@ -65,6 +65,14 @@ describe('snapshots', () => {
       expect(offsets(group), 'that was the last').to.deep.equal([12, 16]);
     });
 
+    it('are known to be on their way until the follower has the last', () => {
+      const group = sending();
+      expect(group.servers.map(({ raft }) => raft.isSendingSnapshot)).to.deep.equal([true, false, false]);
+      group.deliverAll();
+      group.run(HEARTBEAT_MS);
+      expect(group.servers[0]?.raft.isSendingSnapshot).to.equal(false);
+    });
+
     it('are followed by the entries after them', () => {
       const group = sending();
       group.propose(0, 'e');

@@ -5,7 +5,7 @@
 
 /** Lower rooms first. A room may import those on lines above its own, and of its own line only itself. */
 const ROOMS = [
-  ['time-limits'],
+  ['time-limits', 'redis-limits'],
   ['bytes', 'limits', 'environment'],
   ['log-time'],
   ['channel'],

@@ -4,11 +4,11 @@
  */
 
 import type { Environment, Timer } from '../environment.js';
-import { MAX_OPEN_QUESTIONS, QUESTION_TIMEOUT_MS } from '../limits.js';
 import type { Args } from '../protocol/command.js';
 import { type ClientFacts, clientLine } from '../protocol/resp/client-facts.js';
 import { killFilter, listFilter } from '../protocol/resp/client-filter.js';
 import { ErrorReply } from '../protocol/resp/value.js';
+import { MAX_OPEN_QUESTIONS, QUESTION_TIMEOUT_MS } from '../redis-limits.js';
 import type { ClientFrame, ConnectionId, QuestionId, SessionId } from '../wire/client-frames.js';
 
 /** A server that can be asked, and is sent what others have answered. */

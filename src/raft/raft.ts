@@ -276,10 +276,7 @@ export class Raft {
     if (core.role.name !== 'leader') startSuccession(core, peer);
   }
 
-  /**
-   * The driver's state machine is safe on disk up to `snapshot`, and the log on disk starts after `logStart`, which
-   * is not after the snapshot.
-   */
+  /** The state machine is on disk up to `snapshot`, and the log on disk starts after `logStart`, at most the snapshot's index. */
   compacted(snapshot: SnapshotMeta, logStart: LogIndex): void {
     this.#core.keepNewest(snapshot);
     this.#core.log.compactTo(Math.min(logStart, snapshot.index));
@@ -287,11 +284,9 @@ export class Raft {
 
   /**
    * To be called once a turn, after all that has happened was passed in. A leader
-   *
    * - takes the next step of a change of members;
    * - sends its followers what they lack, as far as limits allow;
    * - sends a round of heartbeats if reads wait for one.
-   *
    * Any other server asks the leader about reads.
    */
   sendDue(): void {

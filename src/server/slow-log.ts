@@ -3,8 +3,8 @@
  * server.
  */
 
-import { MAX_SLOW_LOG_ARG_CHARS, MAX_SLOW_LOG_ARGS, MAX_SLOW_LOG_ENTRIES } from '../limits.js';
 import type { Args } from '../protocol/command.js';
+import { MAX_SLOW_LOG_ARG_CHARS, MAX_SLOW_LOG_ARGS, MAX_SLOW_LOG_ENTRIES } from '../redis-limits.js';
 
 /** As in Redis. */
 const DEFAULT_THRESHOLD_US = 10_000;

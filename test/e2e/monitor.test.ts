@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { expect } from 'chai';
-import { MAX_MONITORS } from '../../src/limits.js';
+import { MAX_MONITORS } from '../../src/redis-limits.js';
 import { RedisClient } from '../../tools/support/redis-client.js';
 import { TextClient } from '../../tools/support/text-client.js';
 import { eventually, TestCluster } from '../support/cluster.js';

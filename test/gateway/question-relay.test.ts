@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { NODE_ENVIRONMENT } from '../../src/environment.js';
 import { QuestionRelay, type UnassignedConnection } from '../../src/gateway/question-relay.js';
 import { ServerTraffic, type SessionOwner } from '../../src/gateway/server-traffic.js';
-import { MAX_OPEN_QUESTIONS, QUESTION_TIMEOUT_MS } from '../../src/limits.js';
+import { MAX_OPEN_QUESTIONS, QUESTION_TIMEOUT_MS } from '../../src/redis-limits.js';
 import type { ClientFrame } from '../../src/wire/client-frames.js';
 import { opening } from '../support/client-frames.js';
 import { FakeServer, until } from './support.js';

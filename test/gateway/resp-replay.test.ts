@@ -2,8 +2,9 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { giveUp, planReplay } from '../../src/gateway/replay.js';
 import type { ReplayPiece } from '../../src/gateway/replay-plan.js';
-import { MAX_PARSED_ARGS, MAX_PLANNED_COMMANDS } from '../../src/limits.js';
+import { MAX_PLANNED_COMMANDS } from '../../src/limits.js';
 import { AT_RESP_START, type RespCheckpoint, respCheckpoint } from '../../src/protocol/checkpoint.js';
+import { MAX_PARSED_ARGS } from '../../src/redis-limits.js';
 
 const MANY = 1_000;
 const UNKNOWN = '-UNKNOWN leadership was lost: the write may or may not have happened\r\n';

@@ -2,9 +2,10 @@
 
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { MAX_EXPIRED_PER_ENTRY, MAX_TRANSACTION_WORK, MAX_VALUE_BYTES } from '../../src/limits.js';
+import { MAX_EXPIRED_PER_ENTRY, MAX_VALUE_BYTES } from '../../src/limits.js';
 import type { Args, Command, CommandResult } from '../../src/protocol/command.js';
 import { ErrorReply, type RespValue } from '../../src/protocol/resp/value.js';
+import { MAX_TRANSACTION_WORK } from '../../src/redis-limits.js';
 import { KeyValueStore } from '../../src/state-machine/key-value-store.js';
 import { watch } from '../../src/state-machine/redis/transaction.js';
 import { Work } from '../../src/state-machine/work.js';

@@ -9,11 +9,11 @@ import type { ByteSpan } from '../../bytes/byte-reader.js';
 import {
   MAX_INLINE_BYTES,
   MAX_KEY_BYTES,
-  MAX_PARSED_ARGS,
   MAX_REDIS_ARGS,
   MAX_REDIS_COMMAND_BYTES,
   MAX_VALUE_BYTES,
 } from '../../limits.js';
+import { MAX_PARSED_ARGS } from '../../redis-limits.js';
 import { type DroppedRest, NOTHING_DROPPED } from '../checkpoint.js';
 import { beginsHttp, isHttpLine } from '../http-line.js';
 import { InputBuffer } from '../input-buffer.js';

@@ -3,16 +3,16 @@
  * commands, and receives their number.
  */
 
+import { MAX_UNREAD_REPLY_BYTES } from '../../limits.js';
+import type { Args } from '../../protocol/command.js';
+import type { Request } from '../../protocol/request.js';
+import { endpoint } from '../../protocol/resp/client-facts.js';
 import {
   MAX_MONITORED_ARG_CHARS,
   MAX_MONITORED_ARGS,
   MAX_MONITORED_COMMANDS,
   MAX_MONITORS,
-  MAX_UNREAD_REPLY_BYTES,
-} from '../../limits.js';
-import type { Args } from '../../protocol/command.js';
-import type { Request } from '../../protocol/request.js';
-import { endpoint } from '../../protocol/resp/client-facts.js';
+} from '../../redis-limits.js';
 import type { ReplyFrames } from './reply-frames.js';
 import type { PendingCommand, Session } from './session.js';
 

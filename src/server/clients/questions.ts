@@ -1,10 +1,10 @@
 /** Questions that clients ask all servers, CLIENT LIST and the like: this server's answer, and the reply made of all answers. */
 
-import { MAX_LISTED_CONNECTIONS_PER_TURN } from '../../limits.js';
 import type { Args } from '../../protocol/command.js';
 import { clientLine } from '../../protocol/resp/client-facts.js';
 import { type ClientFilter, killFilter, listFilter } from '../../protocol/resp/client-filter.js';
 import { ErrorReply, type RespValue } from '../../protocol/resp/value.js';
+import { MAX_LISTED_CONNECTIONS_PER_TURN } from '../../redis-limits.js';
 import type { ClientFrame, ConnectionId, QuestionId } from '../../wire/client-frames.js';
 import type { ClusterQuestion } from '../redis/cluster-question.js';
 import type { Pause } from './pause.js';

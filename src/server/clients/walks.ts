@@ -6,9 +6,9 @@
  * the way of a read again.
  */
 
-import { MAX_WAITING_WALKS, MAX_WALK_WORK, MAX_WALKS, WALK_WORK_PER_TURN } from '../../limits.js';
 import type { RedisWalkRequest } from '../../protocol/request.js';
 import { ErrorReply, type RespValue } from '../../protocol/resp/value.js';
+import { MAX_WAITING_WALKS, MAX_WALK_WORK, MAX_WALKS, WALK_WORK_PER_TURN } from '../../redis-limits.js';
 import type { KeyWalk } from '../../state-machine/key-image.js';
 import { executeWalk } from '../../state-machine/redis/execute.js';
 import { goOn, type Steps, Work } from '../../state-machine/work.js';

@@ -1,9 +1,10 @@
 /** The settings that CONFIG knows: a few that can be changed, at all servers at once, and others that only tell what is true. */
 
-import { MAX_SLOW_LOG_ENTRIES, MAX_VALUE_BYTES } from '../../limits.js';
+import { MAX_VALUE_BYTES } from '../../limits.js';
 import type { Args } from '../../protocol/command.js';
 import { parseInteger } from '../../protocol/resp/numbers.js';
 import { ErrorReply } from '../../protocol/resp/value.js';
+import { MAX_SLOW_LOG_ENTRIES } from '../../redis-limits.js';
 import type { SlowLog } from '../slow-log.js';
 
 interface Changeable {

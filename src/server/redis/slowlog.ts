@@ -1,9 +1,9 @@
 /** SLOWLOG: what it tells of the slow log. */
 
-import { MAX_SLOW_LOG_ENTRIES } from '../../limits.js';
 import type { Args } from '../../protocol/command.js';
 import { parseSafeInteger } from '../../protocol/resp/numbers.js';
 import { ErrorReply, OK, type RespValue } from '../../protocol/resp/value.js';
+import { MAX_SLOW_LOG_ENTRIES } from '../../redis-limits.js';
 import type { SlowLog } from '../slow-log.js';
 import { container, type LocalCommand, type Subcommand } from './container.js';
 

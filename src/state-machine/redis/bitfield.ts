@@ -1,10 +1,10 @@
 /** BITFIELD: integers of any width at any bit of a value. */
 
-import { MAX_TRANSACTION_WORK } from '../../limits.js';
 import type { Args } from '../../protocol/command.js';
 import { NOT_AN_INTEGER, SYNTAX_ERROR } from '../../protocol/resp/errors.js';
 import { parseInteger } from '../../protocol/resp/numbers.js';
 import { ErrorReply, type RespValue } from '../../protocol/resp/value.js';
+import { MAX_TRANSACTION_WORK } from '../../redis-limits.js';
 import type { Steps } from '../work.js';
 import type { Keyspace, Read, ReadableKeyspace } from './keyspace.js';
 

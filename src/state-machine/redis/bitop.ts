@@ -1,9 +1,9 @@
 /** BITOP: bitwise AND, OR, XOR and NOT of whole values, in steps. */
 
-import { MAX_TRANSACTION_WORK } from '../../limits.js';
 import type { Args } from '../../protocol/command.js';
 import { SYNTAX_ERROR } from '../../protocol/resp/errors.js';
 import { ErrorReply, type RespValue } from '../../protocol/resp/value.js';
+import { MAX_TRANSACTION_WORK } from '../../redis-limits.js';
 import type { Steps } from '../work.js';
 import type { Keyspace } from './keyspace.js';
 

@@ -1,10 +1,10 @@
 /** LCS: the longest common subsequence of two values. */
 
-import { MAX_LCS_CELLS } from '../../limits.js';
 import type { Args } from '../../protocol/command.js';
 import { NOT_AN_INTEGER, SYNTAX_ERROR } from '../../protocol/resp/errors.js';
 import { parseInteger } from '../../protocol/resp/numbers.js';
 import { ErrorReply, MapReply, type RespValue } from '../../protocol/resp/value.js';
+import { MAX_LCS_CELLS } from '../../redis-limits.js';
 import type { Steps, Work } from '../work.js';
 import type { ReadableKeyspace } from './keyspace.js';
 

@@ -5,11 +5,11 @@
  * of a scan, and any server can go on with it. A key that exists from the scan's beginning to its end is returned.
  */
 
-import { MAX_SCAN_COUNT, MAX_SCAN_MATCH_WORK, MAX_SCAN_WORK } from '../../limits.js';
 import type { Args } from '../../protocol/command.js';
 import { NOT_AN_INTEGER, SYNTAX_ERROR } from '../../protocol/resp/errors.js';
 import { parseSafeInteger } from '../../protocol/resp/numbers.js';
 import { ErrorReply, type RespValue } from '../../protocol/resp/value.js';
+import { MAX_SCAN_COUNT, MAX_SCAN_MATCH_WORK, MAX_SCAN_WORK } from '../../redis-limits.js';
 import { HASHES } from '../index-shard.js';
 import type { Steps, Work } from '../work.js';
 import { GlobMatch } from './glob.js';

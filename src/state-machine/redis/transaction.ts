@@ -1,9 +1,10 @@
 /** MULTI and EXEC: all commands of a transaction, or none. */
 
-import { MAX_REDIS_REPLY_BYTES, MAX_TRANSACTION_WORK } from '../../limits.js';
+import { MAX_REDIS_REPLY_BYTES } from '../../limits.js';
 import type { Args, WatchedKey } from '../../protocol/command.js';
 import { isSmall, REPLY_TOO_LARGE, sizeOf } from '../../protocol/resp/reply-size.js';
 import { ErrorReply, NULL_ARRAY, type RespValue } from '../../protocol/resp/value.js';
+import { MAX_TRANSACTION_WORK } from '../../redis-limits.js';
 import type { TransactionCommands } from '../batch.js';
 import { goOn, type Steps, type Work } from '../work.js';
 import { beginLong, execute } from './execute.js';

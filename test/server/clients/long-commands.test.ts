@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { MAX_ENCODED_ARGS, MAX_PARSED_ARGS, MAX_REPLY_WORK_PER_TURN } from '../../../src/limits.js';
+import { MAX_ENCODED_ARGS, MAX_REPLY_WORK_PER_TURN } from '../../../src/limits.js';
+import { MAX_PARSED_ARGS } from '../../../src/redis-limits.js';
 import { Leader, resp, set } from '../../support/server/server-side.js';
 
 const MANY = 10 * MAX_PARSED_ARGS;

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { MAX_MONITORED_COMMANDS, MAX_UNREAD_REPLY_BYTES } from '../../../src/limits.js';
+import { MAX_UNREAD_REPLY_BYTES } from '../../../src/limits.js';
+import { MAX_MONITORED_COMMANDS } from '../../../src/redis-limits.js';
 import { Leader, resp } from '../../support/server/server-side.js';
 
 const COMMANDS_PER_TURN = 100;

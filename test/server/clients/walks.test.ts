@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { MAX_WAITING_WALKS, MAX_WALKS, WALK_WORK_PER_TURN } from '../../../src/limits.js';
+import { MAX_WAITING_WALKS, MAX_WALKS, WALK_WORK_PER_TURN } from '../../../src/redis-limits.js';
 import { KEY_WORK } from '../../../src/state-machine/work.js';
 import { Follower, Leader, resp, TIMEOUT_MS } from '../../support/server/server-side.js';
 

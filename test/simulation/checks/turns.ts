@@ -1,7 +1,8 @@
 /** Whether turns keep to their limits, whatever clients send. */
 
-import { APPLY_WORK_PER_TURN, MAX_VALUE_BYTES, WALK_WORK_PER_TURN } from '../../../src/limits.js';
+import { APPLY_WORK_PER_TURN, MAX_VALUE_BYTES } from '../../../src/limits.js';
 import { PropertyViolation } from '../../../src/raft/checks/property-violation.js';
+import { WALK_WORK_PER_TURN } from '../../../src/redis-limits.js';
 import type { Server } from '../../../src/server/server.js';
 
 /** The last step of either kind may go beyond: it copies a value of the largest size, three times. */

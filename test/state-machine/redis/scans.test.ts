@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { hashOf } from '../../../src/bytes/byte-string.js';
-import { MAX_SCAN_COUNT } from '../../../src/limits.js';
 import { COMMANDS } from '../../../src/protocol/resp/commands.js';
 import { ErrorReply, type RespValue } from '../../../src/protocol/resp/value.js';
+import { MAX_SCAN_COUNT } from '../../../src/redis-limits.js';
 import { KeyValueStore } from '../../../src/state-machine/key-value-store.js';
 import { beginLongRead } from '../../../src/state-machine/redis/execute.js';
 import { goOn, Work } from '../../../src/state-machine/work.js';

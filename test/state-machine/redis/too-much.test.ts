@@ -1,8 +1,9 @@
 /** Commands that would be too much work say so, the same on every server. */
 
 import { expect } from 'chai';
-import { MAX_LCS_CELLS, MAX_TRANSACTION_WORK, MAX_VALUE_BYTES } from '../../../src/limits.js';
+import { MAX_VALUE_BYTES } from '../../../src/limits.js';
 import { ErrorReply, type RespValue } from '../../../src/protocol/resp/value.js';
+import { MAX_LCS_CELLS, MAX_TRANSACTION_WORK } from '../../../src/redis-limits.js';
 import { KeyValueStore } from '../../../src/state-machine/key-value-store.js';
 import { payloadOf } from '../../support/commands.js';
 import { HASH_SECRET } from '../../support/hash-secret.js';

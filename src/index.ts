@@ -18,7 +18,7 @@ export type { ClusterMeasurements, ClusterStatus, MemberStatus } from './cluster
 export type { PortMeasurements } from './gateway/connections.js';
 export type { GatewayMeasurements } from './gateway/gateway.js';
 export { ListenError } from './gateway/listener.js';
-export type { LogIndex, RoleName, ServerId, Term } from './raft/types.js';
+export type { LogIndex, RoleName, ServerId, SlotId, Term } from './raft/types.js';
 export { BackupError, type BackupFacts } from './storage/backup.js';
 export { DataDirectoryError } from './storage/data-directory-error.js';
 export type { StorageError, StorageErrorCode } from './storage/storage.js';

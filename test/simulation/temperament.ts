@@ -110,6 +110,9 @@ export function hasLargeStatesInTime({ raft, maxLinkDelayMs, disk }: Temperament
   return rounds * (maxLinkDelayMs + Math.max(...disk.maxLatencyMs)) <= MAX_LARGE_SNAPSHOT_MS;
 }
 
+/** With one chunk of that length at a time, a snapshot takes longer than the log takes to make the next one due, and the next. */
+const TINY_CHUNK_BYTES = 200;
+
 function drawRaft(random: Random): Temperament['raft'] {
   const maxAppendBytes = random.of([1, 100, 1_000, 100_000]);
   return {
@@ -122,8 +125,16 @@ function drawRaft(random: Random): Temperament['raft'] {
     maxUncommittedBytes: random.of([2_000, 1_000_000]),
     catchUpTimeoutMs: 60_000,
     maxLogCacheBytes: random.split('log cache').of([1, 2_000, 5_000, 1_000_000]),
-    snapshotChunkBytes: random.of([200, 512, 4_096]),
-    maxInflightChunks: random.of([1, 3]),
+    ...drawChunks(random),
+  };
+}
+
+function drawChunks(random: Random): Pick<Temperament['raft'], 'snapshotChunkBytes' | 'maxInflightChunks'> {
+  const snapshotChunkBytes = random.of([TINY_CHUNK_BYTES, 512, 4_096]);
+  const maxInflightChunks = random.of([1, 3]);
+  return {
+    snapshotChunkBytes,
+    maxInflightChunks: snapshotChunkBytes === TINY_CHUNK_BYTES ? 3 : maxInflightChunks,
   };
 }
 

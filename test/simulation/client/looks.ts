@@ -13,7 +13,6 @@ const LOOKS: readonly (readonly [words: string, judge: (key: string, reply: Repl
   ['EXISTS $key', (_key, reply) => judgeCount(reply)],
   ['TOUCH $key', (_key, reply) => judgeCount(reply)],
   ['KEYS $key', judgeKeys],
-  ['CLUSTER COUNTKEYSINSLOT $slot', (_key, reply) => judgeCount(reply)],
   [`CLUSTER GETKEYSINSLOT $slot ${ALL}`, judgeKeys],
   [
     `SCAN 0 MATCH $key COUNT ${ALL}`,

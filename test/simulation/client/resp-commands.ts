@@ -156,7 +156,7 @@ function judgeError(reply: Reply): Verdict {
   if (text.startsWith('MOVED '))
     return { type: 'elsewhere', port: Number(text.slice(text.lastIndexOf(':') + 1)) };
   if (text.startsWith('CLUSTERDOWN ') || text.startsWith('MISCONF ')) return NOT_DONE;
-  if (text.startsWith('UNKNOWN leadership was lost')) return UNKNOWN;
+  if (text.startsWith('UNKNOWN ')) return UNKNOWN;
   return WRONG;
 }
 

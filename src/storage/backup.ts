@@ -5,8 +5,8 @@
 
 import { dirname, join } from 'node:path';
 import { ImageReader } from '../state-machine/image.js';
-import { LOST_AND_FOUND } from './cluster-directory.js';
-import { DataDirectories, type NewDirectoriesOptions } from './data-directories.js';
+import { LOST_AND_FOUND, type NewDirectoriesOptions } from './cluster-directory.js';
+import { DataDirectories } from './data-directories.js';
 import { DataDirectory } from './data-directory.js';
 import { DataDirectoryError } from './data-directory-error.js';
 import { DiskStorage } from './disk-storage.js';

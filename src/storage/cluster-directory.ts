@@ -5,7 +5,8 @@
 
 import { dirname, join, resolve } from 'node:path';
 import type { Environment } from '../environment.js';
-import type { ServerId } from '../raft/types.js';
+import { initialConfiguration } from '../raft/configuration.js';
+import type { Member, ServerId, SlotId } from '../raft/types.js';
 import { DataDirectoryError } from './data-directory-error.js';
 import type { FileLock, Files } from './files.js';
 import {
@@ -35,10 +36,29 @@ export interface DataDirectoryOptions {
   readonly environment: Pick<Environment, 'random'>;
 }
 
+export interface NewDirectoriesOptions extends DataDirectoryOptions {
+  /** How many servers the cluster is to have. */
+  readonly servers: number;
+  /** Whether one that is there may be of another size. */
+  readonly isAnySize?: boolean;
+}
+
+/** Whose directories are kept. */
+export interface Membership {
+  /** The members, those that are to be, and those that are to go. */
+  readonly members: readonly Member[];
+  /** The lowest identity that was given to nobody. */
+  readonly nextId: ServerId;
+  /** How many voters there were when the last change was over. */
+  readonly size: number;
+}
+
 export interface Description {
   /** Identifies the cluster for good: made when its directories were. */
   readonly clusterId: string;
+  /** How many servers it began with. */
   readonly servers: number;
+  readonly membership: Membership;
   /** The only server that has this directory; undefined when all servers share it. */
   readonly serverId: ServerId | undefined;
   /** How often each server's directory was replaced, by its id: an older one may come back, and is not to be used. */
@@ -48,8 +68,19 @@ export interface Description {
 /** Where a cluster keeps its data, held by this process alone. */
 export interface ClusterDirectory {
   readonly clusterId: string;
-  /** How many servers the cluster has. */
+  /** How many servers the cluster began with. */
   readonly servers: number;
+  /** Whose directories there are, in the order of their slots. */
+  readonly members: readonly Member[];
+  /**
+   * Makes a directory for a new server in this slot, with an identity that nobody ever had. Rejects with DataDirectoryError;
+   * then there is no new server.
+   */
+  add(slot: SlotId): Promise<Member>;
+  /** Removes the directory of a server that is no member any more, or never was. Rejects with DataDirectoryError. */
+  remove(id: ServerId): Promise<void>;
+  /** A change is over: there are this many voters. Rejects with DataDirectoryError. */
+  settle(size: number): Promise<void>;
   /**
    * Resolves to where the server keeps log, votes and snapshots; looks for it once more if its disk was lost. Rejects with
    * StorageError or DataDirectoryError when it still is.
@@ -124,15 +155,28 @@ export function readDescription(files: Files, path: string): Promise<Description
       servers,
       serverId: fields.has('serverId') ? fields.number('serverId') : undefined,
       generations: fields.has('generations') ? fields.numbers('generations') : firstGenerations(servers),
+      membership: fields.has('members') ? membershipIn(fields) : firstMembership(servers),
     };
   });
 }
 
 /** Resolves once the description survives a crash of the machine. */
 export function writeDescription(files: Files, path: string, description: Description): Promise<void> {
-  const { serverId, generations, ...cluster } = description;
-  const content = serverId === undefined ? cluster : { ...cluster, serverId, generations };
+  const { serverId, generations, membership, ...cluster } = description;
+  const content =
+    serverId === undefined ? { ...cluster, ...membership } : { ...cluster, serverId, generations };
   return writeManifest(files, path, content, { fsync: true });
+}
+
+/** That of a new cluster. */
+export function firstMembership(servers: number): Membership {
+  const { voters, nextId } = initialConfiguration(servers);
+  return { members: voters, nextId, size: servers };
+}
+
+function membershipIn(fields: ManifestFields): Membership {
+  const members = fields.list('members').map((one) => ({ id: one.number('id'), slot: one.number('slot') }));
+  return { members, nextId: fields.number('nextId'), size: fields.number('size') };
 }
 
 /** No directory was replaced yet. */

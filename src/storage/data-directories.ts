@@ -8,14 +8,18 @@
  */
 
 import { join } from 'node:path';
+import { initialConfiguration } from '../raft/configuration.js';
 import { majorityOf } from '../raft/quorum.js';
-import type { ServerId } from '../raft/types.js';
+import type { Member, ServerId } from '../raft/types.js';
 import {
   type ClusterDirectory,
   type DataDirectoryOptions,
+  type Description,
   firstGenerations,
+  firstMembership,
   isBlank,
   lockDirectory,
+  type NewDirectoriesOptions,
   newClusterId,
   readDescription,
   replaceServerDirectory,
@@ -47,10 +51,6 @@ interface Held {
 interface Lost {
   readonly path: string;
   readonly reason: StorageError;
-}
-
-export interface NewDirectoriesOptions extends DataDirectoryOptions {
-  readonly servers: number;
 }
 
 /** Puts into a new server's directory what the server is to start with. */
@@ -139,7 +139,9 @@ export class DataDirectories implements ClusterDirectory {
         await fill?.(serverDirectory(path, serverId), { clusterId, serverId });
       }
       for (const [serverId, { path }] of held)
-        await explained(path, () => writeDescription(files, path, { ...cluster, serverId }));
+        await explained(path, () =>
+          writeDescription(files, path, { ...cluster, membership: firstMembership(servers), serverId }),
+        );
     } catch (error) {
       for (const { lock } of held.values()) await lock.release();
       throw error;
@@ -160,6 +162,22 @@ export class DataDirectories implements ClusterDirectory {
     }
     directories.#assignLost(lost);
     return directories;
+  }
+
+  get members(): readonly Member[] {
+    return initialConfiguration(this.servers).voters;
+  }
+
+  add(): Promise<Member> {
+    return Promise.reject(this.#fixed());
+  }
+
+  remove(): Promise<void> {
+    return Promise.reject(this.#fixed());
+  }
+
+  settle(): Promise<void> {
+    return Promise.resolve();
   }
 
   async locate(id: ServerId): Promise<string> {
@@ -190,7 +208,7 @@ export class DataDirectories implements ClusterDirectory {
       });
       await explained(path, async () => {
         if (known === undefined) await syncNamesAbove(files, path, topmostMade);
-        await writeDescription(files, path, { ...this.#identity, serverId: id });
+        await writeDescription(files, path, { ...this.#described, serverId: id });
       });
     } catch (error) {
       if (known === undefined) await lock.release();
@@ -206,8 +224,17 @@ export class DataDirectories implements ClusterDirectory {
     this.#held.clear();
   }
 
+  #fixed(): DataDirectoryError {
+    const [{ path } = { path: '' }] = this.#held.values();
+    return new DataDirectoryError(path, 'is of one server: members change where all share a directory');
+  }
+
   get #identity(): ClusterIdentity {
     return { clusterId: this.clusterId, servers: this.servers, generations: this.#generations };
+  }
+
+  get #described(): Omit<Description, 'serverId'> {
+    return { ...this.#identity, membership: firstMembership(this.servers) };
   }
 
   #pathOf(id: ServerId): string {
@@ -224,7 +251,7 @@ export class DataDirectories implements ClusterDirectory {
       return survey;
     }
     const { path, lock } = survey;
-    const description = { ...this.#identity, serverId: owner };
+    const description = { ...this.#described, serverId: owner };
     try {
       // What was read may be forgotten yet: the process may have ended before the sync, or the sync have failed.
       await writeDescription(this.#files, path, description);
@@ -287,7 +314,7 @@ export class DataDirectories implements ClusterDirectory {
     const generations = this.#generations.map((generation, other) => generation + (other === id ? 1 : 0));
     for (const [serverId, { path }] of this.#held) {
       if (serverId === id) continue;
-      const description = { ...this.#identity, generations, serverId };
+      const description = { ...this.#described, generations, serverId };
       await explained(path, () => writeDescription(this.#files, path, description));
     }
     this.#generations = generations;

@@ -34,7 +34,7 @@ export function lostManifest(path: string): DataDirectoryError {
 
 /** Its cluster has another number of servers than was asked for. */
 export function otherSize(path: string, servers: number): DataDirectoryError {
-  const reason = `was made for ${servers} servers: start with -n ${servers} or name another directory`;
+  const reason = `is of a cluster of ${servers} servers: start without -n, and change their number with "threadraft members"`;
   return new DataDirectoryError(path, reason);
 }
 

@@ -7,15 +7,18 @@
  */
 
 import { join } from 'node:path';
-import type { ServerId } from '../raft/types.js';
+import type { Member, ServerId, SlotId } from '../raft/types.js';
 import {
   type ClusterDirectory,
   type DataDirectoryOptions,
   type Description,
   firstGenerations,
+  firstMembership,
   holdsCluster,
   isUsed,
   lockDirectory,
+  type Membership,
+  type NewDirectoriesOptions,
   newClusterId,
   readDescription,
   replaceServerDirectory,
@@ -31,30 +34,28 @@ import { makeServerDirectory } from './server-manifest.js';
 
 export class DataDirectory implements ClusterDirectory {
   readonly path: string;
-  readonly clusterId: string;
-  readonly servers: number;
   readonly #files: Files;
   readonly #lock: FileLock;
+  #description: Description;
 
   private constructor(
     path: string,
-    { clusterId, servers }: Description,
+    description: Description,
     { files, lock }: { readonly files: Files; readonly lock: FileLock },
   ) {
     this.path = path;
-    this.clusterId = clusterId;
-    this.servers = servers;
+    this.#description = description;
     this.#files = files;
     this.#lock = lock;
   }
 
   /**
    * Opens the directory, made when missing, for a cluster of this many servers, and holds it until {@link close} or the
-   * end of the process. Rejects with DataDirectoryError.
+   * end of the process. Rejects with DataDirectoryError, also when the cluster there has another size, unless any will do.
    */
   static open(
     path: string,
-    { servers, ...options }: DataDirectoryOptions & { readonly servers: number },
+    { servers, isAnySize = false, ...options }: NewDirectoriesOptions,
   ): Promise<DataDirectory> {
     return explained(path, async () => {
       const topmostMade = await options.files.makeDirectory(path);
@@ -64,8 +65,10 @@ export class DataDirectory implements ClusterDirectory {
           await syncNamesAbove(options.files, path, topmostMade);
           return describe(path, servers, options);
         }
-        if (found.servers === servers) return found;
-        throw otherSize(path, found.servers);
+        const { size } = found.membership;
+        if (size !== servers && !isAnySize) throw otherSize(path, size);
+        await removeLeftovers(path, found, options);
+        return found;
       });
     });
   }
@@ -110,6 +113,18 @@ export class DataDirectory implements ClusterDirectory {
     }
   }
 
+  get clusterId(): string {
+    return this.#description.clusterId;
+  }
+
+  get servers(): number {
+    return this.#description.servers;
+  }
+
+  get members(): readonly Member[] {
+    return this.#description.membership.members;
+  }
+
   /** Where the server keeps log, votes and snapshots. */
   serverDirectory(id: ServerId): string {
     return serverDirectory(this.path, id);
@@ -121,6 +136,40 @@ export class DataDirectory implements ClusterDirectory {
 
   replace(id: ServerId, make: (directory: string) => Promise<void>): Promise<void> {
     return replaceServerDirectory(this.#files, this.serverDirectory(id), make);
+  }
+
+  add(slot: SlotId): Promise<Member> {
+    return explained(this.path, async () => {
+      const { nextId, members } = this.#description.membership;
+      const member = { id: nextId, slot };
+      // Written before it is used: whatever becomes of this server, no other one gets its identity.
+      await this.#rewrite({ nextId: nextId + 1 });
+      const directory = this.serverDirectory(member.id);
+      await this.#files.removeTree(directory);
+      await makeServerDirectory(this.#files, directory, { clusterId: this.clusterId, serverId: member.id });
+      await this.#files.syncDirectory(this.path);
+      await this.#rewrite({ members: [...members, member].sort((a, b) => a.slot - b.slot) });
+      return member;
+    });
+  }
+
+  remove(id: ServerId): Promise<void> {
+    return explained(this.path, async () => {
+      await this.#rewrite({ members: this.members.filter((member) => member.id !== id) });
+      await this.#files.removeTree(this.serverDirectory(id));
+    });
+  }
+
+  settle(size: number): Promise<void> {
+    if (this.#description.membership.size === size) return Promise.resolve();
+    return explained(this.path, () => this.#rewrite({ size }));
+  }
+
+  async #rewrite(change: Partial<Membership>): Promise<void> {
+    const { membership } = this.#description;
+    const description = { ...this.#description, membership: { ...membership, ...change } };
+    await writeDescription(this.#files, this.path, description);
+    this.#description = description;
   }
 
   async close(): Promise<void> {
@@ -142,7 +191,8 @@ async function describe(
   }
   const clusterId = newClusterId(environment);
   const generations = firstGenerations(servers);
-  const description = { clusterId, servers, serverId: undefined, generations };
+  const membership = firstMembership(servers);
+  const description = { clusterId, servers, serverId: undefined, generations, membership };
   for (let serverId = 0; serverId < servers; serverId += 1) {
     const directory = serverDirectory(path, serverId);
     // One that is there may be forgotten yet: a sync of its name that failed is not made good by another one.
@@ -152,6 +202,19 @@ async function describe(
   await files.syncDirectory(path);
   await writeDescription(files, path, description);
   return description;
+}
+
+/** Removes what is left of servers that were removed, or never were members. */
+async function removeLeftovers(
+  path: string,
+  { membership: { members, nextId } }: Description,
+  { files }: DataDirectoryOptions,
+): Promise<void> {
+  const kept = members.map(({ id }) => id);
+  for (const name of (await takeInventory(files, path)).servers) {
+    const id = Number(name.slice(name.indexOf('-') + 1));
+    if (id < nextId && !kept.includes(id)) await files.removeTree(join(path, name));
+  }
 }
 
 /** What the directory says of its cluster, written anew; undefined when it says nothing yet. */

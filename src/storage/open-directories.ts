@@ -1,7 +1,7 @@
 /** A cluster's data in one directory for all servers, or in one for each, as the user has named them. */
 
-import type { ClusterDirectory, DataDirectoryOptions } from './cluster-directory.js';
-import { DataDirectories, type NewDirectoriesOptions } from './data-directories.js';
+import type { ClusterDirectory, DataDirectoryOptions, NewDirectoriesOptions } from './cluster-directory.js';
+import { DataDirectories } from './data-directories.js';
 import { DataDirectory } from './data-directory.js';
 
 /** Opens it, made when new. Rejects with DataDirectoryError. */

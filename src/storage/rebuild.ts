@@ -9,7 +9,8 @@
  * Both need the disk of every other server.
  */
 
-import type { RecoveredState, ServerId, Term } from '../raft/types.js';
+import { includes, initialConfiguration } from '../raft/configuration.js';
+import type { Configuration, RecoveredState, ServerId, SlotId, Term } from '../raft/types.js';
 import type { ClusterDirectory, DataDirectoryOptions } from './cluster-directory.js';
 import { DataDirectoryError } from './data-directory-error.js';
 import { DiskStorage } from './disk-storage.js';
@@ -49,25 +50,45 @@ async function rebuild(
   { id, path }: { readonly id: ServerId; readonly path: string },
   files: Files,
 ): Promise<Rebuilt> {
-  const { servers } = directory;
-  if (id >= servers) throw new DataDirectoryError(path, `has servers 0 to ${servers - 1}, no server ${id}`);
-  if (servers === 1)
+  const { members } = directory;
+  const lost = members.find(({ slot }) => slot === id);
+  const ids = members.map(({ slot }) => slot).join(', ');
+  if (lost === undefined) throw new DataDirectoryError(path, `has servers ${ids}, no server ${id}`);
+  if (members.length === 1)
     throw new DataDirectoryError(path, 'has no other server to rebuild this one from: restore a backup');
-  const others: { readonly id: ServerId; readonly storage: DiskStorage }[] = [];
+  const others: { readonly slot: SlotId; readonly storage: DiskStorage }[] = [];
   try {
-    for (let other = 0; other < servers; other += 1) {
-      if (other !== id) others.push({ id: other, storage: await openServer(directory, other, files) });
+    // More than the members of any configuration: the directories of those to come and to go are there, too.
+    for (const other of members) {
+      if (other === lost) continue;
+      others.push({ slot: other.slot, storage: await openServer(directory, other.id, files) });
     }
     const source = others.reduce((best, one) =>
       isMoreUpToDate(one.storage.recovered, best.storage.recovered) ? one : best,
     );
     const term = Math.max(...others.map(({ storage }) => storage.recovered.hardState.currentTerm));
-    const owner = { clusterId: directory.clusterId, serverId: id };
-    await directory.replace(id, (to) => copy(source.storage, { owner, term, to, files }));
-    return { from: source.id, lastIndex: endOf(source.storage.recovered).index, term };
+    const configuration = latestConfiguration(source.storage.recovered, directory.servers);
+    const fault = faultOfRebuild(configuration, lost.id);
+    if (fault !== undefined) throw new DataDirectoryError(path, `cannot have server ${id} rebuilt: ${fault}`);
+    const owner = { clusterId: directory.clusterId, serverId: lost.id };
+    await directory.replace(lost.id, (to) => copy(source.storage, { owner, term, to, files }));
+    return { from: source.slot, lastIndex: endOf(source.storage.recovered).index, term };
   } finally {
     for (const { storage } of others) await storage.close();
   }
+}
+
+/** The one in force at the end of the log. */
+function latestConfiguration({ entries, snapshot }: RecoveredState, servers: number): Configuration {
+  const entry = entries.findLast((one) => one.configuration !== undefined);
+  return entry?.configuration ?? snapshot?.configuration ?? initialConfiguration(servers);
+}
+
+/** Why the others' disks do not tell all that the server may have promised; undefined when they do. */
+function faultOfRebuild({ voters, outgoing, learners }: Configuration, id: ServerId): string | undefined {
+  if (![voters, outgoing, learners].some((members) => includes(members, id))) return 'it is no member';
+  const alone = [voters, outgoing].some((half) => half.length === 1 && includes(half, id));
+  return alone ? 'it decided alone while members changed: restore a backup' : undefined;
 }
 
 async function openServer(

@@ -66,7 +66,10 @@ describe('DataDirectory', () => {
 
   it('refuses a cluster of another size, and tells how to start', async () => {
     await openOnce(3);
-    await expectRefusal(/was made for 3 servers: start with -n 3 or name another directory/, 5);
+    await expectRefusal(
+      /is of a cluster of 3 servers: start without -n, and change their number with "threadraft members"/,
+      5,
+    );
     await openOnce(3);
   });
 

@@ -115,7 +115,7 @@ describe('rebuilding a server from the disks of the others', () => {
 
     it('when there is no such server', async () => {
       const error = await rejection(rebuildServer([path()], 3, WORLD));
-      expectOneLine(error, 'DATA_DIRECTORY_REFUSED', /has servers 0 to 2, no server 3/);
+      expectOneLine(error, 'DATA_DIRECTORY_REFUSED', /has servers 0, 1, 2, no server 3/);
     });
 
     it('when there is no cluster', async () => {

@@ -17,9 +17,10 @@ import {
 } from '../limits.js';
 import { initialConfiguration } from '../raft/configuration.js';
 import type { RaftOptions } from '../raft/options.js';
+import type { SlotId } from '../raft/types.js';
 import { KeyValueStore } from '../state-machine/key-value-store.js';
 import { CATCH_UP_TIMEOUT_MS } from '../time-limits.js';
-import type { PeerNews, ServerStart } from '../wire/control.js';
+import type { ClientAddress, PeerNews, ServerStart } from '../wire/control.js';
 import { restoreStore } from './restore-store.js';
 import { Server, type ServerOptions } from './server.js';
 
@@ -36,8 +37,9 @@ export interface OpenServerOptions extends Omit<ServerOptions, 'store'> {
  */
 export async function openServer({ peerNews, hashSecret, ...options }: OpenServerOptions): Promise<Server> {
   const { storage, onEvent } = options;
-  const server = new Server({ ...options, store: await storeOf(storage, hashSecret) });
-  void followPeers(server, peerNews);
+  const addresses = new Map(options.addresses);
+  const server = new Server({ ...options, addresses, store: await storeOf(storage, hashSecret) });
+  void followPeers(server, peerNews, addresses);
   const { entries, logStart, hardState } = storage.recovered;
   onEvent({ type: 'up', lastIndex: logStart.index + entries.length, term: hardState.currentTerm });
   storage.forgetRecovered();
@@ -83,9 +85,22 @@ async function storeOf(storage: ServerOptions['storage'], hashSecret: HashSecret
   }
 }
 
-async function followPeers(server: Server, peerNews: OpenServerOptions['peerNews']): Promise<void> {
+async function followPeers(
+  server: Server,
+  peerNews: OpenServerOptions['peerNews'],
+  addresses: Map<SlotId, ClientAddress>,
+): Promise<void> {
   for await (const news of peerNews) {
-    if (news.type === 'joined') server.connect(news.peer, news.port);
-    else server.disconnect(news.peer);
+    switch (news.type) {
+      case 'joined':
+        server.connect(news.peer, news.port);
+        break;
+      case 'ended':
+        server.disconnect(news.peer);
+        break;
+      case 'address':
+        addresses.set(news.slot, news.address);
+        break;
+    }
   }
 }

@@ -95,6 +95,8 @@ function controlOf(
     observe: () => server.observe(),
     setLinkFault: (peer, fault) => server.setLinkFault(peer, fault),
     transferLeadership: (target) => server.transferLeadership(target),
+    members: () => server.memberChanges.view,
+    changeMembers: (voters) => server.memberChanges.begin(voters),
     backup: (port) => server.backup(port),
     block: (durationMs) => {
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, durationMs);

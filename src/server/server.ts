@@ -35,6 +35,7 @@ import { Clients } from './clients/clients.js';
 import { ReplyFrames } from './clients/reply-frames.js';
 import { Disk } from './disk.js';
 import { DiskHealth } from './disk-health.js';
+import { MemberChanges } from './member-changes.js';
 import { ServerMetrics } from './metrics.js';
 import { MessageSampler } from './observation.js';
 import { Peers } from './peers.js';
@@ -67,6 +68,7 @@ export class Server {
   readonly #environment: Environment;
   readonly #metrics = new ServerMetrics();
   readonly #raft: Raft;
+  readonly memberChanges: MemberChanges;
   readonly #state: AppliedState;
   readonly #clients: Clients;
   readonly #replies: ReplyFrames;
@@ -119,6 +121,7 @@ export class Server {
       recovered,
       environment.nowMs(),
     );
+    this.memberChanges = new MemberChanges(this.#raft, environment, () => this.#requestTurn());
     this.#state = new AppliedState(store, recovered.snapshot ?? LOG_ORIGIN);
     this.#replies = new ReplyFrames(traffic.sender, () => this.#requestTurn());
     this.#snapshots = new Snapshots({
@@ -186,12 +189,8 @@ export class Server {
       onActivity: () => this.#requestTurn(),
       onChange: (condition) => onEvent({ type: 'disk', condition }),
     });
-    this.#roleReports = new RoleReports({
-      raft: this.#raft,
-      state: this.#state,
-      metrics: this.#metrics,
-      onEvent,
-    });
+    const reported = { raft: this.#raft, state: this.#state, metrics: this.#metrics };
+    this.#roleReports = new RoleReports({ ...reported, onEvent });
     this.#view = new ServerView({
       environment,
       id: raft.id,
@@ -325,8 +324,9 @@ export class Server {
     this.#replies.flush();
     this.#diskHealth.report();
     if (this.#clients.isDue || this.#applier.isDue) this.#requestTurn();
-    const { deadlineMs } = this.#raft;
-    this.#timer.callBy(Math.min(deadlineMs, this.#clients.deadlineMs, this.#diskHealth.deadlineMs));
+    this.#timer.callBy(
+      Math.min(this.#raft.deadlineMs, this.#clients.deadlineMs, this.#diskHealth.deadlineMs),
+    );
     this.turns.end(this.#environment.nowMs());
   }
 
@@ -354,11 +354,12 @@ export class Server {
   /** Has the core send what is due, and does what it asks for: writes, sends, applies and answers. */
   #doOutput(): void {
     this.#raft.sendDue();
-    const { persist, messages, logReads, installedSnapshot, committed, confirmedReads, failedReads } =
-      this.#raft.takeOutput();
+    const output = this.#raft.takeOutput();
+    const { persist, messages, logReads, installedSnapshot, committed, confirmedReads, failedReads } = output;
     this.#disk.write(persist);
     if (logReads.length > 0) this.#disk.read(logReads);
     this.#peers.send(messages);
+    if (output.changeOutcome !== undefined) this.memberChanges.settle(output.changeOutcome);
     if (installedSnapshot !== undefined) {
       this.#snapshots.abort();
       this.#applier.install(installedSnapshot);

@@ -5,14 +5,27 @@
 
 import type { MessagePort } from 'node:worker_threads';
 import type { Port } from '../channel/port.js';
+import type { ChangeStatus } from '../raft/change-status.js';
+import type { MembersRefusal } from '../raft/members.js';
 import type { TraceEvent } from '../raft/trace.js';
-import type { LogIndex, RoleName, ServerId, SlotId, Term } from '../raft/types.js';
+import type {
+  ChangeOutcome,
+  Configuration,
+  LogIndex,
+  Member,
+  RoleName,
+  ServerId,
+  SlotId,
+  Term,
+} from '../raft/types.js';
 import type { MetricsReading } from './measurements.js';
 import type { LogTail, ObservedMessage } from './observations.js';
 
 /** Everything a server's thread needs to start. Sent as the pool's task, with the ports transferred. */
 export interface ServerStart {
   readonly id: ServerId;
+  /** Where it is, by which all but the servers know it. */
+  readonly slot: SlotId;
   /** How many servers the cluster began with: those of ids 0 to `clusterSize` - 1, each in the slot of its number. */
   readonly clusterSize: number;
   readonly clusterId: string;
@@ -59,6 +72,10 @@ export interface ServerControl {
   setLinkFault(peer: ServerId, fault: LinkFault): void;
   /** Hands leadership to `target`; resolves once asked, not once done. Throws when this server does not lead. */
   transferLeadership(target: ServerId): void;
+  /** Who the members are, as far as this server knows. */
+  members(): MembersView;
+  /** Changes the voters to these. Resolves once that is done, given up or refused, or this server leads no more. */
+  changeMembers(voters: readonly Member[]): Promise<MembersAnswer>;
   /**
    * Sends a snapshot of the state as it is now through the port, as a channel of `Uint8Array`s, which it closes
    * after the last; resolves once it has begun. Rejects when this server does not lead. Transfer the port.
@@ -69,6 +86,21 @@ export interface ServerControl {
   /** Stops cleanly: answers what is committed, closes the log. The thread's task resolves after it. */
   stop(): Promise<void>;
 }
+
+export interface MembersView {
+  readonly isLeading: boolean;
+  /** The one in force. */
+  readonly configuration: Configuration;
+  /** Whether that is committed. */
+  readonly isDecided: boolean;
+  /** How far a change is, as the leader knows; null while there is none. */
+  readonly change: ChangeStatus | null;
+}
+
+/** What became of a change of members. */
+export type MembersAnswer =
+  | ChangeOutcome
+  | { readonly outcome: 'refused'; readonly refusal: MembersRefusal; readonly reason: string };
 
 /** What happens to messages in one direction of a link. */
 export interface LinkFault {
@@ -142,6 +174,8 @@ export interface ServerObservation extends ServerStatus {
 export type PeerNews<P extends Port = MessagePort> =
   /** `peer` runs: the port joins this server with it, in place of an earlier one. */
   | { readonly type: 'joined'; readonly peer: ServerId; readonly port: P }
+  /** Where the clients of a slot connect. */
+  | { readonly type: 'address'; readonly slot: SlotId; readonly address: ClientAddress }
   /** `peer` has stopped serving, and its answers reach nobody any more. If it led, a successor must campaign at once. */
   | { readonly type: 'ended'; readonly peer: ServerId };
 

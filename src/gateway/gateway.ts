@@ -48,6 +48,7 @@ export interface GatewayWorld {
 export class Gateway {
   readonly #environment: Environment;
   readonly #serverListeners = new Map<SlotId, ServerListener>();
+  readonly #newListener: (slot: SlotId, port: number) => ServerListener;
   readonly #router: Router | undefined;
 
   constructor(options: GatewayOptions, { environment, network }: GatewayWorld) {
@@ -69,10 +70,10 @@ export class Gateway {
       leaderWaitMs: options.leaderWaitMs ?? LEADER_WAIT_MS,
       refusalGraceMs: options.electionTimeoutMs,
     };
-    for (const [slot, port] of options.serverPorts) {
-      const listener = new ServerListener(network, `clients of server ${slot}`, { host, port }, shared);
-      this.#serverListeners.set(slot, listener);
-    }
+    this.#newListener = (slot, port) =>
+      new ServerListener(network, `clients of server ${slot}`, { host, port }, shared);
+    for (const [slot, port] of options.serverPorts)
+      this.#serverListeners.set(slot, this.#newListener(slot, port));
     this.#router =
       routerPort === undefined ? undefined : new Router(network, { host, port: routerPort }, times, shared);
   }
@@ -103,6 +104,19 @@ export class Gateway {
   async start(): Promise<void> {
     for (const server of this.#serverListeners.values()) await server.reserve();
     await this.#router?.open();
+  }
+
+  /** There is a new server. Checks that its port can be opened, as {@link start} does. Throws {@link ListenError}. */
+  async add(slot: SlotId, port: number): Promise<void> {
+    const listener = this.#newListener(slot, port);
+    await listener.reserve();
+    this.#serverListeners.set(slot, listener);
+  }
+
+  /** A server is gone for good: closes its port. */
+  remove(slot: SlotId): void {
+    this.detach(slot);
+    this.#serverListeners.delete(slot);
   }
 
   /**

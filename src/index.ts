@@ -4,6 +4,7 @@ export { restoreBackup, writeBackup } from './cluster/backup-files.js';
 export { Cluster, type ClusterEnvironment } from './cluster/cluster.js';
 export {
   FaultError,
+  MembersError,
   NotRunningError,
   ServerGoneError,
   ServerStartError,
@@ -13,6 +14,7 @@ export {
 } from './cluster/errors.js';
 export type { ClusterEvent, EventListener } from './cluster/event-log.js';
 export type { CurrentFaults, LinkRequest } from './cluster/faults.js';
+export type { AddedServer, Members } from './cluster/membership.js';
 export { type ClusterOptions, DEFAULT_OPTIONS, OptionError } from './cluster/options.js';
 export type { ClusterMeasurements, ClusterStatus, MemberStatus } from './cluster/status.js';
 export type { PortMeasurements } from './gateway/connections.js';

@@ -34,6 +34,7 @@ const FORMS: ReadonlyMap<unknown, string> = new Map([
   ['exptimeS', 'exptimeS must be a whole number, 0 or more'],
   ['version', 'version must be a whole number, 0 or more'],
   ['groups', 'groups must be lists of server numbers, such as { "groups": [[0], [1, 2]] }'],
+  ['voters', 'voters must be a list of server numbers, such as { "voters": [0, 1, 3] }'],
   ['from', 'from and to must be server numbers'],
   ['to', 'from and to must be server numbers'],
   ['dropRate', 'dropRate must be a number from 0 to 1'],
@@ -66,6 +67,9 @@ export const command = variant('command', [
 
 /** `{ "groups": [[0], [1, 2]] }` */
 export const partition = object({ groups: array(array(number())) });
+
+/** `{ "voters": [0, 1, 3] }` */
+export const members = object({ voters: array(number()) });
 
 /** `{ "from": 0, "to": 1, "dropRate": 0.1, "delayMs": [5, 20] }` */
 export const link = object({

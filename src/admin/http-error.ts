@@ -25,6 +25,9 @@ const STATUS_BY_CODE = new Map<string, HttpErrorStatus>([
   ['UNKNOWN_SERVER', 404],
   ['WRONG_STATE', 409],
   ['SERVER_GONE', 409],
+  ['CANNOT_LISTEN', 409],
+  ['DATA_DIRECTORY_REFUSED', 409],
+  ['MEMBERS_GIVEN_UP', 503],
   ['TIMEOUT', 503],
   ['NOT_RUNNING', 503],
 ]);

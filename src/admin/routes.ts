@@ -65,6 +65,17 @@ export function addRoutes(app: Hono<AdminEnv>, { cluster, feed, load }: CallPart
   );
   app.get('/api/live', (c) => stream(c, LIVE_HEADERS, (response) => feed.open(response)));
 
+  app.get('/api/members', async (c) => jsonAnswer(c, 200, await cluster.members()));
+  post(app, '/api/members', bodies.members, async ({ voters }) => ({
+    ok: true,
+    added: await cluster.changeMembers(voters),
+  }));
+  post(app, '/api/servers', bodies.anything, async () => ({ ok: true, added: await cluster.addServer() }));
+  app.delete('/api/servers/:id{[0-9]+}', async (c) => {
+    await cluster.removeServer(Number(c.req.param('id')));
+    return jsonAnswer(c, 200, { ok: true });
+  });
+
   const onServer = (verb: string) => `/api/servers/:id{[0-9]+}/${verb}`;
   const idIn = (c: AdminContext) => Number(c.req.param('id'));
   post(app, onServer('kill'), bodies.anything, (_, c) => cluster.kill(idIn(c)));

@@ -16,6 +16,7 @@ import { complain, EXIT_USAGE } from './complaint.js';
 import { dataDirOption, givenDataDirs } from './data-dir-option.js';
 import { DEFAULT_HTTP_PORT, LOG_LEVELS } from './defaults.js';
 import { addMaintenance } from './maintenance.js';
+import { addMembers } from './members.js';
 
 /** The options as commander returns them: each has a default. */
 interface Arguments {
@@ -91,9 +92,16 @@ function newProgram(): Command {
       if (args.http) checkHttpPort(args.httpPort, options);
       // What takes long to load is loaded last, so that a mistake is answered at once.
       const { serve } = await import('./serve.js');
-      await serve(options, { httpPort: args.http ? args.httpPort : undefined, logLevel: args.logLevel });
+      const { servers: _, ...withoutSize } = options;
+      // A directory that is there knows its members.
+      const isSizeGiven = program.getOptionValueSource('servers') === 'cli';
+      await serve(isSizeGiven ? options : withoutSize, {
+        httpPort: args.http ? args.httpPort : undefined,
+        logLevel: args.logLevel,
+      });
     });
   addMaintenance(program);
+  addMembers(program);
   return program;
 }
 

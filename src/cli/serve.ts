@@ -24,14 +24,12 @@ export interface ServeOptions {
 
 /** Runs a cluster until a signal ends it. Rejects when it cannot be started. */
 export async function serve(
-  options: ClusterOptions,
+  options: Partial<ClusterOptions>,
   { httpPort: port, logLevel }: ServeOptions,
 ): Promise<void> {
-  const { host, servers } = options;
   const logger = createLogger(logLevel);
-  if (servers % 2 === 0)
-    logger.info({ servers }, 'an even number of servers tolerates no more failures than one server fewer');
   const cluster = new Cluster(options, { logger });
+  const { host } = cluster.options;
   const admin = port === undefined ? undefined : new AdminServer(cluster, { host, port }, { logger });
   const stopping = stopOnSignal(async () => {
     await admin?.close();
@@ -46,6 +44,9 @@ export async function serve(
     if (stopping.isStopping) return;
     throw error;
   }
+  const { length: servers } = cluster.ids;
+  if (servers % 2 === 0)
+    logger.info({ servers }, 'an even number of servers tolerates no more failures than one server fewer');
   for (const server of cluster.withoutDisk) {
     const reason = cluster.troubleOf(server);
     process.stderr.write(`threadraft: server ${server} is down, the others serve: ${reason}\n`);

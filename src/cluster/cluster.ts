@@ -12,21 +12,15 @@ import { LEADER_WAIT_MS } from '../time-limits.js';
 import type { ClientAddress, ServerObservation } from '../wire/control.js';
 import { backupOf } from './backup.js';
 import { clientNetwork } from './client-network.js';
-import {
-  messageOf,
-  NotRunningError,
-  ServerStartError,
-  TimeoutError,
-  UnknownServerError,
-  WrongStateError,
-} from './errors.js';
+import { messageOf, NotRunningError, UnknownServerError, WrongStateError } from './errors.js';
 import { type EventListener, EventLog } from './event-log.js';
 import { type CurrentFaults, LinkFaults, type LinkRequest } from './faults.js';
 import type { Member } from './member.js';
+import { type AddedServer, type Members, Membership, throwFailure } from './membership.js';
 import { type ClusterOptions, completeOptions, serverPorts } from './options.js';
 import { RunningCluster } from './running-cluster.js';
-import { Signal } from './signal.js';
-import type { ClusterMeasurements, ClusterStatus, MemberStatus } from './status.js';
+import { Signal, type Timeout } from './signal.js';
+import { type ClusterMeasurements, type ClusterStatus, type MemberStatus, withIds } from './status.js';
 
 const SERVER_MODULE = fileURLToPath(new URL('../../workers/server.js', import.meta.url));
 
@@ -54,11 +48,13 @@ export class Cluster {
   readonly #eventLog: EventLog;
   readonly #serverModule: string;
   readonly #network: Network | undefined;
+  readonly #isAnySize: boolean;
   readonly #faults: LinkFaults;
   readonly #changed = new Signal();
   /** The client ports by server id, once they are known. */
   #ports: ReadonlyMap<ServerId, number>;
   #opening: Promise<RunningCluster> | undefined;
+  #membership: Membership | undefined;
   #running: RunningCluster | undefined;
   #closing: Promise<void> | undefined;
   #leftBehind: readonly ServerId[] = [];
@@ -67,11 +63,12 @@ export class Cluster {
   constructor(options: Partial<ClusterOptions> = {}, environment: ClusterEnvironment = {}) {
     const { logger = pino({ level: 'silent' }), serverModule = SERVER_MODULE, network } = environment;
     this.options = completeOptions(options);
+    this.#isAnySize = options.servers === undefined;
     this.#logger = logger;
     this.#eventLog = new EventLog(logger);
     this.#serverModule = serverModule;
     this.#network = network;
-    this.#faults = new LinkFaults((id) => this.#ports.has(id));
+    this.#faults = new LinkFaults((id) => this.#knownPorts.has(id));
     this.#ports = serverPorts(this.options);
   }
 
@@ -89,22 +86,58 @@ export class Cluster {
       faults: this.#faults,
       serverModule: this.#serverModule,
       network: this.#network ?? clientNetwork(this.#logger, this.options.servers),
+      isAnySize: this.#isAnySize,
       onChange: () => this.#changed.notify(),
     });
     try {
       this.#running = await this.#opening;
-      this.#ports = this.#running.ports;
-      for (const member of this.#running.members) member.start();
+      const running = this.#running;
+      this.#membership = new Membership({
+        running,
+        eventLog: this.#eventLog,
+        electionTimeoutMs: this.options.electionTimeoutMs,
+        until: (look, timeout) => this.#until(look, timeout),
+      });
+      for (const member of running.members) member.start();
       await this.#until(() => {
-        const running = this.#members.filter(({ diskFailure }) => diskFailure === undefined);
-        for (const member of running.length < majorityOf(this.#members.length) ? this.#members : running)
-          throwFailure(member);
-        return running.every(({ isUp }) => isUp) ? this.leader : undefined;
+        const { members } = running;
+        const able = members.filter(({ diskFailure }) => diskFailure === undefined);
+        for (const member of able.length < majorityOf(members.length) ? members : able) throwFailure(member);
+        return able.every(({ isUp }) => isUp) ? this.leader : undefined;
+      });
+      // What it waits for may take long, and it ends with the cluster.
+      this.#membership.settle().catch((error: unknown) => {
+        this.#logger.debug({ reason: messageOf(error) }, 'members are not settled');
       });
     } catch (error) {
       await this.close();
       throw error;
     }
+  }
+
+  /** Rejects with NotRunningError. */
+  members(): Promise<Members> {
+    return this.#startedMembership.members();
+  }
+
+  /**
+   * Changes the members to exactly these, in one step of joint consensus (thesis 4.3): new servers are started, and vote once
+   * they have caught up. Resolves to those that were added. Rejects with WrongStateError when another change is under way, with
+   * ListenError when a port is taken, and with MembersError when it was given up; then the old members serve on.
+   */
+  async changeMembers(ids: readonly ServerId[]): Promise<readonly AddedServer[]> {
+    return this.#startedMembership.change(ids);
+  }
+
+  /** Adds a server of the lowest free id. Rejects as {@link changeMembers} does. */
+  async addServer(): Promise<readonly AddedServer[]> {
+    return this.#startedMembership.add();
+  }
+
+  /** Removes a server. Rejects as {@link changeMembers} does, and with UnknownServerError. */
+  async removeServer(id: ServerId): Promise<void> {
+    this.#member(id);
+    await this.#startedMembership.remove(id);
   }
 
   /** The server that leads and answers clients, if there is one. */
@@ -115,7 +148,7 @@ export class Cluster {
 
   /** Where the clients of a server connect. A port given as 0 is known once started. Throws UnknownServerError. */
   serverAddress(id: ServerId): ClientAddress {
-    const port = this.#ports.get(id);
+    const port = this.#knownPorts.get(id);
     if (port === undefined) throw new UnknownServerError(id, this.ids);
     return { host: this.options.host, port };
   }
@@ -132,7 +165,7 @@ export class Cluster {
 
   /** Rejects with NotRunningError. */
   async status(): Promise<ClusterStatus> {
-    const servers = await Promise.all(this.#members.map((member) => this.#statusOf(member)));
+    const servers = await Promise.all(this.#started.members.map((member) => this.#statusOf(member)));
     return { leader: this.leader ?? null, servers };
   }
 
@@ -151,9 +184,13 @@ export class Cluster {
     return this.#running?.has(id) === true && this.#running.member(id).isUp;
   }
 
+  get #knownPorts(): ReadonlyMap<ServerId, number> {
+    return this.#running?.ports ?? this.#ports;
+  }
+
   /** The ids of all servers. */
   get ids(): readonly ServerId[] {
-    return [...this.#ports.keys()];
+    return [...this.#knownPorts.keys()];
   }
 
   /** Servers that are down because their disks are lost or have failed. */
@@ -169,7 +206,8 @@ export class Cluster {
 
   /** How a server looks now; undefined when it is down or too busy to answer. Rejects with UnknownServerError. */
   async observe(id: ServerId): Promise<ServerObservation | undefined> {
-    return this.#member(id).observe();
+    const seen = await this.#member(id).observe();
+    return seen && withIds(seen, (identity) => this.#started.idOf(identity));
   }
 
   /** Reads every server's counters. Rejects with NotRunningError. */
@@ -252,7 +290,7 @@ export class Cluster {
     if (leader !== target) {
       this.#eventLog.record({ type: 'transfer', leader: leader.id, server: id });
       await leader
-        .call((control) => control.transferLeadership(id))
+        .call((control) => control.transferLeadership(target.identity))
         .catch((error: unknown) => {
           throw new WrongStateError(`server ${leader.id} does not hand over: ${messageOf(error)}`);
         });
@@ -297,6 +335,7 @@ export class Cluster {
   async #close(): Promise<void> {
     // What cannot be opened leaves nothing open, and start() rejects.
     const running = await this.#opening?.catch(() => undefined);
+    this.#ports = this.#knownPorts;
     this.#running = undefined;
     this.#changed.notify();
     if (running === undefined) return;
@@ -323,8 +362,9 @@ export class Cluster {
   }
 
   /** Throws NotRunningError. */
-  get #members(): readonly Member[] {
-    return this.#started.members;
+  get #startedMembership(): Membership {
+    if (this.#membership === undefined || this.#running === undefined) throw new NotRunningError();
+    return this.#membership;
   }
 
   /** Throws NotRunningError or UnknownServerError. */
@@ -334,32 +374,20 @@ export class Cluster {
 
   async #statusOf(member: Member): Promise<MemberStatus> {
     const { leader: _, disk: __, ...status } = await member.status();
-    const state = member.isUp ? 'running' : 'stopped';
-    return { ...status, state, reason: member.trouble ?? null, ...this.serverAddress(member.id) };
+    const votedFor = status.votedFor === null ? null : (this.#running?.idOf(status.votedFor) ?? null);
+    const { id, isUp, trouble: reason = null } = member;
+    const state = isUp ? 'running' : 'stopped';
+    return { ...status, id, votedFor, state, reason, ...this.serverAddress(id) };
   }
 
   /**
    * Resolves to the first value that `look` finds; it looks again after every change. Rejects with what `look` throws,
    * with TimeoutError, or with NotRunningError.
    */
-  async #until<T>(
-    look: () => T | undefined,
-    { what, timeoutMs }: { readonly what: string; readonly timeoutMs: number } = NO_TIMEOUT,
-  ): Promise<T> {
-    const giveUpAtMs = performance.now() + timeoutMs;
-    while (true) {
+  #until<T>(look: () => T | undefined, timeout?: Timeout): Promise<T> {
+    return this.#changed.until(() => {
       if (this.#running === undefined) throw new NotRunningError();
-      const found = look();
-      if (found !== undefined) return found;
-      const leftMs = giveUpAtMs - performance.now();
-      if (leftMs <= 0) throw new TimeoutError(what, timeoutMs);
-      await this.#changed.next(leftMs);
-    }
+      return look();
+    }, timeout);
   }
-}
-
-const NO_TIMEOUT = { what: '', timeoutMs: Number.POSITIVE_INFINITY };
-
-function throwFailure(member: Member): void {
-  if (member.failure !== undefined) throw new ServerStartError(member.id, member.failure);
 }

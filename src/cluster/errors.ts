@@ -43,6 +43,16 @@ export class NotRunningError extends Error {
   }
 }
 
+/** A change of members was given up: the old members serve on. */
+export class MembersError extends Error {
+  readonly code = 'MEMBERS_GIVEN_UP';
+
+  constructor(reason: string) {
+    super(`the change of members was given up: ${reason}`);
+    this.name = 'MembersError';
+  }
+}
+
 /** It did not happen in time. It may still happen. */
 export class TimeoutError extends Error {
   readonly code = 'TIMEOUT';

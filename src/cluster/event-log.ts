@@ -45,6 +45,10 @@ export type ClusterEvent =
   | ({ readonly type: 'disk-shortage'; readonly reason: string } & OfServer)
   | ({ readonly type: 'disk-well'; readonly afterMs: number } & OfServer)
   | ({ readonly type: 'snapshot-dropped'; readonly reason: string } & OfServer)
+  /** It is no member any more, or never became one, and is gone. */
+  | ({ readonly type: 'removed' } & OfServer)
+  /** It was ended though it led. */
+  | ({ readonly type: 'removal-forced'; readonly reason: string } & OfServer)
   | ({ readonly type: 'restarted' } & OfServer)
   | ({ readonly type: 'paused'; readonly durationMs: number } & OfServer)
   | ({ readonly type: 'transfer'; readonly leader: ServerId } & OfServer)
@@ -69,6 +73,8 @@ const LINES: Readonly<Record<ClusterEvent['type'], readonly [level: Level, messa
   'disk-well': ['info', 'disk is well again'],
   'snapshot-dropped': ['warn', 'snapshot is given up, and taken later'],
   'stays-down': ['info', 'server stays down until it is restarted'],
+  removed: ['info', 'server is removed'],
+  'removal-forced': ['warn', 'server is ended without handing over'],
   restarted: ['info', 'server is restarted'],
   paused: ['warn', 'server is paused'],
   transfer: ['info', 'leadership is handed over'],

@@ -2,11 +2,14 @@
 
 import type { Logger } from 'pino';
 import type { Gateway } from '../gateway/gateway.js';
+import type { ServerId } from '../raft/types.js';
 import type { EventLog } from './event-log.js';
 import type { Place } from './member-state.js';
 import type { ServerThread } from './server-thread.js';
 
 export interface MemberEnvironment {
+  /** What the servers know it by: no other server ever had it or will. */
+  readonly identity: ServerId;
   readonly logger: Logger;
   readonly eventLog: EventLog;
   readonly gateway: Gateway;

@@ -5,7 +5,7 @@
 import type { Remote } from 'comlink';
 import type { Logger } from 'pino';
 import type { TraceEvent } from '../raft/trace.js';
-import type { ServerId, Term } from '../raft/types.js';
+import type { ServerId, SlotId, Term } from '../raft/types.js';
 import { END_TIMEOUT_MS, STALLED_END_TIMEOUT_MS, STOP_TIMEOUT_MS } from '../time-limits.js';
 import type {
   PeerNews,
@@ -32,7 +32,8 @@ const ANSWER_TIMEOUT_MS = 500;
 type UpEvent = Extract<ServerReport, { type: 'up' }>;
 
 export class Member {
-  readonly id: ServerId;
+  readonly id: SlotId;
+  readonly identity: ServerId;
   readonly #environment: MemberEnvironment;
   readonly #logger: Logger;
   readonly #eventLog: EventLog;
@@ -45,11 +46,11 @@ export class Member {
   #lives = 0;
   #failure: unknown;
   #lastStatus: ServerStatus;
-  /** Why it gave up its last role. */
   #stepDownReason: string | undefined;
 
-  constructor(id: ServerId, environment: MemberEnvironment) {
+  constructor(id: SlotId, environment: MemberEnvironment) {
     this.id = id;
+    this.identity = environment.identity;
     this.#environment = environment;
     this.#place = environment.place;
     this.#logger = environment.logger.child({ server: id });

@@ -5,7 +5,7 @@
 import { resolve } from 'node:path';
 import { closestMatch } from 'leven';
 import { DEFAULT_MAX_VALUE_BYTES, LARGEST_MAX_VALUE_BYTES } from '../limits.js';
-import type { ServerId } from '../raft/types.js';
+import type { SlotId } from '../raft/types.js';
 
 /** An option that is not given has its value from {@link DEFAULT_OPTIONS}. */
 export interface ClusterOptions {
@@ -62,8 +62,8 @@ export const DEFAULT_OPTIONS: ClusterOptions = {
 
 const MIN_SNAPSHOT_LOG_BYTES = 1024;
 const MAX_SNAPSHOT_LOG_BYTES = 2 ** 40;
-const MAX_SERVERS = 9;
-const MAX_PORT = 65_535;
+export const MAX_SERVERS = 9;
+export const MAX_PORT = 65_535;
 const MAX_TIMEOUT_MS = 3_600_000;
 /** How many heartbeats may be lost or late before a follower takes its leader for dead. */
 const MIN_HEARTBEATS_PER_TIMEOUT = 3;
@@ -84,11 +84,13 @@ export class OptionError extends Error {
 }
 
 /** The client ports of the servers that a cluster begins with, by id; all of them 0 when any free ports will do. */
-export function serverPorts({
-  port,
-  servers,
-}: Pick<ClusterOptions, 'port' | 'servers'>): ReadonlyMap<ServerId, number> {
-  return new Map(Array.from({ length: servers }, (_, id) => [id, port === 0 ? 0 : port + 2 * id]));
+export function serverPorts(options: Pick<ClusterOptions, 'port' | 'servers'>): ReadonlyMap<SlotId, number> {
+  return new Map(Array.from({ length: options.servers }, (_, id) => [id, serverPort(options, id)]));
+}
+
+/** The client port of a server; 0 when any free one will do. */
+export function serverPort({ port }: Pick<ClusterOptions, 'port'>, id: SlotId): number {
+  return port === 0 ? 0 : port + 2 * id;
 }
 
 /** The options with defaults for those that are not given. Throws {@link OptionError} for the first that is wrong. */

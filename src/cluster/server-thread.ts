@@ -52,7 +52,7 @@ export class ServerThread {
     const control = new MessageChannel();
     const traffic = new MessageChannel();
     const events = new MessageChannel();
-    this.id = start.id;
+    this.id = start.slot;
     this.#controlPort = control.port1;
     this.#control = Comlink.wrap<ServerControl>(nodeEndpoint(control.port1));
     this.traffic = openChannel(traffic.port1, { capacity: TRAFFIC_CAPACITY });

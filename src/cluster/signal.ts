@@ -1,3 +1,11 @@
+import { TimeoutError } from './errors.js';
+
+/** What did not happen, for the error's message, and how long it may take. */
+export interface Timeout {
+  readonly what: string;
+  readonly timeoutMs: number;
+}
+
 /** Wakes up those who wait for a change. They then check for themselves what has changed. */
 export class Signal {
   readonly #waiters = new Set<() => void>();
@@ -6,6 +14,18 @@ export class Signal {
     const waiters = [...this.#waiters];
     this.#waiters.clear();
     for (const waiter of waiters) waiter();
+  }
+
+  /** Resolves to what `look` finds first; it looks again after each change. Rejects with TimeoutError, or with what it throws. */
+  async until<T>(look: () => T | undefined, { what, timeoutMs }: Timeout = FOREVER): Promise<T> {
+    const giveUpAtMs = performance.now() + timeoutMs;
+    while (true) {
+      const found = look();
+      if (found !== undefined) return found;
+      const leftMs = giveUpAtMs - performance.now();
+      if (leftMs <= 0) throw new TimeoutError(what, timeoutMs);
+      await this.next(leftMs);
+    }
   }
 
   /** Resolves at the next change, or after `timeoutMs` without one. */
@@ -21,3 +41,5 @@ export class Signal {
     });
   }
 }
+
+const FOREVER: Timeout = { what: '', timeoutMs: Number.POSITIVE_INFINITY };

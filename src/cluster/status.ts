@@ -1,8 +1,13 @@
 /** The status and the measurements of a cluster, for its operators. */
 
 import type { GatewayMeasurements } from '../gateway/gateway.js';
-import type { ServerId } from '../raft/types.js';
-import type { ServerMeasurements, ServerStatus, ThreadMeasurements } from '../wire/control.js';
+import type { ServerId, SlotId } from '../raft/types.js';
+import type {
+  ServerMeasurements,
+  ServerObservation,
+  ServerStatus,
+  ThreadMeasurements,
+} from '../wire/control.js';
 
 /**
  * What is known of one server. A stopped server is a follower without a leader, and the rest is what it said last: 0 and
@@ -50,4 +55,18 @@ export interface ClusterMeasurements {
   /** Servers that are down because their disks are lost or have failed. */
   readonly withoutDisk: readonly ServerId[];
   readonly gateway: GatewayMeasurements;
+}
+
+/** The observation as the cluster's user reads it: by ids, where servers know each other by identities. */
+export function withIds(
+  seen: ServerObservation,
+  idOf: (identity: ServerId) => SlotId | undefined,
+): ServerObservation {
+  const known = (identity: ServerId | null) => (identity === null ? null : (idOf(identity) ?? null));
+  const messages = seen.messages.flatMap((message) => {
+    const [from, to] = [idOf(message.from), idOf(message.to)];
+    return from === undefined || to === undefined ? [] : [{ ...message, from, to }];
+  });
+  const { id, leader, votedFor } = seen;
+  return { ...seen, id: idOf(id) ?? id, messages, leader: known(leader), votedFor: known(votedFor) };
 }

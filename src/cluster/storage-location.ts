@@ -7,11 +7,12 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { NODE_ENVIRONMENT } from '../environment.js';
-import type { ClusterDirectory } from '../storage/cluster-directory.js';
+import type { SlotId } from '../raft/types.js';
+import { type ClusterDirectory, readDescription } from '../storage/cluster-directory.js';
 import { DataDirectory } from '../storage/data-directory.js';
 import { NODE_FILES } from '../storage/node-files.js';
 import { openDirectories } from '../storage/open-directories.js';
-import { type ClusterOptions, dataDirsIn } from './options.js';
+import { type ClusterOptions, dataDirsIn, serverPorts } from './options.js';
 
 /** Nobody who names a data directory chooses this by chance. */
 const TEMPORARY_PREFIX = 'threadraft-memory-';
@@ -29,12 +30,24 @@ export interface StorageLocation {
 }
 
 /** Locks the directories for this process. Rejects with DataDirectoryError. */
-export async function openStorageLocation(options: ClusterOptions): Promise<StorageLocation> {
+export async function openStorageLocation(
+  options: ClusterOptions,
+  { isAnySize }: { readonly isAnySize: boolean },
+): Promise<StorageLocation> {
   const { servers, memory, fsync } = options;
   if (memory) return openTemporary(servers);
   const paths = dataDirsIn(options);
-  const directory = await openDirectories(paths, { ...WORLD, servers });
+  const directory = await openDirectories(paths, { ...WORLD, servers, isAnySize });
   return { paths, directory, fsync, release: () => directory.close() };
+}
+
+/** The slots of the servers that a cluster will have, before its directory is opened. */
+export async function slotsOn(options: ClusterOptions): Promise<readonly SlotId[]> {
+  const [path, ...others] = options.memory ? [] : dataDirsIn(options);
+  const isShared = path !== undefined && others.length === 0;
+  // What is wrong with the directory is told when it is opened.
+  const found = isShared ? await readDescription(NODE_FILES, path).catch(() => undefined) : undefined;
+  return found?.membership.members.map(({ slot }) => slot) ?? [...serverPorts(options).keys()];
 }
 
 /** A directory that is removed when the process exits or, after a signal that cannot be caught, by the next one. */

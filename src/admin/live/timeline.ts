@@ -82,6 +82,10 @@ function describe(event: ClusterEvent): string | undefined {
       return `The disk of server ${event.server} is well again`;
     case 'snapshot-dropped':
       return `Server ${event.server} gave a snapshot up: ${event.reason}`;
+    case 'removed':
+      return `Server ${event.server} was removed`;
+    case 'removal-forced':
+      return `Server ${event.server} ends without handing over: ${event.reason}`;
     case 'restarted':
       return `Server ${event.server} is restarted`;
     case 'paused':

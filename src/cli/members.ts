@@ -1,0 +1,109 @@
+/** The subcommand `members`: who the servers of a running cluster are, and changes of that. */
+
+import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
+import { checkHost, DEFAULT_OPTIONS } from '../cluster/options.js';
+import { DEFAULT_HTTP_PORT } from './defaults.js';
+
+interface Target {
+  readonly host: string;
+  readonly httpPort: number;
+}
+
+/** While a change goes on, its progress is asked for this often. */
+const PROGRESS_MS = 250;
+
+/** The running program does not answer, or refuses. */
+class RemoteError extends Error {}
+
+export function addMembers(program: Command): void {
+  const members = program.command('members').description('list and change the servers of a running cluster');
+  const add = (name: string, description: string) =>
+    members
+      .command(name)
+      .description(description)
+      .option('--host <address>', 'where its admin API listens', DEFAULT_OPTIONS.host)
+      .addOption(new Option('--http-port <port>', 'and the port').default(DEFAULT_HTTP_PORT).argParser(toId));
+  const id = () => new Argument('<id>', 'the server').argParser(toId);
+  add('list', 'tell who votes, who learns, and what is about to change').action(async (target: Target) =>
+    say(lineOf(await call(target, 'GET', 'members'))),
+  );
+  add('add', 'start a new server, and have it vote once it has caught up').action(async (target: Target) => {
+    await withProgress(target, call(target, 'POST', 'servers'));
+    say(lineOf(await call(target, 'GET', 'members')));
+  });
+  add('remove', 'have a server vote no more, and end it')
+    .addArgument(id())
+    .action(async (server: number, target: Target) => {
+      await withProgress(target, call(target, 'DELETE', `servers/${server}`));
+      say(lineOf(await call(target, 'GET', 'members')));
+    });
+  add('lead', 'hand leadership to a server')
+    .addArgument(id())
+    .action(async (server: number, target: Target) => {
+      await call(target, 'POST', `servers/${server}/lead`);
+      say(`server ${server} leads`);
+    });
+}
+
+/** Resolves to the answer. Rejects with {@link RemoteError}. */
+async function call({ host, httpPort }: Target, method: string, path: string): Promise<unknown> {
+  checkHost('host', host);
+  const url = `http://${host.includes(':') ? `[${host}]` : host}:${httpPort}/api/${path}`;
+  const response = await fetch(url, { method }).catch(() => {
+    throw new RemoteError(`no cluster answers at ${url}: start it, or name its --host and --http-port`);
+  });
+  const body: unknown = await response.json().catch(() => undefined);
+  if (response.ok) return body;
+  throw new RemoteError(`${fieldOf(body, 'error') ?? `${url} answers ${response.status}`}`);
+}
+
+/** Shows on a terminal how far the new servers have caught up, until the change is over. */
+async function withProgress(target: Target, change: Promise<unknown>): Promise<void> {
+  if (!process.stderr.isTTY) {
+    await change;
+    return;
+  }
+  const timer = setInterval(() => {
+    call(target, 'GET', 'members').then(
+      (body) => {
+        const caughtUp = fieldOf(fieldOf(body, 'change'), 'caughtUp');
+        if (typeof caughtUp === 'number')
+          process.stderr.write(`\rcaught up: ${Math.floor(100 * caughtUp)} %`);
+      },
+      () => undefined,
+    );
+  }, PROGRESS_MS);
+  await change.finally(() => {
+    clearInterval(timer);
+    process.stderr.write('\r\u001b[K');
+  });
+}
+
+/** `voters=0,1,2`, and `learners=`, `adding=` and `removing=` where there are any */
+function lineOf(body: unknown): string {
+  const change = fieldOf(body, 'change');
+  const lists = [
+    ['voters', fieldOf(body, 'voters')],
+    ['learners', fieldOf(body, 'learners')],
+    ['adding', fieldOf(change, 'adding')],
+    ['removing', fieldOf(change, 'removing')],
+    ['waits-for', fieldOf(change, 'waitsFor')],
+  ] as const;
+  return lists
+    .filter(([, ids]) => Array.isArray(ids) && ids.length > 0)
+    .map(([name, ids]) => `${name}=${ids}`)
+    .join(' ');
+}
+
+function fieldOf(body: unknown, name: string): unknown {
+  return typeof body === 'object' && body !== null ? new Map(Object.entries(body)).get(name) : undefined;
+}
+
+function toId(text: string): number {
+  if (!/^\d{1,5}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
+  return Number(text);
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

@@ -2,6 +2,7 @@
  * A cluster of servers in this process, as its user sees it: started, watched, disturbed and closed through this class.
  */
 
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type Logger, pino } from 'pino';
 import type { Network } from '../gateway/network.js';
@@ -97,6 +98,7 @@ export class Cluster {
         eventLog: this.#eventLog,
         electionTimeoutMs: this.options.electionTimeoutMs,
         until: (look, timeout) => this.#until(look, timeout),
+        pause: setTimeout,
       });
       for (const member of running.members) member.start();
       await this.#until(() => {

@@ -8,13 +8,11 @@
  */
 
 import { isJoint } from '../raft/configuration.js';
-import type { Configuration, Member as IdentifiedServer, SlotId } from '../raft/types.js';
+import type { Configuration, Member as IdentifiedServer, ServerId, SlotId } from '../raft/types.js';
 import type { ClientAddress, MembersAnswer, MembersView } from '../wire/control.js';
 import { MembersError, messageOf, ServerStartError, WrongStateError } from './errors.js';
 import type { EventLog } from './event-log.js';
-import type { Member } from './member.js';
 import { MAX_SERVERS } from './options.js';
-import type { RunningCluster } from './running-cluster.js';
 import type { Timeout } from './signal.js';
 
 /** Between two attempts, while the leader changes or has another change to finish. */
@@ -40,12 +38,42 @@ export interface AddedServer extends ClientAddress {
   readonly id: SlotId;
 }
 
+/** What a change of members needs of a server: see member.ts. */
+export interface ChangingServer {
+  readonly id: SlotId;
+  readonly identity: ServerId;
+  readonly isUp: boolean;
+  readonly isServing: boolean;
+  readonly failure: unknown;
+  call<R>(invoke: (control: MembersControl) => Promise<R>): Promise<R>;
+}
+
+export interface MembersControl {
+  members(): Promise<MembersView>;
+  changeMembers(voters: readonly IdentifiedServer[]): Promise<MembersAnswer>;
+}
+
+/** What a change of members needs of the cluster: see running-cluster.ts. */
+export interface ChangingServers {
+  readonly members: readonly ChangingServer[];
+  readonly claimant: ChangingServer | undefined;
+  readonly gateway: { serverAddress(id: SlotId): ClientAddress };
+  has(id: SlotId): boolean;
+  member(id: SlotId): ChangingServer;
+  idOf(identity: ServerId): SlotId | undefined;
+  add(id: SlotId): Promise<ChangingServer>;
+  remove(server: ChangingServer): Promise<void>;
+  settle(size: number): Promise<void>;
+}
+
 export interface MembershipEnvironment {
-  readonly running: RunningCluster;
-  readonly eventLog: EventLog;
+  readonly running: ChangingServers;
+  readonly eventLog: Pick<EventLog, 'record'>;
   readonly electionTimeoutMs: number;
   /** Resolves to what `look` finds, which looks again after every change. Rejects with NotRunningError or TimeoutError. */
   readonly until: <T>(look: () => T | undefined, timeout?: Timeout) => Promise<T>;
+  /** Resolves after this time. */
+  readonly pause: (durationMs: number) => Promise<unknown>;
 }
 
 export class Membership {
@@ -89,7 +117,7 @@ export class Membership {
     return this.#alone(voters, async () => {
       await this.#finishEarlier();
       const { running } = this.#environment;
-      const added: Member[] = [];
+      const added: ChangingServer[] = [];
       try {
         for (const id of voters) if (!running.has(id)) added.push(await this.#start(id));
         await this.#drive(voters.map((id) => ({ id: running.member(id).identity, slot: id })));
@@ -161,7 +189,7 @@ export class Membership {
     }
   }
 
-  async #start(id: SlotId): Promise<Member> {
+  async #start(id: SlotId): Promise<ChangingServer> {
     const { running, until } = this.#environment;
     const member = await running.add(id);
     await until(() => {
@@ -205,17 +233,17 @@ export class Membership {
     }
   }
 
-  #leader(): Promise<Member> {
+  #leader(): Promise<ChangingServer> {
     const { running, until } = this.#environment;
     return until(() => (running.claimant?.isServing ? running.claimant : undefined));
   }
 
   async #pause(): Promise<void> {
-    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    await this.#environment.pause(RETRY_MS);
   }
 
   /** It is no member. One that was the leader hands over first. */
-  async #end(member: Member): Promise<void> {
+  async #end(member: ChangingServer): Promise<void> {
     const { running, until, electionTimeoutMs, eventLog } = this.#environment;
     const timeoutMs = HAND_OVER_TIMEOUTS * electionTimeoutMs;
     const what = `server ${member.id} does not hand over`;
@@ -231,7 +259,7 @@ export class Membership {
 }
 
 /** Throws ServerStartError when the server has ended by itself since it was last up. */
-export function throwFailure({ id, failure }: Member): void {
+export function throwFailure({ id, failure }: Pick<ChangingServer, 'id' | 'failure'>): void {
   if (failure !== undefined) throw new ServerStartError(id, failure);
 }
 

@@ -90,9 +90,9 @@ function controlOf(
   { stopped, watch }: { readonly stopped: () => void; readonly watch: LoopWatch },
 ): ServerControl {
   return {
-    status: () => server.status,
-    measure: () => ({ ...server.measure(), thread: measureThread(watch) }),
-    observe: () => server.observe(),
+    status: () => server.view.status,
+    measure: () => ({ ...server.view.measure(), thread: measureThread(watch) }),
+    observe: () => server.view.observe(),
     setLinkFault: (peer, fault) => server.setLinkFault(peer, fault),
     transferLeadership: (target) => server.transferLeadership(target),
     members: () => server.memberChanges.view,

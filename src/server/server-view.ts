@@ -53,11 +53,14 @@ export class ServerView {
 
   /** Reads what was counted since the thread began to serve. */
   measure(): Omit<ServerMeasurements, 'thread'> {
-    const { state, clients, traffic, peers, replies, metrics } = this.#options;
+    const { state, metrics } = this.#options;
+    return { status: this.status, metrics: metrics.read(), keys: state.store.size, ...this.waiting };
+  }
+
+  /** What is not done or not answered yet. */
+  get waiting(): Pick<ServerMeasurements, 'pendingCommands' | 'queues'> {
+    const { clients, traffic, peers, replies } = this.#options;
     return {
-      status: this.status,
-      metrics: metrics.read(),
-      keys: state.store.size,
       pendingCommands: clients.pendingCount,
       queues: {
         traffic: traffic.receiver.buffered,

@@ -20,14 +20,7 @@ import { Raft } from '../raft/raft.js';
 import type { ServerId, SlotId, SnapshotMeta } from '../raft/types.js';
 import type { KeyValueStore } from '../state-machine/key-value-store.js';
 import type { Storage } from '../storage/storage.js';
-import type {
-  ClientAddress,
-  LinkFault,
-  ServerEvent,
-  ServerMeasurements,
-  ServerObservation,
-  ServerStatus,
-} from '../wire/control.js';
+import type { ClientAddress, LinkFault, ServerEvent } from '../wire/control.js';
 import { AppliedState } from './applied-state.js';
 import { Applier } from './applying.js';
 import { sendBackup } from './backup.js';
@@ -79,7 +72,8 @@ export class Server {
   readonly #storage: Storage;
   readonly #snapshots: Snapshots;
   readonly #roleReports: RoleReports;
-  readonly #view: ServerView;
+  /** How it looks from outside. */
+  readonly view: ServerView;
   readonly #traffic: PortChannel<Uint8Array>;
   readonly #timer: TurnTimer;
   readonly #onEvent: (event: ServerEvent) => void;
@@ -191,7 +185,7 @@ export class Server {
     });
     const reported = { raft: this.#raft, state: this.#state, metrics: this.#metrics };
     this.#roleReports = new RoleReports({ ...reported, onEvent });
-    this.#view = new ServerView({
+    this.view = new ServerView({
       environment,
       id: raft.id,
       raft: this.#raft,
@@ -221,18 +215,6 @@ export class Server {
   /** Whether it has stopped, or failed: it answers nobody and takes part in nothing any more. */
   get hasStopped(): boolean {
     return this.#phase === 'stopped';
-  }
-
-  get status(): ServerStatus {
-    return this.#view.status;
-  }
-
-  measure(): Omit<ServerMeasurements, 'thread'> {
-    return this.#view.measure();
-  }
-
-  observe(): ServerObservation {
-    return this.#view.observe();
   }
 
   connect(peer: ServerId, port: Port): void {
@@ -392,7 +374,7 @@ export class Server {
 
   #fail(error: unknown): void {
     if (this.#phase === 'stopped') return;
-    this.#onEvent({ type: 'failing', status: this.status });
+    this.#onEvent({ type: 'failing', status: this.view.status });
     this.#halt();
     const tell = () => this.#onFailure(error);
     this.#diskHealth.untilClosed(this.#storage.close()).then(tell, tell);

@@ -54,16 +54,16 @@ describe('a server with much to apply', () => {
       snapshotLogBytes: Number.POSITIVE_INFINITY,
       traffic: openChannel(port1, { capacity: TRAFFIC_CAPACITY }),
       addresses: new Map(),
-      onEvent: (event) => events.push({ event, lastApplied: server.status.lastApplied }),
+      onEvent: (event) => events.push({ event, lastApplied: server.view.status.lastApplied }),
       onFailure: (error) => {
         throw error;
       },
     });
     const steps: number[] = [];
-    let { lastApplied } = server.status;
+    let { lastApplied } = server.view.status;
     while (!events.some(({ event }) => event.type === 'serving')) {
       await new Promise((resolve) => setImmediate(resolve));
-      const { lastApplied: now } = server.status;
+      const { lastApplied: now } = server.view.status;
       if (now > lastApplied) steps.push(now - lastApplied);
       lastApplied = now;
     }

@@ -81,7 +81,7 @@ describe('servers opened in one thread', () => {
     one.tell({ type: 'joined', peer: 0, port: port1 });
     const isServing = () => [zero, one].some(({ events }) => events.some(({ type }) => type === 'serving'));
     while (!isServing()) await new Promise((resolve) => setTimeout(resolve, 1));
-    expect(servers.map(({ status }) => status.role)).to.have.members(['leader', 'follower']);
+    expect(servers.map(({ view }) => view.status.role)).to.have.members(['leader', 'follower']);
     const granted = [zero, one].flatMap(({ events }) =>
       events.flatMap((event) =>
         event.type === 'election' && event.trace.type === 'vote asked for' && event.trace.phase === 'vote'

@@ -225,8 +225,8 @@ export class Nemesis {
         return;
       case 'measure':
         victim.control((server) => {
-          server.measure();
-          server.observe();
+          server.view.measure();
+          server.view.observe();
         });
         return;
     }

@@ -17,7 +17,7 @@ export function checkQueues(
 ): void {
   const others = serverCount - 1;
   for (const server of servers) {
-    const { pendingCommands, queues } = server.measure();
+    const { pendingCommands, queues } = server.view.waiting;
     const limits = { traffic: trafficCapacity, peers: LINK_CAPACITY * others, replies: TRAFFIC_CAPACITY };
     check('pending commands', pendingCommands, when === 'at rest' ? 0 : MAX_PENDING_COMMANDS);
     check('traffic', queues.traffic, when === 'at rest' ? 0 : limits.traffic);

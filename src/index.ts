@@ -11,11 +11,11 @@ export {
   TimeoutError,
   UnknownServerError,
   WrongStateError,
-} from './cluster/errors.js';
+} from './cluster/cluster-errors.js';
+export { type ClusterOptions, DEFAULT_OPTIONS, OptionError } from './cluster/cluster-options.js';
 export type { ClusterEvent, EventListener } from './cluster/event-log.js';
 export type { CurrentFaults, LinkRequest } from './cluster/faults.js';
 export type { AddedServer, Members } from './cluster/membership.js';
-export { type ClusterOptions, DEFAULT_OPTIONS, OptionError } from './cluster/options.js';
 export type { ClusterMeasurements, ClusterStatus, MemberStatus } from './cluster/status.js';
 export type { PortMeasurements } from './gateway/connections.js';
 export type { GatewayMeasurements } from './gateway/gateway.js';

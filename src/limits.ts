@@ -15,17 +15,17 @@ import {
 
 const MIB = 1024 * 1024;
 
-/** Key length in bytes; a longer one is `ERR_CMD_ERR`. */
+/** Key length in bytes; a longer key is `ERR_CMD_ERR`. */
 export const MAX_KEY_BYTES = 250;
 
 /** The largest value by default, and the highest that the option allows. */
 export const DEFAULT_MAX_VALUE_BYTES = MIB;
 export const LARGEST_MAX_VALUE_BYTES = 16 * MIB;
 
-/** Value length in bytes; a longer one is read, thrown away and answered by an error. Derived limits follow it. */
+/** Value length in bytes; a longer value is read, thrown away and answered by an error. Derived limits follow it. */
 export let MAX_VALUE_BYTES = DEFAULT_MAX_VALUE_BYTES;
 
-/** Command line length in bytes, line break not counted; a longer one is skipped: `ERR_CMD_ERR`. */
+/** Command line length in bytes, line break not counted; a longer line is skipped: `ERR_CMD_ERR`. */
 export const MAX_LINE_BYTES = 512;
 
 /** Bytes of an inline Redis command, its line break not counted; a longer one is a protocol error. */
@@ -100,7 +100,7 @@ export const MAX_REPLY_BACKLOG_BYTES = 64 * 1024 * 1024;
  */
 export const MAX_REDIS_REPLY_BYTES = 32 * 1024 * 1024;
 
-/** Bytes in one batch between gateway and server; a longer one is split. */
+/** Bytes in one batch between gateway and server; a longer batch is split. */
 export const MAX_TRAFFIC_BATCH_BYTES = 256 * 1024;
 
 /**

@@ -11,7 +11,7 @@ export class HttpError extends Error {
     this.status = status;
   }
 
-  /** The status that fits an error of a call: 500 for one that was not foreseen. */
+  /** The status that fits an error of a call: 500 for an error that was not foreseen. */
   static of(error: unknown): HttpError {
     if (error instanceof HttpError) return error;
     const message = error instanceof Error ? error.message : String(error);

@@ -14,8 +14,8 @@ import { runCommand } from './console.js';
 import { HttpError, JSON_HEADERS } from './http-error.js';
 import { LIVE_HEADERS, type LiveFeed } from './live/feed.js';
 import type { LoadSwitch } from './load.js';
-import { METRICS_CONTENT_TYPE, prometheusText } from './metrics.js';
 import { packageVersion } from './package-version.js';
+import { METRICS_CONTENT_TYPE, prometheusText } from './prometheus.js';
 import { SharedCall } from './shared-call.js';
 
 /** A longer body is refused with 413. */

@@ -9,7 +9,7 @@ export type {
   Sender,
   Withdraw,
 } from './channel.js';
-export { ChannelCapacityError, ChannelClosedError, type ClosedBy } from './errors.js';
+export { ChannelCapacityError, ChannelClosedError, type ClosedBy } from './channel-errors.js';
 export { makeChannel } from './local-channel.js';
 export type { Port } from './port.js';
 export { openChannel, type PortChannel, type PortChannelOptions } from './port-channel.js';

@@ -1,5 +1,5 @@
 import type { Channel } from './channel.js';
-import { requireCapacity } from './errors.js';
+import { requireCapacity } from './channel-errors.js';
 import { ReceiveQueue } from './receive-queue.js';
 import { SendQueue } from './send-queue.js';
 

@@ -10,7 +10,7 @@
 
 import type { Transferable } from 'node:worker_threads';
 import type { Receiver, Sender } from './channel.js';
-import { requireCapacity } from './errors.js';
+import { requireCapacity } from './channel-errors.js';
 import { type Frame, postValue } from './frames.js';
 import type { Port } from './port.js';
 import { ReceiveQueue } from './receive-queue.js';

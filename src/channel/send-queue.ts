@@ -5,7 +5,7 @@
  */
 
 import type { Offer, Sender, Withdraw } from './channel.js';
-import { ChannelClosedError, type ClosedBy } from './errors.js';
+import { ChannelClosedError, type ClosedBy } from './channel-errors.js';
 
 /** The way from a sending end to its receiving end. */
 export interface Outlet<T> {

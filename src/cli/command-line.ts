@@ -11,12 +11,12 @@ import {
   checkPort,
   DEFAULT_OPTIONS,
   OptionError,
-} from '../cluster/options.js';
+} from '../cluster/cluster-options.js';
 import { complain, EXIT_USAGE } from './complaint.js';
 import { dataDirOption, givenDataDirs } from './data-dir-option.js';
 import { DEFAULT_HTTP_PORT, LOG_LEVELS } from './defaults.js';
 import { addMaintenance } from './maintenance.js';
-import { addMembers } from './members.js';
+import { addMembers } from './members-command.js';
 
 /** The options as commander returns them: each has a default. */
 interface Arguments {

@@ -1,7 +1,7 @@
 /** How the program says what is wrong. */
 
 import { CommanderError } from 'commander';
-import { OptionError } from '../cluster/options.js';
+import { OptionError } from '../cluster/cluster-options.js';
 
 export const EXIT_FAILED = 1;
 export const EXIT_USAGE = 2;

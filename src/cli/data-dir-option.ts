@@ -1,7 +1,7 @@
 /** The option that names a cluster's data directories: once, or once for each server. */
 
 import { Option } from 'commander';
-import { DEFAULT_OPTIONS, dataDirsIn } from '../cluster/options.js';
+import { DEFAULT_OPTIONS, dataDirsIn } from '../cluster/cluster-options.js';
 
 /** Its value is undefined unless it is given: see {@link givenDataDirs}. */
 export function dataDirOption(description: string): Option {

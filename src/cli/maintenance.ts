@@ -3,7 +3,7 @@
  */
 
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
-import { checkDataDirNames, checkDataDirs, checkHost, DEFAULT_OPTIONS } from '../cluster/options.js';
+import { checkDataDirNames, checkDataDirs, checkHost, DEFAULT_OPTIONS } from '../cluster/cluster-options.js';
 import { NODE_ENVIRONMENT } from '../environment.js';
 import { dataDirOption, givenDataDirs } from './data-dir-option.js';
 import { DEFAULT_HTTP_PORT } from './defaults.js';

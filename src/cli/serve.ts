@@ -7,7 +7,7 @@
 import { writeSync } from 'node:fs';
 import { AdminServer } from '../admin/admin-server.js';
 import { Cluster } from '../cluster/cluster.js';
-import type { ClusterOptions } from '../cluster/options.js';
+import type { ClusterOptions } from '../cluster/cluster-options.js';
 import type { ServerId } from '../raft/types.js';
 import type { ClientAddress } from '../wire/control.js';
 import { complain, EXIT_FAILED } from './complaint.js';

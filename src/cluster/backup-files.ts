@@ -3,7 +3,7 @@
 import { NODE_ENVIRONMENT } from '../environment.js';
 import * as backups from '../storage/backup.js';
 import { NODE_FILES } from '../storage/node-files.js';
-import { type ClusterOptions, checkDataDirs, dataDirsIn } from './options.js';
+import { type ClusterOptions, checkDataDirs, dataDirsIn } from './cluster-options.js';
 
 /**
  * Writes a backup that comes in pieces, as Cluster.backup gives it, to a file, which is there once all of it is whole and safe.

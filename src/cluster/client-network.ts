@@ -41,12 +41,12 @@ function limitOf(logger: Logger, servers: number) {
   if (maxConnections < MAX_CONNECTIONS)
     logger.debug({ maxConnections, descriptors }, 'descriptors allow fewer clients');
   let refused = 0;
-  let toldAtMs = Number.NEGATIVE_INFINITY;
+  let loggedAtMs = Number.NEGATIVE_INFINITY;
   const onRefused = () => {
     refused += 1;
     const nowMs = performance.now();
-    if (nowMs < toldAtMs + REFUSALS_LINE_MS) return;
-    toldAtMs = nowMs;
+    if (nowMs < loggedAtMs + REFUSALS_LINE_MS) return;
+    loggedAtMs = nowMs;
     logger.warn({ refused, maxConnections }, 'clients are refused: too many are connected');
     refused = 0;
   };

@@ -45,7 +45,7 @@ export type ClusterEvent =
   | ({ readonly type: 'disk-shortage'; readonly reason: string } & OfServer)
   | ({ readonly type: 'disk-well'; readonly afterMs: number } & OfServer)
   | ({ readonly type: 'snapshot-dropped'; readonly reason: string } & OfServer)
-  /** It is no member any more, or never became one, and is gone. */
+  /** The server is not a member, or never became one, and is gone. */
   | ({ readonly type: 'removed' } & OfServer)
   /** It was ended though it led. */
   | ({ readonly type: 'removal-forced'; readonly reason: string } & OfServer)

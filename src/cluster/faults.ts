@@ -4,7 +4,7 @@
 
 import type { ServerId } from '../raft/types.js';
 import { type LinkFault, NO_FAULT } from '../wire/control.js';
-import { FaultError } from './errors.js';
+import { FaultError } from './cluster-errors.js';
 
 /** One direction between two servers. */
 export interface LinkRequest {

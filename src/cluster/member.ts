@@ -14,9 +14,9 @@ import type {
   ServerObservation,
   ServerStatus,
 } from '../wire/control.js';
+import { messageOf, WrongStateError } from './cluster-errors.js';
 import { DiskTrouble, isDiskFailure } from './disk-trouble.js';
 import { electionLineOf, stepDownText } from './election-log.js';
-import { messageOf, WrongStateError } from './errors.js';
 import type { EventLog } from './event-log.js';
 import { gatewayChannel } from './gateway-channel.js';
 import type { MemberEnvironment } from './member-environment.js';

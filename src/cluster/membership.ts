@@ -10,9 +10,9 @@
 import { isJoint } from '../raft/configuration.js';
 import type { Configuration, Member as IdentifiedServer, ServerId, SlotId } from '../raft/types.js';
 import type { ClientAddress, MembersAnswer, MembersView } from '../wire/control.js';
-import { MembersError, messageOf, ServerStartError, WrongStateError } from './errors.js';
+import { MembersError, messageOf, ServerStartError, WrongStateError } from './cluster-errors.js';
+import { MAX_SERVERS } from './cluster-options.js';
 import type { EventLog } from './event-log.js';
-import { MAX_SERVERS } from './options.js';
 import type { Timeout } from './signal.js';
 
 /** Between two attempts, while the leader changes or has another change to finish. */
@@ -216,7 +216,7 @@ export class Membership {
     }
   }
 
-  /** Asks the leader to change the voters to these. One that ends meanwhile has lost its leadership. */
+  /** Asks the leader to change the voters to these. A leader that ends meanwhile has lost its leadership. */
   async #ask(voters: readonly IdentifiedServer[]): Promise<MembersAnswer> {
     const leader = await this.#leader();
     return leader
@@ -242,7 +242,7 @@ export class Membership {
     await this.#environment.pause(RETRY_MS);
   }
 
-  /** It is no member. One that was the leader hands over first. */
+  /** The server is no member. A leader that is removed hands over first. */
   async #end(member: ChangingServer): Promise<void> {
     const { running, until, electionTimeoutMs, eventLog } = this.#environment;
     const timeoutMs = HAND_OVER_TIMEOUTS * electionTimeoutMs;

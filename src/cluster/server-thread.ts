@@ -10,10 +10,10 @@ import { EVENTS_CAPACITY, TRAFFIC_CAPACITY } from '../limits.js';
 import type { ServerId } from '../raft/types.js';
 import { STOP_TIMEOUT_MS } from '../time-limits.js';
 import type { PeerNews, ServerControl, ServerEvent, ServerStart } from '../wire/control.js';
-import { ServerGoneError } from './errors.js';
+import { ServerGoneError } from './cluster-errors.js';
 import type { ThreadPool } from './thread-pool.js';
 
-/** A thread loads its modules in a tenth of this time. One that has not by then will not. */
+/** A thread loads its modules in a tenth of this time. A thread that has not by then will not. */
 const LOAD_TIMEOUT_MS = 5_000;
 
 /** How a thread came to its end. */
@@ -119,7 +119,7 @@ export class ServerThread {
     });
   }
 
-  /** Tells the server of another one. To be called only after its event `up`. */
+  /** Tells the server of another server. To be called only after its event `up`. */
   tell(news: PeerNews): void {
     // Fails only once the thread is gone.
     this.#events.sender.send(news).catch(() => {

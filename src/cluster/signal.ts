@@ -1,4 +1,4 @@
-import { TimeoutError } from './errors.js';
+import { TimeoutError } from './cluster-errors.js';
 
 /** What did not happen, for the error's message, and how long it may take. */
 export interface Timeout {

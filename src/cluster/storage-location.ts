@@ -12,7 +12,7 @@ import { type ClusterDirectory, readDescription } from '../storage/cluster-direc
 import { DataDirectory } from '../storage/data-directory.js';
 import { NODE_FILES } from '../storage/node-files.js';
 import { openDirectories } from '../storage/open-directories.js';
-import { type ClusterOptions, dataDirsIn, serverPorts } from './options.js';
+import { type ClusterOptions, dataDirsIn, serverPorts } from './cluster-options.js';
 
 /** Nobody who names a data directory chooses this by chance. */
 const TEMPORARY_PREFIX = 'threadraft-memory-';

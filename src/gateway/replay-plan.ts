@@ -58,7 +58,7 @@ export class ReplayPlan {
   #pieces: ReplayPiece[] = [];
   #next = 0;
 
-  /** The piece that comes next; without one, bytes flow freely. */
+  /** The piece that comes next; undefined when bytes flow freely. */
   get front(): ReplayPiece | undefined {
     return this.#pieces[this.#next];
   }

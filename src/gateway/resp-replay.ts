@@ -10,7 +10,7 @@ import { ByteWriter } from '../bytes/byte-writer.js';
 import { MAX_PLANNED_COMMANDS } from '../limits.js';
 import type { RespCheckpoint } from '../protocol/checkpoint.js';
 import { isRead, isWrite, type Request } from '../protocol/request.js';
-import { NO_LEADER, OUTCOME_UNKNOWN } from '../protocol/resp/errors.js';
+import { NO_LEADER, OUTCOME_UNKNOWN } from '../protocol/resp/error-replies.js';
 import { RedisStream } from '../protocol/resp/redis-stream.js';
 import { QUEUED, type RespValue } from '../protocol/resp/value.js';
 import { writeResp } from '../protocol/resp/writer.js';

@@ -7,7 +7,7 @@ import { MAX_PLANNED_COMMANDS } from '../limits.js';
 import type { TextCheckpoint } from '../protocol/checkpoint.js';
 import { ERR_CMD_ERR, ERR_INTERNAL } from '../protocol/reply.js';
 import { isRead, isWrite, type TextRequest } from '../protocol/request.js';
-import { TextParser } from '../protocol/text/parser.js';
+import { TextParser } from '../protocol/text/text-parser.js';
 import { addPiece, type GivenUp, type ReplayPiece, type ReplayPlanning } from './replay-plan.js';
 
 const LINE_FEED = 0x0a;

@@ -12,9 +12,9 @@ import { Configurations } from './configurations.js';
 import { drawElectionTimeoutMs, drawFirstElectionTimeoutMs, type Succession } from './election-timeout.js';
 import { FollowerReadQueue } from './follower-read-queue.js';
 import { LOG_ORIGIN, RaftLog } from './log.js';
-import type { RaftDependencies, RaftOptions } from './options.js';
 import { Persistence } from './persist-before-send.js';
 import type { Quorum } from './quorum.js';
+import type { RaftDependencies, RaftOptions } from './raft-options.js';
 import type { Role } from './roles.js';
 import type {
   ChangeOutcome,
@@ -130,7 +130,7 @@ export class Core {
     return voters.includes(this.id) || outgoing.includes(this.id);
   }
 
-  /** Everybody in the configuration that is committed, or in a later one: this may be in force next. Not this server itself. */
+  /** Everybody in the committed configuration, or in a later one, which may be in force next; without this server itself. */
   get peers(): ReadonlySet<ServerId> {
     const placed = this.log.configurations.from(this.commitIndex);
     const ids = new Set(placed.flatMap(({ configuration }) => membersOf(configuration).map(idOf)));

@@ -6,7 +6,7 @@
  * all of them know, each a step later than the one before it (succession.ts).
  */
 
-import type { RaftDependencies, RaftOptions } from './options.js';
+import type { RaftDependencies, RaftOptions } from './raft-options.js';
 import type { Term } from './types.js';
 
 /** About the time that an election takes. */

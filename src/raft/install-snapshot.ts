@@ -38,7 +38,7 @@ export function sendChunks(core: Core, role: Leader, to: ServerId, progress: Pro
     if (isFull || sentBytes === snapshot.byteLength) break;
     const data = core.dependencies.readSnapshot(snapshot, sentBytes, snapshotChunkBytes);
     if (data === undefined) {
-      // A newer one has taken its place.
+      // A newer snapshot has taken its place.
       invariant(!isSame(snapshot, core.snapshot), `the snapshot at ${snapshot.index} cannot be read`);
       startSnapshot(core, progress);
       continue;

@@ -98,7 +98,7 @@ export class RaftLog {
   }
 
   /**
-   * Entries from `from` on, as many as fit in `maxBytes` of payload, and one at least where there is one. Throws
+   * Entries from `from` on, as many as fit in `maxBytes` of payload, and at least the first, if there is any. Throws
    * InvariantError when `from` is not in memory.
    */
   sliceBytes(from: LogIndex, maxBytes: number): readonly Entry[] {

@@ -60,7 +60,7 @@ export class Progress {
   /** When it last asked about reads, in ms of the leader's clock. These reads wait for entries to be committed. */
   lastAskedMs = Number.NEGATIVE_INFINITY;
   /** The commit index in the last message that it was sent. */
-  toldCommitIndex: LogIndex = 0;
+  sentCommitIndex: LogIndex = 0;
 
   /**
    * A new leader assumes that each follower has its whole log, which is mostly true of those that voted for it. It pipelines at

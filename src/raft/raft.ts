@@ -21,16 +21,16 @@ import { takeNextStep } from './joint-consensus.js';
 import { leaseEndMs } from './leader-lease.js';
 import { expireTransfer, startTransfer } from './leadership-transfer.js';
 import { LOG_ORIGIN } from './log.js';
-import { startChange } from './members.js';
 import { isNoOpCommitted } from './no-op.js';
-import { type RaftDependencies, type RaftOptions, validateOptions } from './options.js';
 import { campaign } from './pre-vote.js';
+import { type RaftDependencies, type RaftOptions, validateOptions } from './raft-options.js';
 import { addRead } from './read-index.js';
 import { receive } from './receive.js';
 import { finishLeaving } from './removed-leader.js';
 import { onEntriesRead, sendDueAppends } from './replication.js';
 import type { Leader } from './roles.js';
 import { handOver, refrain } from './stalled-disk.js';
+import { startChange } from './start-change.js';
 import { startSuccession } from './succession.js';
 import { takeBackIfHopeless } from './taking-back.js';
 import type {

@@ -29,9 +29,9 @@ export function sendDueAppends(core: Core, role: Leader): void {
 /** Whether the follower asked about reads lately and does not know the commit index yet. Then it is told at once. */
 function awaitsCommit(
   { nowMs, commitIndex, options }: Core,
-  { lastAskedMs, toldCommitIndex }: Progress,
+  { lastAskedMs, sentCommitIndex }: Progress,
 ): boolean {
-  return toldCommitIndex < commitIndex && nowMs - lastAskedMs < options.heartbeatMs;
+  return sentCommitIndex < commitIndex && nowMs - lastAskedMs < options.heartbeatMs;
 }
 
 /** Sends one follower what it lacks; returns how many messages with entries or data left. */
@@ -109,7 +109,7 @@ export function sendAppend(
   entries: readonly Entry[],
 ): void {
   const { state } = progress;
-  progress.toldCommitIndex = core.commitIndex;
+  progress.sentCommitIndex = core.commitIndex;
   // A follower that waits for a snapshot has nothing to agree on yet: position 0 is in every log.
   const prevLogIndex = state.name === 'snapshot' ? 0 : state.nextIndex - 1;
   const prevLogTerm = prevLogIndex === 0 ? 0 : core.log.termAt(prevLogIndex);

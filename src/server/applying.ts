@@ -20,8 +20,8 @@ import type { Answerer } from './clients/answering.js';
 import type { PendingGroup, PendingGroups } from './clients/pending-groups.js';
 import type { Proposals } from './clients/proposals.js';
 import type { PendingCommand } from './clients/session.js';
-import type { ServerMetrics } from './metrics.js';
 import { restoreStore } from './restore-store.js';
+import type { ServerMetrics } from './server-metrics.js';
 
 export interface ApplierOptions {
   readonly environment: Environment;

@@ -26,7 +26,7 @@ const WELL: DiskCondition = { name: 'well' };
 export class DiskHealth {
   readonly #options: DiskHealthOptions;
   readonly #backoff: ShortageBackoff;
-  #told: DiskCondition['name'] = 'well';
+  #reported: DiskCondition['name'] = 'well';
 
   constructor(options: DiskHealthOptions) {
     this.#options = options;
@@ -47,7 +47,7 @@ export class DiskHealth {
 
   /** When {@link report} may have something to tell although nothing happens before, in ms; infinity when not. */
   get deadlineMs(): number {
-    if (this.#told !== 'well') return Number.POSITIVE_INFINITY;
+    if (this.#reported !== 'well') return Number.POSITIVE_INFINITY;
     return (this.#troubleSinceMs ?? Number.POSITIVE_INFINITY) + this.#options.stalledAfterMs;
   }
 
@@ -76,10 +76,11 @@ export class DiskHealth {
 
   report(): void {
     // Most turns end here.
-    if (this.#told === 'well' && !this.#options.disk.isBusy && this.#backoff.shortage === undefined) return;
+    if (this.#reported === 'well' && !this.#options.disk.isBusy && this.#backoff.shortage === undefined)
+      return;
     const { condition } = this;
-    if (condition.name === this.#told) return;
-    this.#told = condition.name;
+    if (condition.name === this.#reported) return;
+    this.#reported = condition.name;
     this.#options.onChange(condition);
   }
 }

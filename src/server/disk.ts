@@ -6,7 +6,7 @@
 import type { Environment } from '../environment.js';
 import type { Entry, LogRead, PersistRequest } from '../raft/types.js';
 import type { Storage } from '../storage/storage.js';
-import type { ServerMetrics } from './metrics.js';
+import type { ServerMetrics } from './server-metrics.js';
 
 export interface DiskOptions {
   readonly environment: Environment;

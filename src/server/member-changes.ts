@@ -1,8 +1,8 @@
 /** The change of members that somebody waits for: begun by a call, and answered by an output of the consensus core. */
 
 import type { Environment } from '../environment.js';
-import { MembersError } from '../raft/members.js';
 import type { Raft } from '../raft/raft.js';
+import { MembersError } from '../raft/start-change.js';
 import type { ChangeOutcome, Member } from '../raft/types.js';
 import type { MembersAnswer, MembersView } from '../wire/control.js';
 

@@ -16,7 +16,7 @@ import {
   SNAPSHOT_CHUNK_BYTES,
 } from '../limits.js';
 import { initialConfiguration } from '../raft/configuration.js';
-import type { RaftOptions } from '../raft/options.js';
+import type { RaftOptions } from '../raft/raft-options.js';
 import type { SlotId } from '../raft/types.js';
 import { KeyValueStore } from '../state-machine/key-value-store.js';
 import { CATCH_UP_TIMEOUT_MS } from '../time-limits.js';

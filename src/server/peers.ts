@@ -13,8 +13,8 @@ import { LINK_CAPACITY } from '../limits.js';
 import type { Message, ServerId } from '../raft/types.js';
 import { type LinkFault, NO_FAULT } from '../wire/control.js';
 import { decodeMessages, encodeMessages } from '../wire/peer-messages.js';
-import type { ServerMetrics } from './metrics.js';
 import type { MessageSampler } from './observation.js';
+import type { ServerMetrics } from './server-metrics.js';
 
 /** What {@link Peers.receive} hands out, in the order in which it happened on a link. */
 export interface PeerEvents {

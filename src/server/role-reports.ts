@@ -4,7 +4,7 @@ import type { Raft } from '../raft/raft.js';
 import type { Term } from '../raft/types.js';
 import type { ServerEvent } from '../wire/control.js';
 import type { AppliedState } from './applied-state.js';
-import type { ServerMetrics } from './metrics.js';
+import type { ServerMetrics } from './server-metrics.js';
 
 export interface RoleReportsOptions {
   readonly raft: Raft;

@@ -9,9 +9,9 @@ import type { AppliedState } from './applied-state.js';
 import type { Clients } from './clients/clients.js';
 import type { ReplyFrames } from './clients/reply-frames.js';
 import type { DiskHealth } from './disk-health.js';
-import type { ServerMetrics } from './metrics.js';
 import { logTail, type MessageSampler } from './observation.js';
 import type { Peers } from './peers.js';
+import type { ServerMetrics } from './server-metrics.js';
 
 export interface ServerViewOptions {
   readonly environment: Environment;

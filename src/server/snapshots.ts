@@ -16,7 +16,7 @@ import { type SnapshotPosition, type SnapshotSink, type Storage, StorageError } 
 import { SNAPSHOT_SHORTAGE_PAUSE_MS } from '../time-limits.js';
 import type { ServerEvent } from '../wire/control.js';
 import { LogTail } from './log-tail.js';
-import type { ServerMetrics } from './metrics.js';
+import type { ServerMetrics } from './server-metrics.js';
 
 /** Multiples of it, less their whole part, lie far apart, however many. */
 const GOLDEN_RATIO = (Math.sqrt(5) - 1) / 2;

@@ -4,7 +4,7 @@
  */
 
 import type { TurnWork } from '../wire/control.js';
-import type { ServerMetrics } from './metrics.js';
+import type { ServerMetrics } from './server-metrics.js';
 
 /** A turn costs two looks at the clock and a few subtractions, and allocates nothing. */
 export class TurnMeter {

@@ -1,7 +1,7 @@
 /** One timer for the earliest thing that a server has to do. A turn that comes too early does no harm, so no timer is put off. */
 
 import type { Environment, Timer } from '../environment.js';
-import type { ServerMetrics } from './metrics.js';
+import type { ServerMetrics } from './server-metrics.js';
 
 export class TurnTimer {
   readonly #environment: Environment;

@@ -70,7 +70,7 @@ export class Contents {
     this.#hasExpired = this.hasExpired;
   }
 
-  /** Removes the key that expired first. There must be one. */
+  /** Removes the key that expired first. There must be an expired key. */
   removeExpired(): void {
     const id = this.#deadlines.firstId;
     if (id === undefined) return;

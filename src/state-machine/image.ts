@@ -27,7 +27,7 @@ const TRAILER_BYTES = 12;
 /** A slice looks at no more ids than this, whether they are in use or not. */
 const MAX_IDS_PER_SLICE = 4096;
 
-/** The bytes are no image of a store, or not all of one. */
+/** The bytes are no image of a store, or only a part of an image. */
 export class ImageError extends Error {
   readonly code = 'BAD_IMAGE';
 

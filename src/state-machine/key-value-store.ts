@@ -65,7 +65,7 @@ export class KeyValueStore {
     return id === NO_RECORD ? undefined : this.#contents.recordOf(id);
   }
 
-  /** The key's value as of the last stamp, where it lies: good until something is applied. Undefined without one. */
+  /** The key's value as of the last stamp, where it lies: good until something is applied. Undefined without a value. */
   value(key: string): ByteString | undefined {
     const id = this.#contents.find(key);
     return id === NO_RECORD ? undefined : this.#contents.records.text(id);

@@ -39,7 +39,7 @@ export interface DataDirectoryOptions {
 export interface NewDirectoriesOptions extends DataDirectoryOptions {
   /** How many servers the cluster is to have. */
   readonly servers: number;
-  /** Whether one that is there may be of another size. */
+  /** Whether a cluster that is there may be of another size. */
   readonly isAnySize?: boolean;
 }
 
@@ -61,7 +61,7 @@ export interface Description {
   readonly membership: Membership;
   /** The only server that has this directory; undefined when all servers share it. */
   readonly serverId: ServerId | undefined;
-  /** How often each server's directory was replaced, by its id: an older one may come back, and is not to be used. */
+  /** How often each server's directory was replaced, by its id: an older directory may come back, and is not to be used. */
   readonly generations: readonly number[];
 }
 

@@ -383,7 +383,7 @@ async function hold(files: Files, survey: Survey): Promise<Held> {
     const inventory = await takeInventory(files, path);
     if (!('lock' in survey) && !isBlank(inventory))
       throw new DataDirectoryError(path, 'was just used by another process: start again');
-    // One that is there may be forgotten yet: a sync of its name that failed is not made good by another one.
+    // A directory that is there may be forgotten yet: a sync of its name that failed is not made good by another sync.
     for (const name of inventory.servers) await files.removeTree(join(path, name));
     await syncNamesAbove(files, path, topmostMade);
   } catch (error) {

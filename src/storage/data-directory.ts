@@ -195,7 +195,7 @@ async function describe(
   const description = { clusterId, servers, serverId: undefined, generations, membership };
   for (let serverId = 0; serverId < servers; serverId += 1) {
     const directory = serverDirectory(path, serverId);
-    // One that is there may be forgotten yet: a sync of its name that failed is not made good by another one.
+    // A directory that is there may be forgotten yet: a sync of its name that failed is not made good by another sync.
     await files.removeTree(directory);
     await makeServerDirectory(files, directory, { clusterId, serverId });
   }

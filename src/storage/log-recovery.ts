@@ -58,9 +58,9 @@ export class LogRecovery {
   /** The sequence number of the last frame. */
   #sequence: number;
   #lastIndex: LogIndex;
-  /** The damage, if another segment follows an empty one. */
+  /** The damage, if another segment follows an empty segment. */
   #empty: string | undefined;
-  /** The damage, if another write follows a torn one. */
+  /** The damage, if another write follows a torn write. */
   #torn: string | undefined;
 
   constructor({ logNumber, logStart, firstSequence }: LogRecoveryOptions) {

@@ -78,7 +78,7 @@ async function rebuild(
   }
 }
 
-/** The one in force at the end of the log. */
+/** The configuration in force at the end of the log. */
 function latestConfiguration({ entries, snapshot }: RecoveredState, servers: number): Configuration {
   const entry = entries.findLast((one) => one.configuration !== undefined);
   return entry?.configuration ?? snapshot?.configuration ?? initialConfiguration(servers);

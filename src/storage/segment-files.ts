@@ -170,7 +170,7 @@ export class SegmentFiles {
     else if (number === undefined) return;
     else if (number < first.number) await this.#files.remove(path);
     else if (number > (newest?.number ?? 0)) {
-      // A crash came before it was written down that there is one.
+      // A crash came before the manifest named this segment.
       if (!isZero(await this.#files.read(path)))
         throw new DamagedLogError(`${name} holds what is not known of`);
       await this.#files.remove(path);

@@ -63,7 +63,7 @@ export class ServerManifest {
     this.#state = state;
   }
 
-  /** Opens the manifest; resolves to undefined without one. Rejects with DamagedManifestError or OtherFormatError. */
+  /** Opens the manifest; resolves to undefined if there is none. Rejects with DamagedManifestError or OtherFormatError. */
   static async open(files: Files, directory: string): Promise<ServerManifest | undefined> {
     const content = await readManifest(files, directory, contentOf);
     return content === undefined ? undefined : new ServerManifest(files, directory, content);

@@ -6,7 +6,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Port } from '../channel/port.js';
 import type { ChangeStatus } from '../raft/change-status.js';
-import type { MembersRefusal } from '../raft/members.js';
+import type { MembersRefusal } from '../raft/start-change.js';
 import type { TraceEvent } from '../raft/trace.js';
 import type {
   ChangeOutcome,
@@ -89,7 +89,7 @@ export interface ServerControl {
 
 export interface MembersView {
   readonly isLeading: boolean;
-  /** The one in force. */
+  /** The configuration in force. */
   readonly configuration: Configuration;
   /** Whether that is committed. */
   readonly isDecided: boolean;

@@ -1,5 +1,5 @@
 /**
- * What a server counted, as it travels to the main thread. The code that counts is in server/metrics.ts.
+ * What a server counted, as it travels to the main thread. The code that counts is in server/server-metrics.ts.
  */
 
 import type { Request } from '../protocol/request.js';

@@ -1,9 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { prometheusText } from '../../src/admin/metrics.js';
+import { prometheusText } from '../../src/admin/prometheus.js';
 import { LoopWatch } from '../../src/server/loop-watch.js';
-import { ServerMetrics } from '../../src/server/metrics.js';
+import { ServerMetrics } from '../../src/server/server-metrics.js';
 import { measureThread } from '../../src/server/thread-measurements.js';
 import { temporaryDirectory } from '../support/cluster.js';
 import { promtool } from '../support/promtool.js';

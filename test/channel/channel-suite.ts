@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { Channel } from '../../src/channel/channel.js';
-import { ChannelClosedError } from '../../src/channel/errors.js';
+import { ChannelClosedError } from '../../src/channel/channel-errors.js';
 import { collect, outcomeOf, until } from './support.js';
 
 /** Opens a channel of numbers that is ready to take as many as its capacity. */

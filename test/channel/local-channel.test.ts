@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { ChannelCapacityError } from '../../src/channel/errors.js';
+import { ChannelCapacityError } from '../../src/channel/channel-errors.js';
 import { makeChannel } from '../../src/channel/local-channel.js';
 import { receiveFrom, select, sendTo } from '../../src/channel/select.js';
 import { itIsAChannel } from './channel-suite.js';

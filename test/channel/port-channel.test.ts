@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { MessageChannel } from 'node:worker_threads';
 import { expect } from 'chai';
-import { ChannelCapacityError, ChannelClosedError } from '../../src/channel/errors.js';
+import { ChannelCapacityError, ChannelClosedError } from '../../src/channel/channel-errors.js';
 import { openChannel, type PortChannel } from '../../src/channel/port-channel.js';
 import { itIsAChannel } from './channel-suite.js';
 import { itCanBeSelected } from './select-suite.js';

@@ -1,6 +1,6 @@
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { expect } from 'chai';
-import { ChannelClosedError } from '../../src/channel/errors.js';
+import { ChannelClosedError } from '../../src/channel/channel-errors.js';
 import { openChannel, type PortChannel } from '../../src/channel/port-channel.js';
 import type { PeerTask } from './fixtures/protocol.js';
 import { collect, outcomeOf, roomIn, until } from './support.js';

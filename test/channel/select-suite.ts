@@ -2,7 +2,7 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
-import { ChannelClosedError } from '../../src/channel/errors.js';
+import { ChannelClosedError } from '../../src/channel/channel-errors.js';
 import { after, receiveFrom, select, sendTo } from '../../src/channel/select.js';
 import type { OpenChannel } from './channel-suite.js';
 import { collect, outcomeOf, seededRandom, until } from './support.js';

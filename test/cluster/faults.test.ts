@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { FaultError } from '../../src/cluster/errors.js';
+import { FaultError } from '../../src/cluster/cluster-errors.js';
 import { LinkFaults } from '../../src/cluster/faults.js';
 import { NO_FAULT } from '../../src/wire/control.js';
 

@@ -4,7 +4,7 @@ import { spanOf } from '../../src/bytes/byte-reader.js';
 import { MAX_VALUE_BYTES } from '../../src/limits.js';
 import type { StreamCheckpoint } from '../../src/protocol/checkpoint.js';
 import type { TextRequest } from '../../src/protocol/request.js';
-import { TextParser } from '../../src/protocol/text/parser.js';
+import { TextParser } from '../../src/protocol/text/text-parser.js';
 import { FakeServer, TestBench, until } from './support.js';
 
 /** Short, since a failing property waits for it again and again while it shrinks. */

@@ -3,8 +3,8 @@ import { runInNewContext } from 'node:vm';
 import { expect } from 'chai';
 import { type ByteSpan, spanOf } from '../../src/bytes/byte-reader.js';
 import { InputBuffer } from '../../src/protocol/input-buffer.js';
-import { RespParser } from '../../src/protocol/resp/parser.js';
-import { TextParser } from '../../src/protocol/text/parser.js';
+import { RespParser } from '../../src/protocol/resp/resp-parser.js';
+import { TextParser } from '../../src/protocol/text/text-parser.js';
 
 const BATCH_BYTES = 256 * 1024;
 

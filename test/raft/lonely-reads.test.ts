@@ -2,8 +2,8 @@
 
 import { expect } from 'chai';
 import { initialConfiguration } from '../../src/raft/configuration.js';
-import type { RaftOptions } from '../../src/raft/options.js';
 import { Raft } from '../../src/raft/raft.js';
+import type { RaftOptions } from '../../src/raft/raft-options.js';
 import type { Configuration, RecoveredState } from '../../src/raft/types.js';
 import { configurationOf } from '../support/raft/members.js';
 

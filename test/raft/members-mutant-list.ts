@@ -199,7 +199,7 @@ export const SCENARIO_MUTANTS: readonly MembersMutant[] = [
   },
   {
     name: 'take in a server whose identity was used',
-    edits: [{ file: 'raft/members.js', search: 'id < configuration.nextId', replacement: 'id < 0' }],
+    edits: [{ file: 'raft/start-change.js', search: 'id < configuration.nextId', replacement: 'id < 0' }],
   },
   {
     name: 'lead at once as a voter that is alone now',

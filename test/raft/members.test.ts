@@ -2,7 +2,7 @@
 
 import { expect } from 'chai';
 import { TransferError } from '../../src/raft/leadership-transfer.js';
-import { MembersError } from '../../src/raft/members.js';
+import { MembersError } from '../../src/raft/start-change.js';
 import { Group } from '../support/raft/group.js';
 import { configurationOf } from '../support/raft/members.js';
 import { theOnly } from '../support/raft/messages.js';

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { NODE_ENVIRONMENT } from '../../src/environment.js';
 import { Disk } from '../../src/server/disk.js';
 import { DiskHealth } from '../../src/server/disk-health.js';
-import { ServerMetrics } from '../../src/server/metrics.js';
+import { ServerMetrics } from '../../src/server/server-metrics.js';
 import type { Backoff } from '../../src/storage/shortage-retries.js';
 import { MAX_SHORTAGE_PAUSE_MS, MIN_SHORTAGE_PAUSE_MS } from '../../src/time-limits.js';
 import type { DiskCondition } from '../../src/wire/control.js';

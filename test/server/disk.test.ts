@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { NODE_ENVIRONMENT } from '../../src/environment.js';
 import type { PersistRequest } from '../../src/raft/types.js';
 import { Disk } from '../../src/server/disk.js';
-import { ServerMetrics } from '../../src/server/metrics.js';
+import { ServerMetrics } from '../../src/server/server-metrics.js';
 import type { Storage } from '../../src/storage/storage.js';
 
 function requestOf(sequence: number): PersistRequest {

@@ -3,9 +3,9 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { expect } from 'chai';
 import { NODE_ENVIRONMENT } from '../../src/environment.js';
 import type { Message } from '../../src/raft/types.js';
-import { ServerMetrics } from '../../src/server/metrics.js';
 import { MessageSampler } from '../../src/server/observation.js';
 import { Peers } from '../../src/server/peers.js';
+import { ServerMetrics } from '../../src/server/server-metrics.js';
 import { requestVote } from '../support/raft/messages.js';
 
 describe('the links between servers', () => {

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { ServerMetrics } from '../../src/server/metrics.js';
+import { ServerMetrics } from '../../src/server/server-metrics.js';
 import { TurnMeter } from '../../src/server/turn-meter.js';
 
 describe('the meter of turns', () => {

@@ -270,7 +270,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'tell the router of a checkpoint that lags by a command',
     file: 'server/clients/session.js',
     search: 'at: this.parser.checkpoint(),',
-    replacement: 'at: this.toldAt,',
+    replacement: 'at: this.reportedAt,',
   },
   {
     name: 'check no watched key at the next leader',

@@ -4,7 +4,7 @@
  * testing, Groce et al. 2012).
  */
 
-import type { RaftOptions } from '../../src/raft/options.js';
+import type { RaftOptions } from '../../src/raft/raft-options.js';
 import type { ServerId } from '../../src/raft/types.js';
 import type { Random } from '../../tools/support/random.js';
 import type { Fault, Moment } from './faults.js';

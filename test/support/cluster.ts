@@ -6,7 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Cluster, type ClusterEnvironment } from '../../src/cluster/cluster.js';
-import type { ClusterOptions } from '../../src/cluster/options.js';
+import type { ClusterOptions } from '../../src/cluster/cluster-options.js';
 import { freePorts } from '../../tools/support/free-ports.js';
 import { TextClient } from '../../tools/support/text-client.js';
 

@@ -4,7 +4,7 @@ import { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { type Logger, pino } from 'pino';
 import { Cluster } from '../../src/cluster/cluster.js';
-import type { ClusterOptions } from '../../src/cluster/options.js';
+import type { ClusterOptions } from '../../src/cluster/cluster-options.js';
 import { freePorts } from '../../tools/support/free-ports.js';
 import { TEST_ELECTION_TIMEOUT_MS } from './cluster.js';
 

@@ -6,7 +6,7 @@ import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { DEFAULT_OPTIONS } from '../../src/cluster/options.js';
+import { DEFAULT_OPTIONS } from '../../src/cluster/cluster-options.js';
 import { countOption, runTool } from '../support/arguments.js';
 import { Program } from '../support/program.js';
 import { residentBytes } from '../support/resident-bytes.js';

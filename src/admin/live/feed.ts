@@ -38,7 +38,7 @@ export interface LiveResponse extends Writable {
 interface Reader {
   readonly response: LiveResponse;
   /** Events up to this number were sent. */
-  toldEvents: number;
+  lastSentEvent: number;
   /** Since when something waits for it to be taken, in ms; undefined when nothing does. */
   blockedSinceMs: number | undefined;
 }
@@ -76,7 +76,7 @@ export class LiveFeed {
     if (this.#readers.size >= MAX_LIVE_READERS)
       throw new HttpError(503, `${MAX_LIVE_READERS} pages watch already: close one`);
     response.writeHead(200, LIVE_HEADERS);
-    const reader: Reader = { response, toldEvents: 0, blockedSinceMs: undefined };
+    const reader: Reader = { response, lastSentEvent: 0, blockedSinceMs: undefined };
     response.once('close', () => this.#leave(reader));
     this.#readers.add(reader);
     response.write(eventText('hello', this.#hello()));
@@ -180,9 +180,9 @@ export class LiveFeed {
   }
 
   #tellEvents(reader: Reader): void {
-    if (reader.toldEvents === this.#timeline.last || !this.#isReady(reader)) return;
-    reader.response.write(eventText('timeline', this.#timeline.since(reader.toldEvents)));
-    reader.toldEvents = this.#timeline.last;
+    if (reader.lastSentEvent === this.#timeline.last || !this.#isReady(reader)) return;
+    reader.response.write(eventText('timeline', this.#timeline.since(reader.lastSentEvent)));
+    reader.lastSentEvent = this.#timeline.last;
   }
 
   /** Whether the reader has taken all that it was sent. Cuts it off if something has waited for too long. */

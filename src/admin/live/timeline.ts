@@ -47,7 +47,7 @@ export class EventTimeline {
   }
 }
 
-/** The event in words; undefined for one that another event tells as well. */
+/** The event in words; undefined for an event that another event tells as well. */
 function describe(event: ClusterEvent): string | undefined {
   switch (event.type) {
     case 'server-up':

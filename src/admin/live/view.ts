@@ -33,7 +33,7 @@ export interface Frame {
 
 export interface ServerView {
   readonly id: ServerId;
-  /** `busy` is a running server that does not answer, such as one that is paused. */
+  /** `busy` is a running server that does not answer, such as a server that is paused. */
   readonly state: 'running' | 'busy' | 'stopped';
   readonly address: string;
   /** What is wrong with it, in one line: with its disk while it runs, or why it does not run; null when nothing is. */
@@ -63,7 +63,7 @@ export interface LoadView {
   readonly answeredPerS: number;
 }
 
-/** Event `sample`: what was measured since the last one, about once a second. */
+/** Event `sample`: what was measured since the last sample, about once a second. */
 export interface Sample {
   readonly atMs: number;
   readonly readsPerS: number;

@@ -2,7 +2,7 @@
 
 import type { Args } from '../command.js';
 import type { ClientFacts } from './client-facts.js';
-import { SYNTAX_ERROR } from './errors.js';
+import { SYNTAX_ERROR } from './error-replies.js';
 import { parseSafeInteger } from './numbers.js';
 import { ErrorReply } from './value.js';
 

@@ -2,7 +2,7 @@
 
 import type { Args } from '../command.js';
 import type { RedisFixedRequest, RedisWalkRequest } from '../request.js';
-import { wrongArity } from './errors.js';
+import { wrongArity } from './error-replies.js';
 import { fixed } from './requests.js';
 
 const WALKS: ReadonlyMap<string, { readonly name: string; readonly argCount: number }> = new Map([

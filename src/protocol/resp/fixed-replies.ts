@@ -1,7 +1,7 @@
 /** The Redis commands whose reply depends on their arguments alone: any server gives it, also within a transaction. */
 
 import type { Args } from '../command.js';
-import { DB_OUT_OF_RANGE, NOT_AN_INTEGER, wrongArity } from './errors.js';
+import { DB_OUT_OF_RANGE, NOT_AN_INTEGER, wrongArity } from './error-replies.js';
 import { parseInteger } from './numbers.js';
 import { OK, type RespValue, SimpleString } from './value.js';
 

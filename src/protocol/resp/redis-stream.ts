@@ -15,7 +15,7 @@ import type { Args, WatchedKey } from '../command.js';
 import type { Request } from '../request.js';
 import { clusterWalk } from './cluster-walks.js';
 import { commandOf, firstKeyOf, fullName, hasArity, type RedisCommand } from './commands.js';
-import { RespRefusal, unknownCommand, wrongArity } from './errors.js';
+import { RespRefusal, unknownCommand, wrongArity } from './error-replies.js';
 import { fixedReply } from './fixed-replies.js';
 import {
   byteLengthOf,
@@ -31,8 +31,8 @@ import {
   type Transaction,
   WATCH_IN_MULTI,
 } from './multi.js';
-import { HTTP, RespParser } from './parser.js';
 import { fixed, plainGet, plainSet, requestOfPlain } from './requests.js';
+import { HTTP, RespParser } from './resp-parser.js';
 import { ErrorReply, NULL_ARRAY, OK } from './value.js';
 import type { RespVersion } from './writer.js';
 
@@ -59,7 +59,7 @@ export class RedisStream {
   /** Lasting settings of the connection; replaced, never mutated. */
   #settings: Settings;
   /** The settings at the last checkpoint. */
-  #toldSettings: Settings;
+  #checkpointSettings: Settings;
   /** The last checkpoint that was asked for: the next is mostly the same. */
   #checkpoint: RespCheckpoint;
 
@@ -70,7 +70,7 @@ export class RedisStream {
   constructor(id: number, at: RespCheckpoint = AT_RESP_START) {
     this.id = id;
     this.#settings = at;
-    this.#toldSettings = at;
+    this.#checkpointSettings = at;
     this.#parser = new RespParser(at.dropped);
     this.#checkpoint = at;
     this.#hasLostWatch = at.hasWatched;
@@ -134,13 +134,13 @@ export class RedisStream {
   checkpoint(): RespCheckpoint {
     const last = this.#checkpoint;
     const isSame =
-      this.#settings === this.#toldSettings &&
+      this.#settings === this.#checkpointSettings &&
       last.transaction === this.#transactionState &&
       last.dropped === this.#parser.dropped;
     if (isSame) return last;
     const transaction = this.#transactionState;
     this.#checkpoint = respCheckpoint({ ...this.#settings, transaction, dropped: this.#parser.dropped });
-    this.#toldSettings = this.#settings;
+    this.#checkpointSettings = this.#settings;
     return this.#checkpoint;
   }
 

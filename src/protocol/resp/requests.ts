@@ -4,7 +4,7 @@ import { MAX_KEY_BYTES } from '../../limits.js';
 import type { Args } from '../command.js';
 import type { RedisFixedRequest, Request } from '../request.js';
 import type { RedisCommand } from './commands.js';
-import type { PlainCommand } from './parser.js';
+import type { PlainCommand } from './resp-parser.js';
 import type { RespValue } from './value.js';
 
 /** A request whose reply is known. */

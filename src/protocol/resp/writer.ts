@@ -3,7 +3,7 @@
 import type { ByteString } from '../../bytes/byte-string.js';
 import type { ByteWriter } from '../../bytes/byte-writer.js';
 import type { RespReply } from '../reply.js';
-import { NO_LEADER, OUTCOME_UNKNOWN, TIMED_OUT, UNWRITABLE } from './errors.js';
+import { NO_LEADER, OUTCOME_UNKNOWN, TIMED_OUT, UNWRITABLE } from './error-replies.js';
 import { ErrorReply, MapReply, NullArray, type RespValue, SimpleString, VerbatimText } from './value.js';
 
 export type RespVersion = 2 | 3;

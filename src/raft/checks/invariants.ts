@@ -24,8 +24,8 @@ import { AppliedEntries } from './applied-entries.js';
 import { hashOf } from './content-hash.js';
 import { PersistedBeforeSent } from './persisted-before-sent.js';
 import { PropertyViolation } from './property-violation.js';
+import type { ServerView, StatusView } from './raft-view.js';
 import { type ReadArrival, ReadProofs } from './read-proofs.js';
-import type { ServerView, StatusView } from './server-view.js';
 import { type Lease, VoteLeases } from './vote-leases.js';
 
 /** A leader, when a read comes in. */
@@ -143,7 +143,7 @@ export class Invariants {
     this.#applied.restored(id, index);
   }
 
-  /** A server has applied an entry. State machine safety: the next one, and nobody applies another one there. */
+  /** A server has applied an entry. State machine safety: it is the next entry, and no server applies another at its index. */
   applied(id: ServerId, entry: Entry): void {
     this.#applied.applied(id, entry);
     this.#checkSame(id, entry);

@@ -27,8 +27,8 @@ interface KeptEntry extends LogPosition {
   readonly log: LogTerms | undefined;
 }
 
-/** What the others know from one server's messages. */
-interface Told {
+/** What one server has claimed in its messages. */
+interface Claims {
   term: Term;
   /** The latest vote, and for whom. */
   vote: { readonly term: Term; readonly candidate: ServerId } | undefined;
@@ -40,7 +40,7 @@ interface Told {
 
 export class PersistedBeforeSent {
   readonly #leaderLogs: ReadonlyMap<Term, LogTerms>;
-  readonly #told = new Map<ServerId, Told>();
+  readonly #claims = new Map<ServerId, Claims>();
   readonly #disks = new Disks();
 
   /** @param leaderLogs the log of each term's leader, as far as it was seen */
@@ -102,7 +102,7 @@ export class PersistedBeforeSent {
   /** The servers that have acknowledged the log of this term's leader up to `index`, without the leader itself. */
   acknowledgedBy(term: Term, index: LogIndex): readonly ServerId[] {
     const by: ServerId[] = [];
-    for (const [id, { acknowledged }] of this.#told) {
+    for (const [id, { acknowledged }] of this.#claims) {
       if ((acknowledged.get(term) ?? 0) >= index) by.push(id);
     }
     return by;
@@ -123,16 +123,16 @@ export class PersistedBeforeSent {
   /** A server starts again with what was found on its disk. Throws PropertyViolation when that is too little. */
   recovered(id: ServerId, state: RecoveredState): void {
     this.#disks.recovered(id, state);
-    const told = this.#told.get(id);
-    if (told === undefined) return;
+    const claims = this.#claims.get(id);
+    if (claims === undefined) return;
     const { hardState, snapshot, entries, logStart } = state;
     const { currentTerm, votedFor } = hardState;
-    if (currentTerm < told.term) throw forgotten(id, `term ${told.term}, and is in term ${currentTerm}`);
-    if (told.vote?.term === currentTerm && told.vote.candidate !== votedFor)
-      throw forgotten(id, `its vote for server ${told.vote.candidate} in term ${currentTerm}`);
+    if (currentTerm < claims.term) throw forgotten(id, `term ${claims.term}, and is in term ${currentTerm}`);
+    if (claims.vote?.term === currentTerm && claims.vote.candidate !== votedFor)
+      throw forgotten(id, `its vote for server ${claims.vote.candidate} in term ${currentTerm}`);
     const covered = Math.max(logStart.index, snapshot?.index ?? 0);
     const last = entries.at(-1) ?? logStart;
-    for (const entry of told.entries) {
+    for (const entry of claims.entries) {
       if (entry.index <= covered) continue;
       if (entries[entry.index - logStart.index - 1]?.term === entry.term) continue;
       if (this.#isReplaced(entry, last, currentTerm)) continue;
@@ -153,13 +153,13 @@ export class PersistedBeforeSent {
     return false;
   }
 
-  #toldBy(id: ServerId): Told {
-    let told = this.#told.get(id);
-    if (told === undefined) {
-      told = { term: 0, vote: undefined, entries: [], acknowledged: new Map() };
-      this.#told.set(id, told);
+  #claimsOf(id: ServerId): Claims {
+    let claims = this.#claims.get(id);
+    if (claims === undefined) {
+      claims = { term: 0, vote: undefined, entries: [], acknowledged: new Map() };
+      this.#claims.set(id, claims);
     }
-    return told;
+    return claims;
   }
 
   /** A server that has entered a later term need not keep what it told of an earlier one. */
@@ -184,19 +184,19 @@ export class PersistedBeforeSent {
   }
 
   #noteTerm(id: ServerId, term: Term): void {
-    const told = this.#toldBy(id);
-    if (term > told.term) told.term = term;
+    const claims = this.#claimsOf(id);
+    if (term > claims.term) claims.term = term;
   }
 
   #voted(id: ServerId, term: Term, candidate: ServerId): void {
     this.#checkVote(id, term, candidate);
     this.#noteTerm(id, term);
-    const told = this.#toldBy(id);
-    if (told.vote === undefined || told.vote.term < term) told.vote = { term, candidate };
+    const claims = this.#claimsOf(id);
+    if (claims.vote === undefined || claims.vote.term < term) claims.vote = { term, candidate };
   }
 
   #acknowledged(id: ServerId, leaderTerm: Term, index: LogIndex): void {
-    const { acknowledged } = this.#toldBy(id);
+    const { acknowledged } = this.#claimsOf(id);
     if ((acknowledged.get(leaderTerm) ?? -1) >= index) return;
     acknowledged.set(leaderTerm, index);
     const log = this.#leaderLogs.get(leaderTerm);
@@ -207,11 +207,11 @@ export class PersistedBeforeSent {
   }
 
   #keep(id: ServerId, entry: KeptEntry): void {
-    const told = this.#toldBy(id);
+    const claims = this.#claimsOf(id);
     const isImplied = (a: KeptEntry, b: KeptEntry) => a.leaderTerm <= b.leaderTerm && a.index <= b.index;
-    if (entry.index === 0 || told.entries.some((other) => isImplied(entry, other))) return;
-    told.entries = told.entries.filter((other) => !isImplied(other, entry));
-    told.entries.push(entry);
+    if (entry.index === 0 || claims.entries.some((other) => isImplied(entry, other))) return;
+    claims.entries = claims.entries.filter((other) => !isImplied(other, entry));
+    claims.entries.push(entry);
   }
 }
 

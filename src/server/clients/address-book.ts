@@ -17,7 +17,7 @@ export interface AddressBookOptions {
   readonly raft: Pick<Raft, 'configuration'>;
   /** Where the clients of each slot connect. */
   readonly addresses: ReadonlyMap<SlotId, ClientAddress>;
-  /** Whether that server, which may be this one, serves as far as this one knows. */
+  /** Whether that server serves, as far as this server knows; the two may be the same. */
   readonly isUp: (id: ServerId) => boolean;
 }
 

@@ -25,13 +25,13 @@ import { watch } from '../../state-machine/redis/transaction.js';
 import type { Steps } from '../../state-machine/work.js';
 import type { ClientAddress } from '../../wire/control.js';
 import type { AppliedState } from '../applied-state.js';
-import type { ServerMetrics } from '../metrics.js';
 import { ClusterQuestion } from '../redis/cluster-question.js';
 import type { RedisContext } from '../redis/context.js';
 import { executeLocal } from '../redis/local-commands.js';
 import { redirection } from '../redis/redirection.js';
 import { changeSettings } from '../redis/settings.js';
 import { Stats, type StatsReading } from '../redis/stats.js';
+import type { ServerMetrics } from '../server-metrics.js';
 import { SlowLog } from '../slow-log.js';
 import type { AddressBook } from './address-book.js';
 import type { CostlyReads } from './costly-reads.js';
@@ -116,7 +116,7 @@ export class Answerer {
   /** Answers a write that was applied. */
   write(command: PendingCommand, result: CommandResult): void {
     const reply = replyOf(result);
-    this.#answer(command, toldOf(command.request, reply), reply);
+    this.#answer(command, visibleReply(command.request, reply), reply);
   }
 
   /** Answers a command that writes nothing, from the state as it is now. */
@@ -135,7 +135,7 @@ export class Answerer {
         this.#answerRead(command, this.#valueWithMeta(command, request.key));
         return;
       case 'malformed':
-        this.#answer(command, toldOf(request, COMMAND_ERROR), COMMAND_ERROR);
+        this.#answer(command, visibleReply(request, COMMAND_ERROR), COMMAND_ERROR);
         return;
       case 'redis-read':
         if (request.command.isCostly) this.#costlyReads.add(command);
@@ -179,7 +179,7 @@ export class Answerer {
   unexecuted(command: PendingCommand, outcome: Reply): void {
     if (command.request.type === 'redis-local')
       this.#executeLocal(command, command.request, { seesKeys: false });
-    else this.#answer(command, this.#toldElsewhere(command, outcome), outcome);
+    else this.#answer(command, this.#unexecutedReply(command, outcome), outcome);
   }
 
   /** The redirect to the leader; undefined while no leader is known. */
@@ -190,11 +190,11 @@ export class Answerer {
   }
 
   /** Answers the command; without a reply, the client learns nothing of the outcome. */
-  #answer(command: PendingCommand, told: RespReply | undefined, outcome: RespReply): void {
+  #answer(command: PendingCommand, reply: RespReply | undefined, outcome: RespReply): void {
     if (command.isAnswered) return;
     command.isAnswered = true;
-    this.#metrics.answered(command.request.type, told ?? outcome, command.takenAtMs);
-    const reply = command.isSilenced ? undefined : told;
+    this.#metrics.answered(command.request.type, reply ?? outcome, command.takenAtMs);
+    const sent = command.isSilenced ? undefined : reply;
     const { session } = command;
     session.pendingCount -= 1;
     session.pendingUnits -= command.pendingUnits;
@@ -206,8 +206,8 @@ export class Answerer {
       this.#queue.add(session);
     }
     // After the last pending command the stream may stand later: a bad command's value may have been skipped.
-    if (session.pendingCount > 0) this.#replies.answer(session, reply, command.endOffset, command.at);
-    else this.#replies.answer(session, reply, session.parser.consumed, session.parser.checkpoint());
+    if (session.pendingCount > 0) this.#replies.answer(session, sent, command.endOffset, command.at);
+    else this.#replies.answer(session, sent, session.parser.consumed, session.parser.checkpoint());
     if (session.unreadBytes > MAX_REPLY_BACKLOG_BYTES) this.#sessions.close(session);
     else if (session.isEnding || session.isStopped) this.#queue.add(session);
   }
@@ -250,9 +250,9 @@ export class Answerer {
   }
 
   /** The reply to a client whose command is not executed here. */
-  #toldElsewhere({ session, request, isElsewhere }: PendingCommand, outcome: Reply): RespReply | undefined {
+  #unexecutedReply({ session, request, isElsewhere }: PendingCommand, outcome: Reply): RespReply | undefined {
     const { redis } = session;
-    if (redis === undefined) return toldOf(request, outcome);
+    if (redis === undefined) return visibleReply(request, outcome);
     if (request.type === 'redis-fixed') return { type: 'resp', value: request.value };
     const isForWrites = ['internal-error', 'timed-out', 'unwritable'].includes(outcome.type);
     if (isForWrites && (isElsewhere || !isWrite(request))) return { type: 'no-leader' };
@@ -368,7 +368,7 @@ function replyOf(result: CommandResult): RespReply {
  * The reply that the client gets when its request comes to `reply`: none for `noreply`, except that the write did not happen
  * here. A malformed command gets the same error at every server.
  */
-function toldOf(request: Request, reply: RespReply): RespReply | undefined {
+function visibleReply(request: Request, reply: RespReply): RespReply | undefined {
   if (request.type === 'malformed') return request.noreply ? undefined : COMMAND_ERROR;
   const isSilent = 'noreply' in request && request.noreply && reply.type !== 'redirect';
   return isSilent ? undefined : reply;

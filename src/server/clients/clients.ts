@@ -17,7 +17,7 @@ import { QUORUM_WAIT_MS } from '../../time-limits.js';
 import { readClientFrames } from '../../wire/client-frames.js';
 import type { ClientAddress } from '../../wire/control.js';
 import type { AppliedState } from '../applied-state.js';
-import type { ServerMetrics } from '../metrics.js';
+import type { ServerMetrics } from '../server-metrics.js';
 import { AddressBook } from './address-book.js';
 import { Answerer, valueReply } from './answering.js';
 import { CostlyReads } from './costly-reads.js';
@@ -45,7 +45,7 @@ export interface ClientsOptions {
   readonly replies: ReplyFrames;
   /** Where the clients of each slot connect. */
   readonly addresses: ReadonlyMap<SlotId, ClientAddress>;
-  /** Whether that server, which may be this one, serves as far as this one knows. */
+  /** Whether that server serves, as far as this server knows; the two may be the same. */
   readonly isUp: (serverId: ServerId) => boolean;
   readonly serverId: ServerId;
   readonly metrics: ServerMetrics;

@@ -12,7 +12,7 @@ import type { Raft } from '../../raft/raft.js';
 import type { LogIndex } from '../../raft/types.js';
 import { BatchEncoder } from '../../state-machine/batch.js';
 import type { AppliedState } from '../applied-state.js';
-import type { ServerMetrics } from '../metrics.js';
+import type { ServerMetrics } from '../server-metrics.js';
 import { GroupCommitDelay } from './group-commit-delay.js';
 import type { PendingGroups } from './pending-groups.js';
 import type { PendingCommand, Session } from './session.js';

@@ -172,8 +172,8 @@ export class ReplyFrames {
     this.#frame = undefined;
     const { session, at } = frame;
     const answeredBytes = session.answeredOffset - frame.answeredFrom;
-    endReply(this.#batch, frame.offset, { answeredBytes, at: at === session.toldAt ? undefined : at });
-    session.toldAt = at;
+    endReply(this.#batch, frame.offset, { answeredBytes, at: at === session.reportedAt ? undefined : at });
+    session.reportedAt = at;
   }
 
   readonly #afterPart = (byteCount: number): void => {

@@ -16,7 +16,7 @@ import type { StreamCheckpoint } from '../../protocol/checkpoint.js';
 import type { Request } from '../../protocol/request.js';
 import { type ClientFacts, endpoint } from '../../protocol/resp/client-facts.js';
 import { RedisStream } from '../../protocol/resp/redis-stream.js';
-import { TextParser } from '../../protocol/text/parser.js';
+import { TextParser } from '../../protocol/text/text-parser.js';
 import type { ConnectionId, SessionId, SessionOpening } from '../../wire/client-frames.js';
 import type { ClientAddress } from '../../wire/control.js';
 import type { ReturningClient } from './group-commit-delay.js';
@@ -31,7 +31,7 @@ export interface PendingCommand {
   readonly at: StreamCheckpoint;
   /** When it was taken, in ms of the clock that the server's turns go by. */
   readonly takenAtMs: number;
-  /** Log time when it began to wait for the state that it reads; undefined for one that has not waited. */
+  /** Log time when it began to wait for the state that it reads; undefined for a command that has not waited. */
   asOfMs: number | undefined;
   /** Only the leader may execute it, and this server did not lead when it was taken. */
   isElsewhere: boolean;
@@ -97,7 +97,7 @@ export class Session implements ReturningClient {
   /** Since when commands wait for a leader to be known, in ms; undefined when no command does. */
   leaderlessSinceMs: number | undefined;
   /** Where the stream stands, as last reported to the gateway. */
-  toldAt: StreamCheckpoint;
+  reportedAt: StreamCheckpoint;
   /** The client sends no more. */
   hasEnded = false;
   /** Nothing more was taken although there may be more: see {@link mayTake}. */
@@ -120,7 +120,7 @@ export class Session implements ReturningClient {
     this.routed = routed;
     this.from = from;
     this.reached = reached;
-    this.toldAt = at;
+    this.reportedAt = at;
     this.answeredAt = at;
     if (at.place === 'resp') {
       this.redis = new RedisStream(connection, at);

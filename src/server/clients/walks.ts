@@ -13,7 +13,7 @@ import type { KeyWalk } from '../../state-machine/key-image.js';
 import { executeWalk } from '../../state-machine/redis/execute.js';
 import { goOn, type Steps, Work } from '../../state-machine/work.js';
 import type { AppliedState } from '../applied-state.js';
-import type { ServerMetrics } from '../metrics.js';
+import type { ServerMetrics } from '../server-metrics.js';
 import type { PendingCommand } from './session.js';
 
 const TOO_MANY = new ErrorReply(

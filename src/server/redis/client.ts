@@ -4,7 +4,7 @@ import { MAX_CLIENT_NAME_BYTES } from '../../limits.js';
 import type { Args } from '../../protocol/command.js';
 import { clientLine } from '../../protocol/resp/client-facts.js';
 import { killFilter, listFilter } from '../../protocol/resp/client-filter.js';
-import { SYNTAX_ERROR } from '../../protocol/resp/errors.js';
+import { SYNTAX_ERROR } from '../../protocol/resp/error-replies.js';
 import { parseSafeInteger } from '../../protocol/resp/numbers.js';
 import type { RedisStream } from '../../protocol/resp/redis-stream.js';
 import { ErrorReply, OK, type RespValue, VerbatimText } from '../../protocol/resp/value.js';

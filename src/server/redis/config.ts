@@ -1,7 +1,7 @@
 /** CONFIG: what clients ask for, with what is true here. */
 
 import type { Args } from '../../protocol/command.js';
-import { SYNTAX_ERROR } from '../../protocol/resp/errors.js';
+import { SYNTAX_ERROR } from '../../protocol/resp/error-replies.js';
 import type { RedisStream } from '../../protocol/resp/redis-stream.js';
 import { ErrorReply, MapReply, OK, type RespValue } from '../../protocol/resp/value.js';
 import { matchesGlob } from '../../state-machine/redis/glob.js';

@@ -1,7 +1,7 @@
 /** Commands whose first argument names what they do: CLIENT LIST and the like. */
 
 import type { Args } from '../../protocol/command.js';
-import { unknownSubcommand, wrongArity } from '../../protocol/resp/errors.js';
+import { unknownSubcommand, wrongArity } from '../../protocol/resp/error-replies.js';
 import type { RedisStream } from '../../protocol/resp/redis-stream.js';
 import { type RespValue, SimpleString } from '../../protocol/resp/value.js';
 import type { ClusterQuestion } from './cluster-question.js';

@@ -1,7 +1,7 @@
 /** HELLO, AUTH and RESET: what a client and the server agree on. */
 
 import type { Args } from '../../protocol/command.js';
-import { SYNTAX_ERROR } from '../../protocol/resp/errors.js';
+import { SYNTAX_ERROR } from '../../protocol/resp/error-replies.js';
 import { parseSafeInteger } from '../../protocol/resp/numbers.js';
 import type { RedisStream } from '../../protocol/resp/redis-stream.js';
 import { ErrorReply, MapReply, OK, type RespValue, SimpleString } from '../../protocol/resp/value.js';

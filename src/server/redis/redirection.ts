@@ -1,6 +1,6 @@
 /** Where a Redis client is sent that asks a server which does not lead. */
 
-import { NO_LEADER } from '../../protocol/resp/errors.js';
+import { NO_LEADER } from '../../protocol/resp/error-replies.js';
 import { hashSlot } from '../../protocol/resp/hash-slot.js';
 import { ErrorReply } from '../../protocol/resp/value.js';
 import type { ClientAddress } from '../../wire/control.js';

@@ -1,7 +1,7 @@
 /** TIME, and WAIT for replicas. */
 
 import type { Args } from '../../protocol/command.js';
-import { NOT_AN_INTEGER } from '../../protocol/resp/errors.js';
+import { NOT_AN_INTEGER } from '../../protocol/resp/error-replies.js';
 import { parseSafeInteger } from '../../protocol/resp/numbers.js';
 import type { RedisStream } from '../../protocol/resp/redis-stream.js';
 import { ErrorReply, type RespValue } from '../../protocol/resp/value.js';

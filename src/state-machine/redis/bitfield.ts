@@ -1,7 +1,7 @@
 /** BITFIELD: integers of any width at any bit of a value. */
 
 import type { Args } from '../../protocol/command.js';
-import { NOT_AN_INTEGER, SYNTAX_ERROR } from '../../protocol/resp/errors.js';
+import { NOT_AN_INTEGER, SYNTAX_ERROR } from '../../protocol/resp/error-replies.js';
 import { parseInteger } from '../../protocol/resp/numbers.js';
 import { ErrorReply, type RespValue } from '../../protocol/resp/value.js';
 import { MAX_TRANSACTION_WORK } from '../../redis-limits.js';

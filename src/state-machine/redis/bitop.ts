@@ -1,7 +1,7 @@
 /** BITOP: bitwise AND, OR, XOR and NOT of whole values, in steps. */
 
 import type { Args } from '../../protocol/command.js';
-import { SYNTAX_ERROR } from '../../protocol/resp/errors.js';
+import { SYNTAX_ERROR } from '../../protocol/resp/error-replies.js';
 import { ErrorReply, type RespValue } from '../../protocol/resp/value.js';
 import { MAX_TRANSACTION_WORK } from '../../redis-limits.js';
 import type { Steps } from '../work.js';

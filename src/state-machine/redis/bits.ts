@@ -1,7 +1,7 @@
 /** Commands on single bits of a value: the first is the highest of the first byte. */
 
 import type { Args } from '../../protocol/command.js';
-import { NOT_AN_INTEGER, SYNTAX_ERROR } from '../../protocol/resp/errors.js';
+import { NOT_AN_INTEGER, SYNTAX_ERROR } from '../../protocol/resp/error-replies.js';
 import { parseInteger, parseOffset } from '../../protocol/resp/numbers.js';
 import { ErrorReply, type RespValue } from '../../protocol/resp/value.js';
 import type { Keyspace, Read, ReadableKeyspace, Write } from './keyspace.js';

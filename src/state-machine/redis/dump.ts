@@ -1,7 +1,7 @@
 /** DUMP and RESTORE: a key's value in Redis's own format. */
 
 import type { Args } from '../../protocol/command.js';
-import { NOT_AN_INTEGER, SYNTAX_ERROR, TOO_LONG } from '../../protocol/resp/errors.js';
+import { NOT_AN_INTEGER, SYNTAX_ERROR, TOO_LONG } from '../../protocol/resp/error-replies.js';
 import { parseInteger } from '../../protocol/resp/numbers.js';
 import { ErrorReply, OK, type RespValue } from '../../protocol/resp/value.js';
 import { CHECKSUM_BYTE_WORK } from '../work.js';

@@ -3,7 +3,7 @@
 import type { Args } from '../../protocol/command.js';
 import type { RedisReadRequest, RedisWalkRequest, Request } from '../../protocol/request.js';
 import { commandOf, hasArity } from '../../protocol/resp/commands.js';
-import { unknownCommand, wrongArity } from '../../protocol/resp/errors.js';
+import { unknownCommand, wrongArity } from '../../protocol/resp/error-replies.js';
 import { fixedReply } from '../../protocol/resp/fixed-replies.js';
 import { limited } from '../../protocol/resp/reply-size.js';
 import type { RespValue } from '../../protocol/resp/value.js';
@@ -11,8 +11,8 @@ import type { KeyWalk } from '../key-image.js';
 import { COMMAND_WORK, type Steps, type Work } from '../work.js';
 import { READS, WRITES } from './implementations.js';
 import type { Keyspace, ReadableKeyspace } from './keyspace.js';
+import { WALKS } from './keyspace-walks.js';
 import { LONG_READS, LONG_WRITES, MAX_ARGS_AT_ONCE, STEPPED_READS, STEPPED_WRITES } from './long-commands.js';
-import { WALKS } from './walks.js';
 
 /**
  * Executes a command of an entry that is applied.

@@ -1,6 +1,6 @@
 /** Deadlines as commands give them. */
 
-import { invalidExpireTime, NOT_AN_INTEGER } from '../../protocol/resp/errors.js';
+import { invalidExpireTime, NOT_AN_INTEGER } from '../../protocol/resp/error-replies.js';
 import { isInteger64, parseInteger } from '../../protocol/resp/numbers.js';
 import type { ErrorReply } from '../../protocol/resp/value.js';
 import type { ReadableKeyspace } from './keyspace.js';

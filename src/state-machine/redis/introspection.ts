@@ -1,7 +1,12 @@
 /** OBJECT and MEMORY: how a key is kept. */
 
 import type { Args } from '../../protocol/command.js';
-import { NOT_AN_INTEGER, SYNTAX_ERROR, unknownSubcommand, wrongArity } from '../../protocol/resp/errors.js';
+import {
+  NOT_AN_INTEGER,
+  SYNTAX_ERROR,
+  unknownSubcommand,
+  wrongArity,
+} from '../../protocol/resp/error-replies.js';
 import { parseInteger } from '../../protocol/resp/numbers.js';
 import { ErrorReply, OK, type RespValue, SimpleString } from '../../protocol/resp/value.js';
 import type { Read, ReadableKeyspace } from './keyspace.js';

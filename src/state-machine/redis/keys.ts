@@ -1,7 +1,12 @@
 /** Commands on keys, apart from their values. */
 
 import type { Args } from '../../protocol/command.js';
-import { DB_OUT_OF_RANGE, NO_SUCH_KEY, NOT_AN_INTEGER, SYNTAX_ERROR } from '../../protocol/resp/errors.js';
+import {
+  DB_OUT_OF_RANGE,
+  NO_SUCH_KEY,
+  NOT_AN_INTEGER,
+  SYNTAX_ERROR,
+} from '../../protocol/resp/error-replies.js';
 import { parseInteger } from '../../protocol/resp/numbers.js';
 import { ErrorReply, OK, type RespValue, SimpleString } from '../../protocol/resp/value.js';
 import { deadlineOf, type ExpiryUnit } from './expiry.js';

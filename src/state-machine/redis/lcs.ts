@@ -1,7 +1,7 @@
 /** LCS: the longest common subsequence of two values. */
 
 import type { Args } from '../../protocol/command.js';
-import { NOT_AN_INTEGER, SYNTAX_ERROR } from '../../protocol/resp/errors.js';
+import { NOT_AN_INTEGER, SYNTAX_ERROR } from '../../protocol/resp/error-replies.js';
 import { parseInteger } from '../../protocol/resp/numbers.js';
 import { ErrorReply, MapReply, type RespValue } from '../../protocol/resp/value.js';
 import { MAX_LCS_CELLS } from '../../redis-limits.js';

@@ -2,7 +2,7 @@
 
 import { MAX_REDIS_REPLY_BYTES } from '../../limits.js';
 import type { Args } from '../../protocol/command.js';
-import { wrongArity } from '../../protocol/resp/errors.js';
+import { wrongArity } from '../../protocol/resp/error-replies.js';
 import { REPLY_TOO_LARGE, sizeOf } from '../../protocol/resp/reply-size.js';
 import { OK, type RespValue } from '../../protocol/resp/value.js';
 import type { Steps } from '../work.js';

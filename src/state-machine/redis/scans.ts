@@ -6,7 +6,7 @@
  */
 
 import type { Args } from '../../protocol/command.js';
-import { NOT_AN_INTEGER, SYNTAX_ERROR } from '../../protocol/resp/errors.js';
+import { NOT_AN_INTEGER, SYNTAX_ERROR } from '../../protocol/resp/error-replies.js';
 import { parseSafeInteger } from '../../protocol/resp/numbers.js';
 import { ErrorReply, type RespValue } from '../../protocol/resp/value.js';
 import { MAX_SCAN_COUNT, MAX_SCAN_MATCH_WORK, MAX_SCAN_WORK } from '../../redis-limits.js';

@@ -7,7 +7,7 @@ import {
   SYNTAX_ERROR,
   TOO_LONG,
   wrongArity,
-} from '../../protocol/resp/errors.js';
+} from '../../protocol/resp/error-replies.js';
 import { isInteger64, parseInteger, parseOffset } from '../../protocol/resp/numbers.js';
 import { ErrorReply, OK, type RespValue } from '../../protocol/resp/value.js';
 import { deadlineOf, type ExpiryUnit } from './expiry.js';

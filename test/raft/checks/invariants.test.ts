@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { Invariants } from '../../../src/raft/checks/invariants.js';
 import { PropertyViolation } from '../../../src/raft/checks/property-violation.js';
-import type { ServerView } from '../../../src/raft/checks/server-view.js';
+import type { ServerView } from '../../../src/raft/checks/raft-view.js';
 import { initialConfiguration } from '../../../src/raft/configuration.js';
 import type {
   HardState,

@@ -7,7 +7,7 @@ import { openChannel, type PortChannel } from '../../../src/channel/port-channel
 import { gatewayChannel } from '../../../src/cluster/gateway-channel.js';
 import type { Gateway } from '../../../src/gateway/gateway.js';
 import { LogTime } from '../../../src/log-time.js';
-import type { RaftOptions } from '../../../src/raft/options.js';
+import type { RaftOptions } from '../../../src/raft/raft-options.js';
 import type { PersistRequest, RecoveredState, ServerId, SlotId } from '../../../src/raft/types.js';
 import { openServer } from '../../../src/server/open-server.js';
 import type { Server } from '../../../src/server/server.js';

@@ -6,11 +6,11 @@
 
 import { Invariants } from '../../../src/raft/checks/invariants.js';
 import { PropertyViolation } from '../../../src/raft/checks/property-violation.js';
-import { viewOf } from '../../../src/raft/checks/server-view.js';
+import { viewOf } from '../../../src/raft/checks/raft-view.js';
 import { initialConfiguration } from '../../../src/raft/configuration.js';
 import { TransferError } from '../../../src/raft/leadership-transfer.js';
-import { MembersError } from '../../../src/raft/members.js';
 import type { Raft } from '../../../src/raft/raft.js';
+import { MembersError } from '../../../src/raft/start-change.js';
 import type { LogIndex, Member, Message, Output, PersistRequest, ServerId } from '../../../src/raft/types.js';
 import { Random } from '../../../tools/support/random.js';
 import { Disk } from './disk.js';

@@ -4,8 +4,8 @@
  */
 
 import { initialConfiguration } from '../../../src/raft/configuration.js';
-import type { RaftOptions } from '../../../src/raft/options.js';
 import { Raft } from '../../../src/raft/raft.js';
+import type { RaftOptions } from '../../../src/raft/raft-options.js';
 import type { TraceEvent } from '../../../src/raft/trace.js';
 import type {
   ChangeOutcome,

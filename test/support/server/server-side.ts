@@ -21,7 +21,7 @@ import { AppliedState } from '../../../src/server/applied-state.js';
 import { Applier } from '../../../src/server/applying.js';
 import { Clients } from '../../../src/server/clients/clients.js';
 import { ReplyFrames } from '../../../src/server/clients/reply-frames.js';
-import { ServerMetrics } from '../../../src/server/metrics.js';
+import { ServerMetrics } from '../../../src/server/server-metrics.js';
 import { KeyValueStore } from '../../../src/state-machine/key-value-store.js';
 import { type ClientFrame, readServerFrames, writeClientFrame } from '../../../src/wire/client-frames.js';
 import type { ClientAddress } from '../../../src/wire/control.js';

@@ -4,7 +4,7 @@
 
 import { MAX_REDIS_REPLY_BYTES } from '../../limits.js';
 import type { Args } from '../../protocol/command.js';
-import { NOT_AN_INTEGER } from '../../protocol/resp/errors.js';
+import { NOT_AN_INTEGER } from '../../protocol/resp/error-replies.js';
 import { hashSlot, SLOT_COUNT } from '../../protocol/resp/hash-slot.js';
 import { parseSafeInteger } from '../../protocol/resp/numbers.js';
 import { REPLY_TOO_LARGE, sizeOf } from '../../protocol/resp/reply-size.js';

@@ -164,7 +164,7 @@ export function dataDirsIn({ dataDir }: Pick<ClusterOptions, 'dataDir'>): readon
   return typeof dataDir === 'string' ? [dataDir] : dataDir;
 }
 
-/** Throws {@link OptionError} when one is empty or named twice, or when they are neither one nor as many as servers. */
+/** Throws {@link OptionError} when a path is empty or named twice, or when there are neither one path nor as many as servers. */
 export function checkDataDirs(dataDirs: readonly string[], servers: number): void {
   checkDataDirNames(dataDirs);
   const { length } = dataDirs;
@@ -173,7 +173,7 @@ export function checkDataDirs(dataDirs: readonly string[], servers: number): voi
   throw new OptionError('dataDir', reason);
 }
 
-/** Throws {@link OptionError} when one is empty or named twice, or when there is none. */
+/** Throws {@link OptionError} when a path is empty or named twice, or when there is none. */
 export function checkDataDirNames(dataDirs: readonly string[]): void {
   if (dataDirs.length === 0 || dataDirs.includes(''))
     throw new OptionError('dataDir', 'is empty: name a directory');

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { MAX_KEY_BYTES, MAX_LINE_BYTES, MAX_VALUE_BYTES } from '../../../src/limits.js';
-import { TextParser } from '../../../src/protocol/text/parser.js';
+import { TextParser } from '../../../src/protocol/text/text-parser.js';
 import { inPlace } from '../in-place.js';
 
 const MALFORMED = { type: 'malformed', noreply: false };

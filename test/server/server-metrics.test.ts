@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { ErrorReply, type RespValue } from '../../src/protocol/resp/value.js';
 import { DurationHistogram } from '../../src/server/histogram.js';
-import { ServerMetrics } from '../../src/server/metrics.js';
+import { ServerMetrics } from '../../src/server/server-metrics.js';
 import { COMMAND_RESULTS, COMMAND_TYPES, DURATION_BOUNDS_S } from '../../src/wire/measurements.js';
 
 const OK = { type: 'ok', version: 1 } as const;

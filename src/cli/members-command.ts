@@ -1,7 +1,7 @@
 /** The subcommand `members`: who the servers of a running cluster are, and changes of that. */
 
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
-import { checkHost, DEFAULT_OPTIONS } from '../cluster/options.js';
+import { checkHost, DEFAULT_OPTIONS } from '../cluster/cluster-options.js';
 import { DEFAULT_HTTP_PORT } from './defaults.js';
 
 interface Target {

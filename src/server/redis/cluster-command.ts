@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import type { Args } from '../../protocol/command.js';
-import { NO_LEADER, unknownSubcommand, wrongArity } from '../../protocol/resp/errors.js';
+import { NO_LEADER, unknownSubcommand, wrongArity } from '../../protocol/resp/error-replies.js';
 import { hashSlot, SLOT_COUNT } from '../../protocol/resp/hash-slot.js';
 import type { RedisStream } from '../../protocol/resp/redis-stream.js';
 import { MapReply, type RespValue, SimpleString, VerbatimText } from '../../protocol/resp/value.js';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { initialConfiguration, NO_MEMBERS } from '../../src/raft/configuration.js';
-import { type RaftOptions, RaftOptionsError, validateOptions } from '../../src/raft/options.js';
+import { type RaftOptions, RaftOptionsError, validateOptions } from '../../src/raft/raft-options.js';
 
 function members(...ids: readonly number[]) {
   return ids.map((id) => ({ id, slot: id }));

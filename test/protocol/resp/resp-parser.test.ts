@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import { textOf } from '../../../src/bytes/byte-reader.js';
 import { MAX_INLINE_BYTES, MAX_REDIS_COMMAND_BYTES, MAX_VALUE_BYTES } from '../../../src/limits.js';
 import { NOTHING_DROPPED } from '../../../src/protocol/checkpoint.js';
-import { RespProtocolError, RespRefusal } from '../../../src/protocol/resp/errors.js';
-import { HTTP, RespParser } from '../../../src/protocol/resp/parser.js';
+import { RespProtocolError, RespRefusal } from '../../../src/protocol/resp/error-replies.js';
+import { HTTP, RespParser } from '../../../src/protocol/resp/resp-parser.js';
 import { inPlace } from '../in-place.js';
 
 function encode(args: readonly string[]): Buffer {

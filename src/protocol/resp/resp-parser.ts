@@ -17,7 +17,7 @@ import { MAX_PARSED_ARGS } from '../../redis-limits.js';
 import { type DroppedRest, NOTHING_DROPPED } from '../checkpoint.js';
 import { beginsHttp, isHttpLine } from '../http-line.js';
 import { InputBuffer } from '../input-buffer.js';
-import { RespProtocolError, RespRefusal } from './errors.js';
+import { RespProtocolError, RespRefusal } from './error-replies.js';
 import { splitInline } from './inline.js';
 
 const CR = 0x0d;

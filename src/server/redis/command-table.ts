@@ -2,7 +2,7 @@
 
 import type { Args } from '../../protocol/command.js';
 import { COMMANDS, commandOf, hasArity, keysOf, type RedisCommand } from '../../protocol/resp/commands.js';
-import { SYNTAX_ERROR } from '../../protocol/resp/errors.js';
+import { SYNTAX_ERROR } from '../../protocol/resp/error-replies.js';
 import type { RedisStream } from '../../protocol/resp/redis-stream.js';
 import { ErrorReply, MapReply, type RespValue, SimpleString } from '../../protocol/resp/value.js';
 import { matchesGlob } from '../../state-machine/redis/glob.js';

@@ -6,7 +6,7 @@ import {
   DEFAULT_OPTIONS,
   OptionError,
   serverPorts,
-} from '../../src/cluster/options.js';
+} from '../../src/cluster/cluster-options.js';
 
 function problemWith(options: Partial<ClusterOptions>): string | undefined {
   try {

@@ -11,7 +11,7 @@ const ROOMS = [
   ['channel'],
   ['raft'],
   ['protocol'],
-  ['state-machine'],
+  ['state-machine', 'client'],
   ['wire'],
   ['storage'],
   ['server', 'gateway'],
@@ -19,6 +19,9 @@ const ROOMS = [
   ['admin'],
   ['cli'],
 ];
+
+/** What a room of the list above says of itself alone. */
+const LIMITS = ['limits', 'time-limits', 'redis-limits'];
 
 /** From here on code may use whatever Node has. */
 const FIRST_FREE_ROOM = ROOMS.findIndex((line) => line.includes('cluster'));
@@ -35,7 +38,7 @@ const WORLDLY_FILES = [
   'src/server/redis/cluster-command[.]ts',
   // A server in a thread of its own.
   'src/server/(run-server|thread-measurements|loop-watch)[.]ts',
-  'src/gateway/node/',
+  'src/(gateway|client)/node/',
   'src/storage/node-files[.]ts',
   // What is done before a server opens its storage, or without one.
   'src/storage/(data-directory|rebuild|backup)[.]ts',
@@ -66,6 +69,13 @@ export default {
       to: { circular: true },
     },
     ...upwardImports,
+    {
+      name: 'client-imports-servers',
+      comment: 'Whoever uses the client alone loads nothing of what servers need.',
+      severity: 'error',
+      from: { path: filesOf(['client']) },
+      to: { path: '^src/', pathNot: filesOf(['client', 'bytes', 'protocol', 'environment', ...LIMITS]) },
+    },
     {
       name: 'rooms-import-the-house',
       comment: 'What puts the rooms together, and what is about them, may import them, but not the reverse.',

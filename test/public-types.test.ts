@@ -7,7 +7,7 @@ const DIST = new URL('../src/', import.meta.url);
 const HIDDEN = new Map([['Message', 'only for its field `type`, whose values an editor shows']]);
 
 /** The entry points of package.json's `exports`. */
-for (const entry of ['index.d.ts', 'channel/index.d.ts', 'v8-flags.d.ts']) {
+for (const entry of ['index.d.ts', 'client/index.d.ts', 'channel/index.d.ts', 'v8-flags.d.ts']) {
   describe(`The types of ${entry}`, () => {
     it('are all exported, with those that they are made of', async () => {
       const module = await DeclarationFile.read(new URL(entry, DIST));

@@ -1,0 +1,45 @@
+/** Every limit of a client, and what happens when it is reached. */
+
+/** How long a call may take unless it or the client's options say otherwise; the longest that may be asked for. */
+export const DEFAULT_TIMEOUT_MS = 10_000;
+export const MAX_TIMEOUT_MS = 24 * 60 * 60_000;
+
+/** A call ends at most twice this long after its time limit. */
+export const DEADLINE_TICK_MS = 20;
+
+/** Commands, and bytes of them, that are sent and not answered; then others wait. A larger command goes alone. */
+export const MAX_IN_FLIGHT_COMMANDS = 4096;
+export const MAX_IN_FLIGHT_BYTES = 4 * 1024 * 1024;
+
+/** Calls, and bytes of them, that are made and not over; then a call is refused with `ERR_OVERLOADED`. */
+export const MAX_PENDING_CALLS = 65_536;
+export const MAX_PENDING_BYTES = 256 * 1024 * 1024;
+
+/** How long a connection may take until it can be used; then another address is tried. */
+export const CONNECT_TIMEOUT_MS = 2_000;
+
+/**
+ * A connection on which a reply is due is given up when nothing came or went for this long. A server answers within 5 s: if
+ * nothing else, that it has no quorum.
+ */
+export const SILENCE_MS = 6_000;
+
+/** The pause before another connection is tried after failures: doubled each time between these, and drawn from [half, whole). */
+export const MIN_RECONNECT_PAUSE_MS = 10;
+export const MAX_RECONNECT_PAUSE_MS = 1_000;
+
+/** The same before a call is repeated that a server could not answer. */
+export const MIN_REPEAT_PAUSE_MS = 20;
+export const MAX_REPEAT_PAUSE_MS = 500;
+
+/** Redirects in a row, none of which led to an answer; then there is a pause as after a failure. */
+export const MAX_REDIRECTS = 4;
+
+/** Bytes of a line of a reply; a longer one comes from something that is no server. */
+export const MAX_REPLY_LINE_BYTES = 4 * 1024;
+
+/** Bytes of a value in a reply: what no server allows. */
+export const MAX_REPLY_VALUE_BYTES = 64 * 1024 * 1024;
+
+/** How many addresses may be given. */
+export const MAX_ADDRESSES = 64;

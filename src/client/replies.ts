@@ -1,0 +1,74 @@
+/** What replies mean to whoever made the call. Each function throws the KvError that an error reply stands for. */
+
+import { NotFoundError, RefusedError, VersionMismatchError, WrongTypeError } from './errors.js';
+import type { Reply } from './reply-reader.js';
+import type { VersionedValue } from './types.js';
+
+/** `OK <version>` of `set`. */
+export function versionOfSet({ line }: Reply): number {
+  if (line.startsWith('OK ')) return Number(line.slice(3));
+  throw refusal('set', line);
+}
+
+/** `OK <version>` of `cas`. */
+export function versionOfCas(key: string): (reply: Reply) => number {
+  return ({ line }) => {
+    if (line.startsWith('OK ')) return Number(line.split(' ')[1]);
+    if (line === 'ERR_VERSION') throw new VersionMismatchError(key);
+    if (line === 'ERR_NOT_FOUND') throw new NotFoundError(key);
+    throw errorOf('cas', key, line);
+  };
+}
+
+export function textOf(key: string): (reply: Reply) => string | undefined {
+  return ({ line, value }) => {
+    if (value !== undefined) return value.toString();
+    if (line === 'ERR_NOT_FOUND') return undefined;
+    throw errorOf('get', key, line);
+  };
+}
+
+export function bytesOf(key: string): (reply: Reply) => Buffer | undefined {
+  return ({ line, value }) => {
+    if (value !== undefined) {
+      // A slice would keep all of the packet that it came in.
+      const own = Buffer.allocUnsafeSlow(value.byteLength);
+      value.copy(own);
+      return own;
+    }
+    if (line === 'ERR_NOT_FOUND') return undefined;
+    throw errorOf('get', key, line);
+  };
+}
+
+/** `VALUE <version> <exptime> <numbytes>` of `getm`. */
+export function versionedValueOf(key: string): (reply: Reply) => VersionedValue | undefined {
+  return ({ line, value }) => {
+    if (line === 'ERR_NOT_FOUND') return undefined;
+    if (value === undefined) throw errorOf('getm', key, line);
+    const [, version, exptime] = line.split(' ').map(Number);
+    return {
+      value: value.toString(),
+      version: version ?? 0,
+      ttl: exptime === 0 ? undefined : exptime,
+    };
+  };
+}
+
+export function wasDeleted({ line }: Reply): boolean {
+  if (line === 'DELETED') return true;
+  if (line === 'ERR_NOT_FOUND') return false;
+  throw refusal('delete', line);
+}
+
+function errorOf(what: string, key: string, line: string): Error {
+  return line === 'ERR_TYPE' ? new WrongTypeError(key) : refusal(what, line);
+}
+
+function refusal(what: string, line: string): RefusedError {
+  const reason =
+    line === 'ERR_CMD_ERR'
+      ? 'a value over its limit, or a command that it does not know'
+      : `it answered ${JSON.stringify(line)}`;
+  return new RefusedError(what, reason);
+}

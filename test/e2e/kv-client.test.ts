@@ -1,0 +1,98 @@
+/** The client of the package against a cluster, on each way that leads to it. */
+
+import { expect } from 'chai';
+import { type KeyValueClient, KvClient } from '../../src/client/index.js';
+import type { Cluster } from '../../src/cluster/cluster.js';
+import { TestCluster, WAIT_TIMEOUT_MS } from '../support/cluster.js';
+import { codeOf } from '../support/new-cluster.js';
+
+/** The machine may be busy: calls end by their outcome, not by time. */
+const timeoutMs = WAIT_TIMEOUT_MS;
+
+const WAYS: Readonly<Record<string, (cluster: Cluster) => KeyValueClient>> = {
+  'the router': (cluster) => {
+    const { host, port } = cluster.routerAddress ?? { host: '', port: 0 };
+    return new KvClient({ servers: [`${host}:${port}`], timeoutMs });
+  },
+  'any server': (cluster) =>
+    new KvClient({ servers: cluster.ids.map((id) => cluster.serverAddress(id)), timeoutMs }),
+};
+
+for (const [way, connect] of Object.entries(WAYS)) {
+  describe(`KvClient, by way of ${way}`, () => {
+    let cluster: TestCluster;
+    let kv: KeyValueClient;
+
+    before(async () => {
+      cluster = await TestCluster.start();
+      kv = connect(cluster.cluster);
+    });
+    after(async () => {
+      await kv.close();
+      await cluster.close();
+    });
+
+    it('writes, reads and deletes', async () => {
+      expect(await kv.get('basic')).to.equal(undefined);
+      expect(await kv.set('basic', 'one')).to.equal(1);
+      expect(await kv.set('basic', 'zwei ☃', { ttl: 60 })).to.equal(2);
+      expect(await kv.get('basic')).to.equal('zwei ☃');
+      expect(await kv.getWithVersion('basic')).to.deep.include({ value: 'zwei ☃', version: 2, ttl: 60 });
+      expect(await kv.delete('basic')).to.equal(true);
+      expect(await kv.delete('basic')).to.equal(false);
+      expect(await kv.getWithVersion('basic')).to.equal(undefined);
+    });
+
+    it('takes any bytes as a value, and texts as keys', async () => {
+      const bytes = Uint8Array.from({ length: 300 }, (_, i) => i);
+      await kv.set('schlüssel/☃', bytes);
+      const read = await kv.getBuffer('schlüssel/☃');
+      expect(read).to.deep.equal(Buffer.from(bytes));
+      expect(read?.buffer.byteLength).to.equal(300);
+      await kv.set('empty', '');
+      expect(await kv.get('empty')).to.equal('');
+      expect(await kv.getWithVersion('empty')).to.deep.include({ value: '', ttl: undefined });
+    });
+
+    it('writes only over the version that it knows', async () => {
+      const version = await kv.set('counter', '1');
+      expect(await kv.cas('counter', '2', version)).to.equal(version + 1);
+      expect(await codeOf(kv.cas('counter', '3', version))).to.equal('ERR_VERSION');
+      expect(await codeOf(kv.cas('absent', '3', 1))).to.equal('ERR_NOT_FOUND');
+    });
+
+    it('takes a value of 1 MiB, and is told of one that is too long', async () => {
+      const large = 'x'.repeat(1024 * 1024);
+      await kv.set('large', large);
+      expect(await kv.get('large')).to.equal(large);
+      expect(await codeOf(kv.set('large', `${large}x`))).to.equal('ERR_REFUSED');
+    });
+
+    it('has thousands of calls under way at once', async () => {
+      const keys = Array.from({ length: 5000 }, (_, i) => `many-${i}`);
+      await Promise.all(keys.map((key, i) => kv.set(key, String(i))));
+      const values = await Promise.all(keys.map((key) => kv.get(key)));
+      expect(values).to.deep.equal(keys.map((_, i) => String(i)));
+    });
+
+    it('goes on at the next leader', async () => {
+      const old = await cluster.leader();
+      await kv.set('kept', 'yes');
+      await cluster.cluster.kill(old);
+      expect(await kv.get('kept')).to.equal('yes');
+      await kv.set('kept', 'still');
+      await cluster.cluster.restart(old);
+      expect(await kv.get('kept')).to.equal('still');
+    });
+  });
+}
+
+describe('KvClient', () => {
+  it('ends in time where nobody listens, and says so', async () => {
+    const kv = new KvClient({ servers: ['127.0.0.1:1'], timeoutMs: 200 });
+    const error = await kv.get('k').catch((reason: unknown) => reason);
+    expect(error).to.have.property('code', 'ERR_TIMEOUT');
+    expect(error).to.have.property('message').that.contains('ECONNREFUSED');
+    await kv.close();
+  });
+});

@@ -27,6 +27,13 @@ describe('a file of the program', () => {
     expect(tooLong).to.deep.equal([]);
   });
 
+  it('says at its head what it is', () => {
+    const silent = files.filter(
+      ({ lines }) => !lines.find((line) => !line.startsWith('#!'))?.startsWith('/**'),
+    );
+    expect(silent.map(({ path }) => path)).to.deep.equal([]);
+  });
+
   it('has comments that fit a window', () => {
     const tooWide = files.flatMap(({ path, lines }) =>
       lines.flatMap((line, place) =>

@@ -1,3 +1,5 @@
+/** Channels within one thread. */
+
 import type { Channel } from './channel.js';
 import { requireCapacity } from './channel-errors.js';
 import { ReceiveQueue } from './receive-queue.js';

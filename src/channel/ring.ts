@@ -1,3 +1,5 @@
+/** The buffer of a channel that holds values. */
+
 import assert from 'node:assert/strict';
 
 /** A first-in, first-out buffer that never holds more than its capacity. */

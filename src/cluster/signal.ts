@@ -1,3 +1,5 @@
+/** How code of the main thread waits until something about the cluster has changed. */
+
 import { TimeoutError } from './cluster-errors.js';
 
 /** What did not happen, for the error's message, and how long it may take. */

@@ -1,3 +1,5 @@
+/** The hashes of keys that commands in a row are to look up. */
+
 const LEAST_HASHES = 1_024;
 
 /** A list of hashes without an object for each number. */

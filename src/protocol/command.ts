@@ -2,6 +2,7 @@
  * The commands that change the store, and their results (the state machine's input and output).
  */
 
+import { MAX_SESSION_COMMANDS } from '../session-limits.js';
 import type { RespValue } from './resp/value.js';
 
 /** Arguments of a Redis command, one character per byte. */
@@ -58,10 +59,55 @@ export interface RedisTransaction {
 
 export type TextCommand = SetCommand | CasCommand | DeleteCommand;
 
-export type Command = TextCommand | RedisWrite | RedisTransaction;
+/** Opens a client's session, in which commands are executed exactly once (dissertation, 6.3). */
+export interface SessionOpenCommand {
+  readonly type: 'session-open';
+  /** How long the session lives after its last command, in whole seconds of the state machine's time. */
+  readonly ttlS: number;
+}
+
+/** Ends the session, if it is there. */
+export interface SessionCloseCommand {
+  readonly type: 'session-close';
+  readonly id: string;
+}
+
+/** Executes the command, unless the session has executed one of this number: then its result is the first one's. */
+export interface OnceCommand {
+  readonly type: 'once';
+  /** The session's id, one character per byte. */
+  readonly id: string;
+  /** The number of the command in its session, from 1 on. */
+  readonly seq: number;
+  /** The client has the results of all commands up to this number: they may be forgotten. */
+  readonly done: number;
+  readonly command: TextCommand | RedisWrite;
+}
+
+/** Whether a command of a session may have this number, given what its client says is done. */
+export function isWithinSession(seq: number, done: number): boolean {
+  return seq > done && seq <= done + MAX_SESSION_COMMANDS;
+}
+
+export type SessionCommand = SessionOpenCommand | SessionCloseCommand | OnceCommand;
+
+export type Command = TextCommand | RedisWrite | RedisTransaction | SessionCommand;
 
 /** The result of a command. */
-export type CommandResult = TextResult | RedisResult;
+export type CommandResult = WriteResult | SessionResult;
+
+/** The result of a command that writes to keys: what a session keeps of it. */
+export type WriteResult = TextResult | RedisResult;
+
+export type SessionResult =
+  | { readonly type: 'session'; readonly id: string }
+  | { readonly type: 'session-closed' }
+  /** There is no such session. Nothing was executed. */
+  | { readonly type: 'no-session' }
+  /** The command was executed before, and its result was too large to be kept. */
+  | { readonly type: 'result-not-kept' }
+  /** The client has said that it has the result of a command with this number. Nothing was executed. */
+  | { readonly type: 'result-forgotten' };
 
 export type TextResult =
   | { readonly type: 'stored'; readonly version: number }
@@ -72,6 +118,20 @@ export type TextResult =
 export interface RedisResult {
   readonly type: 'resp';
   readonly value: RespValue;
+}
+
+/** Whether it is the result of a command that writes to keys. */
+export function isOfWrite(result: CommandResult): result is WriteResult {
+  switch (result.type) {
+    case 'session':
+    case 'session-closed':
+    case 'no-session':
+    case 'result-not-kept':
+    case 'result-forgotten':
+      return false;
+    default:
+      return true;
+  }
 }
 
 /** A log entry that does not hold a batch of commands: the log is corrupt, or of another version of the program. */

@@ -4,6 +4,7 @@
 
 import type { ByteString } from '../bytes/byte-string.js';
 import type { ByteWriter } from '../bytes/byte-writer.js';
+import type { SessionResult } from './command.js';
 import type { RespValue } from './resp/value.js';
 
 /** What the text protocol says to `command-error`, and to `internal-error` and `timed-out`. */
@@ -36,7 +37,8 @@ export type Reply =
   /** The write may or may not have happened: this server leads no more. */
   | { readonly type: 'internal-error' }
   /** The write may or may not have happened: no majority had it on disk in time. */
-  | { readonly type: 'timed-out' };
+  | { readonly type: 'timed-out' }
+  | SessionResult;
 
 /** A reply to a Redis client. Commands that exist in the text protocol, too, share its replies. */
 export type RespReply = Reply | { readonly type: 'resp'; readonly value: RespValue };
@@ -84,6 +86,21 @@ export function writeTextReply(out: ByteWriter, reply: Reply): void {
     case 'internal-error':
     case 'timed-out':
       out.latin1(ERR_INTERNAL);
+      return;
+    case 'session':
+      out.latin1(`SESSION ${reply.id}\r\n`);
+      return;
+    case 'session-closed':
+      out.latin1('CLOSED\r\n');
+      return;
+    case 'no-session':
+      out.latin1('ERR_SESSION\r\n');
+      return;
+    case 'result-not-kept':
+      out.latin1('ERR_SESSION done\r\n');
+      return;
+    case 'result-forgotten':
+      out.latin1(ERR_CMD_ERR);
       return;
   }
 }

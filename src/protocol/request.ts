@@ -2,7 +2,17 @@
  * What clients ask for, in either protocol.
  */
 
-import type { Args, CasCommand, DeleteCommand, RedisTransaction, RedisWrite, SetCommand } from './command.js';
+import type {
+  Args,
+  CasCommand,
+  DeleteCommand,
+  OnceCommand,
+  RedisTransaction,
+  RedisWrite,
+  SessionCloseCommand,
+  SessionOpenCommand,
+  SetCommand,
+} from './command.js';
 import type { RedisCommand } from './resp/commands.js';
 import type { RespValue } from './resp/value.js';
 
@@ -29,6 +39,14 @@ export type WriteRequest =
   | (SetCommand & Silenceable)
   | (CasCommand & Silenceable)
   | (DeleteCommand & Silenceable);
+
+/** Opens, closes or uses a session of the client's, in either protocol. */
+export type SessionRequest = SessionOpenCommand | SessionCloseCommand | OnceRequest;
+
+export interface OnceRequest extends OnceCommand {
+  /** The first key of its command, whose slot a redirect names. */
+  readonly slotKey: string | undefined;
+}
 
 /** A Redis command that goes through the log. */
 export interface RedisWriteRequest extends RedisWrite {
@@ -89,7 +107,7 @@ export type RedisRequest =
   | RedisFixedRequest
   | RedisLocalRequest;
 
-export type TextRequest = WriteRequest | GetRequest | MalformedRequest;
+export type TextRequest = WriteRequest | GetRequest | SessionRequest | MalformedRequest;
 
 export type Request = TextRequest | RedisRequest;
 
@@ -114,6 +132,9 @@ export function isWrite({ type }: Request): boolean {
     case 'delete':
     case 'redis':
     case 'redis-transaction':
+    case 'session-open':
+    case 'session-close':
+    case 'once':
       return true;
     default:
       return false;

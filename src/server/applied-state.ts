@@ -27,8 +27,8 @@ export class AppliedState {
   }
 
   /** Begins to apply the entry after {@link position}; tells the result of each of its commands as soon as that is applied. */
-  begin({ payload }: Entry, onResult?: (result: CommandResult) => void): void {
-    this.#store.begin(payload, onResult);
+  begin({ payload, term }: Entry, onResult?: (result: CommandResult) => void): void {
+    this.#store.begin(payload, onResult, term);
   }
 
   /**

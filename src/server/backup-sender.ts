@@ -47,7 +47,9 @@ export async function sendBackup(
     await sleep(environment, 1);
   }
   // Fails when the other end closes: then nobody wants it any more.
-  sendSnapshot(new SnapshotSource(state.store.image()), channel, environment).catch(() => undefined);
+  sendSnapshot(new SnapshotSource(state.store.image({ isBackup: true })), channel, environment).catch(
+    () => undefined,
+  );
 }
 
 /** Sends all of a snapshot and closes the channel. Rejects with ChannelClosedError when the other end does not want it. */

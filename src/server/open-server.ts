@@ -22,7 +22,8 @@ import { KeyValueStore } from '../state-machine/key-value-store.js';
 import { CATCH_UP_TIMEOUT_MS } from '../time-limits.js';
 import type { ClientAddress, PeerNews, ServerStart } from '../wire/control.js';
 import { restoreStore } from './restore-store.js';
-import { Server, type ServerOptions } from './server.js';
+import { Server } from './server.js';
+import type { ServerOptions } from './server-options.js';
 
 export interface OpenServerOptions extends Omit<ServerOptions, 'store'> {
   /** What becomes of the other servers. Ends with the server's thread. */

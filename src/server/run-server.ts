@@ -63,6 +63,7 @@ async function serve(
       addresses: start.clientAddresses,
       peerNews,
       hashSecret: hashSecretOf(start.clusterId),
+      sessionName: sessionNameOf(start.clusterId),
       onEvent: report,
       onFailure: reject,
     }).then((server) => {
@@ -81,8 +82,17 @@ async function serve(
 
 /** A secret that all servers of a cluster share. Clients do not know it: they never see the cluster's id. */
 function hashSecretOf(clusterId: string): HashSecret {
-  const digest = createHash('sha256').update(clusterId).digest();
+  const digest = digestOf(clusterId);
   return { k0: digest.readInt32LE(0), k1: digest.readInt32LE(4) };
+}
+
+/** 64 bits that clients may know, in hexadecimal digits. */
+function sessionNameOf(clusterId: string): string {
+  return digestOf(clusterId).toString('hex', 8, 16);
+}
+
+function digestOf(clusterId: string): Buffer {
+  return createHash('sha256').update(clusterId).digest();
 }
 
 function controlOf(

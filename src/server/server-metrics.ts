@@ -32,6 +32,11 @@ const RESULT_OF_REPLY: Readonly<Record<Reply['type'], CommandResultName>> = {
   unwritable: 'unwritable',
   'internal-error': 'internal_error',
   'timed-out': 'internal_error',
+  session: 'ok',
+  'session-closed': 'ok',
+  'no-session': 'no_session',
+  'result-not-kept': 'no_session',
+  'result-forgotten': 'command_error',
 };
 
 function resultOf(reply: RespReply): CommandResultName {

@@ -13,14 +13,11 @@
 import type { Port } from '../channel/port.js';
 import type { PortChannel } from '../channel/port-channel.js';
 import { type Environment, sleep } from '../environment.js';
-import type { LogTime } from '../log-time.js';
 import { LOG_ORIGIN } from '../raft/log.js';
 import { Raft } from '../raft/raft.js';
-import type { RaftOptions } from '../raft/raft-options.js';
-import type { ServerId, SlotId, SnapshotMeta } from '../raft/types.js';
-import type { KeyValueStore } from '../state-machine/key-value-store.js';
+import type { ServerId, SnapshotMeta } from '../raft/types.js';
 import type { Storage } from '../storage/storage.js';
-import type { ClientAddress, LinkFault, ServerEvent } from '../wire/control.js';
+import type { LinkFault, ServerEvent } from '../wire/control.js';
 import { AppliedState } from './applied-state.js';
 import { Applier } from './applying.js';
 import { sendBackup } from './backup-sender.js';
@@ -33,28 +30,11 @@ import { MessageSampler } from './observation.js';
 import { Peers } from './peers.js';
 import { RoleReports } from './role-reports.js';
 import { ServerMetrics } from './server-metrics.js';
+import type { ServerOptions } from './server-options.js';
 import { ServerView } from './server-view.js';
 import { Snapshots, snapshotOffsetOf } from './snapshots.js';
 import { TurnMeter } from './turn-meter.js';
 import { TurnTimer } from './turn-timer.js';
-
-export interface ServerOptions {
-  readonly environment: Environment;
-  readonly logTime: LogTime;
-  readonly raft: RaftOptions;
-  readonly storage: Storage;
-  /** What the storage's newest snapshot holds. */
-  readonly store: KeyValueStore;
-  /** Bytes of the log that make a snapshot due. */
-  readonly snapshotLogBytes: number;
-  /** Client traffic, see wire/client-frames.ts. */
-  readonly traffic: PortChannel<Uint8Array>;
-  /** Where the clients of each slot connect. */
-  readonly addresses: ReadonlyMap<SlotId, ClientAddress>;
-  readonly onEvent: (event: ServerEvent) => void;
-  /** The disk failed or an invariant broke: the server has stopped and will do nothing more. */
-  readonly onFailure: (error: unknown) => void;
-}
 
 export class Server {
   readonly #id: ServerId;
@@ -94,6 +74,7 @@ export class Server {
     snapshotLogBytes,
     traffic,
     addresses,
+    sessionName,
     onEvent,
     onFailure,
   }: ServerOptions) {
@@ -138,6 +119,7 @@ export class Server {
       isUp: (id) => id === raft.id || this.#peers.isLinked(id),
       serverId: raft.id,
       metrics: this.#metrics,
+      sessionName,
     });
     const { groups, proposals, answerer } = this.#clients;
     this.#applier = new Applier({

@@ -6,22 +6,34 @@
 import type { ByteSpan } from '../bytes/byte-reader.js';
 import type { ByteString } from '../bytes/byte-string.js';
 import { DEFAULT_MAX_VALUE_BYTES, MAX_EXPIRED_PER_ENTRY } from '../limits.js';
-import type { Args, CommandResult, WatchedKey } from '../protocol/command.js';
+import { type Args, type CommandResult, isOfWrite, type WatchedKey } from '../protocol/command.js';
 import type { RespValue } from '../protocol/resp/value.js';
-import { BatchReader, type BatchVisitor, type TransactionCommands, visitKeys } from './batch.js';
+import { BatchReader, type BatchVisitor, type TransactionCommands, visitKeys } from './batch-reader.js';
 import type { Contents } from './contents.js';
 import { HashList } from './hash-list.js';
 import { NO_RECORD, type RecordId } from './record-id.js';
 import { beginLong, execute } from './redis/execute.js';
 import { executeTransaction } from './redis/transaction.js';
+import { ClientSession } from './sessions/client-session.js';
+import type { ClientSessions } from './sessions/client-sessions.js';
+import { SkippingVisitor } from './sessions/skipping-visitor.js';
 import type { StoreKeyspace } from './store-keyspace.js';
-import { EXPIRY_WORK, goOn, KEY_WORK, type Steps, type Work } from './work.js';
+import { EXPIRY_WORK, goOn, KEY_WORK, SESSION_WORK, type Steps, type Work } from './work.js';
 
 const MS_PER_S = 1000;
 
 export class EntryApplication implements BatchVisitor {
   readonly #contents: Contents;
   readonly #keyspace: StoreKeyspace;
+  readonly #sessions: ClientSessions;
+  /** Does nothing for a command that was executed before. */
+  readonly #skipping = new SkippingVisitor((command) => this.#skip(command));
+  /** What the next command is handed to. */
+  #visitor: BatchVisitor = this;
+  /** The session that the next command is executed in, and its number there. */
+  #executing: { readonly session: ClientSession; readonly seq: number } | undefined;
+  /** The result of a command that was executed before, or cannot be: it is skipped. */
+  #skippedResult: CommandResult | undefined;
   /** The hashes of the keys of the batch that is applied: see #nextHash. */
   readonly #hashes = new HashList();
   readonly #addHash = (key: ByteSpan) => this.#hashes.add(this.#contents.records.hash(key));
@@ -32,11 +44,14 @@ export class EntryApplication implements BatchVisitor {
   /** A command that is not at its end. */
   #steps: Steps<RespValue> | undefined;
   #report: ((result: CommandResult) => void) | undefined;
+  /** Whoever hears of the entry's results. */
+  #onResult: ((result: CommandResult) => void) | undefined;
   #isPaused = false;
 
-  constructor(contents: Contents, keyspace: StoreKeyspace) {
+  constructor(contents: Contents, keyspace: StoreKeyspace, sessions: ClientSessions) {
     this.#contents = contents;
     this.#keyspace = keyspace;
+    this.#sessions = sessions;
   }
 
   /** Whether an entry was begun and is not at its end: what is stored is no state that a client may see. */
@@ -45,7 +60,7 @@ export class EntryApplication implements BatchVisitor {
   }
 
   /** Begins with an entry's payload, see {@link KeyValueStore.begin}. */
-  begin(payload: Uint8Array, onResult: ((result: CommandResult) => void) | undefined): void {
+  begin(payload: Uint8Array, onResult: ((result: CommandResult) => void) | undefined, term: number): void {
     const batch = new BatchReader(payload);
     this.#hashes.clear();
     this.#hashesUsed = 0;
@@ -57,10 +72,15 @@ export class EntryApplication implements BatchVisitor {
     this.#keyspace.maxValueBytes = DEFAULT_MAX_VALUE_BYTES;
     this.#steps = undefined;
     this.#report = onResult;
+    this.#onResult = onResult;
+    this.#visitor = this;
     this.#expiriesLeft = 0;
-    if (batch.stampMs === undefined) return;
-    this.#contents.setClock(batch.stampMs);
-    this.#expiriesLeft = MAX_EXPIRED_PER_ENTRY;
+    const isStamped = batch.stampMs !== undefined;
+    if (isStamped) {
+      this.#contents.setClock(batch.stampMs);
+      this.#expiriesLeft = MAX_EXPIRED_PER_ENTRY;
+    }
+    this.#sessions.begin(term, this.#contents.clockMs, isStamped);
   }
 
   /** Goes on until the work is spent, somebody pauses it, or the entry is at its end. Returns whether it is. */
@@ -75,10 +95,11 @@ export class EntryApplication implements BatchVisitor {
       else if (batch.isAtEnd) {
         this.#batch = undefined;
         this.#report = undefined;
+        this.#onResult = undefined;
         return true;
       } else {
         const { units } = batch;
-        batch.next(this);
+        batch.next(this.#visitor);
         work.units += batch.units - units;
       }
       this.#contents.countHidden(work);
@@ -131,6 +152,51 @@ export class EntryApplication implements BatchVisitor {
   /** @internal Part of {@link goOn}. */
   redisTransaction(watched: readonly WatchedKey[], commands: TransactionCommands): void {
     this.#steps = executeTransaction(this.#keyspace, watched, commands);
+  }
+
+  /** @internal Part of {@link goOn}. */
+  sessionOpen(name: string, ttlS: number): void {
+    this.#keyspace.work.units += SESSION_WORK;
+    const result = this.#sessions.open(name, ttlS);
+    this.#report?.(result);
+  }
+
+  /** @internal Part of {@link goOn}. */
+  sessionClose(id: string): void {
+    this.#keyspace.work.units += SESSION_WORK;
+    const result = this.#sessions.close(id);
+    this.#report?.(result);
+  }
+
+  /** @internal Part of {@link goOn}. The next command is executed in this session, or skipped. */
+  once(id: string, seq: number, done: number): void {
+    this.#keyspace.work.units += SESSION_WORK;
+    const found = this.#sessions.once(id, seq, done);
+    if (found instanceof ClientSession) {
+      this.#executing = { session: found, seq };
+      this.#report = this.#keep;
+    } else {
+      this.#skippedResult = found;
+      this.#visitor = this.#skipping;
+    }
+  }
+
+  /** The result of the command that is executed in a session. */
+  readonly #keep = (result: CommandResult): void => {
+    const executing = this.#executing;
+    this.#executing = undefined;
+    this.#report = this.#onResult;
+    if (executing !== undefined && isOfWrite(result))
+      this.#sessions.keep(executing.session, executing.seq, result);
+    this.#report?.(result);
+  };
+
+  /** The command was read, and is not executed. */
+  #skip(command: 'with key' | 'without key'): void {
+    this.#visitor = this;
+    if (command === 'with key' && this.#hashesUsed < this.#hashes.count) this.#hashesUsed += 1;
+    if (this.#skippedResult !== undefined) this.#report?.(this.#skippedResult);
+    this.#skippedResult = undefined;
   }
 
   /** The hash of the key of the next set, cas or delete of the batch, which is this key. */

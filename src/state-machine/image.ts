@@ -2,9 +2,9 @@
  * The whole state of a store as bytes: written in slices while the store goes on serving, and read again.
  *
  * Layout, in the order of the bytes: the format (u8), the store's clock (f64, ms since the epoch), the counts of
- * {@link Removals} (missing in format 1, which is read, too), and the records, each
- * in the layout of the {@link RecordTable}. At the end stand {@link END} in place of a key's length, and the
- * number of records (f64).
+ * {@link Removals} (missing in format 1), the clients' sessions (see sessions-image.ts; missing in formats 1 and 2), and the
+ * records, each in the layout of the {@link RecordTable}. At the end stand {@link END} in place of a key's length, and
+ * the number of records (f64).
  */
 
 import { ByteReader, memoryOf } from '../bytes/byte-reader.js';
@@ -15,10 +15,12 @@ import type { RecordId } from './record-id.js';
 import { RECORD_HEADER_BYTES } from './record-layout.js';
 import type { RecordTable } from './record-table.js';
 import { REMOVALS_BYTES, type Removals } from './removals.js';
+import { type SessionsImage, SessionsReader, type SessionsVisitor } from './sessions/sessions-image.js';
 
-const FORMAT = 2;
-/** The format without counts of removals. */
+const FORMAT = 3;
+/** The formats without counts of removals, and without sessions. They are read, too. */
 const FIRST_FORMAT = 1;
+const SESSIONLESS_FORMAT = 2;
 const END = 0xffffffff;
 
 const HEADER_BYTES = 9;
@@ -37,6 +39,13 @@ export class ImageError extends Error {
   }
 }
 
+/** What comes before the records. */
+interface Head {
+  readonly clockMs: number;
+  readonly removals: Removals;
+  readonly sessions: SessionsImage;
+}
+
 /**
  * A store's state as of one moment, while the store changes.
  *
@@ -47,26 +56,24 @@ export class StoreImage implements ImageObserver {
   readonly #records: RecordTable;
   readonly #clockMs: number;
   readonly #removals: Removals;
+  readonly #sessions: SessionsImage;
   readonly #onEnd: () => void;
   readonly #out = new ByteWriter();
   /** One more than the last id of the image. */
   readonly #idLimit: RecordId;
   /** The old records of ids whose turn has not come and whose record has changed; undefined for an id that was unused. */
   readonly #kept = new Map<RecordId, KeptRecord | undefined>();
-  #state: 'header' | 'records' | 'ended' = 'header';
+  #state: 'header' | 'sessions' | 'records' | 'ended' = 'header';
   #nextId: RecordId = 0;
   #count = 0;
 
   /** @internal Made by {@link KeyValueStore.image}. */
-  constructor(
-    records: RecordTable,
-    { clockMs, removals }: { readonly clockMs: number; readonly removals: Removals },
-    onEnd: () => void,
-  ) {
+  constructor(records: RecordTable, { clockMs, removals, sessions }: Head, onEnd: () => void) {
     this.#records = records;
     this.#idLimit = records.idLimit;
     this.#clockMs = clockMs;
     this.#removals = removals.copy();
+    this.#sessions = sessions;
     this.#onEnd = onEnd;
   }
 
@@ -81,8 +88,8 @@ export class StoreImage implements ImageObserver {
   }
 
   /**
-   * About `byteCount` more bytes of the image: at least 1, and at most one record more than that, and the header the first
-   * time. Undefined at its end.
+   * About `byteCount` more bytes of the image: at least 1, and at most one record or item more than that, and the header the
+   * first time. Undefined at its end.
    */
   next(byteCount: number): Uint8Array<ArrayBuffer> | undefined {
     if (this.#state === 'ended') return undefined;
@@ -90,7 +97,11 @@ export class StoreImage implements ImageObserver {
       this.#out.u8(FORMAT);
       this.#out.f64(this.#clockMs);
       this.#removals.writeTo(this.#out);
-      this.#state = 'records';
+      this.#state = 'sessions';
+    }
+    if (this.#state === 'sessions') {
+      if (this.#sessions.write(this.#out, byteCount)) this.#state = 'records';
+      return this.#out.take();
     }
     do {
       this.#fill(byteCount);
@@ -145,6 +156,8 @@ export interface ImageVisitor {
   clock(clockMs: number): void;
   /** Comes next, unless the image has none. The reader is at the counts of {@link Removals}, and reads them or not. */
   removals(reader: ByteReader): void;
+  /** What the image's sessions are told to, before the first record. */
+  readonly sessions: SessionsVisitor;
   /** The bytes may change afterwards. */
   record(record: EncodedRecord): void;
 }
@@ -152,19 +165,22 @@ export interface ImageVisitor {
 /** Reads an image from pieces of any size. */
 export class ImageReader {
   readonly #visitor: ImageVisitor;
+  readonly #sessions: SessionsReader;
   #rest: Uint8Array = new Uint8Array(0);
-  #state: 'header' | 'records' | 'ended' = 'header';
+  #state: 'header' | 'sessions' | 'records' | 'ended' = 'header';
   #count = 0;
 
   constructor(visitor: ImageVisitor) {
     this.#visitor = visitor;
+    this.#sessions = new SessionsReader(visitor.sessions);
   }
 
   /** The next piece of the image, which may be overwritten afterwards. Throws {@link ImageError}. */
   push(piece: Uint8Array): void {
     const bytes = Buffer.concat([this.#rest, piece]);
-    const start = this.#state === 'header' ? this.#readHeader(bytes) : 0;
-    const end = this.#state === 'records' ? this.#readRecords(bytes, start) : start;
+    let end = this.#state === 'header' ? this.#readHeader(bytes) : 0;
+    if (this.#state === 'sessions') end = this.#readSessions(bytes, end);
+    if (this.#state === 'records') end = this.#readRecords(bytes, end);
     this.#rest = Uint8Array.from(bytes.subarray(end));
     if (this.#state === 'ended' && this.#rest.byteLength > 0) throw new ImageError('bytes follow its end');
   }
@@ -178,7 +194,7 @@ export class ImageReader {
   #readHeader(bytes: Buffer): number {
     const [format] = bytes;
     if (format === undefined) return 0;
-    if (format !== FORMAT && format !== FIRST_FORMAT)
+    if (format < FIRST_FORMAT || format > FORMAT)
       throw new ImageError(
         `its format is ${format}, and this program reads formats up to ${FORMAT}: use the version that made it`,
       );
@@ -188,8 +204,14 @@ export class ImageReader {
     reader.skip(1);
     this.#visitor.clock(reader.f64());
     if (format !== FIRST_FORMAT) this.#visitor.removals(reader);
-    this.#state = 'records';
+    this.#state = format <= SESSIONLESS_FORMAT ? 'records' : 'sessions';
     return byteCount;
+  }
+
+  #readSessions(bytes: Buffer, from: number): number {
+    const end = this.#sessions.read(bytes, from);
+    if (this.#sessions.isAtEnd) this.#state = 'records';
+    return end;
   }
 
   /** Reads the records that are there as a whole, and the trailer after the last. Returns where it has stopped. */

@@ -16,6 +16,7 @@ import { KeyImage, type KeyWalk } from './key-image.js';
 import type { KeyRecord } from './key-record.js';
 import { NO_RECORD } from './record-id.js';
 import type { ReadableKeyspace } from './redis/keyspace.js';
+import { ClientSessions } from './sessions/client-sessions.js';
 import { ReadView, StoreKeyspace } from './store-keyspace.js';
 import { Work } from './work.js';
 
@@ -24,6 +25,7 @@ export class KeyValueStore {
   readonly hashSecret: HashSecret;
   readonly #contents: Contents;
   readonly #keyspace: StoreKeyspace;
+  readonly #sessions = new ClientSessions();
   readonly #application: EntryApplication;
   readonly #readHashes = new HashList();
 
@@ -31,7 +33,7 @@ export class KeyValueStore {
     this.hashSecret = hashSecret;
     this.#contents = new Contents(hashSecret);
     this.#keyspace = new StoreKeyspace(this.#contents, (clockMs) => this.walk(clockMs), hashSecret.k0);
-    this.#application = new EntryApplication(this.#contents, this.#keyspace);
+    this.#application = new EntryApplication(this.#contents, this.#keyspace, this.#sessions);
   }
 
   /** The latest stamp applied, in ms since the epoch: the time for this store. */
@@ -52,6 +54,11 @@ export class KeyValueStore {
   /** Whether there are keys that have expired, and wait for later entries to remove them: each removes a limited number. */
   get hasExpired(): boolean {
     return this.#contents.hasExpired;
+  }
+
+  /** How many sessions of clients there are. */
+  get sessionCount(): number {
+    return this.#sessions.count;
   }
 
   /** How many keys have a deadline. */
@@ -91,11 +98,12 @@ export class KeyValueStore {
 
   /**
    * The state as of now, to be written in slices while the store changes. It keeps what is overwritten, until it is at its
-   * end or closed. Not while an entry is applied.
+   * end or closed. Not while an entry is applied. In a backup, what belongs to this log alone is left out.
    */
-  image(): StoreImage {
+  image({ isBackup }: { readonly isBackup: boolean } = { isBackup: false }): StoreImage {
     const { images, records, clockMs, removals } = this.#contents;
-    const image = new StoreImage(records, { clockMs, removals }, () => images.delete(image));
+    const sessions = this.#sessions.image({ isBackup });
+    const image = new StoreImage(records, { clockMs, removals, sessions }, () => images.delete(image));
     images.add(image);
     return image;
   }
@@ -118,25 +126,26 @@ export class KeyValueStore {
     const reader = new ImageReader({
       clock: (clockMs) => contents.setClock(clockMs),
       removals: (counts) => contents.removals.readFrom(counts),
+      sessions: store.#sessions,
       record: (record) => contents.addEncoded(record),
     });
     return { store, reader };
   }
 
   /** Applies one log entry at once: see {@link begin}. */
-  apply(payload: Uint8Array, onResult?: (result: CommandResult) => void): void {
-    this.begin(payload, onResult);
+  apply(payload: Uint8Array, onResult?: (result: CommandResult) => void, term = 1): void {
+    this.begin(payload, onResult, term);
     this.goOn(new Work());
   }
 
   /**
-   * Begins to apply one log entry, which {@link goOn} then does: moves the clock to its stamp, which it never moves back,
-   * removes what has expired by then, and executes the commands. `onResult` hears of each command's result as it happens,
-   * in order; it may read the store and so sees the state between two commands. Throws BatchError or TruncatedBytesError
+   * Begins to apply one log entry of this term, which {@link goOn} then does: moves the clock to its stamp, which it never
+   * moves back, removes what has expired by then, and executes the commands. `onResult` hears of each command's result as it
+   * happens, in order; it may read the store and so sees the state between two commands. Throws BatchError or TruncatedBytesError
    * for a corrupt payload, as goOn does.
    */
-  begin(payload: Uint8Array, onResult?: (result: CommandResult) => void): void {
-    this.#application.begin(payload, onResult);
+  begin(payload: Uint8Array, onResult?: (result: CommandResult) => void, term = 1): void {
+    this.#application.begin(payload, onResult, term);
   }
 
   /** Applies more of the entry that was begun, until the work is spent. Returns whether the entry is at its end. */

@@ -17,6 +17,9 @@ export const KEY_WORK = 300;
 /** Removing the key that has expired first. */
 export const EXPIRY_WORK = 1_500;
 
+/** Finding a client's session, and what it knows of a command. */
+export const SESSION_WORK = 1_000;
+
 /** Looking at a place where there may be a key, and there is none. */
 export const PLACE_WORK = 10;
 

@@ -199,6 +199,7 @@ class KeyCounter {
   readonly reader = new ImageReader({
     clock: () => undefined,
     removals: () => undefined,
+    sessions: { restore: () => undefined, add: () => undefined },
     record: () => {
       this.keys += 1;
     },

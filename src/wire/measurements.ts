@@ -11,6 +11,9 @@ export const COMMAND_TYPES = [
   'delete',
   'redis',
   'redis-transaction',
+  'session-open',
+  'session-close',
+  'once',
   'get',
   'getm',
   'redis-read',
@@ -35,6 +38,7 @@ export const COMMAND_RESULTS = [
   'no_leader',
   'unwritable',
   'internal_error',
+  'no_session',
 ] as const;
 
 export type CommandResultName = (typeof COMMAND_RESULTS)[number];

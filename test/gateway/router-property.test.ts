@@ -155,7 +155,7 @@ class ModelServer {
       return { id: undefined, write: false, silent: request.noreply, ...place };
     const write = request.type !== 'get' && request.type !== 'getm';
     const silent = 'noreply' in request && request.noreply;
-    return { id: Number(request.key), write, silent, ...place };
+    return { id: 'key' in request ? Number(request.key) : undefined, write, silent, ...place };
   }
 
   #reply(end: number, text: string, at: StreamCheckpoint): void {

@@ -6,7 +6,7 @@ import { APPLY_WORK_PER_TURN, TRAFFIC_CAPACITY } from '../../src/limits.js';
 import { beginLogTime, LogTime } from '../../src/log-time.js';
 import { initialConfiguration } from '../../src/raft/configuration.js';
 import { Server } from '../../src/server/server.js';
-import { BatchEncoder } from '../../src/state-machine/batch.js';
+import { BatchEncoder } from '../../src/state-machine/batch-encoder.js';
 import { KeyValueStore } from '../../src/state-machine/key-value-store.js';
 import { DiskStorage } from '../../src/storage/disk-storage.js';
 import { NODE_FILES } from '../../src/storage/node-files.js';
@@ -51,6 +51,7 @@ describe('a server with much to apply', () => {
       },
       storage,
       store: new KeyValueStore(HASH_SECRET),
+      sessionName: 'test',
       snapshotLogBytes: Number.POSITIVE_INFINITY,
       traffic: openChannel(port1, { capacity: TRAFFIC_CAPACITY }),
       addresses: new Map(),

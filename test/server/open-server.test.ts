@@ -51,6 +51,7 @@ describe('servers opened in one thread', () => {
         }),
         storage,
         hashSecret: HASH_SECRET,
+        sessionName: 'test',
         snapshotLogBytes: Number.POSITIVE_INFINITY,
         traffic: openChannel(near, { capacity: TRAFFIC_CAPACITY }),
         addresses: new Map(),

@@ -4,13 +4,13 @@ import { type ByteSpan, TruncatedBytesError, textOf } from '../../src/bytes/byte
 import { ByteWriter } from '../../src/bytes/byte-writer.js';
 import { DEFAULT_MAX_VALUE_BYTES, MAX_VALUE_BYTES, setMaxValueBytes } from '../../src/limits.js';
 import { BatchError, type Command, type WatchedKey } from '../../src/protocol/command.js';
+import { BatchEncoder } from '../../src/state-machine/batch-encoder.js';
 import {
-  BatchEncoder,
   BatchReader,
   type BatchVisitor,
   type TransactionCommands,
   visitKeys,
-} from '../../src/state-machine/batch.js';
+} from '../../src/state-machine/batch-reader.js';
 import { anyCommand, bytesOf, payloadOf } from '../support/commands.js';
 
 class Recorder implements BatchVisitor {
@@ -43,6 +43,18 @@ class Recorder implements BatchVisitor {
       if (args !== undefined) commands.push(args);
     }
     this.seen.push({ type: 'redis-transaction', watched, commands });
+  }
+
+  sessionOpen(name: string, ttlS: number): void {
+    this.seen.push({ type: 'session-open', name, ttlS });
+  }
+
+  sessionClose(id: string): void {
+    this.seen.push({ type: 'session-close', id });
+  }
+
+  once(id: string, seq: number, done: number): void {
+    this.seen.push({ type: 'once', id, seq, done });
   }
 }
 
@@ -79,9 +91,27 @@ describe('a batch of commands', () => {
     );
   });
 
+  it('holds the opening and closing of sessions, and what is executed once in them', () => {
+    const encoder = new BatchEncoder('name');
+    const command: Command = { type: 'delete', key: 'k' };
+    encoder.add({ type: 'session-open', ttlS: 30 });
+    encoder.add({ type: 'once', id: '1-name', seq: 7, done: 5, command });
+    encoder.add({ type: 'session-close', id: '1-name' });
+    expect(visitsOf(encoder.finish(1))).to.deep.equal([
+      1,
+      { type: 'session-open', name: 'name', ttlS: 30 },
+      { type: 'once', id: '1-name', seq: 7, done: 5 },
+      command,
+      { type: 'session-close', id: '1-name' },
+    ]);
+  });
+
   it('tells the keys of sets, cas and deletes alone, up to the first transaction', () => {
     const redis = fc.constantFrom<Command>(
       { type: 'redis', args: ['mset', 'a', '1', 'b', ''] },
+      { type: 'session-open', ttlS: 30 },
+      { type: 'session-close', id: 'one' },
+      { type: 'once', id: 'one', seq: 1, done: 0, command: { type: 'redis', args: ['incr', 'a'] } },
       { type: 'redis-transaction', watched: [], commands: [['incr', 'a']] },
     );
     fc.assert(
@@ -132,7 +162,7 @@ describe('a batch of commands', () => {
     const out = new ByteWriter();
     out.f64(1);
     out.u32(1);
-    out.u8(9);
+    out.u8(99);
     out.u8(0);
     expect(() => visitsOf(out.take())).to.throw(BatchError, 'there is no operation 9');
   });

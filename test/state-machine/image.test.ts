@@ -11,6 +11,10 @@ import { recordsOf } from '../support/records.js';
 
 const SLICE_BYTES = 64;
 
+/** Before the sessions, and of the sessions when there are none. */
+const HEADER_BYTES = 9 + REMOVALS_BYTES;
+const NO_SESSIONS_BYTES = 41;
+
 function apply(store: KeyValueStore, commands: readonly Command[], stampMs = 1): void {
   store.apply(payloadOf(stampMs, commands));
 }
@@ -154,12 +158,23 @@ describe('the image of a store', () => {
     expect(copyOf(store).readable(1).removalsOf('a')).to.equal(store.readable(1).removalsOf('a'));
   });
 
-  it('is read in its first format, which has no counts of removals', () => {
+  it('is read in its first format, which has no counts of removals and no sessions', () => {
     const store = filled(['a', 'b']);
     const bytes = Buffer.concat(piecesOf(store.image()));
-    const first = Buffer.concat([bytes.subarray(0, 9), bytes.subarray(9 + REMOVALS_BYTES)]);
+    const first = Buffer.concat([bytes.subarray(0, 9), bytes.subarray(HEADER_BYTES + NO_SESSIONS_BYTES)]);
     first[0] = 1;
     expect(contentOf(restored([first]))).to.deep.equal(contentOf(store));
+  });
+
+  it('is read in its second format, which has no sessions', () => {
+    const store = filled(['a', 'b']);
+    const bytes = Buffer.concat(piecesOf(store.image()));
+    const second = Buffer.concat([
+      bytes.subarray(0, HEADER_BYTES),
+      bytes.subarray(HEADER_BYTES + NO_SESSIONS_BYTES),
+    ]);
+    second[0] = 2;
+    expect(contentOf(restored([second]))).to.deep.equal(contentOf(store));
   });
 
   describe('is refused', () => {
@@ -180,13 +195,13 @@ describe('the image of a store', () => {
       for (const length of [1, other.byteLength])
         expect(() => restored([other.subarray(0, length)])).to.throw(
           ImageError,
-          'its format is 9, and this program reads formats up to 2',
+          'its format is 9, and this program reads formats up to 3',
         );
     });
 
     it('when a record is missing', () => {
       const recordBytes = 24 + 1 + 'value of a'.length;
-      const headerBytes = 9 + REMOVALS_BYTES;
+      const headerBytes = HEADER_BYTES + NO_SESSIONS_BYTES;
       const cut = [bytes.subarray(0, headerBytes), bytes.subarray(headerBytes + recordBytes)];
       expect(() => restored(cut)).to.throw(ImageError, 'it holds 1 records, its end says 2');
     });

@@ -1,7 +1,7 @@
 /** What a follower does with an entry: the same as the leader, though nobody asks what came of it. */
 
 import { expect } from 'chai';
-import { BatchEncoder } from '../../src/state-machine/batch.js';
+import { BatchEncoder } from '../../src/state-machine/batch-encoder.js';
 import { KeyValueStore } from '../../src/state-machine/key-value-store.js';
 import { HASH_SECRET } from '../support/hash-secret.js';
 import { recordsOf } from '../support/records.js';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { Command, TextCommand } from '../../src/protocol/command.js';
-import { BatchEncoder } from '../../src/state-machine/batch.js';
+import { BatchEncoder } from '../../src/state-machine/batch-encoder.js';
 
 /** One character per byte to bytes. */
 export function bytesOf(text: string): Uint8Array {

@@ -10,7 +10,10 @@ export type TextReply =
   | { readonly type: 'OK'; readonly version: number }
   | { readonly type: 'VALUE'; readonly value: string }
   | { readonly type: 'META'; readonly version: number; readonly exptimeS: number; readonly value: string }
-  | { readonly type: 'DELETED' }
+  | { readonly type: 'DELETED' | 'CLOSED' }
+  | { readonly type: 'SESSION'; readonly id: string }
+  /** `isDone`: the command was executed, and its result was not kept. */
+  | { readonly type: 'ERR_SESSION'; readonly isDone: boolean }
   | { readonly type: 'ERR_REDIRECT'; readonly host: string; readonly port: number }
   | { readonly type: 'ERR_NOT_FOUND' | 'ERR_VERSION' | 'ERR_CMD_ERR' | 'ERR_INTERNAL' };
 
@@ -20,6 +23,12 @@ export class DisconnectedError extends Error {
     super('the connection was closed');
     this.name = 'DisconnectedError';
   }
+}
+
+/** A command's number in its session, and up to which number the client has all replies. */
+export interface OnceNumbers {
+  readonly seq: number;
+  readonly done: number;
 }
 
 interface Waiting {
@@ -104,6 +113,18 @@ export class TextClient {
     return this.#ask(`delete ${key}\r\n`);
   }
 
+  /** Opens a session, and resolves to its id. Rejects when it is not opened. */
+  async openSession(): Promise<string> {
+    const reply = await this.#ask('session open\r\n');
+    if (reply.type !== 'SESSION') throw new Error(`no session was opened: ${reply.type}`);
+    return reply.id;
+  }
+
+  /** Has the command, whole with its line break and value, executed once in the session. */
+  async once(session: string, { seq, done }: OnceNumbers, command: string): Promise<TextReply> {
+    return this.#ask(`once ${session} ${seq} ${done} ${command}`);
+  }
+
   /** Says that nothing more will be sent; replies still come. */
   end(): void {
     this.#socket.end();
@@ -151,7 +172,12 @@ function parse(words: readonly string[], value: string): TextReply {
         : { type: 'META', version: Number(first), exptimeS: Number(second), value };
     case 'ERR_REDIRECT':
       return { type, host: first ?? '', port: Number(second) };
+    case 'SESSION':
+      return { type, id: first ?? '' };
+    case 'ERR_SESSION':
+      return { type, isDone: first === 'done' };
     case 'DELETED':
+    case 'CLOSED':
     case 'ERR_NOT_FOUND':
     case 'ERR_VERSION':
     case 'ERR_CMD_ERR':

@@ -9,6 +9,8 @@ export type CommandKind =
   | 'read'
   /** Reads, and goes through all keys, which takes long: nothing more of its stream is taken until it is answered. */
   | 'walk'
+  /** Opens, closes or uses a session of the client's: it goes through the log. */
+  | 'session'
   /** Its reply depends on its arguments alone: see fixed-replies.ts. */
   | 'fixed'
   /** Concerns the connection, or the server that is asked. */
@@ -37,7 +39,9 @@ export interface RedisCommand {
 
 const COSTLY = new Set('bitcount bitfield bitfield_ro bitop bitpos dump lcs restore'.split(' '));
 
-const WITH_SUBCOMMANDS = new Set('client cluster command config latency memory object slowlog'.split(' '));
+const WITH_SUBCOMMANDS = new Set(
+  'client cluster command config latency memory object session slowlog'.split(' '),
+);
 
 const ONE_KEY: KeyPositions = { first: 0, last: 0, step: 1 };
 const TWO_KEYS: KeyPositions = { first: 0, last: 1, step: 1 };
@@ -77,6 +81,8 @@ const ROWS: readonly Row[] = [
   ['discard', 'connection', 1],
   ['watch', 'connection', -2, ALL_KEYS],
   ['unwatch', 'fixed', 1],
+  ['session', 'session', -2],
+  ['once', 'session', -5],
   // Values.
   ['get', 'read', 2, ONE_KEY],
   ['mget', 'read', -2, ALL_KEYS],

@@ -33,6 +33,7 @@ import {
 } from './multi.js';
 import { fixed, plainGet, plainSet, requestOfPlain } from './requests.js';
 import { HTTP, RespParser } from './resp-parser.js';
+import { isCostlyOnce, sessionRequest } from './session-requests.js';
 import { ErrorReply, NULL_ARRAY, OK } from './value.js';
 import type { RespVersion } from './writer.js';
 
@@ -255,7 +256,7 @@ export class RedisStream {
     }
     this.lastCommand = fullName(command, rest);
     if (this.#transaction !== undefined) return this.#inTransaction(this.#transaction, command, args);
-    if (command.isCostly) this.#isHeld = true;
+    if (command.isCostly || isCostlyOnce(command, rest)) this.#isHeld = true;
     switch (command.kind) {
       case 'write':
         return plainSet(command, rest) ?? { type: 'redis', args, slotKey: firstKeyOf(command, rest) };
@@ -266,6 +267,8 @@ export class RedisStream {
       case 'walk':
         this.#isHeld = true;
         return { type: 'redis-walk', name: command.name, args: rest };
+      case 'session':
+        return sessionRequest(command.name, rest);
       case 'fixed':
       case 'connection':
         return this.#onConnection(command, rest);
@@ -353,7 +356,7 @@ export class RedisStream {
         this.#transaction = undefined;
         return this.#onConnection(command, args.slice(1));
     }
-    if (command.kind === 'connection') return this.#refuse(NOT_IN_MULTI);
+    if (command.kind === 'connection' || command.kind === 'session') return this.#refuse(NOT_IN_MULTI);
     transaction.byteLength += byteLengthOf(args, ARG_OVERHEAD_BYTES);
     if (transaction.byteLength > MAX_TRANSACTION_BYTES) return this.#refuse(TRANSACTION_TOO_LARGE);
     transaction.commands.push(args);

@@ -4,6 +4,7 @@ import type { ByteString } from '../../bytes/byte-string.js';
 import type { ByteWriter } from '../../bytes/byte-writer.js';
 import type { RespReply } from '../reply.js';
 import { NO_LEADER, OUTCOME_UNKNOWN, TIMED_OUT, UNWRITABLE } from './error-replies.js';
+import { NO_SESSION, RESULT_FORGOTTEN, RESULT_NOT_KEPT, VERSION_MISMATCH } from './session-errors.js';
 import { ErrorReply, MapReply, NullArray, type RespValue, SimpleString, VerbatimText } from './value.js';
 
 export type RespVersion = 2 | 3;
@@ -34,6 +35,28 @@ export function writeRespReply(out: ByteWriter, reply: RespReply, version: RespV
       return;
     case 'timed-out':
       writeResp(out, TIMED_OUT, version);
+      return;
+    case 'session':
+      writeBulk(out, reply.id);
+      return;
+    case 'session-closed':
+      out.latin1('+CLOSED\r\n');
+      return;
+    case 'no-session':
+      writeResp(out, NO_SESSION, version);
+      return;
+    case 'result-not-kept':
+      writeResp(out, RESULT_NOT_KEPT, version);
+      return;
+    case 'result-forgotten':
+      writeResp(out, RESULT_FORGOTTEN, version);
+      return;
+    // Results of the text protocol's commands, repeated here.
+    case 'deleted':
+      writeResp(out, 1, version);
+      return;
+    case 'version-mismatch':
+      writeResp(out, VERSION_MISMATCH, version);
       return;
     default:
       throw new TypeError(`no Redis command comes to ${reply.type}`);

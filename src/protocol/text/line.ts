@@ -3,15 +3,20 @@
  */
 
 import { MAX_KEY_BYTES } from '../../limits.js';
-import type { TextRequest } from '../request.js';
+import { DEFAULT_SESSION_TTL_S, MAX_SESSION_TTL_S, MIN_SESSION_TTL_S } from '../../session-limits.js';
+import { isWithinSession, type OnceCommand } from '../command.js';
+import type { TextRequest, WriteRequest } from '../request.js';
 
 const SPACE = 0x20;
 const DELETE = 0x7f;
 const ZERO = 0x30;
 const NINE = 0x39;
 
-/** The longest command, cas with noreply, has six words. A seventh shows that there are too many. */
-const MAX_WORDS = 7;
+/** What stands before a command that is to be executed once: `once`, the session, the command's number and what is done. */
+const ONCE_WORDS = 4;
+
+/** The longest command, cas with noreply, has six words. One word more shows that there are too many. */
+const MAX_WORDS = ONCE_WORDS + 7;
 
 /** Far beyond any sensible deadline, and still exact when turned into ms and added to a time. */
 const MAX_EXPTIME_S = 1e12;
@@ -21,8 +26,11 @@ const UINT64_DIGITS = 20;
 const EMPTY = Buffer.alloc(0);
 
 /** The commands, the most frequent first. */
-const COMMANDS = ['get', 'set', 'cas', 'getm', 'delete'] as const;
+const COMMANDS = ['get', 'set', 'cas', 'getm', 'delete', 'once', 'session'] as const;
 type Command = (typeof COMMANDS)[number];
+
+/** In which session a command is executed once. */
+type Once = Omit<OnceCommand, 'type' | 'command'>;
 
 /** A set or cas as its line has it. Its value follows. */
 export interface ValueCommand {
@@ -31,28 +39,39 @@ export interface ValueCommand {
   /** The version that a cas names; undefined for a set. */
   readonly version: number | undefined;
   readonly noreply: boolean;
+  readonly once: Once | undefined;
   readonly byteCount: number;
 }
 
 /** The request, now that its value is there. */
 export function withValue(command: ValueCommand, value: Uint8Array): TextRequest {
-  const { key, exptimeS, version, noreply } = command;
-  if (version === undefined) return { type: 'set', key, exptimeS, value, noreply };
-  return { type: 'cas', key, exptimeS, version, value, noreply };
+  const { key, exptimeS, version, noreply, once } = command;
+  if (version === undefined) return within(once, { type: 'set', key, exptimeS, value, noreply });
+  return within(once, { type: 'cas', key, exptimeS, version, value, noreply });
+}
+
+function within(once: Once | undefined, command: WriteRequest): TextRequest {
+  return once === undefined ? command : { type: 'once', ...once, command, slotKey: undefined };
 }
 
 export class TextLine {
   #buffer: Buffer = EMPTY;
   readonly #starts = new Uint32Array(MAX_WORDS);
   readonly #ends = new Uint32Array(MAX_WORDS);
+  /** Words of the command, and of the line before it. */
   #wordCount = 0;
+  #before = 0;
   /** The command; undefined if the first word is not a command. */
   #command: Command | undefined;
+  /** In which session the command is executed once. Undefined although the line begins with `once`: the line is bad. */
+  #once: Once | undefined;
 
   /** Takes the line in [start, end) of the buffer apart. The bytes must not change until the next call. */
   read(buffer: Buffer, start: number, end: number): void {
     this.#buffer = buffer;
     this.#wordCount = 0;
+    this.#before = 0;
+    this.#once = undefined;
     for (let at = start; at < end && this.#wordCount < MAX_WORDS; ) {
       while (at < end && buffer[at] === SPACE) at += 1;
       if (at === end) break;
@@ -62,6 +81,7 @@ export class TextLine {
       this.#wordCount += 1;
     }
     this.#command = this.#wordCount === 0 ? undefined : this.#findCommand();
+    if (this.#command === 'once') this.#readOnce();
   }
 
   /** Lets go of the line's memory. Nothing more is read from it. */
@@ -82,11 +102,13 @@ export class TextLine {
     switch (this.#command) {
       case 'get':
       case 'getm':
-        return this.#wordCount === 2 ? { type: this.#command, key } : undefined;
+        return this.#wordCount === 2 && !this.#isOnce ? { type: this.#command, key } : undefined;
       case 'delete': {
         const noreply = this.#noreply(2);
-        return noreply === undefined ? undefined : { type: 'delete', key, noreply };
+        return noreply === undefined ? undefined : within(this.#once, { type: 'delete', key, noreply });
       }
+      case 'session':
+        return this.#isOnce ? undefined : this.#session();
       default:
         return undefined;
     }
@@ -94,6 +116,7 @@ export class TextLine {
 
   /** Whether it asks for silence, and would be a good command without the limits on sizes. */
   get isTooLargeInSilence(): boolean {
+    if (this.#isOnce) return false;
     if (this.#key(Number.POSITIVE_INFINITY) === undefined) return false;
     switch (this.#command) {
       case 'set':
@@ -117,13 +140,37 @@ export class TextLine {
     const version = isSet ? undefined : this.#version(3);
     const noreply = this.#noreply(isSet ? 4 : 5);
     if (key === undefined || exptimeS === undefined || noreply === undefined) return undefined;
-    return isSet || version !== undefined ? { key, exptimeS, version, noreply, byteCount } : undefined;
+    if (!isSet && version === undefined) return undefined;
+    return { key, exptimeS, version, noreply, once: this.#once, byteCount };
+  }
+
+  get #isOnce(): boolean {
+    return this.#before > 0;
+  }
+
+  /** The line begins with `once`: what follows is the command. */
+  #readOnce(): void {
+    const seq = this.#number(2, Number.MAX_SAFE_INTEGER);
+    const done = this.#number(3, Number.MAX_SAFE_INTEGER);
+    if (seq !== undefined && done !== undefined && isWithinSession(seq, done))
+      this.#once = { id: this.#text(1), seq, done };
+    this.#before = ONCE_WORDS;
+    this.#wordCount = Math.max(0, this.#wordCount - ONCE_WORDS);
+    this.#command = this.#wordCount === 0 ? undefined : this.#findCommand();
+  }
+
+  #session(): TextRequest | undefined {
+    const what = this.#text(1);
+    if (what === 'close' && this.#wordCount === 3) return { type: 'session-close', id: this.#text(2) };
+    if (what !== 'open' || this.#wordCount > 3) return undefined;
+    const ttlS = this.#wordCount === 2 ? DEFAULT_SESSION_TTL_S : this.#number(2, MAX_SESSION_TTL_S);
+    return ttlS === undefined || ttlS < MIN_SESSION_TTL_S ? undefined : { type: 'session-open', ttlS };
   }
 
   /** Compares bytes: a string of the word would take longer than all the rest of the line. */
   #findCommand(): Command | undefined {
-    const start = this.#starts[0] ?? 0;
-    const length = (this.#ends[0] ?? 0) - start;
+    const start = this.#starts[this.#before] ?? 0;
+    const length = (this.#ends[this.#before] ?? 0) - start;
     for (const command of COMMANDS)
       if (command.length === length && this.#stands(command, start)) return command;
     return undefined;
@@ -145,8 +192,12 @@ export class TextLine {
     return this.#text(1);
   }
 
-  /** Whether the word at this place is `noreply`; undefined if it is another word, or not the last. */
+  /**
+   * Whether the word at this place is `noreply`; undefined if it is another word, or not the last. What is executed once is
+   * not silent, and so its line is bad.
+   */
   #noreply(place: number): boolean | undefined {
+    if (this.#isOnce && (this.#once === undefined || this.#wordCount !== place)) return undefined;
     if (this.#wordCount === place) return false;
     return this.#wordCount === place + 1 && this.#text(place) === 'noreply' ? true : undefined;
   }
@@ -178,6 +229,6 @@ export class TextLine {
   }
 
   #bounds(place: number): readonly [start: number, end: number] {
-    return [this.#starts[place] ?? 0, this.#ends[place] ?? 0];
+    return [this.#starts[this.#before + place] ?? 0, this.#ends[this.#before + place] ?? 0];
   }
 }

@@ -361,6 +361,12 @@ function replyOf(result: CommandResult): RespReply {
       return { type: 'not-found' };
     case 'version-mismatch':
       return { type: 'version-mismatch' };
+    case 'session':
+    case 'session-closed':
+    case 'no-session':
+    case 'result-not-kept':
+    case 'result-forgotten':
+      return result;
   }
 }
 

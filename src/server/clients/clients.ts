@@ -49,6 +49,8 @@ export interface ClientsOptions {
   readonly isUp: (serverId: ServerId) => boolean;
   readonly serverId: ServerId;
   readonly metrics: ServerMetrics;
+  /** What the ids of all sessions contain that this cluster opens. */
+  readonly sessionName: string;
 }
 
 export class Clients {
@@ -78,14 +80,14 @@ export class Clients {
   #nowMs = 0;
 
   constructor(options: ClientsOptions) {
-    const { environment, logTime, raft, state, replies, metrics } = options;
+    const { environment, logTime, raft, state, replies, metrics, sessionName } = options;
     const { groups } = this;
     this.#raft = raft;
     this.#logTime = logTime;
     this.#state = state;
     this.#replies = replies;
     this.#metrics = metrics;
-    this.proposals = new Proposals({ logTime, raft, state, groups, metrics });
+    this.proposals = new Proposals({ logTime, raft, state, groups, metrics, sessionName });
     this.#reads = new Reads({ logTime, raft, state, groups, proposals: this.proposals });
     this.#walks = new Walks({
       state,

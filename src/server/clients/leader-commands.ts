@@ -61,6 +61,9 @@ export class LeaderCommands {
       case 'delete':
       case 'redis':
       case 'redis-transaction':
+      case 'session-open':
+      case 'session-close':
+      case 'once':
         if ((this.#cannotPropose || this.#groups.hasOverdue) && session.pendingCount === 1)
           this.#answerer.unexecuted(command, { type: 'unwritable' });
         else this.#proposals.addWrite(command, request);

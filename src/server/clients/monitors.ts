@@ -5,7 +5,7 @@
 
 import { MAX_UNREAD_REPLY_BYTES } from '../../limits.js';
 import type { Args } from '../../protocol/command.js';
-import type { Request } from '../../protocol/request.js';
+import type { OnceRequest, Request } from '../../protocol/request.js';
 import { endpoint } from '../../protocol/resp/client-facts.js';
 import {
   MAX_MONITORED_ARG_CHARS,
@@ -63,8 +63,10 @@ function stamp(nowMs: number): string {
   return (nowMs / 1000).toFixed(6);
 }
 
+type Shown = Request | OnceRequest['command'];
+
 /** The commands of the request, without those that may hold a password. */
-function commandsOf(request: Request, name: string): readonly Args[] {
+function commandsOf(request: Shown, name: string): readonly Args[] {
   switch (request.type) {
     case 'set':
     case 'cas':
@@ -75,6 +77,14 @@ function commandsOf(request: Request, name: string): readonly Args[] {
       return [[request.type, request.key]];
     case 'redis':
       return [request.args];
+    case 'session-open':
+      return [['session', 'open', `${request.ttlS}`]];
+    case 'session-close':
+      return [['session', 'close', request.id]];
+    case 'once': {
+      const { id, seq, done, command } = request;
+      return commandsOf(command, name).map((args) => ['once', id, `${seq}`, `${done}`, ...args]);
+    }
     case 'redis-transaction':
       return [['multi'], ...request.commands.slice(0, MAX_MONITORED_COMMANDS), ['exec']];
     case 'redis-read':

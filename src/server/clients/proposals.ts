@@ -10,7 +10,7 @@ import type { LogTime } from '../../log-time.js';
 import type { Command } from '../../protocol/command.js';
 import type { Raft } from '../../raft/raft.js';
 import type { LogIndex } from '../../raft/types.js';
-import { BatchEncoder } from '../../state-machine/batch.js';
+import { BatchEncoder } from '../../state-machine/batch-encoder.js';
 import type { AppliedState } from '../applied-state.js';
 import type { ServerMetrics } from '../server-metrics.js';
 import { GroupCommitDelay } from './group-commit-delay.js';
@@ -25,6 +25,8 @@ export interface ProposalsOptions {
   /** Where an entry's commands wait once it is proposed. */
   readonly groups: PendingGroups;
   readonly metrics: ServerMetrics;
+  /** What the ids of all sessions contain that this cluster opens. */
+  readonly sessionName: string;
 }
 
 export class Proposals {
@@ -35,7 +37,7 @@ export class Proposals {
   readonly #metrics: ServerMetrics;
   readonly #delay = new GroupCommitDelay();
   /** The open entry: its writes are in the encoder, and in this list with what is read between them. */
-  readonly #encoder = new BatchEncoder();
+  readonly #encoder: BatchEncoder;
   #open: PendingCommand[] = [];
   /** The last proposed entry, while it is unanswered; else 0. */
   #inFlightIndex: LogIndex = 0;
@@ -43,7 +45,8 @@ export class Proposals {
   #hasWrites = false;
   #lastWriteIndex: LogIndex = 0;
 
-  constructor({ logTime, raft, state, groups, metrics }: ProposalsOptions) {
+  constructor({ logTime, raft, state, groups, metrics, sessionName }: ProposalsOptions) {
+    this.#encoder = new BatchEncoder(sessionName);
     this.#logTime = logTime;
     this.#raft = raft;
     this.#state = state;

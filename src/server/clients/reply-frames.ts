@@ -9,6 +9,7 @@ import type { StreamCheckpoint } from '../../protocol/checkpoint.js';
 import type { Args } from '../../protocol/command.js';
 import { type RespReply, writeTextReply } from '../../protocol/reply.js';
 import { writeRespReply } from '../../protocol/resp/writer.js';
+import { writeRedisResult } from '../../protocol/text/redis-result.js';
 import type { Term } from '../../raft/types.js';
 import { beginReply, endReply, type QuestionId, writeServerFrame } from '../../wire/client-frames.js';
 import { type Later, LongReplies, longElements } from './long-replies.js';
@@ -65,7 +66,8 @@ export class ReplyFrames {
     if (reply !== undefined) {
       const before = this.#batch.length;
       if (session.redis !== undefined) writeRespReply(this.#batch, reply, session.redis.version);
-      else if (reply.type !== 'resp') writeTextReply(this.#batch, reply);
+      else if (reply.type === 'resp') writeRedisResult(this.#batch, reply.value);
+      else writeTextReply(this.#batch, reply);
       const byteCount = this.#batch.length - before;
       session.addUnread(byteCount);
       this.writtenBytes += byteCount;

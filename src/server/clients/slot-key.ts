@@ -12,6 +12,7 @@ export function slotKeyOf(request: Request): string | undefined {
       return request.key;
     case 'redis':
     case 'redis-queued':
+    case 'once':
       return request.slotKey;
     case 'redis-read':
       return firstKeyOf(request.command, request.args);

@@ -36,6 +36,8 @@ export function estimateWork(write: Command, lengthOf: (key: string) => number):
         units += COMMAND_UNITS + estimateOf(args, lengthOf);
       return units * Math.max(1, commands.length / MAX_LOOKED_AT);
     }
+    case 'once':
+      return estimateWork(write.command, lengthOf);
     default:
       return 0;
   }

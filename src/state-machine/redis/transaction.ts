@@ -5,7 +5,7 @@ import type { Args, WatchedKey } from '../../protocol/command.js';
 import { isSmall, REPLY_TOO_LARGE, sizeOf } from '../../protocol/resp/reply-size.js';
 import { ErrorReply, NULL_ARRAY, type RespValue } from '../../protocol/resp/value.js';
 import { MAX_TRANSACTION_WORK } from '../../redis-limits.js';
-import type { TransactionCommands } from '../batch.js';
+import type { TransactionCommands } from '../batch-reader.js';
 import { goOn, type Steps, type Work } from '../work.js';
 import { beginLong, execute } from './execute.js';
 import type { Keyspace, ReadableKeyspace } from './keyspace.js';

@@ -124,4 +124,56 @@ describe('a Redis client’s stream', () => {
     stream.next();
     expect(stream.checkpoint()).to.deep.equal(at);
   });
+
+  it('makes of SESSION and ONCE the same requests as the text protocol does', () => {
+    const stream = new RedisStream(1);
+    stream.push(
+      bytesOf(
+        encode('SESSION', 'OPEN'),
+        encode('session', 'open', '10'),
+        encode('SESSION', 'CLOSE', '1-f'),
+        encode('ONCE', '1-f', '2', '1', 'SET', 'k', 'v'),
+        encode('ONCE', '1-f', '3', '1', 'incr', 'n'),
+      ),
+    );
+    expect(stream.next()).to.deep.equal({ type: 'session-open', ttlS: 300 });
+    expect(stream.next()).to.deep.equal({ type: 'session-open', ttlS: 10 });
+    expect(stream.next()).to.deep.equal({ type: 'session-close', id: '1-f' });
+    const value = Buffer.from('v');
+    const set = { type: 'set', key: 'k', value, exptimeS: 0, noreply: false };
+    const once = { type: 'once', id: '1-f', done: 1 };
+    expect(stream.next()).to.deep.equal({ ...once, seq: 2, command: set, slotKey: 'k' });
+    const incr = { type: 'redis', args: ['incr', 'n'] };
+    expect(stream.next()).to.deep.equal({ ...once, seq: 3, command: incr, slotKey: 'n' });
+  });
+
+  for (const [what, args, message] of [
+    ['a ttl that is too short', ['SESSION', 'OPEN', '9'], /^ERR a session lives for 10 to 86400 seconds/],
+    ['another subcommand', ['SESSION', 'HELP'], /^ERR unknown subcommand/],
+    ['an id that is missing', ['SESSION', 'CLOSE'], /^ERR wrong number of arguments for 'session\|close'/],
+    ['a number that is done', ['ONCE', 'a', '3', '3', 'INCR', 'n'], /^ERR a command's number is 1 to 1024/],
+    ['a number too far', ['ONCE', 'a', '1025', '0', 'INCR', 'n'], /^ERR a command's number is 1 to 1024/],
+    ['a read in a session', ['ONCE', 'a', '1', '0', 'GET', 'n'], /^ERR only a command that writes/],
+    ['a session in a session', ['ONCE', 'a', '1', '0', 'SESSION', 'OPEN'], /^ERR only a command that writes/],
+    ['a bad command in a session', ['ONCE', 'a', '1', '0', 'INCR'], /^ERR wrong number of arguments/],
+    ['an unknown one', ['ONCE', 'a', '1', '0', 'NONSENSE'], /^ERR unknown command/],
+    ['an id that is too long', ['ONCE', 'a'.repeat(65), '1', '0', 'INCR', 'n'], /^SESSION /],
+  ] as const)
+    it(`answers ${what} by an error`, () => {
+      const stream = new RedisStream(1);
+      stream.push(bytesOf(encode(...args)));
+      const request = stream.next();
+      const value = request?.type === 'redis-fixed' ? request.value : undefined;
+      expect(value).to.be.instanceOf(ErrorReply).with.property('message').match(message);
+    });
+
+  it('takes no session within a transaction', () => {
+    const stream = new RedisStream(1);
+    stream.push(bytesOf(encode('MULTI'), encode('ONCE', '1-f', '1', '0', 'INCR', 'n')));
+    stream.next();
+    expect(stream.next())
+      .to.have.nested.property('value.message')
+      .match(/not allowed inside a transaction/);
+    expect(stream.checkpoint().transaction).to.equal('broken');
+  });
 });

@@ -11,10 +11,19 @@ const SILENT = { type: 'malformed', noreply: true };
 function take(parser: TextParser): unknown[] {
   const requests: unknown[] = [];
   for (let request = parser.next(); request !== undefined; request = parser.next()) {
-    if (request.type !== 'set' && request.type !== 'cas') requests.push(request);
-    else requests.push({ ...request, value: Buffer.from(request.value).toString('latin1') });
+    if (request.type === 'once') requests.push({ ...request, command: withText(request.command) });
+    else requests.push(withText(request));
   }
   return requests;
+}
+
+function withText<Command extends object>(command: Command): object {
+  if (!('value' in command) || !(command.value instanceof Uint8Array)) return command;
+  return { ...command, value: Buffer.from(command.value).toString('latin1') };
+}
+
+function once(seq: number, done: number, command: unknown): unknown {
+  return { type: 'once', id: '1-f', seq, done, command, slotKey: undefined };
 }
 
 function feed(parser: TextParser, chunks: Iterable<Uint8Array>): unknown[] {
@@ -88,6 +97,13 @@ describe('TextParser', () => {
       ['delete k noreply\r\n', { type: 'delete', key: 'k', noreply: true }],
       ['get \xc3\xa9\xff\x80!"#\r\n', get('\xc3\xa9\xff\x80!"#')],
       ['get noreply\r\n', get('noreply')],
+      ['session open\r\n', { type: 'session-open', ttlS: 300 }],
+      ['session open 10\r\n', { type: 'session-open', ttlS: 10 }],
+      ['session open 86400\r\n', { type: 'session-open', ttlS: 86_400 }],
+      ['session close 1-f\r\n', { type: 'session-close', id: '1-f' }],
+      ['once 1-f 1 0 set k 0 5\r\nhello\r\n', once(1, 0, set('k', 'hello'))],
+      ['once 1-f 1029 5 cas k 9 7 1\r\nx\r\n', once(1029, 5, cas('k', 7, 'x', { exptimeS: 9 }))],
+      ['once 1-f 7 6 delete k\r\n', once(7, 6, { type: 'delete', key: 'k', noreply: false })],
     ];
     for (const [text, request] of good) {
       it(JSON.stringify(text), () => {
@@ -158,6 +174,23 @@ describe('TextParser', () => {
       ['a key of 251 bytes', `get ${'k'.repeat(MAX_KEY_BYTES + 1)}`],
       ['a line of 513 bytes', 'get k'.padEnd(MAX_LINE_BYTES + 1)],
       ['a line of 100,000 bytes', `get ${'k'.repeat(100_000)}`],
+      ['session alone', 'session'],
+      ['session with another word', 'session reopen'],
+      ['a session that lives too briefly', 'session open 9'],
+      ['a session that lives too long', 'session open 86401'],
+      ['session open with too many words', 'session open 10 10'],
+      ['session close without an id', 'session close'],
+      ['session close with too many words', 'session close a b'],
+      ['once alone', 'once'],
+      ['once without a command', 'once 1-f 1 0'],
+      ['once with a read', 'once 1-f 1 0 get k'],
+      ['once within once', 'once 1-f 1 0 once 1-f 1 0 delete k'],
+      ['the opening of a session within once', 'once 1-f 1 0 session open'],
+      ['once in silence', 'once 1-f 1 0 delete k noreply'],
+      ['a number that is done', 'once 1-f 3 3 delete k'],
+      ['a number too far above what is done', 'once 1-f 1028 3 delete k'],
+      ['a number 0', 'once 1-f 0 0 delete k'],
+      ['a number that is none', 'once 1-f one 0 delete k'],
       ['a word of 10,000 digits for a length', `set k 0 ${'1'.repeat(10_000)}`],
     ];
     for (const [what, line] of bad) {
@@ -180,6 +213,10 @@ describe('TextParser', () => {
       ['a version that is no number', 'cas k 0 one 7'],
       ['a version over 64 bits', 'cas k 0 18446744073709551616 7'],
       ['a line that is too long', 'set k 0 7'.padEnd(MAX_LINE_BYTES + 1)],
+      ['a bad set within once', 'once 1-f 1 0 set k soon 7'],
+      ['a set in silence within once', 'once 1-f 1 0 set k 0 7 noreply'],
+      ['a set within a bad once', 'once 1-f 1 1 set k 0 7'],
+      ['a cas within a bad once', 'once 1-f x y cas k 0 1 7'],
     ];
     for (const [what, line] of bad) {
       it(what, () => {

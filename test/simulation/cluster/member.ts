@@ -67,6 +67,7 @@ const EVENTS_CAPACITY = 64;
 const STOP_TIMEOUT_MS = 1_000;
 /** The cluster's, so that all servers have the same. */
 const HASH_SECRET = { k0: 0x243f6a88, k1: 0x85a308d3 };
+const SESSION_NAME = 'simulated';
 
 type State = 'down' | 'starting' | 'up' | 'ending';
 
@@ -235,6 +236,7 @@ export class SimulatedMember {
         traffic: openChannel(trafficPort, { capacity: trafficCapacity }),
         addresses,
         hashSecret: HASH_SECRET,
+        sessionName: SESSION_NAME,
         peerNews: events.receiver,
         onEvent: (event) => {
           events.sender.send(event).catch(() => undefined);

@@ -103,6 +103,7 @@ export class ServerSide {
     isUp: (id) => !this.down.has(id),
     serverId: 0,
     metrics: this.#metrics,
+    sessionName: 'test',
   });
   readonly #applier = new Applier({
     environment: this.#environment,

@@ -1,184 +1,17 @@
-/**
- * A batch of commands as one log entry's payload.
- *
- * Layout, in the order of the bytes: the stamp (f64, ms since the epoch), the number of commands (u32), and the commands.
- * A command is its operation (u8) and:
- *
- * - set: key (u8 length, bytes), exptime (f64, seconds), value (u32 length, bytes);
- * - cas: key, exptime, version (f64), value;
- * - delete: key;
- * - the largest value that commands after it may make (u32), unless that is the usual one: once, before the others;
- * - a Redis command: the number of its arguments (u32), and each (u32 length, bytes);
- * - a transaction: the number of watched keys (u32), and for each the key (u32 length, bytes), version, deadline and hash of
- *   the value (f64 each); the number of commands (u32), and each one's arguments.
- *
- * The stamp is the leader's log time when the batch was completed. Replicas take the time from stamps alone, so all
- * of them expire the same keys at the same point of the log.
- */
+/** Reads a batch of commands from a log entry's payload: see batch-format.ts. */
 
 import { ByteReader, type ByteSpan } from '../bytes/byte-reader.js';
-import { ByteWriter } from '../bytes/byte-writer.js';
-import { DEFAULT_MAX_VALUE_BYTES, MAX_ENCODED_ARGS, MAX_VALUE_BYTES } from '../limits.js';
+import { type Args, BatchError, type WatchedKey } from '../protocol/command.js';
 import {
-  type Args,
-  BatchError,
-  type Command,
-  type RedisTransaction,
-  type WatchedKey,
-} from '../protocol/command.js';
-
-const HEADER_BYTES = 12;
-const COUNT_OFFSET = 8;
-const EXPTIME_BYTES = 8;
-const VERSION_BYTES = 8;
-
-const SET = 1;
-const CAS = 2;
-const DELETE = 3;
-const REDIS = 4;
-const REDIS_TRANSACTION = 5;
-const VALUE_LIMIT = 6;
-
-const VALUE_LIMIT_BYTES = 4;
-
-/** There is no unfinished command. */
-const NONE: readonly Args[] = [];
-
-/** Collects commands for one log entry. */
-export class BatchEncoder {
-  readonly #out = new ByteWriter();
-  #count = 0;
-  /** The unfinished command: its own commands, and how far their arguments were written. */
-  #commands: readonly Args[] = NONE;
-  #commandsDone = 0;
-  #argsDone = 0;
-
-  constructor() {
-    this.clear();
-  }
-
-  /** Length of the payload so far. */
-  get byteLength(): number {
-    return this.#out.length;
-  }
-
-  /** The command that was added last has so many arguments that {@link goOn} has to add the rest. */
-  get isUnfinished(): boolean {
-    return this.#commands !== NONE;
-  }
-
-  /** Appends a command, or the beginning of one; its bytes are copied. The one before has to be finished. */
-  add(command: Command): void {
-    if (this.isUnfinished) throw new BatchError('a command is added within another');
-    this.#count += 1;
-    switch (command.type) {
-      case 'set':
-        this.#head(SET, command.key);
-        this.#out.f64(command.exptimeS);
-        this.#value(command.value);
-        return;
-      case 'cas':
-        this.#head(CAS, command.key);
-        this.#out.f64(command.exptimeS);
-        this.#out.f64(command.version);
-        this.#value(command.value);
-        return;
-      case 'delete':
-        this.#head(DELETE, command.key);
-        return;
-      case 'redis':
-        this.#out.u8(REDIS);
-        this.#redis(command.args);
-        return;
-      case 'redis-transaction':
-        this.#out.u8(REDIS_TRANSACTION);
-        this.#transaction(command);
-        return;
-    }
-  }
-
-  /** Appends arguments of the command that is not finished, {@link MAX_ENCODED_ARGS} at most. */
-  goOn(): void {
-    let left = MAX_ENCODED_ARGS;
-    while (this.#commandsDone < this.#commands.length) {
-      if (left === 0) return;
-      const args = this.#commands[this.#commandsDone] ?? [];
-      if (this.#argsDone === 0) this.#out.u32(args.length);
-      const end = Math.min(args.length, this.#argsDone + left);
-      left -= end - this.#argsDone;
-      for (; this.#argsDone < end; this.#argsDone += 1) this.#string(args[this.#argsDone] ?? '');
-      if (end < args.length) return;
-      this.#argsDone = 0;
-      this.#commandsDone += 1;
-    }
-    this.#commands = NONE;
-    this.#commandsDone = 0;
-  }
-
-  /** The payload, stamped with a time in ms since the epoch. The encoder starts anew. */
-  finish(stampMs: number): Uint8Array<ArrayBuffer> {
-    if (this.isUnfinished) throw new BatchError('a command is not there as a whole');
-    this.#out.patchF64(0, stampMs);
-    this.#out.patchU32(COUNT_OFFSET, this.#count);
-    const payload = this.#out.take();
-    this.clear();
-    return payload;
-  }
-
-  /** Forgets what was added. */
-  clear(): void {
-    this.#count = 0;
-    this.#commands = NONE;
-    this.#commandsDone = 0;
-    this.#argsDone = 0;
-    this.#out.clear();
-    this.#out.f64(0);
-    this.#out.u32(0);
-    if (MAX_VALUE_BYTES === DEFAULT_MAX_VALUE_BYTES) return;
-    this.#count = 1;
-    this.#out.u8(VALUE_LIMIT);
-    this.#out.u32(MAX_VALUE_BYTES);
-  }
-
-  #redis(args: Args): void {
-    if (args.length > MAX_ENCODED_ARGS) {
-      this.#commands = [args];
-      this.goOn();
-      return;
-    }
-    this.#out.u32(args.length);
-    for (const arg of args) this.#string(arg);
-  }
-
-  #string(text: string): void {
-    this.#out.u32(text.length);
-    this.#out.latin1(text);
-  }
-
-  #transaction({ watched, commands }: RedisTransaction): void {
-    this.#out.u32(watched.length);
-    for (const { key, version, deadlineMs, valueHash } of watched) {
-      this.#string(key);
-      this.#out.f64(version);
-      this.#out.f64(deadlineMs);
-      this.#out.f64(valueHash);
-    }
-    this.#out.u32(commands.length);
-    this.#commands = commands;
-    this.goOn();
-  }
-
-  #head(operation: number, key: string): void {
-    this.#out.u8(operation);
-    this.#out.u8(key.length);
-    this.#out.latin1(key);
-  }
-
-  #value(value: Uint8Array): void {
-    this.#out.u32(value.byteLength);
-    this.#out.bytes(value);
-  }
-}
+  COUNT_OFFSET,
+  EXPTIME_BYTES,
+  HEADER_BYTES,
+  ONCE_NUMBERS_BYTES,
+  Operation,
+  TTL_BYTES,
+  VALUE_LIMIT_BYTES,
+  VERSION_BYTES,
+} from './batch-format.js';
 
 /** What a batch does to the store, command by command. */
 export interface BatchVisitor {
@@ -190,6 +23,11 @@ export interface BatchVisitor {
   redis(args: Args): void;
   /** The commands are read when they are executed: before the next command of the batch. */
   redisTransaction(watched: readonly WatchedKey[], commands: TransactionCommands): void;
+  /** @param name what the session's id is to contain */
+  sessionOpen(name: string, ttlS: number): void;
+  sessionClose(id: string): void;
+  /** The next command is to be executed once. */
+  once(id: string, seq: number, done: number): void;
 }
 
 /** The commands of a transaction, one after the other. */
@@ -245,17 +83,26 @@ export class BatchReader {
     this.#left -= 1;
     const operation = this.#reader.u8();
     switch (operation) {
-      case REDIS:
+      case Operation.redis:
         this.#readArgs(visitor);
         return;
-      case REDIS_TRANSACTION: {
+      case Operation.redisTransaction: {
         const watched = readList(this.#reader, readWatchedKey);
         this.#transaction.begin();
         visitor.redisTransaction(watched, this.#transaction);
         return;
       }
-      case VALUE_LIMIT:
+      case Operation.valueLimit:
         visitor.valueLimit(this.#reader.u32());
+        return;
+      case Operation.sessionOpen:
+        visitor.sessionOpen(readString(this.#reader), this.#reader.f64());
+        return;
+      case Operation.sessionClose:
+        visitor.sessionClose(readString(this.#reader));
+        return;
+      case Operation.once:
+        visitor.once(readString(this.#reader), this.#reader.f64(), this.#reader.f64());
         return;
       default:
         readKeyed(this.#reader, visitor, operation);
@@ -339,19 +186,38 @@ export function visitKeys(payload: Uint8Array, visit: (key: ByteSpan) => void): 
   reader.skip(COUNT_OFFSET);
   for (let count = reader.u32(); count > 0; count -= 1) {
     const operation = reader.u8();
-    if (operation === REDIS) {
-      for (let args = reader.u32(); args > 0; args -= 1) reader.skip(reader.u32());
-      continue;
-    }
-    if (operation === REDIS_TRANSACTION) return;
-    if (operation === VALUE_LIMIT) {
-      reader.skip(VALUE_LIMIT_BYTES);
+    if (operation > Operation.delete) {
+      if (operation === Operation.redisTransaction) return;
+      skipKeyless(reader, operation);
       continue;
     }
     visit(reader.span(reader.u8()));
-    if (operation === DELETE) continue;
-    reader.skip(operation === CAS ? EXPTIME_BYTES + VERSION_BYTES : EXPTIME_BYTES);
+    if (operation === Operation.delete) continue;
+    reader.skip(operation === Operation.cas ? EXPTIME_BYTES + VERSION_BYTES : EXPTIME_BYTES);
     reader.skip(reader.u32());
+  }
+}
+
+/** Passes over a command that is none of set, cas, delete and a transaction. */
+function skipKeyless(reader: ByteReader, operation: number): void {
+  switch (operation) {
+    case Operation.redis:
+      for (let args = reader.u32(); args > 0; args -= 1) reader.skip(reader.u32());
+      return;
+    case Operation.valueLimit:
+      reader.skip(VALUE_LIMIT_BYTES);
+      return;
+    case Operation.sessionOpen:
+      reader.skip(reader.u32());
+      reader.skip(TTL_BYTES);
+      return;
+    case Operation.sessionClose:
+      reader.skip(reader.u32());
+      return;
+    case Operation.once:
+      reader.skip(reader.u32());
+      reader.skip(ONCE_NUMBERS_BYTES);
+      return;
   }
 }
 
@@ -377,18 +243,18 @@ function readWatchedKey(reader: ByteReader): WatchedKey {
 function readKeyed(reader: ByteReader, visitor: BatchVisitor, operation: number): void {
   const key = reader.span(reader.u8());
   switch (operation) {
-    case SET: {
+    case Operation.set: {
       const exptimeS = reader.f64();
       visitor.set(key, reader.span(reader.u32()), exptimeS);
       return;
     }
-    case CAS: {
+    case Operation.cas: {
       const exptimeS = reader.f64();
       const version = reader.f64();
       visitor.cas(key, reader.span(reader.u32()), exptimeS, version);
       return;
     }
-    case DELETE:
+    case Operation.delete:
       visitor.delete(key);
       return;
     default:

@@ -1,0 +1,147 @@
+/**
+ * The result of a command as a session keeps it: bytes, one character each, from which any protocol's reply can be made.
+ *
+ * Layout: the kind (u8), and for `stored` the version (f64), for a Redis reply the value. A value is its kind (u8) and: a text
+ * (u32 length, bytes), a number (f64), or the values in it (u32 count, each).
+ */
+
+import { ByteReader } from '../../bytes/byte-reader.js';
+import { ByteWriter } from '../../bytes/byte-writer.js';
+import type { WriteResult } from '../../protocol/command.js';
+import { takesOver } from '../../protocol/resp/reply-size.js';
+import {
+  ErrorReply,
+  MapReply,
+  NULL_ARRAY,
+  NullArray,
+  type RespValue,
+  SimpleString,
+  VerbatimText,
+} from '../../protocol/resp/value.js';
+import { MAX_KEPT_RESULT_BYTES } from '../../session-limits.js';
+
+const Kind = { stored: 1, deleted: 2, 'not-found': 3, 'version-mismatch': 4, resp: 5 } as const;
+
+const ValueKind = {
+  string: 1,
+  number: 2,
+  bigint: 3,
+  null: 4,
+  nullArray: 5,
+  simple: 6,
+  error: 7,
+  map: 8,
+  verbatim: 9,
+  array: 10,
+} as const;
+
+/** The bytes are no result that this version of the program keeps. */
+export class KeptResultError extends Error {
+  readonly code = 'BAD_KEPT_RESULT';
+
+  constructor(what: string, found: number) {
+    super(`a session's result has an unknown ${what}, ${found}`);
+    this.name = 'KeptResultError';
+  }
+}
+
+const writer = new ByteWriter();
+
+/** The result's bytes; undefined if they are more than {@link MAX_KEPT_RESULT_BYTES}. */
+export function keptOf(result: WriteResult): string | undefined {
+  if (result.type === 'resp' && takesOver(result.value, 2 * MAX_KEPT_RESULT_BYTES)) return undefined;
+  writer.clear();
+  writer.u8(Kind[result.type]);
+  if (result.type === 'stored') writer.f64(result.version);
+  else if (result.type === 'resp') writeValue(result.value);
+  const bytes = writer.view();
+  if (bytes.byteLength > MAX_KEPT_RESULT_BYTES) return undefined;
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+}
+
+/** What {@link keptOf} made bytes of. Throws {@link KeptResultError}. */
+export function resultOf(kept: string): WriteResult {
+  const reader = new ByteReader(Buffer.from(kept, 'latin1'));
+  const kind = reader.u8();
+  switch (kind) {
+    case Kind.stored:
+      return { type: 'stored', version: reader.f64() };
+    case Kind.deleted:
+      return { type: 'deleted' };
+    case Kind['not-found']:
+      return { type: 'not-found' };
+    case Kind['version-mismatch']:
+      return { type: 'version-mismatch' };
+    case Kind.resp:
+      return { type: 'resp', value: readValue(reader) };
+    default:
+      throw new KeptResultError('kind', kind);
+  }
+}
+
+function writeValue(value: RespValue): void {
+  if (typeof value === 'string') writeText(ValueKind.string, value);
+  else if (typeof value === 'number') {
+    writer.u8(ValueKind.number);
+    writer.f64(value);
+  } else if (typeof value === 'bigint') writeText(ValueKind.bigint, value.toString());
+  else if (value === null) writer.u8(ValueKind.null);
+  else if (value instanceof NullArray) writer.u8(ValueKind.nullArray);
+  else if (value instanceof SimpleString) writeText(ValueKind.simple, value.text);
+  else if (value instanceof ErrorReply) writeText(ValueKind.error, value.message);
+  else if (value instanceof VerbatimText) writeText(ValueKind.verbatim, value.text);
+  else if (value instanceof MapReply) {
+    writeCount(ValueKind.map, value.entries.length);
+    for (const [key, of] of value.entries) {
+      writeValue(key);
+      writeValue(of);
+    }
+  } else {
+    writeCount(ValueKind.array, value.length);
+    for (const element of value) writeValue(element);
+  }
+}
+
+function writeText(kind: number, text: string): void {
+  writeCount(kind, text.length);
+  writer.latin1(text);
+}
+
+function writeCount(kind: number, count: number): void {
+  writer.u8(kind);
+  writer.u32(count);
+}
+
+function readValue(reader: ByteReader): RespValue {
+  const kind = reader.u8();
+  switch (kind) {
+    case ValueKind.string:
+      return readText(reader);
+    case ValueKind.number:
+      return reader.f64();
+    case ValueKind.bigint:
+      return BigInt(readText(reader));
+    case ValueKind.null:
+      return null;
+    case ValueKind.nullArray:
+      return NULL_ARRAY;
+    case ValueKind.simple:
+      return new SimpleString(readText(reader));
+    case ValueKind.error:
+      return new ErrorReply(readText(reader));
+    case ValueKind.verbatim:
+      return new VerbatimText(readText(reader));
+    case ValueKind.map:
+      return new MapReply(
+        Array.from({ length: reader.u32() }, () => [readValue(reader), readValue(reader)] as const),
+      );
+    case ValueKind.array:
+      return Array.from({ length: reader.u32() }, () => readValue(reader));
+    default:
+      throw new KeptResultError('value', kind);
+  }
+}
+
+function readText(reader: ByteReader): string {
+  return reader.latin1(reader.u32());
+}

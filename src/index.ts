@@ -1,7 +1,8 @@
 /** threadraft as a library: a cluster that runs in this process. */
 
 export { restoreBackup, writeBackup } from './cluster/backup-files.js';
-export { Cluster, type ClusterEnvironment } from './cluster/cluster.js';
+export { Cluster } from './cluster/cluster.js';
+export type { ClusterEnvironment } from './cluster/cluster-environment.js';
 export {
   FaultError,
   MembersError,
@@ -15,7 +16,8 @@ export {
 export { type ClusterOptions, DEFAULT_OPTIONS, OptionError } from './cluster/cluster-options.js';
 export type { ClusterEvent, EventListener } from './cluster/event-log.js';
 export type { CurrentFaults, LinkRequest } from './cluster/faults.js';
-export type { AddedServer, Members } from './cluster/membership.js';
+export type { Members } from './cluster/members-view.js';
+export type { AddedServer, ServerPlace } from './cluster/membership.js';
 export type { ClusterMeasurements, ClusterStatus, MemberStatus } from './cluster/status.js';
 export type { PortMeasurements } from './gateway/connections.js';
 export type { GatewayMeasurements } from './gateway/gateway.js';
@@ -41,4 +43,4 @@ export {
   type MetricsReading,
   type SnapshotCounts,
 } from './wire/measurements.js';
-export type { LogTail, ObservedMessage } from './wire/observations.js';
+export type { LogTail, ObservedMessage, ShownRole } from './wire/observations.js';

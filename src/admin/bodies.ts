@@ -7,9 +7,11 @@ import {
   type InferOutput,
   maxValue,
   minValue,
+  nonEmpty,
   nullish,
   number,
   object,
+  optional,
   picklist,
   pipe,
   safeInteger,
@@ -35,6 +37,7 @@ const FORMS: ReadonlyMap<unknown, string> = new Map([
   ['version', 'version must be a whole number, 0 or more'],
   ['groups', 'groups must be lists of server numbers, such as { "groups": [[0], [1, 2]] }'],
   ['voters', 'voters must be a list of server numbers, such as { "voters": [0, 1, 3] }'],
+  ['dataDir', 'dataDir must be the name of a directory'],
   ['from', 'from and to must be server numbers'],
   ['to', 'from and to must be server numbers'],
   ['dropRate', 'dropRate must be a number from 0 to 1'],
@@ -70,6 +73,9 @@ export const partition = object({ groups: array(array(number())) });
 
 /** `{ "voters": [0, 1, 3] }` */
 export const members = object({ voters: array(number()) });
+
+/** `{ "dataDir": "/disk3/data" }`, or nothing: where a new server keeps its data */
+export const place = object({ dataDir: optional(pipe(string(), nonEmpty())) });
 
 /** `{ "from": 0, "to": 1, "dropRate": 0.1, "delayMs": [5, 20] }` */
 export const link = object({

@@ -8,7 +8,7 @@
 import { Counter, Gauge, Histogram, type MetricConfiguration, Registry } from 'prom-client';
 import type { ClusterMeasurements } from '../cluster/status.js';
 import type { PortMeasurements } from '../gateway/connections.js';
-import type { RoleName, ServerId } from '../raft/types.js';
+import type { ServerId } from '../raft/types.js';
 import { MAX_TURN_MS } from '../time-limits.js';
 import type { ServerMeasurements, ThreadMeasurements } from '../wire/control.js';
 import {
@@ -17,10 +17,11 @@ import {
   DURATION_BOUNDS_S,
   type DurationCounts,
 } from '../wire/measurements.js';
+import type { ShownRole } from '../wire/observations.js';
 
 export const METRICS_CONTENT_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
 
-const ROLES: readonly RoleName[] = ['follower', 'precandidate', 'candidate', 'leader'];
+const ROLES: readonly ShownRole[] = ['learner', 'follower', 'precandidate', 'candidate', 'leader'];
 
 type Reading<T> = (of: T) => number;
 /** Name without the common prefix, help, and where the value is. */

@@ -70,7 +70,10 @@ export function addRoutes(app: Hono<AdminEnv>, { cluster, feed, load }: CallPart
     ok: true,
     added: await cluster.changeMembers(voters),
   }));
-  post(app, '/api/servers', bodies.anything, async () => ({ ok: true, added: await cluster.addServer() }));
+  post(app, '/api/servers', bodies.place, async (place) => ({
+    ok: true,
+    added: await cluster.addServer(place),
+  }));
   app.delete('/api/servers/:id{[0-9]+}', async (c) => {
     await cluster.removeServer(Number(c.req.param('id')));
     return jsonAnswer(c, 200, { ok: true });
@@ -78,6 +81,10 @@ export function addRoutes(app: Hono<AdminEnv>, { cluster, feed, load }: CallPart
 
   const onServer = (verb: string) => `/api/servers/:id{[0-9]+}/${verb}`;
   const idIn = (c: AdminContext) => Number(c.req.param('id'));
+  post(app, onServer('replace'), bodies.place, async (place, c) => ({
+    ok: true,
+    added: await cluster.replaceServer(idIn(c), place),
+  }));
   post(app, onServer('kill'), bodies.anything, (_, c) => cluster.kill(idIn(c)));
   post(app, onServer('restart'), bodies.anything, (_, c) => cluster.restart(idIn(c)));
   post(app, onServer('lead'), bodies.anything, (_, c) => cluster.transferLeadership(idIn(c)));

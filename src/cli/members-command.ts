@@ -1,12 +1,17 @@
 /** The subcommand `members`: who the servers of a running cluster are, and changes of that. */
 
+import { resolve } from 'node:path';
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
-import { checkHost, DEFAULT_OPTIONS } from '../cluster/cluster-options.js';
+import { checkDataDirNames, checkHost, DEFAULT_OPTIONS } from '../cluster/cluster-options.js';
 import { DEFAULT_HTTP_PORT } from './defaults.js';
 
 interface Target {
   readonly host: string;
   readonly httpPort: number;
+}
+
+interface Place {
+  readonly dataDir?: string;
 }
 
 /** While a change goes on, its progress is asked for this often. */
@@ -27,14 +32,23 @@ export function addMembers(program: Command): void {
   add('list', 'tell who votes, who learns, and what is about to change').action(async (target: Target) =>
     say(lineOf(await call(target, 'GET', 'members'))),
   );
-  add('add', 'start a new server, and have it vote once it has caught up').action(async (target: Target) => {
-    await withProgress(target, call(target, 'POST', 'servers'));
-    say(lineOf(await call(target, 'GET', 'members')));
-  });
+  add('add', 'start a new server, and have it vote once it has caught up')
+    .addOption(placeOption('beside the others'))
+    .action(async (target: Target & Place) => {
+      await withProgress(target, call(target, 'POST', 'servers', placeOf(target)));
+      say(lineOf(await call(target, 'GET', 'members')));
+    });
   add('remove', 'have a server vote no more, and end it')
     .addArgument(id())
     .action(async (server: number, target: Target) => {
       await withProgress(target, call(target, 'DELETE', `servers/${server}`));
+      say(lineOf(await call(target, 'GET', 'members')));
+    });
+  add('replace', 'have a new server take the place of one, whose disk may be lost')
+    .addArgument(id())
+    .addOption(placeOption("the old one's place"))
+    .action(async (server: number, target: Target & Place) => {
+      await withProgress(target, call(target, 'POST', `servers/${server}/replace`, placeOf(target)));
       say(lineOf(await call(target, 'GET', 'members')));
     });
   add('lead', 'hand leadership to a server')
@@ -45,11 +59,31 @@ export function addMembers(program: Command): void {
     });
 }
 
+function placeOption(otherwise: string): Option {
+  return new Option(
+    '--data-dir <dir>',
+    `its directory, where each server has its own (default: ${otherwise})`,
+  );
+}
+
+/** Throws OptionError for a directory without a name. The program may run elsewhere: it gets the whole path. */
+function placeOf({ dataDir }: Place): object {
+  if (dataDir === undefined) return {};
+  checkDataDirNames([dataDir]);
+  return { dataDir: resolve(dataDir) };
+}
+
 /** Resolves to the answer. Rejects with {@link RemoteError}. */
-async function call({ host, httpPort }: Target, method: string, path: string): Promise<unknown> {
+async function call(
+  { host, httpPort }: Target,
+  method: string,
+  path: string,
+  request: object | undefined = undefined,
+): Promise<unknown> {
   checkHost('host', host);
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${httpPort}/api/${path}`;
-  const response = await fetch(url, { method }).catch(() => {
+  const sent = request === undefined ? { method } : { method, body: JSON.stringify(request) };
+  const response = await fetch(url, sent).catch(() => {
     throw new RemoteError(`no cluster answers at ${url}: start it, or name its --host and --http-port`);
   });
   const body: unknown = await response.json().catch(() => undefined);

@@ -1,6 +1,6 @@
 /** The errors of a cluster. Their codes are stable, their messages are one line. */
 
-import type { ServerId } from '../raft/types.js';
+import type { ServerId, SlotId } from '../raft/types.js';
 
 /** A call was not answered, since the server's thread ended first. */
 export class ServerGoneError extends Error {
@@ -81,6 +81,11 @@ export class ServerStartError extends Error {
     super(`server ${id} did not start: ${messageOf(cause)}`, { cause });
     this.name = 'ServerStartError';
   }
+}
+
+/** Throws ServerStartError when the server has ended by itself since it was last up. */
+export function throwFailure({ id, failure }: { readonly id: SlotId; readonly failure: unknown }): void {
+  if (failure !== undefined) throw new ServerStartError(id, failure);
 }
 
 export function messageOf(error: unknown): string {

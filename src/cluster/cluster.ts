@@ -6,42 +6,34 @@ import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type Logger, pino } from 'pino';
 import type { Network } from '../gateway/network.js';
-import { majorityOf } from '../raft/quorum.js';
 import type { ServerId } from '../raft/types.js';
 import { measureThread } from '../server/thread-measurements.js';
-import { LEADER_WAIT_MS } from '../time-limits.js';
+import { CATCH_UP_TIMEOUT_MS, LEADER_WAIT_MS } from '../time-limits.js';
 import type { ClientAddress, ServerObservation } from '../wire/control.js';
 import { clientNetwork } from './client-network.js';
-import { messageOf, NotRunningError, UnknownServerError, WrongStateError } from './cluster-errors.js';
+import type { ClusterEnvironment } from './cluster-environment.js';
+import {
+  messageOf,
+  NotRunningError,
+  throwFailure,
+  UnknownServerError,
+  WrongStateError,
+} from './cluster-errors.js';
 import { type ClusterOptions, completeOptions, serverPorts } from './cluster-options.js';
 import { type EventListener, EventLog } from './event-log.js';
 import { type CurrentFaults, LinkFaults, type LinkRequest } from './faults.js';
 import { backupOf } from './live-backup.js';
 import type { Member } from './member.js';
-import { type AddedServer, type Members, Membership, throwFailure } from './membership.js';
+import type { Members } from './members-view.js';
+import { type AddedServer, Membership, type ServerPlace } from './membership.js';
 import { RunningCluster } from './running-cluster.js';
 import { Signal, type Timeout } from './signal.js';
-import { type ClusterMeasurements, type ClusterStatus, type MemberStatus, withIds } from './status.js';
+import { type ClusterMeasurements, type ClusterStatus, withIds } from './status.js';
 
 const SERVER_MODULE = fileURLToPath(new URL('../../workers/server.js', import.meta.url));
 
 /** How many election timeouts a transfer of leadership may take. */
 const TRANSFER_TIMEOUTS = 3;
-
-export interface ClusterEnvironment {
-  /** Where elections, deaths and restarts are logged; nowhere unless given. */
-  readonly logger?: Logger;
-  /**
-   * The module that each thread runs in place of the server, for tests: see `ServerEvent` for what it must report.
-   * @internal
-   */
-  readonly serverModule?: string;
-  /**
-   * Where clients come from, in place of the operating system's network.
-   * @internal
-   */
-  readonly network?: Network;
-}
 
 export class Cluster {
   readonly options: ClusterOptions;
@@ -49,6 +41,7 @@ export class Cluster {
   readonly #eventLog: EventLog;
   readonly #serverModule: string;
   readonly #network: Network | undefined;
+  readonly #catchUpTimeoutMs: number;
   readonly #isAnySize: boolean;
   readonly #faults: LinkFaults;
   readonly #changed = new Signal();
@@ -63,6 +56,7 @@ export class Cluster {
   /** Throws OptionError. Nothing runs before {@link start}. */
   constructor(options: Partial<ClusterOptions> = {}, environment: ClusterEnvironment = {}) {
     const { logger = pino({ level: 'silent' }), serverModule = SERVER_MODULE, network } = environment;
+    this.#catchUpTimeoutMs = environment.catchUpTimeoutMs ?? CATCH_UP_TIMEOUT_MS;
     this.options = completeOptions(options);
     this.#isAnySize = options.servers === undefined;
     this.#logger = logger;
@@ -87,6 +81,7 @@ export class Cluster {
       faults: this.#faults,
       serverModule: this.#serverModule,
       network: this.#network ?? clientNetwork(this.#logger, this.options.servers),
+      catchUpTimeoutMs: this.#catchUpTimeoutMs,
       isAnySize: this.#isAnySize,
       onChange: () => this.#changed.notify(),
     });
@@ -99,14 +94,10 @@ export class Cluster {
         electionTimeoutMs: this.options.electionTimeoutMs,
         until: (look, timeout) => this.#until(look, timeout),
         pause: setTimeout,
+        handOver: (id) => this.#handOver(id),
       });
-      for (const member of running.members) member.start();
-      await this.#until(() => {
-        const { members } = running;
-        const able = members.filter(({ diskFailure }) => diskFailure === undefined);
-        for (const member of able.length < majorityOf(members.length) ? members : able) throwFailure(member);
-        return able.every(({ isUp }) => isUp) ? this.leader : undefined;
-      });
+      for (const server of running.servers) server.start();
+      await this.#until(() => (running.areAllUp() ? this.leader : undefined));
       // What it waits for may take long, and it ends with the cluster.
       this.#membership.settle().catch((error: unknown) => {
         this.#logger.debug({ reason: messageOf(error) }, 'members are not settled');
@@ -132,14 +123,24 @@ export class Cluster {
   }
 
   /** Adds a server of the lowest free id. Rejects as {@link changeMembers} does. */
-  async addServer(): Promise<readonly AddedServer[]> {
-    return this.#startedMembership.add();
+  async addServer(place: ServerPlace = {}): Promise<readonly AddedServer[]> {
+    return this.#startedMembership.add(place);
   }
 
   /** Removes a server. Rejects as {@link changeMembers} does, and with UnknownServerError. */
   async removeServer(id: ServerId): Promise<void> {
     this.#member(id);
     await this.#startedMembership.remove(id);
+  }
+
+  /**
+   * Has another server, with an empty directory, take a server's place: of one whose disk is lost, or that is to have another.
+   * It is stopped first, and started again when that is given up. Rejects as {@link changeMembers} does, and with
+   * UnknownServerError.
+   */
+  async replaceServer(id: ServerId, place: ServerPlace = {}): Promise<readonly AddedServer[]> {
+    this.#member(id);
+    return this.#startedMembership.replace(id, place);
   }
 
   /** The server that leads and answers clients, if there is one. */
@@ -167,7 +168,7 @@ export class Cluster {
 
   /** Rejects with NotRunningError. */
   async status(): Promise<ClusterStatus> {
-    const servers = await Promise.all(this.#started.members.map((member) => this.#statusOf(member)));
+    const servers = await this.#started.status();
     return { leader: this.leader ?? null, servers };
   }
 
@@ -342,7 +343,7 @@ export class Cluster {
     this.#changed.notify();
     if (running === undefined) return;
     await running.close();
-    this.#leftBehind = running.members.filter(({ isEnding }) => isEnding).map(({ id }) => id);
+    this.#leftBehind = running.notEnded;
     this.#logger.info('cluster closed');
   }
 
@@ -372,14 +373,6 @@ export class Cluster {
   /** Throws NotRunningError or UnknownServerError. */
   #member(id: ServerId): Member {
     return this.#started.member(id);
-  }
-
-  async #statusOf(member: Member): Promise<MemberStatus> {
-    const { leader: _, disk: __, ...status } = await member.status();
-    const votedFor = status.votedFor === null ? null : (this.#running?.idOf(status.votedFor) ?? null);
-    const { id, isUp, trouble: reason = null } = member;
-    const state = isUp ? 'running' : 'stopped';
-    return { ...status, id, votedFor, state, reason, ...this.serverAddress(id) };
   }
 
   /**

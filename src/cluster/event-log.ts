@@ -47,6 +47,10 @@ export type ClusterEvent =
   | ({ readonly type: 'snapshot-dropped'; readonly reason: string } & OfServer)
   /** The server is not a member, or never became one, and is gone. */
   | ({ readonly type: 'removed' } & OfServer)
+  /** Another server has taken its place. */
+  | ({ readonly type: 'replaced' } & OfServer)
+  /** The server that was to take its place never became a member, and is gone. */
+  | ({ readonly type: 'not-replaced' } & OfServer)
   /** It was ended though it led. */
   | ({ readonly type: 'removal-forced'; readonly reason: string } & OfServer)
   | ({ readonly type: 'restarted' } & OfServer)
@@ -74,6 +78,8 @@ const LINES: Readonly<Record<ClusterEvent['type'], readonly [level: Level, messa
   'snapshot-dropped': ['warn', 'snapshot is given up, and taken later'],
   'stays-down': ['info', 'server stays down until it is restarted'],
   removed: ['info', 'server is removed'],
+  replaced: ['info', 'server is replaced'],
+  'not-replaced': ['warn', 'server is not replaced; it stays a member'],
   'removal-forced': ['warn', 'server is ended without handing over'],
   restarted: ['info', 'server is restarted'],
   paused: ['warn', 'server is paused'],

@@ -1,18 +1,18 @@
 /** The parts of a cluster that one of its servers uses. */
 
 import type { Logger } from 'pino';
-import type { Gateway } from '../gateway/gateway.js';
 import type { ServerId } from '../raft/types.js';
 import type { EventLog } from './event-log.js';
 import type { Place } from './member-state.js';
 import type { ServerThread } from './server-thread.js';
+import type { ClientPort } from './slot-ports.js';
 
 export interface MemberEnvironment {
   /** What the servers know it by: no other server ever had it or will. */
   readonly identity: ServerId;
   readonly logger: Logger;
   readonly eventLog: EventLog;
-  readonly gateway: Gateway;
+  readonly port: ClientPort;
   /** Where the server's data is. */
   readonly place: Place;
   /** Looks once more for data that was lost. */

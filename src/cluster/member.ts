@@ -110,7 +110,7 @@ export class Member {
     const lives = this.#lives;
     this.#lives += 1;
     if ('lost' in this.#place) {
-      this.#environment.gateway.detach(this.id);
+      this.#environment.port.detach();
       this.#stayDown(this.#place.lost);
       return;
     }
@@ -261,7 +261,7 @@ export class Member {
     }
     const upSinceMs = this.#state.is === 'up' ? this.#state.sinceMs : undefined;
     const end = await thread.ended;
-    this.#environment.gateway.detach(this.id);
+    this.#environment.port.detach();
     if (refusal === undefined) this.#onEnd(end, upSinceMs);
     else this.#stayDown(refusal);
     this.#environment.onChange();
@@ -311,7 +311,7 @@ export class Member {
   }
 
   async #onUp(thread: ServerThread, { term, lastIndex }: UpEvent): Promise<void> {
-    await this.#environment.gateway.attach(this.id, gatewayChannel(thread.traffic));
+    await this.#environment.port.attach(gatewayChannel(thread.traffic));
     // It may have been killed while its port was opened.
     if (!this.#is('starting')) return;
     this.#state = { is: 'up', thread, sinceMs: performance.now(), role: undefined, servingTerm: undefined };
@@ -341,7 +341,7 @@ export class Member {
     this.#state = { ...this.#state, role: event };
     this.#lastStatus = { ...this.#lastStatus, role, term, leader };
     if (role === 'leader') {
-      this.#environment.gateway.setLeader({ slot: this.id, term });
+      this.#environment.port.setLeader(term);
       this.#eventLog.record({ type: 'elected', server: this.id, term });
     } else this.#logger.debug({ term, role, leader }, 'role changed');
   }
@@ -351,7 +351,7 @@ export class Member {
     // First the other servers hear of it, so that they elect a successor. Nothing that this server still says reaches a
     // client: replies come through this thread.
     this.#environment.onCutOff();
-    this.#environment.gateway.detach(this.id);
+    this.#environment.port.detach();
     thread.kill();
   }
 

@@ -8,11 +8,13 @@
  */
 
 import { isJoint } from '../raft/configuration.js';
+import { majorityOf } from '../raft/quorum.js';
 import type { Configuration, Member as IdentifiedServer, ServerId, SlotId } from '../raft/types.js';
 import type { ClientAddress, MembersAnswer, MembersView } from '../wire/control.js';
-import { MembersError, messageOf, ServerStartError, WrongStateError } from './cluster-errors.js';
+import { MembersError, messageOf, throwFailure, WrongStateError } from './cluster-errors.js';
 import { MAX_SERVERS } from './cluster-options.js';
 import type { EventLog } from './event-log.js';
+import { type Goal, type Members, membersIn } from './members-view.js';
 import type { Timeout } from './signal.js';
 
 /** Between two attempts, while the leader changes or has another change to finish. */
@@ -20,22 +22,14 @@ const RETRY_MS = 20;
 /** A removed leader hands over within this many election timeouts. */
 const HAND_OVER_TIMEOUTS = 2;
 
-/** Who the members are. Ids are in rising order. */
-export interface Members {
-  readonly voters: readonly SlotId[];
-  readonly learners: readonly SlotId[];
-  readonly change: {
-    readonly adding: readonly SlotId[];
-    readonly removing: readonly SlotId[];
-    /** How much of the log the new server has that has least of it, from 0 to 1. */
-    readonly caughtUp: number;
-    /** Those without whose answers the change may not go on. */
-    readonly waitsFor: readonly SlotId[];
-  } | null;
-}
-
 export interface AddedServer extends ClientAddress {
   readonly id: SlotId;
+}
+
+/** Where a new server keeps its data. */
+export interface ServerPlace {
+  /** Its directory, where each server has its own. Unless given it is beside the others, or that of the server it replaces. */
+  readonly dataDir?: string | undefined;
 }
 
 /** What a change of members needs of a server: see member.ts. */
@@ -45,6 +39,9 @@ export interface ChangingServer {
   readonly isUp: boolean;
   readonly isServing: boolean;
   readonly failure: unknown;
+  start(): void;
+  stop(): Promise<void>;
+  restart(): Promise<void>;
   call<R>(invoke: (control: MembersControl) => Promise<R>): Promise<R>;
 }
 
@@ -55,13 +52,16 @@ export interface MembersControl {
 
 /** What a change of members needs of the cluster: see running-cluster.ts. */
 export interface ChangingServers {
-  readonly members: readonly ChangingServer[];
+  /** Two of one id while a server is replaced. */
+  readonly servers: readonly ChangingServer[];
   readonly claimant: ChangingServer | undefined;
   readonly gateway: { serverAddress(id: SlotId): ClientAddress };
   has(id: SlotId): boolean;
   member(id: SlotId): ChangingServer;
   idOf(identity: ServerId): SlotId | undefined;
-  add(id: SlotId): Promise<ChangingServer>;
+  takePorts(ids: readonly SlotId[]): Promise<void>;
+  givePorts(ids: readonly SlotId[]): void;
+  add(id: SlotId, dataDir?: string): Promise<ChangingServer>;
   remove(server: ChangingServer): Promise<void>;
   settle(size: number): Promise<void>;
 }
@@ -74,12 +74,13 @@ export interface MembershipEnvironment {
   readonly until: <T>(look: () => T | undefined, timeout?: Timeout) => Promise<T>;
   /** Resolves after this time. */
   readonly pause: (durationMs: number) => Promise<unknown>;
+  /** Has another server lead, if that is possible. */
+  readonly handOver: (id: SlotId) => Promise<void>;
 }
 
 export class Membership {
   readonly #environment: MembershipEnvironment;
-  /** The voters that a change is to lead to; undefined while there is none. */
-  #wanted: readonly SlotId[] | undefined;
+  #goal: Goal | undefined;
   #isBusy = false;
   #settling: Promise<void> = Promise.resolve();
 
@@ -88,53 +89,35 @@ export class Membership {
   }
 
   async members(): Promise<Members> {
-    const { configuration, change } = await this.#view();
-    const { voters, outgoing, learners } = configuration;
-    const [before, after] = [outgoing.length > 0 ? outgoing : voters, this.#wanted ?? slotsOf(voters)];
-    const old = slotsOf(before);
-    const adding = without(after, old);
-    const removing = without(old, after);
-    const isChanging = change !== null || isJoint(configuration) || this.#wanted !== undefined;
-    const { running } = this.#environment;
-    return {
-      voters: old,
-      learners: slotsOf(learners),
-      change: isChanging
-        ? {
-            adding,
-            removing,
-            caughtUp: change?.caughtUp ?? 0,
-            waitsFor: (change?.waitsFor ?? []).flatMap((identity) => running.idOf(identity) ?? []),
-          }
-        : null,
-    };
+    return membersIn(await this.#view(), this.#goal, (identity) => this.#environment.running.idOf(identity));
   }
 
   /** Changes the voters to these. Rejects with WrongStateError or MembersError; then the old members serve on. */
-  async change(voters: readonly SlotId[]): Promise<readonly AddedServer[]> {
+  async change(
+    voters: readonly SlotId[],
+    dataDirs: ReadonlyMap<SlotId, string> = new Map(),
+  ): Promise<readonly AddedServer[]> {
     checkVoters(voters);
-    await this.#settling.catch(() => undefined);
-    return this.#alone(voters, async () => {
-      await this.#finishEarlier();
+    return this.#begin({ voters, replaced: undefined }, async () => {
       const { running } = this.#environment;
-      const added: ChangingServer[] = [];
+      const ids = voters.filter((id) => !running.has(id));
+      await running.takePorts(ids);
       try {
-        for (const id of voters) if (!running.has(id)) added.push(await this.#start(id));
-        await this.#drive(voters.map((id) => ({ id: running.member(id).identity, slot: id })));
+        for (const id of ids) await this.#start(await running.add(id, dataDirs.get(id)));
       } catch (error) {
-        // Whoever is a member all the same stays.
-        await this.#finishEarlier();
+        running.givePorts(ids);
         throw error;
       }
-      await this.#finishEarlier();
-      return added.map(({ id }) => ({ id, ...running.gateway.serverAddress(id) }));
+      await this.#drive(voters.map((id) => running.member(id)));
+      return ids;
     });
   }
 
   /** Adds a server of the lowest free id. Rejects as {@link change} does. */
-  async add(): Promise<readonly AddedServer[]> {
+  async add({ dataDir }: ServerPlace = {}): Promise<readonly AddedServer[]> {
     const { voters } = await this.members();
-    return this.change([...voters, this.#freeId]);
+    const id = this.#freeId;
+    return this.change([...voters, id], new Map(dataDir === undefined ? [] : [[id, dataDir]]));
   }
 
   /** Removes a member. Rejects as {@link change} does. */
@@ -142,6 +125,44 @@ export class Membership {
     const { voters } = await this.members();
     if (voters.length === 1) throw new WrongStateError(`server ${id} is the only one: add another first`);
     await this.change(voters.filter((voter) => voter !== id));
+  }
+
+  /**
+   * Has another server, with an empty directory, take the place of a member, whether that runs or not. That one is stopped first,
+   * and its directory stays until the change is committed. When it is given up, the member is started again. Rejects as
+   * {@link change} does.
+   */
+  async replace(id: SlotId, { dataDir }: ServerPlace = {}): Promise<readonly AddedServer[]> {
+    const { running, handOver } = this.#environment;
+    const { voters } = await this.members();
+    return this.#begin({ voters, replaced: id }, async () => {
+      const old = running.member(id);
+      this.#requireMajorityWithout(old, voters);
+      const server = await running.add(id, dataDir);
+      try {
+        if (running.claimant === old) await handOver(id);
+        await old.stop();
+        await this.#start(server);
+        await this.#drive(voters.map((voter) => (voter === id ? server : running.member(voter))));
+      } catch (error) {
+        await this.#finishEarlier();
+        if (running.servers.includes(old) && !old.isUp) await old.restart();
+        throw error;
+      }
+      return [id];
+    });
+  }
+
+  /** Throws WrongStateError when the other members cannot decide anything while this one is down. */
+  #requireMajorityWithout({ id }: ChangingServer, voters: readonly SlotId[]): void {
+    const { running } = this.#environment;
+    const needed = majorityOf(voters.length);
+    const others = voters.filter((voter) => voter !== id && running.member(voter).isUp);
+    if (others.length >= needed) return;
+    const advice = voters.length < 3 ? 'add another first' : 'restart those that are down';
+    throw new WrongStateError(
+      `server ${id} cannot be replaced while fewer than ${needed} others run: ${advice}`,
+    );
   }
 
   get #freeId(): SlotId {
@@ -157,15 +178,27 @@ export class Membership {
     return this.#settling;
   }
 
-  async #alone<T>(wanted: readonly SlotId[] | undefined, action: () => Promise<T>): Promise<T> {
+  /** Makes the change that `action` makes, which resolves to the ids of new servers, once nothing is left of an earlier one. */
+  async #begin(goal: Goal, action: () => Promise<readonly SlotId[]>): Promise<readonly AddedServer[]> {
+    await this.#settling.catch(() => undefined);
+    return this.#alone(goal, async () => {
+      await this.#finishEarlier();
+      // Whoever is a member all the same, after a failure, stays.
+      const added = await action().finally(() => this.#finishEarlier());
+      const { gateway } = this.#environment.running;
+      return added.map((id) => ({ id, ...gateway.serverAddress(id) }));
+    });
+  }
+
+  async #alone<T>(goal: Goal | undefined, action: () => Promise<T>): Promise<T> {
     if (this.#isBusy) throw new WrongStateError('another change of members is under way: try again');
     this.#isBusy = true;
-    this.#wanted = wanted;
+    this.#goal = goal;
     try {
       return await action();
     } finally {
       this.#isBusy = false;
-      this.#wanted = undefined;
+      this.#goal = undefined;
     }
   }
 
@@ -173,7 +206,7 @@ export class Membership {
   async #finishEarlier(): Promise<void> {
     const { running } = this.#environment;
     const configuration = await this.#settled();
-    for (const member of running.members)
+    for (const member of running.servers)
       if (!configuration.voters.some(({ id }) => id === member.identity)) await this.#end(member);
     await running.settle(configuration.voters.length);
   }
@@ -189,18 +222,18 @@ export class Membership {
     }
   }
 
-  async #start(id: SlotId): Promise<ChangingServer> {
-    const { running, until } = this.#environment;
-    const member = await running.add(id);
-    await until(() => {
+  /** Resolves once the server is up. Rejects with ServerStartError. */
+  async #start(member: ChangingServer): Promise<void> {
+    member.start();
+    await this.#environment.until(() => {
       throwFailure(member);
       return member.isUp || undefined;
     });
-    return member;
   }
 
   /** Rejects with MembersError once the leader has given the change up, with WrongStateError when it refuses the list. */
-  async #drive(voters: readonly IdentifiedServer[]): Promise<void> {
+  async #drive(members: readonly ChangingServer[]): Promise<void> {
+    const voters = members.map(({ id, identity }) => ({ id: identity, slot: id }));
     let hasBegun = false;
     while (true) {
       const answer = await this.#ask(voters);
@@ -254,13 +287,11 @@ export class Membership {
       eventLog.record({ type: 'removal-forced', server: member.id, reason: messageOf(error) }),
     );
     await running.remove(member);
-    eventLog.record({ type: 'removed', server: member.id });
+    const other = running.servers.find(({ id }) => id === member.id);
+    const isReplaced = other !== undefined && other.identity > member.identity;
+    const type = other === undefined ? 'removed' : isReplaced ? 'replaced' : 'not-replaced';
+    eventLog.record({ type, server: member.id });
   }
-}
-
-/** Throws ServerStartError when the server has ended by itself since it was last up. */
-export function throwFailure({ id, failure }: Pick<ChangingServer, 'id' | 'failure'>): void {
-  if (failure !== undefined) throw new ServerStartError(id, failure);
 }
 
 function checkVoters(voters: readonly SlotId[]): void {
@@ -270,12 +301,4 @@ function checkVoters(voters: readonly SlotId[]): void {
     throw new WrongStateError(
       `the members must be different ids from 0 to ${MAX_SERVERS - 1}, and at least one: ${voters.join(', ')}`,
     );
-}
-
-function slotsOf(members: readonly IdentifiedServer[]): readonly SlotId[] {
-  return members.map(({ slot }) => slot).sort((a, b) => a - b);
-}
-
-function without(ids: readonly SlotId[], others: readonly SlotId[]): readonly SlotId[] {
-  return ids.filter((id) => !others.includes(id));
 }

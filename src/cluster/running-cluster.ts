@@ -10,18 +10,27 @@ import { Gateway } from '../gateway/gateway.js';
 import type { Network } from '../gateway/network.js';
 import { MAX_VALUE_BYTES, setMaxValueBytes } from '../limits.js';
 import { beginLogTime, keepLogTime } from '../log-time.js';
+import { majorityOf } from '../raft/quorum.js';
 import type { Member as IdentifiedServer, ServerId, SlotId } from '../raft/types.js';
 import { LoopWatch } from '../server/loop-watch.js';
 import type { ClusterDirectory } from '../storage/cluster-directory.js';
 import { LONG_TURN_MS, STALLED_END_TIMEOUT_MS } from '../time-limits.js';
 import type { ClientAddress, ServerStart } from '../wire/control.js';
-import { NotRunningError, UnknownServerError, WrongStateError } from './cluster-errors.js';
+import {
+  messageOf,
+  NotRunningError,
+  throwFailure,
+  UnknownServerError,
+  WrongStateError,
+} from './cluster-errors.js';
 import { type ClusterOptions, MAX_PORT, MAX_SERVERS, serverPort } from './cluster-options.js';
 import type { EventLog } from './event-log.js';
 import type { LinkFaults } from './faults.js';
 import { Member } from './member.js';
 import type { Place } from './member-state.js';
 import { ServerThread } from './server-thread.js';
+import { SlotPorts } from './slot-ports.js';
+import type { MemberStatus } from './status.js';
 import { openStorageLocation, type StorageLocation, slotsOn } from './storage-location.js';
 import { ThreadPool } from './thread-pool.js';
 import { isFulfilledWithin } from './within.js';
@@ -39,6 +48,8 @@ export interface RunningClusterEnvironment {
   readonly network: Network;
   /** Whether a cluster that is there may be of another size than the options say. */
   readonly isAnySize: boolean;
+  /** How long new servers may take to catch up. */
+  readonly catchUpTimeoutMs: number;
   /** Called after every change of a server. */
   readonly onChange: () => void;
 }
@@ -53,7 +64,11 @@ export class RunningCluster {
   /** Watches the main thread's event loop. */
   readonly loopWatch: LoopWatch;
   readonly #options: ClusterOptions;
-  readonly #members = new Map<SlotId, Member>();
+  /** By slot and identity. A server that is replaced, and the one in its place, are of one slot. */
+  #servers: readonly Member[] = [];
+  readonly #ports: SlotPorts;
+  /** Servers that were removed and could not end, since their disks do not answer. */
+  readonly #removed: Member[] = [];
   readonly #environment: RunningClusterEnvironment;
   readonly #location: StorageLocation;
   readonly #threads: ThreadPool;
@@ -71,6 +86,7 @@ export class RunningCluster {
     this.#logTime = beginLogTime(NODE_ENVIRONMENT);
     this.#logTimeKeeper = keepLogTime(NODE_ENVIRONMENT, this.#logTime);
     this.gateway = gateway;
+    this.#ports = new SlotPorts(gateway, (identity) => this.#displace(identity));
     this.loopWatch = new LoopWatch((blockedMs) => {
       if (blockedMs > LONG_TURN_MS)
         logger.warn({ blockedMs }, 'the event loop of the main thread was blocked');
@@ -113,9 +129,20 @@ export class RunningCluster {
     }
   }
 
-  /** The servers in the order of their ids. */
+  /** Those that are to be replaced, or were, among them: in the order of their ids. */
+  get servers(): readonly Member[] {
+    return this.#servers;
+  }
+
+  /** The servers in the order of their ids, one of each: of two that are up it is the one that has the port. */
   get members(): readonly Member[] {
-    return [...this.#members.values()].sort((a, b) => a.id - b.id);
+    const shown = new Map<SlotId, Member>();
+    for (const server of this.#servers) {
+      const other = shown.get(server.id);
+      if (other === undefined || this.#ports.holderOf(server.id) !== other.identity)
+        shown.set(server.id, server);
+    }
+    return [...shown.values()];
   }
 
   /** The client ports by server id. */
@@ -125,46 +152,71 @@ export class RunningCluster {
 
   /** Whether there is such a server. */
   has(id: SlotId): boolean {
-    return this.#members.has(id);
+    return this.#servers.some((server) => server.id === id);
   }
 
   /** Throws UnknownServerError. */
   member(id: SlotId): Member {
-    const member = this.#members.get(id);
+    const member = this.members.find((one) => one.id === id);
     if (member === undefined) throw new UnknownServerError(id, this.ports.keys());
     return member;
   }
 
   /** The id of the server of this identity; undefined when there is none. */
   idOf(identity: ServerId): SlotId | undefined {
-    return this.members.find((member) => member.identity === identity)?.id;
+    return this.#servers.find((member) => member.identity === identity)?.id;
   }
 
   /**
-   * Starts a new server, which is a member only once a leader makes it one. Rejects with WrongStateError,
-   * ListenError or DataDirectoryError; then there is no new server.
+   * Takes the ports of servers that are to be added. Rejects with WrongStateError or ListenError; then it takes none. Those of
+   * servers that are there already are left as they are.
    */
-  async add(id: SlotId): Promise<Member> {
-    const port = serverPort(this.#options, id);
-    if (port > MAX_PORT) throw new WrongStateError(`server ${id} would have port ${port}, over ${MAX_PORT}`);
-    await this.gateway.add(id, port);
+  async takePorts(ids: readonly SlotId[]): Promise<void> {
+    const added = ids.filter((id) => !this.has(id));
+    const { routerPort } = this.#options;
+    for (const id of added) {
+      const port = serverPort(this.#options, id);
+      if (port > MAX_PORT)
+        throw new WrongStateError(`server ${id} would have port ${port}, over ${MAX_PORT}`);
+      if (port !== 0 && port === routerPort)
+        throw new WrongStateError(`server ${id} would have port ${port}, which is the router's`);
+    }
+    const taken: SlotId[] = [];
     try {
-      const member = await this.#addMember(await this.#location.directory.add(id));
-      if (this.#isClosing) throw new NotRunningError();
-      member.start();
-      this.#environment.onChange();
-      return member;
+      for (const id of added) {
+        await this.gateway.add(id, serverPort(this.#options, id));
+        taken.push(id);
+      }
     } catch (error) {
-      this.gateway.remove(id);
+      this.givePorts(taken);
       throw error;
     }
   }
 
-  /** Stops a server that is no member, closes its port and removes its directory. */
+  /** Gives back the ports of those that are no servers. */
+  givePorts(ids: readonly SlotId[]): void {
+    for (const id of ids) if (!this.has(id)) this.gateway.remove(id);
+  }
+
+  /**
+   * Makes a new server, which is a member only once a leader makes it one. Its slot has a port. Rejects with DataDirectoryError;
+   * then there is no new server.
+   *
+   * @param dataDir where it keeps its data; chosen unless told
+   */
+  async add(id: SlotId, dataDir?: string): Promise<Member> {
+    const member = await this.#addMember(await this.#location.directory.add(id, dataDir));
+    if (this.#isClosing) throw new NotRunningError();
+    this.#environment.onChange();
+    return member;
+  }
+
+  /** Stops a server that is no member, closes its port unless another has it, and removes its directory. */
   async remove(member: Member): Promise<void> {
     await member.stop();
-    this.#members.delete(member.id);
-    this.gateway.remove(member.id);
+    this.#servers = this.#servers.filter((server) => server !== member);
+    if (member.isEnding) this.#removed.push(member);
+    this.givePorts([member.id]);
     this.#environment.onChange();
     await this.#location.directory.remove(member.identity);
   }
@@ -181,7 +233,7 @@ export class RunningCluster {
       identity,
       logger,
       eventLog,
-      gateway: this.gateway,
+      port: this.#ports.of({ id: identity, slot }),
       place: await placeOf(directory, identity),
       locate: () => placeOf(directory, identity),
       newThread: (dataDir, lives) =>
@@ -194,7 +246,7 @@ export class RunningCluster {
       onCutOff: () => this.#tellOfEnd(member),
       onChange,
     });
-    this.#members.set(slot, member);
+    this.#servers = [...this.#servers, member].sort((a, b) => a.id - b.id || a.identity - b.identity);
     return member;
   }
 
@@ -209,6 +261,7 @@ export class RunningCluster {
       fsync,
       electionTimeoutMs,
       heartbeatMs,
+      catchUpTimeoutMs: this.#environment.catchUpTimeoutMs,
       snapshotLogBytes,
       maxValueBytes,
       logTime: this.#logTime,
@@ -225,16 +278,39 @@ export class RunningCluster {
   /** The server that says it leads, in the latest term if there are several. */
   get claimant(): Member | undefined {
     let claimant: Member | undefined;
-    for (const member of this.members) {
+    for (const member of this.#servers) {
       if (member.leadsTerm === undefined) continue;
       if (claimant?.leadsTerm === undefined || member.leadsTerm > claimant.leadsTerm) claimant = member;
     }
     return claimant;
   }
 
+  /** Whether all are up whose disks can be used. Throws ServerStartError when one of them has ended, or too few disks can. */
+  areAllUp(): boolean {
+    const able = this.#servers.filter(({ diskFailure }) => diskFailure === undefined);
+    const ids = new Set(able.map(({ id }) => id));
+    const isEnough = ids.size >= majorityOf(this.members.length);
+    for (const server of isEnough ? able : this.#servers) throwFailure(server);
+    return able.every(({ isUp }) => isUp);
+  }
+
+  /** The servers in the order of their ids. */
+  status(): Promise<readonly MemberStatus[]> {
+    return Promise.all(
+      this.members.map(async (member) => {
+        const { leader: _, disk: __, ...status } = await member.status();
+        const votedFor = status.votedFor === null ? null : (this.idOf(status.votedFor) ?? null);
+        const { id, isUp, trouble: reason = null } = member;
+        const { port } = this.gateway.serverAddress(id);
+        const state = isUp ? 'running' : 'stopped';
+        return { ...status, id, votedFor, state, reason, host: this.#options.host, port };
+      }),
+    );
+  }
+
   /** Has every server disturb its links as was asked for, and resolves once all that are up do. */
   async applyFaults(): Promise<void> {
-    await Promise.all(this.members.map((member) => this.#applyFaultsOf(member)));
+    await Promise.all(this.#servers.map((member) => this.#applyFaultsOf(member)));
   }
 
   /** Answers what is in flight, stops every server, and gives the directory back. */
@@ -242,17 +318,21 @@ export class RunningCluster {
     this.#isClosing = true;
     this.loopWatch.stop();
     await this.gateway.close(DRAIN_MS);
-    await Promise.all(this.members.map((member) => member.stop()));
+    await Promise.all(this.#servers.map((member) => member.stop()));
     this.#logTimeKeeper.cancel();
     const closed = this.#threads.destroy().then(() => this.#location.release());
-    if (this.members.some(({ isEnding }) => isEnding))
-      await isFulfilledWithin(closed, STALLED_END_TIMEOUT_MS);
+    if (this.notEnded.length > 0) await isFulfilledWithin(closed, STALLED_END_TIMEOUT_MS);
     else await closed;
+  }
+
+  /** Servers that were told to end and have not yet. */
+  get notEnded(): readonly SlotId[] {
+    return [...this.#servers, ...this.#removed].filter(({ isEnding }) => isEnding).map(({ id }) => id);
   }
 
   /** The server takes calls: joins it with every other one that does, faults included. */
   #join(member: Member): void {
-    for (const peer of this.members) {
+    for (const peer of this.#servers) {
       if (peer === member || !peer.isUp) continue;
       member.tell({ type: 'address', slot: peer.id, address: this.#addressOf(peer) });
       peer.tell({ type: 'address', slot: member.id, address: this.#addressOf(member) });
@@ -268,11 +348,22 @@ export class RunningCluster {
    * milliseconds to end.
    */
   #tellOfEnd(member: Member): void {
-    for (const peer of this.members) if (peer !== member) peer.tell({ type: 'ended', peer: member.identity });
+    for (const peer of this.#servers)
+      if (peer !== member) peer.tell({ type: 'ended', peer: member.identity });
+  }
+
+  /** Another server of its slot leads: starts it again, so that this one has the port. */
+  #displace(identity: ServerId): void {
+    const server = this.#servers.find((one) => one.identity === identity);
+    const restarted = server?.kill().then(() => server.restart());
+    // Somebody else has ended it, or its disk does not answer: then it has no port either.
+    restarted?.catch((error: unknown) => {
+      this.#environment.logger.debug({ reason: messageOf(error) }, 'a server is not started again');
+    });
   }
 
   async #applyFaultsOf(member: Member): Promise<void> {
-    const peers = this.members.filter((peer) => peer !== member);
+    const peers = this.#servers.filter((peer) => peer !== member);
     await Promise.all(
       peers.map((peer) => {
         const fault = this.#environment.faults.of(member.id, peer.id);

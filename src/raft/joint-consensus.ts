@@ -59,8 +59,10 @@ function promoteLearners(
   const { lagging } = catchUp;
   if (lagging.length === 0 && role.transfer.state === 'none') enterJoint(core, role, voters);
   else if (core.nowMs >= deadlineMs) {
+    const { learners } = core.configuration;
+    const slots = learners.filter(({ id }) => lagging.includes(id)).map(({ slot }) => slot);
     appendConfiguration(core, role, { ...core.configuration, learners: [] });
-    const reason = `server ${lagging.join(', ')} has not caught up within ${catchUpTimeoutMs / 1000} s`;
+    const reason = `server ${slots.join(', ')} has not caught up within ${catchUpTimeoutMs / 1000} s`;
     role.change = { state: 'giving up', reason };
   }
 }

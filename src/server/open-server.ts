@@ -19,7 +19,6 @@ import { initialConfiguration } from '../raft/configuration.js';
 import type { RaftOptions } from '../raft/raft-options.js';
 import type { SlotId } from '../raft/types.js';
 import { KeyValueStore } from '../state-machine/key-value-store.js';
-import { CATCH_UP_TIMEOUT_MS } from '../time-limits.js';
 import type { ClientAddress, PeerNews, ServerStart } from '../wire/control.js';
 import { restoreStore } from './restore-store.js';
 import { Server } from './server.js';
@@ -53,10 +52,11 @@ export function raftOptionsOf({
   clusterSize,
   electionTimeoutMs,
   heartbeatMs,
+  catchUpTimeoutMs,
   leasesAreOver,
 }: Pick<
   ServerStart,
-  'id' | 'clusterSize' | 'electionTimeoutMs' | 'heartbeatMs' | 'leasesAreOver'
+  'id' | 'clusterSize' | 'electionTimeoutMs' | 'heartbeatMs' | 'catchUpTimeoutMs' | 'leasesAreOver'
 >): RaftOptions {
   return {
     id,
@@ -71,7 +71,7 @@ export function raftOptionsOf({
     snapshotChunkBytes: SNAPSHOT_CHUNK_BYTES,
     maxInflightChunks: MAX_INFLIGHT_SNAPSHOT_CHUNKS,
     maxUncommittedBytes: MAX_UNCOMMITTED_BYTES,
-    catchUpTimeoutMs: CATCH_UP_TIMEOUT_MS,
+    catchUpTimeoutMs,
     maxLogCacheBytes: MAX_LOG_CACHE_BYTES,
   };
 }

@@ -2,6 +2,7 @@
 
 import type { PortChannel } from '../channel/port-channel.js';
 import type { Environment } from '../environment.js';
+import { hasVoter } from '../raft/configuration.js';
 import type { Raft } from '../raft/raft.js';
 import type { ServerId } from '../raft/types.js';
 import type { ServerMeasurements, ServerObservation, ServerStatus } from '../wire/control.js';
@@ -39,7 +40,7 @@ export class ServerView {
     const { role, currentTerm: term, hardState, leader, commitIndex, lastLog, snapshotIndex } = raft;
     return {
       id,
-      role,
+      role: role === 'follower' && !hasVoter(raft.configuration, id) ? 'learner' : role,
       term,
       votedFor: hardState.votedFor ?? null,
       leader: leader ?? null,

@@ -75,8 +75,10 @@ export interface ClusterDirectory {
   /**
    * Makes a directory for a new server in this slot, with an identity that nobody ever had. Rejects with DataDirectoryError;
    * then there is no new server.
+   *
+   * @param dataDir where: only servers with directories of their own can have it elsewhere than the others
    */
-  add(slot: SlotId): Promise<Member>;
+  add(slot: SlotId, dataDir?: string): Promise<Member>;
   /** Removes the directory of a server that is no member any more, or never was. Rejects with DataDirectoryError. */
   remove(id: ServerId): Promise<void>;
   /** A change is over: there are this many voters. Rejects with DataDirectoryError. */

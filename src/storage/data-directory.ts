@@ -138,8 +138,13 @@ export class DataDirectory implements ClusterDirectory {
     return replaceServerDirectory(this.#files, this.serverDirectory(id), make);
   }
 
-  add(slot: SlotId): Promise<Member> {
+  add(slot: SlotId, dataDir?: string): Promise<Member> {
     return explained(this.path, async () => {
+      if (dataDir !== undefined)
+        throw new DataDirectoryError(
+          this.path,
+          `is that of all servers: ${dataDir} can be one of them only where each was given its own, by --data-dir`,
+        );
       const { nextId, members } = this.#description.membership;
       const member = { id: nextId, slot };
       // Written before it is used: whatever becomes of this server, no other one gets its identity.

@@ -55,7 +55,6 @@ export class DiskStorage implements Storage {
   readonly #log: SegmentLog;
   readonly #snapshots: SnapshotFiles;
   readonly #directory: string;
-  readonly #owner: Owner;
   readonly #fsync: boolean;
   readonly #retries: ShortageRetries;
   #logStart: LogPosition;
@@ -69,7 +68,7 @@ export class DiskStorage implements Storage {
   #failure: StorageError | undefined;
 
   private constructor(
-    { directory, owner, fsync }: DiskStorageOptions,
+    { directory, fsync }: DiskStorageOptions,
     { manifest, log, snapshots, retries }: Opened,
     recovered: RecoveredState,
   ) {
@@ -77,7 +76,6 @@ export class DiskStorage implements Storage {
     this.#log = log;
     this.#snapshots = snapshots;
     this.#directory = directory;
-    this.#owner = owner;
     this.#fsync = fsync;
     this.#retries = retries;
     this.#recovered = recovered;
@@ -175,7 +173,7 @@ export class DiskStorage implements Storage {
       return await reading;
     } catch (error) {
       if (systemCodeOf(error) !== undefined) throw readFailed(this.#directory, error);
-      throw corrupt(this.#directory, this.#owner, error);
+      throw corrupt(this.#directory, error);
     } finally {
       this.#reading.delete(reading);
     }
@@ -207,7 +205,7 @@ export class DiskStorage implements Storage {
       yield* this.#snapshots.image();
     } catch (error) {
       if (systemCodeOf(error) !== undefined) throw readFailed(this.#directory, error);
-      throw corrupt(this.#directory, this.#owner, error);
+      throw corrupt(this.#directory, error);
     }
   }
 
@@ -323,7 +321,7 @@ async function openManifest({ files, directory, owner }: DiskStorageOptions): Pr
   const manifest = await ServerManifest.open(files, directory);
   if (manifest === undefined) {
     const names = await files.list(directory).catch((): readonly string[] => []);
-    throw names.includes(LEVELDB_DIRECTORY) ? new OtherFormatError(2) : missing(directory, owner);
+    throw names.includes(LEVELDB_DIRECTORY) ? new OtherFormatError(2) : missing(directory);
   }
   const { clusterId, serverId } = manifest.owner;
   if (clusterId !== owner.clusterId || serverId !== owner.serverId)
@@ -332,8 +330,8 @@ async function openManifest({ files, directory, owner }: DiskStorageOptions): Pr
 }
 
 /** The error that tells the user what is wrong with a directory that could not be opened. */
-function refusalOf({ directory, owner }: DiskStorageOptions, error: unknown): StorageError {
+function refusalOf({ directory }: DiskStorageOptions, error: unknown): StorageError {
   if (error instanceof StorageError) return error;
   if (error instanceof OtherFormatError) return otherFormat(directory, error);
-  return systemCodeOf(error) === undefined ? corrupt(directory, owner, error) : openFailed(directory, error);
+  return systemCodeOf(error) === undefined ? corrupt(directory, error) : openFailed(directory, error);
 }

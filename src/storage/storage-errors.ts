@@ -1,14 +1,18 @@
 /** Messages to the user when a server's disk cannot be used, in one line each. */
 
-import type { ServerId } from '../raft/types.js';
+import type { SlotId } from '../raft/types.js';
 import type { OtherFormatError } from './manifest.js';
 import type { Owner } from './server-manifest.js';
 import { isShortage } from './shortage-retries.js';
 import { StorageError, type StorageErrorCode } from './storage.js';
 import { adviceFor, messageOf } from './system-errors.js';
 
-export function missing(directory: string, { serverId }: Owner): StorageError {
-  const message = `${directory} has lost its data: bring it back, or stop the cluster and run "threadraft rebuild ${serverId}"`;
+/** What helps where the data cannot be had back. The server's number is told by whoever passes the message on. */
+const REMEDY =
+  'run "threadraft members replace" for this server, or stop the cluster and run "threadraft rebuild"';
+
+export function missing(directory: string): StorageError {
+  const message = `${directory} has lost its data: bring it back, or ${REMEDY}`;
   return new StorageError('DISK_MISSING', message);
 }
 
@@ -25,8 +29,8 @@ export function otherFormat(directory: string, cause: OtherFormatError): Storage
   return new StorageError('DISK_FORMAT', `${directory} ${cause.message}`, { cause });
 }
 
-export function corrupt(directory: string, { serverId }: Owner, cause: unknown): StorageError {
-  const message = `${directory} is corrupt (${messageOf(cause)}): bring back a copy of it, or stop the cluster and run "threadraft rebuild ${serverId}"`;
+export function corrupt(directory: string, cause: unknown): StorageError {
+  const message = `${directory} is corrupt (${messageOf(cause)}): bring back a copy of it, or ${REMEDY}`;
   return new StorageError('DISK_CORRUPT', message, { cause });
 }
 
@@ -51,29 +55,29 @@ function failed(code: StorageErrorCode, message: string, cause: unknown): Storag
 }
 
 /** The directory that a server has to itself is not there. */
-export function absent(directory: string, serverId: ServerId): StorageError {
-  return lost('DISK_MISSING', `data directory ${directory} is missing: bring its disk back`, serverId);
+export function absent(directory: string, slot: SlotId): StorageError {
+  return lost('DISK_MISSING', `data directory ${directory} is missing: bring its disk back`, slot);
 }
 
 /** There is nothing of the cluster in it. */
-export function blank(directory: string, serverId: ServerId): StorageError {
+export function blank(directory: string, slot: SlotId): StorageError {
   const what = `data directory ${directory} has lost its data: bring its disk back`;
-  return lost('DISK_MISSING', what, serverId);
+  return lost('DISK_MISSING', what, slot);
 }
 
 /** The server has had another one since. */
-export function replaced(directory: string, serverId: ServerId): StorageError {
-  const what = `data directory ${directory} is that of server ${serverId} before it was replaced: name the newer one`;
-  return lost('DISK_FOREIGN', what, serverId);
+export function replaced(directory: string, slot: SlotId): StorageError {
+  const what = `data directory ${directory} is that of server ${slot} before it was replaced: name the newer one`;
+  return lost('DISK_FOREIGN', what, slot);
 }
 
 /** It cannot be read or written, or is damaged. */
-export function unusable(directory: string, serverId: ServerId, cause: unknown): StorageError {
+export function unusable(directory: string, slot: SlotId, cause: unknown): StorageError {
   const what = `data directory ${directory} cannot be used (${messageOf(cause)}): ${adviceFor(cause)}`;
-  return lost('DISK_OPEN_FAILED', what, serverId, cause);
+  return lost('DISK_OPEN_FAILED', what, slot, cause);
 }
 
-function lost(code: StorageErrorCode, what: string, serverId: ServerId, cause?: unknown): StorageError {
-  const message = `${what} and restart the server, or stop the cluster and run "threadraft rebuild ${serverId}"`;
+function lost(code: StorageErrorCode, what: string, slot: SlotId, cause?: unknown): StorageError {
+  const message = `${what} and restart the server, or run "threadraft members replace ${slot}", or stop the cluster and run "threadraft rebuild ${slot}"`;
   return new StorageError(code, message, { cause });
 }

@@ -19,7 +19,7 @@ import type {
   Term,
 } from '../raft/types.js';
 import type { MetricsReading } from './measurements.js';
-import type { LogTail, ObservedMessage } from './observations.js';
+import type { LogTail, ObservedMessage, ShownRole } from './observations.js';
 
 /** Everything a server's thread needs to start. Sent as the pool's task, with the ports transferred. */
 export interface ServerStart {
@@ -35,6 +35,8 @@ export interface ServerStart {
   readonly fsync: boolean;
   readonly electionTimeoutMs: number;
   readonly heartbeatMs: number;
+  /** How long new servers may take to catch up; then a change of members is given up. */
+  readonly catchUpTimeoutMs: number;
   /** When the log has grown by this many bytes, a snapshot is due. */
   readonly snapshotLogBytes: number;
   readonly maxValueBytes: number;
@@ -114,7 +116,7 @@ export const NO_FAULT: LinkFault = { dropRate: 0, delayMs: [0, 0] };
 
 export interface ServerStatus {
   readonly id: ServerId;
-  readonly role: RoleName;
+  readonly role: ShownRole;
   readonly term: Term;
   readonly votedFor: ServerId | null;
   /** The leader, as far as this server knows. */

@@ -2,7 +2,10 @@
  * What a server shows of itself to somebody who watches: a sample of its messages, and the end of its log.
  */
 
-import type { LogIndex, Message, ServerId, Term } from '../raft/types.js';
+import type { LogIndex, Message, RoleName, ServerId, Term } from '../raft/types.js';
+
+/** What a server is to those who look at it. A learner is a follower whose vote does not count, as far as it knows. */
+export type ShownRole = RoleName | 'learner';
 
 /** One message, or several of a kind. Times are in ms of the monotonic clock that all threads share. */
 export interface ObservedMessage {

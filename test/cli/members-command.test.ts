@@ -1,4 +1,6 @@
+import { readdir, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { isOpen } from '../../tools/support/free-ports.js';
 import { http } from '../../tools/support/http.js';
@@ -47,6 +49,36 @@ describe('The members of a running program', function () {
     expect(await members('remove', '7')).to.match(/^threadraft: there is no server 7: there are 0, 1$/);
   });
 
+  it('are replaced by the command line, also one whose files are gone', async () => {
+    const first = workplace.run(...ports.args, '-n', '3');
+    await first.ready();
+    const client = await TextClient.connect(ports.router);
+    await client.set('k', 'v');
+    client.close();
+    expect(await members('replace', '0')).to.equal('voters=0,1,2');
+    await first.stop('SIGTERM');
+    await rm(join(workplace.cwd, 'data', 'server-1'), { recursive: true });
+    const program = workplace.run(...ports.args);
+    expect((await program.ready()).down).to.equal('1');
+    expect(program.complaints[0]).to.match(
+      /server 1 is down, .*server-1 has lost its data: .*"threadraft members replace"/,
+    );
+    expect(await members('replace', '1', '--data-dir', 'x')).to.match(
+      /^threadraft: data directory \.\/data: is that of all/,
+    );
+    expect(await members('replace', '1')).to.equal('voters=0,1,2');
+    expect(await workplace.files()).to.deep.equal(['data']);
+    expect((await readdir(join(workplace.cwd, 'data'))).sort()).to.deep.equal([
+      'lock',
+      'manifest',
+      'server-2',
+      'server-3',
+      'server-4',
+    ]);
+    const { text } = await http(ports.http, 'GET /healthz');
+    expect(text).not.to.include('troubles');
+  });
+
   it('are refused one more while its port is taken, before anything changes', async () => {
     await workplace.run(...ports.args, '-n', '1').ready();
     const other = createServer().listen(ports.port + 2, '127.0.0.1');
@@ -83,6 +115,37 @@ describe('The members of a running program', function () {
         const { text, ids: left } = await memberIds();
         return text.includes(`"voters":[${left}],"learners":[],"change":null`);
       });
+      const reader = await TextClient.connect(ports.router);
+      for (let earlier = 0; earlier <= round; earlier += 1)
+        expect(await reader.get(`k${earlier}`)).to.deep.equal({ type: 'VALUE', value: 'kept' });
+      reader.close();
+    }
+  });
+
+  it('are those before or after a replacement that SIGKILL cut off, and nothing is lost', async () => {
+    let program: Program = workplace.run(...ports.args, '-n', '3');
+    await program.ready();
+    for (const [round, moment] of MOMENTS.entries()) {
+      const client = await TextClient.connect(ports.router);
+      expect(await client.set(`k${round}`, 'kept')).to.have.property('type', 'OK');
+      const change = http(ports.http, `POST /api/servers/${round % 3}/replace`).catch(() => undefined);
+      await new Promise((resolve) => setTimeout(resolve, moment));
+      await program.kill();
+      await change;
+      client.close();
+
+      program = workplace.run(...ports.args);
+      await program.ready();
+      await eventually(`members are settled after ${moment} ms`, async () => {
+        const names = await readdir(join(workplace.cwd, 'data'));
+        const { text } = await http(ports.http, 'GET /api/members');
+        return (
+          text.includes('"voters":[0,1,2],"learners":[],"change":null') &&
+          names.filter((name) => name.startsWith('server-')).length === 3
+        );
+      });
+      const { text } = await http(ports.http, 'GET /api/status');
+      expect(text.match(/"state":"running"/g)).to.have.length(3);
       const reader = await TextClient.connect(ports.router);
       for (let earlier = 0; earlier <= round; earlier += 1)
         expect(await reader.get(`k${earlier}`)).to.deep.equal({ type: 'VALUE', value: 'kept' });

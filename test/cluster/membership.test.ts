@@ -1,7 +1,9 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { Cluster } from '../../src/cluster/cluster.js';
 import { freePorts } from '../../tools/support/free-ports.js';
-import { TestCluster, temporaryDirectory, WAIT_TIMEOUT_MS } from '../support/cluster.js';
+import { eventually, TestCluster, temporaryDirectory, WAIT_TIMEOUT_MS } from '../support/cluster.js';
 import { rejection } from '../support/storage.js';
 
 describe('changing the members', function () {
@@ -75,6 +77,124 @@ describe('changing the members', function () {
       expect(await rejection(cluster.removeServer(0))).to.have.property('code', 'WRONG_STATE');
       expect(await rejection(cluster.removeServer(5))).to.have.property('code', 'UNKNOWN_SERVER');
       expect((await cluster.members()).voters).to.deep.equal([0]);
+    } finally {
+      await test.close();
+    }
+  });
+
+  it('replaces the leader while it runs, and the router answers', async () => {
+    const test = await TestCluster.start({ electionTimeoutMs: 300 });
+    const { cluster } = test;
+    try {
+      const client = await test.routerClient();
+      await client.set('k', 'v');
+      const replies: string[] = [];
+      let isOver = false;
+      const load = (async () => {
+        for (let count = 0; !isOver; count += 1) replies.push((await client.set('l', `${count}`)).type);
+      })();
+      const leader = await test.leader();
+      const added = await cluster.replaceServer(leader);
+      expect(added).to.deep.equal([{ id: leader, ...cluster.serverAddress(leader) }]);
+      isOver = true;
+      await load;
+      expect(new Set(replies)).to.deep.equal(new Set(['OK']));
+      expect(await cluster.members()).to.deep.equal({ voters: [0, 1, 2], learners: [], change: null });
+      // The new one has everything.
+      await cluster.transferLeadership(leader);
+      const direct = await test.client(leader);
+      expect(await direct.get('k')).to.deep.equal({ type: 'VALUE', value: 'v' });
+    } finally {
+      await test.close();
+    }
+  });
+
+  it('replaces a server whose files are gone, which the others outvote', async () => {
+    const directory = await temporaryDirectory();
+    const test = await TestCluster.start({ dataDir: directory.path, electionTimeoutMs: 300 });
+    const { cluster } = test;
+    try {
+      const client = await test.routerClient();
+      await client.set('k', 'v');
+      await cluster.kill(1);
+      await rm(join(directory.path, 'server-1'), { recursive: true });
+      expect(await rejection(cluster.restart(1))).to.have.property('code', 'SERVER_START_FAILED');
+      expect(cluster.withoutDisk).to.deep.equal([1]);
+      await cluster.replaceServer(1);
+      expect(cluster.withoutDisk).to.deep.equal([]);
+      expect(cluster.ids).to.deep.equal([0, 1, 2]);
+      await cluster.kill(cluster.leader === 0 ? 2 : 0);
+      // The new one is needed for a majority.
+      expect(await client.set('k', 'w')).to.have.property('type', 'OK');
+    } finally {
+      await test.close();
+      await directory.remove();
+    }
+  });
+
+  it('gives a replacement up that does not catch up, and starts the old server again', async () => {
+    const test = await TestCluster.start({ electionTimeoutMs: 300 }, { catchUpTimeoutMs: 500 });
+    const { cluster } = test;
+    try {
+      await cluster.transferLeadership(0);
+      await cluster.partition([[0, 2], [1]]);
+      const replaced = rejection(cluster.replaceServer(1));
+      await eventually(
+        'a learner is there',
+        async () => (await cluster.status()).servers[1]?.role === 'learner',
+      );
+      const { change } = await cluster.members();
+      expect(change).to.deep.include({ adding: [1], removing: [1] });
+      const error = await replaced;
+      expect(error).to.have.property('code', 'MEMBERS_GIVEN_UP');
+      expect(String(error)).to.match(/server 1 has not caught up within 0.5 s/);
+      expect(await cluster.members()).to.deep.equal({ voters: [0, 1, 2], learners: [], change: null });
+      await cluster.heal();
+      await eventually('server 1 is up and follows', async () => {
+        const { servers } = await cluster.status();
+        return servers[1]?.state === 'running' && servers[1].lastApplied === servers[0]?.lastApplied;
+      });
+      await cluster.replaceServer(1);
+      expect((await cluster.members()).voters).to.deep.equal([0, 1, 2]);
+    } finally {
+      await test.close();
+    }
+  });
+
+  it('takes a change back whose new servers die before they have it, and says so', async () => {
+    const test = await TestCluster.start({ servers: 1, electionTimeoutMs: 300 });
+    const { cluster } = test;
+    try {
+      const change = rejection(cluster.changeMembers([0, 1, 2]));
+      await eventually('they learn', async () => (await cluster.members()).learners.length === 2);
+      for (const id of [1, 2]) await cluster.setLink({ from: id, to: 0, delayMs: [100, 100] });
+      await eventually('both configurations decide', async () => {
+        const { learners, change } = await cluster.members();
+        return learners.length === 0 && change !== null;
+      });
+      await Promise.all([cluster.kill(1), cluster.kill(2)]);
+      const error = await change;
+      expect(error).to.have.property('code', 'MEMBERS_GIVEN_UP');
+      expect(String(error)).to.match(/no majority of the new members/);
+      expect(cluster.ids).to.deep.equal([0]);
+      const client = await test.routerClient();
+      expect(await client.set('k', 'v')).to.have.property('type', 'OK');
+    } finally {
+      await test.close();
+    }
+  });
+
+  it('refuses to replace a server without which no majority runs', async () => {
+    const test = await TestCluster.start({ electionTimeoutMs: 300 });
+    const { cluster } = test;
+    try {
+      await cluster.kill(2);
+      const error = await rejection(cluster.replaceServer(1));
+      expect(error).to.have.property('code', 'WRONG_STATE');
+      expect(String(error)).to.match(/while fewer than 2 others run: restart those/);
+      expect(await rejection(cluster.replaceServer(7))).to.have.property('code', 'UNKNOWN_SERVER');
+      await cluster.replaceServer(2);
+      expect(cluster.isUp(2)).to.equal(true);
     } finally {
       await test.close();
     }

@@ -46,6 +46,7 @@ describe('servers opened in one thread', () => {
           id,
           clusterSize: 2,
           electionTimeoutMs: 50,
+          catchUpTimeoutMs: 60_000,
           heartbeatMs: 10,
           leasesAreOver: true,
         }),

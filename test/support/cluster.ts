@@ -5,7 +5,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Cluster, type ClusterEnvironment } from '../../src/cluster/cluster.js';
+import { Cluster } from '../../src/cluster/cluster.js';
+import type { ClusterEnvironment } from '../../src/cluster/cluster-environment.js';
 import type { ClusterOptions } from '../../src/cluster/cluster-options.js';
 import { freePorts } from '../../tools/support/free-ports.js';
 import { TextClient } from '../../tools/support/text-client.js';

@@ -2,7 +2,7 @@
  * The networks that a cluster's clients may come from, for tests that must pass on each.
  */
 
-import type { ClusterEnvironment } from '../../src/cluster/cluster.js';
+import type { ClusterEnvironment } from '../../src/cluster/cluster-environment.js';
 import { NodeNetwork } from '../../src/gateway/node/node-network.js';
 
 /** A network that reads sockets in the documented way, as on a version of Node that lets it read in no other. */

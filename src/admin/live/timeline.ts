@@ -84,6 +84,10 @@ function describe(event: ClusterEvent): string | undefined {
       return `Server ${event.server} gave a snapshot up: ${event.reason}`;
     case 'removed':
       return `Server ${event.server} was removed`;
+    case 'replaced':
+      return `Server ${event.server} was replaced`;
+    case 'not-replaced':
+      return `Server ${event.server} was not replaced, and stays a member`;
     case 'removal-forced':
       return `Server ${event.server} ends without handing over: ${event.reason}`;
     case 'restarted':

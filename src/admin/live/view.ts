@@ -4,8 +4,8 @@
  */
 
 import type { CurrentFaults } from '../../cluster/faults.js';
-import type { RoleName, ServerId, Term } from '../../raft/types.js';
-import type { LogTail, ObservedMessage } from '../../wire/observations.js';
+import type { ServerId, Term } from '../../raft/types.js';
+import type { LogTail, ObservedMessage, ShownRole } from '../../wire/observations.js';
 
 /** Event `hello`, the first: what stays as it is while the program runs. */
 export interface Hello {
@@ -44,7 +44,7 @@ export interface ServerView {
 
 export interface ServerSight {
   readonly atMs: number;
-  readonly role: RoleName;
+  readonly role: ShownRole;
   readonly term: Term;
   readonly votedFor: ServerId | null;
   readonly leader: ServerId | null;

@@ -193,10 +193,11 @@ export const MAX_ENCODED_ARGS = 16 * 1024;
 export const MAX_DELAYED_ENTRY_BYTES = 8 * 1024;
 
 /**
- * Units of work (see state-machine/work.ts) on committed entries in a turn: about 5 ms of a thread. What is left of an entry is
- * applied in the next turn, and whatever else is due comes between.
+ * Units of work (see state-machine/work.ts) on committed entries in a turn, about 5 ms of a thread, and ms if those take longer.
+ * What is left of an entry is applied in the next turn, and whatever else is due comes between.
  */
 export const APPLY_WORK_PER_TURN = 5_000_000;
+export const MAX_APPLY_MS_PER_TURN = 8;
 
 /** Bytes of entries proposed and not yet applied; then the server takes no more commands. */
 export let MAX_INFLIGHT_PROPOSAL_BYTES = MAX_VALUE_BYTES + 7 * MIB;

@@ -4,6 +4,7 @@ import { ByteWriter } from '../bytes/byte-writer.js';
 import { DEFAULT_MAX_VALUE_BYTES, MAX_ENCODED_ARGS, MAX_VALUE_BYTES } from '../limits.js';
 import { type Args, BatchError, type Command, type RedisTransaction } from '../protocol/command.js';
 import { COUNT_OFFSET, Operation } from './batch-format.js';
+import { LATEST_RULE } from './work-rules.js';
 
 /** There is no unfinished command. */
 const NONE: readonly Args[] = [];
@@ -16,6 +17,7 @@ export class BatchEncoder {
   #commands: readonly Args[] = NONE;
   #commandsDone = 0;
   #argsDone = 0;
+  #hasWorkRule = false;
 
   /** @param sessionName what the ids of all sessions contain that this cluster opens */
   constructor(sessionName = '') {
@@ -57,6 +59,7 @@ export class BatchEncoder {
         this.#redis(command.args);
         return;
       case 'redis-transaction':
+        this.#workRule();
         this.#out.u8(Operation.redisTransaction);
         this.#transaction(command);
         return;
@@ -113,6 +116,7 @@ export class BatchEncoder {
     this.#commands = NONE;
     this.#commandsDone = 0;
     this.#argsDone = 0;
+    this.#hasWorkRule = false;
     this.#out.clear();
     this.#out.f64(0);
     this.#out.u32(0);
@@ -120,6 +124,14 @@ export class BatchEncoder {
     this.#count = 1;
     this.#out.u8(Operation.valueLimit);
     this.#out.u32(MAX_VALUE_BYTES);
+  }
+
+  #workRule(): void {
+    if (this.#hasWorkRule) return;
+    this.#hasWorkRule = true;
+    this.#count += 1;
+    this.#out.u8(Operation.workRule);
+    this.#out.u8(LATEST_RULE);
   }
 
   #redis(args: Args): void {

@@ -8,6 +8,7 @@
  * - cas: key, exptime, version (f64), value;
  * - delete: key;
  * - the largest value that commands after it may make (u32), unless that is the usual one: once, before the others;
+ * - the rule by which the work of transactions after it is limited (u8, work-rules.ts): once, before the first of them;
  * - a Redis command: the number of its arguments (u32), and each (u32 length, bytes);
  * - a transaction: the number of watched keys (u32), and for each the key (u32 length, bytes), version, deadline and hash of
  *   the value (f64 each); the number of commands (u32), and each one's arguments;
@@ -39,4 +40,5 @@ export const Operation = {
   sessionOpen: 7,
   sessionClose: 8,
   once: 9,
+  workRule: 10,
 } as const;

@@ -8,17 +8,19 @@ import type { ByteString } from '../bytes/byte-string.js';
 import { DEFAULT_MAX_VALUE_BYTES, MAX_EXPIRED_PER_ENTRY } from '../limits.js';
 import { type Args, type CommandResult, isOfWrite, type WatchedKey } from '../protocol/command.js';
 import type { RespValue } from '../protocol/resp/value.js';
+import type { ArgSource } from './arg-source.js';
 import { BatchReader, type BatchVisitor, type TransactionCommands, visitKeys } from './batch-reader.js';
 import type { Contents } from './contents.js';
 import { HashList } from './hash-list.js';
 import { NO_RECORD, type RecordId } from './record-id.js';
-import { beginLong, execute } from './redis/execute.js';
+import { beginLong, execute, executeLong } from './redis/execute.js';
 import { executeTransaction } from './redis/transaction.js';
 import { ClientSession } from './sessions/client-session.js';
 import type { ClientSessions } from './sessions/client-sessions.js';
 import { SkippingVisitor } from './sessions/skipping-visitor.js';
 import type { StoreKeyspace } from './store-keyspace.js';
 import { EXPIRY_WORK, goOn, KEY_WORK, SESSION_WORK, type Steps, type Work } from './work.js';
+import { FIRST_RULE, ruleOf, type WorkRule } from './work-rules.js';
 
 const MS_PER_S = 1000;
 
@@ -41,6 +43,7 @@ export class EntryApplication implements BatchVisitor {
   #batch: BatchReader | undefined;
   /** Keys that this entry may still remove because they have expired. */
   #expiriesLeft = 0;
+  #workRule: WorkRule = FIRST_RULE;
   /** A command that is not at its end. */
   #steps: Steps<RespValue> | undefined;
   #report: ((result: CommandResult) => void) | undefined;
@@ -70,6 +73,7 @@ export class EntryApplication implements BatchVisitor {
     }
     this.#batch = batch;
     this.#keyspace.maxValueBytes = DEFAULT_MAX_VALUE_BYTES;
+    this.#workRule = FIRST_RULE;
     this.#steps = undefined;
     this.#report = onResult;
     this.#onResult = onResult;
@@ -118,6 +122,11 @@ export class EntryApplication implements BatchVisitor {
   }
 
   /** @internal Part of {@link goOn}. */
+  workRule(number: number): void {
+    this.#workRule = ruleOf(number);
+  }
+
+  /** @internal Part of {@link goOn}. */
   set(key: ByteString, value: ByteString, exptimeS: number): void {
     const hash = this.#nextHash(key);
     this.#store(key, value, exptimeS, this.#contents.findToStore(key, hash), hash);
@@ -150,8 +159,13 @@ export class EntryApplication implements BatchVisitor {
   }
 
   /** @internal Part of {@link goOn}. */
+  longRedis(name: string, args: ArgSource): void {
+    this.#steps = executeLong(this.#keyspace, name, args);
+  }
+
+  /** @internal Part of {@link goOn}. */
   redisTransaction(watched: readonly WatchedKey[], commands: TransactionCommands): void {
-    this.#steps = executeTransaction(this.#keyspace, watched, commands);
+    this.#steps = executeTransaction(this.#keyspace, watched, commands, this.#workRule);
   }
 
   /** @internal Part of {@link goOn}. */

@@ -4,6 +4,7 @@ import { type ByteSpan, TruncatedBytesError, textOf } from '../../src/bytes/byte
 import { ByteWriter } from '../../src/bytes/byte-writer.js';
 import { DEFAULT_MAX_VALUE_BYTES, MAX_VALUE_BYTES, setMaxValueBytes } from '../../src/limits.js';
 import { BatchError, type Command, type WatchedKey } from '../../src/protocol/command.js';
+import type { ArgSource } from '../../src/state-machine/arg-source.js';
 import { BatchEncoder } from '../../src/state-machine/batch-encoder.js';
 import {
   BatchReader,
@@ -34,6 +35,19 @@ class Recorder implements BatchVisitor {
 
   redis(args: readonly string[]): void {
     this.seen.push({ type: 'redis', args });
+  }
+
+  workRule(number: number): void {
+    this.seen.push({ type: 'work rule', number });
+  }
+
+  longRedis(name: string, args: ArgSource): void {
+    const read: string[] = [name];
+    while (args.left > 0) {
+      const arg = args.next();
+      read.push(typeof arg === 'string' ? arg : textOf(arg));
+    }
+    this.seen.push({ type: 'redis', args: read });
   }
 
   redisTransaction(watched: readonly WatchedKey[], transaction: TransactionCommands): void {

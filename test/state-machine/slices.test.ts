@@ -134,7 +134,7 @@ describe('the work of a command', () => {
     expect(run(store, ...writes).units).to.be.below(3_000_000);
     expect(
       run(store, transaction(...writes.map((write) => (write.type === 'redis' ? write.args : [])))).units,
-    ).to.be.below(3_000_000);
+    ).to.be.below(6_000_000);
     expect(store.get('big')).to.deep.equal({
       value: `${'y'.repeat(1000)}${'x'.repeat(MAX_VALUE_BYTES - 1001)}`,
       version: 2001,

@@ -245,7 +245,8 @@ export class RedisStream {
   }
 
   #requestOf(args: Args): Request {
-    const [name = '', ...rest] = args;
+    const [name = ''] = args;
+    const rest = args.slice(1);
     const command = commandOf(name);
     if (command === undefined) return this.#refuse(unknownCommand(name, rest));
     if (!hasArity(command, rest)) {

@@ -4,15 +4,17 @@ import { MAX_REDIS_REPLY_BYTES } from '../../limits.js';
 import type { Args, WatchedKey } from '../../protocol/command.js';
 import { isSmall, REPLY_TOO_LARGE, sizeOf } from '../../protocol/resp/reply-size.js';
 import { ErrorReply, NULL_ARRAY, type RespValue } from '../../protocol/resp/value.js';
-import { MAX_TRANSACTION_WORK } from '../../redis-limits.js';
 import type { TransactionCommands } from '../batch-reader.js';
 import { goOn, type Steps, type Work } from '../work.js';
+import { FIRST_RULE, type WorkRule } from '../work-rules.js';
 import { beginLong, execute } from './execute.js';
 import type { Keyspace, ReadableKeyspace } from './keyspace.js';
 
-const TOO_MUCH_WORK = new ErrorReply(
-  `EXECABORT Transaction discarded because of: it is over the limit of ${MAX_TRANSACTION_WORK} units of work`,
-);
+function tooMuchWork({ maxUnits }: WorkRule): ErrorReply {
+  return new ErrorReply(
+    `EXECABORT Transaction discarded because of: it is over the limit of ${maxUnits} units of work`,
+  );
+}
 
 /** Longer values are not compared, since that is slow; the removal count of the key's group stands in. */
 const MAX_COMPARED_BYTES = 512;
@@ -25,23 +27,27 @@ export function* executeTransaction(
   keyspace: Keyspace,
   watched: readonly WatchedKey[],
   commands: TransactionCommands,
+  rule: WorkRule,
 ): Steps<RespValue> {
   const { work } = keyspace;
-  const endUnits = work.units + MAX_TRANSACTION_WORK;
+  const endUnits = work.units + rule.maxUnits;
   for (const one of watched) {
-    if (!isUnchanged(keyspace, one)) return yield* refused(commands, keyspace, NULL_ARRAY);
+    if (!isUnchanged(keyspace, one)) return yield* refused(commands, work, NULL_ARRAY);
     if (work.isSpent) yield;
   }
+  if (commands.left * rule.commandUnits > rule.maxUnits)
+    return yield* refused(commands, work, tooMuchWork(rule));
   keyspace.beginChanges();
   const replies: RespValue[] = [];
   let leftBytes = MAX_REDIS_REPLY_BYTES;
   while (commands.left > 0) {
-    const args = readNext(commands, work) ?? (yield* nextOf(commands, work));
+    const args = readNext(commands, work, rule) ?? (yield* nextOf(commands, work, rule));
+    work.units += rule.commandUnits;
     const steps = beginLong(keyspace, args);
     const value = steps === undefined ? execute(keyspace, args) : yield* finishUpTo(endUnits, steps, work);
     if (work.units > endUnits) {
       while (!keyspace.takeBack()) yield;
-      return yield* refused(commands, keyspace, TOO_MUCH_WORK);
+      return yield* refused(commands, work, tooMuchWork(rule));
     }
     leftBytes -= sizeOf(value);
     replies.push(leftBytes < 0 && !isSmall(value) ? REPLY_TOO_LARGE : value);
@@ -74,18 +80,19 @@ function isUnchanged(keyspace: Keyspace, { key, version, deadlineMs, valueHash }
 }
 
 /** The next command; undefined when it is so long that there is more to read. */
-function readNext(commands: TransactionCommands, work: Work): Args | undefined {
+function readNext(commands: TransactionCommands, work: Work, rule: WorkRule): Args | undefined {
   const { units } = commands;
   const args = commands.next();
-  work.units += commands.units - units;
+  if (rule.countsReading) work.units += commands.units - units;
+  else work.addHidden(commands.units - units);
   return args;
 }
 
 /** The next command, of which a part was read. */
-function* nextOf(commands: TransactionCommands, work: Work): Steps<Args> {
+function* nextOf(commands: TransactionCommands, work: Work, rule: WorkRule): Steps<Args> {
   while (true) {
     if (work.isSpent) yield;
-    const args = readNext(commands, work);
+    const args = readNext(commands, work, rule);
     if (args !== undefined) return args;
   }
 }
@@ -104,9 +111,9 @@ function* finishUpTo(endUnits: number, steps: Steps<RespValue>, work: Work): Ste
 }
 
 /** Nothing was done: passes over the commands that were not looked at. */
-function* refused(commands: TransactionCommands, { work }: Keyspace, reply: RespValue): Steps<RespValue> {
+function* refused(commands: TransactionCommands, work: Work, reply: RespValue): Steps<RespValue> {
   while (commands.left > 0) {
-    readNext(commands, work);
+    readNext(commands, work, FIRST_RULE);
     if (work.isSpent) yield;
   }
   return reply;

@@ -1,5 +1,6 @@
 /** Reads a command of a batch and does nothing: it was executed before, in an earlier try of its client. */
 
+import type { ArgSource } from '../arg-source.js';
 import type { BatchVisitor } from '../batch-reader.js';
 
 export class SkippingVisitor implements BatchVisitor {
@@ -26,12 +27,21 @@ export class SkippingVisitor implements BatchVisitor {
     this.#onSkipped('without key');
   }
 
+  longRedis(_name: string, args: ArgSource): void {
+    while (args.left > 0) args.next();
+    this.#onSkipped('without key');
+  }
+
   redisTransaction(): void {
     throw new TypeError('a transaction is in no session');
   }
 
   valueLimit(): void {
     throw new TypeError('a limit is no command');
+  }
+
+  workRule(): void {
+    throw new TypeError('a rule is no command');
   }
 
   sessionOpen(): void {

@@ -218,6 +218,13 @@ export const MAX_PENDING_BYTES_PER_CLIENT = 1024 * 1024;
  */
 export const MAX_PENDING_WORK_PER_CLIENT = 20_000_000;
 
+/**
+ * Units of work that all clients' commands in flight are taken to be: what is more waits for its turn, or goes alone. A command
+ * of at most the second number goes before larger ones.
+ */
+export const MAX_PENDING_WORK = 40_000_000;
+export const LITTLE_WORK = 500_000;
+
 /** The quantum: this much of one client's stream is taken in a turn; then it is the next one's turn. */
 export const MAX_TAKEN_COMMANDS_PER_TURN = 256;
 export const MAX_TAKEN_BYTES_PER_TURN = 64 * 1024;
@@ -309,6 +316,10 @@ const relations = (): readonly (readonly [holds: boolean, why: string])[] => [
     MAX_PENDING_COMMANDS_PER_CLIENT < MAX_PENDING_COMMANDS &&
       MAX_PENDING_BYTES_PER_CLIENT < MAX_INFLIGHT_PROPOSAL_BYTES,
     'a client with all that it may have pending leaves room for others',
+  ],
+  [
+    LITTLE_WORK < MAX_PENDING_WORK_PER_CLIENT && MAX_PENDING_WORK_PER_CLIENT <= MAX_PENDING_WORK,
+    'work that one client may have in flight fits what all may',
   ],
   [
     MAX_PENDING_BYTES_PER_CLIENT < MAX_UNANSWERED_BYTES,

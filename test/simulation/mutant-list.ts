@@ -324,6 +324,12 @@ export const MUTANTS: readonly Mutant[] = [
     replacement: 'reply.later.push(later);',
   },
   {
+    name: 'count the work of commands that were answered',
+    file: 'server/clients/work-turns.js',
+    search: 'this.#admittedUnits -= units;',
+    replacement: '',
+  },
+  {
     name: 'apply an entry in one turn',
     file: 'state-machine/entry-application.js',
     search: 'if (this.#isPaused || work.isSpent)',

@@ -2,7 +2,7 @@
 
 import { textOf } from '../../bytes/byte-reader.js';
 import type { Args } from '../../protocol/command.js';
-import type { RedisReadRequest, RedisWalkRequest, Request } from '../../protocol/request.js';
+import type { RedisReadRequest, RedisWalkRequest } from '../../protocol/request.js';
 import { commandOf, hasArity } from '../../protocol/resp/commands.js';
 import { unknownCommand, wrongArity } from '../../protocol/resp/error-replies.js';
 import { fixedReply } from '../../protocol/resp/fixed-replies.js';
@@ -114,28 +114,36 @@ export function beginLongRead(
   return isLong ? beginManyArgs(keyspace, command.name, args) : undefined;
 }
 
-/** Whether the request is a read that takes long, for which {@link beginLongRead} has steps. */
-export function isLongRead(request: Request, keyspace: Pick<ReadableKeyspace, 'find'>): boolean {
-  if (request.type !== 'redis-read') return false;
-  const { command, args } = request;
-  if (args.length > MAX_ARGS_AT_ONCE || STEPPED_READS.has(command.name)) return true;
-  return command.name === MGET && areLarge(keyspace, args);
+/**
+ * Whether the request is a read that takes long, for which {@link beginLongRead} has steps. MGET may be one, too: see
+ * {@link executeShortRead}.
+ */
+export function isLongRead({ command, args }: RedisReadRequest): boolean {
+  return args.length > MAX_ARGS_AT_ONCE || STEPPED_READS.has(command.name);
 }
+
+/** The reply to a command that only reads; undefined if it is to be executed in steps. */
+export type ShortRead = (keyspace: ReadableKeyspace, request: RedisReadRequest) => RespValue | undefined;
+
+/** {@link executeRead}; undefined for an MGET that has come to so many bytes that it is to be executed in steps. */
+export const executeShortRead: ShortRead = (keyspace, request) => {
+  if (request.command.name !== MGET) return executeRead(keyspace, request);
+  const values: RespValue[] = [];
+  let byteCount = 0;
+  for (const key of request.args) {
+    const value = keyspace.get(key)?.value ?? null;
+    byteCount += value?.length ?? 0;
+    if (byteCount > MAX_BYTES_AT_ONCE) return undefined;
+    values.push(value);
+  }
+  return values;
+};
 
 /** MGET may copy many bytes even for few keys. */
 const MGET = 'mget';
 
 /** Bytes of values that are copied at once. */
 const MAX_BYTES_AT_ONCE = 256 * 1024;
-
-function areLarge(keyspace: Pick<ReadableKeyspace, 'find'>, keys: Args): boolean {
-  let byteCount = 0;
-  for (const key of keys) {
-    byteCount += keyspace.find(key)?.length ?? 0;
-    if (byteCount > MAX_BYTES_AT_ONCE) return true;
-  }
-  return false;
-}
 
 function* walkSteps(keyspace: Keyspace, request: Pick<RedisWalkRequest, 'name' | 'args'>): Steps<RespValue> {
   const walk = keyspace.walk();

@@ -54,6 +54,24 @@ export class BatchEncoder {
       case 'delete':
         this.#head(Operation.delete, command.key);
         return;
+      case 'add':
+        this.#head(Operation.add, command.key);
+        this.#out.f64(command.exptimeS);
+        this.#value(command.value);
+        return;
+      case 'cas-revision':
+        this.#head(Operation.casRevision, command.key);
+        this.#out.f64(command.exptimeS);
+        this.#out.f64(command.revision);
+        this.#value(command.value);
+        return;
+      case 'delete-if':
+        this.#head(
+          command.by === 'version' ? Operation.deleteVersion : Operation.deleteRevision,
+          command.key,
+        );
+        this.#out.f64(command.expected);
+        return;
       case 'redis':
         this.#out.u8(Operation.redis);
         this.#redis(command.args);
@@ -112,7 +130,7 @@ export class BatchEncoder {
 
   /** Forgets what was added. */
   clear(): void {
-    this.#count = 0;
+    this.#count = 1;
     this.#commands = NONE;
     this.#commandsDone = 0;
     this.#argsDone = 0;
@@ -120,8 +138,9 @@ export class BatchEncoder {
     this.#out.clear();
     this.#out.f64(0);
     this.#out.u32(0);
+    this.#out.u8(Operation.revisions);
     if (MAX_VALUE_BYTES === DEFAULT_MAX_VALUE_BYTES) return;
-    this.#count = 1;
+    this.#count = 2;
     this.#out.u8(Operation.valueLimit);
     this.#out.u32(MAX_VALUE_BYTES);
   }
@@ -151,11 +170,9 @@ export class BatchEncoder {
 
   #transaction({ watched, commands }: RedisTransaction): void {
     this.#out.u32(watched.length);
-    for (const { key, version, deadlineMs, valueHash } of watched) {
+    for (const { key, mark } of watched) {
       this.#string(key);
-      this.#out.f64(version);
-      this.#out.f64(deadlineMs);
-      this.#out.f64(valueHash);
+      this.#out.f64(mark);
     }
     this.#out.u32(commands.length);
     this.#commands = commands;

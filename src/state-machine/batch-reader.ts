@@ -2,17 +2,22 @@
 
 import { ByteReader, type ByteSpan, textOf } from '../bytes/byte-reader.js';
 import { equals } from '../bytes/byte-string.js';
-import { type Args, BatchError, type WatchedKey } from '../protocol/command.js';
+import {
+  type Args,
+  BatchError,
+  type DeleteIfCommand,
+  type FormerlyWatchedKey,
+  type WatchedKey,
+} from '../protocol/command.js';
 import type { ArgSource } from './arg-source.js';
 import {
   COUNT_OFFSET,
-  EXPTIME_BYTES,
   HEADER_BYTES,
+  NUMBER_BYTES,
   ONCE_NUMBERS_BYTES,
   Operation,
   TTL_BYTES,
   VALUE_LIMIT_BYTES,
-  VERSION_BYTES,
 } from './batch-format.js';
 import { ARG_WORK } from './work.js';
 
@@ -25,14 +30,20 @@ export interface BatchVisitor {
   valueLimit(bytes: number): void;
   set(key: ByteSpan, value: ByteSpan, exptimeS: number): void;
   cas(key: ByteSpan, value: ByteSpan, exptimeS: number, version: number): void;
+  casRevision(key: ByteSpan, value: ByteSpan, exptimeS: number, revision: number): void;
+  add(key: ByteSpan, value: ByteSpan, exptimeS: number): void;
   delete(key: ByteSpan): void;
   /** The number of the rule for the work of the transactions to come. */
   workRule(number: number): void;
+  deleteIf(key: ByteSpan, by: DeleteIfCommand['by'], expected: number): void;
   redis(args: Args): void;
   /** A command of more arguments than {@link MAX_LISTED_ARGS}. They are read before the next command of the batch. */
   longRedis(name: string, args: ArgSource): void;
   /** The commands are read when they are executed: before the next command of the batch. */
-  redisTransaction(watched: readonly WatchedKey[], commands: TransactionCommands): void;
+  redisTransaction(
+    watched: readonly (WatchedKey | FormerlyWatchedKey)[],
+    commands: TransactionCommands,
+  ): void;
   /** @param name what the session's id is to contain */
   sessionOpen(name: string, ttlS: number): void;
   sessionClose(id: string): void;
@@ -63,6 +74,8 @@ export class BatchReader {
   #left = 0;
   /** When the batch was completed, in ms since the epoch; undefined for a no-op. */
   readonly stampMs: number | undefined;
+  /** Whether changes are given revisions, from this batch on at the latest. */
+  readonly countsRevisions: boolean = false;
 
   constructor(payload: Uint8Array) {
     this.#reader = new ByteReader(payload);
@@ -73,6 +86,10 @@ export class BatchReader {
     if (payload.byteLength < HEADER_BYTES) throw new BatchError(`${payload.byteLength} bytes are too few`);
     this.stampMs = this.#reader.f64();
     this.#left = this.#reader.u32();
+    if (this.#left === 0 || payload[HEADER_BYTES] !== Operation.revisions) return;
+    this.#reader.skip(1);
+    this.#left -= 1;
+    this.countsRevisions = true;
   }
 
   /** Units of work (work.ts) on what was read so far. */
@@ -94,8 +111,12 @@ export class BatchReader {
       case Operation.redis:
         this.#redis(visitor);
         return;
-      case Operation.redisTransaction: {
-        const watched = readList(this.#reader, readWatchedKey);
+      case Operation.redisTransaction:
+      case Operation.formerTransaction: {
+        const watched = readList<WatchedKey | FormerlyWatchedKey>(
+          this.#reader,
+          operation === Operation.redisTransaction ? readWatchedKey : readFormerlyWatchedKey,
+        );
         this.#transaction.begin();
         visitor.redisTransaction(watched, this.#transaction);
         return;
@@ -247,18 +268,23 @@ export function visitKeys(payload: Uint8Array, visit: (key: ByteSpan) => void): 
   for (let count = reader.u32(); count > 0; count -= 1) {
     const operation = reader.u8();
     if (operation > Operation.delete) {
-      if (operation === Operation.redisTransaction || operation === Operation.workRule) return;
-      skipKeyless(reader, operation);
-      continue;
+      if (operation === Operation.workRule) return;
+      if (operation === Operation.redisTransaction || operation === Operation.formerTransaction) return;
+      if (operation < Operation.casRevision) {
+        skipKeyless(reader, operation);
+        continue;
+      }
     }
     visit(reader.span(reader.u8()));
     if (operation === Operation.delete) continue;
-    reader.skip(operation === Operation.cas ? EXPTIME_BYTES + VERSION_BYTES : EXPTIME_BYTES);
+    reader.skip(NUMBER_BYTES);
+    if (operation === Operation.deleteVersion || operation === Operation.deleteRevision) continue;
+    if (operation === Operation.cas || operation === Operation.casRevision) reader.skip(NUMBER_BYTES);
     reader.skip(reader.u32());
   }
 }
 
-/** Passes over a command that is none of set, cas, delete and a transaction. */
+/** Passes over a command that has no key in front and is no transaction. */
 function skipKeyless(reader: ByteReader, operation: number): void {
   switch (operation) {
     case Operation.redis:
@@ -292,6 +318,10 @@ function readString(reader: ByteReader): string {
 }
 
 function readWatchedKey(reader: ByteReader): WatchedKey {
+  return { key: readString(reader), mark: reader.f64() };
+}
+
+function readFormerlyWatchedKey(reader: ByteReader): FormerlyWatchedKey {
   return {
     key: readString(reader),
     version: reader.f64(),
@@ -314,8 +344,23 @@ function readKeyed(reader: ByteReader, visitor: BatchVisitor, operation: number)
       visitor.cas(key, reader.span(reader.u32()), exptimeS, version);
       return;
     }
+    case Operation.casRevision: {
+      const exptimeS = reader.f64();
+      const revision = reader.f64();
+      visitor.casRevision(key, reader.span(reader.u32()), exptimeS, revision);
+      return;
+    }
+    case Operation.add: {
+      const exptimeS = reader.f64();
+      visitor.add(key, reader.span(reader.u32()), exptimeS);
+      return;
+    }
     case Operation.delete:
       visitor.delete(key);
+      return;
+    case Operation.deleteVersion:
+    case Operation.deleteRevision:
+      visitor.deleteIf(key, operation === Operation.deleteVersion ? 'version' : 'revision', reader.f64());
       return;
     default:
       throw new BatchError(`there is no operation ${operation}`);

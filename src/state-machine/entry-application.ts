@@ -6,7 +6,14 @@
 import type { ByteSpan } from '../bytes/byte-reader.js';
 import type { ByteString } from '../bytes/byte-string.js';
 import { DEFAULT_MAX_VALUE_BYTES, MAX_EXPIRED_PER_ENTRY } from '../limits.js';
-import { type Args, type CommandResult, isOfWrite, type WatchedKey } from '../protocol/command.js';
+import {
+  type Args,
+  type CommandResult,
+  type DeleteIfCommand,
+  type FormerlyWatchedKey,
+  isOfWrite,
+  type WatchedKey,
+} from '../protocol/command.js';
 import type { RespValue } from '../protocol/resp/value.js';
 import type { ArgSource } from './arg-source.js';
 import { BatchReader, type BatchVisitor, type TransactionCommands, visitKeys } from './batch-reader.js';
@@ -82,6 +89,7 @@ export class EntryApplication implements BatchVisitor {
     const isStamped = batch.stampMs !== undefined;
     if (isStamped) {
       this.#contents.setClock(batch.stampMs);
+      if (batch.countsRevisions) this.#contents.revisions.begin(batch.stampMs);
       this.#expiriesLeft = MAX_EXPIRED_PER_ENTRY;
     }
     this.#sessions.begin(term, this.#contents.clockMs, isStamped);
@@ -142,6 +150,45 @@ export class EntryApplication implements BatchVisitor {
   }
 
   /** @internal Part of {@link goOn}. */
+  casRevision(key: ByteString, value: ByteString, exptimeS: number, revision: number): void {
+    const hash = this.#nextHash(key);
+    const { records, revisions } = this.#contents;
+    const id = this.#contents.findToStore(key, hash);
+    if (id === NO_RECORD) this.#report?.({ type: 'not-found' });
+    else if (revisions.shown(records.revision(id)) !== revision) this.#report?.({ type: 'version-mismatch' });
+    else {
+      const version = this.#put(key, value, exptimeS, id, hash);
+      this.#report?.({ type: 'stored-at', version, revision: revisions.last });
+    }
+  }
+
+  /** @internal Part of {@link goOn}. */
+  add(key: ByteString, value: ByteString, exptimeS: number): void {
+    const hash = this.#nextHash(key);
+    const id = this.#contents.findToStore(key, hash);
+    if (id !== NO_RECORD) {
+      this.#report?.({ type: 'exists' });
+      return;
+    }
+    this.#put(key, value, exptimeS, id, hash);
+    this.#report?.({ type: 'added', revision: this.#contents.revisions.last });
+  }
+
+  /** @internal Part of {@link goOn}. */
+  deleteIf(key: ByteString, by: DeleteIfCommand['by'], expected: number): void {
+    const hash = this.#nextHash(key);
+    const { records, revisions } = this.#contents;
+    const id = this.#contents.findToStore(key, hash);
+    if (id === NO_RECORD) {
+      this.#report?.({ type: 'not-found' });
+      return;
+    }
+    const found = by === 'version' ? records.version(id) : revisions.shown(records.revision(id));
+    if (found === expected) this.#contents.remove(key, hash);
+    this.#report?.({ type: found === expected ? 'deleted' : 'version-mismatch' });
+  }
+
+  /** @internal Part of {@link goOn}. */
   delete(key: ByteString): void {
     // Before the call: an optional call does not evaluate its arguments when nobody listens.
     const existed = this.#contents.remove(key, this.#nextHash(key));
@@ -164,7 +211,10 @@ export class EntryApplication implements BatchVisitor {
   }
 
   /** @internal Part of {@link goOn}. */
-  redisTransaction(watched: readonly WatchedKey[], commands: TransactionCommands): void {
+  redisTransaction(
+    watched: readonly (WatchedKey | FormerlyWatchedKey)[],
+    commands: TransactionCommands,
+  ): void {
     this.#steps = executeTransaction(this.#keyspace, watched, commands, this.#workRule);
   }
 
@@ -222,10 +272,16 @@ export class EntryApplication implements BatchVisitor {
   }
 
   #store(key: ByteString, value: ByteString, exptimeS: number, id: RecordId, hash: number): void {
+    const version = this.#put(key, value, exptimeS, id, hash);
+    this.#report?.({ type: 'stored', version });
+  }
+
+  /** Stores the value, and returns the key's version. */
+  #put(key: ByteString, value: ByteString, exptimeS: number, id: RecordId, hash: number): number {
     const version = this.#contents.nextVersion(id);
     const deadlineMs = exptimeS === 0 ? 0 : this.#contents.clockMs + exptimeS * MS_PER_S;
     this.#contents.put(key, { value, version, deadlineMs }, id, hash);
-    this.#report?.({ type: 'stored', version });
+    return version;
   }
 
   /** Whether all that this entry may remove was removed. */

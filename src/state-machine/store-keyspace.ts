@@ -1,6 +1,6 @@
 /** A store as the Redis commands of an entry see it, and what their work on it costs. */
 
-import type { ByteString } from '../bytes/byte-string.js';
+import { type ByteString, sliceOf } from '../bytes/byte-string.js';
 import { DEFAULT_MAX_VALUE_BYTES, MAX_VALUE_BYTES } from '../limits.js';
 import type { Contents } from './contents.js';
 import { HashList } from './hash-list.js';
@@ -62,13 +62,14 @@ export class StoreKeyspace implements Keyspace {
       version: records.version(id),
       deadlineMs: records.deadlineMs(id),
       length: records.valueLength(id),
+      revision: records.revision(id),
     };
   }
 
   slice(key: string, start: number, end: number): string {
     const id = this.#find(key);
     if (id === NO_RECORD) return '';
-    const part = this.#contents.records.slice(id, start, end);
+    const part = sliceOf(this.#contents.records.text(id), start, end);
     this.work.units += part.length;
     return part;
   }

@@ -10,6 +10,7 @@ import type { LogTime } from '../../log-time.js';
 import type { Args, CommandResult } from '../../protocol/command.js';
 import { type Reply, type RespReply, secondsLeft } from '../../protocol/reply.js';
 import {
+  type GetRequest,
   isWrite,
   type RedisLocalRequest,
   type RedisReadRequest,
@@ -136,7 +137,8 @@ export class Answerer {
         this.#answerRead(command, valueReply(this.#state.value(request.key, command.asOfMs)));
         return;
       case 'getm':
-        this.#answerRead(command, this.#valueWithMeta(command, request.key));
+      case 'gets':
+        this.#answerRead(command, this.#valueWithMeta(command, request));
         return;
       case 'malformed':
         this.#answer(command, visibleReply(request, COMMAND_ERROR), COMMAND_ERROR);
@@ -222,11 +224,13 @@ export class Answerer {
     this.#answer(command, reply, reply);
   }
 
-  #valueWithMeta(command: PendingCommand, key: string): Reply {
+  #valueWithMeta(command: PendingCommand, { type, key }: GetRequest): Reply {
     const record = this.#readable(command).get(key);
     if (record === undefined) return { type: 'not-found' };
     const exptimeS = secondsLeft(record.deadlineMs, this.#logTime.nowMs());
-    return { type: 'value-with-meta', version: record.version, exptimeS, value: record.value };
+    const { version, value } = record;
+    const revision = type === 'gets' ? record.revision : undefined;
+    return { type: 'value-with-meta', version, exptimeS, revision, value };
   }
 
   #readStats(): StatsReading {
@@ -373,17 +377,9 @@ function replyOf(result: CommandResult): RespReply {
       return result;
     case 'stored':
       return { type: 'ok', version: result.version };
-    case 'deleted':
-      return { type: 'deleted' };
-    case 'not-found':
-      return { type: 'not-found' };
-    case 'version-mismatch':
-      return { type: 'version-mismatch' };
-    case 'session':
-    case 'session-closed':
-    case 'no-session':
-    case 'result-not-kept':
-    case 'result-forgotten':
+    case 'stored-at':
+      return { type: 'ok-at', version: result.version, revision: result.revision };
+    default:
       return result;
   }
 }

@@ -79,13 +79,17 @@ export class LeaderCommands {
         return;
       case 'set':
       case 'cas':
+      case 'cas-revision':
+      case 'add':
       case 'delete':
+      case 'delete-if':
       case 'session-open':
       case 'session-close':
         this.#write(command, request);
         return;
       case 'get':
       case 'getm':
+      case 'gets':
         this.#read(command, request.key, nowMs);
         return;
       case 'redis-walk':

@@ -94,6 +94,7 @@ export class ReplicaReads {
     switch (request.type) {
       case 'get':
       case 'getm':
+      case 'gets':
       case 'redis-read':
       case 'redis-walk':
         return session.redis?.isReadOnly === true;

@@ -14,6 +14,8 @@ export interface KeyMeta {
   readonly deadlineMs: number;
   /** The value's length in bytes. */
   readonly length: number;
+  /** Of the last change; 0 from before revisions were counted. */
+  readonly revision: number;
 }
 
 export interface KeysLimit {

@@ -19,6 +19,18 @@ export class SkippingVisitor implements BatchVisitor {
     this.#onSkipped('with key');
   }
 
+  casRevision(): void {
+    this.#onSkipped('with key');
+  }
+
+  add(): void {
+    this.#onSkipped('with key');
+  }
+
+  deleteIf(): void {
+    this.#onSkipped('with key');
+  }
+
   delete(): void {
     this.#onSkipped('with key');
   }

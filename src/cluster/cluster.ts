@@ -5,6 +5,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { type Logger, pino } from 'pino';
 import type { KeyValueClient } from '../client/key-value-client.js';
+import { NODE_ENVIRONMENT } from '../environment.js';
 import type { Network } from '../gateway/network.js';
 import type { ServerId } from '../raft/types.js';
 import { measureThread } from '../server/thread-measurements.js';
@@ -43,7 +44,7 @@ export class Cluster {
   readonly #catchUpTimeoutMs: number;
   readonly #isAnySize: boolean;
   readonly #faults: LinkFaults;
-  readonly #changed = new Signal();
+  readonly #changed = new Signal(NODE_ENVIRONMENT);
   readonly #clients = new InProcessClients((events) => this.#running?.gateway.connect(events));
   /** The client ports by server id, once they are known. */
   #ports: ReadonlyMap<ServerId, number>;

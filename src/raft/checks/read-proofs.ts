@@ -10,7 +10,7 @@ import { quorumOf } from '../configuration.js';
 import { reachedByQuorum } from '../quorum.js';
 import type { Configuration, Echo, LogIndex, Message, ServerId, Term } from '../types.js';
 import { PropertyViolation } from './property-violation.js';
-import type { ServerView } from './server-view.js';
+import type { ServerView } from './raft-view.js';
 
 type LeasedLeader = Pick<ServerView, 'id' | 'currentTerm' | 'nowMs' | 'leaseEndMs' | 'configuration'>;
 

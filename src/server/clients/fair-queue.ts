@@ -88,14 +88,25 @@ export class FairQueue {
   serve(serve: (session: Session) => void): void {
     if (this.#brief.size + this.#long.size === 0) return;
     this.#isLongFirst = !this.#isLongFirst;
-    const long = [...this.#long];
-    const first = this.#isLongFirst ? long.splice(0, 1) : [];
     let quanta = MAX_QUEUED_QUANTA_PER_TURN;
-    for (const session of [...first, ...this.#brief, ...long]) {
-      if (quanta === 0 || !this.#inFlight.hasRoom) return;
-      const before = session.parser.consumed;
-      serve(session);
-      if (session.parser.consumed > before || session.parser.isUnfinished) quanta -= 1;
+    // Those that are served may queue again, at the end: each queue is gone through as it is now, without a copy of thousands.
+    const briefCount = this.#brief.size;
+    let longCount = this.#long.size;
+    const serveFirst = (queue: ReadonlySet<Session>, count: number) => {
+      let left = count;
+      for (const session of queue) {
+        if (left === 0 || quanta === 0 || !this.#inFlight.hasRoom) return;
+        left -= 1;
+        const before = session.parser.consumed;
+        serve(session);
+        if (session.parser.consumed > before || session.parser.isUnfinished) quanta -= 1;
+      }
+    };
+    if (this.#isLongFirst && longCount > 0) {
+      serveFirst(this.#long, 1);
+      longCount -= 1;
     }
+    serveFirst(this.#brief, briefCount);
+    serveFirst(this.#long, longCount);
   }
 }

@@ -26,6 +26,12 @@ export const STOP_TIMEOUT_MS = 5_000;
 export const DISK_CLOSE_TIMEOUT_MS = 600;
 
 /**
+ * How long a call on a data directory may take while that is opened. Then the start is refused, or goes on without that disk if
+ * there are enough others.
+ */
+export const DIRECTORY_TIMEOUT_MS = 10_000;
+
+/**
  * A thread that was terminated ends within tens of milliseconds, unless a call of its disk is under way. This long is waited for
  * its end: the first time when its disk is known to be stalled, else the second.
  */

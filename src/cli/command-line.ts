@@ -12,6 +12,7 @@ import {
   DEFAULT_OPTIONS,
   OptionError,
 } from '../cluster/cluster-options.js';
+import { DiskTimeoutError } from '../storage/timed-files.js';
 import { complain, EXIT_USAGE } from './complaint.js';
 import { dataDirOption, givenDataDirs } from './data-dir-option.js';
 import { DEFAULT_HTTP_PORT, LOG_LEVELS } from './defaults.js';
@@ -50,7 +51,13 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
     await program.parseAsync(argv);
   } catch (error) {
     process.exitCode = complain(error);
+    // A call on the disk that hangs keeps the process from exiting.
+    if (isOfHungDisk(error)) process.kill(process.pid, 'SIGKILL');
   }
+}
+
+function isOfHungDisk(error: unknown): boolean {
+  return error instanceof DiskTimeoutError || (error instanceof Error && isOfHungDisk(error.cause));
 }
 
 function newProgram(): Command {

@@ -325,9 +325,12 @@ export class RunningCluster {
     else await closed;
   }
 
-  /** Servers that were told to end and have not yet. */
+  /** Servers that were told to end and have not yet, and those whose disks hang since the start. */
   get notEnded(): readonly SlotId[] {
-    return [...this.#servers, ...this.#removed].filter(({ isEnding }) => isEnding).map(({ id }) => id);
+    const { hasHungDisk } = this.#location;
+    return [...this.#servers, ...this.#removed]
+      .filter(({ isEnding, diskFailure }) => isEnding || (hasHungDisk && diskFailure !== undefined))
+      .map(({ id }) => id);
   }
 
   /** The server takes calls: joins it with every other one that does, faults included. */

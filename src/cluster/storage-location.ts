@@ -10,8 +10,11 @@ import { NODE_ENVIRONMENT } from '../environment.js';
 import type { SlotId } from '../raft/types.js';
 import { type ClusterDirectory, readDescription } from '../storage/cluster-directory.js';
 import { DataDirectory } from '../storage/data-directory.js';
+import { explained } from '../storage/data-directory-error.js';
 import { NODE_FILES } from '../storage/node-files.js';
 import { openDirectories } from '../storage/open-directories.js';
+import { DiskTimeoutError, TimedFiles } from '../storage/timed-files.js';
+import { DIRECTORY_TIMEOUT_MS } from '../time-limits.js';
 import { type ClusterOptions, dataDirsIn, serverPorts } from './cluster-options.js';
 
 /** Nobody who names a data directory chooses this by chance. */
@@ -20,11 +23,14 @@ const TEMPORARY_PREFIX = 'threadraft-memory-';
 const TEMPORARY_NAME = /^threadraft-memory-\w{6}$/;
 
 const WORLD = { files: NODE_FILES, environment: NODE_ENVIRONMENT };
+const TIMED = { environment: NODE_ENVIRONMENT, timeoutMs: DIRECTORY_TIMEOUT_MS };
 
 export interface StorageLocation {
   readonly paths: readonly string[];
   readonly directory: ClusterDirectory;
   readonly fsync: boolean;
+  /** Whether a disk has not answered in time, and not until now: the process cannot exit by itself. */
+  readonly hasHungDisk: boolean;
   /** Unlocks the directories for other processes, or removes the temporary one. */
   readonly release: () => Promise<void>;
 }
@@ -37,17 +43,31 @@ export async function openStorageLocation(
   const { servers, memory, fsync } = options;
   if (memory) return openTemporary(servers);
   const paths = dataDirsIn(options);
-  const directory = await openDirectories(paths, { ...WORLD, servers, isAnySize });
-  return { paths, directory, fsync, release: () => directory.close() };
+  const files = new TimedFiles(NODE_FILES, TIMED);
+  const directory = await openDirectories(paths, { ...WORLD, files, servers, isAnySize });
+  return {
+    paths,
+    directory,
+    fsync,
+    get hasHungDisk() {
+      return files.givenUp > 0;
+    },
+    release: () => directory.close(),
+  };
 }
 
 /** The slots of the servers that a cluster will have, before its directory is opened. */
 export async function slotsOn(options: ClusterOptions): Promise<readonly SlotId[]> {
   const [path, ...others] = options.memory ? [] : dataDirsIn(options);
-  const isShared = path !== undefined && others.length === 0;
-  // What is wrong with the directory is told when it is opened.
-  const found = isShared ? await readDescription(NODE_FILES, path).catch(() => undefined) : undefined;
+  if (path === undefined || others.length > 0) return [...serverPorts(options).keys()];
+  const files = new TimedFiles(NODE_FILES, TIMED);
+  // What else is wrong with the directory is told when it is opened.
+  const found = await explained(path, () => readDescription(files, path).catch(throwIfHung));
   return found?.membership.members.map(({ slot }) => slot) ?? [...serverPorts(options).keys()];
+}
+
+function throwIfHung(error: unknown): undefined {
+  if (error instanceof DiskTimeoutError) throw error;
 }
 
 /** A directory that is removed when the process exits or, after a signal that cannot be caught, by the next one. */
@@ -62,7 +82,7 @@ async function openTemporary(servers: number): Promise<StorageLocation> {
     await rm(path, REMOVAL);
     process.off('exit', removeAtExit);
   };
-  return { paths: [path], directory, fsync: false, release };
+  return { paths: [path], directory, fsync: false, hasHungDisk: false, release };
 }
 
 /** Removes the temporary directories of processes that have ended. */

@@ -18,6 +18,7 @@ import type { FileLock, Files } from './files.js';
 import { DamagedManifestError } from './manifest.js';
 import type { Owner } from './server-manifest.js';
 import { systemCodeOf } from './system-errors.js';
+import { DiskTimeoutError } from './timed-files.js';
 
 export type Survey =
   /** There is no such directory, or nothing of a cluster in it. */
@@ -92,7 +93,8 @@ async function useOf(
 
 async function unusable(files: Files, path: string, error: unknown): Promise<Survey> {
   if (systemCodeOf(error) === undefined && !(error instanceof DamagedManifestError)) throw error;
-  // A directory that cannot be written may still name its owner.
-  const description = await readDescription(files, path).catch(() => undefined);
+  // A directory that cannot be written may still name its owner. A disk that hangs is not waited for once more.
+  const isHung = error instanceof DiskTimeoutError;
+  const description = isHung ? undefined : await readDescription(files, path).catch(() => undefined);
   return { is: 'unusable', path, error, description };
 }

@@ -21,6 +21,7 @@ const TOO_MANY_FILES = 'too many files are open: raise the limit, see "ulimit -n
 const WRONG_KIND = 'a file is where a directory belongs, or the reverse: put back what belongs there';
 
 const ADVICE: ReadonlyMap<string, string> = new Map([
+  ['ETIMEDOUT', 'the disk does not answer: wait until it does'],
   ['EROFS', 'the file system is read-only: make it writable'],
   ['EACCES', FORBIDDEN],
   ['EPERM', FORBIDDEN],

@@ -91,6 +91,23 @@ describe('The program, asked for what cannot be had', () => {
   });
 });
 
+describe('The program, on a disk that hangs', () => {
+  it('says so in one line once it has waited long enough, and ends', async function () {
+    if (process.platform !== 'linux') this.skip();
+    const workplace = await Workplace.open();
+    const directory = join(workplace.cwd, 'data');
+    await mkdir(directory);
+    // Whoever opens a pipe waits for a writer.
+    await run('mkfifo', [join(directory, 'manifest')]);
+    const program = workplace.run(...(await programPorts()).args);
+    await program.ended();
+    expect(program.stderr).to.match(
+      /^threadraft: data directory [^\n]+ETIMEDOUT[^\n]+does not answer[^\n]+\n$/,
+    );
+    await workplace.close();
+  }).timeout(60_000);
+});
+
 /** The program ends with exit code 1 and says nothing but one line. */
 async function expectRefusal(program: Program, words: readonly string[]): Promise<void> {
   expect(await program.ended(), 'how it ended').to.deep.equal({ code: 1, signal: null });

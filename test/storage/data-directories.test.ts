@@ -9,6 +9,7 @@ import { DiskStorage } from '../../src/storage/disk-storage.js';
 import type { Files } from '../../src/storage/files.js';
 import { NODE_FILES } from '../../src/storage/node-files.js';
 import { rebuildServer } from '../../src/storage/rebuild.js';
+import { TimedFiles } from '../../src/storage/timed-files.js';
 import { entries, expectOneLine, persistOf, readable, rejection, useDirectory } from '../support/storage.js';
 
 const WORLD = { files: NODE_FILES, environment: NODE_ENVIRONMENT };
@@ -180,6 +181,20 @@ describe('DataDirectories, one for each server,', () => {
         /b cannot be used \(.*EIO.*\): check the disk/,
         failing(path('b'), 'EIO'),
       );
+    });
+
+    it('serve with the others when the disk of one does not answer, in time', async () => {
+      await openOnce();
+      const hung = new Promise<never>(() => undefined);
+      const files: Files = {
+        ...NODE_FILES,
+        list: (directory) => (directory === path('b') ? hung : NODE_FILES.list(directory)),
+      };
+      const options = { environment: NODE_ENVIRONMENT, timeoutMs: 50 };
+      const directories = await open(ABC, new TimedFiles(files, options));
+      const error = await rejection(directories.locate(1));
+      expectOneLine(error, 'DISK_OPEN_FAILED', /\/b cannot be used .*does not answer/);
+      await directories.close();
     });
 
     it('serve with the others when one is read-only, whatever the order', async () => {

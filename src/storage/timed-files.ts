@@ -1,0 +1,140 @@
+/** Files of disks that may hang: a call that takes too long is given up and rejects with {@link DiskTimeoutError}. */
+
+import type { Environment } from '../environment.js';
+import type { BlockingFile, DataFile, FileAccess, FileLock, Files, LogFile, LogMemory } from './files.js';
+
+/** The disk has not answered in time. What was asked of it may still happen. */
+export class DiskTimeoutError extends Error {
+  /** As of the operating system, whose word for it this is. */
+  readonly code = 'ETIMEDOUT';
+  readonly syscall: string;
+
+  constructor(call: string, timeoutMs: number) {
+    super(`the disk has not answered for ${timeoutMs / 1000} s`);
+    this.name = 'DiskTimeoutError';
+    this.syscall = call;
+  }
+}
+
+export interface TimedFilesOptions {
+  readonly environment: Pick<Environment, 'startTimer'>;
+  readonly timeoutMs: number;
+}
+
+export class TimedFiles implements Files {
+  readonly #files: Files;
+  readonly #environment: TimedFilesOptions['environment'];
+  readonly #timeoutMs: number;
+  #givenUp = 0;
+
+  constructor(files: Files, { environment, timeoutMs }: TimedFilesOptions) {
+    this.#files = files;
+    this.#environment = environment;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** Calls that were given up and have not ended: the process cannot exit by itself. */
+  get givenUp(): number {
+    return this.#givenUp;
+  }
+
+  create(path: string): Promise<DataFile> {
+    return this.#timed('open', this.#files.create(path), closeLate).then((file) => this.#timedFile(file));
+  }
+
+  open(path: string, access: FileAccess): Promise<DataFile> {
+    return this.#timed('open', this.#files.open(path, access), closeLate).then((file) =>
+      this.#timedFile(file),
+    );
+  }
+
+  openBlocking(path: string): BlockingFile {
+    return this.#files.openBlocking(path);
+  }
+
+  openLog(...args: Parameters<Files['openLog']>): Promise<LogFile> {
+    return this.#timed('open', this.#files.openLog(...args), closeLate);
+  }
+
+  logMemory(): LogMemory {
+    return this.#files.logMemory();
+  }
+
+  read(path: string): Promise<Buffer> {
+    return this.#timed('read', this.#files.read(path));
+  }
+
+  size(path: string): Promise<number> {
+    return this.#timed('stat', this.#files.size(path));
+  }
+
+  list(directory: string): Promise<readonly string[]> {
+    return this.#timed('scandir', this.#files.list(directory));
+  }
+
+  makeDirectory(path: string): Promise<string | undefined> {
+    return this.#timed('mkdir', this.#files.makeDirectory(path));
+  }
+
+  remove(path: string): Promise<void> {
+    return this.#timed('unlink', this.#files.remove(path));
+  }
+
+  /** Takes as long as it takes: there may be many files. */
+  removeTree(path: string): Promise<void> {
+    return this.#files.removeTree(path);
+  }
+
+  rename(from: string, to: string): Promise<void> {
+    return this.#timed('rename', this.#files.rename(from, to));
+  }
+
+  syncDirectory(path: string): Promise<void> {
+    return this.#timed('fsync', this.#files.syncDirectory(path));
+  }
+
+  lock(path: string): Promise<FileLock | undefined> {
+    return this.#timed('flock', this.#files.lock(path), (late) => late?.release());
+  }
+
+  #timedFile(file: DataFile): DataFile {
+    return {
+      write: (bytes, position) => this.#timed('write', file.write(bytes, position)),
+      read: (bytes, position) => this.#timed('read', file.read(bytes, position)),
+      datasync: () => this.#timed('fdatasync', file.datasync()),
+      sync: () => this.#timed('fsync', file.sync()),
+      close: () => this.#timed('close', file.close()),
+    };
+  }
+
+  /** @param onLate is given what the call has brought after it was given up */
+  #timed<T>(call: string, done: Promise<T>, onLate?: (late: T) => Promise<void> | undefined): Promise<T> {
+    return new Promise((resolve, reject) => {
+      let isGivenUp = false;
+      const timer = this.#environment.startTimer(() => {
+        isGivenUp = true;
+        this.#givenUp += 1;
+        reject(new DiskTimeoutError(call, this.#timeoutMs));
+      }, this.#timeoutMs);
+      const end = () => {
+        timer.cancel();
+        if (isGivenUp) this.#givenUp -= 1;
+      };
+      done.then(
+        (result) => {
+          end();
+          if (isGivenUp) onLate?.(result)?.catch(() => undefined);
+          else resolve(result);
+        },
+        (error: unknown) => {
+          end();
+          reject(error);
+        },
+      );
+    });
+  }
+}
+
+function closeLate(late: { close(): Promise<void> }): Promise<void> {
+  return late.close();
+}

@@ -65,10 +65,6 @@ export class ClientSocket {
     return this.#socket.from;
   }
 
-  get isInProcess(): boolean {
-    return this.#socket.isInProcess === true;
-  }
-
   get reached(): ClientAddress {
     return this.#socket.reached;
   }

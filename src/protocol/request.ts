@@ -4,12 +4,14 @@
 
 import type {
   Args,
+  CasCommand,
+  DeleteCommand,
   OnceCommand,
   RedisTransaction,
   RedisWrite,
   SessionCloseCommand,
   SessionOpenCommand,
-  TextCommand,
+  SetCommand,
 } from './command.js';
 import type { RedisCommand } from './resp/commands.js';
 import type { RespValue } from './resp/value.js';
@@ -20,8 +22,8 @@ interface Silenceable {
 }
 
 export interface GetRequest {
-  /** `getm` also reports the version and how long the key lives, `gets` the revision, too. */
-  readonly type: 'get' | 'getm' | 'gets';
+  /** `getm` also reports the version and how long the key lives. */
+  readonly type: 'get' | 'getm';
   /** One character per byte. */
   readonly key: string;
 }
@@ -33,7 +35,10 @@ export interface MalformedRequest {
   readonly noreply: boolean;
 }
 
-export type WriteRequest = TextCommand & Silenceable;
+export type WriteRequest =
+  | (SetCommand & Silenceable)
+  | (CasCommand & Silenceable)
+  | (DeleteCommand & Silenceable);
 
 /** Opens, closes or uses a session of the client's, in either protocol. */
 export type SessionRequest = SessionOpenCommand | SessionCloseCommand | OnceRequest;
@@ -111,7 +116,6 @@ export function isRead({ type }: Request): boolean {
   switch (type) {
     case 'get':
     case 'getm':
-    case 'gets':
     case 'redis-read':
     case 'redis-walk':
       return true;
@@ -125,10 +129,7 @@ export function isWrite({ type }: Request): boolean {
   switch (type) {
     case 'set':
     case 'cas':
-    case 'cas-revision':
-    case 'add':
     case 'delete':
-    case 'delete-if':
     case 'redis':
     case 'redis-transaction':
     case 'session-open':

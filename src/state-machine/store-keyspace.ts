@@ -1,9 +1,7 @@
 /** A store as the Redis commands of an entry see it, and what their work on it costs. */
 
-import { type ByteString, sliceOf } from '../bytes/byte-string.js';
 import { DEFAULT_MAX_VALUE_BYTES, MAX_VALUE_BYTES } from '../limits.js';
 import type { Contents } from './contents.js';
-import { HashList } from './hash-list.js';
 import { HASHES } from './index-shard.js';
 import type { KeyWalk } from './key-image.js';
 import type { KeyRecord } from './key-record.js';
@@ -21,7 +19,6 @@ export class StoreKeyspace implements Keyspace {
   work = new Work();
   /** The length of the largest value, as the entry that is applied has it. */
   maxValueBytes = DEFAULT_MAX_VALUE_BYTES;
-  readonly #hashes = new HashList();
   /** Never 0. */
   #randomState: number;
 
@@ -39,22 +36,14 @@ export class StoreKeyspace implements Keyspace {
     return this.#contents.records.size;
   }
 
-  get(key: ByteString): KeyRecord | undefined {
+  get(key: string): KeyRecord | undefined {
     const id = this.#find(key);
     if (id === NO_RECORD) return undefined;
     this.work.units += this.#contents.records.valueLength(id);
     return this.#contents.recordOf(id);
   }
 
-  prefetch(keys: readonly ByteString[]): void {
-    const { records, isCached } = this.#contents;
-    if (isCached) return;
-    this.#hashes.clear();
-    for (const key of keys) this.#hashes.add(records.hash(key));
-    records.prefetch(this.#hashes.hashes, this.#hashes.count);
-  }
-
-  find(key: ByteString): KeyMeta | undefined {
+  find(key: string): KeyMeta | undefined {
     const id = this.#find(key);
     if (id === NO_RECORD) return undefined;
     const { records } = this.#contents;
@@ -62,14 +51,13 @@ export class StoreKeyspace implements Keyspace {
       version: records.version(id),
       deadlineMs: records.deadlineMs(id),
       length: records.valueLength(id),
-      revision: records.revision(id),
     };
   }
 
   slice(key: string, start: number, end: number): string {
     const id = this.#find(key);
     if (id === NO_RECORD) return '';
-    const part = sliceOf(this.#contents.records.text(id), start, end);
+    const part = this.#contents.records.slice(id, start, end);
     this.work.units += part.length;
     return part;
   }
@@ -117,7 +105,7 @@ export class StoreKeyspace implements Keyspace {
     return (state >>> 0) / 2 ** 32;
   }
 
-  put(key: ByteString, value: ByteString, deadlineMs: number): void {
+  put(key: string, value: string, deadlineMs: number): void {
     const contents = this.#contents;
     const hash = contents.records.hash(key);
     const id = this.#findToStore(key, hash);
@@ -149,7 +137,7 @@ export class StoreKeyspace implements Keyspace {
     return Math.max(length, offset + part.length);
   }
 
-  remove(key: ByteString): boolean {
+  remove(key: string): boolean {
     const hash = this.#contents.records.hash(key);
     const id = this.#findToStore(key, hash);
     this.work.units += this.#keptBytes(id);
@@ -172,12 +160,12 @@ export class StoreKeyspace implements Keyspace {
     return this.#contents.takeBack(this.work);
   }
 
-  #find(key: ByteString): RecordId {
+  #find(key: string): RecordId {
     this.work.units += KEY_WORK + key.length;
     return this.#contents.find(key);
   }
 
-  #findToStore(key: ByteString, hash?: number): RecordId {
+  #findToStore(key: string, hash?: number): RecordId {
     this.work.units += KEY_WORK + key.length;
     return this.#contents.findToStore(key, hash);
   }
@@ -211,16 +199,12 @@ export class ReadView implements ReadableKeyspace {
     return this.#keyspace.work;
   }
 
-  get(key: ByteString): KeyRecord | undefined {
+  get(key: string): KeyRecord | undefined {
     const record = this.#keyspace.get(key);
     return record === undefined || this.#isOver(record) ? undefined : record;
   }
 
-  prefetch(keys: readonly ByteString[]): void {
-    this.#keyspace.prefetch(keys);
-  }
-
-  find(key: ByteString): KeyMeta | undefined {
+  find(key: string): KeyMeta | undefined {
     const meta = this.#keyspace.find(key);
     return meta === undefined || this.#isOver(meta) ? undefined : meta;
   }

@@ -14,11 +14,10 @@ interface Content {
   readonly value: string;
   readonly version: number;
   readonly deadlineMs: number;
-  readonly revision: number;
 }
 
-function recordOf(value: string, version = 1, deadlineMs = 0, revision = 0): Content {
-  return { value, version, deadlineMs, revision };
+function recordOf(value: string, version = 1, deadlineMs = 0): Content {
+  return { value, version, deadlineMs };
 }
 
 /** The text as bytes among others. */
@@ -35,12 +34,7 @@ function put(table: RecordTable, key: string, record: Content): RecordId {
 }
 
 function contentAt(table: RecordTable, id: RecordId): Content {
-  return {
-    value: table.value(id),
-    version: table.version(id),
-    deadlineMs: table.deadlineMs(id),
-    revision: table.revision(id),
-  };
+  return { value: table.value(id), version: table.version(id), deadlineMs: table.deadlineMs(id) };
 }
 
 function contentOf(table: RecordTable): Map<string, Content> {
@@ -60,10 +54,9 @@ describe('the record table', () => {
         character: fc.constantFrom('a', '\x00', '\xff'),
         version: fc.maxSafeNat(),
         deadlineMs: fc.constantFrom(0, 1.5, 1_700_000_000_000),
-        revision: fc.maxSafeNat(),
       })
-      .map(({ length, character, version, deadlineMs, revision }) =>
-        recordOf(character.repeat(length), version, deadlineMs, revision),
+      .map(({ length, character, version, deadlineMs }) =>
+        recordOf(character.repeat(length), version, deadlineMs),
       );
     const step = fc.oneof(fc.record({ key, record }), fc.record({ key, record: fc.constant(undefined) }));
     fc.assert(
@@ -159,7 +152,7 @@ describe('the record table', () => {
     const table = new RecordTable(HASH_SECRET);
     const other = new RecordTable(HASH_SECRET);
     for (const length of VALUE_LENGTHS) {
-      const id = table.add(`k\xff${length}`, recordOf('\x00'.repeat(length), 2 ** 50, 12_345.5, 2 ** 53 - 1));
+      const id = table.add(`k\xff${length}`, recordOf('\x00'.repeat(length), 2 ** 50, 12_345.5));
       const out = new ByteWriter();
       out.u8(1);
       table.writeTo(out, id);
@@ -188,7 +181,7 @@ describe('the record table', () => {
   it('keeps a record as it was, whatever becomes of the key', () => {
     for (const length of VALUE_LENGTHS) {
       const table = new RecordTable(HASH_SECRET);
-      const before = recordOf('b'.repeat(length), 7, 12_345, 1e15);
+      const before = recordOf('b'.repeat(length), 7, 12_345);
       const id = table.add('key', before);
       const kept = table.keep(id);
       table.replace(id, recordOf('a'.repeat(length), 8));

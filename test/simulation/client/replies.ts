@@ -7,13 +7,8 @@ export type Reply =
   | { readonly type: 'status'; readonly text: string }
   /** `ERR_...` of the text protocol, and Redis's errors without their dash. */
   | { readonly type: 'error'; readonly text: string }
-  /** A value; the version where `getm` or `gets` tells it, and the revision where `gets` does. */
-  | {
-      readonly type: 'value';
-      readonly text: string;
-      readonly version: number | undefined;
-      readonly revision?: number | undefined;
-    }
+  /** A value; the version where `getm` tells it. */
+  | { readonly type: 'value'; readonly text: string; readonly version: number | undefined }
   | { readonly type: 'number'; readonly value: number }
   | { readonly type: 'null' }
   | { readonly type: 'list'; readonly items: readonly Reply[] };
@@ -93,8 +88,7 @@ export class TextReplyReader implements ReplyReader {
       this.#incoming.backTo(mark);
       return undefined;
     }
-    const [version, , revision] = numbers.length > 1 ? numbers.slice(0, -1).map(Number) : [];
-    return { type: 'value', text, version, revision };
+    return { type: 'value', text, version: numbers.length === 3 ? Number(numbers[0]) : undefined };
   }
 }
 

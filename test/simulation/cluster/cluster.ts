@@ -4,22 +4,14 @@
  */
 
 import { openChannel } from '../../../src/channel/port-channel.js';
-import { MAX_SERVERS } from '../../../src/cluster/cluster-options.js';
-import { SlotPorts } from '../../../src/cluster/slot-ports.js';
 import { Gateway } from '../../../src/gateway/gateway.js';
 import { beginLogTime, keepLogTime } from '../../../src/log-time.js';
 import type { Invariants, ReadingLeader } from '../../../src/raft/checks/invariants.js';
 import { viewOf } from '../../../src/raft/checks/raft-view.js';
-import {
-  hasVoter,
-  idOf,
-  initialConfiguration,
-  isJoint,
-  NO_MEMBERS,
-} from '../../../src/raft/configuration.js';
+import { initialConfiguration } from '../../../src/raft/configuration.js';
 import type { Raft } from '../../../src/raft/raft.js';
 import type { RaftOptions } from '../../../src/raft/raft-options.js';
-import type { LogIndex, Member, ServerId, SlotId } from '../../../src/raft/types.js';
+import type { LogIndex, RoleName, ServerId, SlotId } from '../../../src/raft/types.js';
 import { NotLeadingError } from '../../../src/server/backup-sender.js';
 import type { Server } from '../../../src/server/server.js';
 import type { Storage } from '../../../src/storage/storage.js';
@@ -32,11 +24,9 @@ import type { SimulatedNetwork } from '../world/network.js';
 import { connectThreads, type PortOptions } from '../world/port.js';
 import { SimulatedThread } from '../world/thread.js';
 import type { World } from '../world/world.js';
-import { ApplyPauses } from './apply-pauses.js';
 import type { ClusterHome } from './home.js';
 import type { Links } from './links.js';
 import { type ProcessView, SimulatedMember } from './member.js';
-import { MemberChanges } from './member-changes.js';
 import { type ServerListener, watchServer } from './watch-server.js';
 
 export interface ClusterOptions {
@@ -49,10 +39,6 @@ export interface ClusterOptions {
   /** In ms, of the ports between two servers. */
   readonly maxLinkDelayMs: number;
   readonly serverCount: number;
-  /** How often an entry takes a server longer than a turn has time for. */
-  readonly applyPauseRate: number;
-  /** Whether members change. */
-  readonly hasChanges: boolean;
   /** Of all servers, but for what is each one's own. */
   readonly raft: Omit<RaftOptions, 'id' | 'configuration' | 'leasesAreOver'>;
   readonly snapshotLogBytes: number;
@@ -73,7 +59,7 @@ export interface ClusterOptions {
   /** Whether a call of this kind is under way on a server's disk. */
   readonly hasUnderWay: (id: ServerId, kind: CallKind) => boolean;
   readonly isolate: (member: SimulatedMember) => void;
-  readonly endProcess: (how: 'process end' | 'power loss') => void;
+  readonly losePower: () => void;
   readonly trace: (what: () => string) => void;
 }
 
@@ -82,23 +68,13 @@ const MAX_STALL_MS = 250;
 const BACKUP_CAPACITY = 16;
 const HOST = 'simulated';
 const FIRST_SERVER_PORT = 9000;
-/** Where any server's clients may be told to go: it may be gone meanwhile. */
-export const SERVER_PORTS: readonly number[] = Array.from({ length: MAX_SERVERS }, (_, slot) => portOf(slot));
 export const ROUTER_PORT = 9100;
 
-/** What a server was when it was last checked. */
-type LastSeen = Pick<Raft, 'role' | 'commitIndex' | 'configuration'>;
-
-interface Process extends ProcessView {
-  readonly gateway: Gateway;
-  readonly changes: MemberChanges;
-}
-
 export class SimulatedCluster {
+  readonly members: readonly SimulatedMember[];
+  readonly serverPorts: readonly number[];
   readonly #options: ClusterOptions;
-  /** Those that have directories, by slot and identity: a server that is replaced, and the one in its place, are of one slot. */
-  members: readonly SimulatedMember[] = [];
-  #process: Process | undefined;
+  #process: ProcessView | undefined;
   /** The process has its ports and its directory: then it starts all servers. */
   #hasOpened = false;
   /** Processes that began so far. */
@@ -107,22 +83,17 @@ export class SimulatedCluster {
   readonly #checked = new Map<SimulatedThread, number>();
 
   readonly #doneOnce = new DoneOnce();
-  /** What keeps servers from applying entries. */
-  readonly applyPauses: ApplyPauses;
   readonly #listener: ServerListener;
   /** What a server was when it was last checked. */
-  readonly #lastSeen = new WeakMap<Server, LastSeen>();
+  readonly #lastSeen = new WeakMap<Server, { readonly role: RoleName; readonly commitIndex: LogIndex }>();
 
   constructor(options: ClusterOptions) {
     this.#options = options;
-    this.applyPauses = new ApplyPauses(options.random.split('apply'), options.applyPauseRate);
     this.#listener = this.#newListener();
-    for (const member of options.home.members) this.#addMember(member);
-  }
-
-  /** Where clients of these connect. */
-  get serverPorts(): readonly number[] {
-    return [...slotsOf(this.members)].map(portOf);
+    const ids = Array.from({ length: options.serverCount }, (_, id) => id);
+    this.serverPorts = ids.map((id) => FIRST_SERVER_PORT + 2 * id);
+    const addresses = new Map(this.serverPorts.map((port, slot) => [slot, { host: HOST, port }]));
+    this.members = ids.map((id) => this.#newMember(id, addresses));
   }
 
   get isRunning(): boolean {
@@ -159,28 +130,9 @@ export class SimulatedCluster {
   get hasSettled(): boolean {
     const [first] = this.servers;
     return this.members.every(
-      ({ identity, server }) =>
-        this.#options.home.isLost(identity) ||
+      ({ id, server }) =>
+        this.#options.home.isLost(id) ||
         (server !== undefined && server.applied.position.index === first?.applied.position.index),
-    );
-  }
-
-  get isChangingMembers(): boolean {
-    return this.#process?.changes.underWay !== 0;
-  }
-
-  /** Whether no change of members is under way, nor anything left of one. */
-  get areMembersSettled(): boolean {
-    if (!this.#options.hasChanges) return true;
-    const { raft } = this.leader?.server ?? {};
-    if (raft === undefined || this.#process?.changes.underWay !== 0) return false;
-    const { configuration } = raft;
-    const { voters, learners } = configuration;
-    return (
-      !isJoint(configuration) &&
-      learners.length === 0 &&
-      voters.length === this.members.length &&
-      this.members.every(({ identity }) => hasVoter(configuration, identity))
     );
   }
 
@@ -195,17 +147,13 @@ export class SimulatedCluster {
 
   /** One line about all servers. */
   describe(): string {
-    const describe = ({ identity: id, state, server }: SimulatedMember) => {
+    const describe = ({ id, state, server }: SimulatedMember) => {
       if (server === undefined) return `${id} ${state}`;
       const { role, currentTerm, commitIndex, lastLog } = server.raft;
       const { index } = server.applied.position;
       return `${id} ${state} ${role} t${currentTerm} a${index} c${commitIndex} l${lastLog.index}`;
     };
-    const members = this.members.map(describe).join(', ');
-    if (this.areMembersSettled) return members;
-    const { voters, outgoing, learners } = this.leader?.server?.raft.configuration ?? NO_MEMBERS;
-    const [now, before, next] = [voters, outgoing, learners].map((list) => list.map(idOf).join(' '));
-    return `${members}; ${this.#process?.changes.underWay ?? 0} changes, voters ${now}, outgoing ${before}, learners ${next}`;
+    return this.members.map(describe).join(', ');
   }
 
   /** Starts the process: the gateway, then all servers. */
@@ -221,7 +169,7 @@ export class SimulatedCluster {
     const gateway = new Gateway(
       {
         host: HOST,
-        serverPorts: new Map(this.members.map(({ id }) => [id, portOf(id)])),
+        serverPorts: new Map(this.serverPorts.entries()),
         routerPort: ROUTER_PORT,
         electionTimeoutMs: raft.electionTimeoutMs,
       },
@@ -229,21 +177,17 @@ export class SimulatedCluster {
     );
     const logTime = beginLogTime(main.environment);
     keepLogTime(main.environment, logTime);
-    const ports = new SlotPorts(gateway, (identity) => this.#displace(identity));
-    const changes = this.#newChanges({ main, gateway, ports });
-    const process: Process = { main, gateway, ports, logTime, changes };
+    const process = { main, gateway, logTime };
     this.#process = process;
     this.#hasOpened = false;
     this.processCount += 1;
     gateway
       .start()
       .then(() => home.open(main))
-      .then(async () => {
-        if (process === this.#process) await this.#takeMembers(process);
+      .then(() => {
         if (process !== this.#process) return;
         this.#hasOpened = true;
         for (const member of this.members) this.start(member);
-        if (this.#options.hasChanges) process.changes.settleEarlier();
       })
       .catch((error: unknown) => {
         if (process !== this.#process || !this.#options.isFailureExpected(error)) return onViolation(error);
@@ -269,12 +213,10 @@ export class SimulatedCluster {
   start(member: SimulatedMember): void {
     const process = this.#process;
     const { home, onDown, onViolation } = this.#options;
-    const { identity: id } = member;
+    const { id } = member;
     if (process === undefined || !this.#hasOpened || member.state !== 'down' || home.isLost(id)) return;
-    if (member.staysDown) return;
-    if (!this.members.includes(member)) return;
     if (home.placeOf(id) !== undefined) {
-      member.startIn(process);
+      member.start(process);
       return;
     }
     home.locate(id).then((isFound) => {
@@ -282,21 +224,6 @@ export class SimulatedCluster {
       if (isFound) this.start(member);
       else onDown(member);
     }, onViolation);
-  }
-
-  /** Changes the voters to those of these slots, while a process runs. */
-  changeMembers(slots: readonly SlotId[]): void {
-    if (this.#hasOpened) this.#process?.changes.change(slots);
-  }
-
-  /** Has a new server take the place of that of this slot, while a process runs. */
-  replaceMember(slot: SlotId): void {
-    if (this.#hasOpened) this.#process?.changes.replace(slot);
-  }
-
-  /** Ends what a change that failed has left. */
-  settleMembers(): void {
-    if (this.#hasOpened) this.#process?.changes.settleEarlier();
   }
 
   /** Has the leader send a backup to the main thread, which writes it to a file, and a directory is made of that. */
@@ -347,10 +274,9 @@ export class SimulatedCluster {
       for (const moment of this.#momentsOf(member)) {
         const strike = this.#options.strike(moment);
         if (strike === undefined) continue;
-        const { identity } = member;
-        this.#options.trace(() => `server ${identity} ${moment}: ${strike}`);
-        if (strike === 'crash at once') links.recall(identity);
-        if (strike === 'isolate at once') links.lose(identity);
+        this.#options.trace(() => `server ${member.id} ${moment}: ${strike}`);
+        if (strike === 'crash at once') links.recall(member.id);
+        if (strike === 'isolate at once') links.lose(member.id);
         strikes.push(() => this.#do(strike, member));
         break;
       }
@@ -369,9 +295,8 @@ export class SimulatedCluster {
       case 'isolate afterwards':
         this.#options.isolate(member);
         return;
-      case 'process end':
       case 'power loss':
-        this.#options.endProcess(strike);
+        this.#options.losePower();
         return;
       case 'stall afterwards':
         member.thread?.stall(this.#options.random.between(1, MAX_STALL_MS));
@@ -384,17 +309,17 @@ export class SimulatedCluster {
     const moments: Moment[] = [];
     const moment = this.#momentOf(member);
     if (moment !== undefined) moments.push(moment);
-    if (this.#options.hasUnderWay(member.identity, 'long log write')) moments.push('writing');
-    if (this.#options.hasUnderWay(member.identity, 'change')) moments.push('changing files');
+    if (this.#options.hasUnderWay(member.id, 'long log write')) moments.push('writing');
+    if (this.#options.hasUnderWay(member.id, 'change')) moments.push('changing files');
     return moments;
   }
 
   /** What a server has just become or done. */
-  #momentOf({ server, identity: id }: SimulatedMember): Moment | undefined {
+  #momentOf({ server, id }: SimulatedMember): Moment | undefined {
     if (server === undefined) return undefined;
-    const { role, commitIndex, configuration } = server.raft;
+    const { role, commitIndex } = server.raft;
     const last = this.#lastSeen.get(server);
-    this.#lastSeen.set(server, { role, commitIndex, configuration });
+    this.#lastSeen.set(server, { role, commitIndex });
     const { links } = this.#options;
     if (role !== 'leader') {
       if (role === 'candidate' && last?.role !== 'candidate') return 'campaigning';
@@ -404,7 +329,6 @@ export class SimulatedCluster {
     }
     if (last?.role !== 'leader') return 'elected';
     if (links.hasSent(id, 'TimeoutNow')) return 'offered leadership';
-    if (configuration !== last.configuration) return 'changing members';
     return commitIndex > last.commitIndex ? 'committed' : undefined;
   }
 
@@ -412,64 +336,15 @@ export class SimulatedCluster {
     if (server === undefined) return;
     const { raft } = server;
     const leaseEndMs = isCutOff || server.hasStopped ? Number.NEGATIVE_INFINITY : raft.leaseEndMs;
-    const { invariants, world } = this.#options;
-    const view = viewOf(raft, { nowMs: world.nowMs, leaseEndMs });
-    invariants.stepped(view);
-    if (view.role === 'leader') invariants.readProofs.leased(view);
+    this.#options.invariants.stepped(viewOf(raft, { nowMs: this.#options.world.nowMs, leaseEndMs }));
   }
 
-  #addMember({ id, slot }: Member): SimulatedMember {
-    const member = this.#newMember(id, slot);
-    this.members = [...this.members, member].sort((a, b) => a.id - b.id || a.identity - b.identity);
-    return member;
-  }
-
-  #removeMember(gone: SimulatedMember): void {
-    this.members = this.members.filter((member) => member !== gone);
-  }
-
-  /** The directory tells which members there are: the process before may have ended in the midst of a change. */
-  async #takeMembers({ gateway }: Process): Promise<void> {
-    const { members } = this.#options.home;
-    const before = slotsOf(this.members);
-    for (const member of this.members)
-      if (!members.some(({ id }) => id === member.identity)) this.#removeMember(member);
-    for (const member of members)
-      if (!this.members.some(({ identity }) => identity === member.id)) this.#addMember(member);
-    const slots = slotsOf(this.members);
-    for (const slot of before) if (!slots.has(slot)) gateway.remove(slot);
-    for (const slot of slots) if (!before.has(slot)) await gateway.add(slot, portOf(slot));
-  }
-
-  /** The server must give its port to another one of its slot, which leads. */
-  #displace(identity: ServerId): void {
-    const server = this.members.find((member) => member.identity === identity);
-    server?.kill();
-  }
-
-  #newChanges(parts: Pick<Process, 'main' | 'gateway' | 'ports'>): MemberChanges {
-    const { home, raft, isFailureExpected, onViolation, trace } = this.#options;
-    return new MemberChanges({
-      ...parts,
-      home,
-      electionTimeoutMs: raft.electionTimeoutMs,
-      portOf,
-      members: () => this.members,
-      addMember: (member) => this.#addMember(member),
-      removeMember: (member) => this.#removeMember(member),
-      transfer: ({ identity }) => this.transferLeadership(identity),
-      isFailureExpected,
-      onViolation,
-      trace,
-    });
-  }
-
-  #newMember(id: ServerId, slot: SlotId): SimulatedMember {
+  #newMember(id: ServerId, addresses: ReadonlyMap<SlotId, ClientAddress>): SimulatedMember {
     const configuration = initialConfiguration(this.#options.serverCount);
     const { world, random, ports, links, raft, invariants, trace } = this.#options;
     const { snapshotLogBytes, trafficCapacity } = this.#options;
     return new SimulatedMember({
-      slot,
+      id,
       world,
       random: random.split(`server ${id}`),
       ports,
@@ -477,22 +352,18 @@ export class SimulatedCluster {
       snapshotLogBytes,
       trafficCapacity,
       replyFilter: links.replyFilter(id),
-      addresses: () => new Map(this.members.map((member) => [member.id, addressOf(member)])),
+      addresses,
       openStorage: (thread) => this.#options.openStorage(id, thread),
       onRecovered: (server, state) => this.#guarded(() => invariants.recovered(server, state)),
       onPersisted: (server, requests) => this.#guarded(() => invariants.persisted(server, requests)),
       onBegun: (server) => watchServer(server, this.#listener),
       onUp: (member) => this.#join(member),
-      startAgain: (member) => this.start(member),
       onCutOff: (member) => {
         this.#guarded(() => this.#checkMember(member));
         for (const peer of this.members) if (peer !== member) peer.tell({ type: 'ended', peer: id });
       },
       onThreadEnd: () => invariants.crashed(id),
-      onChange: () => this.#process?.changes.notify(),
-      onDown: (member) => {
-        if (this.members.includes(member)) this.#options.onDown(member);
-      },
+      onDown: (member) => this.#options.onDown(member),
       onFailure: (_, error) => {
         trace(() => `server ${id} fails: ${error}`);
         if (!this.#options.isFailureExpected(error)) this.#options.onViolation(error);
@@ -503,19 +374,15 @@ export class SimulatedCluster {
 
   /** The server takes calls: joins it with every other one that does. */
   #join(member: SimulatedMember): void {
-    const { links, maxLinkDelayMs, hasChanges } = this.#options;
+    const { links, maxLinkDelayMs } = this.#options;
     const ports = { ...this.#options.ports, maxDelayMs: maxLinkDelayMs };
     for (const peer of this.members) {
       if (peer === member || !peer.isUp || peer.thread === undefined || member.thread === undefined) continue;
       const [here, there] = connectThreads([member.thread, peer.thread], ports);
-      here.filter = links.filter(member.identity, peer.identity);
-      there.filter = links.filter(peer.identity, member.identity);
-      if (hasChanges) {
-        member.tell({ type: 'address', slot: peer.id, address: addressOf(peer) });
-        peer.tell({ type: 'address', slot: member.id, address: addressOf(member) });
-      }
-      member.tell({ type: 'joined', peer: peer.identity, port: here });
-      peer.tell({ type: 'joined', peer: member.identity, port: there });
+      here.filter = links.filter(member.id, peer.id);
+      there.filter = links.filter(peer.id, member.id);
+      member.tell({ type: 'joined', peer: peer.id, port: here });
+      peer.tell({ type: 'joined', peer: member.id, port: there });
     }
   }
 
@@ -524,7 +391,6 @@ export class SimulatedCluster {
     const { invariants, world } = this.#options;
     const guarded = (check: () => void) => this.#guarded(check);
     return {
-      hasTimeToApply: (id) => this.applyPauses.hasTime(id, world.nowMs),
       persisting: (id, requests) => guarded(() => invariants.persisting(id, requests)),
       asked: ({ raft }, readId) => guarded(() => invariants.asked(readingLeader(raft, world), readId)),
       confirmed: ({ raft }, readId, index) =>
@@ -548,18 +414,6 @@ export class SimulatedCluster {
       throw error;
     }
   }
-}
-
-function slotsOf(members: readonly SimulatedMember[]): ReadonlySet<SlotId> {
-  return new Set(members.map(({ id }) => id));
-}
-
-function portOf(slot: SlotId): number {
-  return FIRST_SERVER_PORT + 2 * slot;
-}
-
-function addressOf({ id }: SimulatedMember): ClientAddress {
-  return { host: HOST, port: portOf(id) };
 }
 
 function readingLeader({ id, currentTerm, lastLog, configuration }: Raft, { nowMs }: World): ReadingLeader {

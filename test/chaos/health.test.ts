@@ -53,6 +53,14 @@ describe('the health of a cluster under faults', () => {
     expect(intervals()).to.deep.equal(['10-20', '10-20', '10-30', '40-50']);
   });
 
+  it('needs all servers while members change, and a majority of the new ones after', () => {
+    at(20, () => health.membersChange([0, 1, 2, 3]));
+    at(30, () => health.unwell(0));
+    at(40, () => health.setMembers([1, 2, 3]));
+    at(50, () => undefined);
+    expect(intervals()).to.deep.equal(['10-20', '10-20', '10-20', '20-30', '40-50', '40-50', '40-50']);
+  });
+
   it('ends for a server that has two faults until both are over', () => {
     at(20, () => health.unwell(2));
     at(25, () => health.unwell(2));

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { Client } from '../../src/client/client.js';
+import { Client } from '../../src/client/base-client.js';
 import {
   CONNECT_TIMEOUT_MS,
   MAX_IN_FLIGHT_COMMANDS,

@@ -16,6 +16,7 @@ const WAYS: Readonly<Record<string, (cluster: Cluster) => KeyValueClient>> = {
   },
   'any server': (cluster) =>
     new KvClient({ servers: cluster.ids.map((id) => cluster.serverAddress(id)), timeoutMs }),
+  'no socket': (cluster) => cluster.client({ timeoutMs }),
 };
 
 for (const [way, connect] of Object.entries(WAYS)) {

@@ -30,6 +30,28 @@ describeOnEachNetwork('the text protocol of a running cluster', (environment) =>
     expect(await client.set('counted', 'd')).to.deep.equal({ type: 'OK', version: 1 });
   });
 
+  it('adds a key, and changes it by the revision of its last change', async () => {
+    const [added] = await client.replies('add once 0 1\r\na\r\n', 1);
+    const revision = added?.type === 'ADDED' ? added.revision : 0;
+    expect(revision).to.be.within(1e6 * (Date.now() / 1000 - 3600), 1e6 * (Date.now() / 1000 + 3600));
+    const commands =
+      `add once 0 1\r\nb\r\ngets once\r\ncas once 0 @${revision} 1\r\nc\r\n` +
+      `cas once 0 @${revision} 1\r\nd\r\ndelete once @${revision}\r\ndelete once 1\r\ndelete once 2\r\n` +
+      `add once 0 1\r\ne\r\ncas once 0 @${revision} 1\r\nf\r\n`;
+    const replies = await client.replies(commands, 9);
+    expect(replies).to.deep.equal([
+      { type: 'ERR_EXISTS' },
+      { type: 'META', version: 1, exptimeS: 0, revision, value: 'a' },
+      { type: 'OK', version: 2, revision: revision + 1 },
+      { type: 'ERR_VERSION' },
+      { type: 'ERR_VERSION' },
+      { type: 'ERR_VERSION' },
+      { type: 'DELETED' },
+      { type: 'ADDED', revision: revision + 3 },
+      { type: 'ERR_VERSION' },
+    ]);
+  });
+
   it('refuses a cas on another version, on no key, and a delete of no key', async () => {
     await client.set('guarded', 'a');
     expect(await client.cas('guarded', 2, 'b')).to.deep.equal({ type: 'ERR_VERSION' });

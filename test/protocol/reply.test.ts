@@ -16,7 +16,10 @@ describe('a reply in the text protocol', () => {
     ['VALUE 3\r\nabc\r\n', { type: 'value', value: 'abc' }],
     ['VALUE 0\r\n\r\n', { type: 'value', value: '' }],
     ['VALUE 4\r\n\r\n\xff\0\r\n', { type: 'value', value: '\r\n\xff\0' }],
-    ['VALUE 2 30 3\r\nabc\r\n', { type: 'value-with-meta', value: 'abc', version: 2, exptimeS: 30 }],
+    [
+      'VALUE 2 30 3\r\nabc\r\n',
+      { type: 'value-with-meta', value: 'abc', version: 2, revision: undefined, exptimeS: 30 },
+    ],
     ['ERR_NOT_FOUND\r\n', { type: 'not-found' }],
     ['ERR_VERSION\r\n', { type: 'version-mismatch' }],
     ['ERR_CMD_ERR\r\n', { type: 'command-error' }],

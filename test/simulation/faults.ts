@@ -56,6 +56,8 @@ export type Moment =
   | 'voted'
   | 'acknowledged'
   | 'received a chunk'
+  /** It has appended a configuration. */
+  | 'changing members'
   /** A write of the log is under way that may be torn; or a file or a directory is being changed. */
   | 'writing'
   | 'changing files';
@@ -67,7 +69,8 @@ export type Strike =
   | 'isolate at once'
   | 'isolate afterwards'
   | 'stall afterwards'
-  /** The machine ends, and with it all servers. */
+  /** The process ends, or the machine, and with it all servers. */
+  | 'process end'
   | 'power loss';
 
 /** A leader that has offered its leadership is no longer needed: it is of interest what it still does. */
@@ -79,6 +82,14 @@ export const STRIKES: Readonly<Record<Moment, readonly Strike[]>> = {
   voted: ['crash afterwards', 'crash afterwards', 'power loss'],
   acknowledged: ['crash afterwards', 'crash afterwards', 'power loss'],
   'received a chunk': ['crash afterwards', 'power loss'],
+  'changing members': [
+    'crash at once',
+    'crash afterwards',
+    'isolate at once',
+    'isolate afterwards',
+    'process end',
+    'power loss',
+  ],
   writing: ['crash afterwards', 'power loss'],
   'changing files': ['crash afterwards', 'crash afterwards', 'power loss'],
 };

@@ -54,7 +54,7 @@ function newProgram(): Command {
     .option('--replay <seed>', 'run this seed alone, and show its hash', atLeast(0))
     .option(
       '--without <names>',
-      'leave out faults (f1), strikes (s1), the loss of a disk (d1) and clients (c0) of the replayed run',
+      'leave out faults (f1), strikes (s1), changes of members (m1), the loss of a disk (d1) and clients (c0) of the run',
       names,
       [],
     )
@@ -145,8 +145,8 @@ function argumentsOf({ seed, servers, steps, without }: ShrunkRun): string {
 
 function names(text: string): string[] {
   const parts = text.split(',');
-  if (parts.every((part) => /^[fsc]\d+$/.test(part))) return parts;
-  throw new InvalidArgumentError('It must be names like f1,s2,c0.');
+  if (parts.every((part) => /^[fsmdc]\d+$/.test(part))) return parts;
+  throw new InvalidArgumentError('It must be names like f1,s2,m1,d1,c0.');
 }
 
 function atLeast(min: number): (text: string) => number {

@@ -3,14 +3,9 @@
  * instead.
  */
 
-import type { Edit } from '../../tools/support/mutant-copy.js';
+import { MEMBERS_MUTANTS } from './members-mutant-list.js';
+import type { Mutant } from './mutant.js';
 import { STORAGE_MUTANTS } from './storage/mutant-list.js';
-
-export interface Mutant extends Edit {
-  readonly name: string;
-  /** It is not found within 60 seeds, so that a sample leaves it out. */
-  readonly isRare?: true;
-}
 
 /** What the simulator needs of the built program. */
 export const SIMULATOR = ['src', 'test/simulation', 'test/support', 'tools/linearizability', 'tools/support'];
@@ -324,6 +319,12 @@ export const MUTANTS: readonly Mutant[] = [
     replacement: 'reply.later.push(later);',
   },
   {
+    name: 'count the work of commands that were answered',
+    file: 'server/clients/work-turns.js',
+    search: 'this.#admittedUnits -= units;',
+    replacement: '',
+  },
+  {
     name: 'apply an entry in one turn',
     file: 'state-machine/entry-application.js',
     search: 'if (this.#isPaused || work.isSpent)',
@@ -372,6 +373,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   ofStorage('rename a file before its content is on the disk'),
   ofStorage('report a write of the log before it is on the disk'),
+  ...MEMBERS_MUTANTS,
 ];
 
 /** A bug that the storage's own run finds, and a cluster should, too. */

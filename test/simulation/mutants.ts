@@ -8,7 +8,8 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Piscina } from 'piscina';
 import { BUILT, makeCopy } from '../../tools/support/mutant-copy.js';
-import { MUTANTS, type Mutant, SIMULATOR } from './mutant-list.js';
+import type { Mutant } from './mutant.js';
+import { MUTANTS, SIMULATOR } from './mutant-list.js';
 import type { SeedRangeResult } from './seeds.js';
 
 const COPIES = join(BUILT, `mutants-${process.pid}`);

@@ -4,14 +4,14 @@
  */
 
 import { majorityOf } from '../../src/raft/quorum.js';
-import type { ServerId } from '../../src/raft/types.js';
+import type { ServerId, SlotId } from '../../src/raft/types.js';
 import { NO_FAULT } from '../../src/wire/control.js';
 import type { Random } from '../../tools/support/random.js';
 import type { SimulatedCluster } from './cluster/cluster.js';
 import type { Links } from './cluster/links.js';
 import type { SimulatedMember } from './cluster/member.js';
 import { FAULTS, type Fault, type Moment, STRIKES, type Strike } from './faults.js';
-import { ELECTION_TIMEOUT_MS, type Temperament } from './temperament.js';
+import { type Changes, diskTemperOf, ELECTION_TIMEOUT_MS, type Temperament } from './temperament.js';
 import type { SimulatedDisk } from './world/disk.js';
 import { type DiskFaults, HEALTHY_DISK } from './world/disk-calls.js';
 import type { World } from './world/world.js';
@@ -24,8 +24,7 @@ export interface NemesisOptions {
   readonly links: Links;
   /** Has the clients send nothing for this time. */
   readonly lull: (durationMs: number) => void;
-  /** By server id. */
-  readonly disks: readonly SimulatedDisk[];
+  readonly diskOf: (id: ServerId) => SimulatedDisk;
   /** Faults that are left out, by their names. */
   readonly without: ReadonlySet<string>;
   readonly trace: (what: () => string) => void;
@@ -39,6 +38,9 @@ const MAX_DISK_FAULT_MS = 5 * ELECTION_TIMEOUT_MS;
 /** What a disk that is slow to read takes for it at most. */
 const MAX_READ_DELAY_MS = 4 * ELECTION_TIMEOUT_MS;
 const MAX_CLOCK_STEP_MS = 10_000;
+/** Where servers may be, and how many there are at most, so that a seed takes no longer. */
+const SLOTS: readonly SlotId[] = [0, 1, 2, 3, 4, 5, 6];
+const MAX_MEMBERS = 5;
 /** The name of the loss of a disk among the faults that struck. */
 const LOST_DISK = 'd1';
 
@@ -48,6 +50,7 @@ export class Nemesis {
   readonly struck: string[] = [];
   #faults = 0;
   #strikes = 0;
+  #changes = 0;
   #isOver = false;
   /** Crashed, and to be started again as soon as that is noticed. */
   readonly #blips = new Set<SimulatedMember>();
@@ -61,7 +64,10 @@ export class Nemesis {
   start(): void {
     const { world, temperament } = this.#options;
     world.timeline.after(ELECTION_TIMEOUT_MS, () => this.#disturb());
-    const { loss } = temperament.directories;
+    const { changes, directories } = temperament;
+    const { loss } = directories;
+    if (changes !== undefined)
+      world.timeline.after(2 * ELECTION_TIMEOUT_MS, () => this.#changeMembers(changes));
     if (loss !== undefined) world.timeline.after(loss.afterMs, () => this.#loseDisk(loss));
   }
 
@@ -77,7 +83,7 @@ export class Nemesis {
     return random.of(STRIKES[moment]);
   }
 
-  isolate({ id }: SimulatedMember): void {
+  isolate({ identity: id }: SimulatedMember): void {
     this.#options.links.heal();
     this.#cutWhere((from, to) => from === id || to === id);
   }
@@ -101,12 +107,14 @@ export class Nemesis {
 
   /** From now on nothing goes wrong any more. */
   end(): void {
-    const { cluster, links, disks, trace } = this.#options;
+    const { cluster, links, diskOf, trace } = this.#options;
     trace(() => 'the faults are over');
     this.#isOver = true;
     links.heal();
     links.isHealthy = true;
-    for (const disk of disks) {
+    cluster.applyPauses.isOver = true;
+    for (const { identity } of cluster.members) {
+      const disk = diskOf(identity);
       disk.faults = HEALTHY_DISK;
       disk.resume();
     }
@@ -141,7 +149,7 @@ export class Nemesis {
     const { members } = cluster;
     const isLeader = random.chance(this.#options.temperament.harm.leaderRate);
     const victim = (isLeader ? cluster.leader : undefined) ?? random.of(members);
-    trace(() => `fault ${this.#faults}: ${fault}, server ${victim.id}`);
+    trace(() => `fault ${this.#faults}: ${fault}, server ${victim.identity}`);
     switch (fault) {
       case 'kill':
         victim.kill();
@@ -151,10 +159,10 @@ export class Nemesis {
         return;
       case 'blip':
         this.#blip(victim);
-        this.#cutWhere((_from, to) => to === victim.id && random.chance(0.5));
+        this.#cutWhere((_from, to) => to === victim.identity && random.chance(0.5));
         return;
       case 'stop':
-        victim.stop();
+        victim.stopCleanly();
         return;
       case 'crash a majority':
         for (const member of random.shuffled(members).slice(0, majorityOf(members.length))) member.crash();
@@ -168,18 +176,19 @@ export class Nemesis {
         return;
       case 'cut one way': {
         const isFrom = random.chance(0.5);
-        this.#cut(random, (from, to) => (isFrom ? from : to) === victim.id && random.chance(0.7));
+        this.#cut(random, (from, to) => (isFrom ? from : to) === victim.identity && random.chance(0.7));
         return;
       }
       case 'cut a pair': {
         // Others still reach both: who is up is not the same for everybody.
-        const { id: other } = random.of(members);
-        this.#cut(random, (from, to) => [from, to].includes(victim.id) && [from, to].includes(other));
+        const { identity } = victim;
+        const { identity: other } = random.of(members);
+        this.#cut(random, (from, to) => [from, to].includes(identity) && [from, to].includes(other));
         return;
       }
       case 'partition': {
-        const side = members.map(() => random.chance(0.5));
-        this.#cut(random, (from, to) => side[from] !== side[to]);
+        const side = new Map(members.map(({ identity }) => [identity, random.chance(0.5)]));
+        this.#cut(random, (from, to) => side.get(from) !== side.get(to));
         return;
       }
       case 'fade':
@@ -198,7 +207,7 @@ export class Nemesis {
       case 'disturb link': {
         const dropRate = random.of([0, 0, 0.1, 0.5]);
         const maxMs = random.of([0, 2, 20, 150]);
-        cluster.setLinkFault(victim, random.of(members).id, { dropRate, delayMs: [0, maxMs] });
+        cluster.setLinkFault(victim, random.of(members).identity, { dropRate, delayMs: [0, maxMs] });
         return;
       }
       case 'stall':
@@ -208,7 +217,7 @@ export class Nemesis {
         cluster.main?.stall(random.between(1, MAX_STALL_MS));
         return;
       case 'transfer':
-        cluster.transferLeadership(random.of(members).id);
+        cluster.transferLeadership(random.of(members).identity);
         return;
       case 'set clock':
         world.moveWallClock(random.between(-MAX_CLOCK_STEP_MS, MAX_CLOCK_STEP_MS));
@@ -232,9 +241,9 @@ export class Nemesis {
     }
   }
 
-  /** The machine ends at a moment of interest. */
-  losePower(): void {
-    this.#endProcess('power loss', this.#options.random.split(`power ${this.#strikes}`));
+  /** The process or the machine ends at a moment of interest. */
+  endProcess(how: 'process end' | 'power loss'): void {
+    this.#endProcess(how, this.#options.random.split(`power ${this.#strikes}`));
   }
 
   #endProcess(fault: 'process end' | 'power loss', random: Random): void {
@@ -246,9 +255,42 @@ export class Nemesis {
     });
   }
 
+  #changeMembers(changes: Changes): void {
+    if (this.#isOver) return;
+    const { world, cluster } = this.#options;
+    this.#changes += 1;
+    const random = this.#options.random.split(`change ${this.#changes}`);
+    // Another one is refused meanwhile.
+    const isInTime = !cluster.isChangingMembers || random.chance(0.1);
+    if (isInTime && this.#counts(`m${this.#changes}`)) {
+      if (random.chance(0.25)) cluster.replaceMember(this.#replaced(changes, random));
+      else cluster.changeMembers(this.#nextMembers(changes, random));
+    }
+    world.timeline.after(random.between(0, 2 * changes.pauseMs), () => this.#changeMembers(changes));
+  }
+
+  #replaced({ leaderRate }: Changes, random: Random): SlotId {
+    const { members, leader } = this.#options.cluster;
+    const isLeader = random.chance(leaderRate);
+    return ((isLeader ? leader : undefined) ?? random.of(members)).id;
+  }
+
+  /** Some go, and some come into slots that nobody has. At least one stays or comes, and there are {@link MAX_MEMBERS} at most. */
+  #nextMembers({ leaderRate }: Changes, random: Random): readonly SlotId[] {
+    const { members, leader } = this.#options.cluster;
+    const goes = (member: SimulatedMember) =>
+      random.chance(member === leader ? leaderRate : random.of([0, 0.3, 0.6]));
+    const staying = members.filter((member) => !goes(member)).map(({ id }) => id);
+    const free = SLOTS.filter((slot) => members.every(({ id }) => id !== slot));
+    const room = Math.min(free.length, MAX_MEMBERS - staying.length);
+    const coming = random.shuffled(free).slice(0, Math.min(room, random.of([0, 1, 1, 2, 3])));
+    const next = [...staying, ...coming];
+    return next.length > 0 ? next : members.slice(0, 1).map(({ id }) => id);
+  }
+
   /** A disk is lost for good once a process has come up on it, and with it its server. */
   #loseDisk(loss: NonNullable<Temperament['directories']['loss']>): void {
-    const { world, cluster, disks, trace } = this.#options;
+    const { world, cluster, diskOf, trace } = this.#options;
     if (this.#isOver) return;
     if (!cluster.isMade) {
       world.timeline.after(ELECTION_TIMEOUT_MS, () => this.#loseDisk(loss));
@@ -256,17 +298,16 @@ export class Nemesis {
     }
     if (!this.#counts(LOST_DISK)) return;
     trace(() => `the disk of server ${loss.server} is ${loss.how}`);
-    disks[loss.server]?.lose(loss.how);
-    cluster.members[loss.server]?.crash();
+    diskOf(loss.server).lose(loss.how);
+    cluster.members.find(({ identity }) => identity === loss.server)?.crash();
     // As often as not it was the reason to start everything anew, or had the same one.
     const random = this.#options.random.split(LOST_DISK);
     if (random.chance(0.5)) this.#endProcess(random.of(['process end', 'power loss']), random);
   }
 
-  #harmDisk(fault: Fault, { id }: SimulatedMember, random: Random): void {
-    const { disks, world } = this.#options;
-    const disk = disks[id];
-    if (disk === undefined) return;
+  #harmDisk(fault: Fault, { identity: id }: SimulatedMember, random: Random): void {
+    const { diskOf, world } = this.#options;
+    const disk = diskOf(id);
     const healthy = disk.faults;
     if (fault === 'stalled disk') disk.stall();
     if (fault === 'slow disk') disk.faults = { ...healthy, maxLatencyMs: ELECTION_TIMEOUT_MS };
@@ -295,8 +336,7 @@ export class Nemesis {
 
   /** As its disk is without faults. */
   #ordinary(id: ServerId): DiskFaults {
-    const { maxLatencyMs, hiccups } = this.#options.temperament.disk;
-    return { ...HEALTHY_DISK, hiccups, maxLatencyMs: maxLatencyMs[id] ?? HEALTHY_DISK.maxLatencyMs };
+    return { ...HEALTHY_DISK, ...diskTemperOf(this.#options.temperament, id) };
   }
 
   #anyFollower(random: Random): SimulatedMember | undefined {
@@ -321,14 +361,19 @@ export class Nemesis {
     // What is written meanwhile it misses, and then nobody votes for it.
     if (random.chance(0.8)) lull(3 * ELECTION_TIMEOUT_MS);
     const deafAfter = 0.3;
-    after(deafAfter, () => links.cut(leader.id, deaf.id));
-    for (const member of members) {
-      if (member === leader || member === deaf || random.chance(0.2)) continue;
-      after(deafAfter + random.between(0.5, 1.5), () => {
-        this.#blip(member);
-        if (random.chance(0.8)) links.cut(leader.id, member.id);
-      });
-    }
+    after(deafAfter, () => links.cut(leader.identity, deaf.identity));
+    // What was on its way has come by then: it is known when it campaigns.
+    after(deafAfter + 0.4, () => {
+      const deadlineMs = deaf.server?.raft.deadlineMs ?? world.nowMs;
+      for (const member of members) {
+        if (member === leader || member === deaf || random.chance(0.2)) continue;
+        world.timeline.at(deadlineMs - random.between(0.3, 0.8) * ELECTION_TIMEOUT_MS, () => {
+          if (this.#isOver) return;
+          this.#blip(member);
+          if (random.chance(0.8)) links.cut(leader.identity, member.identity);
+        });
+      }
+    });
     const durationMs = random.between(2.5, 4) * ELECTION_TIMEOUT_MS;
     this.#longFaultEndsAtMs = world.nowMs + durationMs;
     world.timeline.after(durationMs, () => links.heal());
@@ -336,13 +381,13 @@ export class Nemesis {
 
   /** A follower is cut off twice, with a moment in between, and is slow to read. */
   #holdBack(random: Random): void {
-    const { world, links, disks } = this.#options;
+    const { world, links, diskOf } = this.#options;
     const follower = this.#anyFollower(random);
     if (follower === undefined) return;
-    const { id } = follower;
+    const { identity: id } = follower;
     const slowReads = (maxReadDelayMs: number) => {
-      const disk = disks[id];
-      if (disk !== undefined && !this.#isOver) disk.faults = { ...disk.faults, maxReadDelayMs };
+      const disk = diskOf(id);
+      if (!this.#isOver) disk.faults = { ...disk.faults, maxReadDelayMs };
     };
     const cutOff = () => {
       if (!this.#isOver) this.#cutWhere((from, to) => from === id || to === id);
@@ -375,7 +420,9 @@ export class Nemesis {
       const restarts = random.chance(0.5);
       world.timeline.after(delayMs, () => {
         if (this.#isOver) return;
-        this.#cutWhere((from, to) => [from, to].includes(victim.id) && [from, to].includes(member.id));
+        this.#cutWhere(
+          (from, to) => [from, to].includes(victim.identity) && [from, to].includes(member.identity),
+        );
         if (restarts) this.#blip(member);
       });
       delayMs += random.between(0, 2 * ELECTION_TIMEOUT_MS);
@@ -390,13 +437,14 @@ export class Nemesis {
 
   #cutWhere(isCut: (from: ServerId, to: ServerId) => boolean): void {
     const { cluster, links } = this.#options;
-    for (const { id: from } of cluster.members) {
-      for (const { id: to } of cluster.members) if (from !== to && isCut(from, to)) links.cut(from, to);
+    for (const { identity: from } of cluster.members) {
+      for (const { identity: to } of cluster.members) if (from !== to && isCut(from, to)) links.cut(from, to);
     }
   }
 
   #undisturb(member: SimulatedMember): void {
     const { cluster } = this.#options;
-    for (const { id } of cluster.members) if (id !== member.id) cluster.setLinkFault(member, id, NO_FAULT);
+    for (const { identity } of cluster.members)
+      if (identity !== member.identity) cluster.setLinkFault(member, identity, NO_FAULT);
   }
 }

@@ -23,12 +23,13 @@ import { SimulatedClient } from './client/client.js';
 import type { FleetingKey } from './client/fleeting-keys.js';
 import { History } from './client/history.js';
 import { drawClientTemper, drawReplicaReader } from './client/temper.js';
-import { ROUTER_PORT, SimulatedCluster } from './cluster/cluster.js';
+import { ROUTER_PORT, SERVER_PORTS, SimulatedCluster } from './cluster/cluster.js';
 import { ClusterHome } from './cluster/home.js';
 import { Links } from './cluster/links.js';
 import { Nemesis } from './nemesis.js';
 import { RunHash } from './run-hash.js';
 import {
+  diskTemperOf,
   drawTemperament,
   ELECTION_TIMEOUT_MS,
   hasLargeStatesInTime,
@@ -36,7 +37,7 @@ import {
 } from './temperament.js';
 import { SimulatedDisk } from './world/disk.js';
 import { SimulatedNetwork } from './world/network.js';
-import { SimulatedThread } from './world/thread.js';
+import type { SimulatedThread } from './world/thread.js';
 import { World } from './world/world.js';
 
 export interface SimulationOptions {
@@ -45,7 +46,7 @@ export interface SimulationOptions {
   readonly servers: number | undefined;
   /** How many events to go through before the faults stop. */
   readonly steps: number;
-  /** Faults (`f3`), strikes (`s1`), the loss of a disk (`d1`) and clients (`c2`) that are left out. */
+  /** Faults (`f3`), strikes (`s1`), changes of members (`m1`), the loss of a disk (`d1`) and clients (`c2`) that are left out. */
   readonly without: readonly string[];
   /** Takes each line of the transcript. */
   readonly trace: ((line: string) => void) | undefined;
@@ -114,7 +115,8 @@ class Simulation {
   readonly #temperament: Temperament;
   readonly #network: SimulatedNetwork;
   readonly #links: Links;
-  readonly #disks: readonly SimulatedDisk[];
+  /** By the identities of servers. */
+  readonly #disks = new Map<ServerId, SimulatedDisk>();
   /** The main thread's. */
   readonly #mainDisk: SimulatedDisk;
   readonly #home: ClusterHome;
@@ -142,11 +144,11 @@ class Simulation {
       sendBufferBytes: network.sendBufferBytes,
     });
     this.#links = new Links({ ...network, random: random.split('links'), trace: this.#trace });
-    this.#disks = Array.from({ length: servers }, (_, id) => this.#newDisk(id));
     this.#mainDisk = new SimulatedDisk(world, random.split('main disk'));
     this.#home = new ClusterHome({
       mainDisk: this.#mainDisk,
-      serverDisks: this.#disks,
+      servers,
+      diskOf: (id) => this.#diskOf(id),
       isApart: this.#temperament.directories.areApart,
     });
     this.#cluster = this.#newCluster();
@@ -159,7 +161,7 @@ class Simulation {
       lull: (durationMs) => {
         for (const client of this.#clients) client.rest(durationMs);
       },
-      disks: this.#disks,
+      diskOf: (id) => this.#diskOf(id),
       without: new Set(options.without),
       trace: this.#trace,
     });
@@ -188,7 +190,6 @@ class Simulation {
   }
 
   async run(): Promise<void> {
-    await this.#prepareDisks();
     this.#cluster.startProcess();
     for (const client of this.#clients) client.start();
     this.#nemesis.start();
@@ -198,20 +199,6 @@ class Simulation {
     await this.#checkHungDisk();
     await this.#checkNothingIsLeft();
     this.#isJudged = isJudged(this.#history.operations);
-  }
-
-  /** Makes the servers' directories, as the main thread does for a new cluster. */
-  async #prepareDisks(): Promise<void> {
-    const thread = this.#newThread('preparing');
-    let isPrepared = false;
-    this.#home.prepare(thread).then(
-      () => {
-        isPrepared = true;
-      },
-      (error: unknown) => this.violated(error),
-    );
-    await this.#until(() => isPrepared);
-    thread.end();
   }
 
   /** With no more faults, every client gets on. */
@@ -227,6 +214,19 @@ class Simulation {
     );
   }
 
+  /** With no more faults, each change of members comes to an end: done, or given up. */
+  async #checkMembers(): Promise<void> {
+    const cluster = this.#cluster;
+    const isOver = () => cluster.areMembersSettled || !cluster.isChangingMembers;
+    if (await this.#until(isOver, PROGRESS_MS)) {
+      // A directory of a server that was removed may be left, where a disk has failed.
+      if (!cluster.areMembersSettled) cluster.settleMembers();
+      if (await this.#until(() => cluster.areMembersSettled, PROGRESS_MS)) return;
+    }
+    const what = `a change of members does not end in ${PROGRESS_MS} ms: ${cluster.describe()}`;
+    throw new PropertyViolation('members', what);
+  }
+
   /**
    * While the leader's disk hangs, another server leads before long, and every client gets on, but for those that read at the very
    * server that hangs. INFO, which tells of keys, is one such read: its client is told only after {@link QUORUM_WAIT_MS}.
@@ -235,11 +235,14 @@ class Simulation {
     // A server that lags far has to catch up first, which takes longer than an election. Under load it may not within this time.
     const { latestCommitIndex } = this.#cluster;
     if (!(await this.#until(() => this.#cluster.haveAllCommitted(latestCommitIndex), PROGRESS_MS))) return;
+    // While members change, a server more may be needed.
+    if (!this.#cluster.areMembersSettled) return;
     const { leader } = this.#cluster;
-    const disk = this.#disks[leader?.id ?? -1];
-    const others = this.#disks.filter((one) => one !== disk && !one.isLost);
-    if (leader === undefined || disk === undefined || others.length < majorityOf(this.#disks.length)) return;
-    this.#trace(() => `the disk of server ${leader.id} hangs`);
+    const { members } = this.#cluster;
+    const others = members.filter((one) => one !== leader && !this.#home.isLost(one.identity));
+    if (leader === undefined || others.length < majorityOf(members.length)) return;
+    this.#trace(() => `the disk of server ${leader.identity} hangs`);
+    const disk = this.#diskOf(leader.identity);
     disk.stall();
     const clients = this.#clients.filter(({ readsAtReplicas }) => !readsAtReplicas);
     const goals = clients.map(({ acknowledged }) => acknowledged + 2);
@@ -268,6 +271,7 @@ class Simulation {
         `client ${id} waits for ${unanswered} replies: ${this.#cluster.describe()}`,
       );
     }
+    await this.#checkMembers();
     const quietAtMs = this.#world.nowMs + QUIET_MS;
     const isQuiet = () => this.#world.nowMs >= quietAtMs && this.#cluster.hasSettled;
     if (!(await this.#until(isQuiet, PROGRESS_MS)))
@@ -276,7 +280,7 @@ class Simulation {
         `a server lags for ${PROGRESS_MS} ms: ${this.#cluster.describe()}`,
       );
     checkReplicas(this.#cluster.servers);
-    checkQueues(this.#cluster.servers, this.#temperament, 'at rest');
+    checkQueues(this.#cluster.servers, this.#limits, 'at rest');
   }
 
   /** Lets events happen until the condition holds, with all checks after each; false if it does not within `withinMs`. */
@@ -288,33 +292,34 @@ class Simulation {
     }, timeline.nowMs + withinMs);
   }
 
+  /** What queues may hold. What a server has sent that is a member no more may still wait. */
+  get #limits(): Pick<Temperament, 'servers' | 'trafficCapacity'> {
+    const { servers, changes, trafficCapacity } = this.#temperament;
+    return { servers: changes === undefined ? servers : this.#disks.size, trafficCapacity };
+  }
+
   #checkStep(): void {
     if (this.#violation !== undefined) throw this.#violation;
     this.#cluster.check();
     const { steps, nowMs } = this.#world.timeline;
     this.#hash.add(nowMs);
     checkTurns(this.#cluster.servers);
-    if (steps % MEASURE_EVERY === 0) checkQueues(this.#cluster.servers, this.#temperament, 'at any time');
+    if (steps % MEASURE_EVERY === 0) checkQueues(this.#cluster.servers, this.#limits, 'at any time');
   }
 
-  #newThread(name: string): SimulatedThread {
-    return new SimulatedThread({
-      name,
-      world: this.#world,
-      random: this.#random.split(name),
-      onError: (error) => this.violated(error),
-    });
-  }
-
-  #newDisk(id: ServerId): SimulatedDisk {
-    const disk = new SimulatedDisk(this.#world, this.#random.split(`disk ${id}`));
-    const { hiccups, maxLatencyMs } = this.#temperament.disk;
-    disk.faults = { ...disk.faults, hiccups, maxLatencyMs: maxLatencyMs[id] ?? disk.faults.maxLatencyMs };
+  /** A server's own disk: a new one for each new server. */
+  #diskOf(id: ServerId): SimulatedDisk {
+    let disk = this.#disks.get(id);
+    if (disk === undefined) {
+      disk = new SimulatedDisk(this.#world, this.#random.split(`disk ${id}`));
+      disk.faults = { ...disk.faults, ...diskTemperOf(this.#temperament, id) };
+      this.#disks.set(id, disk);
+    }
     return disk;
   }
 
   #newCluster(): SimulatedCluster {
-    const { servers, raft, snapshotLogBytes, trafficCapacity, network } = this.#temperament;
+    const { servers, changes, raft, snapshotLogBytes, trafficCapacity, network } = this.#temperament;
     return new SimulatedCluster({
       world: this.#world,
       random: this.#random.split('cluster'),
@@ -329,35 +334,36 @@ class Simulation {
       },
       maxLinkDelayMs: this.#temperament.maxLinkDelayMs,
       serverCount: servers,
+      applyPauseRate: this.#temperament.applyPauseRate,
+      hasChanges: changes !== undefined,
       raft,
       snapshotLogBytes,
       trafficCapacity,
       home: this.#home,
       openStorage: (id, thread) => this.#openStorage(id, thread),
       onProcessEnd: (how) => {
-        if (how === 'power lost') for (const disk of [this.#mainDisk, ...this.#disks]) disk.losePower();
+        if (how === 'power lost')
+          for (const disk of [this.#mainDisk, ...this.#disks.values()]) disk.losePower();
       },
       onCannotStart: () => this.#nemesis.startProcessAgain(),
       onDown: (member) => this.#nemesis.startAgain(member),
       isFailureExpected: (error) => this.#isFailureExpected(error),
       onViolation: (error) => this.violated(error),
       strike: (moment) => this.#nemesis.strike(moment),
-      hasUnderWay: (id, kind) => this.#disks[id]?.hasUnderWay(kind) === true,
+      hasUnderWay: (id, kind) => this.#diskOf(id).hasUnderWay(kind),
       isolate: (member) => this.#nemesis.isolate(member),
-      losePower: () => this.#nemesis.losePower(),
+      endProcess: (how) => this.#nemesis.endProcess(how),
       trace: this.#trace,
     });
   }
 
   async #openStorage(serverId: ServerId, thread: SimulatedThread): Promise<Storage> {
     const { segmentBytes, disk } = this.#temperament;
-    const simulated = this.#disks[serverId];
     const place = this.#home.placeOf(serverId);
-    if (simulated === undefined || place === undefined)
-      throw new RangeError(`server ${serverId} has no disk`);
+    if (place === undefined) throw new RangeError(`server ${serverId} has no directory`);
     return DiskStorage.open({
       ...place,
-      files: simulated.filesOf(thread),
+      files: this.#diskOf(serverId).filesOf(thread),
       fsync: disk.fsync,
       segmentBytes,
     });
@@ -367,8 +373,7 @@ class Simulation {
   #isFailureExpected(error: unknown): boolean {
     const { weights } = this.#temperament.harm;
     // Whichever of a disk's faults it was.
-    if (error instanceof DataDirectoryError)
-      return this.#temperament.directories.areApart && DISK_FAULTS.some((fault) => weights[fault] > 0);
+    if (error instanceof DataDirectoryError) return DISK_FAULTS.some((fault) => weights[fault] > 0);
     if (!(error instanceof StorageError)) return false;
     // A server waits while a shortage lasts, but not while it opens its disk, nor where a sync failed.
     if (error.code === 'DISK_SHORTAGE') return weights['full disk'] > 0 || weights['no descriptors'] > 0;
@@ -394,7 +399,8 @@ class Simulation {
         keys: KEYS.slice(0, keys),
         fleetingKeys,
         history: this.#history,
-        serverPorts: this.#cluster.serverPorts,
+        serverPorts: () => this.#cluster.serverPorts,
+        allServerPorts: SERVER_PORTS,
         routerPort: ROUTER_PORT,
         process: () => this.#cluster.processCount,
         onViolation: (error) => this.violated(error),

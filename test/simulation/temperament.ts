@@ -9,6 +9,7 @@ import type { ServerId } from '../../src/raft/types.js';
 import type { Random } from '../../tools/support/random.js';
 import type { Fault, Moment } from './faults.js';
 import type { Loss } from './world/disk.js';
+import { type DiskFaults, HEALTHY_DISK } from './world/disk-calls.js';
 
 export const ELECTION_TIMEOUT_MS = 100;
 
@@ -29,6 +30,10 @@ export interface Temperament {
   readonly network: Network;
   readonly disk: Disk;
   readonly directories: Directories;
+  /** Undefined where the members stay the same. */
+  readonly changes: Changes | undefined;
+  /** How often an entry takes a server longer than a turn has time for. */
+  readonly applyPauseRate: number;
   readonly harm: Harm;
 }
 
@@ -61,6 +66,17 @@ export interface Directories {
   readonly loss: { readonly server: ServerId; readonly afterMs: number; readonly how: Loss } | undefined;
 }
 
+/** How the members change. */
+export interface Changes {
+  /** The mean pause between changes. */
+  readonly pauseMs: number;
+  /** How often the leader is among the removed. */
+  readonly leaderRate: number;
+  /** How often a server is harmed when it has appended a configuration. */
+  readonly strikeRate: number;
+  readonly catchUpTimeoutMs: number;
+}
+
 export interface Harm {
   /** Nothing but this fault happens, again and again. */
   readonly only: Fault | undefined;
@@ -82,22 +98,58 @@ export function drawTemperament(random: Random, givenServers: number | undefined
   const servers = givenServers ?? random.of([1, 2, 3, 3, 3, 3, 4, 5, 5, 7]);
   // As in figure 8, hardly a leader lives long enough to replicate what it has.
   const isFragile = random.chance(0.3);
+  const directories = drawDirectories(random.split('directories'), servers);
+  const changes = directories.areApart ? undefined : drawChanges(random.split('changes'));
   const temperament = {
     servers,
-    clients: isFragile ? 2 : random.of([2, 4, 6]),
+    clients: isFragile ? 2 : drawClients(random, changes),
     keys: random.of([1, 2, 3]),
-    raft: drawRaft(random),
+    raft: drawRaft(random, changes),
     snapshotLogBytes: random.of([3_000, 10_000, 40_000, 1_000_000]),
     segmentBytes: random.of([4_096, 8_192, 65_536]),
     trafficCapacity: random.of([1, 2, 8, 64]),
     network: drawNetwork(random),
     disk: drawDisk(random, servers),
-    directories: drawDirectories(random.split('directories'), servers),
-    harm: drawHarm(random, isFragile),
+    directories,
+    changes,
+    applyPauseRate: random.split('apply pauses').of([0, 0, 0, 0.02, 0.2]),
+    harm: drawHarm(random, isFragile, changes),
     replicaReaders: random.of([0, 2, 3]),
   };
   const { maxPortDelayMs } = temperament.network;
-  return { ...temperament, maxLinkDelayMs: Math.max(maxPortDelayMs, random.of([0, 0, 15])) };
+  const maxLinkDelayMs = Math.max(maxPortDelayMs, random.of([0, 0, 15]));
+  const drawn = { ...temperament, maxLinkDelayMs };
+  return temperament.harm.only === 'deaf' ? quickened(drawn) : drawn;
+}
+
+/**
+ * A server must be back while the leader still relies on its answer of before, so it must be quick. As it takes time until a
+ * server that is deaf campaigns, there are few clients.
+ */
+function quickened({ network, disk, raft, ...rest }: Temperament): Temperament {
+  return {
+    ...rest,
+    clients: 2,
+    replicaReaders: 0,
+    raft: { ...raft, leaseMs: ELECTION_TIMEOUT_MS },
+    network: { ...network, maxPortDelayMs: 1 },
+    maxLinkDelayMs: 1,
+    disk: { ...disk, maxLatencyMs: disk.maxLatencyMs.map(() => 0.3), hiccups: 0 },
+  };
+}
+
+/** Where time must pass rather than much be done, there are few. */
+function drawClients(random: Random, changes: Changes | undefined): number {
+  const clients = random.of([2, 4, 6]);
+  return changes === undefined ? clients : 2;
+}
+
+/** What a server's disk is like without faults. One that comes later is like one of the first. */
+export function diskTemperOf(
+  { disk: { maxLatencyMs, hiccups } }: Temperament,
+  id: ServerId,
+): Pick<DiskFaults, 'maxLatencyMs' | 'hiccups'> {
+  return { maxLatencyMs: maxLatencyMs[id % maxLatencyMs.length] ?? HEALTHY_DISK.maxLatencyMs, hiccups };
 }
 
 /** What client/costly-commands.ts makes of the state, and how long a snapshot of it may be under way. */
@@ -113,7 +165,7 @@ export function hasLargeStatesInTime({ raft, maxLinkDelayMs, disk }: Temperament
 /** With one chunk of that length at a time, a snapshot takes longer than the log takes to make the next one due, and the next. */
 const TINY_CHUNK_BYTES = 200;
 
-function drawRaft(random: Random): Temperament['raft'] {
+function drawRaft(random: Random, changes: Changes | undefined): Temperament['raft'] {
   const maxAppendBytes = random.of([1, 100, 1_000, 100_000]);
   return {
     electionTimeoutMs: ELECTION_TIMEOUT_MS,
@@ -123,7 +175,7 @@ function drawRaft(random: Random): Temperament['raft'] {
     maxInflightMessages: random.of([1, 3, 64]),
     maxInflightBytes: Math.max(maxAppendBytes, random.of([300, 3_000, 1_000_000])),
     maxUncommittedBytes: random.of([2_000, 1_000_000]),
-    catchUpTimeoutMs: 60_000,
+    catchUpTimeoutMs: changes?.catchUpTimeoutMs ?? 60_000,
     maxLogCacheBytes: random.split('log cache').of([1, 2_000, 5_000, 1_000_000]),
     ...drawChunks(random),
   };
@@ -170,10 +222,20 @@ function drawDirectories(random: Random, servers: number): Directories {
   };
 }
 
+function drawChanges(random: Random): Changes | undefined {
+  if (random.chance(0.5)) return undefined;
+  return {
+    pauseMs: random.of([1, 4, 10]) * ELECTION_TIMEOUT_MS,
+    leaderRate: random.of([0, 0.3, 0.7]),
+    strikeRate: random.chance(0.5) ? 0 : random.between(0, 0.5),
+    catchUpTimeoutMs: random.of([5, 30]) * ELECTION_TIMEOUT_MS,
+  };
+}
+
 /** Faults of several steps, which others mostly cut short. */
 const LONG_FAULTS = ['deaf', 'fade', 'lag'] as const;
 
-function drawHarm(random: Random, isFragile: boolean): Harm {
+function drawHarm(random: Random, isFragile: boolean, changes: Changes | undefined): Harm {
   const only = random.chance(0.25) ? random.of(LONG_FAULTS) : undefined;
   return {
     only,
@@ -182,12 +244,12 @@ function drawHarm(random: Random, isFragile: boolean): Harm {
     burstRate: only === undefined ? random.of([0, 0.3, 0.6]) : 0,
     leaderRate: random.of([0, 0.3, 0.7]),
     weights: drawWeights(random),
-    momentRates: drawMomentRates(random, isFragile),
+    momentRates: { ...drawMomentRates(random, isFragile), 'changing members': changes?.strikeRate ?? 0 },
     maxDownMs: (isFragile ? 4 : random.of([0.2, 1, 4])) * ELECTION_TIMEOUT_MS,
   };
 }
 
-function drawMomentRates(random: Random, isFragile: boolean): Harm['momentRates'] {
+function drawMomentRates(random: Random, isFragile: boolean): Omit<Harm['momentRates'], 'changing members'> {
   const sometimes = (maxRate: number) => (random.chance(0.6) ? 0 : random.between(0, maxRate));
   return {
     elected: isFragile ? random.between(0.2, 0.9) : sometimes(0.5),

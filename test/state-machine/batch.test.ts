@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { type ByteSpan, TruncatedBytesError, textOf } from '../../src/bytes/byte-reader.js';
 import { ByteWriter } from '../../src/bytes/byte-writer.js';
 import { DEFAULT_MAX_VALUE_BYTES, MAX_VALUE_BYTES, setMaxValueBytes } from '../../src/limits.js';
-import { BatchError, type Command, type WatchedKey } from '../../src/protocol/command.js';
+import { BatchError, type Command } from '../../src/protocol/command.js';
+import type { ArgSource } from '../../src/state-machine/arg-source.js';
 import { BatchEncoder } from '../../src/state-machine/batch-encoder.js';
 import {
   BatchReader,
@@ -28,6 +29,19 @@ class Recorder implements BatchVisitor {
     this.seen.push({ type: 'cas', key: textOf(key), value: bytesOf(textOf(value)), exptimeS, version });
   }
 
+  casRevision(key: ByteSpan, value: ByteSpan, exptimeS: number, revision: number): void {
+    const valueBytes = bytesOf(textOf(value));
+    this.seen.push({ type: 'cas-revision', key: textOf(key), value: valueBytes, exptimeS, revision });
+  }
+
+  add(key: ByteSpan, value: ByteSpan, exptimeS: number): void {
+    this.seen.push({ type: 'add', key: textOf(key), value: bytesOf(textOf(value)), exptimeS });
+  }
+
+  deleteIf(key: ByteSpan, by: 'version' | 'revision', expected: number): void {
+    this.seen.push({ type: 'delete-if', key: textOf(key), by, expected });
+  }
+
   delete(key: ByteSpan): void {
     this.seen.push({ type: 'delete', key: textOf(key) });
   }
@@ -36,7 +50,20 @@ class Recorder implements BatchVisitor {
     this.seen.push({ type: 'redis', args });
   }
 
-  redisTransaction(watched: readonly WatchedKey[], transaction: TransactionCommands): void {
+  workRule(number: number): void {
+    this.seen.push({ type: 'work rule', number });
+  }
+
+  longRedis(name: string, args: ArgSource): void {
+    const read: string[] = [name];
+    while (args.left > 0) {
+      const arg = args.next();
+      read.push(typeof arg === 'string' ? arg : textOf(arg));
+    }
+    this.seen.push({ type: 'redis', args: read });
+  }
+
+  redisTransaction(watched: readonly object[], transaction: TransactionCommands): void {
     const commands: (readonly string[])[] = [];
     while (transaction.left > 0) {
       const args = transaction.next();
@@ -56,6 +83,19 @@ class Recorder implements BatchVisitor {
   once(id: string, seq: number, done: number): void {
     this.seen.push({ type: 'once', id, seq, done });
   }
+}
+
+/** A batch of deletes as earlier versions of the program made it. */
+function formerPayload(stampMs: number, keys: readonly string[]): Uint8Array {
+  const out = new ByteWriter();
+  out.f64(stampMs);
+  out.u32(keys.length);
+  for (const key of keys) {
+    out.u8(3);
+    out.u8(key.length);
+    out.latin1(key);
+  }
+  return out.take();
 }
 
 function visitsOf(payload: Uint8Array): unknown[] {
@@ -131,6 +171,33 @@ describe('a batch of commands', () => {
     const value = Uint8Array.from({ length: MAX_VALUE_BYTES }, (_, index) => index);
     const [, command] = visitsOf(payloadOf(1, [{ type: 'set', key, value, exptimeS: 0 }]));
     expect(command).to.deep.equal({ type: 'set', key, value, exptimeS: 0 });
+  });
+
+  it('says that revisions are counted, unless an earlier version has made it', () => {
+    expect(new BatchReader(payloadOf(1, [])).countsRevisions).to.equal(true);
+    expect(new BatchReader(formerPayload(1, [])).countsRevisions).to.equal(false);
+    expect(visitsOf(formerPayload(1, ['k']))).to.deep.equal([1, { type: 'delete', key: 'k' }]);
+  });
+
+  it('holds the conditions of transactions, also those that an earlier version has made', () => {
+    const commands = [['incr', 'a']];
+    const watched = [{ key: 'k', mark: 1e15 }];
+    const transaction: Command = { type: 'redis-transaction', watched, commands };
+    expect(visitsOf(payloadOf(1, [transaction]))).to.deep.equal([1, transaction]);
+    const out = new ByteWriter();
+    out.f64(1);
+    out.u32(1);
+    out.u8(5);
+    out.u32(1);
+    out.u32(1);
+    out.latin1('k');
+    for (const number of [2, 0, 77]) out.f64(number);
+    out.u32(0);
+    const former = [{ key: 'k', version: 2, deadlineMs: 0, valueHash: 77 }];
+    expect(visitsOf(out.take())).to.deep.equal([
+      1,
+      { type: 'redis-transaction', watched: former, commands: [] },
+    ]);
   });
 
   it('may hold no command and only move the time', () => {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { Command } from '../../src/protocol/command.js';
-import { ImageError, type StoreImage } from '../../src/state-machine/image.js';
+import { ImageError, RestoredImage, type StoreImage } from '../../src/state-machine/image.js';
 import type { KeyRecord } from '../../src/state-machine/key-record.js';
 import { KeyValueStore } from '../../src/state-machine/key-value-store.js';
 import { REMOVALS_BYTES } from '../../src/state-machine/removals.js';
@@ -11,9 +11,8 @@ import { recordsOf } from '../support/records.js';
 
 const SLICE_BYTES = 64;
 
-/** Before the sessions, and of the sessions when there are none. */
-const HEADER_BYTES = 9 + REMOVALS_BYTES;
-const NO_SESSIONS_BYTES = 41;
+/** Before the first record, when there are no sessions. */
+const HEADER_BYTES = 9 + 16 + REMOVALS_BYTES + 41;
 
 function apply(store: KeyValueStore, commands: readonly Command[], stampMs = 1): void {
   store.apply(payloadOf(stampMs, commands));
@@ -48,6 +47,16 @@ function restored(pieces: readonly Uint8Array[]): KeyValueStore {
   for (const piece of pieces) reader.push(piece);
   reader.end();
   return store;
+}
+
+/** The length of the record at this place of an image. */
+function recordBytes(image: Buffer, at: number): number {
+  return 32 + image.readUInt32LE(at) + image.readUInt32LE(at + 4);
+}
+
+/** What keys hold, without the revisions. */
+function plainContentOf(store: KeyValueStore): unknown {
+  return recordsOf(store).map(([key, { revision: _, ...record }]) => [key, record]);
 }
 
 function copyOf(store: KeyValueStore): KeyValueStore {
@@ -158,23 +167,57 @@ describe('the image of a store', () => {
     expect(copyOf(store).readable(1).removalsOf('a')).to.equal(store.readable(1).removalsOf('a'));
   });
 
-  it('is read in its first format, which has no counts of removals and no sessions', () => {
+  it('is read in its earlier formats, which have no revisions, the first two no sessions, the first no counts of removals', () => {
     const store = filled(['a', 'b']);
     const bytes = Buffer.concat(piecesOf(store.image()));
-    const first = Buffer.concat([bytes.subarray(0, 9), bytes.subarray(HEADER_BYTES + NO_SESSIONS_BYTES)]);
-    first[0] = 1;
-    expect(contentOf(restored([first]))).to.deep.equal(contentOf(store));
+    const records: Buffer[] = [];
+    let at = HEADER_BYTES;
+    for (; bytes.readUInt32LE(at) !== 0xffffffff; at += recordBytes(bytes, at))
+      records.push(bytes.subarray(at, at + 24), bytes.subarray(at + 32, at + recordBytes(bytes, at)));
+    const rest = [...records, bytes.subarray(at)];
+    const clock = bytes.subarray(1, 9);
+    const removals = bytes.subarray(25, 25 + REMOVALS_BYTES);
+    const sessions = bytes.subarray(25 + REMOVALS_BYTES, HEADER_BYTES);
+    const formats = [
+      [Buffer.of(1), clock, ...rest],
+      [Buffer.of(2), clock, removals, ...rest],
+      [Buffer.of(3), clock, removals, sessions, ...rest],
+    ];
+    for (const parts of formats) {
+      const whole = Buffer.concat(parts);
+      const oneByOne = Array.from(whole, (byte) => Buffer.of(byte));
+      for (const pieces of [[whole], oneByOne]) {
+        const former = restored(pieces);
+        expect(plainContentOf(former)).to.deep.equal(plainContentOf(store));
+        expect(former.lastRevision).to.equal(0);
+        expect(former.get('a')?.revision).to.equal(0);
+        apply(former, [set('new', '')]);
+        expect(former.get('a')?.revision).to.equal(former.lastRevision - 1);
+        expect(former.get('new')?.revision).to.equal(former.lastRevision);
+      }
+    }
   });
 
-  it('is read in its second format, which has no sessions', () => {
+  it('holds the revisions, which go on', () => {
     const store = filled(['a', 'b']);
-    const bytes = Buffer.concat(piecesOf(store.image()));
-    const second = Buffer.concat([
-      bytes.subarray(0, HEADER_BYTES),
-      bytes.subarray(HEADER_BYTES + NO_SESSIONS_BYTES),
-    ]);
-    second[0] = 2;
-    expect(contentOf(restored([second]))).to.deep.equal(contentOf(store));
+    const copy = copyOf(store);
+    expect(copy.lastRevision).to.equal(store.lastRevision);
+    expect(copy.get('a')).to.deep.equal(store.get('a'));
+    apply(copy, [set('c', '')]);
+    expect(copy.get('c')?.revision).to.equal(store.lastRevision + 1);
+  });
+
+  it('makes a new cluster that repeats no revision', () => {
+    const store = filled(['a', 'b']);
+    const image = new RestoredImage();
+    const pieces = piecesOf(store.image()).flatMap((piece) => Array.from(piece, (byte) => Buffer.of(byte)));
+    const made = restored(pieces.map((piece) => image.push(piece)));
+    expect(made.lastRevision).to.equal(0);
+    expect(made.get('a')?.revision).to.equal(store.get('a')?.revision);
+    apply(made, [set('c', '')]);
+    expect(made.get('c')?.revision).to.equal(store.lastRevision + 2 ** 32);
+    const later = restored(pieces.map((piece) => image.push(piece)));
+    expect(later.lastRevision).to.equal(store.lastRevision);
   });
 
   describe('is refused', () => {
@@ -195,14 +238,13 @@ describe('the image of a store', () => {
       for (const length of [1, other.byteLength])
         expect(() => restored([other.subarray(0, length)])).to.throw(
           ImageError,
-          'its format is 9, and this program reads formats up to 3',
+          'its format is 9, and this program reads formats up to 4',
         );
     });
 
     it('when a record is missing', () => {
-      const recordBytes = 24 + 1 + 'value of a'.length;
-      const headerBytes = HEADER_BYTES + NO_SESSIONS_BYTES;
-      const cut = [bytes.subarray(0, headerBytes), bytes.subarray(headerBytes + recordBytes)];
+      const first = recordBytes(bytes, HEADER_BYTES);
+      const cut = [bytes.subarray(0, HEADER_BYTES), bytes.subarray(HEADER_BYTES + first)];
       expect(() => restored(cut)).to.throw(ImageError, 'it holds 1 records, its end says 2');
     });
   });

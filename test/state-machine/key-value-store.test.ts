@@ -5,15 +5,14 @@ import {
   BatchError,
   type Command,
   type CommandResult,
+  type SetCommand,
   type TextCommand,
 } from '../../src/protocol/command.js';
 import type { KeyRecord } from '../../src/state-machine/key-record.js';
 import { KeyValueStore } from '../../src/state-machine/key-value-store.js';
-import { anyCommand, bytesOf, payloadOf } from '../support/commands.js';
+import { anyCommand, bytesOf, payloadOf, START_MS } from '../support/commands.js';
 import { HASH_SECRET } from '../support/hash-secret.js';
 import { recordsOf } from '../support/records.js';
-
-const START_MS = 1_000_000;
 
 interface Batch {
   readonly stampMs: number;
@@ -57,11 +56,15 @@ const VERSION_MISMATCH: CommandResult = { type: 'version-mismatch' };
 class NaiveStore {
   readonly records = new Map<string, KeyRecord>();
   clockMs = 0;
+  #lastRevision = 0;
 
   apply({ stampMs, commands }: Batch): CommandResult[] {
+    if (this.#lastRevision === 0) this.#lastRevision = 1000 * stampMs;
     this.clockMs = Math.max(this.clockMs, stampMs);
     for (const [key, { deadlineMs }] of this.records) {
-      if (deadlineMs !== 0 && deadlineMs <= this.clockMs) this.records.delete(key);
+      if (deadlineMs === 0 || deadlineMs > this.clockMs) continue;
+      this.records.delete(key);
+      this.#lastRevision += 1;
     }
     return commands.map((command) => this.#execute(command));
   }
@@ -73,19 +76,47 @@ class NaiveStore {
 
   #execute(command: TextCommand): CommandResult {
     const found = this.records.get(command.key);
-    if (command.type === 'delete') return this.records.delete(command.key) ? DELETED : NOT_FOUND;
-    if (command.type === 'cas') {
-      if (found === undefined) return NOT_FOUND;
-      if (found.version !== command.version) return VERSION_MISMATCH;
+    switch (command.type) {
+      case 'delete':
+        return this.#delete(command.key) ? DELETED : NOT_FOUND;
+      case 'delete-if':
+        if (found === undefined) return NOT_FOUND;
+        if (found[command.by] !== command.expected) return VERSION_MISMATCH;
+        this.#delete(command.key);
+        return DELETED;
+      case 'cas':
+        if (found === undefined) return NOT_FOUND;
+        return found.version === command.version ? stored(this.#set(command).version) : VERSION_MISMATCH;
+      case 'cas-revision': {
+        if (found === undefined) return NOT_FOUND;
+        if (found.revision !== command.revision) return VERSION_MISMATCH;
+        const { version, revision } = this.#set(command);
+        return { type: 'stored-at', version, revision };
+      }
+      case 'add':
+        if (found !== undefined) return { type: 'exists' };
+        return { type: 'added', revision: this.#set(command).revision };
+      case 'set':
+        return stored(this.#set(command).version);
     }
-    const version = (found?.version ?? 0) + 1;
-    const deadlineMs = command.exptimeS === 0 ? 0 : this.clockMs + 1000 * command.exptimeS;
-    this.records.set(command.key, {
-      value: Buffer.from(command.value).toString('latin1'),
-      version,
-      deadlineMs,
-    });
-    return stored(version);
+  }
+
+  #set({ key, value, exptimeS }: Pick<SetCommand, 'key' | 'value' | 'exptimeS'>): KeyRecord {
+    this.#lastRevision += 1;
+    const record = {
+      value: Buffer.from(value).toString('latin1'),
+      version: (this.records.get(key)?.version ?? 0) + 1,
+      deadlineMs: exptimeS === 0 ? 0 : this.clockMs + 1000 * exptimeS,
+      revision: this.#lastRevision,
+    };
+    this.records.set(key, record);
+    return record;
+  }
+
+  #delete(key: string): boolean {
+    const existed = this.records.delete(key);
+    if (existed) this.#lastRevision += 1;
+    return existed;
   }
 }
 
@@ -94,8 +125,8 @@ const batches: fc.Arbitrary<Batch[]> = fc
   .array(fc.record({ stepMs: fc.integer({ min: -500, max: 2000 }), commands: fc.array(anyCommand) }))
   .map((steps) => {
     let stampMs = START_MS;
-    return steps.map(({ stepMs, commands }) => {
-      stampMs += stepMs;
+    return steps.map(({ stepMs, commands }, place) => {
+      stampMs += place === 0 ? 0 : stepMs;
       return { stampMs, commands };
     });
   });
@@ -114,7 +145,12 @@ describe('KeyValueStore', () => {
         stored(2),
         stored(3),
       ]);
-      expect(store.get('k')).to.deep.equal({ value: 'c', version: 3, deadlineMs: 0 });
+      expect(store.get('k')).to.deep.equal({
+        value: 'c',
+        version: 3,
+        deadlineMs: 0,
+        revision: 1000 * START_MS + 3,
+      });
     });
 
     it('start again at 1 once the key was deleted', () => {
@@ -136,7 +172,12 @@ describe('KeyValueStore', () => {
           VERSION_MISMATCH,
         ]);
       }
-      expect(store.get('k')).to.deep.equal({ value: 'b', version: 2, deadlineMs: START_MS + 5000 });
+      expect(store.get('k')).to.deep.equal({
+        value: 'b',
+        version: 2,
+        deadlineMs: START_MS + 5000,
+        revision: 1000 * START_MS + 2,
+      });
     });
 
     it('does not find a key that never was, even at version 0', () => {
@@ -188,7 +229,12 @@ describe('KeyValueStore', () => {
     it('happens with the batch whose stamp is the deadline, to the ms', () => {
       const store = storeWith(set('k', 'a', 2));
       apply(store, START_MS + 1999);
-      expect(store.get('k')).to.deep.equal({ value: 'a', version: 1, deadlineMs: START_MS + 2000 });
+      expect(store.get('k')).to.deep.equal({
+        value: 'a',
+        version: 1,
+        deadlineMs: START_MS + 2000,
+        revision: 1000 * START_MS + 1,
+      });
       apply(store, START_MS + 2000);
       expect(store.get('k')).to.equal(undefined);
       expect(store.size).to.equal(0);
@@ -290,7 +336,9 @@ describe('KeyValueStore', () => {
         // In a second round there are enough of them, and more in one batch than room is made for at first.
         const many = storeWith(...others, ...others);
         apply(many, START_MS, ...others);
-        apply(few, START_MS);
+        // As many changes of one key.
+        for (let round = 0; round < 3; round += 1)
+          apply(few, START_MS, ...others.map(() => set('other 0', '')));
         for (const [i, batch] of each.entries()) {
           const results: CommandResult[][] = [[], []];
           const payload = payloadOf(START_MS + 1_000 * i, batch);
@@ -298,8 +346,10 @@ describe('KeyValueStore', () => {
           many.apply(payload, (result) => results[1]?.push(result));
           expect(results[1]).to.deep.equal(results[0]);
         }
-        const kept = recordsOf(many).filter(([key]) => !key.startsWith('other '));
-        expect(new Map(kept)).to.deep.equal(new Map(recordsOf(few)));
+        const [fewKept, kept] = [few, many].map((store) =>
+          recordsOf(store).filter(([key]) => !key.startsWith('other ')),
+        );
+        expect(new Map(kept)).to.deep.equal(new Map(fewKept));
         for (const [i] of others.entries())
           expect(many.get(`other ${i}`)).to.include({ value: `${i}`, version: 3 });
       }),
@@ -361,7 +411,7 @@ describe('KeyValueStore', () => {
     const spans = [...keys, 'absent', 'key 3'].map((key) => spanOf(bytesOf(key)));
     const values = store.values(spans).map((value) => (typeof value === 'object' ? textOf(value) : value));
     expect(values).to.deep.equal([...keys, undefined, 'key 3']);
-    expect(store.get('key 7')).to.deep.equal({ value: 'key 7', version: 1, deadlineMs: 0 });
+    expect(store.get('key 7')).to.include({ value: 'key 7', version: 1, deadlineMs: 0 });
     expect(apply(store, START_MS, set('key 9', 'b'), cas('key 8', 1, 'c'), del('key 0'))).to.deep.equal([
       stored(2),
       stored(2),

@@ -14,10 +14,11 @@ interface Content {
   readonly value: string;
   readonly version: number;
   readonly deadlineMs: number;
+  readonly revision: number;
 }
 
-function recordOf(value: string, version = 1, deadlineMs = 0): Content {
-  return { value, version, deadlineMs };
+function recordOf(value: string, version = 1, deadlineMs = 0, revision = 0): Content {
+  return { value, version, deadlineMs, revision };
 }
 
 /** The text as bytes among others. */
@@ -34,7 +35,12 @@ function put(table: RecordTable, key: string, record: Content): RecordId {
 }
 
 function contentAt(table: RecordTable, id: RecordId): Content {
-  return { value: table.value(id), version: table.version(id), deadlineMs: table.deadlineMs(id) };
+  return {
+    value: table.value(id),
+    version: table.version(id),
+    deadlineMs: table.deadlineMs(id),
+    revision: table.revision(id),
+  };
 }
 
 function contentOf(table: RecordTable): Map<string, Content> {
@@ -54,9 +60,10 @@ describe('the record table', () => {
         character: fc.constantFrom('a', '\x00', '\xff'),
         version: fc.maxSafeNat(),
         deadlineMs: fc.constantFrom(0, 1.5, 1_700_000_000_000),
+        revision: fc.maxSafeNat(),
       })
-      .map(({ length, character, version, deadlineMs }) =>
-        recordOf(character.repeat(length), version, deadlineMs),
+      .map(({ length, character, version, deadlineMs, revision }) =>
+        recordOf(character.repeat(length), version, deadlineMs, revision),
       );
     const step = fc.oneof(fc.record({ key, record }), fc.record({ key, record: fc.constant(undefined) }));
     fc.assert(
@@ -152,7 +159,7 @@ describe('the record table', () => {
     const table = new RecordTable(HASH_SECRET);
     const other = new RecordTable(HASH_SECRET);
     for (const length of VALUE_LENGTHS) {
-      const id = table.add(`k\xff${length}`, recordOf('\x00'.repeat(length), 2 ** 50, 12_345.5));
+      const id = table.add(`k\xff${length}`, recordOf('\x00'.repeat(length), 2 ** 50, 12_345.5, 2 ** 53 - 1));
       const out = new ByteWriter();
       out.u8(1);
       table.writeTo(out, id);
@@ -181,7 +188,7 @@ describe('the record table', () => {
   it('keeps a record as it was, whatever becomes of the key', () => {
     for (const length of VALUE_LENGTHS) {
       const table = new RecordTable(HASH_SECRET);
-      const before = recordOf('b'.repeat(length), 7, 12_345);
+      const before = recordOf('b'.repeat(length), 7, 12_345, 1e15);
       const id = table.add('key', before);
       const kept = table.keep(id);
       table.replace(id, recordOf('a'.repeat(length), 8));

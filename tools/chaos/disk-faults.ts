@@ -39,5 +39,5 @@ export function troubleDisk(fault: 'slow' | 'hang' | 'full' | 'no descriptors'):
 
 async function isStopped(site: Site, id: number): Promise<boolean> {
   const { servers } = await (await site.program()).status();
-  return servers[id]?.state === 'stopped';
+  return servers.some((server) => server.id === id && server.state === 'stopped');
 }

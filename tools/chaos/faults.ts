@@ -22,6 +22,7 @@ export const FAULT_KINDS = [
   'clock',
   'stop',
   'costly',
+  'members',
 ] as const;
 
 export type FaultKind = (typeof FAULT_KINDS)[number];

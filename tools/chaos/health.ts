@@ -8,7 +8,7 @@ export interface Interval {
 type Link = readonly [from: number, to: number];
 
 export class Health {
-  readonly #majorities: readonly (readonly number[])[];
+  #majorities: readonly (readonly number[])[];
   readonly #nowNs: () => number;
   /** By server: how many faults it has, if any. */
   readonly #unwell = new Map<number, number>();
@@ -20,7 +20,7 @@ export class Health {
 
   /** @param nowNs a monotonic clock, in ns */
   constructor(servers: number, nowNs: () => number) {
-    this.#majorities = smallestMajorities(servers);
+    this.#majorities = smallestMajorities(Array.from({ length: servers }, (_, id) => id));
     this.#nowNs = nowNs;
   }
 
@@ -57,6 +57,16 @@ export class Health {
     this.#note();
   }
 
+  /** These are the members from now on. */
+  setMembers(ids: readonly number[]): void {
+    this.#judgeBy(smallestMajorities(ids));
+  }
+
+  /** The members change, and these may be among them before, meanwhile or after: while all are well, nothing may stop. */
+  membersChange(ids: readonly number[]): void {
+    this.#judgeBy([ids]);
+  }
+
   /**
    * Each time in which one and the same majority was well and connected, so far. They overlap, for there are several
    * majorities.
@@ -64,6 +74,14 @@ export class Health {
   intervals(): readonly Interval[] {
     const untilNs = this.#nowNs();
     return [...this.#intervals, ...[...this.#wellSinceNs.values()].map((fromNs) => ({ fromNs, untilNs }))];
+  }
+
+  #judgeBy(majorities: readonly (readonly number[])[]): void {
+    const untilNs = this.#nowNs();
+    for (const fromNs of this.#wellSinceNs.values()) this.#intervals.push({ fromNs, untilNs });
+    this.#wellSinceNs.clear();
+    this.#majorities = majorities;
+    this.#note();
   }
 
   #note(): void {
@@ -85,10 +103,8 @@ export class Health {
 }
 
 /** All sets of just more than half of the servers. */
-function smallestMajorities(servers: number): number[][] {
-  const size = Math.floor(servers / 2) + 1;
-  const all = Array.from({ length: 2 ** servers }, (_, bits) =>
-    Array.from({ length: servers }, (_unused, id) => id).filter((id) => (bits >> id) & 1),
-  );
+function smallestMajorities(ids: readonly number[]): number[][] {
+  const size = Math.floor(ids.length / 2) + 1;
+  const all = Array.from({ length: 2 ** ids.length }, (_, bits) => ids.filter((_id, i) => (bits >> i) & 1));
   return all.filter((set) => set.length === size);
 }

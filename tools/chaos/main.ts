@@ -123,8 +123,9 @@ async function torment(
   let clients: ChildProcess | undefined;
   try {
     await site.start();
-    const { serverPorts, routerPort } = await site.program();
-    const ports = [...serverPorts, routerPort];
+    const program = await site.program();
+    const ids = args.faults.includes('members') ? site.slots : site.ids;
+    const ports = [...ids.map((id) => program.portOf(id)), program.routerPort];
     clients = startClients({ clients: args.clients, keys, ports, seed: args.seed, historyPath });
     const nemesis = new Nemesis({
       site,

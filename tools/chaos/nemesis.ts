@@ -13,6 +13,7 @@ import { stepClock } from './clock-faults.js';
 import { failDisk, troubleDisk } from './disk-faults.js';
 import type { Fault, FaultAction, FaultKind } from './faults.js';
 import type { Interval } from './health.js';
+import { changeMembers } from './member-faults.js';
 import { asymmetry, delay, loss, partition } from './network-faults.js';
 import { crash, kill, pauseServer, processKill, processStop, transfer } from './server-faults.js';
 import type { Site } from './site.js';
@@ -48,6 +49,9 @@ const CLOCK_FAULTS: readonly Choice[] = [
 ];
 
 const CLIENT_FAULTS: readonly Choice[] = [['costly', costlyClient]];
+
+/** They come at the same time as others. */
+const MEMBER_FAULTS: readonly Choice[] = [['members', changeMembers]];
 
 const MIN_FAULT_MS = 200;
 const MAX_FAULT_MS = 2_000;
@@ -106,7 +110,11 @@ export class Nemesis {
   #tracks(): readonly Track[] {
     const { kinds, seed, site, allAtOnce } = this.#options;
     const groups = [SERVER_FAULTS, DISK_FAULTS, CLOCK_FAULTS, CLIENT_FAULTS];
-    const tracks = [site.servers === 1 ? [] : NETWORK_FAULTS, ...(allAtOnce ? groups : [groups.flat()])];
+    const tracks = [
+      site.servers === 1 ? [] : NETWORK_FAULTS,
+      MEMBER_FAULTS,
+      ...(allAtOnce ? groups : [groups.flat()]),
+    ];
     return tracks
       .map((faults, place) => ({
         faults: faults.filter(([kind]) => kinds.includes(kind)),

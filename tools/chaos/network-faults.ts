@@ -1,7 +1,8 @@
 /** Faults of the links between servers. One at a time: each is undone by healing all links. */
 
-import type { LinkFault } from '../support/program.js';
+import type { LinkFault, Program } from '../support/program.js';
 import { type FaultAction, type Scene, victims } from './faults.js';
+import type { Site } from './site.js';
 
 const MIN_LOSS = 0.05;
 const MAX_LOSS = 0.5;
@@ -19,7 +20,7 @@ export const partition: FaultAction = async (scene) => {
   const across = linksOf(site.ids).filter(([a, b]) => groups.some((g) => g.includes(a) !== g.includes(b)));
   site.health.setBadLinks(across);
   begin(`partition ${groups.map((group) => group.join(' ')).join(' | ')}`);
-  await site.tell((program) => program.partition(groups));
+  await tellOfLinks(site, (program) => program.partition(groups));
   await hold();
   await heal(scene);
 };
@@ -73,7 +74,7 @@ async function someLinks(scene: Scene): Promise<{ links: [number, number][]; who
 async function disturb(scene: Scene, links: readonly LinkFault[]): Promise<void> {
   const { site, hold } = scene;
   site.health.setBadLinks(links.map(({ from, to }) => [from, to]));
-  for (const link of links) await site.tell((program) => program.setLink(link));
+  for (const link of links) await tellOfLinks(site, (program) => program.setLink(link));
   await hold();
   await heal(scene);
 }
@@ -81,6 +82,14 @@ async function disturb(scene: Scene, links: readonly LinkFault[]): Promise<void>
 async function heal({ site }: Scene): Promise<void> {
   await site.tell((program) => program.heal());
   site.health.setBadLinks([]);
+}
+
+/** A server that is being removed may be gone: then the fault is not done to it. */
+async function tellOfLinks(site: Site, act: (program: Program) => Promise<void>): Promise<void> {
+  const { ids } = site;
+  await site.tell(act).catch((error: unknown) => {
+    if (ids === site.ids && ids.every((id) => !site.taken.has(id))) throw error;
+  });
 }
 
 function linksOf(ids: readonly number[]): [number, number][] {

@@ -28,7 +28,7 @@ export async function compareReplicas(
   const differences = keys.flatMap((key, place) => {
     const seen = reads.map((lines) => stateIn(lines[place]));
     if (new Set(seen).size <= 1) return [];
-    return [`${key}: ${seen.map((state, id) => `server ${id} has ${state}`).join(', ')}`];
+    return [`${key}: ${seen.map((state, i) => `server ${site.ids[i]} has ${state}`).join(', ')}`];
   });
   return { differences, reads: reads.flat() };
 }
@@ -41,11 +41,12 @@ async function readAll(
 ): Promise<HistoryLine[]> {
   const program = await site.program();
   await program.waitFor(`server ${id} has caught up`, ({ leader, servers }) => {
-    const commitIndex = servers[leader ?? -1]?.commitIndex;
-    return commitIndex !== undefined && (servers[id]?.lastApplied ?? 0) >= commitIndex;
+    const commitIndex = servers.find((server) => server.id === leader)?.commitIndex;
+    const lastApplied = servers.find((server) => server.id === id)?.lastApplied ?? 0;
+    return commitIndex !== undefined && lastApplied >= commitIndex;
   });
   if ((await program.leader()) !== id) await program.lead(id);
-  const connection = await TextClient.connect(program.serverPorts[id] ?? 0);
+  const connection = await TextClient.connect(program.portOf(id));
   try {
     const lines: HistoryLine[] = [];
     for (const key of keys) {

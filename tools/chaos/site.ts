@@ -1,6 +1,6 @@
 /** The built program on its directory, killed and started again, and what of it is well. */
 
-import { rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -14,6 +14,9 @@ const CLOCK_FILE = 'clock';
 /** For servers to run again, which a fault of another kind may hold up. */
 const RESTART_TIMEOUT_MS = 20_000;
 const RESTART_PAUSE_MS = 20;
+const MAX_SERVERS = 9;
+/** How many more than in the beginning there may be. */
+const MORE_SERVERS = 2;
 export const BUILT_PROGRAM = fileURLToPath(new URL('../../src/main.cjs', import.meta.url));
 /** Small, so that some server is often in the midst of a snapshot. */
 const SNAPSHOT_LOG_BYTES = 200_000;
@@ -31,7 +34,6 @@ export interface SiteOptions {
 }
 
 export class Site {
-  readonly servers: number;
   readonly health: Health;
   /** Servers that a fault has stopped, or is about to: another one that stops servers leaves them alone. */
   readonly taken = new Set<number>();
@@ -40,30 +42,51 @@ export class Site {
   /** For a fault of a disk, and for those who would start the program on one that is not well. */
   readonly disks = new Lock();
   readonly #options: SiteOptions;
+  /** The file of each server's last disk fault. */
+  readonly #diskFaults = new Map<number, string>();
+  #ids: readonly number[];
   #program: Promise<Program> | undefined;
 
   constructor(options: SiteOptions) {
-    this.servers = options.servers;
+    this.#ids = Array.from({ length: options.servers }, (_, id) => id);
     this.health = options.health;
     this.#options = options;
   }
 
-  get ids(): number[] {
-    return Array.from({ length: this.servers }, (_, id) => id);
+  /** The members, in the order of their ids. While they change, those before. */
+  get ids(): readonly number[] {
+    return this.#ids;
+  }
+
+  get servers(): number {
+    return this.#ids.length;
+  }
+
+  /** Ids that members may have. */
+  get slots(): readonly number[] {
+    const count = Math.min(MAX_SERVERS, this.#options.servers + MORE_SERVERS);
+    return Array.from({ length: count }, (_, id) => id);
+  }
+
+  /** These are the members. */
+  setMembers(ids: readonly number[]): void {
+    this.#ids = ids;
+    this.health.setMembers(ids);
   }
 
   /** Resolves once a leader serves. Rejects with ProgramError. */
   async start(): Promise<void> {
-    this.#program = this.#startProgram();
+    this.#program = this.#startProgram({ isThere: false });
     await this.#program;
     this.health.programUp();
   }
 
-  #startProgram(): Promise<Program> {
+  #startProgram({ isThere }: { readonly isThere: boolean }): Promise<Program> {
     const { entry, servers, port, dataDirs, faultsDir } = this.#options;
     return Program.start({
       entry,
       servers,
+      isThere,
       port,
       storage: { dataDir: dataDirs },
       nodeFlags: ['--import', FAILING_DISK, '--import', SKEWED_CLOCK],
@@ -82,7 +105,7 @@ export class Site {
   async restart(): Promise<void> {
     const program = await this.program();
     this.health.programDown();
-    this.#program = program.kill().then(() => this.#startProgram());
+    this.#program = program.kill().then(() => this.#startProgram({ isThere: true }));
     await this.#program;
     this.health.programUp();
   }
@@ -126,7 +149,7 @@ export class Site {
     const program = await this.program();
     const giveUpAtMs = performance.now() + RESTART_TIMEOUT_MS;
     for (const id of ids) {
-      while (!(await isRunning(program, id))) {
+      while (this.ids.includes(id) && !(await isRunning(program, id))) {
         try {
           await program.restartServer(id);
         } catch (error) {
@@ -139,7 +162,10 @@ export class Site {
 
   /** Resolves once servers run that the program starts by itself. */
   async untilRunning(ids: readonly number[]): Promise<void> {
-    const areRunning = ({ servers }: ProgramStatus) => ids.every((id) => servers[id]?.state === 'running');
+    const areRunning = ({ servers }: ProgramStatus) =>
+      ids.every(
+        (id) => !this.ids.includes(id) || servers.some((one) => one.id === id && one.state === 'running'),
+      );
     await (await this.program()).waitFor(`servers ${ids.join(', ')} run`, areRunning);
   }
 
@@ -157,9 +183,11 @@ export class Site {
           state === 'running' && reason === undefined && lastApplied >= commitIndex,
       );
     await program.waitFor('all servers are back in service', isInService, timeoutMs);
+    await program.untilMembersSettle(timeoutMs);
   }
 
   async setDiskFault(id: number, fault: DiskFault): Promise<void> {
+    this.#diskFaults.set(id, join(this.#options.faultsDir, `server-${await this.#identityOf(id)}`));
     await writeFile(this.diskFaultFile(id), fault);
   }
 
@@ -168,7 +196,16 @@ export class Site {
   }
 
   diskFaultFile(id: number): string {
-    return join(this.#options.faultsDir, `server-${id}`);
+    return this.#diskFaults.get(id) ?? join(this.#options.faultsDir, `server-${id}`);
+  }
+
+  /** What a server's directory is called by: an id may be given again, and that may not. */
+  async #identityOf(id: number): Promise<number> {
+    const [directory = '', ...others] = this.#options.dataDirs;
+    if (others.length > 0) return id;
+    const [, json = ''] = splitFirstLine(await readFile(join(directory, 'manifest'), 'utf8'));
+    const { members }: { members: readonly { id: number; slot: number }[] } = JSON.parse(json);
+    return members.find(({ slot }) => slot === id)?.id ?? id;
   }
 
   /** The wall clock differs from the machine's by this much from now on, after a restart of the program, too. */
@@ -178,7 +215,12 @@ export class Site {
 }
 
 async function isRunning(program: Program, id: number): Promise<boolean> {
-  return (await program.status()).servers[id]?.state === 'running';
+  return (await program.status()).servers.some((server) => server.id === id && server.state === 'running');
+}
+
+function splitFirstLine(text: string): readonly string[] {
+  const end = text.indexOf('\n');
+  return [text.slice(0, end), text.slice(end + 1)];
 }
 
 /** One at a time. */

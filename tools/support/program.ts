@@ -20,6 +20,8 @@ export interface ProgramOptions {
   /** Script to run; the built command line unless a test brings its own. */
   readonly entry?: string;
   readonly servers?: number;
+  /** Whether the directory has a cluster already, which knows its members: `servers` is not said then. */
+  readonly isThere?: boolean;
   /** First of 31 ports that are free: server i listens on `port + 2i`. Found unless given. */
   readonly port?: number;
   readonly storage?: ProgramStorage;
@@ -53,6 +55,13 @@ export interface ServerState {
   readonly lastIndex: number;
   readonly host: string;
   readonly port: number;
+}
+
+/** What `GET /api/members` answers. */
+export interface ProgramMembers {
+  readonly voters: readonly number[];
+  readonly learners: readonly number[];
+  readonly change: unknown;
 }
 
 export interface LinkFault {
@@ -120,7 +129,7 @@ export class Program {
 
   /** Resolves once a leader serves. Rejects with {@link ProgramError} when that fails or takes too long. */
   static async start(options: ProgramOptions = {}): Promise<Program> {
-    const layout = layOut(options.port ?? (await freePorts()), options.servers ?? DEFAULT_SERVERS);
+    const layout = layOut(options.port ?? (await freePorts()), options);
     const { args, remove } = await prepareStorage(options.storage ?? 'temporary');
     try {
       const entry = options.entry ?? BUILT_PROGRAM;
@@ -176,6 +185,34 @@ export class Program {
   /** The id of the server that leads; waits for one. */
   leader(): Promise<number> {
     return this.waitFor('a leader', (status) => status.leader);
+  }
+
+  /** The client port of a server that is a member, or may be one later. */
+  portOf(id: number): number {
+    return (this.serverPorts[0] ?? 0) + 2 * id;
+  }
+
+  /** The answer to `GET /api/members`. */
+  async members(): Promise<ProgramMembers> {
+    const members: ProgramMembers = JSON.parse(await this.#call('GET', '/api/members'));
+    return members;
+  }
+
+  /** Changes the members to these. Resolves once that is done, rejects when it was refused or given up. */
+  async changeMembers(voters: readonly number[]): Promise<void> {
+    await this.#call('POST', '/api/members', { voters });
+  }
+
+  /** Resolves once no change of members is under way, to those that there are then. Rejects when that takes longer. */
+  async untilMembersSettle(timeoutMs = STATUS_TIMEOUT_MS): Promise<readonly number[]> {
+    const deadlineMs = performance.now() + timeoutMs;
+    while (true) {
+      const members = await this.members();
+      if (members.change === null && members.learners.length === 0) return members.voters;
+      if (performance.now() > deadlineMs)
+        throw new ProgramError(`members are not settled within ${timeoutMs} ms`, JSON.stringify(members));
+      await pause(STATUS_PAUSE_MS);
+    }
   }
 
   /** Terminates the server's thread as a crash would. Resolves once it is gone. */
@@ -260,7 +297,10 @@ interface Layout {
   readonly args: readonly string[];
 }
 
-function layOut(port: number, servers: number): Layout {
+function layOut(
+  port: number,
+  { servers = DEFAULT_SERVERS, isThere = false }: Pick<ProgramOptions, 'servers' | 'isThere'>,
+): Layout {
   const routerPort = port + ROUTER_PORT_OFFSET;
   const httpPort = port + HTTP_PORT_OFFSET;
   return {
@@ -268,7 +308,8 @@ function layOut(port: number, servers: number): Layout {
     routerPort,
     httpPort,
     args: [
-      ...['-n', `${servers}`, '--port', `${port}`],
+      ...(isThere ? [] : ['-n', `${servers}`]),
+      ...['--port', `${port}`],
       ...['--router-port', `${routerPort}`, '--http-port', `${httpPort}`],
     ],
   };

@@ -7,15 +7,22 @@ import { connect, type Socket } from 'node:net';
 
 /** A reply, taken apart. Values are one character per byte. */
 export type TextReply =
-  | { readonly type: 'OK'; readonly version: number }
+  | { readonly type: 'OK'; readonly version: number; readonly revision?: number }
+  | { readonly type: 'ADDED'; readonly revision: number }
   | { readonly type: 'VALUE'; readonly value: string }
-  | { readonly type: 'META'; readonly version: number; readonly exptimeS: number; readonly value: string }
+  | {
+      readonly type: 'META';
+      readonly version: number;
+      readonly exptimeS: number;
+      readonly revision?: number;
+      readonly value: string;
+    }
   | { readonly type: 'DELETED' | 'CLOSED' }
   | { readonly type: 'SESSION'; readonly id: string }
   /** `isDone`: the command was executed, and its result was not kept. */
   | { readonly type: 'ERR_SESSION'; readonly isDone: boolean }
   | { readonly type: 'ERR_REDIRECT'; readonly host: string; readonly port: number }
-  | { readonly type: 'ERR_NOT_FOUND' | 'ERR_VERSION' | 'ERR_CMD_ERR' | 'ERR_INTERNAL' };
+  | { readonly type: 'ERR_NOT_FOUND' | 'ERR_VERSION' | 'ERR_EXISTS' | 'ERR_CMD_ERR' | 'ERR_INTERNAL' };
 
 /** The connection ended before the reply came. */
 export class DisconnectedError extends Error {
@@ -162,14 +169,25 @@ export class TextClient {
 }
 
 function parse(words: readonly string[], value: string): TextReply {
-  const [type, first, second] = words;
+  const [type, first, second, third] = words;
   switch (type) {
     case 'OK':
-      return { type, version: Number(first) };
+      return second === undefined
+        ? { type, version: Number(first) }
+        : { type, version: Number(first), revision: Number(second) };
+    case 'ADDED':
+      return { type, revision: Number(first) };
     case 'VALUE':
-      return words.length === 2
-        ? { type, value }
-        : { type: 'META', version: Number(first), exptimeS: Number(second), value };
+      if (second === undefined) return { type, value };
+      return words.length === 4
+        ? { type: 'META', version: Number(first), exptimeS: Number(second), value }
+        : {
+            type: 'META',
+            version: Number(first),
+            exptimeS: Number(second),
+            revision: Number(third),
+            value,
+          };
     case 'ERR_REDIRECT':
       return { type, host: first ?? '', port: Number(second) };
     case 'SESSION':
@@ -180,6 +198,7 @@ function parse(words: readonly string[], value: string): TextReply {
     case 'CLOSED':
     case 'ERR_NOT_FOUND':
     case 'ERR_VERSION':
+    case 'ERR_EXISTS':
     case 'ERR_CMD_ERR':
     case 'ERR_INTERNAL':
       return { type };

@@ -7,7 +7,6 @@ import { ConsolePanel } from './console.tsx';
 import { Icon } from './icons.tsx';
 import type { LiveConnection } from './live.ts';
 import { LogsPanel } from './logs.tsx';
-import { MemberDialog, type Question } from './member-dialog.tsx';
 import { NetworkPanel } from './network.tsx';
 import { ServersPanel } from './servers.tsx';
 import { Stage } from './stage.tsx';
@@ -18,7 +17,6 @@ import { TopBar } from './top-bar.tsx';
 export function App({ live }: { readonly live: LiveConnection }) {
   const [, redraw] = useReducer<number, undefined>((count) => count + 1, 0);
   const [selected, select] = useState<number>();
-  const [question, ask] = useState<Question>();
   const { notice, act, dismiss } = useActions();
   useEffect(() => live.subscribe(() => redraw(undefined)), [live]);
   useEffect(() => onThemeChange(() => redraw(undefined)), []);
@@ -49,9 +47,9 @@ export function App({ live }: { readonly live: LiveConnection }) {
         )}
       </div>
       <main>
-        <Stage live={live} state={state} selected={selected} select={select} act={act} ask={ask} />
+        <Stage live={live} state={state} selected={selected} select={select} act={act} />
         <div class="side">
-          <ServersPanel state={state} selected={selected} act={act} ask={ask} />
+          <ServersPanel state={state} selected={selected} select={select} act={act} />
           <NetworkPanel state={state} act={act} />
         </div>
         <LogsPanel state={state} />
@@ -61,9 +59,6 @@ export function App({ live }: { readonly live: LiveConnection }) {
           <TimelinePanel state={state} />
         </div>
       </main>
-      {question !== undefined && (
-        <MemberDialog question={question} leader={leader ?? null} act={act} close={() => ask(undefined)} />
-      )}
       <footer>
         threadraft {state.hello?.version} · clients connect to {state.frame?.router ?? 'a server’s own port'}{' '}
         · <a href="/metrics">metrics for Prometheus</a>

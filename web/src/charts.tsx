@@ -32,14 +32,14 @@ interface ChartSpec {
 }
 
 export function ChartsPanel({ state }: { readonly state: LiveState }) {
-  const ids = (state.frame?.servers ?? []).map(({ id }) => id);
+  const serverCount = state.frame?.servers.length ?? 0;
   const { samples, events } = state;
   return (
     <section class="panel charts" aria-labelledby="charts-title">
       <h2 id="charts-title">
         Measurements
         <span class="key">
-          {ids.map((id) => (
+          {Array.from({ length: serverCount }, (_, id) => (
             <span key={id}>
               <span class="server-dot" style={{ background: serverColour(id) }} /> {id}
             </span>
@@ -47,7 +47,7 @@ export function ChartsPanel({ state }: { readonly state: LiveState }) {
         </span>
       </h2>
       <div class="chart-grid">
-        {specs(ids).map((spec) => (
+        {specs(serverCount).map((spec) => (
           <Chart key={spec.title} spec={spec} samples={samples} events={events} />
         ))}
       </div>
@@ -55,18 +55,18 @@ export function ChartsPanel({ state }: { readonly state: LiveState }) {
   );
 }
 
-function specs(ids: readonly number[]): ChartSpec[] {
+function specs(serverCount: number): ChartSpec[] {
   const perServer = (read: (server: ServerSample) => number | null): Series[] =>
-    ids.map((id) => ({
+    Array.from({ length: serverCount }, (_, id) => ({
       name: `server ${id}`,
       colour: serverColour(id),
       read: ({ servers }) => {
-        const server = servers.find((sampled) => sampled.id === id);
-        return server === undefined ? null : read(server);
+        const server = servers[id];
+        return server == null ? null : read(server);
       },
     }));
   const most = (sample: Sample, read: (server: ServerSample) => number | null): number | null => {
-    const values = sample.servers.map((server) => read(server) ?? 0);
+    const values = sample.servers.flatMap((server) => (server === null ? [] : [read(server) ?? 0]));
     return values.length === 0 ? null : Math.max(...values);
   };
   const writes = token('--chart-writes');

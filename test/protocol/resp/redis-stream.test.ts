@@ -30,7 +30,7 @@ describe('a Redis client’s stream', () => {
 
   it('executes a transaction on what its watched keys looked like', () => {
     const stream = watching();
-    const watched = { key: 'k', version: 1, deadlineMs: 0, valueHash: 7 };
+    const watched = { key: 'k', mark: 7 };
     stream.watched([watched]);
     expect(exec(stream)).to.deep.equal({
       type: 'redis-transaction',
@@ -91,7 +91,7 @@ describe('a Redis client’s stream', () => {
     while (accepted < 32 * 1024) {
       stream.push(bytesOf(encode('WATCH', ...keys)));
       if (stream.next()?.type !== 'redis-watch') break;
-      stream.watched(keys.map((key) => ({ key, version: 1, deadlineMs: 0, valueHash: 7 })));
+      stream.watched(keys.map((key) => ({ key, mark: 7 })));
       stream.release();
       accepted += keys.length;
     }

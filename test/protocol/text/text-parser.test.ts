@@ -93,6 +93,18 @@ describe('TextParser', () => {
       ['cas k 9 7 1 noreply\r\nx\r\n', cas('k', 7, 'x', { exptimeS: 9, noreply: true })],
       ['get k\r\n', get('k')],
       ['getm k\r\n', { type: 'getm', key: 'k' }],
+      ['add k 9 1\r\nx\r\n', { type: 'add', key: 'k', value: 'x', exptimeS: 9, noreply: false }],
+      ['add k 0 1 noreply\r\nx\r\n', { type: 'add', key: 'k', value: 'x', exptimeS: 0, noreply: true }],
+      [
+        'cas k 9 @7 1 noreply\r\nx\r\n',
+        { type: 'cas-revision', key: 'k', revision: 7, value: 'x', exptimeS: 9, noreply: true },
+      ],
+      ['gets k\r\n', { type: 'gets', key: 'k' }],
+      ['delete k 7\r\n', { type: 'delete-if', key: 'k', by: 'version', expected: 7, noreply: false }],
+      [
+        'delete k @007 noreply\r\n',
+        { type: 'delete-if', key: 'k', by: 'revision', expected: 7, noreply: true },
+      ],
       ['delete k\r\n', { type: 'delete', key: 'k', noreply: false }],
       ['delete k noreply\r\n', { type: 'delete', key: 'k', noreply: true }],
       ['get \xc3\xa9\xff\x80!"#\r\n', get('\xc3\xa9\xff\x80!"#')],
@@ -160,6 +172,12 @@ describe('TextParser', () => {
       ['delete with too many words', 'delete k noreply noreply'],
       ['set alone', 'set'],
       ['set without a length', 'set k 0'],
+      ['delete with a version and another word than noreply', 'delete k 7 now'],
+      ['delete with a revision that is no number', 'delete k @x'],
+      ['delete with no digit after the @', 'delete k @'],
+      ['delete with a revision over 64 bits', 'delete k @18446744073709551616'],
+      ['gets with two keys', 'gets a b'],
+      ['add without a length', 'add k 0'],
       ['cas without a length', 'cas k 0 1'],
       ['a length that is no number', 'set k 0 five'],
       ['a negative length', 'set k 0 -1'],
@@ -212,6 +230,7 @@ describe('TextParser', () => {
       ['words after noreply', 'set k 0 7 noreply noreply'],
       ['a version that is no number', 'cas k 0 one 7'],
       ['a version over 64 bits', 'cas k 0 18446744073709551616 7'],
+      ['a revision that is no number', 'cas k 0 @one 7'],
       ['a line that is too long', 'set k 0 7'.padEnd(MAX_LINE_BYTES + 1)],
       ['a bad set within once', 'once 1-f 1 0 set k soon 7'],
       ['a set in silence within once', 'once 1-f 1 0 set k 0 7 noreply'],
@@ -505,7 +524,9 @@ const goodPiece: fc.Arbitrary<string> = fc.oneof(
   fc
     .tuple(key, value, noreply, lineBreak, lineBreak)
     .map(([k, v, quiet, first, second]) => `cas ${k} 5 12 ${v.length}${quiet}${first}${v}${second}`),
-  fc.tuple(fc.constantFrom('get', 'getm', 'delete'), key, lineBreak).map(([c, k, end]) => `${c} ${k}${end}`),
+  fc
+    .tuple(fc.constantFrom('get', 'getm', 'gets', 'delete'), key, lineBreak)
+    .map(([c, k, end]) => `${c} ${k}${end}`),
 );
 
 const badPiece: fc.Arbitrary<string> = fc.oneof(
@@ -537,7 +558,21 @@ const garbage: fc.Arbitrary<Uint8Array> = fc.oneof(
   fc.uint8Array({ maxLength: 200 }),
   fc
     .array(
-      fc.constantFrom('set', 'cas', 'get', ' ', ' k', ' 0', ' 1048577', ' 3', '\r', '\n', '\r\n', ' noreply'),
+      fc.constantFrom(
+        'set',
+        'add',
+        'cas',
+        'get',
+        ' ',
+        ' k',
+        ' 0',
+        ' 1048577',
+        ' 3',
+        '\r',
+        '\n',
+        '\r\n',
+        ' noreply',
+      ),
     )
     .map((words) => bytesOf(words.join(''))),
   fc.constantFrom(3000, 70_000).map((length) => Buffer.alloc(length, 'x')),

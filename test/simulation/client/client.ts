@@ -26,8 +26,10 @@ export interface ClientOptions {
   /** Keys with a TTL that all clients look at. */
   readonly fleetingKeys: FleetingKey[];
   readonly history: History;
-  /** The servers' ports by their ids, and the router's. */
-  readonly serverPorts: readonly number[];
+  /** The ports of the servers that there are. */
+  readonly serverPorts: () => readonly number[];
+  /** Those that there may ever be. */
+  readonly allServerPorts: readonly number[];
   /** The number of the process that runs, or ran last. */
   readonly process: () => number;
   readonly routerPort: number;
@@ -125,7 +127,7 @@ export class SimulatedClient {
 
   #anyPort(): number {
     const { temper, random, serverPorts, routerPort } = this.#options;
-    return temper.via === 'router' ? routerPort : random.of(serverPorts);
+    return temper.via === 'router' ? routerPort : random.of(serverPorts());
   }
 
   #connect(): void {
@@ -347,7 +349,7 @@ export class SimulatedClient {
     if (one === undefined || verdict.type === 'wrong') throw this.#strange(reply, one);
     this.#note(() => `<- ${describeReply(reply)}`);
     if (verdict.type === 'elsewhere') {
-      if (!this.#options.serverPorts.includes(verdict.port)) throw this.#strange(reply, one);
+      if (!this.#options.allServerPorts.includes(verdict.port)) throw this.#strange(reply, one);
       if (this.#options.temper.via === 'router') throw this.#strange(reply, one);
       if (this.#follows) {
         connection.isLeaving = true;

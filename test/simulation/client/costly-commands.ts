@@ -12,10 +12,14 @@ const COPY = 'costly copy';
 const FILL_BYTES = 400_000;
 /** To copy the value this often is more than a turn may do. */
 const COPIES = 60;
+/** A value, and a reply of it that is longer than a turn may write. */
+const LONG = 'costly long';
+const LONG_BYTES = 40_000;
+const LONG_TIMES = 60;
 const MANY_KEYS = Array.from({ length: 400 }, (_, i) => `costly ${i}`);
 
 export function costlyCommands(random: Random): readonly Command[] {
-  switch (random.below(5)) {
+  switch (random.below(7)) {
     case 0:
     case 1:
       // What is large goes at its end: no snapshot becomes so.
@@ -30,6 +34,11 @@ export function costlyCommands(random: Random): readonly Command[] {
     case 2:
       return [costly(['KEYS', random.of(['costly*', `*${'a'.repeat(50)}[b-d]`, '*'])])];
     case 3:
+      return [costly(['SETRANGE', LONG, `${LONG_BYTES}`, 'end'])];
+    case 4:
+      // What follows on the same connection waits until that is written.
+      return [costly(['MGET', ...Array.from({ length: LONG_TIMES }, () => LONG)])];
+    case 5:
       return [costly(['MSET', ...MANY_KEYS.flatMap((key) => [key, 'x'])])];
     default:
       return [costly(['DEL', ...MANY_KEYS])];

@@ -20,7 +20,17 @@ import {
 } from './resp-commands.js';
 import { SUNDRY_COUNT, sundryCommand } from './sundry-commands.js';
 import type { ClientTemper } from './temper.js';
-import { MALFORMED_LINES, textCas, textDelete, textGet, textMalformed, textSet } from './text-commands.js';
+import {
+  MALFORMED_LINES,
+  type SeenRevision,
+  textAdd,
+  textCas,
+  textCasRevision,
+  textDelete,
+  textGet,
+  textMalformed,
+  textSet,
+} from './text-commands.js';
 
 /** Keys that are only counted up, and keys that are only appended to or deleted. */
 const COUNTER = 'counter';
@@ -45,6 +55,8 @@ export class CommandDrawing {
   #writes = 0;
   /** The last version of each key that it was told. */
   readonly #versions = new Map<string, number>();
+  /** A value of each key, with its revision. */
+  readonly #revisions = new Map<string, SeenRevision>();
 
   constructor(options: DrawingOptions) {
     this.#options = options;
@@ -76,14 +88,19 @@ export class CommandDrawing {
     const key = this.anyKey();
     if (random.chance(temper.malformedRate)) return textMalformed(random.of(MALFORMED_LINES));
     if (random.chance(temper.fleetingRate)) return this.#fleeting.next();
-    if (random.chance(temper.readRate)) return textGet(key, random.of(['get', 'getm']));
+    if (random.chance(temper.readRate))
+      return textGet(key, random.of(['get', 'getm', 'gets']), (seen) => this.#revisions.set(key, seen));
     const isSilent = random.chance(temper.silentRate);
     const value = this.newValue(key);
-    switch (random.below(4)) {
+    const seen = this.#revisions.get(key);
+    switch (random.below(5)) {
       case 0:
+        if (seen !== undefined && this.#writes % 2 === 0) return textCasRevision({ key, value }, seen);
         return textCas({ key, value, isSilent }, this.#versions.get(key) ?? 1);
       case 1:
         return random.chance(0.3) ? textDelete(key) : textSet({ key, value });
+      case 2:
+        return textAdd({ key, value });
       default:
         return textSet({ key, value, isSilent });
     }

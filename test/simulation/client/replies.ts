@@ -7,8 +7,13 @@ export type Reply =
   | { readonly type: 'status'; readonly text: string }
   /** `ERR_...` of the text protocol, and Redis's errors without their dash. */
   | { readonly type: 'error'; readonly text: string }
-  /** A value; the version where `getm` tells it. */
-  | { readonly type: 'value'; readonly text: string; readonly version: number | undefined }
+  /** A value; the version where `getm` or `gets` tells it, and the revision where `gets` does. */
+  | {
+      readonly type: 'value';
+      readonly text: string;
+      readonly version: number | undefined;
+      readonly revision?: number | undefined;
+    }
   | { readonly type: 'number'; readonly value: number }
   | { readonly type: 'null' }
   | { readonly type: 'list'; readonly items: readonly Reply[] };
@@ -88,7 +93,8 @@ export class TextReplyReader implements ReplyReader {
       this.#incoming.backTo(mark);
       return undefined;
     }
-    return { type: 'value', text, version: numbers.length === 3 ? Number(numbers[0]) : undefined };
+    const [version, , revision] = numbers.length > 1 ? numbers.slice(0, -1).map(Number) : [];
+    return { type: 'value', text, version, revision };
   }
 }
 

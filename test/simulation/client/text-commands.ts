@@ -6,6 +6,7 @@ import {
   FINE,
   inHistory,
   judgeValue,
+  NOT_DONE,
   outcome,
   UNKNOWN,
   type Verdict,
@@ -13,14 +14,28 @@ import {
 } from './command.js';
 import type { Reply } from './replies.js';
 
-export function textGet(key: string, name: 'get' | 'getm'): Command {
+/** A value and the revision at which the key had it. */
+export interface SeenRevision {
+  readonly revision: number;
+  readonly value: string;
+}
+
+export function textGet(
+  key: string,
+  name: 'get' | 'getm' | 'gets',
+  onRevision: (seen: SeenRevision) => void = () => undefined,
+): Command {
   return {
     bytes: Buffer.from(`${name} ${key}\r\n`, 'latin1'),
     operation: { key, action: { op: 'get' } },
     isSilent: false,
     judge: (reply) => {
-      if (reply.type === 'value' && (reply.version !== undefined) === (name === 'getm'))
+      if (reply.type === 'value' && (reply.version !== undefined) === (name !== 'get')) {
+        const { revision } = reply;
+        if ((revision !== undefined) !== (name === 'gets')) return WRONG;
+        if (revision !== undefined) onRevision({ revision, value: inHistory(reply.text) });
         return judgeValue(key, reply.text, reply.version);
+      }
       return judgeError(reply, { ERR_NOT_FOUND: { type: 'not-found' } });
     },
   };
@@ -54,6 +69,38 @@ export function textCas({ key, value, exptimeS = 0, isSilent = false }: Write, e
     judge: (reply) =>
       judgeStored(reply, { ERR_NOT_FOUND: { type: 'not-found' }, ERR_VERSION: { type: 'version-mismatch' } }),
   };
+}
+
+/** A cas that names the revision at which the key had a value: no other time has it. */
+export function textCasRevision({ key, value }: Write, { revision, value: expected }: SeenRevision): Command {
+  return {
+    bytes: Buffer.from(`cas ${key} 0 @${revision} ${value.length}\r\n${value}\r\n`, 'latin1'),
+    operation: { key, action: { op: 'exchange', value: inHistory(value), expected } },
+    isSilent: false,
+    judge: (reply) => {
+      const told = reply.type === 'status' ? /^OK (\d+) (\d+)$/.exec(reply.text) : null;
+      if (told !== null)
+        return Number(told[2]) > revision ? outcome({ type: 'stored', version: Number(told[1]) }) : WRONG;
+      return judgeRefusal(reply, ['ERR_VERSION', 'ERR_NOT_FOUND']);
+    },
+  };
+}
+
+export function textAdd({ key, value }: Write): Command {
+  return {
+    bytes: Buffer.from(`add ${key} 0 ${value.length}\r\n${value}\r\n`, 'latin1'),
+    operation: { key, action: { op: 'exchange', value: inHistory(value), expected: undefined } },
+    isSilent: false,
+    judge: (reply) =>
+      reply.type === 'status' && /^ADDED \d+$/.test(reply.text)
+        ? outcome({ type: 'stored', version: 1 })
+        : judgeRefusal(reply, ['ERR_EXISTS']),
+  };
+}
+
+/** An exchange that was refused is no operation. */
+function judgeRefusal(reply: Reply, refusals: readonly string[]): Verdict {
+  return reply.type === 'error' && refusals.includes(reply.text) ? NOT_DONE : judgeError(reply, {});
 }
 
 export function textDelete(key: string): Command {

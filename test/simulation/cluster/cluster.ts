@@ -4,14 +4,22 @@
  */
 
 import { openChannel } from '../../../src/channel/port-channel.js';
+import { MAX_SERVERS } from '../../../src/cluster/cluster-options.js';
+import { SlotPorts } from '../../../src/cluster/slot-ports.js';
 import { Gateway } from '../../../src/gateway/gateway.js';
 import { beginLogTime, keepLogTime } from '../../../src/log-time.js';
 import type { Invariants, ReadingLeader } from '../../../src/raft/checks/invariants.js';
 import { viewOf } from '../../../src/raft/checks/raft-view.js';
-import { initialConfiguration } from '../../../src/raft/configuration.js';
+import {
+  hasVoter,
+  idOf,
+  initialConfiguration,
+  isJoint,
+  NO_MEMBERS,
+} from '../../../src/raft/configuration.js';
 import type { Raft } from '../../../src/raft/raft.js';
 import type { RaftOptions } from '../../../src/raft/raft-options.js';
-import type { LogIndex, RoleName, ServerId, SlotId } from '../../../src/raft/types.js';
+import type { LogIndex, Member, ServerId, SlotId } from '../../../src/raft/types.js';
 import { NotLeadingError } from '../../../src/server/backup-sender.js';
 import type { Server } from '../../../src/server/server.js';
 import type { Storage } from '../../../src/storage/storage.js';
@@ -24,9 +32,11 @@ import type { SimulatedNetwork } from '../world/network.js';
 import { connectThreads, type PortOptions } from '../world/port.js';
 import { SimulatedThread } from '../world/thread.js';
 import type { World } from '../world/world.js';
+import { ApplyPauses } from './apply-pauses.js';
 import type { ClusterHome } from './home.js';
 import type { Links } from './links.js';
 import { type ProcessView, SimulatedMember } from './member.js';
+import { MemberChanges } from './member-changes.js';
 import { type ServerListener, watchServer } from './watch-server.js';
 
 export interface ClusterOptions {
@@ -39,6 +49,10 @@ export interface ClusterOptions {
   /** In ms, of the ports between two servers. */
   readonly maxLinkDelayMs: number;
   readonly serverCount: number;
+  /** How often an entry takes a server longer than a turn has time for. */
+  readonly applyPauseRate: number;
+  /** Whether members change. */
+  readonly hasChanges: boolean;
   /** Of all servers, but for what is each one's own. */
   readonly raft: Omit<RaftOptions, 'id' | 'configuration' | 'leasesAreOver'>;
   readonly snapshotLogBytes: number;
@@ -59,7 +73,7 @@ export interface ClusterOptions {
   /** Whether a call of this kind is under way on a server's disk. */
   readonly hasUnderWay: (id: ServerId, kind: CallKind) => boolean;
   readonly isolate: (member: SimulatedMember) => void;
-  readonly losePower: () => void;
+  readonly endProcess: (how: 'process end' | 'power loss') => void;
   readonly trace: (what: () => string) => void;
 }
 
@@ -68,13 +82,23 @@ const MAX_STALL_MS = 250;
 const BACKUP_CAPACITY = 16;
 const HOST = 'simulated';
 const FIRST_SERVER_PORT = 9000;
+/** Where any server's clients may be told to go: it may be gone meanwhile. */
+export const SERVER_PORTS: readonly number[] = Array.from({ length: MAX_SERVERS }, (_, slot) => portOf(slot));
 export const ROUTER_PORT = 9100;
 
+/** What a server was when it was last checked. */
+type LastSeen = Pick<Raft, 'role' | 'commitIndex' | 'configuration'>;
+
+interface Process extends ProcessView {
+  readonly gateway: Gateway;
+  readonly changes: MemberChanges;
+}
+
 export class SimulatedCluster {
-  readonly members: readonly SimulatedMember[];
-  readonly serverPorts: readonly number[];
   readonly #options: ClusterOptions;
-  #process: ProcessView | undefined;
+  /** Those that have directories, by slot and identity: a server that is replaced, and the one in its place, are of one slot. */
+  members: readonly SimulatedMember[] = [];
+  #process: Process | undefined;
   /** The process has its ports and its directory: then it starts all servers. */
   #hasOpened = false;
   /** Processes that began so far. */
@@ -83,17 +107,22 @@ export class SimulatedCluster {
   readonly #checked = new Map<SimulatedThread, number>();
 
   readonly #doneOnce = new DoneOnce();
+  /** What keeps servers from applying entries. */
+  readonly applyPauses: ApplyPauses;
   readonly #listener: ServerListener;
   /** What a server was when it was last checked. */
-  readonly #lastSeen = new WeakMap<Server, { readonly role: RoleName; readonly commitIndex: LogIndex }>();
+  readonly #lastSeen = new WeakMap<Server, LastSeen>();
 
   constructor(options: ClusterOptions) {
     this.#options = options;
+    this.applyPauses = new ApplyPauses(options.random.split('apply'), options.applyPauseRate);
     this.#listener = this.#newListener();
-    const ids = Array.from({ length: options.serverCount }, (_, id) => id);
-    this.serverPorts = ids.map((id) => FIRST_SERVER_PORT + 2 * id);
-    const addresses = new Map(this.serverPorts.map((port, slot) => [slot, { host: HOST, port }]));
-    this.members = ids.map((id) => this.#newMember(id, addresses));
+    for (const member of options.home.members) this.#addMember(member);
+  }
+
+  /** Where clients of these connect. */
+  get serverPorts(): readonly number[] {
+    return [...slotsOf(this.members)].map(portOf);
   }
 
   get isRunning(): boolean {
@@ -130,9 +159,28 @@ export class SimulatedCluster {
   get hasSettled(): boolean {
     const [first] = this.servers;
     return this.members.every(
-      ({ id, server }) =>
-        this.#options.home.isLost(id) ||
+      ({ identity, server }) =>
+        this.#options.home.isLost(identity) ||
         (server !== undefined && server.applied.position.index === first?.applied.position.index),
+    );
+  }
+
+  get isChangingMembers(): boolean {
+    return this.#process?.changes.underWay !== 0;
+  }
+
+  /** Whether no change of members is under way, nor anything left of one. */
+  get areMembersSettled(): boolean {
+    if (!this.#options.hasChanges) return true;
+    const { raft } = this.leader?.server ?? {};
+    if (raft === undefined || this.#process?.changes.underWay !== 0) return false;
+    const { configuration } = raft;
+    const { voters, learners } = configuration;
+    return (
+      !isJoint(configuration) &&
+      learners.length === 0 &&
+      voters.length === this.members.length &&
+      this.members.every(({ identity }) => hasVoter(configuration, identity))
     );
   }
 
@@ -147,13 +195,17 @@ export class SimulatedCluster {
 
   /** One line about all servers. */
   describe(): string {
-    const describe = ({ id, state, server }: SimulatedMember) => {
+    const describe = ({ identity: id, state, server }: SimulatedMember) => {
       if (server === undefined) return `${id} ${state}`;
       const { role, currentTerm, commitIndex, lastLog } = server.raft;
       const { index } = server.applied.position;
       return `${id} ${state} ${role} t${currentTerm} a${index} c${commitIndex} l${lastLog.index}`;
     };
-    return this.members.map(describe).join(', ');
+    const members = this.members.map(describe).join(', ');
+    if (this.areMembersSettled) return members;
+    const { voters, outgoing, learners } = this.leader?.server?.raft.configuration ?? NO_MEMBERS;
+    const [now, before, next] = [voters, outgoing, learners].map((list) => list.map(idOf).join(' '));
+    return `${members}; ${this.#process?.changes.underWay ?? 0} changes, voters ${now}, outgoing ${before}, learners ${next}`;
   }
 
   /** Starts the process: the gateway, then all servers. */
@@ -169,7 +221,7 @@ export class SimulatedCluster {
     const gateway = new Gateway(
       {
         host: HOST,
-        serverPorts: new Map(this.serverPorts.entries()),
+        serverPorts: new Map(this.members.map(({ id }) => [id, portOf(id)])),
         routerPort: ROUTER_PORT,
         electionTimeoutMs: raft.electionTimeoutMs,
       },
@@ -177,17 +229,21 @@ export class SimulatedCluster {
     );
     const logTime = beginLogTime(main.environment);
     keepLogTime(main.environment, logTime);
-    const process = { main, gateway, logTime };
+    const ports = new SlotPorts(gateway, (identity) => this.#displace(identity));
+    const changes = this.#newChanges({ main, gateway, ports });
+    const process: Process = { main, gateway, ports, logTime, changes };
     this.#process = process;
     this.#hasOpened = false;
     this.processCount += 1;
     gateway
       .start()
       .then(() => home.open(main))
-      .then(() => {
+      .then(async () => {
+        if (process === this.#process) await this.#takeMembers(process);
         if (process !== this.#process) return;
         this.#hasOpened = true;
         for (const member of this.members) this.start(member);
+        if (this.#options.hasChanges) process.changes.settleEarlier();
       })
       .catch((error: unknown) => {
         if (process !== this.#process || !this.#options.isFailureExpected(error)) return onViolation(error);
@@ -213,10 +269,12 @@ export class SimulatedCluster {
   start(member: SimulatedMember): void {
     const process = this.#process;
     const { home, onDown, onViolation } = this.#options;
-    const { id } = member;
+    const { identity: id } = member;
     if (process === undefined || !this.#hasOpened || member.state !== 'down' || home.isLost(id)) return;
+    if (member.staysDown) return;
+    if (!this.members.includes(member)) return;
     if (home.placeOf(id) !== undefined) {
-      member.start(process);
+      member.startIn(process);
       return;
     }
     home.locate(id).then((isFound) => {
@@ -224,6 +282,21 @@ export class SimulatedCluster {
       if (isFound) this.start(member);
       else onDown(member);
     }, onViolation);
+  }
+
+  /** Changes the voters to those of these slots, while a process runs. */
+  changeMembers(slots: readonly SlotId[]): void {
+    if (this.#hasOpened) this.#process?.changes.change(slots);
+  }
+
+  /** Has a new server take the place of that of this slot, while a process runs. */
+  replaceMember(slot: SlotId): void {
+    if (this.#hasOpened) this.#process?.changes.replace(slot);
+  }
+
+  /** Ends what a change that failed has left. */
+  settleMembers(): void {
+    if (this.#hasOpened) this.#process?.changes.settleEarlier();
   }
 
   /** Has the leader send a backup to the main thread, which writes it to a file, and a directory is made of that. */
@@ -274,9 +347,10 @@ export class SimulatedCluster {
       for (const moment of this.#momentsOf(member)) {
         const strike = this.#options.strike(moment);
         if (strike === undefined) continue;
-        this.#options.trace(() => `server ${member.id} ${moment}: ${strike}`);
-        if (strike === 'crash at once') links.recall(member.id);
-        if (strike === 'isolate at once') links.lose(member.id);
+        const { identity } = member;
+        this.#options.trace(() => `server ${identity} ${moment}: ${strike}`);
+        if (strike === 'crash at once') links.recall(identity);
+        if (strike === 'isolate at once') links.lose(identity);
         strikes.push(() => this.#do(strike, member));
         break;
       }
@@ -295,8 +369,9 @@ export class SimulatedCluster {
       case 'isolate afterwards':
         this.#options.isolate(member);
         return;
+      case 'process end':
       case 'power loss':
-        this.#options.losePower();
+        this.#options.endProcess(strike);
         return;
       case 'stall afterwards':
         member.thread?.stall(this.#options.random.between(1, MAX_STALL_MS));
@@ -309,17 +384,17 @@ export class SimulatedCluster {
     const moments: Moment[] = [];
     const moment = this.#momentOf(member);
     if (moment !== undefined) moments.push(moment);
-    if (this.#options.hasUnderWay(member.id, 'long log write')) moments.push('writing');
-    if (this.#options.hasUnderWay(member.id, 'change')) moments.push('changing files');
+    if (this.#options.hasUnderWay(member.identity, 'long log write')) moments.push('writing');
+    if (this.#options.hasUnderWay(member.identity, 'change')) moments.push('changing files');
     return moments;
   }
 
   /** What a server has just become or done. */
-  #momentOf({ server, id }: SimulatedMember): Moment | undefined {
+  #momentOf({ server, identity: id }: SimulatedMember): Moment | undefined {
     if (server === undefined) return undefined;
-    const { role, commitIndex } = server.raft;
+    const { role, commitIndex, configuration } = server.raft;
     const last = this.#lastSeen.get(server);
-    this.#lastSeen.set(server, { role, commitIndex });
+    this.#lastSeen.set(server, { role, commitIndex, configuration });
     const { links } = this.#options;
     if (role !== 'leader') {
       if (role === 'candidate' && last?.role !== 'candidate') return 'campaigning';
@@ -329,6 +404,7 @@ export class SimulatedCluster {
     }
     if (last?.role !== 'leader') return 'elected';
     if (links.hasSent(id, 'TimeoutNow')) return 'offered leadership';
+    if (configuration !== last.configuration) return 'changing members';
     return commitIndex > last.commitIndex ? 'committed' : undefined;
   }
 
@@ -336,15 +412,64 @@ export class SimulatedCluster {
     if (server === undefined) return;
     const { raft } = server;
     const leaseEndMs = isCutOff || server.hasStopped ? Number.NEGATIVE_INFINITY : raft.leaseEndMs;
-    this.#options.invariants.stepped(viewOf(raft, { nowMs: this.#options.world.nowMs, leaseEndMs }));
+    const { invariants, world } = this.#options;
+    const view = viewOf(raft, { nowMs: world.nowMs, leaseEndMs });
+    invariants.stepped(view);
+    if (view.role === 'leader') invariants.readProofs.leased(view);
   }
 
-  #newMember(id: ServerId, addresses: ReadonlyMap<SlotId, ClientAddress>): SimulatedMember {
+  #addMember({ id, slot }: Member): SimulatedMember {
+    const member = this.#newMember(id, slot);
+    this.members = [...this.members, member].sort((a, b) => a.id - b.id || a.identity - b.identity);
+    return member;
+  }
+
+  #removeMember(gone: SimulatedMember): void {
+    this.members = this.members.filter((member) => member !== gone);
+  }
+
+  /** The directory tells which members there are: the process before may have ended in the midst of a change. */
+  async #takeMembers({ gateway }: Process): Promise<void> {
+    const { members } = this.#options.home;
+    const before = slotsOf(this.members);
+    for (const member of this.members)
+      if (!members.some(({ id }) => id === member.identity)) this.#removeMember(member);
+    for (const member of members)
+      if (!this.members.some(({ identity }) => identity === member.id)) this.#addMember(member);
+    const slots = slotsOf(this.members);
+    for (const slot of before) if (!slots.has(slot)) gateway.remove(slot);
+    for (const slot of slots) if (!before.has(slot)) await gateway.add(slot, portOf(slot));
+  }
+
+  /** The server must give its port to another one of its slot, which leads. */
+  #displace(identity: ServerId): void {
+    const server = this.members.find((member) => member.identity === identity);
+    server?.kill();
+  }
+
+  #newChanges(parts: Pick<Process, 'main' | 'gateway' | 'ports'>): MemberChanges {
+    const { home, raft, isFailureExpected, onViolation, trace } = this.#options;
+    return new MemberChanges({
+      ...parts,
+      home,
+      electionTimeoutMs: raft.electionTimeoutMs,
+      portOf,
+      members: () => this.members,
+      addMember: (member) => this.#addMember(member),
+      removeMember: (member) => this.#removeMember(member),
+      transfer: ({ identity }) => this.transferLeadership(identity),
+      isFailureExpected,
+      onViolation,
+      trace,
+    });
+  }
+
+  #newMember(id: ServerId, slot: SlotId): SimulatedMember {
     const configuration = initialConfiguration(this.#options.serverCount);
     const { world, random, ports, links, raft, invariants, trace } = this.#options;
     const { snapshotLogBytes, trafficCapacity } = this.#options;
     return new SimulatedMember({
-      id,
+      slot,
       world,
       random: random.split(`server ${id}`),
       ports,
@@ -352,18 +477,22 @@ export class SimulatedCluster {
       snapshotLogBytes,
       trafficCapacity,
       replyFilter: links.replyFilter(id),
-      addresses,
+      addresses: () => new Map(this.members.map((member) => [member.id, addressOf(member)])),
       openStorage: (thread) => this.#options.openStorage(id, thread),
       onRecovered: (server, state) => this.#guarded(() => invariants.recovered(server, state)),
       onPersisted: (server, requests) => this.#guarded(() => invariants.persisted(server, requests)),
       onBegun: (server) => watchServer(server, this.#listener),
       onUp: (member) => this.#join(member),
+      startAgain: (member) => this.start(member),
       onCutOff: (member) => {
         this.#guarded(() => this.#checkMember(member));
         for (const peer of this.members) if (peer !== member) peer.tell({ type: 'ended', peer: id });
       },
       onThreadEnd: () => invariants.crashed(id),
-      onDown: (member) => this.#options.onDown(member),
+      onChange: () => this.#process?.changes.notify(),
+      onDown: (member) => {
+        if (this.members.includes(member)) this.#options.onDown(member);
+      },
       onFailure: (_, error) => {
         trace(() => `server ${id} fails: ${error}`);
         if (!this.#options.isFailureExpected(error)) this.#options.onViolation(error);
@@ -374,15 +503,19 @@ export class SimulatedCluster {
 
   /** The server takes calls: joins it with every other one that does. */
   #join(member: SimulatedMember): void {
-    const { links, maxLinkDelayMs } = this.#options;
+    const { links, maxLinkDelayMs, hasChanges } = this.#options;
     const ports = { ...this.#options.ports, maxDelayMs: maxLinkDelayMs };
     for (const peer of this.members) {
       if (peer === member || !peer.isUp || peer.thread === undefined || member.thread === undefined) continue;
       const [here, there] = connectThreads([member.thread, peer.thread], ports);
-      here.filter = links.filter(member.id, peer.id);
-      there.filter = links.filter(peer.id, member.id);
-      member.tell({ type: 'joined', peer: peer.id, port: here });
-      peer.tell({ type: 'joined', peer: member.id, port: there });
+      here.filter = links.filter(member.identity, peer.identity);
+      there.filter = links.filter(peer.identity, member.identity);
+      if (hasChanges) {
+        member.tell({ type: 'address', slot: peer.id, address: addressOf(peer) });
+        peer.tell({ type: 'address', slot: member.id, address: addressOf(member) });
+      }
+      member.tell({ type: 'joined', peer: peer.identity, port: here });
+      peer.tell({ type: 'joined', peer: member.identity, port: there });
     }
   }
 
@@ -391,6 +524,7 @@ export class SimulatedCluster {
     const { invariants, world } = this.#options;
     const guarded = (check: () => void) => this.#guarded(check);
     return {
+      hasTimeToApply: (id) => this.applyPauses.hasTime(id, world.nowMs),
       persisting: (id, requests) => guarded(() => invariants.persisting(id, requests)),
       asked: ({ raft }, readId) => guarded(() => invariants.asked(readingLeader(raft, world), readId)),
       confirmed: ({ raft }, readId, index) =>
@@ -414,6 +548,18 @@ export class SimulatedCluster {
       throw error;
     }
   }
+}
+
+function slotsOf(members: readonly SimulatedMember[]): ReadonlySet<SlotId> {
+  return new Set(members.map(({ id }) => id));
+}
+
+function portOf(slot: SlotId): number {
+  return FIRST_SERVER_PORT + 2 * slot;
+}
+
+function addressOf({ id }: SimulatedMember): ClientAddress {
+  return { host: HOST, port: portOf(id) };
 }
 
 function readingLeader({ id, currentTerm, lastLog, configuration }: Raft, { nowMs }: World): ReadingLeader {

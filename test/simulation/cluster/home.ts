@@ -4,29 +4,32 @@
  */
 
 import { PropertyViolation } from '../../../src/raft/checks/property-violation.js';
-import type { ServerId } from '../../../src/raft/types.js';
+import { initialConfiguration } from '../../../src/raft/configuration.js';
+import type { Member, ServerId, SlotId } from '../../../src/raft/types.js';
 import { BackupError, restoreBackup, writeBackup } from '../../../src/storage/backup.js';
 import type { ClusterDirectory } from '../../../src/storage/cluster-directory.js';
 import { DataDirectories } from '../../../src/storage/data-directories.js';
 import { DataDirectory } from '../../../src/storage/data-directory.js';
 import type { Files } from '../../../src/storage/files.js';
-import { makeServerDirectory, type Owner } from '../../../src/storage/server-manifest.js';
+import type { Owner } from '../../../src/storage/server-manifest.js';
 import type { SimulatedDisk } from '../world/disk.js';
 import { FilesOfDisks } from '../world/files-of-disks.js';
+import { MountedFiles, type Place } from '../world/mounted-files.js';
 import type { SimulatedThread } from '../world/thread.js';
 
 const DIRECTORY = '/cluster';
 const BACKUP = '/backup';
 const RESTORED = '/restored';
-/** On the disk of a server, where one directory stands for all. */
+/** The directory of a server in one for all, and where that is on the server's own disk, which is mounted there. */
+const MOUNTED = new RegExp(`^${DIRECTORY}/server-(\\d+)(/.*)?$`);
 const OWN_DIRECTORY = '/server';
-const OWN_CLUSTER_ID = 'simulated';
 
 export interface HomeOptions {
   /** The main thread's: for backups, and for a directory for all servers. */
   readonly mainDisk: SimulatedDisk;
-  /** By server id. */
-  readonly serverDisks: readonly SimulatedDisk[];
+  /** How many servers it begins with. */
+  readonly servers: number;
+  readonly diskOf: (id: ServerId) => SimulatedDisk;
   /** Whether each server has a directory to itself. */
   readonly isApart: boolean;
 }
@@ -38,10 +41,17 @@ export class ClusterHome {
   /** Where each server's directory is on its disk, as the process that runs knows. */
   readonly #places = new Map<ServerId, string>();
   #directory: ClusterDirectory | undefined;
+  /** Disks of servers as the main thread of the process that runs sees them. */
+  readonly #mounted = new Map<ServerId, Files>();
+  #lastMembers: readonly Member[];
   #isBackingUp = false;
+  /** Identities of all servers that there ever were. */
+  readonly #given = new Set<ServerId>();
 
   constructor(options: HomeOptions) {
     this.#options = options;
+    this.#lastMembers = initialConfiguration(options.servers).voters;
+    for (const { id } of this.#lastMembers) this.#given.add(id);
   }
 
   /** Whether a process has come up on it: from then on a server may have voted. */
@@ -51,26 +61,42 @@ export class ClusterHome {
 
   /** Whether the server's disk is lost for good. */
   isLost(id: ServerId): boolean {
-    return this.#options.serverDisks[id]?.isLost === true;
+    return this.#options.diskOf(id).isLost;
   }
 
   /** The server's own directory on its disk. */
   placeOf(serverId: ServerId): { readonly directory: string; readonly owner: Owner } | undefined {
     const directory = this.#options.isApart ? this.#places.get(serverId) : OWN_DIRECTORY;
-    const clusterId = this.#options.isApart ? this.#clusterId : OWN_CLUSTER_ID;
+    const clusterId = this.#clusterId;
     if (directory === undefined || clusterId === undefined) return undefined;
     return { directory, owner: { clusterId, serverId } };
   }
 
-  /** Makes the servers' directories of a cluster that has one for all, on their disks. */
-  async prepare(thread: SimulatedThread): Promise<void> {
-    if (this.#options.isApart) return;
-    const preparing = this.#options.serverDisks.map(async (disk, serverId) => {
-      const files = disk.filesOf(thread);
-      await makeServerDirectory(files, OWN_DIRECTORY, { clusterId: OWN_CLUSTER_ID, serverId });
-      await files.syncDirectory('/');
-    });
-    await Promise.all(preparing);
+  /** The servers that have directories, as the process that runs last wrote. */
+  get members(): readonly Member[] {
+    if (this.#directory !== undefined) this.#lastMembers = this.#directory.members;
+    return this.#lastMembers;
+  }
+
+  /** Makes a directory for a new server in this slot. Rejects with DataDirectoryError, and with PropertyViolation. */
+  async add(slot: SlotId): Promise<Member> {
+    const { directory } = this;
+    const member = await directory.add(slot);
+    if (this.#given.has(member.id))
+      throw new PropertyViolation('identity', `server ${member.id} is given once more, in slot ${slot}`);
+    this.#given.add(member.id);
+    return member;
+  }
+
+  /** Removes the directory of a server that is no member. Rejects with DataDirectoryError. */
+  async remove(id: ServerId): Promise<void> {
+    await this.directory.remove(id);
+  }
+
+  /** The directory that the process holds. */
+  get directory(): ClusterDirectory {
+    if (this.#directory === undefined) throw new RangeError('no process has the directory');
+    return this.#directory;
   }
 
   /** A process that has just begun takes the directories. Rejects with DataDirectoryError or PropertyViolation. */
@@ -78,9 +104,9 @@ export class ClusterHome {
     // A write that the process before had begun is cut off with it.
     this.#isBackingUp = false;
     this.#places.clear();
+    this.#mounted.clear();
+    const lost = this.members.filter(({ id }) => this.isLost(id));
     this.#directory = undefined;
-    const { serverDisks } = this.#options;
-    const lost = serverDisks.flatMap(({ isLost }, id) => (isLost ? [id] : []));
     const directory = await this.#openDirectory(main);
     const { clusterId } = directory;
     this.#clusterId ??= clusterId;
@@ -88,10 +114,10 @@ export class ClusterHome {
       throw new PropertyViolation('identity', `cluster ${this.#clusterId} has become cluster ${clusterId}`);
     this.#directory = directory;
     if (!this.#options.isApart) return;
-    await Promise.all(serverDisks.map((_, id) => this.locate(id)));
-    const taken = lost.find((id) => this.#places.has(id));
+    await Promise.all(this.members.map(({ id }) => this.locate(id)));
+    const taken = lost.find(({ id }) => this.#places.has(id));
     if (taken !== undefined)
-      throw new PropertyViolation('lost disk', `server ${taken} is started without what it had`);
+      throw new PropertyViolation('lost disk', `server ${taken.id} is started without what it had`);
   }
 
   /** Looks for the server's directory; false if it cannot be used. */
@@ -103,14 +129,33 @@ export class ClusterHome {
   }
 
   #openDirectory(main: SimulatedThread): Promise<ClusterDirectory> {
-    const { mainDisk, serverDisks, isApart } = this.#options;
+    const { mainDisk, servers, diskOf, isApart } = this.#options;
     const { environment } = main;
-    const servers = serverDisks.length;
-    if (!isApart)
-      return DataDirectory.open(DIRECTORY, { servers, environment, files: mainDisk.filesOf(main) });
-    const disks = serverDisks.map((disk, id): [string, Files] => [nameOf(id), disk.filesOf(main)]);
+    if (!isApart) {
+      const files = new MountedFiles(mainDisk.filesOf(main), (path) => this.#mountedAt(path, main));
+      return DataDirectory.open(DIRECTORY, { servers, isAnySize: true, environment, files });
+    }
+    const disks = this.members.map(({ id }): [string, Files] => [nameOf(id), diskOf(id).filesOf(main)]);
     const paths = disks.map(([name]) => `/${name}${DIRECTORY}`);
     return DataDirectories.open(paths, { servers, environment, files: new FilesOfDisks(new Map(disks)) });
+  }
+
+  /** Where on a server's own disk that is; undefined for what is on the main thread's. */
+  #mountedAt(path: string, main: SimulatedThread): Place | undefined {
+    const [, id, below = ''] = MOUNTED.exec(path) ?? [];
+    if (id === undefined) return undefined;
+    const files = this.#filesOf(Number(id), main);
+    return { files, path: `${OWN_DIRECTORY}${below}`, isMountPoint: below === '' };
+  }
+
+  /** The files of a server's disk, as the main thread sees them: the same each time. */
+  #filesOf(id: ServerId, main: SimulatedThread): Files {
+    let files = this.#mounted.get(id);
+    if (files === undefined) {
+      files = this.#options.diskOf(id).filesOf(main);
+      this.#mounted.set(id, files);
+    }
+    return files;
   }
 
   /**

@@ -63,7 +63,7 @@ export class Links {
   filter(from: ServerId, to: ServerId): PostFilter {
     const { random, lossRate, duplicationRate, trace } = this.#options;
     const remembered: Uint8Array[] = [];
-    let lastChunk: Uint8Array | undefined;
+    let lastSnapshot: Uint8Array[] = [];
     return (message) => {
       const frame = batchFrameOf(message);
       if (frame === undefined) return message;
@@ -76,10 +76,16 @@ export class Links {
       if (this.isHealthy || duplicationRate === 0) return frame;
       if (remembered.length === REMEMBERED) remembered.shift();
       remembered.push(batch.slice());
-      if (messages.some(({ type }) => type === 'InstallSnapshot')) lastChunk = batch.slice();
+      for (const message of messages) {
+        if (message.type !== 'InstallSnapshot') continue;
+        if (message.offset === 0) lastSnapshot = [];
+        lastSnapshot.push(batch.slice());
+      }
       if (isLost || !random.chance(duplicationRate)) return frame;
-      const again = lastChunk !== undefined && random.chance(0.2) ? lastChunk : random.of(remembered);
-      frame[0] = Buffer.concat([batch, again]);
+      // A snapshot comes again as a whole, or its end.
+      const chunks = random.chance(0.5) ? lastSnapshot : lastSnapshot.slice(-1);
+      const again = chunks.length > 0 && random.chance(0.2) ? chunks : [random.of(remembered)];
+      frame[0] = Buffer.concat([batch, ...again]);
       return frame;
     };
   }

@@ -5,10 +5,11 @@
 import type { Port } from '../../../src/channel/port.js';
 import { openChannel, type PortChannel } from '../../../src/channel/port-channel.js';
 import { gatewayChannel } from '../../../src/cluster/gateway-channel.js';
-import type { Gateway } from '../../../src/gateway/gateway.js';
+import type { ChangingServer, MembersControl } from '../../../src/cluster/membership.js';
+import type { ClientPort, SlotPorts } from '../../../src/cluster/slot-ports.js';
 import { LogTime } from '../../../src/log-time.js';
 import type { RaftOptions } from '../../../src/raft/raft-options.js';
-import type { PersistRequest, RecoveredState, ServerId, SlotId } from '../../../src/raft/types.js';
+import type { PersistRequest, RecoveredState, ServerId, SlotId, Term } from '../../../src/raft/types.js';
 import { openServer } from '../../../src/server/open-server.js';
 import type { Server } from '../../../src/server/server.js';
 import type { Storage } from '../../../src/storage/storage.js';
@@ -22,19 +23,21 @@ import { WatchedStorage } from './watched-storage.js';
 /** The process that a server's thread belongs to. */
 export interface ProcessView {
   readonly main: SimulatedThread;
-  readonly gateway: Gateway;
+  /** Which server has the port of each slot. */
+  readonly ports: SlotPorts;
   /** See src/log-time.ts. */
   readonly logTime: SharedArrayBuffer;
 }
 
 export interface MemberOptions {
-  readonly id: ServerId;
+  readonly slot: SlotId;
   readonly world: World;
   readonly random: Random;
   readonly ports: PortOptions;
   readonly raft: Omit<RaftOptions, 'leasesAreOver'>;
   readonly snapshotLogBytes: number;
-  readonly addresses: ReadonlyMap<SlotId, ClientAddress>;
+  /** Where the clients of each slot connect, when a thread begins. */
+  readonly addresses: () => ReadonlyMap<SlotId, ClientAddress>;
   /** Opens the server's disk for a thread. */
   readonly openStorage: (thread: SimulatedThread) => Promise<Storage>;
   /** Batches between gateway and server that wait. */
@@ -48,12 +51,16 @@ export interface MemberOptions {
   readonly onBegun: (server: Server) => void;
   /** It takes calls and clients: is to be joined with the others. */
   readonly onUp: (member: SimulatedMember) => void;
+  /** It is to be started as soon as it is down and a process runs. */
+  readonly startAgain: (member: SimulatedMember) => void;
   /** Its clients are cut off, and its thread is about to be terminated. */
   readonly onCutOff: (member: SimulatedMember) => void;
   /** Its thread has just ended. */
   readonly onThreadEnd: (member: SimulatedMember) => void;
   /** The main thread has noticed. */
   readonly onDown: (member: SimulatedMember) => void;
+  /** What it is for others has changed. */
+  readonly onChange: () => void;
   /** It failed by itself: its disk did, an invariant broke, or an error was not caught. */
   readonly onFailure: (member: SimulatedMember, error: unknown) => void;
   readonly trace: (what: () => string) => void;
@@ -75,24 +82,38 @@ type State = 'down' | 'starting' | 'up' | 'ending';
 interface Life {
   readonly process: ProcessView;
   readonly thread: SimulatedThread;
+  readonly port: ClientPort;
   /** The main thread's ends. */
   readonly traffic: PortChannel<Uint8Array>;
   readonly events: PortChannel<PeerNews<Port>, ServerEvent>;
   server: Server | undefined;
+  leadsTerm: Term | undefined;
+  /** The last term in which it said that it serves as the leader. */
+  servingTerm: Term | undefined;
+  /** Calls that are not answered: their callers are told when it ends. */
+  readonly calls: Set<(error: Error) => void>;
+  readonly endListeners: (() => void)[];
 }
 
-export class SimulatedMember {
-  readonly id: ServerId;
+export class SimulatedMember implements ChangingServer {
+  readonly id: SlotId;
+  readonly identity: ServerId;
   readonly #options: MemberOptions;
+  /** Of calls. */
+  readonly #random: Random;
   #state: State = 'down';
   #life: Life | undefined;
   #isCutOff = false;
+  #failure: unknown;
+  #staysDown = false;
   /** Starts since the process began: the first one may vote at once. */
   #startsInProcess = 0;
 
   constructor(options: MemberOptions) {
-    this.id = options.id;
+    this.id = options.slot;
+    this.identity = options.raft.id;
     this.#options = options;
+    this.#random = options.random.split('calls');
   }
 
   get state(): State {
@@ -112,17 +133,47 @@ export class SimulatedMember {
     return this.#isCutOff;
   }
 
+  /** It was stopped, and whoever did so starts it again. */
+  get staysDown(): boolean {
+    return this.#staysDown;
+  }
+
+  /** Why it has ended by itself since it was last up; undefined if it has not. */
+  get failure(): unknown {
+    return this.#failure;
+  }
+
+  /** The term in which it has said that it leads. */
+  get leadsTerm(): Term | undefined {
+    return this.isUp ? this.#life?.leadsTerm : undefined;
+  }
+
+  /** Whether it leads and has said that it answers clients. */
+  get isServing(): boolean {
+    return this.leadsTerm !== undefined && this.#life?.servingTerm === this.leadsTerm;
+  }
+
   /** The server, as long as its thread runs. */
   get server(): Server | undefined {
     const life = this.#life;
     return life?.thread.hasEnded === false ? life.server : undefined;
   }
 
+  /** Starts it, unless it runs already. */
+  start(): void {
+    this.#staysDown = false;
+    this.#options.startAgain(this);
+  }
+
+  async restart(): Promise<void> {
+    this.start();
+  }
+
   /** Starts a thread for it. It must be down. */
-  start(process: ProcessView): void {
+  startIn(process: ProcessView): void {
     const { world, random, ports, trafficCapacity, trace } = this.#options;
     const thread = new SimulatedThread({
-      name: `server ${this.id}`,
+      name: `server ${this.identity}`,
       world,
       random: random.split(`thread ${world.nowMs}`),
       onError: (error) => this.#fail(life, error),
@@ -135,12 +186,17 @@ export class SimulatedMember {
     const life: Life = {
       process,
       thread,
+      port: process.ports.of({ id: this.identity, slot: this.id }),
       traffic: openChannel<Uint8Array>(mainTraffic, { capacity: trafficCapacity }),
       events: openChannel<PeerNews<Port>, ServerEvent>(mainEvents, {
         capacity: EVENTS_CAPACITY,
         transfer: () => [],
       }),
       server: undefined,
+      leadsTerm: undefined,
+      servingTerm: undefined,
+      calls: new Set(),
+      endListeners: [],
     };
     this.#life = life;
     this.#state = 'starting';
@@ -162,7 +218,7 @@ export class SimulatedMember {
     this.#state = 'ending';
     this.#isCutOff = true;
     this.#options.onCutOff(this);
-    life.process.gateway.detach(this.id);
+    life.port.detach();
     life.events.close();
     life.traffic.close();
     const { world, random } = this.#options;
@@ -174,13 +230,25 @@ export class SimulatedMember {
     const life = this.#life;
     if (life === undefined || life.thread.hasEnded) return;
     this.#options.trace(() => 'crashes');
+    this.#failure = new Error('the thread has crashed');
     life.thread.end();
     const { world, random } = this.#options;
     world.timeline.after(random.between(0, MAX_NOTICE_MS), () => this.#end(life));
   }
 
+  /** Stops it cleanly if it runs, or else ends it; resolves once it is down. It stays so until {@link start}. */
+  async stop(): Promise<void> {
+    this.#staysDown = true;
+    const life = this.#life;
+    if (life === undefined) return;
+    if (this.#state === 'up') this.stopCleanly();
+    else this.kill();
+    life.process.main.environment.startTimer(() => this.#end(life), 2 * STOP_TIMEOUT_MS);
+    await new Promise<void>((resolve) => life.endListeners.push(resolve));
+  }
+
   /** Stops it cleanly. */
-  stop(): void {
+  stopCleanly(): void {
     const life = this.#life;
     if (life?.server === undefined || this.#state !== 'up') return;
     const { server } = life;
@@ -197,12 +265,45 @@ export class SimulatedMember {
     this.#life = undefined;
     this.#state = 'down';
     this.#startsInProcess = 0;
+    this.#staysDown = false;
   }
 
   /** Has the server do something in its thread, if it runs. */
   control(call: (server: Server) => void): void {
     const { server, thread } = this.#life ?? {};
     if (server !== undefined) thread?.deliver('control', () => call(server));
+  }
+
+  /** Calls the server, as Member.call does. Rejects when it is not up, or ends first. */
+  call<R>(invoke: (control: MembersControl) => Promise<R>): Promise<R> {
+    const life = this.#life;
+    if (life?.server === undefined || !this.isUp)
+      return Promise.reject(new Error(`server ${this.identity} is not running`));
+    const { server, thread, process } = life;
+    const control: MembersControl = {
+      members: () => Promise.resolve(server.memberChanges.view),
+      changeMembers: (voters) => server.memberChanges.begin(voters),
+    };
+    return new Promise((resolve, reject) => {
+      life.calls.add(reject);
+      const answer = (settle: () => void) =>
+        this.#soon(process.main, () => {
+          life.calls.delete(reject);
+          settle();
+        });
+      this.#soon(thread, () => {
+        invoke(control).then(
+          (result) => answer(() => resolve(result)),
+          (error: unknown) => answer(() => reject(error)),
+        );
+      });
+    });
+  }
+
+  /** Has the thread do it as soon as a message gets there. */
+  #soon(thread: SimulatedThread, what: () => void): void {
+    const delayMs = this.#random.between(0, this.#options.ports.maxDelayMs);
+    this.#options.world.timeline.after(delayMs, () => thread.deliver('control', what));
   }
 
   /** Tells it of another server, if it is up. */
@@ -216,8 +317,8 @@ export class SimulatedMember {
     [eventsPort, trafficPort]: readonly Port[],
     leasesAreOver: boolean,
   ): Promise<void> {
-    const { id, raft, snapshotLogBytes, addresses, onRecovered, onPersisted, trafficCapacity } =
-      this.#options;
+    const { raft, snapshotLogBytes, addresses, onRecovered, onPersisted, trafficCapacity } = this.#options;
+    const { id } = raft;
     if (eventsPort === undefined || trafficPort === undefined) return;
     const events = openChannel<ServerEvent, PeerNews<Port>>(eventsPort, {
       capacity: EVENTS_CAPACITY,
@@ -234,7 +335,7 @@ export class SimulatedMember {
         storage,
         snapshotLogBytes,
         traffic: openChannel(trafficPort, { capacity: trafficCapacity }),
-        addresses,
+        addresses: addresses(),
         hashSecret: HASH_SECRET,
         sessionName: SESSION_NAME,
         peerNews: events.receiver,
@@ -254,19 +355,26 @@ export class SimulatedMember {
     for await (const event of life.events.receiver) {
       if (life !== this.#life || this.#state === 'ending') return;
       if (event.type === 'up') {
-        await life.process.gateway.attach(this.id, gatewayChannel(life.traffic));
+        await life.port.attach(gatewayChannel(life.traffic));
         if (life !== this.#life || this.#state !== 'starting') return;
         this.#state = 'up';
+        this.#failure = undefined;
         this.#options.onUp(this);
       } else if (event.type === 'role') {
         this.#options.trace(() => `is ${event.role} in term ${event.term}`);
-        if (event.role === 'leader') life.process.gateway.setLeader({ slot: this.id, term: event.term });
-      } else this.#options.trace(() => JSON.stringify(event));
+        life.leadsTerm = event.role === 'leader' ? event.term : undefined;
+        if (event.role === 'leader') life.port.setLeader(event.term);
+      } else {
+        if (event.type === 'serving') life.servingTerm = event.term;
+        this.#options.trace(() => JSON.stringify(event));
+      }
+      this.#options.onChange();
     }
   }
 
   #fail(life: Life, error: unknown): void {
     if (life !== this.#life) return;
+    this.#failure = error;
     this.#options.onFailure(this, error);
     this.#end(life);
   }
@@ -276,10 +384,13 @@ export class SimulatedMember {
     life.thread.end();
     life.events.close();
     life.traffic.close();
-    life.process.gateway.detach(this.id);
+    life.port.detach();
     this.#life = undefined;
     this.#state = 'down';
     this.#options.trace(() => 'is down');
+    for (const fail of life.calls) fail(new Error(`server ${this.identity} is gone`));
+    for (const listener of life.endListeners) listener();
+    this.#options.onChange();
     this.#options.onDown(this);
   }
 }

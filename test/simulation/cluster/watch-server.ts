@@ -8,6 +8,8 @@ import type { Server } from '../../../src/server/server.js';
 import type { KeyValueStore } from '../../../src/state-machine/key-value-store.js';
 
 export interface ServerListener {
+  /** Whether the server has time left in its turn for an entry: an entry may be more work than a turn has time for. */
+  hasTimeToApply(id: ServerId): boolean;
   persisting(id: ServerId, requests: readonly PersistRequest[]): void;
   /** It leads, and a group of reads came in that is to be confirmed. */
   asked(server: Server, readId: number): void;
@@ -31,6 +33,10 @@ export function watchServer(server: Server, listener: ServerListener): void {
   listener.restored(id, applied.position.index);
   const goOn = applied.goOn.bind(applied);
   applied.goOn = (entry, work) => {
+    if (!listener.hasTimeToApply(id)) {
+      work.allow(0);
+      return false;
+    }
     const isApplied = goOn(entry, work);
     if (isApplied) listener.applied(id, entry);
     return isApplied;

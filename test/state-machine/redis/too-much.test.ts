@@ -3,7 +3,7 @@
 import { expect } from 'chai';
 import { MAX_VALUE_BYTES } from '../../../src/limits.js';
 import { ErrorReply, type RespValue } from '../../../src/protocol/resp/value.js';
-import { MAX_LCS_CELLS, MAX_TRANSACTION_WORK } from '../../../src/redis-limits.js';
+import { MAX_BITS_WORK, MAX_LCS_CELLS } from '../../../src/redis-limits.js';
 import { KeyValueStore } from '../../../src/state-machine/key-value-store.js';
 import { payloadOf } from '../../support/commands.js';
 import { HASH_SECRET } from '../../support/hash-secret.js';
@@ -31,7 +31,7 @@ describe('a command that would be too much work', () => {
   });
 
   it('is a BITOP of many large values, which leaves its target as it was', () => {
-    const sources = Array.from({ length: MAX_TRANSACTION_WORK / MAX_VALUE_BYTES }, () => 'large');
+    const sources = Array.from({ length: MAX_BITS_WORK / MAX_VALUE_BYTES }, () => 'large');
     run('SET', 'target', 'before');
     expect(run('BITOP', 'OR', 'target', ...sources)).to.be.instanceOf(ErrorReply);
     expect(run('GET', 'target')).to.equal('before');

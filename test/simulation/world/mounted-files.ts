@@ -1,0 +1,108 @@
+/**
+ * The files of a disk on which other disks are mounted: the mount points are directories of the disk, and what is below one is
+ * in a directory of another disk.
+ */
+
+import type {
+  BlockingFile,
+  DataFile,
+  FileAccess,
+  FileLock,
+  Files,
+  LogFile,
+  LogFileOptions,
+  LogMemory,
+} from '../../../src/storage/files.js';
+
+/** Where a path is: on which disk, and there. */
+export interface Place {
+  readonly files: Files;
+  readonly path: string;
+  /** Whether it is a mount point itself. */
+  readonly isMountPoint: boolean;
+}
+
+export class MountedFiles implements Files {
+  readonly #files: Files;
+  readonly #placeOf: (path: string) => Place | undefined;
+
+  /** @param placeOf undefined for what is on the disk itself */
+  constructor(files: Files, placeOf: (path: string) => Place | undefined) {
+    this.#files = files;
+    this.#placeOf = placeOf;
+  }
+
+  create(path: string): Promise<DataFile> {
+    return this.#on(path, (files, there) => files.create(there));
+  }
+
+  open(path: string, access: FileAccess): Promise<DataFile> {
+    return this.#on(path, (files, there) => files.open(there, access));
+  }
+
+  openBlocking(path: string): BlockingFile {
+    return this.#on(path, (files, there) => files.openBlocking(there));
+  }
+
+  openLog(path: string, options: LogFileOptions): Promise<LogFile> {
+    return this.#on(path, (files, there) => files.openLog(there, options));
+  }
+
+  logMemory(): LogMemory {
+    return this.#files.logMemory();
+  }
+
+  read(path: string): Promise<Buffer> {
+    return this.#on(path, (files, there) => files.read(there));
+  }
+
+  size(path: string): Promise<number> {
+    return this.#on(path, (files, there) => files.size(there));
+  }
+
+  list(directory: string): Promise<readonly string[]> {
+    return this.#on(directory, (files, there) => files.list(there));
+  }
+
+  /** A mount point is made on the disk, and on the other one, where it is durable at once: a mounted disk has a root. */
+  async makeDirectory(path: string): Promise<string | undefined> {
+    const place = this.#placeOf(path);
+    if (place === undefined) return this.#files.makeDirectory(path);
+    if (!place.isMountPoint) throw new RangeError(`${path} is not made here`);
+    await place.files.makeDirectory(place.path);
+    await place.files.syncDirectory('/');
+    return this.#files.makeDirectory(path);
+  }
+
+  remove(path: string): Promise<void> {
+    return this.#on(path, (files, there) => files.remove(there));
+  }
+
+  async removeTree(path: string): Promise<void> {
+    const place = this.#placeOf(path);
+    if (place !== undefined) await place.files.removeTree(place.path);
+    if (place === undefined || place.isMountPoint) await this.#files.removeTree(path);
+  }
+
+  rename(from: string, to: string): Promise<void> {
+    const target = this.#placeOf(to);
+    return this.#on(from, (files, there) => {
+      if (files !== (target?.files ?? this.#files))
+        throw new RangeError(`${from} and ${to} are on two disks`);
+      return files.rename(there, target?.path ?? to);
+    });
+  }
+
+  syncDirectory(path: string): Promise<void> {
+    return this.#on(path, (files, there) => files.syncDirectory(there));
+  }
+
+  lock(path: string): Promise<FileLock | undefined> {
+    return this.#on(path, (files, there) => files.lock(there));
+  }
+
+  #on<T>(path: string, action: (files: Files, there: string) => T): T {
+    const place = this.#placeOf(path);
+    return action(place?.files ?? this.#files, place?.path ?? path);
+  }
+}

@@ -1,0 +1,42 @@
+/** Changes of members while clients are served. */
+
+import { ProgramError } from '../support/program.js';
+import { type FaultAction, type Scene, victims } from './faults.js';
+
+/** Servers that come, or go, in one step. */
+const MAX_AT_ONCE = 2;
+/** No fewer than that, if there were as many in the beginning: the loss of one is to be borne. */
+const MIN_SERVERS = 3;
+
+/** Some servers go, the leader often among them, and others come. Also when that is given up, or cut off, it comes to an end. */
+export const changeMembers: FaultAction = async (scene) => {
+  const { site, begin } = scene;
+  const { removed, added } = await draw(scene);
+  const changed = [...removed, ...added];
+  if (changed.length === 0) return;
+  const wanted = [...site.ids.filter((id) => !removed.includes(id)), ...added].sort((a, b) => a - b);
+  for (const id of changed) site.taken.add(id);
+  site.health.membersChange([...site.ids, ...added]);
+  begin(`members ${site.ids.join(' ')} become ${wanted.join(' ')}`);
+  await (await site.program()).changeMembers(wanted).catch(ignoreRefusal);
+  site.setMembers(await site.tell((program) => program.untilMembersSettle()));
+  for (const id of changed) site.taken.delete(id);
+};
+
+/** Only servers that no other fault has stopped go. */
+async function draw(scene: Scene): Promise<{ readonly removed: number[]; readonly added: number[] }> {
+  const { site, random } = scene;
+  const order = await victims(scene);
+  const free = site.slots.filter((id) => !site.ids.includes(id) && !site.taken.has(id));
+  const added = random.shuffled(free).slice(0, random.below(MAX_AT_ONCE + 1));
+  const surplus = Math.max(0, site.servers + added.length - MIN_SERVERS);
+  const removable = order.filter((id) => !site.taken.has(id));
+  const removed = removable.slice(0, Math.min(surplus, random.below(MAX_AT_ONCE + 1)));
+  return { removed, added };
+}
+
+/** A change is refused while another one is under way, and given up without the new servers; or its answer is cut off. */
+function ignoreRefusal(error: unknown): void {
+  if (!(error instanceof ProgramError) || !/ answered (?:409|503)| was not answered/.test(error.message))
+    throw error;
+}

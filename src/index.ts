@@ -1,5 +1,7 @@
 /** threadraft as a library: a cluster that runs in this process. */
 
+export type { CallOptions } from './client/call.js';
+export type { KeyValueClient, VersionedValue, WriteOptions } from './client/key-value-client.js';
 export { restoreBackup, writeBackup } from './cluster/backup-files.js';
 export { Cluster } from './cluster/cluster.js';
 export type { ClusterEnvironment } from './cluster/cluster-environment.js';
@@ -16,6 +18,7 @@ export {
 export { type ClusterOptions, DEFAULT_OPTIONS, OptionError } from './cluster/cluster-options.js';
 export type { ClusterEvent, EventListener } from './cluster/event-log.js';
 export type { CurrentFaults, LinkRequest } from './cluster/faults.js';
+export type { InProcessClientOptions } from './cluster/in-process-client.js';
 export type { Members } from './cluster/members-view.js';
 export type { AddedServer, ServerPlace } from './cluster/membership.js';
 export type { ClusterMeasurements, ClusterStatus, MemberStatus } from './cluster/status.js';
@@ -43,10 +46,4 @@ export {
   type MetricsReading,
   type SnapshotCounts,
 } from './wire/measurements.js';
-export type {
-  LogTail,
-  ObservedLearner,
-  ObservedMembers,
-  ObservedMessage,
-  ShownRole,
-} from './wire/observations.js';
+export type { LogTail, ObservedMessage, ShownRole } from './wire/observations.js';

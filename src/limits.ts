@@ -193,10 +193,11 @@ export const MAX_ENCODED_ARGS = 16 * 1024;
 export const MAX_DELAYED_ENTRY_BYTES = 8 * 1024;
 
 /**
- * Units of work (see state-machine/work.ts) on committed entries in a turn: about 5 ms of a thread. What is left of an entry is
- * applied in the next turn, and whatever else is due comes between.
+ * Units of work (see state-machine/work.ts) on committed entries in a turn, about 5 ms of a thread, and ms if those take longer.
+ * What is left of an entry is applied in the next turn, and whatever else is due comes between.
  */
 export const APPLY_WORK_PER_TURN = 5_000_000;
+export const MAX_APPLY_MS_PER_TURN = 8;
 
 /** Bytes of entries proposed and not yet applied; then the server takes no more commands. */
 export let MAX_INFLIGHT_PROPOSAL_BYTES = MAX_VALUE_BYTES + 7 * MIB;
@@ -216,6 +217,13 @@ export const MAX_PENDING_BYTES_PER_CLIENT = 1024 * 1024;
  * wait. A write that is more goes alone.
  */
 export const MAX_PENDING_WORK_PER_CLIENT = 20_000_000;
+
+/**
+ * Units of work that all clients' commands in flight are taken to be: what is more waits for its turn, or goes alone. A command
+ * of at most the second number goes before larger ones.
+ */
+export const MAX_PENDING_WORK = 40_000_000;
+export const LITTLE_WORK = 500_000;
 
 /** The quantum: this much of one client's stream is taken in a turn; then it is the next one's turn. */
 export const MAX_TAKEN_COMMANDS_PER_TURN = 256;
@@ -308,6 +316,10 @@ const relations = (): readonly (readonly [holds: boolean, why: string])[] => [
     MAX_PENDING_COMMANDS_PER_CLIENT < MAX_PENDING_COMMANDS &&
       MAX_PENDING_BYTES_PER_CLIENT < MAX_INFLIGHT_PROPOSAL_BYTES,
     'a client with all that it may have pending leaves room for others',
+  ],
+  [
+    LITTLE_WORK < MAX_PENDING_WORK_PER_CLIENT && MAX_PENDING_WORK_PER_CLIENT <= MAX_PENDING_WORK,
+    'work that one client may have in flight fits what all may',
   ],
   [
     MAX_PENDING_BYTES_PER_CLIENT < MAX_UNANSWERED_BYTES,

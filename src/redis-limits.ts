@@ -20,10 +20,13 @@ export const WALK_WORK_PER_TURN = 2_000_000;
 export const MAX_WALK_WORK = 60_000_000_000;
 
 /**
- * Units of work of one transaction: 0.1 to 0.2 s. A larger transaction is taken back and refused, the same on every
- * server.
+ * Units of work of one transaction: 0.1 to 0.2 s. A larger transaction is taken back and refused, the same on every server: see
+ * state-machine/work-rules.ts.
  */
 export const MAX_TRANSACTION_WORK = 200_000_000;
+
+/** Units of work of one BITOP or BITFIELD; a larger one is refused. */
+export const MAX_BITS_WORK = 200_000_000;
 
 /** Keys that one SCAN goes through, whatever COUNT says, and units of work after which it stops earlier. */
 export const MAX_SCAN_COUNT = 10_000;

@@ -90,6 +90,11 @@ export class ByteReader {
     this.#advance(byteCount);
   }
 
+  /** The next read starts there again: at an earlier {@link offset}. */
+  goBackTo(offset: number): void {
+    this.#offset = Math.min(this.#offset, offset);
+  }
+
   /** The next bytes as a view of the input, which stays alive as long as the view does. */
   bytes(byteCount: number): Uint8Array {
     const start = this.#advance(byteCount);

@@ -5,7 +5,7 @@
  * comparison or copy, costs more than the loop.
  */
 
-import type { ByteSpan, Memory } from './byte-reader.js';
+import { type ByteSpan, type Memory, textOf } from './byte-reader.js';
 
 /** A string of one character per byte, or where the bytes are. */
 export type ByteString = string | ByteSpan;
@@ -61,6 +61,25 @@ export function equals(text: ByteString, { bytes, view }: Memory, start: number)
     if (wordAt(text, at) !== view.getInt32(start + at, true)) return false;
   for (let at = wordsEnd; at < length; at += 1) if (byteAt(text, at) !== bytes[start + at]) return false;
   return true;
+}
+
+/** The text as a string of one character per byte. */
+export function stringOf(text: ByteString): string {
+  return typeof text === 'string' ? text : textOf(text);
+}
+
+/** The bytes from `start` up to `end`, as far as there are any. */
+export function sliceOf(text: ByteString, start: number, end: number): string {
+  if (typeof text === 'string') return text.slice(start, end);
+  const last = Math.min(end, text.length);
+  return start >= last ? '' : textOf({ ...text, start: text.start + start, length: last - start });
+}
+
+/** Whether the one comes before the other in the order of their bytes. */
+export function isBefore(one: ByteSpan, other: ByteSpan): boolean {
+  const end = one.start + one.length;
+  const otherEnd = other.start + other.length;
+  return one.memory.bytes.compare(other.memory.bytes, other.start, otherEnd, one.start, end) < 0;
 }
 
 /** Copies the text to `start`. */

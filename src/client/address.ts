@@ -1,7 +1,7 @@
 /** Addresses of servers as a user writes them. */
 
+import { ArgumentError } from './client-errors.js';
 import { MAX_ADDRESSES } from './client-limits.js';
-import { ArgumentError } from './errors.js';
 import type { Address } from './world.js';
 
 const MAX_PORT = 65_535;

@@ -1,8 +1,8 @@
 /** One call of a client on its way: it waits, is sent, perhaps repeated, and ends once. */
 
-import type { Command } from './commands.js';
-import { AbortedError, type KvError, TimeoutError, UnknownOutcomeError } from './errors.js';
+import { AbortedError, type KvError, TimeoutError, UnknownOutcomeError } from './client-errors.js';
 import type { Reply } from './reply-reader.js';
+import type { Command } from './text-commands.js';
 
 /** What becomes of a reply: throws a {@link KvError} where it is an error. */
 export type Decode<T> = (reply: Reply) => T;

@@ -6,13 +6,13 @@
 import type { Timer } from '../environment.js';
 import { textOfAddress } from './address.js';
 import type { Call } from './call.js';
+import { AuthError } from './client-errors.js';
 import {
   CONNECT_TIMEOUT_MS,
   MAX_IN_FLIGHT_BYTES,
   MAX_IN_FLIGHT_COMMANDS,
   SILENCE_MS,
 } from './client-limits.js';
-import { AuthError } from './errors.js';
 import { Fifo } from './fifo.js';
 import { BadReplyError, type Reply, ReplyReader } from './reply-reader.js';
 import type { Address, ClientWorld, Link } from './world.js';

@@ -6,6 +6,7 @@
 import type { Timer } from '../environment.js';
 import { isSame } from './address.js';
 import { Call, type CallOptions, type Decode } from './call.js';
+import { AbortedError, ArgumentError, AuthError, ClosedError, OverloadedError } from './client-errors.js';
 import {
   DEFAULT_TIMEOUT_MS,
   MAX_PENDING_BYTES,
@@ -17,11 +18,10 @@ import {
   MIN_RECONNECT_PAUSE_MS,
   MIN_REPEAT_PAUSE_MS,
 } from './client-limits.js';
-import type { Command } from './commands.js';
 import { Connection } from './connection.js';
 import { Deadlines } from './deadlines.js';
-import { AbortedError, ArgumentError, AuthError, ClosedError, OverloadedError } from './errors.js';
 import { BadReplyError, type Reply } from './reply-reader.js';
+import type { Command } from './text-commands.js';
 import type { Address, ClientWorld } from './world.js';
 
 export interface DispatcherOptions {

@@ -1,8 +1,8 @@
 /** A client of threadraft over TCP: `threadraft/client`. */
 
 export type { Timer } from '../environment.js';
+export { Client, type ClientOptions } from './base-client.js';
 export type { CallOptions } from './call.js';
-export { Client, type ClientOptions } from './client.js';
 export {
   AbortedError,
   ArgumentError,
@@ -16,8 +16,8 @@ export {
   UnknownOutcomeError,
   VersionMismatchError,
   WrongTypeError,
-} from './errors.js';
+} from './client-errors.js';
+export type { KeyValueClient, VersionedValue, WriteOptions } from './key-value-client.js';
 export { KvClient, type KvClientOptions } from './node/kv-client.js';
 export type { TlsOptions } from './node/tcp.js';
-export type { KeyValueClient, VersionedValue, WriteOptions } from './types.js';
 export type { Address, ClientEnvironment, ClientWorld, Dial, Link, LinkEvents } from './world.js';

@@ -1,8 +1,8 @@
 /** What replies mean to whoever made the call. Each function throws the KvError that an error reply stands for. */
 
-import { NotFoundError, RefusedError, VersionMismatchError, WrongTypeError } from './errors.js';
+import { NotFoundError, RefusedError, VersionMismatchError, WrongTypeError } from './client-errors.js';
+import type { VersionedValue } from './key-value-client.js';
 import type { Reply } from './reply-reader.js';
-import type { VersionedValue } from './types.js';
 
 /** `OK <version>` of `set`. */
 export function versionOfSet({ line }: Reply): number {

@@ -1,7 +1,11 @@
-/** What a cluster is handed by whoever makes it, besides its options. */
+/** What a cluster is handed besides its options. */
 
+import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import type { Network } from '../gateway/network.js';
+
+/** What a thread of a server runs. */
+export const SERVER_MODULE = fileURLToPath(new URL('../../workers/server.js', import.meta.url));
 
 export interface ClusterEnvironment {
   /** Where elections, deaths and restarts are logged; nowhere unless given. */

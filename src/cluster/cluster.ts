@@ -3,15 +3,16 @@
  */
 
 import { setTimeout } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { type Logger, pino } from 'pino';
+import type { KeyValueClient } from '../client/key-value-client.js';
+import { NODE_ENVIRONMENT } from '../environment.js';
 import type { Network } from '../gateway/network.js';
 import type { ServerId } from '../raft/types.js';
 import { measureThread } from '../server/thread-measurements.js';
 import { CATCH_UP_TIMEOUT_MS, LEADER_WAIT_MS } from '../time-limits.js';
 import type { ClientAddress, ServerObservation } from '../wire/control.js';
 import { clientNetwork } from './client-network.js';
-import type { ClusterEnvironment } from './cluster-environment.js';
+import { type ClusterEnvironment, SERVER_MODULE } from './cluster-environment.js';
 import {
   messageOf,
   NotRunningError,
@@ -22,6 +23,7 @@ import {
 import { type ClusterOptions, completeOptions, serverPorts } from './cluster-options.js';
 import { type EventListener, EventLog } from './event-log.js';
 import { type CurrentFaults, LinkFaults, type LinkRequest } from './faults.js';
+import { type InProcessClientOptions, InProcessClients } from './in-process-client.js';
 import { backupOf } from './live-backup.js';
 import type { Member } from './member.js';
 import type { Members } from './members-view.js';
@@ -29,8 +31,6 @@ import { type AddedServer, Membership, type ServerPlace } from './membership.js'
 import { RunningCluster } from './running-cluster.js';
 import { Signal, type Timeout } from './signal.js';
 import { type ClusterMeasurements, type ClusterStatus, withIds } from './status.js';
-
-const SERVER_MODULE = fileURLToPath(new URL('../../workers/server.js', import.meta.url));
 
 /** How many election timeouts a transfer of leadership may take. */
 const TRANSFER_TIMEOUTS = 3;
@@ -44,7 +44,8 @@ export class Cluster {
   readonly #catchUpTimeoutMs: number;
   readonly #isAnySize: boolean;
   readonly #faults: LinkFaults;
-  readonly #changed = new Signal();
+  readonly #changed = new Signal(NODE_ENVIRONMENT);
+  readonly #clients = new InProcessClients((events) => this.#running?.gateway.connect(events));
   /** The client ports by server id, once they are known. */
   #ports: ReadonlyMap<ServerId, number>;
   #opening: Promise<RunningCluster> | undefined;
@@ -159,6 +160,11 @@ export class Cluster {
   /** Where any client can connect; undefined without a router, or before it is started. */
   get routerAddress(): ClientAddress | undefined {
     return this.#running?.gateway.routerAddress;
+  }
+
+  /** A client that needs no socket, router or password, and is closed with the cluster. Throws ArgumentError. */
+  client(options: InProcessClientOptions = {}): KeyValueClient {
+    return this.#clients.open(options);
   }
 
   /** Resolves to the leader once there is one that answers clients. Rejects with TimeoutError or NotRunningError. */
@@ -335,14 +341,19 @@ export class Cluster {
     return this.#leftBehind;
   }
 
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
   async #close(): Promise<void> {
     // What cannot be opened leaves nothing open, and start() rejects.
     const running = await this.#opening?.catch(() => undefined);
     this.#ports = this.#knownPorts;
     this.#running = undefined;
     this.#changed.notify();
+    await running?.close();
+    await this.#clients.closeAll();
     if (running === undefined) return;
-    await running.close();
     this.#leftBehind = running.notEnded;
     this.#logger.info('cluster closed');
   }

@@ -65,6 +65,10 @@ export class ClientSocket {
     return this.#socket.from;
   }
 
+  get isInProcess(): boolean {
+    return this.#socket.isInProcess === true;
+  }
+
   get reached(): ClientAddress {
     return this.#socket.reached;
   }

@@ -12,6 +12,7 @@ import { LEADER_WAIT_MS } from '../time-limits.js';
 import type { ClientAddress } from '../wire/control.js';
 import { UnwrittenSockets } from './client-socket.js';
 import { ConnectionIds, type PortMeasurements } from './connections.js';
+import { type MemoryClient, type MemoryClientEvents, MemorySocket } from './memory-connection.js';
 import type { Network } from './network.js';
 import { QuestionRelay, type UnassignedConnection } from './question-relay.js';
 import { Router } from './router.js';
@@ -24,7 +25,7 @@ export interface GatewayOptions {
   readonly host: string;
   /** The client port of each server, by its slot; 0 takes any free one. */
   readonly serverPorts: ReadonlyMap<SlotId, number>;
-  /** The router's port, 0 for any free one; without it there is no router. */
+  /** The router's port, 0 for any free one; without it only clients of this process are routed. */
   readonly routerPort: number | undefined;
   /** How long a leader that is no more may take to tell what it did with the commands in flight. */
   readonly electionTimeoutMs: number;
@@ -35,8 +36,8 @@ export interface GatewayOptions {
 export interface GatewayMeasurements {
   /** The measurements of each server's own port, by its slot. */
   readonly servers: ReadonlyMap<SlotId, PortMeasurements>;
-  /** The measurements of the router's port; undefined without a router. */
-  readonly router: PortMeasurements | undefined;
+  /** The measurements of the router's port, clients of this process included. */
+  readonly router: PortMeasurements;
 }
 
 /** What a gateway is handed of the world around it. */
@@ -49,7 +50,8 @@ export class Gateway {
   readonly #environment: Environment;
   readonly #serverListeners = new Map<SlotId, ServerListener>();
   readonly #newListener: (slot: SlotId, port: number) => ServerListener;
-  readonly #router: Router | undefined;
+  readonly #router: Router;
+  #isClosing = false;
 
   constructor(options: GatewayOptions, { environment, network }: GatewayWorld) {
     this.#environment = environment;
@@ -74,8 +76,8 @@ export class Gateway {
       new ServerListener(network, `clients of server ${slot}`, { host, port }, shared);
     for (const [slot, port] of options.serverPorts)
       this.#serverListeners.set(slot, this.#newListener(slot, port));
-    this.#router =
-      routerPort === undefined ? undefined : new Router(network, { host, port: routerPort }, times, shared);
+    const routerAddress = routerPort === undefined ? undefined : { host, port: routerPort };
+    this.#router = new Router(network, routerAddress, times, shared);
   }
 
   /** Where the clients of a server connect. */
@@ -83,9 +85,17 @@ export class Gateway {
     return this.#serverListener(slot).address;
   }
 
-  /** Where any client connects; undefined without a router. */
+  /** Where any client connects; undefined without a router's port. */
   get routerAddress(): ClientAddress | undefined {
-    return this.#router?.address;
+    return this.#router.address;
+  }
+
+  /** Connects a client of this process to whichever server leads; undefined once the gateway closes. */
+  connect(events: MemoryClientEvents): MemoryClient | undefined {
+    if (this.#isClosing) return undefined;
+    const socket = new MemorySocket(this.#environment, events);
+    this.#router.accept(socket);
+    return socket.client;
   }
 
   measure(): GatewayMeasurements {
@@ -93,7 +103,7 @@ export class Gateway {
       servers: new Map(
         [...this.#serverListeners].map(([slot, { connections }]) => [slot, connections.measure()]),
       ),
-      router: this.#router?.connections.measure(),
+      router: this.#router.connections.measure(),
     };
   }
 
@@ -103,7 +113,7 @@ export class Gateway {
    */
   async start(): Promise<void> {
     for (const server of this.#serverListeners.values()) await server.reserve();
-    await this.#router?.open();
+    await this.#router.open();
   }
 
   /** There is a new server. Checks that its port can be opened, as {@link start} does. Throws {@link ListenError}. */
@@ -133,14 +143,14 @@ export class Gateway {
    */
   detach(slot: SlotId): void {
     const server = this.#serverListener(slot);
-    if (server.traffic !== undefined && server.traffic === this.#router?.leader) this.#router.leaderLost();
+    if (server.traffic !== undefined && server.traffic === this.#router.leader) this.#router.leaderLost();
     server.close();
   }
 
   /** Tells the router who leads, undefined for nobody. An announcement of a past term is ignored. */
   setLeader(leader: { readonly slot: SlotId; readonly term: Term } | undefined): void {
-    if (leader === undefined) this.#router?.leaderLost();
-    else this.#router?.leaderElected(this.#serverListener(leader.slot).traffic, leader.term);
+    if (leader === undefined) this.#router.leaderLost();
+    else this.#router.leaderElected(this.#serverListener(leader.slot).traffic, leader.term);
   }
 
   /**
@@ -148,7 +158,8 @@ export class Gateway {
    * connection. Servers must stay up until it resolves.
    */
   async close(drainMs: number): Promise<void> {
-    const ports = [...this.#serverListeners.values(), ...(this.#router === undefined ? [] : [this.#router])];
+    this.#isClosing = true;
+    const ports = [...this.#serverListeners.values(), this.#router];
     for (const port of ports) {
       port.stopListening();
       port.connections.finishAll();
@@ -164,7 +175,7 @@ export class Gateway {
 
   *#allConnections(): Generator<UnassignedConnection> {
     for (const server of this.#serverListeners.values()) yield* server.connections;
-    if (this.#router !== undefined) yield* this.#router.connections;
+    yield* this.#router.connections;
   }
 
   #serverListener(slot: SlotId): ServerListener {

@@ -50,6 +50,8 @@ export interface NetworkSocket {
   /** Where the client connects from, and the address of ours that it connected to. */
   readonly from: ClientAddress;
   readonly reached: ClientAddress;
+  /** Its client is in this process, and sends together what it has to send. */
+  readonly isInProcess?: boolean;
   /** Bytes that were handed out. */
   readonly bytesRead: number;
   /** Bytes that were handed to {@link write}. */

@@ -243,7 +243,8 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     if (this.#session !== undefined) return this.#session.traffic === leader ? this.#session : undefined;
     // The new server would not count replies of the old server that the client has still to read.
     if (this.#client.backedUp) return undefined;
-    this.#session = leader.open(this, { ...this.#whileUnassigned.opening(), routed: true, at: this.#at });
+    const opening = { ...this.#whileUnassigned.opening(), routed: true, at: this.#at };
+    this.#session = leader.open(this, opening, this.#client.isInProcess);
     return this.#session;
   }
 

@@ -7,26 +7,40 @@ import type { ClientAddress } from '../wire/control.js';
 import { Connections, type SharedByConnections } from './connections.js';
 import type { LeaderSource, RouterTimes } from './leader-source.js';
 import { Listener } from './listener.js';
-import type { Network } from './network.js';
+import type { Network, NetworkSocket } from './network.js';
 import { RoutedConnection } from './routed-connection.js';
 import type { ServerTraffic } from './server-traffic.js';
 
 export class Router implements LeaderSource {
   readonly connections: Connections<RoutedConnection>;
-  readonly #listener: Listener;
+  readonly #times: RouterTimes;
+  /** Undefined without a port. */
+  readonly #listener: Listener | undefined;
   /** The lowest term whose leader may still lead. */
   #term: Term = 0;
   #leader: ServerTraffic | undefined;
 
-  constructor(network: Network, address: ClientAddress, times: RouterTimes, shared: SharedByConnections) {
+  /** @param address of its port; without one, only clients of this process come: see {@link accept} */
+  constructor(
+    network: Network,
+    address: ClientAddress | undefined,
+    times: RouterTimes,
+    shared: SharedByConnections,
+  ) {
     this.connections = new Connections(shared);
-    this.#listener = new Listener(network, 'router', address, (socket) => {
-      new RoutedConnection(socket, this, times, this.connections);
-    });
+    this.#times = times;
+    if (address === undefined) return;
+    this.#listener = new Listener(network, 'router', address, (socket) => this.accept(socket));
   }
 
-  get address(): ClientAddress {
-    return this.#listener.address;
+  /** Where clients connect; undefined without a port. */
+  get address(): ClientAddress | undefined {
+    return this.#listener?.address;
+  }
+
+  /** Starts a client's connection. */
+  accept(socket: NetworkSocket): void {
+    new RoutedConnection(socket, this, this.#times, this.connections);
   }
 
   get leader(): ServerTraffic | undefined {
@@ -34,12 +48,12 @@ export class Router implements LeaderSource {
   }
 
   /** Throws {@link ListenError}. */
-  open(): Promise<void> {
-    return this.#listener.open();
+  async open(): Promise<void> {
+    await this.#listener?.open();
   }
 
   stopListening(): void {
-    this.#listener.close();
+    this.#listener?.close();
   }
 
   /** A leader was elected; `traffic` is undefined when it is already dead. Late news of a past term is ignored. */

@@ -11,6 +11,13 @@ export type Args = readonly string[];
 /** What a key looked like when a client began to watch it. */
 export interface WatchedKey {
   readonly key: string;
+  /** The revision of its last change; of an absent key, -1 - the removal count of its group. */
+  readonly mark: number;
+}
+
+/** {@link WatchedKey} as entries of earlier versions of the program have it. */
+export interface FormerlyWatchedKey {
+  readonly key: string;
   /** 0 when it did not exist. */
   readonly version: number;
   readonly deadlineMs: number;
@@ -38,9 +45,30 @@ export interface CasCommand extends Omit<SetCommand, 'type'> {
   readonly version: number;
 }
 
+/** Stores the value if the key's last change has this revision. */
+export interface CasRevisionCommand extends Omit<SetCommand, 'type'> {
+  readonly type: 'cas-revision';
+  /** A number that is not a safe integer never matches. */
+  readonly revision: number;
+}
+
+/** Stores the value if there is no such key. */
+export interface AddCommand extends Omit<SetCommand, 'type'> {
+  readonly type: 'add';
+}
+
 export interface DeleteCommand {
   readonly type: 'delete';
   readonly key: string;
+}
+
+/** Deletes the key if it is at this version, or its last change has this revision. */
+export interface DeleteIfCommand {
+  readonly type: 'delete-if';
+  readonly key: string;
+  readonly by: 'version' | 'revision';
+  /** A number that is not a safe integer never matches. */
+  readonly expected: number;
 }
 
 /** A Redis command, decided when it is applied: see execute.ts of the state machine. */
@@ -57,7 +85,13 @@ export interface RedisTransaction {
   readonly commands: readonly Args[];
 }
 
-export type TextCommand = SetCommand | CasCommand | DeleteCommand;
+export type TextCommand =
+  | SetCommand
+  | CasCommand
+  | CasRevisionCommand
+  | AddCommand
+  | DeleteCommand
+  | DeleteIfCommand;
 
 /** Opens a client's session, in which commands are executed exactly once (dissertation, 6.3). */
 export interface SessionOpenCommand {
@@ -111,6 +145,10 @@ export type SessionResult =
 
 export type TextResult =
   | { readonly type: 'stored'; readonly version: number }
+  /** A {@link CasRevisionCommand} took effect. */
+  | { readonly type: 'stored-at'; readonly version: number; readonly revision: number }
+  | { readonly type: 'added'; readonly revision: number }
+  | { readonly type: 'exists' }
   | { readonly type: 'deleted' }
   | { readonly type: 'not-found' }
   | { readonly type: 'version-mismatch' };

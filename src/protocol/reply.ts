@@ -14,6 +14,9 @@ export const ERR_INTERNAL = 'ERR_INTERNAL\r\n';
 export type Reply =
   /** A write took effect, and the key has this version now. */
   | { readonly type: 'ok'; readonly version: number }
+  /** The same for a cas that named a revision: the key's revision now, too. */
+  | { readonly type: 'ok-at'; readonly version: number; readonly revision: number }
+  | { readonly type: 'added'; readonly revision: number }
   | { readonly type: 'deleted' }
   /** The value as a string, or where it lies: good until something is applied. */
   | { readonly type: 'value'; readonly value: ByteString }
@@ -23,9 +26,13 @@ export type Reply =
       readonly version: number;
       /** Whole seconds left, 0 for ever. */
       readonly exptimeS: number;
+      /** Undefined where the client did not ask for it. */
+      readonly revision: number | undefined;
     }
+  /** The key that was to be added is there. */
+  | { readonly type: 'exists' }
   | { readonly type: 'not-found' }
-  /** The key is not at the version that the cas named. */
+  /** The key is not at the version or revision that the command named. */
   | { readonly type: 'version-mismatch' }
   | { readonly type: 'command-error' }
   /** This server is not the leader; the leader is at this address. */
@@ -54,6 +61,15 @@ export function writeTextReply(out: ByteWriter, reply: Reply): void {
     case 'ok':
       out.latin1(`OK ${reply.version}\r\n`);
       return;
+    case 'ok-at':
+      out.latin1(`OK ${reply.version} ${reply.revision}\r\n`);
+      return;
+    case 'added':
+      out.latin1(`ADDED ${reply.revision}\r\n`);
+      return;
+    case 'exists':
+      out.latin1('ERR_EXISTS\r\n');
+      return;
     case 'deleted':
       out.latin1('DELETED\r\n');
       return;
@@ -65,7 +81,9 @@ export function writeTextReply(out: ByteWriter, reply: Reply): void {
       out.latin1('\r\n');
       return;
     case 'value-with-meta':
-      out.latin1(`VALUE ${reply.version} ${reply.exptimeS} ${reply.value.length}\r\n`);
+      out.latin1(`VALUE ${reply.version} ${reply.exptimeS} `);
+      if (reply.revision !== undefined) out.latin1(`${reply.revision} `);
+      out.latin1(`${reply.value.length}\r\n`);
       out.latin1(reply.value);
       out.latin1('\r\n');
       return;

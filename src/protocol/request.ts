@@ -4,14 +4,12 @@
 
 import type {
   Args,
-  CasCommand,
-  DeleteCommand,
   OnceCommand,
   RedisTransaction,
   RedisWrite,
   SessionCloseCommand,
   SessionOpenCommand,
-  SetCommand,
+  TextCommand,
 } from './command.js';
 import type { RedisCommand } from './resp/commands.js';
 import type { RespValue } from './resp/value.js';
@@ -22,8 +20,8 @@ interface Silenceable {
 }
 
 export interface GetRequest {
-  /** `getm` also reports the version and how long the key lives. */
-  readonly type: 'get' | 'getm';
+  /** `getm` also reports the version and how long the key lives, `gets` the revision, too. */
+  readonly type: 'get' | 'getm' | 'gets';
   /** One character per byte. */
   readonly key: string;
 }
@@ -35,10 +33,7 @@ export interface MalformedRequest {
   readonly noreply: boolean;
 }
 
-export type WriteRequest =
-  | (SetCommand & Silenceable)
-  | (CasCommand & Silenceable)
-  | (DeleteCommand & Silenceable);
+export type WriteRequest = TextCommand & Silenceable;
 
 /** Opens, closes or uses a session of the client's, in either protocol. */
 export type SessionRequest = SessionOpenCommand | SessionCloseCommand | OnceRequest;
@@ -116,6 +111,7 @@ export function isRead({ type }: Request): boolean {
   switch (type) {
     case 'get':
     case 'getm':
+    case 'gets':
     case 'redis-read':
     case 'redis-walk':
       return true;
@@ -129,7 +125,10 @@ export function isWrite({ type }: Request): boolean {
   switch (type) {
     case 'set':
     case 'cas':
+    case 'cas-revision':
+    case 'add':
     case 'delete':
+    case 'delete-if':
     case 'redis':
     case 'redis-transaction':
     case 'session-open':

@@ -6,7 +6,7 @@
  */
 
 import type { Environment } from '../environment.js';
-import { APPLY_WORK_PER_TURN } from '../limits.js';
+import { APPLY_WORK_PER_TURN, MAX_APPLY_MS_PER_TURN } from '../limits.js';
 import type { LogTime } from '../log-time.js';
 import type { CommandResult } from '../protocol/command.js';
 import { isWrite } from '../protocol/request.js';
@@ -53,7 +53,7 @@ export class Applier {
   readonly #onInstalled: ApplierOptions['onInstalled'];
   readonly #onFailure: ApplierOptions['onFailure'];
   /** Counts what is applied and answered. */
-  readonly #work = new Work();
+  readonly #work: Work;
   /** Committed and not applied. */
   #committed: Entry[] = [];
   /** The entry that is applied, and is not at its end. */
@@ -70,6 +70,7 @@ export class Applier {
 
   constructor(options: ApplierOptions) {
     this.#environment = options.environment;
+    this.#work = new Work(() => options.environment.nowMs());
     this.#logTime = options.logTime;
     this.#storage = options.storage;
     this.#state = options.state;
@@ -145,7 +146,7 @@ export class Applier {
 
   #applyWhatIsDue(nowMs: number): void {
     let applied = 0;
-    this.#work.allow(APPLY_WORK_PER_TURN);
+    this.#work.allow(APPLY_WORK_PER_TURN, MAX_APPLY_MS_PER_TURN);
     while (true) {
       const { first } = this.#groups;
       if (this.#entry === undefined && first?.gate.kind === 'read') {

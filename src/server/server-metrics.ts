@@ -21,11 +21,14 @@ const GET_ROW = FIRST_READ;
 
 const RESULT_OF_REPLY: Readonly<Record<Reply['type'], CommandResultName>> = {
   ok: 'ok',
+  'ok-at': 'ok',
+  added: 'ok',
   deleted: 'ok',
   value: 'ok',
   'value-with-meta': 'ok',
   'not-found': 'not_found',
   'version-mismatch': 'version_mismatch',
+  exists: 'exists',
   'command-error': 'command_error',
   redirect: 'redirect',
   'no-leader': 'no_leader',

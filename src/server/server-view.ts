@@ -11,7 +11,6 @@ import type { Clients } from './clients/clients.js';
 import type { ReplyFrames } from './clients/reply-frames.js';
 import type { DiskHealth } from './disk-health.js';
 import { logTail, type MessageSampler } from './observation.js';
-import { observedMembers } from './observed-members.js';
 import type { Peers } from './peers.js';
 import type { ServerMetrics } from './server-metrics.js';
 
@@ -81,7 +80,6 @@ export class ServerView {
       electionInMs,
       pendingCommands: clients.pendingCount,
       log: logTail(raft),
-      members: observedMembers(raft),
       messages: sampler.take(),
     };
   }

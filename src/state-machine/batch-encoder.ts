@@ -4,6 +4,7 @@ import { ByteWriter } from '../bytes/byte-writer.js';
 import { DEFAULT_MAX_VALUE_BYTES, MAX_ENCODED_ARGS, MAX_VALUE_BYTES } from '../limits.js';
 import { type Args, BatchError, type Command, type RedisTransaction } from '../protocol/command.js';
 import { COUNT_OFFSET, Operation } from './batch-format.js';
+import { LATEST_RULE } from './work-rules.js';
 
 /** There is no unfinished command. */
 const NONE: readonly Args[] = [];
@@ -16,6 +17,7 @@ export class BatchEncoder {
   #commands: readonly Args[] = NONE;
   #commandsDone = 0;
   #argsDone = 0;
+  #hasWorkRule = false;
 
   /** @param sessionName what the ids of all sessions contain that this cluster opens */
   constructor(sessionName = '') {
@@ -52,11 +54,30 @@ export class BatchEncoder {
       case 'delete':
         this.#head(Operation.delete, command.key);
         return;
+      case 'add':
+        this.#head(Operation.add, command.key);
+        this.#out.f64(command.exptimeS);
+        this.#value(command.value);
+        return;
+      case 'cas-revision':
+        this.#head(Operation.casRevision, command.key);
+        this.#out.f64(command.exptimeS);
+        this.#out.f64(command.revision);
+        this.#value(command.value);
+        return;
+      case 'delete-if':
+        this.#head(
+          command.by === 'version' ? Operation.deleteVersion : Operation.deleteRevision,
+          command.key,
+        );
+        this.#out.f64(command.expected);
+        return;
       case 'redis':
         this.#out.u8(Operation.redis);
         this.#redis(command.args);
         return;
       case 'redis-transaction':
+        this.#workRule();
         this.#out.u8(Operation.redisTransaction);
         this.#transaction(command);
         return;
@@ -109,17 +130,27 @@ export class BatchEncoder {
 
   /** Forgets what was added. */
   clear(): void {
-    this.#count = 0;
+    this.#count = 1;
     this.#commands = NONE;
     this.#commandsDone = 0;
     this.#argsDone = 0;
+    this.#hasWorkRule = false;
     this.#out.clear();
     this.#out.f64(0);
     this.#out.u32(0);
+    this.#out.u8(Operation.revisions);
     if (MAX_VALUE_BYTES === DEFAULT_MAX_VALUE_BYTES) return;
-    this.#count = 1;
+    this.#count = 2;
     this.#out.u8(Operation.valueLimit);
     this.#out.u32(MAX_VALUE_BYTES);
+  }
+
+  #workRule(): void {
+    if (this.#hasWorkRule) return;
+    this.#hasWorkRule = true;
+    this.#count += 1;
+    this.#out.u8(Operation.workRule);
+    this.#out.u8(LATEST_RULE);
   }
 
   #redis(args: Args): void {
@@ -139,11 +170,9 @@ export class BatchEncoder {
 
   #transaction({ watched, commands }: RedisTransaction): void {
     this.#out.u32(watched.length);
-    for (const { key, version, deadlineMs, valueHash } of watched) {
+    for (const { key, mark } of watched) {
       this.#string(key);
-      this.#out.f64(version);
-      this.#out.f64(deadlineMs);
-      this.#out.f64(valueHash);
+      this.#out.f64(mark);
     }
     this.#out.u32(commands.length);
     this.#commands = commands;

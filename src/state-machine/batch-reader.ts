@@ -1,17 +1,28 @@
 /** Reads a batch of commands from a log entry's payload: see batch-format.ts. */
 
-import { ByteReader, type ByteSpan } from '../bytes/byte-reader.js';
-import { type Args, BatchError, type WatchedKey } from '../protocol/command.js';
+import { ByteReader, type ByteSpan, textOf } from '../bytes/byte-reader.js';
+import { equals } from '../bytes/byte-string.js';
+import {
+  type Args,
+  BatchError,
+  type DeleteIfCommand,
+  type FormerlyWatchedKey,
+  type WatchedKey,
+} from '../protocol/command.js';
+import type { ArgSource } from './arg-source.js';
 import {
   COUNT_OFFSET,
-  EXPTIME_BYTES,
   HEADER_BYTES,
+  NUMBER_BYTES,
   ONCE_NUMBERS_BYTES,
   Operation,
   TTL_BYTES,
   VALUE_LIMIT_BYTES,
-  VERSION_BYTES,
 } from './batch-format.js';
+import { ARG_WORK } from './work.js';
+
+/** A command with more arguments, its name counted, is handed on without a list of them. */
+export const MAX_LISTED_ARGS = 256;
 
 /** What a batch does to the store, command by command. */
 export interface BatchVisitor {
@@ -19,10 +30,20 @@ export interface BatchVisitor {
   valueLimit(bytes: number): void;
   set(key: ByteSpan, value: ByteSpan, exptimeS: number): void;
   cas(key: ByteSpan, value: ByteSpan, exptimeS: number, version: number): void;
+  casRevision(key: ByteSpan, value: ByteSpan, exptimeS: number, revision: number): void;
+  add(key: ByteSpan, value: ByteSpan, exptimeS: number): void;
   delete(key: ByteSpan): void;
+  /** The number of the rule for the work of the transactions to come. */
+  workRule(number: number): void;
+  deleteIf(key: ByteSpan, by: DeleteIfCommand['by'], expected: number): void;
   redis(args: Args): void;
+  /** A command of more arguments than {@link MAX_LISTED_ARGS}. They are read before the next command of the batch. */
+  longRedis(name: string, args: ArgSource): void;
   /** The commands are read when they are executed: before the next command of the batch. */
-  redisTransaction(watched: readonly WatchedKey[], commands: TransactionCommands): void;
+  redisTransaction(
+    watched: readonly (WatchedKey | FormerlyWatchedKey)[],
+    commands: TransactionCommands,
+  ): void;
   /** @param name what the session's id is to contain */
   sessionOpen(name: string, ttlS: number): void;
   sessionClose(id: string): void;
@@ -48,19 +69,27 @@ export class BatchReader {
   readonly #reader: ByteReader;
   readonly #args: ArgsReader;
   readonly #transaction: TransactionReader;
+  readonly #long: EncodedArgs;
   /** Commands that {@link next} has not come to. */
   #left = 0;
   /** When the batch was completed, in ms since the epoch; undefined for a no-op. */
   readonly stampMs: number | undefined;
+  /** Whether changes are given revisions, from this batch on at the latest. */
+  readonly countsRevisions: boolean = false;
 
   constructor(payload: Uint8Array) {
     this.#reader = new ByteReader(payload);
     this.#args = new ArgsReader(this.#reader);
     this.#transaction = new TransactionReader(this.#reader, this.#args);
+    this.#long = new EncodedArgs(this.#reader);
     if (payload.byteLength === 0) return;
     if (payload.byteLength < HEADER_BYTES) throw new BatchError(`${payload.byteLength} bytes are too few`);
     this.stampMs = this.#reader.f64();
     this.#left = this.#reader.u32();
+    if (this.#left === 0 || payload[HEADER_BYTES] !== Operation.revisions) return;
+    this.#reader.skip(1);
+    this.#left -= 1;
+    this.countsRevisions = true;
   }
 
   /** Units of work (work.ts) on what was read so far. */
@@ -69,31 +98,34 @@ export class BatchReader {
   }
 
   get isAtEnd(): boolean {
-    if (this.#left > 0 || this.#args.isWithin || this.#transaction.left > 0) return false;
+    if (this.#left > 0 || this.#long.left > 0 || this.#transaction.left > 0) return false;
     if (this.#reader.remaining > 0) throw new BatchError(`${this.#reader.remaining} bytes are left over`);
     return true;
   }
 
-  /** Hands the next command to the visitor, or reads a part of a long one, which takes several calls. */
+  /** Hands the next command to the visitor, which has read the one before as a whole. */
   next(visitor: BatchVisitor): void {
-    if (this.#args.isWithin) {
-      this.#readArgs(visitor);
-      return;
-    }
     this.#left -= 1;
     const operation = this.#reader.u8();
     switch (operation) {
       case Operation.redis:
-        this.#readArgs(visitor);
+        this.#redis(visitor);
         return;
-      case Operation.redisTransaction: {
-        const watched = readList(this.#reader, readWatchedKey);
+      case Operation.redisTransaction:
+      case Operation.formerTransaction: {
+        const watched = readList<WatchedKey | FormerlyWatchedKey>(
+          this.#reader,
+          operation === Operation.redisTransaction ? readWatchedKey : readFormerlyWatchedKey,
+        );
         this.#transaction.begin();
         visitor.redisTransaction(watched, this.#transaction);
         return;
       }
       case Operation.valueLimit:
         visitor.valueLimit(this.#reader.u32());
+        return;
+      case Operation.workRule:
+        visitor.workRule(this.#reader.u8());
         return;
       case Operation.sessionOpen:
         visitor.sessionOpen(readString(this.#reader), this.#reader.f64());
@@ -109,17 +141,20 @@ export class BatchReader {
     }
   }
 
-  #readArgs(visitor: BatchVisitor): void {
-    const args = this.#args.next();
-    if (args !== undefined) visitor.redis(args);
+  #redis(visitor: BatchVisitor): void {
+    const count = this.#reader.u32();
+    if (count <= MAX_LISTED_ARGS) {
+      visitor.redis(this.#args.list(count));
+      return;
+    }
+    const name = this.#args.name();
+    this.#long.begin(count - 1);
+    visitor.longRedis(name, this.#long);
   }
 }
 
-/** Arguments that are read at once. */
+/** Arguments of a command of a transaction that are read at once. */
 const ARGS_AT_ONCE = 1024;
-
-/** The cost of reading an argument, besides its bytes: see work.ts. */
-const ARG_WORK = 80;
 
 /** Reads the arguments of one command after the other, of a long one in several calls. */
 class ArgsReader {
@@ -128,18 +163,29 @@ class ArgsReader {
   count = 0;
   #args: string[] = [];
   #missing = 0;
+  /** The last name: mostly the next command has the same, and the string need not be made again. */
+  #name = '';
 
   constructor(reader: ByteReader) {
     this.#reader = reader;
   }
 
-  get isWithin(): boolean {
-    return this.#missing > 0;
+  /** All of this many arguments, the name first. */
+  list(count: number): Args {
+    const args: string[] = [];
+    if (count > 0) args.push(this.name());
+    for (let i = 1; i < count; i += 1) args.push(readString(this.#reader));
+    this.count += count;
+    return args;
   }
 
   /** The arguments of the next command; undefined when it is to be called again for them. */
   next(): Args | undefined {
-    if (this.#missing === 0) this.#missing = this.#reader.u32();
+    if (this.#missing === 0) {
+      const total = this.#reader.u32();
+      if (total <= MAX_LISTED_ARGS) return this.list(total);
+      this.#missing = total;
+    }
     const count = Math.min(this.#missing, ARGS_AT_ONCE);
     for (let i = 0; i < count; i += 1) this.#args.push(readString(this.#reader));
     this.#missing -= count;
@@ -148,6 +194,41 @@ class ArgsReader {
     const args = this.#args;
     this.#args = [];
     return args;
+  }
+
+  name(): string {
+    const span = this.#reader.span(this.#reader.u32());
+    const { memory, start, length } = span;
+    if (length !== this.#name.length || !equals(this.#name, memory, start)) this.#name = textOf(span);
+    return this.#name;
+  }
+}
+
+/** The arguments of a long command where they lie. */
+class EncodedArgs implements ArgSource {
+  readonly #reader: ByteReader;
+  #start = 0;
+  count = 0;
+  left = 0;
+
+  constructor(reader: ByteReader) {
+    this.#reader = reader;
+  }
+
+  begin(count: number): void {
+    this.#start = this.#reader.offset;
+    this.count = count;
+    this.left = count;
+  }
+
+  next(): ByteSpan {
+    this.left -= 1;
+    return this.#reader.span(this.#reader.u32());
+  }
+
+  rewind(): void {
+    this.#reader.goBackTo(this.#start);
+    this.left = this.count;
   }
 }
 
@@ -187,18 +268,23 @@ export function visitKeys(payload: Uint8Array, visit: (key: ByteSpan) => void): 
   for (let count = reader.u32(); count > 0; count -= 1) {
     const operation = reader.u8();
     if (operation > Operation.delete) {
-      if (operation === Operation.redisTransaction) return;
-      skipKeyless(reader, operation);
-      continue;
+      if (operation === Operation.workRule) return;
+      if (operation === Operation.redisTransaction || operation === Operation.formerTransaction) return;
+      if (operation < Operation.casRevision) {
+        skipKeyless(reader, operation);
+        continue;
+      }
     }
     visit(reader.span(reader.u8()));
     if (operation === Operation.delete) continue;
-    reader.skip(operation === Operation.cas ? EXPTIME_BYTES + VERSION_BYTES : EXPTIME_BYTES);
+    reader.skip(NUMBER_BYTES);
+    if (operation === Operation.deleteVersion || operation === Operation.deleteRevision) continue;
+    if (operation === Operation.cas || operation === Operation.casRevision) reader.skip(NUMBER_BYTES);
     reader.skip(reader.u32());
   }
 }
 
-/** Passes over a command that is none of set, cas, delete and a transaction. */
+/** Passes over a command that has no key in front and is no transaction. */
 function skipKeyless(reader: ByteReader, operation: number): void {
   switch (operation) {
     case Operation.redis:
@@ -232,6 +318,10 @@ function readString(reader: ByteReader): string {
 }
 
 function readWatchedKey(reader: ByteReader): WatchedKey {
+  return { key: readString(reader), mark: reader.f64() };
+}
+
+function readFormerlyWatchedKey(reader: ByteReader): FormerlyWatchedKey {
   return {
     key: readString(reader),
     version: reader.f64(),
@@ -254,8 +344,23 @@ function readKeyed(reader: ByteReader, visitor: BatchVisitor, operation: number)
       visitor.cas(key, reader.span(reader.u32()), exptimeS, version);
       return;
     }
+    case Operation.casRevision: {
+      const exptimeS = reader.f64();
+      const revision = reader.f64();
+      visitor.casRevision(key, reader.span(reader.u32()), exptimeS, revision);
+      return;
+    }
+    case Operation.add: {
+      const exptimeS = reader.f64();
+      visitor.add(key, reader.span(reader.u32()), exptimeS);
+      return;
+    }
     case Operation.delete:
       visitor.delete(key);
+      return;
+    case Operation.deleteVersion:
+    case Operation.deleteRevision:
+      visitor.deleteIf(key, operation === Operation.deleteVersion ? 'version' : 'revision', reader.f64());
       return;
     default:
       throw new BatchError(`there is no operation ${operation}`);

@@ -4,7 +4,7 @@
  */
 
 import { type ByteSpan, textOf } from '../bytes/byte-reader.js';
-import type { ByteString, HashSecret } from '../bytes/byte-string.js';
+import { type ByteString, type HashSecret, sliceOf } from '../bytes/byte-string.js';
 import { DeadlineHeap } from './deadline-heap.js';
 import type { ImageObserver } from './key-image.js';
 import type { KeyRecord } from './key-record.js';
@@ -12,6 +12,7 @@ import type { EncodedRecord, RecordContent } from './record.js';
 import { NO_RECORD, type RecordId } from './record-id.js';
 import { RecordTable } from './record-table.js';
 import { Removals } from './removals.js';
+import { Revisions } from './revisions.js';
 import { type Change, forget, type Table, UndoLog } from './undo-log.js';
 import type { Work } from './work.js';
 
@@ -21,9 +22,13 @@ const CACHED_KEYS = 2_000;
 /** The cost of moving an entry of the index to make room. Servers may move entries at different times. */
 const MOVED_ENTRY_WORK = 30;
 
+/** What a change stores; its revision comes with the change. */
+type NewContent = Omit<RecordContent, 'revision'>;
+
 export class Contents {
   readonly #secret: HashSecret;
   readonly removals = new Removals();
+  readonly revisions = new Revisions();
   /** The latest stamp, in ms since the epoch. */
   #clockMs = 0;
   #records: RecordTable;
@@ -104,25 +109,43 @@ export class Contents {
 
   recordOf(id: RecordId): KeyRecord {
     const records = this.#records;
-    return { value: records.value(id), version: records.version(id), deadlineMs: records.deadlineMs(id) };
+    return {
+      value: records.value(id),
+      version: records.version(id),
+      deadlineMs: records.deadlineMs(id),
+      revision: this.revisions.shown(records.revision(id)),
+    };
   }
 
   nextVersion(id: RecordId): number {
     return id === NO_RECORD ? 1 : this.#records.version(id) + 1;
   }
 
-  /** Stores the record under the key. `id` is that of the key, or NO_RECORD. */
-  put(key: ByteString, record: RecordContent, id: RecordId, hash?: number): void {
+  /** Stores the record under the key, which is a change of its own. `id` is that of the key, or NO_RECORD. */
+  put(key: ByteString, { value, version, deadlineMs }: NewContent, id: RecordId, hash?: number): void {
+    this.#put(key, { value, version, deadlineMs, revision: this.revisions.next() }, id, hash);
+  }
+
+  #put(key: ByteString, record: RecordContent, id: RecordId, hash?: number): void {
     const added = id === NO_RECORD ? this.#add(key, record, hash) : this.#replace(id, record);
     if (record.deadlineMs !== 0) this.#deadlines.set(added, record.deadlineMs);
   }
 
   /** Gives the key another deadline, in ms since the epoch; 0 for none. */
   setDeadline(id: RecordId, deadlineMs: number): void {
+    this.#setDeadline(id, deadlineMs, this.revisions.next());
+  }
+
+  #setDeadline(id: RecordId, deadlineMs: number, revision: number): void {
     const records = this.#records;
     for (const image of this.#images) image.beforeChange(id);
-    this.#undo?.add({ type: 'deadline', key: records.key(id), deadlineMs: records.deadlineMs(id) });
-    records.setDeadline(id, deadlineMs);
+    this.#undo?.add({
+      type: 'deadline',
+      key: records.key(id),
+      deadlineMs: records.deadlineMs(id),
+      revision: records.revision(id),
+    });
+    records.setDeadline(id, deadlineMs, revision);
     if (deadlineMs === 0) this.#deadlines.remove(id);
     else this.#deadlines.set(id, deadlineMs);
   }
@@ -136,12 +159,14 @@ export class Contents {
       key: records.key(id),
       before: {
         offset,
-        part: records.slice(id, offset, offset + part.length),
+        part: sliceOf(records.text(id), offset, offset + part.length),
         length: records.valueLength(id),
         version: records.version(id),
+        revision: records.revision(id),
       },
     });
-    work.addHidden(records.writePart(id, offset, part, this.nextVersion(id)));
+    const meta = { version: this.nextVersion(id), revision: this.revisions.next() };
+    work.addHidden(records.writePart(id, offset, part, meta));
   }
 
   /** Removes the key and returns whether it was there. An expired key counts as absent. */
@@ -153,9 +178,10 @@ export class Contents {
     return wasThere;
   }
 
-  /** Removes all keys. Images go on with the table as it was, which nothing changes any more. */
+  /** Removes all keys: one change, if there are any. Images go on with the table as it was, which nothing changes any more. */
   clear(): void {
     if (this.#records.size === 0) return;
+    this.revisions.next();
     this.#undo?.add({
       type: 'cleared',
       table: { records: this.#records, deadlines: this.#deadlines, images: this.#images },
@@ -181,7 +207,7 @@ export class Contents {
 
   /** What changes from now on can be taken back, until {@link keepChanges} or the end of {@link takeBack}. */
   beginChanges(): void {
-    this.#undo = new UndoLog();
+    this.#undo = new UndoLog(this.revisions.last);
   }
 
   /** The changes since {@link beginChanges} are to stay. Frees some of what was kept for them, and says whether that is all. */
@@ -191,7 +217,10 @@ export class Contents {
 
   /** Takes back some of the changes since {@link beginChanges}, and says whether that is all. */
   takeBack(work: Work): boolean {
-    return this.#endChanges(work, (change) => this.#takeBack(change, work));
+    const lastRevision = this.#undo?.lastRevision ?? this.revisions.last;
+    if (!this.#endChanges(work, (change) => this.#takeBack(change, work))) return false;
+    this.revisions.takeBackTo(lastRevision);
+    return true;
   }
 
   /** Counts work that the table has done since the last call on this server, and perhaps not on others. */
@@ -224,13 +253,13 @@ export class Contents {
         return;
       case 'replaced': {
         const record = this.#records.keptContent(change.kept);
-        this.put(change.key, record, this.#records.find(change.key));
+        this.#put(change.key, record, this.#records.find(change.key));
         work.addHidden(record.value.length);
         forget(change);
         return;
       }
       case 'deadline':
-        this.setDeadline(this.#records.find(change.key), change.deadlineMs);
+        this.#setDeadline(this.#records.find(change.key), change.deadlineMs, change.revision);
         return;
       case 'part':
         this.#records.restorePart(this.#records.find(change.key), change.before);
@@ -261,6 +290,7 @@ export class Contents {
   }
 
   #removeRecord(id: RecordId, hash: number): void {
+    this.revisions.next();
     this.#beforeReplace(id);
     if (this.#records.deadlineMs(id) !== 0) this.#deadlines.remove(id);
     this.#records.remove(id, hash);

@@ -6,19 +6,28 @@
 import type { ByteSpan } from '../bytes/byte-reader.js';
 import type { ByteString } from '../bytes/byte-string.js';
 import { DEFAULT_MAX_VALUE_BYTES, MAX_EXPIRED_PER_ENTRY } from '../limits.js';
-import { type Args, type CommandResult, isOfWrite, type WatchedKey } from '../protocol/command.js';
+import {
+  type Args,
+  type CommandResult,
+  type DeleteIfCommand,
+  type FormerlyWatchedKey,
+  isOfWrite,
+  type WatchedKey,
+} from '../protocol/command.js';
 import type { RespValue } from '../protocol/resp/value.js';
+import type { ArgSource } from './arg-source.js';
 import { BatchReader, type BatchVisitor, type TransactionCommands, visitKeys } from './batch-reader.js';
 import type { Contents } from './contents.js';
 import { HashList } from './hash-list.js';
 import { NO_RECORD, type RecordId } from './record-id.js';
-import { beginLong, execute } from './redis/execute.js';
+import { beginLong, execute, executeLong } from './redis/execute.js';
 import { executeTransaction } from './redis/transaction.js';
 import { ClientSession } from './sessions/client-session.js';
 import type { ClientSessions } from './sessions/client-sessions.js';
 import { SkippingVisitor } from './sessions/skipping-visitor.js';
 import type { StoreKeyspace } from './store-keyspace.js';
 import { EXPIRY_WORK, goOn, KEY_WORK, SESSION_WORK, type Steps, type Work } from './work.js';
+import { FIRST_RULE, ruleOf, type WorkRule } from './work-rules.js';
 
 const MS_PER_S = 1000;
 
@@ -41,6 +50,7 @@ export class EntryApplication implements BatchVisitor {
   #batch: BatchReader | undefined;
   /** Keys that this entry may still remove because they have expired. */
   #expiriesLeft = 0;
+  #workRule: WorkRule = FIRST_RULE;
   /** A command that is not at its end. */
   #steps: Steps<RespValue> | undefined;
   #report: ((result: CommandResult) => void) | undefined;
@@ -70,6 +80,7 @@ export class EntryApplication implements BatchVisitor {
     }
     this.#batch = batch;
     this.#keyspace.maxValueBytes = DEFAULT_MAX_VALUE_BYTES;
+    this.#workRule = FIRST_RULE;
     this.#steps = undefined;
     this.#report = onResult;
     this.#onResult = onResult;
@@ -78,6 +89,7 @@ export class EntryApplication implements BatchVisitor {
     const isStamped = batch.stampMs !== undefined;
     if (isStamped) {
       this.#contents.setClock(batch.stampMs);
+      if (batch.countsRevisions) this.#contents.revisions.begin(batch.stampMs);
       this.#expiriesLeft = MAX_EXPIRED_PER_ENTRY;
     }
     this.#sessions.begin(term, this.#contents.clockMs, isStamped);
@@ -118,6 +130,11 @@ export class EntryApplication implements BatchVisitor {
   }
 
   /** @internal Part of {@link goOn}. */
+  workRule(number: number): void {
+    this.#workRule = ruleOf(number);
+  }
+
+  /** @internal Part of {@link goOn}. */
   set(key: ByteString, value: ByteString, exptimeS: number): void {
     const hash = this.#nextHash(key);
     this.#store(key, value, exptimeS, this.#contents.findToStore(key, hash), hash);
@@ -130,6 +147,45 @@ export class EntryApplication implements BatchVisitor {
     if (id === NO_RECORD) this.#report?.({ type: 'not-found' });
     else if (this.#contents.records.version(id) !== version) this.#report?.({ type: 'version-mismatch' });
     else this.#store(key, value, exptimeS, id, hash);
+  }
+
+  /** @internal Part of {@link goOn}. */
+  casRevision(key: ByteString, value: ByteString, exptimeS: number, revision: number): void {
+    const hash = this.#nextHash(key);
+    const { records, revisions } = this.#contents;
+    const id = this.#contents.findToStore(key, hash);
+    if (id === NO_RECORD) this.#report?.({ type: 'not-found' });
+    else if (revisions.shown(records.revision(id)) !== revision) this.#report?.({ type: 'version-mismatch' });
+    else {
+      const version = this.#put(key, value, exptimeS, id, hash);
+      this.#report?.({ type: 'stored-at', version, revision: revisions.last });
+    }
+  }
+
+  /** @internal Part of {@link goOn}. */
+  add(key: ByteString, value: ByteString, exptimeS: number): void {
+    const hash = this.#nextHash(key);
+    const id = this.#contents.findToStore(key, hash);
+    if (id !== NO_RECORD) {
+      this.#report?.({ type: 'exists' });
+      return;
+    }
+    this.#put(key, value, exptimeS, id, hash);
+    this.#report?.({ type: 'added', revision: this.#contents.revisions.last });
+  }
+
+  /** @internal Part of {@link goOn}. */
+  deleteIf(key: ByteString, by: DeleteIfCommand['by'], expected: number): void {
+    const hash = this.#nextHash(key);
+    const { records, revisions } = this.#contents;
+    const id = this.#contents.findToStore(key, hash);
+    if (id === NO_RECORD) {
+      this.#report?.({ type: 'not-found' });
+      return;
+    }
+    const found = by === 'version' ? records.version(id) : revisions.shown(records.revision(id));
+    if (found === expected) this.#contents.remove(key, hash);
+    this.#report?.({ type: found === expected ? 'deleted' : 'version-mismatch' });
   }
 
   /** @internal Part of {@link goOn}. */
@@ -150,8 +206,16 @@ export class EntryApplication implements BatchVisitor {
   }
 
   /** @internal Part of {@link goOn}. */
-  redisTransaction(watched: readonly WatchedKey[], commands: TransactionCommands): void {
-    this.#steps = executeTransaction(this.#keyspace, watched, commands);
+  longRedis(name: string, args: ArgSource): void {
+    this.#steps = executeLong(this.#keyspace, name, args);
+  }
+
+  /** @internal Part of {@link goOn}. */
+  redisTransaction(
+    watched: readonly (WatchedKey | FormerlyWatchedKey)[],
+    commands: TransactionCommands,
+  ): void {
+    this.#steps = executeTransaction(this.#keyspace, watched, commands, this.#workRule);
   }
 
   /** @internal Part of {@link goOn}. */
@@ -208,10 +272,16 @@ export class EntryApplication implements BatchVisitor {
   }
 
   #store(key: ByteString, value: ByteString, exptimeS: number, id: RecordId, hash: number): void {
+    const version = this.#put(key, value, exptimeS, id, hash);
+    this.#report?.({ type: 'stored', version });
+  }
+
+  /** Stores the value, and returns the key's version. */
+  #put(key: ByteString, value: ByteString, exptimeS: number, id: RecordId, hash: number): number {
     const version = this.#contents.nextVersion(id);
     const deadlineMs = exptimeS === 0 ? 0 : this.#contents.clockMs + exptimeS * MS_PER_S;
     this.#contents.put(key, { value, version, deadlineMs }, id, hash);
-    this.#report?.({ type: 'stored', version });
+    return version;
   }
 
   /** Whether all that this entry may remove was removed. */

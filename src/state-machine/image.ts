@@ -1,10 +1,11 @@
 /**
  * The whole state of a store as bytes: written in slices while the store goes on serving, and read again.
  *
- * Layout, in the order of the bytes: the format (u8), the store's clock (f64, ms since the epoch), the counts of
- * {@link Removals} (missing in format 1), the clients' sessions (see sessions-image.ts; missing in formats 1 and 2), and the
- * records, each in the layout of the {@link RecordTable}. At the end stand {@link END} in place of a key's length, and
- * the number of records (f64).
+ * Layout, in the order of the bytes: the format (u8), the store's clock (f64, ms since the epoch), the two numbers of
+ * {@link RevisionState} (f64 each; missing before format 4), the counts of {@link Removals} (missing in format 1), the
+ * clients' sessions (see sessions-image.ts; missing in formats 1 and 2), and the records, each in the layout of the
+ * {@link RecordTable} (without a revision before format 4). At the end stand {@link END} in place of a key's length, and the
+ * number of records (f64).
  */
 
 import { ByteReader, memoryOf } from '../bytes/byte-reader.js';
@@ -12,19 +13,27 @@ import { ByteWriter } from '../bytes/byte-writer.js';
 import type { ImageObserver } from './key-image.js';
 import type { EncodedRecord, KeptRecord } from './record.js';
 import type { RecordId } from './record-id.js';
-import { RECORD_HEADER_BYTES } from './record-layout.js';
+import { RECORD_HEADER_BYTES, REVISION_AT } from './record-layout.js';
 import type { RecordTable } from './record-table.js';
 import { REMOVALS_BYTES, type Removals } from './removals.js';
+import { type RevisionState, restored } from './revisions.js';
 import { type SessionsImage, SessionsReader, type SessionsVisitor } from './sessions/sessions-image.js';
 
-const FORMAT = 3;
-/** The formats without counts of removals, and without sessions. They are read, too. */
+const FORMAT = 4;
+/** The formats without counts of removals, without sessions, and without revisions. They are read, too. */
 const FIRST_FORMAT = 1;
 const SESSIONLESS_FORMAT = 2;
+const REVISIONLESS_FORMAT = 3;
 const END = 0xffffffff;
 
-const HEADER_BYTES = 9;
+const REVISIONS_AT = 9;
+const REVISIONS_BYTES = 16;
 const TRAILER_BYTES = 12;
+
+function headerBytes(format: number): number {
+  const revisions = format <= REVISIONLESS_FORMAT ? 0 : REVISIONS_BYTES;
+  return REVISIONS_AT + revisions + (format === FIRST_FORMAT ? 0 : REMOVALS_BYTES);
+}
 
 /** A slice looks at no more ids than this, whether they are in use or not. */
 const MAX_IDS_PER_SLICE = 4096;
@@ -42,6 +51,7 @@ export class ImageError extends Error {
 /** What comes before the records. */
 interface Head {
   readonly clockMs: number;
+  readonly revisions: RevisionState;
   readonly removals: Removals;
   readonly sessions: SessionsImage;
 }
@@ -54,9 +64,7 @@ interface Head {
  */
 export class StoreImage implements ImageObserver {
   readonly #records: RecordTable;
-  readonly #clockMs: number;
-  readonly #removals: Removals;
-  readonly #sessions: SessionsImage;
+  readonly #head: Head;
   readonly #onEnd: () => void;
   readonly #out = new ByteWriter();
   /** One more than the last id of the image. */
@@ -68,12 +76,10 @@ export class StoreImage implements ImageObserver {
   #count = 0;
 
   /** @internal Made by {@link KeyValueStore.image}. */
-  constructor(records: RecordTable, { clockMs, removals, sessions }: Head, onEnd: () => void) {
+  constructor(records: RecordTable, head: Head, onEnd: () => void) {
     this.#records = records;
     this.#idLimit = records.idLimit;
-    this.#clockMs = clockMs;
-    this.#removals = removals.copy();
-    this.#sessions = sessions;
+    this.#head = { ...head, removals: head.removals.copy() };
     this.#onEnd = onEnd;
   }
 
@@ -95,12 +101,15 @@ export class StoreImage implements ImageObserver {
     if (this.#state === 'ended') return undefined;
     if (this.#state === 'header') {
       this.#out.u8(FORMAT);
-      this.#out.f64(this.#clockMs);
-      this.#removals.writeTo(this.#out);
+      const { clockMs, revisions, removals } = this.#head;
+      this.#out.f64(clockMs);
+      this.#out.f64(revisions.last);
+      this.#out.f64(revisions.uncounted);
+      removals.writeTo(this.#out);
       this.#state = 'sessions';
     }
     if (this.#state === 'sessions') {
-      if (this.#sessions.write(this.#out, byteCount)) this.#state = 'records';
+      if (this.#head.sessions.write(this.#out, byteCount)) this.#state = 'records';
       return this.#out.take();
     }
     do {
@@ -154,6 +163,8 @@ export class StoreImage implements ImageObserver {
 export interface ImageVisitor {
   /** The first call. */
   clock(clockMs: number): void;
+  /** Comes next, unless the image has none. */
+  revisions(state: RevisionState): void;
   /** Comes next, unless the image has none. The reader is at the counts of {@link Removals}, and reads them or not. */
   removals(reader: ByteReader): void;
   /** What the image's sessions are told to, before the first record. */
@@ -169,6 +180,7 @@ export class ImageReader {
   #rest: Uint8Array = new Uint8Array(0);
   #state: 'header' | 'sessions' | 'records' | 'ended' = 'header';
   #count = 0;
+  #recordHeaderBytes = RECORD_HEADER_BYTES;
 
   constructor(visitor: ImageVisitor) {
     this.#visitor = visitor;
@@ -198,11 +210,13 @@ export class ImageReader {
       throw new ImageError(
         `its format is ${format}, and this program reads formats up to ${FORMAT}: use the version that made it`,
       );
-    const byteCount = format === FIRST_FORMAT ? HEADER_BYTES : HEADER_BYTES + REMOVALS_BYTES;
+    const byteCount = headerBytes(format);
     if (bytes.byteLength < byteCount) return 0;
     const reader = new ByteReader(bytes);
     reader.skip(1);
     this.#visitor.clock(reader.f64());
+    if (format <= REVISIONLESS_FORMAT) this.#recordHeaderBytes = REVISION_AT;
+    else this.#visitor.revisions({ last: reader.f64(), uncounted: reader.f64() });
     if (format !== FIRST_FORMAT) this.#visitor.removals(reader);
     this.#state = format <= SESSIONLESS_FORMAT ? 'records' : 'sessions';
     return byteCount;
@@ -227,10 +241,15 @@ export class ImageReader {
         return start + TRAILER_BYTES;
       }
       const valueLength = view.getUint32(start + 4, true);
-      const byteCount = RECORD_HEADER_BYTES + keyLength + valueLength;
+      const byteCount = this.#recordHeaderBytes + keyLength + valueLength;
       if (left < byteCount) return start;
       this.#count += 1;
-      this.#visitor.record({ memory, start, keyLength, valueLength });
+      if (this.#recordHeaderBytes === RECORD_HEADER_BYTES)
+        this.#visitor.record({ memory, start, keyLength, valueLength });
+      else {
+        const withRevision = memoryOf(addRevision(bytes.subarray(start, start + byteCount)));
+        this.#visitor.record({ memory: withRevision, start: 0, keyLength, valueLength });
+      }
       start += byteCount;
     }
   }
@@ -238,5 +257,38 @@ export class ImageReader {
   #readTrailer(count: number): void {
     if (count !== this.#count) throw new ImageError(`it holds ${this.#count} records, its end says ${count}`);
     this.#state = 'ended';
+  }
+}
+
+/** A record of a format without revisions, as a record with the revision 0. */
+function addRevision(record: Buffer): Buffer {
+  const revision = Buffer.alloc(RECORD_HEADER_BYTES - REVISION_AT);
+  return Buffer.concat([record.subarray(0, REVISION_AT), revision, record.subarray(REVISION_AT)]);
+}
+
+/**
+ * The image in a backup, in pieces of any size, as the image of a new cluster's state: the header says that revisions begin
+ * anew, see {@link restored}. The pieces may be changed.
+ */
+export class RestoredImage {
+  #header = Buffer.alloc(0);
+  #isHeaderPast = false;
+
+  /** The next piece, or nothing until the header is there as a whole. */
+  push(piece: Uint8Array): Uint8Array {
+    if (this.#isHeaderPast) return piece;
+    this.#header = Buffer.concat([this.#header, piece]);
+    const format = this.#header[0] ?? 0;
+    if (format > REVISIONLESS_FORMAT) {
+      if (this.#header.byteLength < REVISIONS_AT + REVISIONS_BYTES) return new Uint8Array(0);
+      const { last, uncounted } = restored({
+        last: this.#header.readDoubleLE(REVISIONS_AT),
+        uncounted: this.#header.readDoubleLE(REVISIONS_AT + 8),
+      });
+      this.#header.writeDoubleLE(last, REVISIONS_AT);
+      this.#header.writeDoubleLE(uncounted, REVISIONS_AT + 8);
+    }
+    this.#isHeaderPast = true;
+    return this.#header;
   }
 }

@@ -64,17 +64,17 @@ export function removeEntry(shard: Shard, hash: number, entry: number): void {
   shard.count -= 1;
 }
 
-/** The entries whose hashes are in [from, to), in no particular order. It looks at all places. */
-export function entriesBetween(
+/** The ids of entries, each an id plus 1, whose hashes are in [from, to), in no particular order. It looks at all places. */
+export function idsBetween(
   { slots }: Shard,
   from: number,
   to: number,
-): { readonly hash: number; readonly entry: number }[] {
-  const found: { readonly hash: number; readonly entry: number }[] = [];
+): { readonly hash: number; readonly id: RecordId }[] {
+  const found: { readonly hash: number; readonly id: RecordId }[] = [];
   for (let place = 0; place < slots.length; place += 2) {
     const hash = slots[place] ?? 0;
     const entry = slots[place + 1] ?? 0;
-    if (hash >= from && hash < to && entry !== 0) found.push({ hash, entry });
+    if (hash >= from && hash < to && entry !== 0) found.push({ hash, id: entry - 1 });
   }
   return found;
 }

@@ -6,4 +6,6 @@ export interface KeyRecord {
   readonly version: number;
   /** When the key expires, in ms since the epoch; 0 for never. */
   readonly deadlineMs: number;
+  /** The revision of its last change. */
+  readonly revision: number;
 }

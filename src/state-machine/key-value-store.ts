@@ -56,6 +56,11 @@ export class KeyValueStore {
     return this.#contents.hasExpired;
   }
 
+  /** The revision of the last change; 0 while revisions are not counted. */
+  get lastRevision(): number {
+    return this.#contents.revisions.last;
+  }
+
   /** How many sessions of clients there are. */
   get sessionCount(): number {
     return this.#sessions.count;
@@ -101,9 +106,10 @@ export class KeyValueStore {
    * end or closed. Not while an entry is applied. In a backup, what belongs to this log alone is left out.
    */
   image({ isBackup }: { readonly isBackup: boolean } = { isBackup: false }): StoreImage {
-    const { images, records, clockMs, removals } = this.#contents;
+    const { images, records, clockMs, removals, revisions } = this.#contents;
     const sessions = this.#sessions.image({ isBackup });
-    const image = new StoreImage(records, { clockMs, removals, sessions }, () => images.delete(image));
+    const head = { clockMs, revisions: revisions.state, removals, sessions };
+    const image = new StoreImage(records, head, () => images.delete(image));
     images.add(image);
     return image;
   }
@@ -125,6 +131,9 @@ export class KeyValueStore {
     const contents = store.#contents;
     const reader = new ImageReader({
       clock: (clockMs) => contents.setClock(clockMs),
+      revisions: (state) => {
+        contents.revisions.state = state;
+      },
       removals: (counts) => contents.removals.readFrom(counts),
       sessions: store.#sessions,
       record: (record) => contents.addEncoded(record),

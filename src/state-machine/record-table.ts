@@ -12,13 +12,22 @@
  */
 
 import { type ByteSpan, textOf } from '../bytes/byte-reader.js';
-import { type ByteString, copy, equals, type HashSecret, hashOf, write } from '../bytes/byte-string.js';
+import {
+  type ByteString,
+  copy,
+  equals,
+  type HashSecret,
+  hashOf,
+  isBefore,
+  stringOf,
+  write,
+} from '../bytes/byte-string.js';
 import type { ByteWriter } from '../bytes/byte-writer.js';
 import type { KeyOrder } from './deadline-heap.js';
 import {
-  entriesBetween,
   HASHES,
   type HashRange,
+  idsBetween,
   insertEntry,
   newShard,
   placeOf,
@@ -26,7 +35,7 @@ import {
   type Shard,
 } from './index-shard.js';
 import { LargeValues } from './large-values.js';
-import type { EncodedRecord, KeptRecord, OverwrittenPart, RecordContent } from './record.js';
+import type { EncodedRecord, KeptRecord, OverwrittenPart, PartMeta, RecordContent } from './record.js';
 import { NO_RECORD, type RecordId } from './record-id.js';
 import {
   contentAt,
@@ -35,6 +44,7 @@ import {
   isLarge,
   keySpan,
   RECORD_HEADER_BYTES,
+  REVISION_AT,
   VALUE_LENGTH_AT,
   VERSION_AT,
 } from './record-layout.js';
@@ -188,8 +198,7 @@ export class RecordTable implements KeyOrder {
   }
 
   value(id: RecordId): string {
-    const text = this.text(id);
-    return typeof text === 'string' ? text : textOf(text);
+    return stringOf(this.text(id));
   }
 
   /** The value, not copied: good until it changes. */
@@ -202,22 +211,26 @@ export class RecordTable implements KeyOrder {
   }
 
   version(id: RecordId): number {
-    const address = this.#address(id);
-    return this.#slabs.page(address).view.getFloat64(startOf(address) + VERSION_AT, true);
+    return this.#field(id, VERSION_AT);
   }
 
   deadlineMs(id: RecordId): number {
-    const address = this.#address(id);
-    return this.#slabs.page(address).view.getFloat64(startOf(address) + DEADLINE_AT, true);
+    return this.#field(id, DEADLINE_AT);
   }
 
-  /** Gives the key another deadline, in ms since the epoch; 0 for none. */
-  setDeadline(id: RecordId, deadlineMs: number): void {
-    const address = this.#address(id);
-    this.#slabs.page(address).view.setFloat64(startOf(address) + DEADLINE_AT, deadlineMs, true);
+  /** The revision of the key's last change; 0 if that was before revisions were counted. */
+  revision(id: RecordId): number {
+    return this.#field(id, REVISION_AT);
   }
 
-  /** How long the value is. */
+  /** Gives the key another deadline, in ms since the epoch, 0 for none; and the revision of that change. */
+  setDeadline(id: RecordId, deadlineMs: number, revision: number): void {
+    const address = this.#address(id);
+    const { view } = this.#slabs.page(address);
+    view.setFloat64(startOf(address) + DEADLINE_AT, deadlineMs, true);
+    view.setFloat64(startOf(address) + REVISION_AT, revision, true);
+  }
+
   valueLength(id: RecordId): number {
     return this.#valueLength(this.#address(id));
   }
@@ -227,50 +240,33 @@ export class RecordTable implements KeyOrder {
     return isLarge(this.#valueLength(this.#address(id)));
   }
 
-  /** Writes a part of a large value, and the key's next version. Returns how many bytes were moved besides. */
-  writePart(id: RecordId, offset: number, part: string, version: number): number {
+  /** Writes a part of a large value, with the key's next version and revision. Returns how many bytes were moved besides. */
+  writePart(id: RecordId, offset: number, part: string, { version, revision }: PartMeta): number {
     const address = this.#address(id);
     const { view } = this.#slabs.page(address);
     const start = startOf(address);
     const length = Math.max(view.getUint32(start + VALUE_LENGTH_AT, true), offset + part.length);
     view.setUint32(start + VALUE_LENGTH_AT, length, true);
     view.setFloat64(start + VERSION_AT, version, true);
+    view.setFloat64(start + REVISION_AT, revision, true);
     return this.#large.write(id, offset, part);
   }
 
   /** Takes back {@link writePart}, which has written over this part of a value of this length. */
-  restorePart(id: RecordId, { offset, part, length, version }: OverwrittenPart): void {
-    this.writePart(id, offset, part, version);
+  restorePart(id: RecordId, { offset, part, length, ...meta }: OverwrittenPart): void {
+    this.writePart(id, offset, part, meta);
     const address = this.#address(id);
     this.#slabs.page(address).view.setUint32(startOf(address) + VALUE_LENGTH_AT, length, true);
     this.#large.truncate(id, length);
   }
 
-  /** The value's bytes from `start` up to `end`, as far as there are any. */
-  slice(id: RecordId, start: number, end: number): string {
-    const text = this.text(id);
-    if (typeof text === 'string') return text.slice(start, end);
-    const last = Math.min(end, text.length);
-    return start >= last ? '' : textOf({ ...text, start: text.start + start, length: last - start });
-  }
-
-  /** The content of a kept record. */
   keptContent({ address, large }: KeptRecord): RecordContent {
     return contentAt(this.#slabs.page(address), startOf(address), large);
   }
 
   /** Whether the one key comes before the other in the order of their bytes. */
   isKeyBefore(id: RecordId, other: RecordId): boolean {
-    const [key, otherKey] = [this.#keySpan(this.#address(id)), this.#keySpan(this.#address(other))];
-    return (
-      key.memory.bytes.compare(
-        otherKey.memory.bytes,
-        otherKey.start,
-        otherKey.start + otherKey.length,
-        key.start,
-        key.start + key.length,
-      ) < 0
-    );
+    return isBefore(this.#keySpan(this.#address(id)), this.#keySpan(this.#address(other)));
   }
 
   /** Entries of the index that were moved to make room, since the last time that this was asked. */
@@ -319,19 +315,20 @@ export class RecordTable implements KeyOrder {
     if (shard === undefined) return { keys: [], end: HASHES, lookedAt: SHARDS };
     const start = Math.max(from, place * SHARD_HASHES);
     const end = Math.min(start + span, (place + 1) * SHARD_HASHES);
-    const keys = entriesBetween(shard, start, end)
-      .map(({ hash, entry }) => ({ hash, id: entry - 1 }))
-      .sort((a, b) => a.hash - b.hash || (this.isKeyBefore(a.id, b.id) ? -1 : 1));
+    const keys = idsBetween(shard, start, end).sort(
+      (a, b) => a.hash - b.hash || (this.isKeyBefore(a.id, b.id) ? -1 : 1),
+    );
     return { keys, end, lookedAt: SHARDS + shard.slots.length / 2 };
   }
 
-  #write(id: RecordId, address: Address, { value, version, deadlineMs }: RecordContent): void {
+  #write(id: RecordId, address: Address, { value, version, deadlineMs, revision }: RecordContent): void {
     const page = this.#slabs.page(address);
     const { view } = page;
     const start = startOf(address);
     view.setUint32(start + VALUE_LENGTH_AT, value.length, true);
     view.setFloat64(start + VERSION_AT, version, true);
     view.setFloat64(start + DEADLINE_AT, deadlineMs, true);
+    view.setFloat64(start + REVISION_AT, revision, true);
     if (isLarge(value.length)) this.#large.set(id, value);
     else write(value, page, start + RECORD_HEADER_BYTES + view.getUint32(start, true));
   }
@@ -369,6 +366,11 @@ export class RecordTable implements KeyOrder {
   /** Bytes of the record in its slot: all but a large value. */
   #inlineBytes(address: Address): number {
     return inlineBytes(this.#keyLength(address), this.#valueLength(address));
+  }
+
+  #field(id: RecordId, at: number): number {
+    const address = this.#address(id);
+    return this.#slabs.page(address).view.getFloat64(startOf(address) + at, true);
   }
 
   #keyLength(address: Address): number {

@@ -10,6 +10,8 @@ export interface RecordContent {
   readonly version: number;
   /** In ms since the epoch; 0 for never. */
   readonly deadlineMs: number;
+  /** Of the change that made it so; 0 from before revisions were counted. */
+  readonly revision: number;
 }
 
 /** A record outside the table, in the table's layout. */
@@ -27,10 +29,12 @@ export interface KeptRecord {
   readonly large: ByteString | undefined;
 }
 
-/** A part of a large value before it was overwritten, with the length and version of that time. */
-export interface OverwrittenPart {
+/** What changes along with a part of a value. */
+export type PartMeta = Pick<RecordContent, 'version' | 'revision'>;
+
+/** A part of a large value before it was overwritten, with the length, version and revision of that time. */
+export interface OverwrittenPart extends PartMeta {
   readonly offset: number;
   readonly part: string;
   readonly length: number;
-  readonly version: number;
 }

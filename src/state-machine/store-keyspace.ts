@@ -1,7 +1,9 @@
 /** A store as the Redis commands of an entry see it, and what their work on it costs. */
 
+import { type ByteString, sliceOf } from '../bytes/byte-string.js';
 import { DEFAULT_MAX_VALUE_BYTES, MAX_VALUE_BYTES } from '../limits.js';
 import type { Contents } from './contents.js';
+import { HashList } from './hash-list.js';
 import { HASHES } from './index-shard.js';
 import type { KeyWalk } from './key-image.js';
 import type { KeyRecord } from './key-record.js';
@@ -19,6 +21,7 @@ export class StoreKeyspace implements Keyspace {
   work = new Work();
   /** The length of the largest value, as the entry that is applied has it. */
   maxValueBytes = DEFAULT_MAX_VALUE_BYTES;
+  readonly #hashes = new HashList();
   /** Never 0. */
   #randomState: number;
 
@@ -36,14 +39,22 @@ export class StoreKeyspace implements Keyspace {
     return this.#contents.records.size;
   }
 
-  get(key: string): KeyRecord | undefined {
+  get(key: ByteString): KeyRecord | undefined {
     const id = this.#find(key);
     if (id === NO_RECORD) return undefined;
     this.work.units += this.#contents.records.valueLength(id);
     return this.#contents.recordOf(id);
   }
 
-  find(key: string): KeyMeta | undefined {
+  prefetch(keys: readonly ByteString[]): void {
+    const { records, isCached } = this.#contents;
+    if (isCached) return;
+    this.#hashes.clear();
+    for (const key of keys) this.#hashes.add(records.hash(key));
+    records.prefetch(this.#hashes.hashes, this.#hashes.count);
+  }
+
+  find(key: ByteString): KeyMeta | undefined {
     const id = this.#find(key);
     if (id === NO_RECORD) return undefined;
     const { records } = this.#contents;
@@ -51,13 +62,14 @@ export class StoreKeyspace implements Keyspace {
       version: records.version(id),
       deadlineMs: records.deadlineMs(id),
       length: records.valueLength(id),
+      revision: records.revision(id),
     };
   }
 
   slice(key: string, start: number, end: number): string {
     const id = this.#find(key);
     if (id === NO_RECORD) return '';
-    const part = this.#contents.records.slice(id, start, end);
+    const part = sliceOf(this.#contents.records.text(id), start, end);
     this.work.units += part.length;
     return part;
   }
@@ -105,7 +117,7 @@ export class StoreKeyspace implements Keyspace {
     return (state >>> 0) / 2 ** 32;
   }
 
-  put(key: string, value: string, deadlineMs: number): void {
+  put(key: ByteString, value: ByteString, deadlineMs: number): void {
     const contents = this.#contents;
     const hash = contents.records.hash(key);
     const id = this.#findToStore(key, hash);
@@ -137,7 +149,7 @@ export class StoreKeyspace implements Keyspace {
     return Math.max(length, offset + part.length);
   }
 
-  remove(key: string): boolean {
+  remove(key: ByteString): boolean {
     const hash = this.#contents.records.hash(key);
     const id = this.#findToStore(key, hash);
     this.work.units += this.#keptBytes(id);
@@ -160,12 +172,12 @@ export class StoreKeyspace implements Keyspace {
     return this.#contents.takeBack(this.work);
   }
 
-  #find(key: string): RecordId {
+  #find(key: ByteString): RecordId {
     this.work.units += KEY_WORK + key.length;
     return this.#contents.find(key);
   }
 
-  #findToStore(key: string, hash?: number): RecordId {
+  #findToStore(key: ByteString, hash?: number): RecordId {
     this.work.units += KEY_WORK + key.length;
     return this.#contents.findToStore(key, hash);
   }
@@ -199,12 +211,16 @@ export class ReadView implements ReadableKeyspace {
     return this.#keyspace.work;
   }
 
-  get(key: string): KeyRecord | undefined {
+  get(key: ByteString): KeyRecord | undefined {
     const record = this.#keyspace.get(key);
     return record === undefined || this.#isOver(record) ? undefined : record;
   }
 
-  find(key: string): KeyMeta | undefined {
+  prefetch(keys: readonly ByteString[]): void {
+    this.#keyspace.prefetch(keys);
+  }
+
+  find(key: ByteString): KeyMeta | undefined {
     const meta = this.#keyspace.find(key);
     return meta === undefined || this.#isOver(meta) ? undefined : meta;
   }

@@ -24,12 +24,23 @@ export type Change =
       readonly kept: KeptRecord;
       readonly records: RecordTable;
     }
-  | { readonly type: 'deadline'; readonly key: string; readonly deadlineMs: number }
+  | {
+      readonly type: 'deadline';
+      readonly key: string;
+      readonly deadlineMs: number;
+      readonly revision: number;
+    }
   | { readonly type: 'part'; readonly key: string; readonly before: OverwrittenPart }
   | { readonly type: 'cleared'; readonly table: Table };
 
 export class UndoLog {
   readonly #changes: Change[] = [];
+  /** The last revision before the changes. */
+  readonly lastRevision: number;
+
+  constructor(lastRevision: number) {
+    this.lastRevision = lastRevision;
+  }
 
   add(change: Change): void {
     this.#changes.push(change);

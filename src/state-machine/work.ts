@@ -14,6 +14,9 @@ export const COMMAND_WORK = 500;
 /** Finding, adding or removing a key, besides its bytes. */
 export const KEY_WORK = 300;
 
+/** Reading an argument as a string, besides its bytes. */
+export const ARG_WORK = 80;
+
 /** Removing the key that has expired first. */
 export const EXPIRY_WORK = 1_500;
 
@@ -29,11 +32,23 @@ export const MATCH_WORK = 5;
 /** A byte that goes through a checksum. A byte that is copied is one unit. */
 export const CHECKSUM_BYTE_WORK = 4;
 
+/** Between two looks at the clock. */
+const LOOK_UNITS = 500_000;
+
 export class Work {
   /** The work so far that is the same on all servers. */
   units = 0;
   #hiddenUnits = 0;
   #end = Number.POSITIVE_INFINITY;
+  /** When that many units are done, somebody has to look whether the time is over. */
+  #nextLook = Number.POSITIVE_INFINITY;
+  #endMs = Number.POSITIVE_INFINITY;
+  readonly #nowMs: (() => number) | undefined;
+
+  /** @param nowMs a clock, if {@link allow} is to limit the time, too */
+  constructor(nowMs?: () => number) {
+    this.#nowMs = nowMs;
+  }
 
   /** Counts work that depends on how this server's memory lies. */
   addHidden(units: number): void {
@@ -44,14 +59,30 @@ export class Work {
     return this.units + this.#hiddenUnits;
   }
 
-  /** Allows this many units more until it is spent. */
-  allow(units: number): void {
+  /**
+   * Allows this many units more until it is spent, and this many ms: units are an estimate, and code that runs for the first
+   * time, or a collection of garbage, takes longer.
+   */
+  allow(units: number, ms = Number.POSITIVE_INFINITY): void {
     this.#end = this.totalUnits + units;
+    this.#endMs = this.#nowMs === undefined ? ms : this.#nowMs() + ms;
+    this.#lookLater();
   }
 
-  /** Whether the allowed units are used up: the work should stop at the next place from which it can go on later. */
+  /** Whether what was allowed is used up: the work should stop at the next place from which it can go on later. */
   get isSpent(): boolean {
+    return this.totalUnits >= this.#nextLook && this.#looksSpent();
+  }
+
+  #looksSpent(): boolean {
+    if (this.#nowMs !== undefined && this.#nowMs() >= this.#endMs) this.#end = this.totalUnits;
+    this.#lookLater();
     return this.totalUnits >= this.#end;
+  }
+
+  #lookLater(): void {
+    this.#nextLook =
+      this.#nowMs === undefined ? this.#end : Math.min(this.#end, this.totalUnits + LOOK_UNITS);
   }
 }
 

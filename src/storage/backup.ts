@@ -4,7 +4,7 @@
  */
 
 import { dirname, join } from 'node:path';
-import { ImageReader } from '../state-machine/image.js';
+import { ImageReader, RestoredImage } from '../state-machine/image.js';
 import { LOST_AND_FOUND, type NewDirectoriesOptions } from './cluster-directory.js';
 import { DataDirectories } from './data-directories.js';
 import { DataDirectory } from './data-directory.js';
@@ -13,8 +13,8 @@ import { DiskStorage } from './disk-storage.js';
 import type { Files } from './files.js';
 import { PartialFile } from './partial-file.js';
 import type { Owner } from './server-manifest.js';
-import { filePieces, readSnapshotFile } from './snapshot-files.js';
-import { SnapshotCheck } from './snapshot-format.js';
+import { readSnapshotFile } from './snapshot-files.js';
+import { SnapshotCheck, SnapshotSums } from './snapshot-format.js';
 import { messageOf, systemCodeOf } from './system-errors.js';
 
 const FIRST_ENTRY = { index: 1, term: 1 };
@@ -186,7 +186,11 @@ async function fillServer(
     const hardState = { currentTerm: FIRST_ENTRY.term, votedFor: undefined };
     await storage.persist([{ sequence: 0, hardState, entries: [], snapshotChunk: undefined }]);
     const sink = await storage.createSnapshot();
-    for await (const piece of filePieces(files, path)) await sink.write(piece);
+    const sums = new SnapshotSums();
+    const image = new RestoredImage();
+    await sink.write(sums.header());
+    for await (const piece of readSnapshotFile(files, path)) await sink.write(sums.image(image.push(piece)));
+    await sink.write(sums.trailer());
     await sink.commit(FIRST_ENTRY, FIRST_ENTRY);
   } finally {
     await storage.close();
@@ -198,6 +202,7 @@ class KeyCounter {
   keys = 0;
   readonly reader = new ImageReader({
     clock: () => undefined,
+    revisions: () => undefined,
     removals: () => undefined,
     sessions: { restore: () => undefined, add: () => undefined },
     record: () => {

@@ -178,7 +178,7 @@ export async function* readSnapshotFile(files: Files, path: string): AsyncGenera
 }
 
 /** All of a file, in pieces, each of which is overwritten when the next one is asked for. */
-export async function* filePieces(files: Files, path: string): AsyncGenerator<Uint8Array> {
+async function* filePieces(files: Files, path: string): AsyncGenerator<Uint8Array> {
   const file = await files.open(path, 'read');
   try {
     const buffer = new Uint8Array(READ_BYTES);

@@ -27,10 +27,33 @@ export interface ImageSource {
   close(): void;
 }
 
+/** Makes what stands before and after an image, whose bytes it is shown. */
+export class SnapshotSums {
+  #crc = 0;
+
+  /** Comes first. */
+  header(): Uint8Array<ArrayBuffer> {
+    return this.image(Uint8Array.from(MAGIC));
+  }
+
+  /** Counts the next bytes of the image in, and returns them. */
+  image<Bytes extends Uint8Array>(piece: Bytes): Bytes {
+    this.#crc = crc32(piece, this.#crc);
+    return piece;
+  }
+
+  /** Comes last. */
+  trailer(): Uint8Array<ArrayBuffer> {
+    const trailer = Buffer.alloc(CRC_BYTES);
+    trailer.writeUInt32LE(this.#crc);
+    return Uint8Array.from(trailer);
+  }
+}
+
 /** Makes a snapshot of an image, slice by slice. */
 export class SnapshotSource {
   readonly #image: ImageSource;
-  #crc = 0;
+  readonly #sums = new SnapshotSums();
   #state: 'header' | 'image' | 'ended' = 'header';
 
   constructor(image: ImageSource) {
@@ -42,14 +65,12 @@ export class SnapshotSource {
     switch (this.#state) {
       case 'header':
         this.#state = 'image';
-        return this.#summed(Uint8Array.from(MAGIC));
+        return this.#sums.header();
       case 'image': {
         const slice = this.#image.next(byteCount);
-        if (slice !== undefined) return this.#summed(slice);
+        if (slice !== undefined) return this.#sums.image(slice);
         this.#state = 'ended';
-        const trailer = Buffer.alloc(CRC_BYTES);
-        trailer.writeUInt32LE(this.#crc);
-        return Uint8Array.from(trailer);
+        return this.#sums.trailer();
       }
       case 'ended':
         return undefined;
@@ -60,11 +81,6 @@ export class SnapshotSource {
   close(): void {
     this.#state = 'ended';
     this.#image.close();
-  }
-
-  #summed(slice: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-    this.#crc = crc32(slice, this.#crc);
-    return slice;
   }
 }
 

@@ -37,7 +37,11 @@ describe('ServerMetrics', () => {
     const metrics = new ServerMetrics();
     metrics.answered('cas', { type: 'version-mismatch' }, 0);
     metrics.answered('cas', { type: 'version-mismatch' }, 0);
-    metrics.answered('getm', { type: 'value-with-meta', value: '', version: 1, exptimeS: 0 }, 0);
+    metrics.answered(
+      'getm',
+      { type: 'value-with-meta', value: '', version: 1, revision: undefined, exptimeS: 0 },
+      0,
+    );
     metrics.answeredGets(3, 2, 0);
     metrics.flushed(0);
     const { commands, readDuration } = metrics.read();

@@ -7,11 +7,10 @@
 
 import type { Writable } from 'node:stream';
 import type { Cluster } from '../../cluster/cluster.js';
-import { MAX_SERVERS } from '../../cluster/cluster-options.js';
 import type { ServerId } from '../../raft/types.js';
 import { LIVE_READER_TIMEOUT_MS } from '../../time-limits.js';
 import type { ServerObservation } from '../../wire/control.js';
-import type { ObservedMembers, ObservedMessage } from '../../wire/observations.js';
+import type { ObservedMessage } from '../../wire/observations.js';
 import { MAX_LIVE_READERS } from '../admin-limits.js';
 import { HttpError } from '../http-error.js';
 import { packageVersion } from '../package-version.js';
@@ -51,7 +50,6 @@ export class LiveFeed {
   readonly #readers = new Set<Reader>();
   readonly #run = `${process.pid}-${Math.floor(performance.timeOrigin)}`;
   readonly #sights = new Map<ServerId, ServerSight>();
-  readonly #members = new Map<ServerId, ObservedMembers>();
   /** Servers that were asked and have not answered. */
   readonly #asked = new Set<ServerId>();
   /** Since when a server has not answered, in ms. */
@@ -100,7 +98,6 @@ export class LiveFeed {
       electionTimeoutMs,
       heartbeatMs,
       frameMs: FRAME_MS,
-      maxServers: MAX_SERVERS,
     };
   }
 
@@ -112,7 +109,6 @@ export class LiveFeed {
     this.#measured = undefined;
     this.#messages = [];
     this.#sights.clear();
-    this.#members.clear();
     this.#silentSinceMs.clear();
   }
 
@@ -137,7 +133,6 @@ export class LiveFeed {
     if (seen === undefined || this.#readers.size === 0) return;
     this.#silentSinceMs.delete(id);
     this.#sights.set(id, sightOf(seen));
-    this.#members.set(id, seen.members);
     for (const message of seen.messages)
       this.#messages.push({ ...message, atMs: performance.timeOrigin + message.atMs });
   }
@@ -155,31 +150,17 @@ export class LiveFeed {
 
   #frame(): Frame {
     const messages = this.#messages;
-    const { ids, leader, routerAddress: router } = this.#cluster;
+    const router = this.#cluster.routerAddress;
     this.#messages = [];
-    this.#forgetOthers(ids);
     return {
       atMs: Date.now(),
-      leader: leader ?? null,
+      leader: this.#cluster.leader ?? null,
       router: router === undefined ? null : `${router.host}:${router.port}`,
-      servers: ids.map((id) => this.#view(id)),
-      members: this.#membersNow(leader),
+      servers: this.#cluster.ids.map((id) => this.#view(id)),
       messages,
       faults: this.#cluster.faults,
       load: this.#loadView(),
     };
-  }
-
-  #membersNow(leader: ServerId | undefined): ObservedMembers | null {
-    const lengthOf = (id: ServerId) => this.#sights.get(id)?.lastIndex ?? 0;
-    const [longest] = [...this.#members.keys()].sort((a, b) => lengthOf(b) - lengthOf(a));
-    return this.#members.get(leader ?? -1) ?? this.#members.get(longest ?? -1) ?? null;
-  }
-
-  /** Servers that were removed may come back as others. */
-  #forgetOthers(ids: readonly ServerId[]): void {
-    for (const known of [this.#sights, this.#members, this.#silentSinceMs])
-      for (const id of known.keys()) if (!ids.includes(id)) known.delete(id);
   }
 
   #view(id: ServerId): ServerView {
@@ -188,9 +169,7 @@ export class LiveFeed {
     const silentSinceMs = this.#silentSinceMs.get(id) ?? Number.POSITIVE_INFINITY;
     const running = performance.now() - silentSinceMs > BUSY_AFTER_MS ? 'busy' : 'running';
     const state = this.#cluster.isUp(id) ? running : 'stopped';
-    const isDiskLost = this.#cluster.withoutDisk.includes(id);
-    const reason = this.#cluster.troubleOf(id) ?? null;
-    return { id, state, address: `${host}:${port}`, reason, isDiskLost, seen };
+    return { id, state, address: `${host}:${port}`, reason: this.#cluster.troubleOf(id) ?? null, seen };
   }
 
   #tellAll(event: string, data: Frame | ReturnType<typeof sampleOf>): void {
@@ -219,7 +198,7 @@ export class LiveFeed {
   }
 }
 
-function sightOf({ id: _, messages: __, members: ___, ...seen }: ServerObservation): ServerSight {
+function sightOf({ id: _, messages: __, ...seen }: ServerObservation): ServerSight {
   return { ...seen, atMs: Date.now() };
 }
 

@@ -1,7 +1,7 @@
 /** The client over TCP. */
 
 import { NODE_ENVIRONMENT } from '../../environment.js';
-import { Client, type ClientOptions } from '../client.js';
+import { Client, type ClientOptions } from '../base-client.js';
 import { type TlsOptions, tcpDial } from './tcp.js';
 
 export interface KvClientOptions extends ClientOptions {

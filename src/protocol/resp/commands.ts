@@ -151,9 +151,17 @@ export const COMMANDS: ReadonlyMap<string, RedisCommand> = new Map(
   ]),
 );
 
+/** Under the two ways in which most clients write a name. */
+const AS_WRITTEN: ReadonlyMap<string, RedisCommand> = new Map(
+  [...COMMANDS].flatMap(([name, command]) => [
+    [name, command],
+    [name.toUpperCase(), command],
+  ]),
+);
+
 /** The command of that name, in upper or lower case. */
 export function commandOf(name: string): RedisCommand | undefined {
-  return COMMANDS.get(name) ?? COMMANDS.get(name.toLowerCase());
+  return AS_WRITTEN.get(name) ?? COMMANDS.get(name.toLowerCase());
 }
 
 /** The keys among these arguments, which follow the command's name. */
@@ -172,8 +180,8 @@ export function firstKeyOf({ keys }: RedisCommand, args: Args): string | undefin
 }
 
 /** Whether there are as many arguments after the name as there must be. */
-export function hasArity({ arity }: RedisCommand, args: Args): boolean {
-  const count = args.length + 1;
+export function hasArity({ arity }: RedisCommand, { length }: { readonly length: number }): boolean {
+  const count = length + 1;
   return arity < 0 ? count >= -arity : count === arity;
 }
 

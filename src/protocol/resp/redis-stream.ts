@@ -245,7 +245,7 @@ export class RedisStream {
   }
 
   #requestOf(args: Args): Request {
-    const [name = '', ...rest] = args;
+    const [name, rest] = [args[0] ?? '', args.slice(1)];
     const command = commandOf(name);
     if (command === undefined) return this.#refuse(unknownCommand(name, rest));
     if (!hasArity(command, rest)) {

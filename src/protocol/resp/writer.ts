@@ -55,6 +55,15 @@ export function writeRespReply(out: ByteWriter, reply: RespReply, version: RespV
     case 'deleted':
       writeResp(out, 1, version);
       return;
+    case 'ok-at':
+      out.latin1('+OK\r\n');
+      return;
+    case 'added':
+      writeResp(out, reply.revision, version);
+      return;
+    case 'exists':
+      writeResp(out, 0, version);
+      return;
     case 'version-mismatch':
       writeResp(out, VERSION_MISMATCH, version);
       return;

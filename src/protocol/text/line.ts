@@ -9,6 +9,7 @@ import type { TextRequest, WriteRequest } from '../request.js';
 
 const SPACE = 0x20;
 const DELETE = 0x7f;
+const AT = 0x40; // '@'
 const ZERO = 0x30;
 const NINE = 0x39;
 
@@ -26,18 +27,25 @@ const UINT64_DIGITS = 20;
 const EMPTY = Buffer.alloc(0);
 
 /** The commands, the most frequent first. */
-const COMMANDS = ['get', 'set', 'cas', 'getm', 'delete', 'once', 'session'] as const;
+const COMMANDS = ['get', 'set', 'cas', 'getm', 'delete', 'gets', 'add', 'once', 'session'] as const;
 type Command = (typeof COMMANDS)[number];
 
 /** In which session a command is executed once. */
 type Once = Omit<OnceCommand, 'type' | 'command'>;
 
-/** A set or cas as its line has it. Its value follows. */
+/** The version that a cas or delete names, or the revision, with an @ before it. */
+interface Expected {
+  readonly by: 'version' | 'revision';
+  readonly expected: number;
+}
+
+/** A set, add or cas as its line has it. Its value follows. */
 export interface ValueCommand {
+  readonly type: 'set' | 'add' | 'cas';
   readonly key: string;
   readonly exptimeS: number;
-  /** The version that a cas names; undefined for a set. */
-  readonly version: number | undefined;
+  /** What a cas names; undefined for the others. */
+  readonly condition: Expected | undefined;
   readonly noreply: boolean;
   readonly once: Once | undefined;
   readonly byteCount: number;
@@ -45,9 +53,16 @@ export interface ValueCommand {
 
 /** The request, now that its value is there. */
 export function withValue(command: ValueCommand, value: Uint8Array): TextRequest {
-  const { key, exptimeS, version, noreply, once } = command;
-  if (version === undefined) return within(once, { type: 'set', key, exptimeS, value, noreply });
-  return within(once, { type: 'cas', key, exptimeS, version, value, noreply });
+  const { type, key, exptimeS, condition, noreply, once } = command;
+  if (condition === undefined)
+    return within(once, { type: type === 'add' ? 'add' : 'set', key, exptimeS, value, noreply });
+  const { by, expected } = condition;
+  return within(
+    once,
+    by === 'version'
+      ? { type: 'cas', key, exptimeS, version: expected, value, noreply }
+      : { type: 'cas-revision', key, exptimeS, revision: expected, value, noreply },
+  );
 }
 
 function within(once: Once | undefined, command: WriteRequest): TextRequest {
@@ -91,7 +106,7 @@ export class TextLine {
 
   /** The length of the value that follows, even if the rest of the line is bad; undefined without a readable length. */
   get valueByteCount(): number | undefined {
-    if (this.#command === 'set') return this.#number(3, Number.MAX_SAFE_INTEGER);
+    if (this.#command === 'set' || this.#command === 'add') return this.#number(3, Number.MAX_SAFE_INTEGER);
     return this.#command === 'cas' ? this.#number(4, Number.MAX_SAFE_INTEGER) : undefined;
   }
 
@@ -102,10 +117,12 @@ export class TextLine {
     switch (this.#command) {
       case 'get':
       case 'getm':
+      case 'gets':
         return this.#wordCount === 2 && !this.#isOnce ? { type: this.#command, key } : undefined;
       case 'delete': {
         const noreply = this.#noreply(2);
-        return noreply === undefined ? undefined : within(this.#once, { type: 'delete', key, noreply });
+        if (noreply === undefined) return this.#deleteIf(key);
+        return within(this.#once, { type: 'delete', key, noreply });
       }
       case 'session':
         return this.#isOnce ? undefined : this.#session();
@@ -120,28 +137,37 @@ export class TextLine {
     if (this.#key(Number.POSITIVE_INFINITY) === undefined) return false;
     switch (this.#command) {
       case 'set':
+      case 'add':
         return this.#number(2, MAX_EXPTIME_S) !== undefined && this.#noreply(4) === true;
       case 'cas': {
-        const areNumbers = this.#number(2, MAX_EXPTIME_S) !== undefined && this.#version(3) !== undefined;
+        const areNumbers = this.#number(2, MAX_EXPTIME_S) !== undefined && this.#expected(3) !== undefined;
         return areNumbers && this.#noreply(5) === true;
       }
       case 'delete':
-        return this.#noreply(2) === true;
+        return this.#noreply(2) === true || (this.#expected(2) !== undefined && this.#noreply(3) === true);
       default:
         return false;
     }
   }
 
-  /** The set or cas of the line, with a value of `byteCount` bytes; undefined for a bad line, or another command. */
+  /** The set, add or cas of the line, with a value of `byteCount` bytes; undefined for a bad line, or another command. */
   valueCommand(byteCount: number): ValueCommand | undefined {
-    const isSet = this.#command === 'set';
+    const type = this.#command;
+    if (type !== 'set' && type !== 'add' && type !== 'cas') return undefined;
     const key = this.#key();
     const exptimeS = this.#number(2, MAX_EXPTIME_S);
-    const version = isSet ? undefined : this.#version(3);
-    const noreply = this.#noreply(isSet ? 4 : 5);
+    const condition = type === 'cas' ? this.#expected(3) : undefined;
+    const noreply = this.#noreply(type === 'cas' ? 5 : 4);
     if (key === undefined || exptimeS === undefined || noreply === undefined) return undefined;
-    if (!isSet && version === undefined) return undefined;
-    return { key, exptimeS, version, noreply, once: this.#once, byteCount };
+    if (type === 'cas' && condition === undefined) return undefined;
+    return { type, key, exptimeS, condition, noreply, once: this.#once, byteCount };
+  }
+
+  #deleteIf(key: string): TextRequest | undefined {
+    const condition = this.#expected(2);
+    const noreply = this.#noreply(3);
+    if (condition === undefined || noreply === undefined) return undefined;
+    return within(this.#once, { type: 'delete-if', key, ...condition, noreply });
   }
 
   get #isOnce(): boolean {
@@ -202,11 +228,12 @@ export class TextLine {
     return this.#wordCount === place + 1 && this.#text(place) === 'noreply' ? true : undefined;
   }
 
-  #number(place: number, max: number): number | undefined {
+  #number(place: number, max: number, skipped = 0): number | undefined {
     if (place >= this.#wordCount) return undefined;
     const [start, end] = this.#bounds(place);
+    if (start + skipped === end) return undefined;
     let value = 0;
-    for (let at = start; at < end; at += 1) {
+    for (let at = start + skipped; at < end; at += 1) {
       const byte = this.#buffer[at] ?? 0;
       if (byte < ZERO || byte > NINE) return undefined;
       value = value * 10 + (byte - ZERO);
@@ -215,12 +242,15 @@ export class TextLine {
     return value;
   }
 
-  /** A 64-bit version. A number over 2^53 comes out inexact, but larger than any version that a key can have. */
-  #version(place: number): number | undefined {
-    const version = this.#number(place, Number.POSITIVE_INFINITY);
-    if (version === undefined) return undefined;
-    const digits = this.#text(place).replace(/^0+/, '');
-    return digits.length < UINT64_DIGITS || BigInt(digits) <= MAX_UINT64 ? version : undefined;
+  /** A 64-bit version or revision. A number over 2^53 comes out inexact, but larger than any that a key can have. */
+  #expected(place: number): Expected | undefined {
+    if (place >= this.#wordCount) return undefined;
+    const by = this.#buffer[this.#bounds(place)[0]] === AT ? 'revision' : 'version';
+    const skipped = by === 'revision' ? 1 : 0;
+    const expected = this.#number(place, Number.POSITIVE_INFINITY, skipped);
+    if (expected === undefined) return undefined;
+    const digits = this.#text(place).slice(skipped).replace(/^0+/, '');
+    return digits.length < UINT64_DIGITS || BigInt(digits) <= MAX_UINT64 ? { by, expected } : undefined;
   }
 
   #text(place: number): string {

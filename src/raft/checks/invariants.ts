@@ -43,6 +43,8 @@ interface Seen {
     Pick<ServerView, 'votedFor' | 'lastLog' | 'logStart' | 'configuration' | 'leaseEndMs'>;
   /** Its log's terms; those of compacted entries stay as they were. */
   readonly log: LogTerms;
+  /** In force now, and before its last step. */
+  readonly configurations: readonly Configuration[];
 }
 
 /** What an entry of some index and term is, wherever it exists. */
@@ -65,13 +67,13 @@ export class Invariants {
   readonly #committed: { readonly term: Term; readonly committedIn: Term }[] = [];
   readonly #applied = new AppliedEntries();
   readonly #voteLeases: VoteLeases;
-  readonly #readProofs: ReadProofs;
+  readonly readProofs: ReadProofs;
   /** When something was seen last. */
-  #nowMs = 0;
+  nowMs = 0;
 
   constructor({ electionTimeoutMs, leaseMs }: InvariantsOptions) {
     this.#voteLeases = new VoteLeases(electionTimeoutMs);
-    this.#readProofs = new ReadProofs(leaseMs);
+    this.readProofs = new ReadProofs(leaseMs);
   }
 
   /** A server has crashed: its log, commit index and state machine start anew; what it told others stays. */
@@ -80,7 +82,7 @@ export class Invariants {
     this.#seen.delete(id);
     this.#persisted.crashed(id);
     this.#applied.crashed(id);
-    this.#readProofs.crashed(id);
+    this.readProofs.crashed(id);
   }
 
   /**
@@ -109,8 +111,8 @@ export class Invariants {
   /** A message leaves. It may rely only on what its sender will still find on its disk after a crash. */
   sent(message: Message): void {
     this.#persisted.sent(message);
-    this.#readProofs.sent(message);
-    this.#voteLeases.sent(message, this.#leases(), this.#nowMs);
+    this.readProofs.sent(message, this, this.#seen.get(message.from)?.configurations ?? []);
+    this.#voteLeases.sent(message, this.#leases(), this.nowMs);
   }
 
   /** A server's status, seen at any time while it runs: for servers that are watched from afar. */
@@ -126,7 +128,7 @@ export class Invariants {
 
   /** A server has done something: checks all that may have changed with it. Throws {@link PropertyViolation}. */
   stepped(server: ServerView): void {
-    this.#nowMs = Math.max(this.#nowMs, server.nowMs);
+    this.nowMs = Math.max(this.nowMs, server.nowMs);
     this.observed(server);
     const seen = this.#seen.get(server.id);
     checkBounds(server);
@@ -135,7 +137,8 @@ export class Invariants {
     const log = this.#followLog(server, seen?.log);
     if (server.role === 'leader') this.#noteLeaderLog(server, log);
     this.#noteCommitted(server, log, seen?.view);
-    this.#seen.set(server.id, { view: server, log });
+    const configurations = [server.configuration, ...(seen === undefined ? [] : [seen.view.configuration])];
+    this.#seen.set(server.id, { view: server, log, configurations });
   }
 
   /** A server's state machine was replaced by a snapshot up to `index`, which must not take it back. */
@@ -156,17 +159,17 @@ export class Invariants {
 
   /** A group of reads came in at a leader, which will have it confirmed. */
   asked(leader: ReadingLeader, readId: number): void {
-    this.#readProofs.asked(readId, this.#arrivalAt(leader));
+    this.readProofs.asked(readId, this.#arrivalAt(leader));
   }
 
   /** The reads were confirmed: they may be answered once everything up to `index` is applied. */
   confirmed({ id, configuration }: ReadingLeader, readId: number, index: LogIndex): void {
-    this.#readProofs.confirmed(id, { readId, index, configuration });
+    this.readProofs.confirmed(id, { readId, index, configuration });
   }
 
   /** A leader answers a read from its state, in which everything up to `appliedIndex` is applied, without asking anybody. */
   answered(leader: ReadingLeader, appliedIndex: LogIndex): void {
-    this.#readProofs.answered(this.#arrivalAt(leader), appliedIndex);
+    this.readProofs.answered(this.#arrivalAt(leader), appliedIndex);
   }
 
   #arrivalAt({ id, currentTerm: term, nowMs, lastLog, configuration }: ReadingLeader): ReadArrival {

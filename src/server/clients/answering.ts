@@ -10,6 +10,7 @@ import type { LogTime } from '../../log-time.js';
 import type { Args, CommandResult } from '../../protocol/command.js';
 import { type Reply, type RespReply, secondsLeft } from '../../protocol/reply.js';
 import {
+  type GetRequest,
   isWrite,
   type RedisLocalRequest,
   type RedisReadRequest,
@@ -19,7 +20,7 @@ import { endpoint } from '../../protocol/resp/client-facts.js';
 import { QUEUED, type RespValue } from '../../protocol/resp/value.js';
 import type { Raft } from '../../raft/raft.js';
 import type { ServerId } from '../../raft/types.js';
-import { beginLongRead, executeRead } from '../../state-machine/redis/execute.js';
+import { beginLongRead, executeRead, type ShortRead } from '../../state-machine/redis/execute.js';
 import type { ReadableKeyspace } from '../../state-machine/redis/keyspace.js';
 import { watch } from '../../state-machine/redis/transaction.js';
 import type { Steps } from '../../state-machine/work.js';
@@ -44,6 +45,7 @@ import type { PendingCommand, Session } from './session.js';
 import type { Sessions } from './sessions.js';
 import { slotKeyOf } from './slot-key.js';
 import type { Walks } from './walks.js';
+import type { WorkTurns } from './work-turns.js';
 
 export interface AnswererOptions {
   readonly environment: Pick<Environment, 'nowMs' | 'process'>;
@@ -55,6 +57,7 @@ export interface AnswererOptions {
   readonly inFlight: InFlight;
   readonly costlyReads: CostlyReads;
   readonly walks: Walks;
+  readonly turns: WorkTurns;
   readonly questions: Questions;
   readonly monitors: Monitors;
   readonly replies: ReplyFrames;
@@ -82,6 +85,7 @@ export class Answerer {
   readonly #inFlight: InFlight;
   readonly #costlyReads: CostlyReads;
   readonly #walks: Walks;
+  readonly #turns: WorkTurns;
   /** Time that reads, and commands about the server itself, have taken so far, in ms. */
   readMs = 0;
   readonly #questions: Questions;
@@ -104,6 +108,7 @@ export class Answerer {
     this.#inFlight = options.inFlight;
     this.#costlyReads = options.costlyReads;
     this.#walks = options.walks;
+    this.#turns = options.turns;
     this.#questions = options.questions;
     this.#monitors = options.monitors;
     this.#replies = options.replies;
@@ -132,14 +137,14 @@ export class Answerer {
         this.#answerRead(command, valueReply(this.#state.value(request.key, command.asOfMs)));
         return;
       case 'getm':
-        this.#answerRead(command, this.#valueWithMeta(command, request.key));
+      case 'gets':
+        this.#answerRead(command, this.#valueWithMeta(command, request));
         return;
       case 'malformed':
         this.#answer(command, visibleReply(request, COMMAND_ERROR), COMMAND_ERROR);
         return;
       case 'redis-read':
-        if (request.command.isCostly) this.#costlyReads.add(command);
-        else this.#executeRead(command, request);
+        this.readNow(command, request);
         return;
       case 'redis-walk':
         this.#walks.begin(command, request, this.#asOf(command));
@@ -197,7 +202,10 @@ export class Answerer {
     const sent = command.isSilenced ? undefined : reply;
     const { session } = command;
     session.pendingCount -= 1;
-    session.pendingUnits -= command.pendingUnits;
+    if (command.pendingUnits > 0) {
+      session.pendingUnits -= command.pendingUnits;
+      this.#turns.answered(command);
+    }
     session.addUnread(-command.reservedBytes);
     if (session.pendingCount === 0) session.largestWriteBytes = 0;
     if (session.isGone) return;
@@ -216,11 +224,13 @@ export class Answerer {
     this.#answer(command, reply, reply);
   }
 
-  #valueWithMeta(command: PendingCommand, key: string): Reply {
+  #valueWithMeta(command: PendingCommand, { type, key }: GetRequest): Reply {
     const record = this.#readable(command).get(key);
     if (record === undefined) return { type: 'not-found' };
     const exptimeS = secondsLeft(record.deadlineMs, this.#logTime.nowMs());
-    return { type: 'value-with-meta', version: record.version, exptimeS, value: record.value };
+    const { version, value } = record;
+    const revision = type === 'gets' ? record.revision : undefined;
+    return { type: 'value-with-meta', version, exptimeS, revision, value };
   }
 
   #readStats(): StatsReading {
@@ -274,11 +284,23 @@ export class Answerer {
     if (command.request.type === 'redis-read') this.#executeRead(command, command.request);
   }
 
-  #executeRead(command: PendingCommand, request: RedisReadRequest): void {
+  /** Answers the read from the state as it is; false, and nothing was done, if `execute` finds that it takes long. */
+  readNow(command: PendingCommand, request: RedisReadRequest, execute: ShortRead = executeRead): boolean {
+    if (!request.command.isCostly) return this.#executeRead(command, request, execute);
+    this.#costlyReads.add(command);
+    return true;
+  }
+
+  #executeRead(
+    command: PendingCommand,
+    request: RedisReadRequest,
+    execute: ShortRead = executeRead,
+  ): boolean {
     const startMs = this.#environment.nowMs();
-    const value = executeRead(this.#readable(command), request);
+    const value = execute(this.#readable(command), request);
     this.#noteTime(command, { name: request.command.name, args: request.args }, startMs);
-    this.#answerRead(command, { type: 'resp', value });
+    if (value !== undefined) this.#answerRead(command, { type: 'resp', value });
+    return value !== undefined;
   }
 
   /** Counts the time that the command took, and notes it if that was long. */
@@ -355,17 +377,9 @@ function replyOf(result: CommandResult): RespReply {
       return result;
     case 'stored':
       return { type: 'ok', version: result.version };
-    case 'deleted':
-      return { type: 'deleted' };
-    case 'not-found':
-      return { type: 'not-found' };
-    case 'version-mismatch':
-      return { type: 'version-mismatch' };
-    case 'session':
-    case 'session-closed':
-    case 'no-session':
-    case 'result-not-kept':
-    case 'result-forgotten':
+    case 'stored-at':
+      return { type: 'ok-at', version: result.version, revision: result.revision };
+    default:
       return result;
   }
 }

@@ -36,6 +36,7 @@ import type { ReplyFrames } from './reply-frames.js';
 import type { PendingCommand, Session } from './session.js';
 import { Sessions } from './sessions.js';
 import { Walks } from './walks.js';
+import { WorkTurns } from './work-turns.js';
 
 export interface ClientsOptions {
   readonly environment: Pick<Environment, 'nowMs' | 'process'>;
@@ -69,6 +70,7 @@ export class Clients {
   readonly #questions: Questions;
   readonly #costlyReads: CostlyReads;
   readonly #walks: Walks;
+  readonly #turns = new WorkTurns((command) => this.#retake(command));
   readonly #leaderCommands: LeaderCommands;
   readonly #replicaReads: ReplicaReads;
   readonly #inFlight: InFlight;
@@ -82,21 +84,19 @@ export class Clients {
   constructor(options: ClientsOptions) {
     const { environment, logTime, raft, state, replies, metrics, sessionName } = options;
     const { groups } = this;
+    const common = { environment, logTime, raft, state, groups, replies, metrics };
     this.#raft = raft;
     this.#logTime = logTime;
     this.#state = state;
     this.#replies = replies;
     this.#metrics = metrics;
-    this.proposals = new Proposals({ logTime, raft, state, groups, metrics, sessionName });
-    this.#reads = new Reads({ logTime, raft, state, groups, proposals: this.proposals });
+    this.proposals = new Proposals({ ...common, sessionName });
+    this.#reads = new Reads({ ...common, proposals: this.proposals });
     this.#walks = new Walks({
       state,
       metrics,
       answer: (command, value) => this.answerer.read(command, value),
-      retake: (command) => {
-        if (this.#raft.role === 'leader') this.#leaderCommands.take(command, this.#nowMs);
-        else this.#replicaReads.take(command);
-      },
+      retake: (command) => this.#retake(command),
     });
     this.#costlyReads = new CostlyReads({
       environment,
@@ -115,6 +115,7 @@ export class Clients {
       onDrop: (session) => {
         this.#replies.forget(session);
         this.#pause.forget(session);
+        this.#turns.forget(session);
         this.#questions.forget(session);
       },
     });
@@ -126,37 +127,31 @@ export class Clients {
       answer: (command, value) => this.answerer.read(command, value),
     });
     this.answerer = new Answerer({
-      environment,
-      logTime,
-      raft,
-      state,
+      ...common,
       sessions: this.#sessions,
       queue: this.#queue,
       inFlight: this.#inFlight,
       costlyReads: this.#costlyReads,
       walks: this.#walks,
+      turns: this.#turns,
       questions: this.#questions,
       monitors: this.#monitors,
-      replies,
-      metrics,
       serverId: options.serverId,
       addressBook: new AddressBook(options),
     });
     this.#leaderCommands = new LeaderCommands({
-      raft,
-      state,
-      groups,
+      ...common,
       proposals: this.proposals,
       reads: this.#reads,
       walks: this.#walks,
       pause: this.#pause,
+      turns: this.#turns,
       answerer: this.answerer,
     });
     this.#replicaReads = new ReplicaReads({
-      logTime,
-      raft,
-      groups,
+      ...common,
       walks: this.#walks,
+      turns: this.#turns,
       answerer: this.answerer,
     });
   }
@@ -166,6 +161,7 @@ export class Clients {
     return (
       this.#inFlight.commandCount +
       this.#walks.count +
+      this.#turns.count +
       this.#costlyReads.count +
       this.#replies.unfinishedCount
     );
@@ -177,6 +173,7 @@ export class Clients {
       this.#costlyReads.count > 0 ||
       this.#queue.isDue ||
       this.#walks.isDue ||
+      (this.#turns.isDue && this.#inFlight.hasRoom) ||
       this.#questions.isDue ||
       this.proposals.isDue ||
       this.#replies.isDue
@@ -256,6 +253,7 @@ export class Clients {
     this.#queue.serve((session) => this.#serve(session));
     this.#inFlight.renewReadTime();
     if (this.#pause.isOn) this.#endPause(nowMs);
+    this.#turns.work(nowMs, () => this.#inFlight.hasRoom);
     this.#costlyReads.work();
     this.#walks.work();
     this.#questions.work(nowMs);
@@ -268,7 +266,7 @@ export class Clients {
     const proposed = this.groups.takeAll().flatMap((group) => group.commands);
     const unproposed = this.proposals.abandon();
     for (const command of proposed) this.#fail(command, { type: 'internal-error' });
-    for (const command of [...unproposed, ...this.#pause.takeAll()])
+    for (const command of [...unproposed, ...this.#pause.takeAll(), ...this.#turns.takeAll()])
       this.#fail(command, this.answerer.redirect(command.session) ?? { type: 'internal-error' });
     // Each of these is the last pending command of its session.
     for (const command of [...this.#walks.takeAll(), ...this.#costlyReads.takeAll()])
@@ -294,6 +292,12 @@ export class Clients {
       this.#ledTerm = raft.currentTerm;
       for (const command of this.#replicaReads.takeOver()) this.#leaderCommands.take(command, this.#nowMs);
     } else this.#replicaReads.askAnew(nowMs);
+  }
+
+  /** The command has waited, and goes the way of those that were just taken. */
+  #retake(command: PendingCommand): void {
+    if (this.#raft.role === 'leader') this.#leaderCommands.take(command, this.#nowMs);
+    else this.#replicaReads.take(command);
   }
 
   /** Takes what may be taken from the session's stream. */

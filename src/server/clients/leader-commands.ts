@@ -3,10 +3,11 @@
  * one of them. What waits too long is answered without its outcome.
  */
 
+import type { Command } from '../../protocol/command.js';
 import type { RedisReadRequest, RedisWatchRequest } from '../../protocol/request.js';
 import { keysOf } from '../../protocol/resp/commands.js';
 import type { Raft } from '../../raft/raft.js';
-import { isLongRead } from '../../state-machine/redis/execute.js';
+import { executeShortRead, isLongRead } from '../../state-machine/redis/execute.js';
 import type { AppliedState } from '../applied-state.js';
 import type { Answerer } from './answering.js';
 import type { Pause } from './pause.js';
@@ -16,6 +17,8 @@ import type { Reads } from './reads.js';
 import { tellsOfKeys } from './replica-reads.js';
 import type { PendingCommand } from './session.js';
 import type { Walks } from './walks.js';
+import { estimateRead, estimateWork } from './work-estimate.js';
+import type { WorkTurns } from './work-turns.js';
 
 export interface LeaderCommandsOptions {
   readonly raft: Raft;
@@ -25,6 +28,7 @@ export interface LeaderCommandsOptions {
   readonly reads: Reads;
   readonly walks: Walks;
   readonly pause: Pause;
+  readonly turns: WorkTurns;
   readonly answerer: Answerer;
 }
 
@@ -36,11 +40,22 @@ export class LeaderCommands {
   readonly #reads: Reads;
   readonly #walks: Walks;
   readonly #pause: Pause;
+  readonly #turns: WorkTurns;
   readonly #answerer: Answerer;
   /** Writes timed out unproposed; new ones are refused for now. */
   #cannotPropose = false;
 
-  constructor({ raft, state, groups, proposals, reads, walks, pause, answerer }: LeaderCommandsOptions) {
+  constructor({
+    raft,
+    state,
+    groups,
+    proposals,
+    reads,
+    walks,
+    pause,
+    turns,
+    answerer,
+  }: LeaderCommandsOptions) {
     this.#raft = raft;
     this.#state = state;
     this.#groups = groups;
@@ -48,28 +63,33 @@ export class LeaderCommands {
     this.#reads = reads;
     this.#walks = walks;
     this.#pause = pause;
+    this.#turns = turns;
     this.#answerer = answerer;
   }
 
   /** Takes the command, whose answer comes after those to the commands of its session that are pending. */
   take(command: PendingCommand, nowMs: number): void {
     if (this.#pause.isOn && this.#pause.hold(command)) return;
-    const { request, session } = command;
+    const { request } = command;
     switch (request.type) {
-      case 'set':
-      case 'cas':
-      case 'delete':
       case 'redis':
       case 'redis-transaction':
+      case 'once':
+        if (this.#turns.admit(command, estimateWork(request, this.#lengthOf))) this.#write(command, request);
+        return;
+      case 'set':
+      case 'cas':
+      case 'cas-revision':
+      case 'add':
+      case 'delete':
+      case 'delete-if':
       case 'session-open':
       case 'session-close':
-      case 'once':
-        if ((this.#cannotPropose || this.#groups.hasOverdue) && session.pendingCount === 1)
-          this.#answerer.unexecuted(command, { type: 'unwritable' });
-        else this.#proposals.addWrite(command, request);
+        this.#write(command, request);
         return;
       case 'get':
       case 'getm':
+      case 'gets':
         this.#read(command, request.key, nowMs);
         return;
       case 'redis-walk':
@@ -80,10 +100,14 @@ export class LeaderCommands {
         else this.#takeStateless(command);
         return;
       case 'redis-read':
+        if (isLongRead(request)) this.#readLong(command, request, nowMs);
+        else if (!this.#reads.areFree) this.#read(command, onlyKeyOf(request), nowMs);
+        else if (!this.#reads.isFree(command, undefined)) this.#reads.wait(command, undefined, nowMs);
+        else if (!this.#answerer.readNow(command, request, executeShortRead))
+          this.#readLong(command, request, nowMs);
+        return;
       case 'redis-watch':
-        if (isLongRead(request, this.#state.readable(0))) this.#reads.wait(command, undefined, nowMs);
-        else if (this.#reads.areFree) this.#read(command, undefined, nowMs);
-        else this.#read(command, onlyKeyOf(request), nowMs);
+        this.#read(command, this.#reads.areFree ? undefined : onlyKeyOf(request), nowMs);
         return;
       case 'redis-fixed':
       case 'redis-queued':
@@ -113,6 +137,20 @@ export class LeaderCommands {
   leadershipLost(): void {
     this.#cannotPropose = false;
   }
+
+  #write(command: PendingCommand, write: Command): void {
+    if ((this.#cannotPropose || this.#groups.hasOverdue) && command.session.pendingCount === 1)
+      this.#answerer.unexecuted(command, { type: 'unwritable' });
+    else this.#proposals.addWrite(command, write);
+  }
+
+  /** A read that takes long, and so is answered in steps. */
+  #readLong(command: PendingCommand, request: RedisReadRequest, nowMs: number): void {
+    if (this.#turns.admit(command, estimateRead(request, this.#lengthOf)))
+      this.#reads.wait(command, undefined, nowMs);
+  }
+
+  readonly #lengthOf = (key: string): number => this.#state.store.value(key)?.length ?? 0;
 
   /** A read of `key`, or of unknown keys (`key` is undefined). */
   #read(command: PendingCommand, key: string | undefined, nowMs: number): void {

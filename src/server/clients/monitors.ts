@@ -65,16 +65,25 @@ function stamp(nowMs: number): string {
 
 type Shown = Request | OnceRequest['command'];
 
+/** The text protocol's word for the command. */
+function wordOf(type: Shown['type']): string {
+  return type === 'cas-revision' ? 'cas' : type === 'delete-if' ? 'delete' : type;
+}
+
 /** The commands of the request, without those that may hold a password. */
 function commandsOf(request: Shown, name: string): readonly Args[] {
   switch (request.type) {
     case 'set':
     case 'cas':
-      return [[request.type, request.key, Buffer.from(request.value).toString('latin1')]];
+    case 'cas-revision':
+    case 'add':
+      return [[wordOf(request.type), request.key, Buffer.from(request.value).toString('latin1')]];
     case 'get':
     case 'getm':
+    case 'gets':
     case 'delete':
-      return [[request.type, request.key]];
+    case 'delete-if':
+      return [[wordOf(request.type), request.key]];
     case 'redis':
       return [request.args];
     case 'session-open':

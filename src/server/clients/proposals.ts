@@ -16,7 +16,6 @@ import type { ServerMetrics } from '../server-metrics.js';
 import { GroupCommitDelay } from './group-commit-delay.js';
 import type { PendingGroups } from './pending-groups.js';
 import type { PendingCommand, Session } from './session.js';
-import { estimateWork } from './work-estimate.js';
 
 export interface ProposalsOptions {
   readonly logTime: LogTime;
@@ -99,12 +98,8 @@ export class Proposals {
     const { session } = command;
     const byteLength = this.#encoder.isUnfinished ? MAX_TRANSACTION_BYTES : this.#encoder.byteLength - before;
     session.largestWriteBytes = Math.max(session.largestWriteBytes, byteLength);
-    command.pendingUnits = estimateWork(write, this.#lengthOf);
-    session.pendingUnits += command.pendingUnits;
     this.#open.push(command);
   }
-
-  readonly #lengthOf = (key: string): number => this.#state.store.value(key)?.length ?? 0;
 
   /** The command, which writes nothing, is answered between applying the write before and the one after it. */
   addRead(command: PendingCommand): void {

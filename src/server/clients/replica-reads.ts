@@ -8,17 +8,22 @@
 import type { LogTime } from '../../log-time.js';
 import type { RedisLocalRequest, Request } from '../../protocol/request.js';
 import type { Raft } from '../../raft/raft.js';
+import type { AppliedState } from '../applied-state.js';
 import { tellsOfKeys as infoTellsOfKeys } from '../redis/info.js';
 import type { Answerer } from './answering.js';
 import type { PendingGroup, PendingGroups } from './pending-groups.js';
 import type { PendingCommand } from './session.js';
 import type { Walks } from './walks.js';
+import { estimateRead } from './work-estimate.js';
+import type { WorkTurns } from './work-turns.js';
 
 export interface ReplicaReadsOptions {
   readonly logTime: LogTime;
   readonly raft: Raft;
   readonly groups: PendingGroups;
   readonly walks: Walks;
+  readonly turns: WorkTurns;
+  readonly state: AppliedState;
   readonly answerer: Answerer;
 }
 
@@ -27,6 +32,8 @@ export class ReplicaReads {
   readonly #raft: Raft;
   readonly #groups: PendingGroups;
   readonly #walks: Walks;
+  readonly #turns: WorkTurns;
+  readonly #state: AppliedState;
   readonly #answerer: Answerer;
   /** Reads may wait in the groups. */
   #hasTaken = false;
@@ -38,11 +45,13 @@ export class ReplicaReads {
   /** The leader that was asked is gone. */
   mustAskAnew = false;
 
-  constructor({ logTime, raft, groups, walks, answerer }: ReplicaReadsOptions) {
+  constructor({ logTime, raft, groups, walks, turns, state, answerer }: ReplicaReadsOptions) {
     this.#logTime = logTime;
     this.#raft = raft;
     this.#groups = groups;
     this.#walks = walks;
+    this.#turns = turns;
+    this.#state = state;
     this.#answerer = answerer;
   }
 
@@ -51,6 +60,8 @@ export class ReplicaReads {
     const { session, request } = command;
     if (this.#isReadHere(command)) {
       if (request.type === 'redis-walk' && !this.#walks.admit(command)) return;
+      if (request.type === 'redis-read' && !this.#turns.admit(command, estimateRead(request, this.#lengthOf)))
+        return;
       this.#wait(command);
       return;
     }
@@ -77,10 +88,13 @@ export class ReplicaReads {
     return unanswered;
   }
 
+  readonly #lengthOf = (key: string): number => this.#state.store.value(key)?.length ?? 0;
+
   #isReadHere({ session, request }: PendingCommand): boolean {
     switch (request.type) {
       case 'get':
       case 'getm':
+      case 'gets':
       case 'redis-read':
       case 'redis-walk':
         return session.redis?.isReadOnly === true;

@@ -37,7 +37,7 @@ export interface PendingCommand {
   isElsewhere: boolean;
   /** Bytes of its answer that were counted as unread beforehand. */
   reservedBytes: number;
-  /** Units of work that it is taken to be, once it is proposed: see work-estimate.ts. */
+  /** Units of work that it is taken to be, if that was estimated: see work-estimate.ts. */
   pendingUnits: number;
   /** The client wants no answer: CLIENT REPLY has said so. */
   readonly isSilenced: boolean;
@@ -103,6 +103,8 @@ export class Session implements ReturningClient {
   /** Nothing more was taken although there may be more: see {@link mayTake}. */
   isStopped = false;
   expectedInRound = 0;
+  /** A command of it waits for its turn: see work-turns.ts. */
+  waitsForTurn = false;
   /** A command of it waits for the end of a pause. */
   isPaused = false;
   /** It is served no more: whatever of it is pending is not answered. */
@@ -142,6 +144,7 @@ export class Session implements ReturningClient {
   get mayTake(): boolean {
     return (
       !this.isPaused &&
+      !this.waitsForTurn &&
       this.#unreadBytes < this.#maxUnreadBytes &&
       this.pendingCount < MAX_PENDING_COMMANDS_PER_CLIENT &&
       this.pendingUnits < MAX_PENDING_WORK_PER_CLIENT &&

@@ -1,9 +1,10 @@
 /**
- * Estimates the work of applying a write, so that a client has no more work in flight than others can wait for. The actual work
- * is counted when the write is applied.
+ * Estimates the work of a command, so that clients have no more work in flight than others can wait for. The actual work is
+ * counted when it is done.
  */
 
 import type { Args, Command } from '../../protocol/command.js';
+import type { RedisReadRequest } from '../../protocol/request.js';
 import { commandOf } from '../../protocol/resp/commands.js';
 
 /** Units of work (state-machine/work.ts): for each argument, for a command that looks at each byte of values, for any other. */
@@ -18,14 +19,24 @@ const FLOAT_UNITS = 500_000;
 const FEW_ARGS = 16;
 
 /** Commands that copy the value of their first key. */
-const COPYING = new Set(['copy', 'rename', 'renamenx', 'getset', 'getdel', 'getex']);
+const COPYING = new Set(['copy', 'rename', 'renamenx', 'get', 'getset', 'getdel', 'getex']);
 const UNITS_PER_COPIED_BYTE = 2;
 
 /** Commands of a transaction that are looked at; the others are taken to be like them. */
 const MAX_LOOKED_AT = 64;
 
-/** Units of work; 0 for what is little. `lengthOf` tells the length of a key's value as it is now. */
-export function estimateWork(write: Command, lengthOf: (key: string) => number): number {
+/** Tells the length of a key's value as it is now. */
+export type LengthOf = (key: string) => number;
+
+/** Units of work to read; 0 for what is little, and for what is bounded in another way. */
+export function estimateRead({ command, args }: RedisReadRequest, lengthOf: LengthOf): number {
+  const units = args.length > FEW_ARGS ? ARG_UNITS * args.length : 0;
+  if (command.name !== 'mget') return units;
+  return args.reduce((sum, key) => sum + lengthOf(key), units);
+}
+
+/** Units of work to apply a write; 0 for what is little. */
+export function estimateWork(write: Command, lengthOf: LengthOf): number {
   switch (write.type) {
     case 'redis':
       return estimateOf(write.args, lengthOf);
@@ -43,7 +54,7 @@ export function estimateWork(write: Command, lengthOf: (key: string) => number):
   }
 }
 
-function estimateOf(args: Args, lengthOf: (key: string) => number): number {
+function estimateOf(args: Args, lengthOf: LengthOf): number {
   const [name = '', key = ''] = args;
   const units = args.length > FEW_ARGS ? ARG_UNITS * args.length : 0;
   const command = commandOf(name);

@@ -4,7 +4,7 @@ import type { Args } from '../../protocol/command.js';
 import { NOT_AN_INTEGER, SYNTAX_ERROR } from '../../protocol/resp/error-replies.js';
 import { parseInteger } from '../../protocol/resp/numbers.js';
 import { ErrorReply, type RespValue } from '../../protocol/resp/value.js';
-import { MAX_TRANSACTION_WORK } from '../../redis-limits.js';
+import { MAX_BITS_WORK } from '../../redis-limits.js';
 import type { Steps } from '../work.js';
 import type { Keyspace, Read, ReadableKeyspace } from './keyspace.js';
 
@@ -19,7 +19,7 @@ const BYTE_BITS = 8;
 
 /** The cost of reading or writing a field: see work.ts. */
 const FIELD_WORK = 20_000;
-const MAX_OPERATIONS = MAX_TRANSACTION_WORK / FIELD_WORK;
+const MAX_OPERATIONS = MAX_BITS_WORK / FIELD_WORK;
 const TOO_MANY = new ErrorReply(`ERR more than ${MAX_OPERATIONS} operations`);
 
 type Overflow = 'WRAP' | 'SAT' | 'FAIL';

@@ -3,7 +3,7 @@
 import type { Args } from '../../protocol/command.js';
 import { SYNTAX_ERROR } from '../../protocol/resp/error-replies.js';
 import { ErrorReply, type RespValue } from '../../protocol/resp/value.js';
-import { MAX_TRANSACTION_WORK } from '../../redis-limits.js';
+import { MAX_BITS_WORK } from '../../redis-limits.js';
 import type { Steps } from '../work.js';
 import type { Keyspace } from './keyspace.js';
 
@@ -13,7 +13,7 @@ const BYTE_WORK = 6;
 const NOT_TAKES_ONE = new ErrorReply('ERR BITOP NOT must be called with a single source key.');
 
 const TOO_MUCH = new ErrorReply(
-  `ERR the longest value times the number of values is over ${Math.floor(MAX_TRANSACTION_WORK / BYTE_WORK)} bytes`,
+  `ERR the longest value times the number of values is over ${Math.floor(MAX_BITS_WORK / BYTE_WORK)} bytes`,
 );
 
 type Operation = 'AND' | 'OR' | 'XOR' | 'NOT';
@@ -37,7 +37,7 @@ export function* bitop(keyspace: Keyspace, [name = '', target = '', ...sources]:
     longest = Math.max(longest, keyspace.find(key)?.length ?? 0);
     if (keyspace.work.isSpent) yield;
   }
-  if (BYTE_WORK * longest * sources.length > MAX_TRANSACTION_WORK) return TOO_MUCH;
+  if (BYTE_WORK * longest * sources.length > MAX_BITS_WORK) return TOO_MUCH;
   const result = Buffer.alloc(longest);
   for (const [place, key] of sources.entries()) {
     for (let from = 0; from < longest; from += STEP_BYTES) {

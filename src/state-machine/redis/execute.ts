@@ -1,26 +1,36 @@
 /** Executes Redis commands: those of an entry that is applied, and those that only read. */
 
+import { textOf } from '../../bytes/byte-reader.js';
 import type { Args } from '../../protocol/command.js';
-import type { RedisReadRequest, RedisWalkRequest, Request } from '../../protocol/request.js';
+import type { RedisReadRequest, RedisWalkRequest } from '../../protocol/request.js';
 import { commandOf, hasArity } from '../../protocol/resp/commands.js';
 import { unknownCommand, wrongArity } from '../../protocol/resp/error-replies.js';
 import { fixedReply } from '../../protocol/resp/fixed-replies.js';
 import { limited } from '../../protocol/resp/reply-size.js';
 import type { RespValue } from '../../protocol/resp/value.js';
+import { type ArgSource, ListedArgs } from '../arg-source.js';
 import type { KeyWalk } from '../key-image.js';
-import { COMMAND_WORK, type Steps, type Work } from '../work.js';
+import { ARG_WORK, COMMAND_WORK, PLACE_WORK, type Steps, type Work } from '../work.js';
 import { READS, WRITES } from './implementations.js';
 import type { Keyspace, ReadableKeyspace } from './keyspace.js';
 import { WALKS } from './keyspace-walks.js';
-import { LONG_READS, LONG_WRITES, MAX_ARGS_AT_ONCE, STEPPED_READS, STEPPED_WRITES } from './long-commands.js';
+import {
+  beginKeys,
+  beginManyArgs,
+  MAX_ARGS_AT_ONCE,
+  STEPPED_READS,
+  STEPPED_WRITES,
+} from './long-commands.js';
 
 /**
  * Executes a command of an entry that is applied.
  *
  * @param args the command's name first
  */
-export function execute(keyspace: Keyspace, [name = '', ...args]: Args): RespValue {
+export function execute(keyspace: Keyspace, nameAndArgs: Args): RespValue {
   keyspace.work.units += COMMAND_WORK;
+  const [name = ''] = nameAndArgs;
+  const args = nameAndArgs.slice(1);
   const command = commandOf(name);
   if (command === undefined) return unknownCommand(name, args);
   if (!hasArity(command, args)) return wrongArity(name);
@@ -46,21 +56,51 @@ export function executeRead(keyspace: ReadableKeyspace, { command, args }: Redis
   return run === undefined ? unknownCommand(command.name, args) : limited(run(keyspace, args));
 }
 
-/** The steps of a command of an entry that takes long; undefined for all others, which {@link execute} executes. */
+/**
+ * The steps of a command of an entry that takes long; undefined for all others, which {@link execute} executes.
+ *
+ * @param args the command's name first
+ */
 export function beginLong(keyspace: Keyspace, args: Args): Steps<RespValue> | undefined {
   const [name = ''] = args;
-  const lowerCase = name.toLowerCase();
-  if (args.length > MAX_ARGS_AT_ONCE || lowerCase === MGET) {
-    const run = LONG_WRITES.get(lowerCase) ?? LONG_READS.get(lowerCase);
-    if (run !== undefined) return run(keyspace, args.slice(1));
-  }
   const command = commandOf(name);
-  if (command === undefined || !hasArity(command, args.slice(1))) return undefined;
+  if (command === undefined || !hasArity(command, { length: args.length - 1 })) return undefined;
+  if (args.length > MAX_ARGS_AT_ONCE || command.name === MGET) {
+    const listed = args.slice(1);
+    const steps =
+      beginKeys(keyspace, command.name, new ListedArgs(listed)) ??
+      beginManyArgs(keyspace, command.name, listed);
+    if (steps !== undefined) return steps;
+  }
   const run = STEPPED_WRITES.get(command.name) ?? STEPPED_READS.get(command.name);
   if (run !== undefined) return run(keyspace, args.slice(1));
   return command.kind === 'walk'
     ? walkSteps(keyspace, { name: command.name, args: args.slice(1) })
     : undefined;
+}
+
+/** The steps of a command of an entry that has more arguments than {@link MAX_ARGS_AT_ONCE}. */
+export function* executeLong(keyspace: Keyspace, name: string, args: ArgSource): Steps<RespValue> {
+  const { work } = keyspace;
+  const steps = beginKeys(keyspace, commandOf(name)?.name ?? '', args);
+  if (steps !== undefined) {
+    const value = yield* steps;
+    while (args.left > 0) {
+      args.next();
+      work.units += PLACE_WORK;
+      if (work.isSpent) yield;
+    }
+    return value;
+  }
+  const listed = [name];
+  while (args.left > 0) {
+    const arg = args.next();
+    listed.push(typeof arg === 'string' ? arg : textOf(arg));
+    work.units += ARG_WORK + arg.length;
+    if (work.isSpent) yield;
+  }
+  const long = beginLong(keyspace, listed);
+  return long === undefined ? execute(keyspace, listed) : yield* long;
 }
 
 /** The steps of a command that only reads and takes long; undefined for all others, which {@link executeRead} executes. */
@@ -71,31 +111,39 @@ export function beginLongRead(
   const stepped = STEPPED_READS.get(command.name);
   if (stepped !== undefined) return stepped(keyspace, args);
   const isLong = args.length > MAX_ARGS_AT_ONCE || command.name === MGET;
-  return isLong ? LONG_READS.get(command.name)?.(keyspace, args) : undefined;
+  return isLong ? beginManyArgs(keyspace, command.name, args) : undefined;
 }
 
-/** Whether the request is a read that takes long, for which {@link beginLongRead} has steps. */
-export function isLongRead(request: Request, keyspace: Pick<ReadableKeyspace, 'find'>): boolean {
-  if (request.type !== 'redis-read') return false;
-  const { command, args } = request;
-  if (args.length > MAX_ARGS_AT_ONCE || STEPPED_READS.has(command.name)) return true;
-  return command.name === MGET && areLarge(keyspace, args);
+/**
+ * Whether the request is a read that takes long, for which {@link beginLongRead} has steps. MGET may be one, too: see
+ * {@link executeShortRead}.
+ */
+export function isLongRead({ command, args }: RedisReadRequest): boolean {
+  return args.length > MAX_ARGS_AT_ONCE || STEPPED_READS.has(command.name);
 }
+
+/** The reply to a command that only reads; undefined if it is to be executed in steps. */
+export type ShortRead = (keyspace: ReadableKeyspace, request: RedisReadRequest) => RespValue | undefined;
+
+/** {@link executeRead}; undefined for an MGET that has come to so many bytes that it is to be executed in steps. */
+export const executeShortRead: ShortRead = (keyspace, request) => {
+  if (request.command.name !== MGET) return executeRead(keyspace, request);
+  const values: RespValue[] = [];
+  let byteCount = 0;
+  for (const key of request.args) {
+    const value = keyspace.get(key)?.value ?? null;
+    byteCount += value?.length ?? 0;
+    if (byteCount > MAX_BYTES_AT_ONCE) return undefined;
+    values.push(value);
+  }
+  return values;
+};
 
 /** MGET may copy many bytes even for few keys. */
 const MGET = 'mget';
 
 /** Bytes of values that are copied at once. */
 const MAX_BYTES_AT_ONCE = 256 * 1024;
-
-function areLarge(keyspace: Pick<ReadableKeyspace, 'find'>, keys: Args): boolean {
-  let byteCount = 0;
-  for (const key of keys) {
-    byteCount += keyspace.find(key)?.length ?? 0;
-    if (byteCount > MAX_BYTES_AT_ONCE) return true;
-  }
-  return false;
-}
 
 function* walkSteps(keyspace: Keyspace, request: Pick<RedisWalkRequest, 'name' | 'args'>): Steps<RespValue> {
   const walk = keyspace.walk();

@@ -1,21 +1,21 @@
 /** MULTI and EXEC: all commands of a transaction, or none. */
 
 import { MAX_REDIS_REPLY_BYTES } from '../../limits.js';
-import type { Args, WatchedKey } from '../../protocol/command.js';
+import type { Args, FormerlyWatchedKey, WatchedKey } from '../../protocol/command.js';
 import { isSmall, REPLY_TOO_LARGE, sizeOf } from '../../protocol/resp/reply-size.js';
 import { ErrorReply, NULL_ARRAY, type RespValue } from '../../protocol/resp/value.js';
-import { MAX_TRANSACTION_WORK } from '../../redis-limits.js';
 import type { TransactionCommands } from '../batch-reader.js';
 import { goOn, type Steps, type Work } from '../work.js';
+import { FIRST_RULE, type WorkRule } from '../work-rules.js';
 import { beginLong, execute } from './execute.js';
+import { wasUnchanged } from './former-watch.js';
 import type { Keyspace, ReadableKeyspace } from './keyspace.js';
 
-const TOO_MUCH_WORK = new ErrorReply(
-  `EXECABORT Transaction discarded because of: it is over the limit of ${MAX_TRANSACTION_WORK} units of work`,
-);
-
-/** Longer values are not compared, since that is slow; the removal count of the key's group stands in. */
-const MAX_COMPARED_BYTES = 512;
+function tooMuchWork({ maxUnits }: WorkRule): ErrorReply {
+  return new ErrorReply(
+    `EXECABORT Transaction discarded because of: it is over the limit of ${maxUnits} units of work`,
+  );
+}
 
 /**
  * Executes all, or none and returns {@link NULL_ARRAY} when a watched key has changed, or an error when all of them are too
@@ -23,25 +23,29 @@ const MAX_COMPARED_BYTES = 512;
  */
 export function* executeTransaction(
   keyspace: Keyspace,
-  watched: readonly WatchedKey[],
+  watched: readonly (WatchedKey | FormerlyWatchedKey)[],
   commands: TransactionCommands,
+  rule: WorkRule,
 ): Steps<RespValue> {
   const { work } = keyspace;
-  const endUnits = work.units + MAX_TRANSACTION_WORK;
+  const endUnits = work.units + rule.maxUnits;
   for (const one of watched) {
-    if (!isUnchanged(keyspace, one)) return yield* refused(commands, keyspace, NULL_ARRAY);
+    if (!isUnchanged(keyspace, one)) return yield* refused(commands, work, NULL_ARRAY);
     if (work.isSpent) yield;
   }
+  if (commands.left * rule.commandUnits > rule.maxUnits)
+    return yield* refused(commands, work, tooMuchWork(rule));
   keyspace.beginChanges();
   const replies: RespValue[] = [];
   let leftBytes = MAX_REDIS_REPLY_BYTES;
   while (commands.left > 0) {
-    const args = readNext(commands, work) ?? (yield* nextOf(commands, work));
+    const args = readNext(commands, work, rule) ?? (yield* nextOf(commands, work, rule));
+    work.units += rule.commandUnits;
     const steps = beginLong(keyspace, args);
     const value = steps === undefined ? execute(keyspace, args) : yield* finishUpTo(endUnits, steps, work);
     if (work.units > endUnits) {
       while (!keyspace.takeBack()) yield;
-      return yield* refused(commands, keyspace, TOO_MUCH_WORK);
+      return yield* refused(commands, work, tooMuchWork(rule));
     }
     leftBytes -= sizeOf(value);
     replies.push(leftBytes < 0 && !isSmall(value) ? REPLY_TOO_LARGE : value);
@@ -51,41 +55,30 @@ export function* executeTransaction(
   return replies;
 }
 
-/**
- * What {@link executeTransaction} compares. A key counts as unchanged if it was deleted and came back with the same version,
- * deadline and value, or if only its value has changed and both values have the same 32-bit hash. Keys that
- * were absent or long also count as changed if removed in between.
- */
-export function watch(
-  keyspace: Pick<ReadableKeyspace, 'find' | 'slice' | 'removalsOf'>,
-  key: string,
-): WatchedKey {
-  const meta = keyspace.find(key);
-  if (meta === undefined) return { key, version: 0, deadlineMs: 0, valueHash: keyspace.removalsOf(key) };
-  const { version, deadlineMs, length } = meta;
-  const valueHash =
-    length > MAX_COMPARED_BYTES ? keyspace.removalsOf(key) : fnv1a(keyspace.slice(key, 0, length));
-  return { key, version, deadlineMs, valueHash };
+/** What {@link executeTransaction} compares: a key is unchanged if its last change is still the last, or it was never there. */
+export function watch(keyspace: Pick<ReadableKeyspace, 'find' | 'removalsOf'>, key: string): WatchedKey {
+  return { key, mark: keyspace.find(key)?.revision ?? -1 - keyspace.removalsOf(key) };
 }
 
-function isUnchanged(keyspace: Keyspace, { key, version, deadlineMs, valueHash }: WatchedKey): boolean {
-  const now = watch(keyspace, key);
-  return now.version === version && now.deadlineMs === deadlineMs && now.valueHash === valueHash;
+function isUnchanged(keyspace: Keyspace, watched: WatchedKey | FormerlyWatchedKey): boolean {
+  if (!('mark' in watched)) return wasUnchanged(keyspace, watched);
+  return watch(keyspace, watched.key).mark === watched.mark;
 }
 
 /** The next command; undefined when it is so long that there is more to read. */
-function readNext(commands: TransactionCommands, work: Work): Args | undefined {
+function readNext(commands: TransactionCommands, work: Work, rule: WorkRule): Args | undefined {
   const { units } = commands;
   const args = commands.next();
-  work.units += commands.units - units;
+  if (rule.countsReading) work.units += commands.units - units;
+  else work.addHidden(commands.units - units);
   return args;
 }
 
 /** The next command, of which a part was read. */
-function* nextOf(commands: TransactionCommands, work: Work): Steps<Args> {
+function* nextOf(commands: TransactionCommands, work: Work, rule: WorkRule): Steps<Args> {
   while (true) {
     if (work.isSpent) yield;
-    const args = readNext(commands, work);
+    const args = readNext(commands, work, rule);
     if (args !== undefined) return args;
   }
 }
@@ -104,20 +97,10 @@ function* finishUpTo(endUnits: number, steps: Steps<RespValue>, work: Work): Ste
 }
 
 /** Nothing was done: passes over the commands that were not looked at. */
-function* refused(commands: TransactionCommands, { work }: Keyspace, reply: RespValue): Steps<RespValue> {
+function* refused(commands: TransactionCommands, work: Work, reply: RespValue): Steps<RespValue> {
   while (commands.left > 0) {
-    readNext(commands, work);
+    readNext(commands, work, FIRST_RULE);
     if (work.isSpent) yield;
   }
   return reply;
-}
-
-const FNV_OFFSET = 0x811c9dc5;
-const FNV_PRIME = 0x01000193;
-
-/** FNV-1a of one byte per character. */
-function fnv1a(text: string): number {
-  let hash = FNV_OFFSET;
-  for (let i = 0; i < text.length; i += 1) hash = Math.imul(hash ^ text.charCodeAt(i), FNV_PRIME);
-  return hash >>> 0;
 }

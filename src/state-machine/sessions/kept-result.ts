@@ -1,8 +1,9 @@
 /**
  * The result of a command as a session keeps it: bytes, one character each, from which any protocol's reply can be made.
  *
- * Layout: the kind (u8), and for `stored` the version (f64), for a Redis reply the value. A value is its kind (u8) and: a text
- * (u32 length, bytes), a number (f64), or the values in it (u32 count, each).
+ * Layout: the kind (u8), and for `stored` and `stored-at` the version (f64), for `stored-at` and `added` the revision (f64),
+ * for a Redis reply the value. A value is its kind (u8) and: a text (u32 length, bytes), a number (f64), or the values in it
+ * (u32 count, each).
  */
 
 import { ByteReader } from '../../bytes/byte-reader.js';
@@ -20,7 +21,16 @@ import {
 } from '../../protocol/resp/value.js';
 import { MAX_KEPT_RESULT_BYTES } from '../../session-limits.js';
 
-const Kind = { stored: 1, deleted: 2, 'not-found': 3, 'version-mismatch': 4, resp: 5 } as const;
+const Kind = {
+  stored: 1,
+  deleted: 2,
+  'not-found': 3,
+  'version-mismatch': 4,
+  resp: 5,
+  'stored-at': 6,
+  added: 7,
+  exists: 8,
+} as const;
 
 const ValueKind = {
   string: 1,
@@ -52,8 +62,9 @@ export function keptOf(result: WriteResult): string | undefined {
   if (result.type === 'resp' && takesOver(result.value, 2 * MAX_KEPT_RESULT_BYTES)) return undefined;
   writer.clear();
   writer.u8(Kind[result.type]);
-  if (result.type === 'stored') writer.f64(result.version);
-  else if (result.type === 'resp') writeValue(result.value);
+  if ('version' in result) writer.f64(result.version);
+  if ('revision' in result) writer.f64(result.revision);
+  if (result.type === 'resp') writeValue(result.value);
   const bytes = writer.view();
   if (bytes.byteLength > MAX_KEPT_RESULT_BYTES) return undefined;
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
@@ -66,6 +77,12 @@ export function resultOf(kept: string): WriteResult {
   switch (kind) {
     case Kind.stored:
       return { type: 'stored', version: reader.f64() };
+    case Kind['stored-at']:
+      return { type: 'stored-at', version: reader.f64(), revision: reader.f64() };
+    case Kind.added:
+      return { type: 'added', revision: reader.f64() };
+    case Kind.exists:
+      return { type: 'exists' };
     case Kind.deleted:
       return { type: 'deleted' };
     case Kind['not-found']:

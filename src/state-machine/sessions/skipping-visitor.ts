@@ -1,5 +1,6 @@
 /** Reads a command of a batch and does nothing: it was executed before, in an earlier try of its client. */
 
+import type { ArgSource } from '../arg-source.js';
 import type { BatchVisitor } from '../batch-reader.js';
 
 export class SkippingVisitor implements BatchVisitor {
@@ -18,11 +19,28 @@ export class SkippingVisitor implements BatchVisitor {
     this.#onSkipped('with key');
   }
 
+  casRevision(): void {
+    this.#onSkipped('with key');
+  }
+
+  add(): void {
+    this.#onSkipped('with key');
+  }
+
+  deleteIf(): void {
+    this.#onSkipped('with key');
+  }
+
   delete(): void {
     this.#onSkipped('with key');
   }
 
   redis(): void {
+    this.#onSkipped('without key');
+  }
+
+  longRedis(_name: string, args: ArgSource): void {
+    while (args.left > 0) args.next();
     this.#onSkipped('without key');
   }
 
@@ -32,6 +50,10 @@ export class SkippingVisitor implements BatchVisitor {
 
   valueLimit(): void {
     throw new TypeError('a limit is no command');
+  }
+
+  workRule(): void {
+    throw new TypeError('a rule is no command');
   }
 
   sessionOpen(): void {

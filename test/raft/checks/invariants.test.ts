@@ -242,6 +242,38 @@ describe('the invariants', () => {
     expectBroken('read index', () => invariants.answered(leader(1, '1:a 1:b', { nowMs: 109 }), 2));
   });
 
+  it('break when a leader takes its lease for longer than the answers let it', () => {
+    const { readProofs } = seen();
+    readProofs.sent(answer(2, 1, { sentAtMs: 10 }), { nowMs: 50, committedIndex: 0 }, []);
+    readProofs.leased(leader(1, '1:a', { nowMs: 50, leaseEndMs: 110 }));
+    expectBroken('lease', () => readProofs.leased(leader(1, '1:a', { nowMs: 50, leaseEndMs: 111 })));
+    // One that is over does no harm.
+    readProofs.leased(leader(1, '1:a', { nowMs: 111, leaseEndMs: 111 }));
+    const offered = { type: 'TimeoutNow', from: 1, to: 2, term: 1 } as const;
+    readProofs.sent(offered, { nowMs: 60, committedIndex: 0 }, []);
+    expectBroken('lease', () => readProofs.leased(leader(1, '1:a', { nowMs: 60, leaseEndMs: 110 })));
+  });
+
+  it('break when a leader answers a follower’s reads without a majority, a lease, or all that was committed', () => {
+    const asked = { type: 'ReadIndex', from: 2, to: 1, term: 1, request: 7 } as const;
+    const told = (index: number) =>
+      ({ type: 'ReadIndexResponse', from: 1, to: 2, term: 1, request: 7, index }) as const;
+    for (const [sentAtMs, isFine] of [
+      [200, true],
+      [101, true],
+      [100, false],
+    ] as const) {
+      const { readProofs } = seen();
+      readProofs.sent(asked, { nowMs: 200, committedIndex: 3 }, []);
+      readProofs.sent(answer(2, 1, { sentAtMs }), { nowMs: 201, committedIndex: 3 }, []);
+      const tell = (index: number) =>
+        readProofs.sent(told(index), { nowMs: 202, committedIndex: 4 }, [initialConfiguration(3)]);
+      if (isFine) tell(3);
+      else expectBroken('read index', () => tell(3));
+      expectBroken('read index', () => tell(2));
+    }
+  });
+
   it('break when a leader commits an entry of an earlier term by counting', () => {
     const before = view(0, '1:a 2:b', { role: 'leader', commitIndex: 0 });
     const invariants = seen(before);

@@ -80,7 +80,7 @@ describe('a command of very many arguments', () => {
     const leader = new Leader();
     leader.send(1, resp('SET k before'));
     turnsOf(leader);
-    leader.send(1, resp(`MGET ${keys(60_000)}`));
+    leader.send(1, resp(`MGET ${keys(45_000)}`));
     leader.send(1, resp('GET k', 'GET k'));
     while (leader.toldTo(1).endsWith('+OK\r\n')) leader.turn();
     leader.send(2, set('k', 'after!'));
@@ -148,6 +148,80 @@ describe('writes that are much work', () => {
     leader.send(1, resp(LCS));
     expect(leader.turn()).to.equal('');
     expect(turnsOf(leader).join('')).to.equal(':1399\r\n');
+  });
+});
+
+describe('what many clients ask for together', () => {
+  const CLIENTS = 30;
+  /** The one that asks for little. */
+  const OTHER = 1_000;
+  const MANY_KEYS = 20_000;
+
+  function run(leader: Leader, isDone: () => boolean): void {
+    for (let turns = 0; turns < 10_000 && !isDone(); turns += 1) {
+      leader.turn();
+      leader.acknowledge();
+    }
+    expect(isDone(), 'all of it is done').to.equal(true);
+  }
+
+  /** How many of the clients who ask for much are answered before another one that asks for little. */
+  function answeredBefore({ much, little }: { much: string; little: string }): number {
+    const leader = new Leader();
+    leader.send(OTHER, resp(`MSET a ${'ab'.repeat(400)} b ${'ba'.repeat(400)}`));
+    turnsOf(leader);
+    const before = leader.toldTo(OTHER);
+    for (let client = 1; client <= CLIENTS; client += 1) leader.send(client, much);
+    const answered = () =>
+      Array.from({ length: CLIENTS }, (_, i) => leader.toldTo(i + 1)).filter((told) =>
+        told.endsWith('end\r\n'),
+      ).length;
+    run(leader, () => answered() > 0);
+    const first = answered();
+    leader.send(OTHER, little);
+    run(leader, () => leader.toldTo(OTHER) !== before);
+    const meanwhile = answered() - first;
+    run(leader, () => answered() === CLIENTS);
+    return meanwhile;
+  }
+
+  const TRANSACTION = resp('MULTI', ...Array.from({ length: 9 }, () => 'LCS a b LEN'), 'EXEC', 'ECHO end');
+  const SET = resp('SET k v');
+
+  for (const [what, much, little] of [
+    ['transactions', TRANSACTION, SET],
+    ['writes of many keys', resp(`DEL ${keys(2 * MANY_KEYS)}`, 'ECHO end'), SET],
+    ['reads of many keys', resp(`EXISTS ${keys(2 * MANY_KEYS)}`, 'ECHO end'), SET],
+    [
+      'writes, of which another one asks for a small one',
+      resp(`DEL ${keys(2 * MANY_KEYS)}`, 'ECHO end'),
+      resp(`DEL ${keys(40)}`),
+    ],
+  ] as const)
+    it(`does not add up for another one: ${what}`, () => {
+      expect(answeredBefore({ much, little })).to.be.below(5);
+    }).timeout(60_000);
+
+  it('is not executed for clients who have left', () => {
+    const leader = new Leader();
+    for (let client = 1; client <= CLIENTS; client += 1) leader.send(client, TRANSACTION);
+    leader.turn();
+    for (let client = 1; client <= CLIENTS; client += 1) leader.leave(client);
+    const { index } = leader.raft.lastLog;
+    turnsOf(leader);
+    expect(leader.raft.lastLog.index).to.be.below(index + 5);
+  });
+
+  it('is given up where leadership is lost, and leaves the next leader room', () => {
+    const leader = new Leader();
+    leader.send(OTHER, resp(`MSET a ${'ab'.repeat(400)} b ${'ba'.repeat(400)}`));
+    turnsOf(leader);
+    for (let client = 1; client <= CLIENTS; client += 1) leader.send(client, TRANSACTION);
+    leader.turn();
+    leader.loseTo2({ index: leader.raft.lastLog.index, term: 1 });
+    leader.lead();
+    leader.send(OTHER + 1, TRANSACTION);
+    run(leader, () => leader.toldTo(OTHER + 1).endsWith('end\r\n'));
   });
 });
 

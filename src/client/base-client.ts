@@ -2,11 +2,11 @@
 
 import { readAddresses } from './address.js';
 import type { CallOptions } from './call.js';
-import { checkedKey, checkedTtl, plainCommand, readCommand, valueCommand } from './commands.js';
+import { ArgumentError } from './client-errors.js';
 import { Dispatcher } from './dispatcher.js';
-import { ArgumentError } from './errors.js';
+import type { KeyValueClient, VersionedValue, WriteOptions } from './key-value-client.js';
 import { bytesOf, textOf, versionedValueOf, versionOfCas, versionOfSet, wasDeleted } from './replies.js';
-import type { KeyValueClient, VersionedValue, WriteOptions } from './types.js';
+import { checkedKey, checkedTtl, plainCommand, readCommand, valueCommand } from './text-commands.js';
 import type { Address, ClientWorld } from './world.js';
 
 export interface ClientOptions {

@@ -1,6 +1,6 @@
 /** Calls as commands of the text protocol. Throws {@link ArgumentError} for what no server would take. */
 
-import { ArgumentError } from './errors.js';
+import { ArgumentError } from './client-errors.js';
 
 /** A line, its value included where that is text; else the value follows, and a line break. */
 export interface Command {

@@ -15,7 +15,12 @@ export {
   UnknownServerError,
   WrongStateError,
 } from './cluster/cluster-errors.js';
-export { type ClusterOptions, DEFAULT_OPTIONS, OptionError } from './cluster/cluster-options.js';
+export {
+  type ClusterOptions,
+  DEFAULT_OPTIONS,
+  OptionError,
+  type ShownOptions,
+} from './cluster/cluster-options.js';
 export type { ClusterEvent, EventListener } from './cluster/event-log.js';
 export type { CurrentFaults, LinkRequest } from './cluster/faults.js';
 export type { InProcessClientOptions } from './cluster/in-process-client.js';

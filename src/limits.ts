@@ -31,6 +31,15 @@ export const MAX_LINE_BYTES = 512;
 /** Bytes of an inline Redis command, its line break not counted; a longer one is a protocol error. */
 export const MAX_INLINE_BYTES = 64 * 1024;
 
+/** Bytes of a password, so that a line of the text protocol has room for it; a start with a longer one is refused. */
+export const MAX_PASSWORD_BYTES = 500;
+
+/** Lines of the log about wrong passwords in a second; more are counted in a later line. */
+export const MAX_TOLD_WRONG_PASSWORDS_PER_S = 10;
+
+/** Bytes of a command of a client that has yet to tell the password; after a longer one its connection is closed. */
+export const MAX_LOCKED_COMMAND_BYTES = 64 * 1024;
+
 /** Bytes of one Redis command; a longer one is refused, and dropped as it comes. One with more arguments is a protocol error. */
 export let MAX_REDIS_COMMAND_BYTES = MAX_VALUE_BYTES + 2 * MIB;
 export const MAX_REDIS_ARGS = 1024 * 1024;
@@ -278,6 +287,7 @@ function checkRelations(): void {
 }
 
 const relations = (): readonly (readonly [holds: boolean, why: string])[] => [
+  ['auth '.length + MAX_PASSWORD_BYTES <= MAX_LINE_BYTES, 'a line has room for the longest password'],
   [2 * MAX_KEY_BYTES <= MAX_LINE_BYTES, 'a line has room for a key and all that stands beside it'],
   [
     MAX_KEY_BYTES + MAX_VALUE_BYTES < MAX_REDIS_COMMAND_BYTES,

@@ -20,7 +20,7 @@ const REPORT_MS = 500;
 const RECONNECT_MS = 200;
 const LINE_FEED = 10;
 
-const { address, requestsPerS }: LoadStart = workerData;
+const { address, requestsPerS, password }: LoadStart = workerData;
 
 /** One connection. Replies are told apart by their lines: a value, which holds no line feed, is one more. */
 class LoadClient {
@@ -56,6 +56,11 @@ class LoadClient {
     const socket = connect({ ...address, noDelay: true });
     socket.on('connect', () => {
       this.#socket = socket;
+      if (password === undefined) return;
+      socket.write(`auth ${password}\r\n`);
+      // Its reply is no answer to a request.
+      this.#unanswered += 1;
+      this.answered -= 1;
     });
     socket.on('data', (bytes) => this.#take(bytes));
     socket.on('error', () => {});

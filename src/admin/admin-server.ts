@@ -13,6 +13,7 @@ import type { ClientAddress } from '../wire/control.js';
 import { Admission } from './admission.js';
 import type { AdminListener } from './app.js';
 import { Assets } from './assets.js';
+import { Guard } from './guard.js';
 import { HttpError, JSON_HEADERS, jsonText } from './http-error.js';
 import { LiveFeed } from './live/feed.js';
 import { LoadSwitch } from './load.js';
@@ -63,6 +64,7 @@ export class AdminServer {
   /** Names by which the operator calls this machine: a `Host` that is one of them is not forged. */
   readonly #ownNames: ReadonlySet<string>;
   readonly #admission = new Admission();
+  readonly #guard: Guard;
   readonly #answerTimeoutMs: number;
   #address: ClientAddress;
   #listener: Promise<AdminListener> | undefined;
@@ -80,6 +82,11 @@ export class AdminServer {
     this.#address = address;
     this.#logger = logger;
     this.#load = new LoadSwitch(logger);
+    this.#guard = new Guard({
+      access: cluster.access,
+      port: () => this.#address.port,
+      isAsset: (path) => this.#assets.has(path),
+    });
     this.#ownNames = new Set([address.host, host, advertiseHost ?? host]);
     // Node would refuse a request without a host, too, but without a reason in JSON.
     this.#server = createServer({ requireHostHeader: false, ...timeouts }, (request, response) => {
@@ -130,6 +137,7 @@ export class AdminServer {
     checkSource(request, this.#ownNames);
     const [path = ''] = (request.url ?? '').split('?', 1);
     await this.#admission.serve(request.socket, {
+      admit: () => this.#guard.admit(request),
       call: async () => {
         this.#listener ??= this.#loadListener();
         const listener = await this.#listener;
@@ -151,6 +159,7 @@ export class AdminServer {
       feed: this.#feed,
       load: this.#load,
       assets: this.#assets,
+      guard: this.#guard,
       logger: this.#logger,
     });
   }
@@ -158,5 +167,6 @@ export class AdminServer {
 
 function refuse(response: ServerResponse, error: unknown): void {
   const { status, message } = HttpError.of(error);
-  response.writeHead(status, JSON_HEADERS).end(jsonText({ error: message }));
+  const challenge = status === 401 ? { 'WWW-Authenticate': 'Bearer realm="threadraft"' } : {};
+  response.writeHead(status, { ...JSON_HEADERS, ...challenge }).end(jsonText({ error: message }));
 }

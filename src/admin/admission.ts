@@ -8,6 +8,8 @@ import { MAX_ADMIN_CALLS, MAX_WAITING_ADMIN_CALLS } from './admin-limits.js';
 import { HttpError } from './http-error.js';
 
 export interface AdminCall {
+  /** Comes first, once the connection's last request is answered. No other connection waits for it. */
+  readonly admit?: () => Promise<void>;
   readonly call: () => Promise<void>;
   /** Resolves once the client's system has the whole answer, or the connection is gone. */
   readonly answered: () => Promise<void>;
@@ -28,7 +30,7 @@ export class Admission {
    * Does the call once it is its turn, unless the connection is closed before; the next one of the connection waits for the
    * answer. Rejects with HttpError 503 when too many wait, and with what the call rejects with.
    */
-  async serve(socket: Socket, { call, answered, countsAmongAll }: AdminCall): Promise<void> {
+  async serve(socket: Socket, { admit, call, answered, countsAmongAll }: AdminCall): Promise<void> {
     const before = this.#last.get(socket);
     let done = () => {};
     this.#last.set(
@@ -41,6 +43,7 @@ export class Admission {
     try {
       await before;
       if (socket.destroyed) return;
+      if (admit !== undefined) await admit();
       if (countsAmongAll) await this.#turn();
       try {
         if (socket.destroyed) return;

@@ -58,6 +58,11 @@ export class Assets {
     }
   }
 
+  /** Whether there is such a file. */
+  has(pathname: string): boolean {
+    return this.#assets.has(pathname);
+  }
+
   /** The answer to a GET of this path; undefined when there is no such file. */
   find(pathname: string, { 'accept-encoding': accepted = '' }: IncomingHttpHeaders): AssetReply | undefined {
     const asset = this.#assets.get(pathname);

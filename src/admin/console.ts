@@ -31,7 +31,7 @@ const REPLY_TIMEOUT_MS = 10_000;
 /** Rejects with HttpError 503 when the cluster cannot be reached or does not answer. */
 export async function runCommand(cluster: Cluster, command: ConsoleCommand): Promise<ConsoleReply> {
   const address = cluster.routerAddress ?? cluster.serverAddress(cluster.leader ?? 0);
-  const reply = await exchange(address, encode(command));
+  const reply = await exchange(address, encode(command), cluster.access?.ownPassword);
   const end = reply.indexOf('\r\n');
   const line = reply.subarray(0, end).toString('latin1');
   const length = valueLength(line);
@@ -65,20 +65,35 @@ function valueLength(line: string): number | undefined {
 }
 
 /** Sends the request on a connection of its own, and resolves to the whole reply. */
-function exchange({ host, port }: { host: string; port: number }, request: Buffer): Promise<Buffer> {
+function exchange(
+  { host, port }: { host: string; port: number },
+  request: Buffer,
+  password: string | undefined,
+): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     let received = Buffer.alloc(0);
+    /** The reply to the password comes first. */
+    let isAdmitted = password === undefined;
     const socket = connect({ host, port, timeout: REPLY_TIMEOUT_MS });
     const fail = (reason: string) => {
       socket.destroy();
       reject(new HttpError(503, `the cluster does not answer: ${reason}`));
     };
-    socket.on('connect', () => socket.write(request));
+    socket.on('connect', () => {
+      if (password !== undefined) socket.write(`auth ${password}\r\n`);
+      socket.write(request);
+    });
     socket.on('timeout', () => fail(`nothing came within ${REPLY_TIMEOUT_MS} ms`));
     socket.on('error', ({ message }) => fail(message));
     socket.on('close', () => fail('the connection was closed'));
     socket.on('data', (bytes) => {
       received = Buffer.concat([received, bytes]);
+      if (!isAdmitted) {
+        const lineEnd = received.indexOf('\r\n');
+        if (lineEnd === -1) return;
+        isAdmitted = true;
+        received = received.subarray(lineEnd + 2);
+      }
       const end = received.indexOf('\r\n');
       if (end === -1) return;
       const length = valueLength(received.subarray(0, end).toString('latin1'));

@@ -1,6 +1,6 @@
 /** What goes wrong with a request: a status code and one line, sent as `{ "error": "..." }`. */
 
-export type HttpErrorStatus = 400 | 403 | 404 | 405 | 409 | 413 | 500 | 503;
+export type HttpErrorStatus = 400 | 401 | 403 | 404 | 405 | 409 | 413 | 500 | 503;
 
 export class HttpError extends Error {
   readonly status: HttpErrorStatus;

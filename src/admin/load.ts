@@ -17,6 +17,8 @@ export const MAX_LOAD_PER_S = 1_000_000;
 export interface LoadStart {
   readonly address: ClientAddress;
   readonly requestsPerS: number;
+  /** What the clients tell; undefined for nothing. */
+  readonly password: string | undefined;
 }
 
 export class LoadSwitch {
@@ -38,18 +40,18 @@ export class LoadSwitch {
   }
 
   /** Puts load on the router at the address, in place of an earlier load; 0 ends it. */
-  set(address: ClientAddress, requestsPerS: number): Promise<void> {
-    const done = this.#changing.then(() => this.#set(address, requestsPerS));
+  set(address: ClientAddress, requestsPerS: number, password?: string): Promise<void> {
+    const done = this.#changing.then(() => this.#set({ address, requestsPerS, password }));
     this.#changing = done.catch(() => undefined);
     return done;
   }
 
-  async #set(address: ClientAddress, requestsPerS: number): Promise<void> {
+  async #set(workerData: LoadStart): Promise<void> {
+    const { requestsPerS } = workerData;
     await this.#stop();
     this.#logger.info({ requestsPerS }, 'load changed');
     if (requestsPerS === 0 || this.#isClosed) return;
     this.#view = { requestsPerS, answeredPerS: 0 };
-    const workerData: LoadStart = { address, requestsPerS };
     const thread = new Worker(LOAD_MODULE, { workerData });
     this.#thread = thread;
     this.#loaded = new Promise((resolve) => {

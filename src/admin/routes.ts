@@ -11,6 +11,7 @@ import { BACKUP_TIMEOUT_MS, MAX_BACKUPS } from './admin-limits.js';
 import { type AdminContext, type AdminEnv, jsonAnswer, textAnswer } from './answers.js';
 import * as bodies from './bodies.js';
 import { runCommand } from './console.js';
+import type { Guard } from './guard.js';
 import { HttpError, JSON_HEADERS } from './http-error.js';
 import { LIVE_HEADERS, type LiveFeed } from './live/feed.js';
 import type { LoadSwitch } from './load.js';
@@ -28,9 +29,10 @@ export interface CallParts {
   readonly cluster: Cluster;
   readonly feed: LiveFeed;
   readonly load: LoadSwitch;
+  readonly guard: Guard;
 }
 
-export function addRoutes(app: Hono<AdminEnv>, { cluster, feed, load }: CallParts): void {
+export function addRoutes(app: Hono<AdminEnv>, { cluster, feed, load, guard }: CallParts): void {
   const status = new SharedCall(async () => publicStatus(await cluster.status()));
   const metrics = new SharedCall(async () => prometheusText(await cluster.measure(), packageVersion));
   app.get('/api/status', async (c) => jsonAnswer(c, 200, await status.ask()));
@@ -47,6 +49,11 @@ export function addRoutes(app: Hono<AdminEnv>, { cluster, feed, load }: CallPart
     const text = await metrics.ask();
     return textAnswer(c, 200, text, { ...JSON_HEADERS, 'Content-Type': METRICS_CONTENT_TYPE });
   });
+  // Who comes here has told the password, or has a cookie that says so.
+  app.get('/api/login', (c) => jsonAnswer(c, 200, { ok: true }));
+  app.post('/api/login', (c) =>
+    jsonAnswer(c, 200, { ok: true }, { 'Set-Cookie': guard.cookie({ isSecure: false }) }),
+  );
   let backups = 0;
   app.get('/api/backup', (c) =>
     stream(c, BACKUP_HEADERS, async (response) => {
@@ -96,7 +103,7 @@ export function addRoutes(app: Hono<AdminEnv>, { cluster, feed, load }: CallPart
   post(app, '/api/load', bodies.load, async ({ requestsPerS }) => {
     const { routerAddress } = cluster;
     if (routerAddress === undefined) throw new HttpError(409, 'there is no router to put load on');
-    await load.set(routerAddress, requestsPerS);
+    await load.set(routerAddress, requestsPerS, cluster.access?.ownPassword);
   });
 }
 

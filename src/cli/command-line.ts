@@ -18,6 +18,7 @@ import { dataDirOption, givenDataDirs } from './data-dir-option.js';
 import { DEFAULT_HTTP_PORT, LOG_LEVELS } from './defaults.js';
 import { addMaintenance } from './maintenance.js';
 import { addMembers } from './members-command.js';
+import { forgetGivenPassword, givenPassword, passwordOption } from './password-option.js';
 
 /** The options as commander returns them: each has a default. */
 interface Arguments {
@@ -36,6 +37,8 @@ interface Arguments {
   readonly heartbeat: number;
   readonly snapshotLogBytes: number;
   readonly maxValueBytes: number;
+  readonly passwordFile?: string;
+  readonly insecure: boolean;
   readonly logLevel: string;
 }
 
@@ -85,6 +88,8 @@ function newProgram(): Command {
     .addOption(number('--heartbeat <ms>', 'at most a third of the election timeout', heartbeatMs))
     .addOption(number('--snapshot-log-bytes <bytes>', 'log bytes that make a snapshot due', snapshotLogBytes))
     .addOption(number('--max-value-bytes <bytes>', 'the largest value, up to 16 MiB', maxValueBytes))
+    .addOption(passwordOption('a file with the password that clients must tell'))
+    .option('--insecure', 'allow an address beyond loopback without a password', false)
     .addOption(new Option('--log-level <level>', 'how much to log').choices(LOG_LEVELS).default('info'))
     .allowExcessArguments()
     .configureOutput({ outputError: () => undefined })
@@ -95,6 +100,7 @@ function newProgram(): Command {
       checkArguments(program);
       const args = program.opts<Arguments>();
       const options = clusterOptions(args);
+      forgetGivenPassword();
       checkOptions(options);
       if (args.http) checkHttpPort(args.httpPort, options);
       // What takes long to load is loaded last, so that a mistake is answered at once.
@@ -105,6 +111,7 @@ function newProgram(): Command {
       await serve(isSizeGiven ? options : withoutSize, {
         httpPort: args.http ? args.httpPort : undefined,
         logLevel: args.logLevel,
+        passwordFile: args.passwordFile,
       });
     });
   addMaintenance(program);
@@ -154,6 +161,8 @@ function clusterOptions(args: Arguments): ClusterOptions {
     heartbeatMs: args.heartbeat,
     snapshotLogBytes: args.snapshotLogBytes,
     maxValueBytes: args.maxValueBytes,
+    password: givenPassword(args),
+    insecure: args.insecure,
   };
 }
 

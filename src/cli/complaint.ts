@@ -16,6 +16,7 @@ const FLAGS = new Map([
   ['heartbeatMs', 'heartbeat'],
   ['snapshotLogBytes', 'snapshot-log-bytes'],
   ['maxValueBytes', 'max-value-bytes'],
+  ['passwordFile', 'password-file'],
 ]);
 
 /** Says in one line what is wrong, and returns the exit code for it. */
@@ -26,6 +27,7 @@ export function complain(error: unknown): number {
 }
 
 function complaint(error: unknown): string {
+  if (error instanceof OptionError && error.option === 'password') return `the password ${error.reason}`;
   if (error instanceof OptionError) return `--${FLAGS.get(error.option) ?? error.option}: ${error.reason}`;
   return error instanceof Error ? error.message.replace(/^error: /, '') : String(error);
 }

@@ -7,9 +7,15 @@ import { checkDataDirNames, checkDataDirs, checkHost, DEFAULT_OPTIONS } from '..
 import { NODE_ENVIRONMENT } from '../environment.js';
 import { dataDirOption, givenDataDirs } from './data-dir-option.js';
 import { DEFAULT_HTTP_PORT } from './defaults.js';
+import { authorization, givenPassword, type PasswordArguments, passwordOption } from './password-option.js';
 
 interface DataDirArguments {
   readonly dataDir?: readonly string[];
+}
+
+interface BackupArguments extends PasswordArguments {
+  readonly host: string;
+  readonly httpPort: number;
 }
 
 /** The running program does not answer, or refuses. */
@@ -23,7 +29,8 @@ export function addMaintenance(program: Command): void {
     .argument('<file>')
     .option('--host <address>', 'where its admin API listens', host)
     .addOption(wholeNumber('--http-port <port>', 'and the port', DEFAULT_HTTP_PORT))
-    .action(async (file: string, options: { host: string; httpPort: number }) => {
+    .addOption(passwordOption('a file with its password'))
+    .action(async (file: string, options: BackupArguments) => {
       checkHost('host', options.host);
       const { writeBackup } = await import('../cluster/backup-files.js');
       const { keys, byteLength } = await writeBackup(file, download(options));
@@ -63,9 +70,11 @@ export function addMaintenance(program: Command): void {
 }
 
 /** Rejects with {@link RemoteError}. */
-async function* download({ host, httpPort }: { host: string; httpPort: number }): AsyncGenerator<Uint8Array> {
+async function* download(options: BackupArguments): AsyncGenerator<Uint8Array> {
+  const { host, httpPort } = options;
+  const headers = authorization(givenPassword(options));
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${httpPort}/api/backup`;
-  const response = await fetch(url).catch(() => {
+  const response = await fetch(url, { headers }).catch(() => {
     throw new RemoteError(`no cluster answers at ${url}: start it, or name its --host and --http-port`);
   });
   if (!response.ok || response.body === null)

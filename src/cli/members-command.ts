@@ -4,10 +4,12 @@ import { resolve } from 'node:path';
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
 import { checkDataDirNames, checkHost, DEFAULT_OPTIONS } from '../cluster/cluster-options.js';
 import { DEFAULT_HTTP_PORT } from './defaults.js';
+import { authorization, givenPassword, passwordOption } from './password-option.js';
 
 interface Target {
   readonly host: string;
   readonly httpPort: number;
+  readonly passwordFile?: string;
 }
 
 interface Place {
@@ -27,7 +29,8 @@ export function addMembers(program: Command): void {
       .command(name)
       .description(description)
       .option('--host <address>', 'where its admin API listens', DEFAULT_OPTIONS.host)
-      .addOption(new Option('--http-port <port>', 'and the port').default(DEFAULT_HTTP_PORT).argParser(toId));
+      .addOption(new Option('--http-port <port>', 'and the port').default(DEFAULT_HTTP_PORT).argParser(toId))
+      .addOption(passwordOption('a file with its password'));
   const id = () => new Argument('<id>', 'the server').argParser(toId);
   add('list', 'tell who votes, who learns, and what is about to change').action(async (target: Target) =>
     say(lineOf(await call(target, 'GET', 'members'))),
@@ -75,15 +78,17 @@ function placeOf({ dataDir }: Place): object {
 
 /** Resolves to the answer. Rejects with {@link RemoteError}. */
 async function call(
-  { host, httpPort }: Target,
+  target: Target,
   method: string,
   path: string,
   request: object | undefined = undefined,
 ): Promise<unknown> {
+  const { host, httpPort } = target;
   checkHost('host', host);
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${httpPort}/api/${path}`;
-  const sent = request === undefined ? { method } : { method, body: JSON.stringify(request) };
-  const response = await fetch(url, sent).catch(() => {
+  const headers = authorization(givenPassword(target));
+  const sent = request === undefined ? {} : { body: JSON.stringify(request) };
+  const response = await fetch(url, { method, headers, ...sent }).catch(() => {
     throw new RemoteError(`no cluster answers at ${url}: start it, or name its --host and --http-port`);
   });
   const body: unknown = await response.json().catch(() => undefined);

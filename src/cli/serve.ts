@@ -5,13 +5,16 @@
  */
 
 import { writeSync } from 'node:fs';
+import type { Logger } from 'pino';
 import { AdminServer } from '../admin/admin-server.js';
 import { Cluster } from '../cluster/cluster.js';
+import { messageOf } from '../cluster/cluster-errors.js';
 import type { ClusterOptions } from '../cluster/cluster-options.js';
 import type { ServerId } from '../raft/types.js';
 import type { ClientAddress } from '../wire/control.js';
 import { complain, EXIT_FAILED } from './complaint.js';
 import { createLogger } from './logger.js';
+import { readPassword } from './password-option.js';
 
 /** Ctrl-C reaches this program twice when npm runs it: from the terminal, and from npm. */
 const SAME_SIGNAL_MS = 250;
@@ -20,12 +23,14 @@ export interface ServeOptions {
   /** Where the admin API listens; undefined for nowhere. */
   readonly httpPort: number | undefined;
   readonly logLevel: string;
+  /** Read again when SIGHUP comes; without it, SIGHUP stops the program. */
+  readonly passwordFile: string | undefined;
 }
 
 /** Runs a cluster until a signal ends it. Rejects when it cannot be started. */
 export async function serve(
   options: Partial<ClusterOptions>,
-  { httpPort: port, logLevel }: ServeOptions,
+  { httpPort: port, logLevel, passwordFile }: ServeOptions,
 ): Promise<void> {
   const logger = createLogger(logLevel);
   const cluster = new Cluster(options, { logger });
@@ -36,6 +41,8 @@ export async function serve(
     await cluster.close();
     if (cluster.leftBehind.length > 0) endWithoutDisks(cluster.leftBehind);
   });
+  if (passwordFile !== undefined) reloadOnSignal(cluster, passwordFile, logger);
+  else process.on('SIGHUP', stopping.stop);
   try {
     await admin?.start();
     await cluster.start();
@@ -89,8 +96,25 @@ function show({ host, port }: ClientAddress): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** The first of these signals stops the program cleanly, the second at once. A terminal that is closed sends SIGHUP. */
-function stopOnSignal(stop: () => Promise<void>): { readonly isStopping: boolean } {
+/** SIGHUP has the password read from its file again. One that cannot be had leaves the last one. */
+function reloadOnSignal(cluster: Cluster, passwordFile: string, logger: Logger): void {
+  process.on('SIGHUP', () => {
+    try {
+      cluster.access?.change(readPassword(passwordFile));
+    } catch (error) {
+      logger.error({ reason: messageOf(error) }, 'the password was not read again: the last one stays');
+    }
+  });
+}
+
+interface Stopping {
+  readonly isStopping: boolean;
+  /** What each of the signals does. */
+  readonly stop: () => void;
+}
+
+/** The first of these signals stops the program cleanly, the second at once. */
+function stopOnSignal(stop: () => Promise<void>): Stopping {
   let stoppingSinceMs: number | undefined;
   const onSignal = () => {
     if (stoppingSinceMs !== undefined) {
@@ -103,8 +127,9 @@ function stopOnSignal(stop: () => Promise<void>): { readonly isStopping: boolean
       (error: unknown) => process.exit(complain(error)),
     );
   };
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, onSignal);
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, onSignal);
   return {
+    stop: onSignal,
     get isStopping() {
       return stoppingSinceMs !== undefined;
     },

@@ -2,9 +2,10 @@
  * The options of a cluster, and the one place where they are checked.
  */
 
+import { isIPv4 } from 'node:net';
 import { resolve } from 'node:path';
 import { closestMatch } from 'leven';
-import { DEFAULT_MAX_VALUE_BYTES, LARGEST_MAX_VALUE_BYTES } from '../limits.js';
+import { DEFAULT_MAX_VALUE_BYTES, LARGEST_MAX_VALUE_BYTES, MAX_PASSWORD_BYTES } from '../limits.js';
 import type { SlotId } from '../raft/types.js';
 
 /** An option that is not given has its value from {@link DEFAULT_OPTIONS}. */
@@ -41,9 +42,16 @@ export interface ClusterOptions {
    * least 1 KiB.
    */
   readonly snapshotLogBytes: number;
+  /** What clients must tell: 1 to 500 bytes without spaces and control characters. Null for nothing. */
+  readonly password: string | null;
+  /** Listen on an address beyond this machine's loopback although there is no password. */
+  readonly insecure: boolean;
   /** The largest value in bytes, up to 16 MiB. Above 1 MiB, turns take longer and memory grows: see docs/architecture.md. */
   readonly maxValueBytes: number;
 }
+
+/** The options without what nobody is to be shown. */
+export type ShownOptions = Omit<ClusterOptions, 'password'>;
 
 export const DEFAULT_OPTIONS: ClusterOptions = {
   servers: 3,
@@ -57,6 +65,8 @@ export const DEFAULT_OPTIONS: ClusterOptions = {
   electionTimeoutMs: 300,
   heartbeatMs: 50,
   snapshotLogBytes: 64 * 1024 * 1024,
+  password: null,
+  insecure: false,
   maxValueBytes: DEFAULT_MAX_VALUE_BYTES,
 };
 
@@ -121,6 +131,13 @@ export function checkOptions(options: ClusterOptions): void {
   checkDataDirs(dataDirsIn(options), servers);
   checkBoolean('memory', options.memory);
   checkBoolean('fsync', options.fsync);
+  checkBoolean('insecure', options.insecure);
+  if (options.password !== null) checkPassword(options.password);
+  else if (!isLoopback(host) && !options.insecure)
+    throw new OptionError(
+      'host',
+      `${host} is reached from other machines: set a password, or say --insecure (insecure: true)`,
+    );
   checkInteger('port', port, [0, MAX_PORT]);
   const lastPort = port + 2 * (servers - 1);
   if (lastPort > MAX_PORT)
@@ -182,6 +199,20 @@ export function checkDataDirNames(dataDirs: readonly string[]): void {
   );
   if (twice !== undefined)
     throw new OptionError('dataDir', `${twice} is given twice: name another directory for each server`);
+}
+
+/** Throws {@link OptionError} unless it can be told in one word. The message does not show it. */
+export function checkPassword(password: string): void {
+  const byteLength = Buffer.byteLength(password);
+  if (byteLength < 1 || byteLength > MAX_PASSWORD_BYTES)
+    throw new OptionError('password', `must have 1 to ${MAX_PASSWORD_BYTES} bytes, and has ${byteLength}`);
+  if (/[\s\p{Cc}]/u.test(password))
+    throw new OptionError('password', 'must have no spaces and no line breaks');
+}
+
+/** Whether only this machine reaches the host. A name but localhost may be any address. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 }
 
 /**

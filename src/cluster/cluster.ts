@@ -6,12 +6,12 @@ import { setTimeout } from 'node:timers/promises';
 import { type Logger, pino } from 'pino';
 import type { KeyValueClient } from '../client/key-value-client.js';
 import { NODE_ENVIRONMENT } from '../environment.js';
-import type { Network } from '../gateway/network.js';
 import type { ServerId } from '../raft/types.js';
 import { measureThread } from '../server/thread-measurements.js';
 import { CATCH_UP_TIMEOUT_MS, LEADER_WAIT_MS } from '../time-limits.js';
 import type { ClientAddress, ServerObservation } from '../wire/control.js';
 import { clientNetwork } from './client-network.js';
+import { ClusterAccess } from './cluster-access.js';
 import { type ClusterEnvironment, SERVER_MODULE } from './cluster-environment.js';
 import {
   messageOf,
@@ -20,7 +20,7 @@ import {
   UnknownServerError,
   WrongStateError,
 } from './cluster-errors.js';
-import { type ClusterOptions, completeOptions, serverPorts } from './cluster-options.js';
+import { type ClusterOptions, completeOptions, type ShownOptions, serverPorts } from './cluster-options.js';
 import { type EventListener, EventLog } from './event-log.js';
 import { type CurrentFaults, LinkFaults, type LinkRequest } from './faults.js';
 import { type InProcessClientOptions, InProcessClients } from './in-process-client.js';
@@ -36,12 +36,12 @@ import { type ClusterMeasurements, type ClusterStatus, withIds } from './status.
 const TRANSFER_TIMEOUTS = 3;
 
 export class Cluster {
-  readonly options: ClusterOptions;
+  readonly options: ShownOptions;
+  /** What clients must tell; undefined for nothing. @internal */
+  readonly access: ClusterAccess | undefined;
   readonly #logger: Logger;
   readonly #eventLog: EventLog;
-  readonly #serverModule: string;
-  readonly #network: Network | undefined;
-  readonly #catchUpTimeoutMs: number;
+  readonly #environment: ClusterEnvironment;
   readonly #isAnySize: boolean;
   readonly #faults: LinkFaults;
   readonly #changed = new Signal(NODE_ENVIRONMENT);
@@ -56,14 +56,14 @@ export class Cluster {
 
   /** Throws OptionError. Nothing runs before {@link start}. */
   constructor(options: Partial<ClusterOptions> = {}, environment: ClusterEnvironment = {}) {
-    const { logger = pino({ level: 'silent' }), serverModule = SERVER_MODULE, network } = environment;
-    this.#catchUpTimeoutMs = environment.catchUpTimeoutMs ?? CATCH_UP_TIMEOUT_MS;
-    this.options = completeOptions(options);
+    const { logger = pino({ level: 'silent' }) } = environment;
+    this.#environment = environment;
+    const { password, ...shown } = completeOptions(options);
+    this.options = shown;
+    this.access = password === null ? undefined : new ClusterAccess(password, logger);
     this.#isAnySize = options.servers === undefined;
     this.#logger = logger;
     this.#eventLog = new EventLog(logger);
-    this.#serverModule = serverModule;
-    this.#network = network;
     this.#faults = new LinkFaults((id) => this.#knownPorts.has(id));
     this.#ports = serverPorts(this.options);
   }
@@ -80,10 +80,11 @@ export class Cluster {
       logger: this.#logger,
       eventLog: this.#eventLog,
       faults: this.#faults,
-      serverModule: this.#serverModule,
-      network: this.#network ?? clientNetwork(this.#logger, this.options.servers),
-      catchUpTimeoutMs: this.#catchUpTimeoutMs,
+      serverModule: this.#environment.serverModule ?? SERVER_MODULE,
+      network: this.#environment.network ?? clientNetwork(this.#logger, this.options.servers),
+      catchUpTimeoutMs: this.#environment.catchUpTimeoutMs ?? CATCH_UP_TIMEOUT_MS,
       isAnySize: this.#isAnySize,
+      doors: this.access,
       onChange: () => this.#changed.notify(),
     });
     try {

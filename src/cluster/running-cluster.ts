@@ -6,6 +6,7 @@
 import { MessageChannel } from 'node:worker_threads';
 import type { Logger } from 'pino';
 import { NODE_ENVIRONMENT, type Timer } from '../environment.js';
+import type { Doors } from '../gateway/doorkeeper.js';
 import { Gateway } from '../gateway/gateway.js';
 import type { Network } from '../gateway/network.js';
 import { MAX_VALUE_BYTES, setMaxValueBytes } from '../limits.js';
@@ -23,7 +24,7 @@ import {
   UnknownServerError,
   WrongStateError,
 } from './cluster-errors.js';
-import { type ClusterOptions, MAX_PORT, MAX_SERVERS, serverPort } from './cluster-options.js';
+import { MAX_PORT, MAX_SERVERS, type ShownOptions, serverPort } from './cluster-options.js';
 import type { EventLog } from './event-log.js';
 import type { LinkFaults } from './faults.js';
 import { Member } from './member.js';
@@ -50,6 +51,8 @@ export interface RunningClusterEnvironment {
   readonly isAnySize: boolean;
   /** How long new servers may take to catch up. */
   readonly catchUpTimeoutMs: number;
+  /** What clients must tell; nothing if undefined. */
+  readonly doors: Doors | undefined;
   /** Called after every change of a server. */
   readonly onChange: () => void;
 }
@@ -63,7 +66,7 @@ export class RunningCluster {
   readonly gateway: Gateway;
   /** Watches the main thread's event loop. */
   readonly loopWatch: LoopWatch;
-  readonly #options: ClusterOptions;
+  readonly #options: ShownOptions;
   /** By slot and identity. A server that is replaced, and the one in its place, are of one slot. */
   #servers: readonly Member[] = [];
   readonly #ports: SlotPorts;
@@ -77,7 +80,7 @@ export class RunningCluster {
   #isClosing = false;
 
   private constructor(
-    options: ClusterOptions,
+    options: ShownOptions,
     { gateway, location }: Opened,
     environment: RunningClusterEnvironment,
   ) {
@@ -97,10 +100,7 @@ export class RunningCluster {
   }
 
   /** Takes the ports and the directory. No server runs yet. Rejects with DataDirectoryError or ListenError. */
-  static async open(
-    options: ClusterOptions,
-    environment: RunningClusterEnvironment,
-  ): Promise<RunningCluster> {
+  static async open(options: ShownOptions, environment: RunningClusterEnvironment): Promise<RunningCluster> {
     const { host, routerPort, electionTimeoutMs } = options;
     // All clusters of this process share the thread of their gateways: the largest value of any of them counts.
     setMaxValueBytes(Math.max(MAX_VALUE_BYTES, options.maxValueBytes));
@@ -110,6 +110,7 @@ export class RunningCluster {
       serverPorts: new Map(slots.map((slot) => [slot, serverPort(options, slot)])),
       routerPort: routerPort ?? undefined,
       electionTimeoutMs,
+      ...(environment.doors === undefined ? {} : { doors: environment.doors }),
     };
     const gateway = new Gateway(ports, { environment: NODE_ENVIRONMENT, network: environment.network });
     try {

@@ -15,7 +15,7 @@ import { NODE_FILES } from '../storage/node-files.js';
 import { openDirectories } from '../storage/open-directories.js';
 import { DiskTimeoutError, TimedFiles } from '../storage/timed-files.js';
 import { DIRECTORY_TIMEOUT_MS } from '../time-limits.js';
-import { type ClusterOptions, dataDirsIn, serverPorts } from './cluster-options.js';
+import { dataDirsIn, type ShownOptions, serverPorts } from './cluster-options.js';
 
 /** Nobody who names a data directory chooses this by chance. */
 const TEMPORARY_PREFIX = 'threadraft-memory-';
@@ -37,7 +37,7 @@ export interface StorageLocation {
 
 /** Locks the directories for this process. Rejects with DataDirectoryError. */
 export async function openStorageLocation(
-  options: ClusterOptions,
+  options: ShownOptions,
   { isAnySize }: { readonly isAnySize: boolean },
 ): Promise<StorageLocation> {
   const { servers, memory, fsync } = options;
@@ -57,7 +57,7 @@ export async function openStorageLocation(
 }
 
 /** The slots of the servers that a cluster will have, before its directory is opened. */
-export async function slotsOn(options: ClusterOptions): Promise<readonly SlotId[]> {
+export async function slotsOn(options: ShownOptions): Promise<readonly SlotId[]> {
   const [path, ...others] = options.memory ? [] : dataDirsIn(options);
   if (path === undefined || others.length > 0) return [...serverPorts(options).keys()];
   const files = new TimedFiles(NODE_FILES, TIMED);

@@ -5,6 +5,7 @@
 import type { Environment } from '../environment.js';
 import type { ConnectionId } from '../wire/client-frames.js';
 import type { UnwrittenSockets } from './client-socket.js';
+import type { Doorkeeper } from './doorkeeper.js';
 import type { QuestionRelay, UnassignedConnection } from './question-relay.js';
 import type { Slices } from './slices.js';
 import type { TotalUnansweredBytes } from './unanswered.js';
@@ -32,6 +33,7 @@ export interface SharedByConnections {
   readonly unwritten: UnwrittenSockets;
   readonly totalUnanswered: TotalUnansweredBytes;
   readonly questions: QuestionRelay;
+  readonly doorkeeper: Doorkeeper;
   readonly slices: Slices;
 }
 

@@ -6,6 +6,7 @@ import type { StreamCheckpoint } from '../protocol/checkpoint.js';
 import { startOf } from '../protocol/first-line.js';
 import type { ClientFacts } from '../protocol/resp/client-facts.js';
 import type { ConnectionId } from '../wire/client-frames.js';
+import type { ClientAddress } from '../wire/control.js';
 import { ClientSocket, PauseReason, type SocketHandlers } from './client-socket.js';
 import type { Connection, Connections } from './connections.js';
 import { HeldBytes } from './held-bytes.js';
@@ -39,6 +40,10 @@ export class DirectConnection implements Connection, SocketHandlers, SessionOwne
 
   get facts(): ClientFacts | undefined {
     return this.#session === undefined ? this.#whileUnassigned.facts() : undefined;
+  }
+
+  get from(): ClientAddress {
+    return this.#client.from;
   }
 
   get inBytes(): number {
@@ -78,7 +83,13 @@ export class DirectConnection implements Connection, SocketHandlers, SessionOwne
       this.#firstLine.append(bytes);
       return;
     }
-    this.#session = this.#traffic.open(this, { ...this.#whileUnassigned.opening(), routed: false, at });
+    const opening = this.#whileUnassigned.opening();
+    const { doorkeeper } = this.#connections.shared;
+    this.#session = this.#traffic.open(this, {
+      ...opening,
+      routed: false,
+      at: doorkeeper.admit(at, this.#client),
+    });
     this.#session.send(first);
     this.#firstLine = undefined;
   }

@@ -12,6 +12,7 @@ import { LEADER_WAIT_MS } from '../time-limits.js';
 import type { ClientAddress } from '../wire/control.js';
 import { UnwrittenSockets } from './client-socket.js';
 import { ConnectionIds, type PortMeasurements } from './connections.js';
+import { Doorkeeper, type Doors } from './doorkeeper.js';
 import { type MemoryClient, type MemoryClientEvents, MemorySocket } from './memory-connection.js';
 import type { Network } from './network.js';
 import { QuestionRelay, type UnassignedConnection } from './question-relay.js';
@@ -27,6 +28,8 @@ export interface GatewayOptions {
   readonly serverPorts: ReadonlyMap<SlotId, number>;
   /** The router's port, 0 for any free one; without it only clients of this process are routed. */
   readonly routerPort: number | undefined;
+  /** What clients must tell; nothing unless given. */
+  readonly doors?: Doors;
   /** How long a leader that is no more may take to tell what it did with the commands in flight. */
   readonly electionTimeoutMs: number;
   /** How long commands on the router's port wait for a leader; `LEADER_WAIT_MS` unless told. */
@@ -66,6 +69,7 @@ export class Gateway {
         MAX_MODEST_UNANSWERED_BYTES,
       ),
       questions: new QuestionRelay(environment, () => this.#allConnections()),
+      doorkeeper: new Doorkeeper(environment, options.doors),
       slices: new Slices(environment),
     };
     const times = {

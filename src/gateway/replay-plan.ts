@@ -46,6 +46,7 @@ export interface GivenUp {
 
 /** Where the stream stands after writes with unknown outcome, given where it stood before. */
 export function afterUnknown(at: StreamCheckpoint, endsTransaction: boolean): StreamCheckpoint {
+  if (at.place === 'locked' || at.place === 'unlocked') return { place: at.place, at: AT_COMMAND_START };
   if (at.place !== 'resp') return AT_COMMAND_START;
   const isOver = endsTransaction && (at.transaction !== 'none' || at.hasWatched);
   const ended = isOver ? respCheckpoint({ ...at, transaction: 'none', hasWatched: false }) : at;

@@ -10,6 +10,7 @@ import { ByteWriter } from '../bytes/byte-writer.js';
 import { MAX_PLANNED_COMMANDS } from '../limits.js';
 import type { RespCheckpoint } from '../protocol/checkpoint.js';
 import { isRead, isWrite, type Request } from '../protocol/request.js';
+import { mayTellPassword } from '../protocol/resp/access.js';
 import { NO_LEADER, OUTCOME_UNKNOWN } from '../protocol/resp/error-replies.js';
 import { RedisStream } from '../protocol/resp/redis-stream.js';
 import { QUEUED, type RespValue } from '../protocol/resp/value.js';
@@ -31,6 +32,8 @@ export function* planRespReplay(sent: Uint8Array, at: RespCheckpoint, proposedBy
     if (request === undefined) break;
     first ??= request;
     stream.release();
+    // As of the lost leader, which took what follows once it knew. If the password was wrong it did nothing of it.
+    if (request.type === 'redis-local' && mayTellPassword(request.name)) stream.unlock();
     const end = stream.consumed;
     const { isSilenced } = stream;
     if (stream.checkpoint().transaction !== 'none') {

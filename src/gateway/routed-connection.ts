@@ -15,6 +15,7 @@ import { AT_COMMAND_START, type StreamCheckpoint } from '../protocol/checkpoint.
 import { startOf } from '../protocol/first-line.js';
 import type { ClientFacts } from '../protocol/resp/client-facts.js';
 import type { Term } from '../raft/types.js';
+import type { ClientAddress } from '../wire/control.js';
 import { ClientSocket, type SocketHandlers } from './client-socket.js';
 import type { Connection, Connections } from './connections.js';
 import { HeldBytes } from './held-bytes.js';
@@ -88,6 +89,10 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     return this.#session === undefined ? this.#whileUnassigned.facts(this.#at) : undefined;
   }
 
+  get from(): ClientAddress {
+    return this.#client.from;
+  }
+
   get inBytes(): number {
     return this.#client.inBytes;
   }
@@ -136,7 +141,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     const at = startOf(this.#held.view(0, this.#held.length));
     if (at === 'http') this.#client.destroy();
     if (at === undefined || at === 'http') return false;
-    this.#at = at;
+    this.#at = this.#connections.shared.doorkeeper.admit(at, this.#client);
     this.#isDecided = true;
     return true;
   }

@@ -51,8 +51,7 @@ export class ServerListener {
   /** Listens, and sends what comes to the server. Throws {@link ListenError}. */
   async open(channel: ServerChannel, onGone: () => void): Promise<void> {
     assert(this.#open === undefined, `${this.#purpose}: the port is open`);
-    const { environment, questions } = this.connections.shared;
-    const traffic = new ServerTraffic(channel, onGone, { environment, questions });
+    const traffic = new ServerTraffic(channel, onGone, this.connections.shared);
     const listener = new Listener(this.#network, this.#purpose, this.#address, (socket) => {
       new DirectConnection(socket, traffic, this.connections);
     });

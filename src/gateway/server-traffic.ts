@@ -26,6 +26,8 @@ import {
   type SessionOpening,
   writeClientFrame,
 } from '../wire/client-frames.js';
+import type { ClientAddress } from '../wire/control.js';
+import type { Doorkeeper } from './doorkeeper.js';
 import type { QuestionRelay } from './question-relay.js';
 
 /** The gateway's end of the channel to one server. */
@@ -49,6 +51,8 @@ export interface ChannelWatcher {
 
 /** The owner of a session, who receives what the server sends. */
 export interface SessionOwner {
+  /** The client's address. */
+  readonly from: ClientAddress;
   onReply(answeredBytes: number, at: StreamCheckpoint, bytes: Uint8Array): void;
   /** The session has ended: the server does not lead. */
   onRefuse(proposedBytes: number, ledTerm: Term): void;
@@ -67,6 +71,7 @@ export interface RoomWaiter {
 export interface TrafficEnvironment {
   readonly environment: Environment;
   readonly questions: QuestionRelay;
+  readonly doorkeeper: Doorkeeper;
 }
 
 /** No frame is longer than this, the bytes of a data frame not counted. */
@@ -77,6 +82,7 @@ export class ServerTraffic {
   readonly #channel: ServerChannel;
   readonly #environment: Environment;
   readonly #questions: QuestionRelay;
+  readonly #doorkeeper: Doorkeeper;
   readonly #sessions = new Map<SessionId, SessionHandle>();
   readonly #roomWaiters = new Set<RoomWaiter>();
   readonly #batch = new ByteWriter(MAX_TRAFFIC_BATCH_BYTES);
@@ -93,10 +99,15 @@ export class ServerTraffic {
   #lost = false;
 
   /** @param onGone is called once the server's thread is gone; {@link lose} is up to the caller. */
-  constructor(channel: ServerChannel, onGone: () => void, { environment, questions }: TrafficEnvironment) {
+  constructor(
+    channel: ServerChannel,
+    onGone: () => void,
+    { environment, questions, doorkeeper }: TrafficEnvironment,
+  ) {
     this.#channel = channel;
     this.#environment = environment;
     this.#questions = questions;
+    this.#doorkeeper = doorkeeper;
     questions.join(this);
     channel.watch({
       onArrival: () => this.#receive(),
@@ -243,6 +254,14 @@ export class ServerTraffic {
     }
   }
 
+  /** A client has told a password: its server learns whether it is right, if both are still here. */
+  #authenticate(handle: SessionHandle, { session, args }: Extract<ServerFrame, { type: 'ask-all' }>): void {
+    this.#doorkeeper.check(args.slice(1), handle.owner.from, (verdict) => {
+      if (this.#sessions.get(session) === handle)
+        this.write({ type: 'all-answers', session, answers: [verdict] });
+    });
+  }
+
   #dispatch(frame: ServerFrame): void {
     if (frame.type === 'answer') {
       this.#questions.answered(this, frame.question, frame.answer);
@@ -254,7 +273,8 @@ export class ServerTraffic {
     const { owner } = session;
     switch (frame.type) {
       case 'ask-all':
-        this.#questions.ask({ ...frame, asker: this });
+        if (frame.args[0] === 'AUTH') this.#authenticate(session, frame);
+        else this.#questions.ask({ ...frame, asker: this });
         return;
       case 'part':
         session.parts.push(frame.bytes);

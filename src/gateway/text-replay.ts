@@ -5,9 +5,9 @@
 import { spanOf } from '../bytes/byte-reader.js';
 import { MAX_PLANNED_COMMANDS } from '../limits.js';
 import type { TextCheckpoint } from '../protocol/checkpoint.js';
-import { ERR_CMD_ERR, ERR_INTERNAL } from '../protocol/reply.js';
+import { ERR_AUTH, ERR_CMD_ERR, ERR_INTERNAL } from '../protocol/reply.js';
 import { isRead, isWrite, type TextRequest } from '../protocol/request.js';
-import { TextParser } from '../protocol/text/text-parser.js';
+import { GuardedText, textStream } from '../protocol/text/guarded-text.js';
 import { addPiece, type GivenUp, type ReplayPiece, type ReplayPlanning } from './replay-plan.js';
 
 const LINE_FEED = 0x0a;
@@ -15,7 +15,7 @@ const LINE_FEED = 0x0a;
 /** As planReplay in replay.ts. */
 export function* planTextReplay(sent: Uint8Array, at: TextCheckpoint, proposedBytes: number): ReplayPlanning {
   const pieces: ReplayPiece[] = [];
-  const parser = new TextParser(at);
+  const parser = textStream(at);
   parser.push(spanOf(sent));
   let start = 0;
   let first: TextRequest | undefined;
@@ -25,6 +25,8 @@ export function* planTextReplay(sent: Uint8Array, at: TextCheckpoint, proposedBy
     const request = parser.next();
     if (request === undefined) break;
     first ??= request;
+    // The lost leader took what follows once it knew: if the password was wrong it did nothing, and that is unknown, too.
+    if (request.type === 'auth' && parser instanceof GuardedText) parser.authenticated(true);
     const end = parser.consumed;
     if (isWrite(request) && end <= proposedBytes) {
       addPiece(pieces, {
@@ -48,7 +50,7 @@ export function* planTextReplay(sent: Uint8Array, at: TextCheckpoint, proposedBy
 
 /** As giveUp in replay.ts. */
 export function giveUpText(waiting: Uint8Array, at: TextCheckpoint, maxCommands: number): GivenUp {
-  const parser = new TextParser(at);
+  const parser = textStream(at);
   parser.push(spanOf(waiting));
   let reply = '';
   for (let count = 0; count < maxCommands; count += 1) {
@@ -61,10 +63,15 @@ export function giveUpText(waiting: Uint8Array, at: TextCheckpoint, maxCommands:
         isAll: true,
         isOver: parser.isClosing,
       };
-    if (isSilent(request)) continue;
-    reply += request.type === 'malformed' ? ERR_CMD_ERR : ERR_INTERNAL;
+    if (request.type === 'auth' && parser instanceof GuardedText) parser.authenticated(false);
+    if (!isSilent(request)) reply += replyWithoutLeader(request);
   }
   return { reply, byteCount: parser.consumed, at: parser.checkpoint(), isAll: false, isOver: false };
+}
+
+function replyWithoutLeader({ type }: TextRequest): string {
+  if (type === 'malformed') return ERR_CMD_ERR;
+  return type === 'locked' ? ERR_AUTH : ERR_INTERNAL;
 }
 
 /** Whether the client asked for no reply. */
@@ -74,6 +81,7 @@ function isSilent(request: TextRequest): boolean {
 
 /** Where in `bytes` the skipping ends that is due at `offset`, at most at their end. */
 function endOfSkip(bytes: Uint8Array, offset: number, due: TextCheckpoint): number {
+  if (due.place === 'locked' || due.place === 'unlocked') return endOfSkip(bytes, offset, due.at);
   if (due.place === 'command') return offset;
   // A value that is thrown away goes with the rest of its line.
   const restOfLine = due.place === 'bad value' ? offset + due.byteCount : offset;

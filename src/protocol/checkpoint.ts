@@ -11,8 +11,13 @@ import type { ByteWriter } from '../bytes/byte-writer.js';
 
 export type StreamCheckpoint = TextCheckpoint | RespCheckpoint;
 
-/** The place in a stream of the text protocol. */
+/** The place in a stream of the text protocol; of a server with a password, also whether the client has told it. */
 export type TextCheckpoint =
+  | TextPlace
+  | { readonly place: 'locked'; readonly at: TextPlace }
+  | { readonly place: 'unlocked'; readonly at: TextPlace };
+
+export type TextPlace =
   /** Between two requests: the next one starts here. */
   | { readonly place: 'command' }
   /** Before the value of a bad command: `byteCount` bytes, and then the rest of a line, are to be skipped. */
@@ -43,6 +48,8 @@ export interface RespState {
   readonly isMonitor: boolean;
   /** READONLY was said: a server that does not lead answers reads. */
   readonly isReadOnly: boolean;
+  /** `free` where there is no password; `locked` until the client has told it. */
+  readonly access: 'free' | 'locked' | 'unlocked';
   /** The rest of a command that was refused for its size: bytes of an argument, and arguments after that. */
   readonly dropped: DroppedRest;
 }
@@ -54,7 +61,7 @@ export interface DroppedRest {
 
 export const NOTHING_DROPPED: DroppedRest = { bytes: 0, args: 0 };
 
-export const AT_COMMAND_START: TextCheckpoint = { place: 'command' };
+export const AT_COMMAND_START: TextPlace = { place: 'command' };
 
 export const AT_RESP_START: RespCheckpoint = {
   place: 'resp',
@@ -67,10 +74,16 @@ export const AT_RESP_START: RespCheckpoint = {
   replies: 'on',
   isMonitor: false,
   isReadOnly: false,
+  access: 'free',
   dropped: NOTHING_DROPPED,
 };
 
 const AT_RESP3_START: RespCheckpoint = { ...AT_RESP_START, version: 3 };
+
+/** The same at a server with a password, before the client has told it. */
+export function locked(at: TextPlace | RespCheckpoint): StreamCheckpoint {
+  return at.place === 'resp' ? { ...at, access: 'locked' } : { place: 'locked', at };
+}
 
 /** The checkpoint with this state, as at the start where nothing else is said. It is a shared object if that is all. */
 export function respCheckpoint(state: Partial<RespState>): RespCheckpoint {
@@ -84,6 +97,7 @@ export function respCheckpoint(state: Partial<RespState>): RespCheckpoint {
     at.replies === 'on' &&
     !at.isMonitor &&
     !at.isReadOnly &&
+    at.access === 'free' &&
     at.dropped === NOTHING_DROPPED;
   if (!isPlain) return at;
   return at.version === 2 ? AT_RESP_START : AT_RESP3_START;
@@ -107,10 +121,12 @@ const Field = {
   dropped: 10,
   monitor: 11,
   readOnly: 12,
+  access: 13,
 } as const;
 
 const TRANSACTIONS = ['none', 'open', 'broken'] as const;
 const REPLIES = ['on', 'off', 'skip'] as const;
+const ACCESS = ['free', 'locked', 'unlocked'] as const;
 
 /** The bytes are no checkpoint that this version of the program writes. */
 export class CheckpointError extends Error {
@@ -152,8 +168,19 @@ export function readCheckpoint(reader: ByteReader): StreamCheckpoint | undefined
 
 function writeRecord(batch: ByteWriter, at: StreamCheckpoint): void {
   batch.u8(Encoding.record1);
+  writeFields(batch, at);
+  batch.u8(Field.end);
+}
+
+function writeFields(batch: ByteWriter, at: StreamCheckpoint): void {
   switch (at.place) {
     case 'command':
+      break;
+    case 'locked':
+    case 'unlocked':
+      batch.u8(Field.access);
+      batch.u8(ACCESS.indexOf(at.place));
+      writeFields(batch, at.at);
       break;
     case 'bad value':
       batch.u8(Field.skipBytes);
@@ -166,7 +193,6 @@ function writeRecord(batch: ByteWriter, at: StreamCheckpoint): void {
       writeRespFields(batch, at);
       break;
   }
-  batch.u8(Field.end);
 }
 
 function writeRespFields(batch: ByteWriter, at: RespState): void {
@@ -187,6 +213,10 @@ function writeRespFields(batch: ByteWriter, at: RespState): void {
   }
   if (at.isMonitor) batch.u8(Field.monitor);
   if (at.isReadOnly) batch.u8(Field.readOnly);
+  if (at.access !== 'free') {
+    batch.u8(Field.access);
+    batch.u8(ACCESS.indexOf(at.access));
+  }
   if (dropped !== NOTHING_DROPPED) {
     batch.u8(Field.dropped);
     batch.f64(dropped.bytes);
@@ -202,7 +232,8 @@ function writeText(batch: ByteWriter, field: number, text: string): void {
 }
 
 function readRecord(reader: ByteReader): StreamCheckpoint {
-  let text: TextCheckpoint = AT_COMMAND_START;
+  let text: TextPlace = AT_COMMAND_START;
+  let access: RespState['access'] = 'free';
   let resp: Partial<RespState> | undefined;
   for (let field = reader.u8(); field !== Field.end; field = reader.u8()) {
     switch (field) {
@@ -239,6 +270,9 @@ function readRecord(reader: ByteReader): StreamCheckpoint {
       case Field.readOnly:
         resp = { ...resp, isReadOnly: true };
         break;
+      case Field.access:
+        access = ACCESS[reader.u8()] ?? 'locked';
+        break;
       case Field.dropped:
         resp = { ...resp, dropped: { bytes: reader.f64(), args: reader.u32() } };
         break;
@@ -246,5 +280,6 @@ function readRecord(reader: ByteReader): StreamCheckpoint {
         throw new CheckpointError('field', field);
     }
   }
-  return resp === undefined ? text : respCheckpoint(resp);
+  if (resp !== undefined) return respCheckpoint({ ...resp, access });
+  return access === 'free' ? text : { place: access, at: text };
 }

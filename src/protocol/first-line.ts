@@ -1,7 +1,7 @@
 /** Which protocol a connection speaks: its first byte tells, or else its first line. */
 
 import { MAX_LINE_BYTES } from '../limits.js';
-import { AT_COMMAND_START, AT_RESP_START, type StreamCheckpoint } from './checkpoint.js';
+import { AT_COMMAND_START, AT_RESP_START, type RespCheckpoint, type TextPlace } from './checkpoint.js';
 import { beginsHttp, isHttpLine } from './http-line.js';
 import { commandOf } from './resp/commands.js';
 
@@ -24,7 +24,7 @@ const MAX_BYTES = MAX_LINE_BYTES + 2;
  *
  * @param bytes all that has come in so far, never none.
  */
-export function startOf(bytes: Uint8Array): StreamCheckpoint | 'http' | undefined {
+export function startOf(bytes: Uint8Array): TextPlace | RespCheckpoint | 'http' | undefined {
   if (bytes[0] === RESP_FIRST_BYTE) return AT_RESP_START;
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.byteLength, MAX_BYTES));
   const lineBreak = buffer.indexOf(LF);

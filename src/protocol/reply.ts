@@ -7,9 +7,10 @@ import type { ByteWriter } from '../bytes/byte-writer.js';
 import type { SessionResult } from './command.js';
 import type { RespValue } from './resp/value.js';
 
-/** What the text protocol says to `command-error`, and to `internal-error` and `timed-out`. */
+/** What the text protocol says to `command-error`, to `internal-error` and `timed-out`, and to `unauthenticated`. */
 export const ERR_CMD_ERR = 'ERR_CMD_ERR\r\n';
 export const ERR_INTERNAL = 'ERR_INTERNAL\r\n';
+export const ERR_AUTH = 'ERR_AUTH\r\n';
 
 export type Reply =
   /** A write took effect, and the key has this version now. */
@@ -35,6 +36,10 @@ export type Reply =
   /** The key is not at the version or revision that the command named. */
   | { readonly type: 'version-mismatch' }
   | { readonly type: 'command-error' }
+  /** The client has told the password. */
+  | { readonly type: 'authenticated' }
+  /** The client has not told the password, or a wrong one. */
+  | { readonly type: 'unauthenticated' }
   /** This server is not the leader; the leader is at this address. */
   | { readonly type: 'redirect'; readonly host: string; readonly port: number }
   /** No server is known to lead. Nothing happened. */
@@ -95,6 +100,12 @@ export function writeTextReply(out: ByteWriter, reply: Reply): void {
       return;
     case 'command-error':
       out.latin1(ERR_CMD_ERR);
+      return;
+    case 'authenticated':
+      out.latin1('OK\r\n');
+      return;
+    case 'unauthenticated':
+      out.latin1(ERR_AUTH);
       return;
     case 'redirect':
       out.latin1(`ERR_REDIRECT ${reply.host} ${reply.port}\r\n`);

@@ -33,6 +33,17 @@ export interface MalformedRequest {
   readonly noreply: boolean;
 }
 
+/** Tells the password, one character per byte. */
+export interface AuthRequest {
+  readonly type: 'auth';
+  readonly password: string;
+}
+
+/** Any command of a client that has yet to tell the password. */
+export interface LockedRequest {
+  readonly type: 'locked';
+}
+
 export type WriteRequest = TextCommand & Silenceable;
 
 /** Opens, closes or uses a session of the client's, in either protocol. */
@@ -102,7 +113,13 @@ export type RedisRequest =
   | RedisFixedRequest
   | RedisLocalRequest;
 
-export type TextRequest = WriteRequest | GetRequest | SessionRequest | MalformedRequest;
+export type TextRequest =
+  | WriteRequest
+  | GetRequest
+  | SessionRequest
+  | AuthRequest
+  | LockedRequest
+  | MalformedRequest;
 
 export type Request = TextRequest | RedisRequest;
 

@@ -5,6 +5,7 @@
 
 import type { Reply, RespReply } from '../protocol/reply.js';
 import type { Request } from '../protocol/request.js';
+import { NOT_AUTHENTICATED } from '../protocol/resp/access.js';
 import { ErrorReply } from '../protocol/resp/value.js';
 import {
   COMMAND_RESULTS,
@@ -30,6 +31,8 @@ const RESULT_OF_REPLY: Readonly<Record<Reply['type'], CommandResultName>> = {
   'version-mismatch': 'version_mismatch',
   exists: 'exists',
   'command-error': 'command_error',
+  authenticated: 'ok',
+  unauthenticated: 'unauthenticated',
   redirect: 'redirect',
   'no-leader': 'no_leader',
   unwritable: 'unwritable',
@@ -46,7 +49,8 @@ function resultOf(reply: RespReply): CommandResultName {
   if (reply.type !== 'resp') return RESULT_OF_REPLY[reply.type];
   const { value } = reply;
   if (!(value instanceof ErrorReply)) return 'ok';
-  return isRedirection(value) ? 'redirect' : 'command_error';
+  if (isRedirection(value)) return 'redirect';
+  return value === NOT_AUTHENTICATED ? 'unauthenticated' : 'command_error';
 }
 
 export class ServerMetrics {

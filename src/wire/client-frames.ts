@@ -92,7 +92,10 @@ export type ServerFrame =
     }
   /** Close the connection once what was answered is written. */
   | { readonly type: 'close'; readonly session: SessionId }
-  /** Asks all servers, for the session's client, with the args of its CLIENT or CONFIG command. Comes back as `all-answers`. */
+  /**
+   * Asks all servers, for the session's client, with the args of its CLIENT or CONFIG command; or asks the gateway alone, with
+   * AUTH, a user and a password. Comes back as `all-answers`, the gateway's own being a Verdict (gateway/doorkeeper.ts).
+   */
   | {
       readonly type: 'ask-all';
       readonly session: SessionId;

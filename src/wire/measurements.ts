@@ -26,6 +26,8 @@ export const COMMAND_TYPES = [
   'redis-fixed',
   'redis-local',
   'redis-queued',
+  'auth',
+  'locked',
   'malformed',
 ] as const satisfies readonly Request['type'][];
 
@@ -39,6 +41,7 @@ export const COMMAND_RESULTS = [
   'version_mismatch',
   'exists',
   'command_error',
+  'unauthenticated',
   'redirect',
   'no_leader',
   'unwritable',

@@ -78,7 +78,9 @@ describe('The program, when it is ready', () => {
   });
 
   it('names the address by which the client has come if it listens on every one', async () => {
-    const { leader } = await workplace.run(...ports.args, '--memory', '--host', '0.0.0.0').ready();
+    const { leader } = await workplace
+      .run(...ports.args, '--memory', '--insecure', '--host', '0.0.0.0')
+      .ready();
     const port = ports.port + 2 * leader;
     for (const host of ['127.0.0.1', '127.0.0.2']) {
       const follower = ports.port + 2 * ((leader + 1) % 3);
@@ -94,7 +96,7 @@ describe('The program, when it is ready', () => {
   });
 
   it('names the advertised host if it listens on every address', async () => {
-    const args = ['--memory', '--host', '::', '--advertise-host', 'kv.example.org'];
+    const args = ['--memory', '--insecure', '--host', '::', '--advertise-host', 'kv.example.org'];
     const { leader } = await workplace.run(...ports.args, ...args).ready();
     const client = await TextClient.connect(ports.port + 2 * ((leader + 1) % 3));
     const reply = await client.get('k');

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { NODE_ENVIRONMENT } from '../../src/environment.js';
+import { Doorkeeper } from '../../src/gateway/doorkeeper.js';
 import { QuestionRelay, type UnassignedConnection } from '../../src/gateway/question-relay.js';
 import { ServerTraffic, type SessionOwner } from '../../src/gateway/server-traffic.js';
 import { MAX_OPEN_QUESTIONS, QUESTION_TIMEOUT_MS } from '../../src/redis-limits.js';
@@ -7,7 +8,13 @@ import type { ClientFrame } from '../../src/wire/client-frames.js';
 import { opening } from '../support/client-frames.js';
 import { FakeServer, until } from './support.js';
 
-const NOBODY: SessionOwner = { onReply() {}, onRefuse() {}, onClose() {}, onLost() {} };
+const NOBODY: SessionOwner = {
+  from: { host: '127.0.0.1', port: 1 },
+  onReply() {},
+  onRefuse() {},
+  onClose() {},
+  onLost() {},
+};
 
 type Asked = Extract<ClientFrame, { type: 'question' }>;
 
@@ -30,7 +37,11 @@ class World {
   server(): { readonly fake: FakeServer; readonly traffic: ServerTraffic } {
     const fake = new FakeServer();
     const { environment, questions } = this;
-    const traffic = new ServerTraffic(fake, () => undefined, { environment, questions });
+    const traffic = new ServerTraffic(fake, () => undefined, {
+      environment,
+      questions,
+      doorkeeper: new Doorkeeper(environment, undefined),
+    });
     // Sessions 1 to 9 are open.
     for (let session = 1; session < 10; session += 1) traffic.open(NOBODY, opening(session));
     return { fake, traffic };

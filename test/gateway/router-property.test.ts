@@ -2,9 +2,9 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { spanOf } from '../../src/bytes/byte-reader.js';
 import { MAX_VALUE_BYTES } from '../../src/limits.js';
-import type { StreamCheckpoint } from '../../src/protocol/checkpoint.js';
+import { AT_COMMAND_START, type StreamCheckpoint } from '../../src/protocol/checkpoint.js';
 import type { TextRequest } from '../../src/protocol/request.js';
-import { TextParser } from '../../src/protocol/text/text-parser.js';
+import { textStream } from '../../src/protocol/text/guarded-text.js';
 import { FakeServer, TestBench, until } from './support.js';
 
 /** Short, since a failing property waits for it again and again while it shrinks. */
@@ -71,7 +71,7 @@ class WriteLedger {
 class ModelServer {
   readonly channel = new FakeServer();
   readonly #ledger: WriteLedger;
-  #parser = new TextParser();
+  #parser = textStream(AT_COMMAND_START);
   #pending: Pending[] = [];
   #session: number | undefined;
   #handled = 0;
@@ -127,7 +127,7 @@ class ModelServer {
       if (frame.type === 'open') {
         this.#session = frame.session;
         if (frame.at.place === 'resp') throw new TypeError('the client speaks text');
-        this.#parser = new TextParser(frame.at);
+        this.#parser = textStream(frame.at);
         this.#pending = [];
         this.#answered = 0;
       } else if (frame.type === 'data' && frame.session === this.#session) {
@@ -151,6 +151,7 @@ class ModelServer {
 
   #toPending(request: TextRequest): Pending {
     const place = { end: this.#parser.consumed, at: this.#parser.checkpoint() };
+    if (request.type === 'auth' || request.type === 'locked') throw new TypeError('there is no password');
     if (request.type === 'malformed')
       return { id: undefined, write: false, silent: request.noreply, ...place };
     const write = request.type !== 'get' && request.type !== 'getm';

@@ -1,17 +1,25 @@
 import { expect } from 'chai';
 import { NODE_ENVIRONMENT } from '../../src/environment.js';
+import { Doorkeeper } from '../../src/gateway/doorkeeper.js';
 import { QuestionRelay } from '../../src/gateway/question-relay.js';
 import { ServerTraffic, type SessionOwner } from '../../src/gateway/server-traffic.js';
 import { opening } from '../support/client-frames.js';
 import { FakeServer } from './support.js';
 
-const NOBODY: SessionOwner = { onReply() {}, onRefuse() {}, onClose() {}, onLost() {} };
+const NOBODY: SessionOwner = {
+  from: { host: '127.0.0.1', port: 1 },
+  onReply() {},
+  onRefuse() {},
+  onClose() {},
+  onLost() {},
+};
 
 const turn = () => new Promise(setImmediate);
 
 const SURROUNDINGS = {
   environment: NODE_ENVIRONMENT,
   questions: new QuestionRelay(NODE_ENVIRONMENT, () => []),
+  doorkeeper: new Doorkeeper(NODE_ENVIRONMENT, undefined),
 };
 
 describe('the traffic with a server', () => {

@@ -11,6 +11,7 @@ import {
   readCheckpoint,
   respCheckpoint,
   type StreamCheckpoint,
+  type TextPlace,
   writeCheckpoint,
 } from '../../src/protocol/checkpoint.js';
 
@@ -31,15 +32,21 @@ describe('a checkpoint', () => {
     replies: fc.constantFrom('on' as const, 'off' as const, 'skip' as const),
     isMonitor: fc.boolean(),
     isReadOnly: fc.boolean(),
+    access: fc.constantFrom('free' as const, 'locked' as const, 'unlocked' as const),
     dropped: fc.oneof(
       fc.constant(NOTHING_DROPPED),
       fc.record({ bytes: fc.integer({ min: 1, max: 2 ** 30 }), args: fc.nat(2 ** 20) }),
     ),
   });
+  const text = fc.oneof(
+    fc.constant<TextPlace>({ place: 'command' }),
+    fc.constant<TextPlace>({ place: 'bad line' }),
+    fc.nat(Number.MAX_SAFE_INTEGER).map((byteCount): TextPlace => ({ place: 'bad value', byteCount })),
+  );
   const any = fc.oneof(
-    fc.constant<StreamCheckpoint>({ place: 'command' }),
-    fc.constant<StreamCheckpoint>({ place: 'bad line' }),
-    fc.nat(Number.MAX_SAFE_INTEGER).map((byteCount): StreamCheckpoint => ({ place: 'bad value', byteCount })),
+    text,
+    text.map((at): StreamCheckpoint => ({ place: 'locked', at })),
+    text.map((at): StreamCheckpoint => ({ place: 'unlocked', at })),
     resp.map((state): StreamCheckpoint => respCheckpoint(state)),
   );
 

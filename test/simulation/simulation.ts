@@ -339,6 +339,7 @@ class Simulation {
       raft,
       snapshotLogBytes,
       trafficCapacity,
+      hasPassword: this.#temperament.hasPassword,
       home: this.#home,
       openStorage: (id, thread) => this.#openStorage(id, thread),
       onProcessEnd: (how) => {
@@ -402,6 +403,7 @@ class Simulation {
         serverPorts: () => this.#cluster.serverPorts,
         allServerPorts: SERVER_PORTS,
         routerPort: ROUTER_PORT,
+        hasPassword: this.#temperament.hasPassword,
         process: () => this.#cluster.processCount,
         onViolation: (error) => this.violated(error),
         trace: this.#trace,

@@ -13,6 +13,8 @@ import { type DiskFaults, HEALTHY_DISK } from './world/disk-calls.js';
 
 export const ELECTION_TIMEOUT_MS = 100;
 
+const PASSWORD_RATE = 0.3;
+
 export interface Temperament {
   readonly servers: number;
   readonly clients: number;
@@ -34,6 +36,8 @@ export interface Temperament {
   readonly changes: Changes | undefined;
   /** How often an entry takes a server longer than a turn has time for. */
   readonly applyPauseRate: number;
+  /** Whether clients must tell a password. */
+  readonly hasPassword: boolean;
   readonly harm: Harm;
 }
 
@@ -113,6 +117,7 @@ export function drawTemperament(random: Random, givenServers: number | undefined
     directories,
     changes,
     applyPauseRate: random.split('apply pauses').of([0, 0, 0, 0.02, 0.2]),
+    hasPassword: random.split('password').chance(PASSWORD_RATE),
     harm: drawHarm(random, isFragile, changes),
     replicaReaders: random.of([0, 2, 3]),
   };

@@ -22,7 +22,15 @@ export type TextReply =
   /** `isDone`: the command was executed, and its result was not kept. */
   | { readonly type: 'ERR_SESSION'; readonly isDone: boolean }
   | { readonly type: 'ERR_REDIRECT'; readonly host: string; readonly port: number }
-  | { readonly type: 'ERR_NOT_FOUND' | 'ERR_VERSION' | 'ERR_EXISTS' | 'ERR_CMD_ERR' | 'ERR_INTERNAL' };
+  | {
+      readonly type:
+        | 'ERR_NOT_FOUND'
+        | 'ERR_VERSION'
+        | 'ERR_EXISTS'
+        | 'ERR_CMD_ERR'
+        | 'ERR_INTERNAL'
+        | 'ERR_AUTH';
+    };
 
 /** The connection ended before the reply came. */
 export class DisconnectedError extends Error {
@@ -98,6 +106,11 @@ export class TextClient {
     const replies = Promise.all(Array.from({ length: count }, () => this.reply()));
     this.write(text);
     return replies;
+  }
+
+  /** Tells the password: `OK` without a version, or `ERR_AUTH`. */
+  async auth(password: string): Promise<TextReply> {
+    return this.#ask(`auth ${password}\r\n`);
   }
 
   async set(key: string, value: string, exptimeS = 0): Promise<TextReply> {
@@ -201,6 +214,7 @@ function parse(words: readonly string[], value: string): TextReply {
     case 'ERR_EXISTS':
     case 'ERR_CMD_ERR':
     case 'ERR_INTERNAL':
+    case 'ERR_AUTH':
       return { type };
     default:
       throw new TypeError(`not a reply of the text protocol: ${words.join(' ')}`);

@@ -6,9 +6,10 @@ import type { LinkRequest } from '../../src/cluster/faults.js';
 /** A call was refused, or never came through. The message is for the reader of the page. */
 export class CallError extends Error {}
 
-async function post(path: string, body?: object): Promise<unknown> {
+async function post(path: string, body?: object, headers: Record<string, string> = {}): Promise<unknown> {
   const response = await fetch(path, {
     method: 'POST',
+    headers,
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   }).catch(() => {
     throw new CallError('the program cannot be reached');
@@ -17,6 +18,18 @@ async function post(path: string, body?: object): Promise<unknown> {
   if (response.ok) return reply;
   const isError = typeof reply === 'object' && reply !== null && 'error' in reply;
   throw new CallError(isError ? String(reply.error) : `the call failed with ${response.status}`);
+}
+
+/** Tells the password; the browser is given a cookie for it. */
+export async function logIn(password: string): Promise<void> {
+  const bytes = new TextEncoder().encode(`default:${password}`);
+  await post('/api/login', undefined, { Authorization: `Basic ${btoa(String.fromCharCode(...bytes))}` });
+}
+
+/** Whether the password has to be told first. */
+export async function isLocked(): Promise<boolean> {
+  const response = await fetch('/api/login').catch(() => undefined);
+  return response?.status === 401;
 }
 
 export type ServerVerb = 'kill' | 'restart' | 'lead';

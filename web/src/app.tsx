@@ -6,6 +6,7 @@ import { ChartsPanel } from './charts.tsx';
 import { ConsolePanel } from './console.tsx';
 import { Icon } from './icons.tsx';
 import type { LiveConnection } from './live.ts';
+import { Login } from './login.tsx';
 import { LogsPanel } from './logs.tsx';
 import { NetworkPanel } from './network.tsx';
 import { ServersPanel } from './servers.tsx';
@@ -27,6 +28,7 @@ export function App({ live }: { readonly live: LiveConnection }) {
     document.title = titleOf(isLost, leader);
   }, [isLost, leader]);
 
+  if (state.connection === 'locked') return <Login onDone={() => live.unlock()} />;
   return (
     <div class={isLost ? 'page is-lost' : 'page'}>
       <TopBar state={state} act={act} />

@@ -4,6 +4,7 @@
  */
 
 import type { Frame, Hello, Sample, Timeline, TimelineEvent } from '../../src/admin/live/view.js';
+import { isLocked } from './api.ts';
 
 /** A connection on which nothing comes for this long is lost, whatever the browser says. */
 const SILENCE_MS = 3_000;
@@ -13,7 +14,7 @@ const RETRY_MS = 1_000;
 const MAX_SAMPLES = 180;
 
 export interface LiveState {
-  readonly connection: 'connecting' | 'live' | 'lost';
+  readonly connection: 'connecting' | 'live' | 'lost' | 'locked';
   readonly hello: Hello | undefined;
   readonly frame: Frame | undefined;
   /** When the frame came, by the page's clock. */
@@ -69,7 +70,17 @@ export class LiveConnection {
     this.#source?.close();
     clearTimeout(this.#silence);
     this.#change({ connection: 'lost' });
-    setTimeout(() => this.#connect(), RETRY_MS);
+    // Why it failed, the browser does not tell.
+    isLocked().then((needsPassword) => {
+      if (needsPassword) this.#change({ connection: 'locked' });
+      else setTimeout(() => this.#connect(), RETRY_MS);
+    });
+  }
+
+  /** The password was told. */
+  unlock(): void {
+    this.#change({ connection: 'connecting' });
+    this.#connect();
   }
 
   #expectMore(): void {

@@ -6,6 +6,7 @@ import './style/page.css';
 import './style/top.css';
 import './style/stage.css';
 import './style/panels.css';
+import './style/login.css';
 import './style/narrow.css';
 import { App } from './app.tsx';
 import { LiveConnection } from './live.ts';

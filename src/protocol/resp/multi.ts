@@ -1,6 +1,7 @@
-/** A transaction that MULTI has begun, and the errors for its misuse. */
+/** A transaction that MULTI has begun, the keys that it watches, and the errors for misuse of both. */
 
-import type { Args } from '../command.js';
+import { MAX_WATCHED_BYTES, WATCHED_KEY_OVERHEAD_BYTES } from '../../limits.js';
+import type { Args, WatchedKey } from '../command.js';
 import { ErrorReply } from './value.js';
 
 /** A transaction that is being put together. */
@@ -9,6 +10,36 @@ export interface Transaction {
   byteLength: number;
   /** The error that EXEC will be answered, because a command was refused. */
   refusal: ErrorReply | undefined;
+}
+
+/** What WATCH has named for the next EXEC. */
+export class WatchedKeys {
+  #keys: WatchedKey[] = [];
+  /** The keys' earlier state is lost: EXEC does nothing. */
+  areLost = false;
+  #byteLength = 0;
+
+  get keys(): readonly WatchedKey[] {
+    return this.#keys;
+  }
+
+  /** Whether there is room for these keys, which then count. */
+  mayAdd(keys: Args): boolean {
+    const byteLength = this.#byteLength + byteLengthOf(keys, WATCHED_KEY_OVERHEAD_BYTES);
+    if (byteLength > MAX_WATCHED_BYTES) return false;
+    this.#byteLength = byteLength;
+    return true;
+  }
+
+  add(keys: readonly WatchedKey[]): void {
+    this.#keys.push(...keys);
+  }
+
+  forget(): void {
+    this.#keys = [];
+    this.areLost = false;
+    this.#byteLength = 0;
+  }
 }
 
 export const NESTED_MULTI = new ErrorReply('ERR MULTI calls can not be nested');

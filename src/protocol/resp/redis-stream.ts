@@ -4,15 +4,11 @@
  */
 
 import type { ByteSpan } from '../../bytes/byte-reader.js';
-import {
-  ARG_OVERHEAD_BYTES,
-  MAX_TRANSACTION_BYTES,
-  MAX_WATCHED_BYTES,
-  WATCHED_KEY_OVERHEAD_BYTES,
-} from '../../limits.js';
+import { ARG_OVERHEAD_BYTES, MAX_TRANSACTION_BYTES } from '../../limits.js';
 import { AT_RESP_START, type RespCheckpoint, type RespState, respCheckpoint } from '../checkpoint.js';
 import type { Args, WatchedKey } from '../command.js';
 import type { Request } from '../request.js';
+import { isForLocked, isTooLongForLocked, NOT_AUTHENTICATED } from './access.js';
 import { clusterWalk } from './cluster-walks.js';
 import { commandOf, firstKeyOf, fullName, hasArity, type RedisCommand } from './commands.js';
 import { RespRefusal, unknownCommand, wrongArity } from './error-replies.js';
@@ -30,7 +26,9 @@ import {
   TRANSACTION_TOO_LARGE,
   type Transaction,
   WATCH_IN_MULTI,
+  WatchedKeys,
 } from './multi.js';
+import { replyMode } from './reply-mode.js';
 import { fixed, plainGet, plainSet, requestOfPlain } from './requests.js';
 import { HTTP, RespParser } from './resp-parser.js';
 import { isCostlyOnce, sessionRequest } from './session-requests.js';
@@ -50,11 +48,11 @@ export class RedisStream {
   /** The request that was taken last is not answered: CLIENT REPLY has said so. */
   isSilenced = false;
   readonly #parser: RespParser;
+  /** Changed by {@link #setTransaction} alone. */
   #transaction: Transaction | undefined;
-  #watched: WatchedKey[] = [];
-  #watchedBytes = 0;
-  /** The watched keys' earlier state is lost: EXEC does nothing. */
-  #hasLostWatch = false;
+  /** Commands are executed as they come: no transaction is open, and no password is due. */
+  #isFree: boolean;
+  readonly #watched = new WatchedKeys();
   /** How the rest is taken depends on the answer to the last command. */
   #isHeld = false;
   /** Lasting settings of the connection; replaced, never mutated. */
@@ -74,31 +72,25 @@ export class RedisStream {
     this.#checkpointSettings = at;
     this.#parser = new RespParser(at.dropped);
     this.#checkpoint = at;
-    this.#hasLostWatch = at.hasWatched;
+    this.#watched.areLost = at.hasWatched;
+    this.#isFree = at.access !== 'locked';
     if (at.transaction === 'none') return;
     const refusal = at.transaction === 'open' ? LEADER_CHANGED : EXEC_ABORTED;
-    this.#transaction = { commands: [], byteLength: 0, refusal };
+    this.#setTransaction({ commands: [], byteLength: 0, refusal });
   }
 
   /** As the original server sees the stream, not as its successor would: EXEC will execute an open transaction. */
   static retracing(at: RespCheckpoint): RedisStream {
     const stream = new RedisStream(0, at);
-    stream.#hasLostWatch = false;
+    stream.#watched.areLost = false;
     if (at.transaction === 'open' && stream.#transaction !== undefined)
       stream.#transaction.refusal = undefined;
     return stream;
   }
 
-  get name(): string {
-    return this.#settings.name;
-  }
-
-  get libName(): string {
-    return this.#settings.libName;
-  }
-
-  get libVersion(): string {
-    return this.#settings.libVersion;
+  /** What commands have set for all later ones. */
+  get settings(): Settings {
+    return this.#settings;
   }
 
   get version(): RespVersion {
@@ -113,6 +105,18 @@ export class RedisStream {
   /** Whether READONLY was said: a server that does not lead answers reads. */
   get isReadOnly(): boolean {
     return this.#settings.isReadOnly;
+  }
+
+  /** Whether the password is due. */
+  get isLocked(): boolean {
+    return this.#settings.access === 'locked';
+  }
+
+  /** The client has told the password. */
+  unlock(): void {
+    if (!this.isLocked) return;
+    this.change({ access: 'unlocked' });
+    this.#isFree = this.#transaction === undefined;
   }
 
   /** Changes lasting settings. */
@@ -170,12 +174,14 @@ export class RedisStream {
   }
 
   #next(): Request | undefined {
-    const plain = this.#transaction === undefined ? this.#parser.nextPlain() : undefined;
+    const plain = this.#isFree ? this.#parser.nextPlain() : undefined;
     if (plain !== undefined) {
       this.lastCommand = plain.name;
       return requestOfPlain(plain);
     }
+    const start = this.#parser.consumed;
     const args = this.#parser.next();
+    if (!this.#isFree && this.isLocked) this.isClosing = isTooLongForLocked(this.#parser, start, args);
     if (args === undefined) return undefined;
     if (Array.isArray(args)) return this.#requestOf(args);
     if (args instanceof RespRefusal) return this.#refuse(new ErrorReply(args.message));
@@ -186,8 +192,7 @@ export class RedisStream {
 
   /** The keys of the next requests, as far as they are plain GETs, and `max` of them at most. Good until the next push. */
   upcomingGets(max: number): readonly ByteSpan[] {
-    if (this.isClosing || this.#isHeld || this.#transaction !== undefined || this.#settings.replies !== 'on')
-      return [];
+    if (this.isClosing || this.#isHeld || !this.#isFree || this.#settings.replies !== 'on') return [];
     return this.#parser.upcomingGets(max);
   }
 
@@ -219,12 +224,12 @@ export class RedisStream {
 
   /** Notes the state of the keys that WATCH named. */
   watched(keys: readonly WatchedKey[]): void {
-    this.#watched.push(...keys);
+    this.#watched.add(keys);
   }
 
   /** WATCH was not executed: EXEC will do nothing, as if a watched key had changed. */
   loseWatch(): void {
-    this.#hasLostWatch = true;
+    this.#watched.areLost = true;
   }
 
   /** A command of the transaction was sent elsewhere. */
@@ -234,9 +239,16 @@ export class RedisStream {
 
   /** RESET: settings, transaction and watched keys are as at the start. */
   reset(): void {
-    this.#transaction = undefined;
+    this.#setTransaction(undefined);
     this.#unwatch();
-    this.change({ name: '', version: 2, replies: 'on', isMonitor: false, isReadOnly: false });
+    const access = this.#settings.access === 'free' ? 'free' : 'locked';
+    this.#isFree = access === 'free';
+    this.change({ name: '', version: 2, replies: 'on', isMonitor: false, isReadOnly: false, access });
+  }
+
+  #setTransaction(transaction: Transaction | undefined): void {
+    this.#transaction = transaction;
+    this.#isFree = transaction === undefined && !this.isLocked;
   }
 
   get #transactionState(): RespCheckpoint['transaction'] {
@@ -250,11 +262,12 @@ export class RedisStream {
     if (command === undefined) return this.#refuse(unknownCommand(name, rest));
     if (!hasArity(command, rest)) {
       if (command.name !== 'exec') return this.#refuse(wrongArity(command.name));
-      this.#transaction = undefined;
+      this.#setTransaction(undefined);
       this.#unwatch();
       return fixed(EXEC_WITH_ARGS);
     }
     this.lastCommand = fullName(command, rest);
+    if (!this.#isFree && this.isLocked && !isForLocked(command.name)) return fixed(NOT_AUTHENTICATED);
     if (this.#transaction !== undefined) return this.#inTransaction(this.#transaction, command, args);
     if (command.isCostly || isCostlyOnce(command, rest)) this.#isHeld = true;
     switch (command.kind) {
@@ -278,7 +291,7 @@ export class RedisStream {
   #onConnection(command: RedisCommand, args: Args): Request {
     switch (command.name) {
       case 'multi':
-        this.#transaction = { commands: [], byteLength: 0, refusal: undefined };
+        this.#setTransaction({ commands: [], byteLength: 0, refusal: undefined });
         return fixed(OK);
       case 'exec':
         return fixed(EXEC_WITHOUT_MULTI);
@@ -296,6 +309,7 @@ export class RedisStream {
       case 'readwrite':
         this.change({ isReadOnly: command.name === 'readonly' });
         break;
+      case 'auth':
       case 'hello':
       case 'monitor':
       case 'reset':
@@ -304,8 +318,8 @@ export class RedisStream {
         this.#isHeld = true;
         break;
       case 'client': {
-        const reply = this.#onReply(args);
-        if (reply !== undefined) return reply;
+        const mode = replyMode(args);
+        if (mode !== undefined) return this.#setReplies(mode);
         // Hold the stream so that later checkpoints include the setting; some subcommands also ask other servers.
         this.#isHeld = true;
         break;
@@ -321,22 +335,9 @@ export class RedisStream {
     return { type: 'redis-local', name: command.name, args };
   }
 
-  /** The reply to CLIENT REPLY; undefined for other subcommands. */
-  #onReply([subcommand = '', mode = '', ...more]: Args): Request | undefined {
-    if (subcommand.toUpperCase() !== 'REPLY' || more.length > 0) return undefined;
-    switch (mode.toUpperCase()) {
-      case 'ON':
-        this.change({ replies: 'on' });
-        return REPLIES_ON;
-      case 'OFF':
-        this.change({ replies: 'off' });
-        return REPLIES_OFF;
-      case 'SKIP':
-        if (this.#settings.replies === 'on') this.change({ replies: 'skip' });
-        return REPLIES_OFF;
-      default:
-        return undefined;
-    }
+  #setReplies(mode: RespState['replies']): Request {
+    if (mode !== 'skip' || this.#settings.replies === 'on') this.change({ replies: mode });
+    return mode === 'on' ? REPLIES_ON : REPLIES_OFF;
   }
 
   #inTransaction(transaction: Transaction, command: RedisCommand, args: Args): Request {
@@ -348,12 +349,12 @@ export class RedisStream {
       case 'exec':
         return this.#execute(transaction);
       case 'discard':
-        this.#transaction = undefined;
+        this.#setTransaction(undefined);
         this.#unwatch();
         return fixed(OK);
       case 'quit':
       case 'reset':
-        this.#transaction = undefined;
+        this.#setTransaction(undefined);
         return this.#onConnection(command, args.slice(1));
     }
     if (command.kind === 'connection' || command.kind === 'session') return this.#refuse(NOT_IN_MULTI);
@@ -364,29 +365,24 @@ export class RedisStream {
   }
 
   #execute({ commands, refusal }: Transaction): Request {
-    const watched = this.#watched;
-    const hasLostWatch = this.#hasLostWatch;
-    this.#transaction = undefined;
+    const { keys: watched, areLost } = this.#watched;
+    this.#setTransaction(undefined);
     this.#unwatch();
     if (refusal !== undefined) return fixed(refusal);
-    if (hasLostWatch) return fixed(NULL_ARRAY);
+    if (areLost) return fixed(NULL_ARRAY);
     return { type: 'redis-transaction', watched, commands };
   }
 
   #watch(keys: Args): Request {
-    const byteLength = this.#watchedBytes + byteLengthOf(keys, WATCHED_KEY_OVERHEAD_BYTES);
-    if (byteLength > MAX_WATCHED_BYTES) return fixed(TOO_MUCH_WATCHED);
-    this.#watchedBytes = byteLength;
+    if (!this.#watched.mayAdd(keys)) return fixed(TOO_MUCH_WATCHED);
     this.#isHeld = true;
     this.change({ hasWatched: true });
     return { type: 'redis-watch', keys };
   }
 
   #unwatch(): void {
-    this.#watched = [];
-    this.#watchedBytes = 0;
+    this.#watched.forget();
     if (this.#settings.hasWatched) this.change({ hasWatched: false });
-    this.#hasLostWatch = false;
   }
 
   #refuse(error: ErrorReply): Request {

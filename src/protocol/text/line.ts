@@ -27,7 +27,7 @@ const UINT64_DIGITS = 20;
 const EMPTY = Buffer.alloc(0);
 
 /** The commands, the most frequent first. */
-const COMMANDS = ['get', 'set', 'cas', 'getm', 'delete', 'gets', 'add', 'once', 'session'] as const;
+const COMMANDS = ['get', 'set', 'cas', 'getm', 'delete', 'gets', 'add', 'once', 'session', 'auth'] as const;
 type Command = (typeof COMMANDS)[number];
 
 /** In which session a command is executed once. */
@@ -112,6 +112,8 @@ export class TextLine {
 
   /** The request, if it is a good one without a value. */
   request(): TextRequest | undefined {
+    if (this.#command === 'auth')
+      return this.#wordCount === 2 ? { type: 'auth', password: this.#text(1) } : undefined;
     const key = this.#key();
     if (key === undefined) return undefined;
     switch (this.#command) {

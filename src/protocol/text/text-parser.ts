@@ -8,7 +8,7 @@
 
 import type { ByteSpan } from '../../bytes/byte-reader.js';
 import { MAX_LINE_BYTES, MAX_VALUE_BYTES } from '../../limits.js';
-import { AT_COMMAND_START, type TextCheckpoint } from '../checkpoint.js';
+import { AT_COMMAND_START, type TextPlace } from '../checkpoint.js';
 import { beginsHttp, isHttpLine } from '../http-line.js';
 import { InputBuffer } from '../input-buffer.js';
 import type { TextRequest } from '../request.js';
@@ -44,7 +44,7 @@ export class TextParser {
   #readAhead = 0;
 
   /** @param at where in its stream the first byte to be pushed is */
-  constructor(at: TextCheckpoint = AT_COMMAND_START) {
+  constructor(at: TextPlace = AT_COMMAND_START) {
     this.#skipBytes = at.place === 'bad value' ? at.byteCount : 0;
     this.#skipsLine = at.place !== 'command';
   }
@@ -60,7 +60,7 @@ export class TextParser {
   }
 
   /** Where the stream stands after {@link consumed} bytes. */
-  checkpoint(): TextCheckpoint {
+  checkpoint(): TextPlace {
     if (this.#skipBytes > 0) return { place: 'bad value', byteCount: this.#skipBytes };
     return this.#skipsLine ? { place: 'bad line' } : AT_COMMAND_START;
   }

@@ -3,19 +3,19 @@
  * keep the order: a session's commands are answered in the order in which they came.
  */
 
-import type { ByteString } from '../../bytes/byte-string.js';
 import type { Environment } from '../../environment.js';
 import { MAX_REPLY_BACKLOG_BYTES } from '../../limits.js';
 import type { LogTime } from '../../log-time.js';
 import type { Args, CommandResult } from '../../protocol/command.js';
 import { type Reply, type RespReply, secondsLeft } from '../../protocol/reply.js';
 import {
+  type AuthRequest,
   type GetRequest,
   isWrite,
   type RedisLocalRequest,
   type RedisReadRequest,
-  type Request,
 } from '../../protocol/request.js';
+import { mayTellPassword } from '../../protocol/resp/access.js';
 import { endpoint } from '../../protocol/resp/client-facts.js';
 import { QUEUED, type RespValue } from '../../protocol/resp/value.js';
 import type { Raft } from '../../raft/raft.js';
@@ -44,6 +44,7 @@ import type { ReplyFrames } from './reply-frames.js';
 import type { PendingCommand, Session } from './session.js';
 import type { Sessions } from './sessions.js';
 import { slotKeyOf } from './slot-key.js';
+import { COMMAND_ERROR, replyOf, UNAUTHENTICATED, valueReply, visibleReply } from './visible-replies.js';
 import type { Walks } from './walks.js';
 import type { WorkTurns } from './work-turns.js';
 
@@ -73,7 +74,6 @@ interface NamedCommand {
 
 /** Stands for an unknown address. */
 const NOWHERE: ClientAddress = { host: '', port: 0 };
-const COMMAND_ERROR: Reply = { type: 'command-error' };
 
 export class Answerer {
   readonly #environment: Pick<Environment, 'nowMs' | 'process'>;
@@ -140,6 +140,12 @@ export class Answerer {
       case 'gets':
         this.#answerRead(command, this.#valueWithMeta(command, request));
         return;
+      case 'auth':
+        this.#authenticate(command, request);
+        return;
+      case 'locked':
+        this.#answerRead(command, UNAUTHENTICATED);
+        return;
       case 'malformed':
         this.#answer(command, visibleReply(request, COMMAND_ERROR), COMMAND_ERROR);
         return;
@@ -182,8 +188,9 @@ export class Answerer {
 
   /** Answers a command that is not executed here: `outcome` says why. */
   unexecuted(command: PendingCommand, outcome: Reply): void {
-    if (command.request.type === 'redis-local')
-      this.#executeLocal(command, command.request, { seesKeys: false });
+    const { request } = command;
+    if (request.type === 'redis-local') this.#executeLocal(command, request, { seesKeys: false });
+    else if (request.type === 'auth') this.#authenticate(command, request);
     else this.#answer(command, this.#unexecutedReply(command, outcome), outcome);
   }
 
@@ -309,9 +316,9 @@ export class Answerer {
     this.readMs += tookMs;
     this.#inFlight.spendReadTime(tookMs);
     const tookUs = tookMs * 1000;
-    if (!this.#slowLog.isSlow(tookUs)) return;
+    if (!this.#slowLog.isSlow(tookUs) || mayTellPassword(name)) return;
     const from = endpoint(session.from);
-    const clientName = session.redis?.name ?? '';
+    const clientName = session.redis?.settings.name ?? '';
     const atMs = this.#logTime.nowMs();
     this.#slowLog.add({ args: [name, ...args], tookUs, atMs, from, clientName });
   }
@@ -331,11 +338,17 @@ export class Answerer {
     this.#noteTime(command, request, startMs);
     if (value instanceof ClusterQuestion) {
       command.isAsked = true;
-      this.#questions.ask(command, value);
+      this.#questions.ask(session, value.args, (answers) => this.read(command, value.conclude(answers)));
       return;
     }
     if (session.redis.isMonitor) this.#monitors.add(session);
     this.#answerRead(command, { type: 'resp', value });
+  }
+
+  #authenticate(command: PendingCommand, { password }: AuthRequest): void {
+    if (command.isAnswered || command.isAsked) return;
+    command.isAsked = true;
+    this.#questions.authenticate(command.session, password, (reply) => this.#answerRead(command, reply));
   }
 
   #redisContext(session: Session, seesKeys: boolean): RedisContext {
@@ -365,31 +378,4 @@ export class Answerer {
       startedAtMs: this.#startedAtMs,
     };
   }
-}
-
-export function valueReply(value: ByteString | undefined): Reply {
-  return value === undefined ? { type: 'not-found' } : { type: 'value', value };
-}
-
-function replyOf(result: CommandResult): RespReply {
-  switch (result.type) {
-    case 'resp':
-      return result;
-    case 'stored':
-      return { type: 'ok', version: result.version };
-    case 'stored-at':
-      return { type: 'ok-at', version: result.version, revision: result.revision };
-    default:
-      return result;
-  }
-}
-
-/**
- * The reply that the client gets when its request comes to `reply`: none for `noreply`, except that the write did not happen
- * here. A malformed command gets the same error at every server.
- */
-function visibleReply(request: Request, reply: RespReply): RespReply | undefined {
-  if (request.type === 'malformed') return request.noreply ? undefined : COMMAND_ERROR;
-  const isSilent = 'noreply' in request && request.noreply && reply.type !== 'redirect';
-  return isSilent ? undefined : reply;
 }

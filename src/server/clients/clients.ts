@@ -19,7 +19,7 @@ import type { ClientAddress } from '../../wire/control.js';
 import type { AppliedState } from '../applied-state.js';
 import type { ServerMetrics } from '../server-metrics.js';
 import { AddressBook } from './address-book.js';
-import { Answerer, valueReply } from './answering.js';
+import { Answerer } from './answering.js';
 import { CostlyReads } from './costly-reads.js';
 import { FairQueue, Quantum } from './fair-queue.js';
 import { InFlight } from './in-flight.js';
@@ -35,6 +35,7 @@ import { ReplicaReads } from './replica-reads.js';
 import type { ReplyFrames } from './reply-frames.js';
 import type { PendingCommand, Session } from './session.js';
 import { Sessions } from './sessions.js';
+import { valueReply } from './visible-replies.js';
 import { Walks } from './walks.js';
 import { WorkTurns } from './work-turns.js';
 
@@ -124,7 +125,6 @@ export class Clients {
       sessions: this.#sessions,
       pause: this.#pause,
       configure: (args) => this.answerer.configure(args),
-      answer: (command, value) => this.answerer.read(command, value),
     });
     this.answerer = new Answerer({
       ...common,
@@ -362,8 +362,8 @@ export class Clients {
   }
 
   /**
-   * Sends every command on to the leader, but for the reads that a client wants to have answered here. While no leader is known
-   * the commands of the text protocol wait, for a limited time.
+   * Sends every command on to the leader, but for reads that a client wants to have answered here, and what comes before the
+   * password. While no leader is known the commands of the text protocol wait, for a limited time.
    */
   #serveElsewhere(session: Session): void {
     if (session.redis !== undefined) {
@@ -375,7 +375,7 @@ export class Clients {
     }
     const redirect = this.answerer.redirect(session);
     if (redirect === undefined && session.parser.hasBuffered) {
-      if (this.#leaderless.add(session, this.#nowMs)) return;
+      if (session.guarded?.isLocked !== true && this.#leaderless.add(session, this.#nowMs)) return;
       this.#answerUnexecuted(session, { type: 'no-leader' });
       // What is left of them has waited as long.
       if (this.#queue.has(session) || session.isStopped) return;

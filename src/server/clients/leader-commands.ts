@@ -111,6 +111,8 @@ export class LeaderCommands {
         return;
       case 'redis-fixed':
       case 'redis-queued':
+      case 'auth':
+      case 'locked':
       case 'malformed':
         this.#takeStateless(command);
         return;

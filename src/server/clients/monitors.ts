@@ -6,6 +6,7 @@
 import { MAX_UNREAD_REPLY_BYTES } from '../../limits.js';
 import type { Args } from '../../protocol/command.js';
 import type { OnceRequest, Request } from '../../protocol/request.js';
+import { mayTellPassword } from '../../protocol/resp/access.js';
 import { endpoint } from '../../protocol/resp/client-facts.js';
 import {
   MAX_MONITORED_ARG_CHARS,
@@ -103,10 +104,12 @@ function commandsOf(request: Shown, name: string): readonly Args[] {
     case 'redis-watch':
       return [['watch', ...request.keys]];
     case 'redis-local':
-      return ['auth', 'hello'].includes(request.name) ? [] : [[request.name, ...request.args]];
+      return mayTellPassword(request.name) ? [] : [[request.name, ...request.args]];
     case 'redis-fixed':
       return name === 'multi' || name === 'exec' ? [] : [[name]];
     case 'redis-queued':
+    case 'auth':
+    case 'locked':
     case 'malformed':
       return [];
   }

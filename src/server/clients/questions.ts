@@ -1,15 +1,15 @@
 /** Questions that clients ask all servers, CLIENT LIST and the like: this server's answer, and the reply made of all answers. */
 
 import type { Args } from '../../protocol/command.js';
+import type { Reply } from '../../protocol/reply.js';
 import { clientLine } from '../../protocol/resp/client-facts.js';
 import { type ClientFilter, killFilter, listFilter } from '../../protocol/resp/client-filter.js';
-import { ErrorReply, type RespValue } from '../../protocol/resp/value.js';
+import { ErrorReply } from '../../protocol/resp/value.js';
 import { MAX_LISTED_CONNECTIONS_PER_TURN } from '../../redis-limits.js';
 import type { ClientFrame, ConnectionId, QuestionId } from '../../wire/client-frames.js';
-import type { ClusterQuestion } from '../redis/cluster-question.js';
 import type { Pause } from './pause.js';
 import type { ReplyFrames } from './reply-frames.js';
-import type { PendingCommand, Session } from './session.js';
+import type { Session } from './session.js';
 import type { Sessions } from './sessions.js';
 
 interface OpenAnswer {
@@ -31,16 +31,12 @@ export interface QuestionsOptions {
   readonly pause: Pause;
   /** Changes settings, or begins counts anew. */
   readonly configure: (args: Args) => void;
-  readonly answer: (command: PendingCommand, value: RespValue) => void;
 }
 
 export class Questions {
   readonly #options: QuestionsOptions;
   /** What the clients of this server have asked, by their sessions. */
-  readonly #asked = new Map<
-    Session,
-    { readonly command: PendingCommand; readonly question: ClusterQuestion }
-  >();
+  readonly #asked = new Map<Session, (answers: readonly string[]) => void>();
   #answers: OpenAnswer[] = [];
 
   constructor(options: QuestionsOptions) {
@@ -52,19 +48,33 @@ export class Questions {
     return this.#answers.length > 0;
   }
 
-  /** Asks all servers for a client of this one, whose command is answered once all servers have answered. */
-  ask(command: PendingCommand, question: ClusterQuestion): void {
-    const { session } = command;
-    this.#asked.set(session, { command, question });
-    this.#options.replies.askAll(session, question.args);
+  /** Asks all servers for a client of this one; `conclude` is called once all have answered, if the client is still here. */
+  ask(session: Session, args: Args, conclude: (answers: readonly string[]) => void): void {
+    this.#asked.set(session, conclude);
+    this.#options.replies.askAll(session, args);
+  }
+
+  /**
+   * Has the gateway look at the password of a client of the text protocol, and answers once that is known. Where there is no
+   * password, none is right.
+   */
+  authenticate(session: Session, password: string, answer: (reply: Reply) => void): void {
+    const { guarded } = session;
+    if (guarded === undefined) {
+      answer({ type: 'unauthenticated' });
+      return;
+    }
+    this.ask(session, ['AUTH', 'default', password], ([verdict]) => {
+      guarded.authenticated(verdict === 'right');
+      answer({ type: verdict === 'right' ? 'authenticated' : 'unauthenticated' });
+    });
   }
 
   /** All servers have answered. */
   allAnswered(session: Session, answers: readonly string[]): void {
-    const asked = this.#asked.get(session);
-    if (asked === undefined) return;
+    const conclude = this.#asked.get(session);
     this.#asked.delete(session);
-    this.#options.answer(asked.command, asked.question.conclude(answers));
+    conclude?.(answers);
   }
 
   /** The connection is not here any more. */

@@ -16,7 +16,7 @@ import type { StreamCheckpoint } from '../../protocol/checkpoint.js';
 import type { Request } from '../../protocol/request.js';
 import { type ClientFacts, endpoint } from '../../protocol/resp/client-facts.js';
 import { RedisStream } from '../../protocol/resp/redis-stream.js';
-import { TextParser } from '../../protocol/text/text-parser.js';
+import { GuardedText, textStream } from '../../protocol/text/guarded-text.js';
 import type { ConnectionId, SessionId, SessionOpening } from '../../wire/client-frames.js';
 import type { ClientAddress } from '../../wire/control.js';
 import type { ReturningClient } from './group-commit-delay.js';
@@ -78,6 +78,8 @@ export class Session implements ReturningClient {
   readonly parser: RequestStream;
   /** The client's stream, if it speaks RESP. */
   readonly redis: RedisStream | undefined = undefined;
+  /** The client's stream, if it speaks the text protocol and there is a password. */
+  readonly guarded: GuardedText | undefined = undefined;
   /** When its connection was accepted, and when a command of it was taken last, in ms of the clock that turns go by. */
   readonly acceptedAtMs: number;
   takenAtMs: number;
@@ -127,7 +129,10 @@ export class Session implements ReturningClient {
     if (at.place === 'resp') {
       this.redis = new RedisStream(connection, at);
       this.parser = this.redis;
-    } else this.parser = new TextParser(at);
+    } else {
+      this.parser = textStream(at);
+      if (this.parser instanceof GuardedText) this.guarded = this.parser;
+    }
   }
 
   /** Bytes that have come in and belong to no command that was taken. */
@@ -182,7 +187,7 @@ export class Session implements ReturningClient {
       id: this.connection,
       from: endpoint(this.from),
       reached: endpoint(this.reached),
-      name: redis?.name ?? '',
+      name: redis?.settings.name ?? '',
       ageS: Math.floor((nowMs - this.acceptedAtMs) / 1000),
       idleS: Math.floor((nowMs - this.takenAtMs) / 1000),
       queuedCount: redis?.queuedCount,
@@ -191,8 +196,8 @@ export class Session implements ReturningClient {
       unreadBytes: this.unreadBytes,
       lastCommand: redis?.lastCommand ?? '',
       version: redis?.version ?? 0,
-      libName: redis?.libName ?? '',
-      libVersion: redis?.libVersion ?? '',
+      libName: redis?.settings.libName ?? '',
+      libVersion: redis?.settings.libVersion ?? '',
     };
   }
 

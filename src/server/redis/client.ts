@@ -97,7 +97,7 @@ const SUBCOMMANDS = new Map<string, Subcommand>([
     {
       arity: 2,
       help: ['GETNAME', 'Return the name of the connection.'],
-      run: (_, { name }) => (name === '' ? null : name),
+      run: (_, { settings: { name } }) => (name === '' ? null : name),
     },
   ],
   [

@@ -5,8 +5,13 @@ import { SYNTAX_ERROR } from '../../protocol/resp/error-replies.js';
 import { parseSafeInteger } from '../../protocol/resp/numbers.js';
 import type { RedisStream } from '../../protocol/resp/redis-stream.js';
 import { ErrorReply, MapReply, OK, type RespValue, SimpleString } from '../../protocol/resp/value.js';
+import type { RespVersion } from '../../protocol/resp/writer.js';
 import { refusalOfName } from './client.js';
+import { ClusterQuestion } from './cluster-question.js';
 import { isLeader, REDIS_VERSION, type RedisContext } from './context.js';
+
+/** There is one user. */
+const USER = 'default';
 
 const NO_PASSWORD = new ErrorReply(
   'ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?',
@@ -16,21 +21,40 @@ const NO_PROTO = new ErrorReply('NOPROTO unsupported protocol version');
 const NOT_A_PROTOCOL = new ErrorReply('ERR Protocol version is not an integer or out of range');
 const RESET = new SimpleString('RESET');
 
-export function hello(args: Args, stream: RedisStream, context: RedisContext): RespValue {
-  const [versionText, ...options] = args;
-  let version = stream.version;
+const LOCKED_HELLO = new ErrorReply(
+  'NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time',
+);
+
+interface Hello {
+  readonly version: RespVersion;
+  readonly name: string;
+  /** The user and the password, if they are given. */
+  readonly credentials: Args | undefined;
+}
+
+export function hello(args: Args, stream: RedisStream, context: RedisContext): RespValue | ClusterQuestion {
+  const asked = readHello(args, stream);
+  if (asked instanceof ErrorReply) return asked;
+  const { credentials } = asked;
+  if (credentials !== undefined)
+    return authenticate(credentials, stream, () => agree(asked, stream, context));
+  return stream.isLocked ? LOCKED_HELLO : agree(asked, stream, context);
+}
+
+function readHello([versionText, ...options]: Args, stream: RedisStream): Hello | ErrorReply {
+  let { version } = stream;
   if (versionText !== undefined) {
     const asked = parseSafeInteger(versionText);
     if (asked === undefined) return NOT_A_PROTOCOL;
     if (asked !== 2 && asked !== 3) return NO_PROTO;
     version = asked;
   }
-  let { name } = stream;
+  let { name } = stream.settings;
+  let credentials: Args | undefined;
   for (let at = 0; at < options.length; at += 1) {
     const option = options[at]?.toUpperCase();
     if (option === 'AUTH' && at + 2 < options.length) {
-      const refusal = authenticate(options[at + 1]);
-      if (refusal !== OK) return refusal;
+      credentials = options.slice(at + 1, at + 3);
       at += 2;
       continue;
     }
@@ -41,6 +65,10 @@ export function hello(args: Args, stream: RedisStream, context: RedisContext): R
     const refusal = refusalOfName(name);
     if (refusal !== undefined) return refusal;
   }
+  return { version, name, credentials };
+}
+
+function agree({ version, name }: Hello, stream: RedisStream, context: RedisContext): RespValue {
   stream.change({ version, name });
   return new MapReply([
     ['server', 'redis'],
@@ -53,9 +81,11 @@ export function hello(args: Args, stream: RedisStream, context: RedisContext): R
   ]);
 }
 
-export function auth(args: Args): RespValue {
+export function auth(args: Args, stream: RedisStream): RespValue | ClusterQuestion {
   if (args.length > 2) return SYNTAX_ERROR;
-  return args.length === 1 ? NO_PASSWORD : authenticate(args[0]);
+  return authenticate(args.length === 1 ? [USER, ...args] : args, stream, (isNeeded) =>
+    isNeeded || args.length === 2 ? OK : NO_PASSWORD,
+  );
 }
 
 export function reset(_args: Args, stream: RedisStream): RespValue {
@@ -63,7 +93,20 @@ export function reset(_args: Args, stream: RedisStream): RespValue {
   return RESET;
 }
 
-/** There is one user, `default`, with any password. */
-function authenticate(user: string | undefined): RespValue {
-  return user === 'default' ? OK : WRONG_PASSWORD;
+/**
+ * Has the gateway look at the password, which no server knows.
+ *
+ * @param next makes the reply once it is right, or there is none
+ */
+function authenticate(
+  [user = '', password = '']: Args,
+  stream: RedisStream,
+  next: (isNeeded: boolean) => RespValue,
+): ClusterQuestion {
+  return new ClusterQuestion(['AUTH', user, password], ([verdict]) => {
+    if (verdict === 'none') return user === USER ? next(false) : WRONG_PASSWORD;
+    if (verdict !== 'right') return WRONG_PASSWORD;
+    stream.unlock();
+    return next(true);
+  });
 }

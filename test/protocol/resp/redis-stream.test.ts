@@ -110,7 +110,7 @@ describe('a Redis client’s stream', () => {
     stream.release();
     expect(stream.next()).to.include({ type: 'set', key: 'k' });
     expect(stream.checkpoint()).to.deep.equal(respCheckpoint({ name: 'worker' }));
-    expect(new RedisStream(1, stream.checkpoint()).name).to.equal('worker');
+    expect(new RedisStream(1, stream.checkpoint()).settings.name).to.equal('worker');
   });
 
   it('has the same checkpoint again as long as nothing changes', () => {

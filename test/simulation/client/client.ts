@@ -8,6 +8,7 @@ import type { Random } from '../../../tools/support/random.js';
 import type { SimulatedNetwork } from '../world/network.js';
 import type { ClientEnd } from '../world/socket.js';
 import type { World } from '../world/world.js';
+import { admission, respReset } from './admission.js';
 import type { Command, Verdict } from './command.js';
 import { CommandDrawing } from './draw.js';
 import type { FleetingKey } from './fleeting-keys.js';
@@ -33,6 +34,7 @@ export interface ClientOptions {
   /** The number of the process that runs, or ran last. */
   readonly process: () => number;
   readonly routerPort: number;
+  readonly hasPassword: boolean;
   readonly onViolation: (error: unknown) => void;
   readonly trace: (what: () => string) => void;
 }
@@ -63,6 +65,8 @@ interface Connection {
   isInTransaction: boolean;
   /** READONLY was sent. */
   isReadOnly: boolean;
+  /** The password was sent, or there is none. */
+  isAdmitted: boolean;
 }
 
 const HOST = 'simulated';
@@ -73,6 +77,8 @@ const MOVE_RATE = 0.03;
 const READ_WRITE_RATE = 0.02;
 /** How often it follows what it is told by MOVED, and asks there. */
 const FOLLOW_RATE = 0.05;
+/** How often it says RESET, if there is a password, which it has to tell again then. */
+const RESET_RATE = 0.02;
 
 export class SimulatedClient {
   readonly #options: ClientOptions;
@@ -143,6 +149,7 @@ export class SimulatedClient {
       isWatching: false,
       isInTransaction: false,
       isReadOnly: false,
+      isAdmitted: !this.#options.hasPassword,
     };
     this.#connection = connection;
     network.connect(
@@ -210,7 +217,7 @@ export class SimulatedClient {
       this.#goTo(this.#anyPort(), connection);
       return;
     }
-    const bytes: Uint8Array[] = [];
+    const bytes = this.#ask(connection);
     while (
       !connection.isInTransaction &&
       connection.pending.length < temper.depth &&
@@ -226,6 +233,33 @@ export class SimulatedClient {
     // What is never answered makes no room by itself.
     if (connection.pending.every(({ command }) => command.isSilent)) connection.pending.splice(0);
     if (!connection.isInTransaction && connection.pending.length < temper.depth) this.#sendSoon();
+  }
+
+  /** Asks to be let in, if there is a password that it has not told since it came, or since it said RESET. */
+  #ask(connection: Connection): Uint8Array[] {
+    const { temper, random, hasPassword } = this.#options;
+    if (!hasPassword) return [];
+    const commands: Command[] = [];
+    const mayReset = temper.protocol === 'resp' && !connection.isWatching && !connection.isInTransaction;
+    if (connection.isAdmitted && mayReset && random.chance(RESET_RATE)) {
+      commands.push(respReset());
+      connection.isAdmitted = false;
+      connection.isReadOnly = false;
+    }
+    if (connection.isAdmitted) return [];
+    connection.isAdmitted = true;
+    const key = this.#drawing.anyKey();
+    commands.push(
+      ...admission({ protocol: temper.protocol, random, key, newValue: () => this.#drawing.newValue(key) }),
+    );
+    const last = commands.at(-1);
+    for (const command of commands) {
+      const onVerdict = ({ type }: Verdict) => {
+        if (type !== 'fine') this.#leave(connection, 'is not let in');
+      };
+      connection.pending.push(this.#begin(connection, command, command === last ? onVerdict : undefined));
+    }
+    return commands.map(({ bytes }) => bytes);
   }
 
   /** Goes to another server once it has all replies. */

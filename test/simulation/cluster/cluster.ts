@@ -6,7 +6,9 @@
 import { openChannel } from '../../../src/channel/port-channel.js';
 import { MAX_SERVERS } from '../../../src/cluster/cluster-options.js';
 import { SlotPorts } from '../../../src/cluster/slot-ports.js';
+import type { Doors } from '../../../src/gateway/doorkeeper.js';
 import { Gateway } from '../../../src/gateway/gateway.js';
+import { Password } from '../../../src/gateway/password.js';
 import { beginLogTime, keepLogTime } from '../../../src/log-time.js';
 import type { Invariants, ReadingLeader } from '../../../src/raft/checks/invariants.js';
 import { viewOf } from '../../../src/raft/checks/raft-view.js';
@@ -26,6 +28,7 @@ import type { Storage } from '../../../src/storage/storage.js';
 import type { ClientAddress, LinkFault } from '../../../src/wire/control.js';
 import type { Random } from '../../../tools/support/random.js';
 import { DoneOnce } from '../checks/done-once.js';
+import { PASSWORD } from '../client/admission.js';
 import type { Moment, Strike } from '../faults.js';
 import type { CallKind } from '../world/disk-calls.js';
 import type { SimulatedNetwork } from '../world/network.js';
@@ -38,6 +41,11 @@ import type { Links } from './links.js';
 import { type ProcessView, SimulatedMember } from './member.js';
 import { MemberChanges } from './member-changes.js';
 import { type ServerListener, watchServer } from './watch-server.js';
+
+const DOORS: Doors = {
+  password: new Password(Buffer.from(PASSWORD), Buffer.from('its own clients')),
+  onWrongPassword: () => undefined,
+};
 
 export interface ClusterOptions {
   readonly world: World;
@@ -57,6 +65,8 @@ export interface ClusterOptions {
   readonly raft: Omit<RaftOptions, 'id' | 'configuration' | 'leasesAreOver'>;
   readonly snapshotLogBytes: number;
   readonly trafficCapacity: number;
+  /** Whether clients must tell a password. */
+  readonly hasPassword: boolean;
   readonly home: ClusterHome;
   readonly openStorage: (id: ServerId, thread: SimulatedThread) => Promise<Storage>;
   /** Has the disks forget what they have of calls under way, and of what was not synced if the machine ends. */
@@ -210,7 +220,7 @@ export class SimulatedCluster {
 
   /** Starts the process: the gateway, then all servers. */
   startProcess(): void {
-    const { world, random, network, raft, home, trace, onViolation } = this.#options;
+    const { world, random, network, raft, home, hasPassword, trace, onViolation } = this.#options;
     trace(() => 'process starts');
     const main = new SimulatedThread({
       name: 'main',
@@ -224,6 +234,7 @@ export class SimulatedCluster {
         serverPorts: new Map(this.members.map(({ id }) => [id, portOf(id)])),
         routerPort: ROUTER_PORT,
         electionTimeoutMs: raft.electionTimeoutMs,
+        ...(hasPassword ? { doors: DOORS } : {}),
       },
       { environment: main.environment, network: network.of(main) },
     );

@@ -1,0 +1,12 @@
+/** CLIENT REPLY: whether a connection's commands are answered. */
+
+import type { RespState } from '../checkpoint.js';
+import type { Args } from '../command.js';
+
+const MODES = ['on', 'off', 'skip'] as const;
+
+/** What CLIENT REPLY asks for, given the arguments of CLIENT; undefined for other subcommands, and for what is no mode. */
+export function replyMode([subcommand = '', given = '', ...more]: Args): RespState['replies'] | undefined {
+  if (subcommand.toUpperCase() !== 'REPLY' || more.length > 0) return undefined;
+  return MODES.find((mode) => mode === given.toLowerCase());
+}

@@ -1,0 +1,87 @@
+/**
+ * A client's stream of the text protocol at a server that has a password: until the client has told it, every command is
+ * answered `ERR_AUTH`.
+ */
+
+import type { ByteSpan } from '../../bytes/byte-reader.js';
+import { MAX_LOCKED_COMMAND_BYTES } from '../../limits.js';
+import { AT_COMMAND_START, type TextCheckpoint } from '../checkpoint.js';
+import type { TextRequest } from '../request.js';
+import { TextParser } from './text-parser.js';
+
+const LOCKED: TextRequest = { type: 'locked' };
+
+/** What nearly all checkpoints are, made once. */
+const AT_START = {
+  locked: { place: 'locked', at: AT_COMMAND_START },
+  unlocked: { place: 'unlocked', at: AT_COMMAND_START },
+} as const;
+
+export class GuardedText {
+  /** Never: a request has few words. */
+  readonly isUnfinished = false;
+  readonly #parser: TextParser;
+  #access: 'locked' | 'unlocked';
+  /** `auth` was taken: what follows waits for its answer. */
+  #isHeld = false;
+  /** A client that has not told the password has sent too long a command. */
+  #isTooLong = false;
+  #pushed = 0;
+
+  constructor({ place, at }: Extract<TextCheckpoint, { place: 'locked' | 'unlocked' }>) {
+    this.#access = place;
+    this.#parser = new TextParser(at);
+  }
+
+  get consumed(): number {
+    return this.#parser.consumed;
+  }
+
+  get hasBuffered(): boolean {
+    return this.#parser.hasBuffered;
+  }
+
+  get isClosing(): boolean {
+    return this.#isTooLong || this.#parser.isClosing;
+  }
+
+  /** Whether the password is due. */
+  get isLocked(): boolean {
+    return this.#access === 'locked';
+  }
+
+  checkpoint(): TextCheckpoint {
+    const at = this.#parser.checkpoint();
+    return at === AT_COMMAND_START ? AT_START[this.#access] : { place: this.#access, at };
+  }
+
+  push(bytes: ByteSpan): void {
+    this.#pushed += bytes.length;
+    this.#parser.push(bytes);
+  }
+
+  /** The next request; undefined until more bytes come, or `auth` is answered. */
+  next(): TextRequest | undefined {
+    if (this.#isHeld || this.isClosing) return undefined;
+    const start = this.#parser.consumed;
+    const request = this.#parser.next();
+    if (request?.type === 'auth') this.#isHeld = true;
+    if (!this.isLocked || request?.type === 'auth') return request;
+    const at = this.#parser.checkpoint();
+    const skipped = at.place === 'bad value' ? at.byteCount : 0;
+    const end = request === undefined ? this.#pushed : this.#parser.consumed;
+    this.#isTooLong = end + skipped - start > MAX_LOCKED_COMMAND_BYTES;
+    return request === undefined ? undefined : LOCKED;
+  }
+
+  /** `auth` is answered: the stream goes on. A wrong password changes nothing else. */
+  authenticated(isRight: boolean): void {
+    this.#isHeld = false;
+    if (isRight) this.#access = 'unlocked';
+  }
+}
+
+/** The stream that goes on at this place. */
+export function textStream(at: TextCheckpoint): TextParser | GuardedText {
+  return at.place === 'locked' || at.place === 'unlocked' ? new GuardedText(at) : new TextParser(at);
+}

@@ -1,0 +1,37 @@
+/** What a client is told of what became of its command. */
+
+import type { ByteString } from '../../bytes/byte-string.js';
+import type { CommandResult } from '../../protocol/command.js';
+import type { Reply, RespReply } from '../../protocol/reply.js';
+import type { Request } from '../../protocol/request.js';
+
+export const COMMAND_ERROR: Reply = { type: 'command-error' };
+export const UNAUTHENTICATED: Reply = { type: 'unauthenticated' };
+
+export function valueReply(value: ByteString | undefined): Reply {
+  return value === undefined ? { type: 'not-found' } : { type: 'value', value };
+}
+
+export function replyOf(result: CommandResult): RespReply {
+  switch (result.type) {
+    case 'resp':
+      return result;
+    case 'stored':
+      return { type: 'ok', version: result.version };
+    case 'stored-at':
+      return { type: 'ok-at', version: result.version, revision: result.revision };
+    default:
+      return result;
+  }
+}
+
+/**
+ * The reply that the client gets when its request comes to `reply`: none for `noreply`, except that the write did not happen
+ * here. A malformed command gets the same error at every server, and so does one before the password.
+ */
+export function visibleReply(request: Request, reply: RespReply): RespReply | undefined {
+  if (request.type === 'malformed') return request.noreply ? undefined : COMMAND_ERROR;
+  if (request.type === 'locked') return UNAUTHENTICATED;
+  const isSilent = 'noreply' in request && request.noreply && reply.type !== 'redirect';
+  return isSilent ? undefined : reply;
+}

@@ -417,6 +417,37 @@ export const MUTANTS: readonly Mutant[] = [
   ofStorage('rename a file before its content is on the disk'),
   ofStorage('report a write of the log before it is on the disk'),
   ...MEMBERS_MUTANTS,
+  {
+    name: 'lose the results of sessions at a failover',
+    file: 'state-machine/sessions/client-sessions.js',
+    search: 'if (term !== this.#term) {',
+    replacement:
+      'if (term !== this.#term) {\n            for (const [id, one] of this.#byId)\n                this.#byId.set(id, new ClientSession(one, this.#generation));',
+  },
+  {
+    name: 'take a command of a session for done before its client says so',
+    file: 'state-machine/sessions/client-sessions.js',
+    search: 'session.forgetTo(done);',
+    replacement: 'session.forgetTo(seq - 1);',
+  },
+  {
+    name: 'end sessions by the local clock',
+    file: 'state-machine/sessions/client-sessions.js',
+    search: 'return !this.#isInGrace && this.#clockMs >= lastUsedMs + ttlMs;',
+    replacement: 'return Date.now() >= lastUsedMs + ttlMs;',
+  },
+  {
+    name: 'execute a command of a session again',
+    file: 'state-machine/sessions/client-sessions.js',
+    search: 'return resultOf(earlier.kept);',
+    replacement: 'return session;',
+  },
+  {
+    name: 'leave the results of sessions out of snapshots',
+    file: 'state-machine/sessions/sessions-image.js',
+    search: 'this.#results = session.kept.entries();',
+    replacement: '',
+  },
 ];
 
 /** A bug that the storage's own run finds, and a cluster should, too. */

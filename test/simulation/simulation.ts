@@ -22,6 +22,7 @@ import { checkTurns } from './checks/turns.js';
 import { SimulatedClient } from './client/client.js';
 import type { FleetingKey } from './client/fleeting-keys.js';
 import { History } from './client/history.js';
+import { SessionClient } from './client/session-client.js';
 import { drawClientTemper, drawReplicaReader } from './client/temper.js';
 import { ROUTER_PORT, SERVER_PORTS, SimulatedCluster } from './cluster/cluster.js';
 import { ClusterHome } from './cluster/home.js';
@@ -122,7 +123,7 @@ class Simulation {
   readonly #home: ClusterHome;
   readonly #cluster: SimulatedCluster;
   readonly #nemesis: Nemesis;
-  readonly #clients: readonly SimulatedClient[];
+  readonly #clients: readonly (SimulatedClient | SessionClient)[];
   #violation: unknown;
   #isJudged = true;
   readonly #hash = new RunHash();
@@ -173,7 +174,7 @@ class Simulation {
     return {
       seed: this.#options.seed,
       servers: this.#temperament.servers,
-      clients: this.#temperament.clients + this.#temperament.replicaReaders,
+      clients: this.#clients.length,
       operations: this.#history.size,
       steps: timeline.steps,
       virtualMs: nowMs,
@@ -382,16 +383,18 @@ class Simulation {
     return weights['disk errors'] > 0 && !isDamaged;
   }
 
-  #newClients(): SimulatedClient[] {
+  #newClients(): (SimulatedClient | SessionClient)[] {
     const { clients, replicaReaders, keys } = this.#temperament;
-    const ids = Array.from({ length: clients + replicaReaders }, (_, id) => id).filter(
-      (id) => !this.#options.without.includes(`c${id}`),
-    );
+    const others = clients + replicaReaders;
+    const ids = Array.from(
+      { length: others + this.#random.split('sessions').below(3) },
+      (_, id) => id,
+    ).filter((id) => !this.#options.without.includes(`c${id}`));
     const fleetingKeys: FleetingKey[] = [];
     return ids.map((id) => {
       const random = this.#random.split(`client ${id}`);
       const temper = id < clients ? drawClientTemper(random) : drawReplicaReader(random);
-      return new SimulatedClient({
+      const options = {
         id,
         world: this.#world,
         network: this.#network,
@@ -405,9 +408,10 @@ class Simulation {
         routerPort: ROUTER_PORT,
         hasPassword: this.#temperament.hasPassword,
         process: () => this.#cluster.processCount,
-        onViolation: (error) => this.violated(error),
+        onViolation: (error: unknown) => this.violated(error),
         trace: this.#trace,
-      });
+      };
+      return id < others ? new SimulatedClient(options) : new SessionClient(options);
     });
   }
 }

@@ -79,8 +79,24 @@ function askText(client: TextClient, { op, key, value, expected, ttlMs }: Reques
   }
 }
 
+/** The write as the text protocol has it. */
+export function commandOf({ op, key, value, expected, ttlMs }: Request): string {
+  const bytes = bytesOf(value ?? '');
+  const exptimeS = (ttlMs ?? 0) / 1_000;
+  switch (op) {
+    case 'get':
+      throw new TypeError('a get is no write');
+    case 'delete':
+      return `delete ${key}\r\n`;
+    case 'set':
+      return `set ${key} ${exptimeS} ${bytes.length}\r\n${bytes}\r\n`;
+    case 'cas':
+      return `cas ${key} ${exptimeS} ${expected ?? 0} ${bytes.length}\r\n${bytes}\r\n`;
+  }
+}
+
 /** Throws TypeError for a reply that such a request never has. */
-function answerOfText({ op }: Request, reply: TextReply): Answer {
+export function answerOfText({ op }: Request, reply: TextReply): Answer {
   switch (reply.type) {
     case 'OK':
       return { ...DONE, version: reply.version };

@@ -100,6 +100,20 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'lose the results of sessions at a failover',
+    args: ['--faults', 'kill,transfer'],
+    edits: [
+      {
+        file: 'state-machine/sessions/client-sessions.js',
+        search: 'if (term !== this.#term) {',
+        replacement:
+          'if (term !== this.#term) {\n' +
+          '            for (const [id, one] of this.#byId)\n' +
+          '                this.#byId.set(id, new ClientSession(one, this.#generation));',
+      },
+    ],
+  },
+  {
     name: 'go through all keys in one turn',
     args: ['--faults', 'costly'],
     edits: [

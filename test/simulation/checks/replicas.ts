@@ -3,8 +3,9 @@
 import { PropertyViolation } from '../../../src/raft/checks/property-violation.js';
 import type { Server } from '../../../src/server/server.js';
 import { recordsOf } from '../../support/records.js';
+import { sessionsOf } from '../../support/sessions.js';
 
-/** Throws PropertyViolation unless all servers are at the same place of the log, with the same records. */
+/** Throws PropertyViolation unless all servers are at the same place of the log, with the same records and sessions. */
 export function checkReplicas(servers: readonly Server[]): void {
   const [first, ...others] = servers;
   if (first === undefined) return;
@@ -17,10 +18,10 @@ export function checkReplicas(servers: readonly Server[]): void {
   }
 }
 
-/** All records with versions and deadlines, in the order of their keys. */
+/** All records with versions and deadlines, in the order of their keys, and all sessions. */
 function contentOf({ applied }: Server): string {
   const records = recordsOf(applied.store).map(
     ([key, { value, version, deadlineMs }]) => `${key}=${value}@${version}/${deadlineMs}`,
   );
-  return `${applied.position.index}: ${records.sort().join(' ')}`;
+  return [`${applied.position.index}:`, ...records.sort(), ...sessionsOf(applied.store)].join(' ');
 }

@@ -101,7 +101,7 @@ export class ManifestFields {
 
   number(name: string): number {
     const value = this.#fields.get(name);
-    if (typeof value !== 'number') throw new DamagedManifestError(this.#path, `${name} is no number`);
+    if (!isCount(value)) throw new DamagedManifestError(this.#path, `${name} is no whole number`);
     return value;
   }
 
@@ -125,8 +125,7 @@ export class ManifestFields {
     const value = this.#fields.get(name);
     if (!Array.isArray(value)) throw new DamagedManifestError(this.#path, `${name} is no list`);
     return value.map((one: unknown) => {
-      if (typeof one !== 'number')
-        throw new DamagedManifestError(this.#path, `${name} has what is no number`);
+      if (!isCount(one)) throw new DamagedManifestError(this.#path, `${name} has what is no whole number`);
       return one;
     });
   }
@@ -148,7 +147,16 @@ function parse(path: string, text: string): unknown {
     throw new DamagedManifestError(path, 'its checksum is wrong');
   if (Number(version) < OLDEST_FORMAT_VERSION || Number(version) > FORMAT_VERSION)
     throw new OtherFormatError(Number(version));
-  return JSON.parse(json);
+  try {
+    return JSON.parse(json);
+  } catch {
+    throw new DamagedManifestError(path, 'it is no JSON');
+  }
+}
+
+/** Indices, terms, identities and lengths are all of this kind. */
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
 
 function checksumOf(formatVersion: number, json: string): string {

@@ -161,6 +161,17 @@ describe('DiskStorage', () => {
       }
     });
 
+    for (const [what, json] of [
+      ['is no JSON', ''],
+      ['has a number that none of its fields can have', '{ "clusterId": "a cluster", "serverId": 1e999 }'],
+    ] as const)
+      it(`whose manifest ${what}, although its checksum is right`, async () => {
+        await writeLog();
+        const checksum = crc32(`${FORMAT_VERSION}\n${json}`).toString(16).padStart(8, '0');
+        await writeFile(join(directory(), 'manifest'), `threadraft ${FORMAT_VERSION} ${checksum}\n${json}`);
+        expectOneLine(await rejection(open()), 'DISK_CORRUPT', /manifest is damaged: .*rebuild/);
+      });
+
     it('of another format, and says how its data gets into this one', async () => {
       await writeLog();
       const json = '{"what": "is to come"}';

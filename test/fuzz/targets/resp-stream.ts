@@ -1,0 +1,65 @@
+/** The Redis protocol's stream: however the bytes are cut, the requests are the same, and memory is a few times what came in. */
+
+import { spanOf } from '../../../src/bytes/byte-reader.js';
+import { AT_RESP_START } from '../../../src/protocol/checkpoint.js';
+import { RedisStream } from '../../../src/protocol/resp/redis-stream.js';
+import { piecesOf, promise, type Target, textOf } from '../target.js';
+
+export const respStream: Target = {
+  name: 'resp-stream',
+  seeds: [
+    '*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$2\r\nvv\r\n*2\r\n$3\r\nGET\r\n$1\r\nk\r\n*1\r\n$4\r\nPING\r\n',
+    '*2\r\n$5\r\nHELLO\r\n$1\r\n3\r\n*1\r\n$5\r\nMULTI\r\n*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n*1\r\n$4\r\nEXEC\r\n',
+    'PING\r\nset a "b\\x41 c"\r\n\r\n*0\r\n*3\r\n$3\r\nset\r\n$1\r\nk\r\n$99999999\r\nabc',
+    '*3\r\n$6\r\nCLIENT\r\n$5\r\nREPLY\r\n$3\r\nOFF\r\n*2\r\n$5\r\nWATCH\r\n$1\r\nk\r\n*-1\r\n*1\r\n$5\r\nRESET\r\n',
+  ].map((text) => Buffer.from(text)),
+  words: [
+    '*1\r\n',
+    '*2\r\n',
+    '*3\r\n',
+    '$3\r\n',
+    '$0\r\n\r\n',
+    '\r\n',
+    '$-1\r\n',
+    '*-1\r\n',
+    'GET',
+    'SET',
+    'MULTI',
+    'EXEC',
+    'WATCH',
+    '"',
+    "'",
+  ],
+  maxBytes: 768,
+  run(input) {
+    const whole = take([input]);
+    const cut = take(piecesOf(input));
+    promise(textOf(cut) === textOf(whole), () => `cut: ${textOf(cut)}, whole: ${textOf(whole)}`);
+    promise(
+      whole.consumed <= input.byteLength,
+      () => `${whole.consumed} of ${input.byteLength} bytes were taken`,
+    );
+  },
+};
+
+function take(pieces: readonly Uint8Array[]) {
+  const stream = new RedisStream(1, AT_RESP_START);
+  const requests: unknown[] = [];
+  let pushed = 0;
+  for (const piece of pieces) {
+    stream.push(spanOf(Buffer.from(piece)));
+    pushed += piece.byteLength;
+    while (true) {
+      const request = stream.next();
+      if (request !== undefined)
+        requests.push(JSON.parse(textOf(request)), stream.isSilenced, stream.lastCommand);
+      // Nobody answers here: what waits for an answer goes on as if it had come.
+      else if (stream.isHeld) stream.release();
+      else if (!stream.isUnfinished) break;
+    }
+    const buffered = stream.bufferedBytes;
+    promise(buffered <= pushed, () => `${buffered} bytes are buffered of ${pushed}`);
+  }
+  const { consumed, isClosing } = stream;
+  return { requests, consumed, isClosing, at: isClosing ? undefined : stream.checkpoint() };
+}

@@ -51,4 +51,10 @@ export {
   type MetricsReading,
   type SnapshotCounts,
 } from './wire/measurements.js';
-export type { LogTail, ObservedMessage, ShownRole } from './wire/observations.js';
+export type {
+  LogTail,
+  ObservedLearner,
+  ObservedMembers,
+  ObservedMessage,
+  ShownRole,
+} from './wire/observations.js';

@@ -6,6 +6,12 @@ import type { Progress } from './progress.js';
 import type { Leader } from './roles.js';
 import type { LogIndex, ServerId } from './types.js';
 
+/** A new server that does not vote yet, and how much of the log it has, from 0 to 1. */
+export interface LearnerStatus {
+  readonly id: ServerId;
+  readonly caughtUp: number;
+}
+
 export interface ChangeStatus {
   /**
    * `learning`: new servers catch up. `deciding`: C_old,new, or C_new, is not committed yet. `giving up`: nor is what takes the
@@ -14,6 +20,7 @@ export interface ChangeStatus {
   readonly step: 'learning' | 'deciding' | 'giving up';
   /** How much of the log the new server has that has least of it: from 0 to 1, and 1 where nobody learns. */
   readonly caughtUp: number;
+  readonly learners: readonly LearnerStatus[];
   /** Servers that are learners, or may not have the configuration in force: the change waits for enough of them. */
   readonly waitsFor: readonly ServerId[];
 }
@@ -23,7 +30,10 @@ export function changeStatus(core: Core, role: Leader): ChangeStatus | undefined
   const { index, configuration } = core.log.configurations.latest;
   const { change, progress } = role;
   if (change.state === 'none' && core.commitIndex >= index) return undefined;
-  const caughtUp = configuration.learners.map(({ id }) => partOf(progress.get(id), core.log.lastIndex));
+  const learners = configuration.learners.map(({ id }) => ({
+    id,
+    caughtUp: partOf(progress.get(id), core.log.lastIndex),
+  }));
   const isLearning = change.state === 'learning';
   const waitsFor = isLearning
     ? change.catchUp.lagging
@@ -31,7 +41,7 @@ export function changeStatus(core: Core, role: Leader): ChangeStatus | undefined
         .map(idOf)
         .filter((id) => id !== core.id && (progress.get(id)?.matchIndex ?? 0) < index);
   const step = change.state === 'none' ? 'deciding' : change.state;
-  return { step, caughtUp: Math.min(1, ...caughtUp), waitsFor };
+  return { step, caughtUp: Math.min(1, ...learners.map(({ caughtUp }) => caughtUp)), learners, waitsFor };
 }
 
 /** The part of a log up to `lastIndex` that a follower has; a snapshot on its way counts by its bytes. */

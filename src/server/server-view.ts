@@ -11,6 +11,7 @@ import type { Clients } from './clients/clients.js';
 import type { ReplyFrames } from './clients/reply-frames.js';
 import type { DiskHealth } from './disk-health.js';
 import { logTail, type MessageSampler } from './observation.js';
+import { observedMembers } from './observed-members.js';
 import type { Peers } from './peers.js';
 import type { ServerMetrics } from './server-metrics.js';
 
@@ -80,6 +81,7 @@ export class ServerView {
       electionInMs,
       pendingCommands: clients.pendingCount,
       log: logTail(raft),
+      members: observedMembers(raft),
       messages: sampler.take(),
     };
   }

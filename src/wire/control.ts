@@ -19,7 +19,7 @@ import type {
   Term,
 } from '../raft/types.js';
 import type { MetricsReading } from './measurements.js';
-import type { LogTail, ObservedMessage, ShownRole } from './observations.js';
+import type { LogTail, ObservedMembers, ObservedMessage, ShownRole } from './observations.js';
 
 /** Everything a server's thread needs to start. Sent as the pool's task, with the ports transferred. */
 export interface ServerStart {
@@ -168,6 +168,8 @@ export interface ServerObservation extends ServerStatus {
   readonly electionInMs: number | null;
   readonly pendingCommands: number;
   readonly log: LogTail;
+  /** The members as this server knows them. */
+  readonly members: ObservedMembers;
   /** Messages sent since the last call. */
   readonly messages: readonly ObservedMessage[];
 }

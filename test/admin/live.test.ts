@@ -69,6 +69,17 @@ describe('GET /api/live', () => {
     }
   });
 
+  it('shows who the members are, and a server that was added', async () => {
+    const voters = (wanted: number[]) => (data: LiveData) =>
+      JSON.stringify(data.members?.voters) === JSON.stringify(wanted);
+    await until('frame', voters([0, 1, 2]));
+    await cluster.addServer();
+    const { servers = [] } = await until('frame', voters([0, 1, 2, 3]));
+    expect(servers.map(({ id }) => id)).to.deep.equal([0, 1, 2, 3]);
+    await cluster.removeServer(3);
+    await until('frame', (data) => voters([0, 1, 2])(data) && data.servers?.length === 3);
+  });
+
   it('shows heartbeats and their answers', async () => {
     const leader = await cluster.waitForLeader(WAIT_TIMEOUT_MS);
     await until('frame', ({ messages = [] }) =>
@@ -115,8 +126,9 @@ describe('GET /api/live', () => {
   });
 
   it('sums up what was measured', async () => {
-    const { servers, mainLoop } = await until('sample', () => true);
-    expect(servers).to.have.lengthOf(3);
+    const isWhole = (data: LiveData) => data.servers?.length === 3;
+    const { servers = [], mainLoop } = await until('sample', isWhole);
+    expect(servers.map(({ id }) => id)).to.deep.equal([0, 1, 2]);
     expect(mainLoop).to.be.within(0, 1);
   });
 });

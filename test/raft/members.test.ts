@@ -93,7 +93,12 @@ describe('a change of members', () => {
     expect(parts[0]).to.equal(0);
     expect(parts.some((part) => part > 0 && part < 1)).to.equal(true);
     expect(parts).to.deep.equal([...parts].sort((a, b) => a - b));
-    expect(group.raft(0).changeStatus).to.deep.equal({ step: 'deciding', caughtUp: 1, waitsFor: [1, 3, 2] });
+    expect(group.raft(0).changeStatus).to.deep.equal({
+      step: 'deciding',
+      caughtUp: 1,
+      learners: [],
+      waitsFor: [1, 3, 2],
+    });
     expect(group.raft(1).changeStatus).to.equal(undefined);
     group.run(HEARTBEAT_MS);
     expect(group.raft(0).changeStatus).to.equal(undefined);

@@ -7,10 +7,11 @@
 
 import type { Writable } from 'node:stream';
 import type { Cluster } from '../../cluster/cluster.js';
+import { MAX_SERVERS } from '../../cluster/cluster-options.js';
 import type { ServerId } from '../../raft/types.js';
 import { LIVE_READER_TIMEOUT_MS } from '../../time-limits.js';
 import type { ServerObservation } from '../../wire/control.js';
-import type { ObservedMessage } from '../../wire/observations.js';
+import type { ObservedMembers, ObservedMessage } from '../../wire/observations.js';
 import { MAX_LIVE_READERS } from '../admin-limits.js';
 import { HttpError } from '../http-error.js';
 import { packageVersion } from '../package-version.js';
@@ -50,6 +51,7 @@ export class LiveFeed {
   readonly #readers = new Set<Reader>();
   readonly #run = `${process.pid}-${Math.floor(performance.timeOrigin)}`;
   readonly #sights = new Map<ServerId, ServerSight>();
+  readonly #members = new Map<ServerId, ObservedMembers>();
   /** Servers that were asked and have not answered. */
   readonly #asked = new Set<ServerId>();
   /** Since when a server has not answered, in ms. */
@@ -98,6 +100,7 @@ export class LiveFeed {
       electionTimeoutMs,
       heartbeatMs,
       frameMs: FRAME_MS,
+      maxServers: MAX_SERVERS,
     };
   }
 
@@ -109,6 +112,7 @@ export class LiveFeed {
     this.#measured = undefined;
     this.#messages = [];
     this.#sights.clear();
+    this.#members.clear();
     this.#silentSinceMs.clear();
   }
 
@@ -133,6 +137,7 @@ export class LiveFeed {
     if (seen === undefined || this.#readers.size === 0) return;
     this.#silentSinceMs.delete(id);
     this.#sights.set(id, sightOf(seen));
+    this.#members.set(id, seen.members);
     for (const message of seen.messages)
       this.#messages.push({ ...message, atMs: performance.timeOrigin + message.atMs });
   }
@@ -150,17 +155,31 @@ export class LiveFeed {
 
   #frame(): Frame {
     const messages = this.#messages;
-    const router = this.#cluster.routerAddress;
+    const { ids, leader, routerAddress: router } = this.#cluster;
     this.#messages = [];
+    this.#forgetOthers(ids);
     return {
       atMs: Date.now(),
-      leader: this.#cluster.leader ?? null,
+      leader: leader ?? null,
       router: router === undefined ? null : `${router.host}:${router.port}`,
-      servers: this.#cluster.ids.map((id) => this.#view(id)),
+      servers: ids.map((id) => this.#view(id)),
+      members: this.#membersNow(leader),
       messages,
       faults: this.#cluster.faults,
       load: this.#loadView(),
     };
+  }
+
+  #membersNow(leader: ServerId | undefined): ObservedMembers | null {
+    const lengthOf = (id: ServerId) => this.#sights.get(id)?.lastIndex ?? 0;
+    const [longest] = [...this.#members.keys()].sort((a, b) => lengthOf(b) - lengthOf(a));
+    return this.#members.get(leader ?? -1) ?? this.#members.get(longest ?? -1) ?? null;
+  }
+
+  /** Servers that were removed may come back as others. */
+  #forgetOthers(ids: readonly ServerId[]): void {
+    for (const known of [this.#sights, this.#members, this.#silentSinceMs])
+      for (const id of known.keys()) if (!ids.includes(id)) known.delete(id);
   }
 
   #view(id: ServerId): ServerView {
@@ -169,7 +188,9 @@ export class LiveFeed {
     const silentSinceMs = this.#silentSinceMs.get(id) ?? Number.POSITIVE_INFINITY;
     const running = performance.now() - silentSinceMs > BUSY_AFTER_MS ? 'busy' : 'running';
     const state = this.#cluster.isUp(id) ? running : 'stopped';
-    return { id, state, address: `${host}:${port}`, reason: this.#cluster.troubleOf(id) ?? null, seen };
+    const isDiskLost = this.#cluster.withoutDisk.includes(id);
+    const reason = this.#cluster.troubleOf(id) ?? null;
+    return { id, state, address: `${host}:${port}`, reason, isDiskLost, seen };
   }
 
   #tellAll(event: string, data: Frame | ReturnType<typeof sampleOf>): void {
@@ -198,7 +219,7 @@ export class LiveFeed {
   }
 }
 
-function sightOf({ id: _, messages: __, ...seen }: ServerObservation): ServerSight {
+function sightOf({ id: _, messages: __, members: ___, ...seen }: ServerObservation): ServerSight {
   return { ...seen, atMs: Date.now() };
 }
 

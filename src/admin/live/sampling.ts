@@ -22,6 +22,7 @@ const NOT_FAILURES = new Set(['ok', 'not_found', 'version_mismatch']);
 export function sampleOf(before: Measured, after: Measured): Sample {
   const seconds = Math.max(0.001, (after.atMs - before.atMs) / 1000);
   const pairs = [...after.cluster.servers].map(([id, server]) => ({
+    id,
     after: server,
     before: sameRun(before.cluster.servers.get(id), server),
   }));
@@ -58,15 +59,17 @@ export function sampleOf(before: Measured, after: Measured): Sample {
       0,
     ),
     mainLoop: utilisation(before.cluster.main, after.cluster.main),
-    servers: pairs.map((pair) =>
-      pair.after === undefined || pair.before === undefined
-        ? null
-        : serverSample(pair.before, pair.after, longest),
+    servers: pairs.flatMap(({ id, before, after }) =>
+      before === undefined || after === undefined ? [] : [{ id, ...serverSample(before, after, longest) }],
     ),
   };
 }
 
-function serverSample(before: ServerMeasurements, after: ServerMeasurements, longest: number): ServerSample {
+function serverSample(
+  before: ServerMeasurements,
+  after: ServerMeasurements,
+  longest: number,
+): Omit<ServerSample, 'id'> {
   const { traffic, peers, replies } = after.queues;
   return {
     loop: utilisation(before.thread, after.thread),

@@ -5,7 +5,7 @@
 
 import type { CurrentFaults } from '../../cluster/faults.js';
 import type { ServerId, Term } from '../../raft/types.js';
-import type { LogTail, ObservedMessage, ShownRole } from '../../wire/observations.js';
+import type { LogTail, ObservedMembers, ObservedMessage, ShownRole } from '../../wire/observations.js';
 
 /** Event `hello`, the first: what stays as it is while the program runs. */
 export interface Hello {
@@ -15,6 +15,7 @@ export interface Hello {
   readonly electionTimeoutMs: number;
   readonly heartbeatMs: number;
   readonly frameMs: number;
+  readonly maxServers: number;
 }
 
 /** Event `frame`: how the cluster looks. Several a second; a page that reads slowly misses some. */
@@ -25,6 +26,8 @@ export interface Frame {
   /** Where any client can connect; null while there is no such port. */
   readonly router: string | null;
   readonly servers: readonly ServerView[];
+  /** As the leader knows them, or while no server leads, the server whose log is longest. Null before a server has told. */
+  readonly members: ObservedMembers | null;
   /** A sample of what the servers sent since the last frame. */
   readonly messages: readonly ObservedMessage[];
   readonly faults: CurrentFaults;
@@ -38,6 +41,8 @@ export interface ServerView {
   readonly address: string;
   /** What is wrong with it, in one line: with its disk while it runs, or why it does not run; null when nothing is. */
   readonly reason: string | null;
+  /** It is down because its disk is lost or has failed. */
+  readonly isDiskLost: boolean;
   /** The server's last answer; undefined before the first. For a server that is down, its last state. */
   readonly seen: ServerSight | undefined;
 }
@@ -74,11 +79,12 @@ export interface Sample {
   readonly writeMs: Percentiles | null;
   readonly connections: number;
   readonly mainLoop: number;
-  /** The servers by id; null for a server that is down, busy, or just up. */
-  readonly servers: readonly (ServerSample | null)[];
+  /** The servers, without those that are down, busy, or just up. */
+  readonly servers: readonly ServerSample[];
 }
 
 export interface ServerSample {
+  readonly id: ServerId;
   /** Fraction of the time in which its event loop was busy. */
   readonly loop: number;
   readonly diskMs: Percentiles | null;

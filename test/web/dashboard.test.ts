@@ -1,33 +1,22 @@
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { expect } from 'chai';
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { AdminServer } from '../../src/admin/admin-server.js';
 import type { Cluster } from '../../src/cluster/cluster.js';
 import { TextClient } from '../../tools/support/text-client.js';
 import { eventually, everyServerUp, WAIT_TIMEOUT_MS } from '../support/cluster.js';
 import { newCluster } from '../support/new-cluster.js';
 import { launchBrowser } from './browser.js';
+import { type OpenOptions, openDashboard, seriousProblems } from './dashboard-page.js';
 
 const MAX_DOWNLOAD_BYTES = 150_000;
 const MAX_NEW_LEADER_MS = 1_000;
-
-/** What axe-core finds, as far as it is of interest here. */
-interface AxeResults {
-  readonly violations: readonly {
-    readonly id: string;
-    readonly impact: string | null;
-    readonly nodes: readonly { readonly html: string }[];
-  }[];
-}
 
 describe('the dashboard', () => {
   let browser: Browser | undefined;
   let cluster: Cluster;
   let admin: AdminServer;
   let page: Page;
-  /** Everything that went wrong on the page. */
-  let complaints: string[];
+  let complaints: readonly string[];
 
   before(async function () {
     browser = await launchBrowser();
@@ -51,18 +40,10 @@ describe('the dashboard', () => {
     await cluster?.close();
   });
 
-  async function open(options: BrowserContextOptions = {}): Promise<Page> {
-    const context = await browser?.newContext({ viewport: { width: 1280, height: 900 }, ...options });
-    if (context === undefined) throw new Error('there is no browser');
-    const opened = await context.newPage();
-    complaints = [];
-    opened.on('console', (message) => {
-      if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
-    });
-    opened.on('pageerror', (error) => complaints.push(error.message));
-    await opened.goto(`http://127.0.0.1:${admin.address.port}/`);
-    await opened.getByText('live', { exact: true }).waitFor();
-    return opened;
+  async function open(options: OpenOptions = {}): Promise<Page> {
+    const opened = await openDashboard(browser, admin.address.port, options);
+    complaints = opened.complaints;
+    return opened.page;
   }
 
   /** Waits until the page says that the cluster's own leader leads. */
@@ -246,14 +227,7 @@ describe('the dashboard', () => {
       await page.getByLabel('Command').fill('get nothing');
       await page.getByLabel('Command').press('Enter');
       await page.getByText(/^ERR_NOT_FOUND/).waitFor();
-      await page.evaluate(
-        await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8'),
-      );
-      const { violations } = await page.evaluate<AxeResults>('axe.run(document)');
-      const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
-      expect(
-        serious.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`),
-      ).to.deep.equal([]);
+      expect(await seriousProblems(page)).to.deep.equal([]);
     });
   }
 

@@ -8,6 +8,7 @@ import { Icon } from './icons.tsx';
 import type { LiveConnection } from './live.ts';
 import { Login } from './login.tsx';
 import { LogsPanel } from './logs.tsx';
+import { MemberDialog, type Question } from './member-dialog.tsx';
 import { NetworkPanel } from './network.tsx';
 import { ServersPanel } from './servers.tsx';
 import { Stage } from './stage.tsx';
@@ -18,6 +19,7 @@ import { TopBar } from './top-bar.tsx';
 export function App({ live }: { readonly live: LiveConnection }) {
   const [, redraw] = useReducer<number, undefined>((count) => count + 1, 0);
   const [selected, select] = useState<number>();
+  const [question, ask] = useState<Question>();
   const { notice, act, dismiss } = useActions();
   useEffect(() => live.subscribe(() => redraw(undefined)), [live]);
   useEffect(() => onThemeChange(() => redraw(undefined)), []);
@@ -49,9 +51,9 @@ export function App({ live }: { readonly live: LiveConnection }) {
         )}
       </div>
       <main>
-        <Stage live={live} state={state} selected={selected} select={select} act={act} />
+        <Stage live={live} state={state} selected={selected} select={select} act={act} ask={ask} />
         <div class="side">
-          <ServersPanel state={state} selected={selected} select={select} act={act} />
+          <ServersPanel state={state} selected={selected} act={act} ask={ask} />
           <NetworkPanel state={state} act={act} />
         </div>
         <LogsPanel state={state} />
@@ -61,6 +63,9 @@ export function App({ live }: { readonly live: LiveConnection }) {
           <TimelinePanel state={state} />
         </div>
       </main>
+      {question !== undefined && (
+        <MemberDialog question={question} leader={leader ?? null} act={act} close={() => ask(undefined)} />
+      )}
       <footer>
         threadraft {state.hello?.version} · clients connect to {state.frame?.router ?? 'a server’s own port'}{' '}
         · <a href="/metrics">metrics for Prometheus</a>

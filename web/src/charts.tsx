@@ -32,14 +32,14 @@ interface ChartSpec {
 }
 
 export function ChartsPanel({ state }: { readonly state: LiveState }) {
-  const serverCount = state.frame?.servers.length ?? 0;
+  const ids = (state.frame?.servers ?? []).map(({ id }) => id);
   const { samples, events } = state;
   return (
     <section class="panel charts" aria-labelledby="charts-title">
       <h2 id="charts-title">
         Measurements
         <span class="key">
-          {Array.from({ length: serverCount }, (_, id) => (
+          {ids.map((id) => (
             <span key={id}>
               <span class="server-dot" style={{ background: serverColour(id) }} /> {id}
             </span>
@@ -47,7 +47,7 @@ export function ChartsPanel({ state }: { readonly state: LiveState }) {
         </span>
       </h2>
       <div class="chart-grid">
-        {specs(serverCount).map((spec) => (
+        {specs(ids).map((spec) => (
           <Chart key={spec.title} spec={spec} samples={samples} events={events} />
         ))}
       </div>
@@ -55,18 +55,18 @@ export function ChartsPanel({ state }: { readonly state: LiveState }) {
   );
 }
 
-function specs(serverCount: number): ChartSpec[] {
+function specs(ids: readonly number[]): ChartSpec[] {
   const perServer = (read: (server: ServerSample) => number | null): Series[] =>
-    Array.from({ length: serverCount }, (_, id) => ({
+    ids.map((id) => ({
       name: `server ${id}`,
       colour: serverColour(id),
       read: ({ servers }) => {
-        const server = servers[id];
-        return server == null ? null : read(server);
+        const server = servers.find((sampled) => sampled.id === id);
+        return server === undefined ? null : read(server);
       },
     }));
   const most = (sample: Sample, read: (server: ServerSample) => number | null): number | null => {
-    const values = sample.servers.flatMap((server) => (server === null ? [] : [read(server) ?? 0]));
+    const values = sample.servers.map((server) => read(server) ?? 0);
     return values.length === 0 ? null : Math.max(...values);
   };
   const writes = token('--chart-writes');

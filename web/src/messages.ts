@@ -7,7 +7,7 @@
 
 import type { ObservedMessage } from '../../src/wire/observations.js';
 import { termColour, token } from './colours.ts';
-import { between, lane, STAGE_HEIGHT, STAGE_WIDTH } from './geometry.ts';
+import { between, type Point, type Ring, STAGE_WIDTH } from './geometry.ts';
 
 /** Messages of one frame are shown as far apart as they were sent. */
 const PLAYBACK_DELAY_MS = 160;
@@ -62,21 +62,22 @@ export class MessageLayer {
     if (this.#flights.length > MAX_IN_FLIGHT) this.#flights = this.#flights.slice(-MAX_IN_FLIGHT);
   }
 
-  draw(serverCount: number, nowMs: number): void {
+  draw(ring: Ring, nowMs: number): void {
     const { canvas } = this.#context;
     const scale = canvas.width / STAGE_WIDTH;
     this.#context.setTransform(scale, 0, 0, scale, 0, 0);
-    this.#context.clearRect(0, 0, STAGE_WIDTH, STAGE_HEIGHT);
+    this.#context.clearRect(0, 0, STAGE_WIDTH, ring.stageHeight);
     this.#flights = this.#flights.filter(({ startMs, flightMs }) => nowMs < startMs + flightMs + FADE_MS);
     for (const flight of this.#flights) {
-      if (nowMs >= flight.startMs) this.#drawFlight(flight, serverCount, nowMs);
+      if (nowMs >= flight.startMs) this.#drawFlight(flight, ring, nowMs);
     }
     this.#context.globalAlpha = 1;
   }
 
-  #drawFlight({ message, startMs, flightMs }: Flight, serverCount: number, nowMs: number): void {
+  #drawFlight({ message, startMs, flightMs }: Flight, ring: Ring, nowMs: number): void {
     const context = this.#context;
-    const path = lane(message.from, message.to, serverCount);
+    if (!ring.has(message.from) || !ring.has(message.to)) return;
+    const path = ring.lane(message.from, message.to);
     const linear = (nowMs - startMs) / flightMs;
     const progress = this.#isStill.matches ? Math.min(linear, 0.6) : easeInOut(Math.min(1, linear));
     if (message.isLost && progress >= LOST_AT) {
@@ -139,7 +140,7 @@ function fillCircle(context: CanvasRenderingContext2D, x: number, y: number, rad
 
 function drawTail(
   context: CanvasRenderingContext2D,
-  path: ReturnType<typeof lane>,
+  path: readonly [Point, Point],
   progress: number,
   colour: string,
 ) {

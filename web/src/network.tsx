@@ -4,8 +4,8 @@ import { useState } from 'preact/hooks';
 import type { Act } from './actions.ts';
 import { heal, partition, setLink } from './api.ts';
 import { Icon } from './icons.tsx';
+import { faultLabel } from './links.tsx';
 import type { LiveState } from './live.ts';
-import { faultLabel } from './stage.tsx';
 
 const GROUPS = ['A', 'B', 'C'] as const;
 const NO_FAULT = { dropRate: 0, delayMs: [0, 0] } as const;
@@ -104,7 +104,7 @@ async function disturbAll(ids: readonly number[], fault: typeof SLOW | typeof LO
 }
 
 function PartitionForm({ ids, act }: { readonly ids: readonly number[]; readonly act: Act }) {
-  const [groupOf, setGroupOf] = useState<Readonly<Record<number, number>>>({ 0: 1 });
+  const [groupOf, setGroupOf] = useState<Readonly<Record<number, number>>>({ [ids[0] ?? 0]: 1 });
   const groups = GROUPS.map((_, group) => ids.filter((id) => (groupOf[id] ?? 0) === group));
   const filled = groups.filter((group) => group.length > 0);
   return (
@@ -141,8 +141,11 @@ function PartitionForm({ ids, act }: { readonly ids: readonly number[]; readonly
 }
 
 function LinkForm({ ids, act }: { readonly ids: readonly number[]; readonly act: Act }) {
-  const [from, setFrom] = useState(0);
-  const [to, setTo] = useState(1);
+  const [chosenFrom, setFrom] = useState<number>();
+  const [chosenTo, setTo] = useState<number>();
+  // A server that was chosen may have been removed.
+  const from = ids.find((id) => id === chosenFrom) ?? ids[0] ?? 0;
+  const to = ids.find((id) => id === chosenTo) ?? ids.find((id) => id !== from) ?? from;
   const [lossPercent, setLossPercent] = useState(10);
   const [delayMs, setDelayMs] = useState(20);
   const [isBothWays, setBothWays] = useState(true);

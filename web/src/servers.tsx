@@ -1,28 +1,47 @@
 /** Every server in a line: what it knows, and what can be done to it. */
 
 import type { ServerView } from '../../src/admin/live/view.js';
+import type { ObservedMembers } from '../../src/wire/observations.js';
 import type { Act } from './actions.ts';
-import { callServer, pauseServer } from './api.ts';
+import { callServer, PAUSE_MS, pauseServer } from './api.ts';
 import { serverColour, termColour } from './colours.ts';
-import { count } from './format.ts';
+import { count, percent } from './format.ts';
+import { Ring } from './geometry.ts';
 import { Icon } from './icons.tsx';
 import type { LiveState } from './live.ts';
-import { PAUSE_MS, roleOf } from './stage.tsx';
+import type { Ask } from './member-dialog.tsx';
+import { changeText, partLabel, partOf, roleClass, roleOf, votersText, waitText } from './members.ts';
 
 const COLUMNS = 6;
 
 interface ServersProps {
   readonly state: LiveState;
   readonly selected: number | undefined;
-  readonly select: (id: number | undefined) => void;
   readonly act: Act;
+  readonly ask: Ask;
 }
 
-export function ServersPanel({ state, selected, act }: ServersProps) {
-  const { frame } = state;
+export function ServersPanel({ state, selected, act, ask }: ServersProps) {
+  const { frame, hello } = state;
+  const servers = frame?.servers ?? [];
+  const members = frame?.members ?? null;
+  const { isCrowded } = new Ring(servers.map(({ id }) => id));
+  const isFull = servers.length >= (hello?.maxServers ?? Number.POSITIVE_INFINITY);
   return (
-    <section class="panel servers" aria-labelledby="servers-title">
-      <h2 id="servers-title">Servers</h2>
+    <section class={`panel servers${isCrowded ? ' is-crowded' : ''}`} aria-labelledby="servers-title">
+      <h2 id="servers-title">
+        Servers
+        <button
+          type="button"
+          class="add"
+          disabled={isFull || isChanging(members)}
+          title={isFull ? `There are ${servers.length} servers, which is the most.` : undefined}
+          onClick={() => ask({ verb: 'add' })}
+        >
+          <Icon name="add" /> Add a server
+        </button>
+      </h2>
+      {members !== null && <MembersLine members={members} />}
       <table>
         <thead>
           <tr>
@@ -39,13 +58,16 @@ export function ServersPanel({ state, selected, act }: ServersProps) {
           </tr>
         </thead>
         <tbody>
-          {(frame?.servers ?? []).flatMap((server) => [
+          {servers.flatMap((server) => [
             <Row
               key={server.id}
               server={server}
+              members={members}
               isLeader={server.id === frame?.leader}
               isSelected={server.id === selected}
+              isOnly={servers.length === 1}
               act={act}
+              ask={ask}
             />,
             server.reason !== null && (
               <tr key={`reason ${server.id}`} class="reason">
@@ -59,19 +81,44 @@ export function ServersPanel({ state, selected, act }: ServersProps) {
   );
 }
 
-function Row({
-  server,
-  isLeader,
-  isSelected,
-  act,
-}: {
+function isChanging(members: ObservedMembers | null): boolean {
+  return members !== null && changeText(members) !== undefined;
+}
+
+/** Who votes; while that changes, how far the change is. */
+function MembersLine({ members }: { readonly members: ObservedMembers }) {
+  const change = changeText(members);
+  return (
+    <div class={change === undefined ? 'members' : 'members is-changing'}>
+      <p role="status">
+        {change ?? votersText(members)} {waitText(members)}
+      </p>
+      {members.learners.map(({ id, caughtUp }) => (
+        <div class="learning" key={id}>
+          <span id={`learner-${id}`}>Server {id}</span>
+          <progress aria-labelledby={`learner-${id}`} max={1} value={caughtUp} />
+          <output>{percent(caughtUp)}</output>
+        </div>
+      ))}
+    </div>
+  );
+}
+
+interface RowProps {
   readonly server: ServerView;
+  readonly members: ObservedMembers | null;
   readonly isLeader: boolean;
   readonly isSelected: boolean;
+  readonly isOnly: boolean;
   readonly act: Act;
-}) {
+  readonly ask: Ask;
+}
+
+function Row({ server, members, isLeader, isSelected, isOnly, act, ask }: RowProps) {
   const { id, state, seen, address } = server;
   const role = roleOf(server);
+  const label = partLabel(partOf(members, id));
+  const isBlocked = isChanging(members);
   return (
     <tr class={`is-${state}${isSelected ? ' is-selected' : ''}`}>
       <th scope="row" title={address}>
@@ -79,10 +126,12 @@ function Row({
         {id}
       </th>
       <td>
-        <span class={`role role-${role}`}>
+        <span class={`role ${roleClass(role)}`}>
           {isLeader && <Icon name="crown" />}
+          {server.isDiskLost && <Icon name="disk" />}
           {role}
         </span>
+        {label !== undefined && <small class="part">{label}</small>}
       </td>
       <td>
         <span class="chip" style={{ '--chip': termColour(seen?.term ?? 0) }}>
@@ -95,8 +144,15 @@ function Row({
       </td>
       <td class="actions">
         {state === 'stopped' ? (
-          <button type="button" onClick={() => act(() => callServer(id, 'restart'))}>
-            <Icon name="restart" /> Restart<span class="hidden"> server {id}</span>
+          <button
+            type="button"
+            class={server.isDiskLost ? 'quiet' : ''}
+            title="Restart it"
+            onClick={() => act(() => callServer(id, 'restart'))}
+          >
+            <Icon name="restart" />
+            <span class={server.isDiskLost ? 'hidden' : 'label'}>Restart</span>
+            <span class="hidden"> server {id}</span>
           </button>
         ) : (
           <>
@@ -120,10 +176,40 @@ function Row({
               <Icon name="pause" />
               <span class="hidden">Pause server {id} for 3 seconds</span>
             </button>
-            <button type="button" class="danger" onClick={() => act(() => callServer(id, 'kill'))}>
-              <Icon name="kill" /> Kill<span class="hidden"> server {id}</span>
-            </button>
           </>
+        )}
+        <button
+          type="button"
+          class={server.isDiskLost ? 'primary' : 'quiet'}
+          title="Replace it by a server with an empty directory"
+          disabled={isBlocked}
+          onClick={() => ask({ verb: 'replace', id })}
+        >
+          <Icon name="replace" />
+          <span class={server.isDiskLost ? 'label' : 'hidden'}>Replace</span>
+          <span class="hidden"> server {id}</span>
+        </button>
+        <button
+          type="button"
+          class="quiet"
+          title={isOnly ? 'It is the only one' : 'Remove it'}
+          disabled={isBlocked || isOnly}
+          onClick={() => ask({ verb: 'remove', id })}
+        >
+          <Icon name="remove" />
+          <span class="hidden">Remove server {id}</span>
+        </button>
+        {state !== 'stopped' && (
+          <button
+            type="button"
+            class="danger"
+            title="Kill it"
+            onClick={() => act(() => callServer(id, 'kill'))}
+          >
+            <Icon name="kill" />
+            <span class="label">Kill</span>
+            <span class="hidden"> server {id}</span>
+          </button>
         )}
       </td>
     </tr>

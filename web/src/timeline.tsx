@@ -25,6 +25,13 @@ const ICONS: Readonly<Record<string, readonly [icon: IconName, tone: string]>> =
   partitioned: ['cut', 'bad'],
   'link-disturbed': ['link', 'warn'],
   healed: ['heal', 'good'],
+  removed: ['remove', 'plain'],
+  'removal-forced': ['remove', 'warn'],
+  replaced: ['replace', 'good'],
+  'not-replaced': ['replace', 'warn'],
+  'disk-stalled': ['disk', 'bad'],
+  'disk-shortage': ['disk', 'warn'],
+  'disk-well': ['disk', 'good'],
 };
 
 const SHOWN = 100;

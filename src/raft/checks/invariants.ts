@@ -21,11 +21,13 @@ import type {
   Term,
 } from '../types.js';
 import { AppliedEntries } from './applied-entries.js';
+import { ConfigurationSteps } from './configuration-steps.js';
 import { hashOf } from './content-hash.js';
 import { PersistedBeforeSent } from './persisted-before-sent.js';
 import { PropertyViolation } from './property-violation.js';
 import type { ServerView, StatusView } from './raft-view.js';
 import { type ReadArrival, ReadProofs } from './read-proofs.js';
+import { checkBounds, checkCommitOfOwnTerm, checkDelta } from './server-steps.js';
 import { type Lease, VoteLeases } from './vote-leases.js';
 
 /** A leader, when a read comes in. */
@@ -66,6 +68,7 @@ export class Invariants {
   /** Committed entries' terms by index, and the terms in which they were first seen committed. */
   readonly #committed: { readonly term: Term; readonly committedIn: Term }[] = [];
   readonly #applied = new AppliedEntries();
+  readonly #configurationSteps = new ConfigurationSteps();
   readonly #voteLeases: VoteLeases;
   readonly readProofs: ReadProofs;
   /** When something was seen last. */
@@ -132,7 +135,7 @@ export class Invariants {
     this.observed(server);
     const seen = this.#seen.get(server.id);
     checkBounds(server);
-    if (seen !== undefined) checkDelta(server, seen);
+    if (seen !== undefined) checkDelta(server, seen.view);
     if (server.role === 'leader') this.#checkLeader(server, seen);
     const log = this.#followLog(server, seen?.log);
     if (server.role === 'leader') this.#noteLeaderLog(server, log);
@@ -200,6 +203,8 @@ export class Invariants {
     if (lastLog.index < index || server.termAt(index) !== term)
       throw new PropertyViolation('leader append-only', `server ${id} in term ${currentTerm}`);
     if (server.commitIndex > seen.view.commitIndex) checkCommitOfOwnTerm(server);
+    const before = seen.view.configuration;
+    if (server.configuration !== before) this.#configurationSteps.appended(server, before);
   }
 
   /**
@@ -323,28 +328,4 @@ export class Invariants {
     const what = `server ${id} commits ${position.index}, which ${others.length} others acknowledged`;
     throw new PropertyViolation('acknowledged by a majority', what);
   }
-}
-
-/** Only what is committed is compacted (§7), and only what is in the log is committed. */
-function checkBounds({ id, logStart, commitIndex, lastLog }: ServerView): void {
-  if (logStart.index <= commitIndex && commitIndex <= lastLog.index) return;
-  const what = `server ${id} has a log from ${logStart.index} to ${lastLog.index}, committed to ${commitIndex}`;
-  throw new PropertyViolation('commit within the log', what);
-}
-
-/** A leader commits by counting only what is of its own term, and all before it along with it (§5.4.2, figure 8). */
-function checkCommitOfOwnTerm(server: ServerView): void {
-  const term = server.termAt(server.commitIndex);
-  if (term === undefined || term === server.currentTerm) return;
-  const what = `server ${server.id} commits ${server.commitIndex} of term ${term} in term ${server.currentTerm}`;
-  throw new PropertyViolation('commit of the own term', what);
-}
-
-/** The log's start does not go back. Within a term, a vote stays what it is (§5.2). */
-function checkDelta({ id, currentTerm, votedFor, logStart }: ServerView, { view }: Seen): void {
-  if (logStart.index < view.logStart.index)
-    throw new PropertyViolation('monotonic log start', `server ${id} at ${logStart.index}`);
-  if (currentTerm !== view.currentTerm || view.votedFor === undefined || votedFor === view.votedFor) return;
-  const what = `server ${id} votes for ${votedFor} after ${view.votedFor} in term ${currentTerm}`;
-  throw new PropertyViolation('one vote a term', what);
 }

@@ -18,6 +18,8 @@ export interface ServerView extends StatusView {
   readonly logStart: LogPosition;
   /** In force, by its log. */
   readonly configuration: Configuration;
+  /** In force at the commit index. */
+  readonly committedConfiguration: Configuration;
   /** The time now, and until when it may read its own state as a leader, on a clock that all servers share. */
   readonly nowMs: number;
   readonly leaseEndMs: number;
@@ -41,6 +43,7 @@ export function viewOf(raft: Raft, { nowMs, leaseEndMs }: SharedTimes): ServerVi
     lastLog,
     logStart,
     configuration,
+    committedConfiguration: raft.configurationAt(commitIndex),
     nowMs,
     leaseEndMs,
     termAt: (index) => raft.termAt(index),

@@ -4,6 +4,7 @@ import { PropertyViolation } from '../../../src/raft/checks/property-violation.j
 import type { ServerView } from '../../../src/raft/checks/raft-view.js';
 import { initialConfiguration } from '../../../src/raft/configuration.js';
 import type {
+  Configuration,
   HardState,
   Message,
   PersistRequest,
@@ -23,6 +24,8 @@ function newInvariants(leaseMs = 100): Invariants {
   return new Invariants({ electionTimeoutMs: 100, leaseMs });
 }
 
+const THREE = initialConfiguration(3);
+
 function leader(id: number, log: string, rest: Partial<ServerView> = {}): ServerView {
   return view(id, log, { role: 'leader', ...rest });
 }
@@ -38,7 +41,8 @@ function view(id: number, log: string, rest: Partial<ServerView> = {}): ServerVi
     commitIndex: 0,
     lastLog: { index: last.index, term: last.term },
     logStart: { index: 0, term: 0 },
-    configuration: initialConfiguration(3),
+    configuration: THREE,
+    committedConfiguration: THREE,
     nowMs: 0,
     leaseEndMs: Number.NEGATIVE_INFINITY,
     votedFor: undefined,
@@ -240,6 +244,28 @@ describe('the invariants', () => {
     expectBroken('read index', () => invariants.answered(leader(1, '1:a 1:b', { nowMs: 109 }), 1));
     invariants.sent({ type: 'TimeoutNow', from: 1, to: 2, term: 1 });
     expectBroken('read index', () => invariants.answered(leader(1, '1:a 1:b', { nowMs: 109 }), 2));
+  });
+
+  it('break when a leader takes a wrong step from one configuration to another', () => {
+    const [zero, one, two] = THREE.voters;
+    const [three, four] = [
+      { id: 3, slot: 3 },
+      { id: 4, slot: 4 },
+    ];
+    if (zero === undefined || one === undefined || two === undefined) return;
+    const joint = { ...THREE, voters: [zero, three, four], outgoing: THREE.voters };
+    const next = { ...THREE, voters: joint.voters };
+    const at = (configuration: Configuration, committed: Configuration, currentTerm = 1) =>
+      view(0, '1:a', { role: 'leader', configuration, committedConfiguration: committed, currentTerm });
+    seen(at(THREE, THREE), at({ ...THREE, learners: [three, four] }, THREE));
+    seen(at(THREE, THREE), at(joint, THREE), at(joint, joint), at(next, joint));
+    seen(at(THREE, THREE), at(joint, THREE), at(THREE, THREE));
+    const wrong = (...views: ServerView[]) => expectBroken('configuration steps', () => seen(...views));
+    wrong(at(THREE, THREE), at(next, THREE));
+    wrong(at(THREE, THREE), at({ ...THREE, voters: [zero, one] }, THREE));
+    wrong(at(THREE, THREE), at(joint, THREE), at(next, THREE));
+    wrong(at(THREE, THREE), at(joint, THREE), at(joint, joint), at(THREE, joint));
+    wrong(at(THREE, THREE), at(joint, THREE), at(joint, THREE, 2), at(THREE, THREE, 2));
   });
 
   it('break when a leader takes its lease for longer than the answers let it', () => {

@@ -23,6 +23,8 @@ export const FAULTS = [
   'deaf',
   /** A follower misses so much that it is sent a snapshot, and another one before it has read that. */
   'lag',
+  /** A leader has entries that nobody gets, while the others go on, so far that they have only a snapshot for it. */
+  'strand',
   'heal',
   /** The product's own link faults: loss, and delay that reorders. */
   'disturb link',

@@ -30,6 +30,8 @@ export interface NemesisOptions {
   readonly trace: (what: () => string) => void;
 }
 
+/** How often it is looked at whether a fault has come to what it is for. */
+const LOOK_MS = 2;
 /** A server that was hardly gone. */
 const BLIP_MS = 5;
 const MAX_STALL_MS = 2.5 * ELECTION_TIMEOUT_MS;
@@ -196,9 +198,11 @@ export class Nemesis {
         return;
       case 'deaf':
       case 'lag':
+      case 'strand':
         if (world.nowMs < this.#longFaultEndsAtMs) return;
         if (fault === 'deaf') this.#deafen(random);
-        else this.#holdBack(random);
+        else if (fault === 'lag') this.#holdBack(random);
+        else this.#strand(random);
         return;
       case 'heal':
         links.heal();
@@ -404,6 +408,29 @@ export class Nemesis {
     later([1, 3], () => links.join(id));
     later([1, 3], () => slowReads(0));
     this.#longFaultEndsAtMs = world.nowMs + atMs;
+  }
+
+  /**
+   * The leader is cut off, which its clients do not know. The others elect another one and go on, at least until their log begins
+   * after what the first one knows to be committed.
+   */
+  #strand(random: Random): void {
+    const { world, links, cluster } = this.#options;
+    const { leader: stranded } = cluster;
+    if (stranded === undefined) return;
+    const { identity: id } = stranded;
+    this.#cutWhere((from, to) => from === id || to === id);
+    const endMs = world.nowMs + random.between(3, 8) * ELECTION_TIMEOUT_MS;
+    this.#longFaultEndsAtMs = endMs + ELECTION_TIMEOUT_MS;
+    const isSoon = random.chance(0.8);
+    const look = () => {
+      const { leader } = cluster;
+      const logStart = leader === stranded ? undefined : leader?.server?.raft.logStart.index;
+      const hasLeft = (logStart ?? 0) > (stranded.server?.raft.commitIndex ?? 0);
+      if (this.#isOver || world.nowMs >= endMs || (isSoon && hasLeft)) links.join(id);
+      else world.timeline.after(LOOK_MS, look);
+    };
+    look();
   }
 
   #blip(member: SimulatedMember): void {

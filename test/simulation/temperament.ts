@@ -123,8 +123,20 @@ export function drawTemperament(random: Random, givenServers: number | undefined
   };
   const { maxPortDelayMs } = temperament.network;
   const maxLinkDelayMs = Math.max(maxPortDelayMs, random.of([0, 0, 15]));
-  const drawn = { ...temperament, maxLinkDelayMs };
-  return temperament.harm.only === 'deaf' ? quickened(drawn) : drawn;
+  return suited({ ...temperament, maxLinkDelayMs });
+}
+
+/** A fault that happens again and again alone comes to what it can only under some conditions. */
+function suited(temperament: Temperament): Temperament {
+  switch (temperament.harm.only) {
+    case 'deaf':
+      return quickened(temperament);
+    case 'strand':
+      // A snapshot follows almost every entry, of which clients make many that nobody gets.
+      return { ...temperament, clients: 4, snapshotLogBytes: 300 };
+    default:
+      return temperament;
+  }
 }
 
 /**
@@ -238,7 +250,7 @@ function drawChanges(random: Random): Changes | undefined {
 }
 
 /** Faults of several steps, which others mostly cut short. */
-const LONG_FAULTS = ['deaf', 'fade', 'lag'] as const;
+const LONG_FAULTS = ['deaf', 'fade', 'lag', 'strand'] as const;
 
 function drawHarm(random: Random, isFragile: boolean, changes: Changes | undefined): Harm {
   const only = random.chance(0.25) ? random.of(LONG_FAULTS) : undefined;
@@ -290,6 +302,7 @@ function drawWeights(random: Random): Record<Fault, number> {
     fade: Math.max(weight(), weight()),
     deaf: Math.max(weight(), weight()),
     lag: Math.max(weight(), weight()),
+    strand: weight(),
     heal: random.between(0.2, 1),
     'disturb link': weight(),
     stall: weight(),

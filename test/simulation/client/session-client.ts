@@ -6,6 +6,7 @@
 import { PropertyViolation } from '../../../src/raft/checks/property-violation.js';
 import { MIN_SESSION_TTL_S } from '../../../src/session-limits.js';
 import type { ClientEnd } from '../world/socket.js';
+import { PASSWORD } from './admission.js';
 import type { ClientOptions } from './client.js';
 import { type Command, newValue } from './command.js';
 import type { Attempt } from './history.js';
@@ -21,8 +22,8 @@ interface Write {
 
 interface Connection {
   readonly reader: TextReplyReader;
-  /** What a reply must come to, in order: writes, and the opening of the session. */
-  readonly pending: (Write | 'opening')[];
+  /** What a reply must come to, in order: the password, the opening of the session, and writes. */
+  readonly pending: (Write | 'password' | 'opening')[];
   end: ClientEnd | undefined;
 }
 
@@ -90,6 +91,7 @@ export class SessionClient {
       {
         onConnected: (end) => {
           connection.end = end;
+          if (this.#options.hasPassword) this.#write(connection, 'password', `auth ${PASSWORD}\r\n`);
           this.#sendSoon();
         },
         onData: (bytes) => this.#take(connection, bytes),
@@ -167,7 +169,7 @@ export class SessionClient {
     this.#write(connection, write, `once ${this.#session} ${write.seq} ${first - 1} ${command}`);
   }
 
-  #write(connection: Connection, what: Write | 'opening', text: string): void {
+  #write(connection: Connection, what: Write | 'password' | 'opening', text: string): void {
     connection.pending.push(what);
     connection.end?.write(Buffer.from(text, 'latin1'));
     this.#options.world.timeline.after(TIMEOUT_MS, () => {
@@ -192,6 +194,10 @@ export class SessionClient {
   #settle(connection: Connection, reply: Reply): void {
     const one = connection.pending.shift();
     if (one === undefined) throw this.#strange(reply, 'nothing');
+    if (one === 'password') {
+      if (reply.type !== 'status' || reply.text !== 'OK') this.#goOn(connection, reply, 'to be let in');
+      return;
+    }
     if (one === 'opening') {
       const id = reply.type === 'status' ? /^SESSION (\S+)$/.exec(reply.text)?.[1] : undefined;
       if (id === undefined) this.#goOn(connection, reply, 'a session');

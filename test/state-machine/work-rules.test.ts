@@ -4,11 +4,14 @@ import { expect } from 'chai';
 import { BatchError, type Command } from '../../src/protocol/command.js';
 import { ErrorReply, type RespValue } from '../../src/protocol/resp/value.js';
 import { MAX_TRANSACTION_WORK } from '../../src/redis-limits.js';
-import { HEADER_BYTES } from '../../src/state-machine/batch-format.js';
+import { HEADER_BYTES as STAMP_AND_COUNT_BYTES } from '../../src/state-machine/batch-format.js';
 import { KeyValueStore } from '../../src/state-machine/key-value-store.js';
 import { FIRST_RULE, LATEST_RULE, ruleOf } from '../../src/state-machine/work-rules.js';
 import { payloadOf } from '../support/commands.js';
 import { HASH_SECRET } from '../support/hash-secret.js';
+
+/** The stamp, the number of commands, and that revisions are counted. */
+const HEADER_BYTES = STAMP_AND_COUNT_BYTES + 1;
 
 /** Bytes that name a rule: the operation, and the number. */
 const RULE_BYTES = 2;
@@ -34,7 +37,7 @@ function increments(count: number): Command {
 /** The entry with one transaction as versions wrote it that named no rule. */
 function withoutRule(payload: Uint8Array): Uint8Array {
   const header = Buffer.from(payload.subarray(0, HEADER_BYTES));
-  header.writeUInt32LE(1, HEADER_BYTES - 4);
+  header.writeUInt32LE(2, STAMP_AND_COUNT_BYTES - 4);
   return Buffer.concat([header, payload.subarray(HEADER_BYTES + RULE_BYTES)]);
 }
 

@@ -2,6 +2,7 @@
 
 import { ArgumentError } from './client-errors.js';
 import { MAX_ADDRESSES } from './client-limits.js';
+import { BadReplyError } from './reply-reader.js';
 import type { Address } from './world.js';
 
 const MAX_PORT = 65_535;
@@ -34,4 +35,12 @@ export function isSame(a: Address, b: Address): boolean {
 
 export function textOfAddress({ host, port }: Address): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** The address in `ERR_REDIRECT <host> <port>`. Throws {@link BadReplyError}. */
+export function addressIn(line: string): Address {
+  const [, host = '', port = ''] = line.split(' ');
+  const address = { host, port: Number(port) };
+  if (host === '' || !Number.isInteger(address.port)) throw new BadReplyError(JSON.stringify(line));
+  return address;
 }

@@ -13,6 +13,11 @@ export interface ClientOptions {
   /** Addresses of servers or of the router, `host:port` each. One that answers is enough to find the leader. */
   readonly servers: readonly (string | Address)[];
   readonly password?: string | undefined;
+  /**
+   * Whether writes are numbered in a session, so that one that is sent again is done once: true unless given. Without, a write
+   * whose connection breaks has an unknown outcome.
+   */
+  readonly sessions?: boolean | undefined;
   /** How long a call may take that does not say so itself, in ms; 10 s unless given. */
   readonly timeoutMs?: number | undefined;
 }
@@ -24,11 +29,11 @@ export class Client implements KeyValueClient {
 
   /** Throws ArgumentError. Nothing is connected before the first call. */
   constructor(options: ClientOptions, world: ClientWorld) {
-    const { servers, password, timeoutMs } = options;
+    const { servers, password, timeoutMs, sessions = true } = options;
     if (password !== undefined && !/^[^\s]+$/.test(password))
       throw new ArgumentError('password: a word without spaces');
     const addresses = readAddresses(servers);
-    this.#dispatcher = new Dispatcher({ addresses, password, timeoutMs }, world);
+    this.#dispatcher = new Dispatcher({ addresses, password, timeoutMs, sessions }, world);
   }
 
   async set(key: string, value: string | Uint8Array, options: WriteOptions = NO_OPTIONS): Promise<number> {
@@ -63,7 +68,7 @@ export class Client implements KeyValueClient {
   }
 
   async close(): Promise<void> {
-    this.#dispatcher.close();
+    await this.#dispatcher.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

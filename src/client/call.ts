@@ -3,6 +3,7 @@
 import { AbortedError, type KvError, TimeoutError, UnknownOutcomeError } from './client-errors.js';
 import type { Reply } from './reply-reader.js';
 import type { Command } from './text-commands.js';
+import type { WriteNumber } from './write-session.js';
 
 /** What becomes of a reply: throws a {@link KvError} where it is an error. */
 export type Decode<T> = (reply: Reply) => T;
@@ -32,6 +33,8 @@ export class Call {
   isOver = false;
   /** How many of its tries may have changed something. */
   uncertainTries = 0;
+  /** Its place in a session, which a write has from its first try on. */
+  number: WriteNumber | undefined;
   /** How often it was answered that nobody could answer it. */
   repeats = 0;
   /** What stood in its way last. */

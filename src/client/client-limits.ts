@@ -43,3 +43,10 @@ export const MAX_REPLY_VALUE_BYTES = 64 * 1024 * 1024;
 
 /** How many addresses may be given. */
 export const MAX_ADDRESSES = 64;
+
+/** Writes of a session that are not over: what the protocol allows. More of them wait. */
+export const SESSION_WINDOW = 1024;
+
+/** How long the opening of a session may take until it is tried anew, and its end when the client is closed. */
+export const SESSION_OPEN_TIMEOUT_MS = 10_000;
+export const SESSION_CLOSE_TIMEOUT_MS = 500;

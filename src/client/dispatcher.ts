@@ -4,9 +4,17 @@
  */
 
 import type { Timer } from '../environment.js';
-import { isSame } from './address.js';
+import { addressIn, isSame } from './address.js';
 import { Call, type CallOptions, type Decode } from './call.js';
-import { AbortedError, ArgumentError, AuthError, ClosedError, OverloadedError } from './client-errors.js';
+import {
+  AbortedError,
+  ArgumentError,
+  AuthError,
+  ClosedError,
+  OverloadedError,
+  RefusedError,
+  UnknownOutcomeError,
+} from './client-errors.js';
 import {
   DEFAULT_TIMEOUT_MS,
   MAX_PENDING_BYTES,
@@ -17,18 +25,33 @@ import {
   MAX_TIMEOUT_MS,
   MIN_RECONNECT_PAUSE_MS,
   MIN_REPEAT_PAUSE_MS,
+  SESSION_CLOSE_TIMEOUT_MS,
+  SESSION_OPEN_TIMEOUT_MS,
 } from './client-limits.js';
 import { Connection } from './connection.js';
 import { Deadlines } from './deadlines.js';
-import { BadReplyError, type Reply } from './reply-reader.js';
-import type { Command } from './text-commands.js';
+import { NumberedWrites } from './numbered-writes.js';
+import { pauseAfter } from './pauses.js';
+import type { Reply } from './reply-reader.js';
+import { type Command, plainCommand } from './text-commands.js';
 import type { Address, ClientWorld } from './world.js';
+import type { WriteNumber } from './write-session.js';
 
 export interface DispatcherOptions {
   readonly addresses: readonly Address[];
   readonly password: string | undefined;
   readonly timeoutMs: number | undefined;
+  /** Whether writes are numbered, and so can be repeated. */
+  readonly sessions: boolean;
 }
+
+/** A session that is opened twice by mistake costs the servers a little memory until it expires. */
+const OPEN_SESSION: Command = {
+  what: 'the opening of a session',
+  text: 'session open\r\n',
+  byteLength: 14,
+  isRead: true,
+};
 
 export class Dispatcher {
   readonly #options: DispatcherOptions;
@@ -40,6 +63,8 @@ export class Dispatcher {
   #pendingBytes = 0;
   /** Those of them that are to be sent, in this order. */
   #queue = new Set<Call>();
+  /** Undefined without sessions. */
+  readonly #writes: NumberedWrites | undefined;
   /** Those of them that are repeated after a pause. */
   readonly #repeated = new Set<Call>();
   #repeatTimer: Timer | undefined;
@@ -64,6 +89,11 @@ export class Dispatcher {
     this.#world = world;
     this.#deadlines = new Deadlines(world.environment);
     this.#timeoutMs = checkedTimeout(options.timeoutMs, DEFAULT_TIMEOUT_MS);
+    if (options.sessions)
+      this.#writes = new NumberedWrites(
+        () => this.call(OPEN_SESSION, sessionIdOf, { timeoutMs: SESSION_OPEN_TIMEOUT_MS }),
+        () => this.#flushLater(),
+      );
     this.#next = Math.floor(world.environment.random() * options.addresses.length);
   }
 
@@ -88,17 +118,36 @@ export class Dispatcher {
     });
   }
 
-  /** Ends all calls and connections at once. */
-  close(): void {
+  /** Ends all calls at once, then its session if that can be said, and all connections. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#connection?.destroy();
-    for (const connection of this.#left) connection.destroy();
-    this.#connection = undefined;
-    this.#left.clear();
     this.#reconnectTimer?.cancel();
     this.#repeatTimer?.cancel();
     for (const call of [...this.#pending]) call.giveUp('the client was closed', new ClosedError());
+    for (const connection of this.#left) connection.destroy();
+    this.#left.clear();
+    await this.#endSession();
     this.#deadlines.clear();
+    this.#connection?.destroy();
+    this.#connection = undefined;
+  }
+
+  /** The servers would keep it until it expires. */
+  #endSession(): Promise<void> {
+    const id = this.#writes?.id;
+    const connection = this.#connection;
+    if (id === undefined || connection?.isReady !== true) return Promise.resolve();
+    return new Promise((resolve) => {
+      const command = plainCommand('the end of a session', `session close ${id}`);
+      const timeoutMs = SESSION_CLOSE_TIMEOUT_MS;
+      const deadlineMs = this.#world.environment.nowMs() + timeoutMs;
+      const outcome = { answer: () => resolve(), reject: () => resolve() };
+      const call = new Call(command, { deadlineMs, timeoutMs, signal: undefined }, outcome, this.#onOver);
+      this.#deadlines.add(call);
+      connection.send(call);
+      connection.flush();
+    });
   }
 
   #begin(call: Call): void {
@@ -122,18 +171,40 @@ export class Dispatcher {
   /** Sends what there is room for. */
   readonly #flush = () => {
     this.#isFlushDue = false;
-    if (this.#queue.size === 0 || this.#isClosed) return;
+    if (!this.#hasSendable || this.#isClosed) return;
     const connection = this.#connection;
     if (connection === undefined) this.#connect();
     if (connection?.isReady !== true) return;
+    const waiting = this.#writes?.waiting ?? NONE;
+    for (const call of waiting) {
+      if (!connection.hasRoomFor(call.command.byteLength) || !this.#isNumbered(call)) break;
+      waiting.delete(call);
+      this.#send(call, connection);
+    }
     for (const call of this.#queue) {
       if (!connection.hasRoomFor(call.command.byteLength)) break;
       this.#queue.delete(call);
-      call.uncertainTries += 1;
-      connection.send(call);
+      if (this.#isNumbered(call)) this.#send(call, connection);
+      else waiting.add(call);
     }
     connection.flush();
   };
+
+  get #hasSendable(): boolean {
+    return this.#queue.size > 0 || (this.#writes !== undefined && this.#writes.waiting.size > 0);
+  }
+
+  /** Whether the call has a number, or needs none. */
+  #isNumbered(call: Call): boolean {
+    return this.#writes === undefined || call.command.isRead || this.#writes.number(call);
+  }
+
+  #send(call: Call, connection: Connection): void {
+    call.uncertainTries += 1;
+    const { number } = call;
+    if (number === undefined) connection.send(call);
+    else connection.send(call, number.session.prefixOf(number.seq));
+  }
 
   #connect(): void {
     if (this.#connection !== undefined || this.#reconnectTimer !== undefined || this.#isClosed) return;
@@ -147,7 +218,7 @@ export class Dispatcher {
     onReady: () => this.#flush(),
     onRoom: (connection: Connection) => {
       if (connection === this.#connection) {
-        if (this.#queue.size > 0) this.#flushLater();
+        if (this.#hasSendable) this.#flushLater();
       } else if (connection.isIdle) {
         this.#left.delete(connection);
         connection.destroy();
@@ -172,8 +243,28 @@ export class Dispatcher {
     }
     this.#failures = 0;
     this.#redirects = 0;
-    if (line === 'ERR_AUTH') call.fail(new AuthError(this.#options.password !== undefined));
+    if (call.number !== undefined && line.startsWith('ERR_SESSION'))
+      this.#onSessionLost(call, call.number, line);
+    else if (line === 'ERR_AUTH') call.fail(new AuthError(this.#options.password !== undefined));
     else call.answer(reply);
+  }
+
+  /** The session of a call is gone, so this try did nothing; or what it did is not known any more. */
+  #onSessionLost(call: Call, number: WriteNumber, line: string): void {
+    if (line !== 'ERR_SESSION') {
+      call.fail(new UnknownOutcomeError(call.command.what, 'it is done, but the server has not kept how'));
+      return;
+    }
+    this.#writes?.lose(number);
+    call.uncertainTries -= 1;
+    if (call.isOver) return;
+    if (call.isUncertain) {
+      call.fail(new UnknownOutcomeError(call.command.what, 'its session ended before it was answered'));
+      return;
+    }
+    number.session.end(number.seq);
+    call.number = undefined;
+    this.#enqueue(call);
   }
 
   /** The server could not have the call done: it may know no leader, or hear of no majority. */
@@ -187,14 +278,14 @@ export class Dispatcher {
   #repeat(call: Call, reason: Error): void {
     call.trouble = reason;
     if (call.isOver) return;
-    if (call.isUncertain) {
+    if (call.isUncertain && call.number === undefined) {
       call.giveUp(reason.message, new ClosedError());
       return;
     }
     call.repeats += 1;
     this.#repeated.add(call);
     const { environment } = this.#world;
-    const pauseMs = pauseOf(call.repeats, MIN_REPEAT_PAUSE_MS, MAX_REPEAT_PAUSE_MS) * jitter(environment);
+    const pauseMs = pauseAfter(call.repeats, MIN_REPEAT_PAUSE_MS, MAX_REPEAT_PAUSE_MS, environment);
     this.#repeatTimer ??= environment.startTimer(this.#sendRepeated, pauseMs);
   }
 
@@ -229,14 +320,15 @@ export class Dispatcher {
     this.#trouble = reason;
     if (reason instanceof AuthError) {
       for (const call of unanswered) call.giveUp(reason.message, reason);
-      for (const call of [...this.#queue]) call.giveUp(reason.message, reason);
+      for (const call of [...this.#queue, ...(this.#writes?.waiting ?? NONE)])
+        call.giveUp(reason.message, reason);
     }
     for (const call of this.#queue) call.trouble = reason;
     const again: Call[] = [];
     for (const call of unanswered) {
       call.trouble = reason;
       if (call.isOver) continue;
-      if (call.isUncertain) call.giveUp(reason.message, new ClosedError());
+      if (call.isUncertain && call.number === undefined) call.giveUp(reason.message, new ClosedError());
       else again.push(call);
     }
     if (again.length > 0) this.#queue = new Set([...again, ...this.#queue]);
@@ -257,8 +349,7 @@ export class Dispatcher {
       return;
     }
     const { environment } = this.#world;
-    const pauseMs =
-      pauseOf(this.#failures, MIN_RECONNECT_PAUSE_MS, MAX_RECONNECT_PAUSE_MS) * jitter(environment);
+    const pauseMs = pauseAfter(this.#failures, MIN_RECONNECT_PAUSE_MS, MAX_RECONNECT_PAUSE_MS, environment);
     this.#reconnectTimer ??= environment.startTimer(() => {
       this.#reconnectTimer = undefined;
       this.#flushLater();
@@ -270,15 +361,16 @@ export class Dispatcher {
     this.#pendingBytes -= call.command.byteLength;
     this.#queue.delete(call);
     this.#repeated.delete(call);
+    this.#writes?.end(call);
     this.#deadlines.delete(call);
   };
 }
 
-function addressIn(line: string): Address {
-  const [, host = '', port = ''] = line.split(' ');
-  const address = { host, port: Number(port) };
-  if (host === '' || !Number.isInteger(address.port)) throw new BadReplyError(JSON.stringify(line));
-  return address;
+const NONE = new Set<Call>();
+
+function sessionIdOf({ line }: Reply): string {
+  if (line.startsWith('SESSION ')) return line.slice(8);
+  throw new RefusedError('a session', `it answered ${line}; give the client sessions: false if it has none`);
 }
 
 /** Throws ArgumentError. */
@@ -287,13 +379,4 @@ function checkedTimeout(timeoutMs: number | undefined, fallback: number): number
   if (!(timeoutMs > 0 && timeoutMs <= MAX_TIMEOUT_MS))
     throw new ArgumentError(`timeoutMs: ${timeoutMs} is no time from 1 to ${MAX_TIMEOUT_MS} ms`);
   return timeoutMs;
-}
-
-function pauseOf(failures: number, minMs: number, maxMs: number): number {
-  return Math.min(maxMs, minMs * 2 ** Math.min(failures - 1, 16));
-}
-
-/** So that those who lost the same server do not all come back at once. */
-function jitter(environment: { random(): number }): number {
-  return 0.5 + environment.random() / 2;
 }

@@ -17,12 +17,12 @@ describe('a client', () => {
 
   beforeEach(() => {
     world = new FakeWorld();
-    client = new Client({ servers: [A] }, world.client);
+    client = new Client({ servers: [A], sessions: false }, world.client);
   });
   afterEach(() => client.close());
 
   function newClient(options: Partial<ConstructorParameters<typeof Client>[0]>): Client {
-    client = new Client({ servers: [A], ...options }, world.client);
+    client = new Client({ servers: [A], sessions: false, ...options }, world.client);
     return client;
   }
 

@@ -3,7 +3,7 @@
 import { expect } from 'chai';
 import { type KeyValueClient, KvClient } from '../../src/client/index.js';
 import type { Cluster } from '../../src/cluster/cluster.js';
-import { TestCluster, WAIT_TIMEOUT_MS } from '../support/cluster.js';
+import { eventually, TestCluster, WAIT_TIMEOUT_MS } from '../support/cluster.js';
 import { codeOf } from '../support/new-cluster.js';
 
 /** The machine may be busy: calls end by their outcome, not by time. */
@@ -89,6 +89,40 @@ for (const [way, connect] of Object.entries(WAYS)) {
 }
 
 describe('KvClient', () => {
+  it('writes each of many increments once while leaders are killed', async () => {
+    const cluster = await TestCluster.start();
+    const { host, port } = cluster.cluster.routerAddress ?? { host: '', port: 0 };
+    const clients = [
+      new KvClient({ servers: [`${host}:${port}`], timeoutMs }),
+      new KvClient({ servers: cluster.ids.map((id) => cluster.cluster.serverAddress(id)), timeoutMs }),
+      cluster.cluster.client({ timeoutMs }),
+    ];
+    await clients[0]?.set('sum', '0');
+    let done = 0;
+    let isOver = false;
+    const incremented = clients.map(async (kv) => {
+      while (!isOver) {
+        const read = await kv.getWithVersion('sum');
+        if (read === undefined) throw new Error('the sum is gone');
+        const code = await codeOf(kv.cas('sum', String(Number(read.value) + 1), read.version));
+        if (code === undefined) done += 1;
+        else expect(code).to.equal('ERR_VERSION');
+      }
+    });
+    for (let round = 0; round < 4; round += 1) {
+      const goal = done + 20;
+      const leader = await cluster.leader();
+      await cluster.cluster.kill(leader);
+      await eventually('the clients get on', () => done >= goal);
+      await cluster.cluster.restart(leader);
+    }
+    isOver = true;
+    await Promise.all(incremented);
+    expect(await clients[0]?.get('sum')).to.equal(String(done));
+    await Promise.all(clients.map((kv) => kv.close()));
+    await cluster.close();
+  });
+
   it('ends in time where nobody listens, and says so', async () => {
     const kv = new KvClient({ servers: ['127.0.0.1:1'], timeoutMs: 200 });
     const error = await kv.get('k').catch((reason: unknown) => reason);

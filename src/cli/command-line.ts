@@ -101,13 +101,13 @@ function newProgram(): Command {
       const args = program.opts<Arguments>();
       const options = clusterOptions(args);
       forgetGivenPassword();
-      checkOptions(options);
+      // A directory that is there knows its members.
+      const isSizeGiven = program.getOptionValueSource('servers') === 'cli';
+      checkOptions(options, { isAnySize: !isSizeGiven });
       if (args.http) checkHttpPort(args.httpPort, options);
       // What takes long to load is loaded last, so that a mistake is answered at once.
       const { serve } = await import('./serve.js');
       const { servers: _, ...withoutSize } = options;
-      // A directory that is there knows its members.
-      const isSizeGiven = program.getOptionValueSource('servers') === 'cli';
       await serve(isSizeGiven ? options : withoutSize, {
         httpPort: args.http ? args.httpPort : undefined,
         logLevel: args.logLevel,

@@ -107,7 +107,7 @@ export function serverPort({ port }: Pick<ClusterOptions, 'port'>, id: SlotId): 
 export function completeOptions(given: Partial<ClusterOptions>): ClusterOptions {
   checkNames(given);
   const options = { ...DEFAULT_OPTIONS, ...given };
-  checkOptions(options);
+  checkOptions(options, { isAnySize: given.servers === undefined });
   return options;
 }
 
@@ -122,13 +122,18 @@ function checkNames(given: object): void {
   }
 }
 
-/** Checks each value and how they go together. Throws {@link OptionError} for the first that is wrong. */
-export function checkOptions(options: ClusterOptions): void {
+/**
+ * Checks each value and how they go together. Throws {@link OptionError} for the first that is wrong.
+ *
+ * @param isAnySize whether a cluster that is there decides how many servers there are
+ */
+export function checkOptions(options: ClusterOptions, { isAnySize }: { readonly isAnySize: boolean }): void {
   const { servers, host, advertiseHost, port, routerPort, electionTimeoutMs, heartbeatMs } = options;
   checkInteger('servers', servers, [1, MAX_SERVERS]);
   checkHost('host', host);
   if (advertiseHost !== null) checkHost('advertiseHost', advertiseHost);
-  checkDataDirs(dataDirsIn(options), servers);
+  if (isAnySize) checkDataDirNames(dataDirsIn(options));
+  else checkDataDirs(dataDirsIn(options), servers);
   checkBoolean('memory', options.memory);
   checkBoolean('fsync', options.fsync);
   checkBoolean('insecure', options.insecure);

@@ -118,7 +118,8 @@ export class RunningCluster {
       await gateway.start();
       const location = await openStorageLocation(options, environment);
       const { paths, directory } = location;
-      const { clusterId, members } = directory;
+      const { clusterId, members, leftOut } = directory;
+      for (const line of leftOut) environment.logger.warn(line);
       const servers = members.length;
       environment.logger.info({ servers, dataDir: paths.join(', '), clusterId }, 'cluster starts');
       const running = new RunningCluster(options, { gateway, location }, environment);

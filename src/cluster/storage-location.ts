@@ -15,7 +15,7 @@ import { NODE_FILES } from '../storage/node-files.js';
 import { openDirectories } from '../storage/open-directories.js';
 import { DiskTimeoutError, TimedFiles } from '../storage/timed-files.js';
 import { DIRECTORY_TIMEOUT_MS } from '../time-limits.js';
-import { dataDirsIn, type ShownOptions, serverPorts } from './cluster-options.js';
+import { checkDataDirs, dataDirsIn, type ShownOptions, serverPorts } from './cluster-options.js';
 
 /** Nobody who names a data directory chooses this by chance. */
 const TEMPORARY_PREFIX = 'threadraft-memory-';
@@ -56,14 +56,21 @@ export async function openStorageLocation(
   };
 }
 
-/** The slots of the servers that a cluster will have, before its directory is opened. */
+/**
+ * The slots of the servers that a cluster will have, before its directory is opened. Rejects with OptionError when directories
+ * are to be made, and are neither one nor as many as servers, and with DataDirectoryError when the only one does not answer.
+ */
 export async function slotsOn(options: ShownOptions): Promise<readonly SlotId[]> {
-  const [path, ...others] = options.memory ? [] : dataDirsIn(options);
-  if (path === undefined || others.length > 0) return [...serverPorts(options).keys()];
+  const paths = options.memory ? [] : dataDirsIn(options);
   const files = new TimedFiles(NODE_FILES, TIMED);
-  // What else is wrong with the directory is told when it is opened.
-  const found = await explained(path, () => readDescription(files, path).catch(throwIfHung));
-  return found?.membership.members.map(({ slot }) => slot) ?? [...serverPorts(options).keys()];
+  // What else is wrong with a directory is told when it is opened.
+  const onFailure = paths.length === 1 ? throwIfHung : () => undefined;
+  const read = paths.map((path) => explained(path, () => readDescription(files, path).catch(onFailure)));
+  const found = (await Promise.all(read)).filter((one) => one !== undefined);
+  const [newest] = found.sort((a, b) => b.revision - a.revision);
+  if (newest !== undefined) return newest.membership.members.map(({ slot }) => slot);
+  if (!options.memory) checkDataDirs(paths, options.servers);
+  return [...serverPorts(options).keys()];
 }
 
 function throwIfHung(error: unknown): undefined {

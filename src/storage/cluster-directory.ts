@@ -61,9 +61,16 @@ export interface Description {
   readonly membership: Membership;
   /** The only server that has this directory; undefined when all servers share it. */
   readonly serverId: ServerId | undefined;
-  /** How often each server's directory was replaced, by its id: an older directory may come back, and is not to be used. */
+  /** How often each server's directory was rebuilt, by its identity: an older one may come back, and is not to be used. */
   readonly generations: readonly number[];
+  /** Where each member has a directory of its own, as far as that was written down; empty when all share one. */
+  readonly places: ReadonlyMap<ServerId, string>;
+  /** Counts what was written to directories of single servers: of several that say different things the highest counts. */
+  readonly revision: number;
 }
+
+/** What all directories of a cluster say alike. */
+export type ClusterDescription = Omit<Description, 'serverId'>;
 
 /** Where a cluster keeps its data, held by this process alone. */
 export interface ClusterDirectory {
@@ -72,6 +79,8 @@ export interface ClusterDirectory {
   readonly servers: number;
   /** Whose directories there are, in the order of their slots. */
   readonly members: readonly Member[];
+  /** What was named and is not used, in one line each. */
+  readonly leftOut: readonly string[];
   /**
    * Makes a directory for a new server in this slot, with an identity that nobody ever had. Rejects with DataDirectoryError;
    * then there is no new server.
@@ -101,6 +110,11 @@ export interface Inventory {
   readonly hasManifest: boolean;
   /** Names of the directories of servers. */
   readonly servers: readonly string[];
+}
+
+/** The identity in the name of a server's directory. */
+export function identityIn(name: string): ServerId {
+  return Number(name.slice(name.indexOf('-') + 1));
 }
 
 /** Rejects with {@link DataDirectoryError} when something else is in it, or with OtherFormatError. */
@@ -158,15 +172,21 @@ export function readDescription(files: Files, path: string): Promise<Description
       serverId: fields.has('serverId') ? fields.number('serverId') : undefined,
       generations: fields.has('generations') ? fields.numbers('generations') : firstGenerations(servers),
       membership: fields.has('members') ? membershipIn(fields) : firstMembership(servers),
+      places: fields.has('members') ? placesIn(fields) : new Map(),
+      revision: fields.has('revision') ? fields.number('revision') : 0,
     };
   });
 }
 
 /** Resolves once the description survives a crash of the machine. */
 export function writeDescription(files: Files, path: string, description: Description): Promise<void> {
-  const { serverId, generations, membership, ...cluster } = description;
-  const content =
-    serverId === undefined ? { ...cluster, ...membership } : { ...cluster, serverId, generations };
+  const { clusterId, servers, serverId, generations, membership, places, revision } = description;
+  const members = membership.members.map((member) => {
+    const dataDir = places.get(member.id);
+    return dataDir === undefined ? member : { ...member, dataDir };
+  });
+  const shared = { clusterId, servers, ...membership, members };
+  const content = serverId === undefined ? shared : { ...shared, serverId, generations, revision };
   return writeManifest(files, path, content, { fsync: true });
 }
 
@@ -181,7 +201,12 @@ function membershipIn(fields: ManifestFields): Membership {
   return { members, nextId: fields.number('nextId'), size: fields.number('size') };
 }
 
-/** No directory was replaced yet. */
+function placesIn(fields: ManifestFields): ReadonlyMap<ServerId, string> {
+  const placed = fields.list('members').filter((one) => one.has('dataDir'));
+  return new Map(placed.map((one) => [one.number('id'), one.string('dataDir')]));
+}
+
+/** No directory was rebuilt yet. */
 export function firstGenerations(servers: number): readonly number[] {
   return Array.from({ length: servers }, () => 0);
 }

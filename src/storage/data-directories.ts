@@ -5,22 +5,20 @@
  * Each says which server's it is, so their order counts only while they are made. All servers' own directories are made before
  * the first manifest is written: so where there is one manifest of the cluster, a directory with nothing in it has lost
  * what it had. Its server may have voted, and is not started.
+ *
+ * Each also says who the members are and where their directories are. What is written of that is written to those of a majority,
+ * and a start needs those of a majority: so it finds what was written last.
  */
 
-import { join } from 'node:path';
-import { initialConfiguration } from '../raft/configuration.js';
+import { basename, dirname, join, resolve } from 'node:path';
 import { majorityOf } from '../raft/quorum.js';
-import type { Member, ServerId } from '../raft/types.js';
+import type { Member, ServerId, SlotId } from '../raft/types.js';
 import {
+  type ClusterDescription,
   type ClusterDirectory,
   type DataDirectoryOptions,
-  type Description,
-  firstGenerations,
-  firstMembership,
-  isBlank,
   lockDirectory,
   type NewDirectoriesOptions,
-  newClusterId,
   readDescription,
   replaceServerDirectory,
   serverDirectory,
@@ -28,69 +26,47 @@ import {
   takeInventory,
   writeDescription,
 } from './cluster-directory.js';
-import {
-  asDataDirectoryError,
-  DataDirectoryError,
-  explained,
-  lostManifest,
-  otherSize,
-} from './data-directory-error.js';
-import { type ClusterIdentity, clusterOf, isReplaced, ownerIn } from './directory-claims.js';
+import { DataDirectoryError, explained, otherSize } from './data-directory-error.js';
+import { isReplaced, memberOf, newestOf, ownersIn } from './directory-claims.js';
+import { assignLost, findSurveys, type Lost, reasonOf, withSurveys } from './directory-search.js';
 import { releaseLockOf, type Survey, surveyDirectory } from './directory-survey.js';
-import type { FileLock, Files } from './files.js';
-import { makeServerDirectory, type Owner } from './server-manifest.js';
-import type { StorageError } from './storage.js';
-import { absent, blank, replaced, unusable } from './storage-errors.js';
+import type { Files } from './files.js';
+import { MANIFEST_NAME } from './manifest.js';
+import { type Fill, type HeldDirectory, makeDirectories, makeDirectory } from './new-directories.js';
+import { makeServerDirectory } from './server-manifest.js';
 import { messageOf, systemCodeOf } from './system-errors.js';
 
-interface Held {
-  readonly path: string;
-  readonly lock: FileLock;
-}
-
-interface Lost {
-  readonly path: string;
-  readonly reason: StorageError;
-}
-
-/** Puts into a new server's directory what the server is to start with. */
-export type Fill = (directory: string, owner: Owner) => Promise<void>;
-
 export class DataDirectories implements ClusterDirectory {
-  readonly clusterId: string;
-  readonly servers: number;
   readonly #files: Files;
-  readonly #held: Map<ServerId, Held>;
+  /** Two servers have the same one while one replaces the other in its place. */
+  readonly #held = new Map<ServerId, HeldDirectory>();
   readonly #lost = new Map<ServerId, Lost>();
-  #generations: readonly number[];
+  #cluster: ClusterDescription;
+  #leftOut: readonly string[] = [];
   /** One search for lost directories at a time: it locks them. */
   #searching: Promise<unknown> = Promise.resolve();
 
-  private constructor(
-    { clusterId, servers, generations }: ClusterIdentity,
-    held: ReadonlyMap<ServerId, Held>,
-    files: Files,
-  ) {
-    this.clusterId = clusterId;
-    this.servers = servers;
-    this.#generations = generations;
-    this.#held = new Map(held);
+  private constructor(cluster: ClusterDescription, files: Files) {
+    this.#cluster = cluster;
     this.#files = files;
   }
 
   /**
    * Opens the directories, one for each server, and holds them until {@link close} or the end of the process. New ones are made
-   * in this order; of a cluster that is there a minority may be lost. Rejects with DataDirectoryError.
+   * in this order; of a cluster that is there a minority may be lost, and those that are not named are where they were. Rejects
+   * with DataDirectoryError.
    */
   static open(
     paths: readonly string[],
-    { servers, ...options }: NewDirectoriesOptions,
+    { isAnySize = false, ...options }: NewDirectoriesOptions,
   ): Promise<DataDirectories> {
-    return withSurveys(paths, options.files, async (surveys) => {
-      const cluster = clusterOf(surveys);
-      if (cluster === undefined) return DataDirectories.#make(surveys, { servers, ...options });
-      if (cluster.servers !== servers) throw otherSize(cluster.path, cluster.servers);
-      const directories = await DataDirectories.#take(surveys, cluster, options.files);
+    const { files, servers } = options;
+    return withSurveys(paths, files, async (surveys) => {
+      const cluster = await findSurveys(surveys, files, { isGiven: false });
+      if (cluster === undefined) return DataDirectories.#make(surveys, options);
+      const { size } = cluster.membership;
+      if (size !== servers && !isAnySize) throw otherSize(cluster.path, size);
+      const directories = await DataDirectories.#take(surveys, cluster, files);
       await directories.#requireMajority();
       return directories;
     });
@@ -102,7 +78,7 @@ export class DataDirectories implements ClusterDirectory {
     { files }: Pick<DataDirectoryOptions, 'files'>,
   ): Promise<DataDirectories> {
     return withSurveys(paths, files, async (surveys, [first]) => {
-      const cluster = clusterOf(surveys);
+      const cluster = await findSurveys(surveys, files, { isGiven: true });
       if (cluster === undefined)
         throw new DataDirectoryError(first, 'holds no cluster: name the directories of one');
       return DataDirectories.#take(surveys, cluster, files);
@@ -120,64 +96,97 @@ export class DataDirectories implements ClusterDirectory {
 
   static async #make(
     surveys: readonly Survey[],
-    { files, environment, servers }: NewDirectoriesOptions,
+    options: NewDirectoriesOptions,
     fill?: Fill,
   ): Promise<DataDirectories> {
-    for (const survey of surveys) refuseToMake(survey);
-    const cluster = { clusterId: newClusterId(environment), servers, generations: firstGenerations(servers) };
-    const { clusterId } = cluster;
-    const held = new Map<ServerId, Held>();
-    try {
-      for (const [serverId, survey] of surveys.entries()) {
-        const { path } = survey;
-        await explained(path, async () => {
-          held.set(serverId, await hold(files, survey));
-          const directory = serverDirectory(path, serverId);
-          await makeServerDirectory(files, directory, { clusterId, serverId });
-          await files.syncDirectory(path);
-        });
-        await fill?.(serverDirectory(path, serverId), { clusterId, serverId });
-      }
-      for (const [serverId, { path }] of held)
-        await explained(path, () =>
-          writeDescription(files, path, { ...cluster, membership: firstMembership(servers), serverId }),
-        );
-    } catch (error) {
-      for (const { lock } of held.values()) await lock.release();
-      throw error;
-    }
-    return new DataDirectories(cluster, held, files);
+    const { cluster, held } = await makeDirectories(surveys, options, fill);
+    const directories = new DataDirectories(cluster, options.files);
+    for (const [id, directory] of held) directories.#held.set(id, directory);
+    return directories;
   }
 
   static async #take(
     surveys: readonly Survey[],
-    cluster: ClusterIdentity,
+    cluster: ClusterDescription,
     files: Files,
   ): Promise<DataDirectories> {
-    const directories = new DataDirectories(cluster, new Map(), files);
-    const lost: Survey[] = [];
+    const directories = new DataDirectories(cluster, files);
+    const notHeld: Survey[] = [];
     for (const survey of surveys) {
       const failed = await directories.#tryToHold(survey);
-      if (failed !== undefined) lost.push(failed);
+      if (failed !== undefined) notHeld.push(failed);
     }
-    directories.#assignLost(lost);
+    const { lost, leftOut } = assignLost(notHeld, cluster, [...directories.#held.keys()]);
+    for (const [id, one] of lost) directories.#lost.set(id, one);
+    directories.#leftOut = leftOut;
     return directories;
   }
 
+  get clusterId(): string {
+    return this.#cluster.clusterId;
+  }
+
+  get servers(): number {
+    return this.#cluster.servers;
+  }
+
   get members(): readonly Member[] {
-    return initialConfiguration(this.servers).voters;
+    return this.#cluster.membership.members;
   }
 
-  add(): Promise<Member> {
-    return Promise.reject(this.#fixed());
+  get leftOut(): readonly string[] {
+    return this.#leftOut;
   }
 
-  remove(): Promise<void> {
-    return Promise.reject(this.#fixed());
+  async add(slot: SlotId, dataDir?: string): Promise<Member> {
+    const { membership, places, clusterId } = this.#cluster;
+    const id = membership.nextId;
+    const path = dataDir === undefined ? this.#placeFor(slot, id) : resolve(dataDir);
+    // Written before it is used: whatever becomes of this server, no other one gets its identity.
+    await this.#rewrite({ membership: { ...membership, nextId: id + 1 } });
+    const owner = { clusterId, serverId: id };
+    const there = [...this.#held.values()].find((one) => resolve(one.path) === resolve(path));
+    if (there !== undefined && !this.#isOfSlot(there, slot))
+      throw new DataDirectoryError(path, 'is that of another server: name an empty directory');
+    const held = there ?? (await makeDirectory(this.#files, path, owner));
+    try {
+      if (there !== undefined) await this.#makeBeside(there, owner.serverId);
+      this.#held.set(id, held);
+      const members = [...membership.members, { id, slot }].sort((a, b) => a.slot - b.slot || a.id - b.id);
+      await this.#rewrite({
+        membership: { ...membership, nextId: id + 1, members },
+        places: new Map([...places, [id, resolve(path)]]),
+      });
+    } catch (error) {
+      this.#held.delete(id);
+      if (there === undefined) await held.lock.release();
+      throw error;
+    }
+    return { id, slot };
   }
 
-  settle(): Promise<void> {
-    return Promise.resolve();
+  async remove(id: ServerId): Promise<void> {
+    const { membership, places } = this.#cluster;
+    const held = this.#held.get(id);
+    const other = held && this.members.find((one) => one.id !== id && this.#held.get(one.id) === held);
+    if (held?.serverId === id && other !== undefined) held.serverId = other.id;
+    await this.#rewrite({
+      membership: { ...membership, members: membership.members.filter((member) => member.id !== id) },
+      places: new Map([...places].filter(([one]) => one !== id)),
+    });
+    this.#held.delete(id);
+    this.#lost.delete(id);
+    if (held === undefined) return;
+    // Where that fails, nobody uses it all the same: its identity is no member.
+    await this.#files.removeTree(serverDirectory(held.path, id)).catch(() => undefined);
+    if (other !== undefined) return;
+    await this.#files.remove(join(held.path, MANIFEST_NAME)).catch(() => undefined);
+    await held.lock.release();
+  }
+
+  async settle(size: number): Promise<void> {
+    const { membership } = this.#cluster;
+    if (membership.size !== size) await this.#rewrite({ membership: { ...membership, size } });
   }
 
   async locate(id: ServerId): Promise<string> {
@@ -208,14 +217,14 @@ export class DataDirectories implements ClusterDirectory {
       });
       await explained(path, async () => {
         if (known === undefined) await syncNamesAbove(files, path, topmostMade);
-        await writeDescription(files, path, { ...this.#described, serverId: id });
+        await writeDescription(files, path, { ...this.#cluster, serverId: known?.serverId ?? id });
       });
     } catch (error) {
       if (known === undefined) await lock.release();
       throw error;
     }
     this.#lost.delete(id);
-    this.#held.set(id, { path, lock });
+    this.#held.set(id, known ?? { path, lock, serverId: id });
   }
 
   async close(): Promise<void> {
@@ -224,17 +233,58 @@ export class DataDirectories implements ClusterDirectory {
     this.#held.clear();
   }
 
-  #fixed(): DataDirectoryError {
-    const [{ path } = { path: '' }] = this.#held.values();
-    return new DataDirectoryError(path, 'is of one server: members change where all share a directory');
+  /** Where a server goes whose directory is not named: where another one of its slot is, else beside the first. */
+  #placeFor(slot: SlotId, id: ServerId): string {
+    const other = this.members.find((member) => member.slot === slot);
+    if (other !== undefined) return this.#pathOf(other.id);
+    const [first] = this.members;
+    if (first === undefined) throw new RangeError('there are no members');
+    const path = resolve(this.#pathOf(first.id));
+    return join(dirname(path), `${basename(path)}-server-${id}`);
   }
 
-  get #identity(): ClusterIdentity {
-    return { clusterId: this.clusterId, servers: this.servers, generations: this.#generations };
+  #isOfSlot(held: HeldDirectory, slot: SlotId): boolean {
+    return this.members.some((member) => member.slot === slot && this.#held.get(member.id) === held);
   }
 
-  get #described(): Omit<Description, 'serverId'> {
-    return { ...this.#identity, membership: firstMembership(this.servers) };
+  #makeBeside({ path }: HeldDirectory, serverId: ServerId): Promise<void> {
+    return explained(path, async () => {
+      const directory = serverDirectory(path, serverId);
+      await this.#files.removeTree(directory);
+      await makeServerDirectory(this.#files, directory, { clusterId: this.clusterId, serverId });
+      await this.#files.syncDirectory(path);
+    });
+  }
+
+  /**
+   * Writes the change to all directories. Rejects with DataDirectoryError unless it is in those of most servers, of which the
+   * newest of each slot counts; then a start may find it or not.
+   */
+  async #rewrite(change: Partial<ClusterDescription>): Promise<void> {
+    const revision = this.#cluster.revision + 1;
+    const cluster = { ...this.#cluster, ...change, revision };
+    // Whatever comes of it, the next one is told from it.
+    this.#cluster = { ...this.#cluster, revision };
+    let failure: { readonly path: string; readonly error: unknown } | undefined;
+    const written = new Set<HeldDirectory>();
+    for (const held of new Set(this.#held.values())) {
+      const { path, serverId } = held;
+      try {
+        await writeDescription(this.#files, path, { ...cluster, serverId });
+        written.add(held);
+      } catch (error) {
+        failure = { path, error };
+      }
+    }
+    const counted = [...newestOf(this.#cluster).values()].map((id) => this.#held.get(id));
+    const { length: count } = counted.filter((held) => held !== undefined && written.has(held));
+    if (count < majorityOf(counted.length)) {
+      const [{ path = '' } = {}] = this.#held.values();
+      await explained(failure?.path ?? path, () => {
+        throw failure?.error ?? new DataDirectoryError(path, 'is one of too few that are left');
+      });
+    }
+    this.#cluster = cluster;
   }
 
   #pathOf(id: ServerId): string {
@@ -243,44 +293,35 @@ export class DataDirectories implements ClusterDirectory {
     return place.path;
   }
 
-  /** Holds the directory if it is a server's of this cluster and can be written. Resolves to what it is otherwise. */
+  /** Holds the directory if it is one of this cluster and can be written. Resolves to what it is otherwise. */
   async #tryToHold(survey: Survey): Promise<Survey | undefined> {
-    const owner = ownerIn(survey, this.#identity);
-    if (owner === undefined || !('lock' in survey) || isReplaced(survey, owner, this.#identity)) {
+    const owners = ownersIn(survey, this.#cluster).filter((id) => !isReplaced(survey, id, this.#cluster));
+    const [first] = owners;
+    if (first === undefined || !('lock' in survey)) {
       await releaseLockOf(survey);
       return survey;
     }
     const { path, lock } = survey;
-    const description = { ...this.#described, serverId: owner };
+    const description = { ...this.#cluster, serverId: first };
     try {
       // What was read may be forgotten yet: the process may have ended before the sync, or the sync have failed.
       await writeDescription(this.#files, path, description);
+      await this.#removeLeftovers(survey);
     } catch (error) {
       await lock.release();
       return { is: 'unusable', path, error, description };
     }
-    this.#held.set(owner, { path, lock });
+    const held = { path, lock, serverId: first };
+    for (const id of owners) this.#held.set(id, held);
     return undefined;
   }
 
-  /** Whose the lost ones are is known of the others, and where several are lost by their order. */
-  #assignLost(surveys: readonly Survey[]): void {
-    const ids = Array.from({ length: this.servers }, (_, id) => id);
-    const free = new Set(ids.filter((id) => !this.#held.has(id)));
-    const assign = (survey: Survey, id: ServerId) => {
-      free.delete(id);
-      this.#lost.set(id, { path: survey.path, reason: this.#reasonOf(survey, id) });
-    };
-    const unknown: Survey[] = [];
-    for (const survey of surveys) {
-      const owner = ownerIn(survey, this.#identity);
-      if (owner === undefined || !free.has(owner)) unknown.push(survey);
-      else assign(survey, owner);
-    }
-    for (const [place, id] of [...free].entries()) {
-      const survey = unknown[place];
-      if (survey !== undefined) assign(survey, id);
-    }
+  /** Removes what is left in it of servers that are no members. */
+  async #removeLeftovers(survey: Survey): Promise<void> {
+    if (survey.is !== 'described') return;
+    for (const id of survey.servers)
+      if (memberOf(id, this.#cluster) === undefined && id < this.#cluster.membership.nextId)
+        await this.#files.removeTree(serverDirectory(survey.path, id));
   }
 
   /** Looks for the server's directory where it is supposed to be, then in place of other lost ones. */
@@ -292,18 +333,18 @@ export class DataDirectories implements ClusterDirectory {
     let { reason } = own;
     for (const [other, { path }] of [[id, own] as const, ...others]) {
       const survey = await explained(path, () => surveyDirectory(this.#files, path));
-      if (ownerIn(survey, this.#identity) !== id) {
+      if (!ownersIn(survey, this.#cluster).includes(id)) {
         await releaseLockOf(survey);
-        if (other === id) reason = this.#reasonOf(survey, id);
+        if (other === id) reason = reasonOf(survey, id, this.#cluster);
         continue;
       }
       const failed = await this.#tryToHold(survey);
-      if (failed === undefined) {
+      if (failed === undefined && this.#held.has(id)) {
         this.#lost.delete(id);
         if (other !== id) this.#lost.set(other, own);
         return;
       }
-      reason = this.#reasonOf(failed, id);
+      if (failed !== undefined) reason = reasonOf(failed, id, this.#cluster);
     }
     this.#lost.set(id, { path: own.path, reason });
     throw reason;
@@ -311,13 +352,19 @@ export class DataDirectories implements ClusterDirectory {
 
   /** Has the directories of all other servers say that this one's is replaced. Rejects with DataDirectoryError. */
   async #beginGeneration(id: ServerId): Promise<void> {
-    const generations = this.#generations.map((generation, other) => generation + (other === id ? 1 : 0));
-    for (const [serverId, { path }] of this.#held) {
-      if (serverId === id) continue;
-      const description = { ...this.#described, generations, serverId };
-      await explained(path, () => writeDescription(this.#files, path, description));
+    const { revision, generations: before, membership } = this.#cluster;
+    const generations = Array.from(
+      { length: Math.max(before.length, membership.nextId) },
+      (_, other) => (before[other] ?? 0) + (other === id ? 1 : 0),
+    );
+    const cluster = { ...this.#cluster, generations, revision: revision + 1 };
+    const own = this.#held.get(id);
+    for (const held of new Set(this.#held.values())) {
+      const { path, serverId } = held;
+      if (held !== own)
+        await explained(path, () => writeDescription(this.#files, path, { ...cluster, serverId }));
     }
-    this.#generations = generations;
+    this.#cluster = cluster;
   }
 
   /** Rejects with DataDirectoryError when another server, or another cluster, has used the directory meanwhile. */
@@ -327,70 +374,19 @@ export class DataDirectories implements ClusterDirectory {
     throw new DataDirectoryError(path, 'is that of another server: name an empty directory');
   }
 
-  /** Why the server cannot use what was found in its place. */
-  #reasonOf(survey: Survey, id: ServerId): StorageError {
-    const { path } = survey;
-    if (survey.is === 'unusable') return unusable(path, id, survey.error);
-    if (survey.is === 'absent') return absent(path, id);
-    if (ownerIn(survey, this.#identity) === id) return replaced(path, id);
-    return blank(path, id);
-  }
-
   async #requireMajority(): Promise<void> {
-    const needed = majorityOf(this.servers);
-    if (this.#held.size >= needed) return;
+    const newest = [...newestOf(this.#cluster).values()];
+    const needed = majorityOf(newest.length);
+    if (newest.filter((id) => this.#held.has(id)).length >= needed) return;
     await this.close();
-    const [first, ...rest] = [...this.#lost.values()];
+    const [first, ...rest] = newest.flatMap((id) => this.#lost.get(id) ?? []);
     if (first === undefined) return;
     const state = first.reason.code === 'DISK_MISSING' ? 'is lost' : `cannot be used (${causeOf(first)})`;
     const more = rest.length === 0 ? '' : `, and so are ${rest.map(({ path }) => path).join(', ')}`;
     const advice = 'bring back their disks, or restore a backup to new directories with "threadraft restore"';
-    const reason = `${state}${more}: of the directories of ${this.servers} servers ${needed} are needed: ${advice}`;
+    const reason = `${state}${more}: of the directories of ${newest.length} servers ${needed} are needed: ${advice}`;
     throw new DataDirectoryError(first.path, reason, { cause: first.reason });
   }
-}
-
-/** What the action makes of the surveys of all paths. When it rejects, no directory stays locked. */
-async function withSurveys<T>(
-  paths: readonly string[],
-  files: Files,
-  action: (surveys: readonly Survey[], paths: readonly [string]) => Promise<T>,
-): Promise<T> {
-  const surveys: Survey[] = [];
-  const [first] = paths;
-  if (first === undefined) throw new RangeError('no directory is named');
-  try {
-    for (const path of paths) surveys.push(await explained(path, () => surveyDirectory(files, path)));
-    return await action(surveys, [first]);
-  } catch (error) {
-    for (const survey of surveys) await releaseLockOf(survey);
-    throw error;
-  }
-}
-
-/** Throws DataDirectoryError when no new cluster may be made of the directory. */
-function refuseToMake(survey: Survey): void {
-  if (survey.is === 'unusable') throw asDataDirectoryError(survey.path, survey.error);
-  if (survey.is === 'undescribed' && survey.isUsed) throw lostManifest(survey.path);
-}
-
-/** Makes the directory when missing, empties it of what was begun, and has its name survive. */
-async function hold(files: Files, survey: Survey): Promise<Held> {
-  const { path } = survey;
-  const topmostMade = await files.makeDirectory(path);
-  const lock = 'lock' in survey ? survey.lock : await lockDirectory(files, path);
-  try {
-    const inventory = await takeInventory(files, path);
-    if (!('lock' in survey) && !isBlank(inventory))
-      throw new DataDirectoryError(path, 'was just used by another process: start again');
-    // A directory that is there may be forgotten yet: a sync of its name that failed is not made good by another sync.
-    for (const name of inventory.servers) await files.removeTree(join(path, name));
-    await syncNamesAbove(files, path, topmostMade);
-  } catch (error) {
-    if (!('lock' in survey)) await lock.release();
-    throw error;
-  }
-  return { path, lock };
 }
 
 function causeOf({ reason }: Lost): string {

@@ -15,6 +15,7 @@ import {
   firstGenerations,
   firstMembership,
   holdsCluster,
+  identityIn,
   isUsed,
   lockDirectory,
   type Membership,
@@ -34,6 +35,7 @@ import { makeServerDirectory } from './server-manifest.js';
 
 export class DataDirectory implements ClusterDirectory {
   readonly path: string;
+  readonly leftOut: readonly string[] = [];
   readonly #files: Files;
   readonly #lock: FileLock;
   #description: Description;
@@ -197,7 +199,8 @@ async function describe(
   const clusterId = newClusterId(environment);
   const generations = firstGenerations(servers);
   const membership = firstMembership(servers);
-  const description = { clusterId, servers, serverId: undefined, generations, membership };
+  const own = { serverId: undefined, generations, places: new Map(), revision: 0 };
+  const description = { clusterId, servers, membership, ...own };
   for (let serverId = 0; serverId < servers; serverId += 1) {
     const directory = serverDirectory(path, serverId);
     // A directory that is there may be forgotten yet: a sync of its name that failed is not made good by another sync.
@@ -217,7 +220,7 @@ async function removeLeftovers(
 ): Promise<void> {
   const kept = members.map(({ id }) => id);
   for (const name of (await takeInventory(files, path)).servers) {
-    const id = Number(name.slice(name.indexOf('-') + 1));
+    const id = identityIn(name);
     if (id < nextId && !kept.includes(id)) await files.removeTree(join(path, name));
   }
 }

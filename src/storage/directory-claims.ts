@@ -1,24 +1,18 @@
-/** Which cluster several data directories are of, and which server each is of: what they say must go together. */
+/** Which cluster several data directories are of, and which servers each is of: what they say must go together. */
 
-import type { ServerId } from '../raft/types.js';
-import type { Description } from './cluster-directory.js';
+import { resolve } from 'node:path';
+import type { Member, ServerId, SlotId } from '../raft/types.js';
+import type { ClusterDescription, Description } from './cluster-directory.js';
 import { DataDirectoryError } from './data-directory-error.js';
 import type { Survey } from './directory-survey.js';
 
-export interface ClusterIdentity {
-  readonly clusterId: string;
-  readonly servers: number;
-  /** How often each server's directory was replaced, by its id, as far as any directory tells. */
-  readonly generations: readonly number[];
-}
-
 /**
- * The cluster that the directories are of, and one that says so; undefined when none says anything. Throws DataDirectoryError
- * when they contradict each other.
+ * The cluster that the directories are of, as the newest of them says, and one that says so; undefined when none says anything.
+ * Throws DataDirectoryError when they contradict each other.
  */
 export function clusterOf(
   surveys: readonly Survey[],
-): (ClusterIdentity & { readonly path: string }) | undefined {
+): (ClusterDescription & { readonly path: string }) | undefined {
   const described = surveys.flatMap((survey) => {
     const description = descriptionIn(survey);
     return description === undefined ? [] : [{ path: survey.path, ...description }];
@@ -30,10 +24,6 @@ export function clusterOf(
     const reason = `holds all ${servers} servers of a cluster: give --data-dir once, with this directory`;
     throw new DataDirectoryError(path, reason);
   }
-  if (first.servers !== surveys.length) {
-    const reason = `is of a cluster of ${first.servers} servers: give --data-dir ${first.servers} times, once for each`;
-    throw new DataDirectoryError(first.path, reason);
-  }
   const owners = new Map<ServerId, string>();
   for (const survey of surveys) {
     const claim = claimIn(survey);
@@ -43,21 +33,62 @@ export function clusterOf(
     if (other !== undefined) throw ofSameServer(survey.path, other, claim.serverId);
     owners.set(claim.serverId, survey.path);
   }
-  const generations = first.generations.map((_, id) =>
+  const newest = described.reduce((best, one) => (one.revision > best.revision ? one : best));
+  const length = Math.max(...described.map(({ generations }) => generations.length));
+  const generations = Array.from({ length }, (_, id) =>
     Math.max(...described.map((one) => one.generations[id] ?? 0)),
   );
-  return { ...first, generations };
+  return { ...newest, generations };
 }
 
-/** The server of this cluster whose directory it is; undefined when it does not say so, or is another cluster's. */
-export function ownerIn(survey: Survey, { clusterId, servers }: ClusterIdentity): ServerId | undefined {
+/** The identity whose directory it says to be; undefined when it does not say so, or is another cluster's. */
+export function claimedBy(survey: Survey, { clusterId }: ClusterDescription): ServerId | undefined {
   const claim = claimIn(survey);
-  return claim?.clusterId === clusterId && claim.serverId < servers ? claim.serverId : undefined;
+  return claim?.clusterId === clusterId ? claim.serverId : undefined;
 }
 
-/** Whether the server's directory was replaced by another one since. One without a description does not tell. */
-export function isReplaced(survey: Survey, id: ServerId, { generations }: ClusterIdentity): boolean {
+/** The members of this cluster whose directories are in it: two while one replaces the other in its place. */
+export function ownersIn(survey: Survey, cluster: ClusterDescription): readonly ServerId[] {
+  const claimed = claimedBy(survey, cluster);
+  if (claimed === undefined) return [];
+  const found = survey.is === 'described' ? survey.servers : [];
+  return [...new Set([claimed, ...found])].filter((id) => memberOf(id, cluster) !== undefined);
+}
+
+/** Whether the server's directory was rebuilt since, elsewhere. */
+export function isReplaced(survey: Survey, id: ServerId, { generations }: ClusterDescription): boolean {
   return (descriptionIn(survey)?.generations[id] ?? 0) < (generations[id] ?? 0);
+}
+
+/**
+ * Where else members may have their directories that no survey is of: where they are known to have had them.
+ *
+ * @param isGiven whether the directories that were named are to be those of all: then only those of servers that replace others
+ * are looked for
+ */
+export function placesToLookAt(
+  cluster: ClusterDescription,
+  surveys: readonly Survey[],
+  { isGiven }: { readonly isGiven: boolean },
+): readonly string[] {
+  const { members } = cluster.membership;
+  const claimed = new Set(surveys.flatMap((survey) => ownersIn(survey, cluster)));
+  const known = surveys.map(({ path }) => resolve(path));
+  return members.flatMap(({ id, slot }) => {
+    const place = cluster.places.get(id);
+    const isDoubled = members.some((other) => other.slot === slot && other.id !== id);
+    const isWanted = !claimed.has(id) && (!isGiven || isDoubled);
+    return place !== undefined && isWanted && !known.includes(resolve(place)) ? [place] : [];
+  });
+}
+
+export function memberOf(id: ServerId, { membership }: ClusterDescription): Member | undefined {
+  return membership.members.find((member) => member.id === id);
+}
+
+/** The newest server of each slot. */
+export function newestOf({ membership }: ClusterDescription): ReadonlyMap<SlotId, ServerId> {
+  return new Map([...membership.members].sort((a, b) => a.id - b.id).map(({ id, slot }) => [slot, id]));
 }
 
 function descriptionIn(survey: Survey): Description | undefined {

@@ -4,9 +4,11 @@
  */
 
 import { join } from 'node:path';
+import type { ServerId } from '../raft/types.js';
 import {
   type Description,
   type Inventory,
+  identityIn,
   isBlank,
   isUsed,
   lockDirectory,
@@ -28,6 +30,8 @@ export type Survey =
       readonly path: string;
       readonly lock: FileLock;
       readonly description: Description;
+      /** The servers that have directories in it: two while one replaces the other in its place. */
+      readonly servers: readonly ServerId[];
     }
   /** It has a server's directory and no manifest of the cluster. */
   | {
@@ -70,7 +74,8 @@ async function surveyUsed(files: Files, path: string, inventory: Inventory): Pro
   const lock = await lockDirectory(files, path);
   try {
     const description = await readDescription(files, path);
-    if (description !== undefined) return { is: 'described', path, lock, description };
+    const servers = inventory.servers.map(identityIn);
+    if (description !== undefined) return { is: 'described', path, lock, description, servers };
     return { is: 'undescribed', path, lock, ...(await useOf(files, path, inventory)) };
   } catch (error) {
     await lock.release();

@@ -10,7 +10,7 @@
  */
 
 import { includes, initialConfiguration } from '../raft/configuration.js';
-import type { Configuration, RecoveredState, ServerId, SlotId, Term } from '../raft/types.js';
+import type { Configuration, Member, RecoveredState, ServerId, SlotId, Term } from '../raft/types.js';
 import type { ClusterDirectory, DataDirectoryOptions } from './cluster-directory.js';
 import { DataDirectoryError } from './data-directory-error.js';
 import { DiskStorage } from './disk-storage.js';
@@ -51,7 +51,7 @@ async function rebuild(
   files: Files,
 ): Promise<Rebuilt> {
   const { members } = directory;
-  const lost = members.find(({ slot }) => slot === id);
+  const lost = await lostOf(directory, id, { path, files });
   const ids = members.map(({ slot }) => slot).join(', ');
   if (lost === undefined) throw new DataDirectoryError(path, `has servers ${ids}, no server ${id}`);
   if (members.length === 1)
@@ -76,6 +76,23 @@ async function rebuild(
   } finally {
     for (const { storage } of others) await storage.close();
   }
+}
+
+/** The server to rebuild; undefined when there is none of that id. Of two, one to replace the other, it is the lost one. */
+async function lostOf(
+  directory: ClusterDirectory,
+  id: SlotId,
+  { path, files }: { readonly path: string; readonly files: Files },
+): Promise<Member | undefined> {
+  const [first, ...others] = directory.members.filter(({ slot }) => slot === id);
+  if (first === undefined || others.length === 0) return first;
+  for (const one of [first, ...others]) {
+    const opened = await openServer(directory, one.id, files).catch(() => undefined);
+    if (opened === undefined) return one;
+    await opened.close();
+  }
+  const reason = `has two directories of server ${id}, which is being replaced: start the cluster, which ends that`;
+  throw new DataDirectoryError(path, reason);
 }
 
 /** The configuration in force at the end of the log. */

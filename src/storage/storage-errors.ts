@@ -71,6 +71,15 @@ export function replaced(directory: string, slot: SlotId): StorageError {
   return lost('DISK_FOREIGN', what, slot);
 }
 
+/** It is that of an identity that is no member. */
+export function removed(directory: string, slot: SlotId): StorageError {
+  return lost(
+    'DISK_FOREIGN',
+    `data directory ${directory} is that of a server that was removed: name another`,
+    slot,
+  );
+}
+
 /** It cannot be read or written, or is damaged. */
 export function unusable(directory: string, slot: SlotId, cause: unknown): StorageError {
   const what = `data directory ${directory} cannot be used (${messageOf(cause)}): ${adviceFor(cause)}`;

@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
+import { type HttpReply, http } from '../../tools/support/http.js';
 import { TextClient } from '../../tools/support/text-client.js';
 import { type Ports, type Program, programPorts, Workplace } from '../support/workplace.js';
 
@@ -60,6 +61,11 @@ describe('The program with a data directory for each server', function () {
     return { status: response.status, text: await response.text() };
   }
 
+  function replace(id: number, dataDir?: string): Promise<HttpReply> {
+    const body = dataDir === undefined ? {} : { body: JSON.stringify({ dataDir }) };
+    return http(ports.http, `POST /api/servers/${id}/replace`, body);
+  }
+
   it('serves without the one that is lost, says so everywhere, and takes it back', async () => {
     await setAndStop(run(), 'k');
     await rename(path('b'), path('away'));
@@ -109,7 +115,7 @@ describe('The program with a data directory for each server', function () {
     client.close();
   });
 
-  it('serves without the one whose file system has become read-only', async function () {
+  it('serves without the one whose file system has become read-only, and has it replaced on another', async function () {
     await mkdir(path('b'));
     const mount = (...options: string[]) =>
       exec('mount', ['-t', 'tmpfs', '-o', ...options, 'tmpfs', path('b')]).then(
@@ -125,11 +131,57 @@ describe('The program with a data directory for each server', function () {
       expect(program.complaints[0]).to.match(
         /server 1 is down, .*b cannot be used \(EROFS.*: the file system is read-only: make it writable and restart/,
       );
-      expect(await mount('remount,rw'), 'it is writable').to.equal(true);
-      expect(await restart(1)).to.have.property('status', 200);
+      const refused = await replace(1);
+      expect(refused).to.have.property('status', 409);
+      expect(refused.text).to.match(/b: cannot be used \(EROFS\): .*, or name another directory/);
+      expect(await replace(1, path('new'))).to.have.property('status', 200);
+      expect(await ask('/healthz')).not.to.include('troubles');
       expect(await program.stop('SIGTERM')).to.equal(0);
     } finally {
       await exec('umount', [path('b')]);
+    }
+  });
+
+  it('has another server take the place of one whose directory is gone, while clients are served', async () => {
+    await setAndStop(run(), 'k');
+    await rm(path('b'), { recursive: true });
+    const program = run();
+    expect((await program.ready()).down).to.equal('1');
+    expect(program.complaints[0]).to.match(/^threadraft: server 1 is down, .*"threadraft members replace 1"/);
+    const client = await TextClient.connect(ports.router);
+    expect(await replace(1)).to.have.property('status', 200);
+    expect(await client.get('k')).to.deep.equal({ type: 'VALUE', value: 'v' });
+    expect(await ask('/healthz')).not.to.include('troubles');
+    expect(await ask('/metrics')).to.include('threadraft_disk_failed{server="1"} 0');
+    client.close();
+    expect(await program.stop('SIGTERM')).to.equal(0);
+    expect((await run().ready()).down).to.equal(undefined);
+  });
+
+  it('finds servers that were added or replaced on other disks, whether they are named or not', async () => {
+    const first = run();
+    await first.ready();
+    const added = await http(ports.http, 'POST /api/servers', {
+      body: JSON.stringify({ dataDir: path('d') }),
+    });
+    expect(added).to.have.property('status', 200);
+    expect(await replace(0, path('e'))).to.have.property('status', 200);
+    expect(await readdir(path('a'))).to.deep.equal(['lock']);
+    await setAndStop(first, 'k');
+    for (const names of [
+      ['a', 'b', 'c'],
+      ['e', 'b', 'c', 'd'],
+    ]) {
+      const program = workplace.run(
+        ...ports.args,
+        ...names.flatMap((name) => ['--data-dir', name]),
+        '--log-level',
+        'warn',
+      );
+      const { down, servers } = await program.ready();
+      expect(down).to.equal(undefined);
+      expect(servers).to.have.length(4);
+      expect(await program.stop('SIGTERM')).to.equal(0);
     }
   });
 

@@ -10,7 +10,7 @@ import {
 
 function problemWith(options: Partial<ClusterOptions>): string | undefined {
   try {
-    checkOptions({ ...DEFAULT_OPTIONS, ...options });
+    checkOptions({ ...DEFAULT_OPTIONS, ...options }, { isAnySize: false });
     return undefined;
   } catch (error) {
     if (error instanceof OptionError) return error.message;

@@ -1,5 +1,5 @@
 import { cp, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { expect } from 'chai';
 import { NODE_ENVIRONMENT } from '../../src/environment.js';
 import { DataDirectories } from '../../src/storage/data-directories.js';
@@ -81,7 +81,7 @@ describe('DataDirectories, one for each server,', () => {
 
   it('are given back when they are refused', async () => {
     await openOnce();
-    await expectRefusal(['a', 'b'], /a: is of a cluster of 3 servers: give --data-dir 3 times/);
+    await expectRefusal(['a', 'b'], /a: is of a cluster of 3 servers: start without -n/);
     await openOnce();
   });
 
@@ -245,6 +245,120 @@ describe('DataDirectories, one for each server,', () => {
         /a: is lost, and so are .*b: of the directories of 3 servers 2 are needed: bring back their disks, or restore a backup/,
       );
       expect(await readdir(parent())).to.deep.equal(['c']);
+    });
+  });
+
+  describe('of servers that come and go', () => {
+    beforeEach(() => use(0));
+
+    /** As a start without -n opens them. */
+    function openAny(names: readonly string[] = ABC, files: Files = NODE_FILES): Promise<DataDirectories> {
+      return DataDirectories.open(paths(...names), { ...WORLD, files, servers: 3, isAnySize: true });
+    }
+
+    async function membersOf(names: readonly string[] = ABC): Promise<string> {
+      const directories = await openAny(names);
+      const found = await Promise.all(
+        directories.members.map(
+          async ({ id, slot }) => `${slot}:${relative(parent(), await directories.locate(id))}`,
+        ),
+      );
+      await directories.close();
+      return found.join(' ');
+    }
+
+    it('have a new one beside the others, or where it is named, and know where it is', async () => {
+      const directories = await openAny();
+      expect(await directories.add(3)).to.deep.equal({ id: 3, slot: 3 });
+      expect(await directories.add(4, path('d'))).to.deep.equal({ id: 4, slot: 4 });
+      await directories.settle(5);
+      await directories.close();
+      const all = '0:a/server-0 1:b/server-1 2:c/server-2 3:a-server-3/server-3 4:d/server-4';
+      expect(await membersOf()).to.equal(all);
+      expect(await membersOf(['d', 'c', 'b', 'a', 'a-server-3'])).to.equal(all);
+      expectOneLine(
+        await rejection(DataDirectories.open(paths(...ABC), { ...WORLD, servers: 3 })),
+        'DATA_DIRECTORY_REFUSED',
+        /is of a cluster of 5 servers: start without -n/,
+      );
+      expectOneLine(
+        await rejection(openAny([...ABC, 'd', 'x', 'y'])),
+        'DATA_DIRECTORY_REFUSED',
+        /is of a cluster of 5 servers: give --data-dir 5 times/,
+      );
+    });
+
+    it('never give an identity twice, and use no directory of one that was removed', async () => {
+      const directories = await openAny();
+      await directories.add(3, path('d'));
+      await cp(path('d'), path('kept'), { recursive: true });
+      await directories.remove(3);
+      expect(await directories.add(3, path('d'))).to.deep.equal({ id: 4, slot: 3 });
+      await directories.remove(4);
+      await directories.close();
+      const again = await openAny([...ABC, 'kept']);
+      expect(again.members.map(({ id }) => id)).to.deep.equal([0, 1, 2]);
+      expect(again.leftOut.join()).to.match(/kept is that of a server that was removed, and is not used/);
+      await again.close();
+      await rm(path('c'), { recursive: true });
+      const without = await openAny(['a', 'b', 'kept']);
+      expectOneLine(await rejection(without.locate(2)), 'DISK_MISSING', /c is missing/);
+      await without.close();
+    });
+
+    it('refuse a place that another server has, or that holds something else', async () => {
+      const directories = await openAny();
+      await mkdir(path('x'));
+      await writeFile(join(path('x'), 'thesis.tex'), 'precious');
+      for (const [name, reason] of [
+        ['b', /b: is that of another server: name an empty directory/],
+        ['x', /x: holds thesis\.tex, which is not of a cluster/],
+      ] as const)
+        expectOneLine(await rejection(directories.add(3, path(name))), 'DATA_DIRECTORY_REFUSED', reason);
+      await directories.close();
+      expect(await membersOf()).to.equal('0:a/server-0 1:b/server-1 2:c/server-2');
+    });
+
+    it('have the one that replaces another in its place beside it, until that goes', async () => {
+      const directories = await openAny();
+      await directories.add(1);
+      expect(await readdir(path('b'))).to.have.members(['lock', 'manifest', 'server-1', 'server-3']);
+      await directories.close();
+      const again = await openAny();
+      expect(again.members.map(({ id }) => id)).to.deep.equal([0, 1, 3, 2]);
+      for (const id of [1, 3]) expect(await again.locate(id)).to.equal(join(path('b'), `server-${id}`));
+      await again.remove(1);
+      expect(await readdir(path('b'))).to.have.members(['lock', 'manifest', 'server-3']);
+      await again.close();
+      expect(await membersOf()).to.equal('0:a/server-0 1:b/server-3 2:c/server-2');
+    });
+
+    it('have the one that replaces another whose disk is lost in its place, or elsewhere', async () => {
+      await rm(path('b'), { recursive: true });
+      const directories = await openAny();
+      await directories.add(1);
+      await directories.remove(1);
+      await directories.close();
+      expect(await membersOf()).to.equal('0:a/server-0 1:b/server-3 2:c/server-2');
+      const broken = await openAny(ABC, failing(path('c'), 'EIO'));
+      expectOneLine(
+        await rejection(broken.add(2)),
+        'DATA_DIRECTORY_REFUSED',
+        /c: cannot be used \(EIO\): check the disk.*, or name another directory/,
+      );
+      await broken.add(2, path('new'));
+      await broken.close();
+      // Both are wanted while it is not known which of them is a member.
+      expect(await membersOf()).to.equal('0:a/server-0 1:b/server-3 2:c/server-2 2:new/server-5');
+    });
+
+    it('find what was written last when one could not be written', async () => {
+      const directories = await openAny(ABC, readOnly(path('a')));
+      await directories.add(3, path('d'));
+      await directories.close();
+      expect(await membersOf(['a', 'b'])).to.match(/ 3:d\/server-3$/);
+      await rm(path('b'), { recursive: true });
+      expect(await membersOf(['a', 'c', 'd']).catch(String)).to.match(/b is missing/);
     });
   });
 

@@ -30,6 +30,7 @@ export type { ClusterMeasurements, ClusterStatus, MemberStatus } from './cluster
 export type { PortMeasurements } from './gateway/connections.js';
 export type { GatewayMeasurements } from './gateway/gateway.js';
 export { ListenError } from './gateway/listener.js';
+export type { TlsMaterial } from './gateway/node/tls-identity.js';
 export type { LogIndex, RoleName, ServerId, SlotId, Term } from './raft/types.js';
 export { BackupError, type BackupFacts } from './storage/backup.js';
 export { DataDirectoryError } from './storage/data-directory-error.js';

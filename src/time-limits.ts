@@ -41,6 +41,9 @@ export const END_TIMEOUT_MS = 900;
 /** A page that has not taken for this long what was sent to it is cut off. Meanwhile it misses frames, not events. */
 export const LIVE_READER_TIMEOUT_MS = 10_000;
 
+/** A client that has not finished its TLS handshake after this long is disconnected. */
+export const TLS_HANDSHAKE_TIMEOUT_MS = 10_000;
+
 /** Whoever tells a wrong password is answered after this long. */
 export const WRONG_PASSWORD_PAUSE_MS = 1_000;
 

@@ -5,9 +5,8 @@
  * a cluster that stalls is not buried under them.
  */
 
-import { connect, type Socket } from 'node:net';
 import { parentPort, workerData } from 'node:worker_threads';
-import type { LoadStart } from '../src/admin/load.js';
+import type { LoadEvent, LoadMessage, LoadStart } from '../src/admin/load.js';
 
 const CONNECTIONS = 16;
 const UNANSWERED_PER_CONNECTION = 64;
@@ -20,57 +19,54 @@ const REPORT_MS = 500;
 const RECONNECT_MS = 200;
 const LINE_FEED = 10;
 
-const { address, requestsPerS, password }: LoadStart = workerData;
+const { requestsPerS }: LoadStart = workerData;
 
 /** One connection. Replies are told apart by their lines: a value, which holds no line feed, is one more. */
 class LoadClient {
   answered = 0;
-  #socket: Socket | undefined;
+  readonly #id: number;
+  #isOpen = false;
+  #requests = '';
   #unanswered = 0;
   #isInValue = false;
   #line = '';
 
-  constructor() {
-    this.#connect();
+  constructor(id: number) {
+    this.#id = id;
+    this.#say('connect');
   }
 
   get hasRoom(): boolean {
-    return this.#socket !== undefined && this.#unanswered < UNANSWERED_PER_CONNECTION;
+    return this.#isOpen && this.#unanswered < UNANSWERED_PER_CONNECTION;
   }
 
+  /** Sent with the next {@link flush}. */
   send(request: string): void {
     this.#unanswered += 1;
-    this.#socket?.write(request);
-  }
-
-  /** Holds back what is sent until {@link flush}. */
-  cork(): void {
-    this.#socket?.cork();
+    this.#requests += request;
   }
 
   flush(): void {
-    this.#socket?.uncork();
+    if (this.#requests === '') return;
+    this.#say(Buffer.from(this.#requests, 'latin1'));
+    this.#requests = '';
   }
 
-  #connect(): void {
-    const socket = connect({ ...address, noDelay: true });
-    socket.on('connect', () => {
-      this.#socket = socket;
-      if (password === undefined) return;
-      socket.write(`auth ${password}\r\n`);
-      // Its reply is no answer to a request.
-      this.#unanswered += 1;
-      this.answered -= 1;
-    });
-    socket.on('data', (bytes) => this.#take(bytes));
-    socket.on('error', () => {});
-    socket.on('close', () => {
-      this.#socket = undefined;
+  heard(bytes: LoadEvent['bytes']): void {
+    if (typeof bytes !== 'string') this.#take(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    else if (bytes === 'open') this.#isOpen = true;
+    else {
+      this.#isOpen = false;
       this.#unanswered = 0;
       this.#isInValue = false;
       this.#line = '';
-      setTimeout(() => this.#connect(), RECONNECT_MS);
-    });
+      this.#requests = '';
+      setTimeout(() => this.#say('connect'), RECONNECT_MS);
+    }
+  }
+
+  #say(bytes: Uint8Array | 'connect'): void {
+    parentPort?.postMessage({ client: this.#id, bytes } satisfies LoadMessage);
   }
 
   #take(bytes: Buffer): void {
@@ -91,7 +87,8 @@ class LoadClient {
   }
 }
 
-const clients = Array.from({ length: CONNECTIONS }, () => new LoadClient());
+const clients = Array.from({ length: CONNECTIONS }, (_, id) => new LoadClient(id));
+parentPort?.on('message', ({ client, bytes }: LoadEvent) => clients[client]?.heard(bytes));
 let due = 0;
 let lastMs = performance.now();
 let next = 0;
@@ -100,7 +97,6 @@ function tick(): void {
   const nowMs = performance.now();
   due += ((nowMs - lastMs) / 1000) * requestsPerS;
   lastMs = nowMs;
-  for (const client of clients) client.cork();
   let full = 0;
   while (due >= 1 && full < CONNECTIONS) {
     const client = clients[next];
@@ -132,7 +128,8 @@ let reportedMs = performance.now();
 function report(): void {
   const nowMs = performance.now();
   const answered = clients.reduce((sum, client) => sum + client.answered, 0);
-  parentPort?.postMessage(((answered - answeredBefore) * 1000) / (nowMs - reportedMs));
+  const answeredPerS = ((answered - answeredBefore) * 1000) / (nowMs - reportedMs);
+  parentPort?.postMessage({ answeredPerS } satisfies LoadMessage);
   answeredBefore = answered;
   reportedMs = nowMs;
 }

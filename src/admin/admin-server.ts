@@ -4,6 +4,7 @@
 
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Server as SecureServer } from 'node:https';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Logger, pino } from 'pino';
 import type { Cluster } from '../cluster/cluster.js';
@@ -18,6 +19,7 @@ import { HttpError, JSON_HEADERS, jsonText } from './http-error.js';
 import { LiveFeed } from './live/feed.js';
 import { LoadSwitch } from './load.js';
 import { checkSource } from './same-origin.js';
+import { checkCertificate, secureServer } from './secure-server.js';
 
 /** The slowest imports of the application, and Node's classes of fetch, which are loaded at their first use. */
 const PIECES: readonly (() => unknown)[] = [
@@ -57,7 +59,7 @@ export interface AdminEnvironment {
 export class AdminServer {
   readonly #cluster: Cluster;
   readonly #logger: Logger;
-  readonly #server: Server;
+  readonly #server: Server | SecureServer;
   readonly #assets = new Assets(WEB_DIRECTORY);
   readonly #load: LoadSwitch;
   readonly #feed: LiveFeed;
@@ -81,17 +83,20 @@ export class AdminServer {
     this.#feed = new LiveFeed(cluster, () => this.#load.view);
     this.#address = address;
     this.#logger = logger;
-    this.#load = new LoadSwitch(logger);
+    this.#load = new LoadSwitch(logger, (events) => cluster.inProcess.connect(events));
     this.#guard = new Guard({
-      access: cluster.access,
+      access: cluster.security.access,
       port: () => this.#address.port,
       isAsset: (path) => this.#assets.has(path),
     });
     this.#ownNames = new Set([address.host, host, advertiseHost ?? host]);
     // Node would refuse a request without a host, too, but without a reason in JSON.
-    this.#server = createServer({ requireHostHeader: false, ...timeouts }, (request, response) => {
+    const options = { requireHostHeader: false, ...timeouts };
+    const listener = (request: IncomingMessage, response: ServerResponse) => {
       this.#answer(request, response).catch((error: unknown) => refuse(response, error));
-    });
+    };
+    const { tls } = cluster.security;
+    this.#server = tls === undefined ? createServer(options, listener) : secureServer(tls, options, listener);
     this.#server.maxConnections = MAX_ADMIN_CONNECTIONS;
   }
 
@@ -134,7 +139,8 @@ export class AdminServer {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    checkSource(request, this.#ownNames);
+    checkSource(request, this.#ownNames, this.#cluster.security.tls === undefined ? 'http' : 'https');
+    checkCertificate(request, this.#cluster.security.tls);
     const [path = ''] = (request.url ?? '').split('?', 1);
     await this.#admission.serve(request.socket, {
       admit: () => this.#guard.admit(request),

@@ -1,8 +1,7 @@
 /**
- * The dashboard's console: runs one command as a client of the cluster would, over TCP.
+ * The dashboard's console: runs one command as a client of the cluster would, on a connection within this process.
  */
 
-import { connect } from 'node:net';
 import type { Cluster } from '../cluster/cluster.js';
 import { MAX_KEY_BYTES } from '../limits.js';
 import { HttpError } from './http-error.js';
@@ -30,8 +29,7 @@ const REPLY_TIMEOUT_MS = 10_000;
 
 /** Rejects with HttpError 503 when the cluster cannot be reached or does not answer. */
 export async function runCommand(cluster: Cluster, command: ConsoleCommand): Promise<ConsoleReply> {
-  const address = cluster.routerAddress ?? cluster.serverAddress(cluster.leader ?? 0);
-  const reply = await exchange(address, encode(command), cluster.access?.ownPassword);
+  const reply = await exchange(cluster, encode(command));
   const end = reply.indexOf('\r\n');
   const line = reply.subarray(0, end).toString('latin1');
   const length = valueLength(line);
@@ -65,41 +63,31 @@ function valueLength(line: string): number | undefined {
 }
 
 /** Sends the request on a connection of its own, and resolves to the whole reply. */
-function exchange(
-  { host, port }: { host: string; port: number },
-  request: Buffer,
-  password: string | undefined,
-): Promise<Buffer> {
+function exchange(cluster: Cluster, request: Buffer): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     let received = Buffer.alloc(0);
-    /** The reply to the password comes first. */
-    let isAdmitted = password === undefined;
-    const socket = connect({ host, port, timeout: REPLY_TIMEOUT_MS });
     const fail = (reason: string) => {
-      socket.destroy();
+      end();
       reject(new HttpError(503, `the cluster does not answer: ${reason}`));
     };
-    socket.on('connect', () => {
-      if (password !== undefined) socket.write(`auth ${password}\r\n`);
-      socket.write(request);
-    });
-    socket.on('timeout', () => fail(`nothing came within ${REPLY_TIMEOUT_MS} ms`));
-    socket.on('error', ({ message }) => fail(message));
-    socket.on('close', () => fail('the connection was closed'));
-    socket.on('data', (bytes) => {
-      received = Buffer.concat([received, bytes]);
-      if (!isAdmitted) {
+    const client = cluster.inProcess.connect({
+      onOpen: () => client?.write(request),
+      onData: (bytes) => {
+        received = Buffer.concat([received, bytes]);
         const lineEnd = received.indexOf('\r\n');
         if (lineEnd === -1) return;
-        isAdmitted = true;
-        received = received.subarray(lineEnd + 2);
-      }
-      const end = received.indexOf('\r\n');
-      if (end === -1) return;
-      const length = valueLength(received.subarray(0, end).toString('latin1'));
-      if (received.length < end + 2 + (length === undefined ? 0 : length + 2)) return;
-      resolve(received);
-      socket.destroy();
+        const length = valueLength(received.subarray(0, lineEnd).toString('latin1'));
+        if (received.length < lineEnd + 2 + (length === undefined ? 0 : length + 2)) return;
+        end();
+        resolve(received);
+      },
+      onClosed: ({ message }) => fail(message),
     });
+    const timer = setTimeout(() => fail(`nothing came within ${REPLY_TIMEOUT_MS} ms`), REPLY_TIMEOUT_MS);
+    const end = () => {
+      clearTimeout(timer);
+      client?.destroy();
+    };
+    if (client === undefined) fail('it does not run');
   });
 }

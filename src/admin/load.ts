@@ -5,7 +5,7 @@
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { Logger } from 'pino';
-import type { ClientAddress } from '../wire/control.js';
+import type { MemoryClient, MemoryClientEvents } from '../gateway/memory-connection.js';
 import type { LoadView } from './live/view.js';
 
 const LOAD_MODULE = fileURLToPath(new URL('../../workers/load.js', import.meta.url));
@@ -15,14 +15,23 @@ export const MAX_LOAD_PER_S = 1_000_000;
 
 /** What the thread is started with. */
 export interface LoadStart {
-  readonly address: ClientAddress;
   readonly requestsPerS: number;
-  /** What the clients tell; undefined for nothing. */
-  readonly password: string | undefined;
+}
+
+/** What the thread tells: how many requests were answered in a second, or what one of its clients does. */
+export type LoadMessage =
+  | { readonly answeredPerS: number }
+  | { readonly client: number; readonly bytes: Uint8Array | 'connect' };
+
+/** What the thread is told of one of its clients: bytes that came, or that its connection is open, or closed. */
+export interface LoadEvent {
+  readonly client: number;
+  readonly bytes: Uint8Array | 'open' | 'closed';
 }
 
 export class LoadSwitch {
   readonly #logger: Logger;
+  readonly #dial: (events: MemoryClientEvents) => MemoryClient | undefined;
   #thread: Worker | undefined;
   /** Resolves once the thread has loaded its modules. Node 20 may abort the process if it is terminated before. */
   #loaded: Promise<void> = Promise.resolve();
@@ -31,17 +40,18 @@ export class LoadSwitch {
   #changing: Promise<void> = Promise.resolve();
   #view: LoadView = { requestsPerS: 0, answeredPerS: 0 };
 
-  constructor(logger: Logger) {
+  constructor(logger: Logger, dial: (events: MemoryClientEvents) => MemoryClient | undefined) {
     this.#logger = logger;
+    this.#dial = dial;
   }
 
   get view(): LoadView {
     return this.#view;
   }
 
-  /** Puts load on the router at the address, in place of an earlier load; 0 ends it. */
-  set(address: ClientAddress, requestsPerS: number, password?: string): Promise<void> {
-    const done = this.#changing.then(() => this.#set({ address, requestsPerS, password }));
+  /** Puts load on the router, in place of an earlier load; 0 ends it. */
+  set(requestsPerS: number): Promise<void> {
+    const done = this.#changing.then(() => this.#set({ requestsPerS }));
     this.#changing = done.catch(() => undefined);
     return done;
   }
@@ -58,13 +68,37 @@ export class LoadSwitch {
       thread.once('message', () => resolve());
       thread.once('exit', () => resolve());
     });
-    thread.on('message', (answeredPerS: number) => {
-      if (this.#thread === thread) this.#view = { requestsPerS, answeredPerS };
+    const clients = new Map<number, MemoryClient>();
+    const tell = (event: LoadEvent) => thread.postMessage(event);
+    thread.on('message', (message: LoadMessage) => {
+      if ('answeredPerS' in message) {
+        const { answeredPerS } = message;
+        if (this.#thread === thread) this.#view = { requestsPerS, answeredPerS };
+      } else if (message.bytes === 'connect') this.#connect(message.client, clients, tell);
+      else clients.get(message.client)?.write(message.bytes);
+    });
+    thread.on('exit', () => {
+      for (const client of clients.values()) client.destroy();
     });
     thread.on('error', (error) => this.#logger.error({ err: error }, 'load failed'));
     thread.on('exit', () => {
       if (this.#thread === thread) this.#ended();
     });
+  }
+
+  /** Connects one of the thread's clients, within this process. */
+  #connect(client: number, clients: Map<number, MemoryClient>, tell: (event: LoadEvent) => void): void {
+    const onClosed = () => {
+      clients.delete(client);
+      tell({ client, bytes: 'closed' });
+    };
+    const connection = this.#dial({
+      onOpen: () => tell({ client, bytes: 'open' }),
+      onData: (bytes) => tell({ client, bytes }),
+      onClosed,
+    });
+    if (connection === undefined) onClosed();
+    else clients.set(client, connection);
   }
 
   /** Ends the load for good, and resolves once the clients are gone. */

@@ -123,12 +123,14 @@ const PORT_COUNTERS: readonly Row<PortMeasurements>[] = [
 export function prometheusText(
   { main, servers, withoutDisk, gateway }: ClusterMeasurements,
   version: string,
+  certificateExpiresAtMs?: number,
 ): Promise<string> {
   const page = new Page();
   const up = [...servers].flatMap(([id, measured]) => (measured === undefined ? [] : [{ id, measured }]));
   const ports = [...gateway.servers].map(([id, port]) => ({ labels: { port: `server-${id}` }, port }));
   const router = gateway.router === undefined ? [] : [{ labels: { port: 'router' }, port: gateway.router }];
   page.build(version);
+  if (certificateExpiresAtMs !== undefined) page.certificate(certificateExpiresAtMs);
   page.servers([...servers.keys()], up);
   page.disks([...servers.keys()], withoutDisk);
   page.threads([
@@ -159,6 +161,13 @@ class Page {
     this.#gauge('build_info', 'Always 1; the labels tell what runs.', labels).set(
       { version, node: process.version },
       1,
+    );
+  }
+
+  certificate(expiresAtMs: number): void {
+    this.#gauge('certificate_expiry_timestamp_seconds', 'When the TLS certificate ends, since 1970.', []).set(
+      {},
+      expiresAtMs / 1000,
     );
   }
 

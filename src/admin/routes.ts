@@ -34,7 +34,9 @@ export interface CallParts {
 
 export function addRoutes(app: Hono<AdminEnv>, { cluster, feed, load, guard }: CallParts): void {
   const status = new SharedCall(async () => publicStatus(await cluster.status()));
-  const metrics = new SharedCall(async () => prometheusText(await cluster.measure(), packageVersion));
+  const metrics = new SharedCall(async () =>
+    prometheusText(await cluster.measure(), packageVersion, cluster.security.tls?.expiresAtMs),
+  );
   app.get('/api/status', async (c) => jsonAnswer(c, 200, await status.ask()));
   app.get('/healthz', (c) => {
     const { leader } = cluster;
@@ -52,7 +54,12 @@ export function addRoutes(app: Hono<AdminEnv>, { cluster, feed, load, guard }: C
   // Who comes here has told the password, or has a cookie that says so.
   app.get('/api/login', (c) => jsonAnswer(c, 200, { ok: true }));
   app.post('/api/login', (c) =>
-    jsonAnswer(c, 200, { ok: true }, { 'Set-Cookie': guard.cookie({ isSecure: false }) }),
+    jsonAnswer(
+      c,
+      200,
+      { ok: true },
+      { 'Set-Cookie': guard.cookie({ isSecure: cluster.security.tls !== undefined }) },
+    ),
   );
   let backups = 0;
   app.get('/api/backup', (c) =>
@@ -101,9 +108,7 @@ export function addRoutes(app: Hono<AdminEnv>, { cluster, feed, load, guard }: C
   post(app, '/api/heal', bodies.anything, () => cluster.heal());
   post(app, '/api/command', bodies.command, (command) => runCommand(cluster, command));
   post(app, '/api/load', bodies.load, async ({ requestsPerS }) => {
-    const { routerAddress } = cluster;
-    if (routerAddress === undefined) throw new HttpError(409, 'there is no router to put load on');
-    await load.set(routerAddress, requestsPerS, cluster.access?.ownPassword);
+    await load.set(requestsPerS);
   });
 }
 

@@ -28,6 +28,7 @@ export function checkSource(
     url = '',
   }: Pick<IncomingMessage, 'headers' | 'httpVersion' | 'url'>,
   ownNames: ReadonlySet<string>,
+  scheme: 'http' | 'https' = 'http',
 ): void {
   if (host === undefined && httpVersion === '1.1') throw new HttpError(400, 'the request names no host');
   const [path = ''] = url.split('?', 1);
@@ -36,8 +37,11 @@ export function checkSource(
   const name = nameIn(host);
   if (name === undefined || !(name === 'localhost' || isIP(name) !== 0 || ownNames.has(name)))
     throw new HttpError(403, `the host ${host} is not served here: use an address, or --advertise-host`);
-  if (origin !== undefined && origin !== `http://${host}`)
-    throw new HttpError(403, `the origin ${origin} is foreign: only pages from http://${host} may do this`);
+  if (origin !== undefined && origin !== `${scheme}://${host}`)
+    throw new HttpError(
+      403,
+      `the origin ${origin} is foreign: only pages from ${scheme}://${host} may do this`,
+    );
 }
 
 /** The host without its port, and an IPv6 address without its brackets. */

@@ -19,9 +19,10 @@ import { DEFAULT_HTTP_PORT, LOG_LEVELS } from './defaults.js';
 import { addMaintenance } from './maintenance.js';
 import { addMembers } from './members-command.js';
 import { forgetGivenPassword, givenPassword, passwordOption } from './password-option.js';
+import { addTlsOptions, givenTls, type TlsArguments } from './tls-options.js';
 
 /** The options as commander returns them: each has a default. */
-interface Arguments {
+interface Arguments extends TlsArguments {
   readonly servers: number;
   readonly host: string;
   readonly advertiseHost?: string;
@@ -37,7 +38,7 @@ interface Arguments {
   readonly heartbeat: number;
   readonly snapshotLogBytes: number;
   readonly maxValueBytes: number;
-  readonly passwordFile?: string;
+  readonly passwordFile: string | undefined;
   readonly insecure: boolean;
   readonly logLevel: string;
 }
@@ -111,9 +112,10 @@ function newProgram(): Command {
       await serve(isSizeGiven ? options : withoutSize, {
         httpPort: args.http ? args.httpPort : undefined,
         logLevel: args.logLevel,
-        passwordFile: args.passwordFile,
+        files: args,
       });
     });
+  addTlsOptions(program, "clients' certificates, which they must show then");
   addMaintenance(program);
   addMembers(program);
   return program;
@@ -162,6 +164,7 @@ function clusterOptions(args: Arguments): ClusterOptions {
     snapshotLogBytes: args.snapshotLogBytes,
     maxValueBytes: args.maxValueBytes,
     password: givenPassword(args),
+    tls: givenTls(args),
     insecure: args.insecure,
   };
 }

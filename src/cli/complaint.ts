@@ -17,6 +17,10 @@ const FLAGS = new Map([
   ['snapshotLogBytes', 'snapshot-log-bytes'],
   ['maxValueBytes', 'max-value-bytes'],
   ['passwordFile', 'password-file'],
+  ['tls', 'tls-cert'],
+  ['tlsCert', 'tls-cert'],
+  ['tlsKey', 'tls-key'],
+  ['tlsCa', 'tls-ca'],
 ]);
 
 /** Says in one line what is wrong, and returns the exit code for it. */

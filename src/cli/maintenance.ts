@@ -7,35 +7,27 @@ import { checkDataDirNames, checkDataDirs, checkHost, DEFAULT_OPTIONS } from '..
 import { NODE_ENVIRONMENT } from '../environment.js';
 import { dataDirOption, givenDataDirs } from './data-dir-option.js';
 import { DEFAULT_HTTP_PORT } from './defaults.js';
-import { authorization, givenPassword, type PasswordArguments, passwordOption } from './password-option.js';
+import { addAccessOptions, RemoteError, send, type Target, textOf } from './remote.js';
 
 interface DataDirArguments {
   readonly dataDir?: readonly string[];
 }
 
-interface BackupArguments extends PasswordArguments {
-  readonly host: string;
-  readonly httpPort: number;
-}
-
-/** The running program does not answer, or refuses. */
-class RemoteError extends Error {}
-
 export function addMaintenance(program: Command): void {
   const { host, servers } = DEFAULT_OPTIONS;
-  program
-    .command('backup')
-    .description('write all keys of a running cluster to a file')
-    .argument('<file>')
-    .option('--host <address>', 'where its admin API listens', host)
-    .addOption(wholeNumber('--http-port <port>', 'and the port', DEFAULT_HTTP_PORT))
-    .addOption(passwordOption('a file with its password'))
-    .action(async (file: string, options: BackupArguments) => {
-      checkHost('host', options.host);
-      const { writeBackup } = await import('../cluster/backup-files.js');
-      const { keys, byteLength } = await writeBackup(file, download(options));
-      say(`backup ${file}: ${keys} keys, ${byteLength} bytes`);
-    });
+  addAccessOptions(
+    program
+      .command('backup')
+      .description('write all keys of a running cluster to a file')
+      .argument('<file>')
+      .option('--host <address>', 'where its admin API listens', host)
+      .addOption(wholeNumber('--http-port <port>', 'and the port', DEFAULT_HTTP_PORT)),
+  ).action(async (file: string, options: Target) => {
+    checkHost('host', options.host);
+    const { writeBackup } = await import('../cluster/backup-files.js');
+    const { keys, byteLength } = await writeBackup(file, download(options));
+    say(`backup ${file}: ${keys} keys, ${byteLength} bytes`);
+  });
   program
     .command('restore')
     .description('make the data directory of a new cluster out of a backup')
@@ -70,16 +62,11 @@ export function addMaintenance(program: Command): void {
 }
 
 /** Rejects with {@link RemoteError}. */
-async function* download(options: BackupArguments): AsyncGenerator<Uint8Array> {
-  const { host, httpPort } = options;
-  const headers = authorization(givenPassword(options));
-  const url = `http://${host.includes(':') ? `[${host}]` : host}:${httpPort}/api/backup`;
-  const response = await fetch(url, { headers }).catch(() => {
-    throw new RemoteError(`no cluster answers at ${url}: start it, or name its --host and --http-port`);
-  });
-  if (!response.ok || response.body === null)
-    throw new RemoteError(`${url} answers ${response.status}: ${(await response.text()).trim()}`);
-  yield* response.body;
+async function* download(target: Target): AsyncGenerator<Uint8Array> {
+  const answer = await send(target, 'GET', 'backup');
+  if (answer.statusCode !== 200)
+    throw new RemoteError(`the cluster answers ${answer.statusCode}: ${(await textOf(answer)).trim()}`);
+  yield* answer;
 }
 
 function wholeNumber(flags: string, description: string, value: number): Option {

@@ -2,15 +2,9 @@
 
 import { resolve } from 'node:path';
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
-import { checkDataDirNames, checkHost, DEFAULT_OPTIONS } from '../cluster/cluster-options.js';
+import { checkDataDirNames, DEFAULT_OPTIONS } from '../cluster/cluster-options.js';
 import { DEFAULT_HTTP_PORT } from './defaults.js';
-import { authorization, givenPassword, passwordOption } from './password-option.js';
-
-interface Target {
-  readonly host: string;
-  readonly httpPort: number;
-  readonly passwordFile?: string;
-}
+import { addAccessOptions, RemoteError, send, type Target, textOf } from './remote.js';
 
 interface Place {
   readonly dataDir?: string;
@@ -19,18 +13,18 @@ interface Place {
 /** While a change goes on, its progress is asked for this often. */
 const PROGRESS_MS = 250;
 
-/** The running program does not answer, or refuses. */
-class RemoteError extends Error {}
-
 export function addMembers(program: Command): void {
   const members = program.command('members').description('list and change the servers of a running cluster');
   const add = (name: string, description: string) =>
-    members
-      .command(name)
-      .description(description)
-      .option('--host <address>', 'where its admin API listens', DEFAULT_OPTIONS.host)
-      .addOption(new Option('--http-port <port>', 'and the port').default(DEFAULT_HTTP_PORT).argParser(toId))
-      .addOption(passwordOption('a file with its password'));
+    addAccessOptions(
+      members
+        .command(name)
+        .description(description)
+        .option('--host <address>', 'where its admin API listens', DEFAULT_OPTIONS.host)
+        .addOption(
+          new Option('--http-port <port>', 'and the port').default(DEFAULT_HTTP_PORT).argParser(toId),
+        ),
+    );
   const id = () => new Argument('<id>', 'the server').argParser(toId);
   add('list', 'tell who votes, who learns, and what is about to change').action(async (target: Target) =>
     say(lineOf(await call(target, 'GET', 'members'))),
@@ -83,17 +77,19 @@ async function call(
   path: string,
   request: object | undefined = undefined,
 ): Promise<unknown> {
-  const { host, httpPort } = target;
-  checkHost('host', host);
-  const url = `http://${host.includes(':') ? `[${host}]` : host}:${httpPort}/api/${path}`;
-  const headers = authorization(givenPassword(target));
-  const sent = request === undefined ? {} : { body: JSON.stringify(request) };
-  const response = await fetch(url, { method, headers, ...sent }).catch(() => {
-    throw new RemoteError(`no cluster answers at ${url}: start it, or name its --host and --http-port`);
-  });
-  const body: unknown = await response.json().catch(() => undefined);
-  if (response.ok) return body;
-  throw new RemoteError(`${fieldOf(body, 'error') ?? `${url} answers ${response.status}`}`);
+  const answer = await send(target, method, path, request);
+  const body = parsed(await textOf(answer));
+  if (answer.statusCode === 200) return body;
+  throw new RemoteError(`${fieldOf(body, 'error') ?? `the cluster answers ${answer.statusCode}`}`);
+}
+
+/** Undefined if it is no JSON. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Shows on a terminal how far the new servers have caught up, until the change is over. */

@@ -1,13 +1,13 @@
 /** Where the password comes from: a file, or a variable of the environment. Never the command line, which all can see. */
 
-import { readFileSync } from 'node:fs';
 import { Option } from 'commander';
 import { checkPassword, OptionError } from '../cluster/cluster-options.js';
+import { readText } from './tls-options.js';
 
 const VARIABLE = 'THREADRAFT_PASSWORD';
 
 export interface PasswordArguments {
-  readonly passwordFile?: string;
+  readonly passwordFile?: string | undefined;
 }
 
 export function passwordOption(description: string): Option {
@@ -30,13 +30,7 @@ export function forgetGivenPassword(): void {
 
 /** The password in the file, of which the last line break is no part. Throws OptionError. */
 export function readPassword(file: string): string {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new OptionError('passwordFile', error instanceof Error ? error.message : String(error));
-  }
-  const password = text.replace(/\r?\n$/, '');
+  const password = readText('passwordFile', file).replace(/\r?\n$/, '');
   try {
     checkPassword(password);
   } catch (error) {

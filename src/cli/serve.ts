@@ -5,16 +5,14 @@
  */
 
 import { writeSync } from 'node:fs';
-import type { Logger } from 'pino';
 import { AdminServer } from '../admin/admin-server.js';
 import { Cluster } from '../cluster/cluster.js';
-import { messageOf } from '../cluster/cluster-errors.js';
 import type { ClusterOptions } from '../cluster/cluster-options.js';
 import type { ServerId } from '../raft/types.js';
 import type { ClientAddress } from '../wire/control.js';
 import { complain, EXIT_FAILED } from './complaint.js';
 import { createLogger } from './logger.js';
-import { readPassword } from './password-option.js';
+import { canReload, reloadSecrets, type SecretFiles } from './reload.js';
 
 /** Ctrl-C reaches this program twice when npm runs it: from the terminal, and from npm. */
 const SAME_SIGNAL_MS = 250;
@@ -23,14 +21,14 @@ export interface ServeOptions {
   /** Where the admin API listens; undefined for nowhere. */
   readonly httpPort: number | undefined;
   readonly logLevel: string;
-  /** Read again when SIGHUP comes; without it, SIGHUP stops the program. */
-  readonly passwordFile: string | undefined;
+  /** Read again when SIGHUP comes; without them, SIGHUP stops the program. */
+  readonly files: SecretFiles;
 }
 
 /** Runs a cluster until a signal ends it. Rejects when it cannot be started. */
 export async function serve(
   options: Partial<ClusterOptions>,
-  { httpPort: port, logLevel, passwordFile }: ServeOptions,
+  { httpPort: port, logLevel, files }: ServeOptions,
 ): Promise<void> {
   const logger = createLogger(logLevel);
   const cluster = new Cluster(options, { logger });
@@ -41,7 +39,7 @@ export async function serve(
     await cluster.close();
     if (cluster.leftBehind.length > 0) endWithoutDisks(cluster.leftBehind);
   });
-  if (passwordFile !== undefined) reloadOnSignal(cluster, passwordFile, logger);
+  if (canReload(files)) reloadSecrets(cluster, files, logger);
   else process.on('SIGHUP', stopping.stop);
   try {
     await admin?.start();
@@ -87,24 +85,14 @@ function readyLine(cluster: Cluster, admin: ClientAddress | undefined): string {
     `servers=${cluster.ids.map((id) => show(cluster.serverAddress(id))).join(',')}`,
   ];
   if (cluster.routerAddress !== undefined) words.push(`router=${show(cluster.routerAddress)}`);
-  if (admin !== undefined) words.push(`http=http://${show(admin)}`);
+  const scheme = cluster.security.tls === undefined ? 'http' : 'https';
+  if (admin !== undefined) words.push(`http=${scheme}://${show(admin)}`);
   if (cluster.withoutDisk.length > 0) words.push(`down=${cluster.withoutDisk.join(',')}`);
   return words.join(' ');
 }
 
 function show({ host, port }: ClientAddress): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-}
-
-/** SIGHUP has the password read from its file again. One that cannot be had leaves the last one. */
-function reloadOnSignal(cluster: Cluster, passwordFile: string, logger: Logger): void {
-  process.on('SIGHUP', () => {
-    try {
-      cluster.access?.change(readPassword(passwordFile));
-    } catch (error) {
-      logger.error({ reason: messageOf(error) }, 'the password was not read again: the last one stays');
-    }
-  });
 }
 
 interface Stopping {

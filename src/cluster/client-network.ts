@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { NodeNetwork } from '../gateway/node/node-network.js';
+import type { TlsIdentity } from '../gateway/node/tls-identity.js';
 import {
   DESCRIPTORS_OF_PROCESS,
   DESCRIPTORS_OF_SERVER,
@@ -17,7 +18,8 @@ const REFUSALS_LINE_MS = 60_000;
 export function clientNetwork(
   logger: Logger,
   servers: number,
-  network = new NodeNetwork(undefined, limitOf(logger, servers)),
+  tls?: TlsIdentity,
+  network = new NodeNetwork(undefined, limitOf(logger, servers), tls),
 ): NodeNetwork {
   network.whySlow.then((reason) => {
     if (reason !== undefined)

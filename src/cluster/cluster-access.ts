@@ -3,20 +3,39 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Doors } from '../gateway/doorkeeper.js';
+import { CertificateError, TlsIdentity } from '../gateway/node/tls-identity.js';
 import { Password } from '../gateway/password.js';
 import { MAX_TOLD_WRONG_PASSWORDS_PER_S } from '../limits.js';
 import type { ClientAddress } from '../wire/control.js';
-import { checkPassword } from './cluster-options.js';
+import { type ClusterOptions, checkPassword, OptionError } from './cluster-options.js';
 
-const OWN_PASSWORD_BYTES = 32;
+const SALT_BYTES = 32;
+
+/** What of a cluster's options nobody is shown. */
+export interface Security {
+  /** What clients must tell; undefined for nothing. */
+  readonly access: ClusterAccess | undefined;
+  /** What all ports show; undefined for plain text. */
+  readonly tls: TlsIdentity | undefined;
+}
+
+/** Throws OptionError. */
+export function securityOf(
+  { password, tls }: Pick<ClusterOptions, 'password' | 'tls'>,
+  logger: Logger,
+): Security {
+  try {
+    return {
+      access: password === null ? undefined : new ClusterAccess(password, logger),
+      tls: tls === null ? undefined : new TlsIdentity(tls),
+    };
+  } catch (error) {
+    throw error instanceof CertificateError ? new OptionError('tls', error.message) : error;
+  }
+}
 
 export class ClusterAccess implements Doors {
   readonly password: Password;
-  /**
-   * What the program's own clients tell, drawn anew at each start.
-   * @internal
-   */
-  readonly ownPassword = randomBytes(OWN_PASSWORD_BYTES).toString('base64url');
   readonly #logger: Logger;
   /** Wrong passwords since the count began, in ms of the monotonic clock; beyond the limit they are counted, not told. */
   #countedSinceMs = Number.NEGATIVE_INFINITY;
@@ -25,7 +44,7 @@ export class ClusterAccess implements Doors {
   /** Throws OptionError. */
   constructor(password: string, logger: Logger) {
     checkPassword(password);
-    this.password = new Password(Buffer.from(password), Buffer.from(this.ownPassword));
+    this.password = new Password(Buffer.from(password), randomBytes(SALT_BYTES));
     this.#logger = logger;
   }
 

@@ -5,6 +5,7 @@
 import { isIPv4 } from 'node:net';
 import { resolve } from 'node:path';
 import { closestMatch } from 'leven';
+import type { TlsMaterial } from '../gateway/node/tls-identity.js';
 import { DEFAULT_MAX_VALUE_BYTES, LARGEST_MAX_VALUE_BYTES, MAX_PASSWORD_BYTES } from '../limits.js';
 import type { SlotId } from '../raft/types.js';
 
@@ -44,6 +45,8 @@ export interface ClusterOptions {
   readonly snapshotLogBytes: number;
   /** What clients must tell: 1 to 500 bytes without spaces and control characters. Null for nothing. */
   readonly password: string | null;
+  /** Has every port speak TLS with this certificate; null for plain text. */
+  readonly tls: TlsMaterial | null;
   /** Listen on an address beyond this machine's loopback although there is no password. */
   readonly insecure: boolean;
   /** The largest value in bytes, up to 16 MiB. Above 1 MiB, turns take longer and memory grows: see docs/architecture.md. */
@@ -51,7 +54,7 @@ export interface ClusterOptions {
 }
 
 /** The options without what nobody is to be shown. */
-export type ShownOptions = Omit<ClusterOptions, 'password'>;
+export type ShownOptions = Omit<ClusterOptions, 'password' | 'tls'>;
 
 export const DEFAULT_OPTIONS: ClusterOptions = {
   servers: 3,
@@ -66,6 +69,7 @@ export const DEFAULT_OPTIONS: ClusterOptions = {
   heartbeatMs: 50,
   snapshotLogBytes: 64 * 1024 * 1024,
   password: null,
+  tls: null,
   insecure: false,
   maxValueBytes: DEFAULT_MAX_VALUE_BYTES,
 };

@@ -11,7 +11,7 @@ import { measureThread } from '../server/thread-measurements.js';
 import { CATCH_UP_TIMEOUT_MS, LEADER_WAIT_MS } from '../time-limits.js';
 import type { ClientAddress, ServerObservation } from '../wire/control.js';
 import { clientNetwork } from './client-network.js';
-import { ClusterAccess } from './cluster-access.js';
+import { type Security, securityOf } from './cluster-access.js';
 import { type ClusterEnvironment, SERVER_MODULE } from './cluster-environment.js';
 import {
   messageOf,
@@ -37,15 +37,14 @@ const TRANSFER_TIMEOUTS = 3;
 
 export class Cluster {
   readonly options: ShownOptions;
-  /** What clients must tell; undefined for nothing. @internal */
-  readonly access: ClusterAccess | undefined;
+  /** @internal */ readonly security: Security;
   readonly #logger: Logger;
   readonly #eventLog: EventLog;
   readonly #environment: ClusterEnvironment;
   readonly #isAnySize: boolean;
   readonly #faults: LinkFaults;
   readonly #changed = new Signal(NODE_ENVIRONMENT);
-  readonly #clients = new InProcessClients((events) => this.#running?.gateway.connect(events));
+  /** @internal */ readonly inProcess = new InProcessClients((e) => this.#running?.gateway.connect(e));
   /** The client ports by server id, once they are known. */
   #ports: ReadonlyMap<ServerId, number>;
   #opening: Promise<RunningCluster> | undefined;
@@ -58,9 +57,9 @@ export class Cluster {
   constructor(options: Partial<ClusterOptions> = {}, environment: ClusterEnvironment = {}) {
     const { logger = pino({ level: 'silent' }) } = environment;
     this.#environment = environment;
-    const { password, ...shown } = completeOptions(options);
+    const { password, tls, ...shown } = completeOptions(options);
     this.options = shown;
-    this.access = password === null ? undefined : new ClusterAccess(password, logger);
+    this.security = securityOf({ password, tls }, logger);
     this.#isAnySize = options.servers === undefined;
     this.#logger = logger;
     this.#eventLog = new EventLog(logger);
@@ -76,15 +75,16 @@ export class Cluster {
   async start(): Promise<void> {
     if (this.#opening !== undefined || this.#closing !== undefined)
       throw new WrongStateError('a cluster is started once: make another');
+    const { network, serverModule, catchUpTimeoutMs } = this.#environment;
     this.#opening = RunningCluster.open(this.options, {
       logger: this.#logger,
       eventLog: this.#eventLog,
       faults: this.#faults,
-      serverModule: this.#environment.serverModule ?? SERVER_MODULE,
-      network: this.#environment.network ?? clientNetwork(this.#logger, this.options.servers),
-      catchUpTimeoutMs: this.#environment.catchUpTimeoutMs ?? CATCH_UP_TIMEOUT_MS,
+      serverModule: serverModule ?? SERVER_MODULE,
+      network: network ?? clientNetwork(this.#logger, this.options.servers, this.security.tls),
+      catchUpTimeoutMs: catchUpTimeoutMs ?? CATCH_UP_TIMEOUT_MS,
       isAnySize: this.#isAnySize,
-      doors: this.access,
+      doors: this.security.access,
       onChange: () => this.#changed.notify(),
     });
     try {
@@ -165,7 +165,7 @@ export class Cluster {
 
   /** A client that needs no socket, router or password, and is closed with the cluster. Throws ArgumentError. */
   client(options: InProcessClientOptions = {}): KeyValueClient {
-    return this.#clients.open(options);
+    return this.inProcess.open(options);
   }
 
   /** Resolves to the leader once there is one that answers clients. Rejects with TimeoutError or NotRunningError. */
@@ -353,7 +353,7 @@ export class Cluster {
     this.#running = undefined;
     this.#changed.notify();
     await running?.close();
-    await this.#clients.closeAll();
+    await this.inProcess.closeAll();
     if (running === undefined) return;
     this.#leftBehind = running.notEnded;
     this.#logger.info('cluster closed');

@@ -29,17 +29,17 @@ class InProcessClient extends Client {
 }
 
 export class InProcessClients {
-  readonly #connect: (events: MemoryClientEvents) => MemoryClient | undefined;
+  /** A connection as that of any client; undefined while the cluster does not run. */
+  readonly connect: (events: MemoryClientEvents) => MemoryClient | undefined;
   readonly #open = new Set<Client>();
 
-  /** @param connect is undefined while the cluster does not run */
   constructor(connect: (events: MemoryClientEvents) => MemoryClient | undefined) {
-    this.#connect = connect;
+    this.connect = connect;
   }
 
   /** Throws ArgumentError. */
   open(options: InProcessClientOptions): Client {
-    const dial: Dial = (_address, events) => this.#connect(events) ?? refused(events);
+    const dial: Dial = (_address, events) => this.connect(events) ?? refused(events);
     const client: Client = new InProcessClient(options, dial, () => this.#open.delete(client));
     this.#open.add(client);
     return client;

@@ -4,16 +4,16 @@ import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 
 export class Password {
   #hash: Buffer;
-  /** What the program's own clients tell. */
-  readonly #ownHash: Buffer;
+  /** With it and the hash, {@link sign} signs. */
+  readonly #salt: Uint8Array;
 
   /**
    * @param password its bytes
-   * @param own what the program's own clients tell in its place; stays when the password is changed
+   * @param salt drawn at random for each start
    */
-  constructor(password: Uint8Array, own: Uint8Array) {
+  constructor(password: Uint8Array, salt: Uint8Array) {
     this.#hash = hashOf(password);
-    this.#ownHash = hashOf(own);
+    this.#salt = salt;
   }
 
   /** From now on clients must tell this one. Those that have told the last one stay. */
@@ -23,7 +23,7 @@ export class Password {
 
   /** What proves that the text comes from here; not any more once the password is changed. */
   sign(text: string): string {
-    const key = Buffer.concat([this.#hash, this.#ownHash]);
+    const key = Buffer.concat([this.#hash, this.#salt]);
     return createHmac('sha256', key).update(text).digest('base64url');
   }
 
@@ -33,10 +33,7 @@ export class Password {
 
   /** Whether that is the password. Takes the same time however much of it is right. */
   matches(given: Uint8Array): boolean {
-    const hash = hashOf(given);
-    const isPassword = timingSafeEqual(hash, this.#hash);
-    const isOwn = timingSafeEqual(hash, this.#ownHash);
-    return isPassword || isOwn;
+    return timingSafeEqual(hashOf(given), this.#hash);
   }
 }
 

@@ -254,14 +254,14 @@ describe('a cluster with a password', () => {
     await client.call('AUTH', TOLD);
     const login = await fetch(`${base}/api/login`, { method: 'POST', ...bearer(PASSWORD) });
     const [pair = ''] = (login.headers.get('set-cookie') ?? '').split(';');
-    cluster.cluster.access?.change('another');
+    cluster.cluster.security.access?.change('another');
     try {
       expect(await client.call('PING')).to.deep.equal({ simple: 'PONG' });
       expect(await client.call('AUTH', 'another')).to.deep.equal(OK);
       expect((await fetch(`${base}/api/status`, bearer('another'))).status).to.equal(200);
       expect((await fetch(`${base}/api/status`, { headers: { Cookie: pair } })).status).to.equal(401);
     } finally {
-      cluster.cluster.access?.change(PASSWORD);
+      cluster.cluster.security.access?.change(PASSWORD);
     }
   });
 });

@@ -5,6 +5,7 @@
 
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { connect as connectSecurely, type SecureContextOptions } from 'node:tls';
 import { ByteWriter } from '../../src/bytes/byte-writer.js';
 import { NODE_ENVIRONMENT } from '../../src/environment.js';
 import { Gateway, type GatewayOptions } from '../../src/gateway/gateway.js';
@@ -41,13 +42,16 @@ export async function until<T>(
 /** A client that keeps what it reads. */
 export class TestClient {
   readonly socket: Socket;
+  /** Beneath TLS, if that is spoken; else the same. */
+  readonly raw: Socket;
   #chunks: Buffer[] = [];
   #byteCount = 0;
   /** Whether the other side ended or reset the connection. */
   closed = false;
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, raw: Socket) {
     this.socket = socket;
+    this.raw = raw;
     socket.on('data', (chunk: Buffer) => {
       this.#chunks.push(chunk);
       this.#byteCount += chunk.byteLength;
@@ -62,14 +66,16 @@ export class TestClient {
   }
 
   /** Throws when the connection is refused. */
-  static async connect(address: ClientAddress | undefined): Promise<TestClient> {
+  static async connect(address: ClientAddress | undefined, tls?: SecureContextOptions): Promise<TestClient> {
     if (address === undefined) throw new Error('there is nothing to connect to');
-    const socket = connect({ ...address, noDelay: true, allowHalfOpen: true });
+    const options = { ...address, noDelay: true, allowHalfOpen: true };
+    const raw = connect(options);
+    const socket = tls === undefined ? raw : connectSecurely({ socket: raw, ...tls });
     await new Promise<void>((resolve, reject) => {
-      socket.once('connect', resolve);
+      socket.once(tls === undefined ? 'connect' : 'secureConnect', resolve);
       socket.once('error', reject);
     });
-    return new TestClient(socket);
+    return new TestClient(socket, raw);
   }
 
   get byteCount(): number {

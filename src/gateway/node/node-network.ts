@@ -3,11 +3,14 @@
  * this version of Node lets it: see shared-reads.ts.
  */
 
-import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { createServer as createSecureServer } from 'node:tls';
 import { ACCEPT_BACKLOG } from '../../limits.js';
+import { TLS_HANDSHAKE_TIMEOUT_MS } from '../../time-limits.js';
 import type { ClientAddress } from '../../wire/control.js';
 import type { Network, NetworkListener, NetworkSocket, SocketEvents } from '../network.js';
 import { probeSharedReads, type ReadFrom, withOwnReads, withSharedReads } from './shared-reads.js';
+import type { TlsIdentity } from './tls-identity.js';
 
 export class NodeNetwork implements Network {
   /**
@@ -16,13 +19,22 @@ export class NodeNetwork implements Network {
    */
   readonly whySlow: Promise<string | undefined>;
   readonly #limit: ConnectionLimit;
+  readonly #tls: TlsIdentity | undefined;
   #readFrom: ReadFrom = withOwnReads;
   #open = 0;
 
-  /** @param probe tells why memory cannot be shared; undefined if it can. */
-  constructor(probe: () => Promise<string | undefined> = probeOnce, limit: ConnectionLimit = NO_LIMIT) {
+  /**
+   * @param probe tells why memory cannot be shared; undefined if it can.
+   * @param tls has all clients speak TLS, whose sockets are read in the documented way
+   */
+  constructor(
+    probe: () => Promise<string | undefined> = probeOnce,
+    limit: ConnectionLimit = NO_LIMIT,
+    tls?: TlsIdentity,
+  ) {
     this.whySlow = probe();
     this.#limit = limit;
+    this.#tls = tls;
     this.whySlow.then((reason) => {
       if (reason === undefined) this.#readFrom = withSharedReads;
     });
@@ -30,10 +42,8 @@ export class NodeNetwork implements Network {
 
   listen(address: ClientAddress, accept: (socket: NetworkSocket) => void): Promise<NetworkListener> {
     return new Promise((resolve, reject) => {
-      const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-        if (this.#isFull) this.#refuse(socket);
-        else accept(new NodeSocket(socket, this.#readFrom, this.#count()));
-      });
+      const server =
+        this.#tls === undefined ? this.#newServer(accept) : this.#newSecureServer(this.#tls, accept);
       server.once('error', reject);
       server.listen({ ...address, backlog: ACCEPT_BACKLOG }, () => {
         server.removeAllListeners('error');
@@ -44,6 +54,39 @@ export class NodeNetwork implements Network {
         resolve({ address: { host: address.host, port }, close: () => server.close() });
       });
     });
+  }
+
+  #newServer(accept: (socket: NetworkSocket) => void): Server {
+    return createServer(SERVER_OPTIONS, (socket) => {
+      if (this.#isFull) this.#refuse(socket);
+      else accept(new NodeSocket(socket, this.#readFrom, this.#count()));
+    });
+  }
+
+  /** Connections count from their first byte on, and one too many is closed: a message would take a handshake. */
+  #newSecureServer(tls: TlsIdentity, accept: (socket: NetworkSocket) => void): Server {
+    const options = {
+      ...SERVER_OPTIONS,
+      ...tls.contextOptions(RESUMES),
+      requestCert: tls.asksClients,
+      rejectUnauthorized: tls.asksClients,
+      handshakeTimeout: TLS_HANDSHAKE_TIMEOUT_MS,
+    };
+    const server = createSecureServer(options, (socket) =>
+      accept(new NodeSocket(socket, withOwnReads, () => {})),
+    );
+    server.prependListener('connection', (socket: Socket) => {
+      // A client may reset its connection before there is anybody else to hear of it.
+      socket.on('error', () => {});
+      if (this.#isFull) {
+        this.#limit.onRefused();
+        socket.destroy();
+      } else socket.once('close', this.#count());
+    });
+    // No handshake came, or a bad one: Node tells so, and leaves the connection open.
+    server.on('tlsClientError', (_, socket) => socket.destroy());
+    tls.keepUpToDate(server, RESUMES);
+    return server;
   }
 
   get #isFull(): boolean {
@@ -67,6 +110,9 @@ export class NodeNetwork implements Network {
     };
   }
 }
+
+const SERVER_OPTIONS = { allowHalfOpen: true, noDelay: true };
+const RESUMES = { resumes: true };
 
 /** What Redis says; clients of the text protocol see a bad reply, and the end. */
 const TOO_MANY = '-ERR max number of clients reached\r\n';

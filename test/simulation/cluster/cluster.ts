@@ -43,7 +43,7 @@ import { MemberChanges } from './member-changes.js';
 import { type ServerListener, watchServer } from './watch-server.js';
 
 const DOORS: Doors = {
-  password: new Password(Buffer.from(PASSWORD), Buffer.from('its own clients')),
+  password: new Password(Buffer.from(PASSWORD), Buffer.from('salt')),
   onWrongPassword: () => undefined,
 };
 

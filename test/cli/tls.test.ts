@@ -1,0 +1,84 @@
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { connect } from 'node:tls';
+import { expect } from 'chai';
+import { type Certificate, newAuthority, signedBy } from '../support/certificates.js';
+import { type Ports, programPorts, Workplace } from '../support/workplace.js';
+
+describe('The program with --tls-cert', () => {
+  let workplace: Workplace;
+  let ports: Ports;
+  let authority: Certificate;
+  let args: readonly string[];
+
+  beforeEach(async () => {
+    workplace = await Workplace.open();
+    ports = await programPorts();
+    authority = await newAuthority();
+    await writeFile(file('ca'), authority.cert);
+    await put(await signedBy(authority, { days: 3 }));
+    args = [...ports.args, '--memory', '-n', '1', '--tls-cert', file('cert'), '--tls-key', file('key')];
+  });
+
+  afterEach(() => workplace.close());
+
+  function file(name: string): string {
+    return join(workplace.cwd, `${name}.pem`);
+  }
+
+  async function put({ cert, key }: Certificate): Promise<void> {
+    await writeFile(file('cert'), cert);
+    await writeFile(file('key'), key);
+  }
+
+  /** The number of the certificate that the router shows. */
+  async function shown(): Promise<string> {
+    const socket = connect({ port: ports.router, host: '127.0.0.1', ca: authority.cert });
+    await once(socket, 'secureConnect');
+    const { serialNumber } = socket.getPeerCertificate();
+    socket.destroy();
+    return serialNumber;
+  }
+
+  it('speaks it with clients and its own subcommands, and reads renewed files on SIGHUP', async () => {
+    const program = workplace.run(...args);
+    const ready = await program.ready();
+    expect(ready.http).to.equal(`https://127.0.0.1:${ports.http}`);
+    await program.logged('the certificate is about to expire');
+    const first = await shown();
+    const told = workplace.run('members', 'list', '--http-port', `${ports.http}`, '--tls-ca', file('ca'));
+    expect((await told.ended()).code, told.stderr).to.equal(0);
+    expect(told.stdout).to.equal('voters=0\n');
+    const backup = workplace.run('backup', 'saved', '--http-port', `${ports.http}`, '--tls-ca', file('ca'));
+    expect((await backup.ended()).code, backup.stderr).to.equal(0);
+
+    const renewed = await signedBy(authority);
+    await writeFile(file('cert'), renewed.cert);
+    program.signal('SIGHUP');
+    await program.logged('the key does not fit the certificate');
+    expect(await shown()).to.equal(first);
+    await put(renewed);
+    program.signal('SIGHUP');
+    await program.logged('the certificate was read again');
+    expect(await shown()).not.to.equal(first);
+    expect(program.stderr).not.to.contain('PRIVATE');
+    expect(await program.stop('SIGTERM')).to.equal(0);
+  });
+
+  it('refuses, in one line, files that are not there or do not fit', async () => {
+    await writeFile(file('key'), (await signedBy(authority)).key);
+    const wrong = [
+      args,
+      [...ports.args, '--memory', '--tls-cert', file('cert')],
+      [...ports.args, '--memory', '--tls-key', file('key')],
+      [...args, '--tls-ca', file('missing')],
+    ];
+    for (const one of wrong) {
+      const program = workplace.run(...one);
+      expect((await program.ended()).code).to.equal(2);
+      expect(program.complaints).to.have.length(1);
+      expect(program.complaints[0]).to.match(/^threadraft: --tls-/);
+    }
+  });
+});

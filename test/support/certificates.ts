@@ -1,0 +1,44 @@
+/** Certificates for tests: a CA, and what it has signed. */
+
+import { generate } from 'selfsigned';
+
+export interface Certificate {
+  readonly cert: string;
+  readonly key: string;
+}
+
+const KIND = { keyType: 'ec', curve: 'P-256', algorithm: 'sha256' } as const;
+
+/** A CA, whose certificate is trusted as it is. */
+export async function newAuthority(): Promise<Certificate> {
+  const { cert, private: key } = await generate([{ name: 'commonName', value: 'test CA' }], {
+    ...KIND,
+    extensions: [
+      { name: 'basicConstraints', cA: true, critical: true },
+      { name: 'keyUsage', keyCertSign: true, digitalSignature: true, critical: true },
+    ],
+  });
+  return { cert, key };
+}
+
+/** For this machine's own address, for servers and clients alike. */
+export async function signedBy(ca: Certificate, { days = 365 } = {}): Promise<Certificate> {
+  const { cert, private: key } = await generate([{ name: 'commonName', value: 'localhost' }], {
+    ...KIND,
+    ca,
+    notAfterDate: new Date(Date.now() + days * 24 * 3600 * 1000),
+    extensions: [
+      { name: 'basicConstraints', cA: false },
+      { name: 'keyUsage', digitalSignature: true },
+      { name: 'extKeyUsage', serverAuth: true, clientAuth: true },
+      {
+        name: 'subjectAltName',
+        altNames: [
+          { type: 2, value: 'localhost' },
+          { type: 7, ip: '127.0.0.1' },
+        ],
+      },
+    ],
+  });
+  return { cert, key };
+}

@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
-import { NodeNetwork } from '../gateway/node/node-network.js';
+import { type ConnectionLimit, NodeNetwork } from '../gateway/node/node-network.js';
 import type { TlsIdentity } from '../gateway/node/tls-identity.js';
 import {
   DESCRIPTORS_OF_PROCESS,
@@ -14,10 +14,13 @@ import {
 /** Clients that are refused make one line of the log in this time. */
 const REFUSALS_LINE_MS = 60_000;
 
-/** The operating system's; the log tells if this version of Node makes it slower, and of clients that are refused. */
+/**
+ * The operating system's, which has room for as many clients as `servers` leave. The log tells if this version of Node makes it
+ * slower, and of clients that are refused.
+ */
 export function clientNetwork(
   logger: Logger,
-  servers: number,
+  servers: () => number,
   tls?: TlsIdentity,
   network = new NodeNetwork(undefined, limitOf(logger, servers), tls),
 ): NodeNetwork {
@@ -37,11 +40,11 @@ export function maxConnectionsOf(descriptors: number, servers: number): number {
   return Math.max(1, Math.min(MAX_CONNECTIONS, descriptors - kept));
 }
 
-function limitOf(logger: Logger, servers: number) {
+function limitOf(logger: Logger, servers: () => number): ConnectionLimit {
   const descriptors = descriptorLimit();
-  const maxConnections = maxConnectionsOf(descriptors, servers);
-  if (maxConnections < MAX_CONNECTIONS)
-    logger.debug({ maxConnections, descriptors }, 'descriptors allow fewer clients');
+  const maxConnections = () => maxConnectionsOf(descriptors, servers());
+  if (maxConnections() < MAX_CONNECTIONS)
+    logger.debug({ maxConnections: maxConnections(), descriptors }, 'descriptors allow fewer clients');
   let refused = 0;
   let loggedAtMs = Number.NEGATIVE_INFINITY;
   const onRefused = () => {
@@ -49,10 +52,15 @@ function limitOf(logger: Logger, servers: number) {
     const nowMs = performance.now();
     if (nowMs < loggedAtMs + REFUSALS_LINE_MS) return;
     loggedAtMs = nowMs;
-    logger.warn({ refused, maxConnections }, 'clients are refused: too many are connected');
+    logger.warn({ refused, maxConnections: maxConnections() }, 'clients are refused: too many are connected');
     refused = 0;
   };
-  return { maxConnections, onRefused };
+  return {
+    get maxConnections() {
+      return maxConnections();
+    },
+    onRefused,
+  };
 }
 
 /** How many files this process may open, where the operating system tells; Node has raised it as far as it may. */

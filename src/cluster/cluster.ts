@@ -81,7 +81,7 @@ export class Cluster {
       eventLog: this.#eventLog,
       faults: this.#faults,
       serverModule: serverModule ?? SERVER_MODULE,
-      network: network ?? clientNetwork(this.#logger, this.options.servers, this.security.tls),
+      network: network ?? clientNetwork(this.#logger, () => this.ids.length, this.security.tls),
       catchUpTimeoutMs: catchUpTimeoutMs ?? CATCH_UP_TIMEOUT_MS,
       isAnySize: this.#isAnySize,
       doors: this.security.access,

@@ -8,10 +8,10 @@ import { access, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { dataDirsIn, Program } from '../support/program.js';
-import { TextClient } from '../support/text-client.js';
-import { LostWriteError } from './key-model.js';
+import { checkAll, lostWrite, whole } from './checking.js';
+import type { LostWriteError } from './key-model.js';
 import { Writer } from './writer.js';
 
 const WRITERS = 12;
@@ -104,32 +104,6 @@ function start(dataDirs: readonly string[]): Promise<Program> {
   });
 }
 
-/** Has each server lead in turn, and compares what it holds with what it may hold. */
-async function checkAll(started: Program, writers: readonly Writer[]): Promise<LostWriteError[]> {
-  const found: LostWriteError[] = [];
-  const first = await started.leader();
-  for (const id of [first, ...started.serverPorts.keys()].filter(
-    (id, place) => place === 0 || id !== first,
-  )) {
-    await lead(started, id);
-    const client = await TextClient.connect(started.serverPorts[id] ?? 0);
-    for (const writer of writers) {
-      const lost = await writer.check(client).then(() => undefined, lostWrite);
-      if (lost !== undefined) found.push(new LostWriteError(`server ${id}`, lost.message));
-    }
-    client.close();
-  }
-  return found;
-}
-
-async function lead(started: Program, id: number): Promise<void> {
-  await started.waitFor(`server ${id} has caught up`, ({ leader, servers }) => {
-    const commitIndex = servers[leader ?? -1]?.commitIndex;
-    return commitIndex !== undefined && (servers[id]?.lastApplied ?? 0) >= commitIndex;
-  });
-  if ((await started.leader()) !== id) await started.lead(id);
-}
-
 async function snapshotBegins(dataDirs: readonly string[]): Promise<boolean> {
   const files = Array.from({ length: SERVERS }, (_, id) =>
     join(dataDirs[id] ?? dataDirs[0] ?? '', `server-${id}`, 'snapshots', 'own.partial'),
@@ -148,16 +122,4 @@ async function snapshotBegins(dataDirs: readonly string[]): Promise<boolean> {
     await pause(1);
   }
   return false;
-}
-
-/** The error if it is about a lost write. Throws any other. */
-function lostWrite(error: unknown): LostWriteError {
-  if (error instanceof LostWriteError) return error;
-  throw error;
-}
-
-function whole(text: string): number {
-  if (!/^\d{1,6}$/.test(text) || Number(text) === 0)
-    throw new InvalidArgumentError('It must be a whole number.');
-  return Number(text);
 }

@@ -203,6 +203,11 @@ export class Program {
     await this.#call('POST', '/api/members', { voters });
   }
 
+  /** Has another server take a member's place. Resolves and rejects as {@link changeMembers} does. */
+  async replaceServer(id: number): Promise<void> {
+    await this.#call('POST', `/api/servers/${id}/replace`);
+  }
+
   /** Resolves once no change of members is under way, to those that there are then. Rejects when that takes longer. */
   async untilMembersSettle(timeoutMs = STATUS_TIMEOUT_MS): Promise<readonly number[]> {
     const deadlineMs = performance.now() + timeoutMs;

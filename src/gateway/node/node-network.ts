@@ -119,6 +119,7 @@ const TOO_MANY = '-ERR max number of clients reached\r\n';
 
 /** How many clients may be connected, through all ports together. */
 export interface ConnectionLimit {
+  /** Asked for at each client that connects: it may change with the servers. */
   readonly maxConnections: number;
   /** Called for each client that is refused. */
   readonly onRefused: () => void;

@@ -7,7 +7,9 @@
  */
 
 import {
+  DISK_CLOSE_TIMEOUT_MS,
   END_TIMEOUT_MS,
+  MAX_SIGNAL_END_MS,
   MAX_STOP_ANSWERING_MS,
   STALLED_END_TIMEOUT_MS,
   STOP_TIMEOUT_MS,
@@ -270,15 +272,40 @@ export const MAX_OBSERVED_MESSAGES_PER_KIND = 3;
 export function setMaxValueBytes(bytes: number): void {
   if (!(bytes >= 1 && bytes <= LARGEST_MAX_VALUE_BYTES)) throw new RangeError(`values of ${bytes} bytes`);
   const value = Math.max(bytes, DEFAULT_MAX_VALUE_BYTES);
+  const limits = streamLimits(bytes);
   MAX_VALUE_BYTES = bytes;
-  MAX_REDIS_COMMAND_BYTES = value + 2 * MIB;
-  MAX_TRANSACTION_BYTES = value + 2 * MIB;
-  MAX_UNANSWERED_BYTES = 2 * MAX_REDIS_COMMAND_BYTES + 2 * MIB;
-  MAX_UNREAD_REPLY_BYTES = value + MIB;
+  MAX_REDIS_COMMAND_BYTES = limits.maxCommandBytes;
+  MAX_TRANSACTION_BYTES = limits.maxTransactionBytes;
+  MAX_UNANSWERED_BYTES = limits.maxUnansweredBytes;
+  MAX_UNREAD_REPLY_BYTES = limits.maxUnreadReplyBytes;
   MAX_INFLIGHT_PROPOSAL_BYTES = value + 7 * MIB;
   MAX_INFLIGHT_APPEND_BYTES = 2 * MAX_INFLIGHT_PROPOSAL_BYTES;
   MAX_UNCOMMITTED_BYTES = 2 * MAX_INFLIGHT_PROPOSAL_BYTES;
   checkRelations();
+}
+
+/** The limits of a client's stream that depend on the largest value, in bytes. */
+export interface StreamLimits {
+  readonly maxValueBytes: number;
+  readonly maxCommandBytes: number;
+  readonly maxTransactionBytes: number;
+  readonly maxUnansweredBytes: number;
+  readonly maxUnreadReplyBytes: number;
+}
+
+/**
+ * Those for values up to this length. A thread of one server has the limits above; clusters in one process share the thread of
+ * their gateways, and each gateway has limits of its own.
+ */
+export function streamLimits(maxValueBytes = MAX_VALUE_BYTES): StreamLimits {
+  const value = Math.max(maxValueBytes, DEFAULT_MAX_VALUE_BYTES);
+  return {
+    maxValueBytes,
+    maxCommandBytes: value + 2 * MIB,
+    maxTransactionBytes: value + 2 * MIB,
+    maxUnansweredBytes: 2 * (value + 2 * MIB) + 2 * MIB,
+    maxUnreadReplyBytes: value + MIB,
+  };
 }
 
 /** Throws if something does not hold between the limits that must, whatever their values are. */
@@ -362,6 +389,10 @@ const relations = (): readonly (readonly [holds: boolean, why: string])[] => [
   ],
   [SNAPSHOT_CHUNK_BYTES <= MAX_APPEND_BYTES, 'a snapshot does not hold up a link for longer than entries do'],
   [MAX_STOP_ANSWERING_MS < STOP_TIMEOUT_MS, 'a server that stops has time to answer before it is terminated'],
+  [
+    DISK_CLOSE_TIMEOUT_MS + STALLED_END_TIMEOUT_MS < MAX_SIGNAL_END_MS,
+    'a program whose disk hangs ends within a second of a signal',
+  ],
   [STALLED_END_TIMEOUT_MS <= END_TIMEOUT_MS, 'no more is waited for a disk that is known to be stalled'],
 ];
 

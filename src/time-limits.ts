@@ -31,6 +31,9 @@ export const DISK_CLOSE_TIMEOUT_MS = 600;
  */
 export const DIRECTORY_TIMEOUT_MS = 10_000;
 
+/** A program without open commands ends within this time of a signal, also when a disk hangs and no call has shown that yet. */
+export const MAX_SIGNAL_END_MS = 1_000;
+
 /**
  * A thread that was terminated ends within tens of milliseconds, unless a call of its disk is under way. This long is waited for
  * its end: the first time when its disk is known to be stalled, else the second.

@@ -9,7 +9,6 @@ import { NODE_ENVIRONMENT, type Timer } from '../environment.js';
 import type { Doors } from '../gateway/doorkeeper.js';
 import { Gateway } from '../gateway/gateway.js';
 import type { Network } from '../gateway/network.js';
-import { MAX_VALUE_BYTES, setMaxValueBytes } from '../limits.js';
 import { beginLogTime, keepLogTime } from '../log-time.js';
 import { majorityOf } from '../raft/quorum.js';
 import type { Member as IdentifiedServer, ServerId, SlotId } from '../raft/types.js';
@@ -101,15 +100,14 @@ export class RunningCluster {
 
   /** Takes the ports and the directory. No server runs yet. Rejects with DataDirectoryError or ListenError. */
   static async open(options: ShownOptions, environment: RunningClusterEnvironment): Promise<RunningCluster> {
-    const { host, routerPort, electionTimeoutMs } = options;
-    // All clusters of this process share the thread of their gateways: the largest value of any of them counts.
-    setMaxValueBytes(Math.max(MAX_VALUE_BYTES, options.maxValueBytes));
+    const { host, routerPort, electionTimeoutMs, maxValueBytes } = options;
     const slots = await slotsOn(options);
     const ports = {
       host,
       serverPorts: new Map(slots.map((slot) => [slot, serverPort(options, slot)])),
       routerPort: routerPort ?? undefined,
       electionTimeoutMs,
+      maxValueBytes,
       ...(environment.doors === undefined ? {} : { doors: environment.doors }),
     };
     const gateway = new Gateway(ports, { environment: NODE_ENVIRONMENT, network: environment.network });

@@ -4,7 +4,7 @@
  */
 
 import type { Environment } from '../environment.js';
-import { MAX_TRAFFIC_BATCH_BYTES, MAX_UNREAD_REPLY_BYTES } from '../limits.js';
+import { MAX_TRAFFIC_BATCH_BYTES, type StreamLimits } from '../limits.js';
 import type { ClientAddress } from '../wire/control.js';
 import type { NetworkSocket } from './network.js';
 
@@ -34,15 +34,21 @@ export class ClientSocket {
   readonly #socket: NetworkSocket;
   readonly #handlers: SocketHandlers;
   readonly #unwritten: UnwrittenSockets;
+  readonly #maxUnreadReplyBytes: number;
   #replies: Uint8Array[] = [];
   #pauses = 0;
   #inputEnded = false;
 
   /** Starts a socket that was just accepted. */
-  constructor(accepted: NetworkSocket, handlers: SocketHandlers, unwritten: UnwrittenSockets) {
+  constructor(
+    accepted: NetworkSocket,
+    handlers: SocketHandlers,
+    { unwritten, limits }: { readonly unwritten: UnwrittenSockets; readonly limits: StreamLimits },
+  ) {
     this.#socket = accepted;
     this.#handlers = handlers;
     this.#unwritten = unwritten;
+    this.#maxUnreadReplyBytes = limits.maxUnreadReplyBytes;
     accepted.start({
       onData: (bytes) => {
         if (!this.#inputEnded) handlers.onData(bytes);
@@ -114,7 +120,7 @@ export class ClientSocket {
   flush(): void {
     this.#writeQueued();
     // Servers limit the replies of their sessions. Here it limits replies that the gateway itself writes.
-    if (this.backlogBytes > MAX_UNREAD_REPLY_BYTES) this.pause(PauseReason.unreadReplies);
+    if (this.backlogBytes > this.#maxUnreadReplyBytes) this.pause(PauseReason.unreadReplies);
     this.#handlers.onWritten();
   }
 

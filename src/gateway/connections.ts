@@ -3,6 +3,7 @@
  */
 
 import type { Environment } from '../environment.js';
+import type { StreamLimits } from '../limits.js';
 import type { ConnectionId } from '../wire/client-frames.js';
 import type { UnwrittenSockets } from './client-socket.js';
 import type { Doorkeeper } from './doorkeeper.js';
@@ -29,6 +30,7 @@ export interface PortMeasurements {
 /** What all connections of a gateway have in common. */
 export interface SharedByConnections {
   readonly environment: Environment;
+  readonly limits: StreamLimits;
   readonly ids: ConnectionIds;
   readonly unwritten: UnwrittenSockets;
   readonly totalUnanswered: TotalUnansweredBytes;

@@ -29,8 +29,9 @@ export class DirectConnection implements Connection, SocketHandlers, SessionOwne
 
   constructor(socket: NetworkSocket, traffic: ServerTraffic, connections: Connections<DirectConnection>) {
     this.#traffic = traffic;
-    this.#client = new ClientSocket(socket, this, connections.shared.unwritten);
-    this.#unanswered = new UnansweredBytes(this.#client, connections.shared.totalUnanswered);
+    const { shared } = connections;
+    this.#client = new ClientSocket(socket, this, shared);
+    this.#unanswered = new UnansweredBytes(this.#client, shared);
     this.#connections = connections;
     this.#id = connections.shared.ids.next();
     this.#whileUnassigned = new UnassignedFacts(this.#id, this.#client, connections.shared.environment);

@@ -6,7 +6,7 @@
  */
 
 import type { Environment } from '../environment.js';
-import { MAX_MODEST_UNANSWERED_BYTES, MAX_TOTAL_UNANSWERED_BYTES } from '../limits.js';
+import { MAX_MODEST_UNANSWERED_BYTES, MAX_TOTAL_UNANSWERED_BYTES, streamLimits } from '../limits.js';
 import type { SlotId, Term } from '../raft/types.js';
 import { LEADER_WAIT_MS } from '../time-limits.js';
 import type { ClientAddress } from '../wire/control.js';
@@ -32,6 +32,8 @@ export interface GatewayOptions {
   readonly doors?: Doors;
   /** How long a leader that is no more may take to tell what it did with the commands in flight. */
   readonly electionTimeoutMs: number;
+  /** The length of the largest value that the servers take; that of this thread unless told. */
+  readonly maxValueBytes?: number;
   /** How long commands on the router's port wait for a leader; `LEADER_WAIT_MS` unless told. */
   readonly leaderWaitMs?: number;
 }
@@ -61,6 +63,7 @@ export class Gateway {
     const { host, routerPort } = options;
     const shared = {
       environment,
+      limits: streamLimits(options.maxValueBytes),
       ids: new ConnectionIds(),
       unwritten: new UnwrittenSockets(environment),
       totalUnanswered: new TotalUnansweredBytes(

@@ -7,7 +7,7 @@
 
 import { spanOf } from '../bytes/byte-reader.js';
 import { ByteWriter } from '../bytes/byte-writer.js';
-import { MAX_PLANNED_COMMANDS } from '../limits.js';
+import { MAX_PLANNED_COMMANDS, type StreamLimits } from '../limits.js';
 import type { RespCheckpoint } from '../protocol/checkpoint.js';
 import { isRead, isWrite, type Request } from '../protocol/request.js';
 import { mayTellPassword } from '../protocol/resp/access.js';
@@ -18,9 +18,14 @@ import { writeResp } from '../protocol/resp/writer.js';
 import { addPiece, type GivenUp, type ReplayPiece, type ReplayPlanning } from './replay-plan.js';
 
 /** As planReplay in replay.ts. */
-export function* planRespReplay(sent: Uint8Array, at: RespCheckpoint, proposedBytes: number): ReplayPlanning {
+export function* planRespReplay(
+  sent: Uint8Array,
+  at: RespCheckpoint,
+  proposedBytes: number,
+  limits?: StreamLimits,
+): ReplayPlanning {
   const pieces: ReplayPiece[] = [];
-  const stream = RedisStream.retracing(at);
+  const stream = RedisStream.retracing(at, limits);
   const replies = new ByteWriter();
   stream.push(spanOf(sent));
   let start = 0;
@@ -54,8 +59,13 @@ export function* planRespReplay(sent: Uint8Array, at: RespCheckpoint, proposedBy
 }
 
 /** As giveUp in replay.ts: what needs no leader is answered, and so a transaction is refused as a whole. */
-export function giveUpResp(waiting: Uint8Array, at: RespCheckpoint, maxCommands: number): GivenUp {
-  const stream = new RedisStream(0, at);
+export function giveUpResp(
+  waiting: Uint8Array,
+  at: RespCheckpoint,
+  maxCommands: number,
+  limits?: StreamLimits,
+): GivenUp {
+  const stream = new RedisStream(0, at, limits);
   const replies = new ByteWriter();
   stream.push(spanOf(waiting));
   let isAll = false;

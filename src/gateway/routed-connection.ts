@@ -10,7 +10,7 @@
 
 import assert from 'node:assert/strict';
 import type { Environment, Timer } from '../environment.js';
-import { MAX_GIVEN_UP_COMMANDS_PER_TURN, MAX_REPLAYS } from '../limits.js';
+import { MAX_GIVEN_UP_COMMANDS_PER_TURN, MAX_REPLAYS, type StreamLimits } from '../limits.js';
 import { AT_COMMAND_START, type StreamCheckpoint } from '../protocol/checkpoint.js';
 import { startOf } from '../protocol/first-line.js';
 import type { ClientFacts } from '../protocol/resp/client-facts.js';
@@ -33,6 +33,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
   readonly #source: LeaderSource;
   readonly #times: RouterTimes;
   readonly #client: ClientSocket;
+  readonly #limits: StreamLimits;
   readonly #unanswered: UnansweredBytes;
   readonly #connections: Connections<RoutedConnection>;
   readonly #whileUnassigned: UnassignedFacts;
@@ -68,17 +69,15 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     times: RouterTimes,
     connections: Connections<RoutedConnection>,
   ) {
-    this.#environment = connections.shared.environment;
+    const { shared } = connections;
+    this.#environment = shared.environment;
+    this.#limits = shared.limits;
     this.#source = source;
     this.#times = times;
-    this.#client = new ClientSocket(socket, this, connections.shared.unwritten);
-    this.#unanswered = new UnansweredBytes(this.#client, connections.shared.totalUnanswered);
+    this.#client = new ClientSocket(socket, this, shared);
+    this.#unanswered = new UnansweredBytes(this.#client, shared);
     this.#connections = connections;
-    this.#whileUnassigned = new UnassignedFacts(
-      connections.shared.ids.next(),
-      this.#client,
-      this.#environment,
-    );
+    this.#whileUnassigned = new UnassignedFacts(shared.ids.next(), this.#client, this.#environment);
     this.#leaderWait = new LeaderWait(this.#environment, times.leaderWaitMs, (streamOffset) =>
       this.#giveUp(streamOffset),
     );
@@ -296,7 +295,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     const forwarded = this.#forwarded;
     this.#endSession();
     if (forwarded === 0) this.#advance();
-    else this.#planReplay(planReplay(this.#held.view(0, forwarded), this.#at, proposedBytes));
+    else this.#planReplay(planReplay(this.#held.view(0, forwarded), this.#at, proposedBytes, this.#limits));
   }
 
   /** Finds out what becomes of the bytes that were forwarded; until then nothing else is done. */
@@ -330,7 +329,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
   /** The first command may be what costs one leader after the other. */
   #giveUpFirst(): void {
     const byteCount = this.#plan.front?.byteCount ?? this.#held.length;
-    const given = giveUpHeld(this.#held, byteCount, this.#at, 1);
+    const given = giveUpHeld(this.#held, byteCount, this.#at, { maxCommands: 1, limits: this.#limits });
     this.#drop(given.byteCount, given.at);
     if (given.reply !== '') this.#client.write(Buffer.from(given.reply, 'latin1'));
   }
@@ -356,7 +355,10 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     this.#answerUnknown();
     const waiting = Math.max(0, this.#givenUpTo - this.#answeredLength);
     const byteCount = Math.min(waiting, this.#plan.front?.byteCount ?? waiting);
-    const given = giveUpHeld(this.#held, byteCount, this.#at, MAX_GIVEN_UP_COMMANDS_PER_TURN);
+    const given = giveUpHeld(this.#held, byteCount, this.#at, {
+      maxCommands: MAX_GIVEN_UP_COMMANDS_PER_TURN,
+      limits: this.#limits,
+    });
     this.#drop(given.byteCount, given.at);
     if (given.reply !== '') this.#client.write(Buffer.from(given.reply, 'latin1'));
     const isAll = given.isAll && byteCount === waiting;

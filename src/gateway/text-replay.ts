@@ -3,7 +3,7 @@
  */
 
 import { spanOf } from '../bytes/byte-reader.js';
-import { MAX_PLANNED_COMMANDS } from '../limits.js';
+import { MAX_PLANNED_COMMANDS, type StreamLimits } from '../limits.js';
 import type { TextCheckpoint } from '../protocol/checkpoint.js';
 import { ERR_AUTH, ERR_CMD_ERR, ERR_INTERNAL } from '../protocol/reply.js';
 import { isRead, isWrite, type TextRequest } from '../protocol/request.js';
@@ -13,9 +13,14 @@ import { addPiece, type GivenUp, type ReplayPiece, type ReplayPlanning } from '.
 const LINE_FEED = 0x0a;
 
 /** As planReplay in replay.ts. */
-export function* planTextReplay(sent: Uint8Array, at: TextCheckpoint, proposedBytes: number): ReplayPlanning {
+export function* planTextReplay(
+  sent: Uint8Array,
+  at: TextCheckpoint,
+  proposedBytes: number,
+  limits?: StreamLimits,
+): ReplayPlanning {
   const pieces: ReplayPiece[] = [];
-  const parser = textStream(at);
+  const parser = textStream(at, limits);
   parser.push(spanOf(sent));
   let start = 0;
   let first: TextRequest | undefined;
@@ -49,8 +54,13 @@ export function* planTextReplay(sent: Uint8Array, at: TextCheckpoint, proposedBy
 }
 
 /** As giveUp in replay.ts. */
-export function giveUpText(waiting: Uint8Array, at: TextCheckpoint, maxCommands: number): GivenUp {
-  const parser = textStream(at);
+export function giveUpText(
+  waiting: Uint8Array,
+  at: TextCheckpoint,
+  maxCommands: number,
+  limits?: StreamLimits,
+): GivenUp {
+  const parser = textStream(at, limits);
   parser.push(spanOf(waiting));
   let reply = '';
   for (let count = 0; count < maxCommands; count += 1) {

@@ -3,18 +3,26 @@
  */
 
 import type { Environment, Timer } from '../environment.js';
-import { MAX_RESUMED_AT_ONCE, MAX_UNANSWERED_BYTES, RESUME_PAUSE_MS } from '../limits.js';
+import { MAX_RESUMED_AT_ONCE, RESUME_PAUSE_MS, type StreamLimits } from '../limits.js';
 import { type ClientSocket, PauseReason } from './client-socket.js';
 
 /** One connection's bytes: paused at the limit, read again at half of it. */
 export class UnansweredBytes {
   readonly #socket: ClientSocket;
   readonly #total: TotalUnansweredBytes;
+  readonly #maxBytes: number;
   #byteCount = 0;
 
-  constructor(socket: ClientSocket, total: TotalUnansweredBytes) {
+  constructor(
+    socket: ClientSocket,
+    {
+      totalUnanswered,
+      limits,
+    }: { readonly totalUnanswered: TotalUnansweredBytes; readonly limits: StreamLimits },
+  ) {
     this.#socket = socket;
-    this.#total = total;
+    this.#total = totalUnanswered;
+    this.#maxBytes = limits.maxUnansweredBytes;
   }
 
   get byteCount(): number {
@@ -23,13 +31,13 @@ export class UnansweredBytes {
 
   arrived(byteCount: number): void {
     this.#byteCount += byteCount;
-    if (this.#byteCount >= MAX_UNANSWERED_BYTES) this.#socket.pause(PauseReason.ownLimit);
+    if (this.#byteCount >= this.#maxBytes) this.#socket.pause(PauseReason.ownLimit);
     this.#total.arrived(this, byteCount);
   }
 
   answered(byteCount: number): void {
     this.#byteCount -= byteCount;
-    if (this.#byteCount <= MAX_UNANSWERED_BYTES / 2) this.#socket.resume(PauseReason.ownLimit);
+    if (this.#byteCount <= this.#maxBytes / 2) this.#socket.resume(PauseReason.ownLimit);
     this.#total.answered(this, byteCount);
   }
 

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { NODE_ENVIRONMENT } from '../../src/environment.js';
 import { ClientSocket, PauseReason, UnwrittenSockets } from '../../src/gateway/client-socket.js';
 import { NodeNetwork } from '../../src/gateway/node/node-network.js';
-import { MAX_UNREAD_REPLY_BYTES } from '../../src/limits.js';
+import { MAX_UNREAD_REPLY_BYTES, streamLimits } from '../../src/limits.js';
 import { until } from './support.js';
 
 describe('a client socket', () => {
@@ -18,7 +18,10 @@ describe('a client socket', () => {
     const handlers = { onData, onInputEnd() {}, onWritten() {}, onGone() {} };
     let accepted: ClientSocket | undefined;
     const listener = await new NodeNetwork().listen({ host: '127.0.0.1', port: 0 }, (socket) => {
-      accepted = new ClientSocket(socket, handlers, new UnwrittenSockets(NODE_ENVIRONMENT));
+      accepted = new ClientSocket(socket, handlers, {
+        unwritten: new UnwrittenSockets(NODE_ENVIRONMENT),
+        limits: streamLimits(),
+      });
     });
     const peer = connect(listener.address);
     const client = await until('a client', () => accepted);

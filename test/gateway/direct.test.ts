@@ -5,6 +5,8 @@ import {
   MAX_TRAFFIC_BATCH_TURNS,
   MAX_UNANSWERED_BYTES,
   MAX_UNREAD_REPLY_BYTES,
+  MAX_VALUE_BYTES,
+  streamLimits,
 } from '../../src/limits.js';
 import { freePorts } from '../../tools/support/free-ports.js';
 import { FakeServer, TestBench, TestClient, until } from './support.js';
@@ -139,6 +141,27 @@ describe("a server's port", () => {
     client.socket.end();
     await until('its end', () => client.closed);
     expect(server.framesOf('open')).to.deep.equal([]);
+  });
+
+  it('has limits of its own, beside another gateway of the process whose values may be larger', async () => {
+    const maxValueBytes = 4 * MAX_VALUE_BYTES;
+    const { maxUnansweredBytes } = streamLimits(maxValueBytes);
+    for (const [options, limit] of [
+      [{ maxValueBytes }, maxUnansweredBytes],
+      [{}, MAX_UNANSWERED_BYTES],
+    ] as const) {
+      const gateway = await bench.gateway(options);
+      const server = new FakeServer();
+      await gateway.attach(0, server);
+      const client = await bench.client(gateway.serverAddress(0));
+      client.send(Buffer.alloc(2 * maxUnansweredBytes, 'x'));
+      const session = await server.session();
+      await until('the limit', () => server.inputLength(session) >= limit);
+      const other = await bench.client(gateway.serverAddress(0));
+      other.send('get a\r\n');
+      await server.session(1);
+      expect(server.inputLength(session)).to.be.below(limit + 100_000);
+    }
   });
 
   it('reads no more of a client with too much unanswered, until half of it is answered', async () => {

@@ -3,7 +3,7 @@ import { NODE_ENVIRONMENT } from '../../src/environment.js';
 import { ClientSocket, UnwrittenSockets } from '../../src/gateway/client-socket.js';
 import type { NetworkSocket } from '../../src/gateway/network.js';
 import { TotalUnansweredBytes, UnansweredBytes } from '../../src/gateway/unanswered.js';
-import { MAX_RESUMED_AT_ONCE } from '../../src/limits.js';
+import { MAX_RESUMED_AT_ONCE, streamLimits } from '../../src/limits.js';
 
 const MAX_BYTES = 100;
 const MODEST_BYTES = 10;
@@ -39,12 +39,13 @@ describe('the unanswered bytes of all connections', () => {
 
   /** A connection that counts against `all`, and its socket. */
   function connection(all: TotalUnansweredBytes) {
+    const limits = streamLimits();
     const client = new ClientSocket(
       IDLE_SOCKET,
       { onData() {}, onInputEnd() {}, onWritten() {}, onGone() {} },
-      new UnwrittenSockets(NODE_ENVIRONMENT),
+      { unwritten: new UnwrittenSockets(NODE_ENVIRONMENT), limits },
     );
-    return { client, bytes: new UnansweredBytes(client, all) };
+    return { client, bytes: new UnansweredBytes(client, { totalUnanswered: all, limits }) };
   }
 
   it('pause, at the limit, whoever sends more, except for the first', () => {

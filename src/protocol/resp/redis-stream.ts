@@ -4,7 +4,7 @@
  */
 
 import type { ByteSpan } from '../../bytes/byte-reader.js';
-import { ARG_OVERHEAD_BYTES, MAX_TRANSACTION_BYTES } from '../../limits.js';
+import { ARG_OVERHEAD_BYTES, type StreamLimits, streamLimits } from '../../limits.js';
 import { AT_RESP_START, type RespCheckpoint, type RespState, respCheckpoint } from '../checkpoint.js';
 import type { Args, WatchedKey } from '../command.js';
 import type { Request } from '../request.js';
@@ -48,6 +48,7 @@ export class RedisStream {
   /** The request that was taken last is not answered: CLIENT REPLY has said so. */
   isSilenced = false;
   readonly #parser: RespParser;
+  readonly #limits: StreamLimits;
   /** Changed by {@link #setTransaction} alone. */
   #transaction: Transaction | undefined;
   /** Commands are executed as they come: no transaction is open, and no password is due. */
@@ -66,11 +67,12 @@ export class RedisStream {
    * @param at where another server has left the stream. The commands of an open transaction, and what WATCH saw, stayed
    * there: EXEC will be refused, or do nothing as if a watched key had changed.
    */
-  constructor(id: number, at: RespCheckpoint = AT_RESP_START) {
+  constructor(id: number, at: RespCheckpoint = AT_RESP_START, limits = streamLimits()) {
     this.id = id;
+    this.#limits = limits;
     this.#settings = at;
     this.#checkpointSettings = at;
-    this.#parser = new RespParser(at.dropped);
+    this.#parser = new RespParser(at.dropped, limits);
     this.#checkpoint = at;
     this.#watched.areLost = at.hasWatched;
     this.#isFree = at.access !== 'locked';
@@ -80,8 +82,8 @@ export class RedisStream {
   }
 
   /** As the original server sees the stream, not as its successor would: EXEC will execute an open transaction. */
-  static retracing(at: RespCheckpoint): RedisStream {
-    const stream = new RedisStream(0, at);
+  static retracing(at: RespCheckpoint, limits?: StreamLimits): RedisStream {
+    const stream = new RedisStream(0, at, limits);
     stream.#watched.areLost = false;
     if (at.transaction === 'open' && stream.#transaction !== undefined)
       stream.#transaction.refusal = undefined;
@@ -359,7 +361,7 @@ export class RedisStream {
     }
     if (command.kind === 'connection' || command.kind === 'session') return this.#refuse(NOT_IN_MULTI);
     transaction.byteLength += byteLengthOf(args, ARG_OVERHEAD_BYTES);
-    if (transaction.byteLength > MAX_TRANSACTION_BYTES) return this.#refuse(TRANSACTION_TOO_LARGE);
+    if (transaction.byteLength > this.#limits.maxTransactionBytes) return this.#refuse(TRANSACTION_TOO_LARGE);
     transaction.commands.push(args);
     return { type: 'redis-queued', slotKey: firstKeyOf(command, args.slice(1)) };
   }

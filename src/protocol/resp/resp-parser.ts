@@ -10,8 +10,8 @@ import {
   MAX_INLINE_BYTES,
   MAX_KEY_BYTES,
   MAX_REDIS_ARGS,
-  MAX_REDIS_COMMAND_BYTES,
-  MAX_VALUE_BYTES,
+  type StreamLimits,
+  streamLimits,
 } from '../../limits.js';
 import { MAX_PARSED_ARGS } from '../../redis-limits.js';
 import { type DroppedRest, NOTHING_DROPPED } from '../checkpoint.js';
@@ -79,8 +79,11 @@ export class RespParser {
   #valueAt = 0;
   #valueLength = NO_LENGTH;
 
+  readonly #limits: StreamLimits;
+
   /** @param dropped what is left of a command that was refused before the first byte to be pushed */
-  constructor(dropped = NOTHING_DROPPED) {
+  constructor(dropped = NOTHING_DROPPED, limits = streamLimits()) {
+    this.#limits = limits;
     this.#droppedBytes = dropped.bytes;
     this.#droppedArgs = dropped.args;
   }
@@ -258,7 +261,7 @@ export class RespParser {
     this.#plainEnd += this.#keyLength + 2;
     this.#valueLength = NO_LENGTH;
     if (argCount === 2) return true;
-    this.#valueLength = this.#plainLength(MAX_VALUE_BYTES);
+    this.#valueLength = this.#plainLength(this.#limits.maxValueBytes);
     if (this.#valueLength === NO_LENGTH) return false;
     this.#valueAt = this.#plainEnd;
     this.#plainEnd += this.#valueLength + 2;
@@ -320,9 +323,10 @@ export class RespParser {
       if (this.#argLength === -1) {
         const length = this.#readArgLength();
         if (length === undefined || length instanceof RespProtocolError) return length;
-        if (length > MAX_VALUE_BYTES) return this.#refuse(`a value of over ${MAX_VALUE_BYTES} bytes`, length);
-        if (this.#commandBytes + length > MAX_REDIS_COMMAND_BYTES)
-          return this.#refuse(`a command of over ${MAX_REDIS_COMMAND_BYTES} bytes`, length);
+        const { maxValueBytes, maxCommandBytes } = this.#limits;
+        if (length > maxValueBytes) return this.#refuse(`a value of over ${maxValueBytes} bytes`, length);
+        if (this.#commandBytes + length > maxCommandBytes)
+          return this.#refuse(`a command of over ${maxCommandBytes} bytes`, length);
         this.#argLength = length;
       }
       const argEnd = input.start + this.#argLength;

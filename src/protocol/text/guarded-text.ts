@@ -4,7 +4,7 @@
  */
 
 import type { ByteSpan } from '../../bytes/byte-reader.js';
-import { MAX_LOCKED_COMMAND_BYTES } from '../../limits.js';
+import { MAX_LOCKED_COMMAND_BYTES, type StreamLimits } from '../../limits.js';
 import { AT_COMMAND_START, type TextCheckpoint } from '../checkpoint.js';
 import type { TextRequest } from '../request.js';
 import { TextParser } from './text-parser.js';
@@ -28,9 +28,12 @@ export class GuardedText {
   #isTooLong = false;
   #pushed = 0;
 
-  constructor({ place, at }: Extract<TextCheckpoint, { place: 'locked' | 'unlocked' }>) {
+  constructor(
+    { place, at }: Extract<TextCheckpoint, { place: 'locked' | 'unlocked' }>,
+    limits?: StreamLimits,
+  ) {
     this.#access = place;
-    this.#parser = new TextParser(at);
+    this.#parser = new TextParser(at, limits);
   }
 
   get consumed(): number {
@@ -82,6 +85,8 @@ export class GuardedText {
 }
 
 /** The stream that goes on at this place. */
-export function textStream(at: TextCheckpoint): TextParser | GuardedText {
-  return at.place === 'locked' || at.place === 'unlocked' ? new GuardedText(at) : new TextParser(at);
+export function textStream(at: TextCheckpoint, limits?: StreamLimits): TextParser | GuardedText {
+  return at.place === 'locked' || at.place === 'unlocked'
+    ? new GuardedText(at, limits)
+    : new TextParser(at, limits);
 }

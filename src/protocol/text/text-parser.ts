@@ -7,7 +7,7 @@
  */
 
 import type { ByteSpan } from '../../bytes/byte-reader.js';
-import { MAX_LINE_BYTES, MAX_VALUE_BYTES } from '../../limits.js';
+import { MAX_LINE_BYTES, streamLimits } from '../../limits.js';
 import { AT_COMMAND_START, type TextPlace } from '../checkpoint.js';
 import { beginsHttp, isHttpLine } from '../http-line.js';
 import { InputBuffer } from '../input-buffer.js';
@@ -43,8 +43,11 @@ export class TextParser {
   /** Bytes read of a request that is not complete: its line, while its value is awaited. */
   #readAhead = 0;
 
+  readonly #maxValueBytes: number;
+
   /** @param at where in its stream the first byte to be pushed is */
-  constructor(at: TextPlace = AT_COMMAND_START) {
+  constructor(at: TextPlace = AT_COMMAND_START, { maxValueBytes } = streamLimits()) {
+    this.#maxValueBytes = maxValueBytes;
     this.#skipBytes = at.place === 'bad value' ? at.byteCount : 0;
     this.#skipsLine = at.place !== 'command';
   }
@@ -146,7 +149,7 @@ export class TextParser {
     const isTooLong = end - start > MAX_LINE_BYTES;
     if (byteCount === undefined)
       return this.#complete((isTooLong ? undefined : line.request()) ?? this.#malformed());
-    const command = isTooLong || byteCount > MAX_VALUE_BYTES ? undefined : line.valueCommand(byteCount);
+    const command = isTooLong || byteCount > this.#maxValueBytes ? undefined : line.valueCommand(byteCount);
     if (command === undefined) {
       this.#skipBytes = byteCount;
       this.#skipsLine = true;

@@ -117,7 +117,6 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'start the lease when the answer comes',
-    isRare: true,
     file: 'raft/progress.js',
     search: 'Math.max(this.answeredSentAtMs, echo.sentAtMs)',
     replacement: 'Math.max(this.answeredSentAtMs, nowMs)',
@@ -162,6 +161,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'keep a log that contradicts the snapshot',
+    isRare: true,
     file: 'raft/install-snapshot.js',
     search: 'const keepsLog = core.log.has(snapshot);',
     replacement: 'const keepsLog = core.log.lastIndex >= snapshot.index;',
@@ -187,7 +187,6 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'read from a state machine that lags',
-    isRare: true,
     file: 'server/clients/reads.js',
     search: 'nowMs < raft.leaseEndMs && this.#state.position.index >= raft.commitIndex;',
     replacement: 'nowMs < raft.leaseEndMs;',
@@ -225,7 +224,6 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'answer a follower without lease or majority',
-    isRare: true,
     file: 'raft/read-index.js',
     search: 'if (core.nowMs < leaseEndMs(core, role))',
     replacement: "if (reader.type === 'follower' || core.nowMs < leaseEndMs(core, role))",

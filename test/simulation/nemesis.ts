@@ -288,7 +288,8 @@ export class Nemesis {
     const free = SLOTS.filter((slot) => members.every(({ id }) => id !== slot));
     const room = Math.min(free.length, MAX_MEMBERS - staying.length);
     const coming = random.shuffled(free).slice(0, Math.min(room, random.of([0, 1, 1, 2, 3])));
-    const next = [...staying, ...coming];
+    // A server that is replaced, and the one in its place, are of one slot.
+    const next = [...new Set([...staying, ...coming])];
     return next.length > 0 ? next : members.slice(0, 1).map(({ id }) => id);
   }
 

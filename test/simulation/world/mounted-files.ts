@@ -13,6 +13,7 @@ import type {
   LogFileOptions,
   LogMemory,
 } from '../../../src/storage/files.js';
+import { systemCodeOf } from '../../../src/storage/system-errors.js';
 
 /** Where a path is: on which disk, and there. */
 export interface Place {
@@ -78,10 +79,13 @@ export class MountedFiles implements Files {
     return this.#on(path, (files, there) => files.remove(there));
   }
 
+  /** The other disk's directory stays, empty: the end of the machine may bring the mount point back. */
   async removeTree(path: string): Promise<void> {
     const place = this.#placeOf(path);
-    if (place !== undefined) await place.files.removeTree(place.path);
-    if (place === undefined || place.isMountPoint) await this.#files.removeTree(path);
+    if (place?.isMountPoint === false) return place.files.removeTree(place.path);
+    for (const name of place === undefined ? [] : await namesIn(place))
+      await place?.files.removeTree(`${place.path}/${name}`);
+    await this.#files.removeTree(path);
   }
 
   rename(from: string, to: string): Promise<void> {
@@ -105,4 +109,12 @@ export class MountedFiles implements Files {
     const place = this.#placeOf(path);
     return action(place?.files ?? this.#files, place?.path ?? path);
   }
+}
+
+/** None when the directory was not made yet. */
+function namesIn({ files, path }: Place): Promise<readonly string[]> {
+  return files.list(path).catch((error: unknown) => {
+    if (systemCodeOf(error) === 'ENOENT') return [];
+    throw error;
+  });
 }

@@ -20,7 +20,7 @@ export const partition: FaultAction = async (scene) => {
   const across = linksOf(site.ids).filter(([a, b]) => groups.some((g) => g.includes(a) !== g.includes(b)));
   site.health.setBadLinks(across);
   begin(`partition ${groups.map((group) => group.join(' ')).join(' | ')}`);
-  await tellOfLinks(site, (program) => program.partition(groups));
+  await tellOfLinks(site, site.ids, (program) => program.partition(groups));
   await hold();
   await heal(scene);
 };
@@ -73,8 +73,9 @@ async function someLinks(scene: Scene): Promise<{ links: [number, number][]; who
 
 async function disturb(scene: Scene, links: readonly LinkFault[]): Promise<void> {
   const { site, hold } = scene;
+  const { ids } = site;
   site.health.setBadLinks(links.map(({ from, to }) => [from, to]));
-  for (const link of links) await tellOfLinks(site, (program) => program.setLink(link));
+  for (const link of links) await tellOfLinks(site, ids, (program) => program.setLink(link));
   await hold();
   await heal(scene);
 }
@@ -84,9 +85,16 @@ async function heal({ site }: Scene): Promise<void> {
   site.health.setBadLinks([]);
 }
 
-/** A server that is being removed may be gone: then the fault is not done to it. */
-async function tellOfLinks(site: Site, act: (program: Program) => Promise<void>): Promise<void> {
-  const { ids } = site;
+/**
+ * A server that is being removed may be gone: then the fault is not done to it.
+ *
+ * @param ids the members when the links were drawn
+ */
+async function tellOfLinks(
+  site: Site,
+  ids: readonly number[],
+  act: (program: Program) => Promise<void>,
+): Promise<void> {
   await site.tell(act).catch((error: unknown) => {
     if (ids === site.ids && ids.every((id) => !site.taken.has(id))) throw error;
   });

@@ -1,9 +1,14 @@
 import { expect } from 'chai';
 import * as limits from '../src/limits.js';
+import { checkWatchLimits } from '../src/watch-limits.js';
 
 const MIB = 1024 * 1024;
 
 describe('the limits', () => {
+  it('of watches hold together', () => {
+    expect(checkWatchLimits).not.to.throw();
+  });
+
   afterEach(() => limits.setMaxValueBytes(limits.DEFAULT_MAX_VALUE_BYTES));
 
   it('hold together whatever the largest value is', () => {

@@ -11,7 +11,7 @@
 import assert from 'node:assert/strict';
 import type { Environment, Timer } from '../environment.js';
 import { MAX_GIVEN_UP_COMMANDS_PER_TURN, MAX_REPLAYS, type StreamLimits } from '../limits.js';
-import { AT_COMMAND_START, type StreamCheckpoint } from '../protocol/checkpoint.js';
+import { AT_COMMAND_START, isToldUnasked, type StreamCheckpoint } from '../protocol/checkpoint.js';
 import { startOf } from '../protocol/first-line.js';
 import type { ClientFacts } from '../protocol/resp/client-facts.js';
 import type { Term } from '../raft/types.js';
@@ -218,9 +218,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
         session.send(piece);
         this.#forwarded += piece.byteLength;
       }
-    }
-    // A MONITOR client receives all commands although it sends nothing: it needs a session.
-    else if (this.#at.place === 'resp' && this.#at.isMonitor) this.#sessionAtLeader();
+    } else if (isToldUnasked(this.#at)) this.#sessionAtLeader();
     if (this.#inputEnded) this.#endOnceAnswered();
   }
 

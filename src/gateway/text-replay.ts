@@ -5,7 +5,7 @@
 import { spanOf } from '../bytes/byte-reader.js';
 import { MAX_PLANNED_COMMANDS, type StreamLimits } from '../limits.js';
 import type { TextCheckpoint } from '../protocol/checkpoint.js';
-import { ERR_AUTH, ERR_CMD_ERR, ERR_INTERNAL } from '../protocol/reply.js';
+import { ERR_AUTH, ERR_CMD_ERR, ERR_INTERNAL, UNWATCHED } from '../protocol/reply.js';
 import { isRead, isWrite, type TextRequest } from '../protocol/request.js';
 import { GuardedText, textStream } from '../protocol/text/guarded-text.js';
 import { addPiece, type GivenUp, type ReplayPiece, type ReplayPlanning } from './replay-plan.js';
@@ -74,12 +74,14 @@ export function giveUpText(
         isOver: parser.isClosing,
       };
     if (request.type === 'auth' && parser instanceof GuardedText) parser.authenticated(false);
+    if (request.type === 'watch') parser.endWatch();
     if (!isSilent(request)) reply += replyWithoutLeader(request);
   }
   return { reply, byteCount: parser.consumed, at: parser.checkpoint(), isAll: false, isOver: false };
 }
 
 function replyWithoutLeader({ type }: TextRequest): string {
+  if (type === 'unwatch') return UNWATCHED;
   if (type === 'malformed') return ERR_CMD_ERR;
   return type === 'locked' ? ERR_AUTH : ERR_INTERNAL;
 }

@@ -17,7 +17,18 @@ export type TextCheckpoint =
   | { readonly place: 'locked'; readonly at: TextPlace }
   | { readonly place: 'unlocked'; readonly at: TextPlace };
 
-export type TextPlace =
+/** The place in a stream, and the watch of its client if there is one. */
+export type TextPlace = PlainPlace & { readonly watch?: WatchPlace | undefined };
+
+/** What a client watches, and how far it was told. */
+export interface WatchPlace {
+  /** One character per byte. */
+  readonly prefix: string;
+  /** The next revision to be told; 0 while the state is told, when nobody can go on. */
+  readonly revision: number;
+}
+
+type PlainPlace =
   /** Between two requests: the next one starts here. */
   | { readonly place: 'command' }
   /** Before the value of a bad command: `byteCount` bytes, and then the rest of a line, are to be skipped. */
@@ -103,6 +114,27 @@ export function respCheckpoint(state: Partial<RespState>): RespCheckpoint {
   return at.version === 2 ? AT_RESP_START : AT_RESP3_START;
 }
 
+/** The watch of the checkpoint, if there is one. */
+export function watchOf(at: StreamCheckpoint): WatchPlace | undefined {
+  if (at.place === 'resp') return undefined;
+  return at.place === 'locked' || at.place === 'unlocked' ? at.at.watch : at.watch;
+}
+
+/** Whether the client is told of something although it sends nothing: MONITOR, or a watch. It needs a server all the time. */
+export function isToldUnasked(at: StreamCheckpoint): boolean {
+  return at.place === 'resp' ? at.isMonitor : watchOf(at) !== undefined;
+}
+
+/** The checkpoint with this watch, or without one. */
+export function withWatch(at: TextCheckpoint, watch: WatchPlace | undefined): TextCheckpoint {
+  if (at.place === 'locked' || at.place === 'unlocked') return { ...at, at: placeWithWatch(at.at, watch) };
+  return placeWithWatch(at, watch);
+}
+
+function placeWithWatch(at: TextPlace, watch: WatchPlace | undefined): TextPlace {
+  return watch === undefined && at.place === 'command' ? AT_COMMAND_START : { ...at, watch };
+}
+
 /** The first byte of an encoded checkpoint: a plain one, or the version of the record that follows. */
 const Encoding = { unchanged: 0, textStart: 1, resp2Start: 2, resp3Start: 3, record1: 0x81 } as const;
 
@@ -122,6 +154,7 @@ const Field = {
   monitor: 11,
   readOnly: 12,
   access: 13,
+  watch: 14,
 } as const;
 
 const TRANSACTIONS = ['none', 'open', 'broken'] as const;
@@ -141,7 +174,7 @@ export class CheckpointError extends Error {
 /** Appends the checkpoint; undefined stands for one that the reader has. A plain one takes a byte. */
 export function writeCheckpoint(batch: ByteWriter, at: StreamCheckpoint | undefined): void {
   if (at === undefined) batch.u8(Encoding.unchanged);
-  else if (at.place === 'command') batch.u8(Encoding.textStart);
+  else if (at.place === 'command' && at.watch === undefined) batch.u8(Encoding.textStart);
   else if (at === AT_RESP_START) batch.u8(Encoding.resp2Start);
   else if (at === AT_RESP3_START) batch.u8(Encoding.resp3Start);
   else writeRecord(batch, at);
@@ -181,7 +214,7 @@ function writeFields(batch: ByteWriter, at: StreamCheckpoint): void {
       batch.u8(Field.access);
       batch.u8(ACCESS.indexOf(at.place));
       writeFields(batch, at.at);
-      break;
+      return;
     case 'bad value':
       batch.u8(Field.skipBytes);
       batch.f64(at.byteCount);
@@ -191,8 +224,13 @@ function writeFields(batch: ByteWriter, at: StreamCheckpoint): void {
       break;
     case 'resp':
       writeRespFields(batch, at);
-      break;
+      return;
   }
+  if (at.watch === undefined) return;
+  batch.u8(Field.watch);
+  batch.f64(at.watch.revision);
+  batch.u32(at.watch.prefix.length);
+  batch.latin1(at.watch.prefix);
 }
 
 function writeRespFields(batch: ByteWriter, at: RespState): void {
@@ -235,6 +273,7 @@ function readRecord(reader: ByteReader): StreamCheckpoint {
   let text: TextPlace = AT_COMMAND_START;
   let access: RespState['access'] = 'free';
   let resp: Partial<RespState> | undefined;
+  let watch: WatchPlace | undefined;
   for (let field = reader.u8(); field !== Field.end; field = reader.u8()) {
     switch (field) {
       case Field.skipBytes:
@@ -242,6 +281,9 @@ function readRecord(reader: ByteReader): StreamCheckpoint {
         break;
       case Field.skipLine:
         text = { place: 'bad line' };
+        break;
+      case Field.watch:
+        watch = { revision: reader.f64(), prefix: reader.latin1(reader.u32()) };
         break;
       case Field.respVersion:
         resp = { ...resp, version: reader.u8() === 2 ? 2 : 3 };
@@ -281,5 +323,6 @@ function readRecord(reader: ByteReader): StreamCheckpoint {
     }
   }
   if (resp !== undefined) return respCheckpoint({ ...resp, access });
-  return access === 'free' ? text : { place: access, at: text };
+  const at = watch === undefined ? text : { ...text, watch };
+  return access === 'free' ? at : { place: access, at };
 }

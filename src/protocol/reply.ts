@@ -6,11 +6,13 @@ import type { ByteString } from '../bytes/byte-string.js';
 import type { ByteWriter } from '../bytes/byte-writer.js';
 import type { SessionResult } from './command.js';
 import type { RespValue } from './resp/value.js';
+import { compactedLine } from './text/watch-lines.js';
 
 /** What the text protocol says to `command-error`, to `internal-error` and `timed-out`, and to `unauthenticated`. */
 export const ERR_CMD_ERR = 'ERR_CMD_ERR\r\n';
 export const ERR_INTERNAL = 'ERR_INTERNAL\r\n';
 export const ERR_AUTH = 'ERR_AUTH\r\n';
+export const UNWATCHED = 'UNWATCHED\r\n';
 
 export type Reply =
   /** A write took effect, and the key has this version now. */
@@ -30,6 +32,11 @@ export type Reply =
       /** Undefined where the client did not ask for it. */
       readonly revision: number | undefined;
     }
+  /** Changes after this revision are told from now on, or the state and its changes. */
+  | { readonly type: 'watching'; readonly revision: number }
+  | { readonly type: 'unwatched' }
+  /** A watch asked for changes that are not kept. */
+  | { readonly type: 'compacted'; readonly firstKept: number }
   /** The key that was to be added is there. */
   | { readonly type: 'exists' }
   | { readonly type: 'not-found' }
@@ -71,6 +78,15 @@ export function writeTextReply(out: ByteWriter, reply: Reply): void {
       return;
     case 'added':
       out.latin1(`ADDED ${reply.revision}\r\n`);
+      return;
+    case 'watching':
+      out.latin1(`WATCHING ${reply.revision}\r\n`);
+      return;
+    case 'unwatched':
+      out.latin1(UNWATCHED);
+      return;
+    case 'compacted':
+      out.latin1(compactedLine(reply.firstKept));
       return;
     case 'exists':
       out.latin1('ERR_EXISTS\r\n');

@@ -44,6 +44,21 @@ export interface LockedRequest {
   readonly type: 'locked';
 }
 
+/** Tells the client of the changes of all keys with the prefix. */
+export interface WatchRequest {
+  readonly type: 'watch';
+  /** One character per byte. */
+  readonly prefix: string;
+  /** The first to be told; 0 for the state and then its changes; undefined for those that happen from now on. */
+  readonly revision: number | undefined;
+  /** It goes on with a watch that was at another server: the client is not told that it begins. */
+  readonly isResumed: boolean;
+}
+
+export interface UnwatchRequest {
+  readonly type: 'unwatch';
+}
+
 export type WriteRequest = TextCommand & Silenceable;
 
 /** Opens, closes or uses a session of the client's, in either protocol. */
@@ -114,6 +129,8 @@ export type RedisRequest =
   | RedisLocalRequest;
 
 export type TextRequest =
+  | WatchRequest
+  | UnwatchRequest
   | WriteRequest
   | GetRequest
   | SessionRequest

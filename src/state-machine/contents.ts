@@ -6,10 +6,12 @@
 import { type ByteSpan, textOf } from '../bytes/byte-reader.js';
 import { type ByteString, type HashSecret, sliceOf } from '../bytes/byte-string.js';
 import { DeadlineHeap } from './deadline-heap.js';
+import { History } from './history.js';
 import type { ImageObserver } from './key-image.js';
 import type { KeyRecord } from './key-record.js';
 import type { EncodedRecord, RecordContent } from './record.js';
 import { NO_RECORD, type RecordId } from './record-id.js';
+import { isLarge } from './record-layout.js';
 import { RecordTable } from './record-table.js';
 import { Removals } from './removals.js';
 import { Revisions } from './revisions.js';
@@ -29,6 +31,7 @@ export class Contents {
   readonly #secret: HashSecret;
   readonly removals = new Removals();
   readonly revisions = new Revisions();
+  readonly history = new History();
   /** The latest stamp, in ms since the epoch. */
   #clockMs = 0;
   #records: RecordTable;
@@ -69,6 +72,14 @@ export class Contents {
     return nextDeadlineMs !== undefined && nextDeadlineMs <= this.#clockMs;
   }
 
+  /** Gives changes revisions from now on, at the time of this stamp, in ms since the epoch; nothing if that has begun. */
+  countRevisions(stampMs: number): void {
+    if (this.revisions.isCounted) return;
+    this.revisions.begin(stampMs);
+    // What was changed before is not kept.
+    if (this.#records.size > 0) this.history.beginAfter(this.revisions.last);
+  }
+
   /** Time passes, never back. */
   setClock(stampMs: number): void {
     this.#clockMs = Math.max(this.#clockMs, stampMs);
@@ -79,7 +90,7 @@ export class Contents {
   removeExpired(): void {
     const id = this.#deadlines.firstId;
     if (id === undefined) return;
-    this.#removeRecord(id, this.#records.hashOf(id));
+    this.#removeRecord(id, this.#records.hashOf(id), 'expired');
     this.#hasExpired = this.hasExpired;
   }
 
@@ -93,7 +104,7 @@ export class Contents {
   findToStore(key: ByteString, hash = this.#records.hash(key)): RecordId {
     const id = this.#records.find(key, hash);
     if (!this.#hasExpired || id === NO_RECORD || !this.isExpired(id)) return id;
-    this.#removeRecord(id, hash);
+    this.#removeRecord(id, hash, 'expired');
     return NO_RECORD;
   }
 
@@ -123,17 +134,23 @@ export class Contents {
 
   /** Stores the record under the key, which is a change of its own. `id` is that of the key, or NO_RECORD. */
   put(key: ByteString, { value, version, deadlineMs }: NewContent, id: RecordId, hash?: number): void {
-    this.#put(key, { value, version, deadlineMs, revision: this.revisions.next() }, id, hash);
+    const revision = this.revisions.next();
+    const stored = this.#put(key, { value, version, deadlineMs, revision }, id, hash);
+    if (revision === 0) return;
+    const kept = isLarge(value.length) ? this.#records.text(stored) : value;
+    this.history.set(key, kept, version, deadlineMs, revision);
   }
 
-  #put(key: ByteString, record: RecordContent, id: RecordId, hash?: number): void {
+  #put(key: ByteString, record: RecordContent, id: RecordId, hash?: number): RecordId {
     const added = id === NO_RECORD ? this.#add(key, record, hash) : this.#replace(id, record);
     if (record.deadlineMs !== 0) this.#deadlines.set(added, record.deadlineMs);
+    return added;
   }
 
   /** Gives the key another deadline, in ms since the epoch; 0 for none. */
   setDeadline(id: RecordId, deadlineMs: number): void {
     this.#setDeadline(id, deadlineMs, this.revisions.next());
+    this.#noteSet(id);
   }
 
   #setDeadline(id: RecordId, deadlineMs: number, revision: number): void {
@@ -167,6 +184,7 @@ export class Contents {
     });
     const meta = { version: this.nextVersion(id), revision: this.revisions.next() };
     work.addHidden(records.writePart(id, offset, part, meta));
+    this.#noteSet(id);
   }
 
   /** Removes the key and returns whether it was there. An expired key counts as absent. */
@@ -174,14 +192,15 @@ export class Contents {
     const id = this.#records.find(key, hash);
     if (id === NO_RECORD) return false;
     const wasThere = !this.#hasExpired || !this.isExpired(id);
-    this.#removeRecord(id, hash);
+    this.#removeRecord(id, hash, wasThere ? 'deleted' : 'expired');
     return wasThere;
   }
 
   /** Removes all keys: one change, if there are any. Images go on with the table as it was, which nothing changes any more. */
   clear(): void {
     if (this.#records.size === 0) return;
-    this.revisions.next();
+    const revision = this.revisions.next();
+    if (revision !== 0) this.history.removed('flushed', '', revision);
     this.#undo?.add({
       type: 'cleared',
       table: { records: this.#records, deadlines: this.#deadlines, images: this.#images },
@@ -220,6 +239,7 @@ export class Contents {
     const lastRevision = this.#undo?.lastRevision ?? this.revisions.last;
     if (!this.#endChanges(work, (change) => this.#takeBack(change, work))) return false;
     this.revisions.takeBackTo(lastRevision);
+    this.history.cutAfter(lastRevision);
     return true;
   }
 
@@ -289,12 +309,32 @@ export class Contents {
     return id;
   }
 
-  #removeRecord(id: RecordId, hash: number): void {
-    this.revisions.next();
+  #removeRecord(id: RecordId, hash: number, kind: 'deleted' | 'expired'): void {
+    const revision = this.revisions.next();
+    if (revision !== 0) this.history.removed(kind, this.#records.key(id), revision);
     this.#beforeReplace(id);
     if (this.#records.deadlineMs(id) !== 0) this.#deadlines.remove(id);
     this.#records.remove(id, hash);
     this.removals.add(hash);
+  }
+
+  /** The record has changed in place. */
+  #noteSet(id: RecordId): void {
+    const records = this.#records;
+    const revision = records.revision(id);
+    if (revision === 0) return;
+    const value = this.#textToKeep(id);
+    this.history.set(records.key(id), value, records.version(id), records.deadlineMs(id), revision);
+  }
+
+  /** The value, if it stays as it is: bytes of which a part may be written are kept only for those who watch. */
+  #textToKeep(id: RecordId): ByteString | undefined {
+    const records = this.#records;
+    if (!records.isLarge(id) || typeof records.text(id) === 'string') return records.text(id);
+    if (!this.history.keepsParts) return undefined;
+    const kept = records.keep(id);
+    records.drop(kept);
+    return kept.large;
   }
 
   #beforeReplace(id: RecordId): void {

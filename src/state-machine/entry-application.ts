@@ -89,7 +89,7 @@ export class EntryApplication implements BatchVisitor {
     const isStamped = batch.stampMs !== undefined;
     if (isStamped) {
       this.#contents.setClock(batch.stampMs);
-      if (batch.countsRevisions) this.#contents.revisions.begin(batch.stampMs);
+      if (batch.countsRevisions) this.#contents.countRevisions(batch.stampMs);
       this.#expiriesLeft = MAX_EXPIRED_PER_ENTRY;
     }
     this.#sessions.begin(term, this.#contents.clockMs, isStamped);

@@ -11,6 +11,7 @@ import type { CommandResult } from '../protocol/command.js';
 import { Contents } from './contents.js';
 import { EntryApplication } from './entry-application.js';
 import { HashList } from './hash-list.js';
+import type { History } from './history.js';
 import { ImageReader, StoreImage } from './image.js';
 import { KeyImage, type KeyWalk } from './key-image.js';
 import type { KeyRecord } from './key-record.js';
@@ -54,6 +55,11 @@ export class KeyValueStore {
   /** Whether there are keys that have expired, and wait for later entries to remove them: each removes a limited number. */
   get hasExpired(): boolean {
     return this.#contents.hasExpired;
+  }
+
+  /** The last changes, for those who watch. */
+  get history(): History {
+    return this.#contents.history;
   }
 
   /** The revision of the last change; 0 while revisions are not counted. */
@@ -133,6 +139,7 @@ export class KeyValueStore {
       clock: (clockMs) => contents.setClock(clockMs),
       revisions: (state) => {
         contents.revisions.state = state;
+        contents.history.beginAfter(contents.revisions.last);
       },
       removals: (counts) => contents.removals.readFrom(counts),
       sessions: store.#sessions,

@@ -70,11 +70,17 @@ export class GuardedText {
     const request = this.#parser.next();
     if (request?.type === 'auth') this.#isHeld = true;
     if (!this.isLocked || request?.type === 'auth') return request;
+    if (request?.type === 'watch') this.#parser.endWatch();
     const at = this.#parser.checkpoint();
     const skipped = at.place === 'bad value' ? at.byteCount : 0;
     const end = request === undefined ? this.#pushed : this.#parser.consumed;
     this.#isTooLong = end + skipped - start > MAX_LOCKED_COMMAND_BYTES;
     return request === undefined ? undefined : LOCKED;
+  }
+
+  /** As {@link TextParser.endWatch}. */
+  endWatch(): void {
+    this.#parser.endWatch();
   }
 
   /** `auth` is answered: the stream goes on. A wrong password changes nothing else. */

@@ -6,6 +6,7 @@ import { MAX_KEY_BYTES } from '../../limits.js';
 import { DEFAULT_SESSION_TTL_S, MAX_SESSION_TTL_S, MIN_SESSION_TTL_S } from '../../session-limits.js';
 import { isWithinSession, type OnceCommand } from '../command.js';
 import type { TextRequest, WriteRequest } from '../request.js';
+import { parsePrefix } from './watch-lines.js';
 
 const SPACE = 0x20;
 const DELETE = 0x7f;
@@ -27,7 +28,20 @@ const UINT64_DIGITS = 20;
 const EMPTY = Buffer.alloc(0);
 
 /** The commands, the most frequent first. */
-const COMMANDS = ['get', 'set', 'cas', 'getm', 'delete', 'gets', 'add', 'once', 'session', 'auth'] as const;
+const COMMANDS = [
+  'get',
+  'set',
+  'cas',
+  'getm',
+  'delete',
+  'gets',
+  'add',
+  'once',
+  'session',
+  'watch',
+  'unwatch',
+  'auth',
+] as const;
 type Command = (typeof COMMANDS)[number];
 
 /** In which session a command is executed once. */
@@ -114,6 +128,7 @@ export class TextLine {
   request(): TextRequest | undefined {
     if (this.#command === 'auth')
       return this.#wordCount === 2 ? { type: 'auth', password: this.#text(1) } : undefined;
+    if (this.isWatch) return this.#isOnce ? undefined : this.#watch();
     const key = this.#key();
     if (key === undefined) return undefined;
     switch (this.#command) {
@@ -170,6 +185,21 @@ export class TextLine {
     const noreply = this.#noreply(3);
     if (condition === undefined || noreply === undefined) return undefined;
     return within(this.#once, { type: 'delete-if', key, ...condition, noreply });
+  }
+
+  /** Whether it is `watch` or `unwatch`, well-formed or not. */
+  get isWatch(): boolean {
+    return this.#command === 'watch' || this.#command === 'unwatch';
+  }
+
+  #watch(): TextRequest | undefined {
+    if (this.#command === 'unwatch') return this.#wordCount === 1 ? { type: 'unwatch' } : undefined;
+    if (this.#wordCount < 2 || this.#wordCount > 3) return undefined;
+    const prefix = parsePrefix(this.#text(1));
+    const revision = this.#wordCount === 2 ? undefined : this.#number(2, Number.POSITIVE_INFINITY);
+    if (prefix === undefined || prefix.length > MAX_KEY_BYTES) return undefined;
+    if (this.#wordCount === 3 && revision === undefined) return undefined;
+    return { type: 'watch', prefix, revision, isResumed: false };
   }
 
   get #isOnce(): boolean {

@@ -8,7 +8,8 @@
 
 import type { ByteSpan } from '../../bytes/byte-reader.js';
 import { MAX_LINE_BYTES, streamLimits } from '../../limits.js';
-import { AT_COMMAND_START, type TextPlace } from '../checkpoint.js';
+import { MAX_WATCH_LINE_BYTES } from '../../watch-limits.js';
+import { AT_COMMAND_START, type TextPlace, type WatchPlace } from '../checkpoint.js';
 import { beginsHttp, isHttpLine } from '../http-line.js';
 import { InputBuffer } from '../input-buffer.js';
 import type { TextRequest } from '../request.js';
@@ -40,14 +41,21 @@ export class TextParser {
   /** A command whose value has not come in whole. */
   #awaited: ValueCommand | undefined;
   #consumed = 0;
+  #hasBegunToWatch = false;
   /** Bytes read of a request that is not complete: its line, while its value is awaited. */
   #readAhead = 0;
 
+  /** A `watch` was returned, and no `unwatch` yet: anything else is a bad command. */
+  #isWatching: boolean;
+  /** The watch that the stream began with. */
+  #watch: WatchPlace | undefined;
   readonly #maxValueBytes: number;
 
   /** @param at where in its stream the first byte to be pushed is */
   constructor(at: TextPlace = AT_COMMAND_START, { maxValueBytes } = streamLimits()) {
     this.#maxValueBytes = maxValueBytes;
+    this.#watch = at.watch;
+    this.#isWatching = at.watch !== undefined;
     this.#skipBytes = at.place === 'bad value' ? at.byteCount : 0;
     this.#skipsLine = at.place !== 'command';
   }
@@ -64,8 +72,19 @@ export class TextParser {
 
   /** Where the stream stands after {@link consumed} bytes. */
   checkpoint(): TextPlace {
+    const at = this.#place;
+    return this.#watch === undefined ? at : { ...at, watch: this.#watch };
+  }
+
+  get #place(): TextPlace {
     if (this.#skipBytes > 0) return { place: 'bad value', byteCount: this.#skipBytes };
     return this.#skipsLine ? { place: 'bad line' } : AT_COMMAND_START;
+  }
+
+  /** The watch has ended, or has not begun: commands are taken again. */
+  endWatch(): void {
+    this.#isWatching = false;
+    this.#watch = undefined;
   }
 
   /** The next bytes of the stream. They must not change until the requests in them were taken. */
@@ -78,10 +97,20 @@ export class TextParser {
    */
   next(): TextRequest | undefined {
     const request = this.#next();
-    if (request !== undefined) return request;
+    if (request !== undefined) return this.#isWatching ? this.#whileWatching(request) : request;
     this.#input.settle();
     this.#line.forget();
     return undefined;
+  }
+
+  #whileWatching(request: TextRequest): TextRequest {
+    if (request.type === 'watch' && this.#hasBegunToWatch) {
+      this.#hasBegunToWatch = false;
+      return request;
+    }
+    if (request.type !== 'unwatch') return MALFORMED;
+    this.endWatch();
+    return request;
   }
 
   #next(): TextRequest | undefined {
@@ -146,9 +175,15 @@ export class TextParser {
     const line = this.#line;
     line.read(this.#input.bytes, start, end);
     const byteCount = line.valueByteCount;
-    const isTooLong = end - start > MAX_LINE_BYTES;
-    if (byteCount === undefined)
-      return this.#complete((isTooLong ? undefined : line.request()) ?? this.#malformed());
+    const isTooLong = end - start > (line.isWatch ? MAX_WATCH_LINE_BYTES : MAX_LINE_BYTES);
+    if (byteCount === undefined) {
+      const request = (isTooLong ? undefined : line.request()) ?? this.#malformed();
+      if (request.type === 'watch' && !this.#isWatching) {
+        this.#isWatching = true;
+        this.#hasBegunToWatch = true;
+      }
+      return this.#complete(request);
+    }
     const command = isTooLong || byteCount > this.#maxValueBytes ? undefined : line.valueCommand(byteCount);
     if (command === undefined) {
       this.#skipBytes = byteCount;

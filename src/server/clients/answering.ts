@@ -46,6 +46,7 @@ import type { Sessions } from './sessions.js';
 import { slotKeyOf } from './slot-key.js';
 import { COMMAND_ERROR, replyOf, UNAUTHENTICATED, valueReply, visibleReply } from './visible-replies.js';
 import type { Walks } from './walks.js';
+import type { Watchers } from './watches/watchers.js';
 import type { WorkTurns } from './work-turns.js';
 
 export interface AnswererOptions {
@@ -58,6 +59,7 @@ export interface AnswererOptions {
   readonly inFlight: InFlight;
   readonly costlyReads: CostlyReads;
   readonly walks: Walks;
+  readonly watchers: Watchers;
   readonly turns: WorkTurns;
   readonly questions: Questions;
   readonly monitors: Monitors;
@@ -85,6 +87,7 @@ export class Answerer {
   readonly #inFlight: InFlight;
   readonly #costlyReads: CostlyReads;
   readonly #walks: Walks;
+  readonly #watchers: Watchers;
   readonly #turns: WorkTurns;
   /** Time that reads, and commands about the server itself, have taken so far, in ms. */
   readMs = 0;
@@ -108,6 +111,7 @@ export class Answerer {
     this.#inFlight = options.inFlight;
     this.#costlyReads = options.costlyReads;
     this.#walks = options.walks;
+    this.#watchers = options.watchers;
     this.#turns = options.turns;
     this.#questions = options.questions;
     this.#monitors = options.monitors;
@@ -139,6 +143,15 @@ export class Answerer {
       case 'getm':
       case 'gets':
         this.#answerRead(command, this.#valueWithMeta(command, request));
+        return;
+      case 'watch': {
+        const reply = this.#watchers.begin(command, request, this.#environment.nowMs());
+        this.#answer(command, reply, reply ?? { type: 'watching', revision: 0 });
+        return;
+      }
+      case 'unwatch':
+        this.#watchers.end(session);
+        this.#answerRead(command, { type: 'unwatched' });
         return;
       case 'auth':
         this.#authenticate(command, request);
@@ -188,8 +201,10 @@ export class Answerer {
 
   /** Answers a command that is not executed here: `outcome` says why. */
   unexecuted(command: PendingCommand, outcome: Reply): void {
-    const { request } = command;
-    if (request.type === 'redis-local') this.#executeLocal(command, request, { seesKeys: false });
+    const { request, session } = command;
+    if (request.type === 'watch') session.endWatch();
+    if (request.type === 'unwatch') this.fromState(command);
+    else if (request.type === 'redis-local') this.#executeLocal(command, request, { seesKeys: false });
     else if (request.type === 'auth') this.#authenticate(command, request);
     else this.#answer(command, this.#unexecutedReply(command, outcome), outcome);
   }

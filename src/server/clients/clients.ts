@@ -7,10 +7,8 @@
  */
 
 import type { Environment } from '../../environment.js';
-import { MAX_GETS_AT_ONCE } from '../../limits.js';
 import type { LogTime } from '../../log-time.js';
 import type { Reply } from '../../protocol/reply.js';
-import type { RedisStream } from '../../protocol/resp/redis-stream.js';
 import type { Raft } from '../../raft/raft.js';
 import type { ServerId, SlotId, Term } from '../../raft/types.js';
 import { QUORUM_WAIT_MS } from '../../time-limits.js';
@@ -28,6 +26,7 @@ import { LeaderlessSessions } from './leaderless-sessions.js';
 import { Monitors } from './monitors.js';
 import { Pause } from './pause.js';
 import { PendingGroups } from './pending-groups.js';
+import { PlainGets } from './plain-gets.js';
 import { Proposals } from './proposals.js';
 import { Questions } from './questions.js';
 import { Reads } from './reads.js';
@@ -35,8 +34,8 @@ import { ReplicaReads } from './replica-reads.js';
 import type { ReplyFrames } from './reply-frames.js';
 import type { PendingCommand, Session } from './session.js';
 import { Sessions } from './sessions.js';
-import { valueReply } from './visible-replies.js';
 import { Walks } from './walks.js';
+import { Watchers } from './watches/watchers.js';
 import { WorkTurns } from './work-turns.js';
 
 export interface ClientsOptions {
@@ -58,9 +57,7 @@ export interface ClientsOptions {
 export class Clients {
   readonly #raft: Raft;
   readonly #logTime: LogTime;
-  readonly #state: AppliedState;
   readonly #replies: ReplyFrames;
-  readonly #metrics: ServerMetrics;
   /** `groups`, `proposals` and `answerer` are what the {@link Applier} shares with this class. */
   readonly groups = new PendingGroups();
   readonly proposals: Proposals;
@@ -71,11 +68,13 @@ export class Clients {
   readonly #questions: Questions;
   readonly #costlyReads: CostlyReads;
   readonly #walks: Walks;
+  readonly #watchers: Watchers;
   readonly #turns = new WorkTurns((command) => this.#retake(command));
   readonly #leaderCommands: LeaderCommands;
   readonly #replicaReads: ReplicaReads;
   readonly #inFlight: InFlight;
   readonly #queue: FairQueue;
+  readonly #plainGets: PlainGets;
   readonly #leaderless = new LeaderlessSessions();
   readonly #sessions: Sessions;
   /** The term in which this server led last; 0 when it never did. */
@@ -88,9 +87,7 @@ export class Clients {
     const common = { environment, logTime, raft, state, groups, replies, metrics };
     this.#raft = raft;
     this.#logTime = logTime;
-    this.#state = state;
     this.#replies = replies;
-    this.#metrics = metrics;
     this.proposals = new Proposals({ ...common, sessionName });
     this.#reads = new Reads({ ...common, proposals: this.proposals });
     this.#walks = new Walks({
@@ -99,6 +96,7 @@ export class Clients {
       answer: (command, value) => this.answerer.read(command, value),
       retake: (command) => this.#retake(command),
     });
+    this.#watchers = new Watchers({ ...common, close: (session) => this.#sessions.close(session) });
     this.#costlyReads = new CostlyReads({
       environment,
       state,
@@ -106,6 +104,7 @@ export class Clients {
     });
     this.#inFlight = new InFlight(groups, this.proposals, replies);
     this.#queue = new FairQueue(this.#inFlight);
+    this.#plainGets = new PlainGets({ ...common, queue: this.#queue });
     this.#monitors = new Monitors(replies);
     this.#sessions = new Sessions({
       replies,
@@ -115,6 +114,7 @@ export class Clients {
       monitors: this.#monitors,
       onDrop: (session) => {
         this.#replies.forget(session);
+        this.#watchers.end(session);
         this.#pause.forget(session);
         this.#turns.forget(session);
         this.#questions.forget(session);
@@ -133,6 +133,7 @@ export class Clients {
       inFlight: this.#inFlight,
       costlyReads: this.#costlyReads,
       walks: this.#walks,
+      watchers: this.#watchers,
       turns: this.#turns,
       questions: this.#questions,
       monitors: this.#monitors,
@@ -173,6 +174,7 @@ export class Clients {
       this.#costlyReads.count > 0 ||
       this.#queue.isDue ||
       this.#walks.isDue ||
+      this.#watchers.isDue ||
       (this.#turns.isDue && this.#inFlight.hasRoom) ||
       this.#questions.isDue ||
       this.proposals.isDue ||
@@ -192,6 +194,7 @@ export class Clients {
       quorumDeadlineMs,
       this.#leaderless.deadlineMs,
       this.#pause.deadlineMs,
+      this.#watchers.deadlineMs,
       proposals.deadlineMs(this.#nowMs),
     );
   }
@@ -209,7 +212,7 @@ export class Clients {
     this.#prepare(nowMs);
     for (const frame of readClientFrames(batch)) {
       if (frame.type === 'open') {
-        this.#sessions.open(frame, nowMs);
+        this.#resume(this.#sessions.open(frame, nowMs));
         continue;
       }
       if (frame.type === 'question') {
@@ -260,6 +263,11 @@ export class Clients {
     this.proposals.propose(nowMs, { isDiskBusy });
   }
 
+  /** Tells watchers of what was applied, as of an entry. */
+  tellWatchers(nowMs: number): void {
+    this.#watchers.work(nowMs);
+  }
+
   /** This server does not lead any more: nothing that is pending will be answered by applying it. */
   leadershipLost(): void {
     this.#leaderCommands.leadershipLost();
@@ -300,6 +308,14 @@ export class Clients {
     else this.#replicaReads.take(command);
   }
 
+  /** Goes on with the watch that the session had at another server, if it had one. */
+  #resume(session: Session): void {
+    const command = session.resume(this.#nowMs);
+    if (command === undefined) return;
+    if (this.#raft.role === 'leader') this.#leaderCommands.take(command, this.#nowMs);
+    else this.#fail(command, { type: 'no-leader' });
+  }
+
   /** Takes what may be taken from the session's stream. */
   #serve(session: Session): void {
     this.#leaderless.remove(session);
@@ -322,41 +338,23 @@ export class Clients {
   #serveAsLeader(session: Session): void {
     session.leaderlessSinceMs = undefined;
     const quantum = new Quantum(session);
-    if (session.redis !== undefined) this.#answerGets(session, session.redis, quantum);
+    if (session.redis !== undefined && this.#mayAnswerGets(session))
+      this.#plainGets.answer(session, session.redis, quantum, this.#nowMs);
     this.#queue.take(session, quantum, this.#nowMs, (command) => {
       if (this.#monitors.isOn) this.#monitors.tell(command, this.#logTime.nowMs());
       this.#leaderCommands.take(command, this.#nowMs);
     });
   }
 
-  /** Answers the plain GETs that come next in a Redis client's stream, many at once, while none of them has to wait. */
-  #answerGets(session: Session, redis: RedisStream, quantum: Quantum): void {
-    if (!this.#reads.areFree || session.pendingCount > 0 || this.#pause.holdsReads || this.#monitors.isOn)
-      return;
-    while (this.#queue.mayTake(session, quantum)) {
-      const keys = redis.upcomingGets(MAX_GETS_AT_ONCE);
-      if (keys.length === 0) return;
-      session.takenAtMs = this.#nowMs;
-      const values = this.#state.store.values(keys);
-      let found = 0;
-      let taken = 0;
-      for (const key of keys) {
-        if (!this.#queue.mayTake(session, quantum)) break;
-        redis.takeGet(key);
-        const reply = valueReply(values[taken]);
-        if (reply.type === 'value') found += 1;
-        this.#replies.answer(session, reply, redis.consumed, redis.checkpoint());
-        taken += 1;
-        quantum.commands -= 1;
-      }
-      this.#metrics.answeredGets(found, taken - found, this.#nowMs);
-    }
+  /** Whether GETs need not wait for anything. */
+  #mayAnswerGets({ pendingCount }: Session): boolean {
+    return this.#reads.areFree && pendingCount === 0 && !this.#pause.holdsReads && !this.#monitors.isOn;
   }
 
   /** What has waited for the end of a pause goes on, if that has come. */
   #endPause(nowMs: number): void {
     for (const command of this.#pause.takeOver(nowMs)) {
-      this.#leaderCommands.take(command, this.#nowMs);
+      this.#retake(command);
       this.#queue.add(command.session);
     }
   }
@@ -385,8 +383,11 @@ export class Clients {
   }
 
   #answerUnexecuted(session: Session, outcome: Reply): void {
-    const quantum = new Quantum(session);
-    this.#queue.take(session, quantum, this.#nowMs, (command) => this.answerer.unexecuted(command, outcome));
+    this.#queue.take(session, new Quantum(session), this.#nowMs, (command) => {
+      // Any server tells watchers, and answers in their order what comes meanwhile.
+      if (command.request.type === 'watch' || session.pendingCount > 1) this.#replicaReads.take(command);
+      else this.answerer.unexecuted(command, outcome);
+    });
   }
 
   /** The command will not be answered by applying it. The router hears that once for all commands of a session. */

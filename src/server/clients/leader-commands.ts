@@ -106,6 +106,9 @@ export class LeaderCommands {
         else if (!this.#answerer.readNow(command, request, executeShortRead))
           this.#readLong(command, request, nowMs);
         return;
+      case 'watch':
+        this.#read(command, undefined, nowMs);
+        return;
       case 'redis-watch':
         this.#read(command, this.#reads.areFree ? undefined : onlyKeyOf(request), nowMs);
         return;
@@ -113,6 +116,7 @@ export class LeaderCommands {
       case 'redis-queued':
       case 'auth':
       case 'locked':
+      case 'unwatch':
       case 'malformed':
         this.#takeStateless(command);
         return;

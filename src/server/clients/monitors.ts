@@ -107,6 +107,10 @@ function commandsOf(request: Shown, name: string): readonly Args[] {
       return mayTellPassword(request.name) ? [] : [[request.name, ...request.args]];
     case 'redis-fixed':
       return name === 'multi' || name === 'exec' ? [] : [[name]];
+    case 'watch':
+      return request.isResumed ? [] : [['watch', request.prefix]];
+    case 'unwatch':
+      return [['unwatch']];
     case 'redis-queued':
     case 'auth':
     case 'locked':

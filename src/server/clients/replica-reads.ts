@@ -92,6 +92,8 @@ export class ReplicaReads {
 
   #isReadHere({ session, request }: PendingCommand): boolean {
     switch (request.type) {
+      case 'watch':
+        return true;
       case 'get':
       case 'getm':
       case 'gets':
@@ -130,5 +132,5 @@ export function tellsOfKeys({ name, args }: RedisLocalRequest): boolean {
 
 function needsLeader(request: Request): boolean {
   if (request.type === 'redis-local') return tellsOfKeys(request);
-  return request.type !== 'redis-fixed' && request.type !== 'malformed';
+  return !['redis-fixed', 'unwatch', 'malformed'].includes(request.type);
 }

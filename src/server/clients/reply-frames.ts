@@ -5,7 +5,7 @@
 import { ByteWriter } from '../../bytes/byte-writer.js';
 import type { Sender } from '../../channel/channel.js';
 import { MAX_TRAFFIC_BATCH_BYTES } from '../../limits.js';
-import type { StreamCheckpoint } from '../../protocol/checkpoint.js';
+import { type StreamCheckpoint, watchOf, withWatch } from '../../protocol/checkpoint.js';
 import type { Args } from '../../protocol/command.js';
 import { type RespReply, writeTextReply } from '../../protocol/reply.js';
 import { writeRespReply } from '../../protocol/resp/writer.js';
@@ -172,7 +172,8 @@ export class ReplyFrames {
     const frame = this.#frame;
     if (frame === undefined) return;
     this.#frame = undefined;
-    const { session, at } = frame;
+    const { session } = frame;
+    const at = placeOf(session, frame.at);
     const answeredBytes = session.answeredOffset - frame.answeredFrom;
     endReply(this.#batch, frame.offset, { answeredBytes, at: at === session.reportedAt ? undefined : at });
     session.reportedAt = at;
@@ -195,4 +196,11 @@ export class ReplyFrames {
     this.#endFrame();
     if (this.#batch.length > 0) this.#waiting.push(this.#batch.take());
   }
+}
+
+/** The checkpoint with the place of the session's watch, or without one that has ended. */
+function placeOf({ watch }: Session, at: StreamCheckpoint): StreamCheckpoint {
+  if (at.place === 'resp') return at;
+  if (watch !== undefined) return withWatch(at, watch.place);
+  return watchOf(at) === undefined ? at : withWatch(at, undefined);
 }

@@ -12,11 +12,12 @@ import {
   MAX_TOTAL_UNREAD_REPLY_BYTES,
   MAX_UNREAD_REPLY_BYTES,
 } from '../../limits.js';
-import type { StreamCheckpoint } from '../../protocol/checkpoint.js';
+import { type StreamCheckpoint, type WatchPlace, watchOf } from '../../protocol/checkpoint.js';
 import type { Request } from '../../protocol/request.js';
 import { type ClientFacts, endpoint } from '../../protocol/resp/client-facts.js';
 import { RedisStream } from '../../protocol/resp/redis-stream.js';
 import { GuardedText, textStream } from '../../protocol/text/guarded-text.js';
+import type { TextParser } from '../../protocol/text/text-parser.js';
 import type { ConnectionId, SessionId, SessionOpening } from '../../wire/client-frames.js';
 import type { ClientAddress } from '../../wire/control.js';
 import type { ReturningClient } from './group-commit-delay.js';
@@ -109,8 +110,12 @@ export class Session implements ReturningClient {
   waitsForTurn = false;
   /** A command of it waits for the end of a pause. */
   isPaused = false;
+  /** What the client watches. */
+  watch: { readonly place: WatchPlace } | undefined;
   /** It is served no more: whatever of it is pending is not answered. */
   isGone = false;
+  /** The client's stream, if it speaks the text protocol. */
+  readonly #text: TextParser | GuardedText | undefined = undefined;
   readonly #totalUnread: TotalUnread;
   #unreadBytes = 0;
 
@@ -130,8 +135,9 @@ export class Session implements ReturningClient {
       this.redis = new RedisStream(connection, at);
       this.parser = this.redis;
     } else {
-      this.parser = textStream(at);
-      if (this.parser instanceof GuardedText) this.guarded = this.parser;
+      this.#text = textStream(at);
+      this.parser = this.#text;
+      if (this.#text instanceof GuardedText) this.guarded = this.#text;
     }
   }
 
@@ -150,11 +156,16 @@ export class Session implements ReturningClient {
     return (
       !this.isPaused &&
       !this.waitsForTurn &&
-      this.#unreadBytes < this.#maxUnreadBytes &&
+      !this.hasTooMuchUnread &&
       this.pendingCount < MAX_PENDING_COMMANDS_PER_CLIENT &&
       this.pendingUnits < MAX_PENDING_WORK_PER_CLIENT &&
       this.parser.consumed - this.answeredOffset < MAX_PENDING_BYTES_PER_CLIENT
     );
+  }
+
+  /** Whether the client leaves so much unread that nothing should be told it unasked. */
+  get hasTooMuchUnread(): boolean {
+    return this.#unreadBytes >= this.#maxUnreadBytes;
   }
 
   get #maxUnreadBytes(): number {
@@ -209,7 +220,24 @@ export class Session implements ReturningClient {
   /** Takes the next whole command of the stream; undefined until more bytes come. */
   take(nowMs: number): PendingCommand | undefined {
     const request = this.parser.next();
-    if (request === undefined) return undefined;
+    return request === undefined ? undefined : this.#pending(request, nowMs);
+  }
+
+  /** What goes on with the watch that the stream begins with, if it begins with one. */
+  resume(nowMs: number): PendingCommand | undefined {
+    const watch = watchOf(this.answeredAt);
+    return watch === undefined
+      ? undefined
+      : this.#pending({ type: 'watch', ...watch, isResumed: true }, nowMs);
+  }
+
+  /** The watch has ended, or has not begun: commands are taken again. */
+  endWatch(): void {
+    this.watch = undefined;
+    this.#text?.endWatch();
+  }
+
+  #pending(request: Request, nowMs: number): PendingCommand {
     this.pendingCount += 1;
     this.takenAtMs = nowMs;
     return {

@@ -53,11 +53,12 @@ export class Sessions {
     return this.#byId.values();
   }
 
-  open(frame: Extract<ClientFrame, { type: 'open' }>, nowMs: number): void {
+  open(frame: Extract<ClientFrame, { type: 'open' }>, nowMs: number): Session {
     const session = new Session(frame.session, frame, this.#totalUnread, nowMs);
     this.openedCount += 1;
     if (session.redis?.isMonitor === true) this.#monitors.add(session);
     this.#byId.set(session.id, session);
+    return session;
   }
 
   /** Queues the stopped sessions: what stopped them may be gone. */

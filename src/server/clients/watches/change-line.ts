@@ -1,0 +1,29 @@
+/** The line that a watcher is told of a change. */
+
+import { secondsLeft } from '../../../protocol/reply.js';
+import { flushedLine, goneLine, setLine } from '../../../protocol/text/watch-lines.js';
+import type { KeyChange } from '../../../state-machine/history.js';
+import type { KeyValueStore } from '../../../state-machine/key-value-store.js';
+
+/** Undefined for a value that is not kept: see {@link KeyChange}. Log time is in ms since the epoch. */
+export function changeLine(store: KeyValueStore, change: KeyChange, logTimeMs: number): string | undefined {
+  const { kind, key, revision, version, deadlineMs } = change;
+  switch (kind) {
+    case 'set': {
+      const value = change.value ?? currentValue(store, key, revision);
+      if (value === undefined) return undefined;
+      return setLine({ key, revision, version, value, exptimeS: secondsLeft(deadlineMs, logTimeMs) });
+    }
+    case 'deleted':
+    case 'expired':
+      return goneLine(kind, key, revision);
+    case 'flushed':
+      return flushedLine(revision);
+  }
+}
+
+/** The key's value, if its last change is the one with this revision. */
+function currentValue(store: KeyValueStore, key: string, revision: number): string | undefined {
+  const record = store.get(key);
+  return record?.revision === revision ? record.value : undefined;
+}

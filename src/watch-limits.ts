@@ -1,0 +1,46 @@
+/** Limits of watches (docs/protocol.md), and what happens when they are reached. */
+
+import { MAX_KEY_BYTES, MAX_UNREAD_REPLY_BYTES } from './limits.js';
+
+const KIB = 1024;
+
+/** Changes that a server keeps for watchers, and their bytes; who asks for an older one is told `ERR_COMPACTED`. */
+export const MAX_HISTORY_CHANGES = 100_000;
+export const MAX_HISTORY_BYTES = 16 * KIB * KIB;
+
+/** Length of a `watch` line in bytes, line break not counted; a longer one is skipped: `ERR_CMD_ERR`. */
+export const MAX_WATCH_LINE_BYTES = 1024;
+
+/** Bytes that all watchers together are told in a turn, about; the rest in the next ones. */
+export const WATCH_BYTES_PER_TURN = KIB * KIB;
+
+/** Changes that a watcher who lags behind is told of, or looks at, in a turn; more in the next ones. */
+export const LAGGING_CHANGES_PER_TURN = 1_000;
+
+/**
+ * Watchers of the state that are told it at a time; the others wait. One that leaves too much unread for that many ms is told
+ * `ERR_COMPACTED`.
+ */
+export const MAX_STATE_WATCHERS = 4;
+export const UNREAD_STATE_MS = 30_000;
+
+/** Places of keys that a watcher of the state looks at in a turn, and keys that it is told. */
+export const STATE_PLACES_PER_TURN = 4_096;
+export const STATE_KEYS_PER_TURN = 500;
+
+/** Without anything to tell, a watcher is told after that many ms how far it has been told. */
+export const WATCH_MARK_MS = 5_000;
+
+/** A server that knows of no leader for that many ms closes its watchers' connections. */
+export const LEADERLESS_WATCH_MS = 5_000;
+
+/** A watcher's place is told the router after that many changes that it was not told of. */
+export const PLACE_TOLD_CHANGES = 10_000;
+
+/** What the limits assume of each other. Throws when one was changed without the others. */
+export function checkWatchLimits(): void {
+  const room = MAX_WATCH_LINE_BYTES - 3 * MAX_KEY_BYTES;
+  if (room < 'watch  '.length + 20) throw new RangeError('a line has no room for a prefix and a revision');
+  if (WATCH_BYTES_PER_TURN > MAX_UNREAD_REPLY_BYTES)
+    throw new RangeError('a watcher may be told more in a turn than it may leave unread');
+}

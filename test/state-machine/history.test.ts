@@ -1,0 +1,142 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { stringOf } from '../../src/bytes/byte-string.js';
+import type { Command } from '../../src/protocol/command.js';
+import { History, type KeyChange } from '../../src/state-machine/history.js';
+import { KeyValueStore } from '../../src/state-machine/key-value-store.js';
+import { MAX_HISTORY_BYTES, MAX_HISTORY_CHANGES } from '../../src/watch-limits.js';
+import { anyCommand, bytesOf, payloadOf, START_MS } from '../support/commands.js';
+import { HASH_SECRET } from '../support/hash-secret.js';
+import { recordsOf } from '../support/records.js';
+
+function changesOf(store: KeyValueStore, from = store.history.first): KeyChange[] {
+  const changes: KeyChange[] = [];
+  store.history.visit(from, store.lastRevision, (change) => {
+    changes.push({ ...change, value: change.value === undefined ? undefined : stringOf(change.value) });
+    return true;
+  });
+  return changes;
+}
+
+function apply(store: KeyValueStore, ...commands: Command[]): void {
+  store.apply(payloadOf(START_MS, commands));
+}
+
+function set(key: string, value = 'v', exptimeS = 0): Command {
+  return { type: 'set', key, value: bytesOf(value), exptimeS };
+}
+
+function redis(...args: string[]): Command {
+  return { type: 'redis', args };
+}
+
+function transaction(...commands: string[][]): Command {
+  return { type: 'redis-transaction', watched: [], commands };
+}
+
+/** What the changes come to. */
+function replayed(changes: readonly KeyChange[]): Map<string, unknown> {
+  const content = new Map<string, unknown>();
+  for (const { kind, key, value, version, deadlineMs, revision } of changes) {
+    if (kind === 'set') content.set(key, { value, version, deadlineMs, revision });
+    else if (kind === 'flushed') content.clear();
+    else content.delete(key);
+  }
+  return content;
+}
+
+describe('the history of a store', () => {
+  it('has each change once, in order, and comes to the state', () => {
+    const redisCommand = fc.constantFrom<Command>(
+      redis('MSET', 'a', '1', 'b', '2'),
+      redis('APPEND', 'a', 'x'),
+      redis('SETRANGE', 'c', '5000', 'y'),
+      redis('PEXPIRE', 'b', '1500'),
+      redis('PERSIST', 'b'),
+      redis('RENAME', 'a', 'c'),
+      redis('FLUSHALL'),
+      transaction(['SET', 'a', 'x'], ['DEL', 'b'], ['SET', 'c', 'y']),
+    );
+    const batch = fc.array(fc.oneof({ arbitrary: anyCommand, weight: 3 }, redisCommand));
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.nat({ max: 2_000 }), batch), { maxLength: 10 }), (batches) => {
+        const store = new KeyValueStore(HASH_SECRET);
+        store.history.keepsParts = true;
+        let stampMs = START_MS;
+        for (const [elapsedMs, commands] of batches) {
+          stampMs += elapsedMs;
+          store.apply(payloadOf(stampMs, commands));
+        }
+        const changes = changesOf(store);
+        const first = changes[0]?.revision ?? 0;
+        expect(changes.map(({ revision }) => revision)).to.deep.equal(changes.map((_, i) => first + i));
+        expect(changes.at(-1)?.revision ?? 0).to.equal(changes.length === 0 ? 0 : store.lastRevision);
+        expect(replayed(changes)).to.deep.equal(new Map(recordsOf(store)));
+      }),
+      { seed: 1 },
+    );
+  });
+
+  it('tells expired keys in the order of their deadlines, then of their bytes', () => {
+    const store = new KeyValueStore(HASH_SECRET);
+    apply(store, set('late', 'v', 2), set('b', 'v', 1), set('a', 'v', 1), set('c', 'v', 1));
+    const from = store.lastRevision + 1;
+    store.apply(payloadOf(START_MS + 5_000, []));
+    expect(changesOf(store, from).map(({ kind, key }) => `${kind} ${key}`)).to.deep.equal([
+      'expired a',
+      'expired b',
+      'expired c',
+      'expired late',
+    ]);
+  });
+
+  it('knows nothing of a transaction that was taken back', () => {
+    const store = new KeyValueStore(HASH_SECRET);
+    apply(store, set('k'));
+    const before = changesOf(store);
+    const tooMuch = Array.from({ length: 60 }, () => ['APPEND', 'k', 'x'.repeat(900_000)]);
+    apply(store, transaction(...Array.from({ length: 20 }, () => tooMuch).flat()));
+    expect(changesOf(store)).to.deep.equal(before);
+    apply(store, set('next'));
+    expect(changesOf(store).at(-1)?.revision).to.equal((before[0]?.revision ?? 0) + 1);
+  }).timeout(60_000);
+
+  it('keeps the newest changes, bounded in number', () => {
+    const store = new KeyValueStore(HASH_SECRET);
+    for (let round = 0; round < 25; round += 1)
+      apply(store, ...Array.from({ length: MAX_HISTORY_CHANGES / 20 }, (_, i) => set(`k${i}`)));
+    const { history, lastRevision } = store;
+    const kept = lastRevision - history.first + 1;
+    expect(kept).to.be.within(MAX_HISTORY_CHANGES, MAX_HISTORY_CHANGES + 5_000);
+    expect(changesOf(store)).to.have.length(kept);
+  }).timeout(30_000);
+
+  it('keeps the newest changes, bounded in bytes, and one however large it is', () => {
+    const store = new KeyValueStore(HASH_SECRET);
+    const large = 'x'.repeat(1_000_000);
+    for (let i = 0; i < 40; i += 1) apply(store, set(`k${i}`, large));
+    const changes = changesOf(store);
+    expect(changes.length * large.length).to.be.within(MAX_HISTORY_BYTES / 2, MAX_HISTORY_BYTES);
+    const history = new History();
+    const value = 'x'.repeat(2 * MAX_HISTORY_BYTES);
+    history.set('k', value, 1, 0, 1);
+    history.set('k', value, 2, 0, 2);
+    let last: KeyChange | undefined;
+    history.visit(2, 2, (change) => {
+      last = change;
+      return true;
+    });
+    expect(last?.version).to.equal(2);
+  });
+
+  it('begins after the snapshot that the store began with', () => {
+    const store = new KeyValueStore(HASH_SECRET);
+    apply(store, set('a'), set('b'));
+    const { store: copy, reader } = KeyValueStore.fromImage(HASH_SECRET);
+    const image = store.image();
+    for (let piece = image.next(1_000); piece !== undefined; piece = image.next(1_000)) reader.push(piece);
+    expect(copy.history.first).to.equal(store.lastRevision + 1);
+    apply(copy, set('c'));
+    expect(changesOf(copy).map(({ key }) => key)).to.deep.equal(['c']);
+  });
+});

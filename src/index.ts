@@ -1,7 +1,16 @@
 /** threadraft as a library: a cluster that runs in this process. */
 
 export type { CallOptions } from './client/call.js';
-export type { KeyValueClient, VersionedValue, WriteOptions } from './client/key-value-client.js';
+export type {
+  DeleteOptions,
+  ElectOptions,
+  Expected,
+  KeyValueClient,
+  VersionedValue,
+  WriteOptions,
+} from './client/key-value-client.js';
+export type { Lock } from './client/lock.js';
+export type { LockOptions } from './client/lock-keeper.js';
 export { restoreBackup, writeBackup } from './cluster/backup-files.js';
 export { Cluster } from './cluster/cluster.js';
 export type { ClusterEnvironment } from './cluster/cluster-environment.js';

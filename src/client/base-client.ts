@@ -1,11 +1,31 @@
 /** A client, over whatever world it is handed. */
 
+import { sleep } from '../environment.js';
 import { readAddresses } from './address.js';
 import type { CallOptions } from './call.js';
-import { ArgumentError } from './client-errors.js';
+import { ArgumentError, NotFoundError, TimeoutError, VersionMismatchError } from './client-errors.js';
+import { MAX_UPDATE_PAUSE_MS } from './client-limits.js';
 import { Dispatcher } from './dispatcher.js';
-import type { KeyValueClient, VersionedValue, WriteOptions } from './key-value-client.js';
-import { bytesOf, textOf, versionedValueOf, versionOfCas, versionOfSet, wasDeleted } from './replies.js';
+import type {
+  DeleteOptions,
+  ElectOptions,
+  Expected,
+  KeyValueClient,
+  VersionedValue,
+  WriteOptions,
+} from './key-value-client.js';
+import type { Lock, LockStore } from './lock.js';
+import { LockKeeper, type LockOptions } from './lock-keeper.js';
+import { pauseAfter } from './pauses.js';
+import {
+  bytesOf,
+  numbersOfCas,
+  revisionOfAdd,
+  textOf,
+  versionedValueOf,
+  versionOfSet,
+  wasDeleted,
+} from './replies.js';
 import { checkedKey, checkedTtl, plainCommand, readCommand, valueCommand } from './text-commands.js';
 import type { Address, ClientWorld } from './world.js';
 
@@ -25,7 +45,9 @@ export interface ClientOptions {
 const NO_OPTIONS: CallOptions = {};
 
 export class Client implements KeyValueClient {
+  readonly #world: ClientWorld;
   readonly #dispatcher: Dispatcher;
+  readonly #locks: LockKeeper;
 
   /** Throws ArgumentError. Nothing is connected before the first call. */
   constructor(options: ClientOptions, world: ClientWorld) {
@@ -34,6 +56,8 @@ export class Client implements KeyValueClient {
       throw new ArgumentError('password: a word without spaces');
     const addresses = readAddresses(servers);
     this.#dispatcher = new Dispatcher({ addresses, password, timeoutMs, sessions }, world);
+    this.#world = world;
+    this.#locks = new LockKeeper(this.#lockStore, world.environment);
   }
 
   async set(key: string, value: string | Uint8Array, options: WriteOptions = NO_OPTIONS): Promise<number> {
@@ -50,24 +74,120 @@ export class Client implements KeyValueClient {
   }
 
   async getWithVersion(key: string, options: CallOptions = NO_OPTIONS): Promise<VersionedValue | undefined> {
-    return this.#dispatcher.call(readCommand('getm', key), versionedValueOf(key), options);
+    return this.#dispatcher.call(readCommand('gets', key), versionedValueOf(key), options);
   }
 
   async cas(
     key: string,
     value: string | Uint8Array,
-    version: number,
+    expected: Expected,
     options: WriteOptions = NO_OPTIONS,
   ): Promise<number> {
-    const words = `cas ${checkedKey(key)} ${checkedTtl(options.ttl)} ${checkedVersion(version)}`;
-    return this.#dispatcher.call(valueCommand('cas', words, value), versionOfCas(key), options);
+    const [version = 0] = await this.#cas(key, value, expected, options);
+    return version;
   }
 
-  async delete(key: string, options: CallOptions = NO_OPTIONS): Promise<boolean> {
-    return this.#dispatcher.call(plainCommand('delete', `delete ${checkedKey(key)}`), wasDeleted, options);
+  async add(
+    key: string,
+    value: string | Uint8Array,
+    options: WriteOptions = NO_OPTIONS,
+  ): Promise<number | undefined> {
+    const words = `add ${checkedKey(key)} ${checkedTtl(options.ttl)}`;
+    return this.#dispatcher.call(valueCommand('add', words, value), revisionOfAdd, options);
   }
+
+  async delete(key: string, options: DeleteOptions = NO_OPTIONS): Promise<boolean> {
+    const { version, revision } = options;
+    const line = `delete ${checkedKey(key)}`;
+    const at =
+      revision !== undefined
+        ? ` ${placeOf({ revision })}`
+        : version !== undefined
+          ? ` ${placeOf(version)}`
+          : '';
+    return this.#dispatcher.call(plainCommand('delete', line + at), wasDeleted(key), options);
+  }
+
+  async update(
+    key: string,
+    next: (old: string | undefined) => string | undefined | Promise<string | undefined>,
+    options: WriteOptions = NO_OPTIONS,
+  ): Promise<string | undefined> {
+    const { nowMs } = this.#world.environment;
+    const timeoutMs = this.#dispatcher.timeoutOf(options);
+    const deadlineMs = nowMs() + timeoutMs;
+    for (let tries = 1; ; tries += 1) {
+      const leftMs = deadlineMs - nowMs();
+      if (leftMs <= 0) throw new TimeoutError('update', timeoutMs);
+      const limited = { ...options, timeoutMs: leftMs };
+      const found = await this.getWithVersion(key, limited);
+      const value = await next(found?.value);
+      if (value === undefined) return found?.value;
+      limited.timeoutMs = Math.max(1, deadlineMs - nowMs());
+      const isWritten = await (found === undefined
+        ? this.add(key, value, limited).then((revision) => revision !== undefined)
+        : this.#casIfAt(key, value, found, limited));
+      if (isWritten) return value;
+      await sleep(
+        this.#world.environment,
+        pauseAfter(tries, 1, MAX_UPDATE_PAUSE_MS, this.#world.environment),
+      );
+    }
+  }
+
+  async lock(name: string, options: LockOptions = NO_OPTIONS): Promise<Lock> {
+    checkedTtl(options.ttl);
+    const key = checkedKey(`lock:${name}`);
+    const timeoutMs = this.#dispatcher.timeoutOf(options);
+    return this.#locks.acquire({ what: 'lock', key, note: '', timeoutMs }, options);
+  }
+
+  async elect(name: string, options: ElectOptions = NO_OPTIONS): Promise<Lock> {
+    checkedTtl(options.ttl);
+    const { candidate = '', timeoutMs = Number.POSITIVE_INFINITY } = options;
+    if (/\s/.test(candidate)) throw new ArgumentError('candidate: one word');
+    const key = checkedKey(`election:${name}`);
+    return this.#locks.acquire({ what: 'elect', key, note: candidate, timeoutMs }, options);
+  }
+
+  #cas(
+    key: string,
+    value: string | Uint8Array,
+    expected: Expected,
+    options: WriteOptions,
+  ): Promise<readonly number[]> {
+    const words = `cas ${checkedKey(key)} ${checkedTtl(options.ttl)} ${placeOf(expected)}`;
+    return this.#dispatcher.call(valueCommand('cas', words, value), numbersOfCas(key), options);
+  }
+
+  /** Whether the key was still as it was found. */
+  async #casIfAt(
+    key: string,
+    value: string,
+    { revision }: VersionedValue,
+    options: WriteOptions,
+  ): Promise<boolean> {
+    try {
+      await this.#cas(key, value, { revision }, options);
+      return true;
+    } catch (error) {
+      if (error instanceof VersionMismatchError || error instanceof NotFoundError) return false;
+      throw error;
+    }
+  }
+
+  readonly #lockStore: LockStore = {
+    add: (key, value, ttl, options) => this.add(key, value, { ...options, ttl }),
+    renew: async (key, value, ttl, revision, options) => {
+      const [, renewed = 0] = await this.#cas(key, value, { revision }, { ...options, ttl });
+      return renewed;
+    },
+    remove: (key, revision, options) => this.delete(key, { ...options, revision }),
+    read: (key, options) => this.getWithVersion(key, options),
+  };
 
   async close(): Promise<void> {
+    await this.#locks.releaseAll();
     await this.#dispatcher.close();
   }
 
@@ -76,8 +196,11 @@ export class Client implements KeyValueClient {
   }
 }
 
-function checkedVersion(version: number): number {
-  if (!Number.isSafeInteger(version) || version < 0)
-    throw new ArgumentError(`version: ${version} is no whole number from 0 on`);
-  return version;
+/** As the protocol writes it. Throws ArgumentError. */
+function placeOf(expected: Expected): string {
+  const isRevision = typeof expected === 'object' && 'revision' in expected;
+  const number = typeof expected === 'number' ? expected : isRevision ? expected.revision : expected.version;
+  if (!Number.isSafeInteger(number) || number < 0)
+    throw new ArgumentError(`${isRevision ? 'revision' : 'version'}: ${number} is no whole number from 0 on`);
+  return isRevision ? `@${number}` : String(number);
 }

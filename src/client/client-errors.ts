@@ -75,6 +75,16 @@ export class ClosedError extends KvError {
   }
 }
 
+/** A lock or a leadership is not held any more: the reason of its signal. */
+export class LockLostError extends KvError {
+  readonly code = 'ERR_LOCK_LOST';
+
+  constructor(key: string, reason: string) {
+    super(`${JSON.stringify(key)} is lost: ${reason}`);
+    this.name = 'LockLostError';
+  }
+}
+
 /** The call was aborted by its signal, whose reason is the `cause`. A write may have happened all the same. */
 export class AbortedError extends KvError {
   readonly code = 'ABORT_ERR';

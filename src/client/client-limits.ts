@@ -50,3 +50,16 @@ export const SESSION_WINDOW = 1024;
 /** How long the opening of a session may take until it is tried anew, and its end when the client is closed. */
 export const SESSION_OPEN_TIMEOUT_MS = 10_000;
 export const SESSION_CLOSE_TIMEOUT_MS = 500;
+
+/** Seconds for which a lock outlives its holder unless told otherwise. */
+export const DEFAULT_LOCK_TTL_S = 10;
+
+/** The longest pause between two tries to get a lock, and the shortest before a failed renewal is repeated. */
+export const MAX_LOCK_PAUSE_MS = 200;
+export const MIN_RENEWAL_PAUSE_MS = 100;
+
+/** How long it is tried to give back a lock whose acquisition failed, or that is held when the client is closed. */
+export const LOCK_CLEANUP_TIMEOUT_MS = 1_000;
+
+/** The longest pause before an update that met another one is tried again. */
+export const MAX_UPDATE_PAUSE_MS = 100;

@@ -97,15 +97,16 @@ export class Dispatcher {
     this.#next = Math.floor(world.environment.random() * options.addresses.length);
   }
 
-  get isClosed(): boolean {
-    return this.#isClosed;
+  /** The time limit of a call, in ms. Throws ArgumentError. */
+  timeoutOf({ timeoutMs }: CallOptions): number {
+    return checkedTimeout(timeoutMs, this.#timeoutMs);
   }
 
   /** Resolves to what the reply is decoded to. Rejects with a KvError. */
   call<T>(command: Command, decode: Decode<T>, options: CallOptions): Promise<T> {
     return new Promise((resolve, reject) => {
       const { signal } = options;
-      const timeoutMs = checkedTimeout(options.timeoutMs, this.#timeoutMs);
+      const timeoutMs = this.timeoutOf(options);
       if (this.#isClosed) throw new ClosedError();
       if (signal?.aborted) throw new AbortedError(command.what, signal.reason);
       if (this.#pending.size >= MAX_PENDING_CALLS)
@@ -373,7 +374,6 @@ function sessionIdOf({ line }: Reply): string {
   throw new RefusedError('a session', `it answered ${line}; give the client sessions: false if it has none`);
 }
 
-/** Throws ArgumentError. */
 function checkedTimeout(timeoutMs: number | undefined, fallback: number): number {
   if (timeoutMs === undefined) return fallback;
   if (!(timeoutMs > 0 && timeoutMs <= MAX_TIMEOUT_MS))

@@ -9,6 +9,7 @@ export {
   AuthError,
   ClosedError,
   KvError,
+  LockLostError,
   NotFoundError,
   OverloadedError,
   RefusedError,
@@ -17,7 +18,16 @@ export {
   VersionMismatchError,
   WrongTypeError,
 } from './client-errors.js';
-export type { KeyValueClient, VersionedValue, WriteOptions } from './key-value-client.js';
+export type {
+  DeleteOptions,
+  ElectOptions,
+  Expected,
+  KeyValueClient,
+  VersionedValue,
+  WriteOptions,
+} from './key-value-client.js';
+export { Lock } from './lock.js';
+export type { LockOptions } from './lock-keeper.js';
 export { KvClient, type KvClientOptions } from './node/kv-client.js';
 export type { TlsOptions } from './node/tcp.js';
 export type { Address, ClientEnvironment, ClientWorld, Dial, Link, LinkEvents } from './world.js';

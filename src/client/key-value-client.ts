@@ -1,6 +1,8 @@
 /** A client as its user sees it, whichever way it reaches the servers. */
 
 import type { CallOptions } from './call.js';
+import type { Lock } from './lock.js';
+import type { LockOptions } from './lock-keeper.js';
 
 export interface WriteOptions extends CallOptions {
   /** Seconds until the key expires; never unless given. */
@@ -12,8 +14,24 @@ export interface VersionedValue {
   readonly value: string;
   /** Counts the writes of the key, from 1 on; begins anew once the key was deleted or has expired. */
   readonly version: number;
+  /** The cluster's revision at which the key was last changed, which never comes again. */
+  readonly revision: number;
   /** Seconds that are left, at least 1; undefined if the key does not expire. */
   readonly ttl: number | undefined;
+}
+
+/** What a key must be at: its version, or the revision of its last change. */
+export type Expected = number | { readonly version: number } | { readonly revision: number };
+
+export interface DeleteOptions extends CallOptions {
+  readonly version?: number | undefined;
+  /** The revision of the key's last change, in place of a version. */
+  readonly revision?: number | undefined;
+}
+
+export interface ElectOptions extends LockOptions {
+  /** What the others may read of the leader, one word. */
+  readonly candidate?: string | undefined;
 }
 
 /**
@@ -33,12 +51,33 @@ export interface KeyValueClient {
   /** Resolves to the value and its version, undefined if there is no such key. */
   getWithVersion(key: string, options?: CallOptions): Promise<VersionedValue | undefined>;
   /**
-   * Writes if the key has this version still, and resolves to the new one. Rejects with VersionMismatchError, or NotFoundError if
-   * there is no such key.
+   * Writes if the key is still at this version or revision, and resolves to the new version. Rejects with VersionMismatchError,
+   * or NotFoundError if there is no such key.
    */
-  cas(key: string, value: string | Uint8Array, version: number, options?: WriteOptions): Promise<number>;
-  /** Resolves to whether there was such a key. */
-  delete(key: string, options?: CallOptions): Promise<boolean>;
+  cas(key: string, value: string | Uint8Array, expected: Expected, options?: WriteOptions): Promise<number>;
+  /** Writes if there is no such key, and resolves to the revision; undefined if there is. */
+  add(key: string, value: string | Uint8Array, options?: WriteOptions): Promise<number | undefined>;
+  /** Resolves to whether there was such a key. Rejects with VersionMismatchError when it is at another version than given. */
+  delete(key: string, options?: DeleteOptions): Promise<boolean>;
+  /**
+   * Writes what `next` makes of the value, undefined if there is none, and resolves to it. Where another write comes between, it
+   * is asked again. Where it returns undefined, nothing is written. What is written expires by the options' ttl, or never.
+   */
+  update(
+    key: string,
+    next: (old: string | undefined) => string | undefined | Promise<string | undefined>,
+    options?: WriteOptions,
+  ): Promise<string | undefined>;
+  /**
+   * Resolves once this client alone holds the lock of that name, in the key `lock:<name>`. Rejects with TimeoutError while
+   * somebody else holds it.
+   */
+  lock(name: string, options?: LockOptions): Promise<Lock>;
+  /**
+   * Resolves once this client is the leader among those that ask for the same name, in the key `election:<name>`: waits for it as
+   * long as it takes unless the options say otherwise. It leads until it releases that, or `signal` of it aborts.
+   */
+  elect(name: string, options?: ElectOptions): Promise<Lock>;
   /** Ends all calls and connections. May be called again. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;

@@ -10,10 +10,10 @@ export function versionOfSet({ line }: Reply): number {
   throw refusal('set', line);
 }
 
-/** `OK <version>` of `cas`. */
-export function versionOfCas(key: string): (reply: Reply) => number {
+/** `OK <version>` of `cas`, or `OK <version> <revision>`, taken apart. */
+export function numbersOfCas(key: string): (reply: Reply) => readonly number[] {
   return ({ line }) => {
-    if (line.startsWith('OK ')) return Number(line.split(' ')[1]);
+    if (line.startsWith('OK ')) return line.slice(3).split(' ').map(Number);
     if (line === 'ERR_VERSION') throw new VersionMismatchError(key);
     if (line === 'ERR_NOT_FOUND') throw new NotFoundError(key);
     throw errorOf('cas', key, line);
@@ -41,24 +41,35 @@ export function bytesOf(key: string): (reply: Reply) => Buffer | undefined {
   };
 }
 
-/** `VALUE <version> <exptime> <numbytes>` of `getm`. */
+/** `ADDED <revision>`; undefined if there is such a key. */
+export function revisionOfAdd({ line }: Reply): number | undefined {
+  if (line.startsWith('ADDED ')) return Number(line.slice(6));
+  if (line === 'ERR_EXISTS') return undefined;
+  throw refusal('add', line);
+}
+
+/** `VALUE <version> <exptime> <revision> <numbytes>` of `gets`. */
 export function versionedValueOf(key: string): (reply: Reply) => VersionedValue | undefined {
   return ({ line, value }) => {
     if (line === 'ERR_NOT_FOUND') return undefined;
-    if (value === undefined) throw errorOf('getm', key, line);
-    const [, version, exptime] = line.split(' ').map(Number);
+    if (value === undefined) throw errorOf('gets', key, line);
+    const [, version = 0, exptime, revision = 0] = line.split(' ').map(Number);
     return {
       value: value.toString(),
-      version: version ?? 0,
+      version,
+      revision,
       ttl: exptime === 0 ? undefined : exptime,
     };
   };
 }
 
-export function wasDeleted({ line }: Reply): boolean {
-  if (line === 'DELETED') return true;
-  if (line === 'ERR_NOT_FOUND') return false;
-  throw refusal('delete', line);
+export function wasDeleted(key: string): (reply: Reply) => boolean {
+  return ({ line }) => {
+    if (line === 'DELETED') return true;
+    if (line === 'ERR_NOT_FOUND') return false;
+    if (line === 'ERR_VERSION') throw new VersionMismatchError(key);
+    throw refusal('delete', line);
+  };
 }
 
 function errorOf(what: string, key: string, line: string): Error {

@@ -37,7 +37,7 @@ export function checkedTtl(ttl: number | undefined): number {
   return ttl;
 }
 
-export function readCommand(name: 'get' | 'getm' | 'gets', key: string): Command {
+export function readCommand(name: 'get' | 'gets', key: string): Command {
   const text = `${name} ${checkedKey(key)}\r\n`;
   return { what: name, text, byteLength: text.length, isRead: true };
 }

@@ -62,6 +62,54 @@ for (const [way, connect] of Object.entries(WAYS)) {
       expect(await codeOf(kv.cas('absent', '3', 1))).to.equal('ERR_NOT_FOUND');
     });
 
+    it('writes only at the revision that it knows, which never comes again', async () => {
+      const revision = await kv.add('place', 'first');
+      expect(revision).to.be.greaterThan(1e15);
+      expect(await kv.add('place', 'second')).to.equal(undefined);
+      expect(await kv.getWithVersion('place')).to.deep.include({ value: 'first', revision });
+      expect(await codeOf(kv.delete('place', { version: 7 }))).to.equal('ERR_VERSION');
+      expect(await kv.delete('place', { revision: revision ?? 0 })).to.equal(true);
+      expect(await kv.add('place', 'third')).to.be.greaterThan(revision ?? 0);
+      expect(await codeOf(kv.cas('place', 'fourth', { revision: revision ?? 0 }))).to.equal('ERR_VERSION');
+      expect(await kv.cas('place', 'fourth', { version: 1 })).to.equal(2);
+    });
+
+    it('updates a value as often as it is asked to, however many do so at once', async () => {
+      const increment = (old: string | undefined) => String(Number(old ?? 0) + 1);
+      await Promise.all(Array.from({ length: 20 }, () => kv.update('sum', increment)));
+      expect(await kv.get('sum')).to.equal('20');
+      expect(await kv.update('sum', () => undefined)).to.equal('20');
+    });
+
+    it('holds a lock alone, and each holder has a larger token', async () => {
+      let holders = 0;
+      const tokens: number[] = [];
+      const hold = async () => {
+        const lock = await kv.lock('room', { ttl: 30 });
+        holders += 1;
+        expect(holders).to.equal(1);
+        tokens.push(lock.fencingToken);
+        await kv.get('room');
+        holders -= 1;
+        await lock.release();
+      };
+      await Promise.all([hold(), hold(), hold()]);
+      expect(tokens).to.deep.equal([...tokens].sort((a, b) => a - b));
+      expect(await codeOf(Promise.all([kv.lock('one'), kv.lock('one', { timeoutMs: 300 })]))).to.equal(
+        'ERR_TIMEOUT',
+      );
+    });
+
+    it('elects one leader, and the next when that gives up', async () => {
+      const first = await kv.elect('boss', { candidate: 'a' });
+      const second = kv.elect('boss', { candidate: 'b' });
+      expect(await kv.get('election:boss')).to.match(/ a$/);
+      await first.release();
+      expect((await second).fencingToken).to.be.greaterThan(first.fencingToken);
+      expect(await kv.get('election:boss')).to.match(/ b$/);
+      await (await second).release();
+    });
+
     it('takes a value of 1 MiB, and is told of one that is too long', async () => {
       const large = 'x'.repeat(1024 * 1024);
       await kv.set('large', large);

@@ -1,6 +1,6 @@
 /** Who the members are, and what is about to change, as the cluster's user reads it: by ids. */
 
-import { isJoint } from '../raft/configuration.js';
+import { isJoint, votersOf } from '../raft/configuration.js';
 import type { Member as IdentifiedServer, ServerId, SlotId } from '../raft/types.js';
 import type { MembersView } from '../wire/control.js';
 
@@ -50,6 +50,22 @@ export function membersIn(
         }
       : null,
   };
+}
+
+/**
+ * What those say who run while there is no leader: the one whose log is the most up-to-date knows the latest configuration. A
+ * change that is half done waits for the members that do not run. Undefined when nobody says anything.
+ */
+export function viewWithoutLeader(
+  views: readonly MembersView[],
+  isUp: (identity: ServerId) => boolean,
+): MembersView | undefined {
+  const [newest] = [...views].sort(({ lastLog: a }, { lastLog: b }) => b.term - a.term || b.index - a.index);
+  if (newest === undefined) return undefined;
+  const { configuration } = newest;
+  const isHalfDone = isJoint(configuration) || configuration.learners.length > 0;
+  const waitsFor = votersOf(configuration).flatMap(({ id }) => (isUp(id) ? [] : [id]));
+  return { ...newest, change: isHalfDone ? { step: 'deciding', caughtUp: 0, learners: [], waitsFor } : null };
 }
 
 /** Whether a slot goes from one server to another. */

@@ -10,15 +10,18 @@
 import { isJoint } from '../raft/configuration.js';
 import { majorityOf } from '../raft/quorum.js';
 import type { Configuration, Member as IdentifiedServer, ServerId, SlotId } from '../raft/types.js';
+import { LEADER_WAIT_MS } from '../time-limits.js';
 import type { ClientAddress, MembersAnswer, MembersView } from '../wire/control.js';
 import { MembersError, messageOf, throwFailure, WrongStateError } from './cluster-errors.js';
 import { MAX_SERVERS } from './cluster-options.js';
 import type { EventLog } from './event-log.js';
-import { type Goal, type Members, membersIn } from './members-view.js';
+import { type Goal, type Members, membersIn, viewWithoutLeader } from './members-view.js';
 import type { Timeout } from './signal.js';
 
 /** Between two attempts, while the leader changes or has another change to finish. */
 const RETRY_MS = 20;
+/** A server that does not answer within this time is busy. */
+const ANSWER_TIMEOUT_MS = 500;
 /** A removed leader hands over within this many election timeouts. */
 const HAND_OVER_TIMEOUTS = 2;
 
@@ -88,8 +91,17 @@ export class Membership {
     this.#environment = environment;
   }
 
+  /** Who the members are, as the leader says; without one, as those that run know. */
   async members(): Promise<Members> {
-    return membersIn(await this.#view(), this.#goal, (identity) => this.#environment.running.idOf(identity));
+    const { running } = this.#environment;
+    const views = await Promise.all(
+      running.servers.flatMap((server) => (server.isUp ? [this.#viewOf(server)] : [])),
+    );
+    const known = views.filter((view) => view !== undefined);
+    const isUp = (identity: ServerId) => running.servers.some((one) => one.identity === identity && one.isUp);
+    const leading = running.claimant?.isServing ? known.find(({ isLeading }) => isLeading) : undefined;
+    const view = leading ?? viewWithoutLeader(known, isUp) ?? (await this.#view());
+    return membersIn(view, this.#goal, (identity) => running.idOf(identity));
   }
 
   /** Changes the voters to these. Rejects with WrongStateError or MembersError; then the old members serve on. */
@@ -115,14 +127,14 @@ export class Membership {
 
   /** Adds a server of the lowest free id. Rejects as {@link change} does. */
   async add({ dataDir }: ServerPlace = {}): Promise<readonly AddedServer[]> {
-    const { voters } = await this.members();
+    const voters = await this.#voters();
     const id = this.#freeId;
     return this.change([...voters, id], new Map(dataDir === undefined ? [] : [[id, dataDir]]));
   }
 
   /** Removes a member. Rejects as {@link change} does. */
   async remove(id: SlotId): Promise<void> {
-    const { voters } = await this.members();
+    const voters = await this.#voters();
     if (voters.length === 1) throw new WrongStateError(`server ${id} is the only one: add another first`);
     await this.change(voters.filter((voter) => voter !== id));
   }
@@ -134,7 +146,7 @@ export class Membership {
    */
   async replace(id: SlotId, { dataDir }: ServerPlace = {}): Promise<readonly AddedServer[]> {
     const { running, handOver } = this.#environment;
-    const { voters } = await this.members();
+    const voters = await this.#voters();
     return this.#begin({ voters, replaced: id }, async () => {
       const old = running.member(id);
       this.#requireMajorityWithout(old, voters);
@@ -182,6 +194,7 @@ export class Membership {
   async #begin(goal: Goal, action: () => Promise<readonly SlotId[]>): Promise<readonly AddedServer[]> {
     await this.#settling.catch(() => undefined);
     return this.#alone(goal, async () => {
+      await this.#requireLeader();
       await this.#finishEarlier();
       // Whoever is a member all the same, after a failure, stays.
       const added = await action().finally(() => this.#finishEarlier());
@@ -257,10 +270,29 @@ export class Membership {
       .catch((): MembersAnswer => ({ outcome: 'leadership lost' }));
   }
 
+  /** The ids of those that vote. Rejects with TimeoutError when no server leads. */
+  async #voters(): Promise<readonly SlotId[]> {
+    await this.#requireLeader();
+    const { voters } = (await this.#view()).configuration;
+    return voters.map(({ slot }) => slot).sort((a, b) => a - b);
+  }
+
+  /** Before anything is changed: rejects with TimeoutError when no server leads. */
+  async #requireLeader(): Promise<void> {
+    const { running, until } = this.#environment;
+    const what = 'no server leads';
+    await until(() => running.claimant?.isServing || undefined, { what, timeoutMs: LEADER_WAIT_MS });
+  }
+
+  /** What a server knows of the members; undefined when it does not answer. */
+  async #viewOf(server: ChangingServer): Promise<MembersView | undefined> {
+    const asked = server.call((control) => control.members()).catch(() => undefined);
+    return Promise.race([asked, this.#environment.pause(ANSWER_TIMEOUT_MS).then(() => undefined)]);
+  }
+
   async #view(): Promise<MembersView> {
     while (true) {
-      const leader = await this.#leader();
-      const view = await leader.call((control) => control.members()).catch(() => undefined);
+      const view = await this.#viewOf(await this.#leader());
       if (view?.isLeading === true) return view;
       await this.#pause();
     }

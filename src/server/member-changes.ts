@@ -40,8 +40,8 @@ export class MemberChanges {
   }
 
   get view(): MembersView {
-    const { role, configuration, commitIndex, changeStatus } = this.#raft;
+    const { role, lastLog, configuration, commitIndex, changeStatus } = this.#raft;
     const isDecided = this.#raft.configurationAt(commitIndex) === configuration;
-    return { isLeading: role === 'leader', configuration, isDecided, change: changeStatus ?? null };
+    return { isLeading: role === 'leader', lastLog, configuration, isDecided, change: changeStatus ?? null };
   }
 }

@@ -71,18 +71,16 @@ async function lookAt(path: string, cluster: ClusterDescription, files: Files): 
   return { is: 'absent', path };
 }
 
-/** Throws DataDirectoryError when it cannot be told which directory each of the servers has. */
+/** Throws DataDirectoryError when fewer are named than there are servers, and it is not known where the others are. */
 function requireFitting(
   surveys: readonly Survey[],
   { named, size }: { readonly named: number; readonly size: number },
   cluster: ClusterDescription & { readonly path: string },
 ): void {
-  const strangers = surveys.slice(0, named).filter((survey) => !isOfRemoved(survey, cluster));
   const unplaced = cluster.membership.members.some(
     ({ id }) => !cluster.places.has(id) && !surveys.some((survey) => ownersIn(survey, cluster).includes(id)),
   );
-  const isTooMany = strangers.length > Math.max(size, cluster.membership.members.length);
-  if (!isTooMany && (named >= size || !unplaced)) return;
+  if (named >= size || !unplaced) return;
   const reason = `is of a cluster of ${size} servers: give --data-dir ${size} times, once for each`;
   throw new DataDirectoryError(cluster.path, reason);
 }
@@ -127,9 +125,10 @@ export function assignLost(
     const path = cluster.places.get(id) ?? surveys[0]?.path ?? '';
     lost.set(id, { path, reason: absent(path, slotOf(id, cluster)) });
   }
-  const leftOut = [...unused]
-    .filter((survey) => isOfRemoved(survey, cluster))
-    .map(({ path }) => `data directory ${path} is that of a server that was removed, and is not used`);
+  const leftOut = [...unused].map((survey) => {
+    const whose = isOfRemoved(survey, cluster) ? 'that of a server that was removed' : 'of no server';
+    return `data directory ${survey.path} is ${whose}, and is not used`;
+  });
   return { lost, leftOut };
 }
 

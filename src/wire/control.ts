@@ -12,6 +12,7 @@ import type {
   ChangeOutcome,
   Configuration,
   LogIndex,
+  LogPosition,
   Member,
   RoleName,
   ServerId,
@@ -91,6 +92,8 @@ export interface ServerControl {
 
 export interface MembersView {
   readonly isLeading: boolean;
+  /** The end of its log. */
+  readonly lastLog: LogPosition;
   /** The configuration in force. */
   readonly configuration: Configuration;
   /** Whether that is committed. */

@@ -199,4 +199,31 @@ describe('changing the members', function () {
       await test.close();
     }
   });
+
+  it('tells without a leader who the members are and whom a change waits for, and refuses another', async () => {
+    const test = await TestCluster.start({ servers: 1, electionTimeoutMs: 300 });
+    const { cluster } = test;
+    try {
+      const change = cluster.changeMembers([1, 2]).catch(() => undefined);
+      await eventually('they learn', async () => (await cluster.members()).learners.length === 2);
+      for (const id of [1, 2]) await cluster.setLink({ from: id, to: 0, delayMs: [100, 100] });
+      await eventually('both configurations decide', async () => {
+        const { learners, change: current } = await cluster.members();
+        return learners.length === 0 && current !== null;
+      });
+      await cluster.kill(0);
+      await eventually('it is over, or waits for the old server', async () => {
+        const members = await cluster.members();
+        return members.change === null || members.change.waitsFor.includes(0);
+      });
+      if (cluster.ids.includes(0)) await cluster.restart(0).catch(() => undefined);
+      await cluster.heal();
+      await change;
+      await eventually('it is over', async () => (await cluster.members()).change === null);
+      for (const id of cluster.ids) if (cluster.isUp(id)) await cluster.kill(id);
+      expect(await rejection(cluster.addServer())).to.have.property('code', 'TIMEOUT');
+    } finally {
+      await test.close();
+    }
+  });
 });

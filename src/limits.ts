@@ -36,9 +36,6 @@ export const MAX_INLINE_BYTES = 64 * 1024;
 /** Bytes of a password, so that a line of the text protocol has room for it; a start with a longer one is refused. */
 export const MAX_PASSWORD_BYTES = 500;
 
-/** Lines of the log about wrong passwords in a second; more are counted in a later line. */
-export const MAX_TOLD_WRONG_PASSWORDS_PER_S = 10;
-
 /** Bytes of a command of a client that has yet to tell the password; after a longer one its connection is closed. */
 export const MAX_LOCKED_COMMAND_BYTES = 64 * 1024;
 
@@ -141,10 +138,13 @@ export const MAX_REPLAYS = 3;
 export const MAX_GIVEN_UP_COMMANDS_PER_TURN = 1024;
 
 /**
- * Clients of all ports together, or as many as the descriptors allow that the rest of the process does not need; one more is
- * told so and closed.
+ * Clients of all ports together unless an option says so, or as many as the descriptors allow that the rest of the process
+ * does not need; one more is told so and closed.
  */
 export const MAX_CONNECTIONS = 20_000;
+
+/** The share of them that one address may have, but for those of this machine; one more is told so and closed. */
+export const MAX_SHARE_OF_ADDRESS = 0.5;
 
 /** Connections of the admin port; more are closed at once. */
 export const MAX_ADMIN_CONNECTIONS = 128;

@@ -44,8 +44,18 @@ export const END_TIMEOUT_MS = 900;
 /** A page that has not taken for this long what was sent to it is cut off. Meanwhile it misses frames, not events. */
 export const LIVE_READER_TIMEOUT_MS = 10_000;
 
+/**
+ * A client has this long for the rest of a command, and a ms more for each of these bytes that come: half a minute for 2 MiB.
+ * Then its connection is closed; at the latest after twice as long, for it is looked at that seldom.
+ */
+export const HALF_SENT_TIMEOUT_MS = 60_000;
+export const HALF_SENT_BYTES_PER_MS = 64;
+
 /** A client that has not finished its TLS handshake after this long is disconnected. */
 export const TLS_HANDSHAKE_TIMEOUT_MS = 10_000;
+
+/** Lines of the log about wrong passwords in a second; more are counted in a later line. */
+export const MAX_TOLD_WRONG_PASSWORDS_PER_S = 10;
 
 /** Whoever tells a wrong password is answered after this long. */
 export const WRONG_PASSWORD_PAUSE_MS = 1_000;

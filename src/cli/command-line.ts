@@ -38,6 +38,8 @@ interface Arguments extends TlsArguments {
   readonly heartbeat: number;
   readonly snapshotLogBytes: number;
   readonly maxValueBytes: number;
+  readonly maxConnections: number;
+  readonly idleTimeout: number;
   readonly passwordFile: string | undefined;
   readonly insecure: boolean;
   readonly logLevel: string;
@@ -67,6 +69,7 @@ function isOfHungDisk(error: unknown): boolean {
 function newProgram(): Command {
   const { servers, host, port, routerPort, electionTimeoutMs, heartbeatMs, snapshotLogBytes, maxValueBytes } =
     DEFAULT_OPTIONS;
+  const { maxConnections, idleTimeoutS } = DEFAULT_OPTIONS;
   const program = new Command('threadraft')
     .description('A linearizable, durable key-value store: Raft between the threads of one process')
     .version(packageVersion)
@@ -89,6 +92,14 @@ function newProgram(): Command {
     .addOption(number('--heartbeat <ms>', 'at most a third of the election timeout', heartbeatMs))
     .addOption(number('--snapshot-log-bytes <bytes>', 'log bytes that make a snapshot due', snapshotLogBytes))
     .addOption(number('--max-value-bytes <bytes>', 'the largest value, up to 16 MiB', maxValueBytes))
+    .addOption(number('--max-connections <count>', 'clients of all ports together', maxConnections))
+    .addOption(
+      number(
+        '--idle-timeout <seconds>',
+        'after which an idle client is disconnected; 0 for never',
+        idleTimeoutS,
+      ),
+    )
     .addOption(passwordOption('a file with the password that clients must tell'))
     .option('--insecure', 'allow an address beyond loopback without a password', false)
     .addOption(new Option('--log-level <level>', 'how much to log').choices(LOG_LEVELS).default('info'))
@@ -163,6 +174,8 @@ function clusterOptions(args: Arguments): ClusterOptions {
     heartbeatMs: args.heartbeat,
     snapshotLogBytes: args.snapshotLogBytes,
     maxValueBytes: args.maxValueBytes,
+    maxConnections: args.maxConnections,
+    idleTimeoutS: args.idleTimeout,
     password: givenPassword(args),
     tls: givenTls(args),
     insecure: args.insecure,

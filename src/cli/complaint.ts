@@ -16,6 +16,8 @@ const FLAGS = new Map([
   ['heartbeatMs', 'heartbeat'],
   ['snapshotLogBytes', 'snapshot-log-bytes'],
   ['maxValueBytes', 'max-value-bytes'],
+  ['maxConnections', 'max-connections'],
+  ['idleTimeoutS', 'idle-timeout'],
   ['passwordFile', 'password-file'],
   ['tls', 'tls-cert'],
   ['tlsCert', 'tls-cert'],

@@ -14,15 +14,22 @@ import {
 /** Clients that are refused make one line of the log in this time. */
 const REFUSALS_LINE_MS = 60_000;
 
+export interface ClientRoom {
+  /** How many servers there are. */
+  readonly servers: () => number;
+  /** How many clients there are to be at most. */
+  readonly maxConnections: number;
+}
+
 /**
  * The operating system's, which has room for as many clients as `servers` leave. The log tells if this version of Node makes it
  * slower, and of clients that are refused.
  */
 export function clientNetwork(
   logger: Logger,
-  servers: () => number,
+  { servers, maxConnections }: ClientRoom,
   tls?: TlsIdentity,
-  network = new NodeNetwork(undefined, limitOf(logger, servers), tls),
+  network = new NodeNetwork(undefined, limitOf(logger, servers, maxConnections), tls),
 ): NodeNetwork {
   network.whySlow.then((reason) => {
     if (reason !== undefined)
@@ -35,16 +42,16 @@ export function clientNetwork(
  * How many clients a process may have that can open `descriptors` files, at least one: what its servers and the rest of it need
  * is kept back, so that clients never cost a server its disk.
  */
-export function maxConnectionsOf(descriptors: number, servers: number): number {
+export function maxConnectionsOf(descriptors: number, servers: number, wanted = MAX_CONNECTIONS): number {
   const kept = DESCRIPTORS_OF_PROCESS + MAX_ADMIN_CONNECTIONS + servers * DESCRIPTORS_OF_SERVER;
-  return Math.max(1, Math.min(MAX_CONNECTIONS, descriptors - kept));
+  return Math.max(1, Math.min(wanted, descriptors - kept));
 }
 
-function limitOf(logger: Logger, servers: () => number): ConnectionLimit {
+function limitOf(logger: Logger, servers: () => number, wanted: number): ConnectionLimit {
   const descriptors = descriptorLimit();
-  const maxConnections = () => maxConnectionsOf(descriptors, servers());
-  if (maxConnections() < MAX_CONNECTIONS)
-    logger.debug({ maxConnections: maxConnections(), descriptors }, 'descriptors allow fewer clients');
+  const maxConnections = () => maxConnectionsOf(descriptors, servers(), wanted);
+  if (maxConnections() < wanted)
+    logger.info({ maxConnections: maxConnections(), descriptors }, 'descriptors allow fewer clients');
   let refused = 0;
   let loggedAtMs = Number.NEGATIVE_INFINITY;
   const onRefused = () => {

@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import type { Doors } from '../gateway/doorkeeper.js';
 import { CertificateError, TlsIdentity } from '../gateway/node/tls-identity.js';
 import { Password } from '../gateway/password.js';
-import { MAX_TOLD_WRONG_PASSWORDS_PER_S } from '../limits.js';
+import { MAX_TOLD_WRONG_PASSWORDS_PER_S } from '../time-limits.js';
 import type { ClientAddress } from '../wire/control.js';
 import { type ClusterOptions, checkPassword, OptionError } from './cluster-options.js';
 

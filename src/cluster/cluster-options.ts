@@ -6,7 +6,12 @@ import { isIPv4 } from 'node:net';
 import { resolve } from 'node:path';
 import { closestMatch } from 'leven';
 import type { TlsMaterial } from '../gateway/node/tls-identity.js';
-import { DEFAULT_MAX_VALUE_BYTES, LARGEST_MAX_VALUE_BYTES, MAX_PASSWORD_BYTES } from '../limits.js';
+import {
+  DEFAULT_MAX_VALUE_BYTES,
+  LARGEST_MAX_VALUE_BYTES,
+  MAX_CONNECTIONS,
+  MAX_PASSWORD_BYTES,
+} from '../limits.js';
 import type { SlotId } from '../raft/types.js';
 
 /** An option that is not given has its value from {@link DEFAULT_OPTIONS}. */
@@ -43,6 +48,10 @@ export interface ClusterOptions {
    * least 1 KiB.
    */
   readonly snapshotLogBytes: number;
+  /** Clients of all ports together, or as many as descriptors allow; one more is told so and closed. */
+  readonly maxConnections: number;
+  /** A client that neither sends, nor is sent anything, nor waits, for this long is disconnected; 0 for never. */
+  readonly idleTimeoutS: number;
   /** What clients must tell: 1 to 500 bytes without spaces and control characters. Null for nothing. */
   readonly password: string | null;
   /** Has every port speak TLS with this certificate; null for plain text. */
@@ -68,6 +77,8 @@ export const DEFAULT_OPTIONS: ClusterOptions = {
   electionTimeoutMs: 300,
   heartbeatMs: 50,
   snapshotLogBytes: 64 * 1024 * 1024,
+  maxConnections: MAX_CONNECTIONS,
+  idleTimeoutS: 0,
   password: null,
   tls: null,
   insecure: false,
@@ -79,6 +90,8 @@ const MAX_SNAPSHOT_LOG_BYTES = 2 ** 40;
 export const MAX_SERVERS = 9;
 export const MAX_PORT = 65_535;
 const MAX_TIMEOUT_MS = 3_600_000;
+const MOST_CONNECTIONS = 1_000_000;
+const MAX_IDLE_TIMEOUT_S = 86_400;
 /** How many heartbeats may be lost or late before a follower takes its leader for dead. */
 const MIN_HEARTBEATS_PER_TIMEOUT = 3;
 
@@ -158,6 +171,8 @@ export function checkOptions(options: ClusterOptions, { isAnySize }: { readonly 
     MIN_SNAPSHOT_LOG_BYTES,
     MAX_SNAPSHOT_LOG_BYTES,
   ]);
+  checkInteger('maxConnections', options.maxConnections, [1, MOST_CONNECTIONS]);
+  checkInteger('idleTimeoutS', options.idleTimeoutS, [0, MAX_IDLE_TIMEOUT_S]);
   checkInteger('maxValueBytes', options.maxValueBytes, [1, LARGEST_MAX_VALUE_BYTES]);
   const longestMs = Math.floor(electionTimeoutMs / MIN_HEARTBEATS_PER_TIMEOUT);
   if (heartbeatMs > longestMs) {

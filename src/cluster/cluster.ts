@@ -58,8 +58,7 @@ export class Cluster {
     const { logger = pino({ level: 'silent' }) } = environment;
     this.#environment = environment;
     const { password, tls, ...shown } = completeOptions(options);
-    this.options = shown;
-    this.security = securityOf({ password, tls }, logger);
+    [this.options, this.security] = [shown, securityOf({ password, tls }, logger)];
     this.#isAnySize = options.servers === undefined;
     this.#logger = logger;
     this.#eventLog = new EventLog(logger);
@@ -76,12 +75,13 @@ export class Cluster {
     if (this.#opening !== undefined || this.#closing !== undefined)
       throw new WrongStateError('a cluster is started once: make another');
     const { network, serverModule, catchUpTimeoutMs } = this.#environment;
+    const room = { ...this.options, servers: () => this.ids.length };
     this.#opening = RunningCluster.open(this.options, {
       logger: this.#logger,
       eventLog: this.#eventLog,
       faults: this.#faults,
       serverModule: serverModule ?? SERVER_MODULE,
-      network: network ?? clientNetwork(this.#logger, () => this.ids.length, this.security.tls),
+      network: network ?? clientNetwork(this.#logger, room, this.security.tls),
       catchUpTimeoutMs: catchUpTimeoutMs ?? CATCH_UP_TIMEOUT_MS,
       isAnySize: this.#isAnySize,
       doors: this.security.access,

@@ -100,7 +100,7 @@ export class RunningCluster {
 
   /** Takes the ports and the directory. No server runs yet. Rejects with DataDirectoryError or ListenError. */
   static async open(options: ShownOptions, environment: RunningClusterEnvironment): Promise<RunningCluster> {
-    const { host, routerPort, electionTimeoutMs, maxValueBytes } = options;
+    const { host, routerPort, electionTimeoutMs, maxValueBytes, idleTimeoutS } = options;
     const slots = await slotsOn(options);
     const ports = {
       host,
@@ -108,6 +108,7 @@ export class RunningCluster {
       routerPort: routerPort ?? undefined,
       electionTimeoutMs,
       maxValueBytes,
+      ...(idleTimeoutS === 0 ? {} : { idleTimeoutMs: 1000 * idleTimeoutS }),
       ...(environment.doors === undefined ? {} : { doors: environment.doors }),
     };
     const gateway = new Gateway(ports, { environment: NODE_ENVIRONMENT, network: environment.network });

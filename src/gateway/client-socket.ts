@@ -3,8 +3,9 @@
  * and replies out in as few writes as possible.
  */
 
-import type { Environment } from '../environment.js';
+import type { Environment, Timer } from '../environment.js';
 import { MAX_TRAFFIC_BATCH_BYTES, type StreamLimits } from '../limits.js';
+import { HALF_SENT_TIMEOUT_MS } from '../time-limits.js';
 import type { ClientAddress } from '../wire/control.js';
 import type { NetworkSocket } from './network.js';
 
@@ -37,6 +38,7 @@ export class ClientSocket {
   readonly #maxUnreadReplyBytes: number;
   #replies: Uint8Array[] = [];
   #pauses = 0;
+  #restDue: Timer | undefined;
   #inputEnded = false;
 
   /** Starts a socket that was just accepted. */
@@ -58,8 +60,20 @@ export class ClientSocket {
         this.resume(PauseReason.unreadReplies);
         handlers.onWritten();
       },
-      onGone: () => handlers.onGone(),
+      onGone: () => {
+        this.gotRest();
+        handlers.onGone();
+      },
     });
+  }
+
+  /** Closes the connection unless {@link gotRest} is called in time: half a line has come. No effect when called again. */
+  expectRest(environment: Pick<Environment, 'startTimer'>): void {
+    this.#restDue ??= environment.startTimer(() => this.destroy(), HALF_SENT_TIMEOUT_MS);
+  }
+
+  gotRest(): void {
+    this.#restDue?.cancel();
   }
 
   /** Bytes that were to be written and that the operating system has not yet taken. */

@@ -9,12 +9,14 @@ import type { UnwrittenSockets } from './client-socket.js';
 import type { Doorkeeper } from './doorkeeper.js';
 import type { QuestionRelay, UnassignedConnection } from './question-relay.js';
 import type { Slices } from './slices.js';
-import type { TotalUnansweredBytes } from './unanswered.js';
+import type { TotalUnansweredBytes, UnansweredBytes } from './unanswered.js';
 
 export interface Connection extends UnassignedConnection {
   /** Bytes that came from the client, and went to it, so far. */
   readonly inBytes: number;
   readonly outBytes: number;
+  /** What came from the client and is not answered. */
+  readonly unanswered: Pick<UnansweredBytes, 'byteCount'>;
   /** Takes no more commands; closes once those in flight are answered. */
   finish(): void;
 }

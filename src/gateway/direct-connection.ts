@@ -18,7 +18,7 @@ import { UnassignedFacts } from './unassigned-facts.js';
 export class DirectConnection implements Connection, SocketHandlers, SessionOwner, RoomWaiter {
   readonly #traffic: ServerTraffic;
   readonly #client: ClientSocket;
-  readonly #unanswered: UnansweredBytes;
+  readonly unanswered: UnansweredBytes;
   readonly #connections: Connections<DirectConnection>;
   readonly #id: ConnectionId;
   readonly #whileUnassigned: UnassignedFacts;
@@ -31,7 +31,7 @@ export class DirectConnection implements Connection, SocketHandlers, SessionOwne
     this.#traffic = traffic;
     const { shared } = connections;
     this.#client = new ClientSocket(socket, this, shared);
-    this.#unanswered = new UnansweredBytes(this.#client, shared);
+    this.unanswered = new UnansweredBytes(this.#client, shared);
     this.#connections = connections;
     this.#id = connections.shared.ids.next();
     this.#whileUnassigned = new UnassignedFacts(this.#id, this.#client, connections.shared.environment);
@@ -64,7 +64,7 @@ export class DirectConnection implements Connection, SocketHandlers, SessionOwne
   }
 
   onData(bytes: Uint8Array): void {
-    this.#unanswered.arrived(bytes.byteLength);
+    this.unanswered.arrived(bytes.byteLength);
     if (this.#session === undefined) this.#begin(bytes);
     else this.#session.send(bytes);
     this.#pauseWhileFull();
@@ -74,6 +74,7 @@ export class DirectConnection implements Connection, SocketHandlers, SessionOwne
     this.#firstLine?.append(bytes);
     const first = this.#firstLine?.view(0, this.#firstLine.length) ?? bytes;
     const at = startOf(first);
+    if (at !== undefined) this.#client.gotRest();
     if (at === 'http') {
       this.#client.destroy();
       return;
@@ -81,6 +82,7 @@ export class DirectConnection implements Connection, SocketHandlers, SessionOwne
     if (at === undefined) {
       if (this.#firstLine !== undefined) return;
       this.#firstLine = new HeldBytes();
+      this.#client.expectRest(this.#connections.shared.environment);
       this.#firstLine.append(bytes);
       return;
     }
@@ -109,7 +111,7 @@ export class DirectConnection implements Connection, SocketHandlers, SessionOwne
     this.#session?.close();
     this.#session = undefined;
     this.#traffic.leaveRoomQueue(this);
-    this.#unanswered.forget();
+    this.unanswered.forget();
     this.#connections.delete(this);
   }
 
@@ -118,7 +120,7 @@ export class DirectConnection implements Connection, SocketHandlers, SessionOwne
   }
 
   onReply(answeredBytes: number, _at: StreamCheckpoint, bytes: Uint8Array): void {
-    this.#unanswered.answered(answeredBytes);
+    this.unanswered.answered(answeredBytes);
     if (bytes.byteLength === 0) return;
     this.#session?.received(bytes.byteLength);
     this.#client.write(bytes);

@@ -11,11 +11,12 @@ import type { SlotId, Term } from '../raft/types.js';
 import { LEADER_WAIT_MS } from '../time-limits.js';
 import type { ClientAddress } from '../wire/control.js';
 import { UnwrittenSockets } from './client-socket.js';
-import { ConnectionIds, type PortMeasurements } from './connections.js';
+import { type Connection, ConnectionIds, type PortMeasurements } from './connections.js';
 import { Doorkeeper, type Doors } from './doorkeeper.js';
+import { closeIdleClients } from './idle-clients.js';
 import { type MemoryClient, type MemoryClientEvents, MemorySocket } from './memory-connection.js';
 import type { Network } from './network.js';
-import { QuestionRelay, type UnassignedConnection } from './question-relay.js';
+import { QuestionRelay } from './question-relay.js';
 import { Router } from './router.js';
 import { ServerListener } from './server-listener.js';
 import type { ServerChannel } from './server-traffic.js';
@@ -28,6 +29,8 @@ export interface GatewayOptions {
   readonly serverPorts: ReadonlyMap<SlotId, number>;
   /** The router's port, 0 for any free one; without it only clients of this process are routed. */
   readonly routerPort: number | undefined;
+  /** After this long idle clients are closed; never unless given. */
+  readonly idleTimeoutMs?: number;
   /** What clients must tell; nothing unless given. */
   readonly doors?: Doors;
   /** How long a leader that is no more may take to tell what it did with the commands in flight. */
@@ -55,6 +58,7 @@ export class Gateway {
   readonly #environment: Environment;
   readonly #serverListeners = new Map<SlotId, ServerListener>();
   readonly #newListener: (slot: SlotId, port: number) => ServerListener;
+  readonly #endIdleWatch: () => void;
   readonly #router: Router;
   #isClosing = false;
 
@@ -79,6 +83,11 @@ export class Gateway {
       leaderWaitMs: options.leaderWaitMs ?? LEADER_WAIT_MS,
       refusalGraceMs: options.electionTimeoutMs,
     };
+    const { idleTimeoutMs } = options;
+    this.#endIdleWatch =
+      idleTimeoutMs === undefined
+        ? () => undefined
+        : closeIdleClients(environment, idleTimeoutMs, () => this.#allConnections());
     this.#newListener = (slot, port) =>
       new ServerListener(network, `clients of server ${slot}`, { host, port }, shared);
     for (const [slot, port] of options.serverPorts)
@@ -175,12 +184,13 @@ export class Gateway {
     const deadline = this.#environment.startTimer(() => {
       for (const port of ports) port.connections.destroyAll();
     }, drainMs);
+    this.#endIdleWatch();
     await allClosed;
     deadline.cancel();
     for (const server of this.#serverListeners.values()) server.close();
   }
 
-  *#allConnections(): Generator<UnassignedConnection> {
+  *#allConnections(): Generator<Connection> {
     for (const server of this.#serverListeners.values()) yield* server.connections;
     yield* this.#router.connections;
   }

@@ -34,7 +34,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
   readonly #times: RouterTimes;
   readonly #client: ClientSocket;
   readonly #limits: StreamLimits;
-  readonly #unanswered: UnansweredBytes;
+  readonly unanswered: UnansweredBytes;
   readonly #connections: Connections<RoutedConnection>;
   readonly #whileUnassigned: UnassignedFacts;
   readonly #leaderWait: LeaderWait;
@@ -75,7 +75,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     this.#source = source;
     this.#times = times;
     this.#client = new ClientSocket(socket, this, shared);
-    this.#unanswered = new UnansweredBytes(this.#client, shared);
+    this.unanswered = new UnansweredBytes(this.#client, shared);
     this.#connections = connections;
     this.#whileUnassigned = new UnassignedFacts(shared.ids.next(), this.#client, this.#environment);
     this.#leaderWait = new LeaderWait(this.#environment, times.leaderWaitMs, (streamOffset) =>
@@ -129,7 +129,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
   onData(bytes: Uint8Array): void {
     this.#held.append(bytes);
     this.#streamLength += bytes.byteLength;
-    this.#unanswered.arrived(bytes.byteLength);
+    this.unanswered.arrived(bytes.byteLength);
     if (!this.#isDecided && !this.#decide()) return;
     if (this.#source.leader === undefined) this.#leaderWait.begin(this.#streamLength);
     this.#advance();
@@ -139,7 +139,9 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
   #decide(): boolean {
     const at = startOf(this.#held.view(0, this.#held.length));
     if (at === 'http') this.#client.destroy();
+    if (at === undefined) this.#client.expectRest(this.#environment);
     if (at === undefined || at === 'http') return false;
+    this.#client.gotRest();
     this.#at = this.#connections.shared.doorkeeper.admit(at, this.#client);
     this.#isDecided = true;
     return true;
@@ -160,7 +162,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
   onGone(): void {
     this.#session?.close();
     this.#forget();
-    this.#unanswered.forget();
+    this.unanswered.forget();
     this.#connections.delete(this);
   }
 
@@ -274,7 +276,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     this.#held.discard(byteCount);
     this.#plan.advance(byteCount);
     this.#at = at;
-    this.#unanswered.answered(byteCount);
+    this.unanswered.answered(byteCount);
   }
 
   /** Leaves a server that has answered everything and leads no more. */

@@ -2,10 +2,12 @@
 
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { temporaryDirectory } from '../support/cluster.js';
 import { promtool } from '../support/promtool.js';
 
+const RULES = fileURLToPath(new URL('../../../docs/alerts.yml', import.meta.url));
 const DOCUMENT = new URL('../../../docs/observing.md', import.meta.url);
 
 async function noLeaderRule(): Promise<string> {
@@ -56,4 +58,13 @@ describe('the alert that there is no leader', () => {
       expect(complaint).to.equal('');
     });
   }
+});
+
+describe('the rules in docs/alerts.yml', () => {
+  it('are good ones, and have the alert that there is no leader', async function () {
+    const complaint = promtool(['check', 'rules', RULES]);
+    if (complaint === undefined) this.skip();
+    expect(complaint).to.equal('');
+    expect(await readFile(RULES, 'utf8')).to.contain(await noLeaderRule());
+  });
 });

@@ -8,7 +8,8 @@ describe('the network of a cluster’s clients', () => {
   async function logOf(network: NodeNetwork): Promise<readonly Record<string, unknown>[]> {
     const lines: Record<string, unknown>[] = [];
     const logger = pino({}, { write: (line: string) => lines.push(JSON.parse(line)) });
-    await clientNetwork(logger, () => 3, undefined, network).whySlow;
+    const room = { servers: () => 3, maxConnections: 100 };
+    await clientNetwork(logger, room, undefined, network).whySlow;
     return lines;
   }
 

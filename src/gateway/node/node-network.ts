@@ -5,7 +5,7 @@
 
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { createServer as createSecureServer } from 'node:tls';
-import { ACCEPT_BACKLOG } from '../../limits.js';
+import { ACCEPT_BACKLOG, MAX_SHARE_OF_ADDRESS } from '../../limits.js';
 import { TLS_HANDSHAKE_TIMEOUT_MS } from '../../time-limits.js';
 import type { ClientAddress } from '../../wire/control.js';
 import type { Network, NetworkListener, NetworkSocket, SocketEvents } from '../network.js';
@@ -22,6 +22,8 @@ export class NodeNetwork implements Network {
   readonly #tls: TlsIdentity | undefined;
   #readFrom: ReadFrom = withOwnReads;
   #open = 0;
+  /** How many of them each address has. */
+  readonly #openFrom = new Map<string, number>();
 
   /**
    * @param probe tells why memory cannot be shared; undefined if it can.
@@ -58,8 +60,8 @@ export class NodeNetwork implements Network {
 
   #newServer(accept: (socket: NetworkSocket) => void): Server {
     return createServer(SERVER_OPTIONS, (socket) => {
-      if (this.#isFull) this.#refuse(socket);
-      else accept(new NodeSocket(socket, this.#readFrom, this.#count()));
+      if (this.#isFullFor(socket)) this.#refuse(socket);
+      else accept(new NodeSocket(socket, this.#readFrom, this.#count(socket)));
     });
   }
 
@@ -78,10 +80,10 @@ export class NodeNetwork implements Network {
     server.prependListener('connection', (socket: Socket) => {
       // A client may reset its connection before there is anybody else to hear of it.
       socket.on('error', () => {});
-      if (this.#isFull) {
+      if (this.#isFullFor(socket)) {
         this.#limit.onRefused();
         socket.destroy();
-      } else socket.once('close', this.#count());
+      } else socket.once('close', this.#count(socket));
     });
     // No handshake came, or a bad one: Node tells so, and leaves the connection open.
     server.on('tlsClientError', (_, socket) => socket.destroy());
@@ -89,8 +91,12 @@ export class NodeNetwork implements Network {
     return server;
   }
 
-  get #isFull(): boolean {
-    return this.#open >= this.#limit.maxConnections;
+  /** Whether there is no room for one more, or for one more from there. This machine's own address may be a proxy's. */
+  #isFullFor({ remoteAddress = '' }: Socket): boolean {
+    const { maxConnections } = this.#limit;
+    if (this.#open >= maxConnections) return true;
+    const here = this.#openFrom.get(remoteAddress) ?? 0;
+    return here >= MAX_SHARE_OF_ADDRESS * maxConnections && !isLoopback(remoteAddress);
   }
 
   /** The client is told that there are too many, and closed. */
@@ -101,12 +107,17 @@ export class NodeNetwork implements Network {
   }
 
   /** Counts a client until what this returns is called, be it once or twice. */
-  #count(): () => void {
+  #count({ remoteAddress = '' }: Socket): () => void {
     let isOpen = true;
     this.#open += 1;
+    this.#openFrom.set(remoteAddress, (this.#openFrom.get(remoteAddress) ?? 0) + 1);
     return () => {
-      if (isOpen) this.#open -= 1;
+      if (!isOpen) return;
       isOpen = false;
+      this.#open -= 1;
+      const left = (this.#openFrom.get(remoteAddress) ?? 0) - 1;
+      if (left > 0) this.#openFrom.set(remoteAddress, left);
+      else this.#openFrom.delete(remoteAddress);
     };
   }
 }
@@ -206,6 +217,10 @@ class NodeSocket implements NetworkSocket {
   destroy(): void {
     this.#socket.destroy();
   }
+}
+
+function isLoopback(host: string): boolean {
+  return host === '::1' || plain(host).startsWith('127.');
 }
 
 /** An address of IPv4 without what stands before it on a socket that takes both. */

@@ -185,14 +185,13 @@ export class Clients {
   /** When {@link serve} has something to do next, in ms of the clock it is given. */
   get deadlineMs(): number {
     const { groups, proposals } = this;
-    const waitingSinceMs = Math.min(
-      groups.waitingSinceMs ?? Number.POSITIVE_INFINITY,
-      proposals.waitingSinceMs ?? Number.POSITIVE_INFINITY,
-    );
+    const never = Number.POSITIVE_INFINITY;
+    const waitingSinceMs = Math.min(groups.waitingSinceMs ?? never, proposals.waitingSinceMs ?? never);
     const quorumDeadlineMs = waitingSinceMs + QUORUM_WAIT_MS;
     return Math.min(
       quorumDeadlineMs,
       this.#leaderless.deadlineMs,
+      this.#sessions.halfSent.deadlineMs,
       this.#pause.deadlineMs,
       this.#watchers.deadlineMs,
       proposals.deadlineMs(this.#nowMs),
@@ -251,6 +250,7 @@ export class Clients {
     this.#prepare(nowMs);
     this.#leaderCommands.expire(nowMs - QUORUM_WAIT_MS, nowMs, { isDiskBusy });
     for (const session of this.#leaderless.sessions) this.#serve(session);
+    this.#sessions.closeHalfSent(nowMs);
     this.#inFlight.renewReadTime();
     for (const session of this.#replies.takeFinished()) if (!session.isGone) this.#queue.add(session);
     this.#queue.serve((session) => this.#serve(session));
@@ -328,7 +328,7 @@ export class Clients {
     if (session.parser.consumed > session.answeredOffset) {
       this.#replies.answer(session, undefined, session.parser.consumed, session.parser.checkpoint());
     }
-    if (session.isEnding && !this.#isWaiting(session)) this.#sessions.close(session);
+    if (!this.#isWaiting(session)) this.#sessions.settle(session, this.#nowMs);
   }
 
   #isWaiting(session: Session): boolean {

@@ -3,6 +3,7 @@
 import type { Term } from '../../raft/types.js';
 import type { ClientFrame, SessionId } from '../../wire/client-frames.js';
 import type { FairQueue } from './fair-queue.js';
+import { HalfSent } from './half-sent.js';
 import type { LeaderlessSessions } from './leaderless-sessions.js';
 import type { Monitors } from './monitors.js';
 import type { Proposals } from './proposals.js';
@@ -31,6 +32,7 @@ export class Sessions {
   receivedBytes = 0;
   readonly #totalUnread = new TotalUnread();
   readonly #byId = new Map<SessionId, Session>();
+  readonly halfSent = new HalfSent();
 
   constructor({ replies, proposals, queue, leaderless, monitors, onDrop }: SessionsOptions) {
     this.#replies = replies;
@@ -78,9 +80,21 @@ export class Sessions {
     this.drop(session);
   }
 
+  /** All that the session has sent as whole commands is answered. */
+  settle(session: Session, nowMs: number): void {
+    if (session.isEnding) this.close(session);
+    else if (session.parser.hasBuffered) this.halfSent.note(session, nowMs);
+  }
+
+  /** Closes the connections of clients that do not send the rest of a command. */
+  closeHalfSent(nowMs: number): void {
+    for (const session of this.halfSent.takeOverdue(nowMs)) this.close(session);
+  }
+
   /** The connection is not here any more. */
   drop(session: Session): void {
     session.leave();
+    this.halfSent.forget(session);
     this.#byId.delete(session.id);
     this.#monitors.remove(session);
     this.#onDrop(session);

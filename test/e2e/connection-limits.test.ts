@@ -1,0 +1,97 @@
+/** How many clients there may be, and how long they may do nothing. */
+
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { expect } from 'chai';
+import { RedisClient } from '../../tools/support/redis-client.js';
+import { eventually, TestCluster } from '../support/cluster.js';
+
+const MAX_CONNECTIONS = 10;
+const TOO_MANY = '-ERR max number of clients reached\r\n';
+
+/** An address of this machine that others reach, too; undefined if it has none. */
+function ownAddress(): string | undefined {
+  const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  return all.find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
+}
+
+describe('a cluster with limits for its clients', () => {
+  let cluster: TestCluster;
+  const sockets: Socket[] = [];
+
+  before(async () => {
+    cluster = await TestCluster.start({
+      servers: 1,
+      host: '0.0.0.0',
+      insecure: true,
+      maxConnections: MAX_CONNECTIONS,
+      idleTimeoutS: 1,
+    });
+  });
+
+  afterEach(() => {
+    for (const socket of sockets.splice(0)) socket.destroy();
+  });
+
+  after(() => cluster.close());
+
+  function router(): number {
+    return cluster.cluster.routerAddress?.port ?? 0;
+  }
+
+  async function open(host: string): Promise<Socket> {
+    const socket = connect(router(), host);
+    sockets.push(socket);
+    socket.on('error', () => undefined);
+    await once(socket, 'connect');
+    return socket;
+  }
+
+  /** What a connection is told of its own accord until it closes. */
+  async function toldTo(socket: Socket): Promise<string> {
+    let told = '';
+    socket.on('data', (bytes) => {
+      told += bytes.toString('latin1');
+    });
+    await once(socket, 'close');
+    return told;
+  }
+
+  it('tells one client too many so, and goes on with the others', async () => {
+    const client = await RedisClient.connect(router());
+    const others: Socket[] = [];
+    while (others.length < MAX_CONNECTIONS - 1) others.push(await open('127.0.0.1'));
+    expect(await toldTo(await open('127.0.0.1'))).to.equal(TOO_MANY);
+    expect(await client.call('PING')).to.deep.equal({ simple: 'PONG' });
+    client.close();
+  });
+
+  it('leaves an address half of them, so that others can come', async function () {
+    const own = ownAddress();
+    if (own === undefined) this.skip();
+    await eventually('nobody is connected', async () => {
+      const { gateway } = await cluster.cluster.measure();
+      return gateway.router?.openConnections === 0;
+    });
+    for (let n = 0; n < MAX_CONNECTIONS / 2; n += 1) await open(own);
+    expect(await toldTo(await open(own))).to.equal(TOO_MANY);
+    const client = await RedisClient.connect(router());
+    expect(await client.call('PING')).to.deep.equal({ simple: 'PONG' });
+    client.close();
+  });
+
+  it('disconnects a client that neither sends nor waits, and no other', async () => {
+    const idle = await open('127.0.0.1');
+    const busy = await RedisClient.connect(router());
+    let isOver = false;
+    void once(idle, 'close').then(() => {
+      isOver = true;
+    });
+    await eventually('the idle one is disconnected', async () => {
+      expect(await busy.call('PING')).to.deep.equal({ simple: 'PONG' });
+      return isOver;
+    });
+    busy.close();
+  });
+});

@@ -1,0 +1,62 @@
+import { expect } from 'chai';
+import { HALF_SENT_BYTES_PER_MS, HALF_SENT_TIMEOUT_MS } from '../../../src/time-limits.js';
+import { Leader } from '../../support/server/server-side.js';
+
+const VALUE_BYTES = 1024 * 1024;
+
+describe('a client that has sent half a command', () => {
+  /** Goes on to when clients are looked at next. */
+  function look(leader: Leader): void {
+    leader.nowMs = leader.deadlineMs;
+    leader.turn();
+  }
+
+  function isClosed(leader: Leader, session: number): boolean {
+    return leader.toldTo(session).includes('<close>');
+  }
+
+  it('is closed once it has had the time for the rest, be it silent or slow', () => {
+    const leader = new Leader();
+    leader.send(1, 'set k 0 100\r\nab');
+    leader.send(2, '*2\r\n$3\r\nGET\r\n');
+    leader.turn();
+    expect(leader.deadlineMs).to.equal(leader.nowMs + HALF_SENT_TIMEOUT_MS);
+    for (let n = 0; n < 10; n += 1) {
+      leader.nowMs += HALF_SENT_TIMEOUT_MS / 11;
+      leader.send(1, 'c');
+      leader.turn();
+    }
+    look(leader);
+    expect(isClosed(leader, 2), 'the silent one').to.equal(true);
+    look(leader);
+    expect(isClosed(leader, 1), 'the slow one').to.equal(true);
+  });
+
+  it('has more time for a large value, as long as that comes', () => {
+    const leader = new Leader();
+    leader.send(1, `set k 0 ${VALUE_BYTES}\r\n`);
+    leader.turn();
+    leader.nowMs += HALF_SENT_TIMEOUT_MS - 1;
+    leader.send(1, 'x'.repeat(2 * HALF_SENT_BYTES_PER_MS * 1_000));
+    leader.turn();
+    look(leader);
+    expect(isClosed(leader, 1)).to.equal(false);
+  });
+
+  it('stays if it was another command, or if the rest has come', () => {
+    const leader = new Leader();
+    leader.send(1, 'bogus\r\nbo');
+    leader.send(2, 'bo');
+    leader.turn();
+    leader.nowMs += HALF_SENT_TIMEOUT_MS - 1;
+    leader.send(1, 'gus\r\nbo');
+    leader.send(2, 'gus\r\n');
+    leader.turn();
+    leader.nowMs += 1;
+    leader.turn();
+    expect(isClosed(leader, 1) || isClosed(leader, 2)).to.equal(false);
+    look(leader);
+    expect(isClosed(leader, 1), 'once it does the same again').to.equal(true);
+    expect(leader.deadlineMs).to.equal(Number.POSITIVE_INFINITY);
+  });
+});

@@ -52,6 +52,25 @@ describe('a client socket', () => {
     await until('it is read', () => byteCount === 5);
   });
 
+  it('is closed once it has had the time for the rest of its first line, unless that has come', async () => {
+    const timers = new Set<() => void>();
+    const environment = {
+      startTimer: (callback: () => void) => {
+        timers.add(callback);
+        return { cancel: () => timers.delete(callback) };
+      },
+    };
+    const [slow, quick] = [await pair(), await pair()];
+    for (const { client } of [slow, quick, slow]) client.expectRest(environment);
+    expect(timers.size).to.equal(2);
+    quick.client.gotRest();
+    const closed = new Promise((resolve) => slow.peer.once('close', resolve));
+    slow.peer.resume();
+    for (const due of timers) due();
+    await closed;
+    expect(quick.peer.destroyed).to.equal(false);
+  });
+
   it('hands out nothing more once it is paused, however much has come', async () => {
     let byteCount = 0;
     let readWhilePaused = 0;

@@ -140,15 +140,4 @@ export const MUTANTS: readonly Mutant[] = [
     args: ['--faults', 'members'],
     edits: [{ file: 'cluster/membership.js', search: 'await this.#end(member);', replacement: ';' }],
   },
-  {
-    name: 'find no configuration with a snapshot on the disk',
-    args: ['--faults', 'members,process'],
-    edits: [
-      {
-        file: 'storage/server-manifest.js',
-        search: "if (!fields.has('configuration'))",
-        replacement: 'if (fields !== undefined)',
-      },
-    ],
-  },
 ];

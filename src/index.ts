@@ -1,6 +1,7 @@
 /** threadraft as a library: a cluster that runs in this process. */
 
 export type { CallOptions } from './client/call.js';
+export type { Change } from './client/changes.js';
 export type {
   DeleteOptions,
   ElectOptions,
@@ -11,6 +12,7 @@ export type {
 } from './client/key-value-client.js';
 export type { Lock } from './client/lock.js';
 export type { LockOptions } from './client/lock-keeper.js';
+export type { Watch, WatchOptions } from './client/watch.js';
 export { restoreBackup, writeBackup } from './cluster/backup-files.js';
 export { Cluster } from './cluster/cluster.js';
 export type { ClusterEnvironment } from './cluster/cluster-environment.js';

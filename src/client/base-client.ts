@@ -27,6 +27,7 @@ import {
   wasDeleted,
 } from './replies.js';
 import { checkedKey, checkedTtl, plainCommand, readCommand, valueCommand } from './text-commands.js';
+import { Watch, type WatchOptions } from './watch.js';
 import type { Address, ClientWorld } from './world.js';
 
 export interface ClientOptions {
@@ -46,6 +47,10 @@ const NO_OPTIONS: CallOptions = {};
 
 export class Client implements KeyValueClient {
   readonly #world: ClientWorld;
+  readonly #addresses: readonly Address[];
+  readonly #password: string | undefined;
+  readonly #watches = new Set<Watch>();
+  #isClosed = false;
   readonly #dispatcher: Dispatcher;
   readonly #locks: LockKeeper;
 
@@ -57,6 +62,8 @@ export class Client implements KeyValueClient {
     const addresses = readAddresses(servers);
     this.#dispatcher = new Dispatcher({ addresses, password, timeoutMs, sessions }, world);
     this.#world = world;
+    this.#addresses = addresses;
+    this.#password = password;
     this.#locks = new LockKeeper(this.#lockStore, world.environment);
   }
 
@@ -135,6 +142,19 @@ export class Client implements KeyValueClient {
     }
   }
 
+  watch(prefix: string, options: WatchOptions = {}): Watch {
+    const environment = {
+      addresses: this.#addresses,
+      password: this.#password,
+      world: this.#world,
+      onEnd: (ended: Watch) => this.#watches.delete(ended),
+    };
+    const watch = new Watch(prefix, options, environment);
+    if (this.#isClosed) watch.close();
+    else this.#watches.add(watch);
+    return watch;
+  }
+
   async lock(name: string, options: LockOptions = NO_OPTIONS): Promise<Lock> {
     checkedTtl(options.ttl);
     const key = checkedKey(`lock:${name}`);
@@ -187,6 +207,8 @@ export class Client implements KeyValueClient {
   };
 
   async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const watch of [...this.#watches]) watch.close();
     await this.#locks.releaseAll();
     await this.#dispatcher.close();
   }

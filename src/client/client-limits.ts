@@ -63,3 +63,9 @@ export const LOCK_CLEANUP_TIMEOUT_MS = 1_000;
 
 /** The longest pause before an update that met another one is tried again. */
 export const MAX_UPDATE_PAUSE_MS = 100;
+
+/** Changes that wait for a watcher to take them; then no more are read, and the server holds them. */
+export const MAX_WATCHED_CHANGES = 1024;
+
+/** A watch that hears nothing for this long goes on at another server: a server says something every 5 s. */
+export const WATCH_SILENCE_MS = 15_000;

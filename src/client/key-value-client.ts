@@ -3,6 +3,7 @@
 import type { CallOptions } from './call.js';
 import type { Lock } from './lock.js';
 import type { LockOptions } from './lock-keeper.js';
+import type { Watch, WatchOptions } from './watch.js';
 
 export interface WriteOptions extends CallOptions {
   /** Seconds until the key expires; never unless given. */
@@ -68,6 +69,11 @@ export interface KeyValueClient {
     next: (old: string | undefined) => string | undefined | Promise<string | undefined>,
     options?: WriteOptions,
   ): Promise<string | undefined>;
+  /**
+   * The changes of all keys with a prefix, '' for all, each once and in order. It survives the loss of servers; where changes
+   * are no more kept, it tells of a `reset`, and all keys anew. `break`, `signal` or `close` end it. Throws ArgumentError.
+   */
+  watch(prefix: string, options?: WatchOptions): Watch;
   /**
    * Resolves once this client alone holds the lock of that name, in the key `lock:<name>`. Rejects with TimeoutError while
    * somebody else holds it.

@@ -110,6 +110,37 @@ for (const [way, connect] of Object.entries(WAYS)) {
       await (await second).release();
     });
 
+    it('watches each change once, in order, from all keys on and over a lost leader', async () => {
+      await kv.set('watched/ä', 'before');
+      const view = new Map<string, string>();
+      const seen: number[] = [];
+      const watch = kv.watch('watched/', { from: 0 });
+      const watched = (async () => {
+        for await (const change of watch) {
+          if ('revision' in change && change.type !== 'synced') seen.push(change.revision);
+          if (change.type === 'set') view.set(change.key, change.value);
+          if (change.type === 'deleted') view.delete(change.key);
+          if (view.get('watched/end') === 'yes') return;
+        }
+      })();
+      for (let i = 0; i < 50; i += 1) await kv.set(`watched/${i % 5}`, String(i));
+      const leader = await cluster.leader();
+      await cluster.cluster.kill(leader);
+      await kv.delete('watched/0');
+      await kv.set('watched/end', 'yes');
+      await watched;
+      await cluster.cluster.restart(leader);
+      expect(seen).to.deep.equal([...new Set(seen)].sort((a, b) => a - b));
+      expect(Object.fromEntries(view)).to.deep.equal({
+        'watched/ä': 'before',
+        'watched/1': '46',
+        'watched/2': '47',
+        'watched/3': '48',
+        'watched/4': '49',
+        'watched/end': 'yes',
+      });
+    });
+
     it('takes a value of 1 MiB, and is told of one that is too long', async () => {
       const large = 'x'.repeat(1024 * 1024);
       await kv.set('large', large);

@@ -1,0 +1,125 @@
+import { expect } from 'chai';
+import { Client } from '../../src/client/base-client.js';
+import type { Change } from '../../src/client/changes.js';
+import { MAX_WATCHED_CHANGES, WATCH_SILENCE_MS } from '../../src/client/client-limits.js';
+import type { WatchOptions } from '../../src/client/watch.js';
+import { type FakeLink, FakeWorld, outcomeOf } from './fake-world.js';
+
+describe('a watch', () => {
+  let world: FakeWorld;
+  let client: Client;
+
+  beforeEach(() => {
+    world = new FakeWorld();
+    client = new Client({ servers: ['10.0.0.1:9000'] }, world.client);
+  });
+  afterEach(() => client.close());
+
+  /** Watches, and collects what comes. */
+  async function watching(
+    prefix: string,
+    options: WatchOptions,
+  ): Promise<[FakeLink, Change[], { value: unknown }]> {
+    const changes: Change[] = [];
+    const watch = client.watch(prefix, options);
+    const ended = outcomeOf(
+      (async () => {
+        for await (const change of watch) changes.push(change);
+      })(),
+    );
+    return [await world.opened(), changes, ended];
+  }
+
+  it('tells changes with their keys and values as they are', async () => {
+    const [link, changes] = await watching('ü %', {});
+    expect(link.take()).to.deep.equal(['watch %C3%BC%20%25']);
+    link.reply(
+      'WATCHING 10',
+      'SET 11 %C3%BC%20%25a 1 60 2',
+      'hi',
+      'EXPIRED 12 k',
+      'CHANGED 13 k 1 list',
+      'FLUSHED 14',
+    );
+    await world.settle();
+    expect(changes).to.deep.equal([
+      { type: 'set', key: 'ü %a', value: 'hi', version: 1, ttl: 60, revision: 11 },
+      { type: 'expired', key: 'k', revision: 12 },
+      { type: 'changed', key: 'k', version: 1, holds: 'list', revision: 13 },
+      { type: 'flushed', revision: 14 },
+    ]);
+  });
+
+  it('goes on at the next revision after a break, also before the first change, and after a quiet time', async () => {
+    const [first, changes] = await watching('', {});
+    expect(first.take()).to.deep.equal(['watch *']);
+    first.reply('WATCHING 10');
+    first.close();
+    const second = await world.opened();
+    expect(second.take()).to.deep.equal(['watch * 11']);
+    second.reply('WATCHING 20', 'DELETED 15 k', 'AT 30');
+    second.close();
+    expect((await world.opened()).take()).to.deep.equal(['watch * 31']);
+    expect(changes).to.deep.equal([{ type: 'deleted', key: 'k', revision: 15 }]);
+  });
+
+  it('begins anew when a break comes while all keys are told, and says so', async () => {
+    const [first, changes] = await watching('p', { from: 0 });
+    first.reply('WATCHING 10', 'SET 5 pa 1 0 1', 'x');
+    first.close();
+    const second = await world.opened();
+    expect(second.take()).to.deep.equal(['watch p 0']);
+    second.reply('WATCHING 12', 'SET 5 pa 1 0 1', 'x', 'AT 12', 'AT 14');
+    await world.settle();
+    expect(changes.map(({ type }) => type)).to.deep.equal(['set', 'reset', 'set', 'synced']);
+  });
+
+  it('begins anew when what it asks for is no more kept', async () => {
+    const [link, changes] = await watching('p', { from: 7 });
+    expect(link.take()).to.deep.equal(['watch p 7']);
+    link.reply('ERR_COMPACTED 100');
+    await world.settle();
+    expect(link.take()).to.deep.equal(['watch p 0']);
+    link.reply('WATCHING 120', 'AT 120');
+    await world.settle();
+    expect(changes).to.deep.equal([{ type: 'reset' }, { type: 'synced', revision: 120 }]);
+  });
+
+  it('gives up a server that is silent', async () => {
+    const [link] = await watching('p', {});
+    link.reply('WATCHING 10');
+    await world.pass(WATCH_SILENCE_MS + 1);
+    expect(link.isDestroyed).to.equal(true);
+  });
+
+  it('reads no more than its limit ahead of who takes the changes', async () => {
+    const watch = client.watch('p');
+    const first = watch.next();
+    const link = await world.opened();
+    link.reply('WATCHING 0');
+    for (let i = 1; i <= MAX_WATCHED_CHANGES + 1; i += 1) link.reply(`DELETED ${i} p`);
+    await first;
+    expect(link.isPaused).to.equal(true);
+    for (let i = 0; i < MAX_WATCHED_CHANGES / 2; i += 1) await watch.next();
+    expect(link.isPaused).to.equal(false);
+  });
+
+  it('ends with a break, a signal and its client, and leaves nothing open', async () => {
+    const controller = new AbortController();
+    const [link, , aborted] = await watching('p', { signal: controller.signal });
+    link.reply('WATCHING 10');
+    controller.abort();
+    await world.settle();
+    expect([aborted.value, link.isDestroyed]).to.deep.equal(['ABORT_ERR', true]);
+    const [other, , closed] = await watching('p', {});
+    await client.close();
+    await world.settle();
+    expect([closed.value, other.isDestroyed, world.timers]).to.deep.equal(['ERR_CLOSED', true, 0]);
+    expect(
+      await client
+        .watch('p')
+        .next()
+        .catch((error) => error.code),
+    ).to.equal('ERR_CLOSED');
+  });
+});

@@ -156,6 +156,7 @@ export class Member {
 
   /** Stops it cleanly if it runs, and keeps it down. */
   async stop(): Promise<void> {
+    if (this.isUp) await this.#environment.port.leave();
     switch (this.#state.is) {
       case 'pausing':
         this.#giveUpRestart(this.#state.timer);
@@ -172,9 +173,6 @@ export class Member {
         }
         break;
       }
-      case 'ending':
-      case 'down':
-        break;
     }
     // A thread that loads its modules ends only after that, and a thread that stops may take its time.
     await this.#hasEnded(2 * STOP_TIMEOUT_MS);

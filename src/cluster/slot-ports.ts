@@ -3,9 +3,14 @@
  * process that starts in the middle of it has the votes of both.
  */
 
+import { setTimeout } from 'node:timers/promises';
 import type { Gateway } from '../gateway/gateway.js';
 import type { ServerChannel } from '../gateway/server-traffic.js';
 import type { Member as IdentifiedServer, ServerId, SlotId, Term } from '../raft/types.js';
+
+/** A server that has not given back by then what the router sent it still leads, or is too busy. */
+const MAX_LEAVE_MS = 300;
+const LEAVE_PAUSE_MS = 2;
 
 /** The port as one server uses it. */
 export interface ClientPort {
@@ -13,9 +18,13 @@ export interface ClientPort {
   attach(channel: ServerChannel): Promise<void>;
   /** The server is down: closes the port, or leaves it to the other server of its slot. */
   detach(): void;
+  /** The server is to stop: resolves once it has given back what the router sent it. It does so at once if it leads no more. */
+  leave(): Promise<void>;
   /** The server, which is up, was elected. */
   setLeader(term: Term): void;
 }
+
+type PortOwner = Pick<Gateway, 'attach' | 'detach' | 'isRoutingTo' | 'setLeader'>;
 
 /** A server that is up. */
 interface Candidate {
@@ -26,13 +35,13 @@ interface Candidate {
 }
 
 export class SlotPorts {
-  readonly #gateway: Gateway;
+  readonly #gateway: PortOwner;
   readonly #onDisplaced: (server: ServerId) => void;
   readonly #up = new Map<ServerId, Candidate>();
   readonly #holders = new Map<SlotId, ServerId>();
 
   /** @param onDisplaced is told of a server that must give its port to one that leads: by ending, to be started again */
-  constructor(gateway: Gateway, onDisplaced: (server: ServerId) => void) {
+  constructor(gateway: PortOwner, onDisplaced: (server: ServerId) => void) {
     this.#gateway = gateway;
     this.#onDisplaced = onDisplaced;
   }
@@ -46,6 +55,7 @@ export class SlotPorts {
     return {
       attach: (channel) => this.#attach(server, channel),
       detach: () => this.#detach(server),
+      leave: () => this.#leave(server),
       setLeader: (term) => this.#setLeader(server, term),
     };
   }
@@ -65,6 +75,14 @@ export class SlotPorts {
       // What is wrong with the port is told to the server that opens it at its own start.
       this.#give(slot, other).catch(() => this.#onDisplaced(other));
       return;
+    }
+  }
+
+  async #leave({ id, slot }: IdentifiedServer): Promise<void> {
+    const giveUpAtMs = performance.now() + MAX_LEAVE_MS;
+    while (this.#holders.get(slot) === id && this.#gateway.isRoutingTo(slot)) {
+      if (performance.now() > giveUpAtMs) return;
+      await setTimeout(LEAVE_PAUSE_MS);
     }
   }
 

@@ -163,6 +163,14 @@ export class Gateway {
     server.close();
   }
 
+  /** Whether commands on the router's port are at this server: of one that leads no more, until it has given them back. */
+  isRoutingTo(slot: SlotId): boolean {
+    const { traffic } = this.#serverListener(slot);
+    if (traffic === undefined || this.#router === undefined) return false;
+    for (const connection of this.#router.connections) if (connection.traffic === traffic) return true;
+    return false;
+  }
+
   /** Tells the router who leads, undefined for nobody. An announcement of a past term is ignored. */
   setLeader(leader: { readonly slot: SlotId; readonly term: Term } | undefined): void {
     if (leader === undefined) this.#router.leaderLost();

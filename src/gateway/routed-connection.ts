@@ -2,9 +2,7 @@
  * A client's connection through the router: it goes to whichever server leads, and survives the leader.
  *
  * The bytes that are not yet answered are held here, in this order:
- *
  *     | forwarded to the session's server | ahead in the replay plan | arrived since |
- *
  * When the session is lost, the replay plan tells what becomes of the forwarded ones.
  */
 
@@ -183,6 +181,11 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     }
     if (this.#forwarded === 0 && session.traffic !== this.#source.leader) this.#leaveSession(session);
     this.#advance();
+  }
+
+  /** The server that its commands are at; undefined while they are at none. */
+  get traffic(): ServerTraffic | undefined {
+    return this.#session?.traffic;
   }
 
   onRefuse(proposedBytes: number, ledTerm: Term): void {

@@ -303,7 +303,10 @@ export class Server {
 
   /** Reports a change of role, term or leader; what was pending at a leader that is deposed fails. */
   #reportRole(): void {
-    if (this.#roleReports.reportRole().hasLostLeadership) this.#clients.leadershipLost();
+    if (!this.#roleReports.reportRole().hasLostLeadership) return;
+    // What was committed while it led, and the last turn had no time for, is answered: it would have an unknown outcome.
+    if (this.#applier.isDue) this.#applier.advance([], [], this.#environment.nowMs());
+    this.#clients.leadershipLost();
   }
 
   #hearClients(): void {

@@ -6,6 +6,7 @@
 import { MEMBERS_MUTANTS } from './members-mutant-list.js';
 import type { Mutant } from './mutant.js';
 import { STORAGE_MUTANTS } from './storage/mutant-list.js';
+import { WATCH_MUTANTS } from './watch-mutant-list.js';
 
 /** What the simulator needs of the built program. */
 export const SIMULATOR = ['src', 'test/simulation', 'test/support', 'tools/linearizability', 'tools/support'];
@@ -417,6 +418,7 @@ export const MUTANTS: readonly Mutant[] = [
   ofStorage('rename a file before its content is on the disk'),
   ofStorage('report a write of the log before it is on the disk'),
   ...MEMBERS_MUTANTS,
+  ...WATCH_MUTANTS,
   {
     name: 'lose the results of sessions at a failover',
     file: 'state-machine/sessions/client-sessions.js',

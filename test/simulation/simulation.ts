@@ -19,11 +19,13 @@ import { isJudged } from './checks/history.js';
 import { checkQueues } from './checks/queues.js';
 import { checkReplicas } from './checks/replicas.js';
 import { checkTurns } from './checks/turns.js';
+import { checkWatcher, wasToldAll } from './checks/watchers.js';
 import { SimulatedClient } from './client/client.js';
 import type { FleetingKey } from './client/fleeting-keys.js';
 import { History } from './client/history.js';
 import { SessionClient } from './client/session-client.js';
 import { drawClientTemper, drawReplicaReader } from './client/temper.js';
+import { SimulatedWatcher } from './client/watcher.js';
 import { ROUTER_PORT, SERVER_PORTS, SimulatedCluster } from './cluster/cluster.js';
 import { ClusterHome } from './cluster/home.js';
 import { Links } from './cluster/links.js';
@@ -124,6 +126,7 @@ class Simulation {
   readonly #cluster: SimulatedCluster;
   readonly #nemesis: Nemesis;
   readonly #clients: readonly (SimulatedClient | SessionClient)[];
+  readonly #watchers: readonly SimulatedWatcher[];
   #violation: unknown;
   #isJudged = true;
   readonly #hash = new RunHash();
@@ -167,6 +170,7 @@ class Simulation {
       trace: this.#trace,
     });
     this.#clients = this.#newClients();
+    this.#watchers = this.#newWatchers();
   }
 
   get result(): SimulationResult {
@@ -193,6 +197,7 @@ class Simulation {
   async run(): Promise<void> {
     this.#cluster.startProcess();
     for (const client of this.#clients) client.start();
+    for (const watcher of this.#watchers) watcher.start();
     this.#nemesis.start();
     const { timeline } = this.#world;
     await this.#until(() => timeline.steps >= this.#options.steps);
@@ -281,7 +286,21 @@ class Simulation {
         `a server lags for ${PROGRESS_MS} ms: ${this.#cluster.describe()}`,
       );
     checkReplicas(this.#cluster.servers);
+    await this.#checkWatchers();
     checkQueues(this.#cluster.servers, this.#limits, 'at rest');
+  }
+
+  /** Watchers are told of all changes before long, and know the state by them. */
+  async #checkWatchers(): Promise<void> {
+    const [server] = this.#cluster.servers;
+    if (server === undefined) return;
+    const { applied } = server;
+    const haveAll = () => this.#watchers.every((watcher) => wasToldAll(watcher, applied.store));
+    if (!(await this.#until(haveAll, PROGRESS_MS))) {
+      const places = this.#watchers.map(({ next }) => next).join(', ');
+      throw new PropertyViolation('watch', `of ${applied.store.lastRevision}, watchers are at ${places}`);
+    }
+    for (const watcher of this.#watchers) checkWatcher(watcher, applied.store);
   }
 
   /** Lets events happen until the condition holds, with all checks after each; false if it does not within `withinMs`. */
@@ -381,6 +400,26 @@ class Simulation {
     if (error.code === 'DISK_SHORTAGE') return weights['full disk'] > 0 || weights['no descriptors'] > 0;
     const isDamaged = error.code === 'DISK_CORRUPT' || error.code === 'DISK_MISSING';
     return weights['disk errors'] > 0 && !isDamaged;
+  }
+
+  /** In half of the runs, one at the router and one at any server. */
+  #newWatchers(): SimulatedWatcher[] {
+    const random = this.#random.split('watchers');
+    if (random.chance(0.5)) return [];
+    const ports = [() => [ROUTER_PORT], () => this.#cluster.serverPorts];
+    return ports.map(
+      (portsOfOne, id) =>
+        new SimulatedWatcher({
+          id,
+          world: this.#world,
+          network: this.#network,
+          random: random.split(`${id}`),
+          ports: portsOfOne,
+          hasPassword: this.#temperament.hasPassword,
+          onViolation: (error) => this.violated(error),
+          trace: this.#trace,
+        }),
+    );
   }
 
   #newClients(): (SimulatedClient | SessionClient)[] {

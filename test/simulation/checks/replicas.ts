@@ -18,10 +18,11 @@ export function checkReplicas(servers: readonly Server[]): void {
   }
 }
 
-/** All records with versions and deadlines, in the order of their keys, and all sessions. */
+/** All records with versions, deadlines and revisions, in the order of their keys, and all sessions. */
 function contentOf({ applied }: Server): string {
   const records = recordsOf(applied.store).map(
-    ([key, { value, version, deadlineMs }]) => `${key}=${value}@${version}/${deadlineMs}`,
+    ([key, { value, version, deadlineMs, revision }]) =>
+      `${key}=${value}@${version}/${deadlineMs}/${revision}`,
   );
   return [`${applied.position.index}:`, ...records.sort(), ...sessionsOf(applied.store)].join(' ');
 }

@@ -3,6 +3,7 @@
 import { expect } from 'chai';
 import { type KeyValueClient, KvClient } from '../../src/client/index.js';
 import type { Cluster } from '../../src/cluster/cluster.js';
+import { newAuthority, signedBy } from '../support/certificates.js';
 import { eventually, TestCluster, WAIT_TIMEOUT_MS } from '../support/cluster.js';
 import { codeOf } from '../support/new-cluster.js';
 
@@ -199,6 +200,29 @@ describe('KvClient', () => {
     await Promise.all(incremented);
     expect(await clients[0]?.get('sum')).to.equal(String(done));
     await Promise.all(clients.map((kv) => kv.close()));
+    await cluster.close();
+  });
+
+  it('says its password, and speaks TLS to those whose certificate it can check', async () => {
+    const authority = await newAuthority();
+    const tls = { ...(await signedBy(authority)), ca: authority.cert };
+    const cluster = await TestCluster.start({ servers: 1, tls, password: 'secret' });
+    const servers = [cluster.cluster.serverAddress(0)];
+    const own = await signedBy(authority);
+    const codes: unknown[] = [];
+    for (const options of [
+      { password: 'secret', tls: { ca: authority.cert, ...own } },
+      { password: 'wrong', tls: { ca: authority.cert, ...own } },
+      { tls: { ca: authority.cert, ...own } },
+      { password: 'secret', tls: { ...own } },
+      { password: 'secret' },
+    ]) {
+      const isRight = codes.length < 3;
+      const kv = new KvClient({ servers, timeoutMs: isRight ? timeoutMs : 500, ...options });
+      codes.push(await codeOf(kv.set('k', 'v')));
+      await kv.close();
+    }
+    expect(codes).to.deep.equal([undefined, 'ERR_AUTH', 'ERR_AUTH', 'ERR_TIMEOUT', 'ERR_TIMEOUT']);
     await cluster.close();
   });
 

@@ -14,6 +14,7 @@ const ENDS: Readonly<Record<string, string>> = {
   'web-app': 'after a kill of the leader: 21 visits\n',
   lock: 'the late write is refused\nthe report is from the second holder\n',
   cron: 'another process has taken over\n',
+  'live-view': 'at first: price/apple,3 price/pear,4\nthen: price/apple,5\n',
   'redis-clients': 'hello 42\n',
 };
 

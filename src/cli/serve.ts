@@ -6,6 +6,7 @@
 
 import { writeSync } from 'node:fs';
 import { AdminServer } from '../admin/admin-server.js';
+import { clientRoom } from '../cluster/client-network.js';
 import { Cluster } from '../cluster/cluster.js';
 import type { ClusterOptions } from '../cluster/cluster-options.js';
 import type { ServerId } from '../raft/types.js';
@@ -50,6 +51,9 @@ export async function serve(
     throw error;
   }
   const { length: servers } = cluster.ids;
+  const maxConnections = clientRoom(servers, cluster.options.maxConnections);
+  if (maxConnections < cluster.options.maxConnections)
+    logger.info({ maxConnections }, 'descriptors allow fewer clients');
   if (servers % 2 === 0)
     logger.info({ servers }, 'an even number of servers tolerates no more failures than one server fewer');
   for (const server of cluster.withoutDisk) {

@@ -47,11 +47,14 @@ export function maxConnectionsOf(descriptors: number, servers: number, wanted = 
   return Math.max(1, Math.min(wanted, descriptors - kept));
 }
 
+/** How many clients there is room for, which may be fewer than are wanted. */
+export function clientRoom(servers: number, wanted: number): number {
+  return maxConnectionsOf(descriptorLimit(), servers, wanted);
+}
+
 function limitOf(logger: Logger, servers: () => number, wanted: number): ConnectionLimit {
   const descriptors = descriptorLimit();
   const maxConnections = () => maxConnectionsOf(descriptors, servers(), wanted);
-  if (maxConnections() < wanted)
-    logger.info({ maxConnections: maxConnections(), descriptors }, 'descriptors allow fewer clients');
   let refused = 0;
   let loggedAtMs = Number.NEGATIVE_INFINITY;
   const onRefused = () => {

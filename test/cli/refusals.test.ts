@@ -41,7 +41,7 @@ describe('The program, asked for what cannot be had', () => {
 
   it('says in one line that the machine has no such address', async () => {
     // Reserved for documentation: no machine has it.
-    const program = workplace.run(...ports.args, '--host', '192.0.2.1');
+    const program = workplace.run(...ports.args, '--insecure', '--host', '192.0.2.1');
     await expectRefusal(program, ['192.0.2.1', 'no such address']);
     expect(await workplace.files(), 'files in the working directory').to.deep.equal([]);
   });

@@ -257,8 +257,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'forget the commands that wait when leadership is lost',
     file: 'server/clients/clients.js',
-    search: 'for (const command of [...unproposed, ...this.#pause.takeAll()])',
-    replacement: 'for (const command of this.#pause.takeAll())',
+    search: 'for (const command of [...unproposed, ...this.#pause.takeAll(), ...this.#turns.takeAll()])',
+    replacement: 'for (const command of [...this.#pause.takeAll(), ...this.#turns.takeAll()])',
   },
   {
     name: 'tell the router of a checkpoint that lags by a command',
@@ -269,8 +269,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'check no watched key at the next leader',
     file: 'protocol/resp/redis-stream.js',
-    search: 'this.#hasLostWatch = at.hasWatched;',
-    replacement: 'this.#hasLostWatch = false;',
+    search: 'this.#watched.areLost = at.hasWatched;',
+    replacement: 'this.#watched.areLost = false;',
   },
   {
     name: 'replay a write that a dead leader may have done',

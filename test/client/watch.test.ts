@@ -57,8 +57,12 @@ describe('a watch', () => {
     first.close();
     const second = await world.opened();
     expect(second.take()).to.deep.equal(['watch * 11']);
-    second.reply('WATCHING 20', 'DELETED 15 k', 'AT 30');
+    second.reply('WATCHING 20', 'DELETED 15 k');
     second.close();
+    const third = await world.opened();
+    expect(third.take()).to.deep.equal(['watch * 16']);
+    third.reply('WATCHING 20', 'AT 30');
+    third.close();
     expect((await world.opened()).take()).to.deep.equal(['watch * 31']);
     expect(changes).to.deep.equal([{ type: 'deleted', key: 'k', revision: 15 }]);
   });

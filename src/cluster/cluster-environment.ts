@@ -1,8 +1,10 @@
 /** What a cluster is handed besides its options. */
 
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import type { Network } from '../gateway/network.js';
+import { WrongStateError } from './cluster-errors.js';
 
 /** What a thread of a server runs. */
 export const SERVER_MODULE = fileURLToPath(new URL('../../workers/server.js', import.meta.url));
@@ -25,4 +27,12 @@ export interface ClusterEnvironment {
    * @internal
    */
   readonly catchUpTimeoutMs?: number;
+}
+
+/** Throws WrongStateError when there is no such file: a bundler that makes one file of all leaves it behind. */
+export function checkServerModule(path: string): void {
+  if (existsSync(path)) return;
+  throw new WrongStateError(
+    `${path}, which servers run, is missing: have your bundler leave the package threadraft out (external)`,
+  );
 }

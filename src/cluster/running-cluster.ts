@@ -16,6 +16,7 @@ import { LoopWatch } from '../server/loop-watch.js';
 import type { ClusterDirectory } from '../storage/cluster-directory.js';
 import { LONG_TURN_MS, STALLED_END_TIMEOUT_MS } from '../time-limits.js';
 import type { ClientAddress, ServerStart } from '../wire/control.js';
+import { checkServerModule } from './cluster-environment.js';
 import {
   messageOf,
   NotRunningError,
@@ -101,6 +102,7 @@ export class RunningCluster {
   /** Takes the ports and the directory. No server runs yet. Rejects with DataDirectoryError or ListenError. */
   static async open(options: ShownOptions, environment: RunningClusterEnvironment): Promise<RunningCluster> {
     const { host, routerPort, electionTimeoutMs, maxValueBytes, idleTimeoutS } = options;
+    checkServerModule(environment.serverModule);
     const slots = await slotsOn(options);
     const ports = {
       host,

@@ -218,3 +218,14 @@ describe('a cluster from start to close', () => {
     expect(() => new Cluster({ servers: 0 })).to.throw('servers: 0 is not a whole number from 1 to 9');
   });
 });
+
+describe('a cluster whose bundler has left the file behind that servers run', () => {
+  it('says so in one line, and leaves nothing', async () => {
+    const cluster = await newCluster({ servers: 1 }, { serverModule: '/nowhere/server.js' });
+    const error = await cluster.start().catch((reason: unknown) => reason);
+    expect(error).to.have.property('code', 'WRONG_STATE');
+    expect(error)
+      .to.have.property('message')
+      .that.matches(/^\/nowhere\/server.js, which .*\(external\)$/);
+  });
+});

@@ -20,6 +20,8 @@ const PATHS = [
   ]),
 ].filter((path) => !path.includes('/node_modules/'));
 
+/** How docs/testing.md names a test: below test/, without its ending. */
+const TEST = /^[a-z][\w-]*(\/[\w-]+)+$/;
 const FILE = /^[\w./-]+\.(ts|tsx|cts|mjs|md|css)$/;
 /** One name alone may be a folder that the program makes. */
 const FOLDER = /^[\w.-]+\/[\w./-]+\/$/;
@@ -43,6 +45,19 @@ describe('the docs', () => {
       expect(dead, 'linked').to.deep.equal([]);
     });
   }
+
+  it('name tests that there are: docs/testing.md', () => {
+    const named = namedIn('docs/testing.md').spans.filter((span) => TEST.test(span));
+    const isThere = (span: string) =>
+      [`/test/${span}.test.ts`, `/test/${span}.ts`, `/test/${span}/`].some((path) => PATHS.includes(path));
+    expect(named.filter((span) => !isThere(span))).to.deep.equal([]);
+  });
+
+  it('tell of each room', () => {
+    const text = readFileSync('docs/architecture.md', 'utf8');
+    const rooms = readdirSync('src', { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    expect(rooms.map(({ name }) => name).filter((name) => !text.includes(`| \`${name}/\``))).to.deep.equal([]);
+  });
 
   it('name what there is in the core beside each rule of Raft', () => {
     const text = readFileSync('docs/architecture.md', 'utf8');

@@ -5,20 +5,16 @@
 import type { Environment } from '../environment.js';
 import type { StreamLimits } from '../limits.js';
 import type { ConnectionId } from '../wire/client-frames.js';
-import type { UnwrittenSockets } from './client-socket.js';
+import type { ClientSocket, UnwrittenSockets } from './client-socket.js';
 import type { Doorkeeper } from './doorkeeper.js';
 import type { QuestionRelay, UnassignedConnection } from './question-relay.js';
 import type { Slices } from './slices.js';
 import type { TotalUnansweredBytes, UnansweredBytes } from './unanswered.js';
 
 export interface Connection extends UnassignedConnection {
-  /** Bytes that came from the client, and went to it, so far. */
-  readonly inBytes: number;
-  readonly outBytes: number;
+  readonly client: ClientSocket;
   /** What came from the client and is not answered. */
   readonly unanswered: Pick<UnansweredBytes, 'byteCount'>;
-  /** Takes no more commands; closes once those in flight are answered. */
-  finish(): void;
 }
 
 /** What came and went through one port. */
@@ -70,8 +66,8 @@ export class Connections<C extends Connection> {
 
   delete(connection: C): void {
     if (!this.#open.delete(connection)) return;
-    this.#inBytes += connection.inBytes;
-    this.#outBytes += connection.outBytes;
+    this.#inBytes += connection.client.inBytes;
+    this.#outBytes += connection.client.outBytes;
     if (this.#open.size > 0) return;
     for (const resolve of this.#emptyWaiters.splice(0)) resolve();
   }
@@ -81,8 +77,8 @@ export class Connections<C extends Connection> {
     let inBytes = this.#inBytes;
     let outBytes = this.#outBytes;
     for (const connection of this.#open) {
-      inBytes += connection.inBytes;
-      outBytes += connection.outBytes;
+      inBytes += connection.client.inBytes;
+      outBytes += connection.client.outBytes;
     }
     return {
       openConnections: this.#open.size,
@@ -97,11 +93,11 @@ export class Connections<C extends Connection> {
   }
 
   finishAll(): void {
-    for (const connection of this.#open) connection.finish();
+    for (const connection of this.#open) connection.client.finishInput();
   }
 
   destroyAll(): void {
-    for (const connection of this.#open) connection.destroy();
+    for (const connection of this.#open) connection.client.destroy();
   }
 
   /** Resolves as soon as there is no connection. */

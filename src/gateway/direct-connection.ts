@@ -17,7 +17,7 @@ import { UnassignedFacts } from './unassigned-facts.js';
 
 export class DirectConnection implements Connection, SocketHandlers, SessionOwner, RoomWaiter {
   readonly #traffic: ServerTraffic;
-  readonly #client: ClientSocket;
+  readonly client: ClientSocket;
   readonly unanswered: UnansweredBytes;
   readonly #connections: Connections<DirectConnection>;
   readonly #id: ConnectionId;
@@ -30,11 +30,11 @@ export class DirectConnection implements Connection, SocketHandlers, SessionOwne
   constructor(socket: NetworkSocket, traffic: ServerTraffic, connections: Connections<DirectConnection>) {
     this.#traffic = traffic;
     const { shared } = connections;
-    this.#client = new ClientSocket(socket, this, shared);
-    this.unanswered = new UnansweredBytes(this.#client, shared);
+    this.client = new ClientSocket(socket, this, shared);
+    this.unanswered = new UnansweredBytes(this.client, shared);
     this.#connections = connections;
     this.#id = connections.shared.ids.next();
-    this.#whileUnassigned = new UnassignedFacts(this.#id, this.#client, connections.shared.environment);
+    this.#whileUnassigned = new UnassignedFacts(this.#id, this.client, connections.shared.environment);
     connections.add(this);
     this.#pauseWhileFull();
   }
@@ -44,23 +44,7 @@ export class DirectConnection implements Connection, SocketHandlers, SessionOwne
   }
 
   get from(): ClientAddress {
-    return this.#client.from;
-  }
-
-  get inBytes(): number {
-    return this.#client.inBytes;
-  }
-
-  get outBytes(): number {
-    return this.#client.outBytes;
-  }
-
-  finish(): void {
-    this.#client.finishInput();
-  }
-
-  destroy(): void {
-    this.#client.destroy();
+    return this.client.from;
   }
 
   onData(bytes: Uint8Array): void {
@@ -74,15 +58,15 @@ export class DirectConnection implements Connection, SocketHandlers, SessionOwne
     this.#firstLine?.append(bytes);
     const first = this.#firstLine?.view(0, this.#firstLine.length) ?? bytes;
     const at = startOf(first);
-    if (at !== undefined) this.#client.gotRest();
+    if (at !== undefined) this.client.gotRest();
     if (at === 'http') {
-      this.#client.destroy();
+      this.client.destroy();
       return;
     }
     if (at === undefined) {
       if (this.#firstLine !== undefined) return;
       this.#firstLine = new HeldBytes();
-      this.#client.expectRest(this.#connections.shared.environment);
+      this.client.expectRest(this.#connections.shared.environment);
       this.#firstLine.append(bytes);
       return;
     }
@@ -91,7 +75,7 @@ export class DirectConnection implements Connection, SocketHandlers, SessionOwne
     this.#session = this.#traffic.open(this, {
       ...opening,
       routed: false,
-      at: doorkeeper.admit(at, this.#client),
+      at: doorkeeper.admit(at, this.client),
     });
     this.#session.send(first);
     this.#firstLine = undefined;
@@ -99,12 +83,12 @@ export class DirectConnection implements Connection, SocketHandlers, SessionOwne
 
   onInputEnd(): void {
     // Only the server knows whether the unanswered bytes are a whole command; half a first line is not.
-    if (this.#session === undefined) this.#client.end();
+    if (this.#session === undefined) this.client.end();
     else this.#session.endInput();
   }
 
   onWritten(): void {
-    this.#session?.reportDrained(this.#client.backlogBytes);
+    this.#session?.reportDrained(this.client.backlogBytes);
   }
 
   onGone(): void {
@@ -116,14 +100,14 @@ export class DirectConnection implements Connection, SocketHandlers, SessionOwne
   }
 
   onRoom(): void {
-    this.#client.resume(PauseReason.serverFull);
+    this.client.resume(PauseReason.serverFull);
   }
 
   onReply(answeredBytes: number, _at: StreamCheckpoint, bytes: Uint8Array): void {
     this.unanswered.answered(answeredBytes);
     if (bytes.byteLength === 0) return;
     this.#session?.received(bytes.byteLength);
-    this.#client.write(bytes);
+    this.client.write(bytes);
   }
 
   onRefuse(): void {
@@ -132,18 +116,18 @@ export class DirectConnection implements Connection, SocketHandlers, SessionOwne
 
   onClose(): void {
     this.#session = undefined;
-    this.#client.end();
+    this.client.end();
   }
 
   onLost(): void {
     this.#session = undefined;
-    this.#client.destroy();
+    this.client.destroy();
   }
 
   /** What is sent to a full server is kept here, even when its client has gone. */
   #pauseWhileFull(): void {
     if (!this.#traffic.full) return;
-    this.#client.pause(PauseReason.serverFull);
+    this.client.pause(PauseReason.serverFull);
     this.#traffic.awaitRoom(this);
   }
 }

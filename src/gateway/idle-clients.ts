@@ -29,10 +29,10 @@ export function closeIdleClients(
     const nowMs = environment.nowMs();
     const next = new Map<Connection, Look>();
     for (const connection of [...connections()]) {
-      const byteCount = connection.inBytes + connection.outBytes;
+      const byteCount = connection.client.inBytes + connection.client.outBytes;
       const last = looks.get(connection);
       const isSame = last?.byteCount === byteCount && connection.unanswered.byteCount === 0;
-      if (isSame && nowMs - last.atMs >= timeoutMs) connection.destroy();
+      if (isSame && nowMs - last.atMs >= timeoutMs) connection.client.destroy();
       else next.set(connection, isSame ? last : { byteCount, atMs: nowMs });
     }
     looks = next;

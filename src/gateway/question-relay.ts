@@ -20,7 +20,7 @@ export interface AskedServer {
 export interface UnassignedConnection {
   /** Undefined while a server has it, and tells of it. */
   readonly facts: ClientFacts | undefined;
-  destroy(): void;
+  readonly client: { destroy(): void };
 }
 
 interface Asked {
@@ -162,7 +162,7 @@ export class QuestionRelay {
       if (subcommand === 'LIST') lines += clientLine(facts);
       else {
         killed += 1;
-        connection.destroy();
+        connection.client.destroy();
       }
     }
     return subcommand === 'LIST' ? lines : `${killed}`;

@@ -30,7 +30,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
   readonly #environment: Environment;
   readonly #source: LeaderSource;
   readonly #times: RouterTimes;
-  readonly #client: ClientSocket;
+  readonly client: ClientSocket;
   readonly #limits: StreamLimits;
   readonly unanswered: UnansweredBytes;
   readonly #connections: Connections<RoutedConnection>;
@@ -72,10 +72,10 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     this.#limits = shared.limits;
     this.#source = source;
     this.#times = times;
-    this.#client = new ClientSocket(socket, this, shared);
-    this.unanswered = new UnansweredBytes(this.#client, shared);
+    this.client = new ClientSocket(socket, this, shared);
+    this.unanswered = new UnansweredBytes(this.client, shared);
     this.#connections = connections;
-    this.#whileUnassigned = new UnassignedFacts(shared.ids.next(), this.#client, this.#environment);
+    this.#whileUnassigned = new UnassignedFacts(shared.ids.next(), this.client, this.#environment);
     this.#leaderWait = new LeaderWait(this.#environment, times.leaderWaitMs, (streamOffset) =>
       this.#giveUp(streamOffset),
     );
@@ -87,23 +87,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
   }
 
   get from(): ClientAddress {
-    return this.#client.from;
-  }
-
-  get inBytes(): number {
-    return this.#client.inBytes;
-  }
-
-  get outBytes(): number {
-    return this.#client.outBytes;
-  }
-
-  finish(): void {
-    this.#client.finishInput();
-  }
-
-  destroy(): void {
-    this.#client.destroy();
+    return this.client.from;
   }
 
   /** How much of the stream is answered: where the held bytes begin in it. */
@@ -136,11 +120,11 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
   /** Whether what the client speaks is known now. HTTP is not spoken here. */
   #decide(): boolean {
     const at = startOf(this.#held.view(0, this.#held.length));
-    if (at === 'http') this.#client.destroy();
-    if (at === undefined) this.#client.expectRest(this.#environment);
+    if (at === 'http') this.client.destroy();
+    if (at === undefined) this.client.expectRest(this.#environment);
     if (at === undefined || at === 'http') return false;
-    this.#client.gotRest();
-    this.#at = this.#connections.shared.doorkeeper.admit(at, this.#client);
+    this.client.gotRest();
+    this.#at = this.#connections.shared.doorkeeper.admit(at, this.client);
     this.#isDecided = true;
     return true;
   }
@@ -149,11 +133,11 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     this.#inputEnded = true;
     // Half a first line is no command.
     if (this.#isDecided || this.#held.length === 0) this.#advance();
-    else this.#client.end();
+    else this.client.end();
   }
 
   onWritten(): void {
-    this.#session?.reportDrained(this.#client.backlogBytes);
+    this.#session?.reportDrained(this.client.backlogBytes);
     this.#advance();
   }
 
@@ -177,7 +161,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     this.#forwarded -= answeredBytes;
     if (bytes.byteLength > 0) {
       session.received(bytes.byteLength);
-      this.#client.write(bytes);
+      this.client.write(bytes);
     }
     if (this.#forwarded === 0 && session.traffic !== this.#source.leader) this.#leaveSession(session);
     this.#advance();
@@ -195,7 +179,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
 
   onClose(): void {
     this.#forget();
-    this.#client.end();
+    this.client.end();
   }
 
   onLost(): void {
@@ -208,7 +192,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     if (!this.#isDecided && this.#held.length > 0) return;
     if (this.#givenUpTo !== undefined) {
       // A client that does not read gets no more answers until it does.
-      if (this.#client.backedUp || this.#isGivingUp) return;
+      if (this.client.backedUp || this.#isGivingUp) return;
       this.#isGivingUp = true;
       this.#environment.atEndOfTurn(this.#giveUpSome);
       return;
@@ -231,7 +215,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
   #answerUnknown(): void {
     const front = this.#plan.front;
     if (front?.fate !== 'unknown') return;
-    this.#client.write(Buffer.from(front.reply, 'latin1'));
+    this.client.write(Buffer.from(front.reply, 'latin1'));
     this.#drop(front.byteCount, afterUnknown(this.#at, front.endsTransaction));
     // The session's server knows nothing of these writes: it would go on from another checkpoint.
     if (this.#session === undefined || this.#session.at === this.#at) return;
@@ -249,9 +233,9 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     }
     if (this.#session !== undefined) return this.#session.traffic === leader ? this.#session : undefined;
     // The new server would not count replies of the old server that the client has still to read.
-    if (this.#client.backedUp) return undefined;
+    if (this.client.backedUp) return undefined;
     const opening = { ...this.#whileUnassigned.opening(), routed: true, at: this.#at };
-    this.#session = leader.open(this, opening, this.#client.isInProcess);
+    this.#session = leader.open(this, opening, this.client.isInProcess);
     return this.#session;
   }
 
@@ -265,7 +249,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     if (this.#held.length === 0) {
       this.#session?.close();
       this.#forget();
-      this.#client.end();
+      this.client.end();
     } else if (this.#forwarded === this.#held.length && !this.#sessionKnowsEnd) {
       // Only the server knows whether what is unanswered is a whole command.
       this.#session?.endInput();
@@ -334,7 +318,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     const byteCount = this.#plan.front?.byteCount ?? this.#held.length;
     const given = giveUpHeld(this.#held, byteCount, this.#at, { maxCommands: 1, limits: this.#limits });
     this.#drop(given.byteCount, given.at);
-    if (given.reply !== '') this.#client.write(Buffer.from(given.reply, 'latin1'));
+    if (given.reply !== '') this.client.write(Buffer.from(given.reply, 'latin1'));
   }
 
   #endSession(): void {
@@ -363,7 +347,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
       limits: this.#limits,
     });
     this.#drop(given.byteCount, given.at);
-    if (given.reply !== '') this.#client.write(Buffer.from(given.reply, 'latin1'));
+    if (given.reply !== '') this.client.write(Buffer.from(given.reply, 'latin1'));
     const isAll = given.isAll && byteCount === waiting;
     if (isAll) this.#givenUpTo = undefined;
     // What is left is a command that will never be complete.
@@ -373,7 +357,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
       return;
     }
     this.#forget();
-    this.#client.end();
+    this.client.end();
   };
 
   #startGrace(session: SessionHandle): Timer {

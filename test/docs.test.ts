@@ -56,7 +56,9 @@ describe('the docs', () => {
   it('tell of each room', () => {
     const text = readFileSync('docs/architecture.md', 'utf8');
     const rooms = readdirSync('src', { withFileTypes: true }).filter((entry) => entry.isDirectory());
-    expect(rooms.map(({ name }) => name).filter((name) => !text.includes(`| \`${name}/\``))).to.deep.equal([]);
+    expect(rooms.map(({ name }) => name).filter((name) => !text.includes(`| \`${name}/\``))).to.deep.equal(
+      [],
+    );
   });
 
   it('name what there is in the core beside each rule of Raft', () => {

@@ -27,10 +27,10 @@ const OPS = ['get', 'set', 'cas', 'delete'] as const;
 const WEIGHTS = { get: 40, set: 30, cas: 20, delete: 10 };
 
 /** How often it is about a key that expires. Each has its own, since a write of unknown outcome may begin its life late. */
-const MORTAL_CHANCE = 0.1;
-const MORTAL_WRITE_CHANCE = 0.3;
+const VOLATILE_CHANCE = 0.1;
+const VOLATILE_WRITE_CHANCE = 0.3;
 /** It reads the last of them, by the end of which others have come. */
-const MORTALS_KEPT = 6;
+const VOLATILE_KEYS_KEPT = 6;
 const TTLS_MS = [1_000, 2_000, 3_000];
 
 const TIMEOUT_MS = 500;
@@ -49,7 +49,7 @@ export class ChaosClient {
   readonly #keys: readonly string[];
   readonly #note: (line: HistoryLine) => void;
   readonly #versions = new Map<string, number>();
-  #mortals: readonly string[] = [];
+  #volatileKeys: readonly string[] = [];
   #connection: Connection | undefined;
   #nextPort: number | undefined;
   #count = 0;
@@ -103,7 +103,7 @@ export class ChaosClient {
     });
     if (answer.version !== null) this.#versions.set(request.key, answer.version);
     if (request.ttlMs !== null && answer.outcome === 'ok')
-      this.#mortals = [...this.#mortals, request.key].slice(-MORTALS_KEPT);
+      this.#volatileKeys = [...this.#volatileKeys, request.key].slice(-VOLATILE_KEYS_KEPT);
     if (answer.outcome === 'unknown') this.#leave();
     if (answer.outcome !== 'failed') return;
     this.#leave();
@@ -112,15 +112,21 @@ export class ChaosClient {
   }
 
   #nextRequest(connection: Connection): Request {
-    return this.#random.chance(MORTAL_CHANCE) ? this.#mortalRequest() : this.#sharedRequest(connection);
+    return this.#random.chance(VOLATILE_CHANCE) ? this.#volatileRequest() : this.#sharedRequest(connection);
   }
 
-  #mortalRequest(): Request {
-    if (this.#mortals.length > 0 && !this.#random.chance(MORTAL_WRITE_CHANCE))
-      return { op: 'get', key: this.#random.of(this.#mortals), value: null, expected: null, ttlMs: null };
+  #volatileRequest(): Request {
+    if (this.#volatileKeys.length > 0 && !this.#random.chance(VOLATILE_WRITE_CHANCE))
+      return {
+        op: 'get',
+        key: this.#random.of(this.#volatileKeys),
+        value: null,
+        expected: null,
+        ttlMs: null,
+      };
     this.#count += 1;
     const value = valueName(this.#client, this.#count);
-    return { op: 'set', key: `mortal-${value}`, value, expected: null, ttlMs: this.#random.of(TTLS_MS) };
+    return { op: 'set', key: `volatile-${value}`, value, expected: null, ttlMs: this.#random.of(TTLS_MS) };
   }
 
   #sharedRequest({ knowsVersions }: Connection): Request {

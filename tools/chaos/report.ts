@@ -46,8 +46,8 @@ export interface Verdict {
 const MAX_LINES = 5;
 
 export function judge({ startNs, lines, faults, intervals, recoveries, leaders, differences }: Run): Verdict {
-  const mortal = new Set(lines.flatMap(({ key, ttlMs }) => (ttlMs === null ? [] : [key])));
-  const operations = lines.filter(({ key }) => !mortal.has(key)).flatMap((line) => operationOf(line) ?? []);
+  const volatile = new Set(lines.flatMap(({ key, ttlMs }) => (ttlMs === null ? [] : [key])));
+  const operations = lines.filter(({ key }) => !volatile.has(key)).flatMap((line) => operationOf(line) ?? []);
   const violations = checkLinearizability(operations);
   const repeated = repeatedVersions(lines);
   const gaps = longestGaps(lines, intervals);
@@ -67,7 +67,7 @@ export function judge({ startNs, lines, faults, intervals, recoveries, leaders, 
     ...countsOf(lines),
     finding('servers that differ at the end', differences),
     finding('versions with two values', repeated),
-    finding(`keys that lived too long or too short, of ${mortal.size} that expire`, lifetimes),
+    finding(`keys that lived too long or too short, of ${volatile.size} that expire`, lifetimes),
     finding(`terms with two leaders, of ${leaders.terms} seen`, leaders.conflicts),
     `back in service after all faults, ${back.length} times: ${spread(spreadOf(back.map((recovery) => lengthOf(recovery) / 1e6)))}`,
     finding(

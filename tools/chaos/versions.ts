@@ -7,11 +7,11 @@ import type { HistoryLine } from './history-file.js';
  * over.
  */
 export function repeatedVersions(lines: readonly HistoryLine[]): string[] {
-  const mortal = new Set(lines.filter(({ op }) => op === 'delete').map(({ key }) => key));
+  const deleted = new Set(lines.filter(({ op }) => op === 'delete').map(({ key }) => key));
   const values = new Map<string, string>();
   const repeated = new Set<string>();
   for (const { key, op, value, version, outcome } of lines) {
-    if (mortal.has(key) || outcome !== 'ok' || op === 'delete' || value === null || version === null)
+    if (deleted.has(key) || outcome !== 'ok' || op === 'delete' || value === null || version === null)
       continue;
     const name = `${key} in version ${version}`;
     const other = values.get(name) ?? value;

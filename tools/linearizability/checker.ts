@@ -110,7 +110,7 @@ class Search {
   /** What an operation does depends on the value, not on the version alone. */
   readonly #dependsOnValue: boolean;
   /** Versions only grow, as the key is never deleted. */
-  readonly #isImmortal: boolean;
+  readonly #isNeverDeleted: boolean;
   readonly #twins = new Agenda();
   readonly #agenda = new Agenda();
   /** What an operation is in the history, where more is known of it by others. */
@@ -126,7 +126,7 @@ class Search {
     this.#known = inTurn(operations.filter(hasHappened), this.#originals);
     this.#readers = readersOf(this.#known);
     this.#dependsOnValue = operations.some(({ action }) => USES_VALUE.has(action.op));
-    this.#isImmortal = !operations.some(({ action }) => action.op === 'delete');
+    this.#isNeverDeleted = !operations.some(({ action }) => action.op === 'delete');
     this.#kinds = kindsOf(operations.filter((operation) => !hasHappened(operation)));
     for (const [place, { expected }] of this.#kinds.entries())
       this.#kindsByExpected.set(expected, [...(this.#kindsByExpected.get(expected) ?? []), place]);
@@ -277,7 +277,7 @@ class Search {
     return fewer.every((count, place) => {
       if (count <= (used[place] ?? 0)) return true;
       const expected = this.#kinds[place]?.expected;
-      return this.#isImmortal && expected !== undefined && expected < version;
+      return this.#isNeverDeleted && expected !== undefined && expected < version;
     });
   }
 

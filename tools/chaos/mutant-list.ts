@@ -28,10 +28,11 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'server/clients/clients.js',
-        search: '(command) => this.answerer.unexecuted(command, outcome)',
+        search:
+          'this.#replicaReads.take(command);\n            else\n                this.answerer.unexecuted(command, outcome)',
         replacement:
-          "(command) => outcome.type === 'redirect' && ['get', 'getm', 'redis-read'].includes(command.request.type)" +
-          ' ? this.answerer.fromState(command) : this.answerer.unexecuted(command, outcome)',
+          "this.#replicaReads.take(command); else if (outcome.type === 'redirect' && ['get', 'getm', 'redis-read']" +
+          '.includes(command.request.type)) this.answerer.fromState(command); else this.answerer.unexecuted(command, outcome)',
       },
     ],
   },

@@ -1,6 +1,11 @@
 /** Changes of members in a simulated process: the code of src/cluster/membership.ts, over simulated servers. */
 
-import { MembersError, ServerStartError, WrongStateError } from '../../../src/cluster/cluster-errors.js';
+import {
+  MembersError,
+  ServerStartError,
+  TimeoutError,
+  WrongStateError,
+} from '../../../src/cluster/cluster-errors.js';
 import { type ChangingServers, Membership } from '../../../src/cluster/membership.js';
 import { Signal } from '../../../src/cluster/signal.js';
 import type { SlotPorts } from '../../../src/cluster/slot-ports.js';
@@ -158,7 +163,7 @@ export class MemberChanges implements ChangingServers {
 
 /** Whether that is how a change is refused or given up. */
 function isTold(error: unknown): boolean {
-  return (
-    error instanceof MembersError || error instanceof WrongStateError || error instanceof ServerStartError
-  );
+  // Without a leader nothing is begun.
+  const kinds = [MembersError, WrongStateError, ServerStartError, TimeoutError];
+  return kinds.some((kind) => error instanceof kind);
 }

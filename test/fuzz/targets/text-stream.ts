@@ -39,6 +39,9 @@ export const textStream: Target = {
     );
     const first = parse([input], 1);
     const rest = parse([input.subarray(first.consumed)], Number.POSITIVE_INFINITY, first.at);
+    // How far a watch has come is known to whoever tells it, not to the parser.
+    const [request] = first.requests;
+    if (isWatch(request)) return;
     const both = [...first.requests, ...rest.requests];
     promise(
       first.isClosing || textOf(both) === textOf(whole.requests),
@@ -46,6 +49,10 @@ export const textStream: Target = {
     );
   },
 };
+
+function isWatch(request: unknown): boolean {
+  return typeof request === 'object' && request !== null && 'type' in request && request.type === 'watch';
+}
 
 function parse(pieces: readonly Uint8Array[], max = Number.POSITIVE_INFINITY, at?: TextPlace) {
   const parser = new TextParser(at);

@@ -92,6 +92,7 @@ export class EntryApplication implements BatchVisitor {
       if (batch.countsRevisions) this.#contents.countRevisions(batch.stampMs);
       this.#expiriesLeft = MAX_EXPIRED_PER_ENTRY;
     }
+    this.#keyspace.beginEntry();
     this.#sessions.begin(term, this.#contents.clockMs, isStamped);
   }
 

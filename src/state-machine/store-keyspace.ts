@@ -14,6 +14,26 @@ import { COMMAND_WORK, KEY_WORK, Work } from './work.js';
 /** Keys that are looked for in one piece of work. */
 const MAX_KEYS_AT_ONCE = 256;
 
+/** Xorshift (Marsaglia, 2003), with a period of 2^32 - 1. */
+class Draws {
+  /** Never 0. */
+  #state: number;
+
+  constructor(seed: number) {
+    this.#state = seed | 1;
+  }
+
+  /** Uniform in [0, 1). */
+  next(): number {
+    let state = this.#state;
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    this.#state = state;
+    return (state >>> 0) / 2 ** 32;
+  }
+}
+
 export class StoreKeyspace implements Keyspace {
   readonly #contents: Contents;
   readonly #walk: (clockMs: number) => KeyWalk;
@@ -22,13 +42,26 @@ export class StoreKeyspace implements Keyspace {
   /** The length of the largest value, as the entry that is applied has it. */
   maxValueBytes = DEFAULT_MAX_VALUE_BYTES;
   readonly #hashes = new HashList();
-  /** Never 0. */
-  #randomState: number;
+  readonly #seed: number;
+  /** Draws for the entry that is applied, the same on each server: how much work a draw costs depends on it. */
+  #entryDraws: Draws;
+  /** Draws for reads, which each server has for itself. */
+  readonly readDraws: Draws;
 
   constructor(contents: Contents, walk: (clockMs: number) => KeyWalk, seed: number) {
     this.#contents = contents;
     this.#walk = walk;
-    this.#randomState = seed | 1;
+    this.#seed = seed;
+    this.#entryDraws = new Draws(seed);
+    this.readDraws = new Draws(seed);
+  }
+
+  /** The next entry is to be applied: what it draws depends on nothing but the state before it. */
+  beginEntry(): void {
+    const { clockMs, revisions } = this.#contents;
+    this.#entryDraws = new Draws(
+      this.#seed ^ Math.imul(clockMs | 0, 0x9e3779b1) ^ Math.imul(revisions.last | 0, 0x85ebca6b),
+    );
   }
 
   get nowMs(): number {
@@ -107,14 +140,8 @@ export class StoreKeyspace implements Keyspace {
     return this.#contents.removals.of(this.#contents.records.hash(key));
   }
 
-  /** Xorshift (Marsaglia, 2003), with a period of 2^32 - 1. */
   random(): number {
-    let state = this.#randomState;
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    this.#randomState = state;
-    return (state >>> 0) / 2 ** 32;
+    return this.#entryDraws.next();
   }
 
   put(key: ByteString, value: ByteString, deadlineMs: number): void {
@@ -242,7 +269,7 @@ export class ReadView implements ReadableKeyspace {
   }
 
   random(): number {
-    return this.#keyspace.random();
+    return this.#keyspace.readDraws.next();
   }
 
   /** Whether the key's deadline is over by now, though no stamp has removed the key yet. */

@@ -55,7 +55,7 @@ export interface ReadableKeyspace {
   walk(): KeyWalk;
   /** Changes whenever the key is removed, and now and then when another one is. */
   removalsOf(key: string): number;
-  /** Uniform in [0, 1), and not the same on each server: replies may depend on it, but not what is stored. */
+  /** Uniform in [0, 1): for an entry that is applied the same on each server, for a read not. */
   random(): number;
 }
 

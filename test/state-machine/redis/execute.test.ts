@@ -1,8 +1,10 @@
 import { expect } from 'chai';
 import { MAX_REDIS_REPLY_BYTES, MAX_VALUE_BYTES } from '../../../src/limits.js';
+import { commandOf } from '../../../src/protocol/resp/commands.js';
 import { limited } from '../../../src/protocol/resp/reply-size.js';
 import { ErrorReply, type RespValue } from '../../../src/protocol/resp/value.js';
 import { KeyValueStore } from '../../../src/state-machine/key-value-store.js';
+import { executeRead } from '../../../src/state-machine/redis/execute.js';
 import { watch } from '../../../src/state-machine/redis/transaction.js';
 import { payloadOf } from '../../support/commands.js';
 import { HASH_SECRET } from '../../support/hash-secret.js';
@@ -115,5 +117,29 @@ describe('RANDOMKEY', () => {
 
   it('draws the same keys in each run of the same cluster', () => {
     expect(drawn(100)).to.deep.equal(drawn(100));
+  });
+});
+
+describe('RANDOMKEY in a transaction', () => {
+  /** What a server comes to that has answered so many reads before. */
+  function draws(readCount: number): readonly RespValue[] {
+    const store = new KeyValueStore(HASH_SECRET);
+    exec(
+      store,
+      Array.from({ length: 500 }, (_, i) => ['SET', `key ${i}`, 'v']),
+    );
+    const randomkey = commandOf('randomkey');
+    if (randomkey === undefined) throw new TypeError('there is no RANDOMKEY');
+    const request = { type: 'redis-read' as const, command: randomkey, args: [] };
+    for (let read = 0; read < readCount; read += 1) executeRead(store.readable(STAMP_MS), request);
+    return exec(
+      store,
+      Array.from({ length: 20 }, () => ['RANDOMKEY']),
+    );
+  }
+
+  it('draws the same on each server, whatever was read there before', () => {
+    expect(draws(7)).to.deep.equal(draws(0));
+    expect(new Set(draws(0)).size).to.be.greaterThan(5);
   });
 });

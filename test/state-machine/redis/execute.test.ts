@@ -4,7 +4,7 @@ import { commandOf } from '../../../src/protocol/resp/commands.js';
 import { limited } from '../../../src/protocol/resp/reply-size.js';
 import { ErrorReply, type RespValue } from '../../../src/protocol/resp/value.js';
 import { KeyValueStore } from '../../../src/state-machine/key-value-store.js';
-import { executeRead } from '../../../src/state-machine/redis/execute.js';
+import { beginLongRead } from '../../../src/state-machine/redis/execute.js';
 import { watch } from '../../../src/state-machine/redis/transaction.js';
 import { payloadOf } from '../../support/commands.js';
 import { HASH_SECRET } from '../../support/hash-secret.js';
@@ -131,7 +131,10 @@ describe('RANDOMKEY in a transaction', () => {
     const randomkey = commandOf('randomkey');
     if (randomkey === undefined) throw new TypeError('there is no RANDOMKEY');
     const request = { type: 'redis-read' as const, command: randomkey, args: [] };
-    for (let read = 0; read < readCount; read += 1) executeRead(store.readable(STAMP_MS), request);
+    for (let read = 0; read < readCount; read += 1) {
+      const steps = beginLongRead(store.readable(STAMP_MS), request);
+      while (steps?.next().done === false);
+    }
     return exec(
       store,
       Array.from({ length: 20 }, () => ['RANDOMKEY']),

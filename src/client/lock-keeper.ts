@@ -38,9 +38,10 @@ export class LockKeeper {
   /** Rejects with a KvError. */
   async acquire(wanted: Wanted, { ttl = DEFAULT_LOCK_TTL_S, signal }: LockOptions): Promise<Lock> {
     const { what, key, timeoutMs } = wanted;
-    const value = `${this.#unique()} ${wanted.note}`.trim();
     const deadlineMs = this.#environment.nowMs() + timeoutMs;
     for (;;) {
+      // Of this try alone: what an earlier one leaves may be cleaned up as late as after this one has the key.
+      const value = `${this.#unique()} ${wanted.note}`.trim();
       const sentAtMs = this.#environment.nowMs();
       if (sentAtMs >= deadlineMs) throw new TimeoutError(what, timeoutMs);
       const options = { signal, timeoutMs: Math.min(deadlineMs - sentAtMs, DEFAULT_TIMEOUT_MS) };

@@ -10,13 +10,15 @@ interface WaitingTimer {
 
 export class FakeWorld {
   nowMs = 1000;
+  /** What the next random number is, from [0, 1). */
+  random: () => number = () => 0.5;
   /** All connections that were opened, the oldest first. */
   readonly links: FakeLink[] = [];
   readonly #timers = new Set<WaitingTimer>();
   readonly client: ClientWorld = {
     environment: {
       nowMs: () => this.nowMs,
-      random: () => 0.5,
+      random: () => this.random(),
       startTimer: (callback, delayMs) => {
         const timer = { atMs: this.nowMs + delayMs, callback };
         this.#timers.add(timer);

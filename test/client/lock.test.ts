@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { Client } from '../../src/client/base-client.js';
-import { SESSION_CLOSE_TIMEOUT_MS } from '../../src/client/client-limits.js';
+import { MAX_LOCK_PAUSE_MS, SESSION_CLOSE_TIMEOUT_MS } from '../../src/client/client-limits.js';
 import type { Lock } from '../../src/client/lock.js';
 import { type FakeLink, FakeWorld, outcomeOf } from './fake-world.js';
 
@@ -154,6 +154,29 @@ describe('a lock', () => {
     await world.settle();
     expect(taken()).to.deep.equal(['delete lock:door @100']);
     link.reply('DELETED');
+  });
+
+  it('is not removed by what an earlier try leaves to be cleaned up', async () => {
+    let drawn = 0;
+    world.random = () => {
+      drawn += 1;
+      return drawn / 1000;
+    };
+    const locking = client.lock('door', { ttl: TTL_S });
+    link = await world.opened();
+    link.take();
+    link.close();
+    link = await world.opened();
+    expect(taken()).to.deep.equal(['gets lock:door']);
+    await world.pass(MAX_LOCK_PAUSE_MS);
+    const [add, value = ''] = link.take();
+    expect(add).to.equal(`add lock:door ${TTL_S} 32`);
+    // The read of that cleanup is executed after the second try.
+    link.reply(`VALUE 1 9 120 ${value.length}`, value, 'ADDED 120');
+    const lock = await locking;
+    await world.settle();
+    expect(taken()).to.deep.equal([]);
+    expect([lock.isHeld, lock.fencingToken]).to.deep.equal([true, 120]);
   });
 
   it('is released when its client is closed', async () => {

@@ -20,6 +20,7 @@ import { LiveFeed } from './live/feed.js';
 import { LoadSwitch } from './load.js';
 import { checkSource } from './same-origin.js';
 import { checkCertificate, secureServer } from './secure-server.js';
+import { pathOf } from './target.js';
 
 /** The slowest imports of the application, and Node's classes of fetch, which are loaded at their first use. */
 const PIECES: readonly (() => unknown)[] = [
@@ -141,7 +142,7 @@ export class AdminServer {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     checkSource(request, this.#ownNames, this.#cluster.security.tls === undefined ? 'http' : 'https');
     checkCertificate(request, this.#cluster.security.tls);
-    const [path = ''] = (request.url ?? '').split('?', 1);
+    const path = pathOf(request);
     await this.#admission.serve(request.socket, {
       admit: () => this.#guard.admit(request),
       call: async () => {

@@ -14,6 +14,7 @@ import { type AdminEnv, jsonAnswer } from './answers.js';
 import type { Assets } from './assets.js';
 import { HttpError, JSON_HEADERS, jsonText } from './http-error.js';
 import { addRoutes, type CallParts } from './routes.js';
+import { isRead, pathOf } from './target.js';
 
 export interface AdminParts extends CallParts {
   readonly assets: Assets;
@@ -25,7 +26,7 @@ export type AdminListener = ReturnType<typeof adminListener>;
 
 export function adminListener(parts: AdminParts) {
   const { assets, logger } = parts;
-  const app = new Hono<AdminEnv>();
+  const app = new Hono<AdminEnv>({ getPath: (_, { env } = {}) => pathOf(env?.incoming ?? {}) });
   app.use(
     methodNotAllowed({
       app,
@@ -36,8 +37,8 @@ export function adminListener(parts: AdminParts) {
     }),
   );
   app.use(async (c, next) => {
-    const isRead = c.req.method === 'GET' || c.req.method === 'HEAD';
-    const asset = isRead ? assets.find(c.req.path, c.env.incoming.headers) : undefined;
+    const { incoming } = c.env;
+    const asset = isRead(incoming) ? assets.find(c.req.path, incoming.headers) : undefined;
     return asset === undefined ? next() : c.body(asset.bytes, 200, asset.headers);
   });
   addRoutes(app, parts);

@@ -8,12 +8,10 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { ClusterAccess } from '../cluster/cluster-access.js';
 import { WRONG_PASSWORD_PAUSE_MS } from '../time-limits.js';
 import { HttpError } from './http-error.js';
+import { isHealthCheck, isRead, pathOf } from './target.js';
 
 /** How long a browser stays logged in. */
 const LOGIN_S = 12 * 3600;
-
-/** Whoever watches a process from outside need not know the password. */
-const OPEN_TO_ALL = new Set(['/healthz']);
 
 export interface GuardOptions {
   /** What must be told; undefined for nothing. */
@@ -32,12 +30,11 @@ export class Guard {
   }
 
   /** Resolves if the request may be served. Rejects with HttpError 401: after a pause, if it tells a wrong password. */
-  async admit({ headers, socket, url = '', method }: IncomingMessage): Promise<void> {
+  async admit(request: IncomingMessage): Promise<void> {
     const { access, isAsset } = this.#options;
-    if (access === undefined) return;
-    const [path = ''] = url.split('?', 1);
-    if (OPEN_TO_ALL.has(path)) return;
-    if ((method === 'GET' || method === 'HEAD') && isAsset(path)) return;
+    if (access === undefined || isHealthCheck(request)) return;
+    if (isRead(request) && isAsset(pathOf(request))) return;
+    const { headers, socket } = request;
     const told = passwordIn(headers.authorization);
     if (told === undefined) {
       if (this.#isLoggedIn(access, headers.cookie)) return;

@@ -10,6 +10,7 @@
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import { HttpError } from './http-error.js';
+import { isRead, pathOf } from './target.js';
 
 /** Monitoring may know this machine by any name, and these answers are no secret. */
 const ANSWERED_UNDER_ANY_NAME = new Set(['/metrics', '/healthz']);
@@ -19,23 +20,20 @@ const HOST = /^(?:\[([0-9a-fA-F:.]+)\]|([0-9a-zA-Z._-]+))(?::\d{1,5})?$/;
 
 /**
  * Throws HttpError 403 for a request that a foreign page may have made, and 400 for one of HTTP/1.1 that names no host
- * (RFC 9112, 3.2).
+ * (RFC 9112, 3.2) or any whose `Host` is more than a host and a port.
  */
 export function checkSource(
-  {
-    headers: { host, origin },
-    httpVersion,
-    url = '',
-  }: Pick<IncomingMessage, 'headers' | 'httpVersion' | 'url'>,
+  request: Pick<IncomingMessage, 'headers' | 'httpVersion' | 'method' | 'url'>,
   ownNames: ReadonlySet<string>,
   scheme: 'http' | 'https' = 'http',
 ): void {
-  if (host === undefined && httpVersion === '1.1') throw new HttpError(400, 'the request names no host');
-  const [path = ''] = url.split('?', 1);
-  if (ANSWERED_UNDER_ANY_NAME.has(path)) return;
-  if (host === undefined) throw new HttpError(403, 'the request names no host');
-  const name = nameIn(host);
-  if (name === undefined || !(name === 'localhost' || isIP(name) !== 0 || ownNames.has(name)))
+  const { host, origin } = request.headers;
+  if (host === undefined && request.httpVersion === '1.1')
+    throw new HttpError(400, 'the request names no host');
+  const name = host === undefined ? undefined : nameIn(host);
+  if (isRead(request) && ANSWERED_UNDER_ANY_NAME.has(pathOf(request))) return;
+  if (name === undefined) throw new HttpError(403, 'the request names no host');
+  if (!(name === 'localhost' || isIP(name) !== 0 || ownNames.has(name)))
     throw new HttpError(403, `the host ${host} is not served here: use an address, or --advertise-host`);
   if (origin !== undefined && origin !== `${scheme}://${host}`)
     throw new HttpError(
@@ -44,8 +42,10 @@ export function checkSource(
     );
 }
 
-/** The host without its port, and an IPv6 address without its brackets. */
-function nameIn(host: string): string | undefined {
+/** The host without its port, and an IPv6 address without its brackets. Throws HttpError 400 if it is neither. */
+function nameIn(host: string): string {
   const [, address, name] = HOST.exec(host) ?? [];
-  return address ?? name?.toLowerCase();
+  if (address !== undefined) return address;
+  if (name === undefined) throw new HttpError(400, 'the header Host is not a host with or without a port');
+  return name.toLowerCase();
 }

@@ -7,9 +7,7 @@ import { TLSSocket } from 'node:tls';
 import type { TlsIdentity } from '../gateway/node/tls-identity.js';
 import { TLS_HANDSHAKE_TIMEOUT_MS } from '../time-limits.js';
 import { HttpError } from './http-error.js';
-
-/** Where a request needs no certificate: a watcher of processes has none. */
-const WITHOUT_CERTIFICATE = '/healthz';
+import { isHealthCheck } from './target.js';
 
 /**
  * With a CA, a client without a certificate is let in all the same, and {@link checkCertificate} looks at each request. So that
@@ -34,10 +32,9 @@ export function secureServer(tls: TlsIdentity, options: ServerOptions, listener:
 }
 
 /** Throws HttpError 403 for a request whose client should have shown a certificate of the CA, and has not. */
-export function checkCertificate({ socket, url = '' }: IncomingMessage, tls: TlsIdentity | undefined): void {
-  if (tls?.asksClients !== true) return;
-  const [path] = url.split('?', 1);
-  if (path === WITHOUT_CERTIFICATE) return;
+export function checkCertificate(request: IncomingMessage, tls: TlsIdentity | undefined): void {
+  if (tls?.asksClients !== true || isHealthCheck(request)) return;
+  const { socket } = request;
   const isShown = socket instanceof TLSSocket && socket.authorized && !socket.isSessionReused();
   if (!isShown) throw new HttpError(403, 'a certificate of the CA is needed');
 }

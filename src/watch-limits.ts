@@ -11,18 +11,25 @@ export const MAX_HISTORY_BYTES = 16 * KIB * KIB;
 /** Length of a `watch` line in bytes, line break not counted; a longer one is skipped: `ERR_CMD_ERR`. */
 export const MAX_WATCH_LINE_BYTES = 1024;
 
-/** Bytes that all watchers together are told in a turn, about; the rest in the next ones. */
+/**
+ * Bytes that all watchers together are told in a turn, besides one line more; the rest in the next ones. Half of them are for
+ * those who lag behind.
+ */
 export const WATCH_BYTES_PER_TURN = KIB * KIB;
+
+/** Bytes that a watcher who lags behind is told at a time, if there are so many. */
+export const MIN_LAGGING_BYTES = 16 * KIB;
 
 /** Changes that a watcher who lags behind is told of, or looks at, in a turn; more in the next ones. */
 export const LAGGING_CHANGES_PER_TURN = 1_000;
 
 /**
- * Watchers of the state that are told it at a time; the others wait. One that leaves too much unread for that many ms is told
- * `ERR_COMPACTED`.
+ * Watchers of the state that are told it at a time; the others wait. One that leaves too much unread for that many ms, or
+ * the second number if another one waits, is told `ERR_COMPACTED`.
  */
 export const MAX_STATE_WATCHERS = 4;
 export const UNREAD_STATE_MS = 30_000;
+export const UNREAD_WANTED_STATE_MS = 5_000;
 
 /** Places of keys that a watcher of the state looks at in a turn, and keys that it is told. */
 export const STATE_PLACES_PER_TURN = 4_096;

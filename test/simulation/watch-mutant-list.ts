@@ -18,9 +18,7 @@ export const WATCH_MUTANTS: readonly Mutant[] = [
   {
     name: 'tell a watcher the state as of an earlier change',
     file: 'server/clients/watches/watchers.js',
-    search:
-      'watch.state = undefined;\n                this.#tell(watch, markLine(this.#toldRevision), this.#toldRevision + 1);',
-    replacement:
-      'watch.state = undefined;\n                this.#tell(watch, markLine(this.#toldRevision - 1), this.#toldRevision);',
+    search: 'this.#tell(watch, markLine(lastRevision), lastRevision + 1);',
+    replacement: 'this.#tell(watch, markLine(lastRevision - 1), lastRevision);',
   },
 ];

@@ -16,10 +16,9 @@ import type { KeyValueStore } from '../../../state-machine/key-value-store.js';
 import {
   LAGGING_CHANGES_PER_TURN,
   LEADERLESS_WATCH_MS,
-  MAX_STATE_WATCHERS,
+  MIN_LAGGING_BYTES,
   PLACE_TOLD_CHANGES,
   STATE_KEYS_PER_TURN,
-  UNREAD_STATE_MS,
   WATCH_BYTES_PER_TURN,
   WATCH_MARK_MS,
 } from '../../../watch-limits.js';
@@ -27,30 +26,31 @@ import type { AppliedState } from '../../applied-state.js';
 import type { ReplyFrames } from '../reply-frames.js';
 import type { PendingCommand, Session } from '../session.js';
 import { changeLine } from './change-line.js';
+import { LiveWatches } from './live-watches.js';
+import { StatePlaces } from './state-places.js';
 import { StateTelling } from './state-telling.js';
 import { Watch } from './watch.js';
 
 export interface WatchersOptions {
-  readonly raft: Raft;
-  readonly logTime: LogTime;
+  readonly raft: Pick<Raft, 'leader'>;
+  readonly logTime: Pick<LogTime, 'nowMs'>;
   readonly state: AppliedState;
-  readonly replies: ReplyFrames;
+  readonly replies: Pick<ReplyFrames, 'isFull' | 'push'>;
   /** Closes the connection. */
   readonly close: (session: Session) => void;
 }
 
 export class Watchers {
-  readonly #raft: Raft;
-  readonly #logTime: LogTime;
+  readonly #raft: WatchersOptions['raft'];
+  readonly #logTime: WatchersOptions['logTime'];
   readonly #state: AppliedState;
-  readonly #replies: ReplyFrames;
+  readonly #replies: WatchersOptions['replies'];
   readonly #close: (session: Session) => void;
   readonly #watches = new Map<Session, Watch>();
-  /** Live watches by their prefix, and how long prefixes are. */
-  readonly #live = new Map<string, Set<Watch>>();
-  #prefixLengths: readonly number[] = [];
-  /** All others. */
+  readonly #live = new LiveWatches();
+  /** All others, the one whose turn is next first. */
   readonly #lagging = new Set<Watch>();
+  readonly #statePlaces = new StatePlaces();
   /** The store whose changes are told; another one after a snapshot was installed. */
   #store: KeyValueStore;
   /** The last revision that live watchers were told of, if it was theirs. */
@@ -59,6 +59,7 @@ export class Watchers {
   #leaderSeenMs = 0;
   #isDue = false;
   #nowMs = 0;
+  /** Bytes that the turn may still take: of lines, and what is counted for other work, as {@link CHANGE_COST}. */
   #bytesLeft = 0;
 
   constructor({ raft, logTime, state, replies, close }: WatchersOptions) {
@@ -85,7 +86,11 @@ export class Watchers {
   }
 
   /** Begins a watch from the state as it is, which is current. Returns the reply; undefined for one that is resumed. */
-  begin({ session }: PendingCommand, request: WatchRequest, nowMs: number): Reply | undefined {
+  begin(
+    { session }: Pick<PendingCommand, 'session'>,
+    request: WatchRequest,
+    nowMs: number,
+  ): Reply | undefined {
     const { prefix, revision, isResumed } = request;
     const { store } = this.#state;
     const { history, lastRevision } = store;
@@ -98,7 +103,10 @@ export class Watchers {
     if (this.#watches.size === 0) this.#wake(nowMs);
     const watch = new Watch(session, prefix, next, nowMs);
     session.watch = watch;
-    if (revision === 0) watch.state = new StateTelling(prefix);
+    if (revision === 0) {
+      watch.state = new StateTelling(prefix);
+      this.#statePlaces.ask(watch);
+    }
     this.#watches.set(session, watch);
     this.#lagging.add(watch);
     this.#isDue = true;
@@ -111,9 +119,10 @@ export class Watchers {
     if (watch === undefined) return;
     session.endWatch();
     watch.state?.close();
+    this.#statePlaces.leave(watch);
     this.#watches.delete(session);
     this.#lagging.delete(watch);
-    this.#leaveLive(watch);
+    this.#live.delete(watch);
     if (this.#watches.size > 0) return;
     this.#marksDueMs = Number.POSITIVE_INFINITY;
     this.#isDue = false;
@@ -124,14 +133,16 @@ export class Watchers {
   work(nowMs: number): void {
     if (this.#watches.size === 0) return;
     this.#nowMs = nowMs;
-    this.#bytesLeft = WATCH_BYTES_PER_TURN;
     this.#isDue = false;
     if (this.#state.store !== this.#store) this.#storeReplaced();
     if (this.#replies.isFull) {
       this.#isDue = true;
       return;
     }
+    const laggingBytes = this.#lagging.size === 0 ? 0 : WATCH_BYTES_PER_TURN / 2;
+    this.#bytesLeft = WATCH_BYTES_PER_TURN - laggingBytes;
     this.#tellLive();
+    this.#bytesLeft = Math.max(0, this.#bytesLeft) + laggingBytes;
     if (this.#lagging.size > 0) this.#tellLagging();
     if (nowMs >= this.#marksDueMs) this.#tellMarks();
   }
@@ -160,7 +171,7 @@ export class Watchers {
   #tellLive(): void {
     const { history, lastRevision } = this.#store;
     if (this.#toldRevision >= lastRevision) return;
-    if (this.#live.size === 0) {
+    if (this.#live.isEmpty) {
       this.#toldRevision = lastRevision;
       return;
     }
@@ -178,61 +189,70 @@ export class Watchers {
     this.#isDue ||= this.#toldRevision < lastRevision;
   }
 
-  /** Tells all live watchers of the change that it is theirs. */
+  /** Tells all live watchers of the change that it is theirs. Those for whom the turn has no bytes left lag from there on. */
   #tellAll(change: KeyChange): void {
     this.#bytesLeft -= CHANGE_COST;
     let line: string | undefined;
-    const tell = (watches: Iterable<Watch>) => {
-      for (const watch of watches) {
-        line ??= changeLine(this.#store, change, this.#logTime.nowMs()) ?? '';
-        if (line === '' || watch.session.hasTooMuchUnread) this.#lag(watch, change.revision);
-        else this.#tell(watch, line, change.revision + 1);
+    this.#live.forEach(change, (watch) => {
+      if (this.#bytesLeft <= 0) {
+        this.#lag(watch, change.revision);
+        return;
       }
-    };
-    if (change.kind === 'flushed') {
-      for (const watches of this.#live.values()) tell(watches);
-      return;
-    }
-    for (const length of this.#prefixLengths) {
-      if (length > change.key.length) break;
-      const watches = this.#live.get(change.key.slice(0, length));
-      if (watches !== undefined) tell(watches);
-    }
+      line ??= changeLine(this.#store, change, this.#logTime.nowMs()) ?? '';
+      if (line === '' || watch.session.hasTooMuchUnread) this.#lag(watch, change.revision);
+      else this.#tell(watch, line, change.revision + 1);
+    });
   }
 
+  /** Goes on with those that lag, one after the other, until the turn has no bytes left. */
   #tellLagging(): void {
-    const quantum = Math.ceil(this.#bytesLeft / this.#lagging.size);
+    let count = this.#lagging.size;
+    const quantum = Math.max(MIN_LAGGING_BYTES, Math.ceil(this.#bytesLeft / count));
     for (const watch of this.#lagging) {
-      const { state } = watch;
-      if (watch.session.hasTooMuchUnread) {
-        if (state?.hasBegun === true && this.#nowMs - watch.toldAtMs >= UNREAD_STATE_MS) this.#compact(watch);
-      } else if (state === undefined) this.#catchUp(watch, quantum);
-      else if (state.hasBegun || this.#beginState(watch, state)) this.#tellState(watch, state, quantum);
+      if (count === 0) return;
+      if (this.#bytesLeft <= 0) {
+        this.#isDue = true;
+        return;
+      }
+      count -= 1;
+      this.#lagging.delete(watch);
+      this.#lagging.add(watch);
+      this.#goOn(watch, quantum);
     }
   }
 
-  /** Begins to tell the state as it is, if not too many are told it, and if it is what live watchers were told of. */
+  #goOn(watch: Watch, quantum: number): void {
+    const { state } = watch;
+    if (watch.session.hasTooMuchUnread) {
+      const isStalled = this.#nowMs - watch.toldAtMs >= this.#statePlaces.maxUnreadMs;
+      if (state?.hasBegun === true && isStalled) this.#compact(watch);
+    } else if (state === undefined) this.#catchUp(watch, quantum);
+    else if (state.hasBegun || this.#beginState(watch, state)) this.#tellState(watch, state, quantum);
+  }
+
+  /** Begins to tell the state as it is, if not too many are told it. */
   #beginState(watch: Watch, state: StateTelling): boolean {
-    let begun = 0;
-    for (const other of this.#lagging) if (other.state?.hasBegun === true) begun += 1;
-    if (begun >= MAX_STATE_WATCHERS || this.#toldRevision < this.#store.lastRevision) return false;
-    watch.next = this.#toldRevision + 1;
+    if (!this.#statePlaces.take(watch)) return false;
+    watch.next = this.#store.lastRevision + 1;
+    watch.toldAtMs = this.#nowMs;
     state.begin(this.#store.walk());
     return true;
   }
 
-  /** Tells the watcher of changes up to the last one that live watchers were told of. Returns whether it is there. */
-  #goThrough(watch: Watch, quantum: number, take: (change: KeyChange) => boolean): boolean {
+  /** Tells the watcher of changes up to the `last` one. Returns whether it is there. */
+  #goThrough(watch: Watch, last: number, quantum: number, take: (change: KeyChange) => boolean): boolean {
+    if (watch.next > last) return true;
     const { history } = this.#store;
-    if (watch.next < history.first && watch.next <= this.#toldRevision) {
+    if (watch.next < history.first) {
       this.#compact(watch);
       return false;
     }
-    const endBytes = this.#bytesLeft - quantum;
+    this.#bytesLeft -= SEEK_COST;
+    const endBytes = Math.max(0, this.#bytesLeft - quantum);
     let changes = LAGGING_CHANGES_PER_TURN;
     let isRefused = false;
-    const last = this.#toldRevision;
     const next = history.visit(watch.next, last, (change) => {
+      this.#bytesLeft -= CHANGE_COST;
       isRefused = !take(change);
       changes -= 1;
       return !isRefused && changes > 0 && this.#bytesLeft > endBytes && !watch.session.hasTooMuchUnread;
@@ -248,7 +268,7 @@ export class Watchers {
   }
 
   #catchUp(watch: Watch, quantum: number): void {
-    const isThere = this.#goThrough(watch, quantum, (change) => {
+    const isThere = this.#goThrough(watch, this.#toldRevision, quantum, (change) => {
       if (change.kind !== 'flushed' && !change.key.startsWith(watch.prefix)) return true;
       const line = changeLine(this.#store, change, this.#logTime.nowMs());
       if (line === undefined) return false;
@@ -260,20 +280,23 @@ export class Watchers {
 
   /** First the changes that have happened, then keys whose turn it is, as they are after those changes. */
   #tellState(watch: Watch, state: StateTelling, quantum: number): void {
-    const isThere = this.#goThrough(watch, quantum, (change) => this.#takeWhileState(watch, state, change));
-    if (!isThere) return;
+    const { lastRevision } = this.#store;
     // Changes that live watchers were not told of yet have happened to the keys, too.
-    if (this.#toldRevision < this.#store.lastRevision) return;
+    const isThere = this.#goThrough(watch, lastRevision, quantum, (change) =>
+      this.#takeWhileState(watch, state, change),
+    );
+    if (!isThere) return;
     this.#isDue = true;
     if (!state.prepare()) return;
-    const endBytes = this.#bytesLeft - quantum;
+    const endBytes = Math.max(0, this.#bytesLeft - quantum);
     for (let keys = 0; keys < STATE_KEYS_PER_TURN && this.#bytesLeft > endBytes; keys += 1) {
       if (watch.session.hasTooMuchUnread) return;
       const key = state.next();
       if (key === undefined) {
         state.close();
         watch.state = undefined;
-        this.#tell(watch, markLine(this.#toldRevision), this.#toldRevision + 1);
+        this.#statePlaces.leave(watch);
+        this.#tell(watch, markLine(lastRevision), lastRevision + 1);
         this.#joinLive(watch);
         return;
       }
@@ -305,7 +328,7 @@ export class Watchers {
   #tell(watch: Watch, line: string, next: number): void {
     watch.next = next;
     watch.toldAtMs = this.#nowMs;
-    this.#bytesLeft -= line.length;
+    this.#bytesLeft -= TOLD_COST + line.length;
     this.#replies.push(watch.session, line);
   }
 
@@ -335,42 +358,25 @@ export class Watchers {
     this.#replies.push(session, compactedLine(this.#store.history.first));
   }
 
+  /** It becomes live, unless live watchers are still to be told of a change that it was told of, or that it did not ask for. */
   #joinLive(watch: Watch): void {
+    if (watch.next > this.#toldRevision + 1) return;
     this.#lagging.delete(watch);
-    watch.isLive = true;
-    const watches = this.#live.get(watch.prefix);
-    if (watches !== undefined) watches.add(watch);
-    else {
-      this.#live.set(watch.prefix, new Set([watch]));
-      this.#notePrefixes();
-    }
-  }
-
-  #leaveLive(watch: Watch): void {
-    if (!watch.isLive) return;
-    watch.isLive = false;
-    const watches = this.#live.get(watch.prefix);
-    watches?.delete(watch);
-    if (watches?.size !== 0) return;
-    this.#live.delete(watch.prefix);
-    this.#notePrefixes();
+    this.#live.add(watch);
   }
 
   #lag(watch: Watch, next = watch.next): void {
     watch.next = Math.max(watch.next, next);
-    this.#leaveLive(watch);
+    this.#live.delete(watch);
     this.#lagging.add(watch);
     this.#isDue = true;
   }
-
-  #notePrefixes(): void {
-    const lengths = new Set([...this.#live.keys()].map(({ length }) => length));
-    this.#prefixLengths = [...lengths].sort((a, b) => a - b);
-  }
 }
 
-/** Looking at a change counts as that many bytes. */
+/** So many bytes are counted for looking at a change, for finding a watcher's place, and for each line besides its own. */
 const CHANGE_COST = 64;
+const SEEK_COST = 1024;
+const TOLD_COST = 128;
 
 /** How often it is looked for those who were told of nothing for long, in ms. */
 const MARKS_PERIOD_MS = 500;

@@ -1,0 +1,186 @@
+import { expect } from 'chai';
+import type { Command } from '../../../src/protocol/command.js';
+import { AppliedState } from '../../../src/server/applied-state.js';
+import { Session, TotalUnread } from '../../../src/server/clients/session.js';
+import { Watchers } from '../../../src/server/clients/watches/watchers.js';
+import { KeyValueStore } from '../../../src/state-machine/key-value-store.js';
+import {
+  MAX_STATE_WATCHERS,
+  UNREAD_WANTED_STATE_MS,
+  WATCH_BYTES_PER_TURN,
+  WATCH_MARK_MS,
+} from '../../../src/watch-limits.js';
+import { opening } from '../../support/client-frames.js';
+import { bytesOf, payloadOf, START_MS } from '../../support/commands.js';
+import { HASH_SECRET } from '../../support/hash-secret.js';
+
+const LARGE = 'x'.repeat(WATCH_BYTES_PER_TURN / 4);
+const ALL_BYTES_AND_A_LINE = WATCH_BYTES_PER_TURN + 2 * LARGE.length;
+
+function set(key: string, value = 'v'): Command {
+  return { type: 'set', key, value: bytesOf(value), exptimeS: 0 };
+}
+
+/** The watchers of a server whose state the test changes, and what they are told. */
+class Watched {
+  readonly store = new KeyValueStore(HASH_SECRET);
+  readonly sessions: Session[] = [];
+  readonly told: string[] = [];
+  nowMs = 0;
+  isFull = false;
+  readonly watchers: Watchers;
+
+  constructor() {
+    this.watchers = new Watchers({
+      raft: { leader: 1 },
+      logTime: { nowMs: () => START_MS },
+      state: new AppliedState(this.store, { index: 0, term: 0 }),
+      replies: this,
+      close: (session) => this.watchers.end(session),
+    });
+    this.apply(set('first'));
+  }
+
+  push(session: Session, text: string): void {
+    this.told[session.id] += text;
+    session.addUnread(text.length);
+  }
+
+  apply(...commands: Command[]): void {
+    this.store.apply(payloadOf(START_MS, commands));
+  }
+
+  /** Returns the number that {@link told} has it by. */
+  watch(revision: number | undefined, prefix = ''): number {
+    const id = this.sessions.length;
+    const session = new Session(id, opening(id), new TotalUnread(), this.nowMs);
+    this.sessions.push(session);
+    this.told.push('');
+    const request = { type: 'watch', prefix, revision, isResumed: false } as const;
+    const reply = this.watchers.begin({ session }, request, this.nowMs);
+    if (reply?.type === 'compacted') this.push(session, `refused ${reply.firstKept}`);
+    return id;
+  }
+
+  /** A turn after which everybody but these reads. Returns how many bytes were told. */
+  turn(...unread: number[]): number {
+    const before = this.#toldBytes;
+    this.watchers.work(this.nowMs);
+    for (const session of this.sessions)
+      if (!unread.includes(session.id)) session.addUnread(-session.unreadBytes);
+    return this.#toldBytes - before;
+  }
+
+  /** Turns until nothing is due. */
+  settle(...unread: number[]): void {
+    for (let turns = 0; turns === 0 || this.watchers.isDue; turns += 1) {
+      if (turns > 1_000) throw new Error('there is always something due');
+      this.turn(...unread);
+    }
+  }
+
+  /** The revisions of the changes that it was told of, in order. */
+  revisions(id: number): number[] {
+    return [...(this.told[id] ?? '').matchAll(/^(?:SET|DELETED|FLUSHED) (\d+)/gm)].map(([, n]) => Number(n));
+  }
+
+  get #toldBytes(): number {
+    return this.told.reduce((sum, { length }) => sum + length, 0);
+  }
+}
+
+function range(first: number, last: number): number[] {
+  return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+}
+
+describe('a watch', () => {
+  for (const skipped of [0, 5])
+    it(`that begins ${skipped} changes before the last, which live ones are still to be told of, is told none before`, () => {
+      const watched = new Watched();
+      const live = watched.watch(undefined);
+      watched.settle();
+      const before = watched.store.lastRevision;
+      watched.apply(...range(1, 20).map((n) => set(`k${n}`, LARGE)));
+      watched.turn();
+      expect(watched.revisions(live).length).to.be.below(20);
+      const last = watched.store.lastRevision;
+      const late = watched.watch(last - skipped + 1);
+      watched.settle();
+      watched.apply(set('end'));
+      watched.settle();
+      expect(watched.revisions(live)).to.deep.equal(range(before + 1, last + 1));
+      expect(watched.revisions(late)).to.deep.equal(range(last - skipped + 1, last + 1));
+    });
+});
+
+describe('watchers', () => {
+  it('are told a large change some in a turn, and each of all changes in the end', () => {
+    const watched = new Watched();
+    const ids = range(1, 50).map(() => watched.watch(undefined));
+    watched.settle();
+    const before = watched.store.lastRevision;
+    watched.apply(set('a', LARGE), set('b'));
+    do expect(watched.turn()).to.be.below(ALL_BYTES_AND_A_LINE);
+    while (watched.watchers.isDue);
+    for (const id of ids) expect(watched.revisions(id)).to.deep.equal([before + 1, before + 2]);
+  });
+
+  it('that lag take their turns, and look at a limited number of changes in one', () => {
+    const watched = new Watched();
+    const from = watched.store.lastRevision + 1;
+    watched.apply(...range(1, 5_000).map((n) => set(`other${n}`)), set('mine'));
+    const { history } = watched.store;
+    let looked = 0;
+    const visit = history.visit.bind(history);
+    history.visit = (first, last, take) =>
+      visit(first, last, (change) => {
+        looked += 1;
+        return take(change);
+      });
+    const ids = range(1, 100).map(() => watched.watch(from, 'mine'));
+    while (watched.watchers.isDue) {
+      looked = 0;
+      watched.turn();
+      expect(looked).to.be.below(20_000);
+    }
+    for (const id of ids) expect(watched.revisions(id)).to.deep.equal([watched.store.lastRevision]);
+  });
+
+  it('of the state are told it although those who are live are never told all', () => {
+    const watched = new Watched();
+    const live = watched.watch(undefined);
+    watched.settle();
+    const late = watched.watch(0, 'first');
+    for (let turns = 0; turns < 20; turns += 1) {
+      watched.apply(...range(1, 5).map((n) => set(`k${n}`, LARGE)));
+      watched.turn();
+    }
+    expect(watched.revisions(live).length).to.be.below(100);
+    expect(watched.told[late]).to.match(/^SET \d+ first 1 0 1\r\nv\r\nAT \d+\r\n/);
+  });
+
+  it('of the state that do not read make room for one that waits', () => {
+    const watched = new Watched();
+    for (let n = 0; n < 20; n += 1) watched.apply(set(`k${n}`, LARGE));
+    const stalled = range(1, MAX_STATE_WATCHERS).map(() => watched.watch(0));
+    watched.settle(...stalled);
+    const waiting = watched.watch(0, 'first');
+    watched.settle(...stalled);
+    expect(watched.told[waiting]).to.equal('');
+    watched.nowMs += UNREAD_WANTED_STATE_MS;
+    watched.settle(...stalled);
+    watched.settle(...stalled);
+    expect(watched.told[waiting]).to.match(/^SET .*\r\nv\r\nAT \d+\r\n$/);
+    expect(watched.told[stalled[0] ?? -1]).to.match(/ERR_COMPACTED \d+\r\n$/);
+  });
+
+  it('have no mark due at once while nothing can be told', () => {
+    const watched = new Watched();
+    watched.watch(undefined);
+    watched.settle();
+    watched.nowMs += WATCH_MARK_MS;
+    watched.isFull = true;
+    watched.turn();
+    expect(watched.watchers.deadlineMs).to.be.above(watched.nowMs);
+  });
+});

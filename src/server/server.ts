@@ -333,7 +333,7 @@ export class Server {
     }
     if (failedReads.length > 0) this.#clients.readsFailed();
     this.#applier.advance(committed, confirmedReads, this.#environment.nowMs());
-    if (this.#applier.isAtEntry) this.#clients.tellWatchers(this.#environment.nowMs());
+    this.#clients.tellWatchers(this.#environment.nowMs(), { isAtEntry: this.#applier.isAtEntry });
     this.#roleReports.reportServing();
     this.#hasCaughtUp ||= this.#state.position.index >= this.#raft.commitIndex;
     if (this.#hasCaughtUp && this.#applier.isAtEntry)

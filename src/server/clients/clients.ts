@@ -263,9 +263,10 @@ export class Clients {
     this.proposals.propose(nowMs, { isDiskBusy });
   }
 
-  /** Tells watchers of what was applied, as of an entry. */
-  tellWatchers(nowMs: number): void {
-    this.#watchers.work(nowMs);
+  /** Tells watchers of what was applied; later, if the state is not as of an entry. */
+  tellWatchers(nowMs: number, { isAtEntry }: { readonly isAtEntry: boolean }): void {
+    if (isAtEntry) this.#watchers.work(nowMs);
+    else this.#watchers.putOff(nowMs);
   }
 
   /** This server does not lead any more: nothing that is pending will be answered by applying it. */

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import type { Command } from '../../../src/protocol/command.js';
 import { AppliedState } from '../../../src/server/applied-state.js';
 import { Session, TotalUnread } from '../../../src/server/clients/session.js';
+import { StateTelling } from '../../../src/server/clients/watches/state-telling.js';
 import { Watchers } from '../../../src/server/clients/watches/watchers.js';
 import { KeyValueStore } from '../../../src/state-machine/key-value-store.js';
 import {
@@ -113,6 +114,29 @@ describe('a watch', () => {
     });
 });
 
+describe('what is told of the state', () => {
+  it('keeps no key aside that was there from the beginning', () => {
+    const watched = new Watched();
+    const session = watched.watch(0);
+    for (let n = 0; n < 20; n += 1) watched.apply(set(`k${n}`, LARGE));
+    const add = StateTelling.prototype.add;
+    let added = 0;
+    StateTelling.prototype.add = function (key) {
+      added += 1;
+      add.call(this, key);
+    };
+    try {
+      watched.turn(session);
+      for (let n = 0; n < 20; n += 1) watched.apply(set('k9', `${n}`), set('new', `${n}`));
+      watched.settle();
+    } finally {
+      StateTelling.prototype.add = add;
+    }
+    expect(added).to.equal(1);
+    expect(watched.told[session]).to.match(/AT \d+\r\n$/);
+  });
+});
+
 describe('watchers', () => {
   it('are told a large change some in a turn, and each of all changes in the end', () => {
     const watched = new Watched();
@@ -128,7 +152,7 @@ describe('watchers', () => {
   it('that lag take their turns, and look at a limited number of changes in one', () => {
     const watched = new Watched();
     const from = watched.store.lastRevision + 1;
-    watched.apply(...range(1, 5_000).map((n) => set(`other${n}`)), set('mine'));
+    watched.apply(...range(1, 2_000).map((n) => set(`other${n}`)), set('mine'));
     const { history } = watched.store;
     let looked = 0;
     const visit = history.visit.bind(history);
@@ -137,7 +161,7 @@ describe('watchers', () => {
         looked += 1;
         return take(change);
       });
-    const ids = range(1, 100).map(() => watched.watch(from, 'mine'));
+    const ids = range(1, 40).map(() => watched.watch(from, 'mine'));
     while (watched.watchers.isDue) {
       looked = 0;
       watched.turn();

@@ -14,7 +14,9 @@ export class StateTelling {
   readonly #prefix: string;
   /** Sorted, the next key last. */
   readonly #runs: string[][] = [];
-  #added: string[] = [];
+  /** Keys that came since the beginning and whose turn is to come, and those of them that are in no run yet. */
+  readonly #added = new Set<string>();
+  #unsorted: string[] = [];
   /** The key that was told last. */
   #last: string | undefined;
 
@@ -49,22 +51,25 @@ export class StateTelling {
     return this.#last !== undefined && key <= this.#last;
   }
 
-  /** A key came, or changed, whose turn is to come. */
+  /** A key came whose turn is to come. */
   add(key: string): void {
-    this.#added.push(key);
-    if (this.#added.length >= STATE_PLACES_PER_TURN) this.#addRun(this.#added.splice(0));
+    if (this.#added.has(key)) return;
+    this.#added.add(key);
+    this.#unsorted.push(key);
+    if (this.#unsorted.length >= STATE_PLACES_PER_TURN) this.#addRun(this.#unsorted.splice(0));
   }
 
   /** All keys were removed. */
   clear(): void {
     this.#walk?.close();
     this.#runs.length = 0;
-    this.#added = [];
+    this.#added.clear();
+    this.#unsorted = [];
   }
 
   /** The key whose turn it is; undefined at the end. It may be gone. */
   next(): string | undefined {
-    if (this.#added.length > 0) this.#addRun(this.#added.splice(0));
+    if (this.#unsorted.length > 0) this.#addRun(this.#unsorted.splice(0));
     while (true) {
       let least: string[] | undefined;
       for (const run of this.#runs)
@@ -72,6 +77,7 @@ export class StateTelling {
       const key = least?.pop();
       if (key === undefined || least === undefined) return undefined;
       if (least.length === 0) this.#runs.splice(this.#runs.indexOf(least), 1);
+      this.#added.delete(key);
       if (this.isPast(key)) continue;
       this.#last = key;
       return key;

@@ -137,6 +137,7 @@ export class Watchers {
     if (this.#state.store !== this.#store) this.#storeReplaced();
     if (this.#replies.isFull) {
       this.#isDue = true;
+      this.putOff(nowMs);
       return;
     }
     const laggingBytes = this.#lagging.size === 0 ? 0 : WATCH_BYTES_PER_TURN / 2;
@@ -145,6 +146,11 @@ export class Watchers {
     this.#bytesLeft = Math.max(0, this.#bytesLeft) + laggingBytes;
     if (this.#lagging.size > 0) this.#tellLagging();
     if (nowMs >= this.#marksDueMs) this.#tellMarks();
+  }
+
+  /** Nothing can be told this turn: no mark is due at once. */
+  putOff(nowMs: number): void {
+    if (nowMs >= this.#marksDueMs) this.#marksDueMs = nowMs + MARKS_PERIOD_MS;
   }
 
   #wake(nowMs: number): void {
@@ -315,7 +321,8 @@ export class Watchers {
     else {
       if (!change.key.startsWith(watch.prefix)) return true;
       if (!state.isPast(change.key)) {
-        if (change.kind === 'set') state.add(change.key);
+        // An older key is among those that there were at the beginning.
+        if (change.kind === 'set' && change.version === 1) state.add(change.key);
         return true;
       }
     }

@@ -78,6 +78,7 @@ export class Contents {
     this.revisions.begin(stampMs);
     // What was changed before is not kept.
     if (this.#records.size > 0) this.history.beginAfter(this.revisions.last);
+    else this.history.beginAt(this.revisions.last);
   }
 
   /** Time passes, never back. */

@@ -58,6 +58,8 @@ export class History {
   #count = 0;
   /** The first revision from which on all changes are kept; 0 if there was none before those. */
   #first = 0;
+  /** No change has this revision or a lower one, as far as is known: see {@link beginAt}. */
+  #begin = 0;
   /** A chunk's memory, to be used again. */
   #spare: Memory | undefined;
   /** Where the last {@link visit} has ended. */
@@ -66,6 +68,24 @@ export class History {
   /** The first revision from which on all changes are kept. */
   get first(): number {
     return this.#first;
+  }
+
+  /** The lowest revision that {@link keepsFrom} is true for, other than 1. */
+  get firstKept(): number {
+    return Math.max(this.#first, this.#begin + 1);
+  }
+
+  /**
+   * Whether all changes from this revision on are kept. From 1 on is from the very first; another one from before the first
+   * change is of another cluster, and what has happened since then is not known.
+   */
+  keepsFrom(revision: number): boolean {
+    return revision >= (revision === 1 ? this.#first : this.firstKept);
+  }
+
+  /** There are no keys, and the first change gets the revision after this one. */
+  beginAt(revision: number): void {
+    this.#begin = revision;
   }
 
   /** Nothing up to this revision is kept. */

@@ -114,6 +114,19 @@ describe('a watch', () => {
     });
 });
 
+describe('a watch from a revision', () => {
+  it('of another cluster, before all of this one, is refused, and one from the first is not', () => {
+    const watched = new Watched();
+    const first = watched.store.lastRevision;
+    expect(watched.told[watched.watch(2)]).to.equal(`refused ${first}`);
+    expect(watched.told[watched.watch(first - 1)]).to.equal(`refused ${first}`);
+    for (const id of [watched.watch(first), watched.watch(1)]) {
+      watched.settle();
+      expect(watched.revisions(id)).to.deep.equal([first]);
+    }
+  });
+});
+
 describe('what is told of the state', () => {
   it('keeps no key aside that was there from the beginning', () => {
     const watched = new Watched();

@@ -96,9 +96,9 @@ export class Watchers {
     const { history, lastRevision } = store;
     const next = revision === undefined || revision === 0 ? lastRevision + 1 : revision;
     const isLost = isResumed && revision === 0;
-    if (isLost || next > lastRevision + 1 || (next < history.first && next <= lastRevision)) {
+    if (isLost || next > lastRevision + 1 || (next <= lastRevision && !history.keepsFrom(next))) {
       session.endWatch();
-      return { type: 'compacted', firstKept: history.first };
+      return { type: 'compacted', firstKept: history.firstKept };
     }
     if (this.#watches.size === 0) this.#wake(nowMs);
     const watch = new Watch(session, prefix, next, nowMs);
@@ -362,7 +362,7 @@ export class Watchers {
   #compact(watch: Watch): void {
     const { session } = watch;
     this.end(session);
-    this.#replies.push(session, compactedLine(this.#store.history.first));
+    this.#replies.push(session, compactedLine(this.#store.history.firstKept));
   }
 
   /** It becomes live, unless live watchers are still to be told of a change that it was told of, or that it did not ask for. */

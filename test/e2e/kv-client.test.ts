@@ -96,9 +96,9 @@ for (const [way, connect] of Object.entries(WAYS)) {
       };
       await Promise.all([hold(), hold(), hold()]);
       expect(tokens).to.deep.equal([...tokens].sort((a, b) => a - b));
-      expect(await codeOf(Promise.all([kv.lock('one'), kv.lock('one', { timeoutMs: 300 })]))).to.equal(
-        'ERR_TIMEOUT',
-      );
+      // A busy machine may let the time end within a try.
+      const both = Promise.all([kv.lock('one'), kv.lock('one', { timeoutMs: 300 })]);
+      expect(await codeOf(both)).to.be.oneOf(['ERR_TIMEOUT', 'ERR_UNKNOWN_OUTCOME']);
     });
 
     it('elects one leader, and the next when that gives up', async () => {
@@ -115,10 +115,13 @@ for (const [way, connect] of Object.entries(WAYS)) {
       await kv.set('watched/ä', 'before');
       const view = new Map<string, string>();
       const seen: number[] = [];
+      let isSynced = false;
       const watch = kv.watch('watched/', { from: 0 });
       const watched = (async () => {
         for await (const change of watch) {
-          if ('revision' in change && change.type !== 'synced') seen.push(change.revision);
+          // The keys that are told before are in the order of their names.
+          if (change.type === 'synced' || change.type === 'reset') isSynced = change.type === 'synced';
+          else if (isSynced && 'revision' in change) seen.push(change.revision);
           if (change.type === 'set') view.set(change.key, change.value);
           if (change.type === 'deleted') view.delete(change.key);
           if (view.get('watched/end') === 'yes') return;

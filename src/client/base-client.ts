@@ -197,6 +197,7 @@ export class Client implements KeyValueClient {
   }
 
   readonly #lockStore: LockStore = {
+    timeoutOf: (options) => this.#dispatcher.timeoutOf(options),
     add: (key, value, ttl, options) => this.add(key, value, { ...options, ttl }),
     renew: async (key, value, ttl, revision, options) => {
       const [, renewed = 0] = await this.#cas(key, value, { revision }, { ...options, ttl });

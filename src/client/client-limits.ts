@@ -58,7 +58,10 @@ export const DEFAULT_LOCK_TTL_S = 10;
 export const MAX_LOCK_PAUSE_MS = 200;
 export const MIN_RENEWAL_PAUSE_MS = 100;
 
-/** How long it is tried to give back a lock whose acquisition failed, or that is held when the client is closed. */
+/**
+ * How long it is tried to give back a lock whose acquisition failed, or that is held when the client is closed; and how long that
+ * waits for acquisitions under way.
+ */
 export const LOCK_CLEANUP_TIMEOUT_MS = 1_000;
 
 /** The longest pause before an update that met another one is tried again. */

@@ -1,14 +1,22 @@
 /** Acquires locks for a client: one try after the other until its time is over. */
 
 import type { CallOptions } from './call.js';
-import { AbortedError, TimeoutError, UnknownOutcomeError } from './client-errors.js';
+import { AbortedError, ClosedError, TimeoutError, UnknownOutcomeError } from './client-errors.js';
 import {
   DEFAULT_LOCK_TTL_S,
   DEFAULT_TIMEOUT_MS,
   LOCK_CLEANUP_TIMEOUT_MS,
   MAX_LOCK_PAUSE_MS,
 } from './client-limits.js';
-import { heldUntilMs, Lock, type LockStore, removeByValue, removeOwn } from './lock.js';
+import {
+  heldUntilMs,
+  Lock,
+  type LockStore,
+  removeByValue,
+  removeOwn,
+  type SharedLimit,
+  sharedLimit,
+} from './lock.js';
 import type { ClientEnvironment } from './world.js';
 
 export interface LockOptions extends CallOptions {
@@ -24,11 +32,18 @@ export interface Wanted {
   readonly timeoutMs: number;
 }
 
+interface TryOptions extends CallOptions {
+  readonly timeoutMs: number;
+}
+
 export class LockKeeper {
   readonly #store: LockStore;
   readonly #environment: ClientEnvironment;
   readonly #held = new Set<Lock>();
+  /** Tries whose outcome is not known, and removals of what they left. */
+  readonly #tries = new Set<Promise<unknown>>();
   readonly #cleanups = new Set<Promise<void>>();
+  #isClosed = false;
 
   constructor(store: LockStore, environment: ClientEnvironment) {
     this.#store = store;
@@ -37,36 +52,68 @@ export class LockKeeper {
 
   /** Rejects with a KvError. */
   async acquire(wanted: Wanted, { ttl = DEFAULT_LOCK_TTL_S, signal }: LockOptions): Promise<Lock> {
-    const { what, key, timeoutMs } = wanted;
+    const { what, timeoutMs } = wanted;
     const deadlineMs = this.#environment.nowMs() + timeoutMs;
     for (;;) {
-      // Of this try alone: what an earlier one leaves may be cleaned up as late as after this one has the key.
-      const value = `${this.#unique()} ${wanted.note}`.trim();
-      const sentAtMs = this.#environment.nowMs();
-      if (sentAtMs >= deadlineMs) throw new TimeoutError(what, timeoutMs);
-      const options = { signal, timeoutMs: Math.min(deadlineMs - sentAtMs, DEFAULT_TIMEOUT_MS) };
-      const revision = await this.#store.add(key, value, ttl, options).catch((error: unknown) => {
-        // It may be ours without anybody who knows.
-        this.#cleanUp(key, value);
-        if (!isForWantOfTime(error) || this.#environment.nowMs() >= deadlineMs) throw error;
+      if (this.#isClosed) throw new ClosedError();
+      const leftMs = deadlineMs - this.#environment.nowMs();
+      if (leftMs <= 0) throw new TimeoutError(what, timeoutMs);
+      const options = { signal, timeoutMs: Math.min(leftMs, DEFAULT_TIMEOUT_MS) };
+      const lock = await this.#try(wanted, ttl, options).catch((error: unknown) => {
+        if (this.#isClosed || !isForWantOfTime(error) || this.#environment.nowMs() >= deadlineMs) throw error;
         return undefined;
       });
-      if (revision !== undefined) {
-        const facts = { key, value, ttl, revision, sentAtMs };
-        if (this.#environment.nowMs() < heldUntilMs(sentAtMs, ttl)) return this.#hold(facts);
-        // The answer took so long that the lock may be lost already.
-        await removeOwn(this.#store, facts, options);
-        continue;
-      }
-      await this.#pause(what, Math.max(0, deadlineMs - this.#environment.nowMs()), signal);
+      if (lock instanceof Lock) return lock;
+      if (lock !== 'late')
+        await this.#pause(what, Math.max(0, deadlineMs - this.#environment.nowMs()), signal);
     }
   }
 
-  /** Releases all locks that are held, as far as that is possible in a moment. */
+  /** Releases all locks that are held, as far as that is possible in a moment. None is acquired any more. */
   async releaseAll(): Promise<void> {
+    this.#isClosed = true;
     const options = { timeoutMs: LOCK_CLEANUP_TIMEOUT_MS };
     const releases = [...this.#held].map((lock) => lock.release(options).catch(() => {}));
-    await Promise.all([...releases, ...this.#cleanups]);
+    await Promise.all([...releases, this.#triesOver()]);
+    await Promise.all(this.#cleanups);
+  }
+
+  /** Resolves to undefined if somebody else has the key, and to 'late' if the lock may be lost already. */
+  #try({ key, note }: Wanted, ttl: number, options: TryOptions): Promise<Lock | 'late' | undefined> {
+    // Of this try alone: what an earlier one leaves may be cleaned up as late as after this one has the key.
+    const value = `${this.#unique()} ${note}`.trim();
+    const sentAtMs = this.#environment.nowMs();
+    const outcome = this.#store.add(key, value, ttl, options).then(
+      async (revision) => {
+        if (revision === undefined) return undefined;
+        const facts = { key, value, ttl, revision, sentAtMs };
+        if (this.#isClosed) {
+          this.#cleanUp((limit) => removeOwn(this.#store, facts, limit));
+          throw new ClosedError();
+        }
+        if (this.#environment.nowMs() < heldUntilMs(sentAtMs, ttl)) return this.#hold(facts);
+        await removeOwn(this.#store, facts, sharedLimit(options, options.timeoutMs, this.#environment));
+        return 'late' as const;
+      },
+      (error: unknown) => {
+        // It may be ours without anybody who knows.
+        this.#cleanUp((limit) => removeByValue(this.#store, { key, value }, limit));
+        throw error;
+      },
+    );
+    this.#tries.add(outcome);
+    return outcome.finally(() => this.#tries.delete(outcome));
+  }
+
+  /** Resolves when no try is under way, or after a moment. */
+  #triesOver(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.#environment.startTimer(resolve, LOCK_CLEANUP_TIMEOUT_MS);
+      void Promise.allSettled(this.#tries).then(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
   }
 
   #hold(facts: ConstructorParameters<typeof Lock>[0]): Lock {
@@ -75,8 +122,8 @@ export class LockKeeper {
     return lock;
   }
 
-  #cleanUp(key: string, value: string): void {
-    const cleanup = removeByValue(this.#store, { key, value }, { timeoutMs: LOCK_CLEANUP_TIMEOUT_MS })
+  #cleanUp(remove: (limit: SharedLimit) => Promise<void>): void {
+    const cleanup = remove(sharedLimit({}, LOCK_CLEANUP_TIMEOUT_MS, this.#environment))
       // It goes by itself when its time is over.
       .catch(() => {})
       .finally(() => this.#cleanups.delete(cleanup));

@@ -7,8 +7,8 @@
 
 import type { Timer } from '../environment.js';
 import type { CallOptions } from './call.js';
-import { KvError, LockLostError, NotFoundError, VersionMismatchError } from './client-errors.js';
-import { MIN_RENEWAL_PAUSE_MS } from './client-limits.js';
+import { ClosedError, KvError, LockLostError, NotFoundError, VersionMismatchError } from './client-errors.js';
+import { DEFAULT_TIMEOUT_MS, MIN_RENEWAL_PAUSE_MS } from './client-limits.js';
 import type { ClientEnvironment } from './world.js';
 
 /** How much sooner than by the servers' clock a holder counts its lock as lost: 2 %, and as many ms besides. */
@@ -19,6 +19,8 @@ const RENEWALS_PER_TTL = 3;
 
 /** What a lock needs of a client. */
 export interface LockStore {
+  /** The time limit of a call, in ms. Throws ArgumentError. */
+  timeoutOf(options: CallOptions): number;
   /** Adds the key, and resolves to its revision; undefined if it is there. */
   add(key: string, value: string, ttl: number, options: CallOptions): Promise<number | undefined>;
   /** Writes the key at that revision, and resolves to the new one. */
@@ -49,6 +51,8 @@ export class Lock {
   readonly #environment: ClientEnvironment;
   readonly #facts: LockFacts;
   readonly #lost = new AbortController();
+  /** Aborts the renewal that is under way. */
+  readonly #renewals = new AbortController();
   readonly #onEnd: (lock: Lock) => void;
   #revision: number;
   /** Until when it is held for certain, in ms. */
@@ -88,10 +92,14 @@ export class Lock {
     return this.#environment.nowMs() < this.#heldUntilMs;
   }
 
-  /** Gives the lock up. No effect on a later holder's. Rejects with a KvError; then it may be called again. */
+  /**
+   * Gives the lock up, within the time limit of one call. No effect on a later holder's. Rejects with a KvError; then it may be
+   * called again.
+   */
   release(options: CallOptions = {}): Promise<void> {
     this.#isReleasing = true;
     this.#stop();
+    this.#renewals.abort();
     this.#released ??= this.#release(options).catch((error: unknown) => {
       this.#released = undefined;
       throw error;
@@ -108,9 +116,10 @@ export class Lock {
   }
 
   async #release(options: CallOptions): Promise<void> {
-    // Its revision is known once it is over.
+    const limit = sharedLimit(options, this.#store.timeoutOf(options), this.#environment);
+    // It was aborted. If it was executed all the same, the key has a later revision, and is known by its value.
     await this.#renewing;
-    await removeOwn(this.#store, { ...this.#facts, revision: this.#revision }, options);
+    await removeOwn(this.#store, { ...this.#facts, revision: this.#revision }, limit);
     this.#onEnd(this);
   }
 
@@ -141,29 +150,31 @@ export class Lock {
   async #renew(): Promise<void> {
     const { key, value, ttl } = this.#facts;
     const sentAtMs = this.#environment.nowMs();
-    const timeoutMs = this.#heldUntilMs - sentAtMs;
-    if (timeoutMs <= 0) {
+    const leftMs = this.#heldUntilMs - sentAtMs;
+    if (leftMs <= 0) {
       this.#lose('it was not renewed in time');
       return;
     }
+    const options = { timeoutMs: Math.min(leftMs, DEFAULT_TIMEOUT_MS), signal: this.#renewals.signal };
     try {
-      this.#revision = await this.#store.renew(key, value, ttl, this.#revision, { timeoutMs });
+      this.#revision = await this.#store.renew(key, value, ttl, this.#revision, options);
       this.#heldUntilMs = heldUntilMs(sentAtMs, ttl);
       if (this.#isReleasing || this.#lost.signal.aborted) return;
       this.#armLoss();
       this.#renewLater(this.#renewalPauseMs);
     } catch (error) {
       if (error instanceof VersionMismatchError || error instanceof NotFoundError)
-        await this.#lookWhose(timeoutMs);
+        await this.#lookWhose(options);
+      else if (error instanceof ClosedError) this.#lose('its client is closed');
       // One failure is not the end: it is tried again as long as the lock is held.
       else if (!this.#isReleasing && this.isHeld) this.#renewLater(MIN_RENEWAL_PAUSE_MS);
     }
   }
 
   /** The key is at another revision: by an earlier renewal of ours whose answer was lost, or the lock is. */
-  async #lookWhose(timeoutMs: number): Promise<void> {
+  async #lookWhose(options: CallOptions): Promise<void> {
     const { key, value } = this.#facts;
-    const found = await this.#store.read(key, { timeoutMs }).catch(() => 'unknown' as const);
+    const found = await this.#store.read(key, options).catch(() => 'unknown' as const);
     if (found !== undefined && found !== 'unknown' && found.value === value) this.#revision = found.revision;
     if (found === 'unknown' || found?.value === value) {
       if (this.isHeld) this.#renewLater(MIN_RENEWAL_PAUSE_MS);
@@ -171,17 +182,30 @@ export class Lock {
   }
 }
 
+/** Makes the options of each of several calls that are to be over within one time limit. */
+export type SharedLimit = () => CallOptions;
+
+/** @param timeoutMs from the call of this function on */
+export function sharedLimit(
+  { signal }: CallOptions,
+  timeoutMs: number,
+  { nowMs }: Pick<ClientEnvironment, 'nowMs'>,
+): SharedLimit {
+  const deadlineMs = nowMs() + timeoutMs;
+  return () => ({ signal, timeoutMs: Math.max(1, deadlineMs - nowMs()) });
+}
+
 /** Removes the key unless it is another one's. Rejects with a KvError. */
 export async function removeOwn(
   store: LockStore,
   { key, value, revision }: Pick<LockFacts, 'key' | 'value' | 'revision'>,
-  options: CallOptions,
+  limit: SharedLimit,
 ): Promise<void> {
   try {
-    await store.remove(key, revision, options);
+    await store.remove(key, revision, limit());
   } catch (error) {
     if (!(error instanceof VersionMismatchError)) throw error;
-    await removeByValue(store, { key, value }, options);
+    await removeByValue(store, { key, value }, limit);
   }
 }
 
@@ -189,11 +213,11 @@ export async function removeOwn(
 export async function removeByValue(
   store: LockStore,
   { key, value }: Pick<LockFacts, 'key' | 'value'>,
-  options: CallOptions,
+  limit: SharedLimit,
 ): Promise<void> {
-  const found = await store.read(key, options);
+  const found = await store.read(key, limit());
   if (found?.value !== value) return;
-  await store.remove(key, found.revision, options).catch((error: unknown) => {
+  await store.remove(key, found.revision, limit()).catch((error: unknown) => {
     // It has expired meanwhile, and is another one's.
     if (!(error instanceof KvError && error.code === 'ERR_VERSION')) throw error;
   });

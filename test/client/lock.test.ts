@@ -1,7 +1,15 @@
 import { expect } from 'chai';
 import { Client } from '../../src/client/base-client.js';
-import { MAX_LOCK_PAUSE_MS, SESSION_CLOSE_TIMEOUT_MS } from '../../src/client/client-limits.js';
-import type { Lock } from '../../src/client/lock.js';
+import type { CallOptions } from '../../src/client/call.js';
+import { ClosedError } from '../../src/client/client-errors.js';
+import {
+  DEADLINE_TICK_MS,
+  DEFAULT_TIMEOUT_MS,
+  LOCK_CLEANUP_TIMEOUT_MS,
+  MAX_LOCK_PAUSE_MS,
+  SESSION_CLOSE_TIMEOUT_MS,
+} from '../../src/client/client-limits.js';
+import { Lock, type LockStore } from '../../src/client/lock.js';
 import { type FakeLink, FakeWorld, outcomeOf } from './fake-world.js';
 
 const TTL_S = 9;
@@ -179,6 +187,68 @@ describe('a lock', () => {
     expect([lock.isHeld, lock.fencingToken]).to.deep.equal([true, 120]);
   });
 
+  it('is released at once while a renewal has no answer, within one time limit', async () => {
+    const lock = await held();
+    await world.pass(TTL_S * 334);
+    taken();
+    const released = outcomeOf(lock.release({ timeoutMs: 500 }));
+    await world.settle();
+    expect(taken()).to.deep.equal(['delete lock:door @100']);
+    await world.pass(300);
+    link.reply('OK 2 150', 'ERR_VERSION');
+    await world.settle();
+    expect(taken()).to.deep.equal(['gets lock:door']);
+    await world.pass(200 + 3 * DEADLINE_TICK_MS);
+    expect(released.value).to.equal('ERR_TIMEOUT');
+  });
+
+  it('takes no longer for a renewal than for any call, however long it lives', async () => {
+    const limits: unknown[] = [];
+    const lock = lockIn(world, 300, async ({ timeoutMs }) => {
+      limits.push(timeoutMs);
+      return 2;
+    });
+    await world.pass(100_000);
+    expect(limits).to.deep.equal([DEFAULT_TIMEOUT_MS]);
+    await lock.release();
+  });
+
+  it('is not acquired by a client that is being closed, and its key is removed', async () => {
+    const locking = outcomeOf(client.lock('door', { ttl: TTL_S }));
+    link = await world.opened();
+    expect(taken()).to.have.lengthOf(1);
+    const closed = client.close();
+    await world.settle();
+    link.reply('ADDED 100');
+    await world.settle();
+    expect(locking.value).to.equal('ERR_CLOSED');
+    expect(taken()).to.deep.equal(['delete lock:door @100']);
+    link.reply('DELETED');
+    await closed;
+    expect(world.timers).to.equal(0);
+  });
+
+  it('does not keep a client that is closed waiting for a server that does not answer', async () => {
+    const locking = outcomeOf(client.elect('door'));
+    link = await world.opened();
+    const closed = outcomeOf(client.close());
+    await world.pass(LOCK_CLEANUP_TIMEOUT_MS);
+    expect([locking.value, closed.value]).to.deep.equal(['ERR_UNKNOWN_OUTCOME', 'nothing']);
+    await world.pass(MAX_LOCK_PAUSE_MS);
+    expect(world.timers).to.equal(0);
+    expect(await client.lock('door').catch((error) => error.code)).to.equal('ERR_CLOSED');
+  });
+
+  it('is lost, and not renewed again, when its client turns out to be closed', async () => {
+    let renewals = 0;
+    const lock = lockIn(world, TTL_S, async () => {
+      renewals += 1;
+      throw new ClosedError();
+    });
+    await world.pass(TTL_S * 500);
+    expect([renewals, lock.signal.aborted, world.timers]).to.deep.equal([1, true, 0]);
+  });
+
   it('is released when its client is closed', async () => {
     await held();
     const closed = client.close();
@@ -189,3 +259,16 @@ describe('a lock', () => {
     expect(world.timers).to.equal(0);
   });
 });
+
+/** A lock that was added just then, in a store without a client. */
+function lockIn(world: FakeWorld, ttl: number, renew: (options: CallOptions) => Promise<number>): Lock {
+  const store: LockStore = {
+    timeoutOf: () => DEFAULT_TIMEOUT_MS,
+    add: async () => undefined,
+    renew: (_key, _value, _ttl, _revision, options) => renew(options),
+    remove: async () => true,
+    read: async () => undefined,
+  };
+  const facts = { key: 'k', value: 'v', ttl, revision: 1, sentAtMs: world.nowMs };
+  return new Lock(facts, store, world.client.environment, () => {});
+}

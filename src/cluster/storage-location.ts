@@ -5,10 +5,10 @@
 import { rmSync } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { NODE_ENVIRONMENT } from '../environment.js';
 import type { SlotId } from '../raft/types.js';
-import { type ClusterDirectory, readDescription } from '../storage/cluster-directory.js';
+import { type ClusterDirectory, type Description, readDescription } from '../storage/cluster-directory.js';
 import { DataDirectory } from '../storage/data-directory.js';
 import { explained } from '../storage/data-directory-error.js';
 import { NODE_FILES } from '../storage/node-files.js';
@@ -65,12 +65,26 @@ export async function slotsOn(options: ShownOptions): Promise<readonly SlotId[]>
   const files = new TimedFiles(NODE_FILES, TIMED);
   // What else is wrong with a directory is told when it is opened.
   const onFailure = paths.length === 1 ? throwIfHung : () => undefined;
-  const read = paths.map((path) => explained(path, () => readDescription(files, path).catch(onFailure)));
-  const found = (await Promise.all(read)).filter((one) => one !== undefined);
-  const [newest] = found.sort((a, b) => b.revision - a.revision);
+  const found: Description[] = [];
+  const looked = new Set<string>();
+  // Directories of servers that were removed lead on to those of the members.
+  for (let next = paths; next.length > 0; next = placesIn(found).filter((path) => !looked.has(path))) {
+    for (const path of next) looked.add(resolve(path));
+    const read = next.map((path) => explained(path, () => readDescription(files, path).catch(onFailure)));
+    found.push(...(await Promise.all(read)).filter((one) => one !== undefined));
+  }
+  const newest = newestIn(found);
   if (newest !== undefined) return newest.membership.members.map(({ slot }) => slot);
   if (!options.memory) checkDataDirs(paths, options.servers);
   return [...serverPorts(options).keys()];
+}
+
+function newestIn(found: readonly Description[]): Description | undefined {
+  return [...found].sort((a, b) => b.revision - a.revision)[0];
+}
+
+function placesIn(found: readonly Description[]): readonly string[] {
+  return [...(newestIn(found)?.places.values() ?? [])].map((place) => resolve(place));
 }
 
 function throwIfHung(error: unknown): undefined {

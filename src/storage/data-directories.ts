@@ -31,7 +31,6 @@ import { isReplaced, memberOf, newestOf, ownersIn } from './directory-claims.js'
 import { assignLost, findSurveys, type Lost, reasonOf, withSurveys } from './directory-search.js';
 import { releaseLockOf, type Survey, surveyDirectory } from './directory-survey.js';
 import type { Files } from './files.js';
-import { MANIFEST_NAME } from './manifest.js';
 import { type Fill, type HeldDirectory, makeDirectories, makeDirectory } from './new-directories.js';
 import { makeServerDirectory } from './server-manifest.js';
 import { messageOf, systemCodeOf } from './system-errors.js';
@@ -148,7 +147,7 @@ export class DataDirectories implements ClusterDirectory {
     const there = [...this.#held.values()].find((one) => resolve(one.path) === resolve(path));
     if (there !== undefined && !this.#isOfSlot(there, slot))
       throw new DataDirectoryError(path, 'is that of another server: name an empty directory');
-    const held = there ?? (await makeDirectory(this.#files, path, owner));
+    const held = there ?? (await makeDirectory(this.#files, path, owner, this.#cluster));
     try {
       if (there !== undefined) await this.#makeBeside(there, owner.serverId);
       this.#held.set(id, held);
@@ -179,9 +178,8 @@ export class DataDirectories implements ClusterDirectory {
     if (held === undefined) return;
     // Where that fails, nobody uses it all the same: its identity is no member.
     await this.#files.removeTree(serverDirectory(held.path, id)).catch(() => undefined);
-    if (other !== undefined) return;
-    await this.#files.remove(join(held.path, MANIFEST_NAME)).catch(() => undefined);
-    await held.lock.release();
+    // Its manifest stays: it leads a later start, which may name this directory alone, on to the members.
+    if (other === undefined) await held.lock.release();
   }
 
   async settle(size: number): Promise<void> {

@@ -47,6 +47,12 @@ export function claimedBy(survey: Survey, { clusterId }: ClusterDescription): Se
   return claim?.clusterId === clusterId ? claim.serverId : undefined;
 }
 
+/** Whether it is of this cluster, and of an identity that is no member. */
+export function isOfRemoved(survey: Survey, cluster: ClusterDescription): boolean {
+  const claimed = claimedBy(survey, cluster);
+  return claimed !== undefined && memberOf(claimed, cluster) === undefined;
+}
+
 /** The members of this cluster whose directories are in it: two while one replaces the other in its place. */
 export function ownersIn(survey: Survey, cluster: ClusterDescription): readonly ServerId[] {
   const claimed = claimedBy(survey, cluster);

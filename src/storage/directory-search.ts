@@ -4,7 +4,15 @@ import { resolve } from 'node:path';
 import type { ServerId, SlotId } from '../raft/types.js';
 import type { ClusterDescription } from './cluster-directory.js';
 import { DataDirectoryError, explained } from './data-directory-error.js';
-import { claimedBy, clusterOf, memberOf, newestOf, ownersIn, placesToLookAt } from './directory-claims.js';
+import {
+  claimedBy,
+  clusterOf,
+  isOfRemoved,
+  memberOf,
+  newestOf,
+  ownersIn,
+  placesToLookAt,
+} from './directory-claims.js';
 import { releaseLockOf, type Survey, surveyDirectory } from './directory-survey.js';
 import type { Files } from './files.js';
 import type { StorageError } from './storage.js';
@@ -45,11 +53,12 @@ export async function findSurveys(
   files: Files,
   { isGiven }: { readonly isGiven: boolean },
 ): Promise<(ClusterDescription & { readonly path: string }) | undefined> {
-  const { length: named } = surveys;
+  const namedSurveys = [...surveys];
   while (true) {
     const cluster = clusterOf(surveys);
     if (cluster === undefined) return undefined;
     const { size } = newestOf(cluster);
+    const { length: named } = namedSurveys.filter((survey) => !isOfRemoved(survey, cluster));
     const places = placesToLookAt(cluster, surveys, { isGiven: isGiven && named >= size });
     if (places.length === 0) {
       requireFitting(surveys, { named, size }, cluster);
@@ -59,13 +68,15 @@ export async function findSurveys(
   }
 }
 
-/** Of a directory that was not named nothing is wanted but what is a server's of this cluster. */
+/** Of a directory that was not named nothing is wanted but what is of a server of this cluster, or of one that is newer. */
 async function lookAt(path: string, cluster: ClusterDescription, files: Files): Promise<Survey> {
   const survey = await surveyDirectory(files, path).catch(
     (error: unknown): Survey => ({ is: 'unusable', path, error, description: undefined }),
   );
   const isUsable =
-    survey.is === 'unusable' || ownersIn(survey, cluster).some((id) => cluster.places.get(id) === path);
+    survey.is === 'unusable' ||
+    ownersIn(survey, cluster).some((id) => cluster.places.get(id) === path) ||
+    (claimedBy(survey, cluster) ?? 0) >= cluster.membership.nextId;
   if (isUsable) return survey;
   await releaseLockOf(survey);
   return { is: 'absent', path };
@@ -83,12 +94,6 @@ function requireFitting(
   if (named >= size || !unplaced) return;
   const reason = `is of a cluster of ${size} servers: give --data-dir ${size} times, once for each`;
   throw new DataDirectoryError(cluster.path, reason);
-}
-
-/** Whether it is of this cluster, and of an identity that is no member. */
-function isOfRemoved(survey: Survey, cluster: ClusterDescription): boolean {
-  const claimed = claimedBy(survey, cluster);
-  return claimed !== undefined && memberOf(claimed, cluster) === undefined;
 }
 
 /**

@@ -16,6 +16,7 @@ import {
   writeDescription,
 } from './cluster-directory.js';
 import { asDataDirectoryError, DataDirectoryError, explained, lostManifest } from './data-directory-error.js';
+import { isOfRemoved } from './directory-claims.js';
 import { type Survey, surveyDirectory } from './directory-survey.js';
 import type { FileLock, Files } from './files.js';
 import { makeServerDirectory, type Owner } from './server-manifest.js';
@@ -62,11 +63,20 @@ export async function makeDirectories(
   return { cluster, held };
 }
 
-/** Makes that of a server which joins a cluster. Rejects with DataDirectoryError unless there is nothing that was used in it. */
-export async function makeDirectory(files: Files, path: string, owner: Owner): Promise<HeldDirectory> {
+/**
+ * Makes that of a server which joins a cluster. Rejects with DataDirectoryError unless what was used in it was that of a server
+ * which was removed from the cluster.
+ */
+export async function makeDirectory(
+  files: Files,
+  path: string,
+  owner: Owner,
+  cluster: ClusterDescription,
+): Promise<HeldDirectory> {
   const survey = await explained(path, () => surveyDirectory(files, path));
   try {
-    if (survey.is === 'described' || (survey.is === 'undescribed' && survey.isUsed))
+    const isOfOther = survey.is === 'described' && !isOfRemoved(survey, cluster);
+    if (isOfOther || (survey.is === 'undescribed' && survey.isUsed))
       throw new DataDirectoryError(path, 'is that of another server: name an empty directory');
     refuseToMake(survey);
     return await holdNew(files, survey, owner);

@@ -305,6 +305,44 @@ describe('DataDirectories, one for each server,', () => {
       await without.close();
     });
 
+    it('lead on to the members when those that are named are all of servers that were removed', async () => {
+      const directories = await openAny();
+      for (const slot of [0, 1, 2]) {
+        await directories.add(slot, path(`e${slot}`));
+        await directories.remove(slot);
+      }
+      await directories.settle(3);
+      const { clusterId } = directories;
+      await directories.close();
+      const again = await open();
+      expect(again.clusterId).to.equal(clusterId);
+      expect(again.leftOut).to.have.length(3);
+      await again.add(0, path('a'));
+      await again.remove(3);
+      await again.add(3, path('e0'));
+      await again.settle(4);
+      await again.close();
+      expect(await membersOf(['b', 'c'])).to.equal('0:a/server-6 1:e1/server-4 2:e2/server-5 3:e0/server-7');
+      await rm(path('e1'), { recursive: true });
+      const without = await openAny(['c', 'b']);
+      expectOneLine(await rejection(without.locate(4)), 'DISK_MISSING', /e1 is missing/);
+      await without.close();
+    });
+
+    it('lead on to the members when one of them is missing', async () => {
+      const directories = await openAny();
+      for (const slot of [0, 1]) {
+        await directories.add(slot, path(`e${slot}`));
+        await directories.remove(slot);
+      }
+      await directories.close();
+      await rm(path('c'), { recursive: true });
+      const again = await open();
+      expect(again.members.map(({ id }) => id)).to.deep.equal([3, 4, 2]);
+      expectOneLine(await rejection(again.locate(2)), 'DISK_MISSING', /c is missing/);
+      await again.close();
+    });
+
     it('refuse a place that another server has, or that holds something else', async () => {
       const directories = await openAny();
       await mkdir(path('x'));

@@ -38,7 +38,8 @@ export class WorkTurns {
     command.pendingUnits = units;
     command.session.pendingUnits += units;
     const queue = units <= LITTLE_WORK ? this.#little : this.#much;
-    if (queue.length === 0 && this.#hasRoomFor(command)) {
+    // Nobody overtakes those that wait, or little ones that follow one another would leave no room for much.
+    if (this.count === 0 && this.#hasRoomFor(command)) {
       this.#take(command);
       return true;
     }

@@ -130,6 +130,24 @@ describe('writes that are much work', () => {
     }
   });
 
+  it('get their turn while a stream of little ones goes on', () => {
+    const leader = new Leader();
+    leader.send(1, resp(`MSET a ${'ab'.repeat(2000)} b ${'ba'.repeat(2000)} c 1`));
+    turnsOf(leader);
+    const little = resp('MULTI', 'COPY c d REPLACE', 'EXEC');
+    leader.send(2, little);
+    leader.turn();
+    leader.send(1, EXEC);
+    for (let turns = 0; turns < 100; turns += 1) {
+      const { index } = leader.raft.lastLog;
+      leader.send(2 + ((turns + 1) % 2), little);
+      leader.turn();
+      // There is always a little one in flight that is not answered.
+      leader.acknowledgeUpTo(index);
+    }
+    expect(leader.toldTo(1)).to.contain('*5\r\n');
+  });
+
   it('are in flight together while they are little', () => {
     const leader = new Leader();
     leader.send(1, resp('SET a 1', 'MULTI', 'COPY a b', 'EXEC', 'MULTI', 'COPY b c', 'EXEC'));

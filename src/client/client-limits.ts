@@ -11,7 +11,10 @@ export const DEADLINE_TICK_MS = 20;
 export const MAX_IN_FLIGHT_COMMANDS = 4096;
 export const MAX_IN_FLIGHT_BYTES = 4 * 1024 * 1024;
 
-/** Calls, and bytes of them, that are made and not over; then a call is refused with `ERR_OVERLOADED`. */
+/**
+ * Calls, and bytes of them, that are made and not over; then a call is refused with `ERR_OVERLOADED`. The opening of a session
+ * never is.
+ */
 export const MAX_PENDING_CALLS = 65_536;
 export const MAX_PENDING_BYTES = 256 * 1024 * 1024;
 

@@ -91,7 +91,7 @@ export class Dispatcher {
     this.#timeoutMs = checkedTimeout(options.timeoutMs, DEFAULT_TIMEOUT_MS);
     if (options.sessions)
       this.#writes = new NumberedWrites(
-        () => this.call(OPEN_SESSION, sessionIdOf, { timeoutMs: SESSION_OPEN_TIMEOUT_MS }),
+        () => this.#openSession(),
         () => this.#flushLater(),
       );
     this.#next = Math.floor(world.environment.random() * options.addresses.length);
@@ -132,6 +132,18 @@ export class Dispatcher {
     this.#deadlines.clear();
     this.#connection?.destroy();
     this.#connection = undefined;
+  }
+
+  /** Also when as many calls wait as may: it is what they wait for. */
+  #openSession(): Promise<string> {
+    return new Promise((resolve, reject) => {
+      if (this.#isClosed) throw new ClosedError();
+      const timeoutMs = SESSION_OPEN_TIMEOUT_MS;
+      const deadlineMs = this.#world.environment.nowMs() + timeoutMs;
+      const outcome = { answer: (reply: Reply) => resolve(sessionIdOf(reply)), reject };
+      const limits = { deadlineMs, timeoutMs, signal: undefined };
+      this.#begin(new Call(OPEN_SESSION, limits, outcome, this.#onOver));
+    });
   }
 
   /** The servers would keep it until it expires. */

@@ -1,6 +1,11 @@
 import { expect } from 'chai';
 import { Client } from '../../src/client/base-client.js';
-import { SESSION_CLOSE_TIMEOUT_MS, SESSION_WINDOW } from '../../src/client/client-limits.js';
+import {
+  MAX_PENDING_BYTES,
+  MAX_PENDING_CALLS,
+  SESSION_CLOSE_TIMEOUT_MS,
+  SESSION_WINDOW,
+} from '../../src/client/client-limits.js';
 import { type FakeLink, FakeWorld, outcomeOf } from './fake-world.js';
 
 describe("a client's writes", () => {
@@ -122,6 +127,28 @@ describe("a client's writes", () => {
     link.reply('ERR_SESSION done');
     await world.settle();
     expect(write.value).to.equal('ERR_UNKNOWN_OUTCOME');
+  });
+
+  it('get their session also when as many are called before it as may be', async () => {
+    const writes = Array.from({ length: MAX_PENDING_CALLS }, () => outcomeOf(client.delete('k')));
+    const refused = outcomeOf(client.delete('k'));
+    const link = await world.opened();
+    expect(link.take()).to.deep.equal(['session open']);
+    link.reply('SESSION s1');
+    await world.settle();
+    expect(link.take()).to.have.lengthOf(SESSION_WINDOW);
+    expect(refused.value).to.equal('ERR_OVERLOADED');
+    expect(writes.filter(({ value }) => value !== undefined)).to.have.lengthOf(0);
+  });
+
+  it('get their session also when they have as many bytes as may wait', async () => {
+    const write = outcomeOf(client.set('k', 'x'.repeat(MAX_PENDING_BYTES)));
+    const link = await world.opened();
+    expect(link.take()).to.deep.equal(['session open']);
+    expect(write.value).to.equal(undefined);
+    link.reply('ERR_CMD_ERR');
+    await world.settle();
+    expect(write.value).to.equal('ERR_REFUSED');
   });
 
   it('have no more numbers under way than the servers remember', async () => {

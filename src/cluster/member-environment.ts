@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import type { ServerId } from '../raft/types.js';
 import type { EventLog } from './event-log.js';
 import type { Place } from './member-state.js';
-import type { ServerThread } from './server-thread.js';
+import type { MemberThread } from './server-thread.js';
 import type { ClientPort } from './slot-ports.js';
 
 export interface MemberEnvironment {
@@ -18,7 +18,7 @@ export interface MemberEnvironment {
   /** Looks once more for data that was lost. */
   readonly locate: () => Promise<Place>;
   /** Starts a thread for this server, which has been started `lives` times before. */
-  readonly newThread: (dataDir: string, lives: number) => ServerThread;
+  readonly newThread: (dataDir: string, lives: number) => MemberThread;
   /** Called when the server takes calls and clients. */
   readonly onUp: () => void;
   /** Called before its clients are cut off and its thread is terminated. */

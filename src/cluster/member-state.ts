@@ -1,7 +1,7 @@
 /** Where a server is between its start and its end, and what is known of it there. */
 
 import type { Term } from '../raft/types.js';
-import type { ServerReport, ServerThread } from './server-thread.js';
+import type { MemberThread, ServerReport } from './server-thread.js';
 
 export type RoleEvent = Extract<ServerReport, { type: 'role' }>;
 
@@ -10,7 +10,7 @@ export type Place = { readonly path: string } | { readonly lost: unknown };
 
 interface Up {
   readonly is: 'up';
-  readonly thread: ServerThread;
+  readonly thread: MemberThread;
   readonly sinceMs: number;
   readonly role: RoleEvent | undefined;
   /** The last term in which it served clients as the leader. */
@@ -21,7 +21,7 @@ export type MemberState =
   /** Stays down until somebody starts it: it was killed or stopped, or cannot run. */
   | { readonly is: 'down' }
   /** Its thread runs and does not take calls yet. */
-  | { readonly is: 'starting'; readonly thread: ServerThread }
+  | { readonly is: 'starting'; readonly thread: MemberThread }
   | Up
   /** Its thread was told to end and has not ended yet. What it still reports is ignored. */
   | { readonly is: 'ending' }

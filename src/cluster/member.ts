@@ -22,7 +22,7 @@ import { gatewayChannel } from './gateway-channel.js';
 import type { MemberEnvironment } from './member-environment.js';
 import type { MemberState, Place, RoleEvent } from './member-state.js';
 import { RestartPause } from './restart-pause.js';
-import type { ServerReport, ServerThread, ThreadEnd } from './server-thread.js';
+import type { MemberThread, ServerReport, ThreadEnd } from './server-thread.js';
 import { unheardStatus } from './status.js';
 import { isFulfilledWithin } from './within.js';
 
@@ -174,8 +174,9 @@ export class Member {
         break;
       }
     }
-    // A thread that loads its modules ends only after that, and a thread that stops may take its time.
-    await this.#hasEnded(2 * STOP_TIMEOUT_MS);
+    // A thread that loads its modules ends only after that, and a thread that stops may take its time. One that waits for its
+    // disk serves nobody, and leaves the port to another server of its slot.
+    if (!(await this.#hasEnded(2 * STOP_TIMEOUT_MS))) this.#environment.port.detach();
   }
 
   /** Calls the server. Rejects with WrongStateError when it is not up, with ServerGoneError when it ends first. */
@@ -239,7 +240,7 @@ export class Member {
     return reply;
   }
 
-  #thread(): ServerThread {
+  #thread(): MemberThread {
     if (this.#state.is !== 'up') throw new WrongStateError(`server ${this.id} is not running`);
     return this.#state.thread;
   }
@@ -249,7 +250,7 @@ export class Member {
   }
 
   /** Handles the thread's reports, and then its end. */
-  async #follow(thread: ServerThread): Promise<void> {
+  async #follow(thread: MemberThread): Promise<void> {
     let refusal: unknown;
     try {
       for await (const event of thread.reports()) await this.#onEvent(thread, event);
@@ -265,7 +266,7 @@ export class Member {
     this.#environment.onChange();
   }
 
-  async #onEvent(thread: ServerThread, event: ServerReport): Promise<void> {
+  async #onEvent(thread: MemberThread, event: ServerReport): Promise<void> {
     if (this.#is('ending')) {
       // A server that is stopping would wait for its disk.
       if (event.type === 'disk') this.#diskTrouble.report(event.condition);
@@ -308,7 +309,7 @@ export class Member {
     this.#environment.onChange();
   }
 
-  async #onUp(thread: ServerThread, { term, lastIndex }: UpEvent): Promise<void> {
+  async #onUp(thread: MemberThread, { term, lastIndex }: UpEvent): Promise<void> {
     await this.#environment.port.attach(gatewayChannel(thread.traffic));
     // It may have been killed while its port was opened.
     if (!this.#is('starting')) return;
@@ -344,7 +345,7 @@ export class Member {
     } else this.#logger.debug({ term, role, leader }, 'role changed');
   }
 
-  #end(thread: ServerThread): void {
+  #end(thread: MemberThread): void {
     this.#state = { is: 'ending' };
     // First the other servers hear of it, so that they elect a successor. Nothing that this server still says reaches a
     // client: replies come through this thread.

@@ -28,6 +28,9 @@ export type ThreadEnd =
 /** What a server reports once its thread has loaded. */
 export type ServerReport = Exclude<ServerEvent, { type: 'loaded' }>;
 
+/** A server's thread as src/cluster/member.ts uses it. */
+export type MemberThread = Omit<ServerThread, 'id'>;
+
 export class ServerThread {
   readonly id: ServerId;
   /** Client traffic with the server. */

@@ -70,8 +70,8 @@ export class RunningCluster {
   /** By slot and identity. A server that is replaced, and the one in its place, are of one slot. */
   #servers: readonly Member[] = [];
   readonly #ports: SlotPorts;
-  /** Servers that were removed and could not end, since their disks do not answer. */
-  readonly #removed: Member[] = [];
+  /** Servers that are being removed, and those whose disks did not answer then. */
+  readonly #removed = new Set<Member>();
   readonly #environment: RunningClusterEnvironment;
   readonly #location: StorageLocation;
   readonly #threads: ThreadPool;
@@ -218,10 +218,11 @@ export class RunningCluster {
   async remove(member: Member): Promise<void> {
     await member.stop();
     this.#servers = this.#servers.filter((server) => server !== member);
-    if (member.isEnding) this.#removed.push(member);
+    this.#removed.add(member);
     this.givePorts([member.id]);
     this.#environment.onChange();
     await this.#location.directory.remove(member.identity);
+    if (!member.isEnding && !this.#location.hasHungDisk) this.#removed.delete(member);
   }
 
   /** A change is over: there are this many voters. */
@@ -331,8 +332,9 @@ export class RunningCluster {
   /** Servers that were told to end and have not yet, and those whose disks hang since the start. */
   get notEnded(): readonly SlotId[] {
     const { hasHungDisk } = this.#location;
+    const isHung = (member: Member) => member.diskFailure !== undefined || this.#removed.has(member);
     return [...this.#servers, ...this.#removed]
-      .filter(({ isEnding, diskFailure }) => isEnding || (hasHungDisk && diskFailure !== undefined))
+      .filter((member) => member.isEnding || (hasHungDisk && isHung(member)))
       .map(({ id }) => id);
   }
 

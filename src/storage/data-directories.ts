@@ -177,9 +177,17 @@ export class DataDirectories implements ClusterDirectory {
     this.#lost.delete(id);
     if (held === undefined) return;
     // Where that fails, nobody uses it all the same: its identity is no member.
-    await this.#files.removeTree(serverDirectory(held.path, id)).catch(() => undefined);
+    const removal = this.#files.removeTree(serverDirectory(held.path, id));
+    const isRemoved = await removal.then(
+      () => true,
+      () => false,
+    );
+    if (other !== undefined) return;
     // Its manifest stays: it leads a later start, which may name this directory alone, on to the members.
-    if (other === undefined) await held.lock.release();
+    const released = held.lock.release();
+    // A disk that does not answer is not waited for.
+    if (isRemoved) await released;
+    else released.catch(() => undefined);
   }
 
   async settle(size: number): Promise<void> {

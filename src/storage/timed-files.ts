@@ -3,6 +3,9 @@
 import type { Environment } from '../environment.js';
 import type { BlockingFile, DataFile, FileAccess, FileLock, Files, LogFile, LogMemory } from './files.js';
 
+/** The removal of a directory may take as long as this many other calls: there may be many files in it. */
+const REMOVAL_CALLS = 3;
+
 /** The disk has not answered in time. What was asked of it may still happen. */
 export class DiskTimeoutError extends Error {
   /** As of the operating system, whose word for it this is. */
@@ -19,6 +22,13 @@ export class DiskTimeoutError extends Error {
 export interface TimedFilesOptions {
   readonly environment: Pick<Environment, 'startTimer'>;
   readonly timeoutMs: number;
+}
+
+interface Patience<T> {
+  /** Is given what the call has brought after it was given up. */
+  readonly onLate?: (late: T) => Promise<void> | undefined;
+  /** That of all calls unless given. */
+  readonly timeoutMs?: number;
 }
 
 export class TimedFiles implements Files {
@@ -39,11 +49,13 @@ export class TimedFiles implements Files {
   }
 
   create(path: string): Promise<DataFile> {
-    return this.#timed('open', this.#files.create(path), closeLate).then((file) => this.#timedFile(file));
+    return this.#timed('open', this.#files.create(path), { onLate: closeLate }).then((file) =>
+      this.#timedFile(file),
+    );
   }
 
   open(path: string, access: FileAccess): Promise<DataFile> {
-    return this.#timed('open', this.#files.open(path, access), closeLate).then((file) =>
+    return this.#timed('open', this.#files.open(path, access), { onLate: closeLate }).then((file) =>
       this.#timedFile(file),
     );
   }
@@ -53,7 +65,7 @@ export class TimedFiles implements Files {
   }
 
   openLog(...args: Parameters<Files['openLog']>): Promise<LogFile> {
-    return this.#timed('open', this.#files.openLog(...args), closeLate);
+    return this.#timed('open', this.#files.openLog(...args), { onLate: closeLate });
   }
 
   logMemory(): LogMemory {
@@ -80,9 +92,9 @@ export class TimedFiles implements Files {
     return this.#timed('unlink', this.#files.remove(path));
   }
 
-  /** Takes as long as it takes: there may be many files. */
   removeTree(path: string): Promise<void> {
-    return this.#files.removeTree(path);
+    const timeoutMs = REMOVAL_CALLS * this.#timeoutMs;
+    return this.#timed('rmdir', this.#files.removeTree(path), { timeoutMs });
   }
 
   rename(from: string, to: string): Promise<void> {
@@ -94,7 +106,7 @@ export class TimedFiles implements Files {
   }
 
   lock(path: string): Promise<FileLock | undefined> {
-    return this.#timed('flock', this.#files.lock(path), (late) => late?.release());
+    return this.#timed('flock', this.#files.lock(path), { onLate: (late) => late?.release() });
   }
 
   #timedFile(file: DataFile): DataFile {
@@ -107,15 +119,18 @@ export class TimedFiles implements Files {
     };
   }
 
-  /** @param onLate is given what the call has brought after it was given up */
-  #timed<T>(call: string, done: Promise<T>, onLate?: (late: T) => Promise<void> | undefined): Promise<T> {
+  #timed<T>(
+    call: string,
+    done: Promise<T>,
+    { onLate, timeoutMs = this.#timeoutMs }: Patience<T> = {},
+  ): Promise<T> {
     return new Promise((resolve, reject) => {
       let isGivenUp = false;
       const timer = this.#environment.startTimer(() => {
         isGivenUp = true;
         this.#givenUp += 1;
-        reject(new DiskTimeoutError(call, this.#timeoutMs));
-      }, this.#timeoutMs);
+        reject(new DiskTimeoutError(call, timeoutMs));
+      }, timeoutMs);
       const end = () => {
         timer.cancel();
         if (isGivenUp) this.#givenUp -= 1;

@@ -343,6 +343,24 @@ describe('DataDirectories, one for each server,', () => {
       await again.close();
     });
 
+    it('do not wait for the disk of one that is removed when it does not answer', async () => {
+      const hung = new Promise<never>(() => undefined);
+      let isHung = false;
+      const files: Files = {
+        ...NODE_FILES,
+        removeTree: (directory) =>
+          isHung && directory === join(path('b'), 'server-1') ? hung : NODE_FILES.removeTree(directory),
+      };
+      const options = { environment: NODE_ENVIRONMENT, timeoutMs: 50 };
+      const directories = await openAny(ABC, new TimedFiles(files, options));
+      await directories.add(1, path('e'));
+      isHung = true;
+      await directories.remove(1);
+      await directories.settle(3);
+      await directories.close();
+      expect(await membersOf()).to.equal('0:a/server-0 1:e/server-3 2:c/server-2');
+    });
+
     it('refuse a place that another server has, or that holds something else', async () => {
       const directories = await openAny();
       await mkdir(path('x'));

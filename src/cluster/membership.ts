@@ -12,7 +12,7 @@ import { majorityOf } from '../raft/quorum.js';
 import type { Configuration, Member as IdentifiedServer, ServerId, SlotId } from '../raft/types.js';
 import { LEADER_WAIT_MS } from '../time-limits.js';
 import type { ClientAddress, MembersAnswer, MembersView } from '../wire/control.js';
-import { MembersError, messageOf, throwFailure, WrongStateError } from './cluster-errors.js';
+import { MembersError, messageOf, TimeoutError, throwFailure, WrongStateError } from './cluster-errors.js';
 import { MAX_SERVERS } from './cluster-options.js';
 import type { EventLog } from './event-log.js';
 import { type Goal, type Members, membersIn, viewWithoutLeader } from './members-view.js';
@@ -86,6 +86,8 @@ export class Membership {
   #goal: Goal | undefined;
   #isBusy = false;
   #settling: Promise<void> = Promise.resolve();
+  /** The server that is to be replaced, until it was started again. */
+  #replaced: ChangingServer | undefined;
 
   constructor(environment: MembershipEnvironment) {
     this.#environment = environment;
@@ -141,8 +143,8 @@ export class Membership {
 
   /**
    * Has another server, with an empty directory, take the place of a member, whether that runs or not. That one is stopped first,
-   * and its directory stays until the change is committed. When it is given up, the member is started again. Rejects as
-   * {@link change} does.
+   * and its directory stays until the change is committed. When it is given up, or no server leads for a while, since this one
+   * may be needed for that, the member is started again. Rejects as {@link change} does.
    */
   async replace(id: SlotId, { dataDir }: ServerPlace = {}): Promise<readonly AddedServer[]> {
     const { running, handOver } = this.#environment;
@@ -151,6 +153,7 @@ export class Membership {
       const old = running.member(id);
       this.#requireMajorityWithout(old, voters);
       const server = await running.add(id, dataDir);
+      this.#replaced = old;
       try {
         if (running.claimant === old) await handOver(id);
         await old.stop();
@@ -158,11 +161,21 @@ export class Membership {
         await this.#drive(voters.map((voter) => (voter === id ? server : running.member(voter))));
       } catch (error) {
         await this.#finishEarlier();
-        if (running.servers.includes(old) && !old.isUp) await old.restart();
+        await this.#startReplaced();
         throw error;
+      } finally {
+        this.#replaced = undefined;
       }
       return [id];
     });
+  }
+
+  /** Starts the server that was stopped to be replaced, unless that was done. */
+  async #startReplaced(): Promise<void> {
+    const old = this.#replaced;
+    if (old === undefined || old.isUp || !this.#environment.running.servers.includes(old)) return;
+    this.#replaced = undefined;
+    await old.restart();
   }
 
   /** Throws WrongStateError when the other members cannot decide anything while this one is down. */
@@ -192,7 +205,9 @@ export class Membership {
 
   /** Makes the change that `action` makes, which resolves to the ids of new servers, once nothing is left of an earlier one. */
   async #begin(goal: Goal, action: () => Promise<readonly SlotId[]>): Promise<readonly AddedServer[]> {
-    await this.#settling.catch(() => undefined);
+    const { pause } = this.#environment;
+    const isSettling = this.#isBusy && this.#goal === undefined;
+    if (isSettling) await Promise.race([this.#settling.catch(() => undefined), pause(LEADER_WAIT_MS)]);
     return this.#alone(goal, async () => {
       await this.#requireLeader();
       await this.#finishEarlier();
@@ -298,9 +313,21 @@ export class Membership {
     }
   }
 
-  #leader(): Promise<ChangingServer> {
+  /** Where none leads for a while, a server that was stopped to be replaced is started again: its vote may be needed. */
+  async #leader(): Promise<ChangingServer> {
     const { running, until } = this.#environment;
-    return until(() => (running.claimant?.isServing ? running.claimant : undefined));
+    const find = () => (running.claimant?.isServing ? running.claimant : undefined);
+    while (this.#replaced !== undefined) {
+      const waited = until(find, { what: 'no server leads', timeoutMs: LEADER_WAIT_MS });
+      const leader = await waited.catch(throwUnlessTimeout);
+      if (leader !== undefined) return leader;
+      const old = this.#replaced;
+      // One whose disk does not answer cannot be started yet.
+      await this.#startReplaced().catch(() => {
+        this.#replaced = old;
+      });
+    }
+    return until(find);
   }
 
   async #pause(): Promise<void> {
@@ -324,6 +351,10 @@ export class Membership {
     const type = other === undefined ? 'removed' : isReplaced ? 'replaced' : 'not-replaced';
     eventLog.record({ type, server: member.id });
   }
+}
+
+function throwUnlessTimeout(error: unknown): undefined {
+  if (!(error instanceof TimeoutError)) throw error;
 }
 
 function checkVoters(voters: readonly SlotId[]): void {

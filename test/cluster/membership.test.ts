@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { Cluster } from '../../src/cluster/cluster.js';
+import { MembersError } from '../../src/cluster/cluster-errors.js';
 import { freePorts } from '../../tools/support/free-ports.js';
 import { eventually, TestCluster, temporaryDirectory, WAIT_TIMEOUT_MS } from '../support/cluster.js';
 import { rejection } from '../support/storage.js';
@@ -156,6 +157,31 @@ describe('changing the members', function () {
       });
       await cluster.replaceServer(1);
       expect((await cluster.members()).voters).to.deep.equal([0, 1, 2]);
+    } finally {
+      await test.close();
+    }
+  });
+
+  it('starts the old server again while it is replaced when no majority runs without it', async () => {
+    const test = await TestCluster.start({ electionTimeoutMs: 300 });
+    const { cluster } = test;
+    try {
+      await cluster.transferLeadership(0);
+      await cluster.partition([[0, 2], [1]]);
+      const replaced = cluster.replaceServer(1).then(
+        () => 'DONE',
+        (error: unknown) => (error instanceof MembersError ? error.code : String(error)),
+      );
+      await eventually(
+        'a learner is there',
+        async () => (await cluster.status()).servers[1]?.role === 'learner',
+      );
+      await cluster.kill(2);
+      await eventually('no server leads', () => cluster.leader === undefined);
+      await cluster.heal();
+      expect(await replaced).to.be.oneOf(['DONE', 'MEMBERS_GIVEN_UP']);
+      expect((await cluster.members()).voters).to.deep.equal([0, 1, 2]);
+      await cluster.restart(2);
     } finally {
       await test.close();
     }

@@ -326,6 +326,14 @@ export const MUTANTS: readonly Mutant[] = [
     replacement: '',
   },
   {
+    name: 'let little commands past one that waits since it is much work',
+    // Not found within 30 seeds; long-commands.test.ts finds it.
+    isRare: true,
+    file: 'server/clients/work-turns.js',
+    search: 'if (this.count === 0 && this.#hasRoomFor(command))',
+    replacement: 'if (queue.length === 0 && this.#hasRoomFor(command))',
+  },
+  {
     name: 'apply an entry in one turn',
     file: 'state-machine/entry-application.js',
     search: 'if (this.#isPaused || work.isSpent)',

@@ -26,7 +26,14 @@ import {
   versionOfSet,
   wasDeleted,
 } from './replies.js';
-import { checkedKey, checkedTtl, plainCommand, readCommand, valueCommand } from './text-commands.js';
+import {
+  checkedKey,
+  checkedLockTtl,
+  checkedTtl,
+  plainCommand,
+  readCommand,
+  valueCommand,
+} from './text-commands.js';
 import { Watch, type WatchOptions } from './watch.js';
 import type { Address, ClientWorld } from './world.js';
 
@@ -156,14 +163,14 @@ export class Client implements KeyValueClient {
   }
 
   async lock(name: string, options: LockOptions = NO_OPTIONS): Promise<Lock> {
-    checkedTtl(options.ttl);
+    checkedLockTtl(options.ttl);
     const key = checkedKey(`lock:${name}`);
     const timeoutMs = this.#dispatcher.timeoutOf(options);
     return this.#locks.acquire({ what: 'lock', key, note: '', timeoutMs }, options);
   }
 
   async elect(name: string, options: ElectOptions = NO_OPTIONS): Promise<Lock> {
-    checkedTtl(options.ttl);
+    checkedLockTtl(options.ttl);
     const { candidate = '', timeoutMs = Number.POSITIVE_INFINITY } = options;
     if (/\s/.test(candidate)) throw new ArgumentError('candidate: one word');
     const key = checkedKey(`election:${name}`);

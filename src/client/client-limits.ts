@@ -54,8 +54,9 @@ export const SESSION_WINDOW = 1024;
 export const SESSION_OPEN_TIMEOUT_MS = 10_000;
 export const SESSION_CLOSE_TIMEOUT_MS = 500;
 
-/** Seconds for which a lock outlives its holder unless told otherwise. */
+/** Seconds for which a lock outlives its holder unless told otherwise, and the most: a timer has to count them. */
 export const DEFAULT_LOCK_TTL_S = 10;
+export const MAX_LOCK_TTL_S = 86_400;
 
 /** The longest pause between two tries to get a lock, and the shortest before a failed renewal is repeated. */
 export const MAX_LOCK_PAUSE_MS = 200;

@@ -20,7 +20,7 @@ import {
 import type { ClientEnvironment } from './world.js';
 
 export interface LockOptions extends CallOptions {
-  /** Seconds for which the lock outlives its holder, 10 unless given. It is renewed as long as the holder lives. */
+  /** Seconds for which the lock outlives its holder, who renews it: 10 unless given, at most 86,400. */
   readonly ttl?: number | undefined;
 }
 

@@ -1,6 +1,7 @@
 /** Calls as commands of the text protocol. Throws {@link ArgumentError} for what no server would take. */
 
 import { ArgumentError } from './client-errors.js';
+import { MAX_LOCK_TTL_S } from './client-limits.js';
 
 /** A line, its value included where that is text; else the value follows, and a line break. */
 export interface Command {
@@ -35,6 +36,12 @@ export function checkedTtl(ttl: number | undefined): number {
   if (!Number.isInteger(ttl) || ttl < 1 || ttl > MAX_TTL_S)
     throw new ArgumentError(`ttl: ${ttl} is no whole number of seconds from 1 on`);
   return ttl;
+}
+
+/** Of a lock, which always expires. */
+export function checkedLockTtl(ttl: number | undefined): void {
+  if (checkedTtl(ttl) > MAX_LOCK_TTL_S)
+    throw new ArgumentError(`ttl: ${ttl} is more than the ${MAX_LOCK_TTL_S} s of a lock`);
 }
 
 export function readCommand(name: 'get' | 'gets', key: string): Command {

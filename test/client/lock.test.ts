@@ -7,6 +7,7 @@ import {
   DEFAULT_TIMEOUT_MS,
   LOCK_CLEANUP_TIMEOUT_MS,
   MAX_LOCK_PAUSE_MS,
+  MAX_LOCK_TTL_S,
   SESSION_CLOSE_TIMEOUT_MS,
 } from '../../src/client/client-limits.js';
 import { Lock, type LockStore } from '../../src/client/lock.js';
@@ -162,6 +163,19 @@ describe('a lock', () => {
     await world.settle();
     expect(taken()).to.deep.equal(['delete lock:door @100']);
     link.reply('DELETED');
+  });
+
+  it('lives for a day at most, which timers can count', async () => {
+    for (const ttl of [MAX_LOCK_TTL_S + 1, 30 * 86_400, 0, 1.5]) {
+      expect(await client.lock('door', { ttl }).catch((error) => error.code)).to.equal('ERR_ARGUMENT');
+      expect(await client.elect('door', { ttl }).catch((error) => error.code)).to.equal('ERR_ARGUMENT');
+    }
+    expect(world.links).to.have.lengthOf(0);
+    const locking = client.lock('door', { ttl: MAX_LOCK_TTL_S });
+    link = await world.opened();
+    link.reply('ADDED 100');
+    expect((await locking).isHeld).to.equal(true);
+    expect(MAX_LOCK_TTL_S * 1000).to.be.lessThan(2 ** 31);
   });
 
   it('is not removed by what an earlier try leaves to be cleaned up', async () => {

@@ -69,6 +69,34 @@ describe('changing the members', function () {
     }
   });
 
+  it('outlives the process when all directories that it is given were left for others', async () => {
+    const directory = await temporaryDirectory();
+    const named = [0, 1, 2].map((id) => join(directory.path, `d${id}`));
+    const options = {
+      dataDir: named,
+      servers: 3,
+      port: await freePorts(),
+      routerPort: null,
+      electionTimeoutMs: 300,
+    };
+    try {
+      const first = new Cluster(options);
+      await first.start();
+      for (const id of [0, 1, 2]) await first.replaceServer(id, { dataDir: join(directory.path, `e${id}`) });
+      await first.replaceServer(0, { dataDir: join(directory.path, 'f0') });
+      await first.addServer({ dataDir: join(directory.path, 'e3') });
+      await first.removeServer(1);
+      await first.close();
+
+      const again = new Cluster(options);
+      await again.start();
+      expect((await again.members()).voters).to.deep.equal([0, 2, 3]);
+      await again.close();
+    } finally {
+      await directory.remove();
+    }
+  });
+
   it('refuses what makes no sense, and serves on', async () => {
     const test = await TestCluster.start({ servers: 1 });
     const { cluster } = test;

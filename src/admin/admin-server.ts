@@ -5,6 +5,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Server as SecureServer } from 'node:https';
+import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Logger, pino } from 'pino';
 import type { Cluster } from '../cluster/cluster.js';
@@ -69,6 +70,8 @@ export class AdminServer {
   readonly #admission = new Admission();
   readonly #guard: Guard;
   readonly #answerTimeoutMs: number;
+  /** Beneath TLS, if that is spoken, and from before the handshake on. */
+  readonly #sockets = new Set<Socket>();
   #address: ClientAddress;
   #listener: Promise<AdminListener> | undefined;
 
@@ -99,6 +102,10 @@ export class AdminServer {
     const { tls } = cluster.security;
     this.#server = tls === undefined ? createServer(options, listener) : secureServer(tls, options, listener);
     this.#server.maxConnections = MAX_ADMIN_CONNECTIONS;
+    this.#server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
   }
 
   /** Where it listens, once started. */
@@ -136,6 +143,8 @@ export class AdminServer {
     await new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
       this.#server.closeAllConnections();
+      // Node does not count those that have yet to finish their handshake among them.
+      for (const socket of this.#sockets) socket.destroy();
     });
   }
 

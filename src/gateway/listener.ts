@@ -46,7 +46,11 @@ export class Listener {
 
   /** Resolves once clients can connect. Throws {@link ListenError}. */
   async open(): Promise<void> {
-    const listener = await this.#network.listen(this.#address, this.#accept).catch((cause: unknown) => {
+    const accept = (socket: NetworkSocket) => {
+      if (this.#isClosed) socket.destroy();
+      else this.#accept(socket);
+    };
+    const listener = await this.#network.listen(this.#address, accept).catch((cause: unknown) => {
       throw new ListenError(this.#purpose, this.#address, cause);
     });
     this.#listener = listener;

@@ -22,7 +22,10 @@ export interface Network {
 export interface NetworkListener {
   /** Where it listens, with the port that was chosen for port 0. */
   readonly address: ClientAddress;
-  /** Frees the port: from now on clients are refused. Sockets that were accepted stay. No effect once closed. */
+  /**
+   * Frees the port: from now on clients are refused, also those that have yet to end a handshake. Sockets that were accepted
+   * stay. No effect once closed.
+   */
   close(): void;
 }
 

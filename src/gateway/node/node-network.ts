@@ -44,8 +44,11 @@ export class NodeNetwork implements Network {
 
   listen(address: ClientAddress, accept: (socket: NetworkSocket) => void): Promise<NetworkListener> {
     return new Promise((resolve, reject) => {
+      const handshakes = new Handshakes();
       const server =
-        this.#tls === undefined ? this.#newServer(accept) : this.#newSecureServer(this.#tls, accept);
+        this.#tls === undefined
+          ? this.#newServer(accept)
+          : this.#newSecureServer(this.#tls, handshakes, accept);
       server.once('error', reject);
       server.listen({ ...address, backlog: ACCEPT_BACKLOG }, () => {
         server.removeAllListeners('error');
@@ -53,7 +56,11 @@ export class NodeNetwork implements Network {
         server.on('error', () => {});
         const bound = server.address();
         const port = isAddressInfo(bound) ? bound.port : address.port;
-        resolve({ address: { host: address.host, port }, close: () => server.close() });
+        const close = () => {
+          server.close();
+          handshakes.destroyAll();
+        };
+        resolve({ address: { host: address.host, port }, close });
       });
     });
   }
@@ -66,7 +73,11 @@ export class NodeNetwork implements Network {
   }
 
   /** Connections count from their first byte on, and one too many is closed: a message would take a handshake. */
-  #newSecureServer(tls: TlsIdentity, accept: (socket: NetworkSocket) => void): Server {
+  #newSecureServer(
+    tls: TlsIdentity,
+    handshakes: Handshakes,
+    accept: (socket: NetworkSocket) => void,
+  ): Server {
     const options = {
       ...SERVER_OPTIONS,
       ...tls.contextOptions(RESUMES),
@@ -74,16 +85,20 @@ export class NodeNetwork implements Network {
       rejectUnauthorized: tls.asksClients,
       handshakeTimeout: TLS_HANDSHAKE_TIMEOUT_MS,
     };
-    const server = createSecureServer(options, (socket) =>
-      accept(new NodeSocket(socket, withOwnReads, () => {})),
-    );
+    const server = createSecureServer(options, (socket) => {
+      handshakes.end(socket);
+      accept(new NodeSocket(socket, withOwnReads, () => {}));
+    });
     server.prependListener('connection', (socket: Socket) => {
       // A client may reset its connection before there is anybody else to hear of it.
       socket.on('error', () => {});
       if (this.#isFullFor(socket)) {
         this.#limit.onRefused();
         socket.destroy();
-      } else socket.once('close', this.#count(socket));
+      } else {
+        socket.once('close', this.#count(socket));
+        handshakes.begin(socket);
+      }
     });
     // No handshake came, or a bad one: Node tells so, and leaves the connection open.
     server.on('tlsClientError', (_, socket) => socket.destroy());
@@ -120,6 +135,33 @@ export class NodeNetwork implements Network {
       else this.#openFrom.delete(remoteAddress);
     };
   }
+}
+
+/** The connections of a port that are not clients' sockets yet: TLS makes a new socket of each, and does not tell of which. */
+class Handshakes {
+  /** By both ends of the connection, which no other has. */
+  readonly #raw = new Map<string, Socket>();
+
+  begin(raw: Socket): void {
+    const ends = endsOf(raw);
+    this.#raw.set(ends, raw);
+    raw.once('close', () => {
+      if (this.#raw.get(ends) === raw) this.#raw.delete(ends);
+    });
+  }
+
+  /** The connection has become this socket. */
+  end(socket: Socket): void {
+    this.#raw.delete(endsOf(socket));
+  }
+
+  destroyAll(): void {
+    for (const raw of this.#raw.values()) raw.destroy();
+  }
+}
+
+function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
+  return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
 }
 
 const SERVER_OPTIONS = { allowHalfOpen: true, noDelay: true };

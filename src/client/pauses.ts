@@ -4,7 +4,7 @@
 const MAX_DOUBLINGS = 16;
 
 /**
- * The pause after so many failures in a row: drawn from [half, whole), so that those who lost the same server do not all come
+ * The pause after N failures in a row: drawn from [half, whole), so that those who lost the same server do not all come
  * back at once.
  */
 export function pauseAfter(

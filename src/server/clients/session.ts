@@ -179,7 +179,7 @@ export class Session implements ReturningClient {
     return this.#unreadBytes;
   }
 
-  /** So many reply bytes more are unread; fewer when negative. */
+  /** N reply bytes more are unread; fewer when negative. */
   addUnread(byteCount: number): void {
     this.#unreadBytes += byteCount;
     if (!this.isGone) this.#totalUnread.byteCount += byteCount;

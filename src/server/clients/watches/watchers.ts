@@ -380,10 +380,10 @@ export class Watchers {
   }
 }
 
-/** So many bytes are counted for looking at a change, for finding a watcher's place, and for each line besides its own. */
+/** Bytes that count for looking at a change, for finding a watcher's place, and for each line besides its own. */
 const CHANGE_COST = 64;
 const SEEK_COST = 1024;
 const TOLD_COST = 256;
 
-/** How often it is looked for those who were told of nothing for long, in ms. */
+/** How often those are looked for who were told of nothing for long, in ms. */
 const MARKS_PERIOD_MS = 500;

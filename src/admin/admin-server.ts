@@ -21,7 +21,7 @@ import { LiveFeed } from './live/feed.js';
 import { LoadSwitch } from './load.js';
 import { checkSource } from './same-origin.js';
 import { checkCertificate, secureServer } from './secure-server.js';
-import { pathOf } from './target.js';
+import { isHealthCheck, pathOf } from './target.js';
 
 /** The slowest imports of the application, and Node's classes of fetch, which are loaded at their first use. */
 const PIECES: readonly (() => unknown)[] = [
@@ -116,8 +116,14 @@ export class AdminServer {
   /** Rejects with ListenError when the port cannot be had. */
   async start(): Promise<void> {
     await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', (error) => reject(new ListenError('admin API', this.#address, error)));
-      this.#server.listen({ ...this.#address }, resolve);
+      const refuse = (error: Error) => reject(new ListenError('admin API', this.#address, error));
+      this.#server.once('error', refuse);
+      this.#server.listen({ ...this.#address }, () => {
+        this.#server.off('error', refuse);
+        // A connection could not be accepted, for want of memory or descriptors. The next one may be.
+        this.#server.on('error', (err) => this.#logger.warn({ err }, 'the admin API accepts no connection'));
+        resolve();
+      });
     });
     const bound = this.#server.address();
     if (bound !== null && typeof bound !== 'string') this.#address = { ...this.#address, port: bound.port };
@@ -164,7 +170,8 @@ export class AdminServer {
         if (!TAKES_ITS_TIME.has(path)) response.setTimeout(this.#answerTimeoutMs, () => response.destroy());
         await once(response, 'close');
       },
-      countsAmongAll: !TAKES_ITS_TIME.has(path),
+      // Whoever watches the process would end it if calls that wait for long kept the answer from him.
+      countsAmongAll: !TAKES_ITS_TIME.has(path) && !isHealthCheck(request),
     });
   }
 

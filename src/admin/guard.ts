@@ -34,16 +34,21 @@ export class Guard {
     const { access, isAsset } = this.#options;
     if (access === undefined || isHealthCheck(request)) return;
     if (isRead(request) && isAsset(pathOf(request))) return;
+    if (this.isKnown(request)) return;
     const { headers, socket } = request;
-    const told = passwordIn(headers.authorization);
-    if (told === undefined) {
-      if (this.#isLoggedIn(access, headers.cookie)) return;
+    if (passwordIn(headers.authorization) === undefined)
       throw new HttpError(401, 'the password is needed, as a bearer token or by basic authentication');
-    }
-    if (access.password.matches(told)) return;
     access.onWrongPassword({ host: socket.remoteAddress ?? '' });
     await pause(WRONG_PASSWORD_PAUSE_MS);
     throw new HttpError(401, 'the password is wrong');
+  }
+
+  /** Whether the request tells the password, if there is any, or comes from a browser that has told it. */
+  isKnown({ headers }: Pick<IncomingMessage, 'headers'>): boolean {
+    const { access } = this.#options;
+    if (access === undefined) return true;
+    const told = passwordIn(headers.authorization);
+    return told === undefined ? this.#isLoggedIn(access, headers.cookie) : access.password.matches(told);
   }
 
   /** The cookie for a browser that has told the password; one that ends at once without a password. */

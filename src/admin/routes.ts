@@ -12,6 +12,7 @@ import { type AdminContext, type AdminEnv, jsonAnswer, textAnswer } from './answ
 import * as bodies from './bodies.js';
 import { runCommand } from './console.js';
 import type { Guard } from './guard.js';
+import { healthOf } from './health.js';
 import { HttpError, JSON_HEADERS } from './http-error.js';
 import { LIVE_HEADERS, type LiveFeed } from './live/feed.js';
 import type { LoadSwitch } from './load.js';
@@ -38,15 +39,9 @@ export function addRoutes(app: Hono<AdminEnv>, { cluster, feed, load, guard }: C
     prometheusText(await cluster.measure(), packageVersion, cluster.security.tls?.expiresAtMs),
   );
   app.get('/api/status', async (c) => jsonAnswer(c, 200, await status.ask()));
-  app.get('/healthz', (c) => {
-    const { leader } = cluster;
-    if (leader === undefined) throw new HttpError(503, 'there is no leader with a quorum');
-    const troubles = cluster.ids.flatMap((server) => {
-      const reason = cluster.troubleOf(server);
-      return reason === undefined ? [] : [{ server, reason }];
-    });
-    return jsonAnswer(c, 200, troubles.length === 0 ? { leader } : { leader, troubles });
-  });
+  app.get('/healthz', (c) =>
+    jsonAnswer(c, 200, healthOf(cluster, { showsReasons: guard.isKnown(c.env.incoming) })),
+  );
   app.get('/metrics', async (c) => {
     const text = await metrics.ask();
     return textAnswer(c, 200, text, { ...JSON_HEADERS, 'Content-Type': METRICS_CONTENT_TYPE });

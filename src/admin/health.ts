@@ -1,0 +1,29 @@
+/** What `GET /healthz` answers: whether a leader serves, and what servers complain of. */
+
+import type { Cluster } from '../cluster/cluster.js';
+import { HttpError } from './http-error.js';
+
+export interface Health {
+  readonly leader: number;
+  /** The servers that complain of something; missing if none does. */
+  readonly troubles?: readonly { readonly server: number; readonly reason?: string }[];
+}
+
+/**
+ * Throws HttpError 503 without a leader.
+ *
+ * @param showsReasons whether the one who asks may use the rest of the API: reasons name directories
+ */
+export function healthOf(
+  cluster: Pick<Cluster, 'leader' | 'ids' | 'troubleOf'>,
+  { showsReasons }: { readonly showsReasons: boolean },
+): Health {
+  const { leader, ids } = cluster;
+  if (leader === undefined) throw new HttpError(503, 'there is no leader with a quorum');
+  const troubles = ids.flatMap((server) => {
+    const reason = cluster.troubleOf(server);
+    if (reason === undefined) return [];
+    return [showsReasons ? { server, reason } : { server }];
+  });
+  return troubles.length === 0 ? { leader } : { leader, troubles };
+}

@@ -234,8 +234,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     if (this.#session !== undefined) return this.#session.traffic === leader ? this.#session : undefined;
     // The new server would not count replies of the old server that the client has still to read.
     if (this.client.backedUp) return undefined;
-    const opening = { ...this.#whileUnassigned.opening(), routed: true, at: this.#at };
-    this.#session = leader.open(this, opening, this.client.isInProcess);
+    this.#session = leader.open(this, { ...this.#whileUnassigned.opening(), routed: true, at: this.#at });
     return this.#session;
   }
 

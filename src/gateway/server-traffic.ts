@@ -87,7 +87,6 @@ export class ServerTraffic {
   readonly #roomWaiters = new Set<RoomWaiter>();
   readonly #batch = new ByteWriter(MAX_TRAFFIC_BATCH_BYTES);
   readonly #onTurnEnd = () => this.#endTurn();
-  readonly #onHurry = () => this.#flush();
   #lastSession: SessionId = 0;
   /** Complete batches for which there was no room in the channel. */
   #sealed: Uint8Array<ArrayBuffer>[] = [];
@@ -133,10 +132,10 @@ export class ServerTraffic {
     this.#roomWaiters.delete(waiter);
   }
 
-  /** Starts a session for a connection. @param hurries whether what it sends waits for no more to join its batch */
-  open(owner: SessionOwner, opening: SessionOpening, hurries = false): SessionHandle {
+  /** Starts a session for a connection. */
+  open(owner: SessionOwner, opening: SessionOpening): SessionHandle {
     const session = this.#nextSession();
-    const handle = new (hurries ? HurriedSession : SessionHandle)(this, session, owner, opening.at);
+    const handle = new SessionHandle(this, session, owner, opening.at);
     this.#sessions.set(session, handle);
     this.write({ type: 'open', session, ...opening });
     return handle;
@@ -148,13 +147,6 @@ export class ServerTraffic {
     writeClientFrame(this.#batch, frame);
     this.#hasGrown = true;
     this.#scheduleFlush();
-  }
-
-  /** Sends what is written next as soon as the running callback has returned, unless a batch is under way already. */
-  hurry(): void {
-    if (this.#flushIsDue) return;
-    this.#flushIsDue = true;
-    this.#environment.afterCallback(this.#onHurry);
   }
 
   /** Appends bytes that a client sent to the batch of this turn, or to as many as it takes. */
@@ -350,13 +342,5 @@ export class SessionHandle {
     if (byteCount < DRAINED_REPORT_BYTES) return;
     this.#unreportedBytes -= byteCount;
     this.traffic.write({ type: 'drained', session: this.#id, byteCount });
-  }
-}
-
-/** The session of a client in this process, which sends at once what it has to say in a turn. */
-class HurriedSession extends SessionHandle {
-  override send(bytes: Uint8Array): void {
-    this.traffic.hurry();
-    super.send(bytes);
   }
 }

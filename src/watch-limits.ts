@@ -4,10 +4,7 @@ import { MAX_KEY_BYTES, MAX_UNREAD_REPLY_BYTES } from './limits.js';
 
 const KIB = 1024;
 
-/**
- * Changes that a server keeps for watchers, and their bytes; who asks for an older one is told `ERR_COMPACTED`. Twice as many
- * cost every set 5 % more of the CPU, watched or not: more memory is gone through again and again.
- */
+/** Changes that a server keeps for watchers, and their bytes; who asks for an older one is told `ERR_COMPACTED`. */
 export const MAX_HISTORY_CHANGES = 50_000;
 export const MAX_HISTORY_BYTES = 16 * KIB * KIB;
 

@@ -24,9 +24,6 @@ const CACHED_KEYS = 2_000;
 /** The cost of moving an entry of the index to make room. Servers may move entries at different times. */
 const MOVED_ENTRY_WORK = 30;
 
-/** What a change stores; its revision comes with the change. */
-type NewContent = Omit<RecordContent, 'revision'>;
-
 export class Contents {
   readonly #secret: HashSecret;
   readonly removals = new Removals();
@@ -129,17 +126,19 @@ export class Contents {
     };
   }
 
-  nextVersion(id: RecordId): number {
-    return id === NO_RECORD ? 1 : this.#records.version(id) + 1;
-  }
-
-  /** Stores the record under the key, which is a change of its own. `id` is that of the key, or NO_RECORD. */
-  put(key: ByteString, { value, version, deadlineMs }: NewContent, id: RecordId, hash?: number): void {
+  /** Stores a value under the key, which is a change of its own. Returns its version. `id` is that of the key, or NO_RECORD. */
+  put(key: ByteString, value: ByteString, deadlineMs: number, id: RecordId, hash?: number): number {
+    const version = this.#nextVersion(id);
     const revision = this.revisions.next();
     const stored = this.#put(key, { value, version, deadlineMs, revision }, id, hash);
-    if (revision === 0) return;
+    if (revision === 0) return version;
     const kept = isLarge(value.length) ? this.#records.text(stored) : value;
     this.history.set(key, kept, version, deadlineMs, revision);
+    return version;
+  }
+
+  #nextVersion(id: RecordId): number {
+    return id === NO_RECORD ? 1 : this.#records.version(id) + 1;
   }
 
   #put(key: ByteString, record: RecordContent, id: RecordId, hash?: number): RecordId {
@@ -183,7 +182,7 @@ export class Contents {
         revision: records.revision(id),
       },
     });
-    const meta = { version: this.nextVersion(id), revision: this.revisions.next() };
+    const meta = { version: this.#nextVersion(id), revision: this.revisions.next() };
     work.addHidden(records.writePart(id, offset, part, meta));
     this.#noteSet(id);
   }

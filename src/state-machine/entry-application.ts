@@ -279,10 +279,8 @@ export class EntryApplication implements BatchVisitor {
 
   /** Stores the value, and returns the key's version. */
   #put(key: ByteString, value: ByteString, exptimeS: number, id: RecordId, hash: number): number {
-    const version = this.#contents.nextVersion(id);
     const deadlineMs = exptimeS === 0 ? 0 : this.#contents.clockMs + exptimeS * MS_PER_S;
-    this.#contents.put(key, { value, version, deadlineMs }, id, hash);
-    return version;
+    return this.#contents.put(key, value, deadlineMs, id, hash);
   }
 
   /** Whether all that this entry may remove was removed. */

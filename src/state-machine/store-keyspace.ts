@@ -150,7 +150,7 @@ export class StoreKeyspace implements Keyspace {
     const id = this.#findToStore(key, hash);
     this.work.units += value.length + this.#keptBytes(id);
     if (deadlineMs !== 0 && deadlineMs <= contents.clockMs) contents.remove(key, hash);
-    else contents.put(key, { value, version: contents.nextVersion(id), deadlineMs }, id, hash);
+    else contents.put(key, value, deadlineMs, id, hash);
   }
 
   setDeadline(key: string, deadlineMs: number): void {
@@ -171,7 +171,7 @@ export class StoreKeyspace implements Keyspace {
       const before = id === NO_RECORD ? '' : contents.records.value(id);
       const value = before.padEnd(offset, '\0').slice(0, offset) + part + before.slice(offset + part.length);
       const deadlineMs = id === NO_RECORD ? 0 : contents.records.deadlineMs(id);
-      contents.put(key, { value, version: contents.nextVersion(id), deadlineMs }, id);
+      contents.put(key, value, deadlineMs, id);
     }
     return Math.max(length, offset + part.length);
   }

@@ -52,14 +52,16 @@ const POLL_MS = 5;
 /** Often it is the leader that matters. */
 const LEADER_CHANCE = 0.5;
 
-/** The servers in any order, the leader often first. */
+/** The members in any order, the leader often first. They may have changed by the time that the caller goes on. */
 export async function victims({ site, random }: Scene): Promise<number[]> {
   const { leader } = await site.tell((program) => program.status());
   const shuffled = site.ids
     .map((id) => ({ id, rank: random.next() }))
     .sort((a, b) => a.rank - b.rank)
     .map(({ id }) => id);
-  if (leader === null || !random.chance(LEADER_CHANCE)) return shuffled;
+  // Also a leader that has been removed since it was asked for.
+  const isMember = shuffled.some((id) => id === leader);
+  if (leader === null || !isMember || !random.chance(LEADER_CHANCE)) return shuffled;
   return [leader, ...shuffled.filter((id) => id !== leader)];
 }
 

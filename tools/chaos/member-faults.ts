@@ -15,7 +15,6 @@ export const changeMembers: FaultAction = async (scene) => {
   const changed = [...removed, ...added];
   if (changed.length === 0) return;
   const wanted = [...site.ids.filter((id) => !removed.includes(id)), ...added].sort((a, b) => a - b);
-  for (const id of changed) site.taken.add(id);
   site.health.membersChange([...site.ids, ...added]);
   begin(`members ${site.ids.join(' ')} become ${wanted.join(' ')}`);
   await (await site.program()).changeMembers(wanted).catch(ignoreRefusal);
@@ -23,7 +22,7 @@ export const changeMembers: FaultAction = async (scene) => {
   for (const id of changed) site.taken.delete(id);
 };
 
-/** Only servers that no other fault has stopped go. */
+/** Only servers that no other fault has stopped go. What is drawn is taken. */
 async function draw(scene: Scene): Promise<{ readonly removed: number[]; readonly added: number[] }> {
   const { site, random } = scene;
   const order = await victims(scene);
@@ -32,6 +31,7 @@ async function draw(scene: Scene): Promise<{ readonly removed: number[]; readonl
   const surplus = Math.max(0, site.servers + added.length - MIN_SERVERS);
   const removable = order.filter((id) => !site.taken.has(id));
   const removed = removable.slice(0, Math.min(surplus, random.below(MAX_AT_ONCE + 1)));
+  for (const id of [...removed, ...added]) site.taken.add(id);
   return { removed, added };
 }
 

@@ -86,9 +86,10 @@ export async function withServers(
   count: number,
   act: (ids: readonly number[]) => Promise<void>,
 ): Promise<void> {
-  const { health, taken } = scene.site;
+  const { site } = scene;
+  const { health, taken } = site;
   const order = await victims(scene);
-  const ids = order.filter((id) => !taken.has(id)).slice(0, count);
+  const ids = order.filter((id) => site.ids.includes(id) && !taken.has(id)).slice(0, count);
   if (ids.length === 0) return;
   for (const id of ids) taken.add(id);
   health.unwell(...ids);

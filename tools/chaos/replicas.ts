@@ -1,6 +1,7 @@
 /** Do all servers hold the same in the end? */
 
-import { TextClient, type TextReply } from '../support/text-client.js';
+import type { TextReply } from '../support/text-client.js';
+import { whileLeading } from '../support/while-leading.js';
 import { nowNs } from './client.js';
 import type { HistoryLine } from './history-file.js';
 import type { Site } from './site.js';
@@ -39,25 +40,14 @@ async function readAll(
   keys: readonly string[],
   client: number,
 ): Promise<HistoryLine[]> {
-  const program = await site.program();
-  await program.waitFor(`server ${id} has caught up`, ({ leader, servers }) => {
-    const commitIndex = servers.find((server) => server.id === leader)?.commitIndex;
-    const lastApplied = servers.find((server) => server.id === id)?.lastApplied ?? 0;
-    return commitIndex !== undefined && lastApplied >= commitIndex;
-  });
-  if ((await program.leader()) !== id) await program.lead(id);
-  const connection = await TextClient.connect(program.portOf(id));
-  try {
+  return whileLeading(await site.program(), id, async (read) => {
     const lines: HistoryLine[] = [];
     for (const key of keys) {
       const call = nowNs();
-      const reply = await connection.getm(key);
-      lines.push(lineOf({ client, key, call }, reply));
+      lines.push(lineOf({ client, key, call }, await read(key)));
     }
     return lines;
-  } finally {
-    connection.close();
-  }
+  });
 }
 
 /** Throws TypeError for a reply that a read of a server that leads does not have. */

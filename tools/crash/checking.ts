@@ -2,7 +2,7 @@
 
 import { InvalidArgumentError } from 'commander';
 import type { Program } from '../support/program.js';
-import { TextClient } from '../support/text-client.js';
+import { type ReadKey, whileLeading } from '../support/while-leading.js';
 import { LostWriteError } from './key-model.js';
 import type { Writer } from './writer.js';
 
@@ -11,25 +11,18 @@ export async function checkAll(started: Program, writers: readonly Writer[]): Pr
   const found: LostWriteError[] = [];
   const { leader: first, servers } = await started.status();
   const others = servers.map(({ id }) => id).filter((id) => id !== first);
-  for (const id of first === null ? others : [first, ...others]) {
-    await lead(started, id);
-    const client = await TextClient.connect(started.portOf(id));
-    for (const writer of writers) {
-      const lost = await writer.check(client).then(() => undefined, lostWrite);
-      if (lost !== undefined) found.push(new LostWriteError(`server ${id}`, lost.message));
-    }
-    client.close();
-  }
+  for (const id of first === null ? others : [first, ...others])
+    found.push(...(await whileLeading(started, id, (read) => lostAt(id, writers, read))));
   return found;
 }
 
-async function lead(started: Program, id: number): Promise<void> {
-  await started.waitFor(`server ${id} has caught up`, ({ leader, servers }) => {
-    const commitIndex = servers.find((one) => one.id === leader)?.commitIndex;
-    const lastApplied = servers.find((one) => one.id === id)?.lastApplied ?? 0;
-    return commitIndex !== undefined && lastApplied >= commitIndex;
-  });
-  if ((await started.leader()) !== id) await started.lead(id);
+async function lostAt(id: number, writers: readonly Writer[], read: ReadKey): Promise<LostWriteError[]> {
+  const found: LostWriteError[] = [];
+  for (const writer of writers) {
+    const lost = await writer.check(read).then(() => undefined, lostWrite);
+    if (lost !== undefined) found.push(new LostWriteError(`server ${id}`, lost.message));
+  }
+  return found;
 }
 
 /** The error if it is about a lost write. Throws any other. */

@@ -2,6 +2,7 @@
 
 import { randomInt } from 'node:crypto';
 import { replyOrEnd, TextClient, type TextReply } from '../support/text-client.js';
+import type { ReadKey } from '../support/while-leading.js';
 import { KeyModel, type KeyState, type Write, type WriteOutcome } from './key-model.js';
 
 const KEYS = 12;
@@ -32,9 +33,9 @@ export class Writer {
     }
   }
 
-  /** Reads each key. Rejects with LostWriteError when it cannot hold what it does, with DisconnectedError. */
-  async check(client: TextClient): Promise<void> {
-    for (const model of this.keys) model.read(stateOf(model, await client.getm(model.key)));
+  /** Reads each key. Rejects with LostWriteError when it cannot hold what it does, and as `read` does. */
+  async check(read: ReadKey): Promise<void> {
+    for (const model of this.keys) model.read(stateOf(model, await read(model.key)));
   }
 
   async #writeSome(client: TextClient): Promise<void> {

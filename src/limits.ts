@@ -143,10 +143,10 @@ export const MAX_GIVEN_UP_COMMANDS_PER_TURN = 1024;
  */
 export const MAX_CONNECTIONS = 20_000;
 
-/** The share of them that one address may have, but for those of this machine; one more is told so and closed. */
+/** The share of them that one address, or network of IPv6, may have, but for this machine; one more is told so and closed. */
 export const MAX_SHARE_OF_ADDRESS = 0.5;
 
-/** Connections of the admin port; more are closed at once. */
+/** Connections of the admin port, of which one address may have the same share; more are closed at once. */
 export const MAX_ADMIN_CONNECTIONS = 128;
 
 /**

@@ -1,14 +1,16 @@
 /** What the HTTP API takes on at a time, and what happens beyond. */
 
-/** Calls of the admin API that are answered at a time, and connections with one that wait; more are refused with 503. */
+/**
+ * Calls of a kind (see admission.ts) that are answered at a time; more wait, one of each connection, and one address has half of
+ * the places at most.
+ */
 export const MAX_ADMIN_CALLS = 4;
-export const MAX_WAITING_ADMIN_CALLS = 256;
 
-/** Backups that are sent at a time; more are refused with 503. A client that takes nothing for this long is cut off. */
+/** Backups that are sent at a time, half of them to one address; more are refused with 503. A client that takes nothing for this long is cut off. */
 export const MAX_BACKUPS = 2;
 export const BACKUP_TIMEOUT_MS = 30_000;
 
-/** Pages that watch the cluster live; more are refused with 503. */
+/** Pages that watch the cluster live, half of them at one address; more are refused with 503. */
 export const MAX_LIVE_READERS = 32;
 
 /** Events that the live feed remembers; the oldest goes when another comes. */

@@ -9,10 +9,11 @@ import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Logger, pino } from 'pino';
 import type { Cluster } from '../cluster/cluster.js';
+import { AddressShares } from '../gateway/address-shares.js';
 import { ListenError } from '../gateway/listener.js';
 import { MAX_ADMIN_CONNECTIONS } from '../limits.js';
 import type { ClientAddress } from '../wire/control.js';
-import { Admission } from './admission.js';
+import { Admission, kindOf } from './admission.js';
 import type { AdminListener } from './app.js';
 import { Assets } from './assets.js';
 import { Guard } from './guard.js';
@@ -21,7 +22,6 @@ import { LiveFeed } from './live/feed.js';
 import { LoadSwitch } from './load.js';
 import { checkSource } from './same-origin.js';
 import { checkCertificate, secureServer } from './secure-server.js';
-import { isHealthCheck, pathOf } from './target.js';
 
 /** The slowest imports of the application, and Node's classes of fetch, which are loaded at their first use. */
 const PIECES: readonly (() => unknown)[] = [
@@ -35,9 +35,6 @@ const PIECE_PAUSE_MS = 50;
 
 /** Where the build puts the dashboard. */
 const WEB_DIRECTORY = new URL('../../web/', import.meta.url);
-
-/** Paths whose answers take long: they have limits of their own. */
-const TAKES_ITS_TIME = new Set(['/api/live', '/api/backup']);
 
 /** A client that is slower is answered 408 if it has begun a request, and its connection closed. */
 const TIMEOUTS = {
@@ -69,9 +66,9 @@ export class AdminServer {
   readonly #ownNames: ReadonlySet<string>;
   readonly #admission = new Admission();
   readonly #guard: Guard;
-  readonly #answerTimeoutMs: number;
   /** Beneath TLS, if that is spoken, and from before the handshake on. */
   readonly #sockets = new Set<Socket>();
+  readonly #connections = new AddressShares();
   #address: ClientAddress;
   #listener: Promise<AdminListener> | undefined;
 
@@ -83,7 +80,6 @@ export class AdminServer {
   ) {
     const { host, advertiseHost } = cluster.options;
     this.#cluster = cluster;
-    this.#answerTimeoutMs = timeouts.answerTimeout;
     this.#feed = new LiveFeed(cluster, () => this.#load.view);
     this.#address = address;
     this.#logger = logger;
@@ -101,10 +97,11 @@ export class AdminServer {
     };
     const { tls } = cluster.security;
     this.#server = tls === undefined ? createServer(options, listener) : secureServer(tls, options, listener);
-    this.#server.maxConnections = MAX_ADMIN_CONNECTIONS;
-    this.#server.on('connection', (socket: Socket) => {
-      this.#sockets.add(socket);
-      socket.once('close', () => this.#sockets.delete(socket));
+    this.#server.prependListener('connection', (socket: Socket) => this.#connected(socket));
+    this.#server.timeout = timeouts.answerTimeout;
+    this.#server.on('timeout', (socket: Socket) => {
+      // Nothing came or went, and no call is waited for.
+      if (socket.writableLength > 0 || !this.#admission.isAnswering(socket)) socket.destroy();
     });
   }
 
@@ -154,10 +151,23 @@ export class AdminServer {
     });
   }
 
+  #connected(socket: Socket): void {
+    const { remoteAddress = '' } = socket;
+    if (this.#connections.isFullFor(remoteAddress, MAX_ADMIN_CONNECTIONS)) {
+      socket.destroy();
+      return;
+    }
+    const leave = this.#connections.take(remoteAddress);
+    this.#sockets.add(socket);
+    socket.once('close', () => {
+      this.#sockets.delete(socket);
+      leave();
+    });
+  }
+
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     checkSource(request, this.#ownNames, this.#cluster.security.tls === undefined ? 'http' : 'https');
     checkCertificate(request, this.#cluster.security.tls);
-    const path = pathOf(request);
     await this.#admission.serve(request.socket, {
       admit: () => this.#guard.admit(request),
       call: async () => {
@@ -166,12 +176,9 @@ export class AdminServer {
         await listener(request, response);
       },
       answered: async () => {
-        if (response.closed) return;
-        if (!TAKES_ITS_TIME.has(path)) response.setTimeout(this.#answerTimeoutMs, () => response.destroy());
-        await once(response, 'close');
+        if (!response.closed) await once(response, 'close');
       },
-      // Whoever watches the process would end it if calls that wait for long kept the answer from him.
-      countsAmongAll: !TAKES_ITS_TIME.has(path) && !isHealthCheck(request),
+      kind: kindOf(request),
     });
   }
 

@@ -3,9 +3,17 @@
  * cluster, and shares its thread with all clients' traffic: whoever floods it waits for his own answers.
  */
 
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import { MAX_ADMIN_CALLS, MAX_WAITING_ADMIN_CALLS } from './admin-limits.js';
-import { HttpError } from './http-error.js';
+import { AddressShares } from '../gateway/address-shares.js';
+import { MAX_ADMIN_CALLS } from './admin-limits.js';
+import { isHealthCheck, isRead, pathOf } from './target.js';
+
+/**
+ * The kinds of calls: none takes the places of another, so that calls that wait for long keep nobody from looking at the cluster.
+ * Those that are `apart` have limits of their own, or are answered at once.
+ */
+export type CallKind = 'look' | 'change' | 'long change' | 'apart';
 
 export interface AdminCall {
   /** Comes first, once the connection's last request is answered. No other connection waits for it. */
@@ -13,8 +21,21 @@ export interface AdminCall {
   readonly call: () => Promise<void>;
   /** Resolves once the client's system has the whole answer, or the connection is gone. */
   readonly answered: () => Promise<void>;
-  /** If false, the call has its own limit. */
-  readonly countsAmongAll: boolean;
+  readonly kind: CallKind;
+}
+
+/** Paths whose answers take long: they have limits of their own. */
+const STREAMS = new Set(['/api/live', '/api/backup']);
+
+/** Changes that wait: for a server to catch up or to start, for an election, for a reply. */
+const LONG_CHANGE = /^\/api\/(?:members|command|servers(?:\/\d+(?:\/(?:replace|restart|lead|pause))?)?)$/;
+
+export function kindOf(request: Pick<IncomingMessage, 'method' | 'url'>): CallKind {
+  const path = pathOf(request);
+  // Whoever watches the process would end it if calls that wait for long kept the answer from him.
+  if (STREAMS.has(path) || isHealthCheck(request)) return 'apart';
+  if (isRead(request)) return 'look';
+  return LONG_CHANGE.test(path) ? 'long change' : 'change';
 }
 
 export class Admission {
@@ -22,15 +43,18 @@ export class Admission {
   readonly #unanswered = new WeakMap<Socket, number>();
   /** Resolves when the last request of a connection is answered. */
   readonly #last = new WeakMap<Socket, Promise<void>>();
-  #serving = 0;
-  /** At most one per connection; a closed connection's call gives its place to the next. */
-  readonly #waiting: (() => void)[] = [];
+  readonly #places = { look: new Places(), change: new Places(), 'long change': new Places() };
+
+  /** Whether a request of the connection waits for its answer, or for the client to take that. */
+  isAnswering(socket: Socket): boolean {
+    return (this.#unanswered.get(socket) ?? 0) > 0;
+  }
 
   /**
    * Does the call once it is its turn, unless the connection is closed before; the next one of the connection waits for the
-   * answer. Rejects with HttpError 503 when too many wait, and with what the call rejects with.
+   * answer. Rejects with what the call rejects with.
    */
-  async serve(socket: Socket, { admit, call, answered, countsAmongAll }: AdminCall): Promise<void> {
+  async serve(socket: Socket, { admit, call, answered, kind }: AdminCall): Promise<void> {
     const before = this.#last.get(socket);
     let done = () => {};
     this.#last.set(
@@ -44,12 +68,12 @@ export class Admission {
       await before;
       if (socket.destroyed) return;
       if (admit !== undefined) await admit();
-      if (countsAmongAll) await this.#turn();
+      const leave = kind === 'apart' ? undefined : await this.#places[kind].enter(socket.remoteAddress ?? '');
       try {
         if (socket.destroyed) return;
         await call();
       } finally {
-        if (countsAmongAll) this.#leave();
+        leave?.();
       }
       // A client that does not read its answers keeps only itself waiting.
       await answered();
@@ -66,21 +90,37 @@ export class Admission {
     if (count > 1) socket.pause();
     else if (by === -1 && !socket.destroyed) socket.resume();
   }
+}
 
-  async #turn(): Promise<void> {
-    if (this.#serving < MAX_ADMIN_CALLS) {
-      this.#serving += 1;
-      return;
-    }
-    if (this.#waiting.length >= MAX_WAITING_ADMIN_CALLS)
-      throw new HttpError(503, `${MAX_WAITING_ADMIN_CALLS} calls wait already: try again`);
-    await new Promise<void>((resolve) => this.#waiting.push(resolve));
+interface Waiting {
+  readonly address: string;
+  readonly enter: (leave: () => void) => void;
+}
+
+/** The places of one kind of calls. */
+class Places {
+  readonly #taken = new AddressShares();
+  /** At most one per connection; a closed connection's call gives its place to the next. */
+  readonly #waiting = new Set<Waiting>();
+
+  /** Resolves once there is a place, to what gives it back. */
+  enter(address: string): Promise<() => void> {
+    return new Promise((enter) => {
+      this.#waiting.add({ address, enter });
+      this.#admit();
+    });
   }
 
-  /** Gives the place of a call that has ended to the next call that waits. */
-  #leave(): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#serving -= 1;
-    else next();
+  #admit(): void {
+    for (const waiting of this.#waiting) {
+      const { address, enter } = waiting;
+      if (this.#taken.isFullFor(address, MAX_ADMIN_CALLS)) continue;
+      this.#waiting.delete(waiting);
+      const giveBack = this.#taken.take(address);
+      enter(() => {
+        giveBack();
+        this.#admit();
+      });
+    }
   }
 }

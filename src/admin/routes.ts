@@ -7,6 +7,7 @@ import { bodyLimit } from 'hono/body-limit';
 import type { GenericSchema, InferOutput } from 'valibot';
 import type { Cluster } from '../cluster/cluster.js';
 import type { ClusterStatus } from '../cluster/status.js';
+import { AddressShares } from '../gateway/address-shares.js';
 import { BACKUP_TIMEOUT_MS, MAX_BACKUPS } from './admin-limits.js';
 import { type AdminContext, type AdminEnv, jsonAnswer, textAnswer } from './answers.js';
 import * as bodies from './bodies.js';
@@ -56,23 +57,24 @@ export function addRoutes(app: Hono<AdminEnv>, { cluster, feed, load, guard }: C
       { 'Set-Cookie': guard.cookie({ isSecure: cluster.security.tls !== undefined }) },
     ),
   );
-  let backups = 0;
+  const backups = new AddressShares();
   app.get('/api/backup', (c) =>
     stream(c, BACKUP_HEADERS, async (response) => {
-      if (backups === MAX_BACKUPS)
-        throw new HttpError(503, `${MAX_BACKUPS} backups are under way: try again`);
-      backups += 1;
+      const address = addressOf(c);
+      if (backups.isFullFor(address, MAX_BACKUPS))
+        throw new HttpError(503, `${backups.taken} backups are under way: try again`);
+      const leave = backups.take(address);
       try {
         const pieces = await cluster.backup();
         response.writeHead(200, BACKUP_HEADERS);
         response.setTimeout(BACKUP_TIMEOUT_MS, () => response.destroy());
         await pipeline(pieces, response);
       } finally {
-        backups -= 1;
+        leave();
       }
     }),
   );
-  app.get('/api/live', (c) => stream(c, LIVE_HEADERS, (response) => feed.open(response)));
+  app.get('/api/live', (c) => stream(c, LIVE_HEADERS, (response) => feed.open(response, addressOf(c))));
 
   app.get('/api/members', async (c) => jsonAnswer(c, 200, await cluster.members()));
   post(app, '/api/members', bodies.members, async ({ voters }) => ({
@@ -105,6 +107,11 @@ export function addRoutes(app: Hono<AdminEnv>, { cluster, feed, load, guard }: C
   post(app, '/api/load', bodies.load, async ({ requestsPerS }) => {
     await load.set(requestsPerS);
   });
+}
+
+/** Where the client is. */
+function addressOf(c: AdminContext): string {
+  return c.env.incoming.socket.remoteAddress ?? '';
 }
 
 /** The part of the status that the API promises. The library has more. */

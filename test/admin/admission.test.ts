@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { Socket } from 'node:net';
 import { expect } from 'chai';
 import { MAX_ADMIN_CALLS } from '../../src/admin/admin-limits.js';
-import { Admission } from '../../src/admin/admission.js';
+import { Admission, type CallKind, kindOf } from '../../src/admin/admission.js';
 import { endOfTurn, NODE_ENVIRONMENT } from '../../src/environment.js';
 
 describe('the admission of admin calls', () => {
@@ -14,7 +14,7 @@ describe('the admission of admin calls', () => {
       void admission.serve(new Socket(), {
         call: async () => {},
         answered: () => never,
-        countsAmongAll: true,
+        kind: 'look',
       });
     let isServed = false;
     void admission.serve(new Socket(), {
@@ -22,7 +22,7 @@ describe('the admission of admin calls', () => {
         isServed = true;
       },
       answered: () => never,
-      countsAmongAll: true,
+      kind: 'look',
     });
     await endOfTurn(NODE_ENVIRONMENT);
     expect(isServed).to.equal(true);
@@ -35,8 +35,8 @@ describe('the admission of admin calls', () => {
     const call = async () => {
       served += 1;
     };
-    void admission.serve(socket, { call, answered: () => never, countsAmongAll: true });
-    void admission.serve(socket, { call, answered: () => never, countsAmongAll: true });
+    void admission.serve(socket, { call, answered: () => never, kind: 'look' });
+    void admission.serve(socket, { call, answered: () => never, kind: 'look' });
     await endOfTurn(NODE_ENVIRONMENT);
     expect(served).to.equal(1);
     socket.destroy();
@@ -50,18 +50,86 @@ describe('the admission of admin calls', () => {
     const answered = new Promise<void>((resolve) => {
       answer = resolve;
     });
-    void admission.serve(socket, { call: async () => {}, answered: () => answered, countsAmongAll: true });
+    void admission.serve(socket, { call: async () => {}, answered: () => answered, kind: 'look' });
     let isServed = false;
     const second = admission.serve(socket, {
       call: async () => {
         isServed = true;
       },
       answered: () => never,
-      countsAmongAll: true,
+      kind: 'look',
     });
     socket.destroy();
     answer();
     await second;
     expect(isServed).to.equal(false);
+  });
+
+  /** Fills all places of the kind with calls that never end, and tells how many of them came from the address. */
+  function fill(admission: Admission, kind: CallKind, address: string): () => number {
+    let served = 0;
+    for (let n = 0; n < 2 * MAX_ADMIN_CALLS; n += 1)
+      void admission.serve(from(address), {
+        call: () => {
+          served += 1;
+          return never;
+        },
+        answered: () => never,
+        kind,
+      });
+    return () => served;
+  }
+
+  function from(address: string): Socket {
+    return Object.defineProperty(new Socket(), 'remoteAddress', { value: address });
+  }
+
+  it('has calls of one kind keep no place from those of another', async () => {
+    const admission = new Admission();
+    const long = fill(admission, 'long change', '127.0.0.1');
+    const looks = fill(admission, 'look', '127.0.0.1');
+    const changes = fill(admission, 'change', '127.0.0.1');
+    await endOfTurn(NODE_ENVIRONMENT);
+    for (const served of [long, looks, changes]) expect(served()).to.equal(MAX_ADMIN_CALLS);
+  });
+
+  it('leaves half of the places to other addresses, and gives them places as they are free', async () => {
+    const admission = new Admission();
+    const greedy = fill(admission, 'look', '10.0.0.1');
+    await endOfTurn(NODE_ENVIRONMENT);
+    expect(greedy()).to.equal(MAX_ADMIN_CALLS / 2);
+    let isServed = false;
+    await admission.serve(from('10.0.0.2'), {
+      call: async () => {
+        isServed = true;
+      },
+      answered: async () => {},
+      kind: 'look',
+    });
+    expect(isServed).to.equal(true);
+    expect(greedy()).to.equal(MAX_ADMIN_CALLS / 2);
+  });
+
+  it('knows by method and path what a call waits for', () => {
+    const kinds: readonly (readonly [string, CallKind])[] = [
+      ['GET /api/status', 'look'],
+      ['GET /', 'look'],
+      ['GET /api/members', 'look'],
+      ['GET /healthz', 'apart'],
+      ['POST /healthz', 'change'],
+      ['GET /api/live?x', 'apart'],
+      ['GET http://localhost/api/backup', 'apart'],
+      ['POST /api/members', 'long change'],
+      ['POST /api/servers', 'long change'],
+      ['DELETE /api/servers/12', 'long change'],
+      ['POST /api/servers/1/pause', 'long change'],
+      ['POST /api/command', 'long change'],
+      ['POST /api/servers/1/kill', 'change'],
+      ['POST /api/heal', 'change'],
+    ];
+    for (const [call, kind] of kinds) {
+      const [method = '', url = ''] = call.split(' ');
+      expect(kindOf({ method, url }), call).to.equal(kind);
+    }
   });
 });

@@ -169,7 +169,7 @@ describe('the live feed', () => {
   function page(): SlowPage {
     const opened = new SlowPage();
     pages.push(opened);
-    feed.open(opened);
+    feed.open(opened, '127.0.0.1');
     return opened;
   }
 

@@ -53,18 +53,28 @@ describe('the admin API, with a client that sends half a request, or reads no an
     return reply;
   }
 
+  /** Only who writes notices the end of a connection that it does not read. */
+  async function closedSeen(socket: Socket): Promise<void> {
+    // An error of the socket comes before.
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    const writing = setInterval(() => socket.write('\r\n'), 20);
+    await closed;
+    clearInterval(writing);
+  }
+
   it('closes a connection that never sends anything', async () => {
     expect(await replyTo('')).to.match(/^(?:HTTP\/1\.1 408 |$)/);
   });
 
   it('closes a connection that does not read its answers', async () => {
     const socket = send('GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(3_000)).pause();
-    // An error of the socket comes before.
-    const closed = new Promise((resolve) => socket.once('close', resolve));
-    // Only who writes notices the end of a connection that it does not read.
-    const writing = setInterval(() => socket.write('\r\n'), 20);
-    await closed;
-    clearInterval(writing);
+    await closedSeen(socket);
+    expect(log.lines).to.deep.equal([]);
+  });
+
+  it('closes a connection that does not read its refusals', async () => {
+    const socket = send('GET /api/status HTTP/1.1\r\nHost: evil.example\r\n\r\n'.repeat(50_000)).pause();
+    await closedSeen(socket);
     expect(log.lines).to.deep.equal([]);
   });
 

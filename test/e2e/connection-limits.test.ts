@@ -2,19 +2,13 @@
 
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { networkInterfaces } from 'node:os';
 import { expect } from 'chai';
 import { RedisClient } from '../../tools/support/redis-client.js';
 import { eventually, TestCluster } from '../support/cluster.js';
+import { ownAddress } from '../support/own-address.js';
 
 const MAX_CONNECTIONS = 10;
 const TOO_MANY = '-ERR max number of clients reached\r\n';
-
-/** An address of this machine that others reach, too; undefined if it has none. */
-function ownAddress(): string | undefined {
-  const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
-  return all.find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
-}
 
 describe('a cluster with limits for its clients', () => {
   let cluster: TestCluster;

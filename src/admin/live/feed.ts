@@ -8,6 +8,7 @@
 import type { Writable } from 'node:stream';
 import type { Cluster } from '../../cluster/cluster.js';
 import { MAX_SERVERS } from '../../cluster/cluster-options.js';
+import { AddressShares } from '../../gateway/address-shares.js';
 import type { ServerId } from '../../raft/types.js';
 import { LIVE_READER_TIMEOUT_MS } from '../../time-limits.js';
 import type { ServerObservation } from '../../wire/control.js';
@@ -49,6 +50,7 @@ export class LiveFeed {
   readonly #loadView: () => LoadView;
   readonly #timeline: EventTimeline;
   readonly #readers = new Set<Reader>();
+  readonly #places = new AddressShares();
   readonly #run = `${process.pid}-${Math.floor(performance.timeOrigin)}`;
   readonly #sights = new Map<ServerId, ServerSight>();
   readonly #members = new Map<ServerId, ObservedMembers>();
@@ -73,13 +75,21 @@ export class LiveFeed {
     return this.#readers.size;
   }
 
-  /** Sends everything to the response until that is closed. Throws HttpError 503 when too many watch already. */
-  open(response: LiveResponse): void {
-    if (this.#readers.size >= MAX_LIVE_READERS)
-      throw new HttpError(503, `${MAX_LIVE_READERS} pages watch already: close one`);
+  /**
+   * Sends everything to the response until that is closed. Throws HttpError 503 when too many watch already.
+   *
+   * @param address where the page is
+   */
+  open(response: LiveResponse, address: string): void {
+    if (this.#places.isFullFor(address, MAX_LIVE_READERS))
+      throw new HttpError(503, `${this.#readers.size} pages watch already: close one`);
+    const leave = this.#places.take(address);
     response.writeHead(200, LIVE_HEADERS);
     const reader: Reader = { response, lastSentEvent: 0, blockedSinceMs: undefined };
-    response.once('close', () => this.#leave(reader));
+    response.once('close', () => {
+      leave();
+      this.#leave(reader);
+    });
     this.#readers.add(reader);
     response.write(eventText('hello', this.#hello()));
     this.#tellEvents(reader);

@@ -5,9 +5,10 @@
 
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { createServer as createSecureServer } from 'node:tls';
-import { ACCEPT_BACKLOG, MAX_SHARE_OF_ADDRESS } from '../../limits.js';
+import { ACCEPT_BACKLOG } from '../../limits.js';
 import { TLS_HANDSHAKE_TIMEOUT_MS } from '../../time-limits.js';
 import type { ClientAddress } from '../../wire/control.js';
+import { AddressShares, plainAddress } from '../address-shares.js';
 import type { Network, NetworkListener, NetworkSocket, SocketEvents } from '../network.js';
 import { probeSharedReads, type ReadFrom, withOwnReads, withSharedReads } from './shared-reads.js';
 import type { TlsIdentity } from './tls-identity.js';
@@ -21,9 +22,7 @@ export class NodeNetwork implements Network {
   readonly #limit: ConnectionLimit;
   readonly #tls: TlsIdentity | undefined;
   #readFrom: ReadFrom = withOwnReads;
-  #open = 0;
-  /** How many of them each address has. */
-  readonly #openFrom = new Map<string, number>();
+  readonly #open = new AddressShares();
 
   /**
    * @param probe tells why memory cannot be shared; undefined if it can.
@@ -106,12 +105,8 @@ export class NodeNetwork implements Network {
     return server;
   }
 
-  /** Whether there is no room for one more, or for one more from there. This machine's own address may be a proxy's. */
   #isFullFor({ remoteAddress = '' }: Socket): boolean {
-    const { maxConnections } = this.#limit;
-    if (this.#open >= maxConnections) return true;
-    const here = this.#openFrom.get(remoteAddress) ?? 0;
-    return here >= MAX_SHARE_OF_ADDRESS * maxConnections && !isLoopback(remoteAddress);
+    return this.#open.isFullFor(remoteAddress, this.#limit.maxConnections);
   }
 
   /** The client is told that there are too many, and closed. */
@@ -121,19 +116,9 @@ export class NodeNetwork implements Network {
     socket.end(TOO_MANY, () => socket.destroy());
   }
 
-  /** Counts a client until what this returns is called, be it once or twice. */
+  /** Counts a client until what this returns is called. */
   #count({ remoteAddress = '' }: Socket): () => void {
-    let isOpen = true;
-    this.#open += 1;
-    this.#openFrom.set(remoteAddress, (this.#openFrom.get(remoteAddress) ?? 0) + 1);
-    return () => {
-      if (!isOpen) return;
-      isOpen = false;
-      this.#open -= 1;
-      const left = (this.#openFrom.get(remoteAddress) ?? 0) - 1;
-      if (left > 0) this.#openFrom.set(remoteAddress, left);
-      else this.#openFrom.delete(remoteAddress);
-    };
+    return this.#open.take(remoteAddress);
   }
 }
 
@@ -203,12 +188,12 @@ class NodeSocket implements NetworkSocket {
 
   get from(): ClientAddress {
     const { remoteAddress = '', remotePort = 0 } = this.#socket;
-    return { host: plain(remoteAddress), port: remotePort };
+    return { host: plainAddress(remoteAddress), port: remotePort };
   }
 
   get reached(): ClientAddress {
     const { localAddress = '', localPort = 0 } = this.#socket;
-    return { host: plain(localAddress), port: localPort };
+    return { host: plainAddress(localAddress), port: localPort };
   }
 
   get bytesRead(): number {
@@ -259,15 +244,6 @@ class NodeSocket implements NetworkSocket {
   destroy(): void {
     this.#socket.destroy();
   }
-}
-
-function isLoopback(host: string): boolean {
-  return host === '::1' || plain(host).startsWith('127.');
-}
-
-/** An address of IPv4 without what stands before it on a socket that takes both. */
-function plain(host: string): string {
-  return host.replace(/^::ffff:(?=\d+\.)/, '');
 }
 
 function isAddressInfo(address: AddressInfo | string | null): address is AddressInfo {

@@ -52,9 +52,9 @@ export function addMaintenance(program: Command): void {
       const dataDirs = givenDataDirs(options);
       checkDataDirNames(dataDirs);
       const { rebuildServer } = await import('../storage/rebuild.js');
-      const { NODE_FILES } = await import('../storage/node-files.js');
+      const { filesForOneThing } = await import('../cluster/one-thing-files.js');
       const { from, lastIndex, term } = await rebuildServer(dataDirs, id, {
-        files: NODE_FILES,
+        files: filesForOneThing(),
         environment: NODE_ENVIRONMENT,
       });
       say(`rebuild ${id}: from server ${from}, up to entry ${lastIndex}, term ${term}`);

@@ -2,15 +2,15 @@
 
 import { NODE_ENVIRONMENT } from '../environment.js';
 import * as backups from '../storage/backup.js';
-import { NODE_FILES } from '../storage/node-files.js';
 import { type ClusterOptions, checkDataDirs, dataDirsIn } from './cluster-options.js';
+import { filesForOneThing } from './one-thing-files.js';
 
 /**
  * Writes a backup that comes in pieces, as Cluster.backup gives it, to a file, which is there once all of it is whole and safe.
  * Rejects with BackupError; then the file is as it was.
  */
 export function writeBackup(path: string, pieces: AsyncIterable<Uint8Array>): Promise<backups.BackupFacts> {
-  return backups.writeBackup(path, pieces, { files: NODE_FILES });
+  return backups.writeBackup(path, pieces, { files: filesForOneThing() });
 }
 
 /**
@@ -26,7 +26,7 @@ export async function restoreBackup(
   checkDataDirs(dataDirs, servers);
   return backups.restoreBackup(path, dataDirs, {
     servers,
-    files: NODE_FILES,
+    files: filesForOneThing(),
     environment: NODE_ENVIRONMENT,
   });
 }

@@ -8,7 +8,7 @@ import { ImageReader, RestoredImage } from '../state-machine/image.js';
 import { LOST_AND_FOUND, type NewDirectoriesOptions } from './cluster-directory.js';
 import { DataDirectories } from './data-directories.js';
 import { DataDirectory } from './data-directory.js';
-import { DataDirectoryError } from './data-directory-error.js';
+import { DataDirectoryError, explainedIfHung } from './data-directory-error.js';
 import { DiskStorage } from './disk-storage.js';
 import type { Files } from './files.js';
 import { PartialFile } from './partial-file.js';
@@ -77,8 +77,10 @@ export async function restoreBackup(
   const facts = await checkBackup(path, options.files);
   for (const dataDir of dataDirs) await refuseUsed(dataDir, options.files);
   const [dataDir, ...others] = dataDirs;
-  if (dataDir !== undefined && others.length === 0) await restoreTogether(path, dataDir, options);
-  else await restoreApart(path, dataDirs, options);
+  await explainedIfHung(dataDirs.join(', '), async () => {
+    if (dataDir !== undefined && others.length === 0) await restoreTogether(path, dataDir, options);
+    else await restoreApart(path, dataDirs, options);
+  });
   return facts;
 }
 

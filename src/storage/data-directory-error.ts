@@ -2,6 +2,7 @@
 
 import { DamagedManifestError, MANIFEST_NAME, OtherFormatError } from './manifest.js';
 import { adviceFor, messageOf, systemCodeOf } from './system-errors.js';
+import { DiskTimeoutError } from './timed-files.js';
 
 /** The directory cannot serve this cluster. The message is one line that tells what the user can do. */
 export class DataDirectoryError extends Error {
@@ -19,6 +20,15 @@ export async function explained<T>(path: string, action: () => Promise<T>): Prom
     return await action();
   } catch (error) {
     throw asDataDirectoryError(path, error);
+  }
+}
+
+/** The same for a disk that has not answered in time alone. */
+export async function explainedIfHung<T>(path: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    throw error instanceof DiskTimeoutError ? asDataDirectoryError(path, error) : error;
   }
 }
 

@@ -12,7 +12,7 @@
 import { includes, initialConfiguration } from '../raft/configuration.js';
 import type { Configuration, Member, RecoveredState, ServerId, SlotId, Term } from '../raft/types.js';
 import type { ClusterDirectory, DataDirectoryOptions } from './cluster-directory.js';
-import { DataDirectoryError } from './data-directory-error.js';
+import { DataDirectoryError, explainedIfHung } from './data-directory-error.js';
 import { DiskStorage } from './disk-storage.js';
 import type { Files } from './files.js';
 import { openExistingDirectories } from './open-directories.js';
@@ -38,11 +38,14 @@ export async function rebuildServer(
   options: DataDirectoryOptions,
 ): Promise<Rebuilt> {
   const directory = await openExistingDirectories(paths, options);
-  try {
-    return await rebuild(directory, { id, path: paths.join(', ') }, options.files);
-  } finally {
-    await directory.close();
-  }
+  const path = paths.join(', ');
+  return explainedIfHung(path, async () => {
+    try {
+      return await rebuild(directory, { id, path }, options.files);
+    } finally {
+      await directory.close();
+    }
+  });
 }
 
 async function rebuild(

@@ -22,6 +22,8 @@ export class DiskTimeoutError extends Error {
 export interface TimedFilesOptions {
   readonly environment: Pick<Environment, 'startTimer'>;
   readonly timeoutMs: number;
+  /** Whether all calls are for one thing, which fails with the first that was given up: none is waited for after that. */
+  readonly isForOneThing?: boolean;
 }
 
 interface Patience<T> {
@@ -35,12 +37,15 @@ export class TimedFiles implements Files {
   readonly #files: Files;
   readonly #environment: TimedFilesOptions['environment'];
   readonly #timeoutMs: number;
+  readonly #isForOneThing: boolean;
   #givenUp = 0;
+  #wasGivenUp = false;
 
-  constructor(files: Files, { environment, timeoutMs }: TimedFilesOptions) {
+  constructor(files: Files, { environment, timeoutMs, isForOneThing = false }: TimedFilesOptions) {
     this.#files = files;
     this.#environment = environment;
     this.#timeoutMs = timeoutMs;
+    this.#isForOneThing = isForOneThing;
   }
 
   /** Calls that were given up and have not ended: the process cannot exit by itself. */
@@ -124,13 +129,15 @@ export class TimedFiles implements Files {
     done: Promise<T>,
     { onLate, timeoutMs = this.#timeoutMs }: Patience<T> = {},
   ): Promise<T> {
+    const patienceMs = this.#isForOneThing && this.#wasGivenUp ? 0 : timeoutMs;
     return new Promise((resolve, reject) => {
       let isGivenUp = false;
       const timer = this.#environment.startTimer(() => {
         isGivenUp = true;
         this.#givenUp += 1;
+        this.#wasGivenUp = true;
         reject(new DiskTimeoutError(call, timeoutMs));
-      }, timeoutMs);
+      }, patienceMs);
       const end = () => {
         timer.cancel();
         if (isGivenUp) this.#givenUp -= 1;

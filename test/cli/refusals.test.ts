@@ -106,6 +106,28 @@ describe('The program, on a disk that hangs', () => {
     );
     await workplace.close();
   }).timeout(60_000);
+
+  it('says so, too, when it backs up, restores or rebuilds', async function () {
+    if (process.platform !== 'linux') this.skip();
+    const workplace = await Workplace.open();
+    const path = (name: string) => join(workplace.cwd, name);
+    await mkdir(path('data'));
+    for (const name of ['data/manifest', 'old-backup', 'backup.partial']) await run('mkfifo', [path(name)]);
+    const ports = await programPorts();
+    const serving = workplace.run(...ports.args, '--data-dir', 'good', '-n', '1');
+    await serving.ready();
+    const runs = [
+      workplace.run('backup', 'backup', '--http-port', `${ports.http}`),
+      workplace.run('restore', 'old-backup', '--data-dir', 'new'),
+      workplace.run('rebuild', '0'),
+    ];
+    for (const program of runs) {
+      await program.ended();
+      expect(program.stderr).to.match(/^threadraft: [^\n]+\n$/);
+      expect(program.stderr).to.match(/ETIMEDOUT|has not answered for 10 s/);
+    }
+    await workplace.close();
+  }).timeout(60_000);
 });
 
 /** The program ends with exit code 1 and says nothing but one line. */

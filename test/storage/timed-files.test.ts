@@ -47,6 +47,28 @@ describe('files of disks that may hang', () => {
     expect(files.givenUp).to.equal(0);
   });
 
+  it('wait for no call more once one was given up, if all are for one thing', async () => {
+    const limitsMs: number[] = [];
+    const never = () => new Promise<never>(() => {});
+    const files = new TimedFiles(
+      { ...NODE_FILES, size: never, removeTree: never },
+      {
+        environment: {
+          startTimer(callback, delayMs) {
+            limitsMs.push(delayMs);
+            queueMicrotask(callback);
+            return { cancel: () => undefined };
+          },
+        },
+        timeoutMs: 10_000,
+        isForOneThing: true,
+      },
+    );
+    await rejection(files.size('file'));
+    expect(await rejection(files.removeTree('directory'))).to.be.an.instanceOf(DiskTimeoutError);
+    expect(limitsMs).to.deep.equal([10_000, 0]);
+  });
+
   it('keep no lock that comes when nobody waits for it', async () => {
     let grant: (lock: FileLock) => void = () => undefined;
     const files = timed({ lock: () => new Promise((resolve) => (grant = resolve)) });

@@ -38,7 +38,7 @@ const WORLDLY_FILES = [
   'src/server/redis/cluster-command[.]ts',
   'src/gateway/password[.]ts',
   // A server in a thread of its own.
-  'src/server/(run-server|thread-measurements|loop-watch)[.]ts',
+  'src/server/(run-server|thread-measurements|loop-watch|garbage-watch)[.]ts',
   'src/(gateway|client)/node/',
   'src/storage/node-files[.]ts',
   // What is done before a server opens its storage, or without one.

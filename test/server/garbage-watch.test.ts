@@ -1,0 +1,67 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { getHeapStatistics } from 'node:v8';
+import { expect } from 'chai';
+import { GarbageWatch } from '../../src/server/garbage-watch.js';
+import { eventually } from '../support/cluster.js';
+
+const MIB = 1024 * 1024;
+const LOOKS_BETWEEN = 10;
+
+describe('the watch of garbage', () => {
+  /** Looks as often as it takes for a collection, with this much held. Returns whether one begins. */
+  function watchOf(): (heldMib: number) => boolean {
+    let [held, collections] = [0, 0];
+    const watch = new GarbageWatch({ heldBytes: () => held * MIB, collect: () => (collections += 1) });
+    return (heldMib) => {
+      held = heldMib;
+      const before = collections;
+      for (let look = 0; look < LOOKS_BETWEEN; look += 1) watch.look();
+      return collections > before;
+    };
+  }
+
+  it('has it collected once there is enough of it, and not before', () => {
+    const collectsAt = watchOf();
+    expect(collectsAt(30)).to.equal(false);
+    expect(collectsAt(41)).to.equal(false);
+    expect(collectsAt(43)).to.equal(true);
+  });
+
+  it('takes what a collection has left for what is needed', () => {
+    const collectsAt = watchOf();
+    collectsAt(30);
+    expect(collectsAt(43)).to.equal(true);
+    expect(collectsAt(43), 'all of it was needed').to.equal(false);
+    expect(collectsAt(54)).to.equal(false);
+    expect(collectsAt(56)).to.equal(true);
+  });
+
+  it('lets a thread that holds much have more of it', () => {
+    const collectsAt = watchOf();
+    collectsAt(400);
+    expect(collectsAt(490)).to.equal(false);
+    expect(collectsAt(510)).to.equal(true);
+  });
+
+  it('has V8 free buffers that nobody holds, although they are old', async () => {
+    const before = getHeapStatistics().external_memory;
+    let kept: Buffer[] = Array.from({ length: 20_000 }, () => Buffer.allocUnsafeSlow(2_048));
+    const garbage: object[] = [];
+    // They become old as the nursery is collected.
+    for (let i = 0; i < 1_000_000; i += 1) garbage[i % 100] = { i };
+    expect(getHeapStatistics().external_memory - before).to.be.above(30 * MIB);
+    expect(kept.length).to.equal(20_000);
+    kept = [];
+    let isNeeded = true;
+    const collecting = new GarbageWatch({ heldBytes: () => (isNeeded ? 0 : 100 * MIB) });
+    for (let look = 0; look < LOOKS_BETWEEN; look += 1) {
+      isNeeded = look === 0;
+      collecting.look();
+    }
+    await eventually('they are gone', async () => {
+      await pause(10);
+      for (let i = 0; i < 100_000; i += 1) garbage[i % 100] = { i };
+      return getHeapStatistics().external_memory - before < 15 * MIB;
+    });
+  });
+});

@@ -114,6 +114,7 @@ export class Membership {
     checkVoters(voters);
     return this.#begin({ voters, replaced: undefined }, async () => {
       const { running } = this.#environment;
+      this.#requireMajorityOf(voters);
       const ids = voters.filter((id) => !running.has(id));
       await running.takePorts(ids);
       try {
@@ -176,6 +177,16 @@ export class Membership {
     if (old === undefined || old.isUp || !this.#environment.running.servers.includes(old)) return;
     this.#replaced = undefined;
     await old.restart();
+  }
+
+  /** Throws WrongStateError when these could not decide anything, since members among them are down. */
+  #requireMajorityOf(voters: readonly SlotId[]): void {
+    const { running } = this.#environment;
+    const down = voters.filter((id) => running.has(id) && !running.member(id).isUp);
+    if (voters.length - down.length >= majorityOf(voters.length)) return;
+    throw new WrongStateError(
+      `of the servers ${voters.join(', ')} no majority would run, for ${down.join(', ')} is down: restart or replace it first`,
+    );
   }
 
   /** Throws WrongStateError when the other members cannot decide anything while this one is down. */

@@ -254,6 +254,25 @@ describe('changing the members', function () {
     }
   });
 
+  it('refuses members of whom no majority runs, and changes nothing', async () => {
+    const test = await TestCluster.start({ electionTimeoutMs: 300 });
+    const { cluster } = test;
+    try {
+      await cluster.kill(2);
+      for (const voters of [[1, 2], [2], [2, 3]]) {
+        const error = await rejection(cluster.changeMembers(voters));
+        expect(error).to.have.property('code', 'WRONG_STATE');
+        expect(String(error)).to.match(/no majority would run, for 2 is down: restart or replace it first/);
+      }
+      expect(cluster.ids).to.deep.equal([0, 1, 2]);
+      expect((await cluster.members()).change).to.equal(null);
+      await cluster.removeServer(2);
+      expect(cluster.ids).to.deep.equal([0, 1]);
+    } finally {
+      await test.close();
+    }
+  });
+
   it('tells without a leader who the members are and whom a change waits for, and refuses another', async () => {
     const test = await TestCluster.start({ servers: 1, electionTimeoutMs: 300 });
     const { cluster } = test;

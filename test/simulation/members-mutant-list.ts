@@ -57,6 +57,32 @@ export const MEMBERS_MUTANTS: readonly Mutant[] = [
     replacement: '',
   },
   {
+    name: 'give an identity again where each server has a directory to itself',
+    file: 'storage/data-directories.js',
+    search: 'membership: { ...membership, nextId: id + 1, members },',
+    replacement: 'membership: { ...membership, members },',
+  },
+  {
+    name: 'write nothing down while a disk is lost',
+    file: 'storage/data-directories.js',
+    search: 'if (count < majorityOf(counted.length))',
+    replacement: 'if (count < counted.length)',
+  },
+  {
+    name: 'forget where a new server has its directory',
+    file: 'storage/data-directories.js',
+    search: 'places: new Map([...places, [id, resolve(path)]]),',
+    replacement: 'places,',
+  },
+  {
+    name: 'empty the directory of a server before another one has replaced it',
+    file: 'storage/data-directories.js',
+    search: 'const directory = serverDirectory(path, serverId);',
+    replacement:
+      'const directory = serverDirectory(path, serverId);\n' +
+      '            for (const name of await this.#files.list(path)) if (name.startsWith("server-")) await this.#files.removeTree(join(path, name));',
+  },
+  {
     name: 'leave servers that are no members as they are',
     file: 'cluster/membership.js',
     search: 'await this.#end(member);',

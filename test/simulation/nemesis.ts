@@ -43,8 +43,8 @@ const MAX_CLOCK_STEP_MS = 10_000;
 /** Where servers may be, and how many there are at most, so that a seed takes no longer. */
 const SLOTS: readonly SlotId[] = [0, 1, 2, 3, 4, 5, 6];
 const MAX_MEMBERS = 5;
-/** The name of the loss of a disk among the faults that struck. */
-const LOST_DISK = 'd1';
+/** A server whose disk is lost is mostly the next one to be replaced. */
+const REPLACE_LOST_RATE = 0.7;
 
 export class Nemesis {
   readonly #options: NemesisOptions;
@@ -53,6 +53,7 @@ export class Nemesis {
   #faults = 0;
   #strikes = 0;
   #changes = 0;
+  #losses = 0;
   #isOver = false;
   /** Crashed, and to be started again as soon as that is noticed. */
   readonly #blips = new Set<SimulatedMember>();
@@ -267,7 +268,11 @@ export class Nemesis {
     // Another one is refused meanwhile.
     const isInTime = !cluster.isChangingMembers || random.chance(0.1);
     if (isInTime && this.#counts(`m${this.#changes}`)) {
-      if (random.chance(0.25)) cluster.replaceMember(this.#replaced(changes, random));
+      const { lost } = cluster;
+      const isDue = lost !== undefined && random.chance(REPLACE_LOST_RATE);
+      const where = random.of(['on a new disk', 'in its place'] as const);
+      if (isDue) cluster.replaceMember(lost.id, where);
+      else if (random.chance(0.25)) cluster.replaceMember(this.#replaced(changes, random), where);
       else cluster.changeMembers(this.#nextMembers(changes, random));
     }
     world.timeline.after(random.between(0, 2 * changes.pauseMs), () => this.#changeMembers(changes));
@@ -281,7 +286,7 @@ export class Nemesis {
 
   /** Some go, and some come into slots that nobody has. At least one stays or comes, and there are {@link MAX_MEMBERS} at most. */
   #nextMembers({ leaderRate }: Changes, random: Random): readonly SlotId[] {
-    const { members, leader } = this.#options.cluster;
+    const { members, leader, lost } = this.#options.cluster;
     const goes = (member: SimulatedMember) =>
       random.chance(member === leader ? leaderRate : random.of([0, 0.3, 0.6]));
     const staying = members.filter((member) => !goes(member)).map(({ id }) => id);
@@ -290,24 +295,44 @@ export class Nemesis {
     const coming = random.shuffled(free).slice(0, Math.min(room, random.of([0, 1, 1, 2, 3])));
     // A server that is replaced, and the one in its place, are of one slot.
     const next = [...new Set([...staying, ...coming])];
-    return next.length > 0 ? next : members.slice(0, 1).map(({ id }) => id);
+    // One whose disk is lost stays only where the others are enough.
+    const able = next.filter((id) => id !== lost?.id);
+    if (able.length > 0) return able.length >= majorityOf(next.length) ? next : able;
+    return members.filter((member) => member !== lost).map(({ id }) => id);
   }
 
-  /** A disk is lost for good once a process has come up on it, and with it its server. */
+  /**
+   * A disk is lost for good once a process has come up on it, and with it its server. Where members change, others are lost after
+   * it, each once the one before was replaced.
+   */
   #loseDisk(loss: NonNullable<Temperament['directories']['loss']>): void {
-    const { world, cluster, diskOf, trace } = this.#options;
+    const { world, cluster, temperament, trace } = this.#options;
     if (this.#isOver) return;
-    if (!cluster.isMade) {
-      world.timeline.after(ELECTION_TIMEOUT_MS, () => this.#loseDisk(loss));
+    const victim = this.#loser(loss.server);
+    if (victim === undefined || (temperament.changes !== undefined && !cluster.canLoseOne)) {
+      if (this.#losses === 0 || temperament.changes !== undefined)
+        world.timeline.after(ELECTION_TIMEOUT_MS, () => this.#loseDisk(loss));
       return;
     }
-    if (!this.#counts(LOST_DISK)) return;
-    trace(() => `the disk of server ${loss.server} is ${loss.how}`);
-    diskOf(loss.server).lose(loss.how);
-    cluster.members.find(({ identity }) => identity === loss.server)?.crash();
-    // As often as not it was the reason to start everything anew, or had the same one.
-    const random = this.#options.random.split(LOST_DISK);
-    if (random.chance(0.5)) this.#endProcess(random.of(['process end', 'power loss']), random);
+    this.#losses += 1;
+    const name = `d${this.#losses}`;
+    const random = this.#options.random.split(name);
+    if (this.#counts(name)) {
+      trace(() => `the disk of server ${victim.identity} is ${loss.how}`);
+      cluster.loseDisk(victim, loss.how);
+      // As often as not it was the reason to start everything anew, or had the same one.
+      if (random.chance(0.5)) this.#endProcess(random.of(['process end', 'power loss']), random);
+    }
+    if (temperament.changes !== undefined)
+      world.timeline.after(random.between(0, 2 * loss.afterMs), () => this.#loseDisk(loss));
+  }
+
+  /** Who loses its disk: one of the first servers, or later anybody. */
+  #loser(first: ServerId): SimulatedMember | undefined {
+    const { cluster, random } = this.#options;
+    if (!cluster.isMade) return undefined;
+    if (this.#losses > 0) return random.split(`loser ${this.#losses}`).of(cluster.members);
+    return cluster.members.find(({ identity }) => identity === first) ?? cluster.members.at(-1);
   }
 
   #harmDisk(fault: Fault, { identity: id }: SimulatedMember, random: Random): void {

@@ -118,8 +118,8 @@ class Simulation {
   readonly #temperament: Temperament;
   readonly #network: SimulatedNetwork;
   readonly #links: Links;
-  /** By the identities of servers. */
-  readonly #disks = new Map<ServerId, SimulatedDisk>();
+  /** By their numbers. */
+  readonly #disks = new Map<number, SimulatedDisk>();
   /** The main thread's. */
   readonly #mainDisk: SimulatedDisk;
   readonly #home: ClusterHome;
@@ -152,7 +152,7 @@ class Simulation {
     this.#home = new ClusterHome({
       mainDisk: this.#mainDisk,
       servers,
-      diskOf: (id) => this.#diskOf(id),
+      diskNumbered: (number) => this.#diskNumbered(number),
       isApart: this.#temperament.directories.areApart,
     });
     this.#cluster = this.#newCluster();
@@ -165,7 +165,7 @@ class Simulation {
       lull: (durationMs) => {
         for (const client of this.#clients) client.rest(durationMs);
       },
-      diskOf: (id) => this.#diskOf(id),
+      diskOf: (id) => this.#home.diskOf(id),
       without: new Set(options.without),
       trace: this.#trace,
     });
@@ -227,10 +227,26 @@ class Simulation {
     if (await this.#until(isOver, PROGRESS_MS)) {
       // A directory of a server that was removed may be left, where a disk has failed.
       if (!cluster.areMembersSettled) cluster.settleMembers();
-      if (await this.#until(() => cluster.areMembersSettled, PROGRESS_MS)) return;
+      if (await this.#until(() => cluster.areMembersSettled, PROGRESS_MS)) return this.#checkReplacing();
     }
     const what = `a change of members does not end in ${PROGRESS_MS} ms: ${cluster.describe()}`;
     throw new PropertyViolation('members', what);
+  }
+
+  /** A member whose disk is lost can be replaced onto another one. A replacement that does not catch up in time is tried again. */
+  async #checkReplacing(): Promise<void> {
+    const cluster = this.#cluster;
+    if (this.#temperament.changes === undefined) return;
+    const isReplaced = () => {
+      const { lost } = cluster;
+      if (lost !== undefined && cluster.areMembersSettled) cluster.replaceMember(lost.id, 'on a new disk');
+      return lost === undefined && cluster.areMembersSettled;
+    };
+    if (await this.#until(isReplaced, PROGRESS_MS)) return;
+    throw new PropertyViolation(
+      'members',
+      `a lost disk is not replaced in ${PROGRESS_MS} ms: ${cluster.describe()}`,
+    );
   }
 
   /**
@@ -248,7 +264,7 @@ class Simulation {
     const others = members.filter((one) => one !== leader && !this.#home.isLost(one.identity));
     if (leader === undefined || others.length < majorityOf(members.length)) return;
     this.#trace(() => `the disk of server ${leader.identity} hangs`);
-    const disk = this.#diskOf(leader.identity);
+    const disk = this.#home.diskOf(leader.identity);
     disk.stall();
     const clients = this.#clients.filter(({ readsAtReplicas }) => !readsAtReplicas);
     const goals = clients.map(({ acknowledged }) => acknowledged + 2);
@@ -327,13 +343,12 @@ class Simulation {
     if (steps % MEASURE_EVERY === 0) checkQueues(this.#cluster.servers, this.#limits, 'at any time');
   }
 
-  /** A server's own disk: a new one for each new server. */
-  #diskOf(id: ServerId): SimulatedDisk {
-    let disk = this.#disks.get(id);
+  #diskNumbered(number: number): SimulatedDisk {
+    let disk = this.#disks.get(number);
     if (disk === undefined) {
-      disk = new SimulatedDisk(this.#world, this.#random.split(`disk ${id}`));
-      disk.faults = { ...disk.faults, ...diskTemperOf(this.#temperament, id) };
-      this.#disks.set(id, disk);
+      disk = new SimulatedDisk(this.#world, this.#random.split(`disk ${number}`));
+      disk.faults = { ...disk.faults, ...diskTemperOf(this.#temperament, number) };
+      this.#disks.set(number, disk);
     }
     return disk;
   }
@@ -371,7 +386,7 @@ class Simulation {
       isFailureExpected: (error) => this.#isFailureExpected(error),
       onViolation: (error) => this.violated(error),
       strike: (moment) => this.#nemesis.strike(moment),
-      hasUnderWay: (id, kind) => this.#diskOf(id).hasUnderWay(kind),
+      hasUnderWay: (id, kind) => this.#home.diskOf(id).hasUnderWay(kind),
       isolate: (member) => this.#nemesis.isolate(member),
       endProcess: (how) => this.#nemesis.endProcess(how),
       trace: this.#trace,
@@ -384,7 +399,7 @@ class Simulation {
     if (place === undefined) throw new RangeError(`server ${serverId} has no directory`);
     return DiskStorage.open({
       ...place,
-      files: this.#diskOf(serverId).filesOf(thread),
+      files: this.#home.diskOf(serverId).filesOf(thread),
       fsync: disk.fsync,
       segmentBytes,
     });

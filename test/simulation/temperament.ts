@@ -66,7 +66,7 @@ export interface Disk {
 export interface Directories {
   /** Whether each server has a data directory to itself. */
   readonly areApart: boolean;
-  /** The disk that is lost for good, if one is. */
+  /** The disk that is lost for good, if one is; where members change, others are later, by what this tells of the first. */
   readonly loss: { readonly server: ServerId; readonly afterMs: number; readonly how: Loss } | undefined;
 }
 
@@ -103,7 +103,7 @@ export function drawTemperament(random: Random, givenServers: number | undefined
   // As in figure 8, hardly a leader lives long enough to replicate what it has.
   const isFragile = random.chance(0.3);
   const directories = drawDirectories(random.split('directories'), servers);
-  const changes = directories.areApart ? undefined : drawChanges(random.split('changes'));
+  const changes = drawChanges(random.split('changes'));
   const temperament = {
     servers,
     clients: isFragile ? 2 : drawClients(random, changes),
@@ -161,12 +161,12 @@ function drawClients(random: Random, changes: Changes | undefined): number {
   return changes === undefined ? clients : 2;
 }
 
-/** What a server's disk is like without faults. One that comes later is like one of the first. */
+/** What a disk is like without faults. One that comes later is like one of the first. */
 export function diskTemperOf(
   { disk: { maxLatencyMs, hiccups } }: Temperament,
-  id: ServerId,
+  number: number,
 ): Pick<DiskFaults, 'maxLatencyMs' | 'hiccups'> {
-  return { maxLatencyMs: maxLatencyMs[id % maxLatencyMs.length] ?? HEALTHY_DISK.maxLatencyMs, hiccups };
+  return { maxLatencyMs: maxLatencyMs[number % maxLatencyMs.length] ?? HEALTHY_DISK.maxLatencyMs, hiccups };
 }
 
 /** What client/costly-commands.ts makes of the state, and how long a snapshot of it may be under way. */

@@ -24,12 +24,14 @@ import type { RaftOptions } from '../../../src/raft/raft-options.js';
 import type { LogIndex, Member, ServerId, SlotId } from '../../../src/raft/types.js';
 import { NotLeadingError } from '../../../src/server/backup-sender.js';
 import type { Server } from '../../../src/server/server.js';
+import { DataDirectoryError } from '../../../src/storage/data-directory-error.js';
 import type { Storage } from '../../../src/storage/storage.js';
 import type { ClientAddress, LinkFault } from '../../../src/wire/control.js';
 import type { Random } from '../../../tools/support/random.js';
 import { DoneOnce } from '../checks/done-once.js';
 import { PASSWORD } from '../client/admission.js';
 import type { Moment, Strike } from '../faults.js';
+import type { Loss } from '../world/disk.js';
 import type { CallKind } from '../world/disk-calls.js';
 import type { SimulatedNetwork } from '../world/network.js';
 import { connectThreads, type PortOptions } from '../world/port.js';
@@ -179,6 +181,22 @@ export class SimulatedCluster {
     return this.#process?.changes.underWay !== 0;
   }
 
+  /** The server whose disk is lost for good, if there is one: no other one may be lost until it is replaced. */
+  get lost(): SimulatedMember | undefined {
+    return this.members.find(({ identity }) => this.#options.home.isLost(identity));
+  }
+
+  /** Whether the others can go on without any one of the members: none is lost, and no change is under way that may need it. */
+  get canLoseOne(): boolean {
+    return this.members.length >= 3 && this.lost === undefined && this.areMembersSettled;
+  }
+
+  /** Loses a server's disk for good, and with it the server. */
+  loseDisk(member: SimulatedMember, how: Loss): void {
+    this.#options.home.lose(member.identity, how);
+    member.crash();
+  }
+
   /** Whether no change of members is under way, nor anything left of one. */
   get areMembersSettled(): boolean {
     if (!this.#options.hasChanges) return true;
@@ -301,8 +319,8 @@ export class SimulatedCluster {
   }
 
   /** Has a new server take the place of that of this slot, while a process runs. */
-  replaceMember(slot: SlotId): void {
-    if (this.#hasOpened) this.#process?.changes.replace(slot);
+  replaceMember(slot: SlotId, where: 'on a new disk' | 'in its place'): void {
+    if (this.#hasOpened) this.#process?.changes.replace(slot, where);
   }
 
   /** Ends what a change that failed has left. */
@@ -469,7 +487,9 @@ export class SimulatedCluster {
       addMember: (member) => this.#addMember(member),
       removeMember: (member) => this.#removeMember(member),
       transfer: ({ identity }) => this.transferLeadership(identity),
-      isFailureExpected,
+      // The place of a server whose disk is lost may be one where nothing can be written.
+      isFailureExpected: (error) =>
+        isFailureExpected(error) || (home.hasLost && error instanceof DataDirectoryError),
       onViolation,
       trace,
     });

@@ -12,7 +12,7 @@ import { DataDirectories } from '../../../src/storage/data-directories.js';
 import { DataDirectory } from '../../../src/storage/data-directory.js';
 import type { Files } from '../../../src/storage/files.js';
 import type { Owner } from '../../../src/storage/server-manifest.js';
-import type { SimulatedDisk } from '../world/disk.js';
+import type { Loss, SimulatedDisk } from '../world/disk.js';
 import { FilesOfDisks } from '../world/files-of-disks.js';
 import { MountedFiles, type Place } from '../world/mounted-files.js';
 import type { SimulatedThread } from '../world/thread.js';
@@ -23,13 +23,17 @@ const RESTORED = '/restored';
 /** The directory of a server in one for all, and where that is on the server's own disk, which is mounted there. */
 const MOUNTED = new RegExp(`^${DIRECTORY}/server-(\\d+)(/.*)?$`);
 const OWN_DIRECTORY = '/server';
+/** A path on one of several disks: which one, and where there. */
+const ON_DISK = /^\/disk-(\d+)(\/.*)$/;
+/** Disks have numbers: the servers that a cluster begins with are on those of their identities, later ones on others. */
+const FIRST_NEW_DISK = 100;
 
 export interface HomeOptions {
   /** The main thread's: for backups, and for a directory for all servers. */
   readonly mainDisk: SimulatedDisk;
   /** How many servers it begins with. */
   readonly servers: number;
-  readonly diskOf: (id: ServerId) => SimulatedDisk;
+  readonly diskNumbered: (number: number) => SimulatedDisk;
   /** Whether each server has a directory to itself. */
   readonly isApart: boolean;
 }
@@ -47,11 +51,20 @@ export class ClusterHome {
   #isBackingUp = false;
   /** Identities of all servers that there ever were. */
   readonly #given = new Set<ServerId>();
+  /** The disks of servers that are not on that of their identity. */
+  readonly #diskNumbers = new Map<ServerId, number>();
+  #nextDisk = FIRST_NEW_DISK;
+  /** Servers whose disks are lost for good. */
+  readonly #lost = new Set<ServerId>();
+  /** The disks that the command line names. */
+  #named: readonly number[];
+  #starts = 0;
 
   constructor(options: HomeOptions) {
     this.#options = options;
     this.#lastMembers = initialConfiguration(options.servers).voters;
     for (const { id } of this.#lastMembers) this.#given.add(id);
+    this.#named = this.#lastMembers.map(({ id }) => id);
   }
 
   /** Whether a process has come up on it: from then on a server may have voted. */
@@ -61,7 +74,28 @@ export class ClusterHome {
 
   /** Whether the server's disk is lost for good. */
   isLost(id: ServerId): boolean {
-    return this.#options.diskOf(id).isLost;
+    return this.#lost.has(id);
+  }
+
+  /** Whether the disk of a member is lost for good. */
+  get hasLost(): boolean {
+    return this.members.some(({ id }) => this.isLost(id));
+  }
+
+  /** Loses the server's disk for good, and with it whatever servers it has. */
+  lose(id: ServerId, how: Loss): void {
+    const disk = this.diskOf(id);
+    for (const { id: one } of this.members) if (this.diskOf(one) === disk) this.#lost.add(one);
+    disk.lose(how);
+  }
+
+  /** The disk that has the server's directory. */
+  diskOf(id: ServerId): SimulatedDisk {
+    return this.#options.diskNumbered(this.#diskNumberOf(id));
+  }
+
+  #diskNumberOf(id: ServerId): number {
+    return this.#diskNumbers.get(id) ?? id;
   }
 
   /** The server's own directory on its disk. */
@@ -78,14 +112,34 @@ export class ClusterHome {
     return this.#lastMembers;
   }
 
-  /** Makes a directory for a new server in this slot. Rejects with DataDirectoryError, and with PropertyViolation. */
-  async add(slot: SlotId): Promise<Member> {
+  /**
+   * Makes a directory for a new server in this slot, where each has one on a new disk or, as the program does by itself, where that
+   * of the server is whose place it takes. Rejects with DataDirectoryError, and with PropertyViolation.
+   */
+  async add(slot: SlotId, { isOnNewDisk }: { readonly isOnNewDisk: boolean }): Promise<Member> {
     const { directory } = this;
-    const member = await directory.add(slot);
+    const replaced = directory.members.find((member) => member.slot === slot);
+    const number = isOnNewDisk || replaced === undefined ? this.#newDisk() : this.#diskNumberOf(replaced.id);
+    const dataDir = this.#options.isApart && isOnNewDisk ? `/${nameOf(number)}${DIRECTORY}` : undefined;
+    const member = await directory.add(slot, dataDir);
     if (this.#given.has(member.id))
       throw new PropertyViolation('identity', `server ${member.id} is given once more, in slot ${slot}`);
     this.#given.add(member.id);
+    if (!this.#options.isApart) return member;
+    this.#diskNumbers.set(member.id, number);
+    await this.locate(member.id);
+    if (replaced !== undefined) this.#name(number, this.#diskNumberOf(replaced.id));
     return member;
+  }
+
+  #newDisk(): number {
+    this.#nextDisk += 1;
+    return this.#nextDisk;
+  }
+
+  /** From now on the command line names this disk, where it named the other one. */
+  #name(number: number, other: number): void {
+    this.#named = this.#named.map((named) => (named === other ? number : named));
   }
 
   /** Removes the directory of a server that is no member. Rejects with DataDirectoryError. */
@@ -124,20 +178,35 @@ export class ClusterHome {
   async locate(id: ServerId): Promise<boolean> {
     const found = await this.#directory?.locate(id).catch(() => undefined);
     if (found === undefined) return false;
-    this.#places.set(id, found.replace(`/${nameOf(id)}`, ''));
+    const [, number = '', path = ''] = ON_DISK.exec(found) ?? [];
+    this.#diskNumbers.set(id, Number(number));
+    this.#places.set(id, path);
     return true;
   }
 
   #openDirectory(main: SimulatedThread): Promise<ClusterDirectory> {
-    const { mainDisk, servers, diskOf, isApart } = this.#options;
+    const { mainDisk, servers, diskNumbered, isApart } = this.#options;
     const { environment } = main;
     if (!isApart) {
       const files = new MountedFiles(mainDisk.filesOf(main), (path) => this.#mountedAt(path, main));
       return DataDirectory.open(DIRECTORY, { servers, isAnySize: true, environment, files });
     }
-    const disks = this.members.map(({ id }): [string, Files] => [nameOf(id), diskOf(id).filesOf(main)]);
-    const paths = disks.map(([name]) => `/${name}${DIRECTORY}`);
-    return DataDirectories.open(paths, { servers, environment, files: new FilesOfDisks(new Map(disks)) });
+    const disks = new Map<string, Files>();
+    const files = new FilesOfDisks((name) => {
+      const [, number = ''] = ON_DISK.exec(`/${name}/`) ?? [];
+      const known = disks.get(name) ?? diskNumbered(Number(number)).filesOf(main);
+      disks.set(name, known);
+      return known;
+    });
+    const paths = this.#disksToName().map((number) => `/${nameOf(number)}${DIRECTORY}`);
+    return DataDirectories.open(paths, { servers, isAnySize: true, environment, files });
+  }
+
+  /** As on the command line of before, or where the members are. */
+  #disksToName(): readonly number[] {
+    this.#starts += 1;
+    if (this.#starts % 2 === 1) return this.#named;
+    return [...new Set(this.#lastMembers.map(({ id }) => this.#diskNumberOf(id)))];
   }
 
   /** Where on a server's own disk that is; undefined for what is on the main thread's. */
@@ -152,7 +221,7 @@ export class ClusterHome {
   #filesOf(id: ServerId, main: SimulatedThread): Files {
     let files = this.#mounted.get(id);
     if (files === undefined) {
-      files = this.#options.diskOf(id).filesOf(main);
+      files = this.diskOf(id).filesOf(main);
       this.#mounted.set(id, files);
     }
     return files;
@@ -187,6 +256,6 @@ export class ClusterHome {
   }
 }
 
-function nameOf(id: ServerId): string {
-  return `disk-${id}`;
+function nameOf(disk: number): string {
+  return `disk-${disk}`;
 }

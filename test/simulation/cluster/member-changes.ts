@@ -15,6 +15,9 @@ import type { SimulatedThread } from '../world/thread.js';
 import type { ClusterHome } from './home.js';
 import type { SimulatedMember } from './member.js';
 
+/** Stands for the directory on a disk that the home chooses. */
+const NEW_DISK = 'new disk';
+
 export interface MemberChangesOptions {
   readonly main: SimulatedThread;
   readonly gateway: Gateway;
@@ -64,9 +67,10 @@ export class MemberChanges implements ChangingServers {
     this.#follow(`members ${slots.join(' ')}`, this.#membership.change(slots));
   }
 
-  /** Has a new server take the place of that of this slot. */
-  replace(slot: SlotId): void {
-    this.#follow(`members, ${slot} replaced`, this.#membership.replace(slot));
+  /** Has a new server take the place of that of this slot, on a disk of its own or where that one is. */
+  replace(slot: SlotId, where: 'on a new disk' | 'in its place'): void {
+    const dataDir = where === 'on a new disk' ? NEW_DISK : undefined;
+    this.#follow(`members, ${slot} replaced ${where}`, this.#membership.replace(slot, { dataDir }));
   }
 
   /** Ends what an earlier process, or a change that failed, has left. */
@@ -114,9 +118,10 @@ export class MemberChanges implements ChangingServers {
     for (const slot of slots) if (!this.has(slot)) this.gateway.remove(slot);
   }
 
-  async add(slot: SlotId): Promise<SimulatedMember> {
+  async add(slot: SlotId, dataDir?: string): Promise<SimulatedMember> {
     const { home, addMember } = this.#options;
-    return addMember(await home.add(slot));
+    const isOnNewDisk = dataDir === NEW_DISK || !this.has(slot);
+    return addMember(await home.add(slot, { isOnNewDisk }));
   }
 
   async remove(member: SimulatedMember): Promise<void> {

@@ -19,10 +19,11 @@ interface Place {
 }
 
 export class FilesOfDisks implements Files {
-  readonly #disks: ReadonlyMap<string, Files>;
+  readonly #diskNamed: (name: string) => Files | undefined;
 
-  constructor(disks: ReadonlyMap<string, Files>) {
-    this.#disks = disks;
+  /** @param diskNamed what a disk has; undefined where there is no disk of this name */
+  constructor(diskNamed: (name: string) => Files | undefined) {
+    this.#diskNamed = diskNamed;
   }
 
   create(path: string): Promise<DataFile> {
@@ -46,9 +47,7 @@ export class FilesOfDisks implements Files {
   }
 
   logMemory(): LogMemory {
-    const [first] = this.#disks.values();
-    if (first === undefined) throw new RangeError('there is no disk');
-    return first.logMemory();
+    throw new RangeError('a log is opened on its own disk');
   }
 
   read(path: string): Promise<Buffer> {
@@ -100,7 +99,7 @@ export class FilesOfDisks implements Files {
 
   #placeOf(path: string): Place {
     const [, name = '', ...rest] = path.split('/');
-    const files = this.#disks.get(name);
+    const files = this.#diskNamed(name);
     if (files === undefined) throw new RangeError(`${path} is on no disk`);
     return { files, mount: `/${name}`, path: `/${rest.join('/')}` };
   }

@@ -37,7 +37,7 @@ export function troubleDisk(fault: 'slow' | 'hang' | 'full' | 'no descriptors'):
     });
 }
 
-async function isStopped(site: Site, id: number): Promise<boolean> {
+export async function isStopped(site: Site, id: number): Promise<boolean> {
   const { servers } = await (await site.program()).status();
   return servers.some((server) => server.id === id && server.state === 'stopped');
 }

@@ -23,6 +23,7 @@ export const FAULT_KINDS = [
   'stop',
   'costly',
   'members',
+  'replace',
 ] as const;
 
 export type FaultKind = (typeof FAULT_KINDS)[number];

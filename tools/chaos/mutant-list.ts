@@ -141,4 +141,26 @@ export const MUTANTS: readonly Mutant[] = [
     args: ['--faults', 'members'],
     edits: [{ file: 'cluster/membership.js', search: 'await this.#end(member);', replacement: ';' }],
   },
+  {
+    name: 'say that a server is replaced, and leave it a member',
+    args: ['--faults', 'replace'],
+    edits: [
+      {
+        file: 'cluster/membership.js',
+        search: 'await this.#drive(voters.map((voter) => (voter === id ? server : running.member(voter))));',
+        replacement: ';',
+      },
+    ],
+  },
+  {
+    name: 'write nothing down while a disk is lost',
+    args: ['--faults', 'replace', '--apart'],
+    edits: [
+      {
+        file: 'storage/data-directories.js',
+        search: 'if (count < majorityOf(counted.length))',
+        replacement: 'if (count < counted.length)',
+      },
+    ],
+  },
 ];

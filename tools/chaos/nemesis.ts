@@ -13,7 +13,7 @@ import { stepClock } from './clock-faults.js';
 import { failDisk, troubleDisk } from './disk-faults.js';
 import type { Fault, FaultAction, FaultKind } from './faults.js';
 import type { Interval } from './health.js';
-import { changeMembers } from './member-faults.js';
+import { changeMembers, replaceServer } from './member-faults.js';
 import { asymmetry, delay, loss, partition } from './network-faults.js';
 import { crash, kill, pauseServer, processKill, processStop, transfer } from './server-faults.js';
 import type { Site } from './site.js';
@@ -51,7 +51,10 @@ const CLOCK_FAULTS: readonly Choice[] = [
 const CLIENT_FAULTS: readonly Choice[] = [['costly', costlyClient]];
 
 /** They come at the same time as others. */
-const MEMBER_FAULTS: readonly Choice[] = [['members', changeMembers]];
+const MEMBER_FAULTS: readonly Choice[] = [
+  ['members', changeMembers],
+  ['replace', replaceServer],
+];
 
 const MIN_FAULT_MS = 200;
 const MAX_FAULT_MS = 2_000;

@@ -1,12 +1,13 @@
 /** The built program on its directory, killed and started again, and what of it is well. */
 
-import { readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { rm, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Program, ProgramError, type ProgramStatus } from '../support/program.js';
 import type { DiskFault } from './failing-disk.js';
 import type { Health } from './health.js';
+import { type ServerHome, serverHomes } from './server-homes.js';
 
 const FAILING_DISK = new URL('./failing-disk.js', import.meta.url).href;
 const SKEWED_CLOCK = new URL('./skewed-clock.js', import.meta.url).href;
@@ -44,12 +45,16 @@ export class Site {
   readonly #options: SiteOptions;
   /** The file of each server's last disk fault. */
   readonly #diskFaults = new Map<number, string>();
+  /** As the command line names them. */
+  #dataDirs: readonly string[];
+  #newDirs = 0;
   #ids: readonly number[];
   #program: Promise<Program> | undefined;
 
   constructor(options: SiteOptions) {
     this.#ids = Array.from({ length: options.servers }, (_, id) => id);
     this.health = options.health;
+    this.#dataDirs = options.dataDirs;
     this.#options = options;
   }
 
@@ -82,13 +87,13 @@ export class Site {
   }
 
   #startProgram({ isThere }: { readonly isThere: boolean }): Promise<Program> {
-    const { entry, servers, port, dataDirs, faultsDir } = this.#options;
+    const { entry, servers, port, faultsDir } = this.#options;
     return Program.start({
       entry,
       servers,
       isThere,
       port,
-      storage: { dataDir: dataDirs },
+      storage: { dataDir: this.#dataDirs },
       nodeFlags: ['--import', FAILING_DISK, '--import', SKEWED_CLOCK],
       env: { CHAOS_DISK_FAULTS: faultsDir, CHAOS_CLOCK: join(faultsDir, CLOCK_FILE) },
       flags: ['--snapshot-log-bytes', `${SNAPSHOT_LOG_BYTES}`, '--log-level', 'warn'],
@@ -187,7 +192,8 @@ export class Site {
   }
 
   async setDiskFault(id: number, fault: DiskFault): Promise<void> {
-    this.#diskFaults.set(id, join(this.#options.faultsDir, `server-${await this.#identityOf(id)}`));
+    const { identity } = await this.#homeOf(id);
+    this.#diskFaults.set(id, join(this.#options.faultsDir, `server-${identity}`));
     await writeFile(this.diskFaultFile(id), fault);
   }
 
@@ -199,13 +205,38 @@ export class Site {
     return this.#diskFaults.get(id) ?? join(this.#options.faultsDir, `server-${id}`);
   }
 
-  /** What a server's directory is called by: an id may be given again, and that may not. */
-  async #identityOf(id: number): Promise<number> {
-    const [directory = '', ...others] = this.#options.dataDirs;
-    if (others.length > 0) return id;
-    const [, json = ''] = splitFirstLine(await readFile(join(directory, 'manifest'), 'utf8'));
-    const { members }: { members: readonly { id: number; slot: number }[] } = JSON.parse(json);
-    return members.find(({ slot }) => slot === id)?.id ?? id;
+  /** Whether each server has a data directory to itself. */
+  get isApart(): boolean {
+    return this.#options.dataDirs.length > 1;
+  }
+
+  /** The files of a server, which is down, are gone. */
+  async removeFiles(id: number): Promise<void> {
+    const { identity, dataDir } = await this.#homeOf(id);
+    await rm(this.isApart ? dataDir : join(dataDir, `server-${identity}`), { recursive: true, force: true });
+  }
+
+  /** From now on all writes to the disk of the server fail, also once another has its place. */
+  async failForEver(id: number): Promise<void> {
+    const { identity, dataDir } = await this.#homeOf(id);
+    const names = [`server-${identity}`, ...(this.isApart ? [basename(dataDir)] : [])];
+    for (const name of names)
+      await writeFile(join(this.#options.faultsDir, name), 'fail' satisfies DiskFault);
+  }
+
+  /** Names a directory that nobody has used, on the command line too, in place of the server's. */
+  async renewDirectory(id: number): Promise<string> {
+    const { dataDir } = await this.#homeOf(id);
+    this.#newDirs += 1;
+    const renewed = `${this.#options.dataDirs[0]}-new-${this.#newDirs}`;
+    this.#dataDirs = this.#dataDirs.map((path) => (path === dataDir ? renewed : path));
+    return renewed;
+  }
+
+  async #homeOf(id: number): Promise<ServerHome> {
+    const home = (await serverHomes(this.#dataDirs)).get(id);
+    if (home === undefined) throw new RangeError(`server ${id} has no directory`);
+    return home;
   }
 
   /** The wall clock differs from the machine's by this much from now on, after a restart of the program, too. */
@@ -216,11 +247,6 @@ export class Site {
 
 async function isRunning(program: Program, id: number): Promise<boolean> {
   return (await program.status()).servers.some((server) => server.id === id && server.state === 'running');
-}
-
-function splitFirstLine(text: string): readonly string[] {
-  const end = text.indexOf('\n');
-  return [text.slice(0, end), text.slice(end + 1)];
 }
 
 /** One at a time. */

@@ -203,9 +203,11 @@ export class Program {
     await this.#call('POST', '/api/members', { voters });
   }
 
-  /** Has another server take a member's place. Resolves and rejects as {@link changeMembers} does. */
-  async replaceServer(id: number): Promise<void> {
-    await this.#call('POST', `/api/servers/${id}/replace`);
+  /**
+   * Has another server take a member's place, in this directory if one is named. Resolves and rejects as {@link changeMembers} does.
+   */
+  async replaceServer(id: number, dataDir?: string): Promise<void> {
+    await this.#call('POST', `/api/servers/${id}/replace`, dataDir === undefined ? undefined : { dataDir });
   }
 
   /** Resolves once no change of members is under way, to those that there are then. Rejects when that takes longer. */

@@ -4,7 +4,7 @@ import { PropertyViolation } from '../../../src/raft/checks/property-violation.j
 import { checkLinearizability } from '../../../tools/linearizability/checker.js';
 import type { Operation } from '../../../tools/linearizability/history.js';
 
-/** A few seconds. A history that needs more is left unjudged, and the run says so. */
+/** Two seconds at most. A history that needs more is left unjudged, and the run says so. */
 const LIMITS = { perOperation: 100, besides: 20_000, bytes: 500_000_000 };
 
 /** Whether the history could be judged. Throws PropertyViolation if it is not linearizable. */

@@ -7,6 +7,7 @@
 const ROOMS = [
   ['time-limits', 'redis-limits'],
   ['bytes', 'limits', 'environment'],
+  ['access-limits'],
   ['log-time'],
   ['channel'],
   ['raft'],
@@ -21,7 +22,7 @@ const ROOMS = [
 ];
 
 /** What a room of the list above says of itself alone. */
-const LIMITS = ['limits', 'time-limits', 'redis-limits'];
+const LIMITS = ['limits', 'access-limits', 'time-limits', 'redis-limits'];
 
 /** From here on code may use whatever Node has. */
 const FIRST_FREE_ROOM = ROOMS.findIndex((line) => line.includes('cluster'));

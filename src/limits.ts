@@ -1,7 +1,7 @@
 /**
  * Everything that could grow has a limit. Here are all but those of time (time-limits.ts), of Redis commands alone
- * (redis-limits.ts) and of the HTTP API (admin/admin-limits.ts). Each docstring says what happens at the limit. What they add
- * up to in memory is in docs/architecture.md, "Bounds".
+ * (redis-limits.ts), of clients without the password (access-limits.ts) and of the HTTP API (admin/admin-limits.ts). Each
+ * docstring says what happens at the limit. What they add up to in memory is in docs/architecture.md, "Bounds".
  *
  * The largest value is an option. What has to be larger than it is derived from it: see {@link setMaxValueBytes}.
  */
@@ -32,12 +32,6 @@ export const MAX_LINE_BYTES = 512;
 
 /** Bytes of an inline Redis command, its line break not counted; a longer one is a protocol error. */
 export const MAX_INLINE_BYTES = 64 * 1024;
-
-/** Bytes of a password, so that a line of the text protocol has room for it; a start with a longer one is refused. */
-export const MAX_PASSWORD_BYTES = 500;
-
-/** Bytes of a command of a client that has yet to tell the password; after a longer one its connection is closed. */
-export const MAX_LOCKED_COMMAND_BYTES = 64 * 1024;
 
 /** Bytes of one Redis command; a longer one is refused, and dropped as it comes. One with more arguments is a protocol error. */
 export let MAX_REDIS_COMMAND_BYTES = MAX_VALUE_BYTES + 2 * MIB;
@@ -314,7 +308,6 @@ function checkRelations(): void {
 }
 
 const relations = (): readonly (readonly [holds: boolean, why: string])[] => [
-  ['auth '.length + MAX_PASSWORD_BYTES <= MAX_LINE_BYTES, 'a line has room for the longest password'],
   [2 * MAX_KEY_BYTES <= MAX_LINE_BYTES, 'a line has room for a key and all that stands beside it'],
   [
     MAX_KEY_BYTES + MAX_VALUE_BYTES < MAX_REDIS_COMMAND_BYTES,

@@ -6,7 +6,10 @@
  */
 export const MAX_ADMIN_CALLS = 4;
 
-/** Backups that are sent at a time, half of them to one address; more are refused with 503. A client that takes nothing for this long is cut off. */
+/**
+ * Backups that are sent at a time, half of them to one address; more are refused with 503. A client that takes nothing for this
+ * long is cut off.
+ */
 export const MAX_BACKUPS = 2;
 export const BACKUP_TIMEOUT_MS = 30_000;
 

@@ -1,6 +1,5 @@
 /** Places that connections take, and how many of them each address has: no address takes the places of all others. */
 
-import { isIPv6 } from 'node:net';
 import { MAX_SHARE_OF_ADDRESS } from '../limits.js';
 
 /** Of an address of IPv6, what names the network: whoever has one address there has all of them. */
@@ -17,8 +16,8 @@ export class AddressShares {
   }
 
   /**
-   * Whether no place of `max` is left, or none for that address, which may have {@link MAX_SHARE_OF_ADDRESS} of them. This machine
-   * may have all: its own address may be a proxy's.
+   * Whether no place of `max` is left, or none for that address, which may have {@link MAX_SHARE_OF_ADDRESS} of them. This
+   * machine may have all: its own address may be a proxy's.
    */
   isFullFor(address: string, max: number): boolean {
     if (this.#taken >= max) return true;
@@ -58,7 +57,7 @@ function isLoopback(address: string): boolean {
 /** What an address counts as: itself, or its network if that is all one client's. */
 function networkOf(address: string): string {
   const plain = plainAddress(address);
-  if (!isIPv6(plain) || plain.startsWith('fe80:')) return plain;
+  if (!plain.includes(':') || plain.startsWith('fe80:')) return plain;
   const [front = '', back] = plain.split('::');
   const before = groupsOf(front);
   const after = groupsOf(back ?? '');

@@ -9,7 +9,7 @@ import type { ClientSocket, UnwrittenSockets } from './client-socket.js';
 import type { Doorkeeper } from './doorkeeper.js';
 import type { QuestionRelay, UnassignedConnection } from './question-relay.js';
 import type { Slices } from './slices.js';
-import type { TotalUnansweredBytes, UnansweredBytes } from './unanswered.js';
+import type { UnansweredBytes, UnansweredRooms } from './unanswered.js';
 
 export interface Connection extends UnassignedConnection {
   readonly client: ClientSocket;
@@ -31,7 +31,7 @@ export interface SharedByConnections {
   readonly limits: StreamLimits;
   readonly ids: ConnectionIds;
   readonly unwritten: UnwrittenSockets;
-  readonly totalUnanswered: TotalUnansweredBytes;
+  readonly unanswered: UnansweredRooms;
   readonly questions: QuestionRelay;
   readonly doorkeeper: Doorkeeper;
   readonly slices: Slices;

@@ -31,7 +31,8 @@ export class DirectConnection implements Connection, SocketHandlers, SessionOwne
     this.#traffic = traffic;
     const { shared } = connections;
     this.client = new ClientSocket(socket, this, shared);
-    this.unanswered = new UnansweredBytes(this.client, shared);
+    const mustUnlock = shared.doorkeeper.asks(this.client);
+    this.unanswered = new UnansweredBytes(this.client, shared.unanswered, { mustUnlock });
     this.#connections = connections;
     this.#id = connections.shared.ids.next();
     this.#whileUnassigned = new UnassignedFacts(this.#id, this.client, connections.shared.environment);
@@ -103,8 +104,9 @@ export class DirectConnection implements Connection, SocketHandlers, SessionOwne
     this.client.resume(PauseReason.serverFull);
   }
 
-  onReply(answeredBytes: number, _at: StreamCheckpoint, bytes: Uint8Array): void {
+  onReply(answeredBytes: number, at: StreamCheckpoint, bytes: Uint8Array): void {
     this.unanswered.answered(answeredBytes);
+    this.unanswered.standsAt(at);
     if (bytes.byteLength === 0) return;
     this.#session?.received(bytes.byteLength);
     this.client.write(bytes);

@@ -20,6 +20,11 @@ export interface Doors {
   readonly onWrongPassword: (from: ClientAddress) => void;
 }
 
+/** Who comes in. */
+interface Visitor {
+  readonly isInProcess: boolean;
+}
+
 /** There is one user. */
 const USER = 'default';
 
@@ -33,12 +38,14 @@ export class Doorkeeper {
     this.#doors = doors;
   }
 
-  /** Where the stream of a client begins that has just come. One of this process could read the memory anyway. */
-  admit(
-    at: TextPlace | RespCheckpoint,
-    { isInProcess }: { readonly isInProcess: boolean },
-  ): StreamCheckpoint {
-    return this.#doors === undefined || isInProcess ? at : locked(at);
+  /** Whether such a client must tell a password. One of this process could read the memory anyway. */
+  asks({ isInProcess }: Visitor): boolean {
+    return this.#doors !== undefined && !isInProcess;
+  }
+
+  /** Where the stream of a client begins that has just come. */
+  admit(at: TextPlace | RespCheckpoint, visitor: Visitor): StreamCheckpoint {
+    return this.asks(visitor) ? locked(at) : at;
   }
 
   /**

@@ -6,7 +6,7 @@
  */
 
 import type { Environment } from '../environment.js';
-import { MAX_MODEST_UNANSWERED_BYTES, MAX_TOTAL_UNANSWERED_BYTES, streamLimits } from '../limits.js';
+import { streamLimits } from '../limits.js';
 import type { SlotId, Term } from '../raft/types.js';
 import { LEADER_WAIT_MS } from '../time-limits.js';
 import type { ClientAddress } from '../wire/control.js';
@@ -21,7 +21,7 @@ import { Router } from './router.js';
 import { ServerListener } from './server-listener.js';
 import type { ServerChannel } from './server-traffic.js';
 import { Slices } from './slices.js';
-import { TotalUnansweredBytes } from './unanswered.js';
+import { unansweredRooms } from './unanswered.js';
 
 export interface GatewayOptions {
   readonly host: string;
@@ -65,16 +65,13 @@ export class Gateway {
   constructor(options: GatewayOptions, { environment, network }: GatewayWorld) {
     this.#environment = environment;
     const { host, routerPort } = options;
+    const limits = streamLimits(options.maxValueBytes);
     const shared = {
       environment,
-      limits: streamLimits(options.maxValueBytes),
+      limits,
       ids: new ConnectionIds(),
       unwritten: new UnwrittenSockets(environment),
-      totalUnanswered: new TotalUnansweredBytes(
-        environment,
-        MAX_TOTAL_UNANSWERED_BYTES,
-        MAX_MODEST_UNANSWERED_BYTES,
-      ),
+      unanswered: unansweredRooms(environment, limits),
       questions: new QuestionRelay(environment, () => this.#allConnections()),
       doorkeeper: new Doorkeeper(environment, options.doors),
       slices: new Slices(environment),

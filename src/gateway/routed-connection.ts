@@ -73,7 +73,8 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     this.#source = source;
     this.#times = times;
     this.client = new ClientSocket(socket, this, shared);
-    this.unanswered = new UnansweredBytes(this.client, shared);
+    const mustUnlock = shared.doorkeeper.asks(this.client);
+    this.unanswered = new UnansweredBytes(this.client, shared.unanswered, { mustUnlock });
     this.#connections = connections;
     this.#whileUnassigned = new UnassignedFacts(shared.ids.next(), this.client, this.#environment);
     this.#leaderWait = new LeaderWait(this.#environment, times.leaderWaitMs, (streamOffset) =>
@@ -263,6 +264,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     this.#plan.advance(byteCount);
     this.#at = at;
     this.unanswered.answered(byteCount);
+    this.unanswered.standsAt(at);
   }
 
   /** Leaves a server that has answered everything and leads no more. */

@@ -2,27 +2,70 @@
  * Counts the bytes that clients sent and that are not yet answered, and pauses sockets at the limits.
  */
 
+import {
+  MAX_LOCKED_UNANSWERED_BYTES,
+  MAX_MODEST_LOCKED_BYTES,
+  MAX_TOTAL_LOCKED_BYTES,
+} from '../access-limits.js';
 import type { Environment, Timer } from '../environment.js';
-import { MAX_RESUMED_AT_ONCE, RESUME_PAUSE_MS, type StreamLimits } from '../limits.js';
+import {
+  MAX_MODEST_UNANSWERED_BYTES,
+  MAX_RESUMED_AT_ONCE,
+  MAX_TOTAL_UNANSWERED_BYTES,
+  RESUME_PAUSE_MS,
+  type StreamLimits,
+} from '../limits.js';
+import { isLocked, type StreamCheckpoint } from '../protocol/checkpoint.js';
 import { type ClientSocket, PauseReason } from './client-socket.js';
+
+/** What the bytes of a connection count against: the limit of each, and of all alike. */
+export interface UnansweredRoom {
+  readonly maxBytes: number;
+  readonly total: TotalUnansweredBytes;
+}
+
+/** Clients that have yet to tell the password have a room of their own: they take none of the others'. */
+export interface UnansweredRooms {
+  readonly open: UnansweredRoom;
+  readonly locked: UnansweredRoom;
+}
+
+export function unansweredRooms(
+  environment: Pick<Environment, 'startTimer'>,
+  { maxUnansweredBytes }: StreamLimits,
+): UnansweredRooms {
+  const total = (maxBytes: number, modestBytes: number) =>
+    new TotalUnansweredBytes(environment, maxBytes, modestBytes);
+  return {
+    open: {
+      maxBytes: maxUnansweredBytes,
+      total: total(MAX_TOTAL_UNANSWERED_BYTES, MAX_MODEST_UNANSWERED_BYTES),
+    },
+    locked: {
+      maxBytes: MAX_LOCKED_UNANSWERED_BYTES,
+      total: total(MAX_TOTAL_LOCKED_BYTES, MAX_MODEST_LOCKED_BYTES),
+    },
+  };
+}
 
 /** One connection's bytes: paused at the limit, read again at half of it. */
 export class UnansweredBytes {
   readonly #socket: ClientSocket;
-  readonly #total: TotalUnansweredBytes;
-  readonly #maxBytes: number;
+  readonly #rooms: UnansweredRooms;
+  readonly #mustUnlock: boolean;
+  #room: UnansweredRoom;
   #byteCount = 0;
 
+  /** @param mustUnlock whether the client must tell a password */
   constructor(
     socket: ClientSocket,
-    {
-      totalUnanswered,
-      limits,
-    }: { readonly totalUnanswered: TotalUnansweredBytes; readonly limits: StreamLimits },
+    rooms: UnansweredRooms,
+    { mustUnlock }: { readonly mustUnlock: boolean },
   ) {
     this.#socket = socket;
-    this.#total = totalUnanswered;
-    this.#maxBytes = limits.maxUnansweredBytes;
+    this.#rooms = rooms;
+    this.#mustUnlock = mustUnlock;
+    this.#room = mustUnlock ? rooms.locked : rooms.open;
   }
 
   get byteCount(): number {
@@ -31,21 +74,34 @@ export class UnansweredBytes {
 
   arrived(byteCount: number): void {
     this.#byteCount += byteCount;
-    if (this.#byteCount >= this.#maxBytes) this.#socket.pause(PauseReason.ownLimit);
-    this.#total.arrived(this, byteCount);
+    if (this.#byteCount >= this.#room.maxBytes) this.#socket.pause(PauseReason.ownLimit);
+    this.#room.total.arrived(this, byteCount);
   }
 
   answered(byteCount: number): void {
     this.#byteCount -= byteCount;
-    if (this.#byteCount <= this.#maxBytes / 2) this.#socket.resume(PauseReason.ownLimit);
-    this.#total.answered(this, byteCount);
+    if (this.#byteCount <= this.#room.maxBytes / 2) this.#socket.resume(PauseReason.ownLimit);
+    this.#room.total.answered(this, byteCount);
+  }
+
+  /** The stream stands there: the client may have told the password, or have to tell it again. */
+  standsAt(at: StreamCheckpoint): void {
+    if (!this.#mustUnlock) return;
+    const room = isLocked(at) ? this.#rooms.locked : this.#rooms.open;
+    if (room === this.#room) return;
+    const byteCount = this.#byteCount;
+    this.forget();
+    this.#room = room;
+    this.answered(0);
+    this.arrived(byteCount);
   }
 
   /** The connection is gone, and its bytes with it. */
   forget(): void {
-    this.#total.answered(this, this.#byteCount);
-    this.#total.leave(this);
+    const byteCount = this.#byteCount;
     this.#byteCount = 0;
+    this.#room.total.answered(this, byteCount);
+    this.#room.total.leave(this);
   }
 
   pause(): void {

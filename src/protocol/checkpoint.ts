@@ -91,6 +91,11 @@ export const AT_RESP_START: RespCheckpoint = {
 
 const AT_RESP3_START: RespCheckpoint = { ...AT_RESP_START, version: 3 };
 
+/** Whether the password is due there. */
+export function isLocked(at: StreamCheckpoint): boolean {
+  return at.place === 'locked' || (at.place === 'resp' && at.access === 'locked');
+}
+
 /** The same at a server with a password, before the client has told it. */
 export function locked(at: TextPlace | RespCheckpoint): StreamCheckpoint {
   return at.place === 'resp' ? { ...at, access: 'locked' } : { place: 'locked', at };

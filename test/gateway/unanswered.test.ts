@@ -4,9 +4,11 @@ import { ClientSocket, UnwrittenSockets } from '../../src/gateway/client-socket.
 import type { NetworkSocket } from '../../src/gateway/network.js';
 import { TotalUnansweredBytes, UnansweredBytes } from '../../src/gateway/unanswered.js';
 import { MAX_RESUMED_AT_ONCE, streamLimits } from '../../src/limits.js';
+import { locked } from '../../src/protocol/checkpoint.js';
 
 const MAX_BYTES = 100;
 const MODEST_BYTES = 10;
+const LOCKED_BYTES = 40;
 
 /** A socket that nothing happens to. */
 const IDLE_SOCKET: NetworkSocket = {
@@ -38,14 +40,16 @@ describe('the unanswered bytes of all connections', () => {
   });
 
   /** A connection that counts against `all`, and its socket. */
-  function connection(all: TotalUnansweredBytes) {
+  function connection(all: TotalUnansweredBytes, { strangers = all, mustUnlock = false } = {}) {
     const limits = streamLimits();
     const client = new ClientSocket(
       IDLE_SOCKET,
       { onData() {}, onInputEnd() {}, onWritten() {}, onGone() {} },
       { unwritten: new UnwrittenSockets(NODE_ENVIRONMENT), limits },
     );
-    return { client, bytes: new UnansweredBytes(client, { totalUnanswered: all, limits }) };
+    const room = { maxBytes: limits.maxUnansweredBytes, total: all };
+    const rooms = { open: room, locked: { maxBytes: LOCKED_BYTES, total: strangers } };
+    return { client, bytes: new UnansweredBytes(client, rooms, { mustUnlock }) };
   }
 
   it('pause, at the limit, whoever sends more, except for the first', () => {
@@ -118,5 +122,32 @@ describe('the unanswered bytes of all connections', () => {
     pauses.shift()?.();
     expect(running(), 'none waits').to.equal(-1);
     expect(pauses).to.have.length(0);
+  });
+
+  it('of clients without the password count apart, until that is told', () => {
+    const all = total();
+    const strangers = total();
+    const client = connection(all);
+    const [stranger, other] = [1, 2].map(() => connection(all, { strangers, mustUnlock: true }));
+    if (stranger === undefined || other === undefined) throw new Error('there are none');
+    other.bytes.arrived(MAX_BYTES);
+    expect(other.client.isPaused, 'at its own limit').to.equal(true);
+    stranger.bytes.arrived(LOCKED_BYTES - 1);
+    expect(stranger.client.isPaused, 'at the limit of all strangers').to.equal(true);
+    client.bytes.arrived(MAX_BYTES / 2);
+    expect(client.client.isPaused).to.equal(false);
+
+    stranger.bytes.standsAt(locked({ place: 'command' }));
+    expect(stranger.client.isPaused).to.equal(true);
+    stranger.bytes.standsAt({ place: 'unlocked', at: { place: 'command' } });
+    expect(stranger.client.isPaused, 'once it is none').to.equal(false);
+    client.bytes.arrived(MAX_BYTES / 2);
+    stranger.bytes.arrived(LOCKED_BYTES);
+    expect(stranger.client.isPaused, 'at the limit of those who are known').to.equal(true);
+    stranger.bytes.standsAt(locked({ place: 'command' }));
+    client.bytes.answered(MAX_BYTES);
+    expect(stranger.client.isPaused, 'at its own limit, after RESET').to.equal(true);
+    stranger.bytes.answered(stranger.bytes.byteCount);
+    expect(stranger.client.isPaused).to.equal(false);
   });
 });

@@ -1,6 +1,6 @@
 /** What a client may do that has yet to tell the password. */
 
-import { MAX_LOCKED_COMMAND_BYTES } from '../../limits.js';
+import { MAX_LOCKED_COMMAND_BYTES } from '../../access-limits.js';
 import { RespRefusal } from './error-replies.js';
 import type { RespParser } from './resp-parser.js';
 import { ErrorReply } from './value.js';

@@ -130,8 +130,8 @@ export class RedisStream {
     return this.#parser.consumed;
   }
 
-  get hasBuffered(): boolean {
-    return this.#parser.hasBuffered;
+  get halfStart(): number | undefined {
+    return this.#parser.halfStart;
   }
 
   get isUnfinished(): boolean {

@@ -72,6 +72,8 @@ export class RespParser {
   /** Arguments, and empty commands, that this call of {@link next} may still read. */
   #readsLeft = 0;
   #consumed = 0;
+  /** Where the refused command began whose rest is dropped. */
+  #droppedFrom = 0;
   /** What {@link #findPlain} found: where the command ends, and its arguments; without a value, a length of NO_LENGTH. */
   #plainEnd = 0;
   #keyAt = 0;
@@ -104,9 +106,10 @@ export class RespParser {
     return this.#input.byteLength + this.#commandBytes;
   }
 
-  /** Whether bytes came in that do not belong to a returned command. */
-  get hasBuffered(): boolean {
-    return this.#input.byteLength > 0 || this.#commandBytes > 0;
+  /** Where in the stream the command began that has not come in whole, be it refused already; undefined if there is none. */
+  get halfStart(): number | undefined {
+    if (this.#isDropping) return this.#droppedFrom;
+    return this.bufferedBytes > 0 ? this.#consumed : undefined;
   }
 
   /** The next bytes of the stream. They must not change until the commands in them were taken. */
@@ -237,12 +240,13 @@ export class RespParser {
     this.#droppedArgs = this.#missing - 1;
     this.#missing = 0;
     this.#args = [];
+    this.#droppedFrom = this.#consumed;
     this.#endCommand();
     return new RespRefusal(`ERR ${what}`);
   }
 
   get #isWithinCommand(): boolean {
-    return this.#missing > 0 || this.#commandBytes > 0 || this.#isDropping;
+    return this.#commandBytes > 0 || this.#isDropping;
   }
 
   /** Looks for a plain command at this place, and notes where its arguments are. */

@@ -3,8 +3,9 @@
  * answered `ERR_AUTH`.
  */
 
+import { MAX_LOCKED_COMMAND_BYTES } from '../../access-limits.js';
 import type { ByteSpan } from '../../bytes/byte-reader.js';
-import { MAX_LOCKED_COMMAND_BYTES, type StreamLimits } from '../../limits.js';
+import type { StreamLimits } from '../../limits.js';
 import { AT_COMMAND_START, type TextCheckpoint } from '../checkpoint.js';
 import type { TextRequest } from '../request.js';
 import { TextParser } from './text-parser.js';
@@ -40,8 +41,8 @@ export class GuardedText {
     return this.#parser.consumed;
   }
 
-  get hasBuffered(): boolean {
-    return this.#parser.hasBuffered;
+  get halfStart(): number | undefined {
+    return this.#parser.halfStart;
   }
 
   get isClosing(): boolean {
@@ -66,16 +67,20 @@ export class GuardedText {
   /** The next request; undefined until more bytes come, or `auth` is answered. */
   next(): TextRequest | undefined {
     if (this.#isHeld || this.isClosing) return undefined;
-    const start = this.#parser.consumed;
     const request = this.#parser.next();
     if (request?.type === 'auth') this.#isHeld = true;
     if (!this.isLocked || request?.type === 'auth') return request;
     if (request?.type === 'watch') this.#parser.endWatch();
+    this.#isTooLong = this.#lengthSoFar(request) > MAX_LOCKED_COMMAND_BYTES;
+    return request === undefined ? undefined : LOCKED;
+  }
+
+  /** Length of the command that was returned, or that is coming in, with as much of its rest as is known. */
+  #lengthSoFar(request: TextRequest | undefined): number {
     const at = this.#parser.checkpoint();
     const skipped = at.place === 'bad value' ? at.byteCount : 0;
     const end = request === undefined ? this.#pushed : this.#parser.consumed;
-    this.#isTooLong = end + skipped - start > MAX_LOCKED_COMMAND_BYTES;
-    return request === undefined ? undefined : LOCKED;
+    return end + skipped - this.#parser.commandStart;
   }
 
   /** As {@link TextParser.endWatch}. */

@@ -41,6 +41,7 @@ export class TextParser {
   /** A command whose value has not come in whole. */
   #awaited: ValueCommand | undefined;
   #consumed = 0;
+  #commandStart = 0;
   #hasBegunToWatch = false;
   /** Bytes read of a request that is not complete: its line, while its value is awaited. */
   #readAhead = 0;
@@ -68,6 +69,20 @@ export class TextParser {
   /** Whether bytes came in that do not belong to a returned request. */
   get hasBuffered(): boolean {
     return this.#input.start < this.#input.end || this.#awaited !== undefined;
+  }
+
+  /** Where in the stream the command began that has not come in whole, be it bad already; undefined if there is none. */
+  get halfStart(): number | undefined {
+    const isHalf = this.hasBuffered || this.#skipsLine || this.#skipBytes > 0;
+    return isHalf ? this.#commandStart : undefined;
+  }
+
+  /**
+   * Where in the stream the command began that the last call of {@link next} returned or has yet to return, or whose rest it
+   * skipped.
+   */
+  get commandStart(): number {
+    return this.#commandStart;
   }
 
   /** Where the stream stands after {@link consumed} bytes. */
@@ -115,6 +130,7 @@ export class TextParser {
 
   #next(): TextRequest | undefined {
     if (this.isClosing || !this.#skip()) return undefined;
+    this.#commandStart = this.#consumed;
     if (this.#awaited !== undefined) return this.#takeValue(this.#awaited);
     const lineBreak = this.#findLineBreak();
     if (lineBreak === -1) return this.#awaitLine();

@@ -373,7 +373,7 @@ export class Clients {
       return;
     }
     const redirect = this.answerer.redirect(session);
-    if (redirect === undefined && session.parser.hasBuffered) {
+    if (redirect === undefined && session.parser.halfStart !== undefined) {
       if (session.guarded?.isLocked !== true && this.#leaderless.add(session, this.#nowMs)) return;
       this.#answerUnexecuted(session, { type: 'no-leader' });
       // What is left of them has waited as long.

@@ -8,7 +8,7 @@ import type { Session } from './session.js';
 
 interface Half {
   /** Where in the stream the half command begins. */
-  readonly consumed: number;
+  readonly start: number;
   readonly sinceMs: number;
   readonly receivedBytes: number;
   /** When it is looked at next. */
@@ -40,8 +40,9 @@ export class HalfSent {
     for (const [session, half] of this.#halves) {
       if (half.lookAtMs > nowMs) break;
       this.#halves.delete(session);
-      if (session.isStopped || session.pendingCount > 0 || !session.parser.hasBuffered) continue;
-      if (session.parser.consumed > half.consumed) {
+      const { halfStart } = session.parser;
+      if (session.isStopped || session.pendingCount > 0 || halfStart === undefined) continue;
+      if (halfStart > half.start) {
         this.#begin(session, nowMs);
         continue;
       }
@@ -54,9 +55,8 @@ export class HalfSent {
   }
 
   #begin(session: Session, nowMs: number): void {
-    const { consumed } = session.parser;
-    const { receivedBytes } = session;
+    const { receivedBytes, parser } = session;
     const lookAtMs = nowMs + HALF_SENT_TIMEOUT_MS;
-    this.#halves.set(session, { consumed, sinceMs: nowMs, receivedBytes, lookAtMs });
+    this.#halves.set(session, { start: parser.halfStart ?? 0, sinceMs: nowMs, receivedBytes, lookAtMs });
   }
 }

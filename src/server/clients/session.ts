@@ -52,8 +52,8 @@ export interface PendingCommand {
 export interface RequestStream {
   /** How many bytes of the stream the requests returned so far took. */
   readonly consumed: number;
-  /** Whether bytes came in that do not belong to a returned request. */
-  readonly hasBuffered: boolean;
+  /** Where in the stream the request began whose rest is still to come, be it bad and thrown away; undefined if there is none. */
+  readonly halfStart: number | undefined;
   /** {@link next} has returned undefined although it can go on: a request is so long that it takes several calls. */
   readonly isUnfinished: boolean;
   /** The connection closes once everything is answered that was returned, and nothing more is returned. */

@@ -83,7 +83,7 @@ export class Sessions {
   /** All that the session has sent as whole commands is answered. */
   settle(session: Session, nowMs: number): void {
     if (session.isEnding) this.close(session);
-    else if (session.parser.hasBuffered) this.halfSent.note(session, nowMs);
+    else if (session.parser.halfStart !== undefined) this.halfSent.note(session, nowMs);
   }
 
   /** Closes the connections of clients that do not send the rest of a command. */

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
+import { MAX_LOCKED_COMMAND_BYTES } from '../../../src/access-limits.js';
 import { spanOf } from '../../../src/bytes/byte-reader.js';
-import { MAX_LOCKED_COMMAND_BYTES } from '../../../src/limits.js';
 import { respCheckpoint } from '../../../src/protocol/checkpoint.js';
 import type { Request } from '../../../src/protocol/request.js';
 import { NOT_AUTHENTICATED } from '../../../src/protocol/resp/access.js';

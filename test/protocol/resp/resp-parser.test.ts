@@ -64,7 +64,7 @@ describe('the parser of Redis’s protocol', () => {
         const { taken, parser } = parse(cut(bytes, places));
         expect(taken).to.deep.equal(commands);
         expect(parser.consumed).to.equal(bytes.byteLength);
-        expect(parser.hasBuffered).to.equal(false);
+        expect(parser.halfStart).to.equal(undefined);
       }),
       { numRuns: 500 },
     );
@@ -146,7 +146,7 @@ describe('the parser of Redis’s protocol', () => {
       const next = parser.next();
       if (i < bytes.byteLength - 1) expect(next).to.equal(undefined);
       else expect(next).to.deep.equal(['SET', 'k\r\n', '\0\xff']);
-      expect(parser.hasBuffered).to.equal(i < bytes.byteLength - 1);
+      expect(parser.halfStart !== undefined).to.equal(i < bytes.byteLength - 1);
     }
   });
 
@@ -256,7 +256,7 @@ describe('the parser of Redis’s protocol', () => {
     expect(parser.next()).to.be.instanceOf(RespRefusal);
     expect(parser.next()).to.equal(undefined);
     expect(parser.consumed).to.equal(1_000);
-    expect(parser.hasBuffered).to.equal(false);
+    expect(parser.bufferedBytes).to.equal(0);
     const next = new RespParser(parser.dropped);
     next.push(inPlace(bytes.subarray(1_000)));
     expect(next.next()).to.equal(undefined);

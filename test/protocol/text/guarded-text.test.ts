@@ -1,6 +1,6 @@
 import { expect } from 'chai';
+import { MAX_LOCKED_COMMAND_BYTES } from '../../../src/access-limits.js';
 import { spanOf } from '../../../src/bytes/byte-reader.js';
-import { MAX_LOCKED_COMMAND_BYTES } from '../../../src/limits.js';
 import type { TextRequest } from '../../../src/protocol/request.js';
 import { GuardedText, textStream } from '../../../src/protocol/text/guarded-text.js';
 import { TextParser } from '../../../src/protocol/text/text-parser.js';
@@ -29,7 +29,7 @@ describe('a text stream with a password', () => {
       'get k\r\nset k 0 5 noreply\r\nget x\r\nset k zero 3\r\nabc\r\nbogus\r\nauth\r\ndelete k\r\n',
     );
     expect(take(stream)).to.deep.equal([LOCKED, LOCKED, LOCKED, LOCKED, LOCKED, LOCKED]);
-    expect(stream.hasBuffered).to.equal(false);
+    expect(stream.halfStart).to.equal(undefined);
   });
 
   it('takes nothing after `auth` before that is answered', () => {
@@ -70,6 +70,35 @@ describe('a text stream with a password', () => {
     push(whole, `set k 0 ${tooLong}\r\n${'x'.repeat(tooLong)}\r\nget k\r\n`);
     expect(take(whole)).to.deep.equal([LOCKED]);
     expect(whole.isClosing).to.equal(true);
+  });
+
+  it('ends with a line that does not end, although that is thrown away as it comes', () => {
+    const stream = newStream();
+    const piece = 'x'.repeat(MAX_LOCKED_COMMAND_BYTES / 4);
+    for (let n = 0; n < 4; n += 1) {
+      push(stream, piece);
+      take(stream);
+      expect(stream.isClosing).to.equal(false);
+    }
+    push(stream, 'x');
+    take(stream);
+    expect(stream.isClosing).to.equal(true);
+  });
+
+  it('counts a bad command and the next one apart', () => {
+    const stream = newStream();
+    const line = 'x'.repeat(MAX_LOCKED_COMMAND_BYTES - 1);
+    for (let n = 0; n < 4; n += 1) {
+      for (const piece of [line.slice(0, 30_000), `${line.slice(30_000)}\n`]) {
+        push(stream, piece);
+        take(stream);
+      }
+      push(stream, `set k zero 60000\r\n${'x'.repeat(60_000)}`);
+      take(stream);
+      push(stream, `\r\nset k 0 60000\r\n${'x'.repeat(60_000)}\r\n`);
+      expect(take(stream)).to.deep.equal([LOCKED]);
+    }
+    expect(stream.isClosing).to.equal(false);
   });
 
   it('takes as many short commands as come', () => {

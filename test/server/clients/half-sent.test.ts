@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { MAX_VALUE_BYTES } from '../../../src/limits.js';
 import { HALF_SENT_BYTES_PER_MS, HALF_SENT_TIMEOUT_MS } from '../../../src/time-limits.js';
 import { Leader } from '../../support/server/server-side.js';
 
@@ -30,6 +31,23 @@ describe('a client that has sent half a command', () => {
     expect(isClosed(leader, 2), 'the silent one').to.equal(true);
     look(leader);
     expect(isClosed(leader, 1), 'the slow one').to.equal(true);
+  });
+
+  it('is closed as well if that is bad, and thrown away as it comes', () => {
+    const leader = new Leader();
+    const tooLarge = 2 * MAX_VALUE_BYTES;
+    leader.send(1, 'x'.repeat(10_000));
+    leader.send(2, `set k 0 ${tooLarge}\r\nab`);
+    leader.send(3, `*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$${tooLarge}\r\n`);
+    leader.turn();
+    for (let n = 0; n < 10; n += 1) {
+      leader.nowMs += HALF_SENT_TIMEOUT_MS / 11;
+      for (const session of [1, 2, 3]) leader.send(session, 'x');
+      leader.turn();
+    }
+    look(leader);
+    look(leader);
+    expect([1, 2, 3].filter((session) => !isClosed(leader, session))).to.deep.equal([]);
   });
 
   it('has more time for a large value, as long as that comes', () => {

@@ -6,6 +6,8 @@ import { expect } from 'chai';
 import { type Certificate, newAuthority, signedBy } from '../support/certificates.js';
 import { type Ports, programPorts, Workplace } from '../support/workplace.js';
 
+const EXTRA = 'NODE_EXTRA_CA_CERTS';
+
 describe('The program with --tls-cert', () => {
   let workplace: Workplace;
   let ports: Ports;
@@ -64,6 +66,29 @@ describe('The program with --tls-cert', () => {
     expect(await shown()).not.to.equal(first);
     expect(program.stderr).not.to.contain('PRIVATE');
     expect(await program.stop('SIGTERM')).to.equal(0);
+  });
+
+  it('is spoken by subcommands with --tls as well, if a CA that everybody knows has signed the certificate', async () => {
+    await workplace.run(...args).ready();
+    const list = ['members', 'list', '--http-port', `${ports.http}`];
+    const plain = workplace.run(...list);
+    expect((await plain.ended()).code).to.equal(1);
+    expect(plain.complaints[0]).to.contain('--tls');
+    const unknown = workplace.run(...list, '--tls');
+    expect((await unknown.ended()).code).to.equal(1);
+    expect(unknown.complaints).to.have.length(1);
+    process.env[EXTRA] = file('ca');
+    try {
+      const known = workplace.run(...list, '--tls');
+      expect((await known.ended()).code, known.stderr).to.equal(0);
+      expect(known.stdout).to.equal('voters=0\n');
+    } finally {
+      delete process.env[EXTRA];
+    }
+    for (const half of ['--tls-cert', '--tls-key']) {
+      const refused = workplace.run(...list, half, file('cert'));
+      expect((await refused.ended()).code, half).to.equal(2);
+    }
   });
 
   it('refuses, in one line, files that are not there or do not fit', async () => {

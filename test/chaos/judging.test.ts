@@ -56,6 +56,7 @@ function runOf(facts: Partial<Run>): Run {
     recoveries: [],
     leaders,
     differences: [],
+    told: { findings: [], summary: [] },
     ...facts,
   };
 }

@@ -16,7 +16,7 @@ import { countOption, runTool, wholeNumber } from '../support/arguments.js';
 import { freePorts } from '../support/free-ports.js';
 import { dataDirsIn } from '../support/program.js';
 import { nowNs } from './client.js';
-import type { ClientsOptions } from './clients.js';
+import type { ClientsOptions, ClientsReport } from './clients.js';
 import { FAULT_KINDS, type FaultKind } from './faults.js';
 import { Health } from './health.js';
 import { readHistory } from './history-file.js';
@@ -30,6 +30,10 @@ const CLIENTS_SCRIPT = fileURLToPath(new URL('./clients.js', import.meta.url));
 /** With all faults undone, clients go on for this long: longer than writes may take to be acknowledged again. */
 const AFTERMATH_MS = 2_500;
 const MAX_SERVERS = 9;
+const MAX_KV_CLIENTS = 1_000;
+/** By this number the reads at the end go in the history. */
+const READER = 1_000_000;
+const KEY_PREFIX = 'key-';
 const START_NS = nowNs();
 const MAX_SEED = 2 ** 31;
 
@@ -37,6 +41,8 @@ interface Arguments {
   readonly seconds: number;
   readonly servers: number;
   readonly clients: number;
+  readonly kvClients: number;
+  readonly watchers: number;
   readonly keys: number;
   readonly faults: readonly FaultKind[];
   readonly atOnce: boolean;
@@ -52,6 +58,14 @@ const command = new Command('chaos')
   .addOption(countOption('--seconds <n>', 'how long', 60))
   .addOption(countOption('--servers <n>', `1 to ${MAX_SERVERS}`, 5).argParser(wholeNumber(1, MAX_SERVERS)))
   .addOption(countOption('--clients <n>', 'how many, each with one operation at a time', 20))
+  .addOption(
+    countOption('--kv-clients <n>', 'how many more are KvClients, which count up, too', 4).argParser(
+      wholeNumber(0, MAX_KV_CLIENTS),
+    ),
+  )
+  .addOption(
+    countOption('--watchers <n>', 'how many watch the keys', 4).argParser(wholeNumber(0, MAX_KV_CLIENTS)),
+  )
   .addOption(countOption('--keys <n>', 'how many they share', 8))
   .addOption(
     new Option('--faults <kinds>', 'with commas between them')
@@ -119,14 +133,24 @@ async function torment(
     health,
     entry: args.program,
   });
-  const keys = Array.from({ length: args.keys }, (_, i) => `key-${i}`);
+  const keys = Array.from({ length: args.keys }, (_, i) => `${KEY_PREFIX}${i}`);
   let clients: ChildProcess | undefined;
   try {
     await site.start();
     const program = await site.program();
     const ids = args.faults.includes('members') ? site.slots : site.ids;
     const ports = [...ids.map((id) => program.portOf(id)), program.routerPort];
-    clients = startClients({ clients: args.clients, keys, ports, seed: args.seed, historyPath });
+    const { clients: count, kvClients, watchers, seed } = args;
+    clients = startClients({
+      clients: count,
+      kvClients,
+      watchers,
+      watchedPrefix: KEY_PREFIX,
+      keys,
+      ports,
+      seed,
+      historyPath,
+    });
     const nemesis = new Nemesis({
       site,
       seed: args.seed,
@@ -142,11 +166,12 @@ async function torment(
     statuses.end();
     await pause(AFTERMATH_MS);
     const intervals = health.intervals();
-    await stopClients(clients);
-    const { differences, reads } = await compareReplicas(site, keys, args.clients);
+    const told = await stopClients(clients);
+    const { differences, reads } = await compareReplicas(site, keys, READER);
     await appendFile(historyPath, reads.map((line) => `${JSON.stringify(line)}\n`).join(''));
     await site.stop();
-    return { faults: nemesis.faults, recoveries: nemesis.recoveries, intervals, leaders, differences };
+    const { faults, recoveries } = nemesis;
+    return { faults, recoveries, intervals, leaders, differences, told };
   } catch (error) {
     clients?.kill('SIGKILL');
     await site.destroy();
@@ -181,12 +206,18 @@ async function earlyEnd(clients: ChildProcess): Promise<never> {
   throw new Error(`the clients ended with exit code ${clients.exitCode}`);
 }
 
-/** Rejects when the clients fail. */
-async function stopClients(clients: ChildProcess): Promise<void> {
+/** Resolves to what the clients found wrong by themselves. Rejects when they fail. */
+async function stopClients(clients: ChildProcess): Promise<ClientsReport> {
   const closed = once(clients, 'close');
+  let report: ClientsReport | undefined;
+  clients.once('message', (message: ClientsReport) => {
+    report = message;
+  });
   clients.send('stop');
   await closed;
-  if (clients.exitCode !== 0) throw new Error(`the clients ended with exit code ${clients.exitCode}`);
+  if (clients.exitCode !== 0 || report === undefined)
+    throw new Error(`the clients ended with exit code ${clients.exitCode}`);
+  return report;
 }
 
 function tell(what: string): void {
@@ -198,10 +229,11 @@ function runMs(): string {
   return ((nowNs() - START_NS) / 1e6).toFixed(0);
 }
 
-function again({ seconds, servers, clients, keys, faults, atOnce, apart, seed }: Arguments): string {
+function again(args: Arguments): string {
+  const { seconds, servers, clients, kvClients, watchers, keys, faults, atOnce, apart, seed } = args;
   const kinds = faults.length === FAULT_KINDS.length ? '' : ` --faults ${faults.join(',')}`;
   const chosen = `${kinds}${atOnce ? ' --at-once' : ''}${apart ? ' --apart' : ''}`;
-  return `--seconds ${seconds} --servers ${servers} --clients ${clients} --keys ${keys}${chosen} --seed ${seed}`;
+  return `--seconds ${seconds} --servers ${servers} --clients ${clients} --kv-clients ${kvClients} --watchers ${watchers} --keys ${keys}${chosen} --seed ${seed}`;
 }
 
 function faultKinds(text: string): FaultKind[] {

@@ -115,6 +115,39 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'take a command of a session for done before its client says so',
+    args: ['--faults', 'kill,transfer'],
+    edits: [
+      {
+        file: 'state-machine/sessions/client-sessions.js',
+        search: 'session.forgetTo(done);',
+        replacement: 'session.forgetTo(seq - 1);',
+      },
+    ],
+  },
+  {
+    name: 'end sessions by the local clock',
+    args: ['--faults', 'clock'],
+    edits: [
+      {
+        file: 'state-machine/sessions/client-sessions.js',
+        search: 'return !this.#isInGrace && this.#clockMs >= lastUsedMs + ttlMs;',
+        replacement: 'return Date.now() >= lastUsedMs + ttlMs;',
+      },
+    ],
+  },
+  {
+    name: 'tell a watcher its last change again at the next leader',
+    args: ['--faults', 'kill,transfer'],
+    edits: [
+      {
+        file: 'server/clients/watches/watch.js',
+        search: 'revision: this.state === undefined ? this.next : 0',
+        replacement: 'revision: this.state === undefined ? Math.max(1, this.next - 1) : 0',
+      },
+    ],
+  },
+  {
     name: 'go through all keys in one turn',
     args: ['--faults', 'costly'],
     edits: [

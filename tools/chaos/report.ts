@@ -10,6 +10,7 @@ import {
   MAX_RECOVERY_NS,
   standstills,
 } from './availability.js';
+import type { ClientsReport } from './clients.js';
 import { describeOperation, drawViolation } from './drawing.js';
 import type { Fault } from './faults.js';
 import { type FaultFigures, figuresByFault, type Spread, spreadOf } from './figures.js';
@@ -32,6 +33,8 @@ export interface Run {
   readonly leaders: Pick<LeaderWatch, 'terms' | 'conflicts'>;
   /** Between the servers' states at the end, one line each. */
   readonly differences: readonly string[];
+  /** What the clients found wrong by themselves. */
+  readonly told: ClientsReport;
 }
 
 export interface Verdict {
@@ -45,7 +48,16 @@ export interface Verdict {
 
 const MAX_LINES = 5;
 
-export function judge({ startNs, lines, faults, intervals, recoveries, leaders, differences }: Run): Verdict {
+export function judge({
+  startNs,
+  lines,
+  faults,
+  intervals,
+  recoveries,
+  leaders,
+  differences,
+  told,
+}: Run): Verdict {
   const volatile = new Set(lines.flatMap(({ key, ttlMs }) => (ttlMs === null ? [] : [key])));
   const operations = lines.filter(({ key }) => !volatile.has(key)).flatMap((line) => operationOf(line) ?? []);
   const violations = checkLinearizability(operations);
@@ -65,6 +77,8 @@ export function judge({ startNs, lines, faults, intervals, recoveries, leaders, 
     ...tableOfFigures(figuresByFault(lines, faults)),
     '',
     ...countsOf(lines),
+    ...told.summary,
+    finding('wrong to the clients themselves', told.findings),
     finding('servers that differ at the end', differences),
     finding('versions with two values', repeated),
     finding(`keys that lived too long or too short, of ${volatile.size} that expire`, lifetimes),
@@ -93,7 +107,7 @@ export function judge({ startNs, lines, faults, intervals, recoveries, leaders, 
   return {
     isRight:
       isLinearizable &&
-      [tooLong, tooLate, differences, repeated, lifetimes, leaders.conflicts].every(
+      [tooLong, tooLate, differences, repeated, lifetimes, leaders.conflicts, told.findings].every(
         (findings) => findings.length === 0,
       ),
     report,

@@ -16,7 +16,7 @@ const ROOMS = [
   ['wire'],
   ['storage'],
   ['server', 'gateway'],
-  ['cluster'],
+  ['cluster', 'adapters'],
   ['admin'],
   ['cli'],
 ];
@@ -77,6 +77,13 @@ export default {
       severity: 'error',
       from: { path: filesOf(['client']) },
       to: { path: '^src/', pathNot: filesOf(['client', 'bytes', 'protocol', 'environment', ...LIMITS]) },
+    },
+    {
+      name: 'adapters-import-servers',
+      comment: 'Whoever uses an adapter loads the client alone.',
+      severity: 'error',
+      from: { path: filesOf(['adapters']) },
+      to: { path: '^src/', pathNot: filesOf(['adapters', 'client']) },
     },
     {
       name: 'rooms-import-the-house',

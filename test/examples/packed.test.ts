@@ -1,13 +1,9 @@
 /** The package as npm would publish it, in a folder of its own: its examples run there as their READMEs say. */
 
-import { execFile } from 'node:child_process';
-import { cp, mkdir, readdir, symlink } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
-import { promisify } from 'node:util';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect } from 'chai';
-import { temporaryDirectory } from '../support/cluster.js';
-
-const run = promisify(execFile);
+import { type PackedPackage, packedPackage, run, runMocha } from './packed-package.js';
 
 /** What each example ends in. */
 const ENDS: Readonly<Record<string, string>> = {
@@ -19,21 +15,10 @@ const ENDS: Readonly<Record<string, string>> = {
 };
 
 describe('the package, packed and installed', () => {
-  let folder: { readonly path: string; readonly remove: () => Promise<void> };
+  let folder: PackedPackage;
 
   before(async () => {
-    folder = await temporaryDirectory();
-    const { path } = folder;
-    await run('npm', ['pack', '--ignore-scripts', '--pack-destination', path]);
-    const [tarball = ''] = (await readdir(path)).filter((name) => name.endsWith('.tgz'));
-    const installed = join(path, 'node_modules', 'threadraft');
-    await mkdir(installed, { recursive: true });
-    await run('tar', ['-xzf', join(path, tarball), '--strip-components=1', '-C', installed]);
-    // What npm would fetch is here already.
-    for (const name of await readdir('node_modules'))
-      if (!name.startsWith('.'))
-        await symlink(resolve('node_modules', name), join(path, 'node_modules', name));
-    await cp('examples', join(path, 'examples'), { recursive: true });
+    folder = await packedPackage();
   });
   after(() => folder.remove());
 
@@ -48,15 +33,16 @@ describe('the package, packed and installed', () => {
   }
 
   it('runs the example failover-test', async () => {
-    const mocha = resolve('node_modules/mocha/bin/mocha.js');
-    const { stdout } = await run(
-      process.execPath,
-      [mocha, '--no-config', '--timeout', '60000', 'failover.test.mjs'],
-      {
-        cwd: join(folder.path, 'examples', 'failover-test'),
-      },
-    );
-    expect(stdout).to.contain('1 passing');
+    const told = await runMocha('failover.test.mjs', join(folder.path, 'examples', 'failover-test'));
+    expect(told).to.contain('1 passing');
+  });
+
+  it('passes the test suite of Keyv as its store', async () => {
+    expect(await runMocha('keyv.test.mjs', join(folder.path, 'fixtures'))).to.match(/\d+ passing/);
+  });
+
+  it('does what unstorage expects of a driver', async () => {
+    expect(await runMocha('unstorage.test.mjs', join(folder.path, 'fixtures'))).to.match(/\d+ passing/);
   });
 
   it('can be required by CommonJS where Node allows that, and the client needs no package', async () => {

@@ -3,6 +3,7 @@
  * instead.
  */
 
+import { CLIENT_MUTANTS } from './client-mutant-list.js';
 import { MEMBERS_MUTANTS } from './members-mutant-list.js';
 import type { Mutant } from './mutant.js';
 import { STORAGE_MUTANTS } from './storage/mutant-list.js';
@@ -427,6 +428,7 @@ export const MUTANTS: readonly Mutant[] = [
   ofStorage('report a write of the log before it is on the disk'),
   ...MEMBERS_MUTANTS,
   ...WATCH_MUTANTS,
+  ...CLIENT_MUTANTS,
   {
     name: 'lose the results of sessions at a failover',
     file: 'state-machine/sessions/client-sessions.js',

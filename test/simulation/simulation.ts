@@ -18,11 +18,13 @@ import { Random } from '../../tools/support/random.js';
 import { isJudged } from './checks/history.js';
 import { checkQueues } from './checks/queues.js';
 import { checkReplicas } from './checks/replicas.js';
+import { checkTallies } from './checks/tallies.js';
 import { checkTurns } from './checks/turns.js';
 import { checkWatcher, wasToldAll } from './checks/watchers.js';
 import { SimulatedClient } from './client/client.js';
 import type { FleetingKey } from './client/fleeting-keys.js';
 import { History } from './client/history.js';
+import { KvSimulatedClient } from './client/kv-client.js';
 import { SessionClient } from './client/session-client.js';
 import { drawClientTemper, drawReplicaReader } from './client/temper.js';
 import { SimulatedWatcher } from './client/watcher.js';
@@ -110,6 +112,8 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   return simulation.result;
 }
 
+type OneClient = SimulatedClient | SessionClient | KvSimulatedClient;
+
 class Simulation {
   readonly #options: SimulationOptions;
   readonly #random: Random;
@@ -125,7 +129,7 @@ class Simulation {
   readonly #home: ClusterHome;
   readonly #cluster: SimulatedCluster;
   readonly #nemesis: Nemesis;
-  readonly #clients: readonly (SimulatedClient | SessionClient)[];
+  readonly #clients: readonly OneClient[];
   readonly #watchers: readonly SimulatedWatcher[];
   #violation: unknown;
   #isJudged = true;
@@ -302,6 +306,7 @@ class Simulation {
         `a server lags for ${PROGRESS_MS} ms: ${this.#cluster.describe()}`,
       );
     checkReplicas(this.#cluster.servers);
+    checkTallies(this.#clients, this.#cluster.servers);
     await this.#checkWatchers();
     checkQueues(this.#cluster.servers, this.#limits, 'at rest');
   }
@@ -437,13 +442,14 @@ class Simulation {
     );
   }
 
-  #newClients(): (SimulatedClient | SessionClient)[] {
+  #newClients(): OneClient[] {
     const { clients, replicaReaders, keys } = this.#temperament;
     const others = clients + replicaReaders;
-    const ids = Array.from(
-      { length: others + this.#random.split('sessions').below(3) },
-      (_, id) => id,
-    ).filter((id) => !this.#options.without.includes(`c${id}`));
+    const withSessions = others + this.#random.split('sessions').below(3);
+    const all = withSessions + this.#random.split('kv clients').of([0, 0, 0, 1, 2]);
+    const ids = Array.from({ length: all }, (_, id) => id).filter(
+      (id) => !this.#options.without.includes(`c${id}`),
+    );
     const fleetingKeys: FleetingKey[] = [];
     return ids.map((id) => {
       const random = this.#random.split(`client ${id}`);
@@ -465,7 +471,8 @@ class Simulation {
         onViolation: (error: unknown) => this.violated(error),
         trace: this.#trace,
       };
-      return id < others ? new SimulatedClient(options) : new SessionClient(options);
+      if (id < others) return new SimulatedClient(options);
+      return id < withSessions ? new SessionClient(options) : new KvSimulatedClient(options);
     });
   }
 }

@@ -28,7 +28,12 @@ export class History {
   }
 
   /** A command was sent. Until its outcome is known, it may take effect at any time. */
-  begin(client: number, stream: number, { operation }: Command, call: number): Attempt | undefined {
+  begin(
+    client: number,
+    stream: number,
+    { operation }: Pick<Command, 'operation'>,
+    call: number,
+  ): Attempt | undefined {
     if (operation === undefined) return undefined;
     const attempt: Attempt = {
       client,

@@ -138,6 +138,8 @@ export default {
     parser: 'swc',
     tsPreCompilationDeps: true,
     doNotFollow: { path: 'node_modules' },
+    // They run in another folder, beside the installed package.
+    exclude: { path: '^test/examples/fixtures/' },
     enhancedResolveOptions: {
       extensions: ['.ts', '.cts', '.js'],
       exportsFields: ['exports'],

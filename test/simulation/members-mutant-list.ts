@@ -69,20 +69,6 @@ export const MEMBERS_MUTANTS: readonly Mutant[] = [
     replacement: 'if (count < counted.length)',
   },
   {
-    name: 'forget where a new server has its directory',
-    file: 'storage/data-directories.js',
-    search: 'places: new Map([...places, [id, resolve(path)]]),',
-    replacement: 'places,',
-  },
-  {
-    name: 'empty the directory of a server before another one has replaced it',
-    file: 'storage/data-directories.js',
-    search: 'const directory = serverDirectory(path, serverId);',
-    replacement:
-      'const directory = serverDirectory(path, serverId);\n' +
-      '            for (const name of await this.#files.list(path)) if (name.startsWith("server-")) await this.#files.removeTree(join(path, name));',
-  },
-  {
     name: 'leave servers that are no members as they are',
     file: 'cluster/membership.js',
     search: 'await this.#end(member);',

@@ -1,8 +1,9 @@
 /** The subcommand `members`: who the servers of a running cluster are, and changes of that. */
 
 import { resolve } from 'node:path';
-import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
+import { Argument, type Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { checkDataDirNames, DEFAULT_OPTIONS } from '../cluster/cluster-options.js';
+import { EXIT_USAGE } from './complaint.js';
 import { DEFAULT_HTTP_PORT } from './defaults.js';
 import { addAccessOptions, RemoteError, send, type Target, textOf } from './remote.js';
 
@@ -25,6 +26,11 @@ export function addMembers(program: Command): void {
           new Option('--http-port <port>', 'and the port').default(DEFAULT_HTTP_PORT).argParser(toId),
         ),
     );
+  members.action(() => {
+    const names = members.commands.map((command) => command.name()).join(', ');
+    const reason = `members: name what to do, one of ${names}; see members --help`;
+    throw new CommanderError(EXIT_USAGE, 'threadraft.missingCommand', reason);
+  });
   const id = () => new Argument('<id>', 'the server').argParser(toId);
   add('list', 'tell who votes, who learns, and what is about to change').action(async (target: Target) =>
     say(lineOf(await call(target, 'GET', 'members'))),

@@ -373,6 +373,6 @@ function checkVoters(voters: readonly SlotId[]): void {
     !Number.isInteger(id) || id < 0 || id >= MAX_SERVERS || voters.indexOf(id) !== place;
   if (voters.length === 0 || voters.some(isWrong))
     throw new WrongStateError(
-      `the members must be different ids from 0 to ${MAX_SERVERS - 1}, and at least one: ${voters.join(', ')}`,
+      `the members must be different ids from 0 to ${MAX_SERVERS - 1}, and at least one: ${voters.join(', ') || 'none'}`,
     );
 }

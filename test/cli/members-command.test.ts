@@ -49,6 +49,20 @@ describe('The members of a running program', function () {
     expect(await members('remove', '7')).to.match(/^threadraft: there is no server 7: there are 0, 1$/);
   });
 
+  it('are changed by a command that is named, else one line says which there are', async () => {
+    const without = workplace.run('members');
+    expect(await without.ended()).to.deep.equal({ code: 2, signal: null });
+    expect(without.stderr).to.equal(
+      'threadraft: members: name what to do, one of list, add, remove, replace, lead; see members --help\n',
+    );
+    const unknown = workplace.run('members', 'grow');
+    expect(await unknown.ended()).to.deep.equal({ code: 2, signal: null });
+    expect(unknown.stderr).to.match(/^threadraft: grow: is no option and no command; see --help\n$/);
+    const help = workplace.run('members', '--help');
+    expect(await help.ended()).to.deep.equal({ code: 0, signal: null });
+    expect(help.stdout).to.include('replace [options] <id>');
+  });
+
   it('are replaced by the command line, also one whose files are gone', async () => {
     const first = workplace.run(...ports.args, '-n', '3');
     await first.ready();

@@ -14,8 +14,6 @@ const POOL_SIZE_VARIABLE = 'UV_THREADPOOL_SIZE';
 process.env[POOL_SIZE_VARIABLE] ??= `${POOL_THREADS}`;
 
 async function main(): Promise<void> {
-  const { setV8Flags } = await import('./v8-flags.js');
-  setV8Flags();
   const { runCommandLine } = await import('./cli/command-line.js');
   await runCommandLine(process.argv);
 }

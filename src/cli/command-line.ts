@@ -13,6 +13,7 @@ import {
   OptionError,
 } from '../cluster/cluster-options.js';
 import { DiskTimeoutError } from '../storage/timed-files.js';
+import { setV8Flags } from '../v8-flags.js';
 import { complain, EXIT_USAGE } from './complaint.js';
 import { dataDirOption, givenDataDirs } from './data-dir-option.js';
 import { DEFAULT_HTTP_PORT, LOG_LEVELS } from './defaults.js';
@@ -118,6 +119,8 @@ function newProgram(): Command {
       checkOptions(options, { isAnySize: !isSizeGiven });
       if (args.http) checkHttpPort(args.httpPort, options);
       // What takes long to load is loaded last, so that a mistake is answered at once.
+      await import('./packages.js');
+      setV8Flags();
       const { serve } = await import('./serve.js');
       const { servers: _, ...withoutSize } = options;
       await serve(isSizeGiven ? options : withoutSize, {

@@ -10,8 +10,8 @@ import { getHeapStatistics } from 'node:v8';
 const MIB = 1024 * 1024;
 
 /** So much more than after the last collection is enough for one: these bytes, or this share of what was left. */
-const ENOUGH_BYTES = 12 * MIB;
-const ENOUGH_SHARE = 1 / 4;
+const ENOUGH_BYTES = 6 * MIB;
+const ENOUGH_SHARE = 1 / 8;
 
 /** Looks between two collections, so that one whose memory does grow spends next to nothing on them. */
 const LOOKS_BETWEEN = 10;
@@ -28,8 +28,8 @@ export interface GarbageWatchOptions {
 export class GarbageWatch {
   readonly #heldBytes: () => number;
   readonly #collect: () => void;
-  /** The least that was held since collecting began: about what was left by it. */
-  #leftBytes = Number.POSITIVE_INFINITY;
+  /** The least that was held since collecting began: about what was left by it. What a start leaves is garbage for the most part. */
+  #leftBytes = 0;
   #looks = 0;
 
   constructor({ heldBytes = heldBytesOfThread, collect = beginCollection }: GarbageWatchOptions = {}) {

@@ -1,0 +1,48 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { expect } from 'chai';
+
+const FLAGS = new URL('../src/v8-flags.js', import.meta.url).href;
+
+/** A nursery has two halves. */
+const MOST_MIB = 4;
+
+/** Has much survive the nursery, which V8 lets grow to 32 MiB for that, in the main thread and in another one. */
+const SCRIPT = `
+const { Worker, isMainThread, parentPort } = require('node:worker_threads');
+const { getHeapSpaceStatistics } = require('node:v8');
+function nurseryMib() {
+  let kept = [];
+  for (let round = 0; round < 30; round += 1) {
+    for (let i = 0; i < 100_000; i += 1) kept.push({ i });
+    if (round % 2 === 1) kept = [];
+  }
+  const { space_size } = getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space');
+  return space_size / 1024 / 1024;
+}
+if (!isMainThread) parentPort.postMessage(nurseryMib());
+else import(process.argv.at(-1)).then(({ setV8Flags, holdNursery }) => {
+  setV8Flags();
+  const thread = new Worker(process.argv.at(-2), { eval: true, argv: [] });
+  thread.once('message', (mib) => {
+    holdNursery();
+    console.log(nurseryMib(), mib);
+  });
+});
+`;
+
+describe('the flags of V8', () => {
+  async function nurseriesMib(...nodeFlags: readonly string[]): Promise<readonly number[]> {
+    const args = [...nodeFlags, '-e', SCRIPT, SCRIPT, FLAGS];
+    const { stdout } = await promisify(execFile)(process.execPath, args);
+    return stdout.trim().split(' ').map(Number);
+  }
+
+  it('keep the nurseries of all threads small, that of the main thread, too', async () => {
+    for (const mib of await nurseriesMib()) expect(mib).to.be.at.most(MOST_MIB);
+  });
+
+  it('leave nurseries as large as node was told', async () => {
+    for (const mib of await nurseriesMib('--max-semi-space-size=8')) expect(mib).to.be.above(MOST_MIB);
+  });
+});

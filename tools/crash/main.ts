@@ -72,15 +72,19 @@ async function runRound(
   { waitsForSnapshot }: { waitsForSnapshot: boolean },
 ): Promise<{ readonly what: string; readonly found: readonly LostWriteError[] }> {
   const started = await start(dataDirs);
-  const found = await checkAll(started, writers);
-  const writing = writers.map((writer) =>
-    writer.writeUntilCut(started.routerPort).then(() => undefined, lostWrite),
-  );
-  await pause(MIN_LOAD_MS + Math.random() * (MAX_LOAD_MS - MIN_LOAD_MS));
-  const isInSnapshot = waitsForSnapshot && (await snapshotBegins(dataDirs));
-  await started.kill();
-  for (const one of await Promise.all(writing)) if (one !== undefined) found.push(one);
-  return { what: isInSnapshot ? 'killed in a snapshot' : 'killed', found };
+  try {
+    const found = await checkAll(started, writers);
+    const writing = writers.map((writer) =>
+      writer.writeUntilCut(started.routerPort).then(() => undefined, lostWrite),
+    );
+    await pause(MIN_LOAD_MS + Math.random() * (MAX_LOAD_MS - MIN_LOAD_MS));
+    const isInSnapshot = waitsForSnapshot && (await snapshotBegins(dataDirs));
+    await started.kill();
+    for (const one of await Promise.all(writing)) if (one !== undefined) found.push(one);
+    return { what: isInSnapshot ? 'killed in a snapshot' : 'killed', found };
+  } finally {
+    if (!started.hasExited) await started.kill();
+  }
 }
 
 /** Starts the program a last time, checks, and stops it. */

@@ -12,7 +12,6 @@ import type { Network } from '../gateway/network.js';
 import { beginLogTime, keepLogTime } from '../log-time.js';
 import { majorityOf } from '../raft/quorum.js';
 import type { Member as IdentifiedServer, ServerId, SlotId } from '../raft/types.js';
-import { GarbageWatch } from '../server/garbage-watch.js';
 import { LoopWatch } from '../server/loop-watch.js';
 import type { ClusterDirectory } from '../storage/cluster-directory.js';
 import { LONG_TURN_MS, STALLED_END_TIMEOUT_MS } from '../time-limits.js';
@@ -91,9 +90,7 @@ export class RunningCluster {
     this.#logTimeKeeper = keepLogTime(NODE_ENVIRONMENT, this.#logTime);
     this.gateway = gateway;
     this.#ports = new SlotPorts(gateway, (identity) => this.#displace(identity));
-    const garbage = new GarbageWatch();
     this.loopWatch = new LoopWatch((blockedMs) => {
-      garbage.look();
       if (blockedMs > LONG_TURN_MS)
         logger.warn({ blockedMs }, 'the event loop of the main thread was blocked');
     });

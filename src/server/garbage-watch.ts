@@ -28,7 +28,7 @@ export interface GarbageWatchOptions {
 export class GarbageWatch {
   readonly #heldBytes: () => number;
   readonly #collect: () => void;
-  /** The least that was held since collecting began: about what was left by it. What a start leaves is garbage for the most part. */
+  /** The least that was held since collecting began: about what was left by it. A start leaves much garbage. */
   #leftBytes = 0;
   #looks = 0;
 
@@ -37,7 +37,7 @@ export class GarbageWatch {
     this.#collect = collect;
   }
 
-  /** Called once a second: begins a collection if it may be worth it. V8 does it in small steps, mostly in threads of its own. */
+  /** Called once a second: begins a collection if it may be worth it, which V8 does mostly in threads of its own. */
   look(): void {
     const bytes = this.#heldBytes();
     this.#leftBytes = Math.min(this.#leftBytes, bytes);

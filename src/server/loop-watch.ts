@@ -1,11 +1,13 @@
 /**
  * Watches a thread's event loop for being blocked, by whatever it is: the server's work, a callback, the garbage collector.
  *
- * Node itself looks at the loop, without JavaScript. A block is measured by up to {@link RESOLUTION_MS} too short.
+ * Node itself looks at the loop, without JavaScript. A block is measured by up to {@link RESOLUTION_MS} too short. The thread's
+ * garbage is looked at as often as the loop is.
  */
 
 import { type IntervalHistogram, monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import { MAX_TURN_MS } from '../time-limits.js';
+import { GarbageWatch } from './garbage-watch.js';
 
 /** How often the loop is looked at. What blocks it for less is not seen. */
 const RESOLUTION_MS = 10;
@@ -26,6 +28,7 @@ export class LoopWatch {
   readonly #delays: IntervalHistogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   readonly #onCheck: (blockedMs: number) => void;
   readonly #timer: NodeJS.Timeout;
+  readonly #garbage = new GarbageWatch();
   /** The longest block before each of the last checks, the last check's last. */
   readonly #longestMs: number[] = [];
   #secondsWithLongTurns = 0;
@@ -67,6 +70,7 @@ export class LoopWatch {
     this.#longestMs.push(blockedMs);
     if (this.#longestMs.length > REMEMBERED_CHECKS) this.#longestMs.shift();
     if (blockedMs > MAX_TURN_MS) this.#secondsWithLongTurns += 1;
+    this.#garbage.look();
     this.#onCheck(blockedMs);
   }
 

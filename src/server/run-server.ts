@@ -16,7 +16,6 @@ import { DiskStorage } from '../storage/disk-storage.js';
 import { NODE_FILES } from '../storage/node-files.js';
 import { LONG_TURN_MS, MAX_STOP_ANSWERING_MS } from '../time-limits.js';
 import type { PeerNews, ServerControl, ServerEvent, ServerStart } from '../wire/control.js';
-import { GarbageWatch } from './garbage-watch.js';
 import { LoopWatch } from './loop-watch.js';
 import { openServer, raftOptionsOf } from './open-server.js';
 import type { Server } from './server.js';
@@ -68,9 +67,7 @@ async function serve(
       onEvent: report,
       onFailure: reject,
     }).then((server) => {
-      const garbage = new GarbageWatch();
       const watch = new LoopWatch((blockedMs) => {
-        garbage.look();
         const turn = server.turns.takeLongest();
         if (blockedMs > LONG_TURN_MS) report({ type: 'blocked', blockedMs, turn });
       });

@@ -15,7 +15,7 @@ const LOGIN_S = 12 * 3600;
 
 export interface GuardOptions {
   /** What must be told; undefined for nothing. */
-  readonly access: ClusterAccess | undefined;
+  readonly access: Pick<ClusterAccess, 'password' | 'onWrongPassword'> | undefined;
   /** The port, since browsers send cookies of one port to all others of a host. */
   readonly port: () => number;
   /** The dashboard's own files, which hold no secret and ask for the password. */
@@ -63,7 +63,7 @@ export class Guard {
     return `threadraft-${this.#options.port()}`;
   }
 
-  #isLoggedIn({ password }: ClusterAccess, cookies = ''): boolean {
+  #isLoggedIn({ password }: Pick<ClusterAccess, 'password'>, cookies = ''): boolean {
     const start = `${this.#name}=`;
     const cookie = cookies.split(/; */).find((one) => one.startsWith(start));
     const [endsAtS = '', signature = ''] = cookie?.slice(start.length).split('.') ?? [];

@@ -2,6 +2,7 @@
 
 import type { Target } from './target.js';
 import { adminBodies } from './targets/admin-bodies.js';
+import { adminHeaders } from './targets/admin-headers.js';
 import { commands } from './targets/commands.js';
 import { backup, log, manifest } from './targets/disk.js';
 import { dump } from './targets/dump.js';
@@ -9,6 +10,7 @@ import { firstLine } from './targets/first-line.js';
 import { checkpoints, clientFrames, peerMessages, serverFrames } from './targets/frames.js';
 import { glob } from './targets/glob.js';
 import { image, snapshot } from './targets/image.js';
+import { lockedResp, lockedText } from './targets/locked-streams.js';
 import { respStream } from './targets/resp-stream.js';
 import { textStream } from './targets/text-stream.js';
 
@@ -17,6 +19,6 @@ export const TARGETS: ReadonlyMap<string, Target> = new Map(
     ...[textStream, respStream, firstLine, commands, dump, glob],
     ...[clientFrames, serverFrames, checkpoints, peerMessages],
     ...[manifest, log, image, snapshot, backup],
-    adminBodies,
+    ...[lockedText, lockedResp, adminHeaders, adminBodies],
   ].map((target) => [target.name, target]),
 );

@@ -6,6 +6,9 @@ import { readText } from './tls-options.js';
 
 const VARIABLE = 'THREADRAFT_PASSWORD';
 
+/** What Node reads bytes as that are no UTF-8: nobody could tell such a password. */
+const REPLACEMENT = '\uFFFD';
+
 export interface PasswordArguments {
   readonly passwordFile?: string | undefined;
 }
@@ -18,8 +21,9 @@ export function passwordOption(description: string): Option {
 export function givenPassword({ passwordFile }: PasswordArguments): string | null {
   const { [VARIABLE]: password } = process.env;
   if (passwordFile !== undefined) return readPassword(passwordFile);
-  if (password === undefined || password === '') return null;
-  checkPassword(password);
+  if (password === undefined) return null;
+  // Whoever sets it wants one: a secret that was not found leaves it empty.
+  named(VARIABLE, () => checkPassword(password));
   return password;
 }
 
@@ -28,17 +32,27 @@ export function forgetGivenPassword(): void {
   delete process.env[VARIABLE];
 }
 
-/** The password in the file, of which the last line break is no part. Throws OptionError. */
+/**
+ * The password in the file, of which the last line break is no part, nor the mark that some editors begin a file with. Throws
+ * OptionError.
+ */
 export function readPassword(file: string): string {
-  const password = readText('passwordFile', file).replace(/\r?\n$/, '');
+  const text = readText('passwordFile', file);
+  if (text.includes(REPLACEMENT)) throw new OptionError('passwordFile', `${file}: is no text in UTF-8`);
+  const password = text.replace(/^\uFEFF/, '').replace(/\r?\n$/, '');
+  named(file, () => checkPassword(password));
+  return password;
+}
+
+/** Has an OptionError of the check tell where the password is from. */
+function named(source: string, check: () => void): void {
   try {
-    checkPassword(password);
+    check();
   } catch (error) {
     throw error instanceof OptionError
-      ? new OptionError('passwordFile', `${file}: the password ${error.reason}`)
+      ? new OptionError('passwordFile', `${source}: the password ${error.reason}`)
       : error;
   }
-  return password;
 }
 
 /** The headers of a request to the admin API that tell the password. */

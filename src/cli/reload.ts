@@ -82,7 +82,7 @@ class Certificates {
     this.#toldAtMs = nowMs;
     this.#logger.warn(
       { expires: new Date(tls.expiresAtMs).toISOString() },
-      'the certificate is about to expire',
+      tls.expiresAtMs <= nowMs ? 'the certificate has expired' : 'the certificate is about to expire',
     );
   }
 

@@ -62,6 +62,27 @@ describe('The program with --password-file', () => {
     expect(await program.stop('SIGTERM')).to.equal(0);
   });
 
+  it('takes it as editors and systems leave it: with a mark before it, with a line break of any kind', async () => {
+    await writeFile(file, `\uFEFF${PASSWORD}\r\n`);
+    await workplace.run(...ports.args, '--memory', '-n', '1', '--password-file', file).ready();
+    expect(await auth(PASSWORD)).to.deep.equal({ simple: 'OK' });
+  });
+
+  it('takes the file before the variable, and no empty variable', async () => {
+    process.env[VARIABLE] = '';
+    try {
+      const program = workplace.run(...ports.args, '--memory', '-n', '1');
+      expect((await program.ended()).code).to.equal(2);
+      expect(program.complaints).to.have.length(1);
+      expect(program.complaints[0]).to.contain(VARIABLE);
+      process.env[VARIABLE] = 'another';
+      await workplace.run(...ports.args, '--memory', '-n', '1', '--password-file', file).ready();
+    } finally {
+      delete process.env[VARIABLE];
+    }
+    expect(await auth(PASSWORD)).to.deep.equal({ simple: 'OK' });
+  });
+
   it('takes it from THREADRAFT_PASSWORD as well', async () => {
     process.env[VARIABLE] = PASSWORD;
     try {
@@ -76,7 +97,11 @@ describe('The program with --password-file', () => {
     const twoWords = join(workplace.cwd, 'two');
     await writeFile(twoWords, 'two secrets\n');
     await chmod(twoWords, 0o600);
-    for (const path of [join(workplace.cwd, 'missing'), twoWords]) {
+    const others = { empty: '', lines: 'two\nsecrets\n', latin1: Buffer.from('s\xe9crets', 'latin1') };
+    for (const [name, text] of Object.entries(others)) await writeFile(join(workplace.cwd, name), text);
+    for (const path of ['missing', 'two', '.', ...Object.keys(others)].map((name) =>
+      join(workplace.cwd, name),
+    )) {
       const program = workplace.run(...ports.args, '--memory', '--password-file', path);
       expect((await program.ended()).code).to.equal(2);
       expect(program.complaints).to.have.length(1);

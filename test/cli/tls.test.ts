@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { expect } from 'chai';
-import { type Certificate, newAuthority, signedBy } from '../support/certificates.js';
+import { type Certificate, newAuthority, signedBy } from '../../tools/support/certificates.js';
 import { type Ports, programPorts, Workplace } from '../support/workplace.js';
 
 const EXTRA = 'NODE_EXTRA_CA_CERTS';
@@ -91,13 +91,34 @@ describe('The program with --tls-cert', () => {
     }
   });
 
+  it('starts with a certificate that has expired, and says so', async () => {
+    await put(await signedBy(authority, { days: -1 }));
+    const program = workplace.run(...args);
+    await program.ready();
+    await program.logged('the certificate has expired');
+  });
+
   it('refuses, in one line, files that are not there or do not fit', async () => {
     await writeFile(file('key'), (await signedBy(authority)).key);
+    const good = await signedBy(authority);
+    const garbage = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
+    for (const [name, text] of Object.entries({
+      cert2: good.cert,
+      key2: good.key,
+      empty: '',
+      wrong: good.key,
+      garbage,
+    }))
+      await writeFile(file(name), text);
     const wrong = [
       args,
       [...ports.args, '--memory', '--tls-cert', file('cert')],
       [...ports.args, '--memory', '--tls-key', file('key')],
       [...args, '--tls-ca', file('missing')],
+      ...['empty', 'wrong', 'garbage'].map((name) => [
+        ...ports.args,
+        ...['--memory', '--tls-cert', file('cert2'), '--tls-key', file('key2'), '--tls-ca', file(name)],
+      ]),
     ];
     for (const one of wrong) {
       const program = workplace.run(...one);

@@ -87,9 +87,20 @@ function contextOptions({ cert, key, ca }: TlsMaterial, resumes: boolean): Secur
   };
 }
 
-/** Throws {@link CertificateError} unless the key fits the certificate, and all can be read. */
+/** A certificate in PEM. */
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
+
+/**
+ * Throws {@link CertificateError} unless the key fits the certificate, and all can be read. Node would pass over what is no
+ * certificate, and take those of well-known CAs in place of none: then their customers could come in.
+ */
 function check(material: TlsMaterial): void {
-  const { cert, key } = material;
+  const { cert, key, ca } = material;
+  const authorities = ca?.match(CERTIFICATE) ?? [];
+  if (ca !== undefined && authorities.length === 0)
+    throw new CertificateError('the file of the CA has no certificate in it');
+  for (const authority of authorities)
+    readable('the certificates of the CA', () => new X509Certificate(authority));
   const certificate = readable('the certificate', () => new X509Certificate(cert));
   const privateKey = readable('the key', () => createPrivateKey(key));
   if (!certificate.checkPrivateKey(privateKey))

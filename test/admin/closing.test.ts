@@ -3,8 +3,8 @@ import { connect } from 'node:net';
 import { connect as connectSecurely } from 'node:tls';
 import { expect } from 'chai';
 import { AdminServer } from '../../src/admin/admin-server.js';
+import { newAuthority, signedBy } from '../../tools/support/certificates.js';
 import { http } from '../../tools/support/http.js';
-import { newAuthority, signedBy } from '../support/certificates.js';
 import { newCluster } from '../support/new-cluster.js';
 
 describe('the admin API that closes', () => {

@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import { AdminServer } from '../../src/admin/admin-server.js';
 import type { Cluster } from '../../src/cluster/cluster.js';
 import type { ClusterOptions } from '../../src/cluster/cluster-options.js';
-import { newAuthority, signedBy } from '../support/certificates.js';
+import { newAuthority, signedBy } from '../../tools/support/certificates.js';
 import { WAIT_TIMEOUT_MS } from '../support/cluster.js';
 import { newCluster } from '../support/new-cluster.js';
 

@@ -36,6 +36,7 @@ describe('The plan of the throughput benchmark', () => {
   for (const [what, changes] of [
     ['servers', { targets: [program(1), program(7)] }],
     ['durability', { targets: [program(3), { ...program(3), durability: 'memory' as const }] }],
+    ['transport', { targets: [program(3), { ...program(3), transport: 'tls' as const }] }],
     ['keys', { keyspaces: [10, 20].map((keys) => ({ keys, valueBytes: 16 })) }],
   ] as const)
     it(`starts systems anew for each round, one at a time, in a sweep over ${what}`, () => {

@@ -3,7 +3,7 @@
 import { expect } from 'chai';
 import { type KeyValueClient, KvClient } from '../../src/client/index.js';
 import type { Cluster } from '../../src/cluster/cluster.js';
-import { newAuthority, signedBy } from '../support/certificates.js';
+import { newAuthority, signedBy } from '../../tools/support/certificates.js';
 import { eventually, TestCluster, WAIT_TIMEOUT_MS } from '../support/cluster.js';
 import { codeOf } from '../support/new-cluster.js';
 

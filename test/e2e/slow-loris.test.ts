@@ -6,8 +6,8 @@ import { connect as connectSecurely } from 'node:tls';
 import { expect } from 'chai';
 import { AdminServer } from '../../src/admin/admin-server.js';
 import { HALF_SENT_TIMEOUT_MS, TLS_HANDSHAKE_TIMEOUT_MS } from '../../src/time-limits.js';
+import { type Certificate, newAuthority, signedBy } from '../../tools/support/certificates.js';
 import { RedisClient } from '../../tools/support/redis-client.js';
-import { type Certificate, newAuthority, signedBy } from '../support/certificates.js';
 import { eventually, TestCluster } from '../support/cluster.js';
 
 const PASSWORD = 'known-to-some';

@@ -13,8 +13,8 @@ import { expect } from 'chai';
 import { Redis } from 'ioredis';
 import { createClient } from 'redis';
 import { AdminServer } from '../../src/admin/admin-server.js';
+import { type Certificate, newAuthority, signedBy } from '../../tools/support/certificates.js';
 import { freePorts } from '../../tools/support/free-ports.js';
-import { type Certificate, newAuthority, signedBy } from '../support/certificates.js';
 import { TestCluster } from '../support/cluster.js';
 
 const hasCli = spawnSync('redis-cli', ['--tls', '--version']).status === 0;

@@ -11,7 +11,7 @@
 import type { Protocol } from './load/dialect.js';
 import type { Keyspace, Operation, RoundLimit } from './load/workload.js';
 import { PEER_PROTOCOLS, PEER_SERVERS, type Peer, startPeer } from './peers.js';
-import { type Durability, openTarget, type Target, type TargetChoice } from './target.js';
+import { type Durability, openTarget, type Target, type TargetChoice, type Transport } from './target.js';
 
 export interface ThroughputOptions {
   readonly targets: readonly TargetChoice[];
@@ -35,6 +35,7 @@ export interface Case {
   /** How many servers the system has; undefined where it was not started here, as with the next. */
   readonly servers: number | undefined;
   readonly durability: Durability | undefined;
+  readonly transport?: Transport;
   readonly protocol: Protocol;
   readonly operation: Operation;
   readonly connections: number;
@@ -44,7 +45,7 @@ export interface Case {
 }
 
 /** A system with a store of its own, in which every key is written once. */
-export interface Site extends Pick<Case, 'system' | 'servers' | 'durability'> {
+export interface Site extends Pick<Case, 'system' | 'servers' | 'durability' | 'transport'> {
   readonly protocols: readonly Protocol[];
   readonly keyspace: Keyspace;
   open(): Promise<Target>;
@@ -119,12 +120,13 @@ function sitesOf({ targets, protocols, peers, keyspaces }: ThroughputOptions): S
 function siteOf(target: TargetChoice): Omit<Site, 'protocols' | 'keyspace'> {
   const { servers, durability } =
     target.type === 'program' ? target : { servers: undefined, durability: undefined };
-  return { system: 'threadraft', servers, durability, open: () => openTarget(target) };
+  const transport = target.type === 'program' && target.transport !== undefined ? target.transport : 'plain';
+  return { system: 'threadraft', servers, durability, transport, open: () => openTarget(target) };
 }
 
 function conditionsOf(
-  { system, servers, durability, keyspace: { keys, valueBytes } }: Site,
+  { system, servers, durability, transport = 'plain', keyspace: { keys, valueBytes } }: Site,
   load: Pick<Case, 'protocol' | 'operation' | 'connections' | 'depth'>,
 ): Case {
-  return { system, servers, durability, ...load, keys, valueBytes };
+  return { system, servers, durability, transport, ...load, keys, valueBytes };
 }

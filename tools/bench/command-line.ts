@@ -9,7 +9,7 @@ import type { ThroughputOptions } from './cases.js';
 import type { Protocol } from './load/dialect.js';
 import { type Keyspace, OPERATIONS, type Operation, type RoundLimit } from './load/workload.js';
 import { PEERS, type Peer } from './peers.js';
-import { DURABILITIES, type Durability, type TargetChoice } from './target.js';
+import { DURABILITIES, type Durability, type TargetChoice, TRANSPORTS, type Transport } from './target.js';
 
 /** The options as commander hands them out. */
 export interface Arguments {
@@ -24,6 +24,8 @@ export interface Arguments {
   readonly fsync: boolean;
   readonly memory?: true;
   readonly router?: true;
+  readonly transport: readonly Transport[];
+  readonly tls?: true;
   readonly requests: number;
   readonly seconds?: number;
   readonly rounds: number;
@@ -46,7 +48,7 @@ const DEFAULT_KEYSPACE_BYTES = 64 * MIB;
 /** What the load generator keeps in memory at most: all values, once as such and once in the requests. */
 const MAX_KEYSPACE_BYTES = 256 * MIB;
 /** What a program is started with. */
-const PROGRAM_OPTIONS = ['servers', 'durability', 'fsync', 'memory', 'router'];
+const PROGRAM_OPTIONS = ['servers', 'durability', 'fsync', 'memory', 'router', 'transport', 'tls'];
 
 export const command = new Command('bench')
   .description(
@@ -77,6 +79,12 @@ export const command = new Command('bench')
   )
   .addOption(new Option('--no-fsync', 'short for --durability no-fsync').conflicts('durability'))
   .addOption(new Option('--memory', 'short for --durability memory').conflicts(['durability', 'fsync']))
+  .addOption(
+    listOption('--transport <list>', 'plain, tls (with a certificate made for it)', oneOf(TRANSPORTS), [
+      'plain',
+    ]),
+  )
+  .addOption(new Option('--tls', 'short for --transport tls').conflicts('transport'))
   .option('--router', 'go through the router port, not the leader’s own')
   .addOption(countOption('--requests <count>', 'requests per round', 100_000))
   .addOption(
@@ -124,8 +132,11 @@ function targetsOf(args: Arguments): TargetChoice[] {
   if (args.ceiling) return [{ type: 'ceiling' }];
   if (args.port !== undefined) return [{ type: 'running', port: args.port }];
   const via = args.router ? 'router' : 'leader';
+  const transports: readonly Transport[] = args.tls ? ['tls'] : args.transport;
   return durabilitiesOf(args).flatMap((durability) =>
-    args.servers.map((servers) => ({ type: 'program' as const, servers, durability, via })),
+    args.servers.flatMap((servers) =>
+      transports.map((transport) => ({ type: 'program' as const, servers, durability, via, transport })),
+    ),
   );
 }
 

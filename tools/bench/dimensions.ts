@@ -6,10 +6,10 @@ import type { Case } from './cases.js';
 
 export type NumericDimension = 'servers' | 'keys' | 'valueBytes' | 'connections' | 'depth';
 
-export type Dimension = NumericDimension | 'durability' | 'protocol';
+export type Dimension = NumericDimension | 'durability' | 'transport' | 'protocol';
 
 export const DIMENSIONS: readonly Dimension[] = [
-  ...(['servers', 'durability', 'protocol'] as const),
+  ...(['servers', 'durability', 'transport', 'protocol'] as const),
   ...(['connections', 'depth', 'keys', 'valueBytes'] as const),
 ];
 
@@ -24,6 +24,7 @@ export function varies(dimension: Dimension, cases: readonly Case[]): boolean {
 export function inWords(dimension: Dimension, conditions: Case): string {
   const value = conditions[dimension];
   if (value === undefined) return '';
+  if (value === 'plain') return '';
   if (typeof value === 'string') return dimension === 'protocol' ? `${value} protocol` : value;
   switch (dimension) {
     case 'depth':

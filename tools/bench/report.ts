@@ -13,6 +13,7 @@ import type { Summary } from './throughput.js';
 const OPTIONAL_COLUMNS: Readonly<Record<Exclude<Dimension, 'depth'>, string>> = {
   servers: 'servers',
   durability: 'durability',
+  transport: 'transport',
   protocol: 'protocol',
   connections: 'connections',
   keys: 'keys',
@@ -27,15 +28,24 @@ export function throughputTable(summaries: readonly Summary[]): string {
   const head = [
     ...['system', ...columns.map((dimension) => OPTIONAL_COLUMNS[dimension])],
     ...['operation', 'P', 'requests/s', 'min .. max'],
-    ...['p50 µs', 'p99 µs', 'p99.9 µs', 'generator CPU'],
+    ...['p50 µs', 'p99 µs', 'p99.9 µs', 'generator CPU', 'program CPU µs'],
   ];
   const rows = summaries.map((summary) => {
-    const { system, operation, depth, requestsPerSecond: rate, latencyUs, generatorCpu } = summary;
+    const {
+      system,
+      operation,
+      depth,
+      requestsPerSecond: rate,
+      latencyUs,
+      generatorCpu,
+      programCpuUs,
+    } = summary;
     return [
       ...[system, ...columns.map((dimension) => cell(summary[dimension]))],
       ...[operation, `${depth}`, whole(rate.median), `${whole(rate.min)} .. ${whole(rate.max)}`],
       ...[latencyUs.p50, latencyUs.p99, latencyUs.p999].map(({ median }) => whole(median)),
       `${whole(generatorCpu.median * 100)} %`,
+      programCpuUs === undefined ? '' : programCpuUs.median.toFixed(1),
     ];
   });
   return table([head, ...rows]);

@@ -5,11 +5,16 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { newCertificateFiles } from '../support/certificates.js';
 import { Program, ProgramError, type ProgramStorage } from '../support/program.js';
 
 export interface Target {
   /** Where the load goes now, on 127.0.0.1: a leader may have been replaced by another since the last time. */
   port(): Promise<number>;
+  /** The CA of its certificate, if it speaks TLS. */
+  readonly ca?: string;
+  /** The process, if it was started here and is one. */
+  readonly pid?: number;
   close(): Promise<void>;
 }
 
@@ -17,6 +22,10 @@ export const DURABILITIES = ['fsync', 'no-fsync', 'memory'] as const;
 
 /** How a started program keeps what it acknowledges. */
 export type Durability = (typeof DURABILITIES)[number];
+
+export const TRANSPORTS = ['plain', 'tls'] as const;
+
+export type Transport = (typeof TRANSPORTS)[number];
 
 export type TargetChoice = ProgramTarget | RunningTarget | { readonly type: 'ceiling' };
 
@@ -26,6 +35,8 @@ export interface ProgramTarget {
   readonly durability: Durability;
   /** The port that the load goes to. */
   readonly via: 'leader' | 'router';
+  /** Plain text unless it says otherwise. */
+  readonly transport?: Transport;
   /** Script to run; the built command line unless a test brings its own. */
   readonly entry?: string;
 }
@@ -49,10 +60,18 @@ export async function openTarget(choice: TargetChoice): Promise<Target> {
   }
 }
 
-async function startProgram({ durability, via, ...options }: ProgramTarget): Promise<Target> {
-  const program = await Program.start({ ...options, ...startOptionsFor(durability) });
+async function startProgram({ durability, via, transport, ...options }: ProgramTarget): Promise<Target> {
+  const { storage, flags } = startOptionsFor(durability);
+  const certificate = transport === 'tls' ? await newCertificateFiles() : undefined;
+  const ca = certificate?.ca;
+  const allFlags = [...flags, ...(certificate?.flags ?? [])];
+  const program = await Program.start({ ...options, storage, flags: allFlags, ca }).finally(() =>
+    certificate?.remove(),
+  );
   return {
     port: async () => (via === 'router' ? program.routerPort : leaderPort(program)),
+    pid: program.pid,
+    ...(ca === undefined ? {} : { ca }),
     close: () => program.stop(),
   };
 }

@@ -2,6 +2,7 @@
  * The throughput benchmark: every case, round after round, and what came out of it.
  */
 
+import { cpuUsOf } from '../support/process-cpu.js';
 import { type Spread, spreadOf } from '../support/statistics.js';
 import { type Case, countRounds, type Group, planOf, type Site, type ThroughputOptions } from './cases.js';
 import { LoadError } from './load/connection.js';
@@ -20,6 +21,8 @@ export interface Summary extends Case {
   /** Of the rounds' percentiles. */
   readonly latencyUs: Readonly<Record<'p50' | 'p99' | 'p999', Spread>>;
   readonly generatorCpu: Spread;
+  /** Of the whole program, for a request. */
+  readonly programCpuUs?: Spread;
   /** Wrong replies of all rounds, by what they were. Empty when the figures can be trusted. */
   readonly errors: Readonly<Record<string, number>>;
 }
@@ -62,8 +65,13 @@ export function summarize({ rounds, ...conditions }: Series): Summary {
     requestsPerSecond: spreadOf(rounds.map(({ requestsPerSecond }) => requestsPerSecond)),
     latencyUs: { p50: latencyUs('p50'), p99: latencyUs('p99'), p999: latencyUs('p999') },
     generatorCpu: spreadOf(rounds.map(({ generatorCpu }) => generatorCpu)),
+    ...cpuOf(rounds.flatMap(({ programCpuUs }) => programCpuUs ?? [])),
     errors: sumOf(rounds.map(({ errors }) => errors)),
   };
+}
+
+function cpuOf(costs: readonly number[]): Pick<Summary, 'programCpuUs'> {
+  return costs.length === 0 ? {} : { programCpuUs: spreadOf(costs) };
 }
 
 class Measurement {
@@ -94,7 +102,7 @@ class Measurement {
       for (let round = 0; round <= rounds; round += 1)
         for (const { site, conditions } of cases) {
           const target = targets.get(site);
-          if (target !== undefined) await this.#measure(conditions, await target.port(), round === 0);
+          if (target !== undefined) await this.#measure(conditions, target, round === 0);
         }
     } finally {
       await closeAll([...targets.values()]);
@@ -117,19 +125,25 @@ class Measurement {
   async #fill(site: Site, target: Target): Promise<void> {
     const label = `${site.system}: ${site.keyspace.keys} keys are written`;
     for (let attempt = 1; attempt <= FILL_ATTEMPTS; attempt += 1) {
-      const workload = fillOf(site, await target.port());
+      const workload = { ...fillOf(site, await target.port()), ca: target.ca };
       const { errors } = await this.#generator.run(workload, () => this.#onProgress(this.#done, label));
       if (Object.keys(errors).length === 0) return;
     }
     throw new LoadError(`${site.system} did not take every key in ${FILL_ATTEMPTS} attempts`);
   }
 
-  async #measure(conditions: Case, port: number, isWarmUp: boolean): Promise<void> {
+  async #measure(conditions: Case, target: Target, isWarmUp: boolean): Promise<void> {
     const { system, operation, depth } = conditions;
     const label = `${system} ${operation} P=${depth}${isWarmUp ? ' warm-up' : ''}`;
-    const result = await this.#generator.run(workloadOf(conditions, port, this.#limit), (part) =>
+    const workload = { ...workloadOf(conditions, await target.port(), this.#limit), ca: target.ca };
+    const beforeUs = await cpuUsOf(target.pid);
+    const measured = await this.#generator.run(workload, (part) =>
       this.#onProgress(this.#done + part, label),
     );
+    const afterUs = await cpuUsOf(target.pid);
+    const programCpuUs =
+      beforeUs === undefined || afterUs === undefined ? undefined : (afterUs - beforeUs) / measured.requests;
+    const result = programCpuUs === undefined ? measured : { ...measured, programCpuUs };
     if (!isWarmUp) this.#rounds.set(conditions, [...this.roundsOf(conditions), result]);
     this.#done += 1;
     this.#onProgress(this.#done, label);

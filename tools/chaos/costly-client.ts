@@ -1,8 +1,9 @@
 /** A client that asks for what costs a server most, again and again. It has keys of its own, which no other client looks at. */
 
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
+import { dial } from '../support/dial.js';
 import { encodeCommand } from '../support/redis-client.js';
 
 type Command = readonly string[];
@@ -103,7 +104,7 @@ class Asker {
 
   /** Rejects when nobody listens there. */
   static async connect(port: number): Promise<Asker> {
-    const socket = connect(port, '127.0.0.1');
+    const socket = dial(port);
     await once(socket, 'connect');
     return new Asker(socket);
   }

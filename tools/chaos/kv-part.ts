@@ -1,6 +1,7 @@
 /** The part of the clients that are KvClients: they write and read, count keys up, and watch. */
 
 import { KvClient } from '../../src/client/index.js';
+import { knownCa } from '../support/dial.js';
 import type { Random } from '../support/random.js';
 import type { ClientOptions } from './client.js';
 import type { Findings } from './findings.js';
@@ -38,10 +39,11 @@ export class KvPart {
   constructor(options: KvPartOptions) {
     const { clients, firstClient, ports, random, findings, watchers, watchedPrefix } = options;
     this.#options = options;
+    const ca = knownCa();
     const address = (port: number) => ({ host: '127.0.0.1', port });
     this.#kvs = Array.from({ length: Math.max(1, clients) }, (_, place) => {
       const servers = place % ROUTER_EVERY === 0 ? ports.slice(-1) : ports;
-      return new KvClient({ servers: servers.map(address) });
+      return new KvClient({ servers: servers.map(address), ...(ca === undefined ? {} : { tls: { ca } }) });
     });
     this.#counters = this.#kvs.map(
       (kv, place) => new UpdateCounter(kv, `updated-${place % UPDATE_KEYS}`, firstClient + place, findings),

@@ -13,6 +13,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { countOption, runTool, wholeNumber } from '../support/arguments.js';
+import { newCertificateFiles } from '../support/certificates.js';
+import { speakTls } from '../support/dial.js';
 import { freePorts } from '../support/free-ports.js';
 import { dataDirsIn } from '../support/program.js';
 import { nowNs } from './client.js';
@@ -47,6 +49,7 @@ interface Arguments {
   readonly faults: readonly FaultKind[];
   readonly atOnce: boolean;
   readonly apart: boolean;
+  readonly tls: boolean;
   readonly seed: number;
   readonly history?: string;
   readonly program: string;
@@ -78,6 +81,7 @@ const command = new Command('chaos')
     ),
   )
   .addOption(new Option('--apart', 'a data directory for each server').default(false))
+  .addOption(new Option('--tls', 'all that is said to the program is said over TLS').default(false))
   .addOption(
     new Option('--seed <n>', 'of the schedule')
       .default(Math.floor(Math.random() * MAX_SEED), 'any one')
@@ -125,7 +129,10 @@ async function torment(
   const faultsDir = join(directory, 'faults');
   await mkdir(faultsDir);
   const port = await freePorts();
+  const tls = args.tls ? await newCertificateFiles() : undefined;
+  if (tls !== undefined) speakTls(tls.ca);
   const site = new Site({
+    tls,
     servers: args.servers,
     port,
     dataDirs: dataDirsIn(directory, { servers: args.servers, isApart: args.apart }),
@@ -176,6 +183,8 @@ async function torment(
     clients?.kill('SIGKILL');
     await site.destroy();
     throw error;
+  } finally {
+    await tls?.remove();
   }
 }
 
@@ -230,9 +239,9 @@ function runMs(): string {
 }
 
 function again(args: Arguments): string {
-  const { seconds, servers, clients, kvClients, watchers, keys, faults, atOnce, apart, seed } = args;
+  const { seconds, servers, clients, kvClients, watchers, keys, faults, atOnce, apart, tls, seed } = args;
   const kinds = faults.length === FAULT_KINDS.length ? '' : ` --faults ${faults.join(',')}`;
-  const chosen = `${kinds}${atOnce ? ' --at-once' : ''}${apart ? ' --apart' : ''}`;
+  const chosen = `${kinds}${atOnce ? ' --at-once' : ''}${apart ? ' --apart' : ''}${tls ? ' --tls' : ''}`;
   return `--seconds ${seconds} --servers ${servers} --clients ${clients} --kv-clients ${kvClients} --watchers ${watchers} --keys ${keys}${chosen} --seed ${seed}`;
 }
 

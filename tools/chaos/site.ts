@@ -4,6 +4,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import type { CertificateFiles } from '../support/certificates.js';
 import { Program, ProgramError, type ProgramStatus } from '../support/program.js';
 import type { DiskFault } from './failing-disk.js';
 import type { Health } from './health.js';
@@ -27,6 +28,8 @@ export interface SiteOptions {
   readonly entry: string;
   readonly servers: number;
   readonly port: number;
+  /** What the program speaks TLS with; undefined for plain text. */
+  readonly tls?: Pick<CertificateFiles, 'flags' | 'ca'> | undefined;
   /** One for all servers, or one for each. */
   readonly dataDirs: readonly string[];
   /** Holds the files that make disks fail, and the clock differ. */
@@ -87,7 +90,7 @@ export class Site {
   }
 
   #startProgram({ isThere }: { readonly isThere: boolean }): Promise<Program> {
-    const { entry, servers, port, faultsDir } = this.#options;
+    const { entry, servers, port, faultsDir, tls } = this.#options;
     return Program.start({
       entry,
       servers,
@@ -96,7 +99,8 @@ export class Site {
       storage: { dataDir: this.#dataDirs },
       nodeFlags: ['--import', FAILING_DISK, '--import', SKEWED_CLOCK],
       env: { CHAOS_DISK_FAULTS: faultsDir, CHAOS_CLOCK: join(faultsDir, CLOCK_FILE) },
-      flags: ['--snapshot-log-bytes', `${SNAPSHOT_LOG_BYTES}`, '--log-level', 'warn'],
+      flags: ['--snapshot-log-bytes', `${SNAPSHOT_LOG_BYTES}`, '--log-level', 'warn', ...(tls?.flags ?? [])],
+      ca: tls?.ca,
     });
   }
 

@@ -32,6 +32,8 @@ export interface ProgramOptions {
   /** Environment variables besides the own ones. */
   readonly env?: Readonly<Record<string, string>>;
   readonly readyTimeoutMs?: number;
+  /** The CA of its certificate, if `flags` have it speak TLS. */
+  readonly ca?: string | undefined;
 }
 
 /** A temporary directory that goes with the program, none at all, or those that the caller keeps: one, or one for each server. */
@@ -108,6 +110,7 @@ export class Program {
   readonly #stderr: TailOfStream;
   readonly #agent = new Agent({ keepAlive: true });
   readonly #removeStorage: () => Promise<void>;
+  readonly #ca: string | undefined;
   #wasKilled = false;
 
   private constructor(
@@ -115,7 +118,9 @@ export class Program {
     running: RunningChild,
     readyAfterMs: number,
     removeStorage: () => Promise<void>,
+    ca: string | undefined,
   ) {
+    this.#ca = ca;
     this.serverPorts = layout.serverPorts;
     this.routerPort = layout.routerPort;
     this.httpPort = layout.httpPort;
@@ -139,7 +144,7 @@ export class Program {
         { ...process.env, ...options.env },
       );
       await untilReady(running, options.readyTimeoutMs ?? DEFAULT_READY_TIMEOUT_MS);
-      return new Program(layout, running, performance.now() - startedAtMs, remove);
+      return new Program(layout, running, performance.now() - startedAtMs, remove, options.ca);
     } catch (error) {
       await remove();
       throw error;
@@ -258,13 +263,14 @@ export class Program {
 
   /** A request of the admin API. Rejects with {@link ProgramError} on any status that is not a success. */
   async #call(method: 'GET' | 'POST', path: string, body?: unknown): Promise<string> {
+    const ca = this.#ca;
     const content =
       body === undefined
-        ? {}
-        : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
+        ? { ca }
+        : { ca, body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
     const call = `${method} ${path}`;
     // A connection that is kept may be closed at the moment when it is used again: what changes something has its own.
-    const kept = method === 'GET' ? http(this.httpPort, call, { agent: this.#agent }) : Promise.reject();
+    const kept = method === 'GET' ? http(this.httpPort, call, { agent: this.#agent, ca }) : Promise.reject();
     const reply = await kept.catch(() => http(this.httpPort, call, content)).catch(() => undefined);
     if (reply === undefined)
       throw new ProgramError(`${method} ${path} was not answered`, this.#stderr.complaint);

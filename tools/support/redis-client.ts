@@ -1,7 +1,8 @@
 /** The least Redis client there is: raw replies, as JSON-like values. */
 
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import { dial } from './dial.js';
 
 /** Errors are `{ error }`, simple strings `{ simple }`, maps `{ map }`; bulk strings and integers are themselves. */
 export type Raw =
@@ -30,7 +31,7 @@ export class RedisClient {
   }
 
   static async connect(port: number, host = '127.0.0.1'): Promise<RedisClient> {
-    const socket = connect(port, host);
+    const socket = dial(port, host);
     await once(socket, 'connect');
     return new RedisClient(socket);
   }

@@ -3,7 +3,8 @@
  */
 
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import { dial } from './dial.js';
 
 /** A reply, taken apart. Values are one character per byte. */
 export type TextReply =
@@ -74,7 +75,7 @@ export class TextClient {
 
   /** Rejects when nobody listens there. */
   static async connect(port: number, host = '127.0.0.1'): Promise<TextClient> {
-    const socket = connect(port, host);
+    const socket = dial(port, host);
     await once(socket, 'connect');
     return new TextClient(socket);
   }

@@ -4,7 +4,7 @@ import { connect as connectSecurely, type SecureContextOptions } from 'node:tls'
 import { expect } from 'chai';
 import { NodeNetwork } from '../../../src/gateway/node/node-network.js';
 import { TlsIdentity } from '../../../src/gateway/node/tls-identity.js';
-import { newAuthority, signedBy } from '../../support/certificates.js';
+import { newAuthority, signedBy } from '../../../tools/support/certificates.js';
 import { slowNetwork } from '../../support/networks.js';
 import { describeNetwork, type NetworkUnderTest, type Peer } from '../network-suite.js';
 import { TestClient, until } from '../support.js';

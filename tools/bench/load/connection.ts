@@ -4,6 +4,7 @@
 
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { dial } from '../../support/dial.js';
 import type { Scanner } from './reply-scanner.js';
 import type { RequestSequence } from './request-sequence.js';
 import type { Workload } from './workload.js';
@@ -29,6 +30,8 @@ export interface Employer {
   failed(error: Error): void;
 }
 
+type Endpoint = Pick<Workload, 'port' | 'ca'>;
+
 const HOST = '127.0.0.1';
 const GREETED = '+OK\r\n';
 const READ_BUFFER_BYTES = 64 * 1024;
@@ -44,10 +47,15 @@ export class LoadConnection {
   /** Bytes of the reply to its greeting that are still to come. */
   #greetingBytes = 0;
 
-  private constructor(port: number, sequence: RequestSequence, employer: Employer) {
+  private constructor({ port, ca }: Endpoint, sequence: RequestSequence, employer: Employer) {
     this.#sequence = sequence;
     this.#employer = employer;
     this.#scanner = sequence.dialect.newScanner(sequence, (what) => employer.wrongReply(what));
+    if (ca !== undefined) {
+      this.#socket = dial(port, HOST, ca).setNoDelay();
+      this.#socket.on('data', (bytes: Buffer) => this.#receive(bytes));
+      return;
+    }
     // Reading into a buffer of our own spares the allocations and the events of a readable stream.
     const buffer = Buffer.allocUnsafe(READ_BUFFER_BYTES);
     const callback = (byteCount: number) => {
@@ -59,11 +67,11 @@ export class LoadConnection {
 
   /** Rejects when nobody listens there. */
   static async open(
-    { port, greeting }: Pick<Workload, 'port' | 'greeting'>,
+    { greeting, ...endpoint }: Endpoint & Pick<Workload, 'greeting'>,
     sequence: RequestSequence,
     employer: Employer,
   ): Promise<LoadConnection> {
-    const connection = new LoadConnection(port, sequence, employer);
+    const connection = new LoadConnection(endpoint, sequence, employer);
     await once(connection.#socket, 'connect');
     if (greeting !== undefined) {
       connection.#greetingBytes = GREETED.length;

@@ -23,6 +23,8 @@ export type RoundLimit =
 /** One round of load. */
 export interface Workload {
   readonly port: number;
+  /** The CA of a program that speaks TLS. */
+  readonly ca?: string | undefined;
   readonly connections: number;
   /** Requests that a connection sends at once; it waits for all their replies before it sends the next. */
   readonly depth: number;
@@ -41,6 +43,8 @@ export interface RoundResult {
   readonly requestsPerSecond: number;
   /** From a burst's being sent to a reply's arrival, in microseconds. */
   readonly latencyUs: Latency;
+  /** CPU time of the whole program for a request, in microseconds; undefined where the system does not tell. */
+  readonly programCpuUs?: number;
   /** CPU time of the generator over elapsed time: near 1, the generator is what was measured. */
   readonly generatorCpu: number;
   /** Replies that were not what the request asks for, by what they were. */

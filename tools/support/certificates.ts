@@ -1,4 +1,8 @@
-/** Certificates for tests: a CA, and what it has signed. */
+/** Certificates for tests and tools: a CA, and what it has signed. */
+
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 import { generate } from 'selfsigned';
 
@@ -41,4 +45,27 @@ export async function signedBy(ca: Certificate, { days = 365 } = {}): Promise<Ce
     ],
   });
   return { cert, key };
+}
+
+/** A certificate in files, and the CA that has signed it. */
+export interface CertificateFiles {
+  readonly flags: readonly string[];
+  /** In PEM. */
+  readonly ca: string;
+  remove(): Promise<void>;
+}
+
+/** For the command line of a program that is to speak TLS. */
+export async function newCertificateFiles(): Promise<CertificateFiles> {
+  const authority = await newAuthority();
+  const { cert, key } = await signedBy(authority);
+  const directory = await mkdtemp(join(tmpdir(), 'threadraft-certificate-'));
+  const [certFile, keyFile] = [join(directory, 'cert.pem'), join(directory, 'key.pem')];
+  await writeFile(certFile, cert);
+  await writeFile(keyFile, key);
+  return {
+    flags: ['--tls-cert', certFile, '--tls-key', keyFile],
+    ca: authority.cert,
+    remove: () => rm(directory, { recursive: true, force: true }),
+  };
 }

@@ -31,7 +31,7 @@ function intervalOf({ from, to }: RowResult): string {
 }
 
 /** As in `+1.2 %`. */
-function percent(part: number): string {
+export function percent(part: number): string {
   const value = (part * 100).toFixed(1);
   return `${part < 0 ? '' : '+'}${value} %`;
 }

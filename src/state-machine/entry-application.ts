@@ -107,6 +107,7 @@ export class EntryApplication implements BatchVisitor {
       if (this.#steps !== undefined) this.#goOnWith(this.#steps);
       else if (batch.isAtEnd) {
         this.#batch = undefined;
+        this.#contents.history.endEntry();
         this.#report = undefined;
         this.#onResult = undefined;
         return true;

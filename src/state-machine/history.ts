@@ -2,9 +2,11 @@
  * The last changes of keys, in the order of their revisions, for those who watch: in memory, bounded in number and in bytes,
  * and not replicated. The newest change is always kept.
  *
- * The changes lie one after the other in chunks, the oldest of which goes as a whole. A change is the lengths of key and value
- * (u32 each), its kind (u32), version (f64), deadline (f64, ms since the epoch, 0 for never), the key's bytes, and the value's
- * unless that is large: then the string that the store holds is kept.
+ * The changes lie in chunks, the oldest of which goes as a whole: their keys and values one after the other, and their numbers
+ * in arrays beside. Of a large value it is the string that is kept, which the store holds, too.
+ *
+ * This is on the way of each write. To copy a piece of an entry at once, with the keys and values of some twenty changes in it,
+ * takes a fraction of the time of copying them one by one.
  */
 
 import { type ByteSpan, type Memory, memoryOf, textOf } from '../bytes/byte-reader.js';
@@ -13,11 +15,16 @@ import { MAX_HISTORY_BYTES, MAX_HISTORY_CHANGES } from '../watch-limits.js';
 import { MAX_INLINE_VALUE_BYTES } from './record-layout.js';
 
 const CHUNK_BYTES = 64 * 1024;
-const HEADER_BYTES = 28;
-const VALUE_LENGTH_AT = 4;
-const KIND_AT = 8;
-const CHANGE_VERSION_AT = 12;
-const CHANGE_DEADLINE_AT = 20;
+const PIECE_BYTES = 2 * 1024;
+
+/** Where a change's key begins in its chunk, and how long it is; the same of the value; the kind. */
+const PLACE_NUMBERS = 5;
+/** Its version, and its deadline in ms since the epoch, 0 for never. */
+const META_NUMBERS = 2;
+const CHUNK_CHANGES = 768;
+const CHUNK_NUMBERS_BYTES =
+  CHUNK_CHANGES *
+  (PLACE_NUMBERS * Uint32Array.BYTES_PER_ELEMENT + META_NUMBERS * Float64Array.BYTES_PER_ELEMENT);
 
 const KINDS = ['set', 'deleted', 'expired', 'flushed'] as const;
 export type ChangeKind = (typeof KINDS)[number];
@@ -40,30 +47,43 @@ export interface KeyChange {
   readonly value: ByteString | undefined;
 }
 
-interface Chunk {
-  readonly memory: Memory;
+interface Chunk extends ChunkMemory {
+  /** Bytes of keys and values. */
   used: number;
-  firstRevision: number;
+  readonly firstRevision: number;
   count: number;
   /** Values that lie elsewhere, by the revision, and their bytes. */
   readonly large: Map<number, ByteString>;
   largeBytes: number;
 }
 
+/** Of a chunk, and later of another one. */
+interface ChunkMemory {
+  readonly memory: Memory;
+  readonly byteCount: number;
+  readonly places: Uint32Array;
+  readonly meta: Float64Array;
+}
+
 export class History {
   /** Keeps also values of which a part was written, which costs a copy with the next part: somebody watches. */
   keepsParts = false;
   #chunks: Chunk[] = [];
+  /** The last of them. */
+  #newest: Chunk | undefined;
   #bytes = 0;
   #count = 0;
   /** The first revision from which on all changes are kept; 0 if there was none before those. */
   #first = 0;
   /** No change has this revision or a lower one, as far as is known: see {@link beginAt}. */
   #begin = 0;
-  /** A chunk's memory, to be used again. */
-  #spare: Memory | undefined;
-  /** Where the last {@link visit} has ended. */
-  #end: { readonly chunk: Chunk; readonly offset: number; readonly revision: number } | undefined;
+  #spare: ChunkMemory | undefined;
+  /** The payload of the entry of which a piece was copied into the newest chunk, if one was. */
+  #payload: Memory | undefined;
+  #pieceStart = 0;
+  #pieceEnd = 0;
+  /** From a place in the piece to the same one in the chunk. */
+  #shift = 0;
 
   /** The first revision from which on all changes are kept. */
   get first(): number {
@@ -93,7 +113,10 @@ export class History {
     this.#first = revision + 1;
   }
 
-  /** A key was stored, or only its deadline has changed. Without a value it is large, and may change in place. */
+  /**
+   * A key was stored, or only its deadline has changed. Without a value it is large, and may change in place. If key and value
+   * lie in the same memory, that is the payload of an entry, which nobody changes before {@link endEntry}.
+   */
   set(
     key: ByteString,
     value: ByteString | undefined,
@@ -101,36 +124,32 @@ export class History {
     deadlineMs: number,
     revision: number,
   ): void {
-    const isInline = value !== undefined && value.length <= MAX_INLINE_VALUE_BYTES;
-    const inlineLength = isInline ? value.length : 0;
-    const chunk = this.#chunkFor(HEADER_BYTES + key.length + inlineLength, revision);
-    const { memory, used } = chunk;
-    const { view } = memory;
-    view.setUint32(used, key.length, true);
-    view.setUint32(used + VALUE_LENGTH_AT, inlineLength, true);
-    view.setFloat64(used + CHANGE_VERSION_AT, version, true);
-    view.setFloat64(used + CHANGE_DEADLINE_AT, deadlineMs, true);
-    view.setUint32(used + KIND_AT, isInline ? SET : SET_ELSEWHERE, true);
-    write(key, memory, used + HEADER_BYTES);
-    if (isInline) write(value, memory, used + HEADER_BYTES + key.length);
-    else this.#keepLarge(chunk, value, revision);
-    chunk.used = used + HEADER_BYTES + key.length + inlineLength;
+    if (value === undefined || value.length > MAX_INLINE_VALUE_BYTES) {
+      const chunk = this.#add(SET_ELSEWHERE, key, '', revision);
+      setMeta(chunk, version, deadlineMs);
+      this.#keepLarge(chunk, value, revision);
+    } else if (typeof key === 'object' && typeof value === 'object' && key.memory === value.memory) {
+      const chunk = this.#chunkWith(key, value, revision);
+      const shift = this.#shift;
+      this.#count += 1;
+      addPlaces(chunk, SET, key.start + shift, key.length, value.start + shift, value.length);
+      setMeta(chunk, version, deadlineMs);
+    } else setMeta(this.#add(SET, key, value, revision), version, deadlineMs);
   }
 
   /** A key was removed, or all were, and then `key` is empty. */
   removed(kind: Exclude<ChangeKind, 'set'>, key: ByteString, revision: number): void {
-    const chunk = this.#chunkFor(HEADER_BYTES + key.length, revision);
-    const { memory, used } = chunk;
-    memory.view.setUint32(used + KIND_AT, KINDS.indexOf(kind), true);
-    memory.view.setUint32(used, key.length, true);
-    memory.view.setUint32(used + VALUE_LENGTH_AT, 0, true);
-    write(key, memory, used + HEADER_BYTES);
-    chunk.used = used + HEADER_BYTES + key.length;
+    this.#add(KINDS.indexOf(kind), key, '', revision);
+  }
+
+  /** The payload of the last entry is not used any more. */
+  endEntry(): void {
+    this.#payload = undefined;
   }
 
   /** The changes after this revision were taken back. */
   cutAfter(revision: number): void {
-    this.#end = undefined;
+    this.#payload = undefined;
     for (let chunk = this.#chunks.at(-1); chunk !== undefined; chunk = this.#chunks.at(-1)) {
       const kept = Math.min(chunk.count, Math.max(0, revision + 1 - chunk.firstRevision));
       if (kept > 0) {
@@ -141,6 +160,7 @@ export class History {
       this.#bytes -= bytesOf(chunk);
       this.#count -= chunk.count;
     }
+    this.#newest = this.#chunks.at(-1);
     this.#first = Math.min(this.#first, revision + 1);
   }
 
@@ -149,54 +169,92 @@ export class History {
    * revision to go on from.
    */
   visit(from: number, last: number, visit: (change: KeyChange) => boolean): number {
-    let place = this.#end?.revision === from ? this.#chunks.indexOf(this.#end.chunk) : -1;
-    let offset = this.#end?.offset ?? 0;
-    let revision = from;
-    if (place === -1) {
-      place = this.#chunks.findLastIndex(({ firstRevision }) => firstRevision <= from);
-      offset = 0;
-      if (place === -1) place = 0;
-      revision = this.#chunks[place]?.firstRevision ?? from;
-    }
-    let goesOn = true;
-    for (let chunk = this.#chunks[place]; goesOn && chunk !== undefined; chunk = this.#chunks[place]) {
-      while (goesOn && offset < chunk.used && revision <= last) {
-        const byteCount = lengthAt(chunk, offset);
-        if (revision >= from) goesOn = visit(changeAt(chunk, offset, revision));
-        offset += byteCount;
+    let place = Math.max(
+      0,
+      this.#chunks.findLastIndex(({ firstRevision }) => firstRevision <= from),
+    );
+    let revision = Math.max(from, this.#chunks[place]?.firstRevision ?? from);
+    for (
+      let chunk = this.#chunks[place];
+      chunk !== undefined && revision <= last;
+      chunk = this.#chunks[place]
+    ) {
+      const end = Math.min(last + 1, chunk.firstRevision + chunk.count);
+      while (revision < end) {
+        const goesOn = visit(changeAt(chunk, revision));
         revision += 1;
+        if (!goesOn) return revision;
       }
-      this.#end = { chunk, offset, revision };
-      if (offset < chunk.used) break;
       place += 1;
-      offset = 0;
     }
-    return Math.max(from, revision);
+    return revision;
   }
 
-  #chunkFor(byteCount: number, revision: number): Chunk {
-    let chunk = this.#chunks.at(-1);
-    if (
-      chunk === undefined ||
-      chunk.used + byteCount > chunk.memory.bytes.length ||
-      chunk.largeBytes >= CHUNK_BYTES
-    )
-      chunk = this.#newChunk(byteCount, revision);
-    chunk.count += 1;
+  /** Adds a change whose key and value are copied by themselves. */
+  #add(kind: number, key: ByteString, value: ByteString, revision: number): Chunk {
+    const chunk = this.#chunkFor(key.length + value.length, revision);
+    const { memory, used } = chunk;
+    const valueAt = used + key.length;
+    write(key, memory, used);
+    write(value, memory, valueAt);
+    chunk.used = valueAt + value.length;
     this.#count += 1;
+    addPlaces(chunk, kind, used, key.length, valueAt, value.length);
     return chunk;
   }
 
-  #newChunk(byteCount: number, revision: number): Chunk {
+  /** A chunk with key and value in it, and room for their change. */
+  #chunkWith(key: ByteSpan, value: ByteSpan, revision: number): Chunk {
+    const start = Math.min(key.start, value.start);
+    const end = Math.max(key.start + key.length, value.start + value.length);
+    if (key.memory === this.#payload && start >= this.#pieceStart && end <= this.#pieceEnd) {
+      const chunk = this.#newest;
+      if (chunk !== undefined && chunk.count < CHUNK_CHANGES) return chunk;
+    }
+    const { memory } = key;
+    const byteCount = Math.min(Math.max(end - start, PIECE_BYTES), memory.bytes.length - start);
+    const chunk = this.#chunkFor(byteCount, revision);
+    memory.bytes.copy(chunk.memory.bytes, chunk.used, start, start + byteCount);
+    this.#payload = memory;
+    this.#pieceStart = start;
+    this.#pieceEnd = start + byteCount;
+    this.#shift = chunk.used - start;
+    chunk.used += byteCount;
+    return chunk;
+  }
+
+  /** A chunk with room for a change, and for that many bytes. */
+  #chunkFor(byteCount: number, revision: number): Chunk {
+    const chunk = this.#newest;
+    const isGood =
+      chunk !== undefined &&
+      chunk.count < CHUNK_CHANGES &&
+      chunk.used + byteCount <= chunk.byteCount &&
+      chunk.largeBytes < CHUNK_BYTES;
+    return isGood ? chunk : this.#newChunk(byteCount, revision);
+  }
+
+  #newChunk(atLeast: number, revision: number): Chunk {
     this.#dropOldest();
-    const memory =
-      byteCount > CHUNK_BYTES || this.#spare === undefined
-        ? memoryOf(Buffer.allocUnsafeSlow(Math.max(byteCount, CHUNK_BYTES)))
-        : this.#spare;
-    if (memory === this.#spare) this.#spare = undefined;
-    const chunk = { memory, used: 0, firstRevision: revision, count: 0, large: new Map(), largeBytes: 0 };
+    this.#payload = undefined;
+    const byteCount = Math.max(atLeast, CHUNK_BYTES);
+    const spare = byteCount === CHUNK_BYTES ? this.#spare : undefined;
+    if (spare !== undefined) this.#spare = undefined;
+    const { memory, places, meta } = spare ?? newMemory(byteCount);
+    const chunk: Chunk = {
+      memory,
+      byteCount,
+      places,
+      meta,
+      used: 0,
+      firstRevision: revision,
+      count: 0,
+      large: new Map(),
+      largeBytes: 0,
+    };
     this.#chunks.push(chunk);
-    this.#bytes += memory.bytes.length;
+    this.#newest = chunk;
+    this.#bytes += byteCount + CHUNK_NUMBERS_BYTES;
     return chunk;
   }
 
@@ -219,13 +277,11 @@ export class History {
       this.#bytes -= bytesOf(oldest);
       this.#count -= oldest.count;
       this.#first = second.firstRevision;
-      if (oldest.memory.bytes.length === CHUNK_BYTES) this.#spare = oldest.memory;
+      if (oldest.byteCount === CHUNK_BYTES) this.#spare = oldest;
     }
   }
 
   #shorten(chunk: Chunk, count: number): void {
-    let offset = 0;
-    for (let place = 0; place < count; place += 1) offset += lengthAt(chunk, offset);
     for (let place = count; place < chunk.count; place += 1) {
       const value = chunk.large.get(chunk.firstRevision + place);
       if (value === undefined) continue;
@@ -235,29 +291,60 @@ export class History {
     }
     this.#count -= chunk.count - count;
     chunk.count = count;
-    chunk.used = offset;
   }
 }
 
-function bytesOf({ memory, largeBytes }: Chunk): number {
-  return memory.bytes.length + largeBytes;
+function newMemory(byteCount: number): ChunkMemory {
+  return {
+    memory: memoryOf(Buffer.allocUnsafeSlow(byteCount)),
+    byteCount,
+    places: new Uint32Array(CHUNK_CHANGES * PLACE_NUMBERS),
+    meta: new Float64Array(CHUNK_CHANGES * META_NUMBERS),
+  };
 }
 
-function lengthAt({ memory: { view } }: Chunk, offset: number): number {
-  return HEADER_BYTES + view.getUint32(offset, true) + view.getUint32(offset + VALUE_LENGTH_AT, true);
+function bytesOf({ byteCount, largeBytes }: Chunk): number {
+  return byteCount + CHUNK_NUMBERS_BYTES + largeBytes;
 }
 
-function changeAt({ memory, large }: Chunk, offset: number, revision: number): KeyChange {
-  const { view } = memory;
-  const kind = KINDS[view.getUint32(offset + KIND_AT, true)] ?? 'set';
-  const keyLength = view.getUint32(offset, true);
-  const valueLength = view.getUint32(offset + VALUE_LENGTH_AT, true);
-  const start = offset + HEADER_BYTES;
-  const key = textOf({ memory, start, length: keyLength });
+function addPlaces(
+  chunk: Chunk,
+  kind: number,
+  keyAt: number,
+  keyLength: number,
+  valueAt: number,
+  valueLength: number,
+): void {
+  const { places } = chunk;
+  const at = chunk.count * PLACE_NUMBERS;
+  chunk.count += 1;
+  places[at] = keyAt;
+  places[at + 1] = keyLength;
+  places[at + 2] = valueAt;
+  places[at + 3] = valueLength;
+  places[at + 4] = kind;
+}
+
+/** Completes the chunk's last change. */
+function setMeta({ meta, count }: Chunk, version: number, deadlineMs: number): void {
+  const at = (count - 1) * META_NUMBERS;
+  meta[at] = version;
+  meta[at + 1] = deadlineMs;
+}
+
+function changeAt({ memory, places, meta, firstRevision, large }: Chunk, revision: number): KeyChange {
+  const number = revision - firstRevision;
+  const at = number * PLACE_NUMBERS;
+  const [keyAt = 0, keyLength = 0, valueAt = 0, valueLength = 0, kindNumber = 0] = places.subarray(
+    at,
+    at + PLACE_NUMBERS,
+  );
+  const key = textOf({ memory, start: keyAt, length: keyLength });
+  const kind = KINDS[kindNumber] ?? 'set';
   if (kind !== 'set') return { kind, revision, key, version: 0, deadlineMs: 0, value: '' };
-  const version = view.getFloat64(offset + CHANGE_VERSION_AT, true);
-  const deadlineMs = view.getFloat64(offset + CHANGE_DEADLINE_AT, true);
-  const inline: ByteSpan = { memory, start: start + keyLength, length: valueLength };
-  const value = view.getUint32(offset + KIND_AT, true) === SET_ELSEWHERE ? large.get(revision) : inline;
+  const version = meta[number * META_NUMBERS] ?? 0;
+  const deadlineMs = meta[number * META_NUMBERS + 1] ?? 0;
+  const inline: ByteSpan = { memory, start: valueAt, length: valueLength };
+  const value = kindNumber === SET_ELSEWHERE ? large.get(revision) : inline;
   return { kind, revision, key, version, deadlineMs, value };
 }

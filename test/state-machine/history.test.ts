@@ -129,6 +129,22 @@ describe('the history of a store', () => {
     expect(last?.version).to.equal(2);
   });
 
+  it('is gone through up to the last change that is asked for, chunk by chunk', () => {
+    const history = new History();
+    const count = 5_000;
+    for (let revision = 1; revision <= count; revision += 1) history.set(`k${revision}`, 'v', 1, 0, revision);
+    fc.assert(
+      fc.property(fc.nat(count - 1), fc.nat(2_000), fc.nat(2_000), (before, span, taken) => {
+        const from = before + 1;
+        const last = Math.min(count, from + span);
+        const keys: string[] = [];
+        const next = history.visit(from, last, ({ key }) => keys.push(key) <= taken);
+        expect(next).to.equal(Math.min(last, from + taken) + 1);
+        expect(keys).to.deep.equal(Array.from({ length: next - from }, (_, i) => `k${from + i}`));
+      }),
+    );
+  });
+
   it('begins after the snapshot that the store began with', () => {
     const store = new KeyValueStore(HASH_SECRET);
     apply(store, set('a'), set('b'));

@@ -12,7 +12,6 @@ import type { Cluster } from '../cluster/cluster.js';
 import { AddressShares } from '../gateway/address-shares.js';
 import { ListenError } from '../gateway/listener.js';
 import { MAX_ADMIN_CONNECTIONS } from '../limits.js';
-import { loadLazily } from '../v8-flags.js';
 import type { ClientAddress } from '../wire/control.js';
 import { Admission, kindOf } from './admission.js';
 import type { AdminListener } from './app.js';
@@ -184,7 +183,7 @@ export class AdminServer {
   }
 
   async #loadListener(): Promise<AdminListener> {
-    const { adminListener } = await loadLazily(() => import('./app.js'));
+    const { adminListener } = await import('./app.js');
     return adminListener({
       cluster: this.#cluster,
       feed: this.#feed,

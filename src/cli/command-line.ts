@@ -119,7 +119,6 @@ function newProgram(): Command {
       checkOptions(options, { isAnySize: !isSizeGiven });
       if (args.http) checkHttpPort(args.httpPort, options);
       // What takes long to load is loaded last, so that a mistake is answered at once.
-      await import('./packages.js');
       setV8Flags();
       const { serve } = await import('./serve.js');
       const { servers: _, ...withoutSize } = options;

@@ -9,7 +9,6 @@ import { openChannel, type PortChannel } from '../channel/port-channel.js';
 import { EVENTS_CAPACITY, TRAFFIC_CAPACITY } from '../limits.js';
 import type { ServerId } from '../raft/types.js';
 import { STOP_TIMEOUT_MS } from '../time-limits.js';
-import { holdNursery } from '../v8-flags.js';
 import type { PeerNews, ServerControl, ServerEvent, ServerStart } from '../wire/control.js';
 import { ServerGoneError } from './cluster-errors.js';
 import type { ThreadPool } from './thread-pool.js';
@@ -134,7 +133,6 @@ export class ServerThread {
   #onLoaded(threadId: number): void {
     this.#isLoaded = true;
     this.#threadId = threadId;
-    holdNursery();
     if (this.#isKilled) this.#terminate();
   }
 

@@ -5,10 +5,11 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { Agent } from 'node:http';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -139,10 +140,11 @@ export class Program {
     try {
       const entry = options.entry ?? BUILT_PROGRAM;
       const startedAtMs = performance.now();
-      const running = run(
-        [...(options.nodeFlags ?? []), entry, ...layout.args, ...args, ...(options.flags ?? [])],
-        { ...process.env, ...options.env },
-      );
+      const nodeFlags = [...startFlags(entry), ...(options.nodeFlags ?? [])];
+      const running = run([...nodeFlags, entry, ...layout.args, ...args, ...(options.flags ?? [])], {
+        ...process.env,
+        ...options.env,
+      });
       await untilReady(running, options.readyTimeoutMs ?? DEFAULT_READY_TIMEOUT_MS);
       return new Program(layout, running, performance.now() - startedAtMs, remove, options.ca);
     } catch (error) {
@@ -349,6 +351,16 @@ interface RunningChild {
   readonly child: ChildProcess;
   readonly stdout: Readable;
   readonly stderr: TailOfStream;
+}
+
+/** What the package's `npm start` tells Node: checkouts that are compared may differ in it. */
+function startFlags(entry: string): readonly string[] {
+  const manifest = join(dirname(entry), '../../package.json');
+  if (!existsSync(manifest)) return [];
+  const { scripts = {} }: { readonly scripts?: { readonly start?: string } } = JSON.parse(
+    readFileSync(manifest, 'utf8'),
+  );
+  return scripts.start?.match(/--\S+/g) ?? [];
 }
 
 function run(args: readonly string[], env: NodeJS.ProcessEnv): RunningChild {

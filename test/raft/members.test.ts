@@ -6,7 +6,7 @@ import { MembersError } from '../../src/raft/start-change.js';
 import { Group } from '../support/raft/group.js';
 import { configurationOf } from '../support/raft/members.js';
 import { theOnly } from '../support/raft/messages.js';
-import { ELECTION_TIMEOUT_MS, HEARTBEAT_MS } from '../support/raft/server.js';
+import { ELECTION_TIMEOUT_MS, HEARTBEAT_MS, type ServerOptions } from '../support/raft/server.js';
 
 /** Three servers of which 0 leads, and others that are to join. */
 function led(...joining: readonly number[]): Group {
@@ -278,8 +278,10 @@ describe('a change of members', () => {
 
   describe('4.3: while joint', () => {
     /** C_old,new of {0, 1, 2} and {2, 3, 4} is appended at 0, and on its way to the others. */
-    function joint(): Group {
-      const group = led(3, 4);
+    function joint(options?: ServerOptions): Group {
+      const group = Group.of(3, options);
+      group.elect(0);
+      group.start(3, 4);
       group.change(0, '2 3 4');
       while (group.members(0) !== '2 3 4 | 0 1 2') group.deliver();
       return group;
@@ -330,6 +332,21 @@ describe('a change of members', () => {
         group.deliver();
         group.deliver();
         expect(group.raft(0).leaseEndMs > before, `without ${silent}`).to.equal(isKept);
+      }
+    });
+
+    it('confirms reads by majorities of both alone, in each of which it counts itself where it votes', () => {
+      for (const [silent, isConfirmed] of [
+        [[1, 2], false],
+        [[3, 4], false],
+        // It votes in C_old alone, and is one of the two that are needed there.
+        [[1, 3], true],
+      ] as const) {
+        const group = joint({ leaseMs: 0 });
+        for (const id of silent) group.isolate(id);
+        const read = group.read(0);
+        group.deliverAll();
+        expect(read.outcome === 'confirmed', `without ${silent}`).to.equal(isConfirmed);
       }
     });
 

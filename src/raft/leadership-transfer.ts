@@ -1,6 +1,7 @@
 /**
  * Leadership transfer (thesis 3.10): the leader takes no more proposals, waits until its successor has the whole log, and
- * asks it to campaign at once (TimeoutNow). What does not succeed within an election timeout is given up.
+ * asks it to campaign at once (TimeoutNow). What does not succeed within an election timeout is given up. Where its disk works
+ * it also waits until all is committed: what a deposed leader has not committed has an unknown outcome.
  */
 
 import { hasVoter } from './configuration.js';
@@ -37,7 +38,7 @@ export function startTransfer(core: Core, target: ServerId): void {
   continueTransfer(core, role);
 }
 
-/** The target's log may be complete by now: ask it to take over. From then on no lease holds in this term. */
+/** The target may be able to take over by now: ask it to. From then on no lease holds in this term. */
 export function continueTransfer(core: Core, role: Leader): void {
   if (role.transfer.state !== 'pending') return;
   const { target, successor } = role.transfer;
@@ -45,7 +46,9 @@ export function continueTransfer(core: Core, role: Leader): void {
     role.transfer = { state: 'none', successor };
     return;
   }
-  if (role.progress.get(target)?.matchIndex !== core.log.lastIndex) return;
+  const { lastIndex } = core.log;
+  if (role.progress.get(target)?.matchIndex !== lastIndex) return;
+  if (core.commitIndex < lastIndex && !core.isDiskStalled) return;
   role.transfer = { ...role.transfer, successor: target };
   core.send({ type: 'TimeoutNow', from: core.id, to: target, term: core.currentTerm });
 }

@@ -19,7 +19,7 @@ import { sendHeartbeats, sendHeartbeatsIfDue } from './heartbeat.js';
 import { isSendingSnapshot, snapshotInstalled } from './install-snapshot.js';
 import { takeNextStep } from './joint-consensus.js';
 import { leaseEndMs } from './leader-lease.js';
-import { expireTransfer, startTransfer } from './leadership-transfer.js';
+import { continueTransfer, expireTransfer, startTransfer } from './leadership-transfer.js';
 import { LOG_ORIGIN } from './log.js';
 import { isNoOpCommitted } from './no-op.js';
 import { campaign } from './pre-vote.js';
@@ -247,6 +247,8 @@ export class Raft {
     for (const chunk of installed) snapshotInstalled(this.#core, chunk);
     countOwnVoteOnDisk(this.#core);
     countOwnDisk(this.#core);
+    const { role } = this.#core;
+    if (role.name === 'leader') continueTransfer(this.#core, role);
   }
 
   /** What `logReads` asked for was read: the first ones of those entries, or none where they are compacted. */

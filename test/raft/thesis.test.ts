@@ -38,6 +38,21 @@ describe('the thesis, section by section', () => {
       expect(group.applied(2)).to.equal('x y');
     });
 
+    it('first commits what it has appended, so that no client is left without an answer', () => {
+      const group = Group.of(3);
+      group.elect(0);
+      group.isolate(1);
+      group.holdDisk(0);
+      group.propose(0, 'x');
+      group.transfer(0, 2);
+      group.deliverAll();
+      expect(group.raft(0).role).to.equal('leader');
+      group.freeDisk(0);
+      expect(group.applied(0)).to.equal('x');
+      group.deliverAll();
+      expect(group.leader).to.equal(2);
+    });
+
     it('brings a successor up to date that needs a snapshot', () => {
       const group = Group.of(3);
       group.elect(0);

@@ -103,6 +103,8 @@ async function replaceDisk({ keys, clients }: Arguments): Promise<readonly strin
   try {
     return await underLoad({ servers: 3, clients, dataDirs }, async (program, writers) => {
       await fill(program.routerPort, keys);
+      // The outcome of what a leader has taken that is killed is unknown.
+      if ((await program.leader()) === 1) await program.lead(0);
       await program.killServer(1);
       await rm(dataDirs[1] ?? '', { recursive: true });
       writers.takeLongestGapMs();

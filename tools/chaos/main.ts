@@ -31,6 +31,8 @@ import { BUILT_PROGRAM, Site } from './site.js';
 const CLIENTS_SCRIPT = fileURLToPath(new URL('./clients.js', import.meta.url));
 /** With all faults undone, clients go on for this long: longer than writes may take to be acknowledged again. */
 const AFTERMATH_MS = 2_500;
+/** Clients that are told to stop have ended by then. */
+const CLIENTS_END_MS = 60_000;
 const MAX_SERVERS = 9;
 const MAX_KV_CLIENTS = 1_000;
 /** By this number the reads at the end go in the history. */
@@ -223,7 +225,10 @@ async function stopClients(clients: ChildProcess): Promise<ClientsReport> {
     report = message;
   });
   clients.send('stop');
+  // Where nobody leads any more, some wait for ever.
+  const giveUp = setTimeout(() => clients.kill('SIGKILL'), CLIENTS_END_MS);
   await closed;
+  clearTimeout(giveUp);
   if (clients.exitCode !== 0 || report === undefined)
     throw new Error(`the clients ended with exit code ${clients.exitCode}`);
   return report;

@@ -46,7 +46,7 @@ export type { LogIndex, RoleName, ServerId, SlotId, Term } from './raft/types.js
 export { BackupError, type BackupFacts } from './storage/backup.js';
 export { DataDirectoryError } from './storage/data-directory-error.js';
 export type { StorageError, StorageErrorCode } from './storage/storage.js';
-export { setV8Flags } from './v8-flags.js';
+export { compileThreadsLazily, setV8Flags } from './v8-flags.js';
 export type {
   ClientAddress,
   DiskCondition,

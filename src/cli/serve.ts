@@ -10,6 +10,7 @@ import { clientRoom } from '../cluster/client-network.js';
 import { Cluster } from '../cluster/cluster.js';
 import type { ClusterOptions } from '../cluster/cluster-options.js';
 import type { ServerId } from '../raft/types.js';
+import { compileThreadsLazily } from '../v8-flags.js';
 import type { ClientAddress } from '../wire/control.js';
 import { complain, EXIT_FAILED } from './complaint.js';
 import { createLogger } from './logger.js';
@@ -44,6 +45,7 @@ export async function serve(
   else process.on('SIGHUP', stopping.stop);
   try {
     await admin?.start();
+    compileThreadsLazily();
     await cluster.start();
   } catch (error) {
     await admin?.close();

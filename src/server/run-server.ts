@@ -3,11 +3,12 @@
  */
 
 import { createHash } from 'node:crypto';
-import { threadId } from 'node:worker_threads';
+import { MessageChannel, threadId } from 'node:worker_threads';
 import * as Comlink from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import type { HashSecret } from '../bytes/byte-string.js';
 import type { Receiver } from '../channel/channel.js';
+import type { Port } from '../channel/port.js';
 import { openChannel } from '../channel/port-channel.js';
 import { NODE_ENVIRONMENT } from '../environment.js';
 import { EVENTS_CAPACITY, setMaxValueBytes, TRAFFIC_CAPACITY } from '../limits.js';
@@ -18,6 +19,7 @@ import { LONG_TURN_MS, MAX_STOP_ANSWERING_MS } from '../time-limits.js';
 import type { PeerNews, ServerControl, ServerEvent, ServerStart } from '../wire/control.js';
 import { LoopWatch } from './loop-watch.js';
 import { openServer, raftOptionsOf } from './open-server.js';
+import { rehearse } from './rehearsal.js';
 import type { Server } from './server.js';
 import { measureThread } from './thread-measurements.js';
 
@@ -46,17 +48,21 @@ async function serve(
   peerNews: Receiver<PeerNews>,
 ): Promise<void> {
   setMaxValueBytes(start.maxValueBytes);
+  const raft = raftOptionsOf(start);
+  // Meanwhile the disk is opened. Nothing depends on how far it comes.
+  const rehearsal = rehearse({ environment: NODE_ENVIRONMENT, newPorts, raft }).catch(() => 0);
   const storage = await DiskStorage.open({
     files: NODE_FILES,
     directory: start.dataDir,
     owner: { clusterId: start.clusterId, serverId: start.id },
     fsync: start.fsync,
   });
+  await rehearsal;
   await new Promise<void>((resolve, reject) => {
     openServer({
       environment: NODE_ENVIRONMENT,
       logTime: new LogTime(NODE_ENVIRONMENT, start.logTime),
-      raft: raftOptionsOf(start),
+      raft,
       storage,
       snapshotLogBytes: start.snapshotLogBytes,
       traffic: openChannel(start.ports.traffic, { capacity: TRAFFIC_CAPACITY }),
@@ -78,6 +84,11 @@ async function serve(
       Comlink.expose(controlOf(server, { stopped, watch }), nodeEndpoint(start.ports.control));
     }, reject);
   });
+}
+
+function newPorts(): readonly [Port, Port] {
+  const { port1, port2 } = new MessageChannel();
+  return [port1, port2];
 }
 
 /** A secret that all servers of a cluster share. Clients do not know it: they never see the cluster's id. */

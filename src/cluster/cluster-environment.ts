@@ -1,13 +1,14 @@
 /** What a cluster is handed besides its options. */
 
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import type { Network } from '../gateway/network.js';
 import { WrongStateError } from './cluster-errors.js';
 
 /** What a thread of a server runs. */
-export const SERVER_MODULE = fileURLToPath(new URL('../../workers/server.js', import.meta.url));
+export const SERVER_MODULE = serverModuleIn(fileURLToPath(new URL('../..', import.meta.url)));
 
 export interface ClusterEnvironment {
   /** Where elections, deaths and restarts are logged; nowhere unless given. */
@@ -35,4 +36,21 @@ export function checkServerModule(path: string): void {
   throw new WrongStateError(
     `${path}, which servers run, is missing: have your bundler leave the package threadraft out (external)`,
   );
+}
+
+/**
+ * The module of a server's thread in the directory of the built program: all of it in one file, unless that was made before the
+ * last change was built, or not at all.
+ */
+export function serverModuleIn(directory: string): string {
+  const bundle = join(directory, 'bundle/server.js');
+  // tsc writes it with each change that it builds. The package has none.
+  const builtMs = modifiedMs(join(directory, '.tsbuildinfo')) ?? 0;
+  const bundledMs = modifiedMs(bundle);
+  if (bundledMs !== undefined && bundledMs >= builtMs) return bundle;
+  return join(directory, 'workers/server.js');
+}
+
+function modifiedMs(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs;
 }

@@ -185,6 +185,29 @@ describe('The admin API refuses', () => {
     await admin.cluster.leader();
   });
 
+  it('a header of 1 MB with 431, as it comes', async () => {
+    const reply = await admin.send(`GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ${'x'.repeat(1024 * 1024)}`);
+    expect(reply).to.match(/^(?:HTTP\/1\.1 431 |$)/);
+    expect((await admin.get('/healthz')).status).to.equal(200);
+  });
+
+  for (const target of [
+    ...[
+      '/../package.json',
+      '/assets/../../package.json',
+      '/assets/%2e%2e/%2e%2e/package.json',
+      '/..%2fpackage.json',
+    ],
+    ...['//etc/passwd', '/assets/..\\..\\package.json'],
+  ])
+    it(`the path ${target}, which leaves its directory`, async () => {
+      const reply = await admin.send(
+        `GET ${target} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n`,
+      );
+      expect(reply).to.match(/^HTTP\/1\.1 40[04] /);
+      expect(reply).not.to.contain('threadraft/');
+    });
+
   for (const target of ['//', 'http://[', 'http://[::1', '*', 'http:']) {
     it(`the target ${target} as one that it does not know`, async () => {
       for (const method of ['GET', 'POST', 'OPTIONS']) {

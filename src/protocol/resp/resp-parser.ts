@@ -30,7 +30,7 @@ const ZERO = 0x30;
 /** A longer argument is a protocol error, as in Redis. */
 const MAX_DROPPED_ARG_BYTES = 512 * 1024 * 1024;
 
-/** A length needs few digits. A longer line is no length. */
+/** A length needs few digits. A longer line, its line break not counted, is no length. */
 const MAX_LENGTH_LINE_BYTES = 32;
 
 /** A line of HTTP has come, which nobody answers. The connection is to be closed. */
@@ -294,7 +294,7 @@ export class RespParser {
       const digit = (bytes[at] ?? 0) - ZERO;
       if (digit < 0 || digit > 9) break;
       length = length * 10 + digit;
-      if (length > max || at - digitsAt > MAX_LENGTH_LINE_BYTES) return NO_LENGTH;
+      if (length > max || at - digitsAt >= MAX_LENGTH_LINE_BYTES - 1) return NO_LENGTH;
     }
     const bytesAt = at + 2;
     if (at === digitsAt || bytesAt + length + 2 > end || bytes[at] !== CR || bytes[at + 1] !== LF)
@@ -312,8 +312,7 @@ export class RespParser {
   #readCount(): RespProtocolError | undefined {
     if (this.#input.byteLength === 0) return undefined;
     const count = this.#readLength();
-    if (count === undefined)
-      return this.#lineIsTooLong ? new RespProtocolError('too big mbulk count string') : undefined;
+    if (count === undefined) return undefined;
     if (count === 'not a number' || count > MAX_REDIS_ARGS)
       return new RespProtocolError('invalid multibulk length');
     this.#missing = Math.max(0, count);
@@ -350,15 +349,10 @@ export class RespParser {
     if (byteLength === 0) return undefined;
     if (bytes[start] !== BULK) return unexpected('$', bytes[start]);
     const length = this.#readLength();
-    if (length === undefined)
-      return this.#lineIsTooLong ? new RespProtocolError('too big bulk count string') : undefined;
+    if (length === undefined) return undefined;
     if (length === 'not a number' || length < 0 || length > MAX_DROPPED_ARG_BYTES)
       return new RespProtocolError('invalid bulk length');
     return length;
-  }
-
-  get #lineIsTooLong(): boolean {
-    return this.#input.byteLength > MAX_LENGTH_LINE_BYTES;
   }
 
   /** Reads a type's byte, the number after it, and the line break. */
@@ -373,7 +367,7 @@ export class RespParser {
       const digit = (bytes[at] ?? 0) - ZERO;
       if (digit < 0 || digit > 9) break;
       value = value * 10 + digit;
-      if (at - digitsAt > MAX_LENGTH_LINE_BYTES) return 'not a number';
+      if (at - start >= MAX_LENGTH_LINE_BYTES) return 'not a number';
     }
     if (at >= end || (bytes[at] === CR && at + 1 >= end)) return undefined;
     if (at === digitsAt || bytes[at] !== CR || bytes[at + 1] !== LF) return 'not a number';

@@ -192,6 +192,26 @@ describe('the parser of Redis’s protocol', () => {
     );
   });
 
+  it('says the same of a length that is too long, whole or in part', () => {
+    for (const line of ['*', '*1\r\n$'])
+      for (const digits of [31, 32, 33]) {
+        const bytes = Buffer.from(`${line}${'9'.repeat(digits)}\r\n`);
+        const whole = messageOf([bytes]);
+        for (let cut = 1; cut < bytes.byteLength; cut += 1)
+          expect(messageOf([bytes.subarray(0, cut), bytes.subarray(cut)])).to.equal(whole);
+      }
+  });
+
+  function messageOf(pieces: readonly Uint8Array[]): string | undefined {
+    const parser = new RespParser();
+    for (const piece of pieces) {
+      parser.push(inPlace(Buffer.from(piece)));
+      const error = parser.next();
+      if (error instanceof RespProtocolError) return error.message;
+    }
+    return undefined;
+  }
+
   it('measures the length of the inline command, not of all that has come', () => {
     const longest = `PING ${'x'.repeat(MAX_INLINE_BYTES - 5)}`;
     const { taken } = parse([Buffer.from(`${longest}\r\n`.repeat(3))]);

@@ -32,7 +32,7 @@ export interface Workload {
   /** The text protocol unless it says otherwise. */
   readonly protocol?: Protocol;
   /** What each connection says first, to which the reply is `+OK`. */
-  readonly greeting?: 'READONLY';
+  readonly greeting?: string;
   readonly keyspace: Keyspace;
   readonly limit: RoundLimit;
 }

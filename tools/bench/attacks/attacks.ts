@@ -1,0 +1,131 @@
+/** What strangers may do to each port, as fast as they can. */
+
+import type { Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+import { connect as connectSecurely } from 'node:tls';
+import { dial } from '../../support/dial.js';
+
+/** Where the program is that they attack. */
+export interface Victim {
+  readonly routerPort: number;
+  readonly httpPort: number;
+  /** Of its certificate; undefined if it speaks plain text. */
+  readonly ca: string | undefined;
+}
+
+/** Goes on until the signal comes. */
+export type Attack = (victim: Victim, over: AbortSignal) => Promise<void>;
+
+const AT_ONCE = 20;
+const MANY = 300;
+const KIB = 1024;
+/** A connection that is not closed by the other side is left after this long. */
+const LINGER_MS = 200;
+const AUTH_WRONG = '*2\r\n$4\r\nAUTH\r\n$5\r\nwrong\r\n';
+const HALF_HELLO = Buffer.from('1603010200010001fc0303', 'hex');
+
+const get = (path: string, headers: string) => `GET ${path} HTTP/1.1\r\n${headers}\r\n\r\n`;
+const LOCAL = 'Host: localhost';
+const router = ({ routerPort }: Victim) => dial(routerPort, undefined, undefined);
+const admin = ({ httpPort }: Victim) => dial(httpPort, undefined, undefined);
+
+/** On a program that asks for a password. */
+export const PLAIN_ATTACKS: Readonly<Record<string, Attack>> = {
+  'commands before the password': pours(router, 'SET k v\r\n'.repeat(100)),
+  'MULTI before the password': pours(router, `MULTI\r\n${'SET k v\r\n'.repeat(100)}EXEC\r\n`),
+  'text before the password': pours(router, 'set k 0 1\r\nv\r\n'.repeat(100)),
+  'wrong passwords': pours(router, AUTH_WRONG),
+  'half commands': holds(router, 'get k\r\nget '),
+  'lines without end': pours(router, 'x'.repeat(64 * KIB)),
+  connections: comesAndGoes(router, ''),
+  'too many connections': holds(router, ''),
+  'TLS on a plain port': comesAndGoes(router, HALF_HELLO),
+  'web pages': comesAndGoes(router, get('/', LOCAL)),
+  'calls without the password': pours(admin, get('/api/status', LOCAL)),
+  'wrong passwords by HTTP': pours(admin, get('/metrics', `${LOCAL}\r\nAuthorization: Bearer wrong`)),
+  'a foreign host': pours(admin, get('/api/status', 'Host: evil.example')),
+  'a foreign origin': pours(admin, get('/api/status', `${LOCAL}\r\nOrigin: http://evil.example`)),
+  'path traversal': pours(admin, get('/assets/../../../../etc/passwd', LOCAL)),
+  'half requests': holds(admin, `GET / HTTP/1.1\r\n${LOCAL}\r\nX:`),
+  'a body of 1 GB': pours(
+    admin,
+    `POST /api/login HTTP/1.1\r\n${LOCAL}\r\nContent-Length: 1000000000\r\n\r\n`,
+    'x'.repeat(64 * KIB),
+  ),
+  'headers of 1 MB': pours(admin, `GET / HTTP/1.1\r\n${LOCAL}\r\nX: `, 'x'.repeat(64 * KIB)),
+};
+
+/** On a program that speaks TLS. */
+export const TLS_ATTACKS: Readonly<Record<string, Attack>> = {
+  'plain text on a TLS port': comesAndGoes(router, 'PING\r\n'),
+  'half handshakes': holds(router, HALF_HELLO),
+  'handshakes that break off': comesAndGoes(router, HALF_HELLO),
+  'a client every 20 ms': comesAndGoes(secure, '', { atOnce: 1, pauseMs: 20 }),
+};
+
+function secure({ routerPort: port, ca = '' }: Victim): Socket {
+  return connectSecurely({ port, host: '127.0.0.1', ca });
+}
+
+/** Clients that send the first text once, the second again and again, and come back when they are closed. */
+function pours(open: (victim: Victim) => Socket, first: string, rest = first): Attack {
+  return (victim, over) =>
+    each(AT_ONCE, over, async () => {
+      const socket = open(victim);
+      const send = () => {
+        while (!socket.destroyed && socket.write(rest, 'latin1'));
+      };
+      socket.on('drain', send).resume();
+      await untilClosed(socket, over, () => {
+        socket.write(first, 'latin1');
+        send();
+      });
+    });
+}
+
+/** Many clients that send something and stay. */
+function holds(open: (victim: Victim) => Socket, bytes: string | Uint8Array): Attack {
+  return (victim, over) =>
+    each(MANY, over, async () => {
+      const socket = open(victim);
+      await untilClosed(socket, over, () => socket.write(bytes));
+      await pause(LINGER_MS);
+    });
+}
+
+/** Clients that connect, send something and leave, again and again. */
+function comesAndGoes(
+  open: (victim: Victim) => Socket,
+  bytes: string | Uint8Array,
+  { atOnce = AT_ONCE, pauseMs = 0 } = {},
+): Attack {
+  return (victim, over) =>
+    each(atOnce, over, async () => {
+      const socket = open(victim);
+      await untilClosed(socket, AbortSignal.any([over, AbortSignal.timeout(LINGER_MS)]), () => {
+        if (bytes.length > 0) socket.write(bytes);
+        socket.end();
+      });
+      await pause(pauseMs);
+    });
+}
+
+async function each(count: number, over: AbortSignal, act: () => Promise<void>): Promise<void> {
+  await Promise.all(
+    Array.from({ length: count }, async () => {
+      while (!over.aborted) await act();
+    }),
+  );
+}
+
+/** Resolves at the end of the connection, which comes with the signal at the latest. */
+async function untilClosed(socket: Socket, over: AbortSignal, onConnect: () => void): Promise<void> {
+  const leave = () => socket.destroy();
+  over.addEventListener('abort', leave, { once: true });
+  await new Promise<void>((resolve) => {
+    socket.on('error', () => undefined).once('close', () => resolve());
+    socket.once('connect', onConnect);
+    if (over.aborted) leave();
+  });
+  over.removeEventListener('abort', leave);
+}

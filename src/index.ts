@@ -32,7 +32,7 @@ export {
   OptionError,
   type ShownOptions,
 } from './cluster/cluster-options.js';
-export type { ClusterEvent, EventListener } from './cluster/event-log.js';
+export type { ClusterEvent, ClusterEventOf, EventListener } from './cluster/event-log.js';
 export type { CurrentFaults, LinkRequest } from './cluster/faults.js';
 export type { InProcessClientOptions } from './cluster/in-process-client.js';
 export type { Members } from './cluster/members-view.js';

@@ -21,7 +21,7 @@ import {
   WrongStateError,
 } from './cluster-errors.js';
 import { type ClusterOptions, completeOptions, type ShownOptions, serverPorts } from './cluster-options.js';
-import { type EventListener, EventLog } from './event-log.js';
+import { type ClusterEvent, type ClusterEventOf, type EventListener, EventLog } from './event-log.js';
 import { type CurrentFaults, LinkFaults, type LinkRequest } from './faults.js';
 import { type InProcessClientOptions, InProcessClients } from './in-process-client.js';
 import { backupOf } from './live-backup.js';
@@ -45,7 +45,6 @@ export class Cluster {
   readonly #faults: LinkFaults;
   readonly #changed = new Signal(NODE_ENVIRONMENT);
   /** @internal */ readonly inProcess = new InProcessClients((e) => this.#running?.gateway.connect(e));
-  /** The client ports by server id, once they are known. */
   #ports: ReadonlyMap<ServerId, number>;
   #opening: Promise<RunningCluster> | undefined;
   #membership: Membership | undefined;
@@ -177,6 +176,11 @@ export class Cluster {
   async status(): Promise<ClusterStatus> {
     const servers = await this.#started.status();
     return { leader: this.leader ?? null, servers };
+  }
+
+  /** As {@link listen}, for events of one type, such as `serving` of a new leader. */
+  on<T extends ClusterEvent['type']>(type: T, listener: (event: ClusterEventOf<T>) => void): () => void {
+    return this.#eventLog.on(type, listener);
   }
 
   /** Calls the listener for each event of the cluster, until the returned function is called. */
@@ -342,8 +346,8 @@ export class Cluster {
     return this.#leftBehind;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   async #close(): Promise<void> {
@@ -359,7 +363,6 @@ export class Cluster {
     this.#logger.info('cluster closed');
   }
 
-  /** Has the most advanced other server lead, if that is possible. */
   async #handOver(id: ServerId): Promise<void> {
     const { servers } = await this.status();
     const others = servers.filter((one) => one.id !== id && one.state === 'running');
@@ -370,19 +373,16 @@ export class Cluster {
     });
   }
 
-  /** Throws NotRunningError. */
   get #started(): RunningCluster {
     if (this.#running === undefined) throw new NotRunningError();
     return this.#running;
   }
 
-  /** Throws NotRunningError. */
   get #startedMembership(): Membership {
     if (this.#membership === undefined || this.#running === undefined) throw new NotRunningError();
     return this.#membership;
   }
 
-  /** Throws NotRunningError or UnknownServerError. */
   #member(id: ServerId): Member {
     return this.#started.member(id);
   }

@@ -91,6 +91,9 @@ const LINES: Readonly<Record<ClusterEvent['type'], readonly [level: Level, messa
 
 export type EventListener = (event: ClusterEvent) => void;
 
+/** The event of that type. */
+export type ClusterEventOf<T extends ClusterEvent['type']> = Extract<ClusterEvent, { readonly type: T }>;
+
 export class EventLog {
   readonly #logger: Logger;
   readonly #listeners = new Set<EventListener>();
@@ -103,13 +106,20 @@ export class EventLog {
     const { type, ...facts } = event;
     const [level, message] = LINES[type];
     this.#logger[level](facts, message);
-    for (const listener of this.#listeners) listener(event);
+    for (const listener of this.#listeners) this.#tell(listener, event);
   }
 
   /** Records that a server has taken a snapshot, or installed one of the leader. */
   recordSnapshot(server: ServerId, { type, index, byteLength, tookMs }: SnapshotReport): void {
     const recorded = type === 'snapshot' ? 'snapshot-taken' : 'snapshot-installed';
     this.record({ type: recorded, server, index, byteLength, tookMs: Math.round(tookMs) });
+  }
+
+  /** Calls the listener for each event of that type, until the returned function is called. */
+  on<T extends ClusterEvent['type']>(type: T, listener: (event: ClusterEventOf<T>) => void): () => void {
+    return this.listen((event) => {
+      if (isOfType(event, type)) listener(event);
+    });
   }
 
   /** Calls the listener for each event, until the returned function is called. */
@@ -119,4 +129,17 @@ export class EventLog {
       this.#listeners.delete(listener);
     };
   }
+
+  /** What a listener throws is no reason for a server not to go on. */
+  #tell(listener: EventListener, event: ClusterEvent): void {
+    try {
+      listener(event);
+    } catch (err) {
+      this.#logger.error({ err }, 'a listener of events has failed');
+    }
+  }
+}
+
+function isOfType<T extends ClusterEvent['type']>(event: ClusterEvent, type: T): event is ClusterEventOf<T> {
+  return event.type === type;
 }

@@ -27,6 +27,29 @@ const EVENTS: readonly ClusterEvent[] = [
 ];
 
 describe('the eventLog', () => {
+  it('tells those of one type to whoever listens for it, with its fields', () => {
+    const eventLog = new EventLog(new LogRecorder().logger);
+    const terms: number[] = [];
+    const stop = eventLog.on('serving', ({ term }) => terms.push(term));
+    for (const event of EVENTS) eventLog.record(event);
+    stop();
+    eventLog.record({ type: 'serving', server: 1, term: 2 });
+    expect(terms).to.deep.equal([1]);
+  });
+
+  it('goes on when a listener fails, and says so', () => {
+    const log = new LogRecorder();
+    const eventLog = new EventLog(log.logger);
+    const heard: string[] = [];
+    eventLog.listen(() => {
+      throw new Error('no good');
+    });
+    eventLog.listen(({ type }) => heard.push(type));
+    eventLog.record({ type: 'healed' });
+    expect(heard).to.deep.equal(['healed']);
+    expect(log.lines).to.have.lengthOf(2);
+  });
+
   it('writes one line for each event, and tells each to whoever listens', () => {
     const log = new LogRecorder();
     const eventLog = new EventLog(log.logger);

@@ -7,8 +7,11 @@ import type { Logger } from 'pino';
 import type { Network } from '../gateway/network.js';
 import { WrongStateError } from './cluster-errors.js';
 
-/** What a thread of a server runs. */
-export const SERVER_MODULE = serverModuleIn(fileURLToPath(new URL('../..', import.meta.url)));
+/** What a thread of a server runs. In a bundle of CommonJS nothing says where this file is. */
+export const SERVER_MODULE =
+  import.meta.url === undefined
+    ? 'workers/server.js'
+    : serverModuleIn(fileURLToPath(new URL('../..', import.meta.url)));
 
 export interface ClusterEnvironment {
   /** Where elections, deaths and restarts are logged; nowhere unless given. */

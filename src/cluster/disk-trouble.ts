@@ -63,6 +63,6 @@ export class DiskTrouble {
  * class: its code tells.
  */
 export function isDiskFailure(error: unknown): boolean {
-  if (!(error instanceof Error && 'code' in error)) return false;
+  if (typeof error !== 'object' || error === null || !('code' in error)) return false;
   return error.code !== 'DISK_SHORTAGE' && String(error.code).startsWith('DISK_');
 }

@@ -238,7 +238,7 @@ function openSyncing(path: string, moreFlags = 0): Promise<number> {
 }
 
 function isRefusal(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === REFUSAL_CODE;
+  return typeof error === 'object' && error !== null && 'code' in error && error.code === REFUSAL_CODE;
 }
 
 /** Apart from `writeSome`, which makes an object for each result. */

@@ -2,7 +2,9 @@
 
 /** The code for what went wrong (ENOENT, EIO ...); undefined for an error that is not the operating system's. */
 export function systemCodeOf(error: unknown): string | undefined {
-  if (!(error instanceof Error && 'syscall' in error && 'code' in error)) return undefined;
+  // Within jest Node's errors are of another realm, and no instances of this one's Error.
+  if (typeof error !== 'object' || error === null || !('syscall' in error && 'code' in error))
+    return undefined;
   return typeof error.code === 'string' ? error.code : undefined;
 }
 

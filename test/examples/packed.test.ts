@@ -12,6 +12,8 @@ const ENDS: Readonly<Record<string, string>> = {
   cron: 'another process has taken over\n',
   'live-view': 'at first: price/apple,3 price/pear,4\nthen: price/apple,5\n',
   'redis-clients': 'hello 42\n',
+  'session-store': 'visit 1, visit 2, visit 3\n',
+  'rate-limiter': '200 200 200 429\n',
 };
 
 describe('the package, packed and installed', () => {

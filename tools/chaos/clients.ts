@@ -66,7 +66,7 @@ await Promise.all([
   ...Array.from({ length: clients }, (_, client) => {
     const one: ClientOptions = { client, random: new Random(seed + client + 1), ports, keys, note };
     const usesSession = client % SESSION_EVERY === SESSION_EVERY - 1;
-    return (usesSession ? new SessionChaosClient(one) : new ChaosClient(one)).run(() => isOver);
+    return (usesSession ? new SessionChaosClient(one, findings) : new ChaosClient(one)).run(() => isOver);
   }),
 ]);
 file.end();

@@ -176,6 +176,7 @@ async function torment(
     await pause(AFTERMATH_MS);
     const intervals = health.intervals();
     const told = await stopClients(clients);
+    for (const finding of told.findings) tell(finding);
     const { differences, reads } = await compareReplicas(site, keys, READER);
     await appendFile(historyPath, reads.map((line) => `${JSON.stringify(line)}\n`).join(''));
     await site.stop();

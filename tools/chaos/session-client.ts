@@ -7,6 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { replyOrEnd, TextClient, type TextReply } from '../support/text-client.js';
 import { type ClientOptions, nowNs } from './client.js';
 import { type Answer, answerOfText, commandOf, type Request, UNKNOWN } from './connection.js';
+import type { Findings } from './findings.js';
 import { valueName } from './values.js';
 
 const OPS = ['set', 'cas', 'delete'] as const;
@@ -21,21 +22,26 @@ const MAX_REST_MS = 120;
 
 export class SessionChaosClient {
   readonly #options: ClientOptions;
+  readonly #findings: Findings;
   readonly #versions = new Map<string, number>();
   #connection: TextClient | undefined;
   #nextPort: number | undefined;
   #session: string | undefined;
   #count = 0;
+  /** How many of them were before its session. */
+  #countBefore = 0;
 
-  constructor(options: ClientOptions) {
+  constructor(options: ClientOptions, findings: Findings) {
     this.#options = options;
+    this.#findings = findings;
   }
 
   /** Goes on until told to stop. What it does not know by then is unknown. */
   async run(isOver: () => boolean): Promise<void> {
     const { random } = this.#options;
-    while (!isOver() && this.#session === undefined) this.#session = await this.#open();
     while (!isOver()) {
+      this.#session ??= await this.#open();
+      if (this.#session === undefined) continue;
       await this.#write(this.#nextRequest(), isOver);
       if (random.chance(REST_CHANCE)) await pause(random.between(0, MAX_REST_MS));
     }
@@ -59,12 +65,20 @@ export class SessionChaosClient {
     if (version !== null) this.#versions.set(request.key, version);
   }
 
-  /** Asks until the answer tells what became of it, or it is over. Throws TypeError when the session is not there. */
+  /** Asks until the answer tells what became of it, or it is over. It is a finding when the session is not there any more. */
   async #settle(request: Request, isOver: () => boolean): Promise<Answer> {
-    const seq = this.#count;
+    const seq = this.#count - this.#countBefore;
     const line = `once ${this.#session} ${seq} ${seq - 1} ${commandOf(request)}`;
     while (!isOver()) {
       const reply = await this.#ask(line);
+      if (reply?.type === 'ERR_SESSION') {
+        this.#findings.add(
+          `client ${this.#options.client} is told ${reply.type} in the session that it uses`,
+        );
+        this.#session = undefined;
+        this.#countBefore = this.#count;
+        return UNKNOWN;
+      }
       const answer = reply === undefined ? UNKNOWN : answerOfText(request, reply);
       if (answer.outcome !== 'unknown' && answer.outcome !== 'failed') return answer;
       await this.#goElsewhere(reply);

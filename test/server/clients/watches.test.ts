@@ -221,3 +221,25 @@ describe('watchers', () => {
     expect(watched.watchers.deadlineMs).to.be.above(watched.nowMs);
   });
 });
+
+describe('a watch of a quiet prefix', () => {
+  it('is told how far it has been told, never ahead of a change, and goes on from there', () => {
+    const watched = new Watched();
+    const quiet = watched.watch(undefined, 'quiet');
+    const other = watched.watch(undefined, 'other');
+    watched.settle();
+    watched.apply(...range(1, 20).map((n) => set(`other${n}`, LARGE)), set('quiet'));
+    watched.nowMs += WATCH_MARK_MS;
+    watched.turn();
+    const last = watched.store.lastRevision;
+    for (const id of [quiet, other])
+      for (const [, mark] of (watched.told[id] ?? '').matchAll(/^AT (\d+)/gm))
+        expect(Number(mark)).to.be.below(last);
+    watched.settle();
+    expect(watched.revisions(quiet)).to.deep.equal([last]);
+    watched.apply(set('another'));
+    watched.nowMs += WATCH_MARK_MS;
+    watched.settle();
+    expect(watched.told[quiet]).to.match(new RegExp(`AT ${last + 1}\\r\\n$`));
+  });
+});

@@ -17,7 +17,7 @@ export const TALLY_KEY = 'tally';
 
 const HOST = 'simulated';
 const MAX_CALLERS = 3;
-const MAX_PAUSE_MS = 50;
+const MAX_PAUSE_MS = 20;
 const BREAK_RATE = 0.05;
 const TIMEOUTS_MS = [100, 400, 1_500];
 /** Longer than a run has to get on. */
@@ -53,10 +53,10 @@ export class KvSimulatedClient {
   readonly readsAtReplicas = false;
 
   constructor(options: ClientOptions) {
-    const { world, network, random, hasPassword, routerPort, allServerPorts } = options;
+    const { world, network, random, hasPassword, routerPort, serverPorts } = options;
     this.#options = options;
     this.#callers = 1 + random.below(MAX_CALLERS);
-    const ports = random.chance(0.5) ? [routerPort] : [routerPort, ...allServerPorts];
+    const ports = random.chance(0.5) ? [routerPort] : [routerPort, ...serverPorts()];
     this.#kv = new Client(
       {
         servers: ports.map((port) => ({ host: HOST, port })),

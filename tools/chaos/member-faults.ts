@@ -12,7 +12,7 @@ const MIN_SERVERS = 3;
 /** A server that writes nothing for this long does not notice that its disk is lost. */
 const WRITE_TIMEOUT_MS = 3_000;
 /** Other faults may hold a replacement up; one that takes longer does not come. */
-const REPLACE_TIMEOUT_MS = 20_000;
+const REPLACE_TIMEOUT_MS = 60_000;
 
 /** Some servers go, the leader often among them, and others come. Also when that is given up, or cut off, it comes to an end. */
 export const changeMembers: FaultAction = async (scene) => {

@@ -5,6 +5,7 @@
  */
 
 import type { Received, Receiver, Request, Withdraw } from './channel.js';
+import { Requests } from './requests.js';
 import { Ring } from './ring.js';
 
 /** The way back from a receiving end to its sending end. */
@@ -20,7 +21,7 @@ const END = Object.freeze({ value: undefined, ok: false });
 export class ReceiveQueue<T> implements Receiver<T> {
   readonly #inlet: Inlet;
   readonly #buffer: Ring<Received<T>>;
-  readonly #requests = new Set<Request<T>>();
+  readonly #requests = new Requests<T>();
   #watcher: (() => void) | undefined;
   #ended = false;
 
@@ -62,10 +63,7 @@ export class ReceiveQueue<T> implements Receiver<T> {
   }
 
   request(request: Request<T>): Withdraw {
-    this.#requests.add(request);
-    return () => {
-      this.#requests.delete(request);
-    };
+    return this.#requests.add(request);
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
@@ -75,13 +73,12 @@ export class ReceiveQueue<T> implements Receiver<T> {
   /** For the inlet: a value has arrived. Throws AssertionError when the sender did not heed the capacity. */
   deliver(value: T): void {
     const received: Received<T> = { value, ok: true };
-    const [request] = this.#requests;
+    const request = this.#requests.take();
     if (request === undefined) {
       this.#buffer.push(received);
       this.#watcher?.();
       return;
     }
-    this.#requests.delete(request);
     request(received);
     this.#inlet.taken();
   }
@@ -90,10 +87,8 @@ export class ReceiveQueue<T> implements Receiver<T> {
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    for (const request of this.#requests) {
-      this.#requests.delete(request);
+    for (let request = this.#requests.take(); request !== undefined; request = this.#requests.take())
       request(END);
-    }
     this.#watcher?.();
   }
 

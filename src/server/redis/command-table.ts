@@ -1,9 +1,11 @@
 /** COMMAND: what the table of commands says. */
 
+import { MAX_REDIS_REPLY_BYTES } from '../../limits.js';
 import type { Args } from '../../protocol/command.js';
 import { COMMANDS, commandOf, hasArity, keysOf, type RedisCommand } from '../../protocol/resp/commands.js';
 import { SYNTAX_ERROR } from '../../protocol/resp/error-replies.js';
 import type { RedisStream } from '../../protocol/resp/redis-stream.js';
+import { REPLY_TOO_LARGE, sizeOf } from '../../protocol/resp/reply-size.js';
 import { ErrorReply, MapReply, type RespValue, SimpleString } from '../../protocol/resp/value.js';
 import { matchesGlob } from '../../state-machine/redis/glob.js';
 import { container, type LocalCommand, type Subcommand } from './container.js';
@@ -14,7 +16,7 @@ const BAD_ARITY = new ErrorReply('ERR Invalid number of arguments specified for 
 const NO_KEYS = new ErrorReply('ERR The command has no key arguments');
 
 export function command(args: Args, stream: RedisStream, context: RedisContext): ReturnType<LocalCommand> {
-  return args.length === 0 ? [...COMMANDS.values()].map(describeCommand) : subcommand(args, stream, context);
+  return args.length === 0 ? information([]) : subcommand(args, stream, context);
 }
 
 function getKeys([name = '', ...args]: Args): RespValue {
@@ -55,19 +57,25 @@ function isIn({ kind, keys }: RedisCommand, category: string): boolean {
   }
 }
 
-function documentation(names: Args): RespValue {
+export function documentation(names: Args): RespValue {
+  const wanted = new Set(names.map((name) => name.toLowerCase()));
   return new MapReply(
     [...COMMANDS.keys()]
-      .filter((name) => names.length === 0 || names.some((one) => one.toLowerCase() === name))
+      .filter((name) => names.length === 0 || wanted.has(name))
       .map((name) => [name, new MapReply([['group', 'generic']])]),
   );
 }
 
-function information(names: Args): RespValue {
-  return (names.length === 0 ? [...COMMANDS.keys()] : names).map((name) => {
-    const found = COMMANDS.get(name.toLowerCase());
-    return found === undefined ? null : describeCommand(found);
-  });
+export function information(names: Args): RespValue {
+  let leftBytes = MAX_REDIS_REPLY_BYTES;
+  const descriptions: RespValue[] = [];
+  for (const name of names.length === 0 ? COMMANDS.keys() : names) {
+    const found = DESCRIPTIONS.get(name.toLowerCase());
+    leftBytes -= found?.byteCount ?? NONE_BYTES;
+    if (leftBytes < 0) return REPLY_TOO_LARGE;
+    descriptions.push(found?.description ?? null);
+  }
+  return descriptions;
 }
 
 const SUBCOMMANDS = new Map<string, Subcommand>([
@@ -98,6 +106,15 @@ const SUBCOMMANDS = new Map<string, Subcommand>([
 ]);
 
 const subcommand: LocalCommand = container('command', SUBCOMMANDS);
+
+/** Made once: a client may ask for the same one thousands of times. */
+const DESCRIPTIONS = new Map(
+  [...COMMANDS].map(([name, one]) => {
+    const description = describeCommand(one);
+    return [name, { description, byteCount: sizeOf(description) }];
+  }),
+);
+const NONE_BYTES = sizeOf(null);
 
 function describeCommand(command: RedisCommand): RespValue {
   const { name, arity, keys, kind } = command;

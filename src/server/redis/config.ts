@@ -13,9 +13,11 @@ import { refusalOfSettings, settings } from './settings.js';
 const NO_FILE = new ErrorReply('ERR The server is running without a config file');
 
 function get(patterns: Args, _: RedisStream, { slowLog }: RedisContext): RespValue {
+  const wanted = new Set(patterns.map((pattern) => pattern.toLowerCase()));
+  const distinct = [...wanted];
   return new MapReply(
-    settings(slowLog).filter(([name]) =>
-      patterns.some((pattern) => matchesGlob(pattern.toLowerCase(), name)),
+    settings(slowLog).filter(
+      ([name]) => wanted.has(name) || distinct.some((pattern) => matchesGlob(pattern, name)),
     ),
   );
 }

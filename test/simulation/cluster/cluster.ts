@@ -29,6 +29,7 @@ import type { Storage } from '../../../src/storage/storage.js';
 import type { ClientAddress, LinkFault } from '../../../src/wire/control.js';
 import type { Random } from '../../../tools/support/random.js';
 import { DoneOnce } from '../checks/done-once.js';
+import { checkTurn } from '../checks/turns.js';
 import { PASSWORD } from '../client/admission.js';
 import type { Moment, Strike } from '../faults.js';
 import type { Loss } from '../world/disk.js';
@@ -445,6 +446,7 @@ export class SimulatedCluster {
     const view = viewOf(raft, { nowMs: world.nowMs, leaseEndMs });
     invariants.stepped(view);
     if (view.role === 'leader') invariants.readProofs.leased(view);
+    checkTurn(server);
   }
 
   #addMember({ id, slot }: Member): SimulatedMember {

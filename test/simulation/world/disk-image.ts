@@ -53,7 +53,7 @@ export class FileNode {
       const place = Math.floor(at / SECTOR_BYTES);
       const sectorEnd = Math.min(end, (place + 1) * SECTOR_BYTES);
       if (isTaken(place)) {
-        const sector = Uint8Array.from(this.#sectors.get(place) ?? ZEROS);
+        const sector = new Uint8Array(this.#sectors.get(place) ?? ZEROS);
         sector.set(bytes.subarray(at - position, sectorEnd - position), at - place * SECTOR_BYTES);
         this.#replace(place, Buffer.compare(sector, ZEROS) === 0 ? undefined : sector);
         reached = Math.max(reached, sectorEnd);

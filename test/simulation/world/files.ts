@@ -263,7 +263,7 @@ export class SimulatedFiles implements Files {
   }
 
   #writeData(file: FileNode, bytes: Uint8Array, position: number): Promise<number> {
-    const copy = Uint8Array.from(bytes);
+    const copy = new Uint8Array(bytes);
     const writePart = (end: number) => {
       file.write(copy.subarray(0, end), position);
       return end;
@@ -284,7 +284,7 @@ export class SimulatedFiles implements Files {
     const { random } = this.#disk;
     if ((position | bytes.byteLength) % SECTOR_BYTES !== 0 || position + bytes.byteLength > file.length)
       throw new RangeError('a log is written in whole sectors, inside of its length');
-    const copy = Uint8Array.from(bytes);
+    const copy = new Uint8Array(bytes);
     const writePart = (end: number) => {
       file.write(copy.subarray(0, end), position);
       if (fsync) file.syncRange(position, end);

@@ -1,5 +1,7 @@
 import { expect } from 'chai';
 import { endOfTurn, NODE_ENVIRONMENT } from '../../src/environment.js';
+import { KeyValueStore } from '../../src/state-machine/key-value-store.js';
+import { HASH_SECRET } from '../support/hash-secret.js';
 import { Leader, MUCH_WORK, resp, ServerSide, set, TIMEOUT_MS } from '../support/server/server-side.js';
 
 describe('a leader that applies', () => {
@@ -79,6 +81,29 @@ describe('a leader that applies', () => {
 });
 
 describe('a server that installs a snapshot', () => {
+  it('applies nothing once more that the snapshot has in it', async () => {
+    const server = new Leader();
+    server.send(1, MUCH_WORK);
+    server.turn();
+    server.send(2, set('k', 'x'));
+    server.turn();
+    const { lastLog } = server.raft;
+    server.acknowledge();
+    expect(server.toldTo(2), 'its write is committed and waits to be applied').to.equal('');
+    // In the snapshot the key was deleted.
+    server.snapshotImage = async function* () {
+      const image = new KeyValueStore(HASH_SECRET).image();
+      for (let piece = image.next(1024); piece !== undefined; piece = image.next(1024)) yield piece;
+    };
+    server.install({ ...lastLog, byteLength: 9 });
+    server.loseTo2(lastLog);
+    await endOfTurn(NODE_ENVIRONMENT);
+    server.lead();
+    server.send(3, 'get k\r\n');
+    for (let turns = 0; turns < 10; turns += 1) server.turn();
+    expect(server.toldTo(3)).to.equal('ERR_NOT_FOUND\r\n');
+  });
+
   it('fails if it cannot be read, unless a newer one has taken its place', async () => {
     const failures: unknown[] = [];
     const server = new ServerSide();

@@ -31,14 +31,14 @@ export const MEMBERS_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'keep a configuration whose entry is removed',
-    isRare: true,
+    foundBy: 'raft/members-traps',
     file: 'raft/log.js',
     search: 'this.configurations.truncateFrom(index);',
     replacement: '',
   },
   {
     name: 'send a snapshot without its configuration',
-    isRare: true,
+    foundBy: 'wire/peer-messages',
     file: 'wire/peer-messages.js',
     search: 'const bytes = configuration === undefined ? NO_PAYLOAD : encodeConfiguration(configuration);',
     replacement:
@@ -76,7 +76,7 @@ export const MEMBERS_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'leave the rest of a change to nobody when a process starts',
-    isRare: true,
+    foundBy: 'cluster/settling',
     file: 'cluster/membership.js',
     search: 'this.#settling = this.#alone(undefined, () => this.#finishEarlier());',
     replacement: '',

@@ -125,7 +125,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'vote right after a restart',
-    isRare: true,
+    foundBy: 'raft/lease',
     file: 'raft/core.js',
     search: 'untilMs: mayHaveVoteLease ? nowMs + options.electionTimeoutMs : nowMs',
     replacement: 'untilMs: nowMs',
@@ -163,14 +163,14 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'keep a log that contradicts the snapshot',
-    isRare: true,
+    foundBy: 'raft/install-snapshot',
     file: 'raft/install-snapshot.js',
     search: 'const keepsLog = core.log.has(snapshot);',
     replacement: 'const keepsLog = core.log.lastIndex >= snapshot.index;',
   },
   {
     name: 'install a snapshot that is older than the state',
-    isRare: true,
+    foundBy: 'raft/install-snapshot',
     file: 'raft/install-snapshot.js',
     search: 'if (snapshot.index <= core.commitIndex) {',
     replacement: 'if (snapshot.index < 0) {',
@@ -195,7 +195,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'read the clock before the batch',
-    isRare: true,
+    foundBy: 'server/clients/reads',
     file: 'server/clients/clients.js',
     search: 'receive(batch, nowMs) {\n        this.#prepare(nowMs);',
     replacement: 'receive(batch, nowMs) {\n        this.#prepare(this.#nowMs);',
@@ -250,7 +250,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'apply once more what an installed snapshot has in it',
-    isRare: true,
+    foundBy: 'server/applying',
     file: 'server/applying.js',
     search: 'this.#committed = this.#committed.filter(({ index }) => index > snapshot.index);',
     replacement: '',
@@ -312,7 +312,6 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'tell a value as it is after a long reply',
-    // Not found within 100 seeds; long-commands.test.ts finds it.
     isRare: true,
     file: 'server/clients/long-replies.js',
     search: "reply.later.push(typeof later === 'object' && 'reply' in later ? kept(later) : later);",
@@ -320,16 +319,14 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'count the work of commands that were answered',
-    // Not found within 30 seeds; long-commands.test.ts finds it.
-    isRare: true,
+    foundBy: 'server/clients/long-commands',
     file: 'server/clients/work-turns.js',
     search: 'this.#admittedUnits -= units;',
     replacement: '',
   },
   {
     name: 'let little commands past one that waits since it is much work',
-    // Not found within 30 seeds; long-commands.test.ts finds it.
-    isRare: true,
+    foundBy: 'server/clients/long-commands',
     file: 'server/clients/work-turns.js',
     search: 'if (this.count === 0 && this.#hasRoomFor(command))',
     replacement: 'if (queue.length === 0 && this.#hasRoomFor(command))',
@@ -405,7 +402,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'gateway/replay-plan.js',
     search: 'return { place: at.place, at: AT_COMMAND_START };',
     replacement: 'return AT_COMMAND_START;',
-    isRare: true,
+    foundBy: 'gateway/replay-plan',
   },
   {
     name: 'take no password again after RESET',

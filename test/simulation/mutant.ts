@@ -4,6 +4,8 @@ import type { Edit } from '../../tools/support/mutant-copy.js';
 
 export interface Mutant extends Edit {
   readonly name: string;
-  /** It is not found within 60 seeds, so that a sample leaves it out. */
+  /** The test that fails with it, below `test/` and without `.test.js`: random runs find it within 60 seeds by luck alone. */
+  readonly foundBy?: string;
+  /** Nothing is known to find it: a sample leaves it out. */
   readonly isRare?: true;
 }

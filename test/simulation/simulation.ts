@@ -478,7 +478,7 @@ class Simulation {
  * Whether each has had two more operations acknowledged since now, to be asked after each event. A client that is far ahead of
  * those that have not leaves the servers to them: the same traffic over and over finds nothing.
  */
-function getOn(clients: readonly (SimulatedClient | SessionClient)[]): () => boolean {
+function getOn(clients: readonly OneClient[]): () => boolean {
   const starts = clients.map(({ acknowledged }) => acknowledged);
   return () => {
     let haveAll = true;

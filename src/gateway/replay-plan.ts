@@ -1,5 +1,5 @@
 /**
- * The pieces that a stream falls into when its leader is lost, see replay.ts.
+ * The pieces that a stream falls into when no leader appears, see replay.ts.
  */
 
 import {
@@ -10,7 +10,7 @@ import {
 } from '../protocol/checkpoint.js';
 
 export type ReplayPiece =
-  /** Bytes to send to the next leader. A next piece may only be begun once all of them are answered. */
+  /** What was not executed: it is given up, or sent to a leader that appears. */
   | { readonly fate: 'resend'; readonly byteCount: number }
   /** Whole writes with unknown outcome, and what the client gets for them. */
   | {

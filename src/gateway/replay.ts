@@ -1,9 +1,8 @@
 /**
- * What becomes of commands when their leader is lost, or when no leader appears.
+ * What becomes of commands when no leader appears.
  *
- * A write that may have been proposed must not be sent to another leader: it could take effect twice. It is
- * answered by an error. Everything else is sent again, unseen by the client. Replies keep the order of the
- * commands, so the stream falls into pieces of the two kinds, one after the other.
+ * Of a write that a lost leader may have proposed the outcome is unknown; everything else did not happen. Replies keep the order
+ * of the commands, so the stream falls into pieces of the two kinds, one after the other.
  */
 
 import type { StreamLimits } from '../limits.js';
@@ -17,7 +16,7 @@ import { giveUpText, planTextReplay } from './text-replay.js';
 const GIVEN_UP_BYTES = 64 * 1024;
 
 /**
- * Cuts what a lost leader was sent and did not answer.
+ * Cuts what lost leaders were sent and did not answer.
  *
  * @param sent the bytes; may end within a command.
  * @param at where the stream stands at their beginning.

@@ -89,6 +89,7 @@ export function giveUpResp(
 }
 
 function replyWithoutLeader(request: Request): RespValue {
+  if (request.type === 'redis-transaction') return request.lost ?? NO_LEADER;
   return request.type === 'redis-fixed' ? request.value : NO_LEADER;
 }
 

@@ -1,9 +1,9 @@
 /**
  * A client's connection through the router: it goes to whichever server leads, and survives the leader.
  *
- * The bytes that are not yet answered are held here, in this order:
- *     | forwarded to the session's server | ahead in the replay plan | arrived since |
- * When the session is lost, the replay plan tells what becomes of the forwarded ones.
+ * The bytes that are not yet answered are held here: first those that were forwarded to the session's server. When the session is
+ * lost they are forwarded to the next leader, which knows by the connection's mark what of them is done (state-machine/marks/).
+ * Only if no leader is found in time does it count what may have been done: it is answered by an error then.
  */
 
 import assert from 'node:assert/strict';
@@ -19,6 +19,7 @@ import type { Connection, Connections } from './connections.js';
 import { HeldBytes } from './held-bytes.js';
 import type { LeaderSource, RouterTimes } from './leader-source.js';
 import { LeaderWait } from './leader-wait.js';
+import { type MarkSlots, RoutedMark } from './mark-slots.js';
 import type { NetworkSocket } from './network.js';
 import { giveUpHeld, planReplay } from './replay.js';
 import { afterUnknown, type PlannedReplay, ReplayPlan, type ReplayPlanning } from './replay-plan.js';
@@ -36,7 +37,9 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
   readonly #connections: Connections<RoutedConnection>;
   readonly #whileUnassigned: UnassignedFacts;
   readonly #leaderWait: LeaderWait;
+  readonly #mark: RoutedMark;
   readonly #held = new HeldBytes();
+  /** What becomes of the bytes that wait too long for a leader and may have been executed. */
   readonly #plan = new ReplayPlan();
   #planning: ReplayPlanning | undefined;
   /** How many leaders were lost while the first held command, a read, waited for its answer. */
@@ -66,12 +69,14 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     source: LeaderSource,
     times: RouterTimes,
     connections: Connections<RoutedConnection>,
+    slots: MarkSlots,
   ) {
     const { shared } = connections;
     this.#environment = shared.environment;
     this.#limits = shared.limits;
     this.#source = source;
     this.#times = times;
+    this.#mark = new RoutedMark(slots);
     this.client = new ClientSocket(socket, this, shared);
     const mustUnlock = shared.doorkeeper.asks(this.client);
     this.unanswered = new UnansweredBytes(this.client, shared.unanswered, { mustUnlock });
@@ -147,6 +152,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     this.#forget();
     this.unanswered.forget();
     this.#connections.delete(this);
+    this.#mark.end();
   }
 
   onRoom(): void {
@@ -198,13 +204,11 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
       this.#environment.atEndOfTurn(this.#giveUpSome);
       return;
     }
-    this.#answerUnknown();
-    const sendable = this.#plan.front?.byteCount ?? this.#held.length;
-    if (this.#forwarded < sendable) {
+    if (this.#forwarded < this.#held.length) {
       const session = this.#sessionAtLeader();
       if (session === undefined) return;
-      while (this.#forwarded < sendable) {
-        const piece = this.#held.piece(this.#forwarded, sendable);
+      while (this.#forwarded < this.#held.length) {
+        const piece = this.#held.piece(this.#forwarded, this.#held.length);
         session.send(piece);
         this.#forwarded += piece.byteLength;
       }
@@ -218,10 +222,6 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     if (front?.fate !== 'unknown') return;
     this.client.write(Buffer.from(front.reply, 'latin1'));
     this.#drop(front.byteCount, afterUnknown(this.#at, front.endsTransaction));
-    // The session's server knows nothing of these writes: it would go on from another checkpoint.
-    if (this.#session === undefined || this.#session.at === this.#at) return;
-    this.#session.close();
-    this.#endSession();
   }
 
   /** The session to send more bytes to, if there is a leader that can take them now. */
@@ -235,7 +235,12 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     if (this.#session !== undefined) return this.#session.traffic === leader ? this.#session : undefined;
     // The new server would not count replies of the old server that the client has still to read.
     if (this.client.backedUp) return undefined;
-    this.#session = leader.open(this, { ...this.#whileUnassigned.opening(), routed: true, at: this.#at });
+    this.#session = leader.open(this, {
+      ...this.#whileUnassigned.opening(),
+      routed: true,
+      at: this.#at,
+      mark: this.#mark.opening(this.#answeredLength),
+    });
     return this.#session;
   }
 
@@ -281,12 +286,13 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
 
   #sessionLost(proposedBytes: number): void {
     const forwarded = this.#forwarded;
+    this.#mark.lost(this.#answeredLength + proposedBytes);
     this.#endSession();
     if (forwarded === 0) this.#advance();
-    else this.#planReplay(planReplay(this.#held.view(0, forwarded), this.#at, proposedBytes, this.#limits));
+    else this.#planReplay(planReplay(this.#held.view(0, forwarded), this.#at, 0, this.#limits));
   }
 
-  /** Finds out what becomes of the bytes that were forwarded; until then nothing else is done. */
+  /** Finds out what the first command is, or what becomes of what was forwarded; until then nothing else is done. */
   #planReplay(planning: ReplayPlanning): void {
     this.#planning = planning;
     this.#held.isPinned = true;
@@ -306,8 +312,8 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
   }
 
   #planned({ pieces, beginsWithRead }: PlannedReplay): void {
-    this.#plan.replaceFront(pieces);
-    if (beginsWithRead) {
+    if (this.#givenUpTo !== undefined) this.#plan.replaceFront(pieces);
+    else if (beginsWithRead) {
       this.#interruptions += 1;
       if (this.#interruptions > MAX_REPLAYS) this.#giveUpFirst();
     }
@@ -332,8 +338,15 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
   /** No leader appeared in time for the commands up to the offset in the stream. */
   #giveUp(streamOffset: number): void {
     if (this.#session !== undefined) this.#abandon(this.#session);
-    if (streamOffset > this.#answeredLength) this.#givenUpTo = streamOffset;
-    this.#advance();
+    if (streamOffset <= this.#answeredLength) {
+      this.#advance();
+      return;
+    }
+    const isGivingUp = this.#givenUpTo !== undefined;
+    this.#givenUpTo = streamOffset;
+    const exposed = this.#mark.exposedBytes(this.#answeredLength);
+    if (isGivingUp || exposed === 0) this.#advance();
+    else this.#planReplay(planReplay(this.#held.view(0, exposed), this.#at, exposed, this.#limits));
   }
 
   readonly #giveUpSome = (): void => {
@@ -350,7 +363,11 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     this.#drop(given.byteCount, given.at);
     if (given.reply !== '') this.client.write(Buffer.from(given.reply, 'latin1'));
     const isAll = given.isAll && byteCount === waiting;
-    if (isAll) this.#givenUpTo = undefined;
+    if (isAll) {
+      this.#givenUpTo = undefined;
+      // What is left is sent again.
+      this.#plan.clear();
+    }
     // What is left is a command that will never be complete.
     const hasEnded = isAll && this.#inputEnded && !this.#leaderWait.pending;
     if (!given.isOver && !(hasEnded && this.#source.leader === undefined)) {

@@ -7,6 +7,7 @@ import type { ClientAddress } from '../wire/control.js';
 import { Connections, type SharedByConnections } from './connections.js';
 import type { LeaderSource, RouterTimes } from './leader-source.js';
 import { Listener } from './listener.js';
+import { MarkSlots } from './mark-slots.js';
 import type { Network, NetworkSocket } from './network.js';
 import { RoutedConnection } from './routed-connection.js';
 import type { ServerTraffic } from './server-traffic.js';
@@ -14,6 +15,7 @@ import type { ServerTraffic } from './server-traffic.js';
 export class Router implements LeaderSource {
   readonly connections: Connections<RoutedConnection>;
   readonly #times: RouterTimes;
+  readonly #slots: MarkSlots;
   /** Undefined without a port. */
   readonly #listener: Listener | undefined;
   /** The lowest term whose leader may still lead. */
@@ -29,6 +31,7 @@ export class Router implements LeaderSource {
   ) {
     this.connections = new Connections(shared);
     this.#times = times;
+    this.#slots = new MarkSlots(shared.environment);
     if (address === undefined) return;
     this.#listener = new Listener(network, 'router', address, (socket) => this.accept(socket));
   }
@@ -40,7 +43,7 @@ export class Router implements LeaderSource {
 
   /** Starts a client's connection. */
   accept(socket: NetworkSocket): void {
-    new RoutedConnection(socket, this, this.#times, this.connections);
+    new RoutedConnection(socket, this, this.#times, this.connections, this.#slots);
   }
 
   get leader(): ServerTraffic | undefined {

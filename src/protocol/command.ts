@@ -83,7 +83,15 @@ export interface RedisTransaction {
   readonly type: 'redis-transaction';
   readonly watched: readonly WatchedKey[];
   readonly commands: readonly Args[];
+  /**
+   * Its commands, or what its keys looked like, are lost with the server that knew them: it is not executed, and this is the
+   * reply, unless it is a repeat of one that was.
+   */
+  readonly lost?: RespValue;
 }
+
+/** A key that is never as it was: what a lost transaction watches. */
+export const CHANGED_KEY: WatchedKey = { key: '', mark: Number.NaN };
 
 export type TextCommand =
   | SetCommand
@@ -128,7 +136,7 @@ export type SessionCommand = SessionOpenCommand | SessionCloseCommand | OnceComm
 export type Command = TextCommand | RedisWrite | RedisTransaction | SessionCommand;
 
 /** The result of a command. */
-export type CommandResult = WriteResult | SessionResult;
+export type CommandResult = WriteResult | SessionResult | RepeatResult;
 
 /** The result of a command that writes to keys: what a session keeps of it. */
 export type WriteResult = TextResult | RedisResult;
@@ -142,6 +150,13 @@ export type SessionResult =
   | { readonly type: 'result-not-kept' }
   /** The client has said that it has the result of a command with this number. Nothing was executed. */
   | { readonly type: 'result-forgotten' };
+
+/** The result of a command that the router repeats, where the one that it had cannot be told. */
+export type RepeatResult =
+  /** The command was executed before, and its result was too long to be kept. */
+  | { readonly type: 'result-too-long' }
+  /** The command may have been executed before. It is not executed now. */
+  | { readonly type: 'result-unknown' };
 
 export type TextResult =
   | { readonly type: 'stored'; readonly version: number }
@@ -166,6 +181,8 @@ export function isOfWrite(result: CommandResult): result is WriteResult {
     case 'no-session':
     case 'result-not-kept':
     case 'result-forgotten':
+    case 'result-too-long':
+    case 'result-unknown':
       return false;
     default:
       return true;

@@ -4,7 +4,7 @@
 
 import type { ByteString } from '../bytes/byte-string.js';
 import type { ByteWriter } from '../bytes/byte-writer.js';
-import type { SessionResult } from './command.js';
+import type { RepeatResult, SessionResult } from './command.js';
 import type { RespValue } from './resp/value.js';
 import { compactedLine } from './text/watch-lines.js';
 
@@ -57,7 +57,8 @@ export type Reply =
   | { readonly type: 'internal-error' }
   /** The write may or may not have happened: no majority had it on disk in time. */
   | { readonly type: 'timed-out' }
-  | SessionResult;
+  | SessionResult
+  | RepeatResult;
 
 /** A reply to a Redis client. Commands that exist in the text protocol, too, share its replies. */
 export type RespReply = Reply | { readonly type: 'resp'; readonly value: RespValue };
@@ -130,6 +131,8 @@ export function writeTextReply(out: ByteWriter, reply: Reply): void {
     case 'unwritable':
     case 'internal-error':
     case 'timed-out':
+    case 'result-too-long':
+    case 'result-unknown':
       out.latin1(ERR_INTERNAL);
       return;
     case 'session':

@@ -41,6 +41,8 @@ const RESULT_OF_REPLY: Readonly<Record<Reply['type'], CommandResultName>> = {
   unwritable: 'unwritable',
   'internal-error': 'internal_error',
   'timed-out': 'internal_error',
+  'result-too-long': 'internal_error',
+  'result-unknown': 'internal_error',
   session: 'ok',
   'session-closed': 'ok',
   'no-session': 'no_session',

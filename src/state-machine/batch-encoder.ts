@@ -9,6 +9,16 @@ import { LATEST_RULE } from './work-rules.js';
 /** There is no unfinished command. */
 const NONE: readonly Args[] = [];
 
+const NO_SLOT = -1;
+const MAX_STRIDE = 2 ** 32 - 1;
+
+/** A connection of the router: the start of the router, and the connection's slot. */
+export interface MarkedConnection {
+  /** 16 bytes, one character each. */
+  readonly start: string;
+  readonly slot: number;
+}
+
 export class BatchEncoder {
   readonly #out = new ByteWriter();
   readonly #sessionName: string;
@@ -18,6 +28,13 @@ export class BatchEncoder {
   #commandsDone = 0;
   #argsDone = 0;
   #hasWorkRule = false;
+  /** The start of the router that the entry's marks are of; undefined without marks. */
+  #start: string | undefined;
+  /** The connection that the last command was marked as one of, by its slot and number, and the command's place. */
+  #slot = NO_SLOT;
+  #connection = 0;
+  #place = 0;
+  #stride = 0;
 
   /** @param sessionName what the ids of all sessions contain that this cluster opens */
   constructor(sessionName = '') {
@@ -100,6 +117,24 @@ export class BatchEncoder {
     }
   }
 
+  /** The command that is added next came through the router, and ends at this place of its connection's stream. */
+  mark({ start, slot }: MarkedConnection, connection: number, place: number): void {
+    const isNext = slot === this.#slot && connection === this.#connection && place > this.#place;
+    if (isNext && place - this.#place <= MAX_STRIDE) {
+      const stride = place - this.#place;
+      if (stride !== this.#stride) this.#setStride(stride);
+    } else this.#beginRun(start, slot, connection, place);
+    this.#place = place;
+  }
+
+  /** The commands that are added next are no connection's. */
+  endMarks(): void {
+    if (this.#slot === NO_SLOT) return;
+    this.#slot = NO_SLOT;
+    this.#count += 1;
+    this.#out.u8(Operation.markEnd);
+  }
+
   /** Appends arguments of the command that is not finished, {@link MAX_ENCODED_ARGS} at most. */
   goOn(): void {
     let left = MAX_ENCODED_ARGS;
@@ -135,6 +170,8 @@ export class BatchEncoder {
     this.#commandsDone = 0;
     this.#argsDone = 0;
     this.#hasWorkRule = false;
+    this.#start = undefined;
+    this.#slot = NO_SLOT;
     this.#out.clear();
     this.#out.f64(0);
     this.#out.u32(0);
@@ -143,6 +180,30 @@ export class BatchEncoder {
     this.#count = 2;
     this.#out.u8(Operation.valueLimit);
     this.#out.u32(MAX_VALUE_BYTES);
+  }
+
+  #beginRun(start: string, slot: number, connection: number, place: number): void {
+    if (start !== this.#start) {
+      this.#start = start;
+      this.#count += 1;
+      this.#out.u8(Operation.routerStart);
+      this.#out.latin1(start);
+    }
+    this.#slot = slot;
+    this.#connection = connection;
+    this.#stride = 0;
+    this.#count += 1;
+    this.#out.u8(Operation.mark);
+    this.#out.u32(slot);
+    this.#out.f64(connection);
+    this.#out.f64(place);
+  }
+
+  #setStride(stride: number): void {
+    this.#stride = stride;
+    this.#count += 1;
+    this.#out.u8(Operation.stride);
+    this.#out.u32(stride);
   }
 
   #workRule(): void {

@@ -16,7 +16,11 @@
  * - the opening of a session: what its id is to contain (u32 length, bytes), and its ttl (f64, seconds);
  * - the closing of a session: its id (u32 length, bytes);
  * - the next command is to be executed once: the session's id (u32 length, bytes), the command's number (f64), and that up to
- *   which the client has all results (f64).
+ *   which the client has all results (f64);
+ * - of commands that came through the router (marks/): the start of the router (16 bytes), once, before the first mark; a mark,
+ *   that the next command is a connection's: its slot (u32), its number (f64), and the place where the command ends in its stream
+ *   (f64); that each command after a marked one ends that much later than the one before (u32), until the next mark or such
+ *   number; and that no connection's commands follow.
  *
  * The stamp is the leader's log time when the batch was completed. Replicas take the time from stamps alone, so all
  * of them expire the same keys at the same point of the log.
@@ -30,6 +34,9 @@ export const NUMBER_BYTES = 8;
 export const VALUE_LIMIT_BYTES = 4;
 export const TTL_BYTES = 8;
 export const ONCE_NUMBERS_BYTES = 16;
+export const START_BYTES = 16;
+export const MARK_BYTES = 20;
+export const STRIDE_BYTES = 4;
 
 export const Operation = {
   set: 1,
@@ -48,4 +55,8 @@ export const Operation = {
   deleteVersion: 14,
   deleteRevision: 15,
   redisTransaction: 16,
+  routerStart: 17,
+  mark: 18,
+  stride: 19,
+  markEnd: 20,
 } as const;

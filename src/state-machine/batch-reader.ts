@@ -13,9 +13,12 @@ import type { ArgSource } from './arg-source.js';
 import {
   COUNT_OFFSET,
   HEADER_BYTES,
+  MARK_BYTES,
   NUMBER_BYTES,
   ONCE_NUMBERS_BYTES,
   Operation,
+  START_BYTES,
+  STRIDE_BYTES,
   TTL_BYTES,
   VALUE_LIMIT_BYTES,
 } from './batch-format.js';
@@ -49,6 +52,14 @@ export interface BatchVisitor {
   sessionClose(id: string): void;
   /** The next command is to be executed once. */
   once(id: string, seq: number, done: number): void;
+  /** The marks to come are of this start of the router. */
+  routerStart(start: string): void;
+  /** The next command is that of a connection, whose stream it ends at this place. */
+  mark(slot: number, connection: number, place: number): void;
+  /** Each command after the last one that was marked ends that much later than the one before. */
+  stride(bytes: number): void;
+  /** The commands to come are no connection's. */
+  markEnd(): void;
 }
 
 /** The commands of a transaction, one after the other. */
@@ -121,6 +132,18 @@ export class BatchReader {
         visitor.redisTransaction(watched, this.#transaction);
         return;
       }
+      case Operation.mark:
+        visitor.mark(this.#reader.u32(), this.#reader.f64(), this.#reader.f64());
+        return;
+      case Operation.stride:
+        visitor.stride(this.#reader.u32());
+        return;
+      case Operation.markEnd:
+        visitor.markEnd();
+        return;
+      case Operation.routerStart:
+        visitor.routerStart(this.#reader.latin1(START_BYTES));
+        return;
       case Operation.valueLimit:
         visitor.valueLimit(this.#reader.u32());
         return;
@@ -270,7 +293,7 @@ export function visitKeys(payload: Uint8Array, visit: (key: ByteSpan) => void): 
     if (operation > Operation.delete) {
       if (operation === Operation.workRule) return;
       if (operation === Operation.redisTransaction || operation === Operation.formerTransaction) return;
-      if (operation < Operation.casRevision) {
+      if (operation < Operation.casRevision || operation > Operation.redisTransaction) {
         skipKeyless(reader, operation);
         continue;
       }
@@ -303,6 +326,15 @@ function skipKeyless(reader: ByteReader, operation: number): void {
     case Operation.once:
       reader.skip(reader.u32());
       reader.skip(ONCE_NUMBERS_BYTES);
+      return;
+    case Operation.mark:
+      reader.skip(MARK_BYTES);
+      return;
+    case Operation.stride:
+      reader.skip(STRIDE_BYTES);
+      return;
+    case Operation.routerStart:
+      reader.skip(START_BYTES);
       return;
   }
 }

@@ -19,6 +19,7 @@ import type { ArgSource } from './arg-source.js';
 import { BatchReader, type BatchVisitor, type TransactionCommands, visitKeys } from './batch-reader.js';
 import type { Contents } from './contents.js';
 import { HashList } from './hash-list.js';
+import type { RouterMarks } from './marks/router-marks.js';
 import { NO_RECORD, type RecordId } from './record-id.js';
 import { beginLong, execute, executeLong } from './redis/execute.js';
 import { executeTransaction } from './redis/transaction.js';
@@ -35,8 +36,17 @@ export class EntryApplication implements BatchVisitor {
   readonly #contents: Contents;
   readonly #keyspace: StoreKeyspace;
   readonly #sessions: ClientSessions;
+  readonly #marks: RouterMarks;
+  /** The next command is that of a connection of the router. */
+  #isMarked = false;
   /** Does nothing for a command that was executed before. */
-  readonly #skipping = new SkippingVisitor((command) => this.#skip(command));
+  readonly #skipping: SkippingVisitor = new SkippingVisitor({
+    skipped: (command) => this.#skip(command),
+    skipSteps: (steps) => {
+      this.#steps = steps;
+    },
+    marks: this,
+  });
   /** What the next command is handed to. */
   #visitor: BatchVisitor = this;
   /** The session that the next command is executed in, and its number there. */
@@ -58,10 +68,11 @@ export class EntryApplication implements BatchVisitor {
   #onResult: ((result: CommandResult) => void) | undefined;
   #isPaused = false;
 
-  constructor(contents: Contents, keyspace: StoreKeyspace, sessions: ClientSessions) {
+  constructor(contents: Contents, keyspace: StoreKeyspace, sessions: ClientSessions, marks: RouterMarks) {
     this.#contents = contents;
     this.#keyspace = keyspace;
     this.#sessions = sessions;
+    this.#marks = marks;
   }
 
   /** Whether an entry was begun and is not at its end: what is stored is no state that a client may see. */
@@ -85,6 +96,7 @@ export class EntryApplication implements BatchVisitor {
     this.#report = onResult;
     this.#onResult = onResult;
     this.#visitor = this;
+    this.#isMarked = false;
     this.#expiriesLeft = 0;
     const isStamped = batch.stampMs !== undefined;
     if (isStamped) {
@@ -110,6 +122,7 @@ export class EntryApplication implements BatchVisitor {
         this.#contents.history.endEntry();
         this.#report = undefined;
         this.#onResult = undefined;
+        if (this.#isMarked) this.#marks.endRun();
         return true;
       } else {
         const { units } = batch;
@@ -247,11 +260,44 @@ export class EntryApplication implements BatchVisitor {
     }
   }
 
+  /** @internal Part of {@link goOn}. */
+  routerStart(start: string): void {
+    this.#marks.begin(start);
+  }
+
+  /** @internal Part of {@link goOn}. The next command is executed, or skipped as a repeat. */
+  mark(slot: number, connection: number, place: number): void {
+    this.#marks.beginRun(slot, connection, place);
+    this.#isMarked = true;
+    this.#report = this.#keepMarked;
+    this.#visitor = this.#marks.isRepeat ? this.#skipping : this;
+  }
+
+  /** @internal Part of {@link goOn}. */
+  stride(bytes: number): void {
+    this.#marks.setStride(bytes);
+    this.#visitor = this.#marks.isRepeat ? this.#skipping : this;
+  }
+
+  /** @internal Part of {@link goOn}. */
+  markEnd(): void {
+    this.#marks.endRun();
+    this.#isMarked = false;
+    this.#report = this.#onResult;
+    this.#visitor = this;
+  }
+
+  /** The result of a command that came through the router. */
+  readonly #keepMarked = (result: CommandResult): void => {
+    this.#marks.executed(result);
+    this.#onResult?.(result);
+  };
+
   /** The result of the command that is executed in a session. */
   readonly #keep = (result: CommandResult): void => {
     const executing = this.#executing;
     this.#executing = undefined;
-    this.#report = this.#onResult;
+    this.#report = this.#isMarked ? this.#keepMarked : this.#onResult;
     if (executing !== undefined && isOfWrite(result))
       this.#sessions.keep(executing.session, executing.seq, result);
     this.#report?.(result);
@@ -259,10 +305,24 @@ export class EntryApplication implements BatchVisitor {
 
   /** The command was read, and is not executed. */
   #skip(command: 'with key' | 'without key'): void {
-    this.#visitor = this;
     if (command === 'with key' && this.#hashesUsed < this.#hashes.count) this.#hashesUsed += 1;
-    if (this.#skippedResult !== undefined) this.#report?.(this.#skippedResult);
+    const result = this.#skippedResult;
     this.#skippedResult = undefined;
+    if (result === undefined) {
+      this.#passOver();
+      return;
+    }
+    this.#visitor = this;
+    this.#report?.(result);
+  }
+
+  /** The command is a repeat of the router's. */
+  #passOver(): void {
+    this.#keyspace.work.units += SESSION_WORK;
+    const result = this.#onResult === undefined ? undefined : this.#marks.earlierResult;
+    this.#marks.passedOver();
+    if (!this.#marks.isRepeat) this.#visitor = this;
+    if (result !== undefined) this.#onResult?.(result);
   }
 
   /** The hash of the key of the next set, cas or delete of the batch, which is this key. */
@@ -275,7 +335,11 @@ export class EntryApplication implements BatchVisitor {
 
   #store(key: ByteString, value: ByteString, exptimeS: number, id: RecordId, hash: number): void {
     const version = this.#put(key, value, exptimeS, id, hash);
-    this.#report?.({ type: 'stored', version });
+    if (this.#report === this.#keepMarked) {
+      // As #keepMarked does, without an object if nobody hears of it.
+      this.#marks.stored(version);
+      this.#onResult?.({ type: 'stored', version });
+    } else this.#report?.({ type: 'stored', version });
   }
 
   /** Stores the value, and returns the key's version. */
@@ -300,6 +364,8 @@ export class EntryApplication implements BatchVisitor {
     const done = goOn(steps);
     if (done === undefined) return;
     this.#steps = undefined;
-    this.#report?.({ type: 'resp', value: done.result });
+    // A transaction that was passed over has no result of its own.
+    if (this.#visitor === this.#skipping) this.#skip('without key');
+    else this.#report?.({ type: 'resp', value: done.result });
   }
 }

@@ -3,7 +3,8 @@
  *
  * Layout, in the order of the bytes: the format (u8), the store's clock (f64, ms since the epoch), the two numbers of
  * {@link RevisionState} (f64 each; missing before format 4), the counts of {@link Removals} (missing in format 1), the
- * clients' sessions (see sessions-image.ts; missing in formats 1 and 2), and the records, each in the layout of the
+ * clients' sessions (see sessions-image.ts; missing in formats 1 and 2), the router's marks (see marks-image.ts; missing before
+ * format 5), and the records, each in the layout of the
  * {@link RecordTable} (without a revision before format 4). At the end stand {@link END} in place of a key's length, and the
  * number of records (f64).
  */
@@ -11,6 +12,7 @@
 import { ByteReader, memoryOf } from '../bytes/byte-reader.js';
 import { ByteWriter } from '../bytes/byte-writer.js';
 import type { ImageObserver } from './key-image.js';
+import { type MarksImage, MarksReader, type MarksVisitor } from './marks/marks-image.js';
 import type { EncodedRecord, KeptRecord } from './record.js';
 import type { RecordId } from './record-id.js';
 import { RECORD_HEADER_BYTES, REVISION_AT } from './record-layout.js';
@@ -19,11 +21,12 @@ import { REMOVALS_BYTES, type Removals } from './removals.js';
 import { type RevisionState, restored } from './revisions.js';
 import { type SessionsImage, SessionsReader, type SessionsVisitor } from './sessions/sessions-image.js';
 
-const FORMAT = 4;
-/** The formats without counts of removals, without sessions, and without revisions. They are read, too. */
+const FORMAT = 5;
+/** The formats without counts of removals, without sessions, without revisions, and without marks. They are read, too. */
 const FIRST_FORMAT = 1;
 const SESSIONLESS_FORMAT = 2;
 const REVISIONLESS_FORMAT = 3;
+const MARKLESS_FORMAT = 4;
 const END = 0xffffffff;
 
 const REVISIONS_AT = 9;
@@ -54,6 +57,7 @@ interface Head {
   readonly revisions: RevisionState;
   readonly removals: Removals;
   readonly sessions: SessionsImage;
+  readonly marks: MarksImage;
 }
 
 /**
@@ -71,7 +75,7 @@ export class StoreImage implements ImageObserver {
   readonly #idLimit: RecordId;
   /** The old records of ids whose turn has not come and whose record has changed; undefined for an id that was unused. */
   readonly #kept = new Map<RecordId, KeptRecord | undefined>();
-  #state: 'header' | 'sessions' | 'records' | 'ended' = 'header';
+  #state: 'header' | 'sessions' | 'marks' | 'records' | 'ended' = 'header';
   #nextId: RecordId = 0;
   #count = 0;
 
@@ -109,7 +113,11 @@ export class StoreImage implements ImageObserver {
       this.#state = 'sessions';
     }
     if (this.#state === 'sessions') {
-      if (this.#head.sessions.write(this.#out, byteCount)) this.#state = 'records';
+      if (this.#head.sessions.write(this.#out, byteCount)) this.#state = 'marks';
+      return this.#out.take();
+    }
+    if (this.#state === 'marks') {
+      if (this.#head.marks.write(this.#out, byteCount)) this.#state = 'records';
       return this.#out.take();
     }
     do {
@@ -169,6 +177,8 @@ export interface ImageVisitor {
   removals(reader: ByteReader): void;
   /** What the image's sessions are told to, before the first record. */
   readonly sessions: SessionsVisitor;
+  /** What the image's marks are told to, after the sessions. */
+  readonly marks: MarksVisitor;
   /** The bytes may change afterwards. */
   record(record: EncodedRecord): void;
 }
@@ -177,14 +187,17 @@ export interface ImageVisitor {
 export class ImageReader {
   readonly #visitor: ImageVisitor;
   readonly #sessions: SessionsReader;
+  readonly #marks: MarksReader;
+  #hasMarks = true;
   #rest: Uint8Array = new Uint8Array(0);
-  #state: 'header' | 'sessions' | 'records' | 'ended' = 'header';
+  #state: 'header' | 'sessions' | 'marks' | 'records' | 'ended' = 'header';
   #count = 0;
   #recordHeaderBytes = RECORD_HEADER_BYTES;
 
   constructor(visitor: ImageVisitor) {
     this.#visitor = visitor;
     this.#sessions = new SessionsReader(visitor.sessions);
+    this.#marks = new MarksReader(visitor.marks);
   }
 
   /** The next piece of the image, which may be overwritten afterwards. Throws {@link ImageError}. */
@@ -192,6 +205,7 @@ export class ImageReader {
     const bytes = Buffer.concat([this.#rest, piece]);
     let end = this.#state === 'header' ? this.#readHeader(bytes) : 0;
     if (this.#state === 'sessions') end = this.#readSessions(bytes, end);
+    if (this.#state === 'marks') end = this.#readMarks(bytes, end);
     if (this.#state === 'records') end = this.#readRecords(bytes, end);
     this.#rest = Uint8Array.from(bytes.subarray(end));
     if (this.#state === 'ended' && this.#rest.byteLength > 0) throw new ImageError('bytes follow its end');
@@ -218,13 +232,20 @@ export class ImageReader {
     if (format <= REVISIONLESS_FORMAT) this.#recordHeaderBytes = REVISION_AT;
     else this.#visitor.revisions({ last: reader.f64(), uncounted: reader.f64() });
     if (format !== FIRST_FORMAT) this.#visitor.removals(reader);
+    this.#hasMarks = format > MARKLESS_FORMAT;
     this.#state = format <= SESSIONLESS_FORMAT ? 'records' : 'sessions';
     return byteCount;
   }
 
   #readSessions(bytes: Buffer, from: number): number {
     const end = this.#sessions.read(bytes, from);
-    if (this.#sessions.isAtEnd) this.#state = 'records';
+    if (this.#sessions.isAtEnd) this.#state = this.#hasMarks ? 'marks' : 'records';
+    return end;
+  }
+
+  #readMarks(bytes: Buffer, from: number): number {
+    const end = this.#marks.read(bytes, from);
+    if (this.#marks.isAtEnd) this.#state = 'records';
     return end;
   }
 

@@ -15,6 +15,7 @@ import type { History } from './history.js';
 import { ImageReader, StoreImage } from './image.js';
 import { KeyImage, type KeyWalk } from './key-image.js';
 import type { KeyRecord } from './key-record.js';
+import { RouterMarks } from './marks/router-marks.js';
 import { NO_RECORD } from './record-id.js';
 import type { ReadableKeyspace } from './redis/keyspace.js';
 import { ClientSessions } from './sessions/client-sessions.js';
@@ -27,6 +28,7 @@ export class KeyValueStore {
   readonly #contents: Contents;
   readonly #keyspace: StoreKeyspace;
   readonly #sessions = new ClientSessions();
+  readonly #marks = new RouterMarks();
   readonly #application: EntryApplication;
   readonly #readHashes = new HashList();
 
@@ -34,7 +36,7 @@ export class KeyValueStore {
     this.hashSecret = hashSecret;
     this.#contents = new Contents(hashSecret);
     this.#keyspace = new StoreKeyspace(this.#contents, (clockMs) => this.walk(clockMs), hashSecret.k0);
-    this.#application = new EntryApplication(this.#contents, this.#keyspace, this.#sessions);
+    this.#application = new EntryApplication(this.#contents, this.#keyspace, this.#sessions, this.#marks);
   }
 
   /** The latest stamp applied, in ms since the epoch: the time for this store. */
@@ -70,6 +72,11 @@ export class KeyValueStore {
   /** How many sessions of clients there are. */
   get sessionCount(): number {
     return this.#sessions.count;
+  }
+
+  /** How far that connection of the router has got: where the last of its writes that was applied ends in its stream. */
+  markOf(slot: number, connection: number): number {
+    return this.#marks.highestOf(slot, connection);
   }
 
   /** How many keys have a deadline. */
@@ -114,7 +121,8 @@ export class KeyValueStore {
   image({ isBackup }: { readonly isBackup: boolean } = { isBackup: false }): StoreImage {
     const { images, records, clockMs, removals, revisions } = this.#contents;
     const sessions = this.#sessions.image({ isBackup });
-    const head = { clockMs, revisions: revisions.state, removals, sessions };
+    const marks = this.#marks.image({ isBackup });
+    const head = { clockMs, revisions: revisions.state, removals, sessions, marks };
     const image = new StoreImage(records, head, () => images.delete(image));
     images.add(image);
     return image;
@@ -143,6 +151,7 @@ export class KeyValueStore {
       },
       removals: (counts) => contents.removals.readFrom(counts),
       sessions: store.#sessions,
+      marks: store.#marks,
       record: (record) => contents.addEncoded(record),
     });
     return { store, reader };

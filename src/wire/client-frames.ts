@@ -11,6 +11,7 @@ import type { ByteWriter } from '../bytes/byte-writer.js';
 import { readCheckpoint, type StreamCheckpoint, writeCheckpoint } from '../protocol/checkpoint.js';
 import type { Args } from '../protocol/command.js';
 import type { Term } from '../raft/types.js';
+import { type ConnectionMark, readMark, writeMark } from './connection-mark.js';
 import type { ClientAddress } from './control.js';
 
 /** The number of a session in its traffic channel. It is not used again while the server may still name it. */
@@ -31,6 +32,8 @@ export interface SessionOpening {
   readonly ageMs: number;
   /** Where its stream stands, and so its protocol. */
   readonly at: StreamCheckpoint;
+  /** By what the writes of a routed connection are known: see state-machine/marks/. */
+  readonly mark?: ConnectionMark | undefined;
 }
 
 /** From the gateway to a server. */
@@ -120,6 +123,7 @@ const SERVER_ANSWER = 12;
 const SERVER_PART = 13;
 
 const ROUTED = 1;
+const MARKED = 2;
 
 /** A batch was malformed: a bug, since both ends are ours. */
 export class FrameError extends Error {
@@ -138,11 +142,12 @@ export function writeClientFrame(batch: ByteWriter, frame: ClientFrame): void {
       batch.u8(CLIENT_OPEN);
       batch.u32(frame.session);
       batch.f64(frame.connection);
-      batch.u8(frame.routed ? ROUTED : 0);
+      batch.u8((frame.routed ? ROUTED : 0) | (frame.mark === undefined ? 0 : MARKED));
       writeAddress(batch, frame.from);
       writeAddress(batch, frame.reached);
       batch.f64(frame.ageMs);
       writeCheckpoint(batch, frame.at);
+      if (frame.mark !== undefined) writeMark(batch, frame.mark);
       return;
     case 'data':
       batch.u8(CLIENT_DATA);
@@ -186,13 +191,16 @@ export function* readClientFrames(batch: Uint8Array): Generator<ClientFrame<Byte
     switch (kind) {
       case CLIENT_OPEN: {
         const connection = reader.f64();
-        const routed = (reader.u8() & ROUTED) !== 0;
+        const flags = reader.u8();
+        const routed = (flags & ROUTED) !== 0;
         const from = readAddress(reader);
         const reached = readAddress(reader);
         const ageMs = reader.f64();
         const at = readCheckpoint(reader);
         if (at === undefined) throw new FrameError(kind);
-        yield { type: 'open', session, connection, routed, from, reached, ageMs, at };
+        const mark = (flags & MARKED) === 0 ? undefined : readMark(reader);
+        const open = { type: 'open', session, connection, routed, from, reached, ageMs, at } as const;
+        yield mark === undefined ? open : { ...open, mark };
         break;
       }
       case CLIENT_DATA:

@@ -1,10 +1,12 @@
 /** A Redis client's connection at the router outlives any number of leaders. */
 
 import { expect } from 'chai';
+import { LEADER_WAIT_MS } from '../../src/time-limits.js';
 import { type Raw, RedisClient } from '../../tools/support/redis-client.js';
 import { eventually, TestCluster } from '../support/cluster.js';
 
 const UNKNOWN = { error: 'UNKNOWN leadership was lost: the write may or may not have happened' };
+const DOWN = { error: 'CLUSTERDOWN The cluster is down' };
 const QUEUED = { simple: 'QUEUED' };
 const OK = { simple: 'OK' };
 const LEADERS = 6;
@@ -36,17 +38,21 @@ describe('a Redis connection at the router', () => {
     await cluster.cluster.restart(leader);
   }
 
-  it('counts on through many leaders, and is told of every increment whether it happened', async function () {
+  it('counts on through many leaders, and is told of every increment what came of it', async function () {
     this.timeout(120_000);
     let isOver = false;
     const counted = { told: 0, unknown: 0 };
     const counting = (async () => {
       while (!isOver) {
+        const startMs = performance.now();
         const replies = await client.pipeline(...Array.from({ length: 20 }, () => ['INCR', 'n']));
+        const tookMs = performance.now() - startMs;
         for (const reply of replies) {
           if (typeof reply === 'number') counted.told += 1;
           else {
-            expect(reply).to.deep.equal(UNKNOWN);
+            // No leader was found in time, as on a busy machine.
+            expect([UNKNOWN, DOWN]).to.deep.include(reply);
+            expect(tookMs).to.be.at.least(LEADER_WAIT_MS);
             counted.unknown += 1;
           }
         }

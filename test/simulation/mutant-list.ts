@@ -4,6 +4,7 @@
  */
 
 import { CLIENT_MUTANTS } from './client-mutant-list.js';
+import { MARK_MUTANTS } from './mark-mutant-list.js';
 import { MEMBERS_MUTANTS } from './members-mutant-list.js';
 import type { Mutant } from './mutant.js';
 import { STORAGE_MUTANTS } from './storage/mutant-list.js';
@@ -274,16 +275,10 @@ export const MUTANTS: readonly Mutant[] = [
     replacement: 'this.#watched.areLost = false;',
   },
   {
-    name: 'replay a write that a dead leader may have done',
+    name: 'say of a write that a dead leader may have done that it is not done',
     file: 'gateway/routed-connection.js',
     search: 'onLost() {\n        this.#sessionLost(this.#forwarded);',
     replacement: 'onLost() {\n        this.#sessionLost(0);',
-  },
-  {
-    name: 'replay a write that nobody waits for',
-    file: 'gateway/text-replay.js',
-    search: 'if (isWrite(request) && end <= proposedBytes) {',
-    replacement: 'if (isWrite(request) && end <= proposedBytes && !isSilent(request)) {',
   },
   {
     name: 'send without room in the queue',
@@ -426,6 +421,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...MEMBERS_MUTANTS,
   ...WATCH_MUTANTS,
   ...CLIENT_MUTANTS,
+  ...MARK_MUTANTS,
   {
     name: 'lose the results of sessions at a failover',
     file: 'state-machine/sessions/client-sessions.js',

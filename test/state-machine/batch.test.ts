@@ -83,6 +83,22 @@ class Recorder implements BatchVisitor {
   once(id: string, seq: number, done: number): void {
     this.seen.push({ type: 'once', id, seq, done });
   }
+
+  routerStart(start: string): void {
+    this.seen.push({ type: 'router start', start });
+  }
+
+  mark(slot: number, connection: number, place: number): void {
+    this.seen.push({ type: 'mark', slot, connection, place });
+  }
+
+  stride(bytes: number): void {
+    this.seen.push({ type: 'stride', bytes });
+  }
+
+  markEnd(): void {
+    this.seen.push({ type: 'mark end' });
+  }
 }
 
 /** A batch of deletes as earlier versions of the program made it. */

@@ -11,8 +11,10 @@ import { recordsOf } from '../support/records.js';
 
 const SLICE_BYTES = 64;
 
-/** Before the first record, when there are no sessions. */
-const HEADER_BYTES = 9 + 16 + REMOVALS_BYTES + 41;
+/** Before the marks, when there are no sessions. */
+const MARKS_AT = 9 + 16 + REMOVALS_BYTES + 41;
+/** Before the first record, when there are no marks either. */
+const HEADER_BYTES = MARKS_AT + 9;
 
 function apply(store: KeyValueStore, commands: readonly Command[], stampMs = 1): void {
   store.apply(payloadOf(stampMs, commands));
@@ -177,7 +179,7 @@ describe('the image of a store', () => {
     const rest = [...records, bytes.subarray(at)];
     const clock = bytes.subarray(1, 9);
     const removals = bytes.subarray(25, 25 + REMOVALS_BYTES);
-    const sessions = bytes.subarray(25 + REMOVALS_BYTES, HEADER_BYTES);
+    const sessions = bytes.subarray(25 + REMOVALS_BYTES, MARKS_AT);
     const formats = [
       [Buffer.of(1), clock, ...rest],
       [Buffer.of(2), clock, removals, ...rest],
@@ -196,6 +198,15 @@ describe('the image of a store', () => {
         expect(former.get('new')?.revision).to.equal(former.lastRevision);
       }
     }
+  });
+
+  it('is read in the format before, which has no marks', () => {
+    const store = filled(['a', 'b']);
+    const bytes = Buffer.concat(piecesOf(store.image()));
+    const former = [Buffer.of(4), bytes.subarray(1, MARKS_AT), bytes.subarray(HEADER_BYTES)];
+    const whole = Buffer.concat(former);
+    for (const pieces of [[whole], Array.from(whole, (byte) => Buffer.of(byte))])
+      expect(contentOf(restored(pieces))).to.deep.equal(contentOf(store));
   });
 
   it('holds the revisions, which go on', () => {
@@ -238,7 +249,7 @@ describe('the image of a store', () => {
       for (const length of [1, other.byteLength])
         expect(() => restored([other.subarray(0, length)])).to.throw(
           ImageError,
-          'its format is 9, and this program reads formats up to 4',
+          'its format is 9, and this program reads formats up to 5',
         );
     });
 

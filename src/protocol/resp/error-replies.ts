@@ -13,6 +13,10 @@ export const OUTCOME_UNKNOWN = new ErrorReply(
 export const TIMED_OUT = new ErrorReply(
   'UNKNOWN no majority of the servers answered in time: the write may or may not have happened',
 );
+/** The same for a command that is known to have been executed. */
+export const RESULT_TOO_LONG = new ErrorReply(
+  'UNKNOWN leadership was lost: the command was executed, but its result was too long to be kept',
+);
 /** As Redis has it when it cannot write to its disk: nothing happened. */
 export const UNWRITABLE = new ErrorReply(
   'MISCONF The disks of a majority of the servers take no writes: nothing was written. The log says why.',

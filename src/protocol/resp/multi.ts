@@ -1,8 +1,8 @@
 /** A transaction that MULTI has begun, the keys that it watches, and the errors for misuse of both. */
 
 import { MAX_WATCHED_BYTES, WATCHED_KEY_OVERHEAD_BYTES } from '../../limits.js';
-import type { Args, WatchedKey } from '../command.js';
-import { ErrorReply } from './value.js';
+import { type Args, CHANGED_KEY, type RedisTransaction, type WatchedKey } from '../command.js';
+import { ErrorReply, type NullArray } from './value.js';
 
 /** A transaction that is being put together. */
 export interface Transaction {
@@ -60,4 +60,9 @@ export const LEADER_CHANGED = new ErrorReply(
 /** Bytes of the arguments, each with this overhead. */
 export function byteLengthOf(args: Args, overheadBytes: number): number {
   return args.reduce((sum, arg) => sum + arg.length + overheadBytes, 0);
+}
+
+/** EXEC of a transaction of which another server knew what this one does not. That server may have executed it. */
+export function lostTransaction(lost: ErrorReply | NullArray): RedisTransaction {
+  return { type: 'redis-transaction', watched: [CHANGED_KEY], commands: [], lost };
 }

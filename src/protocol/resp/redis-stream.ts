@@ -20,6 +20,7 @@ import {
   EXEC_WITH_ARGS,
   EXEC_WITHOUT_MULTI,
   LEADER_CHANGED,
+  lostTransaction,
   NESTED_MULTI,
   NOT_IN_MULTI,
   TOO_MUCH_WATCHED,
@@ -370,8 +371,9 @@ export class RedisStream {
     const { keys: watched, areLost } = this.#watched;
     this.#setTransaction(undefined);
     this.#unwatch();
+    if (refusal === LEADER_CHANGED) return lostTransaction(refusal);
     if (refusal !== undefined) return fixed(refusal);
-    if (areLost) return fixed(NULL_ARRAY);
+    if (areLost) return lostTransaction(NULL_ARRAY);
     return { type: 'redis-transaction', watched, commands };
   }
 

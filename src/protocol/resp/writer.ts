@@ -3,7 +3,7 @@
 import type { ByteString } from '../../bytes/byte-string.js';
 import type { ByteWriter } from '../../bytes/byte-writer.js';
 import type { RespReply } from '../reply.js';
-import { NO_LEADER, OUTCOME_UNKNOWN, TIMED_OUT, UNWRITABLE } from './error-replies.js';
+import { NO_LEADER, OUTCOME_UNKNOWN, RESULT_TOO_LONG, TIMED_OUT, UNWRITABLE } from './error-replies.js';
 import { NO_SESSION, RESULT_FORGOTTEN, RESULT_NOT_KEPT, VERSION_MISMATCH } from './session-errors.js';
 import { ErrorReply, MapReply, NullArray, type RespValue, SimpleString, VerbatimText } from './value.js';
 
@@ -31,7 +31,11 @@ export function writeRespReply(out: ByteWriter, reply: RespReply, version: RespV
       writeResp(out, UNWRITABLE, version);
       return;
     case 'internal-error':
+    case 'result-unknown':
       writeResp(out, OUTCOME_UNKNOWN, version);
+      return;
+    case 'result-too-long':
+      writeResp(out, RESULT_TOO_LONG, version);
       return;
     case 'timed-out':
       writeResp(out, TIMED_OUT, version);

@@ -39,12 +39,13 @@ import type { CostlyReads } from './costly-reads.js';
 import type { FairQueue } from './fair-queue.js';
 import type { InFlight } from './in-flight.js';
 import type { Monitors } from './monitors.js';
+import { isOvertaken, OVERTAKEN } from './overtaken.js';
 import type { Questions } from './questions.js';
 import type { ReplyFrames } from './reply-frames.js';
 import type { PendingCommand, Session } from './session.js';
 import type { Sessions } from './sessions.js';
 import { slotKeyOf } from './slot-key.js';
-import { COMMAND_ERROR, replyOf, UNAUTHENTICATED, valueReply, visibleReply } from './visible-replies.js';
+import { COMMAND_ERROR, replyTo, UNAUTHENTICATED, valueReply, visibleReply } from './visible-replies.js';
 import type { Walks } from './walks.js';
 import type { Watchers } from './watches/watchers.js';
 import type { WorkTurns } from './work-turns.js';
@@ -124,7 +125,7 @@ export class Answerer {
 
   /** Answers a write that was applied. */
   write(command: PendingCommand, result: CommandResult): void {
-    const reply = replyOf(result);
+    const reply = replyTo(command.request, result);
     this.#answer(command, visibleReply(command.request, reply), reply);
   }
 
@@ -243,7 +244,8 @@ export class Answerer {
   }
 
   #answerRead(command: PendingCommand, reply: RespReply): void {
-    this.#answer(command, reply, reply);
+    const told = isOvertaken(command, this.#state.store) ? OVERTAKEN : reply;
+    this.#answer(command, told, told);
   }
 
   #valueWithMeta(command: PendingCommand, { type, key }: GetRequest): Reply {

@@ -339,7 +339,7 @@ export class Clients {
   #serveAsLeader(session: Session): void {
     session.leaderlessSinceMs = undefined;
     const quantum = new Quantum(session);
-    if (session.redis !== undefined && this.#mayAnswerGets(session))
+    if (session.redis !== undefined && !session.isRepeating && this.#mayAnswerGets(session))
       this.#plainGets.answer(session, session.redis, quantum, this.#nowMs);
     this.#queue.take(session, quantum, this.#nowMs, (command) => {
       if (this.#monitors.isOn) this.#monitors.tell(command, this.#logTime.nowMs());

@@ -93,9 +93,12 @@ export class Proposals {
     // A write may come while a long one is half encoded: finish that first.
     while (this.#encoder.isUnfinished) this.#encoder.goOn();
     const before = this.#encoder.byteLength;
+    const { session } = command;
+    const { mark } = session;
+    if (mark === undefined) this.#encoder.endMarks();
+    else this.#encoder.mark(mark, session.connection, mark.place + command.endOffset);
     this.#encoder.add(write);
     this.#hasWrites = true;
-    const { session } = command;
     const byteLength = this.#encoder.isUnfinished ? MAX_TRANSACTION_BYTES : this.#encoder.byteLength - before;
     session.largestWriteBytes = Math.max(session.largestWriteBytes, byteLength);
     this.#open.push(command);

@@ -19,6 +19,7 @@ import { RedisStream } from '../../protocol/resp/redis-stream.js';
 import { GuardedText, textStream } from '../../protocol/text/guarded-text.js';
 import type { TextParser } from '../../protocol/text/text-parser.js';
 import type { ConnectionId, SessionId, SessionOpening } from '../../wire/client-frames.js';
+import type { ConnectionMark } from '../../wire/connection-mark.js';
 import type { ClientAddress } from '../../wire/control.js';
 import type { ReturningClient } from './group-commit-delay.js';
 
@@ -73,6 +74,8 @@ export class Session implements ReturningClient {
   readonly connection: ConnectionId;
   /** Came through the router: what this server cannot serve goes back to it, never to the client. */
   readonly routed: boolean;
+  /** By what its writes are known, if it came through the router. */
+  readonly mark: ConnectionMark | undefined;
   /** The client's own address, and the one by which it reached us. */
   readonly from: ClientAddress;
   readonly reached: ClientAddress;
@@ -120,13 +123,14 @@ export class Session implements ReturningClient {
   #unreadBytes = 0;
 
   constructor(id: SessionId, opening: SessionOpening, totalUnread: TotalUnread, nowMs: number) {
-    const { connection, routed, from, reached, ageMs, at } = opening;
+    const { connection, routed, from, reached, ageMs, at, mark } = opening;
     this.id = id;
     this.#totalUnread = totalUnread;
     this.connection = connection;
     this.acceptedAtMs = nowMs - ageMs;
     this.takenAtMs = nowMs;
     this.routed = routed;
+    this.mark = mark;
     this.from = from;
     this.reached = reached;
     this.reportedAt = at;
@@ -139,6 +143,11 @@ export class Session implements ReturningClient {
       this.parser = this.#text;
       if (this.#text instanceof GuardedText) this.guarded = this.#text;
     }
+  }
+
+  /** Whether what comes next may have been executed by another server. */
+  get isRepeating(): boolean {
+    return this.mark !== undefined && this.parser.consumed < this.mark.repeatedBytes;
   }
 
   /** Bytes that have come in and belong to no command that was taken. */

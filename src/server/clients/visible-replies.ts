@@ -4,6 +4,7 @@ import type { ByteString } from '../../bytes/byte-string.js';
 import type { CommandResult } from '../../protocol/command.js';
 import type { Reply, RespReply } from '../../protocol/reply.js';
 import type { Request } from '../../protocol/request.js';
+import { NullArray } from '../../protocol/resp/value.js';
 
 export const COMMAND_ERROR: Reply = { type: 'command-error' };
 export const UNAUTHENTICATED: Reply = { type: 'unauthenticated' };
@@ -12,10 +13,13 @@ export function valueReply(value: ByteString | undefined): Reply {
   return value === undefined ? { type: 'not-found' } : { type: 'value', value };
 }
 
-export function replyOf(result: CommandResult): RespReply {
+/** What the result of the request comes to. */
+export function replyTo(request: Request, result: CommandResult): RespReply {
   switch (result.type) {
-    case 'resp':
-      return result;
+    case 'resp': {
+      const isLost = request.type === 'redis-transaction' && request.lost !== undefined;
+      return isLost && result.value instanceof NullArray ? { type: 'resp', value: request.lost } : result;
+    }
     case 'stored':
       return { type: 'ok', version: result.version };
     case 'stored-at':

@@ -1,14 +1,14 @@
 /**
- * The result of a command as a session keeps it: bytes, one character each, from which any protocol's reply can be made.
+ * The result of a command as it is kept for whoever repeats the command: bytes from which any protocol's reply can be made.
  *
  * Layout: the kind (u8), and for `stored` and `stored-at` the version (f64), for `stored-at` and `added` the revision (f64),
- * for a Redis reply the value. A value is its kind (u8) and: a text (u32 length, bytes), a number (f64), or the values in it
- * (u32 count, each).
+ * for a Redis reply the value, for an opened session its id (u32 length, bytes). A value is its kind (u8) and: a text (u32
+ * length, bytes), a number (f64), or the values in it (u32 count, each).
  */
 
 import { ByteReader } from '../../bytes/byte-reader.js';
 import { ByteWriter } from '../../bytes/byte-writer.js';
-import type { WriteResult } from '../../protocol/command.js';
+import { type CommandResult, isOfWrite, type WriteResult } from '../../protocol/command.js';
 import { takesOver } from '../../protocol/resp/reply-size.js';
 import {
   ErrorReply,
@@ -30,7 +30,17 @@ const Kind = {
   'stored-at': 6,
   added: 7,
   exists: 8,
+  session: 9,
+  'session-closed': 10,
+  'no-session': 11,
+  'result-not-kept': 12,
+  'result-forgotten': 13,
+  'result-too-long': 14,
+  'result-unknown': 15,
 } as const;
+
+/** The kind of a result of which nothing but the version follows. */
+export const STORED = Kind.stored;
 
 const ValueKind = {
   string: 1,
@@ -59,20 +69,48 @@ const writer = new ByteWriter();
 
 /** The result's bytes; undefined if they are more than {@link MAX_KEPT_RESULT_BYTES}. */
 export function keptOf(result: WriteResult): string | undefined {
-  if (result.type === 'resp' && takesOver(result.value, 2 * MAX_KEPT_RESULT_BYTES)) return undefined;
-  writer.clear();
-  writer.u8(Kind[result.type]);
-  if ('version' in result) writer.f64(result.version);
-  if ('revision' in result) writer.f64(result.revision);
-  if (result.type === 'resp') writeValue(result.value);
-  const bytes = writer.view();
-  if (bytes.byteLength > MAX_KEPT_RESULT_BYTES) return undefined;
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+  const bytes = encodeResult(result, MAX_KEPT_RESULT_BYTES);
+  return bytes && Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
 }
 
-/** What {@link keptOf} made bytes of. Throws {@link KeptResultError}. */
+/** What {@link keptOf} made text of. Throws {@link KeptResultError}. */
 export function resultOf(kept: string): WriteResult {
-  const reader = new ByteReader(Buffer.from(kept, 'latin1'));
+  const result = resultIn(Buffer.from(kept, 'latin1'));
+  if (!isOfWrite(result)) throw new KeptResultError('kind', Kind[result.type]);
+  return result;
+}
+
+/** The result's bytes, valid until the next call; undefined if they are more than `maxBytes`. */
+export function encodeResult(result: CommandResult, maxBytes: number): Uint8Array | undefined {
+  if (result.type === 'resp' && takesOver(result.value, 2 * maxBytes)) return undefined;
+  writer.clear();
+  writer.u8(Kind[result.type]);
+  switch (result.type) {
+    case 'stored':
+      writer.f64(result.version);
+      break;
+    case 'stored-at':
+      writer.f64(result.version);
+      writer.f64(result.revision);
+      break;
+    case 'added':
+      writer.f64(result.revision);
+      break;
+    case 'resp':
+      writeValue(result.value);
+      break;
+    case 'session':
+      writer.u32(result.id.length);
+      writer.latin1(result.id);
+      break;
+    default:
+  }
+  return writer.length > maxBytes ? undefined : writer.view();
+}
+
+/** What {@link encodeResult} made bytes of. Throws {@link KeptResultError}. */
+export function resultIn(bytes: Uint8Array): CommandResult {
+  const reader = new ByteReader(bytes);
   const kind = reader.u8();
   switch (kind) {
     case Kind.stored:
@@ -91,6 +129,16 @@ export function resultOf(kept: string): WriteResult {
       return { type: 'version-mismatch' };
     case Kind.resp:
       return { type: 'resp', value: readValue(reader) };
+    case Kind.session:
+      return { type: 'session', id: readText(reader) };
+    case Kind['session-closed']:
+      return { type: 'session-closed' };
+    case Kind['no-session']:
+      return { type: 'no-session' };
+    case Kind['result-not-kept']:
+      return { type: 'result-not-kept' };
+    case Kind['result-forgotten']:
+      return { type: 'result-forgotten' };
     default:
       throw new KeptResultError('kind', kind);
   }

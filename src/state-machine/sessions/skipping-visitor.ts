@@ -1,14 +1,34 @@
-/** Reads a command of a batch and does nothing: it was executed before, in an earlier try of its client. */
+/** Reads a command of a batch and does nothing: it was executed before, in an earlier try of its client or of the router. */
 
+import type { RespValue } from '../../protocol/resp/value.js';
 import type { ArgSource } from '../arg-source.js';
-import type { BatchVisitor } from '../batch-reader.js';
+import type { BatchVisitor, TransactionCommands } from '../batch-reader.js';
+import type { Steps } from '../work.js';
+
+export interface SkippingOptions {
+  /** Told once the command was read; `with key` for those that visitKeys visits. */
+  readonly skipped: (command: 'with key' | 'without key') => void;
+  /** Given the steps in which a transaction is read, after which it is skipped. */
+  readonly skipSteps: (steps: Steps<RespValue>) => void;
+  /** What says that other commands follow, which are not skipped. */
+  readonly marks: Pick<
+    BatchVisitor,
+    'valueLimit' | 'workRule' | 'routerStart' | 'mark' | 'stride' | 'markEnd'
+  >;
+}
+
+/** Commands of a transaction that are read in one step. */
+const COMMANDS_PER_STEP = 64;
 
 export class SkippingVisitor implements BatchVisitor {
-  readonly #onSkipped: (command: 'with key' | 'without key') => void;
+  readonly #onSkipped: SkippingOptions['skipped'];
+  readonly #skipSteps: SkippingOptions['skipSteps'];
+  readonly #marks: SkippingOptions['marks'];
 
-  /** @param onSkipped told once the command was read; `with key` for those that visitKeys visits */
-  constructor(onSkipped: (command: 'with key' | 'without key') => void) {
-    this.#onSkipped = onSkipped;
+  constructor({ skipped, skipSteps, marks }: SkippingOptions) {
+    this.#onSkipped = skipped;
+    this.#skipSteps = skipSteps;
+    this.#marks = marks;
   }
 
   set(): void {
@@ -44,27 +64,51 @@ export class SkippingVisitor implements BatchVisitor {
     this.#onSkipped('without key');
   }
 
-  redisTransaction(): void {
-    throw new TypeError('a transaction is in no session');
+  redisTransaction(_watched: unknown, commands: TransactionCommands): void {
+    this.#skipSteps(passOver(commands));
   }
 
-  valueLimit(): void {
-    throw new TypeError('a limit is no command');
+  valueLimit(bytes: number): void {
+    this.#marks.valueLimit(bytes);
   }
 
-  workRule(): void {
-    throw new TypeError('a rule is no command');
+  workRule(number: number): void {
+    this.#marks.workRule(number);
   }
 
   sessionOpen(): void {
-    throw new TypeError('the opening of a session is in no session');
+    this.#onSkipped('without key');
   }
 
   sessionClose(): void {
-    throw new TypeError('the closing of a session is in no session');
+    this.#onSkipped('without key');
   }
 
   once(): void {
-    throw new TypeError('a command is in one session');
+    // The command that is to be executed once follows, and is skipped.
   }
+
+  routerStart(start: string): void {
+    this.#marks.routerStart(start);
+  }
+
+  mark(slot: number, connection: number, place: number): void {
+    this.#marks.mark(slot, connection, place);
+  }
+
+  stride(bytes: number): void {
+    this.#marks.stride(bytes);
+  }
+
+  markEnd(): void {
+    this.#marks.markEnd();
+  }
+}
+
+function* passOver(commands: TransactionCommands): Steps<RespValue> {
+  for (let read = 1; commands.left > 0; read += 1) {
+    commands.next();
+    if (read % COMMANDS_PER_STEP === 0) yield;
+  }
+  return null;
 }

@@ -1,7 +1,7 @@
 /**
  * Whether each write was done at most once. Values are never written twice by a client, so one that is in two commands of
- * the log, both committed, was done twice: sent again by somebody who did not know that it was done. Repeats in a session are
- * one command.
+ * the log, both committed, was done twice: sent again by somebody who did not know that it was done. Repeats in a session, and
+ * those of the router at one place of a stream, are one command.
  */
 
 import { type ByteSpan, textOf } from '../../../src/bytes/byte-reader.js';
@@ -50,6 +50,10 @@ export class DoneOnce {
 class ValueVisitor implements BatchVisitor {
   readonly #onText: (text: string, once: string | undefined) => void;
   #once: string | undefined;
+  #start = '';
+  #connection: number | undefined;
+  #place = 0;
+  #stride = 0;
 
   constructor(onText: (text: string, once: string | undefined) => void) {
     this.#onText = onText;
@@ -93,23 +97,52 @@ class ValueVisitor implements BatchVisitor {
   }
 
   redisTransaction(_watched: unknown, commands: TransactionCommands): void {
-    while (commands.left > 0) this.#onText(commands.next()?.join(' ') ?? '', undefined);
+    this.#place += this.#stride;
+    while (commands.left > 0) this.#onText(commands.next()?.join(' ') ?? '', this.#marked);
   }
 
   once(id: string, seq: number): void {
     this.#once = `${id} ${seq}`;
   }
 
+  routerStart(start: string): void {
+    this.#start = Buffer.from(start, 'latin1').toString('hex');
+  }
+
+  mark(_slot: number, connection: number, place: number): void {
+    this.#connection = connection;
+    this.#place = place;
+    this.#stride = 0;
+  }
+
+  stride(bytes: number): void {
+    this.#stride = bytes;
+  }
+
+  markEnd(): void {
+    this.#connection = undefined;
+  }
+
   valueLimit(): void {}
 
   workRule(): void {}
 
-  sessionOpen(): void {}
+  sessionOpen(): void {
+    this.#place += this.#stride;
+  }
 
-  sessionClose(): void {}
+  sessionClose(): void {
+    this.#place += this.#stride;
+  }
+
+  /** The command that a repeat of the router's is, if it came from there. */
+  get #marked(): string | undefined {
+    return this.#connection === undefined ? undefined : `${this.#start} ${this.#connection} ${this.#place}`;
+  }
 
   #tell(text: string): void {
-    this.#onText(text, this.#once);
+    this.#place += this.#stride;
+    this.#onText(text, this.#once ?? this.#marked);
     this.#once = undefined;
   }
 }

@@ -4,6 +4,8 @@
  */
 
 import { PropertyViolation } from '../../../src/raft/checks/property-violation.js';
+import { LEADER_WAIT_MS } from '../../../src/time-limits.js';
+import { isRead } from '../../../tools/linearizability/history.js';
 import type { Random } from '../../../tools/support/random.js';
 import type { SimulatedNetwork } from '../world/network.js';
 import type { ClientEnd } from '../world/socket.js';
@@ -382,6 +384,8 @@ export class SimulatedClient {
     }
     if (one === undefined || verdict.type === 'wrong') throw this.#strange(reply, one);
     this.#note(() => `<- ${describeReply(reply)}`);
+    if (this.#isUnknownTooSoon(one, reply))
+      throw new PropertyViolation('outcomes', `client ${this.#options.id} is told ${describeReply(reply)}`);
     if (verdict.type === 'elsewhere') {
       if (!this.#options.allServerPorts.includes(verdict.port)) throw this.#strange(reply, one);
       if (this.#options.temper.via === 'router') throw this.#strange(reply, one);
@@ -414,6 +418,15 @@ export class SimulatedClient {
   get #follows(): boolean {
     const { temper, random } = this.#options;
     return !temper.readsAtReplicas || random.chance(FOLLOW_RATE);
+  }
+
+  /** The router says that it does not know what became of a write, without having waited for a leader as long as it may. */
+  #isUnknownTooSoon({ command, sentAtMs }: Pending, reply: Reply): boolean {
+    const { temper, world } = this.#options;
+    const { operation } = command;
+    // In the text protocol, writes that were refused are answered in the same way.
+    if (temper.via !== 'router' || reply.type !== 'error' || !reply.text.startsWith('UNKNOWN ')) return false;
+    return operation !== undefined && !isRead(operation.action) && world.nowMs - sentAtMs < LEADER_WAIT_MS;
   }
 
   /** A write that is not answered is, by a server that does not lead. */

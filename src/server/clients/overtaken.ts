@@ -1,0 +1,18 @@
+/** Reads that the router sends again too late to be executed. */
+
+import type { Reply } from '../../protocol/reply.js';
+import { isRead } from '../../protocol/request.js';
+import type { KeyValueStore } from '../../state-machine/key-value-store.js';
+import type { PendingCommand } from './session.js';
+
+/** What such a read is told. */
+export const OVERTAKEN: Reply = { type: 'result-unknown' };
+
+/** Whether it is a read, and a write that comes later in its stream was done for an earlier leader: it would see too much. */
+export function isOvertaken(
+  { session: { mark, connection }, endOffset, request }: PendingCommand,
+  store: Pick<KeyValueStore, 'markOf'>,
+): boolean {
+  if (mark === undefined || endOffset > mark.repeatedBytes || !isRead(request)) return false;
+  return store.markOf(mark.slot, connection) > mark.place + endOffset;
+}

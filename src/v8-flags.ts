@@ -19,7 +19,7 @@ const COMPILER_FLAGS = ['--no-lazy', '--no-flush-bytecode'];
 const THREADS_FLAG = '--lazy';
 
 /**
- * V8 makes objects old at once whose like have lived for long, as all do that wait in a moment without progress. From then on each
+ * V8 makes objects old at once whose like have lived for long, as all do that wait while nothing goes on. From then on each
  * command is old garbage, with all that it refers to: a MiB a second at a few thousand commands.
  */
 const LIFETIME_FLAG = '--no-allocation-site-pretenuring';

@@ -1,9 +1,7 @@
 /**
- * A client's connection through the router: it goes to whichever server leads, and survives the leader.
- *
- * The bytes that are not yet answered are held here: first those that were forwarded to the session's server. When the session is
- * lost they are forwarded to the next leader, which knows by the connection's mark what of them is done (state-machine/marks/).
- * Only if no leader is found in time does it count what may have been done: it is answered by an error then.
+ * A client's connection through the router: it goes to whichever server leads, and survives the leader. What is not yet answered
+ * is held here, and forwarded to the next leader, which knows by the connection's mark what of it is done (state-machine/marks/).
+ * Only if no leader is found in time does it count what may have been done: that is answered by an error.
  */
 
 import assert from 'node:assert/strict';

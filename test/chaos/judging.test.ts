@@ -239,6 +239,16 @@ describe('the watch over leaders', () => {
   });
 });
 
+describe('outcomes that the router lost', () => {
+  it('are wrong, however rare', () => {
+    const lost = set('a', { return: null, outcome: 'unknown' });
+    expect(judge(runOf({ lines: [lost] })).isRight).to.equal(true);
+    const verdict = judge(runOf({ lines: [{ ...lost, isLostAtRouter: true }] }));
+    expect(verdict.isRight).to.equal(false);
+    expect(verdict.report.join('\n')).to.include('outcomes that the router lost: 1\n  client ');
+  });
+});
+
 describe('the figures by fault', () => {
   it('tell how long it took until a write went through, and how long operations took meanwhile', () => {
     const fault: Fault = { kind: 'kill', what: 'kill 0', fromNs: 100 * MS, untilNs: 200 * MS };

@@ -16,7 +16,7 @@ import { valueName } from './values.js';
 export interface ClientOptions {
   readonly client: number;
   readonly random: Random;
-  /** Of the servers and of the router. */
+  /** Of the servers, and at the end that of the router. */
   readonly ports: readonly number[];
   /** Names of at least one; every second one is never deleted, so that its versions only grow. */
   readonly keys: readonly string[];
@@ -51,6 +51,7 @@ export class ChaosClient {
   readonly #versions = new Map<string, number>();
   #volatileKeys: readonly string[] = [];
   #connection: Connection | undefined;
+  #port: number | undefined;
   #nextPort: number | undefined;
   #count = 0;
 
@@ -78,6 +79,7 @@ export class ChaosClient {
     if (this.#connection !== undefined) return this.#connection;
     const port = this.#nextPort ?? this.#random.of(this.#ports);
     this.#nextPort = undefined;
+    this.#port = port;
     const connect = this.#random.chance(0.5) ? connectText : connectRedis;
     this.#connection = await connect(port).catch(() => undefined);
     return this.#connection;
@@ -100,6 +102,7 @@ export class ChaosClient {
       call,
       return: answer.outcome === 'unknown' ? null : nowNs(),
       outcome: answer.outcome,
+      ...(answer.isLost === true && this.#port === this.#ports.at(-1) ? { isLostAtRouter: true } : {}),
     });
     if (answer.version !== null) this.#versions.set(request.key, answer.version);
     if (request.ttlMs !== null && answer.outcome === 'ok')

@@ -21,6 +21,8 @@ export interface Answer {
   readonly version: number | null;
   /** The port where the leader is said to be; undefined unless the server said so. */
   readonly leaderPort?: number;
+  /** The server says that leadership was lost, and the outcome with it. */
+  readonly isLost?: true;
 }
 
 export interface Connection {
@@ -140,7 +142,8 @@ function answerOfRedis({ op }: Request, reply: Raw): Answer {
   if (typeof reply === 'object' && 'error' in reply) {
     const moved = /^MOVED \d+ [^ ]*:(\d+)$/.exec(reply.error);
     if (moved !== null) return { ...TURNED_DOWN, leaderPort: Number(moved[1]) };
-    return /^(CLUSTERDOWN|MISCONF) /.test(reply.error) ? TURNED_DOWN : UNKNOWN;
+    if (/^(CLUSTERDOWN|MISCONF) /.test(reply.error)) return TURNED_DOWN;
+    return reply.error.startsWith('UNKNOWN leadership was lost') ? { ...UNKNOWN, isLost: true } : UNKNOWN;
   }
   throw new TypeError(`a ${op} was answered ${JSON.stringify(reply)}`);
 }

@@ -148,6 +148,28 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'forget how far the router’s connections have got at a failover',
+    args: ['--faults', 'kill,transfer'],
+    edits: [
+      {
+        file: 'state-machine/marks/router-marks.js',
+        search: 'return this.#place + this.#stride <= this.#repeatedTo;',
+        replacement: 'return false;',
+      },
+    ],
+  },
+  {
+    name: 'know no results of what the router repeats',
+    args: ['--faults', 'kill,transfer'],
+    edits: [
+      {
+        file: 'state-machine/marks/router-marks.js',
+        search: 'this.#outcomes.find(last, this.#place + this.#stride)',
+        replacement: 'undefined',
+      },
+    ],
+  },
+  {
     name: 'go through all keys in one turn',
     args: ['--faults', 'costly'],
     edits: [

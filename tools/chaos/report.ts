@@ -65,6 +65,10 @@ export function judge({
   const gaps = longestGaps(lines, intervals);
   const stalls = standstills(lines);
   const tooLong = gaps.filter((gap) => lengthWithout(gap, stalls) > MAX_GAP_NS);
+  // A client gives up on an answer long before the router may say that.
+  const lost = lines.flatMap((line) =>
+    line.isLostAtRouter === true ? [`client ${line.client}: ${line.op} ${line.key} ${line.value ?? ''}`] : [],
+  );
   const lifetimes = wrongLifetimes(
     lines,
     faults.filter(({ kind }) => kind === 'process'),
@@ -81,6 +85,7 @@ export function judge({
     finding('wrong to the clients themselves', told.findings),
     finding('servers that differ at the end', differences),
     finding('versions with two values', repeated),
+    finding('outcomes that the router lost', lost),
     finding(`keys that lived too long or too short, of ${volatile.size} that expire`, lifetimes),
     finding(`terms with two leaders, of ${leaders.terms} seen`, leaders.conflicts),
     `back in service after all faults, ${back.length} times: ${spread(spreadOf(back.map((recovery) => lengthOf(recovery) / 1e6)))}`,
@@ -107,7 +112,7 @@ export function judge({
   return {
     isRight:
       isLinearizable &&
-      [tooLong, tooLate, differences, repeated, lifetimes, leaders.conflicts, told.findings].every(
+      [tooLong, tooLate, differences, repeated, lost, lifetimes, leaders.conflicts, told.findings].every(
         (findings) => findings.length === 0,
       ),
     report,

@@ -31,8 +31,7 @@ export class DirectConnection implements Connection, SocketHandlers, SessionOwne
     this.#traffic = traffic;
     const { shared } = connections;
     this.client = new ClientSocket(socket, this, shared);
-    const mustUnlock = shared.doorkeeper.asks(this.client);
-    this.unanswered = new UnansweredBytes(this.client, shared.unanswered, { mustUnlock });
+    this.unanswered = new UnansweredBytes(this.client, shared);
     this.#connections = connections;
     this.#id = connections.shared.ids.next();
     this.#whileUnassigned = new UnassignedFacts(this.#id, this.client, connections.shared.environment);
@@ -105,8 +104,7 @@ export class DirectConnection implements Connection, SocketHandlers, SessionOwne
   }
 
   onReply(answeredBytes: number, at: StreamCheckpoint, bytes: Uint8Array): void {
-    this.unanswered.answered(answeredBytes);
-    this.unanswered.standsAt(at);
+    this.unanswered.answered(answeredBytes, at);
     if (bytes.byteLength === 0) return;
     this.#session?.received(bytes.byteLength);
     this.client.write(bytes);

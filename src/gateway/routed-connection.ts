@@ -76,8 +76,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     this.#times = times;
     this.#mark = new RoutedMark(slots);
     this.client = new ClientSocket(socket, this, shared);
-    const mustUnlock = shared.doorkeeper.asks(this.client);
-    this.unanswered = new UnansweredBytes(this.client, shared.unanswered, { mustUnlock });
+    this.unanswered = new UnansweredBytes(this.client, shared);
     this.#connections = connections;
     this.#whileUnassigned = new UnassignedFacts(shared.ids.next(), this.client, this.#environment);
     this.#leaderWait = new LeaderWait(this.#environment, times.leaderWaitMs, (streamOffset) =>
@@ -266,8 +265,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     this.#held.discard(byteCount);
     this.#plan.advance(byteCount);
     this.#at = at;
-    this.unanswered.answered(byteCount);
-    this.unanswered.standsAt(at);
+    this.unanswered.answered(byteCount, at);
   }
 
   /** Leaves a server that has answered everything and leads no more. */

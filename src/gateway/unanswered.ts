@@ -17,6 +17,7 @@ import {
 } from '../limits.js';
 import { isLocked, type StreamCheckpoint } from '../protocol/checkpoint.js';
 import { type ClientSocket, PauseReason } from './client-socket.js';
+import type { Doorkeeper } from './doorkeeper.js';
 
 /** What the bytes of a connection count against: the limit of each, and of all alike. */
 export interface UnansweredRoom {
@@ -56,16 +57,17 @@ export class UnansweredBytes {
   #room: UnansweredRoom;
   #byteCount = 0;
 
-  /** @param mustUnlock whether the client must tell a password */
   constructor(
     socket: ClientSocket,
-    rooms: UnansweredRooms,
-    { mustUnlock }: { readonly mustUnlock: boolean },
+    {
+      unanswered,
+      doorkeeper,
+    }: { readonly unanswered: UnansweredRooms; readonly doorkeeper: Pick<Doorkeeper, 'asks'> },
   ) {
     this.#socket = socket;
-    this.#rooms = rooms;
-    this.#mustUnlock = mustUnlock;
-    this.#room = mustUnlock ? rooms.locked : rooms.open;
+    this.#rooms = unanswered;
+    this.#mustUnlock = doorkeeper.asks(socket);
+    this.#room = this.#mustUnlock ? unanswered.locked : unanswered.open;
   }
 
   get byteCount(): number {
@@ -78,15 +80,16 @@ export class UnansweredBytes {
     this.#room.total.arrived(this, byteCount);
   }
 
-  answered(byteCount: number): void {
+  /** @param at where the stream stands now, if that may have changed */
+  answered(byteCount: number, at?: StreamCheckpoint): void {
     this.#byteCount -= byteCount;
     if (this.#byteCount <= this.#room.maxBytes / 2) this.#socket.resume(PauseReason.ownLimit);
     this.#room.total.answered(this, byteCount);
+    if (at !== undefined && this.#mustUnlock) this.#standsAt(at);
   }
 
   /** The stream stands there: the client may have told the password, or have to tell it again. */
-  standsAt(at: StreamCheckpoint): void {
-    if (!this.#mustUnlock) return;
+  #standsAt(at: StreamCheckpoint): void {
     const room = isLocked(at) ? this.#rooms.locked : this.#rooms.open;
     if (room === this.#room) return;
     const byteCount = this.#byteCount;

@@ -48,8 +48,9 @@ describe('the unanswered bytes of all connections', () => {
       { unwritten: new UnwrittenSockets(NODE_ENVIRONMENT), limits },
     );
     const room = { maxBytes: limits.maxUnansweredBytes, total: all };
-    const rooms = { open: room, locked: { maxBytes: LOCKED_BYTES, total: strangers } };
-    return { client, bytes: new UnansweredBytes(client, rooms, { mustUnlock }) };
+    const unanswered = { open: room, locked: { maxBytes: LOCKED_BYTES, total: strangers } };
+    const doorkeeper = { asks: () => mustUnlock };
+    return { client, bytes: new UnansweredBytes(client, { unanswered, doorkeeper }) };
   }
 
   it('pause, at the limit, whoever sends more, except for the first', () => {
@@ -137,14 +138,14 @@ describe('the unanswered bytes of all connections', () => {
     client.bytes.arrived(MAX_BYTES / 2);
     expect(client.client.isPaused).to.equal(false);
 
-    stranger.bytes.standsAt(locked({ place: 'command' }));
+    stranger.bytes.answered(0, locked({ place: 'command' }));
     expect(stranger.client.isPaused).to.equal(true);
-    stranger.bytes.standsAt({ place: 'unlocked', at: { place: 'command' } });
+    stranger.bytes.answered(0, { place: 'unlocked', at: { place: 'command' } });
     expect(stranger.client.isPaused, 'once it is none').to.equal(false);
     client.bytes.arrived(MAX_BYTES / 2);
     stranger.bytes.arrived(LOCKED_BYTES);
     expect(stranger.client.isPaused, 'at the limit of those who are known').to.equal(true);
-    stranger.bytes.standsAt(locked({ place: 'command' }));
+    stranger.bytes.answered(0, locked({ place: 'command' }));
     client.bytes.answered(MAX_BYTES);
     expect(stranger.client.isPaused, 'at its own limit, after RESET').to.equal(true);
     stranger.bytes.answered(stranger.bytes.byteCount);

@@ -4,8 +4,12 @@ import { MAX_KEY_BYTES, MAX_UNREAD_REPLY_BYTES } from './limits.js';
 
 const KIB = 1024;
 
-/** Changes that a server keeps for watchers, and their bytes; who asks for an older one is told `ERR_COMPACTED`. */
-export const MAX_HISTORY_CHANGES = 50_000;
+/**
+ * Changes that a server keeps for watchers unless told otherwise, the most that it may be told, and their bytes; who asks for an
+ * older one is told `ERR_COMPACTED`.
+ */
+export const DEFAULT_HISTORY_CHANGES = 100_000;
+export const MOST_HISTORY_CHANGES = 1_000_000;
 export const MAX_HISTORY_BYTES = 16 * KIB * KIB;
 
 /** Length of a `watch` line in bytes, line break not counted; a longer one is skipped: `ERR_CMD_ERR`. */

@@ -39,6 +39,7 @@ interface Arguments extends TlsArguments {
   readonly heartbeat: number;
   readonly snapshotLogBytes: number;
   readonly maxValueBytes: number;
+  readonly watchHistory: number;
   readonly maxConnections: number;
   readonly idleTimeout: number;
   readonly passwordFile: string | undefined;
@@ -70,7 +71,7 @@ function isOfHungDisk(error: unknown): boolean {
 function newProgram(): Command {
   const { servers, host, port, routerPort, electionTimeoutMs, heartbeatMs, snapshotLogBytes, maxValueBytes } =
     DEFAULT_OPTIONS;
-  const { maxConnections, idleTimeoutS } = DEFAULT_OPTIONS;
+  const { maxConnections, idleTimeoutS, watchHistory } = DEFAULT_OPTIONS;
   const program = new Command('threadraft')
     .description('A linearizable, durable key-value store: Raft between the threads of one process')
     .version(packageVersion)
@@ -101,6 +102,7 @@ function newProgram(): Command {
         idleTimeoutS,
       ),
     )
+    .addOption(number('--watch-history <count>', 'changes that each server keeps for watchers', watchHistory))
     .addOption(passwordOption('a file with the password that clients must tell'))
     .option('--insecure', 'allow an address beyond loopback without a password', false)
     .addOption(new Option('--log-level <level>', 'how much to log').choices(LOG_LEVELS).default('info'))
@@ -176,6 +178,7 @@ function clusterOptions(args: Arguments): ClusterOptions {
     heartbeatMs: args.heartbeat,
     snapshotLogBytes: args.snapshotLogBytes,
     maxValueBytes: args.maxValueBytes,
+    watchHistory: args.watchHistory,
     maxConnections: args.maxConnections,
     idleTimeoutS: args.idleTimeout,
     password: givenPassword(args),

@@ -18,6 +18,7 @@ const FLAGS = new Map([
   ['maxValueBytes', 'max-value-bytes'],
   ['maxConnections', 'max-connections'],
   ['idleTimeoutS', 'idle-timeout'],
+  ['watchHistory', 'watch-history'],
   ['passwordFile', 'password-file'],
   ['tls', 'tls-cert'],
   ['tlsCert', 'tls-cert'],

@@ -9,6 +9,7 @@ import { MAX_PASSWORD_BYTES } from '../access-limits.js';
 import type { TlsMaterial } from '../gateway/node/tls-identity.js';
 import { DEFAULT_MAX_VALUE_BYTES, LARGEST_MAX_VALUE_BYTES, MAX_CONNECTIONS } from '../limits.js';
 import type { SlotId } from '../raft/types.js';
+import { DEFAULT_HISTORY_CHANGES, MOST_HISTORY_CHANGES } from '../watch-limits.js';
 
 /** An option that is not given has its value from {@link DEFAULT_OPTIONS}. */
 export interface ClusterOptions {
@@ -56,6 +57,8 @@ export interface ClusterOptions {
   readonly insecure: boolean;
   /** The largest value in bytes, up to 16 MiB. Above 1 MiB, turns take longer and memory grows: see docs/architecture.md. */
   readonly maxValueBytes: number;
+  /** Changes that each server keeps for those who watch, up to a million, and at most 16 MiB of them. */
+  readonly watchHistory: number;
 }
 
 /** The options without what nobody is to be shown. */
@@ -79,6 +82,7 @@ export const DEFAULT_OPTIONS: ClusterOptions = {
   tls: null,
   insecure: false,
   maxValueBytes: DEFAULT_MAX_VALUE_BYTES,
+  watchHistory: DEFAULT_HISTORY_CHANGES,
 };
 
 const MIN_SNAPSHOT_LOG_BYTES = 1024;
@@ -170,6 +174,7 @@ export function checkOptions(options: ClusterOptions, { isAnySize }: { readonly 
   checkInteger('maxConnections', options.maxConnections, [1, MOST_CONNECTIONS]);
   checkInteger('idleTimeoutS', options.idleTimeoutS, [0, MAX_IDLE_TIMEOUT_S]);
   checkInteger('maxValueBytes', options.maxValueBytes, [1, LARGEST_MAX_VALUE_BYTES]);
+  checkInteger('watchHistory', options.watchHistory, [1, MOST_HISTORY_CHANGES]);
   const longestMs = Math.floor(electionTimeoutMs / MIN_HEARTBEATS_PER_TIMEOUT);
   if (heartbeatMs > longestMs) {
     const reason = `${heartbeatMs} is over ${longestMs}, a third of an election timeout of ${electionTimeoutMs} ms`;

@@ -255,7 +255,7 @@ export class RunningCluster {
   }
 
   #startOf(id: ServerId, slot: SlotId): Omit<ServerStart, 'ports' | 'dataDir' | 'leasesAreOver'> {
-    const { electionTimeoutMs, heartbeatMs, snapshotLogBytes, maxValueBytes } = this.#options;
+    const { electionTimeoutMs, heartbeatMs, snapshotLogBytes, maxValueBytes, watchHistory } = this.#options;
     const { directory, fsync } = this.#location;
     return {
       id,
@@ -268,6 +268,7 @@ export class RunningCluster {
       catchUpTimeoutMs: this.#environment.catchUpTimeoutMs,
       snapshotLogBytes,
       maxValueBytes,
+      watchHistory,
       logTime: this.#logTime,
       clientAddresses: new Map(this.members.map((member) => [member.id, this.#addressOf(member)])),
     };
@@ -389,12 +390,10 @@ function placeOf(directory: ClusterDirectory, id: ServerId): Promise<Place> {
   );
 }
 
-/** The host that redirects name: '' stands for the address by which the client has reached the redirecting server. */
+/**
+ * The host that redirects name: '' stands for the address by which the client has reached the redirecting server, where `host` is
+ * 0.0.0.0 or ::, in any spelling.
+ */
 function advertised(host: string): string {
-  return isEveryAddress(host) ? '' : host;
-}
-
-/** Whether the host is 0.0.0.0 or ::, in any spelling: no client can connect to that. */
-function isEveryAddress(host: string): boolean {
-  return /^[0.:]+$/.test(host);
+  return /^[0.:]+$/.test(host) ? '' : host;
 }

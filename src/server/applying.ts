@@ -113,7 +113,7 @@ export class Applier {
     const startMs = this.#environment.nowMs();
     this.#installing = snapshot;
     const isWanted = () => this.#installing === snapshot;
-    restoreStore(this.#storage, this.#state.store.hashSecret, isWanted).then(
+    restoreStore(this.#storage, this.#state.store, isWanted).then(
       (store) => {
         if (isWanted()) this.#installed(store, snapshot, startMs);
       },

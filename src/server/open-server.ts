@@ -29,16 +29,27 @@ export interface OpenServerOptions extends Omit<ServerOptions, 'store'> {
   readonly peerNews: Receiver<PeerNews<Port>>;
   /** What the places of keys in memory depend on. */
   readonly hashSecret: HashSecret;
+  /** Changes that are kept for those who watch. */
+  readonly watchHistory: number;
 }
 
 /**
  * Resolves to the server once it serves and has reported `up`. The storage, which has just been opened, is the server's
  * from now on: it is closed by {@link Server.stop}, when the server fails, and when this rejects, with StorageError.
  */
-export async function openServer({ peerNews, hashSecret, ...options }: OpenServerOptions): Promise<Server> {
+export async function openServer({
+  peerNews,
+  hashSecret,
+  watchHistory,
+  ...options
+}: OpenServerOptions): Promise<Server> {
   const { storage, onEvent } = options;
   const addresses = new Map(options.addresses);
-  const server = new Server({ ...options, addresses, store: await storeOf(storage, hashSecret) });
+  const server = new Server({
+    ...options,
+    addresses,
+    store: await storeOf(storage, new KeyValueStore(hashSecret, watchHistory)),
+  });
   void followPeers(server, peerNews, addresses);
   const { entries, logStart, hardState } = storage.recovered;
   onEvent({ type: 'up', lastIndex: logStart.index + entries.length, term: hardState.currentTerm });
@@ -76,10 +87,10 @@ export function raftOptionsOf({
   };
 }
 
-async function storeOf(storage: ServerOptions['storage'], hashSecret: HashSecret): Promise<KeyValueStore> {
-  if (storage.recovered.snapshot === undefined) return new KeyValueStore(hashSecret);
+async function storeOf(storage: ServerOptions['storage'], empty: KeyValueStore): Promise<KeyValueStore> {
+  if (storage.recovered.snapshot === undefined) return empty;
   try {
-    return await restoreStore(storage, hashSecret);
+    return await restoreStore(storage, empty);
   } catch (error) {
     await storage.close();
     throw error;

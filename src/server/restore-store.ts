@@ -1,19 +1,18 @@
 /** Restores the state machine from a snapshot on disk. */
 
-import type { HashSecret } from '../bytes/byte-string.js';
 import { KeyValueStore } from '../state-machine/key-value-store.js';
 import type { Storage } from '../storage/storage.js';
 
 /**
- * The store as it is in the newest snapshot, or a part of it if it was given up meanwhile. Rejects with StorageError
+ * A store like the one that is given, as it is in the newest snapshot, or a part of it if it was given up meanwhile. Rejects with StorageError
  * when the snapshot is damaged.
  */
 export async function restoreStore(
   storage: Pick<Storage, 'snapshotImage'>,
-  hashSecret: HashSecret,
+  { hashSecret, history: { maxChanges } }: Pick<KeyValueStore, 'hashSecret' | 'history'>,
   isWanted: () => boolean = () => true,
 ): Promise<KeyValueStore> {
-  const { store, reader } = KeyValueStore.fromImage(hashSecret);
+  const { store, reader } = KeyValueStore.fromImage(hashSecret, maxChanges);
   for await (const piece of storage.snapshotImage()) {
     if (!isWanted()) return store;
     reader.push(piece);

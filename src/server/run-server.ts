@@ -69,6 +69,7 @@ async function serve(
       addresses: start.clientAddresses,
       peerNews,
       hashSecret: hashSecretOf(start.clusterId),
+      watchHistory: start.watchHistory,
       sessionName: sessionNameOf(start.clusterId),
       onEvent: report,
       onFailure: reject,

@@ -28,7 +28,7 @@ export class Contents {
   readonly #secret: HashSecret;
   readonly removals = new Removals();
   readonly revisions = new Revisions();
-  readonly history = new History();
+  readonly history: History;
   /** The latest stamp, in ms since the epoch. */
   #clockMs = 0;
   #records: RecordTable;
@@ -38,8 +38,10 @@ export class Contents {
   /** There are expired keys that were not removed yet: whoever finds a key has to look at its deadline. */
   #hasExpired = false;
 
-  constructor(secret: HashSecret) {
+  /** @param maxChanges that are kept for those who watch */
+  constructor(secret: HashSecret, maxChanges?: number) {
     this.#secret = secret;
+    this.history = new History(maxChanges);
     this.#records = new RecordTable(secret);
     this.#deadlines = new DeadlineHeap(this.#records);
   }

@@ -11,7 +11,7 @@
 
 import { type ByteSpan, type Memory, memoryOf, textOf } from '../bytes/byte-reader.js';
 import { type ByteString, write } from '../bytes/byte-string.js';
-import { MAX_HISTORY_BYTES, MAX_HISTORY_CHANGES } from '../watch-limits.js';
+import { DEFAULT_HISTORY_CHANGES, MAX_HISTORY_BYTES } from '../watch-limits.js';
 import { MAX_INLINE_VALUE_BYTES } from './record-layout.js';
 
 const CHUNK_BYTES = 64 * 1024;
@@ -68,6 +68,8 @@ interface ChunkMemory {
 export class History {
   /** Keeps also values of which a part was written, which costs a copy with the next part: somebody watches. */
   keepsParts = false;
+  /** Changes that are kept, if their bytes are not too many. */
+  readonly maxChanges: number;
   #chunks: Chunk[] = [];
   /** The last of them. */
   #newest: Chunk | undefined;
@@ -84,6 +86,10 @@ export class History {
   #pieceEnd = 0;
   /** From a place in the piece to the same one in the chunk. */
   #shift = 0;
+
+  constructor(maxChanges = DEFAULT_HISTORY_CHANGES) {
+    this.maxChanges = maxChanges;
+  }
 
   /** The first revision from which on all changes are kept. */
   get first(): number {
@@ -271,7 +277,7 @@ export class History {
     while (this.#chunks.length > 1) {
       const [oldest, second] = this.#chunks;
       if (oldest === undefined || second === undefined) return;
-      const isTooMuch = this.#bytes > MAX_HISTORY_BYTES || this.#count - oldest.count >= MAX_HISTORY_CHANGES;
+      const isTooMuch = this.#bytes > MAX_HISTORY_BYTES || this.#count - oldest.count >= this.maxChanges;
       if (!isTooMuch) return;
       this.#chunks.shift();
       this.#bytes -= bytesOf(oldest);

@@ -32,9 +32,10 @@ export class KeyValueStore {
   readonly #application: EntryApplication;
   readonly #readHashes = new HashList();
 
-  constructor(hashSecret: HashSecret) {
+  /** @param maxChanges that are kept for those who watch */
+  constructor(hashSecret: HashSecret, maxChanges?: number) {
     this.hashSecret = hashSecret;
-    this.#contents = new Contents(hashSecret);
+    this.#contents = new Contents(hashSecret, maxChanges);
     this.#keyspace = new StoreKeyspace(this.#contents, (clockMs) => this.walk(clockMs), hashSecret.k0);
     this.#application = new EntryApplication(this.#contents, this.#keyspace, this.#sessions, this.#marks);
   }
@@ -140,8 +141,11 @@ export class KeyValueStore {
   }
 
   /** A reader of an image, and the store that it fills, which is not to be used before the image's end. */
-  static fromImage(hashSecret: HashSecret): { readonly store: KeyValueStore; readonly reader: ImageReader } {
-    const store = new KeyValueStore(hashSecret);
+  static fromImage(
+    hashSecret: HashSecret,
+    maxChanges?: number,
+  ): { readonly store: KeyValueStore; readonly reader: ImageReader } {
+    const store = new KeyValueStore(hashSecret, maxChanges);
     const contents = store.#contents;
     const reader = new ImageReader({
       clock: (clockMs) => contents.setClock(clockMs),

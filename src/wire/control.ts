@@ -41,6 +41,8 @@ export interface ServerStart {
   /** When the log has grown by this many bytes, a snapshot is due. */
   readonly snapshotLogBytes: number;
   readonly maxValueBytes: number;
+  /** Changes that are kept for those who watch. */
+  readonly watchHistory: number;
   /** No server has run in this process since this one ran last, and no other process uses the data directory. */
   readonly leasesAreOver: boolean;
   /** The state of log-time.ts that all servers of the process share. */

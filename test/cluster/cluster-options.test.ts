@@ -54,6 +54,7 @@ describe('the options of a cluster', () => {
     [{ routerPort: -1 }, 'routerPort: -1 is not a whole number from 0 to 65535'],
     [{ heartbeatMs: 0 }, 'heartbeatMs: 0 is not a whole number from 1 to 3600000'],
     [{ heartbeatMs: 101 }, 'heartbeatMs: 101 is over 100, a third of an election timeout of 300 ms'],
+    [{ watchHistory: 0 }, 'watchHistory: 0 is not a whole number from 1 to 1000000'],
     [{ electionTimeoutMs: Number.NaN }, 'electionTimeoutMs: NaN is not a whole number from 3 to 3600000'],
   ] as const) {
     it(`are refused with ${JSON.stringify(options)}`, () => {
@@ -65,7 +66,7 @@ describe('the options of a cluster', () => {
     ['server', 'server: is no option: did you mean servers?'],
     ['electionTimeout', 'electionTimeout: is no option: did you mean electionTimeoutMs?'],
     ['datadir', 'datadir: is no option: did you mean dataDir?'],
-    ['replicationFactor', /^replicationFactor: is no option: there are servers, host, .*maxValueBytes$/],
+    ['replicationFactor', /^replicationFactor: is no option: there are servers, host, .*watchHistory$/],
   ] as const) {
     it(`are refused with an option named ${misspelt}`, () => {
       expect(() => completeOptions({ [misspelt]: 3 })).to.throw(OptionError, problem);

@@ -10,6 +10,7 @@ import type { Server } from '../../src/server/server.js';
 import { DiskStorage } from '../../src/storage/disk-storage.js';
 import { NODE_FILES } from '../../src/storage/node-files.js';
 import { makeServerDirectory } from '../../src/storage/server-manifest.js';
+import { DEFAULT_HISTORY_CHANGES } from '../../src/watch-limits.js';
 import type { PeerNews, ServerEvent } from '../../src/wire/control.js';
 import { HASH_SECRET } from '../support/hash-secret.js';
 import { OWNER, useDirectory } from '../support/storage.js';
@@ -52,6 +53,7 @@ describe('servers opened in one thread', () => {
         }),
         storage,
         hashSecret: HASH_SECRET,
+        watchHistory: DEFAULT_HISTORY_CHANGES,
         sessionName: 'test',
         snapshotLogBytes: Number.POSITIVE_INFINITY,
         traffic: openChannel(near, { capacity: TRAFFIC_CAPACITY }),

@@ -13,6 +13,7 @@ import type { PersistRequest, RecoveredState, ServerId, SlotId, Term } from '../
 import { openServer } from '../../../src/server/open-server.js';
 import type { Server } from '../../../src/server/server.js';
 import type { Storage } from '../../../src/storage/storage.js';
+import { DEFAULT_HISTORY_CHANGES } from '../../../src/watch-limits.js';
 import type { ClientAddress, PeerNews, ServerEvent } from '../../../src/wire/control.js';
 import type { Random } from '../../../tools/support/random.js';
 import { connectThreads, type PortOptions, type PostFilter } from '../world/port.js';
@@ -337,6 +338,7 @@ export class SimulatedMember implements ChangingServer {
         traffic: openChannel(trafficPort, { capacity: trafficCapacity }),
         addresses: addresses(),
         hashSecret: HASH_SECRET,
+        watchHistory: DEFAULT_HISTORY_CHANGES,
         sessionName: SESSION_NAME,
         peerNews: events.receiver,
         onEvent: (event) => {

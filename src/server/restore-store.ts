@@ -4,8 +4,8 @@ import { KeyValueStore } from '../state-machine/key-value-store.js';
 import type { Storage } from '../storage/storage.js';
 
 /**
- * A store like the one that is given, as it is in the newest snapshot, or a part of it if it was given up meanwhile. Rejects with StorageError
- * when the snapshot is damaged.
+ * A store like the one that is given, as it is in the newest snapshot, or a part of it if it was given up meanwhile. Rejects
+ * with StorageError when the snapshot is damaged.
  */
 export async function restoreStore(
   storage: Pick<Storage, 'snapshotImage'>,

@@ -307,7 +307,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'tell a value as it is after a long reply',
-    isRare: true,
+    foundBy: 'server/clients/long-commands',
     file: 'server/clients/long-replies.js',
     search: "reply.later.push(typeof later === 'object' && 'reply' in later ? kept(later) : later);",
     replacement: 'reply.later.push(later);',

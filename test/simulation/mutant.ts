@@ -6,6 +6,4 @@ export interface Mutant extends Edit {
   readonly name: string;
   /** The test that fails with it, below `test/` and without `.test.js`: random runs find it within 60 seeds by luck alone. */
   readonly foundBy?: string;
-  /** Nothing is known to find it: a sample leaves it out. */
-  readonly isRare?: true;
 }

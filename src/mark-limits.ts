@@ -5,7 +5,7 @@
  * least 65,536 results of writes without a value in them fit: as many as all clients together may have unanswered.
  */
 export const OUTCOME_CHUNK_BYTES = 64 * 1024;
-export const MAX_OUTCOME_CHUNKS = 128;
+export const MAX_OUTCOME_CHUNKS = 48;
 
 /** A longer result is not kept: whoever repeats the command is told that it is done, with an unknown outcome. */
 export const MAX_OUTCOME_BYTES = 32 * 1024;

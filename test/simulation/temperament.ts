@@ -123,7 +123,7 @@ export function drawTemperament(random: Random, givenServers: number | undefined
   };
   const { maxPortDelayMs } = temperament.network;
   const maxLinkDelayMs = Math.max(maxPortDelayMs, random.of([0, 0, 15]));
-  return suited({ ...temperament, maxLinkDelayMs });
+  return withoutEndlessSnapshots(suited({ ...temperament, maxLinkDelayMs }));
 }
 
 /** A fault that happens again and again alone comes to what it can only under some conditions. */
@@ -173,14 +173,30 @@ export function diskTemperOf(
 const LARGE_STATE_BYTES = 2_400_000;
 const MAX_LARGE_SNAPSHOT_MS = 2_000;
 
+/** What the results of long values, which are kept for the router, make of any state, and how long a snapshot of that may take. */
+const STATE_BYTES = 1_500_000;
+const MAX_SNAPSHOT_MS = 10_000;
+
 /** Whether a server that lacks a large state gets it before it is expected to have caught up. */
-export function hasLargeStatesInTime({ raft, maxLinkDelayMs, disk }: Temperament): boolean {
-  const rounds = LARGE_STATE_BYTES / raft.snapshotChunkBytes / raft.maxInflightChunks;
-  return rounds * (maxLinkDelayMs + Math.max(...disk.maxLatencyMs)) <= MAX_LARGE_SNAPSHOT_MS;
+export function hasLargeStatesInTime(temperament: Temperament): boolean {
+  return snapshotMs(temperament, LARGE_STATE_BYTES) <= MAX_LARGE_SNAPSHOT_MS;
+}
+
+/** A server that lacks the state is to get it before it is expected to have caught up. */
+function withoutEndlessSnapshots(temperament: Temperament): Temperament {
+  if (snapshotMs(temperament, STATE_BYTES) <= MAX_SNAPSHOT_MS) return temperament;
+  return { ...temperament, raft: { ...temperament.raft, snapshotChunkBytes: LARGEST_CHUNK_BYTES } };
+}
+
+/** The most that a snapshot of so many bytes may be under way. */
+function snapshotMs({ raft, maxLinkDelayMs, disk }: Temperament, byteCount: number): number {
+  const rounds = byteCount / raft.snapshotChunkBytes / raft.maxInflightChunks;
+  return rounds * (maxLinkDelayMs + Math.max(...disk.maxLatencyMs));
 }
 
 /** With one chunk of that length at a time, a snapshot takes longer than the log takes to make the next one due, and the next. */
 const TINY_CHUNK_BYTES = 200;
+const LARGEST_CHUNK_BYTES = 4_096;
 
 function drawRaft(random: Random, changes: Changes | undefined): Temperament['raft'] {
   const maxAppendBytes = random.of([1, 100, 1_000, 100_000]);
@@ -199,7 +215,7 @@ function drawRaft(random: Random, changes: Changes | undefined): Temperament['ra
 }
 
 function drawChunks(random: Random): Pick<Temperament['raft'], 'snapshotChunkBytes' | 'maxInflightChunks'> {
-  const snapshotChunkBytes = random.of([TINY_CHUNK_BYTES, 512, 4_096]);
+  const snapshotChunkBytes = random.of([TINY_CHUNK_BYTES, 512, LARGEST_CHUNK_BYTES]);
   const maxInflightChunks = random.of([1, 3]);
   return {
     snapshotChunkBytes,

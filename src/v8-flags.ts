@@ -48,7 +48,7 @@ export function setV8Flags(): void {
 
 /**
  * From now on functions are compiled when they are called. Call it once this package is loaded, before a cluster starts:
- * eager threads take 5 MiB more each, and load for half as long again.
+ * threads that compile all of their code take more memory, and load for longer (docs/performance.md).
  */
 export function compileThreadsLazily(): void {
   setFlagsFromString(THREADS_FLAG);

@@ -2,7 +2,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { NODE_ENVIRONMENT } from '../../src/environment.js';
-import type { Entry, HardState, RecoveredState } from '../../src/raft/types.js';
+import type { Configuration, Entry, HardState, Member, RecoveredState } from '../../src/raft/types.js';
 import { KeyValueStore } from '../../src/state-machine/key-value-store.js';
 import { DataDirectory } from '../../src/storage/data-directory.js';
 import { DiskStorage } from '../../src/storage/disk-storage.js';
@@ -10,7 +10,15 @@ import { NODE_FILES } from '../../src/storage/node-files.js';
 import { rebuildServer } from '../../src/storage/rebuild.js';
 import { SnapshotSource } from '../../src/storage/snapshot-format.js';
 import { HASH_SECRET } from '../support/hash-secret.js';
-import { entries, expectOneLine, persistOf, readable, rejection, useDirectory } from '../support/storage.js';
+import {
+  entries,
+  entry,
+  expectOneLine,
+  persistOf,
+  readable,
+  rejection,
+  useDirectory,
+} from '../support/storage.js';
 
 const WORLD = { files: NODE_FILES, environment: NODE_ENVIRONMENT };
 
@@ -18,10 +26,18 @@ describe('rebuilding a server from the disks of the others', () => {
   const parent = useDirectory();
   const path = () => join(parent(), 'data');
 
-  async function withServer<T>(id: number, action: (storage: DiskStorage) => Promise<T>): Promise<T> {
+  async function withDirectory<T>(action: (directory: DataDirectory) => Promise<T>): Promise<T> {
     const directory = await DataDirectory.openExisting(path(), WORLD);
-    const { clusterId } = directory;
     try {
+      return await action(directory);
+    } finally {
+      await directory.close();
+    }
+  }
+
+  function withServer<T>(id: number, action: (storage: DiskStorage) => Promise<T>): Promise<T> {
+    return withDirectory(async (directory) => {
+      const { clusterId } = directory;
       const storage = await DiskStorage.open({
         files: NODE_FILES,
         directory: directory.serverDirectory(id),
@@ -33,9 +49,7 @@ describe('rebuilding a server from the disks of the others', () => {
       } finally {
         await storage.close();
       }
-    } finally {
-      await directory.close();
-    }
+    });
   }
 
   async function make(logs: readonly (readonly [readonly Entry[], HardState])[]): Promise<void> {
@@ -128,5 +142,77 @@ describe('rebuilding a server from the disks of the others', () => {
     await make([[entries(1, 2, 1), { currentTerm: 1, votedFor: 0 }]]);
     const error = await rejection(rebuildServer([path()], 0, WORLD));
     expectOneLine(error, 'DATA_DIRECTORY_REFUSED', /has no other server/);
+  });
+
+  describe('in the middle of a change of members', () => {
+    const first: Member = { id: 0, slot: 0 };
+    const second: Member = { id: 1, slot: 1 };
+    const third: Member = { id: 2, slot: 2 };
+
+    /** A cluster that began with `from` servers, whose members 0, 1 and 2 have this configuration as the last of their log. */
+    async function change(
+      from: number,
+      { voters, outgoing }: Pick<Configuration, 'voters' | 'outgoing'>,
+    ): Promise<void> {
+      await (await DataDirectory.open(path(), { ...WORLD, servers: from })).close();
+      await withDirectory(async (directory) => {
+        for (let slot = from; slot < 3; slot += 1) await directory.add(slot);
+      });
+      const log = [
+        ...entries(1, 2, 1),
+        { ...entry(3, 1, ''), configuration: { voters, outgoing, learners: [], nextId: 3 } },
+      ];
+      for (const id of [0, 1, 2])
+        await withServer(id, (storage) => storage.persist([persistOf(log, { currentTerm: 1, votedFor: 0 })]));
+    }
+
+    it('gives the configuration of the change along', async () => {
+      await change(1, { voters: [first, second, third], outgoing: [first] });
+      await rm(join(path(), 'server-2'), { recursive: true });
+      expect(await rebuildServer([path()], 2, WORLD)).to.deep.equal({ from: 0, lastIndex: 3, term: 1 });
+      expect((await recovered(2)).entries.at(-1)?.configuration).to.deep.include({
+        voters: [first, second, third],
+        outgoing: [first],
+      });
+    });
+
+    it('is refused for a server that could decide alone, as the only one of the old configuration', async () => {
+      await change(1, { voters: [first, second, third], outgoing: [first] });
+      const error = await rejection(rebuildServer([path()], 0, WORLD));
+      expectOneLine(error, 'DATA_DIRECTORY_REFUSED', /server 0 .*decided alone while members changed/);
+      expect((await recovered(0)).hardState).to.deep.equal({ currentTerm: 1, votedFor: 0 });
+    });
+
+    it('is refused for a server that could decide alone, as the only one of the new configuration', async () => {
+      await change(3, { voters: [third], outgoing: [first, second, third] });
+      const error = await rejection(rebuildServer([path()], 2, WORLD));
+      expectOneLine(error, 'DATA_DIRECTORY_REFUSED', /server 2 .*decided alone while members changed/);
+      await rebuildServer([path()], 1, WORLD);
+    });
+
+    it('is refused for a server that the log knows nothing of', async () => {
+      await change(2, { voters: [first, second], outgoing: [] });
+      const error = await rejection(rebuildServer([path()], 2, WORLD));
+      expectOneLine(error, 'DATA_DIRECTORY_REFUSED', /server 2 rebuilt: it is no member/);
+    });
+
+    it('takes, of a server and the one that is to replace it, the one whose disk is lost', async () => {
+      await change(3, {
+        voters: [first, second, { id: 3, slot: 2 }],
+        outgoing: [first, second, third],
+      });
+      await withDirectory((directory) => directory.add(2));
+      await rm(join(path(), 'server-2'), { recursive: true });
+      await rebuildServer([path()], 2, WORLD);
+      expect((await recovered(2)).entries).to.have.length(3);
+      expect((await recovered(3)).entries).to.have.length(0);
+    });
+
+    it('is refused where a server and the one that is to replace it both have their disk', async () => {
+      await change(3, { voters: [first, second, third], outgoing: [] });
+      await withDirectory((directory) => directory.add(2));
+      const error = await rejection(rebuildServer([path()], 2, WORLD));
+      expectOneLine(error, 'DATA_DIRECTORY_REFUSED', /two directories of server 2.*start the cluster/);
+    });
   });
 });

@@ -93,7 +93,7 @@ export class AdminServer {
     // Node would refuse a request without a host, too, but without a reason in JSON.
     const options = { requireHostHeader: false, ...timeouts };
     const listener = (request: IncomingMessage, response: ServerResponse) => {
-      this.#answer(request, response).catch((error: unknown) => refuse(response, error));
+      this.#answer(request, response).catch(() => response.destroy());
     };
     const { tls } = cluster.security;
     this.#server = tls === undefined ? createServer(options, listener) : secureServer(tls, options, listener);
@@ -166,15 +166,19 @@ export class AdminServer {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    checkSource(request, this.#ownNames, this.#cluster.security.tls === undefined ? 'http' : 'https');
-    checkCertificate(request, this.#cluster.security.tls);
+    const { tls } = this.#cluster.security;
     await this.#admission.serve(request.socket, {
-      admit: () => this.#guard.admit(request),
+      admit: async () => {
+        checkSource(request, this.#ownNames, tls === undefined ? 'http' : 'https');
+        checkCertificate(request, tls);
+        await this.#guard.admit(request);
+      },
       call: async () => {
         this.#listener ??= this.#loadListener();
         const listener = await this.#listener;
         await listener(request, response);
       },
+      refuse: (error) => refuse(response, error),
       answered: async () => {
         if (!response.closed) await once(response, 'close');
       },

@@ -19,6 +19,8 @@ export interface AdminCall {
   /** Comes first, once the connection's last request is answered. No other connection waits for it. */
   readonly admit?: () => Promise<void>;
   readonly call: () => Promise<void>;
+  /** Answers with what one of the two before was rejected with. */
+  readonly refuse: (error: unknown) => void;
   /** Resolves once the client's system has the whole answer, or the connection is gone. */
   readonly answered: () => Promise<void>;
   readonly kind: CallKind;
@@ -52,9 +54,9 @@ export class Admission {
 
   /**
    * Does the call once it is its turn, unless the connection is closed before; the next one of the connection waits for the
-   * answer. Rejects with what the call rejects with.
+   * answer, and for the next turn of the event loop, or all that a client sends at once would be answered in one.
    */
-  async serve(socket: Socket, { admit, call, answered, kind }: AdminCall): Promise<void> {
+  async serve(socket: Socket, call: AdminCall): Promise<void> {
     const before = this.#last.get(socket);
     let done = () => {};
     this.#last.set(
@@ -67,19 +69,22 @@ export class Admission {
     try {
       await before;
       if (socket.destroyed) return;
-      if (admit !== undefined) await admit();
-      const leave = kind === 'apart' ? undefined : await this.#places[kind].enter(socket.remoteAddress ?? '');
-      try {
-        if (socket.destroyed) return;
-        await call();
-      } finally {
-        leave?.();
-      }
+      await this.#serveNow(socket, call).catch(call.refuse);
       // A client that does not read its answers keeps only itself waiting.
-      await answered();
+      await call.answered();
     } finally {
       this.#changeUnanswered(socket, -1);
-      done();
+      setImmediate(done);
+    }
+  }
+
+  async #serveNow(socket: Socket, { admit, call, kind }: AdminCall): Promise<void> {
+    if (admit !== undefined) await admit();
+    const leave = kind === 'apart' ? undefined : await this.#places[kind].enter(socket.remoteAddress ?? '');
+    try {
+      if (!socket.destroyed) await call();
+    } finally {
+      leave?.();
     }
   }
 

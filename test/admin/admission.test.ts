@@ -4,15 +4,20 @@ import { expect } from 'chai';
 import { MAX_ADMIN_CALLS } from '../../src/admin/admin-limits.js';
 import { Admission, type CallKind, kindOf } from '../../src/admin/admission.js';
 import { endOfTurn, NODE_ENVIRONMENT } from '../../src/environment.js';
+import { eventually } from '../support/cluster.js';
 
 describe('the admission of admin calls', () => {
   const never = new Promise<void>(() => {});
+  const unexpected = (error: unknown) => {
+    throw error;
+  };
 
   it('serves others while clients do not read their answers', async () => {
     const admission = new Admission();
     for (let n = 0; n < MAX_ADMIN_CALLS; n += 1)
       void admission.serve(new Socket(), {
         call: async () => {},
+        refuse: unexpected,
         answered: () => never,
         kind: 'look',
       });
@@ -21,6 +26,7 @@ describe('the admission of admin calls', () => {
       call: async () => {
         isServed = true;
       },
+      refuse: unexpected,
       answered: () => never,
       kind: 'look',
     });
@@ -35,10 +41,31 @@ describe('the admission of admin calls', () => {
     const call = async () => {
       served += 1;
     };
-    void admission.serve(socket, { call, answered: () => never, kind: 'look' });
-    void admission.serve(socket, { call, answered: () => never, kind: 'look' });
+    void admission.serve(socket, { call, refuse: unexpected, answered: () => never, kind: 'look' });
+    void admission.serve(socket, { call, refuse: unexpected, answered: () => never, kind: 'look' });
     await endOfTurn(NODE_ENVIRONMENT);
     expect(served).to.equal(1);
+    socket.destroy();
+    await once(socket, 'close');
+  });
+
+  it('lets others come between the calls of a connection, refused ones, too', async () => {
+    const admission = new Admission();
+    const socket = new Socket();
+    let refused = 0;
+    for (let n = 0; n < 100; n += 1)
+      void admission.serve(socket, {
+        admit: () => Promise.reject(new Error('not today')),
+        call: () => never,
+        refuse: () => {
+          refused += 1;
+        },
+        answered: async () => {},
+        kind: 'look',
+      });
+    await endOfTurn(NODE_ENVIRONMENT);
+    expect(refused).to.be.within(1, 3);
+    await eventually('all are refused', () => refused === 100);
     socket.destroy();
     await once(socket, 'close');
   });
@@ -50,12 +77,18 @@ describe('the admission of admin calls', () => {
     const answered = new Promise<void>((resolve) => {
       answer = resolve;
     });
-    void admission.serve(socket, { call: async () => {}, answered: () => answered, kind: 'look' });
+    void admission.serve(socket, {
+      call: async () => {},
+      refuse: unexpected,
+      answered: () => answered,
+      kind: 'look',
+    });
     let isServed = false;
     const second = admission.serve(socket, {
       call: async () => {
         isServed = true;
       },
+      refuse: unexpected,
       answered: () => never,
       kind: 'look',
     });
@@ -74,6 +107,7 @@ describe('the admission of admin calls', () => {
           served += 1;
           return never;
         },
+        refuse: unexpected,
         answered: () => never,
         kind,
       });
@@ -103,6 +137,7 @@ describe('the admission of admin calls', () => {
       call: async () => {
         isServed = true;
       },
+      refuse: unexpected,
       answered: async () => {},
       kind: 'look',
     });

@@ -1,5 +1,6 @@
 /** What strangers may do to each port, as fast as they can. */
 
+import { setMaxListeners } from 'node:events';
 import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { connect as connectSecurely } from 'node:tls';
@@ -111,6 +112,7 @@ function comesAndGoes(
 }
 
 async function each(count: number, over: AbortSignal, act: () => Promise<void>): Promise<void> {
+  setMaxListeners(count, over);
   await Promise.all(
     Array.from({ length: count }, async () => {
       while (!over.aborted) await act();

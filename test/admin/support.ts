@@ -5,6 +5,8 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { AdminServer } from '../../src/admin/admin-server.js';
+import type { ClusterEnvironment } from '../../src/cluster/cluster-environment.js';
+import type { ClusterOptions } from '../../src/cluster/cluster-options.js';
 import { TestCluster } from '../support/cluster.js';
 
 export interface Reply {
@@ -25,12 +27,20 @@ export class TestAdmin {
     this.port = port;
   }
 
-  static async start(): Promise<TestAdmin> {
-    const cluster = await TestCluster.start();
+  static async start(
+    options: Partial<ClusterOptions> = {},
+    environment: ClusterEnvironment = {},
+  ): Promise<TestAdmin> {
+    const cluster = await TestCluster.start(options, environment);
     const port = cluster.cluster.options.port + 22;
     const admin = new AdminServer(cluster.cluster, { host: '127.0.0.1', port });
     await admin.start();
-    return new TestAdmin(cluster, admin, port);
+    return TestAdmin.of(cluster, admin);
+  }
+
+  /** Of what runs already, and is closed with it. */
+  static of(cluster: TestCluster, admin: AdminServer): TestAdmin {
+    return new TestAdmin(cluster, admin, admin.address.port);
   }
 
   get(path: string): Promise<Reply> {

@@ -8,13 +8,7 @@ import { MAX_REPLY_BACKLOG_BYTES } from '../../limits.js';
 import type { LogTime } from '../../log-time.js';
 import type { Args, CommandResult } from '../../protocol/command.js';
 import { type Reply, type RespReply, secondsLeft } from '../../protocol/reply.js';
-import {
-  type AuthRequest,
-  type GetRequest,
-  isWrite,
-  type RedisLocalRequest,
-  type RedisReadRequest,
-} from '../../protocol/request.js';
+import type { AuthRequest, GetRequest, RedisLocalRequest, RedisReadRequest } from '../../protocol/request.js';
 import { mayTellPassword } from '../../protocol/resp/access.js';
 import { endpoint } from '../../protocol/resp/client-facts.js';
 import { QUEUED, type RespValue } from '../../protocol/resp/value.js';
@@ -29,7 +23,6 @@ import type { AppliedState } from '../applied-state.js';
 import { ClusterQuestion } from '../redis/cluster-question.js';
 import type { RedisContext } from '../redis/context.js';
 import { executeLocal } from '../redis/local-commands.js';
-import { redirection } from '../redis/redirection.js';
 import { changeSettings } from '../redis/settings.js';
 import { Stats, type StatsReading } from '../redis/stats.js';
 import type { ServerMetrics } from '../server-metrics.js';
@@ -44,8 +37,14 @@ import type { Questions } from './questions.js';
 import type { ReplyFrames } from './reply-frames.js';
 import type { PendingCommand, Session } from './session.js';
 import type { Sessions } from './sessions.js';
-import { slotKeyOf } from './slot-key.js';
-import { COMMAND_ERROR, replyTo, UNAUTHENTICATED, valueReply, visibleReply } from './visible-replies.js';
+import {
+  COMMAND_ERROR,
+  replyTo,
+  UNAUTHENTICATED,
+  unexecutedReply,
+  valueReply,
+  visibleReply,
+} from './visible-replies.js';
 import type { Walks } from './walks.js';
 import type { Watchers } from './watches/watchers.js';
 import type { WorkTurns } from './work-turns.js';
@@ -132,7 +131,7 @@ export class Answerer {
   /** Answers a command that writes nothing, from the state as it is now. */
   fromState(command: PendingCommand): void {
     const { request, session } = command;
-    if (command.isAnswered) return;
+    if (this.#needsNoAnswer(command)) return;
     if (command.isElsewhere) {
       this.unexecuted(command, this.redirect(session) ?? { type: 'no-leader' });
       return;
@@ -194,8 +193,9 @@ export class Answerer {
 
   /** The steps of a read that takes long; undefined for all others, which {@link fromState} answers. */
   beginLong(command: PendingCommand): Steps<RespValue> | undefined {
-    const { request, isAnswered } = command;
-    return request.type === 'redis-read' && !isAnswered && !command.isElsewhere
+    const { request, session } = command;
+    const isOver = command.isAnswered || session.isGone;
+    return request.type === 'redis-read' && !isOver && !command.isElsewhere
       ? beginLongRead(this.#readable(command), request)
       : undefined;
   }
@@ -203,11 +203,12 @@ export class Answerer {
   /** Answers a command that is not executed here: `outcome` says why. */
   unexecuted(command: PendingCommand, outcome: Reply): void {
     const { request, session } = command;
+    if (this.#needsNoAnswer(command)) return;
     if (request.type === 'watch') session.endWatch();
     if (request.type === 'unwatch') this.fromState(command);
     else if (request.type === 'redis-local') this.#executeLocal(command, request, { seesKeys: false });
     else if (request.type === 'auth') this.#authenticate(command, request);
-    else this.#answer(command, this.#unexecutedReply(command, outcome), outcome);
+    else this.#answer(command, unexecutedReply(command, outcome), outcome);
   }
 
   /** The redirect to the leader; undefined while no leader is known. */
@@ -217,20 +218,29 @@ export class Answerer {
     return address === undefined ? undefined : { type: 'redirect', ...session.seen(address) };
   }
 
+  /** The command waits no more, and gives back what it held. All commands end here, those of clients that are gone, too. */
+  end(command: PendingCommand): void {
+    const { session } = command;
+    command.isAnswered = true;
+    session.pendingCount -= 1;
+    if (command.pendingUnits > 0) this.#turns.ended(command);
+    session.addUnread(-command.reservedBytes);
+    if (session.pendingCount === 0) session.largestWriteBytes = 0;
+  }
+
+  /** Whether the command is answered, or its client is gone, for whom nothing is done any more. */
+  #needsNoAnswer(command: PendingCommand): boolean {
+    if (!command.isAnswered && command.session.isGone) this.end(command);
+    return command.isAnswered;
+  }
+
   /** Answers the command; without a reply, the client learns nothing of the outcome. */
   #answer(command: PendingCommand, reply: RespReply | undefined, outcome: RespReply): void {
     if (command.isAnswered) return;
-    command.isAnswered = true;
     this.#metrics.answered(command.request.type, reply ?? outcome, command.takenAtMs);
     const sent = command.isSilenced ? undefined : reply;
     const { session } = command;
-    session.pendingCount -= 1;
-    if (command.pendingUnits > 0) {
-      session.pendingUnits -= command.pendingUnits;
-      this.#turns.answered(command);
-    }
-    session.addUnread(-command.reservedBytes);
-    if (session.pendingCount === 0) session.largestWriteBytes = 0;
+    this.end(command);
     if (session.isGone) return;
     if (session.pendingCount === 0 && session.redis?.isHeld === true) {
       session.redis.release();
@@ -283,20 +293,6 @@ export class Answerer {
     return this.#state.readable(this.#asOf(command));
   }
 
-  /** The reply to a client whose command is not executed here. */
-  #unexecutedReply({ session, request, isElsewhere }: PendingCommand, outcome: Reply): RespReply | undefined {
-    const { redis } = session;
-    if (redis === undefined) return visibleReply(request, outcome);
-    if (request.type === 'redis-fixed') return { type: 'resp', value: request.value };
-    const isForWrites = ['internal-error', 'timed-out', 'unwritable'].includes(outcome.type);
-    if (isForWrites && (isElsewhere || !isWrite(request))) return { type: 'no-leader' };
-    if (request.type === 'redis-queued') redis.breakTransaction();
-    if (request.type === 'redis-watch') redis.loseWatch();
-    return outcome.type === 'redirect'
-      ? { type: 'resp', value: redirection(slotKeyOf(request), outcome) }
-      : outcome;
-  }
-
   /** Does what CONFIG has all servers do: SET with names and values, or RESETSTAT. */
   configure([subcommand, ...pairs]: Args): void {
     if (subcommand === 'SET') changeSettings(this.#slowLog, pairs);
@@ -305,6 +301,7 @@ export class Answerer {
 
   /** Answers a costly read, whose turn has come. */
   executeCostly(command: PendingCommand): void {
+    if (this.#needsNoAnswer(command)) return;
     if (command.request.type === 'redis-read') this.#executeRead(command, command.request);
   }
 

@@ -115,7 +115,7 @@ export class Clients {
       onDrop: (session) => {
         this.#replies.forget(session);
         this.#watchers.end(session);
-        this.#pause.forget(session);
+        for (const command of this.#pause.forget(session)) this.answerer.end(command);
         this.#turns.forget(session);
         this.#questions.forget(session);
       },

@@ -43,7 +43,7 @@ export class CostlyReads {
     let done = 0;
     for (const command of this.#waiting) {
       done += 1;
-      if (command.isAnswered || command.session.isGone) continue;
+      if (command.isAnswered) continue;
       this.#execute(command);
       if (this.#environment.nowMs() >= endMs) break;
     }

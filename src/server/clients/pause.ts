@@ -52,10 +52,12 @@ export class Pause {
     return true;
   }
 
-  /** The connection is gone, or goes on elsewhere. */
-  forget(session: Session): void {
+  /** The connection is gone, or goes on elsewhere. Returns what waited of it. */
+  forget(session: Session): readonly PendingCommand[] {
+    const held = this.#held.get(session) ?? [];
     this.#held.delete(session);
     session.isPaused = false;
+    return held;
   }
 
   /** Returns what has waited once the pause is over, in the order in which it came. */

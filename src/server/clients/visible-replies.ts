@@ -3,8 +3,11 @@
 import type { ByteString } from '../../bytes/byte-string.js';
 import type { CommandResult } from '../../protocol/command.js';
 import type { Reply, RespReply } from '../../protocol/reply.js';
-import type { Request } from '../../protocol/request.js';
+import { isWrite, type Request } from '../../protocol/request.js';
 import { NullArray } from '../../protocol/resp/value.js';
+import { redirection } from '../redis/redirection.js';
+import type { PendingCommand } from './session.js';
+import { slotKeyOf } from './slot-key.js';
 
 export const COMMAND_ERROR: Reply = { type: 'command-error' };
 export const UNAUTHENTICATED: Reply = { type: 'unauthenticated' };
@@ -38,4 +41,21 @@ export function visibleReply(request: Request, reply: RespReply): RespReply | un
   if (request.type === 'locked') return UNAUTHENTICATED;
   const isSilent = 'noreply' in request && request.noreply && reply.type !== 'redirect';
   return isSilent ? undefined : reply;
+}
+
+/** The reply to a client whose command is not executed here: `outcome` says why. A transaction that it was to be in is broken. */
+export function unexecutedReply(
+  { session, request, isElsewhere }: PendingCommand,
+  outcome: Reply,
+): RespReply | undefined {
+  const { redis } = session;
+  if (redis === undefined) return visibleReply(request, outcome);
+  if (request.type === 'redis-fixed') return { type: 'resp', value: request.value };
+  const isForWrites = ['internal-error', 'timed-out', 'unwritable'].includes(outcome.type);
+  if (isForWrites && (isElsewhere || !isWrite(request))) return { type: 'no-leader' };
+  if (request.type === 'redis-queued') redis.breakTransaction();
+  if (request.type === 'redis-watch') redis.loseWatch();
+  return outcome.type === 'redirect'
+    ? { type: 'resp', value: redirection(slotKeyOf(request), outcome) }
+    : outcome;
 }

@@ -48,8 +48,9 @@ export class WorkTurns {
     return false;
   }
 
-  /** The command was answered. */
-  answered(command: PendingCommand): void {
+  /** The command is answered, or will not be executed. */
+  ended(command: PendingCommand): void {
+    command.session.pendingUnits -= command.pendingUnits;
     const units = this.#admitted.get(command);
     if (units === undefined) return;
     this.#admitted.delete(command);
@@ -72,7 +73,7 @@ export class WorkTurns {
     }
   }
 
-  /** The connection is gone, or goes on elsewhere. */
+  /** The connection is gone, or goes on elsewhere: what waits of it was not admitted, and holds nothing. */
   forget(session: Session): void {
     if (!session.waitsForTurn) return;
     session.waitsForTurn = false;

@@ -161,6 +161,11 @@ export class ServerSide {
     this.#receive([{ type: 'close', session }]);
   }
 
+  /** A client of some server asks all servers this. */
+  ask(...args: readonly string[]): void {
+    this.#receive([{ type: 'question', question: 1, connection: 0, args }]);
+  }
+
   #framesOf(session: number, text: string, { routed } = { routed: false }): ClientFrame[] {
     const bytes = Buffer.from(text, 'latin1');
     const data: ClientFrame = { type: 'data', session, bytes };

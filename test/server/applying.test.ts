@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { endOfTurn, NODE_ENVIRONMENT } from '../../src/environment.js';
 import { KeyValueStore } from '../../src/state-machine/key-value-store.js';
+import { QUORUM_WAIT_MS } from '../../src/time-limits.js';
 import { HASH_SECRET } from '../support/hash-secret.js';
 import { Leader, MUCH_WORK, resp, ServerSide, set, TIMEOUT_MS } from '../support/server/server-side.js';
 
@@ -78,6 +79,40 @@ describe('a leader that applies', () => {
     expect(leader.toldTo(3)).to.equal('ERR_NOT_FOUND\r\n');
     expect(leader.toldTo(1), 'it is told once').to.equal('ERR_INTERNAL\r\nERR_INTERNAL\r\n');
   });
+
+  for (const [how, end] of [
+    ['loses the lead', (leader: Leader) => leader.loseTo2(leader.raft.lastLog)],
+    [
+      'has waited too long for it',
+      (leader: Leader) => {
+        leader.nowMs += QUORUM_WAIT_MS;
+        leader.turn();
+        leader.loseTo2(leader.raft.lastLog);
+      },
+    ],
+  ] as const)
+    it(`leaves what it has answered of an entry as it is when it ${how} in the midst of that entry`, () => {
+      const leader = new Leader();
+      leader.sendAll(
+        [1, `${set('a', '1')}watch *\r\n`],
+        [2, resp('SET b 1', 'WATCH b')],
+        [3, MUCH_WORK + resp('ECHO end')],
+      );
+      leader.turn();
+      leader.acknowledge();
+      expect(leader.toldTo(1)).to.match(/WATCHING/);
+      expect(leader.toldTo(2)).to.equal('+OK\r\n+OK\r\n');
+      expect(leader.toldTo(3), 'the entry is not applied as a whole').to.not.contain('end');
+      end(leader);
+      leader.lead();
+      for (let turns = 0; turns < 10; turns += 1) leader.turn();
+      leader.send(1, 'get a\r\n');
+      leader.send(2, resp('MULTI', 'SET b 2', 'EXEC'));
+      leader.turn();
+      leader.acknowledge();
+      expect(leader.toldTo(1), 'still watching').to.match(/ERR_CMD_ERR\r\n$/);
+      expect(leader.toldTo(2), 'still valid').to.match(/\*1\r\n\+OK\r\n$/);
+    });
 });
 
 describe('a server that installs a snapshot', () => {

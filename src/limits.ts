@@ -165,6 +165,12 @@ export const TRAFFIC_CAPACITY = 64;
 /** Bytes of the entries in one AppendEntries; what does not fit goes into the next. A larger entry goes alone. */
 export const MAX_APPEND_BYTES = 1024 * 1024;
 
+/**
+ * Bytes that make one write of a server's disk long enough. What has come in beyond waits for the next, so that the first of it
+ * is acknowledged before all of it is written.
+ */
+export const MAX_DISK_WRITE_BYTES = 2 * MIB;
+
 /** AppendEntries, and bytes of their entries, sent to a follower that it has not answered; then the leader waits. */
 export const MAX_INFLIGHT_APPENDS = 64;
 export let MAX_INFLIGHT_APPEND_BYTES = 2 * (MAX_VALUE_BYTES + 7 * MIB);

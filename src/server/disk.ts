@@ -1,9 +1,10 @@
 /**
- * The server's disk as its event loop sees it: one write at a time, and the next one takes all that came in the
- * meantime (group commit).
+ * The server's disk as its event loop sees it: one write at a time, and the next one takes what came in the
+ * meantime (group commit), as far as it is not too much for one write.
  */
 
 import type { Environment } from '../environment.js';
+import { MAX_DISK_WRITE_BYTES } from '../limits.js';
 import type { Entry, LogRead, PersistRequest } from '../raft/types.js';
 import type { Storage } from '../storage/storage.js';
 import type { ServerMetrics } from './server-metrics.js';
@@ -12,7 +13,10 @@ export interface DiskOptions {
   readonly environment: Environment;
   readonly storage: Pick<Storage, 'persist' | 'readEntries'>;
   readonly metrics: ServerMetrics;
-  /** Everything up to the request with this sequence number survives a crash. */
+  /**
+   * Everything up to the request with this sequence number survives a crash. Called again with the same number, or 0, when
+   * the disk has done a part of what follows: it works.
+   */
   readonly onPersisted: (sequence: number) => void;
   /** These entries of the log were read. */
   readonly onRead: (readId: number, entries: readonly Entry[]) => void;
@@ -28,7 +32,9 @@ export class Disk {
   readonly #onRead: DiskOptions['onRead'];
   readonly #onFailed: DiskOptions['onFailed'];
   #waiting: PersistRequest[] = [];
+  /** When the write under way began, or a part of it was done last. */
   #busySinceMs: number | undefined;
+  #lastSequence = 0;
   #isStopped = false;
 
   constructor({ environment, storage, metrics, onPersisted, onRead, onFailed }: DiskOptions) {
@@ -45,7 +51,7 @@ export class Disk {
     return this.#busySinceMs !== undefined;
   }
 
-  /** Since when the write is under way, in ms of the environment's clock; undefined without a write. */
+  /** Since when the disk has done nothing of the write under way, in ms of the environment's clock; undefined without one. */
   get busySinceMs(): number | undefined {
     return this.#busySinceMs;
   }
@@ -76,15 +82,15 @@ export class Disk {
 
   #writeNext(): void {
     if (this.#isStopped) return;
-    const requests = this.#waiting;
+    const requests = this.#takeRequests();
     const last = requests.at(-1);
     if (last === undefined) return;
-    this.#waiting = [];
     const sinceMs = this.#environment.nowMs();
     this.#busySinceMs = sinceMs;
-    this.#storage.persist(requests).then(
+    this.#storage.persist(requests, this.#onProgress).then(
       () => {
         this.#busySinceMs = undefined;
+        this.#lastSequence = last.sequence;
         this.#count(requests, this.#environment.nowMs() - sinceMs);
         this.#onPersisted(last.sequence);
         if (!this.isBusy) this.#writeNext();
@@ -93,9 +99,32 @@ export class Disk {
     );
   }
 
+  /** Those of the next write: the ones that have waited longest, at least one. */
+  #takeRequests(): readonly PersistRequest[] {
+    const waiting = this.#waiting;
+    let count = 0;
+    for (let byteCount = 0; count < waiting.length && byteCount < MAX_DISK_WRITE_BYTES; count += 1)
+      byteCount += bytesOf(waiting[count]);
+    this.#waiting = count === waiting.length ? [] : waiting.slice(count);
+    return count === waiting.length ? waiting : waiting.slice(0, count);
+  }
+
+  readonly #onProgress = (): void => {
+    if (this.#isStopped || this.#busySinceMs === undefined) return;
+    this.#busySinceMs = this.#environment.nowMs();
+    this.#onPersisted(this.#lastSequence);
+  };
+
   #count(requests: readonly PersistRequest[], durationMs: number): void {
     this.#metrics.diskDuration.observeMs(durationMs);
     this.#metrics.diskWrites += 1;
     for (const { entries } of requests) this.#metrics.diskEntries += entries.length;
   }
+}
+
+function bytesOf(request: PersistRequest | undefined): number {
+  if (request === undefined) return 0;
+  let byteCount = request.snapshotChunk?.data.byteLength ?? 0;
+  for (const { payload } of request.entries) byteCount += payload.byteLength;
+  return byteCount;
 }

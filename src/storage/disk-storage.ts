@@ -151,10 +151,11 @@ export class DiskStorage implements Storage {
     this.#retries.retryWith(backoff);
   }
 
-  persist(requests: readonly PersistRequest[]): Promise<void> {
+  persist(requests: readonly PersistRequest[], onProgress?: () => void): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     if (this.#isClosed) throw new TypeError('nothing is written once it is closed');
     if (this.#writing !== undefined) throw new TypeError('a write is under way already');
+    this.#log.onProgress = onProgress;
     const hasChunks = requests.some(({ snapshotChunk }) => snapshotChunk !== undefined);
     const writing = (hasChunks ? this.#writeWithChunks(requests) : this.#write(requests)).then(
       () => {

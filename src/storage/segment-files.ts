@@ -139,13 +139,19 @@ export class SegmentFiles {
     }
   }
 
-  /** Makes a new segment. It replaces a file of that name that does not count yet. */
-  async make({ number, byteLength }: NewestSegment): Promise<void> {
+  /**
+   * Makes a new segment. It replaces a file of that name that does not count yet.
+   *
+   * @param onProgress called when the disk has a part of it
+   */
+  async make({ number, byteLength }: NewestSegment, onProgress?: () => void): Promise<void> {
     const path = this.#pathOf(number);
     const partial = await PartialFile.create(this.#files, `${path}.partial`, { fsync: this.#fsync });
     try {
-      for (let at = 0; at < byteLength; at += ZEROS.byteLength)
+      for (let at = 0; at < byteLength; at += ZEROS.byteLength) {
         await partial.write(ZEROS.subarray(0, byteLength - at));
+        onProgress?.();
+      }
       await partial.publish(path);
     } catch (error) {
       await partial.discard().catch(() => undefined);

@@ -98,6 +98,8 @@ export class SegmentLog {
   #lastIndex: LogIndex;
   #sequence: number;
   #hardState: HardState;
+  /** Called when the disk has done a part of an {@link append}, or of what that waits for. */
+  onProgress: (() => void) | undefined;
 
   private constructor(
     options: SegmentLogOptions,
@@ -249,6 +251,7 @@ export class SegmentLog {
     if (segment.end === 0) await this.#enter(segment);
     this.#noteEntries(entries, segment.end);
     segment.end += byteLength;
+    this.onProgress?.();
     const current = this.#segments.at(-1);
     if (current !== undefined) current.end = segment.end;
     if (this.#next !== undefined || 2 * segment.end < segment.byteLength) return;
@@ -338,12 +341,13 @@ export class SegmentLog {
           ? Math.min(this.#segmentBytes, FIRST_SEGMENT_BYTES)
           : this.#segmentBytes;
         const newest = { number, byteLength: Math.max(usual, needed) };
-        await this.#files.make(newest);
+        await this.#files.make(newest, () => this.onProgress?.());
         return newest;
       });
     }
     const newest = this.#newestMade;
     await retry(() => this.#options.onNewest(newest));
+    this.onProgress?.();
     return retry(() => this.#files.open(newest));
   }
 }

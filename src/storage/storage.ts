@@ -23,8 +23,10 @@ export interface Storage {
    * Writes the requests, in order. After a crash all of them are there, or none; of more than 2 MiB of entries perhaps the
    * first ones, with the hard state. Resolves once they survive one. There may be only one call at a time. Rejects with
    * {@link StorageError} when the disk fails; nothing more can be written then.
+   *
+   * @param onProgress called when the disk has done a part of what this takes: it works, even if the whole takes long
    */
-  persist(requests: readonly PersistRequest[]): Promise<void>;
+  persist(requests: readonly PersistRequest[], onProgress?: () => void): Promise<void>;
 
   /**
    * From now on what fails for a shortage (of space, memory or descriptors) is retried, except by {@link createSnapshot} and

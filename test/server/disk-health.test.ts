@@ -15,6 +15,7 @@ describe('what a server tells of its disk', () => {
   let nowMs: number;
   let timers: { readonly callback: () => void; readonly delayMs: number }[];
   let finish: () => void;
+  let progress: () => void;
   let backoff: Backoff;
   let told: DiskCondition[];
   let disk: Disk;
@@ -33,9 +34,10 @@ describe('what a server tells of its disk', () => {
         return { cancel: () => undefined };
       },
     };
-    const persist = () =>
+    const persist = (_: unknown, onProgress = () => undefined) =>
       new Promise<void>((resolve) => {
         finish = resolve;
+        progress = onProgress;
       });
     disk = new Disk({
       environment,
@@ -75,6 +77,14 @@ describe('what a server tells of its disk', () => {
     await new Promise((resolve) => setImmediate(resolve));
     reportAt(STALLED_AFTER_MS + 2);
     expect(told).to.deep.equal([{ name: 'stalled', forMs: STALLED_AFTER_MS }, { name: 'well' }]);
+  });
+
+  it('is nothing while parts of a long write are done, each in time', () => {
+    for (let part = 1; part <= 5; part += 1) {
+      reportAt(part * (STALLED_AFTER_MS - 1));
+      progress();
+    }
+    expect(told).to.deep.equal([]);
   });
 
   it('is a shortage once one has lasted as long, and not one of a moment', () => {

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { NODE_ENVIRONMENT } from '../../src/environment.js';
+import { MAX_DISK_WRITE_BYTES } from '../../src/limits.js';
 import type { PersistRequest } from '../../src/raft/types.js';
 import { Disk } from '../../src/server/disk.js';
 import { ServerMetrics } from '../../src/server/server-metrics.js';
@@ -12,6 +13,7 @@ function requestOf(sequence: number): PersistRequest {
 describe('a server’s disk', () => {
   let writes: number[][];
   let finish: () => void;
+  let progress: () => void;
   let told: unknown[];
   let disk: Disk;
 
@@ -20,8 +22,9 @@ describe('a server’s disk', () => {
     told = [];
     const storage: Pick<Storage, 'persist' | 'readEntries'> = {
       readEntries: async () => [],
-      persist: (requests) => {
+      persist: (requests, onProgress = () => undefined) => {
         writes.push(requests.map(({ sequence }) => sequence));
+        progress = onProgress;
         return new Promise((resolve) => {
           finish = resolve;
         });
@@ -48,6 +51,29 @@ describe('a server’s disk', () => {
     await finishWrite();
     expect(writes).to.deep.equal([[1], [2, 3]]);
     expect(told).to.deep.equal([1, 3]);
+  });
+
+  it('writes what is more than enough for one write with several', async () => {
+    const long = (sequence: number): PersistRequest => ({
+      ...requestOf(sequence),
+      entries: [{ index: sequence, term: 1, payload: new Uint8Array(MAX_DISK_WRITE_BYTES - 1) }],
+    });
+    disk.write([requestOf(1)]);
+    disk.write([long(2), long(3), long(4), requestOf(5)]);
+    for (let write = 0; write < 3; write += 1) await finishWrite();
+    expect(writes).to.deep.equal([[1], [2, 3], [4, 5]]);
+    expect(told).to.deep.equal([1, 3, 5]);
+  });
+
+  it('tells again what is written when a part of the next write is done', async () => {
+    disk.write([requestOf(1)]);
+    progress();
+    await finishWrite();
+    disk.write([requestOf(2)]);
+    progress();
+    disk.stop();
+    progress();
+    expect(told).to.deep.equal([0, 1, 1]);
   });
 
   it('writes nothing more once it is stopped, not even what waits', async () => {

@@ -492,6 +492,16 @@ describe('the log in segments', () => {
     expect(await readdir(directory())).to.deep.equal(['00000001.segment', '00000002.segment']);
   });
 
+  it('tells of each MiB of a segment that a write waits for', async () => {
+    const parts: number[] = [];
+    await withLog(async (log) => {
+      await append(log, [entryOf(1, 1)]);
+      log.onProgress = () => parts.push(parts.length);
+      await append(log, [entry(2, 1, 'x'.repeat(4 * 1024 * 1024))]);
+    });
+    expect(parts).to.have.length.above(4);
+  });
+
   it('tries again to make a segment when it is needed', async () => {
     const obstacle = `${pathOf(2)}.partial`;
     let onRefused = () => {};

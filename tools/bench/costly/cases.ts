@@ -27,6 +27,10 @@ function keysUpTo(count: number): string[] {
   return Array.from({ length: count }, (_, number) => keyAt(number));
 }
 
+function numbersUpTo(count: number): string[] {
+  return Array.from({ length: count }, (_, number) => `${number + 1}`);
+}
+
 function repeated(count: number, ...command: readonly string[]): readonly (readonly string[])[] {
   return Array.from({ length: count }, () => command);
 }
@@ -65,6 +69,7 @@ const BIG_VALUES = Array.from(
   { length: 31 },
   (_, i) => ['SET', `#big${i}`, 'b'.repeat(NEARLY_FULL)] as const,
 );
+const ZEROS = ['SET', '#zeros', '\0'.repeat(NEARLY_FULL)] as const;
 const BIG_KEYS = BIG_VALUES.map(([, key]) => key);
 /** Their lengths multiply to what LCS takes at most. */
 const LCS_PAIR = [
@@ -153,6 +158,18 @@ export const CASES: Readonly<Record<string, CostlyCase>> = {
     pipelined(httpPort, '/metrics', 1_000),
   'one that pipelines 100 GET /api/backup': ({ httpPort }) => pipelined(httpPort, '/api/backup', 100),
   'another that reads a backup': ({ httpPort }) => backup(httpPort),
+  '300 GETSET of 1 MiB': after([BIG], repeated(300, 'GETSET', ...BIG.slice(1))),
+  '300 SET of 1 MiB with GET': after([BIG], repeated(300, ...BIG, 'GET')),
+  'UNLINK of 300,000 keys': after([], [['UNLINK', ...keysUpTo(MANY)]]),
+  'TOUCH of 300,000 keys': after([], [['TOUCH', ...keysUpTo(MANY)]]),
+  'MSETNX of 150,000 keys': after([], [['MSETNX', ...keysUpTo(150_000).flatMap((key) => [key, 'v'])]]),
+  '300 BITPOS of 1 MiB': after([ZEROS], repeated(300, 'BITPOS', '#zeros', '1')),
+  '2,000 CLUSTER COUNTKEYSINSLOT': after([], repeated(2_000, 'CLUSTER', 'COUNTKEYSINSLOT', '1')),
+  '2,000 CLUSTER GETKEYSINSLOT': after([], repeated(2_000, 'CLUSTER', 'GETKEYSINSLOT', '1', '1000')),
+  '200 inline commands of 60 KiB': ({ client }) =>
+    client.runInline(times(200, () => `MGET ${'k '.repeat(30 * 1024)}`)),
+  'CLIENT LIST ID of 150,000 arguments': after([], [['CLIENT', 'LIST', 'ID', ...numbersUpTo(150_000)]]),
+  'COMMAND GETKEYS of 150,000 arguments': after([], [['COMMAND', 'GETKEYS', 'MGET', ...keysUpTo(150_000)]]),
   FLUSHALL: after([], [['FLUSHALL']]),
 };
 

@@ -36,11 +36,16 @@ export class CostlyClient {
       if (!this.#socket.write(text.slice(at, at + CHUNK_CHARS), 'latin1')) await this.#event('drain');
   }
 
+  /** As {@link run} does, with lines in place of arrays. */
+  async runInline(lines: readonly string[]): Promise<string> {
+    const mark = this.#begin();
+    for (const line of lines) await this.send(`${line}\r\n`);
+    return this.#endWith(mark);
+  }
+
   /** Sends commands of Redis, and resolves to the beginning of the replies once all of them have come. */
   async run(commands: Iterable<readonly string[]>): Promise<string> {
-    this.#head = '';
-    this.#marks += 1;
-    const mark = `mark${this.#marks}end`;
+    const mark = this.#begin();
     let text = '';
     for (const command of commands) {
       text += encodeCommand(command);
@@ -48,13 +53,25 @@ export class CostlyClient {
       await this.send(text);
       text = '';
     }
-    await this.send(text + encodeCommand(['ECHO', mark]));
-    while (!this.#tail.includes(mark)) await this.#event('data');
-    return this.#head;
+    await this.send(text);
+    return this.#endWith(mark);
   }
 
   close(): void {
     this.#socket.destroy();
+  }
+
+  #begin(): string {
+    this.#head = '';
+    this.#marks += 1;
+    return `mark${this.#marks}end`;
+  }
+
+  /** Resolves once an ECHO is answered. */
+  async #endWith(mark: string): Promise<string> {
+    await this.send(encodeCommand(['ECHO', mark]));
+    while (!this.#tail.includes(mark)) await this.#event('data');
+    return this.#head;
   }
 
   async #event(name: 'drain' | 'data'): Promise<void> {

@@ -174,6 +174,40 @@ export const SCENARIO_MUTANTS: readonly MembersMutant[] = [
     ],
   },
   {
+    name: 'count a learner’s vote',
+    edits: ['election', 'pre-vote'].map((name) => ({
+      file: `raft/${name}.js`,
+      search: 'switch (countVotes(core.quorum, role.votes)) {',
+      replacement:
+        "switch ([...role.votes.values()].filter((granted) => granted).length > core.quorum.voters.length / 2 ? 'won' : countVotes(core.quorum, role.votes)) {",
+    })),
+  },
+  {
+    name: 'hand over to a learner that was named',
+    edits: [
+      {
+        file: 'raft/leadership-transfer.js',
+        search: 'if (!hasVoter(core.configuration, target))\n        throw',
+        replacement: 'if (target === undefined)\n        throw',
+      },
+      {
+        file: 'raft/leadership-transfer.js',
+        search: 'if (!hasVoter(core.configuration, target)) {',
+        replacement: 'if (target === undefined) {',
+      },
+    ],
+  },
+  {
+    name: 'take a learner for a successor',
+    edits: [
+      {
+        file: 'raft/leadership-transfer.js',
+        search: 'matchIndex >= log.lastIndex && hasVoter(configuration, id)',
+        replacement: 'matchIndex >= log.lastIndex && id !== configuration',
+      },
+    ],
+  },
+  {
     name: 'lead on when removed',
     edits: [{ file: 'raft/joint-consensus.js', search: 'startLeaving(core, role);', replacement: ';' }],
   },

@@ -382,7 +382,48 @@ describe('traps of changing members', () => {
     });
   });
 
-  it('a learner is no successor: neither when the leader’s link closes, nor when its disk is stalled', () => {
+  it('a learner is no successor when the leader’s disk is stalled, though it is heard last', () => {
+    const group = led(3, 3, 4);
+    group.crash(4);
+    group.change(0, '0 1 2 3 4');
+    group.deliverAll();
+    expect(group.members(0)).to.equal('0 1 2 |  | 3 4');
+    group.holdDisk(0);
+    group.propose(0, 'x');
+    group.run(ELECTION_TIMEOUT_MS - 3 * HEARTBEAT_MS);
+    group.cut(0, 1);
+    group.cut(0, 2);
+    group.run(2 * HEARTBEAT_MS);
+    const sent = group.sentDuring(() => group.advance(2 * HEARTBEAT_MS));
+    expect(theOnly('TimeoutNow', sent).to).to.be.oneOf([1, 2]);
+  });
+
+  it('a learner’s vote is not counted, should one come', () => {
+    const group = led(3, 3);
+    group.change(0, '0 1 2 3');
+    until(group, 1, '0 1 2 |  | 3');
+    group.crash(0);
+    group.drop();
+    group.isolate(2);
+    const term = 2;
+    const answer = { from: 3, to: 1, term, voteGranted: true } as const;
+    while (group.raft(1).role !== 'precandidate') group.advance(HEARTBEAT_MS);
+    group.inject({ type: 'PreVoteResponse', ...answer });
+    group.deliver({ from: 3 });
+    expect(group.raft(1)).to.include({ role: 'precandidate', currentTerm: 1 });
+    group.inject({ type: 'PreVoteResponse', ...answer, from: 2 });
+    group.heal();
+    group.deliver({ type: 'PreVoteResponse' });
+    expect(group.raft(1)).to.include({ role: 'candidate', currentTerm: 2 });
+    group.inject({ type: 'RequestVoteResponse', ...answer });
+    group.deliver({ type: 'RequestVoteResponse' });
+    expect(group.raft(1)).to.include({ role: 'candidate', currentTerm: 2 });
+    group.inject({ type: 'RequestVoteResponse', ...answer, from: 2 });
+    group.deliver({ type: 'RequestVoteResponse' });
+    expect(group.raft(1)).to.include({ role: 'leader', currentTerm: 2 });
+  });
+
+  it('a learner is no successor when the leader’s link closes', () => {
     const group = led(2, 2);
     group.cut(0, 1);
     group.change(0, '0 1 2');

@@ -54,6 +54,9 @@ export const HALF_SENT_BYTES_PER_MS = 64;
 /** A client that has not finished its TLS handshake after this long is disconnected. */
 export const TLS_HANDSHAKE_TIMEOUT_MS = 10_000;
 
+/** Clients that are refused, since there are as many as there may be, make one line of the log in this time. */
+export const REFUSALS_LINE_MS = 60_000;
+
 /** Lines of the log about wrong passwords in a second; more are counted in a later line. */
 export const MAX_TOLD_WRONG_PASSWORDS_PER_S = 10;
 

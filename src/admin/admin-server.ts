@@ -13,6 +13,7 @@ import { AddressShares } from '../gateway/address-shares.js';
 import { ListenError } from '../gateway/listener.js';
 import { MAX_ADMIN_CONNECTIONS } from '../limits.js';
 import type { ClientAddress } from '../wire/control.js';
+import { ADMIN_TIMEOUTS, MAX_HEADER_BYTES } from './admin-limits.js';
 import { Admission, kindOf } from './admission.js';
 import type { AdminListener } from './app.js';
 import { Assets } from './assets.js';
@@ -36,23 +37,11 @@ const PIECE_PAUSE_MS = 50;
 /** Where the build puts the dashboard. */
 const WEB_DIRECTORY = new URL('../../web/', import.meta.url);
 
-/** A client that is slower is answered 408 if it has begun a request, and its connection closed. */
-const TIMEOUTS = {
-  /** For the headers of a request; for the first one, counted from the connection on. */
-  headersTimeout: 10_000,
-  /** For the whole request. */
-  requestTimeout: 30_000,
-  /** For a time in which the client reads nothing of an answer. */
-  answerTimeout: 30_000,
-  /** How often the first two are checked. */
-  connectionsCheckingInterval: 1_000,
-};
-
 export interface AdminEnvironment {
   /** Where unforeseen failures are logged; nowhere unless given. */
   readonly logger?: Logger;
-  /** In ms, in place of {@link TIMEOUTS}. */
-  readonly timeouts?: typeof TIMEOUTS;
+  /** In ms, in place of {@link ADMIN_TIMEOUTS}. */
+  readonly timeouts?: typeof ADMIN_TIMEOUTS;
 }
 
 export class AdminServer {
@@ -76,7 +65,7 @@ export class AdminServer {
   constructor(
     cluster: Cluster,
     address: ClientAddress,
-    { logger = pino({ level: 'silent' }), timeouts = TIMEOUTS }: AdminEnvironment = {},
+    { logger = pino({ level: 'silent' }), timeouts = ADMIN_TIMEOUTS }: AdminEnvironment = {},
   ) {
     const { host, advertiseHost } = cluster.options;
     this.#cluster = cluster;
@@ -91,7 +80,7 @@ export class AdminServer {
     });
     this.#ownNames = new Set([address.host, host, advertiseHost ?? host]);
     // Node would refuse a request without a host, too, but without a reason in JSON.
-    const options = { requireHostHeader: false, ...timeouts };
+    const options = { requireHostHeader: false, maxHeaderSize: MAX_HEADER_BYTES, ...timeouts };
     const listener = (request: IncomingMessage, response: ServerResponse) => {
       this.#answer(request, response).catch(() => response.destroy());
     };

@@ -21,14 +21,12 @@ import {
   unknown,
   variant,
 } from 'valibot';
+import { MAX_LOAD_PER_S, MAX_SERVER_PAUSE_MS } from './admin-limits.js';
 import { HttpError } from './http-error.js';
-import { MAX_LOAD_PER_S } from './load.js';
-
-const MAX_PAUSE_MS = 60_000;
 
 /** What a field must be, by its name. */
 const FORMS: ReadonlyMap<unknown, string> = new Map([
-  ['durationMs', `durationMs must be a number of ms up to ${MAX_PAUSE_MS}`],
+  ['durationMs', `durationMs must be a number of ms up to ${MAX_SERVER_PAUSE_MS}`],
   ['requestsPerS', `requestsPerS must be a number from 0 to ${MAX_LOAD_PER_S}`],
   ['command', 'command must be one of get, set, cas and delete'],
   ['key', 'key must be a string'],
@@ -50,7 +48,7 @@ const wholeNumber = pipe(number(), safeInteger(), minValue(0));
 export const anything = unknown();
 
 /** `{ "durationMs": 1000 }` */
-export const pause = object({ durationMs: pipe(number(), gtValue(0), maxValue(MAX_PAUSE_MS)) });
+export const pause = object({ durationMs: pipe(number(), gtValue(0), maxValue(MAX_SERVER_PAUSE_MS)) });
 
 /** `{ "requestsPerS": 1000 }`, 0 for none */
 export const load = object({ requestsPerS: pipe(number(), minValue(0), maxValue(MAX_LOAD_PER_S)) });

@@ -7,11 +7,9 @@ import type { IncomingMessage } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ClusterAccess } from '../cluster/cluster-access.js';
 import { WRONG_PASSWORD_PAUSE_MS } from '../time-limits.js';
+import { LOGIN_S } from './admin-limits.js';
 import { HttpError } from './http-error.js';
 import { isHealthCheck, isRead, pathOf } from './target.js';
-
-/** How long a browser stays logged in. */
-const LOGIN_S = 12 * 3600;
 
 export interface GuardOptions {
   /** What must be told; undefined for nothing. */

@@ -10,9 +10,6 @@ import type { LoadView } from './live/view.js';
 
 const LOAD_MODULE = fileURLToPath(new URL('../../workers/load.js', import.meta.url));
 
-/** More cannot be asked for. What is reached is less: the thread limits how many requests are unanswered. */
-export const MAX_LOAD_PER_S = 1_000_000;
-
 /** What the thread is started with. */
 export interface LoadStart {
   readonly requestsPerS: number;

@@ -8,7 +8,7 @@ import type { GenericSchema, InferOutput } from 'valibot';
 import type { Cluster } from '../cluster/cluster.js';
 import type { ClusterStatus } from '../cluster/status.js';
 import { AddressShares } from '../gateway/address-shares.js';
-import { BACKUP_TIMEOUT_MS, MAX_BACKUPS } from './admin-limits.js';
+import { BACKUP_TIMEOUT_MS, MAX_BACKUPS, MAX_BODY_BYTES } from './admin-limits.js';
 import { type AdminContext, type AdminEnv, jsonAnswer, textAnswer } from './answers.js';
 import * as bodies from './bodies.js';
 import { runCommand } from './console.js';
@@ -20,9 +20,6 @@ import type { LoadSwitch } from './load.js';
 import { packageVersion } from './package-version.js';
 import { METRICS_CONTENT_TYPE, prometheusText } from './prometheus.js';
 import { SharedCall } from './shared-call.js';
-
-/** A longer body is refused with 413. */
-export const MAX_BODY_BYTES = 64 * 1024;
 
 const BACKUP_HEADERS = { 'Content-Type': 'application/octet-stream', 'Cache-Control': 'no-store' };
 

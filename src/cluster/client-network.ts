@@ -10,9 +10,7 @@ import {
   MAX_ADMIN_CONNECTIONS,
   MAX_CONNECTIONS,
 } from '../limits.js';
-
-/** Clients that are refused make one line of the log in this time. */
-const REFUSALS_LINE_MS = 60_000;
+import { REFUSALS_LINE_MS } from '../time-limits.js';
 
 export interface ClientRoom {
   /** How many servers there are. */

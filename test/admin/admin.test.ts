@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { expect } from 'chai';
+import { MAX_BODY_BYTES } from '../../src/admin/admin-limits.js';
 import { AdminServer } from '../../src/admin/admin-server.js';
-import { MAX_BODY_BYTES } from '../../src/admin/routes.js';
 import type { Cluster } from '../../src/cluster/cluster.js';
 import { type HttpReply, type HttpRequest, http } from '../../tools/support/http.js';
 import { eventually, everyServerUp, WAIT_TIMEOUT_MS } from '../support/cluster.js';

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { expect } from 'chai';
+import { MAX_BODY_BYTES } from '../../src/admin/admin-limits.js';
 import { AdminServer } from '../../src/admin/admin-server.js';
-import { MAX_BODY_BYTES } from '../../src/admin/routes.js';
 import type { Cluster } from '../../src/cluster/cluster.js';
 import { http } from '../../tools/support/http.js';
 import { LogRecorder, newCluster } from '../support/new-cluster.js';

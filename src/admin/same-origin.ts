@@ -19,17 +19,20 @@ const ANSWERED_UNDER_ANY_NAME = new Set(['/metrics', '/healthz']);
 const HOST = /^(?:\[([0-9a-fA-F:.]+)\]|([0-9a-zA-Z._-]+))(?::\d{1,5})?$/;
 
 /**
- * Throws HttpError 403 for a request that a foreign page may have made, and 400 for one of HTTP/1.1 that names no host
- * (RFC 9112, 3.2) or any whose `Host` is more than a host and a port.
+ * Throws HttpError 403 for a request that a foreign page may have made, and 400 for one of HTTP/1.1 that names no host, any
+ * that names two (RFC 9112, 3.2), or whose `Host` is more than a host and a port.
  */
 export function checkSource(
-  request: Pick<IncomingMessage, 'headers' | 'httpVersion' | 'method' | 'url'>,
+  request: Pick<IncomingMessage, 'headers' | 'headersDistinct' | 'httpVersion' | 'method' | 'url'>,
   ownNames: ReadonlySet<string>,
   scheme: 'http' | 'https' = 'http',
 ): void {
   const { host, origin } = request.headers;
+  const { host: hosts = [] } = request.headersDistinct;
   if (host === undefined && request.httpVersion === '1.1')
     throw new HttpError(400, 'the request names no host');
+  // A proxy on the way may have gone by the other one.
+  if (hosts.length > 1) throw new HttpError(400, 'the request names its host twice');
   const name = host === undefined ? undefined : nameIn(host);
   if (isRead(request) && ANSWERED_UNDER_ANY_NAME.has(pathOf(request))) return;
   if (name === undefined) throw new HttpError(403, 'the request names no host');

@@ -67,7 +67,8 @@ export const adminHeaders: Target = {
     promise(pathOf({ url }) !== '' && !pathOf({ url }).includes('?'), () => `the path ${pathOf({ url })}`);
     promise(!isHealthCheck({ method, url }) || /\/healthz/.test(url), () => `${url} is taken for /healthz`);
     try {
-      checkSource({ headers, httpVersion: '1.1', method, url }, new Set([OWN_NAME]));
+      const headersDistinct = { host: [host] };
+      checkSource({ headers, headersDistinct, httpVersion: '1.1', method, url }, new Set([OWN_NAME]));
     } catch (error) {
       if (!(error instanceof HttpError)) throw error;
       promise(REFUSALS.includes(error.status), () => `status ${error.status}`);

@@ -15,13 +15,23 @@ import type { Leader } from './roles.js';
 export function commitWhatMajorityHas(core: Core, role: Leader): void {
   const index = reachedInForce(core, role, core.persistence.durableIndex, matchIndexOf);
   if (index <= core.commitIndex || core.log.termAt(index) !== core.currentTerm) return;
-  const firstOwnIndex = Math.max(core.commitIndex + 1, role.noOpIndex);
-  role.uncommittedBytes -= core.log.payloadBytes(firstOwnIndex, index);
   core.commitTo(index);
+  countSettled(core, role);
   admitEarlyReads(core, role);
 }
 
 /** More of the leader's log is on its own disk, which counts as one of the majority. */
 export function countOwnDisk(core: Core): void {
-  if (core.role.name === 'leader') commitWhatMajorityHas(core, core.role);
+  const { role } = core;
+  if (role.name !== 'leader') return;
+  commitWhatMajorityHas(core, role);
+  countSettled(core, role);
+}
+
+/** What is committed and on the leader's own disk, too, may leave its memory, and counts no more. */
+function countSettled(core: Core, role: Leader): void {
+  const index = Math.min(core.commitIndex, core.persistence.durableIndex);
+  if (index <= role.settledIndex) return;
+  role.unsettledBytes -= core.log.payloadBytes(role.settledIndex + 1, index);
+  role.settledIndex = index;
 }

@@ -16,14 +16,14 @@ import type { Configuration, Member } from './types.js';
 /** Takes the next step of a change, if it is time. To be called once a turn. */
 export function takeNextStep(core: Core, role: Leader): void {
   const { index, configuration } = core.log.configurations.latest;
-  if (role.change.state === 'none' && role.settledIndex === index) return;
+  if (role.change.state === 'none' && role.actedUponIndex === index) return;
   if (!mayTakeNextStep(core, role)) return;
   if (isJoint(configuration)) {
     leaveJoint(core, role, configuration);
     return;
   }
-  if (role.settledIndex !== index) {
-    role.settledIndex = index;
+  if (role.actedUponIndex !== index) {
+    role.actedUponIndex = index;
     role.forgetRemovedAtMs = core.nowMs + core.options.electionTimeoutMs;
     if (!includes(configuration.voters, core.id)) startLeaving(core, role);
   }

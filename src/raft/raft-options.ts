@@ -42,8 +42,8 @@ export interface RaftOptions {
   /** Chunks on their way to one follower, unanswered. */
   readonly maxInflightChunks: number;
   /**
-   * Payload bytes of a leader's own entries that are not committed: from this on it accepts no proposal until some are. The
-   * no-op that begins its term counts as none, and one proposal is always accepted, whatever its size.
+   * Payload bytes of a leader's own entries that are not committed, or not on its own disk: from this on it accepts no proposal
+   * until some are both. The no-op that begins its term counts as none, and one proposal is always accepted, whatever its size.
    */
   readonly maxUncommittedBytes: number;
   /** A change of members is given up when a new server has not caught up after this long. */

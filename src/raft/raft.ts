@@ -51,7 +51,7 @@ import type {
 import { endVoteLease } from './vote-lease.js';
 
 /** Why a server takes no proposal: another one may, or this one later. */
-export type ProposalRefusal = 'not leading' | 'handing over' | 'too much uncommitted';
+export type ProposalRefusal = 'not leading' | 'handing over' | 'own disk stalled' | 'too much uncommitted';
 
 export class Raft {
   readonly #core: Core;
@@ -142,7 +142,8 @@ export class Raft {
     const { role, options } = this.#core;
     if (role.name !== 'leader') return 'not leading';
     if (role.transfer.state !== 'none') return 'handing over';
-    return role.uncommittedBytes >= options.maxUncommittedBytes ? 'too much uncommitted' : undefined;
+    if (this.#core.isDiskStalled) return 'own disk stalled';
+    return role.unsettledBytes >= options.maxUncommittedBytes ? 'too much uncommitted' : undefined;
   }
 
   /** Whether a follower is being sent a snapshot. A newer one would have it begin anew. */
@@ -198,7 +199,7 @@ export class Raft {
   propose(payload: Uint8Array): LogPosition | undefined {
     const { role, log, currentTerm } = this.#core;
     if (role.name !== 'leader' || this.proposalRefusal !== undefined) return undefined;
-    role.uncommittedBytes += payload.byteLength;
+    role.unsettledBytes += payload.byteLength;
     log.append({ index: log.lastIndex + 1, term: currentTerm, payload });
     return log.last;
   }

@@ -44,12 +44,14 @@ export interface Leader {
   readonly reads: ReadQueue;
   transfer: Transfer;
   change: MemberChange;
-  /** Where the configuration is that was found committed last, and acted upon. */
-  settledIndex: LogIndex | undefined;
-  /** From when on those that were removed are replicated to no more, in ms. */
+  /** Index of the newest configuration that this leader saw committed and has acted on. */
+  actedUponIndex: LogIndex | undefined;
+  /** When replication to removed servers ends, in ms. */
   forgetRemovedAtMs: number;
-  /** Payload bytes of its own entries that are not committed. */
-  uncommittedBytes: number;
+  /** The log up to here, or to the no-op, is committed and on this leader's own disk. */
+  settledIndex: LogIndex;
+  /** Payload bytes of the entries after that. */
+  unsettledBytes: number;
 }
 
 /**

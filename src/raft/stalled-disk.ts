@@ -1,9 +1,11 @@
 /**
- * A server whose own disk is stalled: it gives no answer and no error, since it hangs, or waits for space or descriptors.
+ * A server whose own disk is stalled: a write has taken an election timeout and has neither succeeded nor failed, since the
+ * disk hangs, or lacks space or descriptors.
  *
- * Nothing is lost by it, since nothing is acknowledged that is not on the disk. But such a leader proposes nothing more, so it
- * hands over (thesis 3.10) once others can go on without it. Such a server does not campaign: it could not write its own vote.
- * A leader stays if its followers' disks are stalled, too: nobody could be elected, and it can serve reads.
+ * Nothing is lost by it, since nothing is acknowledged that is not on the disk. Such a leader takes no proposals (see
+ * Raft.proposalRefusal), so its followers come to have its whole log, and it hands over to one of them (thesis 3.10). Such a
+ * server does not campaign: it could not write its own vote. A leader stays if its followers' disks are stalled, too: nobody could
+ * be elected, and it can serve reads.
  */
 
 import type { Core } from './core.js';
@@ -14,8 +16,8 @@ import type { Leader } from './roles.js';
 import { becomeFollower } from './transitions.js';
 
 /**
- * A leader with a stalled disk hands over once a majority without it has on disk whatever it could be sent, and one of them the
- * whole log: then their disks work, and the successor can win. No effect while a transfer is under way.
+ * A leader with a stalled disk hands over once one follower has the whole log on disk, and a majority without the leader has all
+ * of it that the leader can send: then their disks work, and the successor can win. No effect while a transfer is under way.
  */
 export function handOver(core: Core, role: Leader): void {
   if (role.transfer.state !== 'none') return;

@@ -87,9 +87,10 @@ export function becomeLeader(core: Core): void {
     reads: new ReadQueue(),
     transfer: { state: 'none', successor: undefined },
     change: { state: 'none' },
-    settledIndex: undefined,
+    actedUponIndex: undefined,
     forgetRemovedAtMs: Number.POSITIVE_INFINITY,
-    uncommittedBytes: 0,
+    settledIndex: noOpIndex,
+    unsettledBytes: 0,
   });
 }
 

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
+import { MAX_UNCOMMITTED_BYTES } from '../../src/limits.js';
 import { STOP_TIMEOUT_MS } from '../../src/time-limits.js';
 import { http } from '../../tools/support/http.js';
 import { Program } from '../../tools/support/program.js';
@@ -95,6 +96,48 @@ describe('a leader whose disk hangs', function () {
     await program.exited;
     expect(performance.now() - sinceMs).to.be.below(SOON_MS);
     expect(program.stderrTail).to.match(/the disk of server \d does not answer: ending without it\s*$/);
+  });
+});
+
+describe('a leader whose disk hangs under load', function () {
+  this.timeout(120_000);
+  const CLIENTS = 16;
+  /** Together they are more than one entry takes, so that there is always a next entry to propose. */
+  const PIPELINED = 8;
+
+  it('hands over, and has proposed no more than its memory has room for', async function () {
+    if (process.platform !== 'linux') this.skip();
+    const directory = await temporaryDirectory();
+    const program = await Program.start({ storage: { dataDir: directory.path } });
+    const clients: TextClient[] = [];
+    try {
+      const leader = (await program.status()).leader ?? 0;
+      await hang(directory.path, leader);
+      let isOver = false;
+      const load = async (id: number) => {
+        const client = await TextClient.connect(program.routerPort);
+        clients.push(client);
+        const go = async () => {
+          while (!isOver) await client.set(`k${id}`, VALUE);
+        };
+        await Promise.all(Array.from({ length: PIPELINED }, go));
+      };
+      const loads = Array.from({ length: CLIENTS }, (_, id) => load(id));
+      await eventually('another one leads', async () => {
+        const now = (await program.status()).leader;
+        return now !== null && now !== leader;
+      });
+      isOver = true;
+      await Promise.all(loads);
+      const { text } = await http(program.httpPort, 'GET /metrics');
+      const [, proposed] =
+        new RegExp(`raft_proposed_bytes_total{server="${leader}"} (\\d+)`).exec(text) ?? [];
+      expect(Number(proposed)).to.be.within(HALF_A_SEGMENT_BYTES, 2 * MAX_UNCOMMITTED_BYTES);
+    } finally {
+      for (const client of clients) client.close();
+      await program.kill();
+      await directory.remove();
+    }
   });
 });
 

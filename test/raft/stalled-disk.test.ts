@@ -21,6 +21,49 @@ describe('a leader whose disk is stalled', () => {
     expect(group.raft(0)).to.include({ role: 'follower', currentTerm: 2 });
   });
 
+  it('hands over as soon under load, when its followers always lack its last entries', () => {
+    const group = withHeldLeader();
+    const sinceMs = group.nowMs;
+    while (group.leader === 0 && group.nowMs < sinceMs + 10 * ELECTION_TIMEOUT_MS) {
+      const before = group.inTransit();
+      group.propose(0, 'y');
+      group.advance(1);
+      // What was sent before arrives; what was sent in this turn is still on its way at the next tick.
+      const late = group.inTransit().filter((message) => !before.includes(message));
+      group.drop();
+      group.inject(...before);
+      group.deliverAll();
+      group.inject(...late);
+    }
+    expect(group.nowMs - sinceMs).to.be.at.most(ELECTION_TIMEOUT_MS + HEARTBEAT_MS);
+  });
+
+  it('proposes no more than the limit of what is not on its disk, though others commit it', () => {
+    const group = Group.of(3, { maxUncommittedBytes: 10 });
+    group.elect(0);
+    group.holdDisk(0);
+    for (let ms = 0; ms < ELECTION_TIMEOUT_MS / 2; ms += 1) {
+      group.propose(0, 'y');
+      group.run(1);
+    }
+    expect(group.raft(0).lastLog.index).to.equal(1 + 10);
+    expect(group.commitIndex(0)).to.equal(1 + 10);
+    expect(group.raft(0).proposalRefusal).to.equal('too much uncommitted');
+    group.freeDisk(0);
+    expect(group.raft(0).proposalRefusal).to.equal(undefined);
+  });
+
+  it('takes proposals again once its disk answers', () => {
+    const group = withHeldLeader();
+    for (const other of [1, 2]) group.holdDisk(other);
+    group.propose(0, 'y');
+    group.run(ELECTION_TIMEOUT_MS);
+    expect(group.propose(0, 'z')).to.equal(undefined);
+    expect(group.raft(0).proposalRefusal).to.equal('own disk stalled');
+    group.freeDisk(0);
+    expect(group.propose(0, 'z')).to.not.equal(undefined);
+  });
+
   it('stays when it has asked nothing of its disk', () => {
     const group = withHeldLeader();
     group.run(3 * ELECTION_TIMEOUT_MS);

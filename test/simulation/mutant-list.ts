@@ -306,6 +306,19 @@ export const MUTANTS: readonly Mutant[] = [
     replacement: '',
   },
   {
+    name: 'propose more with a disk that hangs',
+    file: 'raft/raft.js',
+    search: "if (this.#core.isDiskStalled)\n            return 'own disk stalled';",
+    replacement: '',
+  },
+  {
+    name: 'let what only others have on disk count no more',
+    foundBy: 'raft/stalled-disk',
+    file: 'raft/commit.js',
+    search: 'Math.min(core.commitIndex, core.persistence.durableIndex)',
+    replacement: 'core.commitIndex',
+  },
+  {
     name: 'tell a value as it is after a long reply',
     foundBy: 'server/clients/long-commands',
     file: 'server/clients/long-replies.js',

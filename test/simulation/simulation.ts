@@ -30,6 +30,7 @@ import { SimulatedWatcher } from './client/watcher.js';
 import { ROUTER_PORT, SERVER_PORTS, SimulatedCluster } from './cluster/cluster.js';
 import { ClusterHome } from './cluster/home.js';
 import { Links } from './cluster/links.js';
+import { keepUpLoad } from './cluster/steady-load.js';
 import { Nemesis } from './nemesis.js';
 import { RunHash } from './run-hash.js';
 import {
@@ -272,7 +273,10 @@ class Simulation {
     disk.stall();
     const clients = this.#clients.filter(({ readsAtReplicas }) => !readsAtReplicas);
     const haveGotOn = getOn(clients);
-    const isDone = () => haveGotOn() && this.#cluster.leader !== leader;
+    const isDone = () => {
+      if (this.#temperament.isLoadedWhileHung) keepUpLoad(leader.server?.raft);
+      return haveGotOn() && this.#cluster.leader !== leader;
+    };
     if (!(await this.#until(isDone, HUNG_DISK_MS)))
       throw new PropertyViolation(
         'hung disk',

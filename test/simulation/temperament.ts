@@ -38,6 +38,8 @@ export interface Temperament {
   readonly applyPauseRate: number;
   /** Whether clients must tell a password. */
   readonly hasPassword: boolean;
+  /** Whether there is more load than the clients' while the leader's disk hangs at the end. */
+  readonly isLoadedWhileHung: boolean;
   readonly harm: Harm;
 }
 
@@ -118,6 +120,7 @@ export function drawTemperament(random: Random, givenServers: number | undefined
     changes,
     applyPauseRate: random.split('apply pauses').of([0, 0, 0, 0.02, 0.2]),
     hasPassword: random.split('password').chance(PASSWORD_RATE),
+    isLoadedWhileHung: random.split('load while hung').chance(0.5),
     harm: drawHarm(random, isFragile, changes),
     replicaReaders: random.of([0, 2, 3]),
   };

@@ -214,7 +214,8 @@ export const MAX_APPLY_MS_PER_TURN = 8;
 export let MAX_INFLIGHT_PROPOSAL_BYTES = MAX_VALUE_BYTES + 7 * MIB;
 
 /**
- * Bytes of a leader's entries that are not committed, or not on its own disk; then consensus takes no more, and the commands wait.
+ * Bytes of a leader's entries that are not committed, or not on its own disk; then consensus takes no more, and the commands
+ * wait.
  */
 export let MAX_UNCOMMITTED_BYTES = 2 * MAX_INFLIGHT_PROPOSAL_BYTES;
 

@@ -4,8 +4,8 @@
  *
  * Nothing is lost by it, since nothing is acknowledged that is not on the disk. Such a leader takes no proposals (see
  * Raft.proposalRefusal), so its followers come to have its whole log, and it hands over to one of them (thesis 3.10). Such a
- * server does not campaign: it could not write its own vote. A leader stays if its followers' disks are stalled, too: nobody could
- * be elected, and it can serve reads.
+ * server does not campaign: it could not write its own vote. A leader stays if its followers' disks are stalled, too: nobody
+ * could be elected, and it can serve reads.
  */
 
 import type { Core } from './core.js';

@@ -213,10 +213,7 @@ export const MAX_APPLY_MS_PER_TURN = 8;
 /** Bytes of entries proposed and not yet applied; then the server takes no more commands. */
 export let MAX_INFLIGHT_PROPOSAL_BYTES = MAX_VALUE_BYTES + 7 * MIB;
 
-/**
- * Bytes of a leader's entries that are not committed, or not on its own disk; then consensus takes no more, and the commands
- * wait.
- */
+/** Bytes of a leader's entries that are not both committed and on its own disk; then no more are proposed, and commands wait. */
 export let MAX_UNCOMMITTED_BYTES = 2 * MAX_INFLIGHT_PROPOSAL_BYTES;
 
 /** Commands that a server has taken and not answered; then it takes no more. */

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { Writable } from 'node:stream';
 import { expect } from 'chai';
 import { MAX_LIVE_EVENTS, MAX_LIVE_READERS } from '../../src/admin/admin-limits.js';
@@ -221,5 +222,13 @@ describe('the live feed', () => {
     expect(feed.readerCount).to.equal(1);
     reader.destroy();
     await eventually('it is forgotten', () => feed.readerCount === 0);
+  });
+
+  it('takes no page whose client left before it was opened', async () => {
+    const left = new SlowPage();
+    left.destroy();
+    await once(left, 'close');
+    feed.open(left, '127.0.0.1');
+    expect(feed.readerCount).to.equal(0);
   });
 });

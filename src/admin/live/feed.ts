@@ -76,11 +76,14 @@ export class LiveFeed {
   }
 
   /**
-   * Sends everything to the response until that is closed. Throws HttpError 503 when too many watch already.
+   * Sends everything to the response until that is closed; nothing if its client is gone already. Throws HttpError 503 when too
+   * many watch.
    *
    * @param address where the page is
    */
   open(response: LiveResponse, address: string): void {
+    // It does not tell of its end a second time.
+    if (response.destroyed) return;
     if (this.#places.isFullFor(address, MAX_LIVE_READERS))
       throw new HttpError(503, `${this.#readers.size} pages watch already: close one`);
     const leave = this.#places.take(address);

@@ -1,8 +1,9 @@
 /** A driver for unstorage: `threadraft/unstorage`. */
 
-import { type KvClientOptions, KvError } from '../client/index.js';
+import type { KvClientOptions } from '../client/index.js';
 import type { KeyValueClient } from '../client/key-value-client.js';
 import { clientOf, KeyFolder } from './key-folder.js';
+import { type NameEvent, WatchedNames } from './watched-names.js';
 
 export type UnstorageDriverOptions = (
   | {
@@ -39,6 +40,10 @@ export interface UnstorageDriver {
   getKeys(base?: string): Promise<string[]>;
   clear(base?: string): Promise<void>;
   dispose(): Promise<void>;
+  /**
+   * Tells of what changes once it has resolved, which needs a server. It reads all items to begin, and keeps their names in memory.
+   * A callback that throws or rejects is a warning of the process. Rejects with a KvError.
+   */
   watch(callback: (event: 'update' | 'remove', key: string) => unknown): Promise<() => void>;
 }
 
@@ -80,7 +85,7 @@ export function unstorageDriver(options: UnstorageDriverOptions): UnstorageDrive
     dispose: close,
     watch: async (callback) => {
       const stop = new AbortController();
-      void tellOf({ client, folder, signal: stop.signal }, callback);
+      await begun({ client, folder, signal: stop.signal }, callback);
       return () => stop.abort();
     },
   };
@@ -92,20 +97,30 @@ interface Watched {
   readonly signal: AbortSignal;
 }
 
-/** Tells of changes until the signal, or the client's end. */
-async function tellOf(
-  { client, folder, signal }: Watched,
-  callback: (event: 'update' | 'remove', key: string) => unknown,
-): Promise<void> {
+type Callback = (event: NameEvent, key: string) => unknown;
+
+/** Tells of changes until the signal, or the client's end. Resolves once they are told; rejects if it ends before. */
+function begun({ client, folder, signal }: Watched, callback: Callback): Promise<void> {
+  const names = new WatchedNames(folder, (event, name) => void call(callback, event, name));
+  return new Promise((resolve, reject) => {
+    const tellOf = async () => {
+      for await (const change of client.watch(folder.keyOf(''), { from: 0, signal })) {
+        names.take(change);
+        if (names.hasBegun) resolve();
+      }
+    };
+    // Later, whoever stops the watch or closes the client knows, and other calls tell the same.
+    tellOf().catch(reject);
+  });
+}
+
+/** One who watches does not end the process by an error, nor the watch. */
+async function call(callback: Callback, event: NameEvent, name: string): Promise<void> {
   try {
-    for await (const change of client.watch(folder.keyOf(''), { signal })) {
-      if (change.type === 'set' || change.type === 'changed') callback('update', folder.nameOf(change.key));
-      if (change.type === 'deleted' || change.type === 'expired')
-        callback('remove', folder.nameOf(change.key));
-    }
+    await callback(event, name);
   } catch (error) {
-    // Whoever stops the watch or closes the client knows, and other calls tell the same.
-    if (!(error instanceof KvError)) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    process.emitWarning(`a callback of watch has failed: ${reason}`);
   }
 }
 

@@ -6,7 +6,12 @@
  */
 
 import type { SessionResult, WriteResult } from '../../protocol/command.js';
-import { MAX_KEPT_RESULTS_BYTES, MAX_SESSIONS, SESSION_GRACE_MS } from '../../session-limits.js';
+import {
+  KEPT_RESULTS_SHARES,
+  MAX_KEPT_RESULTS_BYTES,
+  MAX_SESSIONS,
+  SESSION_GRACE_MS,
+} from '../../session-limits.js';
 import { bytesOf, ClientSession } from './client-session.js';
 import { keptOf, resultOf } from './kept-result.js';
 import { SessionsImage, type SessionsState } from './sessions-image.js';
@@ -95,12 +100,17 @@ export class ClientSessions {
   /** The command of this number was executed. A result that does not fit is not kept. */
   keep(session: ClientSession, seq: number, result: WriteResult): void {
     const kept = keptOf(result);
-    if (kept === undefined || this.#keptBytes + bytesOf(kept) > MAX_KEPT_RESULTS_BYTES) {
+    if (kept === undefined || !this.#fits(session, bytesOf(kept))) {
       session.keepNot(seq);
       return;
     }
     session.keep(seq, kept);
     this.#keptBytes += bytesOf(kept);
+  }
+
+  /** Whether the session has no more than its share with these bytes, too. */
+  #fits(session: ClientSession, bytes: number): boolean {
+    return (session.keptBytes + bytes) * KEPT_RESULTS_SHARES <= MAX_KEPT_RESULTS_BYTES - this.#keptBytes;
   }
 
   /** All of it as it is now, to be written while it changes. A backup does not know the term: it is another log's. */

@@ -5,8 +5,10 @@ import fc from 'fast-check';
 import type { Command, CommandResult, OnceCommand } from '../../../src/protocol/command.js';
 import { OK } from '../../../src/protocol/resp/value.js';
 import {
+  KEPT_RESULTS_SHARES,
   MAX_KEPT_RESULT_BYTES,
   MAX_KEPT_RESULTS_BYTES,
+  MAX_SESSION_COMMANDS,
   MAX_SESSIONS,
   RESULT_OVERHEAD_BYTES,
   SESSION_GRACE_MS,
@@ -149,24 +151,55 @@ describe('a session', () => {
     expect(replica.once(id, 2, 1, set('a')).type, 'later ones').to.equal('stored');
   });
 
-  it('keeps no result beyond the bytes of all together, and has room again once some are done', () => {
-    const replica = new Replica();
-    const id = replica.open();
-    replica.apply(0, [set('a', 'x'.repeat(MAX_KEPT_RESULT_BYTES - 100))]);
-    const fitting = Math.floor(MAX_KEPT_RESULTS_BYTES / (MAX_KEPT_RESULT_BYTES - 94 + RESULT_OVERHEAD_BYTES));
-    const getex = redis('GETEX', 'a');
-    const commands = Array.from(
-      { length: fitting + 1 },
-      (_, i): Command => ({ type: 'once', id, seq: i + 1, done: 0, command: getex }),
+  describe('with large results', () => {
+    const RESULT_BYTES = MAX_KEPT_RESULT_BYTES - 94 + RESULT_OVERHEAD_BYTES;
+    /** Results that fit while no others are kept. */
+    const FITTING = Math.floor(
+      (MAX_KEPT_RESULTS_BYTES + RESULT_BYTES) / (KEPT_RESULTS_SHARES + 1) / RESULT_BYTES,
     );
-    replica.apply(0, commands);
-    const kept = restored(replica.imageOf());
-    for (const one of [replica, kept]) {
-      expect(one.once(id, fitting, 0, getex).type).to.equal('resp');
-      expect(one.once(id, fitting + 1, 0, getex)).to.deep.equal({ type: 'result-not-kept' });
-      expect(one.once(id, fitting + 2, 10, getex).type).to.equal('resp');
-      expect(one.once(id, fitting + 2, 10, getex).type, 'repeated').to.equal('resp');
+    const GREEDY_COMMANDS = FITTING + 5;
+    const getex = redis('GETEX', 'a');
+    let replica: Replica;
+
+    beforeEach(() => {
+      replica = new Replica();
+      replica.apply(0, [set('a', 'x'.repeat(MAX_KEPT_RESULT_BYTES - 100))]);
+    });
+
+    /** A session that takes more than its share. */
+    function greedySession(): string {
+      const id = replica.open();
+      const commands = Array.from(
+        { length: GREEDY_COMMANDS },
+        (_, i): Command => ({ type: 'once', id, seq: i + 1, done: 0, command: getex }),
+      );
+      replica.apply(0, commands);
+      return id;
     }
+
+    it('keeps no more than its share, and has room again once some are done', () => {
+      const id = greedySession();
+      const kept = restored(replica.imageOf());
+      for (const one of [replica, kept]) {
+        expect(one.once(id, FITTING, 0, getex).type).to.equal('resp');
+        expect(one.once(id, FITTING + 1, 0, getex)).to.deep.equal({ type: 'result-not-kept' });
+        const next = GREEDY_COMMANDS + 1;
+        expect(one.once(id, next, 10, getex).type).to.equal('resp');
+        expect(one.once(id, next, 10, getex).type, 'repeated').to.equal('resp');
+      }
+    });
+
+    it('leaves room for the results of others, however many sessions take all that they can', () => {
+      for (let count = 0; count < 100; count += 1) greedySession();
+      const id = replica.open();
+      for (const one of [replica, restored(replica.imageOf())]) {
+        for (let seq = 1; seq <= MAX_SESSION_COMMANDS; seq += 1) one.once(id, seq, 0, set('b', 'y'));
+        for (let seq = 1; seq <= MAX_SESSION_COMMANDS; seq += 1)
+          expect(one.once(id, seq, 0, set('b', 'y'))).to.include({ type: 'stored', version: seq });
+        expect(one.once(id, MAX_SESSION_COMMANDS + 1, 1, getex).type).to.equal('resp');
+        expect(one.once(id, MAX_SESSION_COMMANDS + 1, 1, getex).type, 'repeated').to.equal('resp');
+      }
+    });
   });
 
   it('is gone once it is closed, and closing it again is no error', () => {

@@ -8,6 +8,7 @@ import {
   respCheckpoint,
   type StreamCheckpoint,
 } from '../protocol/checkpoint.js';
+import { isRead, type Request } from '../protocol/request.js';
 
 export type ReplayPiece =
   /** What was not executed: it is given up, or sent to a leader that appears. */
@@ -24,8 +25,14 @@ export type ReplayPiece =
 export interface PlannedReplay {
   /** No two neighbours share their fate. */
   readonly pieces: readonly ReplayPiece[];
-  /** The first command is a whole one, and only reads. */
-  readonly beginsWithRead: boolean;
+  /** What the first command does; `none` if there is no whole one. */
+  readonly first: 'read' | 'other' | 'none';
+}
+
+/** The first command of a replay, undefined if there is no whole one. */
+export function kindOf(first: Request | undefined): PlannedReplay['first'] {
+  if (first === undefined) return 'none';
+  return isRead(first) ? 'read' : 'other';
 }
 
 /** Goes through the commands, many in each step. */

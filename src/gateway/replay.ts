@@ -12,8 +12,11 @@ import type { GivenUp, ReplayPlanning } from './replay-plan.js';
 import { giveUpResp, planRespReplay } from './resp-replay.js';
 import { giveUpText, planTextReplay } from './text-replay.js';
 
-/** Commands that are given up at once are looked for in this many bytes first. */
-const GIVEN_UP_BYTES = 64 * 1024;
+/** Commands are looked for in this many held bytes first: a view of many is a copy. */
+const FIRST_VIEW_BYTES = 64 * 1024;
+
+/** Then in so many times as many. */
+const VIEW_GROWTH = 8;
 
 /**
  * Cuts what lost leaders were sent and did not answer.
@@ -35,6 +38,25 @@ export function planReplay(
     : planTextReplay(sent, at, proposedBytes, limits);
 }
 
+/**
+ * The same of the first `byteCount` held bytes, which must not change meanwhile. They are looked at in the steps alone, and if
+ * nothing may have been proposed only until the first command is found.
+ */
+export function* planHeld(
+  held: HeldBytes,
+  byteCount: number,
+  at: StreamCheckpoint,
+  { proposedBytes, limits }: { readonly proposedBytes: number; readonly limits: StreamLimits },
+): ReplayPlanning {
+  const firstBytes = proposedBytes > 0 ? byteCount : FIRST_VIEW_BYTES;
+  for (let length = Math.min(byteCount, firstBytes); ; length = Math.min(byteCount, VIEW_GROWTH * length)) {
+    const planned = yield* planReplay(held.view(0, length), at, proposedBytes, limits);
+    if (length === byteCount) return planned;
+    if (planned.first !== 'none') return { ...planned, pieces: [{ fate: 'resend', byteCount }] };
+    yield;
+  }
+}
+
 /** Answers whole commands in bytes that waited too long for a leader, as many as there are up to `maxCommands`. */
 export function giveUp(
   waiting: Uint8Array,
@@ -54,8 +76,8 @@ export function giveUpHeld(
   at: StreamCheckpoint,
   { maxCommands, limits }: { readonly maxCommands: number; readonly limits: StreamLimits },
 ): GivenUp {
-  // A view of all of them is a copy if they are many.
-  for (let length = Math.min(byteCount, GIVEN_UP_BYTES); ; length = Math.min(byteCount, 8 * length)) {
+  const firstBytes = Math.min(byteCount, FIRST_VIEW_BYTES);
+  for (let length = firstBytes; ; length = Math.min(byteCount, VIEW_GROWTH * length)) {
     const given = giveUp(held.view(0, length), at, maxCommands, limits);
     if (length === byteCount) return given;
     if (given.byteCount > 0) return { ...given, isAll: false };

@@ -9,13 +9,13 @@ import { spanOf } from '../bytes/byte-reader.js';
 import { ByteWriter } from '../bytes/byte-writer.js';
 import { MAX_PLANNED_COMMANDS, type StreamLimits } from '../limits.js';
 import type { RespCheckpoint } from '../protocol/checkpoint.js';
-import { isRead, isWrite, type Request } from '../protocol/request.js';
+import { isWrite, type Request } from '../protocol/request.js';
 import { mayTellPassword } from '../protocol/resp/access.js';
 import { NO_LEADER, OUTCOME_UNKNOWN } from '../protocol/resp/error-replies.js';
 import { RedisStream } from '../protocol/resp/redis-stream.js';
 import { QUEUED, type RespValue } from '../protocol/resp/value.js';
 import { writeResp } from '../protocol/resp/writer.js';
-import { addPiece, type GivenUp, type ReplayPiece, type ReplayPlanning } from './replay-plan.js';
+import { addPiece, type GivenUp, kindOf, type ReplayPiece, type ReplayPlanning } from './replay-plan.js';
 
 /** As planReplay in replay.ts. */
 export function* planRespReplay(
@@ -55,7 +55,7 @@ export function* planRespReplay(
     start = end;
   }
   if (start < sent.byteLength) addPiece(pieces, { fate: 'resend', byteCount: sent.byteLength - start });
-  return { pieces, beginsWithRead: first !== undefined && isRead(first) };
+  return { pieces, first: kindOf(first) };
 }
 
 /** As giveUp in replay.ts: what needs no leader is answered, and so a transaction is refused as a whole. */

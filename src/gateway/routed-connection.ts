@@ -19,7 +19,7 @@ import type { LeaderSource, RouterTimes } from './leader-source.js';
 import { LeaderWait } from './leader-wait.js';
 import { type MarkSlots, RoutedMark } from './mark-slots.js';
 import type { NetworkSocket } from './network.js';
-import { giveUpHeld, planReplay } from './replay.js';
+import { giveUpHeld, planHeld } from './replay.js';
 import { afterUnknown, type PlannedReplay, ReplayPlan, type ReplayPlanning } from './replay-plan.js';
 import type { RoomWaiter, ServerTraffic, SessionHandle, SessionOwner } from './server-traffic.js';
 import { UnansweredBytes } from './unanswered.js';
@@ -285,11 +285,12 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     this.#mark.lost(this.#answeredLength + proposedBytes);
     this.#endSession();
     if (forwarded === 0) this.#advance();
-    else this.#planReplay(planReplay(this.#held.view(0, forwarded), this.#at, 0, this.#limits));
+    else this.#planReplay(forwarded, 0);
   }
 
   /** Finds out what the first command is, or what becomes of what was forwarded; until then nothing else is done. */
-  #planReplay(planning: ReplayPlanning): void {
+  #planReplay(byteCount: number, proposedBytes: number): void {
+    const planning = planHeld(this.#held, byteCount, this.#at, { proposedBytes, limits: this.#limits });
     this.#planning = planning;
     this.#held.isPinned = true;
     this.#connections.shared.slices.run(() => {
@@ -307,9 +308,9 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     this.#held.isPinned = false;
   }
 
-  #planned({ pieces, beginsWithRead }: PlannedReplay): void {
+  #planned({ pieces, first }: PlannedReplay): void {
     if (this.#givenUpTo !== undefined) this.#plan.replaceFront(pieces);
-    else if (beginsWithRead) {
+    else if (first === 'read') {
       this.#interruptions += 1;
       if (this.#interruptions > MAX_REPLAYS) this.#giveUpFirst();
     }
@@ -342,7 +343,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     this.#givenUpTo = streamOffset;
     const exposed = this.#mark.exposedBytes(this.#answeredLength);
     if (isGivingUp || exposed === 0) this.#advance();
-    else this.#planReplay(planReplay(this.#held.view(0, exposed), this.#at, exposed, this.#limits));
+    else this.#planReplay(exposed, exposed);
   }
 
   readonly #giveUpSome = (): void => {

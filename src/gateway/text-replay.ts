@@ -6,9 +6,9 @@ import { spanOf } from '../bytes/byte-reader.js';
 import { MAX_PLANNED_COMMANDS, type StreamLimits } from '../limits.js';
 import type { TextCheckpoint } from '../protocol/checkpoint.js';
 import { ERR_AUTH, ERR_CMD_ERR, ERR_INTERNAL, UNWATCHED } from '../protocol/reply.js';
-import { isRead, isWrite, type TextRequest } from '../protocol/request.js';
+import { isWrite, type TextRequest } from '../protocol/request.js';
 import { GuardedText, textStream } from '../protocol/text/guarded-text.js';
-import { addPiece, type GivenUp, type ReplayPiece, type ReplayPlanning } from './replay-plan.js';
+import { addPiece, type GivenUp, kindOf, type ReplayPiece, type ReplayPlanning } from './replay-plan.js';
 
 const LINE_FEED = 0x0a;
 
@@ -50,7 +50,7 @@ export function* planTextReplay(
     }
   }
   if (start < sent.byteLength) addPiece(pieces, { fate: 'resend', byteCount: sent.byteLength - start });
-  return { pieces, beginsWithRead: first !== undefined && isRead(first) };
+  return { pieces, first: kindOf(first) };
 }
 
 /** As giveUp in replay.ts. */

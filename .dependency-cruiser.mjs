@@ -5,9 +5,10 @@
 
 /** Lower rooms first. A room may import those on lines above its own, and of its own line only itself. */
 const ROOMS = [
-  ['time-limits', 'redis-limits'],
+  ['limit-relations'],
+  ['time-limits', 'redis-limits', 'session-limits', 'mark-limits'],
   ['bytes', 'limits', 'environment'],
-  ['access-limits'],
+  ['access-limits', 'watch-limits'],
   ['log-time'],
   ['channel'],
   ['raft'],
@@ -16,16 +17,17 @@ const ROOMS = [
   ['wire'],
   ['storage'],
   ['server', 'gateway'],
-  ['cluster', 'adapters'],
+  ['v8-flags', 'adapters'],
+  ['cluster'],
   ['admin'],
   ['cli'],
 ];
 
 /** What a room of the list above says of itself alone. */
-const LIMITS = ['limits', 'access-limits', 'time-limits', 'redis-limits'];
+const LIMITS = ROOMS.flat().filter((room) => room.includes('limit'));
 
 /** From here on code may use whatever Node has. */
-const FIRST_FREE_ROOM = ROOMS.findIndex((line) => line.includes('cluster'));
+const FIRST_FREE_ROOM = ROOMS.findIndex((line) => line.includes('v8-flags'));
 
 /** What Node has that is the same in each run. */
 const DETERMINISTIC_MODULES = '^(node:)?(assert|assert/strict|path|util|zlib)$';

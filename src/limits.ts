@@ -1,11 +1,14 @@
 /**
  * Everything that could grow has a limit. Here are all but those of time (time-limits.ts), of Redis commands alone
- * (redis-limits.ts), of clients without the password (access-limits.ts) and of the HTTP API (admin/admin-limits.ts). Each
- * docstring says what happens at the limit. What they add up to in memory is in docs/architecture.md, "Bounds".
+ * (redis-limits.ts), of clients without the password (access-limits.ts), of sessions (session-limits.ts), of watches
+ * (watch-limits.ts), of what is kept for the router (mark-limits.ts), of the HTTP API (admin/admin-limits.ts) and of the package's
+ * client (client/client-limits.ts). Each docstring says what happens at the limit. What they add up to in memory is in
+ * docs/architecture.md, "Bounds".
  *
  * The largest value is an option. What has to be larger than it is derived from it: see {@link setMaxValueBytes}.
  */
 
+import { assertRelations, type LimitRelation } from './limit-relations.js';
 import {
   DISK_CLOSE_TIMEOUT_MS,
   END_TIMEOUT_MS,
@@ -17,7 +20,7 @@ import {
 
 const MIB = 1024 * 1024;
 
-/** Key length in bytes; a longer key is `ERR_CMD_ERR`. */
+/** Key length in bytes in the text protocol; a longer key is `ERR_CMD_ERR`. By Redis's, a key is as long as its command may be. */
 export const MAX_KEY_BYTES = 250;
 
 /** The largest value by default, and the highest that the option allows. */
@@ -310,10 +313,10 @@ export function streamLimits(maxValueBytes = MAX_VALUE_BYTES): StreamLimits {
 
 /** Throws if something does not hold between the limits that must, whatever their values are. */
 function checkRelations(): void {
-  for (const [holds, why] of relations()) if (!holds) throw new Error(`limits.ts does not hold: ${why}`);
+  assertRelations('limits.ts', relations());
 }
 
-const relations = (): readonly (readonly [holds: boolean, why: string])[] => [
+const relations = (): readonly LimitRelation[] => [
   [2 * MAX_KEY_BYTES <= MAX_LINE_BYTES, 'a line has room for a key and all that stands beside it'],
   [
     MAX_KEY_BYTES + MAX_VALUE_BYTES < MAX_REDIS_COMMAND_BYTES,

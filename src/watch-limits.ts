@@ -1,8 +1,10 @@
 /** Limits of watches (docs/protocol.md), and what happens when they are reached. */
 
+import { assertRelations } from './limit-relations.js';
 import { MAX_KEY_BYTES, MAX_UNREAD_REPLY_BYTES } from './limits.js';
 
 const KIB = 1024;
+const MAX_REVISION_DIGITS = 20;
 
 /**
  * Changes that a server keeps for watchers unless told otherwise, the most that it may be told, and their bytes; who asks for an
@@ -48,10 +50,13 @@ export const LEADERLESS_WATCH_MS = 5_000;
 /** A watcher's place is told the router after that many changes that it was not told of. */
 export const PLACE_TOLD_CHANGES = 10_000;
 
-/** What the limits assume of each other. Throws when one was changed without the others. */
-export function checkWatchLimits(): void {
-  const room = MAX_WATCH_LINE_BYTES - 3 * MAX_KEY_BYTES;
-  if (room < 'watch  '.length + 20) throw new RangeError('a line has no room for a prefix and a revision');
-  if (WATCH_BYTES_PER_TURN > MAX_UNREAD_REPLY_BYTES)
-    throw new RangeError('a watcher may be told more in a turn than it may leave unread');
-}
+assertRelations('watch-limits.ts', [
+  [
+    'watch  '.length + 3 * MAX_KEY_BYTES + MAX_REVISION_DIGITS <= MAX_WATCH_LINE_BYTES,
+    'a line has room for a prefix and a revision',
+  ],
+  [
+    WATCH_BYTES_PER_TURN <= MAX_UNREAD_REPLY_BYTES,
+    'a watcher is told no more in a turn than it may leave unread',
+  ],
+]);

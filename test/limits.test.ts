@@ -1,14 +1,10 @@
 import { expect } from 'chai';
+import { assertRelations, type LimitRelation } from '../src/limit-relations.js';
 import * as limits from '../src/limits.js';
-import { checkWatchLimits } from '../src/watch-limits.js';
 
 const MIB = 1024 * 1024;
 
 describe('the limits', () => {
-  it('of watches hold together', () => {
-    expect(checkWatchLimits).not.to.throw();
-  });
-
   afterEach(() => limits.setMaxValueBytes(limits.DEFAULT_MAX_VALUE_BYTES));
 
   it('hold together whatever the largest value is', () => {
@@ -30,6 +26,16 @@ describe('the limits', () => {
     expect(limits.MAX_INFLIGHT_PROPOSAL_BYTES).to.equal(8 * MIB);
     expect(limits.MAX_INFLIGHT_APPEND_BYTES).to.equal(16 * MIB);
     expect(limits.MAX_UNCOMMITTED_BYTES).to.equal(16 * MIB);
+  });
+
+  it('end the program when one was changed without the others', () => {
+    const relations: LimitRelation[] = [
+      [true, 'this is so'],
+      [false, 'that is so'],
+    ];
+    expect(() => assertRelations('some-limits.ts', relations)).to.throw(
+      'some-limits.ts does not hold: that is so',
+    );
   });
 
   it('refuse larger values than they can be derived for', () => {

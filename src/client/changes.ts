@@ -31,6 +31,7 @@ export type Change =
   | { readonly type: 'synced'; readonly revision: number };
 
 const MAX_PREFIX_BYTES = 250;
+const PERCENT = 0x25;
 
 /** A prefix as `watch` takes it: `*` for all keys. Throws ArgumentError. */
 export function prefixWord(prefix: string): string {
@@ -42,7 +43,7 @@ export function prefixWord(prefix: string): string {
   let word = '';
   for (const byte of bytes)
     word +=
-      byte < 0x21 || byte > 0x7e || byte === 0x25
+      byte < 0x21 || byte > 0x7e || byte === PERCENT
         ? `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
         : String.fromCharCode(byte);
   return word;
@@ -85,9 +86,15 @@ export function numberIn(line: string): number {
   return number;
 }
 
+/** In one pass: a key may have megabytes. */
 function keyIn(word: string): string {
-  const bytes = word.replaceAll(/%([0-9A-F]{2})/g, (_, hex: string) =>
-    String.fromCharCode(Number.parseInt(hex, 16)),
-  );
-  return Buffer.from(bytes, 'latin1').toString();
+  if (!word.includes('%')) return word;
+  const bytes = Buffer.from(word, 'latin1');
+  let end = 0;
+  for (let at = 0; at < bytes.byteLength; at += 1, end += 1) {
+    const code = bytes[at] === PERCENT ? Number(`0x${word.slice(at + 1, at + 3)}`) : Number.NaN;
+    bytes[end] = Number.isNaN(code) ? (bytes[at] ?? 0) : code;
+    if (!Number.isNaN(code)) at += 2;
+  }
+  return bytes.toString('utf8', 0, end);
 }

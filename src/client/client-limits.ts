@@ -1,5 +1,12 @@
 /** Every limit of a client, and what happens when it is reached. */
 
+import { assertRelations } from '../limit-relations.js';
+import { LARGEST_MAX_VALUE_BYTES, streamLimits } from '../limits.js';
+import { BYTES_PER_ESCAPED } from '../protocol/text/watch-lines.js';
+import { MAX_SESSION_COMMANDS } from '../session-limits.js';
+import { QUORUM_WAIT_MS } from '../time-limits.js';
+import { WATCH_MARK_MS } from '../watch-limits.js';
+
 /** How long a call may take unless it or the client's options say otherwise; the longest that may be asked for. */
 export const DEFAULT_TIMEOUT_MS = 10_000;
 export const MAX_TIMEOUT_MS = 24 * 60 * 60_000;
@@ -41,6 +48,13 @@ export const MAX_REDIRECTS = 4;
 /** Bytes of a line of a reply; a longer one comes from something that is no server. */
 export const MAX_REPLY_LINE_BYTES = 4 * 1024;
 
+/**
+ * The same of a line that tells a watcher of a change: a key that came by Redis's protocol may be as long as a command, where values
+ * are largest.
+ */
+export const MAX_CHANGE_LINE_BYTES =
+  BYTES_PER_ESCAPED * streamLimits(LARGEST_MAX_VALUE_BYTES).maxCommandBytes + 256;
+
 /** Bytes of a value in a reply: what no server allows. */
 export const MAX_REPLY_VALUE_BYTES = 64 * 1024 * 1024;
 
@@ -48,7 +62,7 @@ export const MAX_REPLY_VALUE_BYTES = 64 * 1024 * 1024;
 export const MAX_ADDRESSES = 64;
 
 /** Writes of a session that are not over: what the protocol allows. More of them wait. */
-export const SESSION_WINDOW = 1024;
+export const SESSION_WINDOW = MAX_SESSION_COMMANDS;
 
 /** How long the opening of a session may take until it is tried anew, and its end when the client is closed. */
 export const SESSION_OPEN_TIMEOUT_MS = 10_000;
@@ -76,3 +90,9 @@ export const MAX_WATCHED_CHANGES = 1024;
 
 /** A watch that hears nothing for this long goes on at another server: a server says something every 5 s. */
 export const WATCH_SILENCE_MS = 15_000;
+
+assertRelations('client-limits.ts', [
+  [SILENCE_MS > QUORUM_WAIT_MS, 'a server that has no quorum can say so before it is given up'],
+  [WATCH_SILENCE_MS >= 2 * WATCH_MARK_MS, 'a watch is given up only once a mark is long overdue'],
+  [LARGEST_MAX_VALUE_BYTES <= MAX_REPLY_VALUE_BYTES, 'the largest value can be read'],
+]);

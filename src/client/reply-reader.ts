@@ -28,11 +28,17 @@ export interface Reply {
 
 export class ReplyReader {
   readonly #input = new InputBuffer();
+  readonly #maxLineBytes: number;
   /** Bytes of the line that hold no line break. */
   #scanned = 0;
   /** A line whose value has not come in whole, and that value's length. */
   #line = '';
   #valueBytes = -1;
+
+  /** @param maxLineBytes a longer line is no reply */
+  constructor(maxLineBytes = MAX_REPLY_LINE_BYTES) {
+    this.#maxLineBytes = maxLineBytes;
+  }
 
   /** The next bytes. They must not change. */
   push(bytes: Uint8Array): void {
@@ -66,7 +72,7 @@ export class ReplyReader {
     let lineBreak = start + this.#scanned;
     while (lineBreak < end && bytes[lineBreak] !== LF) lineBreak += 1;
     const length = lineBreak - start;
-    if (length > MAX_REPLY_LINE_BYTES) throw new BadReplyError('an endless line');
+    if (length > this.#maxLineBytes) throw new BadReplyError('an endless line');
     this.#scanned = length;
     if (lineBreak === end) return false;
     const lineEnd = lineBreak > start && bytes[lineBreak - 1] === CR ? lineBreak - 1 : lineBreak;

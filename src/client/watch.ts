@@ -8,6 +8,7 @@ import { type Change, changeIn, numberIn, prefixWord } from './changes.js';
 import { AbortedError, ArgumentError, AuthError, ClosedError, RefusedError } from './client-errors.js';
 import {
   CONNECT_TIMEOUT_MS,
+  MAX_CHANGE_LINE_BYTES,
   MAX_RECONNECT_PAUSE_MS,
   MAX_WATCHED_CHANGES,
   MIN_RECONNECT_PAUSE_MS,
@@ -48,7 +49,7 @@ export class Watch implements AsyncIterableIterator<Change, undefined> {
   readonly #changes = new Fifo<Change>();
   #waiting: Waiting[] = [];
   #link: Link | undefined;
-  #replies = new ReplyReader();
+  #replies = new ReplyReader(MAX_CHANGE_LINE_BYTES);
   #timer: Timer | undefined;
   #failures = 0;
   #next: number;
@@ -138,7 +139,7 @@ export class Watch implements AsyncIterableIterator<Change, undefined> {
     const { addresses, world, password } = this.#environment;
     const address = addresses[this.#next % addresses.length];
     if (address === undefined) return;
-    this.#replies = new ReplyReader();
+    this.#replies = new ReplyReader(MAX_CHANGE_LINE_BYTES);
     const isCurrent = () => this.#link === link && this.#state === 'open';
     const link = world.dial(address, {
       onOpen: () => {

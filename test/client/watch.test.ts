@@ -1,8 +1,14 @@
 import { expect } from 'chai';
 import { Client } from '../../src/client/base-client.js';
 import type { Change } from '../../src/client/changes.js';
-import { MAX_WATCHED_CHANGES, WATCH_SILENCE_MS } from '../../src/client/client-limits.js';
+import {
+  MAX_CHANGE_LINE_BYTES,
+  MAX_WATCHED_CHANGES,
+  WATCH_SILENCE_MS,
+} from '../../src/client/client-limits.js';
 import type { WatchOptions } from '../../src/client/watch.js';
+import { LARGEST_MAX_VALUE_BYTES, MAX_REDIS_COMMAND_BYTES, streamLimits } from '../../src/limits.js';
+import { BYTES_PER_ESCAPED, goneLine, setLine } from '../../src/protocol/text/watch-lines.js';
 import { type FakeLink, FakeWorld, outcomeOf } from './fake-world.js';
 
 describe('a watch', () => {
@@ -48,6 +54,25 @@ describe('a watch', () => {
       { type: 'changed', key: 'k', version: 1, holds: 'list', revision: 13 },
       { type: 'flushed', revision: 14 },
     ]);
+  });
+
+  it('tells of keys that only Redis clients write, however long they are', async () => {
+    const [link, changes] = await watching('', {});
+    const key = '\xff '.repeat(3000);
+    link.reply('WATCHING 10');
+    link.send(setLine({ key, revision: 11, version: 1, exptimeS: 0, value: 'x' }));
+    link.send(goneLine('deleted', '%'.repeat(MAX_REDIS_COMMAND_BYTES), 12));
+    await world.settle();
+    expect(changes.map(({ type }) => type)).to.deep.equal(['set', 'deleted']);
+    expect(changes[0]).to.include({ key: '\ufffd '.repeat(3000), value: 'x' });
+    expect(changes[1]).to.include({ key: '%'.repeat(MAX_REDIS_COMMAND_BYTES) });
+  });
+
+  it('has room in a line for all that stands beside the longest key', () => {
+    const most = Number.MAX_SAFE_INTEGER;
+    const line = setLine({ key: '', revision: most, version: most, exptimeS: most, value: '' });
+    const { maxCommandBytes } = streamLimits(LARGEST_MAX_VALUE_BYTES);
+    expect(BYTES_PER_ESCAPED * maxCommandBytes + line.length + 20).to.be.below(MAX_CHANGE_LINE_BYTES);
   });
 
   it('goes on at the next revision after a break, also before the first change, and after a quiet time', async () => {

@@ -4,6 +4,7 @@ import { expect } from 'chai';
 import { type KeyValueClient, KvClient } from '../../src/client/index.js';
 import type { Cluster } from '../../src/cluster/cluster.js';
 import { newAuthority, signedBy } from '../../tools/support/certificates.js';
+import { RedisClient } from '../../tools/support/redis-client.js';
 import { eventually, TestCluster, WAIT_TIMEOUT_MS } from '../support/cluster.js';
 import { codeOf } from '../support/new-cluster.js';
 
@@ -143,6 +144,19 @@ for (const [way, connect] of Object.entries(WAYS)) {
         'watched/4': '49',
         'watched/end': 'yes',
       });
+    });
+
+    it('watches keys that Redis clients write, however long they are', async () => {
+      const redis = await RedisClient.connect(cluster.cluster.routerAddress?.port ?? 0);
+      const keys = ['long/'.padEnd(5000, ' '), 'long/'.padEnd(2 ** 20, '\n'), 'long/end'];
+      for (const key of keys) await redis.call('SET', key, 'x');
+      redis.close();
+      const told: string[] = [];
+      for await (const change of kv.watch('long/', { from: 0 })) {
+        if (change.type === 'synced') break;
+        if (change.type === 'set') told.push(change.key);
+      }
+      expect(told).to.have.members(keys);
     });
 
     it('takes a value of 1 MiB, and is told of one that is too long', async () => {

@@ -6,6 +6,10 @@ const FIRST_PLAIN = 0x21;
 const LAST_PLAIN = 0x7e;
 const PERCENT = 0x25;
 const HEX = 16;
+const DIGITS = '0123456789ABCDEF';
+
+/** What a byte of a key takes in a line at most. */
+export const BYTES_PER_ESCAPED = 3;
 
 /** Stands for all keys. */
 const ALL = '*';
@@ -17,15 +21,21 @@ export function parsePrefix(word: string): string | undefined {
   return word.replaceAll(/%(..)/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, HEX)));
 }
 
-/** The key as it stands in a line: bytes outside of 0x21 to 0x7e, and `%`, as `%XX`. */
+/** The key as it stands in a line: bytes outside of 0x21 to 0x7e, and `%`, as `%XX`. In one pass: a key may have megabytes. */
 export function lineKey(key: string): string {
-  return key.replaceAll(/[^!-~]|%/g, escaped);
-}
-
-function escaped(character: string): string {
-  const code = character.charCodeAt(0);
-  if (code >= FIRST_PLAIN && code <= LAST_PLAIN && code !== PERCENT) return character;
-  return `%${code.toString(HEX).toUpperCase().padStart(2, '0')}`;
+  if (!/[^!-~]|%/.test(key)) return key;
+  const line = Buffer.allocUnsafe(BYTES_PER_ESCAPED * key.length);
+  let end = 0;
+  for (let at = 0; at < key.length; at += 1) {
+    const code = key.charCodeAt(at);
+    if (code >= FIRST_PLAIN && code <= LAST_PLAIN && code !== PERCENT) line[end++] = code;
+    else {
+      line[end++] = PERCENT;
+      line[end++] = DIGITS.charCodeAt(code >> 4);
+      line[end++] = DIGITS.charCodeAt(code & 0xf);
+    }
+  }
+  return line.toString('latin1', 0, end);
 }
 
 /** The key has this value; `exptimeS` is in whole seconds, 0 for ever. */

@@ -1,9 +1,8 @@
 /**
- * Everything that could grow has a limit. Here are all but those of time (time-limits.ts), of Redis commands alone
- * (redis-limits.ts), of clients without the password (access-limits.ts), of sessions (session-limits.ts), of watches
- * (watch-limits.ts), of what is kept for the router (mark-limits.ts), of the HTTP API (admin/admin-limits.ts) and of the package's
- * client (client/client-limits.ts). Each docstring says what happens at the limit. What they add up to in memory is in
- * docs/architecture.md, "Bounds".
+ * Everything that could grow has a limit. Here are all but those of time (time-limits.ts), Redis commands (redis-limits.ts),
+ * clients without the password (access-limits.ts), sessions (session-limits.ts), watches (watch-limits.ts), results for the
+ * router (mark-limits.ts), the HTTP API (admin/admin-limits.ts) and the package's client (client/client-limits.ts). Each
+ * docstring says what happens at the limit. What they add up to in memory is in docs/architecture.md, "Bounds".
  *
  * The largest value is an option. What has to be larger than it is derived from it: see {@link setMaxValueBytes}.
  */
@@ -20,7 +19,7 @@ import {
 
 const MIB = 1024 * 1024;
 
-/** Key length in bytes in the text protocol; a longer key is `ERR_CMD_ERR`. By Redis's, a key is as long as its command may be. */
+/** Key length in bytes in the text protocol; a longer key is `ERR_CMD_ERR`. By Redis's a key may be as long as its command. */
 export const MAX_KEY_BYTES = 250;
 
 /** The largest value by default, and the highest that the option allows. */
@@ -284,7 +283,7 @@ export function setMaxValueBytes(bytes: number): void {
   MAX_INFLIGHT_PROPOSAL_BYTES = value + 7 * MIB;
   MAX_INFLIGHT_APPEND_BYTES = 2 * MAX_INFLIGHT_PROPOSAL_BYTES;
   MAX_UNCOMMITTED_BYTES = 2 * MAX_INFLIGHT_PROPOSAL_BYTES;
-  checkRelations();
+  assertRelations('limits.ts', relations());
 }
 
 /** The limits of a client's stream that depend on the largest value, in bytes. */
@@ -309,11 +308,6 @@ export function streamLimits(maxValueBytes = MAX_VALUE_BYTES): StreamLimits {
     maxUnansweredBytes: 2 * (value + 2 * MIB) + 2 * MIB,
     maxUnreadReplyBytes: value + MIB,
   };
-}
-
-/** Throws if something does not hold between the limits that must, whatever their values are. */
-function checkRelations(): void {
-  assertRelations('limits.ts', relations());
 }
 
 const relations = (): readonly LimitRelation[] => [
@@ -398,4 +392,4 @@ const relations = (): readonly LimitRelation[] => [
   [STALLED_END_TIMEOUT_MS <= END_TIMEOUT_MS, 'no more is waited for a disk that is known to be stalled'],
 ];
 
-checkRelations();
+assertRelations('limits.ts', relations());

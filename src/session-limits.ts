@@ -12,10 +12,10 @@ export const MAX_SESSION_COMMANDS = 1024;
 export const MAX_SESSIONS = 100_000;
 
 /**
- * Bytes of a result that a session keeps, and of those that all sessions keep together, each with what it takes besides. A session
- * keeps at most this share of what all of them leave free: 1 MiB if it is alone. So others find room for small results although
- * hundreds of sessions take what they can. A result that does not fit is not kept: the command is executed all the same, and whoever
- * repeats it is told `ERR_SESSION done`.
+ * Bytes of a result that a session keeps, and of those that all sessions keep together, each with what it takes besides. A
+ * session keeps at most this share of what all of them leave free: 1 MiB if it is alone. So others find room for small results
+ * although hundreds of sessions take what they can. A result that does not fit is not kept: the command is executed all the
+ * same, and whoever repeats it is told `ERR_SESSION done`.
  */
 export const MAX_KEPT_RESULT_BYTES = 64 * 1024;
 export const MAX_KEPT_RESULTS_BYTES = 64 * 1024 * 1024;

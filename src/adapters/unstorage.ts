@@ -41,8 +41,8 @@ export interface UnstorageDriver {
   clear(base?: string): Promise<void>;
   dispose(): Promise<void>;
   /**
-   * Tells of what changes once it has resolved, which needs a server. It reads all items to begin, and keeps their names in memory.
-   * A callback that throws or rejects is a warning of the process. Rejects with a KvError.
+   * Tells of what changes once it has resolved, which needs a server. It reads all items to begin, and keeps their names in
+   * memory. A callback that throws or rejects is a warning of the process. Rejects with a KvError.
    */
   watch(callback: (event: 'update' | 'remove', key: string) => unknown): Promise<() => void>;
 }

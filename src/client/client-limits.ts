@@ -49,8 +49,8 @@ export const MAX_REDIRECTS = 4;
 export const MAX_REPLY_LINE_BYTES = 4 * 1024;
 
 /**
- * The same of a line that tells a watcher of a change: a key that came by Redis's protocol may be as long as a command, where values
- * are largest.
+ * The same of a line that tells a watcher of a change: a key that came by Redis's protocol may be as long as a command, where
+ * values are largest.
  */
 export const MAX_CHANGE_LINE_BYTES =
   BYTES_PER_ESCAPED * streamLimits(LARGEST_MAX_VALUE_BYTES).maxCommandBytes + 256;

@@ -57,8 +57,9 @@ function promoteLearners(
     catchUp.reached(id, matchIndex, { lastIndex, nowMs: core.nowMs, electionTimeoutMs });
   }
   const { lagging } = catchUp;
-  if (lagging.length === 0 && role.transfer.state === 'none') enterJoint(core, role, voters);
-  else if (core.nowMs >= deadlineMs) {
+  if (lagging.length === 0) {
+    if (role.transfer.state === 'none') enterJoint(core, role, voters);
+  } else if (core.nowMs >= deadlineMs) {
     const { learners } = core.configuration;
     const slots = learners.filter(({ id }) => lagging.includes(id)).map(({ slot }) => slot);
     appendConfiguration(core, role, { ...core.configuration, learners: [] });

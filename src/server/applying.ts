@@ -36,7 +36,7 @@ export interface ApplierOptions {
   readonly onApplied: (entry: Entry) => void;
   /** The state is the one in this snapshot now, and entries after it can be applied. */
   readonly onInstalled: (snapshot: SnapshotMeta, tookMs: number) => void;
-  /** The snapshot on disk cannot be read. */
+  /** The snapshot on disk cannot be read, or not be taken for the state. */
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -113,15 +113,17 @@ export class Applier {
     const startMs = this.#environment.nowMs();
     this.#installing = snapshot;
     const isWanted = () => this.#installing === snapshot;
-    restoreStore(this.#storage, this.#state.store, isWanted).then(
-      (store) => {
-        if (isWanted()) this.#installed(store, snapshot, startMs);
-      },
-      (error: unknown) => {
-        // The file of a snapshot that is no longer the newest may be gone.
-        if (isWanted()) this.#onFailure(error);
-      },
-    );
+    restoreStore(this.#storage, this.#state.store, isWanted)
+      .then(
+        (store) => {
+          if (isWanted()) this.#installed(store, snapshot, startMs);
+        },
+        (error: unknown) => {
+          // The file of a snapshot that is no longer the newest may be gone.
+          if (isWanted()) this.#onFailure(error);
+        },
+      )
+      .catch(this.#onFailure);
   }
 
   /** The server has stopped: no snapshot is installed any more. */

@@ -20,7 +20,7 @@ export interface DiskOptions {
   readonly onPersisted: (sequence: number) => void;
   /** These entries of the log were read. */
   readonly onRead: (readId: number, entries: readonly Entry[]) => void;
-  /** The disk failed. Nothing more will be written. */
+  /** The disk failed, or what was told of it could not be taken. Nothing more will be written. */
   readonly onFailed: (error: unknown) => void;
 }
 
@@ -64,14 +64,14 @@ export class Disk {
   /** Reads entries of the log, beside what is written. */
   read(reads: readonly LogRead[]): void {
     for (const { readId, ...wanted } of reads) {
-      this.#storage.readEntries(wanted).then(
-        (entries) => {
+      this.#storage
+        .readEntries(wanted)
+        .then((entries) => {
           if (!this.#isStopped) this.#onRead(readId, entries);
-        },
-        (error: unknown) => {
+        })
+        .catch((error: unknown) => {
           if (!this.#isStopped) this.#onFailed(error);
-        },
-      );
+        });
     }
   }
 
@@ -87,16 +87,16 @@ export class Disk {
     if (last === undefined) return;
     const sinceMs = this.#environment.nowMs();
     this.#busySinceMs = sinceMs;
-    this.#storage.persist(requests, this.#onProgress).then(
-      () => {
+    this.#storage
+      .persist(requests, this.#onProgress)
+      .then(() => {
         this.#busySinceMs = undefined;
         this.#lastSequence = last.sequence;
         this.#count(requests, this.#environment.nowMs() - sinceMs);
         this.#onPersisted(last.sequence);
         if (!this.isBusy) this.#writeNext();
-      },
-      (error: unknown) => this.#onFailed(error),
-    );
+      })
+      .catch((error: unknown) => this.#onFailed(error));
   }
 
   /** Those of the next write: the ones that have waited longest, at least one. */

@@ -49,9 +49,15 @@ export class Peers {
     this.#sampler = sampler;
   }
 
-  /** Joins this server with `peer` through `port`, in place of an earlier link. */
-  connect(peer: ServerId, port: Port): void {
-    this.#links.get(peer)?.close();
+  /**
+   * Joins this server with `peer`, which has begun anew, through `port`. Hands out first what had come through a link to its
+   * earlier self, and that this link is closed.
+   */
+  connect(peer: ServerId, port: Port, events: PeerEvents): void {
+    const earlier = this.#links.get(peer);
+    this.disconnect(peer);
+    if (earlier !== undefined) this.receive(events);
+    earlier?.close();
     this.#ending.delete(peer);
     const link = openChannel<Uint8Array>(port, { capacity: LINK_CAPACITY });
     link.receiver.watch(this.#onActivity);

@@ -27,7 +27,7 @@ import { Disk } from './disk.js';
 import { DiskHealth } from './disk-health.js';
 import { MemberChanges } from './member-changes.js';
 import { MessageSampler } from './observation.js';
-import { Peers } from './peers.js';
+import { type PeerEvents, Peers } from './peers.js';
 import { RoleReports } from './role-reports.js';
 import { ServerMetrics } from './server-metrics.js';
 import type { ServerOptions } from './server-options.js';
@@ -47,6 +47,10 @@ export class Server {
   readonly #replies: ReplyFrames;
   readonly #applier: Applier;
   readonly #peers: Peers;
+  readonly #peerEvents: PeerEvents = {
+    onMessage: (message) => this.#raft.step(message, this.#environment.nowMs()),
+    onLinkClosed: (peer) => this.#raft.linkClosed(peer, this.#environment.nowMs()),
+  };
   readonly #disk: Disk;
   readonly #diskHealth: DiskHealth;
   readonly #storage: Storage;
@@ -189,7 +193,7 @@ export class Server {
     return this.#raft;
   }
 
-  /** The replicated state, and up to where it was applied, as above. */
+  /** The replicated state, and up to where it was applied, for those who check its invariants from outside. */
   get applied(): AppliedState {
     return this.#state;
   }
@@ -200,8 +204,10 @@ export class Server {
   }
 
   connect(peer: ServerId, port: Port): void {
-    this.#peers.connect(peer, port);
-    this.#raft.linkOpened(peer, this.#environment.nowMs());
+    this.#orFail(() => {
+      this.#peers.connect(peer, port, this.#peerEvents);
+      this.#raft.linkOpened(peer, this.#environment.nowMs());
+    });
     this.#requestTurn();
   }
 
@@ -265,18 +271,21 @@ export class Server {
     this.#isTurnDue = true;
     this.#environment.atEndOfTurn(() => {
       this.#isTurnDue = false;
-      if (this.#phase === 'stopped') return;
-      try {
-        this.#turn();
-      } catch (error) {
-        this.#fail(error);
-      }
+      if (this.#phase !== 'stopped') this.#orFail(() => this.#turn());
     });
+  }
+
+  #orFail(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   #turn(): void {
     this.turns.begin(this.#environment.nowMs());
-    this.#hearPeers();
+    this.#peers.receive(this.#peerEvents);
     this.#raft.tick(this.#environment.nowMs());
     this.#reportRole();
     // A follower's answers to its leader do not wait until its own clients are served.
@@ -292,13 +301,6 @@ export class Server {
       Math.min(this.#raft.deadlineMs, this.#clients.deadlineMs, this.#diskHealth.deadlineMs),
     );
     this.turns.end(this.#environment.nowMs());
-  }
-
-  #hearPeers(): void {
-    this.#peers.receive({
-      onMessage: (message) => this.#raft.step(message, this.#environment.nowMs()),
-      onLinkClosed: (peer) => this.#raft.linkClosed(peer, this.#environment.nowMs()),
-    });
   }
 
   /** Reports a change of role, term or leader; what was pending at a leader that is deposed fails. */

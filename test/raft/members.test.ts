@@ -258,6 +258,20 @@ describe('a change of members', () => {
       expect(group.applied(2)).to.equal('x');
     });
 
+    it('that have caught up in time are not given up since a transfer goes on', () => {
+      const group = Group.of(3, { catchUpTimeoutMs: ELECTION_TIMEOUT_MS / 2 });
+      group.elect(0);
+      group.start(3);
+      group.isolate(2);
+      group.change(0, '0 1 2 3');
+      group.transfer(0, 2);
+      group.run(ELECTION_TIMEOUT_MS - 1);
+      expect(group.members(0)).to.equal('0 1 2 |  | 3');
+      group.run(3 * HEARTBEAT_MS);
+      expect(group.server(0).changeOutcomes).to.deep.equal([{ outcome: 'done' }]);
+      expect(group.members(0)).to.equal('0 1 2 3');
+    });
+
     it('whose change ended with their leader are taken up by the next one, or dropped', () => {
       for (const voters of ['0 1 2 3', '0 1 2']) {
         const group = led(3, 4);

@@ -16,8 +16,12 @@ describe('a server’s disk', () => {
   let progress: () => void;
   let told: unknown[];
   let disk: Disk;
+  let onPersisted: (sequence: number) => void;
+  let onRead: (readId: number) => void;
 
   beforeEach(() => {
+    onPersisted = (sequence) => told.push(sequence);
+    onRead = (readId) => told.push(readId);
     writes = [];
     told = [];
     const storage: Pick<Storage, 'persist' | 'readEntries'> = {
@@ -34,8 +38,8 @@ describe('a server’s disk', () => {
       environment: NODE_ENVIRONMENT,
       storage,
       metrics: new ServerMetrics(),
-      onPersisted: (sequence) => told.push(sequence),
-      onRead: (readId) => told.push(readId),
+      onPersisted: (sequence) => onPersisted(sequence),
+      onRead: (readId) => onRead(readId),
       onFailed: (error) => told.push(error),
     });
   });
@@ -74,6 +78,21 @@ describe('a server’s disk', () => {
     disk.stop();
     progress();
     expect(told).to.deep.equal([0, 1, 1]);
+  });
+
+  it('fails where what it tells cannot be taken', async () => {
+    const refused = new Error('an invariant is broken');
+    onPersisted = () => {
+      throw refused;
+    };
+    disk.write([requestOf(1)]);
+    await finishWrite();
+    onRead = () => {
+      throw refused;
+    };
+    disk.read([{ readId: 1, from: 1, to: 1, maxBytes: 1 }]);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(told).to.deep.equal([refused, refused]);
   });
 
   it('writes nothing more once it is stopped, not even what waits', async () => {

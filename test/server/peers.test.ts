@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { NODE_ENVIRONMENT } from '../../src/environment.js';
 import type { Message } from '../../src/raft/types.js';
 import { MessageSampler } from '../../src/server/observation.js';
-import { Peers } from '../../src/server/peers.js';
+import { type PeerEvents, Peers } from '../../src/server/peers.js';
 import { ServerMetrics } from '../../src/server/server-metrics.js';
 import { requestVote } from '../support/raft/messages.js';
 
@@ -31,13 +31,22 @@ describe('the links between servers', () => {
     return [zero, one];
   }
 
-  /** Resolves once each knows that the other has room. */
-  async function join(zero: Peers, one: Peers): Promise<void> {
+  /** Resolves once each knows that the other has room; to what the first is told meanwhile. */
+  async function join(zero: Peers, one: Peers): Promise<string[]> {
     const { port1, port2 } = new MessageChannel();
     ports.push(port1, port2);
-    zero.connect(1, port1);
-    one.connect(0, port2);
+    const events: string[] = [];
+    zero.connect(1, port1, listener(events));
+    one.connect(0, port2, listener([]));
     for (let i = 0; i < 5; i += 1) await turnOfEvents();
+    return events;
+  }
+
+  function listener(events: string[]): PeerEvents {
+    return {
+      onMessage: ({ type, from }: Message) => events.push(`${type} of ${from}`),
+      onLinkClosed: (peer) => events.push(`${peer} is gone`),
+    };
   }
 
   /** What happens at a server until nothing more does. */
@@ -45,10 +54,7 @@ describe('the links between servers', () => {
     const events: string[] = [];
     for (let i = 0; i < 5; i += 1) {
       await turnOfEvents();
-      peers.receive({
-        onMessage: ({ type, from }: Message) => events.push(`${type} of ${from}`),
-        onLinkClosed: (peer) => events.push(`${peer} is gone`),
-      });
+      peers.receive(listener(events));
     }
     return events;
   }
@@ -79,4 +85,22 @@ describe('the links between servers', () => {
     one.send([requestVote({ from: 1, to: 0 })]);
     expect(await eventsOf(zero)).to.deep.equal(['RequestVote of 1']);
   });
+
+  for (const [how, end] of [
+    ['was told', (zero: Peers) => zero.disconnect(1)],
+    ['shows by the link', (_: Peers, one: Peers) => one.close()],
+    ['was told, and shows by the link', (zero: Peers, one: Peers) => [zero.disconnect(1), one.close()]],
+    ['is not known yet', () => undefined],
+  ] as const)
+    it(`are handed out to their end before they are made anew, if that the peer has ended ${how}`, async () => {
+      const [zero, one] = await joined();
+      one.send([requestVote({ from: 1, to: 0 })]);
+      await turnOfEvents();
+      end(zero, one);
+      await turnOfEvents();
+      const [again] = await joined();
+      expect(await join(zero, again)).to.deep.equal(['RequestVote of 1', '1 is gone']);
+      again.send([requestVote({ from: 1, to: 0 })]);
+      expect(await eventsOf(zero)).to.deep.equal(['RequestVote of 1']);
+    });
 });

@@ -5,6 +5,7 @@
  * {@link GroupCommitDelay}. What is read between two writes of an entry waits in its place among them.
  */
 
+import assert from 'node:assert/strict';
 import { MAX_DELAYED_ENTRY_BYTES, MAX_ENTRY_BYTES, MAX_TRANSACTION_BYTES } from '../../limits.js';
 import type { LogTime } from '../../log-time.js';
 import type { Command } from '../../protocol/command.js';
@@ -193,7 +194,7 @@ export class Proposals {
     const stampMs = Math.max(this.#lastStampMs, this.#state.store.clockMs, this.#logTime.nowMs());
     const payload = this.#encoder.finish(stampMs);
     const position = this.#raft.propose(payload);
-    if (position === undefined) return;
+    assert(position !== undefined, `an entry was refused: ${this.#raft.proposalRefusal}`);
     this.#metrics.proposals += 1;
     this.#metrics.proposedBytes += payload.byteLength;
     this.#lastStampMs = stampMs;

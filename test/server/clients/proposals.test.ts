@@ -150,3 +150,12 @@ describe('a key that has outlived its deadline', () => {
     expect(leader.raft.lastLog.index).to.equal(lastLog.index + firstEntries + 1);
   });
 });
+
+describe('an entry that consensus refuses although it takes proposals', () => {
+  it('is a failure: its commands would never be answered', () => {
+    const leader = new Leader();
+    Object.defineProperty(leader.raft, 'propose', { value: () => undefined });
+    leader.send(1, set('k', 'x'));
+    expect(() => leader.turn()).to.throw('an entry was refused');
+  });
+});

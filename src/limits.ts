@@ -93,8 +93,8 @@ export const MAX_TOTAL_UNREAD_REPLY_BYTES = 64 * MIB;
 export const MAX_MODEST_UNREAD_REPLY_BYTES = 192 * 1024;
 
 /**
- * Bytes of the replies to what was taken from one client before the limit above was known to be reached: replies to
- * commands that waited for writes. At this limit its connection is closed.
+ * Unread reply bytes of one client at which its connection is closed. The limits above only keep the server from taking more of
+ * its commands: those that it took before, and that waited for writes, are still answered.
  */
 export const MAX_REPLY_BACKLOG_BYTES = 64 * 1024 * 1024;
 

@@ -11,7 +11,7 @@ export type Args = readonly string[];
 /** What a key looked like when a client began to watch it. */
 export interface WatchedKey {
   readonly key: string;
-  /** The revision of its last change; of an absent key, -1 - the removal count of its group. */
+  /** The revision of its last change. For an absent key: minus one, minus the removal count of its hash group. */
   readonly mark: number;
 }
 

@@ -211,7 +211,7 @@ export class Core {
     this.electionDeadlineMs = this.nowMs + drawElectionTimeoutMs(this.options, this.dependencies, succession);
   }
 
-  /** A snapshot is on disk, in place of the one before unless that reaches further. */
+  /** Notes a snapshot that is on disk, unless one that reaches as far is known. */
   keepNewest(snapshot: SnapshotMeta): void {
     if (snapshot.index <= (this.snapshot?.index ?? 0)) return;
     this.snapshot = { ...snapshot, configuration: this.log.configurations.at(snapshot.index) };

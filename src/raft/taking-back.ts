@@ -15,7 +15,7 @@ import { reachedBy } from './leader-quorum.js';
 import { matchIndexOf } from './progress.js';
 import type { Leader } from './roles.js';
 
-/** If the new voters answer but no majority of them has stored C_old,new after this many election timeouts, they never will. */
+/** For how many election timeouts new voters that answer may take to store C_old,new, once a majority of the old ones has. */
 const TIMEOUTS_TO_KEEP_IT = 2;
 
 /**

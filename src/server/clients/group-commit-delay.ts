@@ -95,7 +95,10 @@ export class GroupCommitDelay {
     this.#untilMs = undefined;
   }
 
-  /** A delay was worth it unless it took all its time and few clients came, even if no client could have come yet. */
+  /**
+   * A delay counts as wasted if it ran to its limit and at least a quarter of the expected clients were still missing, or none
+   * were expected yet.
+   */
   #judge({ isOver }: { readonly isOver: boolean }): void {
     if (isOver && 4 * this.#missing >= this.#answered) {
       this.#pause = this.#nextPause;

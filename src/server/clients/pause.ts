@@ -32,7 +32,7 @@ export class Pause {
     this.#holdsAll = false;
   }
 
-  /** Whether nothing may be taken in another way than command by command. */
+  /** Whether reads are held, too: then no shortcut may answer them. */
   get holdsReads(): boolean {
     return this.isOn && this.#holdsAll;
   }

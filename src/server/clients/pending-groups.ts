@@ -104,8 +104,8 @@ export class PendingGroups {
   }
 
   /**
-   * The reads of this group may be answered once everything up to `index` is applied, which is before the entries of
-   * later groups: those would never be answered otherwise.
+   * The reads of this group may be answered once everything up to `index` is applied. `index` must be before the entry of any
+   * later group: that entry waits for this read, so the two would wait for each other.
    */
   confirmRead(readId: number, index: LogIndex): void {
     const place = this.#groups.findIndex(({ gate }) => gate.kind === 'read' && gate.readId === readId);

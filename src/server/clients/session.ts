@@ -221,7 +221,7 @@ export class Session implements ReturningClient {
     };
   }
 
-  /** Where this client finds a server with that address. */
+  /** A server's address as this client can use it: a server without a host has the one by which the client reached us. */
   seen({ host, port }: ClientAddress): ClientAddress {
     return { host: host === '' ? this.reached.host : host, port };
   }

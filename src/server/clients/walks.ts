@@ -2,8 +2,8 @@
  * The commands that go through all keys, and take long: they work in slices between turns, each on the keys as they were
  * when its turn had come.
  *
- * A few of them work at a time, since the store keeps for each what it has yet to look at. The others wait, and then come
- * the way of a read again.
+ * A few of them work at a time, since the store remembers, for each, the keys of records that change before their turn. The
+ * others wait, and are then taken again like a read that has just come.
  */
 
 import type { RedisWalkRequest } from '../../protocol/request.js';

@@ -68,7 +68,8 @@ function isOfHungDisk(error: unknown): boolean {
   return error instanceof DiskTimeoutError || (error instanceof Error && isOfHungDisk(error.cause));
 }
 
-function newProgram(): Command {
+/** The command with all its options and subcommands, which acts once it has parsed arguments. */
+export function newProgram(): Command {
   const { servers, host, port, routerPort, electionTimeoutMs, heartbeatMs, snapshotLogBytes, maxValueBytes } =
     DEFAULT_OPTIONS;
   const { maxConnections, idleTimeoutS, watchHistory } = DEFAULT_OPTIONS;

@@ -1,5 +1,13 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect } from 'chai';
+import { newProgram } from '../../src/cli/command-line.js';
 import { Workplace } from '../support/workplace.js';
+
+const OPTIONS = newProgram().options;
+const namesOf = (options: typeof OPTIONS) => options.flatMap(({ long }) => long ?? []);
+const WITH_VALUE = namesOf(OPTIONS.filter(({ required }) => required));
+const WITH_NUMBER = namesOf(OPTIONS.filter(({ flags }) => /<(?:count|port|ms|bytes|seconds)>/.test(flags)));
 
 /** Arguments that are refused, and the words that the complaint must have in it. */
 const REFUSED: readonly { readonly args: readonly string[]; readonly naming: readonly string[] }[] = [
@@ -18,21 +26,8 @@ const REFUSED: readonly { readonly args: readonly string[]; readonly naming: rea
   { args: ['backup', 'file', '--host='], naming: ['--host'] },
   { args: ['restore', 'file', '--data-dir='], naming: ['--data-dir'] },
   { args: ['rebuild', '0', '--data-dir='], naming: ['--data-dir'] },
-  ...[
-    '--servers',
-    '--host',
-    '--advertise-host',
-    '--port',
-    '--router-port',
-    '--http-port',
-    '--data-dir',
-    '--election-timeout',
-    '--heartbeat',
-    '--log-level',
-  ].map((option) => ({ args: [option], naming: [option] })),
-  ...['--servers', '--port', '--router-port', '--http-port', '--election-timeout', '--heartbeat'].map(
-    (option) => ({ args: [option, 'three'], naming: [option, 'three'] }),
-  ),
+  ...WITH_VALUE.map((option) => ({ args: [option], naming: [option] })),
+  ...WITH_NUMBER.map((option) => ({ args: [option, 'three'], naming: [option, 'three'] })),
   ...['', '-1', '1.5', '0x10', '1e3', ' 7'].map((text) => ({
     args: [`--heartbeat=${text}`],
     naming: ['--heartbeat'],
@@ -105,10 +100,26 @@ describe('The options of the command line', () => {
       const program = workplace.run(flag);
       expect(await program.ended()).to.deep.equal({ code: 0, signal: null });
       expect(program.stderr).to.equal('');
-      for (const option of OPTIONS) expect(program.stdout, 'the help').to.contain(option);
+      for (const { flags, description } of OPTIONS) {
+        expect(program.stdout, 'the help').to.contain(flags);
+        expect(description, flags).to.have.length.above(10);
+      }
       expect(await workplace.files(), 'files in the working directory').to.deep.equal([]);
     });
   }
+
+  it('are all told of in the docs', () => {
+    const pages = ['README.md', ...readdirSync('docs').map((name) => join('docs', name))];
+    const text = pages
+      .filter((page) => page.endsWith('.md'))
+      .map((page) => readFileSync(page, 'utf8'))
+      .join('');
+    // A longer option is another one.
+    const isToldOf = (name: string) => new RegExp(`${name}(?![\\w-])`).test(text);
+    const names = namesOf(OPTIONS).filter((name) => name !== '--version');
+    expect(names).to.include.members(['--servers', '--tls-ca', '--max-connections', '--insecure']);
+    expect(names.filter((name) => !isToldOf(name))).to.deep.equal([]);
+  });
 
   it('include --version, which prints nothing else', async () => {
     const program = workplace.run('--version');
@@ -117,21 +128,3 @@ describe('The options of the command line', () => {
     expect(program.stderr).to.equal('');
   });
 });
-
-const OPTIONS = [
-  '-n, --servers <count>',
-  '--host <address>',
-  '--advertise-host <name>',
-  '--port <port>',
-  '--router-port <port>',
-  '--no-router',
-  '--http-port <port>',
-  '--no-http',
-  '--data-dir <dir>',
-  '--memory',
-  '--no-fsync',
-  '--election-timeout <ms>',
-  '--heartbeat <ms>',
-  '--max-value-bytes <bytes>',
-  '--log-level <level>',
-];

@@ -135,6 +135,29 @@ describe('members on the dashboard', () => {
     await page.getByRole('alert').getByText(`No server was added: ${error}.`).waitFor();
   });
 
+  it('says in the program’s words why it refuses a change, and shows what helps', async () => {
+    await open();
+    await cluster.kill(2);
+    await page.getByRole('button', { name: 'Server 2, stopped' }).waitFor();
+    await page.getByRole('button', { name: 'Remove server 1' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
+    const text =
+      'Server 1 was not removed: of the servers 0, 2 no majority would run, for 2 is down: restart or replace it first.';
+    await page.getByRole('alert').getByText(text).waitFor();
+    expect((await cluster.members()).voters).to.deep.equal([0, 1, 2]);
+    await cluster.restart(2);
+  });
+
+  it('says that a change is taken back', async () => {
+    await openWithMembers({ outgoing: [0, 1], voters: [1, 2], step: 'giving up', waitsFor: [] });
+    await page.getByText('The change is taken back: the old members go on.').waitFor();
+  });
+
+  it('says which members are being agreed on, and whom that waits for', async () => {
+    await openWithMembers({ voters: [0, 1], step: 'deciding', waitsFor: [0, 1] });
+    await page.getByText('The members {0, 1} are being agreed on. Waits for servers 0, 1.').waitFor();
+  });
+
   it('says why a change was given up, and that the members are as they were', async () => {
     await open();
     const error = 'server 3 has not caught up within 60 s';

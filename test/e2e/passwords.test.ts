@@ -6,6 +6,7 @@ import { expect } from 'chai';
 import { Redis } from 'ioredis';
 import { createClient } from 'redis';
 import { AdminServer } from '../../src/admin/admin-server.js';
+import { WRONG_PASSWORD_PAUSE_MS } from '../../src/time-limits.js';
 import { freePorts } from '../../tools/support/free-ports.js';
 import { RedisClient } from '../../tools/support/redis-client.js';
 import { TextClient } from '../../tools/support/text-client.js';
@@ -232,6 +233,20 @@ describe('a cluster with a password', () => {
     expect((await fetch(`${base}/api/status`, { headers: { Cookie: `a=b; ${pair}` } })).status).to.equal(200);
     const forged = pair.replace(/=(\d)/, (_, digit: string) => `=${(Number(digit) + 1) % 10}`);
     expect((await fetch(`${base}/api/status`, { headers: { Cookie: forged } })).status).to.equal(401);
+  });
+
+  it('has only the one wait who tells a wrong password by HTTP, and a second at least', async () => {
+    const startMs = performance.now();
+    let isAnswered = false;
+    const wrong = fetch(`${base}/api/status`, bearer('wrong')).then(({ status }) => {
+      isAnswered = true;
+      return status;
+    });
+    expect((await fetch(`${base}/api/status`, bearer(PASSWORD))).status).to.equal(200);
+    expect(isAnswered, 'whether the wrong one was answered before').to.equal(false);
+    expect(await wrong).to.equal(401);
+    // Timers may be a millisecond early.
+    expect(performance.now() - startMs).to.be.at.least(WRONG_PASSWORD_PAUSE_MS - 2);
   });
 
   it('has its console and its load tell it by themselves', async () => {

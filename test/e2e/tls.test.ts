@@ -186,13 +186,39 @@ describe('TLS', () => {
       expect(text).to.equal('OK 1\r\nVALUE 1\r\nv\r\n');
     });
 
-    it('resumes sessions', async () => {
-      const first = await open(router(), { maxVersion: 'TLSv1.2' });
-      const session = first.getSession();
-      if (session === undefined) throw new Error('there is no session to resume');
-      const second = await open(router(), { maxVersion: 'TLSv1.2', session });
-      expect(second.isSessionReused()).to.equal(true);
-      expect(await ask(second, 'PING\r\n')).to.equal('+PONG\r\n');
+    for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const)
+      it(`resumes sessions of ${maxVersion} on every port`, async () => {
+        for (const [to, question, answer] of [
+          ...clientPorts().map((one) => [one, 'PING\r\n', /^\+PONG\r\n$/] as const),
+          [port, 'GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n', /^HTTP\/1\.1 200 /] as const,
+        ]) {
+          const first = connect({ port: to, host: '127.0.0.1', ca: authority.cert, maxVersion });
+          sockets.push(first);
+          // With TLS 1.3 it comes after the handshake.
+          const [session]: Buffer[] = await once(first, 'session');
+          const second = await open(to, { maxVersion, ...(session === undefined ? {} : { session }) });
+          expect(second.getProtocol()).to.equal(maxVersion);
+          expect(second.isSessionReused(), `port ${to}`).to.equal(true);
+          expect(await ask(second, question)).to.match(answer);
+        }
+      });
+
+    it('serves others while there are masses of handshakes that end nowhere', async () => {
+      const others = [];
+      for (const bytes of ['', '16', '160301020001', '16030102000100', 'ff'.repeat(4_096)]) {
+        for (let n = 0; n < 20; n += 1) {
+          for (const to of [...clientPorts(), port]) {
+            const socket = connectPlain(to, '127.0.0.1');
+            socket.on('error', () => undefined);
+            others.push(socket);
+            await once(socket, 'connect');
+            socket.write(Buffer.from(bytes, 'hex'));
+          }
+        }
+        expect(await ask(await open(router()), 'PING\r\n')).to.equal('+PONG\r\n');
+        expect(await statusOf(port, '/healthz', { ca: authority.cert })).to.equal(200);
+      }
+      for (const socket of others) socket.destroy();
     });
 
     it('shows a renewed certificate to who comes anew, and keeps connections', async () => {

@@ -5,6 +5,7 @@ import { Argument, type Command, CommanderError, InvalidArgumentError, Option } 
 import { checkDataDirNames, DEFAULT_OPTIONS } from '../cluster/cluster-options.js';
 import { EXIT_USAGE } from './complaint.js';
 import { DEFAULT_HTTP_PORT } from './defaults.js';
+import { type MembersProgress, ProgressDisplay } from './members-progress.js';
 import { addAccessOptions, RemoteError, send, type Target, textOf } from './remote.js';
 
 interface Place {
@@ -98,26 +99,36 @@ function parsed(text: string): unknown {
   }
 }
 
-/** Shows on a terminal how far the new servers have caught up, until the change is over. */
+/** Shows how far the change is until it is over. */
 async function withProgress(target: Target, change: Promise<unknown>): Promise<void> {
-  if (!process.stderr.isTTY) {
-    await change;
-    return;
-  }
-  const timer = setInterval(() => {
-    call(target, 'GET', 'members').then(
-      (body) => {
-        const caughtUp = fieldOf(fieldOf(body, 'change'), 'caughtUp');
-        if (typeof caughtUp === 'number')
-          process.stderr.write(`\rcaught up: ${Math.floor(100 * caughtUp)} %`);
-      },
-      () => undefined,
-    );
-  }, PROGRESS_MS);
+  const display = new ProgressDisplay(process.stderr, performance.now());
+  let isAsking = false;
+  const look = async () => {
+    if (isAsking) return;
+    isAsking = true;
+    const progress = progressIn(await call(target, 'GET', 'members').catch(() => undefined));
+    isAsking = false;
+    if (progress !== undefined && !isOver) display.show(progress, performance.now());
+  };
+  let isOver = false;
+  const timer = setInterval(look, PROGRESS_MS);
   await change.finally(() => {
+    isOver = true;
     clearInterval(timer);
-    process.stderr.write('\r\u001b[K');
+    display.end();
   });
+}
+
+/** Undefined for an answer that is none. */
+function progressIn(body: unknown): MembersProgress | undefined {
+  const change = fieldOf(body, 'change');
+  const caughtUp = fieldOf(change, 'caughtUp');
+  if (typeof caughtUp !== 'number') return undefined;
+  const ids = (of: unknown, name: string) => {
+    const list = fieldOf(of, name);
+    return Array.isArray(list) ? list.map(Number) : [];
+  };
+  return { learners: ids(body, 'learners'), change: { caughtUp, waitsFor: ids(change, 'waitsFor') } };
 }
 
 /** `voters=0,1,2`, and `learners=`, `adding=` and `removing=` where there are any */

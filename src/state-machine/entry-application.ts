@@ -45,6 +45,7 @@ export class EntryApplication implements BatchVisitor {
     skipSteps: (steps) => {
       this.#steps = steps;
     },
+    work: () => this.#keyspace.work,
     marks: this,
   });
   /** What the next command is handed to. */
@@ -364,7 +365,7 @@ export class EntryApplication implements BatchVisitor {
     const done = goOn(steps);
     if (done === undefined) return;
     this.#steps = undefined;
-    // A transaction that was passed over has no result of its own.
+    // What was passed over has no result of its own.
     if (this.#visitor === this.#skipping) this.#skip('without key');
     else this.#report?.({ type: 'resp', value: done.result });
   }

@@ -10,6 +10,7 @@ import {
 import { NULL_ARRAY } from '../../src/protocol/resp/value.js';
 import { BatchEncoder } from '../../src/state-machine/batch-encoder.js';
 import { KeyValueStore } from '../../src/state-machine/key-value-store.js';
+import { Work } from '../../src/state-machine/work.js';
 import { HASH_SECRET } from '../support/hash-secret.js';
 import { recordsOf } from '../support/records.js';
 
@@ -34,6 +35,7 @@ function payloadOf(sent: readonly (Sent | Command)[], start = START): Uint8Array
     if ('command' in one && 'place' in one) {
       encoder.mark({ start, slot: one.slot }, one.connection, one.place);
       encoder.add(one.command);
+      while (encoder.isUnfinished) encoder.goOn();
     } else {
       encoder.endMarks();
       encoder.add(one);
@@ -244,4 +246,31 @@ describe('commands that the router sends again', () => {
       { numRuns: 300 },
     );
   });
+});
+
+describe('a long command that the router repeats', () => {
+  const SLICE_UNITS = 100_000;
+  const pairs = Array.from({ length: 100_000 }, (_, i) => (i % 2 === 0 ? `key${i}` : 'x'));
+  const sets = Array.from({ length: 5_000 }, (_, i) => ['SET', `key${i}`, 'x']);
+  const commands: Readonly<Record<string, Command>> = {
+    'with many arguments': redis('MSET', ...pairs),
+    'that is a large transaction': { type: 'redis-transaction', watched: [], commands: sets },
+  };
+
+  for (const [what, command] of Object.entries(commands))
+    it(`${what}, is passed over in slices`, () => {
+      const store = newStore();
+      const first = apply(store, stream(1, [command]));
+      const results: CommandResult[] = [];
+      store.begin(payloadOf(stream(1, [command])), (result) => results.push(result));
+      const work = new Work();
+      let slices = 0;
+      for (let isDone = false; !isDone; slices += 1) {
+        work.allow(SLICE_UNITS);
+        isDone = store.goOn(work);
+      }
+      expect(slices).to.be.above(5);
+      expect(store.get('key0')?.version, 'not done again').to.equal(1);
+      expect(results.length).to.equal(first.length);
+    });
 });

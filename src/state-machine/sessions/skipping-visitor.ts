@@ -3,13 +3,15 @@
 import type { RespValue } from '../../protocol/resp/value.js';
 import type { ArgSource } from '../arg-source.js';
 import type { BatchVisitor, TransactionCommands } from '../batch-reader.js';
-import type { Steps } from '../work.js';
+import { PLACE_WORK, type Steps, type Work } from '../work.js';
 
 export interface SkippingOptions {
   /** Told once the command was read; `with key` for those that visitKeys visits. */
   readonly skipped: (command: 'with key' | 'without key') => void;
-  /** Given the steps in which a transaction is read, after which it is skipped. */
+  /** Given the steps in which a transaction, or a command with many arguments, is read, after which it is skipped. */
   readonly skipSteps: (steps: Steps<RespValue>) => void;
+  /** What counts the steps' work. */
+  readonly work: () => Work;
   /** What says that other commands follow, which are not skipped. */
   readonly marks: Pick<
     BatchVisitor,
@@ -17,17 +19,16 @@ export interface SkippingOptions {
   >;
 }
 
-/** Commands of a transaction that are read in one step. */
-const COMMANDS_PER_STEP = 64;
-
 export class SkippingVisitor implements BatchVisitor {
   readonly #onSkipped: SkippingOptions['skipped'];
   readonly #skipSteps: SkippingOptions['skipSteps'];
+  readonly #work: SkippingOptions['work'];
   readonly #marks: SkippingOptions['marks'];
 
-  constructor({ skipped, skipSteps, marks }: SkippingOptions) {
+  constructor({ skipped, skipSteps, work, marks }: SkippingOptions) {
     this.#onSkipped = skipped;
     this.#skipSteps = skipSteps;
+    this.#work = work;
     this.#marks = marks;
   }
 
@@ -60,12 +61,11 @@ export class SkippingVisitor implements BatchVisitor {
   }
 
   longRedis(_name: string, args: ArgSource): void {
-    while (args.left > 0) args.next();
-    this.#onSkipped('without key');
+    this.#skipSteps(passOverArgs(args, this.#work));
   }
 
   redisTransaction(_watched: unknown, commands: TransactionCommands): void {
-    this.#skipSteps(passOver(commands));
+    this.#skipSteps(passOver(commands, this.#work));
   }
 
   valueLimit(bytes: number): void {
@@ -105,10 +105,21 @@ export class SkippingVisitor implements BatchVisitor {
   }
 }
 
-function* passOver(commands: TransactionCommands): Steps<RespValue> {
-  for (let read = 1; commands.left > 0; read += 1) {
+function* passOver(commands: TransactionCommands, work: () => Work): Steps<RespValue> {
+  for (let counted = commands.units; commands.left > 0; ) {
     commands.next();
-    if (read % COMMANDS_PER_STEP === 0) yield;
+    work().units += commands.units - counted;
+    counted = commands.units;
+    if (work().isSpent) yield;
+  }
+  return null;
+}
+
+function* passOverArgs(args: ArgSource, work: () => Work): Steps<RespValue> {
+  while (args.left > 0) {
+    args.next();
+    work().units += PLACE_WORK;
+    if (work().isSpent) yield;
   }
   return null;
 }

@@ -44,6 +44,7 @@ describe('a tool that looks at a server', () => {
     ])
       expect(info.has(field), field).to.equal(true);
     expect(info.get('arch_bits')).to.equal('64');
+    expect(info.has('rejected_connections'), 'which no server knows').to.equal(false);
     const stats = await client.call('INFO', 'stats');
     expect([...fieldsOf(stats).keys()])
       .to.include('total_commands_processed')

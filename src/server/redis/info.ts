@@ -126,7 +126,6 @@ function describeStats({ stats }: RedisContext): string[] {
     `total_commands_processed:${stats.commands}`,
     `total_net_input_bytes:${stats.inputBytes}`,
     `total_net_output_bytes:${stats.outputBytes}`,
-    'rejected_connections:0',
     'evicted_keys:0',
     `keyspace_hits:${stats.hits}`,
     `keyspace_misses:${stats.misses}`,

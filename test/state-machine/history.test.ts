@@ -77,6 +77,81 @@ describe('the history of a store', () => {
     );
   });
 
+  describe('tells of', () => {
+    /** What is told of these, after key `k` was set for ever, and `t` for a minute. */
+    function told(...commands: readonly Command[]): string[] {
+      const store = new KeyValueStore(HASH_SECRET);
+      apply(store, set('k', 'v'), set('t', 'v', 60));
+      const from = store.lastRevision + 1;
+      for (const command of commands) apply(store, command);
+      return changesOf(store, from).map(({ kind, key, version }) => `${kind} ${key} ${version}`);
+    }
+
+    for (const [what, command, change] of [
+      ['a DEL', redis('DEL', 'k'), 'deleted k 0'],
+      ['an EXPIRE in the past, which deletes', redis('EXPIRE', 'k', '-1'), 'deleted k 0'],
+      ['a PEXPIREAT in the past', redis('PEXPIREAT', 't', '1'), 'deleted t 0'],
+      ['a GETEX in the past', redis('GETEX', 't', 'PXAT', '1'), 'deleted t 0'],
+      ['a SET of the same value', redis('SET', 'k', 'v'), 'set k 2'],
+      ['a SET that keeps the deadline', redis('SET', 't', 'v', 'KEEPTTL'), 'set t 2'],
+      ['a SETRANGE of the same bytes', redis('SETRANGE', 'k', '0', 'v'), 'set k 2'],
+      ['an EXPIRE, which changes no value', redis('EXPIRE', 'k', '60'), 'set k 1'],
+      ['a PERSIST of a deadline', redis('PERSIST', 't'), 'set t 1'],
+    ] as const)
+      it(what, () => expect(told(command)).to.deep.equal([change]));
+
+    for (const [what, command] of [
+      ['a DEL of a key that is missing', redis('DEL', 'missing')],
+      ['a delete of the text protocol of one', { type: 'delete', key: 'missing' }],
+      ['a GETDEL of one', redis('GETDEL', 'missing')],
+      ['an EXPIRE of one', redis('EXPIRE', 'missing', '-1')],
+      ['a PERSIST without a deadline', redis('PERSIST', 'k')],
+      ['an EXPIRE whose condition fails', redis('EXPIRE', 't', '30', 'GT')],
+      ['a SETNX of a key that is there', redis('SETNX', 'k', 'w')],
+      ['a SETRANGE of nothing', redis('SETRANGE', 'k', '0', '')],
+      ['a GETEX without an option', redis('GETEX', 't')],
+      ['a RENAME of a key to itself', redis('RENAME', 'k', 'k')],
+      ['a cas on another version', { type: 'cas', key: 'k', value: bytesOf('w'), exptimeS: 0, version: 7 }],
+      ['an error', redis('INCR', 'k')],
+    ] as const)
+      it(`no change for ${what}`, () => expect(told(command)).to.deep.equal([]));
+
+    it('an APPEND of nothing as Redis does', () => {
+      expect(told(redis('APPEND', 'k', ''))).to.deep.equal(['set k 2']);
+    });
+
+    it('the expiry of a key, and then of what is made of it', () => {
+      const store = new KeyValueStore(HASH_SECRET);
+      apply(store, set('k', 'v', 1));
+      const from = store.lastRevision + 1;
+      store.apply(payloadOf(START_MS + 5_000, [redis('DEL', 'k'), redis('SET', 'k', 'w')]));
+      expect(changesOf(store, from).map(({ kind, version }) => `${kind} ${version}`)).to.deep.equal([
+        'expired 0',
+        'set 1',
+      ]);
+    });
+  });
+
+  it('keeps a removal in the first place as any other change', () => {
+    const history = new History(1_000);
+    // As many as a chunk takes, so that each begins with one.
+    const period = 768;
+    for (let revision = 1; revision <= 20 * period; revision += 1) {
+      if (revision % period === 1) history.removed('deleted', `k${revision}`, revision);
+      else history.set(`k${revision}`, 'v', 1, 0, revision);
+      if (history.first === 0) continue;
+      expect([history.keepsFrom(history.first), history.keepsFrom(history.first - 1)]).to.deep.equal([
+        true,
+        false,
+      ]);
+      history.visit(history.first, history.first, ({ kind, key }) => {
+        expect(`${kind} ${key}`).to.equal(`deleted k${history.first}`);
+        return true;
+      });
+    }
+    expect(history.first).to.be.above(10 * period);
+  });
+
   it('tells expired keys in the order of their deadlines, then of their bytes', () => {
     const store = new KeyValueStore(HASH_SECRET);
     apply(store, set('late', 'v', 2), set('b', 'v', 1), set('a', 'v', 1), set('c', 'v', 1));

@@ -248,6 +248,9 @@ export const MAX_TAKEN_BYTES_PER_TURN = 64 * 1024;
  */
 export const MAX_READ_MS_PER_TURN = 4;
 
+/** For how long a turn serves clients as their bytes come in; then they queue. One batch of the costliest takes as long again. */
+export const MAX_HEARING_MS_PER_TURN = 6;
+
 /** How many of the streams with more than a quantum get another one in a turn: about a millisecond. The others queue. */
 export const MAX_QUEUED_QUANTA_PER_TURN = 4;
 

@@ -83,8 +83,7 @@ export class Clients {
 
   constructor(options: ClientsOptions) {
     const { environment, logTime, raft, state, replies, metrics, sessionName } = options;
-    const { groups } = this;
-    const common = { environment, logTime, raft, state, groups, replies, metrics };
+    const common = { environment, logTime, raft, state, groups: this.groups, replies, metrics };
     this.#raft = raft;
     this.#logTime = logTime;
     this.#replies = replies;
@@ -102,7 +101,7 @@ export class Clients {
       state,
       execute: (command) => this.answerer.executeCostly(command),
     });
-    this.#inFlight = new InFlight(groups, this.proposals, replies);
+    this.#inFlight = new InFlight(this.groups, this.proposals, replies);
     this.#queue = new FairQueue(this.#inFlight);
     this.#plainGets = new PlainGets({ ...common, queue: this.#queue });
     this.#monitors = new Monitors(replies);
@@ -186,10 +185,9 @@ export class Clients {
   get deadlineMs(): number {
     const { groups, proposals } = this;
     const never = Number.POSITIVE_INFINITY;
-    const waitingSinceMs = Math.min(groups.waitingSinceMs ?? never, proposals.waitingSinceMs ?? never);
-    const quorumDeadlineMs = waitingSinceMs + QUORUM_WAIT_MS;
     return Math.min(
-      quorumDeadlineMs,
+      (groups.waitingSinceMs ?? never) + QUORUM_WAIT_MS,
+      (proposals.waitingSinceMs ?? never) + QUORUM_WAIT_MS,
       this.#leaderless.deadlineMs,
       this.#sessions.halfSent.deadlineMs,
       this.#pause.deadlineMs,
@@ -209,6 +207,7 @@ export class Clients {
    */
   receive(batch: Uint8Array, nowMs: number): void {
     this.#prepare(nowMs);
+    const isLate = this.#inFlight.isLate(nowMs);
     for (const frame of readClientFrames(batch)) {
       if (frame.type === 'open') {
         this.#resume(this.#sessions.open(frame, nowMs));
@@ -240,8 +239,9 @@ export class Clients {
           this.#sessions.drop(session);
           continue;
       }
-      // A session that queues waits for its turn; any other is served at once.
-      if (!this.#queue.has(session)) this.#serve(session);
+      // A session that queues waits for its turn; any other is served at once, if there is time for that.
+      if (isLate || this.#queue.has(session)) this.#queue.add(session);
+      else this.#serve(session);
     }
   }
 
@@ -251,10 +251,10 @@ export class Clients {
     this.#leaderCommands.expire(nowMs - QUORUM_WAIT_MS, nowMs, { isDiskBusy });
     for (const session of this.#leaderless.sessions) this.#serve(session);
     this.#sessions.closeHalfSent(nowMs);
-    this.#inFlight.renewReadTime();
+    this.#inFlight.renewTime();
     for (const session of this.#replies.takeFinished()) if (!session.isGone) this.#queue.add(session);
     this.#queue.serve((session) => this.#serve(session));
-    this.#inFlight.renewReadTime();
+    this.#inFlight.renewTime();
     if (this.#pause.isOn) this.#endPause(nowMs);
     this.#turns.work(nowMs, () => this.#inFlight.hasRoom);
     this.#costlyReads.work();

@@ -15,6 +15,10 @@ import {
 import type { InFlight } from './in-flight.js';
 import type { PendingCommand, Session } from './session.js';
 
+/** What is taken of a stream that queues counts as a quantum from so many bytes on, and as at least that share of one. */
+const WHOLE_QUANTUM_BYTES = 1024;
+const LEAST_SHARE_OF_QUANTUM = 1 / 16;
+
 /** What a session may still take of its stream before it is the next one's turn. */
 export class Quantum {
   commands = MAX_TAKEN_COMMANDS_PER_TURN;
@@ -95,11 +99,11 @@ export class FairQueue {
     const serveFirst = (queue: ReadonlySet<Session>, count: number) => {
       let left = count;
       for (const session of queue) {
-        if (left === 0 || quanta === 0 || !this.#inFlight.hasRoom) return;
+        if (left === 0 || quanta <= 0 || !this.#inFlight.hasRoom) return;
         left -= 1;
         const before = session.parser.consumed;
         serve(session);
-        if (session.parser.consumed > before || session.parser.isUnfinished) quanta -= 1;
+        quanta -= shareOfQuantum(session, session.parser.consumed - before);
       }
     };
     if (this.#isLongFirst && longCount > 0) {
@@ -109,4 +113,10 @@ export class FairQueue {
     serveFirst(this.#brief, briefCount);
     serveFirst(this.#long, longCount);
   }
+}
+
+/** How much of a quantum it is to have taken so many bytes of the session's stream. */
+function shareOfQuantum({ parser }: Session, byteCount: number): number {
+  if (parser.isUnfinished) return 1;
+  return byteCount === 0 ? 0 : Math.min(1, Math.max(LEAST_SHARE_OF_QUANTUM, byteCount / WHOLE_QUANTUM_BYTES));
 }

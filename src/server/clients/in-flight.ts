@@ -1,6 +1,11 @@
 /** All that was taken from clients and is not answered, and whether there is room for more. */
 
-import { MAX_INFLIGHT_PROPOSAL_BYTES, MAX_PENDING_COMMANDS, MAX_READ_MS_PER_TURN } from '../../limits.js';
+import {
+  MAX_HEARING_MS_PER_TURN,
+  MAX_INFLIGHT_PROPOSAL_BYTES,
+  MAX_PENDING_COMMANDS,
+  MAX_READ_MS_PER_TURN,
+} from '../../limits.js';
 import type { PendingGroups } from './pending-groups.js';
 import type { Proposals } from './proposals.js';
 import type { ReplyFrames } from './reply-frames.js';
@@ -11,6 +16,8 @@ export class InFlight {
   readonly #replies: ReplyFrames;
   #isClosed = false;
   #readMsLeft = MAX_READ_MS_PER_TURN;
+  /** When the first bytes of clients came since the time was renewed. */
+  #hearsSinceMs: number | undefined;
 
   constructor(groups: PendingGroups, proposals: Proposals, replies: ReplyFrames) {
     this.#groups = groups;
@@ -41,9 +48,16 @@ export class InFlight {
     this.#readMsLeft -= ms;
   }
 
-  /** There is time for reads again. */
-  renewReadTime(): void {
+  /** Whether clients whose bytes come in now are to queue: those before them have taken the turn's time. */
+  isLate(nowMs: number): boolean {
+    this.#hearsSinceMs ??= nowMs;
+    return nowMs - this.#hearsSinceMs >= MAX_HEARING_MS_PER_TURN;
+  }
+
+  /** There is time again for reads, and for what comes in. */
+  renewTime(): void {
     this.#readMsLeft = MAX_READ_MS_PER_TURN;
+    this.#hearsSinceMs = undefined;
   }
 
   /** From now on there is no room: nothing more is taken. */

@@ -22,8 +22,9 @@ const FEW_ARGS = 16;
 const COPYING = new Set(['copy', 'rename', 'renamenx', 'get', 'getset', 'getdel', 'getex']);
 const UNITS_PER_COPIED_BYTE = 2;
 
-/** Commands of a transaction that are looked at; the others are taken to be like them. */
+/** Commands of a transaction, and keys of MGET, that are looked at; the others are taken to be like them. */
 const MAX_LOOKED_AT = 64;
+const MAX_KEYS_LOOKED_AT = 256;
 
 /** Tells the length of a key's value as it is now. */
 export type LengthOf = (key: string) => number;
@@ -32,7 +33,9 @@ export type LengthOf = (key: string) => number;
 export function estimateRead({ command, args }: RedisReadRequest, lengthOf: LengthOf): number {
   const units = args.length > FEW_ARGS ? ARG_UNITS * args.length : 0;
   if (command.name !== 'mget') return units;
-  return args.reduce((sum, key) => sum + lengthOf(key), units);
+  const lookedAt = args.slice(0, MAX_KEYS_LOOKED_AT);
+  const byteCount = lookedAt.reduce((sum, key) => sum + lengthOf(key), 0);
+  return units + byteCount * (args.length / lookedAt.length);
 }
 
 /** Units of work to apply a write; 0 for what is little. */

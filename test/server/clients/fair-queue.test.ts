@@ -1,5 +1,7 @@
 import { expect } from 'chai';
 import {
+  MAX_HEARING_MS_PER_TURN,
+  MAX_QUEUED_QUANTA_PER_TURN,
   MAX_TAKEN_BYTES_PER_TURN,
   MAX_TAKEN_COMMANDS_PER_TURN,
   MAX_UNREAD_REPLY_BYTES,
@@ -45,6 +47,29 @@ describe('clients that send more than one turn can do', () => {
       [1, 0],
       [1, 0],
     ]);
+  });
+
+  it('queue, all of them, once what came in before has taken the turn’s time', () => {
+    const leader = new Leader();
+    const clients = 10 * MAX_QUEUED_QUANTA_PER_TURN;
+    const sets = resp(...Array.from({ length: 64 }, () => `SET k ${'v'.repeat(100)}`));
+    leader.send(1, sets);
+    leader.nowMs += MAX_HEARING_MS_PER_TURN;
+    for (let session = 2; session <= clients; session += 1) leader.send(session, sets);
+    const { length } = leader.turn() + leader.acknowledge();
+    expect(length / (64 * '+OK\r\n'.length)).to.be.within(1, 1 + 2 * MAX_QUEUED_QUANTA_PER_TURN);
+    for (let turns = 0; turns < clients; turns += 1) leader.acknowledge();
+    for (let session = 1; session <= clients; session += 1)
+      expect(leader.toldTo(session)).to.equal('+OK\r\n'.repeat(64));
+  });
+
+  it('do not keep many waiting that ask one thing each', () => {
+    const leader = new Leader();
+    const clients = 10 * MAX_QUEUED_QUANTA_PER_TURN;
+    leader.send(1, resp('GET k'));
+    leader.nowMs += MAX_HEARING_MS_PER_TURN;
+    for (let session = 2; session <= clients; session += 1) leader.send(session, resp('GET k'));
+    expect(leader.turn()).to.equal('$-1\r\n'.repeat(clients));
   });
 
   it('do not keep those waiting of whom little waits', () => {

@@ -5,6 +5,7 @@
 
 import { type ByteSpan, textOf } from '../bytes/byte-reader.js';
 import { type ByteString, type HashSecret, sliceOf } from '../bytes/byte-string.js';
+import { ChangeEvent } from './change-events.js';
 import { DeadlineHeap } from './deadline-heap.js';
 import { History } from './history.js';
 import type { ImageObserver } from './key-image.js';
@@ -129,13 +130,20 @@ export class Contents {
   }
 
   /** Stores a value under the key, which is a change of its own. Returns its version. `id` is that of the key, or NO_RECORD. */
-  put(key: ByteString, value: ByteString, deadlineMs: number, id: RecordId, hash?: number): number {
+  put(
+    key: ByteString,
+    value: ByteString,
+    deadlineMs: number,
+    id: RecordId,
+    hash?: number,
+    event: ChangeEvent = ChangeEvent.plain,
+  ): number {
     const version = this.#nextVersion(id);
     const revision = this.revisions.next();
     const stored = this.#put(key, { value, version, deadlineMs, revision }, id, hash);
     if (revision === 0) return version;
     const kept = isLarge(value.length) ? this.#records.text(stored) : value;
-    this.history.set(key, kept, version, deadlineMs, revision);
+    this.history.set(key, kept, version, deadlineMs, revision, event);
     return version;
   }
 
@@ -151,8 +159,9 @@ export class Contents {
 
   /** Gives the key another deadline, in ms since the epoch; 0 for none. */
   setDeadline(id: RecordId, deadlineMs: number): void {
+    const isSame = deadlineMs === 0 && this.#records.deadlineMs(id) === 0;
     this.#setDeadline(id, deadlineMs, this.revisions.next());
-    this.#noteSet(id);
+    this.#noteSet(id, isSame ? ChangeEvent.silent : ChangeEvent.deadline);
   }
 
   #setDeadline(id: RecordId, deadlineMs: number, revision: number): void {
@@ -170,7 +179,7 @@ export class Contents {
   }
 
   /** Writes a part of a large value. */
-  writePart(id: RecordId, offset: number, part: string, work: Work): void {
+  writePart(id: RecordId, offset: number, part: string, work: Work, event: ChangeEvent): void {
     const records = this.#records;
     for (const image of this.#images) image.beforeChange(id);
     this.#undo?.add({
@@ -186,15 +195,15 @@ export class Contents {
     });
     const meta = { version: this.#nextVersion(id), revision: this.revisions.next() };
     work.addHidden(records.writePart(id, offset, part, meta));
-    this.#noteSet(id);
+    this.#noteSet(id, event);
   }
 
   /** Removes the key and returns whether it was there. An expired key counts as absent. */
-  remove(key: ByteString, hash = this.#records.hash(key)): boolean {
+  remove(key: ByteString, hash = this.#records.hash(key), event: ChangeEvent = ChangeEvent.plain): boolean {
     const id = this.#records.find(key, hash);
     if (id === NO_RECORD) return false;
     const wasThere = !this.#hasExpired || !this.isExpired(id);
-    this.#removeRecord(id, hash, wasThere ? 'deleted' : 'expired');
+    this.#removeRecord(id, hash, wasThere ? 'deleted' : 'expired', event);
     return wasThere;
   }
 
@@ -311,9 +320,14 @@ export class Contents {
     return id;
   }
 
-  #removeRecord(id: RecordId, hash: number, kind: 'deleted' | 'expired'): void {
+  #removeRecord(
+    id: RecordId,
+    hash: number,
+    kind: 'deleted' | 'expired',
+    event: ChangeEvent = ChangeEvent.plain,
+  ): void {
     const revision = this.revisions.next();
-    if (revision !== 0) this.history.removed(kind, this.#records.key(id), revision);
+    if (revision !== 0) this.history.removed(kind, this.#records.key(id), revision, event);
     this.#beforeReplace(id);
     if (this.#records.deadlineMs(id) !== 0) this.#deadlines.remove(id);
     this.#records.remove(id, hash);
@@ -321,12 +335,12 @@ export class Contents {
   }
 
   /** The record has changed in place. */
-  #noteSet(id: RecordId): void {
+  #noteSet(id: RecordId, event: ChangeEvent): void {
     const records = this.#records;
     const revision = records.revision(id);
     if (revision === 0) return;
     const value = this.#textToKeep(id);
-    this.history.set(records.key(id), value, records.version(id), records.deadlineMs(id), revision);
+    this.history.set(records.key(id), value, records.version(id), records.deadlineMs(id), revision, event);
   }
 
   /** The value, if it stays as it is: bytes of which a part may be written are kept only for those who watch. */

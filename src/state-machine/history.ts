@@ -12,12 +12,13 @@
 import { type ByteSpan, type Memory, memoryOf, textOf } from '../bytes/byte-reader.js';
 import { type ByteString, write } from '../bytes/byte-string.js';
 import { DEFAULT_HISTORY_CHANGES, MAX_HISTORY_BYTES } from '../watch-limits.js';
+import { ChangeEvent, changeEvent } from './change-events.js';
 import { MAX_INLINE_VALUE_BYTES } from './record-layout.js';
 
 const CHUNK_BYTES = 64 * 1024;
 const PIECE_BYTES = 2 * 1024;
 
-/** Where a change's key begins in its chunk, and how long it is; the same of the value; the kind. */
+/** Where a change's key begins in its chunk, and how long it is; the same of the value; the kind, and its event above that. */
 const PLACE_NUMBERS = 5;
 /** Its version, and its deadline in ms since the epoch, 0 for never. */
 const META_NUMBERS = 2;
@@ -32,11 +33,14 @@ export type ChangeKind = (typeof KINDS)[number];
 const SET = KINDS.indexOf('set');
 /** In place of {@link SET} where the value lies elsewhere, if it is kept. */
 const SET_ELSEWHERE = KINDS.length;
+/** The kind takes that many bits. */
+const KIND_BITS = 4;
 
 /** A change, as a watcher is told of it. */
 export interface KeyChange {
   readonly kind: ChangeKind;
   readonly revision: number;
+  readonly event: ChangeEvent;
   /** One character per byte; empty for `flushed`, which is all keys. */
   readonly key: string;
   /** Of `set`, as the next two. */
@@ -129,23 +133,36 @@ export class History {
     version: number,
     deadlineMs: number,
     revision: number,
+    event: ChangeEvent = ChangeEvent.plain,
   ): void {
     if (value === undefined || value.length > MAX_INLINE_VALUE_BYTES) {
-      const chunk = this.#add(SET_ELSEWHERE, key, '', revision);
+      const chunk = this.#add(SET_ELSEWHERE | (event << KIND_BITS), key, '', revision);
       setMeta(chunk, version, deadlineMs);
       this.#keepLarge(chunk, value, revision);
     } else if (typeof key === 'object' && typeof value === 'object' && key.memory === value.memory) {
       const chunk = this.#chunkWith(key, value, revision);
       const shift = this.#shift;
       this.#count += 1;
-      addPlaces(chunk, SET, key.start + shift, key.length, value.start + shift, value.length);
+      addPlaces(
+        chunk,
+        SET | (event << KIND_BITS),
+        key.start + shift,
+        key.length,
+        value.start + shift,
+        value.length,
+      );
       setMeta(chunk, version, deadlineMs);
-    } else setMeta(this.#add(SET, key, value, revision), version, deadlineMs);
+    } else setMeta(this.#add(SET | (event << KIND_BITS), key, value, revision), version, deadlineMs);
   }
 
   /** A key was removed, or all were, and then `key` is empty. */
-  removed(kind: Exclude<ChangeKind, 'set'>, key: ByteString, revision: number): void {
-    this.#add(KINDS.indexOf(kind), key, '', revision);
+  removed(
+    kind: Exclude<ChangeKind, 'set'>,
+    key: ByteString,
+    revision: number,
+    event: ChangeEvent = ChangeEvent.plain,
+  ): void {
+    this.#add(KINDS.indexOf(kind) | (event << KIND_BITS), key, '', revision);
   }
 
   /** The payload of the last entry is not used any more. */
@@ -341,16 +358,18 @@ function setMeta({ meta, count }: Chunk, version: number, deadlineMs: number): v
 function changeAt({ memory, places, meta, firstRevision, large }: Chunk, revision: number): KeyChange {
   const number = revision - firstRevision;
   const at = number * PLACE_NUMBERS;
-  const [keyAt = 0, keyLength = 0, valueAt = 0, valueLength = 0, kindNumber = 0] = places.subarray(
+  const [keyAt = 0, keyLength = 0, valueAt = 0, valueLength = 0, numbers = 0] = places.subarray(
     at,
     at + PLACE_NUMBERS,
   );
   const key = textOf({ memory, start: keyAt, length: keyLength });
+  const kindNumber = numbers & ((1 << KIND_BITS) - 1);
+  const event = changeEvent(numbers >>> KIND_BITS);
   const kind = KINDS[kindNumber] ?? 'set';
-  if (kind !== 'set') return { kind, revision, key, version: 0, deadlineMs: 0, value: '' };
+  if (kind !== 'set') return { kind, revision, event, key, version: 0, deadlineMs: 0, value: '' };
   const version = meta[number * META_NUMBERS] ?? 0;
   const deadlineMs = meta[number * META_NUMBERS + 1] ?? 0;
   const inline: ByteSpan = { memory, start: valueAt, length: valueLength };
   const value = kindNumber === SET_ELSEWHERE ? large.get(revision) : inline;
-  return { kind, revision, key, version, deadlineMs, value };
+  return { kind, revision, event, key, version, deadlineMs, value };
 }

@@ -2,6 +2,7 @@
 
 import { type ByteString, sliceOf } from '../bytes/byte-string.js';
 import { DEFAULT_MAX_VALUE_BYTES, MAX_VALUE_BYTES } from '../limits.js';
+import { ChangeEvent } from './change-events.js';
 import type { Contents } from './contents.js';
 import { HashList } from './hash-list.js';
 import { HASHES } from './index-shard.js';
@@ -144,13 +145,13 @@ export class StoreKeyspace implements Keyspace {
     return this.#entryDraws.next();
   }
 
-  put(key: ByteString, value: ByteString, deadlineMs: number): void {
+  put(key: ByteString, value: ByteString, deadlineMs: number, event: ChangeEvent = ChangeEvent.plain): void {
     const contents = this.#contents;
     const hash = contents.records.hash(key);
     const id = this.#findToStore(key, hash);
     this.work.units += value.length + this.#keptBytes(id);
     if (deadlineMs !== 0 && deadlineMs <= contents.clockMs) contents.remove(key, hash);
-    else contents.put(key, value, deadlineMs, id, hash);
+    else contents.put(key, value, deadlineMs, id, hash, event);
   }
 
   setDeadline(key: string, deadlineMs: number): void {
@@ -161,26 +162,27 @@ export class StoreKeyspace implements Keyspace {
     else contents.setDeadline(id, deadlineMs);
   }
 
-  writePart(key: string, offset: number, part: string): number {
+  writePart(key: string, offset: number, part: string, event: ChangeEvent): number {
     const contents = this.#contents;
     const id = this.#findToStore(key);
     const length = id === NO_RECORD ? 0 : contents.records.valueLength(id);
     this.work.units += 2 * part.length + Math.max(0, offset - length);
-    if (id !== NO_RECORD && contents.records.isLarge(id)) contents.writePart(id, offset, part, this.work);
+    if (id !== NO_RECORD && contents.records.isLarge(id))
+      contents.writePart(id, offset, part, this.work, event);
     else {
       const before = id === NO_RECORD ? '' : contents.records.value(id);
       const value = before.padEnd(offset, '\0').slice(0, offset) + part + before.slice(offset + part.length);
       const deadlineMs = id === NO_RECORD ? 0 : contents.records.deadlineMs(id);
-      contents.put(key, value, deadlineMs, id);
+      contents.put(key, value, deadlineMs, id, undefined, event);
     }
     return Math.max(length, offset + part.length);
   }
 
-  remove(key: ByteString): boolean {
+  remove(key: ByteString, event: ChangeEvent = ChangeEvent.plain): boolean {
     const hash = this.#contents.records.hash(key);
     const id = this.#findToStore(key, hash);
     this.work.units += this.#keptBytes(id);
-    return id !== NO_RECORD && this.#contents.remove(key, hash);
+    return id !== NO_RECORD && this.#contents.remove(key, hash, event);
   }
 
   clear(): void {

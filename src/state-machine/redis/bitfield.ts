@@ -5,6 +5,7 @@ import { NOT_AN_INTEGER, SYNTAX_ERROR } from '../../protocol/resp/error-replies.
 import { parseInteger } from '../../protocol/resp/numbers.js';
 import { ErrorReply, type RespValue } from '../../protocol/resp/value.js';
 import { MAX_BITS_WORK } from '../../redis-limits.js';
+import { ChangeEvent } from '../change-events.js';
 import type { Steps } from '../work.js';
 import type { Keyspace, Read, ReadableKeyspace } from './keyspace.js';
 
@@ -54,12 +55,18 @@ export function* bitfield(keyspace: Keyspace, [key = '', ...args]: Args): Steps<
       lastByte = Math.max(lastByte, Math.floor((field.offset + field.bits - 1) / BYTE_BITS));
   const length = keyspace.find(key)?.length ?? 0;
   // The bytes to write to exist before, as zeros, even if no operation writes.
-  if (lastByte >= length) keyspace.writePart(key, lastByte, '\0');
+  const grows = lastByte >= length;
+  if (grows) keyspace.writePart(key, lastByte, '\0', ChangeEvent.silent);
+  // However many fields change, that is one event.
+  let event: ChangeEvent = ChangeEvent.setbit;
   const replies: RespValue[] = [];
   for (const operation of operations) {
-    replies.push(
-      operation.type === 'GET' ? read(keyspace, key, operation.field) : write(keyspace, key, operation),
-    );
+    if (operation.type === 'GET') replies.push(read(keyspace, key, operation.field));
+    else {
+      const { reply, isChange } = write(keyspace, key, operation, { grows, event });
+      replies.push(reply);
+      if (isChange) event = ChangeEvent.silent;
+    }
     keyspace.work.units += FIELD_WORK;
     if (keyspace.work.isSpent) yield;
   }
@@ -163,18 +170,21 @@ function write(
   keyspace: Keyspace,
   key: string,
   { type, field, amount, overflow }: Extract<Operation, { amount: bigint }>,
-): RespValue {
+  { grows, event }: { readonly grows: boolean; readonly event: ChangeEvent },
+): { readonly reply: RespValue; readonly isChange: boolean } {
   const around = surroundings(keyspace, key, field);
   const before = interpreted(around.value >> around.after, field);
   // As in Redis, a negative number is beyond the highest for an unsigned field.
   const wanted = field.isSigned ? amount : BigInt.asUintN(64, amount);
   const next = fitted(type === 'SET' ? wanted : before + amount, field, overflow);
-  if (next === undefined) return null;
+  if (next === undefined) return { reply: null, isChange: false };
   const mask = ((1n << BigInt(field.bits)) - 1n) << around.after;
   const value = (around.value & ~mask) | ((next << around.after) & mask);
   const hex = value.toString(16).padStart(2 * around.byteCount, '0');
-  keyspace.writePart(key, around.from, Buffer.from(hex, 'hex').toString('latin1'));
-  return type === 'SET' ? before : next;
+  const isChange = grows || value !== around.value;
+  const part = Buffer.from(hex, 'hex').toString('latin1');
+  keyspace.writePart(key, around.from, part, isChange ? event : ChangeEvent.silent);
+  return { reply: type === 'SET' ? before : next, isChange };
 }
 
 /** The value that the field takes; undefined if it takes none. */

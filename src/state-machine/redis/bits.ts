@@ -4,6 +4,7 @@ import type { Args } from '../../protocol/command.js';
 import { NOT_AN_INTEGER, SYNTAX_ERROR } from '../../protocol/resp/error-replies.js';
 import { parseInteger, parseOffset } from '../../protocol/resp/numbers.js';
 import { ErrorReply, type RespValue } from '../../protocol/resp/value.js';
+import { ChangeEvent } from '../change-events.js';
 import type { Keyspace, Read, ReadableKeyspace, Write } from './keyspace.js';
 
 const BAD_OFFSET = new ErrorReply('ERR bit offset is not an integer or out of range');
@@ -36,9 +37,12 @@ function setbit(keyspace: Keyspace, [key = '', offsetText = '', bit = '']: Args)
   if (offset === undefined) return BAD_OFFSET;
   if (bit !== '0' && bit !== '1') return BAD_BIT;
   const at = Math.floor(offset / BYTE_BITS);
-  const before = byteAt(keyspace, key, at);
+  const found = keyspace.slice(key, at, at + 1);
+  const before = found === '' ? 0 : found.charCodeAt(0);
   const mask = maskOf(offset);
-  keyspace.writePart(key, at, String.fromCharCode(bit === '1' ? before | mask : before & ~mask));
+  const after = bit === '1' ? before | mask : before & ~mask;
+  const isSame = found !== '' && after === before;
+  keyspace.writePart(key, at, String.fromCharCode(after), isSame ? ChangeEvent.silent : ChangeEvent.setbit);
   return (before & mask) === 0 ? 0 : 1;
 }
 

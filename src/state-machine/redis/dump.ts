@@ -4,6 +4,7 @@ import type { Args } from '../../protocol/command.js';
 import { NOT_AN_INTEGER, SYNTAX_ERROR, TOO_LONG } from '../../protocol/resp/error-replies.js';
 import { parseInteger } from '../../protocol/resp/numbers.js';
 import { ErrorReply, OK, type RespValue } from '../../protocol/resp/value.js';
+import { ChangeEvent } from '../change-events.js';
 import { CHECKSUM_BYTE_WORK } from '../work.js';
 import { deadlineOf } from './expiry.js';
 import type { Keyspace, Read, ReadableKeyspace, Write } from './keyspace.js';
@@ -70,7 +71,7 @@ function restore(keyspace: Keyspace, [key = '', ttlText = '', payload = '', ...a
     deadlineMs = deadlineOf(keyspace, ttlText, { unit, command: 'restore', mustBePositive: true });
   }
   if (deadlineMs instanceof ErrorReply) return deadlineMs;
-  keyspace.put(key, restored.value, deadlineMs);
+  keyspace.put(key, restored.value, deadlineMs, ChangeEvent.restore);
   return OK;
 }
 

@@ -9,6 +9,7 @@ import {
 } from '../../protocol/resp/error-replies.js';
 import { parseInteger } from '../../protocol/resp/numbers.js';
 import { ErrorReply, OK, type RespValue, SimpleString } from '../../protocol/resp/value.js';
+import { ChangeEvent } from '../change-events.js';
 import { deadlineOf, type ExpiryUnit } from './expiry.js';
 import type { Keyspace, Read, ReadableKeyspace, Write } from './keyspace.js';
 
@@ -25,16 +26,16 @@ function remove(keyspace: Keyspace, keys: Args): RespValue {
 }
 
 /** Copies value and deadline. The version of `to` counts on. */
-function transfer(keyspace: Keyspace, from: string, to: string): void {
+function transfer(keyspace: Keyspace, from: string, to: string, event: ChangeEvent): void {
   const record = keyspace.get(from);
-  if (record !== undefined) keyspace.put(to, record.value, record.deadlineMs);
+  if (record !== undefined) keyspace.put(to, record.value, record.deadlineMs, event);
 }
 
 function rename(keyspace: Keyspace, [from = '', to = '']: Args): RespValue {
   if (keyspace.find(from) === undefined) return NO_SUCH_KEY;
   if (from === to) return OK;
-  transfer(keyspace, from, to);
-  keyspace.remove(from);
+  transfer(keyspace, from, to, ChangeEvent.rename);
+  keyspace.remove(from, ChangeEvent.rename);
   return OK;
 }
 
@@ -60,7 +61,7 @@ function copy(keyspace: Keyspace, [from = '', to = '', ...options]: Args): RespV
   }
   if (from === to) return SAME_OBJECT;
   if (keyspace.find(from) === undefined || (!replaces && keyspace.find(to) !== undefined)) return 0;
-  transfer(keyspace, from, to);
+  transfer(keyspace, from, to, ChangeEvent.copy);
   return 1;
 }
 

@@ -3,6 +3,7 @@
 import type { ByteString } from '../../bytes/byte-string.js';
 import type { Args } from '../../protocol/command.js';
 import type { RespValue } from '../../protocol/resp/value.js';
+import type { ChangeEvent } from '../change-events.js';
 import type { KeyWalk } from '../key-image.js';
 import type { KeyRecord } from '../key-record.js';
 import type { Work } from '../work.js';
@@ -59,19 +60,22 @@ export interface ReadableKeyspace {
   random(): number;
 }
 
-/** The keys while a log entry is applied: the same commands in the same order make the same state on every server. */
+/**
+ * The keys while a log entry is applied: the same commands in the same order make the same state on every server. Each change is
+ * noted with its event, for those who subscribe.
+ */
 export interface Keyspace extends ReadableKeyspace {
   /** Stores the value with the key's next version. A deadline of 0 stands for none; a past one removes the key. */
-  put(key: ByteString, value: ByteString, deadlineMs: number): void;
+  put(key: ByteString, value: ByteString, deadlineMs: number, event?: ChangeEvent): void;
   /** Gives the key, which must exist, another deadline, and leaves its version. */
   setDeadline(key: string, deadlineMs: number): void;
   /**
    * Writes a part of the value with the key's next version; what is missing before it is filled with zeros. Returns the
    * length of the value then.
    */
-  writePart(key: string, offset: number, part: string): number;
+  writePart(key: string, offset: number, part: string, event: ChangeEvent): number;
   /** Removes the key and says whether it was there. */
-  remove(key: ByteString): boolean;
+  remove(key: ByteString, event?: ChangeEvent): boolean;
   /** Removes all keys. */
   clear(): void;
   /** Changes from now on can be taken back. */

@@ -10,6 +10,7 @@ import {
 } from '../../protocol/resp/error-replies.js';
 import { isInteger64, parseInteger, parseOffset } from '../../protocol/resp/numbers.js';
 import { ErrorReply, OK, type RespValue } from '../../protocol/resp/value.js';
+import { ChangeEvent } from '../change-events.js';
 import { deadlineOf, type ExpiryUnit } from './expiry.js';
 import type { Keyspace, Read, ReadableKeyspace, Write } from './keyspace.js';
 import { addLongDoubles, formatLongDouble, parseLongDouble } from './long-double.js';
@@ -81,7 +82,8 @@ function set(keyspace: Keyspace, args: Args): RespValue {
   const before = keyspace.find(key);
   const old = options.returnsOld ? valueAt(keyspace, key) : null;
   const isMet = options.condition === undefined || (options.condition === 'XX') === (before !== undefined);
-  if (isMet) keyspace.put(key, value, options.keepsTtl ? (before?.deadlineMs ?? 0) : deadlineMs);
+  if (isMet && options.keepsTtl) keyspace.put(key, value, before?.deadlineMs ?? 0, ChangeEvent.set);
+  else if (isMet) keyspace.put(key, value, deadlineMs);
   if (options.returnsOld) return old;
   return isMet ? OK : null;
 }
@@ -129,7 +131,9 @@ function msetnx(keyspace: Keyspace, args: Args): RespValue {
 
 function append(keyspace: Keyspace, [key = '', tail = '']: Args): RespValue {
   const length = lengthAt(keyspace, key);
-  return length + tail.length > keyspace.maxValueBytes ? TOO_LONG : keyspace.writePart(key, length, tail);
+  return length + tail.length > keyspace.maxValueBytes
+    ? TOO_LONG
+    : keyspace.writePart(key, length, tail, ChangeEvent.append);
 }
 
 function setrange(keyspace: Keyspace, [key = '', offsetText = '', part = '']: Args): RespValue {
@@ -137,7 +141,9 @@ function setrange(keyspace: Keyspace, [key = '', offsetText = '', part = '']: Ar
   if (offset === undefined) return NOT_AN_INTEGER;
   if (offset < 0) return OFFSET_OUT_OF_RANGE;
   if (part === '') return lengthAt(keyspace, key);
-  return offset + part.length > keyspace.maxValueBytes ? TOO_LONG : keyspace.writePart(key, offset, part);
+  return offset + part.length > keyspace.maxValueBytes
+    ? TOO_LONG
+    : keyspace.writePart(key, offset, part, ChangeEvent.setrange);
 }
 
 function getrange(keyspace: ReadableKeyspace, [key = '', from = '', to = '']: Args): RespValue {
@@ -157,7 +163,7 @@ function increase(keyspace: Keyspace, key: string, by: bigint): RespValue {
   const next = current + by;
   if (!isInteger64(next)) return OVERFLOW;
   // The deadline stays.
-  keyspace.put(key, next.toString(), record?.deadlineMs ?? 0);
+  keyspace.put(key, next.toString(), record?.deadlineMs ?? 0, ChangeEvent.incrby);
   return next;
 }
 
@@ -192,7 +198,7 @@ function incrbyfloat(keyspace: Keyspace, [key = '', amount = '']: Args): RespVal
     FLOAT_WORK +
     FLOAT_CHAR_WORK * chars +
     FLOAT_EXPONENT_WORK * (Math.abs(current.exponent) + Math.abs(by.exponent));
-  keyspace.put(key, text, record?.deadlineMs ?? 0);
+  keyspace.put(key, text, record?.deadlineMs ?? 0, ChangeEvent.incrbyfloat);
   return text;
 }
 

@@ -8,6 +8,7 @@
  */
 
 import { assertRelations, type LimitRelation } from './limit-relations.js';
+import { MAX_SUBSCRIPTION_BYTES } from './subscription-limits.js';
 import {
   DISK_CLOSE_TIMEOUT_MS,
   END_TIMEOUT_MS,
@@ -56,8 +57,8 @@ export const MAX_REPLY_WORK_PER_TURN = 2_000_000;
 /** Length of the name that a client gives its connection, and of its library's name and version; longer ones are refused. */
 export const MAX_CLIENT_NAME_BYTES = 250;
 
-/** Bytes of a checkpoint (protocol/checkpoint.ts): its names, and a few bytes for each of the other parts. */
-export const MAX_CHECKPOINT_BYTES = 1024;
+/** Bytes of a checkpoint (protocol/checkpoint.ts): its names, its subscriptions, and a few bytes for each of the other parts. */
+export const MAX_CHECKPOINT_BYTES = 1024 + MAX_SUBSCRIPTION_BYTES;
 
 /** Expired keys that one entry removes: about 3 ms. Later entries remove the others, which nobody sees meanwhile. */
 export const MAX_EXPIRED_PER_ENTRY = 2_000;
@@ -324,7 +325,10 @@ const relations = (): readonly LimitRelation[] => [
       MAX_REDIS_COMMAND_BYTES < MAX_UNANSWERED_BYTES / 2,
     'a socket that is paused goes on although an incomplete command is left, which nobody can answer',
   ],
-  [3 * MAX_CLIENT_NAME_BYTES + 64 <= MAX_CHECKPOINT_BYTES, 'a checkpoint has room for the longest names'],
+  [
+    3 * MAX_CLIENT_NAME_BYTES + MAX_SUBSCRIPTION_BYTES + 64 <= MAX_CHECKPOINT_BYTES,
+    'a checkpoint has room for the longest names and subscriptions',
+  ],
   [2 * MAX_CHECKPOINT_BYTES < MAX_TRAFFIC_BATCH_BYTES, 'a batch has room for a checkpoint and for data'],
   [MAX_UNANSWERED_BYTES <= MAX_TOTAL_UNANSWERED_BYTES, 'the limit of all connections lets one go to its own'],
   [

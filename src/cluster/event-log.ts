@@ -45,6 +45,7 @@ export type ClusterEvent =
   | ({ readonly type: 'disk-shortage'; readonly reason: string } & OfServer)
   | ({ readonly type: 'disk-well'; readonly afterMs: number } & OfServer)
   | ({ readonly type: 'snapshot-dropped'; readonly reason: string } & OfServer)
+  | ({ readonly type: 'subscribers-closed'; readonly count: number } & OfServer)
   /** The server is not a member, or never became one, and is gone. */
   | ({ readonly type: 'removed' } & OfServer)
   /** Another server has taken its place. */
@@ -76,6 +77,7 @@ const LINES: Readonly<Record<ClusterEvent['type'], readonly [level: Level, messa
   'disk-shortage': ['error', 'disk has a shortage; the write is retried'],
   'disk-well': ['info', 'disk is well again'],
   'snapshot-dropped': ['warn', 'snapshot is given up, and taken later'],
+  'subscribers-closed': ['warn', 'subscribers did not read and were disconnected'],
   'stays-down': ['info', 'server stays down until it is restarted'],
   removed: ['info', 'server is removed'],
   replaced: ['info', 'server is replaced'],

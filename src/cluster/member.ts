@@ -296,6 +296,7 @@ export class Member {
         this.#diskTrouble.report(event.condition);
         break;
       case 'snapshot-dropped':
+      case 'subscribers-closed':
         this.#eventLog.record({ ...event, server: this.id });
         break;
       case 'failing':

@@ -15,7 +15,7 @@ import {
   MAX_TRAFFIC_BATCH_TURNS,
   SMALL_TRAFFIC_BATCH_BYTES,
 } from '../limits.js';
-import type { StreamCheckpoint } from '../protocol/checkpoint.js';
+import { type StreamCheckpoint, updated } from '../protocol/checkpoint.js';
 import type { Term } from '../raft/types.js';
 import {
   type ClientFrame,
@@ -274,7 +274,7 @@ export class ServerTraffic {
         return;
       case 'reply':
         for (const part of session.takeParts()) owner.onReply(0, session.at, part);
-        if (frame.at !== undefined) session.at = frame.at;
+        if (frame.at !== undefined) session.at = updated(session.at, frame.at);
         owner.onReply(frame.answeredBytes, session.at, frame.bytes);
         return;
       case 'refuse':

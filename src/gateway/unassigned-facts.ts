@@ -39,6 +39,8 @@ export class UnassignedFacts {
       idleS: ageS,
       queuedCount: undefined,
       isMonitor: resp?.isMonitor === true,
+      channelCount: resp?.subscriptions.channels.size ?? 0,
+      patternCount: resp?.subscriptions.patterns.size ?? 0,
       bufferedBytes: 0,
       unreadBytes: backlogBytes,
       lastCommand: '',

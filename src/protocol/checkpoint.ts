@@ -2,12 +2,10 @@
  * What of a client's connection outlives the server that it is at: where its stream stands after its last complete request,
  * and what the requests before have made of the connection. Another server goes on from there.
  *
- * To add a part: a field with a default value, a {@link Field} of its own, and a line in each of
- * {@link writeRecord} and {@link readRecord}. Default values are not written.
+ * To add a part: a field with a default value, which is written in checkpoint-bytes.ts.
  */
 
-import type { ByteReader } from '../bytes/byte-reader.js';
-import type { ByteWriter } from '../bytes/byte-writer.js';
+import { NO_SUBSCRIPTIONS, Subscriptions } from './resp/subscriptions.js';
 
 export type StreamCheckpoint = TextCheckpoint | RespCheckpoint;
 
@@ -59,6 +57,10 @@ export interface RespState {
   readonly isMonitor: boolean;
   /** READONLY was said: a server that does not lead answers reads. */
   readonly isReadOnly: boolean;
+  /** What SUBSCRIBE and PSUBSCRIBE have named. */
+  readonly subscriptions: Subscriptions;
+  /** With subscriptions, where another server goes on: changes before this revision were told. */
+  readonly toldTo: number;
   /** `free` where there is no password; `locked` until the client has told it. */
   readonly access: 'free' | 'locked' | 'unlocked';
   /** The rest of a command that was refused for its size: bytes of an argument, and arguments after that. */
@@ -85,11 +87,13 @@ export const AT_RESP_START: RespCheckpoint = {
   replies: 'on',
   isMonitor: false,
   isReadOnly: false,
+  subscriptions: NO_SUBSCRIPTIONS,
+  toldTo: 0,
   access: 'free',
   dropped: NOTHING_DROPPED,
 };
 
-const AT_RESP3_START: RespCheckpoint = { ...AT_RESP_START, version: 3 };
+export const AT_RESP3_START: RespCheckpoint = { ...AT_RESP_START, version: 3 };
 
 /** Whether the password is due there. */
 export function isLocked(at: StreamCheckpoint): boolean {
@@ -113,6 +117,7 @@ export function respCheckpoint(state: Partial<RespState>): RespCheckpoint {
     at.replies === 'on' &&
     !at.isMonitor &&
     !at.isReadOnly &&
+    at.subscriptions === NO_SUBSCRIPTIONS &&
     at.access === 'free' &&
     at.dropped === NOTHING_DROPPED;
   if (!isPlain) return at;
@@ -125,9 +130,10 @@ export function watchOf(at: StreamCheckpoint): WatchPlace | undefined {
   return at.place === 'locked' || at.place === 'unlocked' ? at.at.watch : at.watch;
 }
 
-/** Whether the client is told of something although it sends nothing: MONITOR, or a watch. It needs a server all the time. */
+/** Whether the client is told of something although it sends nothing: by MONITOR, subscriptions or a watch. It needs a server. */
 export function isToldUnasked(at: StreamCheckpoint): boolean {
-  return at.place === 'resp' ? at.isMonitor : watchOf(at) !== undefined;
+  if (at.place !== 'resp') return watchOf(at) !== undefined;
+  return at.isMonitor || at.subscriptions !== NO_SUBSCRIPTIONS;
 }
 
 /** The checkpoint with this watch, or without one. */
@@ -140,194 +146,18 @@ function placeWithWatch(at: TextPlace, watch: WatchPlace | undefined): TextPlace
   return watch === undefined && at.place === 'command' ? AT_COMMAND_START : { ...at, watch };
 }
 
-/** The first byte of an encoded checkpoint: a plain one, or the version of the record that follows. */
-const Encoding = { unchanged: 0, textStart: 1, resp2Start: 2, resp3Start: 3, record1: 0x81 } as const;
+/** A checkpoint for somebody who has the last one; with {@link SAME_SUBSCRIPTIONS} it leaves out what has not changed. */
+export type CheckpointUpdate =
+  | StreamCheckpoint
+  /** Nothing else has changed: only how far a subscriber was told. */
+  | { readonly place: 'told'; readonly toldTo: number };
 
-/** What follows in a record, until `end`. */
-const Field = {
-  end: 0,
-  skipBytes: 1,
-  skipLine: 2,
-  respVersion: 3,
-  transaction: 4,
-  watched: 5,
-  name: 6,
-  libName: 7,
-  libVersion: 8,
-  replies: 9,
-  dropped: 10,
-  monitor: 11,
-  readOnly: 12,
-  access: 13,
-  watch: 14,
-} as const;
+/** Stands for those of the last checkpoint. */
+export const SAME_SUBSCRIPTIONS = new Subscriptions([''], []);
 
-const TRANSACTIONS = ['none', 'open', 'broken'] as const;
-const REPLIES = ['on', 'off', 'skip'] as const;
-const ACCESS = ['free', 'locked', 'unlocked'] as const;
-
-/** The bytes are no checkpoint that this version of the program writes. */
-export class CheckpointError extends Error {
-  readonly code = 'BAD_CHECKPOINT';
-
-  constructor(what: string, found: number) {
-    super(`a connection's checkpoint has an unknown ${what}, ${found}`);
-    this.name = 'CheckpointError';
-  }
-}
-
-/** Appends the checkpoint; undefined stands for one that the reader has. A plain one takes a byte. */
-export function writeCheckpoint(batch: ByteWriter, at: StreamCheckpoint | undefined): void {
-  if (at === undefined) batch.u8(Encoding.unchanged);
-  else if (at.place === 'command' && at.watch === undefined) batch.u8(Encoding.textStart);
-  else if (at === AT_RESP_START) batch.u8(Encoding.resp2Start);
-  else if (at === AT_RESP3_START) batch.u8(Encoding.resp3Start);
-  else writeRecord(batch, at);
-}
-
-/** What {@link writeCheckpoint} wrote. Throws {@link CheckpointError}. */
-export function readCheckpoint(reader: ByteReader): StreamCheckpoint | undefined {
-  const encoding = reader.u8();
-  switch (encoding) {
-    case Encoding.unchanged:
-      return undefined;
-    case Encoding.textStart:
-      return AT_COMMAND_START;
-    case Encoding.resp2Start:
-      return AT_RESP_START;
-    case Encoding.resp3Start:
-      return AT_RESP3_START;
-    case Encoding.record1:
-      return readRecord(reader);
-    default:
-      throw new CheckpointError('encoding', encoding);
-  }
-}
-
-function writeRecord(batch: ByteWriter, at: StreamCheckpoint): void {
-  batch.u8(Encoding.record1);
-  writeFields(batch, at);
-  batch.u8(Field.end);
-}
-
-function writeFields(batch: ByteWriter, at: StreamCheckpoint): void {
-  switch (at.place) {
-    case 'command':
-      break;
-    case 'locked':
-    case 'unlocked':
-      batch.u8(Field.access);
-      batch.u8(ACCESS.indexOf(at.place));
-      writeFields(batch, at.at);
-      return;
-    case 'bad value':
-      batch.u8(Field.skipBytes);
-      batch.f64(at.byteCount);
-      break;
-    case 'bad line':
-      batch.u8(Field.skipLine);
-      break;
-    case 'resp':
-      writeRespFields(batch, at);
-      return;
-  }
-  if (at.watch === undefined) return;
-  batch.u8(Field.watch);
-  batch.f64(at.watch.revision);
-  batch.u32(at.watch.prefix.length);
-  batch.latin1(at.watch.prefix);
-}
-
-function writeRespFields(batch: ByteWriter, at: RespState): void {
-  const { version, transaction, hasWatched, replies, dropped } = at;
-  batch.u8(Field.respVersion);
-  batch.u8(version);
-  if (transaction !== 'none') {
-    batch.u8(Field.transaction);
-    batch.u8(TRANSACTIONS.indexOf(transaction));
-  }
-  if (hasWatched) batch.u8(Field.watched);
-  writeText(batch, Field.name, at.name);
-  writeText(batch, Field.libName, at.libName);
-  writeText(batch, Field.libVersion, at.libVersion);
-  if (replies !== 'on') {
-    batch.u8(Field.replies);
-    batch.u8(REPLIES.indexOf(replies));
-  }
-  if (at.isMonitor) batch.u8(Field.monitor);
-  if (at.isReadOnly) batch.u8(Field.readOnly);
-  if (at.access !== 'free') {
-    batch.u8(Field.access);
-    batch.u8(ACCESS.indexOf(at.access));
-  }
-  if (dropped !== NOTHING_DROPPED) {
-    batch.u8(Field.dropped);
-    batch.f64(dropped.bytes);
-    batch.u32(dropped.args);
-  }
-}
-
-function writeText(batch: ByteWriter, field: number, text: string): void {
-  if (text === '') return;
-  batch.u8(field);
-  batch.u32(text.length);
-  batch.latin1(text);
-}
-
-function readRecord(reader: ByteReader): StreamCheckpoint {
-  let text: TextPlace = AT_COMMAND_START;
-  let access: RespState['access'] = 'free';
-  let resp: Partial<RespState> | undefined;
-  let watch: WatchPlace | undefined;
-  for (let field = reader.u8(); field !== Field.end; field = reader.u8()) {
-    switch (field) {
-      case Field.skipBytes:
-        text = { place: 'bad value', byteCount: reader.f64() };
-        break;
-      case Field.skipLine:
-        text = { place: 'bad line' };
-        break;
-      case Field.watch:
-        watch = { revision: reader.f64(), prefix: reader.latin1(reader.u32()) };
-        break;
-      case Field.respVersion:
-        resp = { ...resp, version: reader.u8() === 2 ? 2 : 3 };
-        break;
-      case Field.transaction:
-        resp = { ...resp, transaction: TRANSACTIONS[reader.u8()] ?? 'broken' };
-        break;
-      case Field.watched:
-        resp = { ...resp, hasWatched: true };
-        break;
-      case Field.name:
-        resp = { ...resp, name: reader.latin1(reader.u32()) };
-        break;
-      case Field.libName:
-        resp = { ...resp, libName: reader.latin1(reader.u32()) };
-        break;
-      case Field.libVersion:
-        resp = { ...resp, libVersion: reader.latin1(reader.u32()) };
-        break;
-      case Field.replies:
-        resp = { ...resp, replies: REPLIES[reader.u8()] ?? 'on' };
-        break;
-      case Field.monitor:
-        resp = { ...resp, isMonitor: true };
-        break;
-      case Field.readOnly:
-        resp = { ...resp, isReadOnly: true };
-        break;
-      case Field.access:
-        access = ACCESS[reader.u8()] ?? 'locked';
-        break;
-      case Field.dropped:
-        resp = { ...resp, dropped: { bytes: reader.f64(), args: reader.u32() } };
-        break;
-      default:
-        throw new CheckpointError('field', field);
-    }
-  }
-  if (resp !== undefined) return respCheckpoint({ ...resp, access });
-  const at = watch === undefined ? text : { ...text, watch };
-  return access === 'free' ? at : { place: access, at };
+/** The checkpoint after the update. */
+export function updated(last: StreamCheckpoint, update: CheckpointUpdate): StreamCheckpoint {
+  if (update.place === 'told') return last.place === 'resp' ? { ...last, toldTo: update.toldTo } : last;
+  if (update.place !== 'resp' || update.subscriptions !== SAME_SUBSCRIPTIONS) return update;
+  return { ...update, subscriptions: last.place === 'resp' ? last.subscriptions : NO_SUBSCRIPTIONS };
 }

@@ -61,7 +61,17 @@ export type Reply =
   | RepeatResult;
 
 /** A reply to a Redis client. Commands that exist in the text protocol, too, share its replies. */
-export type RespReply = Reply | { readonly type: 'resp'; readonly value: RespValue };
+export type RespReply = Reply | { readonly type: 'resp'; readonly value: RespValue } | PushReply;
+
+/** Messages beside the replies: pushes in RESP3, lists in RESP2. They come whatever CLIENT REPLY has said. */
+export class PushReply {
+  readonly type = 'pushes';
+  readonly pushes: readonly (readonly RespValue[])[];
+
+  constructor(pushes: readonly (readonly RespValue[])[]) {
+    this.pushes = pushes;
+  }
+}
 
 /** How long a key with this deadline lives on, in whole seconds: at least 1 if it has one, 0 if it has none. */
 export function secondsLeft(deadlineMs: number, nowMs: number): number {

@@ -10,6 +10,7 @@ import type { Work } from '../state-machine/work.js';
 export class AppliedState {
   #store: KeyValueStore;
   #position: LogPosition;
+  #revisionBefore = 0;
 
   /** @param store holds everything up to `position` */
   constructor(store: KeyValueStore, position: LogPosition) {
@@ -26,8 +27,14 @@ export class AppliedState {
     return this.#position;
   }
 
+  /** The last revision as of {@link position}: a part of the entry after it may be applied, and taken back. */
+  get revisionAtEntry(): number {
+    return this.#store.isWithinEntry ? this.#revisionBefore : this.#store.lastRevision;
+  }
+
   /** Begins to apply the entry after {@link position}; tells the result of each of its commands as soon as that is applied. */
   begin({ payload, term }: Entry, onResult?: (result: CommandResult) => void): void {
+    this.#revisionBefore = this.#store.lastRevision;
     this.#store.begin(payload, onResult, term);
   }
 

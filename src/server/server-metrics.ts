@@ -3,7 +3,7 @@
  * are read when somebody asks. They begin at 0 with each start of the thread, as Prometheus expects of a process.
  */
 
-import type { Reply, RespReply } from '../protocol/reply.js';
+import type { RespReply } from '../protocol/reply.js';
 import type { Request } from '../protocol/request.js';
 import { NOT_AUTHENTICATED } from '../protocol/resp/access.js';
 import { ErrorReply } from '../protocol/resp/value.js';
@@ -20,7 +20,7 @@ import { isRedirection } from './redis/redirection.js';
 
 const GET_ROW = FIRST_READ;
 
-const RESULT_OF_REPLY: Readonly<Record<Reply['type'], CommandResultName>> = {
+const RESULT_OF_REPLY: Readonly<Record<Exclude<RespReply['type'], 'resp'>, CommandResultName>> = {
   ok: 'ok',
   'ok-at': 'ok',
   added: 'ok',
@@ -31,6 +31,7 @@ const RESULT_OF_REPLY: Readonly<Record<Reply['type'], CommandResultName>> = {
   'version-mismatch': 'version_mismatch',
   exists: 'exists',
   watching: 'ok',
+  pushes: 'ok',
   unwatched: 'ok',
   compacted: 'compacted',
   'command-error': 'command_error',

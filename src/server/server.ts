@@ -124,6 +124,7 @@ export class Server {
       serverId: raft.id,
       metrics: this.#metrics,
       sessionName,
+      onSubscribersClosed: (count) => onEvent({ type: 'subscribers-closed', count }),
     });
     const { groups, proposals, answerer } = this.#clients;
     this.#applier = new Applier({
@@ -335,7 +336,7 @@ export class Server {
     }
     if (failedReads.length > 0) this.#clients.readsFailed();
     this.#applier.advance(committed, confirmedReads, this.#environment.nowMs());
-    this.#clients.tellWatchers(this.#environment.nowMs(), { isAtEntry: this.#applier.isAtEntry });
+    this.#clients.listeners.tell(this.#environment.nowMs(), { isAtEntry: this.#applier.isAtEntry });
     this.#roleReports.reportServing();
     this.#hasCaughtUp ||= this.#state.position.index >= this.#raft.commitIndex;
     if (this.#hasCaughtUp && this.#applier.isAtEntry)

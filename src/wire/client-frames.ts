@@ -8,7 +8,8 @@
 
 import { ByteReader, type ByteSpan } from '../bytes/byte-reader.js';
 import type { ByteWriter } from '../bytes/byte-writer.js';
-import { readCheckpoint, type StreamCheckpoint, writeCheckpoint } from '../protocol/checkpoint.js';
+import type { CheckpointUpdate, StreamCheckpoint } from '../protocol/checkpoint.js';
+import { readCheckpoint, writeCheckpoint } from '../protocol/checkpoint-bytes.js';
 import type { Args } from '../protocol/command.js';
 import type { Term } from '../raft/types.js';
 import { type ConnectionMark, readMark, writeMark } from './connection-mark.js';
@@ -74,7 +75,7 @@ export type ServerFrame =
       readonly type: 'reply';
       readonly session: SessionId;
       readonly answeredBytes: number;
-      readonly at: StreamCheckpoint | undefined;
+      readonly at: CheckpointUpdate | undefined;
       readonly bytes: Uint8Array;
     }
   /**
@@ -197,7 +198,7 @@ export function* readClientFrames(batch: Uint8Array): Generator<ClientFrame<Byte
         const reached = readAddress(reader);
         const ageMs = reader.f64();
         const at = readCheckpoint(reader);
-        if (at === undefined) throw new FrameError(kind);
+        if (at === undefined || at.place === 'told') throw new FrameError(kind);
         const mark = (flags & MARKED) === 0 ? undefined : readMark(reader);
         const open = { type: 'open', session, connection, routed, from, reached, ageMs, at } as const;
         yield mark === undefined ? open : { ...open, mark };
@@ -301,7 +302,7 @@ export function writeServerFrame(batch: ByteWriter, frame: ServerFrame): void {
 /** The fields of a reply frame that are known only at its end. */
 export interface ReplyEnd {
   readonly answeredBytes: number;
-  readonly at: StreamCheckpoint | undefined;
+  readonly at: CheckpointUpdate | undefined;
 }
 
 /**

@@ -213,6 +213,8 @@ export type ServerEvent =
   | { readonly type: 'disk'; readonly condition: DiskCondition }
   /** A snapshot of its own state was given up for a shortage, and is taken later. */
   | { readonly type: 'snapshot-dropped'; readonly reason: string }
+  /** So many subscribers were disconnected, since the last time that this was told, because they did not read. */
+  | { readonly type: 'subscribers-closed'; readonly count: number }
   /** Something happened in an election. When a role changes by that, it is told before the change. */
   | { readonly type: 'election'; readonly trace: TraceEvent }
   /** A snapshot of everything up to `index` was taken, and the log before it is going. */

@@ -395,13 +395,13 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'forget at a failover that the password was told',
-    file: 'protocol/checkpoint.js',
+    file: 'protocol/checkpoint-bytes.js',
     search: "access = ACCESS[reader.u8()] ?? 'locked';",
     replacement: "access = ACCESS[reader.u8()] === 'free' ? 'free' : 'locked';",
   },
   {
     name: 'let a client in at a failover that has told no password',
-    file: 'protocol/checkpoint.js',
+    file: 'protocol/checkpoint-bytes.js',
     search: "access = ACCESS[reader.u8()] ?? 'locked';",
     replacement: "access = ACCESS[reader.u8()] === 'free' ? 'free' : 'unlocked';",
   },

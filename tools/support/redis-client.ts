@@ -19,6 +19,8 @@ export class RedisClient {
   readonly #socket: Socket;
   #received = '';
   #waiting: ((reply: Raw) => void)[] = [];
+  /** Pushes of RESP3, and whatever else came that answers nothing. */
+  readonly told: Raw[] = [];
   /** Resolves once the connection is closed. */
   readonly closed: Promise<unknown>;
 
@@ -69,8 +71,10 @@ export class RedisClient {
     while (true) {
       const parsed = parseReply(this.#received, 0);
       if (parsed === undefined) return;
+      const isPush = this.#received.startsWith('>') || this.#waiting.length === 0;
       this.#received = this.#received.slice(parsed.end);
-      this.#waiting.shift()?.(parsed.value);
+      if (isPush) this.told.push(parsed.value);
+      else this.#waiting.shift()?.(parsed.value);
     }
   }
 }
@@ -102,6 +106,7 @@ function parseReply(text: string, at: number): Parsed | undefined {
     case '=':
       return parseBulk(text, Number(line), end);
     case '*':
+    case '>':
       return parseArray(text, Number(line), end);
     case '%': {
       const flat = parseArray(text, 2 * Number(line), end);

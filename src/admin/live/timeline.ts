@@ -82,6 +82,8 @@ function describe(event: ClusterEvent): string | undefined {
       return `The disk of server ${event.server} is well again`;
     case 'snapshot-dropped':
       return `Server ${event.server} gave a snapshot up: ${event.reason}`;
+    case 'subscribers-closed':
+      return `Server ${event.server} disconnected subscribers that did not read: ${event.count}`;
     case 'removed':
       return `Server ${event.server} was removed`;
     case 'replaced':

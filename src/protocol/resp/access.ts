@@ -1,8 +1,12 @@
-/** What a client may do that has yet to tell the password. */
+/** What a client may do that has yet to tell the password, or that is subscribed to something. */
 
 import { MAX_LOCKED_COMMAND_BYTES } from '../../access-limits.js';
+import type { RespState } from '../checkpoint.js';
+import type { Args } from '../command.js';
+import { fullName, type RedisCommand } from './commands.js';
 import { RespRefusal } from './error-replies.js';
 import type { RespParser } from './resp-parser.js';
+import { NO_SUBSCRIPTIONS } from './subscriptions.js';
 import { ErrorReply } from './value.js';
 
 export const NOT_AUTHENTICATED = new ErrorReply('NOAUTH Authentication required.');
@@ -12,6 +16,38 @@ const FOR_LOCKED = new Set(['auth', 'hello', 'quit', 'reset']);
 /** Whether the command is executed all the same. HELLO is refused unless it tells the password. */
 export function isForLocked(name: string): boolean {
   return FOR_LOCKED.has(name);
+}
+
+const FOR_SUBSCRIBERS = new Set([
+  'subscribe',
+  'unsubscribe',
+  'psubscribe',
+  'punsubscribe',
+  'ping',
+  'quit',
+  'reset',
+]);
+
+/** Whether a client could not tell replies from what it is told of its subscriptions. */
+export function isSubscriber({
+  version,
+  subscriptions,
+}: Pick<RespState, 'version' | 'subscriptions'>): boolean {
+  return version === 2 && subscriptions !== NO_SUBSCRIPTIONS;
+}
+
+/** Why the command is refused as the connection stands; undefined if it is not. */
+export function refusalOf(
+  command: RedisCommand,
+  args: Args,
+  state: Pick<RespState, 'access' | 'version' | 'subscriptions'>,
+): ErrorReply | undefined {
+  const { name } = command;
+  if (state.access === 'locked' && !isForLocked(name)) return NOT_AUTHENTICATED;
+  if (!isSubscriber(state) || FOR_SUBSCRIBERS.has(name)) return undefined;
+  return new ErrorReply(
+    `ERR Can't execute '${fullName(command, args)}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`,
+  );
 }
 
 /** Whether the arguments may hold a password, so that nobody else is shown them. */

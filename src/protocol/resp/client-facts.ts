@@ -11,6 +11,9 @@ export interface ClientFacts {
   /** How many commands wait for EXEC; undefined without MULTI. */
   readonly queuedCount: number | undefined;
   readonly isMonitor: boolean;
+  /** How many channels and patterns it is subscribed to. */
+  readonly channelCount: number;
+  readonly patternCount: number;
   readonly bufferedBytes: number;
   readonly unreadBytes: number;
   /** The name of the command that was taken last; empty before the first. */
@@ -24,14 +27,18 @@ export interface ClientFacts {
 /** The line, its break included. Fields for which there is nothing here are as in a Redis that does without. */
 export function clientLine(facts: ClientFacts): string {
   const { bufferedBytes, unreadBytes, lastCommand, queuedCount } = facts;
-  const flags = facts.isMonitor ? 'O' : queuedCount === undefined ? 'N' : 'x';
+  const flags = `${facts.isMonitor ? 'O' : ''}${isSubscribed(facts) ? 'P' : ''}${queuedCount === undefined ? '' : 'x'}`;
   return (
     `id=${facts.id} addr=${facts.from} laddr=${facts.reached} fd=-1 name=${facts.name} age=${facts.ageS} ` +
-    `idle=${facts.idleS} flags=${flags} db=0 sub=0 psub=0 ssub=0 multi=${queuedCount ?? -1} qbuf=${bufferedBytes} ` +
+    `idle=${facts.idleS} flags=${flags || 'N'} db=0 sub=${facts.channelCount} psub=${facts.patternCount} ssub=0 multi=${queuedCount ?? -1} qbuf=${bufferedBytes} ` +
     `qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=${unreadBytes} oll=0 omem=0 ` +
     `tot-mem=${bufferedBytes + unreadBytes} events=r cmd=${lastCommand === '' ? 'NULL' : lastCommand} user=default ` +
     `redir=-1 resp=${facts.version} lib-name=${facts.libName} lib-ver=${facts.libVersion}\n`
   );
+}
+
+export function isSubscribed({ channelCount, patternCount }: ClientFacts): boolean {
+  return channelCount + patternCount > 0;
 }
 
 /** An address as Redis writes it. */

@@ -1,7 +1,7 @@
 /** Which connections CLIENT LIST and CLIENT KILL mean. */
 
 import type { Args } from '../command.js';
-import type { ClientFacts } from './client-facts.js';
+import { type ClientFacts, isSubscribed } from './client-facts.js';
 import { SYNTAX_ERROR } from './error-replies.js';
 import { parseSafeInteger } from './numbers.js';
 import { ErrorReply } from './value.js';
@@ -11,13 +11,14 @@ export type ClientFilter = (facts: ClientFacts) => boolean;
 const INVALID_ID = new ErrorReply('ERR Invalid client ID');
 const ID_NOT_POSITIVE = new ErrorReply('ERR client-id should be greater than 0');
 
-/** All connections are normal ones here. */
-const TYPES = new Map([
-  ['normal', true],
-  ['master', false],
-  ['slave', false],
-  ['replica', false],
-  ['pubsub', false],
+const nobody = () => false;
+
+const TYPES = new Map<string, ClientFilter>([
+  ['normal', (facts) => !isSubscribed(facts)],
+  ['master', nobody],
+  ['slave', nobody],
+  ['replica', nobody],
+  ['pubsub', isSubscribed],
 ]);
 
 /** @param args the arguments after LIST */
@@ -85,6 +86,5 @@ function filterOf(option: string | undefined, value: string): ClientFilter | Err
 }
 
 function typeFilter(name: string): ClientFilter | ErrorReply {
-  const isNormal = TYPES.get(name.toLowerCase());
-  return isNormal === undefined ? new ErrorReply(`ERR Unknown client type '${name}'`) : () => isNormal;
+  return TYPES.get(name.toLowerCase()) ?? new ErrorReply(`ERR Unknown client type '${name}'`);
 }

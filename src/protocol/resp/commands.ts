@@ -35,12 +35,18 @@ export interface RedisCommand {
   readonly hasSubcommands: boolean;
   /** It looks at each byte of a value, which takes long: a client has one at a time. */
   readonly isCostly: boolean;
+  /** It changes how the rest of the stream is taken, once it is its turn, or asks other servers: nothing more is taken before. */
+  readonly isHolding: boolean;
 }
 
 const COSTLY = new Set('bitcount bitfield bitfield_ro bitop bitpos dump lcs restore'.split(' '));
 
+const HOLDING = new Set(
+  'auth hello monitor reset config subscribe unsubscribe psubscribe punsubscribe'.split(' '),
+);
+
 const WITH_SUBCOMMANDS = new Set(
-  'client cluster command config latency memory object session slowlog'.split(' '),
+  'client cluster command config latency memory object pubsub session slowlog'.split(' '),
 );
 
 const ONE_KEY: KeyPositions = { first: 0, last: 0, step: 1 };
@@ -67,6 +73,11 @@ const ROWS: readonly Row[] = [
   ['info', 'connection', -1],
   ['time', 'connection', 1],
   ['monitor', 'connection', 1],
+  ['subscribe', 'connection', -2],
+  ['unsubscribe', 'connection', -1],
+  ['psubscribe', 'connection', -2],
+  ['punsubscribe', 'connection', -1],
+  ['pubsub', 'connection', -2],
   ['role', 'connection', 1],
   ['lastsave', 'connection', 1],
   ['slowlog', 'connection', -2],
@@ -147,7 +158,15 @@ const ROWS: readonly Row[] = [
 export const COMMANDS: ReadonlyMap<string, RedisCommand> = new Map(
   ROWS.map(([name, kind, arity, keys]) => [
     name,
-    { name, kind, arity, keys, hasSubcommands: WITH_SUBCOMMANDS.has(name), isCostly: COSTLY.has(name) },
+    {
+      name,
+      kind,
+      arity,
+      keys,
+      hasSubcommands: WITH_SUBCOMMANDS.has(name),
+      isCostly: COSTLY.has(name),
+      isHolding: HOLDING.has(name),
+    },
   ]),
 );
 

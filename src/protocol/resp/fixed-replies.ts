@@ -26,6 +26,11 @@ export function fixedReply(name: string, args: Args): RespValue {
   }
 }
 
+/** The reply to PING in RESP2 of a client that is subscribed to something. */
+export function subscriberPong(args: Args): RespValue {
+  return args.length > 1 ? wrongArity('ping') : ['pong', args[0] ?? ''];
+}
+
 /** The reply to SELECT: there is one database. */
 function select([database = '']: Args): RespValue {
   if (database === '0') return OK;

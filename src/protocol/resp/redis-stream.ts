@@ -8,11 +8,11 @@ import { ARG_OVERHEAD_BYTES, type StreamLimits, streamLimits } from '../../limit
 import { AT_RESP_START, type RespCheckpoint, type RespState, respCheckpoint } from '../checkpoint.js';
 import type { Args, WatchedKey } from '../command.js';
 import type { Request } from '../request.js';
-import { isForLocked, isTooLongForLocked, NOT_AUTHENTICATED } from './access.js';
+import { isSubscriber, isTooLongForLocked, refusalOf } from './access.js';
 import { clusterWalk } from './cluster-walks.js';
 import { commandOf, firstKeyOf, fullName, hasArity, type RedisCommand } from './commands.js';
 import { RespRefusal, unknownCommand, wrongArity } from './error-replies.js';
-import { fixedReply } from './fixed-replies.js';
+import { fixedReply, subscriberPong } from './fixed-replies.js';
 import {
   byteLengthOf,
   DISCARD_WITHOUT_MULTI,
@@ -33,6 +33,7 @@ import { replyMode } from './reply-mode.js';
 import { fixed, plainGet, plainSet, requestOfPlain } from './requests.js';
 import { HTTP, RespParser } from './resp-parser.js';
 import { isCostlyOnce, sessionRequest } from './session-requests.js';
+import { NO_SUBSCRIPTIONS } from './subscriptions.js';
 import { ErrorReply, NULL_ARRAY, OK } from './value.js';
 import type { RespVersion } from './writer.js';
 
@@ -52,7 +53,7 @@ export class RedisStream {
   readonly #limits: StreamLimits;
   /** Changed by {@link #setTransaction} alone. */
   #transaction: Transaction | undefined;
-  /** Commands are executed as they come: no transaction is open, and no password is due. */
+  /** Commands are executed as they come: no transaction is open, no password is due, and nothing is subscribed to in RESP2. */
   #isFree: boolean;
   readonly #watched = new WatchedKeys();
   /** How the rest is taken depends on the answer to the last command. */
@@ -76,7 +77,7 @@ export class RedisStream {
     this.#parser = new RespParser(at.dropped, limits);
     this.#checkpoint = at;
     this.#watched.areLost = at.hasWatched;
-    this.#isFree = at.access !== 'locked';
+    this.#isFree = this.#areAllFree();
     if (at.transaction === 'none') return;
     const refusal = at.transaction === 'open' ? LEADER_CHANGED : EXEC_ABORTED;
     this.#setTransaction({ commands: [], byteLength: 0, refusal });
@@ -119,12 +120,12 @@ export class RedisStream {
   unlock(): void {
     if (!this.isLocked) return;
     this.change({ access: 'unlocked' });
-    this.#isFree = this.#transaction === undefined;
   }
 
   /** Changes lasting settings. */
   change(settings: Partial<Settings>): void {
     this.#settings = { ...this.#settings, ...settings };
+    this.#isFree = this.#areAllFree();
   }
 
   get consumed(): number {
@@ -245,13 +246,18 @@ export class RedisStream {
     this.#setTransaction(undefined);
     this.#unwatch();
     const access = this.#settings.access === 'free' ? 'free' : 'locked';
-    this.#isFree = access === 'free';
-    this.change({ name: '', version: 2, replies: 'on', isMonitor: false, isReadOnly: false, access });
+    const subscriptions = NO_SUBSCRIPTIONS;
+    const isMonitor = false;
+    this.change({ name: '', version: 2, replies: 'on', isMonitor, isReadOnly: false, subscriptions, access });
   }
 
   #setTransaction(transaction: Transaction | undefined): void {
     this.#transaction = transaction;
-    this.#isFree = transaction === undefined && !this.isLocked;
+    this.#isFree = this.#areAllFree();
+  }
+
+  #areAllFree(): boolean {
+    return this.#transaction === undefined && !this.isLocked && !isSubscriber(this.#settings);
   }
 
   get #transactionState(): RespCheckpoint['transaction'] {
@@ -270,9 +276,10 @@ export class RedisStream {
       return fixed(EXEC_WITH_ARGS);
     }
     this.lastCommand = fullName(command, rest);
-    if (!this.#isFree && this.isLocked && !isForLocked(command.name)) return fixed(NOT_AUTHENTICATED);
+    const refusal = this.#isFree ? undefined : refusalOf(command, rest, this.#settings);
+    if (refusal !== undefined) return fixed(refusal);
     if (this.#transaction !== undefined) return this.#inTransaction(this.#transaction, command, args);
-    if (command.isCostly || isCostlyOnce(command, rest)) this.#isHeld = true;
+    if (command.isCostly || command.isHolding || isCostlyOnce(command, rest)) this.#isHeld = true;
     switch (command.kind) {
       case 'write':
         return plainSet(command, rest) ?? { type: 'redis', args, slotKey: firstKeyOf(command, rest) };
@@ -312,14 +319,6 @@ export class RedisStream {
       case 'readwrite':
         this.change({ isReadOnly: command.name === 'readonly' });
         break;
-      case 'auth':
-      case 'hello':
-      case 'monitor':
-      case 'reset':
-      case 'config':
-        // They change how the rest of the stream is taken, once it is their turn, or ask other servers.
-        this.#isHeld = true;
-        break;
       case 'client': {
         const mode = replyMode(args);
         if (mode !== undefined) return this.#setReplies(mode);
@@ -334,6 +333,7 @@ export class RedisStream {
         break;
       }
     }
+    if (command.name === 'ping' && isSubscriber(this.#settings)) return fixed(subscriberPong(args));
     if (command.kind === 'fixed') return fixed(fixedReply(command.name, args));
     return { type: 'redis-local', name: command.name, args };
   }

@@ -2,7 +2,7 @@
 
 import type { ByteString } from '../../bytes/byte-string.js';
 import type { ByteWriter } from '../../bytes/byte-writer.js';
-import type { RespReply } from '../reply.js';
+import type { PushReply, RespReply } from '../reply.js';
 import { NO_LEADER, OUTCOME_UNKNOWN, RESULT_TOO_LONG, TIMED_OUT, UNWRITABLE } from './error-replies.js';
 import { NO_SESSION, RESULT_FORGOTTEN, RESULT_NOT_KEPT, VERSION_MISMATCH } from './session-errors.js';
 import { ErrorReply, MapReply, NullArray, type RespValue, SimpleString, VerbatimText } from './value.js';
@@ -14,6 +14,9 @@ export function writeRespReply(out: ByteWriter, reply: RespReply, version: RespV
   switch (reply.type) {
     case 'resp':
       writeResp(out, reply.value, version);
+      return;
+    case 'pushes':
+      writePushes(out, reply, version);
       return;
     case 'ok':
       out.latin1('+OK\r\n');
@@ -154,6 +157,13 @@ function writeMap(out: ByteWriter, { entries }: MapReply, version: RespVersion):
   for (const [key, value] of entries) {
     writeResp(out, key, version);
     writeResp(out, value, version);
+  }
+}
+
+function writePushes(out: ByteWriter, { pushes }: PushReply, version: RespVersion): void {
+  for (const push of pushes) {
+    out.latin1(`${version === 3 ? '>' : '*'}${push.length}\r\n`);
+    for (const element of push) writeResp(out, element, version);
   }
 }
 

@@ -7,7 +7,7 @@ import type { Environment } from '../../environment.js';
 import { MAX_REPLY_BACKLOG_BYTES } from '../../limits.js';
 import type { LogTime } from '../../log-time.js';
 import type { Args, CommandResult } from '../../protocol/command.js';
-import { type Reply, type RespReply, secondsLeft } from '../../protocol/reply.js';
+import { PushReply, type Reply, type RespReply, secondsLeft } from '../../protocol/reply.js';
 import type { AuthRequest, GetRequest, RedisLocalRequest, RedisReadRequest } from '../../protocol/request.js';
 import { mayTellPassword } from '../../protocol/resp/access.js';
 import { endpoint } from '../../protocol/resp/client-facts.js';
@@ -18,22 +18,19 @@ import { beginLongRead, executeRead, type ShortRead } from '../../state-machine/
 import type { ReadableKeyspace } from '../../state-machine/redis/keyspace.js';
 import { watch } from '../../state-machine/redis/transaction.js';
 import type { Steps } from '../../state-machine/work.js';
-import type { ClientAddress } from '../../wire/control.js';
 import type { AppliedState } from '../applied-state.js';
 import { ClusterQuestion } from '../redis/cluster-question.js';
-import type { RedisContext } from '../redis/context.js';
 import { executeLocal } from '../redis/local-commands.js';
-import { changeSettings } from '../redis/settings.js';
-import { Stats, type StatsReading } from '../redis/stats.js';
 import type { ServerMetrics } from '../server-metrics.js';
-import { SlowLog } from '../slow-log.js';
 import type { AddressBook } from './address-book.js';
 import type { CostlyReads } from './costly-reads.js';
 import type { FairQueue } from './fair-queue.js';
 import type { InFlight } from './in-flight.js';
+import type { Listeners } from './listeners.js';
 import type { Monitors } from './monitors.js';
 import { isOvertaken, OVERTAKEN } from './overtaken.js';
 import type { Questions } from './questions.js';
+import { RedisContexts } from './redis-contexts.js';
 import type { ReplyFrames } from './reply-frames.js';
 import type { PendingCommand, Session } from './session.js';
 import type { Sessions } from './sessions.js';
@@ -46,7 +43,6 @@ import {
   visibleReply,
 } from './visible-replies.js';
 import type { Walks } from './walks.js';
-import type { Watchers } from './watches/watchers.js';
 import type { WorkTurns } from './work-turns.js';
 
 export interface AnswererOptions {
@@ -59,7 +55,7 @@ export interface AnswererOptions {
   readonly inFlight: InFlight;
   readonly costlyReads: CostlyReads;
   readonly walks: Walks;
-  readonly watchers: Watchers;
+  readonly listeners: Listeners;
   readonly turns: WorkTurns;
   readonly questions: Questions;
   readonly monitors: Monitors;
@@ -74,11 +70,8 @@ interface NamedCommand {
   readonly args: Args;
 }
 
-/** Stands for an unknown address. */
-const NOWHERE: ClientAddress = { host: '', port: 0 };
-
 export class Answerer {
-  readonly #environment: Pick<Environment, 'nowMs' | 'process'>;
+  readonly #environment: Pick<Environment, 'nowMs'>;
   readonly #logTime: LogTime;
   readonly #raft: Raft;
   readonly #state: AppliedState;
@@ -87,7 +80,7 @@ export class Answerer {
   readonly #inFlight: InFlight;
   readonly #costlyReads: CostlyReads;
   readonly #walks: Walks;
-  readonly #watchers: Watchers;
+  readonly #listeners: Listeners;
   readonly #turns: WorkTurns;
   /** Time that reads, and commands about the server itself, have taken so far, in ms. */
   readMs = 0;
@@ -95,11 +88,8 @@ export class Answerer {
   readonly #monitors: Monitors;
   readonly #replies: ReplyFrames;
   readonly #metrics: ServerMetrics;
-  readonly #serverId: ServerId;
+  readonly contexts: RedisContexts;
   readonly #addressBook: AddressBook;
-  readonly #startedAtMs: number;
-  readonly #slowLog = new SlowLog();
-  readonly #stats = new Stats(() => this.#readStats());
 
   constructor(options: AnswererOptions) {
     this.#environment = options.environment;
@@ -111,15 +101,14 @@ export class Answerer {
     this.#inFlight = options.inFlight;
     this.#costlyReads = options.costlyReads;
     this.#walks = options.walks;
-    this.#watchers = options.watchers;
+    this.#listeners = options.listeners;
     this.#turns = options.turns;
     this.#questions = options.questions;
     this.#monitors = options.monitors;
     this.#replies = options.replies;
     this.#metrics = options.metrics;
-    this.#serverId = options.serverId;
+    this.contexts = new RedisContexts({ ...options, subscribers: options.listeners.subscribers });
     this.#addressBook = options.addressBook;
-    this.#startedAtMs = options.logTime.nowMs();
   }
 
   /** Answers a write that was applied. */
@@ -145,12 +134,12 @@ export class Answerer {
         this.#answerRead(command, this.#valueWithMeta(command, request));
         return;
       case 'watch': {
-        const reply = this.#watchers.begin(command, request, this.#environment.nowMs());
+        const reply = this.#listeners.watchers.begin(command, request, this.#environment.nowMs());
         this.#answer(command, reply, reply ?? { type: 'watching', revision: 0 });
         return;
       }
       case 'unwatch':
-        this.#watchers.end(session);
+        this.#listeners.watchers.end(session);
         this.#answerRead(command, { type: 'unwatched' });
         return;
       case 'auth':
@@ -238,7 +227,7 @@ export class Answerer {
   #answer(command: PendingCommand, reply: RespReply | undefined, outcome: RespReply): void {
     if (command.isAnswered) return;
     this.#metrics.answered(command.request.type, reply ?? outcome, command.takenAtMs);
-    const sent = command.isSilenced ? undefined : reply;
+    const sent = command.isSilenced && reply?.type !== 'pushes' ? undefined : reply;
     const { session } = command;
     this.end(command);
     if (session.isGone) return;
@@ -267,19 +256,6 @@ export class Answerer {
     return { type: 'value-with-meta', version, exptimeS, revision, value };
   }
 
-  #readStats(): StatsReading {
-    const { all, errors, hits, misses } = this.#metrics.commandCounts;
-    return {
-      connections: this.#sessions.openedCount,
-      commands: all,
-      errors,
-      hits,
-      misses,
-      inputBytes: this.#sessions.receivedBytes,
-      outputBytes: this.#replies.writtenBytes,
-    };
-  }
-
   /**
    * What the command reads is as of the time when it began to wait, if it did: keys that had outlived their deadline then are
    * not shown, though their removal waits for a stamp. A read that is answered before the writes after it, whose stamps are
@@ -291,12 +267,6 @@ export class Answerer {
 
   #readable(command: PendingCommand): ReadableKeyspace {
     return this.#state.readable(this.#asOf(command));
-  }
-
-  /** Does what CONFIG has all servers do: SET with names and values, or RESETSTAT. */
-  configure([subcommand, ...pairs]: Args): void {
-    if (subcommand === 'SET') changeSettings(this.#slowLog, pairs);
-    else this.#stats.reset();
   }
 
   /** Answers a costly read, whose turn has come. */
@@ -330,11 +300,12 @@ export class Answerer {
     this.readMs += tookMs;
     this.#inFlight.spendReadTime(tookMs);
     const tookUs = tookMs * 1000;
-    if (!this.#slowLog.isSlow(tookUs) || mayTellPassword(name)) return;
+    const { slowLog } = this.contexts;
+    if (!slowLog.isSlow(tookUs) || mayTellPassword(name)) return;
     const from = endpoint(session.from);
     const clientName = session.redis?.settings.name ?? '';
     const atMs = this.#logTime.nowMs();
-    this.#slowLog.add({ args: [name, ...args], tookUs, atMs, from, clientName });
+    slowLog.add({ args: [name, ...args], tookUs, atMs, from, clientName });
   }
 
   /** @param seesKeys whether the state is known to be current */
@@ -348,7 +319,7 @@ export class Answerer {
       throw new TypeError(`${request.name} came from a client that speaks no RESP`);
     if (command.isAnswered || command.isAsked) return;
     const startMs = this.#environment.nowMs();
-    const value = executeLocal(request, session.redis, this.#redisContext(session, seesKeys));
+    const value = executeLocal(request, session.redis, this.contexts.of(session, seesKeys));
     this.#noteTime(command, request, startMs);
     if (value instanceof ClusterQuestion) {
       command.isAsked = true;
@@ -356,40 +327,13 @@ export class Answerer {
       return;
     }
     if (session.redis.isMonitor) this.#monitors.add(session);
-    this.#answerRead(command, { type: 'resp', value });
+    this.#listeners.subscribers.follow(session, this.#environment.nowMs());
+    this.#answerRead(command, value instanceof PushReply ? value : { type: 'resp', value });
   }
 
   #authenticate(command: PendingCommand, { password }: AuthRequest): void {
     if (command.isAnswered || command.isAsked) return;
     command.isAsked = true;
     this.#questions.authenticate(command.session, password, (reply) => this.#answerRead(command, reply));
-  }
-
-  #redisContext(session: Session, seesKeys: boolean): RedisContext {
-    const { store } = this.#state;
-    const { leader } = this.#raft;
-    const { voters, replicasOfWrite } = this.#addressBook;
-    const seen = (id: ServerId | undefined) => {
-      const address = id === undefined ? undefined : this.#addressBook.addressOf(id);
-      return address === undefined ? NOWHERE : session.seen(address);
-    };
-    return {
-      serverId: this.#serverId,
-      leader,
-      own: seen(this.#serverId),
-      leaderAddress: seen(leader),
-      members: voters.map(({ id, address, isUp }) => ({ id, isUp, ...session.seen(address) })),
-      replicasOfWrite,
-      keys: seesKeys ? { count: store.size, volatileCount: store.volatileCount } : undefined,
-      mayMonitor: !this.#monitors.isFull,
-      slowLog: this.#slowLog,
-      stats: this.#stats.read(),
-      appliedIndex: this.#state.position.index,
-      self: () => session.facts(this.#environment.nowMs()),
-      process: this.#environment.process,
-      connectionCount: this.#sessions.count,
-      nowMs: this.#logTime.nowMs(),
-      startedAtMs: this.#startedAtMs,
-    };
   }
 }

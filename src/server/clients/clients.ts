@@ -23,6 +23,7 @@ import { FairQueue, Quantum } from './fair-queue.js';
 import { InFlight } from './in-flight.js';
 import { LeaderCommands } from './leader-commands.js';
 import { LeaderlessSessions } from './leaderless-sessions.js';
+import { Listeners } from './listeners.js';
 import { Monitors } from './monitors.js';
 import { Pause } from './pause.js';
 import { PendingGroups } from './pending-groups.js';
@@ -35,7 +36,6 @@ import type { ReplyFrames } from './reply-frames.js';
 import type { PendingCommand, Session } from './session.js';
 import { Sessions } from './sessions.js';
 import { Walks } from './walks.js';
-import { Watchers } from './watches/watchers.js';
 import { WorkTurns } from './work-turns.js';
 
 export interface ClientsOptions {
@@ -52,13 +52,15 @@ export interface ClientsOptions {
   readonly metrics: ServerMetrics;
   /** What the ids of all sessions contain that this cluster opens. */
   readonly sessionName: string;
+  /** So many subscribers were closed because they did not read. */
+  readonly onSubscribersClosed: (count: number) => void;
 }
 
 export class Clients {
   readonly #raft: Raft;
   readonly #logTime: LogTime;
   readonly #replies: ReplyFrames;
-  /** `groups`, `proposals` and `answerer` are what the {@link Applier} shares with this class. */
+  /** These are what the {@link Applier} shares with this class, and who is told what it applies. */
   readonly groups = new PendingGroups();
   readonly proposals: Proposals;
   readonly answerer: Answerer;
@@ -68,7 +70,7 @@ export class Clients {
   readonly #questions: Questions;
   readonly #costlyReads: CostlyReads;
   readonly #walks: Walks;
-  readonly #watchers: Watchers;
+  readonly listeners: Listeners;
   readonly #turns = new WorkTurns((command) => this.#retake(command));
   readonly #leaderCommands: LeaderCommands;
   readonly #replicaReads: ReplicaReads;
@@ -82,8 +84,9 @@ export class Clients {
   #nowMs = 0;
 
   constructor(options: ClientsOptions) {
-    const { environment, logTime, raft, state, replies, metrics, sessionName } = options;
-    const common = { environment, logTime, raft, state, groups: this.groups, replies, metrics };
+    const { environment, logTime, raft, state, replies, metrics, sessionName, onSubscribersClosed } = options;
+    const { groups } = this;
+    const common = { environment, logTime, raft, state, groups, replies, metrics, onSubscribersClosed };
     this.#raft = raft;
     this.#logTime = logTime;
     this.#replies = replies;
@@ -95,7 +98,7 @@ export class Clients {
       answer: (command, value) => this.answerer.read(command, value),
       retake: (command) => this.#retake(command),
     });
-    this.#watchers = new Watchers({ ...common, close: (session) => this.#sessions.close(session) });
+    this.listeners = new Listeners({ ...common, close: (session) => this.#sessions.close(session) });
     this.#costlyReads = new CostlyReads({
       environment,
       state,
@@ -113,7 +116,7 @@ export class Clients {
       monitors: this.#monitors,
       onDrop: (session) => {
         this.#replies.forget(session);
-        this.#watchers.end(session);
+        this.listeners.end(session);
         for (const command of this.#pause.forget(session)) this.answerer.end(command);
         this.#turns.forget(session);
         this.#questions.forget(session);
@@ -123,7 +126,7 @@ export class Clients {
       replies,
       sessions: this.#sessions,
       pause: this.#pause,
-      configure: (args) => this.answerer.configure(args),
+      configure: (args) => this.answerer.contexts.configure(args),
     });
     this.answerer = new Answerer({
       ...common,
@@ -132,7 +135,7 @@ export class Clients {
       inFlight: this.#inFlight,
       costlyReads: this.#costlyReads,
       walks: this.#walks,
-      watchers: this.#watchers,
+      listeners: this.listeners,
       turns: this.#turns,
       questions: this.#questions,
       monitors: this.#monitors,
@@ -173,7 +176,7 @@ export class Clients {
       this.#costlyReads.count > 0 ||
       this.#queue.isDue ||
       this.#walks.isDue ||
-      this.#watchers.isDue ||
+      this.listeners.isDue ||
       (this.#turns.isDue && this.#inFlight.hasRoom) ||
       this.#questions.isDue ||
       this.proposals.isDue ||
@@ -191,7 +194,7 @@ export class Clients {
       this.#leaderless.deadlineMs,
       this.#sessions.halfSent.deadlineMs,
       this.#pause.deadlineMs,
-      this.#watchers.deadlineMs,
+      this.listeners.deadlineMs,
       proposals.deadlineMs(this.#nowMs),
     );
   }
@@ -263,12 +266,6 @@ export class Clients {
     this.proposals.propose(nowMs, { isDiskBusy });
   }
 
-  /** Tells watchers of what was applied; later, if the state is not as of an entry. */
-  tellWatchers(nowMs: number, { isAtEntry }: { readonly isAtEntry: boolean }): void {
-    if (isAtEntry) this.#watchers.work(nowMs);
-    else this.#watchers.putOff(nowMs);
-  }
-
   /** This server does not lead any more: nothing that is pending will be answered by applying it. */
   leadershipLost(): void {
     this.#leaderCommands.leadershipLost();
@@ -311,6 +308,7 @@ export class Clients {
 
   /** Goes on with the watch that the session had at another server, if it had one. */
   #resume(session: Session): void {
+    this.listeners.open(session, this.#nowMs);
     const command = session.resume(this.#nowMs);
     if (command === undefined) return;
     if (this.#raft.role === 'leader') this.#leaderCommands.take(command, this.#nowMs);

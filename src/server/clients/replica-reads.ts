@@ -125,8 +125,9 @@ export class ReplicaReads {
   }
 }
 
-/** Whether the command tells about keys. */
+/** Whether the command tells about keys, or about what happens to them after all that was acknowledged before. */
 export function tellsOfKeys({ name, args }: RedisLocalRequest): boolean {
+  if (name === 'subscribe' || name === 'psubscribe') return true;
   return name === 'info' && infoTellsOfKeys(args);
 }
 

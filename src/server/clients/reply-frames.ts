@@ -5,7 +5,13 @@
 import { ByteWriter } from '../../bytes/byte-writer.js';
 import type { Sender } from '../../channel/channel.js';
 import { MAX_TRAFFIC_BATCH_BYTES } from '../../limits.js';
-import { type StreamCheckpoint, watchOf, withWatch } from '../../protocol/checkpoint.js';
+import {
+  type CheckpointUpdate,
+  SAME_SUBSCRIPTIONS,
+  type StreamCheckpoint,
+  watchOf,
+  withWatch,
+} from '../../protocol/checkpoint.js';
 import type { Args } from '../../protocol/command.js';
 import { type RespReply, writeTextReply } from '../../protocol/reply.js';
 import { writeRespReply } from '../../protocol/resp/writer.js';
@@ -67,7 +73,7 @@ export class ReplyFrames {
       const before = this.#batch.length;
       if (session.redis !== undefined) writeRespReply(this.#batch, reply, session.redis.version);
       else if (reply.type === 'resp') writeRedisResult(this.#batch, reply.value);
-      else writeTextReply(this.#batch, reply);
+      else if (reply.type !== 'pushes') writeTextReply(this.#batch, reply);
       const byteCount = this.#batch.length - before;
       session.addUnread(byteCount);
       this.writtenBytes += byteCount;
@@ -175,8 +181,9 @@ export class ReplyFrames {
     const { session } = frame;
     const at = placeOf(session, frame.at);
     const answeredBytes = session.answeredOffset - frame.answeredFrom;
-    endReply(this.#batch, frame.offset, { answeredBytes, at: at === session.reportedAt ? undefined : at });
+    endReply(this.#batch, frame.offset, { answeredBytes, at: updateOf(session, at) });
     session.reportedAt = at;
+    session.reportedToldTo = session.subscriber?.next ?? 0;
   }
 
   readonly #afterPart = (byteCount: number): void => {
@@ -203,4 +210,14 @@ function placeOf({ watch }: Session, at: StreamCheckpoint): StreamCheckpoint {
   if (at.place === 'resp') return at;
   if (watch !== undefined) return withWatch(at, watch.place);
   return watchOf(at) === undefined ? at : withWatch(at, undefined);
+}
+
+/** What of the checkpoint is news to the gateway; undefined if nothing is. */
+function updateOf(session: Session, at: StreamCheckpoint): CheckpointUpdate | undefined {
+  const { reportedAt, reportedToldTo, subscriber } = session;
+  if (at.place !== 'resp' || subscriber === undefined) return at === reportedAt ? undefined : at;
+  const toldTo = subscriber.next;
+  if (at === reportedAt) return toldTo === reportedToldTo ? undefined : { place: 'told', toldTo };
+  const isKnown = reportedAt.place === 'resp' && reportedAt.subscriptions === at.subscriptions;
+  return { ...at, toldTo, subscriptions: isKnown ? SAME_SUBSCRIPTIONS : at.subscriptions };
 }

@@ -115,6 +115,10 @@ export class Session implements ReturningClient {
   isPaused = false;
   /** What the client watches. */
   watch: { readonly place: WatchPlace } | undefined;
+  /** What it is subscribed to, and how far it was told. */
+  subscriber: { readonly next: number } | undefined;
+  /** How far that is, as last reported to the gateway. */
+  reportedToldTo: number;
   /** It is served no more: whatever of it is pending is not answered. */
   isGone = false;
   /** The client's stream, if it speaks the text protocol. */
@@ -134,6 +138,7 @@ export class Session implements ReturningClient {
     this.from = from;
     this.reached = reached;
     this.reportedAt = at;
+    this.reportedToldTo = at.place === 'resp' ? at.toldTo : 0;
     this.answeredAt = at;
     if (at.place === 'resp') {
       this.redis = new RedisStream(connection, at);
@@ -212,6 +217,8 @@ export class Session implements ReturningClient {
       idleS: Math.floor((nowMs - this.takenAtMs) / 1000),
       queuedCount: redis?.queuedCount,
       isMonitor: redis?.isMonitor === true,
+      channelCount: redis?.settings.subscriptions.channels.size ?? 0,
+      patternCount: redis?.settings.subscriptions.patterns.size ?? 0,
       bufferedBytes: redis?.bufferedBytes ?? 0,
       unreadBytes: this.unreadBytes,
       lastCommand: redis?.lastCommand ?? '',

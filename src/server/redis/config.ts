@@ -12,11 +12,11 @@ import { refusalOfSettings, settings } from './settings.js';
 
 const NO_FILE = new ErrorReply('ERR The server is running without a config file');
 
-function get(patterns: Args, _: RedisStream, { slowLog }: RedisContext): RespValue {
+function get(patterns: Args, _: RedisStream, { settings: changeable }: RedisContext): RespValue {
   const wanted = new Set(patterns.map((pattern) => pattern.toLowerCase()));
   const distinct = [...wanted];
   return new MapReply(
-    settings(slowLog).filter(
+    settings(changeable).filter(
       ([name]) => wanted.has(name) || distinct.some((pattern) => matchesGlob(pattern, name)),
     ),
   );
@@ -47,7 +47,7 @@ const SUBCOMMANDS = new Map<string, Subcommand>([
       arity: -4,
       help: [
         'SET <name> <value> [<name> <value> ...]',
-        'Change slowlog-log-slower-than or slowlog-max-len, at all servers.',
+        'Change slowlog-log-slower-than, slowlog-max-len or notify-keyspace-events, at all servers.',
       ],
       run: set,
     },

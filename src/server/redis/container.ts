@@ -1,6 +1,7 @@
 /** Commands whose first argument names what they do: CLIENT LIST and the like. */
 
 import type { Args } from '../../protocol/command.js';
+import type { PushReply } from '../../protocol/reply.js';
 import { unknownSubcommand, wrongArity } from '../../protocol/resp/error-replies.js';
 import type { RedisStream } from '../../protocol/resp/redis-stream.js';
 import { type RespValue, SimpleString } from '../../protocol/resp/value.js';
@@ -12,7 +13,7 @@ export type LocalCommand = (
   args: Args,
   stream: RedisStream,
   context: RedisContext,
-) => RespValue | ClusterQuestion;
+) => RespValue | PushReply | ClusterQuestion;
 
 export interface Subcommand {
   /** The number of arguments, both names included; if negative, the least number of them. */

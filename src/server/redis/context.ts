@@ -2,7 +2,8 @@
 
 import type { ProcessFacts } from '../../environment.js';
 import type { ClientFacts } from '../../protocol/resp/client-facts.js';
-import type { SlowLog } from '../slow-log.js';
+import type { Subscribers } from '../clients/subscriptions/subscribers.js';
+import type { Changeable } from './settings.js';
 import type { StatsReading } from './stats.js';
 
 /** The Redis whose commands these are, for clients that ask. */
@@ -35,7 +36,9 @@ export interface RedisContext {
   readonly self: () => ClientFacts;
   /** Whether there is room for one more in MONITOR. */
   readonly mayMonitor: boolean;
-  readonly slowLog: SlowLog;
+  readonly settings: Changeable;
+  /** Who is subscribed to what at this server. */
+  readonly pubSub: Pick<Subscribers, 'names' | 'byteLength' | 'count'>;
   readonly stats: StatsReading;
   /** How far the log is applied. */
   readonly appliedIndex: number;

@@ -43,8 +43,9 @@ const SECTIONS: readonly (readonly [name: string, lines: (context: RedisContext)
   ['Server', describeServer],
   [
     'Clients',
-    ({ connectionCount }) => [
+    ({ connectionCount, pubSub }) => [
       `connected_clients:${connectionCount}`,
+      `pubsub_clients:${pubSub.count}`,
       'blocked_clients:0',
       'tracking_clients:0',
     ],
@@ -120,7 +121,7 @@ function describePersistence({ nowMs }: RedisContext): string[] {
   ];
 }
 
-function describeStats({ stats }: RedisContext): string[] {
+function describeStats({ stats, pubSub: { names } }: RedisContext): string[] {
   return [
     `total_connections_received:${stats.connections}`,
     `total_commands_processed:${stats.commands}`,
@@ -129,8 +130,8 @@ function describeStats({ stats }: RedisContext): string[] {
     'evicted_keys:0',
     `keyspace_hits:${stats.hits}`,
     `keyspace_misses:${stats.misses}`,
-    'pubsub_channels:0',
-    'pubsub_patterns:0',
+    `pubsub_channels:${names.channelCount}`,
+    `pubsub_patterns:${names.patterns.size}`,
     `total_error_replies:${stats.errors}`,
   ];
 }

@@ -1,5 +1,6 @@
 /** The Redis commands about the connection, the server or the cluster, by name. */
 
+import type { PushReply } from '../../protocol/reply.js';
 import type { RedisLocalRequest } from '../../protocol/request.js';
 import type { RedisStream } from '../../protocol/resp/redis-stream.js';
 import type { RespValue } from '../../protocol/resp/value.js';
@@ -14,6 +15,7 @@ import { auth, hello, reset } from './hello.js';
 import { info } from './info.js';
 import { latency } from './latency.js';
 import { monitor } from './monitor.js';
+import { PUBSUB_COMMANDS } from './pubsub.js';
 import { lastsave, role } from './role.js';
 import { slowlog } from './slowlog.js';
 import { time, wait } from './time.js';
@@ -35,6 +37,7 @@ export const LOCAL_COMMANDS: ReadonlyMap<string, LocalCommand> = new Map<string,
     slowlog,
     time,
     wait,
+    ...PUBSUB_COMMANDS,
   }),
 );
 
@@ -43,7 +46,7 @@ export function executeLocal(
   { name, args }: RedisLocalRequest,
   stream: RedisStream,
   context: RedisContext,
-): RespValue | ClusterQuestion {
+): RespValue | PushReply | ClusterQuestion {
   const run = LOCAL_COMMANDS.get(name);
   if (run === undefined) throw new TypeError(`no server executes ${name} by itself`);
   return run(args, stream, context);

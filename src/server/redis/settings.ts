@@ -5,36 +5,70 @@ import type { Args } from '../../protocol/command.js';
 import { parseInteger } from '../../protocol/resp/numbers.js';
 import { ErrorReply } from '../../protocol/resp/value.js';
 import { MAX_SLOW_LOG_ENTRIES } from '../../redis-limits.js';
+import { EventFlags, isEventFlags } from '../clients/subscriptions/event-flags.js';
 import type { SlowLog } from '../slow-log.js';
 
-interface Changeable {
-  readonly least: number;
-  readonly most: number;
-  readonly get: (log: SlowLog) => number;
-  readonly set: (log: SlowLog, value: number) => void;
+/** What of a server the settings change. */
+export interface Changeable {
+  readonly slowLog: SlowLog;
+  readonly notifications: { flags: EventFlags };
 }
 
-const CHANGEABLE = new Map<string, Changeable>([
+interface Setting {
+  readonly get: (of: Changeable) => string;
+  /** Sets what there is no reason against. */
+  readonly set: (of: Changeable, value: string) => void;
+  readonly reasonAgainst: (value: string) => string | undefined;
+}
+
+function integer(
+  [least, most]: readonly [least: number, most: number],
+  get: (log: SlowLog) => number,
+  set: (log: SlowLog, value: number) => void,
+): Setting {
+  return {
+    get: ({ slowLog }) => `${get(slowLog)}`,
+    set: ({ slowLog }, value) => set(slowLog, Number(value)),
+    reasonAgainst: (value) => {
+      const number = parseInteger(value);
+      if (number === undefined) return "argument couldn't be parsed into an integer";
+      return number < BigInt(least) || number > BigInt(most)
+        ? `argument must be between ${least} and ${most} inclusive`
+        : undefined;
+    },
+  };
+}
+
+const CHANGEABLE = new Map<string, Setting>([
   [
     'slowlog-log-slower-than',
-    {
-      least: -1,
-      most: Number.MAX_SAFE_INTEGER,
-      get: ({ thresholdUs }) => thresholdUs,
-      set: (log, value) => {
+    integer(
+      [-1, Number.MAX_SAFE_INTEGER],
+      ({ thresholdUs }) => thresholdUs,
+      (log, value) => {
         log.thresholdUs = value;
       },
-    },
+    ),
   ],
   [
     'slowlog-max-len',
-    {
-      least: 0,
-      most: MAX_SLOW_LOG_ENTRIES,
-      get: ({ maxLength }) => maxLength,
-      set: (log, value) => {
+    integer(
+      [0, MAX_SLOW_LOG_ENTRIES],
+      ({ maxLength }) => maxLength,
+      (log, value) => {
         log.maxLength = value;
       },
+    ),
+  ],
+  [
+    'notify-keyspace-events',
+    {
+      get: ({ notifications }) => notifications.flags.toString(),
+      set: ({ notifications }, value) => {
+        notifications.flags = new EventFlags(value);
+      },
+      reasonAgainst: (value) =>
+        isEventFlags(value) ? undefined : "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.",
     },
   ],
 ]);
@@ -47,7 +81,6 @@ function fixed(): Map<string, string> {
     ['latency-monitor-threshold', '0'],
     ['maxmemory', '0'],
     ['maxmemory-policy', 'noeviction'],
-    ['notify-keyspace-events', ''],
     ['proto-max-bulk-len', `${MAX_VALUE_BYTES}`],
     ['save', ''],
     ['timeout', '0'],
@@ -55,9 +88,9 @@ function fixed(): Map<string, string> {
 }
 
 /** All settings by name, in order. */
-export function settings(log: SlowLog): readonly (readonly [name: string, value: string])[] {
+export function settings(of: Changeable): readonly (readonly [name: string, value: string])[] {
   const all = fixed();
-  for (const [name, { get }] of CHANGEABLE) all.set(name, `${get(log)}`);
+  for (const [name, { get }] of CHANGEABLE) all.set(name, get(of));
   return [...all].sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
@@ -81,17 +114,11 @@ function reasonAgainst(name: string, value: string | undefined): string | undefi
   const current = fixed().get(name);
   if (current !== undefined) return current === value ? undefined : "can't set immutable config";
   const changeable = CHANGEABLE.get(name);
-  if (changeable === undefined || value === undefined) return 'unknown';
-  const number = parseInteger(value);
-  if (number === undefined) return "argument couldn't be parsed into an integer";
-  const { least, most } = changeable;
-  return number < BigInt(least) || number > BigInt(most)
-    ? `argument must be between ${least} and ${most} inclusive`
-    : undefined;
+  return changeable === undefined || value === undefined ? 'unknown' : changeable.reasonAgainst(value);
 }
 
 /** Sets what {@link refusalOfSettings} has nothing against. */
-export function changeSettings(log: SlowLog, pairs: Args): void {
+export function changeSettings(of: Changeable, pairs: Args): void {
   for (let at = 0; at < pairs.length; at += 2)
-    CHANGEABLE.get(pairs[at]?.toLowerCase() ?? '')?.set(log, Number(pairs[at + 1]));
+    CHANGEABLE.get(pairs[at]?.toLowerCase() ?? '')?.set(of, pairs[at + 1] ?? '');
 }

@@ -37,7 +37,7 @@ const SUBCOMMANDS = new Map<string, Subcommand>([
     {
       arity: -2,
       help: ['GET [<count>]', 'Return the newest entries: id, time, microseconds, arguments, address, name.'],
-      run: (args, _, { slowLog }) => (args.length > 1 ? WRONG_COUNT : get(slowLog, args)),
+      run: (args, _, { settings: { slowLog } }) => (args.length > 1 ? WRONG_COUNT : get(slowLog, args)),
     },
   ],
   [
@@ -45,7 +45,7 @@ const SUBCOMMANDS = new Map<string, Subcommand>([
     {
       arity: 2,
       help: ['LEN', 'Return the number of entries.'],
-      run: (_args, _stream, { slowLog }) => slowLog.length,
+      run: (_args, _stream, { settings: { slowLog } }) => slowLog.length,
     },
   ],
   [
@@ -53,7 +53,7 @@ const SUBCOMMANDS = new Map<string, Subcommand>([
     {
       arity: 2,
       help: ['RESET', 'Forget all entries.'],
-      run: (_args, _stream, { slowLog }) => {
+      run: (_args, _stream, { settings: { slowLog } }) => {
         slowLog.clear();
         return OK;
       },

@@ -2,14 +2,9 @@
 
 import { ByteReader, TruncatedBytesError } from '../../../src/bytes/byte-reader.js';
 import { ByteWriter } from '../../../src/bytes/byte-writer.js';
-import {
-  AT_COMMAND_START,
-  AT_RESP_START,
-  CheckpointError,
-  readCheckpoint,
-  respCheckpoint,
-  writeCheckpoint,
-} from '../../../src/protocol/checkpoint.js';
+import { AT_COMMAND_START, AT_RESP_START, respCheckpoint } from '../../../src/protocol/checkpoint.js';
+import { CheckpointError, readCheckpoint, writeCheckpoint } from '../../../src/protocol/checkpoint-bytes.js';
+import { subscribedTo } from '../../../src/protocol/resp/subscriptions.js';
 import { ConfigurationFormatError } from '../../../src/raft/configuration-bytes.js';
 import type { Message } from '../../../src/raft/types.js';
 import {
@@ -99,6 +94,8 @@ const CHECKPOINTS: Format<NonNullable<ReturnType<typeof readCheckpoint>>> = {
     { place: 'bad line' },
     AT_RESP_START,
     respCheckpoint({ version: 3, name: 'me', transaction: 'open', replies: 'skip', isReadOnly: true }),
+    respCheckpoint({ subscriptions: subscribedTo(['a', 'bc'], ['d*']), toldTo: 17 }),
+    { place: 'told', toldTo: 18 },
   ],
   read(bytes) {
     const reader = new ByteReader(bytes);

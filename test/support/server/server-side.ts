@@ -83,6 +83,8 @@ export class ServerSide {
     new Disk().recover(),
     0,
   );
+  /** Subscribers that were closed because they did not read, as far as that was reported. */
+  subscribersClosed = 0;
   readonly #traffic = makeChannel<Uint8Array>(100);
   readonly #replies = new ReplyFrames(this.#traffic.sender, () => undefined);
   readonly #environment = {
@@ -104,6 +106,9 @@ export class ServerSide {
     serverId: 0,
     metrics: this.#metrics,
     sessionName: 'test',
+    onSubscribersClosed: (count) => {
+      this.subscribersClosed += count;
+    },
   });
   readonly #applier = new Applier({
     environment: this.#environment,

@@ -338,7 +338,7 @@ describe('a cluster that speaks Redis', () => {
 
   it('refuses scripts and other types by a clear error', async () => {
     const redis = await leader();
-    for (const line of ['EVAL x 0', 'DEBUG SLEEP 1', 'SUBSCRIBE c', 'LPUSH l 1'])
+    for (const line of ['EVAL x 0', 'DEBUG SLEEP 1', 'PUBLISH c m', 'LPUSH l 1'])
       expect(await redis.call(...words(line)))
         .to.have.property('error')
         .that.match(/^ERR unknown command/);

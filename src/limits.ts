@@ -325,10 +325,7 @@ const relations = (): readonly LimitRelation[] => [
       MAX_REDIS_COMMAND_BYTES < MAX_UNANSWERED_BYTES / 2,
     'a socket that is paused goes on although an incomplete command is left, which nobody can answer',
   ],
-  [
-    3 * MAX_CLIENT_NAME_BYTES + MAX_SUBSCRIPTION_BYTES + 64 <= MAX_CHECKPOINT_BYTES,
-    'a checkpoint has room for the longest names and subscriptions',
-  ],
+  [3 * MAX_CLIENT_NAME_BYTES + 64 + MAX_SUBSCRIPTION_BYTES <= MAX_CHECKPOINT_BYTES, 'checkpoints have room'],
   [2 * MAX_CHECKPOINT_BYTES < MAX_TRAFFIC_BATCH_BYTES, 'a batch has room for a checkpoint and for data'],
   [MAX_UNANSWERED_BYTES <= MAX_TOTAL_UNANSWERED_BYTES, 'the limit of all connections lets one go to its own'],
   [

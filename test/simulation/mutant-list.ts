@@ -377,9 +377,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'execute what comes before the password',
-    file: 'protocol/resp/redis-stream.js',
-    search: 'if (!this.#isFree && this.isLocked && !isForLocked(command.name))',
-    replacement: 'if (command === undefined)',
+    file: 'protocol/resp/access.js',
+    search: "if (state.access === 'locked' && !isForLocked(name))",
+    replacement: "if (name === '')",
   },
   {
     name: 'execute commands of the text protocol before the password',

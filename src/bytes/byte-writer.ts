@@ -88,8 +88,10 @@ export class ByteWriter {
     if (length > SHORT_BYTES) memory.bytes.copy(this.#buffer, this.#length, start, start + length);
     else {
       const wordsEnd = length & -WORD_BYTES;
-      for (let at = 0; at < wordsEnd; at += WORD_BYTES)
-        this.#view.setInt32(this.#length + at, memory.view.getInt32(start + at));
+      for (let at = 0; at < wordsEnd; at += WORD_BYTES) {
+        const word = memory.view.getInt32(start + at);
+        this.#view.setInt32(this.#length + at, word);
+      }
       for (let at = wordsEnd; at < length; at += 1)
         this.#buffer[this.#length + at] = memory.bytes[start + at] ?? 0;
     }

@@ -147,7 +147,7 @@ export class RecordTable implements KeyOrder {
     const page = this.#slabs.page(address);
     const start = startOf(address);
     page.view.setUint32(start, key.length, true);
-    write(key, page, start + RECORD_HEADER_BYTES);
+    write(key, page.memory, start + RECORD_HEADER_BYTES);
     const id = this.#insert(hash, address);
     this.#write(id, address, content);
     return id;
@@ -157,7 +157,7 @@ export class RecordTable implements KeyOrder {
   addEncoded({ memory, start, keyLength, valueLength }: EncodedRecord): RecordId {
     const byteCount = inlineBytes(keyLength, valueLength);
     const address = this.#slabs.allocate(byteCount);
-    copy(memory, start, this.#slabs.page(address), startOf(address), byteCount);
+    copy(memory, start, this.#slabs.page(address).memory, startOf(address), byteCount);
     const id = this.#insert(this.hash(keySpan(memory, start, keyLength)), address);
     if (isLarge(valueLength)) {
       const value = { memory, start: start + RECORD_HEADER_BYTES + keyLength, length: valueLength };
@@ -207,7 +207,7 @@ export class RecordTable implements KeyOrder {
     const length = this.#valueLength(address);
     if (isLarge(length)) return this.#large.text(id);
     const start = startOf(address) + RECORD_HEADER_BYTES + this.#keyLength(address);
-    return { memory: this.#slabs.page(address), start, length };
+    return { memory: this.#slabs.page(address).memory, start, length };
   }
 
   version(id: RecordId): number {
@@ -261,7 +261,7 @@ export class RecordTable implements KeyOrder {
   }
 
   keptContent({ address, large }: KeptRecord): RecordContent {
-    return contentAt(this.#slabs.page(address), startOf(address), large);
+    return contentAt(this.#slabs.page(address).memory, startOf(address), large);
   }
 
   /** Whether the one key comes before the other in the order of their bytes. */
@@ -295,7 +295,7 @@ export class RecordTable implements KeyOrder {
   /** Appends a record that was kept. */
   writeKept(out: ByteWriter, { address, large }: KeptRecord): void {
     const start = startOf(address);
-    out.bytes(this.#slabs.page(address).bytes.subarray(start, start + this.#inlineBytes(address)));
+    out.bytes(this.#slabs.page(address).memory.bytes.subarray(start, start + this.#inlineBytes(address)));
     if (large !== undefined) out.text(large);
   }
 
@@ -330,11 +330,11 @@ export class RecordTable implements KeyOrder {
     view.setFloat64(start + DEADLINE_AT, deadlineMs, true);
     view.setFloat64(start + REVISION_AT, revision, true);
     if (isLarge(value.length)) this.#large.set(id, value);
-    else write(value, page, start + RECORD_HEADER_BYTES + view.getUint32(start, true));
+    else write(value, page.memory, start + RECORD_HEADER_BYTES + view.getUint32(start, true));
   }
 
   #copyRecord(from: Address, to: Address, byteCount: number): void {
-    copy(this.#slabs.page(from), startOf(from), this.#slabs.page(to), startOf(to), byteCount);
+    copy(this.#slabs.page(from).memory, startOf(from), this.#slabs.page(to).memory, startOf(to), byteCount);
   }
 
   #insert(hash: number, address: Address): RecordId {
@@ -382,14 +382,16 @@ export class RecordTable implements KeyOrder {
   }
 
   #keySpan(address: Address): ByteSpan {
-    return keySpan(this.#slabs.page(address), startOf(address), this.#keyLength(address));
+    return keySpan(this.#slabs.page(address).memory, startOf(address), this.#keyLength(address));
   }
 
   #isOf(id: RecordId, key: ByteString): boolean {
     const address = this.#address(id);
     const page = this.#slabs.page(address);
     const start = startOf(address);
-    return page.view.getUint32(start, true) === key.length && equals(key, page, start + RECORD_HEADER_BYTES);
+    return (
+      page.view.getUint32(start, true) === key.length && equals(key, page.memory, start + RECORD_HEADER_BYTES)
+    );
   }
 
   #shard(hash: number): Shard {

@@ -21,8 +21,9 @@ export const MAX_SLOT_BYTES = PAGE_BYTES / 8;
 /** Beyond it addresses do not fit into 32 bits: 64 GiB of small slots, or 8 GiB and more of large ones. */
 const MAX_PAGES = 2 ** (32 - PAGE_SHIFT);
 
-export class Page implements Memory {
-  readonly bytes: Buffer;
+export class Page {
+  /** Never the page itself in its place: code that copies between memories of two shapes takes twice as long. */
+  readonly memory: Memory;
   readonly view: DataView;
   readonly number: number;
   readonly slotBytes: number;
@@ -36,15 +37,14 @@ export class Page implements Memory {
   place = 0;
 
   constructor(number: number, slotBytes: number) {
-    const { bytes, view } = memoryOf(new Uint8Array(slotBytes > MAX_SLOT_BYTES ? slotBytes : PAGE_BYTES));
-    this.bytes = bytes;
-    this.view = view;
+    this.memory = memoryOf(new Uint8Array(slotBytes > MAX_SLOT_BYTES ? slotBytes : PAGE_BYTES));
+    this.view = this.memory.view;
     this.number = number;
     this.slotBytes = slotBytes;
   }
 
   get isFull(): boolean {
-    return this.freeSlot === NO_SLOT && this.cutTo + this.slotBytes > this.bytes.byteLength;
+    return this.freeSlot === NO_SLOT && this.cutTo + this.slotBytes > this.memory.bytes.byteLength;
   }
 }
 

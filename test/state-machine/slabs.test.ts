@@ -7,12 +7,12 @@ const KIB = 1024;
 /** Writes the byte all over the slot. */
 function fill(slabs: Slabs, address: Address, byteCount: number, byte: number): void {
   const start = startOf(address);
-  slabs.page(address).bytes.fill(byte, start, start + byteCount);
+  slabs.page(address).memory.bytes.fill(byte, start, start + byteCount);
 }
 
 function contentOf(slabs: Slabs, address: Address, byteCount: number): Uint8Array {
   const start = startOf(address);
-  return slabs.page(address).bytes.subarray(start, start + byteCount);
+  return slabs.page(address).memory.bytes.subarray(start, start + byteCount);
 }
 
 function isHeld(slabs: Slabs, page: Page, address: Address): boolean {

@@ -74,9 +74,8 @@ export class ByteWriter {
   }
 
   /**
-   * Appends a string as {@link latin1} does, or bytes from where they lie. Without its length. It does not use `copy` of
-   * byte-string.ts: V8 would compile `copy` into calls once it is used for a second pair of memories, and applying would
-   * take longer.
+   * Appends a string as {@link latin1} does, or bytes from where they lie. Without its length. The bytes are copied as by `copy`
+   * (byte-string.ts), which takes memories that stay.
    */
   text(value: ByteString): void {
     if (typeof value === 'string') {

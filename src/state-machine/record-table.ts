@@ -322,15 +322,14 @@ export class RecordTable implements KeyOrder {
   }
 
   #write(id: RecordId, address: Address, { value, version, deadlineMs, revision }: RecordContent): void {
-    const page = this.#slabs.page(address);
-    const { view } = page;
+    const { memory, view } = this.#slabs.page(address);
     const start = startOf(address);
     view.setUint32(start + VALUE_LENGTH_AT, value.length, true);
     view.setFloat64(start + VERSION_AT, version, true);
     view.setFloat64(start + DEADLINE_AT, deadlineMs, true);
     view.setFloat64(start + REVISION_AT, revision, true);
     if (isLarge(value.length)) this.#large.set(id, value);
-    else write(value, page.memory, start + RECORD_HEADER_BYTES + view.getUint32(start, true));
+    else write(value, memory, start + RECORD_HEADER_BYTES + view.getUint32(start, true));
   }
 
   #copyRecord(from: Address, to: Address, byteCount: number): void {
@@ -389,9 +388,8 @@ export class RecordTable implements KeyOrder {
     const address = this.#address(id);
     const page = this.#slabs.page(address);
     const start = startOf(address);
-    return (
-      page.view.getUint32(start, true) === key.length && equals(key, page.memory, start + RECORD_HEADER_BYTES)
-    );
+    if (page.view.getUint32(start, true) !== key.length) return false;
+    return equals(key, page.memory, start + RECORD_HEADER_BYTES);
   }
 
   #shard(hash: number): Shard {

@@ -5,10 +5,11 @@
 
 /**
  * Each server waits for its disk in threads of the pool: for its log, for the log's next segment, for a snapshot of its own,
- * and for the removal of what is not needed any more. So it waits in four at most, and nine servers whose disks all hang leave
- * four to the rest of the program. With the four threads that libuv has by default, servers would wait for each other's disks.
+ * and for the removal of what is not needed any more; a leader also reads what each follower lacks. So nine servers whose disks
+ * all hang wait in 44 at most, and leave four to the rest of the program. With the four threads that libuv has by default,
+ * servers would wait for each other's disks.
  */
-const POOL_THREADS = 40;
+const POOL_THREADS = 48;
 const POOL_SIZE_VARIABLE = 'UV_THREADPOOL_SIZE';
 
 process.env[POOL_SIZE_VARIABLE] ??= `${POOL_THREADS}`;

@@ -24,9 +24,11 @@ import type {
   LogIndex,
   LogRead,
   Message,
+  Output,
   RecoveredState,
   ServerId,
   SnapshotMeta,
+  SnapshotRead,
   Term,
 } from './types.js';
 
@@ -60,7 +62,9 @@ export class Core {
   installedSnapshot: SnapshotMeta | undefined;
   messages: Message[] = [];
   logReads: LogRead[] = [];
-  lastLogReadId = 0;
+  snapshotReads: SnapshotRead[] = [];
+  /** Of the reads of both kinds. */
+  lastReadId = 0;
   readonly followerReads: FollowerReadQueue;
   confirmedReads: ConfirmedRead[] = [];
   failedReads: number[] = [];
@@ -223,6 +227,28 @@ export class Core {
     if (index <= this.commitIndex) return;
     invariant(index <= this.log.lastIndex, `commit of ${index}, the log ends at ${this.log.lastIndex}`);
     this.commitIndex = index;
+  }
+
+  /** What is queued for the driver. Each thing is returned once. */
+  takeQueued(): Omit<Output, 'persist' | 'committed'> {
+    const { messages, logReads, snapshotReads, confirmedReads, failedReads } = this;
+    const { installedSnapshot, changeOutcome } = this;
+    this.messages = [];
+    this.logReads = [];
+    this.snapshotReads = [];
+    this.confirmedReads = [];
+    this.failedReads = [];
+    this.installedSnapshot = undefined;
+    this.changeOutcome = undefined;
+    return {
+      messages,
+      logReads,
+      snapshotReads,
+      confirmedReads,
+      failedReads,
+      installedSnapshot,
+      changeOutcome,
+    };
   }
 
   /** Lets entries go from memory that are on the disk and were handed out, as the option says. */

@@ -1,13 +1,13 @@
 /**
  * Snapshots (§7, figure 13): a follower that needs entries which the leader has compacted is sent the leader's state
- * in chunks, with a few on their way at a time. A chunk that does not continue what the follower holds is answered
- * with how much that is, so the transfer goes on from there.
+ * in chunks, with a few on their way at a time, each of which the driver is asked to read. A chunk that does not continue what
+ * the follower holds is answered with how much that is, so the transfer goes on from there.
  */
 
 import { invariant } from './assert.js';
 import { commitWhatMajorityHas } from './commit.js';
 import type { Core } from './core.js';
-import type { Progress, SendingSnapshot } from './progress.js';
+import type { ChunkRead, Progress, SendingSnapshot } from './progress.js';
 import { confirmReads, echoOf } from './read-index.js';
 import type { IncomingSnapshot, Leader } from './roles.js';
 import type {
@@ -27,29 +27,53 @@ export function startSnapshot(core: Core, progress: Progress): void {
   progress.sendSnapshot(snapshot, core.nowMs);
 }
 
-/** Sends the next chunks, as far as the limit allows; returns how many. */
-export function sendChunks(core: Core, role: Leader, to: ServerId, progress: Progress): number {
+/** Asks the driver for the next chunk to send, as far as the limit allows. One is read for a follower at a time. */
+export function askForChunk(core: Core, state: SendingSnapshot): void {
   const { snapshotChunkBytes, maxInflightChunks } = core.options;
-  let sent = 0;
-  while (progress.state.name === 'snapshot' && sent < maxInflightChunks) {
+  const { snapshot, sentBytes, receivedBytes } = state;
+  const isFull = sentBytes - receivedBytes >= snapshotChunkBytes * maxInflightChunks;
+  if (state.read !== undefined || isFull || sentBytes === snapshot.byteLength) return;
+  core.lastReadId += 1;
+  const readId = core.lastReadId;
+  state.read = { readId, offset: sentBytes };
+  const position = { index: snapshot.index, term: snapshot.term };
+  core.snapshotReads.push({ readId, position, offset: sentBytes, maxBytes: snapshotChunkBytes });
+}
+
+/** The driver has read a chunk that a follower waits for, or found that the snapshot is no longer kept. */
+export function onSnapshotRead(core: Core, readId: number, data: Uint8Array | undefined): void {
+  const { role } = core;
+  if (role.name !== 'leader') return;
+  for (const [peer, progress] of role.progress) {
     const { state } = progress;
-    const { snapshot, sentBytes, receivedBytes } = state;
-    const isFull = sentBytes - receivedBytes >= snapshotChunkBytes * maxInflightChunks;
-    if (isFull || sentBytes === snapshot.byteLength) break;
-    const data = core.dependencies.readSnapshot(snapshot, sentBytes, snapshotChunkBytes);
-    if (data === undefined) {
-      // A newer snapshot has taken its place.
-      invariant(!isSame(snapshot, core.snapshot), `the snapshot at ${snapshot.index} cannot be read`);
-      startSnapshot(core, progress);
-      continue;
-    }
-    const { id: from, currentTerm: term } = core;
-    const echo = echoOf(core, role);
-    core.send({ type: 'InstallSnapshot', from, to, term, snapshot, offset: sentBytes, data, echo });
-    state.sentBytes += data.byteLength;
-    sent += 1;
+    if (state.name === 'snapshot' && state.read?.readId === readId)
+      sendChunk(core, role, peer, progress, state, state.read, data);
   }
-  return sent;
+}
+
+function sendChunk(
+  core: Core,
+  role: Leader,
+  to: ServerId,
+  progress: Progress,
+  state: SendingSnapshot,
+  { offset }: ChunkRead,
+  data: Uint8Array | undefined,
+): void {
+  const { snapshot } = state;
+  state.read = undefined;
+  if (data === undefined) {
+    // A newer snapshot has taken its place.
+    invariant(!isSame(snapshot, core.snapshot), `the snapshot at ${snapshot.index} cannot be read`);
+    startSnapshot(core, progress);
+    return;
+  }
+  // What comes next has changed meanwhile: something was lost, or had arrived.
+  if (offset !== state.sentBytes) return;
+  const { id: from, currentTerm: term } = core;
+  const echo = echoOf(core, role);
+  core.send({ type: 'InstallSnapshot', from, to, term, snapshot, offset, data, echo });
+  state.sentBytes += data.byteLength;
 }
 
 /** Whether a follower is being sent a snapshot. A newer one would have it begin anew. */

@@ -12,8 +12,8 @@ import type { Entry } from './types.js';
 /** Asks for the next entries that the follower lacks, unless it has been done. */
 export function askForEntries(core: Core, state: Replicating): void {
   if (state.readId !== undefined) return;
-  core.lastLogReadId += 1;
-  state.readId = core.lastLogReadId;
+  core.lastReadId += 1;
+  state.readId = core.lastReadId;
   core.logReads.push({
     readId: state.readId,
     from: state.nextIndex,

@@ -43,6 +43,13 @@ export interface SendingSnapshot {
   sentBytes: number;
   /** When `receivedBytes` grew last, in ms of the leader's clock. */
   lastGrowthMs: number;
+  /** The chunk that is being read from the disk. */
+  read: ChunkRead | undefined;
+}
+
+export interface ChunkRead {
+  readonly readId: number;
+  readonly offset: number;
 }
 
 export type ReplicationState = Probing | Replicating | SendingSnapshot;
@@ -96,7 +103,8 @@ export class Progress {
   }
 
   sendSnapshot(snapshot: SnapshotMeta, nowMs: number): void {
-    this.state = { name: 'snapshot', snapshot, receivedBytes: 0, sentBytes: 0, lastGrowthMs: nowMs };
+    const nothing = { receivedBytes: 0, sentBytes: 0, read: undefined };
+    this.state = { name: 'snapshot', snapshot, lastGrowthMs: nowMs, ...nothing };
   }
 
   /**

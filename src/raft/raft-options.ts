@@ -4,7 +4,7 @@
 
 import { faultOf, MAX_SERVER_ID } from './configuration.js';
 import type { TraceEvent } from './trace.js';
-import type { Configuration, LogPosition, ServerId } from './types.js';
+import type { Configuration, ServerId } from './types.js';
 
 /** Limits and times of the core. All times in milliseconds of the clock that `tick` is given. */
 export interface RaftOptions {
@@ -59,8 +59,6 @@ export interface RaftOptions {
 export interface RaftDependencies {
   /** Uniform in [0, 1). */
   readonly random: () => number;
-  /** Bytes of the newest durable snapshot; undefined when it is no longer the one at that position. */
-  readonly readSnapshot: (position: LogPosition, offset: number, maxBytes: number) => Uint8Array | undefined;
   /** Listens to what happens in elections. It must not call the core. */
   readonly trace?: ((event: TraceEvent) => void) | undefined;
 }

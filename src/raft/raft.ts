@@ -16,7 +16,7 @@ import { Core } from './core.js';
 import { countOwnVoteOnDisk } from './election.js';
 import { askLeader, sendReadRequest } from './follower-reads.js';
 import { sendHeartbeats, sendHeartbeatsIfDue } from './heartbeat.js';
-import { isSendingSnapshot, snapshotInstalled } from './install-snapshot.js';
+import { isSendingSnapshot, onSnapshotRead, snapshotInstalled } from './install-snapshot.js';
 import { takeNextStep } from './joint-consensus.js';
 import { leaseEndMs } from './leader-lease.js';
 import { continueTransfer, expireTransfer, startTransfer } from './leadership-transfer.js';
@@ -258,6 +258,12 @@ export class Raft {
     onEntriesRead(this.#core, readId, entries);
   }
 
+  /** What `snapshotReads` asked for was read; undefined where that snapshot is no longer kept. */
+  snapshotRead(readId: number, data: Uint8Array | undefined, nowMs: number): void {
+    this.#advanceClock(nowMs);
+    onSnapshotRead(this.#core, readId, data);
+  }
+
   /** The link to `peer` is new: nothing that was sent before arrives any more. */
   linkOpened(peer: ServerId, nowMs: number): void {
     this.#advanceClock(nowMs);
@@ -309,28 +315,12 @@ export class Raft {
   takeOutput(): Output {
     const core = this.#core;
     const { persist, free } = core.persistence.takeRequests(core.hardState, core.log, core.nowMs);
-    const messages = [...core.messages, ...free];
-    const { confirmedReads, failedReads, installedSnapshot, logReads, changeOutcome } = core;
+    core.messages.push(...free);
     const committed =
       core.commitIndex > core.handedIndex ? core.log.slice(core.handedIndex + 1, core.commitIndex) : [];
     core.handedIndex = core.commitIndex;
     core.freeMemory();
-    core.messages = [];
-    core.logReads = [];
-    core.confirmedReads = [];
-    core.failedReads = [];
-    core.installedSnapshot = undefined;
-    core.changeOutcome = undefined;
-    return {
-      persist,
-      messages,
-      logReads,
-      committed,
-      installedSnapshot,
-      confirmedReads,
-      failedReads,
-      changeOutcome,
-    };
+    return { persist, committed, ...core.takeQueued() };
   }
 
   #tickLeader(role: Leader): void {

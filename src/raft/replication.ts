@@ -7,7 +7,7 @@ import { invariant } from './assert.js';
 import { commitWhatMajorityHas } from './commit.js';
 import { conflictHint } from './conflict-hint.js';
 import type { Core } from './core.js';
-import { sendChunks, startSnapshot } from './install-snapshot.js';
+import { askForChunk, startSnapshot } from './install-snapshot.js';
 import { continueTransfer } from './leadership-transfer.js';
 import { askForEntries, isAwaited } from './log-reads.js';
 import { appendSent, type Progress, type Replicating } from './progress.js';
@@ -64,7 +64,8 @@ export function replicateTo(core: Core, role: Leader, peer: ServerId, progress: 
       }
       return sent;
     case 'snapshot':
-      return sendChunks(core, role, peer, progress);
+      askForChunk(core, state);
+      return 0;
   }
 }
 

@@ -31,8 +31,15 @@ export function handOver(core: Core, role: Leader): void {
 
 /** Whether a follower, which is heard, lacks only what this server would have to read from its disk. */
 function waitsForRead(core: Core, { state, lastHeardMs }: Progress): boolean {
-  const isHeard = core.nowMs - lastHeardMs < core.options.electionTimeoutMs;
-  return isHeard && state.name === 'replicate' && state.readId !== undefined && state.inflight.length === 0;
+  if (core.nowMs - lastHeardMs >= core.options.electionTimeoutMs) return false;
+  switch (state.name) {
+    case 'probe':
+      return false;
+    case 'replicate':
+      return state.readId !== undefined && state.inflight.length === 0;
+    case 'snapshot':
+      return state.read !== undefined && state.sentBytes === state.receivedBytes;
+  }
 }
 
 /** A server with a stalled disk does not campaign, and follows the server that is elected. */

@@ -253,6 +253,14 @@ export interface LogRead {
   readonly maxBytes: number;
 }
 
+/** Bytes of this server's own snapshot at a position: answered by `raft.snapshotRead`. */
+export interface SnapshotRead {
+  readonly readId: number;
+  readonly position: LogPosition;
+  readonly offset: number;
+  readonly maxBytes: number;
+}
+
 /**
  * What the core asks its driver to do, taken with `raft.takeOutput()`.
  *
@@ -264,6 +272,8 @@ export interface Output {
   readonly messages: readonly Message[];
   /** To be read from the log on disk, beside whatever else it does. */
   readonly logReads: readonly LogRead[];
+  /** To be read from snapshots on disk, in the same way. */
+  readonly snapshotReads: readonly SnapshotRead[];
   /** Entries that became committed and were not handed out before, in order. */
   readonly committed: readonly Entry[];
   /** The state machine must be replaced by this snapshot before `committed` is applied. It is on disk. */

@@ -5,13 +5,13 @@
 
 import type { Environment } from '../environment.js';
 import { MAX_DISK_WRITE_BYTES } from '../limits.js';
-import type { Entry, LogRead, PersistRequest } from '../raft/types.js';
+import type { Entry, LogRead, PersistRequest, SnapshotRead } from '../raft/types.js';
 import type { Storage } from '../storage/storage.js';
 import type { ServerMetrics } from './server-metrics.js';
 
 export interface DiskOptions {
   readonly environment: Environment;
-  readonly storage: Pick<Storage, 'persist' | 'readEntries'>;
+  readonly storage: Pick<Storage, 'persist' | 'readEntries' | 'readSnapshot'>;
   readonly metrics: ServerMetrics;
   /**
    * Everything up to the request with this sequence number survives a crash. Called again with the same number, or 0, when
@@ -19,17 +19,20 @@ export interface DiskOptions {
    */
   readonly onPersisted: (sequence: number) => void;
   /** These entries of the log were read. */
-  readonly onRead: (readId: number, entries: readonly Entry[]) => void;
+  readonly onEntriesRead: (readId: number, entries: readonly Entry[]) => void;
+  /** These bytes of a snapshot were read; undefined if it is no longer kept. */
+  readonly onSnapshotRead: (readId: number, data: Uint8Array | undefined) => void;
   /** The disk failed, or what was told of it could not be taken. Nothing more will be written. */
   readonly onFailed: (error: unknown) => void;
 }
 
 export class Disk {
   readonly #environment: Environment;
-  readonly #storage: Pick<Storage, 'persist' | 'readEntries'>;
+  readonly #storage: Pick<Storage, 'persist' | 'readEntries' | 'readSnapshot'>;
   readonly #metrics: ServerMetrics;
   readonly #onPersisted: DiskOptions['onPersisted'];
-  readonly #onRead: DiskOptions['onRead'];
+  readonly #onEntriesRead: DiskOptions['onEntriesRead'];
+  readonly #onSnapshotRead: DiskOptions['onSnapshotRead'];
   readonly #onFailed: DiskOptions['onFailed'];
   #waiting: PersistRequest[] = [];
   /** When the write under way began, or a part of it was done last. */
@@ -37,13 +40,14 @@ export class Disk {
   #lastSequence = 0;
   #isStopped = false;
 
-  constructor({ environment, storage, metrics, onPersisted, onRead, onFailed }: DiskOptions) {
-    this.#environment = environment;
-    this.#storage = storage;
-    this.#metrics = metrics;
-    this.#onPersisted = onPersisted;
-    this.#onRead = onRead;
-    this.#onFailed = onFailed;
+  constructor(options: DiskOptions) {
+    this.#environment = options.environment;
+    this.#storage = options.storage;
+    this.#metrics = options.metrics;
+    this.#onPersisted = options.onPersisted;
+    this.#onEntriesRead = options.onEntriesRead;
+    this.#onSnapshotRead = options.onSnapshotRead;
+    this.#onFailed = options.onFailed;
   }
 
   /** Whether a write is under way, so that whatever is added now waits for the next one. */
@@ -62,22 +66,29 @@ export class Disk {
   }
 
   /** Reads entries of the log, beside what is written. */
-  read(reads: readonly LogRead[]): void {
-    for (const { readId, ...wanted } of reads) {
-      this.#storage
-        .readEntries(wanted)
-        .then((entries) => {
-          if (!this.#isStopped) this.#onRead(readId, entries);
-        })
-        .catch((error: unknown) => {
-          if (!this.#isStopped) this.#onFailed(error);
-        });
-    }
+  readEntries({ readId, ...wanted }: LogRead): void {
+    this.#take(this.#storage.readEntries(wanted), (entries) => this.#onEntriesRead(readId, entries));
+  }
+
+  /** Reads a part of a snapshot, beside what is written. */
+  readSnapshot({ readId, position, offset, maxBytes }: SnapshotRead): void {
+    const reading = this.#storage.readSnapshot(position, offset, maxBytes);
+    this.#take(reading, (data) => this.#onSnapshotRead(readId, data));
   }
 
   /** Writes nothing more but what is under way. */
   stop(): void {
     this.#isStopped = true;
+  }
+
+  #take<T>(reading: Promise<T>, take: (result: T) => void): void {
+    reading
+      .then((result) => {
+        if (!this.#isStopped) take(result);
+      })
+      .catch((error: unknown) => {
+        if (!this.#isStopped) this.#onFailed(error);
+      });
   }
 
   #writeNext(): void {

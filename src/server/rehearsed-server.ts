@@ -165,9 +165,7 @@ class ForgetfulStorage implements Storage {
     throw new TypeError('no snapshot is due');
   }
 
-  readSnapshot(): undefined {
-    return undefined;
-  }
+  async readSnapshot(): Promise<undefined> {}
 
   async *snapshotImage(): AsyncGenerator<Uint8Array> {}
 

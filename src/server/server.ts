@@ -94,7 +94,6 @@ export class Server {
       raft,
       {
         random: () => environment.random(),
-        readSnapshot: storage.readSnapshot.bind(storage),
         trace: (trace) => onEvent({ type: 'election', trace }),
       },
       recovered,
@@ -156,8 +155,12 @@ export class Server {
         this.#snapshots.persisted();
         this.#requestTurn();
       },
-      onRead: (readId, entries) => {
+      onEntriesRead: (readId, entries) => {
         this.#raft.entriesRead(readId, entries, environment.nowMs());
+        this.#requestTurn();
+      },
+      onSnapshotRead: (readId, data) => {
+        this.#raft.snapshotRead(readId, data, environment.nowMs());
         this.#requestTurn();
       },
       onFailed: (error) => this.#fail(error),
@@ -325,9 +328,10 @@ export class Server {
   #doOutput(): void {
     this.#raft.sendDue();
     const output = this.#raft.takeOutput();
-    const { persist, messages, logReads, installedSnapshot, committed, confirmedReads, failedReads } = output;
+    const { persist, messages, installedSnapshot, committed, confirmedReads, failedReads } = output;
     this.#disk.write(persist);
-    if (logReads.length > 0) this.#disk.read(logReads);
+    for (const read of output.logReads) this.#disk.readEntries(read);
+    for (const read of output.snapshotReads) this.#disk.readSnapshot(read);
     this.#peers.send(messages);
     if (output.changeOutcome !== undefined) this.memberChanges.settle(output.changeOutcome);
     if (installedSnapshot !== undefined) {

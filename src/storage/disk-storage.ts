@@ -167,17 +167,8 @@ export class DiskStorage implements Storage {
     return writing;
   }
 
-  async readEntries(wanted: Omit<LogRead, 'readId'>): Promise<readonly Entry[]> {
-    const reading = this.#retries.retry(() => this.#log.read(wanted));
-    this.#reading.add(reading);
-    try {
-      return await reading;
-    } catch (error) {
-      if (systemCodeOf(error) !== undefined) throw readFailed(this.#directory, error);
-      throw corrupt(this.#directory, error);
-    } finally {
-      this.#reading.delete(reading);
-    }
+  readEntries(wanted: Omit<LogRead, 'readId'>): Promise<readonly Entry[]> {
+    return this.#read(() => this.#log.read(wanted));
   }
 
   async createSnapshot(): Promise<SnapshotSink> {
@@ -193,12 +184,8 @@ export class DiskStorage implements Storage {
     };
   }
 
-  readSnapshot(position: LogPosition, offset: number, maxBytes: number): Uint8Array | undefined {
-    try {
-      return this.#snapshots.read(position, offset, maxBytes);
-    } catch (error) {
-      throw readFailed(this.#directory, error);
-    }
+  readSnapshot(position: LogPosition, offset: number, maxBytes: number): Promise<Uint8Array | undefined> {
+    return this.#read(() => this.#snapshots.read(position, offset, maxBytes));
   }
 
   async *snapshotImage(): AsyncGenerator<Uint8Array> {
@@ -218,6 +205,19 @@ export class DiskStorage implements Storage {
     await this.#clearing;
     await this.#snapshots.close();
     await this.#log.close();
+  }
+
+  async #read<T>(read: () => Promise<T>): Promise<T> {
+    const reading = this.#retries.retry(read);
+    this.#reading.add(reading);
+    try {
+      return await reading;
+    } catch (error) {
+      if (systemCodeOf(error) !== undefined) throw readFailed(this.#directory, error);
+      throw corrupt(this.#directory, error);
+    } finally {
+      this.#reading.delete(reading);
+    }
   }
 
   async #write(requests: readonly PersistRequest[]): Promise<void> {

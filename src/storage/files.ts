@@ -25,9 +25,6 @@ export interface Files {
   /** A file that is there. */
   open(path: string, access: FileAccess): Promise<DataFile>;
 
-  /** A file that is there, to read from while the thread waits. */
-  openBlocking(path: string): BlockingFile;
-
   /** A file of the log that is there and has its full length. */
   openLog(path: string, options: LogFileOptions): Promise<LogFile>;
 
@@ -84,13 +81,6 @@ export interface DataFile {
   sync(): Promise<void>;
 
   close(): Promise<void>;
-}
-
-export interface BlockingFile {
-  /** Returns how many bytes were read, into the first ones: 0 at the end of the file. */
-  read(bytes: Uint8Array, position: number): number;
-
-  close(): void;
 }
 
 export interface LogFileOptions {

@@ -41,13 +41,6 @@ const rename = promisify(fs.rename);
 export const NODE_FILES: Files = {
   create: async (path) => dataFileOf(await open(path, 'w')),
   open: async (path, access) => dataFileOf(await open(path, access === 'read' ? 'r' : 'r+')),
-  openBlocking: (path) => {
-    const descriptor = fs.openSync(path, 'r');
-    return {
-      read: (bytes, position) => fs.readSync(descriptor, bytes, 0, bytes.byteLength, position),
-      close: () => fs.closeSync(descriptor),
-    };
-  },
   openLog: (path, options) => NodeLogFile.open(path, options),
   logMemory: () => new PageMemory(),
   read: (path) => readFile(path),

@@ -145,7 +145,7 @@ async function copy(source: DiskStorage, { owner, term, to, files }: CopyOptions
     if (snapshot !== undefined) {
       const sink = await target.createSnapshot();
       for (let offset = 0; offset < snapshot.byteLength; offset += READ_BYTES) {
-        const bytes = source.readSnapshot(snapshot, offset, READ_BYTES);
+        const bytes = await source.readSnapshot(snapshot, offset, READ_BYTES);
         if (bytes !== undefined) await sink.write(bytes);
       }
       const { index, term, configuration } = snapshot;

@@ -7,7 +7,7 @@
 
 import { join } from 'node:path';
 import type { LogPosition, SnapshotMeta } from '../raft/types.js';
-import type { BlockingFile, Files } from './files.js';
+import type { DataFile, Files } from './files.js';
 import { PartialFile, type PartialFileOptions } from './partial-file.js';
 import { isShortage, type ShortageRetries } from './shortage-retries.js';
 import { SnapshotCheck, SnapshotError } from './snapshot-format.js';
@@ -23,7 +23,7 @@ interface KeptSnapshot {
   readonly meta: SnapshotMeta;
   readonly path: string;
   /** Opened when it is first read from. */
-  file: BlockingFile | undefined;
+  file: Promise<DataFile> | undefined;
 }
 
 export interface SnapshotFilesOptions extends PartialFileOptions {
@@ -42,6 +42,8 @@ export class SnapshotFiles {
   #newest: KeptSnapshot | undefined;
   /** The snapshot before the newest, kept for a follower that has received a part of it. */
   #previous: KeptSnapshot | undefined;
+  /** Files of snapshots that are being closed. */
+  #closing: Promise<unknown> = Promise.resolve();
   #own: PartialFile | undefined;
   #received: { readonly file: PartialFile; readonly check: SnapshotCheck } | undefined;
 
@@ -91,7 +93,7 @@ export class SnapshotFiles {
     this.#previous = this.#newest;
     this.#newest = this.#keep(meta);
     if (outdated === undefined) return;
-    outdated.file?.close();
+    this.#close(outdated);
     await this.#files.remove(outdated.path).catch((error: unknown) => {
       // It goes at the next start.
       if (!isShortage(error)) throw error;
@@ -124,19 +126,22 @@ export class SnapshotFiles {
     this.#received = undefined;
   }
 
-  /** Up to `maxBytes` of the snapshot at `position`, if that is kept. */
-  read(position: LogPosition, offset: number, maxBytes: number): Uint8Array | undefined {
-    const kept = [this.#newest, this.#previous].find(
-      (one) => one?.meta.index === position.index && one.meta.term === position.term,
-    );
+  /** Up to `maxBytes` of the snapshot at `position`, if that is kept. Rejects with {@link SnapshotError} when its file is short. */
+  async read(position: LogPosition, offset: number, maxBytes: number): Promise<Uint8Array | undefined> {
+    const kept = this.#kept.find(({ meta }) => meta.index === position.index && meta.term === position.term);
     if (kept === undefined) return undefined;
-    kept.file ??= this.#files.openBlocking(kept.path);
     const bytes = new Uint8Array(Math.max(0, Math.min(maxBytes, kept.meta.byteLength - offset)));
-    let got = 0;
-    while (got < bytes.byteLength) {
-      const count = kept.file.read(bytes.subarray(got), offset + got);
-      if (count === 0) throw new SnapshotError(`${kept.path} ends at ${offset + got}`);
-      got += count;
+    try {
+      const file = await this.#fileOf(kept);
+      for (let got = 0; got < bytes.byteLength; ) {
+        const count = await file.read(bytes.subarray(got), offset + got);
+        if (count === 0) throw new SnapshotError(`${kept.path} ends at ${offset + got}`);
+        got += count;
+      }
+    } catch (error) {
+      // Its file was removed meanwhile.
+      if (!this.#kept.includes(kept)) return undefined;
+      throw error;
     }
     return bytes;
   }
@@ -150,7 +155,27 @@ export class SnapshotFiles {
   async close(): Promise<void> {
     await this.#own?.close();
     await this.#received?.file.close();
-    for (const kept of [this.#newest, this.#previous]) kept?.file?.close();
+    for (const kept of this.#kept) this.#close(kept);
+    await this.#closing;
+  }
+
+  /** The newest, and the one before it. */
+  get #kept(): readonly KeptSnapshot[] {
+    return [this.#newest, this.#previous].filter((kept) => kept !== undefined);
+  }
+
+  #fileOf(kept: KeptSnapshot): Promise<DataFile> {
+    kept.file ??= this.#files.open(kept.path, 'read').catch((error: unknown) => {
+      kept.file = undefined;
+      throw error;
+    });
+    return kept.file;
+  }
+
+  /** Closes its file, if that is open, once nobody reads from it: a read may hang, which nobody waits for here. */
+  #close({ file }: KeptSnapshot): void {
+    if (file !== undefined)
+      this.#closing = Promise.allSettled([this.#closing, file.then((open) => open.close())]);
   }
 
   #createPartial(name: string): Promise<PartialFile> {

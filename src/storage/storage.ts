@@ -45,9 +45,9 @@ export interface Storage {
 
   /**
    * Up to `maxBytes` of the snapshot at `position`, from `offset` on: of the newest one or the one before it, undefined
-   * for any other. Throws {@link StorageError}.
+   * for any other. May run beside {@link persist}. Rejects with {@link StorageError}.
    */
-  readSnapshot(position: LogPosition, offset: number, maxBytes: number): Uint8Array | undefined;
+  readSnapshot(position: LogPosition, offset: number, maxBytes: number): Promise<Uint8Array | undefined>;
 
   /**
    * The image of the state machine in the newest snapshot, in pieces, each of which may be overwritten when the next one

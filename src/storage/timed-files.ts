@@ -1,7 +1,7 @@
 /** Files of disks that may hang: a call that takes too long is given up and rejects with {@link DiskTimeoutError}. */
 
 import type { Environment } from '../environment.js';
-import type { BlockingFile, DataFile, FileAccess, FileLock, Files, LogFile, LogMemory } from './files.js';
+import type { DataFile, FileAccess, FileLock, Files, LogFile, LogMemory } from './files.js';
 
 /** The removal of a directory may take as long as this many other calls: there may be many files in it. */
 const REMOVAL_CALLS = 3;
@@ -63,10 +63,6 @@ export class TimedFiles implements Files {
     return this.#timed('open', this.#files.open(path, access), { onLate: closeLate }).then((file) =>
       this.#timedFile(file),
     );
-  }
-
-  openBlocking(path: string): BlockingFile {
-    return this.#files.openBlocking(path);
   }
 
   openLog(...args: Parameters<Files['openLog']>): Promise<LogFile> {

@@ -1,7 +1,8 @@
 /** A disk that hangs for real: a call of it is stuck in a thread of libuv's pool, since it opens a pipe that nobody reads. */
 
 import { execFile } from 'node:child_process';
-import { open } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { type FileHandle, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -139,6 +140,62 @@ describe('a leader whose disk hangs under load', function () {
       await directory.remove();
     }
   });
+});
+
+describe('a leader whose disk hangs while it reads a snapshot for a follower', function () {
+  this.timeout(120_000);
+  const ELECTION_TIMEOUT_MS = 1_000;
+
+  it('leads on, and serves its clients', async function () {
+    if (process.platform !== 'linux') this.skip();
+    const directory = await temporaryDirectory();
+    const flags = [
+      '--snapshot-log-bytes',
+      `${4 * VALUE.length}`,
+      '--election-timeout',
+      `${ELECTION_TIMEOUT_MS}`,
+    ];
+    const program = await Program.start({ storage: { dataDir: directory.path }, flags });
+    let writer: FileHandle | undefined;
+    try {
+      const leader = (await program.status()).leader ?? 0;
+      const away = (leader + 1) % 3;
+      await http(program.httpPort, `POST /api/servers/${away}/kill`);
+      const client = await TextClient.connect(program.routerPort);
+      const snapshots = join(directory.path, `server-${leader}`, 'snapshots');
+      const isWhole = (name: string) => name.endsWith('.snapshot');
+      const names = async () => (await readdir(snapshots)).filter(isWhole);
+      // The file of one is not opened before it is first read.
+      await eventually('there are two snapshots', async () => {
+        await client.set('k', VALUE);
+        return (await names()).length === 2;
+      });
+      for (const name of await names()) {
+        await rm(join(snapshots, name));
+        await promisify(execFile)('mkfifo', [join(snapshots, name)]);
+      }
+      await http(program.httpPort, `POST /api/servers/${away}/restart`);
+      const endMs = performance.now() + 3 * ELECTION_TIMEOUT_MS;
+      while (performance.now() < endMs) {
+        expect(await client.set('other', 'x')).to.have.property('type', 'OK');
+        expect((await program.status()).leader).to.equal(leader);
+      }
+      await eventually('the leader waits for a snapshot', async () => {
+        for (const name of await names()) writer ??= await openIfRead(join(snapshots, name));
+        return writer !== undefined;
+      });
+      client.close();
+    } finally {
+      await program.kill();
+      await writer?.close();
+      await directory.remove();
+    }
+  });
+
+  /** A pipe can be opened like that while somebody opens it to read, and waits. */
+  function openIfRead(pipe: string): Promise<FileHandle | undefined> {
+    return open(pipe, constants.O_WRONLY | constants.O_NONBLOCK).catch(() => undefined);
+  }
 });
 
 describe('a disk that has hung for less than an election timeout', function () {

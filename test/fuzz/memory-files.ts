@@ -1,7 +1,7 @@
 /** Files in memory, for storage that is opened thousands of times a second. Nothing is ever lost, and no call fails but for want of a name. */
 
 import { basename, dirname, join } from 'node:path';
-import type { BlockingFile, DataFile, FileLock, Files, LogFile, LogMemory } from '../../src/storage/files.js';
+import type { DataFile, FileLock, Files, LogFile, LogMemory } from '../../src/storage/files.js';
 
 /** As Node makes them. */
 class MissingError extends Error {
@@ -43,11 +43,6 @@ export class MemoryFiles implements Files {
 
   async open(path: string): Promise<DataFile> {
     return new MemoryFile(this.#file(path));
-  }
-
-  openBlocking(path: string): BlockingFile {
-    const file = this.#file(path);
-    return { read: (bytes, position) => readFrom(file, bytes, position), close: () => undefined };
   }
 
   async openLog(path: string): Promise<LogFile> {

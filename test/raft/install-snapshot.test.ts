@@ -65,6 +65,42 @@ describe('snapshots', () => {
       expect(offsets(group), 'that was the last').to.deep.equal([12, 16]);
     });
 
+    it('are read from the disk a chunk at a time, and no more than may be on their way', () => {
+      const group = sending();
+      group.holdReads(0);
+      const held = () => group.server(0).heldSnapshotReads.map(({ offset }) => offset);
+      group.advance(HEARTBEAT_MS);
+      expect(held(), 'as many chunks as may be are on their way').to.deep.equal([]);
+      exchangeOne(group);
+      exchangeOne(group);
+      expect(held()).to.deep.equal([12]);
+      group.freeReads(0);
+      expect(offsets(group)).to.deep.equal([8, 12, 16]);
+    });
+
+    it('go on from where the follower is when a chunk was read for a later place', () => {
+      const group = sending();
+      group.holdReads(0);
+      exchangeOne(group);
+      for (let ms = 0; ms <= ELECTION_TIMEOUT_MS; ms += HEARTBEAT_MS) {
+        group.advance(HEARTBEAT_MS);
+        group.drop({ to: 2 });
+        group.deliverAll();
+      }
+      group.freeReads(0);
+      expect(offsets(group)).to.deep.equal([4, 8, 12]);
+    });
+
+    it('are not sent any more by a leader that lost its lead while it read', () => {
+      const group = sending();
+      group.holdReads(0);
+      exchangeOne(group);
+      group.drop();
+      group.elect(1);
+      group.freeReads(0);
+      expect(group.inTransit({ from: 0, type: 'InstallSnapshot' })).to.deep.equal([]);
+    });
+
     it('are known to be on their way until the follower has the last', () => {
       const group = sending();
       expect(group.servers.map(({ raft }) => raft.isSendingSnapshot)).to.deep.equal([true, false, false]);

@@ -32,12 +32,7 @@ const EMPTY: RecoveredState = {
 
 /** A server that leads, as the only voter. */
 function lonely(configuration: Configuration): Raft {
-  const raft = new Raft(
-    { ...OPTIONS, configuration },
-    { random: () => 0, readSnapshot: () => undefined },
-    EMPTY,
-    0,
-  );
+  const raft = new Raft({ ...OPTIONS, configuration }, { random: () => 0 }, EMPTY, 0);
   raft.tick(100);
   for (let turn = 0; turn < 3; turn += 1) {
     const last = raft.takeOutput().persist.at(-1);

@@ -113,6 +113,22 @@ describe('a leader whose disk is stalled', () => {
     expect(group.log(2)).to.equal(group.log(1));
   });
 
+  it('hands over although another one needs a snapshot, which only that disk has', () => {
+    const group = Group.of(3);
+    group.elect(0);
+    group.isolate(2);
+    group.agree(0, 'x', 'y');
+    group.compact(0);
+    group.holdReads(0);
+    group.holdDisk(0);
+    group.heal();
+    group.propose(0, 'z');
+    group.run(ELECTION_TIMEOUT_MS + 2 * HEARTBEAT_MS);
+    expect(group.leader).to.equal(1);
+    group.run(HEARTBEAT_MS);
+    expect(group.log(2)).to.equal(group.log(1));
+  });
+
   it('stays while that other one is not heard', () => {
     const group = Group.of(3, { maxLogCacheBytes: 1 });
     group.elect(0);

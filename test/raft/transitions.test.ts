@@ -30,7 +30,7 @@ describe('changes of role', () => {
       catchUpTimeoutMs: 60_000,
       maxLogCacheBytes: 10,
     };
-    return new Core(options, { random: () => 0, readSnapshot: () => undefined }, new Disk().recover(), 0);
+    return new Core(options, { random: () => 0 }, new Disk().recover(), 0);
   }
 
   function newLeader(): Core {

@@ -41,10 +41,11 @@ describe('what a server tells of its disk', () => {
       });
     disk = new Disk({
       environment,
-      storage: { persist, readEntries: async () => [] },
+      storage: { persist, readEntries: async () => [], readSnapshot: async () => undefined },
       metrics: new ServerMetrics(),
       onPersisted: () => undefined,
-      onRead: () => undefined,
+      onEntriesRead: () => undefined,
+      onSnapshotRead: () => undefined,
       onFailed: () => undefined,
     });
     health = new DiskHealth({

@@ -24,8 +24,9 @@ describe('a server’s disk', () => {
     onRead = (readId) => told.push(readId);
     writes = [];
     told = [];
-    const storage: Pick<Storage, 'persist' | 'readEntries'> = {
+    const storage: Pick<Storage, 'persist' | 'readEntries' | 'readSnapshot'> = {
       readEntries: async () => [],
+      readSnapshot: async () => undefined,
       persist: (requests, onProgress = () => undefined) => {
         writes.push(requests.map(({ sequence }) => sequence));
         progress = onProgress;
@@ -39,7 +40,8 @@ describe('a server’s disk', () => {
       storage,
       metrics: new ServerMetrics(),
       onPersisted: (sequence) => onPersisted(sequence),
-      onRead: (readId) => onRead(readId),
+      onEntriesRead: (readId) => onRead(readId),
+      onSnapshotRead: (readId) => onRead(readId),
       onFailed: (error) => told.push(error),
     });
   });
@@ -90,9 +92,10 @@ describe('a server’s disk', () => {
     onRead = () => {
       throw refused;
     };
-    disk.read([{ readId: 1, from: 1, to: 1, maxBytes: 1 }]);
+    disk.readEntries({ readId: 1, from: 1, to: 1, maxBytes: 1 });
+    disk.readSnapshot({ readId: 2, position: { index: 1, term: 1 }, offset: 0, maxBytes: 1 });
     await new Promise((resolve) => setImmediate(resolve));
-    expect(told).to.deep.equal([refused, refused]);
+    expect(told).to.deep.equal([refused, refused, refused]);
   });
 
   it('writes nothing more once it is stopped, not even what waits', async () => {

@@ -376,6 +376,20 @@ export const MUTANTS: readonly Mutant[] = [
     replacement: 'one.matchIndex',
   },
   {
+    name: 'wait with a hung disk for a follower that needs its snapshot',
+    foundBy: 'raft/stalled-disk',
+    file: 'raft/stalled-disk.js',
+    search: 'state.read !== undefined && state.sentBytes === state.receivedBytes',
+    replacement: 'false',
+  },
+  {
+    name: 'send a chunk of a snapshot that was read for another place',
+    foundBy: 'raft/install-snapshot',
+    file: 'raft/install-snapshot.js',
+    search: 'if (offset !== state.sentBytes)\n        return;',
+    replacement: '',
+  },
+  {
     name: 'execute what comes before the password',
     file: 'protocol/resp/access.js',
     search: "if (state.access === 'locked' && !isForLocked(name))",

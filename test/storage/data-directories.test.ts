@@ -481,7 +481,7 @@ function failing(directory: string, code: string): Files {
 
 /** The same files, but for those in a directory, which can only be read. */
 function readOnly(directory: string): Files {
-  return refusing(directory, 'EROFS', (call) => !['read', 'list', 'size', 'openBlocking'].includes(call));
+  return refusing(directory, 'EROFS', (call) => !['read', 'list', 'size'].includes(call));
 }
 
 function refusing(directory: string, code: string, isRefused: (call: string) => boolean): Files {

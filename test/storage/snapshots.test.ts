@@ -162,14 +162,14 @@ describe('snapshots on the disk', () => {
     await storage.persist([persistOf(entries(1, 9, 1))]);
     await commit(storage, first, { index: 1, term: 1 });
     await commit(storage, second, { index: 2, term: 1 });
-    expect(storage.readSnapshot({ index: 1, term: 1 }, 20, 30)).to.deep.equal(
+    expect(await storage.readSnapshot({ index: 1, term: 1 }, 20, 30)).to.deep.equal(
       Uint8Array.from(first.subarray(20, 50)),
     );
     await commit(storage, third, { index: 3, term: 1 });
-    expect(storage.readSnapshot({ index: 1, term: 1 }, 0, 10)).to.equal(undefined);
-    expect(storage.readSnapshot({ index: 2, term: 2 }, 0, 10)).to.equal(undefined);
-    expect(storage.readSnapshot({ index: 2, term: 1 }, second.byteLength - 3, 100)).to.have.length(3);
-    expect(storage.readSnapshot({ index: 3, term: 1 }, 0, 10)).to.deep.equal(
+    expect(await storage.readSnapshot({ index: 1, term: 1 }, 0, 10)).to.equal(undefined);
+    expect(await storage.readSnapshot({ index: 2, term: 2 }, 0, 10)).to.equal(undefined);
+    expect(await storage.readSnapshot({ index: 2, term: 1 }, second.byteLength - 3, 100)).to.have.length(3);
+    expect(await storage.readSnapshot({ index: 3, term: 1 }, 0, 10)).to.deep.equal(
       Uint8Array.from(third.subarray(0, 10)),
     );
     expect(await files()).to.have.members(['2-1.snapshot', '3-1.snapshot']);

@@ -39,7 +39,7 @@ export class WatchedStorage implements Storage {
     return this.#storage.createSnapshot();
   }
 
-  readSnapshot(position: LogPosition, offset: number, maxBytes: number): Uint8Array | undefined {
+  readSnapshot(position: LogPosition, offset: number, maxBytes: number): Promise<Uint8Array | undefined> {
     return this.#storage.readSnapshot(position, offset, maxBytes);
   }
 

@@ -1,7 +1,6 @@
 /** Several simulated disks as one file system: the first name of a path is that of a disk, which is mounted there. */
 
 import type {
-  BlockingFile,
   DataFile,
   FileAccess,
   FileLock,
@@ -34,11 +33,6 @@ export class FilesOfDisks implements Files {
   open(path: string, access: FileAccess): Promise<DataFile> {
     const place = this.#placeOf(path);
     return place.files.open(place.path, access);
-  }
-
-  openBlocking(path: string): BlockingFile {
-    const place = this.#placeOf(path);
-    return place.files.openBlocking(place.path);
   }
 
   openLog(path: string, options: LogFileOptions): Promise<LogFile> {

@@ -1,7 +1,6 @@
 /** The files on a simulated disk, as one thread sees them until it ends. */
 
 import {
-  type BlockingFile,
   type DataFile,
   type FileLock,
   type Files,
@@ -107,18 +106,6 @@ export class SimulatedFiles implements Files {
 
   open(path: string): Promise<DataFile> {
     return this.#call({ syscall: 'open', all: () => this.#dataFile(this.#fileAt(path, 'open')) });
-  }
-
-  openBlocking(path: string): BlockingFile {
-    this.#refuse('open');
-    const file = this.#fileAt(path, 'open');
-    return {
-      read: (bytes, position) => {
-        this.#refuse('read');
-        return file.read(bytes, position);
-      },
-      close: () => {},
-    };
   }
 
   openLog(path: string, options: LogFileOptions): Promise<LogFile> {

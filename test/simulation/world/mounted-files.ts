@@ -4,7 +4,6 @@
  */
 
 import type {
-  BlockingFile,
   DataFile,
   FileAccess,
   FileLock,
@@ -39,10 +38,6 @@ export class MountedFiles implements Files {
 
   open(path: string, access: FileAccess): Promise<DataFile> {
     return this.#on(path, (files, there) => files.open(there, access));
-  }
-
-  openBlocking(path: string): BlockingFile {
-    return this.#on(path, (files, there) => files.openBlocking(there));
   }
 
   openLog(path: string, options: LogFileOptions): Promise<LogFile> {

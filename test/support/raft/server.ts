@@ -16,6 +16,7 @@ import type {
   Output,
   PersistRequest,
   ServerId,
+  SnapshotRead,
 } from '../../../src/raft/types.js';
 import { Disk } from './disk.js';
 import { bytesOf, textOf, textOfLog } from './messages.js';
@@ -71,8 +72,9 @@ export class Server {
   #unwritten: PersistRequest[] = [];
   #isDiskHeld = false;
   readonly #onOutput: ServerSetup['onOutput'];
-  /** Of its log, not answered. */
+  /** Of its log and of its snapshots, not answered. */
   readonly heldReads: LogRead[] = [];
+  readonly heldSnapshotReads: SnapshotRead[] = [];
   #areReadsHeld = false;
 
   /**
@@ -122,7 +124,6 @@ export class Server {
       this.#options,
       {
         random: () => this.random,
-        readSnapshot: (position, offset, maxBytes) => this.disk.readSnapshot(position, offset, maxBytes),
         trace: (event) => this.traces.push(event),
       },
       recovered,
@@ -135,6 +136,7 @@ export class Server {
     this.#raft = undefined;
     this.#isDiskHeld = false;
     this.heldReads.length = 0;
+    this.heldSnapshotReads.length = 0;
     this.#areReadsHeld = false;
     this.#unwritten = [];
     this.#reads = [];
@@ -153,6 +155,7 @@ export class Server {
       this.#answer(output);
       if (output.changeOutcome !== undefined) this.changeOutcomes.push(output.changeOutcome);
       this.heldReads.push(...output.logReads);
+      this.heldSnapshotReads.push(...output.snapshotReads);
       this.#unwritten.push(...output.persist);
     } while ((!this.#isDiskHeld && this.#write()) || (!this.#areReadsHeld && this.#answerReads()));
     return sent;
@@ -202,12 +205,12 @@ export class Server {
     return this.writeDisk();
   }
 
-  /** From now on the disk answers reads of the log only when told to. */
+  /** From now on the disk answers reads only when told to. */
   holdReads(): void {
     this.#areReadsHeld = true;
   }
 
-  /** The disk answers reads of the log again, and all that were held back. */
+  /** The disk answers reads again, and all that were held back. */
   freeReads(): readonly Message[] {
     this.#areReadsHeld = false;
     return this.turn(() => void this.#answerReads());
@@ -241,9 +244,12 @@ export class Server {
 
   #answerReads(): boolean {
     const reads = this.heldReads.splice(0);
+    const snapshotReads = this.heldSnapshotReads.splice(0);
     for (const { readId, ...wanted } of reads)
       this.raft.entriesRead(readId, this.disk.read(wanted), this.#clock.nowMs);
-    return reads.length > 0;
+    for (const { readId, position, offset, maxBytes } of snapshotReads)
+      this.raft.snapshotRead(readId, this.disk.readSnapshot(position, offset, maxBytes), this.#clock.nowMs);
+    return reads.length + snapshotReads.length > 0;
   }
 
   #restore({ index, term }: LogPosition): void {

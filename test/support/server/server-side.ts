@@ -79,7 +79,7 @@ export class ServerSide {
       catchUpTimeoutMs: 60_000,
       maxLogCacheBytes: 100_000_000,
     },
-    { random: () => 0, readSnapshot: () => undefined },
+    { random: () => 0 },
     new Disk().recover(),
     0,
   );

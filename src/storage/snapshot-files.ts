@@ -126,7 +126,7 @@ export class SnapshotFiles {
     this.#received = undefined;
   }
 
-  /** Up to `maxBytes` of the snapshot at `position`, if that is kept. Rejects with {@link SnapshotError} when its file is short. */
+  /** Up to `maxBytes` of the snapshot at `position`, if that is kept. Rejects with {@link SnapshotError} if it is too short. */
   async read(position: LogPosition, offset: number, maxBytes: number): Promise<Uint8Array | undefined> {
     const kept = this.#kept.find(({ meta }) => meta.index === position.index && meta.term === position.term);
     if (kept === undefined) return undefined;

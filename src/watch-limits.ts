@@ -47,7 +47,7 @@ export const WATCH_MARK_MS = 5_000;
 /** A server that knows of no leader for that many ms closes its watchers' connections. */
 export const LEADERLESS_WATCH_MS = 5_000;
 
-/** A watcher's place is told the router after that many changes that it was not told of. */
+/** A watcher's place is told the router after that many changes that it was not told of, or half of those that are kept. */
 export const PLACE_TOLD_CHANGES = 10_000;
 
 assertRelations('watch-limits.ts', [

@@ -2,6 +2,7 @@
 
 import { connect } from 'node:net';
 import { expect } from 'chai';
+import { PLACE_TOLD_CHANGES } from '../../src/watch-limits.js';
 import { eventually, TestCluster, WAIT_TIMEOUT_MS } from '../support/cluster.js';
 
 /** A connection that keeps all lines that come, those of values, too. */
@@ -160,5 +161,26 @@ describe('watches of a running cluster', () => {
     const revisions = told.map((line) => Number(line.split(' ')[1]));
     for (const [i, revision] of revisions.entries()) expect(revision).to.equal((revisions[0] ?? 0) + i);
     expect(watcher.lines.some((line) => line.startsWith('ERR'))).to.equal(false);
+  });
+
+  it('of a quiet prefix go on at the next leader, although what was not for them is no more kept', async () => {
+    await cluster.close();
+    cluster = await TestCluster.start({ watchHistory: 2_000 });
+    const [quiet, writer] = [open(routerPort()), open(routerPort())];
+    quiet.send('watch quiet\r\n');
+    await quiet.has(1);
+    const last = PLACE_TOLD_CHANGES + 5_000;
+    writer.send('set other 0 1 noreply\r\nx\r\n'.repeat(last));
+    writer.send('get other\r\n');
+    await writer.has(2);
+    const leader = await cluster.leader();
+    await eventually(
+      'it is told how far it has been told',
+      () => quiet.lines.at(-1)?.startsWith('AT ') === true,
+    );
+    await cluster.cluster.kill(leader);
+    writer.send('set quiet 0 1\r\nx\r\n');
+    await eventually('its change', () => quiet.lines.at(-2)?.startsWith('SET ') === true);
+    expect(quiet.lines.some((line) => line.startsWith('ERR'))).to.equal(false);
   });
 });

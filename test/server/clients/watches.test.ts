@@ -24,14 +24,17 @@ function set(key: string, value = 'v'): Command {
 
 /** The watchers of a server whose state the test changes, and what they are told. */
 class Watched {
-  readonly store = new KeyValueStore(HASH_SECRET);
+  readonly store: KeyValueStore;
   readonly sessions: Session[] = [];
   readonly told: string[] = [];
+  /** Where each would go on elsewhere, as far as its connection was told. */
+  readonly places: (number | undefined)[] = [];
   nowMs = 0;
   isFull = false;
   readonly watchers: Watchers;
 
-  constructor() {
+  constructor({ history }: { readonly history?: number } = {}) {
+    this.store = new KeyValueStore(HASH_SECRET, history);
     this.watchers = new Watchers({
       raft: { leader: 1 },
       logTime: { nowMs: () => START_MS },
@@ -44,6 +47,7 @@ class Watched {
 
   push(session: Session, text: string): void {
     this.told[session.id] += text;
+    this.places[session.id] = session.watch?.place.revision;
     session.addUnread(text.length);
   }
 
@@ -242,4 +246,25 @@ describe('a watch of a quiet prefix', () => {
     watched.settle();
     expect(watched.told[quiet]).to.match(new RegExp(`AT ${last + 1}\\r\\n$`));
   });
+
+  for (const [what, history, value] of [
+    ['many changes', undefined, 'v'],
+    ['few changes', 1_000, 'v'],
+    ['few of large values', undefined, LARGE],
+  ] as const)
+    it(`has its place told before ${what} are no more kept`, () => {
+      const watched = new Watched({ ...(history === undefined ? {} : { history }) });
+      const quiet = watched.watch(undefined, 'quiet');
+      watched.settle();
+      watched.push(watched.sessions[quiet] as Session, '');
+      const count = value === LARGE ? 10 : 300;
+      const rounds = value === LARGE ? 60 : 600;
+      for (let round = 0; round < rounds; round += 1) {
+        watched.apply(...range(1, count).map((n) => set(`other${n}`, value)));
+        watched.nowMs += 500;
+        watched.settle();
+        expect(watched.places[quiet]).to.be.at.least(watched.store.history.firstKept);
+      }
+      expect(watched.store.history.firstKept).to.be.above(watched.store.lastRevision - rounds * count);
+    }).timeout(60_000);
 });

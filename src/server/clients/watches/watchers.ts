@@ -157,7 +157,7 @@ export class Watchers {
     this.#store = this.#state.store;
     this.#store.history.keepsParts = true;
     this.#toldRevision = this.#store.lastRevision;
-    this.#marksDueMs = nowMs + WATCH_MARK_MS;
+    this.#marksDueMs = nowMs + MARKS_PERIOD_MS;
     this.#leaderSeenMs = nowMs;
   }
 
@@ -352,11 +352,17 @@ export class Watchers {
       if (!watch.isLive || watch.session.hasTooMuchUnread) continue;
       if (nowMs - watch.toldAtMs >= WATCH_MARK_MS)
         this.#tell(watch, markLine(this.#toldRevision), this.#toldRevision + 1);
-      else if (this.#toldRevision - watch.next > PLACE_TOLD_CHANGES) {
+      else if (this.#isFarBehind(watch)) {
         watch.next = this.#toldRevision + 1;
         this.#replies.push(watch.session, '');
       }
     }
+  }
+
+  /** What it was not told of will not be kept for long, and another server has as much of it. */
+  #isFarBehind({ next }: Watch): boolean {
+    const last = this.#toldRevision;
+    return last - next > PLACE_TOLD_CHANGES || next < (this.#store.history.firstKept + last) / 2;
   }
 
   #compact(watch: Watch): void {

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, rename, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { expect } from 'chai';
@@ -67,6 +67,27 @@ describe('The program with --tls-cert', () => {
     expect(program.stderr).not.to.contain('PRIVATE');
     expect(await program.stop('SIGTERM')).to.equal(0);
   });
+
+  it('reads files that have changed by itself, also where a link to their directory was swapped', async () => {
+    // As Kubernetes mounts a secret: what changes is where ..data points.
+    const mounted = join(workplace.cwd, 'mounted');
+    const versions = [await signedBy(authority), await signedBy(authority)];
+    for (const [number, { cert, key }] of versions.entries()) {
+      await mkdir(join(mounted, `v${number}`), { recursive: true });
+      await writeFile(join(mounted, `v${number}`, 'cert.pem'), cert);
+      await writeFile(join(mounted, `v${number}`, 'key.pem'), key);
+    }
+    await symlink('v0', join(mounted, '..data'));
+    for (const name of ['cert.pem', 'key.pem']) await symlink(join('..data', name), join(mounted, name));
+    const files = ['--tls-cert', join(mounted, 'cert.pem'), '--tls-key', join(mounted, 'key.pem')];
+    const program = workplace.run(...ports.args, '--memory', '-n', '1', ...files);
+    await program.ready();
+    const first = await shown();
+    await symlink('v1', join(mounted, '..next'));
+    await rename(join(mounted, '..next'), join(mounted, '..data'));
+    await program.logged('the certificate was read again');
+    expect(await shown()).not.to.equal(first);
+  }).timeout(60_000);
 
   it('is spoken by subcommands with --tls as well, if a CA that everybody knows has signed the certificate', async () => {
     await workplace.run(...args).ready();

@@ -1,6 +1,7 @@
 /** A cluster that speaks TLS, its clients of all kinds, and those that do not know how. */
 
 import { execFile, spawnSync } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:https';
@@ -258,22 +259,41 @@ describe('TLS', () => {
     before(() => start(authority.cert));
     after(stop);
 
+    /** All that a client gets with these options before the connection ends. */
+    async function refusalOf(to: number, options: ConnectionOptions): Promise<string> {
+      const socket = connect({ port: to, host: '127.0.0.1', ca: authority.cert, ...options });
+      let text = '';
+      socket
+        .on('error', () => undefined)
+        .on('data', (bytes) => {
+          text += String(bytes);
+        });
+      socket.write('PING\r\n');
+      await new Promise((resolve) => socket.once('close', resolve));
+      return text;
+    }
+
     it('serves those who show a certificate of it, and no others', async () => {
       for (const to of clientPorts()) {
         expect(await ask(await open(to, certificate), 'PING\r\n')).to.equal('+PONG\r\n');
-        for (const shown of [{}, stranger]) {
-          const socket = connect({ port: to, host: '127.0.0.1', ca: authority.cert, ...shown });
-          let text = '';
-          socket
-            .on('error', () => undefined)
-            .on('data', (bytes) => {
-              text += String(bytes);
-            });
-          socket.write('PING\r\n');
-          await new Promise((resolve) => socket.once('close', resolve));
-          expect(text).to.equal('');
-        }
+        for (const shown of [{}, stranger]) expect(await refusalOf(to, shown)).to.equal('');
       }
+    });
+
+    it('refuses the same clients once its own certificate was renewed', async () => {
+      const renewed = await signedBy(authority);
+      cluster.cluster.security.tls?.renew({ ...renewed, ca: authority.cert });
+      const old = { ...certificate, minVersion: 'TLSv1', maxVersion: 'TLSv1.1' } as const;
+      for (const to of clientPorts()) {
+        const socket = await open(to, certificate);
+        expect(socket.getPeerX509Certificate()?.raw).to.deep.equal(new X509Certificate(renewed.cert).raw);
+        expect(await ask(socket, 'PING\r\n')).to.equal('+PONG\r\n');
+        for (const shown of [{}, stranger, old]) expect(await refusalOf(to, shown)).to.equal('');
+      }
+      const ca = authority.cert;
+      expect(await statusOf(port, '/api/status', { ca, ...certificate })).to.equal(200);
+      expect(await statusOf(port, '/api/status', { ca })).to.equal(403);
+      expect(await statusOf(port, '/api/status', { ca, ...old })).to.be.a('string');
     });
 
     it('wants one for each call of the admin API but /healthz, resumed or not', async () => {

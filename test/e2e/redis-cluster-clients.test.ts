@@ -3,7 +3,7 @@
 import { expect } from 'chai';
 import { Cluster as IoCluster } from 'ioredis';
 import { createCluster } from 'redis';
-import { eventually, TestCluster } from '../support/cluster.js';
+import { eventually, everyServerUp, TestCluster } from '../support/cluster.js';
 import { useRedisClients } from '../support/redis-clients.js';
 
 const READS = 30;
@@ -193,4 +193,26 @@ describe('cluster clients', () => {
       }
     });
   }
+
+  it('are not sent around in circles when leaders are killed: ioredis as it is by default', async () => {
+    const client = new IoCluster(addresses());
+    const errors: string[] = [];
+    client.on('error', () => undefined);
+    await client.set('k', '0');
+    for (let round = 0; round < 3; round += 1) {
+      const leader = await cluster.leader();
+      const killed = cluster.cluster.kill(leader);
+      // More than there may be redirections of one command, on each of several ways.
+      const calls = Array.from({ length: 50 }, (_, i) =>
+        (i % 2 === 0 ? client.get('k') : client.set('k', `${i}`)).catch(({ message }: Error) => {
+          errors.push(message);
+        }),
+      );
+      await Promise.all([killed, ...calls]);
+      await cluster.cluster.restart(leader);
+      await everyServerUp(cluster.cluster);
+    }
+    client.disconnect();
+    for (const message of errors) expect(message).to.match(/^UNKNOWN /);
+  }).timeout(120_000);
 });

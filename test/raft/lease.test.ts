@@ -224,6 +224,18 @@ describe('the leader’s lease', () => {
       expect(group.nowMs - startMs).to.be.at.most(6);
     });
 
+    it('leaves the leader unknown at once, before anybody is elected: no client is sent to it', () => {
+      const group = Group.of(COUNT);
+      group.elect(0);
+      group.run(10 * HEARTBEAT_MS);
+      group.crash(0);
+      for (const id of [1, 2]) {
+        expect(group.raft(id).leader).to.equal(0);
+        group.server(id).turn((raft, nowMs) => raft.linkClosed(0, nowMs));
+        expect(group.raft(id).leader).to.equal(undefined);
+      }
+    });
+
     it('has the next server in the ring campaign first, and elects it without a split vote', () => {
       for (const [dead, next] of [
         [0, 1],

@@ -11,7 +11,7 @@ import type { LogTime } from '../log-time.js';
 import type { CommandResult } from '../protocol/command.js';
 import { isWrite } from '../protocol/request.js';
 import type { RespValue } from '../protocol/resp/value.js';
-import type { ConfirmedRead, Entry, SnapshotMeta } from '../raft/types.js';
+import type { ConfirmedRead, Entry, LogIndex, SnapshotMeta } from '../raft/types.js';
 import type { KeyValueStore } from '../state-machine/key-value-store.js';
 import { COMMAND_WORK, goOn, type Steps, UNITS_PER_MS, Work } from '../state-machine/work.js';
 import type { Storage } from '../storage/storage.js';
@@ -148,12 +148,14 @@ export class Applier {
 
   #applyWhatIsDue(nowMs: number): void {
     let applied = 0;
+    /** Entries from here on wait for reads before them that are not confirmed. No read minds if the others are applied. */
+    let waitingIndex: LogIndex | undefined;
     this.#work.allow(APPLY_WORK_PER_TURN, MAX_APPLY_MS_PER_TURN);
     while (true) {
       const { first } = this.#groups;
       if (this.#entry === undefined && first?.gate.kind === 'read') {
-        const { confirmedIndex } = first.gate;
-        if (confirmedIndex === undefined) break;
+        const { confirmedIndex = Number.POSITIVE_INFINITY } = first.gate;
+        if (first.gate.confirmedIndex === undefined) waitingIndex ??= this.#groups.firstEntryIndex;
         const isFresh = this.#state.showsNoneOutlivedBy(first.asOfMs);
         if (isFresh && confirmedIndex <= this.#state.position.index) {
           this.#enter(first);
@@ -163,7 +165,7 @@ export class Applier {
         }
       }
       const entry = this.#entry ?? this.#committed[applied];
-      if (entry === undefined) break;
+      if (entry === undefined || (waitingIndex !== undefined && entry.index >= waitingIndex)) break;
       if (this.#work.isSpent) {
         this.#isDue = true;
         break;

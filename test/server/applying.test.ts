@@ -2,7 +2,9 @@ import { expect } from 'chai';
 import { endOfTurn, NODE_ENVIRONMENT } from '../../src/environment.js';
 import { KeyValueStore } from '../../src/state-machine/key-value-store.js';
 import { QUORUM_WAIT_MS } from '../../src/time-limits.js';
+import { payloadOf } from '../support/commands.js';
 import { HASH_SECRET } from '../support/hash-secret.js';
+import { appendEntriesResponse } from '../support/raft/messages.js';
 import { Leader, MUCH_WORK, resp, ServerSide, set, TIMEOUT_MS } from '../support/server/server-side.js';
 
 describe('a leader that applies', () => {
@@ -35,6 +37,36 @@ describe('a leader that applies', () => {
     ).to.equal('');
     leader.acknowledge();
     expect([leader.toldTo(1), leader.toldTo(2)]).to.deep.equal(['OK 1\r\n', 'VALUE 1\r\nx\r\n']);
+  });
+
+  it('applies what nobody waits for before a read that is not confirmed, and no entry that comes after the read', () => {
+    const leader = new Leader();
+    const { index } = leader.raft.lastLog;
+    leader.nowMs += 2 * TIMEOUT_MS;
+    leader.send(1, 'get k\r\n');
+    leader.turn();
+    expect(leader.raft.propose(payloadOf(leader.nowMs, [])), 'an entry of no group').to.include({
+      index: index + 1,
+    });
+    leader.send(2, set('k', 'x'));
+    leader.turn();
+    const { currentTerm: term, lastLog } = leader.raft;
+    // Sent before the read came: it tells what server 1 has, and not that the leader still leads.
+    const echo = { round: 0, sentAtMs: 0 };
+    leader.hear(
+      appendEntriesResponse({
+        from: 1,
+        term,
+        echo,
+        result: { outcome: 'accepted', matchIndex: lastLog.index },
+      }),
+    );
+    leader.turn();
+    expect(leader.appliedIndex).to.equal(index + 1);
+    expect(leader.toldTo(1)).to.equal('');
+    leader.acknowledge();
+    leader.acknowledge();
+    expect([leader.toldTo(1), leader.toldTo(2)]).to.deep.equal(['ERR_NOT_FOUND\r\n', 'OK 1\r\n']);
   });
 
   it('answers no group when an entry before its own is applied', () => {

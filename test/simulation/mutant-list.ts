@@ -250,6 +250,13 @@ export const MUTANTS: readonly Mutant[] = [
     replacement: "if (first?.gate.kind !== 'entry') {",
   },
   {
+    name: 'apply an entry before the reads that come before it',
+    foundBy: 'server/applying',
+    file: 'server/applying.js',
+    search: 'waitingIndex !== undefined && entry.index >= waitingIndex',
+    replacement: 'false',
+  },
+  {
     name: 'apply once more what an installed snapshot has in it',
     foundBy: 'server/applying',
     file: 'server/applying.js',

@@ -119,6 +119,12 @@ export class PendingGroups {
     );
   }
 
+  /** The first entry that commands wait for; infinity without one. */
+  get firstEntryIndex(): LogIndex {
+    for (const { gate } of this.#groups) if (gate.kind === 'entry') return gate.index;
+    return Number.POSITIVE_INFINITY;
+  }
+
   /** The reads that are not confirmed. */
   get unconfirmedReads(): readonly number[] {
     return this.#groups.flatMap(({ gate }) =>

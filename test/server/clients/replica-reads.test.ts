@@ -89,6 +89,16 @@ describe('a read after READONLY', () => {
     expect(side.turn()).to.equal('$3\r\nnew\r\n');
   });
 
+  it('does not keep what is committed meanwhile from being applied', () => {
+    const side = replica();
+    side.send(CLIENT, redis('GET k'));
+    side.turn();
+    side.hearLeader({ entries: [[2, 'SET k new']], leaderCommit: 2 });
+    side.turn();
+    expect(side.appliedIndex).to.equal(2);
+    expect(side.answer(1)).to.equal('$3\r\nnew\r\n');
+  });
+
   it('shares a question with those of other clients in the same turn, and with no later ones', () => {
     const side = replica();
     side.sendAll([2, redis('READONLY', 'GET k')], [CLIENT, redis('GET k', 'EXISTS k')]);

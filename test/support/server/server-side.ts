@@ -136,6 +136,11 @@ export class ServerSide {
     return this.#clients.deadlineMs;
   }
 
+  /** The state is applied up to here. */
+  get appliedIndex(): LogIndex {
+    return this.#state.position.index;
+  }
+
   /** A snapshot of the leader's takes the place of its state. */
   install(snapshot: SnapshotMeta): void {
     this.#applier.install(snapshot);

@@ -120,7 +120,7 @@ export class Answerer {
   /** Answers a command that writes nothing, from the state as it is now. */
   fromState(command: PendingCommand): void {
     const { request, session } = command;
-    if (this.#needsNoAnswer(command)) return;
+    if (this.isOver(command)) return;
     if (command.isElsewhere) {
       this.unexecuted(command, this.redirect(session) ?? { type: 'no-leader' });
       return;
@@ -192,7 +192,7 @@ export class Answerer {
   /** Answers a command that is not executed here: `outcome` says why. */
   unexecuted(command: PendingCommand, outcome: Reply): void {
     const { request, session } = command;
-    if (this.#needsNoAnswer(command)) return;
+    if (this.isOver(command)) return;
     if (request.type === 'watch') session.endWatch();
     if (request.type === 'unwatch') this.fromState(command);
     else if (request.type === 'redis-local') this.#executeLocal(command, request, { seesKeys: false });
@@ -217,8 +217,8 @@ export class Answerer {
     if (session.pendingCount === 0) session.largestWriteBytes = 0;
   }
 
-  /** Whether the command is answered, or its client is gone, for whom nothing is done any more. */
-  #needsNoAnswer(command: PendingCommand): boolean {
+  /** Whether the command is answered, or its client is gone, for whom nothing is done any more: then it ends here. */
+  isOver(command: PendingCommand): boolean {
     if (!command.isAnswered && command.session.isGone) this.end(command);
     return command.isAnswered;
   }
@@ -271,7 +271,7 @@ export class Answerer {
 
   /** Answers a costly read, whose turn has come. */
   executeCostly(command: PendingCommand): void {
-    if (this.#needsNoAnswer(command)) return;
+    if (this.isOver(command)) return;
     if (command.request.type === 'redis-read') this.#executeRead(command, command.request);
   }
 

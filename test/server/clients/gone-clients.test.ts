@@ -55,6 +55,21 @@ describe('a command whose client is gone before it could be answered', () => {
   });
 });
 
+describe('a write that a follower was asked for by a client which is gone', () => {
+  it('is not done once the follower leads', () => {
+    const side = new Follower();
+    side.send(FIRST, resp('READONLY', 'GET k', 'SET k v'));
+    side.turn();
+    side.leave(FIRST);
+    side.lead();
+    side.turn();
+    side.acknowledge();
+    side.send(LATER, resp('GET k'));
+    side.turn();
+    expect(side.toldTo(LATER)).to.equal('$-1\r\n');
+  });
+});
+
 describe('work of a client that is gone', () => {
   /** As many clients as there is room for have one of these in flight, which nobody answers. */
   function full(): Leader {

@@ -25,6 +25,7 @@ import type { FleetingKey } from './client/fleeting-keys.js';
 import { History } from './client/history.js';
 import { KvSimulatedClient } from './client/kv-client.js';
 import { SessionClient } from './client/session-client.js';
+import { SimulatedSubscriber } from './client/subscriber.js';
 import { drawClientTemper, drawReplicaReader } from './client/temper.js';
 import { SimulatedWatcher } from './client/watcher.js';
 import { ROUTER_PORT, SERVER_PORTS, SimulatedCluster } from './cluster/cluster.js';
@@ -134,6 +135,7 @@ class Simulation {
   readonly #nemesis: Nemesis;
   readonly #clients: readonly OneClient[];
   readonly #watchers: readonly SimulatedWatcher[];
+  readonly #subscribers: readonly SimulatedSubscriber[];
   #violation: unknown;
   #isJudged = true;
   readonly #hash = new RunHash();
@@ -178,6 +180,7 @@ class Simulation {
     });
     this.#clients = this.#newClients();
     this.#watchers = this.#newWatchers();
+    this.#subscribers = this.#newSubscribers();
   }
 
   get result(): SimulationResult {
@@ -204,7 +207,7 @@ class Simulation {
   async run(): Promise<void> {
     this.#cluster.startProcess();
     for (const client of this.#clients) client.start();
-    for (const watcher of this.#watchers) watcher.start();
+    for (const listener of [...this.#watchers, ...this.#subscribers]) listener.start();
     this.#nemesis.start();
     const { timeline } = this.#world;
     await this.#until(() => timeline.steps >= this.#options.steps);
@@ -313,7 +316,7 @@ class Simulation {
     checkQueues(this.#cluster.servers, this.#limits, 'at rest');
   }
 
-  /** Watchers are told of all changes before long, and know the state by them. */
+  /** Watchers and subscribers are told of all changes before long, and watchers know the state by them. */
   async #checkWatchers(): Promise<void> {
     const [server] = this.#cluster.servers;
     if (server === undefined) return;
@@ -324,6 +327,9 @@ class Simulation {
       throw new PropertyViolation('watch', `of ${applied.store.lastRevision}, watchers are at ${places}`);
     }
     for (const watcher of this.#watchers) checkWatcher(watcher, applied.store);
+    const isToldAll = () => this.#subscribers.every(({ wasToldAll }) => wasToldAll);
+    if (!(await this.#until(isToldAll, PROGRESS_MS)))
+      throw new PropertyViolation('subscribers', 'a subscriber was not told of everything');
   }
 
   /** Lets events happen until the condition holds, with all checks after each; false if it does not within `withinMs`. */
@@ -343,6 +349,7 @@ class Simulation {
 
   #checkStep(): void {
     if (this.#violation !== undefined) throw this.#violation;
+    for (const subscriber of this.#subscribers) subscriber.look();
     this.#cluster.check();
     const { steps, nowMs } = this.#world.timeline;
     this.#hash.add(nowMs);
@@ -437,6 +444,30 @@ class Simulation {
           random: random.split(`${id}`),
           ports: portsOfOne,
           hasPassword: this.#temperament.hasPassword,
+          onViolation: (error) => this.violated(error),
+          trace: this.#trace,
+        }),
+    );
+  }
+
+  /** In half of the runs, one at the router and one at any server. */
+  #newSubscribers(): SimulatedSubscriber[] {
+    const random = this.#random.split('subscribers');
+    if (random.chance(0.5)) return [];
+    const cluster = this.#cluster;
+    const ports = [() => [ROUTER_PORT], () => cluster.serverPorts];
+    return ports.map(
+      (portsOfOne, id) =>
+        new SimulatedSubscriber({
+          id,
+          world: this.#world,
+          network: this.#network,
+          random: random.split(`${id}`),
+          ports: portsOfOne,
+          isRouted: id === 0,
+          hasPassword: this.#temperament.hasPassword,
+          record: cluster.events,
+          leadership: () => `${cluster.leader?.identity}`,
           onViolation: (error) => this.violated(error),
           trace: this.#trace,
         }),

@@ -1,4 +1,4 @@
-/** Deliberate bugs of revisions and watches. */
+/** Deliberate bugs of revisions, watches and subscriptions. */
 
 import type { Mutant } from './mutant.js';
 
@@ -20,5 +20,30 @@ export const WATCH_MUTANTS: readonly Mutant[] = [
     file: 'server/clients/watches/watchers.js',
     search: 'this.#tell(watch, markLine(lastRevision), lastRevision + 1);',
     replacement: 'this.#tell(watch, markLine(lastRevision - 1), lastRevision);',
+  },
+  {
+    name: 'tell a subscriber its last change again at the next leader',
+    file: 'server/clients/reply-frames.js',
+    search: 'const toldTo = subscriber.next;',
+    replacement: 'const toldTo = Math.max(1, subscriber.next - 1);',
+  },
+  {
+    name: 'tell a subscriber nothing of what happened between two leaders',
+    file: 'server/clients/subscriptions/subscribers.js',
+    search: 'const subscriber = this.#add(session, toldTo);',
+    replacement: 'const subscriber = this.#add(session, (toldTo = this.#options.state.revisionAtEntry + 1));',
+  },
+  {
+    name: 'tell subscribers of a write that is only proposed',
+    file: 'server/clients/clients.js',
+    search: 'if (this.#monitors.isOn)',
+    replacement:
+      "const ofKey = ['__keyevent@0__:set', command.request.key];\n" +
+      '            for (const [text, { receivers }] of this.listeners.subscribers.names.patterns)\n' +
+      "                if (command.request.type === 'set' && text.includes('event'))\n" +
+      '                    for (const { session } of receivers.keys())\n' +
+      "                        this.#replies.push(session, ['*4\\r\\n', ...['pmessage', text, ...ofKey]\n" +
+      "                            .map((word) => '$' + word.length + '\\r\\n' + word + '\\r\\n')].join(''));\n" +
+      '            if (this.#monitors.isOn)',
   },
 ];

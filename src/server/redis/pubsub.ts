@@ -2,6 +2,7 @@
 
 import type { Args } from '../../protocol/command.js';
 import { PushReply } from '../../protocol/reply.js';
+import { NO_LEADER } from '../../protocol/resp/error-replies.js';
 import type { RedisStream } from '../../protocol/resp/redis-stream.js';
 import { mayName, type SubscriptionKind } from '../../protocol/resp/subscriptions.js';
 import { ErrorReply, type RespValue } from '../../protocol/resp/value.js';
@@ -20,8 +21,10 @@ const TOO_MUCH_OF_ALL = new ErrorReply('ERR the connections of this server have 
 const TOO_MUCH_WORK = new ErrorReply('ERR the pattern takes too long to compare with all channels');
 
 function subscribe(name: string, kind: SubscriptionKind): LocalCommand {
-  return (names, stream, { pubSub }) => {
+  return (names, stream, { pubSub, keys }) => {
     if (!mayName(names)) return TOO_MUCH;
+    // Nobody knows of what was acknowledged before: it would be told of that.
+    if (keys === undefined) return NO_LEADER;
     const { subscriptions: before } = stream.settings;
     const { subscriptions, counts } = before.with(kind, names);
     const { byteLength } = subscriptions;

@@ -219,3 +219,22 @@ describe('INFO keyspace', () => {
     expect(side.turn()).to.include('redis_version');
   });
 });
+
+describe('SUBSCRIBE at a server that does not lead', () => {
+  const REPLY = '*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n';
+
+  it('is answered once the state has all that was acknowledged, of which nothing is told', () => {
+    const side = new Replica();
+    side.send(CLIENT, redis('SUBSCRIBE x'));
+    expect(side.turn()).to.equal('');
+    expect(side.answer(1)).to.equal('');
+    side.hearLeader({ entries: [[1, 'SET k v']], leaderCommit: 1 });
+    expect(side.turn()).to.equal(REPLY);
+  });
+
+  it('is refused while nobody leads', () => {
+    const side = new ServerSide();
+    side.send(CLIENT, redis('SUBSCRIBE x', 'PING'));
+    expect(side.turn()).to.equal('-CLUSTERDOWN The cluster is down\r\n+PONG\r\n');
+  });
+});

@@ -29,6 +29,7 @@ import type { Storage } from '../../../src/storage/storage.js';
 import type { ClientAddress, LinkFault } from '../../../src/wire/control.js';
 import type { Random } from '../../../tools/support/random.js';
 import { DoneOnce } from '../checks/done-once.js';
+import { EventRecord } from '../checks/events.js';
 import { checkTurn } from '../checks/turns.js';
 import { PASSWORD } from '../client/admission.js';
 import type { Moment, Strike } from '../faults.js';
@@ -120,6 +121,8 @@ export class SimulatedCluster {
   readonly #checked = new Map<SimulatedThread, number>();
 
   readonly #doneOnce = new DoneOnce();
+  /** What subscribers are to be told. */
+  readonly events = new EventRecord();
   /** What keeps servers from applying entries. */
   readonly applyPauses: ApplyPauses;
   readonly #listener: ServerListener;
@@ -564,11 +567,15 @@ export class SimulatedCluster {
         guarded(() => invariants.confirmed(readingLeader(raft, world), readId, index)),
       answered: ({ raft, applied }) =>
         guarded(() => invariants.answered(readingLeader(raft, world), applied.position.index)),
-      restored: (id, index) => guarded(() => invariants.restored(id, index)),
-      applied: (id, entry) =>
+      restored: (id, index) => {
+        this.events.hasSnapshots ||= index > 0;
+        guarded(() => invariants.restored(id, index));
+      },
+      applied: (id, entry, store) =>
         guarded(() => {
           invariants.applied(id, entry);
           this.#doneOnce.applied(entry);
+          this.events.note(store);
         }),
     };
   }

@@ -17,7 +17,7 @@ export interface ServerListener {
   /** Plain GETs are answered from the state as it is, without having been confirmed. */
   answered(server: Server): void;
   restored(id: ServerId, index: LogIndex): void;
-  applied(id: ServerId, entry: Entry): void;
+  applied(id: ServerId, entry: Entry, store: KeyValueStore): void;
 }
 
 /** Tells the listener from now on. The server has begun, and has done nothing yet. */
@@ -38,7 +38,7 @@ export function watchServer(server: Server, listener: ServerListener): void {
       return false;
     }
     const isApplied = goOn(entry, work);
-    if (isApplied) listener.applied(id, entry);
+    if (isApplied) listener.applied(id, entry, applied.store);
     return isApplied;
   };
   const replace = applied.replace.bind(applied);

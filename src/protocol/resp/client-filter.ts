@@ -22,9 +22,10 @@ const TYPES = new Map<string, ClientFilter>([
 ]);
 
 /** @param args the arguments after LIST */
-export function listFilter([option, ...values]: Args): ClientFilter | ErrorReply {
+export function listFilter(args: Args): ClientFilter | ErrorReply {
+  const [option, first] = args;
   if (option === undefined) return () => true;
-  const [first] = values;
+  const values = args.slice(1);
   if (first === undefined) return SYNTAX_ERROR;
   switch (option.toUpperCase()) {
     case 'TYPE':
@@ -47,7 +48,8 @@ export function listFilter([option, ...values]: Args): ClientFilter | ErrorReply
 export function killFilter(args: Args, own: number): ClientFilter | ErrorReply {
   const [address] = args;
   if (args.length === 1) return ({ from }) => from === address;
-  const filters: ClientFilter[] = [];
+  /** By option and value: what is said again and again costs as much as once. */
+  const filters = new Map<string, ClientFilter>();
   let skipsOwn = true;
   for (let at = 0; at < args.length; at += 2) {
     const value = args[at + 1];
@@ -60,9 +62,10 @@ export function killFilter(args: Args, own: number): ClientFilter | ErrorReply {
     }
     const filter = filterOf(option, value);
     if (filter instanceof ErrorReply) return filter;
-    filters.push(filter);
+    filters.set(`${option} ${value}`, filter);
   }
-  return (facts) => !(skipsOwn && facts.id === own) && filters.every((filter) => filter(facts));
+  const all = [...filters.values()];
+  return (facts) => !(skipsOwn && facts.id === own) && all.every((filter) => filter(facts));
 }
 
 function filterOf(option: string | undefined, value: string): ClientFilter | ErrorReply {

@@ -11,6 +11,7 @@ const ESCAPES = new Map([
   ['b', '\b'],
   ['a', '\x07'],
 ]);
+const WORD_CHARACTERS = /[^ \n\r\t\v\f"']+/y;
 const HEX_BYTE = /^x[0-9a-f]{2}/i;
 
 /**
@@ -43,8 +44,10 @@ function readWord(line: string, start: number): Word | undefined {
   while (at < line.length && !isSpace(line, at)) {
     const character = line[at] ?? '';
     if (character !== '"' && character !== "'") {
-      text += character;
-      at += 1;
+      WORD_CHARACTERS.lastIndex = at;
+      const [run = ''] = WORD_CHARACTERS.exec(line) ?? [];
+      text += run;
+      at += run.length;
       continue;
     }
     const quoted = character === '"' ? readDoubleQuoted(line, at + 1) : readSingleQuoted(line, at + 1);

@@ -15,8 +15,12 @@ export function parseInteger(text: string): bigint | undefined {
   return isInteger64(value) ? value : undefined;
 }
 
+/** An integer of fewer digits is one that a double holds exactly. */
+const SAFE_DIGITS = 16;
+
 /** An integer that a double holds exactly; undefined for anything else. */
 export function parseSafeInteger(text: string): number | undefined {
+  if (text.length < SAFE_DIGITS) return INTEGER.test(text) ? Number(text) : undefined;
   const value = parseInteger(text);
   if (value === undefined) return undefined;
   const number = Number(value);

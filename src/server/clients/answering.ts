@@ -305,7 +305,7 @@ export class Answerer {
     const from = endpoint(session.from);
     const clientName = session.redis?.settings.name ?? '';
     const atMs = this.#logTime.nowMs();
-    slowLog.add({ args: [name, ...args], tookUs, atMs, from, clientName });
+    slowLog.add({ args: [name].concat(args), tookUs, atMs, from, clientName });
   }
 
   /** @param seesKeys whether the state is known to be current */

@@ -84,7 +84,8 @@ export class Questions {
 
   /** A client of some server asks all: this one answers, some of its connections in each turn. */
   answer({ question, connection, args }: Extract<ClientFrame, { type: 'question' }>, nowMs: number): void {
-    const [subcommand = '', ...rest] = args;
+    const [subcommand = ''] = args;
+    const rest = args.slice(1);
     if (subcommand === 'PAUSE' || subcommand === 'UNPAUSE') {
       this.#changePause(subcommand, rest, nowMs);
       this.#options.replies.answerQuestion(question, '');

@@ -18,6 +18,9 @@ const TIMEOUT_NOT_AN_INTEGER = new ErrorReply('ERR timeout is not an integer or 
 const TIMEOUT_NEGATIVE = new ErrorReply('ERR timeout is negative');
 const BAD_PAUSE_MODE = new ErrorReply('ERR CLIENT PAUSE mode must be WRITE or ALL');
 
+/** With more arguments, other servers tell all their connections, and the wanted ids are looked for here. */
+const MAX_ASKED_ARGS = 1024;
+
 /** Nobody is redirected to: there is no tracking. */
 const NO_REDIRECTION = -1;
 
@@ -53,15 +56,22 @@ function setInfo([attribute = '', value = '']: Args, stream: RedisStream): RespV
 function list(args: Args): RespValue | ClusterQuestion {
   const filter = listFilter(args);
   if (filter instanceof ErrorReply) return filter;
-  return new ClusterQuestion(['LIST', ...args], (answers) => new VerbatimText(inOrder(answers)));
+  if (args.length <= MAX_ASKED_ARGS)
+    return new ClusterQuestion(['LIST', ...args], (answers) => new VerbatimText(inOrder(answers)));
+  const wanted = new Set(args);
+  return new ClusterQuestion(
+    ['LIST'],
+    (answers) => new VerbatimText(inOrder(answers, (id) => wanted.has(id))),
+  );
 }
 
-/** The lines of all servers in the order of the ids, with which they begin. */
-function inOrder(answers: readonly string[]): string {
+/** The lines of all servers, or of the wanted ids alone, in the order of the ids, with which they begin. */
+function inOrder(answers: readonly string[], isWanted: (id: string) => boolean = () => true): string {
   const lines = answers.flatMap((answer) => answer.split('\n')).filter((line) => line !== '');
-  const idOf = (line: string) => Number(line.slice('id='.length, line.indexOf(' ')));
   return lines
-    .map((line) => ({ line, id: idOf(line) }))
+    .map((line) => ({ line, id: line.slice('id='.length, line.indexOf(' ')) }))
+    .filter(({ id }) => isWanted(id))
+    .map(({ line, id }) => ({ line, id: Number(id) }))
     .sort((a, b) => a.id - b.id)
     .map(({ line }) => `${line}\n`)
     .join('');

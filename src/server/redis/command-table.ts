@@ -19,7 +19,9 @@ export function command(args: Args, stream: RedisStream, context: RedisContext):
   return args.length === 0 ? information([]) : subcommand(args, stream, context);
 }
 
-function getKeys([name = '', ...args]: Args): RespValue {
+function getKeys(nameAndArgs: Args): RespValue {
+  const [name = ''] = nameAndArgs;
+  const args = nameAndArgs.slice(1);
   const found = commandOf(name);
   if (found === undefined) return NO_SUCH_COMMAND;
   if (found.keys === undefined) return NO_KEYS;

@@ -26,7 +26,10 @@ export interface Subcommand {
 /** @param subcommands by name, in small letters */
 export function container(name: string, subcommands: ReadonlyMap<string, Subcommand>): LocalCommand {
   const capitals = name.toUpperCase();
-  return ([given = '', ...args], stream, context) => {
+  return (all, stream, context) => {
+    const [given = ''] = all;
+    // Not by destructuring: that goes through very many arguments one by one.
+    const args = all.slice(1);
     const lower = given.toLowerCase();
     if (lower === 'help' && args.length === 0) return helpOf(capitals, subcommands);
     const subcommand = subcommands.get(lower);

@@ -38,7 +38,7 @@ export function* bitop(keyspace: Keyspace, [name = '', target = '', ...sources]:
     if (keyspace.work.isSpent) yield;
   }
   if (BYTE_WORK * longest * sources.length > MAX_BITS_WORK) return TOO_MUCH;
-  const result = Buffer.alloc(longest);
+  const result = Buffer.from(new ArrayBuffer(longest));
   for (const [place, key] of sources.entries()) {
     for (let from = 0; from < longest; from += STEP_BYTES) {
       const part = keyspace.slice(key, from, from + STEP_BYTES);
@@ -53,21 +53,39 @@ export function* bitop(keyspace: Keyspace, [name = '', target = '', ...sources]:
   return longest;
 }
 
-/** Combines the bytes with those of the part; what it lacks is zeros. */
+const WORD_BYTES = 4;
+
+/** What is combined, where both begin at a word; and their words. */
+const OTHERS = Buffer.alloc(STEP_BYTES);
+const OTHER_WORDS = new Int32Array(OTHERS.buffer, OTHERS.byteOffset, STEP_BYTES / WORD_BYTES);
+
+/** Combines the bytes, which begin at a word, with those of the part; what it lacks is zeros. */
 function combine(bytes: Uint8Array, part: string, operation: Operation): void {
-  const others = Buffer.from(part, 'latin1');
+  OTHERS.fill(0, OTHERS.write(part, 'latin1'), bytes.length);
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset, Math.floor(bytes.length / WORD_BYTES));
+  combineNumbers(words, OTHER_WORDS, 0, operation);
+  combineNumbers(bytes, OTHERS, words.length * WORD_BYTES, operation);
+}
+
+function combineNumbers<Numbers extends Uint8Array | Int32Array>(
+  numbers: Numbers,
+  others: Numbers,
+  start: number,
+  operation: Operation,
+): void {
+  const { length } = numbers;
   switch (operation) {
     case 'AND':
-      for (let at = 0; at < bytes.length; at += 1) bytes[at] = (bytes[at] ?? 0) & (others[at] ?? 0);
+      for (let at = start; at < length; at += 1) numbers[at] = (numbers[at] ?? 0) & (others[at] ?? 0);
       return;
     case 'OR':
-      for (let at = 0; at < others.length; at += 1) bytes[at] = (bytes[at] ?? 0) | (others[at] ?? 0);
+      for (let at = start; at < length; at += 1) numbers[at] = (numbers[at] ?? 0) | (others[at] ?? 0);
       return;
     case 'XOR':
-      for (let at = 0; at < others.length; at += 1) bytes[at] = (bytes[at] ?? 0) ^ (others[at] ?? 0);
+      for (let at = start; at < length; at += 1) numbers[at] = (numbers[at] ?? 0) ^ (others[at] ?? 0);
       return;
     case 'NOT':
-      for (let at = 0; at < others.length; at += 1) bytes[at] = ~(others[at] ?? 0);
+      for (let at = start; at < length; at += 1) numbers[at] = ~(others[at] ?? 0);
       return;
   }
 }

@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --max-semi-space-size=2
+#!/usr/bin/env -S node --max-semi-space-size=4
 /**
  * The program. It is no ES module because loading one starts libuv's pool of threads, whose size is fixed from then on.
  */

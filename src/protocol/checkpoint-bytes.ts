@@ -263,7 +263,11 @@ function readRecord(reader: ByteReader): StreamCheckpoint {
         throw new CheckpointError('field', field);
     }
   }
-  if (resp !== undefined) return respCheckpoint({ ...resp, access });
+  if (resp !== undefined) {
+    const { subscriptions = NO_SUBSCRIPTIONS, toldTo = 0 } = resp;
+    // Nobody was told anything without a subscription.
+    return respCheckpoint({ ...resp, toldTo: subscriptions === NO_SUBSCRIPTIONS ? 0 : toldTo, access });
+  }
   const at = watch === undefined ? text : { ...text, watch };
   return access === 'free' ? at : { place: access, at };
 }

@@ -82,6 +82,14 @@ describe('a checkpoint', () => {
     expect(respCheckpoint({ version: 3 })).to.equal(respCheckpoint({ version: 3 }));
   });
 
+  it('has no place up to which nobody was told', () => {
+    const toldTo = encoded(respCheckpoint({ subscriptions: new Subscriptions(['a'], []), toldTo: 7 }));
+    // The same without its subscriptions: what is left is the version, and the place at the end.
+    const bytes = Uint8Array.from([...toldTo.subarray(0, 3), ...toldTo.subarray(-10)]);
+    expect(readCheckpoint(new ByteReader(toldTo))).to.have.property('toldTo', 7);
+    expect(readCheckpoint(new ByteReader(bytes))).to.equal(AT_RESP_START);
+  });
+
   it('is a byte where the reader has it', () => {
     expect(encoded(undefined).byteLength).to.equal(1);
     expect(readCheckpoint(new ByteReader(encoded(undefined)))).to.equal(undefined);

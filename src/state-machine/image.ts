@@ -200,7 +200,10 @@ export class ImageReader {
     this.#marks = new MarksReader(visitor.marks);
   }
 
-  /** The next piece of the image, which may be overwritten afterwards. Throws {@link ImageError}. */
+  /**
+   * The next piece of the image, which may be overwritten afterwards. Throws {@link ImageError}, or for a part of it
+   * SessionItemError, MarkItemError or TruncatedBytesError.
+   */
   push(piece: Uint8Array): void {
     const bytes = Buffer.concat([this.#rest, piece]);
     let end = this.#state === 'header' ? this.#readHeader(bytes) : 0;

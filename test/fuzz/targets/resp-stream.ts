@@ -51,8 +51,7 @@ function take(pieces: readonly Uint8Array[]) {
     pushed += piece.byteLength;
     while (true) {
       const request = stream.next();
-      if (request !== undefined)
-        requests.push(JSON.parse(textOf(request)), stream.isSilenced, stream.lastCommand);
+      if (request !== undefined) requests.push(textOf(request), stream.isSilenced, stream.lastCommand);
       // Nobody answers here: what waits for an answer goes on as if it had come.
       else if (stream.isHeld) stream.release();
       else if (!stream.isUnfinished) break;

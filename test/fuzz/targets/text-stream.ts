@@ -40,8 +40,7 @@ export const textStream: Target = {
     const first = parse([input], 1);
     const rest = parse([input.subarray(first.consumed)], Number.POSITIVE_INFINITY, first.at);
     // How far a watch has come is known to whoever tells it, not to the parser.
-    const [request] = first.requests;
-    if (isWatch(request)) return;
+    if (first.hasWatch) return;
     const both = [...first.requests, ...rest.requests];
     promise(
       first.isClosing || textOf(both) === textOf(whole.requests),
@@ -50,22 +49,20 @@ export const textStream: Target = {
   },
 };
 
-function isWatch(request: unknown): boolean {
-  return typeof request === 'object' && request !== null && 'type' in request && request.type === 'watch';
-}
-
 function parse(pieces: readonly Uint8Array[], max = Number.POSITIVE_INFINITY, at?: TextPlace) {
   const parser = new TextParser(at);
-  const requests: unknown[] = [];
+  const requests: string[] = [];
+  let hasWatch = false;
   for (const piece of pieces) {
     parser.push(spanOf(Buffer.from(piece)));
     for (let request = parser.next(); request !== undefined; request = parser.next()) {
       // Its value is good until the next push.
-      requests.push(JSON.parse(textOf(request)));
+      requests.push(textOf(request));
+      hasWatch ||= request.type === 'watch';
       if (requests.length === max) break;
     }
     if (requests.length === max) break;
   }
   const { consumed, isClosing } = parser;
-  return { requests, consumed, isClosing, at: parser.checkpoint() };
+  return { requests, hasWatch, consumed, isClosing, at: parser.checkpoint() };
 }

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { Change } from '../../src/client/index.js';
+import { firstNotAmong } from '../../tools/chaos/subscribers.js';
 import { ToldChanges, ToldWatcher } from '../../tools/chaos/told-changes.js';
 
 /** What is found wrong when watchers are told these changes, each its own. */
@@ -67,5 +68,29 @@ describe('what watchers were told', () => {
     expect(
       findingsOf({ changes: gap }, { from: 0, changes: [set('b', 9), synced(9), set('b', 10)] }),
     ).to.deep.equal([]);
+  });
+});
+
+describe('what happened, for those who are told less', () => {
+  it('is all changes in order, as long as some watcher was told of each', () => {
+    const told = new ToldChanges(() => undefined);
+    const take = (name: string, from: 0 | undefined, changes: readonly Change[]) => {
+      const watcher = new ToldWatcher(told, name, from === 0, () => 0);
+      for (const change of changes) watcher.take(change);
+    };
+    take('one', 0, [synced(0), set('a', 1), set('b', 2)]);
+    take('two', undefined, [set('b', 2), deleted('a', 5)]);
+    expect(told.inOrder()).to.deep.equal(['set a', 'set b', 'deleted a']);
+    take('three', undefined, [set('c', 9)]);
+    expect(told.inOrder()).to.equal(undefined);
+  });
+
+  it('has what a subscriber was told in it, each once', () => {
+    const all = ['set a', 'set b', 'set a', 'deleted a'];
+    for (const told of [[], all, ['set a', 'set a'], ['set b', 'deleted a']])
+      expect(firstNotAmong(told, all)).to.equal(undefined);
+    expect(firstNotAmong(['set a', 'set a', 'set a'], all)).to.equal(2);
+    expect(firstNotAmong(['deleted a', 'set a'], all)).to.equal(1);
+    expect(firstNotAmong(['set c'], all)).to.equal(0);
   });
 });

@@ -61,6 +61,7 @@ const kvPart = new KvPart({
   random: new Random(seed).split('kv clients'),
   findings,
 });
+await kvPart.begin();
 await Promise.all([
   kvPart.run(() => isOver),
   ...Array.from({ length: clients }, (_, client) => {

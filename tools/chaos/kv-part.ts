@@ -1,4 +1,4 @@
-/** The part of the clients that are KvClients: they write and read, count keys up, and watch. */
+/** The part of the clients that are KvClients: they write and read, count keys up, and watch; and those that subscribe. */
 
 import { KvClient } from '../../src/client/index.js';
 import { knownCa } from '../support/dial.js';
@@ -8,6 +8,7 @@ import type { Findings } from './findings.js';
 import type { HistoryLine } from './history-file.js';
 import { KvChaosClient } from './kv-chaos-client.js';
 import { OnceCounter } from './once-counter.js';
+import { Subscribers } from './subscribers.js';
 import { UpdateCounter } from './update-counter.js';
 import { Watchers } from './watchers.js';
 
@@ -35,6 +36,7 @@ export class KvPart {
   readonly #counters: readonly UpdateCounter[];
   readonly #onceCounters: readonly OnceCounter[];
   readonly #watchers: Watchers;
+  readonly #subscribers: Subscribers;
 
   constructor(options: KvPartOptions) {
     const { clients, firstClient, ports, random, findings, watchers, watchedPrefix } = options;
@@ -60,6 +62,13 @@ export class KvPart {
       random: random.split('watchers'),
       findings,
     });
+    this.#subscribers = new Subscribers({
+      areThere: watchers > 0,
+      ports,
+      prefix: watchedPrefix,
+      random: random.split('subscribers'),
+      findings,
+    });
   }
 
   get summary(): readonly string[] {
@@ -67,12 +76,19 @@ export class KvPart {
     return [
       `counted up by update ${this.#counters.reduce((sum, { count }) => sum + count, 0)} times, by once ${counted} times`,
       this.#watchers.summary,
+      this.#subscribers.summary,
     ];
   }
 
   /** An operation of any client was noted in the history. */
   noteWrite(line: HistoryLine): void {
     this.#watchers.noteWrite(line);
+  }
+
+  /** Those who are to be told of everything are there. */
+  async begin(): Promise<void> {
+    await this.#watchers.begin();
+    await this.#subscribers.begin();
   }
 
   /** Goes on until told to stop. */
@@ -86,7 +102,9 @@ export class KvPart {
         new KvChaosClient({ client, random: random.split(`kv ${place}`), keys, note, kv, counter, findings }),
       ];
     });
-    await Promise.all([...kvClients, ...this.#onceCounters, this.#watchers].map((one) => one.run(isOver)));
+    await Promise.all(
+      [...kvClients, ...this.#onceCounters, this.#watchers, this.#subscribers].map((one) => one.run(isOver)),
+    );
   }
 
   /** Once all clients have ended, and no fault is left: looks at what came of it all. */
@@ -97,6 +115,7 @@ export class KvPart {
     for (const counter of counters) await counter.check();
     await this.#checkOnceKeys();
     await this.#watchers.finish();
+    await this.#subscribers.finish(this.#watchers.endKey, this.#watchers.changes);
     await Promise.all(this.#kvs.map((kv) => kv.close()));
   }
 

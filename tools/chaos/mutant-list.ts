@@ -148,6 +148,35 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'tell a subscriber its last change again at the next leader',
+    args: ['--faults', 'kill,transfer'],
+    edits: [
+      {
+        file: 'server/clients/reply-frames.js',
+        search: 'const toldTo = subscriber.next;',
+        replacement: 'const toldTo = Math.max(1, subscriber.next - 1);',
+      },
+    ],
+  },
+  {
+    name: 'tell subscribers of a write that is only proposed',
+    args: ['--faults', 'kill,transfer'],
+    edits: [
+      {
+        file: 'server/clients/clients.js',
+        search: 'if (this.#monitors.isOn)',
+        replacement:
+          "const ofKey = ['__keyevent@0__:set', command.request.key];\n" +
+          '            for (const [text, { receivers }] of this.listeners.subscribers.names.patterns)\n' +
+          "                if (command.request.type === 'set')\n" +
+          '                    for (const { session } of receivers.keys())\n' +
+          "                        this.#replies.push(session, ['*4\\r\\n', ...['pmessage', text, ...ofKey]\n" +
+          "                            .map((word) => '$' + word.length + '\\r\\n' + word + '\\r\\n')].join(''));\n" +
+          '            if (this.#monitors.isOn)',
+      },
+    ],
+  },
+  {
     name: 'forget how far the router’s connections have got at a failover',
     args: ['--faults', 'kill,transfer'],
     edits: [

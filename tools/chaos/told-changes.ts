@@ -76,6 +76,13 @@ export class ToldChanges {
     return this.#revisionOfValue.has(value);
   }
 
+  /** All changes since the first watch, each as its kind and key; undefined if there are some that no watcher was told of. */
+  inOrder(): readonly string[] | undefined {
+    if (this.#knownRevisions().length !== 1) return undefined;
+    const revisions = [...this.#changes.keys()].sort((a, b) => a - b);
+    return revisions.map((revision) => this.#changes.get(revision)?.split(' ', 2).join(' ') ?? '');
+  }
+
   /** A watcher knows the state as it was at that revision. */
   noteState(watcher: string, revision: number, keys: ReadonlyMap<string, number>): void {
     this.#states.push({ watcher, revision, keys: new Map(keys) });

@@ -54,6 +54,16 @@ export class Watchers {
     return `watchers: ${this.#begun} begun, told of ${this.#told.count} changes and ${this.#told.states} states, ${this.#resets} times that some were missed`;
   }
 
+  /** What is written last. */
+  get endKey(): string {
+    return `${this.#options.prefix}${END_KEY_SUFFIX}`;
+  }
+
+  /** All changes since the begin, each as its kind and key; undefined if there are some that no watcher was told of. */
+  get changes(): readonly string[] | undefined {
+    return this.#told.inOrder();
+  }
+
   /** An operation was noted in the history. */
   noteWrite(line: HistoryLine): void {
     if (this.#options.count === 0 || !isAcknowledgedWrite(line) || line.value === null) return;
@@ -61,12 +71,20 @@ export class Watchers {
       this.#writes.push({ value: line.value, callNs: line.call });
   }
 
+  /** Those begin that watch all the time; those of them that are told the state know it. */
+  async begin(): Promise<void> {
+    for (let id = 0; id < this.#options.count; id += 2) this.#watchAlways(id);
+    const giveUpAtMs = performance.now() + END_TIMEOUT_MS;
+    while (!this.#last.every(({ watcher }) => watcher.isSynced) && performance.now() < giveUpAtMs)
+      await pause(20);
+  }
+
   /** Goes on until told to stop: then each watcher has begun its last watch. */
   async run(isOver: () => boolean): Promise<void> {
     const { count, random } = this.#options;
-    const all = Array.from({ length: count }, (_, id) =>
-      id % 2 === 0 ? this.#watchAlways(id) : this.#watchAnew(id, random.split(`watcher ${id}`), isOver),
-    );
+    const all: Promise<void>[] = [];
+    for (let id = 1; id < count; id += 2)
+      all.push(this.#watchAnew(id, random.split(`watcher ${id}`), isOver));
     await Promise.all(all);
   }
 
@@ -74,8 +92,8 @@ export class Watchers {
   async finish(): Promise<void> {
     const [kv] = this.#options.clients;
     if (kv === undefined || this.#last.length === 0) return;
-    const { prefix, findings } = this.#options;
-    const endKey = `${prefix}${END_KEY_SUFFIX}`;
+    const { findings } = this.#options;
+    const { endKey } = this;
     await kv.set(endKey, `${valueName(END_CLIENT, 1)}.`);
     const giveUpAtMs = performance.now() + END_TIMEOUT_MS;
     const isAtEnd = ({ watcher }: Begun) => watcher.isSynced && watcher.keys.has(endKey);
@@ -90,7 +108,7 @@ export class Watchers {
   }
 
   /** One that begins with the first change that it is told, in every second case; else with the state. */
-  async #watchAlways(id: number): Promise<void> {
+  #watchAlways(id: number): void {
     this.#last.push(this.#begin(id, id % 4 === 0 ? 0 : undefined));
   }
 

@@ -14,7 +14,7 @@ import type { UnansweredBytes, UnansweredRooms } from './unanswered.js';
 export interface Connection extends UnassignedConnection {
   readonly client: ClientSocket;
   /** What came from the client and is not answered. */
-  readonly unanswered: Pick<UnansweredBytes, 'byteCount'>;
+  readonly unanswered: Pick<UnansweredBytes, 'byteCount' | 'isAwaited'>;
 }
 
 /** What came and went through one port. */

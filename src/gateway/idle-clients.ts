@@ -17,7 +17,7 @@ interface Look {
 
 /**
  * Closes each connection on which nothing came or went for the timeout, and a quarter of it more at the latest, unless an answer
- * is due. Returns what ends that.
+ * is due, or the client is subscribed to something. Returns what ends that.
  */
 export function closeIdleClients(
   environment: Pick<Environment, 'nowMs' | 'startTimer'>,
@@ -31,7 +31,7 @@ export function closeIdleClients(
     for (const connection of [...connections()]) {
       const byteCount = connection.client.inBytes + connection.client.outBytes;
       const last = looks.get(connection);
-      const isSame = last?.byteCount === byteCount && connection.unanswered.byteCount === 0;
+      const isSame = last?.byteCount === byteCount && !connection.unanswered.isAwaited;
       if (isSame && nowMs - last.atMs >= timeoutMs) connection.client.destroy();
       else next.set(connection, isSame ? last : { byteCount, atMs: nowMs });
     }

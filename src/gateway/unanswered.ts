@@ -15,7 +15,7 @@ import {
   RESUME_PAUSE_MS,
   type StreamLimits,
 } from '../limits.js';
-import { isLocked, type StreamCheckpoint } from '../protocol/checkpoint.js';
+import { isLocked, isToldUnasked, type StreamCheckpoint } from '../protocol/checkpoint.js';
 import { type ClientSocket, PauseReason } from './client-socket.js';
 import type { Doorkeeper } from './doorkeeper.js';
 
@@ -56,6 +56,7 @@ export class UnansweredBytes {
   readonly #mustUnlock: boolean;
   #room: UnansweredRoom;
   #byteCount = 0;
+  #at: StreamCheckpoint | undefined;
 
   constructor(
     socket: ClientSocket,
@@ -74,6 +75,11 @@ export class UnansweredBytes {
     return this.#byteCount;
   }
 
+  /** Whether the client waits: for an answer, or to be told of something. */
+  get isAwaited(): boolean {
+    return this.#byteCount > 0 || (this.#at !== undefined && isToldUnasked(this.#at));
+  }
+
   arrived(byteCount: number): void {
     this.#byteCount += byteCount;
     if (this.#byteCount >= this.#room.maxBytes) this.#socket.pause(PauseReason.ownLimit);
@@ -85,7 +91,9 @@ export class UnansweredBytes {
     this.#byteCount -= byteCount;
     if (this.#byteCount <= this.#room.maxBytes / 2) this.#socket.resume(PauseReason.ownLimit);
     this.#room.total.answered(this, byteCount);
-    if (at !== undefined && this.#mustUnlock) this.#standsAt(at);
+    if (at === undefined) return;
+    this.#at = at;
+    if (this.#mustUnlock) this.#standsAt(at);
   }
 
   /** The stream stands there: the client may have told the password, or have to tell it again. */

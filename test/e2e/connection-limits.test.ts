@@ -78,6 +78,8 @@ describe('a cluster with limits for its clients', () => {
   it('disconnects a client that neither sends nor waits, and no other', async () => {
     const idle = await open('127.0.0.1');
     const busy = await RedisClient.connect(router());
+    const subscriber = await RedisClient.connect(router());
+    await subscriber.call('SUBSCRIBE', 'quiet');
     let isOver = false;
     void once(idle, 'close').then(() => {
       isOver = true;
@@ -86,6 +88,8 @@ describe('a cluster with limits for its clients', () => {
       expect(await busy.call('PING')).to.deep.equal({ simple: 'PONG' });
       return isOver;
     });
+    expect(await subscriber.call('PING')).to.deep.equal(['pong', '']);
+    subscriber.close();
     busy.close();
   });
 });

@@ -3,7 +3,8 @@
 import { expect } from 'chai';
 import { Redis } from 'ioredis';
 import { createClient } from 'redis';
-import type { Raw, RedisClient } from '../../tools/support/redis-client.js';
+import { MAX_UNREAD_REPLY_BYTES } from '../../src/limits.js';
+import { type Raw, RedisClient } from '../../tools/support/redis-client.js';
 import { eventually, TestCluster } from '../support/cluster.js';
 import { useRedisClients } from '../support/redis-clients.js';
 
@@ -228,5 +229,45 @@ describe('subscribers', () => {
     expect(client.told).to.deep.equal(expected);
     expect(await client.call('PING')).to.deep.equal(['pong', '']);
     expect(await client.call('UNSUBSCRIBE')).to.deep.equal(['unsubscribe', `${BY_KEY}counter`, 1]);
+  });
+});
+
+describe('a subscriber that does not read', () => {
+  let cluster: TestCluster;
+
+  before(async () => {
+    cluster = await TestCluster.start({ servers: 1, watchHistory: 5_000 });
+  });
+
+  after(() => cluster.close());
+
+  it('is told a limited amount, and disconnected once it has missed something; others are told all', async () => {
+    const port = cluster.cluster.routerAddress?.port ?? 0;
+    const [slow, quick, writer] = await Promise.all([
+      RedisClient.connect(port),
+      RedisClient.connect(port),
+      RedisClient.connect(port),
+    ]);
+    try {
+      await slow.call('CLIENT', 'SETNAME', 'slow');
+      await slow.call('PSUBSCRIBE', '*');
+      await quick.call('SUBSCRIBE', `${BY_EVENT}set`);
+      slow.pause();
+      const pairs = Array.from({ length: 500 }, (_, i) => [`${i}`.padStart(240, 'k'), 'v']).flat();
+      let count = 0;
+      let unread = 0;
+      await eventually('the slow one is disconnected', async () => {
+        await writer.call('MSET', ...pairs);
+        count += 500;
+        const list = String(await writer.call('CLIENT', 'LIST'));
+        const line = list.split('\n').find((text) => text.includes('name=slow'));
+        unread = Math.max(unread, Number(/ obl=(\d+) /.exec(line ?? '')?.[1] ?? 0));
+        return line === undefined;
+      });
+      expect(unread).to.be.within(MAX_UNREAD_REPLY_BYTES / 2, MAX_UNREAD_REPLY_BYTES + 1_000);
+      await eventually('the quick one is told of all', () => quick.told.length === count);
+    } finally {
+      for (const client of [slow, quick, writer]) client.close();
+    }
   });
 });

@@ -62,6 +62,11 @@ export class RedisClient {
     this.#socket.write(text, 'latin1');
   }
 
+  /** Reads no more. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
   close(): void {
     this.#socket.destroy();
   }

@@ -120,7 +120,7 @@ export class Answerer {
   /** Answers a command that writes nothing, from the state as it is now. */
   fromState(command: PendingCommand): void {
     const { request, session } = command;
-    if (this.isOver(command)) return;
+    if (this.endIfGone(command)) return;
     if (command.isElsewhere) {
       this.unexecuted(command, this.redirect(session) ?? { type: 'no-leader' });
       return;
@@ -192,7 +192,7 @@ export class Answerer {
   /** Answers a command that is not executed here: `outcome` says why. */
   unexecuted(command: PendingCommand, outcome: Reply): void {
     const { request, session } = command;
-    if (this.isOver(command)) return;
+    if (this.endIfGone(command)) return;
     if (request.type === 'watch') session.endWatch();
     if (request.type === 'unwatch') this.fromState(command);
     else if (request.type === 'redis-local') this.#executeLocal(command, request, { seesKeys: false });
@@ -208,7 +208,7 @@ export class Answerer {
   }
 
   /** The command waits no more, and gives back what it held. All commands end here, those of clients that are gone, too. */
-  end(command: PendingCommand): void {
+  #end(command: PendingCommand): void {
     const { session } = command;
     command.isAnswered = true;
     session.pendingCount -= 1;
@@ -217,9 +217,9 @@ export class Answerer {
     if (session.pendingCount === 0) session.largestWriteBytes = 0;
   }
 
-  /** Whether the command is answered, or its client is gone, for whom nothing is done any more: then it ends here. */
-  isOver(command: PendingCommand): boolean {
-    if (!command.isAnswered && command.session.isGone) this.end(command);
+  /** Ends the command if its client is gone, for whom nothing is done. Returns whether it is ended or answered. */
+  endIfGone(command: PendingCommand): boolean {
+    if (!command.isAnswered && command.session.isGone) this.#end(command);
     return command.isAnswered;
   }
 
@@ -229,7 +229,7 @@ export class Answerer {
     this.#metrics.answered(command.request.type, reply ?? outcome, command.takenAtMs);
     const sent = command.isSilenced && reply?.type !== 'pushes' ? undefined : reply;
     const { session } = command;
-    this.end(command);
+    this.#end(command);
     if (session.isGone) return;
     if (session.pendingCount === 0 && session.redis?.isHeld === true) {
       session.redis.release();
@@ -271,7 +271,7 @@ export class Answerer {
 
   /** Answers a costly read, whose turn has come. */
   executeCostly(command: PendingCommand): void {
-    if (this.isOver(command)) return;
+    if (this.endIfGone(command)) return;
     if (command.request.type === 'redis-read') this.#executeRead(command, command.request);
   }
 

@@ -117,7 +117,7 @@ export class Clients {
       onDrop: (session) => {
         this.#replies.forget(session);
         this.listeners.end(session);
-        for (const command of this.#pause.forget(session)) this.answerer.end(command);
+        for (const command of this.#pause.forget(session)) this.answerer.endIfGone(command);
         this.#turns.forget(session);
         this.#questions.forget(session);
       },

@@ -83,7 +83,7 @@ export class ReplicaReads {
     if (!this.#hasTaken) return [];
     this.#hasTaken = false;
     const pending = this.#groups.takeAll().flatMap(({ commands }) => commands);
-    const unanswered = pending.filter((command) => !this.#answerer.isOver(command));
+    const unanswered = pending.filter((command) => !this.#answerer.endIfGone(command));
     for (const command of unanswered) command.isElsewhere = false;
     return unanswered;
   }

@@ -84,8 +84,8 @@ export class Proposals {
     const deadlineMs = this.#delay.deadlineMs(nowMs) ?? Number.POSITIVE_INFINITY;
     const { nextDeadlineMs } = this.#state.store;
     if (this.#mustRemoveMore) return nowMs;
-    if (nextDeadlineMs === undefined || !this.#raft.isServing || this.#hasStampFor(nextDeadlineMs))
-      return deadlineMs;
+    const mayPropose = this.#raft.isServing && this.#raft.proposalRefusal === undefined;
+    if (nextDeadlineMs === undefined || !mayPropose || this.#hasStampFor(nextDeadlineMs)) return deadlineMs;
     return Math.min(deadlineMs, nowMs + Math.max(0, nextDeadlineMs - this.#logTime.nowMs()));
   }
 

@@ -151,6 +151,21 @@ describe('a key that has outlived its deadline', () => {
   });
 });
 
+describe('a key that outlives its deadline while consensus takes no entries', () => {
+  it('does not keep the server busy', () => {
+    const leader = new Leader();
+    leader.send(1, 'set k 5 1\r\nx\r\n');
+    leader.turn();
+    leader.acknowledge();
+    leader.pass(4990);
+    leader.raft.transferLeadership(2, leader.nowMs);
+    leader.nowMs += 20;
+    leader.turn();
+    expect(leader.raft.proposalRefusal).to.equal('handing over');
+    expect(leader.deadlineMs).to.be.above(leader.nowMs);
+  });
+});
+
 describe('an entry that consensus refuses although it takes proposals', () => {
   it('is a failure: its commands would never be answered', () => {
     const leader = new Leader();

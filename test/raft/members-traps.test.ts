@@ -258,6 +258,22 @@ describe('traps of changing members', () => {
     expect(group.server(0).changeOutcomes).to.deep.equal([{ outcome: 'done' }]);
   });
 
+  it('a server that votes in C_old alone wins an election with its own vote there', () => {
+    const group = led(1, 1, 2);
+    group.change(0, '1 2');
+    for (const id of [0, 1, 2]) until(group, id, '1 2 | 0');
+    group.drop();
+    group.restart(0);
+    expect([0, 1, 2].map((id) => group.members(id))).to.deep.equal(Array(3).fill('1 2 | 0'));
+    const { currentTerm } = group.raft(0);
+    // Nobody else has its turn: the two of C_new would need its vote, too.
+    group.win(0);
+    expect(group.leader).to.equal(0);
+    expect(group.raft(0).currentTerm).to.equal(currentTerm + 1);
+    group.runUntil(() => group.leader !== undefined && group.members(group.leader) === '1 2');
+    expect(group.leader).to.be.oneOf([1, 2]);
+  });
+
   it('removed servers are replicated to until C_new is committed, and hear that it is', () => {
     const group = led(3);
     group.changeTo(0, '0 1');

@@ -5,6 +5,7 @@ import { MAX_INLINE_BYTES, MAX_REDIS_COMMAND_BYTES, MAX_VALUE_BYTES } from '../.
 import { NOTHING_DROPPED } from '../../../src/protocol/checkpoint.js';
 import { RespProtocolError, RespRefusal } from '../../../src/protocol/resp/error-replies.js';
 import { HTTP, RespParser } from '../../../src/protocol/resp/resp-parser.js';
+import { bytesAllocatedDuring } from '../../support/allocations.js';
 import { inPlace } from '../in-place.js';
 
 function encode(args: readonly string[]): Buffer {
@@ -282,5 +283,59 @@ describe('the parser of Redis’s protocol', () => {
     expect(next.next()).to.equal(undefined);
     expect(next.consumed).to.equal(bytes.byteLength - 1_000);
     expect(next.dropped).to.equal(NOTHING_DROPPED);
+  });
+});
+
+describe('the copies that a parser of Redis commands makes', () => {
+  /** How many commands come of these pieces. */
+  function countOf(bytes: Uint8Array, pieceBytes: number): number {
+    const parser = new RespParser();
+    let count = 0;
+    for (let at = 0; at < bytes.byteLength; at += pieceBytes) {
+      parser.push(inPlace(bytes.subarray(at, at + pieceBytes)));
+      do {
+        while (nextOf(parser) !== undefined) count += 1;
+      } while (parser.isUnfinished);
+    }
+    return count;
+  }
+
+  for (const pieceBytes of [65_536, 1000, 16]) {
+    it(`are a few of each byte of a large value that comes in pieces of ${pieceBytes}`, () => {
+      const bytes = encode(['SET', 'k', 'v'.repeat(MAX_VALUE_BYTES)]);
+      let count = 0;
+      const allocated = bytesAllocatedDuring(() => {
+        count = countOf(bytes, pieceBytes);
+      });
+      expect(count).to.equal(1);
+      expect(allocated).to.be.below(6 * MAX_VALUE_BYTES);
+    });
+
+    it(`are a few of each byte of many arguments that come in pieces of ${pieceBytes}, read once`, () => {
+      const bytes = encode(['DEL', ...Array.from({ length: 30_000 }, (_, i) => `k${i}`)]);
+      let count = 0;
+      const allocated = bytesAllocatedDuring(() => {
+        count = countOf(bytes, pieceBytes);
+      });
+      expect(count).to.equal(1);
+      expect(allocated).to.be.below(6 * bytes.byteLength);
+    });
+  }
+
+  it('are none of a long pipeline that comes at once, and of one in pieces of what lies across them', () => {
+    const commands = 50_000;
+    const one = encode(['SET', 'key', 'value']);
+    const bytes = Buffer.concat(Array.from({ length: commands }, () => one));
+    let count = 0;
+    const atOnce = bytesAllocatedDuring(() => {
+      count = countOf(bytes, bytes.byteLength);
+    });
+    expect([count, atOnce]).to.deep.equal([commands, 0]);
+    const pieceBytes = 10_000;
+    const inPieces = bytesAllocatedDuring(() => {
+      count = countOf(bytes, pieceBytes);
+    });
+    expect(count).to.equal(commands);
+    expect(inPieces).to.be.below(4 * bytes.byteLength);
   });
 });

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { MAX_KEY_BYTES, MAX_LINE_BYTES, MAX_VALUE_BYTES } from '../../../src/limits.js';
 import { TextParser } from '../../../src/protocol/text/text-parser.js';
+import { bytesAllocatedDuring } from '../../support/allocations.js';
 import { inPlace } from '../in-place.js';
 
 const MALFORMED = { type: 'malformed', noreply: false };
@@ -487,22 +488,6 @@ function expectSameAcross(bytes: Uint8Array, cuts: readonly number[], whole: rea
   parser.push(inPlace(bytes.subarray(start)));
   requests.push(...take(parser));
   expect(requests, `cut at ${cuts.join(', ')}`).to.deep.equal(whole);
-}
-
-/** The parser takes its buffers from there alone, and copies into a new one no more than it is long. */
-function bytesAllocatedDuring(action: () => void): number {
-  const { allocUnsafeSlow } = Buffer;
-  let byteCount = 0;
-  Buffer.allocUnsafeSlow = (size) => {
-    byteCount += size;
-    return allocUnsafeSlow(size);
-  };
-  try {
-    action();
-  } finally {
-    Buffer.allocUnsafeSlow = allocUnsafeSlow;
-  }
-  return byteCount;
 }
 
 interface Piece {

@@ -33,6 +33,24 @@ function statusOf(port: number, path: string, options: ConnectionOptions): Promi
   });
 }
 
+function respOf(...words: readonly string[]): string {
+  return `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`;
+}
+
+/** Reads until that many bytes have come, which must be all. */
+function received(socket: TLSSocket, byteCount: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let left = byteCount;
+    socket.on('data', ({ byteLength }: Buffer) => {
+      left -= byteLength;
+      if (left < 0) reject(new Error(`${-left} bytes too many`));
+      if (left === 0) resolve();
+    });
+    socket.once('close', () => reject(new Error(`it was closed with ${left} bytes left`)));
+    socket.resume();
+  });
+}
+
 describe('TLS', () => {
   let authority: Certificate;
   let certificate: Certificate;
@@ -174,6 +192,24 @@ describe('TLS', () => {
       }
       expect(await ask(await open(router()), 'PING\r\n')).to.equal('+PONG\r\n');
       expect(await statusOf(port, '/healthz', { ca: authority.cert })).to.equal(200);
+    });
+
+    it('sends the largest reply, and what a client has left unread, while others are served', async () => {
+      const value = 'v'.repeat(1024 * 1024);
+      const bulk = Buffer.byteLength(`$${value.length}\r\n${value}\r\n`);
+      const other = await open(router());
+      expect(await ask(other, respOf('SET', 'big', value))).to.equal('+OK\r\n');
+      const client = await open(router());
+      const count = 31;
+      client.write(respOf('MGET', ...Array(count).fill('big')));
+      await received(client, `*${count}\r\n`.length + count * bulk);
+
+      const slow = await open(router());
+      slow.pause();
+      const gets = 24;
+      slow.write(respOf('GET', 'big').repeat(gets));
+      for (let n = 0; n < 20; n += 1) expect(await ask(other, 'PING\r\n')).to.equal('+PONG\r\n');
+      await received(slow, gets * bulk);
     });
 
     it('answers a client that has ended its side', async () => {

@@ -19,6 +19,42 @@ import {
   SERVER_WITH_BAD_DISK,
 } from '../support/new-cluster.js';
 
+describe('servers that are killed and restarted many times', () => {
+  let cluster: Cluster;
+
+  before(async () => {
+    // Its threads have all ports that a server has, and start fast.
+    cluster = await newCluster({}, { serverModule: FAKE_SERVER });
+    await cluster.start();
+    await everyServerUp(cluster);
+  });
+  after(() => cluster.close());
+
+  /** What keeps the main thread's event loop busy, and how much of each. */
+  function resources(): string {
+    return process
+      .getActiveResourcesInfo()
+      .filter((name) => name !== 'Timeout' && name !== 'Immediate')
+      .sort()
+      .join();
+  }
+
+  async function killAndRestart(id: number): Promise<void> {
+    await cluster.kill(id);
+    await cluster.restart(id);
+    await everyServerUp(cluster);
+  }
+
+  it('leave no port, thread or socket behind', async () => {
+    // What is made once, such as idle threads of the pool, is there after a round.
+    for (const id of [0, 1, 2]) await killAndRestart(id);
+    const before = resources();
+    expect(before).to.contain('MessagePort');
+    for (let round = 0; round < 12; round += 1) await killAndRestart(round % 3);
+    await eventually(`as before: ${before}`, () => resources() === before);
+  });
+});
+
 describe('a server that ends by itself', () => {
   let cluster: Cluster;
   let log: LogRecorder;

@@ -18,7 +18,10 @@ import type { RedisContext } from './context.js';
 
 const TOO_MUCH = new ErrorReply('ERR too many subscriptions, or too long a name');
 const TOO_MUCH_OF_ALL = new ErrorReply('ERR the connections of this server have too many subscriptions');
-const TOO_MUCH_WORK = new ErrorReply('ERR the pattern takes too long to compare with all channels');
+const TOO_MUCH_WORK = new ErrorReply('ERR there are too many channels to compare the pattern with');
+
+/** The cost of each channel, besides comparing it: see work.ts. */
+const CHANNEL_WORK = 100;
 
 function subscribe(name: string, kind: SubscriptionKind): LocalCommand {
   return (names, stream, { pubSub, keys }) => {
@@ -65,6 +68,7 @@ function channels(
   const found: string[] = [];
   for (const channel of names.channels()) {
     match.begin(channel);
+    work.units += CHANNEL_WORK;
     if (match.goOn(work) === true) found.push(channel);
     if (work.isSpent) return TOO_MUCH_WORK;
   }
@@ -100,7 +104,9 @@ const SUBCOMMANDS = new Map<string, Subcommand>([
         'Return how many connections of this server are subscribed to each channel.',
       ],
       run: (args, _stream, { pubSub: { names } }) =>
-        args.flatMap((channel) => [channel, names.receiversOf(channel)?.size ?? 0]),
+        mayName(args)
+          ? args.flatMap((channel) => [channel, names.receiversOf(channel)?.size ?? 0])
+          : TOO_MUCH,
     },
   ],
 ]);

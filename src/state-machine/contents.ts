@@ -130,20 +130,13 @@ export class Contents {
   }
 
   /** Stores a value under the key, which is a change of its own. Returns its version. `id` is that of the key, or NO_RECORD. */
-  put(
-    key: ByteString,
-    value: ByteString,
-    deadlineMs: number,
-    id: RecordId,
-    hash?: number,
-    event: ChangeEvent = ChangeEvent.plain,
-  ): number {
+  put(key: ByteString, value: ByteString, deadlineMs: number, id: RecordId, hash?: number): number {
     const version = this.#nextVersion(id);
     const revision = this.revisions.next();
     const stored = this.#put(key, { value, version, deadlineMs, revision }, id, hash);
     if (revision === 0) return version;
     const kept = isLarge(value.length) ? this.#records.text(stored) : value;
-    this.history.set(key, kept, version, deadlineMs, revision, event);
+    this.history.set(key, kept, version, deadlineMs, revision);
     return version;
   }
 
@@ -161,7 +154,8 @@ export class Contents {
   setDeadline(id: RecordId, deadlineMs: number): void {
     const isSame = deadlineMs === 0 && this.#records.deadlineMs(id) === 0;
     this.#setDeadline(id, deadlineMs, this.revisions.next());
-    this.#noteSet(id, isSame ? ChangeEvent.silent : ChangeEvent.deadline);
+    this.#noteSet(id);
+    this.noteEvent(isSame ? ChangeEvent.silent : ChangeEvent.deadline);
   }
 
   #setDeadline(id: RecordId, deadlineMs: number, revision: number): void {
@@ -179,7 +173,7 @@ export class Contents {
   }
 
   /** Writes a part of a large value. */
-  writePart(id: RecordId, offset: number, part: string, work: Work, event: ChangeEvent): void {
+  writePart(id: RecordId, offset: number, part: string, work: Work): void {
     const records = this.#records;
     for (const image of this.#images) image.beforeChange(id);
     this.#undo?.add({
@@ -195,16 +189,21 @@ export class Contents {
     });
     const meta = { version: this.#nextVersion(id), revision: this.revisions.next() };
     work.addHidden(records.writePart(id, offset, part, meta));
-    this.#noteSet(id, event);
+    this.#noteSet(id);
   }
 
   /** Removes the key and returns whether it was there. An expired key counts as absent. */
-  remove(key: ByteString, hash = this.#records.hash(key), event: ChangeEvent = ChangeEvent.plain): boolean {
+  remove(key: ByteString, hash = this.#records.hash(key)): boolean {
     const id = this.#records.find(key, hash);
     if (id === NO_RECORD) return false;
     const wasThere = !this.#hasExpired || !this.isExpired(id);
-    this.#removeRecord(id, hash, wasThere ? 'deleted' : 'expired', event);
+    this.#removeRecord(id, hash, wasThere ? 'deleted' : 'expired');
     return wasThere;
+  }
+
+  /** What has made the last change: without this, it is a plain one. */
+  noteEvent(event: ChangeEvent): void {
+    this.history.noteEvent(event, this.revisions.last);
   }
 
   /** Removes all keys: one change, if there are any. Images go on with the table as it was, which nothing changes any more. */
@@ -320,14 +319,9 @@ export class Contents {
     return id;
   }
 
-  #removeRecord(
-    id: RecordId,
-    hash: number,
-    kind: 'deleted' | 'expired',
-    event: ChangeEvent = ChangeEvent.plain,
-  ): void {
+  #removeRecord(id: RecordId, hash: number, kind: 'deleted' | 'expired'): void {
     const revision = this.revisions.next();
-    if (revision !== 0) this.history.removed(kind, this.#records.key(id), revision, event);
+    if (revision !== 0) this.history.removed(kind, this.#records.key(id), revision);
     this.#beforeReplace(id);
     if (this.#records.deadlineMs(id) !== 0) this.#deadlines.remove(id);
     this.#records.remove(id, hash);
@@ -335,12 +329,12 @@ export class Contents {
   }
 
   /** The record has changed in place. */
-  #noteSet(id: RecordId, event: ChangeEvent): void {
+  #noteSet(id: RecordId): void {
     const records = this.#records;
     const revision = records.revision(id);
     if (revision === 0) return;
     const value = this.#textToKeep(id);
-    this.history.set(records.key(id), value, records.version(id), records.deadlineMs(id), revision, event);
+    this.history.set(records.key(id), value, records.version(id), records.deadlineMs(id), revision);
   }
 
   /** The value, if it stays as it is: bytes of which a part may be written are kept only for those who watch. */

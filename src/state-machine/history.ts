@@ -12,7 +12,7 @@
 import { type ByteSpan, type Memory, memoryOf, textOf } from '../bytes/byte-reader.js';
 import { type ByteString, write } from '../bytes/byte-string.js';
 import { DEFAULT_HISTORY_CHANGES, MAX_HISTORY_BYTES } from '../watch-limits.js';
-import { ChangeEvent, changeEvent } from './change-events.js';
+import { type ChangeEvent, changeEvent } from './change-events.js';
 import { MAX_INLINE_VALUE_BYTES } from './record-layout.js';
 
 const CHUNK_BYTES = 64 * 1024;
@@ -33,7 +33,8 @@ export type ChangeKind = (typeof KINDS)[number];
 const SET = KINDS.indexOf('set');
 /** In place of {@link SET} where the value lies elsewhere, if it is kept. */
 const SET_ELSEWHERE = KINDS.length;
-/** The kind takes that many bits. */
+/** Where the kind is among those numbers, and how many bits it takes. */
+const KIND_PLACE = 4;
 const KIND_BITS = 4;
 
 /** A change, as a watcher is told of it. */
@@ -133,36 +134,31 @@ export class History {
     version: number,
     deadlineMs: number,
     revision: number,
-    event: ChangeEvent = ChangeEvent.plain,
   ): void {
     if (value === undefined || value.length > MAX_INLINE_VALUE_BYTES) {
-      const chunk = this.#add(SET_ELSEWHERE | (event << KIND_BITS), key, '', revision);
+      const chunk = this.#add(SET_ELSEWHERE, key, '', revision);
       setMeta(chunk, version, deadlineMs);
       this.#keepLarge(chunk, value, revision);
     } else if (typeof key === 'object' && typeof value === 'object' && key.memory === value.memory) {
       const chunk = this.#chunkWith(key, value, revision);
       const shift = this.#shift;
       this.#count += 1;
-      addPlaces(
-        chunk,
-        SET | (event << KIND_BITS),
-        key.start + shift,
-        key.length,
-        value.start + shift,
-        value.length,
-      );
+      addPlaces(chunk, SET, key.start + shift, key.length, value.start + shift, value.length);
       setMeta(chunk, version, deadlineMs);
-    } else setMeta(this.#add(SET | (event << KIND_BITS), key, value, revision), version, deadlineMs);
+    } else setMeta(this.#add(SET, key, value, revision), version, deadlineMs);
   }
 
   /** A key was removed, or all were, and then `key` is empty. */
-  removed(
-    kind: Exclude<ChangeKind, 'set'>,
-    key: ByteString,
-    revision: number,
-    event: ChangeEvent = ChangeEvent.plain,
-  ): void {
-    this.#add(KINDS.indexOf(kind) | (event << KIND_BITS), key, '', revision);
+  removed(kind: Exclude<ChangeKind, 'set'>, key: ByteString, revision: number): void {
+    this.#add(KINDS.indexOf(kind), key, '', revision);
+  }
+
+  /** What has made the last change, which has this revision; nothing if it is not kept. By itself, a change is plain. */
+  noteEvent(event: ChangeEvent, revision: number): void {
+    const chunk = this.#newest;
+    if (chunk === undefined || chunk.firstRevision + chunk.count - 1 !== revision) return;
+    const at = (chunk.count - 1) * PLACE_NUMBERS + KIND_PLACE;
+    chunk.places[at] = (chunk.places[at] ?? 0) | (event << KIND_BITS);
   }
 
   /** The payload of the last entry is not used any more. */
@@ -345,7 +341,7 @@ function addPlaces(
   places[at + 1] = keyLength;
   places[at + 2] = valueAt;
   places[at + 3] = valueLength;
-  places[at + 4] = kind;
+  places[at + KIND_PLACE] = kind;
 }
 
 /** Completes the chunk's last change. */

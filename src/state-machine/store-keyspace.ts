@@ -151,7 +151,10 @@ export class StoreKeyspace implements Keyspace {
     const id = this.#findToStore(key, hash);
     this.work.units += value.length + this.#keptBytes(id);
     if (deadlineMs !== 0 && deadlineMs <= contents.clockMs) contents.remove(key, hash);
-    else contents.put(key, value, deadlineMs, id, hash, event);
+    else {
+      contents.put(key, value, deadlineMs, id, hash);
+      if (event !== ChangeEvent.plain) contents.noteEvent(event);
+    }
   }
 
   setDeadline(key: string, deadlineMs: number): void {
@@ -167,14 +170,14 @@ export class StoreKeyspace implements Keyspace {
     const id = this.#findToStore(key);
     const length = id === NO_RECORD ? 0 : contents.records.valueLength(id);
     this.work.units += 2 * part.length + Math.max(0, offset - length);
-    if (id !== NO_RECORD && contents.records.isLarge(id))
-      contents.writePart(id, offset, part, this.work, event);
+    if (id !== NO_RECORD && contents.records.isLarge(id)) contents.writePart(id, offset, part, this.work);
     else {
       const before = id === NO_RECORD ? '' : contents.records.value(id);
       const value = before.padEnd(offset, '\0').slice(0, offset) + part + before.slice(offset + part.length);
       const deadlineMs = id === NO_RECORD ? 0 : contents.records.deadlineMs(id);
-      contents.put(key, value, deadlineMs, id, undefined, event);
+      contents.put(key, value, deadlineMs, id);
     }
+    contents.noteEvent(event);
     return Math.max(length, offset + part.length);
   }
 
@@ -182,7 +185,9 @@ export class StoreKeyspace implements Keyspace {
     const hash = this.#contents.records.hash(key);
     const id = this.#findToStore(key, hash);
     this.work.units += this.#keptBytes(id);
-    return id !== NO_RECORD && this.#contents.remove(key, hash, event);
+    const isRemoved = id !== NO_RECORD && this.#contents.remove(key, hash);
+    if (isRemoved && event !== ChangeEvent.plain) this.#contents.noteEvent(event);
+    return isRemoved;
   }
 
   clear(): void {

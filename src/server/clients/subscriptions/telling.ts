@@ -37,6 +37,8 @@ export class Telling {
   #steps: Iterator<void> | undefined;
   #revision = 0;
   readonly #work = new Work();
+  /** Of this turn. */
+  #budget: TurnBudget = { bytesLeft: 0 };
 
   constructor(options: TellingOptions) {
     this.#options = options;
@@ -59,6 +61,7 @@ export class Telling {
     last: number,
     budget: TurnBudget,
   ): 'done' | 'later' | 'lost' {
+    this.#budget = budget;
     while (true) {
       if (this.#steps !== undefined) {
         if (this.#steps.next().done !== true) return 'later';
@@ -72,17 +75,17 @@ export class Telling {
       this.#changes = [];
       let isStopped = false;
       const next = history.visit(this.next, last, (change) => {
-        isStopped = !this.#take(change, budget);
+        isStopped = !this.#take(change);
         return !isStopped;
       });
       this.next = isStopped ? next : last + 1;
-      if (this.#changes.length > 0) this.#begin(budget);
+      if (this.#changes.length > 0) this.#begin();
     }
   }
 
   /** Looks at a change. Returns whether the next one is to be looked at. */
-  #take(change: KeyChange, budget: TurnBudget): boolean {
-    budget.bytesLeft -= CHANGE_COST;
+  #take(change: KeyChange): boolean {
+    this.#budget.bytesLeft -= CHANGE_COST;
     if (this.#changes.length > 0) {
       // What RENAME has removed.
       this.#changes.unshift(change);
@@ -92,7 +95,7 @@ export class Telling {
       this.#changes.push(change);
       return true;
     }
-    if (!this.#isWanted(change)) return budget.bytesLeft > 0;
+    if (!this.#isWanted(change)) return this.#budget.bytesLeft > 0;
     this.#changes.push(change);
     return false;
   }
@@ -105,12 +108,12 @@ export class Telling {
     return ofEvent.has(NEW.name) || eventsOf(change).some(({ name }) => ofEvent.has(name));
   }
 
-  #begin(budget: TurnBudget): void {
+  #begin(): void {
     this.#revision = Math.min(...this.#changes.map(({ revision }) => revision));
-    this.#steps = this.#tell(budget);
+    this.#steps = this.#tell();
   }
 
-  *#tell(budget: TurnBudget): Generator<void, void, undefined> {
+  *#tell(): Generator<void, void, undefined> {
     const flags = this.#options.flags();
     const { names } = this.#options;
     for (const change of this.#changes) {
@@ -118,9 +121,9 @@ export class Telling {
       for (const { name, eventClass } of events) {
         if (!flags.has(eventClass)) continue;
         if (flags.tellsByKey)
-          yield* this.#tellChannel(BY_KEY + change.key, name, names.ofKey.get(change.key), budget);
+          yield* this.#tellChannel(BY_KEY + change.key, name, names.ofKey.get(change.key));
         if (flags.tellsByEvent)
-          yield* this.#tellChannel(BY_EVENT + name, change.key, names.ofEvent.get(name), budget);
+          yield* this.#tellChannel(BY_EVENT + name, change.key, names.ofEvent.get(name));
       }
     }
   }
@@ -129,19 +132,18 @@ export class Telling {
     channel: string,
     payload: string,
     receivers: Receivers | undefined,
-    budget: TurnBudget,
   ): Generator<void, void, undefined> {
-    if (receivers !== undefined) yield* this.#tellAll(receivers, Message.ofChannel(channel, payload), budget);
+    if (receivers !== undefined) yield* this.#tellAll(receivers, Message.ofChannel(channel, payload));
     for (const [text, { pattern, receivers: ofPattern }] of this.#options.names.patterns) {
       const { units } = this.#work;
       const isMatch = pattern.matches(channel, this.#work);
-      budget.bytesLeft -= PATTERN_COST + this.#work.units - units;
-      if (isMatch) yield* this.#tellAll(ofPattern, Message.ofPattern(text, channel, payload), budget);
-      else if (budget.bytesLeft <= 0) yield;
+      this.#budget.bytesLeft -= PATTERN_COST + this.#work.units - units;
+      if (isMatch) yield* this.#tellAll(ofPattern, Message.ofPattern(text, channel, payload));
+      else if (this.#budget.bytesLeft <= 0) yield;
     }
   }
 
-  *#tellAll(receivers: Receivers, message: Message, budget: TurnBudget): Generator<void, void, undefined> {
+  *#tellAll(receivers: Receivers, message: Message): Generator<void, void, undefined> {
     for (const [subscriber, from] of receivers) {
       if (subscriber.group !== this || this.#revision < from) continue;
       // One that was told a part of it is told the rest.
@@ -156,9 +158,9 @@ export class Telling {
         subscriber.next = this.next;
       }
       const text = message.text(subscriber.session.redis?.version ?? 2);
-      budget.bytesLeft -= TOLD_COST + text.length;
+      this.#budget.bytesLeft -= TOLD_COST + text.length;
       this.#options.push(subscriber, text);
-      if (budget.bytesLeft <= 0) yield;
+      if (this.#budget.bytesLeft <= 0) yield;
     }
   }
 }

@@ -6,11 +6,17 @@
  */
 
 import { HELD_CHUNK_BYTES, MAX_IDLE_HELD_BYTES } from '../limits.js';
+import { type HeldChunk, HeldChunks } from './held-chunks.js';
 
 const LEAST_CHUNK_BYTES = 512;
 
+/** Of all connections. */
+const SHARED = new HeldChunks();
+
 interface Chunk {
   readonly bytes: Buffer;
+  /** Where the bytes are to be given back to; undefined for a short chunk. */
+  readonly held: HeldChunk | undefined;
   start: number;
   end: number;
 }
@@ -19,8 +25,26 @@ export class HeldBytes {
   /** No chunk is empty, except the only one that is kept while nothing is held. */
   readonly #chunks: Chunk[] = [];
   #length = 0;
-  /** Views stay valid after an {@link append}, too. */
-  isPinned = false;
+  #isPinned = false;
+  /** Chunks that were let go while views of them had to stay valid. */
+  #letGo: HeldChunk[] = [];
+  readonly #shared: HeldChunks;
+
+  constructor(shared = SHARED) {
+    this.#shared = shared;
+  }
+
+  get isPinned(): boolean {
+    return this.#isPinned;
+  }
+
+  /** Views stay valid after an {@link append} and a {@link discard}, too, while this is set. */
+  set isPinned(isPinned: boolean) {
+    this.#isPinned = isPinned;
+    if (isPinned) return;
+    for (const chunk of this.#letGo) this.#shared.giveBack(chunk);
+    this.#letGo = [];
+  }
 
   get length(): number {
     return this.#length;
@@ -50,11 +74,18 @@ export class HeldBytes {
       first.start = 0;
       first.end = 0;
       const mayBeUsedAgain = this.#length === 0 && !this.isPinned;
-      if (!mayBeUsedAgain || first.bytes.byteLength > MAX_IDLE_HELD_BYTES) this.#chunks.shift();
+      if (!mayBeUsedAgain || first.bytes.byteLength > MAX_IDLE_HELD_BYTES) this.#dropFirst();
     }
   }
 
-  /** The bytes between two offsets from the front, valid until the next {@link append}, unless they are pinned. */
+  #dropFirst(): void {
+    const held = this.#chunks.shift()?.held;
+    if (held === undefined) return;
+    if (this.#isPinned) this.#letGo.push(held);
+    else this.#shared.giveBack(held);
+  }
+
+  /** The bytes between two offsets from the front, valid until the next call, unless they are pinned. */
   view(start: number, end: number): Uint8Array {
     const piece = this.piece(start, end);
     if (piece.byteLength === end - start) return piece;
@@ -98,7 +129,8 @@ export class HeldBytes {
 
   #push(end: number, byteCount: number): Chunk {
     const room = Math.min(HELD_CHUNK_BYTES, Math.max(2 * byteCount, LEAST_CHUNK_BYTES));
-    const chunk = { bytes: Buffer.allocUnsafeSlow(room), start: 0, end };
+    const held = room === HELD_CHUNK_BYTES ? this.#shared.take() : undefined;
+    const chunk = { bytes: held?.bytes ?? Buffer.allocUnsafeSlow(room), held, start: 0, end };
     this.#chunks.push(chunk);
     return chunk;
   }

@@ -3,6 +3,7 @@
  */
 
 import { type ByteSpan, type Memory, memoryOf } from '../bytes/byte-reader.js';
+import { allocateMapped, MAPPED_PAGE_BYTES } from '../bytes/mapped-memory.js';
 
 const EMPTY = memoryOf(new Uint8Array(0));
 
@@ -17,6 +18,8 @@ export class InputBuffer {
   end = 0;
   /** The memory is this buffer's own, so more may be added after the end. */
   #isOwn = false;
+  /** What is unread waits, for longer than it takes to read it: see {@link wait}. */
+  #waits = false;
 
   get bytes(): Buffer {
     return this.memory.bytes;
@@ -34,10 +37,11 @@ export class InputBuffer {
       this.start = start;
       this.end = start + length;
       this.#isOwn = false;
+      this.#waits = false;
       return;
     }
     if (!this.#isOwn || this.bytes.byteLength - this.end < length)
-      this.#hold(ofOwn(2 * (unread + length)), unread);
+      this.#hold(this.#ofOwn(2 * (unread + length)), unread);
     memory.bytes.copy(this.bytes, this.end, start, start + length);
     this.end += length;
   }
@@ -50,7 +54,18 @@ export class InputBuffer {
     const unread = this.byteLength;
     if (unread === 0) this.#hold(EMPTY, 0);
     else if (this.bytes.buffer.byteLength > MAX_HELD_FACTOR * unread + MAX_HELD_BESIDES_BYTES)
-      this.#hold(ofOwn(2 * unread), unread);
+      this.#hold(this.#ofOwn(2 * unread), unread);
+  }
+
+  /** As {@link settle}: nothing is read for a while. If much waits, the operating system gets its memory back after that. */
+  wait(): void {
+    this.#waits = true;
+    this.settle();
+  }
+
+  #ofOwn(byteCount: number): Memory {
+    const isMapped = this.#waits && byteCount >= MAPPED_PAGE_BYTES;
+    return memoryOf(isMapped ? allocateMapped(byteCount) : Buffer.allocUnsafeSlow(byteCount));
   }
 
   /** Moves the unread bytes to the beginning of other memory, which is this buffer's own. */
@@ -61,8 +76,4 @@ export class InputBuffer {
     this.end = unread;
     this.#isOwn = true;
   }
-}
-
-function ofOwn(byteCount: number): Memory {
-  return memoryOf(Buffer.allocUnsafeSlow(byteCount));
 }

@@ -6,6 +6,7 @@
  */
 
 import { getHeapStatistics } from 'node:v8';
+import { takeLetGoBytes } from '../bytes/mapped-memory.js';
 
 const MIB = 1024 * 1024;
 
@@ -23,28 +24,37 @@ export interface GarbageWatchOptions {
   /** The bytes of the heap and of the buffers that it holds, garbage or not. */
   readonly heldBytes?: () => number;
   readonly collect?: () => void;
+  /** Of buffers that are known to be garbage since the last call. */
+  readonly takeLetGoBytes?: () => number;
 }
 
 export class GarbageWatch {
   readonly #heldBytes: () => number;
   readonly #collect: () => void;
+  readonly #takeLetGoBytes: () => number;
   /** The least that was held since collecting began: about what was left by it. A start leaves much garbage. */
   #leftBytes = 0;
   #looks = 0;
+  /** Known to be garbage since collecting began. */
+  #letGoBytes = 0;
 
-  constructor({ heldBytes = heldBytesOfThread, collect = beginCollection }: GarbageWatchOptions = {}) {
-    this.#heldBytes = heldBytes;
-    this.#collect = collect;
+  constructor(options: GarbageWatchOptions = {}) {
+    this.#heldBytes = options.heldBytes ?? heldBytesOfThread;
+    this.#collect = options.collect ?? beginCollection;
+    this.#takeLetGoBytes = options.takeLetGoBytes ?? takeLetGoBytes;
   }
 
   /** Called once a second: begins a collection if it may be worth it, which V8 does mostly in threads of its own. */
   look(): void {
     const bytes = this.#heldBytes();
     this.#leftBytes = Math.min(this.#leftBytes, bytes);
+    this.#letGoBytes += this.#takeLetGoBytes();
     this.#looks += 1;
     const enough = Math.max(ENOUGH_BYTES, ENOUGH_SHARE * this.#leftBytes);
-    if (this.#looks < LOOKS_BETWEEN || bytes - this.#leftBytes < enough) return;
+    const isEnough = bytes - this.#leftBytes >= enough || this.#letGoBytes >= ENOUGH_BYTES;
+    if (this.#looks < LOOKS_BETWEEN || !isEnough) return;
     this.#looks = 0;
+    this.#letGoBytes = 0;
     this.#leftBytes = Number.POSITIVE_INFINITY;
     this.#collect();
   }

@@ -1,6 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { takeLetGoBytes } from '../../src/bytes/mapped-memory.js';
 import { HeldBytes } from '../../src/gateway/held-bytes.js';
+import { HeldChunks } from '../../src/gateway/held-chunks.js';
 import { HELD_CHUNK_BYTES } from '../../src/limits.js';
 
 /** More than a chunk. */
@@ -36,5 +38,37 @@ describe('held bytes', () => {
         }
       }),
     );
+  });
+});
+
+describe('the memory of held bytes', () => {
+  const MANY_BYTES = 20 * 1024 * 1024;
+
+  it('is given back once they are discarded, but for one slab', () => {
+    const chunks = new HeldChunks();
+    const connections = Array.from({ length: 200 }, () => new HeldBytes(chunks));
+    const bytes = new Uint8Array(MANY_BYTES / connections.length);
+    for (let round = 0; round < 3; round += 1) {
+      for (const held of connections) held.append(bytes);
+      expect(chunks.slabCount * 1024 * 1024).to.be.within(0.8 * MANY_BYTES, 1.5 * MANY_BYTES);
+      for (const held of connections) held.discard(held.length);
+      expect(chunks.slabCount).to.equal(1);
+      expect(takeLetGoBytes(), 'told to the watch of garbage').to.be.above(0.7 * MANY_BYTES);
+    }
+  });
+
+  it('is another’s only once no view of them is needed any more', () => {
+    const chunks = new HeldChunks();
+    const held = new HeldBytes(chunks);
+    held.append(new Uint8Array(HELD_CHUNK_BYTES).fill(1));
+    const view = held.view(0, HELD_CHUNK_BYTES);
+    held.isPinned = true;
+    held.discard(HELD_CHUNK_BYTES);
+    const other = new HeldBytes(chunks);
+    other.append(new Uint8Array(HELD_CHUNK_BYTES).fill(2));
+    expect(view[0]).to.equal(1);
+    held.isPinned = false;
+    other.append(new Uint8Array(HELD_CHUNK_BYTES).fill(3));
+    expect(view[0]).to.equal(3);
   });
 });

@@ -2,6 +2,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect } from 'chai';
 import { type ByteSpan, spanOf } from '../../src/bytes/byte-reader.js';
+import { MAPPED_PAGE_BYTES } from '../../src/bytes/mapped-memory.js';
 import { InputBuffer } from '../../src/protocol/input-buffer.js';
 import { RespParser } from '../../src/protocol/resp/resp-parser.js';
 import { TextParser } from '../../src/protocol/text/text-parser.js';
@@ -47,6 +48,19 @@ describe('the unread bytes of a stream', () => {
     const { buffer } = input.bytes;
     input.settle();
     expect(input.bytes.buffer).to.equal(buffer);
+  });
+
+  it('lie in memory that the operating system gets back, when many wait for their turn', () => {
+    const waiting = new InputBuffer();
+    waiting.push(packet('x'.repeat(50_000)));
+    waiting.wait();
+    waiting.push(packet('y'.repeat(50_000)));
+    expect(waiting.bytes.byteLength % MAPPED_PAGE_BYTES, 'pages').to.equal(0);
+    expect(unreadOf(waiting)).to.equal('x'.repeat(50_000) + 'y'.repeat(50_000));
+    waiting.start = waiting.end;
+    waiting.push(packet('z'.repeat(50_000)));
+    waiting.push(packet('z'.repeat(50_000)));
+    expect(waiting.bytes.byteLength % MAPPED_PAGE_BYTES, 'those that do not wait').to.be.above(0);
   });
 
   it('give back what a backlog took', () => {

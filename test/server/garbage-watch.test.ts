@@ -46,6 +46,22 @@ describe('the watch of garbage', () => {
     };
   }
 
+  it('has it collected once buffers are known to be garbage, whatever is held', () => {
+    let [letGo, collections] = [0, 0];
+    const watch = new GarbageWatch({
+      heldBytes: () => 200 * MIB,
+      collect: () => (collections += 1),
+      takeLetGoBytes: () => letGo,
+    });
+    for (let look = 0; look < 2 * LOOKS_BETWEEN; look += 1) watch.look();
+    const before = collections;
+    letGo = MIB;
+    for (let look = 0; look < LOOKS_BETWEEN; look += 1) watch.look();
+    letGo = 0;
+    for (let look = 0; look < 2 * LOOKS_BETWEEN; look += 1) watch.look();
+    expect(collections).to.equal(before + 1);
+  });
+
   it('has it collected after the start, and whenever there is enough of it', () => {
     const collectsAt = watchOf();
     expect(collectsAt(35)).to.equal(true);

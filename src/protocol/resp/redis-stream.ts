@@ -49,6 +49,7 @@ export class RedisStream {
   isClosing = false;
   /** The request that was taken last is not answered: CLIENT REPLY has said so. */
   isSilenced = false;
+  readonly wait = (): void => this.#parser.wait();
   readonly #parser: RespParser;
   readonly #limits: StreamLimits;
   /** Changed by {@link #setTransaction} alone. */
@@ -246,8 +247,7 @@ export class RedisStream {
     this.#setTransaction(undefined);
     this.#unwatch();
     const access = this.#settings.access === 'free' ? 'free' : 'locked';
-    const subscriptions = NO_SUBSCRIPTIONS;
-    const isMonitor = false;
+    const [subscriptions, isMonitor] = [NO_SUBSCRIPTIONS, false];
     this.change({ name: '', version: 2, replies: 'on', isMonitor, isReadOnly: false, subscriptions, access });
   }
 

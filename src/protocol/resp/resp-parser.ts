@@ -117,6 +117,11 @@ export class RespParser {
     this.#input.push(bytes);
   }
 
+  /** Nothing will be taken for a while: keeps little more memory than what waits is long. */
+  wait(): void {
+    this.#input.wait();
+  }
+
   /**
    * The next command's arguments, its name included, one character per byte; undefined until more bytes come, or
    * {@link isUnfinished}. After an error or {@link HTTP} there is nothing more to take.

@@ -64,6 +64,10 @@ export class GuardedText {
     this.#parser.push(bytes);
   }
 
+  wait(): void {
+    this.#parser.wait();
+  }
+
   /** The next request; undefined until more bytes come, or `auth` is answered. */
   next(): TextRequest | undefined {
     if (this.#isHeld || this.isClosing) return undefined;

@@ -107,6 +107,11 @@ export class TextParser {
     this.#input.push(bytes);
   }
 
+  /** Nothing will be taken for a while: keeps little more memory than what waits is long. */
+  wait(): void {
+    this.#input.wait();
+  }
+
   /**
    * The next request; undefined until more bytes come. Its value is a view of what was pushed, good until the next push.
    */

@@ -53,6 +53,7 @@ export class FairQueue {
   /** Queues the session after all others of its kind, unless it queues already. */
   add(session: Session): void {
     if (this.has(session)) return;
+    session.parser.wait();
     const queue = session.waitingBytes <= MAX_MODEST_UNANSWERED_BYTES ? this.#brief : this.#long;
     queue.add(session);
   }
@@ -82,7 +83,10 @@ export class FairQueue {
       handle(command);
     }
     if (session.mayTake) this.add(session);
-    else session.isStopped = true;
+    else {
+      session.isStopped = true;
+      session.parser.wait();
+    }
   }
 
   /**

@@ -61,6 +61,8 @@ export interface RequestStream {
   readonly isClosing: boolean;
   checkpoint(): StreamCheckpoint;
   push(bytes: ByteSpan): void;
+  /** Nothing will be taken for a while: keeps little more memory than what waits is long. */
+  wait(): void;
   next(): Request | undefined;
 }
 

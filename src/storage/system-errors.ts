@@ -31,6 +31,8 @@ const ADVICE: ReadonlyMap<string, string> = new Map([
   ['EDQUOT', FULL],
   ['EMFILE', TOO_MANY_FILES],
   ['ENFILE', TOO_MANY_FILES],
+  ['ENOMEM', 'the machine is out of memory: free some'],
+  ['EAGAIN', 'the machine is out of threads or memory: stop what needs them'],
   ['ENOTDIR', WRONG_KIND],
   ['EISDIR', WRONG_KIND],
   ['EEXIST', WRONG_KIND],

@@ -220,7 +220,11 @@ describe('DiskStorage', () => {
       ['EROFS', 'DISK_OPEN_FAILED', /the file system is read-only: make it writable/],
       ['EACCES', 'DISK_OPEN_FAILED', /permission is missing: let the user who runs this read and write it/],
       ['ENOSPC', 'DISK_SHORTAGE', /the disk is full: make room on it/],
+      ['EDQUOT', 'DISK_SHORTAGE', /the disk is full: make room on it/],
       ['EMFILE', 'DISK_SHORTAGE', /too many files are open: raise the limit/],
+      ['ENFILE', 'DISK_SHORTAGE', /too many files are open: raise the limit/],
+      ['ENOMEM', 'DISK_SHORTAGE', /the machine is out of memory: free some/],
+      ['EAGAIN', 'DISK_SHORTAGE', /the machine is out of threads or memory: stop what needs them/],
       ['EIO', 'DISK_OPEN_FAILED', /check the disk/],
     ] as const)
       it(`that the operating system refuses with ${code}, and says what to do about that`, async () => {

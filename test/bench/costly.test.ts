@@ -2,17 +2,21 @@ import { expect } from 'chai';
 import { Bystanders } from '../../tools/bench/costly/bystanders.js';
 import { CASES, load } from '../../tools/bench/costly/cases.js';
 import { CostlyClient } from '../../tools/bench/costly/costly-client.js';
-import { measure } from '../../tools/bench/costly/measure.js';
+import { complaints, measure } from '../../tools/bench/costly/measure.js';
 import { Program } from '../../tools/support/program.js';
 
 const KEYS = 20_000;
 const TIMEOUT_MS = 30_000;
-/** One of each kind: what is sliced, what is refused, what is answered in parts. How long others wait is for the bench to say. */
+/** On a machine that is busy with much else. How long others wait on an idle one is for the bench to say. */
+const MAX_WAIT_MS = 10_000;
+/** One of each kind: what is sliced, what is refused, what is answered in parts, what has many arguments. */
 const SOME = [
   'KEYS with a hard pattern',
   '40,000 SETRANGE of 1 MiB in MULTI',
   'MGET of 31 MiB, 5 times',
   'DEL of 300,000 keys',
+  'MGET of 300,000 keys',
+  'CLIENT LIST ID of 150,000 arguments',
   'FLUSHALL',
 ];
 
@@ -40,14 +44,9 @@ describe('others, while one client does what takes a server long', function () {
 
   for (const [name, run] of Object.entries(CASES).filter(([name]) => SOME.includes(name)))
     it(`get on without an error or an election: ${name}`, async () => {
-      const { answer, noticed, terms } = await measure(
-        { program, bystanders, timeoutMs: TIMEOUT_MS },
-        name,
-        run,
-      );
-      expect(answer).not.to.contain('not done in time');
-      expect(noticed.errors).to.deep.equal([]);
-      expect(noticed.commands).to.be.above(0);
-      expect(terms).to.equal(0);
+      const outcome = await measure({ program, bystanders, timeoutMs: TIMEOUT_MS }, name, run);
+      expect(outcome.answer).not.to.contain('not done in time');
+      expect(outcome.noticed.commands).to.be.above(0);
+      expect(complaints(outcome, MAX_WAIT_MS)).to.deep.equal([]);
     });
 });

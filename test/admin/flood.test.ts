@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { expect } from 'chai';
-import { MAX_ADMIN_CALLS } from '../../src/admin/admin-limits.js';
+import { MAX_ADMIN_CALLS, MAX_BACKUPS } from '../../src/admin/admin-limits.js';
 import { AdminServer } from '../../src/admin/admin-server.js';
 import type { Cluster } from '../../src/cluster/cluster.js';
 import { eventually, WAIT_TIMEOUT_MS } from '../support/cluster.js';
@@ -57,6 +57,32 @@ describe('the admin API, flooded with pipelined requests', () => {
     return socket;
   }
 
+  /** Counts how many at a time are between `begin` and `end`. */
+  function counter(): { begin(): void; end(): void; readonly most: number; readonly all: number } {
+    let [now, most, all] = [0, 0, 0];
+    return {
+      begin: () => {
+        all += 1;
+        now += 1;
+        most = Math.max(most, now);
+      },
+      end: () => {
+        now -= 1;
+      },
+      get most() {
+        return most;
+      },
+      get all() {
+        return all;
+      },
+    };
+  }
+
+  async function floodFromAll(request: string): Promise<void> {
+    const floods = await Promise.all(Array.from({ length: CONNECTIONS }, () => flood(request)));
+    for (const socket of floods) socket.resume();
+  }
+
   const METRICS = 'GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n';
 
   it('makes one measurement for all who ask at the same time, and none for those who are gone', async () => {
@@ -75,6 +101,66 @@ describe('the admin API, flooded with pipelined requests', () => {
       await response.text();
       return measured - before <= 1;
     });
+  });
+
+  it('asks servers once for all who want the status at the same time', async () => {
+    const statuses = counter();
+    const status = cluster.status.bind(cluster);
+    cluster.status = async () => {
+      statuses.begin();
+      return status().finally(() => statuses.end());
+    };
+    let answers = 0;
+    const request = 'GET /api/status HTTP/1.1\r\nHost: localhost\r\n\r\n';
+    const floods = await Promise.all(Array.from({ length: CONNECTIONS }, () => flood(request)));
+    for (const socket of floods)
+      socket.setEncoding('latin1').on('data', (text: string) => {
+        answers += text.split('HTTP/1.1 200').length - 1;
+      });
+    await eventually('each has had some answers', async () => answers >= 5 * CONNECTIONS);
+    expect(statuses.most).to.equal(1);
+    expect(statuses.all).to.be.below(answers / 2);
+  });
+
+  it('sends a few backups at a time', async () => {
+    const backups = counter();
+    const backup = cluster.backup.bind(cluster);
+    async function* counted(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+      backups.begin();
+      try {
+        yield* pieces;
+      } finally {
+        backups.end();
+      }
+    }
+    cluster.backup = async () => counted(await backup());
+    await floodFromAll('GET /api/backup HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await eventually('some have been sent', async () => backups.all >= 20);
+    expect(backups.most).to.be.within(1, MAX_BACKUPS);
+  });
+
+  it('runs a few commands at a time', async () => {
+    const commands = counter();
+    const { inProcess } = cluster;
+    const connect = inProcess.connect.bind(inProcess);
+    const counted = (handlers: Parameters<typeof connect>[0]) => {
+      const client = connect(handlers);
+      if (client === undefined) return undefined;
+      commands.begin();
+      const destroy = client.destroy.bind(client);
+      client.destroy = () => {
+        commands.end();
+        destroy();
+      };
+      return client;
+    };
+    Object.assign(inProcess, { connect: counted });
+    const body = JSON.stringify({ command: 'get', key: 'k' });
+    await floodFromAll(
+      `POST /api/command HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    );
+    await eventually('all have had some', async () => commands.all >= 5 * CONNECTIONS);
+    expect(commands.most).to.be.within(1, MAX_ADMIN_CALLS);
   });
 
   it('does one call of a connection at a time, and a few of all', async () => {

@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { http } from '../../tools/support/http.js';
 import { Program } from '../../tools/support/program.js';
+import { RedisClient } from '../../tools/support/redis-client.js';
 import { TextClient } from '../../tools/support/text-client.js';
 import { eventually, temporaryDirectory } from '../support/cluster.js';
 
@@ -48,6 +49,13 @@ describe('a full disk under all servers', function () {
       expect((await client.set('another', VALUE)).type).to.equal('ERR_INTERNAL');
       for (let i = 0; i < acknowledged; i += 1)
         expect(await client.get(`k${i}`), `k${i}`).to.have.property('type', 'VALUE');
+      const redis = await RedisClient.connect(program.routerPort);
+      expect(await redis.call('SET', 'another', VALUE))
+        .to.have.property('error')
+        .that.matches(/^MISCONF .*nothing was written/);
+      expect(await redis.call('GET', 'k0')).to.equal(VALUE);
+      expect(await redis.call('EXISTS', 'another')).to.equal(0);
+      redis.close();
       await rm(filler);
       await eventually(
         'writes are taken again',

@@ -52,6 +52,18 @@ describe('the program', () => {
     expect(messages).to.include.members(['cluster starts', 'elected leader', 'cluster closed']);
   });
 
+  for (const [servers, isTold] of [
+    ['3', false],
+    ['4', true],
+  ] as const)
+    it(`with ${servers} servers ${isTold ? 'hints' : 'does not hint'} that one fewer tolerate as many failures`, async () => {
+      const program = run('-n', servers, '--memory', '--port', '0', '--no-router', '--no-http');
+      await program.firstLine();
+      program.signal('SIGTERM');
+      const { stderr } = await program.ended;
+      expect(stderr.includes('an even number of servers tolerates no more failures')).to.equal(isTold);
+    });
+
   it('opens neither router nor admin API when told so', async () => {
     const program = run('-n', '1', '--memory', '--port', '0', '--no-router', '--no-http');
     expect(await program.firstLine()).to.match(/^ready leader=0 servers=127\.0\.0\.1:\d+$/);

@@ -1,6 +1,7 @@
 /** A cluster with a password, its clients of all kinds, and those that do not know it. */
 
 import { execFile, spawnSync } from 'node:child_process';
+import { connect } from 'node:net';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { Redis } from 'ioredis';
@@ -233,6 +234,30 @@ describe('a cluster with a password', () => {
     expect((await fetch(`${base}/api/status`, { headers: { Cookie: `a=b; ${pair}` } })).status).to.equal(200);
     const forged = pair.replace(/=(\d)/, (_, digit: string) => `=${(Number(digit) + 1) % 10}`);
     expect((await fetch(`${base}/api/status`, { headers: { Cookie: forged } })).status).to.equal(401);
+  });
+
+  it('takes no more of a stranger who does not read that he is refused', async () => {
+    const PIECE = 'PING\r\n'.repeat(10_000);
+    for (const to of [router(), cluster.cluster.serverAddress(0).port]) {
+      const socket = connect(to, '127.0.0.1').pause();
+      socket.on('error', () => undefined);
+      let taken = 0;
+      const pour = (error?: Error | null) => {
+        if (error == null) socket.write(PIECE, pour);
+      };
+      socket.once('connect', () => pour());
+      const takenNow = () => socket.bytesWritten - socket.writableLength;
+      await eventually('it is not read any more, or closed', async () => {
+        const before = takenNow();
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        taken = takenNow();
+        return socket.destroyed || (taken > 0 && taken === before);
+      });
+      expect(taken, 'bytes').to.be.below(32 * 1024 * 1024);
+      const client = await redis(to);
+      expect(await client.call('AUTH', TOLD)).to.deep.equal({ simple: 'OK' });
+      socket.destroy();
+    }
   });
 
   it('has only the one wait who tells a wrong password by HTTP, and a second at least', async () => {

@@ -352,5 +352,49 @@ describe('TLS', () => {
         expect(await statusOf(port, '/api/status', resumed), maxVersion).to.equal(403);
       }
     });
+
+    // The last of these: from then on another CA decides.
+    for (const isLast of [false, true])
+      it(`asks for as much once ${isLast ? 'the CA' : 'the certificate'} was renewed, also of who resumes`, async () => {
+        const other = await newAuthority();
+        const known: { session: Buffer; maxVersion: 'TLSv1.2' | 'TLSv1.3'; to: number }[] = [];
+        for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const)
+          for (const to of clientPorts()) {
+            const first = connect({
+              port: to,
+              host: '127.0.0.1',
+              ca: authority.cert,
+              maxVersion,
+              ...certificate,
+            });
+            sockets.push(first);
+            const [session]: Buffer[] = await once(first, 'session');
+            if (session !== undefined) known.push({ session, maxVersion, to });
+          }
+        expect(known).to.have.length(4);
+        const shown = await signedBy(authority);
+        cluster.cluster.security.tls?.renew({ ...shown, ca: isLast ? other.cert : authority.cert });
+        /** What is answered to who comes with these. */
+        const answer = (to: number, options: ConnectionOptions) =>
+          new Promise<string>((resolve) => {
+            const socket = connect({ port: to, host: '127.0.0.1', ca: authority.cert, ...options });
+            sockets.push(socket);
+            socket.on('error', () => undefined).on('close', () => resolve('closed'));
+            socket.on('data', (bytes) => resolve(String(bytes)));
+            socket.write('PING\r\n');
+          });
+        for (const { to, ...resumed } of known) {
+          expect(await answer(to, {}), 'without a certificate').to.equal('closed');
+          expect(await answer(to, { ...certificate, maxVersion: 'TLSv1.1', minVersion: 'TLSv1' })).to.equal(
+            'closed',
+          );
+          const ofOld = isLast ? 'closed' : '+PONG\r\n';
+          expect(await answer(to, certificate)).to.equal(ofOld);
+          expect(await answer(to, { ...resumed, ...certificate }), 'resumed').to.equal(ofOld);
+          // Who resumes shows nothing anew: what counts is what the session has verified.
+          if (isLast) expect(await answer(to, resumed), 'resumed, and none shown').to.equal('closed');
+        }
+        if (isLast) expect(await answer(router(), await signedBy(other))).to.equal('+PONG\r\n');
+      });
   });
 });

@@ -52,20 +52,35 @@ export interface CertificateFiles {
   readonly flags: readonly string[];
   /** In PEM. */
   readonly ca: string;
+  /** That of the program, which a client may show as well. */
+  readonly identity: Certificate;
+  /** Puts another certificate of the same CA into the files. */
+  renew(): Promise<void>;
   remove(): Promise<void>;
 }
 
-/** For the command line of a program that is to speak TLS. */
-export async function newCertificateFiles(): Promise<CertificateFiles> {
+/**
+ * For the command line of a program that is to speak TLS.
+ *
+ * @param asksClients whether clients must show a certificate of the same CA
+ */
+export async function newCertificateFiles({ asksClients = false } = {}): Promise<CertificateFiles> {
   const authority = await newAuthority();
-  const { cert, key } = await signedBy(authority);
+  const identity = await signedBy(authority);
   const directory = await mkdtemp(join(tmpdir(), 'threadraft-certificate-'));
   const [certFile, keyFile] = [join(directory, 'cert.pem'), join(directory, 'key.pem')];
-  await writeFile(certFile, cert);
-  await writeFile(keyFile, key);
+  const caFile = join(directory, 'ca.pem');
+  const write = async ({ cert, key }: Certificate) => {
+    await writeFile(certFile, cert);
+    await writeFile(keyFile, key);
+  };
+  await write(identity);
+  await writeFile(caFile, authority.cert);
   return {
-    flags: ['--tls-cert', certFile, '--tls-key', keyFile],
+    flags: ['--tls-cert', certFile, '--tls-key', keyFile, ...(asksClients ? ['--tls-ca', caFile] : [])],
     ca: authority.cert,
+    identity,
+    renew: async () => write(await signedBy(authority)),
     remove: () => rm(directory, { recursive: true, force: true }),
   };
 }

@@ -18,7 +18,15 @@ export function knownCa(): string | undefined {
   return process.env[VARIABLE];
 }
 
-/** @param ca undefined for plain text */
-export function dial(port: number, host = HOST, ca = knownCa()): Socket {
-  return ca === undefined ? connect(port, host) : connectSecurely({ port, host, ca });
+/**
+ * @param ca undefined for plain text
+ * @param identity the certificate to show, if it is asked for
+ */
+export function dial(
+  port: number,
+  host = HOST,
+  ca = knownCa(),
+  identity: { readonly cert?: string; readonly key?: string } = {},
+): Socket {
+  return ca === undefined ? connect(port, host) : connectSecurely({ port, host, ca, ...identity });
 }

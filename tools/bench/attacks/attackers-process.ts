@@ -1,6 +1,13 @@
 /** The process of those who attack: begins and ends what its parent says. */
 
-import { type Attack, PLAIN_ATTACKS, TLS_ATTACKS, type Victim } from './attacks.js';
+import {
+  type Attack,
+  CERTIFICATE_ATTACKS,
+  DESCRIPTOR_ATTACKS,
+  PLAIN_ATTACKS,
+  TLS_ATTACKS,
+  type Victim,
+} from './attacks.js';
 
 /** From the parent: an attack to begin, after the end of the one before, or none. */
 export interface Order {
@@ -8,7 +15,9 @@ export interface Order {
   readonly victim?: Victim;
 }
 
-const ATTACKS: ReadonlyMap<string, Attack> = new Map(Object.entries({ ...PLAIN_ATTACKS, ...TLS_ATTACKS }));
+const ATTACKS: ReadonlyMap<string, Attack> = new Map(
+  Object.entries({ ...PLAIN_ATTACKS, ...TLS_ATTACKS, ...DESCRIPTOR_ATTACKS, ...CERTIFICATE_ATTACKS }),
+);
 let over = new AbortController();
 let attacking: Promise<void> = Promise.resolve();
 

@@ -1,14 +1,14 @@
 /** What strangers may do to each port, as fast as they can. */
 
 import { setMaxListeners } from 'node:events';
-import type { Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { connect as connectSecurely } from 'node:tls';
-import { dial } from '../../support/dial.js';
 
 /** Where the program is that they attack. */
 export interface Victim {
-  readonly routerPort: number;
+  /** Of the router, or of a server. */
+  readonly clientPort: number;
   readonly httpPort: number;
   /** Of its certificate; undefined if it speaks plain text. */
   readonly ca: string | undefined;
@@ -20,6 +20,7 @@ export type Attack = (victim: Victim, over: AbortSignal) => Promise<void>;
 const AT_ONCE = 20;
 const MANY = 300;
 const KIB = 1024;
+const HOST = '127.0.0.1';
 /** A connection that is not closed by the other side is left after this long. */
 const LINGER_MS = 200;
 const AUTH_WRONG = '*2\r\n$4\r\nAUTH\r\n$5\r\nwrong\r\n';
@@ -27,24 +28,33 @@ const HALF_HELLO = Buffer.from('1603010200010001fc0303', 'hex');
 
 const get = (path: string, headers: string) => `GET ${path} HTTP/1.1\r\n${headers}\r\n\r\n`;
 const LOCAL = 'Host: localhost';
-const router = ({ routerPort }: Victim) => dial(routerPort, undefined, undefined);
-const admin = ({ httpPort }: Victim) => dial(httpPort, undefined, undefined);
+const client = ({ clientPort }: Victim) => connect(clientPort, HOST);
+const admin = ({ httpPort }: Victim) => connect(httpPort, HOST);
 
 /** On a program that asks for a password. */
 export const PLAIN_ATTACKS: Readonly<Record<string, Attack>> = {
-  'commands before the password': pours(router, 'SET k v\r\n'.repeat(100)),
-  'MULTI before the password': pours(router, `MULTI\r\n${'SET k v\r\n'.repeat(100)}EXEC\r\n`),
-  'text before the password': pours(router, 'set k 0 1\r\nv\r\n'.repeat(100)),
-  'wrong passwords': pours(router, AUTH_WRONG),
-  'half commands': holds(router, 'get k\r\nget '),
-  'lines without end': pours(router, 'x'.repeat(64 * KIB)),
-  connections: comesAndGoes(router, ''),
-  'too many connections': holds(router, ''),
-  'TLS on a plain port': comesAndGoes(router, HALF_HELLO),
-  'web pages': comesAndGoes(router, get('/', LOCAL)),
+  'commands before the password': pours(client, 'SET k v\r\n'.repeat(100)),
+  'MULTI before the password': pours(client, `MULTI\r\n${'SET k v\r\n'.repeat(100)}EXEC\r\n`),
+  'text before the password': pours(client, 'set k 0 1\r\nv\r\n'.repeat(100)),
+  'wrong passwords': pours(client, AUTH_WRONG),
+  'half commands': holds(client, 'get k\r\nget '),
+  'lines without end': pours(client, 'x'.repeat(64 * KIB)),
+  connections: comesAndGoes(client, ''),
+  'too many connections': holds(client, ''),
+  'TLS on a plain port': comesAndGoes(client, HALF_HELLO),
+  'web pages': comesAndGoes(client, get('/', LOCAL)),
   'calls without the password': pours(admin, get('/api/status', LOCAL)),
   'wrong passwords by HTTP': pours(admin, get('/metrics', `${LOCAL}\r\nAuthorization: Bearer wrong`)),
   'a foreign host': pours(admin, get('/api/status', 'Host: evil.example')),
+  'a page that points its own name here': pours(
+    admin,
+    'POST /api/heal HTTP/1.1\r\nHost: rebound.test\r\nOrigin: http://rebound.test\r\nContent-Length: 0\r\n\r\n',
+  ),
+  'two lengths of a body': comesAndGoes(
+    admin,
+    `POST /api/heal HTTP/1.1\r\n${LOCAL}\r\nContent-Length: 0\r\nContent-Length: 9\r\n\r\n`,
+  ),
+  'pages that watch': holds(admin, get('/api/live', LOCAL)),
   'a foreign origin': pours(admin, get('/api/status', `${LOCAL}\r\nOrigin: http://evil.example`)),
   'path traversal': pours(admin, get('/assets/../../../../etc/passwd', LOCAL)),
   'half requests': holds(admin, `GET / HTTP/1.1\r\n${LOCAL}\r\nX:`),
@@ -56,16 +66,29 @@ export const PLAIN_ATTACKS: Readonly<Record<string, Attack>> = {
   'headers of 1 MB': pours(admin, `GET / HTTP/1.1\r\n${LOCAL}\r\nX: `, 'x'.repeat(64 * KIB)),
 };
 
+/** On a program that has few descriptors, all of which they take. */
+export const DESCRIPTOR_ATTACKS: Readonly<Record<string, Attack>> = {
+  'all descriptors': holds(client, ''),
+  'all descriptors, by HTTP': holds(admin, `GET / HTTP/1.1\r\n${LOCAL}\r\nX:`),
+};
+
+/** On a program that speaks TLS, and asks for certificates. */
+export const CERTIFICATE_ATTACKS: Readonly<Record<string, Attack>> = {
+  'no certificate every 20 ms': comesAndGoes(secure, 'PING\r\n', { atOnce: 1, pauseMs: 20 }),
+};
+
 /** On a program that speaks TLS. */
 export const TLS_ATTACKS: Readonly<Record<string, Attack>> = {
-  'plain text on a TLS port': comesAndGoes(router, 'PING\r\n'),
-  'half handshakes': holds(router, HALF_HELLO),
-  'handshakes that break off': comesAndGoes(router, HALF_HELLO),
+  'plain text on a TLS port': comesAndGoes(client, 'PING\r\n'),
+  'half handshakes': holds(client, HALF_HELLO),
+  'handshakes that break off': comesAndGoes(client, HALF_HELLO),
+  /** What is renewed meanwhile is the caller's business. */
+  'a renewed certificate, and a client every 20 ms': comesAndGoes(secure, '', { atOnce: 1, pauseMs: 20 }),
   'a client every 20 ms': comesAndGoes(secure, '', { atOnce: 1, pauseMs: 20 }),
 };
 
-function secure({ routerPort: port, ca = '' }: Victim): Socket {
-  return connectSecurely({ port, host: '127.0.0.1', ca });
+function secure({ clientPort: port, ca = '' }: Victim): Socket {
+  return connectSecurely({ port, host: HOST, ca });
 }
 
 /** Clients that send the first text once, the second again and again, and come back when they are closed. */

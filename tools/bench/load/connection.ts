@@ -30,7 +30,7 @@ export interface Employer {
   failed(error: Error): void;
 }
 
-type Endpoint = Pick<Workload, 'port' | 'ca'>;
+type Endpoint = Pick<Workload, 'port' | 'ca' | 'identity'>;
 
 const HOST = '127.0.0.1';
 const GREETED = '+OK\r\n';
@@ -47,12 +47,12 @@ export class LoadConnection {
   /** Bytes of the reply to its greeting that are still to come. */
   #greetingBytes = 0;
 
-  private constructor({ port, ca }: Endpoint, sequence: RequestSequence, employer: Employer) {
+  private constructor({ port, ca, identity }: Endpoint, sequence: RequestSequence, employer: Employer) {
     this.#sequence = sequence;
     this.#employer = employer;
     this.#scanner = sequence.dialect.newScanner(sequence, (what) => employer.wrongReply(what));
     if (ca !== undefined) {
-      this.#socket = dial(port, HOST, ca).setNoDelay();
+      this.#socket = dial(port, HOST, ca, identity).setNoDelay();
       this.#socket.on('data', (bytes: Buffer) => this.#receive(bytes));
       return;
     }

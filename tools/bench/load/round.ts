@@ -3,6 +3,7 @@
  * is reached.
  */
 
+import { setTimeout as pause } from 'node:timers/promises';
 import { build, type Histogram } from 'hdr-histogram-js';
 import { type Employer, LoadConnection, LoadError } from './connection.js';
 import { type RequestSequence, RequestSequences } from './request-sequence.js';
@@ -27,6 +28,10 @@ export async function runRound(
   const round = new Round(workload, sequences);
   try {
     await round.connect();
+    if (workload.pauseMs !== undefined) {
+      onProgress(0);
+      await pause(workload.pauseMs);
+    }
     return await round.run(onProgress);
   } finally {
     round.disconnect();

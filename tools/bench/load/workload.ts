@@ -25,6 +25,10 @@ export interface Workload {
   readonly port: number;
   /** The CA of a program that speaks TLS. */
   readonly ca?: string | undefined;
+  /** What a client shows a program that asks for its certificate, in PEM. */
+  readonly identity?: { readonly cert: string; readonly key: string } | undefined;
+  /** From the last connection to the first request: progress 0 is told when it begins. None unless given. */
+  readonly pauseMs?: number;
   readonly connections: number;
   /** Requests that a connection sends at once; it waits for all their replies before it sends the next. */
   readonly depth: number;

@@ -90,10 +90,18 @@ export class Admission {
 
   /** Pauses reading from a connection while more than one of its requests is unanswered. */
   #changeUnanswered(socket: Socket, by: 1 | -1): void {
-    const count = (this.#unanswered.get(socket) ?? 0) + by;
+    const before = this.#unanswered.get(socket);
+    if (before === undefined) this.#keepPaused(socket);
+    const count = (before ?? 0) + by;
     this.#unanswered.set(socket, count);
     if (count > 1) socket.pause();
     else if (by === -1 && !socket.destroyed) socket.resume();
+  }
+
+  /** Node has a socket go on after each request that is parsed, and after each that is answered, whoever has paused it. */
+  #keepPaused(socket: Socket): void {
+    const { resume } = socket;
+    socket.resume = () => ((this.#unanswered.get(socket) ?? 0) > 1 ? socket : resume.call(socket));
   }
 }
 

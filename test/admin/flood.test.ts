@@ -1,14 +1,17 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { expect } from 'chai';
 import { MAX_ADMIN_CALLS, MAX_BACKUPS } from '../../src/admin/admin-limits.js';
 import { AdminServer } from '../../src/admin/admin-server.js';
 import type { Cluster } from '../../src/cluster/cluster.js';
+import { endOfTurn, NODE_ENVIRONMENT } from '../../src/environment.js';
 import { eventually, WAIT_TIMEOUT_MS } from '../support/cluster.js';
 import { newCluster } from '../support/new-cluster.js';
 
 const CONNECTIONS = 20;
 const REQUESTS = 1_000;
+const TURNS = 200;
 
 describe('the admin API, flooded with pipelined requests', () => {
   let cluster: Cluster;
@@ -161,6 +164,29 @@ describe('the admin API, flooded with pipelined requests', () => {
     );
     await eventually('all have had some', async () => commands.all >= 5 * CONNECTIONS);
     expect(commands.most).to.be.within(1, MAX_ADMIN_CALLS);
+  });
+
+  it('reads no more of a connection whose call is not answered', async () => {
+    cluster.heal = () => new Promise(() => {});
+    const heal = 'POST /api/heal HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n';
+    let requests = 0;
+    const count = () => {
+      requests += 1;
+    };
+    subscribe('http.server.request.start', count);
+    try {
+      const socket = await flood('');
+      const pour = (error?: Error | null) => {
+        if (error == null) socket.write(heal.repeat(REQUESTS), pour);
+      };
+      pour();
+      await eventually('the first are read', () => requests > 0);
+      // Each turn could read as much again.
+      for (let turn = 0; turn < TURNS; turn += 1) await endOfTurn(NODE_ENVIRONMENT);
+      expect(requests, 'what fits into a few reads').to.be.below(5 * REQUESTS);
+    } finally {
+      unsubscribe('http.server.request.start', count);
+    }
   });
 
   it('does one call of a connection at a time, and a few of all', async () => {

@@ -102,6 +102,7 @@ describe('progress: what a leader knows of a follower', () => {
         receivedBytes: 0,
         sentBytes: 0,
         lastGrowthMs: NOW_MS,
+        read: undefined,
       });
     });
   });

@@ -80,6 +80,7 @@ export interface Changes {
   readonly leaderRate: number;
   /** How often a server is harmed when it has appended a configuration. */
   readonly strikeRate: number;
+  /** When a change is given up: later than a server catches up to whom each entry is read from a slow disk. */
   readonly catchUpTimeoutMs: number;
 }
 
@@ -264,7 +265,7 @@ function drawChanges(random: Random): Changes | undefined {
     pauseMs: random.of([1, 4, 10]) * ELECTION_TIMEOUT_MS,
     leaderRate: random.of([0, 0.3, 0.7]),
     strikeRate: random.chance(0.5) ? 0 : random.between(0, 0.5),
-    catchUpTimeoutMs: random.of([5, 30]) * ELECTION_TIMEOUT_MS,
+    catchUpTimeoutMs: random.of([40, 80]) * ELECTION_TIMEOUT_MS,
   };
 }
 

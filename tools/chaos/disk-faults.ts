@@ -32,7 +32,7 @@ export function troubleDisk(fault: 'slow' | 'hang' | 'full' | 'no descriptors'):
       await site.setDiskFault(id, fault);
       await hold();
       await site.clearDiskFault(id);
-      if (!site.taken.has(id)) await site.untilRunning([id]);
+      if (site.ids.includes(id) && !site.taken.has(id)) await site.untilRunning([id]);
       site.health.well(id);
     });
 }

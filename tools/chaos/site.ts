@@ -195,8 +195,11 @@ export class Site {
     await program.untilMembersSettle(timeoutMs);
   }
 
+  /** A server that is being removed may have no directory any more: then nothing is done to it. */
   async setDiskFault(id: number, fault: DiskFault): Promise<void> {
-    const { identity } = await this.#homeOf(id);
+    const home = (await serverHomes(this.#dataDirs)).get(id);
+    if (home === undefined && (this.taken.has(id) || !this.ids.includes(id))) return;
+    const { identity } = home ?? (await this.#homeOf(id));
     this.#diskFaults.set(id, join(this.#options.faultsDir, `server-${identity}`));
     await writeFile(this.diskFaultFile(id), fault);
   }

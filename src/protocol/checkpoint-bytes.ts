@@ -5,6 +5,7 @@
 
 import type { ByteReader } from '../bytes/byte-reader.js';
 import type { ByteWriter } from '../bytes/byte-writer.js';
+import { readTexts, writeTexts } from '../bytes/texts.js';
 import {
   AT_COMMAND_START,
   AT_RESP_START,
@@ -168,26 +169,13 @@ function writeSubscriptions(batch: ByteWriter, { subscriptions, toldTo }: RespSt
   if (subscriptions === NO_SUBSCRIPTIONS) return;
   if (subscriptions === SAME_SUBSCRIPTIONS) batch.u8(Field.sameSubscriptions);
   else {
-    writeTexts(batch, Field.channels, subscriptions.channels);
-    writeTexts(batch, Field.patterns, subscriptions.patterns);
+    batch.u8(Field.channels);
+    writeTexts(batch, [...subscriptions.channels]);
+    batch.u8(Field.patterns);
+    writeTexts(batch, [...subscriptions.patterns]);
   }
   batch.u8(Field.toldTo);
   batch.f64(toldTo);
-}
-
-function writeTexts(batch: ByteWriter, field: number, texts: ReadonlySet<string>): void {
-  batch.u8(field);
-  batch.u32(texts.size);
-  for (const text of texts) {
-    batch.u32(text.length);
-    batch.latin1(text);
-  }
-}
-
-function readTexts(reader: ByteReader): string[] {
-  const texts: string[] = [];
-  for (let count = reader.u32(); count > 0; count -= 1) texts.push(reader.latin1(reader.u32()));
-  return texts;
 }
 
 function writeText(batch: ByteWriter, field: number, text: string): void {

@@ -8,6 +8,7 @@
 
 import { ByteReader, type ByteSpan } from '../bytes/byte-reader.js';
 import type { ByteWriter } from '../bytes/byte-writer.js';
+import { readTexts, writeTexts } from '../bytes/texts.js';
 import type { CheckpointUpdate, StreamCheckpoint } from '../protocol/checkpoint.js';
 import { readCheckpoint, writeCheckpoint } from '../protocol/checkpoint-bytes.js';
 import type { Args } from '../protocol/command.js';
@@ -243,21 +244,6 @@ function writeAddress(batch: ByteWriter, { host, port }: ClientAddress): void {
 
 function readAddress(reader: ByteReader): ClientAddress {
   return { host: reader.latin1(reader.u8()), port: reader.u32() };
-}
-
-/** Appends texts of one character per byte. */
-function writeTexts(batch: ByteWriter, texts: readonly string[]): void {
-  batch.u32(texts.length);
-  for (const text of texts) {
-    batch.u32(text.length);
-    batch.latin1(text);
-  }
-}
-
-function readTexts(reader: ByteReader): string[] {
-  const texts: string[] = [];
-  for (let count = reader.u32(); count > 0; count -= 1) texts.push(reader.latin1(reader.u32()));
-  return texts;
 }
 
 /** Appends the frame to a batch. */

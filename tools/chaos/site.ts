@@ -198,9 +198,11 @@ export class Site {
   /** A server that is being removed may have no directory any more: then nothing is done to it. */
   async setDiskFault(id: number, fault: DiskFault): Promise<void> {
     const home = (await serverHomes(this.#dataDirs)).get(id);
-    if (home === undefined && (this.taken.has(id) || !this.ids.includes(id))) return;
-    const { identity } = home ?? (await this.#homeOf(id));
-    this.#diskFaults.set(id, join(this.#options.faultsDir, `server-${identity}`));
+    if (home === undefined) {
+      if (this.ids.includes(id) && !this.taken.has(id)) throw new RangeError(`server ${id} has no directory`);
+      return;
+    }
+    this.#diskFaults.set(id, join(this.#options.faultsDir, `server-${home.identity}`));
     await writeFile(this.diskFaultFile(id), fault);
   }
 

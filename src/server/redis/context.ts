@@ -2,7 +2,6 @@
 
 import type { ProcessFacts } from '../../environment.js';
 import type { ClientFacts } from '../../protocol/resp/client-facts.js';
-import type { Subscribers } from '../clients/subscriptions/subscribers.js';
 import type { Changeable } from './settings.js';
 import type { StatsReading } from './stats.js';
 
@@ -18,6 +17,21 @@ export interface RedisMember extends RedisAddress {
   readonly id: number;
   /** Whether it serves, as far as the server knows that answers. */
   readonly isUp: boolean;
+}
+
+/** Who is subscribed to what at this server. */
+export interface PubSub {
+  /** Connections with a subscription. */
+  readonly count: number;
+  /** What all subscriptions count towards the limit. */
+  readonly byteLength: number;
+  readonly names: {
+    readonly channelCount: number;
+    readonly patterns: { readonly size: number };
+    channels(): Iterable<string>;
+    /** Undefined for a channel that nobody is subscribed to. */
+    receiversOf(channel: string): { readonly size: number } | undefined;
+  };
 }
 
 export interface RedisContext {
@@ -37,8 +51,7 @@ export interface RedisContext {
   /** Whether there is room for one more in MONITOR. */
   readonly mayMonitor: boolean;
   readonly settings: Changeable;
-  /** Who is subscribed to what at this server. */
-  readonly pubSub: Pick<Subscribers, 'names' | 'byteLength' | 'count'>;
+  readonly pubSub: PubSub;
   readonly stats: StatsReading;
   /** How far the log is applied. */
   readonly appliedIndex: number;

@@ -5,8 +5,8 @@ import type { Args } from '../../protocol/command.js';
 import { parseInteger } from '../../protocol/resp/numbers.js';
 import { ErrorReply } from '../../protocol/resp/value.js';
 import { MAX_SLOW_LOG_ENTRIES } from '../../redis-limits.js';
-import { EventFlags, isEventFlags } from '../clients/subscriptions/event-flags.js';
 import type { SlowLog } from '../slow-log.js';
+import { EventFlags, isEventFlags } from './event-flags.js';
 
 /** What of a server the settings change. */
 export interface Changeable {

@@ -1,13 +1,6 @@
 /** The process of those who attack: begins and ends what its parent says. */
 
-import {
-  type Attack,
-  CERTIFICATE_ATTACKS,
-  DESCRIPTOR_ATTACKS,
-  PLAIN_ATTACKS,
-  TLS_ATTACKS,
-  type Victim,
-} from './attacks.js';
+import { ALL_ATTACKS, type Victim } from './attacks.js';
 
 /** From the parent: an attack to begin, after the end of the one before, or none. */
 export interface Order {
@@ -15,9 +8,6 @@ export interface Order {
   readonly victim?: Victim;
 }
 
-const ATTACKS: ReadonlyMap<string, Attack> = new Map(
-  Object.entries({ ...PLAIN_ATTACKS, ...TLS_ATTACKS, ...DESCRIPTOR_ATTACKS, ...CERTIFICATE_ATTACKS }),
-);
 let over = new AbortController();
 let attacking: Promise<void> = Promise.resolve();
 
@@ -26,7 +16,7 @@ process.on('message', async ({ attack, victim }: Order) => {
   await attacking;
   over = new AbortController();
   if (attack !== undefined && victim !== undefined)
-    attacking = ATTACKS.get(attack)?.(victim, over.signal) ?? Promise.resolve();
+    attacking = ALL_ATTACKS.get(attack)?.(victim, over.signal) ?? Promise.resolve();
   process.send?.('done');
 });
 

@@ -87,6 +87,10 @@ export const TLS_ATTACKS: Readonly<Record<string, Attack>> = {
   'a client every 20 ms': comesAndGoes(secure, '', { atOnce: 1, pauseMs: 20 }),
 };
 
+export const ALL_ATTACKS: ReadonlyMap<string, Attack> = new Map(
+  Object.entries({ ...PLAIN_ATTACKS, ...TLS_ATTACKS, ...DESCRIPTOR_ATTACKS, ...CERTIFICATE_ATTACKS }),
+);
+
 function secure({ clientPort: port, ca = '' }: Victim): Socket {
   return connectSecurely({ port, host: HOST, ca });
 }

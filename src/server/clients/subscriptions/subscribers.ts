@@ -19,9 +19,9 @@ import {
   SUBSCRIBER_TOLD_CHANGES,
 } from '../../../subscription-limits.js';
 import type { AppliedState } from '../../applied-state.js';
+import { DEFAULT_EVENT_FLAGS, EventFlags } from '../../redis/event-flags.js';
 import type { ReplyFrames } from '../reply-frames.js';
 import type { Session } from '../session.js';
-import { DEFAULT_EVENT_FLAGS, EventFlags } from './event-flags.js';
 import { SubscribedNames } from './names.js';
 import { Subscriber } from './subscriber.js';
 import { Telling, type TellingOptions, type TurnBudget } from './telling.js';

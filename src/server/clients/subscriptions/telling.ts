@@ -8,7 +8,7 @@ import type { KeyChange } from '../../../state-machine/history.js';
 import { eventsOf, isNew, type KeyEvent } from '../../../state-machine/key-events.js';
 import type { KeyValueStore } from '../../../state-machine/key-value-store.js';
 import { Work } from '../../../state-machine/work.js';
-import type { EventFlags } from './event-flags.js';
+import type { EventFlags } from '../../redis/event-flags.js';
 import { Message } from './message.js';
 import { BY_EVENT, BY_KEY, type Receivers, type SubscribedNames } from './names.js';
 import type { Subscriber } from './subscriber.js';

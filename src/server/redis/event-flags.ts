@@ -1,6 +1,6 @@
 /** What `notify-keyspace-events` says: which events subscribers are told of, and by which channels. */
 
-import type { EventClass } from '../../../state-machine/key-events.js';
+import type { EventClass } from '../../state-machine/key-events.js';
 
 /** Classes that `A` stands for. Of those of values of other types, and of evictions and modules, there are no events here. */
 const ALL_CLASSES = 'g$lshzxetd';

@@ -133,7 +133,7 @@ export class ClientSocket {
   /** Hands what is queued to the operating system. */
   flush(): void {
     this.#writeQueued();
-    // Servers limit the replies of their sessions. Here it limits replies that the gateway itself writes.
+    // Servers limit the replies to their clients. Here it limits replies that the gateway itself writes.
     if (this.backlogBytes > this.#maxUnreadReplyBytes) this.pause(PauseReason.unreadReplies);
     this.#handlers.onWritten();
   }

@@ -11,11 +11,11 @@ import { ClientSocket, PauseReason, type SocketHandlers } from './client-socket.
 import type { Connection, Connections } from './connections.js';
 import { HeldBytes } from './held-bytes.js';
 import type { NetworkSocket } from './network.js';
-import type { RoomWaiter, ServerTraffic, SessionHandle, SessionOwner } from './server-traffic.js';
+import type { Assignment, AssignmentOwner, RoomWaiter, ServerTraffic } from './server-traffic.js';
 import { UnansweredBytes } from './unanswered.js';
 import { UnassignedFacts } from './unassigned-facts.js';
 
-export class DirectConnection implements Connection, SocketHandlers, SessionOwner, RoomWaiter {
+export class DirectConnection implements Connection, SocketHandlers, AssignmentOwner, RoomWaiter {
   readonly #traffic: ServerTraffic;
   readonly client: ClientSocket;
   readonly unanswered: UnansweredBytes;
@@ -23,7 +23,7 @@ export class DirectConnection implements Connection, SocketHandlers, SessionOwne
   readonly #id: ConnectionId;
   readonly #whileUnassigned: UnassignedFacts;
   /** Opened once the client's first line tells what it speaks. */
-  #session: SessionHandle | undefined;
+  #assignment: Assignment | undefined;
   /** What has come of the first line, while it does not tell that. */
   #firstLine: HeldBytes | undefined;
 
@@ -40,7 +40,7 @@ export class DirectConnection implements Connection, SocketHandlers, SessionOwne
   }
 
   get facts(): ClientFacts | undefined {
-    return this.#session === undefined ? this.#whileUnassigned.facts() : undefined;
+    return this.#assignment === undefined ? this.#whileUnassigned.facts() : undefined;
   }
 
   get from(): ClientAddress {
@@ -49,8 +49,8 @@ export class DirectConnection implements Connection, SocketHandlers, SessionOwne
 
   onData(bytes: Uint8Array): void {
     this.unanswered.arrived(bytes.byteLength);
-    if (this.#session === undefined) this.#begin(bytes);
-    else this.#session.send(bytes);
+    if (this.#assignment === undefined) this.#begin(bytes);
+    else this.#assignment.send(bytes);
     this.#pauseWhileFull();
   }
 
@@ -72,28 +72,28 @@ export class DirectConnection implements Connection, SocketHandlers, SessionOwne
     }
     const opening = this.#whileUnassigned.opening();
     const { doorkeeper } = this.#connections.shared;
-    this.#session = this.#traffic.open(this, {
+    this.#assignment = this.#traffic.open(this, {
       ...opening,
       routed: false,
       at: doorkeeper.admit(at, this.client),
     });
-    this.#session.send(first);
+    this.#assignment.send(first);
     this.#firstLine = undefined;
   }
 
   onInputEnd(): void {
     // Only the server knows whether the unanswered bytes are a whole command; half a first line is not.
-    if (this.#session === undefined) this.client.end();
-    else this.#session.endInput();
+    if (this.#assignment === undefined) this.client.end();
+    else this.#assignment.endInput();
   }
 
   onWritten(): void {
-    this.#session?.reportDrained(this.client.backlogBytes);
+    this.#assignment?.reportDrained(this.client.backlogBytes);
   }
 
   onGone(): void {
-    this.#session?.close();
-    this.#session = undefined;
+    this.#assignment?.close();
+    this.#assignment = undefined;
     this.#traffic.leaveRoomQueue(this);
     this.unanswered.forget();
     this.#connections.delete(this);
@@ -106,7 +106,7 @@ export class DirectConnection implements Connection, SocketHandlers, SessionOwne
   onReply(answeredBytes: number, at: StreamCheckpoint, bytes: Uint8Array): void {
     this.unanswered.answered(answeredBytes, at);
     if (bytes.byteLength === 0) return;
-    this.#session?.received(bytes.byteLength);
+    this.#assignment?.received(bytes.byteLength);
     this.client.write(bytes);
   }
 
@@ -115,12 +115,12 @@ export class DirectConnection implements Connection, SocketHandlers, SessionOwne
   }
 
   onClose(): void {
-    this.#session = undefined;
+    this.#assignment = undefined;
     this.client.end();
   }
 
   onLost(): void {
-    this.#session = undefined;
+    this.#assignment = undefined;
     this.client.destroy();
   }
 

@@ -52,7 +52,7 @@ export class RoutedMark {
     return Math.max(0, this.#exposedTo - answeredLength);
   }
 
-  /** For a session that begins at this offset. */
+  /** For an assignment that begins at this offset. */
   opening(answeredLength: number): ConnectionMark {
     const { start } = this.#slots;
     const repeatedBytes = this.exposedBytes(answeredLength);

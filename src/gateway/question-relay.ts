@@ -9,7 +9,7 @@ import { type ClientFacts, clientLine } from '../protocol/resp/client-facts.js';
 import { killFilter, listFilter } from '../protocol/resp/client-filter.js';
 import { ErrorReply } from '../protocol/resp/value.js';
 import { MAX_OPEN_QUESTIONS, QUESTION_TIMEOUT_MS } from '../redis-limits.js';
-import type { ClientFrame, ConnectionId, QuestionId, SessionId } from '../wire/client-frames.js';
+import type { AssignmentId, ClientFrame, ConnectionId, QuestionId } from '../wire/client-frames.js';
 
 /** A server that can be asked, and is sent what others have answered. */
 export interface AskedServer {
@@ -25,7 +25,7 @@ export interface UnassignedConnection {
 
 interface Asked {
   readonly asker: AskedServer;
-  readonly session: SessionId;
+  readonly assignment: AssignmentId;
   readonly connection: ConnectionId;
   readonly args: Args;
 }
@@ -114,10 +114,10 @@ export class QuestionRelay {
     if (question !== undefined) this.#conclude(id, question);
   }
 
-  #conclude(id: QuestionId, { asker, session, answers, timer }: OpenQuestion): void {
+  #conclude(id: QuestionId, { asker, assignment, answers, timer }: OpenQuestion): void {
     timer.cancel();
     this.#open.delete(id);
-    if (this.#servers.has(asker)) asker.write({ type: 'all-answers', session, answers });
+    if (this.#servers.has(asker)) asker.write({ type: 'all-answers', assignment, answers });
     const next = this.#waiting.shift();
     if (next !== undefined) this.#begin(next);
   }

@@ -21,11 +21,11 @@ import { type MarkSlots, RoutedMark } from './mark-slots.js';
 import type { NetworkSocket } from './network.js';
 import { giveUpHeld, planHeld } from './replay.js';
 import { afterUnknown, type PlannedReplay, ReplayPlan, type ReplayPlanning } from './replay-plan.js';
-import type { RoomWaiter, ServerTraffic, SessionHandle, SessionOwner } from './server-traffic.js';
+import type { Assignment, AssignmentOwner, RoomWaiter, ServerTraffic } from './server-traffic.js';
 import { UnansweredBytes } from './unanswered.js';
 import { UnassignedFacts } from './unassigned-facts.js';
 
-export class RoutedConnection implements Connection, SocketHandlers, SessionOwner, RoomWaiter {
+export class RoutedConnection implements Connection, SocketHandlers, AssignmentOwner, RoomWaiter {
   readonly #environment: Environment;
   readonly #source: LeaderSource;
   readonly #times: RouterTimes;
@@ -48,19 +48,19 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
   #isDecided = false;
   /** Length of the stream so far: where the held bytes end in it. */
   #streamLength = 0;
-  /** How many of the held bytes the session was sent; 0 without a session. */
+  /** How many of the held bytes the assignment was sent; 0 without an assignment. */
   #forwarded = 0;
-  #session: SessionHandle | undefined;
+  #assignment: Assignment | undefined;
   /** The leader whose channel has no room, while this connection waits for some. */
   #fullLeader: ServerTraffic | undefined;
-  /** Runs while the session's server is not the leader and has not refused. */
+  /** Runs while the assignment's server is not the leader and has not refused. */
   #grace: Timer | undefined;
   /** What lies before this offset of the stream has waited too long for a leader, and is being answered. */
   #givenUpTo: number | undefined;
   /** More of it is answered at the end of the turn. */
   #isGivingUp = false;
   #inputEnded = false;
-  #sessionKnowsEnd = false;
+  #serverKnowsEnd = false;
 
   constructor(
     socket: NetworkSocket,
@@ -86,7 +86,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
   }
 
   get facts(): ClientFacts | undefined {
-    return this.#session === undefined ? this.#whileUnassigned.facts(this.#at) : undefined;
+    return this.#assignment === undefined ? this.#whileUnassigned.facts(this.#at) : undefined;
   }
 
   get from(): ClientAddress {
@@ -104,10 +104,10 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     if (leader !== undefined) this.#leaderWait.end();
     else if (this.#held.length > 0 && this.#isDecided) this.#leaderWait.begin(this.#streamLength);
 
-    const session = this.#session;
-    if (session === undefined || session.traffic === leader) this.#endGrace();
-    else if (this.#forwarded === 0) this.#leaveSession(session);
-    else this.#grace ??= this.#startGrace(session);
+    const assignment = this.#assignment;
+    if (assignment === undefined || assignment.traffic === leader) this.#endGrace();
+    else if (this.#forwarded === 0) this.#endAssignment(assignment);
+    else this.#grace ??= this.#startGrace(assignment);
     this.#advance();
   }
 
@@ -140,12 +140,12 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
   }
 
   onWritten(): void {
-    this.#session?.reportDrained(this.client.backlogBytes);
+    this.#assignment?.reportDrained(this.client.backlogBytes);
     this.#advance();
   }
 
   onGone(): void {
-    this.#session?.close();
+    this.#assignment?.close();
     this.#forget();
     this.unanswered.forget();
     this.#connections.delete(this);
@@ -158,27 +158,27 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
   }
 
   onReply(answeredBytes: number, at: StreamCheckpoint, bytes: Uint8Array): void {
-    const session = this.#session;
-    if (session === undefined) return;
+    const assignment = this.#assignment;
+    if (assignment === undefined) return;
     assert(answeredBytes <= this.#forwarded, 'a server answered more than it was sent');
     this.#drop(answeredBytes, at);
     this.#forwarded -= answeredBytes;
     if (bytes.byteLength > 0) {
-      session.received(bytes.byteLength);
+      assignment.received(bytes.byteLength);
       this.client.write(bytes);
     }
-    if (this.#forwarded === 0 && session.traffic !== this.#source.leader) this.#leaveSession(session);
+    if (this.#forwarded === 0 && assignment.traffic !== this.#source.leader) this.#endAssignment(assignment);
     this.#advance();
   }
 
   /** The server that its commands are at; undefined while they are at none. */
   get traffic(): ServerTraffic | undefined {
-    return this.#session?.traffic;
+    return this.#assignment?.traffic;
   }
 
   onRefuse(proposedBytes: number, ledTerm: Term): void {
-    if (this.#session !== undefined) this.#source.onRefusal(this.#session.traffic, ledTerm);
-    this.#sessionLost(proposedBytes);
+    if (this.#assignment !== undefined) this.#source.onRefusal(this.#assignment.traffic, ledTerm);
+    this.#assignmentEnded(proposedBytes);
   }
 
   onClose(): void {
@@ -187,7 +187,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
   }
 
   onLost(): void {
-    this.#sessionLost(this.#forwarded);
+    this.#assignmentEnded(this.#forwarded);
   }
 
   /** Does whatever can be done next: answers, forwards, or ends. */
@@ -202,14 +202,14 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
       return;
     }
     if (this.#forwarded < this.#held.length) {
-      const session = this.#sessionAtLeader();
-      if (session === undefined) return;
+      const assignment = this.#assignmentToLeader();
+      if (assignment === undefined) return;
       while (this.#forwarded < this.#held.length) {
         const piece = this.#held.piece(this.#forwarded, this.#held.length);
-        session.send(piece);
+        assignment.send(piece);
         this.#forwarded += piece.byteLength;
       }
-    } else if (isToldUnasked(this.#at)) this.#sessionAtLeader();
+    } else if (isToldUnasked(this.#at)) this.#assignmentToLeader();
     if (this.#inputEnded) this.#endOnceAnswered();
   }
 
@@ -221,24 +221,25 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     this.#drop(front.byteCount, afterUnknown(this.#at, front.endsTransaction));
   }
 
-  /** The session to send more bytes to, if there is a leader that can take them now. */
-  #sessionAtLeader(): SessionHandle | undefined {
+  /** The assignment to send more bytes to, if there is a leader that can take them now. */
+  #assignmentToLeader(): Assignment | undefined {
     const leader = this.#source.leader;
     if (leader === undefined) return undefined;
     if (leader.full) {
       this.#awaitRoomAt(leader);
       return undefined;
     }
-    if (this.#session !== undefined) return this.#session.traffic === leader ? this.#session : undefined;
+    if (this.#assignment !== undefined)
+      return this.#assignment.traffic === leader ? this.#assignment : undefined;
     // The new server would not count replies of the old server that the client has still to read.
     if (this.client.backedUp) return undefined;
-    this.#session = leader.open(this, {
+    this.#assignment = leader.open(this, {
       ...this.#whileUnassigned.opening(),
       routed: true,
       at: this.#at,
       mark: this.#mark.opening(this.#answeredLength),
     });
-    return this.#session;
+    return this.#assignment;
   }
 
   #awaitRoomAt(leader: ServerTraffic | undefined): void {
@@ -249,13 +250,13 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
 
   #endOnceAnswered(): void {
     if (this.#held.length === 0) {
-      this.#session?.close();
+      this.#assignment?.close();
       this.#forget();
       this.client.end();
-    } else if (this.#forwarded === this.#held.length && !this.#sessionKnowsEnd) {
+    } else if (this.#forwarded === this.#held.length && !this.#serverKnowsEnd) {
       // Only the server knows whether what is unanswered is a whole command.
-      this.#session?.endInput();
-      this.#sessionKnowsEnd = true;
+      this.#assignment?.endInput();
+      this.#serverKnowsEnd = true;
     }
   }
 
@@ -269,21 +270,21 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
   }
 
   /** Leaves a server that has answered everything and leads no more. */
-  #leaveSession(session: SessionHandle): void {
-    session.close();
-    this.#sessionLost(0);
+  #endAssignment(assignment: Assignment): void {
+    assignment.close();
+    this.#assignmentEnded(0);
   }
 
   /** Treats a server that does not answer as dead. Its late frames are ignored. */
-  #abandon(session: SessionHandle): void {
-    session.close();
-    this.#sessionLost(this.#forwarded);
+  #abandon(assignment: Assignment): void {
+    assignment.close();
+    this.#assignmentEnded(this.#forwarded);
   }
 
-  #sessionLost(proposedBytes: number): void {
+  #assignmentEnded(proposedBytes: number): void {
     const forwarded = this.#forwarded;
     this.#mark.lost(this.#answeredLength + proposedBytes);
-    this.#endSession();
+    this.#clearAssignment();
     if (forwarded === 0) this.#advance();
     else this.#planReplay(forwarded, 0);
   }
@@ -325,16 +326,16 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     if (given.reply !== '') this.client.write(Buffer.from(given.reply, 'latin1'));
   }
 
-  #endSession(): void {
-    this.#session = undefined;
+  #clearAssignment(): void {
+    this.#assignment = undefined;
     this.#forwarded = 0;
-    this.#sessionKnowsEnd = false;
+    this.#serverKnowsEnd = false;
     this.#endGrace();
   }
 
   /** No leader appeared in time for the commands up to the offset in the stream. */
   #giveUp(streamOffset: number): void {
-    if (this.#session !== undefined) this.#abandon(this.#session);
+    if (this.#assignment !== undefined) this.#abandon(this.#assignment);
     if (streamOffset <= this.#answeredLength) {
       this.#advance();
       return;
@@ -375,8 +376,8 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
     this.client.end();
   };
 
-  #startGrace(session: SessionHandle): Timer {
-    return this.#environment.startTimer(() => this.#abandon(session), this.#times.refusalGraceMs);
+  #startGrace(assignment: Assignment): Timer {
+    return this.#environment.startTimer(() => this.#abandon(assignment), this.#times.refusalGraceMs);
   }
 
   #endGrace(): void {
@@ -388,7 +389,7 @@ export class RoutedConnection implements Connection, SocketHandlers, SessionOwne
   #forget(): void {
     this.#endPlanning();
     this.#givenUpTo = undefined;
-    this.#session = undefined;
+    this.#assignment = undefined;
     this.#forwarded = 0;
     this.#endGrace();
     this.#leaderWait.end();

@@ -18,12 +18,12 @@ import {
 import { type StreamCheckpoint, updated } from '../protocol/checkpoint.js';
 import type { Term } from '../raft/types.js';
 import {
+  type AssignmentId,
+  type AssignmentOpening,
   type ClientFrame,
   MAX_ADDRESS_BYTES,
   readServerFrames,
   type ServerFrame,
-  type SessionId,
-  type SessionOpening,
   writeClientFrame,
 } from '../wire/client-frames.js';
 import { MARK_FRAME_BYTES } from '../wire/connection-mark.js';
@@ -50,16 +50,16 @@ export interface ChannelWatcher {
   onGone(): void;
 }
 
-/** The owner of a session, who receives what the server sends. */
-export interface SessionOwner {
+/** The connection that has an assignment: it receives what the server sends. */
+export interface AssignmentOwner {
   /** The client's address. */
   readonly from: ClientAddress;
   onReply(answeredBytes: number, at: StreamCheckpoint, bytes: Uint8Array): void;
-  /** The session has ended: the server does not lead. */
+  /** The assignment has ended: the server does not lead. */
   onRefuse(proposedBytes: number, ledTerm: Term): void;
-  /** The session has ended: the connection is to be closed once what was answered is written. */
+  /** The assignment has ended: the connection is to be closed once what was answered is written. */
   onClose(): void;
-  /** The session has ended: the server is gone. */
+  /** The assignment has ended: the server is gone. */
   onLost(): void;
 }
 
@@ -84,11 +84,11 @@ export class ServerTraffic {
   readonly #environment: Environment;
   readonly #questions: QuestionRelay;
   readonly #doorkeeper: Doorkeeper;
-  readonly #sessions = new Map<SessionId, SessionHandle>();
+  readonly #assignments = new Map<AssignmentId, Assignment>();
   readonly #roomWaiters = new Set<RoomWaiter>();
   readonly #batch = new ByteWriter(MAX_TRAFFIC_BATCH_BYTES);
   readonly #onTurnEnd = () => this.#endTurn();
-  #lastSession: SessionId = 0;
+  #lastAssignment: AssignmentId = 0;
   /** Complete batches for which there was no room in the channel. */
   #sealed: Uint8Array<ArrayBuffer>[] = [];
   #flushIsDue = false;
@@ -133,12 +133,12 @@ export class ServerTraffic {
     this.#roomWaiters.delete(waiter);
   }
 
-  /** Starts a session for a connection. */
-  open(owner: SessionOwner, opening: SessionOpening): SessionHandle {
-    const session = this.#nextSession();
-    const handle = new SessionHandle(this, session, owner, opening.at);
-    this.#sessions.set(session, handle);
-    this.write({ type: 'open', session, ...opening });
+  /** Assigns a connection to this server. */
+  open(owner: AssignmentOwner, opening: AssignmentOpening): Assignment {
+    const assignment = this.#nextAssignment();
+    const handle = new Assignment(this, assignment, owner, opening.at);
+    this.#assignments.set(assignment, handle);
+    this.write({ type: 'open', assignment, ...opening });
     return handle;
   }
 
@@ -151,41 +151,41 @@ export class ServerTraffic {
   }
 
   /** Appends bytes that a client sent to the batch of this turn, or to as many as it takes. */
-  writeData(session: SessionId, bytes: Uint8Array): void {
+  writeData(assignment: AssignmentId, bytes: Uint8Array): void {
     if (this.#batch.length + bytes.byteLength <= MAX_DATA_BYTES) {
-      this.write({ type: 'data', session, bytes });
+      this.write({ type: 'data', assignment, bytes });
       return;
     }
     for (let start = 0; start < bytes.byteLength; start += MAX_DATA_BYTES) {
       this.#seal();
-      this.write({ type: 'data', session, bytes: bytes.subarray(start, start + MAX_DATA_BYTES) });
+      this.write({ type: 'data', assignment, bytes: bytes.subarray(start, start + MAX_DATA_BYTES) });
     }
   }
 
-  /** Ends a session without a word to the server; what the server still says about it is ignored. */
-  forget(session: SessionId): void {
-    this.#sessions.delete(session);
+  /** Ends an assignment without a word to the server; what the server still says about it is ignored. */
+  forget(assignment: AssignmentId): void {
+    this.#assignments.delete(assignment);
   }
 
   /**
-   * The server is gone: takes what it said last, and ends its sessions. Whoever waits for room waits for
+   * The server is gone: takes what it said last, and ends its assignments. Whoever waits for room waits for
    * another server now.
    */
   lose(): void {
     this.#receive();
     this.#lost = true;
     this.#questions.leave(this);
-    const sessions = [...this.#sessions.values()];
-    this.#sessions.clear();
+    const assignments = [...this.#assignments.values()];
+    this.#assignments.clear();
     this.#roomWaiters.clear();
-    for (const { owner } of sessions) owner.onLost();
+    for (const { owner } of assignments) owner.onLost();
   }
 
-  #nextSession(): SessionId {
+  #nextAssignment(): AssignmentId {
     do {
-      this.#lastSession = (this.#lastSession + 1) >>> 0;
-    } while (this.#sessions.has(this.#lastSession));
-    return this.#lastSession;
+      this.#lastAssignment = (this.#lastAssignment + 1) >>> 0;
+    } while (this.#assignments.has(this.#lastAssignment));
+    return this.#lastAssignment;
   }
 
   /**
@@ -248,10 +248,10 @@ export class ServerTraffic {
   }
 
   /** A client has told a password: its server learns whether it is right, if both are still here. */
-  #authenticate(handle: SessionHandle, { session, args }: Extract<ServerFrame, { type: 'ask-all' }>): void {
+  #authenticate(handle: Assignment, { assignment, args }: Extract<ServerFrame, { type: 'ask-all' }>): void {
     this.#doorkeeper.check(args.slice(1), handle.owner.from, (verdict) => {
-      if (this.#sessions.get(session) === handle)
-        this.write({ type: 'all-answers', session, answers: [verdict] });
+      if (this.#assignments.get(assignment) === handle)
+        this.write({ type: 'all-answers', assignment, answers: [verdict] });
     });
   }
 
@@ -260,29 +260,29 @@ export class ServerTraffic {
       this.#questions.answered(this, frame.question, frame.answer);
       return;
     }
-    const session = this.#sessions.get(frame.session);
+    const assignment = this.#assignments.get(frame.assignment);
     // Its client left, or its connection gave up on this server, while the frame was on its way.
-    if (session === undefined) return;
-    const { owner } = session;
+    if (assignment === undefined) return;
+    const { owner } = assignment;
     switch (frame.type) {
       case 'ask-all':
-        if (frame.args[0] === 'AUTH') this.#authenticate(session, frame);
+        if (frame.args[0] === 'AUTH') this.#authenticate(assignment, frame);
         else this.#questions.ask({ ...frame, asker: this });
         return;
       case 'part':
-        session.parts.push(frame.bytes);
+        assignment.parts.push(frame.bytes);
         return;
       case 'reply':
-        for (const part of session.takeParts()) owner.onReply(0, session.at, part);
-        if (frame.at !== undefined) session.at = updated(session.at, frame.at);
-        owner.onReply(frame.answeredBytes, session.at, frame.bytes);
+        for (const part of assignment.takeParts()) owner.onReply(0, assignment.at, part);
+        if (frame.at !== undefined) assignment.at = updated(assignment.at, frame.at);
+        owner.onReply(frame.answeredBytes, assignment.at, frame.bytes);
         return;
       case 'refuse':
-        this.#sessions.delete(frame.session);
+        this.#assignments.delete(frame.assignment);
         owner.onRefuse(frame.proposedBytes, frame.ledTerm);
         return;
       case 'close':
-        this.#sessions.delete(frame.session);
+        this.#assignments.delete(frame.assignment);
         owner.onClose();
         return;
     }
@@ -291,19 +291,19 @@ export class ServerTraffic {
 
 const NO_PARTS: readonly Uint8Array[] = [];
 
-/** The gateway's end of a session: one connection's stay at one server. */
-export class SessionHandle {
+/** One connection's assignment to one server. */
+export class Assignment {
   readonly traffic: ServerTraffic;
-  readonly owner: SessionOwner;
+  readonly owner: AssignmentOwner;
   /** Where the server said last that the stream stands. */
   at: StreamCheckpoint;
   /** The parts of a reply that has not come as a whole. */
   parts: Uint8Array[] = [];
-  readonly #id: SessionId;
+  readonly #id: AssignmentId;
   /** Reply bytes received and not yet reported as taken by the client's socket. */
   #unreportedBytes = 0;
 
-  constructor(traffic: ServerTraffic, id: SessionId, owner: SessionOwner, at: StreamCheckpoint) {
+  constructor(traffic: ServerTraffic, id: AssignmentId, owner: AssignmentOwner, at: StreamCheckpoint) {
     this.traffic = traffic;
     this.owner = owner;
     this.at = at;
@@ -316,12 +316,12 @@ export class SessionHandle {
 
   /** Tells the server that the client sends no more. */
   endInput(): void {
-    this.traffic.write({ type: 'end', session: this.#id });
+    this.traffic.write({ type: 'end', assignment: this.#id });
   }
 
-  /** Ends the session: replies that are still on their way are ignored. */
+  /** Ends the assignment: replies that are still on their way are ignored. */
   close(): void {
-    this.traffic.write({ type: 'close', session: this.#id });
+    this.traffic.write({ type: 'close', assignment: this.#id });
     this.traffic.forget(this.#id);
   }
 
@@ -342,6 +342,6 @@ export class SessionHandle {
     const byteCount = this.#unreportedBytes - backlogBytes;
     if (byteCount < DRAINED_REPORT_BYTES) return;
     this.#unreportedBytes -= byteCount;
-    this.traffic.write({ type: 'drained', session: this.#id, byteCount });
+    this.traffic.write({ type: 'drained', assignment: this.#id, byteCount });
   }
 }

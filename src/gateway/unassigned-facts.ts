@@ -3,7 +3,7 @@
 import type { Environment } from '../environment.js';
 import type { StreamCheckpoint } from '../protocol/checkpoint.js';
 import { type ClientFacts, endpoint } from '../protocol/resp/client-facts.js';
-import type { ConnectionId, SessionOpening } from '../wire/client-frames.js';
+import type { AssignmentOpening, ConnectionId } from '../wire/client-frames.js';
 import type { ClientSocket } from './client-socket.js';
 
 export class UnassignedFacts {
@@ -20,7 +20,7 @@ export class UnassignedFacts {
   }
 
   /** What a server gets to know of the connection. */
-  opening(): Pick<SessionOpening, 'connection' | 'from' | 'reached' | 'ageMs'> {
+  opening(): Pick<AssignmentOpening, 'connection' | 'from' | 'reached' | 'ageMs'> {
     const { from, reached } = this.#client;
     return { connection: this.#connection, from, reached, ageMs: this.#ageMs };
   }

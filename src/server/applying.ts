@@ -17,9 +17,9 @@ import { COMMAND_WORK, goOn, type Steps, UNITS_PER_MS, Work } from '../state-mac
 import type { Storage } from '../storage/storage.js';
 import type { AppliedState } from './applied-state.js';
 import type { Answerer } from './clients/answering.js';
+import type { PendingCommand } from './clients/client-connection.js';
 import type { PendingGroup, PendingGroups } from './clients/pending-groups.js';
 import type { Proposals } from './clients/proposals.js';
-import type { PendingCommand } from './clients/session.js';
 import { restoreStore } from './restore-store.js';
 import type { ServerMetrics } from './server-metrics.js';
 
@@ -215,7 +215,7 @@ export class Applier {
     this.#answered += 1;
     if (command !== undefined) {
       this.#answerer.write(command, result);
-      this.#proposals.answered(command.session);
+      this.#proposals.answered(command.client);
     }
     const next = commands[this.#answered];
     // What is read before the next write is read now, or in a later turn, but before the store goes on.
@@ -237,14 +237,14 @@ export class Applier {
 
   /** Answers the command, or a part of it that takes long. Returns whether it is answered. */
   #answerRead(command: PendingCommand): boolean {
-    const { session } = command;
+    const { client } = command;
     this.#steps ??= this.#answerer.beginLong(command);
     if (this.#steps === undefined) {
-      const before = session.unreadBytes;
+      const before = client.unreadBytes;
       const { readMs } = this.#answerer;
       this.#answerer.fromState(command);
       this.#work.addHidden((this.#answerer.readMs - readMs) * UNITS_PER_MS);
-      this.#work.units += COMMAND_WORK + Math.max(0, session.unreadBytes - before);
+      this.#work.units += COMMAND_WORK + Math.max(0, client.unreadBytes - before);
       return true;
     }
     this.#state.store.workFor(this.#work);

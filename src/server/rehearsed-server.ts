@@ -12,7 +12,7 @@ import type { RaftOptions } from '../raft/raft-options.js';
 import type { LogIndex, ServerId } from '../raft/types.js';
 import { KeyValueStore } from '../state-machine/key-value-store.js';
 import type { SnapshotSink, Storage } from '../storage/storage.js';
-import { readServerFrames, type SessionId, writeClientFrame } from '../wire/client-frames.js';
+import { type AssignmentId, readServerFrames, writeClientFrame } from '../wire/client-frames.js';
 import { Server } from './server.js';
 
 export interface RehearsedServerOptions {
@@ -39,9 +39,9 @@ export class RehearsedServer {
   readonly #server: Server;
   readonly #gateway: PortChannel<Uint8Array>;
   /** Of clients that are there. */
-  readonly #sessions = new Set<SessionId>();
-  readonly #unanswered = new Set<SessionId>();
-  #lastSession: SessionId = 0;
+  readonly #clients = new Set<AssignmentId>();
+  readonly #unanswered = new Set<AssignmentId>();
+  #lastAssignment: AssignmentId = 0;
 
   constructor({ environment, logTime, ports: [port, gatewayPort], raft }: RehearsedServerOptions) {
     this.id = raft.id;
@@ -97,20 +97,20 @@ export class RehearsedServer {
   ask({ areRouted }: { readonly areRouted: boolean }): void {
     const batch = new ByteWriter(BATCH_BYTES);
     for (const [at, text] of QUESTIONS) {
-      this.#lastSession += 1;
-      const session = this.#lastSession;
-      this.#sessions.add(session);
-      this.#unanswered.add(session);
+      this.#lastAssignment += 1;
+      const client = this.#lastAssignment;
+      this.#clients.add(client);
+      this.#unanswered.add(client);
       const opening = {
-        connection: session,
+        connection: client,
         routed: areRouted,
         from: ADDRESS,
         reached: ADDRESS,
         ageMs: 0,
         at,
       };
-      writeClientFrame(batch, { type: 'open', session, ...opening });
-      writeClientFrame(batch, { type: 'data', session, bytes: Buffer.from(text, 'latin1') });
+      writeClientFrame(batch, { type: 'open', assignment: client, ...opening });
+      writeClientFrame(batch, { type: 'data', assignment: client, bytes: Buffer.from(text, 'latin1') });
     }
     this.#send(batch);
   }
@@ -118,8 +118,8 @@ export class RehearsedServer {
   /** All clients leave. */
   leaveClients(): void {
     const batch = new ByteWriter(BATCH_BYTES);
-    for (const session of this.#sessions) writeClientFrame(batch, { type: 'close', session });
-    this.#sessions.clear();
+    for (const client of this.#clients) writeClientFrame(batch, { type: 'close', assignment: client });
+    this.#clients.clear();
     this.#unanswered.clear();
     this.#send(batch);
   }
@@ -138,7 +138,7 @@ export class RehearsedServer {
     const { receiver } = this.#gateway;
     for (let got = receiver.tryReceive(); got?.ok === true; got = receiver.tryReceive())
       for (const frame of readServerFrames(got.value))
-        if ('session' in frame) this.#unanswered.delete(frame.session);
+        if ('assignment' in frame) this.#unanswered.delete(frame.assignment);
   }
 }
 

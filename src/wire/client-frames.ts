@@ -1,9 +1,8 @@
 /**
  * What gateway and server say to each other about client connections, many frames to a batch.
  *
- * A batch is one transferred Uint8Array. A *session* is one client connection's stay at one server: the router
- * opens a new session for the same connection when the leader changes, so a late frame of an old session can
- * never be taken for one of the new.
+ * A batch is one transferred Uint8Array. A client connection has an *assignment* to the server that it is at. When the leader
+ * changes, the router gives its connections new assignments, so a late frame of an old one is never taken for one of the new.
  */
 
 import { ByteReader, type ByteSpan } from '../bytes/byte-reader.js';
@@ -16,14 +15,14 @@ import type { Term } from '../raft/types.js';
 import { type ConnectionMark, readMark, writeMark } from './connection-mark.js';
 import type { ClientAddress } from './control.js';
 
-/** The number of a session in its traffic channel. It is not used again while the server may still name it. */
-export type SessionId = number;
+/** The number of an assignment in its traffic channel. It is not used again while the server may still name it. */
+export type AssignmentId = number;
 
 /** The number of a connection in its gateway, from 1 on. It is the same at each server, and never used again. */
 export type ConnectionId = number;
 
 /** What a server gets to know of a connection that comes to it. */
-export interface SessionOpening {
+export interface AssignmentOpening {
   readonly connection: ConnectionId;
   /** It came through the router: it must never be redirected. */
   readonly routed: boolean;
@@ -43,15 +42,15 @@ export type ClientFrame<Bytes = Uint8Array> =
   /**
    * A client sent its first bytes, or goes on here after another server.
    */
-  | ({ readonly type: 'open'; readonly session: SessionId } & SessionOpening)
+  | ({ readonly type: 'open'; readonly assignment: AssignmentId } & AssignmentOpening)
   /** Bytes the client sent, cut anywhere. */
-  | { readonly type: 'data'; readonly session: SessionId; readonly bytes: Bytes }
+  | { readonly type: 'data'; readonly assignment: AssignmentId; readonly bytes: Bytes }
   /** The client's socket took that many bytes of replies. */
-  | { readonly type: 'drained'; readonly session: SessionId; readonly byteCount: number }
+  | { readonly type: 'drained'; readonly assignment: AssignmentId; readonly byteCount: number }
   /** The client sent all it will. Answer what is complete, then `close`. */
-  | { readonly type: 'end'; readonly session: SessionId }
+  | { readonly type: 'end'; readonly assignment: AssignmentId }
   /** The client is gone. What it sent and was proposed goes on; nothing is to be answered. */
-  | { readonly type: 'close'; readonly session: SessionId }
+  | { readonly type: 'close'; readonly assignment: AssignmentId }
   /** A question to every server, as a client asked all: args of a CLIENT or CONFIG command. The server sends an `answer`. */
   | {
       readonly type: 'question';
@@ -61,7 +60,7 @@ export type ClientFrame<Bytes = Uint8Array> =
       readonly args: Args;
     }
   /** To the server whose client asked all: the answers of all servers, and the gateway's own. */
-  | { readonly type: 'all-answers'; readonly session: SessionId; readonly answers: readonly string[] };
+  | { readonly type: 'all-answers'; readonly assignment: AssignmentId; readonly answers: readonly string[] };
 
 /** The number of a question in its gateway. */
 export type QuestionId = number;
@@ -69,41 +68,41 @@ export type QuestionId = number;
 /** From a server to the gateway. */
 export type ServerFrame =
   /**
-   * `bytes` answer the session's next `answeredBytes` bytes of input (either may be 0). `at` is where the stream stands after
-   * them; undefined if it is unchanged since the session's last frame, or since its `open`.
+   * `bytes` answer the assignment's next `answeredBytes` bytes of input (either may be 0). `at` is where the stream stands after
+   * them; undefined if it is unchanged since the assignment's last frame, or since its `open`.
    */
   | {
       readonly type: 'reply';
-      readonly session: SessionId;
+      readonly assignment: AssignmentId;
       readonly answeredBytes: number;
       readonly at: CheckpointUpdate | undefined;
       readonly bytes: Uint8Array;
     }
   /**
-   * A part of a long reply, which comes in several: its client gets them with the session's next `reply`, which answers the
-   * command, or not at all if the session is lost before.
+   * A part of a long reply, which comes in several: its client gets them with the assignment's next `reply`, which answers the
+   * command, or not at all if the assignment is lost before.
    */
-  | { readonly type: 'part'; readonly session: SessionId; readonly bytes: Uint8Array }
+  | { readonly type: 'part'; readonly assignment: AssignmentId; readonly bytes: Uint8Array }
   /**
-   * Ends a routed session: this server does not lead. Of the input that is not answered, writes that end within the first
+   * Ends a routed assignment: this server does not lead. Of the input that is not answered, writes that end within the first
    * `proposedBytes` may or may not take effect; what comes later was not proposed and may be sent to another server.
    * `ledTerm` is the last term that this server led, 0 for none: news that it leads in a later term came after.
    */
   | {
       readonly type: 'refuse';
-      readonly session: SessionId;
+      readonly assignment: AssignmentId;
       readonly proposedBytes: number;
       readonly ledTerm: Term;
     }
   /** Close the connection once what was answered is written. */
-  | { readonly type: 'close'; readonly session: SessionId }
+  | { readonly type: 'close'; readonly assignment: AssignmentId }
   /**
-   * Asks all servers, for the session's client, with the args of its CLIENT or CONFIG command; or asks the gateway alone, with
+   * Asks all servers, for the assignment's client, with the args of its CLIENT or CONFIG command; or asks the gateway alone, with
    * AUTH, a user and a password. Comes back as `all-answers`, the gateway's own being a Verdict (gateway/doorkeeper.ts).
    */
   | {
       readonly type: 'ask-all';
-      readonly session: SessionId;
+      readonly assignment: AssignmentId;
       readonly connection: ConnectionId;
       readonly args: Args;
     }
@@ -142,7 +141,7 @@ export function writeClientFrame(batch: ByteWriter, frame: ClientFrame): void {
   switch (frame.type) {
     case 'open':
       batch.u8(CLIENT_OPEN);
-      batch.u32(frame.session);
+      batch.u32(frame.assignment);
       batch.f64(frame.connection);
       batch.u8((frame.routed ? ROUTED : 0) | (frame.mark === undefined ? 0 : MARKED));
       writeAddress(batch, frame.from);
@@ -153,22 +152,22 @@ export function writeClientFrame(batch: ByteWriter, frame: ClientFrame): void {
       return;
     case 'data':
       batch.u8(CLIENT_DATA);
-      batch.u32(frame.session);
+      batch.u32(frame.assignment);
       batch.u32(frame.bytes.byteLength);
       batch.bytes(frame.bytes);
       return;
     case 'drained':
       batch.u8(CLIENT_DRAINED);
-      batch.u32(frame.session);
+      batch.u32(frame.assignment);
       batch.u32(frame.byteCount);
       return;
     case 'end':
       batch.u8(CLIENT_END);
-      batch.u32(frame.session);
+      batch.u32(frame.assignment);
       return;
     case 'close':
       batch.u8(CLIENT_CLOSE);
-      batch.u32(frame.session);
+      batch.u32(frame.assignment);
       return;
     case 'question':
       batch.u8(CLIENT_QUESTION);
@@ -178,7 +177,7 @@ export function writeClientFrame(batch: ByteWriter, frame: ClientFrame): void {
       return;
     case 'all-answers':
       batch.u8(CLIENT_ALL_ANSWERS);
-      batch.u32(frame.session);
+      batch.u32(frame.assignment);
       writeTexts(batch, frame.answers);
       return;
   }
@@ -189,7 +188,7 @@ export function* readClientFrames(batch: Uint8Array): Generator<ClientFrame<Byte
   const reader = new ByteReader(batch);
   while (reader.remaining > 0) {
     const kind = reader.u8();
-    const session = reader.u32();
+    const assignment = reader.u32();
     switch (kind) {
       case CLIENT_OPEN: {
         const connection = reader.f64();
@@ -201,27 +200,27 @@ export function* readClientFrames(batch: Uint8Array): Generator<ClientFrame<Byte
         const at = readCheckpoint(reader);
         if (at === undefined || at.place === 'told') throw new FrameError(kind);
         const mark = (flags & MARKED) === 0 ? undefined : readMark(reader);
-        const open = { type: 'open', session, connection, routed, from, reached, ageMs, at } as const;
+        const open = { type: 'open', assignment, connection, routed, from, reached, ageMs, at } as const;
         yield mark === undefined ? open : { ...open, mark };
         break;
       }
       case CLIENT_DATA:
-        yield { type: 'data', session, bytes: reader.span(reader.u32()) };
+        yield { type: 'data', assignment, bytes: reader.span(reader.u32()) };
         break;
       case CLIENT_DRAINED:
-        yield { type: 'drained', session, byteCount: reader.u32() };
+        yield { type: 'drained', assignment, byteCount: reader.u32() };
         break;
       case CLIENT_END:
-        yield { type: 'end', session };
+        yield { type: 'end', assignment };
         break;
       case CLIENT_CLOSE:
-        yield { type: 'close', session };
+        yield { type: 'close', assignment };
         break;
       case CLIENT_QUESTION:
-        yield { type: 'question', question: session, connection: reader.f64(), args: readTexts(reader) };
+        yield { type: 'question', question: assignment, connection: reader.f64(), args: readTexts(reader) };
         break;
       case CLIENT_ALL_ANSWERS:
-        yield { type: 'all-answers', session, answers: readTexts(reader) };
+        yield { type: 'all-answers', assignment, answers: readTexts(reader) };
         break;
       default:
         throw new FrameError(kind);
@@ -250,30 +249,30 @@ function readAddress(reader: ByteReader): ClientAddress {
 export function writeServerFrame(batch: ByteWriter, frame: ServerFrame): void {
   switch (frame.type) {
     case 'reply': {
-      const offset = beginReply(batch, frame.session);
+      const offset = beginReply(batch, frame.assignment);
       batch.bytes(frame.bytes);
       endReply(batch, offset, frame);
       return;
     }
     case 'part': {
-      const offset = beginPart(batch, frame.session);
+      const offset = beginPart(batch, frame.assignment);
       batch.bytes(frame.bytes);
       endPart(batch, offset);
       return;
     }
     case 'refuse':
       batch.u8(SERVER_REFUSE);
-      batch.u32(frame.session);
+      batch.u32(frame.assignment);
       batch.u32(frame.proposedBytes);
       batch.f64(frame.ledTerm);
       return;
     case 'close':
       batch.u8(SERVER_CLOSE);
-      batch.u32(frame.session);
+      batch.u32(frame.assignment);
       return;
     case 'ask-all':
       batch.u8(SERVER_ASK_ALL);
-      batch.u32(frame.session);
+      batch.u32(frame.assignment);
       batch.f64(frame.connection);
       writeTexts(batch, frame.args);
       return;
@@ -295,9 +294,9 @@ export interface ReplyEnd {
  * Begins a reply frame whose bytes are then written straight into the batch; returns what {@link endReply} needs to
  * complete it.
  */
-export function beginReply(batch: ByteWriter, session: SessionId): number {
+export function beginReply(batch: ByteWriter, assignment: AssignmentId): number {
   batch.u8(SERVER_REPLY);
-  batch.u32(session);
+  batch.u32(assignment);
   const offset = batch.length;
   batch.u32(0);
   batch.u32(0);
@@ -312,9 +311,9 @@ export function endReply(batch: ByteWriter, offset: number, { answeredBytes, at 
 }
 
 /** As {@link beginReply}, for a part of a reply, which {@link endPart} completes. */
-export function beginPart(batch: ByteWriter, session: SessionId): number {
+export function beginPart(batch: ByteWriter, assignment: AssignmentId): number {
   batch.u8(SERVER_PART);
-  batch.u32(session);
+  batch.u32(assignment);
   const offset = batch.length;
   batch.u32(0);
   return offset;
@@ -329,28 +328,28 @@ export function* readServerFrames(batch: Uint8Array): Generator<ServerFrame, voi
   const reader = new ByteReader(batch);
   while (reader.remaining > 0) {
     const kind = reader.u8();
-    const session = reader.u32();
+    const assignment = reader.u32();
     switch (kind) {
       case SERVER_REPLY: {
         const answeredBytes = reader.u32();
         const bytes = reader.bytes(reader.u32());
-        yield { type: 'reply', session, answeredBytes, at: readCheckpoint(reader), bytes };
+        yield { type: 'reply', assignment, answeredBytes, at: readCheckpoint(reader), bytes };
         break;
       }
       case SERVER_PART:
-        yield { type: 'part', session, bytes: reader.bytes(reader.u32()) };
+        yield { type: 'part', assignment, bytes: reader.bytes(reader.u32()) };
         break;
       case SERVER_REFUSE:
-        yield { type: 'refuse', session, proposedBytes: reader.u32(), ledTerm: reader.f64() };
+        yield { type: 'refuse', assignment, proposedBytes: reader.u32(), ledTerm: reader.f64() };
         break;
       case SERVER_CLOSE:
-        yield { type: 'close', session };
+        yield { type: 'close', assignment };
         break;
       case SERVER_ASK_ALL:
-        yield { type: 'ask-all', session, connection: reader.f64(), args: readTexts(reader) };
+        yield { type: 'ask-all', assignment, connection: reader.f64(), args: readTexts(reader) };
         break;
       case SERVER_ANSWER:
-        yield { type: 'answer', question: session, answer: readTexts(reader)[0] ?? '' };
+        yield { type: 'answer', question: assignment, answer: readTexts(reader)[0] ?? '' };
         break;
       default:
         throw new FrameError(kind);

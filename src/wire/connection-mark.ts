@@ -10,7 +10,7 @@ export interface ConnectionMark {
   readonly start: string;
   /** The connection's slot. Another has it only once this one is gone. */
   readonly slot: number;
-  /** How long its stream is before the session's first byte. */
+  /** How long its stream is before the assignment's first byte. */
   readonly place: number;
   /** Of the bytes that come next, so many may have been executed by other servers. */
   readonly repeatedBytes: number;

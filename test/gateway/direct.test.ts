@@ -27,9 +27,9 @@ describe("a server's port", () => {
     const client = await bench.client(gateway.serverAddress(0));
 
     client.send('get a\r\n');
-    const session = await server.session();
-    await server.expectInput(session, 'get a\r\n');
-    server.reply(session, 7, 'ERR_NOT_FOUND\r\n');
+    const assignment = await server.assignment();
+    await server.expectInput(assignment, 'get a\r\n');
+    server.reply(assignment, 7, 'ERR_NOT_FOUND\r\n');
 
     await client.expectText('ERR_NOT_FOUND\r\n');
   });
@@ -39,9 +39,9 @@ describe("a server's port", () => {
     const server = new FakeServer();
     await gateway.attach(0, server);
     (await bench.client(gateway.serverAddress(0))).send('*1\r\n$4\r\nPING\r\n');
-    await server.session();
+    await server.assignment();
     (await bench.client(gateway.serverAddress(0))).send('get a\r\n');
-    await server.session(1);
+    await server.assignment(1);
 
     expect(server.framesOf('open').map((open) => open.at.place)).to.deep.equal(['resp', 'command']);
     expect(server.framesOf('open').map((open) => open.routed)).to.deep.equal([false, false]);
@@ -55,7 +55,7 @@ describe("a server's port", () => {
       Array.from({ length: 20 }, () => bench.client(gateway.serverAddress(0))),
     );
     for (const client of clients) client.send('get first\r\n');
-    await until('all sessions', () => server.framesOf('open').length === clients.length);
+    await until('all assignments', () => server.framesOf('open').length === clients.length);
 
     // Written in one turn of this very event loop, they are read in one turn as well.
     const before = server.batches.length;
@@ -63,7 +63,7 @@ describe("a server's port", () => {
     await until('all data', () => server.framesOf('data').length === 2 * clients.length);
 
     expect(server.batches.length - before).to.be.at.most(2);
-    const inputs = server.framesOf('open').map(({ session }) => server.input(session));
+    const inputs = server.framesOf('open').map(({ assignment }) => server.input(assignment));
     expect(inputs).to.have.members(clients.map((_, i) => `get first\r\nget ${i}\r\n`));
   });
 
@@ -93,12 +93,12 @@ describe("a server's port", () => {
     await gateway.attach(0, server);
     const client = await bench.client(gateway.serverAddress(0));
     client.send('get a\r\nget b\r\nget c\r\n');
-    const session = await server.session();
+    const assignment = await server.assignment();
     const chunks: string[] = [];
     client.socket.on('data', (chunk) => chunks.push(chunk.toString()));
 
     const bytes = Buffer.from('ERR_NOT_FOUND\r\n');
-    const reply = { type: 'reply', session, answeredBytes: 7, at: { place: 'command' }, bytes } as const;
+    const reply = { type: 'reply', assignment, answeredBytes: 7, at: { place: 'command' }, bytes } as const;
     server.say(reply, reply, reply);
     await client.expectText('ERR_NOT_FOUND\r\n'.repeat(3));
 
@@ -117,7 +117,7 @@ describe("a server's port", () => {
     for (const byte of '\nx\r\n') {
       client.send(byte);
       sent += byte;
-      await server.expectInput(await server.session(), sent);
+      await server.expectInput(await server.assignment(), sent);
     }
   });
 
@@ -155,12 +155,12 @@ describe("a server's port", () => {
       await gateway.attach(0, server);
       const client = await bench.client(gateway.serverAddress(0));
       client.send(Buffer.alloc(2 * maxUnansweredBytes, 'x'));
-      const session = await server.session();
-      await until('the limit', () => server.inputLength(session) >= limit);
+      const assignment = await server.assignment();
+      await until('the limit', () => server.inputLength(assignment) >= limit);
       const other = await bench.client(gateway.serverAddress(0));
       other.send('get a\r\n');
-      await server.session(1);
-      expect(server.inputLength(session)).to.be.below(limit + 100_000);
+      await server.assignment(1);
+      expect(server.inputLength(assignment)).to.be.below(limit + 100_000);
     }
   });
 
@@ -170,21 +170,21 @@ describe("a server's port", () => {
     await gateway.attach(0, server);
     const client = await bench.client(gateway.serverAddress(0));
     client.send(Buffer.alloc(3 * MAX_UNANSWERED_BYTES, 'x'));
-    const session = await server.session();
-    await until('the limit', () => server.inputLength(session) >= MAX_UNANSWERED_BYTES);
+    const assignment = await server.assignment();
+    await until('the limit', () => server.inputLength(assignment) >= MAX_UNANSWERED_BYTES);
     const other = await bench.client(gateway.serverAddress(0));
     other.send('get a\r\n');
-    await server.session(1);
-    const atLimit = server.inputLength(session);
+    await server.assignment(1);
+    const atLimit = server.inputLength(assignment);
     expect(atLimit).to.be.below(MAX_UNANSWERED_BYTES + 100_000);
 
-    server.reply(session, MAX_UNANSWERED_BYTES / 4, '');
+    server.reply(assignment, MAX_UNANSWERED_BYTES / 4, '');
     other.send('get b\r\n');
-    await server.expectInput(await server.session(1), 'get a\r\nget b\r\n');
-    expect(server.inputLength(session), 'resumed too early').to.equal(atLimit);
+    await server.expectInput(await server.assignment(1), 'get a\r\nget b\r\n');
+    expect(server.inputLength(assignment), 'resumed too early').to.equal(atLimit);
 
-    server.reply(session, MAX_UNANSWERED_BYTES / 2, '');
-    await until('reading goes on', () => server.inputLength(session) > atLimit);
+    server.reply(assignment, MAX_UNANSWERED_BYTES / 2, '');
+    await until('reading goes on', () => server.inputLength(assignment) > atLimit);
   });
 
   it('pauses sockets while the channel is full, and loses nothing', async () => {
@@ -195,12 +195,12 @@ describe("a server's port", () => {
     const client = await bench.client(gateway.serverAddress(0));
     const sent = 'get a\r\n'.repeat(400_000);
     client.send(sent);
-    const session = await server.session();
+    const assignment = await server.assignment();
     await until('the operating system has it all', () => client.socket.writableLength === 0);
 
     server.makeRoom(Number.POSITIVE_INFINITY);
-    expect(server.inputLength(session), 'what was kept for want of room').to.be.below(sent.length / 2);
-    await server.expectInput(session, sent);
+    expect(server.inputLength(assignment), 'what was kept for want of room').to.be.below(sent.length / 2);
+    await server.expectInput(assignment, sent);
   });
 
   it('reads nothing of those that come while the channel is full', async () => {
@@ -223,7 +223,7 @@ describe("a server's port", () => {
     expect(inBytes()).to.equal(7);
 
     server.makeRoom(Number.POSITIVE_INFINITY);
-    await server.expectInput(await server.session(1), 'get late\r\n');
+    await server.expectInput(await server.assignment(1), 'get late\r\n');
   });
 
   it('reports reply bytes that the client took, such that a server is never left waiting', async () => {
@@ -232,14 +232,14 @@ describe("a server's port", () => {
     await gateway.attach(0, server);
     const client = await bench.client(gateway.serverAddress(0));
     client.send('get a\r\n');
-    const session = await server.session();
+    const assignment = await server.assignment();
     const total = 4 * MAX_UNREAD_REPLY_BYTES;
     const drained = () => server.framesOf('drained').reduce((sum, frame) => sum + frame.byteCount, 0);
     let said = 0;
     // As a server does: it stops at the limit.
     while (said < total) {
       await until('room for replies', () => said - drained() < MAX_UNREAD_REPLY_BYTES);
-      server.reply(session, 0, 'x'.repeat(10_000));
+      server.reply(assignment, 0, 'x'.repeat(10_000));
       said += 10_000;
     }
     await until('all replies', () => client.byteCount === said);
@@ -254,13 +254,13 @@ describe("a server's port", () => {
     await gateway.attach(0, server);
     const client = await bench.client(gateway.serverAddress(0));
     client.send('get a\r\n');
-    const session = await server.session();
+    const assignment = await server.assignment();
     const reply = 'x'.repeat(DRAINED_REPORT_BYTES / 2 - 1);
-    server.reply(session, 0, reply);
-    server.reply(session, 7, reply);
+    server.reply(assignment, 0, reply);
+    server.reply(assignment, 7, reply);
     await until('both replies', () => client.byteCount === 2 * reply.length);
     client.send('get b\r\n');
-    await server.expectInput(session, 'get a\r\nget b\r\n');
+    await server.expectInput(assignment, 'get a\r\nget b\r\n');
 
     expect(server.framesOf('drained')).to.deep.equal([]);
   });
@@ -272,13 +272,14 @@ describe("a server's port", () => {
     const client = await bench.client(gateway.serverAddress(0));
     client.socket.pause();
     client.send('get a\r\n');
-    const session = await server.session();
+    const assignment = await server.assignment();
     const said = 64 * 1024 * 1024;
-    for (let bytes = 0; bytes < said; bytes += 1024 * 1024) server.reply(session, 0, 'x'.repeat(1024 * 1024));
+    for (let bytes = 0; bytes < said; bytes += 1024 * 1024)
+      server.reply(assignment, 0, 'x'.repeat(1024 * 1024));
     const drained = () => server.framesOf('drained').reduce((sum, frame) => sum + frame.byteCount, 0);
     const other = await bench.client(gateway.serverAddress(0));
     other.send('get b\r\n');
-    server.reply(await server.session(1), 7, 'ERR_NOT_FOUND\r\n');
+    server.reply(await server.assignment(1), 7, 'ERR_NOT_FOUND\r\n');
     await other.expectText('ERR_NOT_FOUND\r\n');
     expect(drained()).to.be.below(said / 2);
 
@@ -292,15 +293,15 @@ describe("a server's port", () => {
     await gateway.attach(0, server);
     const client = await bench.client(gateway.serverAddress(0));
     client.socket.end('get a\r\nget b\r\nincompl');
-    const session = await server.session();
+    const assignment = await server.assignment();
     await until('the end of input', () => server.framesOf('end').length === 1);
-    server.reply(session, 7, 'ERR_NOT_FOUND\r\n');
-    server.reply(session, 7, 'ERR_NOT_FOUND\r\n');
-    server.say({ type: 'close', session });
+    server.reply(assignment, 7, 'ERR_NOT_FOUND\r\n');
+    server.reply(assignment, 7, 'ERR_NOT_FOUND\r\n');
+    server.say({ type: 'close', assignment });
 
     await until('the end of the connection', () => client.closed);
     await client.expectText('ERR_NOT_FOUND\r\nERR_NOT_FOUND\r\n');
-    expect(server.framesOf('close'), 'the server closed the session itself').to.deep.equal([]);
+    expect(server.framesOf('close'), 'the server closed the assignment itself').to.deep.equal([]);
   });
 
   it('ends a connection that half-closes without having said anything', async () => {
@@ -317,14 +318,14 @@ describe("a server's port", () => {
     await gateway.attach(0, server);
     const client = await bench.client(gateway.serverAddress(0));
     client.send('get a\r\n');
-    const session = await server.session();
+    const assignment = await server.assignment();
     client.socket.resetAndDestroy();
 
     await until('close', () => server.framesOf('close').length === 1);
-    server.reply(session, 7, 'ERR_NOT_FOUND\r\n');
+    server.reply(assignment, 7, 'ERR_NOT_FOUND\r\n');
     const next = await bench.client(gateway.serverAddress(0));
     next.send('get b\r\n');
-    server.reply(await server.session(1), 7, 'ERR_NOT_FOUND\r\n');
+    server.reply(await server.assignment(1), 7, 'ERR_NOT_FOUND\r\n');
     await next.expectText('ERR_NOT_FOUND\r\n');
   });
 
@@ -336,7 +337,7 @@ describe("a server's port", () => {
     const talking = await bench.client(address);
     const silent = await bench.client(address);
     talking.send('get a\r\n');
-    await server.session();
+    await server.assignment();
 
     server.die();
     await until('both connections closed', () => talking.closed && silent.closed);
@@ -348,9 +349,9 @@ describe("a server's port", () => {
     expect(gateway.serverAddress(0)).to.deep.equal(address);
     const client = await bench.client(address);
     client.send('get b\r\n');
-    await successor.expectInput(await successor.session(), 'get b\r\n');
+    await successor.expectInput(await successor.assignment(), 'get b\r\n');
     server.die();
-    successor.reply(await successor.session(), 7, 'ERR_NOT_FOUND\r\n');
+    successor.reply(await successor.assignment(), 7, 'ERR_NOT_FOUND\r\n');
     await client.expectText('ERR_NOT_FOUND\r\n');
   });
 
@@ -387,11 +388,11 @@ describe("a server's port", () => {
     const busy = await bench.client(gateway.serverAddress(0));
     const idle = await bench.client(gateway.serverAddress(0));
     busy.send('get a\r\n');
-    const session = await server.session();
+    const assignment = await server.assignment();
     server.onBatch = () => {
       if (server.framesOf('end').length === 0) return;
-      server.reply(session, 7, 'ERR_NOT_FOUND\r\n');
-      server.say({ type: 'close', session });
+      server.reply(assignment, 7, 'ERR_NOT_FOUND\r\n');
+      server.say({ type: 'close', assignment });
     };
 
     await gateway.close(10_000);
@@ -405,7 +406,7 @@ describe("a server's port", () => {
     await gateway.attach(0, server);
     const client = await bench.client(gateway.serverAddress(0));
     client.send('get a\r\n');
-    await server.session();
+    await server.assignment();
     await gateway.close(10);
     await until('the connection closed', () => client.closed);
   });

@@ -16,7 +16,7 @@ describe('clients of the router with much unanswered', () => {
     const clients: TestClient[] = [client, ...(await Promise.all(others))];
     for (const one of clients) one.send(COMMAND.repeat(VALUES));
     const lengths = (server: typeof old) =>
-      server.framesOf('open').map(({ session }) => server.inputLength(session));
+      server.framesOf('open').map(({ assignment }) => server.inputLength(assignment));
     const hasAll = (server: typeof old) => () =>
       lengths(server).filter((length) => length === VALUES * COMMAND.length).length === CLIENTS;
     await until('all is sent', hasAll(old));

@@ -2,13 +2,13 @@ import { expect } from 'chai';
 import { NODE_ENVIRONMENT } from '../../src/environment.js';
 import { Doorkeeper } from '../../src/gateway/doorkeeper.js';
 import { QuestionRelay, type UnassignedConnection } from '../../src/gateway/question-relay.js';
-import { ServerTraffic, type SessionOwner } from '../../src/gateway/server-traffic.js';
+import { type AssignmentOwner, ServerTraffic } from '../../src/gateway/server-traffic.js';
 import { MAX_OPEN_QUESTIONS, QUESTION_TIMEOUT_MS } from '../../src/redis-limits.js';
 import type { ClientFrame } from '../../src/wire/client-frames.js';
 import { opening } from '../support/client-frames.js';
 import { FakeServer, until } from './support.js';
 
-const NOBODY: SessionOwner = {
+const NOBODY: AssignmentOwner = {
   from: { host: '127.0.0.1', port: 1 },
   onReply() {},
   onRefuse() {},
@@ -43,7 +43,7 @@ class World {
       doorkeeper: new Doorkeeper(environment, undefined),
     });
     // Sessions 1 to 9 are open.
-    for (let session = 1; session < 10; session += 1) traffic.open(NOBODY, opening(session));
+    for (let assignment = 1; assignment < 10; assignment += 1) traffic.open(NOBODY, opening(assignment));
     return { fake, traffic };
   }
 
@@ -61,7 +61,7 @@ describe('a question of a client to all servers', () => {
   it('goes to each, and all answers come back together', async () => {
     const world = new World();
     const [first, second] = [world.server(), world.server()];
-    first.fake.say({ type: 'ask-all', session: 7, connection: 3, args: ['LIST'] });
+    first.fake.say({ type: 'ask-all', assignment: 7, connection: 3, args: ['LIST'] });
     const { question, connection, args } = await asked(second.fake);
     expect({ connection, args }).to.deep.equal({ connection: 3, args: ['LIST'] });
     await asked(first.fake);
@@ -71,7 +71,7 @@ describe('a question of a client to all servers', () => {
       'the answer',
       () => first.fake.framesOf('all-answers').length > 0 && first.fake.framesOf('all-answers'),
     );
-    expect(answer?.session).to.equal(7);
+    expect(answer?.assignment).to.equal(7);
     expect(answer?.answers).to.have.members(['', 'id=1\n', 'id=2\n']);
     expect(second.fake.framesOf('all-answers')).to.deep.equal([]);
   });
@@ -79,7 +79,7 @@ describe('a question of a client to all servers', () => {
   it('does not wait for a server that is gone, or that does not answer in time', async () => {
     const world = new World();
     const [first, gone, silent] = [world.server(), world.server(), world.server()];
-    first.fake.say({ type: 'ask-all', session: 1, connection: 1, args: ['UNPAUSE'] });
+    first.fake.say({ type: 'ask-all', assignment: 1, connection: 1, args: ['UNPAUSE'] });
     const { question } = await asked(first.fake);
     first.fake.say({ type: 'answer', question, answer: '' });
     await asked(silent.fake);
@@ -92,8 +92,8 @@ describe('a question of a client to all servers', () => {
   it('waits while others are open', async () => {
     const world = new World();
     const { fake } = world.server();
-    for (let session = 1; session <= MAX_OPEN_QUESTIONS + 1; session += 1)
-      fake.say({ type: 'ask-all', session, connection: session, args: ['LIST'] });
+    for (let assignment = 1; assignment <= MAX_OPEN_QUESTIONS + 1; assignment += 1)
+      fake.say({ type: 'ask-all', assignment, connection: assignment, args: ['LIST'] });
     const { question } = await asked(fake, MAX_OPEN_QUESTIONS - 1);
     expect(fake.framesOf('question')).to.have.length(MAX_OPEN_QUESTIONS);
     fake.say({ type: 'answer', question, answer: '' });
@@ -103,8 +103,13 @@ describe('a question of a client to all servers', () => {
   it('is told to servers that come up later, if it is a pause that goes on or a setting', async () => {
     const world = new World();
     const { fake } = world.server();
-    fake.say({ type: 'ask-all', session: 1, connection: 1, args: ['PAUSE', '1000', 'WRITE'] });
-    fake.say({ type: 'ask-all', session: 2, connection: 2, args: ['CONFIG', 'SET', 'slowlog-max-len', '5'] });
+    fake.say({ type: 'ask-all', assignment: 1, connection: 1, args: ['PAUSE', '1000', 'WRITE'] });
+    fake.say({
+      type: 'ask-all',
+      assignment: 2,
+      connection: 2,
+      args: ['CONFIG', 'SET', 'slowlog-max-len', '5'],
+    });
     await asked(fake, 1);
     world.pass(400);
     const later = world.server();

@@ -29,33 +29,33 @@ describe('a Redis connection through the router', () => {
     await client.expectText(DOWN + UNKNOWN + DOWN + UNKNOWN);
     client.send(commands('GET c'));
     gateway.setLeader({ slot: 1, term: 2 });
-    await next.expectInput(await next.session(), commands('GET c'));
+    await next.expectInput(await next.assignment(), commands('GET c'));
   });
 
   it('goes on from where the stream stands at the first command without a reply', async () => {
     const { gateway, old, next, client } = await bench.cluster();
     const watched = respCheckpoint({ hasWatched: true });
     const transaction = commands('MULTI', 'SET a 2', 'EXEC');
-    const session = await forwarded(client, old, commands('WATCH a') + transaction);
-    old.reply(session, commands('WATCH a').length, OK, watched);
+    const assignment = await forwarded(client, old, commands('WATCH a') + transaction);
+    old.reply(assignment, commands('WATCH a').length, OK, watched);
     await client.expectText(OK);
     old.die();
     gateway.setLeader({ slot: 1, term: 2 });
-    await next.expectInput(await next.session(), transaction);
+    await next.expectInput(await next.assignment(), transaction);
     expect(next.framesOf('open')[0]?.at).to.deep.equal(watched);
   });
 
   it('is what RESET made of it, whatever it was before', async () => {
     const { gateway, old, next, client } = await bench.cluster();
     const watched = respCheckpoint({ version: 3, hasWatched: true, name: 'worker' });
-    const session = await forwarded(client, old, commands('WATCH a'));
-    old.reply(session, commands('WATCH a').length, OK, watched);
+    const assignment = await forwarded(client, old, commands('WATCH a'));
+    old.reply(assignment, commands('WATCH a').length, OK, watched);
     await client.expectText(OK);
     client.send(commands('RESET', 'SET a 1'));
-    await old.expectInput(session, commands('WATCH a', 'RESET', 'SET a 1'));
+    await old.expectInput(assignment, commands('WATCH a', 'RESET', 'SET a 1'));
     old.die();
     gateway.setLeader({ slot: 1, term: 2 });
-    const reset = await next.session();
+    const reset = await next.assignment();
     expect(next.framesOf('open')[0]?.at).to.deep.equal(watched);
     await next.expectInput(reset, commands('RESET', 'SET a 1'));
     next.reply(reset, commands('RESET', 'SET a 1').length, `+RESET\r\n${OK}`, AT_RESP_START);
@@ -66,23 +66,29 @@ describe('a Redis connection through the router', () => {
     await gateway.attach(0, third);
     gateway.setLeader({ slot: 0, term: 3 });
     client.send(commands('GET a'));
-    await third.expectInput(await third.session(), commands('GET a'));
+    await third.expectInput(await third.assignment(), commands('GET a'));
     expect(third.framesOf('open')[0]?.at).to.deep.equal(AT_RESP_START);
   });
 
   it('keeps its id and its name at each leader', async () => {
     const { gateway, old, next, client } = await bench.cluster();
     const named = respCheckpoint({ name: 'worker' });
-    const session = await forwarded(client, old, commands('CLIENT SETNAME worker', 'GET a'));
-    old.reply(session, commands('CLIENT SETNAME worker').length, OK, named);
+    const assignment = await forwarded(client, old, commands('CLIENT SETNAME worker', 'GET a'));
+    old.reply(assignment, commands('CLIENT SETNAME worker').length, OK, named);
     // Nothing has changed since.
     const { length } = commands('GET a');
-    old.say({ type: 'reply', session, answeredBytes: length, at: undefined, bytes: Buffer.from('$-1\r\n') });
+    old.say({
+      type: 'reply',
+      assignment,
+      answeredBytes: length,
+      at: undefined,
+      bytes: Buffer.from('$-1\r\n'),
+    });
     await client.expectText(`${OK}$-1\r\n`);
     old.die();
     gateway.setLeader({ slot: 1, term: 2 });
     client.send(commands('GET b'));
-    await next.session();
+    await next.assignment();
     const [before] = old.framesOf('open');
     const [after] = next.framesOf('open');
     expect(after).to.deep.include({ connection: before?.connection, from: before?.from, at: named });

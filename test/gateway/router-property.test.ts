@@ -54,7 +54,7 @@ interface Pending {
   readonly id: number | undefined;
   readonly write: boolean;
   readonly silent: boolean;
-  /** Where it ends in the session's input. */
+  /** Where it ends in the assignment's input. */
   readonly end: number;
   readonly at: StreamCheckpoint;
 }
@@ -79,7 +79,7 @@ class ModelServer {
   /** Where its input begins in the client's stream. */
   #start = 0;
   #pending: Pending[] = [];
-  #session: number | undefined;
+  #assignment: number | undefined;
   #handled = 0;
   #answered = 0;
   #answersAll = false;
@@ -108,20 +108,20 @@ class ModelServer {
 
   /** Leads no more, and admits to have proposed the first commands. */
   refuse(proposedCount: number, ledTerm: number): void {
-    const session = this.#session;
+    const assignment = this.#assignment;
     const proposed = this.#pending.slice(0, proposedCount);
     const proposedBytes = (proposed.at(-1)?.end ?? this.#answered) - this.#answered;
-    this.#endSession();
-    if (session !== undefined) this.channel.say({ type: 'refuse', session, proposedBytes, ledTerm });
+    this.#clearAssignment();
+    if (assignment !== undefined) this.channel.say({ type: 'refuse', assignment, proposedBytes, ledTerm });
   }
 
   /** Dies, or is never heard again: everything it has may have been proposed. */
   fallSilent(): void {
-    this.#endSession();
+    this.#clearAssignment();
   }
 
-  #endSession(): void {
-    this.#session = undefined;
+  #clearAssignment(): void {
+    this.#assignment = undefined;
     this.#pending = [];
   }
 
@@ -129,13 +129,13 @@ class ModelServer {
     const frames = this.channel.frames;
     for (const frame of frames.slice(this.#handled)) {
       if (frame.type === 'open') {
-        this.#session = frame.session;
+        this.#assignment = frame.assignment;
         if (frame.at.place === 'resp') throw new TypeError('the client speaks text');
         this.#parser = textStream(frame.at);
         this.#start = frame.mark?.place ?? Number.NaN;
         this.#pending = [];
         this.#answered = 0;
-      } else if (frame.type === 'data' && frame.session === this.#session) {
+      } else if (frame.type === 'data' && frame.assignment === this.#assignment) {
         this.#parser.push(spanOf(frame.bytes));
         this.#parse();
       }
@@ -166,9 +166,9 @@ class ModelServer {
   }
 
   #reply(end: number, text: string, at: StreamCheckpoint): void {
-    const session = this.#session;
-    if (session === undefined || end === this.#answered) return;
-    this.channel.reply(session, end - this.#answered, text, at);
+    const assignment = this.#assignment;
+    if (assignment === undefined || end === this.#answered) return;
+    this.channel.reply(assignment, end - this.#answered, text, at);
     this.#answered = end;
   }
 }
@@ -283,7 +283,8 @@ describe('a connection through the router', () => {
       () => server.channel.framesOf('end').length > 0 || client.closed,
       TIMEOUT_MS,
     );
-    for (const { session } of server.channel.framesOf('end')) server.channel.say({ type: 'close', session });
+    for (const { assignment } of server.channel.framesOf('end'))
+      server.channel.say({ type: 'close', assignment });
     await until('the end of the connection', () => client.closed, TIMEOUT_MS);
     return { replies: client.text.split('\r\n').slice(0, -1), ledger };
   }

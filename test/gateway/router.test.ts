@@ -17,26 +17,26 @@ describe('the router', () => {
   /** What went through the gateway before this call has arrived wherever it goes. */
   async function settled(gateway: Gateway, id: number, server: FakeServer) {
     const probe = await bench.client(gateway.serverAddress(id));
-    const sessions = server.framesOf('open').length;
+    const assignments = server.framesOf('open').length;
     probe.send(GET);
-    const session = await server.session(sessions);
-    server.reply(session, GET.length, NOT_FOUND);
+    const assignment = await server.assignment(assignments);
+    server.reply(assignment, GET.length, NOT_FOUND);
     await probe.expectText(NOT_FOUND);
   }
 
-  it('forwards the commands of a connection to the leader in one routed session', async () => {
+  it('forwards the commands of a connection to the leader in one routed assignment', async () => {
     const { gateway, old, next, client } = await bench.cluster();
-    const session = await forwarded(client, old, SET_A);
-    old.reply(session, SET_A.length, 'OK 1\r\n');
+    const assignment = await forwarded(client, old, SET_A);
+    old.reply(assignment, SET_A.length, 'OK 1\r\n');
     await client.expectText('OK 1\r\n');
     client.send(GET);
-    await old.expectInput(session, SET_A + GET);
+    await old.expectInput(assignment, SET_A + GET);
 
     const start = old.framesOf('open')[0]?.mark?.start;
     expect(old.framesOf('open').map(({ ageMs: _, ...open }) => open)).to.deep.equal([
       {
         type: 'open',
-        session,
+        assignment,
         connection: 1,
         routed: true,
         from: { host: '127.0.0.1', port: client.socket.localPort },
@@ -65,7 +65,7 @@ describe('the router', () => {
     await settled(gateway, 0, old);
     gateway.setLeader({ slot: 1, term: 2 });
     client.send('G\r\n');
-    await next.expectInput(await next.session(), 'PING\r\n');
+    await next.expectInput(await next.assignment(), 'PING\r\n');
     expect(next.framesOf('open').map(({ at }) => at.place)).to.deep.equal(['resp']);
     expect(client.text).to.equal('');
 
@@ -77,12 +77,12 @@ describe('the router', () => {
 
   it('moves an idle connection to the next leader, with its next command', async () => {
     const { gateway, old, next, client } = await bench.cluster();
-    const session = await forwarded(client, old, GET);
-    old.reply(session, GET.length, NOT_FOUND);
+    const assignment = await forwarded(client, old, GET);
+    old.reply(assignment, GET.length, NOT_FOUND);
     await client.expectText(NOT_FOUND);
 
     gateway.setLeader({ slot: 1, term: 2 });
-    await until('the old session is closed', () => old.framesOf('close').length === 1);
+    await until('the old assignment is closed', () => old.framesOf('close').length === 1);
     expect(next.batches).to.deep.equal([]);
     await forwarded(client, next, SET_A);
   });
@@ -97,7 +97,7 @@ describe('the router', () => {
     gateway.setLeader({ slot: 0, term: 1 });
     client.send('ial\r\n');
 
-    await server.expectInput(await server.session(), `${SET_A + GET}get partial\r\n`);
+    await server.expectInput(await server.assignment(), `${SET_A + GET}get partial\r\n`);
     expect(client.text).to.equal('');
   });
 
@@ -116,7 +116,7 @@ describe('the router', () => {
     gateway.setLeader({ slot: 0, term: 1 });
 
     await until('the leader has it', () => server.framesOf('data').length === 20);
-    expect(server.framesOf('data').map(({ session }) => server.input(session))).to.have.members(
+    expect(server.framesOf('data').map(({ assignment }) => server.input(assignment))).to.have.members(
       clients.map((_, i) => `get ${100 + i}\r\n`),
     );
   });
@@ -131,9 +131,9 @@ describe('the router', () => {
     await until('the client has to wait', () => client.socket.writableLength > 0);
 
     gateway.setLeader({ slot: 0, term: 1 });
-    const session = await server.session();
-    await until('the limit', () => server.inputLength(session) >= MAX_UNANSWERED_BYTES);
-    expect(server.inputLength(session)).to.be.below(MAX_UNANSWERED_BYTES + 100_000);
+    const assignment = await server.assignment();
+    await until('the limit', () => server.inputLength(assignment) >= MAX_UNANSWERED_BYTES);
+    expect(server.inputLength(assignment)).to.be.below(MAX_UNANSWERED_BYTES + 100_000);
   });
 
   it('answers whole commands ERR_INTERNAL when no leader appears in time, and goes on', async () => {
@@ -146,9 +146,9 @@ describe('the router', () => {
 
     gateway.setLeader({ slot: 0, term: 1 });
     client.send('two\r\n');
-    const session = await server.session();
-    await server.expectInput(session, 'set c 0 5\r\nintwo\r\n');
-    server.reply(session, 'set c 0 5\r\nintwo\r\n'.length, 'OK 1\r\n');
+    const assignment = await server.assignment();
+    await server.expectInput(assignment, 'set c 0 5\r\nintwo\r\n');
+    server.reply(assignment, 'set c 0 5\r\nintwo\r\n'.length, 'OK 1\r\n');
     await client.expectText(`${INTERNAL + INTERNAL}ERR_CMD_ERR\r\nOK 1\r\n`);
   });
 
@@ -195,11 +195,11 @@ describe('the router', () => {
     await until('the first error', () => client.byteCount > 0);
     gateway.setLeader({ slot: 0, term: 1 });
     client.socket.end(SET_A);
-    const session = await server.session();
-    await until('the write', () => server.input(session).endsWith(SET_A));
-    const forwarded = server.inputLength(session);
+    const assignment = await server.assignment();
+    await until('the write', () => server.input(assignment).endsWith(SET_A));
+    const forwarded = server.inputLength(assignment);
     const retried = (forwarded - SET_A.length) / GET.length;
-    server.reply(session, forwarded, `${NOT_FOUND.repeat(retried)}OK 1\r\n`);
+    server.reply(assignment, forwarded, `${NOT_FOUND.repeat(retried)}OK 1\r\n`);
     await client.expectText(`${INTERNAL.repeat(count - retried) + NOT_FOUND.repeat(retried)}OK 1\r\n`);
     expect(retried).to.be.below(count);
   });
@@ -215,11 +215,11 @@ describe('the router', () => {
   it('sends all that is not answered to the next leader when one dies, and says where it was', async () => {
     const { gateway, old, next, client } = await bench.cluster();
     const rest = `${SET_A + GET + SET_B}set c 0 3\r\nx`;
-    const session = await forwarded(client, old, GET + rest);
-    old.reply(session, GET.length, 'VALUE 1\r\nk\r\n');
+    const assignment = await forwarded(client, old, GET + rest);
+    old.reply(assignment, GET.length, 'VALUE 1\r\nk\r\n');
     old.die();
     gateway.setLeader({ slot: 1, term: 2 });
-    const replay = await next.session();
+    const replay = await next.assignment();
     await next.expectInput(replay, rest);
     expect(next.framesOf('open')[0]?.mark).to.deep.equal({
       start: old.framesOf('open')[0]?.mark?.start,
@@ -241,7 +241,7 @@ describe('the router', () => {
     for (const slot of [0, 1]) {
       const another = await bench.client(gateway.routerAddress);
       another.send(GET);
-      await old.session(slot + 1);
+      await old.assignment(slot + 1);
       expect(old.framesOf('open')[slot + 1]).to.deep.include({ connection: slot + 2 });
       expect(old.framesOf('open')[slot + 1]?.mark).to.deep.include({ slot });
     }
@@ -256,7 +256,7 @@ describe('the router', () => {
       leader.die();
       await gateway.attach(0, next);
       gateway.setLeader({ slot: 0, term });
-      await next.expectInput(await next.session(), GET + SET_A);
+      await next.expectInput(await next.assignment(), GET + SET_A);
       leader = next;
     }
     leader.die();
@@ -264,33 +264,33 @@ describe('the router', () => {
     await gateway.attach(0, last);
     gateway.setLeader({ slot: 0, term: 9 });
     client.send('get other\r\n');
-    await last.expectInput(await last.session(), `${SET_A}get other\r\n`);
+    await last.expectInput(await last.assignment(), `${SET_A}get other\r\n`);
     await client.expectText(INTERNAL);
   });
 
   it('takes what a dying leader said last', async () => {
     const { old, client } = await bench.cluster();
-    const session = await forwarded(client, old, SET_A);
-    old.reply(session, SET_A.length, 'OK 1\r\n');
+    const assignment = await forwarded(client, old, SET_A);
+    old.reply(assignment, SET_A.length, 'OK 1\r\n');
     old.die();
     await client.expectText('OK 1\r\n');
   });
 
   it('says of what it sends again how much a refusing leader may have proposed', async () => {
     const { gateway, old, next, client } = await bench.cluster();
-    const session = await forwarded(client, old, SET_A + GET + SET_A + SET_A);
+    const assignment = await forwarded(client, old, SET_A + GET + SET_A + SET_A);
     const proposedBytes = SET_A.length + GET.length + SET_A.length;
-    old.say({ type: 'refuse', session, proposedBytes, ledTerm: 1 });
+    old.say({ type: 'refuse', assignment, proposedBytes, ledTerm: 1 });
     gateway.setLeader({ slot: 1, term: 2 });
-    await next.expectInput(await next.session(), SET_A + GET + SET_A + SET_A);
+    await next.expectInput(await next.assignment(), SET_A + GET + SET_A + SET_A);
     expect(next.framesOf('open')[0]?.mark).to.deep.include({ place: 0, repeatedBytes: proposedBytes });
     expect(client.text).to.equal('');
   });
 
   it('does not return to a server that refused, until that is elected again', async () => {
     const { gateway, old, client } = await bench.cluster();
-    const session = await forwarded(client, old, GET);
-    old.say({ type: 'refuse', session, proposedBytes: 0, ledTerm: 1 });
+    const assignment = await forwarded(client, old, GET);
+    old.say({ type: 'refuse', assignment, proposedBytes: 0, ledTerm: 1 });
     await settled(gateway, 0, old);
     gateway.setLeader({ slot: 0, term: 1 });
     await settled(gateway, 0, old);
@@ -298,16 +298,16 @@ describe('the router', () => {
     expect(routed()).to.equal(1);
 
     gateway.setLeader({ slot: 0, term: 3 });
-    await until('a second routed session', () => routed() === 2);
+    await until('a second routed assignment', () => routed() === 2);
     expect(client.text).to.equal('');
   });
 
   it('believes the news of an election that overtook the refusal of an earlier term', async () => {
     const { gateway, old, client } = await bench.cluster();
-    const session = await forwarded(client, old, GET);
+    const assignment = await forwarded(client, old, GET);
     gateway.setLeader({ slot: 0, term: 3 });
-    old.say({ type: 'refuse', session, proposedBytes: GET.length, ledTerm: 1 });
-    await old.expectInput(await old.session(1), GET);
+    old.say({ type: 'refuse', assignment, proposedBytes: GET.length, ledTerm: 1 });
+    await old.expectInput(await old.assignment(1), GET);
   });
 
   it('ignores the news of a past term', async () => {
@@ -320,42 +320,42 @@ describe('the router', () => {
 
   it('lets a deposed leader answer what it can, and goes on with the new one', async () => {
     const { gateway, old, next, client } = await bench.cluster();
-    const session = await forwarded(client, old, SET_A);
+    const assignment = await forwarded(client, old, SET_A);
     gateway.setLeader({ slot: 1, term: 2 });
     client.send(GET);
     await settled(gateway, 1, next);
-    old.reply(session, SET_A.length, 'OK 1\r\n');
+    old.reply(assignment, SET_A.length, 'OK 1\r\n');
 
     await client.expectText('OK 1\r\n');
-    await until('the new session', () => next.framesOf('open').some((open) => open.routed));
-    expect(old.input(session)).to.equal(SET_A);
+    await until('the new assignment', () => next.framesOf('open').some((open) => open.routed));
+    expect(old.input(assignment)).to.equal(SET_A);
   });
 
   it('gives a silent deposed leader a grace, then ignores what it says', async () => {
     const { gateway, old, next, client } = await bench.cluster({ electionTimeoutMs: 20 });
-    const session = await forwarded(client, old, SET_A + GET);
+    const assignment = await forwarded(client, old, SET_A + GET);
     gateway.setLeader({ slot: 1, term: 2 });
-    const replay = await next.session();
+    const replay = await next.assignment();
     await next.expectInput(replay, SET_A + GET);
 
-    old.reply(session, SET_A.length, 'OK 1\r\n');
-    old.say({ type: 'refuse', session, proposedBytes: 0, ledTerm: 1 });
+    old.reply(assignment, SET_A.length, 'OK 1\r\n');
+    old.say({ type: 'refuse', assignment, proposedBytes: 0, ledTerm: 1 });
     next.reply(replay, (SET_A + GET).length, `OK 7\r\n${NOT_FOUND}`);
     await client.expectText(`OK 7\r\n${NOT_FOUND}`);
-    expect(old.framesOf('close').map((close) => close.session)).to.deep.equal([session]);
+    expect(old.framesOf('close').map((close) => close.assignment)).to.deep.equal([assignment]);
   });
 
   it('resumes the discarding of an oversized value at the next leader', async () => {
     const { gateway, old, next, client } = await bench.cluster();
     const line = `set big 0 ${2 * MAX_VALUE_BYTES}\r\n`;
-    const session = await forwarded(client, old, `${line}${'x'.repeat(1000)}`);
+    const assignment = await forwarded(client, old, `${line}${'x'.repeat(1000)}`);
     const left = 2 * MAX_VALUE_BYTES + 2 - 600;
-    old.reply(session, line.length + 600, 'ERR_CMD_ERR\r\n', { place: 'bad value', byteCount: left });
+    old.reply(assignment, line.length + 600, 'ERR_CMD_ERR\r\n', { place: 'bad value', byteCount: left });
     await client.expectText('ERR_CMD_ERR\r\n');
     old.die();
     gateway.setLeader({ slot: 1, term: 2 });
 
-    const replay = await next.session();
+    const replay = await next.assignment();
     expect(next.framesOf('open')[0]?.at).to.deep.equal({ place: 'bad value', byteCount: left });
     await next.expectInput(replay, 'x'.repeat(400));
   });
@@ -369,7 +369,7 @@ describe('the router', () => {
     old.die();
     gateway.setLeader({ slot: 1, term: 2 });
     client.send(command.slice(half));
-    const replay = await next.session();
+    const replay = await next.assignment();
     await next.expectInput(replay, command);
     next.reply(replay, command.length, 'OK 1\r\n');
     await client.expectText('OK 1\r\n');
@@ -382,7 +382,7 @@ describe('the router', () => {
     await until('the end of input', () => old.framesOf('end').length === 1);
     old.die();
     gateway.setLeader({ slot: 1, term: 2 });
-    const replay = await next.session();
+    const replay = await next.assignment();
     await until('the end of input', () => next.framesOf('end').length === 1);
     next.reply(replay, GET.length, NOT_FOUND);
     await client.expectText(NOT_FOUND);
@@ -395,33 +395,33 @@ describe('the router', () => {
     const MULTI = '*1\r\n$5\r\nMULTI\r\n';
     const SET = '*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n';
     const EXEC = '*1\r\n$4\r\nEXEC\r\n';
-    const session = await forwarded(client, old, HELLO + SET + MULTI + SET);
+    const assignment = await forwarded(client, old, HELLO + SET + MULTI + SET);
     const inTransaction = respCheckpoint({ version: 3, transaction: 'open' });
-    old.reply(session, HELLO.length, '%0\r\n', respCheckpoint({ version: 3 }));
-    old.reply(session, (SET + MULTI + SET).length, '+OK\r\n+OK\r\n+QUEUED\r\n', inTransaction);
+    old.reply(assignment, HELLO.length, '%0\r\n', respCheckpoint({ version: 3 }));
+    old.reply(assignment, (SET + MULTI + SET).length, '+OK\r\n+OK\r\n+QUEUED\r\n', inTransaction);
     await client.expectText('%0\r\n+OK\r\n+OK\r\n+QUEUED\r\n');
     old.die();
     client.send(EXEC);
     gateway.setLeader({ slot: 1, term: 2 });
-    await next.expectInput(await next.session(), EXEC);
+    await next.expectInput(await next.assignment(), EXEC);
     expect(next.framesOf('open').map(({ at }) => at)).to.deep.equal([inTransaction]);
     expect(client.closed).to.equal(false);
   });
 
   it('tells the leader of a client that left', async () => {
     const { old, client } = await bench.cluster();
-    const session = await forwarded(client, old, SET_A);
+    const assignment = await forwarded(client, old, SET_A);
     client.socket.resetAndDestroy();
-    await until('close', () => old.framesOf('close').some((close) => close.session === session));
+    await until('close', () => old.framesOf('close').some((close) => close.assignment === assignment));
   });
 
   it('waits for room at a full leader', async () => {
     const { old, client } = await bench.cluster();
     old.capacity = 1;
-    const session = await forwarded(client, old, GET);
+    const assignment = await forwarded(client, old, GET);
     client.send(SET_A.repeat(1000));
     await until('the operating system has it', () => client.socket.writableLength === 0);
     old.makeRoom(Number.POSITIVE_INFINITY);
-    await old.expectInput(session, GET + SET_A.repeat(1000));
+    await old.expectInput(assignment, GET + SET_A.repeat(1000));
   });
 });

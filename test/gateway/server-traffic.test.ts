@@ -2,11 +2,11 @@ import { expect } from 'chai';
 import { NODE_ENVIRONMENT } from '../../src/environment.js';
 import { Doorkeeper } from '../../src/gateway/doorkeeper.js';
 import { QuestionRelay } from '../../src/gateway/question-relay.js';
-import { ServerTraffic, type SessionOwner } from '../../src/gateway/server-traffic.js';
+import { type AssignmentOwner, ServerTraffic } from '../../src/gateway/server-traffic.js';
 import { opening } from '../support/client-frames.js';
 import { FakeServer } from './support.js';
 
-const NOBODY: SessionOwner = {
+const NOBODY: AssignmentOwner = {
   from: { host: '127.0.0.1', port: 1 },
   onReply() {},
   onRefuse() {},
@@ -27,9 +27,9 @@ describe('the traffic with a server', () => {
   async function batchesOf(turns: number, bytes: Uint8Array): Promise<readonly number[]> {
     const server = new FakeServer();
     const traffic = new ServerTraffic(server, () => {}, SURROUNDINGS);
-    const session = traffic.open(NOBODY, opening(1));
+    const assignment = traffic.open(NOBODY, opening(1));
     for (let n = 0; n < turns; n += 1) {
-      session.send(bytes);
+      assignment.send(bytes);
       await turn();
     }
     for (let n = 0; n < 10; n += 1) await turn();
@@ -58,22 +58,22 @@ describe('the traffic with a server', () => {
     const server = new FakeServer();
     const traffic = new ServerTraffic(server, () => {}, SURROUNDINGS);
     const replies: string[] = [];
-    const owner: SessionOwner = {
+    const owner: AssignmentOwner = {
       ...NOBODY,
       onReply: (answeredBytes, _, bytes) => replies.push(`${answeredBytes} ${Buffer.from(bytes).toString()}`),
     };
     for (const connection of [1, 2]) traffic.open(owner, opening(connection)).send(Buffer.from('x'));
     await turn();
-    const session = await server.session();
-    const other = session + 1;
-    for (const text of ['one ', 'two ']) server.say({ type: 'part', session, bytes: Buffer.from(text) });
+    const assignment = await server.assignment();
+    const other = assignment + 1;
+    for (const text of ['one ', 'two ']) server.say({ type: 'part', assignment, bytes: Buffer.from(text) });
     server.reply(other, 1, 'between');
     await turn();
     expect(replies).to.deep.equal(['1 between']);
-    server.reply(session, 1, 'three');
+    server.reply(assignment, 1, 'three');
     await turn();
     expect(replies).to.deep.equal(['1 between', '0 one ', '0 two ', '1 three']);
-    server.say({ type: 'part', session, bytes: Buffer.from('lost') });
+    server.say({ type: 'part', assignment, bytes: Buffer.from('lost') });
     await turn();
     traffic.lose();
     expect(replies).to.have.lengthOf(4);

@@ -29,17 +29,17 @@ describe('a client that has yet to tell the password', () => {
     it(`is not read for long at the port of a ${name} while it waits, and then as anybody else`, async () => {
       const client = await bench.client(name === 'server' ? gateway.serverAddress(0) : gateway.routerAddress);
       client.send(`auth wrong\r\n${'x'.repeat(SENT_BYTES)}`);
-      const session = await server.session();
-      const received = () => server.inputLength(session);
+      const assignment = await server.assignment();
+      const received = () => server.inputLength(assignment);
       await until('as much as a stranger may send', () => received() >= MAX_LOCKED_UNANSWERED_BYTES);
       expect(received()).to.be.at.most(MAX_LOCKED_UNANSWERED_BYTES + MAX_READ_BYTES);
 
       const before = received();
-      server.reply(session, before, 'ERR_AUTH\r\n', LOCKED);
+      server.reply(assignment, before, 'ERR_AUTH\r\n', LOCKED);
       await until('as much again', () => received() >= before + MAX_LOCKED_UNANSWERED_BYTES);
       expect(received()).to.be.at.most(before + MAX_LOCKED_UNANSWERED_BYTES + MAX_READ_BYTES);
 
-      server.reply(session, received() - before, 'OK\r\n', UNLOCKED);
+      server.reply(assignment, received() - before, 'OK\r\n', UNLOCKED);
       await until('all of it', () => received() === 'auth wrong\r\n'.length + SENT_BYTES);
     });
 });

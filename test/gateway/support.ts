@@ -13,10 +13,10 @@ import { NodeNetwork } from '../../src/gateway/node/node-network.js';
 import type { ChannelWatcher, ServerChannel } from '../../src/gateway/server-traffic.js';
 import { AT_COMMAND_START, type StreamCheckpoint } from '../../src/protocol/checkpoint.js';
 import {
+  type AssignmentId,
   type ClientFrame,
   readClientFrames,
   type ServerFrame,
-  type SessionId,
   writeServerFrame,
 } from '../../src/wire/client-frames.js';
 import type { ClientAddress } from '../../src/wire/control.js';
@@ -139,14 +139,14 @@ export class FakeServer implements ServerChannel {
     setImmediate(() => this.#watcher?.onArrival());
   }
 
-  /** Answers a session's next bytes of input. */
+  /** Answers an assignment's next bytes of input. */
   reply(
-    session: SessionId,
+    assignment: AssignmentId,
     answeredBytes: number,
     text: string,
     at: StreamCheckpoint = AT_COMMAND_START,
   ): void {
-    this.say({ type: 'reply', session, answeredBytes, at, bytes: Buffer.from(text, 'latin1') });
+    this.say({ type: 'reply', assignment, answeredBytes, at, bytes: Buffer.from(text, 'latin1') });
   }
 
   makeRoom(batches: number): void {
@@ -168,44 +168,48 @@ export class FakeServer implements ServerChannel {
     return this.frames.filter((frame): frame is Extract<ClientFrame, { type: T }> => frame.type === type);
   }
 
-  /** All bytes that a session was sent. */
-  input(session: SessionId): string {
+  /** All bytes that an assignment was sent. */
+  input(assignment: AssignmentId): string {
     return this.framesOf('data')
-      .filter((frame) => frame.session === session)
+      .filter((frame) => frame.assignment === assignment)
       .map((frame) => Buffer.from(frame.bytes).toString('latin1'))
       .join('');
   }
 
-  inputLength(session: SessionId): number {
+  inputLength(assignment: AssignmentId): number {
     let length = 0;
     for (const frame of this.framesOf('data'))
-      if (frame.session === session) length += frame.bytes.byteLength;
+      if (frame.assignment === assignment) length += frame.bytes.byteLength;
     return length;
   }
 
-  /** Waits for the n-th session (from 0) to be opened. */
-  async session(n = 0): Promise<SessionId> {
-    return await until(`session number ${n} at the server`, () => this.framesOf('open')[n]?.session);
+  /** Waits for the n-th assignment (from 0) to be opened. */
+  async assignment(n = 0): Promise<AssignmentId> {
+    return await until(`assignment number ${n} at the server`, () => this.framesOf('open')[n]?.assignment);
   }
 
-  /** Waits until a session was sent exactly this. */
-  async expectInput(session: SessionId, expected: string): Promise<void> {
+  /** Waits until an assignment was sent exactly this. */
+  async expectInput(assignment: AssignmentId, expected: string): Promise<void> {
     await until(
       `input ${JSON.stringify(expected)}`,
-      () => this.inputLength(session) >= expected.length,
+      () => this.inputLength(assignment) >= expected.length,
     ).catch(() => {});
-    const input = this.input(session);
+    const input = this.input(assignment);
     if (input === expected) return;
     throw new Error(`expected the input ${JSON.stringify(expected)}, got ${JSON.stringify(input)}`);
   }
 }
 
-/** Lets the client send, and resolves to its session once the server has all of it. */
-export async function forwarded(client: TestClient, server: FakeServer, input: string): Promise<SessionId> {
+/** Lets the client send, and resolves to its assignment once the server has all of it. */
+export async function forwarded(
+  client: TestClient,
+  server: FakeServer,
+  input: string,
+): Promise<AssignmentId> {
   client.send(input);
-  const session = await server.session();
-  await server.expectInput(session, input);
-  return session;
+  const assignment = await server.assignment();
+  await server.expectInput(assignment, input);
+  return assignment;
 }
 
 /** Gateways and clients of one test, which are gone after it. */

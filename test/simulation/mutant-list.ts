@@ -240,7 +240,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'send a reply to the next client',
     file: 'server/clients/reply-frames.js',
-    search: 'if (this.#frame?.session === session)',
+    search: 'if (this.#frame?.client === client)',
     replacement: 'if (this.#frame !== undefined)',
   },
   {
@@ -271,7 +271,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'tell the router of a checkpoint that lags by a command',
-    file: 'server/clients/session.js',
+    file: 'server/clients/client-connection.js',
     search: 'at: this.parser.checkpoint(),',
     replacement: 'at: this.reportedAt,',
   },
@@ -284,8 +284,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'say of a write that a dead leader may have done that it is not done',
     file: 'gateway/routed-connection.js',
-    search: 'onLost() {\n        this.#sessionLost(this.#forwarded);',
-    replacement: 'onLost() {\n        this.#sessionLost(0);',
+    search: 'onLost() {\n        this.#assignmentEnded(this.#forwarded);',
+    replacement: 'onLost() {\n        this.#assignmentEnded(0);',
   },
   {
     name: 'send without room in the queue',

@@ -30,8 +30,8 @@ export const WATCH_MUTANTS: readonly Mutant[] = [
   {
     name: 'tell a subscriber nothing of what happened between two leaders',
     file: 'server/clients/subscriptions/subscribers.js',
-    search: 'const subscriber = this.#add(session, toldTo);',
-    replacement: 'const subscriber = this.#add(session, (toldTo = this.#options.state.revisionAtEntry + 1));',
+    search: 'const subscriber = this.#add(client, toldTo);',
+    replacement: 'const subscriber = this.#add(client, (toldTo = this.#options.state.revisionAtEntry + 1));',
   },
   {
     name: 'tell subscribers of a write that is only proposed',
@@ -41,8 +41,8 @@ export const WATCH_MUTANTS: readonly Mutant[] = [
       "const ofKey = ['__keyevent@0__:set', command.request.key];\n" +
       '            for (const [text, { receivers }] of this.listeners.subscribers.names.patterns)\n' +
       "                if (command.request.type === 'set' && text.includes('event'))\n" +
-      '                    for (const { session } of receivers.keys())\n' +
-      "                        this.#replies.push(session, ['*4\\r\\n', ...['pmessage', text, ...ofKey]\n" +
+      '                    for (const { client } of receivers.keys())\n' +
+      "                        this.#replies.push(client, ['*4\\r\\n', ...['pmessage', text, ...ofKey]\n" +
       "                            .map((word) => '$' + word.length + '\\r\\n' + word + '\\r\\n')].join(''));\n" +
       '            if (this.#monitors.isOn)',
   },

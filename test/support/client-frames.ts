@@ -2,7 +2,7 @@
 
 import type { ByteSpan } from '../../src/bytes/byte-reader.js';
 import { AT_COMMAND_START } from '../../src/protocol/checkpoint.js';
-import type { ClientFrame, SessionOpening } from '../../src/wire/client-frames.js';
+import type { AssignmentOpening, ClientFrame } from '../../src/wire/client-frames.js';
 
 /** The frame as it was written, with its bytes instead of their place in the batch. */
 export function withBytes(frame: ClientFrame<ByteSpan>): ClientFrame {
@@ -12,7 +12,7 @@ export function withBytes(frame: ClientFrame<ByteSpan>): ClientFrame {
 }
 
 /** A connection that has sent nothing yet. */
-export function opening(connection: number, { routed } = { routed: false }): SessionOpening {
+export function opening(connection: number, { routed } = { routed: false }): AssignmentOpening {
   const from = { host: '127.0.0.1', port: connection };
   return {
     connection,

@@ -13,7 +13,7 @@ import {
 } from '../../src/wire/client-frames.js';
 import { withBytes } from '../support/client-frames.js';
 
-const session = fc.nat(0xffffffff);
+const assignment = fc.nat(0xffffffff);
 const byteCount = fc.nat(0xffffffff);
 const bytes = fc.uint8Array({ maxLength: 50 });
 const address = fc.record({ host: fc.constantFrom('127.0.0.1', '::1', ''), port: fc.nat(65_535) });
@@ -41,7 +41,7 @@ const at = fc.oneof(
 const clientFrame: fc.Arbitrary<ClientFrame> = fc.oneof(
   fc.record({
     type: fc.constant('open' as const),
-    session,
+    assignment,
     connection: fc.nat(Number.MAX_SAFE_INTEGER),
     routed: fc.boolean(),
     from: address,
@@ -51,7 +51,7 @@ const clientFrame: fc.Arbitrary<ClientFrame> = fc.oneof(
   }),
   fc.record({
     type: fc.constant('open' as const),
-    session,
+    assignment,
     connection: fc.nat(),
     routed: fc.constant(true),
     from: address,
@@ -65,34 +65,39 @@ const clientFrame: fc.Arbitrary<ClientFrame> = fc.oneof(
       repeatedBytes: fc.nat(),
     }),
   }),
-  fc.record({ type: fc.constant('data' as const), session, bytes }),
-  fc.record({ type: fc.constant('drained' as const), session, byteCount }),
-  fc.record({ type: fc.constant('end' as const), session }),
-  fc.record({ type: fc.constant('close' as const), session }),
-  fc.record({ type: fc.constant('question' as const), question: session, connection: fc.nat(), args: texts }),
-  fc.record({ type: fc.constant('all-answers' as const), session, answers: texts }),
+  fc.record({ type: fc.constant('data' as const), assignment, bytes }),
+  fc.record({ type: fc.constant('drained' as const), assignment, byteCount }),
+  fc.record({ type: fc.constant('end' as const), assignment }),
+  fc.record({ type: fc.constant('close' as const), assignment }),
+  fc.record({
+    type: fc.constant('question' as const),
+    question: assignment,
+    connection: fc.nat(),
+    args: texts,
+  }),
+  fc.record({ type: fc.constant('all-answers' as const), assignment, answers: texts }),
 );
 
 const serverFrame: fc.Arbitrary<ServerFrame> = fc.oneof(
   fc.record({
     type: fc.constant('reply' as const),
-    session,
+    assignment,
     answeredBytes: byteCount,
     at: fc.option(at, { nil: undefined }),
     bytes,
   }),
-  fc.record({ type: fc.constant('part' as const), session, bytes }),
+  fc.record({ type: fc.constant('part' as const), assignment, bytes }),
   fc.record({
     type: fc.constant('refuse' as const),
-    session,
+    assignment,
     proposedBytes: byteCount,
     ledTerm: fc.nat(Number.MAX_SAFE_INTEGER),
   }),
-  fc.record({ type: fc.constant('close' as const), session }),
-  fc.record({ type: fc.constant('ask-all' as const), session, connection: fc.nat(), args: texts }),
+  fc.record({ type: fc.constant('close' as const), assignment }),
+  fc.record({ type: fc.constant('ask-all' as const), assignment, connection: fc.nat(), args: texts }),
   fc.record({
     type: fc.constant('answer' as const),
-    question: session,
+    question: assignment,
     answer: fc.constantFrom('', 'id=1\n'),
   }),
 );

@@ -66,10 +66,10 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'gateway/server-traffic.js',
-        search: 'const session = this.#sessions.get(frame.session);',
+        search: 'const assignment = this.#assignments.get(frame.assignment);',
         replacement:
           "const isMixedUp = frame.type === 'reply' && Math.random() < 0.001;\n" +
-          '        const session = this.#sessions.get(isMixedUp ? [...this.#sessions.keys()][0] : frame.session);',
+          '        const assignment = this.#assignments.get(isMixedUp ? [...this.#assignments.keys()][0] : frame.assignment);',
       },
     ],
   },
@@ -169,8 +169,8 @@ export const MUTANTS: readonly Mutant[] = [
           "const ofKey = ['__keyevent@0__:set', command.request.key];\n" +
           '            for (const [text, { receivers }] of this.listeners.subscribers.names.patterns)\n' +
           "                if (command.request.type === 'set')\n" +
-          '                    for (const { session } of receivers.keys())\n' +
-          "                        this.#replies.push(session, ['*4\\r\\n', ...['pmessage', text, ...ofKey]\n" +
+          '                    for (const { client } of receivers.keys())\n' +
+          "                        this.#replies.push(client, ['*4\\r\\n', ...['pmessage', text, ...ofKey]\n" +
           "                            .map((word) => '$' + word.length + '\\r\\n' + word + '\\r\\n')].join(''));\n" +
           '            if (this.#monitors.isOn)',
       },

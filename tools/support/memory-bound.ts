@@ -28,7 +28,7 @@ const OLD_GARBAGE_BYTES = 64 * MIB;
 /** What the garbage collector has not yet taken back, and holes in the memory that was. */
 const GARBAGE_FACTOR = 1.5;
 
-/** An idle connection: a socket, a session, and what of them the router keeps. */
+/** An idle connection: a socket, an assignment, and what of them the router keeps. */
 const IDLE_CONNECTION_BYTES = 32 * 1024;
 
 export interface Load {

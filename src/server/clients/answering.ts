@@ -1,6 +1,6 @@
 /**
- * Answers each command: makes its reply from the applied state, and notes in its session that it is answered. The callers
- * keep the order: a session's commands are answered in the order in which they came.
+ * Answers each command: makes its reply from the applied state, and notes with its client that it is answered. The callers
+ * keep the order: a client's commands are answered in the order in which they came.
  */
 
 import type { Environment } from '../../environment.js';
@@ -23,6 +23,8 @@ import { ClusterQuestion } from '../redis/cluster-question.js';
 import { executeLocal } from '../redis/local-commands.js';
 import type { ServerMetrics } from '../server-metrics.js';
 import type { AddressBook } from './address-book.js';
+import type { ClientConnection, PendingCommand } from './client-connection.js';
+import type { ClientConnections } from './client-connections.js';
 import type { CostlyReads } from './costly-reads.js';
 import type { FairQueue } from './fair-queue.js';
 import type { InFlight } from './in-flight.js';
@@ -32,8 +34,6 @@ import { isOvertaken, OVERTAKEN } from './overtaken.js';
 import type { Questions } from './questions.js';
 import { RedisContexts } from './redis-contexts.js';
 import type { ReplyFrames } from './reply-frames.js';
-import type { PendingCommand, Session } from './session.js';
-import type { Sessions } from './sessions.js';
 import {
   COMMAND_ERROR,
   replyTo,
@@ -50,7 +50,7 @@ export interface AnswererOptions {
   readonly logTime: LogTime;
   readonly raft: Raft;
   readonly state: AppliedState;
-  readonly sessions: Sessions;
+  readonly connections: ClientConnections;
   readonly queue: FairQueue;
   readonly inFlight: InFlight;
   readonly costlyReads: CostlyReads;
@@ -75,7 +75,7 @@ export class Answerer {
   readonly #logTime: LogTime;
   readonly #raft: Raft;
   readonly #state: AppliedState;
-  readonly #sessions: Sessions;
+  readonly #connections: ClientConnections;
   readonly #queue: FairQueue;
   readonly #inFlight: InFlight;
   readonly #costlyReads: CostlyReads;
@@ -96,7 +96,7 @@ export class Answerer {
     this.#logTime = options.logTime;
     this.#raft = options.raft;
     this.#state = options.state;
-    this.#sessions = options.sessions;
+    this.#connections = options.connections;
     this.#queue = options.queue;
     this.#inFlight = options.inFlight;
     this.#costlyReads = options.costlyReads;
@@ -119,10 +119,10 @@ export class Answerer {
 
   /** Answers a command that writes nothing, from the state as it is now. */
   fromState(command: PendingCommand): void {
-    const { request, session } = command;
+    const { request, client } = command;
     if (this.endIfGone(command)) return;
     if (command.isElsewhere) {
-      this.unexecuted(command, this.redirect(session) ?? { type: 'no-leader' });
+      this.unexecuted(command, this.redirect(client) ?? { type: 'no-leader' });
       return;
     }
     switch (request.type) {
@@ -139,7 +139,7 @@ export class Answerer {
         return;
       }
       case 'unwatch':
-        this.#listeners.watchers.end(session);
+        this.#listeners.watchers.end(client);
         this.#answerRead(command, { type: 'unwatched' });
         return;
       case 'auth':
@@ -158,7 +158,7 @@ export class Answerer {
         this.#walks.begin(command, request, this.#asOf(command));
         return;
       case 'redis-watch':
-        session.redis?.watched(request.keys.map((key) => watch(this.#readable(command), key)));
+        client.redis?.watched(request.keys.map((key) => watch(this.#readable(command), key)));
         this.#answerRead(command, { type: 'ok', version: 0 });
         return;
       case 'redis-fixed':
@@ -182,8 +182,8 @@ export class Answerer {
 
   /** The steps of a read that takes long; undefined for all others, which {@link fromState} answers. */
   beginLong(command: PendingCommand): Steps<RespValue> | undefined {
-    const { request, session } = command;
-    const isOver = command.isAnswered || session.isGone;
+    const { request, client } = command;
+    const isOver = command.isAnswered || client.isGone;
     return request.type === 'redis-read' && !isOver && !command.isElsewhere
       ? beginLongRead(this.#readable(command), request)
       : undefined;
@@ -191,9 +191,9 @@ export class Answerer {
 
   /** Answers a command that is not executed here: `outcome` says why. */
   unexecuted(command: PendingCommand, outcome: Reply): void {
-    const { request, session } = command;
+    const { request, client } = command;
     if (this.endIfGone(command)) return;
-    if (request.type === 'watch') session.endWatch();
+    if (request.type === 'watch') client.endWatch();
     if (request.type === 'unwatch') this.fromState(command);
     else if (request.type === 'redis-local') this.#executeLocal(command, request, { seesKeys: false });
     else if (request.type === 'auth') this.#authenticate(command, request);
@@ -201,25 +201,25 @@ export class Answerer {
   }
 
   /** The redirect to the leader; undefined while no leader is known. */
-  redirect(session: Session): Reply | undefined {
+  redirect(client: ClientConnection): Reply | undefined {
     const { leader } = this.#raft;
     const address = leader === undefined ? undefined : this.#addressBook.addressOf(leader);
-    return address === undefined ? undefined : { type: 'redirect', ...session.seen(address) };
+    return address === undefined ? undefined : { type: 'redirect', ...client.seen(address) };
   }
 
   /** The command waits no more, and gives back what it held. All commands end here, those of clients that are gone, too. */
   #end(command: PendingCommand): void {
-    const { session } = command;
+    const { client } = command;
     command.isAnswered = true;
-    session.pendingCount -= 1;
+    client.pendingCount -= 1;
     if (command.pendingUnits > 0) this.#turns.ended(command);
-    session.addUnread(-command.reservedBytes);
-    if (session.pendingCount === 0) session.largestWriteBytes = 0;
+    client.addUnread(-command.reservedBytes);
+    if (client.pendingCount === 0) client.largestWriteBytes = 0;
   }
 
   /** Ends the command if its client is gone, for whom nothing is done. Returns whether it is ended or answered. */
   endIfGone(command: PendingCommand): boolean {
-    if (!command.isAnswered && command.session.isGone) this.#end(command);
+    if (!command.isAnswered && command.client.isGone) this.#end(command);
     return command.isAnswered;
   }
 
@@ -228,18 +228,18 @@ export class Answerer {
     if (command.isAnswered) return;
     this.#metrics.answered(command.request.type, reply ?? outcome, command.takenAtMs);
     const sent = command.isSilenced && reply?.type !== 'pushes' ? undefined : reply;
-    const { session } = command;
+    const { client } = command;
     this.#end(command);
-    if (session.isGone) return;
-    if (session.pendingCount === 0 && session.redis?.isHeld === true) {
-      session.redis.release();
-      this.#queue.add(session);
+    if (client.isGone) return;
+    if (client.pendingCount === 0 && client.redis?.isHeld === true) {
+      client.redis.release();
+      this.#queue.add(client);
     }
     // After the last pending command the stream may stand later: a bad command's value may have been skipped.
-    if (session.pendingCount > 0) this.#replies.answer(session, sent, command.endOffset, command.at);
-    else this.#replies.answer(session, sent, session.parser.consumed, session.parser.checkpoint());
-    if (session.unreadBytes > MAX_REPLY_BACKLOG_BYTES) this.#sessions.close(session);
-    else if (session.isEnding || session.isStopped) this.#queue.add(session);
+    if (client.pendingCount > 0) this.#replies.answer(client, sent, command.endOffset, command.at);
+    else this.#replies.answer(client, sent, client.parser.consumed, client.parser.checkpoint());
+    if (client.unreadBytes > MAX_REPLY_BACKLOG_BYTES) this.#connections.close(client);
+    else if (client.isEnding || client.isStopped) this.#queue.add(client);
   }
 
   #answerRead(command: PendingCommand, reply: RespReply): void {
@@ -295,15 +295,15 @@ export class Answerer {
   }
 
   /** Counts the time that the command took, and notes it if that was long. */
-  #noteTime({ session }: PendingCommand, { name, args }: NamedCommand, startMs: number): void {
+  #noteTime({ client }: PendingCommand, { name, args }: NamedCommand, startMs: number): void {
     const tookMs = this.#environment.nowMs() - startMs;
     this.readMs += tookMs;
     this.#inFlight.spendReadTime(tookMs);
     const tookUs = tookMs * 1000;
     const { slowLog } = this.contexts;
     if (!slowLog.isSlow(tookUs) || mayTellPassword(name)) return;
-    const from = endpoint(session.from);
-    const clientName = session.redis?.settings.name ?? '';
+    const from = endpoint(client.from);
+    const clientName = client.redis?.settings.name ?? '';
     const atMs = this.#logTime.nowMs();
     slowLog.add({ args: [name].concat(args), tookUs, atMs, from, clientName });
   }
@@ -314,26 +314,26 @@ export class Answerer {
     request: RedisLocalRequest,
     { seesKeys }: { readonly seesKeys: boolean },
   ): void {
-    const { session } = command;
-    if (session.redis === undefined)
+    const { client } = command;
+    if (client.redis === undefined)
       throw new TypeError(`${request.name} came from a client that speaks no RESP`);
     if (command.isAnswered || command.isAsked) return;
     const startMs = this.#environment.nowMs();
-    const value = executeLocal(request, session.redis, this.contexts.of(session, seesKeys));
+    const value = executeLocal(request, client.redis, this.contexts.of(client, seesKeys));
     this.#noteTime(command, request, startMs);
     if (value instanceof ClusterQuestion) {
       command.isAsked = true;
-      this.#questions.ask(session, value.args, (answers) => this.read(command, value.conclude(answers)));
+      this.#questions.ask(client, value.args, (answers) => this.read(command, value.conclude(answers)));
       return;
     }
-    if (session.redis.isMonitor) this.#monitors.add(session);
-    this.#listeners.subscribers.follow(session, this.#environment.nowMs());
+    if (client.redis.isMonitor) this.#monitors.add(client);
+    this.#listeners.subscribers.follow(client, this.#environment.nowMs());
     this.#answerRead(command, value instanceof PushReply ? value : { type: 'resp', value });
   }
 
   #authenticate(command: PendingCommand, { password }: AuthRequest): void {
     if (command.isAnswered || command.isAsked) return;
     command.isAsked = true;
-    this.#questions.authenticate(command.session, password, (reply) => this.#answerRead(command, reply));
+    this.#questions.authenticate(command.client, password, (reply) => this.#answerRead(command, reply));
   }
 }

@@ -1,5 +1,5 @@
 /**
- * The clients' side of a server: takes commands from sessions, and sends each where it is answered.
+ * The clients' side of a server: takes commands from connections, and sends each where it is answered.
  *
  * The leader puts writes into the log, many to an entry ({@link Proposals}), and answers reads from its state as soon as
  * that is safe ({@link Reads}); what waits is answered when it is applied (applying.ts). Any other server sends a client
@@ -18,11 +18,13 @@ import type { AppliedState } from '../applied-state.js';
 import type { ServerMetrics } from '../server-metrics.js';
 import { AddressBook } from './address-book.js';
 import { Answerer } from './answering.js';
+import type { ClientConnection, PendingCommand } from './client-connection.js';
+import { ClientConnections } from './client-connections.js';
 import { CostlyReads } from './costly-reads.js';
 import { FairQueue, Quantum } from './fair-queue.js';
 import { InFlight } from './in-flight.js';
 import { LeaderCommands } from './leader-commands.js';
-import { LeaderlessSessions } from './leaderless-sessions.js';
+import { LeaderlessClients } from './leaderless-clients.js';
 import { Listeners } from './listeners.js';
 import { Monitors } from './monitors.js';
 import { Pause } from './pause.js';
@@ -33,8 +35,6 @@ import { Questions } from './questions.js';
 import { Reads } from './reads.js';
 import { ReplicaReads } from './replica-reads.js';
 import type { ReplyFrames } from './reply-frames.js';
-import type { PendingCommand, Session } from './session.js';
-import { Sessions } from './sessions.js';
 import { Walks } from './walks.js';
 import { WorkTurns } from './work-turns.js';
 
@@ -77,8 +77,8 @@ export class Clients {
   readonly #inFlight: InFlight;
   readonly #queue: FairQueue;
   readonly #plainGets: PlainGets;
-  readonly #leaderless = new LeaderlessSessions();
-  readonly #sessions: Sessions;
+  readonly #leaderless = new LeaderlessClients();
+  readonly #connections: ClientConnections;
   /** The term in which this server led last; 0 when it never did. */
   #ledTerm: Term = 0;
   #nowMs = 0;
@@ -98,7 +98,7 @@ export class Clients {
       answer: (command, value) => this.answerer.read(command, value),
       retake: (command) => this.#retake(command),
     });
-    this.listeners = new Listeners({ ...common, close: (session) => this.#sessions.close(session) });
+    this.listeners = new Listeners({ ...common, close: (client) => this.#connections.close(client) });
     this.#costlyReads = new CostlyReads({
       environment,
       state,
@@ -108,29 +108,29 @@ export class Clients {
     this.#queue = new FairQueue(this.#inFlight);
     this.#plainGets = new PlainGets({ ...common, queue: this.#queue });
     this.#monitors = new Monitors(replies);
-    this.#sessions = new Sessions({
+    this.#connections = new ClientConnections({
       replies,
       proposals: this.proposals,
       queue: this.#queue,
       leaderless: this.#leaderless,
       monitors: this.#monitors,
-      onDrop: (session) => {
-        this.#replies.forget(session);
-        this.listeners.end(session);
-        for (const command of this.#pause.forget(session)) this.answerer.endIfGone(command);
-        this.#turns.forget(session);
-        this.#questions.forget(session);
+      onDrop: (client) => {
+        this.#replies.forget(client);
+        this.listeners.end(client);
+        for (const command of this.#pause.forget(client)) this.answerer.endIfGone(command);
+        this.#turns.forget(client);
+        this.#questions.forget(client);
       },
     });
     this.#questions = new Questions({
       replies,
-      sessions: this.#sessions,
+      connections: this.#connections,
       pause: this.#pause,
       configure: (args) => this.answerer.contexts.configure(args),
     });
     this.answerer = new Answerer({
       ...common,
-      sessions: this.#sessions,
+      connections: this.#connections,
       queue: this.#queue,
       inFlight: this.#inFlight,
       costlyReads: this.#costlyReads,
@@ -192,7 +192,7 @@ export class Clients {
       (groups.waitingSinceMs ?? never) + QUORUM_WAIT_MS,
       (proposals.waitingSinceMs ?? never) + QUORUM_WAIT_MS,
       this.#leaderless.deadlineMs,
-      this.#sessions.halfSent.deadlineMs,
+      this.#connections.halfSent.deadlineMs,
       this.#pause.deadlineMs,
       this.listeners.deadlineMs,
       proposals.deadlineMs(this.#nowMs),
@@ -213,38 +213,38 @@ export class Clients {
     const isLate = this.#inFlight.isLate(nowMs);
     for (const frame of readClientFrames(batch)) {
       if (frame.type === 'open') {
-        this.#resume(this.#sessions.open(frame, nowMs));
+        this.#resume(this.#connections.open(frame, nowMs));
         continue;
       }
       if (frame.type === 'question') {
         this.#questions.answer(frame, nowMs);
         continue;
       }
-      const session = this.#sessions.get(frame.session);
-      if (session === undefined) continue;
+      const client = this.#connections.get(frame.assignment);
+      if (client === undefined) continue;
       switch (frame.type) {
         case 'data':
-          this.proposals.cameBack(session);
-          this.#sessions.receivedBytes += frame.bytes.length;
-          session.receivedBytes += frame.bytes.length;
-          session.parser.push(frame.bytes);
+          this.proposals.cameBack(client);
+          this.#connections.receivedBytes += frame.bytes.length;
+          client.receivedBytes += frame.bytes.length;
+          client.parser.push(frame.bytes);
           break;
         case 'drained':
-          session.addUnread(-frame.byteCount);
+          client.addUnread(-frame.byteCount);
           break;
         case 'end':
-          session.hasEnded = true;
+          client.hasEnded = true;
           break;
         case 'all-answers':
-          this.#questions.allAnswered(session, frame.answers);
+          this.#questions.allAnswered(client, frame.answers);
           break;
         case 'close':
-          this.#sessions.drop(session);
+          this.#connections.drop(client);
           continue;
       }
-      // A session that queues waits for its turn; any other is served at once, if there is time for that.
-      if (isLate || this.#queue.has(session)) this.#queue.add(session);
-      else this.#serve(session);
+      // A client that queues waits for its turn; any other is served at once, if there is time for that.
+      if (isLate || this.#queue.has(client)) this.#queue.add(client);
+      else this.#serve(client);
     }
   }
 
@@ -252,11 +252,11 @@ export class Clients {
   serve(nowMs: number, { isDiskBusy }: { readonly isDiskBusy: boolean }): void {
     this.#prepare(nowMs);
     this.#leaderCommands.expire(nowMs - QUORUM_WAIT_MS, nowMs, { isDiskBusy });
-    for (const session of this.#leaderless.sessions) this.#serve(session);
-    this.#sessions.closeHalfSent(nowMs);
+    for (const client of this.#leaderless.clients) this.#serve(client);
+    this.#connections.closeHalfSent(nowMs);
     this.#inFlight.renewTime();
-    for (const session of this.#replies.takeFinished()) if (!session.isGone) this.#queue.add(session);
-    this.#queue.serve((session) => this.#serve(session));
+    for (const client of this.#replies.takeFinished()) if (!client.isGone) this.#queue.add(client);
+    this.#queue.serve((client) => this.#serve(client));
     this.#inFlight.renewTime();
     if (this.#pause.isOn) this.#endPause(nowMs);
     this.#turns.work(nowMs, () => this.#inFlight.hasRoom);
@@ -273,11 +273,11 @@ export class Clients {
     const unproposed = this.proposals.abandon();
     for (const command of proposed) this.#fail(command, { type: 'internal-error' });
     for (const command of [...unproposed, ...this.#pause.takeAll(), ...this.#turns.takeAll()])
-      this.#fail(command, this.answerer.redirect(command.session) ?? { type: 'internal-error' });
-    // Each of these is the last pending command of its session.
+      this.#fail(command, this.answerer.redirect(command.client) ?? { type: 'internal-error' });
+    // Each of these is the last pending command of its client.
     for (const command of [...this.#walks.takeAll(), ...this.#costlyReads.takeAll()])
       this.#fail(command, { type: 'internal-error' });
-    this.#sessions.queueStopped();
+    this.#connections.queueStopped();
   }
 
   /** The leader that was asked about reads answers no more. */
@@ -306,47 +306,47 @@ export class Clients {
     else this.#replicaReads.take(command);
   }
 
-  /** Goes on with the watch that the session had at another server, if it had one. */
-  #resume(session: Session): void {
-    this.listeners.open(session, this.#nowMs);
-    const command = session.resume(this.#nowMs);
+  /** Goes on with the watch that the client had at another server, if it had one. */
+  #resume(client: ClientConnection): void {
+    this.listeners.open(client, this.#nowMs);
+    const command = client.resume(this.#nowMs);
     if (command === undefined) return;
     if (this.#raft.role === 'leader') this.#leaderCommands.take(command, this.#nowMs);
     else this.#fail(command, { type: 'no-leader' });
   }
 
-  /** Takes what may be taken from the session's stream. */
-  #serve(session: Session): void {
-    this.#leaderless.remove(session);
-    this.#queue.remove(session);
-    session.isStopped = false;
-    if (this.#raft.role === 'leader') this.#serveAsLeader(session);
-    else if (session.routed) this.#sessions.refuse(session, this.#ledTerm);
-    else this.#serveElsewhere(session);
-    if (session.isGone || session.pendingCount > 0) return;
-    if (session.parser.consumed > session.answeredOffset) {
-      this.#replies.answer(session, undefined, session.parser.consumed, session.parser.checkpoint());
+  /** Takes what may be taken from the client's stream. */
+  #serve(client: ClientConnection): void {
+    this.#leaderless.remove(client);
+    this.#queue.remove(client);
+    client.isStopped = false;
+    if (this.#raft.role === 'leader') this.#serveAsLeader(client);
+    else if (client.routed) this.#connections.refuse(client, this.#ledTerm);
+    else this.#serveElsewhere(client);
+    if (client.isGone || client.pendingCount > 0) return;
+    if (client.parser.consumed > client.answeredOffset) {
+      this.#replies.answer(client, undefined, client.parser.consumed, client.parser.checkpoint());
     }
-    if (!this.#isWaiting(session)) this.#sessions.settle(session, this.#nowMs);
+    if (!this.#isWaiting(client)) this.#connections.settle(client, this.#nowMs);
   }
 
-  #isWaiting(session: Session): boolean {
-    return session.isStopped || this.#queue.has(session) || this.#leaderless.has(session);
+  #isWaiting(client: ClientConnection): boolean {
+    return client.isStopped || this.#queue.has(client) || this.#leaderless.has(client);
   }
 
-  #serveAsLeader(session: Session): void {
-    session.leaderlessSinceMs = undefined;
-    const quantum = new Quantum(session);
-    if (session.redis !== undefined && !session.isRepeating && this.#mayAnswerGets(session))
-      this.#plainGets.answer(session, session.redis, quantum, this.#nowMs);
-    this.#queue.take(session, quantum, this.#nowMs, (command) => {
+  #serveAsLeader(client: ClientConnection): void {
+    client.leaderlessSinceMs = undefined;
+    const quantum = new Quantum(client);
+    if (client.redis !== undefined && !client.isRepeating && this.#mayAnswerGets(client))
+      this.#plainGets.answer(client, client.redis, quantum, this.#nowMs);
+    this.#queue.take(client, quantum, this.#nowMs, (command) => {
       if (this.#monitors.isOn) this.#monitors.tell(command, this.#logTime.nowMs());
       this.#leaderCommands.take(command, this.#nowMs);
     });
   }
 
   /** Whether GETs need not wait for anything. */
-  #mayAnswerGets({ pendingCount }: Session): boolean {
+  #mayAnswerGets({ pendingCount }: ClientConnection): boolean {
     return this.#reads.areFree && pendingCount === 0 && !this.#pause.holdsReads && !this.#monitors.isOn;
   }
 
@@ -354,7 +354,7 @@ export class Clients {
   #endPause(nowMs: number): void {
     for (const command of this.#pause.takeOver(nowMs)) {
       this.#retake(command);
-      this.#queue.add(command.session);
+      this.#queue.add(command.client);
     }
   }
 
@@ -362,37 +362,37 @@ export class Clients {
    * Sends every command on to the leader, but for reads that a client wants to have answered here, and what comes before the
    * password. While no leader is known the commands of the text protocol wait, for a limited time.
    */
-  #serveElsewhere(session: Session): void {
-    if (session.redis !== undefined) {
+  #serveElsewhere(client: ClientConnection): void {
+    if (client.redis !== undefined) {
       // These clients wait and ask again by themselves.
-      this.#queue.take(session, new Quantum(session), this.#nowMs, (command) =>
+      this.#queue.take(client, new Quantum(client), this.#nowMs, (command) =>
         this.#replicaReads.take(command),
       );
       return;
     }
-    const redirect = this.answerer.redirect(session);
-    if (redirect === undefined && session.parser.halfStart !== undefined) {
-      if (session.guarded?.isLocked !== true && this.#leaderless.add(session, this.#nowMs)) return;
-      this.#answerUnexecuted(session, { type: 'no-leader' });
+    const redirect = this.answerer.redirect(client);
+    if (redirect === undefined && client.parser.halfStart !== undefined) {
+      if (client.guarded?.isLocked !== true && this.#leaderless.add(client, this.#nowMs)) return;
+      this.#answerUnexecuted(client, { type: 'no-leader' });
       // What is left of them has waited as long.
-      if (this.#queue.has(session) || session.isStopped) return;
+      if (this.#queue.has(client) || client.isStopped) return;
     }
-    session.leaderlessSinceMs = undefined;
-    if (redirect !== undefined) this.#answerUnexecuted(session, redirect);
+    client.leaderlessSinceMs = undefined;
+    if (redirect !== undefined) this.#answerUnexecuted(client, redirect);
   }
 
-  #answerUnexecuted(session: Session, outcome: Reply): void {
-    this.#queue.take(session, new Quantum(session), this.#nowMs, (command) => {
+  #answerUnexecuted(client: ClientConnection, outcome: Reply): void {
+    this.#queue.take(client, new Quantum(client), this.#nowMs, (command) => {
       // Any server tells watchers, and answers in their order what comes meanwhile.
-      if (command.request.type === 'watch' || session.pendingCount > 1) this.#replicaReads.take(command);
+      if (command.request.type === 'watch' || client.pendingCount > 1) this.#replicaReads.take(command);
       else this.answerer.unexecuted(command, outcome);
     });
   }
 
-  /** The command will not be answered by applying it. The router hears that once for all commands of a session. */
+  /** The command will not be answered by applying it. The router hears that once for all commands of a client. */
   #fail(command: PendingCommand, outcome: Reply): void {
-    const { session } = command;
-    if (!session.routed) this.answerer.unexecuted(command, outcome);
-    else if (!session.isGone) this.#sessions.refuse(session, this.#ledTerm);
+    const { client } = command;
+    if (!client.routed) this.answerer.unexecuted(command, outcome);
+    else if (!client.isGone) this.#connections.refuse(client, this.#ledTerm);
   }
 }

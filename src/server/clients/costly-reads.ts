@@ -7,7 +7,7 @@
 import type { Environment } from '../../environment.js';
 import { MAX_READ_MS_PER_TURN } from '../../limits.js';
 import type { AppliedState } from '../applied-state.js';
-import type { PendingCommand } from './session.js';
+import type { PendingCommand } from './client-connection.js';
 
 export interface CostlyReadsOptions {
   readonly environment: Pick<Environment, 'nowMs'>;

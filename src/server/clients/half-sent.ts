@@ -4,7 +4,7 @@
  */
 
 import { HALF_SENT_BYTES_PER_MS, HALF_SENT_TIMEOUT_MS } from '../../time-limits.js';
-import type { Session } from './session.js';
+import type { ClientConnection } from './client-connection.js';
 
 interface Half {
   /** Where in the stream the half command begins. */
@@ -17,7 +17,7 @@ interface Half {
 
 export class HalfSent {
   /** In the order in which they are looked at; those whose command has come meanwhile are still among them. */
-  readonly #halves = new Map<Session, Half>();
+  readonly #halves = new Map<ClientConnection, Half>();
 
   /** When {@link takeOverdue} has something to look at. */
   get deadlineMs(): number {
@@ -25,38 +25,38 @@ export class HalfSent {
     return first?.lookAtMs ?? Number.POSITIVE_INFINITY;
   }
 
-  /** The session has half a command, and nothing else of it waits. */
-  note(session: Session, nowMs: number): void {
-    if (!this.#halves.has(session)) this.#begin(session, nowMs);
+  /** The client has half a command, and nothing else of it waits. */
+  note(client: ClientConnection, nowMs: number): void {
+    if (!this.#halves.has(client)) this.#begin(client, nowMs);
   }
 
-  forget(session: Session): void {
-    this.#halves.delete(session);
+  forget(client: ClientConnection): void {
+    this.#halves.delete(client);
   }
 
   /** Those that have had the time for the rest of their command. Large commands get more of it. */
-  takeOverdue(nowMs: number): readonly Session[] {
-    const overdue: Session[] = [];
-    for (const [session, half] of this.#halves) {
+  takeOverdue(nowMs: number): readonly ClientConnection[] {
+    const overdue: ClientConnection[] = [];
+    for (const [client, half] of this.#halves) {
       if (half.lookAtMs > nowMs) break;
-      this.#halves.delete(session);
-      const { halfStart } = session.parser;
-      if (session.isStopped || session.pendingCount > 0 || halfStart === undefined) continue;
+      this.#halves.delete(client);
+      const { halfStart } = client.parser;
+      if (client.isStopped || client.pendingCount > 0 || halfStart === undefined) continue;
       if (halfStart > half.start) {
-        this.#begin(session, nowMs);
+        this.#begin(client, nowMs);
         continue;
       }
-      const receivedBytes = session.receivedBytes - half.receivedBytes;
+      const receivedBytes = client.receivedBytes - half.receivedBytes;
       const endsAtMs = half.sinceMs + HALF_SENT_TIMEOUT_MS + receivedBytes / HALF_SENT_BYTES_PER_MS;
-      if (endsAtMs <= nowMs) overdue.push(session);
-      else this.#halves.set(session, { ...half, lookAtMs: nowMs + HALF_SENT_TIMEOUT_MS });
+      if (endsAtMs <= nowMs) overdue.push(client);
+      else this.#halves.set(client, { ...half, lookAtMs: nowMs + HALF_SENT_TIMEOUT_MS });
     }
     return overdue;
   }
 
-  #begin(session: Session, nowMs: number): void {
-    const { receivedBytes, parser } = session;
+  #begin(client: ClientConnection, nowMs: number): void {
+    const { receivedBytes, parser } = client;
     const lookAtMs = nowMs + HALF_SENT_TIMEOUT_MS;
-    this.#halves.set(session, { start: parser.halfStart ?? 0, sinceMs: nowMs, receivedBytes, lookAtMs });
+    this.#halves.set(client, { start: parser.halfStart ?? 0, sinceMs: nowMs, receivedBytes, lookAtMs });
   }
 }

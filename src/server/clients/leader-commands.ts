@@ -10,12 +10,12 @@ import type { Raft } from '../../raft/raft.js';
 import { executeShortRead, isLongRead } from '../../state-machine/redis/execute.js';
 import type { AppliedState } from '../applied-state.js';
 import type { Answerer } from './answering.js';
+import type { PendingCommand } from './client-connection.js';
 import type { Pause } from './pause.js';
 import type { PendingGroups } from './pending-groups.js';
 import type { Proposals } from './proposals.js';
 import type { Reads } from './reads.js';
 import { tellsOfKeys } from './replica-reads.js';
-import type { PendingCommand } from './session.js';
 import type { Walks } from './walks.js';
 import { estimateRead, estimateWork } from './work-estimate.js';
 import type { WorkTurns } from './work-turns.js';
@@ -67,7 +67,7 @@ export class LeaderCommands {
     this.#answerer = answerer;
   }
 
-  /** Takes the command, whose answer comes after those to the commands of its session that are pending. */
+  /** Takes the command, whose answer comes after those to the commands of its client that are pending. */
   take(command: PendingCommand, nowMs: number): void {
     if (this.#pause.isOn && this.#pause.hold(command)) return;
     const { request } = command;
@@ -145,7 +145,7 @@ export class LeaderCommands {
   }
 
   #write(command: PendingCommand, write: Command): void {
-    if ((this.#cannotPropose || this.#groups.hasOverdue) && command.session.pendingCount === 1)
+    if ((this.#cannotPropose || this.#groups.hasOverdue) && command.client.pendingCount === 1)
       this.#answerer.unexecuted(command, { type: 'unwritable' });
     else this.#proposals.addWrite(command, write);
   }
@@ -165,7 +165,7 @@ export class LeaderCommands {
   }
 
   #takeStateless(command: PendingCommand): void {
-    if (command.session.pendingCount === 1) this.#answerer.fromState(command);
+    if (command.client.pendingCount === 1) this.#answerer.fromState(command);
     else this.#reads.queue(command);
   }
 }

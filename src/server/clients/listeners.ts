@@ -1,7 +1,7 @@
 /** All who are told of changes although they ask for nothing: watchers of the text protocol, and Redis's subscribers. */
 
 import { NO_SUBSCRIPTIONS } from '../../protocol/resp/subscriptions.js';
-import type { Session } from './session.js';
+import type { ClientConnection } from './client-connection.js';
 import { Subscribers, type SubscribersOptions } from './subscriptions/subscribers.js';
 import { Watchers, type WatchersOptions } from './watches/watchers.js';
 
@@ -14,11 +14,11 @@ export class Listeners {
     this.subscribers = new Subscribers(options);
   }
 
-  /** The session has come here, perhaps from another server at which it had subscribed to something. */
-  open(session: Session, nowMs: number): void {
-    const at = session.answeredAt;
+  /** The client has come here, perhaps from another server at which it had subscribed to something. */
+  open(client: ClientConnection, nowMs: number): void {
+    const at = client.answeredAt;
     if (at.place === 'resp' && at.subscriptions !== NO_SUBSCRIPTIONS)
-      this.subscribers.resume(session, at, nowMs);
+      this.subscribers.resume(client, at, nowMs);
   }
 
   /** Whether {@link tell} has something to do at once. */
@@ -42,9 +42,9 @@ export class Listeners {
     }
   }
 
-  /** The session is not here any more. */
-  end(session: Session): void {
-    this.watchers.end(session);
-    this.subscribers.end(session);
+  /** The client is not here any more. */
+  end(client: ClientConnection): void {
+    this.watchers.end(client);
+    this.subscribers.end(client);
   }
 }

@@ -1,6 +1,6 @@
 /**
  * Replies that take long to write, such as those of MGET, KEYS or EXEC: a slice of them is written in each turn, in turns of the
- * sessions that have one. What a session is to be told after its long reply waits for the end of it.
+ * clients that have one. What a client is to be told after its long reply waits for the end of it.
  */
 
 import { textOf } from '../../bytes/byte-reader.js';
@@ -12,7 +12,7 @@ import { sizeOf, takesOver } from '../../protocol/resp/reply-size.js';
 import type { RespValue } from '../../protocol/resp/value.js';
 import { LongReplyWriter } from '../../protocol/resp/writer.js';
 import { beginPart, endPart } from '../../wire/client-frames.js';
-import type { Session } from './session.js';
+import type { ClientConnection } from './client-connection.js';
 
 /** A shorter reply is written at once. */
 const LONG_REPLY_BYTES = 128 * 1024;
@@ -27,7 +27,7 @@ export interface Answer {
   readonly at: StreamCheckpoint;
 }
 
-/** What a session gets after its long reply. */
+/** What a client gets after its long reply. */
 export type Later = Answer | { readonly text: string } | 'close';
 
 interface LongReply {
@@ -41,8 +41,8 @@ interface LongReply {
 
 export class LongReplies {
   readonly #batch: ByteWriter;
-  readonly #bySession = new Map<Session, LongReply>();
-  #finished: Session[] = [];
+  readonly #byClient = new Map<ClientConnection, LongReply>();
+  #finished: ClientConnection[] = [];
 
   /** @param batch where parts are written */
   constructor(batch: ByteWriter) {
@@ -51,20 +51,20 @@ export class LongReplies {
 
   /** How many there are. */
   get count(): number {
-    return this.#bySession.size;
+    return this.#byClient.size;
   }
 
   /** Takes a long reply, with these elements, unless one before it is not at its end. Its own answer comes after it. */
-  begin(session: Session, elements: readonly RespValue[]): void {
+  begin(client: ClientConnection, elements: readonly RespValue[]): void {
     const reservedBytes = sizeOf(elements);
-    session.addUnread(reservedBytes);
-    const writer = new LongReplyWriter(elements, session.redis?.version ?? 2);
-    this.#bySession.set(session, { writer, reservedBytes, writtenBytes: 0, later: [] });
+    client.addUnread(reservedBytes);
+    const writer = new LongReplyWriter(elements, client.redis?.version ?? 2);
+    this.#byClient.set(client, { writer, reservedBytes, writtenBytes: 0, later: [] });
   }
 
-  /** Whether it was taken: a long reply of the session is not at its end. */
-  takeLater(session: Session, later: Later): boolean {
-    const reply = this.#bySession.get(session);
+  /** Whether it was taken: a long reply of the client is not at its end. */
+  takeLater(client: ClientConnection, later: Later): boolean {
+    const reply = this.#byClient.get(client);
     if (reply === undefined) return false;
     // An answer without a reply says all that one before it has said.
     const last = reply.later.at(-1);
@@ -73,13 +73,13 @@ export class LongReplies {
     return true;
   }
 
-  /** The session is gone. What it was told before it is to be closed is written nevertheless. */
-  forget(session: Session): void {
-    if (this.#bySession.get(session)?.later.at(-1) !== 'close') this.#bySession.delete(session);
+  /** The client is gone. What it was told before it is to be closed is written nevertheless. */
+  forget(client: ClientConnection): void {
+    if (this.#byClient.get(client)?.later.at(-1) !== 'close') this.#byClient.delete(client);
   }
 
-  /** Sessions whose long reply has been written since the last call. */
-  takeFinished(): readonly Session[] {
+  /** Clients whose long reply has been written since the last call. */
+  takeFinished(): readonly ClientConnection[] {
     const finished = this.#finished;
     this.#finished = [];
     return finished;
@@ -91,19 +91,22 @@ export class LongReplies {
    * @param partWritten called after each part with its length, and whatever was told
    * @param tell called with what comes after a long reply, in order; it may begin another
    */
-  write(partWritten: (byteCount: number) => void, tell: (session: Session, later: Later) => void): void {
+  write(
+    partWritten: (byteCount: number) => void,
+    tell: (client: ClientConnection, later: Later) => void,
+  ): void {
     let units = MAX_REPLY_WORK_PER_TURN;
     while (units > 0 && this.count > 0) {
-      const [next] = this.#bySession;
+      const [next] = this.#byClient;
       if (next === undefined) return;
-      const [session, reply] = next;
+      const [client, reply] = next;
       const before = reply.writtenBytes;
-      this.#bySession.delete(session);
-      if (!this.#writePart(session, reply)) this.#bySession.set(session, reply);
+      this.#byClient.delete(client);
+      if (!this.#writePart(client, reply)) this.#byClient.set(client, reply);
       else {
-        session.addUnread(reply.writtenBytes - reply.reservedBytes);
-        this.#finished.push(session);
-        for (const later of reply.later) tell(session, later);
+        client.addUnread(reply.writtenBytes - reply.reservedBytes);
+        this.#finished.push(client);
+        for (const later of reply.later) tell(client, later);
       }
       const byteCount = reply.writtenBytes - before;
       // A slice has gone beyond its end by a large element.
@@ -113,8 +116,8 @@ export class LongReplies {
   }
 
   /** Whether the whole reply is written. */
-  #writePart(session: Session, reply: LongReply): boolean {
-    const offset = beginPart(this.#batch, session.id);
+  #writePart(client: ClientConnection, reply: LongReply): boolean {
+    const offset = beginPart(this.#batch, client.id);
     const before = this.#batch.length;
     const isDone = reply.writer.write(this.#batch, SLICE_UNITS);
     reply.writtenBytes += this.#batch.length - before;

@@ -14,13 +14,13 @@ import {
   MAX_MONITORED_COMMANDS,
   MAX_MONITORS,
 } from '../../redis-limits.js';
+import type { ClientConnection, PendingCommand } from './client-connection.js';
 import type { ReplyFrames } from './reply-frames.js';
-import type { PendingCommand, Session } from './session.js';
 
 export class Monitors {
   readonly #replies: ReplyFrames;
   /** Each with the number of commands that it has missed. */
-  readonly #missed = new Map<Session, number>();
+  readonly #missed = new Map<ClientConnection, number>();
 
   constructor(replies: ReplyFrames) {
     this.#replies = replies;
@@ -35,18 +35,18 @@ export class Monitors {
     return this.#missed.size >= MAX_MONITORS;
   }
 
-  add(session: Session): void {
-    if (!this.#missed.has(session)) this.#missed.set(session, 0);
+  add(client: ClientConnection): void {
+    if (!this.#missed.has(client)) this.#missed.set(client, 0);
   }
 
-  remove(session: Session): void {
-    this.#missed.delete(session);
+  remove(client: ClientConnection): void {
+    this.#missed.delete(client);
   }
 
   /** A command was taken. */
-  tell({ session, request }: PendingCommand, nowMs: number): void {
-    const commands = commandsOf(request, session.redis?.lastCommand ?? '');
-    const lines = commands.map((args) => `+${stamp(nowMs)} [0 ${endpoint(session.from)}]${shown(args)}\r\n`);
+  tell({ client, request }: PendingCommand, nowMs: number): void {
+    const commands = commandsOf(request, client.redis?.lastCommand ?? '');
+    const lines = commands.map((args) => `+${stamp(nowMs)} [0 ${endpoint(client.from)}]${shown(args)}\r\n`);
     for (const [monitor, missed] of this.#missed) {
       if (monitor.redis?.isMonitor !== true) this.#missed.delete(monitor);
       else if (monitor.unreadBytes > MAX_UNREAD_REPLY_BYTES) this.#missed.set(monitor, missed + lines.length);

@@ -3,14 +3,14 @@
 import type { Reply } from '../../protocol/reply.js';
 import { isRead } from '../../protocol/request.js';
 import type { KeyValueStore } from '../../state-machine/key-value-store.js';
-import type { PendingCommand } from './session.js';
+import type { PendingCommand } from './client-connection.js';
 
 /** What such a read is told. */
 export const OVERTAKEN: Reply = { type: 'result-unknown' };
 
 /** Whether it is a read, and a write that comes later in its stream was done for an earlier leader: it would see too much. */
 export function isOvertaken(
-  { session: { mark, connection }, endOffset, request }: PendingCommand,
+  { client: { mark, connection }, endOffset, request }: PendingCommand,
   store: Pick<KeyValueStore, 'markOf'>,
 ): boolean {
   if (mark === undefined || endOffset > mark.repeatedBytes || !isRead(request)) return false;

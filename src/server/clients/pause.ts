@@ -4,10 +4,10 @@
  */
 
 import { isWrite, type Request } from '../../protocol/request.js';
-import type { PendingCommand, Session } from './session.js';
+import type { ClientConnection, PendingCommand } from './client-connection.js';
 
 export class Pause {
-  readonly #held = new Map<Session, PendingCommand[]>();
+  readonly #held = new Map<ClientConnection, PendingCommand[]>();
   #untilMs = 0;
   #holdsAll = false;
 
@@ -39,24 +39,24 @@ export class Pause {
 
   /** Has the command wait, if it has to, or one before it does. Its connection takes no more until then. */
   hold(command: PendingCommand): boolean {
-    const { request, session } = command;
-    const held = this.#held.get(session);
+    const { request, client } = command;
+    const held = this.#held.get(client);
     if (held !== undefined) {
       held.push(command);
       return true;
     }
     const mustWait = this.#holdsAll ? !endsPause(request) : isWrite(request);
     if (!mustWait) return false;
-    this.#held.set(session, [command]);
-    session.isPaused = true;
+    this.#held.set(client, [command]);
+    client.isPaused = true;
     return true;
   }
 
   /** The connection is gone, or goes on elsewhere. Returns what waited of it. */
-  forget(session: Session): readonly PendingCommand[] {
-    const held = this.#held.get(session) ?? [];
-    this.#held.delete(session);
-    session.isPaused = false;
+  forget(client: ClientConnection): readonly PendingCommand[] {
+    const held = this.#held.get(client) ?? [];
+    this.#held.delete(client);
+    client.isPaused = false;
     return held;
   }
 
@@ -72,7 +72,7 @@ export class Pause {
   takeAll(): readonly PendingCommand[] {
     const commands = [...this.#held.values()].flat();
     this.#held.clear();
-    for (const { session } of commands) session.isPaused = false;
+    for (const { client } of commands) client.isPaused = false;
     return commands;
   }
 }

@@ -11,7 +11,7 @@
 
 import assert from 'node:assert/strict';
 import type { LogIndex } from '../../raft/types.js';
-import type { PendingCommand } from './session.js';
+import type { PendingCommand } from './client-connection.js';
 
 export interface EntryGate {
   readonly kind: 'entry';

@@ -4,9 +4,9 @@ import { MAX_GETS_AT_ONCE } from '../../limits.js';
 import type { RedisStream } from '../../protocol/resp/redis-stream.js';
 import type { AppliedState } from '../applied-state.js';
 import type { ServerMetrics } from '../server-metrics.js';
+import type { ClientConnection } from './client-connection.js';
 import type { FairQueue, Quantum } from './fair-queue.js';
 import type { ReplyFrames } from './reply-frames.js';
-import type { Session } from './session.js';
 import { valueReply } from './visible-replies.js';
 
 export interface PlainGetsOptions {
@@ -30,20 +30,20 @@ export class PlainGets {
   }
 
   /** Answers from the state, which is current, those that the quantum has room for. */
-  answer(session: Session, redis: RedisStream, quantum: Quantum, nowMs: number): void {
-    while (this.#queue.mayTake(session, quantum)) {
+  answer(client: ClientConnection, redis: RedisStream, quantum: Quantum, nowMs: number): void {
+    while (this.#queue.mayTake(client, quantum)) {
       const keys = redis.upcomingGets(MAX_GETS_AT_ONCE);
       if (keys.length === 0) return;
-      session.takenAtMs = nowMs;
+      client.takenAtMs = nowMs;
       const values = this.#state.store.values(keys);
       let found = 0;
       let taken = 0;
       for (const key of keys) {
-        if (!this.#queue.mayTake(session, quantum)) break;
+        if (!this.#queue.mayTake(client, quantum)) break;
         redis.takeGet(key);
         const reply = valueReply(values[taken]);
         if (reply.type === 'value') found += 1;
-        this.#replies.answer(session, reply, redis.consumed, redis.checkpoint());
+        this.#replies.answer(client, reply, redis.consumed, redis.checkpoint());
         taken += 1;
         quantum.commands -= 1;
       }

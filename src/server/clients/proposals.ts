@@ -14,9 +14,9 @@ import type { LogIndex } from '../../raft/types.js';
 import { BatchEncoder } from '../../state-machine/batch-encoder.js';
 import type { AppliedState } from '../applied-state.js';
 import type { ServerMetrics } from '../server-metrics.js';
+import type { ClientConnection, PendingCommand } from './client-connection.js';
 import { GroupCommitDelay } from './group-commit-delay.js';
 import type { PendingGroups } from './pending-groups.js';
-import type { PendingCommand, Session } from './session.js';
 
 export interface ProposalsOptions {
   readonly logTime: LogTime;
@@ -94,14 +94,14 @@ export class Proposals {
     // A write may come while a long one is half encoded: finish that first.
     while (this.#encoder.isUnfinished) this.#encoder.goOn();
     const before = this.#encoder.byteLength;
-    const { session } = command;
-    const { mark } = session;
+    const { client } = command;
+    const { mark } = client;
     if (mark === undefined) this.#encoder.endMarks();
-    else this.#encoder.mark(mark, session.connection, mark.place + command.endOffset);
+    else this.#encoder.mark(mark, client.connection, mark.place + command.endOffset);
     this.#encoder.add(write);
     this.#hasWrites = true;
     const byteLength = this.#encoder.isUnfinished ? MAX_TRANSACTION_BYTES : this.#encoder.byteLength - before;
-    session.largestWriteBytes = Math.max(session.largestWriteBytes, byteLength);
+    client.largestWriteBytes = Math.max(client.largestWriteBytes, byteLength);
     this.#open.push(command);
   }
 
@@ -128,14 +128,14 @@ export class Proposals {
     this.#delay.applied(nowMs);
   }
 
-  /** A write of the session was answered. */
-  answered(session: Session): void {
-    this.#delay.answered(session);
+  /** A write of the client was answered. */
+  answered(client: ClientConnection): void {
+    this.#delay.answered(client);
   }
 
-  /** The session sends something, or is gone. */
-  cameBack(session: Session): void {
-    this.#delay.cameBack(session);
+  /** The client sends something, or is gone. */
+  cameBack(client: ClientConnection): void {
+    this.#delay.cameBack(client);
   }
 
   /** Gives the open entry up, and returns its commands, which were not proposed. */
@@ -202,7 +202,7 @@ export class Proposals {
     this.#inFlightIndex = position.index;
     if (this.#hasWrites) this.#lastWriteIndex = position.index;
     this.#hasWrites = false;
-    for (const { session, endOffset } of this.#open) session.proposedOffset = endOffset;
+    for (const { client, endOffset } of this.#open) client.proposedOffset = endOffset;
     this.#groups.addEntry(this.#open, { index: position.index, byteLength: payload.byteLength }, nowMs);
     this.#open = [];
   }

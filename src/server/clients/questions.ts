@@ -7,10 +7,10 @@ import { type ClientFilter, killFilter, listFilter } from '../../protocol/resp/c
 import { ErrorReply } from '../../protocol/resp/value.js';
 import { MAX_LISTED_CONNECTIONS_PER_TURN } from '../../redis-limits.js';
 import type { ClientFrame, ConnectionId, QuestionId } from '../../wire/client-frames.js';
+import type { ClientConnection } from './client-connection.js';
+import type { ClientConnections } from './client-connections.js';
 import type { Pause } from './pause.js';
 import type { ReplyFrames } from './reply-frames.js';
-import type { Session } from './session.js';
-import type { Sessions } from './sessions.js';
 
 interface OpenAnswer {
   readonly question: QuestionId;
@@ -18,7 +18,7 @@ interface OpenAnswer {
   readonly isKill: boolean;
   /** Whose client has asked. */
   readonly asker: ConnectionId;
-  readonly sessions: readonly Session[];
+  readonly connections: readonly ClientConnection[];
   /** How many of them were looked at. */
   looked: number;
   lines: string[];
@@ -27,7 +27,7 @@ interface OpenAnswer {
 
 export interface QuestionsOptions {
   readonly replies: ReplyFrames;
-  readonly sessions: Sessions;
+  readonly connections: ClientConnections;
   readonly pause: Pause;
   /** Changes settings, or begins counts anew. */
   readonly configure: (args: Args) => void;
@@ -35,8 +35,8 @@ export interface QuestionsOptions {
 
 export class Questions {
   readonly #options: QuestionsOptions;
-  /** What the clients of this server have asked, by their sessions. */
-  readonly #asked = new Map<Session, (answers: readonly string[]) => void>();
+  /** What the clients of this server have asked. */
+  readonly #asked = new Map<ClientConnection, (answers: readonly string[]) => void>();
   #answers: OpenAnswer[] = [];
 
   constructor(options: QuestionsOptions) {
@@ -49,37 +49,37 @@ export class Questions {
   }
 
   /** Asks all servers for a client of this one; `conclude` is called once all have answered, if the client is still here. */
-  ask(session: Session, args: Args, conclude: (answers: readonly string[]) => void): void {
-    this.#asked.set(session, conclude);
-    this.#options.replies.askAll(session, args);
+  ask(client: ClientConnection, args: Args, conclude: (answers: readonly string[]) => void): void {
+    this.#asked.set(client, conclude);
+    this.#options.replies.askAll(client, args);
   }
 
   /**
    * Has the gateway look at the password of a client of the text protocol, and answers once that is known. Where there is no
    * password, none is right.
    */
-  authenticate(session: Session, password: string, answer: (reply: Reply) => void): void {
-    const { guarded } = session;
+  authenticate(client: ClientConnection, password: string, answer: (reply: Reply) => void): void {
+    const { guarded } = client;
     if (guarded === undefined) {
       answer({ type: 'unauthenticated' });
       return;
     }
-    this.ask(session, ['AUTH', 'default', password], ([verdict]) => {
+    this.ask(client, ['AUTH', 'default', password], ([verdict]) => {
       guarded.authenticated(verdict === 'right');
       answer({ type: verdict === 'right' ? 'authenticated' : 'unauthenticated' });
     });
   }
 
   /** All servers have answered. */
-  allAnswered(session: Session, answers: readonly string[]): void {
-    const conclude = this.#asked.get(session);
-    this.#asked.delete(session);
+  allAnswered(client: ClientConnection, answers: readonly string[]): void {
+    const conclude = this.#asked.get(client);
+    this.#asked.delete(client);
     conclude?.(answers);
   }
 
   /** The connection is not here any more. */
-  forget(session: Session): void {
-    this.#asked.delete(session);
+  forget(client: ClientConnection): void {
+    this.#asked.delete(client);
   }
 
   /** A client of some server asks all: this one answers, some of its connections in each turn. */
@@ -102,13 +102,13 @@ export class Questions {
       this.#options.replies.answerQuestion(question, '');
       return;
     }
-    const sessions = [...this.#options.sessions];
+    const connections = [...this.#options.connections];
     this.#answers.push({
       question,
       filter,
       isKill,
       asker: connection,
-      sessions,
+      connections,
       looked: 0,
       lines: [],
       killed: 0,
@@ -119,12 +119,12 @@ export class Questions {
   work(nowMs: number): void {
     const [answer] = this.#answers;
     if (answer === undefined) return;
-    const end = Math.min(answer.sessions.length, answer.looked + MAX_LISTED_CONNECTIONS_PER_TURN);
+    const end = Math.min(answer.connections.length, answer.looked + MAX_LISTED_CONNECTIONS_PER_TURN);
     for (; answer.looked < end; answer.looked += 1) {
-      const session = answer.sessions[answer.looked];
-      if (session !== undefined && !session.isGone) this.#look(answer, session, nowMs);
+      const client = answer.connections[answer.looked];
+      if (client !== undefined && !client.isGone) this.#look(answer, client, nowMs);
     }
-    if (end < answer.sessions.length) return;
+    if (end < answer.connections.length) return;
     this.#answers.shift();
     this.#options.replies.answerQuestion(
       answer.question,
@@ -132,8 +132,8 @@ export class Questions {
     );
   }
 
-  #look(answer: OpenAnswer, session: Session, nowMs: number): void {
-    const facts = session.facts(nowMs);
+  #look(answer: OpenAnswer, client: ClientConnection, nowMs: number): void {
+    const facts = client.facts(nowMs);
     if (!answer.filter(facts)) return;
     if (!answer.isKill) {
       answer.lines.push(clientLine(facts));
@@ -141,8 +141,8 @@ export class Questions {
     }
     answer.killed += 1;
     // A client that kills its own connection gets its answer before that closes.
-    if (session.connection === answer.asker && session.redis !== undefined) session.redis.isClosing = true;
-    else this.#options.sessions.close(session);
+    if (client.connection === answer.asker && client.redis !== undefined) client.redis.isClosing = true;
+    else this.#options.connections.close(client);
   }
 
   #changePause(subcommand: string, [durationText = '0', mode]: Args, nowMs: number): void {

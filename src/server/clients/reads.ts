@@ -9,9 +9,9 @@
 import type { LogTime } from '../../log-time.js';
 import type { Raft } from '../../raft/raft.js';
 import type { AppliedState } from '../applied-state.js';
+import type { ClientConnection, PendingCommand } from './client-connection.js';
 import type { PendingGroups } from './pending-groups.js';
 import type { Proposals } from './proposals.js';
-import type { PendingCommand, Session } from './session.js';
 
 export interface ReadsOptions {
   readonly logTime: LogTime;
@@ -59,7 +59,7 @@ export class Reads {
    * is hidden from it.
    */
   isFree(command: PendingCommand, key: string | undefined): boolean {
-    if (command.session.pendingCount > 1) return false;
+    if (command.client.pendingCount > 1) return false;
     if (this.#areFree) return true;
     if (!this.#holdsAll || this.#mayBeKept(key)) return false;
     command.asOfMs = this.#logTime.nowMs();
@@ -68,11 +68,11 @@ export class Reads {
 
   /** The read of `key`, or of unknown keys (`key` is undefined), has to wait. */
   wait(command: PendingCommand, key: string | undefined, nowMs: number): void {
-    const { session } = command;
+    const { client } = command;
     command.asOfMs = this.#logTime.nowMs();
-    if (session.pendingCount > 1 || this.#mayBeKept(key)) {
-      command.reservedBytes = key === undefined ? 0 : this.#largestValue(key, session);
-      session.addUnread(command.reservedBytes);
+    if (client.pendingCount > 1 || this.#mayBeKept(key)) {
+      command.reservedBytes = key === undefined ? 0 : this.#largestValue(key, client);
+      client.addUnread(command.reservedBytes);
       this.queue(command);
       return;
     }
@@ -116,8 +116,8 @@ export class Reads {
     return this.#state.hasOutlivedKey(this.#logTime.nowMs());
   }
 
-  /** How large the key's value may be once what the session has pending is done. */
-  #largestValue(key: string, { largestWriteBytes }: Session): number {
+  /** How large the key's value may be once what the client has pending is done. */
+  #largestValue(key: string, { largestWriteBytes }: ClientConnection): number {
     return Math.max(this.#state.store.value(key)?.length ?? 0, largestWriteBytes);
   }
 }

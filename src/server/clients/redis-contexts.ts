@@ -1,4 +1,4 @@
-/** What the Redis commands about the server can tell, put together for the session that asks. */
+/** What the Redis commands about the server can tell, put together for the client that asks. */
 
 import type { Environment } from '../../environment.js';
 import type { LogTime } from '../../log-time.js';
@@ -13,10 +13,10 @@ import { Stats, type StatsReading } from '../redis/stats.js';
 import type { ServerMetrics } from '../server-metrics.js';
 import { SlowLog } from '../slow-log.js';
 import type { AddressBook } from './address-book.js';
+import type { ClientConnection } from './client-connection.js';
+import type { ClientConnections } from './client-connections.js';
 import type { Monitors } from './monitors.js';
 import type { ReplyFrames } from './reply-frames.js';
-import type { Session } from './session.js';
-import type { Sessions } from './sessions.js';
 import type { Subscribers } from './subscriptions/subscribers.js';
 
 export interface RedisContextsOptions {
@@ -24,7 +24,7 @@ export interface RedisContextsOptions {
   readonly logTime: LogTime;
   readonly raft: Raft;
   readonly state: AppliedState;
-  readonly sessions: Sessions;
+  readonly connections: ClientConnections;
   readonly monitors: Monitors;
   readonly subscribers: Subscribers;
   readonly replies: ReplyFrames;
@@ -58,20 +58,20 @@ export class RedisContexts {
   }
 
   /** @param seesKeys whether the state is known to be current */
-  of(session: Session, seesKeys: boolean): RedisContext {
-    const { environment, logTime, raft, state, sessions, monitors, subscribers, addressBook, serverId } =
+  of(client: ClientConnection, seesKeys: boolean): RedisContext {
+    const { environment, logTime, raft, state, connections, monitors, subscribers, addressBook, serverId } =
       this.#options;
     const { store } = state;
     const seen = (id: ServerId | undefined) => {
       const address = id === undefined ? undefined : addressBook.addressOf(id);
-      return address === undefined ? NOWHERE : session.seen(address);
+      return address === undefined ? NOWHERE : client.seen(address);
     };
     return {
       serverId,
       leader: raft.leader,
       own: seen(serverId),
       leaderAddress: seen(raft.leader),
-      members: addressBook.voters.map(({ id, address, isUp }) => ({ id, isUp, ...session.seen(address) })),
+      members: addressBook.voters.map(({ id, address, isUp }) => ({ id, isUp, ...client.seen(address) })),
       replicasOfWrite: addressBook.replicasOfWrite,
       keys: seesKeys ? { count: store.size, volatileCount: store.volatileCount } : undefined,
       mayMonitor: !monitors.isFull,
@@ -79,24 +79,24 @@ export class RedisContexts {
       pubSub: subscribers,
       stats: this.#stats.read(),
       appliedIndex: state.position.index,
-      self: () => session.facts(environment.nowMs()),
+      self: () => client.facts(environment.nowMs()),
       process: environment.process,
-      connectionCount: sessions.count,
+      connectionCount: connections.count,
       nowMs: logTime.nowMs(),
       startedAtMs: this.#startedAtMs,
     };
   }
 
   #readStats(): StatsReading {
-    const { metrics, sessions, replies } = this.#options;
+    const { metrics, connections, replies } = this.#options;
     const { all, errors, hits, misses } = metrics.commandCounts;
     return {
-      connections: sessions.openedCount,
+      connections: connections.openedCount,
       commands: all,
       errors,
       hits,
       misses,
-      inputBytes: sessions.receivedBytes,
+      inputBytes: connections.receivedBytes,
       outputBytes: replies.writtenBytes,
     };
   }

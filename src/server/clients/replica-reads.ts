@@ -11,8 +11,8 @@ import type { Raft } from '../../raft/raft.js';
 import type { AppliedState } from '../applied-state.js';
 import { tellsOfKeys as infoTellsOfKeys } from '../redis/info.js';
 import type { Answerer } from './answering.js';
+import type { PendingCommand } from './client-connection.js';
 import type { PendingGroup, PendingGroups } from './pending-groups.js';
-import type { PendingCommand } from './session.js';
 import type { Walks } from './walks.js';
 import { estimateRead } from './work-estimate.js';
 import type { WorkTurns } from './work-turns.js';
@@ -55,9 +55,9 @@ export class ReplicaReads {
     this.#answerer = answerer;
   }
 
-  /** Takes the command, whose answer comes after those to the commands of its session that are pending. */
+  /** Takes the command, whose answer comes after those to the commands of its client that are pending. */
   take(command: PendingCommand): void {
-    const { session, request } = command;
+    const { client, request } = command;
     if (this.#isReadHere(command)) {
       if (request.type === 'redis-walk' && !this.#walks.admit(command)) return;
       if (request.type === 'redis-read' && !this.#turns.admit(command, estimateRead(request, this.#lengthOf)))
@@ -67,7 +67,7 @@ export class ReplicaReads {
     }
     command.isElsewhere = needsLeader(request);
     const { last } = this.#groups;
-    if (session.pendingCount > 1 && last !== undefined) this.#groups.join(last, command);
+    if (client.pendingCount > 1 && last !== undefined) this.#groups.join(last, command);
     else this.#answerer.fromState(command);
   }
 
@@ -90,7 +90,7 @@ export class ReplicaReads {
 
   readonly #lengthOf = (key: string): number => this.#state.store.value(key)?.length ?? 0;
 
-  #isReadHere({ session, request }: PendingCommand): boolean {
+  #isReadHere({ client, request }: PendingCommand): boolean {
     switch (request.type) {
       case 'watch':
         return true;
@@ -99,7 +99,7 @@ export class ReplicaReads {
       case 'gets':
       case 'redis-read':
       case 'redis-walk':
-        return session.redis?.isReadOnly === true;
+        return client.redis?.isReadOnly === true;
       case 'redis-local':
         // Libraries ask for INFO when they connect: while there is nobody to ask about keys, it tells of the rest at once.
         return tellsOfKeys(request) && this.#raft.leader !== undefined;

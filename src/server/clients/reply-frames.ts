@@ -1,5 +1,5 @@
 /**
- * Writes replies as frames for the gateway, and sends them once a turn: what one session gets in a row is one frame.
+ * Writes replies as frames for the gateway, and sends them once a turn: what one client gets in a row is one frame.
  */
 
 import { ByteWriter } from '../../bytes/byte-writer.js';
@@ -18,11 +18,11 @@ import { writeRespReply } from '../../protocol/resp/writer.js';
 import { writeRedisResult } from '../../protocol/text/redis-result.js';
 import type { Term } from '../../raft/types.js';
 import { beginReply, endReply, type QuestionId, writeServerFrame } from '../../wire/client-frames.js';
+import type { ClientConnection } from './client-connection.js';
 import { type Later, LongReplies, longElements } from './long-replies.js';
-import type { Session } from './session.js';
 
 interface OpenFrame {
-  readonly session: Session;
+  readonly client: ClientConnection;
   readonly offset: number;
   readonly answeredFrom: number;
   at: StreamCheckpoint;
@@ -56,48 +56,53 @@ export class ReplyFrames {
   }
 
   /**
-   * Answers the session's stream up to `answeredOffset`, after which it stands at `at`; without a reply the client is
+   * Answers the client's stream up to `answeredOffset`, after which it stands at `at`; without a reply the client is
    * told nothing.
    */
-  answer(session: Session, reply: RespReply | undefined, answeredOffset: number, at: StreamCheckpoint): void {
-    if (this.#long.count > 0 && this.#long.takeLater(session, { reply, answeredOffset, at })) return;
+  answer(
+    client: ClientConnection,
+    reply: RespReply | undefined,
+    answeredOffset: number,
+    at: StreamCheckpoint,
+  ): void {
+    if (this.#long.count > 0 && this.#long.takeLater(client, { reply, answeredOffset, at })) return;
     const elements =
-      reply?.type === 'resp' && session.redis !== undefined ? longElements(reply.value) : undefined;
+      reply?.type === 'resp' && client.redis !== undefined ? longElements(reply.value) : undefined;
     if (elements !== undefined) {
-      this.#long.begin(session, elements);
-      this.#long.takeLater(session, { reply: undefined, answeredOffset, at });
+      this.#long.begin(client, elements);
+      this.#long.takeLater(client, { reply: undefined, answeredOffset, at });
       return;
     }
-    const frame = this.#frameOf(session);
+    const frame = this.#frameOf(client);
     if (reply !== undefined) {
       const before = this.#batch.length;
-      if (session.redis !== undefined) writeRespReply(this.#batch, reply, session.redis.version);
+      if (client.redis !== undefined) writeRespReply(this.#batch, reply, client.redis.version);
       else if (reply.type === 'resp') writeRedisResult(this.#batch, reply.value);
       else if (reply.type !== 'pushes') writeTextReply(this.#batch, reply);
       const byteCount = this.#batch.length - before;
-      session.addUnread(byteCount);
+      client.addUnread(byteCount);
       this.writtenBytes += byteCount;
     }
-    session.answeredOffset = answeredOffset;
-    session.answeredAt = at;
+    client.answeredOffset = answeredOffset;
+    client.answeredAt = at;
     frame.at = at;
     if (this.#batch.length >= MAX_TRAFFIC_BATCH_BYTES) this.#cut();
   }
 
   /** Tells the client something that answers no command. */
-  push(session: Session, text: string): void {
-    if (this.#long.takeLater(session, { text })) return;
-    const frame = this.#frameOf(session);
-    if (session.answeredOffset === frame.answeredFrom) frame.at = session.answeredAt;
+  push(client: ClientConnection, text: string): void {
+    if (this.#long.takeLater(client, { text })) return;
+    const frame = this.#frameOf(client);
+    if (client.answeredOffset === frame.answeredFrom) frame.at = client.answeredAt;
     this.#batch.latin1(text);
-    session.addUnread(text.length);
+    client.addUnread(text.length);
     this.writtenBytes += text.length;
     if (this.#batch.length >= MAX_TRAFFIC_BATCH_BYTES) this.#cut();
   }
 
-  /** The session is gone: nothing more of it is written, unless it is to be closed after that. */
-  forget(session: Session): void {
-    this.#long.forget(session);
+  /** The client is gone: nothing more of it is written, unless it is to be closed after that. */
+  forget(client: ClientConnection): void {
+    this.#long.forget(client);
   }
 
   /** Replies that are not written as a whole. */
@@ -110,30 +115,30 @@ export class ReplyFrames {
     return this.#long.count > 0 && !this.isFull;
   }
 
-  /** Sessions whose long reply has been written since the last call: they may take more again. */
-  takeFinished(): readonly Session[] {
+  /** Clients whose long reply has been written since the last call: they may take more again. */
+  takeFinished(): readonly ClientConnection[] {
     return this.#long.takeFinished();
   }
 
-  /** Sends a routed session back to the router: this server does not lead. */
-  refuse(session: Session, ledTerm: Term): void {
+  /** Sends a routed client back to the router: this server does not lead. */
+  refuse(client: ClientConnection, ledTerm: Term): void {
     this.#endFrame();
-    const proposedBytes = Math.max(0, session.proposedOffset - session.answeredOffset);
-    writeServerFrame(this.#batch, { type: 'refuse', session: session.id, proposedBytes, ledTerm });
+    const proposedBytes = Math.max(0, client.proposedOffset - client.answeredOffset);
+    writeServerFrame(this.#batch, { type: 'refuse', assignment: client.id, proposedBytes, ledTerm });
   }
 
   /** Has the connection closed once its replies are written. */
-  close(session: Session): void {
-    if (this.#long.takeLater(session, 'close')) return;
+  close(client: ClientConnection): void {
+    if (this.#long.takeLater(client, 'close')) return;
     this.#endFrame();
-    writeServerFrame(this.#batch, { type: 'close', session: session.id });
+    writeServerFrame(this.#batch, { type: 'close', assignment: client.id });
   }
 
-  /** Asks all servers, for the session's client. */
-  askAll(session: Session, args: Args): void {
+  /** Asks all servers, for the client. */
+  askAll(client: ClientConnection, args: Args): void {
     this.#endFrame();
-    const { connection } = session;
-    writeServerFrame(this.#batch, { type: 'ask-all', session: session.id, connection, args });
+    const { connection } = client;
+    writeServerFrame(this.#batch, { type: 'ask-all', assignment: client.id, connection, args });
   }
 
   /** Gives this server's answer to a question. */
@@ -160,15 +165,15 @@ export class ReplyFrames {
     }
   }
 
-  #frameOf(session: Session): OpenFrame {
-    if (this.#frame?.session === session) return this.#frame;
+  #frameOf(client: ClientConnection): OpenFrame {
+    if (this.#frame?.client === client) return this.#frame;
     this.#endFrame();
-    const { answeredOffset: answeredFrom } = session;
+    const { answeredOffset: answeredFrom } = client;
     const frame = {
-      session,
-      offset: beginReply(this.#batch, session.id),
+      client,
+      offset: beginReply(this.#batch, client.id),
       answeredFrom,
-      at: session.parser.checkpoint(),
+      at: client.parser.checkpoint(),
     };
     this.#frame = frame;
     return frame;
@@ -178,12 +183,12 @@ export class ReplyFrames {
     const frame = this.#frame;
     if (frame === undefined) return;
     this.#frame = undefined;
-    const { session } = frame;
-    const at = placeOf(session, frame.at);
-    const answeredBytes = session.answeredOffset - frame.answeredFrom;
-    endReply(this.#batch, frame.offset, { answeredBytes, at: updateOf(session, at) });
-    session.reportedAt = at;
-    session.reportedToldTo = session.subscriber?.next ?? 0;
+    const { client } = frame;
+    const at = placeOf(client, frame.at);
+    const answeredBytes = client.answeredOffset - frame.answeredFrom;
+    endReply(this.#batch, frame.offset, { answeredBytes, at: updateOf(client, at) });
+    client.reportedAt = at;
+    client.reportedToldTo = client.subscriber?.next ?? 0;
   }
 
   readonly #afterPart = (byteCount: number): void => {
@@ -193,10 +198,10 @@ export class ReplyFrames {
   };
 
   /** A long reply has come to its end. */
-  readonly #tell = (session: Session, later: Later): void => {
-    if (later === 'close') this.close(session);
-    else if ('text' in later) this.push(session, later.text);
-    else this.answer(session, later.reply, later.answeredOffset, later.at);
+  readonly #tell = (client: ClientConnection, later: Later): void => {
+    if (later === 'close') this.close(client);
+    else if ('text' in later) this.push(client, later.text);
+    else this.answer(client, later.reply, later.answeredOffset, later.at);
   };
 
   #cut(): void {
@@ -205,16 +210,16 @@ export class ReplyFrames {
   }
 }
 
-/** The checkpoint with the place of the session's watch, or without one that has ended. */
-function placeOf({ watch }: Session, at: StreamCheckpoint): StreamCheckpoint {
+/** The checkpoint with the place of the client's watch, or without one that has ended. */
+function placeOf({ watch }: ClientConnection, at: StreamCheckpoint): StreamCheckpoint {
   if (at.place === 'resp') return at;
   if (watch !== undefined) return withWatch(at, watch.place);
   return watchOf(at) === undefined ? at : withWatch(at, undefined);
 }
 
 /** What of the checkpoint is news to the gateway; undefined if nothing is. */
-function updateOf(session: Session, at: StreamCheckpoint): CheckpointUpdate | undefined {
-  const { reportedAt, reportedToldTo, subscriber } = session;
+function updateOf(client: ClientConnection, at: StreamCheckpoint): CheckpointUpdate | undefined {
+  const { reportedAt, reportedToldTo, subscriber } = client;
   if (at.place !== 'resp' || subscriber === undefined) return at === reportedAt ? undefined : at;
   const toldTo = subscriber.next;
   if (at === reportedAt) return toldTo === reportedToldTo ? undefined : { place: 'told', toldTo };

@@ -6,7 +6,7 @@ import type { Reply, RespReply } from '../../protocol/reply.js';
 import { isWrite, type Request } from '../../protocol/request.js';
 import { NullArray } from '../../protocol/resp/value.js';
 import { redirection } from '../redis/redirection.js';
-import type { PendingCommand } from './session.js';
+import type { PendingCommand } from './client-connection.js';
 import { slotKeyOf } from './slot-key.js';
 
 export const COMMAND_ERROR: Reply = { type: 'command-error' };
@@ -45,10 +45,10 @@ export function visibleReply(request: Request, reply: RespReply): RespReply | un
 
 /** The reply to a client whose command is not executed here: `outcome` says why. A transaction that it was to be in is broken. */
 export function unexecutedReply(
-  { session, request, isElsewhere }: PendingCommand,
+  { client, request, isElsewhere }: PendingCommand,
   outcome: Reply,
 ): RespReply | undefined {
-  const { redis } = session;
+  const { redis } = client;
   if (redis === undefined) return visibleReply(request, outcome);
   if (request.type === 'redis-fixed') return { type: 'resp', value: request.value };
   const isForWrites = ['internal-error', 'timed-out', 'unwritable'].includes(outcome.type);

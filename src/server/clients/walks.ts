@@ -14,7 +14,7 @@ import { executeWalk } from '../../state-machine/redis/execute.js';
 import { goOn, type Steps, Work } from '../../state-machine/work.js';
 import type { AppliedState } from '../applied-state.js';
 import type { ServerMetrics } from '../server-metrics.js';
-import type { PendingCommand } from './session.js';
+import type { PendingCommand } from './client-connection.js';
 
 const TOO_MANY = new ErrorReply(
   `TRYAGAIN ${MAX_WALKS} commands that go through all keys are at work, and ${MAX_WAITING_WALKS} wait`,
@@ -129,6 +129,6 @@ export class Walks {
   }
 }
 
-function isDone({ isAnswered, session }: PendingCommand): boolean {
-  return isAnswered || session.isGone;
+function isDone({ isAnswered, client }: PendingCommand): boolean {
+  return isAnswered || client.isGone;
 }

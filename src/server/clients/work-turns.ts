@@ -6,7 +6,7 @@
  */
 
 import { LITTLE_WORK, MAX_PENDING_WORK } from '../../limits.js';
-import type { PendingCommand, Session } from './session.js';
+import type { ClientConnection, PendingCommand } from './client-connection.js';
 
 export class WorkTurns {
   readonly #retake: (command: PendingCommand) => void;
@@ -36,7 +36,7 @@ export class WorkTurns {
   admit(command: PendingCommand, units: number): boolean {
     if (units === 0 || this.#admitted.has(command)) return true;
     command.pendingUnits = units;
-    command.session.pendingUnits += units;
+    command.client.pendingUnits += units;
     const queue = units <= LITTLE_WORK ? this.#little : this.#much;
     // Nobody overtakes those that wait, or little ones that follow one another would leave no room for much.
     if (this.count === 0 && this.#hasRoomFor(command)) {
@@ -44,13 +44,13 @@ export class WorkTurns {
       return true;
     }
     queue.push(command);
-    command.session.waitsForTurn = true;
+    command.client.waitsForTurn = true;
     return false;
   }
 
   /** The command is answered, or will not be executed. */
   ended(command: PendingCommand): void {
-    command.session.pendingUnits -= command.pendingUnits;
+    command.client.pendingUnits -= command.pendingUnits;
     const units = this.#admitted.get(command);
     if (units === undefined) return;
     this.#admitted.delete(command);
@@ -66,7 +66,7 @@ export class WorkTurns {
     ) {
       (next === this.#little[0] ? this.#little : this.#much).shift();
       this.#isMuchFirst = !this.#isMuchFirst;
-      next.session.waitsForTurn = false;
+      next.client.waitsForTurn = false;
       const command = { ...next, takenAtMs: nowMs };
       this.#take(command);
       this.#retake(command);
@@ -74,17 +74,17 @@ export class WorkTurns {
   }
 
   /** The connection is gone, or goes on elsewhere: what waits of it was not admitted, and holds nothing. */
-  forget(session: Session): void {
-    if (!session.waitsForTurn) return;
-    session.waitsForTurn = false;
-    this.#little = this.#little.filter((command) => command.session !== session);
-    this.#much = this.#much.filter((command) => command.session !== session);
+  forget(client: ClientConnection): void {
+    if (!client.waitsForTurn) return;
+    client.waitsForTurn = false;
+    this.#little = this.#little.filter((command) => command.client !== client);
+    this.#much = this.#much.filter((command) => command.client !== client);
   }
 
   /** Gives up all that wait, and returns them. Nothing is in flight any more. */
   takeAll(): readonly PendingCommand[] {
     const commands = [...this.#little, ...this.#much];
-    for (const { session } of commands) session.waitsForTurn = false;
+    for (const { client } of commands) client.waitsForTurn = false;
     this.#little = [];
     this.#much = [];
     this.#admitted.clear();

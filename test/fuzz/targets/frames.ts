@@ -35,7 +35,7 @@ const CLIENT_FRAMES: Format<ClientFrame> = {
   samples: [
     {
       type: 'open',
-      session: 7,
+      assignment: 7,
       connection: 3,
       routed: true,
       from: ADDRESS,
@@ -43,12 +43,12 @@ const CLIENT_FRAMES: Format<ClientFrame> = {
       ageMs: 12,
       at: AT_RESP_START,
     },
-    { type: 'data', session: 7, bytes: Buffer.from('get k\r\n') },
-    { type: 'drained', session: 7, byteCount: 5 },
-    { type: 'end', session: 7 },
-    { type: 'close', session: 7 },
+    { type: 'data', assignment: 7, bytes: Buffer.from('get k\r\n') },
+    { type: 'drained', assignment: 7, byteCount: 5 },
+    { type: 'end', assignment: 7 },
+    { type: 'close', assignment: 7 },
     { type: 'question', question: 1, connection: 3, args: ['list', 'id', '3'] },
-    { type: 'all-answers', session: 7, answers: ['a', 'bc'] },
+    { type: 'all-answers', assignment: 7, answers: ['a', 'bc'] },
   ],
   read: (bytes) => [...readClientFrames(bytes)].map(ownBytes),
   write(frames) {
@@ -61,10 +61,10 @@ const CLIENT_FRAMES: Format<ClientFrame> = {
 const SERVER_FRAMES: Format<ServerFrame> = {
   name: 'server-frames',
   samples: [
-    { type: 'reply', session: 7, answeredBytes: 12, at: AT_COMMAND_START, bytes: Buffer.from('OK\r\n') },
-    { type: 'part', session: 7, bytes: Buffer.from('part of a reply') },
-    { type: 'refuse', session: 7, proposedBytes: 30, ledTerm: 2 },
-    { type: 'close', session: 7 },
+    { type: 'reply', assignment: 7, answeredBytes: 12, at: AT_COMMAND_START, bytes: Buffer.from('OK\r\n') },
+    { type: 'part', assignment: 7, bytes: Buffer.from('part of a reply') },
+    { type: 'refuse', assignment: 7, proposedBytes: 30, ledTerm: 2 },
+    { type: 'close', assignment: 7 },
   ],
   read: (bytes) => [...readServerFrames(bytes)],
   write(frames) {

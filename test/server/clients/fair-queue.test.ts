@@ -31,7 +31,7 @@ describe('clients that send more than one turn can do', () => {
     const gets = (quantums: number) => 'get k\r\n'.repeat(quantums * MAX_TAKEN_COMMANDS_PER_TURN);
     const others = [2, 3, 4, 5, 6, 7, 8, 9, 10];
     const redisGets = resp(...Array.from({ length: 2 * MAX_TAKEN_COMMANDS_PER_TURN }, () => 'GET k'));
-    leader.sendAll([1, gets(6)], ...others.map((session) => [session, redisGets] as const));
+    leader.sendAll([1, gets(6)], ...others.map((client) => [client, redisGets] as const));
     const quantums = Array.from({ length: 6 }, () => {
       const told = leader.turn();
       return ['ERR_NOT_FOUND', '$-1'].map(
@@ -55,12 +55,12 @@ describe('clients that send more than one turn can do', () => {
     const sets = resp(...Array.from({ length: 64 }, () => `SET k ${'v'.repeat(100)}`));
     leader.send(1, sets);
     leader.nowMs += MAX_HEARING_MS_PER_TURN;
-    for (let session = 2; session <= clients; session += 1) leader.send(session, sets);
+    for (let client = 2; client <= clients; client += 1) leader.send(client, sets);
     const { length } = leader.turn() + leader.acknowledge();
     expect(length / (64 * '+OK\r\n'.length)).to.be.within(1, 1 + 2 * MAX_QUEUED_QUANTA_PER_TURN);
     for (let turns = 0; turns < clients; turns += 1) leader.acknowledge();
-    for (let session = 1; session <= clients; session += 1)
-      expect(leader.toldTo(session)).to.equal('+OK\r\n'.repeat(64));
+    for (let client = 1; client <= clients; client += 1)
+      expect(leader.toldTo(client)).to.equal('+OK\r\n'.repeat(64));
   });
 
   it('do not keep many waiting that ask one thing each', () => {
@@ -68,7 +68,7 @@ describe('clients that send more than one turn can do', () => {
     const clients = 10 * MAX_QUEUED_QUANTA_PER_TURN;
     leader.send(1, resp('GET k'));
     leader.nowMs += MAX_HEARING_MS_PER_TURN;
-    for (let session = 2; session <= clients; session += 1) leader.send(session, resp('GET k'));
+    for (let client = 2; client <= clients; client += 1) leader.send(client, resp('GET k'));
     expect(leader.turn()).to.equal('$-1\r\n'.repeat(clients));
   });
 

@@ -12,8 +12,8 @@ describe('a client that has sent half a command', () => {
     leader.turn();
   }
 
-  function isClosed(leader: Leader, session: number): boolean {
-    return leader.toldTo(session).includes('<close>');
+  function isClosed(leader: Leader, client: number): boolean {
+    return leader.toldTo(client).includes('<close>');
   }
 
   it('is closed once it has had the time for the rest, be it silent or slow', () => {
@@ -42,12 +42,12 @@ describe('a client that has sent half a command', () => {
     leader.turn();
     for (let n = 0; n < 10; n += 1) {
       leader.nowMs += HALF_SENT_TIMEOUT_MS / 11;
-      for (const session of [1, 2, 3]) leader.send(session, 'x');
+      for (const client of [1, 2, 3]) leader.send(client, 'x');
       leader.turn();
     }
     look(leader);
     look(leader);
-    expect([1, 2, 3].filter((session) => !isClosed(leader, session))).to.deep.equal([]);
+    expect([1, 2, 3].filter((client) => !isClosed(leader, client))).to.deep.equal([]);
   });
 
   it('has more time for a large value, as long as that comes', () => {

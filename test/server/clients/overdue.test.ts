@@ -72,7 +72,7 @@ describe('a write that waits for a disk', () => {
 
   it('does not keep reads of others from being answered', () => {
     const leader = hanging();
-    for (let session = 1; session <= 3; session += 1) leader.send(session, set('k', 'x'.repeat(300_000)));
+    for (let client = 1; client <= 3; client += 1) leader.send(client, set('k', 'x'.repeat(300_000)));
     leader.turn();
     leader.nowMs += QUORUM_WAIT_MS;
     leader.turn();

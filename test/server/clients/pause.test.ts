@@ -1,8 +1,12 @@
 import { expect } from 'chai';
 import { AT_COMMAND_START } from '../../../src/protocol/checkpoint.js';
 import type { Request } from '../../../src/protocol/request.js';
+import {
+  ClientConnection,
+  type PendingCommand,
+  TotalUnread,
+} from '../../../src/server/clients/client-connection.js';
 import { Pause } from '../../../src/server/clients/pause.js';
-import { type PendingCommand, Session, TotalUnread } from '../../../src/server/clients/session.js';
 import { opening } from '../../support/client-frames.js';
 
 describe('a pause', () => {
@@ -35,7 +39,7 @@ describe('a pause', () => {
     const commands = ['a', 'b', 'c'].map((key) => pending({ type: 'get', key }));
     for (const command of commands) expect(pause.hold(command)).to.equal(true);
     expect(pause.takeOver(1_000)).to.deep.equal(commands);
-    expect(session.isPaused).to.equal(false);
+    expect(client.isPaused).to.equal(false);
   });
 
   it('of writes keeps what comes after a write of the same connection', () => {
@@ -49,11 +53,11 @@ describe('a pause', () => {
     expect(pause.takeAll()).to.deep.equal(commands);
   });
 
-  const session = new Session(1, opening(1), new TotalUnread(), 0);
+  const client = new ClientConnection(1, opening(1), new TotalUnread(), 0);
 
   function pending(request: Request): PendingCommand {
     return {
-      session,
+      client,
       request,
       endOffset: 0,
       at: AT_COMMAND_START,

@@ -1,14 +1,18 @@
 import { expect } from 'chai';
 import { AT_COMMAND_START } from '../../../src/protocol/checkpoint.js';
+import {
+  ClientConnection,
+  type PendingCommand,
+  TotalUnread,
+} from '../../../src/server/clients/client-connection.js';
 import { PendingGroups } from '../../../src/server/clients/pending-groups.js';
-import { type PendingCommand, Session, TotalUnread } from '../../../src/server/clients/session.js';
 import { opening } from '../../support/client-frames.js';
 
-const session = new Session(1, opening(1), new TotalUnread(), 0);
+const client = new ClientConnection(1, opening(1), new TotalUnread(), 0);
 
 function command(key: string, takenAtMs = 0): PendingCommand {
   return {
-    session,
+    client,
     request: { type: 'get', key },
     endOffset: 0,
     at: AT_COMMAND_START,

@@ -7,7 +7,7 @@ describe('a small entry', () => {
   /** A leader that has answered the first write of each, half a millisecond after it came. */
   function answered(): Leader {
     const leader = new Leader();
-    leader.sendAll(...SESSIONS.map((session) => [session, set('k', 'x')] as const));
+    leader.sendAll(...SESSIONS.map((client) => [client, set('k', 'x')] as const));
     leader.turn();
     leader.nowMs += 0.5;
     leader.acknowledge();
@@ -21,7 +21,7 @@ describe('a small entry', () => {
     leader.send(first, set('k', 'y'));
     leader.turn();
     expect(leader.raft.lastLog.index).to.equal(index);
-    leader.sendAll(...others.map((session) => [session, set('k', 'y')] as const));
+    leader.sendAll(...others.map((client) => [client, set('k', 'y')] as const));
     leader.turn();
     expect(leader.raft.lastLog.index).to.equal(index + 1);
     expect(leader.acknowledge()).to.match(/^(OK \d+\r\n){10}$/);

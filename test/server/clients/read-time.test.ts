@@ -11,8 +11,8 @@ function slowLeader(): Leader {
   return leader;
 }
 
-function readsTold(leader: Leader, session: number): number {
-  return leader.toldTo(session).split(':0\r\n').length - 1;
+function readsTold(leader: Leader, client: number): number {
+  return leader.toldTo(client).split(':0\r\n').length - 1;
 }
 
 describe('reads that take long', () => {
@@ -30,12 +30,12 @@ describe('reads that take long', () => {
 
   it('of many clients that come at once are so, too, and each gets its turn', () => {
     const leader = slowLeader();
-    const sessions = Array.from({ length: READS }, (_, i) => i + 1);
-    leader.sendAll(...sessions.map((session): [number, string] => [session, resp('STRLEN k')]));
+    const clients = Array.from({ length: READS }, (_, i) => i + 1);
+    leader.sendAll(...clients.map((client): [number, string] => [client, resp('STRLEN k')]));
     let before = 0;
     while (before < READS) {
       leader.turn();
-      const told = sessions.filter((session) => readsTold(leader, session) > 0).length;
+      const told = clients.filter((client) => readsTold(leader, client) > 0).length;
       expect(told - before).to.be.within(1, 2 * MAX_READ_MS_PER_TURN);
       before = told;
     }
@@ -64,7 +64,7 @@ describe('reads that take long', () => {
     for (let turns = 0; turns < 3; turns += 1) leader.turn();
     leader.acknowledge();
     expect(leader.toldTo(1)).to.match(/^\+OK\r\n/);
-    const told = () => asking.reduce((sum, [session]) => sum + readsTold(leader, session), 0);
+    const told = () => asking.reduce((sum, [client]) => sum + readsTold(leader, client), 0);
     expect(told()).to.be.below(clients);
     for (let turns = 0; turns < 10 * clients && told() < 2 * clients; turns += 1) {
       leader.turn();

@@ -3,8 +3,8 @@ import type { Sender, Withdraw } from '../../../src/channel/channel.js';
 import { MAX_TRAFFIC_BATCH_BYTES } from '../../../src/limits.js';
 import { AT_COMMAND_START, respCheckpoint } from '../../../src/protocol/checkpoint.js';
 import type { Reply } from '../../../src/protocol/reply.js';
+import { ClientConnection, TotalUnread } from '../../../src/server/clients/client-connection.js';
 import { ReplyFrames } from '../../../src/server/clients/reply-frames.js';
-import { Session, TotalUnread } from '../../../src/server/clients/session.js';
 import { readServerFrames } from '../../../src/wire/client-frames.js';
 import { opening } from '../../support/client-frames.js';
 
@@ -65,8 +65,8 @@ const NOT_FOUND: Reply = { type: 'not-found' };
 /** A reply that fills a batch by itself. */
 const LARGE: Reply = { type: 'value', value: 'v'.repeat(MAX_TRAFFIC_BATCH_BYTES) };
 
-function session(id: number): Session {
-  return new Session(id, opening(id, { routed: true }), new TotalUnread(), 0);
+function client(id: number): ClientConnection {
+  return new ClientConnection(id, opening(id, { routed: true }), new TotalUnread(), 0);
 }
 
 /** Replies that are flushed again whenever there is room. */
@@ -76,7 +76,7 @@ function repliesTo(sender: FakeSender): ReplyFrames {
 }
 
 function frame(id: number, answeredBytes: number, bytes: string, at?: unknown): unknown {
-  return { type: 'reply', session: id, answeredBytes, at, bytes };
+  return { type: 'reply', assignment: id, answeredBytes, at, bytes };
 }
 
 describe('ReplyFrames', () => {
@@ -84,16 +84,16 @@ describe('ReplyFrames', () => {
     const sender = new FakeSender();
     const replies = repliesTo(sender);
     replies.flush();
-    replies.answer(session(1), DELETED, 10, AT_COMMAND_START);
+    replies.answer(client(1), DELETED, 10, AT_COMMAND_START);
     expect(sender.batches).to.deep.equal([]);
     replies.flush();
     expect(sender.frames).to.deep.equal([[frame(1, 10, 'DELETED\r\n')]]);
   });
 
-  it('merges what one session gets in a row into one frame, with the last place in its stream', () => {
+  it('merges what one client gets in a row into one frame, with the last place in its stream', () => {
     const sender = new FakeSender();
     const replies = repliesTo(sender);
-    const one = session(1);
+    const one = client(1);
     replies.answer(one, DELETED, 10, AT_COMMAND_START);
     replies.answer(one, undefined, 30, AT_COMMAND_START);
     replies.answer(one, NOT_FOUND, 45, { place: 'bad line' });
@@ -103,10 +103,10 @@ describe('ReplyFrames', () => {
     ]);
   });
 
-  it('begins another frame for another session, and counts each session’s bytes from its last frame', () => {
+  it('begins another frame for another client, and counts each client’s bytes from its last frame', () => {
     const sender = new FakeSender();
     const replies = repliesTo(sender);
-    const [one, two] = [session(1), session(2)];
+    const [one, two] = [client(1), client(2)];
     replies.answer(one, DELETED, 10, AT_COMMAND_START);
     replies.answer(two, DELETED, 7, AT_COMMAND_START);
     replies.answer(one, NOT_FOUND, 25, AT_COMMAND_START);
@@ -119,7 +119,7 @@ describe('ReplyFrames', () => {
   it('says where the stream stands only when that has changed', () => {
     const sender = new FakeSender();
     const replies = repliesTo(sender);
-    const [one, two] = [session(1), session(2)];
+    const [one, two] = [client(1), client(2)];
     const named = respCheckpoint({ name: 'worker' });
     for (const [offset, at] of [
       [1, named],
@@ -137,23 +137,23 @@ describe('ReplyFrames', () => {
   it('tells of answered bytes also when the client is told nothing', () => {
     const sender = new FakeSender();
     const replies = repliesTo(sender);
-    replies.answer(session(1), undefined, 10, { place: 'bad value', byteCount: 99 });
+    replies.answer(client(1), undefined, 10, { place: 'bad value', byteCount: 99 });
     replies.flush();
     expect(sender.frames).to.deep.equal([[frame(1, 10, '', { place: 'bad value', byteCount: 99 })]]);
   });
 
-  it('keeps the session’s accounts', () => {
+  it('keeps the client’s accounts', () => {
     const replies = repliesTo(new FakeSender());
-    const one = session(1);
+    const one = client(1);
     replies.answer(one, DELETED, 10, AT_COMMAND_START);
     replies.answer(one, undefined, 20, AT_COMMAND_START);
     expect([one.answeredOffset, one.unreadBytes]).to.deep.equal([20, 'DELETED\r\n'.length]);
   });
 
-  it('ends a session’s frame before it is refused or closed', () => {
+  it('ends a client’s frame before it is refused or closed', () => {
     const sender = new FakeSender();
     const replies = repliesTo(sender);
-    const [one, two] = [session(1), session(2)];
+    const [one, two] = [client(1), client(2)];
     replies.answer(one, DELETED, 10, AT_COMMAND_START);
     one.proposedOffset = 35;
     replies.refuse(one, 7);
@@ -163,9 +163,9 @@ describe('ReplyFrames', () => {
     expect(sender.frames).to.deep.equal([
       [
         frame(1, 10, 'DELETED\r\n'),
-        { type: 'refuse', session: 1, proposedBytes: 25, ledTerm: 7 },
+        { type: 'refuse', assignment: 1, proposedBytes: 25, ledTerm: 7 },
         frame(2, 10, 'DELETED\r\n'),
-        { type: 'close', session: 2 },
+        { type: 'close', assignment: 2 },
       ],
     ]);
   });
@@ -173,18 +173,18 @@ describe('ReplyFrames', () => {
   it('refuses with no proposed bytes when more is answered than was proposed', () => {
     const sender = new FakeSender();
     const replies = repliesTo(sender);
-    const one = session(1);
+    const one = client(1);
     one.proposedOffset = 5;
     one.answeredOffset = 10;
     replies.refuse(one, 0);
     replies.flush();
-    expect(sender.frames).to.deep.equal([[{ type: 'refuse', session: 1, proposedBytes: 0, ledTerm: 0 }]]);
+    expect(sender.frames).to.deep.equal([[{ type: 'refuse', assignment: 1, proposedBytes: 0, ledTerm: 0 }]]);
   });
 
   it('begins another batch, and in it another frame, once one is full', () => {
     const sender = new FakeSender();
     const replies = repliesTo(sender);
-    const one = session(1);
+    const one = client(1);
     replies.answer(one, LARGE, 10, AT_COMMAND_START);
     replies.answer(one, DELETED, 25, AT_COMMAND_START);
     replies.flush();
@@ -195,7 +195,7 @@ describe('ReplyFrames', () => {
   it('fills batches up to the limit and not much beyond', () => {
     const sender = new FakeSender();
     const replies = repliesTo(sender);
-    const one = session(1);
+    const one = client(1);
     const reply: Reply = { type: 'value', value: 'v'.repeat(1000) };
     for (let count = 1; count <= 1000; count += 1) replies.answer(one, reply, count, AT_COMMAND_START);
     replies.flush();
@@ -207,7 +207,7 @@ describe('ReplyFrames', () => {
   it('is full while batches find no room, and sends them in order as there is some', () => {
     const sender = new FakeSender(1);
     const replies = repliesTo(sender);
-    const one = session(1);
+    const one = client(1);
     for (let count = 1; count <= 3; count += 1) {
       replies.answer(one, DELETED, count, AT_COMMAND_START);
       replies.flush();
@@ -226,7 +226,7 @@ describe('ReplyFrames', () => {
     const sender = new FakeSender();
     const replies = repliesTo(sender);
     sender.close();
-    replies.answer(session(1), DELETED, 1, AT_COMMAND_START);
+    replies.answer(client(1), DELETED, 1, AT_COMMAND_START);
     replies.flush();
     expect(sender.batches).to.deep.equal([]);
   });

@@ -4,7 +4,7 @@ import { AT_RESP_START, type RespCheckpoint } from '../../../src/protocol/checkp
 import type { Command } from '../../../src/protocol/command.js';
 import { NO_SUBSCRIPTIONS, Subscriptions } from '../../../src/protocol/resp/subscriptions.js';
 import { AppliedState } from '../../../src/server/applied-state.js';
-import { Session, TotalUnread } from '../../../src/server/clients/session.js';
+import { ClientConnection, TotalUnread } from '../../../src/server/clients/client-connection.js';
 import { Subscribers } from '../../../src/server/clients/subscriptions/subscribers.js';
 import { KeyValueStore } from '../../../src/state-machine/key-value-store.js';
 import {
@@ -29,7 +29,7 @@ function set(key: string): Command {
 class Subscribed {
   readonly store: KeyValueStore;
   readonly state: AppliedState;
-  readonly sessions: Session[] = [];
+  readonly clients: ClientConnection[] = [];
   readonly told: string[] = [];
   readonly closed: number[] = [];
   closedCount = 0;
@@ -51,9 +51,9 @@ class Subscribed {
       },
       state: this.state,
       replies: this,
-      close: (session) => {
-        this.closed.push(session.id);
-        this.subscribers.end(session);
+      close: (client) => {
+        this.closed.push(client.id);
+        this.subscribers.end(client);
       },
       onSubscribersClosed: (count) => {
         this.closedCount += count;
@@ -62,10 +62,10 @@ class Subscribed {
     this.apply(set('first'));
   }
 
-  push(session: Session, text: string): void {
-    this.told[session.id] += text;
+  push(client: ClientConnection, text: string): void {
+    this.told[client.id] += text;
     this.#toldBytes += text.length;
-    session.addUnread(text.length);
+    client.addUnread(text.length);
   }
 
   apply(...commands: Command[]): void {
@@ -78,35 +78,34 @@ class Subscribed {
       this.apply(...Array.from({ length: Math.min(left, 1_000) }, () => set('a')));
   }
 
-  /** A session that comes from another server with what it was subscribed to. Returns the number that {@link told} has it by. */
-  #open(at: RespCheckpoint, routed: boolean): Session {
-    const id = this.sessions.length;
-    const session = new Session(id, { ...opening(id), at, routed }, new TotalUnread(), this.nowMs);
-    this.sessions.push(session);
+  /** A client that comes from another server with what it was subscribed to. Returns the number that {@link told} has it by. */
+  #open(at: RespCheckpoint, routed: boolean): ClientConnection {
+    const id = this.clients.length;
+    const client = new ClientConnection(id, { ...opening(id), at, routed }, new TotalUnread(), this.nowMs);
+    this.clients.push(client);
     this.told.push('');
-    return session;
+    return client;
   }
 
   subscribe(channels: string[], patterns: string[] = [], { routed } = { routed: true }): number {
-    const session = this.#open(AT_RESP_START, routed);
-    session.redis?.change({ subscriptions: new Subscriptions(channels, patterns) });
-    this.subscribers.follow(session, this.nowMs);
-    return session.id;
+    const client = this.#open(AT_RESP_START, routed);
+    client.redis?.change({ subscriptions: new Subscriptions(channels, patterns) });
+    this.subscribers.follow(client, this.nowMs);
+    return client.id;
   }
 
   resume(toldTo: number, channels: string[]): number {
     const at = { ...AT_RESP_START, subscriptions: new Subscriptions(channels, []), toldTo };
-    const session = this.#open(at, true);
-    this.subscribers.resume(session, at, this.nowMs);
-    return session.id;
+    const client = this.#open(at, true);
+    this.subscribers.resume(client, at, this.nowMs);
+    return client.id;
   }
 
   /** A turn after which everybody but these reads. Returns how many bytes were told. */
   turn(...unread: number[]): number {
     const before = this.#toldBytes;
     this.subscribers.work(this.nowMs);
-    for (const session of this.sessions)
-      if (!unread.includes(session.id)) session.addUnread(-session.unreadBytes);
+    for (const client of this.clients) if (!unread.includes(client.id)) client.addUnread(-client.unreadBytes);
     return this.#toldBytes - before;
   }
 
@@ -151,14 +150,14 @@ describe('subscribers', () => {
     const id = server.subscribe([`${BY_KEY}a`]);
     server.apply(set('a'), set('b'));
     const subscriptions = new Subscriptions([`${BY_KEY}a`, `${BY_KEY}b`], []);
-    server.sessions[id]?.redis?.change({ subscriptions });
-    server.subscribers.follow(server.sessions[id] as Session, 0);
+    server.clients[id]?.redis?.change({ subscriptions });
+    server.subscribers.follow(server.clients[id] as ClientConnection, 0);
     server.settle();
     server.apply(set('b'));
     server.settle();
     expect(server.payloads(id)).to.deep.equal(['set', 'set']);
-    server.sessions[id]?.redis?.change({ subscriptions: NO_SUBSCRIPTIONS });
-    server.subscribers.follow(server.sessions[id] as Session, 0);
+    server.clients[id]?.redis?.change({ subscriptions: NO_SUBSCRIPTIONS });
+    server.subscribers.follow(server.clients[id] as ClientConnection, 0);
     server.apply(set('a'));
     server.settle();
     expect(server.payloads(id)).to.have.lengthOf(2);
@@ -206,7 +205,7 @@ describe('subscribers', () => {
     expect(server.payloads(live)).to.have.lengthOf(2);
     expect(server.payloads(late)).to.have.lengthOf(4);
     expect(server.payloads(ahead)).to.have.lengthOf(1);
-    expect(server.sessions.map(({ subscriber }) => subscriber?.next)).to.deep.equal(
+    expect(server.clients.map(({ subscriber }) => subscriber?.next)).to.deep.equal(
       Array(3).fill(lastRevision + 7),
     );
   });
@@ -235,7 +234,7 @@ describe('subscribers', () => {
     expect(server.payloads(quick)).to.have.lengthOf(count);
     expect(server.told[slow]?.length).to.be.within(MAX_UNREAD_REPLY_BYTES, MAX_UNREAD_REPLY_BYTES + length);
     server.pass(MAX_STALLED_SUBSCRIBER_MS / 2, slow);
-    server.sessions[slow]?.addUnread(-(server.sessions[slow]?.unreadBytes ?? 0));
+    server.clients[slow]?.addUnread(-(server.clients[slow]?.unreadBytes ?? 0));
     server.turn();
     server.settle();
     expect(server.payloads(slow)).to.have.lengthOf(count);
@@ -250,7 +249,7 @@ describe('subscribers', () => {
     const byTime = server.subscribe([`${BY_KEY}a`]);
     const byCount = server.subscribe([`${BY_KEY}a`]);
     const other = server.subscribe([`${BY_KEY}b`]);
-    const fill = (id: number) => server.sessions[id]?.addUnread(MAX_UNREAD_REPLY_BYTES);
+    const fill = (id: number) => server.clients[id]?.addUnread(MAX_UNREAD_REPLY_BYTES);
     fill(byTime);
     server.apply(set('a'));
     server.settle(byTime);
@@ -285,12 +284,12 @@ describe('subscribers', () => {
   it('of the router that are told of nothing have their place told now and then', () => {
     const server = new Subscribed();
     const id = server.subscribe([`${BY_KEY}other`]);
-    const before = server.sessions[id]?.subscriber?.next ?? 0;
+    const before = server.clients[id]?.subscriber?.next ?? 0;
     server.applyMany(SUBSCRIBER_TOLD_CHANGES + 1);
     server.settle();
-    expect(server.sessions[id]?.subscriber?.next).to.equal(before);
+    expect(server.clients[id]?.subscriber?.next).to.equal(before);
     server.pass(SUBSCRIBER_LOOK_MS);
-    expect(server.sessions[id]?.subscriber?.next).to.equal(server.store.lastRevision + 1);
+    expect(server.clients[id]?.subscriber?.next).to.equal(server.store.lastRevision + 1);
   });
 
   it('cost nothing when there are none: nothing is due', () => {
@@ -298,7 +297,7 @@ describe('subscribers', () => {
     expect(server.subscribers).to.include({ isDue: false, deadlineMs: Number.POSITIVE_INFINITY });
     const id = server.subscribe(['x']);
     expect(server.subscribers.deadlineMs).to.equal(SUBSCRIBER_LOOK_MS);
-    server.subscribers.end(server.sessions[id] as Session);
+    server.subscribers.end(server.clients[id] as ClientConnection);
     expect(server.subscribers).to.include({ isDue: false, deadlineMs: Number.POSITIVE_INFINITY });
   });
 });

@@ -18,11 +18,11 @@ function leaderWithKeys(count: number): Leader {
 }
 
 /** Takes turns until the client was told something new. Returns how many. */
-function turnsUntilTold(leader: Leader, session: number): number {
-  const before = leader.toldTo(session);
+function turnsUntilTold(leader: Leader, client: number): number {
+  const before = leader.toldTo(client);
   for (let turns = 1; turns < 1000; turns += 1) {
     leader.turn();
-    if (leader.toldTo(session) !== before) return turns;
+    if (leader.toldTo(client) !== before) return turns;
   }
   throw new Error('it is told nothing');
 }
@@ -70,25 +70,25 @@ describe('a command that goes through all keys', () => {
 
   it('waits while others work, or is refused when too many wait', () => {
     const leader = leaderWithKeys(MANY_KEYS);
-    const sessions = Array.from({ length: MAX_WALKS + MAX_WAITING_WALKS }, (_, i) => i + 2);
-    for (const session of sessions) leader.send(session, resp('KEYS nomatch'));
+    const clients = Array.from({ length: MAX_WALKS + MAX_WAITING_WALKS }, (_, i) => i + 2);
+    for (const client of clients) leader.send(client, resp('KEYS nomatch'));
     leader.send(1000, resp('KEYS nomatch'));
     leader.turn();
     expect(leader.toldTo(1000)).to.match(/^-TRYAGAIN /);
-    for (let turns = 0; sessions.some((session) => leader.toldTo(session) === ''); turns += 1) {
-      expect(turns).to.be.below(100 * sessions.length);
+    for (let turns = 0; clients.some((client) => leader.toldTo(client) === ''); turns += 1) {
+      expect(turns).to.be.below(100 * clients.length);
       leader.turn();
       leader.acknowledge();
     }
-    for (const session of sessions) expect(leader.toldTo(session)).to.equal('*0\r\n');
+    for (const client of clients) expect(leader.toldTo(client)).to.equal('*0\r\n');
   });
 
   it('makes room for others when its client has gone', () => {
     const leader = leaderWithKeys(MANY_KEYS);
-    for (let session = 2; session < 2 + MAX_WALKS; session += 1) leader.send(session, resp('KEYS nomatch'));
+    for (let client = 2; client < 2 + MAX_WALKS; client += 1) leader.send(client, resp('KEYS nomatch'));
     leader.send(100, resp('KEYS nomatch'));
     leader.turn();
-    for (let session = 2; session < 2 + MAX_WALKS; session += 1) leader.leave(session);
+    for (let client = 2; client < 2 + MAX_WALKS; client += 1) leader.leave(client);
     leader.turn();
     turnsUntilTold(leader, 100);
     expect(leader.toldTo(100)).to.equal('*0\r\n');

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { Command } from '../../../src/protocol/command.js';
 import { AppliedState } from '../../../src/server/applied-state.js';
-import { Session, TotalUnread } from '../../../src/server/clients/session.js';
+import { ClientConnection, TotalUnread } from '../../../src/server/clients/client-connection.js';
 import { StateTelling } from '../../../src/server/clients/watches/state-telling.js';
 import { Watchers } from '../../../src/server/clients/watches/watchers.js';
 import { KeyValueStore } from '../../../src/state-machine/key-value-store.js';
@@ -25,7 +25,7 @@ function set(key: string, value = 'v'): Command {
 /** The watchers of a server whose state the test changes, and what they are told. */
 class Watched {
   readonly store: KeyValueStore;
-  readonly sessions: Session[] = [];
+  readonly clients: ClientConnection[] = [];
   readonly told: string[] = [];
   /** Where each would go on elsewhere, as far as its connection was told. */
   readonly places: (number | undefined)[] = [];
@@ -40,15 +40,15 @@ class Watched {
       logTime: { nowMs: () => START_MS },
       state: new AppliedState(this.store, { index: 0, term: 0 }),
       replies: this,
-      close: (session) => this.watchers.end(session),
+      close: (client) => this.watchers.end(client),
     });
     this.apply(set('first'));
   }
 
-  push(session: Session, text: string): void {
-    this.told[session.id] += text;
-    this.places[session.id] = session.watch?.place.revision;
-    session.addUnread(text.length);
+  push(client: ClientConnection, text: string): void {
+    this.told[client.id] += text;
+    this.places[client.id] = client.watch?.place.revision;
+    client.addUnread(text.length);
   }
 
   apply(...commands: Command[]): void {
@@ -57,13 +57,13 @@ class Watched {
 
   /** Returns the number that {@link told} has it by. */
   watch(revision: number | undefined, prefix = ''): number {
-    const id = this.sessions.length;
-    const session = new Session(id, opening(id), new TotalUnread(), this.nowMs);
-    this.sessions.push(session);
+    const id = this.clients.length;
+    const client = new ClientConnection(id, opening(id), new TotalUnread(), this.nowMs);
+    this.clients.push(client);
     this.told.push('');
     const request = { type: 'watch', prefix, revision, isResumed: false } as const;
-    const reply = this.watchers.begin({ session }, request, this.nowMs);
-    if (reply?.type === 'compacted') this.push(session, `refused ${reply.firstKept}`);
+    const reply = this.watchers.begin({ client }, request, this.nowMs);
+    if (reply?.type === 'compacted') this.push(client, `refused ${reply.firstKept}`);
     return id;
   }
 
@@ -71,8 +71,7 @@ class Watched {
   turn(...unread: number[]): number {
     const before = this.#toldBytes;
     this.watchers.work(this.nowMs);
-    for (const session of this.sessions)
-      if (!unread.includes(session.id)) session.addUnread(-session.unreadBytes);
+    for (const client of this.clients) if (!unread.includes(client.id)) client.addUnread(-client.unreadBytes);
     return this.#toldBytes - before;
   }
 
@@ -134,7 +133,7 @@ describe('a watch from a revision', () => {
 describe('what is told of the state', () => {
   it('keeps no key aside that was there from the beginning', () => {
     const watched = new Watched();
-    const session = watched.watch(0);
+    const client = watched.watch(0);
     for (let n = 0; n < 20; n += 1) watched.apply(set(`k${n}`, LARGE));
     const add = StateTelling.prototype.add;
     let added = 0;
@@ -143,14 +142,14 @@ describe('what is told of the state', () => {
       add.call(this, key);
     };
     try {
-      watched.turn(session);
+      watched.turn(client);
       for (let n = 0; n < 20; n += 1) watched.apply(set('k9', `${n}`), set('new', `${n}`));
       watched.settle();
     } finally {
       StateTelling.prototype.add = add;
     }
     expect(added).to.equal(1);
-    expect(watched.told[session]).to.match(/AT \d+\r\n$/);
+    expect(watched.told[client]).to.match(/AT \d+\r\n$/);
   });
 });
 
@@ -256,7 +255,7 @@ describe('a watch of a quiet prefix', () => {
       const watched = new Watched({ ...(history === undefined ? {} : { history }) });
       const quiet = watched.watch(undefined, 'quiet');
       watched.settle();
-      watched.push(watched.sessions[quiet] as Session, '');
+      watched.push(watched.clients[quiet] as ClientConnection, '');
       const count = value === LARGE ? 10 : 300;
       const rounds = value === LARGE ? 60 : 600;
       for (let round = 0; round < rounds; round += 1) {

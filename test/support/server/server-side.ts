@@ -146,29 +146,29 @@ export class ServerSide {
     this.#applier.install(snapshot);
   }
 
-  /** Client `session` sends this. */
-  send(session: number, text: string): void {
-    this.sendAll([session, text]);
+  /** A client sends this. */
+  send(client: number, text: string): void {
+    this.sendAll([client, text]);
   }
 
   /** Clients send this, in one batch. */
-  sendAll(...sent: readonly (readonly [session: number, text: string])[]): void {
-    this.#receive(sent.flatMap(([session, text]) => this.#framesOf(session, text)));
+  sendAll(...sent: readonly (readonly [client: number, text: string])[]): void {
+    this.#receive(sent.flatMap(([client, text]) => this.#framesOf(client, text)));
   }
 
-  /** The router sends this for client `session`. */
-  route(session: number, text: string): void {
-    this.#receive(this.#framesOf(session, text, { routed: true }));
+  /** The router sends this for a client. */
+  route(client: number, text: string): void {
+    this.#receive(this.#framesOf(client, text, { routed: true }));
   }
 
-  /** Client `session` has read `byteCount` bytes of replies. */
-  read(session: number, byteCount: number): void {
-    this.#receive([{ type: 'drained', session, byteCount }]);
+  /** A client has read `byteCount` bytes of replies. */
+  read(client: number, byteCount: number): void {
+    this.#receive([{ type: 'drained', assignment: client, byteCount }]);
   }
 
-  /** Client `session` is gone. */
-  leave(session: number): void {
-    this.#receive([{ type: 'close', session }]);
+  /** A client is gone. */
+  leave(client: number): void {
+    this.#receive([{ type: 'close', assignment: client }]);
   }
 
   /** A client of some server asks all servers this. */
@@ -176,15 +176,18 @@ export class ServerSide {
     this.#receive([{ type: 'question', question: 1, connection: 0, args }]);
   }
 
-  #framesOf(session: number, text: string, { routed } = { routed: false }): ClientFrame[] {
+  #framesOf(client: number, text: string, { routed } = { routed: false }): ClientFrame[] {
     const bytes = Buffer.from(text, 'latin1');
-    const data: ClientFrame = { type: 'data', session, bytes };
-    if (this.#opened.has(session)) return [data];
-    this.#opened.add(session);
+    const data: ClientFrame = { type: 'data', assignment: client, bytes };
+    if (this.#opened.has(client)) return [data];
+    this.#opened.add(client);
     const at = text.startsWith('*') ? AT_RESP_START : AT_COMMAND_START;
-    const from = { host: '127.0.0.1', port: session };
+    const from = { host: '127.0.0.1', port: client };
     const reached = { host: '127.0.0.1', port: 1 };
-    return [{ type: 'open', session, connection: session, routed, from, reached, ageMs: 0, at }, data];
+    return [
+      { type: 'open', assignment: client, connection: client, routed, from, reached, ageMs: 0, at },
+      data,
+    ];
   }
 
   #receive(frames: readonly ClientFrame[]): void {
@@ -229,9 +232,9 @@ export class ServerSide {
     }
   }
 
-  /** What client `session` was told so far. */
-  toldTo(session: number): string {
-    return this.#toldTo.get(session) ?? '';
+  /** What a client was told so far. */
+  toldTo(client: number): string {
+    return this.#toldTo.get(client) ?? '';
   }
 
   /** Server 1 answers the last it was sent, and has the log up to here; the leader takes a turn. */
@@ -247,7 +250,7 @@ export class ServerSide {
       for (const frame of readServerFrames(got.value)) {
         if (frame.type === 'answer') continue;
         const text = 'bytes' in frame ? Buffer.from(frame.bytes).toString('latin1') : `<${frame.type}>`;
-        this.#toldTo.set(frame.session, this.toldTo(frame.session) + text);
+        this.#toldTo.set(frame.assignment, this.toldTo(frame.assignment) + text);
         told += text;
       }
     return told;

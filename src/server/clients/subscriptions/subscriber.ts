@@ -1,10 +1,10 @@
 /** A connection that is subscribed to something, and how far it was told. It is a place in the history, and no buffer. */
 
 import { NO_SUBSCRIPTIONS, type Subscriptions } from '../../../protocol/resp/subscriptions.js';
-import type { Session } from '../session.js';
+import type { ClientConnection } from '../client-connection.js';
 
 export class Subscriber {
-  readonly session: Session;
+  readonly client: ClientConnection;
   /** What it is registered for. */
   subscriptions: Subscriptions = NO_SUBSCRIPTIONS;
   /** Changes before this revision were told, as far as they are ever. */
@@ -16,8 +16,8 @@ export class Subscriber {
   /** Since when it waits because it does not read, in ms; undefined for one that comes from another server. */
   stalledSinceMs: number | undefined;
 
-  constructor(session: Session, next: number) {
-    this.session = session;
+  constructor(client: ClientConnection, next: number) {
+    this.client = client;
     this.next = next;
   }
 }

@@ -20,8 +20,8 @@ import {
 } from '../../../subscription-limits.js';
 import type { AppliedState } from '../../applied-state.js';
 import { DEFAULT_EVENT_FLAGS, EventFlags } from '../../redis/event-flags.js';
+import type { ClientConnection } from '../client-connection.js';
 import type { ReplyFrames } from '../reply-frames.js';
-import type { Session } from '../session.js';
 import { SubscribedNames } from './names.js';
 import { Subscriber } from './subscriber.js';
 import { Telling, type TellingOptions, type TurnBudget } from './telling.js';
@@ -31,14 +31,14 @@ export interface SubscribersOptions {
   readonly state: Pick<AppliedState, 'store' | 'revisionAtEntry'>;
   readonly replies: Pick<ReplyFrames, 'isFull' | 'push'>;
   /** Closes the connection. */
-  readonly close: (session: Session) => void;
+  readonly close: (client: ClientConnection) => void;
   /** So many were closed since the last call because they did not read what they were told. */
   readonly onSubscribersClosed: (count: number) => void;
 }
 
 export class Subscribers {
   readonly #options: SubscribersOptions;
-  readonly #bySession = new Map<Session, Subscriber>();
+  readonly #byClient = new Map<ClientConnection, Subscriber>();
   readonly names = new SubscribedNames();
   flags = new EventFlags(DEFAULT_EVENT_FLAGS);
   /** What all subscriptions count towards the limit. */
@@ -63,7 +63,7 @@ export class Subscribers {
     const telling: TellingOptions = {
       names: this.names,
       flags: () => this.flags,
-      push: ({ session }, text) => options.replies.push(session, text),
+      push: ({ client }, text) => options.replies.push(client, text),
       stall: (subscriber) => this.#stall(subscriber),
     };
     this.#live = new Telling(telling);
@@ -71,7 +71,7 @@ export class Subscribers {
   }
 
   get count(): number {
-    return this.#bySession.size;
+    return this.#byClient.size;
   }
 
   /** Whether {@link work} has something to do at once. */
@@ -84,52 +84,52 @@ export class Subscribers {
     return this.#lookDueMs;
   }
 
-  /** The session comes from another server, which has told it of all changes before this revision. */
+  /** The client comes from another server, which has told it of all changes before this revision. */
   resume(
-    session: Session,
+    client: ClientConnection,
     { subscriptions, toldTo }: Pick<RespState, 'subscriptions' | 'toldTo'>,
     nowMs: number,
   ): void {
-    if (this.#bySession.size === 0) this.#wake(nowMs);
-    const subscriber = this.#add(session, toldTo);
+    if (this.#byClient.size === 0) this.#wake(nowMs);
+    const subscriber = this.#add(client, toldTo);
     this.#register(subscriber, subscriptions, toldTo);
     this.#wait(subscriber);
   }
 
-  /** The session's subscriptions may have changed: it is told of what changes from now on. */
-  follow(session: Session, nowMs: number): void {
-    const { subscriptions = NO_SUBSCRIPTIONS } = session.redis?.settings ?? {};
-    const known = this.#bySession.get(session);
+  /** The client's subscriptions may have changed: it is told of what changes from now on. */
+  follow(client: ClientConnection, nowMs: number): void {
+    const { subscriptions = NO_SUBSCRIPTIONS } = client.redis?.settings ?? {};
+    const known = this.#byClient.get(client);
     if (subscriptions === (known?.subscriptions ?? NO_SUBSCRIPTIONS)) return;
     if (subscriptions === NO_SUBSCRIPTIONS) {
-      this.end(session);
+      this.end(client);
       return;
     }
-    if (this.#bySession.size === 0) this.#wake(nowMs);
+    if (this.#byClient.size === 0) this.#wake(nowMs);
     const next = this.#options.state.revisionAtEntry + 1;
-    const subscriber = known ?? this.#add(session, next);
+    const subscriber = known ?? this.#add(client, next);
     if (known === undefined) subscriber.group = this.#live;
     this.#register(subscriber, subscriptions, next);
   }
 
-  /** The session has ended, or its last subscription has. */
-  end(session: Session): void {
-    const subscriber = this.#bySession.get(session);
+  /** The client is gone, or its last subscription is. */
+  end(client: ClientConnection): void {
+    const subscriber = this.#byClient.get(client);
     if (subscriber === undefined) return;
     this.#register(subscriber, NO_SUBSCRIPTIONS, 0);
-    session.subscriber = undefined;
+    client.subscriber = undefined;
     subscriber.group = undefined;
-    this.#bySession.delete(session);
+    this.#byClient.delete(client);
     this.#catchingUp.delete(subscriber);
     this.#waiting.delete(subscriber);
-    if (this.#bySession.size > 0) return;
+    if (this.#byClient.size > 0) return;
     this.#lookDueMs = Number.POSITIVE_INFINITY;
     this.#isDue = false;
   }
 
   /** Tells what is to be told. The state is as of an entry. */
   work(nowMs: number): void {
-    if (this.#bySession.size === 0) return;
+    if (this.#byClient.size === 0) return;
     this.#nowMs = nowMs;
     this.#isDue = false;
     if (this.#options.state.store !== this.#store) this.#storeReplaced();
@@ -158,10 +158,10 @@ export class Subscribers {
     this.#leaderSeenMs = nowMs;
   }
 
-  #add(session: Session, next: number): Subscriber {
-    const subscriber = new Subscriber(session, next);
-    session.subscriber = subscriber;
-    this.#bySession.set(session, subscriber);
+  #add(client: ClientConnection, next: number): Subscriber {
+    const subscriber = new Subscriber(client, next);
+    client.subscriber = subscriber;
+    this.#byClient.set(client, subscriber);
     return subscriber;
   }
 
@@ -194,9 +194,9 @@ export class Subscribers {
   #storeReplaced(): void {
     this.#store = this.#options.state.store;
     this.#live.begin(this.#store.lastRevision + 1);
-    for (const subscriber of [...this.#bySession.values()]) {
-      if (subscriber.session.routed) this.#wait(subscriber);
-      else this.#options.close(subscriber.session);
+    for (const subscriber of [...this.#byClient.values()]) {
+      if (subscriber.client.routed) this.#wait(subscriber);
+      else this.#options.close(subscriber.client);
     }
   }
 
@@ -206,7 +206,7 @@ export class Subscribers {
     if (outcome === 'later') this.#isDue = true;
     if (outcome !== 'lost') return;
     this.#live.begin(lastRevision + 1);
-    for (const subscriber of [...this.#bySession.values()])
+    for (const subscriber of [...this.#byClient.values()])
       if (subscriber.group === this.#live) this.#close(subscriber);
   }
 
@@ -223,7 +223,7 @@ export class Subscribers {
   #gather(): void {
     const { first } = this.#store.history;
     for (const subscriber of this.#waiting) {
-      if (subscriber.session.hasTooMuchUnread) continue;
+      if (subscriber.client.hasTooMuchUnread) continue;
       if (subscriber.next < first && subscriber.stalledSinceMs !== undefined) {
         this.#close(subscriber);
         continue;
@@ -252,8 +252,8 @@ export class Subscribers {
     this.#lookDueMs = this.#nowMs + SUBSCRIBER_LOOK_MS;
     if (this.#options.raft.leader !== undefined) this.#leaderSeenMs = this.#nowMs;
     const isLeaderless = this.#nowMs - this.#leaderSeenMs >= LEADERLESS_SUBSCRIBER_MS;
-    for (const subscriber of [...this.#bySession.values()]) {
-      if (isLeaderless && !subscriber.session.routed) this.#options.close(subscriber.session);
+    for (const subscriber of [...this.#byClient.values()]) {
+      if (isLeaderless && !subscriber.client.routed) this.#options.close(subscriber.client);
       else if (this.#isLost(subscriber)) this.#close(subscriber);
       else this.#tellPlace(subscriber);
     }
@@ -271,15 +271,15 @@ export class Subscribers {
 
   /** The router learns where to go on, now and then, although there is nothing to tell. */
   #tellPlace(subscriber: Subscriber): void {
-    const { session, group, next } = subscriber;
-    if (!session.routed || group !== this.#live || this.#live.isWithin) return;
+    const { client, group, next } = subscriber;
+    if (!client.routed || group !== this.#live || this.#live.isWithin) return;
     if (this.#live.next - next <= SUBSCRIBER_TOLD_CHANGES) return;
     subscriber.next = this.#live.next;
-    this.#options.replies.push(session, '');
+    this.#options.replies.push(client, '');
   }
 
-  #close({ session }: Subscriber): void {
+  #close({ client }: Subscriber): void {
     this.#closedCount += 1;
-    this.#options.close(session);
+    this.#options.close(client);
   }
 }

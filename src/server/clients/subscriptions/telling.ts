@@ -149,7 +149,7 @@ export class Telling {
       // One that was told a part of it is told the rest.
       if (subscriber.begun !== this.#revision) {
         if (subscriber.next > this.#revision) continue;
-        if (subscriber.session.hasTooMuchUnread) {
+        if (subscriber.client.hasTooMuchUnread) {
           subscriber.next = this.#revision;
           this.#options.stall(subscriber);
           continue;
@@ -157,7 +157,7 @@ export class Telling {
         subscriber.begun = this.#revision;
         subscriber.next = this.next;
       }
-      const text = message.text(subscriber.session.redis?.version ?? 2);
+      const text = message.text(subscriber.client.redis?.version ?? 2);
       this.#budget.bytesLeft -= TOLD_COST + text.length;
       this.#options.push(subscriber, text);
       if (this.#budget.bytesLeft <= 0) yield;

@@ -1,11 +1,11 @@
 /** One client's watch: the keys that it is told of, and how far it was told. It is a place in the history, and no buffer. */
 
 import type { WatchPlace } from '../../../protocol/checkpoint.js';
-import type { Session } from '../session.js';
+import type { ClientConnection } from '../client-connection.js';
 import type { StateTelling } from './state-telling.js';
 
 export class Watch {
-  readonly session: Session;
+  readonly client: ClientConnection;
   readonly prefix: string;
   /** Changes before this revision were told, or are of other keys. */
   next: number;
@@ -16,8 +16,8 @@ export class Watch {
   /** When it was told something last, in ms of the clock that turns go by. */
   toldAtMs: number;
 
-  constructor(session: Session, prefix: string, next: number, nowMs: number) {
-    this.session = session;
+  constructor(client: ClientConnection, prefix: string, next: number, nowMs: number) {
+    this.client = client;
     this.prefix = prefix;
     this.next = next;
     this.toldAtMs = nowMs;

@@ -23,8 +23,8 @@ import {
   WATCH_MARK_MS,
 } from '../../../watch-limits.js';
 import type { AppliedState } from '../../applied-state.js';
+import type { ClientConnection, PendingCommand } from '../client-connection.js';
 import type { ReplyFrames } from '../reply-frames.js';
-import type { PendingCommand, Session } from '../session.js';
 import { changeLine } from './change-line.js';
 import { LiveWatches } from './live-watches.js';
 import { StatePlaces } from './state-places.js';
@@ -37,7 +37,7 @@ export interface WatchersOptions {
   readonly state: AppliedState;
   readonly replies: Pick<ReplyFrames, 'isFull' | 'push'>;
   /** Closes the connection. */
-  readonly close: (session: Session) => void;
+  readonly close: (client: ClientConnection) => void;
 }
 
 export class Watchers {
@@ -45,8 +45,8 @@ export class Watchers {
   readonly #logTime: WatchersOptions['logTime'];
   readonly #state: AppliedState;
   readonly #replies: WatchersOptions['replies'];
-  readonly #close: (session: Session) => void;
-  readonly #watches = new Map<Session, Watch>();
+  readonly #close: (client: ClientConnection) => void;
+  readonly #watches = new Map<ClientConnection, Watch>();
   readonly #live = new LiveWatches();
   /** All others, the one whose turn is next first. */
   readonly #lagging = new Set<Watch>();
@@ -86,41 +86,37 @@ export class Watchers {
   }
 
   /** Begins a watch from the state as it is, which is current. Returns the reply; undefined for one that is resumed. */
-  begin(
-    { session }: Pick<PendingCommand, 'session'>,
-    request: WatchRequest,
-    nowMs: number,
-  ): Reply | undefined {
+  begin({ client }: Pick<PendingCommand, 'client'>, request: WatchRequest, nowMs: number): Reply | undefined {
     const { prefix, revision, isResumed } = request;
     const { store } = this.#state;
     const { history, lastRevision } = store;
     const next = revision === undefined || revision === 0 ? lastRevision + 1 : revision;
     const isLost = isResumed && revision === 0;
     if (isLost || next > lastRevision + 1 || (next <= lastRevision && !history.keepsFrom(next))) {
-      session.endWatch();
+      client.endWatch();
       return { type: 'compacted', firstKept: history.firstKept };
     }
     if (this.#watches.size === 0) this.#wake(nowMs);
-    const watch = new Watch(session, prefix, next, nowMs);
-    session.watch = watch;
+    const watch = new Watch(client, prefix, next, nowMs);
+    client.watch = watch;
     if (revision === 0) {
       watch.state = new StateTelling(prefix);
       this.#statePlaces.ask(watch);
     }
-    this.#watches.set(session, watch);
+    this.#watches.set(client, watch);
     this.#lagging.add(watch);
     this.#isDue = true;
     return isResumed ? undefined : { type: 'watching', revision: lastRevision };
   }
 
-  /** The session's watch has ended, or the session has. */
-  end(session: Session): void {
-    const watch = this.#watches.get(session);
+  /** The client's watch has ended, or the client is gone. */
+  end(client: ClientConnection): void {
+    const watch = this.#watches.get(client);
     if (watch === undefined) return;
-    session.endWatch();
+    client.endWatch();
     watch.state?.close();
     this.#statePlaces.leave(watch);
-    this.#watches.delete(session);
+    this.#watches.delete(client);
     this.#lagging.delete(watch);
     this.#live.delete(watch);
     if (this.#watches.size > 0) return;
@@ -205,7 +201,7 @@ export class Watchers {
         return;
       }
       line ??= changeLine(this.#store, change, this.#logTime.nowMs()) ?? '';
-      if (line === '' || watch.session.hasTooMuchUnread) this.#lag(watch, change.revision);
+      if (line === '' || watch.client.hasTooMuchUnread) this.#lag(watch, change.revision);
       else this.#tell(watch, line, change.revision + 1);
     });
   }
@@ -229,7 +225,7 @@ export class Watchers {
 
   #goOn(watch: Watch, quantum: number): void {
     const { state } = watch;
-    if (watch.session.hasTooMuchUnread) {
+    if (watch.client.hasTooMuchUnread) {
       const isStalled = this.#nowMs - watch.toldAtMs >= this.#statePlaces.maxUnreadMs;
       if (state?.hasBegun === true && isStalled) this.#compact(watch);
     } else if (state === undefined) this.#catchUp(watch, quantum);
@@ -261,7 +257,7 @@ export class Watchers {
       this.#bytesLeft -= CHANGE_COST;
       isRefused = !take(change);
       changes -= 1;
-      return !isRefused && changes > 0 && this.#bytesLeft > endBytes && !watch.session.hasTooMuchUnread;
+      return !isRefused && changes > 0 && this.#bytesLeft > endBytes && !watch.client.hasTooMuchUnread;
     });
     if (isRefused) {
       this.#compact(watch);
@@ -296,7 +292,7 @@ export class Watchers {
     if (!state.prepare()) return;
     const endBytes = Math.max(0, this.#bytesLeft - quantum);
     for (let keys = 0; keys < STATE_KEYS_PER_TURN && this.#bytesLeft > endBytes; keys += 1) {
-      if (watch.session.hasTooMuchUnread) return;
+      if (watch.client.hasTooMuchUnread) return;
       const key = state.next();
       if (key === undefined) {
         state.close();
@@ -336,7 +332,7 @@ export class Watchers {
     watch.next = next;
     watch.toldAtMs = this.#nowMs;
     this.#bytesLeft -= TOLD_COST + line.length;
-    this.#replies.push(watch.session, line);
+    this.#replies.push(watch.client, line);
   }
 
   /** Tells those who were told of nothing for long how far they have been told; closes all where there is no leader. */
@@ -344,17 +340,17 @@ export class Watchers {
     const nowMs = this.#nowMs;
     if (this.#raft.leader !== undefined) this.#leaderSeenMs = nowMs;
     if (nowMs - this.#leaderSeenMs >= LEADERLESS_WATCH_MS) {
-      for (const session of [...this.#watches.keys()]) if (!session.routed) this.#close(session);
+      for (const client of [...this.#watches.keys()]) if (!client.routed) this.#close(client);
       if (this.#watches.size === 0) return;
     }
     this.#marksDueMs = nowMs + MARKS_PERIOD_MS;
     for (const watch of this.#watches.values()) {
-      if (!watch.isLive || watch.session.hasTooMuchUnread) continue;
+      if (!watch.isLive || watch.client.hasTooMuchUnread) continue;
       if (nowMs - watch.toldAtMs >= WATCH_MARK_MS)
         this.#tell(watch, markLine(this.#toldRevision), this.#toldRevision + 1);
       else if (this.#isFarBehind(watch)) {
         watch.next = this.#toldRevision + 1;
-        this.#replies.push(watch.session, '');
+        this.#replies.push(watch.client, '');
       }
     }
   }
@@ -366,9 +362,9 @@ export class Watchers {
   }
 
   #compact(watch: Watch): void {
-    const { session } = watch;
-    this.end(session);
-    this.#replies.push(session, compactedLine(this.#store.history.firstKept));
+    const { client } = watch;
+    this.end(client);
+    this.#replies.push(client, compactedLine(this.#store.history.firstKept));
   }
 
   /** It becomes live, unless live watchers are still to be told of a change that it was told of, or that it did not ask for. */

@@ -7,12 +7,12 @@ import { Leader, resp } from '../../support/server/server-side.js';
 class Talk {
   readonly leader = new Leader();
 
-  say(session: number, text: string): string {
-    const before = this.leader.toldTo(session).length;
-    this.leader.send(session, text);
+  say(client: number, text: string): string {
+    const before = this.leader.toldTo(client).length;
+    this.leader.send(client, text);
     this.leader.turn();
     this.leader.acknowledge();
-    return this.leader.toldTo(session).slice(before);
+    return this.leader.toldTo(client).slice(before);
   }
 }
 

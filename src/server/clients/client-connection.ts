@@ -1,6 +1,6 @@
 /**
- * One client connection's stay at this server: its stream of commands, how far they are answered, and how much the
- * client has left unread.
+ * A client's connection while it is assigned to this server: its stream of commands, how far they are answered, and how much the
+ * client has left unread. What executes commands exactly once are client sessions, in state-machine/sessions/.
  */
 
 import type { ByteSpan } from '../../bytes/byte-reader.js';
@@ -18,16 +18,16 @@ import { type ClientFacts, endpoint } from '../../protocol/resp/client-facts.js'
 import { RedisStream } from '../../protocol/resp/redis-stream.js';
 import { GuardedText, textStream } from '../../protocol/text/guarded-text.js';
 import type { TextParser } from '../../protocol/text/text-parser.js';
-import type { ConnectionId, SessionId, SessionOpening } from '../../wire/client-frames.js';
+import type { AssignmentId, AssignmentOpening, ConnectionId } from '../../wire/client-frames.js';
 import type { ConnectionMark } from '../../wire/connection-mark.js';
 import type { ClientAddress } from '../../wire/control.js';
 import type { ReturningClient } from './group-commit-delay.js';
 
-/** A command that was taken from its session's stream and waits for its answer. */
+/** A command that was taken from its client's stream and waits for its answer. */
 export interface PendingCommand {
-  readonly session: Session;
+  readonly client: ClientConnection;
   readonly request: Request;
-  /** Where in the stream the command ends, in bytes from the session's start. */
+  /** Where in the stream the command ends, in bytes from where it began at this server. */
   readonly endOffset: number;
   /** Where the stream stands right after it. */
   readonly at: StreamCheckpoint;
@@ -71,8 +71,8 @@ export class TotalUnread {
   byteCount = 0;
 }
 
-export class Session implements ReturningClient {
-  readonly id: SessionId;
+export class ClientConnection implements ReturningClient {
+  readonly id: AssignmentId;
   readonly connection: ConnectionId;
   /** Came through the router: what this server cannot serve goes back to it, never to the client. */
   readonly routed: boolean;
@@ -128,7 +128,7 @@ export class Session implements ReturningClient {
   readonly #totalUnread: TotalUnread;
   #unreadBytes = 0;
 
-  constructor(id: SessionId, opening: SessionOpening, totalUnread: TotalUnread, nowMs: number) {
+  constructor(id: AssignmentId, opening: AssignmentOpening, totalUnread: TotalUnread, nowMs: number) {
     const { connection, routed, from, reached, ageMs, at, mark } = opening;
     this.id = id;
     this.#totalUnread = totalUnread;
@@ -207,7 +207,7 @@ export class Session implements ReturningClient {
     this.isGone = true;
   }
 
-  /** The session's connection as CLIENT LIST shows it. */
+  /** The client's connection as CLIENT LIST shows it. */
   facts(nowMs: number): ClientFacts {
     const { redis } = this;
     return {
@@ -259,7 +259,7 @@ export class Session implements ReturningClient {
     this.pendingCount += 1;
     this.takenAtMs = nowMs;
     return {
-      session: this,
+      client: this,
       request,
       endOffset: this.parser.consumed,
       at: this.parser.checkpoint(),

@@ -1,7 +1,7 @@
 /**
  * A client's connection through the router: it goes to whichever server leads, and survives the leader. What is not yet answered
- * is held here, and forwarded to the next leader, which knows by the connection's mark what of it is done (state-machine/marks/).
- * Only if no leader is found in time does it count what may have been done: that is answered by an error.
+ * is held here, and forwarded to the next leader, which knows what of it is done (state-machine/router-dedupe/). Only if no
+ * leader is found in time does it count what may have been done: that is answered by an error.
  */
 
 import assert from 'node:assert/strict';
@@ -14,10 +14,10 @@ import type { Term } from '../raft/types.js';
 import type { ClientAddress } from '../wire/control.js';
 import { ClientSocket, type SocketHandlers } from './client-socket.js';
 import type { Connection, Connections } from './connections.js';
+import { DedupeRow, type DedupeRows } from './dedupe-rows.js';
 import { HeldBytes } from './held-bytes.js';
 import type { LeaderSource, RouterTimes } from './leader-source.js';
 import { LeaderWait } from './leader-wait.js';
-import { type MarkSlots, RoutedMark } from './mark-slots.js';
 import type { NetworkSocket } from './network.js';
 import { giveUpHeld, planHeld } from './replay.js';
 import { afterUnknown, type PlannedReplay, ReplayPlan, type ReplayPlanning } from './replay-plan.js';
@@ -35,7 +35,7 @@ export class RoutedConnection implements Connection, SocketHandlers, AssignmentO
   readonly #connections: Connections<RoutedConnection>;
   readonly #whileUnassigned: UnassignedFacts;
   readonly #leaderWait: LeaderWait;
-  readonly #mark: RoutedMark;
+  readonly #dedupe: DedupeRow;
   readonly #held = new HeldBytes();
   /** What becomes of the bytes that wait too long for a leader and may have been executed. */
   readonly #plan = new ReplayPlan();
@@ -67,14 +67,14 @@ export class RoutedConnection implements Connection, SocketHandlers, AssignmentO
     source: LeaderSource,
     times: RouterTimes,
     connections: Connections<RoutedConnection>,
-    slots: MarkSlots,
+    rows: DedupeRows,
   ) {
     const { shared } = connections;
     this.#environment = shared.environment;
     this.#limits = shared.limits;
     this.#source = source;
     this.#times = times;
-    this.#mark = new RoutedMark(slots);
+    this.#dedupe = new DedupeRow(rows);
     this.client = new ClientSocket(socket, this, shared);
     this.unanswered = new UnansweredBytes(this.client, shared);
     this.#connections = connections;
@@ -149,7 +149,7 @@ export class RoutedConnection implements Connection, SocketHandlers, AssignmentO
     this.#forget();
     this.unanswered.forget();
     this.#connections.delete(this);
-    this.#mark.end();
+    this.#dedupe.end();
   }
 
   onRoom(): void {
@@ -237,7 +237,7 @@ export class RoutedConnection implements Connection, SocketHandlers, AssignmentO
       ...this.#whileUnassigned.opening(),
       routed: true,
       at: this.#at,
-      mark: this.#mark.opening(this.#answeredLength),
+      dedupeKey: this.#dedupe.opening(this.#answeredLength),
     });
     return this.#assignment;
   }
@@ -283,7 +283,7 @@ export class RoutedConnection implements Connection, SocketHandlers, AssignmentO
 
   #assignmentEnded(proposedBytes: number): void {
     const forwarded = this.#forwarded;
-    this.#mark.lost(this.#answeredLength + proposedBytes);
+    this.#dedupe.lost(this.#answeredLength + proposedBytes);
     this.#clearAssignment();
     if (forwarded === 0) this.#advance();
     else this.#planReplay(forwarded, 0);
@@ -342,7 +342,7 @@ export class RoutedConnection implements Connection, SocketHandlers, AssignmentO
     }
     const isGivingUp = this.#givenUpTo !== undefined;
     this.#givenUpTo = streamOffset;
-    const exposed = this.#mark.exposedBytes(this.#answeredLength);
+    const exposed = this.#dedupe.exposedBytes(this.#answeredLength);
     if (isGivingUp || exposed === 0) this.#advance();
     else this.#planReplay(exposed, exposed);
   }

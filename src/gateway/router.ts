@@ -5,9 +5,9 @@
 import type { Term } from '../raft/types.js';
 import type { ClientAddress } from '../wire/control.js';
 import { Connections, type SharedByConnections } from './connections.js';
+import { DedupeRows } from './dedupe-rows.js';
 import type { LeaderSource, RouterTimes } from './leader-source.js';
 import { Listener } from './listener.js';
-import { MarkSlots } from './mark-slots.js';
 import type { Network, NetworkSocket } from './network.js';
 import { RoutedConnection } from './routed-connection.js';
 import type { ServerTraffic } from './server-traffic.js';
@@ -15,7 +15,7 @@ import type { ServerTraffic } from './server-traffic.js';
 export class Router implements LeaderSource {
   readonly connections: Connections<RoutedConnection>;
   readonly #times: RouterTimes;
-  readonly #slots: MarkSlots;
+  readonly #dedupeRows: DedupeRows;
   /** Undefined without a port. */
   readonly #listener: Listener | undefined;
   /** The lowest term whose leader may still lead. */
@@ -31,7 +31,7 @@ export class Router implements LeaderSource {
   ) {
     this.connections = new Connections(shared);
     this.#times = times;
-    this.#slots = new MarkSlots(shared.environment);
+    this.#dedupeRows = new DedupeRows(shared.environment);
     if (address === undefined) return;
     this.#listener = new Listener(network, 'router', address, (socket) => this.accept(socket));
   }
@@ -43,7 +43,7 @@ export class Router implements LeaderSource {
 
   /** Starts a client's connection. */
   accept(socket: NetworkSocket): void {
-    new RoutedConnection(socket, this, this.#times, this.connections, this.#slots);
+    new RoutedConnection(socket, this, this.#times, this.connections, this.#dedupeRows);
   }
 
   get leader(): ServerTraffic | undefined {

@@ -26,8 +26,8 @@ import {
   type ServerFrame,
   writeClientFrame,
 } from '../wire/client-frames.js';
-import { MARK_FRAME_BYTES } from '../wire/connection-mark.js';
 import type { ClientAddress } from '../wire/control.js';
+import { DEDUPE_KEY_FRAME_BYTES } from '../wire/dedupe-key.js';
 import type { Doorkeeper } from './doorkeeper.js';
 import type { QuestionRelay } from './question-relay.js';
 
@@ -76,7 +76,7 @@ export interface TrafficEnvironment {
 }
 
 /** No frame is longer than this, the bytes of a data frame not counted. */
-const MAX_HEADER_BYTES = MAX_CHECKPOINT_BYTES + 2 * MAX_ADDRESS_BYTES + MARK_FRAME_BYTES + 40;
+const MAX_HEADER_BYTES = MAX_CHECKPOINT_BYTES + 2 * MAX_ADDRESS_BYTES + DEDUPE_KEY_FRAME_BYTES + 40;
 const MAX_DATA_BYTES = MAX_TRAFFIC_BATCH_BYTES - MAX_HEADER_BYTES;
 
 export class ServerTraffic {

@@ -9,14 +9,14 @@ import { LATEST_RULE } from './work-rules.js';
 /** There is no unfinished command. */
 const NONE: readonly Args[] = [];
 
-const NO_SLOT = -1;
+const NO_ROW = -1;
 const MAX_STRIDE = 2 ** 32 - 1;
 
-/** A connection of the router: the start of the router, and the connection's slot. */
-export interface MarkedConnection {
+/** A connection of the router: the start of the router, and the connection's row. */
+export interface RoutedStream {
   /** 16 bytes, one character each. */
   readonly start: string;
-  readonly slot: number;
+  readonly row: number;
 }
 
 export class BatchEncoder {
@@ -28,10 +28,10 @@ export class BatchEncoder {
   #commandsDone = 0;
   #argsDone = 0;
   #hasWorkRule = false;
-  /** The start of the router that the entry's marks are of; undefined without marks. */
+  /** The start of the router whose commands the entry has; undefined while it has none. */
   #start: string | undefined;
-  /** The connection that the last command was marked as one of, by its slot and number, and the command's place. */
-  #slot = NO_SLOT;
+  /** The row and the number of the connection that the last command is of, and the command's place. */
+  #row = NO_ROW;
   #connection = 0;
   #place = 0;
   #stride = 0;
@@ -118,21 +118,21 @@ export class BatchEncoder {
   }
 
   /** The command that is added next came through the router, and ends at this place of its connection's stream. */
-  mark({ start, slot }: MarkedConnection, connection: number, place: number): void {
-    const isNext = slot === this.#slot && connection === this.#connection && place > this.#place;
+  dedupe({ start, row }: RoutedStream, connection: number, place: number): void {
+    const isNext = row === this.#row && connection === this.#connection && place > this.#place;
     if (isNext && place - this.#place <= MAX_STRIDE) {
       const stride = place - this.#place;
       if (stride !== this.#stride) this.#setStride(stride);
-    } else this.#beginRun(start, slot, connection, place);
+    } else this.#beginRun(start, row, connection, place);
     this.#place = place;
   }
 
   /** The commands that are added next are no connection's. */
-  endMarks(): void {
-    if (this.#slot === NO_SLOT) return;
-    this.#slot = NO_SLOT;
+  endDedupe(): void {
+    if (this.#row === NO_ROW) return;
+    this.#row = NO_ROW;
     this.#count += 1;
-    this.#out.u8(Operation.markEnd);
+    this.#out.u8(Operation.dedupeEnd);
   }
 
   /** Appends arguments of the command that is not finished, {@link MAX_ENCODED_ARGS} at most. */
@@ -171,7 +171,7 @@ export class BatchEncoder {
     this.#argsDone = 0;
     this.#hasWorkRule = false;
     this.#start = undefined;
-    this.#slot = NO_SLOT;
+    this.#row = NO_ROW;
     this.#out.clear();
     this.#out.f64(0);
     this.#out.u32(0);
@@ -182,19 +182,19 @@ export class BatchEncoder {
     this.#out.u32(MAX_VALUE_BYTES);
   }
 
-  #beginRun(start: string, slot: number, connection: number, place: number): void {
+  #beginRun(start: string, row: number, connection: number, place: number): void {
     if (start !== this.#start) {
       this.#start = start;
       this.#count += 1;
       this.#out.u8(Operation.routerStart);
       this.#out.latin1(start);
     }
-    this.#slot = slot;
+    this.#row = row;
     this.#connection = connection;
     this.#stride = 0;
     this.#count += 1;
-    this.#out.u8(Operation.mark);
-    this.#out.u32(slot);
+    this.#out.u8(Operation.dedupe);
+    this.#out.u32(row);
     this.#out.f64(connection);
     this.#out.f64(place);
   }

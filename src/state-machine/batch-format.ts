@@ -17,10 +17,10 @@
  * - the closing of a session: its id (u32 length, bytes);
  * - the next command is to be executed once: the session's id (u32 length, bytes), the command's number (f64), and that up to
  *   which the client has all results (f64);
- * - of commands that came through the router (marks/): the start of the router (16 bytes), once, before the first mark; a mark,
- *   that the next command is a connection's: its slot (u32), its number (f64), and the place where the command ends in its stream
- *   (f64); that each command after a marked one ends that much later than the one before (u32), until the next mark or such
- *   number; and that no connection's commands follow.
+ * - of commands that came through the router (router-dedupe/): the start of the router (16 bytes), once, before the others;
+ *   that the next command is a connection's: its row (u32), its number (f64), and the place where the command ends in its stream
+ *   (f64); that each command that follows ends that much later than the one before (u32), until another of these two; and that no
+ *   connection's commands follow.
  *
  * The stamp is the leader's log time when the batch was completed. Replicas take the time from stamps alone, so all
  * of them expire the same keys at the same point of the log.
@@ -35,7 +35,7 @@ export const VALUE_LIMIT_BYTES = 4;
 export const TTL_BYTES = 8;
 export const ONCE_NUMBERS_BYTES = 16;
 export const START_BYTES = 16;
-export const MARK_BYTES = 20;
+export const DEDUPE_BYTES = 20;
 export const STRIDE_BYTES = 4;
 
 export const Operation = {
@@ -56,7 +56,7 @@ export const Operation = {
   deleteRevision: 15,
   redisTransaction: 16,
   routerStart: 17,
-  mark: 18,
+  dedupe: 18,
   stride: 19,
-  markEnd: 20,
+  dedupeEnd: 20,
 } as const;

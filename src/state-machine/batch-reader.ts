@@ -12,8 +12,8 @@ import {
 import type { ArgSource } from './arg-source.js';
 import {
   COUNT_OFFSET,
+  DEDUPE_BYTES,
   HEADER_BYTES,
-  MARK_BYTES,
   NUMBER_BYTES,
   ONCE_NUMBERS_BYTES,
   Operation,
@@ -52,14 +52,14 @@ export interface BatchVisitor {
   sessionClose(id: string): void;
   /** The next command is to be executed once. */
   once(id: string, seq: number, done: number): void;
-  /** The marks to come are of this start of the router. */
+  /** The rows to come are of this start of the router. */
   routerStart(start: string): void;
   /** The next command is that of a connection, whose stream it ends at this place. */
-  mark(slot: number, connection: number, place: number): void;
-  /** Each command after the last one that was marked ends that much later than the one before. */
+  dedupe(row: number, connection: number, place: number): void;
+  /** Each command to come ends that much later in the connection's stream than the one before. */
   stride(bytes: number): void;
   /** The commands to come are no connection's. */
-  markEnd(): void;
+  dedupeEnd(): void;
 }
 
 /** The commands of a transaction, one after the other. */
@@ -132,14 +132,14 @@ export class BatchReader {
         visitor.redisTransaction(watched, this.#transaction);
         return;
       }
-      case Operation.mark:
-        visitor.mark(this.#reader.u32(), this.#reader.f64(), this.#reader.f64());
+      case Operation.dedupe:
+        visitor.dedupe(this.#reader.u32(), this.#reader.f64(), this.#reader.f64());
         return;
       case Operation.stride:
         visitor.stride(this.#reader.u32());
         return;
-      case Operation.markEnd:
-        visitor.markEnd();
+      case Operation.dedupeEnd:
+        visitor.dedupeEnd();
         return;
       case Operation.routerStart:
         visitor.routerStart(this.#reader.latin1(START_BYTES));
@@ -327,8 +327,8 @@ function skipKeyless(reader: ByteReader, operation: number): void {
       reader.skip(reader.u32());
       reader.skip(ONCE_NUMBERS_BYTES);
       return;
-    case Operation.mark:
-      reader.skip(MARK_BYTES);
+    case Operation.dedupe:
+      reader.skip(DEDUPE_BYTES);
       return;
     case Operation.stride:
       reader.skip(STRIDE_BYTES);

@@ -19,10 +19,10 @@ import type { ArgSource } from './arg-source.js';
 import { BatchReader, type BatchVisitor, type TransactionCommands, visitKeys } from './batch-reader.js';
 import type { Contents } from './contents.js';
 import { HashList } from './hash-list.js';
-import type { RouterMarks } from './marks/router-marks.js';
 import { NO_RECORD, type RecordId } from './record-id.js';
 import { beginLong, execute, executeLong } from './redis/execute.js';
 import { executeTransaction } from './redis/transaction.js';
+import type { RouterDedupe } from './router-dedupe/router-dedupe.js';
 import { ClientSession } from './sessions/client-session.js';
 import type { ClientSessions } from './sessions/client-sessions.js';
 import { SkippingVisitor } from './sessions/skipping-visitor.js';
@@ -36,9 +36,9 @@ export class EntryApplication implements BatchVisitor {
   readonly #contents: Contents;
   readonly #keyspace: StoreKeyspace;
   readonly #sessions: ClientSessions;
-  readonly #marks: RouterMarks;
+  readonly #dedupe: RouterDedupe;
   /** The next command is that of a connection of the router. */
-  #isMarked = false;
+  #isRouted = false;
   /** Does nothing for a command that was executed before. */
   readonly #skipping: SkippingVisitor = new SkippingVisitor({
     skipped: (command) => this.#skip(command),
@@ -46,7 +46,7 @@ export class EntryApplication implements BatchVisitor {
       this.#steps = steps;
     },
     work: () => this.#keyspace.work,
-    marks: this,
+    settings: this,
   });
   /** What the next command is handed to. */
   #visitor: BatchVisitor = this;
@@ -69,11 +69,11 @@ export class EntryApplication implements BatchVisitor {
   #onResult: ((result: CommandResult) => void) | undefined;
   #isPaused = false;
 
-  constructor(contents: Contents, keyspace: StoreKeyspace, sessions: ClientSessions, marks: RouterMarks) {
+  constructor(contents: Contents, keyspace: StoreKeyspace, sessions: ClientSessions, dedupe: RouterDedupe) {
     this.#contents = contents;
     this.#keyspace = keyspace;
     this.#sessions = sessions;
-    this.#marks = marks;
+    this.#dedupe = dedupe;
   }
 
   /** Whether an entry was begun and is not at its end: what is stored is no state that a client may see. */
@@ -97,7 +97,7 @@ export class EntryApplication implements BatchVisitor {
     this.#report = onResult;
     this.#onResult = onResult;
     this.#visitor = this;
-    this.#isMarked = false;
+    this.#isRouted = false;
     this.#expiriesLeft = 0;
     const isStamped = batch.stampMs !== undefined;
     if (isStamped) {
@@ -123,7 +123,7 @@ export class EntryApplication implements BatchVisitor {
         this.#contents.history.endEntry();
         this.#report = undefined;
         this.#onResult = undefined;
-        if (this.#isMarked) this.#marks.endRun();
+        if (this.#isRouted) this.#dedupe.endRun();
         return true;
       } else {
         const { units } = batch;
@@ -263,34 +263,34 @@ export class EntryApplication implements BatchVisitor {
 
   /** @internal Part of {@link goOn}. */
   routerStart(start: string): void {
-    this.#marks.begin(start);
+    this.#dedupe.begin(start);
   }
 
   /** @internal Part of {@link goOn}. The next command is executed, or skipped as a repeat. */
-  mark(slot: number, connection: number, place: number): void {
-    this.#marks.beginRun(slot, connection, place);
-    this.#isMarked = true;
-    this.#report = this.#keepMarked;
-    this.#visitor = this.#marks.isRepeat ? this.#skipping : this;
+  dedupe(row: number, connection: number, place: number): void {
+    this.#dedupe.beginRun(row, connection, place);
+    this.#isRouted = true;
+    this.#report = this.#keepRouted;
+    this.#visitor = this.#dedupe.isRepeat ? this.#skipping : this;
   }
 
   /** @internal Part of {@link goOn}. */
   stride(bytes: number): void {
-    this.#marks.setStride(bytes);
-    this.#visitor = this.#marks.isRepeat ? this.#skipping : this;
+    this.#dedupe.setStride(bytes);
+    this.#visitor = this.#dedupe.isRepeat ? this.#skipping : this;
   }
 
   /** @internal Part of {@link goOn}. */
-  markEnd(): void {
-    this.#marks.endRun();
-    this.#isMarked = false;
+  dedupeEnd(): void {
+    this.#dedupe.endRun();
+    this.#isRouted = false;
     this.#report = this.#onResult;
     this.#visitor = this;
   }
 
   /** The result of a command that came through the router. */
-  readonly #keepMarked = (result: CommandResult): void => {
-    this.#marks.executed(result);
+  readonly #keepRouted = (result: CommandResult): void => {
+    this.#dedupe.executed(result);
     this.#onResult?.(result);
   };
 
@@ -298,7 +298,7 @@ export class EntryApplication implements BatchVisitor {
   readonly #keep = (result: CommandResult): void => {
     const executing = this.#executing;
     this.#executing = undefined;
-    this.#report = this.#isMarked ? this.#keepMarked : this.#onResult;
+    this.#report = this.#isRouted ? this.#keepRouted : this.#onResult;
     if (executing !== undefined && isOfWrite(result))
       this.#sessions.keep(executing.session, executing.seq, result);
     this.#report?.(result);
@@ -320,9 +320,9 @@ export class EntryApplication implements BatchVisitor {
   /** The command is a repeat of the router's. */
   #passOver(): void {
     this.#keyspace.work.units += SESSION_WORK;
-    const result = this.#onResult === undefined ? undefined : this.#marks.earlierResult;
-    this.#marks.passedOver();
-    if (!this.#marks.isRepeat) this.#visitor = this;
+    const result = this.#onResult === undefined ? undefined : this.#dedupe.earlierResult;
+    this.#dedupe.passedOver();
+    if (!this.#dedupe.isRepeat) this.#visitor = this;
     if (result !== undefined) this.#onResult?.(result);
   }
 
@@ -336,9 +336,9 @@ export class EntryApplication implements BatchVisitor {
 
   #store(key: ByteString, value: ByteString, exptimeS: number, id: RecordId, hash: number): void {
     const version = this.#put(key, value, exptimeS, id, hash);
-    if (this.#report === this.#keepMarked) {
-      // As #keepMarked does, without an object if nobody hears of it.
-      this.#marks.stored(version);
+    if (this.#report === this.#keepRouted) {
+      // As #keepRouted does, without an object if nobody hears of it.
+      this.#dedupe.stored(version);
       this.#onResult?.({ type: 'stored', version });
     } else this.#report?.({ type: 'stored', version });
   }

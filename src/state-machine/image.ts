@@ -3,7 +3,7 @@
  *
  * Layout, in the order of the bytes: the format (u8), the store's clock (f64, ms since the epoch), the two numbers of
  * {@link RevisionState} (f64 each; missing before format 4), the counts of {@link Removals} (missing in format 1), the
- * clients' sessions (see sessions-image.ts; missing in formats 1 and 2), the router's marks (see marks-image.ts; missing before
+ * clients' sessions (see sessions-image.ts; missing in formats 1 and 2), the router's places (see dedupe-image.ts; missing before
  * format 5), and the records, each in the layout of the
  * {@link RecordTable} (without a revision before format 4). At the end stand {@link END} in place of a key's length, and the
  * number of records (f64).
@@ -12,21 +12,21 @@
 import { ByteReader, memoryOf } from '../bytes/byte-reader.js';
 import { ByteWriter } from '../bytes/byte-writer.js';
 import type { ImageObserver } from './key-image.js';
-import { type MarksImage, MarksReader, type MarksVisitor } from './marks/marks-image.js';
 import type { EncodedRecord, KeptRecord } from './record.js';
 import type { RecordId } from './record-id.js';
 import { RECORD_HEADER_BYTES, REVISION_AT } from './record-layout.js';
 import type { RecordTable } from './record-table.js';
 import { REMOVALS_BYTES, type Removals } from './removals.js';
 import { type RevisionState, restored } from './revisions.js';
+import { type DedupeImage, DedupeReader, type DedupeVisitor } from './router-dedupe/dedupe-image.js';
 import { type SessionsImage, SessionsReader, type SessionsVisitor } from './sessions/sessions-image.js';
 
 const FORMAT = 5;
-/** The formats without counts of removals, without sessions, without revisions, and without marks. They are read, too. */
+/** The formats without counts of removals, without sessions, without revisions, and without the router's places. All are read. */
 const FIRST_FORMAT = 1;
 const SESSIONLESS_FORMAT = 2;
 const REVISIONLESS_FORMAT = 3;
-const MARKLESS_FORMAT = 4;
+const FORMAT_WITHOUT_DEDUPE = 4;
 const END = 0xffffffff;
 
 const REVISIONS_AT = 9;
@@ -57,7 +57,7 @@ interface Head {
   readonly revisions: RevisionState;
   readonly removals: Removals;
   readonly sessions: SessionsImage;
-  readonly marks: MarksImage;
+  readonly dedupe: DedupeImage;
 }
 
 /**
@@ -75,7 +75,7 @@ export class StoreImage implements ImageObserver {
   readonly #idLimit: RecordId;
   /** The old records of ids whose turn has not come and whose record has changed; undefined for an id that was unused. */
   readonly #kept = new Map<RecordId, KeptRecord | undefined>();
-  #state: 'header' | 'sessions' | 'marks' | 'records' | 'ended' = 'header';
+  #state: 'header' | 'sessions' | 'dedupe' | 'records' | 'ended' = 'header';
   #nextId: RecordId = 0;
   #count = 0;
 
@@ -113,11 +113,11 @@ export class StoreImage implements ImageObserver {
       this.#state = 'sessions';
     }
     if (this.#state === 'sessions') {
-      if (this.#head.sessions.write(this.#out, byteCount)) this.#state = 'marks';
+      if (this.#head.sessions.write(this.#out, byteCount)) this.#state = 'dedupe';
       return this.#out.take();
     }
-    if (this.#state === 'marks') {
-      if (this.#head.marks.write(this.#out, byteCount)) this.#state = 'records';
+    if (this.#state === 'dedupe') {
+      if (this.#head.dedupe.write(this.#out, byteCount)) this.#state = 'records';
       return this.#out.take();
     }
     do {
@@ -177,8 +177,8 @@ export interface ImageVisitor {
   removals(reader: ByteReader): void;
   /** What the image's sessions are told to, before the first record. */
   readonly sessions: SessionsVisitor;
-  /** What the image's marks are told to, after the sessions. */
-  readonly marks: MarksVisitor;
+  /** What the image says of the router's connections is told to this, after the sessions. */
+  readonly dedupe: DedupeVisitor;
   /** The bytes may change afterwards. */
   record(record: EncodedRecord): void;
 }
@@ -187,28 +187,28 @@ export interface ImageVisitor {
 export class ImageReader {
   readonly #visitor: ImageVisitor;
   readonly #sessions: SessionsReader;
-  readonly #marks: MarksReader;
-  #hasMarks = true;
+  readonly #dedupe: DedupeReader;
+  #hasDedupe = true;
   #rest: Uint8Array = new Uint8Array(0);
-  #state: 'header' | 'sessions' | 'marks' | 'records' | 'ended' = 'header';
+  #state: 'header' | 'sessions' | 'dedupe' | 'records' | 'ended' = 'header';
   #count = 0;
   #recordHeaderBytes = RECORD_HEADER_BYTES;
 
   constructor(visitor: ImageVisitor) {
     this.#visitor = visitor;
     this.#sessions = new SessionsReader(visitor.sessions);
-    this.#marks = new MarksReader(visitor.marks);
+    this.#dedupe = new DedupeReader(visitor.dedupe);
   }
 
   /**
    * The next piece of the image, which may be overwritten afterwards. Throws {@link ImageError}, or for a part of it
-   * SessionItemError, MarkItemError or TruncatedBytesError.
+   * SessionItemError, DedupeItemError or TruncatedBytesError.
    */
   push(piece: Uint8Array): void {
     const bytes = Buffer.concat([this.#rest, piece]);
     let end = this.#state === 'header' ? this.#readHeader(bytes) : 0;
     if (this.#state === 'sessions') end = this.#readSessions(bytes, end);
-    if (this.#state === 'marks') end = this.#readMarks(bytes, end);
+    if (this.#state === 'dedupe') end = this.#readDedupe(bytes, end);
     if (this.#state === 'records') end = this.#readRecords(bytes, end);
     this.#rest = Uint8Array.from(bytes.subarray(end));
     if (this.#state === 'ended' && this.#rest.byteLength > 0) throw new ImageError('bytes follow its end');
@@ -235,20 +235,20 @@ export class ImageReader {
     if (format <= REVISIONLESS_FORMAT) this.#recordHeaderBytes = REVISION_AT;
     else this.#visitor.revisions({ last: reader.f64(), uncounted: reader.f64() });
     if (format !== FIRST_FORMAT) this.#visitor.removals(reader);
-    this.#hasMarks = format > MARKLESS_FORMAT;
+    this.#hasDedupe = format > FORMAT_WITHOUT_DEDUPE;
     this.#state = format <= SESSIONLESS_FORMAT ? 'records' : 'sessions';
     return byteCount;
   }
 
   #readSessions(bytes: Buffer, from: number): number {
     const end = this.#sessions.read(bytes, from);
-    if (this.#sessions.isAtEnd) this.#state = this.#hasMarks ? 'marks' : 'records';
+    if (this.#sessions.isAtEnd) this.#state = this.#hasDedupe ? 'dedupe' : 'records';
     return end;
   }
 
-  #readMarks(bytes: Buffer, from: number): number {
-    const end = this.#marks.read(bytes, from);
-    if (this.#marks.isAtEnd) this.#state = 'records';
+  #readDedupe(bytes: Buffer, from: number): number {
+    const end = this.#dedupe.read(bytes, from);
+    if (this.#dedupe.isAtEnd) this.#state = 'records';
     return end;
   }
 

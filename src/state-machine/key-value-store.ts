@@ -15,9 +15,9 @@ import type { History } from './history.js';
 import { ImageReader, StoreImage } from './image.js';
 import { KeyImage, type KeyWalk } from './key-image.js';
 import type { KeyRecord } from './key-record.js';
-import { RouterMarks } from './marks/router-marks.js';
 import { NO_RECORD } from './record-id.js';
 import type { ReadableKeyspace } from './redis/keyspace.js';
+import { RouterDedupe } from './router-dedupe/router-dedupe.js';
 import { ClientSessions } from './sessions/client-sessions.js';
 import { ReadView, StoreKeyspace } from './store-keyspace.js';
 import { Work } from './work.js';
@@ -28,7 +28,7 @@ export class KeyValueStore {
   readonly #contents: Contents;
   readonly #keyspace: StoreKeyspace;
   readonly #sessions = new ClientSessions();
-  readonly #marks = new RouterMarks();
+  readonly #dedupe = new RouterDedupe();
   readonly #application: EntryApplication;
   readonly #readHashes = new HashList();
 
@@ -37,7 +37,7 @@ export class KeyValueStore {
     this.hashSecret = hashSecret;
     this.#contents = new Contents(hashSecret, maxChanges);
     this.#keyspace = new StoreKeyspace(this.#contents, (clockMs) => this.walk(clockMs), hashSecret.k0);
-    this.#application = new EntryApplication(this.#contents, this.#keyspace, this.#sessions, this.#marks);
+    this.#application = new EntryApplication(this.#contents, this.#keyspace, this.#sessions, this.#dedupe);
   }
 
   /** The latest stamp applied, in ms since the epoch: the time for this store. */
@@ -76,8 +76,8 @@ export class KeyValueStore {
   }
 
   /** How far that connection of the router has got: where the last of its writes that was applied ends in its stream. */
-  markOf(slot: number, connection: number): number {
-    return this.#marks.highestOf(slot, connection);
+  highestPlaceOf(row: number, connection: number): number {
+    return this.#dedupe.highestPlaceOf(row, connection);
   }
 
   /** How many keys have a deadline. */
@@ -122,8 +122,8 @@ export class KeyValueStore {
   image({ isBackup }: { readonly isBackup: boolean } = { isBackup: false }): StoreImage {
     const { images, records, clockMs, removals, revisions } = this.#contents;
     const sessions = this.#sessions.image({ isBackup });
-    const marks = this.#marks.image({ isBackup });
-    const head = { clockMs, revisions: revisions.state, removals, sessions, marks };
+    const dedupe = this.#dedupe.image({ isBackup });
+    const head = { clockMs, revisions: revisions.state, removals, sessions, dedupe };
     const image = new StoreImage(records, head, () => images.delete(image));
     images.add(image);
     return image;
@@ -155,7 +155,7 @@ export class KeyValueStore {
       },
       removals: (counts) => contents.removals.readFrom(counts),
       sessions: store.#sessions,
-      marks: store.#marks,
+      dedupe: store.#dedupe,
       record: (record) => contents.addEncoded(record),
     });
     return { store, reader };

@@ -207,7 +207,7 @@ class KeyCounter {
     revisions: () => undefined,
     removals: () => undefined,
     sessions: { restore: () => undefined, add: () => undefined },
-    marks: { restoreStart: () => undefined, restoreSlot: () => undefined, restoreChunk: () => undefined },
+    dedupe: { restoreStart: () => undefined, restoreRow: () => undefined, restoreChunk: () => undefined },
     record: () => {
       this.keys += 1;
     },

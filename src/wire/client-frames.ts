@@ -12,8 +12,8 @@ import type { CheckpointUpdate, StreamCheckpoint } from '../protocol/checkpoint.
 import { readCheckpoint, writeCheckpoint } from '../protocol/checkpoint-bytes.js';
 import type { Args } from '../protocol/command.js';
 import type { Term } from '../raft/types.js';
-import { type ConnectionMark, readMark, writeMark } from './connection-mark.js';
 import type { ClientAddress } from './control.js';
+import { type DedupeKey, readDedupeKey, writeDedupeKey } from './dedupe-key.js';
 
 /** The number of an assignment in its traffic channel. It is not used again while the server may still name it. */
 export type AssignmentId = number;
@@ -33,8 +33,8 @@ export interface AssignmentOpening {
   readonly ageMs: number;
   /** Where its stream stands, and so its protocol. */
   readonly at: StreamCheckpoint;
-  /** By what the writes of a routed connection are known: see state-machine/marks/. */
-  readonly mark?: ConnectionMark | undefined;
+  /** By what the writes of a routed connection are known: see state-machine/router-dedupe/. */
+  readonly dedupeKey?: DedupeKey | undefined;
 }
 
 /** From the gateway to a server. */
@@ -124,7 +124,7 @@ const SERVER_ANSWER = 12;
 const SERVER_PART = 13;
 
 const ROUTED = 1;
-const MARKED = 2;
+const DEDUPED = 2;
 
 /** A batch was malformed: a bug, since both ends are ours. */
 export class FrameError extends Error {
@@ -143,12 +143,12 @@ export function writeClientFrame(batch: ByteWriter, frame: ClientFrame): void {
       batch.u8(CLIENT_OPEN);
       batch.u32(frame.assignment);
       batch.f64(frame.connection);
-      batch.u8((frame.routed ? ROUTED : 0) | (frame.mark === undefined ? 0 : MARKED));
+      batch.u8((frame.routed ? ROUTED : 0) | (frame.dedupeKey === undefined ? 0 : DEDUPED));
       writeAddress(batch, frame.from);
       writeAddress(batch, frame.reached);
       batch.f64(frame.ageMs);
       writeCheckpoint(batch, frame.at);
-      if (frame.mark !== undefined) writeMark(batch, frame.mark);
+      if (frame.dedupeKey !== undefined) writeDedupeKey(batch, frame.dedupeKey);
       return;
     case 'data':
       batch.u8(CLIENT_DATA);
@@ -199,9 +199,9 @@ export function* readClientFrames(batch: Uint8Array): Generator<ClientFrame<Byte
         const ageMs = reader.f64();
         const at = readCheckpoint(reader);
         if (at === undefined || at.place === 'told') throw new FrameError(kind);
-        const mark = (flags & MARKED) === 0 ? undefined : readMark(reader);
+        const dedupeKey = (flags & DEDUPED) === 0 ? undefined : readDedupeKey(reader);
         const open = { type: 'open', assignment, connection, routed, from, reached, ageMs, at } as const;
-        yield mark === undefined ? open : { ...open, mark };
+        yield dedupeKey === undefined ? open : { ...open, dedupeKey };
         break;
       }
       case CLIENT_DATA:

@@ -132,7 +132,7 @@ class ModelServer {
         this.#assignment = frame.assignment;
         if (frame.at.place === 'resp') throw new TypeError('the client speaks text');
         this.#parser = textStream(frame.at);
-        this.#start = frame.mark?.place ?? Number.NaN;
+        this.#start = frame.dedupeKey?.place ?? Number.NaN;
         this.#pending = [];
         this.#answered = 0;
       } else if (frame.type === 'data' && frame.assignment === this.#assignment) {

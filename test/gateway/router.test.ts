@@ -32,7 +32,7 @@ describe('the router', () => {
     client.send(GET);
     await old.expectInput(assignment, SET_A + GET);
 
-    const start = old.framesOf('open')[0]?.mark?.start;
+    const start = old.framesOf('open')[0]?.dedupeKey?.start;
     expect(old.framesOf('open').map(({ ageMs: _, ...open }) => open)).to.deep.equal([
       {
         type: 'open',
@@ -42,7 +42,7 @@ describe('the router', () => {
         from: { host: '127.0.0.1', port: client.socket.localPort },
         reached: gateway.routerAddress,
         at: { place: 'command' },
-        mark: { start, slot: 0, place: 0, repeatedBytes: 0 },
+        dedupeKey: { start, row: 0, place: 0, repeatedBytes: 0 },
       },
     ]);
     expect(start).to.have.length(16);
@@ -221,9 +221,9 @@ describe('the router', () => {
     gateway.setLeader({ slot: 1, term: 2 });
     const replay = await next.assignment();
     await next.expectInput(replay, rest);
-    expect(next.framesOf('open')[0]?.mark).to.deep.equal({
-      start: old.framesOf('open')[0]?.mark?.start,
-      slot: 0,
+    expect(next.framesOf('open')[0]?.dedupeKey).to.deep.equal({
+      start: old.framesOf('open')[0]?.dedupeKey?.start,
+      row: 0,
       place: GET.length,
       repeatedBytes: rest.length,
     });
@@ -233,17 +233,17 @@ describe('the router', () => {
     await client.expectText('VALUE 1\r\nk\r\nOK 1\r\n');
   });
 
-  it('gives a slot to another connection once the one that had it is gone', async () => {
+  it('gives a row to another connection once the one that had it is gone', async () => {
     const { gateway, old, client } = await bench.cluster();
     await forwarded(client, old, GET);
     client.socket.resetAndDestroy();
     await until('close', () => old.framesOf('close').length === 1);
-    for (const slot of [0, 1]) {
+    for (const row of [0, 1]) {
       const another = await bench.client(gateway.routerAddress);
       another.send(GET);
-      await old.assignment(slot + 1);
-      expect(old.framesOf('open')[slot + 1]).to.deep.include({ connection: slot + 2 });
-      expect(old.framesOf('open')[slot + 1]?.mark).to.deep.include({ slot });
+      await old.assignment(row + 1);
+      expect(old.framesOf('open')[row + 1]).to.deep.include({ connection: row + 2 });
+      expect(old.framesOf('open')[row + 1]?.dedupeKey).to.deep.include({ row });
     }
   });
 
@@ -283,7 +283,7 @@ describe('the router', () => {
     old.say({ type: 'refuse', assignment, proposedBytes, ledTerm: 1 });
     gateway.setLeader({ slot: 1, term: 2 });
     await next.expectInput(await next.assignment(), SET_A + GET + SET_A + SET_A);
-    expect(next.framesOf('open')[0]?.mark).to.deep.include({ place: 0, repeatedBytes: proposedBytes });
+    expect(next.framesOf('open')[0]?.dedupeKey).to.deep.include({ place: 0, repeatedBytes: proposedBytes });
     expect(client.text).to.equal('');
   });
 

@@ -4,7 +4,7 @@
  */
 
 import { CLIENT_MUTANTS } from './client-mutant-list.js';
-import { MARK_MUTANTS } from './mark-mutant-list.js';
+import { DEDUPE_MUTANTS } from './dedupe-mutant-list.js';
 import { MEMBERS_MUTANTS } from './members-mutant-list.js';
 import type { Mutant } from './mutant.js';
 import { STORAGE_MUTANTS } from './storage/mutant-list.js';
@@ -455,7 +455,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...MEMBERS_MUTANTS,
   ...WATCH_MUTANTS,
   ...CLIENT_MUTANTS,
-  ...MARK_MUTANTS,
+  ...DEDUPE_MUTANTS,
   {
     name: 'lose the results of sessions at a failover',
     file: 'state-machine/sessions/client-sessions.js',

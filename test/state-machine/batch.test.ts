@@ -88,16 +88,16 @@ class Recorder implements BatchVisitor {
     this.seen.push({ type: 'router start', start });
   }
 
-  mark(slot: number, connection: number, place: number): void {
-    this.seen.push({ type: 'mark', slot, connection, place });
+  dedupe(row: number, connection: number, place: number): void {
+    this.seen.push({ type: 'dedupe', row, connection, place });
   }
 
   stride(bytes: number): void {
     this.seen.push({ type: 'stride', bytes });
   }
 
-  markEnd(): void {
-    this.seen.push({ type: 'mark end' });
+  dedupeEnd(): void {
+    this.seen.push({ type: 'dedupe end' });
   }
 }
 

@@ -11,10 +11,10 @@ import { recordsOf } from '../support/records.js';
 
 const SLICE_BYTES = 64;
 
-/** Before the marks, when there are no sessions. */
-const MARKS_AT = 9 + 16 + REMOVALS_BYTES + 41;
-/** Before the first record, when there are no marks either. */
-const HEADER_BYTES = MARKS_AT + 9;
+/** Before the router's places, when there are no sessions. */
+const DEDUPE_AT = 9 + 16 + REMOVALS_BYTES + 41;
+/** Before the first record, when the router has no connections either. */
+const HEADER_BYTES = DEDUPE_AT + 9;
 
 function apply(store: KeyValueStore, commands: readonly Command[], stampMs = 1): void {
   store.apply(payloadOf(stampMs, commands));
@@ -179,7 +179,7 @@ describe('the image of a store', () => {
     const rest = [...records, bytes.subarray(at)];
     const clock = bytes.subarray(1, 9);
     const removals = bytes.subarray(25, 25 + REMOVALS_BYTES);
-    const sessions = bytes.subarray(25 + REMOVALS_BYTES, MARKS_AT);
+    const sessions = bytes.subarray(25 + REMOVALS_BYTES, DEDUPE_AT);
     const formats = [
       [Buffer.of(1), clock, ...rest],
       [Buffer.of(2), clock, removals, ...rest],
@@ -200,10 +200,10 @@ describe('the image of a store', () => {
     }
   });
 
-  it('is read in the format before, which has no marks', () => {
+  it('is read in the format before, which has no places of the router’s', () => {
     const store = filled(['a', 'b']);
     const bytes = Buffer.concat(piecesOf(store.image()));
-    const former = [Buffer.of(4), bytes.subarray(1, MARKS_AT), bytes.subarray(HEADER_BYTES)];
+    const former = [Buffer.of(4), bytes.subarray(1, DEDUPE_AT), bytes.subarray(HEADER_BYTES)];
     const whole = Buffer.concat(former);
     for (const pieces of [[whole], Array.from(whole, (byte) => Buffer.of(byte))])
       expect(contentOf(restored(pieces))).to.deep.equal(contentOf(store));

@@ -17,7 +17,7 @@ export function sessionsOf(store: KeyValueStore): string[] {
       add: ({ id, ttlMs, lastUsedMs, done, kept, notKept }: ClientSession) =>
         lines.push(JSON.stringify({ id, ttlMs, lastUsedMs, done, kept: [...kept], notKept })),
     },
-    marks: { restoreStart: () => undefined, restoreSlot: () => undefined, restoreChunk: () => undefined },
+    dedupe: { restoreStart: () => undefined, restoreRow: () => undefined, restoreChunk: () => undefined },
     record: () => undefined,
   });
   const image = store.image();

@@ -58,9 +58,9 @@ const clientFrame: fc.Arbitrary<ClientFrame> = fc.oneof(
     reached: address,
     ageMs: fc.nat(),
     at,
-    mark: fc.record({
+    dedupeKey: fc.record({
       start: fc.constantFrom('0123456789abcdef', '\0\xff'.repeat(8)),
-      slot: fc.nat(0xffffffff),
+      row: fc.nat(0xffffffff),
       place: fc.nat(Number.MAX_SAFE_INTEGER),
       repeatedBytes: fc.nat(),
     }),

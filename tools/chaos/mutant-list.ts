@@ -181,7 +181,7 @@ export const MUTANTS: readonly Mutant[] = [
     args: ['--faults', 'kill,transfer'],
     edits: [
       {
-        file: 'state-machine/marks/router-marks.js',
+        file: 'state-machine/router-dedupe/router-dedupe.js',
         search: 'return this.#place + this.#stride <= this.#repeatedTo;',
         replacement: 'return false;',
       },
@@ -192,7 +192,7 @@ export const MUTANTS: readonly Mutant[] = [
     args: ['--faults', 'kill,transfer'],
     edits: [
       {
-        file: 'state-machine/marks/router-marks.js',
+        file: 'state-machine/router-dedupe/router-dedupe.js',
         search: 'this.#outcomes.find(last, this.#place + this.#stride)',
         replacement: 'undefined',
       },

@@ -19,8 +19,8 @@ import { RedisStream } from '../../protocol/resp/redis-stream.js';
 import { GuardedText, textStream } from '../../protocol/text/guarded-text.js';
 import type { TextParser } from '../../protocol/text/text-parser.js';
 import type { AssignmentId, AssignmentOpening, ConnectionId } from '../../wire/client-frames.js';
-import type { ConnectionMark } from '../../wire/connection-mark.js';
 import type { ClientAddress } from '../../wire/control.js';
+import type { DedupeKey } from '../../wire/dedupe-key.js';
 import type { ReturningClient } from './group-commit-delay.js';
 
 /** A command that was taken from its client's stream and waits for its answer. */
@@ -77,7 +77,7 @@ export class ClientConnection implements ReturningClient {
   /** Came through the router: what this server cannot serve goes back to it, never to the client. */
   readonly routed: boolean;
   /** By what its writes are known, if it came through the router. */
-  readonly mark: ConnectionMark | undefined;
+  readonly dedupeKey: DedupeKey | undefined;
   /** The client's own address, and the one by which it reached us. */
   readonly from: ClientAddress;
   readonly reached: ClientAddress;
@@ -129,14 +129,14 @@ export class ClientConnection implements ReturningClient {
   #unreadBytes = 0;
 
   constructor(id: AssignmentId, opening: AssignmentOpening, totalUnread: TotalUnread, nowMs: number) {
-    const { connection, routed, from, reached, ageMs, at, mark } = opening;
+    const { connection, routed, from, reached, ageMs, at, dedupeKey } = opening;
     this.id = id;
     this.#totalUnread = totalUnread;
     this.connection = connection;
     this.acceptedAtMs = nowMs - ageMs;
     this.takenAtMs = nowMs;
     this.routed = routed;
-    this.mark = mark;
+    this.dedupeKey = dedupeKey;
     this.from = from;
     this.reached = reached;
     this.reportedAt = at;
@@ -154,7 +154,7 @@ export class ClientConnection implements ReturningClient {
 
   /** Whether what comes next may have been executed by another server. */
   get isRepeating(): boolean {
-    return this.mark !== undefined && this.parser.consumed < this.mark.repeatedBytes;
+    return this.dedupeKey !== undefined && this.parser.consumed < this.dedupeKey.repeatedBytes;
   }
 
   /** Bytes that have come in and belong to no command that was taken. */

@@ -10,9 +10,9 @@ export const OVERTAKEN: Reply = { type: 'result-unknown' };
 
 /** Whether it is a read, and a write that comes later in its stream was done for an earlier leader: it would see too much. */
 export function isOvertaken(
-  { client: { mark, connection }, endOffset, request }: PendingCommand,
-  store: Pick<KeyValueStore, 'markOf'>,
+  { client: { dedupeKey, connection }, endOffset, request }: PendingCommand,
+  store: Pick<KeyValueStore, 'highestPlaceOf'>,
 ): boolean {
-  if (mark === undefined || endOffset > mark.repeatedBytes || !isRead(request)) return false;
-  return store.markOf(mark.slot, connection) > mark.place + endOffset;
+  if (dedupeKey === undefined || endOffset > dedupeKey.repeatedBytes || !isRead(request)) return false;
+  return store.highestPlaceOf(dedupeKey.row, connection) > dedupeKey.place + endOffset;
 }

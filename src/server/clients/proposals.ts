@@ -95,9 +95,9 @@ export class Proposals {
     while (this.#encoder.isUnfinished) this.#encoder.goOn();
     const before = this.#encoder.byteLength;
     const { client } = command;
-    const { mark } = client;
-    if (mark === undefined) this.#encoder.endMarks();
-    else this.#encoder.mark(mark, client.connection, mark.place + command.endOffset);
+    const { dedupeKey } = client;
+    if (dedupeKey === undefined) this.#encoder.endDedupe();
+    else this.#encoder.dedupe(dedupeKey, client.connection, dedupeKey.place + command.endOffset);
     this.#encoder.add(write);
     this.#hasWrites = true;
     const byteLength = this.#encoder.isUnfinished ? MAX_TRANSACTION_BYTES : this.#encoder.byteLength - before;

@@ -13,9 +13,9 @@ export interface SkippingOptions {
   /** What counts the steps' work. */
   readonly work: () => Work;
   /** What says that other commands follow, which are not skipped. */
-  readonly marks: Pick<
+  readonly settings: Pick<
     BatchVisitor,
-    'valueLimit' | 'workRule' | 'routerStart' | 'mark' | 'stride' | 'markEnd'
+    'valueLimit' | 'workRule' | 'routerStart' | 'dedupe' | 'stride' | 'dedupeEnd'
   >;
 }
 
@@ -23,13 +23,13 @@ export class SkippingVisitor implements BatchVisitor {
   readonly #onSkipped: SkippingOptions['skipped'];
   readonly #skipSteps: SkippingOptions['skipSteps'];
   readonly #work: SkippingOptions['work'];
-  readonly #marks: SkippingOptions['marks'];
+  readonly #settings: SkippingOptions['settings'];
 
-  constructor({ skipped, skipSteps, work, marks }: SkippingOptions) {
+  constructor({ skipped, skipSteps, work, settings }: SkippingOptions) {
     this.#onSkipped = skipped;
     this.#skipSteps = skipSteps;
     this.#work = work;
-    this.#marks = marks;
+    this.#settings = settings;
   }
 
   set(): void {
@@ -69,11 +69,11 @@ export class SkippingVisitor implements BatchVisitor {
   }
 
   valueLimit(bytes: number): void {
-    this.#marks.valueLimit(bytes);
+    this.#settings.valueLimit(bytes);
   }
 
   workRule(number: number): void {
-    this.#marks.workRule(number);
+    this.#settings.workRule(number);
   }
 
   sessionOpen(): void {
@@ -89,19 +89,19 @@ export class SkippingVisitor implements BatchVisitor {
   }
 
   routerStart(start: string): void {
-    this.#marks.routerStart(start);
+    this.#settings.routerStart(start);
   }
 
-  mark(slot: number, connection: number, place: number): void {
-    this.#marks.mark(slot, connection, place);
+  dedupe(row: number, connection: number, place: number): void {
+    this.#settings.dedupe(row, connection, place);
   }
 
   stride(bytes: number): void {
-    this.#marks.stride(bytes);
+    this.#settings.stride(bytes);
   }
 
-  markEnd(): void {
-    this.#marks.markEnd();
+  dedupeEnd(): void {
+    this.#settings.dedupeEnd();
   }
 }
 

@@ -4,7 +4,7 @@ import { crc32 } from 'node:zlib';
 import { TruncatedBytesError } from '../../../src/bytes/byte-reader.js';
 import { ImageError } from '../../../src/state-machine/image.js';
 import { KeyValueStore } from '../../../src/state-machine/key-value-store.js';
-import { MarkItemError } from '../../../src/state-machine/marks/marks-image.js';
+import { DedupeItemError } from '../../../src/state-machine/router-dedupe/dedupe-image.js';
 import { SessionItemError } from '../../../src/state-machine/sessions/sessions-image.js';
 import { SnapshotCheck, SnapshotError } from '../../../src/storage/snapshot-format.js';
 import { bytesOf, payloadOf } from '../../support/commands.js';
@@ -95,7 +95,7 @@ function restored(pieces: readonly Uint8Array[]): KeyValueStore | undefined {
     },
     ImageError,
     SessionItemError,
-    MarkItemError,
+    DedupeItemError,
     TruncatedBytesError,
   );
 }

@@ -98,7 +98,7 @@ class ValueVisitor implements BatchVisitor {
 
   redisTransaction(_watched: unknown, commands: TransactionCommands): void {
     this.#place += this.#stride;
-    while (commands.left > 0) this.#onText(commands.next()?.join(' ') ?? '', this.#marked);
+    while (commands.left > 0) this.#onText(commands.next()?.join(' ') ?? '', this.#dedupeKey);
   }
 
   once(id: string, seq: number): void {
@@ -109,7 +109,7 @@ class ValueVisitor implements BatchVisitor {
     this.#start = Buffer.from(start, 'latin1').toString('hex');
   }
 
-  mark(_slot: number, connection: number, place: number): void {
+  dedupe(_row: number, connection: number, place: number): void {
     this.#connection = connection;
     this.#place = place;
     this.#stride = 0;
@@ -119,7 +119,7 @@ class ValueVisitor implements BatchVisitor {
     this.#stride = bytes;
   }
 
-  markEnd(): void {
+  dedupeEnd(): void {
     this.#connection = undefined;
   }
 
@@ -136,13 +136,13 @@ class ValueVisitor implements BatchVisitor {
   }
 
   /** The command that a repeat of the router's is, if it came from there. */
-  get #marked(): string | undefined {
+  get #dedupeKey(): string | undefined {
     return this.#connection === undefined ? undefined : `${this.#start} ${this.#connection} ${this.#place}`;
   }
 
   #tell(text: string): void {
     this.#place += this.#stride;
-    this.#onText(text, this.#once ?? this.#marked);
+    this.#onText(text, this.#once ?? this.#dedupeKey);
     this.#once = undefined;
   }
 }

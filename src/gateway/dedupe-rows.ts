@@ -1,11 +1,11 @@
-/** The slots by which servers know what connections of the router have done: see state-machine/marks/. */
+/** The router's connections in the table by which servers know what is done: see state-machine/router-dedupe/. */
 
 import type { Environment } from '../environment.js';
-import type { ConnectionMark } from '../wire/connection-mark.js';
+import type { DedupeKey } from '../wire/dedupe-key.js';
 
 const START_BYTES = 16;
 
-export class MarkSlots {
+export class DedupeRows {
   /** Names this start of the router: random bytes, one character each. */
   readonly start: string;
   readonly #free: number[] = [];
@@ -16,7 +16,7 @@ export class MarkSlots {
     this.start = String.fromCharCode(...bytes);
   }
 
-  /** A slot that no connection has. */
+  /** A row that no connection has. */
   take(): number {
     const free = this.#free.pop();
     if (free !== undefined) return free;
@@ -24,22 +24,22 @@ export class MarkSlots {
     return this.#count - 1;
   }
 
-  /** The connection that had the slot is gone. */
-  giveBack(slot: number): void {
-    this.#free.push(slot);
+  /** The connection that had the row is gone. */
+  giveBack(row: number): void {
+    this.#free.push(row);
   }
 }
 
 /** By what servers know the writes of one connection, and what of its stream lost leaders may have executed. */
-export class RoutedMark {
-  readonly #slots: MarkSlots;
-  readonly #slot: number;
+export class DedupeRow {
+  readonly #rows: DedupeRows;
+  readonly #row: number;
   /** What lies before this offset of the stream may have been executed. */
   #exposedTo = 0;
 
-  constructor(slots: MarkSlots) {
-    this.#slots = slots;
-    this.#slot = slots.take();
+  constructor(rows: DedupeRows) {
+    this.#rows = rows;
+    this.#row = rows.take();
   }
 
   /** A leader is lost, which may have executed what lies before this offset. */
@@ -53,14 +53,14 @@ export class RoutedMark {
   }
 
   /** For an assignment that begins at this offset. */
-  opening(answeredLength: number): ConnectionMark {
-    const { start } = this.#slots;
+  opening(answeredLength: number): DedupeKey {
+    const { start } = this.#rows;
     const repeatedBytes = this.exposedBytes(answeredLength);
-    return { start, slot: this.#slot, place: answeredLength, repeatedBytes };
+    return { start, row: this.#row, place: answeredLength, repeatedBytes };
   }
 
   /** The connection is gone. */
   end(): void {
-    this.#slots.giveBack(this.#slot);
+    this.#rows.giveBack(this.#row);
   }
 }

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { MAX_OUTCOME_BYTES, MAX_OUTCOME_CHUNKS, OUTCOME_CHUNK_BYTES } from '../../src/mark-limits.js';
+import { MAX_OUTCOME_BYTES, MAX_OUTCOME_CHUNKS, OUTCOME_CHUNK_BYTES } from '../../src/dedupe-limits.js';
 import {
   CHANGED_KEY,
   type Command,
@@ -19,25 +19,25 @@ const LATER_START = 'another start 16';
 
 interface Sent {
   readonly connection: number;
-  readonly slot: number;
+  readonly row: number;
   readonly place: number;
   readonly command: Command;
 }
 
-/** Commands of one connection, in slot 0, that end at places one byte apart, from `first` on. */
-function stream(first: number, commands: readonly Command[], connection = 1, slot = 0): Sent[] {
-  return commands.map((command, i) => ({ connection, slot, place: first + i, command }));
+/** Commands of one connection, in row 0, that end at places one byte apart, from `first` on. */
+function stream(first: number, commands: readonly Command[], connection = 1, row = 0): Sent[] {
+  return commands.map((command, i) => ({ connection, row, place: first + i, command }));
 }
 
 function payloadOf(sent: readonly (Sent | Command)[], start = START): Uint8Array {
   const encoder = new BatchEncoder('name');
   for (const one of sent) {
     if ('command' in one && 'place' in one) {
-      encoder.mark({ start, slot: one.slot }, one.connection, one.place);
+      encoder.dedupe({ start, row: one.row }, one.connection, one.place);
       encoder.add(one.command);
       while (encoder.isUnfinished) encoder.goOn();
     } else {
-      encoder.endMarks();
+      encoder.endDedupe();
       encoder.add(one);
     }
   }
@@ -139,22 +139,22 @@ describe('commands that the router sends again', () => {
     const store = newStore();
     const sent = [3, 10, 100_000, 2 ** 32 + 7, 2 ** 40, 2 ** 40 + 1].map((place) => ({
       connection: 7,
-      slot: 5,
+      row: 5,
       place,
       command: incr,
     }));
     const results = apply(store, sent);
     expect(apply(store, sent)).to.deep.equal(results);
     expect(apply(store, sent.toReversed())).to.deep.equal(results.toReversed());
-    expect(apply(store, [{ connection: 7, slot: 5, place: 9, command: incr }])).to.deep.equal([
+    expect(apply(store, [{ connection: 7, row: 5, place: 9, command: incr }])).to.deep.equal([
       { type: 'result-unknown' },
     ]);
-    expect(store.markOf(5, 7)).to.equal(2 ** 40 + 1);
-    expect(store.markOf(5, 8)).to.equal(0);
-    expect(store.markOf(99, 7)).to.equal(0);
+    expect(store.highestPlaceOf(5, 7)).to.equal(2 ** 40 + 1);
+    expect(store.highestPlaceOf(5, 8)).to.equal(0);
+    expect(store.highestPlaceOf(99, 7)).to.equal(0);
   });
 
-  it('are never executed once another connection has the slot', () => {
+  it('are never executed once another connection has the row', () => {
     const store = newStore();
     apply(store, stream(1, [incr], 1));
     apply(store, stream(1, [incr], 2));
@@ -171,7 +171,7 @@ describe('commands that the router sends again', () => {
     const store = newStore();
     apply(store, stream(1, [incr, incr]));
     expect(apply(store, stream(1, [incr]), LATER_START)).to.deep.equal([{ type: 'resp', value: 3n }]);
-    expect(store.markOf(0, 1)).to.equal(1);
+    expect(store.highestPlaceOf(0, 1)).to.equal(1);
   });
 
   it('are told that their results are too long, or not kept any more', () => {
@@ -206,7 +206,7 @@ describe('commands that the router sends again', () => {
     apply(store, sent);
     apply(store, stream(1000, COMMANDS));
     expect(bytesOf(copy).equals(bytesOf(store))).to.equal(true);
-    expect(copyOf(store, true).markOf(0, 1)).to.equal(0);
+    expect(copyOf(store, true).highestPlaceOf(0, 1)).to.equal(0);
   });
 
   it('are done once each, however they are cut, mixed and repeated', () => {

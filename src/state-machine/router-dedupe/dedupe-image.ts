@@ -1,10 +1,10 @@
 /**
- * The router's marks in an image of the store: written in slices while they change, and read again.
+ * How far the router's connections have got, in an image of the store: written in slices while it changes, and read again.
  *
  * Layout: items, each its length (u32) and: its kind (u8), and for
  *
  * - the start: the bytes that name it;
- * - slots: the number of the first (u32), and for each the connection, its highest place and where its last results are (f64);
+ * - rows: the number of the first (u32), and for each the connection, its highest place and where its last results are (f64);
  * - a chunk of results: the number of the oldest chunk (f64), and its bytes. They come in their order.
  *
  * {@link END} in place of a length is the end.
@@ -13,8 +13,8 @@
 import { ByteReader } from '../../bytes/byte-reader.js';
 import type { ByteWriter } from '../../bytes/byte-writer.js';
 
-/** The marks of one moment. */
-export interface MarksState {
+/** The rows and results of one moment. */
+export interface DedupeState {
   readonly start: string;
   readonly connections: Float64Array;
   readonly highest: Float64Array;
@@ -25,27 +25,27 @@ export interface MarksState {
 
 const END = 0xffffffff;
 const ITEM_HEADER_BYTES = 4;
-const Kind = { start: 1, slots: 2, chunk: 3 } as const;
-const SLOTS_PER_ITEM = 1024;
-const SLOT_BYTES = 24;
+const Kind = { start: 1, rows: 2, chunk: 3 } as const;
+const ROWS_PER_ITEM = 1024;
+const ROW_BYTES = 24;
 
 /** The bytes are no item that this version of the program writes. */
-export class MarkItemError extends Error {
-  readonly code = 'BAD_MARK_ITEM';
+export class DedupeItemError extends Error {
+  readonly code = 'BAD_DEDUPE_ITEM';
 
   constructor(kind: number) {
-    super(`an item of a store's marks has an unknown kind, ${kind}`);
-    this.name = 'MarkItemError';
+    super(`an item of what a store knows of the router has an unknown kind, ${kind}`);
+    this.name = 'DedupeItemError';
   }
 }
 
-export class MarksImage {
-  readonly #state: MarksState;
+export class DedupeImage {
+  readonly #state: DedupeState;
   #isBegun = false;
-  #slot = 0;
+  #row = 0;
   #chunk = 0;
 
-  constructor(state: MarksState) {
+  constructor(state: DedupeState) {
     this.#state = state;
   }
 
@@ -54,7 +54,7 @@ export class MarksImage {
     const { length } = out;
     do {
       if (!this.#isBegun) this.#writeStart(out);
-      else if (this.#slot < this.#state.connections.length) this.#writeSlots(out);
+      else if (this.#row < this.#state.connections.length) this.#writeRows(out);
       else if (this.#chunk < this.#state.chunks.length) this.#writeChunk(out);
       else {
         out.u32(END);
@@ -71,14 +71,14 @@ export class MarksImage {
     out.latin1(this.#state.start);
   }
 
-  #writeSlots(out: ByteWriter): void {
+  #writeRows(out: ByteWriter): void {
     const { connections, highest, lastRuns } = this.#state;
-    const end = Math.min(connections.length, this.#slot + SLOTS_PER_ITEM);
-    out.u32(1 + 4 + (end - this.#slot) * SLOT_BYTES);
-    out.u8(Kind.slots);
-    out.u32(this.#slot);
-    for (; this.#slot < end; this.#slot += 1)
-      for (const numbers of [connections, highest, lastRuns]) out.f64(numbers[this.#slot] ?? 0);
+    const end = Math.min(connections.length, this.#row + ROWS_PER_ITEM);
+    out.u32(1 + 4 + (end - this.#row) * ROW_BYTES);
+    out.u8(Kind.rows);
+    out.u32(this.#row);
+    for (; this.#row < end; this.#row += 1)
+      for (const numbers of [connections, highest, lastRuns]) out.f64(numbers[this.#row] ?? 0);
   }
 
   #writeChunk(out: ByteWriter): void {
@@ -91,23 +91,23 @@ export class MarksImage {
   }
 }
 
-/** Receives what a {@link MarksReader} finds. */
-export interface MarksVisitor {
+/** Receives what a {@link DedupeReader} finds. */
+export interface DedupeVisitor {
   restoreStart(start: string): void;
-  restoreSlot(slot: number, connection: number, highest: number, lastRun: number): void;
+  restoreRow(row: number, connection: number, highest: number, lastRun: number): void;
   restoreChunk(oldest: number, content: Uint8Array): void;
 }
 
 /** Reads the items from pieces of any size. */
-export class MarksReader {
-  readonly #visitor: MarksVisitor;
+export class DedupeReader {
+  readonly #visitor: DedupeVisitor;
   isAtEnd = false;
 
-  constructor(visitor: MarksVisitor) {
+  constructor(visitor: DedupeVisitor) {
     this.#visitor = visitor;
   }
 
-  /** Reads the whole items from this offset on. Returns where it has stopped. Throws {@link MarkItemError}. */
+  /** Reads the whole items from this offset on. Returns where it has stopped. Throws {@link DedupeItemError}. */
   read(bytes: Buffer, from: number): number {
     let start = from;
     while (!this.isAtEnd && bytes.byteLength - start >= ITEM_HEADER_BYTES) {
@@ -128,15 +128,15 @@ export class MarksReader {
       case Kind.start:
         this.#visitor.restoreStart(reader.latin1(reader.remaining));
         return;
-      case Kind.slots:
-        for (let slot = reader.u32(); reader.remaining > 0; slot += 1)
-          this.#visitor.restoreSlot(slot, reader.f64(), reader.f64(), reader.f64());
+      case Kind.rows:
+        for (let row = reader.u32(); reader.remaining > 0; row += 1)
+          this.#visitor.restoreRow(row, reader.f64(), reader.f64(), reader.f64());
         return;
       case Kind.chunk:
         this.#visitor.restoreChunk(reader.f64(), reader.bytes(reader.remaining));
         return;
       default:
-        throw new MarkItemError(kind);
+        throw new DedupeItemError(kind);
     }
   }
 }

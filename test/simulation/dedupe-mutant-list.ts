@@ -1,35 +1,35 @@
-/** Deliberate bugs of the marks by which the router's repeats are known. */
+/** Deliberate bugs of the places by which the router's repeats are known. */
 
 import type { Mutant } from './mutant.js';
 
-export const MARK_MUTANTS: readonly Mutant[] = [
+export const DEDUPE_MUTANTS: readonly Mutant[] = [
   {
     name: 'execute a repeat of the router’s again',
-    file: 'state-machine/marks/router-marks.js',
-    search: 'this.#repeatedTo = this.#highest[slot] ?? 0;',
+    file: 'state-machine/router-dedupe/router-dedupe.js',
+    search: 'this.#repeatedTo = this.#highest[row] ?? 0;',
     replacement: 'this.#repeatedTo = 0;',
   },
   {
-    name: 'forget the results of marks too early',
-    file: 'state-machine/marks/outcomes.js',
+    name: 'forget the results for the router too early',
+    file: 'state-machine/router-dedupe/outcomes.js',
     search: 'this.#previous = previous;',
     replacement: 'this.#previous = NO_RUN;',
   },
   {
-    name: 'leave marks out of snapshots',
-    file: 'state-machine/marks/router-marks.js',
-    search: 'connections: this.#connections.slice(0, this.#slotCount)',
+    name: 'leave the places of the router’s connections out of snapshots',
+    file: 'state-machine/router-dedupe/router-dedupe.js',
+    search: 'connections: this.#connections.slice(0, this.#rowCount)',
     replacement: 'connections: this.#connections.slice(0, 0)',
   },
   {
     name: 'answer a repeat with the result of another command',
-    file: 'state-machine/marks/router-marks.js',
+    file: 'state-machine/router-dedupe/router-dedupe.js',
     search: 'this.#outcomes.find(last, this.#place + this.#stride)',
     replacement: 'this.#outcomes.find(last, this.#place)',
   },
   {
     name: 'say of a repeat that it stands elsewhere in its stream',
-    file: 'gateway/mark-slots.js',
+    file: 'gateway/dedupe-rows.js',
     search: 'place: answeredLength,',
     replacement: 'place: 0,',
   },
@@ -42,7 +42,7 @@ export const MARK_MUTANTS: readonly Mutant[] = [
   {
     name: 'execute a read that a later write has overtaken',
     file: 'server/clients/overtaken.js',
-    search: 'return store.markOf(mark.slot, connection) > mark.place + endOffset;',
+    search: 'return store.highestPlaceOf(dedupeKey.row, connection) > dedupeKey.place + endOffset;',
     replacement: 'return false;',
   },
 ];

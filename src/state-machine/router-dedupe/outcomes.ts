@@ -11,7 +11,7 @@ import {
   MAX_OUTCOME_CHUNKS,
   MAX_OUTCOMES_PER_RUN,
   OUTCOME_CHUNK_BYTES,
-} from '../../mark-limits.js';
+} from '../../dedupe-limits.js';
 import type { CommandResult } from '../../protocol/command.js';
 import { encodeResult, resultIn, STORED } from '../sessions/kept-result.js';
 

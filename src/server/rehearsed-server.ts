@@ -13,6 +13,7 @@ import type { LogIndex, ServerId } from '../raft/types.js';
 import { KeyValueStore } from '../state-machine/key-value-store.js';
 import type { SnapshotSink, Storage } from '../storage/storage.js';
 import { type AssignmentId, readServerFrames, writeClientFrame } from '../wire/client-frames.js';
+import type { ConnectionMark } from '../wire/connection-mark.js';
 import { Server } from './server.js';
 
 export interface RehearsedServerOptions {
@@ -31,6 +32,9 @@ const QUESTIONS: readonly (readonly [StreamCheckpoint, string])[] = [
   [AT_RESP_START, '*3\r\n$3\r\nSET\r\n$9\r\nrehearsal\r\n$1\r\nx\r\n*2\r\n$3\r\nGET\r\n$9\r\nrehearsal\r\n'],
 ];
 const BATCH_BYTES = 1024;
+
+/** Names the router of the rehearsal in its connections' marks: 16 characters. */
+const ROUTER_START = 'rehearsal'.padEnd(16);
 
 export class RehearsedServer {
   readonly id: ServerId;
@@ -108,6 +112,7 @@ export class RehearsedServer {
         reached: ADDRESS,
         ageMs: 0,
         at,
+        ...(areRouted ? { mark: markOf(client, text) } : {}),
       };
       writeClientFrame(batch, { type: 'open', assignment: client, ...opening });
       writeClientFrame(batch, { type: 'data', assignment: client, bytes: Buffer.from(text, 'latin1') });
@@ -140,6 +145,11 @@ export class RehearsedServer {
       for (const frame of readServerFrames(got.value))
         if ('assignment' in frame) this.#unanswered.delete(frame.assignment);
   }
+}
+
+/** Of the first half of what the client asks, a leader that is lost may have executed all. */
+function markOf(client: AssignmentId, text: string): ConnectionMark {
+  return { start: ROUTER_START, slot: client, place: 0, repeatedBytes: Math.floor(text.length / 2) };
 }
 
 /** Everything is written at once, and nothing is kept. */

@@ -340,10 +340,9 @@ export class Member {
       });
     this.#state = { ...this.#state, role: event };
     this.#lastStatus = { ...this.#lastStatus, role, term, leader };
-    if (role === 'leader') {
-      this.#environment.port.setLeader(term);
-      this.#eventLog.record({ type: 'elected', server: this.id, term });
-    } else this.#logger.debug({ term, role, leader }, 'role changed');
+    this.#environment.port.roleChanged(role, term);
+    if (role === 'leader') this.#eventLog.record({ type: 'elected', server: this.id, term });
+    else this.#logger.debug({ term, role, leader }, 'role changed');
   }
 
   #end(thread: MemberThread): void {

@@ -6,7 +6,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Gateway } from '../gateway/gateway.js';
 import type { ServerChannel } from '../gateway/server-traffic.js';
-import type { Member as IdentifiedServer, ServerId, SlotId, Term } from '../raft/types.js';
+import type { Member as IdentifiedServer, RoleName, ServerId, SlotId, Term } from '../raft/types.js';
 
 /** A server that has not given back by then what the router sent it still leads, or is too busy. */
 const MAX_LEAVE_MS = 300;
@@ -20,11 +20,11 @@ export interface ClientPort {
   detach(): void;
   /** The server is to stop: resolves once it has given back what the router sent it. It does so at once if it leads no more. */
   leave(): Promise<void>;
-  /** The server, which is up, was elected. */
-  setLeader(term: Term): void;
+  /** The server has another role, or the same in another term. */
+  roleChanged(role: RoleName, term: Term): void;
 }
 
-type PortOwner = Pick<Gateway, 'attach' | 'detach' | 'isRoutingTo' | 'setLeader'>;
+type PortOwner = Pick<Gateway, 'attach' | 'detach' | 'isRoutingTo' | 'setLeader' | 'setCandidate'>;
 
 /** A server that is up. */
 interface Candidate {
@@ -56,7 +56,10 @@ export class SlotPorts {
       attach: (channel) => this.#attach(server, channel),
       detach: () => this.#detach(server),
       leave: () => this.#leave(server),
-      setLeader: (term) => this.#setLeader(server, term),
+      roleChanged: (role, term) => {
+        if (role === 'leader') this.#setLeader(server, term);
+        else if (role === 'candidate') this.#setCandidate(server, term);
+      },
     };
   }
 
@@ -93,6 +96,10 @@ export class SlotPorts {
     const holder = this.#holders.get(slot);
     if (holder === id) this.#gateway.setLeader({ slot, term });
     else if (holder !== undefined) this.#onDisplaced(holder);
+  }
+
+  #setCandidate({ id, slot }: IdentifiedServer, term: Term): void {
+    if (this.#up.has(id) && this.#holders.get(slot) === id) this.#gateway.setCandidate({ slot, term });
   }
 
   async #give(slot: SlotId, id: ServerId): Promise<void> {

@@ -5,9 +5,14 @@ import type { ServerTraffic } from './server-traffic.js';
 
 /** Where a routed connection learns who leads. */
 export interface LeaderSource {
-  /** Traffic with the leader, if one is known and running. */
+  /**
+   * Traffic with the leader, if one is known and running; while there is none, with a candidate, which keeps what it is sent
+   * until it is elected, or gives it back.
+   */
   readonly leader: ServerTraffic | undefined;
-  /** A server says that it leads no more, and that `ledTerm` was the last term it led. */
+  /** Whether {@link leader} was elected, as far as is known. */
+  readonly isElected: boolean;
+  /** A server says that it does not lead, and that `ledTerm` was the last term it led. */
   onRefusal(traffic: ServerTraffic, ledTerm: Term): void;
 }
 

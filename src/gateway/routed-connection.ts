@@ -5,7 +5,7 @@
  */
 
 import assert from 'node:assert/strict';
-import type { Environment, Timer } from '../environment.js';
+import type { Environment } from '../environment.js';
 import { MAX_GIVEN_UP_COMMANDS_PER_TURN, MAX_REPLAYS, type StreamLimits } from '../limits.js';
 import { AT_COMMAND_START, isToldUnasked, type StreamCheckpoint } from '../protocol/checkpoint.js';
 import { startOf } from '../protocol/first-line.js';
@@ -19,6 +19,7 @@ import { HeldBytes } from './held-bytes.js';
 import type { LeaderSource, RouterTimes } from './leader-source.js';
 import { LeaderWait } from './leader-wait.js';
 import type { NetworkSocket } from './network.js';
+import { RefusalGrace } from './refusal-grace.js';
 import { giveUpHeld, planHeld } from './replay.js';
 import { afterUnknown, type PlannedReplay, ReplayPlan, type ReplayPlanning } from './replay-plan.js';
 import type { Assignment, AssignmentOwner, RoomWaiter, ServerTraffic } from './server-traffic.js';
@@ -28,13 +29,13 @@ import { UnassignedFacts } from './unassigned-facts.js';
 export class RoutedConnection implements Connection, SocketHandlers, AssignmentOwner, RoomWaiter {
   readonly #environment: Environment;
   readonly #source: LeaderSource;
-  readonly #times: RouterTimes;
   readonly client: ClientSocket;
   readonly #limits: StreamLimits;
   readonly unanswered: UnansweredBytes;
   readonly #connections: Connections<RoutedConnection>;
   readonly #whileUnassigned: UnassignedFacts;
   readonly #leaderWait: LeaderWait;
+  readonly #grace: RefusalGrace;
   readonly #dedupe: DedupeRow;
   readonly #held = new HeldBytes();
   /** What becomes of the bytes that wait too long for a leader and may have been executed. */
@@ -53,8 +54,6 @@ export class RoutedConnection implements Connection, SocketHandlers, AssignmentO
   #assignment: Assignment | undefined;
   /** The leader whose channel has no room, while this connection waits for some. */
   #fullLeader: ServerTraffic | undefined;
-  /** Runs while the assignment's server is not the leader and has not refused. */
-  #grace: Timer | undefined;
   /** What lies before this offset of the stream has waited too long for a leader, and is being answered. */
   #givenUpTo: number | undefined;
   /** More of it is answered at the end of the turn. */
@@ -73,7 +72,6 @@ export class RoutedConnection implements Connection, SocketHandlers, AssignmentO
     this.#environment = shared.environment;
     this.#limits = shared.limits;
     this.#source = source;
-    this.#times = times;
     this.#dedupe = new DedupeRow(rows);
     this.client = new ClientSocket(socket, this, shared);
     this.unanswered = new UnansweredBytes(this.client, shared);
@@ -81,6 +79,9 @@ export class RoutedConnection implements Connection, SocketHandlers, AssignmentO
     this.#whileUnassigned = new UnassignedFacts(shared.ids.next(), this.client, this.#environment);
     this.#leaderWait = new LeaderWait(this.#environment, times.leaderWaitMs, (streamOffset) =>
       this.#giveUp(streamOffset),
+    );
+    this.#grace = new RefusalGrace(this.#environment, times.refusalGraceMs, (assignment) =>
+      this.#abandon(assignment),
     );
     connections.add(this);
   }
@@ -98,16 +99,17 @@ export class RoutedConnection implements Connection, SocketHandlers, AssignmentO
     return this.#streamLength - this.#held.length;
   }
 
-  /** Another server leads, or none does. */
+  /** Another server leads, or none does, or one that was sent commands as a candidate is elected. */
   onLeaderChange(): void {
-    const leader = this.#source.leader;
-    if (leader !== undefined) this.#leaderWait.end();
+    const { leader, isElected } = this.#source;
+    if (isElected) this.#leaderWait.end();
     else if (this.#held.length > 0 && this.#isDecided) this.#leaderWait.begin(this.#streamLength);
 
     const assignment = this.#assignment;
-    if (assignment === undefined || assignment.traffic === leader) this.#endGrace();
+    if (assignment === undefined || assignment.traffic === leader) this.#grace.end();
     else if (this.#forwarded === 0) this.#endAssignment(assignment);
-    else this.#grace ??= this.#startGrace(assignment);
+    else this.#grace.begin(assignment);
+    if (isElected) assignment?.elected(leader);
     this.#advance();
   }
 
@@ -116,7 +118,7 @@ export class RoutedConnection implements Connection, SocketHandlers, AssignmentO
     this.#streamLength += bytes.byteLength;
     this.unanswered.arrived(bytes.byteLength);
     if (!this.#isDecided && !this.#decide()) return;
-    if (this.#source.leader === undefined) this.#leaderWait.begin(this.#streamLength);
+    if (!this.#source.isElected) this.#leaderWait.begin(this.#streamLength);
     this.#advance();
   }
 
@@ -177,8 +179,13 @@ export class RoutedConnection implements Connection, SocketHandlers, AssignmentO
   }
 
   onRefuse(proposedBytes: number, ledTerm: Term): void {
-    if (this.#assignment !== undefined) this.#source.onRefusal(this.#assignment.traffic, ledTerm);
-    this.#assignmentEnded(proposedBytes);
+    const assignment = this.#assignment;
+    if (assignment !== undefined) this.#source.onRefusal(assignment.traffic, ledTerm);
+    if (assignment?.isAtCandidate === true) {
+      // It lost the election: no leader was interrupted.
+      this.#clearAssignment();
+      this.#advance();
+    } else this.#assignmentEnded(proposedBytes);
   }
 
   onClose(): void {
@@ -221,10 +228,11 @@ export class RoutedConnection implements Connection, SocketHandlers, AssignmentO
     this.#drop(front.byteCount, afterUnknown(this.#at, front.endsTransaction));
   }
 
-  /** The assignment to send more bytes to, if there is a leader that can take them now. */
+  /** The assignment to send more bytes to, if there is a leader or a candidate that can take them now. */
   #assignmentToLeader(): Assignment | undefined {
-    const leader = this.#source.leader;
-    if (leader === undefined) return undefined;
+    const { leader, isElected } = this.#source;
+    // Who is told of changes would hear of them from a candidate as from a follower.
+    if (leader === undefined || (!isElected && isToldUnasked(this.#at))) return undefined;
     if (leader.full) {
       this.#awaitRoomAt(leader);
       return undefined;
@@ -239,6 +247,7 @@ export class RoutedConnection implements Connection, SocketHandlers, AssignmentO
       at: this.#at,
       dedupeKey: this.#dedupe.opening(this.#answeredLength),
     });
+    this.#assignment.isAtCandidate = !isElected;
     return this.#assignment;
   }
 
@@ -330,7 +339,7 @@ export class RoutedConnection implements Connection, SocketHandlers, AssignmentO
     this.#assignment = undefined;
     this.#forwarded = 0;
     this.#serverKnowsEnd = false;
-    this.#endGrace();
+    this.#grace.end();
   }
 
   /** No leader appeared in time for the commands up to the offset in the stream. */
@@ -368,7 +377,7 @@ export class RoutedConnection implements Connection, SocketHandlers, AssignmentO
     }
     // What is left is a command that will never be complete.
     const hasEnded = isAll && this.#inputEnded && !this.#leaderWait.pending;
-    if (!given.isOver && !(hasEnded && this.#source.leader === undefined)) {
+    if (!given.isOver && !(hasEnded && !this.#source.isElected)) {
       this.#advance();
       return;
     }
@@ -376,22 +385,13 @@ export class RoutedConnection implements Connection, SocketHandlers, AssignmentO
     this.client.end();
   };
 
-  #startGrace(assignment: Assignment): Timer {
-    return this.#environment.startTimer(() => this.#abandon(assignment), this.#times.refusalGraceMs);
-  }
-
-  #endGrace(): void {
-    this.#grace?.cancel();
-    this.#grace = undefined;
-  }
-
   /** Nothing more is to be forwarded or answered. */
   #forget(): void {
     this.#endPlanning();
     this.#givenUpTo = undefined;
     this.#assignment = undefined;
     this.#forwarded = 0;
-    this.#endGrace();
+    this.#grace.end();
     this.#leaderWait.end();
     this.#awaitRoomAt(undefined);
     this.#plan.clear();

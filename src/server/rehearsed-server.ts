@@ -13,7 +13,7 @@ import type { LogIndex, ServerId } from '../raft/types.js';
 import { KeyValueStore } from '../state-machine/key-value-store.js';
 import type { SnapshotSink, Storage } from '../storage/storage.js';
 import { type AssignmentId, readServerFrames, writeClientFrame } from '../wire/client-frames.js';
-import type { ConnectionMark } from '../wire/connection-mark.js';
+import type { DedupeKey } from '../wire/dedupe-key.js';
 import { Server } from './server.js';
 
 export interface RehearsedServerOptions {
@@ -33,7 +33,7 @@ const QUESTIONS: readonly (readonly [StreamCheckpoint, string])[] = [
 ];
 const BATCH_BYTES = 1024;
 
-/** Names the router of the rehearsal in its connections' marks: 16 characters. */
+/** Names the router of the rehearsal in its connections' keys: 16 characters. */
 const ROUTER_START = 'rehearsal'.padEnd(16);
 
 export class RehearsedServer {
@@ -112,7 +112,7 @@ export class RehearsedServer {
         reached: ADDRESS,
         ageMs: 0,
         at,
-        ...(areRouted ? { mark: markOf(client, text) } : {}),
+        ...(areRouted ? { dedupeKey: dedupeKeyOf(client, text) } : {}),
       };
       writeClientFrame(batch, { type: 'open', assignment: client, ...opening });
       writeClientFrame(batch, { type: 'data', assignment: client, bytes: Buffer.from(text, 'latin1') });
@@ -148,8 +148,8 @@ export class RehearsedServer {
 }
 
 /** Of the first half of what the client asks, a leader that is lost may have executed all. */
-function markOf(client: AssignmentId, text: string): ConnectionMark {
-  return { start: ROUTER_START, slot: client, place: 0, repeatedBytes: Math.floor(text.length / 2) };
+function dedupeKeyOf(client: AssignmentId, text: string): DedupeKey {
+  return { start: ROUTER_START, row: client, place: 0, repeatedBytes: Math.floor(text.length / 2) };
 }
 
 /** Everything is written at once, and nothing is kept. */

@@ -310,6 +310,93 @@ describe('the router', () => {
     await old.expectInput(await old.assignment(1), GET);
   });
 
+  it('sends what waits to a candidate, which answers it once it is elected', async () => {
+    const { gateway, old, next, client } = await bench.cluster();
+    await forwarded(client, old, SET_A);
+    old.die();
+    gateway.setCandidate({ slot: 1, term: 2 });
+    const assignment = await next.assignment();
+    await next.expectInput(assignment, SET_A);
+    gateway.setLeader({ slot: 1, term: 2 });
+    client.send(GET);
+    await next.expectInput(assignment, SET_A + GET);
+    next.reply(assignment, (SET_A + GET).length, `OK 1\r\n${NOT_FOUND}`);
+    await client.expectText(`OK 1\r\n${NOT_FOUND}`);
+    expect(next.framesOf('open')).to.have.length(1);
+  });
+
+  it('sends nothing to a candidate while another server leads, nor to one of a past term', async () => {
+    const { gateway, old, next, client } = await bench.cluster();
+    gateway.setLeader({ slot: 0, term: 3 });
+    gateway.setCandidate({ slot: 1, term: 4 });
+    const assignment = await forwarded(client, old, GET);
+    old.say({ type: 'refuse', assignment, proposedBytes: 0, ledTerm: 3 });
+    await settled(gateway, 0, old);
+    gateway.setCandidate({ slot: 1, term: 3 });
+    await settled(gateway, 1, next);
+    expect(next.framesOf('open').filter(({ routed }) => routed)).to.deep.equal([]);
+  });
+
+  it('takes back what a candidate refuses, for the leader of the same term', async () => {
+    const { gateway, old, next, client } = await bench.cluster();
+    old.die();
+    const third = new FakeServer();
+    await gateway.attach(0, third);
+    gateway.setCandidate({ slot: 0, term: 2 });
+    client.send(SET_A);
+    const assignment = await third.assignment();
+    await third.expectInput(assignment, SET_A);
+    third.say({ type: 'refuse', assignment, proposedBytes: 0, ledTerm: 0 });
+    await settled(gateway, 0, third);
+    gateway.setLeader({ slot: 1, term: 2 });
+    await next.expectInput(await next.assignment(), SET_A);
+    expect(next.framesOf('open')[0]?.dedupeKey).to.deep.include({ place: 0, repeatedBytes: 0 });
+  });
+
+  it('does not count candidates that were not elected as leaders that a read has cost', async () => {
+    const { gateway, old, next, client } = await bench.cluster();
+    old.die();
+    const candidate = new FakeServer();
+    await gateway.attach(0, candidate);
+    client.send(GET);
+    for (let term = 2; term <= 3 + MAX_REPLAYS; term += 1) {
+      gateway.setCandidate({ slot: 0, term });
+      const assignment = await candidate.assignment(2 * (term - 2));
+      await candidate.expectInput(assignment, GET);
+      candidate.say({ type: 'refuse', assignment, proposedBytes: 0, ledTerm: 0 });
+      await settled(gateway, 0, candidate);
+    }
+    gateway.setLeader({ slot: 1, term: 9 });
+    await next.expectInput(await next.assignment(), GET);
+    expect(client.text).to.equal('');
+  });
+
+  it('counts the time at candidates as time without a leader', async () => {
+    const gateway = await bench.gateway({ leaderWaitMs: 40 });
+    const candidate = new FakeServer();
+    await gateway.attach(0, candidate);
+    gateway.setCandidate({ slot: 0, term: 1 });
+    const client = await bench.client(gateway.routerAddress);
+    client.send(GET);
+    await candidate.expectInput(await candidate.assignment(), GET);
+    await client.expectText(INTERNAL);
+  });
+
+  it('lets a client that is told of changes wait for a leader, not go to a candidate', async () => {
+    const { gateway, old, next, client } = await bench.cluster();
+    const WATCH = 'watch k 0\r\n';
+    const assignment = await forwarded(client, old, WATCH);
+    const watch = { prefix: 'k', revision: 1 };
+    old.reply(assignment, WATCH.length, 'WATCHING 0\r\n', { place: 'command', watch });
+    await client.expectText('WATCHING 0\r\n');
+    old.die();
+    gateway.setCandidate({ slot: 1, term: 2 });
+    await settled(gateway, 1, next);
+    expect(next.framesOf('open').filter(({ routed }) => routed)).to.deep.equal([]);
+    gateway.setLeader({ slot: 1, term: 2 });
+    await until('the watch goes on', () => next.framesOf('open').some(({ routed }) => routed));
+  });
+
   it('ignores the news of a past term', async () => {
     const { gateway, old, next, client } = await bench.cluster();
     gateway.setLeader({ slot: 1, term: 3 });

@@ -12,13 +12,13 @@ import type { AuthRequest, GetRequest, RedisLocalRequest, RedisReadRequest } fro
 import { mayTellPassword } from '../../protocol/resp/access.js';
 import { endpoint } from '../../protocol/resp/client-facts.js';
 import { QUEUED, type RespValue } from '../../protocol/resp/value.js';
-import type { Raft } from '../../raft/raft.js';
 import type { ServerId } from '../../raft/types.js';
 import { beginLongRead, executeRead, type ShortRead } from '../../state-machine/redis/execute.js';
 import type { ReadableKeyspace } from '../../state-machine/redis/keyspace.js';
 import { watch } from '../../state-machine/redis/transaction.js';
 import type { Steps } from '../../state-machine/work.js';
 import type { AppliedState } from '../applied-state.js';
+import type { Consensus } from '../consensus.js';
 import { ClusterQuestion } from '../redis/cluster-question.js';
 import { executeLocal } from '../redis/local-commands.js';
 import type { ServerMetrics } from '../server-metrics.js';
@@ -48,7 +48,7 @@ import type { WorkTurns } from './work-turns.js';
 export interface AnswererOptions {
   readonly environment: Pick<Environment, 'nowMs' | 'process'>;
   readonly logTime: LogTime;
-  readonly raft: Raft;
+  readonly raft: Pick<Consensus, 'leader'>;
   readonly state: AppliedState;
   readonly connections: ClientConnections;
   readonly queue: FairQueue;
@@ -73,7 +73,7 @@ interface NamedCommand {
 export class Answerer {
   readonly #environment: Pick<Environment, 'nowMs'>;
   readonly #logTime: LogTime;
-  readonly #raft: Raft;
+  readonly #raft: AnswererOptions['raft'];
   readonly #state: AppliedState;
   readonly #connections: ClientConnections;
   readonly #queue: FairQueue;

@@ -9,21 +9,22 @@
 import type { Environment } from '../../environment.js';
 import type { LogTime } from '../../log-time.js';
 import type { Reply } from '../../protocol/reply.js';
-import type { Raft } from '../../raft/raft.js';
 import type { ServerId, SlotId, Term } from '../../raft/types.js';
 import { QUORUM_WAIT_MS } from '../../time-limits.js';
 import { readClientFrames } from '../../wire/client-frames.js';
 import type { ClientAddress } from '../../wire/control.js';
 import type { AppliedState } from '../applied-state.js';
+import type { Consensus } from '../consensus.js';
 import type { ServerMetrics } from '../server-metrics.js';
 import { AddressBook } from './address-book.js';
 import { Answerer } from './answering.js';
 import type { ClientConnection, PendingCommand } from './client-connection.js';
 import { ClientConnections } from './client-connections.js';
+import type { CommandPath } from './command-path.js';
 import { CostlyReads } from './costly-reads.js';
 import { FairQueue, Quantum } from './fair-queue.js';
 import { InFlight } from './in-flight.js';
-import { LeaderCommands } from './leader-commands.js';
+import { LeaderCommands, type LeaderCommandsOptions } from './leader-commands.js';
 import { LeaderlessClients } from './leaderless-clients.js';
 import { Listeners } from './listeners.js';
 import { Monitors } from './monitors.js';
@@ -41,7 +42,7 @@ import { WorkTurns } from './work-turns.js';
 export interface ClientsOptions {
   readonly environment: Pick<Environment, 'nowMs' | 'process'>;
   readonly logTime: LogTime;
-  readonly raft: Raft;
+  readonly raft: Consensus;
   readonly state: AppliedState;
   readonly replies: ReplyFrames;
   /** Where the clients of each slot connect. */
@@ -52,12 +53,14 @@ export interface ClientsOptions {
   readonly metrics: ServerMetrics;
   /** What the ids of all sessions contain that this cluster opens. */
   readonly sessionName: string;
+  /** The way that commands go here: that of a leader unless told. */
+  readonly newPath?: (parts: LeaderCommandsOptions) => CommandPath;
   /** So many subscribers were closed because they did not read. */
   readonly onSubscribersClosed: (count: number) => void;
 }
 
 export class Clients {
-  readonly #raft: Raft;
+  readonly #raft: Consensus;
   readonly #logTime: LogTime;
   readonly #replies: ReplyFrames;
   /** These are what the {@link Applier} shares with this class, and who is told what it applies. */
@@ -72,7 +75,7 @@ export class Clients {
   readonly #walks: Walks;
   readonly listeners: Listeners;
   readonly #turns = new WorkTurns((command) => this.#retake(command));
-  readonly #leaderCommands: LeaderCommands;
+  readonly #path: CommandPath;
   readonly #replicaReads: ReplicaReads;
   readonly #inFlight: InFlight;
   readonly #queue: FairQueue;
@@ -104,7 +107,7 @@ export class Clients {
       state,
       execute: (command) => this.answerer.executeCostly(command),
     });
-    this.#inFlight = new InFlight(this.groups, this.proposals, replies);
+    this.#inFlight = new InFlight(() => this.#path, replies);
     this.#queue = new FairQueue(this.#inFlight);
     this.#plainGets = new PlainGets({ ...common, queue: this.#queue });
     this.#monitors = new Monitors(replies);
@@ -142,7 +145,7 @@ export class Clients {
       serverId: options.serverId,
       addressBook: new AddressBook(options),
     });
-    this.#leaderCommands = new LeaderCommands({
+    this.#path = (options.newPath ?? ((parts) => new LeaderCommands(parts)))({
       ...common,
       proposals: this.proposals,
       reads: this.#reads,
@@ -189,8 +192,7 @@ export class Clients {
     const { groups, proposals } = this;
     const never = Number.POSITIVE_INFINITY;
     return Math.min(
-      (groups.waitingSinceMs ?? never) + QUORUM_WAIT_MS,
-      (proposals.waitingSinceMs ?? never) + QUORUM_WAIT_MS,
+      Math.min(groups.waitingSinceMs ?? never, proposals.waitingSinceMs ?? never) + QUORUM_WAIT_MS,
       this.#leaderless.deadlineMs,
       this.#connections.halfSent.deadlineMs,
       this.#pause.deadlineMs,
@@ -251,7 +253,7 @@ export class Clients {
   /** Serves those who wait for a leader or for their turn, and proposes what has come together. */
   serve(nowMs: number, { isDiskBusy }: { readonly isDiskBusy: boolean }): void {
     this.#prepare(nowMs);
-    this.#leaderCommands.expire(nowMs - QUORUM_WAIT_MS, nowMs, { isDiskBusy });
+    this.#path.expire(nowMs - QUORUM_WAIT_MS, nowMs, { isDiskBusy });
     for (const client of this.#leaderless.clients) this.#serve(client);
     this.#connections.closeHalfSent(nowMs);
     this.#inFlight.renewTime();
@@ -268,7 +270,7 @@ export class Clients {
 
   /** This server does not lead any more: nothing that is pending will be answered by applying it. */
   leadershipLost(): void {
-    this.#leaderCommands.leadershipLost();
+    this.#path.leadershipLost();
     const proposed = this.groups.takeAll().flatMap((group) => group.commands);
     const unproposed = this.proposals.abandon();
     for (const command of proposed) this.#fail(command, { type: 'internal-error' });
@@ -296,13 +298,13 @@ export class Clients {
     this.#reads.prepare(nowMs);
     if (raft.role === 'leader') {
       this.#ledTerm = raft.currentTerm;
-      for (const command of this.#replicaReads.takeOver()) this.#leaderCommands.take(command, this.#nowMs);
+      for (const command of this.#replicaReads.takeOver()) this.#path.take(command, this.#nowMs);
     } else this.#replicaReads.askAnew(nowMs);
   }
 
   /** The command has waited, and goes the way of those that were just taken. */
   #retake(command: PendingCommand): void {
-    if (this.#raft.role === 'leader') this.#leaderCommands.take(command, this.#nowMs);
+    if (this.#raft.role === 'leader') this.#path.take(command, this.#nowMs);
     else this.#replicaReads.take(command);
   }
 
@@ -311,7 +313,7 @@ export class Clients {
     this.listeners.open(client, this.#nowMs);
     const command = client.resume(this.#nowMs);
     if (command === undefined) return;
-    if (this.#raft.role === 'leader') this.#leaderCommands.take(command, this.#nowMs);
+    if (this.#raft.role === 'leader') this.#path.take(command, this.#nowMs);
     else this.#fail(command, { type: 'no-leader' });
   }
 
@@ -343,7 +345,7 @@ export class Clients {
       this.#plainGets.answer(client, client.redis, quantum, this.#nowMs);
     this.#queue.take(client, quantum, this.#nowMs, (command) => {
       if (this.#monitors.isOn) this.#monitors.tell(command, this.#logTime.nowMs());
-      this.#leaderCommands.take(command, this.#nowMs);
+      this.#path.take(command, this.#nowMs);
     });
   }
 

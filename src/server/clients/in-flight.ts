@@ -1,33 +1,26 @@
 /** All that was taken from clients and is not answered, and whether there is room for more. */
 
-import {
-  MAX_HEARING_MS_PER_TURN,
-  MAX_INFLIGHT_PROPOSAL_BYTES,
-  MAX_PENDING_COMMANDS,
-  MAX_READ_MS_PER_TURN,
-} from '../../limits.js';
-import type { PendingGroups } from './pending-groups.js';
-import type { Proposals } from './proposals.js';
+import { MAX_HEARING_MS_PER_TURN, MAX_PENDING_COMMANDS, MAX_READ_MS_PER_TURN } from '../../limits.js';
+import type { CommandPath } from './command-path.js';
 import type { ReplyFrames } from './reply-frames.js';
 
 export class InFlight {
-  readonly #groups: PendingGroups;
-  readonly #proposals: Proposals;
+  readonly #path: () => CommandPath;
   readonly #replies: ReplyFrames;
   #isClosed = false;
   #readMsLeft = MAX_READ_MS_PER_TURN;
   /** When the first bytes of clients came since the time was renewed. */
   #hearsSinceMs: number | undefined;
 
-  constructor(groups: PendingGroups, proposals: Proposals, replies: ReplyFrames) {
-    this.#groups = groups;
-    this.#proposals = proposals;
+  /** @param path where the commands go that are taken */
+  constructor(path: () => CommandPath, replies: ReplyFrames) {
+    this.#path = path;
     this.#replies = replies;
   }
 
   /** Commands that were taken and are not answered. */
   get commandCount(): number {
-    return this.#groups.commandCount + this.#proposals.commandCount;
+    return this.#path().commandCount;
   }
 
   /**
@@ -36,11 +29,8 @@ export class InFlight {
    */
   get hasRoom(): boolean {
     if (this.#isClosed || this.#readMsLeft <= 0 || this.#replies.isFull) return false;
-    return (
-      this.#groups.byteLength < MAX_INFLIGHT_PROPOSAL_BYTES &&
-      this.commandCount < MAX_PENDING_COMMANDS &&
-      !this.#proposals.isFull
-    );
+    const path = this.#path();
+    return path.commandCount < MAX_PENDING_COMMANDS && path.hasRoom;
   }
 
   /** Reads, or what was asked of the server, took that long. */

@@ -3,14 +3,16 @@
  * one of them. What waits too long is answered without its outcome.
  */
 
+import { MAX_INFLIGHT_PROPOSAL_BYTES } from '../../limits.js';
 import type { Command } from '../../protocol/command.js';
 import type { RedisReadRequest, RedisWatchRequest } from '../../protocol/request.js';
 import { keysOf } from '../../protocol/resp/commands.js';
-import type { Raft } from '../../raft/raft.js';
 import { executeShortRead, isLongRead } from '../../state-machine/redis/execute.js';
 import type { AppliedState } from '../applied-state.js';
+import type { Consensus } from '../consensus.js';
 import type { Answerer } from './answering.js';
 import type { PendingCommand } from './client-connection.js';
+import type { CommandPath } from './command-path.js';
 import type { Pause } from './pause.js';
 import type { PendingGroups } from './pending-groups.js';
 import type { Proposals } from './proposals.js';
@@ -21,7 +23,7 @@ import { estimateRead, estimateWork } from './work-estimate.js';
 import type { WorkTurns } from './work-turns.js';
 
 export interface LeaderCommandsOptions {
-  readonly raft: Raft;
+  readonly raft: Pick<Consensus, 'proposalRefusal'>;
   readonly state: AppliedState;
   readonly groups: PendingGroups;
   readonly proposals: Proposals;
@@ -32,8 +34,8 @@ export interface LeaderCommandsOptions {
   readonly answerer: Answerer;
 }
 
-export class LeaderCommands {
-  readonly #raft: Raft;
+export class LeaderCommands implements CommandPath {
+  readonly #raft: LeaderCommandsOptions['raft'];
   readonly #state: AppliedState;
   readonly #groups: PendingGroups;
   readonly #proposals: Proposals;
@@ -65,6 +67,14 @@ export class LeaderCommands {
     this.#pause = pause;
     this.#turns = turns;
     this.#answerer = answerer;
+  }
+
+  get commandCount(): number {
+    return this.#groups.commandCount + this.#proposals.commandCount;
+  }
+
+  get hasRoom(): boolean {
+    return this.#groups.byteLength < MAX_INFLIGHT_PROPOSAL_BYTES && !this.#proposals.isFull;
   }
 
   /** Takes the command, whose answer comes after those to the commands of its client that are pending. */

@@ -9,10 +9,10 @@ import assert from 'node:assert/strict';
 import { MAX_DELAYED_ENTRY_BYTES, MAX_ENTRY_BYTES, MAX_TRANSACTION_BYTES } from '../../limits.js';
 import type { LogTime } from '../../log-time.js';
 import type { Command } from '../../protocol/command.js';
-import type { Raft } from '../../raft/raft.js';
 import type { LogIndex } from '../../raft/types.js';
 import { BatchEncoder } from '../../state-machine/batch-encoder.js';
 import type { AppliedState } from '../applied-state.js';
+import type { Consensus } from '../consensus.js';
 import type { ServerMetrics } from '../server-metrics.js';
 import type { ClientConnection, PendingCommand } from './client-connection.js';
 import { GroupCommitDelay } from './group-commit-delay.js';
@@ -20,7 +20,7 @@ import type { PendingGroups } from './pending-groups.js';
 
 export interface ProposalsOptions {
   readonly logTime: LogTime;
-  readonly raft: Raft;
+  readonly raft: Consensus;
   readonly state: AppliedState;
   /** Where an entry's commands wait once it is proposed. */
   readonly groups: PendingGroups;
@@ -31,7 +31,7 @@ export interface ProposalsOptions {
 
 export class Proposals {
   readonly #logTime: LogTime;
-  readonly #raft: Raft;
+  readonly #raft: Consensus;
   readonly #state: AppliedState;
   readonly #groups: PendingGroups;
   readonly #metrics: ServerMetrics;

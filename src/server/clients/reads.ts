@@ -7,15 +7,15 @@
  */
 
 import type { LogTime } from '../../log-time.js';
-import type { Raft } from '../../raft/raft.js';
 import type { AppliedState } from '../applied-state.js';
+import type { Consensus } from '../consensus.js';
 import type { ClientConnection, PendingCommand } from './client-connection.js';
 import type { PendingGroups } from './pending-groups.js';
 import type { Proposals } from './proposals.js';
 
 export interface ReadsOptions {
   readonly logTime: LogTime;
-  readonly raft: Raft;
+  readonly raft: Consensus;
   readonly state: AppliedState;
   readonly groups: PendingGroups;
   readonly proposals: Proposals;
@@ -23,7 +23,7 @@ export interface ReadsOptions {
 
 export class Reads {
   readonly #logTime: LogTime;
-  readonly #raft: Raft;
+  readonly #raft: Consensus;
   readonly #state: AppliedState;
   readonly #groups: PendingGroups;
   readonly #proposals: Proposals;

@@ -3,10 +3,10 @@
 import type { Environment } from '../../environment.js';
 import type { LogTime } from '../../log-time.js';
 import type { Args } from '../../protocol/command.js';
-import type { Raft } from '../../raft/raft.js';
 import type { ServerId } from '../../raft/types.js';
 import type { ClientAddress } from '../../wire/control.js';
 import type { AppliedState } from '../applied-state.js';
+import type { Consensus } from '../consensus.js';
 import type { RedisContext } from '../redis/context.js';
 import { changeSettings } from '../redis/settings.js';
 import { Stats, type StatsReading } from '../redis/stats.js';
@@ -22,7 +22,7 @@ import type { Subscribers } from './subscriptions/subscribers.js';
 export interface RedisContextsOptions {
   readonly environment: Pick<Environment, 'nowMs' | 'process'>;
   readonly logTime: LogTime;
-  readonly raft: Raft;
+  readonly raft: Pick<Consensus, 'leader'>;
   readonly state: AppliedState;
   readonly connections: ClientConnections;
   readonly monitors: Monitors;

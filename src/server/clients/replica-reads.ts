@@ -7,8 +7,8 @@
 
 import type { LogTime } from '../../log-time.js';
 import type { RedisLocalRequest, Request } from '../../protocol/request.js';
-import type { Raft } from '../../raft/raft.js';
 import type { AppliedState } from '../applied-state.js';
+import type { Consensus } from '../consensus.js';
 import { tellsOfKeys as infoTellsOfKeys } from '../redis/info.js';
 import type { Answerer } from './answering.js';
 import type { PendingCommand } from './client-connection.js';
@@ -19,7 +19,7 @@ import type { WorkTurns } from './work-turns.js';
 
 export interface ReplicaReadsOptions {
   readonly logTime: LogTime;
-  readonly raft: Raft;
+  readonly raft: Consensus;
   readonly groups: PendingGroups;
   readonly walks: Walks;
   readonly turns: WorkTurns;
@@ -29,7 +29,7 @@ export interface ReplicaReadsOptions {
 
 export class ReplicaReads {
   readonly #logTime: LogTime;
-  readonly #raft: Raft;
+  readonly #raft: Consensus;
   readonly #groups: PendingGroups;
   readonly #walks: Walks;
   readonly #turns: WorkTurns;

@@ -6,7 +6,7 @@
 /** Lower rooms first. A room may import those on lines above its own, and of its own line only itself. */
 const ROOMS = [
   ['limit-relations'],
-  ['time-limits', 'redis-limits', 'session-limits', 'mark-limits'],
+  ['time-limits', 'redis-limits', 'session-limits', 'mark-limits', 'etcd-limits'],
   ['bytes', 'limits', 'environment'],
   ['access-limits', 'watch-limits'],
   ['log-time'],
@@ -15,7 +15,7 @@ const ROOMS = [
   ['protocol'],
   ['state-machine', 'client'],
   ['wire'],
-  ['storage'],
+  ['storage', 'etcd'],
   ['server', 'gateway'],
   ['v8-flags', 'adapters'],
   ['cluster'],
@@ -42,7 +42,7 @@ const WORLDLY_FILES = [
   'src/gateway/password[.]ts',
   // A server in a thread of its own.
   'src/server/(run-server|thread-measurements|loop-watch|garbage-watch)[.]ts',
-  'src/(gateway|client)/node/',
+  'src/(gateway|client|etcd)/node/',
   'src/storage/node-files[.]ts',
   // What is done before a server opens its storage, or without one.
   'src/storage/(data-directory|rebuild|backup)[.]ts',

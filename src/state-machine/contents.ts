@@ -220,6 +220,21 @@ export class Contents {
     this.removals.addToAll();
   }
 
+  /** Puts a record there that another store has. The key, which is absent, does not change by that. */
+  load(key: string, record: RecordContent): void {
+    const id = this.#put(key, record, NO_RECORD);
+    this.#hasExpired ||= this.isExpired(id);
+  }
+
+  /** Takes the key's record away, if there is one: no change of the key. */
+  unload(key: string): void {
+    const hash = this.#records.hash(key);
+    const id = this.#records.find(key, hash);
+    if (id === NO_RECORD) return;
+    if (this.#records.deadlineMs(id) !== 0) this.#deadlines.remove(id);
+    this.#records.remove(id, hash);
+  }
+
   /** Adds a record of an image, which holds no key twice. */
   addEncoded(record: EncodedRecord): void {
     const id = this.#records.addEncoded(record);

@@ -161,6 +161,17 @@ export class KeyValueStore {
     return { store, reader };
   }
 
+  /** Puts records there of keys that are absent, for a while: this store is not where they are kept. */
+  load(records: ReadonlyMap<string, KeyRecord>): void {
+    for (const [key, record] of records) this.#contents.load(key, record);
+  }
+
+  /** Takes away what {@link load} has put there, or what became of it, and forgets what was removed meanwhile. */
+  unload(keys: Iterable<string>): void {
+    for (const key of keys) this.#contents.unload(key);
+    this.#contents.removals.forget();
+  }
+
   /** Applies one log entry at once: see {@link begin}. */
   apply(payload: Uint8Array, onResult?: (result: CommandResult) => void, term = 1): void {
     this.begin(payload, onResult, term);

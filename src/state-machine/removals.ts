@@ -34,6 +34,11 @@ export class Removals {
     return this.#counts[hash & (GROUPS - 1)] ?? 0;
   }
 
+  /** Nothing was removed so far. */
+  forget(): void {
+    this.#counts.fill(0);
+  }
+
   /** The counts as they are now. */
   copy(): Removals {
     const copy = new Removals();

@@ -1,0 +1,58 @@
+/** Limits of the engine that keeps its data in etcd, with what happens when they are reached. */
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** Keys that are read or written in one transaction: etcd takes no more operations. A command that writes more is refused. */
+export const MAX_TXN_KEYS = 128;
+
+/**
+ * Bytes of keys and values in one transaction that writes; a command that writes more is refused. etcd takes no request over
+ * 1.5 MiB unless it is told to.
+ */
+export const MAX_TXN_BYTES = MIB + 256 * KIB;
+
+/** Commands that share a transaction bring no more bytes than this, but for a single one. */
+export const MAX_SHARED_BYTES = 512 * KIB;
+
+/** Commands that share a transaction. */
+export const MAX_SHARED_COMMANDS = 1_024;
+
+/** Keys that one command may read, or write: one that names more is refused. */
+export const MAX_KEYS_OF_COMMAND = 10_000;
+
+/** Bytes of one answer of etcd. A read whose answer is longer is done again for fewer keys at a time. */
+export const MAX_ANSWER_BYTES = 4 * MIB;
+
+/** Bytes of values that one command may read; one that reads more is refused. */
+export const MAX_READ_BYTES_OF_COMMAND = 32 * MIB;
+
+/** How often commands are executed anew since others have changed their keys meanwhile; then they are refused. */
+export const MAX_ATTEMPTS = 32;
+
+/** After so many failed attempts, fewer commands share a transaction. */
+export const SHARED_ATTEMPTS = 3;
+
+/** Commands that were taken, and bytes of them, that wait for etcd: no more are taken until some are answered. */
+export const MAX_WAITING_BYTES = 8 * MIB;
+
+/** A read that takes longer is asked of the next endpoint. */
+export const READ_TIMEOUT_MS = 1_500;
+
+/** A connection that takes longer to be made is given up: the next endpoint is tried. */
+export const CONNECT_TIMEOUT_MS = 1_000;
+
+/** The pause before etcd is tried again that could not be reached. */
+export const RETRY_PAUSE_MS = 100;
+
+/** Keys that share a lease. */
+export const MAX_KEYS_OF_LEASE = 128;
+
+/** A lease ends this long after the deadlines of its keys, or later: it only cleans up. */
+export const LEASE_GRACE_S = 5;
+
+/** Leases that may take more keys. The oldest of more goes, and its keys with it when their time has come. */
+export const MAX_OPEN_LEASES = 256;
+
+/** The longest lease that etcd grants. A key that lives longer has none. */
+export const MAX_LEASE_S = 9_000_000_000;

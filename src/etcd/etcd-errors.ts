@@ -1,0 +1,59 @@
+/** What can go wrong between a server and etcd. What matters most is whether something may have been written. */
+
+/** No endpoint could be reached: nothing was sent, so nothing was done. */
+export class EtcdUnreachableError extends Error {
+  readonly code = 'ETCD_UNREACHABLE';
+
+  constructor(reason: string) {
+    super(`etcd cannot be reached: ${reason}`);
+    this.name = 'EtcdUnreachableError';
+  }
+}
+
+/** The request was sent, and there is no answer that tells its outcome: it may or may not have been done. */
+export class EtcdNoAnswerError extends Error {
+  readonly code = 'ETCD_NO_ANSWER';
+
+  constructor(reason: string) {
+    super(`etcd has not answered: ${reason}`);
+    this.name = 'EtcdNoAnswerError';
+  }
+}
+
+/** etcd has refused the request: nothing was done. */
+export class EtcdRefusalError extends Error {
+  readonly code = 'ETCD_REFUSED';
+  /** The number of the error among those of gRPC. */
+  readonly status: number;
+
+  constructor(status: number, reason: string) {
+    super(reason);
+    this.name = 'EtcdRefusalError';
+    this.status = status;
+  }
+
+  /** Its space is used up, as the alarm NOSPACE says: it takes no writes until an operator has made room. */
+  get isNoSpace(): boolean {
+    return this.message.includes('database space exceeded');
+  }
+
+  /** What was to be read at a revision has been compacted. */
+  get isCompacted(): boolean {
+    return this.message.includes('required revision has been compacted');
+  }
+
+  /** A lease that was to be attached is over. */
+  get isLeaseGone(): boolean {
+    return this.message.includes('requested lease not found');
+  }
+}
+
+/** The answer of a read is longer than was allowed. */
+export class EtcdLongAnswerError extends Error {
+  readonly code = 'ETCD_LONG_ANSWER';
+
+  constructor(maxBytes: number) {
+    super(`etcd's answer is over ${maxBytes} bytes`);
+    this.name = 'EtcdLongAnswerError';
+  }
+}

@@ -1,0 +1,211 @@
+/**
+ * The keys of a store as they are in etcd, each under a prefix: reads of several at one revision, and transactions that write only if
+ * all that they were made from is unchanged. See docs/engines.md.
+ */
+
+import {
+  MAX_ANSWER_BYTES,
+  MAX_READ_BYTES_OF_COMMAND,
+  MAX_TXN_KEYS,
+  READ_TIMEOUT_MS,
+} from '../etcd-limits.js';
+import { EtcdLongAnswerError } from './etcd-errors.js';
+import type { EtcdTransport } from './etcd-transport.js';
+import { decodeValue, encodeValue, type StoredValue } from './value-codec.js';
+
+/** A key of etcd's times this, and the number of changes before its own in its transaction, is its revision. */
+export const REVISIONS_PER_TXN = 128;
+
+/** What etcd holds for a key. */
+export interface EtcdRecord extends StoredValue {
+  /** etcd's revision of the key's last change. */
+  readonly modRevision: number;
+  /** As clients are told it. */
+  readonly revision: number;
+}
+
+/** Keys as they all were at one time; undefined for those that were absent. */
+export type EtcdRecords = ReadonlyMap<string, EtcdRecord | undefined>;
+
+/** A change of a key: its new record, or undefined if it is removed. */
+export interface EtcdChange {
+  readonly key: string;
+  readonly stored: StoredValue | undefined;
+  /** The lease that is to remove it once its deadline is long over. */
+  readonly lease?: string | undefined;
+}
+
+export type EtcdWritten =
+  /** etcd's revision of the changes. */
+  | { readonly isDone: true; readonly modRevision: number }
+  /** Nothing was written, since some of the keys have changed: what they are now. */
+  | { readonly isDone: false; readonly records: EtcdRecords };
+
+/** All that a command wants to read is more than {@link MAX_READ_BYTES_OF_COMMAND}. */
+export class TooMuchReadError extends Error {
+  readonly code = 'ETCD_TOO_MUCH_READ';
+
+  constructor() {
+    super(`a command reads no more than ${MAX_READ_BYTES_OF_COMMAND} bytes from etcd`);
+    this.name = 'TooMuchReadError';
+  }
+}
+
+/** What of etcd's answers is used. Numbers of 64 bits come as strings, and what is zero or empty is left out. */
+interface Answer {
+  readonly header?: { readonly revision?: string };
+  readonly succeeded?: boolean;
+  readonly count?: string;
+  readonly responses?: readonly { readonly response_range?: { readonly kvs?: readonly EncodedPair[] } }[];
+}
+
+interface EncodedPair {
+  readonly key?: string;
+  readonly value?: string;
+  readonly mod_revision?: string;
+}
+
+export class EtcdKeys {
+  readonly #transport: EtcdTransport;
+  readonly #prefix: string;
+  /** The first key after all those with the prefix. */
+  readonly #end: string;
+
+  /** @param prefix of all that this program has in etcd; one character per byte */
+  constructor(transport: EtcdTransport, prefix: string) {
+    this.#transport = transport;
+    this.#prefix = `${prefix}k/`;
+    // The last character of the prefix of keys is a slash, and the next one a zero.
+    this.#end = `${prefix}k0`;
+    this.#marker = base64(`${prefix}flushed`);
+  }
+
+  readonly #marker: string;
+
+  /** The records of the keys at one time after this call. Rejects as EtcdTransport does, and with TooMuchReadError. */
+  async read(keys: readonly string[]): Promise<EtcdRecords> {
+    const records = new Map<string, EtcdRecord | undefined>();
+    let atOnce = MAX_TXN_KEYS;
+    let leftBytes = MAX_READ_BYTES_OF_COMMAND;
+    let revision: string | undefined;
+    for (let start = 0; start < keys.length; ) {
+      const some = keys.slice(start, start + atOnce);
+      const answer = await this.#readAtOnce(some, revision);
+      if (answer === undefined) {
+        atOnce = Math.max(1, Math.floor(some.length / 2));
+        continue;
+      }
+      // Those that follow are read as they were then.
+      revision ??= answer.header?.revision;
+      for (const [key, record] of recordsIn(answer, some)) {
+        leftBytes -= record?.value.length ?? 0;
+        records.set(key, record);
+      }
+      if (leftBytes < 0) throw new TooMuchReadError();
+      start += some.length;
+    }
+    return records;
+  }
+
+  /**
+   * Makes the changes, if all keys of `records` are as they are there. Each key is changed once. Rejects as EtcdTransport does: after
+   * an EtcdNoAnswerError the changes may have been made.
+   */
+  async write(records: EtcdRecords, changes: readonly EtcdChange[], timeoutMs: number): Promise<EtcdWritten> {
+    const keys = [...records.keys()];
+    const body = {
+      compare: [...records].map(([key, record]) => ({
+        key: this.#encoded(key),
+        target: 'MOD',
+        result: 'EQUAL',
+        mod_revision: `${record?.modRevision ?? 0}`,
+      })),
+      success: changes.map(({ key, stored, lease }) =>
+        stored === undefined
+          ? { request_delete_range: { key: this.#encoded(key) } }
+          : { request_put: this.#put(key, stored, lease) },
+      ),
+      failure: keys.map((key) => this.#range(key)),
+    };
+    let answer: Answer;
+    try {
+      answer = await this.#call('/v3/kv/txn', body, timeoutMs);
+    } catch (error) {
+      // An answer is only long where the keys had changed: nothing was written.
+      if (!(error instanceof EtcdLongAnswerError)) throw error;
+      return { isDone: false, records: await this.read(keys) };
+    }
+    if (answer.succeeded === true) return { isDone: true, modRevision: Number(answer.header?.revision) };
+    return { isDone: false, records: recordsIn(answer, keys) };
+  }
+
+  /** How many keys there are. Those count that are past their deadlines and that nobody has found yet. */
+  async count(): Promise<number> {
+    const body = { key: this.#encoded(''), range_end: base64(this.#end), count_only: true };
+    return Number((await this.#call('/v3/kv/range', body, READ_TIMEOUT_MS)).count ?? 0);
+  }
+
+  /** Removes all keys, by one transaction, which also changes a key beside them: so that those who watch are told once. */
+  async clear(timeoutMs: number): Promise<void> {
+    const all = { key: this.#encoded(''), range_end: base64(this.#end) };
+    const body = {
+      success: [{ request_delete_range: all }, { request_put: { key: this.#marker, value: '' } }],
+    };
+    await this.#call('/v3/kv/txn', body, timeoutMs);
+  }
+
+  /** Undefined when the answer is too long, and there is more than one key. */
+  async #readAtOnce(keys: readonly string[], revision: string | undefined): Promise<Answer | undefined> {
+    const body = { success: keys.map((key) => this.#range(key, revision)) };
+    try {
+      return await this.#call('/v3/kv/txn', body, READ_TIMEOUT_MS);
+    } catch (error) {
+      if (error instanceof EtcdLongAnswerError && keys.length > 1) return undefined;
+      throw error;
+    }
+  }
+
+  #range(key: string, revision?: string): object {
+    const range = { key: this.#encoded(key) };
+    return { request_range: revision === undefined ? range : { ...range, revision } };
+  }
+
+  #put(key: string, stored: StoredValue, lease: string | undefined): object {
+    const put = { key: this.#encoded(key), value: Buffer.from(encodeValue(stored)).toString('base64') };
+    return lease === undefined ? put : { ...put, lease };
+  }
+
+  #encoded(key: string): string {
+    return base64(this.#prefix + key);
+  }
+
+  async #call(path: string, body: object, timeoutMs: number): Promise<Answer> {
+    const answer = await this.#transport.call({ path, body, timeoutMs, maxBytes: MAX_ANSWER_BYTES });
+    return typeof answer === 'object' && answer !== null ? answer : {};
+  }
+}
+
+/** The records in an answer that has a range for each of the keys. */
+function recordsIn({ responses = [] }: Answer, keys: readonly string[]): EtcdRecords {
+  return new Map(
+    keys.map((key, place) => {
+      const [pair] = responses[place]?.response_range?.kvs ?? [];
+      return [key, pair === undefined ? undefined : recordOf(pair)];
+    }),
+  );
+}
+
+function recordOf({ value = '', mod_revision }: EncodedPair): EtcdRecord {
+  const modRevision = Number(mod_revision);
+  const stored = decodeValue(Buffer.from(value, 'base64'));
+  return { ...stored, modRevision, revision: revisionOf(modRevision, stored.ordinal) };
+}
+
+/** A change's revision as clients are told it. */
+export function revisionOf(modRevision: number, ordinal: number): number {
+  return modRevision * REVISIONS_PER_TXN + ordinal;
+}
+
+function base64(bytes: string): string {
+  return Buffer.from(bytes, 'latin1').toString('base64');
+}

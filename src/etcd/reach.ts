@@ -1,0 +1,130 @@
+/** What a command reads and changes in etcd, known before it is executed; or that this engine does not execute it. */
+
+import type { Args } from '../protocol/command.js';
+import type { Request } from '../protocol/request.js';
+import { commandOf, keysOf } from '../protocol/resp/commands.js';
+
+export type Reach =
+  /** It is executed on these keys. */
+  | {
+      readonly type: 'keys';
+      readonly keys: readonly string[];
+      readonly isWrite: boolean;
+      /** Its answer tells the revisions of its keys: of those that it has written, or of those that it finds. */
+      readonly tellsRevision: boolean;
+      /** About how many bytes it brings. */
+      readonly byteLength: number;
+    }
+  /** It counts all keys. */
+  | { readonly type: 'count' }
+  /** It removes all keys. */
+  | { readonly type: 'clear' }
+  /** It has nothing to do with keys. */
+  | { readonly type: 'none' }
+  /** This engine does not execute it: why, as an error of Redis. */
+  | { readonly type: 'refused'; readonly reason: string };
+
+/** Redis commands on strings, and on keys apart from their values. A test compares them with the table of commands. */
+const ON_KEYS = new Set(
+  [
+    'get mget strlen getrange substr set setnx setex psetex getset getdel getex mset msetnx append setrange',
+    'incr decr incrby decrby incrbyfloat lcs setbit getbit bitcount bitpos bitop bitfield bitfield_ro',
+    'del unlink rename renamenx copy expire pexpire expireat pexpireat persist exists dump restore object memory touch type',
+    'ttl pttl expiretime pexpiretime',
+  ].flatMap((line) => line.split(' ')),
+);
+
+const CLEARING = new Set(['flushall', 'flushdb']);
+
+/** Commands about the connection that need changes of keys. */
+const TOLD_OF_CHANGES = new Set(['subscribe', 'psubscribe']);
+
+const NOT_HERE = 'with --engine etcd: see docs/engines.md';
+
+export function reachOf(request: Request): Reach {
+  switch (request.type) {
+    case 'get':
+    case 'getm':
+      return onKeys([request.key], {});
+    case 'gets':
+      return onKeys([request.key], { tellsRevision: true });
+    case 'set':
+    case 'cas':
+      return onKeys([request.key], { isWrite: true, byteLength: request.value.byteLength });
+    case 'add':
+    case 'cas-revision': {
+      const byteLength = request.value.byteLength;
+      return onKeys([request.key], { isWrite: true, tellsRevision: true, byteLength });
+    }
+    case 'delete':
+    case 'delete-if':
+      return onKeys([request.key], { isWrite: true });
+    case 'redis':
+      return ofWrite(request.args);
+    case 'redis-read':
+      if (request.command.name === 'dbsize') return { type: 'count' };
+      if (!ON_KEYS.has(request.command.name)) return refused(request.command.name);
+      return onKeys(keysOf(request.command, request.args), {});
+    case 'redis-watch':
+      return onKeys(request.keys, { tellsRevision: true });
+    case 'redis-transaction':
+      return ofTransaction(
+        request.watched.map(({ key }) => key),
+        request.commands,
+      );
+    case 'redis-walk':
+      return refused(request.name);
+    case 'session-open':
+    case 'session-close':
+    case 'once':
+      return refused('sessions');
+    case 'watch':
+      return refused('watch');
+    case 'redis-local':
+      return TOLD_OF_CHANGES.has(request.name) ? refused(request.name) : { type: 'none' };
+    case 'redis-fixed':
+    case 'redis-queued':
+    case 'auth':
+    case 'locked':
+    case 'unwatch':
+    case 'malformed':
+      return { type: 'none' };
+  }
+}
+
+function ofWrite(nameAndArgs: Args): Reach {
+  const [name = ''] = nameAndArgs;
+  const command = commandOf(name);
+  if (command !== undefined && CLEARING.has(command.name)) return { type: 'clear' };
+  if (command === undefined || !ON_KEYS.has(command.name)) return refused(name);
+  return onKeys(keysOf(command, nameAndArgs.slice(1)), { isWrite: true, byteLength: bytesOf(nameAndArgs) });
+}
+
+function ofTransaction(watched: readonly string[], commands: readonly Args[]): Reach {
+  const keys = [...watched];
+  let byteLength = 0;
+  for (const nameAndArgs of commands) {
+    const [name = ''] = nameAndArgs;
+    const command = commandOf(name);
+    const isKnown = command !== undefined && (command.kind === 'fixed' || ON_KEYS.has(command.name));
+    if (!isKnown) return refused(`${name} in a transaction`);
+    for (const key of keysOf(command, nameAndArgs.slice(1))) keys.push(key);
+    byteLength += bytesOf(nameAndArgs);
+  }
+  return onKeys(keys, { isWrite: true, byteLength });
+}
+
+function onKeys(
+  keys: readonly string[],
+  { isWrite = false, tellsRevision = false, byteLength = 0 }: Partial<Extract<Reach, { type: 'keys' }>>,
+): Reach {
+  return { type: 'keys', keys, isWrite, tellsRevision, byteLength };
+}
+
+function refused(what: string): Reach {
+  return { type: 'refused', reason: `ERR ${what.toLowerCase()} is not supported ${NOT_HERE}` };
+}
+
+function bytesOf(args: Args): number {
+  return args.reduce((sum, arg) => sum + arg.length, 0);
+}

@@ -1,0 +1,134 @@
+/**
+ * A store that holds, for a while, just the keys that some commands touch: so the same code executes commands whether their keys are
+ * kept by Raft or by etcd.
+ */
+
+import type { HashSecret } from '../bytes/byte-string.js';
+import { type Environment, endOfTurn } from '../environment.js';
+import { APPLY_WORK_PER_TURN, MAX_APPLY_MS_PER_TURN } from '../limits.js';
+import type { Command, CommandResult, WatchedKey } from '../protocol/command.js';
+import { type RespReply, secondsLeft } from '../protocol/reply.js';
+import type { GetRequest, RedisReadRequest, Request } from '../protocol/request.js';
+import { BatchEncoder } from '../state-machine/batch-encoder.js';
+import type { KeyRecord } from '../state-machine/key-record.js';
+import { KeyValueStore } from '../state-machine/key-value-store.js';
+import { beginLongRead, executeRead } from '../state-machine/redis/execute.js';
+import { watch } from '../state-machine/redis/transaction.js';
+import { goOn, Work } from '../state-machine/work.js';
+import type { EtcdRecords } from './etcd-keys.js';
+
+/** What a command comes to. */
+export type Executed =
+  | { readonly type: 'written'; readonly result: CommandResult }
+  | { readonly type: 'read'; readonly reply: RespReply }
+  | { readonly type: 'watched'; readonly keys: readonly WatchedKey[] };
+
+/** Nobody is told of the changes of a scratch store. */
+const KEPT_CHANGES = 1;
+
+export class Scratch {
+  readonly #environment: Environment;
+  readonly #store: KeyValueStore;
+  readonly #work: Work;
+  readonly #encoder = new BatchEncoder();
+  #nowMs = 0;
+  #loaded: readonly string[] = [];
+
+  constructor(environment: Environment, hashSecret: HashSecret) {
+    this.#environment = environment;
+    this.#store = new KeyValueStore(hashSecret, KEPT_CHANGES);
+    this.#work = new Work(() => environment.nowMs());
+  }
+
+  /** Holds these keys, in place of those before, as they are at this time, in ms since the epoch: it never goes back. */
+  load(records: EtcdRecords, nowMs: number): void {
+    this.#store.unload(this.#loaded);
+    this.#loaded = [...records.keys()];
+    this.#nowMs = Math.max(nowMs, this.#store.clockMs);
+    const live = new Map<string, KeyRecord>();
+    for (const [key, record] of records)
+      if (record !== undefined && !isOver(record, this.#nowMs)) live.set(key, record);
+    this.#store.load(live);
+  }
+
+  /** What the key holds now. */
+  get(key: string): KeyRecord | undefined {
+    return this.#store.get(key);
+  }
+
+  /** Executes the command, whose keys were loaded. One that takes long lets others have the thread in between. */
+  async execute(request: Request): Promise<Executed> {
+    switch (request.type) {
+      case 'get':
+      case 'getm':
+      case 'gets':
+        return { type: 'read', reply: this.#get(request) };
+      case 'redis-read':
+        return { type: 'read', reply: { type: 'resp', value: await this.#read(request) } };
+      case 'redis-watch': {
+        const keyspace = this.#store.readable(this.#nowMs);
+        return { type: 'watched', keys: request.keys.map((key) => watch(keyspace, key)) };
+      }
+      case 'set':
+      case 'cas':
+      case 'cas-revision':
+      case 'add':
+      case 'delete':
+      case 'delete-if':
+      case 'redis':
+      case 'redis-transaction':
+        return { type: 'written', result: await this.#write(request) };
+      default:
+        throw new TypeError(`a ${request.type} is not executed on keys`);
+    }
+  }
+
+  #get({ type, key }: GetRequest): RespReply {
+    const record = this.#store.readable(this.#nowMs).get(key);
+    if (record === undefined) return { type: 'not-found' };
+    const { value, version, deadlineMs } = record;
+    if (type === 'get') return { type: 'value', value };
+    const revision = type === 'gets' ? record.revision : undefined;
+    return {
+      type: 'value-with-meta',
+      value,
+      version,
+      revision,
+      exptimeS: secondsLeft(deadlineMs, this.#nowMs),
+    };
+  }
+
+  async #read(request: RedisReadRequest) {
+    const keyspace = this.#store.readable(this.#nowMs);
+    const steps = beginLongRead(keyspace, request);
+    if (steps === undefined) return executeRead(keyspace, request);
+    this.#store.workFor(this.#work);
+    while (true) {
+      this.#work.allow(APPLY_WORK_PER_TURN, MAX_APPLY_MS_PER_TURN);
+      const done = goOn(steps);
+      if (done !== undefined) return done.result;
+      await endOfTurn(this.#environment);
+    }
+  }
+
+  async #write(command: Command): Promise<CommandResult> {
+    let result: CommandResult | undefined;
+    this.#encoder.add(command);
+    while (this.#encoder.isUnfinished) this.#encoder.goOn();
+    this.#store.begin(this.#encoder.finish(this.#nowMs), (told) => {
+      result = told;
+    });
+    this.#work.allow(APPLY_WORK_PER_TURN, MAX_APPLY_MS_PER_TURN);
+    while (!this.#store.goOn(this.#work)) {
+      await endOfTurn(this.#environment);
+      this.#work.allow(APPLY_WORK_PER_TURN, MAX_APPLY_MS_PER_TURN);
+    }
+    if (result === undefined) throw new TypeError(`a ${command.type} has no result`);
+    return result;
+  }
+}
+
+/** Whether the key is past its deadline. */
+export function isOver({ deadlineMs }: Pick<KeyRecord, 'deadlineMs'>, nowMs: number): boolean {
+  return deadlineMs !== 0 && deadlineMs <= nowMs;
+}

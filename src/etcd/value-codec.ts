@@ -1,0 +1,56 @@
+/**
+ * How a key's record is the value of a key of etcd: a header, and the value's bytes.
+ *
+ * The header: the format (u8), the number of changes before this one in its transaction (u8), the version (f64), and the deadline
+ * (f64, ms since the epoch, 0 for never). Versions and deadlines are not etcd's own: its versions also count new deadlines, and its
+ * leases end late.
+ */
+
+import { ByteReader } from '../bytes/byte-reader.js';
+import { ByteWriter } from '../bytes/byte-writer.js';
+
+const FORMAT = 1;
+
+export const VALUE_HEADER_BYTES = 18;
+
+export interface StoredValue {
+  /** How many changes of keys came before this one in its transaction. */
+  readonly ordinal: number;
+  readonly version: number;
+  /** In ms since the epoch; 0 for never. */
+  readonly deadlineMs: number;
+  /** One character per byte. */
+  readonly value: string;
+}
+
+/** What is under the prefix was not written by this program, or by a later version of it. */
+export class StoredValueError extends Error {
+  readonly code = 'ETCD_FOREIGN_VALUE';
+
+  constructor(reason: string) {
+    super(`a value in etcd is not of this program: ${reason}`);
+    this.name = 'StoredValueError';
+  }
+}
+
+export function encodeValue({ ordinal, version, deadlineMs, value }: StoredValue): Uint8Array {
+  const out = new ByteWriter(VALUE_HEADER_BYTES + value.length);
+  out.u8(FORMAT);
+  out.u8(ordinal);
+  out.f64(version);
+  out.f64(deadlineMs);
+  out.latin1(value);
+  return out.take();
+}
+
+/** Throws StoredValueError. */
+export function decodeValue(bytes: Uint8Array): StoredValue {
+  if (bytes.byteLength < VALUE_HEADER_BYTES) throw new StoredValueError(`it has ${bytes.byteLength} bytes`);
+  const reader = new ByteReader(bytes);
+  const format = reader.u8();
+  if (format !== FORMAT) throw new StoredValueError(`its format is ${format}, and ${FORMAT} is known`);
+  const ordinal = reader.u8();
+  const version = reader.f64();
+  const deadlineMs = reader.f64();
+  return { ordinal, version, deadlineMs, value: reader.latin1(reader.remaining) };
+}

@@ -1,6 +1,6 @@
 /**
- * The keys of a store as they are in etcd, each under a prefix: reads of several at one revision, and transactions that write only if
- * all that they were made from is unchanged. See docs/engines.md.
+ * The keys of a store as they are in etcd, each under a prefix: reads of several at one revision, and transactions that write
+ * only if all that they were made from is unchanged. See docs/engines.md.
  */
 
 import {
@@ -108,8 +108,8 @@ export class EtcdKeys {
   }
 
   /**
-   * Makes the changes, if all keys of `records` are as they are there. Each key is changed once. Rejects as EtcdTransport does: after
-   * an EtcdNoAnswerError the changes may have been made.
+   * Makes the changes, if all keys of `records` are as they are there. Each key is changed once. Rejects as EtcdTransport does:
+   * after an EtcdNoAnswerError the changes may have been made.
    */
   async write(records: EtcdRecords, changes: readonly EtcdChange[], timeoutMs: number): Promise<EtcdWritten> {
     const keys = [...records.keys()];

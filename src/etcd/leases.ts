@@ -1,6 +1,6 @@
 /**
- * Leases of etcd, which remove keys that nobody has found since their deadlines. They are shared: a lease takes keys whose deadlines
- * are about the same. That a key is past its deadline is never told by its lease, which may end much later.
+ * Leases of etcd, which remove keys that nobody has found since their deadlines. They are shared: a lease takes keys whose
+ * deadlines are about the same. That a key is past its deadline is never told by its lease, which may end much later.
  */
 
 import {

@@ -1,6 +1,6 @@
 /**
- * A store that holds, for a while, just the keys that some commands touch: so the same code executes commands whether their keys are
- * kept by Raft or by etcd.
+ * A store that holds, for a while, just the keys that some commands touch: so the same code executes commands whether their keys
+ * are kept by Raft or by etcd.
  */
 
 import type { HashSecret } from '../bytes/byte-string.js';

@@ -1,7 +1,7 @@
 /**
- * Executes commands of many clients by as few transactions of etcd as their keys allow: reads all their keys at one time, executes
- * the commands in their order on a scratch store, and writes what has changed if none of the keys has changed meanwhile. Else it
- * executes them anew.
+ * Executes commands of many clients by as few transactions of etcd as their keys allow: reads all their keys at one time,
+ * executes the commands in their order on a scratch store, and writes what has changed if none of the keys has changed
+ * meanwhile. Else it executes them anew.
  */
 
 import type { Environment } from '../environment.js';
@@ -60,9 +60,9 @@ export class SharedTransactions {
   }
 
   /**
-   * Executes the first of the commands, as many as can share a transaction: at least one. Resolves to what they came to, in their
-   * order. Rejects with ContendedError, or as EtcdTransport does. Only after an EtcdNoAnswerError something may have been done, and
-   * only if `isWriting` was called.
+   * Executes the first of the commands, as many as can share a transaction: at least one. Resolves to what they came to, in
+   * their order. Rejects with ContendedError, or as EtcdTransport does. Only after an EtcdNoAnswerError something may have been
+   * done, and only if `isWriting` was called.
    *
    * @param endMs when the outcome comes too late, by the environment's clock
    */

@@ -1,9 +1,9 @@
 /**
  * How a key's record is the value of a key of etcd: a header, and the value's bytes.
  *
- * The header: the format (u8), the number of changes before this one in its transaction (u8), the version (f64), and the deadline
- * (f64, ms since the epoch, 0 for never). Versions and deadlines are not etcd's own: its versions also count new deadlines, and its
- * leases end late.
+ * The header: the format (u8), the number of changes before this one in its transaction (u8), the version (f64), and the
+ * deadline (f64, ms since the epoch, 0 for never). Versions and deadlines are not etcd's own: its versions also count new
+ * deadlines, and its leases end late.
  */
 
 import { ByteReader } from '../bytes/byte-reader.js';

@@ -1,8 +1,8 @@
 /**
  * Requests to etcd by its HTTP API with JSON, which each member of etcd serves on its client port.
  *
- * All go to one endpoint until that fails, and then to the next. What was not sent is tried at each endpoint; what may have been sent
- * is never sent again.
+ * All go to one endpoint until that fails, and then to the next. What was not sent is tried at each endpoint; what may have been
+ * sent is never sent again.
  */
 
 import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from 'node:http';

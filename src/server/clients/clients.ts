@@ -145,21 +145,10 @@ export class Clients {
       serverId: options.serverId,
       addressBook: new AddressBook(options),
     });
-    this.#path = (options.newPath ?? ((parts) => new LeaderCommands(parts)))({
-      ...common,
-      proposals: this.proposals,
-      reads: this.#reads,
-      walks: this.#walks,
-      pause: this.#pause,
-      turns: this.#turns,
-      answerer: this.answerer,
-    });
-    this.#replicaReads = new ReplicaReads({
-      ...common,
-      walks: this.#walks,
-      turns: this.#turns,
-      answerer: this.answerer,
-    });
+    const parts = { ...common, walks: this.#walks, turns: this.#turns, answerer: this.answerer };
+    const { newPath = (all) => new LeaderCommands(all) } = options;
+    this.#path = newPath({ ...parts, proposals: this.proposals, reads: this.#reads, pause: this.#pause });
+    this.#replicaReads = new ReplicaReads(parts);
   }
 
   /** Commands that were taken and are not answered. */

@@ -1,6 +1,6 @@
 /**
- * The way that commands go once a server has taken them from its clients. It is what an engine is to the rest of the server: Raft's
- * is {@link LeaderCommands}, which puts them into the log or answers them from the state.
+ * The way that commands go once a server has taken them from its clients. It is what an engine is to the rest of the server:
+ * Raft's is {@link LeaderCommands}, which puts them into the log or answers them from the state.
  */
 
 import type { PendingCommand } from './client-connection.js';

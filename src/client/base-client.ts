@@ -142,10 +142,8 @@ export class Client implements KeyValueClient {
         ? this.add(key, value, limited).then((revision) => revision !== undefined)
         : this.#casIfAt(key, value, found, limited));
       if (isWritten) return value;
-      await sleep(
-        this.#world.environment,
-        pauseAfter(tries, 1, MAX_UPDATE_PAUSE_MS, this.#world.environment),
-      );
+      const pauseMs = pauseAfter(tries, 1, MAX_UPDATE_PAUSE_MS, this.#world.environment);
+      await sleep(this.#world.environment, Math.max(0, Math.min(pauseMs, deadlineMs - nowMs())));
     }
   }
 

@@ -54,6 +54,28 @@ describe('a client', () => {
     expect(outcomes.map(({ value }) => value)).to.deep.equal([7, 'x\ry', 'nothing']);
   });
 
+  it('ends an update in time that others write before again and again, though it pauses between its tries', async () => {
+    const sinceMs = world.nowMs;
+    let endedMs = Number.POSITIVE_INFINITY;
+    const update = client
+      .update('k', () => 'x', { timeoutMs: 300 })
+      .finally(() => {
+        endedMs = world.nowMs;
+      });
+    const outcome = outcomeOf(update);
+    world.random = () => 0.99;
+    const link = await world.opened();
+    while (world.nowMs < Math.min(endedMs, sinceMs + 1_000)) {
+      for (const line of link.take()) {
+        if (line.startsWith('gets ')) link.reply('VALUE 1 0 5 1', 'v');
+        if (line.startsWith('cas ')) link.reply('ERR_VERSION');
+      }
+      await world.pass(1);
+    }
+    expect(outcome.value).to.equal('ERR_TIMEOUT');
+    expect(endedMs - sinceMs).to.be.at.most(301);
+  });
+
   it('has no more in flight than its limit, and sends the others as replies come', async () => {
     const calls = Array.from({ length: MAX_IN_FLIGHT_COMMANDS + 2 }, () => outcomeOf(client.get('k')));
     const link = await world.opened();

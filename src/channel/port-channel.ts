@@ -85,10 +85,7 @@ class PortEnd<Out, In> implements PortChannel<Out, In> {
       starved: () => this.#tellStarved(),
       end: () => this.#tellEnd(),
     });
-    this.receiver = new ReceiveQueue<In>(options.capacity, {
-      taken: () => this.#taken(),
-      wanted: () => undefined,
-    });
+    this.receiver = new ReceiveQueue<In>(options.capacity, { taken: () => this.#taken() });
     this.done = new Promise((resolve) => {
       const finish = () => {
         this.receiver.end();

@@ -12,8 +12,8 @@ import { Ring } from './ring.js';
 export interface Inlet {
   /** A value was received: there is room for another. */
   taken(): void;
-  /** Somebody receives, and nothing is buffered: an unbuffered channel's moment to hand over. */
-  wanted(): void;
+  /** Somebody receives, and nothing is buffered: an unbuffered channel's moment to hand over. Others have none. */
+  wanted?(): void;
 }
 
 const END = Object.freeze({ value: undefined, ok: false });
@@ -94,6 +94,7 @@ export class ReceiveQueue<T> implements Receiver<T> {
 
   /** Waits for no longer than it takes a sender that is waiting itself to hand its value over. */
   #rendezvous(): Received<T> | undefined {
+    if (this.#inlet.wanted === undefined) return undefined;
     let received: Received<T> | undefined;
     const withdraw = this.request((handedOver) => {
       received = handedOver;

@@ -1,8 +1,9 @@
 /**
  * Everything that could grow has a limit. Here are all but those of time (time-limits.ts), Redis commands (redis-limits.ts),
- * clients without the password (access-limits.ts), sessions (session-limits.ts), watches (watch-limits.ts), results for the
- * router (dedupe-limits.ts), the HTTP API (admin/admin-limits.ts) and the package's client (client/client-limits.ts). Each
- * docstring says what happens at the limit. What they add up to in memory is in docs/architecture.md, "Bounds".
+ * clients without the password (access-limits.ts), sessions (session-limits.ts), watches (watch-limits.ts), lookups
+ * (lookup-limits.ts), results for the router (dedupe-limits.ts), the HTTP API (admin/admin-limits.ts) and the package's client
+ * (client/client-limits.ts). Each docstring says what happens at the limit. What they add up to in memory is in
+ * docs/architecture.md, "Bounds".
  *
  * The largest value is an option. What has to be larger than it is derived from it: see {@link setMaxValueBytes}.
  */

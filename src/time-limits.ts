@@ -9,6 +9,13 @@ export const MAX_TURN_MS = 20;
 /** A turn of a thread that took longer is a line in the log, which tells what it did. */
 export const LONG_TURN_MS = 100;
 
+/**
+ * How long a lookup of a client in this process may take; then its keys are read as any other client's. Calls with a shorter time
+ * limit than the next are not looked up.
+ */
+export const LOOKUP_WAIT_MS = 50;
+export const MIN_LOOKUP_TIMEOUT_MS = 200;
+
 /** How long a server pauses before it retries a write that failed for a shortage: the first pause, and the longest. */
 export const MIN_SHORTAGE_PAUSE_MS = 10;
 export const MAX_SHORTAGE_PAUSE_MS = 1_000;

@@ -44,7 +44,7 @@ export class Cluster {
   readonly #isAnySize: boolean;
   readonly #faults: LinkFaults;
   readonly #changed = new Signal(NODE_ENVIRONMENT);
-  /** @internal */ readonly inProcess = new InProcessClients((e) => this.#running?.gateway.connect(e));
+  /** @internal */ readonly inProcess = new InProcessClients(() => this.#running?.gateway);
   #ports: ReadonlyMap<ServerId, number>;
   #opening: Promise<RunningCluster> | undefined;
   #membership: Membership | undefined;

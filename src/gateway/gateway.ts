@@ -19,7 +19,7 @@ import type { Network } from './network.js';
 import { QuestionRelay } from './question-relay.js';
 import { Router } from './router.js';
 import { ServerListener } from './server-listener.js';
-import type { ServerChannel } from './server-traffic.js';
+import type { OnFound, ServerChannel } from './server-traffic.js';
 import { Slices } from './slices.js';
 import { unansweredRooms } from './unanswered.js';
 
@@ -109,6 +109,14 @@ export class Gateway {
     const socket = new MemorySocket(this.#environment, events);
     this.#router.accept(socket);
     return socket.client;
+  }
+
+  /**
+   * Asks whichever server leads for the values of keys, of one character per byte, for a client of this process. Returns false,
+   * and never calls back, where none can be asked at once.
+   */
+  lookUp(keys: readonly string[], onFound: OnFound): boolean {
+    return !this.#isClosing && this.#router.leader?.lookUp(keys, onFound) === true;
   }
 
   measure(): GatewayMeasurements {

@@ -6,6 +6,7 @@
  * them brings more: where many clients send one command at a time, few have done so in the same turn.
  */
 
+import type { ByteSpan } from '../bytes/byte-reader.js';
 import { ByteWriter } from '../bytes/byte-writer.js';
 import type { Environment } from '../environment.js';
 import {
@@ -15,12 +16,14 @@ import {
   MAX_TRAFFIC_BATCH_TURNS,
   SMALL_TRAFFIC_BATCH_BYTES,
 } from '../limits.js';
+import { MAX_OPEN_LOOKUPS } from '../lookup-limits.js';
 import { type StreamCheckpoint, updated } from '../protocol/checkpoint.js';
 import type { Term } from '../raft/types.js';
 import {
   type AssignmentId,
   type AssignmentOpening,
   type ClientFrame,
+  type LookupId,
   MAX_ADDRESS_BYTES,
   readServerFrames,
   type ServerFrame,
@@ -63,6 +66,9 @@ export interface AssignmentOwner {
   onLost(): void;
 }
 
+/** What a server tells of keys that were looked up: the values of the first ones, of none if it is gone. */
+export type OnFound = (values: readonly (ByteSpan | undefined)[]) => void;
+
 /** A connection that waits for the channel to have room. */
 export interface RoomWaiter {
   onRoom(): void;
@@ -85,10 +91,12 @@ export class ServerTraffic {
   readonly #questions: QuestionRelay;
   readonly #doorkeeper: Doorkeeper;
   readonly #assignments = new Map<AssignmentId, Assignment>();
+  readonly #lookups = new Map<LookupId, OnFound>();
   readonly #roomWaiters = new Set<RoomWaiter>();
   readonly #batch = new ByteWriter(MAX_TRAFFIC_BATCH_BYTES);
   readonly #onTurnEnd = () => this.#endTurn();
   #lastAssignment: AssignmentId = 0;
+  #lastLookup: LookupId = 0;
   /** Complete batches for which there was no room in the channel. */
   #sealed: Uint8Array<ArrayBuffer>[] = [];
   #flushIsDue = false;
@@ -162,6 +170,21 @@ export class ServerTraffic {
     }
   }
 
+  /**
+   * Asks for the values of keys. The question leaves at once, unless there is a batch that it can join. Returns false, and never
+   * calls back, where the server has too much to do already.
+   */
+  lookUp(keys: readonly string[], onFound: OnFound): boolean {
+    if (this.#full || this.#lost || this.#lookups.size >= MAX_OPEN_LOOKUPS) return false;
+    this.#lastLookup = (this.#lastLookup + 1) >>> 0;
+    this.#lookups.set(this.#lastLookup, onFound);
+    if (this.#batch.length > MAX_DATA_BYTES / 2) this.#seal();
+    const isAlone = this.#batch.length === 0;
+    writeClientFrame(this.#batch, { type: 'lookup', lookup: this.#lastLookup, keys });
+    if (isAlone) this.#seal();
+    return true;
+  }
+
   /** Ends an assignment without a word to the server; what the server still says about it is ignored. */
   forget(assignment: AssignmentId): void {
     this.#assignments.delete(assignment);
@@ -175,9 +198,11 @@ export class ServerTraffic {
     this.#receive();
     this.#lost = true;
     this.#questions.leave(this);
-    const assignments = [...this.#assignments.values()];
+    const [assignments, lookups] = [[...this.#assignments.values()], [...this.#lookups.values()]];
     this.#assignments.clear();
+    this.#lookups.clear();
     this.#roomWaiters.clear();
+    for (const onFound of lookups) onFound([]);
     for (const { owner } of assignments) owner.onLost();
   }
 
@@ -255,9 +280,19 @@ export class ServerTraffic {
     });
   }
 
-  #dispatch(frame: ServerFrame): void {
+  #found(lookup: LookupId, values: readonly (ByteSpan | undefined)[]): void {
+    const onFound = this.#lookups.get(lookup);
+    this.#lookups.delete(lookup);
+    onFound?.(values);
+  }
+
+  #dispatch(frame: ServerFrame<ByteSpan>): void {
     if (frame.type === 'answer') {
       this.#questions.answered(this, frame.question, frame.answer);
+      return;
+    }
+    if (frame.type === 'found') {
+      this.#found(frame.lookup, frame.values);
       return;
     }
     const assignment = this.#assignments.get(frame.assignment);

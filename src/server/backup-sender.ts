@@ -39,7 +39,7 @@ export async function sendBackup(
 ): Promise<void> {
   const channel = openChannel<Uint8Array>(port, { capacity: BACKUP_CAPACITY });
   const giveUpAtMs = environment.nowMs() + LEADER_WAIT_MS;
-  while (!clients.isCurrent(environment.nowMs())) {
+  while (!clients.reads.isCurrent(environment.nowMs())) {
     if (raft.role !== 'leader' || environment.nowMs() > giveUpAtMs) {
       channel.close();
       throw new NotLeadingError(serverId);

@@ -17,6 +17,7 @@ import { LOG_ORIGIN } from '../raft/log.js';
 import { Raft } from '../raft/raft.js';
 import type { ServerId, SnapshotMeta } from '../raft/types.js';
 import type { Storage } from '../storage/storage.js';
+import { isLookup } from '../wire/client-frames.js';
 import type { LinkFault, ServerEvent } from '../wire/control.js';
 import { AppliedState } from './applied-state.js';
 import { Applier } from './applying.js';
@@ -65,6 +66,8 @@ export class Server {
   /** How long turns take, and what the long ones do. */
   readonly turns = new TurnMeter(this.#metrics);
   #isTurnDue = false;
+  /** Client traffic that was received and is heard in the next turn. */
+  #firstBatch: Uint8Array | undefined;
   #phase: 'running' | 'draining' | 'stopped' = 'running';
   /** Whether all that is committed was applied once. Before that no snapshot is taken, which would only delay it. */
   #hasCaughtUp = false;
@@ -188,7 +191,7 @@ export class Server {
       sampler,
       metrics: this.#metrics,
     });
-    traffic.receiver.watch(() => this.#requestTurn());
+    traffic.receiver.watch(() => this.#onTraffic());
     this.#requestTurn();
   }
 
@@ -315,12 +318,27 @@ export class Server {
     this.#clients.leadershipLost();
   }
 
-  #hearClients(): void {
-    while (this.#phase === 'running') {
+  /** A lookup that comes while no turn is due is answered without one; all other traffic waits for the turn. */
+  #onTraffic(): void {
+    if (!this.#isTurnDue && this.#phase === 'running') {
       const got = this.#traffic.receiver.tryReceive();
-      if (got?.ok !== true) return;
-      this.#metrics.clientBytes += got.value.byteLength;
-      this.#clients.receive(got.value, this.#environment.nowMs());
+      if (got?.ok === true && isLookup(got.value)) {
+        this.#metrics.clientBytes += got.value.byteLength;
+        this.#orFail(() => this.#clients.lookups.answerAlone(got.value, this.#environment.nowMs()));
+        return;
+      }
+      this.#firstBatch = got?.value;
+    }
+    this.#requestTurn();
+  }
+
+  #hearClients(): void {
+    if (this.#phase !== 'running') return;
+    let batch = this.#firstBatch ?? this.#traffic.receiver.tryReceive()?.value;
+    this.#firstBatch = undefined;
+    for (; batch !== undefined; batch = this.#traffic.receiver.tryReceive()?.value) {
+      this.#metrics.clientBytes += batch.byteLength;
+      this.#clients.receive(batch, this.#environment.nowMs());
     }
   }
 

@@ -6,6 +6,7 @@
  */
 
 import { ByteReader, type ByteSpan } from '../bytes/byte-reader.js';
+import type { ByteString } from '../bytes/byte-string.js';
 import type { ByteWriter } from '../bytes/byte-writer.js';
 import { readTexts, writeTexts } from '../bytes/texts.js';
 import type { CheckpointUpdate, StreamCheckpoint } from '../protocol/checkpoint.js';
@@ -14,6 +15,7 @@ import type { Args } from '../protocol/command.js';
 import type { Term } from '../raft/types.js';
 import type { ClientAddress } from './control.js';
 import { type DedupeKey, readDedupeKey, writeDedupeKey } from './dedupe-key.js';
+import { readKeys, readValues, writeKeys, writeValues } from './lookup-frames.js';
 
 /** The number of an assignment in its traffic channel. It is not used again while the server may still name it. */
 export type AssignmentId = number;
@@ -38,7 +40,7 @@ export interface AssignmentOpening {
 }
 
 /** From the gateway to a server. */
-export type ClientFrame<Bytes = Uint8Array> =
+export type ClientFrame<Bytes = Uint8Array, Key = string> =
   /**
    * A client sent its first bytes, or goes on here after another server.
    */
@@ -60,13 +62,18 @@ export type ClientFrame<Bytes = Uint8Array> =
       readonly args: Args;
     }
   /** To the server whose client asked all: the answers of all servers, and the gateway's own. */
-  | { readonly type: 'all-answers'; readonly assignment: AssignmentId; readonly answers: readonly string[] };
+  | { readonly type: 'all-answers'; readonly assignment: AssignmentId; readonly answers: readonly string[] }
+  /** Gets of a client in this process. In a batch it is alone, or not the first frame. The server sends `found`. */
+  | { readonly type: 'lookup'; readonly lookup: LookupId; readonly keys: readonly Key[] };
 
 /** The number of a question in its gateway. */
 export type QuestionId = number;
 
+/** The number of a lookup in its traffic channel. */
+export type LookupId = number;
+
 /** From a server to the gateway. */
-export type ServerFrame =
+export type ServerFrame<Value = ByteString> =
   /**
    * `bytes` answer the assignment's next `answeredBytes` bytes of input (either may be 0). `at` is where the stream stands after
    * them; undefined if it is unchanged since the assignment's last frame, or since its `open`.
@@ -107,7 +114,9 @@ export type ServerFrame =
       readonly args: Args;
     }
   /** This server's answer to a `question`. */
-  | { readonly type: 'answer'; readonly question: QuestionId; readonly answer: string };
+  | { readonly type: 'answer'; readonly question: QuestionId; readonly answer: string }
+  /** The values of the first keys of a `lookup`, undefined where there is none. The other keys are to be read in another way. */
+  | { readonly type: 'found'; readonly lookup: LookupId; readonly values: readonly (Value | undefined)[] };
 
 const CLIENT_OPEN = 1;
 const CLIENT_DATA = 2;
@@ -122,6 +131,8 @@ const CLIENT_ALL_ANSWERS = 10;
 const SERVER_ASK_ALL = 11;
 const SERVER_ANSWER = 12;
 const SERVER_PART = 13;
+const CLIENT_LOOKUP = 14;
+const SERVER_FOUND = 15;
 
 const ROUTED = 1;
 const DEDUPED = 2;
@@ -180,11 +191,23 @@ export function writeClientFrame(batch: ByteWriter, frame: ClientFrame): void {
       batch.u32(frame.assignment);
       writeTexts(batch, frame.answers);
       return;
+    case 'lookup':
+      batch.u8(CLIENT_LOOKUP);
+      batch.u32(frame.lookup);
+      writeKeys(batch, frame.keys);
+      return;
   }
 }
 
+/** Whether the batch is a `lookup` alone: a batch that begins with one has nothing else. */
+export function isLookup(batch: Uint8Array): boolean {
+  return batch[0] === CLIENT_LOOKUP;
+}
+
 /** The frames of a batch, in order; their bytes are where they lie in it. Throws {@link FrameError}. */
-export function* readClientFrames(batch: Uint8Array): Generator<ClientFrame<ByteSpan>, void, undefined> {
+export function* readClientFrames(
+  batch: Uint8Array,
+): Generator<ClientFrame<ByteSpan, ByteSpan>, void, undefined> {
   const reader = new ByteReader(batch);
   while (reader.remaining > 0) {
     const kind = reader.u8();
@@ -221,6 +244,9 @@ export function* readClientFrames(batch: Uint8Array): Generator<ClientFrame<Byte
         break;
       case CLIENT_ALL_ANSWERS:
         yield { type: 'all-answers', assignment, answers: readTexts(reader) };
+        break;
+      case CLIENT_LOOKUP:
+        yield { type: 'lookup', lookup: assignment, keys: readKeys(reader) };
         break;
       default:
         throw new FrameError(kind);
@@ -281,6 +307,11 @@ export function writeServerFrame(batch: ByteWriter, frame: ServerFrame): void {
       batch.u32(frame.question);
       writeTexts(batch, [frame.answer]);
       return;
+    case 'found':
+      batch.u8(SERVER_FOUND);
+      batch.u32(frame.lookup);
+      writeValues(batch, frame.values);
+      return;
   }
 }
 
@@ -324,7 +355,7 @@ export function endPart(batch: ByteWriter, offset: number): void {
 }
 
 /** The frames of a batch, in order; their bytes are views of it. Throws {@link FrameError}. */
-export function* readServerFrames(batch: Uint8Array): Generator<ServerFrame, void, undefined> {
+export function* readServerFrames(batch: Uint8Array): Generator<ServerFrame<ByteSpan>, void, undefined> {
   const reader = new ByteReader(batch);
   while (reader.remaining > 0) {
     const kind = reader.u8();
@@ -350,6 +381,9 @@ export function* readServerFrames(batch: Uint8Array): Generator<ServerFrame, voi
         break;
       case SERVER_ANSWER:
         yield { type: 'answer', question: assignment, answer: readTexts(reader)[0] ?? '' };
+        break;
+      case SERVER_FOUND:
+        yield { type: 'found', lookup: assignment, values: readValues(reader) };
         break;
       default:
         throw new FrameError(kind);

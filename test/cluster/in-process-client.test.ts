@@ -32,4 +32,48 @@ describe('a client in the process of its cluster', () => {
     expect(await other?.get('k')).to.equal(undefined);
     await Promise.all(clusters.map((cluster) => cluster.close()));
   });
+
+  it('reads what it wrote, bytes and text alike, and what keys of other letters hold', async () => {
+    const cluster = await newCluster({ servers: 1 });
+    await cluster.start();
+    const kv = cluster.client();
+    const bytes = Buffer.from([0, 0xff, 0x0d, 0x0a]);
+    await Promise.all([kv.set('text', 'grüße'), kv.set('bytes', bytes), kv.set('ключ', 'v')]);
+    expect(await Promise.all(['text', 'ключ', 'absent'].map((key) => kv.get(key)))).to.deep.equal([
+      'grüße',
+      'v',
+      undefined,
+    ]);
+    expect(await kv.getBuffer('bytes')).to.deep.equal(bytes);
+    expect(await kv.getBuffer('absent')).to.equal(undefined);
+    for (const bad of ['', 'a b', 'x'.repeat(251)])
+      expect(await codeOf(kv.get(bad))).to.equal('ERR_ARGUMENT');
+    await cluster.close();
+  });
+
+  it('reads from the next leader when one is killed, and in time when one stands still', async () => {
+    const cluster = await newCluster();
+    await cluster.start();
+    const kv = cluster.client({ timeoutMs: WAIT_TIMEOUT_MS });
+    await kv.set('k', 'v');
+    const reads = Array.from({ length: 1_000 }, () => kv.get('k'));
+    const first = cluster.leader ?? 0;
+    await cluster.kill(first);
+    expect(new Set(await Promise.all(reads))).to.deep.equal(new Set(['v']));
+    await cluster.restart(first);
+    await cluster.block(await cluster.waitForLeader(WAIT_TIMEOUT_MS), 1_000);
+    expect(await kv.get('k')).to.equal('v');
+    await cluster.close();
+  });
+
+  it('ends reads that are under way with an error when it is closed', async () => {
+    const cluster = await newCluster({ servers: 1 });
+    await cluster.start();
+    const kv = cluster.client();
+    await kv.set('k', 'v');
+    const ending = codeOf(kv.get('k'));
+    await kv.close();
+    expect(await ending).to.equal('ERR_CLOSED');
+    await cluster.close();
+  });
 });

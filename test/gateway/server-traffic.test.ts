@@ -1,8 +1,11 @@
 import { expect } from 'chai';
+import { type ByteSpan, textOf } from '../../src/bytes/byte-reader.js';
 import { NODE_ENVIRONMENT } from '../../src/environment.js';
 import { Doorkeeper } from '../../src/gateway/doorkeeper.js';
 import { QuestionRelay } from '../../src/gateway/question-relay.js';
 import { type AssignmentOwner, ServerTraffic } from '../../src/gateway/server-traffic.js';
+import { MAX_TRAFFIC_BATCH_BYTES } from '../../src/limits.js';
+import { MAX_OPEN_LOOKUPS } from '../../src/lookup-limits.js';
 import { opening } from '../support/client-frames.js';
 import { FakeServer } from './support.js';
 
@@ -91,5 +94,57 @@ describe('the traffic with a server', () => {
 
   it('does not wait when there is much of it', async () => {
     expect(await batchesOf(3, Buffer.alloc(8 * 1024, 'x'))).to.deep.equal([1, 1, 1]);
+  });
+
+  describe('that looks keys up', () => {
+    const bytesOf = (value: ByteSpan | undefined) => value && textOf(value);
+
+    it('asks at once when nothing else is to be sent, and hands on what the server tells', () => {
+      const server = new FakeServer();
+      const traffic = new ServerTraffic(server, () => {}, SURROUNDINGS);
+      const found: unknown[] = [];
+      expect(traffic.lookUp(['k', 'l'], (values) => found.push(values.map(bytesOf)))).to.equal(true);
+      const [lookup] = server.framesOf('lookup');
+      expect(lookup?.keys).to.deep.equal(['k', 'l']);
+      server.say({ type: 'found', lookup: lookup?.lookup ?? 0, values: ['v', undefined] });
+      return turn().then(() => expect(found).to.deep.equal([['v', undefined]]));
+    });
+
+    it('is never first in a batch with others', async () => {
+      const server = new FakeServer();
+      const traffic = new ServerTraffic(server, () => {}, SURROUNDINGS);
+      const session = traffic.open(NOBODY, opening(1));
+      session.send(Buffer.alloc(MAX_TRAFFIC_BATCH_BYTES, 'x'));
+      for (const key of ['k', 'l']) {
+        traffic.lookUp([key], () => {});
+        session.send(Buffer.from('get k\r\n'));
+      }
+      for (let n = 0; n < 10; n += 1) await turn();
+      expect(server.framesOf('lookup')).to.have.lengthOf(2);
+      for (const batch of server.batches)
+        if (batch[0]?.type === 'lookup') expect(batch.map(({ type }) => type)).to.deep.equal(['lookup']);
+    });
+
+    it('asks no server that owes many answers, or does not keep up', () => {
+      const server = new FakeServer();
+      const traffic = new ServerTraffic(server, () => {}, SURROUNDINGS);
+      for (let n = 0; n < MAX_OPEN_LOOKUPS; n += 1) expect(traffic.lookUp(['k'], () => {})).to.equal(true);
+      expect(traffic.lookUp(['k'], () => {})).to.equal(false);
+      const busy = new FakeServer();
+      busy.capacity = 0;
+      const traffics = new ServerTraffic(busy, () => {}, SURROUNDINGS);
+      traffics.lookUp(['k'], () => {});
+      expect(traffics.full).to.equal(true);
+      expect(traffics.lookUp(['k'], () => {})).to.equal(false);
+    });
+
+    it('tells of no value once the server is gone', () => {
+      const traffic = new ServerTraffic(new FakeServer(), () => {}, SURROUNDINGS);
+      const found: unknown[] = [];
+      traffic.lookUp(['k'], (values) => found.push(values));
+      traffic.lose();
+      expect(found).to.deep.equal([[]]);
+      expect(traffic.lookUp(['k'], () => {})).to.equal(false);
+    });
   });
 });

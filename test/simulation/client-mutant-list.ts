@@ -28,4 +28,18 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
     replacement:
       'let call = this.#inFlight.shift();\n        while (call?.isOver && this.#inFlight.length > 0)\n            call = this.#inFlight.shift();',
   },
+  {
+    name: 'answer what a client in this process looks up whoever leads',
+    file: 'server/clients/lookups.js',
+    search: 'const isFree = !isLate && inFlight.hasRoom && mayAnswerGets();',
+    replacement: 'const isFree = true;',
+    foundBy: 'server/clients/lookups',
+  },
+  {
+    name: 'answer a lookup by the lease of the turn before',
+    file: 'server/clients/lookups.js',
+    search: 'this.#options.reads.prepare(nowMs);',
+    replacement: '',
+    foundBy: 'server/clients/lookups',
+  },
 ];

@@ -498,6 +498,7 @@ class Simulation {
         serverPorts: () => this.#cluster.serverPorts,
         allServerPorts: SERVER_PORTS,
         routerPort: ROUTER_PORT,
+        lookUp: this.#cluster.lookUp.bind(this.#cluster),
         hasPassword: this.#temperament.hasPassword,
         process: () => this.#cluster.processCount,
         onViolation: (error: unknown) => this.violated(error),

@@ -11,7 +11,7 @@ import {
   writeClientFrame,
   writeServerFrame,
 } from '../../src/wire/client-frames.js';
-import { withBytes } from '../support/client-frames.js';
+import { withBytes, withValues } from '../support/client-frames.js';
 
 const assignment = fc.nat(0xffffffff);
 const byteCount = fc.nat(0xffffffff);
@@ -76,6 +76,7 @@ const clientFrame: fc.Arbitrary<ClientFrame> = fc.oneof(
     args: texts,
   }),
   fc.record({ type: fc.constant('all-answers' as const), assignment, answers: texts }),
+  fc.record({ type: fc.constant('lookup' as const), lookup: assignment, keys: texts }),
 );
 
 const serverFrame: fc.Arbitrary<ServerFrame> = fc.oneof(
@@ -100,6 +101,11 @@ const serverFrame: fc.Arbitrary<ServerFrame> = fc.oneof(
     question: assignment,
     answer: fc.constantFrom('', 'id=1\n'),
   }),
+  fc.record({
+    type: fc.constant('found' as const),
+    lookup: assignment,
+    values: fc.array(fc.constantFrom('', 'v', '\xff\n', undefined), { maxLength: 3 }),
+  }),
 );
 
 /** The frame with its bytes as a list, which compares by content whatever kind of view they are. */
@@ -116,7 +122,9 @@ describe('frames of client traffic', () => {
           toServer.map(plain),
         );
         for (const frame of toGateway) writeServerFrame(batch, frame);
-        expect([...readServerFrames(batch.take())].map(plain)).to.deep.equal(toGateway.map(plain));
+        expect(Array.from(readServerFrames(batch.take()), withValues).map(plain)).to.deep.equal(
+          toGateway.map(plain),
+        );
       }),
     );
   });

@@ -27,6 +27,7 @@ import { InFlight } from './in-flight.js';
 import { LeaderCommands, type LeaderCommandsOptions } from './leader-commands.js';
 import { LeaderlessClients } from './leaderless-clients.js';
 import { Listeners } from './listeners.js';
+import { Lookups } from './lookups.js';
 import { Monitors } from './monitors.js';
 import { Pause } from './pause.js';
 import { PendingGroups } from './pending-groups.js';
@@ -67,7 +68,7 @@ export class Clients {
   readonly groups = new PendingGroups();
   readonly proposals: Proposals;
   readonly answerer: Answerer;
-  readonly #reads: Reads;
+  readonly reads: Reads;
   readonly #pause = new Pause();
   readonly #monitors: Monitors;
   readonly #questions: Questions;
@@ -80,6 +81,7 @@ export class Clients {
   readonly #inFlight: InFlight;
   readonly #queue: FairQueue;
   readonly #plainGets: PlainGets;
+  readonly lookups: Lookups;
   readonly #leaderless = new LeaderlessClients();
   readonly #connections: ClientConnections;
   /** The term in which this server led last; 0 when it never did. */
@@ -94,7 +96,7 @@ export class Clients {
     this.#logTime = logTime;
     this.#replies = replies;
     this.proposals = new Proposals({ ...common, sessionName });
-    this.#reads = new Reads({ ...common, proposals: this.proposals });
+    this.reads = new Reads({ ...common, proposals: this.proposals });
     this.#walks = new Walks({
       state,
       metrics,
@@ -110,6 +112,12 @@ export class Clients {
     this.#inFlight = new InFlight(() => this.#path, replies);
     this.#queue = new FairQueue(this.#inFlight);
     this.#plainGets = new PlainGets({ ...common, queue: this.#queue });
+    this.lookups = new Lookups({
+      ...common,
+      reads: this.reads,
+      inFlight: this.#inFlight,
+      mayAnswerGets: this.#mayAnswerGets,
+    });
     this.#monitors = new Monitors(replies);
     this.#connections = new ClientConnections({
       replies,
@@ -147,7 +155,7 @@ export class Clients {
     });
     const parts = { ...common, walks: this.#walks, turns: this.#turns, answerer: this.answerer };
     const { newPath = (all) => new LeaderCommands(all) } = options;
-    this.#path = newPath({ ...parts, proposals: this.proposals, reads: this.#reads, pause: this.#pause });
+    this.#path = newPath({ ...parts, proposals: this.proposals, reads: this.reads, pause: this.#pause });
     this.#replicaReads = new ReplicaReads(parts);
   }
 
@@ -190,11 +198,6 @@ export class Clients {
     );
   }
 
-  /** Whether a read that came in by `nowMs` may be answered from the state as it is. */
-  isCurrent(nowMs: number): boolean {
-    return this.#reads.isCurrent(nowMs);
-  }
-
   /**
    * A batch of client traffic has arrived before `nowMs`: the clock must be read after the batch was taken, since a
    * lease that is still good then covers every read in it.
@@ -211,6 +214,7 @@ export class Clients {
         this.#questions.answer(frame, nowMs);
         continue;
       }
+      if (this.lookups.answers(frame, nowMs, { isLate })) continue;
       const client = this.#connections.get(frame.assignment);
       if (client === undefined) continue;
       switch (frame.type) {
@@ -284,7 +288,7 @@ export class Clients {
   #prepare(nowMs: number): void {
     const raft = this.#raft;
     this.#nowMs = nowMs;
-    this.#reads.prepare(nowMs);
+    this.reads.prepare(nowMs);
     if (raft.role === 'leader') {
       this.#ledTerm = raft.currentTerm;
       for (const command of this.#replicaReads.takeOver()) this.#path.take(command, this.#nowMs);
@@ -320,17 +324,15 @@ export class Clients {
     if (client.parser.consumed > client.answeredOffset) {
       this.#replies.answer(client, undefined, client.parser.consumed, client.parser.checkpoint());
     }
-    if (!this.#isWaiting(client)) this.#connections.settle(client, this.#nowMs);
-  }
-
-  #isWaiting(client: ClientConnection): boolean {
-    return client.isStopped || this.#queue.has(client) || this.#leaderless.has(client);
+    if (client.isStopped || this.#queue.has(client) || this.#leaderless.has(client)) return;
+    this.#connections.settle(client, this.#nowMs);
   }
 
   #serveAsLeader(client: ClientConnection): void {
     client.leaderlessSinceMs = undefined;
     const quantum = new Quantum(client);
-    if (client.redis !== undefined && !client.isRepeating && this.#mayAnswerGets(client))
+    const isWaiting = client.isRepeating || client.pendingCount > 0;
+    if (client.redis !== undefined && !isWaiting && this.#mayAnswerGets())
       this.#plainGets.answer(client, client.redis, quantum, this.#nowMs);
     this.#queue.take(client, quantum, this.#nowMs, (command) => {
       if (this.#monitors.isOn) this.#monitors.tell(command, this.#logTime.nowMs());
@@ -338,10 +340,9 @@ export class Clients {
     });
   }
 
-  /** Whether GETs need not wait for anything. */
-  #mayAnswerGets({ pendingCount }: ClientConnection): boolean {
-    return this.#reads.areFree && pendingCount === 0 && !this.#pause.holdsReads && !this.#monitors.isOn;
-  }
+  /** Whether GETs that wait for no command of their own need not wait for anything. */
+  readonly #mayAnswerGets = (): boolean =>
+    this.reads.areFree && !this.#pause.holdsReads && !this.#monitors.isOn;
 
   /** What has waited for the end of a pause goes on, if that has come. */
   #endPause(nowMs: number): void {

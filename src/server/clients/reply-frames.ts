@@ -2,6 +2,7 @@
  * Writes replies as frames for the gateway, and sends them once a turn: what one client gets in a row is one frame.
  */
 
+import type { ByteString } from '../../bytes/byte-string.js';
 import { ByteWriter } from '../../bytes/byte-writer.js';
 import type { Sender } from '../../channel/channel.js';
 import { MAX_TRAFFIC_BATCH_BYTES } from '../../limits.js';
@@ -17,7 +18,13 @@ import { type RespReply, writeTextReply } from '../../protocol/reply.js';
 import { writeRespReply } from '../../protocol/resp/writer.js';
 import { writeRedisResult } from '../../protocol/text/redis-result.js';
 import type { Term } from '../../raft/types.js';
-import { beginReply, endReply, type QuestionId, writeServerFrame } from '../../wire/client-frames.js';
+import {
+  beginReply,
+  endReply,
+  type LookupId,
+  type QuestionId,
+  writeServerFrame,
+} from '../../wire/client-frames.js';
 import type { ClientConnection } from './client-connection.js';
 import { type Later, LongReplies, longElements } from './long-replies.js';
 
@@ -145,6 +152,13 @@ export class ReplyFrames {
   answerQuestion(question: QuestionId, answer: string): void {
     this.#endFrame();
     writeServerFrame(this.#batch, { type: 'answer', question, answer });
+  }
+
+  /** Tells a client in this process values that it has asked for. */
+  found(lookup: LookupId, values: readonly (ByteString | undefined)[]): void {
+    this.#endFrame();
+    writeServerFrame(this.#batch, { type: 'found', lookup, values });
+    if (this.#batch.length >= MAX_TRAFFIC_BATCH_BYTES) this.#cut();
   }
 
   /** Sends what has come together since the last time, as far as the gateway takes it. */

@@ -17,6 +17,7 @@ import {
   writeServerFrame,
 } from '../../../src/wire/client-frames.js';
 import { decodeMessages, encodeMessages, WireError } from '../../../src/wire/peer-messages.js';
+import { withBytes, withValues } from '../../support/client-frames.js';
 import { promise, type Target, textOf, unlessRefused } from '../target.js';
 
 const ADDRESS = { host: '127.0.0.1', port: 9100 };
@@ -49,8 +50,9 @@ const CLIENT_FRAMES: Format<ClientFrame> = {
     { type: 'close', assignment: 7 },
     { type: 'question', question: 1, connection: 3, args: ['list', 'id', '3'] },
     { type: 'all-answers', assignment: 7, answers: ['a', 'bc'] },
+    { type: 'lookup', lookup: 2, keys: ['a', 'bc'] },
   ],
-  read: (bytes) => [...readClientFrames(bytes)].map(ownBytes),
+  read: (bytes) => [...readClientFrames(bytes)].map(withBytes),
   write(frames) {
     const batch = new ByteWriter();
     for (const frame of frames) writeClientFrame(batch, frame);
@@ -65,8 +67,9 @@ const SERVER_FRAMES: Format<ServerFrame> = {
     { type: 'part', assignment: 7, bytes: Buffer.from('part of a reply') },
     { type: 'refuse', assignment: 7, proposedBytes: 30, ledTerm: 2 },
     { type: 'close', assignment: 7 },
+    { type: 'found', lookup: 2, values: ['v', undefined, ''] },
   ],
-  read: (bytes) => [...readServerFrames(bytes)],
+  read: (bytes) => Array.from(readServerFrames(bytes), withValues),
   write(frames) {
     const batch = new ByteWriter();
     for (const frame of frames) writeServerFrame(batch, frame);
@@ -140,13 +143,4 @@ function targetOf<T>({ name, samples, read, write }: Format<T>): Target {
       promise(textOf(again) === textOf(values), () => `${textOf(values)} was read again as ${textOf(again)}`);
     },
   };
-}
-
-/** Spans become bytes of their own. */
-function ownBytes(
-  frame: ReturnType<typeof readClientFrames> extends Generator<infer F> ? F : never,
-): ClientFrame {
-  if (frame.type !== 'data') return frame;
-  const { memory, start, length } = frame.bytes;
-  return { ...frame, bytes: Buffer.from(memory.bytes.subarray(start, start + length)) };
 }

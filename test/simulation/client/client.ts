@@ -3,6 +3,7 @@
  * command that it must belong to. When its connection is gone, it makes another.
  */
 
+import type { LookUp } from '../../../src/cluster/in-process-lookups.js';
 import { PropertyViolation } from '../../../src/raft/checks/property-violation.js';
 import { LEADER_WAIT_MS } from '../../../src/time-limits.js';
 import { isRead } from '../../../tools/linearizability/history.js';
@@ -36,6 +37,8 @@ export interface ClientOptions {
   /** The number of the process that runs, or ran last. */
   readonly process: () => number;
   readonly routerPort: number;
+  /** As a client in the process of the cluster looks keys up. */
+  readonly lookUp: LookUp;
   readonly hasPassword: boolean;
   readonly onViolation: (error: unknown) => void;
   readonly trace: (what: () => string) => void;

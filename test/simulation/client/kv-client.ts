@@ -3,8 +3,10 @@
  * time limit. What ended in `ERR_TIMEOUT` must never take effect. It also counts a key up by `update`, and knows how far.
  */
 
+import { textOf } from '../../../src/bytes/byte-reader.js';
 import { Client } from '../../../src/client/base-client.js';
 import { KvError } from '../../../src/client/client-errors.js';
+import { InProcessLookups } from '../../../src/cluster/in-process-lookups.js';
 import { PropertyViolation } from '../../../src/raft/checks/property-violation.js';
 import type { Action, Outcome } from '../../../tools/linearizability/history.js';
 import { PASSWORD } from './admission.js';
@@ -19,6 +21,8 @@ const HOST = 'simulated';
 const MAX_CALLERS = 3;
 const MAX_PAUSE_MS = 20;
 const BREAK_RATE = 0.05;
+/** How often it reads as a client in the process of the cluster does. */
+const LOOKUP_RATE = 0.5;
 const TIMEOUTS_MS = [100, 400, 1_500];
 /** Longer than a run has to get on. */
 const PATIENT_TIMEOUT_MS = 60_000;
@@ -37,6 +41,7 @@ type Tally = Record<string, number>;
 export class KvSimulatedClient {
   readonly #options: ClientOptions;
   readonly #kv: Client;
+  readonly #lookups: InProcessLookups;
   readonly #callers: number;
   readonly #versions = new Map<string, number>();
   #isPatient = false;
@@ -57,18 +62,15 @@ export class KvSimulatedClient {
     this.#options = options;
     this.#callers = 1 + random.below(MAX_CALLERS);
     const ports = random.chance(0.5) ? [routerPort] : [routerPort, ...serverPorts()];
-    this.#kv = new Client(
-      {
-        servers: ports.map((port) => ({ host: HOST, port })),
-        password: hasPassword ? PASSWORD : undefined,
-      },
-      kvWorld({
-        world,
-        network,
-        random: random.split('world'),
-        breakRate: () => (this.#isPatient ? 0 : BREAK_RATE),
-      }),
-    );
+    const ownWorld = kvWorld({
+      world,
+      network,
+      random: random.split('world'),
+      breakRate: () => (this.#isPatient ? 0 : BREAK_RATE),
+    });
+    const servers = ports.map((port) => ({ host: HOST, port }));
+    this.#kv = new Client({ servers, password: hasPassword ? PASSWORD : undefined }, ownWorld);
+    this.#lookups = new InProcessLookups(options.lookUp, ownWorld.environment);
   }
 
   get id(): number {
@@ -144,11 +146,9 @@ export class KvSimulatedClient {
   async #call(key: string, action: Op, value: string, timeoutMs: number): Promise<Outcome> {
     const options = { timeoutMs };
     switch (action.op) {
-      case 'get': {
-        const found = await this.#kv.getWithVersion(key, options);
-        if (found === undefined) return { type: 'not-found' };
-        return { type: 'found', value: inHistory(found.value), version: found.version };
-      }
+      case 'get':
+        if (this.#options.random.chance(LOOKUP_RATE)) return this.#lookUp(key, timeoutMs);
+        return this.#get(key, timeoutMs);
       case 'set':
         return this.#stored(key, await this.#kv.set(key, value, options));
       case 'cas':
@@ -156,6 +156,26 @@ export class KvSimulatedClient {
       case 'delete':
         return { type: (await this.#kv.delete(key, options)) ? 'deleted' : 'not-found' };
     }
+  }
+
+  async #get(key: string, timeoutMs: number): Promise<Outcome> {
+    const found = await this.#kv.getWithVersion(key, { timeoutMs });
+    if (found === undefined) return { type: 'not-found' };
+    return { type: 'found', value: inHistory(found.value), version: found.version };
+  }
+
+  /** As a client in the process of the cluster reads. */
+  #lookUp(key: string, timeoutMs: number): Promise<Outcome> {
+    const { world } = this.#options;
+    const sinceMs = world.nowMs;
+    return new Promise((resolve) => {
+      this.#lookups.begin({
+        key,
+        answer: (value) =>
+          resolve(value ? { type: 'found', value: inHistory(textOf(value)) } : { type: 'not-found' }),
+        giveUp: () => resolve(this.#get(key, Math.max(1, timeoutMs - (world.nowMs - sinceMs)))),
+      });
+    });
   }
 
   #stored(key: string, version: number): Outcome {

@@ -9,6 +9,7 @@ import { SlotPorts } from '../../../src/cluster/slot-ports.js';
 import type { Doors } from '../../../src/gateway/doorkeeper.js';
 import { Gateway } from '../../../src/gateway/gateway.js';
 import { Password } from '../../../src/gateway/password.js';
+import type { OnFound } from '../../../src/gateway/server-traffic.js';
 import { beginLogTime, keepLogTime } from '../../../src/log-time.js';
 import type { Invariants, ReadingLeader } from '../../../src/raft/checks/invariants.js';
 import { viewOf } from '../../../src/raft/checks/raft-view.js';
@@ -296,6 +297,15 @@ export class SimulatedCluster {
     this.#process = undefined;
     for (const member of this.members) member.dieWithProcess();
     this.#checked.clear();
+  }
+
+  /** As a client in the process looks keys up: in the main thread. It is not told when the process ends meanwhile. */
+  lookUp(keys: readonly string[], onFound: OnFound): boolean {
+    const process = this.#process;
+    process?.main.deliver('lookups', () => {
+      if (!process.gateway.lookUp(keys, onFound)) onFound([]);
+    });
+    return process !== undefined;
   }
 
   /** Nothing happens when it is not down, or its disk is lost for good. */

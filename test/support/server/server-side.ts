@@ -1,3 +1,4 @@
+import { textOf } from '../../../src/bytes/byte-reader.js';
 import { ByteWriter } from '../../../src/bytes/byte-writer.js';
 import { makeChannel } from '../../../src/channel/local-channel.js';
 import { NODE_ENVIRONMENT } from '../../../src/environment.js';
@@ -127,6 +128,7 @@ export class ServerSide {
   });
   readonly #opened = new Set<number>();
   readonly #toldTo = new Map<number, string>();
+  readonly #found: (readonly (string | undefined)[])[] = [];
   #unanswered: AppendEntries[] = [];
   /** What it has asked its leader. */
   readonly asked: ReadIndex[] = [];
@@ -196,6 +198,15 @@ export class ServerSide {
     this.#clients.receive(batch.take(), this.nowMs);
   }
 
+  /** A client in this process looks these keys up. Returns what it was told at once, without a turn. */
+  lookUp(...keys: readonly string[]): readonly (string | undefined)[] | undefined {
+    const batch = new ByteWriter(1024);
+    writeClientFrame(batch, { type: 'lookup', lookup: 1, keys });
+    this.#clients.lookups.answerAlone(batch.take(), this.nowMs);
+    this.#told();
+    return this.#found.shift();
+  }
+
   /** What a turn of the server does. Returns what clients were told in it, and which were sent back to the router. */
   turn(): string {
     this.#clients.serve(this.nowMs, { isDiskBusy: this.isDiskBusy });
@@ -249,6 +260,10 @@ export class ServerSide {
     for (let got = this.#traffic.receiver.tryReceive(); got?.ok; got = this.#traffic.receiver.tryReceive())
       for (const frame of readServerFrames(got.value)) {
         if (frame.type === 'answer') continue;
+        if (frame.type === 'found') {
+          this.#found.push(frame.values.map((value) => value && textOf(value)));
+          continue;
+        }
         const text = 'bytes' in frame ? Buffer.from(frame.bytes).toString('latin1') : `<${frame.type}>`;
         this.#toldTo.set(frame.assignment, this.toldTo(frame.assignment) + text);
         told += text;

@@ -1,5 +1,6 @@
 /**
- * A configuration: who votes, who only learns, and between the two steps of a change who voted before (thesis 4.2.1, 4.3).
+ * Questions to one configuration: who votes, who only learns, and between the two steps of a change who voted before (thesis
+ * 4.2.1, 4.3). How a change goes is in start-change.ts and joint-consensus.ts.
  */
 
 import type { Quorum } from './quorum.js';

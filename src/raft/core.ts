@@ -8,10 +8,10 @@
 
 import { invariant } from './assert.js';
 import { hasVoter, hasVoterAlone, idOf, membersOf } from './configuration.js';
-import { Configurations } from './configurations.js';
 import { drawElectionTimeoutMs, drawFirstElectionTimeoutMs, type Succession } from './election-timeout.js';
 import { FollowerReadQueue } from './follower-read-queue.js';
 import { LOG_ORIGIN, RaftLog } from './log.js';
+import { LogConfigurations } from './log-configurations.js';
 import { Persistence } from './persist-before-send.js';
 import type { Quorum } from './quorum.js';
 import type { RaftDependencies, RaftOptions } from './raft-options.js';
@@ -86,7 +86,7 @@ export class Core {
     this.log = new RaftLog(
       recovered.logStart,
       recovered.entries,
-      new Configurations(
+      new LogConfigurations(
         recovered.snapshot?.index ?? LOG_ORIGIN.index,
         recovered.snapshot?.configuration ?? options.configuration,
       ),

@@ -1,9 +1,11 @@
 /**
- * Leader election: RequestVote and the counting of votes (§5.2), for candidates whose logs are up-to-date (§5.4.1).
+ * Leader election (§5.2): how a candidate asks for votes and counts them, and how another server grants its one vote of a term.
+ * Whom it refuses besides is in election-restriction.ts and vote-lease.ts.
  */
 
 import { votersOf } from './configuration.js';
 import type { Core } from './core.js';
+import { electionRestriction } from './election-restriction.js';
 import { countVotes } from './quorum.js';
 import { campaignOutOfTurn, electionBegun } from './succession.js';
 import type { CampaignCause, ElectionPhase, VoteRefusal } from './trace.js';
@@ -86,18 +88,6 @@ function oneVotePerTerm({ hardState: { votedFor } }: Core, message: RequestVote)
   return { reason: 'already voted', votedFor };
 }
 
-/**
- * The election restriction: no vote for a candidate whose log is less up-to-date than this server's, since an entry that is
- * committed may be missing there (§5.4.1).
- */
-export function electionRestriction(
-  core: Core,
-  { lastLogIndex, lastLogTerm }: RequestVote | PreVote,
-): VoteRefusal | undefined {
-  const isUpToDate = core.log.isUpToDate({ index: lastLogIndex, term: lastLogTerm });
-  return isUpToDate ? undefined : { reason: 'log behind' };
-}
-
 /** Tells who listens how another server's wish for a vote was answered. */
 export function traceVote(
   core: Core,
@@ -145,19 +135,19 @@ function endElectionIfDecided(core: Core): void {
       becomeLeader(core);
       return;
     case 'lost':
-      traceLost(core, 'vote', role.votes);
-      becomeFollower(core, undefined, { type: 'election lost' });
+      loseElection(core, 'vote', role.votes);
       return;
     case 'pending':
       return;
   }
 }
 
-/** Tells who listens that this server has lost an election, or has learned that it would. */
-export function traceLost(core: Core, phase: ElectionPhase, votes: ReadonlyMap<number, boolean>): void {
+/** This server has lost an election, or has learned by a pre-vote that it would. */
+export function loseElection(core: Core, phase: ElectionPhase, votes: ReadonlyMap<number, boolean>): void {
   const term = phase === 'vote' ? core.currentTerm : core.currentTerm + 1;
   const { trace } = core.dependencies;
   trace?.({ type: 'election lost', phase, term, refusedBy: voters(votes, { granted: false }) });
+  becomeFollower(core, undefined, { type: 'election lost' });
 }
 
 function voters(votes: ReadonlyMap<number, boolean>, { granted }: { readonly granted: boolean }): number[] {

@@ -1,13 +1,14 @@
 /**
  * The steps of a change of members by joint consensus (thesis 4.3), as a leader takes them: new voters learn first (4.2.1), then
- * C_old,new is appended, then C_new. A leader that finds C_old,new in its log goes on with it.
+ * C_old,new is appended, then C_new. A leader that finds C_old,new in its log goes on with it. While C_old,new is in force
+ * majorities of both decide: quorum.ts counts them.
  *
  * Each step is taken only once the configuration in force is committed, and with it an entry of the leader's own term: until then
  * another leader may have replaced what an earlier one left, and two majorities without a common server could decide.
  */
 
+import { appendConfiguration } from './append-configuration.js';
 import { includes, isJoint, isSame, NO_MEMBERS } from './configuration.js';
-import { appendConfiguration } from './configuration-entry.js';
 import type { Core } from './core.js';
 import { startLeaving } from './removed-leader.js';
 import type { Leader, MemberChange } from './roles.js';

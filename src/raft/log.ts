@@ -1,6 +1,7 @@
 /**
  * One server's log as the core sees it (§5.3, §7): the terms of all entries after a start that compaction moves, and the
- * newest entries themselves. Older ones are on the disk alone; who needs one has it read, see log-reads.ts.
+ * newest entries themselves. Older ones are on the disk alone; who needs one has it read, see log-reads.ts. Which configuration
+ * is in force where is in log-configurations.ts.
  *
  * Invariants: `start.index <= heldAfter <= lastIndex`; entries are consecutive from `heldAfter + 1` to `lastIndex`; terms
  * never decrease along the log.
@@ -8,7 +9,7 @@
 
 import { invariant } from './assert.js';
 import { NO_MEMBERS } from './configuration.js';
-import { Configurations } from './configurations.js';
+import { LogConfigurations } from './log-configurations.js';
 import { LogTerms } from './log-terms.js';
 import type { Configuration, Entry, LogIndex, LogPosition, Term } from './types.js';
 
@@ -22,7 +23,7 @@ export const ENTRY_OVERHEAD_BYTES = 512;
 const KEPT_FRACTION = 3 / 4;
 
 export class RaftLog {
-  readonly configurations: Configurations;
+  readonly configurations: LogConfigurations;
   #start: LogPosition;
   /** The terms of all entries after the start. */
   #terms: LogTerms;
@@ -39,7 +40,7 @@ export class RaftLog {
   constructor(
     start: LogPosition,
     entries: readonly Entry[],
-    configurations: Configurations = new Configurations(start.index, NO_MEMBERS),
+    configurations: LogConfigurations = new LogConfigurations(start.index, NO_MEMBERS),
   ) {
     this.configurations = configurations;
     this.#start = start;

@@ -5,11 +5,12 @@
 
 import { votersOf } from './configuration.js';
 import type { Core } from './core.js';
-import { electionRestriction, startElection, traceLost, traceVote } from './election.js';
+import { loseElection, startElection, traceVote } from './election.js';
+import { electionRestriction } from './election-restriction.js';
 import { countVotes } from './quorum.js';
 import { campaignOutOfTurn, isFirstSuccessor, preVoteBegun } from './succession.js';
 import type { VoteRefusal } from './trace.js';
-import { becomeFollower, becomePreCandidate } from './transitions.js';
+import { becomePreCandidate } from './transitions.js';
 import type { PreVote, PreVoteResponse } from './types.js';
 import { holdsVoteLease, voteLeaseRefusal } from './vote-lease.js';
 
@@ -67,8 +68,7 @@ export function onPreVoteResponse(core: Core, message: PreVoteResponse): void {
       startElection(core, { leaseIsOver: false, cause: 'pre-vote won' });
       return;
     case 'lost':
-      traceLost(core, 'pre-vote', role.votes);
-      becomeFollower(core, undefined, { type: 'election lost' });
+      loseElection(core, 'pre-vote', role.votes);
       return;
     case 'pending':
       return;

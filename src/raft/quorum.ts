@@ -1,6 +1,6 @@
 /**
- * Whose agreement decides: a majority of the voters, or while they change a majority of both the old and the new ones (thesis
- * 4.3). Knows numbers, nothing of Raft.
+ * Whose agreement decides: a majority of the voters. In joint consensus it takes two majorities, of the new voters and of the old
+ * ones (thesis 4.3). Knows numbers, nothing of Raft.
  */
 
 /** Any two sets of voters that decide have one in common. */

@@ -8,10 +8,10 @@
  * a clock that never goes back.
  */
 
+import { forgetRemoved } from './append-configuration.js';
 import { type ChangeStatus, changeStatus } from './change-status.js';
 import { stepDownWithoutQuorum } from './check-quorum.js';
 import { countOwnDisk } from './commit.js';
-import { forgetRemoved } from './configuration-entry.js';
 import { Core } from './core.js';
 import { countOwnVoteOnDisk } from './election.js';
 import { askLeader, sendReadRequest } from './follower-reads.js';
@@ -32,7 +32,7 @@ import type { Leader } from './roles.js';
 import { handOver, refrain } from './stalled-disk.js';
 import { startChange } from './start-change.js';
 import { startSuccession } from './succession.js';
-import { takeBackIfHopeless } from './taking-back.js';
+import { takeBackIfHopeless } from './take-back-change.js';
 import type {
   Configuration,
   Entry,

@@ -2,7 +2,7 @@
  * The roles a server can have, each with just what a server in that role knows (§5.1).
  */
 
-import type { CatchUp } from './catch-up.js';
+import type { CatchUp } from './learner-catch-up.js';
 import type { Progress } from './progress.js';
 import type { ReadQueue } from './read-queue.js';
 import type { LogIndex, Member, ServerId, SnapshotMeta } from './types.js';

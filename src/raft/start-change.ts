@@ -1,13 +1,13 @@
 /**
  * How a change of members begins: what a leader checks before, and the first step (thesis 4). The later steps are in
- * joint-consensus.ts, and how a change is given up in taking-back.ts.
+ * joint-consensus.ts, and how a change is given up in take-back-change.ts.
  */
 
-import { CatchUp } from './catch-up.js';
+import { appendConfiguration } from './append-configuration.js';
 import { faultOf, idOf, isJoint, isSame, membersOf, NO_MEMBERS, without } from './configuration.js';
-import { appendConfiguration } from './configuration-entry.js';
 import type { Core } from './core.js';
 import { enterJoint, mayTakeNextStep } from './joint-consensus.js';
+import { CatchUp } from './learner-catch-up.js';
 import type { Configuration, Member } from './types.js';
 
 export type MembersRefusal = 'not leading' | 'busy' | 'wrong list';

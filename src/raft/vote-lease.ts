@@ -1,6 +1,7 @@
 /**
  * The vote lease: a server that hears from a leader disregards requests for its vote until a minimum election timeout has
- * passed (thesis 4.2.3). So nobody disturbs a leader that is alive, and the leader's own lease can rely on it (6.4.1).
+ * passed (thesis 4.2.3). So nobody disturbs a leader that is alive, least of all a server that was removed and goes on
+ * campaigning, and the leader's own lease can rely on it (6.4.1).
  *
  * It ends early when the leader's link closes: the leader has ended, and its lease with it. A server that has restarted
  * does not know whom it heard, so it grants no vote for one election timeout (TiKV 15035).

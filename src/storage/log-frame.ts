@@ -24,7 +24,7 @@
 
 import { crc32 } from 'node:zlib';
 import { ByteReader } from '../bytes/byte-reader.js';
-import { decodeConfiguration, encodeConfiguration } from '../raft/configuration-bytes.js';
+import { decodeConfiguration, encodeConfiguration } from '../raft/configuration-format.js';
 import type { Entry, HardState } from '../raft/types.js';
 
 /** A sector: a disk writes all its bytes or none of them. */

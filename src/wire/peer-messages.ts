@@ -8,7 +8,7 @@
 
 import { ByteReader } from '../bytes/byte-reader.js';
 import { ByteWriter } from '../bytes/byte-writer.js';
-import { decodeConfiguration, encodeConfiguration } from '../raft/configuration-bytes.js';
+import { decodeConfiguration, encodeConfiguration } from '../raft/configuration-format.js';
 import type {
   AppendEntriesResponse,
   Echo,

@@ -27,7 +27,7 @@ export const MEMBERS_MUTANTS: readonly MembersMutant[] = [
     name: 'remove one configuration where two entries go',
     edits: [
       {
-        file: 'raft/configurations.js',
+        file: 'raft/log-configurations.js',
         search: 'this.#keep(this.#placed.filter((placed) => placed.index < index));',
         replacement: 'this.#keep(this.#placed.slice(0, -1));',
       },
@@ -48,7 +48,7 @@ export const MEMBERS_MUTANTS: readonly MembersMutant[] = [
     name: 'take a snapshot with a configuration that is newer',
     edits: [
       {
-        file: 'raft/configurations.js',
+        file: 'raft/log-configurations.js',
         search: 'return this.#placedAt(index).configuration;',
         replacement: 'return this.#latest.configuration;',
       },
@@ -122,12 +122,12 @@ export const SCENARIO_MUTANTS: readonly MembersMutant[] = [
     name: 'take a change back in a later term',
     edits: [
       {
-        file: 'raft/taking-back.js',
+        file: 'raft/take-back-change.js',
         search: 'const isOwn = index >= role.noOpIndex;',
         replacement: 'const isOwn = true;',
       },
       {
-        file: 'raft/taking-back.js',
+        file: 'raft/take-back-change.js',
         search: "change.state !== 'deciding' ||",
         replacement: '',
       },
@@ -137,7 +137,7 @@ export const SCENARIO_MUTANTS: readonly MembersMutant[] = [
     name: 'never take a change back in time',
     edits: [
       {
-        file: 'raft/taking-back.js',
+        file: 'raft/take-back-change.js',
         search: 'const isSilent = silentMs >= electionTimeoutMs - heartbeatMs;',
         replacement: 'const isSilent = silentMs < 0;',
       },

@@ -5,7 +5,7 @@ import { ByteWriter } from '../../../src/bytes/byte-writer.js';
 import { AT_COMMAND_START, AT_RESP_START, respCheckpoint } from '../../../src/protocol/checkpoint.js';
 import { CheckpointError, readCheckpoint, writeCheckpoint } from '../../../src/protocol/checkpoint-bytes.js';
 import { subscribedTo } from '../../../src/protocol/resp/subscriptions.js';
-import { ConfigurationFormatError } from '../../../src/raft/configuration-bytes.js';
+import { ConfigurationFormatError } from '../../../src/raft/configuration-format.js';
 import type { Message } from '../../../src/raft/types.js';
 import {
   type ClientFrame,

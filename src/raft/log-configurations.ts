@@ -1,6 +1,6 @@
 /**
- * The configurations along a log. Each is in force from when its entry is appended, committed or not, and no longer once the
- * entry is removed (thesis 4.1): so the log, which appends and removes entries, keeps them.
+ * The configurations in a server's log: each is in force from when its entry is appended, committed or not, and no longer once
+ * the entry is removed (thesis 4.1). So the log, which appends and removes entries, keeps them.
  *
  * The first one kept is that of a snapshot, or of the cluster's beginning; it is in force where the log has no other.
  */
@@ -18,7 +18,7 @@ export interface PlacedConfiguration {
   readonly quorum: Quorum;
 }
 
-export class Configurations {
+export class LogConfigurations {
   /** In the order of the log, never empty. */
   #placed: readonly PlacedConfiguration[];
   #latest: PlacedConfiguration;

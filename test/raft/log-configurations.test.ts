@@ -15,9 +15,9 @@ import {
   ConfigurationFormatError,
   decodeConfiguration,
   encodeConfiguration,
-} from '../../src/raft/configuration-bytes.js';
-import { Configurations } from '../../src/raft/configurations.js';
+} from '../../src/raft/configuration-format.js';
 import { LOG_ORIGIN, RaftLog } from '../../src/raft/log.js';
+import { LogConfigurations } from '../../src/raft/log-configurations.js';
 import type { Configuration, Entry } from '../../src/raft/types.js';
 import { configurationOf, membersOfIds } from '../support/raft/members.js';
 
@@ -87,7 +87,7 @@ describe('the configurations along a log', () => {
   const third = configurationOf('0 1 2 3');
 
   function log(...entries: readonly Entry[]): RaftLog {
-    return new RaftLog(LOG_ORIGIN, entries, new Configurations(0, FIRST));
+    return new RaftLog(LOG_ORIGIN, entries, new LogConfigurations(0, FIRST));
   }
 
   it('are in force from when they are appended', () => {
@@ -133,7 +133,7 @@ describe('the configurations along a log', () => {
     const found = new RaftLog(
       { index: 1, term: 1 },
       [entryWith(2, FIRST), entryWith(3), entryWith(4, third)],
-      new Configurations(3, second),
+      new LogConfigurations(3, second),
     );
     expect(found.configurations.at(3)).to.equal(second);
     expect(found.configurations.latest.configuration).to.equal(third);

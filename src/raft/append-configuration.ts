@@ -1,6 +1,6 @@
 /**
- * How a leader appends a configuration (thesis 4.1), and whom it replicates to: everybody in the configuration that is committed
- * and in all after it, so that also those who are to leave hear of it.
+ * How a leader appends a configuration, which is in force at once (thesis 4.1), and whom it replicates to: everybody in the
+ * configuration that is committed and in all after it, so that also those who are to leave hear of it.
  */
 
 import { idOf, membersOf } from './configuration.js';

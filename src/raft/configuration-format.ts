@@ -1,6 +1,7 @@
 /**
- * How a configuration is written, in messages between servers and on disk: the format's version (u8); then the lists of voters,
- * outgoing voters and learners, each as its length (u8) and each member's id and slot (u32); then the next unused id (u32).
+ * How a configuration is written as bytes, in messages between servers and on disk: the format's version (u8); then the lists of
+ * voters, outgoing voters and learners, each as its length (u8) and each member's id and slot (u32); then the next unused id
+ * (u32).
  */
 
 import { ByteReader } from '../bytes/byte-reader.js';

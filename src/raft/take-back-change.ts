@@ -7,9 +7,9 @@
  * and C, while D, which alone has C_new, wins with E and F. So a later leader only goes on with the change.
  */
 
+import { appendConfiguration } from './append-configuration.js';
 import { lastHeardMsOf } from './check-quorum.js';
 import { isJoint, NO_MEMBERS } from './configuration.js';
-import { appendConfiguration } from './configuration-entry.js';
 import type { Core } from './core.js';
 import { reachedBy } from './leader-quorum.js';
 import { matchIndexOf } from './progress.js';

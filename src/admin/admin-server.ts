@@ -17,6 +17,7 @@ import { ADMIN_TIMEOUTS, MAX_HEADER_BYTES } from './admin-limits.js';
 import { Admission, kindOf } from './admission.js';
 import type { AdminListener } from './app.js';
 import { Assets } from './assets.js';
+import { requireDescriptors } from './free-descriptors.js';
 import { Guard } from './guard.js';
 import { HttpError, JSON_HEADERS, jsonText } from './http-error.js';
 import { LiveFeed } from './live/feed.js';
@@ -117,15 +118,16 @@ export class AdminServer {
 
   /**
    * Loads what the first request needs, which takes a tenth of a second, in pieces: other work of the thread comes between
-   * them. Without it, the first request waits for it, and all clients with it.
+   * them. Without it, the first request waits for it, and all clients with it. Rejects with HttpError 503 for want of
+   * descriptors.
    */
   async preload(): Promise<void> {
     for (const load of PIECES) {
+      requireDescriptors();
       await load();
       await pause(PIECE_PAUSE_MS, undefined, { ref: false });
     }
-    this.#listener ??= this.#loadListener();
-    await this.#listener;
+    await this.#loaded();
   }
 
   /** Refuses new requests and cuts off those that are open. */
@@ -163,8 +165,7 @@ export class AdminServer {
         await this.#guard.admit(request);
       },
       call: async () => {
-        this.#listener ??= this.#loadListener();
-        const listener = await this.#listener;
+        const listener = await this.#loaded();
         await listener(request, response);
       },
       refuse: (error) => refuse(response, error),
@@ -175,7 +176,19 @@ export class AdminServer {
     });
   }
 
+  /** What answers requests, loaded by whoever asks first. Rejects with HttpError 503 for want of descriptors. */
+  #loaded(): Promise<AdminListener> {
+    if (this.#listener !== undefined) return this.#listener;
+    const loading = this.#loadListener();
+    this.#listener = loading;
+    loading.catch(() => {
+      this.#listener = undefined;
+    });
+    return loading;
+  }
+
   async #loadListener(): Promise<AdminListener> {
+    requireDescriptors();
     const { adminListener } = await import('./app.js');
     return adminListener({
       cluster: this.#cluster,

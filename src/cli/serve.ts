@@ -64,7 +64,7 @@ export async function serve(
   }
   process.stdout.on('error', () => logger.warn('nobody reads the line that tells the addresses'));
   process.stdout.write(`${readyLine(cluster, admin?.address)}\n`);
-  // A failure happens again, and is reported, at the first request.
+  // What keeps it from loading is told to whoever asks, as long as it does.
   admin?.preload().catch(() => undefined);
 }
 

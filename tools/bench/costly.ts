@@ -1,16 +1,17 @@
 /**
  * `npm run bench:costly`: while one client does what takes a server long, others set and get. Prints for each case the longest
- * that one of them waited, and the longest time that a thread of the program was blocked. Fails when that is too long, when one
- * of them is told an error, or when a term begins.
+ * that one of them waited, and the longest turn of a thread's event loop by its CPU time. Fails when one of these is too long, when
+ * one of them is told an error, or when a term begins.
  */
 
 import { Command } from 'commander';
 import { countOption, runTool } from '../support/arguments.js';
+import { LongTurns } from '../support/long-turns.js';
 import { Program } from '../support/program.js';
 import { Bystanders } from './costly/bystanders.js';
 import { CASES, load } from './costly/cases.js';
 import { CostlyClient } from './costly/costly-client.js';
-import { complaints, forgotten, measure, type Outcome } from './costly/measure.js';
+import { complaints, measure, type Outcome } from './costly/measure.js';
 import { table } from './table.js';
 
 const SERVERS = 3;
@@ -23,10 +24,8 @@ const HEAD = [
   'errors',
   'terms',
   'own ms',
-  'main ms',
-  '0',
-  '1',
-  '2',
+  'main turn ms',
+  'server turn ms',
   'over 20 ms',
 ];
 
@@ -46,7 +45,8 @@ await runTool(command, async () => {
   const { keys, timeout, only = '' } = command.opts<Arguments>();
   const cases = Object.entries(CASES).filter(([name]) => name.includes(only));
   if (cases.length === 0) throw new Error(`--only: part of one of: ${Object.keys(CASES).join('; ')}`);
-  const program = await Program.start({ servers: SERVERS, flags: ['--log-level', 'warn'] });
+  const turns = await LongTurns.open();
+  const program = await Program.start({ servers: SERVERS, flags: ['--log-level', 'warn'], ...turns.start });
   const bystanders = new Bystanders();
   try {
     const client = await CostlyClient.connect(program.routerPort);
@@ -56,8 +56,7 @@ await runTool(command, async () => {
     await bystanders.open(ports.flatMap((port) => Array.from({ length: AT_EACH_PORT }, () => port)));
     const outcomes: Outcome[] = [];
     for (const [name, run] of cases) {
-      await forgotten(program);
-      const outcome = await measure({ program, bystanders, timeoutMs: timeout * 1_000 }, name, run);
+      const outcome = await measure({ program, bystanders, turns, timeoutMs: timeout * 1_000 }, name, run);
       outcomes.push(outcome);
       print(`${rowOf(outcome).join('; ')}; ${outcome.answer}`);
       for (const what of complaints(outcome)) print(`  BROKEN ${what}`);
@@ -67,21 +66,23 @@ await runTool(command, async () => {
   } finally {
     await bystanders.close();
     await program.stop();
+    await turns.remove();
   }
 });
 
-function rowOf({ name, tookMs, noticed, terms, longestMs, blockedSeconds }: Outcome): readonly string[] {
-  const { longestMs: waitedMs, errors, ownBlockMs } = noticed;
-  const threads = ['main', ...Array.from({ length: SERVERS }, (_, id) => `server-${id}`)];
+function rowOf(outcome: Outcome): readonly string[] {
+  const { name, tookMs, noticed, terms, mainTurnMs, serverTurnMs, longTurnCount } = outcome;
+  const { longestMs, errors, ownBlockMs } = noticed;
   return [
     name,
     (tookMs / 1_000).toFixed(1),
-    waitedMs.toFixed(0),
+    longestMs.toFixed(0),
     `${errors.length}`,
     `${terms}`,
     ownBlockMs.toFixed(0),
-    ...threads.map((thread) => (longestMs.get(thread) ?? 0).toFixed(0)),
-    `${blockedSeconds} s`,
+    mainTurnMs.toFixed(0),
+    serverTurnMs.toFixed(0),
+    `${longTurnCount}`,
   ];
 }
 

@@ -7,6 +7,8 @@ import type { CostlyClient } from './costly-client.js';
 
 export interface CostlySite {
   readonly client: CostlyClient;
+  readonly routerPort: number;
+  readonly serverPorts: readonly number[];
   readonly httpPort: number;
 }
 

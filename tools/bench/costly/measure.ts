@@ -2,18 +2,13 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { MAX_TURN_MS } from '../../../src/time-limits.js';
+import type { LongTurns } from '../../support/long-turns.js';
 import type { Program } from '../../support/program.js';
 import type { Bystanders, Noticed } from './bystanders.js';
 import type { CostlyCase } from './cases.js';
 import { CostlyClient } from './costly-client.js';
-import { readLoops } from './loops.js';
 
 const MAX_WAIT_MS = 250;
-/** The gauge of the longest block forgets after this long. */
-const FORGOTTEN_AFTER_MS = 16_500;
-/** Less than that of an earlier case does not stand in the way. */
-const NEGLIGIBLE_MS = MAX_TURN_MS / 2;
-const CHECK_MS = 250;
 const AFTERMATH_MS = 1_500;
 const ANSWER_CHARS = 60;
 
@@ -26,60 +21,60 @@ export interface Outcome {
   readonly noticed: Noticed;
   /** That began meanwhile. */
   readonly terms: number;
-  /** Of each thread, its longest block. */
-  readonly longestMs: ReadonlyMap<string, number>;
-  /** Seconds with a block of over MAX_TURN_MS, of all threads together. */
-  readonly blockedSeconds: number;
+  /** The longest turn of the main thread and of the others, in ms of CPU time; 0 when none was long. */
+  readonly mainTurnMs: number;
+  readonly serverTurnMs: number;
+  /** Turns of over MAX_TURN_MS, of all threads together. */
+  readonly longTurnCount: number;
 }
 
 export interface Site {
   readonly program: Program;
   readonly bystanders: Bystanders;
+  readonly turns: LongTurns;
   readonly timeoutMs: number;
 }
 
+/** The bounds that somebody holds a program to. */
+export interface Bounds {
+  readonly waitMs: number;
+  readonly turnMs: number;
+}
+
+const BOUNDS: Bounds = { waitMs: MAX_WAIT_MS, turnMs: MAX_TURN_MS };
+
 /** Has a client do it, and resolves to what came of it some time later. */
 export async function measure(
-  { program, bystanders, timeoutMs }: Site,
+  { program, bystanders, turns, timeoutMs }: Site,
   name: string,
   run: CostlyCase,
 ): Promise<Outcome> {
-  const { httpPort, routerPort } = program;
-  const before = await readLoops(httpPort);
+  const { httpPort, routerPort, serverPorts } = program;
   const termBefore = await termOf(program);
   const client = await CostlyClient.connect(routerPort);
   await bystanders.take();
+  turns.take();
   const startMs = performance.now();
-  const running = run({ client, httpPort }).catch((error: unknown) => String(error));
+  const running = run({ client, routerPort, serverPorts, httpPort }).catch((error: unknown) => String(error));
   const answer = await Promise.race([running, pause(timeoutMs, 'not done in time', { ref: false })]);
   const tookMs = performance.now() - startMs;
   client.close();
   // What the client has left behind, and memory that is given back, counts.
   await pause(AFTERMATH_MS);
   const noticed = await bystanders.take();
-  const after = await readLoops(httpPort);
+  const long = turns.take();
+  const longest = (isMain: boolean) =>
+    Math.max(0, ...long.filter(({ thread }) => (thread === 'main') === isMain).map(({ cpuMs }) => cpuMs));
   return {
     name,
     answer: JSON.stringify(answer.slice(0, ANSWER_CHARS)),
     tookMs,
     noticed,
     terms: (await termOf(program)) - termBefore,
-    longestMs: after.longestMs,
-    blockedSeconds: [...after.blockedSeconds].reduce(
-      (sum, [thread, seconds]) => sum + seconds - (before.blockedSeconds.get(thread) ?? 0),
-      0,
-    ),
+    mainTurnMs: longest(true),
+    serverTurnMs: longest(false),
+    longTurnCount: long.filter(({ cpuMs }) => cpuMs > MAX_TURN_MS).length,
   };
-}
-
-/** Resolves once the longest block of an earlier case is forgotten, if it was long. */
-export async function forgotten({ httpPort }: Program): Promise<void> {
-  const deadlineMs = performance.now() + FORGOTTEN_AFTER_MS;
-  while (true) {
-    const { longestMs } = await readLoops(httpPort);
-    if (Math.max(...longestMs.values()) < NEGLIGIBLE_MS || performance.now() > deadlineMs) return;
-    await pause(CHECK_MS);
-  }
 }
 
 async function termOf(program: Program): Promise<number> {
@@ -87,12 +82,17 @@ async function termOf(program: Program): Promise<number> {
   return Math.max(...servers.map(({ term }) => term));
 }
 
-/** What somebody would complain of, who waits that long at most. */
-export function complaints({ noticed, terms }: Outcome, maxWaitMs = MAX_WAIT_MS): readonly string[] {
+/** What somebody would complain of. */
+export function complaints(
+  { noticed, terms, mainTurnMs, serverTurnMs }: Outcome,
+  { waitMs, turnMs } = BOUNDS,
+): readonly string[] {
   const { longestMs, errors } = noticed;
   return [
-    ...(longestMs > maxWaitMs ? [`somebody waited ${longestMs.toFixed(0)} ms`] : []),
+    ...(longestMs > waitMs ? [`somebody waited ${longestMs.toFixed(0)} ms`] : []),
     ...errors.map((error) => `somebody was told ${error}`),
     ...(terms > 0 ? [`${terms} terms began`] : []),
+    ...(mainTurnMs > turnMs ? [`the main thread had a turn of ${mainTurnMs.toFixed(0)} ms`] : []),
+    ...(serverTurnMs > turnMs ? [`a server had a turn of ${serverTurnMs.toFixed(0)} ms`] : []),
   ];
 }

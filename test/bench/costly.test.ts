@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { Bystanders } from '../../tools/bench/costly/bystanders.js';
-import { CASES, load } from '../../tools/bench/costly/cases.js';
+import { CASES } from '../../tools/bench/costly/cases.js';
 import { CostlyClient } from '../../tools/bench/costly/costly-client.js';
+import { load } from '../../tools/bench/costly/making.js';
 import { complaints, measure } from '../../tools/bench/costly/measure.js';
 import { LongTurns } from '../../tools/support/long-turns.js';
 import { Program } from '../../tools/support/program.js';

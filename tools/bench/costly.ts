@@ -9,11 +9,14 @@ import { countOption, runTool } from '../support/arguments.js';
 import { LongTurns } from '../support/long-turns.js';
 import { Program } from '../support/program.js';
 import { Bystanders } from './costly/bystanders.js';
-import { CASES, load } from './costly/cases.js';
+import { CASES } from './costly/cases.js';
 import { CostlyClient } from './costly/costly-client.js';
+import { load } from './costly/making.js';
 import { complaints, measure, type Outcome } from './costly/measure.js';
+import { VARIANTS } from './costly/variants.js';
 import { table } from './table.js';
 
+const ALL = { ...VARIANTS, ...CASES };
 const SERVERS = 3;
 const AT_EACH_PORT = 3;
 
@@ -39,12 +42,12 @@ const command = new Command('bench:costly')
   .description('What others notice while one client does what takes a server long')
   .addOption(countOption('--keys <count>', 'keys that are loaded', 1_000_000))
   .addOption(countOption('--timeout <seconds>', 'for each case', 60))
-  .option('--only <text>', 'cases with this in their names');
+  .option('--only <pattern>', 'cases whose names match this regular expression');
 
 await runTool(command, async () => {
   const { keys, timeout, only = '' } = command.opts<Arguments>();
-  const cases = Object.entries(CASES).filter(([name]) => name.includes(only));
-  if (cases.length === 0) throw new Error(`--only: part of one of: ${Object.keys(CASES).join('; ')}`);
+  const cases = Object.entries(ALL).filter(([name]) => new RegExp(only).test(name));
+  if (cases.length === 0) throw new Error(`--only: matches none of: ${Object.keys(ALL).join('; ')}`);
   const turns = await LongTurns.open();
   const program = await Program.start({ servers: SERVERS, flags: ['--log-level', 'warn'], ...turns.start });
   const bystanders = new Bystanders();

@@ -8,8 +8,8 @@ import { join } from 'node:path';
 /** Names the file that gets a {@link LongTurn} a line. */
 export const TURN_FILE_VARIABLE = 'THREADRAFT_TURN_FILE';
 
-/** A thread that is younger loads its code and its data, and serves nobody that waits. */
-const MIN_AGE_MS = 5_000;
+/** A thread that is younger loads code: its own and, in the main thread, that of the admin port, piece by piece. */
+const MIN_AGE_MS = 10_000;
 
 export interface LongTurn {
   /** `main`, or `worker 3`. */

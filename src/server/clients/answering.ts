@@ -8,14 +8,25 @@ import { MAX_REPLY_BACKLOG_BYTES } from '../../limits.js';
 import type { LogTime } from '../../log-time.js';
 import type { Args, CommandResult } from '../../protocol/command.js';
 import { PushReply, type Reply, type RespReply, secondsLeft } from '../../protocol/reply.js';
-import type { AuthRequest, GetRequest, RedisLocalRequest, RedisReadRequest } from '../../protocol/request.js';
+import type {
+  AuthRequest,
+  GetRequest,
+  RedisLocalRequest,
+  RedisReadRequest,
+  RedisWatchRequest,
+} from '../../protocol/request.js';
 import { mayTellPassword } from '../../protocol/resp/access.js';
 import { endpoint } from '../../protocol/resp/client-facts.js';
-import { QUEUED, type RespValue } from '../../protocol/resp/value.js';
+import { OK, QUEUED, type RespValue } from '../../protocol/resp/value.js';
 import type { ServerId } from '../../raft/types.js';
-import { beginLongRead, executeRead, type ShortRead } from '../../state-machine/redis/execute.js';
+import {
+  beginLongRead,
+  executeRead,
+  isLongWatch,
+  type ShortRead,
+} from '../../state-machine/redis/execute.js';
 import type { ReadableKeyspace } from '../../state-machine/redis/keyspace.js';
-import { watch } from '../../state-machine/redis/transaction.js';
+import { watch, watchAll } from '../../state-machine/redis/transaction.js';
 import type { Steps } from '../../state-machine/work.js';
 import type { AppliedState } from '../applied-state.js';
 import type { Consensus } from '../consensus.js';
@@ -184,9 +195,15 @@ export class Answerer {
   beginLong(command: PendingCommand): Steps<RespValue> | undefined {
     const { request, client } = command;
     const isOver = command.isAnswered || client.isGone;
-    return request.type === 'redis-read' && !isOver && !command.isElsewhere
-      ? beginLongRead(this.#readable(command), request)
-      : undefined;
+    if (isOver || command.isElsewhere) return undefined;
+    if (request.type === 'redis-watch' && isLongWatch(request)) return this.#watchKeys(command, request);
+    return request.type === 'redis-read' ? beginLongRead(this.#readable(command), request) : undefined;
+  }
+
+  *#watchKeys(command: PendingCommand, { keys }: RedisWatchRequest): Steps<RespValue> {
+    const watched = yield* watchAll(this.#readable(command), keys);
+    command.client.redis?.watched(watched);
+    return OK;
   }
 
   /** Answers a command that is not executed here: `outcome` says why. */

@@ -7,7 +7,7 @@ import { MAX_INFLIGHT_PROPOSAL_BYTES } from '../../limits.js';
 import type { Command } from '../../protocol/command.js';
 import type { RedisReadRequest, RedisWatchRequest } from '../../protocol/request.js';
 import { keysOf } from '../../protocol/resp/commands.js';
-import { executeShortRead, isLongRead } from '../../state-machine/redis/execute.js';
+import { executeShortRead, isLongRead, isLongWatch } from '../../state-machine/redis/execute.js';
 import type { AppliedState } from '../applied-state.js';
 import type { Consensus } from '../consensus.js';
 import type { Answerer } from './answering.js';
@@ -19,7 +19,7 @@ import type { Proposals } from './proposals.js';
 import type { Reads } from './reads.js';
 import { tellsOfKeys } from './replica-reads.js';
 import type { Walks } from './walks.js';
-import { estimateRead, estimateWork } from './work-estimate.js';
+import { estimateRead, estimateWatch, estimateWork } from './work-estimate.js';
 import type { WorkTurns } from './work-turns.js';
 
 export interface LeaderCommandsOptions {
@@ -120,7 +120,9 @@ export class LeaderCommands implements CommandPath {
         this.#read(command, undefined, nowMs);
         return;
       case 'redis-watch':
-        this.#read(command, this.#reads.areFree ? undefined : onlyKeyOf(request), nowMs);
+        if (isLongWatch(request)) {
+          if (this.#turns.admit(command, estimateWatch(request))) this.#reads.wait(command, undefined, nowMs);
+        } else this.#read(command, this.#reads.areFree ? undefined : onlyKeyOf(request), nowMs);
         return;
       case 'redis-fixed':
       case 'redis-queued':

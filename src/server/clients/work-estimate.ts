@@ -4,7 +4,7 @@
  */
 
 import type { Args, Command } from '../../protocol/command.js';
-import type { RedisReadRequest } from '../../protocol/request.js';
+import type { RedisReadRequest, RedisWatchRequest } from '../../protocol/request.js';
 import { commandOf } from '../../protocol/resp/commands.js';
 
 /** Units of work (state-machine/work.ts): for each argument, for a command that looks at each byte of values, for any other. */
@@ -36,6 +36,11 @@ export function estimateRead({ command, args }: RedisReadRequest, lengthOf: Leng
   const lookedAt = args.slice(0, MAX_KEYS_LOOKED_AT);
   const byteCount = lookedAt.reduce((sum, key) => sum + lengthOf(key), 0);
   return units + byteCount * (args.length / lookedAt.length);
+}
+
+/** Units of work to find all keys that are to be watched. */
+export function estimateWatch({ keys }: RedisWatchRequest): number {
+  return ARG_UNITS * keys.length;
 }
 
 /** Units of work to apply a write; 0 for what is little. */

@@ -20,6 +20,8 @@ const BYTE_BITS = 8;
 
 /** The cost of reading or writing a field: see work.ts. */
 const FIELD_WORK = 20_000;
+/** The cost of reading what an operation is. */
+const PARSE_WORK = 2_000;
 const MAX_OPERATIONS = MAX_BITS_WORK / FIELD_WORK;
 const TOO_MANY = new ErrorReply(`ERR more than ${MAX_OPERATIONS} operations`);
 
@@ -47,7 +49,7 @@ type Operation =
     };
 
 export function* bitfield(keyspace: Keyspace, [key = '', ...args]: Args): Steps<RespValue> {
-  const operations = parse(args, keyspace.maxValueBytes);
+  const operations = yield* parse(args, keyspace);
   if (operations instanceof ErrorReply) return operations;
   let lastByte = -1;
   for (const { type, field } of operations)
@@ -85,7 +87,7 @@ export const BITFIELD_READS: Readonly<Record<string, Read>> = {
 };
 
 export function* bitfieldReadOnly(keyspace: ReadableKeyspace, [key = '', ...args]: Args): Steps<RespValue> {
-  const operations = parse(args, keyspace.maxValueBytes);
+  const operations = yield* parse(args, keyspace);
   if (operations instanceof ErrorReply) return operations;
   const replies: RespValue[] = [];
   for (const { type, field } of operations) {
@@ -97,10 +99,13 @@ export function* bitfieldReadOnly(keyspace: ReadableKeyspace, [key = '', ...args
   return replies;
 }
 
-function parse(args: Args, maxValueBytes: number): Operation[] | ErrorReply {
+function* parse(args: Args, { maxValueBytes, work }: ReadableKeyspace): Steps<Operation[] | ErrorReply> {
   const operations: Operation[] = [];
   let overflow: Overflow = 'WRAP';
   for (let at = 0; at < args.length; ) {
+    // No part of what a transaction may cost: all logs count without it.
+    work.addHidden(PARSE_WORK);
+    if (work.isSpent) yield;
     if (operations.length === MAX_OPERATIONS) return TOO_MANY;
     const name = args[at]?.toUpperCase();
     const left = args.length - at - 1;

@@ -2,7 +2,7 @@
 
 import { textOf } from '../../bytes/byte-reader.js';
 import type { Args } from '../../protocol/command.js';
-import type { RedisReadRequest, RedisWalkRequest } from '../../protocol/request.js';
+import type { RedisReadRequest, RedisWalkRequest, RedisWatchRequest } from '../../protocol/request.js';
 import { commandOf, hasArity } from '../../protocol/resp/commands.js';
 import { unknownCommand, wrongArity } from '../../protocol/resp/error-replies.js';
 import { fixedReply } from '../../protocol/resp/fixed-replies.js';
@@ -120,6 +120,11 @@ export function beginLongRead(
  */
 export function isLongRead({ command, args }: RedisReadRequest): boolean {
   return args.length > MAX_ARGS_AT_ONCE || STEPPED_READS.has(command.name);
+}
+
+/** Whether so many keys are to be watched that it is done in steps. */
+export function isLongWatch({ keys }: Pick<RedisWatchRequest, 'keys'>): boolean {
+  return keys.length > MAX_ARGS_AT_ONCE;
 }
 
 /** The reply to a command that only reads; undefined if it is to be executed in steps. */

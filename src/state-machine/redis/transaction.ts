@@ -11,6 +11,9 @@ import { beginLong, execute } from './execute.js';
 import { wasUnchanged } from './former-watch.js';
 import type { Keyspace, ReadableKeyspace } from './keyspace.js';
 
+/** Keys that are watched, and fetched, together. */
+const FETCHED_KEYS = 64;
+
 function tooMuchWork({ maxUnits }: WorkRule): ErrorReply {
   return new ErrorReply(
     `EXECABORT Transaction discarded because of: it is over the limit of ${maxUnits} units of work`,
@@ -58,6 +61,18 @@ export function* executeTransaction(
 /** What {@link executeTransaction} compares: a key is unchanged if its last change is still the last, or it was never there. */
 export function watch(keyspace: Pick<ReadableKeyspace, 'find' | 'removalsOf'>, key: string): WatchedKey {
   return { key, mark: keyspace.find(key)?.revision ?? -1 - keyspace.removalsOf(key) };
+}
+
+/** {@link watch} of many keys. */
+export function* watchAll(keyspace: ReadableKeyspace, keys: Args): Steps<readonly WatchedKey[]> {
+  const watched: WatchedKey[] = [];
+  for (let from = 0; from < keys.length; from += FETCHED_KEYS) {
+    const fetched = keys.slice(from, from + FETCHED_KEYS);
+    keyspace.prefetch(fetched);
+    for (const key of fetched) watched.push(watch(keyspace, key));
+    if (keyspace.work.isSpent) yield;
+  }
+  return watched;
 }
 
 function isUnchanged(keyspace: Keyspace, watched: WatchedKey | FormerlyWatchedKey): boolean {

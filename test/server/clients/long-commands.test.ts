@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { MAX_ENCODED_ARGS, MAX_REPLY_WORK_PER_TURN } from '../../../src/limits.js';
 import { MAX_PARSED_ARGS } from '../../../src/redis-limits.js';
+import { MAX_ARGS_AT_ONCE } from '../../../src/state-machine/redis/long-commands.js';
 import { Leader, resp, set } from '../../support/server/server-side.js';
 
 const MANY = 10 * MAX_PARSED_ARGS;
@@ -74,6 +75,21 @@ describe('a command of very many arguments', () => {
     const longest = Math.max(...told.map(({ length }) => length));
     // An element that is null is 5 bytes, and counts as 65 units.
     expect(longest).to.be.below((2 * MAX_REPLY_WORK_PER_TURN) / 10);
+  });
+
+  it('is one that watches them, and EXEC is told of each', () => {
+    const leader = new Leader();
+    const watchAndChange = (changed: string) => {
+      leader.send(1, resp(`WATCH ${keys(MAX_ARGS_AT_ONCE + 1)}`));
+      turnsOf(leader);
+      leader.send(2, set(changed, 'v'));
+      turnsOf(leader);
+      leader.send(1, resp('MULTI', 'PING', 'EXEC'));
+      turnsOf(leader);
+      return leader.toldTo(1);
+    };
+    expect(watchAndChange('other')).to.equal('+OK\r\n+OK\r\n+QUEUED\r\n*1\r\n+PONG\r\n');
+    expect(watchAndChange(MAX_ARGS_AT_ONCE.toString(36))).to.match(/\+QUEUED\r\n\*-1\r\n$/);
   });
 
   it('is answered before what others find later, and after it what was found before', () => {

@@ -71,3 +71,19 @@ describe('a command of an entry with many arguments', () => {
     });
   }
 });
+
+describe('BITFIELD with many operations', () => {
+  it('is read in slices, before the first of them is executed', () => {
+    const operations = Array.from({ length: 5_000 }, () => ['GET', 'u8', '0']).flat();
+    const store = prepared();
+    const work = new Work();
+    store.begin(payloadOf(1, [{ type: 'redis', args: ['BITFIELD', 'bits', ...operations, 'BAD'] }]));
+    let slices = 0;
+    do {
+      work.allow(1_000_000);
+      slices += 1;
+    } while (!store.goOn(work));
+    // A thousand operations cost more than a millisecond to read.
+    expect(slices).to.be.above(5);
+  });
+});

@@ -2,77 +2,23 @@
 
 import { request } from 'node:http';
 import { connect } from 'node:net';
-import { crc64 } from '../../../src/state-machine/redis/crc64.js';
-import type { CostlyClient } from './costly-client.js';
+import {
+  after,
+  BIG,
+  BIG_KEYS,
+  BIG_VALUES,
+  type CostlyCase,
+  dumped,
+  inMulti,
+  keysUpTo,
+  MANY,
+  MIB,
+  numbersUpTo,
+  repeated,
+  times,
+  ZEROS,
+} from './making.js';
 
-export interface CostlySite {
-  readonly client: CostlyClient;
-  readonly routerPort: number;
-  readonly serverPorts: readonly number[];
-  readonly httpPort: number;
-}
-
-/** Resolves to the beginning of what it was answered. */
-export type CostlyCase = (site: CostlySite) => Promise<string>;
-
-const MIB = 1024 * 1024;
-const MANY = 300_000;
-/** A value that can be prepended by a character. */
-const NEARLY_FULL = MIB - 1;
-
-/** Names of four characters, so that a command of 300,000 of them is within the limit of a command. */
-export function keyAt(number: number): string {
-  return number.toString(36).padStart(4, '.');
-}
-
-function keysUpTo(count: number): string[] {
-  return Array.from({ length: count }, (_, number) => keyAt(number));
-}
-
-function numbersUpTo(count: number): string[] {
-  return Array.from({ length: count }, (_, number) => `${number + 1}`);
-}
-
-function repeated(count: number, ...command: readonly string[]): readonly (readonly string[])[] {
-  return Array.from({ length: count }, () => command);
-}
-
-function times<T>(count: number, make: () => T): T[] {
-  return Array.from({ length: count }, make);
-}
-
-function inMulti(commands: readonly (readonly string[])[]): readonly (readonly string[])[] {
-  return [['MULTI'], ...commands, ['EXEC']];
-}
-
-/** The value as DUMP would tell it, in the format of RDB 11. */
-function dumped(value: string): string {
-  const head = Buffer.from([0x00, 0x80, 0, 0, 0, 0]);
-  head.writeUInt32BE(value.length, 2);
-  const content = Buffer.concat([head, Buffer.from(value), Buffer.from([11, 0])]);
-  return Buffer.concat([content, crc64(content)]).toString('latin1');
-}
-
-/** After the commands that prepare it. */
-function after(
-  preparation: readonly (readonly string[])[],
-  ...commands: Iterable<readonly string[]>[]
-): CostlyCase {
-  return async ({ client }) => {
-    await client.run(preparation);
-    let head = '';
-    for (const part of commands) head = await client.run(part);
-    return head;
-  };
-}
-
-const BIG = ['SET', '#big', 'b'.repeat(NEARLY_FULL)] as const;
-const BIG_VALUES = Array.from(
-  { length: 31 },
-  (_, i) => ['SET', `#big${i}`, 'b'.repeat(NEARLY_FULL)] as const,
-);
-const ZEROS = ['SET', '#zeros', '\0'.repeat(NEARLY_FULL)] as const;
-const BIG_KEYS = BIG_VALUES.map(([, key]) => key);
 /** Their lengths multiply to what LCS takes at most. */
 const LCS_PAIR = [
   ['SET', '#a', 'ab'.repeat(724)],
@@ -173,6 +119,8 @@ export const CASES: Readonly<Record<string, CostlyCase>> = {
   'CLIENT LIST ID of 150,000 arguments': after([], [['CLIENT', 'LIST', 'ID', ...numbersUpTo(150_000)]]),
   'COMMAND GETKEYS of 150,000 arguments': after([], [['COMMAND', 'GETKEYS', 'MGET', ...keysUpTo(150_000)]]),
   FLUSHALL: after([], [['FLUSHALL']]),
+  '1,000 FLUSHALL': after([], repeated(1_000, 'FLUSHALL')),
+  'EXEC of 10,000 FLUSHALL': after([], inMulti(repeated(10_000, 'FLUSHALL'))),
 };
 
 /** Sends requests and reads none of the answers; resolves after some seconds. */
@@ -198,18 +146,4 @@ function backup(port: number): Promise<string> {
     sent.on('error', reject);
     sent.end();
   });
-}
-
-/** Loads as many keys, the text of one command after the other. */
-export async function load(client: CostlyClient, keys: number): Promise<void> {
-  const atOnce = 1_000;
-  function* commands(): Generator<readonly string[]> {
-    for (let from = 0; from < keys; from += atOnce) {
-      const args: string[] = ['MSET'];
-      for (let number = from; number < Math.min(keys, from + atOnce); number += 1)
-        args.push(keyAt(number), 'v');
-      yield args;
-    }
-  }
-  await client.run(commands());
 }

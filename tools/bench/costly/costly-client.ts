@@ -2,11 +2,17 @@
 
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { encodeCommand } from '../../support/redis-client.js';
 
 /** Kept of what comes: enough to tell an error from what was asked for. */
 const HEAD_CHARS = 200;
 const CHUNK_CHARS = 256 * 1024;
+const LINES_AT_ONCE = 1_000;
+/** No other line is answered like that. */
+const END_LINE = 'session close nobodys\r\n';
+const END_REPLY = 'CLOSED\r\n';
+const QUIET_MS = 10_000;
 
 export class CostlyClient {
   readonly #socket: Socket;
@@ -55,6 +61,21 @@ export class CostlyClient {
     }
     await this.send(text);
     return this.#endWith(mark);
+  }
+
+  /** As {@link run} does where the connection ends as subscribed, monitoring, or whatever answers no ECHO: done after a moment. */
+  async tryToRun(commands: Iterable<readonly string[]>): Promise<string> {
+    return Promise.race([this.run(commands), pause(QUIET_MS, this.#head)]);
+  }
+
+  /** As {@link run} does, in the text protocol. */
+  async runText(lines: readonly string[]): Promise<string> {
+    this.#begin();
+    for (let from = 0; from < lines.length; from += LINES_AT_ONCE)
+      await this.send(lines.slice(from, from + LINES_AT_ONCE).join(''));
+    await this.send(END_LINE);
+    while (!this.#tail.endsWith(END_REPLY)) await this.#event('data');
+    return this.#head;
   }
 
   close(): void {

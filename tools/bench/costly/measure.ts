@@ -5,8 +5,8 @@ import { MAX_TURN_MS } from '../../../src/time-limits.js';
 import type { LongTurns } from '../../support/long-turns.js';
 import type { Program } from '../../support/program.js';
 import type { Bystanders, Noticed } from './bystanders.js';
-import type { CostlyCase } from './cases.js';
 import { CostlyClient } from './costly-client.js';
+import type { CostlyCase } from './making.js';
 
 const MAX_WAIT_MS = 250;
 const AFTERMATH_MS = 1_500;

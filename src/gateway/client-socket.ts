@@ -8,6 +8,7 @@ import { MAX_TRAFFIC_BATCH_BYTES, type StreamLimits } from '../limits.js';
 import { HALF_SENT_TIMEOUT_MS } from '../time-limits.js';
 import type { ClientAddress } from '../wire/control.js';
 import type { NetworkSocket } from './network.js';
+import type { UnwrittenSockets } from './unwritten-sockets.js';
 
 /** Reasons to pause a socket. It is read again when no reason is left. */
 export const PauseReason = { ownLimit: 1, totalLimit: 2, serverFull: 4, unreadReplies: 8 } as const;
@@ -188,28 +189,6 @@ export class ClientSocket {
     if (this.#inputEnded) return;
     this.#inputEnded = true;
     this.#handlers.onInputEnd();
-  }
-}
-
-/**
- * The sockets with replies not yet written. They are written right after the event that brought the replies, so
- * that a connection with many replies in a batch costs one system call.
- */
-export class UnwrittenSockets {
-  readonly #environment: Environment;
-  #sockets: ClientSocket[] = [];
-  readonly #flush = () => {
-    const sockets = this.#sockets;
-    this.#sockets = [];
-    for (const socket of sockets) socket.flush();
-  };
-
-  constructor(environment: Environment) {
-    this.#environment = environment;
-  }
-
-  add(socket: ClientSocket): void {
-    if (this.#sockets.push(socket) === 1) this.#environment.afterCallback(this.#flush);
   }
 }
 

@@ -5,11 +5,12 @@
 import type { Environment } from '../environment.js';
 import type { StreamLimits } from '../limits.js';
 import type { ConnectionId } from '../wire/client-frames.js';
-import type { ClientSocket, UnwrittenSockets } from './client-socket.js';
+import type { ClientSocket } from './client-socket.js';
 import type { Doorkeeper } from './doorkeeper.js';
 import type { QuestionRelay, UnassignedConnection } from './question-relay.js';
 import type { Slices } from './slices.js';
 import type { UnansweredBytes, UnansweredRooms } from './unanswered.js';
+import type { UnwrittenSockets } from './unwritten-sockets.js';
 
 export interface Connection extends UnassignedConnection {
   readonly client: ClientSocket;

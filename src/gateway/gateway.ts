@@ -10,7 +10,7 @@ import { streamLimits } from '../limits.js';
 import type { SlotId, Term } from '../raft/types.js';
 import { LEADER_WAIT_MS } from '../time-limits.js';
 import type { ClientAddress } from '../wire/control.js';
-import { UnwrittenSockets } from './client-socket.js';
+
 import { type Connection, ConnectionIds, type PortMeasurements } from './connections.js';
 import { Doorkeeper, type Doors } from './doorkeeper.js';
 import { closeIdleClients } from './idle-clients.js';
@@ -22,6 +22,7 @@ import { ServerListener } from './server-listener.js';
 import type { OnFound, ServerChannel } from './server-traffic.js';
 import { Slices } from './slices.js';
 import { unansweredRooms } from './unanswered.js';
+import { UnwrittenSockets } from './unwritten-sockets.js';
 
 export interface GatewayOptions {
   readonly host: string;
@@ -66,15 +67,16 @@ export class Gateway {
     this.#environment = environment;
     const { host, routerPort } = options;
     const limits = streamLimits(options.maxValueBytes);
+    const slices = new Slices(environment);
     const shared = {
       environment,
       limits,
       ids: new ConnectionIds(),
       unwritten: new UnwrittenSockets(environment),
       unanswered: unansweredRooms(environment, limits),
-      questions: new QuestionRelay(environment, () => this.#allConnections()),
+      questions: new QuestionRelay(environment, slices, () => this.#allConnections()),
       doorkeeper: new Doorkeeper(environment, options.doors),
-      slices: new Slices(environment),
+      slices,
     };
     const times = {
       leaderWaitMs: options.leaderWaitMs ?? LEADER_WAIT_MS,

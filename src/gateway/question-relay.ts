@@ -10,6 +10,10 @@ import { killFilter, listFilter } from '../protocol/resp/client-filter.js';
 import { ErrorReply } from '../protocol/resp/value.js';
 import { MAX_OPEN_QUESTIONS, QUESTION_TIMEOUT_MS } from '../redis-limits.js';
 import type { AssignmentId, ClientFrame, ConnectionId, QuestionId } from '../wire/client-frames.js';
+import type { Slices } from './slices.js';
+
+/** Connections that are looked at before the time is. */
+const CONNECTIONS_AT_ONCE = 64;
 
 /** A server that can be asked, and is sent what others have answered. */
 export interface AskedServer {
@@ -31,14 +35,15 @@ interface Asked {
 }
 
 interface OpenQuestion extends Asked {
-  /** Servers that have yet to answer. */
-  readonly awaited: Set<AskedServer>;
+  /** Servers that have yet to answer, and the gateway itself. */
+  readonly awaited: Set<AskedServer | QuestionRelay>;
   readonly answers: string[];
   readonly timer: Timer;
 }
 
 export class QuestionRelay {
   readonly #environment: Environment;
+  readonly #slices: Slices;
   readonly #unassigned: () => Iterable<UnassignedConnection>;
   readonly #servers = new Set<AskedServer>();
   readonly #open = new Map<QuestionId, OpenQuestion>();
@@ -48,8 +53,9 @@ export class QuestionRelay {
   readonly #settings = new Map<string, string>();
   #pause: { readonly untilMs: number; readonly mode: string } | undefined;
 
-  constructor(environment: Environment, unassigned: () => Iterable<UnassignedConnection>) {
+  constructor(environment: Environment, slices: Slices, unassigned: () => Iterable<UnassignedConnection>) {
     this.#environment = environment;
+    this.#slices = slices;
     this.#unassigned = unassigned;
   }
 
@@ -85,8 +91,8 @@ export class QuestionRelay {
     else this.#begin(asked);
   }
 
-  /** A server has answered. */
-  answered(server: AskedServer, id: QuestionId, answer: string): void {
+  /** A server has answered, or the gateway. */
+  answered(server: AskedServer | QuestionRelay, id: QuestionId, answer: string): void {
     const question = this.#open.get(id);
     if (question === undefined || !question.awaited.delete(server)) return;
     question.answers.push(answer);
@@ -98,9 +104,9 @@ export class QuestionRelay {
     const id = this.#nextId();
     const timer = this.#environment.startTimer(() => this.#giveUp(id), QUESTION_TIMEOUT_MS);
     this.#remember(args);
-    const answers = [this.#ownAnswer(asked)];
-    this.#open.set(id, { ...asked, awaited: new Set(this.#servers), answers, timer });
+    this.#open.set(id, { ...asked, awaited: new Set([this, ...this.#servers]), answers: [], timer });
     for (const server of this.#servers) server.write({ type: 'question', question: id, connection, args });
+    this.#answer(id, asked);
   }
 
   #nextId(): QuestionId {
@@ -149,22 +155,33 @@ export class QuestionRelay {
       this.#settings.set(pairs[at]?.toLowerCase() ?? '', pairs[at + 1] ?? '');
   }
 
-  /** The gateway's own answer, about connections that are assigned to no server. */
-  #ownAnswer({ args: [subcommand, ...args], connection }: Asked): string {
-    if (subcommand !== 'LIST' && subcommand !== 'KILL') return '';
-    const filter = subcommand === 'LIST' ? listFilter(args) : killFilter(args, connection);
-    if (filter instanceof ErrorReply) return '';
+  /** Gives the gateway's own answer, about connections that are assigned to no server. */
+  #answer(id: QuestionId, { args: [subcommand, ...args], connection: asking }: Asked): void {
+    const isList = subcommand === 'LIST';
+    const filter = isList ? listFilter(args) : killFilter(args, asking);
+    if ((!isList && subcommand !== 'KILL') || filter instanceof ErrorReply) {
+      this.answered(this, id, '');
+      return;
+    }
+    const connections = this.#unassigned()[Symbol.iterator]();
     let lines = '';
     let killed = 0;
-    for (const connection of this.#unassigned()) {
-      const { facts } = connection;
-      if (facts === undefined || !filter(facts)) continue;
-      if (subcommand === 'LIST') lines += clientLine(facts);
-      else {
-        killed += 1;
-        connection.client.destroy();
+    this.#slices.run(() => {
+      for (let looked = 0; looked < CONNECTIONS_AT_ONCE; looked += 1) {
+        const { value: connection, done = false } = connections.next();
+        if (done) {
+          this.answered(this, id, isList ? lines : `${killed}`);
+          return true;
+        }
+        const { facts } = connection;
+        if (facts === undefined || !filter(facts)) continue;
+        if (isList) lines += clientLine(facts);
+        else {
+          killed += 1;
+          connection.client.destroy();
+        }
       }
-    }
-    return subcommand === 'LIST' ? lines : `${killed}`;
+      return false;
+    });
   }
 }

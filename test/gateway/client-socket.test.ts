@@ -1,8 +1,9 @@
 import { connect, type Socket } from 'node:net';
 import { expect } from 'chai';
 import { NODE_ENVIRONMENT } from '../../src/environment.js';
-import { ClientSocket, PauseReason, UnwrittenSockets } from '../../src/gateway/client-socket.js';
+import { ClientSocket, PauseReason } from '../../src/gateway/client-socket.js';
 import { NodeNetwork } from '../../src/gateway/node/node-network.js';
+import { UnwrittenSockets } from '../../src/gateway/unwritten-sockets.js';
 import { MAX_UNREAD_REPLY_BYTES, streamLimits } from '../../src/limits.js';
 import { until } from './support.js';
 

@@ -3,6 +3,8 @@ import { NODE_ENVIRONMENT } from '../../src/environment.js';
 import { Doorkeeper } from '../../src/gateway/doorkeeper.js';
 import { QuestionRelay, type UnassignedConnection } from '../../src/gateway/question-relay.js';
 import { type AssignmentOwner, ServerTraffic } from '../../src/gateway/server-traffic.js';
+import { Slices } from '../../src/gateway/slices.js';
+import { MAX_SLICES_MS_PER_TURN } from '../../src/limits.js';
 import { MAX_OPEN_QUESTIONS, QUESTION_TIMEOUT_MS } from '../../src/redis-limits.js';
 import type { ClientFrame } from '../../src/wire/client-frames.js';
 import { opening } from '../support/client-frames.js';
@@ -32,7 +34,11 @@ class World {
       return { cancel: () => (this.#timers = this.#timers.filter((one) => one !== timer)) };
     },
   };
-  readonly questions = new QuestionRelay(this.environment, () => this.unassigned);
+  readonly questions = new QuestionRelay(
+    this.environment,
+    new Slices(this.environment),
+    () => this.unassigned,
+  );
 
   server(): { readonly fake: FakeServer; readonly traffic: ServerTraffic } {
     const fake = new FakeServer();
@@ -74,6 +80,41 @@ describe('a question of a client to all servers', () => {
     expect(answer?.assignment).to.equal(7);
     expect(answer?.answers).to.have.members(['', 'id=1\n', 'id=2\n']);
     expect(second.fake.framesOf('all-answers')).to.deep.equal([]);
+  });
+
+  it('is answered in several turns where very many connections are assigned to no server', async () => {
+    const world = new World();
+    const count = 2_000;
+    const lookMs = 0.01;
+    /** For how long connections were looked at in each turn. */
+    const turnsMs: number[] = [];
+    let turnStartMs = 0;
+    const connection: UnassignedConnection = {
+      client: { destroy: () => undefined },
+      get facts() {
+        world.nowMs += lookMs;
+        turnsMs[turnsMs.length - 1] = world.nowMs - turnStartMs;
+        return undefined;
+      },
+    };
+    world.unassigned = Array.from({ length: count }, () => connection);
+    const countTurns = () => {
+      turnsMs.push(0);
+      turnStartMs = world.nowMs;
+      if (world.nowMs < count * lookMs) setImmediate(countTurns);
+    };
+    countTurns();
+    const server = world.server();
+    server.fake.say({ type: 'ask-all', assignment: 7, connection: 3, args: ['LIST'] });
+    const { question } = await asked(server.fake);
+    server.fake.say({ type: 'answer', question, answer: 'id=1\n' });
+    const [answer] = await until(
+      'the answer',
+      () => server.fake.framesOf('all-answers').length > 0 && server.fake.framesOf('all-answers'),
+    );
+    expect(answer?.answers).to.have.members(['', 'id=1\n']);
+    expect(world.nowMs).to.be.closeTo(count * lookMs, lookMs);
+    expect(Math.max(...turnsMs)).to.be.below(2 * MAX_SLICES_MS_PER_TURN);
   });
 
   it('does not wait for a server that is gone, or that does not answer in time', async () => {

@@ -4,6 +4,7 @@ import { NODE_ENVIRONMENT } from '../../src/environment.js';
 import { Doorkeeper } from '../../src/gateway/doorkeeper.js';
 import { QuestionRelay } from '../../src/gateway/question-relay.js';
 import { type AssignmentOwner, ServerTraffic } from '../../src/gateway/server-traffic.js';
+import { Slices } from '../../src/gateway/slices.js';
 import { MAX_TRAFFIC_BATCH_BYTES } from '../../src/limits.js';
 import { MAX_OPEN_LOOKUPS } from '../../src/lookup-limits.js';
 import { opening } from '../support/client-frames.js';
@@ -21,7 +22,7 @@ const turn = () => new Promise(setImmediate);
 
 const SURROUNDINGS = {
   environment: NODE_ENVIRONMENT,
-  questions: new QuestionRelay(NODE_ENVIRONMENT, () => []),
+  questions: new QuestionRelay(NODE_ENVIRONMENT, new Slices(NODE_ENVIRONMENT), () => []),
   doorkeeper: new Doorkeeper(NODE_ENVIRONMENT, undefined),
 };
 

@@ -1,8 +1,9 @@
 import { expect } from 'chai';
 import { NODE_ENVIRONMENT } from '../../src/environment.js';
-import { ClientSocket, UnwrittenSockets } from '../../src/gateway/client-socket.js';
+import { ClientSocket } from '../../src/gateway/client-socket.js';
 import type { NetworkSocket } from '../../src/gateway/network.js';
 import { TotalUnansweredBytes, UnansweredBytes } from '../../src/gateway/unanswered.js';
+import { UnwrittenSockets } from '../../src/gateway/unwritten-sockets.js';
 import { MAX_RESUMED_AT_ONCE, streamLimits } from '../../src/limits.js';
 import { locked } from '../../src/protocol/checkpoint.js';
 

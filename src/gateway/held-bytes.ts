@@ -5,6 +5,7 @@
  * chunks, so that a long stream takes no more memory than it has bytes left, and goes back as it is answered.
  */
 
+import assert from 'node:assert/strict';
 import { HELD_CHUNK_BYTES, MAX_IDLE_HELD_BYTES } from '../limits.js';
 import { type HeldChunk, HeldChunks } from './held-chunks.js';
 
@@ -87,6 +88,7 @@ export class HeldBytes {
 
   /** The bytes between two offsets from the front, valid until the next call, unless they are pinned. */
   view(start: number, end: number): Uint8Array {
+    assert(end <= this.#length, 'more bytes are asked for than are held');
     const piece = this.piece(start, end);
     if (piece.byteLength === end - start) return piece;
     const whole = Buffer.allocUnsafeSlow(end - start);

@@ -81,7 +81,7 @@ export class RoutedConnection implements Connection, SocketHandlers, AssignmentO
       this.#giveUp(streamOffset),
     );
     this.#grace = new RefusalGrace(this.#environment, times.refusalGraceMs, (assignment) =>
-      this.#abandon(assignment),
+      this.#leave(assignment, this.#forwarded),
     );
     connections.add(this);
   }
@@ -107,7 +107,7 @@ export class RoutedConnection implements Connection, SocketHandlers, AssignmentO
 
     const assignment = this.#assignment;
     if (assignment === undefined || assignment.traffic === leader) this.#grace.end();
-    else if (this.#forwarded === 0) this.#endAssignment(assignment);
+    else if (this.#forwarded === 0) this.#leave(assignment, 0);
     else this.#grace.begin(assignment);
     if (isElected) assignment?.elected(leader);
     this.#advance();
@@ -169,7 +169,7 @@ export class RoutedConnection implements Connection, SocketHandlers, AssignmentO
       assignment.received(bytes.byteLength);
       this.client.write(bytes);
     }
-    if (this.#forwarded === 0 && assignment.traffic !== this.#source.leader) this.#endAssignment(assignment);
+    if (this.#forwarded === 0 && assignment.traffic !== this.#source.leader) this.#leave(assignment, 0);
     this.#advance();
   }
 
@@ -278,16 +278,10 @@ export class RoutedConnection implements Connection, SocketHandlers, AssignmentO
     this.unanswered.answered(byteCount, at);
   }
 
-  /** Leaves a server that has answered everything and leads no more. */
-  #endAssignment(assignment: Assignment): void {
+  /** Leaves a server, whose late frames are ignored. So many of the bytes that it was sent may have been proposed. */
+  #leave(assignment: Assignment, proposedBytes: number): void {
     assignment.close();
-    this.#assignmentEnded(0);
-  }
-
-  /** Treats a server that does not answer as dead. Its late frames are ignored. */
-  #abandon(assignment: Assignment): void {
-    assignment.close();
-    this.#assignmentEnded(this.#forwarded);
+    this.#assignmentEnded(proposedBytes);
   }
 
   #assignmentEnded(proposedBytes: number): void {
@@ -344,7 +338,10 @@ export class RoutedConnection implements Connection, SocketHandlers, AssignmentO
 
   /** No leader appeared in time for the commands up to the offset in the stream. */
   #giveUp(streamOffset: number): void {
-    if (this.#assignment !== undefined) this.#abandon(this.#assignment);
+    // What is given up goes to nobody again, though there is a candidate.
+    this.#assignment?.close();
+    this.#dedupe.lost(this.#answeredLength + this.#forwarded);
+    this.#clearAssignment();
     if (streamOffset <= this.#answeredLength) {
       this.#advance();
       return;

@@ -382,6 +382,20 @@ describe('the router', () => {
     await client.expectText(INTERNAL);
   });
 
+  it('sends a candidate nothing that it has given up, and what comes later', async () => {
+    const gateway = await bench.gateway({ leaderWaitMs: 40 });
+    const candidate = new FakeServer();
+    await gateway.attach(0, candidate);
+    gateway.setCandidate({ slot: 0, term: 1 });
+    const client = await bench.client(gateway.routerAddress);
+    client.send(GET);
+    await client.expectText(INTERNAL);
+    client.send(SET_A);
+    await until('a second assignment', () => candidate.framesOf('open').length > 1);
+    const inputs = candidate.framesOf('open').map(({ assignment }) => candidate.input(assignment));
+    expect(inputs).to.deep.equal([GET, SET_A]);
+  });
+
   it('lets a client that is told of changes wait for a leader, not go to a candidate', async () => {
     const { gateway, old, next, client } = await bench.cluster();
     const WATCH = 'watch k 0\r\n';

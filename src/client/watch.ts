@@ -46,6 +46,8 @@ export class Watch implements AsyncIterableIterator<Change, undefined> {
   #from: number | undefined;
   /** All keys are being told: there is no going on in the midst of that. */
   #isTellingAll = false;
+  /** How many servers in a row do not keep what comes next. */
+  #compactions = 0;
   readonly #changes = new Fifo<Change>();
   #waiting: Waiting[] = [];
   #link: Link | undefined;
@@ -215,15 +217,26 @@ export class Watch implements AsyncIterableIterator<Change, undefined> {
     } else if (line.startsWith('AT ')) this.#onProgress(numberIn(line));
     else if (line.startsWith('WATCHING ')) {
       this.#failures = 0;
+      this.#compactions = 0;
       this.#from ??= numberIn(line) + 1;
       if (this.#isTellingAll && this.#hasToldSome) this.#reset();
-    } else if (line.startsWith('ERR_COMPACTED')) {
-      this.#reset();
-      this.#from = 0;
-      this.#ask();
-    } else if (line === 'ERR_AUTH') this.end(new AuthError(this.#environment.password !== undefined));
+    } else if (line.startsWith('ERR_COMPACTED')) this.#onCompacted();
+    else if (line === 'ERR_AUTH') this.end(new AuthError(this.#environment.password !== undefined));
     else if (line === 'ERR_CMD_ERR') this.end(new RefusedError('watch', 'it does not know the command'));
     else if (line !== 'OK') this.#lose();
+  }
+
+  /** This server does not keep what comes next. Only once as many servers as there are say so, all keys are told anew. */
+  #onCompacted(): void {
+    this.#compactions += 1;
+    if (this.#from !== 0 && this.#compactions < this.#environment.addresses.length) {
+      this.#lose();
+      return;
+    }
+    this.#compactions = 0;
+    this.#reset();
+    this.#from = 0;
+    this.#ask();
   }
 
   /** All keys are told anew, some of which were told before. */

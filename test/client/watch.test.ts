@@ -114,6 +114,23 @@ describe('a watch', () => {
     expect(changes).to.deep.equal([{ type: 'reset' }, { type: 'synced', revision: 120 }]);
   });
 
+  it('asks another server before it begins anew, which may keep what the first one does not', async () => {
+    await client.close();
+    client = new Client({ servers: ['10.0.0.1:9000', '10.0.0.2:9002'] }, world.client);
+    const [link, changes] = await watching('p', { from: 7 });
+    link.reply('ERR_COMPACTED 100');
+    const other = await world.opened();
+    expect(other.address).not.to.deep.equal(link.address);
+    expect(other.take()).to.deep.equal(['watch p 7']);
+    other.reply('WATCHING 120', 'DELETED 8 p', 'ERR_COMPACTED 100');
+    const first = await world.opened();
+    expect(first.take()).to.deep.equal(['watch p 9']);
+    first.reply('ERR_COMPACTED 100');
+    await world.settle();
+    expect(first.take(), 'none keeps it').to.deep.equal(['watch p 0']);
+    expect(changes.map(({ type }) => type)).to.deep.equal(['deleted', 'reset']);
+  });
+
   it('gives up a server that is silent', async () => {
     const [link] = await watching('p', {});
     link.reply('WATCHING 10');

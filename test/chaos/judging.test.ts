@@ -4,6 +4,7 @@ import {
   lengthOf,
   lengthWithout,
   longestGaps,
+  lostOutcomes,
   standstills,
 } from '../../tools/chaos/availability.js';
 import type { Fault } from '../../tools/chaos/faults.js';
@@ -240,12 +241,25 @@ describe('the watch over leaders', () => {
 });
 
 describe('outcomes that the router lost', () => {
-  it('are wrong, however rare', () => {
-    const lost = set('a', { return: null, outcome: 'unknown' });
+  const lost = set('a', { call: 0, return: null, outcome: 'unknown' });
+
+  it('are wrong, however rare, where the router has not waited for the next leader', () => {
     expect(judge(runOf({ lines: [lost] })).isRight).to.equal(true);
-    const verdict = judge(runOf({ lines: [{ ...lost, isLostAtRouter: true }] }));
+    const verdict = judge(runOf({ lines: [{ ...lost, lostAtNs: 400 * MS }] }));
     expect(verdict.isRight).to.equal(false);
     expect(verdict.report.join('\n')).to.include('outcomes that the router lost: 1\n  client ');
+  });
+
+  it('are wrong later, too, if a majority was well and connected all the time', () => {
+    const late = { ...lost, lostAtNs: 900 * MS };
+    const whole = [{ fromNs: 0, untilNs: 950 * MS }];
+    const parts = [
+      { fromNs: 0, untilNs: 500 * MS },
+      { fromNs: 500 * MS, untilNs: 950 * MS },
+    ];
+    expect(lostOutcomes([late], whole, [])).to.deep.equal([late]);
+    expect(lostOutcomes([late], parts, [])).to.deep.equal([]);
+    expect(lostOutcomes([late], whole, [{ fromNs: 100 * MS, untilNs: 200 * MS }])).to.deep.equal([]);
   });
 });
 

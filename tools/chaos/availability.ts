@@ -41,6 +41,27 @@ export function backInService(
   });
 }
 
+/** Before it has waited this long for a leader, the router tells nobody that an outcome is unknown. */
+const ROUTER_PATIENCE_NS = 500_000_000;
+
+/**
+ * The outcomes that the router has told are unknown and should have known: it did not wait for the next leader, or there was one,
+ * for a majority was well and connected all the time, and the clients did not stand still.
+ */
+export function lostOutcomes(
+  lines: readonly HistoryLine[],
+  intervals: readonly Interval[],
+  stalls: readonly Interval[],
+): readonly HistoryLine[] {
+  return lines.filter(({ call, lostAtNs }) => {
+    if (lostAtNs === undefined) return false;
+    const wait = { fromNs: call, untilNs: lostAtNs };
+    if (lengthOf(wait) < ROUTER_PATIENCE_NS) return true;
+    const wasWell = intervals.some(({ fromNs, untilNs }) => fromNs <= call && lostAtNs <= untilNs);
+    return wasWell && lengthWithout(wait, stalls) === lengthOf(wait);
+  });
+}
+
 /** A client calls, or gives up and calls again, more often than this. */
 const MAX_SILENCE_NS = 1_000_000_000;
 

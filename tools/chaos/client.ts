@@ -21,6 +21,8 @@ export interface ClientOptions {
   /** Names of at least one; every second one is never deleted, so that its versions only grow. */
   readonly keys: readonly string[];
   readonly note: (line: HistoryLine) => void;
+  /** It knows the router alone, and waits for its answers however late they are. */
+  readonly isPatient?: boolean;
 }
 
 const OPS = ['get', 'set', 'cas', 'delete'] as const;
@@ -34,6 +36,8 @@ const VOLATILE_KEYS_KEPT = 6;
 const TTLS_MS = [1_000, 2_000, 3_000];
 
 const TIMEOUT_MS = 500;
+/** One that is patient waits for as long as the router may take, which answers within 5 s at the latest. */
+const PATIENT_TIMEOUT_MS = 10_000;
 const REFUSED_PAUSE_MS = 20;
 const REDIRECT_PAUSE_MS = 3;
 /** Mostly a client is in a hurry, so that there is always something under way. */
@@ -48,6 +52,7 @@ export class ChaosClient {
   readonly #ports: readonly number[];
   readonly #keys: readonly string[];
   readonly #note: (line: HistoryLine) => void;
+  readonly #timeoutMs: number;
   readonly #versions = new Map<string, number>();
   #volatileKeys: readonly string[] = [];
   #connection: Connection | undefined;
@@ -55,10 +60,11 @@ export class ChaosClient {
   #nextPort: number | undefined;
   #count = 0;
 
-  constructor({ client, random, ports, keys, note }: ClientOptions) {
+  constructor({ client, random, ports, keys, note, isPatient = false }: ClientOptions) {
     this.#client = client;
     this.#random = random;
-    this.#ports = ports;
+    this.#ports = isPatient ? ports.slice(-1) : ports;
+    this.#timeoutMs = isPatient ? PATIENT_TIMEOUT_MS : TIMEOUT_MS;
     this.#keys = keys;
     this.#note = note;
   }
@@ -93,7 +99,7 @@ export class ChaosClient {
   async #ask(connection: Connection): Promise<void> {
     const request = this.#nextRequest(connection);
     const call = nowNs();
-    const answer = await inTime(connection, request);
+    const answer = await inTime(connection, request, this.#timeoutMs);
     this.#note({
       client: this.#client,
       ...request,
@@ -102,7 +108,7 @@ export class ChaosClient {
       call,
       return: answer.outcome === 'unknown' ? null : nowNs(),
       outcome: answer.outcome,
-      ...(answer.isLost === true && this.#port === this.#ports.at(-1) ? { isLostAtRouter: true } : {}),
+      ...(answer.isLost === true && this.#port === this.#ports.at(-1) ? { lostAtNs: nowNs() } : {}),
     });
     if (answer.version !== null) this.#versions.set(request.key, answer.version);
     if (request.ttlMs !== null && answer.outcome === 'ok')
@@ -153,13 +159,13 @@ export class ChaosClient {
 }
 
 /** An answer that does not come in time, or before the end of the connection, is unknown. */
-async function inTime(connection: Connection, request: Request): Promise<Answer> {
+async function inTime(connection: Connection, request: Request, timeoutMs: number): Promise<Answer> {
   const late = new AbortController();
   try {
     return await Promise.race([
       connection.ask(request),
       connection.closed.then(() => UNKNOWN),
-      pause(TIMEOUT_MS, UNKNOWN, { signal: late.signal }),
+      pause(timeoutMs, UNKNOWN, { signal: late.signal }),
     ]);
   } finally {
     late.abort();

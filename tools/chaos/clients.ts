@@ -32,8 +32,9 @@ export interface ClientsReport {
   readonly summary: readonly string[];
 }
 
-/** Of as many clients, one writes in a session. */
+/** Of as many clients, one writes in a session; and of as many, one is patient, unless it writes in a session. */
 const SESSION_EVERY = 4;
+const PATIENT_EVERY = 5;
 
 const options: ClientsOptions = JSON.parse(process.argv[2] ?? '');
 const { clients, kvClients, watchers, keys, watchedPrefix, ports, seed, historyPath } = options;
@@ -67,7 +68,8 @@ await Promise.all([
   ...Array.from({ length: clients }, (_, client) => {
     const one: ClientOptions = { client, random: new Random(seed + client + 1), ports, keys, note };
     const usesSession = client % SESSION_EVERY === SESSION_EVERY - 1;
-    return (usesSession ? new SessionChaosClient(one, findings) : new ChaosClient(one)).run(() => isOver);
+    if (usesSession) return new SessionChaosClient(one, findings).run(() => isOver);
+    return new ChaosClient({ ...one, isPatient: client % PATIENT_EVERY === 0 }).run(() => isOver);
   }),
 ]);
 file.end();

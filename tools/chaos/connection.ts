@@ -21,7 +21,7 @@ export interface Answer {
   readonly version: number | null;
   /** The port where the leader is said to be; undefined unless the server said so. */
   readonly leaderPort?: number;
-  /** The server says that leadership was lost, and the outcome with it. */
+  /** The server says that the outcome is unknown. */
   readonly isLost?: true;
 }
 
@@ -113,7 +113,7 @@ export function answerOfText({ op }: Request, reply: TextReply): Answer {
     case 'ERR_REDIRECT':
       return { ...TURNED_DOWN, leaderPort: reply.port };
     case 'ERR_INTERNAL':
-      return UNKNOWN;
+      return { ...UNKNOWN, isLost: true };
     default:
       throw new TypeError(`a ${op} was answered ${reply.type}`);
   }
@@ -143,7 +143,7 @@ function answerOfRedis({ op }: Request, reply: Raw): Answer {
     const moved = /^MOVED \d+ [^ ]*:(\d+)$/.exec(reply.error);
     if (moved !== null) return { ...TURNED_DOWN, leaderPort: Number(moved[1]) };
     if (/^(CLUSTERDOWN|MISCONF) /.test(reply.error)) return TURNED_DOWN;
-    return reply.error.startsWith('UNKNOWN leadership was lost') ? { ...UNKNOWN, isLost: true } : UNKNOWN;
+    return reply.error.startsWith('UNKNOWN ') ? { ...UNKNOWN, isLost: true } : UNKNOWN;
   }
   throw new TypeError(`a ${op} was answered ${JSON.stringify(reply)}`);
 }

@@ -24,8 +24,8 @@ export interface HistoryLine {
   /** Null when the outcome is unknown: the operation may take effect at any later time, or never. */
   readonly return: number | null;
   readonly outcome: LineOutcome;
-  /** The router has said that the outcome is unknown, before it had waited for a leader as long as it may. */
-  readonly isLostAtRouter?: true;
+  /** When the router has said that the outcome is unknown; not there where it did not. */
+  readonly lostAtNs?: number;
 }
 
 /**

@@ -111,7 +111,8 @@ export class KvPart {
   async finish(): Promise<void> {
     const { clients } = this.#options;
     const counters = this.#counters.slice(0, clients);
-    await Promise.all(counters.map((counter) => counter.finish()));
+    // One after the other: those that count the same key up would keep each other from it.
+    for (const counter of counters) await counter.finish();
     for (const counter of counters) await counter.check();
     await this.#checkOnceKeys();
     await this.#watchers.finish();

@@ -6,6 +6,7 @@ import {
   lengthOf,
   lengthWithout,
   longestGaps,
+  lostOutcomes,
   MAX_GAP_NS,
   MAX_RECOVERY_NS,
   standstills,
@@ -65,9 +66,9 @@ export function judge({
   const gaps = longestGaps(lines, intervals);
   const stalls = standstills(lines);
   const tooLong = gaps.filter((gap) => lengthWithout(gap, stalls) > MAX_GAP_NS);
-  // A client gives up on an answer long before the router may say that.
-  const lost = lines.flatMap((line) =>
-    line.isLostAtRouter === true ? [`client ${line.client}: ${line.op} ${line.key} ${line.value ?? ''}`] : [],
+  const lost = lostOutcomes(lines, intervals, stalls).map(
+    ({ client, op, key, value, call, lostAtNs = call }) =>
+      `client ${client}: ${op} ${key} ${value ?? ''} after ${milliseconds(lostAtNs - call)}`,
   );
   const lifetimes = wrongLifetimes(
     lines,

@@ -42,6 +42,7 @@ const WORLDLY_FILES = [
   'src/gateway/password[.]ts',
   // A server in a thread of its own.
   'src/server/(run-server|thread-measurements|loop-watch|garbage-watch)[.]ts',
+  'src/server/etcd/run-etcd-server[.]ts',
   'src/(gateway|client|etcd)/node/',
   'src/storage/node-files[.]ts',
   // What is done before a server opens its storage, or without one.

@@ -42,6 +42,9 @@ export const READ_TIMEOUT_MS = 1_500;
 /** A connection that takes longer to be made is given up: the next endpoint is tried. */
 export const CONNECT_TIMEOUT_MS = 1_000;
 
+/** How often etcd is asked whether it answers, while nobody asks it anything else. */
+export const PROBE_PAUSE_MS = 1_000;
+
 /** The pause before etcd is tried again that could not be reached. */
 export const RETRY_PAUSE_MS = 100;
 

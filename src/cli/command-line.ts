@@ -17,13 +17,14 @@ import { setV8Flags } from '../v8-flags.js';
 import { complain, EXIT_USAGE } from './complaint.js';
 import { dataDirOption, givenDataDirs } from './data-dir-option.js';
 import { DEFAULT_HTTP_PORT, LOG_LEVELS } from './defaults.js';
+import { addEtcdOptions, type EtcdArguments, givenEtcd } from './etcd-options.js';
 import { addMaintenance } from './maintenance.js';
 import { addMembers } from './members-command.js';
 import { forgetGivenPassword, givenPassword, passwordOption } from './password-option.js';
 import { addTlsOptions, givenTls, type TlsArguments } from './tls-options.js';
 
 /** The options as commander returns them: each has a default. */
-interface Arguments extends TlsArguments {
+interface Arguments extends TlsArguments, EtcdArguments {
   readonly servers: number;
   readonly host: string;
   readonly advertiseHost?: string;
@@ -121,6 +122,7 @@ export function newProgram(): Command {
       const isSizeGiven = program.getOptionValueSource('servers') === 'cli';
       checkOptions(options, { isAnySize: !isSizeGiven });
       if (args.http) checkHttpPort(args.httpPort, options);
+      const etcd = givenEtcd(program, options);
       // What takes long to load is loaded last, so that a mistake is answered at once.
       setV8Flags();
       const { serve } = await import('./serve.js');
@@ -129,8 +131,10 @@ export function newProgram(): Command {
         httpPort: args.http ? args.httpPort : undefined,
         logLevel: args.logLevel,
         files: args,
+        etcd,
       });
     });
+  addEtcdOptions(program);
   addTlsOptions(program, "clients' certificates, which they must show then");
   addMaintenance(program);
   addMembers(program);

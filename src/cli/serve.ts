@@ -9,9 +9,10 @@ import { AdminServer } from '../admin/admin-server.js';
 import { clientRoom } from '../cluster/client-network.js';
 import { Cluster } from '../cluster/cluster.js';
 import type { ClusterOptions } from '../cluster/cluster-options.js';
+import { EtcdCluster } from '../cluster/etcd-cluster.js';
 import type { ServerId } from '../raft/types.js';
 import { compileThreadsLazily } from '../v8-flags.js';
-import type { ClientAddress } from '../wire/control.js';
+import type { ClientAddress, EtcdAccess } from '../wire/control.js';
 import { complain, EXIT_FAILED } from './complaint.js';
 import { createLogger } from './logger.js';
 import { canReload, reloadSecrets, type SecretFiles } from './reload.js';
@@ -23,6 +24,8 @@ export interface ServeOptions {
   /** Where the admin API listens; undefined for nowhere. */
   readonly httpPort: number | undefined;
   readonly logLevel: string;
+  /** Where keys are kept; in the servers themselves if undefined. */
+  readonly etcd: EtcdAccess | undefined;
   /** Read again when SIGHUP comes; without them, SIGHUP stops the program. */
   readonly files: SecretFiles;
 }
@@ -30,10 +33,11 @@ export interface ServeOptions {
 /** Runs a cluster until a signal ends it. Rejects when it cannot be started. */
 export async function serve(
   options: Partial<ClusterOptions>,
-  { httpPort: port, logLevel, files }: ServeOptions,
+  { httpPort: port, logLevel, files, etcd }: ServeOptions,
 ): Promise<void> {
   const logger = createLogger(logLevel);
-  const cluster = new Cluster(options, { logger });
+  const cluster =
+    etcd === undefined ? new Cluster(options, { logger }) : new EtcdCluster(options, etcd, { logger });
   const { host } = cluster.options;
   const admin = port === undefined ? undefined : new AdminServer(cluster, { host, port }, { logger });
   const stopping = stopOnSignal(async () => {
@@ -56,7 +60,7 @@ export async function serve(
   const maxConnections = clientRoom(servers, cluster.options.maxConnections);
   if (maxConnections < cluster.options.maxConnections)
     logger.info({ maxConnections }, 'descriptors allow fewer clients');
-  if (servers % 2 === 0)
+  if (servers % 2 === 0 && etcd === undefined)
     logger.info({ servers }, 'an even number of servers tolerates no more failures than one server fewer');
   for (const server of cluster.withoutDisk) {
     const reason = cluster.troubleOf(server);
@@ -82,12 +86,12 @@ function endWithoutDisks(servers: readonly ServerId[]): void {
 
 /**
  * `ready leader=0 servers=127.0.0.1:9000,127.0.0.1:9002 router=127.0.0.1:9100 http=http://127.0.0.1:9180`, and `down=1` if
- * the disk of server 1 is missing.
+ * the disk of server 1 is missing; with etcd `engine=etcd` in place of the leader.
  */
 function readyLine(cluster: Cluster, admin: ClientAddress | undefined): string {
   const words = [
     'ready',
-    `leader=${cluster.leader}`,
+    cluster.engine.name === 'etcd' ? 'engine=etcd' : `leader=${cluster.leader}`,
     `servers=${cluster.ids.map((id) => show(cluster.serverAddress(id))).join(',')}`,
   ];
   if (cluster.routerAddress !== undefined) words.push(`router=${show(cluster.routerAddress)}`);

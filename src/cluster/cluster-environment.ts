@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import type { Network } from '../gateway/network.js';
+import type { EtcdAccess } from '../wire/control.js';
 import { WrongStateError } from './cluster-errors.js';
 
 /** What a thread of a server runs. In a bundle of CommonJS nothing says where this file is. */
@@ -21,6 +22,11 @@ export interface ClusterEnvironment {
    * @internal
    */
   readonly serverModule?: string;
+  /**
+   * Where keys are kept, if not in this process: see etcd-cluster.ts.
+   * @internal
+   */
+  readonly etcd?: EtcdAccess;
   /**
    * Where clients come from, in place of the operating system's network.
    * @internal

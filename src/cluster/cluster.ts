@@ -23,6 +23,7 @@ import {
 import { type ClusterOptions, completeOptions, type ShownOptions, serverPorts } from './cluster-options.js';
 import { type ClusterEvent, type ClusterEventOf, type EventListener, EventLog } from './event-log.js';
 import { type CurrentFaults, LinkFaults, type LinkRequest } from './faults.js';
+import { handOver } from './hand-over.js';
 import { type InProcessClientOptions, InProcessClients } from './in-process-client.js';
 import { backupOf } from './live-backup.js';
 import type { Member } from './member.js';
@@ -84,6 +85,7 @@ export class Cluster {
       catchUpTimeoutMs: catchUpTimeoutMs ?? CATCH_UP_TIMEOUT_MS,
       isAnySize: this.#isAnySize,
       doors: this.security.access,
+      etcd: this.#environment.etcd,
       onChange: () => this.#changed.notify(),
     });
     try {
@@ -95,10 +97,10 @@ export class Cluster {
         electionTimeoutMs: this.options.electionTimeoutMs,
         until: (look, timeout) => this.#until(look, timeout),
         pause: setTimeout,
-        handOver: (id) => this.#handOver(id),
+        handOver: (id) => handOver(this, id, this.#logger),
       });
       for (const server of running.servers) server.start();
-      await this.#until(() => (running.areAllUp() ? this.leader : undefined));
+      await this.#until(() => (running.areAllUp() && this.engine.isServing) || undefined);
       // What it waits for may take long, and it ends with the cluster.
       this.#membership.settle().catch((error: unknown) => {
         this.#logger.debug({ reason: messageOf(error) }, 'members are not settled');
@@ -148,6 +150,11 @@ export class Cluster {
   get leader(): ServerId | undefined {
     const claimant = this.#running?.claimant;
     return claimant?.isServing ? claimant.id : undefined;
+  }
+
+  /** What keeps the keys, and whether it answers. */
+  get engine(): { readonly name: 'raft' | 'etcd'; readonly isServing: boolean } {
+    return { name: 'raft', isServing: this.leader !== undefined };
   }
 
   /** Where the clients of a server connect. A port given as 0 is known once started. Throws UnknownServerError. */
@@ -209,8 +216,8 @@ export class Cluster {
 
   /** Servers that are down because their disks are lost or have failed. */
   get withoutDisk(): readonly ServerId[] {
-    const members = this.#running?.members ?? [];
-    return members.filter(({ diskFailure }) => diskFailure !== undefined).map(({ id }) => id);
+    const lost = this.#running?.members.filter(({ diskFailure }) => diskFailure !== undefined);
+    return lost?.map(({ id }) => id) ?? [];
   }
 
   /** What is wrong with a server, in one line; undefined when nothing is, before the start and after the end. */
@@ -249,7 +256,7 @@ export class Cluster {
   async stop(id: ServerId): Promise<void> {
     const member = this.#member(id);
     if (!member.isUp) throw new WrongStateError(`server ${id} is not running: restart it first`);
-    if (this.#started.claimant === member) await this.#handOver(id);
+    if (this.#started.claimant === member) await handOver(this, id, this.#logger);
     await member.stop();
   }
 
@@ -361,16 +368,6 @@ export class Cluster {
     if (running === undefined) return;
     this.#leftBehind = running.notEnded;
     this.#logger.info('cluster closed');
-  }
-
-  async #handOver(id: ServerId): Promise<void> {
-    const { servers } = await this.status();
-    const others = servers.filter((one) => one.id !== id && one.state === 'running');
-    const [successor] = others.sort((a, b) => b.lastIndex - a.lastIndex);
-    if (successor === undefined) return;
-    await this.transferLeadership(successor.id).catch((error: unknown) => {
-      this.#logger.warn({ server: id, reason: messageOf(error) }, 'leadership is not handed over');
-    });
   }
 
   get #started(): RunningCluster {

@@ -57,6 +57,8 @@ export type ClusterEvent =
   | ({ readonly type: 'restarted' } & OfServer)
   | ({ readonly type: 'paused'; readonly durationMs: number } & OfServer)
   | ({ readonly type: 'transfer'; readonly leader: ServerId } & OfServer)
+  /** etcd answers it from now on, or does not, for that reason. */
+  | ({ readonly type: 'etcd'; readonly trouble: string | null } & OfServer)
   | { readonly type: 'partitioned'; readonly groups: readonly (readonly ServerId[])[] }
   | { readonly type: 'link-disturbed'; readonly link: LinkRequest }
   | { readonly type: 'healed' };
@@ -86,6 +88,7 @@ const LINES: Readonly<Record<ClusterEvent['type'], readonly [level: Level, messa
   restarted: ['info', 'server is restarted'],
   paused: ['warn', 'server is paused'],
   transfer: ['info', 'leadership is handed over'],
+  etcd: ['debug', 'etcd has begun to answer, or ceased to'],
   partitioned: ['info', 'network partitioned'],
   'link-disturbed': ['info', 'link disturbed'],
   healed: ['info', 'network healed'],

@@ -297,6 +297,7 @@ export class Member {
         break;
       case 'snapshot-dropped':
       case 'subscribers-closed':
+      case 'etcd':
         this.#eventLog.record({ ...event, server: this.id });
         break;
       case 'failing':

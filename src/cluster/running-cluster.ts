@@ -15,7 +15,8 @@ import type { Member as IdentifiedServer, ServerId, SlotId } from '../raft/types
 import { LoopWatch } from '../server/loop-watch.js';
 import type { ClusterDirectory } from '../storage/cluster-directory.js';
 import { LONG_TURN_MS, STALLED_END_TIMEOUT_MS } from '../time-limits.js';
-import type { ClientAddress, ServerStart } from '../wire/control.js';
+import type { ClientAddress, EtcdAccess, ServerStart } from '../wire/control.js';
+import { advertised } from './advertised-host.js';
 import { checkServerModule } from './cluster-environment.js';
 import {
   messageOf,
@@ -27,10 +28,11 @@ import {
 import { MAX_PORT, MAX_SERVERS, type ShownOptions, serverPort } from './cluster-options.js';
 import type { EventLog } from './event-log.js';
 import type { LinkFaults } from './faults.js';
+import { FrontPorts } from './front-ports.js';
 import { Member } from './member.js';
 import type { Place } from './member-state.js';
 import { ServerThread } from './server-thread.js';
-import { SlotPorts } from './slot-ports.js';
+import { type Ports, SlotPorts } from './slot-ports.js';
 import type { MemberStatus } from './status.js';
 import { openStorageLocation, type StorageLocation, slotsOn } from './storage-location.js';
 import { ThreadPool } from './thread-pool.js';
@@ -51,6 +53,8 @@ export interface RunningClusterEnvironment {
   readonly isAnySize: boolean;
   /** How long new servers may take to catch up. */
   readonly catchUpTimeoutMs: number;
+  /** Where keys are kept; in the servers themselves if undefined. */
+  readonly etcd: EtcdAccess | undefined;
   /** What clients must tell; nothing if undefined. */
   readonly doors: Doors | undefined;
   /** Called after every change of a server. */
@@ -69,7 +73,7 @@ export class RunningCluster {
   readonly #options: ShownOptions;
   /** By slot and identity. A server that is replaced, and the one in its place, are of one slot. */
   #servers: readonly Member[] = [];
-  readonly #ports: SlotPorts;
+  readonly #ports: Ports;
   /** Servers that are being removed, and those whose disks did not answer then. */
   readonly #removed = new Set<Member>();
   readonly #environment: RunningClusterEnvironment;
@@ -89,7 +93,10 @@ export class RunningCluster {
     this.#logTime = beginLogTime(NODE_ENVIRONMENT);
     this.#logTimeKeeper = keepLogTime(NODE_ENVIRONMENT, this.#logTime);
     this.gateway = gateway;
-    this.#ports = new SlotPorts(gateway, (identity) => this.#displace(identity));
+    this.#ports =
+      environment.etcd === undefined
+        ? new SlotPorts(gateway, (identity) => this.#displace(identity))
+        : new FrontPorts(gateway);
     this.loopWatch = new LoopWatch((blockedMs) => {
       if (blockedMs > LONG_TURN_MS)
         logger.warn({ blockedMs }, 'the event loop of the main thread was blocked');
@@ -270,6 +277,7 @@ export class RunningCluster {
       maxValueBytes,
       watchHistory,
       logTime: this.#logTime,
+      etcd: this.#environment.etcd,
       clientAddresses: new Map(this.members.map((member) => [member.id, this.#addressOf(member)])),
     };
   }
@@ -341,6 +349,7 @@ export class RunningCluster {
 
   /** The server takes calls: joins it with every other one that does, faults included. */
   #join(member: Member): void {
+    if (this.#environment.etcd !== undefined) return;
     for (const peer of this.#servers) {
       if (peer === member || !peer.isUp) continue;
       member.tell({ type: 'address', slot: peer.id, address: this.#addressOf(peer) });
@@ -388,12 +397,4 @@ function placeOf(directory: ClusterDirectory, id: ServerId): Promise<Place> {
     (path) => ({ path }),
     (error: unknown) => ({ lost: error }),
   );
-}
-
-/**
- * The host that redirects name: '' stands for the address by which the client has reached the redirecting server, where `host` is
- * 0.0.0.0 or ::, in any spelling.
- */
-function advertised(host: string): string {
-  return /^[0.:]+$/.test(host) ? '' : host;
 }

@@ -24,6 +24,13 @@ export interface ClientPort {
   roleChanged(role: RoleName, term: Term): void;
 }
 
+/** The ports of all servers. */
+export interface Ports {
+  /** The server that has the slot's port, if one has. */
+  holderOf(slot: SlotId): ServerId | undefined;
+  of(server: IdentifiedServer): ClientPort;
+}
+
 type PortOwner = Pick<Gateway, 'attach' | 'detach' | 'isRoutingTo' | 'setLeader' | 'setCandidate'>;
 
 /** A server that is up. */
@@ -34,7 +41,7 @@ interface Candidate {
   term: Term | undefined;
 }
 
-export class SlotPorts {
+export class SlotPorts implements Ports {
   readonly #gateway: PortOwner;
   readonly #onDisplaced: (server: ServerId) => void;
   readonly #up = new Map<ServerId, Candidate>();
@@ -46,7 +53,6 @@ export class SlotPorts {
     this.#onDisplaced = onDisplaced;
   }
 
-  /** The server that has the slot's port, if one has. */
   holderOf(slot: SlotId): ServerId | undefined {
     return this.#holders.get(slot);
   }

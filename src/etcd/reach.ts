@@ -122,7 +122,7 @@ function onKeys(
 }
 
 function refused(what: string): Reach {
-  return { type: 'refused', reason: `ERR ${what.toLowerCase()} is not supported ${NOT_HERE}` };
+  return { type: 'refused', reason: `ERR ${what.toLowerCase()}: not supported ${NOT_HERE}` };
 }
 
 function bytesOf(args: Args): number {

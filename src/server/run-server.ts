@@ -48,6 +48,11 @@ async function serve(
   peerNews: Receiver<PeerNews>,
 ): Promise<void> {
   setMaxValueBytes(start.maxValueBytes);
+  if (start.etcd !== undefined) {
+    const { serveFromEtcd } = await import('./etcd/run-etcd-server.js');
+    await serveFromEtcd({ ...start, etcd: start.etcd }, report);
+    return;
+  }
   const raft = raftOptionsOf(start);
   // Meanwhile the disk is opened. Nothing depends on how far it comes.
   const rehearsal = rehearse({ environment: NODE_ENVIRONMENT, newPorts, raft }).catch(() => 0);

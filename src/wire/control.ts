@@ -47,9 +47,24 @@ export interface ServerStart {
   readonly leasesAreOver: boolean;
   /** The state of log-time.ts that all servers of the process share. */
   readonly logTime: SharedArrayBuffer;
+  /** Where the keys are kept; in this process if undefined. */
+  readonly etcd: EtcdAccess | undefined;
   /** Where the clients of each slot connect: for redirects. */
   readonly clientAddresses: ReadonlyMap<SlotId, ClientAddress>;
   readonly ports: ServerPorts;
+}
+
+/** How to get to etcd, and where in it the keys are. */
+export interface EtcdAccess {
+  /** `http://host:port` or `https://host:port`, of one or more of its members. */
+  readonly endpoints: readonly string[];
+  /** What all names of keys in etcd begin with; one character per byte. */
+  readonly prefix: string;
+  readonly user?: { readonly name: string; readonly password: string };
+  /** In PEM: certificates of authorities, and this client's own certificate with its key. */
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
 }
 
 /** Where a server's clients connect to. A host '' stands for the address by which a client has reached the server it asks. */
@@ -215,6 +230,8 @@ export type ServerEvent =
   | { readonly type: 'snapshot-dropped'; readonly reason: string }
   /** So many subscribers were disconnected, since the last time that this was told, because they did not read. */
   | { readonly type: 'subscribers-closed'; readonly count: number }
+  /** Whether etcd answers: null, or why it does not. Told at first, and when that changes. */
+  | { readonly type: 'etcd'; readonly trouble: string | null }
   /** Something happened in an election. When a role changes by that, it is told before the change. */
   | { readonly type: 'election'; readonly trace: TraceEvent }
   /** A snapshot of everything up to `index` was taken, and the log before it is going. */

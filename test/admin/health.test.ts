@@ -4,8 +4,9 @@ import { healthOf } from '../../src/admin/health.js';
 import { TestAdmin } from './support.js';
 
 describe('the health check', () => {
-  const cluster = {
+  const cluster: Parameters<typeof healthOf>[0] = {
     leader: 1,
+    engine: { name: 'raft', isServing: true },
     ids: [0, 1, 2],
     troubleOf: (id: number) => (id === 2 ? '/secret/directory is lost' : undefined),
   };

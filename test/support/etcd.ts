@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -57,8 +57,15 @@ export class Etcd {
     }
   }
 
-  signal(signal: NodeJS.Signals): void {
-    this.#process?.kill(signal);
+  /** Has it stand still, as a machine that hangs; resolves once it does. */
+  async pause(): Promise<void> {
+    this.#process?.kill('SIGSTOP');
+    const isStopped = async () => / T /.test(await readFile(`/proc/${this.#process?.pid}/stat`, 'utf8'));
+    while (!(await isStopped())) await pause(POLL_MS);
+  }
+
+  goOn(): void {
+    this.#process?.kill('SIGCONT');
   }
 
   /** Ends the process, and leaves what is on its disk. */

@@ -84,6 +84,10 @@ function describe(event: ClusterEvent): string | undefined {
       return `Server ${event.server} gave a snapshot up: ${event.reason}`;
     case 'subscribers-closed':
       return `Server ${event.server} disconnected subscribers that did not read: ${event.count}`;
+    case 'etcd':
+      return event.trouble === null
+        ? `etcd answers server ${event.server}`
+        : `etcd does not answer server ${event.server}: ${event.trouble}`;
     case 'removed':
       return `Server ${event.server} was removed`;
     case 'replaced':

@@ -191,6 +191,11 @@ export class Answerer {
     this.#answerRead(command, { type: 'resp', value });
   }
 
+  /** Answers a command that writes nothing and was executed elsewhere. */
+  tell(command: PendingCommand, reply: RespReply): void {
+    this.#answerRead(command, reply);
+  }
+
   /** The steps of a read that takes long; undefined for all others, which {@link fromState} answers. */
   beginLong(command: PendingCommand): Steps<RespValue> | undefined {
     const { request, client } = command;

@@ -1,0 +1,198 @@
+/** What clients see is the same whatever engine keeps the keys: each must pass this. */
+
+import { expect } from 'chai';
+import type { Cluster } from '../../src/cluster/cluster.js';
+import { RedisClient } from '../../tools/support/redis-client.js';
+import { TextClient } from '../../tools/support/text-client.js';
+import { eventually } from '../support/cluster.js';
+
+export interface StartedEngine {
+  readonly cluster: Cluster;
+  close(): Promise<void>;
+}
+
+/** @param start a cluster without keys, with a router */
+export function engineSuite(name: string, start: () => Promise<StartedEngine>): void {
+  describe(`with ${name}`, () => {
+    let engine: StartedEngine;
+    let text: TextClient;
+    let redis: RedisClient;
+
+    before(async () => {
+      engine = await start();
+    });
+
+    after(() => engine.close());
+
+    beforeEach(async () => {
+      const port = engine.cluster.options.routerPort ?? 0;
+      text = await TextClient.connect(port);
+      redis = await RedisClient.connect(port);
+      expect(await redis.call('FLUSHALL')).to.deep.equal({ simple: 'OK' });
+    });
+
+    afterEach(() => {
+      text.close();
+      redis.close();
+    });
+
+    it('a key is stored, read, compared and deleted, and its versions begin anew', async () => {
+      expect(await text.get('k')).to.deep.equal({ type: 'ERR_NOT_FOUND' });
+      expect(await text.set('k', 'one')).to.deep.include({ type: 'OK', version: 1 });
+      expect(await text.set('k', 'two')).to.deep.include({ type: 'OK', version: 2 });
+      expect(await text.get('k')).to.deep.include({ type: 'VALUE', value: 'two' });
+      expect(await text.cas('k', 1, 'three')).to.deep.equal({ type: 'ERR_VERSION' });
+      expect(await text.cas('k', 2, 'three')).to.deep.include({ type: 'OK', version: 3 });
+      expect(await text.getm('k')).to.deep.include({ version: 3, exptimeS: 0, value: 'three' });
+      expect(await text.delete('k')).to.deep.equal({ type: 'DELETED' });
+      expect(await text.delete('k')).to.deep.equal({ type: 'ERR_NOT_FOUND' });
+      expect(await text.cas('k', 3, 'four')).to.deep.equal({ type: 'ERR_NOT_FOUND' });
+      expect(await text.set('k', 'anew')).to.deep.include({ type: 'OK', version: 1 });
+    });
+
+    it('add tells a revision that gets shows, and by which cas and delete know the last change', async () => {
+      const [added] = await text.replies('add k 0 1\r\na\r\n', 1);
+      const revision = added?.type === 'ADDED' ? added.revision : 0;
+      expect(revision).to.be.greaterThan(0);
+      expect(await text.replies('add k 0 1\r\nb\r\n', 1)).to.deep.equal([{ type: 'ERR_EXISTS' }]);
+      const [seen] = await text.replies('gets k\r\n', 1);
+      expect(seen).to.deep.include({ revision, version: 1, value: 'a' });
+      const [stored] = await text.replies(`cas k 0 @${revision} 1\r\nc\r\n`, 1);
+      expect(stored).to.deep.include({ type: 'OK', version: 2 });
+      const next = stored?.type === 'OK' ? (stored.revision ?? 0) : 0;
+      expect(next).to.be.greaterThan(revision);
+      expect(await text.replies(`delete k @${revision}\r\n`, 1)).to.deep.equal([{ type: 'ERR_VERSION' }]);
+      expect(await text.replies(`delete k @${next}\r\n`, 1)).to.deep.equal([{ type: 'DELETED' }]);
+    });
+
+    it('a pipeline is answered in its order, silent and bad commands in it too', async () => {
+      const replies = await text.replies(
+        'set a 0 1\r\n1\r\nget a\r\nset a 0 1 noreply\r\n2\r\nbogus\r\nget a\r\ndelete a\r\nget a\r\n',
+        6,
+      );
+      expect(replies.map(({ type }) => type)).to.deep.equal([
+        'OK',
+        'VALUE',
+        'ERR_CMD_ERR',
+        'VALUE',
+        'DELETED',
+        'ERR_NOT_FOUND',
+      ]);
+      expect(replies[3]).to.deep.include({ value: '2' });
+    });
+
+    it('a value is any bytes up to the limit, and both protocols see it', async () => {
+      const bytes = String.fromCharCode(...Array.from({ length: 256 }, (_, i) => i));
+      const value = bytes.repeat(4096);
+      expect(value.length).to.equal(1024 * 1024);
+      expect(await text.set('big', value)).to.deep.include({ version: 1 });
+      expect(await redis.call('GET', 'big')).to.equal(value);
+      expect(await redis.call('SET', 'small', bytes)).to.deep.equal({ simple: 'OK' });
+      expect(await text.get('small')).to.deep.include({ value: bytes });
+    });
+
+    it('a key is never seen past its deadline, and shows how long it lives until then', async () => {
+      expect(await text.set('k', 'x', 100)).to.deep.include({ version: 1 });
+      expect(await text.getm('k')).to.deep.include({ exptimeS: 100 });
+      expect(await redis.call('PERSIST', 'k')).to.equal(1);
+      expect(await text.getm('k')).to.deep.include({ exptimeS: 0, version: 1 });
+      await redis.call('PEXPIRE', 'k', '50');
+      await eventually('the key expires', async () => (await text.get('k')).type === 'ERR_NOT_FOUND');
+      expect(await redis.call('SET', 'k', 'y', 'NX')).to.deep.equal({ simple: 'OK' });
+      expect(await text.getm('k')).to.deep.include({ version: 1, exptimeS: 0 });
+    });
+
+    it('Redis commands on strings do what they do', async () => {
+      const replies = await redis.pipeline(
+        ['MSET', 'a', '1', 'b', '2'],
+        ['INCRBY', 'a', '41'],
+        ['APPEND', 'b', '0'],
+        ['MGET', 'a', 'b', 'c'],
+        ['GETSET', 'a', 'x'],
+        ['COPY', 'a', 'c'],
+        ['RENAME', 'b', 'd'],
+        ['EXISTS', 'a', 'b', 'c', 'd'],
+        ['SETRANGE', 'c', '3', 'z'],
+        ['GETRANGE', 'c', '0', '-1'],
+        ['BITOP', 'AND', 'e', 'a', 'c'],
+        ['STRLEN', 'e'],
+        ['TTL', 'a'],
+        ['DEL', 'a', 'c', 'd', 'e'],
+        ['DBSIZE'],
+        ['INCR', 'a', 'b'],
+      );
+      expect(replies.slice(0, 15)).to.deep.equal([
+        { simple: 'OK' },
+        42,
+        2,
+        ['42', '20', null],
+        '42',
+        1,
+        { simple: 'OK' },
+        3,
+        4,
+        'x\0\0z',
+        4,
+        4,
+        -1,
+        4,
+        0,
+      ]);
+      expect(replies[15]).to.have.property('error');
+    });
+
+    it('a transaction is done as a whole, or not at all if a watched key has changed', async () => {
+      const other = await RedisClient.connect(engine.cluster.options.routerPort ?? 0);
+      try {
+        await redis.call('SET', 'k', '1');
+        await redis.call('WATCH', 'k', 'absent');
+        await redis.pipeline(['MULTI'], ['INCR', 'k'], ['SET', 'absent', 'x'], ['GET', 'absent']);
+        expect(await redis.call('EXEC')).to.deep.equal([2, { simple: 'OK' }, 'x']);
+        await redis.call('WATCH', 'k');
+        await other.call('SET', 'k', '10');
+        await redis.pipeline(['MULTI'], ['INCR', 'k']);
+        expect(await redis.call('EXEC')).to.equal(null);
+        expect(await other.call('GET', 'k')).to.equal('10');
+      } finally {
+        other.close();
+      }
+    });
+
+    it('what one client was told is seen by all others at once', async () => {
+      const port = engine.cluster.options.routerPort ?? 0;
+      const readers = await Promise.all(Array.from({ length: 5 }, () => TextClient.connect(port)));
+      try {
+        for (let version = 1; version <= 20; version += 1) {
+          await text.set('k', `${version}`);
+          const seen = await Promise.all(readers.map((reader) => reader.get('k')));
+          for (const one of seen) expect(one).to.deep.include({ value: `${version}` });
+        }
+      } finally {
+        for (const reader of readers) reader.close();
+      }
+    });
+
+    it('counts of many clients at once are all there', async () => {
+      const port = engine.cluster.options.routerPort ?? 0;
+      const clients = await Promise.all(Array.from({ length: 8 }, () => RedisClient.connect(port)));
+      try {
+        const commands = Array.from({ length: 50 }, () => ['INCR', 'n']);
+        const all = await Promise.all(clients.map((client) => client.pipeline(...commands)));
+        const numbers = all.flat().map(Number);
+        expect(numbers.sort((a, b) => a - b)).to.deep.equal(Array.from({ length: 400 }, (_, i) => i + 1));
+      } finally {
+        for (const client of clients) client.close();
+      }
+    });
+
+    it('a connection through the router survives the server that it goes to', async () => {
+      await text.set('k', 'before');
+      const { cluster } = engine;
+      const killed = cluster.leader ?? 0;
+      await cluster.kill(killed);
+      await eventually('the next server answers', async () => (await text.get('k')).type === 'VALUE');
+      expect(await text.get('k')).to.deep.include({ value: 'before' });
+      await cluster.restart(killed);
+    });
+  });
+}

@@ -1,0 +1,32 @@
+import { EtcdCluster } from '../../src/cluster/etcd-cluster.js';
+import { freePorts } from '../../tools/support/free-ports.js';
+import { TestCluster } from '../support/cluster.js';
+import { Etcd, HAS_ETCD } from '../support/etcd.js';
+import { engineSuite } from './engine-suite.js';
+
+describe('What clients see', () => {
+  engineSuite('Raft', async () => {
+    const test = await TestCluster.start();
+    return { cluster: test.cluster, close: () => test.close() };
+  });
+
+  if (!HAS_ETCD) {
+    it.skip('with etcd: etcd is not installed');
+    return;
+  }
+
+  engineSuite('etcd', async () => {
+    const etcd = await Etcd.start();
+    const port = await freePorts();
+    const options = { servers: 3, port, routerPort: port + 20 };
+    const cluster = new EtcdCluster(options, { endpoints: [etcd.endpoint], prefix: 'suite/' });
+    await cluster.start();
+    return {
+      cluster,
+      close: async () => {
+        await cluster.close();
+        await etcd.stop();
+      },
+    };
+  });
+});

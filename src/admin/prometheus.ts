@@ -53,6 +53,8 @@ const SERVER_GAUGES: readonly Row<ServerMeasurements>[] = [
     ({ status }) => (status.disk.name === 'well' ? 0 : status.disk.forMs / 1000),
   ],
   ['keys', 'Keys in the state machine.', ({ keys }) => keys],
+  ['watchers', 'Connections that watch keys.', ({ watchers }) => watchers],
+  ['subscribers', 'Connections that have subscribed to events.', ({ subscribers }) => subscribers],
   ['pending_commands', 'Commands taken and not yet answered.', ({ pendingCommands }) => pendingCommands],
 ];
 

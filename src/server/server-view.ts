@@ -55,8 +55,16 @@ export class ServerView {
 
   /** Reads what was counted since the thread began to serve. */
   measure(): Omit<ServerMeasurements, 'thread'> {
-    const { state, metrics } = this.#options;
-    return { status: this.status, metrics: metrics.read(), keys: state.store.size, ...this.waiting };
+    const { state, metrics, clients } = this.#options;
+    const { watchers, subscribers } = clients.listeners;
+    return {
+      status: this.status,
+      metrics: metrics.read(),
+      keys: state.store.size,
+      watchers: watchers.count,
+      subscribers: subscribers.count,
+      ...this.waiting,
+    };
   }
 
   /** What is not done or not answered yet. */

@@ -164,6 +164,9 @@ export interface ServerMeasurements {
   readonly keys: number;
   /** Commands that were taken from clients and are not answered. */
   readonly pendingCommands: number;
+  /** Connections of this server that watch keys, and those that have subscribed to events. */
+  readonly watchers: number;
+  readonly subscribers: number;
   /** Batches that wait in each of the thread's channels. */
   readonly queues: { readonly traffic: number; readonly peers: number; readonly replies: number };
   readonly thread: ThreadMeasurements;

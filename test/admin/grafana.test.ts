@@ -36,6 +36,8 @@ async function metricNames(): Promise<Set<string>> {
     metrics: new ServerMetrics().read(),
     keys: 0,
     pendingCommands: 0,
+    watchers: 0,
+    subscribers: 0,
     queues: { traffic: 0, peers: 0, replies: 0 },
     thread: measureThread(watch),
   } as const;

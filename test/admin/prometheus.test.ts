@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { AdminServer } from '../../src/admin/admin-server.js';
 import type { Cluster } from '../../src/cluster/cluster.js';
 import { http } from '../../tools/support/http.js';
+import { RedisClient } from '../../tools/support/redis-client.js';
 import { TextClient } from '../../tools/support/text-client.js';
 import { eventually, everyServerUp, WAIT_TIMEOUT_MS } from '../support/cluster.js';
 import { newCluster } from '../support/new-cluster.js';
@@ -133,5 +134,21 @@ describe('GET /metrics', () => {
         thread,
       ).to.be.at.least(0);
     }
+  });
+
+  it('tells how many connections watch keys, and how many have subscribed', async () => {
+    const { port = 0 } = cluster.routerAddress ?? {};
+    const [watcher, subscriber] = [await TextClient.connect(port), await RedisClient.connect(port)];
+    watcher.write('watch k\r\n');
+    await subscriber.call('SUBSCRIBE', 'channel');
+    const server = await leaderOf();
+    const isThere = async (what: string) => (await value(`threadraft_${what}{server="${server}"}`)) === 1;
+    await eventually('both are counted', async () => (await isThere('watchers')) && isThere('subscribers'));
+    watcher.close();
+    subscriber.close();
+    await eventually(
+      'neither is',
+      async () => !(await isThere('watchers')) && !(await isThere('subscribers')),
+    );
   });
 });

@@ -7,6 +7,7 @@
  */
 
 import { type IncomingMessage, request } from 'node:http';
+import { connect } from 'node:net';
 import { Command } from 'commander';
 import { countOption, runTool } from '../support/arguments.js';
 import { http } from '../support/http.js';
@@ -22,8 +23,8 @@ interface Arguments {
   readonly depth: number;
 }
 
-/** Watches the program with this admin port until the returned function is called. */
-type Watch = (httpPort: number) => () => void;
+/** Watches the program with this admin port, whose clients come to the other one, until the returned function is called. */
+type Watch = (httpPort: number, port: number) => () => void;
 
 const SCRAPE_MS = 1_000;
 const KEYSPACE = { keys: 10_000, valueBytes: 64 };
@@ -32,6 +33,7 @@ const watches: readonly { readonly name: string; readonly watch: Watch }[] = [
   { name: 'nobody watches', watch: () => () => {} },
   { name: 'scraped each second', watch: scrapeAgainAndAgain },
   { name: 'dashboard open', watch: (port) => get(port, '/api/live') },
+  { name: 'a watcher of other keys', watch: (_, port) => watchKeys(port, 'no-such-prefix') },
 ];
 
 const command = new Command('bench:watched')
@@ -52,7 +54,7 @@ await runTool(command, async () => {
     const load: Workload = { port, connections, depth, operation: 'mixed', keyspace: KEYSPACE, limit };
     for (let round = 0; round <= rounds; round += 1) {
       for (const [place, { watch }] of watches.entries()) {
-        const stop = watch(program.httpPort);
+        const stop = watch(program.httpPort, port);
         const cpuBeforeS = await cpuSeconds(program.httpPort);
         const { requestsPerSecond, requests } = await generator.run(load);
         const cpuUs = ((await cpuSeconds(program.httpPort)) - cpuBeforeS) * 1e6;
@@ -94,6 +96,12 @@ function line(name: string, own: readonly Part[], alone: readonly Part[]): strin
 async function cpuSeconds(port: number): Promise<number> {
   const { text } = await http(port, 'GET /metrics');
   return Number(/^process_cpu_seconds_total (.+)$/m.exec(text)?.[1]);
+}
+
+function watchKeys(port: number, prefix: string): () => void {
+  const socket = connect(port, '127.0.0.1').resume();
+  socket.write(`watch ${prefix}\r\n`);
+  return () => socket.destroy();
 }
 
 function scrapeAgainAndAgain(port: number): () => void {

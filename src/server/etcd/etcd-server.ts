@@ -140,8 +140,16 @@ export class EtcdServer {
   /** What was counted since the thread began to serve. */
   measure(): Omit<ServerMeasurements, 'thread'> {
     const queues = { traffic: this.#traffic.receiver.buffered, peers: 0, replies: this.#replies.waiting };
-    const { pendingCount: pendingCommands } = this.#clients;
-    return { status: this.status, metrics: this.#metrics.read(), keys: 0, pendingCommands, queues };
+    const { pendingCount: pendingCommands, listeners } = this.#clients;
+    return {
+      status: this.status,
+      metrics: this.#metrics.read(),
+      keys: 0,
+      watchers: listeners.watchers.count,
+      subscribers: listeners.subscribers.count,
+      pendingCommands,
+      queues,
+    };
   }
 
   observe(): ServerObservation {

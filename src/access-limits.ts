@@ -1,5 +1,6 @@
 /** Limits of passwords, and of clients that have yet to tell theirs: strangers take no room of those who have. */
 
+import { assertRelations, type LimitRelation } from './limit-relations.js';
 import { MAX_LINE_BYTES, MAX_READ_BYTES, MAX_RESUMED_AT_ONCE } from './limits.js';
 
 const KIB = 1024;
@@ -18,7 +19,7 @@ export const MAX_LOCKED_UNANSWERED_BYTES = 3 * MAX_LOCKED_COMMAND_BYTES;
 export const MAX_TOTAL_LOCKED_BYTES = 16 * KIB * KIB;
 export const MAX_MODEST_LOCKED_BYTES = 4 * KIB;
 
-const RELATIONS: readonly (readonly [holds: boolean, why: string])[] = [
+const RELATIONS: readonly LimitRelation[] = [
   ['auth '.length + MAX_PASSWORD_BYTES <= MAX_LINE_BYTES, 'a line has room for the longest password'],
   [MAX_PASSWORD_BYTES < MAX_MODEST_LOCKED_BYTES / 2, 'whatever others send, a password is read'],
   [
@@ -28,4 +29,4 @@ const RELATIONS: readonly (readonly [holds: boolean, why: string])[] = [
   [MAX_RESUMED_AT_ONCE * MAX_READ_BYTES <= MAX_TOTAL_LOCKED_BYTES / 2, 'what those send that go on has room'],
 ];
 
-for (const [holds, why] of RELATIONS) if (!holds) throw new Error(`access-limits.ts does not hold: ${why}`);
+assertRelations('access-limits.ts', RELATIONS);

@@ -1,9 +1,9 @@
 /**
  * Everything that could grow has a limit. Here are all but those of time (time-limits.ts), Redis commands (redis-limits.ts),
- * clients without the password (access-limits.ts), sessions (session-limits.ts), watches (watch-limits.ts), lookups
- * (lookup-limits.ts), results for the router (dedupe-limits.ts), the HTTP API (admin/admin-limits.ts) and the package's client
- * (client/client-limits.ts). Each docstring says what happens at the limit. What they add up to in memory is in
- * docs/architecture.md, "Bounds".
+ * clients without the password (access-limits.ts), how many connections there are (connection-limits.ts), sessions
+ * (session-limits.ts), watches (watch-limits.ts), lookups (lookup-limits.ts), results for the router (dedupe-limits.ts), the HTTP
+ * API (admin/admin-limits.ts) and the package's client (client/client-limits.ts). Each docstring says what happens at the limit.
+ * What they add up to in memory is in docs/architecture.md, "Bounds".
  *
  * The largest value is an option. What has to be larger than it is derived from it: see {@link setMaxValueBytes}.
  */
@@ -134,28 +134,6 @@ export const MAX_REPLAYS = 3;
 
 /** Commands of one client that are given up at once for want of a leader, about a millisecond's worth. */
 export const MAX_GIVEN_UP_COMMANDS_PER_TURN = 1024;
-
-/**
- * Clients of all ports together unless an option says so, or as many as the descriptors allow that the rest of the process
- * does not need; one more is told so and closed.
- */
-export const MAX_CONNECTIONS = 20_000;
-
-/** The share of them that one address, or network of IPv6, may have, but for this machine; one more is told so and closed. */
-export const MAX_SHARE_OF_ADDRESS = 0.5;
-
-/** Connections of the admin port, of which one address may have the same share; more are closed at once. */
-export const MAX_ADMIN_CONNECTIONS = 128;
-
-/**
- * Descriptors that are kept from clients. A server has those of its thread's event loop, of its log, and of snapshots that it
- * writes, receives and sends.
- */
-export const DESCRIPTORS_OF_PROCESS = 64;
-export const DESCRIPTORS_OF_SERVER = 32;
-
-/** Clients that may wait at a port until they are accepted; the operating system turns more away. */
-export const ACCEPT_BACKLOG = 1024;
 
 /** What a routed connection holds of its stream is in pieces of at most this many bytes. */
 export const HELD_CHUNK_BYTES = 32 * 1024;

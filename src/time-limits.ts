@@ -1,5 +1,7 @@
 /** How long anything may take or wait, in ms, and what happens then. What may grow is in limits.ts. */
 
+import { assertRelations, type LimitRelation } from './limit-relations.js';
+
 /** How long a new server may take to catch up with the others; then the change of members is given up. */
 export const CATCH_UP_TIMEOUT_MS = 60_000;
 
@@ -75,3 +77,30 @@ export const LEADER_WAIT_MS = 2_000;
 
 /** A command waits this long for a quorum, then it is `ERR_INTERNAL`. */
 export const QUORUM_WAIT_MS = 5_000;
+
+/** While a cluster closes, commands in flight are answered for this long. */
+export const DRAIN_MS = 500;
+
+/** How many election timeouts a transfer of leadership may take; then whoever asked for it is told that it failed. */
+export const TRANSFER_TIMEOUTS = 3;
+
+/**
+ * A server that died by itself is started again after a pause, which is twice as long after each death in a row: the first, and
+ * the longest. One that was up for the third time has recovered: its next death counts as the first.
+ */
+export const FIRST_RESTART_PAUSE_MS = 100;
+export const LONGEST_RESTART_PAUSE_MS = 5_000;
+export const RECOVERED_AFTER_MS = 30_000;
+
+/** A server that has not given back by then what the router sent it still leads, or is too busy; its port is closed then, too. */
+export const MAX_LEAVE_MS = 300;
+
+const RELATIONS: readonly LimitRelation[] = [
+  [MIN_LOOKUP_TIMEOUT_MS > LOOKUP_WAIT_MS, 'a lookup that waits in vain leaves time for the read itself'],
+  [MIN_SHORTAGE_PAUSE_MS <= MAX_SHORTAGE_PAUSE_MS, 'pauses of a shortage grow'],
+  [FIRST_RESTART_PAUSE_MS <= LONGEST_RESTART_PAUSE_MS, 'pauses before a restart grow'],
+  [LONGEST_RESTART_PAUSE_MS < RECOVERED_AFTER_MS, 'a server that dies again and again has not recovered'],
+  [LEADER_WAIT_MS < QUORUM_WAIT_MS, 'who has no leader is told so before who has one without a quorum'],
+];
+
+assertRelations('time-limits.ts', RELATIONS);

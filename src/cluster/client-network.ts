@@ -2,14 +2,14 @@
 
 import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
-import { type ConnectionLimit, NodeNetwork } from '../gateway/node/node-network.js';
-import type { TlsIdentity } from '../gateway/node/tls-identity.js';
 import {
   DESCRIPTORS_OF_PROCESS,
   DESCRIPTORS_OF_SERVER,
   MAX_ADMIN_CONNECTIONS,
   MAX_CONNECTIONS,
-} from '../limits.js';
+} from '../connection-limits.js';
+import { type ConnectionLimit, NodeNetwork } from '../gateway/node/node-network.js';
+import type { TlsIdentity } from '../gateway/node/tls-identity.js';
 import { REFUSALS_LINE_MS } from '../time-limits.js';
 
 export interface ClientRoom {

@@ -6,8 +6,9 @@ import { isIPv4 } from 'node:net';
 import { resolve } from 'node:path';
 import { closestMatch } from 'leven';
 import { MAX_PASSWORD_BYTES } from '../access-limits.js';
+import { MAX_CONNECTIONS } from '../connection-limits.js';
 import type { TlsMaterial } from '../gateway/node/tls-identity.js';
-import { DEFAULT_MAX_VALUE_BYTES, LARGEST_MAX_VALUE_BYTES, MAX_CONNECTIONS } from '../limits.js';
+import { DEFAULT_MAX_VALUE_BYTES, LARGEST_MAX_VALUE_BYTES } from '../limits.js';
 import type { SlotId } from '../raft/types.js';
 import { DEFAULT_HISTORY_CHANGES, MOST_HISTORY_CHANGES } from '../watch-limits.js';
 

@@ -8,7 +8,7 @@ import type { KeyValueClient } from '../client/key-value-client.js';
 import { NODE_ENVIRONMENT } from '../environment.js';
 import type { ServerId } from '../raft/types.js';
 import { measureThread } from '../server/thread-measurements.js';
-import { CATCH_UP_TIMEOUT_MS, LEADER_WAIT_MS } from '../time-limits.js';
+import { CATCH_UP_TIMEOUT_MS, LEADER_WAIT_MS, TRANSFER_TIMEOUTS } from '../time-limits.js';
 import type { ClientAddress, ServerObservation } from '../wire/control.js';
 import { clientNetwork } from './client-network.js';
 import { type Security, securityOf } from './cluster-access.js';
@@ -32,9 +32,6 @@ import { type AddedServer, Membership, type ServerPlace } from './membership.js'
 import { RunningCluster } from './running-cluster.js';
 import { Signal, type Timeout } from './signal.js';
 import { type ClusterMeasurements, type ClusterStatus, withIds } from './status.js';
-
-/** How many election timeouts a transfer of leadership may take. */
-const TRANSFER_TIMEOUTS = 3;
 
 export class Cluster {
   readonly options: ShownOptions;

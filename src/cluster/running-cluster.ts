@@ -1,9 +1,8 @@
 /**
- * A cluster between its start and its end: opens its ports, its directory and its threads, joins the servers with each
- * other, and closes everything in the opposite order.
+ * A cluster between its start and its end: opens its ports, its directory and its threads, adds and removes servers, and closes
+ * everything in the opposite order.
  */
 
-import { MessageChannel } from 'node:worker_threads';
 import type { Logger } from 'pino';
 import { NODE_ENVIRONMENT, type Timer } from '../environment.js';
 import type { Doors } from '../gateway/doorkeeper.js';
@@ -14,7 +13,7 @@ import { majorityOf } from '../raft/quorum.js';
 import type { Member as IdentifiedServer, ServerId, SlotId } from '../raft/types.js';
 import { LoopWatch } from '../server/loop-watch.js';
 import type { ClusterDirectory } from '../storage/cluster-directory.js';
-import { LONG_TURN_MS, STALLED_END_TIMEOUT_MS } from '../time-limits.js';
+import { DRAIN_MS, LONG_TURN_MS, STALLED_END_TIMEOUT_MS } from '../time-limits.js';
 import type { ClientAddress, EtcdAccess, ServerStart } from '../wire/control.js';
 import { advertised } from './advertised-host.js';
 import { checkServerModule } from './cluster-environment.js';
@@ -31,15 +30,13 @@ import type { LinkFaults } from './faults.js';
 import { FrontPorts } from './front-ports.js';
 import { Member } from './member.js';
 import type { Place } from './member-state.js';
+import { ServerLinks } from './server-links.js';
 import { ServerThread } from './server-thread.js';
 import { type Ports, SlotPorts } from './slot-ports.js';
 import type { MemberStatus } from './status.js';
 import { openStorageLocation, type StorageLocation, slotsOn } from './storage-location.js';
 import { ThreadPool } from './thread-pool.js';
 import { isFulfilledWithin } from './within.js';
-
-/** While a cluster closes, commands in flight are answered for this long. */
-const DRAIN_MS = 500;
 
 export interface RunningClusterEnvironment {
   readonly logger: Logger;
@@ -74,6 +71,7 @@ export class RunningCluster {
   /** By slot and identity. A server that is replaced, and the one in its place, are of one slot. */
   #servers: readonly Member[] = [];
   readonly #ports: Ports;
+  readonly #links: ServerLinks;
   /** Servers that are being removed, and those whose disks did not answer then. */
   readonly #removed = new Set<Member>();
   readonly #environment: RunningClusterEnvironment;
@@ -100,6 +98,11 @@ export class RunningCluster {
     this.loopWatch = new LoopWatch((blockedMs) => {
       if (blockedMs > LONG_TURN_MS)
         logger.warn({ blockedMs }, 'the event loop of the main thread was blocked');
+    });
+    this.#links = new ServerLinks({
+      faults: environment.faults,
+      servers: () => this.#servers,
+      addressOf: (member) => this.#addressOf(member),
     });
     this.#environment = environment;
     this.#location = location;
@@ -253,8 +256,10 @@ export class RunningCluster {
           dataDir,
           leasesAreOver: lives === 0,
         }),
-      onUp: () => this.#join(member),
-      onCutOff: () => this.#tellOfEnd(member),
+      onUp: () => {
+        if (this.#environment.etcd === undefined) this.#links.join(member);
+      },
+      onCutOff: () => this.#links.tellOfEnd(member),
       onChange,
     });
     this.#servers = [...this.#servers, member].sort((a, b) => a.id - b.id || a.identity - b.identity);
@@ -323,7 +328,7 @@ export class RunningCluster {
 
   /** Has every server disturb its links as was asked for, and resolves once all that are up do. */
   async applyFaults(): Promise<void> {
-    await Promise.all(this.#servers.map((member) => this.#applyFaultsOf(member)));
+    await this.#links.applyFaults();
   }
 
   /** Answers what is in flight, stops every server, and gives the directory back. */
@@ -347,29 +352,6 @@ export class RunningCluster {
       .map(({ id }) => id);
   }
 
-  /** The server takes calls: joins it with every other one that does, faults included. */
-  #join(member: Member): void {
-    if (this.#environment.etcd !== undefined) return;
-    for (const peer of this.#servers) {
-      if (peer === member || !peer.isUp) continue;
-      member.tell({ type: 'address', slot: peer.id, address: this.#addressOf(peer) });
-      peer.tell({ type: 'address', slot: member.id, address: this.#addressOf(member) });
-      const { port1, port2 } = new MessageChannel();
-      member.tell({ type: 'joined', peer: peer.identity, port: port1 });
-      peer.tell({ type: 'joined', peer: member.identity, port: port2 });
-    }
-    void this.#applyFaultsOf(member);
-  }
-
-  /**
-   * Tells the others that a server no longer serves anybody. They would notice by themselves, but a thread takes tens of
-   * milliseconds to end.
-   */
-  #tellOfEnd(member: Member): void {
-    for (const peer of this.#servers)
-      if (peer !== member) peer.tell({ type: 'ended', peer: member.identity });
-  }
-
   /** Another server of its slot leads: starts it again, so that this one has the port. */
   #displace(identity: ServerId): void {
     const server = this.#servers.find((one) => one.identity === identity);
@@ -378,16 +360,6 @@ export class RunningCluster {
     restarted?.catch((error: unknown) => {
       this.#environment.logger.debug({ reason: messageOf(error) }, 'a server is not started again');
     });
-  }
-
-  async #applyFaultsOf(member: Member): Promise<void> {
-    const peers = this.#servers.filter((peer) => peer !== member);
-    await Promise.all(
-      peers.map((peer) => {
-        const fault = this.#environment.faults.of(member.id, peer.id);
-        return member.instruct((control) => control.setLinkFault(peer.identity, fault));
-      }),
-    );
   }
 }
 

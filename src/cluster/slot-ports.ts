@@ -7,9 +7,8 @@ import { setTimeout } from 'node:timers/promises';
 import type { Gateway } from '../gateway/gateway.js';
 import type { ServerChannel } from '../gateway/server-traffic.js';
 import type { Member as IdentifiedServer, RoleName, ServerId, SlotId, Term } from '../raft/types.js';
+import { MAX_LEAVE_MS } from '../time-limits.js';
 
-/** A server that has not given back by then what the router sent it still leads, or is too busy. */
-const MAX_LEAVE_MS = 300;
 const LEAVE_PAUSE_MS = 2;
 
 /** The port as one server uses it. */

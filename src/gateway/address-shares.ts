@@ -1,6 +1,6 @@
 /** Places that connections take, and how many of them each address has: no address takes the places of all others. */
 
-import { MAX_SHARE_OF_ADDRESS } from '../limits.js';
+import { MAX_SHARE_OF_ADDRESS } from '../connection-limits.js';
 
 /** Of an address of IPv6, what names the network: whoever has one address there has all of them. */
 const NETWORK_GROUPS = 4;

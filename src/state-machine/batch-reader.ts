@@ -2,75 +2,11 @@
 
 import { ByteReader, type ByteSpan, textOf } from '../bytes/byte-reader.js';
 import { equals } from '../bytes/byte-string.js';
-import {
-  type Args,
-  BatchError,
-  type DeleteIfCommand,
-  type FormerlyWatchedKey,
-  type WatchedKey,
-} from '../protocol/command.js';
+import { type Args, BatchError, type FormerlyWatchedKey, type WatchedKey } from '../protocol/command.js';
 import type { ArgSource } from './arg-source.js';
-import {
-  COUNT_OFFSET,
-  DEDUPE_BYTES,
-  HEADER_BYTES,
-  NUMBER_BYTES,
-  ONCE_NUMBERS_BYTES,
-  Operation,
-  START_BYTES,
-  STRIDE_BYTES,
-  TTL_BYTES,
-  VALUE_LIMIT_BYTES,
-} from './batch-format.js';
+import { HEADER_BYTES, Operation, START_BYTES } from './batch-format.js';
+import { type BatchVisitor, MAX_LISTED_ARGS, type TransactionCommands } from './batch-visitor.js';
 import { ARG_WORK } from './work.js';
-
-/** A command with more arguments, its name counted, is handed on without a list of them. */
-export const MAX_LISTED_ARGS = 256;
-
-/** What a batch does to the store, command by command. */
-export interface BatchVisitor {
-  /** The length of the largest value that the commands to come may make. */
-  valueLimit(bytes: number): void;
-  set(key: ByteSpan, value: ByteSpan, exptimeS: number): void;
-  cas(key: ByteSpan, value: ByteSpan, exptimeS: number, version: number): void;
-  casRevision(key: ByteSpan, value: ByteSpan, exptimeS: number, revision: number): void;
-  add(key: ByteSpan, value: ByteSpan, exptimeS: number): void;
-  delete(key: ByteSpan): void;
-  /** The number of the rule for the work of the transactions to come. */
-  workRule(number: number): void;
-  deleteIf(key: ByteSpan, by: DeleteIfCommand['by'], expected: number): void;
-  redis(args: Args): void;
-  /** A command of more arguments than {@link MAX_LISTED_ARGS}. They are read before the next command of the batch. */
-  longRedis(name: string, args: ArgSource): void;
-  /** The commands are read when they are executed: before the next command of the batch. */
-  redisTransaction(
-    watched: readonly (WatchedKey | FormerlyWatchedKey)[],
-    commands: TransactionCommands,
-  ): void;
-  /** @param name what the session's id is to contain */
-  sessionOpen(name: string, ttlS: number): void;
-  sessionClose(id: string): void;
-  /** The next command is to be executed once. */
-  once(id: string, seq: number, done: number): void;
-  /** The rows to come are of this start of the router. */
-  routerStart(start: string): void;
-  /** The next command is that of a connection, whose stream it ends at this place. */
-  dedupe(row: number, connection: number, place: number): void;
-  /** Each command to come ends that much later in the connection's stream than the one before. */
-  stride(bytes: number): void;
-  /** The commands to come are no connection's. */
-  dedupeEnd(): void;
-}
-
-/** The commands of a transaction, one after the other. */
-export interface TransactionCommands {
-  /** Units of work (work.ts) on what was read so far, of commands before the transaction, too. */
-  readonly units: number;
-  /** How many commands {@link next} has not returned yet. */
-  readonly left: number;
-  /** Reads on; the next command's arguments, or undefined when a long command needs another call. */
-  next(): Args | undefined;
-}
 
 /**
  * Goes through a payload's commands in order, in steps. An empty payload is Raft's no-op and holds none. Keys and values
@@ -277,65 +213,6 @@ class TransactionReader implements TransactionCommands {
     const args = this.#args.next();
     if (args !== undefined) this.left -= 1;
     return args;
-  }
-}
-
-/**
- * The keys of the sets, cas and deletes before a batch's first transaction, in order. Where the payload is no batch, it
- * stops or throws TruncatedBytesError.
- */
-export function visitKeys(payload: Uint8Array, visit: (key: ByteSpan) => void): void {
-  if (payload.byteLength < HEADER_BYTES) return;
-  const reader = new ByteReader(payload);
-  reader.skip(COUNT_OFFSET);
-  for (let count = reader.u32(); count > 0; count -= 1) {
-    const operation = reader.u8();
-    if (operation > Operation.delete) {
-      if (operation === Operation.workRule) return;
-      if (operation === Operation.redisTransaction || operation === Operation.formerTransaction) return;
-      if (operation < Operation.casRevision || operation > Operation.redisTransaction) {
-        skipKeyless(reader, operation);
-        continue;
-      }
-    }
-    visit(reader.span(reader.u8()));
-    if (operation === Operation.delete) continue;
-    reader.skip(NUMBER_BYTES);
-    if (operation === Operation.deleteVersion || operation === Operation.deleteRevision) continue;
-    if (operation === Operation.cas || operation === Operation.casRevision) reader.skip(NUMBER_BYTES);
-    reader.skip(reader.u32());
-  }
-}
-
-/** Passes over a command that has no key in front and is no transaction. */
-function skipKeyless(reader: ByteReader, operation: number): void {
-  switch (operation) {
-    case Operation.redis:
-      for (let args = reader.u32(); args > 0; args -= 1) reader.skip(reader.u32());
-      return;
-    case Operation.valueLimit:
-      reader.skip(VALUE_LIMIT_BYTES);
-      return;
-    case Operation.sessionOpen:
-      reader.skip(reader.u32());
-      reader.skip(TTL_BYTES);
-      return;
-    case Operation.sessionClose:
-      reader.skip(reader.u32());
-      return;
-    case Operation.once:
-      reader.skip(reader.u32());
-      reader.skip(ONCE_NUMBERS_BYTES);
-      return;
-    case Operation.dedupe:
-      reader.skip(DEDUPE_BYTES);
-      return;
-    case Operation.stride:
-      reader.skip(STRIDE_BYTES);
-      return;
-    case Operation.routerStart:
-      reader.skip(START_BYTES);
-      return;
   }
 }
 

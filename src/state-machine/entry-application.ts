@@ -16,7 +16,9 @@ import {
 } from '../protocol/command.js';
 import type { RespValue } from '../protocol/resp/value.js';
 import type { ArgSource } from './arg-source.js';
-import { BatchReader, type BatchVisitor, type TransactionCommands, visitKeys } from './batch-reader.js';
+import { visitKeys } from './batch-keys.js';
+import { BatchReader } from './batch-reader.js';
+import type { BatchVisitor, TransactionCommands } from './batch-visitor.js';
 import type { Contents } from './contents.js';
 import { HashList } from './hash-list.js';
 import { NO_RECORD, type RecordId } from './record-id.js';

@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { expect } from 'chai';
 import { AdminServer } from '../../src/admin/admin-server.js';
 import type { Cluster } from '../../src/cluster/cluster.js';
-import { MAX_ADMIN_CONNECTIONS } from '../../src/limits.js';
+import { MAX_ADMIN_CONNECTIONS } from '../../src/connection-limits.js';
 import { http } from '../../tools/support/http.js';
 import { newCluster } from '../support/new-cluster.js';
 import { ownAddress } from '../support/own-address.js';

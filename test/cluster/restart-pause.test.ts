@@ -1,10 +1,10 @@
 import { expect } from 'chai';
+import { RestartPause } from '../../src/cluster/restart-pause.js';
 import {
-  FIRST_PAUSE_MS,
-  LONGEST_PAUSE_MS,
+  FIRST_RESTART_PAUSE_MS,
+  LONGEST_RESTART_PAUSE_MS,
   RECOVERED_AFTER_MS,
-  RestartPause,
-} from '../../src/cluster/restart-pause.js';
+} from '../../src/time-limits.js';
 
 describe('the pause before a dead server is restarted', () => {
   it('doubles with each death in a row, up to a limit', () => {
@@ -17,9 +17,9 @@ describe('the pause before a dead server is restarted', () => {
       800,
       1600,
       3200,
-      LONGEST_PAUSE_MS,
-      LONGEST_PAUSE_MS,
-      LONGEST_PAUSE_MS,
+      LONGEST_RESTART_PAUSE_MS,
+      LONGEST_RESTART_PAUSE_MS,
+      LONGEST_RESTART_PAUSE_MS,
     ]);
   });
 
@@ -27,7 +27,7 @@ describe('the pause before a dead server is restarted', () => {
     const pause = new RestartPause();
     pause.afterDeath(0);
     pause.afterDeath(0);
-    expect(pause.afterDeath(RECOVERED_AFTER_MS)).to.equal(FIRST_PAUSE_MS);
-    expect(pause.afterDeath(RECOVERED_AFTER_MS - 1)).to.equal(2 * FIRST_PAUSE_MS);
+    expect(pause.afterDeath(RECOVERED_AFTER_MS)).to.equal(FIRST_RESTART_PAUSE_MS);
+    expect(pause.afterDeath(RECOVERED_AFTER_MS - 1)).to.equal(2 * FIRST_RESTART_PAUSE_MS);
   });
 });

@@ -6,12 +6,9 @@ import { DEFAULT_MAX_VALUE_BYTES, MAX_VALUE_BYTES, setMaxValueBytes } from '../.
 import { BatchError, type Command } from '../../src/protocol/command.js';
 import type { ArgSource } from '../../src/state-machine/arg-source.js';
 import { BatchEncoder } from '../../src/state-machine/batch-encoder.js';
-import {
-  BatchReader,
-  type BatchVisitor,
-  type TransactionCommands,
-  visitKeys,
-} from '../../src/state-machine/batch-reader.js';
+import { visitKeys } from '../../src/state-machine/batch-keys.js';
+import { BatchReader } from '../../src/state-machine/batch-reader.js';
+import type { BatchVisitor, TransactionCommands } from '../../src/state-machine/batch-visitor.js';
 import { anyCommand, bytesOf, payloadOf } from '../support/commands.js';
 
 class Recorder implements BatchVisitor {

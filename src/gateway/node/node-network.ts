@@ -5,7 +5,7 @@
 
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { createServer as createSecureServer } from 'node:tls';
-import { ACCEPT_BACKLOG } from '../../limits.js';
+import { ACCEPT_BACKLOG } from '../../connection-limits.js';
 import { TLS_HANDSHAKE_TIMEOUT_MS } from '../../time-limits.js';
 import type { ClientAddress } from '../../wire/control.js';
 import { AddressShares, plainAddress } from '../address-shares.js';

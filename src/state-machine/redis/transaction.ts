@@ -4,7 +4,7 @@ import { MAX_REDIS_REPLY_BYTES } from '../../limits.js';
 import type { Args, FormerlyWatchedKey, WatchedKey } from '../../protocol/command.js';
 import { isSmall, REPLY_TOO_LARGE, sizeOf } from '../../protocol/resp/reply-size.js';
 import { ErrorReply, NULL_ARRAY, type RespValue } from '../../protocol/resp/value.js';
-import type { TransactionCommands } from '../batch-reader.js';
+import type { TransactionCommands } from '../batch-visitor.js';
 import { goOn, type Steps, type Work } from '../work.js';
 import { FIRST_RULE, type WorkRule } from '../work-rules.js';
 import { beginLong, execute } from './execute.js';

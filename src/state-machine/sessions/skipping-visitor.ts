@@ -2,7 +2,7 @@
 
 import type { RespValue } from '../../protocol/resp/value.js';
 import type { ArgSource } from '../arg-source.js';
-import type { BatchVisitor, TransactionCommands } from '../batch-reader.js';
+import type { BatchVisitor, TransactionCommands } from '../batch-visitor.js';
 import { PLACE_WORK, type Steps, type Work } from '../work.js';
 
 export interface SkippingOptions {

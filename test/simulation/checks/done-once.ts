@@ -9,11 +9,8 @@ import type { Args } from '../../../src/protocol/command.js';
 import { PropertyViolation } from '../../../src/raft/checks/property-violation.js';
 import type { Entry, LogIndex } from '../../../src/raft/types.js';
 import type { ArgSource } from '../../../src/state-machine/arg-source.js';
-import {
-  BatchReader,
-  type BatchVisitor,
-  type TransactionCommands,
-} from '../../../src/state-machine/batch-reader.js';
+import { BatchReader } from '../../../src/state-machine/batch-reader.js';
+import type { BatchVisitor, TransactionCommands } from '../../../src/state-machine/batch-visitor.js';
 
 /** As newValue makes them, see client/command.ts. */
 const VALUE = /[a-z]+:\d+\.\d+;/g;

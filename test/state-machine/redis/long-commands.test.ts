@@ -3,7 +3,7 @@
 import { expect } from 'chai';
 import type { Args, Command } from '../../../src/protocol/command.js';
 import type { RespValue } from '../../../src/protocol/resp/value.js';
-import { MAX_LISTED_ARGS } from '../../../src/state-machine/batch-reader.js';
+import { MAX_LISTED_ARGS } from '../../../src/state-machine/batch-visitor.js';
 import { KeyValueStore } from '../../../src/state-machine/key-value-store.js';
 import { MAX_ARGS_AT_ONCE } from '../../../src/state-machine/redis/long-commands.js';
 import { Work } from '../../../src/state-machine/work.js';

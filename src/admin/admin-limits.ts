@@ -12,6 +12,12 @@ export const MAX_BODY_BYTES = 64 * KIB;
 export const MAX_HEADER_BYTES = 16 * KIB;
 
 /**
+ * How long a connection that ends with its answer stays, in ms, without being read: who is sent away can read why, and a
+ * hostile one does not come again at once, which would cost more than to leave it alone.
+ */
+export const FAREWELL_MS = 1_000;
+
+/**
  * How long a client may take, in ms. One that is slower is answered 408 if it has begun a request, and its connection is closed.
  */
 export const ADMIN_TIMEOUTS = {

@@ -17,6 +17,7 @@ import { ADMIN_TIMEOUTS, MAX_HEADER_BYTES } from './admin-limits.js';
 import { Admission, kindOf } from './admission.js';
 import type { AdminListener } from './app.js';
 import { Assets } from './assets.js';
+import { leaveAfterLongBody } from './farewell.js';
 import { requireDescriptors } from './free-descriptors.js';
 import { Guard } from './guard.js';
 import { HttpError, JSON_HEADERS, jsonText } from './http-error.js';
@@ -158,6 +159,7 @@ export class AdminServer {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { tls } = this.#cluster.security;
+    leaveAfterLongBody(request, response);
     await this.#admission.serve(request.socket, {
       admit: async () => {
         checkSource(request, this.#ownNames, tls === undefined ? 'http' : 'https');

@@ -45,6 +45,10 @@ export class Admission {
   readonly #unanswered = new WeakMap<Socket, number>();
   /** Resolves when the last request of a connection is answered. */
   readonly #last = new WeakMap<Socket, Promise<void>>();
+  /** A request was begun in this turn of the event loop. */
+  #hasBegun = false;
+  /** Those that are begun in the next turns, one in each: one of a connection at most. */
+  readonly #toBegin: (() => void)[] = [];
   readonly #places = { look: new Places(), change: new Places(), 'long change': new Places() };
 
   /** Whether a request of the connection waits for its answer, or for the client to take that. */
@@ -54,7 +58,8 @@ export class Admission {
 
   /**
    * Does the call once it is its turn, unless the connection is closed before; the next one of the connection waits for the
-   * answer, and for the next turn of the event loop, or all that a client sends at once would be answered in one.
+   * answer. In a turn of the event loop one request is begun, of whatever connection: clients of the cluster wait no longer for
+   * those of many connections than for one.
    */
   async serve(socket: Socket, call: AdminCall): Promise<void> {
     const before = this.#last.get(socket);
@@ -68,14 +73,30 @@ export class Admission {
     this.#changeUnanswered(socket, 1);
     try {
       await before;
+      await this.#ownTurn();
       if (socket.destroyed) return;
       await this.#serveNow(socket, call).catch(call.refuse);
       // A client that does not read its answers keeps only itself waiting.
       await call.answered();
     } finally {
       this.#changeUnanswered(socket, -1);
-      setImmediate(done);
+      done();
     }
+  }
+
+  /** Resolves in a turn in which no other request is begun. */
+  async #ownTurn(): Promise<void> {
+    if (this.#hasBegun) return new Promise((begin) => this.#toBegin.push(begin));
+    this.#hasBegun = true;
+    setImmediate(() => this.#turnHasEnded());
+  }
+
+  #turnHasEnded(): void {
+    const begin = this.#toBegin.shift();
+    this.#hasBegun = begin !== undefined;
+    if (begin === undefined) return;
+    setImmediate(() => this.#turnHasEnded());
+    begin();
   }
 
   async #serveNow(socket: Socket, { admit, call, kind }: AdminCall): Promise<void> {

@@ -4,6 +4,7 @@
  */
 
 import type { IncomingMessage } from 'node:http';
+import { MAX_BODY_BYTES } from './admin-limits.js';
 
 /** An absolute target is what a proxy sends (RFC 9112, 3.2.2). */
 const SCHEME_AND_AUTHORITY = /^https?:\/\/[^/?#]*/i;
@@ -17,6 +18,12 @@ export function pathOf({ url = '' }: Pick<IncomingMessage, 'url'>): string {
 /** Whether it changes nothing. */
 export function isRead({ method }: Pick<IncomingMessage, 'method'>): boolean {
   return method === 'GET' || method === 'HEAD';
+}
+
+/** Whether a body comes that is too long, or does not say how long it is. */
+export function hasLongBody({ headers }: Pick<IncomingMessage, 'headers'>): boolean {
+  const { 'content-length': length = '0', 'transfer-encoding': coding } = headers;
+  return coding !== undefined || Number(length) > MAX_BODY_BYTES;
 }
 
 /** Whether it only asks if a leader serves: whoever watches a process from outside knows no password and has no certificate. */

@@ -12,6 +12,11 @@ describe('the admission of admin calls', () => {
     throw error;
   };
 
+  /** Long enough for all requests of a test to be begun, one in each. */
+  async function turns(count = 6 * MAX_ADMIN_CALLS + 1): Promise<void> {
+    for (let turn = 0; turn < count; turn += 1) await endOfTurn(NODE_ENVIRONMENT);
+  }
+
   it('serves others while clients do not read their answers', async () => {
     const admission = new Admission();
     for (let n = 0; n < MAX_ADMIN_CALLS; n += 1)
@@ -30,7 +35,7 @@ describe('the admission of admin calls', () => {
       answered: () => never,
       kind: 'look',
     });
-    await endOfTurn(NODE_ENVIRONMENT);
+    await turns();
     expect(isServed).to.equal(true);
   });
 
@@ -43,7 +48,7 @@ describe('the admission of admin calls', () => {
     };
     void admission.serve(socket, { call, refuse: unexpected, answered: () => never, kind: 'look' });
     void admission.serve(socket, { call, refuse: unexpected, answered: () => never, kind: 'look' });
-    await endOfTurn(NODE_ENVIRONMENT);
+    await turns();
     expect(served).to.equal(1);
     socket.destroy();
     await once(socket, 'close');
@@ -68,6 +73,27 @@ describe('the admission of admin calls', () => {
     await eventually('all are refused', () => refused === 100);
     socket.destroy();
     await once(socket, 'close');
+  });
+
+  it('begins one request in a turn, of however many connections', async () => {
+    const admission = new Admission();
+    let begun = 0;
+    const requests = Array.from({ length: 20 }, () =>
+      admission.serve(new Socket(), {
+        admit: async () => {
+          begun += 1;
+        },
+        call: async () => {},
+        refuse: unexpected,
+        answered: async () => {},
+        kind: 'look',
+      }),
+    );
+    for (let before = 0; begun < requests.length; before = begun) {
+      await endOfTurn(NODE_ENVIRONMENT);
+      expect(begun - before).to.be.at.most(1);
+    }
+    await Promise.all(requests);
   });
 
   it('does no call of a connection that was closed while it waited', async () => {
@@ -123,14 +149,14 @@ describe('the admission of admin calls', () => {
     const long = fill(admission, 'long change', '127.0.0.1');
     const looks = fill(admission, 'look', '127.0.0.1');
     const changes = fill(admission, 'change', '127.0.0.1');
-    await endOfTurn(NODE_ENVIRONMENT);
+    await turns();
     for (const served of [long, looks, changes]) expect(served()).to.equal(MAX_ADMIN_CALLS);
   });
 
   it('leaves half of the places to other addresses, and gives them places as they are free', async () => {
     const admission = new Admission();
     const greedy = fill(admission, 'look', '10.0.0.1');
-    await endOfTurn(NODE_ENVIRONMENT);
+    await turns();
     expect(greedy()).to.equal(MAX_ADMIN_CALLS / 2);
     let isServed = false;
     await admission.serve(from('10.0.0.2'), {

@@ -35,12 +35,6 @@ export interface EtcdChange {
   readonly lease?: string | undefined;
 }
 
-export type EtcdWritten =
-  /** etcd's revision of the changes. */
-  | { readonly isDone: true; readonly modRevision: number }
-  /** Nothing was written, since some of the keys have changed: what they are now. */
-  | { readonly isDone: false; readonly records: EtcdRecords };
-
 /** All that a command wants to read is more than {@link MAX_READ_BYTES_OF_COMMAND}. */
 export class TooMuchReadError extends Error {
   readonly code = 'ETCD_TOO_MUCH_READ';
@@ -108,11 +102,15 @@ export class EtcdKeys {
   }
 
   /**
-   * Makes the changes, if all keys of `records` are as they are there. Each key is changed once. Rejects as EtcdTransport does:
-   * after an EtcdNoAnswerError the changes may have been made.
+   * Makes the changes, if all keys of `records` are as they are there. Each key is changed once. Resolves to etcd's
+   * revision of the changes; undefined, and nothing was written, if a key is not as it was. Rejects as EtcdTransport
+   * does: after an EtcdNoAnswerError the changes may have been made.
    */
-  async write(records: EtcdRecords, changes: readonly EtcdChange[], timeoutMs: number): Promise<EtcdWritten> {
-    const keys = [...records.keys()];
+  async write(
+    records: EtcdRecords,
+    changes: readonly EtcdChange[],
+    timeoutMs: number,
+  ): Promise<number | undefined> {
     const body = {
       compare: [...records].map(([key, record]) => ({
         key: this.#encoded(key),
@@ -125,18 +123,9 @@ export class EtcdKeys {
           ? { request_delete_range: { key: this.#encoded(key) } }
           : { request_put: this.#put(key, stored, lease) },
       ),
-      failure: keys.map((key) => this.#range(key)),
     };
-    let answer: Answer;
-    try {
-      answer = await this.#call('/v3/kv/txn', body, timeoutMs);
-    } catch (error) {
-      // An answer is only long where the keys had changed: nothing was written.
-      if (!(error instanceof EtcdLongAnswerError)) throw error;
-      return { isDone: false, records: await this.read(keys) };
-    }
-    if (answer.succeeded === true) return { isDone: true, modRevision: Number(answer.header?.revision) };
-    return { isDone: false, records: recordsIn(answer, keys) };
+    const answer = await this.#call('/v3/kv/txn', body, timeoutMs);
+    return answer.succeeded === true ? Number(answer.header?.revision) : undefined;
   }
 
   /** How many keys there are. Those count that are past their deadlines and that nobody has found yet. */

@@ -33,6 +33,11 @@ export interface SharedCommand {
 /** What a command came to, or that it was not executed since it asks for too much: an error of Redis. */
 export type Outcome = Executed | { readonly type: 'refused'; readonly reason: string };
 
+const TOO_MUCH_WRITTEN: Outcome = {
+  type: 'refused',
+  reason: `ERR a command writes no more than ${MAX_TXN_BYTES} bytes to etcd`,
+};
+
 /** Others have changed the keys each time before what was made of them could be written. Nothing was done. */
 export class ContendedError extends Error {
   readonly code = 'ETCD_CONTENDED';
@@ -80,23 +85,21 @@ export class SharedTransactions {
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
       const { outcomes, changes } = await this.#executeOn(records, shared);
       if (changes.length === 0) return outcomes;
-      if (shared.length > 1 && sizeOf(changes) > MAX_TXN_BYTES) {
-        [shared, records] = half(shared, records);
+      if (sizeOf(changes) > MAX_TXN_BYTES) {
+        if (shared.length === 1) return [TOO_MUCH_WRITTEN];
+        shared = half(shared);
+        records = new Map(keysOf(shared).map((key) => [key, records.get(key)]));
         continue;
       }
-      if (sizeOf(changes) > MAX_TXN_BYTES)
-        return [
-          { type: 'refused', reason: `ERR a command writes no more than ${MAX_TXN_BYTES} bytes to etcd` },
-        ];
       const leased = await this.#leased(changes);
       isWriting(shared.length);
-      const written = await this.#write(records, leased, endMs);
-      if (written?.isDone === true)
-        return outcomes.map((one, place) => told(one, shared[place], leased, written));
-      records = written === undefined ? await this.#options.keys.read(keysOf(shared)) : written.records;
+      const modRevision = await this.#write(records, leased, endMs);
+      if (modRevision !== undefined)
+        return outcomes.map((one, place) => told(one, shared[place], leased, modRevision));
       isWriting(0);
       // Those who want the same keys get in each other's way less if each wants fewer.
-      if (attempt >= SHARED_ATTEMPTS && shared.length > 1) [shared, records] = half(shared, records);
+      if (attempt >= SHARED_ATTEMPTS && shared.length > 1) shared = half(shared);
+      records = await this.#options.keys.read(keysOf(shared));
     }
     throw new ContendedError();
   }
@@ -169,7 +172,7 @@ function told(
   outcome: Executed,
   command: SharedCommand | undefined,
   changes: readonly EtcdChange[],
-  { modRevision }: { readonly modRevision: number },
+  modRevision: number,
 ): Executed {
   if (outcome.type !== 'written' || command === undefined) return outcome;
   const { result } = outcome;
@@ -215,13 +218,8 @@ function refusalOf({ keys, isWrite }: KeysReach): Outcome | undefined {
   };
 }
 
-/** The first half of the commands, and the records of their keys. */
-function half(
-  shared: readonly SharedCommand[],
-  records: EtcdRecords,
-): [shared: SharedCommand[], records: EtcdRecords] {
-  const fewer = shared.slice(0, Math.ceil(shared.length / 2));
-  return [fewer, new Map(keysOf(fewer).map((key) => [key, records.get(key)]))];
+function half(shared: readonly SharedCommand[]): SharedCommand[] {
+  return shared.slice(0, Math.ceil(shared.length / 2));
 }
 
 function keysOf(shared: readonly SharedCommand[]): readonly string[] {

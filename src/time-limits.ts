@@ -12,7 +12,8 @@ export const MAX_TURN_MS = 20;
 export const LONG_TURN_MS = 100;
 
 /**
- * How long a lookup of a client in this process may take; then its keys are read as any other client's. Calls with a shorter time
+ * A lookup of a client in this process that takes longer is given up within as long again, and its keys are read as any other
+ * client's. Calls with a shorter time
  * limit than the next are not looked up.
  */
 export const LOOKUP_WAIT_MS = 50;

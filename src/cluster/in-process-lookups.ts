@@ -4,8 +4,8 @@
  */
 
 import type { ByteSpan } from '../bytes/byte-reader.js';
-import { Deadlines } from '../client/deadlines.js';
 import type { ClientEnvironment } from '../client/world.js';
+import type { Timer } from '../environment.js';
 import { MAX_KEY_BYTES } from '../limits.js';
 import { MAX_LOOKUP_KEYS } from '../lookup-limits.js';
 import { LOOKUP_WAIT_MS } from '../time-limits.js';
@@ -27,19 +27,19 @@ export interface Lookup {
 export class InProcessLookups {
   readonly #lookUp: LookUp;
   readonly #environment: Omit<ClientEnvironment, 'random'>;
-  readonly #deadlines: Deadlines;
   /** Those that leave together. */
   #next: Lookup[] = [];
   readonly #sent = new Set<SentLookups>();
+  /** Looks for those that take too long, while there are any: one timer for all, since most are answered in no time. */
+  #timer: Timer | undefined;
   #isClosed = false;
 
   constructor(lookUp: LookUp, environment: Omit<ClientEnvironment, 'random'>) {
     this.#lookUp = lookUp;
     this.#environment = environment;
-    this.#deadlines = new Deadlines(environment);
   }
 
-  /** Ends in one call of the lookup's, at most {@link LOOKUP_WAIT_MS} and a timer's lateness later. */
+  /** Ends in one call of the lookup's, at most twice {@link LOOKUP_WAIT_MS} and a timer's lateness later. */
   begin(lookup: Lookup): void {
     if (this.#isClosed) {
       lookup.giveUp();
@@ -50,8 +50,8 @@ export class InProcessLookups {
 
   close(): void {
     this.#isClosed = true;
+    this.#timer?.cancel();
     for (const sent of this.#sent) sent.giveUp();
-    this.#deadlines.clear();
   }
 
   readonly #send = (): void => {
@@ -70,12 +70,18 @@ export class InProcessLookups {
       return;
     }
     this.#sent.add(sent);
-    this.#deadlines.add(sent);
+    this.#timer ??= this.#environment.startTimer(this.#look, LOOKUP_WAIT_MS);
   }
 
   readonly #onOver = (sent: SentLookups): void => {
     this.#sent.delete(sent);
-    this.#deadlines.delete(sent);
+  };
+
+  readonly #look = (): void => {
+    this.#timer = undefined;
+    const nowMs = this.#environment.nowMs();
+    for (const sent of this.#sent) if (sent.deadlineMs <= nowMs) sent.giveUp();
+    if (this.#sent.size > 0) this.#timer ??= this.#environment.startTimer(this.#look, LOOKUP_WAIT_MS);
   };
 }
 
@@ -95,17 +101,13 @@ class SentLookups {
     const lookups = this.#lookups;
     this.#lookups = [];
     this.#onOver(this);
-    for (const [place, lookup] of lookups.entries())
-      if (place < values.length) lookup.answer(values[place]);
-      else lookup.giveUp();
+    for (let place = 0; place < lookups.length; place += 1)
+      if (place < values.length) lookups[place]?.answer(values[place]);
+      else lookups[place]?.giveUp();
   };
 
   giveUp(): void {
     this.answer([]);
-  }
-
-  onDeadline(): void {
-    this.giveUp();
   }
 }
 

@@ -130,17 +130,19 @@ export class Client implements KeyValueClient {
     const { nowMs } = this.#world.environment;
     const timeoutMs = this.#dispatcher.timeoutOf(options);
     const deadlineMs = nowMs() + timeoutMs;
-    for (let tries = 1; ; tries += 1) {
+    /** For a part of it, which begins only while there is time: each may end a little late by itself. */
+    const limited = (): WriteOptions => {
       const leftMs = deadlineMs - nowMs();
       if (leftMs <= 0) throw new TimeoutError('update', timeoutMs);
-      const limited = { ...options, timeoutMs: leftMs };
-      const found = await this.getWithVersion(key, limited);
+      return { ...options, timeoutMs: leftMs };
+    };
+    for (let tries = 1; ; tries += 1) {
+      const found = await this.getWithVersion(key, limited());
       const value = await next(found?.value);
       if (value === undefined) return found?.value;
-      limited.timeoutMs = Math.max(1, deadlineMs - nowMs());
       const isWritten = await (found === undefined
-        ? this.add(key, value, limited).then((revision) => revision !== undefined)
-        : this.#casIfAt(key, value, found, limited));
+        ? this.add(key, value, limited()).then((revision) => revision !== undefined)
+        : this.#casIfAt(key, value, found, limited()));
       if (isWritten) return value;
       const pauseMs = pauseAfter(tries, 1, MAX_UPDATE_PAUSE_MS, this.#world.environment);
       await sleep(this.#world.environment, Math.max(0, Math.min(pauseMs, deadlineMs - nowMs())));

@@ -76,6 +76,18 @@ describe('a client', () => {
     expect(endedMs - sinceMs).to.be.at.most(301);
   });
 
+  it('begins no write for an update whose time is over when it has read', async () => {
+    const outcome = outcomeOf(client.update('k', () => 'x', { timeoutMs: 300 }));
+    const link = await world.opened();
+    expect(link.take()).to.deep.equal(['gets k']);
+    // The timer that would have ended it is late.
+    world.nowMs += 310;
+    link.reply('VALUE 1 0 5 1', 'v');
+    await world.settle();
+    expect(outcome.value).to.equal('ERR_TIMEOUT');
+    expect(link.take()).to.deep.equal([]);
+  });
+
   it('has no more in flight than its limit, and sends the others as replies come', async () => {
     const calls = Array.from({ length: MAX_IN_FLIGHT_COMMANDS + 2 }, () => outcomeOf(client.get('k')));
     const link = await world.opened();

@@ -58,6 +58,7 @@ function runOf(facts: Partial<Run>): Run {
     leaders,
     differences: [],
     told: { findings: [], summary: [] },
+    turns: [],
     ...facts,
   };
 }

@@ -185,3 +185,40 @@ describe('the program at its limits', function () {
     }
   });
 });
+
+describe('the program whose log holds large values', function () {
+  this.timeout(300_000);
+  const MIB = 1024 * 1024;
+  /** Less than makes a snapshot due, which would let the log go. */
+  const SENT_BYTES = 300 * MIB;
+  const PATIENCE_MS = 200_000;
+
+  it('takes what one client pipelines of them in bounded memory', async () => {
+    const flags = ['--snapshot-log-bytes', `${4 * SENT_BYTES}`, '--log-level', 'warn'];
+    const program = await Program.start({ servers: SERVERS, flags });
+    const rude = new RudeClients();
+    let peakBytes = 0;
+    try {
+      const commands = `set k 0 ${MIB}\r\n${'v'.repeat(MIB)}\r\n`;
+      await rude.open({ port: program.routerPort, clients: 1, commands, reads: true });
+      await eventually(
+        'much was sent',
+        async () => {
+          peakBytes = Math.max(peakBytes, await residentBytes(program.pid));
+          const { text } = await http(program.httpPort, 'GET /metrics');
+          const [, received] = /^threadraft_received_bytes_total\{port="router"\} (\d+)$/m.exec(text) ?? [];
+          return Number(received) > SENT_BYTES;
+        },
+        PATIENCE_MS,
+      );
+      expect(rude.disconnected).to.equal(0);
+      const boundBytes = memoryBoundBytes({ servers: SERVERS, greedyClients: 1, storeBytes: 2 * MIB });
+      expect(peakBytes, 'resident memory').to.be.within(1, boundBytes);
+      // What it took in would be more, or this would show nothing.
+      expect(SERVERS * SENT_BYTES).to.be.above(boundBytes);
+    } finally {
+      rude.close();
+      await program.kill();
+    }
+  });
+});

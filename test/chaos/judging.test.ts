@@ -72,6 +72,16 @@ describe('the judgement of a chaos run', () => {
     expect(drawings).to.deep.equal([]);
   });
 
+  it('names turns of the program that took a thread too long, and no others', () => {
+    const turn = { thread: 'main', ageMs: 20_000, atMs: 0, cpuMs: 45, lateMs: 900 };
+    expect(judge(runOf({ turns: [turn] })).isRight).to.equal(true);
+    const { isRight, report } = judge(runOf({ turns: [turn, { ...turn, thread: 'worker 3', cpuMs: 120 }] }));
+    expect(isRight).to.equal(false);
+    expect(report.join('\n'))
+      .to.include("longest turn by a thread's CPU time: 45 ms of the main thread, 120 ms of servers")
+      .and.to.include('of more than 50 ms: 1\n  worker 3: 120 ms at');
+  });
+
   it('names and draws a stale read', () => {
     const lines = [set('a', { client: 1 }), set('b', { client: 2 }), line({ client: 3, value: 'a' })];
     const { isRight, report, lastLine, drawings } = judge(runOf({ lines }));

@@ -40,6 +40,17 @@ export const COSTS: readonly Cost[] = [
     round: repeated(300, ['BITCOUNT', 'costly:large']),
   },
   {
+    name: 'BITFIELD of 5,000 operations',
+    preparation: [LARGE],
+    round: [
+      [
+        'BITFIELD',
+        'costly:large',
+        ...Array.from({ length: 5_000 }, (_, i) => ['INCRBY', 'u8', `#${i}`, '1']).flat(),
+      ],
+    ],
+  },
+  {
     name: 'MGET of 20 MB',
     preparation: [['SET', 'costly:wide', 'v'.repeat(20_000)]],
     round: [['MGET', ...Array.from({ length: 1_000 }, () => 'costly:wide')]],

@@ -16,6 +16,7 @@ import { countOption, runTool, wholeNumber } from '../support/arguments.js';
 import { newCertificateFiles } from '../support/certificates.js';
 import { speakTls } from '../support/dial.js';
 import { freePorts } from '../support/free-ports.js';
+import { LongTurns } from '../support/long-turns.js';
 import { dataDirsIn } from '../support/program.js';
 import { nowNs } from './client.js';
 import type { ClientsOptions, ClientsReport } from './clients.js';
@@ -131,6 +132,7 @@ async function torment(
   const faultsDir = join(directory, 'faults');
   await mkdir(faultsDir);
   const port = await freePorts();
+  const turns = await LongTurns.open();
   const tls = args.tls ? await newCertificateFiles() : undefined;
   if (tls !== undefined) speakTls(tls.ca);
   const site = new Site({
@@ -140,6 +142,7 @@ async function torment(
     dataDirs: dataDirsIn(directory, { servers: args.servers, isApart: args.apart }),
     faultsDir,
     health,
+    turns,
     entry: args.program,
   });
   const keys = Array.from({ length: args.keys }, (_, i) => `${KEY_PREFIX}${i}`);
@@ -181,13 +184,14 @@ async function torment(
     await appendFile(historyPath, reads.map((line) => `${JSON.stringify(line)}\n`).join(''));
     await site.stop();
     const { faults, recoveries } = nemesis;
-    return { faults, recoveries, intervals, leaders, differences, told };
+    return { faults, recoveries, intervals, leaders, differences, told, turns: turns.take() };
   } catch (error) {
     clients?.kill('SIGKILL');
     await site.destroy();
     throw error;
   } finally {
     await tls?.remove();
+    await turns.remove();
   }
 }
 

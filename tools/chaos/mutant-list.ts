@@ -210,6 +210,17 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'go through keys for a tenth of a second in a turn',
+    args: ['--faults', 'costly'],
+    edits: [
+      {
+        file: 'server/clients/walks.js',
+        search: 'const sliceUnits = WALK_WORK_PER_TURN / Math.max(1, this.#admitted.size);',
+        replacement: 'const sliceUnits = 100 * WALK_WORK_PER_TURN;',
+      },
+    ],
+  },
+  {
     name: 'stay down once the disk was full',
     args: ['--faults', 'full'],
     edits: [

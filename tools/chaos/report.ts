@@ -1,6 +1,7 @@
 /** What came out of a run: everything that was checked, in words. */
 
 import { checkLinearizability } from '../linearizability/checker.js';
+import { type LongTurn, MAIN_THREAD } from '../support/long-turns.js';
 import {
   backInService,
   lengthOf,
@@ -36,6 +37,8 @@ export interface Run {
   readonly differences: readonly string[];
   /** What the clients found wrong by themselves. */
   readonly told: ClientsReport;
+  /** The program's long turns. */
+  readonly turns: readonly LongTurn[];
 }
 
 export interface Verdict {
@@ -49,6 +52,12 @@ export interface Verdict {
 
 const MAX_LINES = 5;
 
+/**
+ * No turn should take over MAX_TURN_MS, by the clock of an idle machine. Here code runs for the first time in threads that have
+ * just been started, and all compete for the same caches.
+ */
+const MAX_CHAOS_TURN_MS = 50;
+
 export function judge({
   startNs,
   lines,
@@ -58,6 +67,7 @@ export function judge({
   leaders,
   differences,
   told,
+  turns,
 }: Run): Verdict {
   const volatile = new Set(lines.flatMap(({ key, ttlMs }) => (ttlMs === null ? [] : [key])));
   const operations = lines.filter(({ key }) => !volatile.has(key)).flatMap((line) => operationOf(line) ?? []);
@@ -76,6 +86,8 @@ export function judge({
   );
   const back = backInService(lines, recoveries);
   const tooLate = back.filter((recovery) => lengthWithout(recovery, stalls) > MAX_RECOVERY_NS);
+  const longest = [...turns].sort((a, b) => b.cpuMs - a.cpuMs);
+  const tooLongTurns = longest.filter(({ cpuMs }) => cpuMs > MAX_CHAOS_TURN_MS);
   const isLinearizable = violations.length === 0;
   const report = [
     '',
@@ -102,6 +114,13 @@ export function judge({
         ({ fromNs, untilNs }) => `${milliseconds(fromNs - startNs)} to ${milliseconds(untilNs - startNs)}`,
       ),
     ),
+    `longest turn by a thread's CPU time: ${longestOf(longest, 'of the main thread', isOfMain)}, ${longestOf(longest, 'of servers', (turn) => !isOfMain(turn))}`,
+    finding(
+      `of more than ${MAX_CHAOS_TURN_MS} ms`,
+      tooLongTurns.map(
+        ({ thread, cpuMs, atMs }) => `${thread}: ${cpuMs.toFixed(0)} ms at ${new Date(atMs).toISOString()}`,
+      ),
+    ),
     ...violations.map(
       ({ key, isCertain, stuck }) =>
         `${key}: no order${isCertain ? '' : ' found in a long time'}; these cannot be next: ${stuck
@@ -113,9 +132,17 @@ export function judge({
   return {
     isRight:
       isLinearizable &&
-      [tooLong, tooLate, differences, repeated, lost, lifetimes, leaders.conflicts, told.findings].every(
-        (findings) => findings.length === 0,
-      ),
+      [
+        tooLong,
+        tooLate,
+        tooLongTurns,
+        differences,
+        repeated,
+        lost,
+        lifetimes,
+        leaders.conflicts,
+        told.findings,
+      ].every((findings) => findings.length === 0),
     report,
     drawings: violations.map((violation) =>
       drawViolation(
@@ -125,6 +152,19 @@ export function judge({
     ),
     lastLine: `chaos: ${lines.length} ops, ${faults.length} faults, ${isLinearizable ? 'linearizable' : 'NOT linearizable'}`,
   };
+}
+
+function isOfMain({ thread }: LongTurn): boolean {
+  return thread === MAIN_THREAD;
+}
+
+function longestOf(
+  longest: readonly LongTurn[],
+  whose: string,
+  isTheirs: (turn: LongTurn) => boolean,
+): string {
+  const turn = longest.find(isTheirs);
+  return turn === undefined ? `none ${whose} was long` : `${turn.cpuMs.toFixed(0)} ms ${whose}`;
 }
 
 function countsOf(lines: readonly HistoryLine[]): string[] {

@@ -5,6 +5,7 @@ import { basename, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { CertificateFiles } from '../support/certificates.js';
+import type { LongTurns } from '../support/long-turns.js';
 import { Program, ProgramError, type ProgramStatus } from '../support/program.js';
 import type { DiskFault } from './failing-disk.js';
 import type { Health } from './health.js';
@@ -35,6 +36,8 @@ export interface SiteOptions {
   /** Holds the files that make disks fail, and the clock differ. */
   readonly faultsDir: string;
   readonly health: Health;
+  /** Hears of the program's long turns. */
+  readonly turns: LongTurns;
 }
 
 export class Site {
@@ -90,15 +93,15 @@ export class Site {
   }
 
   #startProgram({ isThere }: { readonly isThere: boolean }): Promise<Program> {
-    const { entry, servers, port, faultsDir, tls } = this.#options;
+    const { entry, servers, port, faultsDir, tls, turns } = this.#options;
     return Program.start({
       entry,
       servers,
       isThere,
       port,
       storage: { dataDir: this.#dataDirs },
-      nodeFlags: ['--import', FAILING_DISK, '--import', SKEWED_CLOCK],
-      env: { CHAOS_DISK_FAULTS: faultsDir, CHAOS_CLOCK: join(faultsDir, CLOCK_FILE) },
+      nodeFlags: ['--import', FAILING_DISK, '--import', SKEWED_CLOCK, ...turns.start.nodeFlags],
+      env: { CHAOS_DISK_FAULTS: faultsDir, CHAOS_CLOCK: join(faultsDir, CLOCK_FILE), ...turns.start.env },
       flags: ['--snapshot-log-bytes', `${SNAPSHOT_LOG_BYTES}`, '--log-level', 'warn', ...(tls?.flags ?? [])],
       ca: tls?.ca,
     });

@@ -11,8 +11,11 @@ export const TURN_FILE_VARIABLE = 'THREADRAFT_TURN_FILE';
 /** A thread that is younger loads code: its own and, in the main thread, that of the admin port, piece by piece. */
 const MIN_AGE_MS = 10_000;
 
+/** The name of that thread. */
+export const MAIN_THREAD = 'main';
+
 export interface LongTurn {
-  /** `main`, or `worker 3`. */
+  /** {@link MAIN_THREAD}, or `worker 3`. */
   readonly thread: string;
   /** For how long the thread had run, in ms. */
   readonly ageMs: number;
@@ -26,15 +29,18 @@ export interface LongTurn {
 
 export class LongTurns {
   readonly #directory: string;
+  readonly #minAgeMs: number;
   /** Lines that were told. */
   #told = 0;
 
-  private constructor(directory: string) {
+  private constructor(directory: string, minAgeMs: number) {
     this.#directory = directory;
+    this.#minAgeMs = minAgeMs;
   }
 
-  static async open(): Promise<LongTurns> {
-    return new LongTurns(await mkdtemp(join(tmpdir(), 'threadraft-turns-')));
+  /** @param minAgeMs of a thread whose turns are told */
+  static async open(minAgeMs = MIN_AGE_MS): Promise<LongTurns> {
+    return new LongTurns(await mkdtemp(join(tmpdir(), 'threadraft-turns-')), minAgeMs);
   }
 
   /** What the program is to be started with. */
@@ -51,7 +57,7 @@ export class LongTurns {
     const lines = readFileSync(this.#file, 'utf8').split('\n').slice(0, -1);
     const turns = lines.slice(this.#told).map((line): LongTurn => JSON.parse(line));
     this.#told = lines.length;
-    return turns.filter(({ ageMs }) => ageMs >= MIN_AGE_MS);
+    return turns.filter(({ ageMs }) => ageMs >= this.#minAgeMs);
   }
 
   async remove(): Promise<void> {

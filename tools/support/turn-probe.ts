@@ -9,7 +9,7 @@
 
 import { appendFileSync, openSync, readSync } from 'node:fs';
 import { isMainThread, threadId } from 'node:worker_threads';
-import { type LongTurn, TURN_FILE_VARIABLE } from './long-turns.js';
+import { type LongTurn, MAIN_THREAD, TURN_FILE_VARIABLE } from './long-turns.js';
 
 const TICK_MS = 5;
 /** Shorter ones are not written down. */
@@ -22,7 +22,7 @@ const cpuFile = openedIfThere(CPU_FILE);
 if (file !== undefined && cpuFile !== undefined) watch(file, cpuFile);
 
 function watch(path: string, cpuDescriptor: number): void {
-  const thread = isMainThread ? 'main' : `worker ${threadId}`;
+  const thread = isMainThread ? MAIN_THREAD : `worker ${threadId}`;
   const bytes = Buffer.alloc(128);
   const cpuNowMs = () => {
     const count = readSync(cpuDescriptor, bytes, 0, bytes.length, 0);

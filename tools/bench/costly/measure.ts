@@ -2,7 +2,7 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { MAX_TURN_MS } from '../../../src/time-limits.js';
-import type { LongTurns } from '../../support/long-turns.js';
+import { type LongTurns, MAIN_THREAD } from '../../support/long-turns.js';
 import type { Program } from '../../support/program.js';
 import type { Bystanders, Noticed } from './bystanders.js';
 import { CostlyClient } from './costly-client.js';
@@ -64,7 +64,10 @@ export async function measure(
   const noticed = await bystanders.take();
   const long = turns.take();
   const longest = (isMain: boolean) =>
-    Math.max(0, ...long.filter(({ thread }) => (thread === 'main') === isMain).map(({ cpuMs }) => cpuMs));
+    Math.max(
+      0,
+      ...long.filter(({ thread }) => (thread === MAIN_THREAD) === isMain).map(({ cpuMs }) => cpuMs),
+    );
   return {
     name,
     answer: JSON.stringify(answer.slice(0, ANSWER_CHARS)),

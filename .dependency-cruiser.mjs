@@ -5,8 +5,16 @@
 
 /** Lower rooms first. A room may import those on lines above its own, and of its own line only itself. */
 const ROOMS = [
-  ['limit-relations'],
-  ['time-limits', 'redis-limits', 'session-limits', 'mark-limits', 'etcd-limits'],
+  ['limit-relations', 'error-message'],
+  [
+    'time-limits',
+    'redis-limits',
+    'session-limits',
+    'dedupe-limits',
+    'etcd-limits',
+    'connection-limits',
+    'subscription-limits',
+  ],
   ['bytes', 'limits', 'environment'],
   ['access-limits', 'watch-limits'],
   ['log-time'],

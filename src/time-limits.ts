@@ -79,6 +79,9 @@ export const LEADER_WAIT_MS = 2_000;
 /** A command waits this long for a quorum, then it is `ERR_INTERNAL`. */
 export const QUORUM_WAIT_MS = 5_000;
 
+/** A server that does not answer a question of the main thread within this time is busy: it is told of as it was. */
+export const ANSWER_TIMEOUT_MS = 500;
+
 /** While a cluster closes, commands in flight are answered for this long. */
 export const DRAIN_MS = 500;
 

@@ -2,7 +2,7 @@
 
 import { closeSync, openSync } from 'node:fs';
 import { devNull } from 'node:os';
-import { messageOf } from '../cluster/cluster-errors.js';
+import { messageOf } from '../error-message.js';
 import { HttpError } from './http-error.js';
 
 /** Loading the API takes 16 at once. The rest is for those who come in between. */

@@ -2,7 +2,7 @@
 
 import type { Logger } from 'pino';
 import type { Cluster } from '../cluster/cluster.js';
-import { messageOf } from '../cluster/cluster-errors.js';
+import { messageOf } from '../error-message.js';
 import { readPassword } from './password-option.js';
 import { givenTls, type TlsArguments } from './tls-options.js';
 

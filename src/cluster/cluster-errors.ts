@@ -1,5 +1,6 @@
 /** The errors of a cluster. Their codes are stable, their messages are one line. */
 
+import { messageOf } from '../error-message.js';
 import type { ServerId, SlotId } from '../raft/types.js';
 
 /** A call was not answered, since the server's thread ended first. */
@@ -86,8 +87,4 @@ export class ServerStartError extends Error {
 /** Throws ServerStartError when the server has ended by itself since it was last up. */
 export function throwFailure({ id, failure }: { readonly id: SlotId; readonly failure: unknown }): void {
   if (failure !== undefined) throw new ServerStartError(id, failure);
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

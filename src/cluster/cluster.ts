@@ -6,6 +6,7 @@ import { setTimeout } from 'node:timers/promises';
 import { type Logger, pino } from 'pino';
 import type { KeyValueClient } from '../client/key-value-client.js';
 import { NODE_ENVIRONMENT } from '../environment.js';
+import { messageOf } from '../error-message.js';
 import type { ServerId } from '../raft/types.js';
 import { measureThread } from '../server/thread-measurements.js';
 import { CATCH_UP_TIMEOUT_MS, LEADER_WAIT_MS, TRANSFER_TIMEOUTS } from '../time-limits.js';
@@ -13,13 +14,7 @@ import type { ClientAddress, ServerObservation } from '../wire/control.js';
 import { clientNetwork } from './client-network.js';
 import { type Security, securityOf } from './cluster-access.js';
 import { type ClusterEnvironment, SERVER_MODULE } from './cluster-environment.js';
-import {
-  messageOf,
-  NotRunningError,
-  throwFailure,
-  UnknownServerError,
-  WrongStateError,
-} from './cluster-errors.js';
+import { NotRunningError, throwFailure, UnknownServerError, WrongStateError } from './cluster-errors.js';
 import { type ClusterOptions, completeOptions, type ShownOptions, serverPorts } from './cluster-options.js';
 import { type ClusterEvent, type ClusterEventOf, type EventListener, EventLog } from './event-log.js';
 import { type CurrentFaults, LinkFaults, type LinkRequest } from './faults.js';

@@ -1,8 +1,8 @@
 /** Has a leader that is about to stop hand over, so that nobody waits for an election. */
 
 import type { Logger } from 'pino';
+import { messageOf } from '../error-message.js';
 import type { ServerId } from '../raft/types.js';
-import { messageOf } from './cluster-errors.js';
 import type { ClusterStatus } from './status.js';
 
 interface Led {

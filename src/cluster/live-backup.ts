@@ -3,8 +3,9 @@
 import { MessageChannel } from 'node:worker_threads';
 import * as Comlink from 'comlink';
 import { openChannel } from '../channel/port-channel.js';
+import { messageOf } from '../error-message.js';
 import { BACKUP_CAPACITY } from '../limits.js';
-import { messageOf, ServerGoneError, WrongStateError } from './cluster-errors.js';
+import { ServerGoneError, WrongStateError } from './cluster-errors.js';
 import type { Member } from './member.js';
 
 /**

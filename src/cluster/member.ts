@@ -4,9 +4,15 @@
 
 import type { Remote } from 'comlink';
 import type { Logger } from 'pino';
+import { messageOf } from '../error-message.js';
 import type { TraceEvent } from '../raft/trace.js';
 import type { ServerId, SlotId, Term } from '../raft/types.js';
-import { END_TIMEOUT_MS, STALLED_END_TIMEOUT_MS, STOP_TIMEOUT_MS } from '../time-limits.js';
+import {
+  ANSWER_TIMEOUT_MS,
+  END_TIMEOUT_MS,
+  STALLED_END_TIMEOUT_MS,
+  STOP_TIMEOUT_MS,
+} from '../time-limits.js';
 import type {
   PeerNews,
   ServerControl,
@@ -14,7 +20,7 @@ import type {
   ServerObservation,
   ServerStatus,
 } from '../wire/control.js';
-import { messageOf, WrongStateError } from './cluster-errors.js';
+import { WrongStateError } from './cluster-errors.js';
 import { DiskTrouble, isDiskFailure } from './disk-trouble.js';
 import { electionLineOf, stepDownText } from './election-log.js';
 import type { EventLog } from './event-log.js';
@@ -24,10 +30,7 @@ import type { MemberState, Place, RoleEvent } from './member-state.js';
 import { RestartPause } from './restart-pause.js';
 import type { MemberThread, ServerReport, ThreadEnd } from './server-thread.js';
 import { unheardStatus } from './status.js';
-import { isFulfilledWithin } from './within.js';
-
-/** A server that does not answer a question within this time is busy. */
-const ANSWER_TIMEOUT_MS = 500;
+import { fulfilledWithin, isFulfilledWithin } from './within.js';
 
 type UpEvent = Extract<ServerReport, { type: 'up' }>;
 
@@ -232,12 +235,7 @@ export class Member {
   /** Undefined when it is down, or does not answer in time. */
   async #ask<R>(question: (control: Remote<ServerControl>) => Promise<R>): Promise<R | undefined> {
     if (this.#state.is !== 'up') return undefined;
-    let reply: R | undefined;
-    const answered = this.#state.thread.call(question).then((got) => {
-      reply = got;
-    });
-    await isFulfilledWithin(answered, ANSWER_TIMEOUT_MS);
-    return reply;
+    return fulfilledWithin(this.#state.thread.call(question), ANSWER_TIMEOUT_MS);
   }
 
   #thread(): MemberThread {

@@ -7,12 +7,13 @@
  * servers than there are members at most, and {@link Membership.settle} ends those.
  */
 
+import { messageOf } from '../error-message.js';
 import { isJoint } from '../raft/configuration.js';
 import { majorityOf } from '../raft/quorum.js';
 import type { Configuration, Member as IdentifiedServer, ServerId, SlotId } from '../raft/types.js';
-import { LEADER_WAIT_MS } from '../time-limits.js';
+import { ANSWER_TIMEOUT_MS, LEADER_WAIT_MS } from '../time-limits.js';
 import type { ClientAddress, MembersAnswer, MembersView } from '../wire/control.js';
-import { MembersError, messageOf, TimeoutError, throwFailure, WrongStateError } from './cluster-errors.js';
+import { MembersError, TimeoutError, throwFailure, WrongStateError } from './cluster-errors.js';
 import { MAX_SERVERS } from './cluster-options.js';
 import type { EventLog } from './event-log.js';
 import { type Goal, type Members, membersIn, viewWithoutLeader } from './members-view.js';
@@ -20,8 +21,6 @@ import type { Timeout } from './signal.js';
 
 /** Between two attempts, while the leader changes or has another change to finish. */
 const RETRY_MS = 20;
-/** A server that does not answer within this time is busy. */
-const ANSWER_TIMEOUT_MS = 500;
 /** A removed leader hands over within this many election timeouts. */
 const HAND_OVER_TIMEOUTS = 2;
 

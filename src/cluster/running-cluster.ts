@@ -5,6 +5,7 @@
 
 import type { Logger } from 'pino';
 import { NODE_ENVIRONMENT, type Timer } from '../environment.js';
+import { messageOf } from '../error-message.js';
 import type { Doors } from '../gateway/doorkeeper.js';
 import { Gateway } from '../gateway/gateway.js';
 import type { Network } from '../gateway/network.js';
@@ -17,13 +18,7 @@ import { DRAIN_MS, LONG_TURN_MS, STALLED_END_TIMEOUT_MS } from '../time-limits.j
 import type { ClientAddress, EtcdAccess, ServerStart } from '../wire/control.js';
 import { advertised } from './advertised-host.js';
 import { checkServerModule } from './cluster-environment.js';
-import {
-  messageOf,
-  NotRunningError,
-  throwFailure,
-  UnknownServerError,
-  WrongStateError,
-} from './cluster-errors.js';
+import { NotRunningError, throwFailure, UnknownServerError, WrongStateError } from './cluster-errors.js';
 import { MAX_PORT, MAX_SERVERS, type ShownOptions, serverPort } from './cluster-options.js';
 import type { EventLog } from './event-log.js';
 import type { LinkFaults } from './faults.js';

@@ -1,8 +1,8 @@
 /** The condition of a server's disk: well, stalled in the midst of a write, or in a shortage. Each change is reported once. */
 
 import type { Environment } from '../environment.js';
+import { messageOf } from '../error-message.js';
 import type { Storage } from '../storage/storage.js';
-import { messageOf } from '../storage/system-errors.js';
 import { DISK_CLOSE_TIMEOUT_MS } from '../time-limits.js';
 import type { DiskCondition } from '../wire/control.js';
 import type { Disk } from './disk.js';

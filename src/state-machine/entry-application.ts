@@ -1,6 +1,10 @@
 /**
  * Applies one log entry at a time to what a store holds, in slices: between two commands, and within those that take long,
  * it can stop and go on in a later turn.
+ *
+ * A command's way: {@link EntryApplication.goOn} has the batch hand it to #visitor, which is this class, or #skipping where it
+ * was executed before. A method of its name (`set`) executes it and gives its result to #report: that is who hears of the entry's
+ * results, or before them what keeps the result for a repeat, #keepForRouter or #keepInSession.
  */
 
 import type { ByteSpan } from '../bytes/byte-reader.js';
@@ -50,7 +54,7 @@ export class EntryApplication implements BatchVisitor {
     work: () => this.#keyspace.work,
     settings: this,
   });
-  /** What the next command is handed to. */
+  /** What the next command is handed to: this, or {@link #skipping}. */
   #visitor: BatchVisitor = this;
   /** The session that the next command is executed in, and its number there. */
   #executing: { readonly session: ClientSession; readonly seq: number } | undefined;
@@ -66,8 +70,9 @@ export class EntryApplication implements BatchVisitor {
   #workRule: WorkRule = FIRST_RULE;
   /** A command that is not at its end. */
   #steps: Steps<RespValue> | undefined;
+  /** What the next command's result is handed to: {@link #onResult}, {@link #keepForRouter} or {@link #keepInSession}. */
   #report: ((result: CommandResult) => void) | undefined;
-  /** Whoever hears of the entry's results. */
+  /** Who hears of the entry's results: the applier of a leader, to answer them; nobody on other servers. */
   #onResult: ((result: CommandResult) => void) | undefined;
   #isPaused = false;
 
@@ -256,7 +261,7 @@ export class EntryApplication implements BatchVisitor {
     const found = this.#sessions.once(id, seq, done);
     if (found instanceof ClientSession) {
       this.#executing = { session: found, seq };
-      this.#report = this.#keep;
+      this.#report = this.#keepInSession;
     } else {
       this.#skippedResult = found;
       this.#visitor = this.#skipping;
@@ -272,7 +277,7 @@ export class EntryApplication implements BatchVisitor {
   dedupe(row: number, connection: number, place: number): void {
     this.#dedupe.beginRun(row, connection, place);
     this.#isRouted = true;
-    this.#report = this.#keepRouted;
+    this.#report = this.#keepForRouter;
     this.#visitor = this.#dedupe.isRepeat ? this.#skipping : this;
   }
 
@@ -291,16 +296,16 @@ export class EntryApplication implements BatchVisitor {
   }
 
   /** The result of a command that came through the router. */
-  readonly #keepRouted = (result: CommandResult): void => {
+  readonly #keepForRouter = (result: CommandResult): void => {
     this.#dedupe.executed(result);
     this.#onResult?.(result);
   };
 
   /** The result of the command that is executed in a session. */
-  readonly #keep = (result: CommandResult): void => {
+  readonly #keepInSession = (result: CommandResult): void => {
     const executing = this.#executing;
     this.#executing = undefined;
-    this.#report = this.#isRouted ? this.#keepRouted : this.#onResult;
+    this.#report = this.#isRouted ? this.#keepForRouter : this.#onResult;
     if (executing !== undefined && isOfWrite(result))
       this.#sessions.keep(executing.session, executing.seq, result);
     this.#report?.(result);
@@ -338,8 +343,8 @@ export class EntryApplication implements BatchVisitor {
 
   #store(key: ByteString, value: ByteString, exptimeS: number, id: RecordId, hash: number): void {
     const version = this.#put(key, value, exptimeS, id, hash);
-    if (this.#report === this.#keepRouted) {
-      // As #keepRouted does, without an object if nobody hears of it.
+    if (this.#report === this.#keepForRouter) {
+      // As #keepForRouter does, without an object if nobody hears of it.
       this.#dedupe.stored(version);
       this.#onResult?.({ type: 'stored', version });
     } else this.#report?.({ type: 'stored', version });

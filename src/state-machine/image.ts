@@ -202,7 +202,7 @@ export class ImageReader {
 
   /**
    * The next piece of the image, which may be overwritten afterwards. Throws {@link ImageError}, or for a part of it
-   * SessionItemError, DedupeItemError or TruncatedBytesError.
+   * ImageItemError or TruncatedBytesError.
    */
   push(piece: Uint8Array): void {
     const bytes = Buffer.concat([this.#rest, piece]);

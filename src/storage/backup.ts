@@ -4,6 +4,7 @@
  */
 
 import { dirname, join } from 'node:path';
+import { messageOf } from '../error-message.js';
 import { ImageReader, RestoredImage } from '../state-machine/image.js';
 import { LOST_AND_FOUND, type NewDirectoriesOptions } from './cluster-directory.js';
 import { DataDirectories } from './data-directories.js';
@@ -15,7 +16,7 @@ import { PartialFile } from './partial-file.js';
 import type { Owner } from './server-manifest.js';
 import { readSnapshotFile } from './snapshot-files.js';
 import { SnapshotCheck, SnapshotSums } from './snapshot-format.js';
-import { messageOf, systemCodeOf } from './system-errors.js';
+import { systemCodeOf } from './system-errors.js';
 
 const FIRST_ENTRY = { index: 1, term: 1 };
 

@@ -26,14 +26,13 @@ import {
   takeInventory,
   writeDescription,
 } from './cluster-directory.js';
-import { DataDirectoryError, explained, otherSize } from './data-directory-error.js';
+import { DataDirectoryError, explained, otherSize, tooFewDirectories } from './data-directory-error.js';
 import { isReplaced, memberOf, newestOf, ownersIn } from './directory-claims.js';
 import { assignLost, findSurveys, type Lost, reasonOf, withSurveys } from './directory-search.js';
 import { releaseLockOf, type Survey, surveyDirectory } from './directory-survey.js';
 import type { Files } from './files.js';
 import { type Fill, type HeldDirectory, makeDirectories, makeDirectory } from './new-directories.js';
 import { makeServerDirectory } from './server-manifest.js';
-import { messageOf, systemCodeOf } from './system-errors.js';
 
 export class DataDirectories implements ClusterDirectory {
   readonly #files: Files;
@@ -387,14 +386,6 @@ export class DataDirectories implements ClusterDirectory {
     await this.close();
     const [first, ...rest] = newest.flatMap((id) => this.#lost.get(id) ?? []);
     if (first === undefined) return;
-    const state = first.reason.code === 'DISK_MISSING' ? 'is lost' : `cannot be used (${causeOf(first)})`;
-    const more = rest.length === 0 ? '' : `, and so are ${rest.map(({ path }) => path).join(', ')}`;
-    const advice = 'bring back their disks, or restore a backup to new directories with "threadraft restore"';
-    const reason = `${state}${more}: of the directories of ${newest.length} servers ${needed} are needed: ${advice}`;
-    throw new DataDirectoryError(first.path, reason, { cause: first.reason });
+    throw tooFewDirectories(first, rest, { servers: newest.length, needed });
   }
-}
-
-function causeOf({ reason }: Lost): string {
-  return systemCodeOf(reason.cause) ?? messageOf(reason.cause);
 }

@@ -1,7 +1,8 @@
 /** Messages to the user when a data directory cannot serve a cluster, in one line each. */
 
+import { messageOf } from '../error-message.js';
 import { DamagedManifestError, MANIFEST_NAME, OtherFormatError } from './manifest.js';
-import { adviceFor, messageOf, systemCodeOf } from './system-errors.js';
+import { adviceFor, systemCodeOf } from './system-errors.js';
 import { DiskTimeoutError } from './timed-files.js';
 
 /** The directory cannot serve this cluster. The message is one line that tells what the user can do. */
@@ -46,6 +47,28 @@ export function lostManifest(path: string): DataDirectoryError {
 export function otherSize(path: string, servers: number): DataDirectoryError {
   const reason = `is of a cluster of ${servers} servers: start without -n, and change their number with "threadraft members"`;
   return new DataDirectoryError(path, reason);
+}
+
+/** The directories that are left, when these are lost or cannot be used, are no majority. */
+export function tooFewDirectories(
+  first: LostDirectory,
+  rest: readonly LostDirectory[],
+  { servers, needed }: { readonly servers: number; readonly needed: number },
+): DataDirectoryError {
+  const { cause } = first.reason;
+  const state =
+    first.reason.code === 'DISK_MISSING'
+      ? 'is lost'
+      : `cannot be used (${systemCodeOf(cause) ?? messageOf(cause)})`;
+  const more = rest.length === 0 ? '' : `, and so are ${rest.map(({ path }) => path).join(', ')}`;
+  const advice = 'bring back their disks, or restore a backup to new directories with "threadraft restore"';
+  const reason = `${state}${more}: of the directories of ${servers} servers ${needed} are needed: ${advice}`;
+  return new DataDirectoryError(first.path, reason, { cause: first.reason });
+}
+
+interface LostDirectory {
+  readonly path: string;
+  readonly reason: Error & { readonly code: string };
 }
 
 function reasonFor(error: unknown): string {

@@ -1,11 +1,12 @@
 /** Messages to the user when a server's disk cannot be used, in one line each. */
 
+import { messageOf } from '../error-message.js';
 import type { SlotId } from '../raft/types.js';
 import type { OtherFormatError } from './manifest.js';
 import type { Owner } from './server-manifest.js';
 import { isShortage } from './shortage-retries.js';
 import { StorageError, type StorageErrorCode } from './storage.js';
-import { adviceFor, messageOf } from './system-errors.js';
+import { adviceFor } from './system-errors.js';
 
 /** What helps where the data cannot be had back. The server's number is told by whoever passes the message on. */
 const REMEDY =

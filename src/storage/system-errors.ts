@@ -13,10 +13,6 @@ export function adviceFor(error: unknown): string {
   return ADVICE.get(systemCodeOf(error) ?? '') ?? 'check the disk';
 }
 
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
 const FULL = 'the disk is full: make room on it';
 const FORBIDDEN = 'permission is missing: let the user who runs this read and write it';
 const TOO_MANY_FILES = 'too many files are open: raise the limit, see "ulimit -n"';

@@ -2,6 +2,7 @@
 
 import type { Cluster } from '../../cluster/cluster.js';
 import type { ClusterEvent } from '../../cluster/event-log.js';
+import { messageOf } from '../../error-message.js';
 import { MAX_LIVE_EVENTS } from '../admin-limits.js';
 import type { Timeline, TimelineEvent } from './view.js';
 
@@ -121,8 +122,4 @@ function describeLink({
   if (dropRate > 0) faults.push(`loses ${Math.round(dropRate * 100)} %`);
   if (maxMs > 0) faults.push(`is late by ${minMs} to ${maxMs} ms`);
   return `The link from ${from} to ${to} ${faults.join(' and ') || 'is sound'}`;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

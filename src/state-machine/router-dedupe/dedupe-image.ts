@@ -1,17 +1,16 @@
 /**
  * How far the router's connections have got, in an image of the store: written in slices while it changes, and read again.
  *
- * Layout: items, each its length (u32) and: its kind (u8), and for
+ * Layout: items (image-items.ts), which are after their kind, for
  *
  * - the start: the bytes that name it;
  * - rows: the number of the first (u32), and for each the connection, its highest place and where its last results are (f64);
  * - a chunk of results: the number of the oldest chunk (f64), and its bytes. They come in their order.
- *
- * {@link END} in place of a length is the end.
  */
 
-import { ByteReader } from '../../bytes/byte-reader.js';
+import type { ByteReader } from '../../bytes/byte-reader.js';
 import type { ByteWriter } from '../../bytes/byte-writer.js';
+import { END, ImageItemError, ItemReader, writeItem } from '../image-items.js';
 
 /** The rows and results of one moment. */
 export interface DedupeState {
@@ -23,21 +22,8 @@ export interface DedupeState {
   readonly chunks: readonly Uint8Array[];
 }
 
-const END = 0xffffffff;
-const ITEM_HEADER_BYTES = 4;
 const Kind = { start: 1, rows: 2, chunk: 3 } as const;
 const ROWS_PER_ITEM = 1024;
-const ROW_BYTES = 24;
-
-/** The bytes are no item that this version of the program writes. */
-export class DedupeItemError extends Error {
-  readonly code = 'BAD_DEDUPE_ITEM';
-
-  constructor(kind: number) {
-    super(`an item of what a store knows of the router has an unknown kind, ${kind}`);
-    this.name = 'DedupeItemError';
-  }
-}
 
 export class DedupeImage {
   readonly #state: DedupeState;
@@ -66,28 +52,31 @@ export class DedupeImage {
 
   #writeStart(out: ByteWriter): void {
     this.#isBegun = true;
-    out.u32(1 + this.#state.start.length);
-    out.u8(Kind.start);
-    out.latin1(this.#state.start);
+    writeItem(out, () => {
+      out.u8(Kind.start);
+      out.latin1(this.#state.start);
+    });
   }
 
   #writeRows(out: ByteWriter): void {
     const { connections, highest, lastRuns } = this.#state;
     const end = Math.min(connections.length, this.#row + ROWS_PER_ITEM);
-    out.u32(1 + 4 + (end - this.#row) * ROW_BYTES);
-    out.u8(Kind.rows);
-    out.u32(this.#row);
-    for (; this.#row < end; this.#row += 1)
-      for (const numbers of [connections, highest, lastRuns]) out.f64(numbers[this.#row] ?? 0);
+    writeItem(out, () => {
+      out.u8(Kind.rows);
+      out.u32(this.#row);
+      for (; this.#row < end; this.#row += 1)
+        for (const numbers of [connections, highest, lastRuns]) out.f64(numbers[this.#row] ?? 0);
+    });
   }
 
   #writeChunk(out: ByteWriter): void {
     const chunk = this.#state.chunks[this.#chunk] ?? new Uint8Array(0);
     this.#chunk += 1;
-    out.u32(1 + 8 + chunk.byteLength);
-    out.u8(Kind.chunk);
-    out.f64(this.#state.oldestChunk);
-    out.bytes(chunk);
+    writeItem(out, () => {
+      out.u8(Kind.chunk);
+      out.f64(this.#state.oldestChunk);
+      out.bytes(chunk);
+    });
   }
 }
 
@@ -101,29 +90,22 @@ export interface DedupeVisitor {
 /** Reads the items from pieces of any size. */
 export class DedupeReader {
   readonly #visitor: DedupeVisitor;
-  isAtEnd = false;
+  readonly #items = new ItemReader((reader, kind) => this.#readItem(reader, kind));
 
   constructor(visitor: DedupeVisitor) {
     this.#visitor = visitor;
   }
 
-  /** Reads the whole items from this offset on. Returns where it has stopped. Throws {@link DedupeItemError}. */
-  read(bytes: Buffer, from: number): number {
-    let start = from;
-    while (!this.isAtEnd && bytes.byteLength - start >= ITEM_HEADER_BYTES) {
-      const length = bytes.readUInt32LE(start);
-      const end = start + ITEM_HEADER_BYTES + (length === END ? 0 : length);
-      if (end > bytes.byteLength) break;
-      if (length === END) this.isAtEnd = true;
-      else this.#readItem(bytes.subarray(start + ITEM_HEADER_BYTES, end));
-      start = end;
-    }
-    return start;
+  get isAtEnd(): boolean {
+    return this.#items.isAtEnd;
   }
 
-  #readItem(item: Buffer): void {
-    const reader = new ByteReader(item);
-    const kind = reader.u8();
+  /** Reads the whole items from this offset on. Returns where it has stopped. Throws ImageItemError or TruncatedBytesError. */
+  read(bytes: Buffer, from: number): number {
+    return this.#items.read(bytes, from);
+  }
+
+  #readItem(reader: ByteReader, kind: number): void {
     switch (kind) {
       case Kind.start:
         this.#visitor.restoreStart(reader.latin1(reader.remaining));
@@ -136,7 +118,7 @@ export class DedupeReader {
         this.#visitor.restoreChunk(reader.f64(), reader.bytes(reader.remaining));
         return;
       default:
-        throw new DedupeItemError(kind);
+        throw new ImageItemError('connections of the router', kind);
     }
   }
 }

@@ -1,18 +1,19 @@
 /**
  * The sessions in an image of the store: written in slices while they change, and read again.
  *
- * Layout: items, each its length (u32) and: its kind (u8), and for
+ * Layout: items (image-items.ts), which are after their kind, for
  *
  * - the state of all: term, first stamp of the term, sessions opened so far, next sweep (f64 each);
  * - a session: id (u8 length, bytes), ttl and last use (f64, ms), done (f64), and the numbers of commands without a result
  *   (u32 count, f64 each);
  * - a result of the session before: its number (f64) and its bytes.
  *
- * Sessions come in the order of their last use. {@link END} in place of a length is the end.
+ * Sessions come in the order of their last use.
  */
 
-import { ByteReader } from '../../bytes/byte-reader.js';
+import type { ByteReader } from '../../bytes/byte-reader.js';
 import type { ByteWriter } from '../../bytes/byte-writer.js';
+import { END, ImageItemError, ItemReader, writeItem } from '../image-items.js';
 import { ClientSession } from './client-session.js';
 
 /** What is known of all sessions together. */
@@ -26,22 +27,10 @@ export interface SessionsState {
   readonly sweepAtMs: number;
 }
 
-const END = 0xffffffff;
-const ITEM_HEADER_BYTES = 4;
 const Kind = { state: 1, session: 2, result: 3 } as const;
 
 /** Sessions written in a slice, which may be small. */
 const MAX_SESSIONS_PER_SLICE = 1024;
-
-/** The bytes are no item that this version of the program writes. */
-export class SessionItemError extends Error {
-  readonly code = 'BAD_SESSION_ITEM';
-
-  constructor(kind: number) {
-    super(`an item of a store's sessions has an unknown kind, ${kind}`);
-    this.name = 'SessionItemError';
-  }
-}
 
 /** The sessions of one moment. They must not change from then on: whoever changes one changes a copy. */
 export class SessionsImage {
@@ -101,30 +90,22 @@ export interface SessionsVisitor {
 /** Reads the items from pieces of any size. */
 export class SessionsReader {
   readonly #visitor: SessionsVisitor;
+  readonly #items = new ItemReader((reader, kind) => this.#readItem(reader, kind));
   #session: ClientSession | undefined;
-  isAtEnd = false;
 
   constructor(visitor: SessionsVisitor) {
     this.#visitor = visitor;
   }
 
-  /** Reads the whole items from this offset on. Returns where it has stopped. Throws {@link SessionItemError}. */
-  read(bytes: Buffer, from: number): number {
-    let start = from;
-    while (!this.isAtEnd && bytes.byteLength - start >= ITEM_HEADER_BYTES) {
-      const length = bytes.readUInt32LE(start);
-      const end = start + ITEM_HEADER_BYTES + (length === END ? 0 : length);
-      if (end > bytes.byteLength) break;
-      if (length === END) this.#end();
-      else this.#readItem(bytes.subarray(start + ITEM_HEADER_BYTES, end));
-      start = end;
-    }
-    return start;
+  get isAtEnd(): boolean {
+    return this.#items.isAtEnd;
   }
 
-  #end(): void {
-    this.#pass();
-    this.isAtEnd = true;
+  /** Reads the whole items from this offset on. Returns where it has stopped. Throws ImageItemError or TruncatedBytesError. */
+  read(bytes: Buffer, from: number): number {
+    const end = this.#items.read(bytes, from);
+    if (this.isAtEnd) this.#pass();
+    return end;
   }
 
   /** The session that was read has no more results. */
@@ -133,9 +114,7 @@ export class SessionsReader {
     this.#session = undefined;
   }
 
-  #readItem(item: Buffer): void {
-    const reader = new ByteReader(item);
-    const kind = reader.u8();
+  #readItem(reader: ByteReader, kind: number): void {
     switch (kind) {
       case Kind.state:
         this.#visitor.restore({
@@ -153,16 +132,9 @@ export class SessionsReader {
         this.#session?.keep(reader.f64(), reader.latin1(reader.remaining));
         return;
       default:
-        throw new SessionItemError(kind);
+        throw new ImageItemError('sessions', kind);
     }
   }
-}
-
-function writeItem(out: ByteWriter, write: () => void): void {
-  const start = out.length;
-  out.u32(0);
-  write();
-  out.patchU32(start, out.length - start - ITEM_HEADER_BYTES);
 }
 
 function writeSession(out: ByteWriter, session: ClientSession): void {

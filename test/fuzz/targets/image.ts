@@ -3,9 +3,8 @@
 import { crc32 } from 'node:zlib';
 import { TruncatedBytesError } from '../../../src/bytes/byte-reader.js';
 import { ImageError } from '../../../src/state-machine/image.js';
+import { ImageItemError } from '../../../src/state-machine/image-items.js';
 import { KeyValueStore } from '../../../src/state-machine/key-value-store.js';
-import { DedupeItemError } from '../../../src/state-machine/router-dedupe/dedupe-image.js';
-import { SessionItemError } from '../../../src/state-machine/sessions/sessions-image.js';
 import { SnapshotCheck, SnapshotError } from '../../../src/storage/snapshot-format.js';
 import { bytesOf, payloadOf } from '../../support/commands.js';
 import { HASH_SECRET } from '../../support/hash-secret.js';
@@ -93,8 +92,7 @@ function restored(pieces: readonly Uint8Array[]): KeyValueStore | undefined {
       return store;
     },
     ImageError,
-    SessionItemError,
-    DedupeItemError,
+    ImageItemError,
     TruncatedBytesError,
   );
 }

@@ -1,5 +1,6 @@
 /** The errors that Redis clients are told by more than one room or command, and those of the stream itself. */
 
+import { parseInteger } from './numbers.js';
 import { ErrorReply } from './value.js';
 
 /**
@@ -27,23 +28,48 @@ export const NO_LEADER = new ErrorReply('CLUSTERDOWN The cluster is down');
 export const SYNTAX_ERROR = new ErrorReply('ERR syntax error');
 export const NOT_AN_INTEGER = new ErrorReply('ERR value is not an integer or out of range');
 export const NOT_A_FLOAT = new ErrorReply('ERR value is not a valid float');
-export const DB_OUT_OF_RANGE = new ErrorReply('ERR DB index is out of range');
+const NOT_AN_INT32 = new ErrorReply(
+  'ERR value is out of range, value must between -2147483648 and 2147483647',
+);
+const DB_OUT_OF_RANGE = new ErrorReply('ERR DB index is out of range');
 export const NO_SUCH_KEY = new ErrorReply('ERR no such key');
 export const TOO_LONG = new ErrorReply('ERR string exceeds maximum allowed size (proto-max-bulk-len)');
 
-/** Arguments shown of an unknown command, and how long each may be. */
-const SHOWN_ARGUMENTS = 20;
+/** How much is shown of an unknown command's name, and of its arguments together. */
 const SHOWN_CHARS = 128;
 
 export function unknownCommand(name: string, args: readonly string[]): ErrorReply {
-  const shown = args.slice(0, SHOWN_ARGUMENTS).map((arg) => `'${arg.slice(0, SHOWN_CHARS)}' `);
+  let shown = '';
+  for (const arg of args) {
+    if (shown.length >= SHOWN_CHARS) break;
+    shown += `'${beginning(arg, SHOWN_CHARS - shown.length)}' `;
+  }
   return new ErrorReply(
-    `ERR unknown command '${name.slice(0, SHOWN_CHARS)}', with args beginning with: ${shown.join('')}`,
+    `ERR unknown command '${beginning(name, SHOWN_CHARS)}', with args beginning with: ${shown}`,
   );
 }
 
 export function unknownSubcommand(command: string, subcommand: string): ErrorReply {
-  return new ErrorReply(`ERR unknown subcommand '${subcommand}'. Try ${command} HELP.`);
+  return new ErrorReply(
+    `ERR unknown subcommand '${beginning(subcommand, SHOWN_CHARS)}'. Try ${command} HELP.`,
+  );
+}
+
+/** As C prints it: it ends at the first zero byte. */
+export function printed(text: string): string {
+  const end = text.indexOf('\0');
+  return end === -1 ? text : text.slice(0, end);
+}
+
+function beginning(text: string, maxChars: number): string {
+  return printed(text.slice(0, maxChars));
+}
+
+/** What is wrong with a database that is not 0, the only one. */
+export function badDatabase(text: string): ErrorReply {
+  const number = parseInteger(text);
+  if (number === undefined) return NOT_AN_INTEGER;
+  return BigInt.asIntN(32, number) === number ? DB_OUT_OF_RANGE : NOT_AN_INT32;
 }
 
 export function wrongArity(command: string): ErrorReply {

@@ -1,8 +1,7 @@
 /** The Redis commands whose reply depends on their arguments alone: any server gives it, also within a transaction. */
 
 import type { Args } from '../command.js';
-import { DB_OUT_OF_RANGE, NOT_AN_INTEGER, wrongArity } from './error-replies.js';
-import { parseInteger } from './numbers.js';
+import { badDatabase, wrongArity } from './error-replies.js';
 import { OK, type RespValue, SimpleString } from './value.js';
 
 const PONG = new SimpleString('PONG');
@@ -33,6 +32,5 @@ export function subscriberPong(args: Args): RespValue {
 
 /** The reply to SELECT: there is one database. */
 function select([database = '']: Args): RespValue {
-  if (database === '0') return OK;
-  return parseInteger(database) === undefined ? NOT_AN_INTEGER : DB_OUT_OF_RANGE;
+  return database === '0' ? OK : badDatabase(database);
 }

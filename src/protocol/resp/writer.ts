@@ -167,7 +167,7 @@ function writePushes(out: ByteWriter, { pushes }: PushReply, version: RespVersio
   }
 }
 
-/** An error may quote what a client has typed. */
+/** An error may quote what a client has typed. As in Redis, line breaks at its end go. */
 function oneLine(message: string): string {
-  return message.replaceAll(/[\r\n]/g, ' ');
+  return message.replace(/[\r\n]+$/, '').replaceAll(/[\r\n]/g, ' ');
 }

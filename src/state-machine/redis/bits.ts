@@ -115,9 +115,11 @@ function bitpos(keyspace: ReadableKeyspace, args: Args): RespValue {
   if (length === undefined) return bit === 0n ? 0 : ABSENT;
   if (more.length > 0) return SYNTAX_ERROR;
   const [start, end] = [parseOffset(startText ?? '0'), parseOffset(endText ?? '-1')];
-  if (start === undefined || end === undefined) return NOT_AN_INTEGER;
-  const range = rangeOf(length, start, end, unit);
+  if (start === undefined) return NOT_AN_INTEGER;
+  // In this order: Redis looks at the unit before the end.
+  const range = rangeOf(length, start, end ?? 0, unit);
   if (range === undefined) return SYNTAX_ERROR;
+  if (end === undefined) return NOT_AN_INTEGER;
   if (range.first > range.last) return ABSENT;
   const found = findBit(keyspace, key, bit === 1n, range);
   // Without an end, zeros follow the value.

@@ -1,13 +1,7 @@
 /** Commands on keys, apart from their values. */
 
 import type { Args } from '../../protocol/command.js';
-import {
-  DB_OUT_OF_RANGE,
-  NO_SUCH_KEY,
-  NOT_AN_INTEGER,
-  SYNTAX_ERROR,
-} from '../../protocol/resp/error-replies.js';
-import { parseInteger } from '../../protocol/resp/numbers.js';
+import { badDatabase, NO_SUCH_KEY, printed, SYNTAX_ERROR } from '../../protocol/resp/error-replies.js';
 import { ErrorReply, OK, type RespValue, SimpleString } from '../../protocol/resp/value.js';
 import { ChangeEvent } from '../change-events.js';
 import { deadlineOf, type ExpiryUnit } from './expiry.js';
@@ -55,8 +49,7 @@ function copy(keyspace: Keyspace, [from = '', to = '', ...options]: Args): RespV
     else if (option === 'DB' && options[at + 1] !== undefined) {
       at += 1;
       const database = options[at] ?? '';
-      if (parseInteger(database) === undefined) return NOT_AN_INTEGER;
-      if (database !== '0') return DB_OUT_OF_RANGE;
+      if (database !== '0') return badDatabase(database);
     } else return SYNTAX_ERROR;
   }
   if (from === to) return SAME_OBJECT;
@@ -78,7 +71,7 @@ const CONDITIONS = new Set(['NX', 'XX', 'GT', 'LT']);
 function expire(command: string, unit: ExpiryUnit): Write {
   return (keyspace, [key = '', amount = '', ...options]) => {
     const unsupported = options.find((option) => !CONDITIONS.has(option.toUpperCase()));
-    if (unsupported !== undefined) return new ErrorReply(`ERR Unsupported option ${unsupported}`);
+    if (unsupported !== undefined) return new ErrorReply(`ERR Unsupported option ${printed(unsupported)}`);
     const conditions = new Set(options.map((option) => option.toUpperCase()));
     if (conditions.has('NX') && conditions.size > 1) return NX_WITH_OTHERS;
     if (conditions.has('GT') && conditions.has('LT')) return GT_AND_LT;

@@ -5,8 +5,10 @@ import { once } from 'node:events';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { freePorts } from '../../../tools/support/free-ports.js';
+import { Random } from '../../../tools/support/random.js';
 import { type Raw, RedisClient } from '../../../tools/support/redis-client.js';
 import { eventually, TestCluster } from '../../support/cluster.js';
+import { mutatedCommands } from './mutated-commands.js';
 
 const hasRedis = spawnSync('redis-server', ['--version']).status === 0;
 
@@ -559,6 +561,9 @@ const FIXED: readonly string[] = [
   'FLUSHDB BOGUS',
 ];
 
+/** More of them, of other seeds, found nothing else. */
+const MUTATED = 5_000;
+
 function unescaped(arg: string): string {
   return arg.replaceAll(/\\x([0-9a-f]{2})/g, (_, hex: string) =>
     String.fromCharCode(Number.parseInt(hex, 16)),
@@ -581,7 +586,7 @@ describe('Redis commands', () => {
       this.skip();
     }
     const port = await freePorts();
-    const flags = ['--port', `${port}`, '--save', '', '--appendonly', 'no', '--cluster-enabled', 'no'];
+    const flags = ['--port', `${port}`, '--save', '', '--appendonly', 'no', '--databases', '1'];
     redis = spawn('redis-server', flags, { stdio: 'ignore', cwd: '/tmp' });
     cluster = await TestCluster.start({ servers: 1 });
     ours = await RedisClient.connect(cluster.cluster.serverAddress(0).port);
@@ -674,6 +679,17 @@ describe('Redis commands', () => {
       expect(await ours.call('EXISTS', 'timed')).to.equal(await theirs.call('EXISTS', 'timed'));
     }
     expect(await ours.call('FLUSHALL')).to.deep.equal(await theirs.call('FLUSHALL'));
+  });
+
+  it('do so with arguments that are wrong, too many, too few, or any bytes', async () => {
+    const lines = FIXED.map((line) => line.split(' ').map(unescaped));
+    await expectSame([['DISCARD'], ['UNWATCH'], ['FLUSHALL']]);
+    const commands = mutatedCommands(lines, MUTATED, new Random(1));
+    const [mine, real] = await Promise.all([ours.pipeline(...commands), theirs.pipeline(...commands)]);
+    const at = commands.findIndex((_, place) => show(mine[place] ?? null) !== show(real[place] ?? null));
+    const before = commands.slice(Math.max(0, at - 5), at + 1).map((args) => JSON.stringify(args));
+    expect(show(mine[at] ?? null), before.join('\n')).to.equal(show(real[at] ?? null));
+    await Promise.all([ours.call('DISCARD'), theirs.call('DISCARD')]);
   });
 
   it('do so in any order, with any values', async () => {

@@ -3,12 +3,12 @@
  */
 
 import type { StreamCheckpoint } from '../protocol/checkpoint.js';
-import { startOf } from '../protocol/first-line.js';
 import type { ClientFacts } from '../protocol/resp/client-facts.js';
 import type { ConnectionId } from '../wire/client-frames.js';
 import type { ClientAddress } from '../wire/control.js';
 import { ClientSocket, PauseReason, type SocketHandlers } from './client-socket.js';
 import type { Connection, Connections } from './connections.js';
+import { startOfClient } from './first-line.js';
 import { HeldBytes } from './held-bytes.js';
 import type { NetworkSocket } from './network.js';
 import type { Assignment, AssignmentOwner, RoomWaiter, ServerTraffic } from './server-traffic.js';
@@ -57,26 +57,14 @@ export class DirectConnection implements Connection, SocketHandlers, AssignmentO
   #begin(bytes: Uint8Array): void {
     this.#firstLine?.append(bytes);
     const first = this.#firstLine?.view(0, this.#firstLine.length) ?? bytes;
-    const at = startOf(first);
-    if (at !== undefined) this.client.gotRest();
-    if (at === 'http') {
-      this.client.destroy();
-      return;
-    }
+    const at = startOfClient(first, this.client, this.#connections.shared);
     if (at === undefined) {
       if (this.#firstLine !== undefined) return;
       this.#firstLine = new HeldBytes();
-      this.client.expectRest(this.#connections.shared.environment);
       this.#firstLine.append(bytes);
       return;
     }
-    const opening = this.#whileUnassigned.opening();
-    const { doorkeeper } = this.#connections.shared;
-    this.#assignment = this.#traffic.open(this, {
-      ...opening,
-      routed: false,
-      at: doorkeeper.admit(at, this.client),
-    });
+    this.#assignment = this.#traffic.open(this, { ...this.#whileUnassigned.opening(), routed: false, at });
     this.#assignment.send(first);
     this.#firstLine = undefined;
   }

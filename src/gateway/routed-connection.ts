@@ -8,13 +8,13 @@ import assert from 'node:assert/strict';
 import type { Environment } from '../environment.js';
 import { MAX_GIVEN_UP_COMMANDS_PER_TURN, MAX_REPLAYS, type StreamLimits } from '../limits.js';
 import { AT_COMMAND_START, isToldUnasked, type StreamCheckpoint } from '../protocol/checkpoint.js';
-import { startOf } from '../protocol/first-line.js';
 import type { ClientFacts } from '../protocol/resp/client-facts.js';
 import type { Term } from '../raft/types.js';
 import type { ClientAddress } from '../wire/control.js';
 import { ClientSocket, type SocketHandlers } from './client-socket.js';
 import type { Connection, Connections } from './connections.js';
 import { DedupeRow, type DedupeRows } from './dedupe-rows.js';
+import { startOfClient } from './first-line.js';
 import { HeldBytes } from './held-bytes.js';
 import type { LeaderSource, RouterTimes } from './leader-source.js';
 import { LeaderWait } from './leader-wait.js';
@@ -122,14 +122,12 @@ export class RoutedConnection implements Connection, SocketHandlers, AssignmentO
     this.#advance();
   }
 
-  /** Whether what the client speaks is known now. HTTP is not spoken here. */
+  /** Whether what the client speaks is known now. */
   #decide(): boolean {
-    const at = startOf(this.#held.view(0, this.#held.length));
-    if (at === 'http') this.client.destroy();
-    if (at === undefined) this.client.expectRest(this.#environment);
-    if (at === undefined || at === 'http') return false;
-    this.client.gotRest();
-    this.#at = this.#connections.shared.doorkeeper.admit(at, this.client);
+    const held = this.#held.view(0, this.#held.length);
+    const at = startOfClient(held, this.client, this.#connections.shared);
+    if (at === undefined) return false;
+    this.#at = at;
     this.#isDecided = true;
     return true;
   }

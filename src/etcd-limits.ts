@@ -59,3 +59,10 @@ export const MAX_OPEN_LEASES = 256;
 
 /** The longest lease that etcd grants. A key that lives longer has none. */
 export const MAX_LEASE_S = 9_000_000_000;
+
+/** Keys whose records a server remembers, and the bytes of a key and its value; longer ones are read each time. */
+export const MAX_KNOWN_KEYS = 16_384;
+export const MAX_KNOWN_VALUE_BYTES = 1_024;
+
+/** After others have changed keys that a server remembered, it reads all keys for this long. */
+export const UNTRUSTED_MS = 1_000;

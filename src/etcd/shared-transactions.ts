@@ -18,6 +18,7 @@ import type { CommandResult } from '../protocol/command.js';
 import type { Request } from '../protocol/request.js';
 import { EtcdRefusalError } from './etcd-errors.js';
 import { type EtcdChange, type EtcdKeys, type EtcdRecords, revisionOf } from './etcd-keys.js';
+import { KnownRecords } from './known-records.js';
 import type { Leases } from './leases.js';
 import type { Reach } from './reach.js';
 import type { Executed, Scratch } from './scratch.js';
@@ -59,9 +60,11 @@ export interface SharedTransactionsOptions {
 
 export class SharedTransactions {
   readonly #options: SharedTransactionsOptions;
+  readonly #known: KnownRecords;
 
   constructor(options: SharedTransactionsOptions) {
     this.#options = options;
+    this.#known = new KnownRecords(() => options.environment.nowMs());
   }
 
   /**
@@ -81,11 +84,18 @@ export class SharedTransactions {
     const refusal = refusalOf(first.reach);
     if (refusal !== undefined) return [refusal];
     let shared = commands.slice(0, sharedCount(commands));
-    let records = await this.#options.keys.read(keysOf(shared));
+    let { records, isAtOneTime } = await this.#recordsOf(shared);
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
       const { outcomes, changes } = await this.#executeOn(records, shared);
-      if (changes.length === 0) return outcomes;
-      if (sizeOf(changes) > MAX_TXN_BYTES) {
+      const isTooMuch = sizeOf(changes) > MAX_TXN_BYTES;
+      if (changes.length === 0 && isAtOneTime) return outcomes;
+      if (!isAtOneTime && (changes.length === 0 || isTooMuch)) {
+        // Nothing will be compared: what was known may not be so any more.
+        records = await this.#read(shared);
+        isAtOneTime = true;
+        continue;
+      }
+      if (isTooMuch) {
         if (shared.length === 1) return [TOO_MUCH_WRITTEN];
         shared = half(shared);
         records = new Map(keysOf(shared).map((key) => [key, records.get(key)]));
@@ -94,14 +104,41 @@ export class SharedTransactions {
       const leased = await this.#leased(changes);
       isWriting(shared.length);
       const modRevision = await this.#write(records, leased, endMs);
-      if (modRevision !== undefined)
+      if (modRevision !== undefined) {
+        this.#known.written(leased, modRevision);
         return outcomes.map((one, place) => told(one, shared[place], leased, modRevision));
+      }
       isWriting(0);
+      this.#known.changed(records.keys());
       // Those who want the same keys get in each other's way less if each wants fewer.
       if (attempt >= SHARED_ATTEMPTS && shared.length > 1) shared = half(shared);
-      records = await this.#options.keys.read(keysOf(shared));
+      records = await this.#read(shared);
+      isAtOneTime = true;
     }
     throw new ContendedError();
+  }
+
+  /**
+   * The records of the commands' keys. Where some of the commands write, what is known is taken as it is, for it will be
+   * compared; else they are all as of one time.
+   */
+  async #recordsOf(
+    shared: readonly SharedCommand[],
+  ): Promise<{ records: EtcdRecords; isAtOneTime: boolean }> {
+    const keys = keysOf(shared);
+    const known = shared.some(({ reach }) => reach.isWrite) ? this.#known.of(keys) : new Map();
+    if (known.size === 0) return { records: await this.#read(shared), isAtOneTime: true };
+    const unknown = keys.filter((key) => !known.has(key));
+    const read = await this.#options.keys.read(unknown);
+    this.#known.read(read);
+    const records = new Map(keys.map((key) => [key, known.get(key) ?? read.get(key)]));
+    return { records, isAtOneTime: false };
+  }
+
+  async #read(shared: readonly SharedCommand[]): Promise<EtcdRecords> {
+    const records = await this.#options.keys.read(keysOf(shared));
+    this.#known.read(records);
+    return records;
   }
 
   async #executeOn(

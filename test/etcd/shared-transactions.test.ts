@@ -1,6 +1,8 @@
 import { expect } from 'chai';
 import { NODE_ENVIRONMENT } from '../../src/environment.js';
+import { EtcdNoAnswerError } from '../../src/etcd/etcd-errors.js';
 import { EtcdKeys } from '../../src/etcd/etcd-keys.js';
+import type { EtcdTransport } from '../../src/etcd/etcd-transport.js';
 import { Leases } from '../../src/etcd/leases.js';
 import { HttpTransport } from '../../src/etcd/node/http-transport.js';
 import { reachOf } from '../../src/etcd/reach.js';
@@ -22,9 +24,19 @@ class Front {
   readonly keys: EtcdKeys;
   readonly transactions: SharedTransactions;
 
+  /** Requests to etcd so far. */
+  calls = 0;
+
   constructor(endpoint: string) {
     this.transport = new HttpTransport({ endpoints: [endpoint] });
-    this.keys = new EtcdKeys(this.transport, PREFIX);
+    const counting: EtcdTransport = {
+      call: (call) => {
+        this.calls += 1;
+        return this.transport.call(call);
+      },
+      close: () => this.transport.close(),
+    };
+    this.keys = new EtcdKeys(counting, PREFIX);
     this.transactions = new SharedTransactions({
       environment: NODE_ENVIRONMENT,
       keys: this.keys,
@@ -39,15 +51,29 @@ class Front {
     const outcomes: Outcome[] = [];
     const shares: number[] = [];
     while (outcomes.length < requests.length) {
-      const some = await this.transactions.execute(
-        requests.slice(outcomes.length).map(shared),
-        NODE_ENVIRONMENT.nowMs() + LONG_MS,
-        () => undefined,
-      );
+      const some = await this.#executeSome(requests.slice(outcomes.length));
       outcomes.push(...some);
       shares.push(some.length);
     }
     return { outcomes, shares };
+  }
+
+  /** On a machine that is busy a read takes too long now and then: it is done again, as a server does. */
+  async #executeSome(requests: readonly Request[]): Promise<readonly Outcome[]> {
+    while (true) {
+      let writing = 0;
+      try {
+        return await this.transactions.execute(
+          requests.map(shared),
+          NODE_ENVIRONMENT.nowMs() + LONG_MS,
+          (count) => {
+            writing = count;
+          },
+        );
+      } catch (error) {
+        if (!(error instanceof EtcdNoAnswerError) || writing > 0) throw error;
+      }
+    }
   }
 
   /** What one command comes to. */
@@ -182,7 +208,8 @@ async function leasesOf(etcd: Etcd): Promise<readonly string[]> {
     const before = await leasesOf(etcd);
     await front.execute(...Array.from({ length: 200 }, (_, i) => set(`k${i}`, 'x', 100)));
     const granted = (await leasesOf(etcd)).filter((id) => !before.includes(id));
-    expect(granted).lengthOf(2);
+    // One for 128 keys, one for the others; more only if a grant was done again.
+    expect(granted.length).within(2, 4);
     const answer = await etcd.ask('/v3/lease/timetolive', { ID: granted[0] });
     expect(Number(new Map(Object.entries(answer ?? {})).get('TTL'))).within(104, 118);
   });
@@ -196,6 +223,22 @@ async function leasesOf(etcd: Etcd): Promise<readonly string[]> {
     );
     expect(both).lengthOf(2);
     expect(await front.one(read('get', 'n'))).deep.equal(resp('40'));
+  });
+
+  it('need not read keys again that they have written, and still see what others made of them', async () => {
+    await front.one(write('INCR', 'n'));
+    const before = front.calls;
+    expect(await front.one(write('INCR', 'n'))).deep.equal(resp(2n));
+    expect(front.calls - before).equal(1);
+    await other.one(write('SET', 'n', '10'));
+    expect(await front.one(read('get', 'n'))).deep.equal(resp('10'));
+    await other.one(write('SET', 'n', '20'));
+    expect(await front.one(write('INCR', 'n'))).deep.equal(resp(21n));
+    // Nothing comes of this command, so nothing is compared.
+    await other.one(write('DEL', 'n'));
+    expect(
+      await front.one({ type: 'delete-if', key: 'n', by: 'version', expected: 77, noreply: false }),
+    ).deep.equal({ type: 'not-found' });
   });
 
   it('refuse a transaction of which a watched key has changed', async () => {

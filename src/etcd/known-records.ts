@@ -1,0 +1,60 @@
+/**
+ * What this server has last read or written of keys. Whatever is made of it is written only if it is still so, which etcd
+ * compares: so keys that one server writes again and again need not be read each time. Where others write them, too, that
+ * costs an attempt.
+ */
+
+import { MAX_KNOWN_KEYS, MAX_KNOWN_VALUE_BYTES, UNTRUSTED_MS } from '../etcd-limits.js';
+import { type EtcdChange, type EtcdRecord, type EtcdRecords, revisionOf } from './etcd-keys.js';
+
+export class KnownRecords {
+  readonly #nowMs: () => number;
+  /** Those that were used last are at the end. */
+  readonly #records = new Map<string, EtcdRecord>();
+  #trustedFromMs = Number.NEGATIVE_INFINITY;
+
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs;
+  }
+
+  /** The records that are known of these keys; none for a while after others have changed some. */
+  of(keys: readonly string[]): Map<string, EtcdRecord> {
+    const known = new Map<string, EtcdRecord>();
+    if (this.#nowMs() < this.#trustedFromMs) return known;
+    for (const key of keys) {
+      const record = this.#records.get(key);
+      if (record !== undefined) known.set(key, record);
+    }
+    return known;
+  }
+
+  /** The keys were read, and are so. */
+  read(records: EtcdRecords): void {
+    for (const [key, record] of records) this.#note(key, record);
+  }
+
+  /** The changes were made. */
+  written(changes: readonly EtcdChange[], modRevision: number): void {
+    for (const { key, stored } of changes) {
+      const revision = revisionOf(modRevision, stored?.ordinal ?? 0);
+      this.#note(key, stored === undefined ? undefined : { ...stored, modRevision, revision });
+    }
+  }
+
+  /** Others have changed some of these keys. */
+  changed(keys: Iterable<string>): void {
+    for (const key of keys) this.#records.delete(key);
+    this.#trustedFromMs = this.#nowMs() + UNTRUSTED_MS;
+  }
+
+  #note(key: string, record: EtcdRecord | undefined): void {
+    this.#records.delete(key);
+    if (record === undefined || key.length + record.value.length > MAX_KNOWN_VALUE_BYTES) return;
+    this.#records.set(key, record);
+    if (this.#records.size <= MAX_KNOWN_KEYS) return;
+    for (const oldest of this.#records.keys()) {
+      this.#records.delete(oldest);
+      return;
+    }
+  }
+}

@@ -32,6 +32,21 @@ export class Etcd {
     return etcd;
   }
 
+  /** The same, which also takes clients by TLS that show a certificate of the CA. Files are those of the server's own. */
+  static async startWithTls(files: { cert: string; key: string; ca: string }): Promise<Etcd> {
+    const directory = await mkdtemp(join(tmpdir(), 'threadraft-etcd-'));
+    const port = await freePorts();
+    const urls = `http://127.0.0.1:${port},https://127.0.0.1:${port + 2}`;
+    const tls = ['--cert-file', files.cert, '--key-file', files.key, '--trusted-ca-file', files.ca];
+    const etcd = new Etcd(port, directory, ['--listen-client-urls', urls, '--client-cert-auth', ...tls]);
+    await etcd.run();
+    return etcd;
+  }
+
+  get tlsEndpoint(): string {
+    return `https://127.0.0.1:${this.#port + 2}`;
+  }
+
   get endpoint(): string {
     return `http://127.0.0.1:${this.#port}`;
   }

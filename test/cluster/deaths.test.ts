@@ -53,6 +53,15 @@ describe('servers that are killed and restarted many times', () => {
     for (let round = 0; round < 12; round += 1) await killAndRestart(round % 3);
     await eventually(`as before: ${before}`, () => resources() === before);
   });
+
+  it('leave no port behind when their task ends, whose thread waits for the next one', async () => {
+    const before = resources();
+    for (const id of [0, 1, 2]) {
+      await cluster.block(id, STOP_UNASKED).catch(() => {});
+      await everyServerUp(cluster);
+    }
+    await eventually(`as before: ${before}`, () => resources() === before);
+  });
 });
 
 describe('a server that ends by itself', () => {

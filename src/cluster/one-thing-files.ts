@@ -1,4 +1,4 @@
-/** The disk for one thing that is done and then over, as a backup: it fails when a call of it takes too long. */
+/** The disk as a single task uses it, such as a backup: the task fails when a call of the disk takes too long. */
 
 import { NODE_ENVIRONMENT } from '../environment.js';
 import type { Files } from '../storage/files.js';

@@ -1,4 +1,4 @@
-/** How code of the main thread waits until something about the cluster has changed. */
+/** Lets code of the main thread wait until something about the cluster has changed. */
 
 import type { Environment } from '../environment.js';
 import { TimeoutError } from './cluster-errors.js';

@@ -1,5 +1,5 @@
 /**
- * Check-quorum (thesis 6.2): a leader that does not hear from a majority must not keep its clients waiting.
+ * Check-quorum (thesis 6.2): a leader that does not hear from a majority steps down, so that its clients need not wait.
  */
 
 import type { Core } from './core.js';

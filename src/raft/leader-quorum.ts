@@ -1,6 +1,6 @@
 /**
- * What a leader knows to be so for a quorum: of the log, of answers, of rounds. It counts itself like any other, and not at all
- * where it has no vote (thesis 4.2.2).
+ * How far a quorum of servers has got, as far as the leader knows: along the log, with answers, with rounds of heartbeats. The
+ * leader counts itself like any other, and not at all where it has no vote (thesis 4.2.2).
  */
 
 import type { Core } from './core.js';

@@ -1,4 +1,7 @@
-/** Reads that the router sends again too late to be executed. */
+/**
+ * Reads that the router sends again after a later write of the same client was executed: they are not executed, since they would
+ * see what came after them.
+ */
 
 import type { Reply } from '../../protocol/reply.js';
 import { isRead } from '../../protocol/request.js';

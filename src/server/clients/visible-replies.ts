@@ -1,4 +1,4 @@
-/** What a client is told of what became of its command. */
+/** Which reply a client is given for each outcome of its command. */
 
 import type { ByteString } from '../../bytes/byte-string.js';
 import type { CommandResult } from '../../protocol/command.js';

@@ -5,20 +5,12 @@
  */
 
 import { PropertyViolation } from '../../../src/raft/checks/property-violation.js';
-import type { Random } from '../../../tools/support/random.js';
 import { type EventRecord, RecordPlaces } from '../checks/events.js';
-import type { SimulatedNetwork } from '../world/network.js';
-import type { ClientEnd } from '../world/socket.js';
-import type { World } from '../world/world.js';
 import { PASSWORD } from './admission.js';
+import { LastingConnection, type LastingConnectionOptions } from './lasting-connection.js';
 
-export interface SubscriberOptions {
+export interface SubscriberOptions extends LastingConnectionOptions {
   readonly id: number;
-  readonly world: World;
-  readonly network: SimulatedNetwork;
-  readonly random: Random;
-  /** Where it may connect. */
-  readonly ports: () => readonly number[];
   readonly isRouted: boolean;
   readonly hasPassword: boolean;
   readonly record: EventRecord;
@@ -28,8 +20,6 @@ export interface SubscriberOptions {
   readonly trace: (what: () => string) => void;
 }
 
-const HOST = 'simulated';
-const MAX_RECONNECT_PAUSE_MS = 60;
 const PATTERNS = ['__keyspace@0__:*', '__keyevent@0__:*'];
 /** What the last leader told may arrive that long after the next one leads. */
 const MAX_LATE_MS = 1_000;
@@ -37,9 +27,8 @@ const MAX_LATE_MS = 1_000;
 export class SimulatedSubscriber {
   readonly #options: SubscriberOptions;
   readonly #places: RecordPlaces;
-  #end: ClientEnd | undefined;
   #received = '';
-  #connection = 0;
+  readonly #connection: LastingConnection;
   #isSubscribed = false;
   /** Length of the record when it asked. */
   #from = 0;
@@ -49,10 +38,27 @@ export class SimulatedSubscriber {
   constructor(options: SubscriberOptions) {
     this.#options = options;
     this.#places = new RecordPlaces(options.record);
+    const { record, random, hasPassword } = options;
+    this.#connection = new LastingConnection(options, {
+      onBegin: () => {
+        this.#received = '';
+        this.#isSubscribed = false;
+      },
+      onConnected: () => {
+        const auth = hasPassword ? `AUTH ${PASSWORD}\r\n` : '';
+        this.#from = record.messages.length;
+        const hello = random.chance(0.5) ? 'HELLO 3\r\n' : '';
+        this.#connection.send(`PING\r\n${auth}${hello}PSUBSCRIBE ${PATTERNS.join(' ')}\r\n`);
+      },
+      onBytes: (bytes) => this.#take(bytes),
+      onLost: () => {
+        this.#isSubscribed = false;
+      },
+    });
   }
 
   start(): void {
-    this.#connect();
+    this.#connection.connect();
   }
 
   /** Whether it was told of everything, as far as it must be. */
@@ -70,42 +76,6 @@ export class SimulatedSubscriber {
     if (leadership === this.#leadership) return;
     this.#leadership = leadership;
     this.#leadershipChangedMs = this.#options.world.nowMs;
-  }
-
-  #connect(): void {
-    const { network, random, ports, record } = this.#options;
-    this.#connection += 1;
-    const connection = this.#connection;
-    this.#received = '';
-    this.#isSubscribed = false;
-    const isCurrent = () => connection === this.#connection;
-    network.connect(
-      { host: HOST, port: random.of(ports()) },
-      {
-        onConnected: (end) => {
-          if (!isCurrent()) return;
-          this.#end = end;
-          const auth = this.#options.hasPassword ? `AUTH ${PASSWORD}\r\n` : '';
-          this.#from = record.messages.length;
-          const hello = random.chance(0.5) ? 'HELLO 3\r\n' : '';
-          end.write(Buffer.from(`PING\r\n${auth}${hello}PSUBSCRIBE ${PATTERNS.join(' ')}\r\n`, 'latin1'));
-        },
-        onData: (bytes) => {
-          if (isCurrent()) this.#take(bytes);
-        },
-        onEnd: () => this.#lose(connection),
-        onReset: () => this.#lose(connection),
-      },
-    );
-  }
-
-  #lose(connection: number): void {
-    if (connection !== this.#connection) return;
-    this.#connection += 1;
-    this.#end = undefined;
-    this.#isSubscribed = false;
-    const { world, random } = this.#options;
-    world.timeline.after(random.between(0, MAX_RECONNECT_PAUSE_MS), () => this.#connect());
   }
 
   #take(bytes: Uint8Array): void {
@@ -151,8 +121,7 @@ export class SimulatedSubscriber {
     } else if (first === 'pmessage') this.#message(`${channel} ${payload}`);
     else if (first.startsWith('-') && !first.startsWith('-NOAUTH')) {
       // No leader: it is not subscribed, or the password was not taken.
-      this.#end?.destroy();
-      this.#lose(this.#connection);
+      this.#connection.giveUp();
     }
   }
 

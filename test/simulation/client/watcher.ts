@@ -6,26 +6,15 @@
  */
 
 import { PropertyViolation } from '../../../src/raft/checks/property-violation.js';
-import type { Random } from '../../../tools/support/random.js';
-import type { SimulatedNetwork } from '../world/network.js';
-import type { ClientEnd } from '../world/socket.js';
-import type { World } from '../world/world.js';
 import { PASSWORD } from './admission.js';
+import { LastingConnection, type LastingConnectionOptions } from './lasting-connection.js';
 
-export interface WatcherOptions {
+export interface WatcherOptions extends LastingConnectionOptions {
   readonly id: number;
-  readonly world: World;
-  readonly network: SimulatedNetwork;
-  readonly random: Random;
-  /** Where it may connect. */
-  readonly ports: () => readonly number[];
   readonly hasPassword: boolean;
   readonly onViolation: (error: unknown) => void;
   readonly trace: (what: () => string) => void;
 }
-
-const HOST = 'simulated';
-const MAX_RECONNECT_PAUSE_MS = 60;
 
 export class SimulatedWatcher {
   readonly #options: WatcherOptions;
@@ -36,48 +25,25 @@ export class SimulatedWatcher {
   /** The key of the state that was told last, and the revision of the last change since the state began. */
   #lastKey = '';
   #lastChange = 0;
-  #end: ClientEnd | undefined;
   #received = '';
-  #connection = 0;
+  readonly #connection: LastingConnection;
 
   constructor(options: WatcherOptions) {
     this.#options = options;
+    this.#connection = new LastingConnection(options, {
+      onBegin: () => {
+        this.#received = '';
+      },
+      onConnected: () => {
+        if (options.hasPassword) this.#connection.send(`auth ${PASSWORD}\r\n`);
+        this.#begin();
+      },
+      onBytes: (bytes) => this.#take(bytes),
+    });
   }
 
   start(): void {
-    this.#connect();
-  }
-
-  #connect(): void {
-    const { network, random, ports } = this.#options;
-    this.#connection += 1;
-    const connection = this.#connection;
-    this.#received = '';
-    const isCurrent = () => connection === this.#connection;
-    network.connect(
-      { host: HOST, port: random.of(ports()) },
-      {
-        onConnected: (end) => {
-          if (!isCurrent()) return;
-          this.#end = end;
-          if (this.#options.hasPassword) this.#send(`auth ${PASSWORD}\r\n`);
-          this.#begin();
-        },
-        onData: (bytes) => {
-          if (isCurrent()) this.#take(bytes);
-        },
-        onEnd: () => this.#lose(connection),
-        onReset: () => this.#lose(connection),
-      },
-    );
-  }
-
-  #lose(connection: number): void {
-    if (connection !== this.#connection) return;
-    this.#connection += 1;
-    this.#end = undefined;
-    const { world, random } = this.#options;
-    world.timeline.after(random.between(0, MAX_RECONNECT_PAUSE_MS), () => this.#connect());
+    this.#connection.connect();
   }
 
   #begin(): void {
@@ -86,11 +52,7 @@ export class SimulatedWatcher {
       this.#lastKey = '';
       this.#lastChange = 0;
     }
-    this.#send(`watch * ${this.next ?? 0}\r\n`);
-  }
-
-  #send(text: string): void {
-    this.#end?.write(Buffer.from(text, 'latin1'));
+    this.#connection.send(`watch * ${this.next ?? 0}\r\n`);
   }
 
   #take(bytes: Uint8Array): void {
@@ -152,8 +114,7 @@ export class SimulatedWatcher {
       case 'ERR_INTERNAL':
       case 'ERR_AUTH':
         // No leader: the watch has not begun, or the password was not taken.
-        this.#end?.destroy();
-        this.#lose(this.#connection);
+        this.#connection.giveUp();
         return;
       default:
         this.#wrong(`told ${words.join(' ')}`);

@@ -141,8 +141,8 @@ const DEDUPED = 2;
 export class FrameError extends Error {
   readonly code = 'BAD_FRAME';
 
-  constructor(kind: number) {
-    super(`unknown frame type ${kind} in a batch of client traffic`);
+  constructor(reason: string) {
+    super(`${reason} in a batch of client traffic`);
     this.name = 'FrameError';
   }
 }
@@ -221,7 +221,7 @@ export function* readClientFrames(
         const reached = readAddress(reader);
         const ageMs = reader.f64();
         const at = readCheckpoint(reader);
-        if (at === undefined || at.place === 'told') throw new FrameError(kind);
+        if (at === undefined || at.place === 'told') throw new FrameError(`unknown frame type ${kind}`);
         const dedupeKey = (flags & DEDUPED) === 0 ? undefined : readDedupeKey(reader);
         const open = { type: 'open', assignment, connection, routed, from, reached, ageMs, at } as const;
         yield dedupeKey === undefined ? open : { ...open, dedupeKey };
@@ -249,7 +249,7 @@ export function* readClientFrames(
         yield { type: 'lookup', lookup: assignment, keys: readKeys(reader) };
         break;
       default:
-        throw new FrameError(kind);
+        throw new FrameError(`unknown frame type ${kind}`);
     }
   }
 }
@@ -268,7 +268,9 @@ function writeAddress(batch: ByteWriter, { host, port }: ClientAddress): void {
 }
 
 function readAddress(reader: ByteReader): ClientAddress {
-  return { host: reader.latin1(reader.u8()), port: reader.u32() };
+  const byteCount = reader.u8();
+  if (byteCount > MAX_HOST_BYTES) throw new FrameError(`a host of ${byteCount} bytes`);
+  return { host: reader.latin1(byteCount), port: reader.u32() };
 }
 
 /** Appends the frame to a batch. */
@@ -386,7 +388,7 @@ export function* readServerFrames(batch: Uint8Array): Generator<ServerFrame<Byte
         yield { type: 'found', lookup: assignment, values: readValues(reader) };
         break;
       default:
-        throw new FrameError(kind);
+        throw new FrameError(`unknown frame type ${kind}`);
     }
   }
 }

@@ -54,8 +54,8 @@ export class Slabs {
   /** The first number is left out, so that no address is 0. */
   readonly #pages: (Page | undefined)[] = [undefined];
   readonly #freeNumbers: number[] = [];
-  /** The pages with room, by slot size in units of 16 bytes. */
-  readonly #withRoom: Page[][] = Array.from({ length: (MAX_SLOT_BYTES >>> UNIT_SHIFT) + 1 }, () => []);
+  /** The pages with room, by slot size in units of 16 bytes; undefined for a size that was never asked for. */
+  readonly #withRoom = new Array<Page[] | undefined>((MAX_SLOT_BYTES >>> UNIT_SHIFT) + 1).fill(undefined);
 
   /** A slot of at least `byteCount` bytes, whose content is arbitrary. Throws RangeError when there is no memory left. */
   allocate(byteCount: number): Address {
@@ -118,9 +118,12 @@ export class Slabs {
   }
 
   #listOf(slotBytes: number): Page[] {
-    const list = this.#withRoom[slotBytes >>> UNIT_SHIFT];
-    if (list === undefined) throw missing('slot size of', slotBytes);
-    return list;
+    const units = slotBytes >>> UNIT_SHIFT;
+    const list = this.#withRoom[units];
+    if (list !== undefined) return list;
+    const added: Page[] = [];
+    this.#withRoom[units] = added;
+    return added;
   }
 
   #newPage(slotBytes: number): Page {

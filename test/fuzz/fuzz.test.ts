@@ -3,9 +3,10 @@ import { spanOf } from '../../src/bytes/byte-reader.js';
 import { TextParser } from '../../src/protocol/text/text-parser.js';
 import { Random } from '../../tools/support/random.js';
 import { readCorpus } from './corpus.js';
+import { Coverage } from './coverage.js';
 import { Fuzzer } from './fuzzer.js';
 import { Mutator } from './mutator.js';
-import { runTarget } from './run.js';
+import { runInThread } from './run.js';
 import type { Target } from './target.js';
 import { textStream } from './targets/text-stream.js';
 import { TARGETS } from './targets.js';
@@ -30,6 +31,14 @@ describe('a target of the fuzzer', () => {
 });
 
 describe('the fuzzer', () => {
+  let coverage: Coverage;
+
+  before(() => {
+    coverage = new Coverage();
+  });
+
+  after(() => coverage.close());
+
   /** A parser that fails at a command with a rare word in it. */
   const buggy: Target = {
     ...textStream,
@@ -45,7 +54,8 @@ describe('the fuzzer', () => {
   it('finds a bug, and tells the input', async () => {
     const random = new Random(1);
     const limits = { inputs: 3_000_000, timeMs: 60_000 };
-    const { failure } = await new Fuzzer({ target: buggy, random, corpus: [] }).run(limits);
+    const fuzzer = new Fuzzer({ target: buggy, random, corpus: [], coverage });
+    const { failure } = await fuzzer.run(limits);
     expect(failure?.error).to.be.an('error').with.property('message', 'the bug');
     expect(() => buggy.run(failure?.input ?? Buffer.alloc(0))).to.throw('the bug');
   }).timeout(70_000);
@@ -54,6 +64,7 @@ describe('the fuzzer', () => {
     const { kept } = await new Fuzzer({
       target: textStream,
       random: new Random(1),
+      coverage,
       corpus: Array.from({ length: 20 }, () => Buffer.from('get k\r\n')),
     }).run({ inputs: 1, timeMs: 0 });
     expect(kept.length).to.be.within(1, textStream.seeds.length + 2);
@@ -62,7 +73,8 @@ describe('the fuzzer', () => {
   it('ends a thread whose input never returns, and tells the input', async () => {
     const worker = new URL('./fixtures/hung-worker.js', import.meta.url);
     const limits = { inputs: 1, timeMs: 1 };
-    const { failure } = await runTarget(textStream, 1, limits, { worker, hungAfterMs: 100 });
+    const part = { seed: 1, corpus: [], limits, isGuided: false };
+    const { failure } = await runInThread(textStream, part, { worker, hungAfterMs: 100 });
     expect(failure?.reason).to.match(/did not return/);
     expect(Buffer.from(failure?.input ?? '').toString()).to.equal('loop');
   });

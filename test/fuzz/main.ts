@@ -10,6 +10,7 @@ import { readCorpus, writeCorpus } from './corpus.js';
 import { runTarget } from './run.js';
 import type { Target } from './target.js';
 import { TARGETS } from './targets.js';
+import type { FuzzReport } from './worker.js';
 
 interface Arguments {
   readonly seconds: number;
@@ -19,6 +20,9 @@ interface Arguments {
   readonly replay: string | undefined;
   readonly save: boolean;
 }
+
+/** By how much memory may grow while a target runs: what it keeps of the inputs of interest, and V8 of the code. */
+const MAX_GROWN_MIB = 32;
 
 const command = new Command('fuzz')
   .description('Feeds parts of the program with inputs that go where none has gone before')
@@ -53,20 +57,34 @@ function chosen(names: readonly string[], pick: string | undefined): readonly Ta
 
 async function fuzz(target: Target, seed: number, { seconds, inputs, save }: Arguments): Promise<boolean> {
   const limits = { inputs: inputs ?? Number.POSITIVE_INFINITY, timeMs: 1_000 * seconds };
-  const report = await runTarget(target, seed, limits);
-  const figures = `${report.inputs} inputs, ${report.covered} places, ${report.kept.length} inputs of interest`;
-  const { failure } = report;
+  const { guided, fast } = await runTarget(target, seed, limits);
+  const failure = fast?.failure ?? guided.failure;
+  const grownMiB = (fast?.grownBytes ?? 0) / 2 ** 20;
+  const isGrown = grownMiB > MAX_GROWN_MIB;
+  const last =
+    fast === undefined
+      ? ''
+      : `, then ${figures(fast)}, memory ${grownMiB < 0 ? '' : '+'}${grownMiB.toFixed(1)} MiB`;
+  const verdict = failure === undefined && !isGrown ? '' : ': FAILED';
+  print(
+    `${target.name.padEnd(14)} guided ${figures(guided)}, ${guided.kept.length} inputs and ${guided.covered} characters of code` +
+      `${last}${verdict}`,
+  );
   if (failure === undefined) {
-    print(`${target.name.padEnd(14)} ${figures}`);
-    if (save) await writeCorpus(target.name, [...(await readCorpus(target.name)), ...report.kept]);
-    return true;
+    if (isGrown) print(`its memory grows: ${MAX_GROWN_MIB} MiB are the limit`);
+    else if (save) await writeCorpus(target.name, [...(await readCorpus(target.name)), ...guided.kept]);
+    return !isGrown;
   }
   const file = `fuzz-${target.name}-${crc32(failure.input).toString(16)}`;
   await writeFile(file, failure.input);
-  print(`${target.name.padEnd(14)} ${figures}: FAILED`);
   print(failure.reason);
   print(`again: npm run fuzz -- ${target.name} --replay ${file}`);
   return false;
+}
+
+function figures({ inputs, tookMs, slowestMs }: FuzzReport): string {
+  const perS = Math.round((1_000 * inputs) / tookMs);
+  return `${inputs} inputs (${perS}/s, slowest ${slowestMs.toFixed(1)} ms)`;
 }
 
 async function replay(targets: readonly Target[], file: string): Promise<number> {

@@ -15,26 +15,49 @@ const WATCH_EVERY_MS = 500;
 /** An input that has not returned by then never will. */
 const HUNG_AFTER_MS = 20_000;
 
+/** How much of a run is guided by coverage, which takes longer for each input. */
+const GUIDED_TIME = 0.25;
+const GUIDED_INPUTS = 0.1;
+
+/** A run of a target: first guided by coverage, then, if nothing was wrong, without. */
+export interface RunReport {
+  readonly guided: FuzzReport;
+  readonly fast: FuzzReport | undefined;
+}
+
+export async function runTarget(target: Target, seed: number, limits: FuzzLimits): Promise<RunReport> {
+  const corpus = await readCorpus(target.name);
+  const guidedLimits = { inputs: GUIDED_INPUTS * limits.inputs, timeMs: GUIDED_TIME * limits.timeMs };
+  const guided = await runInThread(target, { seed, corpus, limits: guidedLimits, isGuided: true });
+  if (guided.failure !== undefined) return { guided, fast: undefined };
+  const fast = await runInThread(target, {
+    seed,
+    corpus: guided.kept,
+    limits: { inputs: limits.inputs - guided.inputs, timeMs: limits.timeMs - guided.tookMs },
+    isGuided: false,
+  });
+  return { guided, fast };
+}
+
 export interface RunOptions {
   /** The script of the thread. */
   readonly worker?: URL;
   readonly hungAfterMs?: number;
 }
 
-export async function runTarget(
+export async function runInThread(
   target: Target,
-  seed: number,
-  limits: FuzzLimits,
+  part: Omit<FuzzTask, 'target' | 'current'>,
   { worker: script = WORKER, hungAfterMs = HUNG_AFTER_MS }: RunOptions = {},
 ): Promise<FuzzReport> {
   const current = new SharedArrayBuffer(HEADER_BYTES + target.maxBytes);
-  const corpus = await readCorpus(target.name);
-  const task: FuzzTask = { target: target.name, seed, corpus, limits, current };
+  const task: FuzzTask = { ...part, target: target.name, current };
   const worker = new Worker(script, {
     workerData: task,
     resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MIB },
   });
   const ended = new AbortController();
+  const startMs = performance.now();
   try {
     const report = new Promise<FuzzReport>((resolve, reject) => {
       worker.once('message', resolve);
@@ -43,7 +66,14 @@ export async function runTarget(
     return await Promise.race([report, watch(current, hungAfterMs, ended.signal)]);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    return { inputs: countOf(current), covered: 0, kept: [], failure: { input: lastOf(current), reason } };
+    const unknown = {
+      covered: 0,
+      tookMs: performance.now() - startMs,
+      slowestMs: 0,
+      grownBytes: undefined,
+      kept: [],
+    };
+    return { inputs: countOf(current), ...unknown, failure: { input: lastOf(current), reason } };
   } finally {
     ended.abort();
     await worker.terminate();

@@ -2,14 +2,16 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { Random } from '../../tools/support/random.js';
+import { Coverage } from './coverage.js';
 import { Fuzzer, type FuzzLimits, type FuzzResult } from './fuzzer.js';
-import { TARGETS } from './targets.js';
 
 export interface FuzzTask {
   readonly target: string;
   readonly seed: number;
   readonly corpus: readonly Uint8Array[];
   readonly limits: FuzzLimits;
+  /** Whether coverage is counted. */
+  readonly isGuided: boolean;
   /** How many inputs were begun, and the length of the last (i32 each), and its bytes. */
   readonly current: SharedArrayBuffer;
 }
@@ -23,7 +25,16 @@ const HEADER_BYTES = 8;
 
 if (parentPort !== null) parentPort.postMessage(await fuzz(workerData));
 
-async function fuzz({ target: name, seed, corpus, limits, current }: FuzzTask): Promise<FuzzReport> {
+async function fuzz({
+  target: name,
+  seed,
+  corpus,
+  limits,
+  isGuided,
+  current,
+}: FuzzTask): Promise<FuzzReport> {
+  const coverage = isGuided ? new Coverage() : undefined;
+  const { TARGETS } = await import('./targets.js');
   const target = TARGETS.get(name);
   if (target === undefined) throw new RangeError(`there is no target ${name}`);
   const header = new Int32Array(current, 0, 2);
@@ -33,8 +44,10 @@ async function fuzz({ target: name, seed, corpus, limits, current }: FuzzTask): 
     header[1] = input.byteLength;
     Atomics.add(header, 0, 1);
   };
-  const random = new Random(seed).split(name);
-  const { failure, ...result } = await new Fuzzer({ target, random, corpus, onInput }).run(limits);
+  const random = new Random(seed).split(isGuided ? name : `${name}, without coverage`);
+  const fuzzer = new Fuzzer({ target, random, corpus, coverage, onInput });
+  const { failure, ...result } = await fuzzer.run(limits);
+  coverage?.close();
   return {
     ...result,
     failure: failure && { input: failure.input, reason: reasonOf(failure.error) },

@@ -9,7 +9,7 @@ import { makeServerDirectory, ServerManifest } from '../../../src/storage/server
 import { StorageError } from '../../../src/storage/storage.js';
 import { entries, OWNER, persistOf } from '../../support/storage.js';
 import { MemoryFiles } from '../memory-files.js';
-import { promise, type Target, textOf } from '../target.js';
+import { isSame, promise, type Target, textOf } from '../target.js';
 
 const DIRECTORY = '/server';
 const BACKUP_PATH = '/a.backup';
@@ -91,10 +91,8 @@ export const log: Target = {
     await storage.close();
     for (const entry of found) {
       const original = WRITTEN.entries.get(entry.index);
-      promise(
-        textOf(entry) === original,
-        () => `entry ${entry.index} was ${original}, and is ${textOf(entry)}`,
-      );
+      const changed = () => `entry ${entry.index} was ${textOf(original)}, and is ${textOf(entry)}`;
+      promise(isSame(entry, original), changed);
     }
     promise(WRITTEN.hardStates.has(textOf(hardState)), () => `nobody wrote ${textOf(hardState)}`);
   },
@@ -136,7 +134,7 @@ async function writtenDirectory() {
   await storage.close();
   const names = await files.list(`${DIRECTORY}/log`);
   const segments = names.map((name) => `${DIRECTORY}/log/${name}`);
-  const written = new Map(log.map((entry) => [entry.index, textOf(entry)]));
+  const written = new Map(log.map((entry) => [entry.index, entry]));
   return { files, segments, entries: written, hardStates };
 }
 

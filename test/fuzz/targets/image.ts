@@ -12,6 +12,8 @@ import { piecesOf, promise, type Target, unlessRefused } from '../target.js';
 
 const STAMP_MS = 1_700_000_000_000;
 const SLICE_BYTES = 4_096;
+/** A store takes longer to make than most images take: of this many inputs one is read in pieces, too. */
+const CUT_OF = 4;
 
 export const image: Target = {
   name: 'image',
@@ -20,14 +22,13 @@ export const image: Target = {
   maxBytes: 8_192,
   run(input) {
     const whole = restored([input]);
-    const cut = restored(piecesOf(input));
-    const [wholeImage, cutImage] = [whole && imageOf(whole), cut && imageOf(cut)];
-    promise(
-      wholeImage === undefined
-        ? cutImage === undefined
-        : cutImage !== undefined && wholeImage.equals(cutImage),
-      () => 'read in pieces it is something else',
-    );
+    const wholeImage = whole && imageOf(whole);
+    if (input.byteLength % CUT_OF === 0) {
+      const cut = restored(piecesOf(input));
+      const cutImage = cut && imageOf(cut);
+      const isSame = wholeImage === undefined ? cut === undefined : cutImage?.equals(wholeImage) === true;
+      promise(isSame, () => 'read in pieces it is something else');
+    }
     if (whole === undefined || wholeImage === undefined) return;
     const again = restored([wholeImage]);
     promise(again?.size === whole.size, () => `${whole.size} keys were read, and ${again?.size} again`);

@@ -22,16 +22,16 @@ export const lockedText: Target = {
   run(input) {
     const whole = takeText([input]);
     const cut = takeText(piecesOf(input));
-    promise(textOf(cut.taken) === textOf(whole.taken), () => `cut: ${textOf(cut)}, whole: ${textOf(whole)}`);
+    promise(textOf(cut) === textOf(whole), () => `cut: ${textOf(cut)}, whole: ${textOf(whole)}`);
     // Whoever watches may say less; before the password nobody watches.
     const open = openText(input);
-    if (open.some((request) => typeOf(request) === 'watch')) return;
-    const expected = open.slice(0, whole.taken.length).map((request, place) => {
-      const isDue = whole.taken[place]?.wasLocked === true && typeOf(request) !== 'auth';
-      return isDue ? { type: 'locked' } : request;
+    if (open.some(({ type }) => type === 'watch')) return;
+    const requests = whole.taken.map(({ text }) => text);
+    const expected = open.slice(0, requests.length).map(({ type, text }, place) => {
+      const isDue = whole.taken[place]?.wasLocked === true && type !== 'auth';
+      return isDue ? textOf({ type: 'locked' }) : text;
     });
-    const requests = whole.taken.map(({ request }) => request);
-    promise(textOf(requests) === textOf(expected), () => `${textOf(requests)}, not ${textOf(expected)}`);
+    promise(textOf(requests) === textOf(expected), () => `${requests}, not ${expected}`);
     promise(
       whole.isClosing || requests.length === open.length,
       () => `${open.length - requests.length} requests are missing`,
@@ -39,35 +39,36 @@ export const lockedText: Target = {
   },
 };
 
+/** A request as text, for its value is good until the next push. */
+interface Taken {
+  readonly type: string;
+  readonly text: string;
+  readonly wasLocked: boolean;
+}
+
 function takeText(pieces: readonly Uint8Array[]) {
   const stream = new GuardedText({ place: 'locked', at: AT_COMMAND_START });
-  const taken: { readonly request: unknown; readonly wasLocked: boolean }[] = [];
+  const taken: Taken[] = [];
   for (const piece of pieces) {
-    stream.push(spanOf(Buffer.from(piece)));
+    stream.push(spanOf(piece));
     for (let request = stream.next(); request !== undefined; request = stream.next()) {
+      const { type } = request;
       const wasLocked = stream.isLocked;
-      promise(
-        !wasLocked || request.type === 'locked' || request.type === 'auth',
-        () => `a ${request?.type} before the password`,
-      );
-      taken.push({ request: JSON.parse(textOf(request)), wasLocked });
+      promise(!wasLocked || type === 'locked' || type === 'auth', () => `a ${type} before the password`);
+      taken.push({ type, text: textOf(request), wasLocked });
       if (request.type === 'auth') stream.authenticated(request.password === PASSWORD);
     }
   }
   return { taken, isClosing: stream.isClosing };
 }
 
-function openText(input: Uint8Array): readonly unknown[] {
+function openText(input: Uint8Array): readonly Taken[] {
   const parser = new TextParser();
-  const requests: unknown[] = [];
-  parser.push(spanOf(Buffer.from(input)));
+  const taken: Taken[] = [];
+  parser.push(spanOf(input));
   for (let request = parser.next(); request !== undefined; request = parser.next())
-    requests.push(JSON.parse(textOf(request)));
-  return requests;
-}
-
-function typeOf(request: unknown): unknown {
-  return typeof request === 'object' && request !== null && 'type' in request ? request.type : undefined;
+    taken.push({ type: request.type, text: textOf(request), wasLocked: false });
+  return taken;
 }
 
 export const lockedResp: Target = {
@@ -101,9 +102,9 @@ export const lockedResp: Target = {
 
 function takeResp(pieces: readonly Uint8Array[]) {
   const stream = new RedisStream(1, { ...AT_RESP_START, access: 'locked' });
-  const taken: unknown[] = [];
+  const taken: string[] = [];
   for (const piece of pieces) {
-    stream.push(spanOf(Buffer.from(piece)));
+    stream.push(spanOf(piece));
     while (true) {
       const request = stream.next();
       if (request === undefined) {
@@ -114,7 +115,7 @@ function takeResp(pieces: readonly Uint8Array[]) {
       const isHarmless =
         request.type === 'redis-fixed' || (request.type === 'redis-local' && isForLocked(request.name));
       promise(isHarmless || !stream.isLocked, () => `a ${request.type} before the password`);
-      taken.push(JSON.parse(textOf(request)));
+      taken.push(textOf(request));
       if (request.type !== 'redis-local') continue;
       if (request.name === 'auth' && request.args.at(-1) === PASSWORD) stream.unlock();
       if (request.name === 'reset') stream.reset();

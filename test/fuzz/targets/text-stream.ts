@@ -2,8 +2,9 @@
 
 import { spanOf } from '../../../src/bytes/byte-reader.js';
 import type { TextPlace } from '../../../src/protocol/checkpoint.js';
+import type { TextRequest } from '../../../src/protocol/request.js';
 import { TextParser } from '../../../src/protocol/text/text-parser.js';
-import { piecesOf, promise, type Target, textOf } from '../target.js';
+import { isSame, piecesOf, promise, type Target, textOf } from '../target.js';
 
 export const textStream: Target = {
   name: 'text-stream',
@@ -31,38 +32,55 @@ export const textStream: Target = {
   maxBytes: 512,
   run(input) {
     const whole = parse([input]);
-    const cut = parse(piecesOf(input));
-    promise(textOf(cut) === textOf(whole), () => `cut: ${textOf(cut)}, whole: ${textOf(whole)}`);
+    const { requests } = whole;
+    const cut = parse(piecesOf(input), { expected: requests });
+    const isAlike = requests.length === cut.requests.length && isSame(ends(cut), ends(whole));
+    promise(isAlike, () => `cut: ${textOf(cut)}, whole: ${textOf(whole)}`);
     promise(
       whole.consumed <= input.byteLength,
       () => `${whole.consumed} of ${input.byteLength} bytes were taken`,
     );
-    const first = parse([input], 1);
-    const rest = parse([input.subarray(first.consumed)], Number.POSITIVE_INFINITY, first.at);
+    const first = parse([input], { max: 1 });
     // How far a watch has come is known to whoever tells it, not to the parser.
-    if (first.hasWatch) return;
-    const both = [...first.requests, ...rest.requests];
-    promise(
-      first.isClosing || textOf(both) === textOf(whole.requests),
-      () => `in two steps: ${textOf(both)}`,
-    );
+    if (first.hasWatch || first.isClosing) return;
+    const expected = requests.slice(first.requests.length);
+    const rest = parse([input.subarray(first.consumed)], { at: first.at, expected });
+    promise(rest.requests.length === expected.length, () => `in two steps: ${textOf(rest)}`);
   },
 };
 
-function parse(pieces: readonly Uint8Array[], max = Number.POSITIVE_INFINITY, at?: TextPlace) {
+interface ParseOptions {
+  /** Ends after this many requests. */
+  readonly max?: number;
+  /** Where the stream begins. */
+  readonly at?: TextPlace;
+  /** What the requests must be. They are compared as they come, for their values are good until the next push. */
+  readonly expected?: readonly TextRequest[];
+}
+
+function parse(
+  pieces: readonly Uint8Array[],
+  { max = Number.POSITIVE_INFINITY, at, expected }: ParseOptions = {},
+) {
   const parser = new TextParser(at);
-  const requests: string[] = [];
+  const requests: TextRequest[] = [];
   let hasWatch = false;
   for (const piece of pieces) {
-    parser.push(spanOf(Buffer.from(piece)));
-    for (let request = parser.next(); request !== undefined; request = parser.next()) {
-      // Its value is good until the next push.
-      requests.push(textOf(request));
+    parser.push(spanOf(piece));
+    while (requests.length < max) {
+      const request = parser.next();
+      if (request === undefined) break;
+      const due = expected === undefined ? request : expected[requests.length];
+      promise(isSame(request, due), () => `${textOf(request)} comes in the place of ${textOf(due)}`);
+      requests.push(request);
       hasWatch ||= request.type === 'watch';
-      if (requests.length === max) break;
     }
     if (requests.length === max) break;
   }
   const { consumed, isClosing } = parser;
   return { requests, hasWatch, consumed, isClosing, at: parser.checkpoint() };
+}
+
+function ends({ consumed, isClosing, at }: ReturnType<typeof parse>) {
+  return { consumed, isClosing, at };
 }

@@ -15,6 +15,7 @@ import {
 import { bytesOf, ClientSession } from './client-session.js';
 import { keptOf, resultOf } from './kept-result.js';
 import { SessionsImage, type SessionsState } from './sessions-image.js';
+import { UseOrder } from './use-order.js';
 
 const MS_PER_S = 1000;
 
@@ -25,8 +26,8 @@ const SWEEP_MS = 5_000;
 const NEVER = -1;
 
 export class ClientSessions {
-  /** In the order of their last use. */
-  #byId = new Map<string, ClientSession>();
+  readonly #byId = new Map<string, ClientSession>();
+  readonly #order = new UseOrder();
   #keptBytes = 0;
   #clockMs = 0;
   /** How many sessions were opened in the log so far, and in that of the backup with which it began. */
@@ -65,6 +66,7 @@ export class ClientSessions {
     const id = `${this.#opened.toString(36)}-${name}`;
     const facts = { id, ttlMs: ttlS * MS_PER_S, lastUsedMs: this.#clockMs, done: 0 };
     this.#byId.set(id, new ClientSession(facts, this.#generation));
+    this.#order.use(id);
     if (this.#byId.size > MAX_SESSIONS) this.#remove(this.#leastRecentlyUsed);
     return { type: 'session', id };
   }
@@ -122,7 +124,7 @@ export class ClientSessions {
       opened: this.#opened,
       sweepAtMs: this.#sweepAtMs,
     };
-    return new SessionsImage(state, [...this.#byId.values()]);
+    return new SessionsImage(state, [...this.#inOrderOfUse()]);
   }
 
   /** Takes what an image says of all sessions. */
@@ -136,6 +138,7 @@ export class ClientSessions {
   /** Adds a session of an image; they come in the order of their last use. */
   add(session: ClientSession): void {
     this.#byId.set(session.id, session);
+    this.#order.use(session.id);
     this.#keptBytes += session.keptBytes;
   }
 
@@ -149,8 +152,8 @@ export class ClientSessions {
     }
     const session = found.generation === this.#generation ? found : found.copy(this.#generation);
     session.lastUsedMs = this.#clockMs;
-    this.#byId.delete(id);
     this.#byId.set(id, session);
+    this.#order.use(id);
     return session;
   }
 
@@ -163,7 +166,15 @@ export class ClientSessions {
   }
 
   get #leastRecentlyUsed(): ClientSession | undefined {
-    return this.#byId.values().next().value;
+    const [first] = this.#inOrderOfUse();
+    return first;
+  }
+
+  *#inOrderOfUse(): Generator<ClientSession> {
+    for (const id of this.#order.ids()) {
+      const session = this.#byId.get(id);
+      if (session !== undefined) yield session;
+    }
   }
 
   #sweep(): void {
@@ -175,6 +186,7 @@ export class ClientSessions {
   #remove(session: ClientSession | undefined): void {
     if (session === undefined) return;
     this.#byId.delete(session.id);
+    this.#order.remove(session.id);
     this.#keptBytes -= session.keptBytes;
   }
 }

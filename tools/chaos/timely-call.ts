@@ -36,7 +36,12 @@ export async function endingOf<T>(
 ): Promise<Ending<T>> {
   let isOver = false;
   const late = new AbortController();
-  const watched = pause(timeoutMs + MAX_DELAY_MS, undefined, { signal: late.signal })
+  const limitMs = timeoutMs + MAX_DELAY_MS;
+  const begunAtMs = performance.now();
+  const untilLate = (delayMs: number) => pause(delayMs, undefined, { signal: late.signal });
+  const watched = untilLate(limitMs)
+    // A timer counts from when the turn of the event loop began, which may be long ago on a busy machine.
+    .then(() => untilLate(Math.max(0, begunAtMs + limitMs - performance.now())))
     .then(() => nextTurn())
     .then(() => {
       if (!isOver) findings.add(`${what} took longer than its ${timeoutMs} ms and ${MAX_DELAY_MS} more`);

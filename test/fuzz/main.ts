@@ -61,10 +61,9 @@ async function fuzz(target: Target, seed: number, { seconds, inputs, save }: Arg
   const failure = fast?.failure ?? guided.failure;
   const grownMiB = (fast?.grownBytes ?? 0) / 2 ** 20;
   const isGrown = grownMiB > MAX_GROWN_MIB;
-  const last =
-    fast === undefined
-      ? ''
-      : `, then ${figures(fast)}, memory ${grownMiB < 0 ? '' : '+'}${grownMiB.toFixed(1)} MiB`;
+  const sign = grownMiB < 0 ? '' : '+';
+  const grown = fast?.grownBytes === undefined ? '' : `, memory ${sign}${grownMiB.toFixed(1)} MiB`;
+  const last = fast === undefined ? '' : `, then ${figures(fast)}${grown}`;
   const verdict = failure === undefined && !isGrown ? '' : ': FAILED';
   print(
     `${target.name.padEnd(14)} guided ${figures(guided)}, ${guided.kept.length} inputs and ${guided.covered} characters of code` +

@@ -31,10 +31,12 @@ export function listFilter(args: Args): ClientFilter | ErrorReply {
     case 'TYPE':
       return values.length === 1 ? typeFilter(first) : SYNTAX_ERROR;
     case 'ID': {
-      const ids = values.map(parseSafeInteger);
-      if (ids.includes(undefined)) return INVALID_ID;
-      const wanted = new Set(ids);
-      return ({ id }) => wanted.has(id);
+      for (const value of values) if (parseSafeInteger(value) === undefined) return INVALID_ID;
+      let wanted: Set<number> | undefined;
+      return ({ id }) => {
+        wanted ??= new Set(values.map(Number));
+        return wanted.has(id);
+      };
     }
     default:
       return SYNTAX_ERROR;

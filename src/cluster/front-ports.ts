@@ -41,7 +41,7 @@ export class FrontPorts implements Ports {
       },
       // What the router has sent it is answered while it stops.
       leave: () => Promise.resolve(),
-      roleChanged: () => undefined,
+      setLeader: () => undefined,
     };
   }
 

@@ -339,9 +339,10 @@ export class Member {
       });
     this.#state = { ...this.#state, role: event };
     this.#lastStatus = { ...this.#lastStatus, role, term, leader };
-    this.#environment.port.roleChanged(role, term);
-    if (role === 'leader') this.#eventLog.record({ type: 'elected', server: this.id, term });
-    else this.#logger.debug({ term, role, leader }, 'role changed');
+    if (role === 'leader') {
+      this.#environment.port.setLeader(term);
+      this.#eventLog.record({ type: 'elected', server: this.id, term });
+    } else this.#logger.debug({ term, role, leader }, 'role changed');
   }
 
   #end(thread: MemberThread): void {

@@ -6,7 +6,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Gateway } from '../gateway/gateway.js';
 import type { ServerChannel } from '../gateway/server-traffic.js';
-import type { Member as IdentifiedServer, RoleName, ServerId, SlotId, Term } from '../raft/types.js';
+import type { Member as IdentifiedServer, ServerId, SlotId, Term } from '../raft/types.js';
 import { MAX_LEAVE_MS } from '../time-limits.js';
 
 const LEAVE_PAUSE_MS = 2;
@@ -19,8 +19,8 @@ export interface ClientPort {
   detach(): void;
   /** The server is to stop: resolves once it has given back what the router sent it. It does so at once if it leads no more. */
   leave(): Promise<void>;
-  /** The server has another role, or the same in another term. */
-  roleChanged(role: RoleName, term: Term): void;
+  /** The server, which is up, was elected. */
+  setLeader(term: Term): void;
 }
 
 /** The ports of all servers. */
@@ -30,7 +30,7 @@ export interface Ports {
   of(server: IdentifiedServer): ClientPort;
 }
 
-type PortOwner = Pick<Gateway, 'attach' | 'detach' | 'isRoutingTo' | 'setLeader' | 'setCandidate'>;
+type PortOwner = Pick<Gateway, 'attach' | 'detach' | 'isRoutingTo' | 'setLeader'>;
 
 /** A server that is up. */
 interface Candidate {
@@ -61,10 +61,7 @@ export class SlotPorts implements Ports {
       attach: (channel) => this.#attach(server, channel),
       detach: () => this.#detach(server),
       leave: () => this.#leave(server),
-      roleChanged: (role, term) => {
-        if (role === 'leader') this.#setLeader(server, term);
-        else if (role === 'candidate') this.#setCandidate(server, term);
-      },
+      setLeader: (term) => this.#setLeader(server, term),
     };
   }
 
@@ -101,10 +98,6 @@ export class SlotPorts implements Ports {
     const holder = this.#holders.get(slot);
     if (holder === id) this.#gateway.setLeader({ slot, term });
     else if (holder !== undefined) this.#onDisplaced(holder);
-  }
-
-  #setCandidate({ id, slot }: IdentifiedServer, term: Term): void {
-    if (this.#up.has(id) && this.#holders.get(slot) === id) this.#gateway.setCandidate({ slot, term });
   }
 
   async #give(slot: SlotId, id: ServerId): Promise<void> {

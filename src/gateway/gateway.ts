@@ -184,11 +184,6 @@ export class Gateway {
     else this.#router.leaderElected(this.#serverListener(leader.slot).traffic, leader.term);
   }
 
-  /** Tells the router who campaigns: while nobody leads, it sends there what waits for a leader. */
-  setCandidate({ slot, term }: { readonly slot: SlotId; readonly term: Term }): void {
-    this.#router.leaderCampaigns(this.#serverListener(slot).traffic, term);
-  }
-
   /**
    * Refuses new clients, lets the commands in flight be answered for at most `drainMs`, and closes every
    * connection. Servers must stay up until it resolves.

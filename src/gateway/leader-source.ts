@@ -5,14 +5,9 @@ import type { ServerTraffic } from './server-traffic.js';
 
 /** Where a routed connection learns who leads. */
 export interface LeaderSource {
-  /**
-   * Traffic with the leader, if one is known and running; while there is none, with a candidate, which keeps what it is sent
-   * until it is elected, or gives it back.
-   */
+  /** Traffic with the leader, if one is known and running. */
   readonly leader: ServerTraffic | undefined;
-  /** Whether {@link leader} was elected, as far as is known. */
-  readonly isElected: boolean;
-  /** A server says that it does not lead, and that `ledTerm` was the last term it led. */
+  /** A server says that it leads no more, and that `ledTerm` was the last term it led. */
   onRefusal(traffic: ServerTraffic, ledTerm: Term): void;
 }
 

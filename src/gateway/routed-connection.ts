@@ -99,17 +99,16 @@ export class RoutedConnection implements Connection, SocketHandlers, AssignmentO
     return this.#streamLength - this.#held.length;
   }
 
-  /** Another server leads, or none does, or one that was sent commands as a candidate is elected. */
+  /** Another server leads, or none does. */
   onLeaderChange(): void {
-    const { leader, isElected } = this.#source;
-    if (isElected) this.#leaderWait.end();
+    const leader = this.#source.leader;
+    if (leader !== undefined) this.#leaderWait.end();
     else if (this.#held.length > 0 && this.#isDecided) this.#leaderWait.begin(this.#streamLength);
 
     const assignment = this.#assignment;
     if (assignment === undefined || assignment.traffic === leader) this.#grace.end();
     else if (this.#forwarded === 0) this.#leave(assignment, 0);
     else this.#grace.begin(assignment);
-    if (isElected) assignment?.elected(leader);
     this.#advance();
   }
 
@@ -118,7 +117,7 @@ export class RoutedConnection implements Connection, SocketHandlers, AssignmentO
     this.#streamLength += bytes.byteLength;
     this.unanswered.arrived(bytes.byteLength);
     if (!this.#isDecided && !this.#decide()) return;
-    if (!this.#source.isElected) this.#leaderWait.begin(this.#streamLength);
+    if (this.#source.leader === undefined) this.#leaderWait.begin(this.#streamLength);
     this.#advance();
   }
 
@@ -177,13 +176,8 @@ export class RoutedConnection implements Connection, SocketHandlers, AssignmentO
   }
 
   onRefuse(proposedBytes: number, ledTerm: Term): void {
-    const assignment = this.#assignment;
-    if (assignment !== undefined) this.#source.onRefusal(assignment.traffic, ledTerm);
-    if (assignment?.isAtCandidate === true) {
-      // It lost the election: no leader was interrupted.
-      this.#clearAssignment();
-      this.#advance();
-    } else this.#assignmentEnded(proposedBytes);
+    if (this.#assignment !== undefined) this.#source.onRefusal(this.#assignment.traffic, ledTerm);
+    this.#assignmentEnded(proposedBytes);
   }
 
   onClose(): void {
@@ -226,11 +220,10 @@ export class RoutedConnection implements Connection, SocketHandlers, AssignmentO
     this.#drop(front.byteCount, afterUnknown(this.#at, front.endsTransaction));
   }
 
-  /** The assignment to send more bytes to, if there is a leader or a candidate that can take them now. */
+  /** The assignment to send more bytes to, if there is a leader that can take them now. */
   #assignmentToLeader(): Assignment | undefined {
-    const { leader, isElected } = this.#source;
-    // Who is told of changes would hear of them from a candidate as from a follower.
-    if (leader === undefined || (!isElected && isToldUnasked(this.#at))) return undefined;
+    const leader = this.#source.leader;
+    if (leader === undefined) return undefined;
     if (leader.full) {
       this.#awaitRoomAt(leader);
       return undefined;
@@ -245,7 +238,6 @@ export class RoutedConnection implements Connection, SocketHandlers, AssignmentO
       at: this.#at,
       dedupeKey: this.#dedupe.opening(this.#answeredLength),
     });
-    this.#assignment.isAtCandidate = !isElected;
     return this.#assignment;
   }
 
@@ -336,7 +328,7 @@ export class RoutedConnection implements Connection, SocketHandlers, AssignmentO
 
   /** No leader appeared in time for the commands up to the offset in the stream. */
   #giveUp(streamOffset: number): void {
-    // What is given up goes to nobody again, though there is a candidate.
+    // What is given up goes to nobody again.
     this.#assignment?.close();
     this.#dedupe.lost(this.#answeredLength + this.#forwarded);
     this.#clearAssignment();
@@ -372,7 +364,7 @@ export class RoutedConnection implements Connection, SocketHandlers, AssignmentO
     }
     // What is left is a command that will never be complete.
     const hasEnded = isAll && this.#inputEnded && !this.#leaderWait.pending;
-    if (!given.isOver && !(hasEnded && !this.#source.isElected)) {
+    if (!given.isOver && !(hasEnded && this.#source.leader === undefined)) {
       this.#advance();
       return;
     }

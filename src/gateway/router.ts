@@ -21,7 +21,6 @@ export class Router implements LeaderSource {
   /** The lowest term whose leader may still lead. */
   #term: Term = 0;
   #leader: ServerTraffic | undefined;
-  #isElected = false;
 
   /** @param address of its port; without one, only clients of this process come: see {@link accept} */
   constructor(
@@ -51,10 +50,6 @@ export class Router implements LeaderSource {
     return this.#leader;
   }
 
-  get isElected(): boolean {
-    return this.#isElected;
-  }
-
   /** Throws {@link ListenError}. */
   async open(): Promise<void> {
     await this.#listener?.open();
@@ -68,34 +63,24 @@ export class Router implements LeaderSource {
   leaderElected(traffic: ServerTraffic | undefined, term: Term): void {
     if (term < this.#term) return;
     this.#term = term;
-    this.#change(traffic, traffic !== undefined);
-  }
-
-  /**
-   * A server campaigns. If nobody leads, it is sent what waits for a leader: so clients' writes leave with the first entry
-   * of the one that is elected.
-   */
-  leaderCampaigns(traffic: ServerTraffic | undefined, term: Term): void {
-    if (this.#leader === undefined && term >= this.#term) this.#change(traffic, false);
+    this.#change(traffic);
   }
 
   /** Nobody leads. */
   leaderLost(): void {
-    this.#change(undefined, false);
+    this.#change(undefined);
   }
 
   onRefusal(traffic: ServerTraffic, ledTerm: Term): void {
     // Its refusal can be overtaken by the news that it was elected again.
-    if (traffic !== this.#leader || (this.#isElected && ledTerm < this.#term)) return;
-    // Another candidate may have been elected in the term of one that was not.
-    if (this.#isElected) this.#term = ledTerm + 1;
-    this.#change(undefined, false);
+    if (traffic !== this.#leader || ledTerm < this.#term) return;
+    this.#term = ledTerm + 1;
+    this.#change(undefined);
   }
 
-  #change(leader: ServerTraffic | undefined, isElected: boolean): void {
-    if (leader === this.#leader && isElected === this.#isElected) return;
+  #change(leader: ServerTraffic | undefined): void {
+    if (leader === this.#leader) return;
     this.#leader = leader;
-    this.#isElected = isElected;
     for (const connection of this.connections) connection.onLeaderChange();
   }
 }

@@ -334,8 +334,6 @@ export class Assignment {
   at: StreamCheckpoint;
   /** The parts of a reply that has not come as a whole. */
   parts: Uint8Array[] = [];
-  /** The server was not elected yet, as far as is known. */
-  isAtCandidate = false;
   readonly #id: AssignmentId;
   /** Reply bytes received and not yet reported as taken by the client's socket. */
   #unreportedBytes = 0;
@@ -345,11 +343,6 @@ export class Assignment {
     this.owner = owner;
     this.at = at;
     this.#id = id;
-  }
-
-  /** This server was elected. */
-  elected(leader: ServerTraffic | undefined): void {
-    if (leader === this.traffic) this.isAtCandidate = false;
   }
 
   send(bytes: Uint8Array): void {

@@ -45,7 +45,7 @@ describe('a server that is told to stop', () => {
       attach: async () => void calls.push('attach'),
       detach: () => void calls.push('detach'),
       leave: async () => void calls.push('leave'),
-      roleChanged: () => undefined,
+      setLeader: () => undefined,
     };
     const thread = threadThatHangs();
     const member = new Member(0, {

@@ -25,8 +25,6 @@ describe('the port of a slot', () => {
       isRoutingTo: () => isRouting,
       setLeader: (leader: { readonly slot: number; readonly term: number } | undefined) =>
         void calls.push(`leader ${leader?.slot} in ${leader?.term}`),
-      setCandidate: ({ slot, term }: { readonly slot: number; readonly term: number }) =>
-        void calls.push(`candidate ${slot} in ${term}`),
     };
     ports = new SlotPorts(gateway, (server) => displaced.push(server));
   });
@@ -46,23 +44,11 @@ describe('the port of a slot', () => {
     const [first, second] = [ports.of({ id: 1, slot: 1 }), ports.of({ id: 3, slot: 1 })];
     await first.attach(CHANNEL);
     await second.attach(CHANNEL);
-    second.roleChanged('leader', 7);
+    second.setLeader(7);
     expect(displaced).to.deep.equal([1]);
     first.detach();
     await eventually('the router knows the leader', () => calls.includes('leader 1 in 7'));
     expect(ports.holderOf(1)).to.equal(3);
-  });
-
-  it('tells the router of its candidate, but not of one that does not have it', async () => {
-    const [first, second] = [ports.of({ id: 1, slot: 1 }), ports.of({ id: 3, slot: 1 })];
-    await first.attach(CHANNEL);
-    await second.attach(CHANNEL);
-    calls = [];
-    second.roleChanged('candidate', 4);
-    first.roleChanged('precandidate', 4);
-    first.roleChanged('candidate', 5);
-    first.roleChanged('leader', 5);
-    expect(calls).to.deep.equal(['candidate 1 in 5', 'leader 1 in 5']);
   });
 
   it('is left only once the server has given back what the router sent it: that would have an unknown outcome', async () => {

@@ -288,12 +288,6 @@ export const MUTANTS: readonly Mutant[] = [
     replacement: 'onLost() {\n        this.#assignmentEnded(0);',
   },
   {
-    name: 'forget what the router sent to a candidate',
-    file: 'server/clients/clients.js',
-    search: "this.#raft.role !== 'candidate' || !this.#leaderless.add(client, this.#nowMs)",
-    replacement: "this.#raft.role !== 'candidate'",
-  },
-  {
     name: 'send without room in the queue',
     file: 'channel/send-queue.js',
     search:

@@ -316,10 +316,8 @@ export class Clients {
     this.#queue.remove(client);
     client.isStopped = false;
     if (this.#raft.role === 'leader') this.#serveAsLeader(client);
-    else if (!client.routed) this.#serveElsewhere(client);
-    // A candidate keeps what the router sends it until it is elected.
-    else if (this.#raft.role !== 'candidate' || !this.#leaderless.add(client, this.#nowMs))
-      this.#connections.refuse(client, this.#ledTerm);
+    else if (client.routed) this.#connections.refuse(client, this.#ledTerm);
+    else this.#serveElsewhere(client);
     if (client.isGone || client.pendingCount > 0) return;
     if (client.parser.consumed > client.answeredOffset) {
       this.#replies.answer(client, undefined, client.parser.consumed, client.parser.checkpoint());

@@ -365,7 +365,7 @@ export class SimulatedMember implements ChangingServer {
       } else if (event.type === 'role') {
         this.#options.trace(() => `is ${event.role} in term ${event.term}`);
         life.leadsTerm = event.role === 'leader' ? event.term : undefined;
-        life.port.roleChanged(event.role, event.term);
+        if (event.role === 'leader') life.port.setLeader(event.term);
       } else {
         if (event.type === 'serving') life.servingTerm = event.term;
         this.#options.trace(() => JSON.stringify(event));

@@ -279,18 +279,13 @@ export class ServerSide {
 
   /** Server 0 wins the next election, by server 1's vote. */
   winElection(): void {
-    this.campaign();
-    this.hear(requestVoteResponse({ from: 1, term: this.raft.currentTerm }));
-    this.turn();
-  }
-
-  /** Server 0 becomes a candidate. */
-  campaign(): void {
     const term = this.raft.currentTerm + 1;
     this.nowMs += 2 * TIMEOUT_MS;
     this.raft.tick(this.nowMs);
     this.turn();
     this.hear(preVoteResponse({ from: 1, term }));
+    this.turn();
+    this.hear(requestVoteResponse({ from: 1, term }));
     this.turn();
   }
 

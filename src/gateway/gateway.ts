@@ -10,7 +10,6 @@ import { streamLimits } from '../limits.js';
 import type { SlotId, Term } from '../raft/types.js';
 import { LEADER_WAIT_MS } from '../time-limits.js';
 import type { ClientAddress } from '../wire/control.js';
-
 import { type Connection, ConnectionIds, type PortMeasurements } from './connections.js';
 import { Doorkeeper, type Doors } from './doorkeeper.js';
 import { closeIdleClients } from './idle-clients.js';

@@ -78,7 +78,15 @@ const NO_ANSWER = 'etcd does not answer: it is tried again until it does';
     await etcd.kill();
     const started = cluster.start();
     await eventually('the log says that etcd does not answer', () => log.find(NO_ANSWER).length > 0);
-    const client = await TextClient.connect(cluster.serverAddress(0).port);
+    // Another server may have said so before this one's port is open.
+    const connect = () => TextClient.connect(cluster.serverAddress(0).port);
+    const isOpen = () =>
+      connect().then(
+        (first) => first.close() === undefined,
+        () => false,
+      );
+    await eventually('the port is open', isOpen);
+    const client = await connect();
     expect(await client.get('k')).to.deep.equal({ type: 'ERR_INTERNAL' });
     expect(cluster.engine.isServing).to.equal(false);
     await etcd.run();

@@ -26,13 +26,21 @@ export class FrontPorts implements Ports {
   }
 
   of({ id, slot }: IdentifiedServer): ClientPort {
+    /** It may be down again before its port is open. */
+    let isWanted = false;
     return {
       attach: async (channel) => {
+        isWanted = true;
         await this.#gateway.attach(slot, channel);
+        if (!isWanted) {
+          this.#gateway.detach(slot);
+          return;
+        }
         this.#up.set(slot, id);
         this.#choose();
       },
       detach: () => {
+        isWanted = false;
         if (!this.#up.delete(slot)) return;
         this.#gateway.detach(slot);
         if (this.#routedTo !== slot) return;

@@ -1,10 +1,19 @@
 /** Limits of the engine that keeps its data in etcd, with what happens when they are reached. */
 
+import { assertRelations } from './limit-relations.js';
+import { DEFAULT_MAX_VALUE_BYTES, MAX_KEY_BYTES } from './limits.js';
+
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
 /** Keys that are read or written in one transaction: etcd takes no more operations. A command that writes more is refused. */
 export const MAX_TXN_KEYS = 128;
+
+/**
+ * etcd's revision of a transaction times this, plus the number of changes before one of its own in it, is the revision of that
+ * change as clients are told it.
+ */
+export const REVISIONS_PER_TXN = 128;
 
 /**
  * Bytes of keys and values in one transaction that writes; a command that writes more is refused. etcd takes no request over
@@ -33,7 +42,7 @@ export const MAX_ATTEMPTS = 32;
 /** After so many failed attempts, fewer commands share a transaction. */
 export const SHARED_ATTEMPTS = 3;
 
-/** Commands that were taken, and bytes of them, that wait for etcd: no more are taken until some are answered. */
+/** Bytes of keys and values in the commands that wait for etcd: with more, none is taken until some are answered. */
 export const MAX_WAITING_BYTES = 8 * MIB;
 
 /** A read that takes longer is asked of the next endpoint. */
@@ -66,3 +75,11 @@ export const MAX_KNOWN_VALUE_BYTES = 1_024;
 
 /** After others have changed keys that a server remembered, it reads all keys for this long. */
 export const UNTRUSTED_MS = 1_000;
+
+assertRelations('etcd-limits.ts', [
+  [MAX_TXN_KEYS <= REVISIONS_PER_TXN, 'each change of a transaction has a revision of its own'],
+  [MAX_SHARED_COMMANDS >= MAX_TXN_KEYS, 'commands of as many keys as a transaction takes can share one'],
+  [MAX_TXN_BYTES > DEFAULT_MAX_VALUE_BYTES + 3 * MAX_KEY_BYTES, 'the largest value can be written'],
+  [MAX_ANSWER_BYTES > (4 / 3) * MAX_TXN_BYTES, 'what was written can be read, in base64'],
+  [MAX_READ_BYTES_OF_COMMAND >= MAX_TXN_BYTES, 'what was written by one command can be read by one'],
+]);

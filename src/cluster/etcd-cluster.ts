@@ -11,6 +11,9 @@ import { WrongStateError } from './cluster-errors.js';
 import type { ClusterOptions } from './cluster-options.js';
 import type { ClusterStatus } from './status.js';
 
+const NO_LINKS = 'servers have no links between them';
+const MEMBERS = 'members are those of etcd: see etcdctl member';
+
 export class EtcdCluster extends Cluster {
   readonly #logger: ClusterEnvironment['logger'];
   /** What servers that are up have said last of etcd: why it does not answer, or null if it does. */
@@ -53,35 +56,35 @@ export class EtcdCluster extends Cluster {
   }
 
   override partition(): Promise<never> {
-    return refused('servers have no links between them');
+    return refused(NO_LINKS);
   }
 
   override setLink(): Promise<never> {
-    return refused('servers have no links between them');
+    return refused(NO_LINKS);
   }
 
   override heal(): Promise<never> {
-    return refused('servers have no links between them');
+    return refused(NO_LINKS);
   }
 
   override members(): Promise<never> {
-    return refused('members are those of etcd: see etcdctl member');
+    return refused(MEMBERS);
   }
 
   override changeMembers(): Promise<never> {
-    return refused('members are those of etcd: see etcdctl member');
+    return refused(MEMBERS);
   }
 
   override addServer(): Promise<never> {
-    return refused('members are those of etcd: see etcdctl member');
+    return refused(MEMBERS);
   }
 
   override removeServer(): Promise<never> {
-    return refused('members are those of etcd: see etcdctl member');
+    return refused(MEMBERS);
   }
 
   override replaceServer(): Promise<never> {
-    return refused('members are those of etcd: see etcdctl member');
+    return refused(MEMBERS);
   }
 
   override backup(): Promise<never> {

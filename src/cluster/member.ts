@@ -20,6 +20,7 @@ import type {
   ServerObservation,
   ServerStatus,
 } from '../wire/control.js';
+import { unheardStatus } from '../wire/unheard-status.js';
 import { WrongStateError } from './cluster-errors.js';
 import { DiskTrouble, isDiskFailure } from './disk-trouble.js';
 import { electionLineOf, stepDownText } from './election-log.js';
@@ -29,7 +30,6 @@ import type { MemberEnvironment } from './member-environment.js';
 import type { MemberState, Place, RoleEvent } from './member-state.js';
 import { RestartPause } from './restart-pause.js';
 import type { MemberThread, ServerReport, ThreadEnd } from './server-thread.js';
-import { unheardStatus } from './status.js';
 import { fulfilledWithin, isFulfilledWithin } from './within.js';
 
 type UpEvent = Extract<ServerReport, { type: 'up' }>;

@@ -23,22 +23,6 @@ export interface MemberStatus extends Omit<ServerStatus, 'leader' | 'disk'> {
   readonly port: number;
 }
 
-/** The status of a server that has reported nothing yet. */
-export function unheardStatus(id: ServerId): ServerStatus {
-  return {
-    id,
-    role: 'follower',
-    term: 0,
-    votedFor: null,
-    leader: null,
-    commitIndex: 0,
-    lastApplied: 0,
-    lastIndex: 0,
-    snapshotIndex: 0,
-    disk: { name: 'well' },
-  };
-}
-
 export interface ClusterStatus {
   /** The server that leads and answers clients. */
   readonly leader: ServerId | null;

@@ -37,11 +37,6 @@ export class EtcdRefusalError extends Error {
     return this.message.includes('database space exceeded');
   }
 
-  /** What was to be read at a revision has been compacted. */
-  get isCompacted(): boolean {
-    return this.message.includes('required revision has been compacted');
-  }
-
   /** A lease that was to be attached is over. */
   get isLeaseGone(): boolean {
     return this.message.includes('requested lease not found');

@@ -8,13 +8,11 @@ import {
   MAX_READ_BYTES_OF_COMMAND,
   MAX_TXN_KEYS,
   READ_TIMEOUT_MS,
+  REVISIONS_PER_TXN,
 } from '../etcd-limits.js';
 import { EtcdLongAnswerError } from './etcd-errors.js';
 import type { EtcdTransport } from './etcd-transport.js';
 import { decodeValue, encodeValue, type StoredValue } from './value-codec.js';
-
-/** A key of etcd's times this, and the number of changes before its own in its transaction, is its revision. */
-export const REVISIONS_PER_TXN = 128;
 
 /** What etcd holds for a key. */
 export interface EtcdRecord extends StoredValue {
@@ -64,6 +62,8 @@ export class EtcdKeys {
   readonly #prefix: string;
   /** The first key after all those with the prefix. */
   readonly #end: string;
+  /** A key beside them, which changes when all are removed. */
+  readonly #marker: string;
 
   /** @param prefix of all that this program has in etcd; one character per byte */
   constructor(transport: EtcdTransport, prefix: string) {
@@ -73,8 +73,6 @@ export class EtcdKeys {
     this.#end = `${prefix}k0`;
     this.#marker = base64(`${prefix}flushed`);
   }
-
-  readonly #marker: string;
 
   /** The records of the keys at one time after this call. Rejects as EtcdTransport does, and with TooMuchReadError. */
   async read(keys: readonly string[]): Promise<EtcdRecords> {

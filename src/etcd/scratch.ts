@@ -7,7 +7,7 @@ import type { HashSecret } from '../bytes/byte-string.js';
 import { type Environment, endOfTurn } from '../environment.js';
 import { APPLY_WORK_PER_TURN, MAX_APPLY_MS_PER_TURN } from '../limits.js';
 import type { Command, CommandResult, WatchedKey } from '../protocol/command.js';
-import { type RespReply, secondsLeft } from '../protocol/reply.js';
+import { metaReply, type RespReply } from '../protocol/reply.js';
 import type { GetRequest, RedisReadRequest, Request } from '../protocol/request.js';
 import { BatchEncoder } from '../state-machine/batch-encoder.js';
 import type { KeyRecord } from '../state-machine/key-record.js';
@@ -83,19 +83,10 @@ export class Scratch {
     }
   }
 
-  #get({ type, key }: GetRequest): RespReply {
-    const record = this.#store.readable(this.#nowMs).get(key);
-    if (record === undefined) return { type: 'not-found' };
-    const { value, version, deadlineMs } = record;
-    if (type === 'get') return { type: 'value', value };
-    const revision = type === 'gets' ? record.revision : undefined;
-    return {
-      type: 'value-with-meta',
-      value,
-      version,
-      revision,
-      exptimeS: secondsLeft(deadlineMs, this.#nowMs),
-    };
+  #get(request: GetRequest): RespReply {
+    const record = this.#store.readable(this.#nowMs).get(request.key);
+    if (request.type !== 'get') return metaReply(request, record, this.#nowMs);
+    return record === undefined ? { type: 'not-found' } : { type: 'value', value: record.value };
   }
 
   async #read(request: RedisReadRequest) {

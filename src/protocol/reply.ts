@@ -5,6 +5,7 @@
 import type { ByteString } from '../bytes/byte-string.js';
 import type { ByteWriter } from '../bytes/byte-writer.js';
 import type { RepeatResult, SessionResult } from './command.js';
+import type { GetRequest } from './request.js';
 import type { RespValue } from './resp/value.js';
 import { compactedLine } from './text/watch-lines.js';
 
@@ -76,6 +77,29 @@ export class PushReply {
 /** How long a key with this deadline lives on, in whole seconds: at least 1 if it has one, 0 if it has none. */
 export function secondsLeft(deadlineMs: number, nowMs: number): number {
   return deadlineMs === 0 ? 0 : Math.max(1, Math.ceil((deadlineMs - nowMs) / 1000));
+}
+
+/**
+ * What `getm` and `gets` are told of a key.
+ *
+ * @param nowMs in ms since the epoch, as the deadline
+ */
+export function metaReply(
+  { type }: GetRequest,
+  record:
+    | {
+        readonly value: string;
+        readonly version: number;
+        readonly revision: number;
+        readonly deadlineMs: number;
+      }
+    | undefined,
+  nowMs: number,
+): Reply {
+  if (record === undefined) return { type: 'not-found' };
+  const { value, version, deadlineMs } = record;
+  const revision = type === 'gets' ? record.revision : undefined;
+  return { type: 'value-with-meta', value, version, exptimeS: secondsLeft(deadlineMs, nowMs), revision };
 }
 
 /** Appends the reply as the text protocol has it. */

@@ -4,8 +4,6 @@
 
 import { createHash } from 'node:crypto';
 import { MessageChannel, threadId } from 'node:worker_threads';
-import * as Comlink from 'comlink';
-import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import type { HashSecret } from '../bytes/byte-string.js';
 import type { Receiver } from '../channel/channel.js';
 import type { Port } from '../channel/port.js';
@@ -15,13 +13,11 @@ import { EVENTS_CAPACITY, setMaxValueBytes, TRAFFIC_CAPACITY } from '../limits.j
 import { LogTime } from '../log-time.js';
 import { DiskStorage } from '../storage/disk-storage.js';
 import { NODE_FILES } from '../storage/node-files.js';
-import { LONG_TURN_MS, MAX_STOP_ANSWERING_MS } from '../time-limits.js';
-import type { PeerNews, ServerControl, ServerEvent, ServerStart } from '../wire/control.js';
-import { LoopWatch } from './loop-watch.js';
+import type { PeerNews, ServerEvent, ServerStart } from '../wire/control.js';
 import { openServer, raftOptionsOf } from './open-server.js';
 import { rehearse } from './rehearsal.js';
 import type { Server } from './server.js';
-import { measureThread } from './thread-measurements.js';
+import { type ControlledServer, takeCalls } from './thread-control.js';
 
 /**
  * Runs one server until it is asked to stop. Rejects when its disk fails or an invariant breaks, after it has stopped
@@ -79,15 +75,7 @@ async function serve(
       onEvent: report,
       onFailure: reject,
     }).then((server) => {
-      const watch = new LoopWatch((blockedMs) => {
-        const turn = server.turns.takeLongest();
-        if (blockedMs > LONG_TURN_MS) report({ type: 'blocked', blockedMs, turn });
-      });
-      const stopped = () => {
-        watch.stop();
-        resolve();
-      };
-      Comlink.expose(controlOf(server, { stopped, watch }), nodeEndpoint(start.ports.control));
+      takeCalls(controlled(server), { port: start.ports.control, report, onStopped: resolve });
     }, reject);
   });
 }
@@ -112,26 +100,17 @@ function digestOf(clusterId: string): Buffer {
   return createHash('sha256').update(clusterId).digest();
 }
 
-function controlOf(
-  server: Server,
-  { stopped, watch }: { readonly stopped: () => void; readonly watch: LoopWatch },
-): ServerControl {
+function controlled(server: Server): ControlledServer {
   return {
+    turns: server.turns,
     status: () => server.view.status,
-    measure: () => ({ ...server.view.measure(), thread: measureThread(watch) }),
+    measure: () => server.view.measure(),
     observe: () => server.view.observe(),
     setLinkFault: (peer, fault) => server.setLinkFault(peer, fault),
     transferLeadership: (target) => server.transferLeadership(target),
     members: () => server.memberChanges.view,
     changeMembers: (voters) => server.memberChanges.begin(voters),
     backup: (port) => server.backup(port),
-    block: (durationMs) => {
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, durationMs);
-    },
-    stop: async () => {
-      await server.stop(MAX_STOP_ANSWERING_MS);
-      // The answer to this call leaves before the port closes.
-      NODE_ENVIRONMENT.atEndOfTurn(stopped);
-    },
+    stop: (timeoutMs) => server.stop(timeoutMs),
   };
 }

@@ -7,10 +7,9 @@ import type { Environment } from '../../environment.js';
 import { MAX_REPLY_BACKLOG_BYTES } from '../../limits.js';
 import type { LogTime } from '../../log-time.js';
 import type { Args, CommandResult } from '../../protocol/command.js';
-import { PushReply, type Reply, type RespReply, secondsLeft } from '../../protocol/reply.js';
+import { metaReply, PushReply, type Reply, type RespReply } from '../../protocol/reply.js';
 import type {
   AuthRequest,
-  GetRequest,
   RedisLocalRequest,
   RedisReadRequest,
   RedisWatchRequest,
@@ -142,7 +141,10 @@ export class Answerer {
         return;
       case 'getm':
       case 'gets':
-        this.#answerRead(command, this.#valueWithMeta(command, request));
+        this.#answerRead(
+          command,
+          metaReply(request, this.#readable(command).get(request.key), this.#logTime.nowMs()),
+        );
         return;
       case 'watch': {
         const reply = this.#listeners.watchers.begin(command, request, this.#environment.nowMs());
@@ -267,15 +269,6 @@ export class Answerer {
   #answerRead(command: PendingCommand, reply: RespReply): void {
     const told = isOvertaken(command, this.#state.store) ? OVERTAKEN : reply;
     this.#answer(command, told, told);
-  }
-
-  #valueWithMeta(command: PendingCommand, { type, key }: GetRequest): Reply {
-    const record = this.#readable(command).get(key);
-    if (record === undefined) return { type: 'not-found' };
-    const exptimeS = secondsLeft(record.deadlineMs, this.#logTime.nowMs());
-    const { version, value } = record;
-    const revision = type === 'gets' ? record.revision : undefined;
-    return { type: 'value-with-meta', version, exptimeS, revision, value };
   }
 
   /**

@@ -214,7 +214,10 @@ export class Clients {
         this.#questions.answer(frame, nowMs);
         continue;
       }
-      if (this.lookups.answers(frame, nowMs, { isLate })) continue;
+      if (frame.type === 'lookup') {
+        this.lookups.answer(frame, nowMs, { isLate });
+        continue;
+      }
       const client = this.#connections.get(frame.assignment);
       if (client === undefined) continue;
       switch (frame.type) {

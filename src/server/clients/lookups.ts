@@ -13,7 +13,7 @@ import type { InFlight } from './in-flight.js';
 import type { Reads } from './reads.js';
 import type { ReplyFrames } from './reply-frames.js';
 
-type AnyFrame = ClientFrame<ByteSpan, ByteSpan>;
+type LookupFrame = Extract<ClientFrame<ByteSpan, ByteSpan>, { type: 'lookup' }>;
 
 export interface LookupsOptions {
   readonly state: AppliedState;
@@ -35,20 +35,16 @@ export class Lookups {
   /** A lookup has come alone, before `nowMs` and between two turns. */
   answerAlone(batch: Uint8Array, nowMs: number): void {
     this.#options.reads.prepare(nowMs);
-    for (const frame of readClientFrames(batch)) this.answers(frame, nowMs, { isLate: false });
+    for (const frame of readClientFrames(batch))
+      if (frame.type === 'lookup') this.answer(frame, nowMs, { isLate: false });
     this.#options.replies.flush();
   }
 
   /**
-   * Answers the frame if it is a lookup, for which reads were prepared: tells the values of its keys, as many as one reply holds;
-   * of none where reads have to wait, or it comes too late in its turn.
+   * Answers a lookup, for which reads were prepared: tells the values of its keys, as many as one reply holds; of none where
+   * reads have to wait, or it comes too late in its turn.
    */
-  answers(
-    frame: AnyFrame,
-    nowMs: number,
-    { isLate }: { readonly isLate: boolean },
-  ): frame is Extract<AnyFrame, { type: 'lookup' }> {
-    if (frame.type !== 'lookup') return false;
+  answer(frame: LookupFrame, nowMs: number, { isLate }: { readonly isLate: boolean }): void {
     const { state, replies, metrics, inFlight, mayAnswerGets } = this.#options;
     const isFree = !isLate && inFlight.hasRoom && mayAnswerGets();
     const values = isFree ? firstOf(state.store.values(frame.keys)) : [];
@@ -56,7 +52,6 @@ export class Lookups {
     let found = 0;
     for (const value of values) if (value !== undefined) found += 1;
     metrics.answeredGets(found, values.length - found, nowMs);
-    return true;
   }
 }
 

@@ -7,6 +7,7 @@
 import type { HashSecret } from '../../bytes/byte-string.js';
 import type { PortChannel } from '../../channel/port-channel.js';
 import { type Environment, sleep } from '../../environment.js';
+import { messageOf } from '../../error-message.js';
 import { EtcdKeys } from '../../etcd/etcd-keys.js';
 import type { EtcdTransport } from '../../etcd/etcd-transport.js';
 import { Leases } from '../../etcd/leases.js';
@@ -24,6 +25,7 @@ import type {
   ServerObservation,
   ServerStatus,
 } from '../../wire/control.js';
+import { unheardStatus } from '../../wire/unheard-status.js';
 import { AppliedState } from '../applied-state.js';
 import { Clients } from '../clients/clients.js';
 import { ReplyFrames } from '../clients/reply-frames.js';
@@ -67,8 +69,8 @@ export class EtcdServer {
   readonly turns = new TurnMeter(this.#metrics);
   #isTurnDue = false;
   #phase: 'running' | 'draining' | 'stopped' = 'running';
-  /** Why etcd has not answered last; undefined if it has. Nothing is known at first. */
-  #trouble: string | undefined | 'unknown' = 'unknown';
+  /** Whether etcd has answered last; undefined while nothing is known. */
+  #answers: boolean | undefined;
   #heardAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: EtcdServerOptions) {
@@ -123,18 +125,7 @@ export class EtcdServer {
   }
 
   get status(): ServerStatus {
-    return {
-      id: this.#id,
-      role: 'follower',
-      term: 0,
-      votedFor: null,
-      leader: null,
-      commitIndex: 0,
-      lastApplied: 0,
-      lastIndex: 0,
-      snapshotIndex: 0,
-      disk: { name: 'well' },
-    };
+    return unheardStatus(this.#id);
   }
 
   /** What was counted since the thread began to serve. */
@@ -215,7 +206,7 @@ export class EtcdServer {
       if (isQuiet)
         await this.#keys.read(['']).then(
           () => this.#heard(undefined),
-          (error: unknown) => this.#heard(error instanceof Error ? error.message : String(error)),
+          (error: unknown) => this.#heard(messageOf(error)),
         );
       await sleep(this.#environment, PROBE_PAUSE_MS);
     }
@@ -224,9 +215,10 @@ export class EtcdServer {
   #heard(trouble: string | undefined): void {
     if (this.#hasStopped()) return;
     if (trouble === undefined) this.#heardAtMs = this.#environment.nowMs();
-    const isChange = this.#trouble === 'unknown' || (this.#trouble === undefined) !== (trouble === undefined);
-    this.#trouble = trouble;
-    if (isChange) this.#onEvent({ type: 'etcd', trouble: trouble ?? null });
+    const answers = trouble === undefined;
+    if (answers === this.#answers) return;
+    this.#answers = answers;
+    this.#onEvent({ type: 'etcd', trouble: trouble ?? null });
   }
 
   #halt(): void {

@@ -20,9 +20,9 @@ import type { SimulatedThread } from '../world/thread.js';
 const DIRECTORY = '/cluster';
 const BACKUP = '/backup';
 const RESTORED = '/restored';
-/** The directory of a server in one for all, and where that is on the server's own disk, which is mounted there. */
+/** The directory of a server in one for all: the server's own disk is mounted there. */
 const MOUNTED = new RegExp(`^${DIRECTORY}/server-(\\d+)(/.*)?$`);
-const OWN_DIRECTORY = '/server';
+const OWN_DIRECTORY = '/';
 /** A path on one of several disks: which one, and where there. */
 const ON_DISK = /^\/disk-(\d+)(\/.*)$/;
 /** Disks have numbers: the servers that a cluster begins with are on those of their identities, later ones on others. */
@@ -211,10 +211,9 @@ export class ClusterHome {
 
   /** Where on a server's own disk that is; undefined for what is on the main thread's. */
   #mountedAt(path: string, main: SimulatedThread): Place | undefined {
-    const [, id, below = ''] = MOUNTED.exec(path) ?? [];
+    const [, id, below = OWN_DIRECTORY] = MOUNTED.exec(path) ?? [];
     if (id === undefined) return undefined;
-    const files = this.#filesOf(Number(id), main);
-    return { files, path: `${OWN_DIRECTORY}${below}`, isMountPoint: below === '' };
+    return { files: this.#filesOf(Number(id), main), path: below };
   }
 
   /** The files of a server's disk, as the main thread sees them: the same each time. */

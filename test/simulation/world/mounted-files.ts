@@ -1,6 +1,6 @@
 /**
  * The files of a disk on which other disks are mounted: the mount points are directories of the disk, and what is below one is
- * in a directory of another disk.
+ * on another disk, whose root is there as long as the disk is.
  */
 
 import type {
@@ -12,14 +12,13 @@ import type {
   LogFileOptions,
   LogMemory,
 } from '../../../src/storage/files.js';
-import { systemCodeOf } from '../../../src/storage/system-errors.js';
 
-/** Where a path is: on which disk, and there. */
+const ROOT = '/';
+
+/** Where a path is: on which disk, and there. That of a mount point is the root. */
 export interface Place {
   readonly files: Files;
   readonly path: string;
-  /** Whether it is a mount point itself. */
-  readonly isMountPoint: boolean;
 }
 
 export class MountedFiles implements Files {
@@ -60,13 +59,10 @@ export class MountedFiles implements Files {
     return this.#on(directory, (files, there) => files.list(there));
   }
 
-  /** A mount point is made on the disk, and on the other one, where it is durable at once: a mounted disk has a root. */
-  async makeDirectory(path: string): Promise<string | undefined> {
+  /** Only on the disk itself: a mount point, or another directory. */
+  makeDirectory(path: string): Promise<string | undefined> {
     const place = this.#placeOf(path);
-    if (place === undefined) return this.#files.makeDirectory(path);
-    if (!place.isMountPoint) throw new RangeError(`${path} is not made here`);
-    await place.files.makeDirectory(place.path);
-    await place.files.syncDirectory('/');
+    if (place !== undefined && !isMountPoint(place)) throw new RangeError(`${path} is not made here`);
     return this.#files.makeDirectory(path);
   }
 
@@ -74,12 +70,12 @@ export class MountedFiles implements Files {
     return this.#on(path, (files, there) => files.remove(there));
   }
 
-  /** The other disk's directory stays, empty: the end of the machine may bring the mount point back. */
+  /** The other disk's root stays, empty: the end of the machine may bring the mount point back. */
   async removeTree(path: string): Promise<void> {
     const place = this.#placeOf(path);
-    if (place?.isMountPoint === false) return place.files.removeTree(place.path);
-    for (const name of place === undefined ? [] : await namesIn(place))
-      await place?.files.removeTree(`${place.path}/${name}`);
+    if (place !== undefined && !isMountPoint(place)) return place.files.removeTree(place.path);
+    for (const name of place === undefined ? [] : await place.files.list(ROOT))
+      await place?.files.removeTree(`${ROOT}${name}`);
     await this.#files.removeTree(path);
   }
 
@@ -106,10 +102,6 @@ export class MountedFiles implements Files {
   }
 }
 
-/** None when the directory was not made yet. */
-function namesIn({ files, path }: Place): Promise<readonly string[]> {
-  return files.list(path).catch((error: unknown) => {
-    if (systemCodeOf(error) === 'ENOENT') return [];
-    throw error;
-  });
+function isMountPoint({ path }: Place): boolean {
+  return path === ROOT;
 }

@@ -7,7 +7,7 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as connectSecurely, type SecureContextOptions } from 'node:tls';
 import { ByteWriter } from '../../src/bytes/byte-writer.js';
-import { NODE_ENVIRONMENT } from '../../src/environment.js';
+import { type Environment, NODE_ENVIRONMENT } from '../../src/environment.js';
 import { Gateway, type GatewayOptions } from '../../src/gateway/gateway.js';
 import { NodeNetwork } from '../../src/gateway/node/node-network.js';
 import type { ChannelWatcher, ServerChannel } from '../../src/gateway/server-traffic.js';
@@ -218,7 +218,10 @@ export class TestBench {
   #clients: TestClient[] = [];
 
   /** A gateway with that many servers' ports and a router, all on free ports. */
-  async gateway(options: Partial<GatewayOptions> & { servers?: number } = {}): Promise<Gateway> {
+  async gateway(
+    options: Partial<GatewayOptions> & { servers?: number } = {},
+    environment: Environment = NODE_ENVIRONMENT,
+  ): Promise<Gateway> {
     const { servers = 1, ...rest } = options;
     const gateway = new Gateway(
       {
@@ -228,7 +231,7 @@ export class TestBench {
         electionTimeoutMs: 60_000,
         ...rest,
       },
-      { environment: NODE_ENVIRONMENT, network: new NodeNetwork() },
+      { environment, network: new NodeNetwork() },
     );
     this.#gateways.push(gateway);
     await gateway.start();
@@ -236,13 +239,16 @@ export class TestBench {
   }
 
   /** Two servers, the first of which leads in term 1, and a client at the router. */
-  async cluster(times: Partial<Pick<GatewayOptions, 'electionTimeoutMs' | 'leaderWaitMs'>> = {}): Promise<{
+  async cluster(
+    times: Partial<Pick<GatewayOptions, 'electionTimeoutMs' | 'leaderWaitMs'>> = {},
+    environment: Environment = NODE_ENVIRONMENT,
+  ): Promise<{
     readonly gateway: Gateway;
     readonly old: FakeServer;
     readonly next: FakeServer;
     readonly client: TestClient;
   }> {
-    const gateway = await this.gateway({ servers: 2, ...times });
+    const gateway = await this.gateway({ servers: 2, ...times }, environment);
     const [old, next] = [new FakeServer(), new FakeServer()];
     await gateway.attach(0, old);
     await gateway.attach(1, next);

@@ -45,6 +45,24 @@ export const SHARED_ATTEMPTS = 3;
 /** Bytes of keys and values in the commands that wait for etcd: with more, none is taken until some are answered. */
 export const MAX_WAITING_BYTES = 8 * MIB;
 
+/** Keys that are read in their order at once. */
+export const KEYS_OF_PAGE = 1_000;
+
+/** Keys with leases that are read at once to see whether they are past their deadlines. */
+export const LEASED_KEYS_AT_ONCE = 32;
+
+/** How long a cursor of SCAN is good for after it was given out; then it is invalid. */
+export const CURSOR_LIFE_MS = 3_600_000;
+
+/** Cursors that a server remembers, so that it need not write them again. */
+export const MAX_KNOWN_CURSORS = 4_096;
+
+/** Commands of SCAN and RANDOMKEY that a server executes at a time; more wait. */
+export const MAX_KEY_ORDER_READS = 16;
+
+/** How often RANDOMKEY draws. */
+export const RANDOM_KEY_DRAWS = 8;
+
 /** A read that takes longer is asked of the next endpoint. */
 export const READ_TIMEOUT_MS = 1_500;
 
@@ -82,4 +100,10 @@ assertRelations('etcd-limits.ts', [
   [MAX_TXN_BYTES > DEFAULT_MAX_VALUE_BYTES + 3 * MAX_KEY_BYTES, 'the largest value can be written'],
   [MAX_ANSWER_BYTES > (4 / 3) * MAX_TXN_BYTES, 'what was written can be read, in base64'],
   [MAX_READ_BYTES_OF_COMMAND >= MAX_TXN_BYTES, 'what was written by one command can be read by one'],
+  [
+    LEASED_KEYS_AT_ONCE * DEFAULT_MAX_VALUE_BYTES <= MAX_READ_BYTES_OF_COMMAND,
+    'keys with leases can be read at once, however large',
+  ],
+  [LEASED_KEYS_AT_ONCE <= MAX_TXN_KEYS, 'keys past their deadlines are removed by one transaction'],
+  [MAX_ANSWER_BYTES > 2 * KEYS_OF_PAGE * (2 * MAX_KEY_BYTES), 'the answer with a page is not too long'],
 ]);

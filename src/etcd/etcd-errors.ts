@@ -1,5 +1,7 @@
 /** What can go wrong between a server and etcd. What matters most is whether something may have been written. */
 
+import { MAX_ATTEMPTS } from '../etcd-limits.js';
+
 /** No endpoint could be reached: nothing was sent, so nothing was done. */
 export class EtcdUnreachableError extends Error {
   readonly code = 'ETCD_UNREACHABLE';
@@ -50,5 +52,15 @@ export class EtcdLongAnswerError extends Error {
   constructor(maxBytes: number) {
     super(`etcd's answer is over ${maxBytes} bytes`);
     this.name = 'EtcdLongAnswerError';
+  }
+}
+
+/** Others have changed the keys each time before what was made of them could be written. Nothing was done. */
+export class ContendedError extends Error {
+  readonly code = 'ETCD_CONTENDED';
+
+  constructor() {
+    super(`the keys have changed ${MAX_ATTEMPTS} times before they could be written: try again`);
+    this.name = 'ContendedError';
   }
 }

@@ -44,17 +44,42 @@ export class TooMuchReadError extends Error {
 }
 
 /** What of etcd's answers is used. Numbers of 64 bits come as strings, and what is zero or empty is left out. */
-interface Answer {
+interface Answer extends RangeAnswer {
   readonly header?: { readonly revision?: string };
   readonly succeeded?: boolean;
+  readonly responses?: readonly { readonly response_range?: RangeAnswer }[];
+}
+
+interface RangeAnswer {
+  readonly kvs?: readonly EncodedPair[];
+  readonly more?: boolean;
   readonly count?: string;
-  readonly responses?: readonly { readonly response_range?: { readonly kvs?: readonly EncodedPair[] } }[];
 }
 
 interface EncodedPair {
   readonly key?: string;
   readonly value?: string;
   readonly mod_revision?: string;
+  readonly lease?: string;
+}
+
+/** Some keys in the order of their bytes. */
+export interface KeysPage {
+  readonly keys: readonly string[];
+  /** Those of them that have a lease: they may be past their deadlines. */
+  readonly leased: readonly string[];
+  /** Whether more keys follow. */
+  readonly hasMore: boolean;
+  /** etcd's revision as of which it is. */
+  readonly modRevision: number;
+}
+
+/** Where a page begins, how many keys it has at most, and etcd's revision as of which: the newest unless given. */
+export interface PageStart {
+  /** This key or the next one after it. */
+  readonly from: string;
+  readonly maxKeys: number;
+  readonly modRevision?: number | undefined;
 }
 
 export class EtcdKeys {
@@ -74,12 +99,15 @@ export class EtcdKeys {
     this.#marker = base64(`${prefix}flushed`);
   }
 
-  /** The records of the keys at one time after this call. Rejects as EtcdTransport does, and with TooMuchReadError. */
-  async read(keys: readonly string[]): Promise<EtcdRecords> {
+  /**
+   * The records of the keys at one time after this call, or as of that revision of etcd. Rejects as EtcdTransport does, and with
+   * TooMuchReadError.
+   */
+  async read(keys: readonly string[], modRevision?: number): Promise<EtcdRecords> {
     const records = new Map<string, EtcdRecord | undefined>();
     let atOnce = MAX_TXN_KEYS;
     let leftBytes = MAX_READ_BYTES_OF_COMMAND;
-    let revision: string | undefined;
+    let revision = modRevision === undefined ? undefined : `${modRevision}`;
     for (let start = 0; start < keys.length; ) {
       const some = keys.slice(start, start + atOnce);
       const answer = await this.#readAtOnce(some, revision);
@@ -124,6 +152,26 @@ export class EtcdKeys {
     };
     const answer = await this.#call('/v3/kv/txn', body, timeoutMs);
     return answer.succeeded === true ? Number(answer.header?.revision) : undefined;
+  }
+
+  /** Keys in the order of their bytes, without their records. */
+  async page({ from, maxKeys, modRevision }: PageStart): Promise<KeysPage> {
+    const body = {
+      key: this.#encoded(from),
+      range_end: base64(this.#end),
+      limit: `${maxKeys}`,
+      keys_only: true,
+      ...(modRevision === undefined ? {} : { revision: `${modRevision}` }),
+    };
+    const { kvs = [], more = false, header } = await this.#call('/v3/kv/range', body, READ_TIMEOUT_MS);
+    const keys: string[] = [];
+    const leased: string[] = [];
+    for (const { key = '', lease } of kvs) {
+      const name = Buffer.from(key, 'base64').toString('latin1').slice(this.#prefix.length);
+      keys.push(name);
+      if (lease !== undefined) leased.push(name);
+    }
+    return { keys, leased, hasMore: more, modRevision: modRevision ?? Number(header?.revision) };
   }
 
   /** How many keys there are. Those count that are past their deadlines and that nobody has found yet. */

@@ -3,6 +3,7 @@
 import type { Args } from '../protocol/command.js';
 import type { Request } from '../protocol/request.js';
 import { commandOf, keysOf } from '../protocol/resp/commands.js';
+import type { KeyOrderRead } from './key-order-reads.js';
 
 export type Reach =
   /** It is executed on these keys. */
@@ -15,6 +16,8 @@ export type Reach =
       /** About how many bytes it brings. */
       readonly byteLength: number;
     }
+  /** It goes through keys in their order, beside all other commands: see key-order-reads.ts. */
+  | { readonly type: 'key-order'; readonly request: KeyOrderRead }
   /** It counts all keys. */
   | { readonly type: 'count' }
   /** It removes all keys. */
@@ -33,6 +36,9 @@ const ON_KEYS = new Set(
     'ttl pttl expiretime pexpiretime',
   ].flatMap((line) => line.split(' ')),
 );
+
+/** Redis commands that read keys in their order, and go beside others. */
+const KEY_ORDER = new Set(['scan', 'randomkey']);
 
 const CLEARING = new Set(['flushall', 'flushdb']);
 
@@ -63,6 +69,7 @@ export function reachOf(request: Request): Reach {
       return ofWrite(request.args);
     case 'redis-read':
       if (request.command.name === 'dbsize') return { type: 'count' };
+      if (KEY_ORDER.has(request.command.name)) return { type: 'key-order', request };
       if (!ON_KEYS.has(request.command.name)) return refused(request.command.name);
       return onKeys(keysOf(request.command, request.args), {});
     case 'redis-watch':
@@ -73,7 +80,7 @@ export function reachOf(request: Request): Reach {
         request.commands,
       );
     case 'redis-walk':
-      return refused(request.name);
+      return { type: 'key-order', request };
     case 'session-open':
     case 'session-close':
     case 'once':

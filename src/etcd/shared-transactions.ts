@@ -16,7 +16,7 @@ import {
 } from '../etcd-limits.js';
 import type { CommandResult } from '../protocol/command.js';
 import type { Request } from '../protocol/request.js';
-import { EtcdRefusalError } from './etcd-errors.js';
+import { ContendedError, EtcdRefusalError } from './etcd-errors.js';
 import { type EtcdChange, type EtcdKeys, type EtcdRecords, revisionOf } from './etcd-keys.js';
 import { KnownRecords } from './known-records.js';
 import type { Leases } from './leases.js';
@@ -38,16 +38,6 @@ const TOO_MUCH_WRITTEN: Outcome = {
   type: 'refused',
   reason: `ERR a command writes no more than ${MAX_TXN_BYTES} bytes to etcd`,
 };
-
-/** Others have changed the keys each time before what was made of them could be written. Nothing was done. */
-export class ContendedError extends Error {
-  readonly code = 'ETCD_CONTENDED';
-
-  constructor() {
-    super(`the keys have changed ${MAX_ATTEMPTS} times before they could be written: try again`);
-    this.name = 'ContendedError';
-  }
-}
 
 export interface SharedTransactionsOptions {
   readonly environment: Pick<Environment, 'nowMs'>;

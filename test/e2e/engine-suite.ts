@@ -185,6 +185,84 @@ export function engineSuite(name: string, start: () => Promise<StartedEngine>): 
       }
     });
 
+    it('KEYS, SCAN, RANDOMKEY and CLUSTER find the keys that there are, and none past its deadline', async () => {
+      const names = Array.from({ length: 250 }, (_, i) => `name:${i}`);
+      await redis.call('MSET', ...names.slice(0, 100).flatMap((name) => [name, 'x']));
+      await redis.call('MSET', ...names.slice(100, 200).flatMap((name) => [name, 'x']));
+      await redis.call('MSET', ...names.slice(200).flatMap((name) => [name, 'x']));
+      await redis.call('SET', 'for a while', 'x', 'EX', '100');
+      await redis.call('SET', 'soon gone', 'x', 'PX', '1');
+      await redis.call('SET', '\xff\0\x80', 'bytes');
+      await eventually('it is gone', async () => (await redis.call('GET', 'soon gone')) === null);
+      const all = [...names, 'for a while', '\xff\0\x80'].sort();
+      expect(strings(await redis.call('KEYS', '*')).sort()).to.deep.equal(all);
+      expect(await redis.call('KEYS', 'name:1?9')).to.have.members(
+        names.filter((name) => /:1.9$/.test(name)),
+      );
+      expect(await redis.call('KEYS', 'absent*')).to.deep.equal([]);
+      expect((await scanned(redis, 'COUNT', '7')).sort()).to.deep.equal(all);
+      expect(await scanned(redis, 'COUNT', '1000', 'MATCH', 'name:24?')).to.have.length(10);
+      expect(await redis.call('SCAN', '0', 'TYPE', 'hash', 'COUNT', '1000')).to.deep.equal(['0', []]);
+      const drawn = new Set<unknown>();
+      await eventually(
+        'RANDOMKEY draws several',
+        async () => drawn.add(await redis.call('RANDOMKEY')).size > 3,
+      );
+      expect(all).to.include.members([...drawn]);
+      const slot = String(await redis.call('CLUSTER', 'KEYSLOT', 'name:1'));
+      expect(await redis.call('CLUSTER', 'GETKEYSINSLOT', slot, '10')).to.include('name:1');
+      const inSlot = strings(await redis.call('CLUSTER', 'GETKEYSINSLOT', slot, '1000'));
+      expect(await redis.call('CLUSTER', 'COUNTKEYSINSLOT', slot)).to.equal(inSlot.length);
+      expect(await redis.call('DBSIZE')).to.equal(all.length);
+      expect(await redis.call('INFO', 'keyspace')).to.include(`db0:keys=${all.length},`);
+    });
+
+    it('commands that read many keys are refused bad arguments, and find nothing where there is nothing', async () => {
+      expect(await redis.call('SCAN', 'x'))
+        .to.have.property('error')
+        .that.includes('invalid cursor');
+      expect(await redis.call('SCAN', '0', 'COUNT', '0'))
+        .to.have.property('error')
+        .that.includes('syntax');
+      expect(await redis.call('CLUSTER', 'COUNTKEYSINSLOT', '16384')).to.have.property('error');
+      expect(await redis.call('RANDOMKEY')).to.equal(null);
+      expect(await redis.call('KEYS', '*')).to.deep.equal([]);
+      expect(await redis.call('INFO', 'keyspace')).not.to.include('db0');
+      const replies = await redis.pipeline(
+        ['SET', 'k', 'v'],
+        ['KEYS', '*'],
+        ['SCAN', '0'],
+        ['DEL', 'k'],
+        ['GET', 'k'],
+      );
+      expect(replies).to.deep.equal([{ simple: 'OK' }, ['k'], ['0', ['k']], 1, null]);
+    });
+
+    it('a scan finds all keys that are there throughout, although its server dies and other keys come and go', async () => {
+      const stays = Array.from({ length: 100 }, (_, i) => `stays:${i}`);
+      const goes = Array.from({ length: 100 }, (_, i) => `goes:${i}`);
+      await redis.call('MSET', ...stays.flatMap((name) => [name, 'x']));
+      await redis.call('MSET', ...goes.flatMap((name) => [name, 'x']));
+      const { cluster } = engine;
+      const found: string[] = [];
+      let cursor = '0';
+      for (let page = 0; page === 0 || cursor !== '0'; page += 1) {
+        const reply = await redis.call('SCAN', cursor, 'COUNT', '20');
+        expect(reply).to.be.an('array');
+        const [next, names] = Array.isArray(reply) ? reply : [];
+        cursor = String(next);
+        found.push(...strings(names));
+        await redis.call('DEL', `goes:${page}`, ...found.filter((name) => name.startsWith('goes')));
+        await redis.call('SET', `comes:${page}`, 'x');
+        if (page !== 2) continue;
+        const killed = cluster.leader ?? 0;
+        await cluster.kill(killed);
+        await eventually('the next server answers', async () => (await text.get('stays:0')).type === 'VALUE');
+        await cluster.restart(killed);
+      }
+      expect(found).to.include.members(stays);
+    });
+
     it('a connection through the router survives the server that it goes to', async () => {
       await text.set('k', 'before');
       const { cluster } = engine;
@@ -195,4 +273,21 @@ export function engineSuite(name: string, start: () => Promise<StartedEngine>): 
       await cluster.restart(killed);
     });
   });
+}
+
+function strings(reply: unknown): string[] {
+  return Array.isArray(reply) ? reply.map(String) : [];
+}
+
+/** All that a scan with these options finds. */
+async function scanned(redis: RedisClient, ...options: string[]): Promise<string[]> {
+  const found: string[] = [];
+  let cursor = '0';
+  do {
+    const reply = await redis.call('SCAN', cursor, ...options);
+    const [next, names] = Array.isArray(reply) ? reply : [];
+    cursor = String(next);
+    found.push(...strings(names));
+  } while (cursor !== '0');
+  return found;
 }

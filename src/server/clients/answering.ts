@@ -30,6 +30,7 @@ import type { Steps } from '../../state-machine/work.js';
 import type { AppliedState } from '../applied-state.js';
 import type { Consensus } from '../consensus.js';
 import { ClusterQuestion } from '../redis/cluster-question.js';
+import type { RedisContext } from '../redis/context.js';
 import { executeLocal } from '../redis/local-commands.js';
 import type { ServerMetrics } from '../server-metrics.js';
 import type { AddressBook } from './address-book.js';
@@ -178,7 +179,7 @@ export class Answerer {
         this.#answerRead(command, { type: 'resp', value: request.value });
         return;
       case 'redis-local':
-        this.#executeLocal(command, request, { seesKeys: true });
+        this.local(command, request, this.contexts.keys);
         return;
       case 'redis-queued':
         this.#answerRead(command, { type: 'resp', value: QUEUED });
@@ -219,7 +220,7 @@ export class Answerer {
     if (this.endIfGone(command)) return;
     if (request.type === 'watch') client.endWatch();
     if (request.type === 'unwatch') this.fromState(command);
-    else if (request.type === 'redis-local') this.#executeLocal(command, request, { seesKeys: false });
+    else if (request.type === 'redis-local') this.local(command, request, undefined);
     else if (request.type === 'auth') this.#authenticate(command, request);
     else this.#answer(command, unexecutedReply(command, outcome), outcome);
   }
@@ -323,18 +324,18 @@ export class Answerer {
     slowLog.add({ args: [name].concat(args), tookUs, atMs, from, clientName });
   }
 
-  /** @param seesKeys whether the state is known to be current */
-  #executeLocal(
-    command: PendingCommand,
-    request: RedisLocalRequest,
-    { seesKeys }: { readonly seesKeys: boolean },
-  ): void {
+  /**
+   * Answers a command about the connection or the server.
+   *
+   * @param keys undefined if nobody knows what keys there are now
+   */
+  local(command: PendingCommand, request: RedisLocalRequest, keys: RedisContext['keys']): void {
     const { client } = command;
     if (client.redis === undefined)
       throw new TypeError(`${request.name} came from a client that speaks no RESP`);
     if (command.isAnswered || command.isAsked) return;
     const startMs = this.#environment.nowMs();
-    const value = executeLocal(request, client.redis, this.contexts.of(client, seesKeys));
+    const value = executeLocal(request, client.redis, this.contexts.of(client, keys));
     this.#noteTime(command, request, startMs);
     if (value instanceof ClusterQuestion) {
       command.isAsked = true;

@@ -113,6 +113,8 @@ export class ClientConnection implements ReturningClient {
   expectedInRound = 0;
   /** A command of it waits for its turn: see work-turns.ts. */
   waitsForTurn = false;
+  /** A command of it is executed beside all others. */
+  standsAside = false;
   /** A command of it waits for the end of a pause. */
   isPaused = false;
   /** What the client watches. */
@@ -172,6 +174,7 @@ export class ClientConnection implements ReturningClient {
     return (
       !this.isPaused &&
       !this.waitsForTurn &&
+      !this.standsAside &&
       !this.hasTooMuchUnread &&
       this.pendingCount < MAX_PENDING_COMMANDS_PER_CLIENT &&
       this.pendingUnits < MAX_PENDING_WORK_PER_CLIENT &&

@@ -57,11 +57,16 @@ export class RedisContexts {
     return { slowLog: this.slowLog, notifications: this.#options.subscribers };
   }
 
-  /** @param seesKeys whether the state is known to be current */
-  of(client: ClientConnection, seesKeys: boolean): RedisContext {
+  /** What the state says of the keys. */
+  get keys(): NonNullable<RedisContext['keys']> {
+    const { size: count, volatileCount } = this.#options.state.store;
+    return { count, volatileCount };
+  }
+
+  /** @param keys undefined if nobody knows what keys there are now */
+  of(client: ClientConnection, keys: RedisContext['keys']): RedisContext {
     const { environment, logTime, raft, state, connections, monitors, subscribers, addressBook, serverId } =
       this.#options;
-    const { store } = state;
     const seen = (id: ServerId | undefined) => {
       const address = id === undefined ? undefined : addressBook.addressOf(id);
       return address === undefined ? NOWHERE : client.seen(address);
@@ -73,7 +78,7 @@ export class RedisContexts {
       leaderAddress: seen(raft.leader),
       members: addressBook.voters.map(({ id, address, isUp }) => ({ id, isUp, ...client.seen(address) })),
       replicasOfWrite: addressBook.replicasOfWrite,
-      keys: seesKeys ? { count: store.size, volatileCount: store.volatileCount } : undefined,
+      keys,
       mayMonitor: !monitors.isFull,
       settings: this.#settings,
       pubSub: subscribers,

@@ -7,22 +7,12 @@
  */
 
 import { type Environment, sleep } from '../../environment.js';
-import {
-  EtcdLongAnswerError,
-  EtcdNoAnswerError,
-  EtcdRefusalError,
-  EtcdUnreachableError,
-} from '../../etcd/etcd-errors.js';
-import { type EtcdKeys, TooMuchReadError } from '../../etcd/etcd-keys.js';
+import { EtcdNoAnswerError, EtcdRefusalError, EtcdUnreachableError } from '../../etcd/etcd-errors.js';
+import type { EtcdKeys } from '../../etcd/etcd-keys.js';
+import type { KeyOrderReads } from '../../etcd/key-order-reads.js';
 import { type Reach, reachOf } from '../../etcd/reach.js';
 import type { Scratch } from '../../etcd/scratch.js';
-import {
-  ContendedError,
-  type Outcome,
-  type SharedCommand,
-  type SharedTransactions,
-} from '../../etcd/shared-transactions.js';
-import { StoredValueError } from '../../etcd/value-codec.js';
+import type { Outcome, SharedCommand, SharedTransactions } from '../../etcd/shared-transactions.js';
 import { MAX_SHARED_COMMANDS, MAX_WAITING_BYTES, RETRY_PAUSE_MS } from '../../etcd-limits.js';
 import type { Reply } from '../../protocol/reply.js';
 import { isWrite } from '../../protocol/request.js';
@@ -32,17 +22,17 @@ import type { Answerer } from '../clients/answering.js';
 import type { PendingCommand } from '../clients/client-connection.js';
 import type { CommandPath } from '../clients/command-path.js';
 import type { Pause } from '../clients/pause.js';
+import { tellsOfKeys } from '../clients/replica-reads.js';
+import { AsideCommands } from './aside-commands.js';
+import { NO_SPACE, replyTo } from './refusals.js';
 
 const UNKNOWN = new ErrorReply(
   'UNKNOWN etcd has not answered in time: the write may or may not have happened',
 );
-const NO_SPACE = new ErrorReply(
-  'NOSPACE etcd is out of space: nothing was written. Compact and defragment it, then disarm its alarm.',
-);
-
 export interface EtcdPathOptions {
   readonly environment: Environment;
   readonly keys: EtcdKeys;
+  readonly keyOrderReads: KeyOrderReads;
   readonly transactions: SharedTransactions;
   readonly scratch: Scratch;
   readonly answerer: Answerer;
@@ -71,13 +61,15 @@ export class EtcdPath implements CommandPath {
   #hasStopped = false;
   /** Of the commands in front that are executed, so many may have been written. */
   #writing = 0;
+  readonly #aside: AsideCommands;
 
   constructor(options: EtcdPathOptions) {
     this.#options = options;
+    this.#aside = new AsideCommands(options);
   }
 
   get commandCount(): number {
-    return this.#waiting.length;
+    return this.#waiting.length + this.#aside.count;
   }
 
   get hasRoom(): boolean {
@@ -94,6 +86,8 @@ export class EtcdPath implements CommandPath {
     else {
       this.#waiting.push({ command, reach });
       this.#waitingBytes += bytesOf(reach);
+      // It leaves the queue before it is answered: no command of its client may follow it there.
+      if (reach.type === 'key-order') command.client.standsAside = true;
     }
   }
 
@@ -123,6 +117,7 @@ export class EtcdPath implements CommandPath {
   /** Nothing is answered any more. */
   stop(): void {
     this.#hasStopped = true;
+    this.#aside.stop();
   }
 
   async #goOn(): Promise<void> {
@@ -156,7 +151,7 @@ export class EtcdPath implements CommandPath {
 
   /** Executes and answers the first of those that wait. */
   async #executeFirst(): Promise<void> {
-    const { keys, onAnswer, scratch } = this.#options;
+    const { keys, onAnswer, scratch, answerer } = this.#options;
     const [first] = this.#waiting;
     if (first === undefined) return;
     const { command, reach } = first;
@@ -173,9 +168,16 @@ export class EtcdPath implements CommandPath {
       case 'count': {
         const count = await keys.count();
         onAnswer(undefined);
-        this.#answerFirst(1, () => this.#options.answerer.read(command, count));
+        this.#answerFirst(1, () => {
+          if (command.request.type !== 'redis-local') answerer.read(command, count);
+          // Which of them have deadlines, nobody has counted.
+          else answerer.local(command, command.request, { count, volatileCount: 0 });
+        });
         return;
       }
+      case 'key-order':
+        this.#answerFirst(1, () => this.#aside.begin(command, reach.request));
+        return;
       case 'clear': {
         // The same code as everywhere looks at the arguments.
         scratch.load(new Map(), 0);
@@ -186,7 +188,7 @@ export class EtcdPath implements CommandPath {
         if (!isBad) await keys.clear(QUORUM_WAIT_MS);
         onAnswer(undefined);
         this.#answerFirst(1, () => {
-          if (result !== undefined) this.#options.answerer.write(command, result);
+          if (result !== undefined) answerer.write(command, result);
         });
         return;
       }
@@ -223,15 +225,8 @@ export class EtcdPath implements CommandPath {
       this.#refuseWrites(Math.max(1, this.#writing));
       return;
     }
-    const isKnown =
-      error instanceof EtcdRefusalError ||
-      error instanceof ContendedError ||
-      error instanceof TooMuchReadError ||
-      error instanceof EtcdLongAnswerError ||
-      error instanceof StoredValueError;
-    if (!isKnown) throw error;
-    const code = error instanceof ContendedError ? 'TRYAGAIN' : 'ERR';
-    const reply = new ErrorReply(`${code} etcd: ${error.message}`);
+    const reply = replyTo(error);
+    if (reply === undefined) throw error;
     this.#answerFirst(1, (command) => this.#answerRefused(command, reply));
   }
 
@@ -259,6 +254,7 @@ export class EtcdPath implements CommandPath {
   #answerFirst(count: number, answer: (command: PendingCommand) => void): void {
     for (const { command, reach } of this.#waiting.splice(0, count)) {
       this.#waitingBytes -= bytesOf(reach);
+      if (reach.type === 'key-order') command.client.standsAside = false;
       if (!this.#options.answerer.endIfGone(command)) answer(command);
     }
   }
@@ -316,7 +312,8 @@ export class EtcdPath implements CommandPath {
   /** What may have been executed by another server is not executed again, but for a last command that only reads. */
   #reachOf(command: PendingCommand): Asked {
     const { client, request, endOffset } = command;
-    const reach = reachOf(request);
+    const isInfo = request.type === 'redis-local' && request.name === 'info' && tellsOfKeys(request);
+    const reach: Reach = isInfo ? { type: 'count' } : reachOf(request);
     const repeatedBytes = client.dedupeKey?.repeatedBytes ?? 0;
     if (endOffset > repeatedBytes || reach.type === 'none' || reach.type === 'refused') return reach;
     return !isWrite(request) && endOffset === repeatedBytes ? reach : { type: 'repeated' };

@@ -10,7 +10,9 @@ import { type Environment, sleep } from '../../environment.js';
 import { messageOf } from '../../error-message.js';
 import { EtcdKeys } from '../../etcd/etcd-keys.js';
 import type { EtcdTransport } from '../../etcd/etcd-transport.js';
+import { KeyOrderReads } from '../../etcd/key-order-reads.js';
 import { Leases } from '../../etcd/leases.js';
+import { ScanCursors } from '../../etcd/scan-cursors.js';
 import { Scratch } from '../../etcd/scratch.js';
 import { SharedTransactions } from '../../etcd/shared-transactions.js';
 import { PROBE_PAUSE_MS } from '../../etcd-limits.js';
@@ -107,6 +109,12 @@ export class EtcdServer {
           environment,
           keys,
           scratch,
+          keyOrderReads: new KeyOrderReads({
+            environment,
+            keys,
+            cursors: new ScanCursors(transport, leases, prefix, timeMs),
+            timeMs,
+          }),
           transactions: new SharedTransactions({ environment, keys, leases, scratch, timeMs }),
           answerer,
           pause,

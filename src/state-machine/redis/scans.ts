@@ -15,13 +15,13 @@ import type { Steps, Work } from '../work.js';
 import { GlobMatch } from './glob.js';
 import type { ReadableKeyspace } from './keyspace.js';
 
-const INVALID_CURSOR = new ErrorReply('ERR invalid cursor');
+export const INVALID_CURSOR = new ErrorReply('ERR invalid cursor');
 const PATTERN_TOO_SLOW = new ErrorReply('ERR comparing keys with this pattern takes too long');
 
 const DEFAULT_SCAN_COUNT = 10;
 const MAX_PART_BYTES = 65_536;
 
-interface ScanOptions {
+export interface ScanOptions {
   readonly count: number;
   readonly pattern: string | undefined;
   /** A type other than string was asked for: there are no such keys. */
@@ -29,7 +29,7 @@ interface ScanOptions {
 }
 
 export function* scan(keyspace: ReadableKeyspace, [cursor = '', ...args]: Args): Steps<RespValue> {
-  if (!/^\d{1,20}$/.test(cursor)) return INVALID_CURSOR;
+  if (!isCursor(cursor)) return INVALID_CURSOR;
   const options = scanOptions(args);
   if (options instanceof ErrorReply) return options;
   const { work } = keyspace;
@@ -68,7 +68,12 @@ export function* randomKey(keyspace: ReadableKeyspace): Steps<RespValue> {
   return null;
 }
 
-function scanOptions(args: Args): ScanOptions | ErrorReply {
+export function isCursor(text: string): boolean {
+  return /^\d{1,20}$/.test(text);
+}
+
+/** What SCAN's arguments after the cursor ask for, or their error. */
+export function scanOptions(args: Args): ScanOptions | ErrorReply {
   let count = DEFAULT_SCAN_COUNT;
   let pattern: string | undefined;
   let isEmptyType = false;
@@ -96,8 +101,8 @@ function scanOptions(args: Args): ScanOptions | ErrorReply {
   return { count, pattern, isEmptyType };
 }
 
-/** Nothing is applied meanwhile, so a single comparison is limited. */
-function* matches(match: GlobMatch, key: string, work: Work): Steps<boolean | ErrorReply> {
+/** Whether the key matches. Nothing is applied meanwhile, so a single comparison is limited. */
+export function* matches(match: GlobMatch, key: string, work: Work): Steps<boolean | ErrorReply> {
   const endUnits = work.units + MAX_SCAN_MATCH_WORK;
   match.begin(key);
   let isMatch = match.goOn(work);

@@ -8,6 +8,7 @@ import { MAX_TRAFFIC_BATCH_BYTES, type StreamLimits } from '../limits.js';
 import { HALF_SENT_TIMEOUT_MS } from '../time-limits.js';
 import type { ClientAddress } from '../wire/control.js';
 import type { NetworkSocket } from './network.js';
+import type { Slices } from './slices.js';
 import type { UnwrittenSockets } from './unwritten-sockets.js';
 
 /** Reasons to pause a socket. It is read again when no reason is left. */
@@ -24,6 +25,13 @@ export interface SocketHandlers {
   onWritten(): void;
   /** The socket is closed, by whichever side. The last call. */
   onGone(): void;
+}
+
+/** What the sockets of a gateway have in common. */
+export interface SocketSurroundings {
+  readonly unwritten: UnwrittenSockets;
+  readonly limits: StreamLimits;
+  readonly slices: Pick<Slices, 'run'>;
 }
 
 /**
@@ -46,7 +54,7 @@ export class ClientSocket {
   constructor(
     accepted: NetworkSocket,
     handlers: SocketHandlers,
-    { unwritten, limits }: { readonly unwritten: UnwrittenSockets; readonly limits: StreamLimits },
+    { unwritten, limits, slices }: SocketSurroundings,
   ) {
     this.#socket = accepted;
     this.#handlers = handlers;
@@ -56,15 +64,22 @@ export class ClientSocket {
       onData: (bytes) => {
         if (!this.#inputEnded) handlers.onData(bytes);
       },
-      onInputEnd: () => this.#endInput(),
+      // A thousand clients may go at once. Ends come after all that was read, and before the socket is gone.
+      onInputEnd: () =>
+        slices.run(() => {
+          this.#endInput();
+          return true;
+        }),
       onDrained: () => {
         this.resume(PauseReason.unreadReplies);
         handlers.onWritten();
       },
-      onGone: () => {
-        this.gotRest();
-        handlers.onGone();
-      },
+      onGone: () =>
+        slices.run(() => {
+          this.gotRest();
+          handlers.onGone();
+          return true;
+        }),
     });
   }
 

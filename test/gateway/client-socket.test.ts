@@ -2,10 +2,12 @@ import { connect, type Socket } from 'node:net';
 import { expect } from 'chai';
 import { NODE_ENVIRONMENT } from '../../src/environment.js';
 import { ClientSocket, PauseReason } from '../../src/gateway/client-socket.js';
+import type { SocketEvents } from '../../src/gateway/network.js';
 import { NodeNetwork } from '../../src/gateway/node/node-network.js';
+import { Slices } from '../../src/gateway/slices.js';
 import { UnwrittenSockets } from '../../src/gateway/unwritten-sockets.js';
-import { MAX_UNREAD_REPLY_BYTES, streamLimits } from '../../src/limits.js';
-import { until } from './support.js';
+import { MAX_SLICES_MS_PER_TURN, MAX_UNREAD_REPLY_BYTES, streamLimits } from '../../src/limits.js';
+import { IDLE_SOCKET, until } from './support.js';
 
 describe('a client socket', () => {
   const opened: Socket[] = [];
@@ -22,6 +24,7 @@ describe('a client socket', () => {
       accepted = new ClientSocket(socket, handlers, {
         unwritten: new UnwrittenSockets(NODE_ENVIRONMENT),
         limits: streamLimits(),
+        slices: new Slices(NODE_ENVIRONMENT),
       });
     });
     const peer = connect(listener.address);
@@ -70,6 +73,52 @@ describe('a client socket', () => {
     for (const due of timers) due();
     await closed;
     expect(quick.peer.destroyed).to.equal(false);
+  });
+
+  it('ends in a later turn when a thousand others end, too', () => {
+    const clients = 1_000;
+    const msOfEach = 0.1;
+    const world = { ...NODE_ENVIRONMENT, ms: 0, turnEnds: [] as (() => void)[], nowMs: () => world.ms };
+    world.atEndOfTurn = (callback) => void world.turnEnds.push(callback);
+    const shared = {
+      unwritten: new UnwrittenSockets(world),
+      limits: streamLimits(),
+      slices: new Slices(world),
+    };
+    const told: string[] = [];
+    const sockets = Array.from({ length: clients }, (_, number) => {
+      const tell = (what: string) => {
+        world.ms += msOfEach;
+        told.push(`${number} ${what}`);
+      };
+      let events: SocketEvents | undefined;
+      const socket = {
+        ...IDLE_SOCKET,
+        start: (its: SocketEvents) => {
+          events = its;
+        },
+      };
+      const handlers = {
+        onData() {},
+        onInputEnd: () => tell('end'),
+        onWritten() {},
+        onGone: () => tell('gone'),
+      };
+      new ClientSocket(socket, handlers, shared);
+      return events;
+    });
+    for (const events of sockets) events?.onInputEnd();
+    for (const events of sockets) events?.onGone();
+    const perTurn = [told.length];
+    while (world.turnEnds.length > 0) {
+      const before = told.length;
+      for (const end of world.turnEnds.splice(0)) end();
+      perTurn.push(told.length - before);
+    }
+    expect(told).to.deep.equal(
+      ['end', 'gone'].flatMap((what) => sockets.map((_, number) => `${number} ${what}`)),
+    );
+    expect(Math.max(...perTurn)).to.be.at.most(MAX_SLICES_MS_PER_TURN / msOfEach + 1);
   });
 
   it('hands out nothing more once it is paused, however much has come', async () => {

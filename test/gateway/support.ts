@@ -9,6 +9,7 @@ import { connect as connectSecurely, type SecureContextOptions } from 'node:tls'
 import { ByteWriter } from '../../src/bytes/byte-writer.js';
 import { type Environment, NODE_ENVIRONMENT } from '../../src/environment.js';
 import { Gateway, type GatewayOptions } from '../../src/gateway/gateway.js';
+import type { NetworkSocket } from '../../src/gateway/network.js';
 import { NodeNetwork } from '../../src/gateway/node/node-network.js';
 import type { ChannelWatcher, ServerChannel } from '../../src/gateway/server-traffic.js';
 import { AT_COMMAND_START, type StreamCheckpoint } from '../../src/protocol/checkpoint.js';
@@ -23,6 +24,22 @@ import type { ClientAddress } from '../../src/wire/control.js';
 import { withBytes } from '../support/client-frames.js';
 
 const TIMEOUT_MS = 10_000;
+
+/** A socket that nothing happens to. */
+export const IDLE_SOCKET: NetworkSocket = {
+  from: { host: '', port: 0 },
+  reached: { host: '', port: 0 },
+  bytesRead: 0,
+  bytesWritten: 0,
+  unwrittenBytes: 0,
+  isBackedUp: false,
+  start() {},
+  pause() {},
+  resume() {},
+  write() {},
+  end() {},
+  destroy() {},
+};
 
 /** Waits until the condition yields something, and returns that. Throws with the description when it never does. */
 export async function until<T>(

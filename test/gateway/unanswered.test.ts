@@ -1,31 +1,16 @@
 import { expect } from 'chai';
 import { NODE_ENVIRONMENT } from '../../src/environment.js';
 import { ClientSocket } from '../../src/gateway/client-socket.js';
-import type { NetworkSocket } from '../../src/gateway/network.js';
+import { Slices } from '../../src/gateway/slices.js';
 import { TotalUnansweredBytes, UnansweredBytes } from '../../src/gateway/unanswered.js';
 import { UnwrittenSockets } from '../../src/gateway/unwritten-sockets.js';
 import { MAX_RESUMED_AT_ONCE, streamLimits } from '../../src/limits.js';
 import { locked } from '../../src/protocol/checkpoint.js';
+import { IDLE_SOCKET } from './support.js';
 
 const MAX_BYTES = 100;
 const MODEST_BYTES = 10;
 const LOCKED_BYTES = 40;
-
-/** A socket that nothing happens to. */
-const IDLE_SOCKET: NetworkSocket = {
-  from: { host: '', port: 0 },
-  reached: { host: '', port: 0 },
-  bytesRead: 0,
-  bytesWritten: 0,
-  unwrittenBytes: 0,
-  isBackedUp: false,
-  start() {},
-  pause() {},
-  resume() {},
-  write() {},
-  end() {},
-  destroy() {},
-};
 
 describe('the unanswered bytes of all connections', () => {
   /** What the pauses end with, in their order. */
@@ -46,7 +31,7 @@ describe('the unanswered bytes of all connections', () => {
     const client = new ClientSocket(
       IDLE_SOCKET,
       { onData() {}, onInputEnd() {}, onWritten() {}, onGone() {} },
-      { unwritten: new UnwrittenSockets(NODE_ENVIRONMENT), limits },
+      { unwritten: new UnwrittenSockets(NODE_ENVIRONMENT), limits, slices: new Slices(NODE_ENVIRONMENT) },
     );
     const room = { maxBytes: limits.maxUnansweredBytes, total: all };
     const unanswered = { open: room, locked: { maxBytes: LOCKED_BYTES, total: strangers } };

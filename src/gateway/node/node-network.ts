@@ -86,7 +86,7 @@ export class NodeNetwork implements Network {
     };
     const server = createSecureServer(options, (socket) => {
       handshakes.end(socket);
-      accept(new NodeSocket(socket, withOwnReads, () => {}));
+      accept(new NodeSocket(socket, withOwnReads, () => {}, { saysGoodbye: true }));
     });
     server.prependListener('connection', (socket: Socket) => {
       // A client may reset its connection before there is anybody else to hear of it.
@@ -177,12 +177,16 @@ class NodeSocket implements NetworkSocket {
   #socket: Socket;
   readonly #readFrom: ReadFrom;
   readonly #onClose: () => void;
+  /** Closing it is not enough of an end: TLS has a message for that. */
+  readonly #saysGoodbye: boolean;
+  #inputHasEnded = false;
 
   /** @param onClose called when the connection is closed */
-  constructor(accepted: Socket, readFrom: ReadFrom, onClose: () => void) {
+  constructor(accepted: Socket, readFrom: ReadFrom, onClose: () => void, { saysGoodbye = false } = {}) {
     this.#socket = accepted;
     this.#readFrom = readFrom;
     this.#onClose = onClose;
+    this.#saysGoodbye = saysGoodbye;
     accepted.once('close', onClose);
   }
 
@@ -215,7 +219,10 @@ class NodeSocket implements NetworkSocket {
   start(events: SocketEvents): void {
     const socket = this.#readFrom(this.#socket, (bytes) => events.onData(bytes));
     this.#socket = socket;
-    socket.on('end', () => events.onInputEnd());
+    socket.on('end', () => {
+      this.#inputHasEnded = true;
+      events.onInputEnd();
+    });
     socket.on('drain', () => events.onDrained());
     // A reset needs no more than the 'close' that follows it.
     socket.on('error', () => {});
@@ -238,7 +245,11 @@ class NodeSocket implements NetworkSocket {
   }
 
   end(): void {
-    if (!this.#socket.writableEnded) this.#socket.destroySoon();
+    const socket = this.#socket;
+    if (socket.writableEnded) return;
+    // Ending a stream step by step takes several times as long as closing what has nothing left to read or to write.
+    if (this.#inputHasEnded && socket.writableLength === 0 && !this.#saysGoodbye) socket.destroy();
+    else socket.destroySoon();
   }
 
   destroy(): void {

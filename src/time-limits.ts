@@ -32,7 +32,10 @@ export const MAX_STOP_ANSWERING_MS = 1_000;
 /** A server that has not stopped this long after it was asked to is terminated. */
 export const STOP_TIMEOUT_MS = 5_000;
 
-/** A server that has stopped closes its disk, which counts as stalled when that takes longer. */
+/**
+ * A server that has stopped closes its disk, which counts as stalled when that takes longer, the write included that was under
+ * way.
+ */
 export const DISK_CLOSE_TIMEOUT_MS = 600;
 
 /**
@@ -41,7 +44,10 @@ export const DISK_CLOSE_TIMEOUT_MS = 600;
  */
 export const DIRECTORY_TIMEOUT_MS = 10_000;
 
-/** A program without open commands ends within this time of a signal, also when a disk hangs and no call has shown that yet. */
+/**
+ * A program ends within this time of a signal, also when a disk hangs: be it in a write that was under way then, which commands
+ * may wait for, or in the call that closes it.
+ */
 export const MAX_SIGNAL_END_MS = 1_000;
 
 /**
@@ -104,6 +110,10 @@ const RELATIONS: readonly LimitRelation[] = [
   [MIN_SHORTAGE_PAUSE_MS <= MAX_SHORTAGE_PAUSE_MS, 'pauses of a shortage grow'],
   [FIRST_RESTART_PAUSE_MS <= LONGEST_RESTART_PAUSE_MS, 'pauses before a restart grow'],
   [LONGEST_RESTART_PAUSE_MS < RECOVERED_AFTER_MS, 'a server that dies again and again has not recovered'],
+  [
+    DRAIN_MS <= DISK_CLOSE_TIMEOUT_MS,
+    'a write that hangs while commands are answered is known to right after',
+  ],
   [LEADER_WAIT_MS < QUORUM_WAIT_MS, 'who has no leader is told so before who has one without a quorum'],
 ];
 

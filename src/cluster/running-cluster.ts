@@ -334,7 +334,9 @@ export class RunningCluster {
     await Promise.all(this.#servers.map((member) => member.stop()));
     this.#logTimeKeeper.cancel();
     const closed = this.#threads.destroy().then(() => this.#location.release());
-    if (this.notEnded.length > 0) await isFulfilledWithin(closed, STALLED_END_TIMEOUT_MS);
+    // For the end of a thread that is stuck in a call of its disk was waited above.
+    if (this.#servers.some(({ isEnding }) => isEnding)) await isFulfilledWithin(closed, 0);
+    else if (this.notEnded.length > 0) await isFulfilledWithin(closed, STALLED_END_TIMEOUT_MS);
     else await closed;
   }
 

@@ -26,20 +26,21 @@ const WELL: DiskCondition = { name: 'well' };
 export class DiskHealth {
   readonly #options: DiskHealthOptions;
   readonly #backoff: ShortageBackoff;
+  #stalledAfterMs: number;
   #reported: DiskCondition['name'] = 'well';
 
   constructor(options: DiskHealthOptions) {
     this.#options = options;
+    this.#stalledAfterMs = options.stalledAfterMs;
     this.#backoff = new ShortageBackoff(options.environment, options.onActivity);
     options.storage.retryWith(this.#backoff);
   }
 
   /** Trouble that has lasted for less than {@link DiskHealthOptions.stalledAfterMs} does not show here. */
   get condition(): DiskCondition {
-    const { environment, stalledAfterMs } = this.#options;
     const { shortage } = this.#backoff;
-    const forMs = environment.nowMs() - (this.#troubleSinceMs ?? Number.POSITIVE_INFINITY);
-    if (forMs < stalledAfterMs) return WELL;
+    const forMs = this.#options.environment.nowMs() - (this.#troubleSinceMs ?? Number.POSITIVE_INFINITY);
+    if (forMs < this.#stalledAfterMs) return WELL;
     return shortage === undefined
       ? { name: 'stalled', forMs }
       : { name: 'shortage', forMs, reason: messageOf(shortage.cause) };
@@ -48,7 +49,7 @@ export class DiskHealth {
   /** When {@link report} may have something to tell although nothing happens before, in ms; infinity when not. */
   get deadlineMs(): number {
     if (this.#reported !== 'well') return Number.POSITIVE_INFINITY;
-    return (this.#troubleSinceMs ?? Number.POSITIVE_INFINITY) + this.#options.stalledAfterMs;
+    return (this.#troubleSinceMs ?? Number.POSITIVE_INFINITY) + this.#stalledAfterMs;
   }
 
   /** Since when a shortage lasts, or without one, since when a write is under way. */
@@ -59,17 +60,27 @@ export class DiskHealth {
     return busySinceMs === undefined ? undefined : Math.max(busySinceMs, lastOverMs);
   }
 
+  /** The server stops: a write that has taken {@link DISK_CLOSE_TIMEOUT_MS} makes the disk stalled, or less if it did before. */
+  serverStops(): void {
+    this.#stalledAfterMs = Math.min(this.#stalledAfterMs, DISK_CLOSE_TIMEOUT_MS);
+  }
+
   /** Ends the retries. */
   stop(): void {
     this.#backoff.stop();
   }
 
-  /** Waits for the disk to be closed, and reports it as stalled if that takes longer than {@link DISK_CLOSE_TIMEOUT_MS}. */
+  /**
+   * Waits for the disk to be closed, and reports it as stalled if that takes longer than {@link DISK_CLOSE_TIMEOUT_MS}, or as long
+   * together with the write that is under way.
+   */
   async untilClosed(closing: Promise<void>): Promise<void> {
-    const { environment, onChange } = this.#options;
+    const { environment, disk, onChange } = this.#options;
+    const nowMs = environment.nowMs();
+    const stalledAtMs = (disk.busySinceMs ?? nowMs) + DISK_CLOSE_TIMEOUT_MS;
     const timer = environment.startTimer(
       () => onChange({ name: 'stalled', forMs: DISK_CLOSE_TIMEOUT_MS }),
-      DISK_CLOSE_TIMEOUT_MS,
+      Math.max(0, stalledAtMs - nowMs),
     );
     await closing.finally(() => timer.cancel());
   }

@@ -256,6 +256,8 @@ export class Server {
     if (this.#phase !== 'running') return;
     this.#phase = 'draining';
     this.#clients.stop();
+    this.#diskHealth.serverStops();
+    this.#requestTurn();
     const deadlineMs = this.#environment.nowMs() + timeoutMs;
     while (
       this.#clients.pendingCount > 0 &&

@@ -69,6 +69,13 @@ export const READ_TIMEOUT_MS = 1_500;
 /** A connection that takes longer to be made is given up: the next endpoint is tried. */
 export const CONNECT_TIMEOUT_MS = 1_000;
 
+/**
+ * A connection by which nothing came for so long is asked whether it is there, while something is awaited by it, and given up
+ * after the second. etcd closes connections that ask more often than each 5 s.
+ */
+export const PING_PAUSE_MS = 6_000;
+export const PING_TIMEOUT_MS = 2_000;
+
 /** How often etcd is asked whether it answers, while nobody asks it anything else. */
 export const PROBE_PAUSE_MS = 1_000;
 
@@ -98,7 +105,7 @@ assertRelations('etcd-limits.ts', [
   [MAX_TXN_KEYS <= REVISIONS_PER_TXN, 'each change of a transaction has a revision of its own'],
   [MAX_SHARED_COMMANDS >= MAX_TXN_KEYS, 'commands of as many keys as a transaction takes can share one'],
   [MAX_TXN_BYTES > DEFAULT_MAX_VALUE_BYTES + 3 * MAX_KEY_BYTES, 'the largest value can be written'],
-  [MAX_ANSWER_BYTES > (4 / 3) * MAX_TXN_BYTES, 'what was written can be read, in base64'],
+  [MAX_ANSWER_BYTES > 2 * MAX_TXN_BYTES, 'what was written can be read, and told with what it was before'],
   [MAX_READ_BYTES_OF_COMMAND >= MAX_TXN_BYTES, 'what was written by one command can be read by one'],
   [
     LEASED_KEYS_AT_ONCE * DEFAULT_MAX_VALUE_BYTES <= MAX_READ_BYTES_OF_COMMAND,

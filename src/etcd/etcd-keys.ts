@@ -4,7 +4,6 @@
  */
 
 import {
-  MAX_ANSWER_BYTES,
   MAX_READ_BYTES_OF_COMMAND,
   MAX_TXN_KEYS,
   READ_TIMEOUT_MS,
@@ -12,6 +11,7 @@ import {
 } from '../etcd-limits.js';
 import { EtcdLongAnswerError } from './etcd-errors.js';
 import type { EtcdTransport } from './etcd-transport.js';
+import { type KeyValue, KV, put, range, remove, type TxnResponse, unchanged } from './rpc/messages.js';
 import { decodeValue, encodeValue, type StoredValue } from './value-codec.js';
 
 /** What etcd holds for a key. */
@@ -30,7 +30,7 @@ export interface EtcdChange {
   readonly key: string;
   readonly stored: StoredValue | undefined;
   /** The lease that is to remove it once its deadline is long over. */
-  readonly lease?: string | undefined;
+  readonly lease?: bigint | undefined;
 }
 
 /** All that a command wants to read is more than {@link MAX_READ_BYTES_OF_COMMAND}. */
@@ -41,26 +41,6 @@ export class TooMuchReadError extends Error {
     super(`a command reads no more than ${MAX_READ_BYTES_OF_COMMAND} bytes from etcd`);
     this.name = 'TooMuchReadError';
   }
-}
-
-/** What of etcd's answers is used. Numbers of 64 bits come as strings, and what is zero or empty is left out. */
-interface Answer extends RangeAnswer {
-  readonly header?: { readonly revision?: string };
-  readonly succeeded?: boolean;
-  readonly responses?: readonly { readonly response_range?: RangeAnswer }[];
-}
-
-interface RangeAnswer {
-  readonly kvs?: readonly EncodedPair[];
-  readonly more?: boolean;
-  readonly count?: string;
-}
-
-interface EncodedPair {
-  readonly key?: string;
-  readonly value?: string;
-  readonly mod_revision?: string;
-  readonly lease?: string;
 }
 
 /** Some keys in the order of their bytes. */
@@ -86,17 +66,17 @@ export class EtcdKeys {
   readonly #transport: EtcdTransport;
   readonly #prefix: string;
   /** The first key after all those with the prefix. */
-  readonly #end: string;
+  readonly #end: Uint8Array;
   /** A key beside them, which changes when all are removed. */
-  readonly #marker: string;
+  readonly #marker: Uint8Array;
 
   /** @param prefix of all that this program has in etcd; one character per byte */
   constructor(transport: EtcdTransport, prefix: string) {
     this.#transport = transport;
     this.#prefix = `${prefix}k/`;
     // The last character of the prefix of keys is a slash, and the next one a zero.
-    this.#end = `${prefix}k0`;
-    this.#marker = base64(`${prefix}flushed`);
+    this.#end = bytesOf(`${prefix}k0`);
+    this.#marker = bytesOf(`${prefix}flushed`);
   }
 
   /**
@@ -107,7 +87,7 @@ export class EtcdKeys {
     const records = new Map<string, EtcdRecord | undefined>();
     let atOnce = MAX_TXN_KEYS;
     let leftBytes = MAX_READ_BYTES_OF_COMMAND;
-    let revision = modRevision === undefined ? undefined : `${modRevision}`;
+    let revision = modRevision === undefined ? undefined : BigInt(modRevision);
     for (let start = 0; start < keys.length; ) {
       const some = keys.slice(start, start + atOnce);
       const answer = await this.#readAtOnce(some, revision);
@@ -137,102 +117,94 @@ export class EtcdKeys {
     changes: readonly EtcdChange[],
     timeoutMs: number,
   ): Promise<number | undefined> {
-    const body = {
-      compare: [...records].map(([key, record]) => ({
-        key: this.#encoded(key),
-        target: 'MOD',
-        result: 'EQUAL',
-        mod_revision: `${record?.modRevision ?? 0}`,
-      })),
-      success: changes.map(({ key, stored, lease }) =>
-        stored === undefined
-          ? { request_delete_range: { key: this.#encoded(key) } }
-          : { request_put: this.#put(key, stored, lease) },
-      ),
-    };
-    const answer = await this.#call('/v3/kv/txn', body, timeoutMs);
-    return answer.succeeded === true ? Number(answer.header?.revision) : undefined;
+    const compare = [...records].map(([key, record]) =>
+      unchanged(this.#encoded(key), BigInt(record?.modRevision ?? 0)),
+    );
+    const success = changes.map(({ key, stored, lease = 0n }) =>
+      stored === undefined
+        ? remove({ key: this.#encoded(key) })
+        : put({ key: this.#encoded(key), value: encodeValue(stored), lease }),
+    );
+    const { succeeded, header } = await this.#transport.call(KV.txn, { compare, success }, timeoutMs);
+    return succeeded ? Number(header?.revision) : undefined;
   }
 
   /** Keys in the order of their bytes, without their records. */
   async page({ from, maxKeys, modRevision }: PageStart): Promise<KeysPage> {
-    const body = {
-      key: this.#encoded(from),
-      range_end: base64(this.#end),
-      limit: `${maxKeys}`,
-      keys_only: true,
-      ...(modRevision === undefined ? {} : { revision: `${modRevision}` }),
-    };
-    const { kvs = [], more = false, header } = await this.#call('/v3/kv/range', body, READ_TIMEOUT_MS);
+    const { kvs, more, header } = await this.#transport.call(
+      KV.range,
+      {
+        key: this.#encoded(from),
+        rangeEnd: this.#end,
+        limit: BigInt(maxKeys),
+        revision: BigInt(modRevision ?? 0),
+        keysOnly: true,
+      },
+      READ_TIMEOUT_MS,
+    );
     const keys: string[] = [];
     const leased: string[] = [];
-    for (const { key = '', lease } of kvs) {
-      const name = Buffer.from(key, 'base64').toString('latin1').slice(this.#prefix.length);
+    for (const { key, lease } of kvs) {
+      const name = textOf(key).slice(this.#prefix.length);
       keys.push(name);
-      if (lease !== undefined) leased.push(name);
+      if (lease !== 0n) leased.push(name);
     }
     return { keys, leased, hasMore: more, modRevision: modRevision ?? Number(header?.revision) };
   }
 
   /** How many keys there are. Those count that are past their deadlines and that nobody has found yet. */
   async count(): Promise<number> {
-    const body = { key: this.#encoded(''), range_end: base64(this.#end), count_only: true };
-    return Number((await this.#call('/v3/kv/range', body, READ_TIMEOUT_MS)).count ?? 0);
+    const { count } = await this.#transport.call(
+      KV.range,
+      { ...this.#all(), countOnly: true },
+      READ_TIMEOUT_MS,
+    );
+    return Number(count);
   }
 
   /** Removes all keys, by one transaction, which also changes a key beside them: so that those who watch are told once. */
   async clear(timeoutMs: number): Promise<void> {
-    const all = { key: this.#encoded(''), range_end: base64(this.#end) };
-    const body = {
-      success: [{ request_delete_range: all }, { request_put: { key: this.#marker, value: '' } }],
-    };
-    await this.#call('/v3/kv/txn', body, timeoutMs);
+    await this.#transport.call(
+      KV.txn,
+      { success: [remove(this.#all()), put({ key: this.#marker })] },
+      timeoutMs,
+    );
   }
 
   /** Undefined when the answer is too long, and there is more than one key. */
-  async #readAtOnce(keys: readonly string[], revision: string | undefined): Promise<Answer | undefined> {
-    const body = { success: keys.map((key) => this.#range(key, revision)) };
+  async #readAtOnce(keys: readonly string[], revision = 0n): Promise<TxnResponse | undefined> {
+    const success = keys.map((key) => range({ key: this.#encoded(key), revision }));
     try {
-      return await this.#call('/v3/kv/txn', body, READ_TIMEOUT_MS);
+      return await this.#transport.call(KV.txn, { success }, READ_TIMEOUT_MS);
     } catch (error) {
       if (error instanceof EtcdLongAnswerError && keys.length > 1) return undefined;
       throw error;
     }
   }
 
-  #range(key: string, revision?: string): object {
-    const range = { key: this.#encoded(key) };
-    return { request_range: revision === undefined ? range : { ...range, revision } };
+  #all() {
+    return { key: this.#encoded(''), rangeEnd: this.#end };
   }
 
-  #put(key: string, stored: StoredValue, lease: string | undefined): object {
-    const put = { key: this.#encoded(key), value: Buffer.from(encodeValue(stored)).toString('base64') };
-    return lease === undefined ? put : { ...put, lease };
-  }
-
-  #encoded(key: string): string {
-    return base64(this.#prefix + key);
-  }
-
-  async #call(path: string, body: object, timeoutMs: number): Promise<Answer> {
-    const answer = await this.#transport.call({ path, body, timeoutMs, maxBytes: MAX_ANSWER_BYTES });
-    return typeof answer === 'object' && answer !== null ? answer : {};
+  #encoded(key: string): Uint8Array {
+    return bytesOf(this.#prefix + key);
   }
 }
 
 /** The records in an answer that has a range for each of the keys. */
-function recordsIn({ responses = [] }: Answer, keys: readonly string[]): EtcdRecords {
+function recordsIn({ responses }: TxnResponse, keys: readonly string[]): EtcdRecords {
   return new Map(
     keys.map((key, place) => {
-      const [pair] = responses[place]?.response_range?.kvs ?? [];
+      const response = responses[place]?.response;
+      const [pair] = response?.case === 'responseRange' ? response.value.kvs : [];
       return [key, pair === undefined ? undefined : recordOf(pair)];
     }),
   );
 }
 
-function recordOf({ value = '', mod_revision }: EncodedPair): EtcdRecord {
-  const modRevision = Number(mod_revision);
-  const stored = decodeValue(Buffer.from(value, 'base64'));
+function recordOf({ value, modRevision: number }: KeyValue): EtcdRecord {
+  const modRevision = Number(number);
+  const stored = decodeValue(value);
   return { ...stored, modRevision, revision: revisionOf(modRevision, stored.ordinal) };
 }
 
@@ -241,6 +213,10 @@ export function revisionOf(modRevision: number, ordinal: number): number {
   return modRevision * REVISIONS_PER_TXN + ordinal;
 }
 
-function base64(bytes: string): string {
-  return Buffer.from(bytes, 'latin1').toString('base64');
+function bytesOf(text: string): Uint8Array {
+  return Buffer.from(text, 'latin1');
+}
+
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
 }

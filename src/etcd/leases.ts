@@ -5,14 +5,13 @@
 
 import {
   LEASE_GRACE_S,
-  MAX_ANSWER_BYTES,
   MAX_KEYS_OF_LEASE,
   MAX_LEASE_S,
   MAX_OPEN_LEASES,
   READ_TIMEOUT_MS,
 } from '../etcd-limits.js';
-import { EtcdNoAnswerError } from './etcd-errors.js';
 import type { EtcdTransport } from './etcd-transport.js';
+import { Lease } from './rpc/messages.js';
 
 const MS_PER_S = 1000;
 
@@ -20,9 +19,8 @@ const MS_PER_S = 1000;
 const LATE_SHARE = 0.1;
 const LATE_MS = 2 * MS_PER_S;
 
-interface Lease {
-  /** 64 bits, in decimal digits. */
-  readonly id: string;
+interface Granted {
+  readonly id: bigint;
   /** In ms since the epoch: not before. */
   readonly endMs: number;
   /** How many more keys it takes. */
@@ -32,7 +30,7 @@ interface Lease {
 export class Leases {
   readonly #transport: EtcdTransport;
   /** Those that take more keys, the oldest first. */
-  #open: Lease[] = [];
+  #open: Granted[] = [];
 
   constructor(transport: EtcdTransport) {
     this.#transport = transport;
@@ -42,7 +40,7 @@ export class Leases {
    * A lease for a key with this deadline, in ms since the epoch; undefined where that is so far that etcd has no lease for it.
    * Rejects as EtcdTransport does.
    */
-  async take(deadlineMs: number, nowMs: number): Promise<string | undefined> {
+  async take(deadlineMs: number, nowMs: number): Promise<bigint | undefined> {
     const earliestMs = deadlineMs + LEASE_GRACE_S * MS_PER_S;
     const latestMs = earliestMs + LATE_MS + (earliestMs - nowMs) * LATE_SHARE;
     if (latestMs - nowMs > MAX_LEASE_S * MS_PER_S) return undefined;
@@ -63,15 +61,8 @@ export class Leases {
     this.#open = [];
   }
 
-  async #grant(ttlS: number, nowMs: number): Promise<Lease> {
-    const answer = await this.#transport.call({
-      path: '/v3/lease/grant',
-      body: { TTL: `${ttlS}` },
-      timeoutMs: READ_TIMEOUT_MS,
-      maxBytes: MAX_ANSWER_BYTES,
-    });
-    const id = typeof answer === 'object' && answer !== null && 'ID' in answer ? answer.ID : undefined;
-    if (typeof id !== 'string') throw new EtcdNoAnswerError('a lease was granted without an id');
-    return { id, endMs: nowMs + ttlS * MS_PER_S, left: MAX_KEYS_OF_LEASE };
+  async #grant(ttlS: number, nowMs: number): Promise<Granted> {
+    const { ID } = await this.#transport.call(Lease.leaseGrant, { TTL: BigInt(ttlS) }, READ_TIMEOUT_MS);
+    return { id: ID, endMs: nowMs + ttlS * MS_PER_S, left: MAX_KEYS_OF_LEASE };
   }
 }

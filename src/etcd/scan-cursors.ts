@@ -3,16 +3,11 @@
  * hour: so any server can go on with it.
  */
 
-import {
-  CURSOR_LIFE_MS,
-  MAX_ANSWER_BYTES,
-  MAX_ATTEMPTS,
-  MAX_KNOWN_CURSORS,
-  READ_TIMEOUT_MS,
-} from '../etcd-limits.js';
+import { CURSOR_LIFE_MS, MAX_ATTEMPTS, MAX_KNOWN_CURSORS, READ_TIMEOUT_MS } from '../etcd-limits.js';
 import { ContendedError, EtcdRefusalError } from './etcd-errors.js';
 import type { EtcdTransport } from './etcd-transport.js';
 import type { Leases } from './leases.js';
+import { KV, put, unchanged } from './rpc/messages.js';
 
 interface KnownCursor {
   readonly cursor: number;
@@ -41,9 +36,7 @@ export class ScanCursors {
 
   /** The key that the cursor stands for; undefined if it was never given out, or too long ago. Rejects as EtcdTransport does. */
   async keyOf(cursor: number): Promise<string | undefined> {
-    const answer = await this.#call('/v3/kv/range', { key: this.#nameOf(cursor) });
-    const [value] = valuesIn(answer);
-    return value === undefined ? undefined : Buffer.from(value, 'base64').toString('latin1');
+    return (await this.#find(cursor))?.key;
   }
 
   /** A cursor that stands for the key. Rejects as EtcdTransport does, and with ContendedError. */
@@ -66,19 +59,17 @@ export class ScanCursors {
   }
 
   /** Has the cursor stand for the key, and returns undefined; or the key that it stands for already. */
-  async #keep(cursor: number, key: string, lease: string | undefined): Promise<string | undefined> {
+  async #keep(cursor: number, key: string, lease = 0n): Promise<string | undefined> {
     const name = this.#nameOf(cursor);
-    const value = base64(key);
-    const put = { request_put: { key: name, value, ...(lease === undefined ? {} : { lease }) } };
-    const found = await this.keyOf(cursor);
-    const compare =
-      found === key
-        ? { key: name, target: 'VALUE', result: 'EQUAL', value }
-        : { key: name, target: 'CREATE', result: 'EQUAL', create_revision: '0' };
-    if (found !== undefined && found !== key) return found;
+    const found = await this.#find(cursor);
+    if (found !== undefined && found.key !== key) return found.key;
+    const request = {
+      compare: [unchanged(name, found?.modRevision ?? 0n)],
+      success: [put({ key: name, value: Buffer.from(key, 'latin1'), lease })],
+    };
     try {
-      const answer = await this.#call('/v3/kv/txn', { compare: [compare], success: [put] });
-      return hasSucceeded(answer) ? undefined : key;
+      const { succeeded } = await this.#transport.call(KV.txn, request, READ_TIMEOUT_MS);
+      return succeeded ? undefined : key;
     } catch (error) {
       if (!(error instanceof EtcdRefusalError && error.isLeaseGone)) throw error;
       this.#leases.forget();
@@ -88,6 +79,13 @@ export class ScanCursors {
         await this.#leases.take(this.#timeMs() + CURSOR_LIFE_MS, this.#timeMs()),
       );
     }
+  }
+
+  async #find(cursor: number): Promise<{ readonly key: string; readonly modRevision: bigint } | undefined> {
+    const { kvs } = await this.#transport.call(KV.range, { key: this.#nameOf(cursor) }, READ_TIMEOUT_MS);
+    const [pair] = kvs;
+    if (pair === undefined) return undefined;
+    return { key: Buffer.from(pair.value).toString('latin1'), modRevision: pair.modRevision };
   }
 
   #note(key: string, known: KnownCursor): void {
@@ -100,12 +98,8 @@ export class ScanCursors {
     }
   }
 
-  #nameOf(cursor: number): string {
-    return base64(`${this.#prefix}c/${cursor}`);
-  }
-
-  #call(path: string, body: object): Promise<unknown> {
-    return this.#transport.call({ path, body, timeoutMs: READ_TIMEOUT_MS, maxBytes: MAX_ANSWER_BYTES });
+  #nameOf(cursor: number): Uint8Array {
+    return Buffer.from(`${this.#prefix}c/${cursor}`, 'latin1');
   }
 }
 
@@ -119,17 +113,4 @@ function hash(key: string): number {
     low = Math.imul(low ^ byte ^ (at & 0xff), 0x01000193);
   }
   return (high >>> 0) * 2 ** 16 + (low >>> 16) + 1;
-}
-
-function valuesIn(answer: unknown): readonly string[] {
-  const kvs = typeof answer === 'object' && answer !== null && 'kvs' in answer ? answer.kvs : undefined;
-  return Array.isArray(kvs) ? kvs.map(({ value = '' }) => value) : [];
-}
-
-function hasSucceeded(answer: unknown): boolean {
-  return typeof answer === 'object' && answer !== null && 'succeeded' in answer && answer.succeeded === true;
-}
-
-function base64(bytes: string): string {
-  return Buffer.from(bytes, 'latin1').toString('base64');
 }

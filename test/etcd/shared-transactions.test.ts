@@ -4,7 +4,7 @@ import { EtcdNoAnswerError } from '../../src/etcd/etcd-errors.js';
 import { EtcdKeys } from '../../src/etcd/etcd-keys.js';
 import type { EtcdTransport } from '../../src/etcd/etcd-transport.js';
 import { Leases } from '../../src/etcd/leases.js';
-import { HttpTransport } from '../../src/etcd/node/http-transport.js';
+import { GrpcTransport } from '../../src/etcd/node/grpc-transport.js';
 import { reachOf } from '../../src/etcd/reach.js';
 import { Scratch } from '../../src/etcd/scratch.js';
 import { type Outcome, type SharedCommand, SharedTransactions } from '../../src/etcd/shared-transactions.js';
@@ -20,7 +20,7 @@ const LONG_MS = 10_000;
 /** One server's way to etcd, at a time of its own. */
 class Front {
   nowMs = 1_700_000_000_000;
-  readonly transport: HttpTransport;
+  readonly transport: GrpcTransport;
   readonly keys: EtcdKeys;
   readonly transactions: SharedTransactions;
 
@@ -28,12 +28,14 @@ class Front {
   calls = 0;
 
   constructor(endpoint: string) {
-    this.transport = new HttpTransport({ endpoints: [endpoint] });
+    this.transport = new GrpcTransport({ endpoints: [endpoint] });
     const counting: EtcdTransport = {
-      call: (call) => {
+      call: (method, request, timeoutMs) => {
         this.calls += 1;
-        return this.transport.call(call);
+        return this.transport.call(method, request, timeoutMs);
       },
+      keepAlive: (lease, timeoutMs) => this.transport.keepAlive(lease, timeoutMs),
+      watch: (start) => this.transport.watch(start),
       close: () => this.transport.close(),
     };
     this.keys = new EtcdKeys(counting, PREFIX);
@@ -296,11 +298,11 @@ async function leasesOf(etcd: Etcd): Promise<readonly string[]> {
   });
 
   it('say that nothing was done where etcd cannot be reached, and go to another endpoint', async () => {
-    const nowhere = new HttpTransport({ endpoints: ['http://127.0.0.1:1'] });
+    const nowhere = new GrpcTransport({ endpoints: ['http://127.0.0.1:1'] });
     const keys = new EtcdKeys(nowhere, PREFIX);
     const failure: unknown = await keys.read(['k']).catch((error: unknown) => error);
     expect(failure).property('code', 'ETCD_UNREACHABLE');
-    const both = new HttpTransport({ endpoints: ['http://127.0.0.1:1', etcd.endpoint] });
+    const both = new GrpcTransport({ endpoints: ['http://127.0.0.1:1', etcd.endpoint] });
     expect(await new EtcdKeys(both, PREFIX).count()).equal(0);
     both.close();
     nowhere.close();

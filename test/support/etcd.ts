@@ -107,11 +107,7 @@ export class Etcd {
   }
 
   async #answers(): Promise<boolean> {
-    const key = Buffer.from('health').toString('base64');
-    const url = new URL('/v3/kv/range', this.endpoint);
-    const response = await fetch(url, { method: 'POST', body: JSON.stringify({ key }) }).catch(
-      () => undefined,
-    );
+    const response = await fetch(new URL('/health', this.endpoint)).catch(() => undefined);
     return response?.ok === true;
   }
 }

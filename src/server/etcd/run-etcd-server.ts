@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { openChannel } from '../../channel/port-channel.js';
 import { NODE_ENVIRONMENT } from '../../environment.js';
-import { HttpTransport } from '../../etcd/node/http-transport.js';
+import { GrpcTransport } from '../../etcd/node/grpc-transport.js';
 import { TRAFFIC_CAPACITY } from '../../limits.js';
 import { LogTime } from '../../log-time.js';
 import type { EtcdAccess, ServerEvent, ServerStart } from '../../wire/control.js';
@@ -24,7 +24,7 @@ export async function serveFromEtcd(
       slot: start.slot,
       traffic: openChannel(start.ports.traffic, { capacity: TRAFFIC_CAPACITY }),
       addresses: start.clientAddresses,
-      transport: new HttpTransport(start.etcd),
+      transport: new GrpcTransport(start.etcd),
       prefix: start.etcd.prefix,
       hashSecret: { k0: secret.readInt32LE(0), k1: secret.readInt32LE(4) },
       onEvent: report,

@@ -1,4 +1,4 @@
-/** How requests get to etcd. Messages and methods are in rpc/messages.ts: a field that is wanted and not there is a line there. */
+/** How requests get to etcd. Their messages and methods are in rpc/messages.ts. */
 
 import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
 import type { WatchResponse, WatchStart } from './rpc/messages.js';

@@ -108,7 +108,7 @@ function controlled(server: Server): ControlledServer {
     observe: () => server.view.observe(),
     setLinkFault: (peer, fault) => server.setLinkFault(peer, fault),
     transferLeadership: (target) => server.transferLeadership(target),
-    members: () => server.memberChanges.view,
+    members: () => server.memberChanges.view(),
     changeMembers: (voters) => server.memberChanges.begin(voters),
     backup: (port) => server.backup(port),
     stop: (timeoutMs) => server.stop(timeoutMs),

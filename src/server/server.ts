@@ -348,7 +348,8 @@ export class Server {
   #doOutput(): void {
     this.#raft.sendDue();
     const output = this.#raft.takeOutput();
-    const { persist, messages, installedSnapshot, committed, confirmedReads, failedReads } = output;
+    const { persist, messages, installedSnapshot, committed } = output;
+    const { confirmedReads, failedReads } = this.memberChanges.takeReads(output);
     this.#disk.write(persist);
     for (const read of output.logReads) this.#disk.readEntries(read);
     for (const read of output.snapshotReads) this.#disk.readSnapshot(read);

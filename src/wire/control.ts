@@ -93,7 +93,7 @@ export interface ServerControl {
   /** Hands leadership to `target`; resolves once asked, not once done. Throws when this server does not lead. */
   transferLeadership(target: ServerId): void;
   /** Who the members are, as far as this server knows. */
-  members(): MembersView;
+  members(): Promise<MembersView>;
   /** Changes the voters to these. Resolves once that is done, given up or refused, or this server leads no more. */
   changeMembers(voters: readonly Member[]): Promise<MembersAnswer>;
   /**

@@ -51,6 +51,13 @@ export const MEMBERS_MUTANTS: readonly Mutant[] = [
     replacement: '0',
   },
   {
+    name: 'believe a leader that was deposed who the members are',
+    foundBy: 'server/member-changes',
+    file: 'server/member-changes.js',
+    search: "this.#raft.role === 'leader' && (await this.#leadsNow())",
+    replacement: "this.#raft.role === 'leader'",
+  },
+  {
     name: 'give an identity again',
     file: 'storage/data-directory.js',
     search: 'await this.#rewrite({ nextId: nextId + 1 });',

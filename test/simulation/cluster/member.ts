@@ -282,7 +282,7 @@ export class SimulatedMember implements ChangingServer {
       return Promise.reject(new Error(`server ${this.identity} is not running`));
     const { server, thread, process } = life;
     const control: MembersControl = {
-      members: () => Promise.resolve(server.memberChanges.view),
+      members: () => server.memberChanges.view(),
       changeMembers: (voters) => server.memberChanges.begin(voters),
     };
     return new Promise((resolve, reject) => {

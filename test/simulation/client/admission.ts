@@ -26,7 +26,7 @@ export function admission({ protocol, random, key, newValue }: Newcomer): Comman
   const commands: Command[] = [];
   if (random.chance(EARLY_RATE)) {
     const write = isText ? textSet({ key, value: newValue() }) : respSet(key, newValue());
-    commands.push({ ...write, judge: (reply) => (isUnauthenticated(reply) ? NOT_DONE : WRONG) });
+    commands.push({ ...write, judge: judgeEarly });
   }
   const tell = isText ? textAuth : random.chance(HELLO_RATE) ? respHello : respAuth;
   if (random.chance(WRONG_RATE))
@@ -56,12 +56,16 @@ function respHello(password: string, judge: Judge): Command {
   return { ...respCommand(['HELLO', '2', 'AUTH', 'default', password], undefined, judge), judge };
 }
 
+/** Nothing is done before the password is told, by whoever would have had to lead. */
+function judgeEarly(reply: Reply): Verdict {
+  return isUnauthenticated(reply) || isUndone(reply) ? NOT_DONE : WRONG;
+}
+
 function judgeRight(reply: Reply): Verdict {
   if (isUndone(reply)) return NOT_DONE;
   return (reply.type === 'status' && reply.text === 'OK') || reply.type === 'list' ? FINE : WRONG;
 }
 
-/** Nothing is done before the password is told. */
 function isUnauthenticated(reply: Reply): boolean {
   return reply.type === 'error' && (reply.text === 'ERR_AUTH' || reply.text.startsWith('NOAUTH '));
 }

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { Etcd, HAS_ETCD } from '../support/etcd.js';
+import { Etcd, HAS_ETCD } from '../../tools/support/etcd-process.js';
 import { type Ports, programPorts, Workplace } from '../support/workplace.js';
 
 describe('The program with --engine etcd', () => {

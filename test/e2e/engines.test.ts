@@ -1,7 +1,7 @@
 import { EtcdCluster } from '../../src/cluster/etcd-cluster.js';
+import { Etcd, HAS_ETCD } from '../../tools/support/etcd-process.js';
 import { freePorts } from '../../tools/support/free-ports.js';
 import { TestCluster } from '../support/cluster.js';
-import { Etcd, HAS_ETCD } from '../support/etcd.js';
 import { engineSuite } from './engine-suite.js';
 
 describe('What clients see', () => {

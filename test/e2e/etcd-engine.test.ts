@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import { EtcdCluster } from '../../src/cluster/etcd-cluster.js';
+import { Etcd, HAS_ETCD } from '../../tools/support/etcd-process.js';
 import { freePorts } from '../../tools/support/free-ports.js';
 import { RedisClient } from '../../tools/support/redis-client.js';
 import { TextClient } from '../../tools/support/text-client.js';
 import { eventually } from '../support/cluster.js';
-import { Etcd, HAS_ETCD } from '../support/etcd.js';
 import { codeOf, LogRecorder } from '../support/new-cluster.js';
 
 const NO_ANSWER = 'etcd does not answer: it is tried again until it does';

@@ -3,10 +3,10 @@ import { expect } from 'chai';
 import { EtcdCluster } from '../../src/cluster/etcd-cluster.js';
 import { checkLinearizability } from '../../tools/linearizability/checker.js';
 import type { Action, Operation, Outcome } from '../../tools/linearizability/history.js';
+import { Etcd, HAS_ETCD } from '../../tools/support/etcd-process.js';
 import { freePorts } from '../../tools/support/free-ports.js';
 import { Random } from '../../tools/support/random.js';
 import { DisconnectedError, TextClient, type TextReply } from '../../tools/support/text-client.js';
-import { Etcd, HAS_ETCD } from '../support/etcd.js';
 
 const SEED = 26;
 const CLIENTS = 6;

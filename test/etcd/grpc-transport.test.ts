@@ -7,7 +7,7 @@ import type { EtcdWatch } from '../../src/etcd/etcd-transport.js';
 import { GrpcTransport, type GrpcTransportOptions } from '../../src/etcd/node/grpc-transport.js';
 import { KV, Lease, type WatchResponse } from '../../src/etcd/rpc/messages.js';
 import { newAuthority, signedBy } from '../../tools/support/certificates.js';
-import { Etcd, HAS_ETCD } from '../support/etcd.js';
+import { Etcd, HAS_ETCD } from '../../tools/support/etcd-process.js';
 
 (HAS_ETCD ? describe : describe.skip)('requests to an etcd that asks who one is', () => {
   let etcd: Etcd;

@@ -11,7 +11,7 @@ import { type Outcome, type SharedCommand, SharedTransactions } from '../../src/
 import type { Request } from '../../src/protocol/request.js';
 import { commandOf } from '../../src/protocol/resp/commands.js';
 import { NULL_ARRAY } from '../../src/protocol/resp/value.js';
-import { Etcd, HAS_ETCD } from '../support/etcd.js';
+import { Etcd, HAS_ETCD } from '../../tools/support/etcd-process.js';
 import { HASH_SECRET } from '../support/hash-secret.js';
 
 const PREFIX = 'test/';

@@ -37,8 +37,15 @@ export interface ProgramOptions {
   readonly ca?: string | undefined;
 }
 
-/** A temporary directory that goes with the program, none at all, or those that the caller keeps: one, or one for each server. */
-export type ProgramStorage = 'temporary' | 'memory' | { readonly dataDir: string | readonly string[] };
+/**
+ * A temporary directory that goes with the program, none at all, with another engine none either, or those that the caller keeps:
+ * one, or one for each server.
+ */
+export type ProgramStorage =
+  | 'temporary'
+  | 'memory'
+  | 'elsewhere'
+  | { readonly dataDir: string | readonly string[] };
 
 /** What `GET /api/status` answers. */
 export interface ProgramStatus {
@@ -334,6 +341,7 @@ async function prepareStorage(
   storage: ProgramStorage,
 ): Promise<{ readonly args: readonly string[]; readonly remove: () => Promise<void> }> {
   if (storage === 'memory') return { args: ['--memory'], remove: async () => undefined };
+  if (storage === 'elsewhere') return { args: [], remove: async () => undefined };
   if (storage !== 'temporary')
     return {
       args: [storage.dataDir].flat().flatMap((path) => ['--data-dir', path]),

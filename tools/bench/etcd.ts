@@ -1,0 +1,129 @@
+/**
+ * `npm run bench:etcd`: what a front end on etcd does a second, next to a client that asks the same etcd by itself.
+ *
+ * One etcd with a disk that it syncs, one program with one server, and three loads in turns: callers of etcd with one put at a
+ * time each, and as many Redis clients with one SET, and with several. What counts are ratios within a round, since a machine's
+ * minutes differ.
+ */
+
+import { Command } from 'commander';
+import { GrpcTransport } from '../../src/etcd/node/grpc-transport.js';
+import { KV } from '../../src/etcd/rpc/messages.js';
+import { countOption, runTool } from '../support/arguments.js';
+import { cpuTimeUs } from '../support/cpu-time.js';
+import { Etcd } from '../support/etcd-process.js';
+import { Program } from '../support/program.js';
+import { median } from '../support/statistics.js';
+import { GeneratorProcess } from './load/generator-process.js';
+
+interface Arguments {
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly connections: number;
+  readonly depth: number;
+}
+
+/** What a load came to. */
+interface Part {
+  readonly requestsPerSecond: number;
+  /** Of etcd, and of the program, for a request. */
+  readonly etcdUs: number;
+  readonly programUs: number;
+}
+
+const KEYSPACE = { keys: 10_000, valueBytes: 64 };
+const TIMEOUT_MS = 10_000;
+
+const command = new Command('bench:etcd')
+  .description('Compares a front end on etcd with a client of etcd')
+  .addOption(countOption('--rounds <count>', 'rounds that count, after one to warm up', 5))
+  .addOption(countOption('--seconds <count>', 'duration of each part of a round', 3))
+  .addOption(countOption('--connections <count>', 'clients, or callers of etcd', 50))
+  .addOption(countOption('--depth <count>', 'requests that a client sends at once', 16));
+
+await runTool(command, async () => {
+  const { rounds, seconds, connections, depth } = command.opts<Arguments>();
+  const etcd = await Etcd.startSafe();
+  const program = await Program.start({
+    servers: 1,
+    storage: 'elsewhere',
+    flags: ['--engine', 'etcd', '--etcd-endpoints', etcd.endpoint, '--log-level', 'warn'],
+  });
+  const generator = new GeneratorProcess();
+  const throughUs = (at: number) => async () => {
+    const { requests } = await generator.run({
+      port: program.portOf(0),
+      connections,
+      depth: at,
+      operation: 'set',
+      protocol: 'resp',
+      keyspace: KEYSPACE,
+      limit: { type: 'seconds', seconds },
+    });
+    return requests;
+  };
+  const loads = [
+    {
+      name: `etcd alone, ${connections} callers`,
+      run: () => putDirectly(etcd.endpoint, connections, seconds),
+    },
+    { name: `through us, ${connections} x 1`, run: throughUs(1) },
+    { name: `through us, ${connections} x ${depth}`, run: throughUs(depth) },
+  ];
+  const measured = loads.map((): Part[] => []);
+  try {
+    for (let round = 0; round <= rounds; round += 1) {
+      for (const [place, { run }] of loads.entries()) {
+        const part = await measure(run, etcd, program);
+        if (round > 0) measured[place]?.push(part);
+      }
+    }
+  } finally {
+    await generator.close();
+    await program.stop();
+    await etcd.stop();
+  }
+  const [alone = []] = measured;
+  for (const [place, { name }] of loads.entries())
+    process.stdout.write(`${line(name, measured[place] ?? [], alone)}\n`);
+  return 0;
+});
+
+async function measure(run: () => Promise<number>, etcd: Etcd, program: Program): Promise<Part> {
+  const startMs = performance.now();
+  const before = await Promise.all([etcd.pid ?? 0, program.pid].map(cpuTimeUs));
+  const requests = await run();
+  const after = await Promise.all([etcd.pid ?? 0, program.pid].map(cpuTimeUs));
+  const [etcdUs = 0, programUs = 0] = after.map((us, place) => (us - (before[place] ?? 0)) / requests);
+  return { requestsPerSecond: (requests / (performance.now() - startMs)) * 1_000, etcdUs, programUs };
+}
+
+/** How many puts the callers do, each with one at a time. */
+async function putDirectly(endpoint: string, callers: number, seconds: number): Promise<number> {
+  const transport = new GrpcTransport({ endpoints: [endpoint] });
+  const value = Buffer.alloc(KEYSPACE.valueBytes, 'v');
+  const endMs = performance.now() + seconds * 1_000;
+  let count = 0;
+  async function call(caller: number): Promise<void> {
+    for (let number = caller; performance.now() < endMs; number += callers) {
+      const key = Buffer.from(`alone/${number % KEYSPACE.keys}`);
+      await transport.call(KV.put, { key, value }, TIMEOUT_MS);
+      count += 1;
+    }
+  }
+  await Promise.all(Array.from({ length: callers }, (_, caller) => call(caller)));
+  transport.close();
+  return count;
+}
+
+function line(name: string, own: readonly Part[], alone: readonly Part[]): string {
+  const rate = Math.round(median(own.map(({ requestsPerSecond }) => requestsPerSecond))).toLocaleString('en');
+  const times = own.map((part, round) => part.requestsPerSecond / (alone[round] ?? part).requestsPerSecond);
+  const etcdUs = median(own.map((part) => part.etcdUs)).toFixed(1);
+  const programUs = median(own.map((part) => part.programUs)).toFixed(1);
+  return [
+    name.padEnd(26),
+    `${rate.padStart(8)} requests/s (${median(times).toFixed(2)} times)`,
+    `CPU each: etcd ${etcdUs} µs, program ${programUs} µs`,
+  ].join('   ');
+}

@@ -21,6 +21,8 @@ export interface ClientOptions {
   /** Names of at least one; every second one is never deleted, so that its versions only grow. */
   readonly keys: readonly string[];
   readonly note: (line: HistoryLine) => void;
+  /** Told of errors that say neither that nobody knows nor that one may try again. */
+  readonly onError?: (error: string) => void;
   /** It knows the router alone, and waits for its answers however late they are. */
   readonly isPatient?: boolean;
 }
@@ -52,6 +54,7 @@ export class ChaosClient {
   readonly #ports: readonly number[];
   readonly #keys: readonly string[];
   readonly #note: (line: HistoryLine) => void;
+  readonly #onError: (error: string) => void;
   readonly #timeoutMs: number;
   readonly #versions = new Map<string, number>();
   #volatileKeys: readonly string[] = [];
@@ -60,7 +63,8 @@ export class ChaosClient {
   #nextPort: number | undefined;
   #count = 0;
 
-  constructor({ client, random, ports, keys, note, isPatient = false }: ClientOptions) {
+  constructor({ client, random, ports, keys, note, onError, isPatient = false }: ClientOptions) {
+    this.#onError = onError ?? (() => undefined);
     this.#client = client;
     this.#random = random;
     this.#ports = isPatient ? ports.slice(-1) : ports;
@@ -100,6 +104,7 @@ export class ChaosClient {
     const request = this.#nextRequest(connection);
     const call = nowNs();
     const answer = await inTime(connection, request, this.#timeoutMs);
+    if (answer.error !== undefined) this.#onError(answer.error);
     this.#note({
       client: this.#client,
       ...request,

@@ -23,6 +23,8 @@ export interface Answer {
   readonly leaderPort?: number;
   /** The server says that the outcome is unknown. */
   readonly isLost?: true;
+  /** An error of Redis that says neither that nobody knows nor that one may try again. */
+  readonly error?: string;
 }
 
 export interface Connection {
@@ -142,8 +144,11 @@ function answerOfRedis({ op }: Request, reply: Raw): Answer {
   if (typeof reply === 'object' && 'error' in reply) {
     const moved = /^MOVED \d+ [^ ]*:(\d+)$/.exec(reply.error);
     if (moved !== null) return { ...TURNED_DOWN, leaderPort: Number(moved[1]) };
-    if (/^(CLUSTERDOWN|MISCONF) /.test(reply.error)) return TURNED_DOWN;
-    return reply.error.startsWith('UNKNOWN ') ? { ...UNKNOWN, isLost: true } : UNKNOWN;
+    if (/^(CLUSTERDOWN|MISCONF|TRYAGAIN) /.test(reply.error)) return TURNED_DOWN;
+    return {
+      ...UNKNOWN,
+      ...(reply.error.startsWith('UNKNOWN ') ? { isLost: true } : { error: reply.error }),
+    };
   }
   throw new TypeError(`a ${op} was answered ${JSON.stringify(reply)}`);
 }

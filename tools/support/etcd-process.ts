@@ -111,6 +111,10 @@ export class Etcd {
     return `http://127.0.0.1:${this.#options.clientPort}`;
   }
 
+  get peerPort(): number {
+    return this.#options.peerPort;
+  }
+
   get pid(): number | undefined {
     return this.#process?.pid;
   }

@@ -15,18 +15,20 @@ describe('What clients see', () => {
     return;
   }
 
-  engineSuite('etcd', async () => {
-    const etcd = await Etcd.start();
-    const port = await freePorts();
-    const options = { servers: 3, port, routerPort: port + 20 };
-    const cluster = new EtcdCluster(options, { endpoints: [etcd.endpoint], prefix: 'suite/' });
-    await cluster.start();
-    return {
-      cluster,
-      close: async () => {
-        await cluster.close();
-        await etcd.stop();
-      },
-    };
-  });
+  for (const nodes of [1, 3])
+    engineSuite(nodes === 1 ? 'etcd' : `etcd of ${nodes} nodes`, async () => {
+      const etcd = await Etcd.startCluster(nodes);
+      const port = await freePorts();
+      const options = { servers: 3, port, routerPort: port + 20 };
+      const endpoints = etcd.map(({ endpoint }) => endpoint);
+      const cluster = new EtcdCluster(options, { endpoints, prefix: 'suite/' });
+      await cluster.start();
+      return {
+        cluster,
+        close: async () => {
+          await cluster.close();
+          await Promise.all(etcd.map((node) => node.stop()));
+        },
+      };
+    });
 });

@@ -1,6 +1,6 @@
 /** Three nodes of etcd, and two programs with two servers each that keep their keys there. */
 
-import { Etcd } from '../support/etcd-process.js';
+import { Etcd, idOf } from '../support/etcd-process.js';
 import { freePorts } from '../support/free-ports.js';
 import { Program } from '../support/program.js';
 import { PeerNetwork } from './peer-network.js';
@@ -118,11 +118,4 @@ export class Site {
       ],
     });
   }
-}
-
-/** The node's own id, as its peers are told it. */
-async function idOf(node: Etcd): Promise<string> {
-  const status = await node.ask('/v3/maintenance/status', {});
-  const header: unknown = new Map(Object.entries(status ?? {})).get('header');
-  return BigInt(new Map(Object.entries(header ?? {})).get('member_id')).toString(16);
 }

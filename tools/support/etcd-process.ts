@@ -121,16 +121,21 @@ export class Etcd {
 
   /** Starts it, with what it has on its disk. Resolves once it answers. */
   async run(): Promise<void> {
-    this.spawn();
+    this.#spawn();
+    await this.waitUntil({ isServing: true });
+  }
+
+  /** Resolves once it says of itself that it serves, or that it does not; rejects when that takes too long. */
+  async waitUntil({ isServing }: { readonly isServing: boolean }): Promise<void> {
     const giveUpAtMs = performance.now() + START_TIMEOUT_MS;
-    while (!(await this.#answers())) {
-      if (performance.now() > giveUpAtMs) throw new Error('etcd does not start');
+    while ((await this.#isServing()) !== isServing) {
+      if (performance.now() > giveUpAtMs)
+        throw new Error(`etcd ${isServing ? 'does not serve' : 'still serves'}`);
       await pause(POLL_MS);
     }
   }
 
-  /** Starts it, and waits for nothing. */
-  spawn(): void {
+  #spawn(): void {
     const { name, peerPort, advertisedPeerPort, initialCluster, args } = this.#options;
     const advertised = `http://127.0.0.1:${advertisedPeerPort}`;
     this.#process = spawn(
@@ -180,8 +185,15 @@ export class Etcd {
     return response.json();
   }
 
-  async #answers(): Promise<boolean> {
+  async #isServing(): Promise<boolean> {
     const response = await fetch(new URL('/health', this.endpoint)).catch(() => undefined);
     return response?.ok === true;
   }
+}
+
+/** The node's own id, as its peers are told it. */
+export async function idOf(node: Etcd): Promise<string> {
+  const status = await node.ask('/v3/maintenance/status', {});
+  const header: unknown = new Map(Object.entries(status ?? {})).get('header');
+  return BigInt(new Map(Object.entries(header ?? {})).get('member_id')).toString(16);
 }

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -6,8 +8,9 @@ import { EtcdKeys } from '../../src/etcd/etcd-keys.js';
 import type { EtcdWatch } from '../../src/etcd/etcd-transport.js';
 import { GrpcTransport, type GrpcTransportOptions } from '../../src/etcd/node/grpc-transport.js';
 import { KV, Lease, type WatchResponse } from '../../src/etcd/rpc/messages.js';
+import { PeerNetwork } from '../../tools/chaos-etcd/peer-network.js';
 import { newAuthority, signedBy } from '../../tools/support/certificates.js';
-import { Etcd, HAS_ETCD } from '../../tools/support/etcd-process.js';
+import { Etcd, HAS_ETCD, idOf } from '../../tools/support/etcd-process.js';
 
 (HAS_ETCD ? describe : describe.skip)('requests to an etcd that asks who one is', () => {
   let etcd: Etcd;
@@ -184,5 +187,89 @@ import { Etcd, HAS_ETCD } from '../../tools/support/etcd-process.js';
     expect(await transport.keepAlive(ID, 5_000)).equal(60);
     await transport.call(Lease.leaseRevoke, { ID }, 5_000);
     expect(await transport.keepAlive(ID, 5_000)).equal(0);
+  });
+});
+
+(HAS_ETCD ? describe : describe.skip)('a request to etcd', () => {
+  const KEY = Buffer.from('once');
+  let etcd: Etcd;
+  let transport: GrpcTransport | undefined;
+  let between: Server | undefined;
+
+  before(async () => {
+    etcd = await Etcd.start();
+  });
+
+  afterEach(() => {
+    transport?.close();
+    between?.close();
+  });
+
+  after(() => etcd.stop());
+
+  /** Listens for connections to etcd; resolves to where. */
+  async function listen(onConnection: (socket: Socket) => void): Promise<string> {
+    const server = createServer(onConnection);
+    between = server;
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const address = server.address();
+    return `http://127.0.0.1:${typeof address === 'object' ? address?.port : address}`;
+  }
+
+  it('is not sent again when the connection breaks between its being done and its answer', async () => {
+    let isCut = false;
+    const cutting = await listen((socket) => {
+      const other = connect(Number(new URL(etcd.endpoint).port), '127.0.0.1');
+      socket.on('error', () => undefined).on('data', (bytes) => other.write(bytes));
+      other
+        .on('error', () => undefined)
+        .on('data', (bytes) => {
+          if (isCut) {
+            socket.destroy();
+            other.destroy();
+          } else socket.write(bytes);
+        });
+    });
+    transport = new GrpcTransport({ endpoints: [cutting, etcd.endpoint] });
+    await transport.call(KV.range, { key: KEY }, 5_000);
+    isCut = true;
+    const lost = await transport
+      .call(KV.put, { key: KEY, value: KEY }, 5_000)
+      .catch((error: unknown) => error);
+    expect(lost).property('code', 'ETCD_NO_ANSWER');
+    const { kvs, header } = await transport.call(KV.range, { key: KEY }, 5_000);
+    // It was done, and nothing after it.
+    expect(kvs[0]?.modRevision).equal(header?.revision);
+    expect(kvs[0]?.createRevision).equal(kvs[0]?.modRevision);
+  });
+
+  it('has an end where a member takes connections and says nothing, and the next one goes elsewhere', async () => {
+    const silent = await listen((socket) => socket.on('error', () => undefined));
+    transport = new GrpcTransport({ endpoints: [silent, etcd.endpoint] });
+    const first = await transport.call(KV.range, { key: KEY }, 300).catch((error: unknown) => error);
+    expect(first).property('code', 'ETCD_NO_ANSWER');
+    expect(await transport.call(KV.range, { key: KEY }, 5_000)).property('header');
+  });
+
+  it('goes elsewhere from a member that has lost the others, and so does a watch', async () => {
+    const network = new PeerNetwork();
+    const nodes = await Etcd.startCluster(3, (peerPort) => network.between(peerPort));
+    const [first] = nodes;
+    try {
+      if (first === undefined) throw new TypeError('there are three nodes');
+      transport = new GrpcTransport({ endpoints: nodes.map(({ endpoint }) => endpoint) });
+      const answers = transport.watch({ key: KEY })[Symbol.asyncIterator]();
+      expect((await answers.next()).value).property('created', true);
+      network.cut(first.peerPort, await idOf(first));
+      await first.waitUntil({ isServing: false });
+      // It may have taken a write before it knew.
+      const read = () => transport?.call(KV.range, { key: KEY }, 1_000);
+      expect(await read()?.catch(read)).property('header');
+      const ended = await answers.next().catch((error: unknown) => error);
+      expect(ended).instanceOf(Error);
+    } finally {
+      await Promise.all(nodes.map((node) => node.stop()));
+      network.close();
+    }
   });
 });

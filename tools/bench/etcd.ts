@@ -1,11 +1,15 @@
 /**
  * `npm run bench:etcd`: what a front end on etcd does a second, next to a client that asks the same etcd by itself.
  *
- * One etcd, one program with one server, and three loads in turns: callers of etcd with one put at a time each, and as many Redis
- * clients with one SET, and with several. What counts are ratios within a round, since a machine's minutes differ. etcd does not
- * sync its disk unless told to: a slow disk makes a client of etcd alone wait more than clients that share transactions.
+ * One etcd, one program with one server, and loads in turns: callers of etcd with one put at a time each, by our client of gRPC
+ * and by none, and as many Redis clients with one SET, and with several. What counts are ratios within a round, since a
+ * machine's minutes differ. etcd does not sync its disk unless told to: a slow disk makes a client of etcd alone wait more than
+ * clients that share transactions.
  */
 
+import { once } from 'node:events';
+import { connect } from 'node:http2';
+import { create, toBinary } from '@bufbuild/protobuf';
 import { Command, Option } from 'commander';
 import { GrpcTransport } from '../../src/etcd/node/grpc-transport.js';
 import { KV } from '../../src/etcd/rpc/messages.js';
@@ -34,6 +38,8 @@ interface Part {
 
 const KEYSPACE = { keys: 10_000, valueBytes: 64 };
 const TIMEOUT_MS = 10_000;
+/** Before each message of gRPC: a flag, and how long it is. */
+const FRAME_HEAD_BYTES = 5;
 
 const command = new Command('bench:etcd')
   .description('Compares a front end on etcd with a client of etcd')
@@ -64,11 +70,10 @@ await runTool(command, async () => {
     });
     return requests;
   };
+  const limit = { connections, seconds };
   const loads = [
-    {
-      name: `etcd alone, ${connections} callers`,
-      run: () => putDirectly(etcd.endpoint, connections, seconds),
-    },
+    { name: `etcd alone, ${connections} callers`, run: () => putByGrpc(etcd.endpoint, limit) },
+    { name: 'the same by bare HTTP/2', run: () => putByHttp2(etcd.endpoint, limit) },
     { name: `through us, ${connections} x 1`, run: throughUs(1) },
     { name: `through us, ${connections} x ${depth}`, run: throughUs(depth) },
   ];
@@ -100,21 +105,58 @@ async function measure(run: () => Promise<number>, etcd: Etcd, program: Program)
   return { requestsPerSecond: (requests / (performance.now() - startMs)) * 1_000, etcdUs, programUs };
 }
 
-/** How many puts the callers do, each with one at a time. */
-async function putDirectly(endpoint: string, callers: number, seconds: number): Promise<number> {
+/** Puts by the client that the program has, too. */
+async function putByGrpc(endpoint: string, limit: CallerLimit): Promise<number> {
   const transport = new GrpcTransport({ endpoints: [endpoint] });
+  const count = await callers(limit, (put) => transport.call(KV.put, put, TIMEOUT_MS));
+  transport.close();
+  return count;
+}
+
+/** Puts by Node's HTTP/2 alone, which no client of gRPC can be faster than. */
+async function putByHttp2(endpoint: string, limit: CallerLimit): Promise<number> {
+  const session = connect(endpoint);
+  const headers = {
+    ':method': 'POST',
+    ':path': `/${KV.put.parent.typeName}/${KV.put.name}`,
+    'content-type': 'application/grpc',
+    te: 'trailers',
+  };
+  const count = await callers(limit, async (put) => {
+    const bytes = toBinary(KV.put.input, create(KV.put.input, put));
+    const frame = Buffer.alloc(FRAME_HEAD_BYTES + bytes.length);
+    frame.writeUInt32BE(bytes.length, 1);
+    frame.set(bytes, FRAME_HEAD_BYTES);
+    const stream = session.request(headers).resume();
+    stream.end(frame);
+    const [trailers]: unknown[] = await once(stream, 'trailers');
+    if (new Map(Object.entries(trailers ?? {})).get('grpc-status') !== '0')
+      throw new Error('a put has failed');
+  });
+  session.destroy();
+  return count;
+}
+
+interface CallerLimit {
+  readonly connections: number;
+  readonly seconds: number;
+}
+
+/** How many puts the callers do, each with one at a time. */
+async function callers(
+  { connections, seconds }: CallerLimit,
+  call: (put: { key: Uint8Array; value: Uint8Array }) => Promise<unknown>,
+): Promise<number> {
   const value = Buffer.alloc(KEYSPACE.valueBytes, 'v');
   const endMs = performance.now() + seconds * 1_000;
   let count = 0;
-  async function call(caller: number): Promise<void> {
-    for (let number = caller; performance.now() < endMs; number += callers) {
-      const key = Buffer.from(`alone/${number % KEYSPACE.keys}`);
-      await transport.call(KV.put, { key, value }, TIMEOUT_MS);
+  async function go(caller: number): Promise<void> {
+    for (let number = caller; performance.now() < endMs; number += connections) {
+      await call({ key: Buffer.from(`alone/${number % KEYSPACE.keys}`), value });
       count += 1;
     }
   }
-  await Promise.all(Array.from({ length: callers }, (_, caller) => call(caller)));
-  transport.close();
+  await Promise.all(Array.from({ length: connections }, (_, caller) => go(caller)));
   return count;
 }
 

@@ -45,6 +45,16 @@ export const SHARED_ATTEMPTS = 3;
 /** Bytes of keys and values in the commands that wait for etcd: with more, none is taken until some are answered. */
 export const MAX_WAITING_BYTES = 8 * MIB;
 
+/** What a transaction may write for a command of a session, besides its keys: the session, its result, and what is forgotten. */
+export const MAX_SESSION_OPERATIONS = 3;
+
+/** Sessions of clients that a server remembers, so that it need not read them again. */
+export const MAX_KNOWN_SESSIONS = 16_384;
+
+/** A server that opens sessions counts all that there are this often, in ms, and ends so many of those used longest ago. */
+export const SESSION_COUNT_PAUSE_MS = 5_000;
+export const SESSIONS_ENDED_AT_ONCE = 128;
+
 /** Keys that are read in their order at once. */
 export const KEYS_OF_PAGE = 1_000;
 
@@ -57,8 +67,11 @@ export const CURSOR_LIFE_MS = 3_600_000;
 /** Cursors that a server remembers, so that it need not write them again. */
 export const MAX_KNOWN_CURSORS = 4_096;
 
-/** Commands of SCAN and RANDOMKEY that a server executes at a time; more wait. */
-export const MAX_KEY_ORDER_READS = 16;
+/**
+ * Commands that a server executes at a time beside others, such as SCAN and the opening of a session, apart from those that go
+ * through all keys; more wait.
+ */
+export const MAX_ASIDE = 16;
 
 /** How often RANDOMKEY draws. */
 export const RANDOM_KEY_DRAWS = 8;

@@ -5,7 +5,8 @@
  */
 
 import { MAX_KNOWN_KEYS, MAX_KNOWN_VALUE_BYTES, UNTRUSTED_MS } from '../etcd-limits.js';
-import { type EtcdChange, type EtcdRecord, type EtcdRecords, revisionOf } from './etcd-keys.js';
+import type { EtcdChange, EtcdRecord, EtcdRecords } from './etcd-keys.js';
+import { revisionOf } from './revisions.js';
 
 export class KnownRecords {
   readonly #nowMs: () => number;

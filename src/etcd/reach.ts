@@ -1,7 +1,8 @@
 /** What a command reads and changes in etcd, known before it is executed; or that this engine does not execute it. */
 
-import type { Args } from '../protocol/command.js';
-import type { Request } from '../protocol/request.js';
+import { MAX_SESSION_OPERATIONS } from '../etcd-limits.js';
+import type { Args, SessionCloseCommand, SessionOpenCommand } from '../protocol/command.js';
+import type { OnceRequest, Request } from '../protocol/request.js';
 import { commandOf, keysOf } from '../protocol/resp/commands.js';
 import type { KeyOrderRead } from './key-order-reads.js';
 
@@ -15,7 +16,11 @@ export type Reach =
       readonly tellsRevision: boolean;
       /** About how many bytes it brings. */
       readonly byteLength: number;
+      /** Keys of its session, besides: to be compared, and to be written. */
+      readonly sessionKeys: number;
     }
+  /** It opens or closes a session, beside all other commands. */
+  | { readonly type: 'session'; readonly request: SessionOpenCommand | SessionCloseCommand }
   /** It goes through keys in their order, beside all other commands: see key-order-reads.ts. */
   | { readonly type: 'key-order'; readonly request: KeyOrderRead }
   /** It counts all keys. */
@@ -83,8 +88,9 @@ export function reachOf(request: Request): Reach {
       return { type: 'key-order', request };
     case 'session-open':
     case 'session-close':
+      return { type: 'session', request };
     case 'once':
-      return refused('sessions');
+      return ofOnce(request);
     case 'watch':
       return refused('watch');
     case 'redis-local':
@@ -107,6 +113,14 @@ function ofWrite(nameAndArgs: Args): Reach {
   return onKeys(keysOf(command, nameAndArgs.slice(1)), { isWrite: true, byteLength: bytesOf(nameAndArgs) });
 }
 
+function ofOnce({ command }: OnceRequest): Reach {
+  const reach = reachOf(
+    command.type === 'redis' ? { ...command, slotKey: undefined } : { ...command, noreply: false },
+  );
+  if (reach.type === 'keys') return { ...reach, sessionKeys: MAX_SESSION_OPERATIONS };
+  return reach.type === 'refused' ? reach : refused('this command in a session');
+}
+
 function ofTransaction(watched: readonly string[], commands: readonly Args[]): Reach {
   const keys = [...watched];
   let byteLength = 0;
@@ -125,7 +139,7 @@ function onKeys(
   keys: readonly string[],
   { isWrite = false, tellsRevision = false, byteLength = 0 }: Partial<Extract<Reach, { type: 'keys' }>>,
 ): Reach {
-  return { type: 'keys', keys, isWrite, tellsRevision, byteLength };
+  return { type: 'keys', keys, isWrite, tellsRevision, byteLength, sessionKeys: 0 };
 }
 
 function refused(what: string): Reach {

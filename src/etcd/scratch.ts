@@ -14,6 +14,7 @@ import type { KeyRecord } from '../state-machine/key-record.js';
 import { KeyValueStore } from '../state-machine/key-value-store.js';
 import { beginLongRead, executeRead } from '../state-machine/redis/execute.js';
 import { watch } from '../state-machine/redis/transaction.js';
+import type { ClientSession, SessionFacts } from '../state-machine/sessions/client-session.js';
 import { goOn, Work } from '../state-machine/work.js';
 import type { EtcdRecords } from './etcd-keys.js';
 
@@ -51,6 +52,11 @@ export class Scratch {
     this.#store.load(live);
   }
 
+  /** Holds these sessions, in place of those before; they are to be filled with their results. */
+  loadSessions(facts: Iterable<Omit<SessionFacts, 'lastUsedMs'>>): readonly ClientSession[] {
+    return this.#store.loadSessions(facts);
+  }
+
   /** What the key holds now. */
   get(key: string): KeyRecord | undefined {
     return this.#store.get(key);
@@ -77,6 +83,7 @@ export class Scratch {
       case 'delete-if':
       case 'redis':
       case 'redis-transaction':
+      case 'once':
         return { type: 'written', result: await this.#write(request) };
       default:
         throw new TypeError(`a ${request.type} is not executed on keys`);

@@ -16,12 +16,34 @@ import {
 } from '../etcd-limits.js';
 import type { CommandResult } from '../protocol/command.js';
 import type { Request } from '../protocol/request.js';
+import type { ClientSession } from '../state-machine/sessions/client-session.js';
 import { ContendedError, EtcdRefusalError } from './etcd-errors.js';
-import { type EtcdChange, type EtcdKeys, type EtcdRecords, revisionOf } from './etcd-keys.js';
+import {
+  type EtcdChange,
+  type EtcdKeys,
+  type EtcdRecords,
+  keyName,
+  operationOf,
+  recordsOf,
+  unchangedRecords,
+} from './etcd-keys.js';
+import type { NamedValues, Operation } from './etcd-names.js';
 import { KnownRecords } from './known-records.js';
 import type { Leases } from './leases.js';
 import type { Reach } from './reach.js';
+import { revisionOf } from './revisions.js';
 import type { Executed, Scratch } from './scratch.js';
+import type { Sessions } from './sessions.js';
+import {
+  factsOf,
+  fillResults,
+  isRepeat,
+  type LoadedSessions,
+  sessionOperations,
+  TransactionSessions,
+  unchangedSessions,
+  usesOf,
+} from './transaction-sessions.js';
 import { VALUE_HEADER_BYTES } from './value-codec.js';
 
 type KeysReach = Extract<Reach, { type: 'keys' }>;
@@ -44,6 +66,7 @@ export interface SharedTransactionsOptions {
   readonly keys: EtcdKeys;
   readonly leases: Leases;
   readonly scratch: Scratch;
+  readonly sessions: Pick<Sessions, 'used'>;
   /** The time that deadlines are counted in, in ms since the epoch. */
   readonly timeMs: () => number;
 }
@@ -51,6 +74,7 @@ export interface SharedTransactionsOptions {
 export class SharedTransactions {
   readonly #options: SharedTransactionsOptions;
   readonly #known: KnownRecords;
+  readonly #sessions = new TransactionSessions();
 
   constructor(options: SharedTransactionsOptions) {
     this.#options = options;
@@ -74,73 +98,114 @@ export class SharedTransactions {
     const refusal = refusalOf(first.reach);
     if (refusal !== undefined) return [refusal];
     let shared = commands.slice(0, sharedCount(commands));
-    let { records, isAtOneTime } = await this.#recordsOf(shared);
+    let loaded = await this.#loadKnown(shared);
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
-      const { outcomes, changes } = await this.#executeOn(records, shared);
-      const isTooMuch = sizeOf(changes) > MAX_TXN_BYTES;
-      if (changes.length === 0 && isAtOneTime) return outcomes;
-      if (!isAtOneTime && (changes.length === 0 || isTooMuch)) {
+      const executed = await this.#executeOn(loaded, shared);
+      const { outcomes, changes } = executed;
+      const isTooMuch = sizeOf(executed) > MAX_TXN_BYTES;
+      const isNothing = changes.length + executed.sessionOperations.length === 0;
+      if (isNothing && loaded.isAtOneTime) return this.#done(outcomes, loaded);
+      if (!loaded.isAtOneTime && (isNothing || isTooMuch)) {
         // Nothing will be compared: what was known may not be so any more.
-        records = await this.#read(shared);
-        isAtOneTime = true;
+        loaded = await this.#load(shared);
         continue;
       }
       if (isTooMuch) {
         if (shared.length === 1) return [TOO_MUCH_WRITTEN];
         shared = half(shared);
-        records = new Map(keysOf(shared).map((key) => [key, records.get(key)]));
+        loaded = await this.#load(shared);
         continue;
       }
       const leased = await this.#leased(changes);
       isWriting(shared.length);
-      const modRevision = await this.#write(records, leased, endMs);
+      const modRevision = await this.#write(loaded, { ...executed, changes: leased }, endMs);
       if (modRevision !== undefined) {
         this.#known.written(leased, modRevision);
-        return outcomes.map((one, place) => told(one, shared[place], leased, modRevision));
+        this.#sessions.written(loaded.sessions, executed.after, modRevision);
+        const all = outcomes.map((one, place) =>
+          told(one, shared[place], loaded.sessions, leased, modRevision),
+        );
+        return this.#done(all, loaded);
       }
       isWriting(0);
-      this.#known.changed(records.keys());
+      this.#known.changed(loaded.records.keys());
+      this.#sessions.forget(loaded.sessions.uses);
       // Those who want the same keys get in each other's way less if each wants fewer.
       if (attempt >= SHARED_ATTEMPTS && shared.length > 1) shared = half(shared);
-      records = await this.#read(shared);
-      isAtOneTime = true;
+      loaded = await this.#load(shared);
     }
     throw new ContendedError();
   }
 
-  /**
-   * The records of the commands' keys. Where some of the commands write, what is known is taken as it is, for it will be
-   * compared; else they are all as of one time.
-   */
-  async #recordsOf(
-    shared: readonly SharedCommand[],
-  ): Promise<{ records: EtcdRecords; isAtOneTime: boolean }> {
-    const keys = keysOf(shared);
-    const known = shared.some(({ reach }) => reach.isWrite) ? this.#known.of(keys) : new Map();
-    if (known.size === 0) return { records: await this.#read(shared), isAtOneTime: true };
-    const unknown = keys.filter((key) => !known.has(key));
-    const read = await this.#options.keys.read(unknown);
-    this.#known.read(read);
-    const records = new Map(keys.map((key) => [key, known.get(key) ?? read.get(key)]));
-    return { records, isAtOneTime: false };
+  #done(outcomes: readonly Outcome[], { sessions }: Loaded): readonly Outcome[] {
+    for (const { record } of sessions.sessions.values()) this.#options.sessions.used(record);
+    return outcomes;
   }
 
-  async #read(shared: readonly SharedCommand[]): Promise<EtcdRecords> {
-    const records = await this.#options.keys.read(keysOf(shared));
-    this.#known.read(records);
-    return records;
+  /**
+   * What etcd has of all that the commands touch. Where some of the commands write, what is known is taken as it is, for it will
+   * be compared; else it is all as of one time.
+   */
+  async #loadKnown(shared: readonly SharedCommand[]): Promise<Loaded> {
+    const keys = keysOf(shared);
+    const uses = usesOf(shared.map(({ request }) => request));
+    const known = shared.some(({ reach }) => reach.isWrite) ? this.#known.of(keys) : new Map();
+    const unknownNames = this.#sessions.unknownNames(uses);
+    const isUnknown = known.size === 0 && (uses.length === 0 || unknownNames.length > 0);
+    if (isUnknown) return this.#load(shared);
+    const unknown = keys.filter((key) => !known.has(key));
+    const read = await this.#options.keys.names.read([...unknown.map(keyName), ...unknownNames]);
+    return this.#loaded(keys, uses, { read, known, isAtOneTime: false });
+  }
+
+  /** What etcd has of all that the commands touch, as of one time. */
+  async #load(shared: readonly SharedCommand[]): Promise<Loaded> {
+    const keys = keysOf(shared);
+    const uses = usesOf(shared.map(({ request }) => request));
+    this.#sessions.forget(uses);
+    const names = [...keys.map(keyName), ...this.#sessions.unknownNames(uses)];
+    const read = await this.#options.keys.names.read(names);
+    return this.#loaded(keys, uses, { read, known: new Map(), isAtOneTime: true });
+  }
+
+  #loaded(
+    keys: readonly string[],
+    uses: LoadedSessions['uses'],
+    { read, known, isAtOneTime }: { read: NamedValues; known: EtcdRecords; isAtOneTime: boolean },
+  ): Loaded {
+    const fresh = recordsOf(
+      keys.filter((key) => !known.has(key)),
+      read,
+    );
+    this.#known.read(fresh);
+    const records = new Map(keys.map((key) => [key, known.get(key) ?? fresh.get(key)]));
+    return { records, sessions: this.#sessions.load(uses, read), isAtOneTime };
   }
 
   async #executeOn(
-    records: EtcdRecords,
+    { records, sessions }: Loaded,
     shared: readonly SharedCommand[],
-  ): Promise<{ readonly outcomes: readonly Executed[]; readonly changes: readonly EtcdChange[] }> {
+  ): Promise<ExecutedTransaction> {
     const { scratch, timeMs } = this.#options;
     const nowMs = timeMs();
     scratch.load(records, nowMs);
+    const loaded = scratch.loadSessions(factsOf(sessions));
+    fillResults(sessions, loaded);
     const outcomes: Executed[] = [];
     for (const { request } of shared) outcomes.push(await scratch.execute(request));
-    return { outcomes, changes: this.#changesOf(records) };
+    const changes = this.#changesOf(records);
+    const ordinalOf = (use: { readonly id: string; readonly seq: number }) => {
+      const command = shared.find(
+        ({ request: one }) => one.type === 'once' && one.id === use.id && one.seq === use.seq,
+      );
+      return ordinalIn(changes, command);
+    };
+    return {
+      outcomes,
+      changes,
+      after: loaded,
+      sessionOperations: sessionOperations(sessions, loaded, ordinalOf),
+    };
   }
 
   /** In which of the loaded keys the scratch store differs from etcd: puts in the order of their last change, then removals. */
@@ -180,10 +245,12 @@ export class SharedTransactions {
   }
 
   /** Undefined, and nothing was written, if a lease was over that was to be attached. */
-  async #write(records: EtcdRecords, changes: readonly EtcdChange[], endMs: number) {
+  async #write({ records, sessions }: Loaded, executed: ExecutedTransaction, endMs: number) {
     const { keys, leases, environment } = this.#options;
+    const unchanged = new Map([...unchangedRecords(records), ...unchangedSessions(sessions)]);
+    const operations = [...executed.changes.map(operationOf), ...executed.sessionOperations];
     try {
-      return await keys.write(records, changes, Math.max(1, endMs - environment.nowMs()));
+      return await keys.names.commit(unchanged, operations, Math.max(1, endMs - environment.nowMs()));
     } catch (error) {
       if (!(error instanceof EtcdRefusalError && error.isLeaseGone)) throw error;
       leases.forget();
@@ -192,22 +259,47 @@ export class SharedTransactions {
   }
 }
 
+/** What etcd has of all that some commands touch. */
+interface Loaded {
+  readonly records: EtcdRecords;
+  readonly sessions: LoadedSessions;
+  /** All of it was read at one time. Else it is so only if a transaction that compares it is done. */
+  readonly isAtOneTime: boolean;
+}
+
+/** What commands came to on what was loaded, and what etcd is to be told of it. */
+interface ExecutedTransaction {
+  readonly outcomes: readonly Executed[];
+  readonly changes: readonly EtcdChange[];
+  /** The sessions as they are after the commands. */
+  readonly after: readonly ClientSession[];
+  readonly sessionOperations: readonly Operation[];
+}
+
 type StoredRecord = NonNullable<EtcdChange['stored']>;
 
 /** What a client is told of a command that was executed before the revision of its changes was known. */
 function told(
   outcome: Executed,
   command: SharedCommand | undefined,
+  sessions: LoadedSessions,
   changes: readonly EtcdChange[],
   modRevision: number,
 ): Executed {
   if (outcome.type !== 'written' || command === undefined) return outcome;
   const { result } = outcome;
+  const { request } = command;
   if (result.type !== 'added' && result.type !== 'stored-at') return outcome;
-  const [key] = command.reach.keys;
-  const ordinal = changes.find((change) => change.key === key)?.stored?.ordinal ?? 0;
+  if (request.type === 'once' && isRepeat(sessions, request)) return outcome;
+  const ordinal = ordinalIn(changes, command);
   const revised: CommandResult = { ...result, revision: revisionOf(modRevision, ordinal) };
   return { type: 'written', result: revised };
+}
+
+/** How many changes come before that of the command's key. */
+function ordinalIn(changes: readonly EtcdChange[], command: SharedCommand | undefined): number {
+  const key = command?.reach.keys[0];
+  return changes.find((change) => change.key === key)?.stored?.ordinal ?? 0;
 }
 
 /** How many of the commands can share a transaction. */
@@ -218,10 +310,12 @@ function sharedCount(commands: readonly SharedCommand[]): number {
   const told = new Set<string>();
   let byteLength = 0;
   let count = 0;
+  let sessionKeys = 0;
   for (const { reach } of commands) {
     byteLength += reach.byteLength;
     const added = reach.keys.filter((key) => !keys.has(key)).length;
-    const isFull = keys.size + added > MAX_TXN_KEYS || byteLength > MAX_SHARED_BYTES;
+    sessionKeys += reach.sessionKeys;
+    const isFull = keys.size + added + sessionKeys > MAX_TXN_KEYS || byteLength > MAX_SHARED_BYTES;
     if (count > 0 && (isFull || count === MAX_SHARED_COMMANDS)) break;
     if (reach.tellsRevision && reach.keys.some((key) => written.has(key))) break;
     if (reach.isWrite && reach.keys.some((key) => told.has(key))) break;
@@ -235,8 +329,8 @@ function sharedCount(commands: readonly SharedCommand[]): number {
   return Math.max(1, count);
 }
 
-function refusalOf({ keys, isWrite }: KeysReach): Outcome | undefined {
-  const limit = isWrite ? MAX_TXN_KEYS : MAX_KEYS_OF_COMMAND;
+function refusalOf({ keys, isWrite, sessionKeys }: KeysReach): Outcome | undefined {
+  const limit = isWrite ? MAX_TXN_KEYS - sessionKeys : MAX_KEYS_OF_COMMAND;
   if (new Set(keys).size <= limit) return undefined;
   const does = isWrite ? 'writes' : 'reads';
   return {
@@ -253,10 +347,12 @@ function keysOf(shared: readonly SharedCommand[]): readonly string[] {
   return [...new Set(shared.flatMap(({ reach }) => reach.keys))];
 }
 
-/** The bytes of a transaction with these changes: each key is also compared, and read if it is not as it was. */
-function sizeOf(changes: readonly EtcdChange[]): number {
-  return changes.reduce(
-    (sum, { key, stored }) => sum + 3 * key.length + VALUE_HEADER_BYTES + (stored?.value.length ?? 0),
-    0,
-  );
+/** The bytes of a transaction: each key is also compared. */
+function sizeOf({ changes, sessionOperations }: ExecutedTransaction): number {
+  let size = 0;
+  for (const { key, stored } of changes)
+    size += 3 * key.length + VALUE_HEADER_BYTES + (stored?.value.length ?? 0);
+  for (const operation of sessionOperations)
+    size += 3 * operation.name.length + (operation.type === 'put' ? operation.value.length : 0);
+  return size;
 }

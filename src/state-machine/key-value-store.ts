@@ -18,6 +18,7 @@ import type { KeyRecord } from './key-record.js';
 import { NO_RECORD } from './record-id.js';
 import type { ReadableKeyspace } from './redis/keyspace.js';
 import { RouterDedupe } from './router-dedupe/router-dedupe.js';
+import { ClientSession, type SessionFacts } from './sessions/client-session.js';
 import { ClientSessions } from './sessions/client-sessions.js';
 import { ReadView, StoreKeyspace } from './store-keyspace.js';
 import { Work } from './work.js';
@@ -170,6 +171,16 @@ export class KeyValueStore {
   unload(keys: Iterable<string>): void {
     for (const key of keys) this.#contents.unload(key);
     this.#contents.removals.forget();
+  }
+
+  /** Puts sessions there, for a while, in place of all that there are. They are used now, by the clock of this store. */
+  loadSessions(sessions: Iterable<Omit<SessionFacts, 'lastUsedMs'>>): readonly ClientSession[] {
+    this.#sessions.clear();
+    return [...sessions].map((facts) => {
+      const session = new ClientSession({ ...facts, lastUsedMs: this.clockMs }, 0);
+      this.#sessions.add(session);
+      return session;
+    });
   }
 
   /** Applies one log entry at once: see {@link begin}. */

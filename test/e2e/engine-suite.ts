@@ -1,10 +1,11 @@
 /** What clients see is the same whatever engine keeps the keys: each must pass this. */
 
 import { expect } from 'chai';
+import { KvClient } from '../../src/client/index.js';
 import type { Cluster } from '../../src/cluster/cluster.js';
 import { RedisClient } from '../../tools/support/redis-client.js';
 import { TextClient } from '../../tools/support/text-client.js';
-import { eventually } from '../support/cluster.js';
+import { eventually, WAIT_TIMEOUT_MS } from '../support/cluster.js';
 
 export interface StartedEngine {
   readonly cluster: Cluster;
@@ -261,6 +262,112 @@ export function engineSuite(name: string, start: () => Promise<StartedEngine>): 
         await cluster.restart(killed);
       }
       expect(found).to.include.members(stays);
+    });
+
+    it('a command of a session is executed once, and a repeat gets the first reply, also at another server', async () => {
+      const session = await text.openSession();
+      await text.set('n', 'x');
+      const add = 'add a 0 1\r\n1\r\n';
+      const added = await text.once(session, { seq: 1, done: 0 }, add);
+      expect(added).to.have.property('type', 'ADDED');
+      expect(await text.once(session, { seq: 1, done: 0 }, add)).to.deep.equal(added);
+      const [seen] = await text.replies('gets a\r\n', 1);
+      expect(seen).to.have.property('revision', added.type === 'ADDED' ? added.revision : 0);
+      const cas = 'cas n 0 1 1\r\ny\r\n';
+      const stored = await text.once(session, { seq: 2, done: 0 }, cas);
+      expect(stored).to.deep.equal({ type: 'OK', version: 2 });
+      await text.set('n', 'z');
+      const { cluster } = engine;
+      const killed = cluster.leader ?? 0;
+      await cluster.kill(killed);
+      await eventually('the next server answers', async () => (await text.get('n')).type === 'VALUE');
+      expect(await text.once(session, { seq: 2, done: 0 }, cas)).to.deep.equal(stored);
+      expect(await text.once(session, { seq: 1, done: 0 }, add)).to.deep.equal(added);
+      await cluster.restart(killed);
+      expect(await text.getm('n')).to.deep.include({ version: 3, value: 'z' });
+    });
+
+    it('what a session has done is forgotten as its client says, and a session that is over executes nothing', async () => {
+      const session = await text.openSession();
+      const set = 'set k 0 1\r\nx\r\n';
+      expect(await text.once(session, { seq: 1, done: 0 }, set)).to.deep.equal({ type: 'OK', version: 1 });
+      expect(await text.once(session, { seq: 3, done: 1 }, set)).to.deep.equal({ type: 'OK', version: 2 });
+      expect(await text.once(session, { seq: 2, done: 1 }, set)).to.deep.equal({ type: 'OK', version: 3 });
+      expect(await text.once(session, { seq: 3, done: 1 }, set)).to.deep.equal({ type: 'OK', version: 2 });
+      expect(await text.once(session, { seq: 1, done: 0 }, set)).to.deep.equal({ type: 'ERR_CMD_ERR' });
+      expect(await text.once(session, { seq: 1025, done: 0 }, set)).to.deep.equal({ type: 'ERR_CMD_ERR' });
+      const long = 'x'.repeat(70_000);
+      await redis.call('SET', 'long', long);
+      const kept = ['ONCE', session, '4', '3', 'GETSET', 'long', 'short'];
+      expect(await redis.call(...kept)).to.equal(long);
+      expect(await redis.call(...kept))
+        .to.have.property('error')
+        .that.matches(/^SESSION/);
+      expect(await redis.call('GET', 'long')).to.equal('short');
+      const [closed] = await text.replies(`session close ${session}\r\n`, 1);
+      expect(closed).to.deep.equal({ type: 'CLOSED' });
+      expect(await text.once(session, { seq: 5, done: 3 }, set)).to.deep.include({ type: 'ERR_SESSION' });
+      expect(await text.replies(`session close ${session}\r\n`, 1)).to.deep.equal([{ type: 'CLOSED' }]);
+      expect(await text.once('never-was', { seq: 1, done: 0 }, set)).to.deep.include({ type: 'ERR_SESSION' });
+      expect(await text.getm('k')).to.deep.include({ version: 3 });
+    });
+
+    it('many commands of a session at once, on several connections and some of them twice, are executed once', async () => {
+      const session = String(await redis.call('SESSION', 'OPEN', '60'));
+      const port = engine.cluster.options.routerPort ?? 0;
+      const clients = await Promise.all(Array.from({ length: 3 }, () => RedisClient.connect(port)));
+      try {
+        const commands = Array.from({ length: 60 }, (_, i) => [
+          'ONCE',
+          session,
+          `${i + 1}`,
+          '0',
+          'INCR',
+          'n',
+        ]);
+        const all = await Promise.all(clients.map((client) => client.pipeline(...commands)));
+        expect(await redis.call('GET', 'n')).to.equal('60');
+        for (const replies of all) expect(replies).to.deep.equal(all[0]);
+        expect(all[0]?.map(Number).sort((a, b) => a - b)).to.deep.equal(
+          Array.from({ length: 60 }, (_, i) => i + 1),
+        );
+      } finally {
+        for (const client of clients) client.close();
+      }
+    });
+
+    it("the package's client updates, locks and elects", async () => {
+      const port = engine.cluster.options.routerPort ?? 0;
+      const clients = Array.from(
+        { length: 3 },
+        () => new KvClient({ servers: [`127.0.0.1:${port}`], timeoutMs: WAIT_TIMEOUT_MS }),
+      );
+      try {
+        const updates = clients.flatMap((kv) =>
+          Array.from({ length: 5 }, () => kv.update('count', (old) => `${Number(old ?? 0) + 1}`)),
+        );
+        await Promise.all(updates);
+        const [kv] = clients;
+        if (kv === undefined) throw new Error('there is no client');
+        expect(await kv.get('count')).to.equal('15');
+        const tokens: number[] = [];
+        let holders = 0;
+        await Promise.all(
+          clients.map(async (one) => {
+            const lock = await one.lock('lock', { ttl: 30 });
+            holders += 1;
+            expect(holders).to.equal(1);
+            tokens.push(lock.fencingToken);
+            await one.set('guarded', 'x');
+            holders -= 1;
+            await lock.release();
+          }),
+        );
+        expect(tokens).to.deep.equal([...tokens].sort((a, b) => a - b));
+        expect(new Set(tokens).size).to.equal(3);
+      } finally {
+        for (const kv of clients) await kv.close();
+      }
     });
 
     it('a connection through the router survives the server that it goes to', async () => {

@@ -7,6 +7,7 @@ import { Leases } from '../../src/etcd/leases.js';
 import { GrpcTransport } from '../../src/etcd/node/grpc-transport.js';
 import { reachOf } from '../../src/etcd/reach.js';
 import { Scratch } from '../../src/etcd/scratch.js';
+import { Sessions } from '../../src/etcd/sessions.js';
 import { type Outcome, type SharedCommand, SharedTransactions } from '../../src/etcd/shared-transactions.js';
 import type { Request } from '../../src/protocol/request.js';
 import { commandOf } from '../../src/protocol/resp/commands.js';
@@ -23,6 +24,7 @@ class Front {
   readonly transport: GrpcTransport;
   readonly keys: EtcdKeys;
   readonly transactions: SharedTransactions;
+  readonly sessions: Sessions;
 
   /** Requests to etcd so far. */
   calls = 0;
@@ -39,11 +41,17 @@ class Front {
       close: () => this.transport.close(),
     };
     this.keys = new EtcdKeys(counting, PREFIX);
+    this.sessions = new Sessions({
+      environment: NODE_ENVIRONMENT,
+      transport: counting,
+      names: this.keys.names,
+    });
     this.transactions = new SharedTransactions({
       environment: NODE_ENVIRONMENT,
       keys: this.keys,
       leases: new Leases(this.transport),
       scratch: new Scratch(NODE_ENVIRONMENT, HASH_SECRET),
+      sessions: this.sessions,
       timeMs: () => this.nowMs,
     });
   }
@@ -225,6 +233,33 @@ async function leasesOf(etcd: Etcd): Promise<readonly string[]> {
     );
     expect(both).lengthOf(2);
     expect(await front.one(read('get', 'n'))).deep.equal(resp('40'));
+  });
+
+  it('of a session are executed once, by whichever server, and by none once its lease is over', async () => {
+    const opened = await front.sessions.open(60);
+    const id = opened.type === 'session' ? opened.id : '';
+    const once = (seq: number, done: number): Request => ({
+      type: 'once',
+      id,
+      seq,
+      done,
+      command: { type: 'redis', args: ['INCR', 'n'] },
+      slotKey: 'n',
+    });
+    expect(await front.one(once(1, 0))).deep.equal(resp(1n));
+    const before = front.calls;
+    expect(await front.one(once(2, 1))).deep.equal(resp(2n));
+    expect(front.calls - before).equal(1);
+    expect(await other.one(once(2, 1))).deep.equal(resp(2n));
+    expect(await other.one(once(3, 2))).deep.equal(resp(3n));
+    expect(await front.one(once(2, 1))).deep.equal({ type: 'result-forgotten' });
+    expect(await front.one(once(3, 2))).deep.equal(resp(3n));
+    // What was forgotten is gone.
+    expect(await front.keys.names.count('r/')).equal(1);
+    await other.sessions.close(id);
+    expect(await front.keys.names.count('r/')).equal(0);
+    expect(await front.one(once(4, 3))).deep.equal({ type: 'no-session' });
+    expect(await front.one(read('get', 'n'))).deep.equal(resp('3'));
   });
 
   it('need not read keys again that they have written, and still see what others made of them', async () => {

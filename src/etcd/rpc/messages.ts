@@ -46,6 +46,8 @@ const RangeRequest = message('RangeRequest', {
   limit: large(3),
   /** As of this revision; of now if it is 0. */
   revision: large(4),
+  sortOrder: small(5),
+  sortTarget: small(6),
   keysOnly: flag(8),
   countOnly: flag(9),
 });

@@ -1,14 +1,20 @@
 /** Commands that are executed beside all others, since they ask etcd many times: a few at a time, the others wait. */
 
-import type { KeyOrderRead, KeyOrderReads } from '../../etcd/key-order-reads.js';
+import { EtcdNoAnswerError } from '../../etcd/etcd-errors.js';
+import type { KeyOrderReads } from '../../etcd/key-order-reads.js';
 import { isUnanswered } from '../../etcd/patience.js';
-import { MAX_KEY_ORDER_READS } from '../../etcd-limits.js';
+import type { Reach } from '../../etcd/reach.js';
+import type { Sessions } from '../../etcd/sessions.js';
+import { MAX_ASIDE } from '../../etcd-limits.js';
 import { ErrorReply } from '../../protocol/resp/value.js';
 import { MAX_WAITING_WALKS, MAX_WALKS } from '../../redis-limits.js';
 import type { Answerer } from '../clients/answering.js';
 import type { PendingCommand } from '../clients/client-connection.js';
 import { Aside } from './aside.js';
-import { replyTo } from './refusals.js';
+import { answerRefused, replyTo, UNKNOWN } from './refusals.js';
+
+/** What is executed beside all others. */
+export type AsideReach = Extract<Reach, { type: 'key-order' | 'session' }>;
 
 const TOO_MANY = new ErrorReply(
   `TRYAGAIN ${MAX_WALKS} commands that go through all keys are at work, and ${MAX_WAITING_WALKS} wait`,
@@ -16,6 +22,7 @@ const TOO_MANY = new ErrorReply(
 
 export interface AsideCommandsOptions {
   readonly keyOrderReads: KeyOrderReads;
+  readonly sessions: Sessions;
   readonly answerer: Answerer;
   /** Told whether etcd has answered: undefined, or why it has not. */
   readonly onAnswer: (trouble: string | undefined) => void;
@@ -29,7 +36,7 @@ export class AsideCommands {
   readonly #options: AsideCommandsOptions;
   readonly #walks = new Aside({ maxRunning: MAX_WALKS, maxWaiting: MAX_WAITING_WALKS });
   /** A client has one of these at a time. */
-  readonly #others = new Aside({ maxRunning: MAX_KEY_ORDER_READS, maxWaiting: Number.POSITIVE_INFINITY });
+  readonly #others = new Aside({ maxRunning: MAX_ASIDE, maxWaiting: Number.POSITIVE_INFINITY });
   #hasStopped = false;
 
   constructor(options: AsideCommandsOptions) {
@@ -47,17 +54,18 @@ export class AsideCommands {
   }
 
   /** Answers the command, the first one of its client; nothing more of the client is taken until then. */
-  begin(command: PendingCommand, request: KeyOrderRead): void {
-    const aside = request.type === 'redis-walk' ? this.#walks : this.#others;
-    if (aside.add(() => this.#execute(command, request))) command.client.standsAside = true;
+  begin(command: PendingCommand, reach: AsideReach): void {
+    const isWalk = reach.type === 'key-order' && reach.request.type === 'redis-walk';
+    const aside = isWalk ? this.#walks : this.#others;
+    if (aside.add(() => this.#execute(command, reach))) command.client.standsAside = true;
     else this.#options.answerer.read(command, TOO_MANY);
   }
 
-  async #execute(command: PendingCommand, request: KeyOrderRead): Promise<void> {
+  async #execute(command: PendingCommand, reach: AsideReach): Promise<void> {
     const { answerer, onAnswered, onFailure } = this.#options;
     const { client } = command;
     try {
-      const answer = await this.#answerTo(command, request);
+      const answer = await this.#answerTo(command, reach);
       client.standsAside = false;
       if (this.#hasStopped) return;
       if (!answerer.endIfGone(command)) answer();
@@ -67,21 +75,35 @@ export class AsideCommands {
     }
   }
 
-  async #answerTo(command: PendingCommand, request: KeyOrderRead): Promise<() => void> {
-    const { keyOrderReads, answerer, onAnswer } = this.#options;
-    const isUnwanted = () => command.client.isGone || this.#hasStopped;
+  async #answerTo(command: PendingCommand, reach: AsideReach): Promise<() => void> {
+    const { answerer, onAnswer } = this.#options;
     try {
-      const value = await keyOrderReads.execute(request, isUnwanted);
+      const answer = await this.#outcomeOf(command, reach);
       onAnswer(undefined);
-      return () => answerer.read(command, value);
+      return answer;
     } catch (error) {
       if (isUnanswered(error)) {
         onAnswer(error.message);
+        const isUnknown = reach.type === 'session' && error instanceof EtcdNoAnswerError;
+        if (isUnknown) return () => answerRefused(answerer, command, UNKNOWN);
         return () => answerer.unexecuted(command, { type: 'no-leader' });
       }
       const reply = replyTo(error);
       if (reply === undefined) throw error;
-      return () => answerer.read(command, reply);
+      return () => answerRefused(answerer, command, reply);
     }
+  }
+
+  async #outcomeOf(command: PendingCommand, reach: AsideReach): Promise<() => void> {
+    const { keyOrderReads, sessions, answerer } = this.#options;
+    if (reach.type === 'session') {
+      const { request } = reach;
+      const isOpening = request.type === 'session-open';
+      const result = await (isOpening ? sessions.open(request.ttlS) : sessions.close(request.id));
+      return () => answerer.write(command, result);
+    }
+    const isUnwanted = () => command.client.isGone || this.#hasStopped;
+    const value = await keyOrderReads.execute(reach.request, isUnwanted);
+    return () => answerer.read(command, value);
   }
 }

@@ -12,9 +12,9 @@ import type { EtcdKeys } from '../../etcd/etcd-keys.js';
 import type { KeyOrderReads } from '../../etcd/key-order-reads.js';
 import { type Reach, reachOf } from '../../etcd/reach.js';
 import type { Scratch } from '../../etcd/scratch.js';
+import type { Sessions } from '../../etcd/sessions.js';
 import type { Outcome, SharedCommand, SharedTransactions } from '../../etcd/shared-transactions.js';
 import { MAX_SHARED_COMMANDS, MAX_WAITING_BYTES, RETRY_PAUSE_MS } from '../../etcd-limits.js';
-import type { Reply } from '../../protocol/reply.js';
 import { isWrite } from '../../protocol/request.js';
 import { ErrorReply } from '../../protocol/resp/value.js';
 import { LEADER_WAIT_MS, QUORUM_WAIT_MS } from '../../time-limits.js';
@@ -23,16 +23,14 @@ import type { PendingCommand } from '../clients/client-connection.js';
 import type { CommandPath } from '../clients/command-path.js';
 import type { Pause } from '../clients/pause.js';
 import { tellsOfKeys } from '../clients/replica-reads.js';
-import { AsideCommands } from './aside-commands.js';
-import { NO_SPACE, replyTo } from './refusals.js';
+import { AsideCommands, type AsideReach } from './aside-commands.js';
+import { answerRefused, NO_SPACE, replyTo, UNKNOWN } from './refusals.js';
 
-const UNKNOWN = new ErrorReply(
-  'UNKNOWN etcd has not answered in time: the write may or may not have happened',
-);
 export interface EtcdPathOptions {
   readonly environment: Environment;
   readonly keys: EtcdKeys;
   readonly keyOrderReads: KeyOrderReads;
+  readonly sessions: Sessions;
   readonly transactions: SharedTransactions;
   readonly scratch: Scratch;
   readonly answerer: Answerer;
@@ -87,7 +85,7 @@ export class EtcdPath implements CommandPath {
       this.#waiting.push({ command, reach });
       this.#waitingBytes += bytesOf(reach);
       // It leaves the queue before it is answered: no command of its client may follow it there.
-      if (reach.type === 'key-order') command.client.standsAside = true;
+      if (isAside(reach)) command.client.standsAside = true;
     }
   }
 
@@ -176,7 +174,8 @@ export class EtcdPath implements CommandPath {
         return;
       }
       case 'key-order':
-        this.#answerFirst(1, () => this.#aside.begin(command, reach.request));
+      case 'session':
+        this.#answerFirst(1, () => this.#aside.begin(command, reach));
         return;
       case 'clear': {
         // The same code as everywhere looks at the arguments.
@@ -227,7 +226,9 @@ export class EtcdPath implements CommandPath {
     }
     const reply = replyTo(error);
     if (reply === undefined) throw error;
-    this.#answerFirst(1, (command) => this.#answerRefused(command, reply));
+    this.#answerFirst(1, (command) =>
+      answerRefused(this.#options.answerer, command, reply, { type: 'unwritable' }),
+    );
   }
 
   /** Refuses those that write among the first `count`; the others stay in front. */
@@ -244,7 +245,7 @@ export class EtcdPath implements CommandPath {
         continue;
       }
       this.#waitingBytes -= bytesOf(reach);
-      this.#answerRefused(command, NO_SPACE);
+      answerRefused(this.#options.answerer, command, NO_SPACE, { type: 'unwritable' });
     }
     // Whoever only reads finds keys past their deadlines: those are removed, which needs no space.
     this.#waiting = [...kept, ...this.#waiting.slice(count)];
@@ -254,7 +255,7 @@ export class EtcdPath implements CommandPath {
   #answerFirst(count: number, answer: (command: PendingCommand) => void): void {
     for (const { command, reach } of this.#waiting.splice(0, count)) {
       this.#waitingBytes -= bytesOf(reach);
-      if (reach.type === 'key-order') command.client.standsAside = false;
+      if (isAside(reach)) command.client.standsAside = false;
       if (!this.#options.answerer.endIfGone(command)) answer(command);
     }
   }
@@ -280,7 +281,7 @@ export class EtcdPath implements CommandPath {
         answerer.tell(command, { type: 'ok', version: 0 });
         return;
       case 'refused':
-        this.#answerRefused(command, new ErrorReply(outcome.reason));
+        answerRefused(answerer, command, new ErrorReply(outcome.reason), { type: 'unwritable' });
     }
   }
 
@@ -292,32 +293,33 @@ export class EtcdPath implements CommandPath {
   }
 
   #answerNotHere(command: PendingCommand, { reason }: { readonly reason: string }): void {
-    this.#answerRefused(command, new ErrorReply(reason), { type: 'command-error' });
-  }
-
-  /** @param text what a client of the text protocol is told */
-  #answerRefused(command: PendingCommand, reply: ErrorReply, text: Reply = { type: 'unwritable' }): void {
-    const { answerer } = this.#options;
-    if (command.client.redis === undefined) answerer.unexecuted(command, text);
-    else answerer.read(command, reply);
+    answerRefused(this.#options.answerer, command, new ErrorReply(reason), { type: 'command-error' });
   }
 
   #answerUnknown(command: PendingCommand): void {
     const { answerer } = this.#options;
     if (!isWrite(command.request)) answerer.unexecuted(command, { type: 'no-leader' });
-    else if (command.client.redis === undefined) answerer.unexecuted(command, { type: 'internal-error' });
-    else answerer.read(command, UNKNOWN);
+    else answerRefused(answerer, command, UNKNOWN);
   }
 
-  /** What may have been executed by another server is not executed again, but for a last command that only reads. */
+  /**
+   * What may have been executed by another server is not executed again, but for what is executed once all the same, and a last
+   * command that only reads.
+   */
   #reachOf(command: PendingCommand): Asked {
     const { client, request, endOffset } = command;
     const isInfo = request.type === 'redis-local' && request.name === 'info' && tellsOfKeys(request);
     const reach: Reach = isInfo ? { type: 'count' } : reachOf(request);
     const repeatedBytes = client.dedupeKey?.repeatedBytes ?? 0;
-    if (endOffset > repeatedBytes || reach.type === 'none' || reach.type === 'refused') return reach;
+    const mayRepeat = reach.type === 'session' || request.type === 'once';
+    if (endOffset > repeatedBytes || mayRepeat || reach.type === 'none' || reach.type === 'refused')
+      return reach;
     return !isWrite(request) && endOffset === repeatedBytes ? reach : { type: 'repeated' };
   }
+}
+
+function isAside(reach: Asked): reach is AsideReach {
+  return reach.type === 'key-order' || reach.type === 'session';
 }
 
 function bytesOf(reach: Asked): number {

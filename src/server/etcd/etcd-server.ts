@@ -14,6 +14,7 @@ import { KeyOrderReads } from '../../etcd/key-order-reads.js';
 import { Leases } from '../../etcd/leases.js';
 import { ScanCursors } from '../../etcd/scan-cursors.js';
 import { Scratch } from '../../etcd/scratch.js';
+import { Sessions } from '../../etcd/sessions.js';
 import { SharedTransactions } from '../../etcd/shared-transactions.js';
 import { PROBE_PAUSE_MS } from '../../etcd-limits.js';
 import type { LogTime } from '../../log-time.js';
@@ -90,6 +91,7 @@ export class EtcdServer {
     const leases = new Leases(transport);
     const timeMs = () => logTime.nowMs();
     this.#keys = keys;
+    const sessions = new Sessions({ environment, transport, names: keys.names });
     let path: EtcdPath | undefined;
     this.#clients = new Clients({
       environment,
@@ -109,13 +111,14 @@ export class EtcdServer {
           environment,
           keys,
           scratch,
+          sessions,
           keyOrderReads: new KeyOrderReads({
             environment,
             keys,
             cursors: new ScanCursors(transport, leases, prefix, timeMs),
             timeMs,
           }),
-          transactions: new SharedTransactions({ environment, keys, leases, scratch, timeMs }),
+          transactions: new SharedTransactions({ environment, keys, leases, scratch, sessions, timeMs }),
           answerer,
           pause,
           onAnswer: (trouble) => this.#heard(trouble),

@@ -1,9 +1,16 @@
-/** What Redis clients are told of errors by which nothing was done. */
+/** What clients are told of commands that were not executed, or not surely. */
 
 import { ContendedError, EtcdLongAnswerError, EtcdRefusalError } from '../../etcd/etcd-errors.js';
-import { TooMuchReadError } from '../../etcd/etcd-keys.js';
+import { TooMuchReadError } from '../../etcd/etcd-names.js';
 import { StoredValueError } from '../../etcd/value-codec.js';
+import type { Reply } from '../../protocol/reply.js';
 import { ErrorReply } from '../../protocol/resp/value.js';
+import type { Answerer } from '../clients/answering.js';
+import type { PendingCommand } from '../clients/client-connection.js';
+
+export const UNKNOWN = new ErrorReply(
+  'UNKNOWN etcd has not answered in time: the write may or may not have happened',
+);
 
 export const NO_SPACE = new ErrorReply(
   'NOSPACE etcd is out of space: nothing was written. Compact and defragment it, then disarm its alarm.',
@@ -20,4 +27,15 @@ export function replyTo(error: unknown): ErrorReply | undefined {
     error instanceof StoredValueError;
   if (!isKnown) return undefined;
   return new ErrorReply(`${error instanceof ContendedError ? 'TRYAGAIN' : 'ERR'} etcd: ${error.message}`);
+}
+
+/** @param text what a client of the text protocol is told */
+export function answerRefused(
+  answerer: Answerer,
+  command: PendingCommand,
+  reply: ErrorReply,
+  text: Reply = { type: 'internal-error' },
+): void {
+  if (command.client.redis === undefined) answerer.unexecuted(command, text);
+  else answerer.read(command, reply);
 }

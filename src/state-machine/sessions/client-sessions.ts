@@ -135,6 +135,11 @@ export class ClientSessions {
     this.#sweepAtMs = sweepAtMs;
   }
 
+  /** Forgets all of them. */
+  clear(): void {
+    for (const session of [...this.#byId.values()]) this.#remove(session);
+  }
+
   /** Adds a session of an image; they come in the order of their last use. */
   add(session: ClientSession): void {
     this.#byId.set(session.id, session);

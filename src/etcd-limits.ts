@@ -58,6 +58,12 @@ export const SESSIONS_ENDED_AT_ONCE = 128;
 /** Keys that are read in their order at once. */
 export const KEYS_OF_PAGE = 1_000;
 
+/** Keys that are read at once with their values, in their order: fewer if their values are long. */
+export const RECORDS_OF_PAGE = 128;
+
+/** How long a server goes on watching etcd while nobody watches there. */
+export const IDLE_WATCH_MS = 60_000;
+
 /** Keys with leases that are read at once to see whether they are past their deadlines. */
 export const LEASED_KEYS_AT_ONCE = 32;
 

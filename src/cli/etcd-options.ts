@@ -31,15 +31,7 @@ const OF_ETCD = [
 ] as const;
 
 /** What has no meaning where servers keep nothing and agree about nothing. */
-const OF_RAFT = [
-  'dataDir',
-  'memory',
-  'fsync',
-  'electionTimeout',
-  'heartbeat',
-  'snapshotLogBytes',
-  'watchHistory',
-] as const;
+const OF_RAFT = ['dataDir', 'memory', 'fsync', 'electionTimeout', 'heartbeat', 'snapshotLogBytes'] as const;
 
 export function addEtcdOptions(command: Command): Command {
   return command

@@ -1,17 +1,29 @@
 /** The keys of a store as they are in etcd: see docs/engines.md. */
 
 import { READ_TIMEOUT_MS } from '../etcd-limits.js';
+import { ChangeEvent } from '../state-machine/change-events.js';
+import { encodeNote, type Removal } from './change-notes.js';
 import { EtcdNames, endOf, type NamedValue, type NamedValues, type Operation } from './etcd-names.js';
 import type { EtcdTransport } from './etcd-transport.js';
 import { revisionOf } from './revisions.js';
 import { KV, put, remove } from './rpc/messages.js';
 import { decodeValue, encodeValue, type StoredValue } from './value-codec.js';
 
+const LAST_BYTE = 0xff;
+
 /** What the names of all keys begin with. */
 const KEYS = 'k/';
 
-/** The name beside them that changes when all are removed. */
-const FLUSHED = 'flushed';
+/**
+ * The names beside them that change when all are removed, when a command removes some (change-notes.ts), and when somebody wants
+ * to know that all changes before were told. All of these, and keys, are between `f` and the end of the keys: so a watch tells
+ * them.
+ */
+export const FLUSHED = 'flushed';
+export const NOTE = 'gone';
+export const HERE = 'here';
+export const FIRST_WATCHED = 'f';
+export const WATCHED_END = endOf(KEYS);
 
 /** What etcd holds for a key. */
 export interface EtcdRecord extends StoredValue {
@@ -28,6 +40,8 @@ export type EtcdRecords = ReadonlyMap<string, EtcdRecord | undefined>;
 export interface EtcdChange {
   readonly key: string;
   readonly stored: StoredValue | undefined;
+  /** Of a key that is removed: how. It has expired unless given. */
+  readonly removal?: Removal;
   /** The lease that is to remove it once its deadline is long over. */
   readonly lease?: bigint | undefined;
 }
@@ -49,6 +63,12 @@ export interface PageStart {
   readonly from: string;
   readonly maxKeys: number;
   readonly modRevision?: number | undefined;
+}
+
+/** Some keys in the order of their bytes, with their records. */
+export interface RecordsPage {
+  readonly records: readonly (readonly [key: string, record: EtcdRecord])[];
+  readonly hasMore: boolean;
 }
 
 export class EtcdKeys {
@@ -75,7 +95,7 @@ export class EtcdKeys {
     changes: readonly EtcdChange[],
     timeoutMs: number,
   ): Promise<number | undefined> {
-    return this.names.commit(unchangedRecords(records), changes.map(operationOf), timeoutMs);
+    return this.names.commit(unchangedRecords(records), operationsOf(changes), timeoutMs);
   }
 
   /** Keys in the order of their bytes, without their records. */
@@ -97,6 +117,27 @@ export class EtcdKeys {
     return { keys, leased, hasMore: more, modRevision: modRevision ?? Number(header?.revision) };
   }
 
+  /** Keys with the prefix, in the order of their bytes, with their records. Rejects with StoredValueError, too. */
+  async recordsPage({
+    prefix,
+    from,
+    maxKeys,
+    modRevision = 0,
+  }: PageStart & { readonly prefix: string }): Promise<RecordsPage> {
+    const request = {
+      key: this.names.encoded(keyName(from)),
+      rangeEnd: this.names.encoded(afterAll(keyName(prefix))),
+      limit: BigInt(maxKeys),
+      revision: BigInt(modRevision),
+    };
+    const { kvs, more } = await this.#transport.call(KV.range, request, READ_TIMEOUT_MS);
+    const records = kvs.map(({ key, value, modRevision: changed }) => {
+      const record = recordOf({ value, modRevision: Number(changed) });
+      return [this.names.decoded(key).slice(KEYS.length), record] as const;
+    });
+    return { records, hasMore: more };
+  }
+
   /** How many keys there are. Those count that are past their deadlines and that nobody has found yet. */
   count(): Promise<number> {
     return this.names.count(KEYS);
@@ -104,7 +145,7 @@ export class EtcdKeys {
 
   /** Removes all keys, by one transaction, which also changes a key beside them: so that those who watch are told once. */
   async clear(timeoutMs: number): Promise<void> {
-    const success = [remove(this.#all('')), put({ key: this.names.encoded(FLUSHED) })];
+    const success = [put({ key: this.names.encoded(FLUSHED) }), remove(this.#all(''))];
     await this.#transport.call(KV.txn, { success }, timeoutMs);
   }
 
@@ -117,6 +158,18 @@ export class EtcdKeys {
 /** The name of the key's record. */
 export function keyName(key: string): string {
   return KEYS + key;
+}
+
+/** The key whose record has that name; undefined if the name is another thing's. */
+export function keyOfName(name: string): string | undefined {
+  return name.startsWith(KEYS) ? name.slice(KEYS.length) : undefined;
+}
+
+/** The first name after all that begin like this: which has a byte that is not the last one. */
+function afterAll(beginning: string): string {
+  let end = beginning.length - 1;
+  while (beginning.charCodeAt(end) === LAST_BYTE) end -= 1;
+  return beginning.slice(0, end) + String.fromCharCode(beginning.charCodeAt(end) + 1);
 }
 
 /** The records of the keys among these values. Throws StoredValueError. */
@@ -134,7 +187,19 @@ export function unchangedRecords(records: EtcdRecords): (readonly [name: string,
   return Array.from(records, ([key, record]) => [keyName(key), record?.modRevision ?? 0]);
 }
 
-export function operationOf({ key, stored, lease }: EtcdChange): Operation {
+/** All that makes the changes, with a note of what was removed if there is one. */
+export function operationsOf(changes: readonly EtcdChange[]): readonly Operation[] {
+  const removals = changes.flatMap(({ stored, removal = EXPIRED }) =>
+    stored === undefined ? [removal] : [],
+  );
+  const note = encodeNote(removals);
+  const operations = changes.map(operationOf);
+  return note === undefined ? operations : [{ type: 'put', name: NOTE, value: note }, ...operations];
+}
+
+const EXPIRED: Removal = { kind: 'expired', event: ChangeEvent.plain };
+
+function operationOf({ key, stored, lease }: EtcdChange): Operation {
   const name = keyName(key);
   if (stored === undefined) return { type: 'remove', name };
   const value = encodeValue(stored);

@@ -1,9 +1,9 @@
 /**
- * All that this program has in etcd, by names after its prefix: reads of several at one revision, and transactions that write only
- * if what they were made from is unchanged.
+ * All that this program has in etcd, by names after its prefix: reads of several at one revision, and transactions that write
+ * only if what they were made from is unchanged.
  *
- * `k/` begins the names of keys (etcd-keys.ts), `s/` and `r/` those of sessions and their results (session-records.ts), `c/` those
- * of cursors (scan-cursors.ts).
+ * `k/` begins the names of keys (etcd-keys.ts), `s/` and `r/` those of sessions and their results (session-records.ts), `c/`
+ * those of cursors (scan-cursors.ts).
  */
 
 import { MAX_READ_BYTES_OF_COMMAND, MAX_TXN_KEYS, READ_TIMEOUT_MS } from '../etcd-limits.js';
@@ -81,8 +81,8 @@ export class EtcdNames {
 
   /**
    * Does the operations, if the last change of each name in `modRevisions` is at that revision of etcd; 0 for one that is absent.
-   * No two operations are about the same name. Resolves to etcd's revision of what was done; undefined, and nothing was done, if a
-   * name has changed. Rejects as EtcdTransport does: after an EtcdNoAnswerError it may have been done.
+   * No two operations are about the same name. Resolves to etcd's revision of what was done; undefined, and nothing was done, if
+   * a name has changed. Rejects as EtcdTransport does: after an EtcdNoAnswerError it may have been done.
    */
   async commit(
     modRevisions: Iterable<readonly [name: string, modRevision: number]>,

@@ -23,6 +23,8 @@ export type Reach =
   | { readonly type: 'session'; readonly request: SessionOpenCommand | SessionCloseCommand }
   /** It goes through keys in their order, beside all other commands: see key-order-reads.ts. */
   | { readonly type: 'key-order'; readonly request: KeyOrderRead }
+  /** It is told of changes, perhaps of those from a revision on: what came before it must be known. */
+  | { readonly type: 'changes'; readonly revision: number | undefined }
   /** It counts all keys. */
   | { readonly type: 'count' }
   /** It removes all keys. */
@@ -92,9 +94,9 @@ export function reachOf(request: Request): Reach {
     case 'once':
       return ofOnce(request);
     case 'watch':
-      return refused('watch');
+      return { type: 'changes', revision: request.revision };
     case 'redis-local':
-      return TOLD_OF_CHANGES.has(request.name) ? refused(request.name) : { type: 'none' };
+      return TOLD_OF_CHANGES.has(request.name) ? { type: 'changes', revision: undefined } : { type: 'none' };
     case 'redis-fixed':
     case 'redis-queued':
     case 'auth':

@@ -10,6 +10,8 @@ import type { Command, CommandResult, WatchedKey } from '../protocol/command.js'
 import { metaReply, type RespReply } from '../protocol/reply.js';
 import type { GetRequest, RedisReadRequest, Request } from '../protocol/request.js';
 import { BatchEncoder } from '../state-machine/batch-encoder.js';
+import { ChangeEvent } from '../state-machine/change-events.js';
+import type { ChangeKind } from '../state-machine/history.js';
 import type { KeyRecord } from '../state-machine/key-record.js';
 import { KeyValueStore } from '../state-machine/key-value-store.js';
 import { beginLongRead, executeRead } from '../state-machine/redis/execute.js';
@@ -24,8 +26,16 @@ export type Executed =
   | { readonly type: 'read'; readonly reply: RespReply }
   | { readonly type: 'watched'; readonly keys: readonly WatchedKey[] };
 
-/** Nobody is told of the changes of a scratch store. */
-const KEPT_CHANGES = 1;
+/** Of the changes since the last {@link Scratch.load}, so many are known. */
+const KEPT_CHANGES = 4_096;
+
+/** What has become of a key last. */
+export interface LastChange {
+  readonly kind: ChangeKind;
+  readonly event: ChangeEvent;
+  /** Its place among all changes. */
+  readonly order: number;
+}
 
 export class Scratch {
   readonly #environment: Environment;
@@ -34,6 +44,7 @@ export class Scratch {
   readonly #encoder = new BatchEncoder();
   #nowMs = 0;
   #loaded: readonly string[] = [];
+  #revisionBefore = 0;
 
   constructor(environment: Environment, hashSecret: HashSecret) {
     this.#environment = environment;
@@ -50,6 +61,19 @@ export class Scratch {
     for (const [key, record] of records)
       if (record !== undefined && !isOver(record, this.#nowMs)) live.set(key, record);
     this.#store.load(live);
+    this.#revisionBefore = this.#store.lastRevision;
+  }
+
+  /** What was changed since {@link load}, by its key; without what is too long ago. */
+  lastChanges(): ReadonlyMap<string, LastChange> {
+    const { history, lastRevision } = this.#store;
+    const changes = new Map<string, LastChange>();
+    const from = Math.max(this.#revisionBefore + 1, history.first);
+    history.visit(from, lastRevision, ({ key, kind, event, revision }) => {
+      changes.set(key, { kind, event: eventAfter(changes.get(key), event), order: revision });
+      return true;
+    });
+    return changes;
   }
 
   /** Holds these sessions, in place of those before; they are to be filled with their results. */
@@ -124,6 +148,12 @@ export class Scratch {
     if (result === undefined) throw new TypeError(`a ${command.type} has no result`);
     return result;
   }
+}
+
+/** What is told of a change together with one before it: a new deadline of what was stored just before is part of that. */
+function eventAfter(before: LastChange | undefined, event: ChangeEvent): ChangeEvent {
+  const isPartOfIt = event === ChangeEvent.deadline || event === ChangeEvent.silent;
+  return isPartOfIt && before?.kind === 'set' ? before.event : event;
 }
 
 /** Whether the key is past its deadline. */

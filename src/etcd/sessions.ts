@@ -2,8 +2,8 @@
  * Opens and closes clients' sessions, and keeps those alive that are used. A session has a lease of etcd and ends with it, and
  * all that is kept of it.
  *
- * Renewing a lease with each command would double what etcd has to do. So it lives a quarter longer than its session is to, and is
- * renewed by a command that comes an eighth of that time after the last renewal, or later.
+ * Renewing a lease with each command would double what etcd has to do. So it lives a quarter longer than its session is to, and
+ * is renewed by a command that comes an eighth of that time after the last renewal, or later.
  */
 
 import type { Environment } from '../environment.js';

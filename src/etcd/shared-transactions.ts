@@ -16,14 +16,16 @@ import {
 } from '../etcd-limits.js';
 import type { CommandResult } from '../protocol/command.js';
 import type { Request } from '../protocol/request.js';
+import { ChangeEvent } from '../state-machine/change-events.js';
 import type { ClientSession } from '../state-machine/sessions/client-session.js';
+import type { Removal } from './change-notes.js';
 import { ContendedError, EtcdRefusalError } from './etcd-errors.js';
 import {
   type EtcdChange,
   type EtcdKeys,
   type EtcdRecords,
   keyName,
-  operationOf,
+  operationsOf,
   recordsOf,
   unchangedRecords,
 } from './etcd-keys.js';
@@ -32,7 +34,7 @@ import { KnownRecords } from './known-records.js';
 import type { Leases } from './leases.js';
 import type { Reach } from './reach.js';
 import { revisionOf } from './revisions.js';
-import type { Executed, Scratch } from './scratch.js';
+import { type Executed, isOver, type Scratch } from './scratch.js';
 import type { Sessions } from './sessions.js';
 import {
   factsOf,
@@ -58,7 +60,7 @@ export type Outcome = Executed | { readonly type: 'refused'; readonly reason: st
 
 const TOO_MUCH_WRITTEN: Outcome = {
   type: 'refused',
-  reason: `ERR a command writes no more than ${MAX_TXN_BYTES} bytes to etcd`,
+  reason: `ERR a command writes no more than ${MAX_TXN_BYTES} bytes to etcd, and removes fewer than ${MAX_TXN_KEYS} keys`,
 };
 
 export interface SharedTransactionsOptions {
@@ -102,7 +104,7 @@ export class SharedTransactions {
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
       const executed = await this.#executeOn(loaded, shared);
       const { outcomes, changes } = executed;
-      const isTooMuch = sizeOf(executed) > MAX_TXN_BYTES;
+      const isTooMuch = sizeOf(executed) > MAX_TXN_BYTES || countOf(executed) > MAX_TXN_KEYS;
       const isNothing = changes.length + executed.sessionOperations.length === 0;
       if (isNothing && loaded.isAtOneTime) return this.#done(outcomes, loaded);
       if (!loaded.isAtOneTime && (isNothing || isTooMuch)) {
@@ -208,28 +210,29 @@ export class SharedTransactions {
     };
   }
 
-  /** In which of the loaded keys the scratch store differs from etcd: puts in the order of their last change, then removals. */
+  /** In which of the loaded keys the scratch store differs from etcd, in the order of their last changes. */
   #changesOf(records: EtcdRecords): readonly EtcdChange[] {
-    const { scratch } = this.#options;
-    const removed: EtcdChange[] = [];
-    const put: {
-      readonly key: string;
-      readonly order: number;
-      readonly record: Omit<StoredRecord, 'ordinal'>;
-    }[] = [];
+    const { scratch, timeMs } = this.#options;
+    const last = scratch.lastChanges();
+    const changes: { readonly order: number; readonly change: EtcdChange }[] = [];
     for (const [key, before] of records) {
       const now = scratch.get(key);
+      const { kind, event = ChangeEvent.plain, order = 0 } = last.get(key) ?? {};
       if (now === undefined) {
         // Also a key past its deadline that a command has found: it is gone before anybody hears of it.
-        if (before !== undefined) removed.push({ key, stored: undefined });
+        if (before === undefined) continue;
+        const isExpired = kind === 'expired' || (kind === undefined && isOver(before, timeMs()));
+        const removal: Removal = { kind: isExpired ? 'expired' : 'deleted', event };
+        changes.push({ order, change: { key, stored: undefined, removal } });
       } else if (before === undefined || now.revision !== before.revision) {
         const { value, version, deadlineMs } = now;
-        put.push({ key, order: now.revision, record: { value, version, deadlineMs } });
+        changes.push({ order, change: { key, stored: { ordinal: 0, event, value, version, deadlineMs } } });
       }
     }
-    put.sort((a, b) => a.order - b.order);
-    const stored = put.map(({ key, record }, ordinal) => ({ key, stored: { ...record, ordinal } }));
-    return [...stored, ...removed];
+    changes.sort((a, b) => a.order - b.order);
+    return changes.map(({ change }, ordinal) =>
+      change.stored === undefined ? change : { ...change, stored: { ...change.stored, ordinal } },
+    );
   }
 
   /** The changes with leases for those that have deadlines. */
@@ -248,7 +251,7 @@ export class SharedTransactions {
   async #write({ records, sessions }: Loaded, executed: ExecutedTransaction, endMs: number) {
     const { keys, leases, environment } = this.#options;
     const unchanged = new Map([...unchangedRecords(records), ...unchangedSessions(sessions)]);
-    const operations = [...executed.changes.map(operationOf), ...executed.sessionOperations];
+    const operations = operationsFor(executed);
     try {
       return await keys.names.commit(unchanged, operations, Math.max(1, endMs - environment.nowMs()));
     } catch (error) {
@@ -275,8 +278,6 @@ interface ExecutedTransaction {
   readonly after: readonly ClientSession[];
   readonly sessionOperations: readonly Operation[];
 }
-
-type StoredRecord = NonNullable<EtcdChange['stored']>;
 
 /** What a client is told of a command that was executed before the revision of its changes was known. */
 function told(
@@ -345,6 +346,16 @@ function half(shared: readonly SharedCommand[]): SharedCommand[] {
 
 function keysOf(shared: readonly SharedCommand[]): readonly string[] {
   return [...new Set(shared.flatMap(({ reach }) => reach.keys))];
+}
+
+/** How many operations it takes: etcd takes no more of them than of keys. */
+function countOf({ changes, sessionOperations }: ExecutedTransaction): number {
+  const hasNote = changes.some(({ removal }) => removal?.kind === 'deleted');
+  return changes.length + sessionOperations.length + (hasNote ? 1 : 0);
+}
+
+function operationsFor({ changes, sessionOperations }: ExecutedTransaction): readonly Operation[] {
+  return [...operationsOf(changes), ...sessionOperations];
 }
 
 /** The bytes of a transaction: each key is also compared. */

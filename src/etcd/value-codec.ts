@@ -1,21 +1,26 @@
 /**
  * How a key's record is the value of a key of etcd: a header, and the value's bytes.
  *
- * The header: the format (u8), the number of changes before this one in its transaction (u8), the version (f64), and the
- * deadline (f64, ms since the epoch, 0 for never). Versions and deadlines are not etcd's own: its versions also count new
- * deadlines, and its leases end late.
+ * The header: the format and what has made the change (u8, four bits each), the number of changes before this one in its
+ * transaction (u8), the version (f64), and the deadline (f64, ms since the epoch, 0 for never). Versions and deadlines are not
+ * etcd's own: its versions also count new deadlines, and its leases end late.
  */
 
 import { ByteReader } from '../bytes/byte-reader.js';
 import { ByteWriter } from '../bytes/byte-writer.js';
+import { ChangeEvent, changeEvent } from '../state-machine/change-events.js';
 
 const FORMAT = 1;
+const FORMAT_BITS = 4;
+const FORMAT_MASK = (1 << FORMAT_BITS) - 1;
 
 export const VALUE_HEADER_BYTES = 18;
 
 export interface StoredValue {
   /** How many changes of keys came before this one in its transaction. */
   readonly ordinal: number;
+  /** What has made the last change, for those who subscribe to events: plain unless given. */
+  readonly event?: ChangeEvent;
   readonly version: number;
   /** In ms since the epoch; 0 for never. */
   readonly deadlineMs: number;
@@ -33,9 +38,15 @@ export class StoredValueError extends Error {
   }
 }
 
-export function encodeValue({ ordinal, version, deadlineMs, value }: StoredValue): Uint8Array {
+export function encodeValue({
+  ordinal,
+  event = ChangeEvent.plain,
+  version,
+  deadlineMs,
+  value,
+}: StoredValue): Uint8Array {
   const out = new ByteWriter(VALUE_HEADER_BYTES + value.length);
-  out.u8(FORMAT);
+  out.u8(FORMAT | (event << FORMAT_BITS));
   out.u8(ordinal);
   out.f64(version);
   out.f64(deadlineMs);
@@ -47,10 +58,12 @@ export function encodeValue({ ordinal, version, deadlineMs, value }: StoredValue
 export function decodeValue(bytes: Uint8Array): StoredValue {
   if (bytes.byteLength < VALUE_HEADER_BYTES) throw new StoredValueError(`it has ${bytes.byteLength} bytes`);
   const reader = new ByteReader(bytes);
-  const format = reader.u8();
+  const formatAndEvent = reader.u8();
+  const format = formatAndEvent & FORMAT_MASK;
   if (format !== FORMAT) throw new StoredValueError(`its format is ${format}, and ${FORMAT} is known`);
   const ordinal = reader.u8();
   const version = reader.f64();
   const deadlineMs = reader.f64();
-  return { ordinal, version, deadlineMs, value: reader.latin1(reader.remaining) };
+  const event = changeEvent(formatAndEvent >>> FORMAT_BITS);
+  return { ordinal, event, version, deadlineMs, value: reader.latin1(reader.remaining) };
 }

@@ -6,6 +6,7 @@ import type { Cluster } from '../../src/cluster/cluster.js';
 import { RedisClient } from '../../tools/support/redis-client.js';
 import { TextClient } from '../../tools/support/text-client.js';
 import { eventually, WAIT_TIMEOUT_MS } from '../support/cluster.js';
+import { engineWatches } from './engine-watches.js';
 
 export interface StartedEngine {
   readonly cluster: Cluster;
@@ -369,6 +370,8 @@ export function engineSuite(name: string, start: () => Promise<StartedEngine>): 
         for (const kv of clients) await kv.close();
       }
     });
+
+    engineWatches(() => engine.cluster);
 
     it('a connection through the router survives the server that it goes to', async () => {
       await text.set('k', 'before');

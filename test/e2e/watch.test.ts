@@ -1,43 +1,8 @@
 /** Watches over real sockets, threads and disks, at the servers' ports and at the router's. */
 
-import { connect } from 'node:net';
 import { expect } from 'chai';
 import { eventually, TestCluster, WAIT_TIMEOUT_MS } from '../support/cluster.js';
-
-/** A connection that keeps all lines that come, those of values, too. */
-class Lines {
-  readonly lines: string[] = [];
-  readonly #socket;
-  #rest = '';
-  isClosed = false;
-
-  constructor(port: number) {
-    this.#socket = connect(port, '127.0.0.1');
-    this.#socket.setEncoding('latin1');
-    this.#socket.on('error', () => undefined);
-    this.#socket.on('close', () => {
-      this.isClosed = true;
-    });
-    this.#socket.on('data', (text: string) => {
-      const lines = (this.#rest + text).split('\r\n');
-      this.#rest = lines.pop() ?? '';
-      this.lines.push(...lines);
-    });
-  }
-
-  send(text: string): void {
-    this.#socket.write(text, 'latin1');
-  }
-
-  async has(count: number): Promise<readonly string[]> {
-    await eventually(`${count} lines`, () => this.lines.length >= count);
-    return this.lines;
-  }
-
-  close(): void {
-    this.#socket.destroy();
-  }
-}
+import { Lines } from '../support/lines.js';
 
 describe('watches of a running cluster', () => {
   let cluster: TestCluster;

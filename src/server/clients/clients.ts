@@ -38,6 +38,7 @@ import { Reads } from './reads.js';
 import { ReplicaReads } from './replica-reads.js';
 import type { ReplyFrames } from './reply-frames.js';
 import { Walks } from './walks.js';
+import type { WatchersOptions } from './watches/watchers.js';
 import { WorkTurns } from './work-turns.js';
 
 export interface ClientsOptions {
@@ -54,6 +55,8 @@ export interface ClientsOptions {
   readonly metrics: ServerMetrics;
   /** What the ids of all sessions contain that this cluster opens. */
   readonly sessionName: string;
+  /** Where those who watch are told of changes from, if it is not the state. */
+  readonly watched?: Pick<WatchersOptions, 'changes' | 'raft'>;
   /** The way that commands go here: that of a leader unless told. */
   readonly newPath?: (parts: LeaderCommandsOptions) => CommandPath;
   /** So many subscribers were closed because they did not read. */
@@ -103,7 +106,11 @@ export class Clients {
       answer: (command, value) => this.answerer.read(command, value),
       retake: (command) => this.#retake(command),
     });
-    this.listeners = new Listeners({ ...common, close: (client) => this.#connections.close(client) });
+    this.listeners = new Listeners({
+      ...common,
+      ...(options.watched ?? { changes: state }),
+      close: (client) => this.#connections.close(client),
+    });
     this.#costlyReads = new CostlyReads({
       environment,
       state,

@@ -1,5 +1,6 @@
 /** Commands that are executed beside all others, since they ask etcd many times: a few at a time, the others wait. */
 
+import type { EtcdChanges } from '../../etcd/etcd-changes.js';
 import { EtcdNoAnswerError } from '../../etcd/etcd-errors.js';
 import type { KeyOrderReads } from '../../etcd/key-order-reads.js';
 import { isUnanswered } from '../../etcd/patience.js';
@@ -14,7 +15,7 @@ import { Aside } from './aside.js';
 import { answerRefused, replyTo, UNKNOWN } from './refusals.js';
 
 /** What is executed beside all others. */
-export type AsideReach = Extract<Reach, { type: 'key-order' | 'session' }>;
+export type AsideReach = Extract<Reach, { type: 'key-order' | 'session' | 'changes' }>;
 
 const TOO_MANY = new ErrorReply(
   `TRYAGAIN ${MAX_WALKS} commands that go through all keys are at work, and ${MAX_WAITING_WALKS} wait`,
@@ -23,6 +24,7 @@ const TOO_MANY = new ErrorReply(
 export interface AsideCommandsOptions {
   readonly keyOrderReads: KeyOrderReads;
   readonly sessions: Sessions;
+  readonly changes: Pick<EtcdChanges, 'reach'>;
   readonly answerer: Answerer;
   /** Told whether etcd has answered: undefined, or why it has not. */
   readonly onAnswer: (trouble: string | undefined) => void;
@@ -95,7 +97,11 @@ export class AsideCommands {
   }
 
   async #outcomeOf(command: PendingCommand, reach: AsideReach): Promise<() => void> {
-    const { keyOrderReads, sessions, answerer } = this.#options;
+    const { keyOrderReads, sessions, changes, answerer } = this.#options;
+    if (reach.type === 'changes') {
+      await changes.reach(reach.revision);
+      return () => answerer.fromState(command);
+    }
     if (reach.type === 'session') {
       const { request } = reach;
       const isOpening = request.type === 'session-open';

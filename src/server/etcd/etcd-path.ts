@@ -7,6 +7,7 @@
  */
 
 import { type Environment, sleep } from '../../environment.js';
+import type { EtcdChanges } from '../../etcd/etcd-changes.js';
 import { EtcdNoAnswerError, EtcdRefusalError, EtcdUnreachableError } from '../../etcd/etcd-errors.js';
 import type { EtcdKeys } from '../../etcd/etcd-keys.js';
 import type { KeyOrderReads } from '../../etcd/key-order-reads.js';
@@ -31,6 +32,7 @@ export interface EtcdPathOptions {
   readonly keys: EtcdKeys;
   readonly keyOrderReads: KeyOrderReads;
   readonly sessions: Sessions;
+  readonly changes: EtcdChanges;
   readonly transactions: SharedTransactions;
   readonly scratch: Scratch;
   readonly answerer: Answerer;
@@ -175,6 +177,7 @@ export class EtcdPath implements CommandPath {
       }
       case 'key-order':
       case 'session':
+      case 'changes':
         this.#answerFirst(1, () => this.#aside.begin(command, reach));
         return;
       case 'clear': {
@@ -311,7 +314,7 @@ export class EtcdPath implements CommandPath {
     const isInfo = request.type === 'redis-local' && request.name === 'info' && tellsOfKeys(request);
     const reach: Reach = isInfo ? { type: 'count' } : reachOf(request);
     const repeatedBytes = client.dedupeKey?.repeatedBytes ?? 0;
-    const mayRepeat = reach.type === 'session' || request.type === 'once';
+    const mayRepeat = isAside(reach) || request.type === 'once';
     if (endOffset > repeatedBytes || mayRepeat || reach.type === 'none' || reach.type === 'refused')
       return reach;
     return !isWrite(request) && endOffset === repeatedBytes ? reach : { type: 'repeated' };
@@ -319,7 +322,7 @@ export class EtcdPath implements CommandPath {
 }
 
 function isAside(reach: Asked): reach is AsideReach {
-  return reach.type === 'key-order' || reach.type === 'session';
+  return reach.type === 'key-order' || reach.type === 'session' || reach.type === 'changes';
 }
 
 function bytesOf(reach: Asked): number {

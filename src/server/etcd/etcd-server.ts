@@ -8,6 +8,7 @@ import type { HashSecret } from '../../bytes/byte-string.js';
 import type { PortChannel } from '../../channel/port-channel.js';
 import { type Environment, sleep } from '../../environment.js';
 import { messageOf } from '../../error-message.js';
+import { EtcdChanges } from '../../etcd/etcd-changes.js';
 import { EtcdKeys } from '../../etcd/etcd-keys.js';
 import type { EtcdTransport } from '../../etcd/etcd-transport.js';
 import { KeyOrderReads } from '../../etcd/key-order-reads.js';
@@ -16,6 +17,7 @@ import { ScanCursors } from '../../etcd/scan-cursors.js';
 import { Scratch } from '../../etcd/scratch.js';
 import { Sessions } from '../../etcd/sessions.js';
 import { SharedTransactions } from '../../etcd/shared-transactions.js';
+import { EtcdStatePages } from '../../etcd/state-pages.js';
 import { PROBE_PAUSE_MS } from '../../etcd-limits.js';
 import type { LogTime } from '../../log-time.js';
 import { LOG_ORIGIN } from '../../raft/log.js';
@@ -30,11 +32,13 @@ import type {
 } from '../../wire/control.js';
 import { unheardStatus } from '../../wire/unheard-status.js';
 import { AppliedState } from '../applied-state.js';
+import type { StatePages } from '../clients/change-source.js';
 import { Clients } from '../clients/clients.js';
 import { ReplyFrames } from '../clients/reply-frames.js';
 import { ServerMetrics } from '../server-metrics.js';
 import { TurnMeter } from '../turn-meter.js';
 import { TurnTimer } from '../turn-timer.js';
+import { EtcdChangeSource } from './etcd-change-source.js';
 import { EtcdPath } from './etcd-path.js';
 import { soleLeader } from './sole-leader.js';
 
@@ -50,6 +54,8 @@ export interface EtcdServerOptions {
   /** Of all keys that it has in etcd; one character per byte. */
   readonly prefix: string;
   readonly hashSecret: HashSecret;
+  /** Changes that are kept for those who watch. */
+  readonly watchHistory: number;
   readonly onEvent: (event: ServerEvent) => void;
   /** A defect: it has stopped and will do nothing more. */
   readonly onFailure: (error: unknown) => void;
@@ -63,6 +69,7 @@ export class EtcdServer {
   readonly #metrics = new ServerMetrics();
   readonly #clients: Clients;
   readonly #path: EtcdPath;
+  readonly #changes: EtcdChanges;
   readonly #replies: ReplyFrames;
   readonly #traffic: PortChannel<Uint8Array>;
   readonly #timer: TurnTimer;
@@ -92,6 +99,23 @@ export class EtcdServer {
     const timeMs = () => logTime.nowMs();
     this.#keys = keys;
     const sessions = new Sessions({ environment, transport, names: keys.names });
+    const onAnswer = (trouble: string | undefined) => this.#heard(trouble);
+    const onFailure = (error: unknown) => this.#fail(error);
+    const changes = new EtcdChanges({
+      environment,
+      transport,
+      names: keys.names,
+      maxChanges: options.watchHistory,
+      onChanged: () => this.#requestTurn(),
+      onAnswer,
+      onFailure,
+    });
+    this.#changes = changes;
+    const statePages = new EtcdStatePages({ environment, keys, timeMs });
+    const pages: StatePages = {
+      read: (prefix, after, revision) => statePages.read(prefix, after, revision),
+      onRead: () => this.#requestTurn(),
+    };
     let path: EtcdPath | undefined;
     this.#clients = new Clients({
       environment,
@@ -105,13 +129,22 @@ export class EtcdServer {
       serverId: id,
       metrics: this.#metrics,
       sessionName: '',
-      onSubscribersClosed: () => undefined,
+      onSubscribersClosed: (count) => options.onEvent({ type: 'subscribers-closed', count }),
+      watched: {
+        changes: new EtcdChangeSource(changes, pages, onFailure),
+        raft: {
+          get leader() {
+            return changes.isHeard ? id : undefined;
+          },
+        },
+      },
       newPath: ({ answerer, pause }) => {
         path = new EtcdPath({
           environment,
           keys,
           scratch,
           sessions,
+          changes,
           keyOrderReads: new KeyOrderReads({
             environment,
             keys,
@@ -121,9 +154,9 @@ export class EtcdServer {
           transactions: new SharedTransactions({ environment, keys, leases, scratch, sessions, timeMs }),
           answerer,
           pause,
-          onAnswer: (trouble) => this.#heard(trouble),
+          onAnswer,
           onAnswered: () => this.#requestTurn(),
-          onFailure: (error) => this.#fail(error),
+          onFailure,
         });
         return path;
       },
@@ -204,6 +237,7 @@ export class EtcdServer {
     }
     this.#clients.serve(this.#environment.nowMs(), { isDiskBusy: false });
     this.#path.go();
+    this.#clients.listeners.tell(this.#environment.nowMs(), { isAtEntry: true });
     this.#replies.flush();
     if (this.#clients.isDue) this.#requestTurn();
     this.#timer.callBy(this.#clients.deadlineMs);
@@ -219,6 +253,8 @@ export class EtcdServer {
           () => this.#heard(undefined),
           (error: unknown) => this.#heard(messageOf(error)),
         );
+      const { watchers, subscribers } = this.#clients.listeners;
+      this.#changes.restIfIdle({ isWanted: watchers.count + subscribers.count > 0 });
       await sleep(this.#environment, PROBE_PAUSE_MS);
     }
   }
@@ -236,6 +272,7 @@ export class EtcdServer {
     this.#phase = 'stopped';
     this.#timer.cancel();
     this.#path.stop();
+    this.#changes.rest();
     this.#replies.flush();
     this.#transport.close();
     this.#traffic.close();

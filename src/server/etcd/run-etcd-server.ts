@@ -27,6 +27,7 @@ export async function serveFromEtcd(
       transport: new GrpcTransport(start.etcd),
       prefix: start.etcd.prefix,
       hashSecret: { k0: secret.readInt32LE(0), k1: secret.readInt32LE(4) },
+      watchHistory: start.watchHistory,
       onEvent: report,
       onFailure: reject,
     });

@@ -49,7 +49,7 @@ class Subscribed {
           return raft.leader();
         },
       },
-      state: this.state,
+      changes: this.state,
       replies: this,
       close: (client) => {
         this.closed.push(client.id);

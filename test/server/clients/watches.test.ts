@@ -38,7 +38,7 @@ class Watched {
     this.watchers = new Watchers({
       raft: { leader: 1 },
       logTime: { nowMs: () => START_MS },
-      state: new AppliedState(this.store, { index: 0, term: 0 }),
+      changes: new AppliedState(this.store, { index: 0, term: 0 }),
       replies: this,
       close: (client) => this.watchers.end(client),
     });

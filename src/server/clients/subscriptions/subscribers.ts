@@ -9,7 +9,6 @@
 import type { RespState } from '../../../protocol/checkpoint.js';
 import { NO_SUBSCRIPTIONS, type Subscriptions } from '../../../protocol/resp/subscriptions.js';
 import type { Raft } from '../../../raft/raft.js';
-import type { KeyValueStore } from '../../../state-machine/key-value-store.js';
 import {
   CLOSED_SUBSCRIBERS_REPORT_MS,
   LEADERLESS_SUBSCRIBER_MS,
@@ -18,8 +17,8 @@ import {
   SUBSCRIBER_LOOK_MS,
   SUBSCRIBER_TOLD_CHANGES,
 } from '../../../subscription-limits.js';
-import type { AppliedState } from '../../applied-state.js';
 import { DEFAULT_EVENT_FLAGS, EventFlags } from '../../redis/event-flags.js';
+import type { ChangeSource, ChangeStore } from '../change-source.js';
 import type { ClientConnection } from '../client-connection.js';
 import type { ReplyFrames } from '../reply-frames.js';
 import { SubscribedNames } from './names.js';
@@ -28,7 +27,7 @@ import { Telling, type TellingOptions, type TurnBudget } from './telling.js';
 
 export interface SubscribersOptions {
   readonly raft: Pick<Raft, 'leader'>;
-  readonly state: Pick<AppliedState, 'store' | 'revisionAtEntry'>;
+  readonly changes: ChangeSource;
   readonly replies: Pick<ReplyFrames, 'isFull' | 'push'>;
   /** Closes the connection. */
   readonly close: (client: ClientConnection) => void;
@@ -49,7 +48,7 @@ export class Subscribers {
   readonly #catchingUp = new Set<Subscriber>();
   readonly #waiting = new Set<Subscriber>();
   /** The store whose changes are told; another one after a snapshot was installed. */
-  #store: KeyValueStore;
+  #store: ChangeStore;
   #lookDueMs = Number.POSITIVE_INFINITY;
   #leaderSeenMs = 0;
   #isDue = false;
@@ -59,7 +58,7 @@ export class Subscribers {
 
   constructor(options: SubscribersOptions) {
     this.#options = options;
-    this.#store = options.state.store;
+    this.#store = options.changes.store;
     const telling: TellingOptions = {
       names: this.names,
       flags: () => this.flags,
@@ -106,7 +105,7 @@ export class Subscribers {
       return;
     }
     if (this.#byClient.size === 0) this.#wake(nowMs);
-    const next = this.#options.state.revisionAtEntry + 1;
+    const next = this.#options.changes.revisionAtEntry + 1;
     const subscriber = known ?? this.#add(client, next);
     if (known === undefined) subscriber.group = this.#live;
     this.#register(subscriber, subscriptions, next);
@@ -132,7 +131,7 @@ export class Subscribers {
     if (this.#byClient.size === 0) return;
     this.#nowMs = nowMs;
     this.#isDue = false;
-    if (this.#options.state.store !== this.#store) this.#storeReplaced();
+    if (this.#options.changes.store !== this.#store) this.#storeReplaced();
     if (this.#options.replies.isFull) {
       this.#isDue = true;
       this.putOff(nowMs);
@@ -152,8 +151,8 @@ export class Subscribers {
   }
 
   #wake(nowMs: number): void {
-    this.#store = this.#options.state.store;
-    this.#live.begin(this.#options.state.revisionAtEntry + 1);
+    this.#store = this.#options.changes.store;
+    this.#live.begin(this.#options.changes.revisionAtEntry + 1);
     this.#lookDueMs = nowMs + SUBSCRIBER_LOOK_MS;
     this.#leaderSeenMs = nowMs;
   }
@@ -192,7 +191,7 @@ export class Subscribers {
 
   /** A snapshot was installed: the history begins after it. The router leaves a server that needs one. */
   #storeReplaced(): void {
-    this.#store = this.#options.state.store;
+    this.#store = this.#options.changes.store;
     this.#live.begin(this.#store.lastRevision + 1);
     for (const subscriber of [...this.#byClient.values()]) {
       if (subscriber.client.routed) this.#wait(subscriber);
@@ -221,6 +220,10 @@ export class Subscribers {
 
   /** All who wait and read catch up from now on. */
   #gather(): void {
+    const { changes } = this.#options;
+    let from = this.#live.next;
+    for (const { next } of this.#waiting) from = Math.min(from, next);
+    if (changes.prepare?.(from) === false) return;
     const { first } = this.#store.history;
     for (const subscriber of this.#waiting) {
       if (subscriber.client.hasTooMuchUnread) continue;
@@ -234,7 +237,7 @@ export class Subscribers {
       this.#waiting.delete(subscriber);
       this.#catchingUp.add(subscriber);
     }
-    let from = this.#live.next;
+    from = this.#live.next;
     for (const { next } of this.#catchingUp) from = Math.min(from, next);
     this.#late.begin(from);
   }

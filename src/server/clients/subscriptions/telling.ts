@@ -6,9 +6,9 @@
 import { ChangeEvent } from '../../../state-machine/change-events.js';
 import type { KeyChange } from '../../../state-machine/history.js';
 import { eventsOf, isNew, type KeyEvent } from '../../../state-machine/key-events.js';
-import type { KeyValueStore } from '../../../state-machine/key-value-store.js';
 import { Work } from '../../../state-machine/work.js';
 import type { EventFlags } from '../../redis/event-flags.js';
+import type { ChangeStore } from '../change-source.js';
 import { Message } from './message.js';
 import { BY_EVENT, BY_KEY, type Receivers, type SubscribedNames } from './names.js';
 import type { Subscriber } from './subscriber.js';
@@ -57,7 +57,7 @@ export class Telling {
 
   /** Goes on up to the `last` change, as long as there is budget; `lost` if what is next is not kept any more. */
   goOn(
-    { history }: Pick<KeyValueStore, 'history'>,
+    { history }: Pick<ChangeStore, 'history'>,
     last: number,
     budget: TurnBudget,
   ): 'done' | 'later' | 'lost' {

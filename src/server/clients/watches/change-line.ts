@@ -3,10 +3,14 @@
 import { secondsLeft } from '../../../protocol/reply.js';
 import { flushedLine, goneLine, setLine } from '../../../protocol/text/watch-lines.js';
 import type { KeyChange } from '../../../state-machine/history.js';
-import type { KeyValueStore } from '../../../state-machine/key-value-store.js';
+import type { ChangeStore } from '../change-source.js';
 
 /** Undefined for a value that is not kept: see {@link KeyChange}. Log time is in ms since the epoch. */
-export function changeLine(store: KeyValueStore, change: KeyChange, logTimeMs: number): string | undefined {
+export function changeLine(
+  store: Pick<ChangeStore, 'get'>,
+  change: KeyChange,
+  logTimeMs: number,
+): string | undefined {
   const { kind, key, revision, version, deadlineMs } = change;
   switch (kind) {
     case 'set': {
@@ -23,7 +27,7 @@ export function changeLine(store: KeyValueStore, change: KeyChange, logTimeMs: n
 }
 
 /** The key's value, if its last change is the one with this revision. */
-function currentValue(store: KeyValueStore, key: string, revision: number): string | undefined {
+function currentValue(store: Pick<ChangeStore, 'get'>, key: string, revision: number): string | undefined {
   const record = store.get(key);
   return record?.revision === revision ? record.value : undefined;
 }

@@ -2,6 +2,7 @@
 
 import type { WatchPlace } from '../../../protocol/checkpoint.js';
 import type { ClientConnection } from '../client-connection.js';
+import type { PagedState } from './paged-state.js';
 import type { StateTelling } from './state-telling.js';
 
 export class Watch {
@@ -12,7 +13,7 @@ export class Watch {
   /** Is told of changes as they happen, along with all others: see {@link Watchers}. */
   isLive = false;
   /** What is told of the state, until all of it was. */
-  state: StateTelling | undefined;
+  state: StateTelling | PagedState | undefined;
   /** When it was told something last, in ms of the clock that turns go by. */
   toldAtMs: number;
 

@@ -12,7 +12,7 @@ import type { WatchRequest } from '../../../protocol/request.js';
 import { compactedLine, markLine, setLine } from '../../../protocol/text/watch-lines.js';
 import type { Raft } from '../../../raft/raft.js';
 import type { KeyChange } from '../../../state-machine/history.js';
-import type { KeyValueStore } from '../../../state-machine/key-value-store.js';
+import type { KeyRecord } from '../../../state-machine/key-record.js';
 import {
   LAGGING_CHANGES_PER_TURN,
   LEADERLESS_WATCH_MS,
@@ -22,11 +22,13 @@ import {
   WATCH_BYTES_PER_TURN,
   WATCH_MARK_MS,
 } from '../../../watch-limits.js';
-import type { AppliedState } from '../../applied-state.js';
+import type { ChangeSource, ChangeStore } from '../change-source.js';
 import type { ClientConnection, PendingCommand } from '../client-connection.js';
 import type { ReplyFrames } from '../reply-frames.js';
 import { changeLine } from './change-line.js';
+import { CHANGE_COST, MARKS_PERIOD_MS, SEEK_COST, TOLD_COST } from './costs.js';
 import { LiveWatches } from './live-watches.js';
+import { PagedState } from './paged-state.js';
 import { StatePlaces } from './state-places.js';
 import { StateTelling } from './state-telling.js';
 import { Watch } from './watch.js';
@@ -34,41 +36,33 @@ import { Watch } from './watch.js';
 export interface WatchersOptions {
   readonly raft: Pick<Raft, 'leader'>;
   readonly logTime: Pick<LogTime, 'nowMs'>;
-  readonly state: AppliedState;
+  readonly changes: ChangeSource;
   readonly replies: Pick<ReplyFrames, 'isFull' | 'push'>;
   /** Closes the connection. */
   readonly close: (client: ClientConnection) => void;
 }
 
 export class Watchers {
-  readonly #raft: WatchersOptions['raft'];
-  readonly #logTime: WatchersOptions['logTime'];
-  readonly #state: AppliedState;
-  readonly #replies: WatchersOptions['replies'];
-  readonly #close: (client: ClientConnection) => void;
+  readonly #options: WatchersOptions;
   readonly #watches = new Map<ClientConnection, Watch>();
   readonly #live = new LiveWatches();
   /** All others, the one whose turn is next first. */
   readonly #lagging = new Set<Watch>();
   readonly #statePlaces = new StatePlaces();
   /** The store whose changes are told; another one after a snapshot was installed. */
-  #store: KeyValueStore;
+  #store: ChangeStore;
   /** The last revision that live watchers were told of, if it was theirs. */
   #toldRevision = 0;
   #marksDueMs = Number.POSITIVE_INFINITY;
   #leaderSeenMs = 0;
   #isDue = false;
   #nowMs = 0;
-  /** Bytes that the turn may still take: of lines, and what is counted for other work, as {@link CHANGE_COST}. */
+  /** Bytes that the turn may still take: of lines, and what is counted for other work, see costs.ts. */
   #bytesLeft = 0;
 
-  constructor({ raft, logTime, state, replies, close }: WatchersOptions) {
-    this.#raft = raft;
-    this.#logTime = logTime;
-    this.#state = state;
-    this.#replies = replies;
-    this.#close = close;
-    this.#store = state.store;
+  constructor(options: WatchersOptions) {
+    this.#options = options;
+    this.#store = options.changes.store;
   }
 
   get count(): number {
@@ -77,7 +71,7 @@ export class Watchers {
 
   /** Whether {@link work} has something to do at once. */
   get isDue(): boolean {
-    return this.#isDue && !this.#replies.isFull;
+    return this.#isDue && !this.#options.replies.isFull;
   }
 
   /** When {@link work} has something to do although nothing happens. */
@@ -88,7 +82,7 @@ export class Watchers {
   /** Begins a watch from the state as it is, which is current. Returns the reply; undefined for one that is resumed. */
   begin({ client }: Pick<PendingCommand, 'client'>, request: WatchRequest, nowMs: number): Reply | undefined {
     const { prefix, revision, isResumed } = request;
-    const { store } = this.#state;
+    const { store, statePages } = this.#options.changes;
     const { history, lastRevision } = store;
     const next = revision === undefined || revision === 0 ? lastRevision + 1 : revision;
     const isLost = isResumed && revision === 0;
@@ -100,7 +94,7 @@ export class Watchers {
     const watch = new Watch(client, prefix, next, nowMs);
     client.watch = watch;
     if (revision === 0) {
-      watch.state = new StateTelling(prefix);
+      watch.state = statePages === undefined ? new StateTelling(prefix) : new PagedState(statePages, prefix);
       this.#statePlaces.ask(watch);
     }
     this.#watches.set(client, watch);
@@ -130,8 +124,8 @@ export class Watchers {
     if (this.#watches.size === 0) return;
     this.#nowMs = nowMs;
     this.#isDue = false;
-    if (this.#state.store !== this.#store) this.#storeReplaced();
-    if (this.#replies.isFull) {
+    if (this.#options.changes.store !== this.#store) this.#storeReplaced();
+    if (this.#options.replies.isFull) {
       this.#isDue = true;
       this.putOff(nowMs);
       return;
@@ -150,7 +144,7 @@ export class Watchers {
   }
 
   #wake(nowMs: number): void {
-    this.#store = this.#state.store;
+    this.#store = this.#options.changes.store;
     this.#store.history.keepsParts = true;
     this.#toldRevision = this.#store.lastRevision;
     this.#marksDueMs = nowMs + MARKS_PERIOD_MS;
@@ -159,7 +153,7 @@ export class Watchers {
 
   /** A snapshot was installed: the history begins after it. */
   #storeReplaced(): void {
-    this.#store = this.#state.store;
+    this.#store = this.#options.changes.store;
     this.#store.history.keepsParts = true;
     for (const watch of this.#watches.values()) {
       if (watch.isLive) watch.next = Math.max(watch.next, this.#toldRevision + 1);
@@ -200,7 +194,7 @@ export class Watchers {
         this.#lag(watch, change.revision);
         return;
       }
-      line ??= changeLine(this.#store, change, this.#logTime.nowMs()) ?? '';
+      line ??= changeLine(this.#store, change, this.#options.logTime.nowMs()) ?? '';
       if (line === '' || watch.client.hasTooMuchUnread) this.#lag(watch, change.revision);
       else this.#tell(watch, line, change.revision + 1);
     });
@@ -229,15 +223,18 @@ export class Watchers {
       const isStalled = this.#nowMs - watch.toldAtMs >= this.#statePlaces.maxUnreadMs;
       if (state?.hasBegun === true && isStalled) this.#compact(watch);
     } else if (state === undefined) this.#catchUp(watch, quantum);
-    else if (state.hasBegun || this.#beginState(watch, state)) this.#tellState(watch, state, quantum);
+    else if (!state.hasBegun && !this.#beginState(watch, state)) return;
+    else if (state instanceof PagedState) this.#tellPages(watch, state, quantum);
+    else this.#tellState(watch, state, quantum);
   }
 
   /** Begins to tell the state as it is, if not too many are told it. */
-  #beginState(watch: Watch, state: StateTelling): boolean {
+  #beginState(watch: Watch, state: StateTelling | PagedState): boolean {
     if (!this.#statePlaces.take(watch)) return false;
     watch.next = this.#store.lastRevision + 1;
     watch.toldAtMs = this.#nowMs;
-    state.begin(this.#store.walk());
+    if (state instanceof PagedState) state.begin(this.#store.lastRevision);
+    else state.begin(this.#store.walk());
     return true;
   }
 
@@ -251,8 +248,7 @@ export class Watchers {
     }
     this.#bytesLeft -= SEEK_COST;
     const endBytes = Math.max(0, this.#bytesLeft - quantum);
-    let changes = LAGGING_CHANGES_PER_TURN;
-    let isRefused = false;
+    let [changes, isRefused] = [LAGGING_CHANGES_PER_TURN, false];
     const next = history.visit(watch.next, last, (change) => {
       this.#bytesLeft -= CHANGE_COST;
       isRefused = !take(change);
@@ -272,7 +268,7 @@ export class Watchers {
   #catchUp(watch: Watch, quantum: number): void {
     const isThere = this.#goThrough(watch, this.#toldRevision, quantum, (change) => {
       if (change.kind !== 'flushed' && !change.key.startsWith(watch.prefix)) return true;
-      const line = changeLine(this.#store, change, this.#logTime.nowMs());
+      const line = changeLine(this.#store, change, this.#options.logTime.nowMs());
       if (line === undefined) return false;
       this.#tell(watch, line, change.revision + 1);
       return true;
@@ -295,21 +291,42 @@ export class Watchers {
       if (watch.client.hasTooMuchUnread) return;
       const key = state.next();
       if (key === undefined) {
-        state.close();
-        watch.state = undefined;
-        this.#statePlaces.leave(watch);
-        this.#tell(watch, markLine(lastRevision), lastRevision + 1);
-        this.#joinLive(watch);
+        this.#endState(watch, lastRevision);
         return;
       }
       const record = this.#store.get(key);
-      if (record === undefined) continue;
-      this.#tell(
-        watch,
-        setLine({ ...record, key, exptimeS: secondsLeft(record.deadlineMs, this.#logTime.nowMs()) }),
-        watch.next,
-      );
+      if (record !== undefined) this.#tellRecord(watch, key, record);
     }
+  }
+
+  /** Keys as they were at one time; what has changed since then is told afterwards. */
+  #tellPages(watch: Watch, state: PagedState, quantum: number): void {
+    const endBytes = Math.max(0, this.#bytesLeft - quantum);
+    while (this.#bytesLeft > endBytes && !watch.client.hasTooMuchUnread) {
+      const next = state.next();
+      if (next === undefined) {
+        if (state.isLost) this.#compact(watch);
+        else if (state.isAtEnd) this.#endState(watch, state.revision);
+        return;
+      }
+      this.#tellRecord(watch, ...next);
+    }
+    this.#isDue = true;
+  }
+
+  #tellRecord(watch: Watch, key: string, record: KeyRecord): void {
+    const exptimeS = secondsLeft(record.deadlineMs, this.#options.logTime.nowMs());
+    this.#tell(watch, setLine({ ...record, key, exptimeS }), watch.next);
+  }
+
+  /** All of the state was told, as of that revision. */
+  #endState(watch: Watch, revision: number): void {
+    watch.state?.close();
+    watch.state = undefined;
+    this.#statePlaces.leave(watch);
+    this.#tell(watch, markLine(revision), revision + 1);
+    this.#isDue = true;
+    this.#joinLive(watch);
   }
 
   #takeWhileState(watch: Watch, state: StateTelling, change: KeyChange): boolean {
@@ -322,7 +339,7 @@ export class Watchers {
         return true;
       }
     }
-    const line = changeLine(this.#store, change, this.#logTime.nowMs());
+    const line = changeLine(this.#store, change, this.#options.logTime.nowMs());
     if (line === undefined) return false;
     this.#tell(watch, line, change.revision + 1);
     return true;
@@ -332,15 +349,15 @@ export class Watchers {
     watch.next = next;
     watch.toldAtMs = this.#nowMs;
     this.#bytesLeft -= TOLD_COST + line.length;
-    this.#replies.push(watch.client, line);
+    this.#options.replies.push(watch.client, line);
   }
 
   /** Tells those who were told of nothing for long how far they have been told; closes all where there is no leader. */
   #tellMarks(): void {
     const nowMs = this.#nowMs;
-    if (this.#raft.leader !== undefined) this.#leaderSeenMs = nowMs;
+    if (this.#options.raft.leader !== undefined) this.#leaderSeenMs = nowMs;
     if (nowMs - this.#leaderSeenMs >= LEADERLESS_WATCH_MS) {
-      for (const client of [...this.#watches.keys()]) if (!client.routed) this.#close(client);
+      for (const client of [...this.#watches.keys()]) if (!client.routed) this.#options.close(client);
       if (this.#watches.size === 0) return;
     }
     this.#marksDueMs = nowMs + MARKS_PERIOD_MS;
@@ -350,7 +367,7 @@ export class Watchers {
         this.#tell(watch, markLine(this.#toldRevision), this.#toldRevision + 1);
       else if (this.#isFarBehind(watch)) {
         watch.next = this.#toldRevision + 1;
-        this.#replies.push(watch.client, '');
+        this.#options.replies.push(watch.client, '');
       }
     }
   }
@@ -364,7 +381,7 @@ export class Watchers {
   #compact(watch: Watch): void {
     const { client } = watch;
     this.end(client);
-    this.#replies.push(client, compactedLine(this.#store.history.firstKept));
+    this.#options.replies.push(client, compactedLine(this.#store.history.firstKept));
   }
 
   /** It becomes live, unless live watchers are still to be told of a change that it was told of, or that it did not ask for. */
@@ -381,11 +398,3 @@ export class Watchers {
     this.#isDue = true;
   }
 }
-
-/** Bytes that count for looking at a change, for finding a watcher's place, and for each line besides its own. */
-const CHANGE_COST = 64;
-const SEEK_COST = 1024;
-const TOLD_COST = 256;
-
-/** How often those are looked for who were told of nothing for long, in ms. */
-const MARKS_PERIOD_MS = 500;

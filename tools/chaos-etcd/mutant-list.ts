@@ -13,7 +13,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'write without comparing what it has read',
     edits: [
       {
-        file: 'etcd/etcd-keys.js',
+        file: 'etcd/etcd-names.js',
         search: 'call(KV.txn, { compare, success }, timeoutMs)',
         replacement: 'call(KV.txn, { success }, timeoutMs)',
       },

@@ -40,7 +40,7 @@ export class ReplyReader {
     this.#maxLineBytes = maxLineBytes;
   }
 
-  /** The next bytes. They must not change. */
+  /** The next bytes. They must not change until {@link next} returns undefined. */
   push(bytes: Uint8Array): void {
     this.#input.push({ memory: memoryOf(bytes), start: 0, length: bytes.byteLength });
   }
@@ -48,7 +48,7 @@ export class ReplyReader {
   /** The next reply; undefined until more bytes come. Throws {@link BadReplyError}. */
   next(): Reply | undefined {
     const reply = this.#next();
-    if (reply === undefined) this.#input.settle();
+    if (reply === undefined) this.#input.keep();
     return reply;
   }
 

@@ -23,7 +23,7 @@ export interface ClientEnvironment {
 export interface LinkEvents {
   /** Bytes can be sent. */
   onOpen(): void;
-  /** Bytes came, at least one. They do not change any more. */
+  /** Bytes came, at least one. They may change once this has returned. */
   onData(bytes: Uint8Array): void;
   /** It was closed, or never opened. The last event. */
   onClosed(reason: Error): void;

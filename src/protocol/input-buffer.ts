@@ -57,6 +57,13 @@ export class InputBuffer {
       this.#hold(this.#ofOwn(2 * unread), unread);
   }
 
+  /** As {@link settle}, when the bytes that were pushed change from now on: those that are unread are copied. */
+  keep(): void {
+    const unread = this.byteLength;
+    if (unread > 0 && !this.#isOwn) this.#hold(this.#ofOwn(2 * unread), unread);
+    else this.settle();
+  }
+
   /** As {@link settle}: nothing is read for a while. If much waits, the operating system gets its memory back after that. */
   wait(): void {
     this.#waits = true;

@@ -131,7 +131,11 @@ export class FakeLink implements Link {
   }
 
   send(text: string): void {
-    if (!this.isDestroyed) this.#events.onData(Buffer.from(text, 'latin1'));
+    if (this.isDestroyed) return;
+    const bytes = Buffer.from(text, 'latin1');
+    this.#events.onData(bytes);
+    // As memory that the next bytes are read into.
+    bytes.fill('?');
   }
 
   close(reason = 'closed by the test'): void {

@@ -41,6 +41,19 @@ describe('the reader of replies', () => {
     expect(read(Buffer.from(`${line}\r\n`), 1, new ReplyReader(2 ** 20))).to.deep.equal([line]);
   });
 
+  it('keeps nothing of memory that the next bytes are read into', () => {
+    const bytes = Buffer.from(`VALUE 100\r\n${'value '.repeat(20).slice(0, 100)}\r\nOK 12345678\r\n`);
+    const memory = Buffer.allocUnsafeSlow(16);
+    const reader = new ReplyReader();
+    const replies: string[] = [];
+    for (let at = 0; at < bytes.byteLength; at += memory.byteLength) {
+      reader.push(memory.subarray(0, bytes.copy(memory, 0, at)));
+      for (let reply = reader.next(); reply !== undefined; reply = reader.next())
+        replies.push(reply.line, ...(reply.value === undefined ? [] : [reply.value.toString()]));
+    }
+    expect(replies).to.deep.equal(['VALUE 100', 'value '.repeat(20).slice(0, 100), 'OK 12345678']);
+  });
+
   it('refuses a line that is too long before it has come to an end', () => {
     const reader = new ReplyReader(100);
     expect(read(Buffer.from(`${'x'.repeat(99)}\r\n`), 7, reader)).to.have.length(1);

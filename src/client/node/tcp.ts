@@ -1,6 +1,6 @@
 /** Links over TCP, and over TLS where that is asked for. */
 
-import { connect as connectTcp, isIP, type Socket } from 'node:net';
+import { connect as connectTcp, isIP, type OnReadOpts, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import type { Address, Dial, Link, LinkEvents } from '../world.js';
 
@@ -10,16 +10,32 @@ export type TlsOptions = Omit<ConnectionOptions, 'host' | 'port' | 'path' | 'soc
 /** A connection over which nothing is sent for this long is asked whether the other side is there. */
 const KEEP_ALIVE_MS = 10_000;
 
+/**
+ * What all sockets are read into: whoever is given bytes is done with them before the next are read. A socket by itself asks for
+ * as much memory before each read, which is more work than the read of a short reply.
+ */
+const MEMORY = Buffer.allocUnsafeSlow(64 * 1024);
+
 export function tcpDial(tls: TlsOptions | undefined): Dial {
-  return (address, events) =>
-    new TcpLink(openSocket(address, tls), events, tls === undefined ? 'connect' : 'secureConnect');
+  return (address, events) => {
+    const onread: OnReadOpts = {
+      buffer: MEMORY,
+      callback: (byteCount) => {
+        events.onData(MEMORY.subarray(0, byteCount));
+        return true;
+      },
+    };
+    const socket = openSocket(address, tls, onread);
+    return new TcpLink(socket, events, tls === undefined ? 'connect' : 'secureConnect');
+  };
 }
 
-function openSocket({ host, port }: Address, tls: TlsOptions | undefined): Socket {
-  if (tls === undefined) return connectTcp({ host, port, noDelay: true });
+function openSocket({ host, port }: Address, tls: TlsOptions | undefined, onread: OnReadOpts): Socket {
+  if (tls === undefined) return connectTcp({ host, port, noDelay: true, onread });
   // A name is what the certificate is checked against; an address cannot be one.
   const servername = isIP(host) === 0 ? { servername: host } : {};
-  return connectTls({ ...servername, ...tls, host, port });
+  const options = { ...servername, ...tls, host, port, onread };
+  return connectTls(options);
 }
 
 class TcpLink implements Link {
@@ -31,7 +47,6 @@ class TcpLink implements Link {
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
     socket.on(openEvent, () => events.onOpen());
-    socket.on('data', (bytes: Buffer) => events.onData(bytes));
     socket.on('error', (error) => {
       reason = error;
     });

@@ -74,21 +74,21 @@ export class Client implements KeyValueClient {
     this.#locks = new LockKeeper(this.#lockStore, world.environment);
   }
 
-  async set(key: string, value: string | Uint8Array, options: WriteOptions = NO_OPTIONS): Promise<number> {
-    const words = `set ${checkedKey(key)} ${checkedTtl(options.ttl)}`;
-    return this.#dispatcher.call(valueCommand('set', words, value), versionOfSet, options);
+  set(key: string, value: string | Uint8Array, options: WriteOptions = NO_OPTIONS): Promise<number> {
+    const words = () => `set ${checkedKey(key)} ${checkedTtl(options.ttl)}`;
+    return this.#dispatcher.call(() => valueCommand('set', words(), value), versionOfSet, options);
   }
 
-  async get(key: string, options: CallOptions = NO_OPTIONS): Promise<string | undefined> {
-    return this.#dispatcher.call(readCommand('get', key), textOf(key), options);
+  get(key: string, options: CallOptions = NO_OPTIONS): Promise<string | undefined> {
+    return this.#dispatcher.call(() => readCommand('get', key), textOf(key), options);
   }
 
-  async getBuffer(key: string, options: CallOptions = NO_OPTIONS): Promise<Buffer | undefined> {
-    return this.#dispatcher.call(readCommand('get', key), bytesOf(key), options);
+  getBuffer(key: string, options: CallOptions = NO_OPTIONS): Promise<Buffer | undefined> {
+    return this.#dispatcher.call(() => readCommand('get', key), bytesOf(key), options);
   }
 
-  async getWithVersion(key: string, options: CallOptions = NO_OPTIONS): Promise<VersionedValue | undefined> {
-    return this.#dispatcher.call(readCommand('gets', key), versionedValueOf(key), options);
+  getWithVersion(key: string, options: CallOptions = NO_OPTIONS): Promise<VersionedValue | undefined> {
+    return this.#dispatcher.call(() => readCommand('gets', key), versionedValueOf(key), options);
   }
 
   async cas(
@@ -101,25 +101,25 @@ export class Client implements KeyValueClient {
     return version;
   }
 
-  async add(
+  add(
     key: string,
     value: string | Uint8Array,
     options: WriteOptions = NO_OPTIONS,
   ): Promise<number | undefined> {
-    const words = `add ${checkedKey(key)} ${checkedTtl(options.ttl)}`;
-    return this.#dispatcher.call(valueCommand('add', words, value), revisionOfAdd, options);
+    const words = () => `add ${checkedKey(key)} ${checkedTtl(options.ttl)}`;
+    return this.#dispatcher.call(() => valueCommand('add', words(), value), revisionOfAdd, options);
   }
 
-  async delete(key: string, options: DeleteOptions = NO_OPTIONS): Promise<boolean> {
+  delete(key: string, options: DeleteOptions = NO_OPTIONS): Promise<boolean> {
     const { version, revision } = options;
-    const line = `delete ${checkedKey(key)}`;
-    const at =
+    const at = () =>
       revision !== undefined
         ? ` ${placeOf({ revision })}`
         : version !== undefined
           ? ` ${placeOf(version)}`
           : '';
-    return this.#dispatcher.call(plainCommand('delete', line + at), wasDeleted(key), options);
+    const command = () => plainCommand('delete', `delete ${checkedKey(key)}${at()}`);
+    return this.#dispatcher.call(command, wasDeleted(key), options);
   }
 
   async update(
@@ -183,8 +183,8 @@ export class Client implements KeyValueClient {
     expected: Expected,
     options: WriteOptions,
   ): Promise<readonly number[]> {
-    const words = `cas ${checkedKey(key)} ${checkedTtl(options.ttl)} ${placeOf(expected)}`;
-    return this.#dispatcher.call(valueCommand('cas', words, value), numbersOfCas(key), options);
+    const words = () => `cas ${checkedKey(key)} ${checkedTtl(options.ttl)} ${placeOf(expected)}`;
+    return this.#dispatcher.call(() => valueCommand('cas', words(), value), numbersOfCas(key), options);
   }
 
   /** Whether the key was still as it was found. */

@@ -102,9 +102,13 @@ export class Dispatcher {
     return checkedTimeout(timeoutMs, this.#timeoutMs);
   }
 
-  /** Resolves to what the reply is decoded to. Rejects with a KvError. */
-  call<T>(command: Command, decode: Decode<T>, options: CallOptions): Promise<T> {
+  /**
+   * Resolves to what the reply is decoded to. Rejects with a KvError, also of making the command: so a call is one promise, and
+   * need not be one of an async function, too.
+   */
+  call<T>(commandOf: () => Command, decode: Decode<T>, options: CallOptions): Promise<T> {
     return new Promise((resolve, reject) => {
+      const command = commandOf();
       const { signal } = options;
       const timeoutMs = this.timeoutOf(options);
       if (this.#isClosed) throw new ClosedError();

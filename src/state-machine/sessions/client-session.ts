@@ -78,6 +78,7 @@ export class ClientSession implements SessionFacts {
     if (seq <= this.#done) return 'forgotten';
     const kept = this.#kept.get(seq);
     if (kept !== undefined) return { kept };
+    if (this.#notKept === 0n) return 'none';
     return ((this.#notKept >> BigInt(seq - this.#done - 1)) & 1n) === 1n ? 'not kept' : 'none';
   }
 

@@ -155,9 +155,12 @@ export class ClientSessions {
       this.#remove(found);
       return undefined;
     }
-    const session = found.generation === this.#generation ? found : found.copy(this.#generation);
+    let session = found;
+    if (found.generation !== this.#generation) {
+      session = found.copy(this.#generation);
+      this.#byId.set(id, session);
+    }
     session.lastUsedMs = this.#clockMs;
-    this.#byId.set(id, session);
     this.#order.use(id);
     return session;
   }

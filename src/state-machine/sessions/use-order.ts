@@ -15,7 +15,10 @@ export class UseOrder {
   /** It is used now, perhaps for the first time. */
   use(id: string): void {
     const lastUse = this.#lastUses.get(id);
-    if (lastUse !== undefined) this.#idOfUse.delete(lastUse);
+    if (lastUse !== undefined) {
+      if (lastUse === this.#uses) return;
+      this.#idOfUse.delete(lastUse);
+    }
     this.#uses += 1;
     this.#lastUses.set(id, this.#uses);
     this.#idOfUse.set(this.#uses, id);

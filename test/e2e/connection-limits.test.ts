@@ -2,7 +2,9 @@
 
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { connect as connectSecurely, type TLSSocket } from 'node:tls';
 import { expect } from 'chai';
+import { newAuthority, signedBy } from '../../tools/support/certificates.js';
 import { RedisClient } from '../../tools/support/redis-client.js';
 import { eventually, TestCluster } from '../support/cluster.js';
 import { ownAddress } from '../support/own-address.js';
@@ -91,5 +93,40 @@ describe('a cluster with limits for its clients', () => {
     expect(await subscriber.call('PING')).to.deep.equal(['pong', '']);
     subscriber.close();
     busy.close();
+  });
+});
+
+describe('a cluster with a limit for its clients that speaks TLS', () => {
+  it('closes one client too many, and goes on with the others', async () => {
+    const authority = await newAuthority();
+    const tls = { ...(await signedBy(authority)), ca: undefined };
+    const cluster = await TestCluster.start({ servers: 1, tls, maxConnections: 2 });
+    const port = cluster.cluster.routerAddress?.port ?? 0;
+    const sockets: TLSSocket[] = [];
+    const opened = () => {
+      const socket = connectSecurely({ port, host: '127.0.0.1', ca: authority.cert });
+      sockets.push(socket);
+      return socket.on('error', () => undefined);
+    };
+    try {
+      const clients = [opened(), opened()];
+      for (const client of clients) await once(client, 'secureConnect');
+      const tooMany = opened();
+      tooMany.write('PING\r\n');
+      let told = '';
+      tooMany.on('data', (bytes) => {
+        told += bytes;
+        tooMany.destroy();
+      });
+      await new Promise((resolve) => tooMany.once('close', resolve));
+      expect(told).to.equal('');
+      for (const client of clients) {
+        client.write('PING\r\n');
+        expect(String(await once(client, 'data'))).to.equal('+PONG\r\n');
+      }
+    } finally {
+      for (const socket of sockets) socket.destroy();
+      await cluster.close();
+    }
   });
 });

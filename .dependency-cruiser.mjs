@@ -15,7 +15,7 @@ const ROOMS = [
     'subscription-limits',
   ],
   ['bytes', 'limits', 'environment'],
-  ['access-limits', 'watch-limits', 'etcd-limits', 'lookup-limits'],
+  ['access-limits', 'watch-limits', 'etcd-limits', 'lookup-limits', 'migration-limits'],
   ['log-time'],
   ['channel'],
   ['raft'],
@@ -26,6 +26,7 @@ const ROOMS = [
   ['server', 'gateway'],
   ['v8-flags', 'adapters'],
   ['cluster'],
+  ['migration'],
   ['admin'],
   ['cli'],
 ];

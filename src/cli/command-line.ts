@@ -20,6 +20,7 @@ import { DEFAULT_HTTP_PORT, LOG_LEVELS } from './defaults.js';
 import { addEtcdOptions, type EtcdArguments, givenEtcd } from './etcd-options.js';
 import { addMaintenance } from './maintenance.js';
 import { addMembers } from './members-command.js';
+import { addMigrate } from './migrate-command.js';
 import { forgetGivenPassword, givenPassword, passwordOption } from './password-option.js';
 import { addTlsOptions, givenTls, type TlsArguments } from './tls-options.js';
 
@@ -138,6 +139,7 @@ export function newProgram(): Command {
   addTlsOptions(program, "clients' certificates, which they must show then");
   addMaintenance(program);
   addMembers(program);
+  addMigrate(program);
   return program;
 }
 

@@ -6,8 +6,11 @@ import { DEFAULT_MAX_VALUE_BYTES } from '../limits.js';
 import type { EtcdAccess } from '../wire/control.js';
 import { readText } from './tls-options.js';
 
-export interface EtcdArguments {
+export interface EtcdArguments extends EtcdAccessArguments {
   readonly engine: string;
+}
+
+export interface EtcdAccessArguments {
   readonly etcdEndpoints?: string;
   readonly etcdPrefix: string;
   readonly etcdUser?: string;
@@ -34,10 +37,16 @@ const OF_ETCD = [
 const OF_RAFT = ['dataDir', 'memory', 'fsync', 'electionTimeout', 'heartbeat', 'snapshotLogBytes'] as const;
 
 export function addEtcdOptions(command: Command): Command {
-  return command
-    .addOption(
+  return addEtcdAccessOptions(
+    command.addOption(
       new Option('--engine <engine>', 'what keeps the keys').choices(['raft', 'etcd']).default('raft'),
-    )
+    ),
+  );
+}
+
+/** The options that say how to get to etcd. */
+export function addEtcdAccessOptions(command: Command): Command {
+  return command
     .addOption(new Option('--etcd-endpoints <urls>', 'of members of etcd, with commas between them'))
     .addOption(new Option('--etcd-prefix <prefix>', 'of all keys in etcd').default(DEFAULT_PREFIX))
     .addOption(new Option('--etcd-user <name>', 'whom etcd is to know this program as'))
@@ -63,6 +72,13 @@ export function givenEtcd(
   if (stray !== undefined) throw new OptionError(stray, 'has no meaning with --engine etcd');
   if (options.maxValueBytes > DEFAULT_MAX_VALUE_BYTES)
     throw new OptionError('maxValueBytes', `is over ${DEFAULT_MAX_VALUE_BYTES}, the most that etcd takes`);
+  if (args.etcdEndpoints === undefined)
+    throw new OptionError('etcdEndpoints', 'is needed with --engine etcd');
+  return etcdAccess(args, args.etcdEndpoints);
+}
+
+/** How to get to etcd at these URLs, with commas between them. Throws OptionError. */
+export function etcdAccess(args: EtcdAccessArguments, endpoints: string): EtcdAccess {
   const { etcdUser, etcdPasswordFile, etcdCa, etcdCert, etcdKey } = args;
   if ((etcdUser === undefined) !== (etcdPasswordFile === undefined))
     throw new OptionError(
@@ -75,7 +91,7 @@ export function givenEtcd(
       'is needed with the other of --etcd-cert and --etcd-key',
     );
   return {
-    endpoints: endpointsIn(args.etcdEndpoints),
+    endpoints: endpointsIn(endpoints),
     prefix: prefixIn(args.etcdPrefix),
     ...(etcdUser === undefined || etcdPasswordFile === undefined
       ? {}
@@ -91,8 +107,7 @@ export function givenEtcd(
   };
 }
 
-function endpointsIn(text: string | undefined): readonly string[] {
-  if (text === undefined) throw new OptionError('etcdEndpoints', 'is needed with --engine etcd');
+function endpointsIn(text: string): readonly string[] {
   const endpoints = text.split(',');
   for (const endpoint of endpoints) {
     const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;

@@ -5,7 +5,8 @@ import { Argument, type Command, CommanderError, InvalidArgumentError, Option } 
 import { checkDataDirNames, DEFAULT_OPTIONS } from '../cluster/cluster-options.js';
 import { EXIT_USAGE } from './complaint.js';
 import { DEFAULT_HTTP_PORT } from './defaults.js';
-import { type MembersProgress, ProgressDisplay } from './members-progress.js';
+import { type MembersProgress, showMembers } from './members-progress.js';
+import { ProgressDisplay } from './progress-display.js';
 import { addAccessOptions, RemoteError, send, type Target, textOf } from './remote.js';
 
 interface Place {
@@ -108,7 +109,7 @@ async function withProgress(target: Target, change: Promise<unknown>): Promise<v
     isAsking = true;
     const progress = progressIn(await call(target, 'GET', 'members').catch(() => undefined));
     isAsking = false;
-    if (progress !== undefined && !isOver) display.show(progress, performance.now());
+    if (progress !== undefined && !isOver) showMembers(display, progress, performance.now());
   };
   let isOver = false;
   const timer = setInterval(look, PROGRESS_MS);

@@ -21,13 +21,14 @@ import { type RevisionState, restored } from './revisions.js';
 import { type DedupeImage, DedupeReader, type DedupeVisitor } from './router-dedupe/dedupe-image.js';
 import { type SessionsImage, SessionsReader, type SessionsVisitor } from './sessions/sessions-image.js';
 
-const FORMAT = 5;
+export const FORMAT = 5;
 /** The formats without counts of removals, without sessions, without revisions, and without the router's places. All are read. */
 const FIRST_FORMAT = 1;
 const SESSIONLESS_FORMAT = 2;
 const REVISIONLESS_FORMAT = 3;
 const FORMAT_WITHOUT_DEDUPE = 4;
-const END = 0xffffffff;
+/** In place of a key's length: no record follows. */
+export const END = 0xffffffff;
 
 const REVISIONS_AT = 9;
 const REVISIONS_BYTES = 16;
@@ -52,7 +53,7 @@ export class ImageError extends Error {
 }
 
 /** What comes before the records. */
-interface Head {
+export interface Head {
   readonly clockMs: number;
   readonly revisions: RevisionState;
   readonly removals: Removals;

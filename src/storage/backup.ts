@@ -6,12 +6,13 @@
 import { dirname, join } from 'node:path';
 import { messageOf } from '../error-message.js';
 import { ImageReader, RestoredImage } from '../state-machine/image.js';
-import { LOST_AND_FOUND, type NewDirectoriesOptions } from './cluster-directory.js';
+import { LOST_AND_FOUND, type NewDirectoriesOptions, takeInventory } from './cluster-directory.js';
 import { DataDirectories } from './data-directories.js';
 import { DataDirectory } from './data-directory.js';
 import { DataDirectoryError, explainedIfHung } from './data-directory-error.js';
 import { DiskStorage } from './disk-storage.js';
 import type { Files } from './files.js';
+import { MANIFEST_NAME } from './manifest.js';
 import { PartialFile } from './partial-file.js';
 import type { Owner } from './server-manifest.js';
 import { readSnapshotFile } from './snapshot-files.js';
@@ -154,8 +155,28 @@ async function checkBackup(path: string, files: Files): Promise<BackupFacts> {
   }
 }
 
+/**
+ * Removes what {@link restoreBackup} has left that did not come to its end, in directories that were empty before. Resolves to
+ * whether it did come to its end, and nothing is to be removed. Rejects with DataDirectoryError where something else is there.
+ */
+export async function emptyUnfinished(dataDirs: readonly string[], files: Files): Promise<boolean> {
+  const there: string[] = [];
+  let described = 0;
+  for (const dataDir of dataDirs) {
+    const names = await files.list(dataDir).catch((): readonly string[] => []);
+    if (names.length > 0) there.push(dataDir);
+    if (names.includes(MANIFEST_NAME)) described += 1;
+  }
+  if (described === dataDirs.length) return true;
+  for (const dataDir of there) {
+    await takeInventory(files, dataDir);
+    await empty(files, dataDir);
+  }
+  return false;
+}
+
 /** Rejects with DataDirectoryError unless there is nothing at the path, or an empty directory. */
-async function refuseUsed(dataDir: string, files: Files): Promise<void> {
+export async function refuseUsed(dataDir: string, files: Files): Promise<void> {
   const names = await files.list(dataDir).catch((cause: unknown) => {
     if (systemCodeOf(cause) === 'ENOENT') return [];
     throw new DataDirectoryError(dataDir, `cannot be used (${messageOf(cause)})`, { cause });

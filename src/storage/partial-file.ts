@@ -33,6 +33,17 @@ export class PartialFile {
     return new PartialFile(files, path, await files.create(path), options);
   }
 
+  /** Goes on with a file of that name, after its first bytes: what is there after them is overwritten. */
+  static async reopen(
+    files: Files,
+    path: string,
+    { byteLength, ...options }: PartialFileOptions & { readonly byteLength: number },
+  ): Promise<PartialFile> {
+    const file = new PartialFile(files, path, await files.open(path, 'read and write'), options);
+    file.#byteLength = byteLength;
+    return file;
+  }
+
   get byteLength(): number {
     return this.#byteLength;
   }
@@ -65,6 +76,11 @@ export class PartialFile {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     await this.#file.close();
+  }
+
+  /** Has what was written so far survive. */
+  async settle(): Promise<void> {
+    await this.#syncData();
   }
 
   async #syncData(): Promise<void> {

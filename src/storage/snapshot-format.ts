@@ -29,7 +29,17 @@ export interface ImageSource {
 
 /** Makes what stands before and after an image, whose bytes it is shown. */
 export class SnapshotSums {
-  #crc = 0;
+  #crc: number;
+
+  /** @param crc of what came before, of a snapshot that is gone on with */
+  constructor(crc = 0) {
+    this.#crc = crc;
+  }
+
+  /** Of all so far. */
+  get crc(): number {
+    return this.#crc;
+  }
 
   /** Comes first. */
   header(): Uint8Array<ArrayBuffer> {

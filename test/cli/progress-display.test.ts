@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { AdminServer } from '../../src/admin/admin-server.js';
-import { LINE_EVERY_MS, ProgressDisplay, type ProgressStream } from '../../src/cli/members-progress.js';
+import { showMembers } from '../../src/cli/members-progress.js';
+import { LINE_EVERY_MS, ProgressDisplay, type ProgressStream } from '../../src/cli/progress-display.js';
 import { Cluster } from '../../src/cluster/cluster.js';
 import { freePorts } from '../../tools/support/free-ports.js';
 import { eventually, WAIT_TIMEOUT_MS } from '../support/cluster.js';
@@ -27,10 +28,10 @@ function display(options: Pick<ProgressStream, 'isTTY' | 'columns'>) {
 describe('the progress of a change of members', () => {
   it('is a bar on a terminal, drawn anew when it has changed, and gone at the end', () => {
     const { written, display: bar } = display({ isTTY: true, columns: 49 });
-    bar.show(learning(0, 3), 0);
-    bar.show(learning(0.634, 3), 100);
-    bar.show(learning(0.634, 3), 200);
-    bar.show(learning(1, 3), 300);
+    showMembers(bar, learning(0, 3), 0);
+    showMembers(bar, learning(0.634, 3), 100);
+    showMembers(bar, learning(0.634, 3), 200);
+    showMembers(bar, learning(1, 3), 300);
     bar.end();
     const lines = written.map((text) => text.replace(CLEAR_LINE, ''));
     expect(lines).to.deep.equal([
@@ -44,9 +45,9 @@ describe('the progress of a change of members', () => {
 
   it('says in words what comes after, and whom it waits for', () => {
     const { written, display: bar } = display({ isTTY: true });
-    bar.show(learning(0.5, 3, 4), 0);
-    bar.show(NOBODY, 1);
-    bar.show({ learners: [], change: { caughtUp: 0, waitsFor: [1, 2] } }, 2);
+    showMembers(bar, learning(0.5, 3, 4), 0);
+    showMembers(bar, NOBODY, 1);
+    showMembers(bar, { learners: [], change: { caughtUp: 0, waitsFor: [1, 2] } }, 2);
     expect(written.map((text) => text.replace(CLEAR_LINE, ''))).to.deep.equal([
       `servers 3, 4 catch up [${'#'.repeat(20)}${'-'.repeat(20)}]  50 %`,
       'the members are agreed on',
@@ -57,7 +58,7 @@ describe('the progress of a change of members', () => {
   it('fits any terminal', () => {
     for (let columns = 1; columns < 100; columns += 1) {
       const { written, display: bar } = display({ isTTY: true, columns });
-      bar.show(learning(0.99, 0, 1, 2, 3), 0);
+      showMembers(bar, learning(0.99, 0, 1, 2, 3), 0);
       expect(written.join('').replace(CLEAR_LINE, '')).to.have.length.below(Math.max(columns, 1));
     }
   });
@@ -65,7 +66,7 @@ describe('the progress of a change of members', () => {
   it('is a line every five seconds in a pipe, without control characters, and none of a quick change', () => {
     const { written, display: lines } = display({});
     for (let atMs = 0; atMs < 2.5 * LINE_EVERY_MS; atMs += 250)
-      lines.show(learning(atMs / (2.5 * LINE_EVERY_MS), 3), atMs);
+      showMembers(lines, learning(atMs / (2.5 * LINE_EVERY_MS), 3), atMs);
     lines.end();
     expect(written).to.deep.equal(['server 3 catches up  40 %\n', 'server 3 catches up  80 %\n']);
   });

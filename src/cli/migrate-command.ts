@@ -1,0 +1,94 @@
+/** The subcommand `migrate`: copies all keys between data directories, backups and etcd. */
+
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { DEFAULT_OPTIONS, OptionError } from '../cluster/cluster-options.js';
+import { addEtcdAccessOptions, type EtcdAccessArguments } from './etcd-options.js';
+import { checkEnds, type End, endIn } from './migrate-ends.js';
+import { ProgressDisplay } from './progress-display.js';
+import { addAccessOptions, type Target } from './remote.js';
+
+interface MigrateArguments extends EtcdAccessArguments, Omit<Target, 'host' | 'httpPort'> {
+  readonly from?: readonly string[];
+  readonly to?: readonly string[];
+  readonly servers: number;
+  readonly follow: boolean;
+  readonly cutOver: boolean;
+  readonly pause: number;
+}
+
+const MS_PER_S = 1_000;
+const DEFAULT_PAUSE_S = 60;
+
+export function addMigrate(program: Command): void {
+  const command = program
+    .command('migrate')
+    .description(
+      'copy all keys between a data directory, a backup and etcd; --follow moves a running cluster',
+    )
+    .addOption(
+      placeOption('--from <place>', 'host:port of a router, a directory, a backup, or etcd and its URLs'),
+    )
+    .addOption(placeOption('--to <place>', 'a new directory, backup:<new file>, or etcd and its URLs'))
+    .addOption(number('-n, --servers <count>', 'servers of a new directory', DEFAULT_OPTIONS.servers))
+    .option('--follow', 'go on with all changes, until the cut-over', false)
+    .option('--cut-over', 'as soon as all is copied; else by Enter or SIGUSR2', false)
+    .addOption(number('--pause <seconds>', 'how long writes wait at the cut-over, at most', DEFAULT_PAUSE_S));
+  addEtcdAccessOptions(addAccessOptions(command)).action(async (args: MigrateArguments) => {
+    const from = endIn('from', args.from ?? [], args);
+    const to = endIn('to', args.to ?? [], args);
+    checkEnds(from, to, args);
+    await copy(from, to, args);
+  });
+}
+
+async function copy(from: End, to: End, { servers }: MigrateArguments): Promise<void> {
+  if (from.type === 'cluster' || to.type === 'cluster') throw new OptionError('from', 'is a running cluster');
+  const { openSource, openTarget } = await import('../migration/open-ends.js');
+  const { migrate } = await import('../migration/migrate.js');
+  const display = new ProgressDisplay(process.stderr, performance.now());
+  const startMs = performance.now();
+  const target = openTarget(to.type === 'directory' ? { ...to, servers } : to);
+  try {
+    const { sum, wasDone } = await migrate({
+      target,
+      openSource: (identity) => openSource(from, identity),
+      onProgress: ({ does, records, total }) => {
+        const share = total === 0 ? 1 : Math.min(1, records / total);
+        display.show(`${does} ${records} of ${total} keys`, share, performance.now());
+      },
+      say: (line) => {
+        display.end();
+        process.stderr.write(`threadraft: ${line}\n`);
+      },
+    });
+    display.end();
+    const s = ((performance.now() - startMs) / MS_PER_S).toFixed(1);
+    if (wasDone) say(`migrate: was done before: ${sum.count} keys from ${from.name} in ${to.name}`);
+    else
+      say(
+        `migrate: ${sum.count} keys from ${from.name} to ${to.name} in ${s} s, equal by count and checksum`,
+      );
+  } finally {
+    display.end();
+    await target.close();
+  }
+}
+
+function placeOption(flags: string, description: string): Option {
+  const explanation = `${description}; given again, a directory for each server`;
+  return new Option(flags, explanation).argParser((word: string, before: readonly string[] | undefined) => [
+    ...(before ?? []),
+    word,
+  ]);
+}
+
+function number(flags: string, description: string, value: number): Option {
+  return new Option(flags, description).default(value).argParser((text) => {
+    if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
+    return Number(text);
+  });
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

@@ -1,0 +1,36 @@
+/** Limits of moving keys between data directories, backups and etcd, with what happens when they are reached. */
+
+import { MAX_TXN_KEYS } from './etcd-limits.js';
+import { assertRelations } from './limit-relations.js';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** Records that are handled in one turn of the event loop, and bytes of them: a larger one comes alone. */
+export const MAX_BATCH_RECORDS = 256;
+export const MAX_BATCH_BYTES = 256 * KIB;
+
+/** Records that are put into etcd by one transaction; the record of how far it is goes with them. */
+export const MAX_PUT_RECORDS = MAX_TXN_KEYS - 1;
+
+/** Bytes of names and values that are put into etcd by one transaction; a larger record comes alone. */
+export const MAX_PUT_BYTES = MIB;
+
+/** Keys that are asked of etcd at once, and bytes of its answer. A longer answer is asked for again, with fewer keys. */
+export const MAX_PAGE_KEYS = 512;
+export const MAX_PAGE_BYTES = 2 * MIB;
+
+/** After so many records a file says anew how far it is: as many at most are read again after a kill. */
+export const RECORDS_PER_MARK = 20_000;
+
+/** How long etcd may not answer until the migration is given up; it can be gone on with. */
+export const MAX_ETCD_SILENCE_MS = 60_000;
+
+assertRelations('migration-limits.ts', [
+  [MAX_PUT_RECORDS >= 1, 'a transaction has room for a record and for how far it is'],
+  [
+    MAX_PAGE_BYTES > (4 / 3) * MIB + 4 * KIB,
+    'the largest value that etcd has comes in an answer of one key, in base64',
+  ],
+  [RECORDS_PER_MARK >= MAX_BATCH_RECORDS, 'a file is not marked after each batch'],
+]);

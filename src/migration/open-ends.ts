@@ -1,0 +1,55 @@
+/** Opens what a migration copies from and to, with the real disk and the real network. */
+
+import { filesForOneThing } from '../cluster/one-thing-files.js';
+import { NODE_ENVIRONMENT } from '../environment.js';
+import { Leases } from '../etcd/leases.js';
+import { HttpTransport } from '../etcd/node/http-transport.js';
+import type { EtcdAccess } from '../wire/control.js';
+import { BackupSource } from './backup-source.js';
+import { DirectorySource } from './directory-source.js';
+import type { Source, Target } from './ends.js';
+import { EtcdSource } from './etcd-source.js';
+import { EtcdStore } from './etcd-store.js';
+import { EtcdTarget, type EtcdTargetOptions } from './etcd-target.js';
+import { FileTarget } from './file-target.js';
+
+export type SourcePlace =
+  | { readonly type: 'etcd'; readonly access: EtcdAccess }
+  | { readonly type: 'directory'; readonly paths: readonly string[] }
+  | { readonly type: 'backup'; readonly path: string };
+
+export type TargetPlace =
+  | { readonly type: 'etcd'; readonly access: EtcdAccess }
+  | { readonly type: 'directory'; readonly paths: readonly string[]; readonly servers: number }
+  | { readonly type: 'backup'; readonly path: string };
+
+/** As it was when the migration began that has this identity, if that is known. */
+export function openSource(place: SourcePlace, identity: string | undefined): Promise<Source> {
+  const world = { files: filesForOneThing(), environment: NODE_ENVIRONMENT };
+  switch (place.type) {
+    case 'backup':
+      return BackupSource.open(place.path, world);
+    case 'directory':
+      return DirectorySource.open(place.paths, world);
+    case 'etcd': {
+      const { prefix } = place.access;
+      const { store, environment } = etcdOptions(place.access);
+      return EtcdSource.open({ store, prefix, environment }, identity);
+    }
+  }
+}
+
+export function openTarget(place: TargetPlace): Target {
+  if (place.type === 'etcd') return new EtcdTarget(etcdOptions(place.access));
+  return new FileTarget(place, { files: filesForOneThing(), environment: NODE_ENVIRONMENT });
+}
+
+export function etcdOptions(access: EtcdAccess): EtcdTargetOptions {
+  const transport = new HttpTransport(access);
+  const environment = NODE_ENVIRONMENT;
+  return {
+    environment,
+    store: new EtcdStore({ transport, prefix: access.prefix, environment }),
+    leases: new Leases(transport),
+  };
+}

@@ -144,6 +144,7 @@ export class Clients {
       replies,
       connections: this.#connections,
       pause: this.#pause,
+      hasPendingWrite: () => this.#path.hasPendingWrite,
       configure: (args) => this.answerer.contexts.configure(args),
     });
     this.answerer = new Answerer({

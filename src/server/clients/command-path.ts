@@ -8,6 +8,8 @@ import type { PendingCommand } from './client-connection.js';
 export interface CommandPath {
   /** Commands that are on their way: they were taken and are not answered. */
   readonly commandCount: number;
+  /** Whether one of them may still write. */
+  readonly hasPendingWrite: boolean;
   /** Whether it takes another command. */
   readonly hasRoom: boolean;
   /** Takes the command, whose answer comes after those to the commands of its client that are pending. */

@@ -73,6 +73,10 @@ export class LeaderCommands implements CommandPath {
     return this.#groups.commandCount + this.#proposals.commandCount;
   }
 
+  get hasPendingWrite(): boolean {
+    return this.#proposals.hasPendingWrite || this.#turns.count > 0;
+  }
+
   get hasRoom(): boolean {
     return this.#groups.byteLength < MAX_INFLIGHT_PROPOSAL_BYTES && !this.#proposals.isFull;
   }

@@ -69,6 +69,11 @@ export class Proposals {
     return this.#lastWriteIndex;
   }
 
+  /** Whether a write was taken that is not applied. */
+  get hasPendingWrite(): boolean {
+    return this.#hasWrites || this.#lastWriteIndex > this.#state.position.index;
+  }
+
   /** Whether the open entry takes no more writes. */
   get isFull(): boolean {
     return this.#encoder.byteLength >= MAX_ENTRY_BYTES || this.#encoder.isUnfinished;

@@ -29,6 +29,8 @@ export interface QuestionsOptions {
   readonly replies: ReplyFrames;
   readonly connections: ClientConnections;
   readonly pause: Pause;
+  /** Whether a write was taken whose outcome is not known. */
+  readonly hasPendingWrite: () => boolean;
   /** Changes settings, or begins counts anew. */
   readonly configure: (args: Args) => void;
 }
@@ -38,6 +40,8 @@ export class Questions {
   /** What the clients of this server have asked. */
   readonly #asked = new Map<ClientConnection, (answers: readonly string[]) => void>();
   #answers: OpenAnswer[] = [];
+  /** Those that want a pause, and are answered once what was taken before it is over. */
+  #pausing: QuestionId[] = [];
 
   constructor(options: QuestionsOptions) {
     this.#options = options;
@@ -45,7 +49,7 @@ export class Questions {
 
   /** Whether {@link work} has something to do at once. */
   get isDue(): boolean {
-    return this.#answers.length > 0;
+    return this.#answers.length > 0 || (this.#pausing.length > 0 && !this.#options.hasPendingWrite());
   }
 
   /** Asks all servers for a client of this one; `conclude` is called once all have answered, if the client is still here. */
@@ -86,8 +90,14 @@ export class Questions {
   answer({ question, connection, args }: Extract<ClientFrame, { type: 'question' }>, nowMs: number): void {
     const [subcommand = ''] = args;
     const rest = args.slice(1);
-    if (subcommand === 'PAUSE' || subcommand === 'UNPAUSE') {
-      this.#changePause(subcommand, rest, nowMs);
+    if (subcommand === 'PAUSE') {
+      this.#beginPause(rest, nowMs);
+      // Whoever is told of the pause relies on it that no write before it is acknowledged later.
+      this.#pausing.push(question);
+      return;
+    }
+    if (subcommand === 'UNPAUSE') {
+      this.#options.pause.end();
       this.#options.replies.answerQuestion(question, '');
       return;
     }
@@ -115,8 +125,12 @@ export class Questions {
     });
   }
 
-  /** Looks at some of the connections that are asked about. */
+  /** Looks at some of the connections that are asked about, and answers those that wait for writes before a pause. */
   work(nowMs: number): void {
+    if (this.#pausing.length > 0 && !this.#options.hasPendingWrite()) {
+      for (const question of this.#pausing) this.#options.replies.answerQuestion(question, '');
+      this.#pausing = [];
+    }
     const [answer] = this.#answers;
     if (answer === undefined) return;
     const end = Math.min(answer.connections.length, answer.looked + MAX_LISTED_CONNECTIONS_PER_TURN);
@@ -145,9 +159,7 @@ export class Questions {
     else this.#options.connections.close(client);
   }
 
-  #changePause(subcommand: string, [durationText = '0', mode]: Args, nowMs: number): void {
-    const { pause } = this.#options;
-    if (subcommand === 'UNPAUSE') pause.end();
-    else pause.begin(nowMs + Number(durationText), { holdsAll: mode === 'ALL' });
+  #beginPause([durationText = '0', mode]: Args, nowMs: number): void {
+    this.#options.pause.begin(nowMs + Number(durationText), { holdsAll: mode === 'ALL' });
   }
 }

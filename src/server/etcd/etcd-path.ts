@@ -72,6 +72,10 @@ export class EtcdPath implements CommandPath {
     return this.#waiting.length + this.#aside.count;
   }
 
+  get hasPendingWrite(): boolean {
+    return this.#waiting.some(({ command }) => isWrite(command.request));
+  }
+
   get hasRoom(): boolean {
     return this.#waitingBytes < MAX_WAITING_BYTES;
   }

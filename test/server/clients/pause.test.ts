@@ -8,6 +8,7 @@ import {
 } from '../../../src/server/clients/client-connection.js';
 import { Pause } from '../../../src/server/clients/pause.js';
 import { opening } from '../../support/client-frames.js';
+import { Leader, set } from '../../support/server/server-side.js';
 
 describe('a pause', () => {
   it('that is longer holds when a shorter one follows, but not once it was ended', () => {
@@ -51,6 +52,19 @@ describe('a pause', () => {
     ];
     for (const command of commands) expect(pause.hold(command)).to.equal(true);
     expect(pause.takeAll()).to.deep.equal(commands);
+  });
+
+  it('is confirmed once the writes before it are over: none of them is acknowledged later', () => {
+    const leader = new Leader();
+    leader.send(1, set('k', 'v'));
+    leader.ask('PAUSE', '60000', 'WRITE');
+    leader.turn();
+    leader.turn();
+    expect(leader.answers, 'while a write waits for a majority').to.equal(0);
+    leader.acknowledge();
+    expect(leader.toldTo(1)).to.equal('OK 1\r\n');
+    leader.turn();
+    expect(leader.answers).to.equal(1);
   });
 
   const client = new ClientConnection(1, opening(1), new TotalUnread(), 0);

@@ -84,6 +84,8 @@ export class ServerSide {
     new Disk().recover(),
     0,
   );
+  /** How many questions of {@link ask} it has answered. */
+  answers = 0;
   /** Subscribers that were closed because they did not read, as far as that was reported. */
   subscribersClosed = 0;
   readonly #traffic = makeChannel<Uint8Array>(100);
@@ -259,7 +261,10 @@ export class ServerSide {
     let told = '';
     for (let got = this.#traffic.receiver.tryReceive(); got?.ok; got = this.#traffic.receiver.tryReceive())
       for (const frame of readServerFrames(got.value)) {
-        if (frame.type === 'answer') continue;
+        if (frame.type === 'answer') {
+          this.answers += 1;
+          continue;
+        }
         if (frame.type === 'found') {
           this.#found.push(frame.values.map((value) => value && textOf(value)));
           continue;

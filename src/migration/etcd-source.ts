@@ -13,7 +13,8 @@ export interface EtcdSourceOptions {
   readonly environment: Environment;
 }
 
-const IDENTITY = /^etcd (?<clusterId>[0-9a-f]+) (?<prefix>".*") (?<revision>[0-9]+)$/;
+/** The cluster, the prefix in quotes, and the revision. */
+const IDENTITY = /^etcd ([0-9a-f]+) (".*") ([0-9]+)$/;
 
 export class EtcdSource implements Source {
   readonly #options: EtcdSourceOptions;
@@ -38,10 +39,10 @@ export class EtcdSource implements Source {
   static async open(options: EtcdSourceOptions, identity?: string): Promise<EtcdSource> {
     const { store, prefix } = options;
     const now = await store.facts();
-    const known = IDENTITY.exec(identity ?? '')?.groups;
+    const [, clusterId, itsPrefix, known = now.revision] = IDENTITY.exec(identity ?? '') ?? [];
     const name = JSON.stringify(prefix);
-    const isSame = known?.['clusterId'] === now.clusterId && known['prefix'] === name;
-    const revision = isSame ? (known['revision'] ?? now.revision) : now.revision;
+    const isSame = clusterId === now.clusterId && itsPrefix === name;
+    const revision = isSame ? known : now.revision;
     const { keys } = isSame ? await store.facts(revision) : now;
     return new EtcdSource(options, { revision, identity: `etcd ${now.clusterId} ${name} ${revision}`, keys });
   }

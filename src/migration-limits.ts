@@ -23,6 +23,10 @@ export const MAX_PAGE_BYTES = 2 * MIB;
 /** After so many records a file says anew how far it is: as many at most are read again after a kill. */
 export const RECORDS_PER_MARK = 20_000;
 
+/** Changes of a running cluster that wait to be copied, and bytes of them: no more are read until some are. */
+export const MAX_FEED_CHANGES = 4_096;
+export const MAX_FEED_BYTES = 4 * MIB;
+
 /** How long etcd may not answer until the migration is given up; it can be gone on with. */
 export const MAX_ETCD_SILENCE_MS = 60_000;
 

@@ -2,10 +2,12 @@
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { DEFAULT_OPTIONS, OptionError } from '../cluster/cluster-options.js';
+import { EXIT_FAILED } from './complaint.js';
 import { addEtcdAccessOptions, type EtcdAccessArguments } from './etcd-options.js';
 import { checkEnds, type End, endIn } from './migrate-ends.js';
+import { givenPassword } from './password-option.js';
 import { ProgressDisplay } from './progress-display.js';
-import { addAccessOptions, type Target } from './remote.js';
+import { addAccessOptions, secretsIn, type Target } from './remote.js';
 
 interface MigrateArguments extends EtcdAccessArguments, Omit<Target, 'host' | 'httpPort'> {
   readonly from?: readonly string[];
@@ -18,6 +20,7 @@ interface MigrateArguments extends EtcdAccessArguments, Omit<Target, 'host' | 'h
 
 const MS_PER_S = 1_000;
 const DEFAULT_PAUSE_S = 60;
+const END_SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 export function addMigrate(program: Command): void {
   const command = program
@@ -37,12 +40,17 @@ export function addMigrate(program: Command): void {
     const from = endIn('from', args.from ?? [], args);
     const to = endIn('to', args.to ?? [], args);
     checkEnds(from, to, args);
-    await copy(from, to, args);
+    if (from.type === 'cluster') await move(from, to, args);
+    else await copy(from, to, args);
   });
 }
 
-async function copy(from: End, to: End, { servers }: MigrateArguments): Promise<void> {
-  if (from.type === 'cluster' || to.type === 'cluster') throw new OptionError('from', 'is a running cluster');
+async function copy(
+  from: Exclude<End, { type: 'cluster' }>,
+  to: End,
+  { servers }: MigrateArguments,
+): Promise<void> {
+  if (to.type === 'cluster') throw new OptionError('to', 'is a running cluster');
   const { openSource, openTarget } = await import('../migration/open-ends.js');
   const { migrate } = await import('../migration/migrate.js');
   const display = new ProgressDisplay(process.stderr, performance.now());
@@ -72,6 +80,73 @@ async function copy(from: End, to: End, { servers }: MigrateArguments): Promise<
     display.end();
     await target.close();
   }
+}
+
+/** Copies, follows, and cuts over as soon as that is asked for. */
+async function move(from: Extract<End, { type: 'cluster' }>, to: End, args: MigrateArguments): Promise<void> {
+  if (to.type !== 'etcd') throw new OptionError('to', 'is no etcd');
+  const secrets = secretsIn(args);
+  const isSecure = args.tls === true || Object.keys(secrets).length > 0;
+  const place = { ...from, password: givenPassword(args) ?? undefined, tls: isSecure ? secrets : undefined };
+  const { openFollow } = await import('../migration/open-ends.js');
+  const display = new ProgressDisplay(process.stderr, performance.now());
+  const tell = (line: string) => {
+    display.end();
+    process.stderr.write(`threadraft: ${line}\n`);
+  };
+  let isCopied = false;
+  const { follow, link } = openFollow(place, to.access, {
+    pauseMs: args.pause * MS_PER_S,
+    onProgress: ({ does, count }) => {
+      if (does === 'follows' && !isCopied && !args.cutOver)
+        tell(`all is copied, and changes are followed: cut over by Enter, or kill -USR2 ${process.pid}`);
+      isCopied ||= does === 'follows';
+      display.show(
+        `${does} ${count} ${does === 'follows' ? 'changes' : 'keys'}`,
+        undefined,
+        performance.now(),
+      );
+    },
+    say: tell,
+  });
+  const stopAsking = askForCutOver(follow, { isAtOnce: args.cutOver });
+  // Writes are not to wait for somebody who has gone.
+  const onEnd = () => {
+    const end = () => process.exit(EXIT_FAILED);
+    link.resumeWrites().then(end, end);
+  };
+  for (const signal of END_SIGNALS) process.once(signal, onEnd);
+  try {
+    const { sum, pausedMs } = await follow.run();
+    const waited = (pausedMs / MS_PER_S).toFixed(1);
+    const left = Math.max(0, args.pause - pausedMs / MS_PER_S).toFixed(0);
+    say(
+      `migrate: ${sum.count} keys from ${from.name} to ${to.name}, equal by count and checksum; ` +
+        `writes have waited ${waited} s, and wait ${left} s more: stop the cluster`,
+    );
+  } finally {
+    display.end();
+    for (const signal of END_SIGNALS) process.off(signal, onEnd);
+    stopAsking();
+    follow.close();
+  }
+}
+
+/** Returns what ends that. */
+function askForCutOver(
+  follow: { cutOver(): void },
+  { isAtOnce }: { readonly isAtOnce: boolean },
+): () => void {
+  if (isAtOnce) follow.cutOver();
+  const onSignal = () => follow.cutOver();
+  process.on('SIGUSR2', onSignal);
+  // Whoever has a terminal has a key to press; a script has no line to give by chance.
+  if (process.stdin.isTTY) process.stdin.on('data', onSignal);
+  return () => {
+    process.off('SIGUSR2', onSignal);
+    process.stdin.off('data', onSignal);
+    process.stdin.pause();
+  };
 }
 
 function placeOption(flags: string, description: string): Option {

@@ -49,7 +49,7 @@ export function send(target: Target, method: string, path: string, body?: object
 }
 
 /** What to show and to trust, as options of a request. Throws OptionError. */
-function secretsIn({ tlsCert, tlsKey, tlsCa }: TlsArguments): Record<string, string> {
+export function secretsIn({ tlsCert, tlsKey, tlsCa }: TlsArguments): Record<string, string> {
   if (tlsKey !== undefined && tlsCert === undefined)
     throw new OptionError('tlsCert', 'is needed with --tls-key');
   if (tlsCert !== undefined && tlsKey === undefined)

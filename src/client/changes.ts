@@ -30,6 +30,9 @@ export type Change =
   /** All keys were told, as they are at this revision. From here on there are changes alone. */
   | { readonly type: 'synced'; readonly revision: number };
 
+/** What bytes are read as. */
+export type TextEncoding = 'utf8' | 'latin1';
+
 const MAX_PREFIX_BYTES = 250;
 const PERCENT = 0x25;
 
@@ -50,7 +53,10 @@ export function prefixWord(prefix: string): string {
 }
 
 /** The change that a line tells; undefined for one that tells none. Throws {@link BadReplyError}. */
-export function changeIn({ line, value }: Reply): Exclude<Change, { type: 'reset' | 'synced' }> | undefined {
+export function changeIn(
+  { line, value }: Reply,
+  encoding: TextEncoding = 'utf8',
+): Exclude<Change, { type: 'reset' | 'synced' }> | undefined {
   const [type, first, word = '', ...others] = line.split(' ');
   const revision = Number(first);
   const [second, third = ''] = others;
@@ -59,19 +65,19 @@ export function changeIn({ line, value }: Reply): Exclude<Change, { type: 'reset
       const ttl = Number(third);
       return {
         type: 'set',
-        key: keyIn(word),
-        value: value?.toString() ?? '',
+        key: keyIn(word, encoding),
+        value: value?.toString(encoding) ?? '',
         version: Number(second),
         ttl: ttl === 0 ? undefined : ttl,
         revision,
       };
     }
     case 'DELETED':
-      return { type: 'deleted', key: keyIn(word), revision };
+      return { type: 'deleted', key: keyIn(word, encoding), revision };
     case 'EXPIRED':
-      return { type: 'expired', key: keyIn(word), revision };
+      return { type: 'expired', key: keyIn(word, encoding), revision };
     case 'CHANGED':
-      return { type: 'changed', key: keyIn(word), version: Number(second), holds: third, revision };
+      return { type: 'changed', key: keyIn(word, encoding), version: Number(second), holds: third, revision };
     case 'FLUSHED':
       return { type: 'flushed', revision };
     default:
@@ -87,7 +93,7 @@ export function numberIn(line: string): number {
 }
 
 /** In one pass: a key may have megabytes. */
-function keyIn(word: string): string {
+function keyIn(word: string, encoding: TextEncoding): string {
   if (!word.includes('%')) return word;
   const bytes = Buffer.from(word, 'latin1');
   let end = 0;
@@ -96,5 +102,5 @@ function keyIn(word: string): string {
     bytes[end] = Number.isNaN(code) ? (bytes[at] ?? 0) : code;
     if (!Number.isNaN(code)) at += 2;
   }
-  return bytes.toString('utf8', 0, end);
+  return bytes.toString(encoding, 0, end);
 }

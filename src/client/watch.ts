@@ -4,7 +4,7 @@
  */
 
 import type { Timer } from '../environment.js';
-import { type Change, changeIn, numberIn, prefixWord } from './changes.js';
+import { type Change, changeIn, numberIn, prefixWord, type TextEncoding } from './changes.js';
 import { AbortedError, ArgumentError, AuthError, ClosedError, RefusedError } from './client-errors.js';
 import {
   CONNECT_TIMEOUT_MS,
@@ -31,6 +31,8 @@ export interface WatchEnvironment {
   readonly password: string | undefined;
   readonly world: ClientWorld;
   readonly onEnd: (watch: Watch) => void;
+  /** What keys and values are read as: 'latin1' for one character per byte. */
+  readonly encoding?: TextEncoding;
 }
 
 interface Waiting {
@@ -208,7 +210,7 @@ export class Watch implements AsyncIterableIterator<Change, undefined> {
 
   #onLine(reply: Reply): void {
     const { line } = reply;
-    const change = changeIn(reply);
+    const change = changeIn(reply, this.#environment.encoding);
     if (change !== undefined) {
       this.#failures = 0;
       this.#hasToldSome ||= this.#isTellingAll;

@@ -1,17 +1,20 @@
 /** Opens what a migration copies from and to, with the real disk and the real network. */
 
+import { type TlsOptions, tcpDial } from '../client/node/tcp.js';
 import { filesForOneThing } from '../cluster/one-thing-files.js';
 import { NODE_ENVIRONMENT } from '../environment.js';
 import { Leases } from '../etcd/leases.js';
 import { HttpTransport } from '../etcd/node/http-transport.js';
 import type { EtcdAccess } from '../wire/control.js';
 import { BackupSource } from './backup-source.js';
+import { ClusterLink } from './cluster-link.js';
 import { DirectorySource } from './directory-source.js';
 import type { Source, Target } from './ends.js';
 import { EtcdSource } from './etcd-source.js';
 import { EtcdStore } from './etcd-store.js';
 import { EtcdTarget, type EtcdTargetOptions } from './etcd-target.js';
 import { FileTarget } from './file-target.js';
+import { Follow, type FollowOptions } from './follow.js';
 
 export type SourcePlace =
   | { readonly type: 'etcd'; readonly access: EtcdAccess }
@@ -42,6 +45,31 @@ export function openSource(place: SourcePlace, identity: string | undefined): Pr
 export function openTarget(place: TargetPlace): Target {
   if (place.type === 'etcd') return new EtcdTarget(etcdOptions(place.access));
   return new FileTarget(place, { files: filesForOneThing(), environment: NODE_ENVIRONMENT });
+}
+
+export interface ClusterPlace {
+  readonly host: string;
+  readonly port: number;
+  readonly name: string;
+  readonly password: string | undefined;
+  readonly tls: TlsOptions | undefined;
+}
+
+type HowToFollow = Pick<FollowOptions, 'pauseMs' | 'onProgress' | 'say'>;
+
+export function openFollow(
+  { host, port, name, password, tls }: ClusterPlace,
+  access: EtcdAccess,
+  how: HowToFollow,
+): { readonly follow: Follow; readonly link: ClusterLink } {
+  const cluster = {
+    address: { host, port },
+    name,
+    password,
+    world: { environment: NODE_ENVIRONMENT, dial: tcpDial(tls) },
+  };
+  const link = new ClusterLink(cluster);
+  return { follow: new Follow({ ...etcdOptions(access), ...cluster, link, ...how }), link };
 }
 
 export function etcdOptions(access: EtcdAccess): EtcdTargetOptions {

@@ -27,6 +27,9 @@ export const RECORDS_PER_MARK = 20_000;
 export const MAX_FEED_CHANGES = 4_096;
 export const MAX_FEED_BYTES = 4 * MIB;
 
+/** Keys of a running cluster that are compared at once. */
+export const MAX_COMPARED_AT_ONCE = 1_024;
+
 /** How long etcd may not answer until the migration is given up; it can be gone on with. */
 export const MAX_ETCD_SILENCE_MS = 60_000;
 

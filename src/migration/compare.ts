@@ -1,6 +1,6 @@
 /** Compares a running cluster, none of whose clients writes, with what etcd has of it, key by key in the order of their bytes. */
 
-import { MAX_PUT_RECORDS } from '../migration-limits.js';
+import { MAX_COMPARED_AT_ONCE } from '../migration-limits.js';
 import type { ClusterLink } from './cluster-link.js';
 import type { EtcdTargetOptions } from './etcd-target.js';
 import { pagesOf } from './etcd-target.js';
@@ -35,8 +35,8 @@ export async function compareWithCluster(
     while (!isSynced) {
       if (environment.nowMs() >= endMs) return undefined;
       const changes = await feed.take(WAIT_MS);
-      for (let start = 0; start < changes.length; start += MAX_PUT_RECORDS) {
-        const some = changes.slice(start, start + MAX_PUT_RECORDS);
+      for (let start = 0; start < changes.length; start += MAX_COMPARED_AT_ONCE) {
+        const some = changes.slice(start, start + MAX_COMPARED_AT_ONCE);
         const records = await recordsIn(some, options.link);
         for (const [key, record] of records) {
           // Out of order it is a change of a key that was told before.
@@ -112,18 +112,22 @@ function differs(key: string, how: string): MigrationError {
 /** Records in their order, of which the next can be looked at. */
 class Ahead {
   readonly #pages: AsyncIterator<readonly MigratedRecord[]>;
+  /** The page after this one is read meanwhile. */
+  #coming: Promise<IteratorResult<readonly MigratedRecord[]>>;
   #page: readonly MigratedRecord[] = [];
   #place = 0;
   #hasEnded = false;
 
   constructor(pages: AsyncIterable<readonly MigratedRecord[]>) {
     this.#pages = pages[Symbol.asyncIterator]();
+    this.#coming = this.#read();
   }
 
   async next(): Promise<MigratedRecord | undefined> {
     while (this.#place === this.#page.length && !this.#hasEnded) {
-      const { done, value } = await this.#pages.next();
+      const { done, value } = await this.#coming;
       this.#hasEnded = done === true;
+      if (!this.#hasEnded) this.#coming = this.#read();
       this.#page = done === true ? [] : value;
       this.#place = 0;
     }
@@ -132,5 +136,12 @@ class Ahead {
 
   take(): void {
     this.#place += 1;
+  }
+
+  #read(): Promise<IteratorResult<readonly MigratedRecord[]>> {
+    const page = this.#pages.next();
+    // Whoever awaits it hears of a failure.
+    page.catch(() => undefined);
+    return page;
   }
 }

@@ -96,8 +96,6 @@ export class EtcdStore {
         this.#pageKeys = Math.min(MAX_PAGE_KEYS, 2 * this.#pageKeys);
         return { records: kvs.map((pair) => this.#recordOf(pair)), isLast: !more };
       } catch (error) {
-        if (error instanceof EtcdRefusalError && error.message.includes('compacted'))
-          throw new CompactedError(revision);
         if (!(error instanceof EtcdLongAnswerError) || this.#pageKeys === 1) throw error;
         this.#pageKeys = Math.ceil(this.#pageKeys / 4);
       }
@@ -157,10 +155,15 @@ export class EtcdStore {
   }
 
   /** A read, which is repeated while etcd does not answer, for some time. */
-  #read(body: object, maxBytes = MAX_ANSWER_BYTES): Promise<Answer> {
-    return patiently(this.#environment, () =>
-      this.#call('/v3/kv/range', body, { timeoutMs: READ_TIMEOUT_MS, maxBytes }),
-    );
+  async #read(body: RangeBody, maxBytes = MAX_ANSWER_BYTES): Promise<Answer> {
+    const read = () => this.#call('/v3/kv/range', body, { timeoutMs: READ_TIMEOUT_MS, maxBytes });
+    try {
+      return await patiently(this.#environment, read);
+    } catch (error) {
+      if (error instanceof EtcdRefusalError && error.message.includes('compacted'))
+        throw new CompactedError(body.revision ?? 'now');
+      throw error;
+    }
   }
 
   async #call(
@@ -180,6 +183,14 @@ interface Answer {
   readonly count?: string;
   readonly kvs?: readonly Pair[];
   readonly more?: boolean;
+}
+
+interface RangeBody {
+  readonly key: string;
+  readonly range_end?: string;
+  readonly limit?: string;
+  readonly revision?: string;
+  readonly count_only?: boolean;
 }
 
 interface Pair {

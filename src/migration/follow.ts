@@ -142,6 +142,7 @@ export class Follow {
   }
 
   async #take(change: FeedChange): Promise<void> {
+    this.#checkOrder(change);
     switch (change.type) {
       case 'reset':
         this.#options.say(`${this.#options.name} keeps the next changes no more: begins anew`);
@@ -174,6 +175,17 @@ export class Follow {
       case 'removed':
         await this.#add(change.key, undefined, change.revision, false);
     }
+  }
+
+  /** A cluster counts its changes one by one, so none can be missing unseen. Throws MigrationError. */
+  #checkOrder(change: FeedChange): void {
+    const isCopied = this.#revision !== 0;
+    if (!isCopied || !('revision' in change) || change.type === 'synced') return;
+    const before = Math.max(this.#revision, this.#batch.revision);
+    if (change.revision !== before + 1)
+      throw new MigrationError(
+        `${this.#options.name} tells revision ${change.revision} after ${before}: something is missing, run it again`,
+      );
   }
 
   async #add(

@@ -2,8 +2,8 @@
 
 import { MAX_COMPARED_AT_ONCE } from '../migration-limits.js';
 import type { ClusterLink } from './cluster-link.js';
+import { pagesOf } from './etcd-store.js';
 import type { EtcdTargetOptions } from './etcd-target.js';
-import { pagesOf } from './etcd-target.js';
 import { Feed, type FeedChange, type FeedOptions } from './feed.js';
 import { MigrationError } from './migration-errors.js';
 import { isLive, type MigratedRecord, RecordSum, type SumOfRecords } from './record.js';

@@ -3,8 +3,7 @@
 import type { Environment } from '../environment.js';
 import { REVISIONS_PER_TXN } from '../etcd-limits.js';
 import type { Position, Source, SourceHead } from './ends.js';
-import type { EtcdStore } from './etcd-store.js';
-import { batchesOf } from './image-source.js';
+import { type EtcdStore, pagesOf } from './etcd-store.js';
 import type { MigratedRecord } from './record.js';
 
 export interface EtcdSourceOptions {
@@ -18,13 +17,13 @@ const IDENTITY = /^etcd ([0-9a-f]+) (".*") ([0-9]+)$/;
 
 export class EtcdSource implements Source {
   readonly #options: EtcdSourceOptions;
-  readonly #revision: string;
+  readonly #revision: bigint;
   readonly identity: string;
   readonly total: number;
 
   private constructor(
     options: EtcdSourceOptions,
-    facts: { readonly revision: string; readonly identity: string; readonly keys: number },
+    facts: { readonly revision: bigint; readonly identity: string; readonly keys: number },
   ) {
     this.#options = options;
     this.#revision = facts.revision;
@@ -39,10 +38,10 @@ export class EtcdSource implements Source {
   static async open(options: EtcdSourceOptions, identity?: string): Promise<EtcdSource> {
     const { store, prefix } = options;
     const now = await store.facts();
-    const [, clusterId, itsPrefix, known = now.revision] = IDENTITY.exec(identity ?? '') ?? [];
+    const [, clusterId, itsPrefix, known = ''] = IDENTITY.exec(identity ?? '') ?? [];
     const name = JSON.stringify(prefix);
     const isSame = clusterId === now.clusterId && itsPrefix === name;
-    const revision = isSame ? known : now.revision;
+    const revision = isSame ? BigInt(known) : now.revision;
     const { keys } = isSame ? await store.facts(revision) : now;
     return new EtcdSource(options, { revision, identity: `etcd ${now.clusterId} ${name} ${revision}`, keys });
   }
@@ -55,13 +54,7 @@ export class EtcdSource implements Source {
 
   async *read({ lastKey }: Position): AsyncGenerator<readonly MigratedRecord[]> {
     const { store, environment } = this.#options;
-    let after = lastKey;
-    while (true) {
-      const { records, isLast } = await store.page(after, this.#revision);
-      yield* batchesOf(records, environment);
-      after = records.at(-1)?.key;
-      if (isLast || after === undefined) return;
-    }
+    yield* pagesOf(store, this.#revision, environment, lastKey);
   }
 
   async close(): Promise<void> {

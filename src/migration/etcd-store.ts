@@ -9,10 +9,21 @@ import {
 } from '../etcd/etcd-errors.js';
 import { revisionOf } from '../etcd/etcd-keys.js';
 import type { EtcdTransport } from '../etcd/etcd-transport.js';
+import {
+  type KeyValue,
+  KV,
+  noneIn,
+  put,
+  type RangeResponse,
+  type RangeStart,
+  remove,
+  unchanged,
+} from '../etcd/rpc/messages.js';
 import { decodeValue, encodeValue } from '../etcd/value-codec.js';
-import { MAX_ANSWER_BYTES, READ_TIMEOUT_MS, RETRY_PAUSE_MS } from '../etcd-limits.js';
-import { MAX_ETCD_SILENCE_MS, MAX_PAGE_BYTES, MAX_PAGE_KEYS } from '../migration-limits.js';
+import { READ_TIMEOUT_MS, RETRY_PAUSE_MS } from '../etcd-limits.js';
+import { MAX_ETCD_SILENCE_MS, MAX_PAGE_KEYS } from '../migration-limits.js';
 import { QUORUM_WAIT_MS } from '../time-limits.js';
+import { batchesOf } from './image-source.js';
 import { CompactedError, MigrationError } from './migration-errors.js';
 import type { MigratedRecord } from './record.js';
 
@@ -32,13 +43,13 @@ export interface Page {
 /** What a migration has written about itself, and etcd's revision of that. */
 export interface EtcdMark {
   readonly text: string;
-  readonly modRevision: string;
+  readonly modRevision: bigint;
 }
 
 /** A key with the lease that is to remove it. */
 export interface LeasedRecord {
   readonly record: MigratedRecord;
-  readonly lease: string | undefined;
+  readonly lease: bigint | undefined;
 }
 
 /** Either records that come or change and keys that go, each named once; or all keys go. */
@@ -51,8 +62,8 @@ export const NO_CHANGE: StoreChange = { type: 'some', put: [], removed: [] };
 interface Commit {
   readonly change: StoreChange;
   readonly mark: string;
-  /** etcd's revision of the mark that is there; '0' for none. */
-  readonly expected: string;
+  /** etcd's revision of the mark that is there; 0 for none. */
+  readonly expected: bigint;
   /** Whether there may be no keys. */
   readonly isFirst?: boolean;
 }
@@ -61,38 +72,35 @@ export class EtcdStore {
   readonly #transport: EtcdTransport;
   readonly #environment: Environment;
   readonly #prefix: string;
-  readonly #end: string;
-  readonly #mark: string;
+  readonly #all: { readonly key: Uint8Array; readonly rangeEnd: Uint8Array };
+  readonly #mark: Uint8Array;
   #pageKeys = MAX_PAGE_KEYS;
 
   constructor({ transport, prefix, environment }: EtcdStoreOptions) {
     this.#transport = transport;
     this.#environment = environment;
     this.#prefix = `${prefix}k/`;
-    this.#end = `${prefix}k0`;
-    this.#mark = `${prefix}migration`;
+    this.#all = { key: bytesOf(`${prefix}k/`), rangeEnd: bytesOf(`${prefix}k0`) };
+    this.#mark = bytesOf(`${prefix}migration`);
   }
 
-  /** etcd's revision now, the name of the cluster, and how many keys there are. */
-  async facts(revision?: string): Promise<{ clusterId: string; revision: string; keys: number }> {
-    const body = { key: base64(this.#prefix), range_end: base64(this.#end), count_only: true };
-    const answer = await this.#read(revision === undefined ? body : { ...body, revision });
-    const { header } = answer;
+  /** The name of the cluster, etcd's revision now, and how many keys there are, or were at that revision. */
+  async facts(revision = 0n): Promise<EtcdFacts> {
+    const { header, count } = await this.#read({ ...this.#all, countOnly: true, revision });
     return {
-      clusterId: BigInt(header?.cluster_id ?? '0').toString(16),
-      revision: header?.revision ?? '0',
-      keys: Number(answer.count ?? 0),
+      clusterId: BigInt.asUintN(64, header?.clusterId ?? 0n).toString(16),
+      revision: header?.revision ?? 0n,
+      keys: Number(count),
     };
   }
 
   /** The first keys after this one, or of all, as of the revision. Rejects with CompactedError, or StoredValueError. */
-  async page(after: string | undefined, revision: string): Promise<Page> {
-    const key = after === undefined ? this.#prefix : `${this.#prefix}${after}\0`;
+  async page(after: string | undefined, revision: bigint): Promise<Page> {
+    const { rangeEnd } = this.#all;
+    const key = after === undefined ? this.#all.key : bytesOf(`${this.#prefix}${after}\0`);
     while (true) {
       try {
-        const limit = `${this.#pageKeys}`;
-        const body = { key: base64(key), range_end: base64(this.#end), limit, revision };
-        const { kvs = [], more = false } = await this.#read(body, MAX_PAGE_BYTES);
+        const { kvs, more } = await this.#read({ key, rangeEnd, limit: BigInt(this.#pageKeys), revision });
         this.#pageKeys = Math.min(MAX_PAGE_KEYS, 2 * this.#pageKeys);
         return { records: kvs.map((pair) => this.#recordOf(pair)), isLast: !more };
       } catch (error) {
@@ -104,99 +112,81 @@ export class EtcdStore {
 
   /** Undefined if no migration was here. */
   async readMark(): Promise<EtcdMark | undefined> {
-    const [pair] = (await this.#read({ key: base64(this.#mark) })).kvs ?? [];
-    if (pair === undefined) return undefined;
-    return {
-      text: Buffer.from(pair.value ?? '', 'base64').toString(),
-      modRevision: pair.mod_revision ?? '0',
-    };
+    const [pair] = (await this.#read({ key: this.#mark })).kvs;
+    return pair && { text: Buffer.from(pair.value).toString(), modRevision: pair.modRevision };
   }
 
   /**
    * Makes a change and writes the mark in one transaction, if the mark is as expected. Resolves to etcd's revision of the new
    * one; undefined, and nothing was changed, if it was not. Rejects as EtcdTransport does.
    */
-  async commit({ change, mark, expected, isFirst = false }: Commit): Promise<string | undefined> {
-    const all = { key: base64(this.#prefix), range_end: base64(this.#end) };
-    const body = {
-      compare: [
-        { key: base64(this.#mark), target: 'MOD', result: 'EQUAL', mod_revision: expected },
-        // A key that is there was created at some revision.
-        ...(isFirst ? [{ ...all, target: 'CREATE', result: 'EQUAL', create_revision: '0' }] : []),
-      ],
-      success: [
-        { request_put: { key: base64(this.#mark), value: Buffer.from(mark).toString('base64') } },
-        ...(change.type === 'all-go'
-          ? [{ request_delete_range: all }]
-          : [
-              ...change.put.map((one, ordinal) => ({ request_put: this.#put(one, ordinal) })),
-              ...change.removed.map((key) => ({ request_delete_range: { key: base64(this.#prefix + key) } })),
-            ]),
-      ],
-    };
-    const answer = await this.#call('/v3/kv/txn', body, { timeoutMs: QUORUM_WAIT_MS });
-    return answer.succeeded === true ? (answer.header?.revision ?? '0') : undefined;
+  async commit({ change, mark, expected, isFirst = false }: Commit): Promise<bigint | undefined> {
+    const { key, rangeEnd } = this.#all;
+    const compare = [unchanged(this.#mark, expected), ...(isFirst ? [noneIn(key, rangeEnd)] : [])];
+    const changes =
+      change.type === 'all-go'
+        ? [remove(this.#all)]
+        : [
+            ...change.put.map((one, ordinal) => this.#put(one, ordinal)),
+            ...change.removed.map((name) => remove({ key: bytesOf(this.#prefix + name) })),
+          ];
+    const success = [put({ key: this.#mark, value: Buffer.from(mark) }), ...changes];
+    const { succeeded, header } = await this.#transport.call(KV.txn, { compare, success }, QUORUM_WAIT_MS);
+    return succeeded ? (header?.revision ?? 0n) : undefined;
   }
 
   close(): void {
     this.#transport.close();
   }
 
-  #put({ record: { key, value, version, deadlineMs }, lease }: LeasedRecord, ordinal: number): object {
-    const encoded = Buffer.from(encodeValue({ ordinal, version, deadlineMs, value })).toString('base64');
-    const put = { key: base64(this.#prefix + key), value: encoded };
-    return lease === undefined ? put : { ...put, lease };
+  #put({ record: { key, value, version, deadlineMs }, lease = 0n }: LeasedRecord, ordinal: number) {
+    return put({
+      key: bytesOf(this.#prefix + key),
+      value: encodeValue({ ordinal, version, deadlineMs, value }),
+      lease,
+    });
   }
 
-  #recordOf({ key = '', value = '', mod_revision }: Pair): MigratedRecord {
-    const { ordinal, ...stored } = decodeValue(Buffer.from(value, 'base64'));
-    const name = Buffer.from(key, 'base64').toString('latin1').slice(this.#prefix.length);
-    return { ...stored, key: name, revision: revisionOf(Number(mod_revision), ordinal) };
+  #recordOf({ key, value, modRevision }: KeyValue): MigratedRecord {
+    const { ordinal, ...stored } = decodeValue(value);
+    const name = Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1');
+    const revision = revisionOf(Number(modRevision), ordinal);
+    return { ...stored, key: name.slice(this.#prefix.length), revision };
   }
 
   /** A read, which is repeated while etcd does not answer, for some time. */
-  async #read(body: RangeBody, maxBytes = MAX_ANSWER_BYTES): Promise<Answer> {
-    const read = () => this.#call('/v3/kv/range', body, { timeoutMs: READ_TIMEOUT_MS, maxBytes });
+  async #read(request: RangeStart): Promise<RangeResponse> {
     try {
-      return await patiently(this.#environment, read);
+      return await patiently(this.#environment, () =>
+        this.#transport.call(KV.range, request, READ_TIMEOUT_MS),
+      );
     } catch (error) {
       if (error instanceof EtcdRefusalError && error.message.includes('compacted'))
-        throw new CompactedError(body.revision ?? 'now');
+        throw new CompactedError(`${request.revision ?? 'now'}`);
       throw error;
     }
   }
+}
 
-  async #call(
-    path: string,
-    body: object,
-    { timeoutMs, maxBytes = MAX_ANSWER_BYTES }: { readonly timeoutMs: number; readonly maxBytes?: number },
-  ): Promise<Answer> {
-    const answer = await this.#transport.call({ path, body, timeoutMs, maxBytes });
-    return typeof answer === 'object' && answer !== null ? answer : {};
+export interface EtcdFacts {
+  readonly clusterId: string;
+  readonly revision: bigint;
+  readonly keys: number;
+}
+
+/** All keys of the store as of the revision, those after this one. */
+export async function* pagesOf(
+  store: EtcdStore,
+  revision: bigint,
+  environment: Environment,
+  lastKey?: string,
+): AsyncGenerator<readonly MigratedRecord[]> {
+  for (let after = lastKey; ; ) {
+    const { records, isLast } = await store.page(after, revision);
+    yield* batchesOf(records, environment);
+    after = records.at(-1)?.key;
+    if (isLast || after === undefined) return;
   }
-}
-
-/** What of etcd's answers is used. Numbers of 64 bits come as strings, and what is zero or empty is left out. */
-interface Answer {
-  readonly header?: { readonly revision?: string; readonly cluster_id?: string };
-  readonly succeeded?: boolean;
-  readonly count?: string;
-  readonly kvs?: readonly Pair[];
-  readonly more?: boolean;
-}
-
-interface RangeBody {
-  readonly key: string;
-  readonly range_end?: string;
-  readonly limit?: string;
-  readonly revision?: string;
-  readonly count_only?: boolean;
-}
-
-interface Pair {
-  readonly key?: string;
-  readonly value?: string;
-  readonly mod_revision?: string;
 }
 
 /** Repeats what does no harm twice while etcd does not answer. Rejects with MigrationError after some time. */
@@ -221,6 +211,6 @@ export function isSilence(error: unknown): error is EtcdUnreachableError | EtcdN
   return error instanceof EtcdUnreachableError || error instanceof EtcdNoAnswerError;
 }
 
-function base64(bytes: string): string {
-  return Buffer.from(bytes, 'latin1').toString('base64');
+function bytesOf(text: string): Uint8Array {
+  return Buffer.from(text, 'latin1');
 }

@@ -11,14 +11,13 @@ import { DEFAULT_MAX_VALUE_BYTES } from '../limits.js';
 import { MAX_PUT_BYTES, MAX_PUT_RECORDS } from '../migration-limits.js';
 import { type Found, type Position, type ReadBack, type Source, START, type Target } from './ends.js';
 import type { EtcdStore, LeasedRecord, StoreChange } from './etcd-store.js';
-import { isSilence, NO_CHANGE, patiently } from './etcd-store.js';
-import { batchesOf } from './image-source.js';
+import { isSilence, NO_CHANGE, pagesOf, patiently } from './etcd-store.js';
 import { fieldsIn, positionIn } from './mark.js';
 import { MigrationError } from './migration-errors.js';
 import { bytesOf, isLive, type MigratedRecord, type SumOfRecords } from './record.js';
 
 const FORMAT = 1;
-const ABSENT = '0';
+const ABSENT = 0n;
 
 export interface EtcdTargetOptions {
   readonly store: EtcdStore;
@@ -28,7 +27,7 @@ export interface EtcdTargetOptions {
 
 export class EtcdTarget implements Target {
   readonly #options: EtcdTargetOptions;
-  #modRevision = ABSENT;
+  #modRevision: bigint = ABSENT;
   /** The mark is that of a migration that is at its end, or there is none. */
   #isNew = true;
   #source = '';
@@ -135,20 +134,6 @@ export class EtcdTarget implements Target {
   }
 }
 
-/** All keys of the store as of the revision. */
-export async function* pagesOf(
-  store: EtcdStore,
-  revision: string,
-  environment: Environment,
-): AsyncGenerator<readonly MigratedRecord[]> {
-  for (let after: string | undefined; ; ) {
-    const { records, isLast } = await store.page(after, revision);
-    yield* batchesOf(records, environment);
-    after = records.at(-1)?.key;
-    if (isLast || after === undefined) return;
-  }
-}
-
 /** Has live records put with leases, and once more with new ones where a lease is over. Rejects with MigrationError. */
 export async function putLeased(
   { leases, environment }: EtcdTargetOptions,
@@ -186,7 +171,7 @@ export async function putLeased(
 export async function commitOnce(
   { store, environment }: Pick<EtcdTargetOptions, 'store' | 'environment'>,
   commit: Parameters<EtcdStore['commit']>[0],
-): Promise<string> {
+): Promise<bigint> {
   return patiently(environment, async () => {
     let isKnown = true;
     const done = await store.commit(commit).catch((error: unknown) => {

@@ -129,6 +129,9 @@ export class FileTarget implements Target {
 
   async close(): Promise<void> {
     await this.#file?.close();
+    // Nothing was begun there.
+    if (this.#lock !== undefined && this.#mark === undefined)
+      await this.#world.files.removeTree(this.#folder);
     await this.#lock?.release();
   }
 

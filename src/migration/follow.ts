@@ -18,7 +18,7 @@ import { MigrationError } from './migration-errors.js';
 import { bytesOf, type MigratedRecord, type SumOfRecords } from './record.js';
 
 const FORMAT = 1;
-const ABSENT = '0';
+const ABSENT = 0n;
 const MS_PER_S = 1_000;
 /** How often it looks whether the cut-over is wanted, while nothing changes. */
 const WAIT_MS = 50;
@@ -60,7 +60,7 @@ interface Batch {
 export class Follow {
   readonly #options: FollowOptions;
   #feed: Feed | undefined;
-  #modRevision = ABSENT;
+  #modRevision: bigint = ABSENT;
   /** Tells one mark from the next. */
   #transactions = 0;
   /** All changes up to here are in etcd; 0 while all keys are copied. */

@@ -1,6 +1,7 @@
 /** The records of a store's image, in batches, whatever the image is read from. */
 
 import { type Environment, endOfTurn } from '../environment.js';
+import { SNAPSHOT_SLICE_BYTES } from '../limits.js';
 import { MAX_BATCH_BYTES, MAX_BATCH_RECORDS } from '../migration-limits.js';
 import { ImageReader } from '../state-machine/image.js';
 import { contentAt, RECORD_HEADER_BYTES } from '../state-machine/record-layout.js';
@@ -41,13 +42,14 @@ export async function* recordsOfImage(
       records.push({ ...content, key: memory.bytes.toString('latin1', keyAt, valueAt), value });
     },
   });
-  for await (const piece of pieces) {
-    reader.push(piece);
-    if (records.length === 0) continue;
-    const read = records;
-    records = [];
-    yield* batchesOf(read, environment);
-  }
+  for await (const piece of pieces)
+    for (let start = 0; start < piece.byteLength; start += SNAPSHOT_SLICE_BYTES) {
+      reader.push(piece.subarray(start, start + SNAPSHOT_SLICE_BYTES));
+      if (records.length === 0) continue;
+      const read = records;
+      records = [];
+      yield* batchesOf(read, environment);
+    }
   reader.end();
 }
 

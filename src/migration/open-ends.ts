@@ -4,7 +4,7 @@ import { type TlsOptions, tcpDial } from '../client/node/tcp.js';
 import { filesForOneThing } from '../cluster/one-thing-files.js';
 import { NODE_ENVIRONMENT } from '../environment.js';
 import { Leases } from '../etcd/leases.js';
-import { HttpTransport } from '../etcd/node/http-transport.js';
+import { GrpcTransport } from '../etcd/node/grpc-transport.js';
 import type { EtcdAccess } from '../wire/control.js';
 import { BackupSource } from './backup-source.js';
 import { ClusterLink } from './cluster-link.js';
@@ -73,7 +73,7 @@ export function openFollow(
 }
 
 export function etcdOptions(access: EtcdAccess): EtcdTargetOptions {
-  const transport = new HttpTransport(access);
+  const transport = new GrpcTransport(access);
   const environment = NODE_ENVIRONMENT;
   return {
     environment,

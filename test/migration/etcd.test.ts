@@ -138,7 +138,7 @@ const silent = () => undefined;
     const { store } = etcdOptions(access());
     const { clusterId, revision } = await store.facts();
     store.close();
-    await etcd.ask('/v3/kv/compaction', { revision, physical: true });
+    await etcd.ask('/v3/kv/compaction', { revision: `${revision}`, physical: true });
     const old = `etcd ${clusterId} ${JSON.stringify(PREFIX)} 2`;
     const target = openTarget({ type: 'backup', path: at('c.backup') });
     await target.find();

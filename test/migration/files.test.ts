@@ -113,6 +113,7 @@ describe('A migration between files', () => {
       expect(code, args.join(' ')).to.be.oneOf([1, 2]);
       expect(err.trim()).to.match(expected).and.not.include('\n');
     }
+    expect(await readdir(parent())).to.have.members(['a.backup', 'damaged', 'newer', 'full']);
   });
 
   it('reads a directory that nobody runs on, its log too, as an elected leader would', async () => {

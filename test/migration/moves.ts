@@ -163,6 +163,8 @@ export interface RoundTrip {
   readonly keys: number;
   readonly kills: number;
   readonly say: (line: string) => void;
+  /** The program that migrates, if it is not the built one. */
+  readonly entry?: string | undefined;
 }
 
 /**
@@ -175,6 +177,7 @@ export async function roundTrip({
   keys,
   kills,
   say,
+  entry,
 }: RoundTrip): Promise<string | undefined> {
   const backup = join(directory, 'first.backup');
   const from = join(directory, 'from');
@@ -184,18 +187,18 @@ export async function roundTrip({
   const killed = { there: 0, back: 0 };
   for (let round = 1; round <= kills; round += 1) {
     const enough = (round * keys) / (kills + 1);
-    const migration = new Migration(['--from', from, '--to', etcd.endpoint]);
+    const migration = new Migration(['--from', from, '--to', etcd.endpoint], entry);
     if (await migration.killWhen(async () => (await putIn(etcd)) >= enough)) killed.there += 1;
   }
-  say(await done(['--from', from, '--to', etcd.endpoint]));
+  say(await done(['--from', from, '--to', etcd.endpoint], entry));
   const whole = await sizeOf(backup);
   for (let round = 1; round <= kills; round += 1) {
     const enough = (round * whole) / (kills + 1);
-    const migration = new Migration(['--from', etcd.endpoint, '--to', to, '-n', '3']);
+    const migration = new Migration(['--from', etcd.endpoint, '--to', to, '-n', '3'], entry);
     if (await migration.killWhen(async () => (await sizeOf(join(`${to}.migration`, 'image'))) >= enough))
       killed.back += 1;
   }
-  say(await done(['--from', etcd.endpoint, '--to', to, '-n', '3']));
+  say(await done(['--from', etcd.endpoint, '--to', to, '-n', '3'], entry));
   say(`killed ${killed.there} times on the way there, and ${killed.back} on the way back`);
   if (killed.there + killed.back < kills)
     return `only ${killed.there + killed.back} of ${2 * kills} kills came in time`;

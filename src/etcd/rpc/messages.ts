@@ -24,12 +24,13 @@ import {
 
 /** Of a Compare: its result, and what of the key is compared. */
 const EQUAL = 0;
+const CREATE_REVISION = 1;
 const MOD_REVISION = 2;
 
 /** Of an Event: its type. A PUT is 0. */
 export const DELETE = 1;
 
-const ResponseHeader = message('ResponseHeader', { revision: large(3) });
+const ResponseHeader = message('ResponseHeader', { clusterId: large(1), revision: large(3) });
 
 const KeyValue = message('KeyValue', {
   key: bytes(1),
@@ -88,6 +89,8 @@ const Compare = message('Compare', {
   target: small(2),
   key: bytes(3),
   targetUnion: choice({ createRevision: large(5), modRevision: large(6) }),
+  /** All keys from `key` on, before this one, are compared; `key` alone where it is left out. */
+  rangeEnd: bytes(64),
 });
 
 const TxnRequest = message('TxnRequest', {
@@ -174,6 +177,8 @@ export const Watch = service('Watch', { watch: streaming(WatchRequest, WatchResp
 export const Auth = service('Auth', { authenticate: unary(AuthenticateRequest, AuthenticateResponse) });
 
 export type KeyValue = MessageShape<typeof KeyValue>;
+export type RangeStart = MessageInitShape<typeof RangeRequest>;
+export type RangeResponse = MessageShape<typeof RangeResponse>;
 export type TxnResponse = MessageShape<typeof TxnResponse>;
 export type WatchStart = MessageInitShape<typeof WatchCreateRequest>;
 export type WatchRequest = MessageInitShape<typeof WatchRequest>;
@@ -201,5 +206,16 @@ export function unchanged(key: Uint8Array, modRevision: bigint): MessageInitShap
     target: MOD_REVISION,
     key,
     targetUnion: { case: 'modRevision', value: modRevision },
+  };
+}
+
+/** That there is no key in this range. */
+export function noneIn(key: Uint8Array, rangeEnd: Uint8Array): MessageInitShape<typeof Compare> {
+  return {
+    result: EQUAL,
+    target: CREATE_REVISION,
+    key,
+    rangeEnd,
+    targetUnion: { case: 'createRevision', value: 0n },
   };
 }

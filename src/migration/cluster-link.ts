@@ -1,4 +1,4 @@
-/** What a migration asks a running cluster besides its changes: deadlines to the millisecond, a pause of writes, the last revision. */
+/** What a migration asks a running cluster besides its changes: exact deadlines, a pause of writes, the last revision. */
 
 import type { Address, ClientWorld, Link } from '../client/world.js';
 import { MigrationError } from './migration-errors.js';

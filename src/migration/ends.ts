@@ -46,7 +46,10 @@ export interface Target {
   begin(source: Source, position: Position): Promise<void>;
   /** Forgets what an earlier migration has left, which cannot be gone on with. */
   clear(): Promise<void>;
-  /** Takes the next records, of which it may leave out what is past its deadline. Some may be kept back until more come, or {@link complete}. */
+  /**
+   * Takes the next records, of which it may leave out what is past its deadline. Some may be kept back until more come, or
+   * {@link complete}.
+   */
   write(records: readonly MigratedRecord[]): Promise<void>;
   /** All records were written. */
   complete(): Promise<void>;

@@ -4,9 +4,9 @@ import { EtcdCluster } from '../../src/cluster/etcd-cluster.js';
 import { migrate } from '../../src/migration/migrate.js';
 import { etcdOptions, openTarget } from '../../src/migration/open-ends.js';
 import type { MigratedRecord } from '../../src/migration/record.js';
+import { Etcd, HAS_ETCD } from '../../tools/support/etcd-process.js';
 import { freePorts } from '../../tools/support/free-ports.js';
 import { TextClient } from '../../tools/support/text-client.js';
-import { Etcd, HAS_ETCD } from '../support/etcd.js';
 import { expectOneLine, rejection, useDirectory } from '../support/storage.js';
 import {
   contentOfBackup,

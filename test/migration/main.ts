@@ -7,7 +7,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
-import { Etcd, HAS_ETCD } from '../support/etcd.js';
+import { Etcd, HAS_ETCD } from '../../tools/support/etcd-process.js';
 import { followUnderLoad, roundTrip } from './moves.js';
 
 const { keys, kills, seconds } = new Command('migrate-test')

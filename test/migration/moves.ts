@@ -15,9 +15,9 @@ import { FileTarget } from '../../src/migration/file-target.js';
 import { migrate } from '../../src/migration/migrate.js';
 import { etcdOptions } from '../../src/migration/open-ends.js';
 import type { MigratedRecord } from '../../src/migration/record.js';
+import type { Etcd } from '../../tools/support/etcd-process.js';
 import { dataDirsIn, Program } from '../../tools/support/program.js';
 import { TextClient } from '../../tools/support/text-client.js';
-import type { Etcd } from '../support/etcd.js';
 
 export const WORLD = { files: filesForOneThing(), environment: NODE_ENVIRONMENT };
 export const PREFIX = 'threadraft/';

@@ -3,8 +3,8 @@
 import { copyFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { Etcd, HAS_ETCD } from '../../tools/support/etcd-process.js';
 import { BUILT, type Edit, makeCopy } from '../../tools/support/mutant-copy.js';
-import { Etcd, HAS_ETCD } from '../support/etcd.js';
 import { useDirectory } from '../support/storage.js';
 import { followUnderLoad, roundTrip } from './moves.js';
 

@@ -7,8 +7,8 @@ import {
   EtcdRefusalError,
   EtcdUnreachableError,
 } from '../etcd/etcd-errors.js';
-import { revisionOf } from '../etcd/etcd-keys.js';
 import type { EtcdTransport } from '../etcd/etcd-transport.js';
+import { revisionOf } from '../etcd/revisions.js';
 import {
   type KeyValue,
   KV,

@@ -54,7 +54,7 @@ export interface Target {
   /** All records were written. */
   complete(): Promise<void>;
   /**
-   * What is at the target now, read back, and the instant as of which: only what lives then counts. Without an instant all counts.
+   * What is at the target now, read back, and the instant as of which: only what lives then counts.
    */
   readBack(): Promise<ReadBack>;
   /** It was verified: nothing is left of the migration but its result. */

@@ -162,8 +162,12 @@ export class Clients {
       addressBook: new AddressBook(options),
     });
     const parts = { ...common, walks: this.#walks, turns: this.#turns, answerer: this.answerer };
-    const { newPath = (all) => new LeaderCommands(all) } = options;
-    this.#path = newPath({ ...parts, proposals: this.proposals, reads: this.reads, pause: this.#pause });
+    this.#path = (options.newPath ?? ((all) => new LeaderCommands(all)))({
+      ...parts,
+      proposals: this.proposals,
+      reads: this.reads,
+      pause: this.#pause,
+    });
     this.#replicaReads = new ReplicaReads(parts);
   }
 

@@ -162,12 +162,8 @@ export class Clients {
       addressBook: new AddressBook(options),
     });
     const parts = { ...common, walks: this.#walks, turns: this.#turns, answerer: this.answerer };
-    this.#path = (options.newPath ?? ((all) => new LeaderCommands(all)))({
-      ...parts,
-      proposals: this.proposals,
-      reads: this.reads,
-      pause: this.#pause,
-    });
+    const newPath = options.newPath ?? ((all) => new LeaderCommands(all));
+    this.#path = newPath({ ...parts, proposals: this.proposals, reads: this.reads, pause: this.#pause });
     this.#replicaReads = new ReplicaReads(parts);
   }
 
@@ -259,9 +255,9 @@ export class Clients {
   }
 
   /** Serves those who wait for a leader or for their turn, and proposes what has come together. */
-  serve(nowMs: number, { isDiskBusy }: { readonly isDiskBusy: boolean }): void {
+  serve(nowMs: number, disk: { readonly isDiskBusy: boolean }): void {
     this.#prepare(nowMs);
-    this.#path.expire(nowMs - QUORUM_WAIT_MS, nowMs, { isDiskBusy });
+    this.#path.expire(nowMs - QUORUM_WAIT_MS, nowMs, disk);
     for (const client of this.#leaderless.clients) this.#serve(client);
     this.#connections.closeHalfSent(nowMs);
     this.#inFlight.renewTime();
@@ -273,7 +269,7 @@ export class Clients {
     this.#costlyReads.work();
     this.#walks.work();
     this.#questions.work(nowMs);
-    this.proposals.propose(nowMs, { isDiskBusy });
+    this.proposals.propose(nowMs, disk);
   }
 
   /** This server does not lead any more: nothing that is pending will be answered by applying it. */

@@ -3,16 +3,19 @@
  * majorities without a common server, and a step is taken only once the configuration before it is committed. A change is taken
  * back only before that, and only by the leader that began it, in the same term.
  *
- * It finds a wrong step even if no two majorities come to decide apart.
+ * It finds a wrong step even if no two majorities come to decide apart. And no server goes that votes in the last configuration
+ * that anybody knows to be committed.
  */
 
-import { isJoint, isSame } from '../configuration.js';
-import type { Configuration, ServerId, Term } from '../types.js';
+import { hasVoter, isJoint, isSame } from '../configuration.js';
+import type { Configuration, LogIndex, ServerId, Term } from '../types.js';
 import { PropertyViolation } from './property-violation.js';
 import type { ServerView } from './raft-view.js';
 
 /** A leader, with the configuration in force and the latest one that is committed. */
 type ChangingLeader = Pick<ServerView, 'id' | 'currentTerm' | 'configuration' | 'committedConfiguration'>;
+
+type CommittedView = Pick<ServerView, 'commitIndex' | 'committedConfiguration'>;
 
 /** C_old,new as a leader has appended it. */
 interface Begun {
@@ -22,6 +25,21 @@ interface Begun {
 
 export class ConfigurationSteps {
   readonly #begun = new Map<ServerId, Begun>();
+  /** As of the highest commit index that was seen. */
+  #committed: { readonly index: LogIndex; readonly configuration: Configuration } | undefined;
+
+  /** What a server knows to be committed. */
+  knownAt({ commitIndex, committedConfiguration }: CommittedView): void {
+    if (commitIndex > (this.#committed?.index ?? -1))
+      this.#committed = { index: commitIndex, configuration: committedConfiguration };
+  }
+
+  /** A server ends for good, and what it has on its disk. Throws PropertyViolation if its vote counts. */
+  removed(id: ServerId): void {
+    const { index, configuration } = this.#committed ?? {};
+    if (configuration !== undefined && hasVoter(configuration, id))
+      throw broken(id, `is removed, and votes by the configuration of ${index}: ${textOf(configuration)}`);
+  }
 
   /** A leader has appended a configuration after `before`, in one step. Throws PropertyViolation. */
   appended(leader: ChangingLeader, before: Configuration): void {

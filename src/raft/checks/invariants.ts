@@ -140,8 +140,14 @@ export class Invariants {
     const log = this.#followLog(server, seen?.log);
     if (server.role === 'leader') this.#noteLeaderLog(server, log);
     this.#noteCommitted(server, log, seen?.view);
+    this.#configurationSteps.knownAt(server);
     const configurations = [server.configuration, ...(seen === undefined ? [] : [seen.view.configuration])];
     this.#seen.set(server.id, { view: server, log, configurations });
+  }
+
+  /** A server ends for good, and its disk is not used again. */
+  removed(id: ServerId): void {
+    this.#configurationSteps.removed(id);
   }
 
   /** A server's state machine was replaced by a snapshot up to `index`, which must not take it back. */

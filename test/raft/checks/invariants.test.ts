@@ -268,6 +268,19 @@ describe('the invariants', () => {
     wrong(at(THREE, THREE), at(joint, THREE), at(joint, THREE, 2), at(THREE, THREE, 2));
   });
 
+  it('break when a server is removed that votes, as anybody knew last', () => {
+    const [zero, one, two] = THREE.voters;
+    if (zero === undefined || one === undefined || two === undefined) return;
+    const pair = { ...THREE, voters: [zero, one] };
+    const knowing = (commitIndex: number, committedConfiguration: Configuration, id = 0) =>
+      view(id, '1:a 1:b', { commitIndex, committedConfiguration });
+    expectBroken('configuration steps', () => seen(knowing(1, THREE)).removed(2));
+    seen(knowing(2, pair), knowing(1, THREE, 1)).removed(2);
+    const joint = { ...pair, outgoing: THREE.voters };
+    expectBroken('configuration steps', () => seen(knowing(1, joint)).removed(2));
+    seen().removed(2);
+  });
+
   it('break when a leader takes its lease for longer than the answers let it', () => {
     const { readProofs } = seen();
     readProofs.sent(answer(2, 1, { sentAtMs: 10 }), { nowMs: 50, committedIndex: 0 }, []);

@@ -85,14 +85,18 @@ const FOLLOW_RATE = 0.05;
 /** How often it says RESET, if there is a password, which it has to tell again then. */
 const RESET_RATE = 0.02;
 
+const STEP_BYTES = 256 * 1024;
+
 export class SimulatedClient {
   readonly #options: ClientOptions;
   readonly #drawing: CommandDrawing;
   #connection: Connection | undefined;
   #target: number;
   #isSendDue = false;
-  /** Commands that came to what they should. */
+  /** Commands that came to what they should; and each {@link STEP_BYTES} of replies, for a long one takes long to come. */
   acknowledged = 0;
+  /** Not counted yet. */
+  #receivedBytes = 0;
   /** Sends commands. */
   isActive = true;
   #isPatient = false;
@@ -363,6 +367,11 @@ export class SimulatedClient {
 
   #take(connection: Connection, bytes: Uint8Array): void {
     if (connection !== this.#connection) return;
+    this.#receivedBytes += bytes.byteLength;
+    if (this.#receivedBytes >= STEP_BYTES) {
+      this.#receivedBytes = 0;
+      this.acknowledged += 1;
+    }
     connection.reader.push(bytes);
     for (let reply = connection.reader.next(); reply !== undefined; reply = connection.reader.next()) {
       this.#settle(connection, reply);

@@ -501,6 +501,7 @@ export class SimulatedCluster {
       members: () => this.members,
       addMember: (member) => this.#addMember(member),
       removeMember: (member) => this.#removeMember(member),
+      onRemoving: (id) => this.#options.invariants.removed(id),
       transfer: ({ identity }) => this.transferLeadership(identity),
       // The place of a server whose disk is lost may be one where nothing can be written.
       isFailureExpected: (error) =>

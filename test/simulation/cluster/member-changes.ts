@@ -10,8 +10,6 @@ import { type ChangingServers, Membership } from '../../../src/cluster/membershi
 import { Signal } from '../../../src/cluster/signal.js';
 import type { SlotPorts } from '../../../src/cluster/slot-ports.js';
 import type { Gateway } from '../../../src/gateway/gateway.js';
-import { PropertyViolation } from '../../../src/raft/checks/property-violation.js';
-import { hasVoter } from '../../../src/raft/configuration.js';
 import type { Member, ServerId, SlotId } from '../../../src/raft/types.js';
 import type { SimulatedThread } from '../world/thread.js';
 import type { ClusterHome } from './home.js';
@@ -30,6 +28,8 @@ export interface MemberChangesOptions {
   readonly members: () => readonly SimulatedMember[];
   readonly addMember: (member: Member) => SimulatedMember;
   readonly removeMember: (member: SimulatedMember) => void;
+  /** Called before a server ends for good. Throws PropertyViolation. */
+  readonly onRemoving: (id: ServerId) => void;
   /** Has the leader hand over to this one, if it can. */
   readonly transfer: (to: SimulatedMember) => void;
   /** Whether a change may fail like this, beside the ways that are told to whoever asked for it. */
@@ -127,22 +127,13 @@ export class MemberChanges implements ChangingServers {
   }
 
   async remove(member: SimulatedMember): Promise<void> {
-    const { home, removeMember } = this.#options;
-    this.#checkIsNoMember(member);
+    const { home, removeMember, onRemoving } = this.#options;
+    onRemoving(member.identity);
     await member.stop();
     removeMember(member);
     this.givePorts([member.id]);
     this.notify();
     await home.remove(member.identity);
-  }
-
-  /** Throws PropertyViolation if whoever knows most of what is committed knows the server as one that votes. */
-  #checkIsNoMember({ identity, id }: SimulatedMember): void {
-    const known = this.servers.flatMap(({ server }) => (server === undefined ? [] : [server.raft]));
-    const commitIndex = Math.max(...known.map((raft) => raft.commitIndex));
-    const raft = known.find((one) => one.commitIndex === commitIndex);
-    if (raft !== undefined && hasVoter(raft.configurationAt(commitIndex), identity))
-      throw new PropertyViolation('members', `server ${identity}, which votes, is removed from slot ${id}`);
   }
 
   /** As src/cluster/cluster.ts does. */

@@ -195,9 +195,8 @@ export class Clients {
   /** When {@link serve} has something to do next, in ms of the clock it is given. */
   get deadlineMs(): number {
     const { groups, proposals } = this;
-    const never = Number.POSITIVE_INFINITY;
     return Math.min(
-      Math.min(groups.waitingSinceMs ?? never, proposals.waitingSinceMs ?? never) + QUORUM_WAIT_MS,
+      Math.min(groups.waitingSinceMs ?? Infinity, proposals.waitingSinceMs ?? Infinity) + QUORUM_WAIT_MS,
       this.#leaderless.deadlineMs,
       this.#connections.halfSent.deadlineMs,
       this.#pause.deadlineMs,

@@ -34,6 +34,13 @@ export const DEDUPE_MUTANTS: readonly Mutant[] = [
     replacement: 'place: 0,',
   },
   {
+    name: 'refuse an EXEC for the change that it has made itself',
+    foundBy: 'server/clients/failed-watches',
+    file: 'server/clients/failed-watches.js',
+    search: 'endOffset <= dedupeKey.repeatedBytes',
+    replacement: 'endOffset <= 0',
+  },
+  {
     name: 'refuse an EXEC that the lost leader has executed',
     file: 'protocol/resp/redis-stream.js',
     search: 'if (refusal === LEADER_CHANGED)\n            return lostTransaction(refusal);',

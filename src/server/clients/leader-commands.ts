@@ -4,15 +4,17 @@
  */
 
 import { MAX_INFLIGHT_PROPOSAL_BYTES } from '../../limits.js';
-import type { Command } from '../../protocol/command.js';
+import type { Command, RedisTransaction } from '../../protocol/command.js';
 import type { RedisReadRequest, RedisWatchRequest } from '../../protocol/request.js';
 import { keysOf } from '../../protocol/resp/commands.js';
+import { NULL_ARRAY } from '../../protocol/resp/value.js';
 import { executeShortRead, isLongRead, isLongWatch } from '../../state-machine/redis/execute.js';
 import type { AppliedState } from '../applied-state.js';
 import type { Consensus } from '../consensus.js';
 import type { Answerer } from './answering.js';
 import type { PendingCommand } from './client-connection.js';
 import type { CommandPath } from './command-path.js';
+import { hasFailedWatch } from './failed-watches.js';
 import type { Pause } from './pause.js';
 import type { PendingGroups } from './pending-groups.js';
 import type { Proposals } from './proposals.js';
@@ -86,8 +88,12 @@ export class LeaderCommands implements CommandPath {
     if (this.#pause.isOn && this.#pause.hold(command)) return;
     const { request } = command;
     switch (request.type) {
-      case 'redis':
       case 'redis-transaction':
+        if (this.#isRefused(command, request)) this.#answerer.read(command, NULL_ARRAY);
+        else if (this.#turns.admit(command, estimateWork(request, this.#lengthOf)))
+          this.#write(command, request);
+        return;
+      case 'redis':
       case 'once':
         if (this.#turns.admit(command, estimateWork(request, this.#lengthOf))) this.#write(command, request);
         return;
@@ -164,6 +170,12 @@ export class LeaderCommands implements CommandPath {
     if ((this.#cannotPropose || this.#groups.hasOverdue) && command.client.pendingCount === 1)
       this.#answerer.unexecuted(command, { type: 'unwritable' });
     else this.#proposals.addWrite(command, write);
+  }
+
+  /** Whether it is known already that a key which the transaction watches has changed. */
+  #isRefused(command: PendingCommand, transaction: RedisTransaction): boolean {
+    const isNext = command.client.pendingCount === 1 && this.#reads.areFree;
+    return isNext && hasFailedWatch(command, transaction, this.#state.readable(0));
   }
 
   /** A read that takes long, and so is answered in steps. */

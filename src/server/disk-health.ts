@@ -71,8 +71,8 @@ export class DiskHealth {
   }
 
   /**
-   * Waits for the disk to be closed, and reports it as stalled if that takes longer than {@link DISK_CLOSE_TIMEOUT_MS}, or as long
-   * together with the write that is under way.
+   * Waits for the disk to be closed, and reports it as stalled if that takes longer than {@link DISK_CLOSE_TIMEOUT_MS}, the write
+   * that is under way included.
    */
   async untilClosed(closing: Promise<void>): Promise<void> {
     const { environment, disk, onChange } = this.#options;

@@ -68,9 +68,9 @@ function newProgram(): Command {
 async function simulateAll(args: Arguments): Promise<number> {
   const { runs, violations } = await runAll(args);
   const [first, ...others] = violations;
-  if (first !== undefined) await explain(args, first);
   for (const { seed, violation } of others)
     process.stdout.write(`seed ${seed}, as it was: ${violation?.message}\n`);
+  if (first !== undefined) await explain(args, first);
   process.stdout.write(`simulate: ${runs} runs, ${violations.length} violations\n`);
   return violations.length === 0 ? 0 : EXIT_VIOLATION;
 }

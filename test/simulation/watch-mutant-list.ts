@@ -18,8 +18,8 @@ export const WATCH_MUTANTS: readonly Mutant[] = [
   {
     name: 'tell a watcher the state as of an earlier change',
     file: 'server/clients/watches/watchers.js',
-    search: 'this.#tell(watch, markLine(lastRevision), lastRevision + 1);',
-    replacement: 'this.#tell(watch, markLine(lastRevision - 1), lastRevision);',
+    search: 'this.#tell(watch, markLine(revision), revision + 1);',
+    replacement: 'this.#tell(watch, markLine(revision - 1), revision);',
   },
   {
     name: 'tell a subscriber its last change again at the next leader',

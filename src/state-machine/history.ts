@@ -206,7 +206,8 @@ export class History {
       }
       place += 1;
     }
-    return revision;
+    // There was none: a cluster's first revision is far from 1.
+    return Math.max(revision, last + 1);
   }
 
   /** Adds a change whose key and value are copied by themselves. */

@@ -204,6 +204,16 @@ describe('the history of a store', () => {
     expect(last?.version).to.equal(2);
   });
 
+  it('is gone through to the end where nothing has changed since the counting of revisions began', () => {
+    const history = new History();
+    history.beginAt(1_000);
+    const found: number[] = [];
+    expect(history.visit(1, 1_000, ({ revision }) => found.push(revision) > 0)).to.equal(1_001);
+    history.removed('deleted', 'k', 1_001);
+    expect(history.visit(1, 1_001, ({ revision }) => found.push(revision) > 0)).to.equal(1_002);
+    expect(found).to.deep.equal([1_001]);
+  });
+
   it('is gone through up to the last change that is asked for, chunk by chunk', () => {
     const history = new History();
     const count = 5_000;

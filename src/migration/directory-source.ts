@@ -5,16 +5,17 @@
 
 import { type Environment, endOfTurn } from '../environment.js';
 import { APPLY_WORK_PER_TURN, MAX_APPLY_MS_PER_TURN, SNAPSHOT_SLICE_BYTES } from '../limits.js';
-import { includes, initialConfiguration } from '../raft/configuration.js';
-import { majorityOf } from '../raft/quorum.js';
-import type { Configuration, LogPosition, Member, RecoveredState, ServerId } from '../raft/types.js';
+import { quorumOf } from '../raft/configuration.js';
+import { countVotes } from '../raft/quorum.js';
+import type { Configuration, LogPosition, ServerId } from '../raft/types.js';
 import { KeyValueStore } from '../state-machine/key-value-store.js';
 import { Work } from '../state-machine/work.js';
 import type { ClusterDirectory } from '../storage/cluster-directory.js';
 import { DataDirectoryError, explainedIfHung } from '../storage/data-directory-error.js';
-import { DiskStorage } from '../storage/disk-storage.js';
+import type { DiskStorage } from '../storage/disk-storage.js';
 import type { Files } from '../storage/files.js';
 import { openExistingDirectories } from '../storage/open-directories.js';
+import { endOf, isMoreUpToDate, latestConfiguration, openServer } from '../storage/recovered-logs.js';
 import type { Position, Source, SourceHead } from './ends.js';
 import { NO_REVISIONS, recordsOfImage } from './image-source.js';
 import type { MigratedRecord } from './record.js';
@@ -114,7 +115,8 @@ async function read(
   const opened = await openServers(directory, files);
   try {
     const best = opened.reduce<Opened | undefined>(
-      (one, other) => (one === undefined || isMoreUpToDate(other, one) ? other : one),
+      (one, other) =>
+        one === undefined || isMoreUpToDate(other.storage.recovered, one.storage.recovered) ? other : one,
       undefined,
     );
     const ids = opened.map(({ id }) => id);
@@ -137,15 +139,11 @@ async function read(
 async function openServers(directory: ClusterDirectory, files: Files): Promise<readonly Opened[]> {
   const opened: Opened[] = [];
   for (const { id } of directory.members) {
-    const owner = { clusterId: directory.clusterId, serverId: id };
-    const storage = await directory
-      .locate(id)
-      .then((path) => DiskStorage.open({ files, directory: path, owner, fsync: true }))
-      .catch((error: unknown) => {
-        // With one disk alone, what is wrong with it says more than that it is missing.
-        if (directory.members.length === 1) throw error;
-        return undefined;
-      });
+    const storage = await openServer(directory, id, files).catch((error: unknown) => {
+      // With one disk alone, what is wrong with it says more than that it is missing.
+      if (directory.members.length === 1) throw error;
+      return undefined;
+    });
     if (storage !== undefined) opened.push({ id, storage });
   }
   return opened;
@@ -171,23 +169,6 @@ async function restore(storage: DiskStorage, environment: Environment): Promise<
   return store;
 }
 
-function endOf({ entries, logStart, snapshot }: RecoveredState): LogPosition {
-  const { index, term } = entries.at(-1) ?? snapshot ?? logStart;
-  return { index, term };
-}
-
-function isMoreUpToDate({ storage }: Opened, { storage: other }: Opened): boolean {
-  const [a, b] = [endOf(storage.recovered), endOf(other.recovered)];
-  return a.term > b.term || (a.term === b.term && a.index > b.index);
-}
-
-function latestConfiguration({ entries, snapshot }: RecoveredState, servers: number): Configuration {
-  const entry = entries.findLast((one) => one.configuration !== undefined);
-  return entry?.configuration ?? snapshot?.configuration ?? initialConfiguration(servers);
-}
-
-function hasMajority({ voters, outgoing }: Configuration, ids: readonly ServerId[]): boolean {
-  const isHalf = (half: readonly Member[]) =>
-    half.length === 0 || ids.filter((id) => includes(half, id)).length >= majorityOf(half.length);
-  return isHalf(voters) && isHalf(outgoing);
+function hasMajority(configuration: Configuration, ids: readonly ServerId[]): boolean {
+  return countVotes(quorumOf(configuration), new Map(ids.map((id) => [id, true]))) === 'won';
 }

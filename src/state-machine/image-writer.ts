@@ -4,7 +4,7 @@
  */
 
 import { ByteWriter } from '../bytes/byte-writer.js';
-import { END, FORMAT, type Head } from './image.js';
+import { END, type Head, writeEnd, writeHead } from './image.js';
 import type { RecordContent } from './record.js';
 import { Removals } from './removals.js';
 
@@ -17,16 +17,9 @@ export interface NamedRecord extends RecordContent {
 }
 
 /** The bytes before the first record. */
-export function imageHead({
-  clockMs,
-  revisions,
-}: Pick<Head, 'clockMs' | 'revisions'>): Uint8Array<ArrayBuffer> {
+export function imageHead(head: Pick<Head, 'clockMs' | 'revisions'>): Uint8Array<ArrayBuffer> {
   const out = new ByteWriter();
-  out.u8(FORMAT);
-  out.f64(clockMs);
-  out.f64(revisions.last);
-  out.f64(revisions.uncounted);
-  new Removals().writeTo(out);
+  writeHead(out, { ...head, removals: new Removals() });
   // Sessions, and places of the router's connections.
   out.u32(NO_ITEMS);
   out.u32(NO_ITEMS);
@@ -51,7 +44,6 @@ export function imageRecords(records: readonly NamedRecord[]): Uint8Array<ArrayB
 /** The bytes after the last of so many records. */
 export function imageEnd(count: number): Uint8Array<ArrayBuffer> {
   const out = new ByteWriter();
-  out.u32(END);
-  out.f64(count);
+  writeEnd(out, count);
   return out.take();
 }

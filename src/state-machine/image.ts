@@ -21,7 +21,7 @@ import { type RevisionState, restored } from './revisions.js';
 import { type DedupeImage, DedupeReader, type DedupeVisitor } from './router-dedupe/dedupe-image.js';
 import { type SessionsImage, SessionsReader, type SessionsVisitor } from './sessions/sessions-image.js';
 
-export const FORMAT = 5;
+const FORMAT = 5;
 /** The formats without counts of removals, without sessions, without revisions, and without the router's places. All are read. */
 const FIRST_FORMAT = 1;
 const SESSIONLESS_FORMAT = 2;
@@ -59,6 +59,24 @@ export interface Head {
   readonly removals: Removals;
   readonly sessions: SessionsImage;
   readonly dedupe: DedupeImage;
+}
+
+/** Writes what comes before the sessions. */
+export function writeHead(
+  out: ByteWriter,
+  { clockMs, revisions, removals }: Pick<Head, 'clockMs' | 'revisions' | 'removals'>,
+): void {
+  out.u8(FORMAT);
+  out.f64(clockMs);
+  out.f64(revisions.last);
+  out.f64(revisions.uncounted);
+  removals.writeTo(out);
+}
+
+/** Writes what comes after the last of so many records. */
+export function writeEnd(out: ByteWriter, count: number): void {
+  out.u32(END);
+  out.f64(count);
 }
 
 /**
@@ -105,12 +123,7 @@ export class StoreImage implements ImageObserver {
   next(byteCount: number): Uint8Array<ArrayBuffer> | undefined {
     if (this.#state === 'ended') return undefined;
     if (this.#state === 'header') {
-      this.#out.u8(FORMAT);
-      const { clockMs, revisions, removals } = this.#head;
-      this.#out.f64(clockMs);
-      this.#out.f64(revisions.last);
-      this.#out.f64(revisions.uncounted);
-      removals.writeTo(this.#out);
+      writeHead(this.#out, this.#head);
       this.#state = 'sessions';
     }
     if (this.#state === 'sessions') {
@@ -143,8 +156,7 @@ export class StoreImage implements ImageObserver {
   #fill(byteCount: number): void {
     for (let looked = 0; looked < MAX_IDS_PER_SLICE && this.#out.length < byteCount; looked += 1) {
       if (this.#nextId === this.#idLimit) {
-        this.#out.u32(END);
-        this.#out.f64(this.#count);
+        writeEnd(this.#out, this.#count);
         this.close();
         return;
       }

@@ -9,13 +9,14 @@
  * Both need the disk of every other server.
  */
 
-import { includes, initialConfiguration } from '../raft/configuration.js';
-import type { Configuration, Member, RecoveredState, ServerId, SlotId, Term } from '../raft/types.js';
+import { includes } from '../raft/configuration.js';
+import type { Configuration, Member, ServerId, SlotId, Term } from '../raft/types.js';
 import type { ClusterDirectory, DataDirectoryOptions } from './cluster-directory.js';
 import { DataDirectoryError, explainedIfHung } from './data-directory-error.js';
 import { DiskStorage } from './disk-storage.js';
 import type { Files } from './files.js';
 import { openExistingDirectories } from './open-directories.js';
+import { endOf, isMoreUpToDate, latestConfiguration, openServer } from './recovered-logs.js';
 import { makeServerDirectory, type Owner } from './server-manifest.js';
 
 const READ_BYTES = 1024 * 1024;
@@ -98,36 +99,11 @@ async function lostOf(
   throw new DataDirectoryError(path, reason);
 }
 
-/** The configuration in force at the end of the log. */
-function latestConfiguration({ entries, snapshot }: RecoveredState, servers: number): Configuration {
-  const entry = entries.findLast((one) => one.configuration !== undefined);
-  return entry?.configuration ?? snapshot?.configuration ?? initialConfiguration(servers);
-}
-
 /** Why the others' disks do not tell all that the server may have promised; undefined when they do. */
 function faultOfRebuild({ voters, outgoing, learners }: Configuration, id: ServerId): string | undefined {
   if (![voters, outgoing, learners].some((members) => includes(members, id))) return 'it is no member';
   const alone = [voters, outgoing].some((half) => half.length === 1 && includes(half, id));
   return alone ? 'it decided alone while members changed: restore a backup' : undefined;
-}
-
-async function openServer(
-  directory: ClusterDirectory,
-  serverId: ServerId,
-  files: Files,
-): Promise<DiskStorage> {
-  const { clusterId } = directory;
-  const owner = { clusterId, serverId };
-  return DiskStorage.open({ files, directory: await directory.locate(serverId), owner, fsync: true });
-}
-
-function endOf({ entries, logStart }: RecoveredState): { readonly index: number; readonly term: Term } {
-  return entries.at(-1) ?? logStart;
-}
-
-function isMoreUpToDate(one: RecoveredState, other: RecoveredState): boolean {
-  const [a, b] = [endOf(one), endOf(other)];
-  return a.term > b.term || (a.term === b.term && a.index > b.index);
 }
 
 interface CopyOptions {

@@ -37,8 +37,8 @@ export const DEDUPE_MUTANTS: readonly Mutant[] = [
     name: 'refuse an EXEC for the change that it has made itself',
     foundBy: 'server/clients/failed-watches',
     file: 'server/clients/failed-watches.js',
-    search: 'endOffset <= dedupeKey.repeatedBytes',
-    replacement: 'endOffset <= 0',
+    search: '|| repeatKeyOf(command) !== undefined',
+    replacement: '',
   },
   {
     name: 'refuse an EXEC that the lost leader has executed',
@@ -49,7 +49,7 @@ export const DEDUPE_MUTANTS: readonly Mutant[] = [
   {
     name: 'execute a read that a later write has overtaken',
     file: 'server/clients/overtaken.js',
-    search: 'return store.highestPlaceOf(dedupeKey.row, connection) > dedupeKey.place + endOffset;',
+    search: 'return store.highestPlaceOf(key.row, client.connection) > key.place + endOffset;',
     replacement: 'return false;',
   },
 ];

@@ -6,12 +6,7 @@
 import type { RedisTransaction } from '../../protocol/command.js';
 import type { ReadableKeyspace } from '../../state-machine/redis/keyspace.js';
 import { watch } from '../../state-machine/redis/transaction.js';
-import type { PendingCommand } from './client-connection.js';
-
-/** What tells whether a command was sent to an earlier leader, too. */
-type Sent = Pick<PendingCommand, 'endOffset'> & {
-  readonly client: Pick<PendingCommand['client'], 'dedupeKey'>;
-};
+import { repeatKeyOf, type Sent } from './overtaken.js';
 
 /** So many watched keys are looked at: among contenders there is one, as a rule. */
 const MAX_LOOKED_AT = 16;
@@ -22,11 +17,10 @@ const MAX_LOOKED_AT = 16;
  * @param keyspace after an entry that is committed, be it the last one or not
  */
 export function hasFailedWatch(
-  { client: { dedupeKey }, endOffset }: Sent,
+  command: Sent,
   { watched, lost }: RedisTransaction,
   keyspace: Pick<ReadableKeyspace, 'find' | 'removalsOf'>,
 ): boolean {
-  const isRepeat = dedupeKey !== undefined && endOffset <= dedupeKey.repeatedBytes;
-  if (isRepeat || lost !== undefined) return false;
+  if (lost !== undefined || repeatKeyOf(command) !== undefined) return false;
   return watched.slice(0, MAX_LOOKED_AT).some(({ key, mark }) => watch(keyspace, key).mark !== mark);
 }

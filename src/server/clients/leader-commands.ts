@@ -174,8 +174,8 @@ export class LeaderCommands implements CommandPath {
 
   /** Whether it is known already that a key which the transaction watches has changed. */
   #isRefused(command: PendingCommand, transaction: RedisTransaction): boolean {
-    const isNext = command.client.pendingCount === 1 && this.#reads.areFree;
-    return isNext && hasFailedWatch(command, transaction, this.#state.readable(0));
+    if (transaction.watched.length === 0 || command.client.pendingCount > 1) return false;
+    return this.#reads.areFree && hasFailedWatch(command, transaction, this.#state.readable(0));
   }
 
   /** A read that takes long, and so is answered in steps. */

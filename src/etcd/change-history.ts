@@ -10,8 +10,6 @@ import { DEFAULT_HISTORY_CHANGES, MAX_HISTORY_BYTES } from '../watch-limits.js';
 const CHANGE_BYTES = 200;
 
 export class ChangeHistory {
-  /** Values are kept whole here, whether somebody watches or not. */
-  keepsParts = false;
   readonly #maxChanges: number;
   #changes: KeyChange[] = [];
   /** Those before this place were dropped. */
@@ -24,6 +22,12 @@ export class ChangeHistory {
     this.#first = first;
     this.#maxChanges = maxChanges;
   }
+
+  /** Nothing: values are kept whole here, whether somebody watches or not. */
+  keepParts(): void {}
+
+  /** Nothing, too. */
+  keepNoParts(): void {}
 
   /** The first revision from which on all changes are kept. */
   get first(): number {

@@ -352,11 +352,11 @@ export class Contents {
     this.history.set(records.key(id), value, records.version(id), records.deadlineMs(id), revision);
   }
 
-  /** The value, if it stays as it is: bytes of which a part may be written are kept only for those who watch. */
+  /** The value, if it stays as it is: bytes of which a part may be written are kept only for those who watch, see History. */
   #textToKeep(id: RecordId): ByteString | undefined {
     const records = this.#records;
     if (!records.isLarge(id) || typeof records.text(id) === 'string') return records.text(id);
-    if (!this.history.keepsParts) return undefined;
+    if (!this.history.takePart(records.valueLength(id))) return undefined;
     const kept = records.keep(id);
     records.drop(kept);
     return kept.large;

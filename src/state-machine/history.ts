@@ -71,8 +71,6 @@ interface ChunkMemory {
 }
 
 export class History {
-  /** Keeps also values of which a part was written, which costs a copy with the next part: somebody watches. */
-  keepsParts = false;
   /** Changes that are kept, if their bytes are not too many. */
   readonly maxChanges: number;
   #chunks: Chunk[] = [];
@@ -91,6 +89,8 @@ export class History {
   #pieceEnd = 0;
   /** From a place in the piece to the same one in the chunk. */
   #shift = 0;
+  /** Bytes of values that {@link takePart} may still say yes to. */
+  #partBytes = 0;
 
   constructor(maxChanges = DEFAULT_HISTORY_CHANGES) {
     this.maxChanges = maxChanges;
@@ -146,6 +146,25 @@ export class History {
       addPlaces(chunk, SET, key.start + shift, key.length, value.start + shift, value.length);
       setMeta(chunk, version, deadlineMs);
     } else setMeta(this.#add(SET, key, value, revision), version, deadlineMs);
+  }
+
+  /**
+   * Somebody watches: values of which a part is written are to be kept, too, up to that many bytes more, and no more at a time
+   * than of all changes. Each costs a copy with its next part, so no more of them are kept than can be told.
+   */
+  keepParts(bytes: number): void {
+    this.#partBytes = Math.min(this.#partBytes + bytes, MAX_HISTORY_BYTES);
+  }
+
+  keepNoParts(): void {
+    this.#partBytes = 0;
+  }
+
+  /** Whether a value of that many bytes, of which a part was written, is to be kept. */
+  takePart(bytes: number): boolean {
+    if (bytes > this.#partBytes) return false;
+    this.#partBytes -= bytes;
+    return true;
   }
 
   /** A key was removed, or all were, and then `key` is empty. */

@@ -61,7 +61,7 @@ describe('the history of a store', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.nat({ max: 2_000 }), batch), { maxLength: 10 }), (batches) => {
         const store = new KeyValueStore(HASH_SECRET);
-        store.history.keepsParts = true;
+        store.history.keepParts(MAX_HISTORY_BYTES);
         let stampMs = START_MS;
         for (const [elapsedMs, commands] of batches) {
           stampMs += elapsedMs;

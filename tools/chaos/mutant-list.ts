@@ -12,6 +12,7 @@ export interface Mutant {
 export const MUTANTS: readonly Mutant[] = [
   {
     name: 'acknowledge before the disk has it',
+    args: ['--faults', 'process,transfer'],
     edits: [
       {
         file: 'storage/segment-log.js',

@@ -5,7 +5,10 @@ import type { KeyWalk } from '../../state-machine/key-image.js';
 import type { KeyRecord } from '../../state-machine/key-record.js';
 
 export interface ChangeStore {
-  readonly history: Pick<History, 'first' | 'firstKept' | 'keepsFrom' | 'visit' | 'keepsParts'>;
+  readonly history: Pick<
+    History,
+    'first' | 'firstKept' | 'keepsFrom' | 'visit' | 'keepParts' | 'keepNoParts'
+  >;
   /** The last one that can be told. */
   readonly lastRevision: number;
   get(key: string): KeyRecord | undefined;

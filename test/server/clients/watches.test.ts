@@ -1,11 +1,14 @@
 import { expect } from 'chai';
+import { MAX_VALUE_BYTES } from '../../../src/limits.js';
 import type { Command } from '../../../src/protocol/command.js';
 import { AppliedState } from '../../../src/server/applied-state.js';
 import { ClientConnection, TotalUnread } from '../../../src/server/clients/client-connection.js';
 import { StateTelling } from '../../../src/server/clients/watches/state-telling.js';
 import { Watchers } from '../../../src/server/clients/watches/watchers.js';
 import { KeyValueStore } from '../../../src/state-machine/key-value-store.js';
+import { Work } from '../../../src/state-machine/work.js';
 import {
+  MAX_HISTORY_BYTES,
   MAX_STATE_WATCHERS,
   UNREAD_WANTED_STATE_MS,
   WATCH_BYTES_PER_TURN,
@@ -163,6 +166,32 @@ describe('watchers', () => {
     do expect(watched.turn()).to.be.below(ALL_BYTES_AND_A_LINE);
     while (watched.watchers.isDue);
     for (const id of ids) expect(watched.revisions(id)).to.deep.equal([before + 1, before + 2]);
+  });
+
+  it('are told of parts of a large value one by one, and many at once cost others a limited time', () => {
+    const watched = new Watched();
+    watched.apply(set('big', 'x'.repeat(MAX_VALUE_BYTES - 1)));
+    const id = watched.watch(undefined);
+    watched.settle();
+    const before = watched.store.lastRevision;
+    const part = (at: number): Command => ({ type: 'redis', args: ['SETRANGE', 'big', `${at}`, 'y'] });
+    for (let at = 0; at < 40; at += 1) {
+      watched.apply(part(at));
+      watched.settle();
+    }
+    expect(watched.revisions(id)).to.deep.equal(range(before + 1, before + 40));
+    const work = new Work();
+    watched.store.begin(payloadOf(START_MS, range(1, 1_000).map(part)));
+    expect(watched.store.goOn(work)).to.equal(true);
+    expect(work.totalUnits).to.be.below(2 * MAX_HISTORY_BYTES);
+    watched.settle();
+    expect(watched.told[id]).to.match(/\r\nERR_COMPACTED \d+\r\n$/);
+    const anew = watched.watch(0, 'big');
+    watched.settle();
+    watched.apply(part(0));
+    watched.settle();
+    const { lastRevision } = watched.store;
+    expect(watched.revisions(anew)).to.deep.equal([lastRevision - 1, lastRevision]);
   });
 
   it('that lag take their turns, and look at a limited number of changes in one', () => {

@@ -16,6 +16,7 @@ import type { KeyRecord } from '../../../state-machine/key-record.js';
 import {
   LAGGING_CHANGES_PER_TURN,
   LEADERLESS_WATCH_MS,
+  MAX_HISTORY_BYTES,
   MIN_LAGGING_BYTES,
   PLACE_TOLD_CHANGES,
   STATE_KEYS_PER_TURN,
@@ -116,7 +117,7 @@ export class Watchers {
     if (this.#watches.size > 0) return;
     this.#marksDueMs = Number.POSITIVE_INFINITY;
     this.#isDue = false;
-    this.#store.history.keepsParts = false;
+    this.#store.history.keepNoParts();
   }
 
   /** Tells what is to be told. The state is as of an entry. */
@@ -130,6 +131,7 @@ export class Watchers {
       this.putOff(nowMs);
       return;
     }
+    if (this.#store.lastRevision > this.#toldRevision) this.#store.history.keepParts(WATCH_BYTES_PER_TURN);
     const laggingBytes = this.#lagging.size === 0 ? 0 : WATCH_BYTES_PER_TURN / 2;
     this.#bytesLeft = WATCH_BYTES_PER_TURN - laggingBytes;
     this.#tellLive();
@@ -145,7 +147,7 @@ export class Watchers {
 
   #wake(nowMs: number): void {
     this.#store = this.#options.changes.store;
-    this.#store.history.keepsParts = true;
+    this.#store.history.keepParts(MAX_HISTORY_BYTES);
     this.#toldRevision = this.#store.lastRevision;
     this.#marksDueMs = nowMs + MARKS_PERIOD_MS;
     this.#leaderSeenMs = nowMs;
@@ -154,7 +156,7 @@ export class Watchers {
   /** A snapshot was installed: the history begins after it. */
   #storeReplaced(): void {
     this.#store = this.#options.changes.store;
-    this.#store.history.keepsParts = true;
+    this.#store.history.keepParts(MAX_HISTORY_BYTES);
     for (const watch of this.#watches.values()) {
       if (watch.isLive) watch.next = Math.max(watch.next, this.#toldRevision + 1);
       this.#lag(watch);

@@ -245,6 +245,23 @@ export async function syncNamesAbove(
   await files.syncDirectory(last);
 }
 
+/**
+ * The same for a directory in which there is nothing of value yet. Where that fails, what was made is removed: the next attempt
+ * would find it, and a sync that succeeds then does not make good one that failed.
+ */
+export async function syncNewNamesAbove(
+  files: Files,
+  path: string,
+  topmostMade: string | undefined,
+): Promise<void> {
+  try {
+    await syncNamesAbove(files, path, topmostMade);
+  } catch (error) {
+    if (topmostMade !== undefined) await files.removeTree(topmostMade).catch(() => undefined);
+    throw error;
+  }
+}
+
 /** 128 random bits. */
 export function newClusterId({ random }: Pick<Environment, 'random'>): string {
   return Array.from({ length: CLUSTER_ID_WORDS }, () =>

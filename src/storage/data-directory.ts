@@ -24,7 +24,7 @@ import {
   readDescription,
   replaceServerDirectory,
   serverDirectory,
-  syncNamesAbove,
+  syncNewNamesAbove,
   takeInventory,
   writeDescription,
 } from './cluster-directory.js';
@@ -64,7 +64,7 @@ export class DataDirectory implements ClusterDirectory {
       return DataDirectory.#open(path, options, async () => {
         const found = await readAgain(path, options);
         if (found === undefined) {
-          await syncNamesAbove(options.files, path, topmostMade);
+          await syncNewNamesAbove(options.files, path, topmostMade);
           return describe(path, servers, options);
         }
         const { size } = found.membership;

@@ -11,7 +11,7 @@ import {
   type NewDirectoriesOptions,
   newClusterId,
   serverDirectory,
-  syncNamesAbove,
+  syncNewNamesAbove,
   takeInventory,
   writeDescription,
 } from './cluster-directory.js';
@@ -118,7 +118,7 @@ async function hold(files: Files, survey: Survey): Promise<FileLock> {
       throw new DataDirectoryError(path, 'was just used by another process: start again');
     // One that is there may be forgotten yet: a sync of its name that failed is not made good by another one.
     for (const name of inventory.servers) await files.removeTree(join(path, name));
-    await syncNamesAbove(files, path, topmostMade);
+    await syncNewNamesAbove(files, path, topmostMade);
   } catch (error) {
     if (!('lock' in survey)) await lock.release();
     throw error;

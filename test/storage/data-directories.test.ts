@@ -57,6 +57,24 @@ describe('DataDirectories, one for each server,', () => {
       expect(await readdir(path(name))).to.have.members(['lock', 'manifest', `server-${id}`]);
   });
 
+  it('are made anew where the sync of a name failed: a later one does not make that good', async () => {
+    const made = await mkdir(path('disk'), { recursive: true });
+    expect(made).to.equal(path('disk'));
+    const failing: Files = Object.assign(Object.create(NODE_FILES), {
+      syncDirectory: (directory: string) =>
+        directory === path('disk')
+          ? Promise.reject(Object.assign(new Error('i/o error'), { code: 'EIO' }))
+          : NODE_FILES.syncDirectory(directory),
+    });
+    expectOneLine(
+      await rejection(open(['a', 'b', 'disk/above/c'], failing)),
+      'DATA_DIRECTORY_REFUSED',
+      /above/,
+    );
+    expect(await readdir(path('disk'))).to.deep.equal([]);
+    await openOnce(['a', 'b', 'disk/above/c']);
+  });
+
   it('may be where file systems are mounted', async () => {
     await mkdir(join(path('a'), 'lost+found'), { recursive: true });
     await openOnce();

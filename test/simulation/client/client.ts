@@ -4,6 +4,7 @@
  */
 
 import type { LookUp } from '../../../src/cluster/in-process-lookups.js';
+import { RESULT_TOO_LONG } from '../../../src/protocol/resp/error-replies.js';
 import { PropertyViolation } from '../../../src/raft/checks/property-violation.js';
 import { LEADER_WAIT_MS } from '../../../src/time-limits.js';
 import { isRead } from '../../../tools/linearizability/history.js';
@@ -438,6 +439,8 @@ export class SimulatedClient {
     const { operation } = command;
     // In the text protocol, writes that were refused are answered in the same way.
     if (temper.via !== 'router' || reply.type !== 'error' || !reply.text.startsWith('UNKNOWN ')) return false;
+    // That it was executed is known.
+    if (reply.text === RESULT_TOO_LONG.message) return false;
     return operation !== undefined && !isRead(operation.action) && world.nowMs - sentAtMs < LEADER_WAIT_MS;
   }
 

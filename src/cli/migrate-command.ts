@@ -99,7 +99,9 @@ async function move(from: Extract<End, { type: 'cluster' }>, to: End, args: Migr
     pauseMs: args.pause * MS_PER_S,
     onProgress: ({ does, count }) => {
       if (does === 'follows' && !isCopied && !args.cutOver)
-        tell(`all is copied, and changes are followed: cut over by Enter, or kill -USR2 ${process.pid}`);
+        tell(
+          `all is copied and equal, and changes are followed: cut over by Enter, or kill -USR2 ${process.pid}`,
+        );
       isCopied ||= does === 'follows';
       display.show(
         `${does} ${count} ${does === 'follows' ? 'changes' : 'keys'}`,
@@ -117,11 +119,11 @@ async function move(from: Extract<End, { type: 'cluster' }>, to: End, args: Migr
   };
   for (const signal of END_SIGNALS) process.once(signal, onEnd);
   try {
-    const { sum, pausedMs } = await follow.run();
+    const { count, pausedMs } = await follow.run();
     const waited = (pausedMs / MS_PER_S).toFixed(1);
     const left = Math.max(0, args.pause - pausedMs / MS_PER_S).toFixed(0);
     say(
-      `migrate: ${sum.count} keys from ${from.name} to ${to.name}, equal by count and checksum; ` +
+      `migrate: ${count} keys from ${from.name} to ${to.name}, all of them compared; ` +
         `writes have waited ${waited} s, and wait ${left} s more: stop the cluster`,
     );
   } finally {

@@ -16,11 +16,12 @@ import {
   put,
   type RangeResponse,
   type RangeStart,
+  range,
   remove,
   unchanged,
 } from '../etcd/rpc/messages.js';
 import { decodeValue, encodeValue } from '../etcd/value-codec.js';
-import { READ_TIMEOUT_MS, RETRY_PAUSE_MS } from '../etcd-limits.js';
+import { MAX_TXN_KEYS, READ_TIMEOUT_MS, RETRY_PAUSE_MS } from '../etcd-limits.js';
 import { MAX_ETCD_SILENCE_MS, MAX_PAGE_KEYS } from '../migration-limits.js';
 import { QUORUM_WAIT_MS } from '../time-limits.js';
 import { batchesOf } from './image-source.js';
@@ -106,6 +107,31 @@ export class EtcdStore {
       } catch (error) {
         if (!(error instanceof EtcdLongAnswerError) || this.#pageKeys === 1) throw error;
         this.#pageKeys = Math.ceil(this.#pageKeys / 4);
+      }
+    }
+  }
+
+  /** Each of the keys with its record as it is now, undefined for one that is absent. Rejects with StoredValueError. */
+  async *records(
+    keys: readonly string[],
+  ): AsyncGenerator<readonly [key: string, record: MigratedRecord | undefined]> {
+    let atOnce = MAX_TXN_KEYS;
+    for (let start = 0; start < keys.length; ) {
+      const some = keys.slice(start, start + atOnce);
+      const success = some.map((key) => range({ key: bytesOf(this.#prefix + key) }));
+      try {
+        const { responses } = await patiently(this.#environment, () =>
+          this.#transport.call(KV.txn, { success }, READ_TIMEOUT_MS),
+        );
+        for (const [place, key] of some.entries()) {
+          const response = responses[place]?.response;
+          const [pair] = response?.case === 'responseRange' ? response.value.kvs : [];
+          yield [key, pair && this.#recordOf(pair)];
+        }
+        start += some.length;
+      } catch (error) {
+        if (!(error instanceof EtcdLongAnswerError) || some.length === 1) throw error;
+        atOnce = Math.ceil(some.length / 4);
       }
     }
   }

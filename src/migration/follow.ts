@@ -7,15 +7,20 @@
 import type { Address, ClientWorld } from '../client/world.js';
 import type { Environment } from '../environment.js';
 import { messageOf } from '../error-message.js';
-import { MAX_PUT_BYTES, MAX_PUT_RECORDS } from '../migration-limits.js';
+import {
+  MAX_COMPARED_PAUSED,
+  MAX_PUT_BYTES,
+  MAX_PUT_RECORDS,
+  MAX_ROUNDS_BEFORE_PAUSE,
+} from '../migration-limits.js';
 import type { ClusterLink } from './cluster-link.js';
-import { compareWithCluster } from './compare.js';
+import { Comparison } from './compare.js';
 import { NO_CHANGE, type StoreChange } from './etcd-store.js';
 import { commitOnce, type EtcdTargetOptions, putLeased } from './etcd-target.js';
 import { Feed, type FeedChange } from './feed.js';
 import { fieldsIn } from './mark.js';
 import { MigrationError } from './migration-errors.js';
-import { bytesOf, type MigratedRecord, type SumOfRecords } from './record.js';
+import { bytesOf, type MigratedRecord } from './record.js';
 
 const FORMAT = 1;
 const ABSENT = 0n;
@@ -24,7 +29,7 @@ const MS_PER_S = 1_000;
 const WAIT_MS = 50;
 
 export interface FollowProgress {
-  readonly does: 'copies' | 'follows' | 'verifies';
+  readonly does: 'copies' | 'compares' | 'follows';
   /** Keys that were copied or compared, or changes that were followed. */
   readonly count: number;
 }
@@ -44,7 +49,8 @@ export interface FollowOptions extends EtcdTargetOptions {
 }
 
 export interface Moved {
-  readonly sum: SumOfRecords;
+  /** How many keys there are, which were all compared. */
+  readonly count: number;
   /** From the pause of writes until all was there and equal. */
   readonly pausedMs: number;
 }
@@ -59,6 +65,7 @@ interface Batch {
 
 export class Follow {
   readonly #options: FollowOptions;
+  readonly #comparison: Comparison;
   #feed: Feed | undefined;
   #modRevision: bigint = ABSENT;
   /** Tells one mark from the next. */
@@ -71,9 +78,11 @@ export class Follow {
 
   constructor(options: FollowOptions) {
     this.#options = options;
+    const onCompared = (count: number) => options.onProgress({ does: 'compares', count });
+    this.#comparison = new Comparison({ ...options, onCompared });
   }
 
-  /** Has the cut-over come as soon as all is copied. */
+  /** Has the cut-over come as soon as all is copied and compared. */
   cutOver(): void {
     this.#isWanted = true;
   }
@@ -84,10 +93,15 @@ export class Follow {
     await this.#begin();
     this.#feed = new Feed({ address, password, world, from: this.#revision === 0 ? 0 : this.#revision + 1 });
     try {
-      await this.#followUntil(() => this.#isWanted && this.#revision !== 0);
+      while (!this.#isWanted || !this.#comparison.isWhole) {
+        await this.#follow(this.#isComparing ? 0 : WAIT_MS);
+        if (this.#isComparing) await this.#compare();
+        if (this.#comparison.isFull) await this.#settle();
+      }
       return await this.#cutOver();
     } finally {
       this.#feed.close();
+      this.#comparison.close();
     }
   }
 
@@ -133,12 +147,34 @@ export class Follow {
     return `cluster ${this.#options.name}`;
   }
 
-  async #followUntil(isOver: () => boolean): Promise<void> {
-    while (!isOver()) {
-      const changes = (await this.#feed?.take(WAIT_MS)) ?? [];
-      for (const change of changes) await this.#take(change);
-      await this.#flush();
-    }
+  /** All is copied, and not compared yet. */
+  get #isComparing(): boolean {
+    return this.#revision !== 0 && !this.#comparison.isWhole;
+  }
+
+  async #compare(): Promise<void> {
+    await this.#comparison.goOn();
+    if (this.#comparison.isWhole) this.#options.onProgress({ does: 'follows', count: this.#count });
+  }
+
+  #settle(endMs = Number.POSITIVE_INFINITY): Promise<void> {
+    return this.#comparison.settle(() => this.#catchUp(endMs));
+  }
+
+  /** Follows to what is now the last change. Rejects with MigrationError when it is not there in time. */
+  async #catchUp(endMs: number): Promise<void> {
+    const { link, environment, pauseMs } = this.#options;
+    const last = await link.lastRevision();
+    while (this.#revision < last && environment.nowMs() < endMs) await this.#follow(WAIT_MS);
+    if (environment.nowMs() >= endMs)
+      throw new MigrationError(`not all was there within ${pauseMs / MS_PER_S} s: name a longer --pause`);
+  }
+
+  /** Takes the next changes, if any come within that time. */
+  async #follow(withinMs: number): Promise<void> {
+    const changes = (await this.#feed?.take(withinMs)) ?? [];
+    for (const change of changes) await this.#take(change);
+    await this.#flush();
   }
 
   async #take(change: FeedChange): Promise<void> {
@@ -149,6 +185,7 @@ export class Follow {
         this.#batch = newBatch();
         this.#revision = 0;
         this.#count = 0;
+        this.#comparison.restart();
         await this.#commit({ type: 'all-go' });
         return;
       case 'synced':
@@ -156,7 +193,6 @@ export class Follow {
         this.#revision = change.revision;
         this.#count = 0;
         await this.#commit(NO_CHANGE);
-        this.#options.onProgress({ does: 'follows', count: 0 });
         return;
       case 'flushed':
         this.#batch = newBatch();
@@ -197,6 +233,7 @@ export class Follow {
     const bytes = record === undefined ? key.length : bytesOf(record);
     const isFull = this.#batch.changes.size === MAX_PUT_RECORDS || this.#batch.bytes + bytes > MAX_PUT_BYTES;
     if (isFull && this.#batch.changes.size > 0) await this.#flush();
+    if (this.#revision !== 0) this.#comparison.changed(key);
     this.#batch.changes.set(key, record);
     if (expires) this.#batch.expiring.add(key);
     else this.#batch.expiring.delete(key);
@@ -227,7 +264,8 @@ export class Follow {
       const removed = [...changes.keys()].filter((key) => !there.has(key));
       return this.#commit({ type: 'some', put, removed });
     });
-    this.#options.onProgress({ does: this.#revision === 0 ? 'copies' : 'follows', count: this.#count });
+    if (!this.#isComparing)
+      this.#options.onProgress({ does: this.#revision === 0 ? 'copies' : 'follows', count: this.#count });
   }
 
   /** While all keys are copied, there is no revision that could be gone on from. */
@@ -249,24 +287,25 @@ export class Follow {
 
   /** Where it fails, writes go on as before. */
   async #cutOver(): Promise<Moved> {
-    const { link, environment, pauseMs, say, onProgress } = this.#options;
-    const onCompared = (count: number) => onProgress({ does: 'verifies', count });
+    const { link, environment, pauseMs, say } = this.#options;
+    for (let round = 0; round < MAX_ROUNDS_BEFORE_PAUSE; round += 1) {
+      if (this.#comparison.openCount <= MAX_COMPARED_PAUSED) break;
+      await this.#settle();
+    }
     const startMs = environment.nowMs();
     const endMs = startMs + pauseMs;
     try {
       await link.pauseWrites(pauseMs);
-      while (environment.nowMs() < endMs) {
-        const last = await link.lastRevision();
-        await this.#followUntil(() => this.#revision >= last || environment.nowMs() >= endMs);
-        const sum = await compareWithCluster({ ...this.#options, onCompared }, endMs);
-        // Keys expire during a pause, too.
-        if (sum === undefined || (await link.lastRevision()) > this.#revision) continue;
-        const pausedMs = environment.nowMs() - startMs;
-        if (pausedMs >= pauseMs) break;
-        await this.#finish(sum);
-        return { sum, pausedMs };
+      let count: number | undefined;
+      while (count === undefined) {
+        await this.#follow(0);
+        await this.#catchUp(endMs);
+        await this.#settle(endMs);
+        if (!this.#comparison.isWhole) throw new MigrationError('not all is compared: run it again');
+        count = await this.#countIfLast();
       }
-      throw new MigrationError(`not all was there within ${pauseMs / MS_PER_S} s: name a longer --pause`);
+      await this.#finish(count);
+      return { count, pausedMs: environment.nowMs() - startMs };
     } catch (error) {
       await link
         .resumeWrites()
@@ -275,7 +314,17 @@ export class Follow {
     }
   }
 
-  async #finish({ count }: SumOfRecords): Promise<void> {
+  /** How many keys there are at both places; undefined where more changes are to be followed: keys expire during a pause, too. */
+  async #countIfLast(): Promise<number | undefined> {
+    const { link, store } = this.#options;
+    const count = await link.keyCount();
+    const { keys } = await store.facts();
+    const isLast = this.#revision !== 0 && (await link.lastRevision()) === this.#revision;
+    if (!isLast || this.#comparison.openCount > 0) return undefined;
+    return keys === count ? count : undefined;
+  }
+
+  async #finish(count: number): Promise<void> {
     const mark = JSON.stringify({ format: FORMAT, state: 'done', source: this.#source, count });
     this.#modRevision = await commitOnce(this.#options, {
       change: NO_CHANGE,

@@ -55,7 +55,7 @@ const silent = () => undefined;
 
   it('is equal there and back, killed in the middle both ways', async function () {
     this.timeout(240_000);
-    const run = { etcd, directory: parent(), keys: 4_000, kills: 2, say: silent };
+    const run = { etcd, directory: parent(), keys: 4_000, kills: { there: 2, back: 2 }, say: silent };
     expect(await roundTrip(run)).to.equal(undefined);
   });
 

@@ -6,17 +6,26 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { Etcd, HAS_ETCD } from '../../tools/support/etcd-process.js';
-import { followUnderLoad, roundTrip } from './moves.js';
+import { followUnderLoad, type RoundTrip, roundTrip } from './moves.js';
 
-const { keys, kills, seconds } = new Command('migrate-test')
+const MS_PER_S = 1_000;
+const MOVES = ['there', 'back', 'followed'] as const;
+type Move = (typeof MOVES)[number];
+
+const { keys, kills, seconds, moves } = new Command('migrate-test')
   .description('Moves keys to etcd and back, and a cluster under load to etcd, and compares')
   .option('--keys <n>', 'how many', whole, 100_000)
   .option('--kills <n>', 'how often each move is killed', whole, 10)
   .option('--seconds <n>', 'how long clients write while a cluster is followed', whole, 20)
+  .addOption(
+    new Option('--moves <moves...>', 'killed on the way there, on the way back, or a running cluster')
+      .choices(MOVES)
+      .default(MOVES),
+  )
   .parse()
-  .opts<{ keys: number; kills: number; seconds: number }>();
+  .opts<{ keys: number; kills: number; seconds: number; moves: readonly Move[] }>();
 
 process.exitCode = await run();
 
@@ -26,20 +35,12 @@ async function run(): Promise<number> {
     return 1;
   }
   let failures = 0;
-  const moves = [
-    ['to etcd and back', roundTrip],
-    ['followed under load', followUnderLoad],
-  ] as const;
-  for (const [name, move] of moves) {
+  for (const move of moves) {
     const directory = await mkdtemp(join(tmpdir(), 'threadraft-migrate-'));
     const etcd = await Etcd.start();
     try {
-      const followed = { loadMs: seconds * 1_000, kills: Math.min(kills, 2) };
-      const options = { etcd, directory, keys, kills, say };
-      const difference = await (move === roundTrip
-        ? roundTrip(options)
-        : followUnderLoad({ ...options, ...followed }));
-      say(`${name}: ${keys} keys, ${difference ?? 'equal'}`);
+      const difference = await moved(move, { etcd, directory, keys, say });
+      say(`${move}: ${keys} keys, ${difference ?? 'equal'}`);
       if (difference !== undefined) failures += 1;
     } finally {
       await etcd.stop();
@@ -47,6 +48,13 @@ async function run(): Promise<number> {
     }
   }
   return failures === 0 ? 0 : 1;
+}
+
+/** Resolves to the first difference; undefined without one. */
+function moved(move: Move, run: Pick<RoundTrip, 'etcd' | 'directory' | 'keys' | 'say'>) {
+  if (move === 'followed')
+    return followUnderLoad({ ...run, loadMs: seconds * MS_PER_S, kills: Math.min(kills, 2) });
+  return roundTrip({ ...run, kills: { there: 0, back: 0, [move]: kills } });
 }
 
 function say(line: string): void {

@@ -11,12 +11,13 @@ import { NODE_ENVIRONMENT } from '../../src/environment.js';
 import { BackupSource } from '../../src/migration/backup-source.js';
 import { DirectorySource } from '../../src/migration/directory-source.js';
 import { type Source, START } from '../../src/migration/ends.js';
+import { pagesOf } from '../../src/migration/etcd-store.js';
 import { FileTarget } from '../../src/migration/file-target.js';
 import { migrate } from '../../src/migration/migrate.js';
 import { etcdOptions } from '../../src/migration/open-ends.js';
 import type { MigratedRecord } from '../../src/migration/record.js';
 import type { Etcd } from '../../tools/support/etcd-process.js';
-import { dataDirsIn, Program } from '../../tools/support/program.js';
+import { Program } from '../../tools/support/program.js';
 import { TextClient } from '../../tools/support/text-client.js';
 
 export const WORLD = { files: filesForOneThing(), environment: NODE_ENVIRONMENT };
@@ -161,7 +162,7 @@ export interface RoundTrip {
   readonly etcd: Etcd;
   readonly directory: string;
   readonly keys: number;
-  readonly kills: number;
+  readonly kills: { readonly there: number; readonly back: number };
   readonly say: (line: string) => void;
   /** The program that migrates, if it is not the built one. */
   readonly entry?: string | undefined;
@@ -185,23 +186,23 @@ export async function roundTrip({
   await makeBackup(backup, sundryRecords(keys));
   await done(['--from', backup, '--to', from, '-n', '3']);
   const killed = { there: 0, back: 0 };
-  for (let round = 1; round <= kills; round += 1) {
-    const enough = (round * keys) / (kills + 1);
+  for (let round = 1; round <= kills.there; round += 1) {
+    const enough = (round * keys) / (kills.there + 1);
     const migration = new Migration(['--from', from, '--to', etcd.endpoint], entry);
     if (await migration.killWhen(async () => (await putIn(etcd)) >= enough)) killed.there += 1;
   }
   say(await done(['--from', from, '--to', etcd.endpoint], entry));
   const whole = await sizeOf(backup);
-  for (let round = 1; round <= kills; round += 1) {
-    const enough = (round * whole) / (kills + 1);
+  for (let round = 1; round <= kills.back; round += 1) {
+    const enough = (round * whole) / (kills.back + 1);
     const migration = new Migration(['--from', etcd.endpoint, '--to', to, '-n', '3'], entry);
     if (await migration.killWhen(async () => (await sizeOf(join(`${to}.migration`, 'image'))) >= enough))
       killed.back += 1;
   }
   say(await done(['--from', etcd.endpoint, '--to', to, '-n', '3'], entry));
   say(`killed ${killed.there} times on the way there, and ${killed.back} on the way back`);
-  if (killed.there + killed.back < kills)
-    return `only ${killed.there + killed.back} of ${2 * kills} kills came in time`;
+  const [came, wanted] = [killed.there + killed.back, kills.there + kills.back];
+  if (2 * came < wanted) return `only ${came} of ${wanted} kills came in time`;
   return differenceOf(await contentOfDirectory(from), await contentOfDirectory(to));
 }
 
@@ -237,12 +238,13 @@ export async function followUnderLoad(run: FollowRun): Promise<string | undefine
   const { etcd, directory, keys, loadMs, kills, say, entry } = run;
   const backup = join(directory, 'load.backup');
   const dataDir = join(directory, 'loaded');
-  await makeBackup(backup, sundryRecords(keys));
+  const records = sundryRecords(keys);
+  await makeBackup(backup, records);
   await done(['--from', backup, '--to', dataDir, '-n', '3']);
   const program = await Program.start({
     servers: 3,
     isThere: true,
-    storage: { dataDir: dataDirsIn(dataDir, { servers: 3, isApart: false }) },
+    storage: { dataDir: [dataDir] },
   });
   const writers = Array.from({ length: 8 }, (_, i) => new LoadWriter(`load:${i}:`));
   const writing = writers.map((writer) => writer.run(program.routerPort));
@@ -273,7 +275,7 @@ export async function followUnderLoad(run: FollowRun): Promise<string | undefine
     // Writes wait: what was acknowledged by now is all that there is.
     const acknowledged = writers.map((writer) => new Map(writer.acknowledged));
     say(`${writers.reduce((sum, { count }) => sum + count, 0)} writes were acknowledged`);
-    return await lostOf(etcd, acknowledged);
+    return await lostOf(etcd, records, acknowledged);
   } finally {
     for (const writer of writers) writer.stop();
     await program.kill();
@@ -286,23 +288,28 @@ async function untilFollowing(migration: Migration): Promise<void> {
   while (!migration.hasEnded && !/changes are followed/.test(migration.err)) await pause(10);
 }
 
+/** What is not in etcd of the records that nobody has written to, and of what was acknowledged. */
 async function lostOf(
   etcd: Etcd,
+  records: readonly MigratedRecord[],
   acknowledged: readonly ReadonlyMap<string, string>[],
 ): Promise<string | undefined> {
   const { store } = etcdOptions({ endpoints: [etcd.endpoint], prefix: PREFIX });
   try {
     const { revision } = await store.facts();
-    const found = new Map<string, string>();
-    for (let after: string | undefined; ; ) {
-      const { records, isLast } = await store.page(after, revision);
-      for (const { key, value } of records) found.set(key, value);
-      after = records.at(-1)?.key;
-      if (isLast) break;
+    const found = new Map<string, MigratedRecord>();
+    for await (const page of pagesOf(store, revision, NODE_ENVIRONMENT))
+      for (const record of page) found.set(record.key, record);
+    for (const { key, value, version, deadlineMs } of records) {
+      const there = found.get(key);
+      // A cluster tells whole milliseconds.
+      const isSame =
+        there?.value === value && there.version === version && Math.abs(there.deadlineMs - deadlineMs) < 1;
+      if (!isSame) return `${JSON.stringify(key)} is not in etcd as it was: ${JSON.stringify(there)}`;
     }
     for (const own of acknowledged)
       for (const [key, value] of own)
-        if ((found.get(key) ?? '') !== value)
+        if ((found.get(key)?.value ?? '') !== value)
           return `${key} was acknowledged as ${JSON.stringify(value)}, and is ${JSON.stringify(found.get(key))}`;
     return undefined;
   } finally {

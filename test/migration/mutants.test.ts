@@ -53,9 +53,11 @@ const silent = () => undefined;
       await copyFile(join(BUILT, '../package.json'), join(copy, '../package.json'));
       const entry = join(copy, 'src/main.cjs');
       const etcd = await Etcd.start();
-      const run = { etcd, directory: parent(), keys: 2_000, kills: 1, say: silent, entry };
+      const run = { etcd, directory: parent(), keys: 2_000, say: silent, entry };
       const moving =
-        move === 'followed' ? followUnderLoad({ ...run, loadMs: 1_000, kills: 0 }) : roundTrip(run);
+        move === 'followed'
+          ? followUnderLoad({ ...run, loadMs: 1_000, kills: 0 })
+          : roundTrip({ ...run, kills: { there: 1, back: 1 } });
       const told = await moving.catch((error: Error) => error.message).finally(() => etcd.stop());
       expect(told).to.match(
         /the target has \d+ keys, the source \d+|differs from the cluster|was acknowledged/,

@@ -15,6 +15,11 @@ export interface EtcdSourceOptions {
 /** The cluster, the prefix in quotes, and the revision. */
 const IDENTITY = /^etcd ([0-9a-f]+) (".*") ([0-9]+)$/;
 
+/** etcd's revision as of which the source was that has this identity. */
+export function revisionIn(identity: string): bigint {
+  return BigInt(IDENTITY.exec(identity)?.[3] ?? 0);
+}
+
 export class EtcdSource implements Source {
   readonly #options: EtcdSourceOptions;
   readonly #revision: bigint;

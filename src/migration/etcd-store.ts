@@ -111,14 +111,18 @@ export class EtcdStore {
     }
   }
 
-  /** Each of the keys with its record as it is now, undefined for one that is absent. Rejects with StoredValueError. */
+  /**
+   * Each of the keys with its record as it is now, or was at that revision; undefined for one that is absent. Rejects with
+   * StoredValueError.
+   */
   async *records(
     keys: readonly string[],
+    revision = 0n,
   ): AsyncGenerator<readonly [key: string, record: MigratedRecord | undefined]> {
     let atOnce = MAX_TXN_KEYS;
     for (let start = 0; start < keys.length; ) {
       const some = keys.slice(start, start + atOnce);
-      const success = some.map((key) => range({ key: bytesOf(this.#prefix + key) }));
+      const success = some.map((key) => range({ key: bytesOf(this.#prefix + key), revision }));
       try {
         const { responses } = await patiently(this.#environment, () =>
           this.#transport.call(KV.txn, { success }, READ_TIMEOUT_MS),

@@ -53,7 +53,7 @@ export class FileTarget implements Target {
   async find(): Promise<Found> {
     const { files } = this.#world;
     await files.makeDirectory(this.#folder);
-    this.#lock = await lockDirectory(files, this.#folder);
+    this.#lock ??= await lockDirectory(files, this.#folder);
     this.#mark = await readMark(files, this.#markPath);
     if (this.#mark === undefined) {
       await this.#refuseUsed();

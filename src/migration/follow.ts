@@ -29,7 +29,7 @@ const MS_PER_S = 1_000;
 const WAIT_MS = 50;
 
 export interface FollowProgress {
-  readonly does: 'copies' | 'compares' | 'follows';
+  readonly does: 'copies' | 'compares' | 'follows' | 'verifies';
   /** Keys that were copied or compared, or changes that were followed. */
   readonly count: number;
 }

@@ -55,9 +55,7 @@ async function migrateFrom(found: Found, options: MigrateOptions): Promise<Migra
     if (found.state === 'done') return { sum: { count: found.count, checksum: '' }, wasDone: true };
     const position = found.state === 'begun' ? found.position : START;
     if (position.records > 0) say(`goes on after ${position.records} keys`);
-    await target.begin(source, position);
-    await copy(source, position, options);
-    const sum = await verify(source, options);
+    const sum = await copyAndVerify(source, options, position);
     await target.finish(sum);
     return { sum, wasDone: false };
   } finally {
@@ -65,10 +63,21 @@ async function migrateFrom(found: Found, options: MigrateOptions): Promise<Migra
   }
 }
 
+/** Copies the records after that position, and compares all. Rejects with MigrationError, or as the source and the target do. */
+export async function copyAndVerify(
+  source: Source,
+  options: Pick<MigrateOptions, 'target' | 'onProgress'>,
+  position = START,
+): Promise<SumOfRecords> {
+  await options.target.begin(source, position);
+  await copy(source, position, options);
+  return verify(source, options);
+}
+
 async function copy(
   source: Source,
   position: Position,
-  { target, onProgress }: MigrateOptions,
+  { target, onProgress }: Pick<MigrateOptions, 'target' | 'onProgress'>,
 ): Promise<void> {
   let { records } = position;
   for await (const batch of source.read(position)) {
@@ -80,7 +89,10 @@ async function copy(
 }
 
 /** Reads both, and compares them. Rejects with MigrationError. */
-async function verify(source: Source, { target, onProgress }: MigrateOptions): Promise<SumOfRecords> {
+async function verify(
+  source: Source,
+  { target, onProgress }: Pick<MigrateOptions, 'target' | 'onProgress'>,
+): Promise<SumOfRecords> {
   const { asOfMs, records } = await target.readBack();
   const total = 2 * source.total;
   let read = 0;

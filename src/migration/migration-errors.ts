@@ -10,8 +10,11 @@ export class MigrationError extends Error {
   }
 }
 
-/** etcd does not keep any more what its keys were when the migration began. Nothing but beginning anew helps. */
-export class CompactedError extends MigrationError {
+/** What was copied is of no use any more. Nothing but beginning anew helps. */
+export class BeginAnewError extends MigrationError {}
+
+/** etcd does not keep any more what its keys were when the migration began. */
+export class CompactedError extends BeginAnewError {
   constructor(revision: string) {
     super(`etcd keeps its revision ${revision} no more, as of which keys were copied: begin anew`);
     this.name = 'CompactedError';

@@ -10,6 +10,8 @@ import { BackupSource } from './backup-source.js';
 import { ClusterLink } from './cluster-link.js';
 import { DirectorySource } from './directory-source.js';
 import type { Source, Target } from './ends.js';
+import { EtcdCopy } from './etcd-copy.js';
+import { EtcdFollow } from './etcd-follow.js';
 import { EtcdSource } from './etcd-source.js';
 import { EtcdStore } from './etcd-store.js';
 import { EtcdTarget, type EtcdTargetOptions } from './etcd-target.js';
@@ -57,19 +59,60 @@ export interface ClusterPlace {
 
 type HowToFollow = Pick<FollowOptions, 'pauseMs' | 'onProgress' | 'say'>;
 
-export function openFollow(
-  { host, port, name, password, tls }: ClusterPlace,
+/** What follows a source to a cut-over. */
+export interface Following {
+  readonly follow: Follow | EtcdFollow;
+  /** Those whose writes wait at the cut-over. */
+  readonly links: readonly ClusterLink[];
+}
+
+export function openFollow(place: ClusterPlace, access: EtcdAccess, how: HowToFollow): Following {
+  const cluster = clusterOptions(place);
+  const link = new ClusterLink(cluster);
+  return { follow: new Follow({ ...etcdOptions(access), ...cluster, link, ...how }), links: [link] };
+}
+
+/** From etcd, which these front ends run on. */
+export function openEtcdFollow(
   access: EtcdAccess,
+  to: Exclude<TargetPlace, { type: 'etcd' }>,
+  frontEnds: readonly ClusterPlace[],
   how: HowToFollow,
-): { readonly follow: Follow; readonly link: ClusterLink } {
-  const cluster = {
+): Following {
+  const environment = NODE_ENVIRONMENT;
+  const files = filesForOneThing();
+  const links = frontEnds.map((place) => new ClusterLink(clusterOptions(place)));
+  const [name = ''] = to.type === 'backup' ? [to.path] : to.paths;
+  const transport = new GrpcTransport(access);
+  const { prefix } = access;
+  const follow = new EtcdFollow({
+    ...how,
+    transport,
+    store: new EtcdStore({ transport, prefix, environment }),
+    prefix,
+    environment,
+    target: openTarget(to),
+    frontEnds: links,
+    openCopy: () =>
+      EtcdCopy.open({
+        files,
+        environment,
+        folder: `${name.replace(/\/+$/, '')}.followed`,
+        openSource: (identity) => openSource({ type: 'etcd', access }, identity),
+        onProgress: ({ does, records }) => how.onProgress({ does, count: records }),
+        say: how.say,
+      }),
+  });
+  return { follow, links };
+}
+
+function clusterOptions({ host, port, name, password, tls }: ClusterPlace) {
+  return {
     address: { host, port },
     name,
     password,
     world: { environment: NODE_ENVIRONMENT, dial: tcpDial(tls) },
   };
-  const link = new ClusterLink(cluster);
-  return { follow: new Follow({ ...etcdOptions(access), ...cluster, link, ...how }), link };
 }
 
 export function etcdOptions(access: EtcdAccess): EtcdTargetOptions {

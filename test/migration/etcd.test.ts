@@ -12,6 +12,7 @@ import {
   contentOfBackup,
   differenceOf,
   done,
+  followEtcdUnderLoad,
   followUnderLoad,
   ListSource,
   Migration,
@@ -63,6 +64,12 @@ const silent = () => undefined;
     this.timeout(240_000);
     const run = { etcd, directory: parent(), keys: 1_000, loadMs: 2_000, kills: 1, say: silent };
     expect(await followUnderLoad(run)).to.equal(undefined);
+  });
+
+  it('loses nothing that was acknowledged before the cut-over, when it follows etcd under load', async function () {
+    this.timeout(240_000);
+    const run = { etcd, directory: parent(), keys: 1_000, loadMs: 2_000, kills: 1, say: silent };
+    expect(await followEtcdUnderLoad(run)).to.equal(undefined);
   });
 
   it('leaves out what is past its deadline, and keeps versions for clients', async () => {

@@ -8,10 +8,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { Etcd, HAS_ETCD } from '../../tools/support/etcd-process.js';
-import { followUnderLoad, type RoundTrip, roundTrip } from './moves.js';
+import { followEtcdUnderLoad, followUnderLoad, type RoundTrip, roundTrip } from './moves.js';
 
 const MS_PER_S = 1_000;
-const MOVES = ['there', 'back', 'followed'] as const;
+const MOVES = ['there', 'back', 'followed', 'followed-back'] as const;
 type Move = (typeof MOVES)[number];
 
 const { keys, kills, seconds, moves } = new Command('migrate-test')
@@ -20,7 +20,10 @@ const { keys, kills, seconds, moves } = new Command('migrate-test')
   .option('--kills <n>', 'how often each move is killed', whole, 10)
   .option('--seconds <n>', 'how long clients write while a cluster is followed', whole, 20)
   .addOption(
-    new Option('--moves <moves...>', 'killed on the way there, on the way back, or a running cluster')
+    new Option(
+      '--moves <moves...>',
+      'killed on the way there or back, or followed under load to etcd or back',
+    )
       .choices(MOVES)
       .default(MOVES),
   )
@@ -52,8 +55,9 @@ async function run(): Promise<number> {
 
 /** Resolves to the first difference; undefined without one. */
 function moved(move: Move, run: Pick<RoundTrip, 'etcd' | 'directory' | 'keys' | 'say'>) {
-  if (move === 'followed')
-    return followUnderLoad({ ...run, loadMs: seconds * MS_PER_S, kills: Math.min(kills, 2) });
+  const load = { loadMs: seconds * MS_PER_S, kills: Math.min(kills, 2) };
+  if (move === 'followed') return followUnderLoad({ ...run, ...load });
+  if (move === 'followed-back') return followEtcdUnderLoad({ ...run, ...load });
   return roundTrip({ ...run, kills: { there: 0, back: 0, [move]: kills } });
 }
 

@@ -235,7 +235,7 @@ export interface FollowRun {
  * was; undefined if all is.
  */
 export async function followUnderLoad(run: FollowRun): Promise<string | undefined> {
-  const { etcd, directory, keys, loadMs, kills, say, entry } = run;
+  const { etcd, directory, keys } = run;
   const backup = join(directory, 'load.backup');
   const dataDir = join(directory, 'loaded');
   const records = sundryRecords(keys);
@@ -246,18 +246,56 @@ export async function followUnderLoad(run: FollowRun): Promise<string | undefine
     isThere: true,
     storage: { dataDir: [dataDir] },
   });
-  const writers = Array.from({ length: 8 }, (_, i) => new LoadWriter(`load:${i}:`));
-  const writing = writers.map((writer) => writer.run(program.routerPort));
   try {
-    const args = [
-      '--from',
-      `127.0.0.1:${program.routerPort}`,
-      '--to',
-      etcd.endpoint,
-      '--follow',
-      '--pause',
-      '300',
-    ];
+    const from = `127.0.0.1:${program.routerPort}`;
+    const args = ['--from', from, '--to', etcd.endpoint, '--follow', '--pause', '300'];
+    const moved = await moveUnderLoad([program.routerPort], args, run);
+    return typeof moved === 'string' ? moved : lostOf(await contentOfEtcd(etcd), records, moved.acknowledged);
+  } finally {
+    await program.kill();
+  }
+}
+
+/**
+ * Keys in etcd are followed into a directory while clients write at two front ends. Resolves to what was acknowledged before
+ * writes paused and is not in the directory as it was; undefined if all is.
+ */
+export async function followEtcdUnderLoad(run: FollowRun): Promise<string | undefined> {
+  const { etcd, directory, keys, entry } = run;
+  const backup = join(directory, 'load.backup');
+  const to = join(directory, 'followed');
+  const records = sundryRecords(keys);
+  await makeBackup(backup, records);
+  await done(['--from', backup, '--to', etcd.endpoint], entry);
+  const flags = ['--engine', 'etcd', '--etcd-endpoints', etcd.endpoint];
+  const frontEnds: Program[] = [];
+  try {
+    for (let i = 0; i < 2; i += 1)
+      frontEnds.push(await Program.start({ servers: 2, storage: 'elsewhere', flags }));
+    const ports = frontEnds.map(({ routerPort }) => routerPort);
+    const names = ports.map((port) => `127.0.0.1:${port}`).join(',');
+    const args = ['--from', etcd.endpoint, '--to', to, '-n', '3', '--follow', '--front-ends', names];
+    const moved = await moveUnderLoad(ports, [...args, '--pause', '300'], run);
+    if (typeof moved === 'string') return moved;
+    const found = new Map<string, MigratedRecord>();
+    const source = await DirectorySource.open([to], WORLD);
+    for await (const batch of source.read(START)) for (const record of batch) found.set(record.key, record);
+    await source.close();
+    return lostOf(found, records, moved.acknowledged);
+  } finally {
+    for (const frontEnd of frontEnds) await frontEnd.kill();
+  }
+}
+
+/** Resolves to what was acknowledged to each writer before writes paused, or to why the migration failed. */
+async function moveUnderLoad(
+  ports: readonly number[],
+  args: readonly string[],
+  { loadMs, kills, say, entry }: FollowRun,
+): Promise<string | { readonly acknowledged: readonly ReadonlyMap<string, string>[] }> {
+  const writers = Array.from({ length: 8 }, (_, i) => new LoadWriter(`load:${i}:`));
+  const writing = writers.map((writer, place) => writer.run(ports[place % ports.length] ?? 0));
+  try {
     let migration = new Migration(args, entry);
     for (let round = 1; round <= kills; round += 1) {
       await untilFollowing(migration);
@@ -272,13 +310,11 @@ export async function followUnderLoad(run: FollowRun): Promise<string | undefine
     const { code, out, err } = await migration.end();
     if (code !== 0) return `migrate --follow: ${err.trim()}`;
     say(out.trim());
-    // Writes wait: what was acknowledged by now is all that there is.
-    const acknowledged = writers.map((writer) => new Map(writer.acknowledged));
     say(`${writers.reduce((sum, { count }) => sum + count, 0)} writes were acknowledged`);
-    return await lostOf(etcd, records, acknowledged);
+    // Writes wait: what was acknowledged by now is all that there is.
+    return { acknowledged: writers.map((writer) => new Map(writer.acknowledged)) };
   } finally {
     for (const writer of writers) writer.stop();
-    await program.kill();
     await Promise.all(writing);
   }
 }
@@ -288,30 +324,34 @@ async function untilFollowing(migration: Migration): Promise<void> {
   while (!migration.hasEnded && !/changes are followed/.test(migration.err)) await pause(10);
 }
 
-/** What is not in etcd of the records that nobody has written to, and of what was acknowledged. */
-async function lostOf(
-  etcd: Etcd,
+/** What was not found of the records, which nobody has written to, and of what was acknowledged. */
+function lostOf(
+  found: ReadonlyMap<string, MigratedRecord>,
   records: readonly MigratedRecord[],
   acknowledged: readonly ReadonlyMap<string, string>[],
-): Promise<string | undefined> {
+): string | undefined {
+  for (const { key, value, version, deadlineMs } of records) {
+    const there = found.get(key);
+    // A cluster tells whole milliseconds.
+    const isSame =
+      there?.value === value && there.version === version && Math.abs(there.deadlineMs - deadlineMs) < 1;
+    if (!isSame) return `${JSON.stringify(key)} is not there as it was: ${JSON.stringify(there)}`;
+  }
+  for (const own of acknowledged)
+    for (const [key, value] of own)
+      if ((found.get(key)?.value ?? '') !== value)
+        return `${key} was acknowledged as ${JSON.stringify(value)}, and is ${JSON.stringify(found.get(key))}`;
+  return undefined;
+}
+
+async function contentOfEtcd(etcd: Etcd): Promise<ReadonlyMap<string, MigratedRecord>> {
   const { store } = etcdOptions({ endpoints: [etcd.endpoint], prefix: PREFIX });
   try {
     const { revision } = await store.facts();
     const found = new Map<string, MigratedRecord>();
     for await (const page of pagesOf(store, revision, NODE_ENVIRONMENT))
       for (const record of page) found.set(record.key, record);
-    for (const { key, value, version, deadlineMs } of records) {
-      const there = found.get(key);
-      // A cluster tells whole milliseconds.
-      const isSame =
-        there?.value === value && there.version === version && Math.abs(there.deadlineMs - deadlineMs) < 1;
-      if (!isSame) return `${JSON.stringify(key)} is not in etcd as it was: ${JSON.stringify(there)}`;
-    }
-    for (const own of acknowledged)
-      for (const [key, value] of own)
-        if ((found.get(key)?.value ?? '') !== value)
-          return `${key} was acknowledged as ${JSON.stringify(value)}, and is ${JSON.stringify(found.get(key))}`;
-    return undefined;
+    return found;
   } finally {
     store.close();
   }

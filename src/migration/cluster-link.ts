@@ -30,6 +30,10 @@ export class ClusterLink {
     this.#options = options;
   }
 
+  get name(): string {
+    return this.#options.name;
+  }
+
   /** When each of the keys expires, in ms since the epoch; 0 for never, undefined for one that is not there. */
   async deadlines(keys: readonly string[]): Promise<readonly (number | undefined)[]> {
     return this.#ask(
@@ -62,6 +66,14 @@ export class ClusterLink {
   async keyCount(): Promise<number> {
     const [count = 0] = await this.#ask([['DBSIZE']], ({ line }) => numberIn(line));
     return count;
+  }
+
+  /** Whether its keys are in etcd. What it has not there, it refuses by name: DBSIZE in a transaction is such, and harms nobody. */
+  async isOnEtcd(): Promise<boolean> {
+    const { password } = this.#options;
+    const auth = password === undefined ? '' : encoded(['AUTH', password]);
+    const lines = await this.#exchange(auth, [['MULTI'], ['DBSIZE'], ['EXEC']], encoded, ({ line }) => line);
+    return lines.at(-1)?.includes('--engine etcd') === true;
   }
 
   /** What is compared of each of the keys, undefined for one that is not there. Long values are shortened. */

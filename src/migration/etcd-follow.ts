@@ -57,8 +57,9 @@ export class EtcdFollow {
   /** Resolves after the cut-over. Rejects as {@link EtcdCopy} and the target do, or with MigrationError. */
   async run(): Promise<Moved> {
     const { target, frontEnds, say } = this.#options;
-    // One that is not there is to be known before the cut-over.
-    for (const frontEnd of frontEnds) await frontEnd.keyCount();
+    // What is wrong with one is to be known before the cut-over.
+    for (const frontEnd of frontEnds)
+      if (!(await frontEnd.isOnEtcd())) throw new MigrationError(`${frontEnd.name} does not run on etcd`);
     const found = await target.find();
     if (found.state !== 'nothing') {
       // A cut-over was killed. What it was of has changed.

@@ -111,7 +111,11 @@ export class Follow {
   }
 
   async #begin(): Promise<void> {
-    const { store, name, say } = this.#options;
+    const { store, name, say, link } = this.#options;
+    if (await link.isOnEtcd())
+      throw new MigrationError(
+        `${name} runs on etcd: follow that, by --from <its URLs> --front-ends ${name}`,
+      );
     const mark = await store.readMark();
     const { keys } = await store.facts();
     this.#modRevision = mark?.modRevision ?? ABSENT;

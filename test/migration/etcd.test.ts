@@ -1,15 +1,25 @@
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { EtcdCluster } from '../../src/cluster/etcd-cluster.js';
+import { NODE_ENVIRONMENT } from '../../src/environment.js';
+import { EtcdKeys } from '../../src/etcd/etcd-keys.js';
+import { GrpcTransport } from '../../src/etcd/node/grpc-transport.js';
+import { EtcdFeed } from '../../src/migration/etcd-feed.js';
 import { migrate } from '../../src/migration/migrate.js';
 import { etcdOptions, openTarget } from '../../src/migration/open-ends.js';
 import type { MigratedRecord } from '../../src/migration/record.js';
+import type { KeyChange } from '../../src/state-machine/history.js';
 import { Etcd, HAS_ETCD } from '../../tools/support/etcd-process.js';
 import { freePorts } from '../../tools/support/free-ports.js';
+import { Program } from '../../tools/support/program.js';
+import { RedisClient } from '../../tools/support/redis-client.js';
 import { TextClient } from '../../tools/support/text-client.js';
 import { expectOneLine, rejection, useDirectory } from '../support/storage.js';
 import {
+  contentOf,
   contentOfBackup,
+  contentOfEtcd,
   differenceOf,
   done,
   followEtcdUnderLoad,
@@ -20,6 +30,7 @@ import {
   PREFIX,
   roundTrip,
   sundryRecords,
+  untilFollowing,
 } from './moves.js';
 
 const FEW = 500;
@@ -70,6 +81,141 @@ const silent = () => undefined;
     this.timeout(240_000);
     const run = { etcd, directory: parent(), keys: 1_000, loadMs: 2_000, kills: 1, say: silent };
     expect(await followEtcdUnderLoad(run)).to.equal(undefined);
+  });
+
+  it('follows and compares keys of any name, and of any length of value', async () => {
+    const program = await Program.start({ servers: 1, storage: 'memory' });
+    const redis = await RedisClient.connect(program.routerPort);
+    const names = ['a b', 'HTTP/1.1', 'x\r\ny', '\u00ff\u0000', 'long'.repeat(100), 'word', '%41'];
+    const write = async (value: string) => {
+      for (const name of names)
+        await redis.call('SET', name, value, ...(value === '' ? [] : ['PX', '3600000']));
+    };
+    try {
+      await write('first');
+      const from = `127.0.0.1:${program.routerPort}`;
+      const migration = new Migration(['--from', from, '--to', etcd.endpoint, '--follow']);
+      await untilFollowing(migration);
+      await write('');
+      await write('v'.repeat(100_000));
+      migration.signal('SIGUSR2');
+      const { code, out, err } = await migration.end();
+      expect(code, err).to.equal(0);
+      expect(out).to.match(/^migrate: 7 keys .*, all of them compared; writes have waited/);
+      const found = await contentOfEtcd(etcd);
+      expect([...found.keys()]).to.have.members(names);
+      for (const { value, version } of found.values())
+        expect([value.length, version]).to.deep.equal([100_000, 3]);
+    } finally {
+      redis.close();
+      await program.kill();
+    }
+  });
+
+  it('tells of a front end that was not named and goes on writing', async function () {
+    this.timeout(240_000);
+    const run = { etcd, directory: parent(), keys: 100, loadMs: 500, kills: 0, say: silent };
+    expect(await followEtcdUnderLoad({ ...run, named: 1 })).to.match(/somebody has written after/);
+  });
+
+  it('is refused by a front end where a cluster is meant, and the other way around', async () => {
+    await put(sundryRecords(3));
+    const port = await freePorts();
+    const frontEnd = new EtcdCluster({ servers: 1, port, routerPort: null }, access());
+    await frontEnd.start();
+    const cluster = await Program.start({ servers: 1, storage: 'memory' });
+    try {
+      const follow = ['--follow', '--cut-over'];
+      const one = ['--from', `127.0.0.1:${port}`, '--to', etcd.endpoint, '--etcd-prefix', 'other/'];
+      expect((await new Migration([...one, ...follow]).end()).err).to.match(
+        /runs on etcd: follow that, by --from/,
+      );
+      const named = ['--front-ends', `127.0.0.1:${cluster.routerPort}`];
+      const two = ['--from', etcd.endpoint, '--to', at('data'), ...named];
+      expect((await new Migration([...two, ...follow]).end()).err).to.match(/does not run on etcd/);
+    } finally {
+      await frontEnd.close();
+      await cluster.kill();
+    }
+  });
+
+  it('follows etcd to a backup once its front ends are stopped, where none is named', async () => {
+    const records = sundryRecords(FEW);
+    await put(records);
+    const migration = new Migration([
+      '--from',
+      etcd.endpoint,
+      '--to',
+      `backup:${at('a.backup')}`,
+      '--follow',
+    ]);
+    await untilFollowing(migration);
+    expect(migration.err).to.include('stop all front ends, then cut over by Enter');
+    migration.signal('SIGUSR2');
+    const { code, out, err } = await migration.end();
+    expect(code, err).to.equal(0);
+    expect(out).to.match(/^migrate: 500 keys from etcd .*, all of them compared/);
+    expect(
+      differenceOf(await contentOf(new ListSource(records)), await contentOfBackup(at('a.backup'))),
+    ).to.equal(undefined);
+    expect(await readdir(parent())).to.deep.equal(['a.backup']);
+  });
+
+  it('copies all keys again where etcd has compacted what has changed since', async () => {
+    await put(sundryRecords(FEW));
+    const args = ['--from', etcd.endpoint, '--to', `backup:${at('a.backup')}`, '--follow'];
+    const killed = new Migration(args);
+    await untilFollowing(killed);
+    killed.signal('SIGKILL');
+    await killed.end();
+    const { store } = etcdOptions(access());
+    await etcd.ask('/v3/kv/put', { key: Buffer.from('other').toString('base64') });
+    const { revision } = await store.facts();
+    store.close();
+    await etcd.ask('/v3/kv/compaction', { revision: `${revision}`, physical: true });
+    const migration = new Migration(args);
+    await untilFollowing(migration);
+    expect(migration.err).to.match(/etcd keeps its revision \d+ no more/);
+    migration.signal('SIGUSR2');
+    expect((await migration.end()).code).to.equal(0);
+    expect((await contentOfBackup(at('a.backup'))).size).to.equal(FEW);
+  });
+
+  it('waits for changes that the watch of etcd tells late', async () => {
+    await put([]);
+    const transport = new GrpcTransport(access());
+    const { watch } = GrpcTransport.prototype;
+    let letGo = () => {};
+    const late = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    transport.watch = (start) => {
+      const real = watch.call(transport, start);
+      const [close, askProgress] = [() => real.close(), () => real.askProgress()];
+      async function* answers() {
+        await late;
+        yield* real;
+      }
+      return { [Symbol.asyncIterator]: answers, close, askProgress };
+    };
+    const keys = new EtcdKeys(transport, PREFIX);
+    const told: string[] = [];
+    const take = (changes: readonly KeyChange[]) => told.push(...changes.map(({ key }) => key));
+    const environment = NODE_ENVIRONMENT;
+    const feed = new EtcdFeed({ transport, prefix: PREFIX, environment, after: 1n, take });
+    const running = feed.run();
+    try {
+      const stored = { ordinal: 0, version: 1, deadlineMs: 0, value: 'v' };
+      await keys.write(new Map(), [{ key: 'k', stored }], 5_000);
+      const reached = feed.reach().then(() => told.slice());
+      await keys.write(new Map(), [{ key: 'later', stored }], 5_000);
+      letGo();
+      expect(await reached).to.include('k');
+    } finally {
+      feed.close();
+      await running;
+      transport.close();
+    }
   });
 
   it('leaves out what is past its deadline, and keeps versions for clients', async () => {

@@ -107,6 +107,17 @@ describe('A migration between files', () => {
       [['--from', at('a.backup'), '--to', 'etcd'], /--etcd-endpoints: is needed with --to etcd/],
       [['--from', 'http://a:1', '--to', 'http://a:1'], /use etcdctl make-mirror/],
       [['--from', at('a.backup')], /--to: is needed/],
+      [['--from', 'http://a:1', '--to', at('x'), '--follow', '--cut-over'], /--cut-over: needs --front-ends/],
+      [
+        ['--from', 'http://a:1', '--to', at('x'), '--front-ends', 'a:1'],
+        /--front-ends: are those on the etcd/,
+      ],
+      [['--from', 'http://a:1', '--to', at('x'), '--follow', '--front-ends', 'a'], /"a" is no host:port/],
+      [['--from', at('a.backup'), '--to', at('x'), '--follow'], /--follow: is for --from host:port/],
+      [
+        ['--from', '127.0.0.1:1', '--to', at('x'), '--follow'],
+        /--follow: goes from a running cluster to etcd/,
+      ],
     ];
     for (const [args, expected] of cases) {
       const { code, err } = await new Migration(args).end();

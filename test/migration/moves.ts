@@ -258,9 +258,11 @@ export async function followUnderLoad(run: FollowRun): Promise<string | undefine
 
 /**
  * Keys in etcd are followed into a directory while clients write at two front ends. Resolves to what was acknowledged before
- * writes paused and is not in the directory as it was; undefined if all is.
+ * writes paused and is not in the directory as it was; undefined if all is. `named` of the front ends have writes wait.
  */
-export async function followEtcdUnderLoad(run: FollowRun): Promise<string | undefined> {
+export async function followEtcdUnderLoad(
+  run: FollowRun & { readonly named?: number },
+): Promise<string | undefined> {
   const { etcd, directory, keys, entry } = run;
   const backup = join(directory, 'load.backup');
   const to = join(directory, 'followed');
@@ -273,7 +275,10 @@ export async function followEtcdUnderLoad(run: FollowRun): Promise<string | unde
     for (let i = 0; i < 2; i += 1)
       frontEnds.push(await Program.start({ servers: 2, storage: 'elsewhere', flags }));
     const ports = frontEnds.map(({ routerPort }) => routerPort);
-    const names = ports.map((port) => `127.0.0.1:${port}`).join(',');
+    const names = ports
+      .slice(0, run.named)
+      .map((port) => `127.0.0.1:${port}`)
+      .join(',');
     const args = ['--from', etcd.endpoint, '--to', to, '-n', '3', '--follow', '--front-ends', names];
     const moved = await moveUnderLoad(ports, [...args, '--pause', '300'], run);
     if (typeof moved === 'string') return moved;
@@ -320,7 +325,7 @@ async function moveUnderLoad(
 }
 
 /** Until it says so; one that ends before is told of later. */
-async function untilFollowing(migration: Migration): Promise<void> {
+export async function untilFollowing(migration: Migration): Promise<void> {
   while (!migration.hasEnded && !/changes are followed/.test(migration.err)) await pause(10);
 }
 
@@ -344,7 +349,7 @@ function lostOf(
   return undefined;
 }
 
-async function contentOfEtcd(etcd: Etcd): Promise<ReadonlyMap<string, MigratedRecord>> {
+export async function contentOfEtcd(etcd: Etcd): Promise<ReadonlyMap<string, MigratedRecord>> {
   const { store } = etcdOptions({ endpoints: [etcd.endpoint], prefix: PREFIX });
   try {
     const { revision } = await store.facts();

@@ -85,9 +85,8 @@ export interface ChangedSourceOptions {
   readonly copy: Source;
   readonly changes: Changes;
   readonly environment: Environment;
-  /** etcd's revision as of which it is, and how many keys there were then. */
+  /** etcd's revision of the last change. */
   readonly revision: bigint;
-  readonly total: number;
 }
 
 export class ChangedSource implements Source {
@@ -103,7 +102,7 @@ export class ChangedSource implements Source {
     this.identity = `${options.copy.identity} changed to ${options.revision}`;
     const last = lastRevisionOf(Number(options.revision));
     this.head = { clockMs: 0, revisions: { last, uncounted: last } };
-    this.total = options.total;
+    this.total = options.copy.total;
   }
 
   /** All of them: it is never gone on with. */

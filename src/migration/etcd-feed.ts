@@ -46,6 +46,11 @@ export class EtcdFeed {
     this.#heardMs = environment.nowMs();
   }
 
+  /** etcd's revision up to which all changes were told. */
+  get told(): bigint {
+    return BigInt(this.#told);
+  }
+
   /** Resolves once it is closed. Rejects with CompactedError, MigrationError, as etcd refuses, or as `take` throws. */
   async run(): Promise<void> {
     try {

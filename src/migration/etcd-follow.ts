@@ -145,25 +145,33 @@ export class EtcdFollow {
   /** Makes the target of all that there is now, and resolves to how many keys that are. */
   async #make(copy: Source, feed: EtcdFeed): Promise<number> {
     const { environment, store, target, onProgress } = this.#options;
-    const revision = await feed.reach();
-    await this.#check(revision);
+    const last = await feed.reach();
+    await this.#check(last);
+    this.#refuseWrites(last);
+    // Keys expire nevertheless.
+    const revision = feed.told;
+    const source = new ChangedSource({ copy, changes: this.#changes, environment, revision });
     const { keys } = await store.facts(revision);
-    const source = new ChangedSource({ copy, changes: this.#changes, environment, revision, total: keys });
     const sum = await copyAndVerify(source, {
       target,
       onProgress: ({ does, records }) => onProgress({ does, count: records }),
     });
+    await feed.reach();
+    this.#refuseWrites(last);
     if (sum.count !== keys)
       throw new MigrationError(
         `there are ${keys} keys in etcd, and ${sum.count} were copied: remove what was made`,
       );
-    await feed.reach();
-    if (this.#changes.lastWrite > lastRevisionOf(Number(revision)))
+    await target.finish(sum);
+    return sum.count;
+  }
+
+  /** Throws MigrationError if there was a write after that revision. */
+  #refuseWrites(last: bigint): void {
+    if (this.#changes.lastWrite > lastRevisionOf(Number(last)))
       throw new MigrationError(
         'somebody has written after writes were to wait: remove what was made, and name or stop all front ends',
       );
-    await target.finish(sum);
-    return sum.count;
   }
 
   /** Reads the keys that have changed again, as of that revision. Rejects with MigrationError where one is another one. */

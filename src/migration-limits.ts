@@ -29,10 +29,10 @@ export const MAX_FEED_BYTES = 4 * MIB;
 /** Keys of a running cluster that are compared at once. */
 export const MAX_COMPARED_AT_ONCE = 1_024;
 
-/** Keys that have changed since they were compared: with more of them, they are compared anew before further changes are copied. */
+/** Keys that have changed since they were compared: with more, they are compared before further changes are copied. */
 export const MAX_UNCOMPARED_KEYS = 100_000;
 
-/** Writes wait at the cut-over once no more keys than this are to be compared again, or after so many rounds of comparing them. */
+/** Writes wait at the cut-over once no more keys than this are to be compared, or after so many rounds of comparing. */
 export const MAX_COMPARED_PAUSED = 1_024;
 export const MAX_ROUNDS_BEFORE_PAUSE = 8;
 

@@ -23,6 +23,8 @@ const FLAGS = new Map([
   ['electionTimeout', 'election-timeout'],
   ['fsync', 'no-fsync'],
   ['etcdEndpoints', 'etcd-endpoints'],
+  ['cutOver', 'cut-over'],
+  ['frontEnds', 'front-ends'],
   ['etcdPrefix', 'etcd-prefix'],
   ['etcdUser', 'etcd-user'],
   ['etcdPasswordFile', 'etcd-password-file'],

@@ -68,7 +68,7 @@ export class ClusterLink {
     return count;
   }
 
-  /** Whether its keys are in etcd. What it has not there, it refuses by name: DBSIZE in a transaction is such, and harms nobody. */
+  /** Whether its keys are in etcd: there DBSIZE in a transaction is refused, with the engine's name. */
   async isOnEtcd(): Promise<boolean> {
     const { password } = this.#options;
     const auth = password === undefined ? '' : encoded(['AUTH', password]);

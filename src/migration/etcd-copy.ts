@@ -1,6 +1,6 @@
 /**
- * A verified copy of the keys in etcd as of one of its revisions, in a file of a folder. The folder outlives a kill, so that a copy
- * is gone on with, or is not made again.
+ * A verified copy of the keys in etcd as of one of its revisions, in a file of a folder. The folder outlives a kill, so that a
+ * copy is gone on with, or is not made again.
  */
 
 import { join } from 'node:path';

@@ -1,7 +1,7 @@
 /**
- * Moves the keys in etcd to a directory or a backup while front ends write: copies all as of one revision, goes on with each change,
- * and at the cut-over has writes wait until what is made has all of them. A copy that was made outlives a kill; the changes since
- * are asked of etcd again.
+ * Moves the keys in etcd to a directory or a backup while front ends write: copies all as of one revision, goes on with each
+ * change, and at the cut-over has writes wait until what is made has all of them. A copy that was made outlives a kill; the
+ * changes since are asked of etcd again.
  */
 
 import { type Environment, sleep } from '../environment.js';

@@ -27,6 +27,16 @@ export const MAX_SHARED_BYTES = 512 * KIB;
 /** Commands that share a transaction. */
 export const MAX_SHARED_COMMANDS = 1_024;
 
+/**
+ * Groups of commands that a server has under way at a time, in a transaction each; the others wait. One begins beside others only
+ * with so many commands: each transaction costs about as much as some.
+ */
+export const MAX_GROUPS = 4;
+export const MIN_GROUP_BESIDE = 8;
+
+/** Commands that wait, and names in them, that are looked at for the next group. */
+export const MAX_LOOKED_AT = 4_096;
+
 /** Keys that one command may read, or write: one that names more is refused. */
 export const MAX_KEYS_OF_COMMAND = 10_000;
 

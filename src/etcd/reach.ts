@@ -34,6 +34,9 @@ export type Reach =
   /** This engine does not execute it: why, as an error of Redis. */
   | { readonly type: 'refused'; readonly reason: string };
 
+/** What a command reaches that is executed on keys that it names. */
+export type KeysReach = Extract<Reach, { type: 'keys' }>;
+
 /** Redis commands on strings, and on keys apart from their values. A test compares them with the table of commands. */
 const ON_KEYS = new Set(
   [

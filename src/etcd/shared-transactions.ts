@@ -8,8 +8,6 @@ import type { Environment } from '../environment.js';
 import {
   MAX_ATTEMPTS,
   MAX_KEYS_OF_COMMAND,
-  MAX_SHARED_BYTES,
-  MAX_SHARED_COMMANDS,
   MAX_TXN_BYTES,
   MAX_TXN_KEYS,
   SHARED_ATTEMPTS,
@@ -32,7 +30,7 @@ import {
 import type { NamedValues, Operation } from './etcd-names.js';
 import { KnownRecords } from './known-records.js';
 import type { Leases } from './leases.js';
-import type { Reach } from './reach.js';
+import type { KeysReach } from './reach.js';
 import { revisionOf } from './revisions.js';
 import { type Executed, isOver, type Scratch } from './scratch.js';
 import type { Sessions } from './sessions.js';
@@ -47,8 +45,6 @@ import {
   usesOf,
 } from './transaction-sessions.js';
 import { VALUE_HEADER_BYTES } from './value-codec.js';
-
-type KeysReach = Extract<Reach, { type: 'keys' }>;
 
 export interface SharedCommand {
   readonly request: Request;
@@ -67,7 +63,8 @@ export interface SharedTransactionsOptions {
   readonly environment: Pick<Environment, 'nowMs'>;
   readonly keys: EtcdKeys;
   readonly leases: Leases;
-  readonly scratch: Scratch;
+  /** A store for each call that is under way. */
+  readonly newScratch: () => Scratch;
   readonly sessions: Pick<Sessions, 'used'>;
   /** The time that deadlines are counted in, in ms since the epoch. */
   readonly timeMs: () => number;
@@ -77,6 +74,8 @@ export class SharedTransactions {
   readonly #options: SharedTransactionsOptions;
   readonly #known: KnownRecords;
   readonly #sessions = new TransactionSessions();
+  /** Those that no call uses. */
+  readonly #scratches: Scratch[] = [];
 
   constructor(options: SharedTransactionsOptions) {
     this.#options = options;
@@ -84,9 +83,9 @@ export class SharedTransactions {
   }
 
   /**
-   * Executes the first of the commands, as many as can share a transaction: at least one. Resolves to what they came to, in
-   * their order. Rejects with ContendedError, or as EtcdTransport does. Only after an EtcdNoAnswerError something may have been
-   * done, and only if `isWriting` was called.
+   * Executes commands that can share a transaction (transaction-room.ts), or fewer: the first of them, at least one. Resolves to
+   * what they came to, in their order. Rejects with ContendedError, or as EtcdTransport does. Only after an EtcdNoAnswerError
+   * something may have been done, and only if `isWriting` was called. Calls may be under way side by side.
    *
    * @param endMs when the outcome comes too late, by the environment's clock
    */
@@ -99,7 +98,7 @@ export class SharedTransactions {
     if (first === undefined) return [];
     const refusal = refusalOf(first.reach);
     if (refusal !== undefined) return [refusal];
-    let shared = commands.slice(0, sharedCount(commands));
+    let shared = commands;
     let loaded = await this.#loadKnown(shared);
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
       const executed = await this.#executeOn(loaded, shared);
@@ -188,31 +187,30 @@ export class SharedTransactions {
     { records, sessions }: Loaded,
     shared: readonly SharedCommand[],
   ): Promise<ExecutedTransaction> {
-    const { scratch, timeMs } = this.#options;
-    const nowMs = timeMs();
-    scratch.load(records, nowMs);
+    const { newScratch, timeMs } = this.#options;
+    const scratch = this.#scratches.pop() ?? newScratch();
+    scratch.load(records, timeMs());
     const loaded = scratch.loadSessions(factsOf(sessions));
     fillResults(sessions, loaded);
     const outcomes: Executed[] = [];
     for (const { request } of shared) outcomes.push(await scratch.execute(request));
-    const changes = this.#changesOf(records);
+    const changes = this.#changesOf(records, scratch);
     const ordinalOf = (use: { readonly id: string; readonly seq: number }) => {
       const command = shared.find(
         ({ request: one }) => one.type === 'once' && one.id === use.id && one.seq === use.seq,
       );
       return ordinalIn(changes, command);
     };
-    return {
-      outcomes,
-      changes,
-      after: loaded,
-      sessionOperations: sessionOperations(sessions, loaded, ordinalOf),
-    };
+    const made = sessionOperations(sessions, loaded, ordinalOf);
+    // It keeps nothing in memory until it is used again.
+    scratch.load(new Map(), 0);
+    this.#scratches.push(scratch);
+    return { outcomes, changes, after: loaded, sessionOperations: made };
   }
 
   /** In which of the loaded keys the scratch store differs from etcd, in the order of their last changes. */
-  #changesOf(records: EtcdRecords): readonly EtcdChange[] {
-    const { scratch, timeMs } = this.#options;
+  #changesOf(records: EtcdRecords, scratch: Scratch): readonly EtcdChange[] {
+    const { timeMs } = this.#options;
     const last = scratch.lastChanges();
     const changes: { readonly order: number; readonly change: EtcdChange }[] = [];
     for (const [key, before] of records) {
@@ -301,33 +299,6 @@ function told(
 function ordinalIn(changes: readonly EtcdChange[], command: SharedCommand | undefined): number {
   const key = command?.reach.keys[0];
   return changes.find((change) => change.key === key)?.stored?.ordinal ?? 0;
-}
-
-/** How many of the commands can share a transaction. */
-function sharedCount(commands: readonly SharedCommand[]): number {
-  const keys = new Set<string>();
-  const written = new Set<string>();
-  /** The last changes of these keys must be those that were told of. */
-  const told = new Set<string>();
-  let byteLength = 0;
-  let count = 0;
-  let sessionKeys = 0;
-  for (const { reach } of commands) {
-    byteLength += reach.byteLength;
-    const added = reach.keys.filter((key) => !keys.has(key)).length;
-    sessionKeys += reach.sessionKeys;
-    const isFull = keys.size + added + sessionKeys > MAX_TXN_KEYS || byteLength > MAX_SHARED_BYTES;
-    if (count > 0 && (isFull || count === MAX_SHARED_COMMANDS)) break;
-    if (reach.tellsRevision && reach.keys.some((key) => written.has(key))) break;
-    if (reach.isWrite && reach.keys.some((key) => told.has(key))) break;
-    for (const key of reach.keys) {
-      keys.add(key);
-      if (reach.isWrite) written.add(key);
-      if (reach.isWrite && reach.tellsRevision) told.add(key);
-    }
-    count += 1;
-  }
-  return Math.max(1, count);
 }
 
 function refusalOf({ keys, isWrite, sessionKeys }: KeysReach): Outcome | undefined {

@@ -8,9 +8,9 @@ import { Scratch } from '../../src/etcd/scratch.js';
 import { Sessions } from '../../src/etcd/sessions.js';
 import { SharedTransactions } from '../../src/etcd/shared-transactions.js';
 import type { Request } from '../../src/protocol/request.js';
+import { EtcdModel } from '../support/etcd/etcd-model.js';
+import { VirtualWorld } from '../support/etcd/virtual-world.js';
 import { HASH_SECRET } from '../support/hash-secret.js';
-import { EtcdModel } from './etcd-model.js';
-import { VirtualWorld } from './virtual-world.js';
 
 const LONG_MS = 60_000;
 
@@ -24,7 +24,7 @@ class Server {
     environment: this.world,
     keys: this.keys,
     leases: new Leases(this.#transport),
-    scratch: new Scratch(this.world, HASH_SECRET),
+    newScratch: () => new Scratch(this.world, HASH_SECRET),
     sessions: new Sessions({ environment: this.world, transport: this.#transport, names: this.keys.names }),
     timeMs: () => this.world.wallClockMs(),
   });

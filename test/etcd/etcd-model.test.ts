@@ -11,9 +11,9 @@ import { SharedTransactions } from '../../src/etcd/shared-transactions.js';
 import type { Request } from '../../src/protocol/request.js';
 import { checkLinearizability } from '../../tools/linearizability/checker.js';
 import type { Action, Operation, Outcome } from '../../tools/linearizability/history.js';
+import { EtcdModel, type Fate } from '../support/etcd/etcd-model.js';
+import { VirtualWorld } from '../support/etcd/virtual-world.js';
 import { HASH_SECRET } from '../support/hash-secret.js';
-import { EtcdModel, type Fate } from './etcd-model.js';
-import { VirtualWorld } from './virtual-world.js';
 
 const SEEDS = 100;
 const FRONTS = 3;
@@ -43,7 +43,7 @@ function newFront(world: VirtualWorld, transport: EtcdTransport): Front {
     environment: world,
     keys: new EtcdKeys(transport, PREFIX),
     leases: new Leases(transport),
-    scratch: new Scratch(world, HASH_SECRET),
+    newScratch: () => new Scratch(world, HASH_SECRET),
     sessions,
     timeMs: () => world.wallClockMs(),
   });

@@ -9,6 +9,7 @@ import { reachOf } from '../../src/etcd/reach.js';
 import { Scratch } from '../../src/etcd/scratch.js';
 import { Sessions } from '../../src/etcd/sessions.js';
 import { type Outcome, type SharedCommand, SharedTransactions } from '../../src/etcd/shared-transactions.js';
+import { TransactionRoom } from '../../src/etcd/transaction-room.js';
 import type { Request } from '../../src/protocol/request.js';
 import { commandOf } from '../../src/protocol/resp/commands.js';
 import { NULL_ARRAY } from '../../src/protocol/resp/value.js';
@@ -50,7 +51,7 @@ class Front {
       environment: NODE_ENVIRONMENT,
       keys: this.keys,
       leases: new Leases(this.transport),
-      scratch: new Scratch(NODE_ENVIRONMENT, HASH_SECRET),
+      newScratch: () => new Scratch(NODE_ENVIRONMENT, HASH_SECRET),
       sessions: this.sessions,
       timeMs: () => this.nowMs,
     });
@@ -74,7 +75,7 @@ class Front {
       let writing = 0;
       try {
         return await this.transactions.execute(
-          requests.map(shared),
+          together(requests),
           NODE_ENVIRONMENT.nowMs() + LONG_MS,
           (count) => {
             writing = count;
@@ -93,6 +94,14 @@ class Front {
     if (outcome?.type === 'written') return outcome.result;
     return outcome?.type === 'read' ? outcome.reply : outcome;
   }
+}
+
+/** The first of these, as many as can share a transaction. */
+function together(requests: readonly Request[]): readonly SharedCommand[] {
+  const room = new TransactionRoom();
+  const all = requests.map(shared);
+  const end = all.findIndex(({ reach }) => !room.add(reach));
+  return end === -1 ? all : all.slice(0, end);
 }
 
 function shared(request: Request): SharedCommand {

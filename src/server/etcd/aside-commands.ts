@@ -9,10 +9,9 @@ import type { Sessions } from '../../etcd/sessions.js';
 import { MAX_ASIDE } from '../../etcd-limits.js';
 import { ErrorReply } from '../../protocol/resp/value.js';
 import { MAX_WAITING_WALKS, MAX_WALKS } from '../../redis-limits.js';
-import type { Answerer } from '../clients/answering.js';
 import type { PendingCommand } from '../clients/client-connection.js';
 import { Aside } from './aside.js';
-import { answerRefused, replyTo, UNKNOWN } from './refusals.js';
+import { answerRefused, type EtcdAnswerer, replyTo, UNKNOWN } from './refusals.js';
 
 /** What is executed beside all others. */
 export type AsideReach = Extract<Reach, { type: 'key-order' | 'session' | 'changes' }>;
@@ -25,7 +24,7 @@ export interface AsideCommandsOptions {
   readonly keyOrderReads: KeyOrderReads;
   readonly sessions: Sessions;
   readonly changes: Pick<EtcdChanges, 'reach'>;
-  readonly answerer: Answerer;
+  readonly answerer: EtcdAnswerer;
   /** Told whether etcd has answered: undefined, or why it has not. */
   readonly onAnswer: (trouble: string | undefined) => void;
   /** Replies wait to be sent, and clients may have sent more. */

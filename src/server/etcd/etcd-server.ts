@@ -94,7 +94,7 @@ export class EtcdServer {
     this.#timer = new TurnTimer(environment, this.#metrics, () => this.#requestTurn());
     this.#replies = new ReplyFrames(traffic.sender, () => this.#requestTurn());
     const keys = new EtcdKeys(transport, prefix);
-    const scratch = new Scratch(environment, hashSecret);
+    const newScratch = () => new Scratch(environment, hashSecret);
     const leases = new Leases(transport);
     const timeMs = () => logTime.nowMs();
     this.#keys = keys;
@@ -142,7 +142,7 @@ export class EtcdServer {
         path = new EtcdPath({
           environment,
           keys,
-          scratch,
+          newScratch,
           sessions,
           changes,
           keyOrderReads: new KeyOrderReads({
@@ -151,7 +151,7 @@ export class EtcdServer {
             cursors: new ScanCursors(transport, leases, prefix, timeMs),
             timeMs,
           }),
-          transactions: new SharedTransactions({ environment, keys, leases, scratch, sessions, timeMs }),
+          transactions: new SharedTransactions({ environment, keys, leases, newScratch, sessions, timeMs }),
           answerer,
           pause,
           onAnswer,

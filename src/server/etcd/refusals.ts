@@ -4,9 +4,16 @@ import { ContendedError, EtcdLongAnswerError, EtcdRefusalError } from '../../etc
 import { TooMuchReadError } from '../../etcd/etcd-names.js';
 import { StoredValueError } from '../../etcd/value-codec.js';
 import type { Reply } from '../../protocol/reply.js';
+import { isWrite } from '../../protocol/request.js';
 import { ErrorReply } from '../../protocol/resp/value.js';
 import type { Answerer } from '../clients/answering.js';
 import type { PendingCommand } from '../clients/client-connection.js';
+
+/** What commands are answered by here. */
+export type EtcdAnswerer = Pick<
+  Answerer,
+  'read' | 'write' | 'tell' | 'local' | 'fromState' | 'unexecuted' | 'endIfGone'
+>;
 
 export const UNKNOWN = new ErrorReply(
   'UNKNOWN etcd has not answered in time: the write may or may not have happened',
@@ -31,11 +38,17 @@ export function replyTo(error: unknown): ErrorReply | undefined {
 
 /** @param text what a client of the text protocol is told */
 export function answerRefused(
-  answerer: Answerer,
+  answerer: EtcdAnswerer,
   command: PendingCommand,
   reply: ErrorReply,
   text: Reply = { type: 'internal-error' },
 ): void {
   if (command.client.redis === undefined) answerer.unexecuted(command, text);
   else answerer.read(command, reply);
+}
+
+/** The command may have been executed. */
+export function answerUnknown(answerer: EtcdAnswerer, command: PendingCommand): void {
+  if (!isWrite(command.request)) answerer.unexecuted(command, { type: 'no-leader' });
+  else answerRefused(answerer, command, UNKNOWN);
 }

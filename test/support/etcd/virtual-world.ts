@@ -1,4 +1,4 @@
-import type { Environment } from '../../src/environment.js';
+import type { Environment } from '../../../src/environment.js';
 
 const START_MS = 1_700_000_000_000;
 
@@ -52,6 +52,8 @@ export class VirtualWorld implements Environment {
     const ended = done.finally(() => {
       isDone = true;
     });
+    // It is awaited below.
+    ended.catch(() => undefined);
     while (!isDone) {
       await new Promise((resolve) => setImmediate(resolve));
       const [first, ...others] = this.#timers;

@@ -12,9 +12,9 @@ import {
   type MessageShape,
   toBinary,
 } from '@bufbuild/protobuf';
-import { type Environment, sleep } from '../../src/environment.js';
-import { EtcdNoAnswerError, EtcdRefusalError, EtcdUnreachableError } from '../../src/etcd/etcd-errors.js';
-import type { EtcdTransport, EtcdWatch } from '../../src/etcd/etcd-transport.js';
+import { type Environment, sleep } from '../../../src/environment.js';
+import { EtcdNoAnswerError, EtcdRefusalError, EtcdUnreachableError } from '../../../src/etcd/etcd-errors.js';
+import type { EtcdTransport, EtcdWatch } from '../../../src/etcd/etcd-transport.js';
 import {
   DELETE,
   KV,
@@ -22,7 +22,7 @@ import {
   Watch,
   type WatchResponse,
   type WatchStart,
-} from '../../src/etcd/rpc/messages.js';
+} from '../../../src/etcd/rpc/messages.js';
 
 const MS_PER_S = 1000;
 const OUT_OF_RANGE = 11;

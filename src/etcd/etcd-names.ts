@@ -9,7 +9,8 @@
 import { MAX_READ_BYTES_OF_COMMAND, MAX_TXN_KEYS, READ_TIMEOUT_MS } from '../etcd-limits.js';
 import { EtcdLongAnswerError } from './etcd-errors.js';
 import type { EtcdTransport } from './etcd-transport.js';
-import { type KeyValue, KV, put, range, remove, type TxnResponse, unchanged } from './rpc/messages.js';
+import { Commit, type KeyValue, KV, range, type TxnResponse } from './rpc/messages.js';
+import { TxnParts } from './rpc/txn-parts.js';
 
 /** What etcd holds for a name. */
 export interface NamedValue {
@@ -89,11 +90,11 @@ export class EtcdNames {
     operations: readonly Operation[],
     timeoutMs: number,
   ): Promise<number | undefined> {
-    const compare = Array.from(modRevisions, ([name, modRevision]) =>
-      unchanged(this.encoded(name), BigInt(modRevision)),
-    );
-    const success = operations.map((operation) => this.#encodedOperation(operation));
-    const { succeeded, header } = await this.#transport.call(KV.txn, { compare, success }, timeoutMs);
+    const compared = [...modRevisions];
+    const parts = new TxnParts(compared.length + operations.length, this.#byteLengthOf(compared, operations));
+    const compare = compared.map(([name, modRevision]) => parts.unchanged(this.#prefix + name, modRevision));
+    const success = operations.map((operation) => this.#encodedOperation(parts, operation));
+    const { succeeded, header } = await this.#transport.call(Commit.txn, { compare, success }, timeoutMs);
     return succeeded ? Number(header?.revision) : undefined;
   }
 
@@ -126,11 +127,27 @@ export class EtcdNames {
       .slice(this.#prefix.length);
   }
 
-  #encodedOperation(operation: Operation) {
-    const key = this.encoded(operation.name);
-    if (operation.type === 'put') return put({ key, value: operation.value, lease: operation.lease ?? 0n });
+  #encodedOperation(parts: TxnParts, operation: Operation): Uint8Array {
+    const key = this.#prefix + operation.name;
+    if (operation.type === 'put') return parts.put(key, operation.value, operation.lease ?? 0n);
     const { end } = operation;
-    return remove(end === undefined ? { key } : { key, rangeEnd: this.encoded(end) });
+    return parts.remove(key, end === undefined ? undefined : this.#prefix + end);
+  }
+
+  /** Of all names and values, at most. */
+  #byteLengthOf(
+    compared: readonly (readonly [name: string, modRevision: number])[],
+    operations: readonly Operation[],
+  ): number {
+    let names = compared.length;
+    let byteLength = 0;
+    for (const [name] of compared) byteLength += name.length;
+    for (const operation of operations) {
+      const isPut = operation.type === 'put';
+      names += 2;
+      byteLength += operation.name.length + (isPut ? operation.value.length : (operation.end?.length ?? 0));
+    }
+    return byteLength + names * this.#prefix.length;
   }
 
   #allWith(beginning: string) {

@@ -7,13 +7,14 @@
  */
 
 import { ByteReader } from '../bytes/byte-reader.js';
-import { ByteWriter } from '../bytes/byte-writer.js';
 import { ChangeEvent, changeEvent } from '../state-machine/change-events.js';
 
 const FORMAT = 1;
 const FORMAT_BITS = 4;
 const FORMAT_MASK = (1 << FORMAT_BITS) - 1;
 
+const VERSION_OFFSET = 2;
+const DEADLINE_OFFSET = 10;
 export const VALUE_HEADER_BYTES = 18;
 
 export interface StoredValue {
@@ -45,13 +46,14 @@ export function encodeValue({
   deadlineMs,
   value,
 }: StoredValue): Uint8Array {
-  const out = new ByteWriter(VALUE_HEADER_BYTES + value.length);
-  out.u8(FORMAT | (event << FORMAT_BITS));
-  out.u8(ordinal);
-  out.f64(version);
-  out.f64(deadlineMs);
-  out.latin1(value);
-  return out.take();
+  // From Node's pool, for it is copied into a request soon.
+  const bytes = Buffer.allocUnsafe(VALUE_HEADER_BYTES + value.length);
+  bytes[0] = FORMAT | (event << FORMAT_BITS);
+  bytes[1] = ordinal;
+  bytes.writeDoubleLE(version, VERSION_OFFSET);
+  bytes.writeDoubleLE(deadlineMs, DEADLINE_OFFSET);
+  bytes.write(value, VALUE_HEADER_BYTES, 'latin1');
+  return bytes;
 }
 
 /** Throws StoredValueError. */

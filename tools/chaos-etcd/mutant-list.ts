@@ -14,8 +14,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'etcd/etcd-names.js',
-        search: 'call(KV.txn, { compare, success }, timeoutMs)',
-        replacement: 'call(KV.txn, { success }, timeoutMs)',
+        search: 'call(Commit.txn, { compare, success }, timeoutMs)',
+        replacement: 'call(Commit.txn, { success }, timeoutMs)',
       },
     ],
   },

@@ -65,6 +65,13 @@ function scalar<Value>(number: number, type: Type): Field<Value> {
   return { number, type, label: Label.OPTIONAL };
 }
 
+/** Bytes again and again, such as messages that were encoded elsewhere. */
+export const bytesList = (number: number): Field<Uint8Array[]> => ({
+  number,
+  type: Type.BYTES,
+  label: Label.REPEATED,
+});
+
 /** Undefined where it is left out. */
 export function one<Of extends Message>(number: number, message: GenMessage<Of>): Field<Of | undefined> {
   return { number, type: Type.MESSAGE, label: Label.OPTIONAL, message };

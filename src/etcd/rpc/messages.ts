@@ -8,6 +8,7 @@
 import type { MessageInitShape, MessageShape } from '@bufbuild/protobuf';
 import {
   bytes,
+  bytesList,
   choice,
   either,
   flag,
@@ -104,6 +105,11 @@ const TxnResponse = message('TxnResponse', {
   responses: list(3, ResponseOp),
 });
 
+/** A TxnRequest whose Compares and RequestOps were encoded before: see txn-parts.ts. */
+const PartedTxnRequest = message('TxnRequest', { compare: bytesList(1), success: bytesList(2) });
+/** A TxnResponse of which nobody wants to know what the operations came to. */
+const TxnOutcome = message('TxnResponse', { header: one(1, ResponseHeader), succeeded: flag(2) });
+
 const LeaseGrantRequest = message('LeaseGrantRequest', { TTL: large(1) });
 const LeaseGrantResponse = message('LeaseGrantResponse', {
   header: one(1, ResponseHeader),
@@ -165,6 +171,9 @@ export const KV = service('KV', {
   put: unary(PutRequest, PutResponse),
   txn: unary(TxnRequest, TxnResponse),
 });
+
+/** KV, for transactions that only compare, put and remove. */
+export const Commit = service('KV', { txn: unary(PartedTxnRequest, TxnOutcome) });
 
 export const Lease = service('Lease', {
   leaseGrant: unary(LeaseGrantRequest, LeaseGrantResponse),

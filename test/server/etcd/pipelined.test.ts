@@ -6,7 +6,7 @@ import { MAX_GROUPS } from '../../../src/etcd-limits.js';
 import { BUILT, type Edit, makeCopy } from '../../../tools/support/mutant-copy.js';
 import { runPipelined } from './pipelined-run.js';
 
-const SEEDS = 100;
+const SEEDS = 40;
 const COPIES = join(BUILT, `pipelined-mutants-${process.pid}`);
 /** What a run needs of the built program. */
 const NEEDED = [

@@ -1,15 +1,16 @@
 /**
  * `npm run bench:etcd`: what a front end on etcd does a second, next to a client that asks the same etcd by itself.
  *
- * One etcd, one program with one server, and loads in turns: callers of etcd with one put at a time each, by our client of gRPC
- * and by none, and as many Redis clients with one SET, and with several. What counts are ratios within a round, since a
- * machine's minutes differ. etcd does not sync its disk unless told to: a slow disk makes a client of etcd alone wait more than
- * clients that share transactions.
+ * One etcd, one program with one server, and loads in turns: callers of etcd with one put at a time each, by a library for gRPC,
+ * by our own calls and by bare HTTP/2, and as many Redis clients with one SET, and with several. What counts are ratios within a
+ * round, since a machine's minutes differ. etcd does not sync its disk unless told to: a slow disk makes a client of etcd alone
+ * wait more than clients that share transactions.
  */
 
 import { once } from 'node:events';
 import { connect } from 'node:http2';
 import { create, toBinary } from '@bufbuild/protobuf';
+import { createGrpcTransport } from '@connectrpc/connect-node';
 import { Command, Option } from 'commander';
 import { GrpcTransport } from '../../src/etcd/node/grpc-transport.js';
 import { KV } from '../../src/etcd/rpc/messages.js';
@@ -72,7 +73,8 @@ await runTool(command, async () => {
   };
   const limit = { connections, seconds };
   const loads = [
-    { name: `etcd alone, ${connections} callers`, run: () => putByGrpc(etcd.endpoint, limit) },
+    { name: `etcd alone, ${connections} callers`, run: () => putByLibrary(etcd.endpoint, limit) },
+    { name: 'the same by our calls', run: () => putByOurCalls(etcd.endpoint, limit) },
     { name: 'the same by bare HTTP/2', run: () => putByHttp2(etcd.endpoint, limit) },
     { name: `through us, ${connections} x 1`, run: throughUs(1) },
     { name: `through us, ${connections} x ${depth}`, run: throughUs(depth) },
@@ -105,8 +107,14 @@ async function measure(run: () => Promise<number>, etcd: Etcd, program: Program)
   return { requestsPerSecond: (requests / (performance.now() - startMs)) * 1_000, etcdUs, programUs };
 }
 
-/** Puts by the client that the program has, too. */
-async function putByGrpc(endpoint: string, limit: CallerLimit): Promise<number> {
+/** Puts by the library that has the program's streams. */
+function putByLibrary(baseUrl: string, limit: CallerLimit): Promise<number> {
+  const transport = createGrpcTransport({ baseUrl });
+  return callers(limit, (put) => transport.unary(KV.put, undefined, TIMEOUT_MS, undefined, put));
+}
+
+/** Puts as the program itself asks etcd. */
+async function putByOurCalls(endpoint: string, limit: CallerLimit): Promise<number> {
   const transport = new GrpcTransport({ endpoints: [endpoint] });
   const count = await callers(limit, (put) => transport.call(KV.put, put, TIMEOUT_MS));
   transport.close();

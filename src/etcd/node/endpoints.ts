@@ -20,15 +20,13 @@ export interface EndpointOptions {
 /** A member of etcd, with which there is a connection. */
 export interface Endpoint {
   readonly url: string;
+  /** For streams. Single calls go by the connection itself: see unary-call.ts. */
   readonly transport: Transport;
-}
-
-interface Member extends Endpoint {
   readonly connection: Http2SessionManager;
 }
 
 export class Endpoints {
-  readonly #members: readonly Member[];
+  readonly #members: readonly Endpoint[];
   /** The member that is asked, by its place among all. */
   #current = 0;
 
@@ -45,6 +43,8 @@ export class Endpoints {
         sessionManager: connection,
         acceptCompression: [],
         readMaxBytes: MAX_ANSWER_BYTES,
+        // Fields that nobody here has described are skipped.
+        binaryOptions: { readUnknownFields: false },
       });
       return { url, connection, transport };
     });
@@ -84,7 +84,7 @@ export function isLost(error: unknown): boolean {
 }
 
 /** Resolves once there is a connection. */
-async function connected({ url, connection }: Member): Promise<void> {
+async function connected({ url, connection }: Endpoint): Promise<void> {
   const state = connection.state();
   if (state === 'open' || state === 'idle') return;
   let isLate = false;

@@ -27,6 +27,7 @@ const NO_LEADER = 'etcdserver: no leader';
 
 /** What went wrong with a call that may have been sent to this endpoint. */
 export function errorOf(reason: unknown, endpoint: string): Error {
+  if (reason instanceof EtcdLongAnswerError) return reason;
   const error = ConnectError.from(reason);
   const told = `${endpoint}: ${error.rawMessage}`;
   // Only what etcd itself has said tells that nothing was done.

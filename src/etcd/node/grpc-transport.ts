@@ -11,6 +11,7 @@ import { Auth, Lease, type WatchStart } from '../rpc/messages.js';
 import { type Endpoint, type EndpointOptions, Endpoints } from './endpoints.js';
 import { errorOf, isTokenOver } from './grpc-errors.js';
 import { GrpcWatch } from './grpc-watch.js';
+import { callUnary } from './unary-call.js';
 
 export interface GrpcTransportOptions extends EndpointOptions {
   readonly user?: { readonly name: string; readonly password: string };
@@ -86,10 +87,9 @@ export class GrpcTransport implements EtcdTransport {
     headers: Record<string, string>,
     timeoutMs: number,
   ): Promise<MessageShape<O>> {
-    return this.#endpoints.use(async ({ url, transport }) => {
+    return this.#endpoints.use(async ({ url, connection }) => {
       try {
-        const answer = await transport.unary(method, undefined, Math.ceil(timeoutMs), headers, request);
-        return answer.message;
+        return await callUnary(connection, method, request, { headers, timeoutMs: Math.ceil(timeoutMs) });
       } catch (error) {
         throw errorOf(error, url);
       }

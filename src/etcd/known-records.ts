@@ -5,12 +5,11 @@
  */
 
 import { MAX_KNOWN_KEYS, MAX_KNOWN_VALUE_BYTES, UNTRUSTED_MS } from '../etcd-limits.js';
-import type { EtcdChange, EtcdRecord, EtcdRecords } from './etcd-keys.js';
-import { revisionOf } from './revisions.js';
+import { type EtcdChange, type EtcdRecord, type EtcdRecords, recordAt } from './etcd-keys.js';
 
 export class KnownRecords {
   readonly #nowMs: () => number;
-  /** Those that were used last are at the end. */
+  /** Those that came first are the first to go: to move each key that is used to the end would cost more than to read some anew. */
   readonly #records = new Map<string, EtcdRecord>();
   #trustedFromMs = Number.NEGATIVE_INFINITY;
 
@@ -37,8 +36,8 @@ export class KnownRecords {
   /** The changes were made. */
   written(changes: readonly EtcdChange[], modRevision: number): void {
     for (const { key, stored } of changes) {
-      const revision = revisionOf(modRevision, stored?.ordinal ?? 0);
-      this.#note(key, stored === undefined ? undefined : { ...stored, modRevision, revision });
+      if (stored === undefined) this.#records.delete(key);
+      else this.#note(key, recordAt(stored, modRevision));
     }
   }
 
@@ -49,8 +48,10 @@ export class KnownRecords {
   }
 
   #note(key: string, record: EtcdRecord | undefined): void {
-    this.#records.delete(key);
-    if (record === undefined || key.length + record.value.length > MAX_KNOWN_VALUE_BYTES) return;
+    if (record === undefined || key.length + record.value.length > MAX_KNOWN_VALUE_BYTES) {
+      this.#records.delete(key);
+      return;
+    }
     this.#records.set(key, record);
     if (this.#records.size <= MAX_KNOWN_KEYS) return;
     for (const oldest of this.#records.keys()) {

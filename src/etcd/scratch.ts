@@ -42,6 +42,8 @@ export class Scratch {
   readonly #store: KeyValueStore;
   readonly #work: Work;
   readonly #encoder = new BatchEncoder();
+  /** Commands that the encoder has. */
+  #added = 0;
   #nowMs = 0;
   #loaded: readonly string[] = [];
   #revisionBefore = 0;
@@ -86,8 +88,25 @@ export class Scratch {
     return this.#store.get(key);
   }
 
-  /** Executes the command, whose keys were loaded. One that takes long lets others have the thread in between. */
-  async execute(request: Request): Promise<Executed> {
+  /**
+   * Executes the commands, whose keys were loaded, one after another. What takes long lets others have the thread in between.
+   * Resolves to what they came to, in their order.
+   */
+  async execute(requests: readonly Request[]): Promise<readonly Executed[]> {
+    const outcomes: Executed[] = [];
+    for (const request of requests) {
+      if (isCommand(request)) {
+        this.#add(request);
+        continue;
+      }
+      await this.#write(outcomes);
+      outcomes.push(await this.#answer(request));
+    }
+    await this.#write(outcomes);
+    return outcomes;
+  }
+
+  async #answer(request: Request): Promise<Executed> {
     switch (request.type) {
       case 'get':
       case 'getm':
@@ -99,16 +118,6 @@ export class Scratch {
         const keyspace = this.#store.readable(this.#nowMs);
         return { type: 'watched', keys: request.keys.map((key) => watch(keyspace, key)) };
       }
-      case 'set':
-      case 'cas':
-      case 'cas-revision':
-      case 'add':
-      case 'delete':
-      case 'delete-if':
-      case 'redis':
-      case 'redis-transaction':
-      case 'once':
-        return { type: 'written', result: await this.#write(request) };
       default:
         throw new TypeError(`a ${request.type} is not executed on keys`);
     }
@@ -133,20 +142,43 @@ export class Scratch {
     }
   }
 
-  async #write(command: Command): Promise<CommandResult> {
-    let result: CommandResult | undefined;
+  #add(command: Command): void {
     this.#encoder.add(command);
     while (this.#encoder.isUnfinished) this.#encoder.goOn();
-    this.#store.begin(this.#encoder.finish(this.#nowMs), (told) => {
-      result = told;
-    });
+    this.#added += 1;
+  }
+
+  /** Executes what was added, as one entry of a log. */
+  async #write(outcomes: Executed[]): Promise<void> {
+    if (this.#added === 0) return;
+    const end = outcomes.length + this.#added;
+    this.#added = 0;
+    this.#store.begin(this.#encoder.finish(this.#nowMs), (result) =>
+      outcomes.push({ type: 'written', result }),
+    );
     this.#work.allow(APPLY_WORK_PER_TURN, MAX_APPLY_MS_PER_TURN);
     while (!this.#store.goOn(this.#work)) {
       await endOfTurn(this.#environment);
       this.#work.allow(APPLY_WORK_PER_TURN, MAX_APPLY_MS_PER_TURN);
     }
-    if (result === undefined) throw new TypeError(`a ${command.type} has no result`);
-    return result;
+    if (outcomes.length !== end) throw new TypeError(`${end - outcomes.length} commands have no result`);
+  }
+}
+
+function isCommand(request: Request): request is Extract<Request, Command> {
+  switch (request.type) {
+    case 'set':
+    case 'cas':
+    case 'cas-revision':
+    case 'add':
+    case 'delete':
+    case 'delete-if':
+    case 'redis':
+    case 'redis-transaction':
+    case 'once':
+      return true;
+    default:
+      return false;
   }
 }
 

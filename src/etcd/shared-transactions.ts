@@ -15,12 +15,14 @@ import {
 import type { CommandResult } from '../protocol/command.js';
 import type { Request } from '../protocol/request.js';
 import { ChangeEvent } from '../state-machine/change-events.js';
+import type { KeyRecord } from '../state-machine/key-record.js';
 import type { ClientSession } from '../state-machine/sessions/client-session.js';
 import type { Removal } from './change-notes.js';
 import { ContendedError, EtcdRefusalError } from './etcd-errors.js';
 import {
   type EtcdChange,
   type EtcdKeys,
+  type EtcdRecord,
   type EtcdRecords,
   keyName,
   operationsOf,
@@ -32,7 +34,7 @@ import { KnownRecords } from './known-records.js';
 import type { Leases } from './leases.js';
 import type { KeysReach } from './reach.js';
 import { revisionOf } from './revisions.js';
-import { type Executed, isOver, type Scratch } from './scratch.js';
+import { type Executed, isOver, type LastChange, type Scratch } from './scratch.js';
 import type { Sessions } from './sessions.js';
 import {
   factsOf,
@@ -192,8 +194,7 @@ export class SharedTransactions {
     scratch.load(records, timeMs());
     const loaded = scratch.loadSessions(factsOf(sessions));
     fillResults(sessions, loaded);
-    const outcomes: Executed[] = [];
-    for (const { request } of shared) outcomes.push(await scratch.execute(request));
+    const outcomes = await scratch.execute(shared.map(({ request }) => request));
     const changes = this.#changesOf(records, scratch);
     const ordinalOf = (use: { readonly id: string; readonly seq: number }) => {
       const command = shared.find(
@@ -212,25 +213,25 @@ export class SharedTransactions {
   #changesOf(records: EtcdRecords, scratch: Scratch): readonly EtcdChange[] {
     const { timeMs } = this.#options;
     const last = scratch.lastChanges();
-    const changes: { readonly order: number; readonly change: EtcdChange }[] = [];
+    const changed: ChangedKey[] = [];
     for (const [key, before] of records) {
       const now = scratch.get(key);
-      const { kind, event = ChangeEvent.plain, order = 0 } = last.get(key) ?? {};
-      if (now === undefined) {
-        // Also a key past its deadline that a command has found: it is gone before anybody hears of it.
-        if (before === undefined) continue;
-        const isExpired = kind === 'expired' || (kind === undefined && isOver(before, timeMs()));
-        const removal: Removal = { kind: isExpired ? 'expired' : 'deleted', event };
-        changes.push({ order, change: { key, stored: undefined, removal } });
-      } else if (before === undefined || now.revision !== before.revision) {
-        const { value, version, deadlineMs } = now;
-        changes.push({ order, change: { key, stored: { ordinal: 0, event, value, version, deadlineMs } } });
-      }
+      // A key past its deadline that a command has found is gone before anybody hears of it.
+      const isChanged = now === undefined ? before !== undefined : now.revision !== before?.revision;
+      if (isChanged) changed.push({ key, before, now, last: last.get(key) });
     }
-    changes.sort((a, b) => a.order - b.order);
-    return changes.map(({ change }, ordinal) =>
-      change.stored === undefined ? change : { ...change, stored: { ...change.stored, ordinal } },
-    );
+    changed.sort((a, b) => (a.last?.order ?? 0) - (b.last?.order ?? 0));
+    return changed.map(({ key, before, now, last: change }, ordinal) => {
+      const event = change?.event ?? ChangeEvent.plain;
+      if (now !== undefined) {
+        const { value, version, deadlineMs } = now;
+        return { key, stored: { ordinal, event, value, version, deadlineMs } };
+      }
+      const isOverNow = before !== undefined && isOver(before, timeMs());
+      const isExpired = change?.kind === 'expired' || (change === undefined && isOverNow);
+      const removal: Removal = { kind: isExpired ? 'expired' : 'deleted', event };
+      return { key, stored: undefined, removal };
+    });
   }
 
   /** The changes with leases for those that have deadlines. */
@@ -275,6 +276,14 @@ interface ExecutedTransaction {
   /** The sessions as they are after the commands. */
   readonly after: readonly ClientSession[];
   readonly sessionOperations: readonly Operation[];
+}
+
+/** A key that commands have changed: what etcd has of it, and what the commands have left. */
+interface ChangedKey {
+  readonly key: string;
+  readonly before: EtcdRecord | undefined;
+  readonly now: KeyRecord | undefined;
+  readonly last: LastChange | undefined;
 }
 
 /** What a client is told of a command that was executed before the revision of its changes was known. */

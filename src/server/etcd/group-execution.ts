@@ -99,8 +99,8 @@ export class GroupExecution {
   async #clear({ request }: PendingCommand): Promise<Left> {
     const { keys, newScratch, answerer } = this.#options;
     // The same code as everywhere looks at the arguments.
-    const executed = await newScratch().execute(request);
-    const result = executed.type === 'written' ? executed.result : undefined;
+    const [executed] = await newScratch().execute([request]);
+    const result = executed?.type === 'written' ? executed.result : undefined;
     const isBad = result?.type === 'resp' && result.value instanceof ErrorReply;
     this.#writing = 1;
     if (!isBad) await keys.clear(QUORUM_WAIT_MS);

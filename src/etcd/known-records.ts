@@ -7,6 +7,9 @@
 import { MAX_KNOWN_KEYS, MAX_KNOWN_VALUE_BYTES, UNTRUSTED_MS } from '../etcd-limits.js';
 import { type EtcdChange, type EtcdRecord, type EtcdRecords, recordAt } from './etcd-keys.js';
 
+/** Keys that go when there are too many: a Map takes long to find its first key after others before it were removed. */
+const FORGOTTEN_AT_ONCE = 1_024;
+
 export class KnownRecords {
   readonly #nowMs: () => number;
   /** Those that came first are the first to go: to move each key that is used to the end would cost more than to read some anew. */
@@ -54,9 +57,11 @@ export class KnownRecords {
     }
     this.#records.set(key, record);
     if (this.#records.size <= MAX_KNOWN_KEYS) return;
+    let left = FORGOTTEN_AT_ONCE;
     for (const oldest of this.#records.keys()) {
       this.#records.delete(oldest);
-      return;
+      left -= 1;
+      if (left === 0) return;
     }
   }
 }

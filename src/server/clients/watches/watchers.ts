@@ -250,15 +250,17 @@ export class Watchers {
     }
     this.#bytesLeft -= SEEK_COST;
     const endBytes = Math.max(0, this.#bytesLeft - quantum);
-    let [changes, isRefused] = [LAGGING_CHANGES_PER_TURN, false];
+    let changes = LAGGING_CHANGES_PER_TURN;
+    let untold: KeyChange | undefined;
     const next = history.visit(watch.next, last, (change) => {
       this.#bytesLeft -= CHANGE_COST;
-      isRefused = !take(change);
+      if (!take(change)) untold = change;
       changes -= 1;
-      return !isRefused && changes > 0 && this.#bytesLeft > endBytes && !watch.client.hasTooMuchUnread;
+      const hasRoom = this.#bytesLeft > endBytes && !watch.client.hasTooMuchUnread;
+      return untold === undefined && changes > 0 && hasRoom;
     });
-    if (isRefused) {
-      this.#compact(watch);
+    if (untold !== undefined) {
+      this.#compact(watch, untold.revision + 1);
       return false;
     }
     watch.next = next;
@@ -380,10 +382,11 @@ export class Watchers {
     return last - next > PLACE_TOLD_CHANGES || next < (this.#store.history.firstKept + last) / 2;
   }
 
-  #compact(watch: Watch): void {
+  /** @param firstKept the first revision that can be told from then on, as far as is known */
+  #compact(watch: Watch, firstKept = this.#store.history.firstKept): void {
     const { client } = watch;
     this.end(client);
-    this.#options.replies.push(client, compactedLine(this.#store.history.firstKept));
+    this.#options.replies.push(client, compactedLine(firstKept));
   }
 
   /** It becomes live, unless live watchers are still to be told of a change that it was told of, or that it did not ask for. */

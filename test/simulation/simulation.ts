@@ -88,9 +88,10 @@ export interface SimulationResult {
 const PROGRESS_MS = 20_000;
 /**
  * The same for all of them while the leader's disk hangs, of clusters that can do without one server. Those that lag may need a
- * snapshot before anything is committed again.
+ * snapshot before anything is committed again. A client that stays at the server that hangs may ask for keys in one batch of commands
+ * after another, and waits for each.
  */
-const HUNG_DISK_MS = QUORUM_WAIT_MS + 40 * ELECTION_TIMEOUT_MS;
+const HUNG_DISK_MS = 3 * QUORUM_WAIT_MS + 40 * ELECTION_TIMEOUT_MS;
 /** A client that has had so many more operations acknowledged waits this long, in ms, while others have had none. */
 const FAR_AHEAD = 10;
 const REST_MS = 20;

@@ -39,6 +39,9 @@ export const MAX_ROUNDS_BEFORE_PAUSE = 8;
 /** Keys and values that have changed in etcd since they were copied: with more of them all are copied again. */
 export const MAX_CHANGED_BYTES = 256 * MIB;
 
+/** How long etcd may count keys, each of which it looks at: millions, on a machine that has other things to do. */
+export const COUNT_TIMEOUT_MS = 20_000;
+
 /** How long etcd may not answer until the migration is given up; it can be gone on with. */
 export const MAX_ETCD_SILENCE_MS = 60_000;
 

@@ -22,7 +22,7 @@ import {
 } from '../etcd/rpc/messages.js';
 import { decodeValue, encodeValue } from '../etcd/value-codec.js';
 import { MAX_TXN_KEYS, READ_TIMEOUT_MS, RETRY_PAUSE_MS } from '../etcd-limits.js';
-import { MAX_ETCD_SILENCE_MS, MAX_PAGE_KEYS } from '../migration-limits.js';
+import { COUNT_TIMEOUT_MS, MAX_ETCD_SILENCE_MS, MAX_PAGE_KEYS } from '../migration-limits.js';
 import { QUORUM_WAIT_MS } from '../time-limits.js';
 import { batchesOf } from './image-source.js';
 import { CompactedError, MigrationError } from './migration-errors.js';
@@ -87,7 +87,7 @@ export class EtcdStore {
 
   /** The name of the cluster, etcd's revision now, and how many keys there are, or were at that revision. */
   async facts(revision = 0n): Promise<EtcdFacts> {
-    const { header, count } = await this.#read({ ...this.#all, countOnly: true, revision });
+    const { header, count } = await this.#read({ ...this.#all, countOnly: true, revision }, COUNT_TIMEOUT_MS);
     return {
       clusterId: BigInt.asUintN(64, header?.clusterId ?? 0n).toString(16),
       revision: header?.revision ?? 0n,
@@ -185,11 +185,9 @@ export class EtcdStore {
   }
 
   /** A read, which is repeated while etcd does not answer, for some time. */
-  async #read(request: RangeStart): Promise<RangeResponse> {
+  async #read(request: RangeStart, timeoutMs = READ_TIMEOUT_MS): Promise<RangeResponse> {
     try {
-      return await patiently(this.#environment, () =>
-        this.#transport.call(KV.range, request, READ_TIMEOUT_MS),
-      );
+      return await patiently(this.#environment, () => this.#transport.call(KV.range, request, timeoutMs));
     } catch (error) {
       if (error instanceof EtcdRefusalError && error.message.includes('compacted'))
         throw new CompactedError(`${request.revision ?? 'now'}`);

@@ -225,6 +225,8 @@ export interface FollowRun {
   readonly loadMs: number;
   /** How often the migration is killed meanwhile. */
   readonly kills: number;
+  /** How long writes may wait at the cut-over; 300 s unless given. */
+  readonly pauseS?: number;
   readonly say: (line: string) => void;
   /** The program that migrates, if it is not the built one. */
   readonly entry?: string | undefined;
@@ -248,7 +250,7 @@ export async function followUnderLoad(run: FollowRun): Promise<string | undefine
   });
   try {
     const from = `127.0.0.1:${program.routerPort}`;
-    const args = ['--from', from, '--to', etcd.endpoint, '--follow', '--pause', '300'];
+    const args = ['--from', from, '--to', etcd.endpoint, '--follow'];
     const moved = await moveUnderLoad([program.routerPort], args, run);
     return typeof moved === 'string' ? moved : lostOf(await contentOfEtcd(etcd), records, moved.acknowledged);
   } finally {
@@ -280,7 +282,7 @@ export async function followEtcdUnderLoad(
       .map((port) => `127.0.0.1:${port}`)
       .join(',');
     const args = ['--from', etcd.endpoint, '--to', to, '-n', '3', '--follow', '--front-ends', names];
-    const moved = await moveUnderLoad(ports, [...args, '--pause', '300'], run);
+    const moved = await moveUnderLoad(ports, args, run);
     if (typeof moved === 'string') return moved;
     const found = new Map<string, MigratedRecord>();
     const source = await DirectorySource.open([to], WORLD);
@@ -295,12 +297,13 @@ export async function followEtcdUnderLoad(
 /** Resolves to what was acknowledged to each writer before writes paused, or to why the migration failed. */
 async function moveUnderLoad(
   ports: readonly number[],
-  args: readonly string[],
-  { loadMs, kills, say, entry }: FollowRun,
+  ends: readonly string[],
+  { loadMs, kills, pauseS = 300, say, entry }: FollowRun,
 ): Promise<string | { readonly acknowledged: readonly ReadonlyMap<string, string>[] }> {
   const writers = Array.from({ length: 8 }, (_, i) => new LoadWriter(`load:${i}:`));
   const writing = writers.map((writer, place) => writer.run(ports[place % ports.length] ?? 0));
   try {
+    const args = [...ends, '--pause', `${pauseS}`];
     let migration = new Migration(args, entry);
     for (let round = 1; round <= kills; round += 1) {
       await untilFollowing(migration);

@@ -12,7 +12,7 @@ const FORGOTTEN_AT_ONCE = 1_024;
 
 export class KnownRecords {
   readonly #nowMs: () => number;
-  /** Those that came first are the first to go: to move each key that is used to the end would cost more than to read some anew. */
+  /** Those that came first are the first to go: to move each key that is used to the end would cost more than reading some. */
   readonly #records = new Map<string, EtcdRecord>();
   #trustedFromMs = Number.NEGATIVE_INFINITY;
 

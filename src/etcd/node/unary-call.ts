@@ -29,8 +29,8 @@ export interface UnaryCallOptions {
 }
 
 /**
- * Resolves to the answer. Rejects with EtcdLongAnswerError, with a ConnectError whose metadata has `grpc-status` if the other side
- * has refused it, and with anything else if it was not answered.
+ * Resolves to the answer. Rejects with EtcdLongAnswerError, with a ConnectError whose metadata has `grpc-status` if the other
+ * side has refused it, and with anything else if it was not answered.
  */
 export async function callUnary<I extends DescMessage, O extends DescMessage>(
   connection: Http2SessionManager,

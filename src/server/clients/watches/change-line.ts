@@ -1,8 +1,9 @@
-/** The line that a watcher is told of a change. */
+/** The line that a watcher is told of a change, and of a key. */
 
 import { secondsLeft } from '../../../protocol/reply.js';
 import { flushedLine, goneLine, setLine } from '../../../protocol/text/watch-lines.js';
 import type { KeyChange } from '../../../state-machine/history.js';
+import type { KeyRecord } from '../../../state-machine/key-record.js';
 import type { ChangeStore } from '../change-source.js';
 
 /** Undefined for a value that is not kept: see {@link KeyChange}. Log time is in ms since the epoch. */
@@ -24,6 +25,11 @@ export function changeLine(
     case 'flushed':
       return flushedLine(revision);
   }
+}
+
+/** The line of a key as it is. Log time is in ms since the epoch. */
+export function recordLine(key: string, record: KeyRecord, logTimeMs: number): string {
+  return setLine({ ...record, key, exptimeS: secondsLeft(record.deadlineMs, logTimeMs) });
 }
 
 /** The key's value, if its last change is the one with this revision. */

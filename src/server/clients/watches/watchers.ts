@@ -7,9 +7,9 @@
  */
 
 import type { LogTime } from '../../../log-time.js';
-import { type Reply, secondsLeft } from '../../../protocol/reply.js';
+import type { Reply } from '../../../protocol/reply.js';
 import type { WatchRequest } from '../../../protocol/request.js';
-import { compactedLine, markLine, setLine } from '../../../protocol/text/watch-lines.js';
+import { compactedLine, markLine } from '../../../protocol/text/watch-lines.js';
 import type { Raft } from '../../../raft/raft.js';
 import type { KeyChange } from '../../../state-machine/history.js';
 import type { KeyRecord } from '../../../state-machine/key-record.js';
@@ -26,7 +26,7 @@ import {
 import type { ChangeSource, ChangeStore } from '../change-source.js';
 import type { ClientConnection, PendingCommand } from '../client-connection.js';
 import type { ReplyFrames } from '../reply-frames.js';
-import { changeLine } from './change-line.js';
+import { changeLine, recordLine } from './change-line.js';
 import { CHANGE_COST, MARKS_PERIOD_MS, SEEK_COST, TOLD_COST } from './costs.js';
 import { LiveWatches } from './live-watches.js';
 import { PagedState } from './paged-state.js';
@@ -169,6 +169,7 @@ export class Watchers {
   #tellLive(): void {
     const { history, lastRevision } = this.#store;
     if (this.#toldRevision >= lastRevision) return;
+    history.keepParts(WATCH_BYTES_PER_TURN);
     if (this.#live.isEmpty) {
       this.#toldRevision = lastRevision;
       return;
@@ -250,17 +251,15 @@ export class Watchers {
     }
     this.#bytesLeft -= SEEK_COST;
     const endBytes = Math.max(0, this.#bytesLeft - quantum);
-    let changes = LAGGING_CHANGES_PER_TURN;
-    let untold: KeyChange | undefined;
+    let [changes, isRefused] = [LAGGING_CHANGES_PER_TURN, false];
     const next = history.visit(watch.next, last, (change) => {
       this.#bytesLeft -= CHANGE_COST;
-      if (!take(change)) untold = change;
+      isRefused = !take(change);
       changes -= 1;
-      const hasRoom = this.#bytesLeft > endBytes && !watch.client.hasTooMuchUnread;
-      return untold === undefined && changes > 0 && hasRoom;
+      return !isRefused && changes > 0 && this.#bytesLeft > endBytes && !watch.client.hasTooMuchUnread;
     });
-    if (untold !== undefined) {
-      this.#compact(watch, untold.revision + 1);
+    if (isRefused) {
+      this.#compact(watch, next);
       return false;
     }
     watch.next = next;
@@ -319,8 +318,7 @@ export class Watchers {
   }
 
   #tellRecord(watch: Watch, key: string, record: KeyRecord): void {
-    const exptimeS = secondsLeft(record.deadlineMs, this.#options.logTime.nowMs());
-    this.#tell(watch, setLine({ ...record, key, exptimeS }), watch.next);
+    this.#tell(watch, recordLine(key, record, this.#options.logTime.nowMs()), watch.next);
   }
 
   /** All of the state was told, as of that revision. */
@@ -384,9 +382,8 @@ export class Watchers {
 
   /** @param firstKept the first revision that can be told from then on, as far as is known */
   #compact(watch: Watch, firstKept = this.#store.history.firstKept): void {
-    const { client } = watch;
-    this.end(client);
-    this.#options.replies.push(client, compactedLine(firstKept));
+    this.end(watch.client);
+    this.#options.replies.push(watch.client, compactedLine(firstKept));
   }
 
   /** It becomes live, unless live watchers are still to be told of a change that it was told of, or that it did not ask for. */

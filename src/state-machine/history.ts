@@ -152,7 +152,7 @@ export class History {
    * Somebody watches: values of which a part is written are to be kept, too, up to that many bytes more, and no more at a time
    * than of all changes. Each costs a copy with its next part, so no more of them are kept than can be told.
    */
-  keepParts(bytes: number): void {
+  keepParts(bytes = MAX_HISTORY_BYTES): void {
     this.#partBytes = Math.min(this.#partBytes + bytes, MAX_HISTORY_BYTES);
   }
 

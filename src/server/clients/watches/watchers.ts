@@ -16,7 +16,6 @@ import type { KeyRecord } from '../../../state-machine/key-record.js';
 import {
   LAGGING_CHANGES_PER_TURN,
   LEADERLESS_WATCH_MS,
-  MAX_HISTORY_BYTES,
   MIN_LAGGING_BYTES,
   PLACE_TOLD_CHANGES,
   STATE_KEYS_PER_TURN,
@@ -131,7 +130,6 @@ export class Watchers {
       this.putOff(nowMs);
       return;
     }
-    if (this.#store.lastRevision > this.#toldRevision) this.#store.history.keepParts(WATCH_BYTES_PER_TURN);
     const laggingBytes = this.#lagging.size === 0 ? 0 : WATCH_BYTES_PER_TURN / 2;
     this.#bytesLeft = WATCH_BYTES_PER_TURN - laggingBytes;
     this.#tellLive();
@@ -147,7 +145,7 @@ export class Watchers {
 
   #wake(nowMs: number): void {
     this.#store = this.#options.changes.store;
-    this.#store.history.keepParts(MAX_HISTORY_BYTES);
+    this.#store.history.keepParts();
     this.#toldRevision = this.#store.lastRevision;
     this.#marksDueMs = nowMs + MARKS_PERIOD_MS;
     this.#leaderSeenMs = nowMs;
@@ -156,7 +154,7 @@ export class Watchers {
   /** A snapshot was installed: the history begins after it. */
   #storeReplaced(): void {
     this.#store = this.#options.changes.store;
-    this.#store.history.keepParts(MAX_HISTORY_BYTES);
+    this.#store.history.keepParts();
     for (const watch of this.#watches.values()) {
       if (watch.isLive) watch.next = Math.max(watch.next, this.#toldRevision + 1);
       this.#lag(watch);

@@ -25,6 +25,8 @@ export interface NemesisOptions {
   /** Has the clients send nothing for this time. */
   readonly lull: (durationMs: number) => void;
   readonly diskOf: (id: ServerId) => SimulatedDisk;
+  /** All of servers, those that were removed included. */
+  readonly disks: () => Iterable<SimulatedDisk>;
   /** Faults that are left out, by their names. */
   readonly without: ReadonlySet<string>;
   readonly trace: (what: () => string) => void;
@@ -110,14 +112,14 @@ export class Nemesis {
 
   /** From now on nothing goes wrong any more. */
   end(): void {
-    const { cluster, links, diskOf, trace } = this.#options;
+    const { cluster, links, disks, trace } = this.#options;
     trace(() => 'the faults are over');
     this.#isOver = true;
     links.heal();
     links.isHealthy = true;
     cluster.applyPauses.isOver = true;
-    for (const { identity } of cluster.members) {
-      const disk = diskOf(identity);
+    // Also those of servers that are removed: that ends once their directories are.
+    for (const disk of disks()) {
       disk.faults = HEALTHY_DISK;
       disk.resume();
     }

@@ -176,6 +176,7 @@ class Simulation {
         for (const client of this.#clients) client.rest(durationMs);
       },
       diskOf: (id) => this.#home.diskOf(id),
+      disks: () => this.#disks.values(),
       without: new Set(options.without),
       trace: this.#trace,
     });

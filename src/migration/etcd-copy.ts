@@ -7,12 +7,11 @@ import { join } from 'node:path';
 import type { Environment } from '../environment.js';
 import { lockDirectory } from '../storage/cluster-directory.js';
 import type { FileLock, Files } from '../storage/files.js';
-import { PartialFile } from '../storage/partial-file.js';
 import { BackupSource } from './backup-source.js';
 import type { Source } from './ends.js';
 import { revisionIn } from './etcd-source.js';
 import { FileTarget } from './file-target.js';
-import { fieldsIn } from './mark.js';
+import { fieldsIn, writeFields } from './mark.js';
 import { type MigrateOptions, migrate } from './migrate.js';
 import { BeginAnewError } from './migration-errors.js';
 
@@ -96,7 +95,7 @@ export class EtcdCopy {
         target,
         openSource: async (identity) => {
           const source = await openSource(identity);
-          await this.#setMark(source.identity);
+          await writeFields(files, this.#markPath, { format: FORMAT, source: source.identity });
           return source;
         },
       });
@@ -118,12 +117,5 @@ export class EtcdCopy {
       source: await BackupSource.open(this.#path, { files, environment }),
       revision: revisionIn(identity),
     };
-  }
-
-  async #setMark(source: string): Promise<void> {
-    const { files } = this.#options;
-    const file = await PartialFile.create(files, `${this.#markPath}.partial`, { fsync: true });
-    await file.write(Buffer.from(JSON.stringify({ format: FORMAT, source })));
-    await file.publish(this.#markPath);
   }
 }

@@ -18,10 +18,15 @@ export interface Mark {
 }
 
 /** It survives the end of the machine once this resolves. */
-export async function writeMark(files: Files, path: string, mark: Mark): Promise<void> {
+export function writeMark(files: Files, path: string, mark: Mark): Promise<void> {
+  return writeFields(files, path, { format: FORMAT, ...mark });
+}
+
+/** Replaces the file by an object in JSON, which survives the end of the machine once this resolves. */
+export async function writeFields(files: Files, path: string, fields: object): Promise<void> {
   const file = await PartialFile.create(files, `${path}.partial`, { fsync: true });
   try {
-    await file.write(Buffer.from(JSON.stringify({ format: FORMAT, ...mark })));
+    await file.write(Buffer.from(JSON.stringify(fields)));
     await file.publish(path);
   } catch (error) {
     await file.close();

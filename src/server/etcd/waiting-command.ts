@@ -17,6 +17,8 @@ export class WaitingCommand implements Ordered {
   readonly reach: Asked;
   /** Its keys, and its session. */
   readonly names: readonly string[];
+  /** Of keys and values that it brings. */
+  readonly byteLength: number;
 
   constructor(command: PendingCommand, reach: Asked) {
     const { request } = command;
@@ -24,6 +26,8 @@ export class WaitingCommand implements Ordered {
     this.reach = reach;
     const keys = reach.type === 'keys' ? reach.keys : NO_NAMES;
     this.names = request.type === 'once' ? [...keys, request.id] : keys;
+    this.byteLength =
+      reach.type === 'keys' ? keys.reduce((sum, key) => sum + key.length, reach.byteLength) : 0;
   }
 
   get client(): ClientConnection {
@@ -33,12 +37,6 @@ export class WaitingCommand implements Ordered {
   /** It removes all keys. */
   get isAlone(): boolean {
     return this.reach.type === 'clear';
-  }
-
-  /** Of keys and values that it brings. */
-  get byteLength(): number {
-    const { reach } = this;
-    return reach.type === 'keys' ? reach.keys.reduce((sum, key) => sum + key.length, reach.byteLength) : 0;
   }
 }
 

@@ -11,6 +11,9 @@ export const MAX_BODY_BYTES = 64 * KIB;
  */
 export const MAX_HEADER_BYTES = 16 * KIB;
 
+/** Bytes from one connection that are parsed in a turn of the event loop: a few requests of a browser, or dozens of the shortest. */
+export const MAX_PARSED_BYTES = KIB;
+
 /**
  * How long a connection that ends with its answer stays, in ms, without being read: who is sent away can read why, and a
  * hostile one does not come again at once, which would cost more than to leave it alone.

@@ -13,6 +13,7 @@ import { MAX_ADMIN_CONNECTIONS } from '../connection-limits.js';
 import { AddressShares } from '../gateway/address-shares.js';
 import { ListenError } from '../gateway/listener.js';
 import type { ClientAddress } from '../wire/control.js';
+import { AdminConnection } from './admin-connection.js';
 import { ADMIN_TIMEOUTS, MAX_HEADER_BYTES } from './admin-limits.js';
 import { Admission, kindOf } from './admission.js';
 import type { AdminListener } from './app.js';
@@ -23,6 +24,7 @@ import { Guard } from './guard.js';
 import { HttpError, JSON_HEADERS, jsonText } from './http-error.js';
 import { LiveFeed } from './live/feed.js';
 import { LoadSwitch } from './load.js';
+import { OwnTurns } from './own-turns.js';
 import { checkSource } from './same-origin.js';
 import { checkCertificate, secureServer } from './secure-server.js';
 
@@ -80,7 +82,7 @@ export class AdminServer {
       port: () => this.#address.port,
       isAsset: (path) => this.#assets.has(path),
     });
-    this.#ownNames = new Set([address.host, host, advertiseHost ?? host]);
+    this.#ownNames = new Set([address.host, host, advertiseHost ?? host].map((name) => name.toLowerCase()));
     // Node would refuse a request without a host, too, but without a reason in JSON.
     const options = { requireHostHeader: false, maxHeaderSize: MAX_HEADER_BYTES, ...timeouts };
     const listener = (request: IncomingMessage, response: ServerResponse) => {
@@ -88,6 +90,11 @@ export class AdminServer {
     };
     const { tls } = cluster.security;
     this.#server = tls === undefined ? createServer(options, listener) : secureServer(tls, options, listener);
+    parseLittleAtATime(this.#server, tls === undefined ? 'connection' : 'secureConnection');
+    // Node would answer at once and by itself what expects anything but a 100.
+    this.#server.on('checkExpectation', listener);
+    // It would pass over all headers after the 2,000th; their bytes are limited anyway.
+    this.#server.maxHeadersCount = 0;
     this.#server.prependListener('connection', (socket: Socket) => this.#connected(socket));
     this.#server.timeout = timeouts.answerTimeout;
     this.#server.on('timeout', (socket: Socket) => {
@@ -201,6 +208,17 @@ export class AdminServer {
       logger: this.#logger,
     });
   }
+}
+
+/** Has the server see its connections as those of {@link AdminConnection}. */
+function parseLittleAtATime(server: Server | SecureServer, event: 'connection' | 'secureConnection'): void {
+  const turns = new OwnTurns();
+  const listeners = server.listeners(event);
+  server.removeAllListeners(event);
+  server.on(event, (socket: Socket) => {
+    const connection = new AdminConnection(socket, turns);
+    for (const listener of listeners) listener.call(server, connection);
+  });
 }
 
 function refuse(response: ServerResponse, error: unknown): void {

@@ -7,6 +7,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { AddressShares } from '../gateway/address-shares.js';
 import { MAX_ADMIN_CALLS } from './admin-limits.js';
+import { OwnTurns } from './own-turns.js';
 import { isHealthCheck, isRead, pathOf } from './target.js';
 
 /**
@@ -45,10 +46,7 @@ export class Admission {
   readonly #unanswered = new WeakMap<Socket, number>();
   /** Resolves when the last request of a connection is answered. */
   readonly #last = new WeakMap<Socket, Promise<void>>();
-  /** A request was begun in this turn of the event loop. */
-  #hasBegun = false;
-  /** Those that are begun in the next turns, one in each: one of a connection at most. */
-  readonly #toBegin: (() => void)[] = [];
+  readonly #turns = new OwnTurns();
   readonly #places = { look: new Places(), change: new Places(), 'long change': new Places() };
 
   /** Whether a request of the connection waits for its answer, or for the client to take that. */
@@ -73,7 +71,7 @@ export class Admission {
     this.#changeUnanswered(socket, 1);
     try {
       await before;
-      await this.#ownTurn();
+      await this.#turns.next();
       if (socket.destroyed) return;
       await this.#serveNow(socket, call).catch(call.refuse);
       // A client that does not read its answers keeps only itself waiting.
@@ -82,21 +80,6 @@ export class Admission {
       this.#changeUnanswered(socket, -1);
       done();
     }
-  }
-
-  /** Resolves in a turn in which no other request is begun. */
-  async #ownTurn(): Promise<void> {
-    if (this.#hasBegun) return new Promise((begin) => this.#toBegin.push(begin));
-    this.#hasBegun = true;
-    setImmediate(() => this.#turnHasEnded());
-  }
-
-  #turnHasEnded(): void {
-    const begin = this.#toBegin.shift();
-    this.#hasBegun = begin !== undefined;
-    if (begin === undefined) return;
-    setImmediate(() => this.#turnHasEnded());
-    begin();
   }
 
   async #serveNow(socket: Socket, { admit, call, kind }: AdminCall): Promise<void> {

@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { TlsIdentity } from '../gateway/node/tls-identity.js';
 import { TLS_HANDSHAKE_TIMEOUT_MS } from '../time-limits.js';
+import { connectionOf } from './admin-connection.js';
 import { HttpError } from './http-error.js';
 import { isHealthCheck } from './target.js';
 
@@ -34,7 +35,7 @@ export function secureServer(tls: TlsIdentity, options: ServerOptions, listener:
 /** Throws HttpError 403 for a request whose client should have shown a certificate of the CA, and has not. */
 export function checkCertificate(request: IncomingMessage, tls: TlsIdentity | undefined): void {
   if (tls?.asksClients !== true || isHealthCheck(request)) return;
-  const { socket } = request;
+  const { socket } = connectionOf(request);
   const isShown = socket instanceof TLSSocket && socket.authorized && !socket.isSessionReused();
   if (!isShown) throw new HttpError(403, 'a certificate of the CA is needed');
 }

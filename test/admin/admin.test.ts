@@ -13,7 +13,7 @@ describe('the admin API', () => {
   let admin: AdminServer;
 
   before(async () => {
-    cluster = await newCluster({ advertiseHost: 'raft.example' });
+    cluster = await newCluster({ advertiseHost: 'Raft.Example' });
     admin = new AdminServer(cluster, { host: '127.0.0.1', port: 0 });
     await admin.start();
     await cluster.start();

@@ -2,7 +2,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { expect } from 'chai';
-import { MAX_ADMIN_CALLS, MAX_BACKUPS } from '../../src/admin/admin-limits.js';
+import { MAX_ADMIN_CALLS, MAX_BACKUPS, MAX_PARSED_BYTES } from '../../src/admin/admin-limits.js';
 import { AdminServer } from '../../src/admin/admin-server.js';
 import type { Cluster } from '../../src/cluster/cluster.js';
 import { endOfTurn, NODE_ENVIRONMENT } from '../../src/environment.js';
@@ -166,32 +166,53 @@ describe('the admin API, flooded with pipelined requests', () => {
     expect(commands.most).to.be.within(1, MAX_ADMIN_CALLS);
   });
 
-  it('reads no more of a connection whose call is not answered', async () => {
-    cluster.heal = () => new Promise(() => {});
-    const heal = 'POST /api/heal HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n';
+  const HEAL = 'POST /api/heal HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n';
+
+  /** Calls `during` with what tells how many requests Node's server has seen since. */
+  async function countingRequests(during: (seen: () => number) => Promise<void>): Promise<void> {
     let requests = 0;
     const count = () => {
       requests += 1;
     };
     subscribe('http.server.request.start', count);
     try {
-      const socket = await flood('');
-      const pour = (error?: Error | null) => {
-        if (error == null) socket.write(heal.repeat(REQUESTS), pour);
-      };
-      pour();
-      await eventually('the first are read', () => requests > 0);
-      // Each turn could read as much again.
-      for (let turn = 0; turn < TURNS; turn += 1) await endOfTurn(NODE_ENVIRONMENT);
-      expect(requests, 'what fits into a few reads').to.be.below(5 * REQUESTS);
+      await during(() => requests);
     } finally {
       unsubscribe('http.server.request.start', count);
     }
+  }
+
+  it('reads no more of a connection whose call is not answered', async () => {
+    cluster.heal = () => new Promise(() => {});
+    await countingRequests(async (seen) => {
+      const socket = await flood('');
+      const pour = (error?: Error | null) => {
+        if (error == null) socket.write(HEAL.repeat(REQUESTS), pour);
+      };
+      pour();
+      await eventually('the first are read', () => seen() > 0);
+      // Each turn could read as much again.
+      for (let turn = 0; turn < TURNS; turn += 1) await endOfTurn(NODE_ENVIRONMENT);
+      expect(seen(), 'requests').to.be.below((3 * MAX_PARSED_BYTES) / HEAL.length);
+    });
+  });
+
+  it('parses a little in a turn, of however many connections', async () => {
+    await countingRequests(async (seen) => {
+      await Promise.all(Array.from({ length: CONNECTIONS }, () => flood(HEAL)));
+      let most = 0;
+      for (let before = seen(); before < 10 * CONNECTIONS; ) {
+        await endOfTurn(NODE_ENVIRONMENT);
+        most = Math.max(most, seen() - before);
+        before = seen();
+      }
+      // What was put off while the connection was paused may come in the same turn.
+      expect(most, 'requests in a turn').to.be.within(1, 1 + (3 * MAX_PARSED_BYTES) / HEAL.length);
+    });
   });
 
   it('does one call of a connection at a time, and a few of all', async () => {
-    const heal = 'POST /api/heal HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n';
-    await Promise.all(Array.from({ length: CONNECTIONS }, () => flood(heal)));
+    await Promise.all(Array.from({ length: CONNECTIONS }, () => flood(HEAL)));
     await eventually('all have had some', async () => asked >= 10 * CONNECTIONS);
     expect(mostAtOnce).to.be.within(1, MAX_ADMIN_CALLS);
   });

@@ -39,6 +39,7 @@ const AMBIGUOUS: Readonly<Record<string, string>> = {
   'a chunk’s extension that ends in LF alone': `${HEAD}Transfer-Encoding: chunked\r\n\r\n0;a\n\r\n\r\n${SMUGGLED}`,
   'a header with a zero byte': `${HEAD}X: a\0b\r\n\r\n`,
   'two hosts': `${HEAD}Host: evil.example\r\nConnection: close\r\n\r\n`,
+  'a second host after more headers than Node keeps': `${HEAD}${'a:b\r\n'.repeat(2_500)}Host: evil.example\r\nConnection: close\r\n\r\n`,
   'the same host twice': `${HEAD}Host: localhost\r\nConnection: close\r\n\r\n`,
 };
 
@@ -82,6 +83,13 @@ describe('The admin API is sent', () => {
       `GET /api/status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: ${LENGTH}\r\n\r\n${SMUGGLED}`,
     );
     expect(reply.match(/^HTTP\/1\.1 \d+/gm)).to.deep.equal(['HTTP/1.1 200']);
+  });
+
+  it('an expectation that nobody has, which does not keep it from being looked at', async () => {
+    const reply = await admin.send(
+      `${HEAD}Origin: http://evil.example\r\nExpect: pudding\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
+    );
+    expect(reply.match(/^HTTP\/1\.1 \d+/gm)).to.deep.equal(['HTTP/1.1 403']);
   });
 
   /** A request whose line and headers have this many bytes. */

@@ -11,7 +11,7 @@ export const MAX_BODY_BYTES = 64 * KIB;
  */
 export const MAX_HEADER_BYTES = 16 * KIB;
 
-/** Bytes from one connection that are parsed in a turn of the event loop: a few requests of a browser, or dozens of the shortest. */
+/** Bytes of one connection that are parsed in a turn of the event loop: a request or two of a browser, dozens of the shortest. */
 export const MAX_PARSED_BYTES = KIB;
 
 /**

@@ -45,6 +45,8 @@ export const PLAIN_ATTACKS: Readonly<Record<string, Attack>> = {
   'web pages': comesAndGoes(client, get('/', LOCAL)),
   'calls without the password': pours(admin, get('/api/status', LOCAL)),
   'wrong passwords by HTTP': pours(admin, get('/metrics', `${LOCAL}\r\nAuthorization: Bearer wrong`)),
+  'an expectation that nobody has': pours(admin, get('/', `${LOCAL}\r\nExpect: pudding`)),
+  'the shortest requests, and many': holds(admin, 'GET / HTTP/1.1\r\nHost:a\r\n\r\n'.repeat(2 * KIB)),
   'a foreign host': pours(admin, get('/api/status', 'Host: evil.example')),
   'a page that points its own name here': pours(
     admin,

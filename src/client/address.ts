@@ -22,10 +22,10 @@ function readAddress(server: string | Address): Address {
   return checked({ host: bracketed ?? plain ?? '', port: Number(port) }, JSON.stringify(server));
 }
 
-function checked({ host, port }: Address, as: string): Address {
-  if (typeof host !== 'string' || host === '' || !Number.isInteger(port) || port < 1 || port > MAX_PORT)
+function checked(address: Address | null, as: string): Address {
+  if (address === null || !isAddress(address))
     throw new ArgumentError(`servers: ${as} is no address: write host:port, such as '127.0.0.1:9100'`);
-  return { host, port };
+  return { host: address.host, port: address.port };
 }
 
 /** Whether both are the same place. */
@@ -41,6 +41,10 @@ export function textOfAddress({ host, port }: Address): string {
 export function addressIn(line: string): Address {
   const [, host = '', port = ''] = line.split(' ');
   const address = { host, port: Number(port) };
-  if (host === '' || !Number.isInteger(address.port)) throw new BadReplyError(JSON.stringify(line));
+  if (!isAddress(address)) throw new BadReplyError(JSON.stringify(line));
   return address;
+}
+
+function isAddress({ host, port }: Address): boolean {
+  return typeof host === 'string' && host !== '' && Number.isInteger(port) && port >= 1 && port <= MAX_PORT;
 }

@@ -164,7 +164,7 @@ export class Client implements KeyValueClient {
 
   async lock(name: string, options: LockOptions = NO_OPTIONS): Promise<Lock> {
     checkedLockTtl(options.ttl);
-    const key = checkedKey(`lock:${name}`);
+    const key = checkedKey(`lock:${checkedKey(name)}`);
     const timeoutMs = this.#dispatcher.timeoutOf(options);
     return this.#locks.acquire({ what: 'lock', key, note: '', timeoutMs }, options);
   }
@@ -173,7 +173,7 @@ export class Client implements KeyValueClient {
     checkedLockTtl(options.ttl);
     const { candidate = '', timeoutMs = Number.POSITIVE_INFINITY } = options;
     if (/\s/.test(candidate)) throw new ArgumentError('candidate: one word');
-    const key = checkedKey(`election:${name}`);
+    const key = checkedKey(`election:${checkedKey(name)}`);
     return this.#locks.acquire({ what: 'elect', key, note: candidate, timeoutMs }, options);
   }
 
@@ -228,8 +228,9 @@ export class Client implements KeyValueClient {
 
 /** As the protocol writes it. Throws ArgumentError. */
 function placeOf(expected: Expected): string {
-  const isRevision = typeof expected === 'object' && 'revision' in expected;
-  const number = typeof expected === 'number' ? expected : isRevision ? expected.revision : expected.version;
+  const isObject = typeof expected === 'object' && expected !== null;
+  const isRevision = isObject && 'revision' in expected;
+  const number = !isObject ? expected : isRevision ? expected.revision : expected.version;
   if (!Number.isSafeInteger(number) || number < 0)
     throw new ArgumentError(`${isRevision ? 'revision' : 'version'}: ${number} is no whole number from 0 on`);
   return isRevision ? `@${number}` : String(number);

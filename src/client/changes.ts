@@ -38,6 +38,7 @@ const PERCENT = 0x25;
 
 /** A prefix as `watch` takes it: `*` for all keys. Throws ArgumentError. */
 export function prefixWord(prefix: string): string {
+  if (typeof prefix !== 'string') throw new ArgumentError("a prefix is a text, '' for all keys");
   const bytes = Buffer.from(prefix);
   if (bytes.byteLength > MAX_PREFIX_BYTES)
     throw new ArgumentError(`a prefix has at most ${MAX_PREFIX_BYTES} bytes`);

@@ -250,8 +250,9 @@ export class Dispatcher {
     const { line } = reply;
     if (line.startsWith('ERR_REDIRECT ')) {
       call.uncertainTries -= 1;
-      this.#redirect(connection, addressIn(line));
+      // Before the line is read: one that names no address costs the connection, not the call.
       if (!call.isOver) this.#enqueue(call);
+      this.#redirect(connection, addressIn(line));
       return;
     }
     if (line === 'ERR_INTERNAL') {
@@ -392,7 +393,7 @@ function sessionIdOf({ line }: Reply): string {
 
 function checkedTimeout(timeoutMs: number | undefined, fallback: number): number {
   if (timeoutMs === undefined) return fallback;
-  if (!(timeoutMs > 0 && timeoutMs <= MAX_TIMEOUT_MS))
+  if (typeof timeoutMs !== 'number' || !(timeoutMs > 0 && timeoutMs <= MAX_TIMEOUT_MS))
     throw new ArgumentError(`timeoutMs: ${timeoutMs} is no time from 1 to ${MAX_TIMEOUT_MS} ms`);
   return timeoutMs;
 }

@@ -121,7 +121,12 @@ describe('a client', () => {
         client.set('k', 'v', { ttl: 0.5 }),
         client.set('k', 1 as unknown as string),
         client.cas('k', 'v', -1),
+        client.cas('k', 'v', undefined as unknown as number),
+        client.cas('k', 'v', null as unknown as number),
         client.get('k', { timeoutMs: 0 }),
+        client.get('k', { timeoutMs: '5' as unknown as number }),
+        client.lock(''),
+        client.elect(undefined as unknown as string),
       ].map((call) =>
         call.then(
           () => 'done',
@@ -132,6 +137,8 @@ describe('a client', () => {
     expect(new Set(codes)).to.deep.equal(new Set(['ERR_ARGUMENT']));
     for (const servers of [[], ['nowhere'], ['host:0'], ['host:65536'], ['::1:9000']])
       expect(() => new Client({ servers }, world.client)).to.throw('servers:');
+    expect(() => new Client({ servers: [null as unknown as string] }, world.client)).to.throw('servers:');
+    expect(() => client.watch(undefined as unknown as string)).to.throw('a prefix');
     expect(world.links).to.have.lengthOf(0);
   });
 
@@ -351,6 +358,8 @@ describe('a client', () => {
     for (const nonsense of [
       'VALUE -1',
       `VALUE ${2 ** 40}`,
+      'ERR_REDIRECT 10.0.0.2 70000',
+      'ERR_REDIRECT 10.0.0.2',
       '-ERR max number of clients reached',
       'x'.repeat(5000),
     ]) {

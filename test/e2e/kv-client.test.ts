@@ -245,6 +245,13 @@ describe('KvClient', () => {
     await cluster.close();
   });
 
+  it('refuses certificates that TLS cannot use before it connects', () => {
+    for (const tls of [{ cert: 'nonsense', key: 'nonsense' }, { ciphers: 'nonsense' }])
+      expect(() => new KvClient({ servers: ['127.0.0.1:1'], tls }))
+        .to.throw('tls: ')
+        .with.property('code', 'ERR_ARGUMENT');
+  });
+
   it('ends in time where nobody listens, and says so', async () => {
     const kv = new KvClient({ servers: ['127.0.0.1:1'], timeoutMs: 200 });
     const error = await kv.get('k').catch((reason: unknown) => reason);

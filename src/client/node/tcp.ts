@@ -1,7 +1,8 @@
 /** Links over TCP, and over TLS where that is asked for. */
 
 import { connect as connectTcp, isIP, type OnReadOpts, type Socket } from 'node:net';
-import { type ConnectionOptions, connect as connectTls } from 'node:tls';
+import { type ConnectionOptions, connect as connectTls, createSecureContext } from 'node:tls';
+import { ArgumentError } from '../client-errors.js';
 import type { Address, Dial, Link, LinkEvents } from '../world.js';
 
 /** What Node's `tls.connect` takes: `ca`, `cert`, `key` and so on. The address is the client's. */
@@ -16,7 +17,13 @@ const KEEP_ALIVE_MS = 10_000;
  */
 const MEMORY = Buffer.allocUnsafeSlow(64 * 1024);
 
+/** Throws ArgumentError for certificates, keys and so on that TLS cannot use, which would else end the process later. */
 export function tcpDial(tls: TlsOptions | undefined): Dial {
+  try {
+    if (tls !== undefined) createSecureContext(tls);
+  } catch (error) {
+    throw new ArgumentError(`tls: ${error instanceof Error ? error.message : String(error)}`);
+  }
   return (address, events) => {
     const onread: OnReadOpts = {
       buffer: MEMORY,

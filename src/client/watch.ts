@@ -103,14 +103,16 @@ export class Watch implements AsyncIterableIterator<Change, undefined> {
     });
   }
 
-  /** Ends it, as `break` in a loop does. */
+  /** Ends it, as `break` in a loop does: nothing more is told. */
   async return(): Promise<IteratorResult<Change, undefined>> {
     this.end(undefined);
+    this.#changes.drain();
+    this.#error = undefined;
     return { done: true, value: undefined };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.end(undefined);
+    await this.return();
   }
 
   /** @internal */
@@ -228,14 +230,18 @@ export class Watch implements AsyncIterableIterator<Change, undefined> {
     else if (line !== 'OK') this.#lose();
   }
 
-  /** This server does not keep what comes next. Only once as many servers as there are say so, all keys are told anew. */
+  /**
+   * This server does not keep what comes next. Only once as many servers as there are say so, all keys are told anew. A server
+   * that does not even do that, again and again, is no better than a lost one.
+   */
   #onCompacted(): void {
     this.#compactions += 1;
-    if (this.#from !== 0 && this.#compactions < this.#environment.addresses.length) {
+    const { length } = this.#environment.addresses;
+    if (this.#from === 0 ? this.#compactions > 1 : this.#compactions < length) {
       this.#lose();
       return;
     }
-    this.#compactions = 0;
+    if (this.#from !== 0) this.#compactions = 0;
     this.#reset();
     this.#from = 0;
     this.#ask();

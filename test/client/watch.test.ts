@@ -131,6 +131,27 @@ describe('a watch', () => {
     expect(changes.map(({ type }) => type)).to.deep.equal(['deleted', 'reset']);
   });
 
+  it('does not run in a circle with a server that does not even tell all keys', async () => {
+    const [link, changes] = await watching('p', { from: 0 });
+    for (let asked = 0; asked < 200; asked += 1) {
+      world.link.take().forEach(() => void world.link.reply('ERR_COMPACTED 100'));
+      await world.pass(5);
+      if (!world.link.isOpen && !world.link.isDestroyed) world.link.open();
+    }
+    expect([link.isDestroyed, changes.length]).to.deep.equal([true, 1]);
+    expect(world.links.length).to.be.below(10);
+  });
+
+  it('tells nothing more once it is left', async () => {
+    const watch = client.watch('p');
+    const first = watch.next();
+    const link = await world.opened();
+    link.reply('WATCHING 0', 'DELETED 1 p', 'DELETED 2 p', 'DELETED 3 p');
+    await first;
+    await watch.return();
+    expect(await watch.next()).to.deep.equal({ done: true, value: undefined });
+  });
+
   it('gives up a server that is silent', async () => {
     const [link] = await watching('p', {});
     link.reply('WATCHING 10');

@@ -6,6 +6,7 @@ import type { CallOptions } from './call.js';
 import { ArgumentError, NotFoundError, TimeoutError, VersionMismatchError } from './client-errors.js';
 import { MAX_UPDATE_PAUSE_MS } from './client-limits.js';
 import { Dispatcher } from './dispatcher.js';
+import { inTime } from './in-time.js';
 import type {
   DeleteOptions,
   ElectOptions,
@@ -127,25 +128,30 @@ export class Client implements KeyValueClient {
     next: (old: string | undefined) => string | undefined | Promise<string | undefined>,
     options: WriteOptions = NO_OPTIONS,
   ): Promise<string | undefined> {
-    const { nowMs } = this.#world.environment;
+    const { environment } = this.#world;
+    const { nowMs } = environment;
     const timeoutMs = this.#dispatcher.timeoutOf(options);
     const deadlineMs = nowMs() + timeoutMs;
     /** For a part of it, which begins only while there is time: each may end a little late by itself. */
-    const limited = (): WriteOptions => {
+    const limited = (): WriteOptions & { timeoutMs: number } => {
       const leftMs = deadlineMs - nowMs();
       if (leftMs <= 0) throw new TimeoutError('update', timeoutMs);
       return { ...options, timeoutMs: leftMs };
     };
+    const late = () => new TimeoutError('update', timeoutMs, new Error('its function has not resolved'));
     for (let tries = 1; ; tries += 1) {
       const found = await this.getWithVersion(key, limited());
-      const value = await next(found?.value);
+      const made = next(found?.value);
+      const { timeoutMs: leftMs, signal } = limited();
+      const limits = { what: 'update', leftMs, signal, late };
+      const value = typeof made === 'object' ? await inTime(made, limits, environment) : made;
       if (value === undefined) return found?.value;
       const isWritten = await (found === undefined
         ? this.add(key, value, limited()).then((revision) => revision !== undefined)
         : this.#casIfAt(key, value, found, limited()));
       if (isWritten) return value;
-      const pauseMs = pauseAfter(tries, 1, MAX_UPDATE_PAUSE_MS, this.#world.environment);
-      await sleep(this.#world.environment, Math.max(0, Math.min(pauseMs, deadlineMs - nowMs())));
+      const pauseMs = pauseAfter(tries, 1, MAX_UPDATE_PAUSE_MS, environment);
+      await sleep(environment, Math.max(0, Math.min(pauseMs, deadlineMs - nowMs())));
     }
   }
 

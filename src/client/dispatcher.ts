@@ -12,7 +12,6 @@ import {
   AuthError,
   ClosedError,
   OverloadedError,
-  RefusedError,
   UnknownOutcomeError,
 } from './client-errors.js';
 import {
@@ -32,8 +31,9 @@ import { Connection } from './connection.js';
 import { Deadlines } from './deadlines.js';
 import { NumberedWrites } from './numbered-writes.js';
 import { pauseAfter } from './pauses.js';
+import { sessionIdOf } from './replies.js';
 import type { Reply } from './reply-reader.js';
-import { type Command, plainCommand } from './text-commands.js';
+import { type Command, OPEN_SESSION, plainCommand } from './text-commands.js';
 import type { Address, ClientWorld } from './world.js';
 import type { WriteNumber } from './write-session.js';
 
@@ -44,14 +44,6 @@ export interface DispatcherOptions {
   /** Whether writes are numbered, and so can be repeated. */
   readonly sessions: boolean;
 }
-
-/** A session that is opened twice by mistake costs the servers a little memory until it expires. */
-const OPEN_SESSION: Command = {
-  what: 'the opening of a session',
-  text: 'session open\r\n',
-  byteLength: 14,
-  isRead: true,
-};
 
 export class Dispatcher {
   readonly #options: DispatcherOptions;
@@ -80,7 +72,6 @@ export class Dispatcher {
   #redirectedTo: Address | undefined;
   /** The place in the list of addresses that is tried next. */
   #next: number;
-  #trouble: Error | undefined;
   #isFlushDue = false;
   #isClosed = false;
 
@@ -130,10 +121,10 @@ export class Dispatcher {
     this.#reconnectTimer?.cancel();
     this.#repeatTimer?.cancel();
     for (const call of [...this.#pending]) call.giveUp('the client was closed', new ClosedError());
-    for (const connection of this.#left) connection.destroy();
-    this.#left.clear();
     await this.#endSession();
     this.#deadlines.clear();
+    for (const connection of this.#left) connection.destroy();
+    this.#left.clear();
     this.#connection?.destroy();
     this.#connection = undefined;
   }
@@ -251,7 +242,8 @@ export class Dispatcher {
     if (line.startsWith('ERR_REDIRECT ')) {
       call.uncertainTries -= 1;
       // Before the line is read: one that names no address costs the connection, not the call.
-      if (!call.isOver) this.#enqueue(call);
+      if (this.#isClosed) call.giveUp('the client was closed', new ClosedError());
+      else if (!call.isOver) this.#enqueue(call);
       this.#redirect(connection, addressIn(line));
       return;
     }
@@ -287,16 +279,27 @@ export class Dispatcher {
 
   /** The server could not have the call done: it may know no leader, or hear of no majority. */
   #onNobody(connection: Connection, call: Call): void {
-    this.#trouble = new Error('the server has no leader, or no majority, to turn to');
+    const reason = new Error('the server has no leader, or no majority, to turn to');
+    this.#tellTrouble(reason);
     if (this.#options.addresses.length > 1) this.#leave(connection, undefined);
-    this.#repeat(call, this.#trouble);
+    this.#repeat(call, reason);
+  }
+
+  /** To those that wait to be sent, also for a session, what stands in their way. */
+  #tellTrouble(reason: Error): void {
+    for (const call of this.#queue) call.trouble = reason;
+    for (const call of this.#writes?.waiting ?? NONE) call.trouble = reason;
+  }
+
+  #isRepeatable(call: Call): boolean {
+    return !this.#isClosed && (!call.isUncertain || call.number !== undefined);
   }
 
   /** Sends the call again after a pause, unless it may have been done already. */
   #repeat(call: Call, reason: Error): void {
     call.trouble = reason;
     if (call.isOver) return;
-    if (call.isUncertain && call.number === undefined) {
+    if (!this.#isRepeatable(call)) {
       call.giveUp(reason.message, new ClosedError());
       return;
     }
@@ -335,19 +338,18 @@ export class Dispatcher {
     this.#left.delete(connection);
     const isCurrent = connection === this.#connection;
     if (isCurrent) this.#connection = undefined;
-    this.#trouble = reason;
     if (reason instanceof AuthError) {
       for (const call of unanswered) call.giveUp(reason.message, reason);
       for (const call of [...this.#queue, ...(this.#writes?.waiting ?? NONE)])
         call.giveUp(reason.message, reason);
     }
-    for (const call of this.#queue) call.trouble = reason;
+    this.#tellTrouble(reason);
     const again: Call[] = [];
     for (const call of unanswered) {
       call.trouble = reason;
       if (call.isOver) continue;
-      if (call.isUncertain && call.number === undefined) call.giveUp(reason.message, new ClosedError());
-      else again.push(call);
+      if (this.#isRepeatable(call)) again.push(call);
+      else call.giveUp(reason.message, new ClosedError());
     }
     if (again.length > 0) this.#queue = new Set([...again, ...this.#queue]);
     if (!isCurrent) {
@@ -360,6 +362,7 @@ export class Dispatcher {
 
   /** Connects to that address, or the next of the list: after a pause if connections have failed. */
   #goOn(to: Address | undefined): void {
+    if (this.#isClosed) return;
     if (to === undefined && this.#redirectedTo === undefined) this.#next += 1;
     this.#redirectedTo = to;
     if (this.#failures === 0) {
@@ -385,11 +388,6 @@ export class Dispatcher {
 }
 
 const NONE = new Set<Call>();
-
-function sessionIdOf({ line }: Reply): string {
-  if (line.startsWith('SESSION ')) return line.slice(8);
-  throw new RefusedError('a session', `it answered ${line}; give the client sessions: false if it has none`);
-}
 
 function checkedTimeout(timeoutMs: number | undefined, fallback: number): number {
   if (timeoutMs === undefined) return fallback;

@@ -72,6 +72,11 @@ export function wasDeleted(key: string): (reply: Reply) => boolean {
   };
 }
 
+export function sessionIdOf({ line }: Reply): string {
+  if (line.startsWith('SESSION ')) return line.slice(8);
+  throw new RefusedError('a session', `it answered ${line}; give the client sessions: false if it has none`);
+}
+
 function errorOf(what: string, key: string, line: string): Error {
   return line === 'ERR_TYPE' ? new WrongTypeError(key) : refusal(what, line);
 }

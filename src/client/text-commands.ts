@@ -15,6 +15,14 @@ export interface Command {
   readonly isRead: boolean;
 }
 
+/** A session that is opened twice by mistake costs the servers a little memory until it expires. */
+export const OPEN_SESSION: Command = {
+  what: 'the opening of a session',
+  text: 'session open\r\n',
+  byteLength: 14,
+  isRead: true,
+};
+
 const MAX_KEY_BYTES = 250;
 const MAX_TTL_S = 1e12;
 

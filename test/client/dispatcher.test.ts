@@ -88,6 +88,20 @@ describe('a client', () => {
     expect(link.take()).to.deep.equal([]);
   });
 
+  it('ends an update in time, or by its signal, whose function does not resolve', async () => {
+    const controller = new AbortController();
+    const never = () => new Promise<string>(() => undefined);
+    const late = client.update('k', never, { timeoutMs: 300 }).catch((error: unknown) => error);
+    const aborted = outcomeOf(client.update('k', never, { signal: controller.signal }));
+    const link = await world.opened();
+    link.reply('ERR_NOT_FOUND', 'ERR_NOT_FOUND');
+    await world.pass(310);
+    expect(await late).to.include({ code: 'ERR_TIMEOUT' });
+    controller.abort();
+    await world.pass(SILENCE_MS);
+    expect([aborted.value, world.timers]).to.deep.equal(['ABORT_ERR', 0]);
+  });
+
   it('has no more in flight than its limit, and sends the others as replies come', async () => {
     const calls = Array.from({ length: MAX_IN_FLIGHT_COMMANDS + 2 }, () => outcomeOf(client.get('k')));
     const link = await world.opened();

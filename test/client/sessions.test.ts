@@ -185,6 +185,45 @@ describe("a client's writes", () => {
     expect((await write).message).to.contain('sessions: false');
   });
 
+  it('tell what was in the way when they wait for a session in vain', async () => {
+    const told = async (act: (link: FakeLink) => void) => {
+      const write = client.set('k', 'v', { timeoutMs: 200 }).catch((error: unknown) => error);
+      const link = await world.opened();
+      act(link);
+      await world.pass(250);
+      return (await write) as Error;
+    };
+    expect((await told((link) => link.close('cut'))).message).to.contain('(cut)');
+    expect((await told((link) => link.reply('ERR_INTERNAL'))).message).to.contain('no leader');
+  });
+
+  it('leave nothing open when the connection breaks while their session is ended', async () => {
+    const [link, write] = await withWrite(() => client.delete('b'));
+    link.reply('DELETED');
+    await world.settle();
+    const closed = client.close();
+    await world.settle();
+    link.close();
+    await closed;
+    expect([write.value, world.timers]).to.deep.equal([true, 0]);
+  });
+
+  it('leave nothing open when a server that has not answered all redirects the end of their session', async () => {
+    const [link] = await withWrite(() => client.delete('b'));
+    link.reply('DELETED');
+    await world.settle();
+    const late = outcomeOf(client.get('late', { timeoutMs: 50 }));
+    const first = outcomeOf(client.get('first', { timeoutMs: 50 }));
+    await world.pass(100);
+    expect([late.value, first.value]).to.deep.equal(['ERR_TIMEOUT', 'ERR_TIMEOUT']);
+    const closed = client.close();
+    await world.settle();
+    link.reply('ERR_REDIRECT 10.0.0.2 9002');
+    await world.pass(2 * SESSION_CLOSE_TIMEOUT_MS);
+    await closed;
+    expect([link.isDestroyed, world.timers]).to.deep.equal([true, 0]);
+  });
+
   it('end their session when the client is closed', async () => {
     const [link, write] = await withWrite(() => client.delete('b'));
     link.take();

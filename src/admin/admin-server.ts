@@ -19,11 +19,11 @@ import { Admission, kindOf } from './admission.js';
 import type { AdminListener } from './app.js';
 import { Assets } from './assets.js';
 import { leaveAfterLongBody } from './farewell.js';
-import { requireDescriptors } from './free-descriptors.js';
 import { Guard } from './guard.js';
 import { HttpError, JSON_HEADERS, jsonText } from './http-error.js';
 import { LiveFeed } from './live/feed.js';
 import { LoadSwitch } from './load.js';
+import { loadModule, requireDescriptors } from './loading.js';
 import { OwnTurns } from './own-turns.js';
 import { checkSource } from './same-origin.js';
 import { checkCertificate, secureServer } from './secure-server.js';
@@ -31,10 +31,7 @@ import { checkCertificate, secureServer } from './secure-server.js';
 /** The slowest imports of the application, and Node's classes of fetch, which are loaded at their first use. */
 const PIECES: readonly (() => unknown)[] = [
   () => globalThis.Request,
-  () => import('hono'),
-  () => import('@hono/node-server'),
-  () => import('valibot'),
-  () => import('prom-client'),
+  ...['hono', '@hono/node-server', 'valibot', 'prom-client'].map((name) => () => loadModule(name)),
 ];
 const PIECE_PAUSE_MS = 50;
 
@@ -53,7 +50,7 @@ export class AdminServer {
   readonly #logger: Logger;
   readonly #server: Server | SecureServer;
   readonly #assets = new Assets(WEB_DIRECTORY);
-  readonly #load: LoadSwitch;
+  readonly #loadSwitch: LoadSwitch;
   readonly #feed: LiveFeed;
   /** Names by which the operator calls this machine: a `Host` that is one of them is not forged. */
   readonly #ownNames: ReadonlySet<string>;
@@ -63,7 +60,7 @@ export class AdminServer {
   readonly #sockets = new Set<Socket>();
   readonly #connections = new AddressShares();
   #address: ClientAddress;
-  #listener: Promise<AdminListener> | undefined;
+  #listener: AdminListener | undefined;
 
   /** @param address where to listen; port 0 takes a free one */
   constructor(
@@ -73,10 +70,10 @@ export class AdminServer {
   ) {
     const { host, advertiseHost } = cluster.options;
     this.#cluster = cluster;
-    this.#feed = new LiveFeed(cluster, () => this.#load.view);
+    this.#feed = new LiveFeed(cluster, () => this.#loadSwitch.view);
     this.#address = address;
     this.#logger = logger;
-    this.#load = new LoadSwitch(logger, (events) => cluster.inProcess.connect(events));
+    this.#loadSwitch = new LoadSwitch(logger, (events) => cluster.inProcess.connect(events));
     this.#guard = new Guard({
       access: cluster.security.access,
       port: () => this.#address.port,
@@ -132,16 +129,16 @@ export class AdminServer {
   async preload(): Promise<void> {
     for (const load of PIECES) {
       requireDescriptors();
-      await load();
+      load();
       await pause(PIECE_PAUSE_MS, undefined, { ref: false });
     }
-    await this.#loaded();
+    this.#loaded();
   }
 
   /** Refuses new requests and cuts off those that are open. */
   async close(): Promise<void> {
     this.#feed.close();
-    await this.#load.close();
+    await this.#loadSwitch.close();
     await new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
       this.#server.closeAllConnections();
@@ -174,8 +171,7 @@ export class AdminServer {
         await this.#guard.admit(request);
       },
       call: async () => {
-        const listener = await this.#loaded();
-        await listener(request, response);
+        await this.#loaded()(request, response);
       },
       refuse: (error) => refuse(response, error),
       answered: async () => {
@@ -185,24 +181,19 @@ export class AdminServer {
     });
   }
 
-  /** What answers requests, loaded by whoever asks first. Rejects with HttpError 503 for want of descriptors. */
-  #loaded(): Promise<AdminListener> {
-    if (this.#listener !== undefined) return this.#listener;
-    const loading = this.#loadListener();
-    this.#listener = loading;
-    loading.catch(() => {
-      this.#listener = undefined;
-    });
-    return loading;
+  /** What answers requests, loaded by whoever asks first. Throws HttpError 503 for want of descriptors. */
+  #loaded(): AdminListener {
+    this.#listener ??= this.#load();
+    return this.#listener;
   }
 
-  async #loadListener(): Promise<AdminListener> {
+  #load(): AdminListener {
     requireDescriptors();
-    const { adminListener } = await import('./app.js');
+    const { adminListener }: typeof import('./app.js') = loadModule('./app.js');
     return adminListener({
       cluster: this.#cluster,
       feed: this.#feed,
-      load: this.#load,
+      load: this.#loadSwitch,
       assets: this.#assets,
       guard: this.#guard,
       logger: this.#logger,

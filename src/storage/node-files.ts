@@ -38,8 +38,12 @@ const makeDirectory = promisify(fs.mkdir);
 const remove = promisify(fs.rm);
 const rename = promisify(fs.rename);
 
+/** Files and directories that are made are for whoever runs the program alone: they hold clients' values. */
+const FILE_MODE = 0o600;
+const DIRECTORY_MODE = 0o700;
+
 export const NODE_FILES: Files = {
-  create: async (path) => dataFileOf(await open(path, 'w')),
+  create: async (path) => dataFileOf(await open(path, 'w', FILE_MODE)),
   open: async (path, access) => dataFileOf(await open(path, access === 'read' ? 'r' : 'r+')),
   openLog: (path, options) => NodeLogFile.open(path, options),
   logMemory: () => new PageMemory(),
@@ -126,7 +130,7 @@ async function makeDirectoryAndParents(path: string): Promise<string | undefined
 /** Resolves to its path, or to undefined when it was there. */
 async function makeOneDirectory(path: string): Promise<string | undefined> {
   try {
-    await makeDirectory(path);
+    await makeDirectory(path, DIRECTORY_MODE);
     return path;
   } catch (error) {
     const isThere = await stat(path).then(
@@ -153,7 +157,7 @@ async function syncDirectory(path: string): Promise<void> {
  */
 async function lock(path: string): Promise<FileLock | undefined> {
   const { tryLock } = await import('fs-native-extensions');
-  const file = new Descriptor(await open(path, 'a'));
+  const file = new Descriptor(await open(path, 'a', FILE_MODE));
   try {
     if (tryLock(file.number)) return { release: () => file.close() };
   } catch (error) {

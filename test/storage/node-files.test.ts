@@ -186,6 +186,26 @@ describe('a directory', () => {
   });
 });
 
+describe('what is made on the disk', () => {
+  const directory = useDirectory();
+
+  it('is for its owner alone', async () => {
+    const path = (name: string) => join(directory(), name);
+    const before = process.umask(0o022);
+    try {
+      await NODE_FILES.makeDirectory(path('made/below'));
+      await (await NODE_FILES.create(path('made/file'))).close();
+      await (await NODE_FILES.lock(path('made/lock')))?.release();
+    } finally {
+      process.umask(before);
+    }
+    const modes = ['made', 'made/below', 'made/file', 'made/lock'].map(
+      (name) => fs.statSync(path(name)).mode,
+    );
+    expect(modes.map((mode) => (mode & 0o777).toString(8))).to.deep.equal(['700', '700', '600', '600']);
+  });
+});
+
 describe('the memory for it', () => {
   it('grows to what is asked for', () => {
     const memory = new PageMemory();

@@ -64,6 +64,14 @@ describe('MONITOR', () => {
     expect(watcher.text).to.equal('+OK\r\n');
     await client.call('SET', 'k', 'a "b"\\\r\n\0\xff');
     await client.pipeline(['MULTI'], ['INCR', 'n'], ['EXEC'], ['GET', 'k'], ['AUTH', 'secret'], ['PING']);
+    for (const login of [
+      ['HELLO', '3', 'AUTH', 'default', 'secret'],
+      ['CONFIG', 'SET', 'requirepass', 'secret'],
+      ['config', 'set', 'masterauth', 'secret'],
+      ['ACL', 'SETUSER', 'me', '>secret'],
+      ['ONCE', '1', '1', '0', 'AUTH', 'secret'],
+    ])
+      await client.call(...login);
     await client.call('INCRBY', 'n', '9'.repeat(300));
     const text = await TextClient.connect(port);
     await text.set('t', 'v');
@@ -82,6 +90,7 @@ describe('MONITOR', () => {
     ])
       expect(watcher.text).to.contain(`] ${shown}`.replace('] "999', ' "999'));
     expect(watcher.text).not.to.contain('secret');
+    expect(watcher.text.split('"ping"'), 'under the name of the last command').to.have.lengthOf(2);
     watcher.close();
   });
 

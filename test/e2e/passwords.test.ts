@@ -137,6 +137,7 @@ describe('a cluster with a password', () => {
     const client = await redis(await leader());
     await client.call('HELLO', '2', 'AUTH', 'default', TOLD, 'SETNAME', 'me');
     await client.call('CONFIG', 'SET', 'slowlog-log-slower-than', '0');
+    await client.call('CONFIG', 'SET', 'requirepass', TOLD);
     await client.call('AUTH', TOLD);
     const shown = [
       await client.call('SLOWLOG', 'GET', '100'),

@@ -50,9 +50,14 @@ export function refusalOf(
   );
 }
 
-/** Whether the arguments may hold a password, so that nobody else is shown them. */
+/** Whether the command may tell the password. */
 export function mayTellPassword(name: string): boolean {
   return name === 'auth' || name === 'hello';
+}
+
+/** Whether the arguments may hold a password, this one or another, so that nobody else is shown them: CONFIG SET requirepass, too. */
+export function mayHoldPassword(name: string, [subcommand]: Args): boolean {
+  return mayTellPassword(name) || (name === 'config' && subcommand?.toLowerCase() === 'set');
 }
 
 /** Whether what the parser has returned, from `start` in the stream on, is more than such a client may send as one command. */

@@ -14,7 +14,7 @@ import type {
   RedisReadRequest,
   RedisWatchRequest,
 } from '../../protocol/request.js';
-import { mayTellPassword } from '../../protocol/resp/access.js';
+import { mayHoldPassword } from '../../protocol/resp/access.js';
 import { endpoint } from '../../protocol/resp/client-facts.js';
 import { OK, QUEUED, type RespValue } from '../../protocol/resp/value.js';
 import type { ServerId } from '../../raft/types.js';
@@ -317,7 +317,7 @@ export class Answerer {
     this.#inFlight.spendReadTime(tookMs);
     const tookUs = tookMs * 1000;
     const { slowLog } = this.contexts;
-    if (!slowLog.isSlow(tookUs) || mayTellPassword(name)) return;
+    if (!slowLog.isSlow(tookUs) || mayHoldPassword(name, args)) return;
     const from = endpoint(client.from);
     const clientName = client.redis?.settings.name ?? '';
     const atMs = this.#logTime.nowMs();

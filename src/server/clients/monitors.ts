@@ -6,8 +6,9 @@
 import { MAX_UNREAD_REPLY_BYTES } from '../../limits.js';
 import type { Args } from '../../protocol/command.js';
 import type { OnceRequest, Request } from '../../protocol/request.js';
-import { mayTellPassword } from '../../protocol/resp/access.js';
+import { mayHoldPassword } from '../../protocol/resp/access.js';
 import { endpoint } from '../../protocol/resp/client-facts.js';
+import { ErrorReply } from '../../protocol/resp/value.js';
 import {
   MAX_MONITORED_ARG_CHARS,
   MAX_MONITORED_ARGS,
@@ -104,9 +105,10 @@ function commandsOf(request: Shown, name: string): readonly Args[] {
     case 'redis-watch':
       return [['watch', ...request.keys]];
     case 'redis-local':
-      return mayTellPassword(request.name) ? [] : [[request.name, ...request.args]];
+      return mayHoldPassword(request.name, request.args) ? [] : [[request.name, ...request.args]];
     case 'redis-fixed':
-      return name === 'multi' || name === 'exec' ? [] : [[name]];
+      // What is refused is not taken, and may be no command at all.
+      return name === 'multi' || name === 'exec' || request.value instanceof ErrorReply ? [] : [[name]];
     case 'watch':
       return request.isResumed ? [] : [['watch', request.prefix]];
     case 'unwatch':

@@ -244,6 +244,18 @@ describe('TLS', () => {
         }
       });
 
+    it('makes one handshake of a connection, which could ask for others without end', async () => {
+      for (const to of [...clientPorts(), port]) {
+        const socket = await open(to, { maxVersion: 'TLSv1.2' });
+        const outcome = new Promise((resolve) => {
+          socket.once('error', resolve).once('close', () => resolve('closed'));
+          socket.renegotiate({}, (error) => resolve(error ?? 'made'));
+        });
+        expect(await outcome, `port ${to}`).to.not.equal('made');
+        socket.destroy();
+      }
+    });
+
     it('serves others while there are masses of handshakes that end nowhere', async () => {
       const others = [];
       for (const bytes of ['', '16', '160301020001', '16030102000100', 'ff'.repeat(4_096)]) {

@@ -83,7 +83,8 @@ function contextOptions({ cert, key, ca }: TlsMaterial, resumes: boolean): Secur
     ...(ca === undefined ? {} : { ca }),
     minVersion: 'TLSv1.2',
     sessionIdContext: 'threadraft',
-    ...(resumes ? {} : { secureOptions: constants.SSL_OP_NO_TICKET }),
+    // Each handshake costs this side a signature, and TLS 1.2 lets a client ask for another on the same connection.
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION | (resumes ? 0 : constants.SSL_OP_NO_TICKET),
   };
 }
 

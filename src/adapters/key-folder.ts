@@ -1,7 +1,7 @@
 /** The keys of an adapter: those of the cluster with a prefix, under names in which any byte may be. */
 
-import type { CallOptions } from '../client/call.js';
-import { KvClient, type KvClientOptions } from '../client/index.js';
+import type { Change } from '../client/changes.js';
+import { KvClient, type KvClientOptions, TimeoutError } from '../client/index.js';
 import type { KeyValueClient } from '../client/key-value-client.js';
 
 /** A client that is there already, such as `cluster.client()`, or what to make one of. */
@@ -9,6 +9,9 @@ export type ClientSource = KeyValueClient | KvClientOptions;
 
 /** Deletes that are under way at a time. */
 const MAX_DELETES = 256;
+
+/** A listing that hears nothing for this long is given up: a watch would wait for a server for ever. */
+const MAX_SILENCE_MS = 30_000;
 
 /** The client, and what ends it: nothing for one that is the caller's. Throws ArgumentError. */
 export function clientOf(source: ClientSource): {
@@ -23,10 +26,12 @@ export function clientOf(source: ClientSource): {
 export class KeyFolder {
   readonly #client: KeyValueClient;
   readonly #prefix: string;
+  readonly #maxSilenceMs: number;
 
-  constructor(client: KeyValueClient, prefix: string) {
+  constructor(client: KeyValueClient, prefix: string, maxSilenceMs = MAX_SILENCE_MS) {
     this.#client = client;
     this.#prefix = encoded(prefix);
+    this.#maxSilenceMs = maxSilenceMs;
   }
 
   /** What the key of that name is called in the cluster. */
@@ -38,15 +43,36 @@ export class KeyFolder {
     return decoded(key.slice(this.#prefix.length));
   }
 
-  /** Each name that begins so with its value as text, once: those that were there when it began, and perhaps later ones. */
-  async *entries(start = '', options: CallOptions = {}): AsyncGenerator<[name: string, value: string], void> {
+  /**
+   * Each name that begins so with its value as text, once: those that were there when it began, and perhaps later ones. Throws a
+   * KvError, such as TimeoutError where no server answers.
+   */
+  async *entries(start = ''): AsyncGenerator<[name: string, value: string], void> {
     const told = new Set<string>();
-    const { signal } = options;
-    for await (const change of this.#client.watch(this.keyOf(start), { from: 0, signal })) {
-      if (change.type === 'synced') return;
+    for await (const change of this.#stateOf(this.keyOf(start))) {
       if (change.type !== 'set' || told.has(change.key)) continue;
       told.add(change.key);
       yield [this.nameOf(change.key), change.value];
+    }
+  }
+
+  /** All keys with the prefix, and what changes of them meanwhile. */
+  async *#stateOf(prefix: string): AsyncGenerator<Change, void> {
+    const changes = this.#client.watch(prefix, { from: 0 });
+    let isLate = false;
+    try {
+      while (true) {
+        const timer = setTimeout(() => {
+          isLate = true;
+          void changes.return();
+        }, this.#maxSilenceMs);
+        const { done, value } = await changes.next().finally(() => clearTimeout(timer));
+        if (isLate) throw new TimeoutError('a listing of keys', this.#maxSilenceMs);
+        if (done === true || value.type === 'synced') return;
+        yield value;
+      }
+    } finally {
+      await changes.return();
     }
   }
 

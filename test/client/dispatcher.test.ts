@@ -6,7 +6,7 @@ import {
   MAX_PENDING_BYTES,
   SILENCE_MS,
 } from '../../src/client/client-limits.js';
-import { FakeWorld, outcomeOf } from './fake-world.js';
+import { FakeWorld, outcomeOf } from '../support/client-world.js';
 
 const A = '10.0.0.1:9000';
 const B = '10.0.0.2:9002';

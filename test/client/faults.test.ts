@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { Client } from '../../src/client/base-client.js';
-import { FakeWorld } from './fake-world.js';
+import { FakeWorld } from '../support/client-world.js';
 
 /** How a server behaves for a moment: what it does to its newest connection, and to the oldest command there. */
 const behaviour = fc.constantFrom(

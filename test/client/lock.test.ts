@@ -11,7 +11,7 @@ import {
   SESSION_CLOSE_TIMEOUT_MS,
 } from '../../src/client/client-limits.js';
 import { Lock, type LockStore } from '../../src/client/lock.js';
-import { type FakeLink, FakeWorld, outcomeOf } from './fake-world.js';
+import { type FakeLink, FakeWorld, outcomeOf } from '../support/client-world.js';
 
 const TTL_S = 9;
 

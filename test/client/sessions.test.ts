@@ -6,7 +6,7 @@ import {
   SESSION_CLOSE_TIMEOUT_MS,
   SESSION_WINDOW,
 } from '../../src/client/client-limits.js';
-import { type FakeLink, FakeWorld, outcomeOf } from './fake-world.js';
+import { type FakeLink, FakeWorld, outcomeOf } from '../support/client-world.js';
 
 describe("a client's writes", () => {
   let world: FakeWorld;

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { Client } from '../../src/client/base-client.js';
 import { MAX_LOCK_PAUSE_MS, SESSION_CLOSE_TIMEOUT_MS } from '../../src/client/client-limits.js';
 import type { Lock } from '../../src/client/lock.js';
-import { FakeWorld, outcomeOf } from './fake-world.js';
+import { FakeWorld, outcomeOf } from '../support/client-world.js';
 
 describe('a signal that outlives what it was for', () => {
   let world: FakeWorld;

@@ -9,7 +9,7 @@ import {
 import type { WatchOptions } from '../../src/client/watch.js';
 import { LARGEST_MAX_VALUE_BYTES, MAX_REDIS_COMMAND_BYTES, streamLimits } from '../../src/limits.js';
 import { BYTES_PER_ESCAPED, goneLine, setLine } from '../../src/protocol/text/watch-lines.js';
-import { type FakeLink, FakeWorld, outcomeOf } from './fake-world.js';
+import { type FakeLink, FakeWorld, outcomeOf } from '../support/client-world.js';
 
 describe('a watch', () => {
   let world: FakeWorld;

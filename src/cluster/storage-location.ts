@@ -91,17 +91,26 @@ function throwIfHung(error: unknown): undefined {
   if (error instanceof DiskTimeoutError) throw error;
 }
 
+/** The temporary directories of this process. */
+const temporary = new Set<string>();
+
+/** One listener for all of them: Node warns of more than ten. */
+const removeTemporary = () => {
+  for (const path of temporary) rmSync(path, REMOVAL);
+};
+
 /** A directory that is removed when the process exits or, after a signal that cannot be caught, by the next one. */
 async function openTemporary(servers: number): Promise<StorageLocation> {
   await removeAbandoned();
   const path = await mkdtemp(join(tmpdir(), TEMPORARY_PREFIX));
-  const removeAtExit = () => rmSync(path, REMOVAL);
-  process.once('exit', removeAtExit);
+  if (temporary.size === 0) process.once('exit', removeTemporary);
+  temporary.add(path);
   const directory = await DataDirectory.open(path, { ...WORLD, servers });
   const release = async () => {
     await directory.close();
     await rm(path, REMOVAL);
-    process.off('exit', removeAtExit);
+    temporary.delete(path);
+    if (temporary.size === 0) process.off('exit', removeTemporary);
   };
   return { paths: [path], directory, fsync: false, hasHungDisk: false, release };
 }

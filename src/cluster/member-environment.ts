@@ -17,6 +17,8 @@ export interface MemberEnvironment {
   readonly place: Place;
   /** Looks once more for data that was lost. */
   readonly locate: () => Promise<Place>;
+  /** Whether the cluster ends: no thread is started any more. */
+  readonly isClosing: () => boolean;
   /** Starts a thread for this server, which has been started `lives` times before. */
   readonly newThread: (dataDir: string, lives: number) => MemberThread;
   /** Called when the server takes calls and clients. */

@@ -21,7 +21,7 @@ import type {
   ServerStatus,
 } from '../wire/control.js';
 import { unheardStatus } from '../wire/unheard-status.js';
-import { WrongStateError } from './cluster-errors.js';
+import { NotRunningError, WrongStateError } from './cluster-errors.js';
 import { DiskTrouble, isDiskFailure } from './disk-trouble.js';
 import { electionLineOf, stepDownText } from './election-log.js';
 import type { EventLog } from './event-log.js';
@@ -124,7 +124,7 @@ export class Member {
 
   /**
    * Starts it again, after a thread that is ending has ended. Rejects with WrongStateError when it runs, or has not ended
-   * since its disk does not answer.
+   * since its disk does not answer, and with NotRunningError when the cluster ends.
    */
   async restart(): Promise<void> {
     if ('lost' in this.#place) this.#place = await this.#environment.locate();
@@ -132,6 +132,7 @@ export class Member {
       throw new WrongStateError(
         `server ${this.id} has not ended, for its disk does not answer: try again once it does`,
       );
+    if (this.#environment.isClosing()) throw new NotRunningError();
     if (this.#state.is === 'starting' || this.#state.is === 'up')
       throw new WrongStateError(`server ${this.id} is running: kill it first`);
     if (this.#state.is === 'pausing') clearTimeout(this.#state.timer);
@@ -367,7 +368,7 @@ export class Member {
         return;
       case 'died':
         if (isDiskFailure(end.error)) this.#stayDown(end.error);
-        else if (!wasAskedTo) this.#startLater(end.error, upSinceMs);
+        else if (!wasAskedTo && !this.#environment.isClosing()) this.#startLater(end.error, upSinceMs);
     }
   }
 

@@ -245,6 +245,7 @@ export class RunningCluster {
       port: this.#ports.of({ id: identity, slot }),
       place: await placeOf(directory, identity),
       locate: () => placeOf(directory, identity),
+      isClosing: () => this.#isClosing,
       newThread: (dataDir, lives) =>
         new ServerThread(this.#threads, {
           ...this.#startOf(identity, slot),

@@ -55,6 +55,7 @@ describe('a server that is told to stop', () => {
       port,
       place: { path: 'nowhere' },
       locate: async () => ({ path: 'nowhere' }),
+      isClosing: () => false,
       newThread: () => thread,
       onUp: () => undefined,
       onCutOff: () => undefined,

@@ -220,10 +220,18 @@ export class Client implements KeyValueClient {
     read: (key, options) => this.getWithVersion(key, options),
   };
 
+  /**
+   * Releases all locks that are held, as far as that is possible in a moment. None is acquired any more.
+   * @internal
+   */
+  releaseLocks(): Promise<void> {
+    return this.#locks.releaseAll();
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     for (const watch of [...this.#watches]) watch.close();
-    await this.#locks.releaseAll();
+    await this.releaseLocks();
     await this.#dispatcher.close();
   }
 

@@ -14,7 +14,13 @@ import type { ClientAddress, ServerObservation } from '../wire/control.js';
 import { clientNetwork } from './client-network.js';
 import { type Security, securityOf } from './cluster-access.js';
 import { type ClusterEnvironment, SERVER_MODULE } from './cluster-environment.js';
-import { NotRunningError, throwFailure, UnknownServerError, WrongStateError } from './cluster-errors.js';
+import {
+  FaultError,
+  NotRunningError,
+  throwFailure,
+  UnknownServerError,
+  WrongStateError,
+} from './cluster-errors.js';
 import { type ClusterOptions, completeOptions, type ShownOptions, serverPorts } from './cluster-options.js';
 import { type ClusterEvent, type ClusterEventOf, type EventListener, EventLog } from './event-log.js';
 import { type CurrentFaults, LinkFaults, type LinkRequest } from './faults.js';
@@ -88,7 +94,8 @@ export class Cluster {
         eventLog: this.#eventLog,
         electionTimeoutMs: this.options.electionTimeoutMs,
         until: (look, timeout) => this.#until(look, timeout),
-        pause: setTimeout,
+        // Servers keep the process from ending, and nothing does once they are closed.
+        pause: (delayMs) => setTimeout(delayMs, undefined, { ref: false }),
         handOver: (id) => handOver(this, id, this.#logger),
       });
       for (const server of running.servers) server.start();
@@ -322,8 +329,10 @@ export class Cluster {
     return backupOf(this.#member(await this.waitForLeader(LEADER_WAIT_MS)));
   }
 
-  /** Blocks a server's event loop for `durationMs`, as a stalled machine would. Rejects as {@link kill} does. */
+  /** Blocks a server's event loop, as a stalled machine would. Rejects as {@link kill} does, and with FaultError. */
   async block(id: ServerId, durationMs: number): Promise<void> {
+    if (!Number.isFinite(durationMs) || durationMs < 0)
+      throw new FaultError(`${durationMs} is no number of ms`);
     const member = this.#member(id);
     if (!member.isUp) throw new WrongStateError(`server ${id} is not running: restart it first`);
     this.#eventLog.record({ type: 'paused', server: id, durationMs });
@@ -352,6 +361,8 @@ export class Cluster {
   async #close(): Promise<void> {
     // What cannot be opened leaves nothing open, and start() rejects.
     const running = await this.#opening?.catch(() => undefined);
+    // While there are servers that know of them.
+    if (this.leader !== undefined) await this.inProcess.releaseLocks();
     this.#ports = this.#knownPorts;
     this.#running = undefined;
     this.#changed.notify();

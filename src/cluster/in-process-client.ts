@@ -115,6 +115,11 @@ export class InProcessClients {
     return client;
   }
 
+  /** Releases the locks of all of them, as far as that is possible in a moment. None is acquired any more. */
+  async releaseLocks(): Promise<void> {
+    await Promise.all([...this.#open].map((client) => client.releaseLocks()));
+  }
+
   async closeAll(): Promise<void> {
     await Promise.all([...this.#open].map((client) => client.close()));
   }

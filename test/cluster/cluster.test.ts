@@ -128,6 +128,8 @@ describe('a running cluster', () => {
   });
 
   it('refuses faults that make no sense', async () => {
+    for (const durationMs of [-1, Number.NaN, Number.POSITIVE_INFINITY])
+      expect(await codeOf(cluster.block(0, durationMs))).to.equal('BAD_FAULT');
     expect(await codeOf(cluster.partition([[7]]))).to.equal('BAD_FAULT');
     expect(await codeOf(cluster.setLink({ from: 0, to: 1, dropRate: 2 }))).to.equal('BAD_FAULT');
   });
@@ -212,6 +214,29 @@ describe('a cluster from start to close', () => {
     expect(await started).to.equal('NOT_RUNNING');
     expect(await codeOf(cluster.waitForLeader(1))).to.equal('NOT_RUNNING');
     expect(await codeOf(cluster.kill(0))).to.equal('NOT_RUNNING');
+  });
+
+  it('starts no server again once it is closed, though that was asked for before', async () => {
+    const cluster = await newCluster();
+    await cluster.start();
+    const events: string[] = [];
+    cluster.listen(({ type }) => events.push(type));
+    const ended = [cluster.kill(0), cluster.kill(1)];
+    const restarted = codeOf(cluster.restart(0));
+    const closed = cluster.close();
+    expect(await restarted).to.equal('NOT_RUNNING');
+    await Promise.all([...ended, closed]);
+    expect(events).to.include('killed').and.not.include('restarted');
+    expect(events).to.not.include('died');
+  });
+
+  it('is one of many in its process, which is warned of nothing', async () => {
+    const listeners = process.listenerCount('exit');
+    const clusters = await Promise.all(Array.from({ length: 3 }, () => newCluster({ servers: 1 })));
+    await Promise.all(clusters.map((cluster) => cluster.start()));
+    expect(process.listenerCount('exit') - listeners).to.be.at.most(1);
+    await Promise.all(clusters.map((cluster) => cluster.close()));
+    expect(process.listenerCount('exit')).to.equal(listeners);
   });
 
   it('takes no options that make no sense', () => {

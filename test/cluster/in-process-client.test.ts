@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { WAIT_TIMEOUT_MS } from '../support/cluster.js';
+import { temporaryDirectory, WAIT_TIMEOUT_MS } from '../support/cluster.js';
 import { codeOf, newCluster } from '../support/new-cluster.js';
 
 describe('a client in the process of its cluster', () => {
@@ -22,6 +22,24 @@ describe('a client in the process of its cluster', () => {
     await cluster.close();
     for (const kv of [used, unused, closed, cluster.client({ timeoutMs: 100 })])
       expect(await codeOf(kv.get('k'))).to.be.oneOf(['ERR_CLOSED', 'ERR_TIMEOUT']);
+  });
+
+  it('gives back its locks when its cluster is closed, for that may be started again', async () => {
+    const directory = await temporaryDirectory();
+    const options = { servers: 1, memory: false, dataDir: directory.path };
+    const first = await newCluster(options);
+    await first.start();
+    const lock = await first.client().lock('door', { ttl: 3600 });
+    await first.close();
+    expect(lock.isHeld).to.equal(false);
+    const second = await newCluster(options);
+    await second.start();
+    try {
+      expect(await second.client().get('lock:door')).to.equal(undefined);
+    } finally {
+      await second.close();
+      await directory.remove();
+    }
   });
 
   it('belongs to its cluster, where there are several', async () => {

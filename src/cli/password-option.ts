@@ -2,7 +2,7 @@
 
 import { Option } from 'commander';
 import { checkPassword, OptionError } from '../cluster/cluster-options.js';
-import { readText } from './tls-options.js';
+import { type ReadText, readText } from './tls-options.js';
 
 const VARIABLE = 'THREADRAFT_PASSWORD';
 
@@ -36,8 +36,8 @@ export function forgetGivenPassword(): void {
  * The password in the file, of which the last line break is no part, nor the mark that some editors begin a file with. Throws
  * OptionError.
  */
-export function readPassword(file: string): string {
-  const text = readText('passwordFile', file);
+export function readPassword(file: string, read: ReadText = readText): string {
+  const text = read('passwordFile', file);
   if (text.includes(REPLACEMENT)) throw new OptionError('passwordFile', `${file}: is no text in UTF-8`);
   const password = text.replace(/^\uFEFF/, '').replace(/\r?\n$/, '');
   named(file, () => checkPassword(password));

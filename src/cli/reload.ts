@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import type { Cluster } from '../cluster/cluster.js';
 import { messageOf } from '../error-message.js';
 import { readPassword } from './password-option.js';
-import { givenTls, type TlsArguments } from './tls-options.js';
+import { givenTls, readTextAgain, type TlsArguments } from './tls-options.js';
 
 /**
  * Files are looked at this often. Watching them would miss a link that is set to another directory, and would see files that
@@ -32,7 +32,7 @@ export function reloadSecrets(cluster: Cluster, files: SecretFiles, logger: Logg
     const { passwordFile } = files;
     if (passwordFile !== undefined)
       attempt(logger, 'the password was not read again: the last one stays', () =>
-        cluster.security.access?.change(readPassword(passwordFile)),
+        cluster.security.access?.change(readPassword(passwordFile, readTextAgain)),
       );
     certificates.look({ isAsked: true });
   });
@@ -62,7 +62,7 @@ class Certificates {
     if (found !== undefined && (isAsked || found !== this.#tried)) {
       this.#tried = found;
       attempt(this.#logger, 'the certificate was not read again: the last one stays', () => {
-        const material = givenTls(this.#files);
+        const material = givenTls(this.#files, readTextAgain);
         if (material !== null) tls.renew(material);
         this.#logger.info(
           { expires: new Date(tls.expiresAtMs).toISOString() },
@@ -89,7 +89,7 @@ class Certificates {
   /** All that the files hold; undefined while one cannot be read. */
   #read(): string | undefined {
     try {
-      return JSON.stringify(givenTls(this.#files));
+      return JSON.stringify(givenTls(this.#files, readTextAgain));
     } catch {
       return undefined;
     }

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { chmod, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, readFile, rm, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { expect } from 'chai';
 import { RedisClient } from '../../tools/support/redis-client.js';
 import { type Ports, programPorts, Workplace } from '../support/workplace.js';
@@ -62,6 +62,24 @@ describe('The program with --password-file', () => {
     expect(await program.stop('SIGTERM')).to.equal(0);
   });
 
+  it('serves on when the file has become a pipe, which nobody writes', async () => {
+    const program = workplace.run(...ports.args, '--memory', '-n', '1', '--password-file', file);
+    await program.ready();
+    await rm(file);
+    spawnSync('mkfifo', [file]);
+    program.signal('SIGHUP');
+    await program.logged('the last one stays');
+    expect(await auth(PASSWORD)).to.deep.equal({ simple: 'OK' });
+  });
+
+  it('is not ended by SIGHUP while it starts', async () => {
+    const program = workplace.run(...ports.args, '--memory', '-n', '1', '--password-file', file);
+    await program.logged('cluster starts');
+    program.signal('SIGHUP');
+    await program.ready();
+    await program.logged('the password was changed');
+  });
+
   it('takes it as editors and systems leave it: with a mark before it, with a line break of any kind', async () => {
     await writeFile(file, `\uFEFF${PASSWORD}\r\n`);
     await workplace.run(...ports.args, '--memory', '-n', '1', '--password-file', file).ready();
@@ -97,10 +115,15 @@ describe('The program with --password-file', () => {
     const twoWords = join(workplace.cwd, 'two');
     await writeFile(twoWords, 'two secrets\n');
     await chmod(twoWords, 0o600);
-    const others = { empty: '', lines: 'two\nsecrets\n', latin1: Buffer.from('s\xe9crets', 'latin1') };
+    const others = {
+      empty: '',
+      huge: 'x'.repeat(2 ** 21),
+      lines: 'two\nsecrets\n',
+      latin1: Buffer.from('s\xe9crets', 'latin1'),
+    };
     for (const [name, text] of Object.entries(others)) await writeFile(join(workplace.cwd, name), text);
-    for (const path of ['missing', 'two', '.', ...Object.keys(others)].map((name) =>
-      join(workplace.cwd, name),
+    for (const path of ['missing', 'two', '.', '/dev/zero', ...Object.keys(others)].map((name) =>
+      resolve(workplace.cwd, name),
     )) {
       const program = workplace.run(...ports.args, '--memory', '--password-file', path);
       expect((await program.ended()).code).to.equal(2);

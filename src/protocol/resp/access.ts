@@ -55,7 +55,7 @@ export function mayTellPassword(name: string): boolean {
   return name === 'auth' || name === 'hello';
 }
 
-/** Whether the arguments may hold a password, this one or another, so that nobody else is shown them: CONFIG SET requirepass, too. */
+/** Whether the arguments may hold a password, as those of CONFIG SET requirepass, too, so that nobody else is shown them. */
 export function mayHoldPassword(name: string, [subcommand]: Args): boolean {
   return mayTellPassword(name) || (name === 'config' && subcommand?.toLowerCase() === 'set');
 }

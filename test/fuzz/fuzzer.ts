@@ -9,8 +9,8 @@
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Random } from '../../tools/support/random.js';
+import { Mutator } from '../support/mutator.js';
 import type { Coverage } from './coverage.js';
-import { Mutator } from './mutator.js';
 import type { Target } from './target.js';
 
 /** Inputs between two looks at the coverage: more of them the longer nothing new was found. */

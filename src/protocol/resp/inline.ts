@@ -4,6 +4,8 @@
 
 /** A zero byte ends the line, as in Redis. */
 const SPACES = new Set([' ', '\n', '\r', '\t', '\v', '\f']);
+/** Of those, what ends a word that has begun: the others are part of it. */
+const WORD_ENDS = new Set([' ', '\n', '\r', '\t']);
 const ESCAPES = new Map([
   ['n', '\n'],
   ['r', '\r'],
@@ -11,7 +13,7 @@ const ESCAPES = new Map([
   ['b', '\b'],
   ['a', '\x07'],
 ]);
-const WORD_CHARACTERS = /[^ \n\r\t\v\f"']+/y;
+const WORD_CHARACTERS = /[^ \n\r\t"']+/y;
 const HEX_BYTE = /^x[0-9a-f]{2}/i;
 
 /**
@@ -41,7 +43,7 @@ interface Word {
 function readWord(line: string, start: number): Word | undefined {
   let text = '';
   let at = start;
-  while (at < line.length && !isSpace(line, at)) {
+  while (at < line.length && !WORD_ENDS.has(line[at] ?? '')) {
     const character = line[at] ?? '';
     if (character !== '"' && character !== "'") {
       WORD_CHARACTERS.lastIndex = at;

@@ -304,6 +304,7 @@ export class RespParser {
     const bytesAt = at + 2;
     if (at === digitsAt || bytesAt + length + 2 > end || bytes[at] !== CR || bytes[at + 1] !== LF)
       return NO_LENGTH;
+    if (bytes[digitsAt] === ZERO && at - digitsAt > 1) return NO_LENGTH;
     this.#plainEnd = bytesAt;
     return length;
   }
@@ -376,6 +377,8 @@ export class RespParser {
     }
     if (at >= end || (bytes[at] === CR && at + 1 >= end)) return undefined;
     if (at === digitsAt || bytes[at] !== CR || bytes[at + 1] !== LF) return 'not a number';
+    // As Redis: no zeros before a number, and no -0.
+    if (bytes[digitsAt] === ZERO && at - start > 2) return 'not a number';
     this.#advance(at + 2 - start);
     return isNegative ? -value : value;
   }
@@ -387,6 +390,9 @@ export class RespParser {
 }
 
 function unexpected(wanted: string, got: number | undefined): RespProtocolError {
-  const character = String.fromCharCode(got ?? 0).replace(/[^\x20-\x7e]/, '?');
+  // Line breaks as Redis shows them, other control characters as nobody could take for a terminal's.
+  const character = String.fromCharCode(got ?? 0)
+    .replace(/[\r\n]/, ' ')
+    .replace(/[^\x20-\x7e\xa0-\xff]/, '?');
   return new RespProtocolError(`expected '${wanted}', got '${character}'`);
 }

@@ -8,6 +8,7 @@ describe('the words of an inline command', () => {
       [' \t ', []],
       ['PING', ['PING']],
       ['  set  k   v ', ['set', 'k', 'v']],
+      ['\v\fa\vb\fc\t"d"\fe', ['a\vb\fc', 'd', 'e']],
       ['set k ""', ['set', 'k', '']],
       ['set k "a b"', ['set', 'k', 'a b']],
       ["set k 'a \\' b\\n'", ['set', 'k', "a ' b\\n"]],

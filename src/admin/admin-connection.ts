@@ -7,7 +7,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
-import { MAX_PARSED_BYTES } from './admin-limits.js';
+import { MAX_DISCARDED_BYTES, MAX_PARSED_BYTES } from './admin-limits.js';
 import type { OwnTurns } from './own-turns.js';
 
 interface Piece {
@@ -24,6 +24,8 @@ export class AdminConnection extends Duplex {
   /** It waits for its turn. */
   #isDue = false;
   #hasEnded = false;
+  /** Bytes that may still come, to be thrown away; undefined while what comes is parsed. */
+  #discardable: number | undefined;
 
   /** @param turns has one of all connections parsed in a turn */
   constructor(socket: Socket, turns: OwnTurns) {
@@ -31,6 +33,11 @@ export class AdminConnection extends Duplex {
     this.socket = socket;
     this.#turns = turns;
     socket.on('data', (bytes: Uint8Array) => {
+      if (this.#discardable !== undefined) {
+        this.#discardable -= bytes.byteLength;
+        if (this.#discardable <= 0) socket.pause();
+        return;
+      }
       socket.pause();
       this.#held = bytes;
       this.#feed();
@@ -54,6 +61,12 @@ export class AdminConnection extends Duplex {
     this.socket.setTimeout(timeoutMs);
     if (onTimeout !== undefined) this.once('timeout', onTimeout);
     return this;
+  }
+
+  /** Throws away what comes from now on, and reads no more after {@link MAX_DISCARDED_BYTES}. */
+  discard(): void {
+    this.#discardable = MAX_DISCARDED_BYTES;
+    this.socket.resume();
   }
 
   /** Ends the connection once what is written has gone. */
@@ -87,7 +100,7 @@ export class AdminConnection extends Duplex {
   }
 
   #feed(): void {
-    if (!this.#isWanted || this.#isDue) return;
+    if (!this.#isWanted || this.#isDue || this.#discardable !== undefined) return;
     if (this.#held.byteLength > 0) {
       this.#isDue = true;
       this.#turns.next().then(() => this.#parse());

@@ -15,7 +15,13 @@ export const MAX_HEADER_BYTES = 16 * KIB;
 export const MAX_PARSED_BYTES = KIB;
 
 /**
- * How long a connection that ends with its answer stays, in ms, without being read: who is sent away can read why, and a
+ * Bytes of a long body that are read and thrown away after the answer, so that who sends it all first can read that; the rest is
+ * not read.
+ */
+export const MAX_DISCARDED_BYTES = 8 * KIB * KIB;
+
+/**
+ * How long a connection that ends with its answer stays, in ms, without being parsed: who is sent away can read why, and a
  * hostile one does not come again at once, which would cost more than to leave it alone.
  */
 export const FAREWELL_MS = 1_000;

@@ -1,7 +1,7 @@
-/** How a connection ends to which a long body comes: it gets its answer, is not read any more, and is closed a while later. */
+/** How a connection ends to which a long body comes: it gets its answer, is not parsed any more, and is closed a while later. */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import { type AdminConnection, connectionOf } from './admin-connection.js';
 import { FAREWELL_MS } from './admin-limits.js';
 import { hasLongBody } from './target.js';
 
@@ -11,17 +11,18 @@ import { hasLongBody } from './target.js';
  */
 export function leaveAfterLongBody(request: IncomingMessage, response: ServerResponse): void {
   if (!hasLongBody(request)) return;
-  const { socket } = request;
+  const connection = connectionOf(request);
   response.shouldKeepAlive = false;
   // What Node calls once all of the answer is written.
-  socket.destroySoon = () => leave(socket);
+  connection.destroySoon = () => leave(connection);
 }
 
-function leave(socket: Socket): void {
+function leave(connection: AdminConnection): void {
   // Node has it go on when it throws away the body.
-  socket.resume = () => socket;
-  socket.pause();
-  socket.end();
-  const timer = setTimeout(() => socket.destroy(), FAREWELL_MS);
-  socket.once('close', () => clearTimeout(timer));
+  connection.resume = () => connection;
+  connection.pause();
+  connection.discard();
+  connection.end();
+  const timer = setTimeout(() => connection.destroy(), FAREWELL_MS);
+  connection.once('close', () => clearTimeout(timer));
 }
